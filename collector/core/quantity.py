@@ -1,0 +1,31 @@
+"""
+Kubernetes quantities as Decimal.
+
+Our own parser because the kubernetes package's accepts NaN, Infinity, 1_000 and exponents that never end; the form and
+the bounds here are the API's.
+"""
+
+import re
+from decimal import Decimal
+from functools import lru_cache
+
+_FORM = re.compile(r"([+-]?(?:\d{1,40}|\d{1,40}\.\d{0,20}|\.\d{1,20}))(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]|[eE][+-]?\d{1,2})?")
+_SUFFIX = {
+    None: Decimal(1), "n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3"), "k": Decimal(10**3),
+    "M": Decimal(10**6), "G": Decimal(10**9), "T": Decimal(10**12), "P": Decimal(10**15), "E": Decimal(10**18),
+    **{f"{prefix}i": Decimal(1024**power) for power, prefix in enumerate("KMGTPE", start=1)},
+}  # fmt: skip
+_LIMIT = Decimal(2**63)
+GIB = Decimal(1024**3)
+
+
+@lru_cache(maxsize=4096)
+def quantity(text: str) -> Decimal | None:
+    """The amount, or None when it is no quantity, negative, or beyond what the API can hold."""
+    match = _FORM.fullmatch(text)
+    if match is None or not text.isascii():
+        return None
+    number, suffix = match.groups()
+    scale = _SUFFIX.get(suffix) or Decimal(f"1{suffix}")
+    amount = Decimal(number) * scale
+    return amount if 0 <= amount < _LIMIT else None

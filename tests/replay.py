@@ -1,0 +1,71 @@
+"""
+Recorded watch streams as observations, without the watch package: an independent reading of the same bytes.
+
+Every event of a recording happened after its list, so all are live. Versions are the objects' own.
+"""
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import zstandard
+
+from collector.core import decode
+from collector.core.cluster import Cluster, Happening
+from collector.core.model import Change, Kind, Observation, version_of
+from collector.core.rules import AttributionRule, Rules
+
+RECORDED = Path(__file__).parent / "recorded"
+KINDS: tuple[Kind, ...] = ("namespaces", "nodes", "workflows", "pods")
+CHANGES: dict[str, Change] = {"ADDED": "added", "MODIFIED": "modified", "DELETED": "deleted"}
+RULES = Rules(
+    department=(
+        AttributionRule("workflow_label", "department"),
+        AttributionRule("namespace_label", "department"),
+    ),
+)
+
+
+def read(folder: str, name: str) -> bytes:
+    """A recorded file, unpacked."""
+    with (RECORDED / folder / f"{name}.zst").open("rb") as packed:
+        return zstandard.ZstdDecompressor().stream_reader(packed).read()
+
+
+def raw_events(folder: str, kind: str) -> list[dict[str, Any]]:
+    """The events of one kind as plain JSON: {"at", "event": {"type", "object"}}; bookmarks left out."""
+    lines = io.BytesIO(read(folder, f"{kind}.watch.jsonl"))
+    return [e for e in map(json.loads, lines) if e["event"]["type"] != "BOOKMARK"]
+
+
+def observations(folder: str) -> list[Observation]:
+    """The lists, then all kinds' events in the order in which they arrived."""
+    listed = [o for kind in KINDS for o in _listed(folder, kind)]
+    watched = [o for kind in KINDS for o in _watched(folder, kind)]
+    return [*listed, *sorted(watched, key=lambda o: o.at)]
+
+
+def play(folder: str, rules: Rules = RULES) -> tuple[Cluster, list[Happening]]:
+    """A cluster that has seen a whole recording, and all that followed from it."""
+    cluster = Cluster("c1", rules)
+    happened = [h for seen in observations(folder) for h in cluster.observe(seen)]
+    return cluster, happened
+
+
+def _listed(folder: str, kind: Kind) -> Iterator[Observation]:
+    for item in json.loads(read(folder, f"{kind}.list.json"))["items"] or ():
+        yield _observation(kind, "listed", item, 0)
+
+
+def _watched(folder: str, kind: Kind) -> Iterator[Observation]:
+    for event in raw_events(folder, kind):
+        yield _observation(kind, CHANGES[event["event"]["type"]], event["event"]["object"], event["at"])
+
+
+def _observation(kind: Kind, change: Change, item: dict[str, Any], at: int) -> Observation:
+    obj = msgspec.json.decode(msgspec.json.encode(item), type=decode.OBJECT_OF[kind])
+    version = version_of(0, int(item["metadata"]["resourceVersion"]))
+    return Observation(kind, change, item["metadata"]["uid"], obj, version, at, change != "listed")
