@@ -145,9 +145,7 @@ def charges(
     prices = look_up(spec, interval.begin) if not spec.missing else Rates("", "", "", missing=spec.missing)
     days = _days(interval, zone)
     parts = _shares([d.seconds for d in days], [d.pending_seconds for d in days], spec, prices)
-    return [
-        _charge(run, life, spec, prices, day, part, pricing_run) for day, part in zip(days, parts, strict=True)
-    ]
+    return [_charge(run, life, spec, prices, day, part, pricing_run) for day, part in zip(days, parts, strict=True)]
 
 
 class Day(msgspec.Struct, frozen=True):

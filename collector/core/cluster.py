@@ -170,7 +170,9 @@ class Cluster:
         return Began(life.namespace, life.queue, latency_ms if source == "watch" else None)
 
     def _run(self, life: WorkflowLife) -> WorkflowRun:
-        mine = [self.pods[uid].run for uid in self.pods_of.get(life.uid, ()) if self.pods[uid].run.attempt == life.attempt]
+        mine = [
+            self.pods[uid].run for uid in self.pods_of.get(life.uid, ()) if self.pods[uid].run.attempt == life.attempt
+        ]
         failed = sum(1 for run in mine if run.phase == "Failed")
         return workflow_life.run_of(self.name, life, len(mine), failed)
 

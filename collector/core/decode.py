@@ -11,7 +11,7 @@ import re
 import types
 import typing
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, cast
 
 import msgspec
@@ -284,8 +284,8 @@ def _printable(value: Any) -> Any:
     return value
 
 
-@lru_cache(maxsize=64)
-def _hints(struct: type[Any]) -> dict[str, Any]:
+@cache
+def _hints(struct: type) -> dict[str, Any]:
     return typing.get_type_hints(struct)
 
 

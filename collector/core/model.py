@@ -339,6 +339,36 @@ Outcome = Observation | Synced | Position | WatchGap | Quarantine
 """What a watch tells the pipeline, in order."""
 
 
+class Cursor(msgspec.Struct, frozen=True, gc=False):
+    """How far one watch has come, durable together with the facts that led there."""
+
+    cluster: str
+    kind: str
+    resource_version: str
+    epoch: int
+    cluster_uid: str
+    totals: dict[str, str]
+    """The cluster's counters, on the workflows' cursor only."""
+
+
+class Checkpoint(msgspec.Struct, frozen=True, gc=False):
+    """The packed life of one object, or None to forget it; `row` is its workflow_live row where it has one."""
+
+    cluster: str
+    kind: str
+    uid: str
+    state: bytes | None
+    row: WorkflowLive | None = None
+
+
+class Commit(msgspec.Struct, frozen=True, gc=False):
+    """What one spool transaction makes durable, all or nothing."""
+
+    facts: list[Fact]
+    cursors: list[Cursor]
+    checkpoints: list[Checkpoint]
+
+
 class Waiting(msgspec.Struct, frozen=True, gc=False):
     """Live workflows of one queue that wait for one reason (or run: reason `running`)."""
 

@@ -52,8 +52,8 @@ class PodLife(msgspec.Struct, array_like=True, gc=False):
     """Already over when a list first showed it: its row is written, but no counter moves for the past."""
     gone: bool = False
     """Its object is deleted; the life is kept until its workflow's attempt ends."""
-    counted: Decimal = Decimal(0)
-    """How much of its price the cost counter already holds."""
+    counted: Decimal | None = None
+    """How much of its price the cost counter already holds; None before its end was counted."""
 
 
 def workflow_owner(meta: decode.Meta) -> decode.Owner | None:
@@ -141,7 +141,10 @@ def _requests(spec: decode.PodSpec) -> tuple[Decimal, Decimal, Decimal, Decimal]
     running = [*(spec.containers or []), *sidecars]
     once = [c for c in inits if c.restartPolicy != "Always"]
     return tuple(  # type: ignore[return-value]  # four names, four amounts
-        max(sum((_asked(c, name) for c in running), Decimal(0)), max((_asked(c, name) for c in once), default=Decimal(0)))
+        max(
+            sum((_asked(c, name) for c in running), Decimal(0)),
+            max((_asked(c, name) for c in once), default=Decimal(0)),
+        )
         for name in ("cpu", "memory", "gpu", "ephemeral-storage")
     )
 

@@ -9,8 +9,10 @@ import re
 from decimal import Decimal
 from functools import lru_cache
 
-_FORM = re.compile(r"([+-]?(?:\d{1,40}|\d{1,40}\.\d{0,20}|\.\d{1,20}))(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]|[eE][+-]?\d{1,2})?")
-_SUFFIX = {
+_FORM = re.compile(
+    r"([+-]?(?:\d{1,40}|\d{1,40}\.\d{0,20}|\.\d{1,20}))(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]|[eE][+-]?\d{1,2})?"
+)
+_SUFFIX: dict[str | None, Decimal] = {
     None: Decimal(1), "n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3"), "k": Decimal(10**3),
     "M": Decimal(10**6), "G": Decimal(10**9), "T": Decimal(10**12), "P": Decimal(10**15), "E": Decimal(10**18),
     **{f"{prefix}i": Decimal(1024**power) for power, prefix in enumerate("KMGTPE", start=1)},

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
 
 from collector.core import billing
-from collector.core.model import Instant
+from collector.core.model import Instant, Meter
 
 UNITS = {"vCPU-Seconds": 1, "GiB-Seconds": 1, "Hours": 3600}
 """Seconds in one unit of a meter."""
@@ -31,7 +32,9 @@ class BookError(ValueError):
         super().__init__(f"{path}: {place}: {remedy}")
 
 
-class PriceRow(msgspec.Struct, forbid_unknown_fields=True, rename={"price_class": "class", "begin": "from", "end": "to"}):
+class PriceRow(
+    msgspec.Struct, forbid_unknown_fields=True, rename={"price_class": "class", "begin": "from", "end": "to"}
+):
     """One unit price and the days it holds for: `from` inclusive, `to` exclusive."""
 
     meter: str
@@ -54,7 +57,7 @@ class PriceRow(msgspec.Struct, forbid_unknown_fields=True, rename={"price_class"
         try:
             price = Decimal(self.price)
         except InvalidOperation:
-            raise ValueError(f"{self.price!r} is no number; write it like \"0.0000077\"") from None
+            raise ValueError(f'{self.price!r} is no number; write it like "0.0000077"') from None
         if not price.is_finite() or price < 0:
             raise ValueError(f"{self.price!r} is no price; it must be 0 or more")
         return price
@@ -203,9 +206,11 @@ def _check_time(book: Book, path: str) -> None:
     """Rows of one key must join without overlap or hole."""
     for key, rows in _by_key(book).items():
         place = f"prices of {'/'.join(filter(None, key))}"
-        for before, after in zip(rows, rows[1:], strict=False):
+        for before, after in pairwise(rows):
             if before.end is None or before.end > after.begin:
-                raise BookError(path, place, f"two prices hold on {after.begin}; end the earlier with `to: {after.begin}`")
+                raise BookError(
+                    path, place, f"two prices hold on {after.begin}; end the earlier with `to: {after.begin}`"
+                )
             if before.end < after.begin:
                 raise BookError(path, place, f"no price holds from {before.end} to {after.begin}; close the hole")
     _check_pairs(book, path)
@@ -225,7 +230,9 @@ def _check_oracles(book: Book, path: str) -> None:
     books = Books([book])
     at = int(datetime.combine(max(r.begin for r in book.prices), datetime.min.time(), UTC).timestamp() * 1000)
     for i, oracle in enumerate(book.oracles):
-        answer = quote(books, book.product, oracle.spec, oracle.region, oracle.price_class, oracle.purchase, oracle.seconds, at)
+        answer = quote(
+            books, book.product, oracle.spec, oracle.region, oracle.price_class, oracle.purchase, oracle.seconds, at
+        )
         if answer.cost != Decimal(oracle.cost):
             said = answer.missing or answer.cost
             raise BookError(path, f"oracles[{i}]", f"expects {oracle.cost} ({oracle.source}), the book says {said}")
@@ -237,7 +244,7 @@ class Quote(msgspec.Struct, frozen=True):
     spec: billing.Spec
     rates: billing.Rates
     seconds: int
-    meters: tuple[billing.Meter, ...]
+    meters: tuple[Meter, ...]
     cost: Decimal | None
     missing: str
 

@@ -1,0 +1,334 @@
+"""
+The loop between watch and store: outcomes in, facts and checkpoints out, the live view on the side.
+
+Runs in the event loop and never waits: no disk, no socket, no thread. What it gathers is drained a few times a second
+into one commit, so that facts, cursors and checkpoints become durable together or not at all.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date, tzinfo
+
+import msgspec
+
+from collector.catalog import metrics
+from collector.catalog.tally import Tally
+from collector.core import billing, controller, pod_life, workflow_life
+from collector.core.cluster import Began, Cluster, Ended, Happening, PodEnded, Submitted
+from collector.core.model import (
+    Checkpoint,
+    ClusterHealth,
+    Commit,
+    ControllerIncident,
+    Cursor,
+    Fact,
+    Instant,
+    LiveView,
+    Observation,
+    Outcome,
+    Period,
+    PodCost,
+    Position,
+    PricingRun,
+    Quarantine,
+    QueueSample,
+    StoreHealth,
+    Synced,
+    Waiting,
+    WatchGap,
+    WatchHealth,
+)
+from collector.core.rules import Rules
+from collector.prices.book import Books
+
+PENDING_LIMIT = 50_000
+"""Facts and changed lives held in memory; beyond it watches are stopped cleanly until the spool has caught up."""
+SAMPLE_MS = 15_000
+RESAMPLE_MS = 300_000
+"""A queue that does not change is sampled this often all the same, so that a chart has no holes."""
+PRICING_RUN = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Where a watch may go on after a restart: its position and the versions it had seen."""
+
+    resource_version: str
+    epoch: int
+    known: dict[str, int]
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What has happened since the last drain."""
+
+    facts: list[Fact] = field(default_factory=list)
+    cursors: dict[tuple[str, str], Position] = field(default_factory=dict)
+
+
+class Pipeline:
+    """All clusters' state, and what is to be made durable next."""
+
+    def __init__(self, clusters: Iterable[str], rules: Rules, books: Books, zone: tzinfo, tally: Tally) -> None:
+        self.clusters = {name: Cluster(name, rules) for name in clusters}
+        self.books, self.zone, self.tally = books, zone, tally
+        self.refused: dict[str, str] = {}
+        """Clusters whose identity does not fit their name, and why."""
+        self.on_refused: Callable[[str], object] = self.refused.get
+        self.uids: dict[str, str] = {}
+        """Cluster name to the uid of its kube-system namespace, as bound."""
+        self._positions: dict[tuple[str, str], Position] = {}
+        self._gathered = Gathered()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._sampled: dict[tuple[str, str, str, str], tuple[int, Instant]] = {}
+        self._months: set[int] = set()
+        self._touch_counters()
+
+    def take(self, cluster: str, outcomes: list[Outcome]) -> None:
+        """The sink of a cluster's watches."""
+        if cluster in self.refused:
+            return
+        for outcome in outcomes:
+            self._take(self.clusters[cluster], outcome)
+        if self._pending() > PENDING_LIMIT:
+            self._room.clear()
+
+    async def room(self) -> None:
+        """Returns when the pipeline can take more; what a watch awaits before it reads on."""
+        await self._room.wait()
+
+    def drain(self) -> Commit | None:
+        """Everything gathered since the last drain; None when nothing was."""
+        gathered, self._gathered = self._gathered, Gathered()
+        checkpoints = [c for cluster in self.clusters.values() for c in self._checkpoints(cluster)]
+        self._room.set()
+        if not (gathered.facts or gathered.cursors or checkpoints):
+            return None
+        touched = {cluster for cluster, _ in gathered.cursors}
+        workflows = {(c, "workflows"): p for c in touched if (p := self._positions.get((c, "workflows")))}
+        cursors = [self._cursor(c, position) for (c, _), position in {**workflows, **gathered.cursors}.items()]
+        return Commit(gathered.facts, cursors, checkpoints)
+
+    def open_pricing_run(self, now: Instant, digest: str) -> None:
+        """Record the books and rules in force."""
+        self._gathered.facts.append(
+            PricingRun(run=PRICING_RUN, version=now, created_at=now, books=self.books.names(), rules=digest)
+        )
+
+    def restore(self, cursors: Iterable[Cursor], checkpoints: Iterable[Checkpoint]) -> None:
+        """Take up what the spool holds; clusters that are no longer configured are left alone."""
+        for cursor in cursors:
+            if cursor.cluster in self.clusters:
+                position = Position(cursor.kind, cursor.resource_version, cursor.epoch)  # type: ignore[arg-type]
+                self._positions[cursor.cluster, cursor.kind] = position
+                self.uids.setdefault(cursor.cluster, cursor.cluster_uid)
+                self.tally.restore(cursor.totals)
+        for checkpoint in checkpoints:
+            if checkpoint.cluster in self.clusters and checkpoint.state is not None:
+                _adopt(self.clusters[checkpoint.cluster], checkpoint.kind, checkpoint.state)
+
+    def resume(self, cluster: str, kind: str) -> Resume | None:
+        """Where the watch of a kind goes on; None means it starts from a list. Nodes and namespaces always list."""
+        position = self._positions.get((cluster, kind))
+        if position is None or kind not in ("workflows", "pods"):
+            return None
+        state = self.clusters[cluster]
+        if kind == "workflows":
+            known = {uid: life.version for uid, life in state.workflows.items() if not life.deleted}
+        else:
+            known = {uid: pod.run.version for uid, pod in state.pods.items() if not pod.gone}
+        return Resume(position.resource_version, position.epoch, known)
+
+    def sample_queues(self, now: Instant) -> None:
+        """Queue depths at an instant of the grid: on change, one zero after a queue empties, and every 5 minutes."""
+        at = now - now % SAMPLE_MS
+        depths = {
+            (w.cluster, w.namespace, w.queue, w.reason): (w.count, max(0, at - w.since))
+            for cluster in self.clusters.values()
+            for w in cluster.waiting()
+            if not w.begun
+        }
+        for key in depths.keys() | self._sampled.keys():
+            depth, age = depths.get(key, (0, 0))
+            before = self._sampled.get(key)
+            if before is None or before[0] != depth or at - before[1] >= RESAMPLE_MS:
+                self._sample(key, at, depth, age)
+
+    def accrue(self, now: Instant) -> None:
+        """Rewrite today's charge of every pod that still runs."""
+        for cluster in self.clusters.values():
+            for pod in cluster.pods.values():
+                if pod.stage != "finished":
+                    self._charges(cluster, pod, now)
+
+    def view(self, now: Instant, watches: dict[str, list[WatchHealth]], store: StoreHealth) -> LiveView:
+        """What is known at this instant."""
+        queues: list[Waiting] = [w for cluster in self.clusters.values() for w in cluster.waiting()]
+        return LiveView(now, [self._health(name, watches.get(name, [])) for name in self.clusters], queues, store)
+
+    def _health(self, name: str, watches: list[WatchHealth]) -> ClusterHealth:
+        if name in self.refused:
+            return ClusterHealth(name, False, self.refused[name], watches)
+        late = [f"{w.kind}: {w.detail or w.state}" for w in watches if not w.synced or w.detail]
+        detail = "; ".join(late) or ("" if watches else "not started")
+        return ClusterHealth(name, not detail, detail, watches)
+
+    def _pending(self) -> int:
+        return len(self._gathered.facts) + sum(len(c.touched) for c in self.clusters.values())
+
+    def _take(self, cluster: Cluster, outcome: Outcome) -> None:
+        match outcome:
+            case Observation():
+                self.tally.add(metrics.WATCH_EVENTS, (cluster.name, outcome.kind))
+                for happening in cluster.observe(outcome):
+                    self._happen(cluster, happening, outcome.at, outcome.change == "listed")
+            case Position():
+                self._positions[cluster.name, outcome.kind] = outcome
+                self._gathered.cursors[cluster.name, outcome.kind] = outcome
+            case Synced():
+                if outcome.kind == "namespaces":
+                    self._bind(cluster)
+            case WatchGap():
+                self.tally.add(metrics.WATCH_GAPS, (cluster.name, outcome.kind))
+                self._gathered.facts.append(outcome)
+                if outcome.kind in ("workflows", "pods"):
+                    cluster.lost_sight()
+            case Quarantine():
+                self.tally.add(metrics.QUARANTINED, (cluster.name, outcome.kind, outcome.reason))
+                self._gathered.facts.append(outcome)
+
+    def _happen(self, cluster: Cluster, happening: Happening, at: Instant, listed: bool) -> None:
+        """A fact goes to the store; the rest moves counters."""
+        name, tally = cluster.name, self.tally
+        match happening:
+            case Submitted():
+                tally.add(metrics.SUBMITTED, (name, happening.namespace, happening.queue))
+            case Began():
+                tally.add(metrics.STARTED, (name, happening.namespace, happening.queue))
+                if happening.latency_ms is not None:
+                    tally.observe(metrics.QUEUE_LATENCY, (name, happening.queue), happening.latency_ms / 1000)
+            case Ended():
+                tally.add(metrics.FINISHED, (name, happening.namespace, happening.outcome))
+            case PodEnded():
+                self._charges(cluster, cluster.pods[happening.uid], at)
+            case ControllerIncident():
+                self._gathered.facts.append(happening)
+                self._count_incident(happening, listed)
+            case Fact():
+                self._gathered.facts.append(happening)
+
+    def _count_incident(self, incident: ControllerIncident, listed: bool) -> None:
+        """An old kill that a list shows is recorded, but must page nobody."""
+        if listed:
+            return
+        labels = (incident.cluster, incident.container)
+        self.tally.add(metrics.CONTROLLER_RESTARTS, labels)
+        if incident.kind == "oom_kill":
+            self.tally.add(metrics.CONTROLLER_OOM_KILLS, labels)
+
+    def _charges(self, cluster: Cluster, pod: pod_life.PodLife, until: Instant) -> None:
+        life = cluster.workflows.get(pod.run.workflow_uid)
+        charges = billing.charges(pod.run, life, self.books.look_up, self.zone, until, PRICING_RUN)
+        for charge in charges:
+            self._open_month(charge.day)
+        self._gathered.facts.extend(charges)
+        if charges and pod.stage == "finished" and not pod.historic:
+            self._count_cost(pod, charges)
+
+    def _count_cost(self, pod: pod_life.PodLife, charges: list[PodCost]) -> None:
+        """Add to the counter what it does not hold yet; a correction downwards shows in tables only."""
+        first, charge = pod.counted is None, charges[0]
+        if charge.cost is None:
+            if first:
+                self.tally.add(metrics.UNPRICED_PODS, (charge.cluster, charge.rule))
+                pod.counted = billing.ZERO
+            return
+        total = sum((c.cost or billing.ZERO for c in charges), billing.ZERO)
+        more = total - (pod.counted or billing.ZERO)
+        if more > 0:
+            labels = (charge.cluster, charge.namespace, charge.product, charge.currency)
+            self.tally.add(metrics.COST, labels, more)
+            pod.counted = total
+
+    def _open_month(self, day: int) -> None:
+        """The first charge of a month gives it its active run."""
+        first = date.fromordinal(billing.EPOCH_DAY.toordinal() + day).replace(day=1)
+        month = (first - billing.EPOCH_DAY).days
+        if month not in self._months:
+            self._months.add(month)
+            self._gathered.facts.append(
+                Period(month=month, version=1, active_run=PRICING_RUN, state="open", total=None, hash="")
+            )
+
+    def _sample(self, key: tuple[str, str, str, str], at: Instant, depth: int, age: int) -> None:
+        cluster, namespace, queue, reason = key
+        self._gathered.facts.append(
+            QueueSample(
+                cluster=cluster, namespace=namespace, queue=queue, reason=reason, at=at, version=1,
+                depth=depth, oldest_age_ms=age,
+            )
+        )  # fmt: skip
+        if depth:
+            self._sampled[key] = (depth, at)
+        else:
+            self._sampled.pop(key, None)
+
+    def _bind(self, cluster: Cluster) -> None:
+        """A name belongs to one cluster for good: rows of two under one name could never be told apart again."""
+        bound = self.uids.setdefault(cluster.name, cluster.uid)
+        others = [n for n, uid in self.uids.items() if uid == cluster.uid and n != cluster.name and n in self.clusters]
+        if bound != cluster.uid:
+            why = (
+                f"is bound to kube-system {bound} but this is {cluster.uid}: another cluster answers under this name; "
+                f"give it a name of its own in the settings"
+            )
+        elif others and cluster.uid:
+            why = f"is the same cluster as {others[0]}: both have kube-system {cluster.uid}; remove one of them"
+        else:
+            return
+        self.refused[cluster.name] = why
+        self.on_refused(cluster.name)
+
+    def _cursor(self, cluster: str, position: Position) -> Cursor:
+        totals = self.tally.totals(cluster) if position.kind == "workflows" else {}
+        uid = self.uids.get(cluster, "")
+        return Cursor(cluster, position.kind, position.resource_version, position.epoch, uid, totals)
+
+    def _checkpoints(self, cluster: Cluster) -> Iterable[Checkpoint]:
+        touched, cluster.touched = cluster.touched, {}
+        for kind, uid in touched:
+            if kind == "workflows":
+                life = cluster.workflows.get(uid)
+                state = _ENCODER.encode(life) if life else None
+                row = workflow_life.live_of(cluster.name, life) if life else None
+                yield Checkpoint(cluster.name, kind, uid, state, row)
+            elif kind == "pods":
+                pod = cluster.pods.get(uid)
+                yield Checkpoint(cluster.name, kind, uid, _ENCODER.encode(pod) if pod else None)
+            else:
+                yield Checkpoint(cluster.name, kind, uid, _ENCODER.encode(list(cluster.incidents.keys)))
+
+    def _touch_counters(self) -> None:
+        """A counter that appears with its first increase hides it from `increase()`."""
+        for cluster in self.clusters:
+            for container in controller.CONTAINERS:
+                labels = [(cluster, container)]
+                self.tally.touch(metrics.CONTROLLER_OOM_KILLS, labels)
+                self.tally.touch(metrics.CONTROLLER_RESTARTS, labels)
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_LIFE = msgspec.msgpack.Decoder(workflow_life.WorkflowLife)
+_POD = msgspec.msgpack.Decoder(pod_life.PodLife)
+_KEYS = msgspec.msgpack.Decoder(list[tuple[str, str, int]])
+
+
+def _adopt(cluster: Cluster, kind: str, state: bytes) -> None:
+    if kind == "workflows":
+        cluster.adopt([_LIFE.decode(state)], [])
+    elif kind == "pods":
+        cluster.adopt([], [_POD.decode(state)])
+    else:
+        cluster.incidents.keys.update(dict.fromkeys(_KEYS.decode(state)))

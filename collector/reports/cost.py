@@ -1,0 +1,62 @@
+"""
+What was spent, by whoever asks: department, project, template, cluster, day, class.
+
+Sums come from cost_current, one row a charge of each month's active pricing run, and are exact: unpriced pods are
+counted beside the sum, never added as 0.
+"""
+
+from collector.reports.shape import Query, Report, Span, columns_by
+
+COLUMNS = {
+    name: name
+    for name in (
+        "day", "department", "project", "creator", "cluster", "namespace", "template", "workflow_name", "product",
+        "purchase", "class", "region",
+    )
+}  # fmt: skip
+
+
+def cost(query: Query, span: Span, by: str) -> Report:
+    """Cost of a period by the asked columns, dearest first; one row a currency."""
+    names = columns_by(by, COLUMNS)
+    keys = ", ".join(f"`{COLUMNS[name]}`" for name in names)
+    lead = f"{keys}, " if keys else ""
+    sql = f"""
+        SELECT {lead}sum(cost) AS cost, sum(cost_pending) AS pending, currency, uniqExact(workflow_uid) AS workflows,
+               uniqExact(pod_uid) AS pods, countIf(cost IS NULL) AS unpriced
+        FROM cost_current
+        WHERE day >= {{begin:Date}} AND day < {{end:Date}}
+        GROUP BY {lead}currency
+        ORDER BY cost DESC NULLS LAST, {lead}currency
+    """
+    rows = [tuple(row) for row in query(sql, span.parameters())]
+    columns = (*names, "cost", "of which pending", "currency", "workflows", "pods", "unpriced pods")
+    return Report(f"Cost, {span}", columns, rows, _notes(query, span))
+
+
+def _notes(query: Query, span: Span) -> list[str]:
+    """Totals by currency, running pods, and whether the period was watched without a break."""
+    totals = query(
+        "SELECT currency, sum(cost), countIf(status = 'accruing'), countIf(cost IS NULL) FROM cost_current "
+        "WHERE day >= {begin:Date} AND day < {end:Date} GROUP BY currency ORDER BY currency",
+        span.parameters(),
+    )
+    notes = [f"total {total:f} {currency}".rstrip("0") for currency, total, _, _ in totals if total is not None]
+    accruing, unpriced = sum(row[2] for row in totals), sum(row[3] for row in totals)
+    if accruing:
+        notes.append(f"{accruing} charges still accrue: their pods run")
+    if unpriced:
+        notes.append(f"{unpriced} charges have no known price and are in no sum; `--by product,purchase` shows which")
+    return [*notes, completeness(query, span)]
+
+
+def completeness(query: Query, span: Span) -> str:
+    """Whether every cluster was watched through the whole period, in words."""
+    gaps = query(
+        "SELECT cluster, count() FROM watch_gap FINAL WHERE to_at >= toDateTime64({begin:Date}, 3, 'UTC') "
+        "AND from_at < toDateTime64({end:Date}, 3, 'UTC') GROUP BY cluster ORDER BY cluster",
+        span.parameters(),
+    )
+    if not gaps:
+        return "complete: no gap in any watch"
+    return "not complete: gaps in " + ", ".join(f"{cluster} ({count})" for cluster, count in gaps)

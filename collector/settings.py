@@ -1,0 +1,239 @@
+"""
+The settings file as typed values; what a key means and in which unit stands beside it.
+
+Strict: a key that is not here is an error that names the nearest one, since a typo in `billing_timezone` is a wrong bill.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal, cast
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+import yaml
+
+from collector.core.rules import AttributionRule, Rules, Source
+
+NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be used; says which file, which key and what to do."""
+
+
+class ClusterSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """One cluster to watch."""
+
+    name: str
+    """What rows and labels call it; bound to the cluster's identity at first sight."""
+    kubeconfig: str = ""
+    """Path to a kubeconfig; empty: $KUBECONFIG or the default one, or the pod's own account inside a cluster."""
+    context: str = ""
+    """Context in it; empty: its current one."""
+    region: str = ""
+    """Used for pods whose labels and node tell none."""
+    product: str = ""
+    """Used for pods that carry no provider's mark."""
+    controller_namespace: str = "argo"
+    pods: Literal["all", "labelled"] = "all"
+    """`labelled` asks for Argo's own pods only; pods of Jobs, Ray and Spark are then not seen."""
+    allow_insecure: bool = False
+    """Permit plain http and unverified TLS to this cluster."""
+
+
+class StoreSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The ClickHouse to write to; without a url the embedded one is started."""
+
+    url: str = ""
+    username: str = "default"
+    password_file: str = ""
+    cluster: str = ""
+    """ClickHouse cluster name for ON CLUSTER; empty: a single node."""
+
+
+class TlsSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Files for serving over TLS; a client_ca asks for client certificates."""
+
+    cert: str = ""
+    key: str = ""
+    client_ca: str = ""
+
+
+class HttpSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Where pages, API and metrics are served."""
+
+    listen: str = "127.0.0.1:8470"
+    tls: TlsSettings = TlsSettings()
+
+
+class EmbeddedSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Where the embedded store listens; open to readers on loopback."""
+
+    listen: str = "127.0.0.1:8471"
+
+
+class QueueSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """How workflows queue."""
+
+    label: str = ""
+    """Workflow label that names the queue; empty, or absent on a workflow: its namespace."""
+
+
+class RuleSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """One attribution rule; exactly one key."""
+
+    workflow_label: str | None = None
+    workflow_annotation: str | None = None
+    namespace_label: str | None = None
+    template: dict[str, str] | None = None
+    service_account: dict[str, str] | None = None
+    namespace: dict[str, str] | None = None
+
+
+class AttributionSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Who pays: the first rule that matches; none: `unallocated`."""
+
+    department: tuple[RuleSettings, ...] = (
+        RuleSettings(workflow_label="department"),
+        RuleSettings(namespace_label="department"),
+    )
+    project: tuple[RuleSettings, ...] = (RuleSettings(workflow_label="project"),)
+
+
+class DiscoverySettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Clusters found instead of listed."""
+
+    argocd_secrets: str = ""
+    """Folder of mounted Argo CD cluster secrets."""
+
+
+class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Everything an operator can choose."""
+
+    clusters: tuple[ClusterSettings, ...] = ()
+    """Empty: the contexts of the current kubeconfig."""
+    discovery: DiscoverySettings = DiscoverySettings()
+    store: StoreSettings = StoreSettings()
+    data_dir: str = "./lynceus-data"
+    """Spool, embedded store and their token; mode 0700."""
+    http: HttpSettings = HttpSettings()
+    embedded: EmbeddedSettings = EmbeddedSettings()
+    queues: QueueSettings = QueueSettings()
+    attribution: AttributionSettings = AttributionSettings()
+    prices: tuple[str, ...] = ("alibaba-eci", "alibaba-acs")
+    """Shipped books by id, own ones by path relative to this file."""
+    currency: str = "USD"
+    """What reports are in; books in another currency are refused until rates are given."""
+    billing_timezone: str = "UTC"
+    """IANA zone whose midnights cut charges into billing days."""
+
+
+def load(path: Path | None) -> Settings:
+    """Settings from a file, or the defaults without one; SettingsError names file, key and remedy."""
+    if path is None:
+        return Settings()
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from None
+    return parse(text, str(path))
+
+
+def parse(text: bytes, path: str) -> Settings:
+    """Settings from YAML text."""
+    try:
+        raw = yaml.safe_load(text) if text.strip() else {}
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path}: is no YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(raw, dict):
+        raise SettingsError(f"{path}: must hold keys and values, like `data_dir: ./lynceus-data`")
+    try:
+        settings = msgspec.convert(raw, Settings)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{path}: {_explain(str(error))}") from None
+    _check(settings, path)
+    return settings
+
+
+def _explain(message: str) -> str:
+    """msgspec's words with the place first and, for an unknown key, the key that was probably meant."""
+    what, _, place = message.partition(" - at `")
+    place = place.strip("`").removeprefix("$").removeprefix(".")
+    if unknown := re.search(r"unknown field `(.*)`", what):
+        near = difflib.get_close_matches(unknown[1], _keys(Settings), n=1)
+        hint = f"; did you mean `{near[0]}`?" if near else "; see the README for the keys there are"
+        return f"{f'{place}.' if place else ''}{unknown[1]}: no such setting{hint}"
+    return f"{place or 'top'}: {what}"
+
+
+def _keys(struct: type[Any]) -> Iterable[str]:
+    """Every key of the settings, at any depth."""
+    for field in msgspec.structs.fields(struct):
+        yield field.name
+        for inner in (field.type, *getattr(field.type, "__args__", ())):
+            if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+                yield from _keys(inner)
+
+
+def _check(settings: Settings, path: str) -> None:
+    names = [c.name for c in settings.clusters]
+    for i, name in enumerate(names):
+        if not NAME.fullmatch(name):
+            raise SettingsError(
+                f"{path}: clusters[{i}].name: {name!r} must be lower-case letters, digits, `-`, `.` or `_`"
+            )
+        if name in names[:i]:
+            raise SettingsError(f"{path}: clusters[{i}].name: {name!r} is taken by clusters[{names.index(name)}]")
+    for kind in ("department", "project"):
+        for i, rule in enumerate(getattr(settings.attribution, kind)):
+            if sum(v is not None for v in msgspec.structs.asdict(rule).values()) != 1:
+                raise SettingsError(
+                    f"{path}: attribution.{kind}[{i}]: give exactly one key, like `workflow_label: department`"
+                )
+    try:
+        ZoneInfo(settings.billing_timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise SettingsError(
+            f"{path}: billing_timezone: {settings.billing_timezone!r} is no IANA zone, like Asia/Shanghai"
+        ) from None
+    for key, value in (("http.listen", settings.http.listen), ("embedded.listen", settings.embedded.listen)):
+        address(value, f"{path}: {key}")
+
+
+def address(text: str, place: str) -> tuple[str, int]:
+    """Host and port of a `host:port`; SettingsError names the place."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or not 0 <= int(port) < 65536:
+        raise SettingsError(f"{place}: {text!r} is no address; write it like 127.0.0.1:8470")
+    return host.strip("[]"), int(port)
+
+
+def rules_of(settings: Settings, controller_namespace: str = "argo") -> Rules:
+    """What core needs of the settings."""
+    return Rules(
+        queue_label=settings.queues.label,
+        department=tuple(_rule(r) for r in settings.attribution.department),
+        project=tuple(_rule(r) for r in settings.attribution.project),
+        controller_namespace=controller_namespace,
+    )
+
+
+def _rule(settings: RuleSettings) -> AttributionRule:
+    ((source, value),) = ((k, v) for k, v in msgspec.structs.asdict(settings).items() if v is not None)
+    name = cast(Source, source)
+    return AttributionRule(name, value) if isinstance(value, str) else AttributionRule(name, map=value)
+
+
+def data_dir(settings: Settings) -> Path:
+    """The data directory, made for this user alone; SettingsError when it cannot be."""
+    path = Path(settings.data_dir).expanduser().resolve()
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not os.access(path, os.W_OK):
+            raise SettingsError(f"data_dir: {path} cannot be written; choose another or change its owner")
+    except OSError as error:
+        raise SettingsError(f"data_dir: {path} cannot be made: {error.strerror}") from None
+    return path
