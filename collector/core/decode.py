@@ -252,7 +252,7 @@ def _fit_struct(value: Any, wanted: type[Any], path: str, paths: list[str]) -> A
     if not isinstance(value, dict):
         paths.append(path)
         return None
-    hints = _hints(wanted)
+    hints = _hints(wanted)  # type: ignore[arg-type]  # mypy does not see that a class is hashable
     fitted = {f: _fit(value[f], t, f"{path}.{f}" if path else f, paths) for f, t in hints.items() if f in value}
     return wanted(**{f: v for f, v in fitted.items() if v is not None})
 
