@@ -71,7 +71,7 @@ class Oracle(msgspec.Struct, forbid_unknown_fields=True, rename={"price_class": 
     seconds: int
     cost: str
     source: str
-    price_class: str = "general"
+    price_class: str = ""
     purchase: str = "on_demand"
 
 
@@ -231,11 +231,16 @@ def _check_oracles(book: Book, path: str) -> None:
     at = int(datetime.combine(max(r.begin for r in book.prices), datetime.min.time(), UTC).timestamp() * 1000)
     for i, oracle in enumerate(book.oracles):
         answer = quote(
-            books, book.product, oracle.spec, oracle.region, oracle.price_class, oracle.purchase, oracle.seconds, at
+            books, book.product, oracle.spec, oracle.region, oracle.price_class or default_class(book.product), oracle.purchase, oracle.seconds, at
         )
         if answer.cost != Decimal(oracle.cost):
             said = answer.missing or answer.cost
             raise BookError(path, f"oracles[{i}]", f"expects {oracle.cost} ({oracle.source}), the book says {said}")
+
+
+def default_class(product: str) -> str:
+    """The provider's class of a pod that names none."""
+    return "general-purpose" if product == billing.ACS else "general"
 
 
 class Quote(msgspec.Struct, frozen=True):

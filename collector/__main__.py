@@ -1,0 +1,211 @@
+"""
+The commands. Each reads its settings, asks service.py for a wired part, and prints; no logic lives here.
+
+Exit codes: 0 well, 1 a run-time failure, 2 wrong use or settings. A user sees one sentence with a remedy, never a trace.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from collector import __version__, service
+from collector import settings as configuration
+from collector.prices import book
+from collector.reports import cost, prices, queue, shape
+from collector.settings import Settings, SettingsError
+
+app = typer.Typer(
+    name="lynceus",
+    help="Why each Argo workflow waits, what it cost, and who pays: for fleets of clusters.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+prices_app = typer.Typer(no_args_is_help=True, help="Ask the price books, and check them.")
+app.add_typer(prices_app, name="prices")
+
+out = Console()
+err = Console(stderr=True, highlight=False)
+
+REPORTS: dict[str, Callable[[shape.Query, shape.Span, str], shape.Report]] = {
+    "cost": cost.cost,
+    "queue": queue.queue,
+    "success": queue.success,
+}
+DEFAULT_BY = {"cost": "department", "queue": "cluster,queue", "success": "cluster,namespace"}
+
+Config = Annotated[Path | None, typer.Option("--config", help="Settings file (YAML). Left out: defaults.")]
+Url = Annotated[str, typer.Option("--url", help="Store to ask, like http://host:8123/lynceus. Left out: the settings'.")]
+
+
+@app.command()
+def run(config: Config = None) -> None:
+    """Watch the clusters and serve pages, metrics and the store."""
+    asyncio.run(service.run(configuration.load(config), folder=_folder(config)))
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(help="Port of the pages.")] = 8470,
+    data: Annotated[Path, typer.Option(help="Where the demo keeps its data; a second start goes on from it.")] = Path(
+        "lynceus-demo"
+    ),
+    clusters: Annotated[int, typer.Option(min=1, max=9, help="Clusters in the fleet.")] = 3,
+    seed: Annotated[int, typer.Option(help="Another seed, another fleet.")] = 1,
+    seconds: Annotated[int, typer.Option("--for", min=0, help="End by itself after so many seconds; 0: never.")] = 0,
+) -> None:
+    """Run a miniature fleet with everything that watches it, in one process tree."""
+    asyncio.run(service.demo(port=port, data=data, clusters=clusters, seed=seed, seconds=seconds, say=out.print))
+
+
+@app.command()
+def check(config: Config = None) -> None:
+    """Check settings, price books, clusters, rights and store: one line each, exit 2 on any failure."""
+    failed = False
+    for row in asyncio.run(service.check(configuration.load(config), _folder(config))):
+        failed = failed or not row.ok
+        mark = "[green]ok[/]" if row.ok else "[red]failed[/]"
+        out.print(f"{mark:20} {row.subject}: {row.detail}", highlight=False, soft_wrap=True)
+        if row.remedy and not row.ok:
+            out.print(f"       remedy: {row.remedy}", highlight=False, soft_wrap=True, markup=False)
+    raise typer.Exit(2 if failed else 0)
+
+
+@app.command()
+def store(
+    path: Annotated[Path, typer.Option("--path", help="Folder of the embedded store.")],
+    listen: Annotated[str, typer.Option(help="Address to serve ClickHouse's HTTP protocol on.")] = "127.0.0.1:8471",
+    token_file: Annotated[
+        Path | None, typer.Option(help="The writer's token; left out: `token` beside the path, made when missing.")
+    ] = None,
+    until_stdin_closes: Annotated[bool, typer.Option(help="End when standard input does, as a child must.")] = False,
+) -> None:
+    """Serve the embedded ClickHouse engine over ClickHouse's own HTTP protocol."""
+    host, port = configuration.address(listen, "--listen")
+    service.serve_store(path, host, port, token_file or path.parent / "token", until_stdin_closes)
+
+
+@app.command()
+def migrate(
+    config: Config = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the SQL, run nothing.")] = False,
+) -> None:
+    """Bring the store's tables up to date."""
+    for line in service.migrate(configuration.load(config), dry_run):
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def report(
+    kind: Annotated[str, typer.Argument(help="cost, queue or success.")],
+    begin: Annotated[str, typer.Option("--from", help="First day, inclusive. Left out: the first of this month.")] = "",
+    end: Annotated[str, typer.Option("--to", help="Last day, exclusive. Left out: tomorrow.")] = "",
+    by: Annotated[str, typer.Option(help="Columns to group by, like department,project.")] = "",
+    form: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
+    config: Config = None,
+    url: Url = "",
+) -> None:
+    """Print a report of a period."""
+    if kind not in REPORTS:
+        raise shape.ReportError(f"{kind}: no such report; there are {', '.join(REPORTS)}")
+    if form not in ("table", "csv", "json"):
+        raise shape.ReportError(f"--format {form}: no such format; there are table, csv, json")
+    today = datetime.now(UTC).date()
+    span = shape.Span(_day(begin, "--from", today.replace(day=1)), _day(end, "--to", today + timedelta(days=1)))
+    if span.end <= span.begin:
+        raise shape.ReportError(f"--to {span.end} is not after --from {span.begin}; --to is exclusive")
+    query = service.reader(configuration.load(config), url)
+    shape.text(REPORTS[kind](query, span, by or DEFAULT_BY[kind]), form, out)
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT, SHOW, DESCRIBE or EXPLAIN.")],
+    form: Annotated[str, typer.Option("--format", help="Any ClickHouse output format.")] = "PrettyCompact",
+    config: Config = None,
+    url: Url = "",
+) -> None:
+    """Ask the store in SQL, read-only; tables are those of the database lynceus."""
+    sys.stdout.buffer.write(service.ask(configuration.load(config), url, query, form))
+
+
+@prices_app.command("quote")
+def prices_quote(
+    product: Annotated[str, typer.Option(help="Like alibaba-eci.")],
+    seconds: Annotated[int, typer.Option(min=0, help="Billed seconds.")],
+    spec: Annotated[str, typer.Option(help="As on the annotation, like 2-4Gi.")] = "",
+    instance_type: Annotated[str, typer.Option(help="Machine type instead of a spec, like ecs.c6.large.")] = "",
+    region: Annotated[str, typer.Option(help="Like cn-hangzhou.")] = "",
+    purchase: Annotated[str, typer.Option(help="on_demand, spot, best_effort or reserved.")] = "on_demand",
+    price_class: Annotated[str, typer.Option("--class", help="Like general-purpose; left out: the product's default.")] = "",
+    at: Annotated[str, typer.Option(help="Day of the prices; left out: today.")] = "",
+    form: Annotated[str, typer.Option("--format", help="table or json.")] = "table",
+    config: Config = None,
+) -> None:
+    """What a spec costs for some seconds."""
+    if bool(spec) == bool(instance_type):
+        raise shape.ReportError("give either --spec or --instance-type")
+    books = service.books(configuration.load(config), _folder(config))
+    day = _day(at, "--at", datetime.now(UTC).date())
+    answer = book.quote(
+        books, product, spec or instance_type, region, price_class or book.default_class(product), purchase, seconds,
+        int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000),
+    )  # fmt: skip
+    if answer.cost is None:
+        raise shape.ReportError(f"{product} {spec or instance_type}: no price: {answer.missing}")
+    prices.print_quote(answer, form, out)
+
+
+@prices_app.command("check")
+def prices_check(
+    files: Annotated[list[Path] | None, typer.Argument(help="Books to check; left out: those that are shipped.")] = None,
+) -> None:
+    """Validate price books and run the oracles inside them."""
+    for name in [str(f) for f in files or ()] or book.shipped_ids():
+        checked = book.read(name, Path())
+        out.print(f"{name}: {checked.name}, {len(checked.prices)} prices, {len(checked.oracles)} oracles hold", highlight=False)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    out.print(__version__, highlight=False)
+
+
+def _folder(config: Path | None) -> Path:
+    """What relative paths in a settings file are relative to."""
+    return config.parent if config else Path()
+
+
+def _day(text: str, option: str, otherwise: date) -> date:
+    try:
+        return date.fromisoformat(text) if text else otherwise
+    except ValueError:
+        raise shape.ReportError(f"{option} {text}: no day; write it like 2026-11-01") from None
+
+
+def _fail(code: int, error: object) -> Any:
+    err.print(f"lynceus: {error}", markup=False, soft_wrap=True)
+    sys.exit(code)
+
+
+def main() -> None:
+    """The console script: turns the errors a user can mend into one sentence."""
+    try:
+        app()
+    except (SettingsError, book.BookError, shape.ReportError) as error:
+        _fail(2, error)
+    except service.Failure as error:
+        _fail(1, error)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

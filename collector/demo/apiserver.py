@@ -1,0 +1,297 @@
+"""
+A Kubernetes API server over one Store: list with pages, watch with bookmarks, and the ways both can be refused.
+
+Only what an observer asks for is served; anything else is a 404 with a proper Status, as on a cluster without it.
+"""
+
+import asyncio
+import base64
+import binascii
+import hmac
+import random
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from collector.demo.objects import KINDS, NAMESPACES, NODES, Kind, Write
+from collector.demo.store import Store
+
+VERSION = {"major": "1", "minor": "35", "gitVersion": "v1.35.0", "platform": "linux/amd64"}
+BUFFERED_CHUNKS = 1000
+"""A watcher that is so far behind is cut off, as a real one is."""
+SNAPSHOTS = 16
+REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+
+
+class RefusedError(Exception):
+    """A request that is answered with a Status."""
+
+    def __init__(self, code: int, reason: str, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": message,
+            "reason": reason,
+            **({"details": details} if details else {}),
+            "code": code,
+        }
+
+
+class Watcher:
+    """One open watch: what it still has to be sent."""
+
+    def __init__(self, kind: Kind, backlog: bytes) -> None:
+        self.kind = kind
+        self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+        if backlog:
+            self._queue.put_nowait(backlog)
+
+    def push(self, chunk: bytes) -> bool:
+        """Hands over events; False if the reader is too slow and was given up."""
+        if self._queue.qsize() < BUFFERED_CHUNKS:
+            self._queue.put_nowait(chunk)
+            return True
+        self.end()
+        return False
+
+    def end(self) -> None:
+        """Nothing more will come."""
+        while not self._queue.empty():
+            self._queue.get_nowait()
+        self._queue.put_nowait(None)
+
+    async def next(self, within_s: float) -> bytes | None:
+        """The next events, None at the end; TimeoutError if there are none in time."""
+        async with asyncio.timeout(within_s):
+            return await self._queue.get()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Where a list goes on: a continue token."""
+
+    version: int
+    start: int
+
+    def token(self) -> str:
+        """Opaque to clients."""
+        return base64.urlsafe_b64encode(b'{"rv":%d,"start":%d}' % (self.version, self.start)).decode()
+
+    @staticmethod
+    def parse(token: str) -> "Page":
+        """The page that a token stands for."""
+        try:
+            found = msgspec.json.decode(base64.urlsafe_b64decode(token), type=dict[str, int])
+            return Page(found["rv"], found["start"])
+        except (binascii.Error, msgspec.MsgspecError, KeyError) as error:
+            raise RefusedError(400, "BadRequest", f"continue key is not valid: {token!r}") from error
+
+
+class ApiServer:
+    """What answers for one cluster."""
+
+    def __init__(self, store: Store, token: str) -> None:
+        self._store, self._token = store, token
+        self._watchers: dict[str, set[Watcher]] = {plural: set() for plural in KINDS}
+        self._snapshots: OrderedDict[tuple[str, int], list[bytes]] = OrderedDict()
+
+    def app(self) -> web.Application:
+        """The routes."""
+        app = web.Application(middlewares=[self._guard])
+        for path in ("/version", "/version/"):
+            app.router.add_get(path, self._version)
+        app.router.add_post(REVIEWS, self._review)
+        for kind in KINDS.values():
+            app.router.add_get(kind.path, self._collection(kind))
+        for kind in (NAMESPACES, NODES):
+            app.router.add_get(kind.path + "/{name}", self._single(kind))
+        return app
+
+    def publish(self, writes: list[Write]) -> None:
+        """Sends events that are already durable to everyone who watches."""
+        chunks: dict[str, list[bytes]] = {}
+        for write in writes:
+            if self._watchers[write.kind]:
+                chunks.setdefault(write.kind, []).append(write.line)
+        for plural, lines in chunks.items():
+            chunk = b"".join(lines)
+            self._watchers[plural] = {it for it in self._watchers[plural] if it.push(chunk)}
+
+    def close(self) -> None:
+        """Ends every watch, cleanly."""
+        for watchers in self._watchers.values():
+            for watcher in watchers:
+                watcher.end()
+
+    @web.middleware
+    async def _guard(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        try:
+            given = request.headers.get("Authorization", "")
+            if not hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode()):
+                raise RefusedError(401, "Unauthorized", "Unauthorized")
+            return await handler(request)
+        except RefusedError as refusal:
+            return _json(refusal.status, refusal.code)
+        except web.HTTPException as error:
+            reason = error.reason.replace(" ", "")
+            return _json(
+                RefusedError(error.status, reason, "the server could not find the resource").status, error.status
+            )
+
+    async def _version(self, request: web.Request) -> web.Response:
+        return _json(VERSION)
+
+    async def _review(self, request: web.Request) -> web.Response:
+        review: dict[str, Any] = msgspec.json.decode(await request.read())
+        return _json({**review, "status": {"allowed": True}}, 201)
+
+    def _single(self, kind: Kind) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def get(request: web.Request) -> web.Response:
+            name = request.match_info["name"]
+            body = self._store.get(kind, name)
+            if body is None:
+                raise RefusedError(404, "NotFound", f'{kind.plural} "{name}" not found', name=name, kind=kind.plural)
+            return web.Response(body=body, content_type="application/json")
+
+        return get
+
+    def _collection(self, kind: Kind) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def get(request: web.Request) -> web.StreamResponse:
+            for unserved in ("labelSelector", "fieldSelector"):
+                if request.query.get(unserved):
+                    raise RefusedError(400, "BadRequest", f"{unserved} is not served by the demo fleet")
+            if request.query.get("watch", "").lower() in ("1", "true"):
+                return await self._watch(request, kind)
+            return self._list(request, kind)
+
+        return get
+
+    # Lists.
+
+    def _list(self, request: web.Request, kind: Kind) -> web.Response:
+        limit, token = _number(request, "limit"), request.query.get("continue", "")
+        page = self._page(request, kind, token)
+        bodies = self._snapshots.get((kind.plural, page.version)) or self._store.snapshot(kind)
+        end = page.start + limit if limit else len(bodies)
+        more = ""
+        if end < len(bodies):
+            # Kept, so that later pages show the same instant and a page can be asked for twice.
+            self._keep(kind, page.version, bodies)
+            following = Page(page.version, end).token()
+            more = f',"continue":"{following}","remainingItemCount":{len(bodies) - end}'
+        return _collection_body(kind, page.version, more, bodies[page.start : end])
+
+    def _page(self, request: web.Request, kind: Kind, token: str) -> Page:
+        asked = _number(request, "resourceVersion")
+        if not token:
+            self._check_version(asked, request.query.get("resourceVersionMatch", ""))
+            return Page(self._store.version, 0)
+        if asked:
+            raise RefusedError(400, "BadRequest", "specifying resource version is not allowed when using continue")
+        page = Page.parse(token)
+        if (kind.plural, page.version) not in self._snapshots:
+            raise _expired("The provided continue parameter is too old to display a consistent list result.")
+        return page
+
+    def _check_version(self, asked: int, match: str) -> None:
+        now = self._store.version
+        if asked > now:
+            message = f"Too large resource version: {asked}, current: {now}"
+            cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
+            raise RefusedError(504, "Timeout", message, causes=[cause], retryAfterSeconds=1)
+        if match == "Exact" and asked != now:
+            raise _expired(f"The resourceVersion for the provided list is too old: {asked}.")
+
+    def _keep(self, kind: Kind, version: int, bodies: list[bytes]) -> None:
+        self._snapshots[kind.plural, version] = bodies
+        self._snapshots.move_to_end((kind.plural, version))
+        while len(self._snapshots) > SNAPSHOTS:
+            self._snapshots.popitem(last=False)
+
+    # Watches.
+
+    async def _watch(self, request: web.Request, kind: Kind) -> web.StreamResponse:
+        if request.query.get("sendInitialEvents"):
+            raise RefusedError(422, "Invalid", "sendInitialEvents: Forbidden: WatchList is not enabled on this server")
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        since, timeout_s = _number(request, "resourceVersion"), _number(request, "timeoutSeconds") or 1800
+        self._check_version(since, "")
+        if since and since < self._store.compacted:
+            raise _expired(f"too old resource version: {since} ({self._store.compacted})")
+        if since and since < self._store.oldest:
+            # The watch cache says so in the stream, after a 200: the other shape of the same answer.
+            status = msgspec.json.encode(_expired(f"too old resource version: {since} ({self._store.oldest})").status)
+            await response.prepare(request)
+            await response.write(b'{"type":"ERROR","object":%s}\n' % status)
+            return response
+        # No await between reading the backlog and joining: nothing is missed and nothing comes twice.
+        watcher = Watcher(kind, b"".join(self._store.since(kind, since)) if since else self._initial(kind))
+        self._watchers[kind.plural].add(watcher)
+        try:
+            await response.prepare(request)
+            await self._stream(response, watcher, timeout_s, "allowWatchBookmarks" in request.query)
+        except ConnectionError:
+            pass  # The client went away; there is nobody left to tell.
+        finally:
+            self._watchers[kind.plural].discard(watcher)
+        return response
+
+    async def _stream(self, response: web.StreamResponse, watcher: Watcher, timeout_s: float, bookmarks: bool) -> None:
+        clock = asyncio.get_running_loop().time
+        until, bookmark_at = clock() + timeout_s, clock() + random.uniform(5, 10)
+        while True:
+            try:
+                chunk = await watcher.next(max(0.0, min(until, bookmark_at) - clock()))
+            except TimeoutError:
+                if bookmarks:
+                    await response.write(self._bookmark(watcher.kind))
+                if clock() >= until:
+                    return
+                bookmark_at = clock() + random.uniform(5, 10)
+                continue
+            if chunk is None:
+                return
+            await response.write(chunk)
+
+    def _initial(self, kind: Kind) -> bytes:
+        return b"".join(b'{"type":"ADDED","object":%s}\n' % body for body in self._store.snapshot(kind))
+
+    def _bookmark(self, kind: Kind) -> bytes:
+        it = f'"metadata":{{"resourceVersion":"{self._store.version}"}}{kind.hollow}'
+        return b'{"type":"BOOKMARK","object":%s%s}}\n' % (kind.prefix, it.encode())
+
+
+def _expired(message: str) -> RefusedError:
+    return RefusedError(410, "Expired", message)
+
+
+def _json(content: object, code: int = 200) -> web.Response:
+    headers = {"Retry-After": "1"} if code == 504 else None
+    body = msgspec.json.encode(content)
+    return web.Response(body=body, status=code, content_type="application/json", headers=headers)
+
+
+def _number(request: web.Request, name: str) -> int:
+    text = request.query.get(name, "") or "0"
+    if not text.isdecimal():
+        raise RefusedError(400, "BadRequest", f'invalid {name}: strconv.ParseUint: parsing "{text}": invalid syntax')
+    return int(text)
+
+
+def _collection_body(kind: Kind, version: int, more: str, bodies: list[bytes]) -> web.Response:
+    if "/" not in kind.group_version:
+        # Items of built-in kinds do not repeat their kind; those of custom resources do.
+        bodies = [b"{" + body[len(kind.prefix) :] for body in bodies]
+    head = f'{{"kind":"{kind.name}List","apiVersion":"{kind.group_version}"'
+    head += f',"metadata":{{"resourceVersion":"{version}"{more}}},"items":['
+    return web.Response(body=head.encode() + b",".join(bodies) + b"]}\n", content_type="application/json")

@@ -1,0 +1,165 @@
+"""
+A miniature fleet: starts one API server a cluster, keeps the load going, and ends when its parent does.
+
+Run as `python -m collector.demo.fleet --data DIR --clusters 3 --seed N`. It prints one JSON line when every cluster
+answers, and ends when its standard input closes or on SIGTERM, so that a killed parent leaves nothing behind.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import yaml
+from aiohttp import web
+
+from collector.demo import scenario
+from collector.demo.apiserver import ApiServer
+from collector.demo.load import Load
+from collector.demo.scenario import Cluster
+from collector.demo.store import FleetError, Store
+
+SHORTEST_NAP_S = 0.02
+"""What falls due closer together is written in one transaction."""
+LONGEST_NAP_S = 0.5
+
+Ready = Callable[[Path, list[str]], None]
+"""Called with the kubeconfig and the names of its contexts."""
+
+
+class Member:
+    """One running cluster of the fleet."""
+
+    def __init__(self, cluster: Cluster, seed: int, folder: Path, window: int) -> None:
+        self.name = cluster.name
+        self._store = Store(folder / f"{cluster.name}.sqlite", window)
+        self.token = self._store.note("token") or secrets.token_urlsafe(24)
+        self._store.keep_note("token", self.token)
+        self._server = ApiServer(self._store, self.token)
+        self._load = Load(cluster, seed, self._store.saved())
+        self._runner = web.AppRunner(
+            self._server.app(), handler_cancellation=True, access_log=None, shutdown_timeout=2.0
+        )
+        self.url = ""
+
+    async def open(self) -> None:
+        """Answers from here on, at the address of the last time if it is still free."""
+        self._tick()
+        await self._runner.setup()
+        last = int(self._store.note("port") or 0)
+        try:
+            await web.TCPSite(self._runner, "127.0.0.1", last).start()
+        except OSError:
+            await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        port = self._runner.addresses[0][1]
+        self._store.keep_note("port", str(port))
+        self.url = f"http://127.0.0.1:{port}"
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Lets the cluster live until told to stop."""
+        while not stop.is_set():
+            nap_s = min(max(self._load.next_due() - time.time(), SHORTEST_NAP_S), LONGEST_NAP_S)
+            try:
+                async with asyncio.timeout(nap_s):
+                    await stop.wait()
+            except TimeoutError:
+                self._tick()
+
+    async def close(self) -> None:
+        """Ends the watches and lets go of the file."""
+        self._server.close()
+        await self._runner.cleanup()
+        self._store.close()
+
+    def _tick(self) -> None:
+        batch = self._load.step(time.time())
+        if batch.writes or batch.records:
+            self._store.commit(batch)
+            self._server.publish(batch.writes)
+
+
+async def run_fleet(
+    data_dir: Path, clusters: int, seed: int, ready: Ready, stop: asyncio.Event, *, window: int = 4000
+) -> None:
+    """Serves so many clusters until `stop` is set; `ready` is called once, when all of them answer."""
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    members: list[Member] = []
+    try:
+        for cluster in scenario.clusters(clusters):
+            members.append(Member(cluster, seed, data_dir, window))
+        for member in members:
+            await member.open()
+        ready(write_kubeconfig(data_dir / "kubeconfig.yaml", members), [member.name for member in members])
+        async with asyncio.TaskGroup() as group:
+            for member in members:
+                group.create_task(member.run(stop))
+    finally:
+        for member in members:
+            await member.close()
+
+
+def write_kubeconfig(path: Path, members: list[Member]) -> Path:
+    """One context a cluster, readable by this user alone, replaced at once."""
+    content = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": it.name, "cluster": {"server": it.url}} for it in members],
+        "users": [{"name": it.name, "user": {"token": it.token}} for it in members],
+        "contexts": [{"name": it.name, "context": {"cluster": it.name, "user": it.name}} for it in members],
+        "current-context": members[0].name,
+    }
+    draft = path.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+        yaml.safe_dump(content, file, sort_keys=False)
+    draft.replace(path)
+    return path
+
+
+def _announce(kubeconfig: Path, contexts: list[str]) -> None:
+    print(msgspec.json.encode({"kubeconfig": str(kubeconfig), "contexts": contexts}).decode(), flush=True)
+
+
+def _watch_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    # os.read and not sys.stdin: a thread inside the latter's lock would break the interpreter's end.
+    with contextlib.suppress(OSError):  # No standard input at all counts as a closed one.
+        while os.read(0, 4096):
+            pass
+    loop.call_soon_threadsafe(stop.set)
+
+
+async def _main(data: Path, clusters: int, seed: int) -> None:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    threading.Thread(target=_watch_parent, args=(loop, stop), daemon=True).start()
+    await run_fleet(data, clusters, seed, _announce, stop)
+
+
+def main() -> int:
+    """The process: 0 when told to end, 1 when it cannot start."""
+    parser = argparse.ArgumentParser(prog="collector.demo.fleet", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder for the clusters and the kubeconfig")
+    parser.add_argument("--clusters", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    if given.clusters < 1:
+        parser.error("--clusters must be at least 1")
+    try:
+        asyncio.run(_main(given.data, given.clusters, given.seed))
+    except FleetError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""
+What one API server holds, as dicts, and the writes that changed it.
+
+Pure: no I/O and no clock. A write is encoded at the moment it is made, so that the dict may change again afterwards.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+Obj = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One resource that is served, with what an empty object of it looks like in a bookmark."""
+
+    plural: str
+    name: str
+    group_version: str = "v1"
+    hollow: str = ""
+
+    @property
+    def path(self) -> str:
+        """Where the resource is listed, for the whole cluster."""
+        return f"/{'apis' if '/' in self.group_version else 'api'}/{self.group_version}/{self.plural}"
+
+    @property
+    def prefix(self) -> bytes:
+        """How every encoded object of the kind begins; the built-in kinds leave it out inside a list."""
+        return b'{"apiVersion":"%s","kind":"%s",' % (self.group_version.encode(), self.name.encode())
+
+
+NAMESPACES = Kind("namespaces", "Namespace", hollow=',"spec":{},"status":{}')
+NODES = Kind("nodes", "Node", hollow=',"spec":{},"status":{"daemonEndpoints":{"kubeletEndpoint":{"Port":0}}}')
+PODS = Kind("pods", "Pod", hollow=',"spec":{"containers":null},"status":{}')
+EVENTS = Kind("events", "Event", hollow=',"involvedObject":{},"source":{}')
+WORKFLOWS = Kind("workflows", "Workflow", "argoproj.io/v1alpha1")
+CRON_WORKFLOWS = Kind("cronworkflows", "CronWorkflow", "argoproj.io/v1alpha1")
+KINDS = {kind.plural: kind for kind in (NAMESPACES, NODES, PODS, EVENTS, WORKFLOWS, CRON_WORKFLOWS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One change of one object, as etcd would number it."""
+
+    version: int
+    verb: str
+    """ADDED, MODIFIED or DELETED."""
+    kind: str
+    key: str
+    body: bytes
+
+    @property
+    def line(self) -> bytes:
+        """The watch event, ready for the wire."""
+        return b'{"type":"%s","object":%s}\n' % (self.verb.encode(), self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A cluster as it was left."""
+
+    version: int = 0
+    objects: tuple[tuple[str, str, bytes], ...] = ()
+    records: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one step did: the writes to publish, and the private records to keep with them (None: forget it)."""
+
+    writes: list[Write]
+    records: dict[str, bytes | None]
+
+
+def key_of(obj: Obj) -> str:
+    """namespace/name, or the name alone for what has no namespace: the order of etcd's keys."""
+    meta = obj["metadata"]
+    return f"{meta['namespace']}/{meta['name']}" if "namespace" in meta else str(meta["name"])
+
+
+class Objects:
+    """All objects of a cluster under one increasing version."""
+
+    def __init__(self, version: int = 0, saved: Iterable[tuple[str, str, bytes]] = ()) -> None:
+        self.version = version
+        self._held: dict[str, dict[str, Obj]] = {plural: {} for plural in KINDS}
+        self._writes: list[Write] = []
+        for plural, key, body in saved:
+            self._held[plural][key] = msgspec.json.decode(body)
+
+    def get(self, kind: Kind, key: str) -> Obj:
+        """The object itself, to be changed and put again."""
+        return self._held[kind.plural][key]
+
+    def of(self, kind: Kind) -> dict[str, Obj]:
+        """Every object of a kind by key."""
+        return self._held[kind.plural]
+
+    def put(self, kind: Kind, obj: Obj) -> None:
+        """Writes a new or a changed object."""
+        key, held = key_of(obj), self._held[kind.plural]
+        if key in held and kind.group_version != "v1":
+            # Argo's kinds have no status subresource, so each status write moves the generation too.
+            obj["metadata"]["generation"] += 1
+        self._record("MODIFIED" if key in held else "ADDED", kind, key, obj)
+        held[key] = obj
+
+    def remove(self, kind: Kind, key: str) -> None:
+        """Deletes an object; its last state goes out under the version of the deletion."""
+        self._record("DELETED", kind, key, self._held[kind.plural].pop(key))
+
+    def take(self) -> list[Write]:
+        """The writes since the last call, in the order of their versions."""
+        writes, self._writes = self._writes, []
+        return writes
+
+    def _record(self, verb: str, kind: Kind, key: str, obj: Obj) -> None:
+        self.version += 1
+        obj["metadata"]["resourceVersion"] = str(self.version)
+        self._writes.append(Write(self.version, verb, kind.plural, key, msgspec.json.encode(obj)))

@@ -1,0 +1,94 @@
+"""
+The HTTP surface: the live page, its JSON, the scrape, and whether all is well.
+
+It draws what it is handed and owns no state but a few seconds of today's money. Whoever builds the app decides where
+the live view, the money and the scrape come from; nothing here reaches a cluster or the store.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import FastAPI, Header, Response
+from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.staticfiles import StaticFiles
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from collector.catalog.tally import Tally
+from collector.core.model import Instant, LiveView
+from collector.web.headers import SecurityHeaders
+from collector.web.live import live_now
+from collector.web.money import Money, MoneyToday
+from collector.web.ready import Ready, readiness
+from collector.web.shapes import Live
+from collector.web.words import BEGUN_WORDS, WAITING_WORDS
+
+HERE = Path(__file__).parent
+
+POLL_MS = 2000
+"""How often an open page asks again."""
+
+Scrape = Callable[[str], Awaitable[tuple[bytes, str]]]
+"""Body and content type of /metrics for an Accept header."""
+
+
+def wall_clock() -> Instant:
+    """Now, in Unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def create_app(
+    *,
+    live: Callable[[], LiveView],
+    tally: Tally,
+    metrics: Scrape,
+    money: Callable[[], Awaitable[Money]] | None = None,
+    now: Callable[[], Instant] = wall_clock,
+    poll_ms: int = POLL_MS,
+) -> FastAPI:
+    """The app, to be served in the loop that `live` and `tally` belong to. Without `money` no amount is shown."""
+    # The documentation pages of FastAPI load scripts from a CDN; the OpenAPI document alone is served.
+    app = FastAPI(title="Lynceus", version="1", openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None)
+    app.add_middleware(SecurityHeaders)
+    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    page = _live_page(poll_ms, shows_money=money is not None)
+    today = None if money is None else MoneyToday(money)
+
+    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
+    async def live_page() -> str:
+        return page
+
+    @app.get("/api/v1/live", summary="The fleet at this moment")
+    async def live_json() -> Live:
+        spent = None if today is None else await today.latest()
+        return live_now(live(), tally, spent, now())
+
+    _operations(app, live, metrics, now)
+    return app
+
+
+def _operations(app: FastAPI, live: Callable[[], LiveView], metrics: Scrape, now: Callable[[], Instant]) -> None:
+    @app.get("/metrics", response_class=Response, summary="Prometheus scrape")
+    async def scrape(accept: Annotated[str, Header()] = "") -> Response:
+        body, content_type = await metrics(accept)
+        # As a header, since the media type of a Response would get a second charset.
+        return Response(body, headers={"content-type": content_type})
+
+    @app.get("/healthz", summary="The process answers")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz", responses={503: {"model": Ready}}, response_model=Ready, summary="Synced and not behind")
+    async def readyz() -> Response:
+        answer = readiness(live(), now())
+        return JSONResponse(answer.model_dump(), status_code=200 if answer.ready else 503)
+
+
+def _live_page(poll_ms: int, shows_money: bool) -> str:
+    pages = Environment(
+        loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    return pages.get_template("live.html").render(
+        poll_ms=poll_ms, shows_money=shows_money, waiting_words=WAITING_WORDS, begun_words=BEGUN_WORDS
+    )

@@ -1,0 +1,153 @@
+"""
+The live view summed up for people: fleet, cluster, queue, and what began without running.
+
+The page draws these figures and computes none of its own, so that whoever reads the JSON sees the same.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from collector.catalog import metrics as catalog
+from collector.catalog.tally import Tally
+from collector.core.model import REASONS, ClusterHealth, Instant, LiveView, StoreHealth, Waiting
+from collector.web.bill import money_now
+from collector.web.money import Money, UnknownMoney
+from collector.web.ready import readiness
+from collector.web.shapes import Begun, Cluster, Live, Place, Queue, ReasonCount, Store, Totals, Watch
+
+RUNNING = "running"
+
+
+def live_now(view: LiveView, tally: Tally, money: Money | UnknownMoney | None, now: Instant) -> Live:
+    """The view, the tally's incidents and today's money as one answer."""
+    ready = readiness(view, now)
+    waiting = [row for row in view.queues if not row.begun]
+    return Live(
+        at_ms=view.at,
+        ready=ready.ready,
+        problems=ready.problems,
+        totals=_totals(view),
+        clusters=[_cluster(cluster, view, tally) for cluster in view.clusters],
+        queues=_queues(waiting, view.at),
+        begun=_begun([row for row in view.queues if row.begun and row.reason != RUNNING], view.at),
+        money=None if money is None else money_now(money, now),
+        store=_store(view.store, view.at),
+    )
+
+
+def _age(at: Instant, since: Instant) -> int:
+    # An object may be stamped by a clock that runs ahead of ours.
+    return max(0, at - since)
+
+
+def _oldest(rows: Iterable[Waiting]) -> Waiting | None:
+    return min(rows, key=lambda row: row.since, default=None)
+
+
+def _count(rows: Iterable[Waiting]) -> int:
+    return sum(row.count for row in rows)
+
+
+def _place(row: Waiting) -> Place:
+    return Place(cluster=row.cluster, namespace=row.namespace, queue=row.queue)
+
+
+def _by_reason(rows: Iterable[Waiting], at: Instant) -> list[ReasonCount]:
+    groups: dict[str, list[Waiting]] = defaultdict(list)
+    for row in rows:
+        groups[row.reason].append(row)
+    return [
+        ReasonCount(
+            reason=reason,
+            workflows=_count(groups[reason]),
+            oldest_age_ms=_age(at, min(row.since for row in groups[reason])),
+        )
+        for reason in sorted(groups, key=_order)
+    ]
+
+
+def _order(reason: str) -> int:
+    return REASONS.index(reason) if reason in REASONS else len(REASONS)
+
+
+def _totals(view: LiveView) -> Totals:
+    waiting = [row for row in view.queues if not row.begun]
+    oldest = _oldest(waiting)
+    return Totals(
+        waiting=_count(waiting),
+        running=_count(row for row in view.queues if row.begun and row.reason == RUNNING),
+        begun=_count(row for row in view.queues if row.begun and row.reason != RUNNING),
+        queues=len({(row.cluster, row.namespace, row.queue) for row in waiting}),
+        oldest_age_ms=None if oldest is None else _age(view.at, oldest.since),
+        oldest_in=None if oldest is None else _place(oldest),
+        reasons=_by_reason(waiting, view.at),
+    )
+
+
+def _cluster(cluster: ClusterHealth, view: LiveView, tally: Tally) -> Cluster:
+    rows = [row for row in view.queues if row.cluster == cluster.name]
+    waiting = [row for row in rows if not row.begun]
+    oldest = _oldest(waiting)
+    return Cluster(
+        name=cluster.name,
+        ready=cluster.ready,
+        detail=cluster.detail,
+        waiting=_count(waiting),
+        running=_count(row for row in rows if row.begun and row.reason == RUNNING),
+        begun=_count(row for row in rows if row.begun and row.reason != RUNNING),
+        oldest_age_ms=None if oldest is None else _age(view.at, oldest.since),
+        reasons=_by_reason(waiting, view.at),
+        controller_oom_kills=_counted(tally, catalog.CONTROLLER_OOM_KILLS, cluster.name),
+        controller_restarts=_counted(tally, catalog.CONTROLLER_RESTARTS, cluster.name),
+        watches=[
+            Watch(
+                kind=watch.kind,
+                state=watch.state,
+                detail=watch.detail,
+                synced=watch.synced,
+                last_event_age_ms=None if watch.last_event_at is None else _age(view.at, watch.last_event_at),
+                objects=watch.objects,
+            )
+            for watch in cluster.watches
+        ],
+    )
+
+
+def _counted(tally: Tally, metric: catalog.Metric, cluster: str) -> int | None:
+    found = [total for labels, total in tally.counters.get(metric.name, {}).items() if labels[:1] == (cluster,)]
+    return int(sum(found)) if found else None
+
+
+def _queues(waiting: list[Waiting], at: Instant) -> list[Queue]:
+    groups: dict[tuple[str, str, str], list[Waiting]] = defaultdict(list)
+    for row in waiting:
+        groups[row.cluster, row.namespace, row.queue].append(row)
+    queues = [
+        Queue(
+            cluster=cluster,
+            namespace=namespace,
+            queue=queue,
+            depth=_count(rows),
+            oldest_age_ms=_age(at, min(row.since for row in rows)),
+            reasons=_by_reason(rows, at),
+        )
+        for (cluster, namespace, queue), rows in groups.items()
+    ]
+    return sorted(queues, key=lambda q: (-q.oldest_age_ms, q.cluster, q.namespace, q.queue))
+
+
+def _begun(rows: list[Waiting], at: Instant) -> list[Begun]:
+    oldest: dict[str, Waiting] = {}
+    for row in sorted(rows, key=lambda row: row.since):
+        oldest.setdefault(row.reason, row)
+    return [Begun(**g.model_dump(), oldest_in=_place(oldest[g.reason])) for g in _by_reason(rows, at)]
+
+
+def _store(store: StoreHealth, at: Instant) -> Store:
+    return Store(
+        reachable=store.reachable,
+        detail=store.detail,
+        spooled_rows=store.spooled_rows,
+        spooled_bytes=store.spooled_bytes,
+        last_insert_age_ms=None if store.last_insert_at is None else _age(at, store.last_insert_at),
+    )

@@ -1,0 +1,123 @@
+"""
+What keeps the collector from being ready, one reason a problem, each with its remedy.
+
+Judged from the live view alone: whoever asks must get an answer at once, also when a cluster or the store gives none.
+"""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from collector.core.model import ClusterHealth, Instant, LiveView, StoreHealth, WatchHealth
+
+BEHIND_MS = 60_000
+"""Rows that wait longer than this for the store make whoever reads it see the past."""
+
+BEHIND_ROWS = 500_000
+"""About half an hour of a full-sized fleet; inserts may succeed and still lose the race."""
+
+VIEW_STALE_MS = 30_000
+"""The live view is drawn every few seconds at most; one this old means that the loop hangs."""
+
+REMEDIES = {
+    "starting": "wait; if it stays so, look for this cluster in the collector's log",
+    "listing": "wait for the first list to finish; large collections take a minute",
+    "retrying": "check that the API server can be reached from here, with its certificate and token",
+    "refused": "grant get, list and watch on this kind; `lynceus check` prints the missing rule",
+}
+
+
+class Shape(BaseModel):
+    """A type of the API; what stands under a field describes it in the OpenAPI document."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class Problem(Shape):
+    """One thing that is not as it should be."""
+
+    subject: Literal["cluster", "watch", "store", "collector"]
+    cluster: str | None = None
+    kind: str | None = None
+    reason: str
+    """What is wrong, in words."""
+    remedy: str
+    """What to do about it."""
+    blocking: bool = True
+    """False: the collector is ready nonetheless, something optional is missing."""
+
+
+class Ready(Shape):
+    """The answer of /readyz."""
+
+    ready: bool
+    problems: list[Problem]
+
+
+def readiness(view: LiveView, now: Instant) -> Ready:
+    """Ready when no problem blocks."""
+    problems = [*_clusters(view), *_store(view.store, now), *_collector(view, now)]
+    return Ready(ready=not any(problem.blocking for problem in problems), problems=problems)
+
+
+def _clusters(view: LiveView) -> Iterator[Problem]:
+    for cluster in view.clusters:
+        troubled = [_watch(cluster, w) for w in cluster.watches if w.state != "watching" or not w.synced]
+        yield from troubled
+        if not cluster.ready and not troubled:
+            yield Problem(
+                subject="cluster",
+                cluster=cluster.name,
+                reason=cluster.detail or "it is not watched yet",
+                remedy=f"run `lynceus check`; it names what {cluster.name} lacks",
+            )
+
+
+def _watch(cluster: ClusterHealth, watch: WatchHealth) -> Problem:
+    reason = watch.detail or ("the first list is not complete" if not watch.synced else f"the watch is {watch.state}")
+    return Problem(
+        subject="watch",
+        cluster=cluster.name,
+        kind=watch.kind,
+        reason=reason,
+        remedy=REMEDIES.get(watch.state, "wait; it has not listed everything yet"),
+        # An optional kind that may not be watched, or a watch that reopens, leaves its cluster ready.
+        blocking=not cluster.ready,
+    )
+
+
+def _store(store: StoreHealth, now: Instant) -> Iterator[Problem]:
+    if not store.reachable:
+        yield Problem(
+            subject="store",
+            reason=store.detail or "the store does not answer",
+            remedy="check store.url and its credentials; nothing is lost, rows wait in the spool",
+        )
+    elif store.spooled_rows and (store.last_insert_at is None or now - store.last_insert_at > BEHIND_MS):
+        at = store.last_insert_at
+        since = "none was yet" if at is None else f"none was for {_seconds(now - at)} s"
+        yield Problem(
+            subject="store",
+            reason=f"behind: {store.spooled_rows} rows wait to be acknowledged and {since}",
+            remedy="look at lynceus_store_insert_errors_total by table, then at the store's own log",
+        )
+    elif store.spooled_rows > BEHIND_ROWS:
+        yield Problem(
+            subject="store",
+            reason=f"behind: {store.spooled_rows} rows wait in the spool, more than {BEHIND_ROWS}",
+            remedy="give the store more room, or split the clusters between replicas",
+        )
+
+
+def _collector(view: LiveView, now: Instant) -> Iterator[Problem]:
+    if now - view.at > VIEW_STALE_MS:
+        yield Problem(
+            subject="collector",
+            reason=f"its live view is {_seconds(now - view.at)} s old",
+            remedy="restart it and send its log; the spool keeps what it knew",
+        )
+
+
+def _seconds(ms: int) -> int:
+    return ms // 1000

@@ -1,0 +1,106 @@
+"""
+The programs of a real control plane, built once from source: kube-apiserver, etcd and kwok.
+
+They come from Go modules and not as downloads, so go.sum vouches for every byte. Two modules, because the dependencies
+of kube-apiserver and those of etcd and kwok need not agree. A cold build takes minutes, so the result is kept under a
+name made from the pins: the same pins never build twice, and changed pins never find an old program. Beside Go's own
+caches nothing is written outside .cache/.
+
+    python -m tests.cluster.build
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+CACHE = HERE.parent.parent / ".cache" / "cluster"
+PINS = ("go.mod", "go.sum", "tools.go")
+
+
+class BuildError(RuntimeError):
+    """A program of the control plane could not be built."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A command of a Go module, and the folder here that pins the module."""
+
+    name: str
+    module: str
+    package: str
+
+
+PROGRAMS = (
+    Program(name="etcd", module="etcdkwok", package="go.etcd.io/etcd/server/v3"),
+    Program(name="kwok", module="etcdkwok", package="sigs.k8s.io/kwok/cmd/kwok"),
+    Program(name="kube-apiserver", module="apiserver", package="k8s.io/kubernetes/cmd/kube-apiserver"),
+)
+
+
+def pins_hash() -> str:
+    """A name for what go.mod, go.sum and tools.go pin."""
+    digest = hashlib.sha256()
+    for module in sorted({program.module for program in PROGRAMS}):
+        for pin in PINS:
+            content = (HERE / module / pin).read_bytes()
+            digest.update(f"{module}/{pin} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:16]
+
+
+def programs() -> Mapping[str, Path]:
+    """The path of each program by its name, built first where missing."""
+    folder = CACHE / pins_hash()
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder / "lock"):
+        return {program.name: _built(program, folder) for program in PROGRAMS}
+
+
+def _built(program: Program, folder: Path) -> Path:
+    """The program's path; it is there in full or not at all, however a build ends."""
+    path = folder / program.name
+    if path.exists():
+        return path
+    started = time.monotonic()
+    sys.stderr.write(f"building {program.name} (minutes from a cold cache)\n")
+    partial = folder / f"{program.name}.partial"
+    _go_build(program, partial)
+    partial.replace(path)
+    sys.stderr.write(f"built {program.name} in {time.monotonic() - started:.0f} s\n")
+    return path
+
+
+def _go_build(program: Program, output: Path) -> None:
+    """Leaves the stripped, static program at `output`."""
+    if shutil.which("go") is None:
+        raise BuildError(f"{program.name}: no `go` on PATH to build it with; install Go 1.25 or newer")
+    command = ["go", "build", "-mod=readonly", "-trimpath", "-ldflags", "-s -w", "-o", str(output), program.package]
+    # A go.work in some folder above must not change what the pins say.
+    environment = os.environ | {"CGO_ENABLED": "0", "GOWORK": "off"}
+    try:
+        subprocess.run(command, cwd=HERE / program.module, env=environment, stdin=subprocess.DEVNULL, check=True)
+    except subprocess.CalledProcessError as error:
+        raise BuildError(
+            f"{program.name}: `go build {program.package}` in {HERE / program.module} ended with {error.returncode}; "
+            "its own message is above"
+        ) from error
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Makes a second test run wait for the first one's build; the kernel frees the lock of a killed one."""
+    with lock.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+if __name__ == "__main__":
+    sys.stdout.writelines(f"{path}\n" for path in programs().values())
