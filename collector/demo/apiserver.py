@@ -20,7 +20,17 @@ from aiohttp import web
 from collector.demo.objects import KINDS, NAMESPACES, NODES, Kind, Write
 from collector.demo.store import Store
 
-VERSION = {"major": "1", "minor": "35", "gitVersion": "v1.35.0", "platform": "linux/amd64"}
+VERSION = {
+    "major": "1",
+    "minor": "35",
+    "gitVersion": "v1.35.0",
+    "gitCommit": "",
+    "gitTreeState": "clean",
+    "buildDate": "2025-12-17T00:00:00Z",
+    "goVersion": "",
+    "compiler": "gc",
+    "platform": "linux/amd64",
+}
 BUFFERED_CHUNKS = 1000
 """A watcher that is so far behind is cut off, as a real one is."""
 SNAPSHOTS = 16
@@ -59,13 +69,13 @@ class Watcher:
         if self._queue.qsize() < BUFFERED_CHUNKS:
             self._queue.put_nowait(chunk)
             return True
+        while not self._queue.empty():
+            self._queue.get_nowait()
         self.end()
         return False
 
     def end(self) -> None:
-        """Nothing more will come."""
-        while not self._queue.empty():
-            self._queue.get_nowait()
+        """Nothing more will come after what is there."""
         self._queue.put_nowait(None)
 
     async def next(self, within_s: float) -> bytes | None:
@@ -148,7 +158,7 @@ class ApiServer:
                 RefusedError(error.status, reason, "the server could not find the resource").status, error.status
             )
 
-    async def _version(self, request: web.Request) -> web.Response:
+    async def _version(self, _request: web.Request) -> web.Response:
         return _json(VERSION)
 
     async def _review(self, request: web.Request) -> web.Response:

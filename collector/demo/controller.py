@@ -91,9 +91,9 @@ class Controller:
             self._try_to_begin(plan, now)
         elif plan.state == "running":
             workflow = self._objects.get(WORKFLOWS, plan.key)
-            self._steps.advance(plan, workflow, now)
+            finished = self._steps.advance(plan, workflow, now)
             self._enqueue_resume(plan)
-            if plan.state == "done":  # type: ignore[comparison-overlap]  # advance() changed it
+            if finished:
                 self._hand_on(plan, workflow, now)
 
     def _expire(self, plan: Plan, now: float) -> None:

@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -90,11 +90,9 @@ async def run_fleet(
     data_dir: Path, clusters: int, seed: int, ready: Ready, stop: asyncio.Event, *, window: int = 4000
 ) -> None:
     """Serves so many clusters until `stop` is set; `ready` is called once, when all of them answer."""
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     members: list[Member] = []
     try:
-        for cluster in scenario.clusters(clusters):
-            members.append(Member(cluster, seed, data_dir, window))
+        members.extend(_members(data_dir, clusters, seed, window))
         for member in members:
             await member.open()
         ready(write_kubeconfig(data_dir / "kubeconfig.yaml", members), [member.name for member in members])
@@ -104,6 +102,12 @@ async def run_fleet(
     finally:
         for member in members:
             await member.close()
+
+
+def _members(data_dir: Path, clusters: int, seed: int, window: int) -> Iterator[Member]:
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for cluster in scenario.clusters(clusters):
+        yield Member(cluster, seed, data_dir, window)
 
 
 def write_kubeconfig(path: Path, members: list[Member]) -> Path:
@@ -125,7 +129,9 @@ def write_kubeconfig(path: Path, members: list[Member]) -> Path:
 
 
 def _announce(kubeconfig: Path, contexts: list[str]) -> None:
-    print(msgspec.json.encode({"kubeconfig": str(kubeconfig), "contexts": contexts}).decode(), flush=True)
+    line = msgspec.json.encode({"kubeconfig": str(kubeconfig), "contexts": contexts}).decode()
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def _watch_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
@@ -156,7 +162,7 @@ def main() -> int:
     try:
         asyncio.run(_main(given.data, given.clusters, given.seed))
     except FleetError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         return 1
     return 0
 

@@ -4,7 +4,6 @@ What a scheduler, a cloud's virtual node and a kubelet write on a pod, one write
 Pure: each stage changes one pod in place as of an instant. The stages' order and delays are drawn in scenario.py.
 """
 
-from collections.abc import Callable
 from random import Random
 
 from collector.demo import shapes
@@ -22,26 +21,33 @@ class Kubelet:
     def __init__(self, cluster: Cluster, rng: Random) -> None:
         self._cluster = cluster
         self._rng = rng
-        self._stages: dict[str, Callable[[Obj, Recipe, Attempt, float], None]] = {
-            "unschedulable": self._unschedulable,
-            "scheduled": self._scheduled,
-            "annotated": self._annotated,
-            "creating": self._creating,
-            "running": self._running,
-            "main_ended": self._main_ended,
-            "ended": self._ended,
-            "evicted": self._evicted,
-            "reclaimed": self._reclaimed,
-        }
 
     def write(self, stage: str, pod: Obj, recipe: Recipe, attempt: Attempt, now: float) -> None:
         """Makes the pod what it is after a stage."""
-        self._stages[stage](pod, recipe, attempt, now)
+        match stage:
+            case "unschedulable":
+                _condition(pod, "PodScheduled", "False", now, reason="Unschedulable", message=NO_GPU)
+            case "scheduled":
+                self._schedule(pod, recipe, now)
+            case "annotated":
+                instance = f"bp1{self._rng.getrandbits(64):016x}"
+                pod["metadata"]["annotations"] |= shapes.billed_annotations(recipe, instance, self._cluster)
+            case "creating":
+                _create(pod, recipe, now)
+            case "running":
+                self._run(pod, now)
+            case "main_ended":
+                _end_main(pod, attempt, now)
+            case "ended":
+                _terminate(pod, "wait", 0, "Completed", now)
+                pod["status"]["phase"] = "Succeeded" if attempt.fate == "ok" else "Failed"
+            case "evicted":
+                # A kubelet that evicts does not say how the containers ended, so they stay `running` for ever.
+                pod["status"] |= {"phase": "Failed", "reason": "Evicted", "message": EVICTED}
+            case "reclaimed":
+                _reclaim(pod, now)
 
-    def _unschedulable(self, pod: Obj, recipe: Recipe, attempt: Attempt, now: float) -> None:
-        _condition(pod, "PodScheduled", "False", now, reason="Unschedulable", message=NO_GPU)
-
-    def _scheduled(self, pod: Obj, recipe: Recipe, attempt: Attempt, now: float) -> None:
+    def _schedule(self, pod: Obj, recipe: Recipe, now: float) -> None:
         cluster, virtual = self._cluster, bool(PRODUCTS[recipe.product].spec_annotation)
         pod["spec"]["nodeName"] = cluster.virtual_node if virtual else self._rng.choice(cluster.plain_nodes)
         labels = pod["metadata"]["labels"]
@@ -49,73 +55,65 @@ class Kubelet:
         labels["topology.kubernetes.io/zone"] = f"{cluster.region}-{cluster.zone}"
         _condition(pod, "PodScheduled", "True", now)
 
-    def _annotated(self, pod: Obj, recipe: Recipe, attempt: Attempt, now: float) -> None:
-        instance = f"bp1{self._rng.getrandbits(64):016x}"
-        pod["metadata"]["annotations"] |= shapes.billed_annotations(recipe, instance, self._cluster)
-
-    def _creating(self, pod: Obj, recipe: Recipe, attempt: Attempt, now: float) -> None:
-        if PRODUCTS[recipe.product].spec_annotation:
-            # The start of billing on ECI: from here on the image is pulled.
-            _condition(pod, "ContainerInstanceCreated", "True", now)
-        _condition(pod, "Initialized", "False", now, reason="ContainersNotInitialized")
-        for kind in ("Ready", "ContainersReady"):
-            _condition(pod, kind, "False", now, reason="ContainersNotReady")
-        pod["status"]["startTime"] = rfc3339(now)
-        pod["status"]["hostIP"] = "10.1.0.1"
-        self._containers(pod, {"waiting": {"reason": "PodInitializing"}})
-
-    def _running(self, pod: Obj, recipe: Recipe, attempt: Attempt, now: float) -> None:
+    def _run(self, pod: Obj, now: float) -> None:
         stamp = rfc3339(now)
         for kind in ("Initialized", "Ready", "ContainersReady"):
             _condition(pod, kind, "True", now)
         ip = f"10.2.{self._rng.randrange(256)}.{self._rng.randrange(1, 255)}"
-        self._containers(pod, {"running": {"startedAt": stamp}})
+        _containers(pod, {"running": {"startedAt": stamp}})
         done = {"exitCode": 0, "reason": "Completed", "startedAt": stamp, "finishedAt": stamp}
         init = pod["status"]["initContainerStatuses"][0]
         init |= {"state": {"terminated": done}, "ready": True, "started": False}
         pod["status"] |= {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}]}
 
-    def _main_ended(self, pod: Obj, recipe: Recipe, attempt: Attempt, now: float) -> None:
-        code = {"ok": 0, "oom": 137}.get(attempt.fate)
-        code = int(attempt.fate.removeprefix("exit ")) if code is None else code
-        reason = {"ok": "Completed", "oom": "OOMKilled"}.get(attempt.fate, "Error")
-        _terminate(pod, "main", code, reason, now)
-        for kind in ("Ready", "ContainersReady"):
-            _condition(pod, kind, "False", now, reason="ContainersNotReady")
 
-    def _ended(self, pod: Obj, recipe: Recipe, attempt: Attempt, now: float) -> None:
-        _terminate(pod, "wait", 0, "Completed", now)
-        pod["status"]["phase"] = "Succeeded" if attempt.fate == "ok" else "Failed"
+def _create(pod: Obj, recipe: Recipe, now: float) -> None:
+    if PRODUCTS[recipe.product].spec_annotation:
+        # The start of billing on ECI: from here on the image is pulled.
+        _condition(pod, "ContainerInstanceCreated", "True", now)
+    _condition(pod, "Initialized", "False", now, reason="ContainersNotInitialized")
+    for kind in ("Ready", "ContainersReady"):
+        _condition(pod, kind, "False", now, reason="ContainersNotReady")
+    pod["status"]["startTime"] = rfc3339(now)
+    pod["status"]["hostIP"] = "10.1.0.1"
+    _containers(pod, {"waiting": {"reason": "PodInitializing"}})
 
-    def _evicted(self, pod: Obj, recipe: Recipe, attempt: Attempt, now: float) -> None:
-        # A kubelet that evicts does not say how the containers ended, so they stay `running` for ever.
-        pod["status"] |= {"phase": "Failed", "reason": "Evicted", "message": EVICTED}
 
-    def _reclaimed(self, pod: Obj, recipe: Recipe, attempt: Attempt, now: float) -> None:
-        # Stands for ECI's instance state `Expired`: the market price rose or the stock went, and billing stops here.
-        # What ECI really writes as the reason is not documented; the phase, Failed, is.
-        instance = pod["metadata"]["annotations"]["k8s.aliyun.com/eci-instance-id"]
-        for name in ("main", "wait"):
-            _terminate(pod, name, 137, "Error", now)
-        message = f"The preemptible instance {instance} was released by the system."
-        pod["status"] |= {"phase": "Failed", "reason": "SpotReleased", "message": message}
+def _end_main(pod: Obj, attempt: Attempt, now: float) -> None:
+    code = {"ok": 0, "oom": 137}.get(attempt.fate)
+    code = int(attempt.fate.removeprefix("exit ")) if code is None else code
+    reason = {"ok": "Completed", "oom": "OOMKilled"}.get(attempt.fate, "Error")
+    _terminate(pod, "main", code, reason, now)
+    for kind in ("Ready", "ContainersReady"):
+        _condition(pod, kind, "False", now, reason="ContainersNotReady")
 
-    def _containers(self, pod: Obj, state: Obj) -> None:
-        up = "running" in state
-        for field, listed in (("initContainerStatuses", "initContainers"), ("containerStatuses", "containers")):
-            pod["status"][field] = [
-                {
-                    "name": it["name"],
-                    "state": dict(state),
-                    "lastState": {},
-                    "ready": up,
-                    "restartCount": 0,
-                    "image": it["image"],
-                    "imageID": "",
-                    "started": up,
-                }
-                for it in pod["spec"][listed]
-            ]
+
+def _reclaim(pod: Obj, now: float) -> None:
+    # Stands for ECI's instance state `Expired`: the market price rose or the stock went, and billing stops here.
+    # What ECI really writes as the reason is not documented; the phase, Failed, is.
+    instance = pod["metadata"]["annotations"]["k8s.aliyun.com/eci-instance-id"]
+    for name in ("main", "wait"):
+        _terminate(pod, name, 137, "Error", now)
+    message = f"The preemptible instance {instance} was released by the system."
+    pod["status"] |= {"phase": "Failed", "reason": "SpotReleased", "message": message}
+
+
+def _containers(pod: Obj, state: Obj) -> None:
+    up = "running" in state
+    for field, listed in (("initContainerStatuses", "initContainers"), ("containerStatuses", "containers")):
+        pod["status"][field] = [
+            {
+                "name": it["name"],
+                "state": dict(state),
+                "lastState": {},
+                "ready": up,
+                "restartCount": 0,
+                "image": it["image"],
+                "imageID": "",
+                "started": up,
+            }
+            for it in pod["spec"][listed]
+        ]
 
 
 def _condition(pod: Obj, kind: str, status: str, now: float, **why: str) -> None:

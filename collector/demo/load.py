@@ -117,7 +117,7 @@ class Load:
     def _start(self, now: float) -> None:
         self._started = True
         if not self._resumed:
-            self._ids = Random(f"{self._ids.random()}/{now}")
+            self._ids.seed(f"{self._ids.random()}/{now}")
             self._furnish(now)
             self._clock.due = {"burst": now + 1.5, "trickle": now + 0.2, "stall": now + 20}
             self._clock.due["cron"] = now // 60 * 60 + 60
@@ -194,7 +194,7 @@ class Load:
         name = f"{recipe.name}-" + "".join(self._ids.choices("bcdfghjklmnpqrstvwxz2456789", k=5))
         metadata = shapes.meta(name, self._uid(), now, where.name, generateName=f"{recipe.name}-", generation=1)
         metadata["labels"] = labels
-        self._create(recipe, shapes.workflow(recipe, now, metadata, self._rng.choice((0, 0, 0, 0, 0, 10, 50))), now)
+        self._create(recipe, shapes.workflow(recipe, metadata, self._rng.choice((0, 0, 0, 0, 0, 10, 50))), now)
 
     def _create(self, recipe: Recipe, workflow: Obj, now: float) -> None:
         self._objects.put(WORKFLOWS, workflow)
@@ -214,7 +214,7 @@ class Load:
             metadata = shapes.meta(f"{name}-{int(now)}", self._uid(), now, namespace, generation=1)
             metadata |= {"labels": {ARGO + "cron-workflow": name}, "ownerReferences": [owner]}
             metadata["annotations"] = {ARGO + "scheduled-time": rfc3339(now // 60 * 60)}
-            workflow = shapes.workflow(EVERY_MINUTE, now, metadata, 0)
+            workflow = shapes.workflow(EVERY_MINUTE, metadata, 0)
             # A cron's workflow arrives with a status, but without a phase in it.
             workflow["status"] = {"startedAt": None, "finishedAt": None}
             self._create(EVERY_MINUTE, workflow, now)
@@ -234,6 +234,8 @@ class Load:
         self._again("backoff", now + 1)
         self._again("restart", now + down_s)
         self._again("oom", now + down_s + self._rng.uniform(560, 600))
+        # Users do not know, and bursts are what kills controllers: the next one comes right away.
+        self._again("burst", now + self._rng.uniform(1, 4))
         pod = self._objects.get(PODS, CONTROLLER_POD)
         held = pod["status"]["containerStatuses"][0]
         killed = {"exitCode": 137, "reason": "OOMKilled", "finishedAt": rfc3339(now)}
@@ -290,5 +292,5 @@ class Load:
         self._objects.put(EVENTS, it)
         self._at(now + EVENT_TTL_S, "event", f"{it['metadata']['namespace']}/{it['metadata']['name']}")
 
-    def _forget_event(self, key: str, now: float) -> None:
+    def _forget_event(self, key: str, _now: float) -> None:
         self._objects.remove(EVENTS, key)

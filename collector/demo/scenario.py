@@ -58,7 +58,7 @@ class Task:
     suspend_s: float = 0.0
     """A pause of this length instead of a pod."""
     fates: Mapping[str, float] = field(default_factory=dict)
-    """How the first attempt ends if not well, with its probability; later attempts are three times luckier."""
+    """How the first attempt ends if not well, with its probability; later attempts are twice as lucky."""
     unschedulable: float = 0.0
 
 
@@ -294,7 +294,7 @@ class Attempt(msgspec.Struct):
 
 def fate_of(rng: Random, task: Task, number: int) -> str:
     """How an attempt ends."""
-    chance = rng.random() * (1 if number == 0 else 3)
+    chance = rng.random() * (1 if number == 0 else 2)
     for fate, probability in task.fates.items():
         if chance < probability:
             return fate

@@ -75,7 +75,7 @@ def machine(name: str, uid: str, at: float, cluster: Cluster) -> Obj:
     }
 
 
-def workflow(recipe: Recipe, at: float, metadata: Obj, priority: int) -> Obj:
+def workflow(recipe: Recipe, metadata: Obj, priority: int) -> Obj:
     """A workflow as its user submits it: no status at all."""
     spec: Obj = {"workflowTemplateRef": {"name": recipe.name}}
     if priority:

@@ -68,8 +68,8 @@ class Steps:
         # Pods first: a watcher of both kinds sees a pod before the status that tells of it.
         self._objects.put(WORKFLOWS, workflow)
 
-    def advance(self, plan: Plan, workflow: Obj, now: float) -> None:
-        """Takes in what the pods did, and retries, goes on or finishes; the plan is done after the last step."""
+    def advance(self, plan: Plan, workflow: Obj, now: float) -> bool:
+        """Takes in what the pods did, and retries, goes on or finishes; True when the workflow has ended."""
         nodes = workflow["status"]["nodes"]
         moved = [attempt for attempt in plan.attempts if self._mirror(plan, attempt, nodes, now)]
         resumed = self._resume(plan, nodes, now)
@@ -81,13 +81,14 @@ class Steps:
             self._objects.put(WORKFLOWS, workflow)
         for attempt in moved:
             self._mark_complete(plan, attempt, nodes)
+        return plan.state == "done"
 
     def _resume(self, plan: Plan, nodes: dict[str, Obj], now: float) -> bool:
         if not plan.resume_at or now < plan.resume_at:
             return False
         plan.resume_at = 0.0
         for it in nodes.values():
-            if it["type"] == "Suspend":
+            if it["type"] == "Suspend" and it["phase"] == "Running":
                 _close(it, "Succeeded", "", now)
         return True
 
@@ -200,6 +201,8 @@ class Steps:
                 self._open_step(plan, workflow, now)
                 return
             _close(nodes[owner], phase, failure, now)
+            if not failure:
+                nodes[owner]["outboundNodes"] = group["children"]
         status = workflow["status"]
         status |= {"phase": phase, "finishedAt": rfc3339(now), **({"message": failure} if failure else {})}
         status.pop("synchronization", None)

@@ -118,7 +118,7 @@ class Store:
 def _open(path: Path) -> sqlite3.Connection:
     """The file, for this process alone and readable by this user alone: it holds the cluster's token."""
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    db = sqlite3.connect(path, timeout=2)
+    db = sqlite3.connect(path, timeout=0.5)
     try:
         db.execute("PRAGMA locking_mode = EXCLUSIVE")
         db.execute("PRAGMA journal_mode = WAL")

@@ -1,0 +1,270 @@
+"""The demo's API server keeps the promises of list and watch that a collector builds on. Simulated time, real HTTP."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientResponse
+from aiohttp.test_utils import TestClient, TestServer
+
+from collector.demo.apiserver import BUFFERED_CHUNKS, REVIEWS, SNAPSHOTS, ApiServer, Watcher
+from collector.demo.load import Load
+from collector.demo.objects import KINDS, PODS, WORKFLOWS
+from collector.demo.store import FleetError, Store
+from tests.demo.simulated import NOON, Obj, batches, cluster
+
+TOKEN = "right"
+WF = WORKFLOWS.path
+
+
+class Rig:
+    """One cluster behind HTTP, moved by hand."""
+
+    def __init__(self, folder: Path, window: int = 4000) -> None:
+        self.store = Store(folder / "it.sqlite", window)
+        self.server = ApiServer(self.store, TOKEN)
+        self._life = batches(Load(cluster("prod-hz"), 1, self.store.saved()), 3600, NOON)
+        self.client: TestClient[Any, Any]
+
+    def live(self, seconds: float) -> None:
+        """Lets so much simulated time pass."""
+        begin = None
+        for now, batch in self._life:
+            self.store.commit(batch)
+            self.server.publish(batch.writes)
+            begin = now if begin is None else begin
+            if now >= begin + seconds:
+                return
+
+    async def get(self, path: str, **query: object) -> ClientResponse:
+        """A request with the right token."""
+        asked = {name.rstrip("_"): str(value) for name, value in query.items()}
+        return await self.client.get(path, params=asked, headers={"Authorization": f"Bearer {TOKEN}"})
+
+    async def json(self, path: str, **query: object) -> Obj:
+        """The body of an answer."""
+        found: Obj = await (await self.get(path, **query)).json()
+        return found
+
+    async def watch(self, path: str, version: object, seconds: float = 0, **query: object) -> list[Obj]:
+        """All events of a watch that is open for so much simulated time."""
+        # The headers come when the watch has joined: what happens from here on must be in it.
+        answer = await self.get(path, watch=1, resourceVersion=version, **query)
+        if not query:
+            self.live(seconds)
+            self.server.close()
+        return [json.loads(line) for line in (await answer.read()).splitlines()]
+
+
+@asynccontextmanager
+async def rig(folder: Path, window: int = 4000, seconds: float = 20) -> AsyncIterator[Rig]:
+    """A rig whose cluster has lived for some seconds."""
+    it = Rig(folder, window)
+    it.live(seconds)
+    async with TestClient(TestServer(it.server.app(), handler_cancellation=True)) as it.client:
+        yield it
+        it.server.close()
+    it.store.close()
+
+
+def keys(items: list[Obj]) -> list[tuple[str, str]]:
+    """What tells one version of an object from all others."""
+    return [(it["metadata"]["uid"], it["metadata"]["resourceVersion"]) for it in items]
+
+
+async def test_pages_show_one_instant(tmp_path: Path) -> None:
+    """All pages carry the version of the first, and together they are the list of that instant, whatever happens since."""
+    async with rig(tmp_path) as it:
+        whole = await it.json(WF)
+        page = await it.json(WF, limit=5)
+        items, versions = page["items"], {page["metadata"]["resourceVersion"]}
+        while page["metadata"].get("continue"):
+            it.live(5)
+            page = await it.json(WF, limit=5, continue_=page["metadata"]["continue"])
+            items += page["items"]
+            versions.add(page["metadata"]["resourceVersion"])
+
+    assert len(items) > 10
+    assert keys(items) == keys(whole["items"])
+    assert versions == {whole["metadata"]["resourceVersion"]}
+
+
+async def test_a_page_can_be_asked_for_twice(tmp_path: Path) -> None:
+    """A client that lost the answer asks again with the same token."""
+    async with rig(tmp_path) as it:
+        token = (await it.json(WF, limit=3))["metadata"]["continue"]
+        first, again = [await it.json(WF, limit=3, continue_=token) for _ in range(2)]
+
+    assert first == again
+
+
+async def test_an_old_page_is_gone(tmp_path: Path) -> None:
+    """Snapshots are kept for the newest lists only; an older token is answered with 410 and no new token."""
+    async with rig(tmp_path) as it:
+        token = (await it.json(WF, limit=3))["metadata"]["continue"]
+        for _ in range(SNAPSHOTS):
+            it.live(1)
+            await it.json(WF, limit=3)
+        gone = await it.get(WF, limit=3, continue_=token)
+        status = await gone.json()
+
+    assert (gone.status, status["reason"]) == (410, "Expired")
+    assert "continue" not in status["metadata"]
+
+
+@pytest.mark.parametrize("kind", [WORKFLOWS, PODS], ids=["workflows", "pods"])
+async def test_a_watch_from_a_list_misses_nothing_and_repeats_nothing(tmp_path: Path, kind: Any) -> None:
+    """List + events = the next list, each event is newer than the one before, and none is left out."""
+    async with rig(tmp_path) as it:
+        before = await it.json(kind.path)
+        it.live(10)
+        events = await it.watch(kind.path, before["metadata"]["resourceVersion"], seconds=20)
+        after = await it.json(kind.path)
+
+    versions = [int(event["object"]["metadata"]["resourceVersion"]) for event in events]
+    state = {item["metadata"]["uid"]: item["metadata"]["resourceVersion"] for item in before["items"]}
+    for event in events:
+        meta = event["object"]["metadata"]
+        known = state.pop(meta["uid"], None)
+        assert (known is None) == (event["type"] == "ADDED")
+        if event["type"] != "DELETED":
+            state[meta["uid"]] = meta["resourceVersion"]
+    assert len(events) > 50
+    assert versions == sorted(set(versions))
+    assert state == dict(keys(after["items"]))
+
+
+async def test_a_watch_ends_with_a_bookmark(tmp_path: Path) -> None:
+    """At the end of timeoutSeconds a bookmark gives the newest version, so that a quiet kind can resume."""
+    async with rig(tmp_path) as it:
+        version = (await it.json("/api/v1/nodes"))["metadata"]["resourceVersion"]
+        it.live(3)
+        events = await it.watch("/api/v1/nodes", version, timeoutSeconds=1, allowWatchBookmarks="true")
+        newest = it.store.version
+
+    assert [event["type"] for event in events] == ["BOOKMARK"]
+    assert events[0]["object"]["kind"] == "Node"
+    assert events[0]["object"]["metadata"] == {"resourceVersion": str(newest)}
+    assert newest > int(version)
+
+
+async def test_a_watch_without_a_version_begins_with_all_there_is(tmp_path: Path) -> None:
+    """Unset and 0 give a synthetic ADDED for each object."""
+    async with rig(tmp_path) as it:
+        listed = await it.json("/api/v1/namespaces")
+        for version in ("", "0"):
+            events = await it.watch("/api/v1/namespaces", version)
+
+            assert keys([event["object"] for event in events]) == keys(listed["items"])
+            assert {event["type"] for event in events} == {"ADDED"}
+
+
+async def test_410_in_the_stream_then_as_an_answer(tmp_path: Path) -> None:
+    """A version that left the window is refused inside a 200; one that is compacted is refused with HTTP 410."""
+    async with rig(tmp_path, window=100) as it:
+        oldest, compacted = it.store.oldest, it.store.compacted
+        stream = await it.get(PODS.path, watch="true", resourceVersion=oldest - 1)
+        event = json.loads(await stream.read())
+        refused = await it.get(PODS.path, watch="true", resourceVersion=compacted - 1)
+        status = await refused.json()
+        kept = await it.watch(PODS.path, oldest)
+
+    assert (stream.status, event["type"], event["object"]["code"]) == (200, "ERROR", 410)
+    assert (refused.status, status["code"], status["reason"]) == (410, 410, "Expired")
+    assert kept
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "code", "reason"),
+    [
+        (WF, {"continue_": "nonsense"}, 400, "BadRequest"),
+        (WF, {"continue_": "e30=", "resourceVersion": "5"}, 400, "BadRequest"),
+        (WF, {"limit": "many"}, 400, "BadRequest"),
+        (WF, {"labelSelector": "a=b"}, 400, "BadRequest"),
+        (WF, {"resourceVersion": "99999999"}, 504, "Timeout"),
+        (WF, {"watch": "1", "resourceVersion": "99999999"}, 504, "Timeout"),
+        (WF, {"resourceVersion": "1", "resourceVersionMatch": "Exact"}, 410, "Expired"),
+        (WF, {"watch": "1", "sendInitialEvents": "true"}, 422, "Invalid"),
+        ("/api/v1/namespaces/nowhere", {}, 404, "NotFound"),
+        ("/apis/ray.io/v1/rayjobs", {}, 404, "NotFound"),
+    ],
+)
+async def test_refusals_are_statuses(tmp_path: Path, path: str, query: dict[str, str], code: int, reason: str) -> None:
+    """Whatever is refused is refused with a Status of the right code and reason."""
+    async with rig(tmp_path, seconds=1) as it:
+        answer = await it.get(path, **query)
+        status = await answer.json()
+
+    assert (answer.status, status["kind"], status["code"], status["reason"]) == (code, "Status", code, reason)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}])
+async def test_a_wrong_token_is_refused(tmp_path: Path, headers: dict[str, str]) -> None:
+    """401 with a Status, before anything else is looked at."""
+    async with rig(tmp_path, seconds=1) as it:
+        answer = await it.client.get("/api/v1/pods", headers=headers)
+        status = await answer.json()
+
+    assert (answer.status, status["reason"]) == (401, "Unauthorized")
+
+
+async def test_rights_are_always_granted(tmp_path: Path) -> None:
+    """A self subject access review comes back as it was sent, allowed."""
+    asked = {"kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": {"verb": "list", "resource": "pods"}}}
+    async with rig(tmp_path, seconds=1) as it:
+        answer = await it.client.post(REVIEWS, json=asked, headers={"Authorization": f"Bearer {TOKEN}"})
+        review = await answer.json()
+
+    assert (answer.status, review) == (201, {**asked, "status": {"allowed": True}})
+
+
+async def test_lists_say_what_they_list(tmp_path: Path) -> None:
+    """Items of built-in kinds leave their kind out, those of custom resources repeat it, as a real server has it."""
+    async with rig(tmp_path) as it:
+        lists = {plural: await it.json(kind.path) for plural, kind in KINDS.items()}
+        system = await it.json("/api/v1/namespaces/kube-system")
+        version = await it.json("/version")
+
+    assert {plural: found["kind"] for plural, found in lists.items()} == {
+        plural: f"{kind.name}List" for plural, kind in KINDS.items()
+    }
+    assert all("kind" not in item for item in lists["pods"]["items"])
+    assert all(item["kind"] == "Workflow" for item in lists["workflows"]["items"])
+    assert system["metadata"]["uid"]
+    assert version["minor"] == "35"
+
+
+def test_a_reader_that_falls_behind_is_cut_off() -> None:
+    """A watcher's buffer is bounded: one that is full ends the watch instead of growing."""
+
+    async def fall_behind() -> tuple[bool, bytes | None]:
+        watcher = Watcher(PODS, b"")
+        kept = [watcher.push(b"x") for _ in range(BUFFERED_CHUNKS + 1)]
+        return all(kept[:-1]) and not kept[-1], await watcher.next(1)
+
+    assert asyncio.run(fall_behind()) == (True, None)
+
+
+def test_the_file_stays_small(tmp_path: Path) -> None:
+    """History is trimmed to its window at each commit."""
+    it = Rig(tmp_path, window=50)
+    it.live(60)
+    kept, version = it.store.history_size(), it.store.version
+    it.store.close()
+
+    assert version > 500
+    assert kept == 50
+
+
+def test_a_file_of_another_version_is_refused(tmp_path: Path) -> None:
+    """Private records of another format are not guessed at; the message says what to do."""
+    store = Store(tmp_path / "it.sqlite")
+    store._db.execute("PRAGMA user_version = 99")
+    store.close()
+
+    with pytest.raises(FleetError, match="remove it"):
+        Store(tmp_path / "it.sqlite")

@@ -1,0 +1,306 @@
+"""The load of the demo: deterministic, within its limits, and with everything in it that a page should show."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from itertools import pairwise
+from random import Random
+
+import pytest
+
+from collector.demo.controller import Controller
+from collector.demo.load import EVENT_TTL_S, Load
+from collector.demo.objects import WORKFLOWS, Obj, Objects, Write
+from collector.demo.scenario import RECIPES, Attempt, clusters
+from collector.demo.shapes import CONTROLLER_POD, LIMIT_LABEL, POSTPONED, meta, workflow
+from collector.demo.steps import Plan
+from tests.demo.simulated import NOON, SPAN_S, Held, Sight, batches, cluster, fleet, of, watched
+
+NAMES = [it.name for it in clusters(3)]
+
+
+def test_the_same_seed_and_instants_give_the_same_bytes() -> None:
+    """Two loads with one seed, stepped at the same instants, write the same events in the same order."""
+    runs = [
+        [write for _, batch in batches(Load(cluster("prod-hz"), 7), 60) for write in batch.writes] for _ in range(2)
+    ]
+
+    assert runs[0] == runs[1]
+    assert len(runs[0]) > 500
+
+
+def test_another_seed_gives_another_story() -> None:
+    """The seed decides what happens."""
+    one, other = ({sight.write.key for sight in of(watched("prod-hz", 60, seed), "workflows")} for seed in (1, 2))
+
+    assert not one & other
+
+
+def test_two_fleets_of_one_seed_never_share_a_uid() -> None:
+    """A cluster that starts at another instant is another cluster: a store that knew the first must not mix them."""
+    uids = [
+        {json.loads(write.body)["metadata"]["uid"] for write in Load(cluster("prod-hz"), 1).step(at).writes}
+        for at in (NOON, NOON + 1)
+    ]
+
+    assert not uids[0] & uids[1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_versions_count_up_by_one(name: str) -> None:
+    """A cluster has one counter for all kinds, and each write takes the next number."""
+    versions = [sight.write.version for sight in watched(name)]
+
+    assert versions == list(range(1, len(versions) + 1))
+
+
+@pytest.mark.parametrize(
+    ("state", "found"),
+    [
+        ("throttled", lambda it: it.phase == "Pending" and it.message == POSTPONED),
+        ("semaphore", lambda it: it.message == "Waiting for perception/ConfigMap/locks/gpu lock. Lock status: 0/2"),
+        ("mutex", lambda it: it.message == "Waiting for mapping/Mutex/tile-merge lock. Lock status: 0/1"),
+        ("suspended", lambda it: _node(it, type="Suspend", phase="Running")),
+        ("resumed", lambda it: _node(it, type="Suspend", phase="Succeeded")),
+        ("retried after exit 1", lambda it: _node(it, type="Pod", message="main: Error (exit code 1)", retried=True)),
+        ("retried after OOM", lambda it: _node(it, message="main: OOMKilled (exit code 137)", retried=True)),
+        ("retry helped", lambda it: it.phase == "Succeeded" and _node(it, phase="Failed", retried=True)),
+        ("no retries left", lambda it: it.phase == "Failed" and it.message == "No more retries left"),
+        ("failed with its exit code", lambda it: it.message == "main: Error (exit code 3)"),
+        ("failed in a step", lambda it: it.message.startswith("child '")),
+        ("evicted", lambda it: _node(it, message="The node was low on resource: memory.")),
+        ("started by a cron", lambda it: "status" in it.obj and not it.phase),
+        ("from a template", lambda it: "workflows.argoproj.io/workflow-template" in it.obj["metadata"]["labels"]),
+        ("with its own department", lambda it: "department" in it.obj["metadata"]["labels"]),
+        ("with a priority", lambda it: it.obj["spec"].get("priority", 0) > 0),
+    ],
+)
+def test_every_state_of_a_workflow_occurs(state: str, found: Callable[[Sight], bool]) -> None:
+    """Five minutes of the fleet show each state at least once."""
+    assert any(found(sight) for sight in fleet("workflows")), state
+
+
+def _node(sight: Sight, *, retried: bool | None = None, **wanted: str) -> bool:
+    for node in sight.obj.get("status", {}).get("nodes", {}).values():
+        flagged = retried is None or node.get("nodeFlag", {}).get("retried", False) == retried
+        if flagged and all(node.get(name) == value for name, value in wanted.items()):
+            return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("state", "found"),
+    [
+        ("reclaimed", lambda it: it.phase == "Failed" and it.obj["status"]["reason"] == "SpotReleased"),
+        ("evicted", lambda it: it.phase == "Failed" and it.obj["status"].get("reason") == "Evicted"),
+        ("unschedulable", lambda it: any(c.get("reason") == "Unschedulable" for c in _conditions(it))),
+        ("ECI spec", lambda it: it.obj["metadata"]["annotations"].get(ECI) == "2.0-4.0Gi"),
+        ("ECI by type", lambda it: it.obj["metadata"]["annotations"].get(ECI) == "ecs.gn6i-c4g1.xlarge"),
+        ("ACS spec", lambda it: it.obj["metadata"]["annotations"].get("alibabacloud.com/pod-use-spec") == "2-4Gi"),
+        ("ACS best effort", lambda it: it.obj["metadata"]["labels"].get(QOS) == "best-effort"),
+        ("plain node", lambda it: it.obj["spec"].get("nodeName", "").endswith("10.0.0.11")),
+        ("GPU", lambda it: "nvidia.com/gpu" in it.obj["spec"]["containers"][1]["resources"]["requests"]),
+    ],
+)
+def test_every_state_of_a_pod_occurs(state: str, found: Callable[[Sight], bool]) -> None:
+    """Five minutes of the fleet show each end and each product at least once."""
+    pods = [sight for sight in fleet("pods") if sight.write.key != CONTROLLER_POD]
+
+    assert any(found(sight) for sight in pods), state
+
+
+ECI = "k8s.aliyun.com/eci-instance-spec"
+QOS = "alibabacloud.com/compute-qos"
+
+
+def _conditions(sight: Sight) -> list[Obj]:
+    return list(sight.obj["status"].get("conditions", []))
+
+
+def test_a_namespace_without_a_department_exists() -> None:
+    """Neither it nor its workflows carry the label, so that `unallocated` is not empty."""
+    workflows = [it for it in fleet("workflows") if it.obj["metadata"]["namespace"] == "sandbox"]
+    unlabelled = [it for it in fleet("namespaces") if it.obj["metadata"]["name"] == "sandbox"]
+
+    assert workflows
+    assert not any("department" in it.obj["metadata"]["labels"] for it in workflows + unlabelled)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_limits_are_never_exceeded(name: str) -> None:
+    """No more workflows than a namespace's label allows hold a slot, and no more than a lock allows hold it."""
+    limits = {
+        it.obj["metadata"]["name"]: int(it.obj["metadata"]["labels"].get(LIMIT_LABEL, 0))
+        for it in of(watched(name), "namespaces")
+    }
+    live: dict[str, Sight] = {}
+    fullest: Counter[str] = Counter()
+    for sight in of(watched(name), "workflows"):
+        live[sight.write.key] = sight
+        if sight.phase in ("Succeeded", "Failed"):
+            del live[sight.write.key]
+        fullest |= Counter(it.obj["metadata"]["namespace"] for it in live.values() if _holds_a_slot(it))
+        fullest |= Counter(lock for it in live.values() for lock in _holds(it))
+        live = {key: it for key, it in live.items() if it.write.verb != "DELETED"}
+
+    assert all(fullest[namespace] <= limit for namespace, limit in limits.items() if limit)
+    assert fullest["perception/ConfigMap/locks/gpu"] in (0, 2)
+    assert fullest["mapping/Mutex/tile-merge"] in (0, 1)
+    assert any(fullest[namespace] == limit for namespace, limit in limits.items() if limit)
+
+
+def _holds_a_slot(sight: Sight) -> bool:
+    return sight.phase == "Running" or sight.message.startswith("Waiting for ")
+
+
+def _holds(sight: Sight) -> list[str]:
+    held = sight.obj.get("status", {}).get("synchronization", {})
+    return [str(it.get(kind)) for kind in held for it in held[kind].get("holding", [])]
+
+
+def test_the_controller_is_killed_within_100_s_and_everything_waits() -> None:
+    """While it is down no workflow changes; those that arrive stay without a status, and are taken up afterwards."""
+    sights = watched("prod-hz")
+    states = [(it.at, it.obj["status"]["containerStatuses"][0]) for it in sights if it.write.key == CONTROLLER_POD]
+    died = next(at for at, box in states if box["state"].get("terminated", {}).get("reason") == "OOMKilled")
+    back = next(at for at, box in states if box["restartCount"] == 1)
+    last = next(box for at, box in states if at == back)
+    meanwhile = [it for it in of(sights, "workflows") if died < it.at < back]
+    unseen = {it.write.key for it in meanwhile}
+    seen_later = {it.write.key for it in of(sights, "workflows") if it.at > back and it.phase}
+
+    assert died - NOON < 100
+    assert 20 <= back - died <= 31
+    assert last["lastState"]["terminated"]["exitCode"] == 137
+    assert last["lastState"]["terminated"]["reason"] == "OOMKilled"
+    assert len(unseen) >= 5
+    assert all(it.write.verb == "ADDED" and not it.phase for it in meanwhile)
+    assert unseen <= seen_later
+
+
+def test_only_the_first_clusters_controller_dies() -> None:
+    """One cluster has the trouble, so that the others can be compared with it."""
+    killed = {name for name in NAMES if any(_killed(it.write) for it in watched(name))}
+
+    assert killed == {"prod-hz"}
+
+
+def _killed(write: Write) -> bool:
+    return write.key == CONTROLLER_POD and b'"state":{"terminated"' in write.body
+
+
+def test_an_idle_controller_is_quick() -> None:
+    """The first workflow of a cluster runs within 30 to 130 ms of its creation (one tick of 50 ms is the grain)."""
+    workflows = of(watched("prod-sh"), "workflows")
+    first = workflows[0]
+    running = next(it for it in workflows if it.write.key == first.write.key and it.phase)
+
+    assert 0.03 <= running.at - first.at <= 0.13
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pods_are_written_in_a_kubelets_order(name: str) -> None:
+    """Pending, bound, containers created, Running, terminated, Succeeded or Failed; the cloud's words never come first."""
+    ranks = {"Pending": 0, "Running": 1, "Succeeded": 2, "Failed": 2}
+    seen: dict[str, Sight] = {}
+    for sight in of(watched(name), "pods"):
+        before = seen.get(sight.write.key)
+        if before is None:
+            assert sight.write.key == CONTROLLER_POD or "nodeName" not in sight.obj["spec"]
+            assert ECI not in sight.obj["metadata"].get("annotations", {})
+        else:
+            assert ranks[before.phase] <= ranks[sight.phase]
+        assert sight.phase != "Running" or "nodeName" in sight.obj["spec"]
+        seen[sight.write.key] = sight
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pods_belong_to_their_workflow_and_node(name: str) -> None:
+    """A pod's owner is its workflow's uid, and its node-id is a Pod node there; the pod is seen before the status."""
+    nodes: dict[str, set[str]] = {}
+    for sight in of(watched(name), "workflows"):
+        found = sight.obj.get("status", {}).get("nodes", {}).values()
+        nodes.setdefault(sight.obj["metadata"]["uid"], set()).update(it["id"] for it in found if it["type"] == "Pod")
+    for sight in of(watched(name), "pods"):
+        if sight.write.key != CONTROLLER_POD and sight.at < NOON + SPAN_S - 2:
+            it = sight.obj["metadata"]
+
+            assert it["annotations"]["workflows.argoproj.io/node-id"] in nodes[it["ownerReferences"][0]["uid"]]
+
+
+def test_the_first_attempt_is_flagged_as_retried_too() -> None:
+    """All children of a Retry node carry nodeFlag.retried, as Argo writes it."""
+    for sight in fleet("workflows"):
+        nodes = sight.obj.get("status", {}).get("nodes", {})
+        for retry in (it for it in nodes.values() if it["type"] == "Retry"):
+            assert all(nodes[child]["nodeFlag"] == {"retried": True} for child in retry["children"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_cluster_stays_small(name: str) -> None:
+    """A quarter of an hour holds no more than a page can list, and the controller dies every ten minutes in it."""
+    held, most, kills = Held(), 0, []
+    for at, batch in batches(Load(cluster(name), 4), 900):
+        held.apply(batch)
+        most = max(most, len(held.objects) + len(held.records))
+        kills += [at for it in batch.writes if _killed(it)]
+
+    assert most < 900
+    assert sum(kind == "events" for kind, _ in held.objects) < EVENT_TTL_S
+    assert [560 <= later - earlier <= 640 for earlier, later in pairwise(kills)] == [True] * (name == "prod-hz")
+
+
+def test_the_rate_is_what_a_small_machine_can_watch() -> None:
+    """The fleet makes 20 to 60 events a second on average."""
+    events = sum(len(watched(name)) for name in NAMES)
+
+    assert 20 <= events / SPAN_S <= 60
+
+
+@pytest.mark.parametrize("after_s", [45, 80, 130])
+def test_a_restart_goes_on_with_the_same_objects(after_s: int) -> None:
+    """A load that is made again from what was durable finishes every workflow that was alive, under the same uid."""
+    held = Held()
+    for _, batch in batches(Load(cluster("prod-hz"), 1), after_s):
+        held.apply(batch)
+    alive = {key: _uid(body) for (kind, key), body in held.objects.items() if kind == "workflows"}
+    version = held.version
+    ended: dict[str, str] = {}
+    for _, batch in batches(Load(cluster("prod-hz"), 1, held.saved()), 420, NOON + after_s + 60):
+        held.apply(batch)
+        ended |= {it.key: _uid(it.body) for it in batch.writes if it.kind == "workflows" and it.verb == "DELETED"}
+
+    assert held.version > version
+    assert alive.items() <= ended.items()
+
+
+def _uid(body: bytes) -> str:
+    return str(json.loads(body)["metadata"]["uid"])
+
+
+def test_the_queue_goes_by_priority_then_age() -> None:
+    """Where a namespace is full, the next slot goes to the highest priority, and among equals to the oldest."""
+    objects = Objects()
+    controller = Controller(cluster("prod-hz"), objects, Random(1), Random(2), _ignore, _quiet)
+    for number, priority in enumerate([0] * 4 + [0, 5, 0, 5]):
+        _submit(controller, objects, f"it-{number}", priority, NOON + number)
+    controller.step(NOON + 60)
+    for key in ["sandbox/it-0", "sandbox/it-1", "sandbox/it-2"]:
+        controller.plans[key].state = "done"
+    controller._admit("sandbox", NOON + 61)
+
+    assert [key for key, plan in controller.plans.items() if plan.state == "throttled"] == ["sandbox/it-6"]
+
+
+def _submit(controller: Controller, objects: Objects, name: str, priority: int, at: float) -> None:
+    it = workflow(RECIPES["notebook"], meta(name, name, at, "sandbox", generation=1, labels={}), priority)
+    objects.put(WORKFLOWS, it)
+    controller.submit(Plan(key=f"sandbox/{name}", recipe="notebook", priority=priority, created=at), at)
+
+
+def _ignore(plan: Plan, attempt: Attempt, now: float) -> None:
+    """A pod that never moves."""
+
+
+def _quiet(about: Obj, reason: str, message: str, source: str, now: float) -> None:
+    """Nobody reads the events."""
