@@ -18,7 +18,7 @@ from collector import __version__, service
 from collector import settings as configuration
 from collector.prices import book
 from collector.reports import cost, prices, queue, shape
-from collector.settings import Settings, SettingsError
+from collector.settings import SettingsError
 
 app = typer.Typer(
     name="lynceus",
@@ -30,7 +30,8 @@ app = typer.Typer(
 prices_app = typer.Typer(no_args_is_help=True, help="Ask the price books, and check them.")
 app.add_typer(prices_app, name="prices")
 
-out = Console()
+# A pipe has no width: 80 columns would fold every name in it.
+out = Console(width=None if sys.stdout.isatty() else 200)
 err = Console(stderr=True, highlight=False)
 
 REPORTS: dict[str, Callable[[shape.Query, shape.Span, str], shape.Report]] = {
@@ -41,7 +42,9 @@ REPORTS: dict[str, Callable[[shape.Query, shape.Span, str], shape.Report]] = {
 DEFAULT_BY = {"cost": "department", "queue": "cluster,queue", "success": "cluster,namespace"}
 
 Config = Annotated[Path | None, typer.Option("--config", help="Settings file (YAML). Left out: defaults.")]
-Url = Annotated[str, typer.Option("--url", help="Store to ask, like http://host:8123/lynceus. Left out: the settings'.")]
+Url = Annotated[
+    str, typer.Option("--url", help="Store to ask, like http://host:8123/lynceus. Left out: the settings'.")
+]
 
 
 @app.command()
@@ -82,13 +85,13 @@ def store(
     path: Annotated[Path, typer.Option("--path", help="Folder of the embedded store.")],
     listen: Annotated[str, typer.Option(help="Address to serve ClickHouse's HTTP protocol on.")] = "127.0.0.1:8471",
     token_file: Annotated[
-        Path | None, typer.Option(help="The writer's token; left out: `token` beside the path, made when missing.")
+        Path | None, typer.Option(help="The writer's token; left out: beside the path, made when missing.")
     ] = None,
     until_stdin_closes: Annotated[bool, typer.Option(help="End when standard input does, as a child must.")] = False,
 ) -> None:
     """Serve the embedded ClickHouse engine over ClickHouse's own HTTP protocol."""
-    host, port = configuration.address(listen, "--listen")
-    service.serve_store(path, host, port, token_file or path.parent / "token", until_stdin_closes)
+    configuration.address(listen, "--listen")
+    raise typer.Exit(service.serve_store(path, listen, token_file, until_stdin_closes))
 
 
 @app.command()
@@ -143,7 +146,9 @@ def prices_quote(
     instance_type: Annotated[str, typer.Option(help="Machine type instead of a spec, like ecs.c6.large.")] = "",
     region: Annotated[str, typer.Option(help="Like cn-hangzhou.")] = "",
     purchase: Annotated[str, typer.Option(help="on_demand, spot, best_effort or reserved.")] = "on_demand",
-    price_class: Annotated[str, typer.Option("--class", help="Like general-purpose; left out: the product's default.")] = "",
+    price_class: Annotated[
+        str, typer.Option("--class", help="Like general-purpose; left out: the product's default.")
+    ] = "",
     at: Annotated[str, typer.Option(help="Day of the prices; left out: today.")] = "",
     form: Annotated[str, typer.Option("--format", help="table or json.")] = "table",
     config: Config = None,
@@ -164,12 +169,17 @@ def prices_quote(
 
 @prices_app.command("check")
 def prices_check(
-    files: Annotated[list[Path] | None, typer.Argument(help="Books to check; left out: those that are shipped.")] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Books to check; left out: those that are shipped.")
+    ] = None,
 ) -> None:
     """Validate price books and run the oracles inside them."""
     for name in [str(f) for f in files or ()] or book.shipped_ids():
         checked = book.read(name, Path())
-        out.print(f"{name}: {checked.name}, {len(checked.prices)} prices, {len(checked.oracles)} oracles hold", highlight=False)
+        out.print(
+            f"{name}: {checked.name}, {len(checked.prices)} prices, {len(checked.oracles)} oracles hold",
+            highlight=False,
+        )
 
 
 @app.command()

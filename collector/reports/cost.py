@@ -5,7 +5,7 @@ Sums come from cost_current, one row a charge of each month's active pricing run
 counted beside the sum, never added as 0.
 """
 
-from collector.reports.shape import Query, Report, Span, columns_by
+from collector.reports.shape import Query, Report, Span, amount, columns_by
 
 COLUMNS = {
     name: name
@@ -22,12 +22,12 @@ def cost(query: Query, span: Span, by: str) -> Report:
     keys = ", ".join(f"`{COLUMNS[name]}`" for name in names)
     lead = f"{keys}, " if keys else ""
     sql = f"""
-        SELECT {lead}sum(cost) AS cost, sum(cost_pending) AS pending, currency, uniqExact(workflow_uid) AS workflows,
-               uniqExact(pod_uid) AS pods, countIf(cost IS NULL) AS unpriced
+        SELECT {lead}sum(cost) AS total, sum(cost_pending), currency, uniqExact(workflow_uid),
+               uniqExact(pod_uid), countIf(cost IS NULL)
         FROM cost_current
         WHERE day >= {{begin:Date}} AND day < {{end:Date}}
         GROUP BY {lead}currency
-        ORDER BY cost DESC NULLS LAST, {lead}currency
+        ORDER BY total DESC NULLS LAST, {lead}currency
     """
     rows = [tuple(row) for row in query(sql, span.parameters())]
     columns = (*names, "cost", "of which pending", "currency", "workflows", "pods", "unpriced pods")
@@ -41,7 +41,7 @@ def _notes(query: Query, span: Span) -> list[str]:
         "WHERE day >= {begin:Date} AND day < {end:Date} GROUP BY currency ORDER BY currency",
         span.parameters(),
     )
-    notes = [f"total {total:f} {currency}".rstrip("0") for currency, total, _, _ in totals if total is not None]
+    notes = [f"total {amount(total)} {currency}" for currency, total, _, _ in totals if total is not None]
     accruing, unpriced = sum(row[2] for row in totals), sum(row[3] for row in totals)
     if accruing:
         notes.append(f"{accruing} charges still accrue: their pods run")

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
@@ -87,10 +88,12 @@ def as_csv(report: Report) -> str:
 
 
 def _as_table(report: Report, console: Console) -> None:
-    table = RichTable(title=report.title, title_justify="left", header_style="bold", pad_edge=False)
+    table = RichTable(
+        title=report.title, title_justify="left", box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False
+    )
     for i, name in enumerate(report.columns):
         numeric = any(isinstance(row[i], (int, float, Decimal)) for row in report.rows)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
     for row in report.rows:
         table.add_row(*(_shown(value) for value in row))
     console.print(table)

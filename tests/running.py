@@ -1,0 +1,88 @@
+"""
+A collector that runs inside a test's loop, and conditions to wait for instead of time.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from collector import service, settings
+from collector.store.clickhouse import StoreError
+from collector.store.worker import Worker
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def a_service(folder: Path, *clusters: settings.ClusterSettings, **changes: Any) -> settings.Settings:
+    """Settings of a collector that meets no other: own ports, own data."""
+    return msgspec.structs.replace(
+        settings.Settings(
+            clusters=clusters,
+            data_dir=str(folder / "data"),
+            http=settings.HttpSettings(listen=f"127.0.0.1:{free_port()}"),
+            embedded=settings.EmbeddedSettings(listen=f"127.0.0.1:{free_port()}"),
+        ),
+        **changes,
+    )
+
+
+class Running:
+    """A running collector and its tables."""
+
+    def __init__(self, parts: service.Parts, worker: Worker) -> None:
+        self.parts = parts
+        self._worker = worker
+        self._store = service.reading_store(parts.settings, "")
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.parts.settings.http.listen}"
+
+    async def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """The rows of a query."""
+        return await self._worker.run(self._store.query_rows, sql)
+
+    async def until(self, what: Callable[[], bool] | str, within_s: float = 60) -> None:
+        """Wait for a condition: a callable, or a query whose first value must be true; an error counts as not yet."""
+        try:
+            async with asyncio.timeout(within_s):
+                while not await self._holds(what):
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise AssertionError(f"not within {within_s:g} s: {what}; {self.parts.view().clusters}") from None
+
+    async def _holds(self, what: Callable[[], bool] | str) -> bool:
+        if callable(what):
+            return what()
+        try:
+            return bool((await self.rows(what))[0][0])
+        except StoreError:
+            return False
+
+
+@asynccontextmanager
+async def running(chosen: settings.Settings) -> AsyncIterator[Running]:
+    """A collector for as long as the block lasts; ends it as Ctrl-C would."""
+    stop, up = asyncio.Event(), asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(service.run(chosen, Path(), stop=stop, ready=up.set_result))
+    await asyncio.wait([task, up], return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        await task
+    worker = Worker("test")
+    try:
+        yield Running(up.result(), worker)
+    finally:
+        worker.close()
+        stop.set()
+        await task
