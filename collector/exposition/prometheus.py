@@ -20,7 +20,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as openmetr
 from prometheus_client.registry import Collector
 
 from collector.catalog import metrics as catalog
-from collector.catalog.tally import MAX_SERIES, Buckets, Labels, Tally
+from collector.catalog.tally import MAX_SERIES, Labels, Tally
 from collector.core.model import LiveView
 
 V = TypeVar("V")
@@ -74,8 +74,10 @@ def _family(metric: catalog.Metric, view: LiveView, tally: Tally) -> Metric:
             counter.add_metric(labels, float(total))
         return counter
     histogram = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
+    bounds = (*(str(float(bound)) for bound in metric.buckets), "+Inf")
     for labels, buckets in _well_shaped(metric, tally.histograms.get(metric.name, {})):
-        histogram.add_metric(labels, _cumulative(metric, buckets), buckets.sum)
+        cumulative = list(zip(bounds, accumulate(buckets.counts), strict=True))
+        histogram.add_metric(labels, cumulative, buckets.sum)
     return histogram
 
 
@@ -91,11 +93,6 @@ def _well_shaped(metric: catalog.Metric, series: Mapping[Labels, V]) -> Iterator
     for labels, value in series.items():
         if len(labels) == len(metric.labels):
             yield [_sayable(label) for label in labels], value
-
-
-def _cumulative(metric: catalog.Metric, buckets: Buckets) -> list[tuple[str, float]]:
-    bounds = (*(str(float(bound)) for bound in metric.buckets), "+Inf")
-    return list(zip(bounds, accumulate(buckets.counts), strict=True))
 
 
 def _sayable(label: str) -> str:
@@ -179,6 +176,6 @@ GAUGES: dict[str, Callable[[LiveView], Series]] = {
     catalog.STORE_LAST_INSERT.name: _store_last_insert,
     catalog.SPOOL_ROWS.name: lambda view: {(): float(view.store.spooled_rows)},
     catalog.SPOOL_BYTES.name: lambda view: {(): float(view.store.spooled_bytes)},
-    catalog.BUILD_INFO.name: lambda view: {(_release(),): 1.0},
+    catalog.BUILD_INFO.name: lambda _: {(_release(),): 1.0},
 }
 """How each gauge of the catalogue is read off the live view."""

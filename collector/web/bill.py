@@ -32,7 +32,12 @@ def money_now(money: Money | UnknownMoney, now: Instant) -> MoneyNow:
         departments.extend(_departments(currency, rows, total))
     age_ms = max(0, now - money.at)
     return MoneyNow(
-        known=True, detail=money.detail, day=money.day, age_ms=age_ms, totals=totals, departments=departments
+        known=True,
+        detail=money.detail,
+        day=money.day,
+        age_ms=age_ms,
+        totals=tuple(totals),
+        departments=tuple(departments),
     )
 
 
@@ -67,7 +72,7 @@ def _flags(rows: list[Spent]) -> dict[str, Any]:
 
 
 def _share(cost: Decimal | None, total: Decimal | None) -> float | None:
-    return round(float(cost / total), 4) if cost is not None and total else None
+    return float(cost / total) if cost is not None and total else None
 
 
 def _text(amount: Decimal | None) -> str | None:

@@ -24,7 +24,7 @@ REMEDIES = {
     "starting": "wait; if it stays so, look for this cluster in the collector's log",
     "listing": "wait for the first list to finish; large collections take a minute",
     "retrying": "check that the API server can be reached from here, with its certificate and token",
-    "refused": "grant get, list and watch on this kind; `lynceus check` prints the missing rule",
+    "refused": "grant get, list and watch on this kind; lynceus check prints the missing rule",
 }
 
 
@@ -63,15 +63,21 @@ def readiness(view: LiveView, now: Instant) -> Ready:
 
 def _clusters(view: LiveView) -> Iterator[Problem]:
     for cluster in view.clusters:
-        troubled = [_watch(cluster, w) for w in cluster.watches if w.state != "watching" or not w.synced]
+        troubled = [_watch(cluster, watch) for watch in cluster.watches if _is_troubled(cluster, watch)]
         yield from troubled
         if not cluster.ready and not troubled:
             yield Problem(
                 subject="cluster",
                 cluster=cluster.name,
                 reason=cluster.detail or "it is not watched yet",
-                remedy=f"run `lynceus check`; it names what {cluster.name} lacks",
+                remedy=f"run lynceus check; it names what {cluster.name} lacks",
             )
+
+
+def _is_troubled(cluster: ClusterHealth, watch: WatchHealth) -> bool:
+    # Servers end a watch every few minutes; one that has synced and opens again leaves its cluster ready.
+    reopening = cluster.ready and watch.synced and watch.state != "refused"
+    return not reopening and (watch.state != "watching" or not watch.synced)
 
 
 def _watch(cluster: ClusterHealth, watch: WatchHealth) -> Problem:
@@ -82,7 +88,7 @@ def _watch(cluster: ClusterHealth, watch: WatchHealth) -> Problem:
         kind=watch.kind,
         reason=reason,
         remedy=REMEDIES.get(watch.state, "wait; it has not listed everything yet"),
-        # An optional kind that may not be watched, or a watch that reopens, leaves its cluster ready.
+        # A cluster that is ready without this kind does not need it.
         blocking=not cluster.ready,
     )
 

@@ -71,8 +71,8 @@ class MoneyNow(Shape):
     """Why it is not known, or what it lacks."""
     day: str | None = None
     age_ms: int | None = None
-    totals: list[CurrencyTotal] = []
-    departments: list[DepartmentMoney] = []
+    totals: tuple[CurrencyTotal, ...] = ()
+    departments: tuple[DepartmentMoney, ...] = ()
 
 
 class Totals(Shape):

@@ -1,0 +1,19 @@
+"""
+Prometheus alerts, made from the catalogue by code and checked in under generated/.
+
+Imports nothing of the collector but its catalogue. Numbers are in thresholds.yaml, what to do about each alert in
+runbooks/.
+"""
+
+from collections.abc import Callable
+
+from alerts import collector_health, controller, queue
+from alerts.rules import Group
+from alerts.thresholds import Thresholds
+
+ALL: dict[str, Callable[[Thresholds], Group]] = {
+    "queue": queue.build,
+    "controller": controller.build,
+    "collector-health": collector_health.build,
+}
+"""File name under generated/, and what makes its group."""

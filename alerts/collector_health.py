@@ -1,0 +1,74 @@
+"""
+Lynceus itself: alive, able to see every cluster, able to store what it saw.
+"""
+
+from alerts.rules import Alert, Group
+from alerts.thresholds import CollectorThresholds, Thresholds
+from collector.catalog import metrics as catalog
+
+
+def build(thresholds: Thresholds) -> Group:
+    """The group lynceus-collector."""
+    own = thresholds.collector
+    rules = (_store_insert_failing(own), _cluster_unreachable(own), _collector_absent(own), _watchdog())
+    return Group(name="lynceus-collector", interval="30s", rules=rules)
+
+
+def _store_insert_failing(own: CollectorThresholds) -> Alert:
+    silent_s = own.store_silent_s.value
+    return Alert(
+        name="StoreInsertFailing",
+        # Not judged by the counter of errors: an insert that hangs makes none. `unless` also holds where no insert ever
+        # succeeded and the timestamp does not exist.
+        expr="\n".join((
+            f"{catalog.SPOOL_ROWS.name} > 0",
+            f"unless on (instance) time() - {catalog.STORE_LAST_INSERT.name} < {silent_s}",
+        )),
+        severity="critical",
+        summary="The store takes no rows.",
+        description=(
+            '{{ $value | printf "%.0f" }} rows wait in the spool of {{ $labels.instance }} and none was acknowledged '
+            f"for {silent_s // 60} minutes. Nothing is lost while its disk has room; reports lag."
+        ),
+        hold=f"{own.store_hold_m.value}m",
+        labels=("instance",),
+    )  # fmt: skip
+
+
+def _cluster_unreachable(own: CollectorThresholds) -> Alert:
+    return Alert(
+        name="ClusterUnreachable",
+        expr=f"max by (cluster) ({catalog.CLUSTER_UP.name}) == 0",
+        severity="critical",
+        summary="A cluster is not watched in full.",
+        description=(
+            "No replica has watched {{ $labels.cluster }} in full for "
+            f"{own.cluster_unreachable_m.value} minutes: its queues are not seen and its alerts are blind."
+        ),
+        hold=f"{own.cluster_unreachable_m.value}m",
+        labels=("cluster",),
+    )
+
+
+def _collector_absent(own: CollectorThresholds) -> Alert:
+    return Alert(
+        name="CollectorAbsent",
+        expr=f"absent({catalog.BUILD_INFO.name})",
+        severity="critical",
+        summary="No Lynceus collector is scraped.",
+        description=(
+            f"Prometheus has had no {catalog.BUILD_INFO.name} for {own.collector_absent_m.value} minutes: "
+            "no cluster is watched, or the scrape is misconfigured."
+        ),
+        hold=f"{own.collector_absent_m.value}m",
+    )
+
+
+def _watchdog() -> Alert:
+    return Alert(
+        name="Watchdog",
+        expr="vector(1)",
+        severity="none",
+        summary="The way from these rules to a person works.",
+        description="This alert always fires. Route it to a dead man's switch, which pages when it stops.",
+    )

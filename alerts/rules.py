@@ -1,0 +1,106 @@
+"""
+What an alert is, and how alerts become rule files that Prometheus reads.
+
+Everything that all alerts share is said here once: which annotations each carries and where its links point. Without
+group labels and query offsets, which Debian's promtool (2.42), the judge of these files, does not know.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import yaml
+
+from alerts.thresholds import Links
+
+Severity = Literal["critical", "warning", "none"]
+"""Critical pages somebody now; warning is a ticket for office hours; none is a sign of life."""
+
+DASHBOARD = "lynceus-fleet"
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """A series that several rules of the group need."""
+
+    record: str
+    expr: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One condition that somebody must know of."""
+
+    name: str
+    expr: str
+    severity: Severity
+    summary: str
+    """One constant sentence."""
+    description: str
+    """What is so, where, and how bad; may use $labels and $value."""
+    hold: str = ""
+    """How long it must be so."""
+    keep_firing: str = ""
+    """How long it goes on after it was so, to spare somebody a page that comes and goes."""
+    labels: tuple[str, ...] = ()
+    """Labels that the expression leaves, of which the dashboard's link takes those that are its variables."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Rules that are evaluated together, in order."""
+
+    name: str
+    interval: str
+    rules: tuple[Recording | Alert, ...]
+
+    @property
+    def alerts(self) -> tuple[Alert, ...]:
+        """The group's alerts."""
+        return tuple(rule for rule in self.rules if isinstance(rule, Alert))
+
+
+def group_as_read(group: Group, links: Links) -> Json:
+    """The group as Prometheus reads it."""
+    rules = [_recording(rule) if isinstance(rule, Recording) else _alert(rule, links) for rule in group.rules]
+    return {"name": group.name, "interval": group.interval, "rules": rules}
+
+
+def _recording(recording: Recording) -> Json:
+    return {"record": recording.record, "expr": recording.expr}
+
+
+def _alert(alert: Alert, links: Links) -> Json:
+    timing = {"for": alert.hold, "keep_firing_for": alert.keep_firing}
+    return {
+        "alert": alert.name,
+        "expr": alert.expr,
+        **{key: value for key, value in timing.items() if value},
+        "labels": {"severity": alert.severity},
+        "annotations": {"summary": alert.summary, "description": alert.description, **with_links(alert, links)},
+    }
+
+
+def with_links(alert: Alert, links: Links) -> dict[str, str]:
+    """Where whoever is woken looks next: what to do, and what is going on."""
+    cluster = "?var-cluster={{ $labels.cluster | urlquery }}" if "cluster" in alert.labels else ""
+    return {
+        "runbook_url": f"{links.runbooks.value}/{alert.name}.md",
+        "dashboard_url": f"{links.grafana.value}/d/{DASHBOARD}{cluster}",
+    }
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes an expression of several lines as people write it."""
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def as_yaml(content: Json, header: str) -> str:
+    """A generated file, which says so in its first line."""
+    return f"# {header}\n" + yaml.dump(content, Dumper=_Dumper, sort_keys=False, width=1000, allow_unicode=True)

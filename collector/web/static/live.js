@@ -1,0 +1,106 @@
+// Asks the server every few seconds and lets ages tick in between. When the server is silent, the page says since when
+// and stops ticking: an age that goes on without news would be made up.
+
+import { byId, say } from "./dom.js";
+import { draw } from "./draw.js";
+import { age, clock, count, plural } from "./words.js";
+
+const POLL_MS = Number(document.body.dataset.pollMs);
+const PATIENCE_MS = 10_000;
+const SPOKEN_EVERY_MS = 15_000;
+
+const view = { filter: "", sort: "depth", descending: true };
+let newest = null;
+let heardAt = 0;
+let heardOn = null;
+let stale = false;
+let spokenAt = -Infinity;
+
+async function ask() {
+  try {
+    const response = await fetch("/api/v1/live", { signal: AbortSignal.timeout(PATIENCE_MS), cache: "no-store" });
+    if (!response.ok) throw new Error(`the server answers ${response.status}`);
+    newest = await response.json();
+  } catch (error) {
+    sayStale(error);
+    return;
+  }
+  heardAt = performance.now();
+  heardOn = new Date();
+  stale = false;
+  redraw();
+}
+
+function redraw() {
+  draw(newest, view);
+  tick();
+  speak();
+  sayLive();
+}
+
+function tick() {
+  if (newest === null || stale) return;
+  const since = performance.now() - heardAt;
+  for (const node of document.querySelectorAll("[data-age-ms]")) say(node, age(Number(node.dataset.ageMs) + since));
+}
+
+function sayLive() {
+  if (stale) return;
+  document.body.classList.remove("stale");
+  const pulse = byId("pulse");
+  const problems = newest.problems.length;
+  pulse.dataset.state = newest.ready ? "live" : "troubled";
+  pulse.title = "";
+  say(pulse, problems ? `live, ${plural(problems, "problem", "problems")}` : "live");
+  document.title = `${count(newest.totals.waiting)} waiting · Lynceus`;
+}
+
+function sayStale(error) {
+  stale = true;
+  document.body.classList.add("stale");
+  const pulse = byId("pulse");
+  pulse.dataset.state = "stale";
+  say(pulse, heardOn === null ? "no answer yet" : `stale since ${clock(heardOn)}`);
+  pulse.title = String(error.message ?? error);
+  document.title = "stale · Lynceus";
+}
+
+// Screen readers hear the totals when they changed, and not more often than a person would want to.
+function speak() {
+  if (performance.now() - spokenAt < SPOKEN_EVERY_MS) return;
+  const { waiting, running, begun } = newest.totals;
+  const words = `${count(waiting)} waiting, ${count(running)} running, ${count(begun)} begun and not running.`;
+  if (byId("summary").textContent === words) return;
+  say(byId("summary"), words);
+  spokenAt = performance.now();
+}
+
+function sortBy(header) {
+  const column = header.dataset.sort;
+  view.descending = view.sort === column ? !view.descending : true;
+  view.sort = column;
+  for (const other of document.querySelectorAll("[data-sort]")) other.setAttribute("aria-sort", "none");
+  header.setAttribute("aria-sort", view.descending ? "descending" : "ascending");
+  if (newest) redraw();
+}
+
+async function poll() {
+  try {
+    if (!document.hidden) await ask();
+  } finally {
+    setTimeout(poll, POLL_MS);
+  }
+}
+
+byId("filter").addEventListener("input", (event) => {
+  view.filter = event.target.value.trim().toLowerCase();
+  if (newest) redraw();
+});
+for (const header of document.querySelectorAll("[data-sort]")) {
+  header.querySelector("button").addEventListener("click", () => sortBy(header));
+}
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) ask();
+});
+setInterval(tick, 1000);
+poll();

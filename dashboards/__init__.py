@@ -1,0 +1,13 @@
+"""
+Grafana dashboards, made from the catalogue by code and checked in under generated/.
+
+Imports nothing of the collector but its catalogue, and the words of core that the catalogue speaks in.
+"""
+
+from collections.abc import Callable
+
+from dashboards import fleet
+from dashboards.panels import Json
+
+ALL: dict[str, Callable[[], Json]] = {"fleet": fleet.build}
+"""File name under generated/, and what makes it."""

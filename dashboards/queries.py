@@ -1,0 +1,174 @@
+"""
+Every PromQL and SQL query of the dashboards, as functions over the catalogue's names.
+
+Two replicas may watch one cluster for a moment while they hand it over, so gauges are taken by `max` over who says them
+before they are summed. No panel is drawn here.
+"""
+
+from collector.catalog import metrics as catalog
+from collector.catalog.metrics import Metric
+from collector.catalog.tables import COST_CURRENT, DATABASE, WORKFLOW_RUN
+
+REASON_COLUMNS = tuple(
+    column.name
+    for column in WORKFLOW_RUN.columns
+    if column.name.endswith("_ms") and column.name not in ("queue_latency_ms", "running_ms")
+)
+"""How long a finished workflow waited, one column a reason."""
+
+COUNTED = "succeeded|failed|platform"
+"""Outcomes that a success rate counts; what a user cancelled or never got past validation is nobody's failure."""
+
+
+def select(metric: Metric, matchers: str = "", suffix: str = "") -> str:
+    """A metric of the chosen clusters."""
+    chosen = ['cluster=~"$cluster"'] if "cluster" in metric.labels else []
+    inside = ", ".join([*chosen, *([matchers] if matchers else [])])
+    return f"{metric.name}{suffix}{{{inside}}}" if inside else f"{metric.name}{suffix}"
+
+
+def gauge(metric: Metric, by: str = "", matchers: str = "") -> str:
+    """The sum of a gauge by some of its labels, said once however many replicas say it."""
+    once = f"max by ({', '.join(metric.labels)}) ({select(metric, matchers)})"
+    return f"sum by ({by}) ({once})" if by else f"sum({once})"
+
+
+def rate(metric: Metric, by: str = "", matchers: str = "") -> str:
+    """A counter's rate per second by some of its labels."""
+    per_second = f"rate({select(metric, matchers)}[$__rate_interval])"
+    return f"sum by ({by}) ({per_second})" if by else f"sum({per_second})"
+
+
+def clusters_up() -> str:
+    """How many clusters are watched in full."""
+    return gauge(catalog.CLUSTER_UP)
+
+
+def clusters_known() -> str:
+    """How many clusters there are to watch."""
+    return f"count(max by (cluster) ({select(catalog.CLUSTER_UP)}))"
+
+
+def waiting(by: str = "") -> str:
+    """Workflows whose work has not begun."""
+    return gauge(catalog.QUEUE_DEPTH, by)
+
+
+def running() -> str:
+    """Workflows of which a main container runs."""
+    return gauge(catalog.WORKFLOWS, matchers='reason="running"')
+
+
+def begun_not_running() -> str:
+    """Workflows that began and run nothing, by reason."""
+    return gauge(catalog.WORKFLOWS, by="reason", matchers='reason!="running"')
+
+
+def oldest_wait() -> str:
+    """Age of the oldest waiting workflow."""
+    return f"max({select(catalog.QUEUE_OLDEST_AGE)})"
+
+
+def oldest_waits(count: int) -> str:
+    """The queues whose oldest workflow has waited longest."""
+    return f"topk({count}, max by (cluster, namespace, queue) ({select(catalog.QUEUE_OLDEST_AGE)}))"
+
+
+def queue_latency(quantile: float) -> str:
+    """A quantile of first seen to work begins."""
+    buckets = f"rate({select(catalog.QUEUE_LATENCY, suffix='_bucket')}[$__rate_interval])"
+    return f"histogram_quantile({quantile}, sum by (le) ({buckets}))"
+
+
+def per_hour(per_second: str) -> str:
+    """A rate as people say it."""
+    return f"{per_second} * 3600"
+
+
+def success_rate(window: str = "$__rate_interval") -> str:
+    """Succeeded of succeeded, failed and platform."""
+    good, counted = _finished("succeeded", window), _finished(COUNTED, window)
+    # No series of an outcome exists before the first run that ended so; that is 0 of them, not an unknown number.
+    return f"({good} or vector(0)) / ({counted} > 0)"
+
+
+def platform_success_rate() -> str:
+    """1 less the share that the platform, not the user's code, failed."""
+    lost, counted = _finished("platform", "$__rate_interval"), _finished(COUNTED, "$__rate_interval")
+    return f"1 - ({lost} or vector(0)) / ({counted} > 0)"
+
+
+def _finished(outcomes: str, window: str) -> str:
+    matchers = f'outcome=~"{outcomes}"'
+    return f"sum(increase({select(catalog.FINISHED, matchers)}[{window}]))"
+
+
+def spent() -> str:
+    """Price of the pods that finished in the chosen time, by currency."""
+    return f"sum by (currency) (increase({select(catalog.COST)}[$__range]))"
+
+
+def controller_incidents(metric: Metric) -> str:
+    """OOM kills or restarts of controllers by cluster, bars of which each is one interval's count."""
+    return f"sum by (cluster) (increase({select(metric)}[$__rate_interval]))"
+
+
+def controller_oom_kill() -> str:
+    """Holds while a controller was OOM-killed in the last two minutes."""
+    return f"sum by (cluster) (increase({select(catalog.CONTROLLER_OOM_KILLS)}[2m])) > 0"
+
+
+def watch_silence() -> str:
+    """Seconds since each watch last heard anything."""
+    return f"time() - max by (cluster, kind) ({select(catalog.WATCH_LAST_EVENT)})"
+
+
+def spooled_rows() -> str:
+    """Rows that wait for the store, of each replica."""
+    return f"sum by (instance) ({select(catalog.SPOOL_ROWS)})"
+
+
+CHOSEN_CLUSTERS = "$__conditionalAll(cluster IN (${cluster:singlequote}), $cluster)"
+
+
+def _recent(days: int) -> str:
+    """Keeps the store from opening every month's partition; what was created longer before the window is left out."""
+    return f"created_at >= $__fromTime - INTERVAL {days} DAY"
+
+
+def cost_by_day_sql() -> str:
+    """Charges by billing day, department and currency."""
+    return f"""
+SELECT toDateTime(day, 'UTC') AS time, concat(department, ' ', currency) AS payer, toFloat64(sum(cost)) AS spent
+FROM {DATABASE}.{COST_CURRENT.name}
+WHERE $__timeFilter(billed_from) AND {_recent(31)} AND {CHOSEN_CLUSTERS}
+GROUP BY time, payer
+ORDER BY time
+""".strip()
+
+
+def dearest_templates_sql(count: int) -> str:
+    """What each template cost, how much of it before its main container ran, and what could not be priced."""
+    return f"""
+SELECT template, department, currency, toFloat64(sum(cost)) AS spent, toFloat64(sum(cost_pending)) AS before_running,
+    toFloat64(sum(if(class = 'useful' AND cost IS NOT NULL, toDecimal128(0, 18), cost))) AS not_useful,
+    uniqExact(cluster, pod_uid) AS pods, uniqExactIf((cluster, pod_uid), isNull(cost)) AS unpriced_pods
+FROM {DATABASE}.{COST_CURRENT.name}
+WHERE $__timeFilter(billed_from) AND {_recent(31)} AND {CHOSEN_CLUSTERS}
+GROUP BY template, department, currency
+ORDER BY spent DESC NULLS LAST
+LIMIT {count}
+""".strip()
+
+
+def time_waited_sql() -> str:
+    """How long the workflows that finished had waited, by reason."""
+    reasons = ",\n    ".join(f"sum({name}) / 1000 AS {name.removesuffix('_ms')}" for name in REASON_COLUMNS)
+    return f"""
+SELECT $__timeInterval(finished_at) AS time,
+    {reasons}
+FROM {DATABASE}.{WORKFLOW_RUN.name} FINAL
+WHERE $__timeFilter(finished_at) AND {_recent(31)} AND {CHOSEN_CLUSTERS}
+GROUP BY time
+ORDER BY time
+""".strip()

@@ -1,0 +1,153 @@
+"""The HTTP surface, over a real connection."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from collector.core.model import LiveView
+from collector.exposition.prometheus import answer
+from collector.web.app import create_app
+from collector.web.money import Money
+from tests.web.fleet import HOSTILE, MINUTE, NOW, a_full_fleet, a_tally, a_view, some_money, waiting
+from tests.web.serving import get, serving
+
+
+class Fleet:
+    """What the app is handed; tests change it while it serves."""
+
+    def __init__(self) -> None:
+        self.view: LiveView = a_view()
+        self.tally = a_tally()
+
+    def live(self) -> LiveView:
+        return self.view
+
+    async def money(self) -> Money:
+        return some_money()
+
+    async def metrics(self, accept: str) -> tuple[bytes, str]:
+        return await answer(self.view, self.tally, accept)
+
+
+@pytest.fixture
+def fleet() -> Fleet:
+    return Fleet()
+
+
+@pytest.fixture
+def address(fleet: Fleet) -> Iterator[str]:
+    app = create_app(live=fleet.live, tally=fleet.tally, metrics=fleet.metrics, money=fleet.money, now=lambda: NOW)
+    with serving(app) as at:
+        yield at
+
+
+def test_health_is_the_process_alone(fleet: Fleet, address: str) -> None:
+    """A cluster or store in trouble is no reason to restart the collector."""
+    fleet.view = a_full_fleet()
+
+    assert (get(f"{address}/healthz").status, get(f"{address}/healthz").json()) == (200, {"status": "ok"})
+
+
+def test_readiness_is_200_or_503_with_reasons(fleet: Fleet, address: str) -> None:
+    """The status is for machines, the problems are for people."""
+    ready = get(f"{address}/readyz")
+    fleet.view = a_full_fleet()
+    not_ready = get(f"{address}/readyz")
+
+    assert (ready.status, ready.json()) == (200, {"ready": True, "problems": []})
+    assert not_ready.status == 503
+    assert not_ready.json()["problems"][0]["cluster"] == "edge-osaka"
+    assert not_ready.json()["problems"][0]["remedy"]
+
+
+def test_metrics_are_what_the_exposition_says(fleet: Fleet, address: str) -> None:
+    """One content type, in one piece, in the format that was asked for."""
+    plain = get(f"{address}/metrics")
+    openmetrics = get(f"{address}/metrics", accept="application/openmetrics-text; version=1.0.0")
+
+    assert plain.headers.get_all("content-type") == ["text/plain; version=0.0.4; charset=utf-8"]
+    assert b'lynceus_queue_depth{cluster="prod-hz"' in plain.body
+    assert openmetrics.headers.get_all("content-type") == ["application/openmetrics-text; version=1.0.0; charset=utf-8"]
+    assert openmetrics.body.endswith(b"# EOF\n")
+
+
+def test_live_json_has_ages_in_milliseconds_and_money_as_text(fleet: Fleet, address: str) -> None:
+    """Amounts are strings with every digit; ages are numbers."""
+    live = get(f"{address}/api/v1/live").json()
+
+    assert live["totals"]["oldest_age_ms"] == 134 * MINUTE
+    assert live["money"]["totals"][1]["currency"] == "USD"
+    assert live["money"]["totals"][1]["cost"] == "12649.410789012345678901"
+
+
+def test_hostile_names_are_data_in_json(fleet: Fleet, address: str) -> None:
+    """They come back as they went in."""
+    fleet.view = a_view(queues=[waiting(HOSTILE, HOSTILE, HOSTILE, "unseen", 1, MINUTE)])
+
+    [queue] = get(f"{address}/api/v1/live").json()["queues"]
+
+    assert (queue["cluster"], queue["namespace"], queue["queue"]) == (HOSTILE, HOSTILE, HOSTILE)
+
+
+def test_the_page_holds_no_name_and_no_inline_code(fleet: Fleet, address: str) -> None:
+    """The page itself is the same for everybody: names arrive as JSON, code and style as files."""
+    fleet.view = a_view(queues=[waiting(HOSTILE, HOSTILE, HOSTILE, "unseen", 1, MINUTE)])
+
+    page = get(f"{address}/").body.decode()
+
+    assert "onerror" not in page
+    assert not re.search(r"<script(?![^>]*src=)|<style|\sstyle=|\son\w+=|javascript:", page)
+    assert not re.search(r"(src|href)=\"(?!/|#)", page)
+
+
+@pytest.mark.parametrize("path", ["/", "/api/v1/live", "/metrics", "/readyz", "/static/live.js", "/nowhere", "/docs"])
+def test_every_answer_carries_the_guarding_headers(address: str, path: str) -> None:
+    """Errors and static files included: there is no page to put a foreign script on."""
+    headers = get(f"{address}{path}").headers
+
+    policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
+    assert policy == {
+        "default-src": "'none'",
+        "style-src": "'self'",
+        "script-src": "'self'",
+        "connect-src": "'self'",
+        "img-src": "'self'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+        "base-uri": "'none'",
+    }
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+
+
+def test_what_is_of_this_moment_is_not_kept(address: str) -> None:
+    """A cached answer would be a stale fleet; files may be kept and asked for again."""
+    assert get(f"{address}/api/v1/live").headers["cache-control"] == "no-store"
+    assert get(f"{address}/static/live.js").headers["cache-control"] == "no-cache"
+    assert get(f"{address}/static/live.js").headers["etag"]
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/static/../app.py", "/static/%2e%2e/app.py"])
+def test_what_must_not_be_served_is_not(address: str, path: str) -> None:
+    """No documentation page that loads scripts from a CDN, and no file beside the static ones."""
+    assert get(f"{address}{path}").status == 404
+
+
+def test_the_api_describes_itself(address: str) -> None:
+    """The OpenAPI document names every route for machines, with the meaning of its fields."""
+    document = get(f"{address}/api/v1/openapi.json").json()
+
+    assert set(document["paths"]) == {"/api/v1/live", "/metrics", "/healthz", "/readyz"}
+    depth = document["components"]["schemas"]["Queue"]["properties"]["depth"]
+    assert depth["description"] == "Workflows whose work has not begun."
+
+
+def test_a_server_without_money_shows_none(fleet: Fleet) -> None:
+    """Where amounts are not for everybody, there is no section that promises them."""
+    app = create_app(live=fleet.live, tally=fleet.tally, metrics=fleet.metrics, now=lambda: NOW)
+    with serving(app) as address:
+        page, live = get(f"{address}/").body, get(f"{address}/api/v1/live").json()
+
+    assert live["money"] is None
+    assert b"Money today" not in page

@@ -1,0 +1,121 @@
+"""When the collector is ready, and what it says when it is not."""
+
+import pytest
+
+from collector.core.model import LiveView, StoreHealth
+from collector.web.ready import BEHIND_MS, BEHIND_ROWS, VIEW_STALE_MS, Problem, readiness
+from tests.web.fleet import NOW, SECOND, a_cluster, a_store, a_view, a_watch
+
+
+def the_problem(view: LiveView, now: int = NOW) -> Problem:
+    """The only problem of a view."""
+    [problem] = readiness(view, now).problems
+    return problem
+
+
+def test_a_fleet_that_is_watched_and_stored_is_ready() -> None:
+    """All clusters ready, store reachable and not behind: no problem is made up."""
+    answer = readiness(a_view(), NOW)
+
+    assert answer.ready
+    assert answer.problems == []
+
+
+def test_an_empty_fleet_is_ready() -> None:
+    """With nothing to watch there is nothing to wait for."""
+    assert readiness(a_view(clusters=[], queues=[]), NOW).ready
+
+
+@pytest.mark.parametrize("state", ["starting", "listing", "retrying", "refused"])
+def test_a_watch_that_does_not_watch_names_cluster_kind_and_remedy(state: str) -> None:
+    """Whoever reads the answer knows which watch of which cluster, why, and what to do."""
+    broken = a_watch("prod-hz", "pods", state=state, synced=False, detail="403 Forbidden")
+    view = a_view(clusters=[a_cluster("prod-hz", ready=False, watches=[a_watch("prod-hz"), broken])])
+
+    problem = the_problem(view)
+
+    assert not readiness(view, NOW).ready
+    assert (problem.subject, problem.cluster, problem.kind) == ("watch", "prod-hz", "pods")
+    assert problem.reason == "403 Forbidden"
+    assert problem.remedy
+    assert problem.blocking
+
+
+def test_a_watch_without_words_is_described_by_its_state() -> None:
+    """An empty reason would help nobody."""
+    unsynced = a_view(clusters=[a_cluster("c", ready=False, watches=[a_watch("c", synced=False)])])
+    retrying = a_view(clusters=[a_cluster("c", ready=False, watches=[a_watch("c", state="retrying")])])
+
+    assert the_problem(unsynced).reason == "the first list is not complete"
+    assert the_problem(retrying).reason == "the watch is retrying"
+
+
+def test_a_missing_optional_right_is_said_and_does_not_block() -> None:
+    """A cluster that is ready without a kind stays ready, and its operator is told what is missing."""
+    events = a_watch("prod-hz", "events", state="refused", synced=False, detail="403 Forbidden")
+    view = a_view(clusters=[a_cluster("prod-hz", watches=[a_watch("prod-hz"), events])])
+
+    assert readiness(view, NOW).ready
+    assert not the_problem(view).blocking
+
+
+def test_a_watch_that_reopens_is_no_problem() -> None:
+    """Servers end watches every few minutes; while its cluster counts as ready, there is nothing to tell."""
+    view = a_view(clusters=[a_cluster("prod-hz", watches=[a_watch("prod-hz", state="retrying", detail="EOF")])])
+
+    assert readiness(view, NOW).problems == []
+
+
+def test_a_cluster_that_cannot_be_watched_at_all_says_why() -> None:
+    """Before any watch exists, the cluster's own words are the reason."""
+    view = a_view(clusters=[a_cluster("prod-hz", ready=False, detail="certificate has expired", watches=[])])
+
+    problem = the_problem(view)
+
+    assert (problem.subject, problem.cluster, problem.reason) == ("cluster", "prod-hz", "certificate has expired")
+
+
+def test_an_unreachable_store_is_a_problem_and_reassures() -> None:
+    """Rows wait in the spool meanwhile; whoever is woken should know that nothing is lost."""
+    problem = the_problem(a_view(store=a_store(reachable=False, detail="connection refused")))
+
+    assert (problem.subject, problem.reason) == ("store", "connection refused")
+    assert "nothing is lost" in problem.remedy
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        a_store(spooled_rows=5, last_insert_at=NOW - BEHIND_MS - 1),
+        a_store(spooled_rows=5, last_insert_at=None),
+        a_store(spooled_rows=BEHIND_ROWS + 1),
+    ],
+)
+def test_a_store_that_falls_behind_blocks(store: StoreHealth) -> None:
+    """Rows that wait too long, or too many of them, make every reader see the past."""
+    problem = the_problem(a_view(store=store))
+
+    assert problem.subject == "store"
+    assert problem.reason.startswith("behind: ")
+    assert problem.blocking
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        a_store(spooled_rows=0, last_insert_at=NOW - 100 * BEHIND_MS),
+        a_store(spooled_rows=0, last_insert_at=None),
+        a_store(spooled_rows=BEHIND_ROWS, last_insert_at=NOW - BEHIND_MS),
+    ],
+)
+def test_a_store_with_nothing_to_do_is_not_behind(store: StoreHealth) -> None:
+    """An idle fleet inserts nothing for hours, and rows in flight are no lag."""
+    assert readiness(a_view(store=store), NOW).ready
+
+
+def test_a_view_that_is_no_longer_drawn_is_a_problem() -> None:
+    """A loop that hangs answers with the fleet of then; that must not look like now."""
+    problem = the_problem(a_view(store=a_store(last_insert_at=None)), NOW + VIEW_STALE_MS + SECOND)
+
+    assert problem.subject == "collector"
+    assert "31 s old" in problem.reason
