@@ -55,7 +55,7 @@ def run(config: Config = None) -> None:
 
 @app.command()
 def demo(
-    port: Annotated[int, typer.Option(help="Port of the pages.")] = 8470,
+    port: Annotated[int, typer.Option(help="Port of the pages; the store takes the one after it.")] = 8470,
     data: Annotated[Path, typer.Option(help="Where the demo keeps its data; a second start goes on from it.")] = Path(
         "lynceus-demo"
     ),

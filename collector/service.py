@@ -61,6 +61,7 @@ SPOOL_BYTES = 8 << 30
 FLUSH_S = 1.0
 """For a last round to the store at the end; what it does not take stays in the spool."""
 DEMO_ACCRUE_S = 10
+DEFAULT_STORE_PORT = 8471
 STORE_USER = "lynceus"
 """The embedded store's writer."""
 
@@ -543,9 +544,8 @@ async def demo(*, port: int, data: Path, clusters: int, seed: int, seconds: int,
 
         def ready(_: Parts) -> None:
             say(f"Live page      http://127.0.0.1:{port}", highlight=False)
-            say(
-                "Ask            lynceus report cost · lynceus report queue · lynceus sql 'SHOW TABLES'", highlight=False
-            )
+            store = "" if port + 1 == DEFAULT_STORE_PORT else f" --url http://127.0.0.1:{port + 1}"
+            say(f"Ask            lynceus report cost{store} · lynceus sql 'SHOW TABLES'{store}", highlight=False)
             say(f"Ready in {time.monotonic() - began:.1f} s; data in {data}; Ctrl-C ends it.", highlight=False)
 
         parts = await run(settings, Path(), stop=stop, accrue_s=DEMO_ACCRUE_S, ready=ready)
@@ -590,6 +590,7 @@ def _demo_settings(data: Path, port: int, fleet: Fleet) -> Settings:
         clusters=tuple(ClusterSettings(name=n, kubeconfig=fleet.kubeconfig, context=n) for n in fleet.contexts),
         data_dir=str(data / "collector"),
         http=configuration.HttpSettings(listen=f"127.0.0.1:{port}"),
+        embedded=configuration.EmbeddedSettings(listen=f"127.0.0.1:{port + 1}"),
     )
 
 

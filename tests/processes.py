@@ -1,0 +1,67 @@
+"""
+The collector as a user starts it, in a process of its own, and what is left when it is gone.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def lynceus(*arguments: str) -> list[str]:
+    """The command line of a command."""
+    return [sys.executable, "-m", "collector", *arguments]
+
+
+@contextmanager
+def started(*arguments: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A running command; whatever is left of it is killed in the end."""
+    with log.open("ab") as out:
+        process = subprocess.Popen(lynceus(*arguments), stdout=out, stderr=out, stdin=subprocess.DEVNULL, cwd=ROOT)
+        try:
+            yield process
+        finally:
+            for pid in [*descendants(process.pid), process.pid]:
+                kill(pid)
+            process.wait()
+
+
+def kill(pid: int) -> None:
+    """kill -9, if it is still there."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def descendants(pid: int) -> list[int]:
+    """Children and their children, as the kernel has them."""
+    try:
+        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    children = [int(child) for child in listed]
+    return children + [grandchild for child in children for grandchild in descendants(child)]
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that only waits to be reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def until(holds: Callable[[], object], within_s: float, what: str) -> None:
+    """Wait for a condition."""
+    ends = time.monotonic() + within_s
+    while not holds():
+        if time.monotonic() > ends:
+            raise AssertionError(f"not within {within_s:g} s: {what}")
+        time.sleep(0.05)

@@ -1,0 +1,138 @@
+"""`lynceus demo` as a newcomer starts it."""
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.processes import ROOT, alive, descendants, lynceus, started, until
+from tests.running import free_port
+
+
+def a_port() -> int:
+    """A port whose successor is free too, since the store takes that one."""
+    return free_port()
+
+
+def answers(port: int) -> bool:
+    """Whether something listens there."""
+    tried = subprocess.run(["curl", "-sf", "-m", "2", f"http://127.0.0.1:{port}/readyz"], capture_output=True, check=False)
+    return tried.returncode == 0
+
+
+def test_the_demo_ends_by_itself_with_a_summary(tmp_path: Path) -> None:
+    """`--for` ends it with exit code 0 and a few lines of what was seen, and every page was there within ten seconds."""
+    port, began = a_port(), time.monotonic()
+    with (tmp_path / "out").open("wb") as out:
+        process = subprocess.Popen(
+            lynceus("demo", "--port", str(port), "--data", str(tmp_path / "demo"), "--for", "20"),
+            stdout=out, stderr=subprocess.STDOUT, cwd=ROOT,
+        )  # fmt: skip
+        until(lambda: answers(port), 10, "a ready page")
+        code = process.wait(timeout=60)
+    said = (tmp_path / "out").read_text(encoding="utf-8")
+
+    assert code == 0
+    assert time.monotonic() - began < 30
+    assert "objects observed" in said
+    assert "Traceback" not in said
+
+
+def test_ctrl_c_ends_everything_within_three_seconds(tmp_path: Path) -> None:
+    """Ctrl-C leaves no process behind, and a second start goes on with the same clusters without a refusal."""
+    port = a_port()
+    command = ("demo", "--port", str(port), "--data", str(tmp_path / "demo"))
+    for _ in range(2):
+        with started(*command, log=tmp_path / "log") as process:
+            until(lambda: answers(port), 20, "a ready page")
+            tree = descendants(process.pid)
+            process.send_signal(signal.SIGINT)
+            began = time.monotonic()
+            process.wait(timeout=10)
+            took = time.monotonic() - began
+            until(lambda tree=tree: not any(map(alive, tree)), 1, "all children gone")
+
+        assert process.returncode == 0
+        assert took < 3
+
+
+def test_a_killed_collector_leaves_no_process_behind(tmp_path: Path) -> None:
+    """After kill -9 of the collector the store and the fleet end by themselves."""
+    port = a_port()
+    with started("demo", "--port", str(port), "--data", str(tmp_path / "demo"), log=tmp_path / "log") as process:
+        until(lambda: answers(port), 20, "a ready page")
+        tree = descendants(process.pid)
+        process.kill()
+        process.wait()
+        until(lambda: not any(map(alive, tree)), 5, "store and fleet gone")
+
+    assert len(tree) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("report", "cots"), 2, "cots: no such report; there are cost, queue, success"),
+        (("report", "cost", "--by", "departmnt"), 2, "--by departmnt: no such column"),
+        (("report", "cost", "--from", "tomorrow"), 2, "--from tomorrow: no day; write it like 2026-11-01"),
+        (("report", "cost", "--from", "2026-11-02", "--to", "2026-11-02"), 2, "--to is exclusive"),
+        (("report", "cost", "--url", "http://127.0.0.1:9"), 1, "the store does not answer"),
+        (("run", "--config", "/nowhere.yaml"), 2, "/nowhere.yaml: cannot be read"),
+        (("prices", "check", "/nowhere.yaml"), 2, "/nowhere.yaml: file: cannot be read"),
+        (("prices", "quote", "--product", "alibaba-eci", "--spec", "2-4Gi", "--seconds", "1", "--purchase", "spot"), 2, "no_spot_price"),
+        (("store", "--path", "/tmp/x", "--listen", "nowhere"), 2, "--listen: 'nowhere' is no address"),
+        (("migrate",), 2, "store.url: migrate needs one"),
+    ],
+)
+def test_wrong_use_is_one_sentence_with_a_remedy(arguments: tuple[str, ...], code: int, said: str) -> None:
+    """A user's mistake is told in one line on standard error, with its exit code and never a stack trace."""
+    done = subprocess.run(lynceus(*arguments), capture_output=True, text=True, cwd=ROOT, check=False)
+
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_quote_is_exact() -> None:
+    """The provider's own example: 2 vCPU and 4 GiB for an hour on ECI."""
+    done = subprocess.run(
+        lynceus("prices", "quote", "--product", "alibaba-eci", "--spec", "2-4Gi", "--seconds", "3600", "--format", "json"),
+        capture_output=True, text=True, cwd=ROOT, check=True,
+    )  # fmt: skip
+
+    assert '"cost": "0.069264"' in done.stdout
+
+
+async def test_the_page_needs_no_store(tmp_path: Path) -> None:
+    """The pages answer from the first moment, and say in words what is not ready yet."""
+    port = a_port()
+    settings = tmp_path / "lynceus.yaml"
+    (tmp_path / "kube.yaml").write_text("apiVersion: v1\nkind: Config\n", encoding="utf-8")
+    settings.write_text(
+        f"clusters: [{{name: nobody, kubeconfig: {tmp_path}/kube.yaml}}]\ndata_dir: {tmp_path}/data\n"
+        f"http: {{listen: '127.0.0.1:{port}'}}\nembedded: {{listen: '127.0.0.1:{free_port()}'}}\n",
+        encoding="utf-8",
+    )
+    with started("run", "--config", str(settings), log=tmp_path / "log"):
+        async with aiohttp.ClientSession() as session:
+            answer = await _first_answer(session, f"http://127.0.0.1:{port}/readyz")
+
+    assert answer[0] == 503
+    assert "nobody" in answer[1]
+
+
+async def _first_answer(session: aiohttp.ClientSession, url: str) -> tuple[int, str]:
+    """The first answer that names the cluster's problem."""
+    ends = time.monotonic() + 20
+    while True:
+        try:
+            async with session.get(url) as response:
+                text = await response.text()
+                if "kube.yaml" in text or time.monotonic() > ends:
+                    return response.status, text
+        except aiohttp.ClientError:
+            if time.monotonic() > ends:
+                raise
