@@ -10,6 +10,7 @@ import contextlib
 import logging
 import random
 import signal
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -400,9 +401,9 @@ async def _serving(parts: Parts) -> AsyncIterator[None]:
     )  # fmt: skip
     server = _Server(config)
     try:
-        listener = config.bind_socket()
-    except SystemExit:
-        raise Failure(f"http.listen: {host}:{port} is taken; choose another port") from None
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise Failure(f"http.listen: {host}:{port} is taken; choose another port ({error.strerror})") from None
     task = asyncio.create_task(server.serve([listener]))
     try:
         yield

@@ -35,5 +35,3 @@ def to_stderr(level: int = logging.INFO) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("collector").setLevel(level)
-    # Who calls an HTTP client of others is told by an exception; its retries would fill the log of an outage.
-    logging.getLogger("urllib3").setLevel(logging.ERROR)

@@ -1,0 +1,184 @@
+"""
+The store as its clients see it: one ClickHouse HTTP address, be it a cluster or our own embedded one.
+
+Blocking; whoever runs an event loop calls it from a worker thread. What went wrong is told apart by type, since it decides
+what happens next: StoreUnreachableError and StoreRefusedError are tried again with the same bytes, RowsRefusedError never.
+Values are bound, never written into SQL; identifiers come from the catalogue.
+"""
+
+import logging
+import struct
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
+from clickhouse_connect.driver.exceptions import DataError as ClientDataError
+
+from collector.catalog.tables import DATABASE, Table
+
+_PINNED = {
+    "async_insert": 0,  # a batch is a batch, and its acknowledgement means that it is stored
+    "wait_end_of_query": 1,
+}
+
+_ROWS_AT_FAULT = frozenset({
+    53,   # TYPE_MISMATCH
+    69,   # ARGUMENT_OUT_OF_BOUND
+    70,   # CANNOT_CONVERT_TYPE
+    131,  # TOO_LARGE_STRING_SIZE
+    321,  # VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE
+    349,  # CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN
+    407,  # DECIMAL_OVERFLOW
+    469,  # VIOLATED_CONSTRAINT
+})  # fmt: skip
+"""Errors that name a value. CANNOT_READ_ALL_DATA (33) is none of them: a cut connection looks the same."""
+
+_TOO_MANY_PARTS = 252
+"""Either merges lag behind, which time cures, or one insert spans over 100 partitions, which smaller inserts cure."""
+
+_PASSWORD_AT_FAULT = frozenset({192, 193, 194, 516})
+
+_DOES_NOT_FIT = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, struct.error)
+"""What the driver's type writers raise for a value that does not fit its column; nothing has been stored then."""
+
+class StoreError(Exception):
+    """Something came of the store that is no answer."""
+
+
+class StoreUnreachableError(StoreError):
+    """Nobody answered, or not in time, or not with ClickHouse's protocol."""
+
+
+class StoreRefusedError(StoreError):
+    """The store answered with an error of its own; `code` is ClickHouse's."""
+
+    def __init__(self, text: str, code: int | None):
+        super().__init__(text)
+        self.code = code
+
+
+class RowsRefusedError(StoreError):
+    """These rows cannot be stored, however often they are sent."""
+
+
+Row = Sequence[Any]
+
+
+class Store:
+    """A connection that is made when it is first needed and made anew after it broke."""
+
+    def __init__(self, make_client: Callable[[], Client]):
+        self._make_client = make_client
+        self._client: Client | None = None
+
+    def insert(self, table: Table, rows: Sequence[Row], token: str) -> None:
+        """Store rows, in the order of the table's columns; returns when they are stored. Harmless to repeat."""
+        columns = table.stored
+
+        def insert(client: Client) -> None:
+            client.insert(
+                table.name,
+                rows,
+                database=DATABASE,
+                column_names=[column.name for column in columns],
+                column_type_names=[column.type for column in columns],
+                settings={**_PINNED, "insert_deduplication_token": token},
+            )
+
+        try:
+            self._ask(insert)
+        except _DOES_NOT_FIT as error:
+            raise RowsRefusedError(f"{type(error).__name__}: {error}") from error
+
+    def query_rows(self, sql: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """The rows of a query; `{name:Type}` in it stands for a parameter."""
+        return [tuple(row) for row in self._ask(lambda client: client.query(sql, parameters)).result_rows]
+
+    def query_named(self, sql: str, parameters: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        """The rows of a query by column name."""
+        return list(self._ask(lambda client: client.query(sql, parameters)).named_results())
+
+    def query_bytes(self, sql: str, output_format: str) -> bytes:
+        """The answer as the store renders it."""
+        return bytes(self._ask(lambda client: client.raw_query(sql, fmt=output_format)))
+
+    def command(self, sql: str, parameters: dict[str, Any] | None = None) -> None:
+        """Run a statement that has no result."""
+        self._ask(lambda client: client.command(sql, parameters, use_database=False))
+
+    def ping(self) -> None:
+        """Return when the store answers a query; raise when it does not."""
+        self.query_rows("SELECT 1")
+
+    def close(self) -> None:
+        """Give up the connection; the next call makes a new one."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _ask(self, question: Callable[[Client], Any]) -> Any:
+        try:
+            if self._client is None:
+                self._client = self._make_client()
+            return question(self._client)
+        except ClickHouseError as error:
+            raise self._told_apart(error) from error
+        except OSError as error:
+            self.close()
+            raise StoreUnreachableError(str(error)) from error
+
+    def _told_apart(self, error: ClickHouseError) -> StoreError:
+        code = getattr(error, "code", None)
+        too_many_partitions = code == _TOO_MANY_PARTS and "partitions for single INSERT" in str(error)
+        if isinstance(error, ClientDataError) or code in _ROWS_AT_FAULT or too_many_partitions:
+            return RowsRefusedError(str(error))
+        if isinstance(error, OperationalError) or code is None:
+            self.close()
+            return StoreUnreachableError(str(error))
+        if code in _PASSWORD_AT_FAULT:
+            self.close()  # the next connection reads the password file again
+        return StoreRefusedError(str(error), code)
+
+
+def connect(
+    url: str,
+    username: str = "default",
+    password_file: Path | None = None,
+    *,
+    database: str = "",
+    timeout_s: int = 60,
+    connect_timeout_s: int = 5,
+) -> Store:
+    """
+    The store at `http://host:8123/lynceus`. The password file is read at each connection: secrets may be rotated.
+
+    The path of the address is not used: a first migration finds no database there, and every name of ours is qualified.
+    """
+    address = urlsplit(url)._replace(path="").geturl()
+    # Every failure they log they raise too, and the inserter tells of it once rather than at each try.
+    for library in ("clickhouse_connect", "urllib3"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
+
+    def make_client() -> Client:
+        try:
+            password = password_file.read_text(encoding="utf-8").strip() if password_file else ""
+        except OSError as error:
+            raise OperationalError(f"{password_file}: {error.strerror}; it holds the password of {username}") from error
+        return clickhouse_connect.get_client(
+            dsn=address,
+            username=username,
+            password=password,
+            database=database,
+            autogenerate_session_id=False,  # a session would serialise its queries
+            dedicated_pool=True,  # so that close() closes its sockets
+            connect_timeout=connect_timeout_s,
+            send_receive_timeout=timeout_s,
+            query_retries=0,
+            tz_mode="aware",
+        )
+
+    return Store(make_client)

@@ -1,0 +1,397 @@
+"""A pod's stay: what it asked for, where it ran, when it began and ended, as evidence."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from collector.core import decode, pod_life
+from collector.core.model import Change, Instant, PodRun
+from collector.core.pod_life import Place, PodLife
+from tests.builders import (
+    DAY,
+    HOUR,
+    MINUTE,
+    NOON,
+    SECOND,
+    a_condition,
+    a_container,
+    a_pod,
+    a_pod_run,
+    an_observation,
+    decoded,
+    ended_pod,
+    pod_json,
+    running_pod,
+)
+
+PLACE = Place("c1", "w1", "w1", 1, "Workflow", {})
+GIB = 1024**3
+
+
+def lived(*pods: decode.Pod | tuple[decode.Pod, Change], when: Instant = NOON + HOUR, live: bool = True) -> PodLife:
+    """The life of a pod that was seen so, one second after another."""
+    life: PodLife | None = None
+    for i, seen in enumerate(pods):
+        pod, change = seen if isinstance(seen, tuple) else (seen, "modified")
+        life = pod_life.observe(life, an_observation(pod, change, when=when + i * SECOND, live=live), PLACE)
+    assert life is not None
+    return life
+
+
+def run_of(*pods: decode.Pod | tuple[decode.Pod, Change], when: Instant = NOON + HOUR, live: bool = True) -> PodRun:
+    return lived(*pods, when=when, live=live).run
+
+
+# When it ended.
+
+
+def test_a_pod_ends_with_its_last_container():
+    """A sidecar may outlive main; the instance is billed until it ends."""
+    main, wait = (
+        a_container(name, started=NOON, ended=NOON + s * SECOND) for name, s in (("main", 60), ("wait", 65))
+    )
+
+    assert run_of(ended_pod(containers=[main, wait])).finished_at == NOON + 65 * SECOND
+
+
+def test_a_pod_that_runs_has_no_end():
+    """Its first containers may have ended already."""
+    containers = [a_container("init-like", started=NOON, ended=NOON + SECOND), a_container(started=NOON)]
+
+    assert run_of(running_pod(containers=containers)).finished_at is None
+
+
+def test_a_pod_that_never_got_past_its_init_container_ends_with_it():
+    """Main waits for ever when init failed."""
+    init = a_container("init", started=NOON, ended=NOON + 5 * SECOND, exit_code=1)
+    pod = a_pod(phase="Failed", containers=[a_container(waits="PodInitializing")], initContainerStatuses=[init])
+
+    assert run_of(pod).finished_at == NOON + 5 * SECOND
+
+
+def test_a_pod_killed_while_main_ran_does_not_end_with_its_init_container():
+    """An evicted pod's main is said to run for ever: what ended before it tells nothing of the end."""
+    init = a_container("init", started=NOON, ended=NOON + 5 * SECOND)
+    pod = a_pod(
+        phase="Failed", reason="Evicted", containers=[a_container(started=NOON + 6 * SECOND)],
+        initContainerStatuses=[init],
+    )  # fmt: skip
+
+    assert run_of(pod, when=NOON + HOUR).finished_at == NOON + HOUR
+
+
+def test_an_evicted_pod_ended_when_it_ceased_to_be_ready():
+    """The only word of its end in the object is a condition that went back."""
+    conditions = [a_condition("PodScheduled", NOON), a_condition("Ready", NOON + 30 * SECOND, "False")]
+    pod = a_pod(phase="Failed", reason="Evicted", containers=[a_container(started=NOON)], conditions=conditions)
+
+    assert run_of(pod, when=NOON + HOUR).finished_at == NOON + 30 * SECOND
+
+
+def test_an_end_nobody_wrote_down_stays_where_it_was_first_seen():
+    """Later sights of an evicted pod must not make it longer."""
+    pod = a_pod(phase="Failed", reason="Evicted", containers=[a_container(started=NOON)], conditions=[])
+
+    assert run_of(pod, pod, pod, when=NOON + HOUR).finished_at == NOON + HOUR
+
+
+def test_an_end_that_is_written_down_later_corrects_the_guess():
+    """The last word wins."""
+    evicted = a_pod(phase="Failed", reason="Evicted", containers=[a_container(started=NOON)], conditions=[])
+
+    assert run_of(evicted, ended_pod(phase="Failed")).finished_at == NOON + 70 * SECOND
+
+
+def test_a_pod_deleted_while_it_pulled_its_image_lived_until_then():
+    """ECI bills pulling: the conditions that were false from the start are no end."""
+    never = [a_condition("PodScheduled", NOON), a_condition("ContainersReady", NOON, "False")]
+    pod = a_pod(conditions=never, containers=[a_container(waits="ImagePullBackOff")])
+
+    assert run_of(pod, (pod, "deleted"), when=NOON + HOUR).finished_at == NOON + HOUR + SECOND
+
+
+def test_a_pod_deleted_while_main_waited_does_not_end_with_its_init_container():
+    """The instance is there until the pod is taken away."""
+    init = a_container("init", started=NOON, ended=NOON + 5 * SECOND)
+    pod = a_pod(containers=[a_container(waits="ImagePullBackOff")], initContainerStatuses=[init])
+
+    assert run_of((pod, "deleted"), when=NOON + HOUR).finished_at == NOON + HOUR
+
+
+def test_a_deletion_says_itself_when_it_was_asked_for():
+    """The server's instant goes before the one at which we heard of it."""
+    told = pod_json(started=NOON, phase="Running")
+    told["metadata"]["deletionTimestamp"] = "2026-11-22T12:00:40Z"
+
+    assert run_of((decoded(told, decode.Pod), "deleted")).finished_at == NOON + 40 * SECOND
+
+
+def test_the_end_of_a_pod_that_a_list_shows_is_not_now():
+    """Without a word of its end, a pod that was over before we came ended with its last change, not when we looked."""
+    changes = [a_condition("PodScheduled", NOON), a_condition("ContainersReady", NOON + SECOND, "False")]
+    pod = a_pod(phase="Failed", containers=[a_container(waits="ErrImagePull")], conditions=changes)
+
+    assert run_of((pod, "listed"), when=NOON + DAY, live=False).finished_at == NOON + SECOND
+
+
+def test_an_end_far_ahead_of_our_clock_is_no_end():
+    """A kubelet whose clock is years ahead must not bill years."""
+    pod = ended_pod(ended=NOON + 3650 * DAY)
+
+    assert run_of(pod, when=NOON + HOUR).finished_at == NOON + HOUR
+
+
+def test_a_pod_without_any_instant_ended_when_we_saw_it():
+    """Everything in an object may be missing."""
+    pod = a_pod(phase="Failed", conditions=[], containers=[])
+
+    assert run_of((pod, "listed"), when=NOON + HOUR, live=False).finished_at == NOON + HOUR
+
+
+def test_a_vanished_pod_ends_now_and_keeps_what_it_said_last():
+    """What a relist lacks ended in between; the reason we saw is better than `vanished`."""
+    life = lived(a_pod(containers=[a_container(waits="ImagePullBackOff")]))
+
+    closed = pod_life.close(life, NOON + DAY, 7, "vanished")
+
+    assert (closed.run.finished_at, closed.run.reason, closed.run.version, closed.stage, closed.gone) == (
+        NOON + DAY, "ImagePullBackOff", 7, "finished", True,
+    )  # fmt: skip
+
+
+# When it began.
+
+
+def test_main_is_found_by_name():
+    """containerStatuses[0] is Argo's own `wait`."""
+    containers = [
+        a_container("wait", started=NOON, ended=NOON + 5 * SECOND),
+        a_container("main", started=NOON + SECOND, ended=NOON + 4 * SECOND, exit_code=3, reason="Error"),
+    ]
+    run = run_of(a_pod(phase="Failed", containers=containers))
+
+    assert (run.main_started_at, run.exit_code, run.reason) == (NOON + SECOND, 3, "Error")
+
+
+def test_without_a_main_the_first_container_stands_in():
+    """A Job's pod has none of that name."""
+    pod = running_pod(containers=[a_container("worker", started=NOON + SECOND)])
+
+    assert (run_of(pod).main_started_at, lived(pod).stage) == (NOON + SECOND, "running")
+
+
+def test_instants_that_vanish_in_a_later_write_are_kept():
+    """Conditions and container states do vanish from the objects of real clusters."""
+    bare = a_pod(phase="Succeeded", conditions=[], containers=[])
+    run = run_of(running_pod(), ended_pod(), bare)
+
+    assert (run.scheduled_at, run.instance_created_at, run.main_started_at, run.finished_at) == (
+        NOON, NOON, NOON + 10 * SECOND, NOON + 70 * SECOND,
+    )  # fmt: skip
+
+
+def test_annotations_may_come_after_the_end():
+    """The provider's word is never on the first event, and often on the last."""
+    run = run_of(ended_pod(annotations={}), ended_pod())
+
+    assert run.pricing["k8s.aliyun.com/eci-instance-spec"] == "2.0-4.0Gi"
+
+
+def test_a_condition_that_is_not_true_says_no_instant():
+    """An instance that could not be made was not made."""
+    pod = a_pod(conditions=[a_condition("ContainerInstanceCreated", NOON, "False", reason="NoStock")])
+
+    assert run_of(pod).instance_created_at is None
+
+
+def test_a_container_without_a_state_says_nothing():
+    """Nothing in a status is sure to be there."""
+    run = run_of(a_pod(containers=[{"name": "main"}, {"name": "other", "lastState": {}}]))
+
+    assert (run.main_started_at, run.reason, run.exit_code) == (None, "", None)
+
+
+# Why it ended.
+
+
+def test_what_a_pod_waited_for_on_its_way_is_no_reason_of_its_end():
+    """Every pod of a real cluster was ContainerCreating once."""
+    waiting = a_pod(containers=[a_container(waits="ContainerCreating")])
+
+    assert run_of(waiting, running_pod(), ended_pod()).reason == ""
+
+
+def test_an_oom_kill_may_be_in_the_last_state_alone():
+    """The present state of a container that was killed and waits says nothing of the kill."""
+    killed = {"terminated": {"exitCode": 137, "reason": "OOMKilled", "finishedAt": "2026-11-22T12:00:30Z"}}
+    told = a_container(waits="CrashLoopBackOff") | {"lastState": killed}
+    run = run_of(a_pod(phase="Failed", containers=[told]))
+
+    assert (run.reason, run.exit_code) == ("OOMKilled", 137)
+
+
+def test_the_pods_own_reason_goes_first():
+    """`Evicted` says more than what the kubelet did to the container."""
+    pod = ended_pod(phase="Failed", reason="Evicted")
+
+    assert run_of(pod).reason == "Evicted"
+
+
+def test_a_reason_that_vanishes_after_the_end_is_kept():
+    """A later write may drop the status it was in."""
+    pod = ended_pod(phase="Failed", reason="Evicted")
+
+    assert run_of(pod, ended_pod(phase="Failed")).reason == "Evicted"
+
+
+# What it asked for.
+
+
+def requested(containers: list[dict[str, Any]], inits: list[dict[str, Any]] | None = None) -> PodRun:
+    told = pod_json()
+    told["spec"] = {"containers": containers, "initContainers": inits}
+    return run_of(decoded(told, decode.Pod))
+
+
+def asking(cpu: str, memory: str = "0", **more: Any) -> dict[str, Any]:
+    return {"name": "c", "resources": {"requests": {"cpu": cpu, "memory": memory}}, **more}
+
+
+def test_containers_are_summed():
+    """They run together."""
+    run = requested([asking("500m", "1Gi"), asking("250m", "512Mi")])
+
+    assert (run.cpu, run.memory_bytes) == (Decimal("0.75"), GIB * 3 // 2)
+
+
+def test_the_largest_init_container_counts_if_it_is_more():
+    """Init containers run one after another, before the rest."""
+    run = requested([asking("1", "1Gi")], [asking("4", "512Mi"), asking("2", "8Gi")])
+
+    assert (run.cpu, run.memory_bytes) == (Decimal(4), 8 * GIB)
+
+
+def test_an_init_container_that_stays_is_summed():
+    """A sidecar of Kubernetes 1.29 is an init container that is always restarted."""
+    run = requested([asking("1")], [asking("0.5", restartPolicy="Always"), asking("1.2")])
+
+    assert run.cpu == Decimal("1.5")
+
+
+def test_a_limit_stands_for_a_missing_request():
+    """Kubernetes sets the request from it."""
+    run = requested([{"name": "c", "resources": {"limits": {"cpu": "2", "memory": "4Gi", "ephemeral-storage": "1Gi"}}}])
+
+    assert (run.cpu, run.memory_bytes, run.ephemeral_bytes) == (Decimal(2), 4 * GIB, GIB)
+
+
+def test_gpus_of_any_vendor_are_counted_once():
+    """They stand in requests and limits alike."""
+    run = requested(
+        [{"name": "c", "resources": {"requests": {"nvidia.com/gpu": "2"}, "limits": {"nvidia.com/gpu": "2"}}}]
+    )
+
+    assert run.gpu == Decimal(2)
+
+
+@pytest.mark.parametrize("resources", [None, {}, {"requests": None}, {"requests": {"cpu": "NaN", "memory": "-1"}}])
+def test_nothing_asked_for_is_nothing(resources: Any):
+    """What is no quantity asks for nothing."""
+    run = requested([{"name": "c", "resources": resources}])
+
+    assert (run.cpu, run.memory_bytes, run.gpu, run.ephemeral_bytes) == (Decimal(0), 0, Decimal(0), 0)
+
+
+def test_an_amount_beyond_any_machine_fits_its_column():
+    """A request of 10^18 cores is legal, stays pending for ever, and must not stop an insert."""
+    assert requested([asking("1E")]).cpu == Decimal(999_999_999)
+
+
+# Who it is.
+
+
+def test_only_what_decides_a_price_is_kept():
+    """Labels and annotations of a pod may hold anything."""
+    told = ended_pod(labels={"alibabacloud.com/acs": "true", "secret": "s"}, annotations={"token": "t"})
+
+    assert run_of(told).pricing == {"alibabacloud.com/acs": "true"}
+
+
+@pytest.mark.parametrize(
+    ("name", "node_id", "template"),
+    [
+        ("w1-train-123", "w1-123", "train"),
+        ("w1-two-words-123", "w1-123", "two-words"),
+        ("w1", "w1", ""),
+        ("w1-123", "w1-123", ""),
+        ("other-train-123", "w1-123", ""),
+        ("w1-train-999", "w1-123", ""),
+    ],
+)
+def test_the_template_is_read_from_a_name_of_the_known_form_only(name: str, node_id: str, template: str):
+    """Names are workflow-template-hash from Argo 3.4 on; anything else tells nothing."""
+    told = pod_json(name=name)
+    told["metadata"]["annotations"] = {pod_life.NODE_ID: node_id}
+
+    assert run_of(decoded(told, decode.Pod)).template == template
+
+
+def test_a_pod_of_an_unnamed_workflow_has_its_name_from_the_label():
+    """The owner reference has it nearly always."""
+    told = pod_json(labels={pod_life.WORKFLOW_LABEL: "nightly"})
+    place = Place("c1", "w1", "", 1, "Workflow", {})
+    run = pod_life.observe(None, an_observation(decoded(told, decode.Pod)), place).run
+
+    assert (run.workflow_name, run.template) == ("nightly", "")
+
+
+def test_a_pod_without_a_creation_instant_was_made_when_it_was_first_seen():
+    """It is part of its key and must not move."""
+    told = pod_json()
+    del told["metadata"]["creationTimestamp"]
+    pod = decoded(told, decode.Pod)
+
+    assert run_of(pod, pod, when=NOON + MINUTE).created_at == NOON + MINUTE
+
+
+def test_an_empty_object_is_a_pod_all_the_same():
+    """Everything may be missing but the identity."""
+    empty = decode.Pod(decode.Meta(uid="p1"))
+    life = pod_life.observe(None, an_observation(empty, "listed", when=NOON), PLACE)
+
+    assert (life.stage, life.run.name, life.historic) == ("starting", "", False)
+
+
+def test_only_argo_workflows_own_pods_directly():
+    """Other groups may have a kind of that name."""
+    owners = [
+        {"apiVersion": "other.io/v1", "kind": "Workflow", "uid": "a"},
+        {"apiVersion": "argoproj.io/v1alpha1", "kind": "CronWorkflow", "uid": "b"},
+        {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow"},
+        {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "uid": "c"},
+    ]
+    told = pod_json()
+    told["metadata"]["ownerReferences"] = owners
+    owner = pod_life.workflow_owner(decoded(told, decode.Pod).metadata)
+
+    assert owner is not None
+    assert owner.uid == "c"
+    assert pod_life.workflow_owner(decode.Meta()) is None
+
+
+def test_the_node_may_be_overruled_by_the_pods_own_labels():
+    """A virtual node spans zones; the pod knows its own."""
+    place = Place("c1", "w1", "w1", 1, "Workflow", {pod_life.ZONE: "z-node", pod_life.REGION: "r-node"})
+    pod = a_pod(labels={pod_life.ZONE: "z-pod"})
+    run = pod_life.observe(None, an_observation(pod), place).run
+
+    assert (run.zone, run.region) == ("z-pod", "r-node")
+
+
+def test_the_builders_pod_is_what_the_decoder_makes_of_the_builders_object():
+    """Tests that start from evidence must not drift from those that start from objects."""
+    run = pod_life.observe(None, an_observation(ended_pod()), PLACE).run
+    expected = a_pod_run(version=run.version, region="")
+
+    assert run == expected

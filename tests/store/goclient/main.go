@@ -1,0 +1,114 @@
+// Reads a running embedded store with an unmodified clickhouse-go over HTTP, as Grafana's ClickHouse plugin does.
+// Prints one JSON object with what it saw; any failure ends it with exit code 1 and a line on standard error.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/shopspring/decimal"
+)
+
+const everyType = `
+SELECT number, toString(number), toLowCardinality(toString(number % 3)), if(number % 2, NULL, number),
+       [number, 1], map(toLowCardinality('k'), 'v'), toDecimal128(number, 18),
+       toDateTime64('2026-11-22 01:02:03.004', 3, 'UTC'), CAST((1, 'a'), 'Tuple(x Int8, y String)'),
+       [(toLowCardinality('m'), toDecimal128(1, 18))], toDate('2026-11-22')
+FROM numbers(200000)`
+
+type seen struct {
+	Rows      uint64 `json:"rows"`
+	Sum       uint64 `json:"sum"`
+	Lengths   int    `json:"lengths"`
+	LastTime  string `json:"last_time"`
+	EmptyRows int    `json:"empty_rows"`
+	Error     string `json:"error"`
+	ErrorCode int32  `json:"error_code"`
+	Refused   string `json:"refused"`
+	Total     string `json:"total"`
+}
+
+func main() {
+	if len(os.Args) != 2 {
+		fail("usage", errors.New("goclient ADDRESS"))
+	}
+	options := &clickhouse.Options{
+		Protocol: clickhouse.HTTP, Addr: []string{os.Args[1]},
+		Auth:        clickhouse.Auth{Database: "default", Username: "default"},
+		Settings:    clickhouse.Settings{"max_execution_time": 30},
+		Compression: &clickhouse.Compression{Method: clickhouse.CompressionGZIP},
+	}
+	connection, err := clickhouse.Open(options)
+	fail("open", err)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	fail("ping", connection.Ping(ctx))
+
+	var found seen
+	readManyBlocks(ctx, connection, &found)
+	fail("aggregate", connection.QueryRow(ctx,
+		"SELECT toString(sum(assumeNotNull(cost))) FROM lynceus.cost_current WHERE department = ?", "vision").Scan(&found.Total))
+	empty, err := connection.Query(ctx, "SELECT number FROM numbers(10) WHERE number > 100")
+	fail("empty", err)
+	for empty.Next() {
+		found.EmptyRows++
+	}
+	fail("empty", empty.Err())
+	found.Error, found.ErrorCode = refusal(connection.QueryRow(ctx, "SELECT no_such_column").Err())
+	found.Refused, _ = refusal(connection.Exec(ctx, "DROP TABLE lynceus.pod_cost"))
+	fail("print", json.NewEncoder(os.Stdout).Encode(found))
+}
+
+func readManyBlocks(ctx context.Context, connection clickhouse.Conn, found *seen) {
+	rows, err := connection.Query(ctx, everyType)
+	fail("query", err)
+	var (
+		number   uint64
+		text     string
+		low      string
+		optional *uint64
+		array    []uint64
+		labels   map[string]string
+		amount   decimal.Decimal
+		at       time.Time
+		pair     map[string]any
+		meters   [][]any
+		day      time.Time
+	)
+	for rows.Next() {
+		fail("scan", rows.Scan(&number, &text, &low, &optional, &array, &labels, &amount, &at, &pair, &meters, &day))
+		if text != fmt.Sprint(number) || (optional == nil) != (number%2 == 1) || array[0] != number || labels["k"] != "v" ||
+			amount.String() != text || pair["y"] != "a" || meters[0][0] != "m" || day.Day() != 22 {
+			fail("values", fmt.Errorf("row %d came back as %q %v %v %v %v %v %v %v",
+				number, text, optional, array, labels, amount, pair, meters, day))
+		}
+		found.Rows++
+		found.Sum += number
+		found.Lengths += len(text)
+	}
+	fail("rows", rows.Err())
+	found.LastTime = at.UTC().Format(time.RFC3339Nano)
+}
+
+func refusal(err error) (string, int32) {
+	if err == nil {
+		fail("refusal", errors.New("was not refused"))
+	}
+	var exception *clickhouse.Exception
+	if errors.As(err, &exception) {
+		return exception.Message, exception.Code
+	}
+	return err.Error(), 0
+}
+
+func fail(what string, err error) {
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", what, err)
+		os.Exit(1)
+	}
+}

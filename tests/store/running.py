@@ -1,0 +1,130 @@
+"""
+A real embedded store for tests: the process that users run, started, asked and ended from here.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import urllib3
+
+from collector.store.clickhouse import Store, connect
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A store that has said `ready`."""
+
+    process: subprocess.Popen[str]
+    url: str
+    path: Path
+    token_file: Path
+
+    @property
+    def address(self) -> str:
+        return urlsplit(self.url).netloc
+
+    def writer(self) -> Store:
+        return connect(self.url, "lynceus", self.token_file)
+
+    def reader(self) -> Store:
+        return connect(self.url)
+
+    def stop(self) -> int:
+        """End it as the collector does: by closing its standard input."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        return self.reap()
+
+    def reap(self) -> int:
+        """Wait for its end; the exit code."""
+        code = self.process.wait(10)
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                pipe.close()
+        return code
+
+
+def spawn(path: Path, token_file: Path, listen: str = "127.0.0.1:0", *more: str) -> subprocess.Popen[str]:
+    """`lynceus store`, whether it will run or not."""
+    command = [sys.executable, "-W", "error", "-m", "collector.store.embedded", "--path", str(path)]
+    return subprocess.Popen(
+        [*command, "--listen", listen, "--token-file", str(token_file), "--until-stdin-closes", *more],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+
+
+def start(folder: Path, listen: str = "127.0.0.1:0", *more: str) -> Running:
+    """A running store in a folder."""
+    path, token_file = folder / "chdb", folder / "store.token"
+    process = spawn(path, token_file, listen, *more)
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line.startswith("ready "):
+        _, said = process.communicate(timeout=10)
+        raise AssertionError(f"the store did not start: {line}{said}")
+    return Running(process, line.split()[1], path, token_file)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the store answered to one raw request."""
+
+    status: int
+    text: str
+    body: bytes
+    headers: dict[str, str]
+
+
+def ask(
+    store: Running,
+    statement: str | bytes,
+    *,
+    user: str = "",
+    key: str = "",
+    method: str = "POST",
+    headers: dict[str, str] | None = None,
+    **query: Any,
+) -> Reply:
+    """One raw request, so that no client's own caution stands between a test and the store."""
+    sent = dict(headers or {})
+    if user:
+        sent |= {"X-ClickHouse-User": user, "X-ClickHouse-Key": key}
+    with urllib3.HTTPConnectionPool(store.address.split(":")[0], int(store.address.split(":")[1])) as pool:
+        reply = pool.request(
+            method,
+            f"/?{urlencode(query)}" if query else "/",
+            body=statement.encode() if isinstance(statement, str) else statement,
+            headers=sent,
+            retries=False,
+            timeout=30,
+        )
+        return Reply(reply.status, reply.data.decode(errors="replace"), reply.data, dict(reply.headers))
+
+
+def free_address() -> str:
+    """An address nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        host, port = probe.getsockname()
+    return f"{host}:{port}"
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that only waits to be reaped does not."""
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False

@@ -1,0 +1,372 @@
+"""The spool: what is committed is kept, whole, in order, and leaves only when the store has it."""
+
+import random
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from collector.catalog.tables import QUEUE_SAMPLE
+from collector.core.model import Checkpoint, Commit, Cursor, Gone, QueueSample, WatchCursor, version_of
+from collector.store import sealing
+from collector.store.spool import Spool, open_spool
+from collector.store.spool_file import SpoolBusyError, SpoolDamagedError, SpoolFullError, SpoolNewerError, connect
+from tests.store.committer import FACTS, committed
+from tests.store.facts import a_live, a_sample
+from tests.store.running import ROOT
+
+NOW = 1_700_000_000_000
+
+
+@pytest.fixture
+def spool(spool_file: Path) -> Iterator[Spool]:
+    opened = open_spool(spool_file, 1 << 30, NOW)
+    yield opened
+    opened.close()
+
+
+def a_cursor(version: str = "7", cluster: str = "c", **totals: str) -> Cursor:
+    return Cursor(
+        cluster=cluster, kind="pods", resource_version=version, epoch=2, cluster_uid="u", at=NOW, totals=totals
+    )  # fmt: skip
+
+
+def sent(spool: Spool) -> dict[str, list[list[object]]]:
+    """What a store would get now, by table in the order of sending; all of it acknowledged."""
+    tables: dict[str, list[list[object]]] = {}
+    for batch in spool.seal(NOW):
+        tables.setdefault(batch.table, []).extend(spool.read(batch))
+        spool.acknowledge(batch)
+    return tables
+
+
+def test_everything_of_a_commit_is_there_after_reopening(spool: Spool, spool_file: Path) -> None:
+    """A start gets positions and states back, and the facts still wait for the store."""
+    spool.commit(
+        Commit(
+            at=NOW,
+            facts=[a_sample(1), a_sample(2)],
+            cursors=[a_cursor("8", a="1")],
+            upserts=[Checkpoint(cluster="c", kind="workflows", uid="w", state=b"state", live=a_live("w"))],
+        )
+    )
+    spool.close()
+
+    again = open_spool(spool_file, 1 << 30, NOW)
+    loaded = again.load()
+
+    assert loaded.cursors == [a_cursor("8", a="1")]
+    assert loaded.checkpoints == [("c", "workflows", "w", b"state")]
+    assert loaded.damage == ""
+    assert again.rows == 2
+    assert list(sent(again)) == ["queue_sample", "workflow_live", "watch_cursor"]
+    again.close()
+
+
+def test_the_newest_position_and_state_replace_the_older(spool: Spool) -> None:
+    """One row a watch and an object: the spool does not grow while nothing new exists."""
+    for number in range(3):
+        upsert = Checkpoint(cluster="c", kind="pods", uid="p", state=str(number).encode())
+        spool.commit(Commit(at=NOW, cursors=[a_cursor(str(number))], upserts=[upsert]))
+
+    assert [cursor.resource_version for cursor in spool.load().cursors] == ["2"]
+    assert spool.load().checkpoints == [("c", "pods", "p", b"2")]
+
+
+def test_positions_are_sent_last_and_once(spool: Spool) -> None:
+    """Whoever resumes from a position in the store must find there what it led to."""
+    spool.commit(Commit(at=NOW, facts=[a_sample(1)], cursors=[a_cursor("9", n="5")]))
+
+    tables = sent(spool)
+    ((*_, version, resource_version, _, _, totals),) = tables["watch_cursor"]
+
+    assert list(tables) == ["queue_sample", "watch_cursor"]
+    assert (version, resource_version, totals) == (version_of(2, 9), "9", {"n": "5"})
+    assert sent(spool) == {}
+    assert len(tables["watch_cursor"][0]) == len(WatchCursor.__struct_fields__)
+
+
+def test_facts_can_be_sent_without_positions(spool: Spool) -> None:
+    """Positions go every few seconds only; they wait without getting lost."""
+    spool.commit(Commit(at=NOW, facts=[a_sample(1)], cursors=[a_cursor()]))
+
+    first = [batch.table for batch in spool.seal(NOW, positions=False)]
+    for batch in spool.seal(NOW):
+        spool.acknowledge(batch)
+
+    assert first == ["queue_sample"]
+    assert list(sent(spool)) == ["watch_cursor"]
+
+
+def test_live_rows_are_sent_as_they_are_now(spool: Spool) -> None:
+    """Of many changes between two rounds the last one counts; a workflow that ended is sent as deleted, then forgotten."""
+    for phase in ("Pending", "Running"):
+        upsert = Checkpoint(cluster="c", kind="workflows", uid="w", state=b"s", live=a_live("w", phase=phase))
+        spool.commit(Commit(at=NOW, upserts=[upsert]))
+    assert [row[11] for row in sent(spool)["workflow_live"]] == ["Running"]
+
+    gone = Gone(cluster="c", kind="workflows", uid="w", live=a_live("w", version=2, is_deleted=1))
+    spool.commit(Commit(at=NOW, deletes=[gone]))
+
+    assert spool.load().checkpoints == []
+    assert [row[2:4] for row in sent(spool)["workflow_live"]] == [[2, 1]]
+    assert sent(spool) == {}
+
+
+def test_a_state_can_be_dropped_without_a_row(spool: Spool) -> None:
+    """Pods have states and no live rows."""
+    spool.commit(Commit(at=NOW, upserts=[Checkpoint(cluster="c", kind="pods", uid="p", state=b"s")]))
+    spool.commit(
+        Commit(at=NOW, deletes=[Gone(cluster="c", kind="pods", uid="p"), Gone(cluster="c", kind="pods", uid="x")])
+    )
+
+    assert spool.load().checkpoints == []
+    assert sent(spool) == {}
+
+
+def test_a_retry_sends_the_same_bytes(spool: Spool, spool_file: Path) -> None:
+    """Boundaries are kept: what is committed later, or a restart, changes neither rows nor token of a sealed batch."""
+    spool.commit(Commit(at=NOW, facts=[a_sample(1), a_live("w")]))
+    before = [(batch, spool.read(batch)) for batch in spool.seal(NOW)]
+    spool.commit(Commit(at=NOW, facts=[a_sample(2)], cursors=[a_cursor()]))
+    spool.close()
+
+    again = open_spool(spool_file, 1 << 30, NOW)
+    after = [(batch, again.read(batch)) for batch in again.seal(NOW + 1)]
+
+    assert after == before
+    assert len({batch.content for batch, _ in before}) == 2
+    again.close()
+
+
+def test_batches_are_cut_at_their_size(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large commit becomes several batches, a backlog several rounds; no row is lost or doubled at the cuts."""
+    monkeypatch.setattr(sealing, "BATCH_ROWS", 10)
+    monkeypatch.setattr(sealing, "ROUND_ROWS", 40)
+    for start in range(0, 105, 35):
+        spool.commit(Commit(at=NOW, facts=[a_sample(start + n) for n in range(35)], cursors=[a_cursor(str(start))]))
+
+    depths: list[int] = []
+    tables: list[str] = []
+    while batches := spool.seal(NOW):
+        assert max(batch.rows for batch in batches) <= 10
+        assert sum(batch.rows for batch in batches) <= 70
+        for batch in batches:
+            tables.append(batch.table)
+            depths += [row[6] for row in spool.read(batch) if batch.table == "queue_sample"]
+            spool.acknowledge(batch)
+
+    assert depths == list(range(105))
+    assert tables.index("watch_cursor") == len(tables) - 1
+    assert spool.rows == 0
+
+
+def test_a_fact_that_cannot_be_packed_does_not_hold_up_its_neighbours(spool: Spool) -> None:
+    """It becomes a quarantine row of the same commit, with the reason."""
+    bad = QueueSample(cluster="c", namespace="n", queue="q", reason="r", at=2**70, version=1, depth=1, oldest_age_ms=1)
+    live = Checkpoint(cluster="c", kind="workflows", uid="w", state=b"s", live=a_live("w", version=2**70))
+    spool.commit(Commit(at=NOW, facts=[a_sample(1), bad, a_sample(2)], upserts=[live]))
+
+    tables = sent(spool)
+
+    assert [row[6] for row in tables["queue_sample"]] == [1, 2]
+    assert [(row[0], row[1], row[3]) for row in tables["quarantine"]] == [
+        ("c", "queue_sample", NOW),
+        ("c", "workflow_live", NOW),
+    ]
+    assert "OverflowError" in str(tables["quarantine"][0])
+    assert spool.load().checkpoints == [("c", "workflows", "w", b"s")]
+
+
+def test_rows_set_aside_take_the_batchs_place(spool: Spool) -> None:
+    """Acknowledging and quarantining are one transaction: a crash between them would lose or double."""
+    spool.commit(Commit(at=NOW, facts=[a_sample(1)]))
+    (batch,) = spool.seal(NOW)
+    aside = sealing.quarantined(QUEUE_SAMPLE, spool.read(batch)[0], "why", batch.sealed_at)
+    spool.acknowledge(batch, [aside])
+
+    assert spool.rows == 1
+    assert [row[1] for row in sent(spool)["quarantine"]] == ["queue_sample"]
+
+
+def test_a_full_spool_takes_nothing_and_loses_nothing(spool_file: Path) -> None:
+    """The bound is ours; commits go on as soon as the store has taken something."""
+    spool = open_spool(spool_file, 400_000, NOW)
+    taken = 0
+    while not spool.full:
+        spool.commit(Commit(at=NOW, facts=[a_sample(taken * 100 + n) for n in range(100)]))
+        taken += 1
+    with pytest.raises(SpoolFullError, match="of 400000 bytes"):
+        spool.commit(Commit(at=NOW, facts=[a_sample(1)], cursors=[a_cursor()]))
+    assert spool.load().cursors == []
+
+    rows = sent(spool)["queue_sample"]
+    spool.commit(Commit(at=NOW, cursors=[a_cursor()]))
+
+    assert len(rows) == taken * 100
+    assert not spool.full
+    spool.close()
+
+
+def test_a_full_disk_is_told_apart(spool_file: Path) -> None:
+    """SQLite's own bound stands in for the disk's: the commit is refused whole and can be tried again."""
+    spool = open_spool(spool_file, 1 << 30, NOW)
+    spool._connection.execute("PRAGMA max_page_count = 60")
+    thousand = [a_sample(n) for n in range(1000)]
+    spool.commit(Commit(at=NOW, facts=thousand))
+    with pytest.raises(SpoolFullError, match="full"):
+        spool.commit(Commit(at=NOW, facts=thousand * 20))
+    kept = spool.rows
+    spool.close()
+
+    again = open_spool(spool_file, 1 << 30, NOW)
+    assert again.rows == kept
+    assert kept == 1000
+    again.close()
+
+
+@pytest.mark.parametrize("damage", ["text", "header", "middle"])
+def test_a_damaged_file_is_moved_aside(damage: str, spool_file: Path) -> None:
+    """The collector starts with an empty spool, says why, and keeps the evidence; what was in it is a gap."""
+    spool = open_spool(spool_file, 1 << 30, NOW)
+    for start in range(20):
+        spool.commit(Commit(at=NOW, facts=[a_sample(start * 100 + n) for n in range(100)]))
+    spool.close()
+    body = bytearray(spool_file.read_bytes())
+    spoilt = {"text": b"not a database" * 100, "header": b"\0" * 200 + bytes(body[200:]), "middle": _spoilt(body)}[
+        damage
+    ]
+    spool_file.write_bytes(spoilt)
+
+    again = open_spool(spool_file, 1 << 30, NOW + 1)
+
+    assert f"{spool_file.name}.damaged-{NOW + 1}" in again.load().damage
+    assert spool_file.with_name(f"{spool_file.name}.damaged-{NOW + 1}").stat().st_size == len(spoilt)
+    assert again.rows == 0
+    again.commit(Commit(at=NOW, facts=[a_sample(1)]))
+    again.close()
+
+
+def _spoilt(body: bytearray) -> bytes:
+    for page in range(4096 * 2, len(body), 4096):
+        body[page : page + 64] = b"\xff" * 64
+    return bytes(body)
+
+
+def test_rows_that_changed_on_disk_are_noticed(spool: Spool) -> None:
+    """SQLite has no checksums of its own; a batch has."""
+    spool.commit(Commit(at=NOW, facts=[a_sample(1)]))
+    (batch,) = spool.seal(NOW)
+    spool._connection.execute("UPDATE fact SET body = ?", (sealing.encode([["other"]]),))
+
+    with pytest.raises(SpoolDamagedError, match="not what was sealed"):
+        spool.read(batch)
+
+
+def test_a_second_collector_on_the_same_spool_is_refused(spool: Spool, spool_file: Path) -> None:
+    """Two of them would send each other's positions."""
+    with pytest.raises(SpoolBusyError, match="another Lynceus uses it"):
+        open_spool(spool_file, 1 << 30, NOW)
+
+
+def test_a_newer_spool_is_refused_with_the_remedy(spool: Spool, spool_file: Path) -> None:
+    """A downgrade must not misread what a newer program wrote, nor take it for damage."""
+    spool._connection.execute("PRAGMA user_version = 99")
+    spool.close()
+
+    with pytest.raises(SpoolNewerError, match=r"newer Lynceus \(spool schema 99"):
+        open_spool(spool_file, 1 << 30, NOW)
+    assert spool_file.exists()
+
+
+def test_what_is_synced_is_what_was_meant(spool: Spool) -> None:
+    """WAL with full sync, or a power cut would take acknowledged commits."""
+    pragmas = {
+        name: spool._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
+    }
+
+    assert pragmas == {"journal_mode": "wal", "synchronous": 2}
+
+
+def test_kill_9_at_any_moment_leaves_a_whole_number_of_commits(spool_file: Path) -> None:
+    """Each commit's facts, position and state are there together or not at all, and none that was reported done is missing."""
+    dice = random.Random(7)
+    reported = 0
+    for _ in range(12):
+        process = subprocess.Popen(
+            [sys.executable, "-W", "error", "-m", "tests.store.committer", str(spool_file)],
+            stdout=subprocess.PIPE, text=True, cwd=ROOT,
+        )  # fmt: skip
+        assert process.stdout is not None
+        for _ in range(dice.randrange(1, 40)):
+            reported = int(process.stdout.readline())
+        process.kill()
+        rest, _ = process.communicate(timeout=10)
+        reported = max([reported, *map(int, rest.split("\n")[:-1])])
+
+        spool = open_spool(spool_file, 1 << 30, NOW)
+        done = committed(spool)
+        facts = spool._connection.execute("SELECT sum(rows) FROM fact").fetchone()[0]
+        states = {int(state) for *_, state in spool.load().checkpoints}
+        spool.close()
+        assert done >= reported
+        assert (facts, states) == (done * FACTS, {done})
+
+
+class SpoolMachine(RuleBasedStateMachine):
+    """Any order of commits, seals, acknowledgements and restarts against a list in memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.committed: list[int] = []
+        self.stored: list[int] = []
+        self.position = 0
+        self.stored_position = 0
+
+    @initialize()
+    def begin(self) -> None:
+        self.spool = Spool(_in_memory(), 1 << 30, "")
+
+    @rule(count=st.integers(0, 5))
+    def commit(self, count: int) -> None:
+        numbers = [len(self.committed) + n for n in range(count)]
+        self.position += 1
+        self.spool.commit(Commit(at=NOW, facts=[a_sample(n) for n in numbers], cursors=[a_cursor(str(self.position))]))
+        self.committed += numbers
+
+    @rule(positions=st.booleans())
+    def send_one(self, positions: bool) -> None:
+        for batch in self.spool.seal(NOW, positions=positions)[:1]:
+            rows = self.spool.read(batch)
+            if batch.table == "watch_cursor":
+                self.stored_position = int(rows[0][3])
+            else:
+                self.stored += [row[6] for row in rows]
+            self.spool.acknowledge(batch)
+
+    @precondition(lambda self: self.spool.rows == 0)
+    @rule()
+    def nothing_is_left_over(self) -> None:
+        assert self.stored == self.committed
+
+    @invariant()
+    def the_store_has_the_first_facts_in_order(self) -> None:
+        assert self.stored == self.committed[: len(self.stored)]
+        assert self.stored_position <= self.position
+
+    def teardown(self) -> None:
+        self.spool.close()
+
+
+def _in_memory() -> sqlite3.Connection:
+    return connect(Path(":memory:"))
+
+
+TestSpoolMachine = SpoolMachine.TestCase
+TestSpoolMachine.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)

@@ -1,0 +1,328 @@
+"""
+The reflector against a real socket: silence, resets, cuts and slow bytes, as networks and servers give them.
+"""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from collector.core.model import WatchGap
+from collector.watch.connection import ClusterAddress, _socket
+from tests.watch.said import (
+    added,
+    an_object,
+    bookmark,
+    event,
+    modified,
+    observed,
+    of_type,
+    page,
+    refusal,
+    restarts,
+    seen,
+)
+from tests.watch.said import status as told_status
+from tests.watch.server import QUICK, ApiServer, Exchange, body, eventually, kubeconfig, raw, running, silence, stream
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ApiServer]:
+    async with ApiServer().serving() as serving:
+        yield serving
+
+
+@pytest.fixture
+def address(server: ApiServer, tmp_path: Path) -> ClusterAddress:
+    return kubeconfig(tmp_path, server.url, user={"token": "t-secret"})
+
+
+async def test_a_list_then_a_watch_then_its_events(server: ApiServer, address: ClusterAddress) -> None:
+    """The whole way over a socket: pages, the stream behind them, and the fence that makes changes live."""
+    server.script("list", body(page(an_object("a", 1), version=100, token="t")), body(page(version=100)))
+    go = asyncio.Event()
+
+    async def after_the_fence(exchange: Exchange) -> None:
+        await exchange.head(Transfer_Encoding="chunked")
+        await go.wait()
+        await exchange.chunks(added("b", 101))
+        await silence(exchange)
+
+    server.script("fence", body(page(version=100)))
+    server.script("watch", after_the_fence)
+    async with running(address) as run:
+        await eventually(lambda: run.watch.beside() is None and run.watch.streaming)
+        go.set()
+        await eventually(lambda: len(seen(run.told)) == 2)
+
+    assert seen(run.told) == [("listed", "a", 1), ("added", "b", 101)]
+    assert [o.live for o in observed(run.told)] == [False, True]
+    assert server.of("list")[1].params["continue"] == "t"
+    assert server.of("watch")[0].headers["Authorization"] == "Bearer t-secret"
+
+
+async def test_a_half_open_socket_ends_by_the_idle_deadline(server: ApiServer, address: ClusterAddress) -> None:
+    """A peer that is gone without a word sends no end either: only our own deadline notices, and the version is kept."""
+    server.script("watch", stream(added("a", 101)))
+    async with running(address, patience=replace(QUICK, idle_s=0.2)) as run:
+        await eventually(lambda: len(server.of("watch")) >= 2)
+
+    assert server.of("watch")[1].params["resourceVersion"] == "101"
+    assert restarts(run.tally)["idle"] >= 1
+    assert len(server.of("list")) == 1
+
+
+async def test_a_server_that_never_ends_its_watch_is_left_at_the_deadline(
+    server: ApiServer, address: ClusterAddress
+) -> None:
+    """A server that goes on far beyond the end it was asked for is not ours to trust; events alone keep no stream open."""
+
+    async def chatter(exchange: Exchange) -> None:
+        await exchange.head(Transfer_Encoding="chunked")
+        for version in range(101, 100_000):
+            await exchange.chunks(bookmark(version))
+            await asyncio.sleep(0.01)
+
+    server.script("watch", chatter)
+    async with running(address, patience=replace(QUICK, grace_s=0.2), watch_s=(0, 0)) as run:
+        await eventually(lambda: len(server.of("watch")) >= 2)
+
+    assert restarts(run.tally)["deadline"] == 1
+    assert int(server.of("watch")[1].params["resourceVersion"]) > 101
+
+
+async def test_a_slow_server_loses_no_event(server: ApiServer, address: ClusterAddress) -> None:
+    """A byte at a time is still a stream."""
+
+    async def drip(exchange: Exchange) -> None:
+        await exchange.head(Transfer_Encoding="chunked")
+        for byte in added("a", 101) + modified("a", 102):
+            await exchange.chunks(bytes([byte]))
+        await silence(exchange)
+
+    server.script("watch", drip)
+    async with running(address) as run:
+        await eventually(lambda: len(seen(run.told)) == 2)
+
+    assert seen(run.told) == [("added", "a", 101), ("modified", "a", 102)]
+    assert len(server.of("watch")) == 1
+
+
+@pytest.mark.parametrize("then", ["end", "reset"])
+@pytest.mark.parametrize("cut", [20, -12])
+async def test_a_stream_cut_in_an_event_resumes_before_it(
+    server: ApiServer, address: ClusterAddress, then: str, cut: int
+) -> None:
+    """Cut amid a frame or amid a character of it: the half is dropped, and the event comes whole from the server."""
+    whole = json.dumps({"type": "ADDED", "object": an_object("b", 102, "caf\u00e9\u00e9\u00e9")}, ensure_ascii=False)
+    line = whole.encode() + b"\n"
+    cut = line.rindex(b"\xc3") + 1 if cut < 0 else cut
+    first_came = asyncio.Event()
+
+    async def breaks_off(exchange: Exchange) -> None:
+        await exchange.head(Transfer_Encoding="chunked")
+        await exchange.chunks(added("a", 101), line[:cut])
+        # A reset overtakes what was sent before it.
+        await first_came.wait()
+        exchange.writer.transport.abort() if then == "reset" else await exchange.send(b"0\r\n\r\n")
+
+    server.script("watch", breaks_off, stream(line))
+    async with running(address) as run:
+        await eventually(lambda: seen(run.told))
+        first_came.set()
+        await eventually(lambda: len(seen(run.told)) == 2)
+
+    assert server.of("watch")[1].params["resourceVersion"] == "101"
+    assert observed(run.told)[-1].object.metadata.name == "caf\u00e9\u00e9\u00e9"
+    assert not of_type(run.told, WatchGap)
+
+
+async def test_a_body_that_is_shorter_than_promised_is_no_list(server: ApiServer, address: ClusterAddress) -> None:
+    """Half a page must not make the other half vanish."""
+    half = page(an_object("a", 1), an_object("b", 2), version=100)[:120]
+    server.script(
+        "list", raw(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 400\r\n\r\n" + half)
+    )
+    server.script("list", body(page(an_object("a", 1), an_object("b", 2), version=100)))
+    async with running(address) as run:
+        await eventually(lambda: run.watch.synced)
+
+    assert seen(run.told) == [("listed", "a", 1), ("listed", "b", 2)]
+    assert restarts(run.tally)["connection"] == 1
+
+
+async def test_a_line_of_six_megabytes_passes(server: ApiServer, address: ClusterAddress) -> None:
+    """aiohttp's own line reader gives up at 64 KiB to 2 MiB; a workflow of a thousand steps is larger."""
+    line = added("a", 101, status={"message": "x" * 6 * 2**20})
+    server.script("watch", stream(*(line[i : i + 50_000] for i in range(0, len(line), 50_000)), modified("a", 102)))
+    async with running(address) as run:
+        await eventually(lambda: len(seen(run.told)) == 2)
+
+    (large, _) = observed(run.told)
+    assert len(large.object.status.message) == 6 * 2**20
+
+
+async def test_too_many_requests_is_waited_for_and_never_listed(server: ApiServer, address: ClusterAddress) -> None:
+    """The second watch comes when the server said, at the version of the first, and no list is asked."""
+    server.script("watch", body(b"Too many requests", 429, Retry_After="1", Content_Type="text/plain"))
+    async with running(address) as run:
+        await eventually(lambda: len(server.of("watch")) == 2 and run.watch.streaming)
+
+    first, second = server.of("watch")
+    assert second.at - first.at >= 1
+    assert second.params["resourceVersion"] == "100"
+    assert len(server.of("list")) == 1
+
+
+async def test_a_refused_connection_is_tried_again_at_the_same_version(tmp_path: Path) -> None:
+    """A server that restarts is found again, and costs no list."""
+    server = ApiServer()
+    server.script("watch", stream(added("a", 101)))
+    async with AsyncExitStack() as stack:
+        async with server.serving():
+            run = await stack.enter_async_context(running(kubeconfig(tmp_path, server.url)))
+            await eventually(lambda: seen(run.told))
+        await eventually(lambda: restarts(run.tally).get("connection", 0) >= 3)
+        assert run.watch.health().state == "retrying"
+        assert "Connect call failed" in run.watch.health().detail
+        await stack.enter_async_context(server.serving())
+        await eventually(lambda: len(server.of("watch")) == 2)
+
+    assert len(server.of("list")) == 1
+    assert server.of("watch")[1].params["resourceVersion"] == "101"
+
+
+@pytest.mark.parametrize("verb", ["list", "watch"])
+async def test_a_server_that_accepts_and_never_answers_is_given_up(
+    server: ApiServer, address: ClusterAddress, verb: str
+) -> None:
+    """A load balancer in front of nothing: each request ends by its own deadline."""
+    server.script(verb, silence, silence)
+    patience = replace(QUICK, answer_s=0.1, idle_s=0.1)
+    async with running(address, patience=patience) as run:
+        await eventually(lambda: len(server.of(verb)) >= 3)
+
+    assert restarts(run.tally)["deadline"] >= 2
+
+
+async def test_a_missing_right_is_named_exactly(server: ApiServer, address: ClusterAddress) -> None:
+    """The operator reads the verb, the resource and the cluster, and the state says that waiting will not help."""
+    said = 'workflows.argoproj.io is forbidden: User "lynceus" cannot list resource "workflows" in API group'
+    server.otherwise["list"] = body(refusal(403, "Forbidden", said), 403)
+    async with running(address) as run:
+        await eventually(lambda: run.watch.health().state == "refused")
+        detail = run.watch.health().detail
+
+    assert "no right to list workflows.argoproj.io in cluster prod" in detail
+    assert said in detail
+    assert len(server.asked) == 1
+
+
+async def test_html_is_quoted_with_its_type_and_tried_again(
+    server: ApiServer, address: ClusterAddress, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A login page or a proxy's error is not an API server's answer; the operator sees what it was."""
+    html = b"<html><head><title>Sign in to\tExample Corp</title>" + b"x" * 5000
+    server.script("list", body(html, Content_Type="text/html; charset=utf-8"))
+    server.script("watch", body(html, Content_Type="text/html"))
+    async with running(address) as run:
+        await eventually(lambda: run.watch.streaming)
+
+    details = [vars(record)["detail"] for record in caplog.records]
+    assert '200 with text/html; charset=utf-8: "<html><head><title>Sign in to Example Corp</title>xxxxx' in details[0]
+    assert max(map(len, details)) < 160
+    assert restarts(run.tally) == {"unusable": 2}
+    assert len(server.of("list")) == 2
+
+
+async def test_a_redirect_is_not_followed(server: ApiServer, address: ClusterAddress) -> None:
+    """A redirect could carry our token to another host."""
+    server.script("list", body(b"", 302, Location=f"{server.url}/elsewhere"))
+    async with running(address) as run:
+        await eventually(lambda: run.watch.streaming)
+
+    assert {asked.path for asked in server.asked} == {"/apis/argoproj.io/v1alpha1/workflows"}
+
+
+async def test_an_expired_version_over_a_socket_is_a_gap(server: ApiServer, address: ClusterAddress) -> None:
+    """200 and then 410 in the stream: a list, a gap row, and the watch goes on behind it."""
+    server.script("watch", stream(event("ERROR", told_status(410, "Expired")), then="end"))
+    server.script("list", body(page(an_object("a", 90), version=100)), body(page(version=200)))
+    async with running(address) as run:
+        await eventually(lambda: len(server.of("watch")) == 2)
+
+    assert seen(run.told) == [("listed", "a", 90), ("vanished", "a", 200)]
+    assert [gap.objects_unknown for gap in of_type(run.told, WatchGap)] == [1]
+    assert server.of("watch")[1].params["resourceVersion"] == "200"
+
+
+async def test_without_room_the_connection_is_closed_and_resumed_later(
+    server: ApiServer, address: ClusterAddress
+) -> None:
+    """When the pipeline is behind the socket is given back, not left to fill; later the stream goes on where it was."""
+    space, more = asyncio.Event(), asyncio.Event()
+    space.set()
+
+    async def goes_on(exchange: Exchange) -> None:
+        await exchange.head(Transfer_Encoding="chunked")
+        await exchange.chunks(added("a", 101))
+        await more.wait()
+        await exchange.chunks(added("b", 102))
+        await silence(exchange)
+
+    server.script("watch", goes_on, stream(added("c", 103)))
+    async with running(address, room=space.wait) as run:
+        await eventually(lambda: seen(run.told))
+        space.clear()
+        more.set()
+        await eventually(lambda: restarts(run.tally).get("back_pressure") and not server.answering["watch"])
+        assert len(server.of("watch")) == 1
+        space.set()
+        await eventually(lambda: len(seen(run.told)) == 3)
+
+    assert server.of("watch")[1].params["resourceVersion"] == "102"
+    assert len(server.of("list")) == 1
+
+
+async def test_cancelling_leaves_no_connection_open(server: ApiServer, address: ClusterAddress) -> None:
+    """A stop ends the stream and the request beside it at once."""
+    server.script("fence", silence)
+    async with running(address):
+        await eventually(lambda: server.of("fence"))
+
+    await eventually(lambda: server.open == 0)
+
+
+async def test_until_the_fence_is_read_nothing_is_live(server: ApiServer, address: ClusterAddress) -> None:
+    """A fence that cannot be read is tried again, and what came in between stays a replay."""
+    server.script("fence", body(b"", 500), body(page(version=101)))
+    server.script("watch", stream(added("a", 101)))
+    async with running(address) as run:
+        await eventually(lambda: len(server.of("fence")) == 2 and run.watch.beside() is None)
+
+    assert [o.live for o in observed(run.told)] == [False]
+
+
+async def test_a_restored_etcd_is_noticed_by_the_fence(server: ApiServer, address: ClusterAddress) -> None:
+    """A watch ahead of its server would hang in silence until versions have caught up; the fence tells at once."""
+    server.script("watch", stream(added("a", 900)), stream())
+    server.script("fence", body(page(version=900)), body(page(version=50)))
+    server.script("list", body(page(version=100)), body(page(an_object("a", 40), version=50)))
+    async with running(address, patience=replace(QUICK, idle_s=0.1)) as run:
+        await eventually(lambda: len(server.of("list")) == 2 and len(server.of("watch")) >= 3)
+
+    assert seen(run.told)[-1] == ("listed", "a", 40)
+    assert server.of("watch")[2].params["resourceVersion"] == "50"
+
+
+def test_sockets_are_made_to_notice_death() -> None:
+    """Keepalive probes after 20 s of silence, so that a peer behind a dead line is found within a minute."""
+    made = _socket((socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("127.0.0.1", 0)))
+    with made:
+        assert made.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert made.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 20
