@@ -1,7 +1,7 @@
 """
 Chunks of a socket to complete lines: the framing of a watch stream, and the repair of bytes a decoder refuses to walk.
 
-Splits on b"\\n" and on nothing else: U+0085 and U+2028 are legal inside JSON, and a splitter that knows them kills a watch.
+Splits on b"\\n" and on nothing else: U+0085 and U+2028 are legal inside JSON, and splitting there kills a watch.
 Never looks into a line, never holds more than one unfinished line of at most MAX_LINE_BYTES.
 """
 
@@ -73,7 +73,8 @@ class Frames:
         self.size = self.skipping = 0
 
 
-_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
+_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)|[\[{]|[\]}]', re.DOTALL)
+"""A string that never ends is one token too, else each quote in it would be tried again up to the end."""
 
 
 def without_depths(text: bytes) -> bytes:

@@ -5,7 +5,7 @@ No I/O and no decisions; the order of starting is a number in the row.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from collector.core.model import Kind
 
@@ -39,16 +39,18 @@ class Resource:
         return f"{self.kind}.{self.group}" if self.group else self.kind
 
 
-NAMESPACES = Resource(kind="namespaces", group="", version="v1", needed=True, stage=0, feeds="attribution by namespace label")
-NODES = Resource(kind="nodes", group="", version="v1", needed=True, stage=1, feeds="product, region and instance type of a pod")
-WORKFLOWS = Resource(kind="workflows", group="argoproj.io", version="v1alpha1", needed=True, stage=2, feeds="everything")
-PODS = Resource(kind="pods", group="", version="v1", needed=True, stage=2, feeds="cost, start latency and controller incidents")
-LABELLED_PODS = Resource(
-    kind="pods", group="", version="v1", needed=True, stage=2, feeds=PODS.feeds, selector="workflows.argoproj.io/workflow"
+NAMESPACES = Resource(
+    kind="namespaces", group="", version="v1", needed=True, stage=0, feeds="attribution by namespace label"
 )
+NODES = Resource(
+    kind="nodes", group="", version="v1", needed=True, stage=1, feeds="region, product and instance type of a pod"
+)
+WORKFLOWS = Resource(
+    kind="workflows", group="argoproj.io", version="v1alpha1", needed=True, stage=2, feeds="queues, runs and reasons"
+)
+PODS = Resource(kind="pods", group="", version="v1", needed=True, stage=2, feeds="cost, start latency and incidents")
+LABELLED_PODS = replace(PODS, selector="workflows.argoproj.io/workflow")
 """For clusters that hold much else; pods of Jobs, Ray and Spark are not seen then."""
-
-EVERYTHING: tuple[Resource, ...] = (NAMESPACES, NODES, WORKFLOWS, PODS)
 
 
 def resources(*, labelled_pods: bool = False) -> tuple[Resource, ...]:

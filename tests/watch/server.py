@@ -190,7 +190,7 @@ async def _read_request(reader: asyncio.StreamReader) -> Asked | None:
     return Asked(verb, parts.path, params, headers, content, asyncio.get_running_loop().time())
 
 
-def kubeconfig(folder: Path, server: str, *, user: dict[str, Any] | None = None, **cluster: object) -> ClusterAddress:
+def kubeconfig(folder: Path, server: str, *, user: Any = None, **cluster: Any) -> ClusterAddress:
     """A kubeconfig file with one context, and its address."""
     document = {
         "current-context": "lab",

@@ -7,6 +7,8 @@ import dataclasses
 import logging
 import os
 import ssl
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -28,20 +30,27 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return make(tmp_path_factory.mktemp("certificates"))
 
 
+PRELUDE = """#!{python} -IS
+import json, os, sys, time
+def tell(**status):
+    print(json.dumps(dict(apiVersion="client.authentication.k8s.io/v1", kind="ExecCredential", status=status)))
+def run_number():
+    with open({count!r}, "a") as file:
+        file.write("x")
+    return os.path.getsize({count!r})
+"""
+
+
 def a_plugin(folder: Path, script: str, **more: Any) -> dict[str, Any]:
-    """A user whose credentials come from a shell script."""
-    path = folder / "plugin.sh"
-    path.write_text(f"#!/bin/sh\n{script}\n")
+    """A user whose credentials come from a script; see `runs` for how often it ran."""
+    path = folder / "plugin"
+    path.write_text(PRELUDE.format(python=sys.executable, count=str(folder / "count")) + script)
     path.chmod(0o700)
-    return {"exec": {"command": str(path), "apiVersion": "client.authentication.k8s.io/v1", **more}}
+    return {"exec": {"command": "./plugin", "apiVersion": "client.authentication.k8s.io/v1", **more}}
 
 
-def printing(token: str, **status: str) -> str:
-    fields = "".join(f',"{key}":"{value}"' for key, value in status.items())
-    head = '"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential"'
-    return f"""echo "{{{head},\\"status\\":{{\\"token\\":\\"{token}\\"{fields}}}}}" """.replace(
-        '{"apiVersion', '{\\"apiVersion'
-    ).replace('":"', '\\":\\"').replace('","', '\\",\\"').replace('redential"', 'redential\\"').replace('/v1"', '/v1"')
+def runs(folder: Path) -> int:
+    return len((folder / "count").read_text())
 
 
 async def ask(connection: Connection) -> int:
@@ -72,7 +81,10 @@ async def test_a_client_certificate_opens_what_asks_for_one(
 ) -> None:
     """From data or from files; relative names are relative to the kubeconfig."""
     server = ApiServer()
-    user = {"client-certificate-data": certificates.data("client.crt"), "client-key-data": certificates.data("client.key")}
+    user = {
+        "client-certificate-data": certificates.data("client.crt"),
+        "client-key-data": certificates.data("client.key"),
+    }
     if kind == "file":
         for file in ("client.crt", "client.key"):
             (tmp_path / file).write_bytes((certificates.folder / file).read_bytes())
@@ -83,16 +95,24 @@ async def test_a_client_certificate_opens_what_asks_for_one(
             await eventually(lambda: run.watch.streaming)
 
 
-async def test_keys_given_as_data_leave_no_file_behind(tmp_path: Path, certificates: Certificates) -> None:
+async def test_keys_given_as_data_leave_no_file_behind(
+    tmp_path: Path, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The kubernetes package writes them to files that only a clean exit removes; ours are gone when they are loaded."""
-    user = {"client-certificate-data": certificates.data("client.crt"), "client-key-data": certificates.data("client.key")}
+    folder = tmp_path / "memory"
+    folder.mkdir()
+    monkeypatch.setattr(access_module, "MEMORY", folder)
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    user = {
+        "client-certificate-data": certificates.data("client.crt"),
+        "client-key-data": certificates.data("client.key"),
+    }
     ca = {"certificate-authority-data": certificates.data("ca.crt")}
-    folders = [Path("/dev/shm"), Path("/tmp")]
-    before = {path for folder in folders if folder.is_dir() for path in folder.glob("tmp*")}
-    async with Connection(kubeconfig(tmp_path, "https://127.0.0.1:1", user=user, **ca)) as connection:
-        await connection.access()
+    for _ in range(2):
+        async with Connection(kubeconfig(tmp_path, "https://127.0.0.1:1", user=user, **ca)) as connection:
+            assert isinstance((await connection.access()).tls, ssl.SSLContext)
 
-    assert {path for folder in folders if folder.is_dir() for path in folder.glob("tmp*")} <= before
+        assert list(folder.iterdir()) == []
 
 
 async def test_an_unverified_server_is_talked_to_only_when_permitted(
@@ -112,7 +132,10 @@ async def test_a_token_file_is_read_again(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "token").write_text("first\n")
     server = ApiServer()
     server.otherwise["/version"] = body(b"{}")
-    async with server.serving(), Connection(kubeconfig(tmp_path, server.url, user={"tokenFile": "token"})) as connection:
+    async with (
+        server.serving(),
+        Connection(kubeconfig(tmp_path, server.url, user={"tokenFile": "token"})) as connection,
+    ):
         await ask(connection)
         (tmp_path / "token").write_text("second\n")
         await ask(connection)
@@ -128,7 +151,10 @@ async def test_half_a_rotation_does_not_stop_a_watch(
     (tmp_path / "token").write_text("first-s3cr3t")
     server = ApiServer()
     server.otherwise["/version"] = body(b"{}")
-    async with server.serving(), Connection(kubeconfig(tmp_path, server.url, user={"tokenFile": "token"})) as connection:
+    async with (
+        server.serving(),
+        Connection(kubeconfig(tmp_path, server.url, user={"tokenFile": "token"})) as connection,
+    ):
         await ask(connection)
         (tmp_path / "token").unlink()
         await ask(connection)
@@ -140,8 +166,7 @@ async def test_half_a_rotation_does_not_stop_a_watch(
 
 async def test_a_refused_token_is_renewed_by_running_the_plugin_again(tmp_path: Path) -> None:
     """One 401, one more run of the plugin, and the watch goes on where it was."""
-    count = tmp_path / "count"
-    user = a_plugin(tmp_path, f"echo x >> {count}\n{printing(f'token-$(wc -l < {count} | tr -d ' + chr(39) + ' ' + chr(39) + ')')}")
+    user = a_plugin(tmp_path, "tell(token=f'token-{run_number()}')")
     server = ApiServer()
     server.script("watch", body(refusal(401, "Unauthorized"), 401))
     async with server.serving(), running(kubeconfig(tmp_path, server.url, user=user)) as run:
@@ -152,33 +177,32 @@ async def test_a_refused_token_is_renewed_by_running_the_plugin_again(tmp_path: 
     assert restarts(run.tally) == {"unauthorized": 1}
 
 
-async def test_a_plugin_runs_once_for_many_requests_and_again_when_its_word_expires(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("expires", "rest_s", "expected"),
+    [("2999-01-01T00:00:00Z", 0.0, 1), ("2001-10-01T00:00:00Z", 3600.0, 1), ("2001-10-01T00:00:00Z", 0.0, 3)],
+)
+async def test_a_plugin_runs_again_when_its_word_expires(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expires: str, rest_s: float, expected: int
 ) -> None:
     """Its credential counts until it says; one that is born old is still not asked for with each request."""
-    count = tmp_path / "count"
-    server = ApiServer()
-    server.otherwise["/version"] = body(b"{}")
-    for expires, rest_s, runs in (("2999-01-01T00:00:00Z", 0.0, 1), ("2001-10-01T00:00:00Z", 3600.0, 1), ("2001-10-01T00:00:00Z", 0.0, 3)):
-        monkeypatch.setattr(connection_module, "PLUGIN_REST_S", rest_s)
-        count.write_text("")
-        user = a_plugin(tmp_path, f"echo x >> {count}\n{printing('t', expirationTimestamp=expires)}")
-        async with server.serving(), Connection(kubeconfig(tmp_path, server.url, user=user)) as connection:
-            for _ in range(3):
-                await ask(connection)
+    monkeypatch.setattr(connection_module, "PLUGIN_REST_S", rest_s)
+    user = a_plugin(tmp_path, f"run_number(); tell(token='t', expirationTimestamp={expires!r})")
+    async with Connection(kubeconfig(tmp_path, "http://127.0.0.1:1", user=user)) as connection:
+        for _ in range(3):
+            await connection.access()
 
-        assert count.read_text().count("x") == runs
+    assert runs(tmp_path) == expected
 
 
 async def test_a_plugin_may_give_a_certificate(tmp_path: Path, certificates: Certificates) -> None:
-    """As cloud plugins with short-lived certificates do; and it is told the cluster if the kubeconfig says so."""
-    pem = {name: (certificates.folder / name).read_text().replace("\n", "\\\\n") for name in ("client.crt", "client.key")}
-    status = f'{{"clientCertificateData":"{pem["client.crt"]}","clientKeyData":"{pem["client.key"]}"}}'
-    script = f"""test "$PROFILE" = prod || exit 3
-case "$KUBERNETES_EXEC_INFO" in *'"server"'*) ;; *) exit 4;; esac
-printf '{{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{status}}}'"""
-    environment = [{"name": "PROFILE", "value": "prod"}]
-    user = a_plugin(tmp_path, script, env=environment, provideClusterInfo=True)
+    """As cloud plugins with short-lived certificates do; it gets its own variables, and the cluster if that is asked."""
+    certificate, key = (file.read_text() for file in certificates.of("client"))
+    script = f"""
+assert os.environ["PROFILE"] == "prod"
+assert json.loads(os.environ["KUBERNETES_EXEC_INFO"])["spec"]["cluster"]["server"]
+tell(clientCertificateData={certificate!r}, clientKeyData={key!r})
+"""
+    user = a_plugin(tmp_path, script, env=[{"name": "PROFILE", "value": "prod"}], provideClusterInfo=True)
     server = ApiServer()
     async with server.serving(certificates.server(asks_client=True)):
         address = kubeconfig(tmp_path, server.url, user=user, **{"certificate-authority": str(certificates.authority)})
@@ -238,15 +262,14 @@ async def test_names_and_password_are_basic_authorization(tmp_path: Path) -> Non
         assert (await connection.access()).headers["Authorization"] == "Basic bWU6cHc="
 
 
-async def test_renewing_twice_at_once_runs_the_plugin_once(tmp_path: Path) -> None:
+async def test_renewing_at_once_runs_the_plugin_once(tmp_path: Path) -> None:
     """Four watches are refused at one instant; the first renews for all."""
-    count = tmp_path / "count"
-    user = a_plugin(tmp_path, f"echo x >> {count}\n{printing('t')}")
+    user = a_plugin(tmp_path, "run_number(); tell(token='t')")
     async with Connection(kubeconfig(tmp_path, "http://127.0.0.1:1", user=user)) as connection:
         refused = await connection.access()
         await asyncio.gather(*(connection.refresh(refused) for _ in range(4)))
 
-    assert count.read_text().count("x") == 2
+    assert runs(tmp_path) == 2
 
 
 async def test_several_files_make_one_kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

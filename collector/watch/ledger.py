@@ -1,0 +1,258 @@
+"""
+What was observed of one kind of one cluster, and up to where: versions, the guard against seeing twice, what is live.
+
+Takes decoded pages and blocks of complete lines, gives outcomes. Asks for nothing and decides no request: protocol.py.
+The loop in `_take` is the hottest of the collector: all events pass here, each costs one lookup besides its decoding.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from collector.catalog.metrics import DECODE_FALLBACKS
+from collector.catalog.tally import Tally
+from collector.core.decode import OBJECT_OF, mend, untyped
+from collector.core.model import (
+    Change,
+    Instant,
+    Observation,
+    Outcome,
+    Position,
+    Quarantine,
+    Synced,
+    WatchGap,
+    version_of,
+)
+from collector.watch.answers import Trouble, trouble_in
+from collector.watch.frames import without_depths
+from collector.watch.kinds import Resource
+from collector.watch.pages import UNDECODABLE, Listed, version_number
+
+T = TypeVar("T")
+
+CHANGES: dict[str, Change] = {"ADDED": "added", "MODIFIED": "modified", "DELETED": "deleted"}
+
+NOTHING_IS_LIVE = 1 << 64
+"""A fence above all versions."""
+
+MAX_EPOCH = 255
+"""Epochs have eight bits of the version column."""
+
+
+class Event(msgspec.Struct, Generic[T], gc=False):
+    """One line of a watch."""
+
+    type: str
+    object: T
+
+
+class Ledger:
+    """The versions known of one kind, and the position all of them were observed up to."""
+
+    def __init__(self, cluster: str, resource: Resource, tally: Tally) -> None:
+        self.cluster = cluster
+        self.kind = resource.kind
+        self.known: dict[str, int] = {}
+        self.epoch = 0
+        self.position = 0
+        """The version of the last change observed, epoch included; 0 before the first list."""
+        self.fence = NOTHING_IS_LIVE
+        self._tally = tally
+        self._struct = OBJECT_OF[resource.kind]
+        self._event = msgspec.json.Decoder(Event[self._struct])  # type: ignore[name-defined]
+        self._list_version = 0
+        """The resource version of the list under way."""
+        self._listed: set[str] = set()
+
+    @property
+    def resource_version(self) -> int:
+        """The position as the API server counts."""
+        return (self.position - version_of(self.epoch, 0)) >> 8
+
+    def restore(self, resource_version: int, epoch: int, known: dict[str, int]) -> None:
+        """Go on where an earlier process stopped; `known` becomes ours."""
+        self.epoch, self.known = epoch, known
+        self.position = version_of(epoch, resource_version)
+
+    def new_epoch(self) -> None:
+        """Versions went back: this etcd was restored, and what it tells from now on is newer than all it told."""
+        self.epoch = min(self.epoch + 1, MAX_EPOCH)
+        self.position = version_of(self.epoch, 0)
+        self._list_version = 0
+
+    # The stream.
+
+    def events(self, lines: bytes, now: Instant, out: list[Outcome]) -> Trouble | None:
+        """Observe a block of complete lines; stops at the first that ends the stream, and says why."""
+        try:
+            if self._take(self._event.decode_lines(lines), now, out):
+                return None
+        except UNDECODABLE:
+            pass
+        # Once more from the first line, one at a time: what was taken already is now a duplicate and drops out.
+        for line in lines.split(b"\n"):
+            if line.strip() and (trouble := self._line(line, now, out)):
+                return trouble
+        return None
+
+    def _take(self, events: Sequence[Event[Any]], now: Instant, out: list[Outcome]) -> bool:
+        """Observe events up to the first that is not ordinary; returns whether all were."""
+        kind, known, fence = self.kind, self.known, self.fence
+        base, position = version_of(self.epoch, 0), self.position
+        ordinary = True
+        for event in events:
+            meta = event.object.metadata
+            uid, number = meta.uid, version_number(meta.resourceVersion)
+            change = CHANGES.get(event.type)
+            version = base + (number << 8)
+            if change is None or not number or not uid:
+                if event.type == "BOOKMARK":
+                    position = max(position, version)
+                    continue
+                ordinary = False
+                break
+            # An unknown uid at or below the position was deleted before: a replay must not raise the dead.
+            newest = known.get(uid, position)
+            position = max(position, version)
+            # A deletion may carry the version of the last change, where an object left a selector.
+            if version <= newest and not (change == "deleted" and version == newest and uid in known):
+                continue
+            if change == "deleted":
+                known.pop(uid, None)
+            else:
+                known[uid] = version
+            out.append(Observation(kind, change, uid, event.object, version, now, version > fence))
+        self.position = position
+        return ordinary
+
+    def _line(self, line: bytes, now: Instant, out: list[Outcome]) -> Trouble | None:
+        """Observe one line; a second, untyped look is taken at what the typed decoder refuses."""
+        try:
+            if self._take((self._event.decode(line),), now, out):
+                return None
+        except UNDECODABLE:
+            pass
+        value = untyped(line) or untyped(without_depths(line))
+        if value is None:
+            where = f"after version {self.resource_version}"
+            return Trouble("garbled", f"a line of {len(line)} bytes {where} is no JSON object")
+        if value.get("type") == "ERROR":
+            return trouble_in(value.get("object"))
+        self._mend(value, len(line), now, out)
+        return None
+
+    def _mend(self, line: dict[str, Any], size: int, now: Instant, out: list[Outcome]) -> None:
+        """Observe what can be saved of an object, or set it aside and move past it."""
+        told = line.get("object")
+        if not isinstance(told, dict):
+            out.append(self.quarantine("not_an_object", {}, size, now))
+            return
+        event = Event(str(line.get("type")), mend(told, self._struct).object)
+        if self._take((event,), now, out):
+            self._tally.add(DECODE_FALLBACKS, (self.cluster, self.kind))
+            return
+        meta = event.object.metadata
+        number = version_number(meta.resourceVersion)
+        reason = "event_type" if event.type not in CHANGES else "no_version" if meta.uid else "no_uid"
+        out.append(self.quarantine(reason, told, size, now, number))
+        self.position = max(self.position, version_of(self.epoch, number))
+
+    # Lists.
+
+    def begin_list(self) -> None:
+        """A full list starts, or starts again."""
+        self._listed = set()
+        self._list_version = 0
+
+    def listed(self, page: Listed, now: Instant, out: list[Outcome]) -> bool:
+        """Observe a page; False when an object is older than we know it, which only a restored etcd can show."""
+        if not self._list_version:
+            if page.resource_version < self.resource_version:
+                self.new_epoch()
+            self._list_version = page.resource_version
+        base = version_of(self.epoch, 0)
+        for item, uid, number in self._identified(page, now, out):
+            version = base + (number << 8)
+            known = self.known.get(uid, -1)
+            if base <= known and version < known:
+                return False
+            self._listed.add(uid)
+            if version > known:
+                self.known[uid] = version
+                out.append(Observation(self.kind, "listed", uid, item, version, now, False))
+        return True
+
+    def end_list(self, now: Instant, out: list[Outcome]) -> int:
+        """The list is complete: what it does not show has vanished. Returns how many have."""
+        absent = [uid for uid in self.known if uid not in self._listed]
+        self.position = version_of(self.epoch, self._list_version)
+        for uid in absent:
+            del self.known[uid]
+            out.append(Observation(self.kind, "vanished", uid, None, self.position, now, False))
+        self.begin_list()
+        out += self.told(), self.synced()
+        return len(absent)
+
+    def _identified(self, page: Listed, now: Instant, out: list[Outcome]) -> Iterable[tuple[Any, str, int]]:
+        """The page's objects that have an identity; the others are set aside."""
+        if page.fallbacks:
+            self._tally.add(DECODE_FALLBACKS, (self.cluster, self.kind), page.fallbacks)
+        out += [self.quarantine("not_an_object", {}, size, now, page.resource_version) for size in page.refused]
+        for item in page.objects:
+            meta = item.metadata
+            number = version_number(meta.resourceVersion)
+            if meta.uid and number:
+                yield item, meta.uid, number
+                continue
+            about = {"metadata": {"name": meta.name, "namespace": meta.namespace, "uid": meta.uid}}
+            reason = "no_version" if meta.uid else "no_uid"
+            out.append(self.quarantine(reason, about, 0, now, number or page.resource_version))
+
+    # Rows.
+
+    def told(self) -> Position:
+        """The position as the spool stores it."""
+        return Position(self.kind, str(self.resource_version), self.epoch)
+
+    def synced(self) -> Synced:
+        """All that existed at the position has been observed."""
+        return Synced(self.kind, str(self.resource_version))
+
+    def gap(self, since: Instant, now: Instant, cause: str, unknown: int) -> WatchGap:
+        """A break from `since` to now, in which so many objects ended unseen."""
+        return WatchGap(
+            cluster=self.cluster,
+            kind=self.kind,
+            from_at=since,
+            version=self.position,
+            to_at=now,
+            cause=cause,
+            objects_unknown=unknown,
+        )
+
+    def quarantine(self, reason: str, about: dict[str, Any], size: int, now: Instant, number: int = 0) -> Quarantine:
+        """A row about an object set aside: its identity and its sizes, never its contents."""
+        meta = about.get("metadata")
+        named = meta if isinstance(meta, dict) else {}
+        sample = {key: str(named.get(key) or "")[:253] for key in ("name", "namespace", "uid")}
+        sizes = {key: _size(about[key]) for key in ("metadata", "spec", "status") if about.get(key)}
+        text = json.dumps({"kind": str(about.get("kind") or "")[:63], **sample, "bytes": size, "sizes": sizes})
+        return Quarantine(
+            cluster=self.cluster,
+            kind=self.kind,
+            uid=sample["uid"].encode("utf-8", "replace").decode(),
+            at=now,
+            version=version_of(self.epoch, number or self.resource_version),
+            reason=reason,
+            sample=text,
+        )
+
+
+def _size(value: Any) -> int:
+    """How long the value is as JSON; -1 when it is too deep to be written."""
+    try:
+        return len(json.dumps(value))
+    except RecursionError:
+        return -1

@@ -1,0 +1,122 @@
+"""
+The body of a LIST to typed objects, one bad item never costing its neighbours.
+
+Knows nothing of versions or of what was seen before.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from collector.core.decode import OBJECT_OF, mend, untyped
+from collector.core.model import Kind
+from collector.watch.answers import Trouble, unusable
+from collector.watch.frames import without_depths
+
+T = TypeVar("T")
+
+UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises on bytes from outside; depth is the decoder's limit and not the object's fault, see `frames`."""
+
+
+class ListMeta(msgspec.Struct, gc=False):
+    resourceVersion: str | None = None
+    token: str | None = msgspec.field(default=None, name="continue")
+
+
+class Page(msgspec.Struct, Generic[T], gc=False):
+    """`items` has no default: a Table or a Status has none, and taking that for an empty list makes all objects vanish."""
+
+    items: list[T] | None
+    metadata: ListMeta = msgspec.field(default_factory=ListMeta)
+
+
+class PageHead(msgspec.Struct, gc=False):
+    """A page whose items nobody wants."""
+
+    metadata: ListMeta = msgspec.field(default_factory=ListMeta)
+
+
+class Listed(msgspec.Struct):
+    """A decoded page."""
+
+    resource_version: int
+    token: str
+    objects: list[Any]
+    fallbacks: int
+    """How many objects only the second, mending try could read."""
+    refused: list[int]
+    """The sizes of items that are no objects at all."""
+
+
+def version_number(text: str | None) -> int:
+    """A resource version as a number; 0 when it is none, or too large for its 48 bits of our version column."""
+    if not text or len(text) > 15 or not (text.isascii() and text.isdigit()):
+        return 0
+    number = int(text)
+    return number if number < 1 << 48 else 0
+
+
+class Pages:
+    """The decoders of one kind's pages."""
+
+    def __init__(self, kind: Kind) -> None:
+        self._struct = OBJECT_OF[kind]
+        self._whole = msgspec.json.Decoder(Page[self._struct])  # type: ignore[name-defined]
+        self._split = msgspec.json.Decoder(Page[msgspec.Raw])
+        self._item = msgspec.json.Decoder(self._struct)
+        self._head = msgspec.json.Decoder(PageHead)
+
+    def decode(self, status: int, headers: Mapping[str, str], body: bytes) -> Listed | Trouble:
+        """The page, or why it is none."""
+        fallbacks = 0
+        refused: list[int] = []
+        try:
+            page: Page[Any] = self._whole.decode(body)
+            objects = page.items or []
+        except UNDECODABLE:
+            raw = self._split_anyhow(body)
+            if raw is None:
+                return unusable(status, headers, body)
+            page = raw
+            objects, refused, fallbacks = self._one_by_one(raw.items or [])
+        version = version_number(page.metadata.resourceVersion)
+        if not version:
+            return unusable(status, headers, body)
+        return Listed(version, page.metadata.token or "", objects, fallbacks, refused)
+
+    def version(self, status: int, headers: Mapping[str, str], body: bytes) -> int | Trouble:
+        """The collection's version alone, for the fence."""
+        try:
+            version = version_number(self._head.decode(body).metadata.resourceVersion)
+        except UNDECODABLE:
+            version = 0
+        return version or unusable(status, headers, body)
+
+    def _split_anyhow(self, body: bytes) -> Page[msgspec.Raw] | None:
+        """The page with its items left as bytes; after repair if the bytes are no UTF-8 or too deep to walk."""
+        try:
+            return self._split.decode(body)
+        except UNDECODABLE:
+            pass
+        try:
+            return self._split.decode(without_depths(body.decode("utf-8", "replace").encode()))
+        except UNDECODABLE:
+            return None
+
+    def _one_by_one(self, items: list[msgspec.Raw]) -> tuple[list[Any], list[int], int]:
+        objects: list[Any] = []
+        refused: list[int] = []
+        fallbacks = 0
+        for item in items:
+            try:
+                objects.append(self._item.decode(item))
+            except UNDECODABLE:
+                value = untyped(bytes(item))
+                if value is None:
+                    refused.append(len(bytes(item)))
+                    continue
+                fallbacks += 1
+                objects.append(mend(value, self._struct).object)
+        return objects, refused, fallbacks

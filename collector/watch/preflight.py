@@ -1,0 +1,131 @@
+"""
+What `lynceus check` asks of a cluster: does it answer, which version is it, may we list and watch what we need.
+
+Changes nothing in the cluster: an access review is a question. Uses the collector's own connection, so that a pass here means
+that the watches get through too.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from collector.watch.answers import quote
+from collector.watch.connection import AddressError, Connection
+from collector.watch.kinds import Resource
+
+REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+WITHIN = aiohttp.ClientTimeout(total=20, sock_connect=10)
+VERBS = ("list", "watch")
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One line of the report."""
+
+    ok: bool
+    subject: str
+    detail: str
+    remedy: str = ""
+    """Empty when there is nothing to do."""
+    needed: bool = True
+    """False: the collector runs without it, and says what it then cannot know."""
+
+
+class Version(msgspec.Struct):
+    gitVersion: str = ""
+
+
+class ReviewStatus(msgspec.Struct):
+    allowed: bool = False
+    reason: str = ""
+
+
+class Review(msgspec.Struct):
+    status: ReviewStatus
+
+
+async def check_cluster(connection: Connection, resources: Iterable[Resource]) -> list[Check]:
+    """One row for the address, then one for each kind; only the first if the cluster does not answer."""
+    first = await _reach(connection)
+    if not first.ok:
+        return [first]
+    return [first, *await asyncio.gather(*(_kind(connection, resource) for resource in resources))]
+
+
+async def _reach(connection: Connection) -> Check:
+    subject = f"cluster {connection.address.name}"
+    try:
+        status, body = await _ask(connection, "GET", "/version")
+    except AddressError as error:
+        return Check(False, subject, error.problem, error.remedy)
+    except aiohttp.ClientSSLError as error:
+        return Check(False, subject, f"TLS fails: {error}", "give the cluster's certificate-authority")
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        why = str(error) or "no answer in time"
+        return Check(False, subject, f"does not answer: {why}", "check `server`, the network and its proxies")
+    if status == 401:
+        return Check(False, subject, "does not accept our credentials (401)", "renew the token or certificate")
+    version = _version(body) if status == 200 else ""
+    if not version:
+        said = f'is no Kubernetes API server: {status} "{quote(body)}"'
+        return Check(False, subject, said, "correct `server`; is a proxy or a login page between?")
+    return Check(True, subject, f"Kubernetes {version}")
+
+
+def _version(body: bytes) -> str:
+    try:
+        return msgspec.json.decode(body, type=Version).gitVersion
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+
+
+async def _kind(connection: Connection, resource: Resource) -> Check:
+    """Whether the kind is served and both rights on it are granted."""
+    subject = f"cluster {connection.address.name}: {resource.full_name}"
+    missing = f"without it: no {resource.feeds}"
+    try:
+        answers = await asyncio.gather(*(_allowed(connection, resource, verb) for verb in VERBS))
+        status, _ = await _ask(connection, "GET", resource.path, params={"limit": "1"})
+    except (AddressError, aiohttp.ClientError, TimeoutError, OSError) as error:
+        return Check(False, subject, f"cannot be asked: {error}; {missing}", "try again", resource.needed)
+    denied = [verb for verb, allowed in zip(VERBS, answers, strict=True) if not allowed]
+    if denied:
+        rule = f'apiGroups: ["{resource.group}"], resources: ["{resource.kind}"], verbs: ["list", "watch"]'
+        detail = f"no right to {' and '.join(denied)} it in all namespaces; {missing}"
+        return Check(False, subject, detail, f"add to the collector's ClusterRole: {rule}", resource.needed)
+    if status == 404:
+        detail = f"the cluster does not serve it; {missing}"
+        return Check(False, subject, detail, "install Argo Workflows there, or leave the cluster out", resource.needed)
+    if status != 200:
+        return Check(False, subject, f"a list is answered with {status}; {missing}", "try again", resource.needed)
+    return Check(True, subject, "list and watch are allowed", needed=resource.needed)
+
+
+async def _allowed(connection: Connection, resource: Resource, verb: str) -> bool:
+    attributes = {"group": resource.group, "resource": resource.kind, "verb": verb}
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": attributes},
+    }
+    status, body = await _ask(connection, "POST", REVIEWS, body=review)
+    try:
+        return status in (200, 201) and msgspec.json.decode(body, type=Review).status.allowed
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+
+
+async def _ask(
+    connection: Connection, method: str, path: str, *, params: dict[str, str] | None = None, body: Any = None
+) -> tuple[int, bytes]:
+    """One request and its answer; credentials that are refused are renewed once."""
+    access = await connection.access()
+    async with await connection.request(method, access, path, timeout=WITHIN, params=params, body=body) as answer:
+        if answer.status != 401:
+            return answer.status, await answer.read()
+    await connection.refresh(access)
+    access = await connection.access()
+    async with await connection.request(method, access, path, timeout=WITHIN, params=params, body=body) as answer:
+        return answer.status, await answer.read()

@@ -1,0 +1,275 @@
+"""
+The thin shell around protocol.py: sockets, deadlines, cancellation, and the pipeline's word on whether there is room.
+
+Decides nothing about Kubernetes. A stream is read as long as the pipeline has room; when it has none for some seconds the
+stream is closed and later resumed from its version, because a slow reader is cut off by the server in the middle of events.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import aiohttp
+
+from collector.core.model import Instant, Outcome
+from collector.watch.access import Access
+from collector.watch.answers import Cause
+from collector.watch.connection import AddressError, Connection
+from collector.watch.kinds import stages
+from collector.watch.protocol import Watch
+from collector.watch.requests import Pause, Refresh, Request, Step
+
+log = logging.getLogger(__name__)
+
+Sink = Callable[[list[Outcome]], None]
+"""Takes outcomes in order; must return fast and not raise."""
+
+Room = Callable[[], Awaitable[object]]
+"""Returns when the pipeline can take more; may be cancelled while it waits."""
+
+LARGEST_REFUSAL = 64 * 2**10
+"""How much is read of an answer that is not what was asked for."""
+
+BROKEN = (aiohttp.ClientError, TimeoutError, OSError, AddressError)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long each thing may take, in seconds."""
+
+    connect_s: float = 10.0
+    answer_s: float = 60.0
+    """Until the head of an answer, and between two pieces of a page."""
+    page_s: float = 300.0
+    """A page of 500 large workflows over a slow line."""
+    idle_s: float = 150.0
+    """A stream that is silent for longer is opened again, which costs little: a bookmark comes about once a minute."""
+    grace_s: float = 30.0
+    """How long a server may go on beyond the end it was asked for."""
+    room_s: float = 3.0
+    stage_s: float = 60.0
+    """How long the kinds of a later stage wait for those of an earlier one."""
+
+
+def now_ms() -> Instant:
+    """The wall clock."""
+    return time.time_ns() // 1_000_000
+
+
+async def watch_cluster(
+    connection: Connection, watches: Sequence[Watch], *, sink: Sink, room: Room, patience: Patience = Patience()
+) -> None:
+    """Run all watches of one cluster until cancelled: namespaces first, then nodes, then workflows and pods."""
+    lists = asyncio.Lock()
+    by_kind = {watch.resource.kind: watch for watch in watches}
+    async with asyncio.TaskGroup() as group:
+        for stage in stages(watch.resource for watch in watches):
+            settled = []
+            for resource in stage:
+                watch, event = by_kind[resource.kind], asyncio.Event()
+                settled.append(asyncio.ensure_future(event.wait()))
+                run = reflect(connection, watch, sink=sink, room=room, lists=lists, settled=event, patience=patience)
+                group.create_task(run, name=f"{watch.cluster}/{resource.kind}")
+            try:
+                # One that cannot be reached must not keep the others from trying.
+                await asyncio.wait(settled, timeout=patience.stage_s)
+            finally:
+                for waiter in settled:
+                    waiter.cancel()
+
+
+async def reflect(
+    connection: Connection,
+    watch: Watch,
+    *,
+    sink: Sink,
+    room: Room,
+    lists: asyncio.Lock,
+    settled: asyncio.Event,
+    patience: Patience = Patience(),
+) -> None:
+    """Run one watch until cancelled. `lists` lets one list of a cluster run at a time; `settled` is set once synced."""
+    await _Shell(connection, watch, sink, room, lists, settled, patience).run()
+
+
+class _Shell:
+    """One watch's requests, one after the other, and the one beside the stream."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        watch: Watch,
+        sink: Sink,
+        room: Room,
+        lists: asyncio.Lock,
+        settled: asyncio.Event,
+        patience: Patience,
+    ) -> None:
+        self._connection = connection
+        self._watch = watch
+        self._sink = sink
+        self._room = room
+        self._lists = lists
+        self._settled = settled
+        self._patience = patience
+        self._access: Access | None = None
+
+    async def run(self) -> None:
+        step = self._watch.step()
+        while True:
+            match step:
+                case Pause():
+                    log.warning("a watch waits before it tries again", extra=self._about(step))
+                    await asyncio.sleep(step.seconds)
+                case Refresh():
+                    await self._refresh()
+                case Request(verb="list"):
+                    step = await self._list(step)
+                    continue
+                case Request():
+                    await self._stream(step)
+            step = self._watch.step()
+
+    def _about(self, pause: Pause) -> dict[str, object]:
+        watch = self._watch
+        about = {"cluster": watch.cluster, "resource": watch.resource.kind, "cause": pause.cause}
+        return {**about, "wait_s": round(pause.seconds, 1), "detail": pause.detail}
+
+    def _tell(self, outcomes: list[Outcome]) -> None:
+        if outcomes:
+            self._sink(outcomes)
+        if not self._settled.is_set() and self._watch.settled:
+            self._settled.set()
+
+    async def _refresh(self) -> None:
+        try:
+            await self._connection.refresh(self._access)
+        except AddressError as error:
+            self._tell(self._watch.broke(*_cause(error), now_ms()))
+
+    async def _list(self, step: Step) -> Step:
+        """All pages of a list in one go, since two lists at once would both outlive their snapshot; returns what is next."""
+        async with self._lists:
+            while isinstance(step, Request) and step.verb == "list":
+                await self._room()
+                try:
+                    status, headers, body = await self._fetch(step)
+                except BROKEN as error:
+                    self._tell(self._watch.broke(*_cause(error), now_ms()))
+                else:
+                    self._tell(self._watch.answered(status, headers, body, now_ms()))
+                step = self._watch.step()
+        return step
+
+    async def _fetch(self, request: Request) -> tuple[int, Mapping[str, str], bytes]:
+        """A whole answer; of one that is not what was asked for only the beginning."""
+        patience = self._patience
+        timeout = aiohttp.ClientTimeout(
+            total=patience.page_s, sock_connect=patience.connect_s, sock_read=patience.answer_s
+        )
+        async with await self._get(request, timeout, "gzip") as answer:
+            body = await (answer.read() if answer.status == 200 else _beginning(answer))
+            return answer.status, answer.headers, body
+
+    async def _get(self, request: Request, within: aiohttp.ClientTimeout, encoding: str) -> aiohttp.ClientResponse:
+        self._access = await self._connection.access()
+        headers = {"Accept-Encoding": encoding}
+        return await self._connection.request(
+            "GET", self._access, request.path, params=request.params, headers=headers, timeout=within
+        )
+
+    async def _stream(self, request: Request) -> None:
+        """Open a watch and read it to its end, whoever ends it."""
+        watch, patience = self._watch, self._patience
+        timeout = aiohttp.ClientTimeout(
+            total=request.timeout_s + patience.grace_s, sock_connect=patience.connect_s, sock_read=patience.idle_s
+        )
+        opened = False
+        try:
+            # Uncompressed: a server would hold events back until its compressor has a block full.
+            async with await self._get(request, timeout, "identity") as answer:
+                opened = watch.opened(answer.status, answer.headers, now_ms())
+                if opened:
+                    await self._read(answer)
+                else:
+                    body = await _beginning(answer)
+                    self._tell(watch.answered(answer.status, answer.headers, body, now_ms()))
+        except BROKEN as error:
+            if watch.streaming or not opened:
+                self._tell(self._broken(error, opened))
+
+    def _broken(self, error: Exception, opened: bool) -> list[Outcome]:
+        cause, detail = _cause(error)
+        if not opened:
+            return self._watch.broke(cause, detail, now_ms())
+        if isinstance(error, TimeoutError):
+            idle = isinstance(error, aiohttp.SocketTimeoutError)
+            return self._watch.ended("idle" if idle else "deadline", now_ms())
+        return self._watch.broke("cut", f"the stream broke off: {detail}", now_ms())
+
+    async def _read(self, answer: aiohttp.ClientResponse) -> None:
+        """Feed the protocol until one side ends the stream or the pipeline has no room for it."""
+        watch, content = self._watch, answer.content
+        beside = asyncio.create_task(self._beside(answer))
+        try:
+            while watch.streaming:
+                if not await self._has_room():
+                    answer.close()
+                    self._tell(watch.ended("back_pressure", now_ms()))
+                    await self._room()
+                    return
+                chunk = await content.readany()
+                self._tell(watch.feed(chunk, now_ms()) if chunk else watch.ended("closed", now_ms()))
+        finally:
+            beside.cancel()
+            await asyncio.wait([beside])
+        if not beside.cancelled():
+            beside.result()
+
+    async def _has_room(self) -> bool:
+        try:
+            async with asyncio.timeout(self._patience.room_s):
+                await self._room()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _beside(self, answer: aiohttp.ClientResponse) -> None:
+        """Read the fence. It does not wait for the cluster's lists: it costs one object, and is of use only at once."""
+        watch = self._watch
+        while (step := watch.beside()) is not None:
+            if isinstance(step, Pause):
+                await asyncio.sleep(step.seconds)
+                continue
+            try:
+                status, headers, body = await self._fetch(step)
+            except BROKEN as error:
+                watch.beside_broke(*_cause(error), now_ms())
+            else:
+                self._tell(watch.beside_answered(status, headers, body, now_ms()))
+        if not watch.streaming:
+            answer.close()
+
+
+async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
+    """The first bytes of a body of any length."""
+    pieces: list[bytes] = []
+    size = 0
+    while size < LARGEST_REFUSAL and (piece := await answer.content.readany()):
+        pieces.append(piece)
+        size += len(piece)
+    return b"".join(pieces)
+
+
+def _cause(error: Exception) -> tuple[Cause, str]:
+    """What broke, for the metric, and in words."""
+    said = str(error)[:300] or type(error).__name__
+    if isinstance(error, AddressError):
+        return "credentials", str(error)
+    if isinstance(error, (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch)):
+        return "tls", f"TLS fails: {said}"
+    if isinstance(error, TimeoutError):
+        return "deadline", f"no answer in time: {said}"
+    return "connection", said

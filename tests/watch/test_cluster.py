@@ -1,0 +1,234 @@
+"""
+All watches of one cluster together, and what `lynceus check` asks of it.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from collector.catalog.tally import Tally
+from collector.core.model import Kind, Outcome, Synced
+from collector.watch.connection import ClusterAddress, Connection
+from collector.watch.kinds import resources
+from collector.watch.preflight import REVIEWS, Check, check_cluster
+from collector.watch.protocol import Watch
+from collector.watch.reflector import Patience, watch_cluster
+from tests.watch.said import of_type, page, refusal
+from tests.watch.server import (
+    QUICK,
+    Answer,
+    ApiServer,
+    Exchange,
+    Impatient,
+    always_room,
+    body,
+    eventually,
+    kubeconfig,
+    silence,
+)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ApiServer]:
+    async with ApiServer().serving() as serving:
+        yield serving
+
+
+@pytest.fixture
+def address(server: ApiServer, tmp_path: Path) -> ClusterAddress:
+    return kubeconfig(tmp_path, server.url, user={"token": "t"})
+
+
+@asynccontextmanager
+async def a_cluster(
+    address: ClusterAddress, told: list[Outcome], patience: Patience = QUICK
+) -> AsyncIterator[dict[Kind, Watch]]:
+    """All kinds of a cluster, watched until the block ends."""
+    watches = {r.kind: Watch("prod", r, dice=Impatient(1), tally=Tally()) for r in resources()}
+    async with Connection(address) as connection:
+        running = watch_cluster(
+            connection, list(watches.values()), sink=told.extend, room=always_room, patience=patience
+        )
+        task = asyncio.create_task(running)
+        try:
+            yield watches
+        finally:
+            task.cancel()
+            await asyncio.wait([task], timeout=5)
+            assert task.cancelled()
+
+
+def kinds_of(server: ApiServer, verb: str) -> list[str]:
+    return [asked.path.rsplit("/", 1)[1] for asked in server.of(verb)]
+
+
+async def test_namespaces_then_nodes_then_workflows_and_pods(server: ApiServer, address: ClusterAddress) -> None:
+    """Labels of namespaces and nodes are known before the first pod asks for them."""
+    told: list[Outcome] = []
+    async with a_cluster(address, told) as watches:
+        await eventually(lambda: all(watch.streaming for watch in watches.values()))
+
+    synced = [outcome.kind for outcome in of_type(told, Synced)]
+    assert synced[:2] == ["namespaces", "nodes"]
+    assert set(synced[2:]) == {"workflows", "pods"}
+    assert kinds_of(server, "list")[:2] == ["namespaces", "nodes"]
+
+
+def one_kind(kind: str, answer: Answer, otherwise: Answer) -> Answer:
+    """This answer for one kind and that for the others."""
+
+    async def choose(exchange: Exchange) -> None:
+        await (answer if exchange.asked.path.endswith(kind) else otherwise)(exchange)
+
+    return choose
+
+
+@pytest.mark.parametrize("answer", [body(refusal(403, "Forbidden"), 403), silence], ids=["refused", "silent"])
+async def test_a_kind_that_cannot_be_read_does_not_keep_the_others_from_starting(
+    server: ApiServer, address: ClusterAddress, answer: Answer
+) -> None:
+    """Without namespaces there is no attribution by their labels, but there are still queues and costs."""
+    server.otherwise["list"] = one_kind("namespaces", answer, body(page(version=100)))
+    told: list[Outcome] = []
+    patience = replace(QUICK, stage_s=0.2, answer_s=0.1)
+    async with a_cluster(address, told, patience) as watches:
+        await eventually(lambda: watches["pods"].streaming and watches["workflows"].streaming)
+
+        assert not watches["namespaces"].synced
+
+
+async def test_one_list_at_a_time_and_fences_beside_it(server: ApiServer, address: ClusterAddress) -> None:
+    """A list costs a server a hundred times a watch; a fence costs one object, is of use only at once, and waits for none."""
+    most = 0
+    held = asyncio.Event()
+
+    async def slowly(exchange: Exchange) -> None:
+        nonlocal most
+        most = max(most, server.answering["list"])
+        if exchange.asked.path.endswith(("workflows", "pods")):
+            await held.wait()
+        await exchange.body(page(version=100))
+
+    server.otherwise["list"] = slowly
+    told: list[Outcome] = []
+    async with a_cluster(address, told) as watches:
+        await eventually(lambda: server.answering["list"] and {"namespaces", "nodes"} <= set(kinds_of(server, "fence")))
+        held.set()
+        await eventually(lambda: all(watch.streaming for watch in watches.values()))
+
+    assert most == 1
+
+
+async def test_a_failure_of_the_sink_is_not_swallowed(address: ClusterAddress) -> None:
+    """The pipeline must not raise; if it does all watches of the cluster stop, rather than go on into nothing."""
+
+    def fails(_: list[Outcome]) -> None:
+        raise RuntimeError("a bug")
+
+    watches = [Watch("prod", r, dice=Impatient(1), tally=Tally()) for r in resources()]
+    async with Connection(address) as connection:
+        with pytest.raises(ExceptionGroup, match="TaskGroup"):
+            await watch_cluster(connection, watches, sink=fails, room=always_room)
+
+
+def reviewing(allowed: Callable[[dict[str, str]], bool]) -> Answer:
+    """An authorizer that answers access reviews by this rule."""
+
+    async def answer(exchange: Exchange) -> None:
+        asked = json.loads(exchange.asked.body)["spec"]["resourceAttributes"]
+        await exchange.body(json.dumps({"status": {"allowed": allowed(asked)}}).encode(), 201)
+
+    return answer
+
+
+async def checked(address: ClusterAddress) -> list[Check]:
+    async with Connection(address) as connection:
+        return await check_cluster(connection, resources())
+
+
+async def test_a_cluster_that_is_well_has_a_row_for_itself_and_for_each_kind(
+    server: ApiServer, address: ClusterAddress
+) -> None:
+    """Reachable, its version, and both rights on each kind, asked through the collector's own connection."""
+    server.otherwise |= {"/version": body(b'{"gitVersion":"v1.35.0"}'), REVIEWS: reviewing(lambda _: True)}
+    rows = await checked(address)
+
+    assert [(row.ok, row.subject) for row in rows] == [
+        (True, "cluster prod"),
+        (True, "cluster prod: namespaces"),
+        (True, "cluster prod: nodes"),
+        (True, "cluster prod: workflows.argoproj.io"),
+        (True, "cluster prod: pods"),
+    ]
+    assert rows[0].detail == "Kubernetes v1.35.0"
+
+
+async def test_a_right_that_is_missing_is_a_row_with_the_rule_to_add(
+    server: ApiServer, address: ClusterAddress
+) -> None:
+    """What is denied, what it costs, and the exact rule."""
+    reviews = reviewing(lambda asked: (asked["resource"], asked["verb"]) != ("nodes", "watch"))
+    server.otherwise |= {"/version": body(b'{"gitVersion":"v1.35.0"}'), REVIEWS: reviews}
+    (bad,) = [row for row in await checked(address) if not row.ok]
+
+    assert bad.subject == "cluster prod: nodes"
+    assert "no right to watch it in all namespaces" in bad.detail
+    assert "instance type" in bad.detail
+    assert 'apiGroups: [""], resources: ["nodes"], verbs: ["list", "watch"]' in bad.remedy
+
+
+async def test_a_cluster_without_argo_is_told(server: ApiServer, address: ClusterAddress) -> None:
+    """Rights on a kind that nobody serves are easily granted."""
+    fence = one_kind("workflows", body(refusal(404, "NotFound"), 404), body(page(version=1)))
+    server.otherwise |= {"/version": body(b'{"gitVersion":"v1"}'), REVIEWS: reviewing(lambda _: True), "fence": fence}
+    (bad,) = [row for row in await checked(address) if not row.ok]
+
+    assert "does not serve it" in bad.detail
+    assert "install Argo Workflows" in bad.remedy
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (body(b"<html>Sign in", Content_Type="text/html"), 'no Kubernetes API server: 200 "<html>Sign in"'),
+        (body(b"{}", 503), "no Kubernetes API server: 503"),
+        (body(refusal(401), 401), "does not accept our credentials"),
+    ],
+)
+async def test_something_else_behind_the_address_is_one_row(
+    server: ApiServer, address: ClusterAddress, answer: Answer, words: str
+) -> None:
+    """Nothing more is asked of what is no API server; refused credentials were renewed once before."""
+    server.otherwise["/version"] = answer
+    (row,) = await checked(address)
+
+    assert not row.ok
+    assert words in row.detail
+    assert row.remedy
+
+
+async def nobody(tmp_path: Path) -> ClusterAddress:
+    server = ApiServer()
+    async with server.serving():
+        return kubeconfig(tmp_path, server.url)
+
+
+async def no_file(tmp_path: Path) -> ClusterAddress:
+    return ClusterAddress("prod", kubeconfig=tmp_path / "gone")
+
+
+@pytest.mark.parametrize(("where", "words"), [(nobody, "does not answer: "), (no_file, "cannot read")])
+async def test_a_cluster_that_cannot_be_reached_is_one_row(
+    tmp_path: Path, where: Callable[[Path], Awaitable[ClusterAddress]], words: str
+) -> None:
+    """Why, and what to do about it; never an exception."""
+    (row,) = await checked(await where(tmp_path))
+
+    assert not row.ok
+    assert words in row.detail
+    assert row.remedy
