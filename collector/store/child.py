@@ -1,0 +1,170 @@
+"""
+The collector's side of the embedded store: starts `lynceus store` as a child process and keeps it running.
+
+The child ends when its standard input closes, so it cannot outlive a collector killed by -9 and hold the path.
+Nothing here imports the engine, and nothing here talks SQL.
+"""
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+STEADY_AFTER_S = 60.0
+"""A child that ran this long was well; the next pause starts small again."""
+
+_ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class StoreDidNotStartError(Exception):
+    """The child ended or did not answer in time; the text is what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreChild:
+    """A running store."""
+
+    process: asyncio.subprocess.Process
+    url: str
+    _talk: asyncio.Task[None]
+
+    async def wait(self) -> int:
+        """The exit code, once it has ended."""
+        code = await self.process.wait()
+        await asyncio.shield(self._talk)
+        return code
+
+    async def stop(self, within_s: float = 3.0) -> None:
+        """End it: politely, then not."""
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        try:
+            await asyncio.wait_for(self.wait(), within_s)
+        except TimeoutError:
+            with suppress(ProcessLookupError):
+                self.process.kill()
+            await self.wait()
+
+
+async def start_child(
+    path: Path, listen: str, token_file: Path, *, reader_token_file: Path | None = None, ready_within_s: float = 30.0
+) -> StoreChild:
+    """Start a store and return when it answers /ping."""
+    command = [
+        sys.executable, "-m", "collector.store.embedded", "--path", str(path), "--listen", listen,
+        "--token-file", str(token_file), "--until-stdin-closes",
+    ]  # fmt: skip
+    if reader_token_file is not None:
+        command += ["--reader-token-file", str(reader_token_file)]
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(_ROOT)},
+    )
+    said: list[str] = []
+    talk = asyncio.create_task(_listen_to(process, said))
+    try:
+        async with asyncio.timeout(ready_within_s):
+            url = await _ready_url(process)
+            await _answers(url)
+    except (TimeoutError, aiohttp.ClientError, EOFError) as error:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        await talk
+        why = said[-1] if said else f"it did not answer within {ready_within_s:g} s"
+        raise StoreDidNotStartError(f"the embedded store at {path} did not start: {why}") from error
+    except asyncio.CancelledError:
+        with suppress(ProcessLookupError):
+            process.kill()
+        raise
+    return StoreChild(process, url, talk)
+
+
+async def _ready_url(process: asyncio.subprocess.Process) -> str:
+    assert process.stdout is not None  # noqa: S101 - it was asked for
+    while line := await process.stdout.readline():
+        word, _, url = line.decode(errors="replace").strip().partition(" ")
+        if word == "ready":
+            return url
+    raise EOFError
+
+
+async def _answers(url: str) -> None:
+    async with aiohttp.ClientSession() as session, session.get(f"{url}/ping") as response:
+        response.raise_for_status()
+
+
+async def _listen_to(process: asyncio.subprocess.Process, said: list[str]) -> None:
+    """Log what the child says, and keep the last line: it tells why it ended."""
+    assert process.stderr is not None  # noqa: S101 - it was asked for
+    async for line in process.stderr:
+        text = line.decode(errors="replace").strip()
+        if text:
+            said[:] = [text]
+            log.warning("embedded store says", extra={"line": text})
+
+
+async def supervise(
+    path: Path,
+    listen: str,
+    token_file: Path,
+    *,
+    stop: asyncio.Event,
+    on_ready: Callable[[str], None],
+    reader_token_file: Path | None = None,
+) -> None:
+    """Keep a store running until `stop`; `on_ready` is told its address each time. The first start may raise."""
+    loop = asyncio.get_running_loop()
+    child: StoreChild | None = await start_child(path, listen, token_file, reader_token_file=reader_token_file)
+    pause = FIRST_PAUSE_S
+    while not stop.is_set():
+        if child is not None:
+            on_ready(child.url)
+            began = loop.time()
+            code = await _ended(child, stop)
+            if code is None:
+                return
+            pause = FIRST_PAUSE_S if loop.time() - began > STEADY_AFTER_S else pause
+            log.warning("embedded store ended, starting it again", extra={"exit_code": code, "pause_s": pause})
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), pause)
+        pause = min(pause * 2, LONGEST_PAUSE_S)
+        child = None if stop.is_set() else await _started_again(path, listen, token_file, reader_token_file)
+
+
+async def _started_again(
+    path: Path, listen: str, token_file: Path, reader_token_file: Path | None
+) -> StoreChild | None:
+    try:
+        return await start_child(path, listen, token_file, reader_token_file=reader_token_file)
+    except StoreDidNotStartError as error:
+        log.error("embedded store cannot be started", extra={"reason": str(error)})
+        return None
+
+
+async def _ended(child: StoreChild, stop: asyncio.Event) -> int | None:
+    """The exit code of a child that ended by itself; None when it was stopped because we stop."""
+    waits = [asyncio.create_task(child.wait()), asyncio.create_task(stop.wait())]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        if child.process.returncode is not None:
+            return child.process.returncode
+    finally:
+        for wait in waits:
+            wait.cancel()
+        if child.process.returncode is None:
+            await child.stop()
+    return None

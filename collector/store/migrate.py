@@ -1,0 +1,138 @@
+"""
+Brings a store's schema up to this program's, forward only: numbered files of SQL, each applied once, never changed.
+
+DDL is not transactional: a migration that was cut short is run again from its start, so every statement must bear that.
+A store that a newer program migrated is refused, since older code would misread it. Several replicas may migrate at once.
+"""
+
+import hashlib
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from collector.catalog.tables import DATABASE
+from collector.store.clickhouse import Store
+
+log = logging.getLogger(__name__)
+
+FOLDER = Path(__file__).resolve().parent.parent / "migrations"
+
+_CREATE_DATABASE = f"CREATE DATABASE IF NOT EXISTS {DATABASE}{{on_cluster}} ENGINE = Atomic"
+_CREATE_RECORD = f"""
+CREATE TABLE IF NOT EXISTS {DATABASE}.schema_migrations{{on_cluster}}
+(
+    number     UInt32,
+    name       String,
+    checksum   String,
+    applied_at DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = {{engine}}(applied_at)
+ORDER BY number
+"""
+
+
+class SchemaError(Exception):
+    """The store's schema and this program do not fit; the text names both and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One numbered file."""
+
+    number: int
+    name: str
+    checksum: str
+    statements: tuple[str, ...]
+
+
+def load(folder: Path = FOLDER) -> list[Migration]:
+    """The migrations this program brings, in order."""
+    found = [_read(file) for file in sorted(folder.glob("*.sql"))]
+    numbers = [migration.number for migration in found]
+    if numbers != list(range(1, len(numbers) + 1)):
+        raise SchemaError(f"{folder}: migrations must be numbered 1, 2, 3 …, found {numbers}")
+    return found
+
+
+def migrate(
+    store: Store, cluster: str = "", *, dry_run: bool = False, migrations: Sequence[Migration] | None = None
+) -> list[Migration]:
+    """Apply what is missing and return it; a dry run only returns it. `cluster` is the server's name of a cluster."""
+    known = load() if migrations is None else migrations
+    missing = _missing(known, _applied(store))
+    if dry_run:
+        return missing
+    for statement in (_CREATE_DATABASE, _CREATE_RECORD):
+        store.command(render(statement, cluster))
+    for migration in missing:
+        for statement in migration.statements:
+            store.command(render(statement, cluster))
+        _record(store, migration)
+        log.info("schema migrated", extra={"migration": migration.name})
+    return missing
+
+
+def render(statement: str, cluster: str) -> str:
+    """A statement for one server, or for all replicas of a cluster."""
+    if not cluster:
+        return statement.replace("{on_cluster}", "").replace("{engine}", "ReplacingMergeTree")
+    if not re.fullmatch(r"[\w.-]+|\{\w+\}", cluster):
+        raise SchemaError(f"store.cluster {cluster!r} is no name of a cluster: letters, digits, '.', '-' and '_'")
+    replicated = statement.replace("{engine}", "ReplicatedReplacingMergeTree")
+    return replicated.replace("{on_cluster}", f" ON CLUSTER '{cluster}'")
+
+
+def _read(file: Path) -> Migration:
+    text = file.read_text(encoding="utf-8")
+    number, _, name = file.stem.partition("_")
+    if not number.isdecimal() or not name:
+        raise SchemaError(f"{file}: a migration is named NNNN_name.sql")
+    checksum = hashlib.sha256(text.encode()).hexdigest()
+    return Migration(int(number), file.stem, checksum, tuple(_statements(text)))
+
+
+def _statements(text: str) -> Iterator[str]:
+    """The statements of a file: each ends with a semicolon at the end of its line."""
+    for statement in re.split(r";[ \t]*\n", text + "\n"):
+        bare = "\n".join(line for line in statement.splitlines() if not line.startswith("--")).strip()
+        if bare:
+            yield bare
+
+
+def _applied(store: Store) -> dict[int, tuple[str, str]]:
+    """Name and checksum of each migration the store has, by number."""
+    there = store.query_rows(
+        "SELECT name FROM system.tables WHERE database = {database:String} AND name = 'schema_migrations'",
+        {"database": DATABASE},
+    )
+    if not there:
+        return {}
+    rows = store.query_rows(f"SELECT number, name, checksum FROM {DATABASE}.schema_migrations FINAL")
+    return {number: (name, checksum) for number, name, checksum in rows}
+
+
+def _missing(known: Sequence[Migration], applied: dict[int, tuple[str, str]]) -> list[Migration]:
+    newer = sorted(name for number, (name, _) in applied.items() if number > len(known))
+    if newer:
+        raise SchemaError(
+            f"the store was migrated by a newer Lynceus ({', '.join(newer)}); run that version or a later one, "
+            "or point store.url at another store"
+        )
+    for migration in known:
+        name, checksum = applied.get(migration.number, (migration.name, migration.checksum))
+        if checksum != migration.checksum:
+            raise SchemaError(
+                f"migration {migration.name} is not the one the store has as {name}; applied migrations never change: "
+                "restore the file and put the change into a new one"
+            )
+    return [migration for migration in known if migration.number not in applied]
+
+
+def _record(store: Store, migration: Migration) -> None:
+    store.command(
+        f"INSERT INTO {DATABASE}.schema_migrations (number, name, checksum) "
+        "SELECT {number:UInt32}, {name:String}, {checksum:String}",
+        {"number": migration.number, "name": migration.name, "checksum": migration.checksum},
+    )

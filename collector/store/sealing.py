@@ -1,0 +1,162 @@
+"""
+How the spool's facts become batches: packed at a commit, cut at a seal, read again for each try.
+
+Functions over an open SQLite connection of spool.py; nothing here begins or ends a transaction.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from collector.catalog.tables import TABLE_OF, WATCH_CURSOR, WORKFLOW_LIVE, Table
+from collector.core.model import Cursor, Fact, Instant, Quarantine, WatchCursor, version_of
+
+BATCH_ROWS = 10_000
+ROUND_ROWS = 200_000
+"""Rows sealed at once; bounds the time of one transaction when a long outage is over."""
+
+SAMPLE_CHARACTERS = 2_000
+
+Packed = tuple[str, int, bytes]
+"""(table, rows, the rows as one msgpack array of arrays)"""
+
+encode = msgspec.msgpack.Encoder(decimal_format="string").encode
+_decode = msgspec.msgpack.Decoder().decode
+
+INSERT_FACT = "INSERT INTO fact (name, rows, body) VALUES (?, ?, ?)"
+
+
+decode_cursor = msgspec.msgpack.Decoder(Cursor).decode
+
+
+def packed(facts: Iterable[Fact], at: Instant) -> list[Packed]:
+    """Facts by table, in order, in pieces no larger than a batch. One that cannot be packed becomes a quarantine row."""
+    by_table: dict[Table, list[Fact]] = {}
+    for fact in facts:
+        by_table.setdefault(TABLE_OF[type(fact)], []).append(fact)
+    pieces: list[Packed] = []
+    for table, group in by_table.items():
+        for piece in _pieces(group):
+            try:
+                pieces.append((table.name, len(piece), encode(piece)))
+            except (OverflowError, TypeError, ValueError):
+                pieces += _packed_one_by_one(table, piece, at)
+    return pieces
+
+
+def _packed_one_by_one(table: Table, facts: Sequence[Fact], at: Instant) -> Iterator[Packed]:
+    for fact in facts:
+        try:
+            yield table.name, 1, encode([fact])
+        except (OverflowError, TypeError, ValueError) as error:
+            values = [getattr(fact, name) for name in fact.__struct_fields__]
+            yield "quarantine", 1, encode([quarantined(table, values, f"{type(error).__name__}: {error}", at)])
+
+
+def quarantined(table: Table, row: Sequence[Any], reason: str, at: Instant) -> Quarantine:
+    """What is kept of a row that cannot be stored. Facts hold allow-listed fields only, so a sample shows no secret."""
+    values = dict(zip((column.name for column in table.columns), row, strict=False))
+    sample = repr(list(row))
+    digest = hashlib.sha256(sample.encode(errors="backslashreplace")).hexdigest()[:16]
+    return Quarantine(
+        cluster=_clean(values.get("cluster", "")),
+        kind=table.name,
+        uid=_clean(values.get("uid") or values.get("pod_uid") or digest),
+        at=at,
+        version=1,
+        reason=_clean(reason)[:SAMPLE_CHARACTERS],
+        sample=_clean(sample)[:SAMPLE_CHARACTERS],
+    )
+
+
+def _clean(value: object) -> str:
+    """Text that UTF-8 can carry, whatever it was."""
+    return str(value).encode(errors="backslashreplace").decode()
+
+
+def _pieces(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(rows), BATCH_ROWS):
+        yield rows[start : start + BATCH_ROWS]
+
+
+def next_round(connection: sqlite3.Connection, after: int) -> tuple[int, bool]:
+    """(last seq to seal now, whether nothing is left behind it)"""
+    last, rows = after, 0
+    for seq, count in connection.execute("SELECT seq, rows FROM fact WHERE seq > ? ORDER BY seq", (after,)):
+        if rows >= ROUND_ROWS:
+            return last, False
+        last, rows = seq, rows + count
+    return last, True
+
+
+def append_positions(connection: sqlite3.Connection) -> int:
+    """Turn changed live rows and positions into facts behind all others; the last seq, 0 if nothing changed."""
+    live = [body for (body,) in connection.execute("SELECT live FROM checkpoint WHERE dirty = 1")]
+    cursors = [decode_cursor(body) for (body,) in connection.execute("SELECT body FROM cursor WHERE dirty = 1")]
+    new = [(WORKFLOW_LIVE.name, len(piece), encode([msgspec.Raw(body) for body in piece])) for piece in _pieces(live)]
+    if cursors:
+        new.append((WATCH_CURSOR.name, len(cursors), encode([_position(cursor) for cursor in cursors])))
+    last = 0
+    for fact in new:
+        last = connection.execute(INSERT_FACT, fact).lastrowid or 0
+    connection.execute("DELETE FROM checkpoint WHERE dirty = 1 AND state IS NULL")
+    connection.execute("UPDATE checkpoint SET dirty = 0 WHERE dirty = 1")
+    connection.execute("UPDATE cursor SET dirty = 0 WHERE dirty = 1")
+    return last
+
+
+def _position(cursor: Cursor) -> WatchCursor:
+    number = int(cursor.resource_version) if cursor.resource_version.isdecimal() else 0
+    return WatchCursor(
+        cluster=cursor.cluster,
+        kind=cursor.kind,
+        version=version_of(cursor.epoch, number),
+        resource_version=cursor.resource_version,
+        cluster_uid=cursor.cluster_uid,
+        at=cursor.at,
+        totals=cursor.totals,
+    )
+
+
+def cut(connection: sqlite3.Connection, after: int, last: int) -> list[tuple[str, int, int, int]]:
+    """Boundaries of the batches between two seqs: (table, first seq, last seq, rows), positions last."""
+    rows = connection.execute(
+        "SELECT name, seq, rows FROM fact WHERE seq > ? AND seq <= ? ORDER BY name, seq", (after, last)
+    )
+    batches: list[tuple[str, int, int, int]] = []
+    for name, seq, count in rows:
+        if batches and batches[-1][0] == name and batches[-1][3] + count <= BATCH_ROWS:
+            _, first, _, so_far = batches.pop()
+            batches.append((name, first, seq, so_far + count))
+        else:
+            batches.append((name, seq, seq, count))
+    return sorted(batches, key=lambda batch: (_LAST.get(batch[0], 0), batch[1]))
+
+
+_LAST = {WORKFLOW_LIVE.name: 1, WATCH_CURSOR.name: 2}
+"""A position is sent when everything it led to is there: whoever resumes from it must find the rest."""
+
+
+def bodies(connection: sqlite3.Connection, table: str, first_seq: int, last_seq: int) -> list[bytes]:
+    """The packed rows of one table between two seqs."""
+    found = connection.execute(
+        "SELECT body FROM fact WHERE name = ? AND seq BETWEEN ? AND ? ORDER BY seq", (table, first_seq, last_seq)
+    )
+    return [body for (body,) in found]
+
+
+def content_of(table: str, packed_rows: Iterable[bytes]) -> str:
+    """The hash by which the same rows are known again."""
+    digest = hashlib.sha256(table.encode())
+    for body in packed_rows:
+        digest.update(len(body).to_bytes(8, "little"))
+        digest.update(body)
+    return digest.hexdigest()
+
+
+def unpacked(packed_rows: Iterable[bytes]) -> list[list[Any]]:
+    """The rows, each a list in the order of the table's columns."""
+    return [row for body in packed_rows for row in _decode(body)]

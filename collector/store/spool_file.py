@@ -1,0 +1,104 @@
+"""
+The spool's file: opening it, its schema, and what SQLite says when it cannot, told apart by what has to be done about it.
+
+SQLite because it is the best-tested crash-safe file format there is; WAL with synchronous = FULL, so that what is
+committed survives a power cut.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SCHEMA_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE cursor (cluster TEXT, kind TEXT, body BLOB NOT NULL, dirty INTEGER NOT NULL, PRIMARY KEY (cluster, kind))
+    WITHOUT ROWID;
+CREATE TABLE checkpoint (cluster TEXT, kind TEXT, uid TEXT, state BLOB, live BLOB, dirty INTEGER NOT NULL,
+    PRIMARY KEY (cluster, kind, uid)) WITHOUT ROWID;
+CREATE INDEX checkpoint_dirty ON checkpoint (dirty) WHERE dirty = 1;
+CREATE INDEX checkpoint_gone ON checkpoint (dirty) WHERE state IS NULL;
+CREATE TABLE fact (seq INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, rows INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE INDEX fact_name ON fact (name, seq);
+CREATE TABLE batch (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, first_seq INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL, rows INTEGER NOT NULL, content TEXT NOT NULL, sealed_at INTEGER NOT NULL);
+CREATE TABLE sealed (seq INTEGER NOT NULL);
+INSERT INTO sealed VALUES (0);
+"""
+
+
+class SpoolError(Exception):
+    """The spool could not do what it was asked; nothing of the commit is kept."""
+
+
+class SpoolFullError(SpoolError):
+    """No room, by our own bound or the disk's. Stop reading; try again when batches were acknowledged."""
+
+
+class SpoolDamagedError(SpoolError):
+    """The file or a batch in it is not what was written."""
+
+
+class SpoolBusyError(SpoolError):
+    """Another process uses the file."""
+
+
+class SpoolNewerError(SpoolError):
+    """A newer program wrote the file."""
+
+
+def connect(file: Path) -> sqlite3.Connection:
+    """The file, open and ours alone; raises SpoolDamagedError if it should not be used."""
+    connection = sqlite3.connect(file, isolation_level=None, timeout=1.0)
+    try:
+        with told_apart(file):
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # one collector, and no shared memory to be torn
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if found != "ok":
+                raise SpoolDamagedError(f"{file} is damaged: {found}")
+            _prepare(connection, file)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, file: Path) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise SpoolNewerError(
+            f"{file} was written by a newer Lynceus (spool schema {version}, this one knows {SCHEMA_VERSION}); "
+            "run that version until the spool is empty"
+        )
+    connection.execute("BEGIN IMMEDIATE")  # takes the lock, which is kept from here on
+    if version == 0:
+        for statement in _SCHEMA.split(";\n"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute("COMMIT")
+
+
+@contextmanager
+def told_apart(file: Path | str = "the spool") -> Iterator[None]:
+    """SQLite's errors as ours."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        kind = _KINDS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, SpoolError)
+        remedy = (
+            "; another Lynceus uses it: stop that, or give this one its own data_dir" if kind is SpoolBusyError else ""
+        )
+        raise kind(f"{file}: {error}{remedy}") from error
+
+
+_KINDS: dict[int, type[SpoolError]] = {
+    sqlite3.SQLITE_FULL: SpoolFullError,
+    sqlite3.SQLITE_CORRUPT: SpoolDamagedError,
+    sqlite3.SQLITE_NOTADB: SpoolDamagedError,
+    sqlite3.SQLITE_BUSY: SpoolBusyError,
+    sqlite3.SQLITE_LOCKED: SpoolBusyError,
+}

@@ -1,0 +1,160 @@
+"""
+Judges whether a statement only reads, from the engine's own parse of it, for readers of the embedded store.
+
+chdb's `readonly = 1` refuses writes, DDL and most table functions, yet still answers the scalar `file('/etc/passwd')`
+and writes `INTO OUTFILE`. So a reader's statement must be one SELECT, SHOW, DESCRIBE, EXISTS or EXPLAIN made of known
+parts. The parse comes from the engine (`parseQueryToJSON`, `formatQuerySingleLine`), so no second grammar can disagree
+with the one that runs the statement. What is not known is refused; nothing here searches the text for bad words.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+READONLY = 164
+"""ClickHouse's code for a statement that may not run in read-only mode."""
+
+
+class RefusedStatementError(Exception):
+    """The statement does more than read; its text says what."""
+
+
+_READS = frozenset({"SelectWithUnionQuery", "ShowTablesQuery", "ExplainQuery"})
+_INNER_READS = frozenset({
+    "SelectIntersectExceptQuery", "SelectQuery", "SelectWithUnionQuery", "TablesInSelectQuery",
+})  # fmt: skip
+_EXPLAINS = frozenset({
+    "EXPLAIN", "EXPLAIN AST", "EXPLAIN ESTIMATE", "EXPLAIN PIPELINE", "EXPLAIN QUERY TREE", "EXPLAIN SYNTAX",
+})  # fmt: skip
+_DATABASES = frozenset({"lynceus", "system", "information_schema", "INFORMATION_SCHEMA"})
+_TABLE_FUNCTIONS = frozenset({
+    "generate_series", "generateseries", "null", "numbers", "numbers_mt", "values", "view", "zeros", "zeros_mt",
+})  # fmt: skip
+
+_KNOWN_CATEGORIES = frozenset({
+    "Aggregate Functions", "Arithmetic", "Arrays", "Bit", "Bitmap", "Comparison", "Conditional", "Dates and Times",
+    "Distance", "Encoding", "Financial", "Geo", "Geo Polygon", "Hash", "IP Address", "JSON", "Logical", "Map",
+    "Mathematical", "Null", "NumericIndexedVector", "QBit", "Random Number", "Rounding", "String",
+    "String Replacement", "String Search", "String Splitting", "Time Series", "Time Window", "Tuple",
+    "Type Conversion", "URL", "UUID",
+})  # fmt: skip
+"""Of the engine's own categories those whose functions only compute. AI, Dictionary, Encryption, Introspection, Machine
+Learning are left out whole; so is any category a later engine invents."""
+
+_KNOWN_FUNCTIONS = frozenset(
+    """
+    _CAST bar blockNumber blockSerializedSize blockSize byteSize caseWithExpression countDigits currentDatabase
+    currentQueryID currentRoles currentSchemas currentUser defaultValueOfArgumentType defaultValueOfTypeName digits
+    displayName dumpColumnStructure errorCodeToName finalizeAggregation formatQuery formatQueryOrNull
+    formatQuerySingleLine formatQuerySingleLineOrNull formatReadableDecimalSize formatReadableQuantity
+    formatReadableSize formatReadableTimeDelta getSetting getSettingOrDefault getSizeOfEnumType getSubcolumn
+    hasColumnInTable hostName identity ignore indexHint initializeAggregation isConstant isDecimalOverflow
+    lowCardinalityIndices lowCardinalityKeys materialize minSampleSizeContinuous minSampleSizeConversion neighbor nested
+    normalizeQuery normalizedQueryHash parseISO8601Duration parseReadableSize parseReadableSizeOrNull
+    parseReadableSizeOrZero parseTimeDelta queryID revision rowNumberInAllBlocks rowNumberInBlock runningAccumulate
+    runningDifference runningDifferenceStartingWithFirstValue throwIf toColumnTypeName toTypeName transform uptime
+    variantElement variantType version visibleWidth
+    """.casefold().split()
+)
+"""Of the categories Other and Internal, the functions read one by one and found harmless."""
+
+_NOT_A_NAME = frozenset({"type", "alias", "kind", "like", "pattern"})
+"""Keys of the parse whose text names nothing that could be called."""
+
+_NAME = r"(?:[A-Za-z_]\w*|`[\w .$-]+`)"
+_PLAIN = re.compile(
+    rf"(?:DESCRIBE TABLE|EXISTS TABLE|EXISTS VIEW|SHOW CREATE TABLE|SHOW CREATE VIEW) "
+    rf"(?:(?P<database>{_NAME})\.)?{_NAME}(?: FORMAT (?P<format>\w+))?"
+)
+"""The statements the engine cannot give as a tree, in the engine's canonical spelling and nothing beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Knows which of an engine's functions may do more than compute."""
+
+    functions: frozenset[str]
+    table_functions: frozenset[str]
+
+    @classmethod
+    def of(cls, functions: Iterable[tuple[str, str, str]], table_functions: Iterable[str]) -> "Judge":
+        """A judge for an engine, from (name, alias of, category) of all its functions and its table functions' names."""
+        rows = [(name.casefold(), alias_of.casefold(), category) for name, alias_of, category in functions]
+        harmless = {name for name, _, category in rows if category in _KNOWN_CATEGORIES or name in _KNOWN_FUNCTIONS}
+        harmless |= {name for name, alias_of, _ in rows if alias_of in harmless}
+        known = {name for name, _, _ in rows}
+        tables = {name.casefold() for name in table_functions}
+        return cls(frozenset(known - harmless), frozenset(tables - known - _TABLE_FUNCTIONS))
+
+    def plain(self, canonical: str) -> str | None:
+        """The output format ("" when none is named) of a statement about one table; None if it is no such statement."""
+        match = _PLAIN.fullmatch(canonical)
+        if match is None:
+            return None
+        database = match.group("database")
+        if database is not None:
+            _check_database(database.strip("`"))
+        return match.group("format") or ""
+
+    def tree(self, parsed: Mapping[str, Any]) -> str:
+        """The output format a statement names, "" when it names none; raises if it may do more than read."""
+        root = dict(parsed)
+        if root.get("type") not in _READS:
+            raise RefusedStatementError(f"a reader may not run a {root.get('type')}")
+        if root["type"] == "ExplainQuery":
+            root.pop("settings", None)  # what EXPLAIN shows, not how anything runs
+            inner = root.get("query")
+            if root.get("kind") not in _EXPLAINS or not isinstance(inner, dict) or inner.get("type") not in _READS:
+                raise RefusedStatementError("a reader may EXPLAIN a SELECT and nothing else")
+        self._check({key: value for key, value in root.items() if key not in {"type", "format_ast"}})
+        return output_format(parsed) or ""
+
+    def _check(self, root: dict[str, Any]) -> None:
+        pending: list[Any] = [root]
+        while pending:
+            node = pending.pop()
+            if isinstance(node, list):
+                pending += node
+            elif isinstance(node, dict) and node.get("type") != "Literal":
+                self._check_node(node)
+                pending += [value for key, value in node.items() if isinstance(value, dict | list)]
+
+    def _check_node(self, node: dict[str, Any]) -> None:
+        kind = str(node.get("type", ""))
+        if "out_file" in node:
+            raise RefusedStatementError("INTO OUTFILE writes a file")
+        if kind == "SetQuery":
+            raise RefusedStatementError("settings are fixed for readers; leave out SETTINGS")
+        if kind.endswith("Query") and kind not in _INNER_READS:
+            raise RefusedStatementError(f"a reader may not run a {kind}")
+        if kind == "QueryParameter" and "identifier" in str(node.get("param_type")).casefold():
+            raise RefusedStatementError("a name may not be a parameter; write it out")
+        parts = node.get("name_parts")
+        if parts and (kind == "TableIdentifier" or str(parts[0]).casefold() == "default"):
+            _check_database(str(parts[0]))
+        self._check_names(node, kind)
+
+    def _check_names(self, node: dict[str, Any], kind: str) -> None:
+        table_function = node.get("table_function")
+        if isinstance(table_function, dict) and str(table_function.get("name")).casefold() not in _TABLE_FUNCTIONS:
+            raise RefusedStatementError(f"table function {table_function.get('name')} is not for readers")
+        for key, value in node.items():
+            if key in _NOT_A_NAME or not isinstance(value, str):
+                continue
+            name = value.casefold()
+            if name in self.functions or (kind == "Function" and name in self.table_functions):
+                raise RefusedStatementError(f"function {value} is not for readers, whether called or named")
+
+
+def output_format(parsed: Mapping[str, Any]) -> str | None:
+    """The output format a statement names, "" when it names none, None when it has no result at all."""
+    if parsed.get("type") not in _READS:
+        return None
+    chosen = parsed.get("format_ast") or {}
+    return str(chosen.get("name", ""))
+
+
+def _check_database(name: str) -> None:
+    if name not in _DATABASES:
+        raise RefusedStatementError(f"database {name} is not for readers; there are lynceus and system")

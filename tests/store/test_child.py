@@ -1,0 +1,83 @@
+"""The collector's side of the embedded store: started, watched over, ended."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from collector.store import child
+from collector.store.child import StoreDidNotStartError, start_child, supervise
+from collector.store.clickhouse import connect
+from tests.store.running import Running, alive
+
+
+async def test_a_started_child_answers_and_ends_with_its_input(tmp_path: Path) -> None:
+    """`start_child` returns when queries are answered; closing its input is all it takes to end it."""
+    one = await start_child(tmp_path / "chdb", "127.0.0.1:0", tmp_path / "token")
+    store = connect(one.url)
+    assert await asyncio.to_thread(store.query_rows, "SELECT 1") == [(1,)]
+    store.close()
+
+    await one.stop()
+
+    assert one.process.returncode == 0
+
+
+async def test_a_child_that_does_not_start_says_why(running: Running, tmp_path: Path) -> None:
+    """The child's own words, not a time-out: another process has the path, or something else the port."""
+    with pytest.raises(StoreDidNotStartError, match=f"process {running.process.pid} serves this path already"):
+        await start_child(running.path, "127.0.0.1:0", running.token_file)
+    with pytest.raises(StoreDidNotStartError, match="address already in use"):
+        await start_child(tmp_path / "chdb", running.address, tmp_path / "token")
+
+
+async def test_a_child_that_dies_is_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever ends it, the store comes back at the same place until the collector itself ends."""
+    monkeypatch.setattr(child, "FIRST_PAUSE_S", 0.01)
+    ready, stop = asyncio.Queue[str](), asyncio.Event()
+    keep = asyncio.create_task(
+        supervise(tmp_path / "chdb", "127.0.0.1:0", tmp_path / "token", stop=stop, on_ready=ready.put_nowait)
+    )
+    for _ in range(2):
+        store = connect(await asyncio.wait_for(ready.get(), 20), "lynceus", tmp_path / "token")
+        await asyncio.to_thread(store.ping)
+        store.close()
+        os.kill(_pid(tmp_path), signal.SIGKILL)
+    await asyncio.wait_for(ready.get(), 20)
+    last = _pid(tmp_path)
+
+    stop.set()
+    await asyncio.wait_for(keep, 10)
+
+    assert not alive(last)
+
+
+async def test_a_store_that_cannot_be_had_is_told_at_once(running: Running) -> None:
+    """The first start fails loudly: a wrong path or port should not become an endless retry."""
+    with pytest.raises(StoreDidNotStartError):
+        await supervise(
+            running.path, "127.0.0.1:0", running.token_file, stop=asyncio.Event(), on_ready=lambda _url: None
+        )
+
+
+async def test_a_cancelled_supervisor_leaves_no_process(tmp_path: Path) -> None:
+    """However the collector's tasks end, the engine goes with them."""
+    ready = asyncio.Queue[str]()
+    keep = asyncio.create_task(
+        supervise(tmp_path / "chdb", "127.0.0.1:0", tmp_path / "token", stop=asyncio.Event(), on_ready=ready.put_nowait)
+    )
+    await asyncio.wait_for(ready.get(), 20)
+    pid = _pid(tmp_path)
+
+    keep.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await keep
+
+    assert not alive(pid)
+
+
+def _pid(folder: Path) -> int:
+    """Who holds the path, as it says in its lock."""
+    return int((folder / "chdb.lock").read_text(encoding="ascii"))
