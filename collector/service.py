@@ -63,6 +63,7 @@ FLUSH_S = 1.0
 """For a last round to the store at the end; what it does not take stays in the spool."""
 DEMO_ACCRUE_S = 10
 DEFAULT_STORE_PORT = 8471
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 STORE_USER = "lynceus"
 """The embedded store's writer."""
 
@@ -392,6 +393,7 @@ async def _serving(parts: Parts) -> AsyncIterator[None]:
         tally=parts.tally,
         metrics=lambda accept: prometheus.answer(parts.view(), parts.tally, accept),
         money=lambda: _money(parts, reading),
+        hosts=LOOPBACK if host in LOOPBACK else ("*",),
     )
     tls = parts.settings.http.tls
     config = uvicorn.Config(

@@ -7,6 +7,7 @@ Every event of a recording happened after its list, so all are live. Versions ar
 import io
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,9 @@ def raw_events(folder: str, kind: str) -> list[dict[str, Any]]:
     return [e for e in map(json.loads, lines) if e["event"]["type"] != "BOOKMARK"]
 
 
+@cache
 def observations(folder: str) -> list[Observation]:
-    """The lists, then all kinds' events in the order in which they arrived."""
+    """The lists, then all kinds' events in the order in which they arrived; read once, since decoding takes seconds."""
     listed = [o for kind in KINDS for o in _listed(folder, kind)]
     watched = [o for kind in KINDS for o in _watched(folder, kind)]
     return [*listed, *sorted(watched, key=lambda o: o.at)]

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -17,9 +18,16 @@ def a_port() -> int:
     return free_port()
 
 
+def none_alive(pids: list[int]) -> bool:
+    """Whether all have ended."""
+    return not any(map(alive, pids))
+
+
 def answers(port: int) -> bool:
     """Whether something listens there."""
-    tried = subprocess.run(["curl", "-sf", "-m", "2", f"http://127.0.0.1:{port}/readyz"], capture_output=True, check=False)
+    tried = subprocess.run(
+        ["curl", "-sf", "-m", "2", f"http://127.0.0.1:{port}/readyz"], capture_output=True, check=False
+    )
     return tried.returncode == 0
 
 
@@ -53,7 +61,7 @@ def test_ctrl_c_ends_everything_within_three_seconds(tmp_path: Path) -> None:
             began = time.monotonic()
             process.wait(timeout=10)
             took = time.monotonic() - began
-            until(lambda tree=tree: not any(map(alive, tree)), 1, "all children gone")
+            until(partial(none_alive, tree), 1, "all children gone")
 
         assert process.returncode == 0
         assert took < 3
@@ -67,9 +75,12 @@ def test_a_killed_collector_leaves_no_process_behind(tmp_path: Path) -> None:
         tree = descendants(process.pid)
         process.kill()
         process.wait()
-        until(lambda: not any(map(alive, tree)), 5, "store and fleet gone")
+        until(partial(none_alive, tree), 5, "store and fleet gone")
 
     assert len(tree) == 2
+
+
+ECI = ("--product", "alibaba-eci", "--spec", "2-4Gi")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +93,7 @@ def test_a_killed_collector_leaves_no_process_behind(tmp_path: Path) -> None:
         (("report", "cost", "--url", "http://127.0.0.1:9"), 1, "the store does not answer"),
         (("run", "--config", "/nowhere.yaml"), 2, "/nowhere.yaml: cannot be read"),
         (("prices", "check", "/nowhere.yaml"), 2, "/nowhere.yaml: file: cannot be read"),
-        (("prices", "quote", "--product", "alibaba-eci", "--spec", "2-4Gi", "--seconds", "1", "--purchase", "spot"), 2, "no_spot_price"),
+        (("prices", "quote", *ECI, "--seconds", "1", "--purchase", "spot"), 2, "no_spot_price"),
         (("store", "--path", "/tmp/x", "--listen", "nowhere"), 2, "--listen: 'nowhere' is no address"),
         (("migrate",), 2, "store.url: migrate needs one"),
     ],
@@ -99,7 +110,7 @@ def test_wrong_use_is_one_sentence_with_a_remedy(arguments: tuple[str, ...], cod
 def test_a_quote_is_exact() -> None:
     """The provider's own example: 2 vCPU and 4 GiB for an hour on ECI."""
     done = subprocess.run(
-        lynceus("prices", "quote", "--product", "alibaba-eci", "--spec", "2-4Gi", "--seconds", "3600", "--format", "json"),
+        lynceus("prices", "quote", *ECI, "--seconds", "3600", "--format", "json"),
         capture_output=True, text=True, cwd=ROOT, check=True,
     )  # fmt: skip
 

@@ -83,7 +83,9 @@ def test_departments_add_up_to_the_whole(facts: list[Fact], store: Store) -> Non
     report = cost.cost(in_database(store), SPAN, "department")
     charges = newest_charges(facts)
 
-    assert sum(row[1] or Decimal(0) for row in report.rows) == sum((c.cost for c in charges if c.cost is not None), Decimal(0))
+    assert sum(row[1] or Decimal(0) for row in report.rows) == sum(
+        (c.cost for c in charges if c.cost is not None), Decimal(0)
+    )
     assert sum(row[6] for row in report.rows) == sum(c.cost is None for c in charges)
     assert sum(row[5] for row in report.rows) == len({c.pod_uid for c in charges})
     assert "complete: no gap in any watch" in report.notes
@@ -111,7 +113,9 @@ def test_a_column_that_is_not_declared_never_reaches_sql(store: Store) -> None:
         cost.cost(in_database(store), SPAN, "department) --")
 
 
-@pytest.mark.parametrize("sql", [sql for _, sql in clickhouse_queries()], ids=[title for title, _ in clickhouse_queries()])
+@pytest.mark.parametrize(
+    "sql", [sql for _, sql in clickhouse_queries()], ids=[title for title, _ in clickhouse_queries()]
+)
 def test_every_query_of_the_dashboards_runs(store: Store, sql: str) -> None:
     """A panel's SQL is understood by the engine, with its macros expanded."""
     store.query_rows(sql)

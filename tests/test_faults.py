@@ -22,7 +22,9 @@ from tests.running import a_service, free_port, running
 async def good_cluster(folder: Path) -> AsyncIterator[ClusterSettings]:
     """One cluster of the demo fleet."""
     stop, up = asyncio.Event(), asyncio.get_running_loop().create_future()
-    task = asyncio.create_task(run_fleet(folder / "fleet", 1, 1, lambda path, names: up.set_result((path, names)), stop))
+    task = asyncio.create_task(
+        run_fleet(folder / "fleet", 1, 1, lambda path, names: up.set_result((path, names)), stop)
+    )
     path, names = await up
     try:
         yield ClusterSettings(name="good", kubeconfig=str(path), context=names[0])
@@ -68,7 +70,7 @@ def status(code: int, reason: str) -> str:
 
 
 async def test_bad_clusters_say_why_and_leave_the_good_one_alone(tmp_path: Path) -> None:
-    """401, 403, a login page, nobody there and a missing file: each is a reason in /readyz and a 0, and the good one goes on."""
+    """401, 403, a login page, nobody there, a missing file: each is a reason in /readyz, and the good one goes on."""
     async with (
         good_cluster(tmp_path) as good,
         answering(401, status(401, "Unauthorized"), "application/json") as unknown,
@@ -154,4 +156,4 @@ async def test_two_names_for_one_cluster_are_refused(tmp_path: Path) -> None:
             await collector.until(lambda: bool(collector.parts.pipeline.refused))
             refused = dict(collector.parts.pipeline.refused)
 
-    assert list(refused.values())[0].endswith("remove one of them")
+    assert next(iter(refused.values())).endswith("remove one of them")

@@ -6,11 +6,12 @@ the live view, the money and the scrape come from; nothing here reaches a cluste
 """
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import FastAPI, Header, Response
+from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -46,10 +47,16 @@ def create_app(
     money: Callable[[], Awaitable[Money]] | None = None,
     now: Callable[[], Instant] = wall_clock,
     poll_ms: int = POLL_MS,
+    hosts: Sequence[str] = ("*",),
 ) -> FastAPI:
-    """The app, to be served in the loop that `live` and `tally` belong to. Without `money` no amount is shown."""
+    """
+    The app, to be served in the loop that `live` and `tally` belong to. Without `money` no amount is shown.
+
+    `hosts` are the names it answers to: on loopback only its own, or a web page could reach it by a name of its making.
+    """
     # The documentation pages of FastAPI load scripts from a CDN; the OpenAPI document alone is served.
     app = FastAPI(title="Lynceus", version="1", openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
     app.add_middleware(SecurityHeaders)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     page = _live_page(poll_ms, shows_money=money is not None)

@@ -20,7 +20,7 @@ OUTCOMES = {
 
 
 async def test_facts_arrive_from_a_real_api_server(control_plane: ControlPlane, tmp_path: Path) -> None:
-    """Every finished workflow of the recording becomes one row with its outcome, its pods theirs, with the deployed rights alone."""
+    """Every finished workflow of the recording becomes one row with its outcome, with the deployed rights alone."""
     grant_deployed_roles(control_plane)
     cluster = ClusterSettings(name="real", kubeconfig=str(control_plane.restricted_kubeconfig))
 
@@ -54,7 +54,9 @@ async def test_a_collector_goes_on_where_it_stopped(fresh_control_plane: Control
         await collector.until(f"SELECT uniqExact(uid) = {len(OUTCOMES)} FROM workflow_run")
         outcomes = dict(await collector.rows("SELECT name, outcome FROM workflow_run FINAL"))
         doubles = await collector.rows("SELECT count() - uniqExact(uid) FROM workflow_run FINAL")
-        gaps = await collector.rows("SELECT count() FROM watch_gap WHERE kind IN ('workflows', 'pods') AND cause != 'first'")
+        gaps = await collector.rows(
+            "SELECT count() FROM watch_gap WHERE kind IN ('workflows', 'pods') AND cause != 'first'"
+        )
 
     assert outcomes == OUTCOMES
     assert doubles == [(0,)]

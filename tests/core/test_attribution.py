@@ -29,7 +29,7 @@ OWNED = Owned(
         (AttributionRule("namespace"), "team"),
     ],
 )
-def test_each_source_is_read(rule: AttributionRule, expected: str):
+def test_each_source_is_read(rule: AttributionRule, expected: str) -> None:
     """Where a rule says to look, there it looks."""
     assert owner((rule,), OWNED) == expected
 
@@ -44,12 +44,12 @@ def test_each_source_is_read(rule: AttributionRule, expected: str):
         AttributionRule("namespace", map={"elsewhere": "x"}),
     ],
 )
-def test_a_rule_that_finds_nothing_leaves_it_to_the_next(rule: AttributionRule):
+def test_a_rule_that_finds_nothing_leaves_it_to_the_next(rule: AttributionRule) -> None:
     """Empty text is nothing, and so is what a map lacks."""
     assert owner((rule, AttributionRule("namespace")), OWNED) == "team"
 
 
-def test_the_first_rule_that_matches_decides():
+def test_the_first_rule_that_matches_decides() -> None:
     """Their order is the operator's word."""
     rules = (AttributionRule("namespace_label", "department"), AttributionRule("workflow_label", "department"))
 
@@ -57,12 +57,12 @@ def test_the_first_rule_that_matches_decides():
 
 
 @pytest.mark.parametrize(("more", "expected"), [({}, UNALLOCATED), ({"otherwise": ""}, "")])
-def test_what_matches_none_is_said(more: dict[str, Any], expected: str):
+def test_what_matches_none_is_said(more: dict[str, Any], expected: str) -> None:
     """Cost that nobody owns is a figure of its own."""
     assert owner((), OWNED, **more) == expected
 
 
-def test_only_labels_that_a_rule_reads_are_kept():
+def test_only_labels_that_a_rule_reads_are_kept() -> None:
     """Labels may hold anything; Argo's own few name what ran."""
     rules = Rules(
         queue_label="queue",
@@ -73,6 +73,6 @@ def test_only_labels_that_a_rule_reads_are_kept():
     assert rules.kept_labels == {*ARGO_LABELS, "queue", "dep"}
 
 
-def test_without_a_queue_label_none_is_kept():
+def test_without_a_queue_label_none_is_kept() -> None:
     """An empty name is no label."""
     assert Rules().kept_labels == set(ARGO_LABELS)

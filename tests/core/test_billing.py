@@ -93,12 +93,12 @@ def acs(compute_class: str = "general-purpose", qos: str = "default") -> dict[st
     ids=["7.1 ECI", "7.2 ECI by type", "7.4 ECI economy", "7.8 ACS", "7.8b best effort", "7.8b performance",
          "7.8b performance best effort", "7.8b Hong Kong"],
 )  # fmt: skip
-def test_the_providers_examples_come_out(pricing: dict[str, str], seconds: int, region: str, expected: str):
+def test_the_providers_examples_come_out(pricing: dict[str, str], seconds: int, region: str, expected: str) -> None:
     """Oracles 7.1, 7.2, 7.4, 7.8 and 7.8b of the field notes, to the last digit."""
     assert only(pod(seconds, pricing=pricing, region=region)).cost == Decimal(expected)
 
 
-def test_each_meter_is_a_line_of_its_own():
+def test_each_meter_is_a_line_of_its_own() -> None:
     """A reader can multiply: quantity times unit price is the line's cost, lines sum to the charge's."""
     charged = only(pod(3600))
 
@@ -108,32 +108,44 @@ def test_each_meter_is_a_line_of_its_own():
     ]
 
 
-def test_a_charge_says_what_it_rests_on():
+def test_a_charge_says_what_it_rests_on() -> None:
     """Book, rule, spec and interval go with every amount."""
     charged = only(pod(90))
 
-    assert (charged.price_book, charged.currency, charged.rule) == ("alibaba-eci@2026.11.1", "USD", "*/general/on_demand")
+    assert (charged.price_book, charged.currency, charged.rule) == (
+        "alibaba-eci@2026.11.1",
+        "USD",
+        "*/general/on_demand",
+    )
     assert (charged.billed_from, charged.billed_to, charged.billed_seconds) == (NOON, NOON + 90 * SECOND, 90)
-    assert (charged.billed_vcpu, charged.billed_memory_gib, charged.spec_source) == (Decimal(2), Decimal(4), "annotation")
+    assert (charged.billed_vcpu, charged.billed_memory_gib, charged.spec_source) == (
+        Decimal(2),
+        Decimal(4),
+        "annotation",
+    )
     assert (charged.status, charged.confidence, charged.entry, charged.run) == ("final", "high", 0, 1)
 
 
 # What is billed.
 
 
-def test_a_second_begun_is_a_second_billed():
+def test_a_second_begun_is_a_second_billed() -> None:
     """Whole seconds, rounded up."""
     assert only(pod(pending=0, finished_at=NOON + 1)).billed_seconds == 1
 
 
-def test_pulling_an_image_is_billed():
+def test_pulling_an_image_is_billed() -> None:
     """ECI bills from the instance's creation, so a pod that never starts costs all the same, all of it pending."""
     charged = only(pod(main_started_at=None, finished_at=None), until=NOON + 10 * MINUTE)
 
-    assert (charged.cost, charged.cost_pending, charged.status) == (Decimal("0.011544"), Decimal("0.011544"), "accruing")
+    assert (charged.cost, charged.cost_pending, charged.status) == (
+        Decimal("0.011544"),
+        Decimal("0.011544"),
+        "accruing",
+    )
 
 
-def test_the_time_before_main_started_is_told_apart():
+def test_the_time_before_main_started_is_told_apart() -> None:
     """It is waste that somebody can shorten."""
     charged = only(pod(3600, pending=60))
 
@@ -147,7 +159,7 @@ def test_the_time_before_main_started_is_told_apart():
         {"instance_created_at": None, "scheduled_at": None, "main_started_at": NOON + SECOND},
     ],
 )
-def test_without_the_clouds_word_the_next_best_instant_begins_the_bill(instants: dict[str, Any]):
+def test_without_the_clouds_word_the_next_best_instant_begins_the_bill(instants: dict[str, Any]) -> None:
     """Bound to its node, or main's start."""
     interval = billed_interval(a_pod_run(**instants), NOON)
 
@@ -163,12 +175,12 @@ def test_without_the_clouds_word_the_next_best_instant_begins_the_bill(instants:
     ],
     ids=["no node took it", "the virtual node found no stock"],
 )
-def test_a_pod_that_got_no_instance_has_no_charge(run: PodRun):
+def test_a_pod_that_got_no_instance_has_no_charge(run: PodRun) -> None:
     """Providers bill no instance that could not be made, however long it was asked for."""
     assert charge(run) == []
 
 
-def test_a_scheduled_pod_on_a_real_node_is_there():
+def test_a_scheduled_pod_on_a_real_node_is_there() -> None:
     """A node of one's own has it from then on."""
     run = a_pod_run(instance_created_at=None, main_started_at=None, pricing={}, node_name="n1")
 
@@ -184,11 +196,11 @@ def test_a_scheduled_pod_on_a_real_node_is_there():
         pod(finished_at=NOON, main_started_at=NOON + 365 * DAY),
     ],
 )
-def test_absurd_instants_cost_nothing(run: PodRun):
+def test_absurd_instants_cost_nothing(run: PodRun) -> None:
     """An end before the beginning bills no second, and gives nothing back."""
     charged = only(run)
 
-    assert (charged.cost, charged.cost_pending, charged.billed_seconds) == (0, 0, 0)
+    assert (charged.cost, charged.cost_pending, charged.billed_seconds) == (Decimal(0), Decimal(0), 0)
 
 
 # Who bills it, and how much of it.
@@ -229,11 +241,13 @@ def test_absurd_instants_cost_nothing(run: PodRun):
         ),
         (
             {"pricing": {"node:node.kubernetes.io/instance-type": "ecs.c7.large"}, "node_name": "n1"},
-            Spec("plain-node", "on_demand", "", "r", instance_type="ecs.c7.large", source="node", missing="no_price_book"),
+            Spec(
+                "plain-node", "on_demand", "", "r", instance_type="ecs.c7.large", source="node", missing="no_price_book"
+            ),
         ),
     ],
 )
-def test_the_provider_says_what_is_billed(changes: dict[str, Any], expected: Spec):
+def test_the_provider_says_what_is_billed(changes: dict[str, Any], expected: Spec) -> None:
     """By its marks on the pod, ACS before ECI since both run on virtual nodes; requests bill nothing."""
     assert billing.spec_of(a_pod_run(region="r", **changes)) == expected
 
@@ -248,16 +262,29 @@ def test_the_provider_says_what_is_billed(changes: dict[str, Any], expected: Spe
         ("plain-node", "n1", "plain-node"),
     ],
 )
-def test_a_pod_without_marks_is_billed_by_what_its_cluster_runs_on(otherwise: str, node: str, product: str):
+def test_a_pod_without_marks_is_billed_by_what_its_cluster_runs_on(otherwise: str, node: str, product: str) -> None:
     """The settings say it; a mark says it better."""
     assert billing.spec_of(a_pod_run(pricing={}, node_name=node), otherwise).product == product
 
 
 @pytest.mark.parametrize(
     "text",
-    ["2-4", "2.0-4.0gi", "-4Gi", "2-Gi", "2 - 4Gi", "２-４Gi", "ecs.", "ecs.C6.LARGE", "NaN-4Gi", "1e3-4Gi", "0-0Gi", "2-0Gi"],
+    [
+        "2-4",
+        "2.0-4.0gi",
+        "-4Gi",
+        "2-Gi",
+        "2 - 4Gi",
+        "２-４Gi",
+        "ecs.",
+        "ecs.C6.LARGE",
+        "NaN-4Gi",
+        "1e3-4Gi",
+        "0-0Gi",
+        "2-0Gi",
+    ],
 )
-def test_a_spec_of_another_form_has_no_price(text: str):
+def test_a_spec_of_another_form_has_no_price(text: str) -> None:
     """What nobody understands costs an unknown amount, not nothing."""
     charged = only(pod(pricing=eci(text)))
 
@@ -274,7 +301,7 @@ def test_a_spec_of_another_form_has_no_price(text: str):
         (acs("gpu"), "no_on_demand_price"),
     ],
 )
-def test_what_has_no_price_says_why_and_has_no_amount(pricing: dict[str, str], why: str):
+def test_what_has_no_price_says_why_and_has_no_amount(pricing: dict[str, str], why: str) -> None:
     """Unknown is never 0."""
     charged = only(pod(pricing=pricing))
 
@@ -282,14 +309,14 @@ def test_what_has_no_price_says_why_and_has_no_amount(pricing: dict[str, str], w
     assert (charged.rule, charged.confidence, charged.meters) == (why, "unpriced", ())
 
 
-def test_a_product_without_a_book_says_so():
+def test_a_product_without_a_book_says_so() -> None:
     """A plain node has a price that nobody told us."""
     charged = only(pod(pricing={}, node_name="n1"))
 
     assert (charged.cost, charged.rule, charged.currency) == (None, "no_price_book", "USD")
 
 
-def test_a_price_before_the_books_first_day_is_unknown():
+def test_a_price_before_the_books_first_day_is_unknown() -> None:
     """Prices hold from a day on."""
     charged = only(pod(begin=at("2020-01-01T00:00:00")))
 
@@ -313,7 +340,7 @@ def test_a_price_before_the_books_first_day_is_unknown():
         ("Australia/Lord_Howe", "2026-04-04T12:00:00+11:00", [12, 24, 12]),
     ],
 )
-def test_days_are_those_of_the_billing_zone(zone: str, begin: str, hours: list[int]):
+def test_days_are_those_of_the_billing_zone(zone: str, begin: str, hours: list[int]) -> None:
     """With the hour that spring takes and autumn gives, also where midnight itself is left out or comes twice."""
     charged = charge(pod(48 * 3600, begin=at(begin)), zone=zone)
 
@@ -323,7 +350,7 @@ def test_days_are_those_of_the_billing_zone(zone: str, begin: str, hours: list[i
         assert [c.billed_seconds for c in charged] == [h * 3600 for h in hours]
 
 
-def test_a_day_that_a_zone_left_out_has_no_charge():
+def test_a_day_that_a_zone_left_out_has_no_charge() -> None:
     """Samoa had no 30 December 2011."""
     whole = pod(48 * 3600, begin=at("2011-12-29T12:00:00-10:00"))
     days = [c.day for c in charge(whole, zone="Pacific/Apia")]
@@ -331,7 +358,7 @@ def test_a_day_that_a_zone_left_out_has_no_charge():
     assert [str(billing.EPOCH_DAY + timedelta(days=d)) for d in days] == ["2011-12-29", "2011-12-31", "2012-01-01"]
 
 
-def test_each_part_begins_where_the_one_before_ended():
+def test_each_part_begins_where_the_one_before_ended() -> None:
     """No second is lost at midnight, and none is billed twice."""
     charged = charge(pod(3 * 86_400, begin=NOON + 1))
 
@@ -351,7 +378,9 @@ SPECS = st.sampled_from(
 
 
 @given(ZONES, BEGINS, SECONDS, st.integers(-86_400, 5 * 86_400), SPECS, st.integers(0, 999))
-def test_the_parts_sum_to_the_whole_exactly(zone: str, begin: int, seconds: int, pending: int, pricing: Any, ms: int):
+def test_the_parts_sum_to_the_whole_exactly(
+    zone: str, begin: int, seconds: int, pending: int, pricing: Any, ms: int
+) -> None:
     """Whatever midnights cut a charge: cost, pending cost, each meter and the seconds."""
     run = pod(seconds, begin + ms, pending, pricing=pricing)
     parts, (whole,) = charge(run, zone=zone), charges_uncut(run)
@@ -386,7 +415,7 @@ def charges_uncut(run: PodRun) -> list[PodCost]:
 @given(ZONES, BEGINS, SECONDS, st.integers(-86_400, 5 * 86_400), SPECS)
 def test_no_amount_is_negative_and_pending_is_part_of_the_cost(
     zone: str, begin: int, seconds: int, pending: int, pricing: Any
-):
+) -> None:
     """On no day, for no meter."""
     for part in charge(pod(seconds, begin, pending, pricing=pricing), zone=zone):
         assert part.billed_seconds >= 0
@@ -395,7 +424,7 @@ def test_no_amount_is_negative_and_pending_is_part_of_the_cost(
             assert 0 <= part.cost_pending <= part.cost
 
 
-def test_pending_over_two_midnights_leaves_none_on_the_day_without():
+def test_pending_over_two_midnights_leaves_none_on_the_day_without() -> None:
     """Parts are rounded; what rounding leaves belongs to a day that had some of it."""
     run = pod(4 * 86_400 + 7, NOON + 1, pending=86_400 + 50_000, pricing=eci("ecs.c6.large"))
     parts = charge(run, zone="America/St_Johns")
@@ -404,18 +433,16 @@ def test_pending_over_two_midnights_leaves_none_on_the_day_without():
 
 
 @given(SECONDS, SECONDS, SPECS)
-def test_cost_never_falls_as_time_passes(a: int, b: int, pricing: Any):
+def test_cost_never_falls_as_time_passes(a: int, b: int, pricing: Any) -> None:
     """Looking later never shows a smaller bill."""
     running = pod(pricing=pricing, finished_at=None)
-    early, late = (
-        [c.cost or Decimal(0) for c in charge(running, until=NOON + s * SECOND)] for s in sorted([a, b])
-    )
+    early, late = ([c.cost or Decimal(0) for c in charge(running, until=NOON + s * SECOND)] for s in sorted([a, b]))
 
     assert sum(early) <= sum(late)
 
 
 @given(SECONDS, SECONDS, st.sampled_from(["0.25-0.5Gi", "2-4Gi", "64-512Gi"]))
-def test_cost_is_additive(a: int, b: int, spec: str):
+def test_cost_is_additive(a: int, b: int, spec: str) -> None:
     """Two pods for a while each cost what one costs for both, since a meter's price is linear."""
     costs = [sum(c.cost or Decimal(0) for c in charge(pod(s, pricing=eci(spec)))) for s in (a, b, a + b)]
 
@@ -423,7 +450,7 @@ def test_cost_is_additive(a: int, b: int, spec: str):
 
 
 @given(st.integers(0, 10**6), st.integers(1, 3600), st.integers(0, 10**12))
-def test_a_line_is_the_exact_product_rounded_once(seconds: int, per: int, price: int):
+def test_a_line_is_the_exact_product_rounded_once(seconds: int, per: int, price: int) -> None:
     """Against exact fractions: half a unit of the eighteenth place at most."""
     rate = Rate("instance_type", "Hours", Decimal(price).scaleb(-12), per)
     exact = Fraction(seconds, per) * Fraction(price, 10**12)
@@ -432,7 +459,7 @@ def test_a_line_is_the_exact_product_rounded_once(seconds: int, per: int, price:
     assert abs(Fraction(said) - exact) <= Fraction(1, 2 * 10**18)
 
 
-def test_a_line_is_rounded_half_even():
+def test_a_line_is_rounded_half_even() -> None:
     """Bankers' rounding: no drift over millions of lines."""
     rate = Rate("vcpu", "vCPU-Seconds", Decimal("5e-19"))
 
@@ -447,7 +474,7 @@ def values(struct: Any) -> list[Any]:
 
 
 @given(ZONES, BEGINS, SECONDS, SPECS)
-def test_no_float_takes_part(zone: str, begin: int, seconds: int, pricing: Any):
+def test_no_float_takes_part(zone: str, begin: int, seconds: int, pricing: Any) -> None:
     """Money and quantities are Decimal from the book to the table; a float loses cents."""
     for part in charge(pod(seconds, begin, pricing=pricing), zone=zone):
         amounts = [part.cost, part.cost_pending, part.list_cost, part.rounded_cost, part.billed_vcpu, part.gpu]
@@ -459,7 +486,7 @@ def test_no_float_takes_part(zone: str, begin: int, seconds: int, pricing: Any):
 # Charges told again.
 
 
-def test_a_charge_told_again_goes_above_the_one_before():
+def test_a_charge_told_again_goes_above_the_one_before() -> None:
     """A pod that runs on is charged hourly under one key: the later row must stay."""
     first = only(pod(finished_at=None), until=NOON + HOUR)
     told = Told(first.version, first.day, first.day)
@@ -468,14 +495,14 @@ def test_a_charge_told_again_goes_above_the_one_before():
     assert second.version == first.version + 1
 
 
-def test_the_version_of_a_charge_is_the_newest_of_what_it_rests_on():
+def test_the_version_of_a_charge_is_the_newest_of_what_it_rests_on() -> None:
     """A later sight of the workflow may change its class."""
     versions = [only(pod(), life=a_life(version=version(v))).version for v in (1, 500)]
 
     assert versions == [version(100), version(500)]
 
 
-def test_days_that_were_told_and_have_nothing_left_are_told_as_nothing():
+def test_days_that_were_told_and_have_nothing_left_are_told_as_nothing() -> None:
     """A pod that accrued past midnight may turn out to have ended before it."""
     today = (NOON // DAY) - 1
     charged = charge(pod(3600), told=Told(1, today, today + 2))
@@ -487,12 +514,15 @@ def test_days_that_were_told_and_have_nothing_left_are_told_as_nothing():
     ]
 
 
-def test_a_running_pods_charge_accrues():
+def test_a_running_pods_charge_accrues() -> None:
     """Final once it has an end."""
-    assert [only(pod(finished_at=end), until=NOON + HOUR).status for end in (None, NOON + HOUR)] == ["accruing", "final"]
+    assert [only(pod(finished_at=end), until=NOON + HOUR).status for end in (None, NOON + HOUR)] == [
+        "accruing",
+        "final",
+    ]
 
 
-def test_an_end_that_nobody_saw_is_of_low_confidence():
+def test_an_end_that_nobody_saw_is_of_low_confidence() -> None:
     """It lies somewhere before the list that lacked the pod."""
     assert only(pod(reason="vanished")).confidence == "low"
 
@@ -512,18 +542,24 @@ def test_an_end_that_nobody_saw_is_of_low_confidence():
         ({}, {"finished": True, "outcome": "cancelled"}, "cancelled"),
         ({"phase": "Failed"}, {"attempt": 2}, "retried"),
         ({"phase": "Succeeded"}, {"attempt": 2, "finished": True, "outcome": "succeeded"}, "useful"),
-        ({"node_id": "n-0"}, {"retried_nodes": frozenset({"n-0"}), "finished": True, "outcome": "succeeded"}, "retried"),
+        (
+            {"node_id": "n-0"},
+            {"retried_nodes": frozenset({"n-0"}), "finished": True, "outcome": "succeeded"},
+            "retried",
+        ),
         ({"node_id": "n-1"}, {"retried_nodes": frozenset({"n-0"})}, "useful"),
         ({"reason": "SpotReleased"}, {"attempt": 2}, "reclaimed"),
         ({"reason": "BidExpired"}, None, "reclaimed"),
     ],
 )
-def test_a_charge_has_the_first_class_that_holds(run: dict[str, Any], life: dict[str, Any] | None, expected: str):
+def test_a_charge_has_the_first_class_that_holds(
+    run: dict[str, Any], life: dict[str, Any] | None, expected: str
+) -> None:
     """Reclaimed, retried, cancelled, failed, useful; provisional until the attempt ends."""
     assert class_of(a_pod_run(**run), None if life is None else a_life(**life)) == expected
 
 
-def test_a_charge_is_paid_by_its_workflows_department():
+def test_a_charge_is_paid_by_its_workflows_department() -> None:
     """Without its workflow it is unallocated, a figure of its own."""
     known = only(pod(), life=a_life(department="maps", project="tiles", creator="wei", template="render"))
     unknown = only(pod())
@@ -532,13 +568,13 @@ def test_a_charge_is_paid_by_its_workflows_department():
     assert (unknown.department, unknown.project, unknown.creator, unknown.template) == ("unallocated", "", "", "")
 
 
-def test_a_look_up_without_rates_costs_nothing_only_if_it_says_so():
+def test_a_look_up_without_rates_costs_nothing_only_if_it_says_so() -> None:
     """`missing` decides, not the number of rates."""
     free = billing.charges(pod(), None, lambda _spec, _at: Rates("b", "r", "USD"), UTC, NOON)
 
     assert [(c.cost, c.confidence) for c in free] == [(Decimal(0), "high")]
 
 
-def test_the_day_is_counted_from_1970():
+def test_the_day_is_counted_from_1970() -> None:
     """As ClickHouse's Date counts."""
     assert only(pod()).day == (datetime(2026, 11, 22, tzinfo=UTC).date() - billing.EPOCH_DAY).days

@@ -1,12 +1,13 @@
 """One cluster: what joins what, in whatever order it arrives, and what the world is told of it."""
 
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
-from collector.core.cluster import Began, Cluster, Ended, Happening, PodEnded, Submitted
-from collector.core.model import ControllerIncident, Fact, Observation, PodRun, WorkflowRun
+from collector.core import decode
+from collector.core.cluster import Began, Cluster, Ended, Happening, PodEnded, Submitted, same_evidence
+from collector.core.model import REASONS, ControllerIncident, Fact, Observation, PodRun, WorkflowRun
 from collector.core.rules import Rules
 from tests.builders import (
     HOUR,
@@ -15,12 +16,12 @@ from tests.builders import (
     POSTPONED,
     RULES,
     SECOND,
-    VIRTUAL_NODE,
     a_condition,
     a_container,
     a_machine,
     a_namespace,
     a_pod,
+    a_pod_run,
     a_step,
     a_vanishing,
     a_workflow,
@@ -30,7 +31,6 @@ from tests.builders import (
     pod_json,
     running_pod,
 )
-from collector.core import decode
 
 H = TypeVar("H")
 
@@ -57,8 +57,13 @@ def running(uid: str = "w1", when: int = NOON + SECOND) -> Observation:
     return an_observation(a_workflow(uid, phase="Running", started=NOON + SECOND), when=when)
 
 
-def finished(uid: str = "w1", when: int = NOON + 2 * MINUTE, phase: str = "Succeeded", **more: object) -> Observation:
-    done = {"started": NOON + SECOND, "finished": NOON + 2 * MINUTE, "nodes": {uid: a_step(phase)}, **more}
+def finished(uid: str = "w1", when: int = NOON + 2 * MINUTE, phase: str = "Succeeded", **more: Any) -> Observation:
+    done: dict[str, Any] = {
+        "started": NOON + SECOND,
+        "finished": NOON + 2 * MINUTE,
+        "nodes": {uid: a_step(phase)},
+        **more,
+    }
     return an_observation(a_workflow(uid, phase=phase, **done), when=when)
 
 
@@ -70,7 +75,7 @@ def depth(cluster: Cluster) -> dict[str, int]:
 # A pod that ends.
 
 
-def test_a_pod_deleted_while_it_runs_after_its_workflow_ended_is_told_with_its_life():
+def test_a_pod_deleted_while_it_runs_after_its_workflow_ended_is_told_with_its_life() -> None:
     """Pods outlive terminated workflows: whoever prices the end needs the life that is forgotten in the same breath."""
     cluster = a_cluster()
     tell(cluster, submitted(), running(), an_observation(running_pod(), when=NOON + 10 * SECOND), finished())
@@ -81,7 +86,7 @@ def test_a_pod_deleted_while_it_runs_after_its_workflow_ended_is_told_with_its_l
     assert not cluster.pods
 
 
-def test_a_pod_collected_before_its_workflow_ends_is_told_once_more_at_the_end():
+def test_a_pod_collected_before_its_workflow_ends_is_told_once_more_at_the_end() -> None:
     """With podGC pods go first; the end of the attempt gives their charges the last class."""
     cluster = a_cluster()
     gone = an_observation(ended_pod(), "deleted", when=NOON + 90 * SECOND)
@@ -92,7 +97,7 @@ def test_a_pod_collected_before_its_workflow_ends_is_told_once_more_at_the_end()
     assert [(e.pod.run.uid, e.life.finished if e.life else None) for e in ends] == [("p1", True)]
 
 
-def test_a_pod_whose_workflow_nobody_knows_is_told():
+def test_a_pod_whose_workflow_nobody_knows_is_told() -> None:
     """Pods that outlive their deleted workflow still cost."""
     cluster = a_cluster()
 
@@ -101,7 +106,7 @@ def test_a_pod_whose_workflow_nobody_knows_is_told():
     assert [e.life for e in only(PodEnded, happened)] == [None]
 
 
-def test_a_late_write_that_changes_no_evidence_tells_nothing():
+def test_a_late_write_that_changes_no_evidence_tells_nothing() -> None:
     """Most writes after a pod's end only touch labels."""
     cluster = a_cluster()
     tell(cluster, submitted(), an_observation(ended_pod(), when=NOON + 80 * SECOND))
@@ -111,7 +116,7 @@ def test_a_late_write_that_changes_no_evidence_tells_nothing():
     assert happened == []
 
 
-def test_a_rewritten_end_is_told_again_under_a_higher_version():
+def test_a_rewritten_end_is_told_again_under_a_higher_version() -> None:
     """The finishedAt of an ended pod does get rewritten by a second or two."""
     cluster = a_cluster()
     first = tell(cluster, submitted(), an_observation(ended_pod(), when=NOON + 80 * SECOND))
@@ -122,7 +127,7 @@ def test_a_rewritten_end_is_told_again_under_a_higher_version():
     assert (after.finished_at, after.version > before.version) == (NOON + 72 * SECOND, True)
 
 
-def test_a_pod_that_vanished_ended_no_later_than_now():
+def test_a_pod_that_vanished_ended_no_later_than_now() -> None:
     """What a list no longer shows is over; nobody saw how."""
     cluster = a_cluster()
     tell(cluster, submitted(), an_observation(running_pod(), when=NOON + 10 * SECOND))
@@ -132,7 +137,7 @@ def test_a_pod_that_vanished_ended_no_later_than_now():
     assert (run.finished_at, run.reason) == (NOON + HOUR, "vanished")
 
 
-def test_a_vanished_pod_that_had_ended_tells_nothing_new():
+def test_a_vanished_pod_that_had_ended_tells_nothing_new() -> None:
     """Its end was seen; that its object is gone changes no row."""
     cluster = a_cluster()
     tell(cluster, submitted(), an_observation(ended_pod(), when=NOON + 80 * SECOND))
@@ -142,12 +147,12 @@ def test_a_vanished_pod_that_had_ended_tells_nothing_new():
     assert happened == []
 
 
-def test_a_pod_nobody_knew_may_vanish():
+def test_a_pod_nobody_knew_may_vanish() -> None:
     """A list can miss what we never saw."""
     assert tell(a_cluster(), a_vanishing("pods", "p9"), a_vanishing("workflows", "w9")) == []
 
 
-def test_pods_of_nobody_are_not_kept():
+def test_pods_of_nobody_are_not_kept() -> None:
     """All pods of a cluster are watched; those of no workflow and no controller cost no memory."""
     cluster = a_cluster()
     tell(cluster, an_observation(a_pod(owner="")))
@@ -155,7 +160,7 @@ def test_pods_of_nobody_are_not_kept():
     assert (cluster.pods, cluster.pods_of, cluster.touched) == ({}, {}, {})
 
 
-def test_a_pod_of_an_object_that_a_workflow_made_belongs_to_the_workflow():
+def test_a_pod_of_an_object_that_a_workflow_made_belongs_to_the_workflow() -> None:
     """Pods of a Job carry no workflow label; the owner chain leads to who pays."""
     cluster = a_cluster()
     cluster.owners["job-7"] = "w1"
@@ -171,7 +176,7 @@ def test_a_pod_of_an_object_that_a_workflow_made_belongs_to_the_workflow():
 # What a pod's surroundings add.
 
 
-def test_the_machine_tells_region_zone_and_instance_type():
+def test_the_machine_tells_region_zone_and_instance_type() -> None:
     """Only the node knows where a pod ran."""
     cluster = a_cluster()
     labels = {
@@ -189,7 +194,7 @@ def test_the_machine_tells_region_zone_and_instance_type():
     assert "node:secret" not in run.pricing
 
 
-def test_a_machine_that_is_gone_still_tells_where_its_pods_ran():
+def test_a_machine_that_is_gone_still_tells_where_its_pods_ran() -> None:
     """The last words of pods often arrive after their node's end."""
     cluster = a_cluster()
     machine = a_machine("n1", {"topology.kubernetes.io/region": "cn-shanghai"})
@@ -200,7 +205,7 @@ def test_a_machine_that_is_gone_still_tells_where_its_pods_ran():
     assert run.region == "cn-shanghai"
 
 
-def test_a_pod_whose_node_tells_nothing_is_where_its_cluster_is():
+def test_a_pod_whose_node_tells_nothing_is_where_its_cluster_is() -> None:
     """A region in the settings keeps a mainland pod from overseas prices."""
     cluster = a_cluster(Rules(region="cn-beijing"))
 
@@ -209,7 +214,7 @@ def test_a_pod_whose_node_tells_nothing_is_where_its_cluster_is():
     assert run.region == "cn-beijing"
 
 
-def test_the_namespace_may_name_who_pays():
+def test_the_namespace_may_name_who_pays() -> None:
     """A rule may read the labels of the namespace, the latest that are known."""
     cluster = a_cluster()
     named, renamed = (a_namespace(labels={"department": name}) for name in ("autonomy", "maps"))
@@ -218,7 +223,7 @@ def test_the_namespace_may_name_who_pays():
     assert cluster.workflows["w1"].department == "maps"
 
 
-def test_a_deleted_namespace_still_names_who_pays():
+def test_a_deleted_namespace_still_names_who_pays() -> None:
     """Its workflows end after it."""
     cluster = a_cluster()
     named = a_namespace(labels={"department": "maps"})
@@ -228,7 +233,7 @@ def test_a_deleted_namespace_still_names_who_pays():
     assert cluster.workflows["w1"].department == "maps"
 
 
-def test_a_cluster_is_known_by_the_uid_of_kube_system():
+def test_a_cluster_is_known_by_the_uid_of_kube_system() -> None:
     """Names are chosen, this is not."""
     cluster = a_cluster()
     tell(cluster, an_observation(a_namespace("kube-system", "uid-1"), "listed"), an_observation(a_namespace()))
@@ -239,7 +244,7 @@ def test_a_cluster_is_known_by_the_uid_of_kube_system():
 # When work begins.
 
 
-def test_work_begins_with_the_first_pod_though_the_phase_lags():
+def test_work_begins_with_the_first_pod_though_the_phase_lags() -> None:
     """A large workflow's status said Running 12 s after its first 400 pods."""
     cluster = a_cluster()
     pod = an_observation(a_pod(), "added", when=NOON + 80)
@@ -249,14 +254,14 @@ def test_work_begins_with_the_first_pod_though_the_phase_lags():
     assert began.latency_ms == 80
 
 
-def test_work_begins_with_the_phase_where_no_pod_is_made():
+def test_work_begins_with_the_phase_where_no_pod_is_made() -> None:
     """A workflow that starts with a suspend step has begun."""
     (began,) = only(Began, tell(a_cluster(), submitted(), running(when=NOON + 43)))
 
     assert began.latency_ms == 43
 
 
-def test_a_pod_that_arrives_before_its_workflow_begins_it():
+def test_a_pod_that_arrives_before_its_workflow_begins_it() -> None:
     """Kinds are watched on connections of their own: the counter of started work must not lose these."""
     cluster = a_cluster()
 
@@ -265,7 +270,7 @@ def test_a_pod_that_arrives_before_its_workflow_begins_it():
     assert [type(h) for h in happened] == [Submitted, Began]
 
 
-def test_what_began_before_we_came_moves_no_counter():
+def test_what_began_before_we_came_moves_no_counter() -> None:
     """A list shows the past: counting it would show a burst at each start of the collector."""
     cluster = a_cluster()
     work = a_workflow(phase="Running", started=NOON + SECOND)
@@ -279,7 +284,7 @@ def test_what_began_before_we_came_moves_no_counter():
     assert happened == []
 
 
-def test_what_a_relist_shows_to_have_begun_is_counted():
+def test_what_a_relist_shows_to_have_begun_is_counted() -> None:
     """It was submitted before our eyes and began while we could not look."""
     cluster = a_cluster()
     pod = an_observation(a_pod(), "listed", when=NOON + HOUR)
@@ -289,7 +294,7 @@ def test_what_a_relist_shows_to_have_begun_is_counted():
     assert began.latency_ms is None
 
 
-def test_what_ended_before_we_came_is_recorded_and_moves_no_counter():
+def test_what_ended_before_we_came_is_recorded_and_moves_no_counter() -> None:
     """The row is the bill's; the counter is the present's."""
     done = a_workflow(phase="Failed", started=NOON + SECOND, finished=NOON + MINUTE, nodes={"w1": a_step("Failed")})
 
@@ -301,7 +306,7 @@ def test_what_ended_before_we_came_is_recorded_and_moves_no_counter():
 # How an attempt ends.
 
 
-def test_an_end_is_told_once():
+def test_an_end_is_told_once() -> None:
     """Later writes of a finished workflow are labels, archiving, deletion."""
     cluster = a_cluster()
     tell(cluster, submitted(), running(), finished())
@@ -311,7 +316,7 @@ def test_an_end_is_told_once():
     assert happened == []
 
 
-def test_a_corrected_end_is_recorded_and_not_counted_again():
+def test_a_corrected_end_is_recorded_and_not_counted_again() -> None:
     """A terminal fact may be corrected: same key, higher version."""
     cluster = a_cluster()
     first = only(WorkflowRun, tell(cluster, submitted(), running(), finished()))
@@ -323,7 +328,7 @@ def test_a_corrected_end_is_recorded_and_not_counted_again():
     assert only(Ended, happened) == []
 
 
-def test_pods_that_went_before_their_workflow_ended_are_counted():
+def test_pods_that_went_before_their_workflow_ended_are_counted() -> None:
     """With podGC most pods of a long workflow are gone by its end."""
     cluster = a_cluster()
     pod = an_observation(ended_pod(phase="Failed"), when=NOON + 80 * SECOND)
@@ -335,7 +340,7 @@ def test_pods_that_went_before_their_workflow_ended_are_counted():
     assert [(run.pods, run.failed_pods) for run in runs] == [(1, 1), (1, 1)]
 
 
-def test_a_pod_that_shows_up_after_the_end_is_counted_in_a_newer_row():
+def test_a_pod_that_shows_up_after_the_end_is_counted_in_a_newer_row() -> None:
     """Kinds may run minutes apart after a restart; the row of the attempt is written again."""
     cluster = a_cluster()
     (first,) = only(WorkflowRun, tell(cluster, submitted(), running(), finished()))
@@ -346,7 +351,7 @@ def test_a_pod_that_shows_up_after_the_end_is_counted_in_a_newer_row():
     assert second.version > first.version
 
 
-def test_a_workflow_deleted_while_it_ran_was_cancelled():
+def test_a_workflow_deleted_while_it_ran_was_cancelled() -> None:
     """Somebody took it away; that is no failure of anybody."""
     cluster = a_cluster()
     gone = an_observation(a_workflow(phase="Running", started=NOON + SECOND), "deleted", when=NOON + MINUTE)
@@ -356,7 +361,7 @@ def test_a_workflow_deleted_while_it_ran_was_cancelled():
     assert (run.outcome, run.reason, run.finished_at) == ("cancelled", "deleted", NOON + MINUTE)
 
 
-def test_a_workflow_that_vanished_ended_in_a_way_nobody_saw():
+def test_a_workflow_that_vanished_ended_in_a_way_nobody_saw() -> None:
     """Unknown is said, not guessed."""
     cluster = a_cluster()
 
@@ -365,7 +370,7 @@ def test_a_workflow_that_vanished_ended_in_a_way_nobody_saw():
     assert (run.outcome, run.reason, run.complete) == ("unknown", "vanished", False)
 
 
-def test_a_finished_workflow_that_vanished_tells_nothing_new():
+def test_a_finished_workflow_that_vanished_tells_nothing_new() -> None:
     """Its end was seen; its object went with the TTL during a break."""
     cluster = a_cluster()
     tell(cluster, submitted(), running(), finished())
@@ -373,7 +378,7 @@ def test_a_finished_workflow_that_vanished_tells_nothing_new():
     assert tell(cluster, a_vanishing("workflows", "w1", when=NOON + HOUR)) == []
 
 
-def test_a_break_makes_living_workflows_incomplete_and_no_others():
+def test_a_break_makes_living_workflows_incomplete_and_no_others() -> None:
     """What lives now may have done things that nobody saw; what is over is told already."""
     cluster = a_cluster()
     tell(cluster, submitted("w1"), submitted("w2"), running("w2"), finished("w2"))
@@ -392,7 +397,7 @@ def reopened(when: int = NOON + 10 * MINUTE) -> Observation:
     return an_observation(a_workflow(started=when, nodes={}), when=when)
 
 
-def test_a_retried_workflow_is_a_new_attempt_that_queues_from_its_reopening():
+def test_a_retried_workflow_is_a_new_attempt_that_queues_from_its_reopening() -> None:
     """`argo retry` keeps uid and creation; counting from creation would call its first run a wait."""
     cluster = a_cluster()
     again = NOON + 10 * MINUTE
@@ -406,7 +411,7 @@ def test_a_retried_workflow_is_a_new_attempt_that_queues_from_its_reopening():
     assert [type(h) for h in happened if not isinstance(h, Fact)] == [Submitted, Began, Ended]
 
 
-def test_pods_are_counted_by_attempt():
+def test_pods_are_counted_by_attempt() -> None:
     """Attempt 2 has one pod of its own, whatever attempt 1 had."""
     cluster = a_cluster()
     again = NOON + 10 * MINUTE
@@ -419,7 +424,7 @@ def test_pods_are_counted_by_attempt():
     assert (run.pods, run.failed_pods) == (1, 0)
 
 
-def test_a_pod_of_the_next_attempt_may_arrive_before_the_reopening():
+def test_a_pod_of_the_next_attempt_may_arrive_before_the_reopening() -> None:
     """Kinds are not ordered among each other: a pod made after the end belongs to the attempt that comes."""
     cluster = a_cluster()
     again = NOON + 10 * MINUTE
@@ -432,7 +437,7 @@ def test_a_pod_of_the_next_attempt_may_arrive_before_the_reopening():
     assert (cluster.pods["p2"].run.attempt, life.attempt, life.pods, life.reason) == (2, 2, 1, "running")
 
 
-def test_a_pod_of_the_attempt_before_may_arrive_after_the_reopening():
+def test_a_pod_of_the_attempt_before_may_arrive_after_the_reopening() -> None:
     """And one made before the retry belongs to the attempt that is over."""
     cluster = a_cluster()
     tell(cluster, submitted(), running(), finished(phase="Failed"), reopened())
@@ -441,7 +446,7 @@ def test_a_pod_of_the_attempt_before_may_arrive_after_the_reopening():
     assert cluster.pods["p1"].run.attempt == 1
 
 
-def test_a_pod_that_collects_artifacts_after_the_end_is_no_new_attempt():
+def test_a_pod_that_collects_artifacts_after_the_end_is_no_new_attempt() -> None:
     """The controller makes it when the workflow is over."""
     cluster = a_cluster()
     tell(cluster, submitted(), running(), finished())
@@ -454,7 +459,7 @@ def test_a_pod_that_collects_artifacts_after_the_end_is_no_new_attempt():
 # What a workflow waits for.
 
 
-def test_each_pod_that_starts_or_ends_changes_what_its_workflow_does():
+def test_each_pod_that_starts_or_ends_changes_what_its_workflow_does() -> None:
     """After work began the pods say what it waits for."""
     cluster = a_cluster()
     seen = [
@@ -480,7 +485,7 @@ def hanging(waits: str) -> Observation:
     return an_observation(a_pod(containers=[a_container(waits=waits)]))
 
 
-def test_a_pod_that_waits_says_why_its_workflow_waits():
+def test_a_pod_that_waits_says_why_its_workflow_waits() -> None:
     """The first reason of the list that holds for any pod is the workflow's."""
     quota = [a_condition("ContainerInstanceCreated", NOON, "False", reason="NoStock")]
     cases = {
@@ -505,7 +510,7 @@ def test_a_pod_that_waits_says_why_its_workflow_waits():
     ]  # fmt: skip
 
 
-def test_a_running_pod_outweighs_one_that_waits():
+def test_a_running_pod_outweighs_one_that_waits() -> None:
     """A workflow that gets on is running, however many of its pods wait."""
     cluster = a_cluster()
     tell(cluster, submitted(), unfit("0/2 nodes are available"), an_observation(running_pod("p2")))
@@ -513,7 +518,7 @@ def test_a_running_pod_outweighs_one_that_waits():
     assert depth(cluster) == {"running": 1}
 
 
-def test_a_pod_that_is_scheduled_after_all_no_longer_holds_its_workflow():
+def test_a_pod_that_is_scheduled_after_all_no_longer_holds_its_workflow() -> None:
     """Reasons follow the pod."""
     cluster = a_cluster()
     tell(cluster, submitted(), unfit("0/2 nodes are available"), an_observation(a_pod(), when=NOON + MINUTE))
@@ -524,12 +529,10 @@ def test_a_pod_that_is_scheduled_after_all_no_longer_holds_its_workflow():
 
 
 def workflow_ms(spent: list[int] | None, reason: str) -> int:
-    from collector.core.model import REASONS
-
     return (spent or [0] * len(REASONS))[REASONS.index(reason)]
 
 
-def test_a_workflow_that_waits_for_a_volume_after_it_began_is_not_in_the_queue():
+def test_a_workflow_that_waits_for_a_volume_after_it_began_is_not_in_the_queue() -> None:
     """`volume` can hold before and after work begins; only the first is queue depth."""
     cluster = a_cluster()
     tell(cluster, submitted(), unfit("pod has unbound immediate PersistentVolumeClaims"))
@@ -537,10 +540,10 @@ def test_a_workflow_that_waits_for_a_volume_after_it_began_is_not_in_the_queue()
     assert [(w.reason, w.begun) for w in cluster.waiting()] == [("volume", True)]
 
 
-def test_the_queue_counts_by_namespace_queue_and_reason():
+def test_the_queue_counts_by_namespace_queue_and_reason() -> None:
     """A label names the queue where settings say so, else the namespace does."""
     cluster = a_cluster(Rules(queue_label="queue"))
-    held = {"phase": "Pending", "message": POSTPONED}
+    held: dict[str, Any] = {"phase": "Pending", "message": POSTPONED}
     tell(
         cluster,
         an_observation(a_workflow("w1", labels={"queue": "night"}, **held), "added"),
@@ -559,7 +562,7 @@ def test_the_queue_counts_by_namespace_queue_and_reason():
 # What is kept, and until when.
 
 
-def test_a_deleted_workflow_goes_when_its_last_pod_has_gone():
+def test_a_deleted_workflow_goes_when_its_last_pod_has_gone() -> None:
     """A charge needs its workflow as long as pods of it live."""
     cluster = a_cluster()
     gone = an_observation(a_workflow(phase="Succeeded", started=NOON + SECOND, finished=NOON + MINUTE), "deleted")
@@ -571,7 +574,7 @@ def test_a_deleted_workflow_goes_when_its_last_pod_has_gone():
     assert (kept, set(cluster.workflows), cluster.pods_of) == ({"w1"}, set(), {})
 
 
-def test_a_deleted_workflow_waits_until_the_pods_have_come_as_far():
+def test_a_deleted_workflow_waits_until_the_pods_have_come_as_far() -> None:
     """Pods that are watched later than their workflow still find who pays."""
     cluster = a_cluster(RULES)
     gone = an_observation(a_workflow(labels={"department": "maps"}), "deleted", when=NOON + MINUTE)
@@ -584,7 +587,7 @@ def test_a_deleted_workflow_waits_until_the_pods_have_come_as_far():
     assert ended.life.department == "maps"
 
 
-def test_a_deleted_pod_without_its_workflow_waits_until_the_workflows_have_come_as_far():
+def test_a_deleted_pod_without_its_workflow_waits_until_the_workflows_have_come_as_far() -> None:
     """Its charge is told again when the workflow is known, and ended."""
     cluster = a_cluster()
     gone = an_observation(ended_pod(), "deleted", when=NOON + 90 * SECOND)
@@ -597,7 +600,7 @@ def test_a_deleted_pod_without_its_workflow_waits_until_the_workflows_have_come_
     assert [run.pods for run in only(WorkflowRun, happened)] == [1]
 
 
-def test_a_deleted_pod_whose_workflow_never_comes_is_let_go():
+def test_a_deleted_pod_whose_workflow_never_comes_is_let_go() -> None:
     """Once the workflows are watched further than the pod's end, its workflow is gone for good."""
     cluster = a_cluster()
     gone = an_observation(ended_pod(), "deleted", when=NOON + 90 * SECOND)
@@ -607,7 +610,7 @@ def test_a_deleted_pod_whose_workflow_never_comes_is_let_go():
     assert (cluster.pods, cluster.pods_of) == ({}, {})
 
 
-def test_a_cluster_taken_up_again_lets_go_as_before():
+def test_a_cluster_taken_up_again_lets_go_as_before() -> None:
     """Gone objects that wait for the other kind are checkpointed too."""
     cluster, other = a_cluster(), a_cluster()
     pod = an_observation(ended_pod(owner="w0"), "deleted", when=NOON + 90 * SECOND)
@@ -620,7 +623,7 @@ def test_a_cluster_taken_up_again_lets_go_as_before():
     assert (other.workflows, other.pods) == ({}, {})
 
 
-def test_what_waits_for_another_kind_is_bounded():
+def test_what_waits_for_another_kind_is_bounded() -> None:
     """A kind that may not be watched never comes; the oldest go first."""
     cluster = a_cluster()
     cluster.waits_at_most = 2
@@ -641,7 +644,7 @@ def controller_pod(namespace: str = "argo") -> Observation:
     return an_observation(decoded(told, decode.Pod))
 
 
-def test_a_controllers_incident_is_told_and_checkpointed():
+def test_a_controllers_incident_is_told_and_checkpointed() -> None:
     """A restart of the collector must not tell it again."""
     cluster = a_cluster()
 
@@ -650,16 +653,13 @@ def test_a_controllers_incident_is_told_and_checkpointed():
     assert (incident.kind, list(cluster.touched)) == ("oom_kill", [("controller", "")])
 
 
-def test_a_controller_elsewhere_is_no_business_of_ours():
+def test_a_controller_elsewhere_is_no_business_of_ours() -> None:
     """A tenant may run an Argo of their own."""
     assert tell(a_cluster(), controller_pod("somewhere")) == []
 
 
-def test_evidence_is_compared_without_its_version():
+def test_evidence_is_compared_without_its_version() -> None:
     """Two rows that differ in nothing else are one."""
-    from collector.core.cluster import same_evidence
-    from tests.builders import a_pod_run
-
     one = a_pod_run()
 
     assert same_evidence(one, msgspec.structs.replace(one, version=one.version + 1))

@@ -27,7 +27,7 @@ def told(*pods: decode.Pod, seen: Seen | None = None) -> list[ControllerIncident
     return [i for pod in pods for i in controller.incidents("c1", pod, an_observation(pod), seen)]
 
 
-def test_a_kill_is_told_once_however_often_it_is_seen():
+def test_a_kill_is_told_once_however_often_it_is_seen() -> None:
     """The kubelet keeps it in lastState until the next one."""
     pod = a_controller({"state": {"running": {}}, "lastState": ended(1)})
 
@@ -40,7 +40,7 @@ def test_a_kill_is_told_once_however_often_it_is_seen():
     )  # fmt: skip
 
 
-def test_a_kill_that_moves_from_state_to_last_state_is_the_same():
+def test_a_kill_that_moves_from_state_to_last_state_is_the_same() -> None:
     """First the container is down, then it runs again."""
     down = a_controller({"state": ended(1)})
     up = a_controller({"state": {"running": {}}, "lastState": ended(1)})
@@ -48,21 +48,21 @@ def test_a_kill_that_moves_from_state_to_last_state_is_the_same():
     assert len(told(down, up)) == 1
 
 
-def test_two_kills_in_one_status_are_two():
+def test_two_kills_in_one_status_are_two() -> None:
     """A container that is down again after it was killed before."""
     pod = a_controller({"state": ended(9), "lastState": ended(1)})
 
     assert [i.at for i in told(pod)] == [NOON + SECOND, NOON + 9 * SECOND]
 
 
-def test_an_end_for_another_reason_is_a_restart():
+def test_an_end_for_another_reason_is_a_restart() -> None:
     """A crash is no kill."""
     (incident,) = told(a_controller({"lastState": ended(1, "Error", 2)}))
 
     assert (incident.kind, incident.reason, incident.exit_code) == ("restart", "Error", 2)
 
 
-def test_two_pods_may_die_in_the_same_second():
+def test_two_pods_may_die_in_the_same_second() -> None:
     """The key names the pod."""
     assert len(told(a_controller({"state": ended(1)}, uid="a"), a_controller({"state": ended(1)}, uid="b"))) == 2
 
@@ -76,35 +76,37 @@ def test_two_pods_may_die_in_the_same_second():
         {"state": {"terminated": {"reason": "OOMKilled", "finishedAt": "1970-01-01T00:00:00Z"}}},
     ],
 )
-def test_an_end_without_an_instant_cannot_be_told_from_another(status: dict[str, Any]):
+def test_an_end_without_an_instant_cannot_be_told_from_another(status: dict[str, Any]) -> None:
     """The instant is its key."""
     assert told(a_controller(status)) == []
 
 
-def test_other_containers_of_the_pod_do_not_count():
+def test_other_containers_of_the_pod_do_not_count() -> None:
     """A mesh's sidecar is restarted all the time."""
     pod = a_controller({"name": "istio-proxy", "state": ended(1)})
 
     assert told(pod) == []
 
 
-def test_a_pod_without_a_status_tells_nothing():
+def test_a_pod_without_a_status_tells_nothing() -> None:
     """It has just been made."""
     assert told(decode.Pod(decode.Meta(uid="ctl"))) == []
 
 
-def test_the_limit_is_zero_where_there_is_none():
+def test_the_limit_is_zero_where_there_is_none() -> None:
     """Helm's default sets none."""
     bare = a_controller({"state": ended(1)}, containers=None)
     other = a_controller({"state": ended(1)}, uid="b", containers=[{"name": "workflow-controller"}])
     bad = a_controller(
-        {"state": ended(1)}, uid="c", containers=[{"name": "workflow-controller", "resources": {"limits": {"cpu": "1"}}}]
+        {"state": ended(1)},
+        uid="c",
+        containers=[{"name": "workflow-controller", "resources": {"limits": {"cpu": "1"}}}],
     )
 
     assert [i.memory_limit_bytes for i in told(bare, other, bad)] == [0, 0, 0]
 
 
-def test_what_was_told_is_remembered_in_bounds(monkeypatch: pytest.MonkeyPatch):
+def test_what_was_told_is_remembered_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest are forgotten first."""
     monkeypatch.setattr(controller, "REMEMBERED", 2)
     seen = Seen()
@@ -123,7 +125,7 @@ def test_what_was_told_is_remembered_in_bounds(monkeypatch: pytest.MonkeyPatch):
         ("other", {"app": "workflow-controller"}, False),
     ],
 )
-def test_a_controller_is_told_by_its_label_in_its_namespace(namespace: str, labels: Any, expected: bool):
+def test_a_controller_is_told_by_its_label_in_its_namespace(namespace: str, labels: Any, expected: bool) -> None:
     """The manifests and the Helm chart label it differently."""
     pod = decode.Pod(decode.Meta(namespace=namespace, labels=labels))
 

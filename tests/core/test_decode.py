@@ -30,7 +30,7 @@ from tests.replay import raw_events
         ("2024-02-29T00:00:00Z", 1_709_164_800_000),
     ],
 )
-def test_rfc_3339_is_read(text: str, expected: int):
+def test_rfc_3339_is_read(text: str, expected: int) -> None:
     """Nanoseconds are cut to ms, a leap second is smeared onto :59."""
     assert instant(text) == expected
 
@@ -45,13 +45,13 @@ def test_rfc_3339_is_read(text: str, expected: int):
         "2026-11-22T12:00:00.Z", "2026-11-22T12:00:00Z\n", "9223372036", "2026-11-22t12:00:00z",
     ],
 )  # fmt: skip
-def test_what_is_no_instant_is_none(text: str | None):
+def test_what_is_no_instant_is_none(text: str | None) -> None:
     """The 1970 of containerd would bill 56 years; dates and week dates, which Python takes, are no instants."""
     assert instant(text) is None
 
 
 @given(st.text(max_size=30) | st.from_regex(r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)\Z"))
-def test_any_text_is_an_instant_in_bounds_or_none(text: str):
+def test_any_text_is_an_instant_in_bounds_or_none(text: str) -> None:
     """Between 2001 and 2100: what ClickHouse's columns hold, and no exception."""
     moment = instant(text)
 
@@ -62,7 +62,7 @@ def test_any_text_is_an_instant_in_bounds_or_none(text: str):
 
 
 @pytest.mark.parametrize("phase", ["Weird", "", None, "running"])
-def test_an_unknown_phase_is_kept_as_it_is(phase: str | None):
+def test_an_unknown_phase_is_kept_as_it_is(phase: str | None) -> None:
     """Later versions of Argo may know more."""
     status = a_workflow(phase=phase).status
 
@@ -72,12 +72,12 @@ def test_an_unknown_phase_is_kept_as_it_is(phase: str | None):
 
 @pytest.mark.parametrize("kind", ["workflows", "pods", "nodes", "namespaces"])
 @pytest.mark.parametrize("told", [{}, {"metadata": {}}, {"metadata": {"labels": None}, "spec": None, "status": None}])
-def test_everything_may_be_missing(kind: str, told: dict[str, Any]):
+def test_everything_may_be_missing(kind: str, told: dict[str, Any]) -> None:
     """Null stands for absent everywhere."""
     assert decoded(told, OBJECT_OF[kind]) == OBJECT_OF[kind]()
 
 
-def test_env_values_and_arguments_have_no_field():
+def test_env_values_and_arguments_have_no_field() -> None:
     """What is not decoded can reach neither disk nor a log."""
     told = pod_json()
     told["spec"]["containers"][0] |= {"env": [{"name": "TOKEN", "value": "s3cret"}], "args": ["--password=s3cret"]}
@@ -85,7 +85,7 @@ def test_env_values_and_arguments_have_no_field():
     assert "s3cret" not in str(msgspec.to_builtins(decoded(told, decode.Pod)))
 
 
-def test_a_field_of_the_wrong_type_is_mended_and_the_rest_is_untouched():
+def test_a_field_of_the_wrong_type_is_mended_and_the_rest_is_untouched() -> None:
     """One label that is a number must not cost the pod."""
     told = pod_json(labels={"a": 1, "b": True, "c": [1], "d": "x"})  # type: ignore[dict-item]
     mended = mend(told, decode.Pod)
@@ -99,7 +99,7 @@ def test_a_field_of_the_wrong_type_is_mended_and_the_rest_is_untouched():
     ("value", "kept"),
     [(137.0, 137), (137.5, None), ("137", None), (True, None), (2**31, None), (-(2**31), -(2**31)), (1e300, None)],
 )
-def test_a_number_is_kept_if_it_is_one_of_32_bits(value: Any, kept: int | None):
+def test_a_number_is_kept_if_it_is_one_of_32_bits(value: Any, kept: int | None) -> None:
     """Exit codes and priorities are; a larger one would stop a whole insert."""
     told = pod_json(containers=[a_container(ended=NOON)])
     told["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] = value
@@ -109,7 +109,7 @@ def test_a_number_is_kept_if_it_is_one_of_32_bits(value: Any, kept: int | None):
 
 
 @pytest.mark.parametrize("priority", [2**31, -(2**31) - 1, 10**30])
-def test_the_typed_decoder_refuses_what_no_column_holds(priority: int):
+def test_the_typed_decoder_refuses_what_no_column_holds(priority: int) -> None:
     """It then goes the untyped way, which drops the field."""
     told = workflow_json(spec={"priority": priority})
 
@@ -117,9 +117,11 @@ def test_the_typed_decoder_refuses_what_no_column_holds(priority: int):
         decoded(told, decode.Workflow)
 
 
-def test_a_lone_surrogate_becomes_a_question_mark():
+def test_a_lone_surrogate_becomes_a_question_mark() -> None:
     """It is legal in JSON and in no UTF-8; one of them in a label would break a whole scrape."""
-    told = json.loads('{"metadata": {"uid": "u", "labels": {"a\\ud800": "\\udfffb"}}, "status": {"nodes": ["\\ud800"]}}')
+    told = json.loads(
+        '{"metadata": {"uid": "u", "labels": {"a\\ud800": "\\udfffb"}}, "status": {"nodes": ["\\ud800"]}}'
+    )
     mended = mend(told, decode.Workflow)
 
     assert mended.object.metadata.labels == {"a?": "?b"}
@@ -127,12 +129,12 @@ def test_a_lone_surrogate_becomes_a_question_mark():
 
 
 @pytest.mark.parametrize("wrong", [[], "x", 1, None])
-def test_an_object_that_is_no_object_is_none(wrong: Any):
+def test_an_object_that_is_no_object_is_none(wrong: Any) -> None:
     """Whoever asked sets it aside."""
     assert mend(wrong, decode.Pod).object is None
 
 
-def test_nodes_too_deep_to_be_walked_are_left_out():
+def test_nodes_too_deep_to_be_walked_are_left_out() -> None:
     """The rest of the workflow is worth having."""
     deep: Any = "end"
     for _ in range(600):
@@ -151,13 +153,13 @@ def with_nodes(raw: bytes) -> decode.WorkflowStatus:
 
 
 @pytest.mark.parametrize("raw", [b"", b"null", b"{}", b"[]", b'"x"', b"3", b"[{}]"])
-def test_what_holds_no_steps_has_none(raw: bytes):
+def test_what_holds_no_steps_has_none(raw: bytes) -> None:
     """Null, empty, and a list where a map should be."""
     assert decode.nodes(with_nodes(raw)) == {}
     assert decode.nodes(None) == {}
 
 
-def test_one_bad_step_does_not_hide_the_others():
+def test_one_bad_step_does_not_hide_the_others() -> None:
     """They are mended one by one; what is no object at all is left out."""
     raw = b'{"a": {"phase": 7, "type": "Pod"}, "b": [1], "c": null, "d": {"phase": "Failed"}}'
 
@@ -175,7 +177,7 @@ def test_one_bad_step_does_not_hide_the_others():
         b'{"a": {"phase": 1e999}}',
     ],
 )
-def test_steps_never_raise(raw: bytes):
+def test_steps_never_raise(raw: bytes) -> None:
     """They are kept as bytes that nobody has looked into yet."""
     assert isinstance(decode.nodes(with_nodes(raw)), dict)
 
@@ -184,12 +186,12 @@ def test_steps_never_raise(raw: bytes):
 
 
 @pytest.mark.parametrize("line", [b"", b"[]", b"3", b"nope", b"{", b"[" * 100_000])
-def test_a_line_that_is_no_json_object_is_none(line: bytes):
+def test_a_line_that_is_no_json_object_is_none(line: bytes) -> None:
     """The watch then reads on from where it was."""
     assert untyped(line) is None
 
 
-def test_bytes_that_are_no_utf8_are_replaced():
+def test_bytes_that_are_no_utf8_are_replaced() -> None:
     """A second try reads what the first refused."""
     assert untyped(b'{"a": "\xff"}') == {"a": "�"}
 
@@ -201,7 +203,23 @@ OBJECTS = {
     kind: [event["event"]["object"] for event in raw_events("basics", kind)][:: {"workflows": 9, "pods": 23}[kind]]
     for kind in ("workflows", "pods")
 }
-WRONG = (None, [], {}, "", "x", 0, -1, 1.5, True, 10**40, [None], {"a": None}, "\ud800", "1970-01-01T00:00:00Z", [[[]]])
+WRONG: tuple[Any, ...] = (
+    None,
+    [],
+    {},
+    "",
+    "x",
+    0,
+    -1,
+    1.5,
+    True,
+    10**40,
+    [None],
+    {"a": None},
+    "\ud800",
+    "1970-01-01T00:00:00Z",
+    [[[]]],
+)
 
 
 def mutilated(value: Any, chance: random.Random, rate: float) -> Any:
@@ -216,7 +234,7 @@ def mutilated(value: Any, chance: random.Random, rate: float) -> Any:
 
 
 @given(st.sampled_from(["workflows", "pods"]), st.integers(0, 2**32), st.sampled_from([0.01, 0.05, 0.3]))
-def test_a_mutilated_object_is_decoded_or_mended(kind: str, seed: int, rate: float):
+def test_a_mutilated_object_is_decoded_or_mended(kind: str, seed: int, rate: float) -> None:
     """Whatever is wrong with an object, decode and mend do not raise, and what is mended can be packed."""
     chance = random.Random(seed)
     told = mutilated(chance.choice(OBJECTS[kind]), chance, rate)
@@ -237,7 +255,7 @@ def paths_of(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 @given(st.sampled_from(["workflows", "pods"]), st.integers(0, 2**32), st.sampled_from(WRONG))
-def test_a_wrong_field_leaves_all_others_as_they_were(kind: str, seed: int, wrong: Any):
+def test_a_wrong_field_leaves_all_others_as_they_were(kind: str, seed: int, wrong: Any) -> None:
     """Mending one field is no excuse to lose another."""
     chance = random.Random(seed)
     whole = chance.choice(OBJECTS[kind])
@@ -265,7 +283,7 @@ def without(seen: Any, path: tuple[Any, ...]) -> Any:
     return plain
 
 
-def test_a_sound_object_needs_no_mending():
+def test_a_sound_object_needs_no_mending() -> None:
     """The untyped way gives what the typed one does."""
     for kind, objects in OBJECTS.items():
         for told in objects:
@@ -277,6 +295,6 @@ def test_a_sound_object_needs_no_mending():
             assert (mended.object, mended.paths) == (typed, [])
 
 
-def test_a_step_of_the_builders_is_a_step():
+def test_a_step_of_the_builders_is_a_step() -> None:
     """What tests build is what the decoder reads."""
     assert decode.nodes(a_workflow(nodes={"a": a_step()}).status) == {"a": decode.Node(type="Pod", phase="Succeeded")}

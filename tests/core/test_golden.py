@@ -65,7 +65,7 @@ def told(folder: str, kind: type[object]) -> int:
     ("folder", "submitted", "began", "ended", "pods"),
     [("basics", 24, 23, 21, 60), ("throttled", 111, 111, 111, 1310), ("packed", 1, 1, 1, 150)],
 )
-def test_each_beginning_and_end_is_told_once(folder: str, submitted: int, began: int, ended: int, pods: int):
+def test_each_beginning_and_end_is_told_once(folder: str, submitted: int, began: int, ended: int, pods: int) -> None:
     """In `basics` one workflow is invalid and never begins, three never end, and six pods never do."""
     found = (told(folder, Submitted), told(folder, Began), told(folder, Ended), len(pod_runs(folder)))
 
@@ -74,28 +74,28 @@ def test_each_beginning_and_end_is_told_once(folder: str, submitted: int, began:
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_the_reasons_sum_to_the_length_of_an_attempt(folder: str):
+def test_the_reasons_sum_to_the_length_of_an_attempt(folder: str) -> None:
     """
     Within 1.5 s: the sum is from arrival to arrival on our clock, created and finished are the cluster's, in whole seconds.
 
     Each end is off by less than a second of grain, and an arrival lags by the time of a watch event.
     """
     off = {
-        name: sum(spent(run).values()) - (run.finished_at - run.created_at) for name, run in runs(folder).items()
+        name: sum(spent(run).values()) - ((run.finished_at or 0) - run.created_at) for name, run in runs(folder).items()
     }
 
     assert {name: ms for name, ms in off.items() if abs(ms) > 1500} == {}
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_everything_was_seen(folder: str):
+def test_everything_was_seen(folder: str) -> None:
     """The recordings begin before their first workflow and have no gap."""
     assert {run.complete for run in runs(folder).values()} == {True}
     assert {run.latency_source for run in runs(folder).values()} - {"watch"} <= {""}
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_no_ended_pod_lacks_its_instants(folder: str):
+def test_no_ended_pod_lacks_its_instants(folder: str) -> None:
     """Scheduled, started and ended in this order, whatever order the annotations came in."""
     for pod in pod_runs(folder).values():
         instants = [pod.created_at, pod.scheduled_at, pod.main_started_at, pod.finished_at]
@@ -105,7 +105,7 @@ def test_no_ended_pod_lacks_its_instants(folder: str):
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_rows_of_one_key_have_rising_versions(folder: str):
+def test_rows_of_one_key_have_rising_versions(folder: str) -> None:
     """What is told again replaces what was told before, in whatever order rows are inserted."""
     newest: dict[tuple[str, str, int], int] = {}
     for row in replayed(folder)[1]:
@@ -153,14 +153,14 @@ LATENCIES = {
 """From the workflow's arrival to the arrival of its first pod or of phase Running, whichever came first."""
 
 
-def test_basics_ends_as_it_ended():
+def test_basics_ends_as_it_ended() -> None:
     """Each way in which a workflow can end, by name."""
     found = {n: (r.outcome, r.reason, r.pods, r.failed_pods, r.retries) for n, r in runs("basics").items()}
 
     assert found == OUTCOMES
 
 
-def test_basics_queued_as_long_as_it_queued():
+def test_basics_queued_as_long_as_it_queued() -> None:
     """An idle controller takes 17 to 154 ms; locks take seconds; an invalid spec never begins."""
     assert {name: run.queue_latency_ms for name, run in runs("basics").items()} == LATENCIES
 
@@ -179,12 +179,12 @@ def test_basics_queued_as_long_as_it_queued():
         ("invalid-ref", {"unseen": 17}),
     ],
 )
-def test_basics_waited_for_what_it_waited_for(name: str, expected: dict[str, int]):
+def test_basics_waited_for_what_it_waited_for(name: str, expected: dict[str, int]) -> None:
     """Each reason's milliseconds, by the arrival of what the controller and the kubelets said."""
     assert spent(runs("basics")[name]) == expected
 
 
-def test_basics_leaves_three_workflows_that_never_end():
+def test_basics_leaves_three_workflows_that_never_end() -> None:
     """Their deadline passes, and nobody could signal their pods."""
     cluster, _, _ = replayed("basics")
     living = {life.name: life.reason for life in cluster.workflows.values() if not life.finished}
@@ -197,7 +197,7 @@ def test_basics_leaves_three_workflows_that_never_end():
     ]
 
 
-def test_basics_forgets_what_was_deleted():
+def test_basics_forgets_what_was_deleted() -> None:
     """Two runs of a cron went with their TTL, their pods before them; the pods' stream has come as far by then."""
     cluster, _, _ = replayed("basics")
     cluster.reached("pods", 1 << 62)
@@ -205,7 +205,7 @@ def test_basics_forgets_what_was_deleted():
     assert (len(cluster.workflows), len(cluster.pods)) == (22, 64)
 
 
-def test_basics_pods_ended_as_they_ended():
+def test_basics_pods_ended_as_they_ended() -> None:
     """Six of 66 did not: two outlive their terminated workflow, one is a daemon, three hang with their workflow."""
     cluster, _, _ = replayed("basics")
     ended = Counter((run.namespace, run.phase, run.reason) for run in pod_runs("basics").values())
@@ -220,7 +220,7 @@ def test_basics_pods_ended_as_they_ended():
     ]  # fmt: skip
 
 
-def test_basics_pods_know_their_step():
+def test_basics_pods_know_their_step() -> None:
     """Step, template, exit code and requests of a pod, and the machine it ran on."""
     pod = pod_runs("basics")["retry-exhausted-oom-main-2426549374"]
 
@@ -236,7 +236,7 @@ def test_basics_pods_know_their_step():
     assert pod.pricing["k8s.aliyun.com/eci-spot-strategy"] == "SpotAsPriceGo"
 
 
-def test_basics_is_paid_by_label_or_namespace():
+def test_basics_is_paid_by_label_or_namespace() -> None:
     """The workflow's own label goes before its namespace's."""
     owners = {name: run.department for name, run in runs("basics").items()}
 
@@ -267,7 +267,7 @@ COSTS = {
 
 
 @pytest.mark.parametrize("name", COSTS)
-def test_basics_costs_what_it_costs(name: str):
+def test_basics_costs_what_it_costs(name: str) -> None:
     """ECI and ACS by the annotation, best effort at its own price, spot without one."""
     charge = replayed("basics")[2][name]
     seconds, cost, pending, purchase, class_ = COSTS[name]
@@ -300,7 +300,7 @@ def test_basics_costs_what_it_costs(name: str):
         ("packed", {("simulation", "alibaba-acs", "on_demand"): (150, 462, Decimal("0.00119196"))}),
     ],
 )
-def test_a_recording_costs_what_its_pods_cost(folder: str, expected: object):
+def test_a_recording_costs_what_its_pods_cost(folder: str, expected: object) -> None:
     """Pods, billed seconds and cost by namespace, product and purchase; pods of `ci` carry no word of a spec."""
     found: dict[tuple[str, str, str], tuple[int, int, Decimal | None]] = {}
     for c in replayed(folder)[2].values():
@@ -314,7 +314,7 @@ def test_a_recording_costs_what_its_pods_cost(folder: str, expected: object):
 # throttled.
 
 
-def test_throttled_queued_for_what_it_queued_for():
+def test_throttled_queued_for_what_it_queued_for() -> None:
     """60 of 111 were put off, together for as long as from the postponing to the first pod or phase Running of each."""
     found = list(runs("throttled").values())
 
@@ -323,7 +323,7 @@ def test_throttled_queued_for_what_it_queued_for():
     assert sum(run.queue_latency_ms or 0 for run in found) == 301_451
 
 
-def test_throttled_begins_with_the_first_pod():
+def test_throttled_begins_with_the_first_pod() -> None:
     """The status of 1,200 pods said Running 11.9 s after the first of them arrived."""
     run = runs("throttled")["replay-1200"]
 
@@ -331,7 +331,7 @@ def test_throttled_begins_with_the_first_pod():
     assert (run.first_pod_at, run.picked_up_at) == (run.first_seen_at + 81, run.first_seen_at + 81)
 
 
-def test_throttled_loses_its_controller_three_times():
+def test_throttled_loses_its_controller_three_times() -> None:
     """Two OOM kills and a restart, each once, though nine events show them."""
     incidents = [h for h in replayed("throttled")[1] if isinstance(h, ControllerIncident)]
 
@@ -342,7 +342,7 @@ def test_throttled_loses_its_controller_three_times():
     ]
 
 
-def test_throttled_leaves_nothing_waiting():
+def test_throttled_leaves_nothing_waiting() -> None:
     """All 111 ended well."""
     cluster, _, _ = replayed("throttled")
 
@@ -353,7 +353,7 @@ def test_throttled_leaves_nothing_waiting():
 # packed.
 
 
-def test_packed_is_read_without_its_steps():
+def test_packed_is_read_without_its_steps() -> None:
     """Top-level fields and the pods tell all but retries; phase Running came 2.9 s after the first pod."""
     run = runs("packed")["packed-150"]
 

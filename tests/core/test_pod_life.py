@@ -46,23 +46,21 @@ def run_of(*pods: decode.Pod | tuple[decode.Pod, Change], when: Instant = NOON +
 # When it ended.
 
 
-def test_a_pod_ends_with_its_last_container():
+def test_a_pod_ends_with_its_last_container() -> None:
     """A sidecar may outlive main; the instance is billed until it ends."""
-    main, wait = (
-        a_container(name, started=NOON, ended=NOON + s * SECOND) for name, s in (("main", 60), ("wait", 65))
-    )
+    main, wait = (a_container(name, started=NOON, ended=NOON + s * SECOND) for name, s in (("main", 60), ("wait", 65)))
 
     assert run_of(ended_pod(containers=[main, wait])).finished_at == NOON + 65 * SECOND
 
 
-def test_a_pod_that_runs_has_no_end():
+def test_a_pod_that_runs_has_no_end() -> None:
     """Its first containers may have ended already."""
     containers = [a_container("init-like", started=NOON, ended=NOON + SECOND), a_container(started=NOON)]
 
     assert run_of(running_pod(containers=containers)).finished_at is None
 
 
-def test_a_pod_that_never_got_past_its_init_container_ends_with_it():
+def test_a_pod_that_never_got_past_its_init_container_ends_with_it() -> None:
     """Main waits for ever when init failed."""
     init = a_container("init", started=NOON, ended=NOON + 5 * SECOND, exit_code=1)
     pod = a_pod(phase="Failed", containers=[a_container(waits="PodInitializing")], initContainerStatuses=[init])
@@ -70,7 +68,7 @@ def test_a_pod_that_never_got_past_its_init_container_ends_with_it():
     assert run_of(pod).finished_at == NOON + 5 * SECOND
 
 
-def test_a_pod_killed_while_main_ran_does_not_end_with_its_init_container():
+def test_a_pod_killed_while_main_ran_does_not_end_with_its_init_container() -> None:
     """An evicted pod's main is said to run for ever: what ended before it tells nothing of the end."""
     init = a_container("init", started=NOON, ended=NOON + 5 * SECOND)
     pod = a_pod(
@@ -81,7 +79,7 @@ def test_a_pod_killed_while_main_ran_does_not_end_with_its_init_container():
     assert run_of(pod, when=NOON + HOUR).finished_at == NOON + HOUR
 
 
-def test_an_evicted_pod_ended_when_it_ceased_to_be_ready():
+def test_an_evicted_pod_ended_when_it_ceased_to_be_ready() -> None:
     """The only word of its end in the object is a condition that went back."""
     conditions = [a_condition("PodScheduled", NOON), a_condition("Ready", NOON + 30 * SECOND, "False")]
     pod = a_pod(phase="Failed", reason="Evicted", containers=[a_container(started=NOON)], conditions=conditions)
@@ -89,21 +87,21 @@ def test_an_evicted_pod_ended_when_it_ceased_to_be_ready():
     assert run_of(pod, when=NOON + HOUR).finished_at == NOON + 30 * SECOND
 
 
-def test_an_end_nobody_wrote_down_stays_where_it_was_first_seen():
+def test_an_end_nobody_wrote_down_stays_where_it_was_first_seen() -> None:
     """Later sights of an evicted pod must not make it longer."""
     pod = a_pod(phase="Failed", reason="Evicted", containers=[a_container(started=NOON)], conditions=[])
 
     assert run_of(pod, pod, pod, when=NOON + HOUR).finished_at == NOON + HOUR
 
 
-def test_an_end_that_is_written_down_later_corrects_the_guess():
+def test_an_end_that_is_written_down_later_corrects_the_guess() -> None:
     """The last word wins."""
     evicted = a_pod(phase="Failed", reason="Evicted", containers=[a_container(started=NOON)], conditions=[])
 
     assert run_of(evicted, ended_pod(phase="Failed")).finished_at == NOON + 70 * SECOND
 
 
-def test_a_pod_deleted_while_it_pulled_its_image_lived_until_then():
+def test_a_pod_deleted_while_it_pulled_its_image_lived_until_then() -> None:
     """ECI bills pulling: the conditions that were false from the start are no end."""
     never = [a_condition("PodScheduled", NOON), a_condition("ContainersReady", NOON, "False")]
     pod = a_pod(conditions=never, containers=[a_container(waits="ImagePullBackOff")])
@@ -111,7 +109,7 @@ def test_a_pod_deleted_while_it_pulled_its_image_lived_until_then():
     assert run_of(pod, (pod, "deleted"), when=NOON + HOUR).finished_at == NOON + HOUR + SECOND
 
 
-def test_a_pod_deleted_while_main_waited_does_not_end_with_its_init_container():
+def test_a_pod_deleted_while_main_waited_does_not_end_with_its_init_container() -> None:
     """The instance is there until the pod is taken away."""
     init = a_container("init", started=NOON, ended=NOON + 5 * SECOND)
     pod = a_pod(containers=[a_container(waits="ImagePullBackOff")], initContainerStatuses=[init])
@@ -119,7 +117,7 @@ def test_a_pod_deleted_while_main_waited_does_not_end_with_its_init_container():
     assert run_of((pod, "deleted"), when=NOON + HOUR).finished_at == NOON + HOUR
 
 
-def test_a_deletion_says_itself_when_it_was_asked_for():
+def test_a_deletion_says_itself_when_it_was_asked_for() -> None:
     """The server's instant goes before the one at which we heard of it."""
     told = pod_json(started=NOON, phase="Running")
     told["metadata"]["deletionTimestamp"] = "2026-11-22T12:00:40Z"
@@ -127,7 +125,7 @@ def test_a_deletion_says_itself_when_it_was_asked_for():
     assert run_of((decoded(told, decode.Pod), "deleted")).finished_at == NOON + 40 * SECOND
 
 
-def test_the_end_of_a_pod_that_a_list_shows_is_not_now():
+def test_the_end_of_a_pod_that_a_list_shows_is_not_now() -> None:
     """Without a word of its end, a pod that was over before we came ended with its last change, not when we looked."""
     changes = [a_condition("PodScheduled", NOON), a_condition("ContainersReady", NOON + SECOND, "False")]
     pod = a_pod(phase="Failed", containers=[a_container(waits="ErrImagePull")], conditions=changes)
@@ -135,21 +133,21 @@ def test_the_end_of_a_pod_that_a_list_shows_is_not_now():
     assert run_of((pod, "listed"), when=NOON + DAY, live=False).finished_at == NOON + SECOND
 
 
-def test_an_end_far_ahead_of_our_clock_is_no_end():
+def test_an_end_far_ahead_of_our_clock_is_no_end() -> None:
     """A kubelet whose clock is years ahead must not bill years."""
     pod = ended_pod(ended=NOON + 3650 * DAY)
 
     assert run_of(pod, when=NOON + HOUR).finished_at == NOON + HOUR
 
 
-def test_a_pod_without_any_instant_ended_when_we_saw_it():
+def test_a_pod_without_any_instant_ended_when_we_saw_it() -> None:
     """Everything in an object may be missing."""
     pod = a_pod(phase="Failed", conditions=[], containers=[])
 
     assert run_of((pod, "listed"), when=NOON + HOUR, live=False).finished_at == NOON + HOUR
 
 
-def test_a_vanished_pod_ends_now_and_keeps_what_it_said_last():
+def test_a_vanished_pod_ends_now_and_keeps_what_it_said_last() -> None:
     """What a relist lacks ended in between; the reason we saw is better than `vanished`."""
     life = lived(a_pod(containers=[a_container(waits="ImagePullBackOff")]))
 
@@ -163,7 +161,7 @@ def test_a_vanished_pod_ends_now_and_keeps_what_it_said_last():
 # When it began.
 
 
-def test_main_is_found_by_name():
+def test_main_is_found_by_name() -> None:
     """containerStatuses[0] is Argo's own `wait`."""
     containers = [
         a_container("wait", started=NOON, ended=NOON + 5 * SECOND),
@@ -174,14 +172,14 @@ def test_main_is_found_by_name():
     assert (run.main_started_at, run.exit_code, run.reason) == (NOON + SECOND, 3, "Error")
 
 
-def test_without_a_main_the_first_container_stands_in():
+def test_without_a_main_the_first_container_stands_in() -> None:
     """A Job's pod has none of that name."""
     pod = running_pod(containers=[a_container("worker", started=NOON + SECOND)])
 
     assert (run_of(pod).main_started_at, lived(pod).stage) == (NOON + SECOND, "running")
 
 
-def test_instants_that_vanish_in_a_later_write_are_kept():
+def test_instants_that_vanish_in_a_later_write_are_kept() -> None:
     """Conditions and container states do vanish from the objects of real clusters."""
     bare = a_pod(phase="Succeeded", conditions=[], containers=[])
     run = run_of(running_pod(), ended_pod(), bare)
@@ -191,21 +189,21 @@ def test_instants_that_vanish_in_a_later_write_are_kept():
     )  # fmt: skip
 
 
-def test_annotations_may_come_after_the_end():
+def test_annotations_may_come_after_the_end() -> None:
     """The provider's word is never on the first event, and often on the last."""
     run = run_of(ended_pod(annotations={}), ended_pod())
 
     assert run.pricing["k8s.aliyun.com/eci-instance-spec"] == "2.0-4.0Gi"
 
 
-def test_a_condition_that_is_not_true_says_no_instant():
+def test_a_condition_that_is_not_true_says_no_instant() -> None:
     """An instance that could not be made was not made."""
     pod = a_pod(conditions=[a_condition("ContainerInstanceCreated", NOON, "False", reason="NoStock")])
 
     assert run_of(pod).instance_created_at is None
 
 
-def test_a_container_without_a_state_says_nothing():
+def test_a_container_without_a_state_says_nothing() -> None:
     """Nothing in a status is sure to be there."""
     run = run_of(a_pod(containers=[{"name": "main"}, {"name": "other", "lastState": {}}]))
 
@@ -215,14 +213,14 @@ def test_a_container_without_a_state_says_nothing():
 # Why it ended.
 
 
-def test_what_a_pod_waited_for_on_its_way_is_no_reason_of_its_end():
+def test_what_a_pod_waited_for_on_its_way_is_no_reason_of_its_end() -> None:
     """Every pod of a real cluster was ContainerCreating once."""
     waiting = a_pod(containers=[a_container(waits="ContainerCreating")])
 
     assert run_of(waiting, running_pod(), ended_pod()).reason == ""
 
 
-def test_an_oom_kill_may_be_in_the_last_state_alone():
+def test_an_oom_kill_may_be_in_the_last_state_alone() -> None:
     """The present state of a container that was killed and waits says nothing of the kill."""
     killed = {"terminated": {"exitCode": 137, "reason": "OOMKilled", "finishedAt": "2026-11-22T12:00:30Z"}}
     told = a_container(waits="CrashLoopBackOff") | {"lastState": killed}
@@ -231,14 +229,14 @@ def test_an_oom_kill_may_be_in_the_last_state_alone():
     assert (run.reason, run.exit_code) == ("OOMKilled", 137)
 
 
-def test_the_pods_own_reason_goes_first():
+def test_the_pods_own_reason_goes_first() -> None:
     """`Evicted` says more than what the kubelet did to the container."""
     pod = ended_pod(phase="Failed", reason="Evicted")
 
     assert run_of(pod).reason == "Evicted"
 
 
-def test_a_reason_that_vanishes_after_the_end_is_kept():
+def test_a_reason_that_vanishes_after_the_end_is_kept() -> None:
     """A later write may drop the status it was in."""
     pod = ended_pod(phase="Failed", reason="Evicted")
 
@@ -258,35 +256,35 @@ def asking(cpu: str, memory: str = "0", **more: Any) -> dict[str, Any]:
     return {"name": "c", "resources": {"requests": {"cpu": cpu, "memory": memory}}, **more}
 
 
-def test_containers_are_summed():
+def test_containers_are_summed() -> None:
     """They run together."""
     run = requested([asking("500m", "1Gi"), asking("250m", "512Mi")])
 
     assert (run.cpu, run.memory_bytes) == (Decimal("0.75"), GIB * 3 // 2)
 
 
-def test_the_largest_init_container_counts_if_it_is_more():
+def test_the_largest_init_container_counts_if_it_is_more() -> None:
     """Init containers run one after another, before the rest."""
     run = requested([asking("1", "1Gi")], [asking("4", "512Mi"), asking("2", "8Gi")])
 
     assert (run.cpu, run.memory_bytes) == (Decimal(4), 8 * GIB)
 
 
-def test_an_init_container_that_stays_is_summed():
+def test_an_init_container_that_stays_is_summed() -> None:
     """A sidecar of Kubernetes 1.29 is an init container that is always restarted."""
     run = requested([asking("1")], [asking("0.5", restartPolicy="Always"), asking("1.2")])
 
     assert run.cpu == Decimal("1.5")
 
 
-def test_a_limit_stands_for_a_missing_request():
+def test_a_limit_stands_for_a_missing_request() -> None:
     """Kubernetes sets the request from it."""
     run = requested([{"name": "c", "resources": {"limits": {"cpu": "2", "memory": "4Gi", "ephemeral-storage": "1Gi"}}}])
 
     assert (run.cpu, run.memory_bytes, run.ephemeral_bytes) == (Decimal(2), 4 * GIB, GIB)
 
 
-def test_gpus_of_any_vendor_are_counted_once():
+def test_gpus_of_any_vendor_are_counted_once() -> None:
     """They stand in requests and limits alike."""
     run = requested(
         [{"name": "c", "resources": {"requests": {"nvidia.com/gpu": "2"}, "limits": {"nvidia.com/gpu": "2"}}}]
@@ -296,14 +294,14 @@ def test_gpus_of_any_vendor_are_counted_once():
 
 
 @pytest.mark.parametrize("resources", [None, {}, {"requests": None}, {"requests": {"cpu": "NaN", "memory": "-1"}}])
-def test_nothing_asked_for_is_nothing(resources: Any):
+def test_nothing_asked_for_is_nothing(resources: Any) -> None:
     """What is no quantity asks for nothing."""
     run = requested([{"name": "c", "resources": resources}])
 
     assert (run.cpu, run.memory_bytes, run.gpu, run.ephemeral_bytes) == (Decimal(0), 0, Decimal(0), 0)
 
 
-def test_an_amount_beyond_any_machine_fits_its_column():
+def test_an_amount_beyond_any_machine_fits_its_column() -> None:
     """A request of 10^18 cores is legal, stays pending for ever, and must not stop an insert."""
     assert requested([asking("1E")]).cpu == Decimal(999_999_999)
 
@@ -311,7 +309,7 @@ def test_an_amount_beyond_any_machine_fits_its_column():
 # Who it is.
 
 
-def test_only_what_decides_a_price_is_kept():
+def test_only_what_decides_a_price_is_kept() -> None:
     """Labels and annotations of a pod may hold anything."""
     told = ended_pod(labels={"alibabacloud.com/acs": "true", "secret": "s"}, annotations={"token": "t"})
 
@@ -329,7 +327,7 @@ def test_only_what_decides_a_price_is_kept():
         ("w1-train-999", "w1-123", ""),
     ],
 )
-def test_the_template_is_read_from_a_name_of_the_known_form_only(name: str, node_id: str, template: str):
+def test_the_template_is_read_from_a_name_of_the_known_form_only(name: str, node_id: str, template: str) -> None:
     """Names are workflow-template-hash from Argo 3.4 on; anything else tells nothing."""
     told = pod_json(name=name)
     told["metadata"]["annotations"] = {pod_life.NODE_ID: node_id}
@@ -337,7 +335,7 @@ def test_the_template_is_read_from_a_name_of_the_known_form_only(name: str, node
     assert run_of(decoded(told, decode.Pod)).template == template
 
 
-def test_a_pod_of_an_unnamed_workflow_has_its_name_from_the_label():
+def test_a_pod_of_an_unnamed_workflow_has_its_name_from_the_label() -> None:
     """The owner reference has it nearly always."""
     told = pod_json(labels={pod_life.WORKFLOW_LABEL: "nightly"})
     place = Place("c1", "w1", "", 1, "Workflow", {})
@@ -346,7 +344,7 @@ def test_a_pod_of_an_unnamed_workflow_has_its_name_from_the_label():
     assert (run.workflow_name, run.template) == ("nightly", "")
 
 
-def test_a_pod_without_a_creation_instant_was_made_when_it_was_first_seen():
+def test_a_pod_without_a_creation_instant_was_made_when_it_was_first_seen() -> None:
     """It is part of its key and must not move."""
     told = pod_json()
     del told["metadata"]["creationTimestamp"]
@@ -355,7 +353,7 @@ def test_a_pod_without_a_creation_instant_was_made_when_it_was_first_seen():
     assert run_of(pod, pod, when=NOON + MINUTE).created_at == NOON + MINUTE
 
 
-def test_an_empty_object_is_a_pod_all_the_same():
+def test_an_empty_object_is_a_pod_all_the_same() -> None:
     """Everything may be missing but the identity."""
     empty = decode.Pod(decode.Meta(uid="p1"))
     life = pod_life.observe(None, an_observation(empty, "listed", when=NOON), PLACE)
@@ -363,7 +361,7 @@ def test_an_empty_object_is_a_pod_all_the_same():
     assert (life.stage, life.run.name, life.historic) == ("starting", "", False)
 
 
-def test_only_argo_workflows_own_pods_directly():
+def test_only_argo_workflows_own_pods_directly() -> None:
     """Other groups may have a kind of that name."""
     owners = [
         {"apiVersion": "other.io/v1", "kind": "Workflow", "uid": "a"},
@@ -380,7 +378,7 @@ def test_only_argo_workflows_own_pods_directly():
     assert pod_life.workflow_owner(decode.Meta()) is None
 
 
-def test_the_node_may_be_overruled_by_the_pods_own_labels():
+def test_the_node_may_be_overruled_by_the_pods_own_labels() -> None:
     """A virtual node spans zones; the pod knows its own."""
     place = Place("c1", "w1", "w1", 1, "Workflow", {pod_life.ZONE: "z-node", pod_life.REGION: "r-node"})
     pod = a_pod(labels={pod_life.ZONE: "z-pod"})
@@ -389,7 +387,7 @@ def test_the_node_may_be_overruled_by_the_pods_own_labels():
     assert (run.zone, run.region) == ("z-pod", "r-node")
 
 
-def test_the_builders_pod_is_what_the_decoder_makes_of_the_builders_object():
+def test_the_builders_pod_is_what_the_decoder_makes_of_the_builders_object() -> None:
     """Tests that start from evidence must not drift from those that start from objects."""
     run = pod_life.observe(None, an_observation(ended_pod()), PLACE).run
     expected = a_pod_run(version=run.version, region="")

@@ -20,7 +20,7 @@ GIB = 1024**3
         ("1E", "1000000000000000000"), ("7Ei", str(7 * 1024**6)), ("-0", "0"),
     ],
 )  # fmt: skip
-def test_the_forms_of_the_api_are_read(text: str, amount: str):
+def test_the_forms_of_the_api_are_read(text: str, amount: str) -> None:
     """Plain, decimal and binary suffixes, exponents."""
     assert quantity(text) == Decimal(amount)
 
@@ -32,19 +32,19 @@ def test_the_forms_of_the_api_are_read(text: str, amount: str):
         "5\n", "1K", "9" * 50, "8Ei", "1e19", "1,5", "0x10", "1..2", "1e", "Ki", "5 Gi", "٣",
     ],
 )  # fmt: skip
-def test_what_is_no_quantity_is_none(text: str):
+def test_what_is_no_quantity_is_none(text: str) -> None:
     """The kubernetes package takes several of these, and hangs on one."""
     assert quantity(text) is None
 
 
 @pytest.mark.parametrize(("text", "amount"), [("1e-30", "0.000000001"), ("0.1234567891", "0.123456790"), ("0n", "0")])
-def test_nothing_is_finer_than_a_billionth(text: str, amount: str):
+def test_nothing_is_finer_than_a_billionth(text: str, amount: str) -> None:
     """The API itself rounds up to nano; a finer one would not fit its column."""
     assert quantity(text) == Decimal(amount)
 
 
 @given(st.text(max_size=12) | st.from_regex(r"\A[+-]?\d{0,25}\.?\d{0,25}([a-zA-Z]{0,2}|[eE][+-]?\d{1,9})\Z"))
-def test_any_text_is_an_amount_in_bounds_or_none(text: str):
+def test_any_text_is_an_amount_in_bounds_or_none(text: str) -> None:
     """From 0 up to what an int64 holds, in billionths; never NaN, never an exception."""
     amount = quantity(text)
 

@@ -23,12 +23,12 @@ def semaphore(*names: str | None) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("phase", ["", "Running", "Succeeded", "Weird"])
-def test_what_the_controller_has_not_put_off_is_unseen(phase: str):
+def test_what_the_controller_has_not_put_off_is_unseen(phase: str) -> None:
     """Only Pending is the controller's word for waiting."""
     assert why(phase, POSTPONED, semaphore=semaphore(LOCK)) == Reason("unseen")
 
 
-def test_a_postponed_workflow_is_throttled():
+def test_a_postponed_workflow_is_throttled() -> None:
     """One text for the global and the namespace limit, from 3.5 to 4.1."""
     assert why("Pending", POSTPONED) == Reason("throttled")
 
@@ -42,7 +42,7 @@ def test_a_postponed_workflow_is_throttled():
         "failed to lock()",
     ],
 )
-def test_lock_messages_tell_a_lock(message: str):
+def test_lock_messages_tell_a_lock(message: str) -> None:
     """Without a lock entry the message is all there is to say which."""
     assert why("Pending", message) == Reason("lock", message)
 
@@ -56,30 +56,30 @@ def test_lock_messages_tell_a_lock(message: str):
         {"semaphore": {"waiting": None}, "mutex": {"waiting": [{"mutex": LOCK}]}},
     ],
 )
-def test_the_lock_entry_names_the_lock(entries: dict[str, Any]):
+def test_the_lock_entry_names_the_lock(entries: dict[str, Any]) -> None:
     """Its holders are those who hold it, not those who wait."""
     assert why("Pending", f"Waiting for {LOCK} lock. Lock status: 0/2", **entries) == Reason("lock", LOCK)
 
 
 @pytest.mark.parametrize("entries", [{}, {"semaphore": None}, {"mutex": {"waiting": []}}, {"semaphore": {}}])
-def test_no_lock_entry_is_no_lock(entries: dict[str, Any]):
+def test_no_lock_entry_is_no_lock(entries: dict[str, Any]) -> None:
     """Pending without a word is a workflow on its way."""
     assert why("Pending", "", **entries) == Reason("unseen")
 
 
-def test_a_stale_lock_entry_does_not_overrule_the_throttle():
+def test_a_stale_lock_entry_does_not_overrule_the_throttle() -> None:
     """Entries survive admission and release in most versions."""
     assert why("Pending", POSTPONED, semaphore=semaphore(LOCK)) == Reason("throttled")
 
 
-def test_a_volume_that_is_not_there_yet_is_waited_for():
+def test_a_volume_that_is_not_there_yet_is_waited_for() -> None:
     """Its message begins like a lock's."""
     message = "Waiting for a PVC to be created. quota"
 
     assert why("Pending", message) == Reason("volume", message)
 
 
-def test_pending_for_words_nobody_knows_is_throttled():
+def test_pending_for_words_nobody_knows_is_throttled() -> None:
     """A later version may put it in other words; that it was put off is sure."""
     assert why("Pending", "Workflow is queued") == Reason("throttled")
 
@@ -98,18 +98,18 @@ def test_pending_for_words_nobody_knows_is_throttled():
         ((0, 0), {}, "advancing"),
     ],
 )
-def test_the_first_reason_that_holds_wins(pods: tuple[int, int], holds: dict[str, str], expected: str):
+def test_the_first_reason_that_holds_wins(pods: tuple[int, int], holds: dict[str, str], expected: str) -> None:
     """One reason at a time, in the order of the model."""
     assert queueing.after_work(*pods, holds).name == expected
 
 
 @pytest.mark.parametrize("order", [(a, b) for i, a in enumerate(AFTER_WORK) for b in AFTER_WORK[i + 1 :]])
-def test_the_order_of_the_reasons_is_the_models(order: tuple[str, str]):
+def test_the_order_of_the_reasons_is_the_models(order: tuple[str, str]) -> None:
     """Of two that hold the earlier is told."""
     assert queueing.after_work(0, 0, dict.fromkeys(order, "")).name == order[0]
 
 
-def test_a_held_step_says_what_it_waits_for():
+def test_a_held_step_says_what_it_waits_for() -> None:
     """Steps without a pod: someone must resume, a quota must rise, a lock must be let go."""
     nodes = {
         "a": a_step("Running", kind="Suspend"),
@@ -128,7 +128,7 @@ def test_a_held_step_says_what_it_waits_for():
     }
 
 
-def test_a_held_step_shows_in_the_bytes():
+def test_a_held_step_shows_in_the_bytes() -> None:
     """Steps are parsed only where one of these signs is; a sign that no held step carries would hide it."""
     held = [
         a_step("Running", kind="Suspend"),
@@ -147,7 +147,7 @@ def test_a_held_step_shows_in_the_bytes():
 # The queues.
 
 
-def test_queues_count_and_keep_the_oldest():
+def test_queues_count_and_keep_the_oldest() -> None:
     """One line a namespace, queue, reason, and whether work has begun."""
     queued = [
         Queued("b", "q", "volume", NOON, begun=True),

@@ -37,7 +37,9 @@ def daemon(*command: str, log: Path) -> Iterator[None]:
 def alertmanager(folder: Path, port: int) -> Iterator[None]:
     """Alertmanager that routes everything to nobody."""
     config = folder / "alertmanager.yaml"
-    config.write_text(yaml.safe_dump({"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}), encoding="utf-8")
+    config.write_text(
+        yaml.safe_dump({"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}), encoding="utf-8"
+    )
     with daemon(
         "prometheus-alertmanager", f"--config.file={config}", f"--storage.path={folder / 'am'}", "--cluster.listen-address=",
         f"--web.listen-address=127.0.0.1:{port}", log=folder / "alertmanager.log",
@@ -66,7 +68,9 @@ def prometheus(folder: Path, port: int, target: str, alerts_port: int) -> Iterat
 async def watched_fleet(folder: Path) -> AsyncIterator[Running]:
     """A collector on a fleet of two clusters."""
     stop, up = asyncio.Event(), asyncio.get_running_loop().create_future()
-    task = asyncio.create_task(run_fleet(folder / "fleet", 2, 1, lambda path, names: up.set_result((path, names)), stop))
+    task = asyncio.create_task(
+        run_fleet(folder / "fleet", 2, 1, lambda path, names: up.set_result((path, names)), stop)
+    )
     path, names = await up
     clusters = [ClusterSettings(name=name, kubeconfig=str(path), context=name) for name in names]
     try:
@@ -104,7 +108,9 @@ async def test_a_page_reaches_alertmanager_and_figures_reach_prometheus(tmp_path
             query = f"http://127.0.0.1:{prometheus_port}/api/v1/query?query="
             up = await ask(query + "sum(lynceus_cluster_up)", lambda a: a["data"]["result"])
             depth = await ask(query + "sum(lynceus_queue_depth)>0", lambda a: a["data"]["result"])
-            alerts = await ask(f"http://127.0.0.1:{alerts_port}/api/v2/alerts", lambda a: {x["labels"]["alertname"] for x in a})
+            alerts = await ask(
+                f"http://127.0.0.1:{alerts_port}/api/v2/alerts", lambda a: {x["labels"]["alertname"] for x in a}
+            )
             rules = await ask(
                 f"http://127.0.0.1:{prometheus_port}/api/v1/rules",
                 lambda a: [r for g in a["data"]["groups"] for r in g["rules"] if r.get("lastError")] or ["none"],

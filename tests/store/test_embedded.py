@@ -74,13 +74,14 @@ def test_clickhouse_connect_as_it_comes(running: Running) -> None:
 
     written = client.insert("many", [[n, f"s{n % 7}"] for n in range(100_000)], column_names=["n", "s"])
     rows = client.query("SELECT count(), sum(n), uniqExact(s) FROM many").result_rows
-    long = client.query("SELECT length({text:String})", parameters={"text": "x" * 100_000}).result_rows
+    sizes = [100, 9_000, 20_000, 100_000]
+    long = [client.query("SELECT length({text:String})", parameters={"text": "x" * size}).result_rows for size in sizes]
     empty = client.query("SELECT n FROM many WHERE n > 100000").result_rows
     frame = client.query_df("SELECT n, s FROM many ORDER BY n LIMIT 2")
 
     assert written.written_rows == 100_000
     assert rows == [(100_000, 4_999_950_000, 7)]
-    assert long == [(100_000,)]
+    assert long == [[(size,)] for size in sizes]
     assert empty == []
     assert frame["n"].tolist() == [0, 1]
     client.command("DROP TABLE many")

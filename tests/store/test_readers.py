@@ -260,6 +260,16 @@ def test_what_dashboards_ask_is_answered(statement: str, expected: str, running:
     assert (reply.text, reply.status) == (expected, 200)
 
 
+def test_a_statement_may_hold_any_bytes_and_any_depth(running: Running) -> None:
+    """What cannot be judged is refused in words; nothing of it makes the judge itself fail."""
+    assert ask(running, r"SELECT '\xff\xfe' AS `a\xffb`").body == b"\xff\xfe\n"
+    for depth in (50, 200, 400, 900, 5000):
+        deep = ask(running, "SELECT " + "abs(" * depth + "1" + ")" * depth)
+        assert deep.status == 200 or deep.text.startswith("Code: "), deep.text
+        nested = ask(running, "SELECT * FROM (" * depth + "SELECT file('/etc/hostname')" + ")" * depth)
+        assert (nested.status, nested.text[:6]) == (500, "Code: ")
+
+
 def test_no_column_of_ours_has_a_refused_functions_name(running: Running) -> None:
     """A refused function is refused by name, also where the name is a column's; ours must stay readable."""
     for table in TABLES:

@@ -286,12 +286,11 @@ def test_a_newer_spool_is_refused_with_the_remedy(spool: Spool, spool_file: Path
 
 
 def test_what_is_synced_is_what_was_meant(spool: Spool) -> None:
-    """WAL with full sync, or a power cut would take acknowledged commits."""
-    pragmas = {
-        name: spool._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
-    }
+    """WAL with full sync, or a power cut would take acknowledged commits; and the file shrinks after an outage."""
+    names = ("journal_mode", "synchronous", "auto_vacuum")
+    pragmas = {name: spool._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names}
 
-    assert pragmas == {"journal_mode": "wal", "synchronous": 2}
+    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "auto_vacuum": 2}
 
 
 def test_kill_9_at_any_moment_leaves_a_whole_number_of_commits(spool_file: Path) -> None:

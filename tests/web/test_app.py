@@ -151,3 +151,13 @@ def test_a_server_without_money_shows_none(fleet: Fleet) -> None:
 
     assert live["money"] is None
     assert b"Money today" not in page
+
+
+def test_only_our_own_names_are_answered_on_loopback(fleet: Fleet) -> None:
+    """A web page that makes a name of its own point to 127.0.0.1 must not read the fleet through a visitor's browser."""
+    app = create_app(live=fleet.live, tally=fleet.tally, metrics=fleet.metrics, hosts=("127.0.0.1", "localhost"))
+    with serving(app) as at:
+        ours = get(f"{at}/api/v1/live")
+        theirs = get(f"{at}/api/v1/live", Host="evil.example")
+
+    assert (ours.status, theirs.status) == (200, 400)

@@ -1,0 +1,190 @@
+"""The settings file: what it may say, and what is said of every mistake in it."""
+
+from pathlib import Path
+
+import pytest
+
+from collector import settings
+from collector.core.rules import AttributionRule
+from collector.settings import ClusterSettings, RuleSettings, Settings, SettingsError, address, data_dir, load, parse
+
+EXAMPLE = b"""
+clusters:
+  - {name: prod-hz, kubeconfig: /etc/lynceus/prod-hz.yaml, context: prod, region: cn-hangzhou, product: alibaba-eci,
+     controller_namespace: argo}
+discovery: {argocd_secrets: /var/run/clusters}
+store: {url: "http://clickhouse:8123/lynceus", username: lynceus, password_file: /run/secrets/ch, cluster: ""}
+data_dir: ./lynceus-data
+http: {listen: 127.0.0.1:8470, tls: {cert: "", key: "", client_ca: ""}}
+embedded: {listen: 127.0.0.1:8471}
+queues: {label: kueue.x-k8s.io/queue-name}
+attribution:
+  department: [{workflow_label: department}, {namespace_label: department}, {namespace: {ci: platform}}]
+  project: [{workflow_label: project}]
+prices: [alibaba-eci, alibaba-acs, ./our-discounts.yaml]
+currency: USD
+billing_timezone: UTC
+"""
+"""The design's example, without what has not been built yet: tenants, budgets, further books."""
+
+
+def said_of(text: str) -> str:
+    """What is said of settings that cannot be used."""
+    with pytest.raises(SettingsError) as error:
+        parse(text.encode(), "lynceus.yaml")
+    return str(error.value)
+
+
+def test_the_example_is_read() -> None:
+    """Every key that the documentation shows."""
+    read = parse(EXAMPLE, "lynceus.yaml")
+
+    assert read.clusters == (
+        ClusterSettings(
+            name="prod-hz", kubeconfig="/etc/lynceus/prod-hz.yaml", context="prod", region="cn-hangzhou",
+            product="alibaba-eci",
+        ),
+    )  # fmt: skip
+    assert read.attribution.department[2] == RuleSettings(namespace={"ci": "platform"})
+    assert (read.prices[2], read.store.username, read.queues.label) == (
+        "./our-discounts.yaml", "lynceus", "kueue.x-k8s.io/queue-name",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("text", [b"", b"  \n", b"# nothing chosen yet\n", b"{}"])
+def test_nothing_chosen_is_the_defaults(text: bytes) -> None:
+    """Everything works without a file, and with one that is all comments."""
+    assert parse(text, "lynceus.yaml") == load(None) == Settings()
+
+
+def test_the_defaults_are_the_documented_ones() -> None:
+    """Whoever upgrades relies on them."""
+    chosen = Settings()
+
+    assert (chosen.clusters, chosen.store.url, chosen.data_dir) == ((), "", "./lynceus-data")
+    assert (chosen.http.listen, chosen.embedded.listen) == ("127.0.0.1:8470", "127.0.0.1:8471")
+    assert (chosen.prices, chosen.currency, chosen.billing_timezone) == (("alibaba-eci", "alibaba-acs"), "USD", "UTC")
+    assert (ClusterSettings(name="a").controller_namespace, ClusterSettings(name="a").pods) == ("argo", "all")
+
+
+def test_a_file_is_read_from_its_path(tmp_path: Path) -> None:
+    """And errors in it name the path."""
+    file = tmp_path / "my.yaml"
+    file.write_bytes(EXAMPLE)
+
+    assert load(file).currency == "USD"
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """With why."""
+    with pytest.raises(SettingsError, match=r"gone\.yaml: cannot be read: No such file"):
+        load(tmp_path / "gone.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "remedy"),
+    [
+        ("billing_timezon: UTC", "billing_timezon", "no such setting; did you mean `billing_timezone`?"),
+        ("http: {listn: x}", "http.listn", "did you mean `listen`?"),
+        ("clusters: [{name: a, contxt: b}]", "clusters[0].contxt", "did you mean `context`?"),
+        ("qqqqqqqq: 1", "qqqqqqqq", "no such setting; see the README"),
+        ("clusters: [{context: b}]", "clusters[0]", "missing required field `name`"),
+        ("clusters: {name: a}", "clusters", "Expected `array`, got `object`"),
+        ("clusters: [{name: 5}]", "clusters[0].name", "Expected `str`, got `int`"),
+        ("clusters: [{name: Prod}]", "clusters[0].name", "'Prod' must be lower-case letters, digits"),
+        ("clusters: [{name: ''}]", "clusters[0].name", "must be lower-case"),
+        ("clusters: [{name: a-}]", "clusters[0].name", "must be lower-case"),
+        ("clusters: [{name: a}, {name: b}, {name: a}]", "clusters[2].name", "'a' is taken by clusters[0]"),
+        ("clusters: [{name: a, pods: some}]", "clusters[0].pods", "Invalid enum value 'some'"),
+        ("clusters: [{name: a, product: alibaba-ec1}]", "clusters[0].product", "'alibaba-ec1' is unknown; known are"),
+        ("attribution: {department: [{}]}", "attribution.department[0]", "give exactly one key, like `workflow_label"),
+        (
+            "attribution: {project: [{workflow_label: a}, {workflow_label: a, namespace_label: b}]}",
+            "attribution.project[1]",
+            "give exactly one key",
+        ),
+        ("attribution: {project: [{namespace: {a: 1}}]}", "attribution.project[0].namespace", "Expected `str`"),
+        ("billing_timezone: Mars/Base", "billing_timezone", "'Mars/Base' is no IANA zone, like Asia/Shanghai"),
+        ("billing_timezone: ../etc/passwd", "billing_timezone", "is no IANA zone"),
+        ("billing_timezone: ''", "billing_timezone", "is no IANA zone"),
+        ("http: {listen: 8470}", "http.listen", "Expected `str`, got `int`"),
+        ("http: {listen: localhost}", "http.listen", "'localhost' is no address; write it like 127.0.0.1:8470"),
+        ("embedded: {listen: '127.0.0.1:99999'}", "embedded.listen", "is no address"),
+        ("embedded: {listen: '127.0.0.1:²'}", "embedded.listen", "is no address"),
+        ("prices: alibaba-eci", "prices", "Expected `array`, got `str`"),
+        ("http:", "http", "Expected `object`, got `null`"),
+        ("- a\n- b", "must hold keys and values", "like `data_dir: ./lynceus-data`"),
+        ("just text", "must hold keys and values", "like `data_dir"),
+        ("a: [1", "is no YAML", "line 1"),
+        ("a:\tb: c", "is no YAML", "line 1"),
+        ("prices: [2026-13-45]", "is no YAML", "month must be in 1..12"),
+        ("currency: USD\ncurrency: EUR", "is no YAML", "'currency' stands there twice"),
+        ("http: {listen: 'a:1', listen: 'b:2'}", "is no YAML", "'listen' stands there twice"),
+        ("1: 2", "top", "Expected `str`"),
+    ],
+)  # fmt: skip
+def test_a_mistake_names_the_file_the_key_and_the_remedy(text: str, place: str, remedy: str) -> None:
+    """A typo in `billing_timezone` is a wrong bill: nothing unknown is passed over."""
+    said = said_of(text)
+
+    assert said.startswith(f"lynceus.yaml: {place}")
+    assert remedy in said
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("127.0.0.1:8470", ("127.0.0.1", 8470)),
+        ("[::1]:80", ("::1", 80)),
+        ("0.0.0.0:0", ("0.0.0.0", 0)),
+        ("name.example:65535", ("name.example", 65535)),
+    ],
+)
+def test_an_address_is_host_and_port(text: str, expected: tuple[str, int]) -> None:
+    """With an IPv6 host in brackets."""
+    assert address(text, "here") == expected
+
+
+@pytest.mark.parametrize("text", ["", ":80", "host", "host:", "host:x", "host:-1", "host:65536"])
+def test_what_is_no_address_is_refused(text: str) -> None:
+    """The error names the place it was asked from."""
+    with pytest.raises(SettingsError, match=r"here: .* is no address"):
+        address(text, "here")
+
+
+def test_core_gets_its_rules_for_each_cluster() -> None:
+    """What core needs to judge one cluster, and nothing else."""
+    cluster = ClusterSettings(name="a", controller_namespace="flows", region="r", product="alibaba-acs")
+    rules = settings.rules_of(parse(EXAMPLE, "lynceus.yaml"), cluster)
+
+    assert rules.department == (
+        AttributionRule("workflow_label", "department"),
+        AttributionRule("namespace_label", "department"),
+        AttributionRule("namespace", map={"ci": "platform"}),
+    )
+    assert rules.project == (AttributionRule("workflow_label", "project"),)
+    assert (rules.queue_label, rules.controller_namespace, rules.region, rules.product) == (
+        "kueue.x-k8s.io/queue-name", "flows", "r", "alibaba-acs",
+    )  # fmt: skip
+
+
+def test_the_data_directory_is_this_users_alone(tmp_path: Path) -> None:
+    """It holds a token."""
+    made = data_dir(Settings(data_dir=str(tmp_path / "a" / "b")))
+
+    assert (made.is_dir(), made.stat().st_mode & 0o777) == (True, 0o700)
+    assert data_dir(Settings(data_dir=str(made))) == made
+
+
+def test_a_data_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    """A file is in its place."""
+    (tmp_path / "taken").write_text("")
+
+    with pytest.raises(SettingsError, match=r"data_dir: .*taken/x cannot be made: Not a directory"):
+        data_dir(Settings(data_dir=str(tmp_path / "taken" / "x")))
+
+
+def test_a_data_directory_that_cannot_be_written_is_named() -> None:
+    """The kernel's own is read-only even to root."""
+    with pytest.raises(SettingsError, match=r"data_dir: /proc/.* cannot be (made|written)"):
+        data_dir(Settings(data_dir="/proc/lynceus"))
