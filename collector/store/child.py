@@ -51,8 +51,7 @@ class StoreChild:
         try:
             await asyncio.wait_for(self.wait(), within_s)
         except TimeoutError:
-            with suppress(ProcessLookupError):
-                self.process.kill()
+            _kill(self.process)
             await self.wait()
 
 
@@ -60,19 +59,7 @@ async def start_child(
     path: Path, listen: str, token_file: Path, *, reader_token_file: Path | None = None, ready_within_s: float = 30.0
 ) -> StoreChild:
     """Start a store and return when it answers /ping."""
-    command = [
-        sys.executable, "-m", "collector.store.embedded", "--path", str(path), "--listen", listen,
-        "--token-file", str(token_file), "--until-stdin-closes",
-    ]  # fmt: skip
-    if reader_token_file is not None:
-        command += ["--reader-token-file", str(reader_token_file)]
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(_ROOT)},
-    )
+    process = await _spawn(path, listen, token_file, reader_token_file)
     said: list[str] = []
     talk = asyncio.create_task(_listen_to(process, said))
     try:
@@ -80,17 +67,34 @@ async def start_child(
             url = await _ready_url(process)
             await _answers(url)
     except (TimeoutError, aiohttp.ClientError, EOFError) as error:
-        with suppress(ProcessLookupError):
-            process.kill()
+        _kill(process)
         await process.wait()
         await talk
         why = said[-1] if said else f"it did not answer within {ready_within_s:g} s"
         raise StoreDidNotStartError(f"the embedded store at {path} did not start: {why}") from error
     except asyncio.CancelledError:
-        with suppress(ProcessLookupError):
-            process.kill()
+        _kill(process)
         raise
     return StoreChild(process, url, talk)
+
+
+async def _spawn(
+    path: Path, listen: str, token_file: Path, reader_token_file: Path | None
+) -> asyncio.subprocess.Process:
+    command = [
+        sys.executable, "-m", "collector.store.embedded", "--path", str(path), "--listen", listen,
+        "--token-file", str(token_file), "--until-stdin-closes",
+    ]  # fmt: skip
+    if reader_token_file is not None:
+        command += ["--reader-token-file", str(reader_token_file)]
+    pipe = asyncio.subprocess.PIPE
+    environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
+    return await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        process.kill()
 
 
 async def _ready_url(process: asyncio.subprocess.Process) -> str:

@@ -45,6 +45,7 @@ _PASSWORD_AT_FAULT = frozenset({192, 193, 194, 516})
 _DOES_NOT_FIT = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, struct.error)
 """What the driver's type writers raise for a value that does not fit its column; nothing has been stored then."""
 
+
 class StoreError(Exception):
     """Something came of the store that is no answer."""
 
@@ -162,23 +163,25 @@ def connect(
     # Every failure they log they raise too, and the inserter tells of it once rather than at each try.
     for library in ("clickhouse_connect", "urllib3"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
+    return Store(lambda: _client(address, username, password_file, database, timeout_s, connect_timeout_s))
 
-    def make_client() -> Client:
-        try:
-            password = password_file.read_text(encoding="utf-8").strip() if password_file else ""
-        except OSError as error:
-            raise OperationalError(f"{password_file}: {error.strerror}; it holds the password of {username}") from error
-        return clickhouse_connect.get_client(
-            dsn=address,
-            username=username,
-            password=password,
-            database=database,
-            autogenerate_session_id=False,  # a session would serialise its queries
-            dedicated_pool=True,  # so that close() closes its sockets
-            connect_timeout=connect_timeout_s,
-            send_receive_timeout=timeout_s,
-            query_retries=0,
-            tz_mode="aware",
-        )
 
-    return Store(make_client)
+def _client(
+    address: str, username: str, password_file: Path | None, database: str, timeout_s: int, connect_timeout_s: int
+) -> Client:
+    try:
+        password = password_file.read_text(encoding="utf-8").strip() if password_file else ""
+    except OSError as error:
+        raise OperationalError(f"{password_file}: {error.strerror}; it holds the password of {username}") from error
+    return clickhouse_connect.get_client(
+        dsn=address,
+        username=username,
+        password=password,
+        database=database,
+        autogenerate_session_id=False,  # a session would serialise its queries
+        dedicated_pool=True,  # so that close() closes its sockets
+        connect_timeout=connect_timeout_s,
+        send_receive_timeout=timeout_s,
+        query_retries=0,
+        tz_mode="aware",
+    )

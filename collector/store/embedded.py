@@ -271,26 +271,31 @@ async def serve(
 ) -> None:
     """Serve until SIGTERM, SIGINT or, if so told, the end of standard input; says `ready URL` on standard output."""
     host, _, port = listen.rpartition(":")
-    loopback = host in {"127.0.0.1", "localhost", "[::1]"}
-    if reader_token_file is None and not loopback:
-        raise StorePathError(
-            f"{listen}: readers need a token where others can reach the store; give --reader-token-file"
-        )
-    reader_token = read_or_make_token(reader_token_file) if reader_token_file else None
-    doors = Doors(read_or_make_token(writer_token_file), reader_token, loopback)
+    doors = _doors(host, writer_token_file, reader_token_file)
     engine = Engine(path)
     runner = web.AppRunner(
-        Server(engine, doors).application(), access_log=None, auto_decompress=False, shutdown_timeout=1.0
+        Server(engine, doors).application(),
+        access_log=None,
+        auto_decompress=False,
+        shutdown_timeout=1.0,
+        max_line_size=READER_BODY,  # drivers put parameters into the address
     )
     await runner.setup()
-    site = web.TCPSite(runner, host.strip("[]"), int(port))
-    await site.start()
+    await web.TCPSite(runner, host.strip("[]"), int(port)).start()
     stop = _stop_event(until_stdin_closes)
     sys.stdout.write(f"ready http://{host}:{runner.addresses[0][1]}\n")
     sys.stdout.flush()
     await stop.wait()
     await runner.cleanup()
     await asyncio.to_thread(engine.close)
+
+
+def _doors(host: str, writer_token_file: Path, reader_token_file: Path | None) -> Doors:
+    loopback = host in {"127.0.0.1", "localhost", "[::1]"}
+    if reader_token_file is None and not loopback:
+        raise StorePathError(f"{host}: readers need a token where others can reach the store; give --reader-token-file")
+    reader_token = read_or_make_token(reader_token_file) if reader_token_file else None
+    return Doors(read_or_make_token(writer_token_file), reader_token, loopback)
 
 
 def _stop_event(until_stdin_closes: bool) -> asyncio.Event:

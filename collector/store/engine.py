@@ -13,8 +13,11 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -47,6 +50,8 @@ READER_LIMITS = {
 
 _MAY_BE_SET_BY_READERS = frozenset({*READER_LIMITS, "max_threads", "max_block_size", "max_rows_to_read"})
 _SESSION_STATEMENT = re.compile(r"\s*(?:SET|USE)\b", re.IGNORECASE)
+
+QUOTE = "'"
 
 _BAD_ARGUMENTS = 36
 _TOO_MANY_QUERIES = 202
@@ -171,13 +176,13 @@ class Engine:
             if named is None:
                 raise RefusedStatementError("a reader may SELECT, SHOW TABLES, DESCRIBE, EXPLAIN a SELECT") from error
             return named
-        return self._judge.tree(json.loads(parsed))
+        return self._judge.tree(_tree(parsed))
 
     def _result_format(self, handle: "_Handle", ask: Ask) -> str:
         """The output format of a writer's statement, "" when it has no result."""
         try:
-            tree = json.loads(handle.parse("parseQueryToJSON", ask.statement))
-        except EngineError:  # not a SELECT; the engine will say what is wrong with it when it runs it
+            tree = _tree(handle.parse("parseQueryToJSON", ask.statement))
+        except (EngineError, RefusedStatementError):  # not a SELECT; the engine will say if anything is wrong with it
             return ""
         named = output_format(tree)
         return ask.output_format if named == "" else named or ""
@@ -221,7 +226,7 @@ class _Handle:
             result = self._handle.query(f"SELECT {function}(base64Decode('{encoded}'))", "TSVRaw")
         except RuntimeError as error:
             raise EngineError(str(error).partition(": In scope ")[0]) from error
-        return str(result.bytes(), "utf-8").rstrip("\n")
+        return str(result.bytes(), "utf-8", "replace").rstrip("\n")
 
     def query(self, ask: Ask, result_format: str) -> Answer:
         """Run the statement; its own FORMAT clause wins over the format given here."""
@@ -242,10 +247,8 @@ class _Handle:
     def insert(self, statement: str, data_format: str, data: bytes) -> Answer:
         """Run an INSERT with the data that followed its FORMAT clause."""
         # chdb's own way to insert bytes, send_insert, reports success when the table refused them (4.4, measured).
-        with os.fdopen(os.memfd_create("insert"), "wb") as file:
-            file.write(data)
-            file.flush()
-            source = f"FROM INFILE '/proc/self/fd/{file.fileno()}' COMPRESSION 'none' FORMAT {data_format}"
+        with _passing_file(data) as name:
+            source = f"FROM INFILE {_quoted(name, QUOTE)} COMPRESSION 'none' FORMAT {data_format}"
             try:
                 result = self._handle.query(f"{statement} {source}")
             except RuntimeError as error:
@@ -256,6 +259,29 @@ class _Handle:
             written_bytes=result.bytes_written(),
             elapsed_s=result.elapsed(),
         )
+
+
+def _tree(parsed: str) -> dict[str, Any]:
+    try:
+        tree: dict[str, Any] = json.loads(parsed)
+    except (ValueError, RecursionError):
+        raise RefusedStatementError("the statement is nested too deeply to be judged") from None
+    return tree
+
+
+@contextmanager
+def _passing_file(data: bytes) -> Iterator[str]:
+    """The name of a file with the data, which is gone afterwards, also after a crash where the system can do that."""
+    if sys.platform == "linux":
+        with os.fdopen(os.memfd_create("insert"), "wb") as memory:
+            memory.write(data)
+            memory.flush()
+            yield f"/proc/self/fd/{memory.fileno()}"
+    else:
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(data)
+            file.flush()
+            yield file.name
 
 
 def _for_revision(body: bytes) -> bytes:
@@ -280,8 +306,7 @@ def _limits(asked: Mapping[str, str]) -> dict[str, str]:
 def _assignment(name: str, value: str) -> str:
     if not re.fullmatch(r"[A-Za-z_]\w*", name):
         raise EngineError(f"{name!r} is no name of a setting. (UNKNOWN_SETTING)", _UNKNOWN_SETTING)
-    quoted = _quoted(value, "'")
-    return f"SET {name} = {quoted}"
+    return f"SET {name} = {_quoted(value, QUOTE)}"
 
 
 def _quoted(text: str, quote: str) -> str:

@@ -81,7 +81,8 @@ def _ask_loader(document: Document | None, private: str, found: SimpleNamespace)
 def _words(error: Exception) -> str:
     """What is wrong, without the values of entries."""
     if isinstance(error, ConfigException):
-        return str(error).rstrip(".")
+        # The further lines of a sign-in command's error are what it printed.
+        return str(error).partition("\n")[0].rstrip(".")
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     return f"something has the wrong form ({type(error).__name__})"

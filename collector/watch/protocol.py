@@ -59,27 +59,23 @@ class Watch:
         resumed_at: Instant | None = None,
         watch_s: tuple[int, int] = WATCH_S,
     ) -> None:
-        self.cluster = cluster
-        self.resource = resource
+        self.cluster, self.resource = cluster, resource
         self.streaming = False
         """Whether the open stream is to be read on."""
         self.synced = False
         self._state, self._detail = "starting", ""
         self._dice, self._tally, self._watch_s = dice, tally, watch_s
+        self._frames, self._pages, self._backoff = Frames(), Pages(resource.kind), Backoff(dice)
         self._ledger = Ledger(cluster, resource, tally)
-        self._pages = Pages(resource.kind)
-        self._frames = Frames()
-        self._backoff = Backoff(dice)
         self._fence = Fence(resource, self._ledger, self._pages, dice)
         self._listing: Listing | None = Listing(resource)
         self._pause: Pause | None = None
         self._refresh = self._refreshed = False
         self._gap: tuple[Instant, Cause] | None = None
         self._heard_at: Instant | None = None
-        self._complete_until: Instant | None = resumed_at
+        self._complete_until = resumed_at
         """Nothing before this instant was missed; a gap begins here."""
-        self._opened_at: Instant = 0
-        self._opened_position = 0
+        self._opened_at = self._opened_position = 0
         self._tries_here = self._garbled_here = 0
         if resume:
             self._resume(resume)

@@ -272,4 +272,7 @@ def _cause(error: Exception) -> tuple[Cause, str]:
         return "tls", f"TLS fails: {said}"
     if isinstance(error, TimeoutError):
         return "deadline", f"no answer in time: {said}"
+    if isinstance(error, aiohttp.ClientPayloadError):
+        # aiohttp says it in terms of its parser, with a status that nobody sent.
+        return "connection", "the other side closed the connection in the middle of an answer"
     return "connection", said

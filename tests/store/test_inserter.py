@@ -75,7 +75,7 @@ async def inserting(
 
 async def until(holds: Callable[[], bool], within_s: float = 30.0) -> None:
     async with asyncio.timeout(within_s):
-        while not holds():  # noqa: ASYNC110 - what is waited for happens in another process
+        while not holds():
             await asyncio.sleep(0.01)
 
 

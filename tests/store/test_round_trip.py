@@ -26,11 +26,11 @@ def through_the_spool(drawn: list[Fact]) -> list[tuple[list[list[object]], str]]
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_facts_come_back_as_they_went_in(table: Table, writer: Store, data: st.DataObject) -> None:
     """Through spool, insert and select a fact keeps every value; of one key the highest version stays."""
-    drawn = data.draw(st.lists(facts(table), min_size=1, max_size=8))
+    drawn = data.draw(st.lists(facts(table), min_size=1, max_size=16))
     expected: dict[object, Fact] = {}
     for fact in drawn:
         other = expected.get(key_of(table, fact))

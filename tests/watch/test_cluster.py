@@ -70,9 +70,20 @@ def kinds_of(server: ApiServer, verb: str) -> list[str]:
 async def test_namespaces_then_nodes_then_workflows_and_pods(server: ApiServer, address: ClusterAddress) -> None:
     """Labels of namespaces and nodes are known before the first pod asks for them."""
     told: list[Outcome] = []
+    held = asyncio.Event()
+
+    async def after(exchange: Exchange) -> None:
+        await held.wait()
+        await exchange.body(page(version=100))
+
+    server.script("list", after)
     async with a_cluster(address, told) as watches:
+        await eventually(lambda: server.answering["list"])
+        states = {kind: watch.health().state for kind, watch in watches.items()}
+        held.set()
         await eventually(lambda: all(watch.streaming for watch in watches.values()))
 
+    assert states == {"namespaces": "listing", "nodes": "starting", "workflows": "starting", "pods": "starting"}
     synced = [outcome.kind for outcome in of_type(told, Synced)]
     assert synced[:2] == ["namespaces", "nodes"]
     assert set(synced[2:]) == {"workflows", "pods"}

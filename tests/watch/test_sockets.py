@@ -310,13 +310,18 @@ async def test_until_the_fence_is_read_nothing_is_live(server: ApiServer, addres
 
 async def test_a_restored_etcd_is_noticed_by_the_fence(server: ApiServer, address: ClusterAddress) -> None:
     """A watch ahead of its server would hang in silence until versions have caught up; the fence tells at once."""
-    server.script("watch", stream(added("a", 900)), stream())
-    server.script("fence", body(page(version=900)), body(page(version=50)))
+
+    async def restored_by_the_second_watch(exchange: Exchange) -> None:
+        await exchange.body(page(version=900 if len(server.of("watch")) < 2 else 50))
+
+    server.otherwise["fence"] = restored_by_the_second_watch
+    server.script("watch", stream(added("a", 900), then="end"))
     server.script("list", body(page(version=100)), body(page(an_object("a", 40), version=50)))
-    async with running(address, patience=replace(QUICK, idle_s=0.1)) as run:
-        await eventually(lambda: len(server.of("list")) == 2 and len(server.of("watch")) >= 3)
+    async with running(address, patience=replace(QUICK, idle_s=60)) as run:
+        await eventually(lambda: len(server.of("watch")) == 3)
 
     assert seen(run.told)[-1] == ("listed", "a", 40)
+    assert restarts(run.tally)["went_back"] == 1
     assert server.of("watch")[2].params["resourceVersion"] == "50"
 
 
