@@ -356,16 +356,8 @@ async def _watch(parts: Parts, name: str) -> None:
     """One cluster's watches for ever; whatever goes wrong in them stays in this cluster."""
     cluster = next((c for c in parts.settings.clusters if c.name == name), ClusterSettings(name=name))
     while True:
-        parts.watches[name] = [
-            Watch(
-                name,
-                resource,
-                dice=random.Random(),
-                tally=parts.tally,
-                resume=parts.pipeline.resume(name, resource.kind),
-            )
-            for resource in kinds.resources(labelled_pods=cluster.pods == "labelled")
-        ]
+        resources = kinds.resources(labelled_pods=cluster.pods == "labelled")
+        parts.watches[name] = [_one_watch(parts, name, resource) for resource in resources]
         sink = lambda outcomes: parts.pipeline.take(name, outcomes)  # noqa: E731 - bound to this cluster
         try:
             async with Connection(parts.addresses[name]) as connection:
@@ -373,6 +365,12 @@ async def _watch(parts: Parts, name: str) -> None:
         except Exception:
             log.exception("the watches of a cluster failed and start again", extra={"cluster": name})
         await asyncio.sleep(RESTART_S)
+
+
+def _one_watch(parts: Parts, name: str, resource: kinds.Resource) -> Watch:
+    resume = parts.pipeline.resume(name, resource.kind)
+    at = resume.at if resume else None
+    return Watch(name, resource, dice=random.Random(), tally=parts.tally, resume=resume, resumed_at=at)
 
 
 class _Server(uvicorn.Server):
