@@ -6,7 +6,8 @@ into one commit, so that facts, cursors and checkpoints become durable together 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
 
@@ -23,6 +24,7 @@ from collector.core.model import (
     ControllerIncident,
     Cursor,
     Fact,
+    Gone,
     Instant,
     LiveView,
     Observation,
@@ -38,9 +40,12 @@ from collector.core.model import (
     Waiting,
     WatchGap,
     WatchHealth,
+    version_of,
 )
 from collector.core.rules import Rules
 from collector.prices.book import Books
+
+log = logging.getLogger(__name__)
 
 PENDING_LIMIT = 50_000
 """Facts and changed lives held in memory; beyond it watches are stopped cleanly until the spool has caught up."""
@@ -57,6 +62,8 @@ class Resume:
     resource_version: str
     epoch: int
     known: dict[str, int]
+    at: Instant | None
+    """When that position became durable: a gap that follows begins here."""
 
 
 @dataclass(slots=True)
@@ -70,8 +77,8 @@ class Gathered:
 class Pipeline:
     """All clusters' state, and what is to be made durable next."""
 
-    def __init__(self, clusters: Iterable[str], rules: Rules, books: Books, zone: tzinfo, tally: Tally) -> None:
-        self.clusters = {name: Cluster(name, rules) for name in clusters}
+    def __init__(self, clusters: Mapping[str, Rules], books: Books, zone: tzinfo, tally: Tally) -> None:
+        self.clusters = {name: Cluster(name, rules) for name, rules in clusters.items()}
         self.books, self.zone, self.tally = books, zone, tally
         self.refused: dict[str, str] = {}
         """Clusters whose identity does not fit their name, and why."""
@@ -79,6 +86,7 @@ class Pipeline:
         self.uids: dict[str, str] = {}
         """Cluster name to the uid of its kube-system namespace, as bound."""
         self._positions: dict[tuple[str, str], Position] = {}
+        self._durable_at: dict[tuple[str, str], Instant] = {}
         self._gathered = Gathered()
         self._room = asyncio.Event()
         self._room.set()
@@ -88,10 +96,9 @@ class Pipeline:
 
     def take(self, cluster: str, outcomes: list[Outcome]) -> None:
         """The sink of a cluster's watches."""
-        if cluster in self.refused:
-            return
         for outcome in outcomes:
-            self._take(self.clusters[cluster], outcome)
+            if cluster not in self.refused:
+                self._take(self.clusters[cluster], outcome)
         if self._pending() > PENDING_LIMIT:
             self._room.clear()
 
@@ -99,17 +106,21 @@ class Pipeline:
         """Returns when the pipeline can take more; what a watch awaits before it reads on."""
         await self._room.wait()
 
-    def drain(self) -> Commit | None:
+    def drain(self, now: Instant) -> Commit | None:
         """Everything gathered since the last drain; None when nothing was."""
         gathered, self._gathered = self._gathered, Gathered()
-        checkpoints = [c for cluster in self.clusters.values() for c in self._checkpoints(cluster)]
+        upserts, deletes = self._checkpoints()
         self._room.set()
-        if not (gathered.facts or gathered.cursors or checkpoints):
+        if not (gathered.facts or gathered.cursors or upserts or deletes):
             return None
-        touched = {cluster for cluster, _ in gathered.cursors}
+        # Counters move with the lives that moved them, or a crash between would lose what they counted.
+        touched = (
+            {cluster for cluster, _ in gathered.cursors} | {c.cluster for c in upserts} | {c.cluster for c in deletes}
+        )
         workflows = {(c, "workflows"): p for c in touched if (p := self._positions.get((c, "workflows")))}
-        cursors = [self._cursor(c, position) for (c, _), position in {**workflows, **gathered.cursors}.items()]
-        return Commit(gathered.facts, cursors, checkpoints)
+        moved = {**workflows, **gathered.cursors}
+        cursors = [self._cursor(c, position, now) for (c, _), position in moved.items()]
+        return Commit(at=now, facts=gathered.facts, cursors=cursors, upserts=upserts, deletes=deletes)
 
     def open_pricing_run(self, now: Instant, digest: str) -> None:
         """Record the books and rules in force."""
@@ -117,17 +128,28 @@ class Pipeline:
             PricingRun(run=PRICING_RUN, version=now, created_at=now, books=self.books.names(), rules=digest)
         )
 
-    def restore(self, cursors: Iterable[Cursor], checkpoints: Iterable[Checkpoint]) -> None:
+    def lost_spool(self, now: Instant, why: str) -> None:
+        """The spool could not be read: what it held is a gap of every cluster, and watching starts from lists."""
+        for name in self.clusters:
+            for kind in ("workflows", "pods"):
+                gap = WatchGap(
+                    cluster=name, kind=kind, from_at=now, version=1, to_at=now, cause=f"spool: {why}", objects_unknown=0
+                )
+                self._take(self.clusters[name], gap)
+
+    def restore(self, cursors: Iterable[Cursor], states: Iterable[tuple[str, str, str, bytes]]) -> None:
         """Take up what the spool holds; clusters that are no longer configured are left alone."""
         for cursor in cursors:
             if cursor.cluster in self.clusters:
                 position = Position(cursor.kind, cursor.resource_version, cursor.epoch)  # type: ignore[arg-type]
                 self._positions[cursor.cluster, cursor.kind] = position
-                self.uids.setdefault(cursor.cluster, cursor.cluster_uid)
+                self._durable_at[cursor.cluster, cursor.kind] = cursor.at
+                if cursor.cluster_uid:
+                    self.uids[cursor.cluster] = cursor.cluster_uid
                 self.tally.restore(cursor.totals)
-        for checkpoint in checkpoints:
-            if checkpoint.cluster in self.clusters and checkpoint.state is not None:
-                _adopt(self.clusters[checkpoint.cluster], checkpoint.kind, checkpoint.state)
+        for cluster, kind, _, state in states:
+            if cluster in self.clusters:
+                _adopt(self.clusters[cluster], kind, state)
 
     def resume(self, cluster: str, kind: str) -> Resume | None:
         """Where the watch of a kind goes on; None means it starts from a list. Nodes and namespaces always list."""
@@ -139,14 +161,14 @@ class Pipeline:
             known = {uid: life.version for uid, life in state.workflows.items() if not life.deleted}
         else:
             known = {uid: pod.run.version for uid, pod in state.pods.items() if not pod.gone}
-        return Resume(position.resource_version, position.epoch, known)
+        return Resume(position.resource_version, position.epoch, known, self._durable_at.get((cluster, kind)))
 
     def sample_queues(self, now: Instant) -> None:
         """Queue depths at an instant of the grid: on change, one zero after a queue empties, and every 5 minutes."""
         at = now - now % SAMPLE_MS
         depths = {
             (w.cluster, w.namespace, w.queue, w.reason): (w.count, max(0, at - w.since))
-            for cluster in self.clusters.values()
+            for cluster in self._watched()
             for w in cluster.waiting()
             if not w.begun
         }
@@ -158,15 +180,19 @@ class Pipeline:
 
     def accrue(self, now: Instant) -> None:
         """Rewrite today's charge of every pod that still runs."""
-        for cluster in self.clusters.values():
+        for cluster in self._watched():
             for pod in cluster.pods.values():
                 if pod.stage != "finished":
-                    self._charges(cluster, pod, now)
+                    self._charges(cluster, pod, cluster.workflows.get(pod.run.workflow_uid), now)
 
     def view(self, now: Instant, watches: dict[str, list[WatchHealth]], store: StoreHealth) -> LiveView:
         """What is known at this instant."""
-        queues: list[Waiting] = [w for cluster in self.clusters.values() for w in cluster.waiting()]
+        queues: list[Waiting] = [w for cluster in self._watched() for w in cluster.waiting()]
         return LiveView(now, [self._health(name, watches.get(name, [])) for name in self.clusters], queues, store)
+
+    def _watched(self) -> Iterable[Cluster]:
+        """The clusters that are what their names say; of others nothing new is known."""
+        return (cluster for name, cluster in self.clusters.items() if name not in self.refused)
 
     def _health(self, name: str, watches: list[WatchHealth]) -> ClusterHealth:
         if name in self.refused:
@@ -182,11 +208,11 @@ class Pipeline:
         match outcome:
             case Observation():
                 self.tally.add(metrics.WATCH_EVENTS, (cluster.name, outcome.kind))
-                for happening in cluster.observe(outcome):
-                    self._happen(cluster, happening, outcome.at, outcome.change == "listed")
+                self._observe(cluster, outcome)
             case Position():
                 self._positions[cluster.name, outcome.kind] = outcome
                 self._gathered.cursors[cluster.name, outcome.kind] = outcome
+                cluster.reached(outcome.kind, version_of(outcome.epoch, int(outcome.resource_version)))
             case Synced():
                 if outcome.kind == "namespaces":
                     self._bind(cluster)
@@ -198,6 +224,23 @@ class Pipeline:
             case Quarantine():
                 self.tally.add(metrics.QUARANTINED, (cluster.name, outcome.kind, outcome.reason))
                 self._gathered.facts.append(outcome)
+
+    def _observe(self, cluster: Cluster, seen: Observation) -> None:
+        """An object that core did not foresee is set aside, and its neighbours go on."""
+        try:
+            for happening in cluster.observe(seen):
+                self._happen(cluster, happening, seen.at, seen.change == "listed")
+        except Exception as error:
+            log.exception(
+                "an object was set aside", extra={"cluster": cluster.name, "kind": seen.kind, "uid": seen.uid}
+            )
+            self.tally.add(metrics.QUARANTINED, (cluster.name, seen.kind, "unforeseen"))
+            self._gathered.facts.append(
+                Quarantine(
+                    cluster=cluster.name, kind=seen.kind, uid=seen.uid, at=seen.at, version=seen.version,
+                    reason="unforeseen", sample=type(error).__name__,
+                )
+            )  # fmt: skip
 
     def _happen(self, cluster: Cluster, happening: Happening, at: Instant, listed: bool) -> None:
         """A fact goes to the store; the rest moves counters."""
@@ -212,7 +255,7 @@ class Pipeline:
             case Ended():
                 tally.add(metrics.FINISHED, (name, happening.namespace, happening.outcome))
             case PodEnded():
-                self._charges(cluster, cluster.pods[happening.uid], at)
+                self._charges(cluster, happening.pod, happening.life, at)
             case ControllerIncident():
                 self._gathered.facts.append(happening)
                 self._count_incident(happening, listed)
@@ -228,13 +271,19 @@ class Pipeline:
         if incident.kind == "oom_kill":
             self.tally.add(metrics.CONTROLLER_OOM_KILLS, labels)
 
-    def _charges(self, cluster: Cluster, pod: pod_life.PodLife, until: Instant) -> None:
-        life = cluster.workflows.get(pod.run.workflow_uid)
-        charges = billing.charges(pod.run, life, self.books.look_up, self.zone, until, PRICING_RUN)
+    def _charges(
+        self, cluster: Cluster, pod: pod_life.PodLife, life: workflow_life.WorkflowLife | None, until: Instant
+    ) -> None:
+        product = cluster.rules.product
+        charges = billing.charges(pod.run, life, self.books.look_up, self.zone, until, product, PRICING_RUN, pod.told)
+        if not charges:
+            return
         for charge in charges:
             self._open_month(charge.day)
         self._gathered.facts.extend(charges)
-        if charges and pod.stage == "finished" and not pod.historic:
+        pod.told = pod_life.Told(charges[0].version, charges[0].day, charges[-1].day)
+        cluster.touched["pods", pod.run.uid] = None
+        if pod.stage == "finished" and not pod.historic:
             self._count_cost(pod, charges)
 
     def _count_cost(self, pod: pod_life.PodLife, charges: list[PodCost]) -> None:
@@ -245,7 +294,7 @@ class Pipeline:
                 self.tally.add(metrics.UNPRICED_PODS, (charge.cluster, charge.rule))
                 pod.counted = billing.ZERO
             return
-        total = sum((c.cost or billing.ZERO for c in charges), billing.ZERO)
+        total = billing.total(c.cost or billing.ZERO for c in charges)
         more = total - (pod.counted or billing.ZERO)
         if more > 0:
             labels = (charge.cluster, charge.namespace, charge.product, charge.currency)
@@ -277,6 +326,8 @@ class Pipeline:
 
     def _bind(self, cluster: Cluster) -> None:
         """A name belongs to one cluster for good: rows of two under one name could never be told apart again."""
+        if not cluster.uid:
+            return
         bound = self.uids.setdefault(cluster.name, cluster.uid)
         others = [n for n, uid in self.uids.items() if uid == cluster.uid and n != cluster.name and n in self.clusters]
         if bound != cluster.uid:
@@ -284,31 +335,36 @@ class Pipeline:
                 f"is bound to kube-system {bound} but this is {cluster.uid}: another cluster answers under this name; "
                 f"give it a name of its own in the settings"
             )
-        elif others and cluster.uid:
+        elif others:
             why = f"is the same cluster as {others[0]}: both have kube-system {cluster.uid}; remove one of them"
         else:
             return
         self.refused[cluster.name] = why
         self.on_refused(cluster.name)
 
-    def _cursor(self, cluster: str, position: Position) -> Cursor:
+    def _cursor(self, cluster: str, position: Position, now: Instant) -> Cursor:
         totals = self.tally.totals(cluster) if position.kind == "workflows" else {}
         uid = self.uids.get(cluster, "")
-        return Cursor(cluster, position.kind, position.resource_version, position.epoch, uid, totals)
+        self._durable_at[cluster, position.kind] = now
+        return Cursor(
+            cluster=cluster, kind=position.kind, resource_version=position.resource_version, epoch=position.epoch,
+            cluster_uid=uid, at=now, totals=totals,
+        )  # fmt: skip
 
-    def _checkpoints(self, cluster: Cluster) -> Iterable[Checkpoint]:
-        touched, cluster.touched = cluster.touched, {}
-        for kind, uid in touched:
-            if kind == "workflows":
-                life = cluster.workflows.get(uid)
-                state = _ENCODER.encode(life) if life else None
-                row = workflow_life.live_of(cluster.name, life) if life else None
-                yield Checkpoint(cluster.name, kind, uid, state, row)
-            elif kind == "pods":
-                pod = cluster.pods.get(uid)
-                yield Checkpoint(cluster.name, kind, uid, _ENCODER.encode(pod) if pod else None)
-            else:
-                yield Checkpoint(cluster.name, kind, uid, _ENCODER.encode(list(cluster.incidents.keys)))
+    def _checkpoints(self) -> tuple[list[Checkpoint], list[Gone]]:
+        """The lives that changed, packed, and those that need no state any more."""
+        upserts: list[Checkpoint] = []
+        deletes: list[Gone] = []
+        for name, cluster in self.clusters.items():
+            touched, cluster.touched = cluster.touched, {}
+            for (kind, uid), life in touched.items():
+                state = _packed(cluster, kind, uid)
+                live = workflow_life.live_of(name, life) if life else None
+                if state is None:
+                    deletes.append(Gone(cluster=name, kind=kind, uid=uid, live=live))
+                else:
+                    upserts.append(Checkpoint(cluster=name, kind=kind, uid=uid, state=state, live=live))
+        return upserts, deletes
 
     def _touch_counters(self) -> None:
         """A counter that appears with its first increase hides it from `increase()`."""
@@ -323,6 +379,17 @@ _ENCODER = msgspec.msgpack.Encoder()
 _LIFE = msgspec.msgpack.Decoder(workflow_life.WorkflowLife)
 _POD = msgspec.msgpack.Decoder(pod_life.PodLife)
 _KEYS = msgspec.msgpack.Decoder(list[tuple[str, str, int]])
+
+
+def _packed(cluster: Cluster, kind: str, uid: str) -> bytes | None:
+    """An object's state to be kept; None when it is gone."""
+    if kind == "workflows":
+        life = cluster.workflows.get(uid)
+        return _ENCODER.encode(life) if life else None
+    if kind == "pods":
+        pod = cluster.pods.get(uid)
+        return _ENCODER.encode(pod) if pod else None
+    return _ENCODER.encode(list(cluster.incidents.keys))
 
 
 def _adopt(cluster: Cluster, kind: str, state: bytes) -> None:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 import yaml
 
+from collector.core.billing import PRODUCTS
 from collector.core.rules import AttributionRule, Rules, Source
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
@@ -131,6 +132,18 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """IANA zone whose midnights cut charges into billing days."""
 
 
+class _Strict(yaml.SafeLoader):
+    """YAML takes the last of two equal keys; here the first list of clusters would silently be none."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"{key.value!r} stands there twice", problem_mark=key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
 def load(path: Path | None) -> Settings:
     """Settings from a file, or the defaults without one; SettingsError names file, key and remedy."""
     if path is None:
@@ -145,9 +158,11 @@ def load(path: Path | None) -> Settings:
 def parse(text: bytes, path: str) -> Settings:
     """Settings from YAML text."""
     try:
-        raw = yaml.safe_load(text) if text.strip() else {}
-    except yaml.YAMLError as error:
+        raw = yaml.load(text, _Strict)  # noqa: S506  # a SafeLoader
+    except (yaml.YAMLError, ValueError) as error:
         raise SettingsError(f"{path}: is no YAML: {' '.join(str(error).split())}") from None
+    if raw is None:
+        return Settings()
     if not isinstance(raw, dict):
         raise SettingsError(f"{path}: must hold keys and values, like `data_dir: ./lynceus-data`")
     try:
@@ -161,7 +176,7 @@ def parse(text: bytes, path: str) -> Settings:
 def _explain(message: str) -> str:
     """msgspec's words with the place first and, for an unknown key, the key that was probably meant."""
     what, _, place = message.partition(" - at `")
-    place = place.strip("`").removeprefix("$").removeprefix(".")
+    place = place.rpartition("$")[2].strip("`").removeprefix(".")
     if unknown := re.search(r"unknown field `(.*)`", what):
         near = difflib.get_close_matches(unknown[1], _keys(Settings), n=1)
         hint = f"; did you mean `{near[0]}`?" if near else "; see the README for the keys there are"
@@ -187,6 +202,10 @@ def _check(settings: Settings, path: str) -> None:
             )
         if name in names[:i]:
             raise SettingsError(f"{path}: clusters[{i}].name: {name!r} is taken by clusters[{names.index(name)}]")
+        product = settings.clusters[i].product
+        if product and product not in PRODUCTS:
+            known = f"known are {', '.join(PRODUCTS)}"
+            raise SettingsError(f"{path}: clusters[{i}].product: {product!r} is unknown; {known}")
     for kind in ("department", "project"):
         for i, rule in enumerate(getattr(settings.attribution, kind)):
             if sum(v is not None for v in msgspec.structs.asdict(rule).values()) != 1:
@@ -206,18 +225,20 @@ def _check(settings: Settings, path: str) -> None:
 def address(text: str, place: str) -> tuple[str, int]:
     """Host and port of a `host:port`; SettingsError names the place."""
     host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or not 0 <= int(port) < 65536:
+    if not host or not (port.isascii() and port.isdigit()) or not 0 <= int(port) < 65536:
         raise SettingsError(f"{place}: {text!r} is no address; write it like 127.0.0.1:8470")
     return host.strip("[]"), int(port)
 
 
-def rules_of(settings: Settings, controller_namespace: str = "argo") -> Rules:
-    """What core needs of the settings."""
+def rules_of(settings: Settings, cluster: ClusterSettings) -> Rules:
+    """What core needs of the settings to judge one cluster."""
     return Rules(
         queue_label=settings.queues.label,
         department=tuple(_rule(r) for r in settings.attribution.department),
         project=tuple(_rule(r) for r in settings.attribution.project),
-        controller_namespace=controller_namespace,
+        controller_namespace=cluster.controller_namespace,
+        region=cluster.region,
+        product=cluster.product,
     )
 
 

@@ -57,17 +57,32 @@ def play(folder: str, rules: Rules = RULES) -> tuple[Cluster, list[Happening]]:
     return cluster, happened
 
 
+class _Event(msgspec.Struct):
+    type: str
+    object: msgspec.Raw
+
+
+class _Line(msgspec.Struct):
+    at: int
+    event: _Event
+
+
+class _List(msgspec.Struct):
+    items: list[msgspec.Raw] | None = None
+
+
 def _listed(folder: str, kind: Kind) -> Iterator[Observation]:
-    for item in json.loads(read(folder, f"{kind}.list.json"))["items"] or ():
+    for item in msgspec.json.decode(read(folder, f"{kind}.list.json"), type=_List).items or ():
         yield _observation(kind, "listed", item, 0)
 
 
 def _watched(folder: str, kind: Kind) -> Iterator[Observation]:
-    for event in raw_events(folder, kind):
-        yield _observation(kind, CHANGES[event["event"]["type"]], event["event"]["object"], event["at"])
+    for line in msgspec.json.Decoder(_Line).decode_lines(read(folder, f"{kind}.watch.jsonl")):
+        if line.event.type != "BOOKMARK":
+            yield _observation(kind, CHANGES[line.event.type], line.event.object, line.at)
 
 
-def _observation(kind: Kind, change: Change, item: dict[str, Any], at: int) -> Observation:
-    obj = msgspec.json.decode(msgspec.json.encode(item), type=decode.OBJECT_OF[kind])
-    version = version_of(0, int(item["metadata"]["resourceVersion"]))
-    return Observation(kind, change, item["metadata"]["uid"], obj, version, at, change != "listed")
+def _observation(kind: Kind, change: Change, item: msgspec.Raw, at: int) -> Observation:
+    obj = msgspec.json.decode(item, type=decode.OBJECT_OF[kind])
+    version = version_of(0, int(obj.metadata.resourceVersion))
+    return Observation(kind, change, obj.metadata.uid, obj, version, at, change != "listed")

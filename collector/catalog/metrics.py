@@ -24,50 +24,114 @@ LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 30, 60, 120
 
 INSERT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
-QUEUE_DEPTH = Metric("lynceus_queue_depth", "gauge", ("cluster", "namespace", "queue", "reason"),
-                     "Workflows whose work has not begun, by waiting reason.")
-QUEUE_OLDEST_AGE = Metric("lynceus_queue_oldest_age_seconds", "gauge", ("cluster", "namespace", "queue"),
-                          "Age of the oldest workflow whose work has not begun.")
-QUEUE_LATENCY = Metric("lynceus_queue_latency_seconds", "histogram", ("cluster", "queue"),
-                       "First seen in the API to work begins, both live on our arrival clock.", LATENCY_BUCKETS)
-WORKFLOWS = Metric("lynceus_workflows", "gauge", ("cluster", "namespace", "reason"),
-                   "Live workflows that have begun, by what they do or wait for now.")
-SUBMITTED = Metric("lynceus_workflows_submitted_total", "counter", ("cluster", "namespace", "queue"),
-                   "Workflow attempts first seen.")
-STARTED = Metric("lynceus_workflows_started_total", "counter", ("cluster", "namespace", "queue"),
-                 "Workflow attempts whose work began.")
-FINISHED = Metric("lynceus_workflows_finished_total", "counter", ("cluster", "namespace", "outcome"),
-                  "Finished workflow attempts by outcome.")
-COST = Metric("lynceus_cost_total", "counter", ("cluster", "namespace", "product", "currency"),
-              "Price of finished pods at the active price books.")
-UNPRICED_PODS = Metric("lynceus_cost_unpriced_pods_total", "counter", ("cluster", "reason"),
-                       "Finished pods that no price book could price.")
-CONTROLLER_OOM_KILLS = Metric("lynceus_controller_oom_kills_total", "counter", ("cluster", "container"),
-                              "OOM kills of the Argo controller, counted once each from its pod's status.")
-CONTROLLER_RESTARTS = Metric("lynceus_controller_restarts_total", "counter", ("cluster", "container"),
-                             "Terminations of the Argo controller's container, OOM kills included.")
-CLUSTER_UP = Metric("lynceus_cluster_up", "gauge", ("cluster",),
-                    "1 when every needed watch of the cluster has synced and is open or reopening.")
+QUEUE_DEPTH = Metric(
+    "lynceus_queue_depth",
+    "gauge",
+    ("cluster", "namespace", "queue", "reason"),
+    "Workflows whose work has not begun, by waiting reason.",
+)
+QUEUE_OLDEST_AGE = Metric(
+    "lynceus_queue_oldest_age_seconds",
+    "gauge",
+    ("cluster", "namespace", "queue"),
+    "Age of the oldest workflow whose work has not begun.",
+)
+QUEUE_LATENCY = Metric(
+    "lynceus_queue_latency_seconds",
+    "histogram",
+    ("cluster", "queue"),
+    "First seen in the API to work begins, both live on our arrival clock.",
+    LATENCY_BUCKETS,
+)
+WORKFLOWS = Metric(
+    "lynceus_workflows",
+    "gauge",
+    ("cluster", "namespace", "reason"),
+    "Live workflows that have begun, by what they do or wait for now.",
+)
+SUBMITTED = Metric(
+    "lynceus_workflows_submitted_total", "counter", ("cluster", "namespace", "queue"), "Workflow attempts first seen."
+)
+STARTED = Metric(
+    "lynceus_workflows_started_total",
+    "counter",
+    ("cluster", "namespace", "queue"),
+    "Workflow attempts whose work began.",
+)
+FINISHED = Metric(
+    "lynceus_workflows_finished_total",
+    "counter",
+    ("cluster", "namespace", "outcome"),
+    "Finished workflow attempts by outcome.",
+)
+COST = Metric(
+    "lynceus_cost_total",
+    "counter",
+    ("cluster", "namespace", "product", "currency"),
+    "Price of finished pods at the active price books.",
+)
+UNPRICED_PODS = Metric(
+    "lynceus_cost_unpriced_pods_total",
+    "counter",
+    ("cluster", "reason"),
+    "Finished pods that no price book could price.",
+)
+CONTROLLER_OOM_KILLS = Metric(
+    "lynceus_controller_oom_kills_total",
+    "counter",
+    ("cluster", "container"),
+    "OOM kills of the Argo controller, counted once each from its pod's status.",
+)
+CONTROLLER_RESTARTS = Metric(
+    "lynceus_controller_restarts_total",
+    "counter",
+    ("cluster", "container"),
+    "Terminations of the Argo controller's container, OOM kills included.",
+)
+CLUSTER_UP = Metric(
+    "lynceus_cluster_up",
+    "gauge",
+    ("cluster",),
+    "1 when every needed watch of the cluster has synced and is open or reopening.",
+)
 WATCH_EVENTS = Metric("lynceus_watch_events_total", "counter", ("cluster", "kind"), "Objects observed.")
-WATCH_LAST_EVENT = Metric("lynceus_watch_last_event_timestamp_seconds", "gauge", ("cluster", "kind"),
-                          "When the watch last heard anything, bookmarks included.")
-WATCH_RESTARTS = Metric("lynceus_watch_restarts_total", "counter", ("cluster", "kind", "cause"),
-                        "Times a watch had to be opened again, by cause.")
+WATCH_LAST_EVENT = Metric(
+    "lynceus_watch_last_event_timestamp_seconds",
+    "gauge",
+    ("cluster", "kind"),
+    "When the watch last heard anything, bookmarks included.",
+)
+WATCH_RESTARTS = Metric(
+    "lynceus_watch_restarts_total",
+    "counter",
+    ("cluster", "kind", "cause"),
+    "Times a watch had to be opened again, by cause.",
+)
 WATCH_GAPS = Metric("lynceus_watch_gaps_total", "counter", ("cluster", "kind"), "Breaks that could not be replayed.")
-DECODE_FALLBACKS = Metric("lynceus_decode_fallbacks_total", "counter", ("cluster", "kind"),
-                          "Objects that only the untyped second try could read.")
-QUARANTINED = Metric("lynceus_quarantined_total", "counter", ("cluster", "kind", "reason"),
-                     "Objects and rows set aside.")
+DECODE_FALLBACKS = Metric(
+    "lynceus_decode_fallbacks_total",
+    "counter",
+    ("cluster", "kind"),
+    "Objects that only the untyped second try could read.",
+)
+QUARANTINED = Metric(
+    "lynceus_quarantined_total", "counter", ("cluster", "kind", "reason"), "Objects and rows set aside."
+)
 STORE_UP = Metric("lynceus_store_up", "gauge", (), "1 when the store answered the last time it was asked.")
-STORE_INSERT_SECONDS = Metric("lynceus_store_insert_duration_seconds", "histogram", ("table",),
-                              "Time of acknowledged inserts.", INSERT_BUCKETS)
+STORE_INSERT_SECONDS = Metric(
+    "lynceus_store_insert_duration_seconds", "histogram", ("table",), "Time of acknowledged inserts.", INSERT_BUCKETS
+)
 STORE_INSERT_ERRORS = Metric("lynceus_store_insert_errors_total", "counter", ("table",), "Inserts that failed.")
 STORE_INSERTED_ROWS = Metric("lynceus_store_inserted_rows_total", "counter", ("table",), "Rows acknowledged.")
 STORE_LAST_INSERT = Metric("lynceus_store_last_insert_timestamp_seconds", "gauge", (), "The last acknowledged insert.")
 SPOOL_ROWS = Metric("lynceus_store_spool_rows", "gauge", (), "Rows that wait in the spool for the store.")
 SPOOL_BYTES = Metric("lynceus_store_spool_bytes", "gauge", (), "Size of the spool file.")
-LABEL_OVERFLOW = Metric("lynceus_label_overflow_total", "counter", ("family",),
-                        "Updates counted under `_other` because a family reached its bound of series.")
+LABEL_OVERFLOW = Metric(
+    "lynceus_label_overflow_total",
+    "counter",
+    ("family",),
+    "Updates counted under `_other` because a family reached its bound of series.",
+)
 BUILD_INFO = Metric("lynceus_build_info", "gauge", ("version",), "Constant 1.")
 
 METRICS: tuple[Metric, ...] = (

@@ -79,4 +79,4 @@ class Tally:
         """Go on from stored totals, so that a restart is no counter reset to whoever sums without `increase`."""
         for key, value in totals.items():
             name, *labels = key.split("\x1f")
-            self.counters.setdefault(name, {})[tuple(labels)] = Decimal(value) if "." in value else int(value)
+            self.counters.setdefault(name, {})[tuple(labels)] = int(value) if value.isdigit() else Decimal(value)

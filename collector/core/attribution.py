@@ -47,5 +47,4 @@ def _found(rule: AttributionRule, owned: Owned) -> str:
             return owned.template
         case "service_account":
             return owned.service_account
-        case "namespace":
-            return owned.namespace
+    return owned.namespace

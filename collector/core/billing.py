@@ -13,16 +13,19 @@ Money is Decimal from the book to the table; a test proves that no float takes p
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from functools import reduce
 
 import msgspec
 
 from collector.core.model import Instant, Meter, PodCost, PodRun
+from collector.core.pod_life import Told
 from collector.core.workflow_life import WorkflowLife
 
-ECI, ACS, PLAIN = "alibaba-eci", "alibaba-acs", "plain-node"
+ECI, ACS, PLAIN = PRODUCTS = "alibaba-eci", "alibaba-acs", "plain-node"
+"""What a pod can be billed as."""
 PLACES = Decimal(1).scaleb(-18)
 _CONTEXT = Context(prec=76, rounding=ROUND_HALF_EVEN)
 ZERO = Decimal(0)
@@ -68,16 +71,21 @@ class Rates(msgspec.Struct, frozen=True):
 LookUp = Callable[[Spec, Instant], Rates]
 """prices.book gives one; core only asks."""
 
-_CPU_MEMORY = re.compile(r"(\d{1,4}(?:\.\d{1,3})?)-(\d{1,5}(?:\.\d{1,3})?)Gi")
+ECI_INSTANCE = "k8s.aliyun.com/eci-instance-id"
+_CPU_MEMORY = re.compile(r"(\d{1,4}(?:\.\d{1,3})?)-(\d{1,5}(?:\.\d{1,3})?)Gi", re.ASCII)
 _INSTANCE_TYPE = re.compile(r"ecs\.[a-z0-9][a-z0-9.-]{1,60}")
 
 
-def spec_of(run: PodRun) -> Spec:
-    """The billed spec of a pod by its provider's annotations."""
+def spec_of(run: PodRun, otherwise: str = "") -> Spec:
+    """The billed spec of a pod by its provider's annotations; `otherwise` is the product of a pod without marks."""
     marks = run.pricing
-    if marks.get("alibabacloud.com/acs") == "true" or "alibabacloud.com/pod-use-spec" in marks:
+    if (
+        marks.get("alibabacloud.com/acs") == "true"
+        or "alibabacloud.com/pod-use-spec" in marks
+        or (otherwise == ACS and not _is_eci(run))
+    ):
         return _acs(run)
-    if _is_eci(run):
+    if _is_eci(run) or otherwise == ECI:
         return _eci(run)
     instance = marks.get("node:node.kubernetes.io/instance-type", "")
     return Spec(PLAIN, "on_demand", "", run.region, instance_type=instance, source="node", missing="no_price_book")
@@ -85,7 +93,7 @@ def spec_of(run: PodRun) -> Spec:
 
 def _is_eci(run: PodRun) -> bool:
     return (
-        "k8s.aliyun.com/eci-instance-id" in run.pricing
+        ECI_INSTANCE in run.pricing
         or run.node_name.startswith("virtual-kubelet")
         or run.pricing.get("node:type") == "virtual-kubelet"
     )
@@ -108,7 +116,8 @@ def _eci(run: PodRun) -> Spec:
 
 def sized(spec: Spec, text: str) -> Spec:
     """The spec with what the annotation bills: vCPU and GiB, or a machine type."""
-    if match := _CPU_MEMORY.fullmatch(text):
+    match = _CPU_MEMORY.fullmatch(text)
+    if match and Decimal(match[1]) and Decimal(match[2]):
         return msgspec.structs.replace(spec, vcpu=Decimal(match[1]), memory_gib=Decimal(match[2]))
     if _INSTANCE_TYPE.fullmatch(text):
         return msgspec.structs.replace(spec, instance_type=text)
@@ -126,7 +135,7 @@ class Interval(msgspec.Struct, frozen=True):
 def billed_interval(run: PodRun, until: Instant) -> Interval | None:
     """From the instance's creation to the pod's end, or to `until` while it runs; None before it had an instance."""
     begin = run.instance_created_at or run.scheduled_at or run.main_started_at
-    if begin is None:
+    if begin is None or not _got_instance(run):
         return None
     end = max(begin, run.finished_at or until)
     seconds = -(-(end - begin) // 1000)
@@ -134,18 +143,33 @@ def billed_interval(run: PodRun, until: Instant) -> Interval | None:
     return Interval(begin, seconds, min(seconds, -(-(pending_end - begin) // 1000)))
 
 
+def _got_instance(run: PodRun) -> bool:
+    """A virtual node takes every pod; one that it finds no stock for gets no instance, and no bill."""
+    return bool(run.instance_created_at or run.main_started_at or not _is_eci(run) or ECI_INSTANCE in run.pricing)
+
+
 def charges(
-    run: PodRun, life: WorkflowLife | None, look_up: LookUp, zone: tzinfo, until: Instant, pricing_run: int = 1
+    run: PodRun,
+    life: WorkflowLife | None,
+    look_up: LookUp,
+    zone: tzinfo,
+    until: Instant,
+    product: str = "",
+    pricing_run: int = 1,
+    told: Told | None = None,
 ) -> list[PodCost]:
-    """The charges of a pod, one a billing day; `accruing` up to `until` while it has no end."""
+    """The charges of a pod, one a billing day, `accruing` up to `until` while it has no end; they replace those told."""
     interval = billed_interval(run, until)
     if interval is None:
         return []
-    spec = spec_of(run)
-    prices = look_up(spec, interval.begin) if not spec.missing else Rates("", "", "", missing=spec.missing)
-    days = _days(interval, zone)
+    spec = spec_of(run, product)
+    prices = look_up(spec, interval.begin)
+    days = _and_told(_days(interval, zone), told) if told else _days(interval, zone)
     parts = _shares([d.seconds for d in days], [d.pending_seconds for d in days], spec, prices)
-    return [_charge(run, life, spec, prices, day, part, pricing_run) for day, part in zip(days, parts, strict=True)]
+    version = max(run.version, life.version if life else 0, told.version + 1 if told else 0)
+    return [
+        _charge(run, life, spec, prices, day, part, pricing_run, version) for day, part in zip(days, parts, strict=True)
+    ]
 
 
 class Day(msgspec.Struct, frozen=True):
@@ -172,6 +196,13 @@ def _days(interval: Interval, zone: tzinfo) -> list[Day]:
         begin += here * 1000
 
 
+def _and_told(days: list[Day], told: Told) -> list[Day]:
+    """The days, and those told before on which nothing falls any more: an end may turn out to lie before midnight."""
+    first, last = days[0], days[-1]
+    before = [Day(day, first.begin, 0, 0) for day in range(told.first_day, first.day)]
+    return [*before, *days, *(Day(day, last.begin, 0, 0) for day in range(last.day + 1, told.last_day + 1))]
+
+
 class Part(msgspec.Struct, frozen=True):
     """One day's meters, and the cost of its pending seconds."""
 
@@ -187,11 +218,16 @@ def _shares(seconds: list[int], pending: list[int], spec: Spec, prices: Rates) -
     return [
         Part(
             meters := tuple(days[i] for days in by_meter),
-            sum((m.cost for m in meters), ZERO),
-            sum((days[i].cost for days in waits), ZERO),
+            total(m.cost for m in meters),
+            total(days[i].cost for days in waits),
         )
         for i in range(len(seconds))
     ]
+
+
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    """The exact sum; Python's own would round beyond 28 digits."""
+    return reduce(_CONTEXT.add, amounts, ZERO)
 
 
 def amount(rate: Rate, spec: Spec) -> Decimal:
@@ -207,9 +243,11 @@ def line(amount: Decimal, rate: Rate, seconds: int) -> Meter:
 
 
 def _cut(amount: Decimal, rate: Rate, seconds: list[int]) -> list[Meter]:
+    """A meter's lines by day; the last day that has any seconds takes the remainder."""
     whole, parts = line(amount, rate, sum(seconds)), [line(amount, rate, s) for s in seconds]
-    remainder = whole.cost - sum((m.cost for m in parts[:-1]), ZERO)
-    return [*parts[:-1], msgspec.structs.replace(parts[-1], cost=remainder)]
+    last = max((i for i, s in enumerate(seconds) if s), default=0)
+    remainder = _CONTEXT.subtract(whole.cost, total(m.cost for m in parts[:last]))
+    return [*parts[:last], msgspec.structs.replace(parts[last], cost=remainder), *parts[last + 1 :]]
 
 
 def class_of(run: PodRun, life: WorkflowLife | None) -> str:
@@ -218,21 +256,35 @@ def class_of(run: PodRun, life: WorkflowLife | None) -> str:
         return "reclaimed"
     if life is None:
         return "useful"
-    if run.attempt < life.attempt or run.node_id in (life.retried_nodes or ()):
+    # `argo retry` runs again what failed; what had succeeded serves the next attempt.
+    again = run.attempt < life.attempt and run.phase != "Succeeded"
+    if again or run.node_id in (life.retried_nodes or ()):
         return "retried"
     if life.outcome == "cancelled":
         return "cancelled"
     return "failed" if life.finished and life.outcome != "succeeded" else "useful"
 
 
+def _confidence(run: PodRun) -> str:
+    """An end that is only known to lie before a list is no end that a bill would show."""
+    return "low" if run.reason == "vanished" else "high"
+
+
 def _charge(
-    run: PodRun, life: WorkflowLife | None, spec: Spec, prices: Rates, day: Day, part: Part, pricing_run: int
+    run: PodRun,
+    life: WorkflowLife | None,
+    spec: Spec,
+    prices: Rates,
+    day: Day,
+    part: Part,
+    pricing_run: int,
+    version: int,
 ) -> PodCost:
-    missing = spec.missing or prices.missing
+    missing = prices.missing
     cost = None if missing else part.cost
     return PodCost(
         cluster=run.cluster, namespace=run.namespace, created_at=run.created_at, pod_uid=run.uid, run=pricing_run,
-        day=day.day, entry=0, version=max(run.version, life.version if life else 0), workflow_uid=run.workflow_uid,
+        day=day.day, entry=0, version=version, workflow_uid=run.workflow_uid,
         workflow_name=run.workflow_name, attempt=run.attempt, step=run.step, template=life.template if life else "",
         department=life.department if life else "unallocated", project=life.project if life else "",
         creator=life.creator if life else "", product=spec.product, region=spec.region, purchase=spec.purchase,
@@ -240,6 +292,6 @@ def _charge(
         list_cost=cost, rounded_cost=cost, billed_from=day.begin, billed_to=day.begin + day.seconds * 1000,
         billed_seconds=day.seconds, billed_vcpu=spec.vcpu, billed_memory_gib=spec.memory_gib,
         instance_type=spec.instance_type, gpu=run.gpu, meters=part.meters, price_book=prices.book,
-        rule=missing or prices.rule, spec_source=spec.source, confidence="unpriced" if missing else "high",
+        rule=missing or prices.rule, spec_source=spec.source, confidence="unpriced" if missing else _confidence(run),
         status="final" if run.finished_at else "accruing",
     )  # fmt: skip

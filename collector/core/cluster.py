@@ -16,6 +16,8 @@ from collector.core.rules import Rules
 from collector.core.workflow_life import WorkflowLife
 
 NOTHING: dict[str, str] = {}
+COMPONENT, ARTIFACT_GC = "workflows.argoproj.io/component", "artifact-gc"
+"""Pods that collect artifacts are made when their workflow is over."""
 
 
 class Submitted(msgspec.Struct, frozen=True):
@@ -41,9 +43,11 @@ class Ended(msgspec.Struct, frozen=True):
 
 
 class PodEnded(msgspec.Struct, frozen=True):
-    """A pod has an end, or its end, its workflow's or its owner's name changed: its charges are to be computed (again)."""
+    """A pod has an end, or what decides its charges changed: they are to be computed (again)."""
 
-    uid: str
+    pod: PodLife
+    life: WorkflowLife | None
+    """Its workflow, where that is known; both may be forgotten by the time somebody prices this."""
 
 
 Happening = Fact | Submitted | Began | Ended | PodEnded
@@ -65,8 +69,12 @@ class Cluster:
         self.incidents = controller.Seen()
         self.uid = ""
         """The uid of kube-system: what the name of this cluster is bound to."""
-        self.touched: dict[tuple[str, str], None] = {}
-        """(kind, uid) of lives that changed since they were last checkpointed."""
+        self.touched: dict[tuple[str, str], WorkflowLife | None] = {}
+        """(kind, uid) of what changed since its last checkpoint; a workflow with its life, for it may be gone by then."""
+        self.waits_at_most = 100_000
+        """Gone objects kept until the other kind has come as far; beyond it the oldest are let go."""
+        self._parting: dict[str, dict[str, int]] = {"workflows": {}, "pods": {}}
+        """By the kind that must come as far: uids of gone objects of the other, each with its last version."""
 
     def observe(self, seen: Observation) -> list[Happening]:
         """The facts that one observation leads to."""
@@ -77,29 +85,38 @@ class Cluster:
                 return list(self._pod(seen))
             case "nodes":
                 self._node(seen)
-            case "namespaces":
-                self._namespace(seen)
+                return []
+        self._namespace(seen)
         return []
 
     def waiting(self) -> list[Waiting]:
         """Every live workflow, counted by queue and reason."""
-        live = (workflow_life.queued(life) for life in self.workflows.values() if not life.finished)
-        return queueing.waiting(self.name, live)
+        return queueing.waiting(self.name, self.workflows.values())
 
     def adopt(self, workflows: Iterable[WorkflowLife], pods: Iterable[PodLife]) -> None:
         """Take up the lives of a checkpoint."""
         for life in workflows:
             self.workflows[life.uid] = life
+            if life.deleted:
+                self._park("pods", life.uid, life.version)
         for pod in pods:
             self.pods[pod.run.uid] = pod
             self.pods_of.setdefault(pod.run.workflow_uid, {})[pod.run.uid] = None
+            if pod.gone:
+                self._park("workflows", pod.run.uid, pod.run.version)
+
+    def reached(self, kind: str, version: int) -> None:
+        """A kind has been observed up to a version: what is gone and waited for it is let go."""
+        waiting = self._parting.get(kind, {})
+        while waiting and next(iter(waiting.values())) <= version:
+            self._part(kind)
 
     def lost_sight(self) -> None:
         """A break that could not be replayed: what lives now may have done things that nobody saw."""
         for life in self.workflows.values():
             if not life.finished:
                 life.complete = False
-                self.touched["workflows", life.uid] = None
+                self.touched["workflows", life.uid] = life
 
     def _namespace(self, seen: Observation) -> None:
         namespace = seen.object
@@ -119,6 +136,7 @@ class Cluster:
 
     def _workflow(self, seen: Observation) -> Iterator[Happening]:
         life = self.workflows.get(seen.uid)
+        historic = life is None and seen.change == "listed"
         if seen.change == "vanished":
             if life is not None:
                 yield from self._vanished(life, seen)
@@ -127,18 +145,22 @@ class Cluster:
         labels = self.namespaces.get(workflow.metadata.namespace or "", NOTHING)
         if life is None:
             life = self.workflows[seen.uid] = workflow_life.born(seen, self.rules, labels)
+            before = (life.attempt, life.picked_up_at, life.finished)
             self._count_pods(life)
-            if seen.change != "listed":
+            if not historic:
                 yield Submitted(life.namespace, life.queue)
         else:
             workflow_life.describe(life, workflow, self.rules, labels)
-        before = (life.attempt, life.picked_up_at, life.finished)
+            before = (life.attempt, life.picked_up_at, life.finished)
         ending = (life.outcome, life.outcome_reason, life.finished_at, life.phase, life.message)
-        historic = not life.version and seen.change == "listed"
         workflow_life.observe(life, seen)
-        happened = self._changes(life, before, ending)
-        # What was over before we came is recorded, but moves no counter.
-        yield from (h for h in happened if not (historic and life.finished and isinstance(h, (Began, Ended))))
+        if life.attempt != before[0]:
+            self._count_pods(life)
+            workflow_life.settle(life, seen.at)
+        happened: Iterable[Happening] = self._changes(life, before, ending)
+        if historic:  # what began or was over before we came is recorded, but moves no counter
+            happened = (h for h in happened if not isinstance(h, (Began, Ended)))
+        yield from happened
 
     def _vanished(self, life: WorkflowLife, seen: Observation) -> Iterator[Happening]:
         before = (life.attempt, life.picked_up_at, life.finished)
@@ -151,7 +173,7 @@ class Cluster:
         """What the world is told of a workflow whose life has just been brought up to date."""
         attempt, picked_up_at, finished = before
         reopened = life.attempt != attempt
-        self.touched["workflows", life.uid] = None
+        self.touched["workflows", life.uid] = life
         if reopened:
             yield Submitted(life.namespace, life.queue)
         if life.picked_up_at is not None and (picked_up_at is None or reopened):
@@ -161,7 +183,9 @@ class Cluster:
         now = (life.outcome, life.outcome_reason, life.finished_at, life.phase, life.message)
         if life.finished and (not finished or reopened or (ending and now != ending)):
             yield self._run(life)
-            yield from (PodEnded(uid) for uid in self.pods_of.get(life.uid, ()) if self.pods[uid].stage == "finished")
+            yield from self._ended_pods(life)
+        if life.deleted:
+            self._park("pods", life.uid, life.version)
         if life.finished:
             self._forget(life)
 
@@ -170,28 +194,49 @@ class Cluster:
         return Began(life.namespace, life.queue, latency_ms if source == "watch" else None)
 
     def _run(self, life: WorkflowLife) -> WorkflowRun:
-        mine = [
-            self.pods[uid].run for uid in self.pods_of.get(life.uid, ()) if self.pods[uid].run.attempt == life.attempt
-        ]
-        failed = sum(1 for run in mine if run.phase == "Failed")
-        return workflow_life.run_of(self.name, life, len(mine), failed)
+        return workflow_life.run_of(self.name, life, max(life.version, life.pods_version))
 
     def _forget(self, life: WorkflowLife) -> None:
         """After an attempt's end deleted pods are let go, and after the last of them a deleted workflow."""
-        mine = self.pods_of.get(life.uid, {})
-        for uid in [uid for uid in mine if self.pods[uid].gone]:
-            del mine[uid], self.pods[uid]
-            self.touched["pods", uid] = None
-        if life.deleted and not mine:
+        for uid in [uid for uid in self.pods_of.get(life.uid, ()) if self.pods[uid].gone]:
+            self._drop(uid, life.uid)
+        self._bury(life)
+
+    def _bury(self, life: WorkflowLife) -> None:
+        """Let a deleted workflow go once no pod of it is left, nor one that may still be watched."""
+        if life.deleted and life.uid not in self.pods_of and life.uid not in self._parting["pods"]:
             self.workflows.pop(life.uid, None)
-            self.pods_of.pop(life.uid, None)
-            self.touched["workflows", life.uid] = None
+            self.touched["workflows", life.uid] = life
+
+    def _drop(self, uid: str, workflow_uid: str) -> None:
+        mine = self.pods_of[workflow_uid]
+        del self.pods[uid], mine[uid]
+        if not mine:
+            del self.pods_of[workflow_uid]
+        self.touched["pods", uid] = None
+
+    def _park(self, kind: str, uid: str, version: int) -> None:
+        """Keep a gone object until a kind, watched on a connection of its own, has come as far."""
+        waiting = self._parting[kind]
+        waiting[uid] = version
+        if len(waiting) > self.waits_at_most:
+            self._part(kind)
+
+    def _part(self, kind: str) -> None:
+        waiting = self._parting[kind]
+        uid = next(iter(waiting))
+        del waiting[uid]
+        if kind == "pods":
+            self._bury(self.workflows[uid])
+        elif uid in self.pods and self.pods[uid].run.workflow_uid not in self.workflows:
+            self._drop(uid, self.pods[uid].run.workflow_uid)
 
     def _pod(self, seen: Observation) -> Iterator[Happening]:
         before = self.pods.get(seen.uid)
         if seen.change == "vanished":
             if before is not None:
-                yield from self._replace(before, pod_life.close(before, seen.at, seen.version, "vanished"), seen)
+                ended_at = self._witnessed(before, seen.at)
+                yield from self._replace(before, pod_life.close(before, ended_at, seen.version, "vanished"), seen)
             return
         pod: decode.Pod = seen.object  # type: ignore[assignment]  # the kind says so
         place = self._place(pod)
@@ -201,6 +246,26 @@ class Cluster:
             return
         after = pod_life.observe(before, seen, place)
         yield from self._replace(before, after, seen)
+
+    def _ended_pods(self, life: WorkflowLife) -> Iterator[Happening]:
+        """A workflow's end gives the charges of its pods their last class, and those that vanished a likelier end."""
+        for uid in self.pods_of.get(life.uid, ()):
+            pod = self.pods[uid]
+            ended_at = self._witnessed(pod, pod.run.finished_at or 0)
+            if pod.run.reason == "vanished" and ended_at != pod.run.finished_at:
+                version = max(pod.run.version + 1, life.version)
+                pod.run = msgspec.structs.replace(pod.run, finished_at=ended_at, version=version)
+                self.touched["pods", uid] = None
+                yield pod.run
+            if pod.stage == "finished":
+                yield PodEnded(pod, life)
+
+    def _witnessed(self, pod: PodLife, at: Instant) -> Instant:
+        """The end of a pod whose end nobody saw: no later than its workflow's, which only a cancelled one's outlive."""
+        life = self.workflows.get(pod.run.workflow_uid)
+        if life is None or not life.finished_at or life.outcome not in ("succeeded", "failed", "platform"):
+            return at
+        return min(at, max(life.finished_at, pod.run.main_started_at or pod.run.created_at))
 
     def _controller(self, pod: decode.Pod, seen: Observation) -> Iterator[Happening]:
         for incident in controller.incidents(self.name, pod, seen, self.incidents):
@@ -215,8 +280,10 @@ class Cluster:
             return None
         life = self.workflows.get(uid)
         node_labels = self.nodes.get(pod.spec.nodeName if pod.spec and pod.spec.nodeName else "", NOTHING)
-        attempt = life.attempt if life else 1
-        return pod_life.Place(self.name, uid, life.name if life else name, attempt, kind, node_labels)
+        attempt = _attempt(life, pod) if life else 1
+        return pod_life.Place(
+            self.name, uid, life.name if life else name, attempt, kind, node_labels, self.rules.region
+        )
 
     def _indirect_owner(self, pod: decode.Pod) -> tuple[str, str, str]:
         for owner in pod.metadata.ownerReferences or ():
@@ -236,43 +303,43 @@ class Cluster:
         told = before is not None and before.stage == "finished" and same_evidence(before.run, after.run)
         if after.stage == "finished" and not told:
             yield after.run
-            yield PodEnded(uid)
-        if after.gone:
-            self._let_go(uid, workflow_uid, life)
-
-    def _let_go(self, uid: str, workflow_uid: str, life: WorkflowLife | None) -> None:
-        """A deleted pod is kept while its workflow lives: its charge gets its last class when the attempt ends."""
-        if life is None:
-            self.pods.pop(uid, None)
-            self.pods_of.get(workflow_uid, {}).pop(uid, None)
-        elif life.finished:
-            self._forget(life)
+            yield PodEnded(after, life)
+        # A deleted pod is kept while its workflow lives: its charge gets its last class when the attempt ends.
+        if after.gone and life is None:
+            self._park("workflows", uid, after.run.version)
+        elif after.gone and life is not None and life.finished:
+            self._drop(uid, workflow_uid)
+            self._bury(life)
 
     def _pod_moves(
         self, life: WorkflowLife, before: PodLife | None, after: PodLife, seen: Observation
     ) -> Iterator[Happening]:
         """A pod that appears or changes stage begins its workflow's work and changes what it waits for."""
-        old = before.stage if before else ""
-        if old == after.stage:
-            return
-        _shift(life, old, after.stage)
-        at = seen.at if seen.live else _moment(after.run, after.stage) or seen.at
-        began = life.picked_up_at is not None
-        if not life.finished and after.run.attempt == life.attempt:
-            life.first_pod_at = min(at, life.first_pod_at or at)
-            workflow_life.pick_up(life, at, seen.live)
-        workflow_life.settle(life, at)
-        self.touched["workflows", life.uid] = None
-        if not began and life.picked_up_at is not None:
-            yield self._began(life)
+        counted = _count(life, before, after)
+        if before is None or (before.stage, before.waits) != (after.stage, after.waits):
+            _shift(life, before, after)
+            at = seen.at if seen.live else _moment(after.run, after.stage) or seen.at
+            began = life.picked_up_at is not None
+            if not life.finished and after.run.attempt == life.attempt:
+                life.first_pod_at = min(at, life.first_pod_at or at)
+                workflow_life.pick_up(life, at, seen.live)
+            workflow_life.settle(life, at)
+            self.touched["workflows", life.uid] = life
+            historic = seen.change == "listed" and not life.first_seen_live
+            if not began and life.picked_up_at is not None and not historic:
+                yield self._began(life)
+        if counted and life.finished:
+            yield self._run(life)
 
     def _count_pods(self, life: WorkflowLife) -> None:
-        """Pods that arrived before their workflow are told to it at its birth."""
+        """Pods that arrived before their workflow, or its next attempt, are told to it at its birth."""
         for uid in self.pods_of.get(life.uid, ()):
             pod = self.pods[uid]
-            _shift(life, "", pod.stage)
-            life.first_pod_at = min(pod.first_seen_at, life.first_pod_at or pod.first_seen_at)
-            workflow_life.pick_up(life, pod.first_seen_at, pod.live)
+            if not life.version:
+                _shift(life, None, pod)
+            if _count(life, None, pod):
+                life.first_pod_at = min(pod.first_seen_at, life.first_pod_at or pod.first_seen_at)
+                workflow_life.pick_up(life, pod.first_seen_at, pod.live)
 
 
 def same_evidence(before: PodRun, after: PodRun) -> bool:
@@ -280,9 +347,35 @@ def same_evidence(before: PodRun, after: PodRun) -> bool:
     return msgspec.structs.replace(after, version=before.version) == before
 
 
-def _shift(life: WorkflowLife, old: str, new: str) -> None:
-    life.running_pods += (new == "running") - (old == "running")
-    life.starting_pods += (new == "starting") - (old == "starting")
+def _attempt(life: WorkflowLife, pod: decode.Pod) -> int:
+    """The attempt a pod belongs to, by when it was made: the workflow may be watched behind its pods, or ahead."""
+    made_at = decode.instant(pod.metadata.creationTimestamp) or 0
+    if life.finished and life.finished_at and made_at > life.finished_at:
+        return life.attempt + ((pod.metadata.labels or NOTHING).get(COMPONENT) != ARTIFACT_GC)
+    return life.attempt - (life.attempt > 1 and life.started_at is not None and made_at < life.started_at)
+
+
+def _count(life: WorkflowLife, before: PodLife | None, after: PodLife) -> bool:
+    """Count a pod of the present attempt, once, and once more if it failed; returns whether it was."""
+    if after.run.attempt != life.attempt:
+        return False
+    failed = (after.run.phase == "Failed") - (before is not None and before.run.phase == "Failed")
+    life.pods_version = max(life.pods_version, after.run.version)
+    life.pods += before is None
+    life.failed_pods += failed
+    return before is None or failed != 0
+
+
+def _shift(life: WorkflowLife, before: PodLife | None, after: PodLife) -> None:
+    """Keep count of what the pods of a workflow do."""
+    for pod, by in ((before, -1), (after, 1)):
+        if pod is None:
+            continue
+        life.running_pods += by * (pod.stage == "running")
+        life.starting_pods += by * (pod.stage == "starting")
+        if pod.waits:
+            held = {**(life.held_pods or {}), pod.waits: (life.held_pods or {}).get(pod.waits, 0) + by}
+            life.held_pods = {reason: count for reason, count in held.items() if count} or None
 
 
 def _moment(run: PodRun, stage: str) -> Instant | None:

@@ -6,17 +6,23 @@ Everything is optional: real clusters send null for lists, and a strict decoder 
 What the typed decoder refuses gets an untyped second try that mends single fields; what then has no identity is refused.
 """
 
+import base64
 import json
 import re
 import types
 import typing
+import zlib
 from datetime import UTC, datetime
 from functools import cache, lru_cache
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import msgspec
 
 from collector.core.model import Instant
+
+INT32 = 2**31
+Int32 = Annotated[int, msgspec.Meta(ge=-INT32, lt=INT32)]
+"""The CRD of a workflow has no schema: a priority of any size is accepted, and would stop a whole insert."""
 
 
 class Owner(msgspec.Struct, gc=False):
@@ -45,7 +51,7 @@ class TemplateRef(msgspec.Struct, gc=False):
 
 
 class WorkflowSpec(msgspec.Struct, gc=False):
-    priority: int | None = None
+    priority: Int32 | None = None
     suspend: bool | None = None
     shutdown: str | None = None
     serviceAccountName: str | None = None
@@ -156,7 +162,7 @@ class Waiting(msgspec.Struct, gc=False):
 
 
 class Terminated(msgspec.Struct, gc=False):
-    exitCode: int | None = None
+    exitCode: Int32 | None = None
     reason: str | None = None
     startedAt: str | None = None
     finishedAt: str | None = None
@@ -235,7 +241,7 @@ def _fit(value: Any, wanted: Any, path: str, paths: list[str]) -> Any:
     if typing.get_origin(wanted) in (typing.Union, types.UnionType):
         wanted = next(t for t in typing.get_args(wanted) if t is not type(None))
     if wanted is msgspec.Raw:
-        return msgspec.Raw(json.dumps(_printable(value)).encode())
+        return _fit_raw(value, path, paths)
     if isinstance(wanted, type) and issubclass(wanted, msgspec.Struct):
         return _fit_struct(value, wanted, path, paths)
     if typing.get_origin(wanted) is list and isinstance(value, list):
@@ -257,20 +263,27 @@ def _fit_struct(value: Any, wanted: type[Any], path: str, paths: list[str]) -> A
     return wanted(**{f: v for f, v in fitted.items() if v is not None})
 
 
+def _fit_raw(value: Any, path: str, paths: list[str]) -> msgspec.Raw | None:
+    try:
+        return msgspec.Raw(json.dumps(_printable(value)).encode())
+    except RecursionError:
+        paths.append(path)
+        return None
+
+
 def _fit_scalar(value: Any, wanted: type[Any], path: str, paths: list[str]) -> Any:
     if wanted is str and isinstance(value, str):
         clean = _printable(value)
         if clean != value:
             paths.append(path)
         return clean
-    if type(value) is wanted:
+    if wanted is int and isinstance(value, float) and value.is_integer():
+        paths.append(path)
+        value = int(value)
+    if type(value) is wanted and (wanted is bool or -INT32 <= value < INT32):
         return value
     paths.append(path)
-    if wanted is str and isinstance(value, (bool, int, float)):
-        return json.dumps(value)
-    if wanted is int and isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return int(value)
-    return None
+    return json.dumps(value) if wanted is str and isinstance(value, (bool, int, float)) else None
 
 
 def _printable(value: Any) -> Any:
@@ -289,31 +302,48 @@ def _hints(struct: type) -> dict[str, Any]:
     return typing.get_type_hints(struct)
 
 
-_NODES = msgspec.json.Decoder(dict[str, Node])
+_NODES = msgspec.json.Decoder(dict[str, Node] | None)
+
+
+UNPACKED_LIMIT = 64 * 1024**2
+"""Bytes of unpacked steps; a workflow of a hundred thousand has less, a bomb more."""
 
 
 def nodes(status: WorkflowStatus | None) -> dict[str, Node]:
-    """The steps of a workflow by node id; empty when there are none, or when they are packed or offloaded."""
-    raw = bytes(status.nodes) if status else b""
-    if not raw or raw == b"null":
+    """The steps of a workflow by node id; empty when there are none, or when they are offloaded or cannot be read."""
+    if status is None:
         return {}
+    found = _nodes(status.nodes)
+    return found or _nodes(_unpacked(status.compressedNodes)) if status.compressedNodes else found
+
+
+def _nodes(raw: bytes | msgspec.Raw) -> dict[str, Node]:
     try:
-        return _NODES.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        untyped = json.loads(raw)
-        entries = untyped.items() if isinstance(untyped, dict) else ()
-        mended = {str(k): mend(v, Node).object for k, v in entries}
+        return _NODES.decode(raw) or {}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        entries = (untyped(bytes(raw)) or {}).items()
+        mended = {_printable(k): mend(v, Node).object for k, v in entries}
         return {k: v for k, v in mended.items() if v is not None}
 
 
+def _unpacked(text: str) -> bytes:
+    """The JSON of packed steps; empty when it is no whole gzip. Argo 4.1 can be told to pack otherwise; that is not read."""
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        raw = unpacker.decompress(base64.b64decode(text, validate=True), UNPACKED_LIMIT)
+    except (ValueError, zlib.error):
+        return b""
+    return raw if unpacker.eof else b""
+
+
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:)(\d\d)(\.\d{1,9})?(Z|[+-](?:0\d|1[0-4]):[0-5]\d)")
-_EARLIEST = 1_000_000_000_000
-"""September 2001. containerd writes 1970 for a container that never started; no pod is older than Kubernetes."""
+_EARLIEST, _LATEST = 1_000_000_000_000, 4_102_444_800_000
+"""September 2001 and the year 2100. containerd writes 1970 for a container that never started; ClickHouse's dates end."""
 
 
 @lru_cache(maxsize=65536)
 def instant(text: str | None) -> Instant | None:
-    """An RFC 3339 time as Unix ms; None for null, for nonsense, and for the 1970 that means 'never'."""
+    """An RFC 3339 time as Unix ms; None for null, for nonsense, and for the 1970 that means `never`."""
     match = _RFC3339.fullmatch(text) if text else None
     if match is None:
         return None
@@ -324,7 +354,7 @@ def instant(text: str | None) -> Instant | None:
         ms = round(datetime.fromisoformat(text).astimezone(UTC).timestamp() * 1000)
     except (ValueError, OverflowError):
         return None
-    return ms if ms >= _EARLIEST else None
+    return ms if _EARLIEST <= ms < _LATEST else None
 
 
 def untyped(line: bytes) -> dict[str, Any] | None:

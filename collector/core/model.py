@@ -7,6 +7,7 @@ A fact is a frozen struct whose fields are, in this order, the columns of its ta
 No I/O happens here, and nothing here imports another module of this project.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Literal
 
@@ -339,7 +340,7 @@ Outcome = Observation | Synced | Position | WatchGap | Quarantine
 """What a watch tells the pipeline, in order."""
 
 
-class Cursor(msgspec.Struct, frozen=True, gc=False):
+class Cursor(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """How far one watch has come, durable together with the facts that led there."""
 
     cluster: str
@@ -347,26 +348,38 @@ class Cursor(msgspec.Struct, frozen=True, gc=False):
     resource_version: str
     epoch: int
     cluster_uid: str
+    at: Instant
     totals: dict[str, str]
     """The cluster's counters, on the workflows' cursor only."""
 
 
-class Checkpoint(msgspec.Struct, frozen=True, gc=False):
-    """The packed life of one object, or None to forget it; `row` is its workflow_live row where it has one."""
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of one live object, as its owner packed it, and its row in workflow_live if it has one."""
 
     cluster: str
     kind: str
     uid: str
-    state: bytes | None
-    row: WorkflowLive | None = None
+    state: bytes
+    live: WorkflowLive | None = None
 
 
-class Commit(msgspec.Struct, frozen=True, gc=False):
+class Gone(msgspec.Struct, frozen=True, kw_only=True):
+    """An object that needs no state any more; `live` is its last row, with is_deleted = 1."""
+
+    cluster: str
+    kind: str
+    uid: str
+    live: WorkflowLive | None = None
+
+
+class Commit(msgspec.Struct, frozen=True, kw_only=True):
     """What one spool transaction makes durable, all or nothing."""
 
-    facts: list[Fact]
-    cursors: list[Cursor]
-    checkpoints: list[Checkpoint]
+    at: Instant
+    facts: Sequence[Fact] = ()
+    cursors: Sequence[Cursor] = ()
+    upserts: Sequence[Checkpoint] = ()
+    deletes: Sequence[Gone] = ()
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):

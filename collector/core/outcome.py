@@ -6,6 +6,7 @@ an OOM kill at the container's own limit included. The earliest finished leaf th
 are often its consequence.
 """
 
+import re
 from collections.abc import Iterable
 
 import msgspec
@@ -34,6 +35,9 @@ PLATFORM_SIGNS = (
 """Words of kubelets, clouds and the controller that mean the platform failed; matched anywhere in a reason or message."""
 
 
+_EXIT_CODE = re.compile(r"exit code (\d{1,3})\b")
+
+
 class Ending(msgspec.Struct, frozen=True):
     """An outcome with the reason that decided it."""
 
@@ -47,7 +51,6 @@ class Leaf(msgspec.Struct, frozen=True):
     finished_at: int
     phase: str
     text: str
-    exit_code: int | None = None
 
 
 def ending(phase: str, message: str, shutdown: str, leaves: Iterable[Leaf]) -> Ending:
@@ -58,7 +61,7 @@ def ending(phase: str, message: str, shutdown: str, leaves: Iterable[Leaf]) -> E
         return Ending("invalid", "invalid_spec")
     if shutdown or message.startswith(STOPPED_MESSAGE):
         return Ending("cancelled", (shutdown or message.removeprefix(STOPPED_MESSAGE).strip(" '")).lower())
-    failed = sorted(leaves, key=lambda leaf: leaf.finished_at)
+    failed = sorted(leaves, key=lambda leaf: (leaf.finished_at, leaf.text))
     return fault(failed[0]) if failed else fault(Leaf(0, phase, message))
 
 
@@ -69,16 +72,17 @@ def fault(leaf: Leaf) -> Ending:
             return Ending("platform", reason)
     if "OOMKilled" in leaf.text:
         return Ending("failed", "oom")
-    if leaf.exit_code is not None:
-        return Ending("failed", f"exit_{leaf.exit_code}")
-    if "exit code" in leaf.text:
-        return Ending("failed", "exit_code")
+    if exited := _EXIT_CODE.search(leaf.text):
+        return Ending("failed", f"exit_{exited[1]}")
+    if "deadline" in leaf.text:
+        return Ending("failed", "deadline")
     return Ending("platform", "controller_error") if leaf.phase == "Error" else Ending("failed", "step_failed")
 
 
 def failed_leaves(nodes: dict[str, decode.Node]) -> list[Leaf]:
-    """The failed steps that have no failed child: where the failure began."""
-    bad = {key for key, node in nodes.items() if node.phase in ("Failed", "Error")}
+    """The failed steps that have no failed child and were not tried again: where the failure began."""
+    away = retried_away(nodes)
+    bad = {key for key, node in nodes.items() if node.phase in ("Failed", "Error") and key not in away}
     return [
         Leaf(decode.instant(n.finishedAt) or 0, n.phase or "", n.message or "")
         for key in bad
@@ -93,11 +97,6 @@ def retries(nodes: dict[str, decode.Node]) -> int:
         for node in nodes.values()
         if node.type == "Retry"
     )
-
-
-def suspended(nodes: dict[str, decode.Node]) -> bool:
-    """Whether a Suspend node waits for someone to resume it."""
-    return any(n.type == "Suspend" and n.phase == "Running" for n in nodes.values())
 
 
 def retried_away(nodes: dict[str, decode.Node]) -> set[str]:

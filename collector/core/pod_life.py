@@ -39,6 +39,24 @@ NODE_ID = "workflows.argoproj.io/node-id"
 NODE_NAME = "workflows.argoproj.io/node-name"
 
 
+GPU_ENDINGS = ("/gpu", "/gpu-core")
+DAY_MS = 86_400_000
+ZERO = Decimal(0)
+NONE_ASKED = (ZERO, ZERO, ZERO, ZERO)
+MOST = Decimal(999_999_999)
+"""Of cores and GPUs, what fits the columns; nobody has as many."""
+UNSCHEDULABLE_SIGNS = (("quota", "quota"), ("persistentvolumeclaim", "volume"), ("volume", "volume"))
+"""Words of schedulers, in lower case, that tell a quota or a volume from a lack of nodes."""
+
+
+class Told(msgspec.Struct, frozen=True, array_like=True):
+    """The charges of a pod that were told: their newest version, and the billing days they fall on."""
+
+    version: int
+    first_day: int
+    last_day: int
+
+
 class PodLife(msgspec.Struct, array_like=True, gc=False):
     """What is known of a pod of a workflow; checkpointed as it is."""
 
@@ -54,6 +72,10 @@ class PodLife(msgspec.Struct, array_like=True, gc=False):
     """Its object is deleted; the life is kept until its workflow's attempt ends."""
     counted: Decimal | None = None
     """How much of its price the cost counter already holds; None before its end was counted."""
+    waits: str = ""
+    """The waiting reason of a pod that cannot start: quota, unschedulable, image, volume."""
+    told: Told | None = None
+    """Its charges so far; newer ones go above them."""
 
 
 def workflow_owner(meta: decode.Meta) -> decode.Owner | None:
@@ -73,6 +95,8 @@ class Place(msgspec.Struct, frozen=True):
     attempt: int
     owner_kind: str
     node_labels: Mapping[str, str]
+    region: str = ""
+    """The cluster's own, for a pod whose labels and node tell none."""
 
 
 def observe(before: PodLife | None, seen: Observation, place: Place) -> PodLife:
@@ -80,11 +104,12 @@ def observe(before: PodLife | None, seen: Observation, place: Place) -> PodLife:
     pod: decode.Pod = seen.object  # type: ignore[assignment]  # the kind says so
     run = _run(before.run if before else None, pod, seen, place)
     stage = "finished" if run.finished_at else "running" if _main_runs(pod.status) else "starting"
+    waits = _waits(pod.status) if stage == "starting" and pod.status else ""
     gone = seen.change == "deleted"
     if before is None:
         historic = seen.change == "listed" and stage == "finished"
-        return PodLife(run, stage, seen.at, seen.live, historic, gone)
-    return PodLife(run, stage, before.first_seen_at, before.live, before.historic, gone, before.counted)
+        return PodLife(run, stage, seen.at, seen.live, historic, gone, waits=waits)
+    return msgspec.structs.replace(before, run=run, stage=stage, gone=gone, waits=waits)
 
 
 def close(before: PodLife, seen_at: Instant, version: int, reason: str) -> PodLife:
@@ -117,7 +142,7 @@ def _run(before: PodRun | None, pod: decode.Pod, seen: Observation, place: Place
         owner_kind=place.owner_kind,
         service_account=spec.serviceAccountName or "",
         node_name=spec.nodeName or "",
-        region=labels.get(REGION) or place.node_labels.get(REGION, ""),
+        region=labels.get(REGION) or place.node_labels.get(REGION, place.region),
         zone=labels.get(ZONE) or place.node_labels.get(ZONE, ""),
         cpu=cpu,
         memory_bytes=int(memory),
@@ -129,40 +154,53 @@ def _run(before: PodRun | None, pod: decode.Pod, seen: Observation, place: Place
         main_started_at=_started(main) or (before.main_started_at if before else None),
         finished_at=_finished(status, meta, seen, before),
         phase=status.phase or "",
-        reason=status.reason or _reason(main) or (before.reason if before else ""),
+        # An end is told once; what a pod waited for on its way is no reason of its end.
+        reason=status.reason or _reason(main) or (before.reason if before and before.finished_at else ""),
         exit_code=_exit_code(main),
     )  # fmt: skip
 
 
 def _requests(spec: decode.PodSpec) -> tuple[Decimal, Decimal, Decimal, Decimal]:
     """Cores, memory bytes, GPUs, ephemeral bytes: the long-running containers' sum, or the largest init's if more."""
-    inits = spec.initContainers or []
-    sidecars = [c for c in inits if c.restartPolicy == "Always"]
-    running = [*(spec.containers or []), *sidecars]
-    once = [c for c in inits if c.restartPolicy != "Always"]
-    return tuple(  # type: ignore[return-value]  # four names, four amounts
-        max(
-            sum((_asked(c, name) for c in running), Decimal(0)),
-            max((_asked(c, name) for c in once), default=Decimal(0)),
-        )
-        for name in ("cpu", "memory", "gpu", "ephemeral-storage")
-    )
+    together, largest = [ZERO] * 4, [ZERO] * 4
+    for container in spec.containers or ():
+        together = [a + b for a, b in zip(together, _asked(container), strict=True)]
+    for container in spec.initContainers or ():
+        # A sidecar is an init container that is always restarted: it stays beside the others.
+        stays = container.restartPolicy == "Always"
+        asked = _asked(container)
+        together = [a + b for a, b in zip(together, asked, strict=True)] if stays else together
+        largest = largest if stays else list(map(max, largest, asked))
+    cpu, memory, gpu, ephemeral = map(max, together, largest)
+    return min(cpu, MOST), memory, min(gpu, MOST), ephemeral
 
 
-def _asked(container: decode.Container, name: str) -> Decimal:
+def _asked(container: decode.Container) -> tuple[Decimal, Decimal, Decimal, Decimal]:
     resources = container.resources
-    if resources is None:
-        return Decimal(0)
-    limits, requests = resources.limits or {}, resources.requests or {}
-    if name == "gpu":
-        amounts = {k: v for k, v in {**limits, **requests}.items() if k.endswith(("/gpu", "/gpu-core"))}
-        return sum((quantity(v) or Decimal(0) for v in amounts.values()), Decimal(0))
-    return quantity(requests.get(name) or limits.get(name) or "0") or Decimal(0)
+    asked = {**(resources.limits or {}), **(resources.requests or {})} if resources else None
+    if not asked:
+        return NONE_ASKED
+    amounts = {name: quantity(text) or ZERO for name, text in asked.items()}
+    cpu, memory, ephemeral = (amounts.get(name, ZERO) for name in ("cpu", "memory", "ephemeral-storage"))
+    return cpu, memory, sum((v for k, v in amounts.items() if k.endswith(GPU_ENDINGS)), ZERO), ephemeral
 
 
 def _pricing(labels: Mapping[str, str], annotations: Mapping[str, str], node: Mapping[str, str]) -> dict[str, str]:
     own = {k: v for source in (labels, annotations) for k, v in source.items() if k in PRICING_KEYS}
     return own | {f"node:{k}": v for k, v in node.items() if k in NODE_KEYS}
+
+
+def _waits(status: decode.PodStatus) -> str:
+    """Which waiting reason of its workflow a pod that has not started stands for."""
+    for condition in status.conditions or ():
+        said = f"{condition.reason} {condition.message}"
+        if condition.status == "False" and condition.type == "ContainerInstanceCreated" and "Stock" in said:
+            return "quota"
+        if condition.type == "PodScheduled" and condition.reason == "Unschedulable":
+            return next((reason for sign, reason in UNSCHEDULABLE_SIGNS if sign in said.lower()), "unschedulable")
+    statuses = (*(status.initContainerStatuses or ()), *(status.containerStatuses or ()))
+    waits = (c.state.waiting.reason or "" for c in statuses if c.state and c.state.waiting)
+    return "image" if any("Image" in reason for reason in waits) else ""
 
 
 def _condition(status: decode.PodStatus, name: str) -> Instant | None:
@@ -212,18 +250,32 @@ def _exit_code(main: decode.ContainerStatus | None) -> int | None:
 
 
 def _finished(status: decode.PodStatus, meta: decode.Meta, seen: Observation, before: PodRun | None) -> Instant | None:
-    """When the last container ended, once the pod is over; without one, the pod's last word, then our own clock."""
-    over = status.phase in ("Succeeded", "Failed") or seen.change == "deleted"
-    if not over:
+    """When the last container ended, once the pod is over; where nobody wrote that down, the pod's last word."""
+    terminal = status.phase in ("Succeeded", "Failed")
+    if not terminal and seen.change != "deleted":
         return None
-    statuses = [*(status.initContainerStatuses or ()), *(status.containerStatuses or ())]
-    ends = [decode.instant(c.state.terminated.finishedAt) for c in statuses if c.state and c.state.terminated]
-    if known := [end for end in ends if end]:
+    states = [c.state for c in (*(status.initContainerStatuses or ()), *(status.containerStatuses or ())) if c.state]
+    ends = [decode.instant(state.terminated.finishedAt) for state in states if state.terminated]
+    # A kubelet's clock may be years ahead: what has not been yet is no end.
+    known = [end for end in ends if end and end <= seen.at + DAY_MS]
+    # An evicted pod's main is said to run for ever, a deleted one's to wait: the ends of others tell nothing then.
+    if known and not any(state.running or (state.waiting and not terminal) for state in states):
         return max(known)
     if before and before.finished_at:
         return before.finished_at
-    changes = [decode.instant(c.lastTransitionTime) for c in status.conditions or () if c.status == "False"]
-    return max((c for c in changes if c), default=decode.instant(meta.deletionTimestamp) or seen.at)
+    started = _started(_main(status.containerStatuses)) or (before.main_started_at if before else None)
+    return _last_word(status, meta, seen, started)
+
+
+def _last_word(status: decode.PodStatus, meta: decode.Meta, seen: Observation, started: Instant | None) -> Instant:
+    """When the pod ceased to be ready, or was told to go; else when we heard of it, unless it was long over then."""
+    changes = [(c.status, decode.instant(c.lastTransitionTime)) for c in status.conditions or ()]
+    ceased = [at for value, at in changes if value == "False" and at and started and at > started]
+    if ceased:
+        return max(ceased)
+    if told := decode.instant(meta.deletionTimestamp):
+        return told
+    return max((at for _, at in changes if at and seen.change == "listed"), default=seen.at)
 
 
 def _template(pod_name: str, workflow_name: str, node_id: str) -> str:

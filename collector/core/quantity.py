@@ -6,7 +6,7 @@ the bounds here are the API's.
 """
 
 import re
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
 
 _FORM = re.compile(
@@ -18,6 +18,8 @@ _SUFFIX: dict[str | None, Decimal] = {
     **{f"{prefix}i": Decimal(1024**power) for power, prefix in enumerate("KMGTPE", start=1)},
 }  # fmt: skip
 _LIMIT = Decimal(2**63)
+_NANO = Decimal("1e-9")
+"""The API keeps nothing finer, and rounds up to it."""
 GIB = Decimal(1024**3)
 
 
@@ -30,4 +32,4 @@ def quantity(text: str) -> Decimal | None:
     number, suffix = match.groups()
     scale = _SUFFIX.get(suffix) or Decimal(f"1{suffix}")
     amount = Decimal(number) * scale
-    return amount if 0 <= amount < _LIMIT else None
+    return amount.quantize(_NANO, ROUND_CEILING) if 0 <= amount < _LIMIT else None

@@ -5,17 +5,21 @@ The words of the controller that tell the reasons apart are facts of Argo 3.4 to
 throttling and locks share the phase Pending and differ in the message only. Nothing here keeps state.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 import msgspec
 
 from collector.core import decode
-from collector.core.model import BEFORE_WORK, Instant, Waiting
+from collector.core.model import AFTER_WORK, Instant, Waiting
 
 POSTPONED = "Workflow processing has been postponed because too many workflows are already running"
 """One text for the global and the namespace limit, written once and never refreshed."""
 LOCK_MESSAGES = ("Waiting for ", "Failed to get semaphore limit", "Waiting to acquire", "failed to lock")
 VOLUME_MESSAGE = "Waiting for a PVC to be created"
+QUOTA_MESSAGE = "exceeded quota"
+HOLD_SIGNS = (b'"Suspend"', b'"waiting"', QUOTA_MESSAGE.encode())
+"""Bytes of which one is in status.nodes wherever a step is held."""
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -25,8 +29,7 @@ class Reason(msgspec.Struct, frozen=True):
     on: str = ""
 
 
-UNSEEN = Reason("unseen")
-RUNNING = Reason("running")
+UNSEEN, RUNNING, STARTING, ADVANCING = (Reason(name) for name in ("unseen", "running", "starting", "advancing"))
 
 
 def before_work(phase: str, message: str, locks: decode.Synchronization | None) -> Reason:
@@ -56,32 +59,66 @@ def awaited_lock(locks: decode.Synchronization | None) -> str:
     return ""
 
 
-def after_work(running_pods: int, starting_pods: int, suspended: bool) -> Reason:
-    """What a workflow does once its work began: the first that holds."""
+def after_work(running_pods: int, starting_pods: int, holds: Mapping[str, str]) -> Reason:
+    """What a workflow does once its work began: the first that holds of what its pods and its steps say."""
     if running_pods:
         return RUNNING
-    if suspended:
-        return Reason("suspended")
-    return Reason("starting") if starting_pods else Reason("advancing")
+    for name in AFTER_WORK:
+        if name in holds:
+            return Reason(name, holds[name])
+    return STARTING if starting_pods else ADVANCING
 
 
-class Queued(msgspec.Struct, frozen=True, gc=False):
-    """One live workflow as a queue sees it."""
+def held_steps(nodes: Mapping[str, decode.Node]) -> dict[str, str]:
+    """What steps without a pod wait for: someone to resume them, a quota, a lock; each with which one."""
+    holds: dict[str, str] = {}
+    for node in nodes.values():
+        if node.type == "Suspend" and node.phase == "Running":
+            holds["suspended"] = ""
+        elif node.phase == "Pending" and QUOTA_MESSAGE in (node.message or ""):
+            holds["quota"] = node.message or ""
+        elif node.synchronizationStatus and node.synchronizationStatus.waiting:
+            holds["step_lock"] = node.synchronizationStatus.waiting
+    return holds
+
+
+class Queued(Protocol):
+    """What a queue must know of a live workflow."""
 
     namespace: str
     queue: str
     reason: str
-    since: Instant
+    reason_since: Instant
+    created_at: Instant
+    first_seen_at: Instant
+    picked_up_at: Instant | None
+    attempt: int
+    finished: bool
 
 
-def waiting(cluster: str, queued: Iterable[Queued]) -> list[Waiting]:
+def waited_since(life: Queued) -> Instant:
+    """Before work begins it has waited since its creation, or since it was reopened; after, since the reason began."""
+    if life.picked_up_at is not None:
+        return life.reason_since
+    return life.created_at if life.attempt == 1 else life.first_seen_at
+
+
+def waiting(cluster: str, lives: Iterable[Queued]) -> list[Waiting]:
     """Live workflows counted by namespace, queue and reason, with the instant since which the oldest has waited."""
-    groups: dict[tuple[str, str, str], tuple[int, Instant]] = {}
-    for q in queued:
-        key = (q.namespace, q.queue, q.reason)
-        count, since = groups.get(key, (0, q.since))
-        groups[key] = (count + 1, min(since, q.since))
+    groups: dict[tuple[str, str, str, bool], list[int]] = {}
+    # Every scrape comes through here with every live workflow: no value is made for each.
+    for life in lives:
+        if life.finished:
+            continue
+        since = waited_since(life)
+        key = (life.namespace, life.queue, life.reason, life.picked_up_at is not None)
+        group = groups.get(key)
+        if group is None:
+            groups[key] = [1, since]
+            continue
+        group[0] += 1
+        group[1] = min(group[1], since)
     return [
-        Waiting(cluster, namespace, queue, reason, count, since, reason not in BEFORE_WORK)
-        for (namespace, queue, reason), (count, since) in sorted(groups.items())
+        Waiting(cluster, namespace, queue, reason, count, since, begun)
+        for (namespace, queue, reason, begun), (count, since) in sorted(groups.items())
     ]

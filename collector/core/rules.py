@@ -4,6 +4,7 @@ The choices of an operator that core needs to reach its conclusions: what a queu
 Plain values made once from the settings; core never reads a file.
 """
 
+from functools import cached_property
 from typing import Literal
 
 import msgspec
@@ -30,19 +31,20 @@ class AttributionRule(msgspec.Struct, frozen=True):
     """What was found is translated through this, where present; what it lacks does not match."""
 
 
-class Rules(msgspec.Struct, frozen=True):
-    """How one fleet names its queues and owners."""
+class Rules(msgspec.Struct, frozen=True, dict=True):
+    """How one cluster's queues and owners are named, and where it is."""
 
     queue_label: str = ""
     department: tuple[AttributionRule, ...] = ()
     project: tuple[AttributionRule, ...] = ()
     controller_namespace: str = "argo"
+    region: str = ""
+    """Where the cluster is; for pods whose labels and node tell none."""
+    product: str = ""
+    """What bills the cluster's pods that carry no provider's mark."""
 
+    @cached_property
     def kept_labels(self) -> frozenset[str]:
         """The workflow labels that may be stored: Argo's own few and those that a rule reads."""
         named = (r.key for r in (*self.department, *self.project) if r.source == "workflow_label")
         return frozenset((*ARGO_LABELS, *named, *([self.queue_label] if self.queue_label else [])))
-
-    def kept_annotations(self) -> frozenset[str]:
-        """The workflow annotations that may be read: those that a rule names."""
-        return frozenset(r.key for r in (*self.department, *self.project) if r.source == "workflow_annotation")

@@ -11,14 +11,19 @@ from sys import intern
 import msgspec
 
 from collector.core import attribution, decode, outcome, queueing
-from collector.core.model import BEFORE_WORK, REASONS, TERMINAL_PHASES, Instant, Observation, WorkflowLive, WorkflowRun
+from collector.core.model import REASONS, TERMINAL_PHASES, Instant, Observation, WorkflowLive, WorkflowRun
 from collector.core.rules import Rules
 
-TEMPLATE_LABELS = ("workflows.argoproj.io/workflow-template", "workflows.argoproj.io/cluster-workflow-template")
-CRON_LABEL = "workflows.argoproj.io/cron-workflow"
+TEMPLATE_LABELS = (
+    "workflows.argoproj.io/workflow-template",
+    "workflows.argoproj.io/cluster-workflow-template",
+    "workflows.argoproj.io/cron-workflow",
+)
+"""What a workflow was made from, the first that is there."""
 CREATOR_LABEL = "workflows.argoproj.io/creator"
 MESSAGE_LIMIT = 4096
 _INDEX = {reason: i for i, reason in enumerate(REASONS)}
+_COLUMNS = tuple(f"{reason}_ms" for reason in REASONS)
 
 
 class WorkflowLife(msgspec.Struct, array_like=True, gc=False):
@@ -53,9 +58,19 @@ class WorkflowLife(msgspec.Struct, array_like=True, gc=False):
     reason_since: Instant = 0
     spent: list[int] | None = None
     """Milliseconds by reason, in the order of model.REASONS; None until something was spent."""
-    suspended: bool = False
+    holds: dict[str, str] | None = None
+    """What its object says it waits for after work began: reason to lock, quota or nothing."""
     running_pods: int = 0
     starting_pods: int = 0
+    held_pods: dict[str, int] | None = None
+    """Starting pods by what keeps them from it."""
+    pods: int = 0
+    """Pods of the present attempt, those that are gone included."""
+    failed_pods: int = 0
+    pods_version: int = 0
+    """Version of the newest of them."""
+    row_version: int = 0
+    """Version of the newest row told of the present attempt; a newer row goes above it."""
     finished: bool = False
     deleted: bool = False
     complete: bool = True
@@ -63,7 +78,7 @@ class WorkflowLife(msgspec.Struct, array_like=True, gc=False):
     retries: int = 0
     outcome: str = ""
     outcome_reason: str = ""
-    retried_nodes: list[str] | None = None
+    retried_nodes: frozenset[str] | None = None
 
 
 def born(seen: Observation, rules: Rules, namespace_labels: Mapping[str, str]) -> WorkflowLife:
@@ -74,16 +89,18 @@ def born(seen: Observation, rules: Rules, namespace_labels: Mapping[str, str]) -
     created_at = decode.instant(meta.creationTimestamp) or seen.at
     life = WorkflowLife(
         uid=seen.uid, namespace=intern(meta.namespace or ""), name=meta.name or "", version=0, created_at=created_at,
-        template="", queue="", priority=spec.priority or 0, labels=None, department="", project="", creator="",
+        template="", queue="", priority=0, labels=None, department="", project="", creator="",
         service_account=intern(spec.serviceAccountName or ""),
         first_seen_at=seen.at, first_seen_live=seen.live, reason_since=seen.at if seen.live else created_at,
         complete=seen.change != "listed",
     )  # fmt: skip
     describe(life, workflow, rules, namespace_labels)
-    started_at = decode.instant(status.startedAt)
-    if not seen.live and started_at and started_at > created_at:
-        turn(life, queueing.UNSEEN, created_at)
-        _spend(life, started_at)
+    if not seen.live:
+        # What it waits for now it has most likely waited for all along, and ran since it began.
+        life.reason = queueing.before_work(status.phase or "", status.message or "", status.synchronization).name
+        started_at = decode.instant(status.startedAt)
+        if started_at and status.phase not in (None, "", "Pending"):
+            turn(life, queueing.RUNNING, started_at)
     return life
 
 
@@ -92,9 +109,10 @@ def describe(life: WorkflowLife, workflow: decode.Workflow, rules: Rules, namesp
     meta, spec = workflow.metadata, workflow.spec or decode.WorkflowSpec()
     labels = meta.labels or {}
     reference = spec.workflowTemplateRef.name if spec.workflowTemplateRef else None
-    named = (labels[k] for k in (*TEMPLATE_LABELS, CRON_LABEL) if k in labels)
+    named = (labels[k] for k in TEMPLATE_LABELS if k in labels)
+    life.priority = spec.priority or 0
     life.template = intern(reference or next(named, ""))
-    life.labels = {intern(k): v for k, v in labels.items() if k in rules.kept_labels()} or None
+    life.labels = {intern(k): intern(v) for k, v in labels.items() if k in rules.kept_labels} or None
     life.creator = intern(labels.get(CREATOR_LABEL, ""))
     life.queue = intern(labels.get(rules.queue_label, "") or life.namespace) if rules.queue_label else life.namespace
     owned = attribution.Owned(
@@ -114,13 +132,15 @@ def observe(life: WorkflowLife, seen: Observation) -> None:
     life.version = seen.version
     life.phase = intern(phase)
     life.started_at = started_at
-    life.message = (status.message or "")[:MESSAGE_LIMIT]
+    life.message = intern((status.message or "")[:MESSAGE_LIMIT])  # thousands wait with one and the same
     life.shutdown = spec.shutdown or ""
     life.deleted = seen.change == "deleted"
-    life.has_nodes = bool(status.compressedNodes or status.offloadNodeStatusVersion or len(bytes(status.nodes)) > 4)
-    life.suspended = bool(spec.suspend) or (
-        b'"Suspend"' in bytes(status.nodes) and outcome.suspended(decode.nodes(status))
-    )
+    raw = bytes(status.nodes)
+    life.has_nodes = bool(status.compressedNodes or status.offloadNodeStatusVersion or len(raw) > len(b"null"))
+    # Most events are judged without parsing a thousand nodes; what has ended is held by nothing.
+    may_hold = phase not in TERMINAL_PHASES and any(sign in raw for sign in queueing.HOLD_SIGNS)
+    holds = queueing.held_steps(decode.nodes(status)) if may_hold else {}
+    life.holds = (holds | {"suspended": ""} if spec.suspend else holds) or None
     if phase == "Running":
         pick_up(life, seen.at if seen.live else started_at or seen.at, seen.live)
     if phase in TERMINAL_PHASES:
@@ -142,7 +162,8 @@ def settle(life: WorkflowLife, at: Instant, status: decode.WorkflowStatus | None
     if life.finished:
         return
     if life.picked_up_at is not None:
-        turn(life, queueing.after_work(life.running_pods, life.starting_pods, life.suspended), at)
+        holds = dict.fromkeys(life.held_pods or (), "") | (life.holds or {})
+        turn(life, queueing.after_work(life.running_pods, life.starting_pods, holds), at)
     elif status is not None:
         turn(life, queueing.before_work(life.phase, life.message, status.synchronization), at)
 
@@ -178,22 +199,27 @@ def latency(life: WorkflowLife) -> tuple[int | None, str]:
 def _reopen(life: WorkflowLife, seen: Observation) -> None:
     """`argo retry` took a finished workflow up again: same uid, a new attempt, queueing from now."""
     life.attempt += 1
-    life.finished = life.suspended = life.picked_up_live = False
+    life.finished = life.picked_up_live = False
     life.finished_at = life.picked_up_at = life.first_pod_at = life.spent = None
+    life.pods = life.failed_pods = life.pods_version = life.row_version = 0
     life.first_seen_at, life.first_seen_live = seen.at, seen.live
     life.reason, life.reason_on, life.reason_since = "unseen", "", seen.at
     life.outcome = life.outcome_reason = ""
+    life.complete = seen.change != "listed"
 
 
 def _finish(life: WorkflowLife, seen: Observation, status: decode.WorkflowStatus) -> None:
     """The attempt has a terminal phase; a later version of the same attempt may still correct how it ended."""
     nodes = decode.nodes(status)
-    ending = outcome.ending(life.phase, life.message, life.shutdown, outcome.failed_leaves(nodes))
+    # Before Argo 4.1.2 what was terminated while pending could end Succeeded.
+    never = bool(life.shutdown) and not life.has_nodes and life.picked_up_at is None
+    phase = "Failed" if never else life.phase
+    ending = outcome.ending(phase, life.message, life.shutdown, outcome.failed_leaves(nodes))
     finished_at = decode.instant(status.finishedAt) or seen.at
-    if life.picked_up_at is None and ending.outcome != "invalid" and (life.has_nodes or life.phase == "Succeeded"):
+    if life.picked_up_at is None and ending.outcome != "invalid" and (life.has_nodes or phase == "Succeeded"):
         pick_up(life, life.started_at or finished_at, live=False)
     life.retries = outcome.retries(nodes)
-    life.retried_nodes = sorted(outcome.retried_away(nodes)) or None
+    life.retried_nodes = frozenset(outcome.retried_away(nodes)) or None
     if life.finished:
         life.outcome, life.outcome_reason, life.finished_at = ending.outcome, ending.reason, finished_at
         return
@@ -206,7 +232,6 @@ def _end(life: WorkflowLife, at: Instant, how: str, why: str) -> None:
     life.finished = True
     life.finished_at = at
     life.outcome, life.outcome_reason = how, why
-    life.suspended = False
 
 
 def _spend(life: WorkflowLife, until: Instant) -> None:
@@ -222,21 +247,22 @@ def _spend(life: WorkflowLife, until: Instant) -> None:
 def spent_ms(life: WorkflowLife) -> dict[str, int]:
     """The reason columns of a row."""
     amounts = life.spent or [0] * len(REASONS)
-    return {f"{reason}_ms": amount for reason, amount in zip(REASONS, amounts, strict=True)}
+    return dict(zip(_COLUMNS, amounts, strict=True))
 
 
-def run_of(cluster: str, life: WorkflowLife, pods: int, failed_pods: int) -> WorkflowRun:
-    """The row of a finished attempt."""
+def run_of(cluster: str, life: WorkflowLife, version: int) -> WorkflowRun:
+    """The row of a finished attempt, above the one told before."""
     latency_ms, source = latency(life)
+    life.row_version = max(version, life.row_version + 1)
     return WorkflowRun(
         cluster=cluster, namespace=life.namespace, created_at=life.created_at, uid=life.uid, attempt=life.attempt,
-        version=life.version, name=life.name, template=life.template, queue=life.queue, priority=life.priority,
+        version=life.row_version, name=life.name, template=life.template, queue=life.queue, priority=life.priority,
         labels=life.labels or {}, department=life.department, project=life.project, creator=life.creator,
         first_seen_at=life.first_seen_at, picked_up_at=life.picked_up_at, first_pod_at=life.first_pod_at,
         started_at=life.started_at, finished_at=life.finished_at or life.reason_since, phase=life.phase,
         outcome=life.outcome, reason=life.outcome_reason, message=life.message, queue_latency_ms=latency_ms,
-        latency_source=source, pods=pods, failed_pods=failed_pods, retries=life.retries, complete=life.complete,
-        **spent_ms(life),
+        latency_source=source, pods=life.pods, failed_pods=life.failed_pods, retries=life.retries,
+        complete=life.complete, **spent_ms(life),
     )  # fmt: skip
 
 
@@ -249,9 +275,3 @@ def live_of(cluster: str, life: WorkflowLife) -> WorkflowLive:
         waiting_reason=life.reason, waiting_since=life.reason_since, waiting_on=life.reason_on,
         first_seen_at=life.first_seen_at, **spent_ms(life),
     )  # fmt: skip
-
-
-def queued(life: WorkflowLife) -> queueing.Queued:
-    """The workflow as its queue sees it: before work it has waited since creation, after since the reason began."""
-    since = life.created_at if life.reason in BEFORE_WORK else life.reason_since
-    return queueing.Queued(life.namespace, life.queue, life.reason, since)

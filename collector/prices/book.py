@@ -5,10 +5,11 @@ A book that overlaps, has a hole or fails one of its own oracles is refused whol
 """
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
@@ -30,6 +31,16 @@ class BookError(ValueError):
 
     def __init__(self, path: str, place: str, remedy: str) -> None:
         super().__init__(f"{path}: {place}: {remedy}")
+
+
+_MONEY = re.compile(r"[0-9]{1,12}(\.[0-9]{1,18})?")
+
+
+def money(text: str) -> Decimal:
+    """An amount of money as an exact number; ValueError says how to write it."""
+    if not _MONEY.fullmatch(text):
+        raise ValueError(f'{text!r} is no price; write it like "0.0000077", 0 or more, with at most 18 places')
+    return Decimal(text)
 
 
 class PriceRow(
@@ -54,13 +65,7 @@ class PriceRow(
 
     def amount(self) -> Decimal:
         """The price as an exact number; ValueError names what is wrong with its text."""
-        try:
-            price = Decimal(self.price)
-        except InvalidOperation:
-            raise ValueError(f'{self.price!r} is no number; write it like "0.0000077"') from None
-        if not price.is_finite() or price < 0:
-            raise ValueError(f"{self.price!r} is no price; it must be 0 or more")
-        return price
+        return money(self.price)
 
 
 class Oracle(msgspec.Struct, forbid_unknown_fields=True, rename={"price_class": "class"}):
@@ -97,13 +102,16 @@ class Books:
 
     def __init__(self, books: Iterable[Book]) -> None:
         self.books = {book.product: book for book in books}
+        self.currency = next((book.currency for book in self.books.values()), "")
+        """Of a charge that no book could price; all books in force have one."""
         self._rows = {p: _by_key(book) for p, book in self.books.items()}
 
     def look_up(self, spec: billing.Spec, at: Instant) -> billing.Rates:
         """The rates for a spec; `missing` says why there are none."""
         book = self.books.get(spec.product)
-        if book is None:
-            return billing.Rates("", "", "", missing="no_price_book")
+        if book is None or spec.missing:
+            name, currency = (book.name, book.currency) if book else ("", self.currency)
+            return billing.Rates(name, "", currency, missing=spec.missing or "no_price_book")
         wanted = ["instance_type"] if spec.instance_type else ["vcpu", "memory"]
         rows = [self._row(book, spec, meter, at) for meter in wanted]
         found = [row for row in rows if row is not None]
@@ -131,9 +139,11 @@ class Books:
 def load(names: Sequence[str], folder: Path) -> Books:
     """Load books by their shipped id or by a file's path relative to `folder`; BookError when one cannot be used."""
     books = [read(name, folder) for name in names]
-    for product in {b.product for b in books}:
-        if len([b for b in books if b.product == product]) > 1:
-            raise BookError(product, "prices", "two books name this product; keep one of them")
+    known: dict[str, str] = {}
+    for name, book in zip(names, books, strict=True):
+        if other := known.get(book.product):
+            raise BookError(name, "product", f"{book.product} has a book already, {other}; keep one of them")
+        known[book.product] = name
     return Books(books)
 
 
@@ -165,7 +175,8 @@ def parse(text: bytes, path: str) -> Book:
     except msgspec.ValidationError as error:
         message, _, place = str(error).partition(" - at `")
         raise BookError(path, place.strip("`").removeprefix("$.") or "top", message) from None
-    except msgspec.DecodeError as error:
+    except ValueError as error:
+        # A day like 2026-02-30 fails as YAML is read, before there is any place to name.
         raise BookError(path, "top", f"is no YAML: {' '.join(str(error).split())}") from None
     _check(book, path)
     return book
@@ -178,6 +189,7 @@ def _check(book: Book, path: str) -> None:
         raise BookError(path, "prices", "is empty; add at least one row")
     for i, row in enumerate(book.prices):
         _check_row(row, path, f"prices[{i}]")
+    _check_groups(book, path)
     _check_time(book, path)
     _check_oracles(book, path)
 
@@ -193,6 +205,16 @@ def _check_row(row: PriceRow, path: str, place: str) -> None:
         row.amount()
     except ValueError as error:
         raise BookError(path, f"{place}.price", str(error)) from None
+
+
+def _check_groups(book: Book, path: str) -> None:
+    """A region in two groups would have two prices."""
+    group_of: dict[str, str] = {}
+    for group, members in book.region_groups.items():
+        for region in members:
+            if group_of.setdefault(region, group) != group:
+                said = f"{region!r} is in group {group_of[region]!r} too; keep it in one"
+                raise BookError(path, f"region_groups.{group}", said)
 
 
 def _by_key(book: Book) -> dict[tuple[str, ...], list[PriceRow]]:
@@ -218,22 +240,37 @@ def _check_time(book: Book, path: str) -> None:
 
 def _check_pairs(book: Book, path: str) -> None:
     """A vCPU price without the memory price beside it would leave pods half priced."""
-    keys = {row.key() for row in book.prices}
-    for meter, *rest in keys:
+    rows = _by_key(book)
+    for (meter, *rest), mine in rows.items():
         other = {"vcpu": "memory", "memory": "vcpu"}.get(meter)
-        if other and (other, *rest) not in keys:
-            place = "/".join(filter(None, rest))
-            raise BookError(path, f"prices of {place}", f"has a {meter} price but no {other} price; add one")
+        if other is None:
+            continue
+        beside, place = rows.get((other, *rest)), f"prices of {'/'.join(filter(None, rest))}"
+        if beside is None:
+            raise BookError(path, place, f"has a {meter} price but no {other} price; add one")
+        if (mine[0].begin, mine[-1].end) != (beside[0].begin, beside[-1].end):
+            raise BookError(path, place, "vcpu and memory prices hold from different days, or to; give both the same")
 
 
 def _check_oracles(book: Book, path: str) -> None:
     books = Books([book])
     at = int(datetime.combine(max(r.begin for r in book.prices), datetime.min.time(), UTC).timestamp() * 1000)
     for i, oracle in enumerate(book.oracles):
+        try:
+            expected = money(oracle.cost)
+        except ValueError as error:
+            raise BookError(path, f"oracles[{i}].cost", str(error)) from None
         answer = quote(
-            books, book.product, oracle.spec, oracle.region, oracle.price_class or default_class(book.product), oracle.purchase, oracle.seconds, at
+            books,
+            book.product,
+            oracle.spec,
+            oracle.region,
+            oracle.price_class or default_class(book.product),
+            oracle.purchase,
+            oracle.seconds,
+            at,
         )
-        if answer.cost != Decimal(oracle.cost):
+        if answer.cost != expected:
             said = answer.missing or answer.cost
             raise BookError(path, f"oracles[{i}]", f"expects {oracle.cost} ({oracle.source}), the book says {said}")
 
@@ -259,9 +296,9 @@ def quote(
 ) -> Quote:
     """Price a spec written as on the provider's annotation."""
     spec = billing.sized(billing.Spec(product, purchase, price_class, region), text)
-    rates = books.look_up(spec, at) if not spec.missing else billing.Rates("", "", "", missing=spec.missing)
+    rates = books.look_up(spec, at)
     meters = tuple(billing.line(billing.amount(rate, spec), rate, seconds) for rate in rates.rates)
-    cost = None if rates.missing else sum((m.cost for m in meters), Decimal(0))
+    cost = None if rates.missing else billing.total(m.cost for m in meters)
     return Quote(spec, rates, seconds, meters, cost, rates.missing)
 
 

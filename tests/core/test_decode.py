@@ -1,8 +1,11 @@
 """Bytes to typed objects: nothing outside the allow-list is kept, nothing an API server can send raises."""
 
+import base64
 import copy
+import gzip
 import json
 import random
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -95,6 +98,13 @@ def test_a_field_of_the_wrong_type_is_mended_and_the_rest_is_untouched() -> None
     assert mended.paths == ["metadata.labels.a", "metadata.labels.b", "metadata.labels.c"]
 
 
+def test_a_quantity_that_is_a_number_is_kept_as_its_text() -> None:
+    """YAML writes `cpu: 2` as often as `cpu: "2"`."""
+    mended = mend(pod_json(requests={"cpu": 2, "memory": "4Gi"}), decode.Pod)  # type: ignore[dict-item]
+
+    assert mended.object.spec.containers[0].resources.requests == {"cpu": "2", "memory": "4Gi"}
+
+
 @pytest.mark.parametrize(
     ("value", "kept"),
     [(137.0, 137), (137.5, None), ("137", None), (True, None), (2**31, None), (-(2**31), -(2**31)), (1e300, None)],
@@ -180,6 +190,56 @@ def test_one_bad_step_does_not_hide_the_others() -> None:
 def test_steps_never_raise(raw: bytes) -> None:
     """They are kept as bytes that nobody has looked into yet."""
     assert isinstance(decode.nodes(with_nodes(raw)), dict)
+
+
+# Packed steps.
+
+
+def packed(raw: bytes, pack: Callable[[bytes], bytes] = gzip.compress) -> decode.WorkflowStatus:
+    return decode.WorkflowStatus(compressedNodes=base64.b64encode(pack(raw)).decode())
+
+
+STEPS = b'{"a": {"type": "Pod", "phase": "Failed"}}'
+
+
+def test_packed_steps_are_read() -> None:
+    """Argo packs what would be too large; retries and failures are in there."""
+    assert decode.nodes(packed(STEPS)) == {"a": decode.Node(type="Pod", phase="Failed")}
+
+
+def test_steps_that_lie_open_go_before_packed_ones() -> None:
+    """Both should never be there."""
+    both = packed(STEPS)
+    both.nodes = msgspec.Raw(b'{"b": {}}')
+
+    assert set(decode.nodes(both)) == {"b"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "@@@@",
+        "H4sI",
+        "é",
+        base64.b64encode(gzip.compress(STEPS)[:-9]).decode(),
+        base64.b64encode(gzip.compress(STEPS)[:-8] + b"\0" * 8).decode(),
+        base64.encodebytes(gzip.compress(STEPS) * 9).decode(),
+        base64.b64encode(b"\x28\xb5\x2f\xfd rest").decode(),
+        base64.b64encode(gzip.compress(b"no JSON")).decode(),
+    ],
+    ids=["no base64", "cut", "no ASCII", "cut gzip", "wrong sum", "with newlines", "zstd", "no JSON"],
+)
+def test_packed_steps_that_cannot_be_read_are_none(text: str) -> None:
+    """Top-level fields say enough for a row; nothing raises."""
+    assert decode.nodes(decode.WorkflowStatus(compressedNodes=text)) == {}
+
+
+def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A megabyte can hold a gigabyte."""
+    monkeypatch.setattr(decode, "UNPACKED_LIMIT", 1000)
+    bomb = packed(b'{"a": {"message": "' + b"x" * 2000 + b'"}}')
+
+    assert decode.nodes(bomb) == {}
 
 
 # Lines.

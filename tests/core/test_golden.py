@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from collector.core import billing
+from collector.core import billing, decode
 from collector.core.cluster import Began, Cluster, Ended, Happening, PodEnded, Submitted
 from collector.core.model import REASONS, ControllerIncident, PodCost, PodRun, WorkflowRun
 from collector.prices import book
@@ -353,9 +353,13 @@ def test_throttled_leaves_nothing_waiting() -> None:
 # packed.
 
 
-def test_packed_is_read_without_its_steps() -> None:
-    """Top-level fields and the pods tell all but retries; phase Running came 2.9 s after the first pod."""
+def test_packed_is_read_though_it_is_packed() -> None:
+    """150 pods below a Steps node and a group; phase Running came 2.9 s after the first pod."""
     run = runs("packed")["packed-150"]
+    last = [seen.object for seen in observations("packed") if seen.kind == "workflows"][-1]
+    assert isinstance(last, decode.Workflow)
+    steps = Counter((node.type, node.phase) for node in decode.nodes(last.status).values())
 
     assert (run.pods, run.failed_pods, run.outcome, run.queue_latency_ms) == (150, 0, "succeeded", 50)
+    assert steps == {("Pod", "Succeeded"): 150, ("Steps", "Succeeded"): 1, ("StepGroup", "Succeeded"): 1}
     assert spent(run) == {"unseen": 50, "starting": 631, "running": 5423, "advancing": 213}

@@ -6,8 +6,8 @@ import pytest
 
 from collector.core import decode, queueing
 from collector.core.model import AFTER_WORK
-from collector.core.queueing import Queued, Reason
-from tests.builders import HOUR, NOON, POSTPONED, a_step, a_workflow
+from collector.core.queueing import Reason
+from tests.builders import HOUR, MINUTE, NOON, POSTPONED, a_life, a_step, a_workflow
 
 LOCK = "team/ConfigMap/locks/gpu"
 
@@ -148,17 +148,34 @@ def test_a_held_step_shows_in_the_bytes() -> None:
 
 
 def test_queues_count_and_keep_the_oldest() -> None:
-    """One line a namespace, queue, reason, and whether work has begun."""
-    queued = [
-        Queued("b", "q", "volume", NOON, begun=True),
-        Queued("b", "q", "volume", NOON + 5, begun=False),
-        Queued("a", "q", "lock", NOON, begun=False),
-        Queued("a", "q", "lock", NOON - HOUR, begun=False),
+    """One line a namespace, queue, reason, and whether work has begun; what is over is in none."""
+    volume = {"namespace": "b", "queue": "q", "reason": "volume", "reason_since": NOON}
+    lock = {"namespace": "a", "queue": "q", "reason": "lock", "picked_up_at": None}
+    lives = [
+        a_life(**volume),
+        a_life(**volume, picked_up_at=None, created_at=NOON + 5),
+        a_life(**lock),
+        a_life(**lock, created_at=NOON - HOUR),
+        a_life(**lock, created_at=NOON - MINUTE),
+        a_life(**lock, finished=True),
     ]
-    found = [(w.cluster, w.namespace, w.reason, w.count, w.since, w.begun) for w in queueing.waiting("c1", queued)]
+    found = [(w.cluster, w.namespace, w.reason, w.count, w.since, w.begun) for w in queueing.waiting("c1", lives)]
 
     assert found == [
-        ("c1", "a", "lock", 2, NOON - HOUR, False),
+        ("c1", "a", "lock", 3, NOON - HOUR, False),
         ("c1", "b", "volume", 1, NOON + 5, False),
         ("c1", "b", "volume", 1, NOON, True),
     ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "since"),
+    [
+        ({"picked_up_at": None}, NOON),
+        ({"picked_up_at": None, "attempt": 2, "first_seen_at": NOON + HOUR}, NOON + HOUR),
+        ({"reason_since": NOON + MINUTE}, NOON + MINUTE),
+    ],
+)
+def test_a_wait_begins_with_its_creation_its_reopening_or_its_reason(changes: dict[str, Any], since: int) -> None:
+    """An attempt of today has not waited since last week."""
+    assert queueing.waited_since(a_life(**changes)) == since

@@ -96,9 +96,12 @@ def test_a_workflow_listed_after_its_end_queued_until_it_started() -> None:
 def test_a_workflow_that_waits_for_a_volume_has_not_begun() -> None:
     """Its startedAt may be set all the same."""
     message = "Waiting for a PVC to be created. x"
-    life = lived(saw(HOUR, "Pending", "listed", started=NOON + MINUTE, message=message))
+    waits = saw(HOUR, "Pending", "listed", started=NOON + MINUTE, message=message)
+    life = lived(waits)
+    later = lived(waits, saw(HOUR + SECOND, "Running", started=NOON + MINUTE))
 
     assert (life.reason, life.reason_on, life.picked_up_at) == ("volume", message, None)
+    assert spent(later) == {"volume_ms": HOUR + SECOND}
 
 
 @pytest.mark.parametrize("spec", [{"suspend": True}, {}])
@@ -168,6 +171,7 @@ def test_a_replayed_change_is_not_live() -> None:
     "last",
     [
         saw(100, "Failed", started=NOON, finished=NOON, message="invalid spec: no such template"),
+        saw(100, "Error", started=NOON, finished=NOON, message="invalid spec: x", nodes={"w1": a_step("Failed")}),
         saw(100, "Failed", started=NOON, finished=NOON, message="Stopped with strategy 'Terminate'"),
         saw(100, "Pending", "deleted", message=POSTPONED),
     ],
@@ -177,6 +181,21 @@ def test_what_never_began_has_no_latency(last: Observation) -> None:
     run = run_of(saw(0), last)
 
     assert (run.queue_latency_ms, run.latency_source, run.picked_up_at) == (None, "", None)
+
+
+def test_what_was_terminated_while_pending_may_end_succeeded() -> None:
+    """Before Argo 4.1.2 it did: nothing ran, and nothing succeeded."""
+    last = saw(100, "Succeeded", started=NOON, finished=NOON, spec={"shutdown": "Terminate"})
+    run = run_of(saw(0), saw(50, "Pending", message=POSTPONED), last)
+
+    assert (run.outcome, run.reason, run.queue_latency_ms) == ("cancelled", "terminate", None)
+
+
+def test_what_succeeded_before_it_could_be_stopped_has_succeeded() -> None:
+    """Its steps say so."""
+    run = run_of(saw(0), saw(MINUTE, **done(), spec={"shutdown": "Stop"}))
+
+    assert run.outcome == "succeeded"
 
 
 def test_a_workflow_that_succeeds_without_a_step_has_begun() -> None:
@@ -279,7 +298,7 @@ def test_a_reopened_workflow_has_waited_since_then() -> None:
     """Not since its creation days ago: that would page."""
     life = lived(saw(MINUTE, **done("Failed")), saw(DAY, started=NOON + DAY))
 
-    assert workflow_life.queued(life) == queueing.Queued("team", "team", "unseen", NOON + DAY, begun=False)
+    assert (life.reason, queueing.waited_since(life)) == ("unseen", NOON + DAY)
 
 
 # Who it is.

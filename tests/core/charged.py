@@ -1,0 +1,62 @@
+"""Pods and their charges at the shipped books: what the tests of core/billing.py share."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from collector.core import billing
+from collector.core.model import Instant, PodCost, PodRun
+from collector.prices import book
+from collector.prices.book import Books
+from tests.builders import (
+    ACS_2C8G,
+    DAY,
+    NOON,
+    SECOND,
+    a_pod_run,
+)
+
+UTC = ZoneInfo("UTC")
+ACS = "alibabacloud.com/"
+ECI = "k8s.aliyun.com/eci-"
+
+
+@cache
+def shipped() -> Books:
+    """The books that come with Lynceus."""
+    return book.load(["alibaba-eci", "alibaba-acs"], Path())
+
+
+def charge(
+    run: PodRun, *, zone: str = "UTC", until: Instant = NOON + 10 * DAY, life: Any = None, **more: Any
+) -> list[PodCost]:
+    return billing.charges(run, life, shipped().look_up, ZoneInfo(zone), until, **more)
+
+
+def only(run: PodRun, **more: Any) -> PodCost:
+    """The charge of a pod that falls on one day."""
+    (one,) = charge(run, **more)
+    return one
+
+
+def pod(seconds: int = 3600, begin: Instant = NOON, pending: int = 0, **changes: Any) -> PodRun:
+    """A pod billed for so many seconds, main from the first or later."""
+    return a_pod_run(
+        **{
+            "instance_created_at": begin,
+            "main_started_at": begin + pending * SECOND,
+            "finished_at": begin + seconds * SECOND,
+            **changes,
+        }
+    )
+
+
+def eci(spec: str, **marks: str) -> dict[str, str]:
+    """The marks of a pod on ECI; further ones without their prefix."""
+    return {ECI + "instance-id": "eci-1", ECI + "instance-spec": spec, **{ECI + k: v for k, v in marks.items()}}
+
+
+def acs(compute_class: str = "general-purpose", qos: str = "default") -> dict[str, str]:
+    """The marks of a pod of 2 vCPU and 8 GiB on ACS."""
+    return {**ACS_2C8G, ACS + "acs": "true", ACS + "compute-class": compute_class, ACS + "compute-qos": qos}

@@ -1,0 +1,183 @@
+"""What any charge must keep: midnights cut it exactly, nothing is negative, no float takes part."""
+
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.core import billing
+from collector.core.billing import Rate, billed_interval
+from collector.core.model import PodCost, PodRun
+from tests.builders import (
+    DAY,
+    NOON,
+    SECOND,
+    at,
+)
+from tests.core.charged import acs, charge, eci, pod, shipped
+
+# Midnight.
+
+
+@pytest.mark.parametrize(
+    ("zone", "begin", "hours"),
+    [
+        ("UTC", "2026-11-22T12:00:00", [12, 24, 12]),
+        ("Asia/Shanghai", "2026-11-22T12:00:00", [4, 24, 20]),
+        ("Europe/Berlin", "2026-03-28T12:00:00+01:00", [12, 23, 13]),
+        ("Europe/Berlin", "2026-10-24T12:00:00+02:00", [12, 25, 11]),
+        ("Africa/Cairo", "2026-04-23T12:00:00+02:00", [12, 23, 13]),
+        ("Africa/Cairo", "2026-10-29T12:00:00+03:00", [13, 24, 11]),
+        ("America/Havana", "2026-11-01T12:00:00-05:00", [12, 24, 12]),
+        ("America/Havana", "2026-10-31T12:00:00-04:00", [12, 25, 11]),
+        ("Australia/Lord_Howe", "2026-04-04T12:00:00+11:00", [12, 24, 12]),
+    ],
+)
+def test_days_are_those_of_the_billing_zone(zone: str, begin: str, hours: list[int]) -> None:
+    """With the hour that spring takes and autumn gives, also where midnight itself is left out or comes twice."""
+    charged = charge(pod(48 * 3600, begin=at(begin)), zone=zone)
+
+    if zone == "Australia/Lord_Howe":
+        assert [c.billed_seconds for c in charged] == [12 * 3600, 24 * 3600 + 1800, 12 * 3600 - 1800]
+    else:
+        assert [c.billed_seconds for c in charged] == [h * 3600 for h in hours]
+
+
+def test_a_day_that_a_zone_left_out_has_no_charge() -> None:
+    """Samoa had no 30 December 2011."""
+    whole = pod(48 * 3600, begin=at("2011-12-29T12:00:00-10:00"))
+    days = [c.day for c in charge(whole, zone="Pacific/Apia")]
+
+    assert [str(billing.EPOCH_DAY + timedelta(days=d)) for d in days] == ["2011-12-29", "2011-12-31", "2012-01-01"]
+
+
+def test_each_part_begins_where_the_one_before_ended() -> None:
+    """No second is lost at midnight, and none is billed twice."""
+    charged = charge(pod(3 * 86_400, begin=NOON + 1))
+
+    assert [a.billed_to for a in charged[:-1]] == [b.billed_from for b in charged[1:]]
+    assert charged[-1].billed_to == NOON + 1 + 3 * DAY
+
+
+ZONES = st.sampled_from(
+    ["UTC", "Asia/Shanghai", "Europe/Berlin", "America/Sao_Paulo", "Africa/Cairo", "Asia/Kolkata", "America/Havana",
+     "Pacific/Apia", "Australia/Lord_Howe", "America/St_Johns"]
+)  # fmt: skip
+BEGINS = st.integers(at("2024-02-01T00:00:00"), at("2027-12-31T00:00:00"))
+SECONDS = st.integers(0, 4 * 86_400)
+SPECS = st.sampled_from(
+    [eci("2.0-4.0Gi"), eci("0.25-0.5Gi"), eci("ecs.c6.large"), acs(), acs("performance", "best-effort"), {}]
+)
+
+
+@given(ZONES, BEGINS, SECONDS, st.integers(-86_400, 5 * 86_400), SPECS, st.integers(0, 999))
+def test_the_parts_sum_to_the_whole_exactly(
+    zone: str, begin: int, seconds: int, pending: int, pricing: Any, ms: int
+) -> None:
+    """Whatever midnights cut a charge: cost, pending cost, each meter and the seconds."""
+    run = pod(seconds, begin + ms, pending, pricing=pricing)
+    parts, (whole,) = charge(run, zone=zone), charges_uncut(run)
+
+    assert sum(p.billed_seconds for p in parts) == whole.billed_seconds
+    for name in ("cost", "cost_pending", "list_cost", "rounded_cost"):
+        amounts = [getattr(p, name) for p in parts]
+        assert (sum(amounts) if None not in amounts else None) == getattr(whole, name)
+    for i, meter in enumerate(whole.meters):
+        assert sum(p.meters[i].cost for p in parts) == meter.cost
+
+
+def charges_uncut(run: PodRun) -> list[PodCost]:
+    """The charge as if no midnight fell into it."""
+    interval = billed_interval(run, NOON)
+    assert interval is not None
+    spec = billing.spec_of(run)
+    prices = shipped().look_up(spec, interval.begin)
+    lines = tuple(billing.line(billing.amount(rate, spec), rate, interval.seconds) for rate in prices.rates)
+    waits = [billing.line(billing.amount(rate, spec), rate, interval.pending_seconds).cost for rate in prices.rates]
+    cost = None if prices.missing else sum((m.cost for m in lines), Decimal(0))
+    pending = None if prices.missing else sum(waits, Decimal(0))
+    one = charge(run)[0]
+    return [
+        msgspec.structs.replace(
+            one, billed_seconds=interval.seconds, cost=cost, list_cost=cost, rounded_cost=cost, cost_pending=pending,
+            meters=lines,
+        )
+    ]  # fmt: skip
+
+
+@given(ZONES, BEGINS, SECONDS, st.integers(-86_400, 5 * 86_400), SPECS)
+def test_no_amount_is_negative_and_pending_is_part_of_the_cost(
+    zone: str, begin: int, seconds: int, pending: int, pricing: Any
+) -> None:
+    """On no day, for no meter."""
+    for part in charge(pod(seconds, begin, pending, pricing=pricing), zone=zone):
+        assert part.billed_seconds >= 0
+        assert all(m.cost >= 0 and m.quantity >= 0 for m in part.meters)
+        if part.cost is not None and part.cost_pending is not None:
+            assert 0 <= part.cost_pending <= part.cost
+
+
+def test_pending_over_two_midnights_leaves_none_on_the_day_without() -> None:
+    """Parts are rounded; what rounding leaves belongs to a day that had some of it."""
+    # A second costs a sixty-thousandth: one on either side of a day rounds up twice, both together round down.
+    run = pod(3 * 86_400, at("2026-11-22T23:59:59"), pending=1 + 86_400 + 1, pricing=eci("ecs.c6.large"))
+
+    assert [p.cost_pending for p in charge(run)] == [
+        Decimal("0.000016666666666667"), Decimal("1.44"), Decimal("0.000016666666666666"), Decimal(0),
+    ]  # fmt: skip
+
+
+@given(SECONDS, SECONDS, SPECS)
+def test_cost_never_falls_as_time_passes(a: int, b: int, pricing: Any) -> None:
+    """Looking later never shows a smaller bill."""
+    running = pod(pricing=pricing, finished_at=None)
+    early, late = ([c.cost or Decimal(0) for c in charge(running, until=NOON + s * SECOND)] for s in sorted([a, b]))
+
+    assert sum(early) <= sum(late)
+
+
+@given(SECONDS, SECONDS, st.sampled_from(["0.25-0.5Gi", "2-4Gi", "64-512Gi"]))
+def test_cost_is_additive(a: int, b: int, spec: str) -> None:
+    """Two pods for a while each cost what one costs for both, since a meter's price is linear."""
+    costs = [sum(c.cost or Decimal(0) for c in charge(pod(s, pricing=eci(spec)))) for s in (a, b, a + b)]
+
+    assert costs[0] + costs[1] == costs[2]
+
+
+@given(st.integers(0, 10**6), st.integers(1, 3600), st.integers(0, 10**12))
+def test_a_line_is_the_exact_product_rounded_once(seconds: int, per: int, price: int) -> None:
+    """Against exact fractions: half a unit of the eighteenth place at most."""
+    rate = Rate("instance_type", "Hours", Decimal(price).scaleb(-12), per)
+    exact = Fraction(seconds, per) * Fraction(price, 10**12)
+    said = billing.line(Decimal(1), rate, seconds).cost
+
+    assert abs(Fraction(said) - exact) <= Fraction(1, 2 * 10**18)
+
+
+def test_a_line_is_rounded_half_even() -> None:
+    """Bankers' rounding: no drift over millions of lines."""
+    rate = Rate("vcpu", "vCPU-Seconds", Decimal("5e-19"))
+
+    assert [billing.line(Decimal(1), rate, s).cost * 10**18 for s in (1, 3, 5)] == [0, 2, 2]
+
+
+def values(struct: Any) -> list[Any]:
+    """Every value inside a fact, at any depth."""
+    if isinstance(struct, msgspec.Struct):
+        return [v for f in struct.__struct_fields__ for v in values(getattr(struct, f))]
+    return [v for item in struct for v in values(item)] if isinstance(struct, (tuple, list)) else [struct]
+
+
+@given(ZONES, BEGINS, SECONDS, SPECS)
+def test_no_float_takes_part(zone: str, begin: int, seconds: int, pricing: Any) -> None:
+    """Money and quantities are Decimal from the book to the table; a float loses cents."""
+    for part in charge(pod(seconds, begin, pricing=pricing), zone=zone):
+        amounts = [part.cost, part.cost_pending, part.list_cost, part.rounded_cost, part.billed_vcpu, part.gpu]
+        amounts += [part.billed_memory_gib, *(v for m in part.meters for v in (m.quantity, m.unit_price, m.cost))]
+        assert {type(v) for v in values(part)} <= {str, int, Decimal, type(None)}
+        assert {type(v) for v in amounts} <= {Decimal, type(None)}

@@ -1,0 +1,112 @@
+"""The questions reports ask of the store, and what they say of the answers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from collector.reports.cost import COLUMNS as COST_COLUMNS
+from collector.reports.cost import cost
+from collector.reports.queue import COLUMNS as QUEUE_COLUMNS
+from collector.reports.queue import queue, success
+from collector.reports.shape import Query, Report, ReportError, Span
+
+SPAN = Span(date(2026, 11, 1), date(2026, 12, 1))
+Make = Callable[[Query, Span, str], Report]
+
+
+class Recorded:
+    """A store that remembers what it was asked and answers by table."""
+
+    def __init__(self, *, rows: Sequence[Any] = (), totals: Sequence[Any] = (), gaps: Sequence[Any] = ()) -> None:
+        self.asked: list[tuple[str, Mapping[str, Any]]] = []
+        self._rows, self._totals, self._gaps = rows, totals, gaps
+
+    def __call__(self, sql: str, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        self.asked.append((" ".join(sql.split()), parameters))
+        if "watch_gap" in sql:
+            return self._gaps
+        return self._totals if "status = 'accruing'" in sql else self._rows
+
+
+@pytest.mark.parametrize("make", [cost, queue, success])
+def test_a_period_is_bound_and_never_written_into_sql(make: Make) -> None:
+    """Every question of a report has it."""
+    store = Recorded()
+    make(store, SPAN, "")
+
+    assert [parameters for _, parameters in store.asked] == [{"begin": SPAN.begin, "end": SPAN.end}] * len(store.asked)
+    assert all("{begin:Date}" in sql and "{end:Date}" in sql for sql, _ in store.asked)
+
+
+@pytest.mark.parametrize(("make", "columns"), [(cost, COST_COLUMNS), (queue, QUEUE_COLUMNS), (success, QUEUE_COLUMNS)])
+def test_every_column_there_is_can_be_asked_for(make: Make, columns: Mapping[str, str]) -> None:
+    """It leads the report, and groups it."""
+    for name in columns:
+        store = Recorded()
+        report = make(store, SPAN, name)
+        sql = store.asked[0][0]
+
+        assert report.columns[0] == name
+        assert f"GROUP BY `{name}`" in sql
+
+
+@pytest.mark.parametrize("make", [cost, queue, success])
+def test_a_column_that_is_not_there_is_never_asked_for(make: Make) -> None:
+    """The store hears nothing of it."""
+    store = Recorded()
+
+    with pytest.raises(ReportError, match="--by team: no such column"):
+        make(store, SPAN, "team")
+    assert store.asked == []
+
+
+@pytest.mark.parametrize(("make", "grouped"), [(cost, "GROUP BY currency"), (queue, None), (success, None)])
+def test_without_columns_there_is_one_line(make: Make, grouped: str | None) -> None:
+    """Of money one a currency: two are never added up."""
+    store = Recorded()
+    make(store, SPAN, "")
+
+    assert ("GROUP BY" in store.asked[0][0]) == bool(grouped)
+    assert grouped is None or grouped in store.asked[0][0]
+
+
+@pytest.mark.parametrize("make", [cost, queue, success])
+def test_the_rows_are_the_stores(make: Make) -> None:
+    """In its order."""
+    store = Recorded(rows=[["b", 2], ["a", 1]])
+
+    assert make(store, SPAN, "cluster").rows == [("b", 2), ("a", 1)]
+
+
+def test_a_total_is_told_by_currency_with_what_is_not_in_it() -> None:
+    """What runs and what has no price is said beside the sum, never added as 0."""
+    totals = [
+        ("CNY", Decimal("0.500000000000000000"), 2, 0),
+        ("USD", Decimal("1.230000000000000000"), 1, 4),
+        ("", None, 0, 3),
+    ]
+    notes = cost(Recorded(totals=totals), SPAN, "").notes
+
+    assert notes == [
+        "total 0.50 CNY",
+        "total 1.23 USD",
+        "3 charges still accrue: their pods run",
+        "7 charges have no known price and are in no sum; `--by product,purchase` shows which",
+        "complete: no gap in any watch",
+    ]
+
+
+def test_nothing_spent_needs_no_note_but_completeness() -> None:
+    """An empty month may be empty because nobody looked."""
+    assert cost(Recorded(), SPAN, "").notes == ["complete: no gap in any watch"]
+
+
+@pytest.mark.parametrize("make", [cost, queue, success])
+def test_a_period_with_a_gap_says_so(make: Make) -> None:
+    """A sum that may be too small must not look like one that is not."""
+    notes = make(Recorded(gaps=[("a", 2), ("b", 1)]), SPAN, "").notes
+
+    assert notes[-1] == "not complete: gaps in a (2), b (1)"
