@@ -16,6 +16,8 @@ from collector.core.rules import Rules
 from collector.core.workflow_life import WorkflowLife
 
 NOTHING: dict[str, str] = {}
+SEEN_THROUGH = ("succeeded", "failed", "platform")
+"""Outcomes of workflows that wait for their pods: none of these outlives its workflow."""
 COMPONENT, ARTIFACT_GC = "workflows.argoproj.io/component", "artifact-gc"
 """Pods that collect artifacts are made when their workflow is over."""
 
@@ -235,8 +237,7 @@ class Cluster:
         before = self.pods.get(seen.uid)
         if seen.change == "vanished":
             if before is not None:
-                ended_at = self._witnessed(before, seen.at)
-                yield from self._replace(before, pod_life.close(before, ended_at, seen.version, "vanished"), seen)
+                yield from self._replace(before, pod_life.close(before, seen.at, seen.version, "vanished"), seen)
             return
         pod: decode.Pod = seen.object  # type: ignore[assignment]  # the kind says so
         place = self._place(pod)
@@ -248,11 +249,11 @@ class Cluster:
         yield from self._replace(before, after, seen)
 
     def _ended_pods(self, life: WorkflowLife) -> Iterator[Happening]:
-        """A workflow's end gives the charges of its pods their last class, and those that vanished a likelier end."""
+        """A workflow's end gives the charges of its pods their last class, and to a guessed end its second witness."""
         for uid in self.pods_of.get(life.uid, ()):
             pod = self.pods[uid]
             ended_at = self._witnessed(pod, pod.run.finished_at or 0)
-            if pod.run.reason == "vanished" and ended_at != pod.run.finished_at:
+            if pod.guessed and ended_at != pod.run.finished_at:
                 version = max(pod.run.version + 1, life.version)
                 pod.run = msgspec.structs.replace(pod.run, finished_at=ended_at, version=version)
                 self.touched["pods", uid] = None
@@ -261,9 +262,12 @@ class Cluster:
                 yield PodEnded(pod, life)
 
     def _witnessed(self, pod: PodLife, at: Instant) -> Instant:
-        """The end of a pod whose end nobody saw: no later than its workflow's, which only a cancelled one's outlive."""
+        """A guessed end by the controller's word; a vanished pod's no later than its workflow's, unless that was cancelled."""
         life = self.workflows.get(pod.run.workflow_uid)
-        if life is None or not life.finished_at or life.outcome not in ("succeeded", "failed", "platform"):
+        if life is not None and (said := (life.step_ends or {}).get(pod.run.node_id)):
+            return max(said, pod.run.main_started_at or pod.run.created_at)
+        vanished = pod.run.reason == "vanished"
+        if life is None or not life.finished_at or not vanished or life.outcome not in SEEN_THROUGH:
             return at
         return min(at, max(life.finished_at, pod.run.main_started_at or pod.run.created_at))
 
@@ -294,6 +298,9 @@ class Cluster:
     def _replace(self, before: PodLife | None, after: PodLife, seen: Observation) -> Iterator[Happening]:
         """Put a pod's newer life in place, tell its workflow, and say what is new."""
         uid, workflow_uid = after.run.uid, after.run.workflow_uid
+        if after.guessed and after.run.finished_at:
+            ended_at = self._witnessed(after, after.run.finished_at)
+            after = msgspec.structs.replace(after, run=msgspec.structs.replace(after.run, finished_at=ended_at))
         self.pods[uid] = after
         self.pods_of.setdefault(workflow_uid, {})[uid] = None
         self.touched["pods", uid] = None

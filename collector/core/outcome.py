@@ -90,6 +90,12 @@ def failed_leaves(nodes: dict[str, decode.Node]) -> list[Leaf]:
     ]
 
 
+def failed_ends(nodes: dict[str, decode.Node]) -> dict[str, int]:
+    """When the failed pods ended by the controller's word, by node id."""
+    failed = ((key, node.finishedAt) for key, node in nodes.items() if node.type == "Pod" and node.phase != "Succeeded")
+    return {key: at for key, text in failed if (at := decode.instant(text))}
+
+
 def retries(nodes: dict[str, decode.Node]) -> int:
     """Attempts beyond the first of every Retry node; the flag on the children is set on the first too."""
     return sum(

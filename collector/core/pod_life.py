@@ -72,6 +72,8 @@ class PodLife(msgspec.Struct, array_like=True, gc=False):
     """Its object is deleted; the life is kept until its workflow's attempt ends."""
     counted: Decimal | None = None
     """How much of its price the cost counter already holds; None before its end was counted."""
+    guessed: bool = False
+    """Its end is our own clock's: no kubelet wrote one down, as for an evicted pod."""
     waits: str = ""
     """The waiting reason of a pod that cannot start: quota, unschedulable, image, volume."""
     told: Told | None = None
@@ -108,8 +110,10 @@ def observe(before: PodLife | None, seen: Observation, place: Place) -> PodLife:
     gone = seen.change == "deleted"
     if before is None:
         historic = seen.change == "listed" and stage == "finished"
-        return PodLife(run, stage, seen.at, seen.live, historic, gone, waits=waits)
-    return msgspec.structs.replace(before, run=run, stage=stage, gone=gone, waits=waits)
+        guessed = run.finished_at == seen.at
+        return PodLife(run, stage, seen.at, seen.live, historic, gone, waits=waits, guessed=guessed)
+    guessed = run.finished_at == (before.run.finished_at if before.guessed else seen.at)
+    return msgspec.structs.replace(before, run=run, stage=stage, gone=gone, waits=waits, guessed=guessed)
 
 
 def close(before: PodLife, seen_at: Instant, version: int, reason: str) -> PodLife:
@@ -117,7 +121,7 @@ def close(before: PodLife, seen_at: Instant, version: int, reason: str) -> PodLi
     if before.stage == "finished":
         return msgspec.structs.replace(before, gone=True)
     run = msgspec.structs.replace(before.run, finished_at=seen_at, reason=before.run.reason or reason, version=version)
-    return msgspec.structs.replace(before, run=run, stage="finished", gone=True)
+    return msgspec.structs.replace(before, run=run, stage="finished", gone=True, guessed=True)
 
 
 def _run(before: PodRun | None, pod: decode.Pod, seen: Observation, place: Place) -> PodRun:

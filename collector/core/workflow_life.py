@@ -78,6 +78,8 @@ class WorkflowLife(msgspec.Struct, array_like=True, gc=False):
     retries: int = 0
     outcome: str = ""
     outcome_reason: str = ""
+    step_ends: dict[str, Instant] | None = None
+    """When its failed pods ended, as the controller says: a second witness where no kubelet wrote it down."""
     retried_nodes: frozenset[str] | None = None
 
 
@@ -219,6 +221,7 @@ def _finish(life: WorkflowLife, seen: Observation, status: decode.WorkflowStatus
     if life.picked_up_at is None and ending.outcome != "invalid" and (life.has_nodes or phase == "Succeeded"):
         pick_up(life, life.started_at or finished_at, live=False)
     life.retries = outcome.retries(nodes)
+    life.step_ends = outcome.failed_ends(nodes) or None
     life.retried_nodes = frozenset(outcome.retried_away(nodes)) or None
     if life.finished:
         life.outcome, life.outcome_reason, life.finished_at = ending.outcome, ending.reason, finished_at

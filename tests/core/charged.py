@@ -31,6 +31,7 @@ def shipped() -> Books:
 def charge(
     run: PodRun, *, zone: str = "UTC", until: Instant = NOON + 10 * DAY, life: Any = None, **more: Any
 ) -> list[PodCost]:
+    """The charges of a pod, one a billing day."""
     return billing.charges(run, life, shipped().look_up, ZoneInfo(zone), until, **more)
 
 

@@ -3,9 +3,10 @@
 import msgspec
 
 from collector.core import decode
-from collector.core.cluster import PodEnded, same_evidence
+from collector.core.cluster import Cluster, PodEnded, same_evidence
 from collector.core.model import ControllerIncident, Observation, PodRun
 from collector.core.rules import Rules
+from tests import replay
 from tests.builders import (
     HOUR,
     MINUTE,
@@ -252,3 +253,16 @@ def test_evidence_is_compared_without_its_version() -> None:
 
     assert same_evidence(one, msgspec.structs.replace(one, version=one.version + 1))
     assert not same_evidence(one, msgspec.structs.replace(one, exit_code=1))
+
+
+def test_an_evicted_pods_end_is_the_controllers_word() -> None:
+    """No kubelet writes an evicted pod's end; the workflow's node does, so the row is the same whenever we heard of it."""
+    ends = set()
+    for late_ms in (0, 7_000):
+        cluster, pods = Cluster("c1", replay.RULES), []
+        for seen in replay.observations("basics"):
+            late = msgspec.structs.replace(seen, at=seen.at + late_ms)
+            pods += [h for h in cluster.observe(late) if isinstance(h, PodRun) and h.name == "evicted-main-439679706"]
+        ends.add(pods[-1].finished_at)
+
+    assert ends == {decode.instant("2026-11-22T13:22:43Z")}

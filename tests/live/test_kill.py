@@ -30,10 +30,11 @@ SEED = int(os.environ.get("LYNCEUS_KILL_SEED", "1"))
 TERMINAL = {
     "workflow_run": "cluster, uid, attempt, name, namespace, template, queue, department, created_at, started_at, "
     "finished_at, phase, outcome, reason, message, pods, failed_pods, retries",
-    "pod_run": "cluster, uid, name, namespace, workflow_uid, attempt, step, node_id, template, node_name, region, zone, cpu, "
-    "memory_bytes, gpu, pricing, scheduled_at, instance_created_at, main_started_at, finished_at, phase, reason, exit_code",
-    "cost_current": "cluster, pod_uid, day, entry, workflow_uid, attempt, department, product, purchase, class, currency, cost, "
-    "cost_pending, billed_from, billed_to, billed_seconds, price_book, rule, status",
+    "pod_run": "cluster, uid, name, namespace, workflow_uid, attempt, step, node_id, template, node_name, region, zone, "
+    "cpu, memory_bytes, gpu, pricing, scheduled_at, instance_created_at, main_started_at, finished_at, phase, reason, "
+    "exit_code",
+    "cost_current": "cluster, pod_uid, day, entry, workflow_uid, attempt, department, product, purchase, class, currency, "
+    "cost, cost_pending, billed_from, billed_to, billed_seconds, price_book, rule, status",
 }
 """What must be equal: all that is derived from the objects' own words."""
 
