@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -119,11 +120,13 @@ def report(
         raise shape.ReportError(f"{kind}: no such report; there are {', '.join(REPORTS)}")
     if form not in ("table", "csv", "json"):
         raise shape.ReportError(f"--format {form}: no such format; there are table, csv, json")
-    today = datetime.now(UTC).date()
-    span = shape.Span(_day(begin, "--from", today.replace(day=1)), _day(end, "--to", today + timedelta(days=1)))
+    chosen = configuration.load(config)
+    today = datetime.now(ZoneInfo(chosen.billing_timezone)).date()
+    first, last = _day(begin, "--from", today.replace(day=1)), _day(end, "--to", today + timedelta(days=1))
+    span = shape.Span(first, last, chosen.billing_timezone)
     if span.end <= span.begin:
         raise shape.ReportError(f"--to {span.end} is not after --from {span.begin}; --to is exclusive")
-    query = service.reader(configuration.load(config), url)
+    query = service.reader(chosen, url)
     shape.text(REPORTS[kind](query, span, by or DEFAULT_BY[kind]), form, out)
 
 

@@ -124,3 +124,10 @@ def test_every_query_of_the_dashboards_runs(store: Store, sql: str) -> None:
 def in_database(store: Store) -> Query:
     """Unqualified table names, as on a connection whose database is ours."""
     return lambda sql, parameters: store.query_rows(sql, dict(parameters))
+
+
+def test_a_periods_days_begin_at_midnight_of_the_billing_zone(store: Store) -> None:
+    """The recording ran from 13:22 to 13:24 UTC: 21:22 of the same day in Shanghai, and 02:22 of the next in Auckland."""
+    day = {zone: Span(date(2026, 11, 22), date(2026, 11, 23), zone) for zone in ("Asia/Shanghai", "Pacific/Auckland")}
+
+    assert [queue.success(in_database(store), span, "").rows[0][0] for span in day.values()] == [21, 0]

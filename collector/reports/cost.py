@@ -5,7 +5,7 @@ Sums come from cost_current, one row a charge of each month's active pricing run
 counted beside the sum, never added as 0.
 """
 
-from collector.reports.shape import Query, Report, Span, amount, columns_by
+from collector.reports.shape import BEGIN, END, Query, Report, Span, amount, columns_by
 
 COLUMNS = {
     name: name
@@ -53,8 +53,8 @@ def _notes(query: Query, span: Span) -> list[str]:
 def completeness(query: Query, span: Span) -> str:
     """Whether every cluster was watched through the whole period, in words."""
     gaps = query(
-        "SELECT cluster, count() FROM watch_gap FINAL WHERE to_at >= toDateTime64({begin:Date}, 3, 'UTC') "
-        "AND from_at < toDateTime64({end:Date}, 3, 'UTC') GROUP BY cluster ORDER BY cluster",
+        f"SELECT cluster, count() FROM watch_gap FINAL WHERE to_at >= {BEGIN} AND from_at < {END} "
+        "GROUP BY cluster ORDER BY cluster",
         span.parameters(),
     )
     if not gaps:

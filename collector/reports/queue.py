@@ -5,7 +5,7 @@ The figures are those of finished attempts (workflow_run); the present queue is 
 """
 
 from collector.reports.cost import completeness
-from collector.reports.shape import Query, Report, Span, columns_by
+from collector.reports.shape import BEGIN, END, Query, Report, Span, columns_by
 
 COLUMNS = {
     name: name for name in ("cluster", "namespace", "queue", "department", "project", "template", "creator", "reason")
@@ -22,7 +22,7 @@ def queue(query: Query, span: Span, by: str) -> Report:
         SELECT {lead}count() AS runs, {_quantile(0.5)}, {_quantile(0.95)}, {_quantile(0.99)},
                toInt64(avg(unseen_ms)), toInt64(avg(throttled_ms)), toInt64(avg(lock_ms)), toInt64(avg(running_ms))
         FROM workflow_run FINAL
-        WHERE created_at >= toDateTime64({{begin:Date}}, 3, 'UTC') AND created_at < toDateTime64({{end:Date}}, 3, 'UTC')
+        WHERE created_at >= {BEGIN} AND created_at < {END}
         {f"GROUP BY {lead.rstrip(', ')}" if names else ""}
         ORDER BY runs DESC
     """
@@ -41,7 +41,7 @@ def success(query: Query, span: Span, by: str) -> Report:
                if({DECIDED} = 0, NULL, toDecimal64(100 * {SUCCESS} / {DECIDED}, 2)),
                if({DECIDED} = 0, NULL, toDecimal64(100 * (1 - countIf(outcome = 'platform') / {DECIDED}), 2))
         FROM workflow_run FINAL
-        WHERE finished_at >= toDateTime64({{begin:Date}}, 3, 'UTC') AND finished_at < toDateTime64({{end:Date}}, 3, 'UTC')
+        WHERE finished_at >= {BEGIN} AND finished_at < {END}
         {f"GROUP BY {lead.rstrip(', ')}" if names else ""}
         ORDER BY runs DESC
     """

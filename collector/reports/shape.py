@@ -38,15 +38,21 @@ class Report:
     notes: list[str] = field(default_factory=list)
 
 
+BEGIN, END = "toDateTime64({begin:Date}, 3, {zone:String})", "toDateTime64({end:Date}, 3, {zone:String})"
+"""A period's ends as instants, in SQL."""
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """A period of billing days: `begin` inclusive, `end` exclusive."""
 
     begin: date
     end: date
+    zone: str = "UTC"
+    """Whose midnights the days begin at: the billing time zone."""
 
     def parameters(self) -> dict[str, Any]:
-        return {"begin": self.begin, "end": self.end}
+        return {"begin": self.begin, "end": self.end, "zone": self.zone}
 
     def __str__(self) -> str:
         return f"{self.begin} to {self.end} (exclusive)"

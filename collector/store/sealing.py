@@ -34,11 +34,12 @@ decode_cursor = msgspec.msgpack.Decoder(Cursor).decode
 
 def packed(facts: Iterable[Fact], at: Instant) -> list[Packed]:
     """Facts by table, in order, in pieces no larger than a batch. One that cannot be packed becomes a quarantine row."""
-    by_table: dict[Table, list[Fact]] = {}
+    by_type: dict[type[Fact], list[Fact]] = {}
     for fact in facts:
-        by_table.setdefault(TABLE_OF[type(fact)], []).append(fact)
+        by_type.setdefault(type(fact), []).append(fact)
     pieces: list[Packed] = []
-    for table, group in by_table.items():
+    for kind, group in by_type.items():
+        table = TABLE_OF[kind]
         for piece in _pieces(group):
             try:
                 pieces.append((table.name, len(piece), encode(piece)))

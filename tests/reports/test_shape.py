@@ -72,7 +72,7 @@ def test_a_column_that_is_not_there_is_refused(asked: str) -> None:
 def test_a_period_is_told_with_its_end() -> None:
     """`to` is exclusive, and readers forget it."""
     assert str(NOVEMBER) == "2026-11-01 to 2026-12-01 (exclusive)"
-    assert NOVEMBER.parameters() == {"begin": date(2026, 11, 1), "end": date(2026, 12, 1)}
+    assert NOVEMBER.parameters() == {"begin": date(2026, 11, 1), "end": date(2026, 12, 1), "zone": "UTC"}
 
 
 # JSON.
