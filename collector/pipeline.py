@@ -7,6 +7,7 @@ into one commit, so that facts, cursors and checkpoints become durable together 
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
@@ -99,6 +100,8 @@ class Pipeline:
         for outcome in outcomes:
             if cluster not in self.refused:
                 self._take(self.clusters[cluster], outcome)
+        for kind, count in Counter(o.kind for o in outcomes if isinstance(o, Observation)).items():
+            self.tally.add(metrics.WATCH_EVENTS, (cluster, kind), count)
         if self._pending() > PENDING_LIMIT:
             self._room.clear()
 
@@ -207,7 +210,6 @@ class Pipeline:
     def _take(self, cluster: Cluster, outcome: Outcome) -> None:
         match outcome:
             case Observation():
-                self.tally.add(metrics.WATCH_EVENTS, (cluster.name, outcome.kind))
                 self._observe(cluster, outcome)
             case Position():
                 self._positions[cluster.name, outcome.kind] = outcome

@@ -110,13 +110,15 @@ def describe(life: WorkflowLife, workflow: decode.Workflow, rules: Rules, namesp
     """Take over what may change with any version: labels, and what is concluded from them."""
     meta, spec = workflow.metadata, workflow.spec or decode.WorkflowSpec()
     labels = meta.labels or {}
-    reference = spec.workflowTemplateRef.name if spec.workflowTemplateRef else None
-    named = (labels[k] for k in TEMPLATE_LABELS if k in labels)
     life.priority = spec.priority or 0
-    life.template = intern(reference or next(named, ""))
-    life.labels = {intern(k): intern(v) for k, v in labels.items() if k in rules.kept_labels} or None
-    life.creator = intern(labels.get(CREATOR_LABEL, ""))
-    life.queue = intern(labels.get(rules.queue_label, "") or life.namespace) if rules.queue_label else life.namespace
+    kept = {k: v for k, v in labels.items() if k in rules.kept_labels} or None
+    if kept != life.labels or not life.version:  # the controller's own labels change with every status
+        reference = spec.workflowTemplateRef.name if spec.workflowTemplateRef else None
+        named = (labels[k] for k in TEMPLATE_LABELS if k in labels)
+        life.template = intern(reference or next(named, ""))
+        life.labels = {intern(k): intern(v) for k, v in kept.items()} if kept else None
+        life.creator = intern(labels.get(CREATOR_LABEL, ""))
+        life.queue = intern(labels.get(rules.queue_label) or life.namespace)
     owned = attribution.Owned(
         life.namespace, labels, meta.annotations or {}, namespace_labels, life.template, life.service_account
     )
