@@ -28,6 +28,8 @@ _decode = msgspec.msgpack.Decoder().decode
 
 INSERT_FACT = "INSERT INTO fact (name, rows, body) VALUES (?, ?, ?)"
 
+UNPACKABLE = (OverflowError, TypeError, ValueError)
+"""What the encoder raises for a value that MessagePack cannot carry."""
 
 decode_cursor = msgspec.msgpack.Decoder(Cursor).decode
 
@@ -43,7 +45,7 @@ def packed(facts: Iterable[Fact], at: Instant) -> list[Packed]:
         for piece in _pieces(group):
             try:
                 pieces.append((table.name, len(piece), encode(piece)))
-            except (OverflowError, TypeError, ValueError):
+            except UNPACKABLE:
                 pieces += _packed_one_by_one(table, piece, at)
     return pieces
 
@@ -52,7 +54,7 @@ def _packed_one_by_one(table: Table, facts: Sequence[Fact], at: Instant) -> Iter
     for fact in facts:
         try:
             yield table.name, 1, encode([fact])
-        except (OverflowError, TypeError, ValueError) as error:
+        except UNPACKABLE as error:
             values = [getattr(fact, name) for name in fact.__struct_fields__]
             yield "quarantine", 1, encode([quarantined(table, values, f"{type(error).__name__}: {error}", at)])
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from collector.catalog.tables import WORKFLOW_LIVE
 from collector.core.model import Commit, Cursor, Instant, Quarantine, WorkflowLive
 from collector.store import sealing
 from collector.store.sealing import Packed
@@ -185,8 +184,8 @@ def _live(live: WorkflowLive | None, packed: list[Packed], at: Instant) -> tuple
     """(the packed row, whether it has to be sent); one that cannot be packed goes to quarantine."""
     if live is None:
         return None, 0
-    ((name, _, _),) = pieces = sealing.packed([live], at)
-    if name != WORKFLOW_LIVE.name:
-        packed += pieces
+    try:
+        return sealing.encode(live), 1
+    except sealing.UNPACKABLE:
+        packed += sealing.packed([live], at)
         return None, 0
-    return sealing.encode(live), 1

@@ -37,7 +37,7 @@ def test_a_period_is_bound_and_never_written_into_sql(make: Make) -> None:
     store = Recorded()
     make(store, SPAN, "")
 
-    assert [parameters for _, parameters in store.asked] == [{"begin": SPAN.begin, "end": SPAN.end}] * len(store.asked)
+    assert [parameters for _, parameters in store.asked] == [SPAN.parameters()] * len(store.asked)
     assert all("{begin:Date}" in sql and "{end:Date}" in sql for sql, _ in store.asked)
 
 
