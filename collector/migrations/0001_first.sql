@@ -5,7 +5,9 @@
 -- Every statement can be run twice. A statement ends with a semicolon at the end of its line.
 --
 -- A row is partitioned by the month of the instant in its key, which never changes: rows of one key can always be merged.
--- The deduplication window spares a re-sent batch the work of being merged away; the keys alone make it harmless.
+-- No deduplication window: the engine notes a batch's token before its rows are safe, and after a kill between the two it
+-- takes the re-sent batch for one it has. Keys and versions make a re-sent batch harmless; on a replicated store, where
+-- token and rows are committed together, the server's own window still applies.
 -- The spool forgets a batch once it is acknowledged, so an acknowledged row must survive a power cut: hence fsync.
 
 -- A finished attempt of a workflow.
@@ -58,7 +60,7 @@ CREATE TABLE IF NOT EXISTS lynceus.workflow_run{on_cluster}
 ENGINE = {engine}(version)
 PARTITION BY toYYYYMM(created_at)
 ORDER BY (cluster, namespace, created_at, uid, attempt)
-SETTINGS non_replicated_deduplication_window = 1000, fsync_after_insert = 1, fsync_part_directory = 1;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- The newest state of a workflow that has not finished.
 CREATE TABLE IF NOT EXISTS lynceus.workflow_live{on_cluster}
@@ -96,7 +98,7 @@ CREATE TABLE IF NOT EXISTS lynceus.workflow_live{on_cluster}
 ENGINE = {engine}(version, is_deleted)
 ORDER BY (cluster, uid)
 TTL toDateTime(inserted_at) + toIntervalDay(90)
-SETTINGS non_replicated_deduplication_window = 1000, fsync_after_insert = 1, fsync_part_directory = 1;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- A finished pod, as evidence: what was seen, nothing concluded.
 CREATE TABLE IF NOT EXISTS lynceus.pod_run{on_cluster}
@@ -137,7 +139,7 @@ CREATE TABLE IF NOT EXISTS lynceus.pod_run{on_cluster}
 ENGINE = {engine}(version)
 PARTITION BY toYYYYMM(created_at)
 ORDER BY (cluster, namespace, created_at, uid)
-SETTINGS non_replicated_deduplication_window = 1000, fsync_after_insert = 1, fsync_part_directory = 1;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- A charge: one pod, pricing run, billing day and entry.
 CREATE TABLE IF NOT EXISTS lynceus.pod_cost{on_cluster}
@@ -188,7 +190,7 @@ CREATE TABLE IF NOT EXISTS lynceus.pod_cost{on_cluster}
 ENGINE = {engine}(version)
 PARTITION BY toYYYYMM(created_at)
 ORDER BY (cluster, namespace, created_at, pod_uid, run, day, entry)
-SETTINGS non_replicated_deduplication_window = 1000, fsync_after_insert = 1, fsync_part_directory = 1;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- A set of price books and rules under which charges were computed.
 CREATE TABLE IF NOT EXISTS lynceus.pricing_run{on_cluster}
@@ -202,7 +204,7 @@ CREATE TABLE IF NOT EXISTS lynceus.pricing_run{on_cluster}
 )
 ENGINE = {engine}(version)
 ORDER BY run
-SETTINGS non_replicated_deduplication_window = 1000, fsync_after_insert = 1, fsync_part_directory = 1;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- A month's active pricing run and its state.
 CREATE TABLE IF NOT EXISTS lynceus.period{on_cluster}
@@ -217,7 +219,7 @@ CREATE TABLE IF NOT EXISTS lynceus.period{on_cluster}
 )
 ENGINE = {engine}(version)
 ORDER BY month
-SETTINGS non_replicated_deduplication_window = 1000, fsync_after_insert = 1, fsync_part_directory = 1;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- The depth of one queue for one reason at an instant of the 15 s grid.
 CREATE TABLE IF NOT EXISTS lynceus.queue_sample{on_cluster}
@@ -235,7 +237,7 @@ CREATE TABLE IF NOT EXISTS lynceus.queue_sample{on_cluster}
 ENGINE = {engine}(version)
 PARTITION BY toYYYYMM(at)
 ORDER BY (cluster, namespace, queue, reason, at)
-SETTINGS non_replicated_deduplication_window = 1000, fsync_after_insert = 1, fsync_part_directory = 1;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- An OOM kill or restart of an Argo controller, once each.
 CREATE TABLE IF NOT EXISTS lynceus.controller_incident{on_cluster}
@@ -256,7 +258,7 @@ CREATE TABLE IF NOT EXISTS lynceus.controller_incident{on_cluster}
 ENGINE = {engine}(version)
 PARTITION BY toYYYYMM(at)
 ORDER BY (cluster, pod_uid, container, at)
-SETTINGS non_replicated_deduplication_window = 1000, fsync_after_insert = 1, fsync_part_directory = 1;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- A break in a watch that could not be replayed.
 CREATE TABLE IF NOT EXISTS lynceus.watch_gap{on_cluster}
@@ -273,7 +275,7 @@ CREATE TABLE IF NOT EXISTS lynceus.watch_gap{on_cluster}
 ENGINE = {engine}(version)
 PARTITION BY toYYYYMM(from_at)
 ORDER BY (cluster, kind, from_at)
-SETTINGS non_replicated_deduplication_window = 1000, fsync_after_insert = 1, fsync_part_directory = 1;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- The watch position whose facts the store has acknowledged.
 CREATE TABLE IF NOT EXISTS lynceus.watch_cursor{on_cluster}
@@ -289,7 +291,7 @@ CREATE TABLE IF NOT EXISTS lynceus.watch_cursor{on_cluster}
 )
 ENGINE = {engine}(version)
 ORDER BY (cluster, kind)
-SETTINGS non_replicated_deduplication_window = 1000, fsync_after_insert = 1, fsync_part_directory = 1;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- An object or a row that could not be taken, and why.
 CREATE TABLE IF NOT EXISTS lynceus.quarantine{on_cluster}
@@ -306,7 +308,7 @@ CREATE TABLE IF NOT EXISTS lynceus.quarantine{on_cluster}
 ENGINE = {engine}(version)
 PARTITION BY toYYYYMM(at)
 ORDER BY (cluster, kind, uid, at)
-SETTINGS non_replicated_deduplication_window = 1000, fsync_after_insert = 1, fsync_part_directory = 1;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- Charges of each month's active pricing run (run 1 where no period says otherwise), one row a key.
 -- FINAL: one row a key whatever has been merged. The set of months is small and is read once a query.

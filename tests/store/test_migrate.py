@@ -152,3 +152,12 @@ def test_one_text_serves_a_single_node_and_a_cluster() -> None:
     assert render(text, "{cluster}").count("{cluster}") == 1
     with pytest.raises(SchemaError, match="no name of a cluster"):
         render(text, "a' ENGINE = Null --")
+
+
+def test_no_table_of_a_single_node_trusts_a_token(writer: Store) -> None:
+    """The engine notes a token before its rows are safe: after a kill between the two a re-sent batch would be dropped."""
+    trusting = writer.query_rows(
+        "SELECT name FROM system.tables WHERE database = 'lynceus' AND engine_full LIKE '%deduplication_window%'"
+    )
+
+    assert trusting == []
