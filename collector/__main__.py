@@ -1,5 +1,5 @@
 """
-The commands. Each reads its settings, asks service.py for a wired part, and prints; no logic lives here.
+The commands. Each reads its settings, asks for a wired part, and prints; no logic lives here.
 
 Exit codes: 0 well, 1 a run-time failure, 2 wrong use or settings. A user sees one sentence with a remedy, never a trace.
 """
@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.console import Console
 
-from collector import __version__, service
+from collector import __version__, asking, service, showcase
 from collector import settings as configuration
 from collector.prices import book
 from collector.reports import cost, prices, queue, shape
@@ -65,14 +65,14 @@ def demo(
     seconds: Annotated[int, typer.Option("--for", min=0, help="End by itself after so many seconds; 0: never.")] = 0,
 ) -> None:
     """Run a miniature fleet with everything that watches it, in one process tree."""
-    asyncio.run(service.demo(port=port, data=data, clusters=clusters, seed=seed, seconds=seconds, say=out.print))
+    asyncio.run(showcase.demo(port=port, data=data, clusters=clusters, seed=seed, seconds=seconds, say=out.print))
 
 
 @app.command()
 def check(config: Config = None) -> None:
     """Check settings, price books, clusters, rights and store: one line each, exit 2 on any failure."""
     failed = False
-    for row in asyncio.run(service.check(configuration.load(config), _folder(config))):
+    for row in asyncio.run(asking.check(configuration.load(config), _folder(config))):
         failed = failed or not row.ok
         mark = "[green]ok[/]" if row.ok else "[red]failed[/]"
         out.print(f"{mark:20} {row.subject}: {row.detail}", highlight=False, soft_wrap=True)
@@ -92,7 +92,7 @@ def store(
 ) -> None:
     """Serve the embedded ClickHouse engine over ClickHouse's own HTTP protocol."""
     configuration.address(listen, "--listen")
-    raise typer.Exit(service.serve_store(path, listen, token_file, until_stdin_closes))
+    raise typer.Exit(asking.serve_store(path, listen, token_file, until_stdin_closes))
 
 
 @app.command()
@@ -101,7 +101,7 @@ def migrate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the SQL, run nothing.")] = False,
 ) -> None:
     """Bring the store's tables up to date."""
-    for line in service.migrate(configuration.load(config), dry_run):
+    for line in asking.migrate(configuration.load(config), dry_run):
         out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -126,7 +126,7 @@ def report(
     span = shape.Span(first, last, chosen.billing_timezone)
     if span.end <= span.begin:
         raise shape.ReportError(f"--to {span.end} is not after --from {span.begin}; --to is exclusive")
-    query = service.reader(chosen, url)
+    query = asking.reader(chosen, url)
     shape.text(REPORTS[kind](query, span, by or DEFAULT_BY[kind]), form, out)
 
 
@@ -138,7 +138,7 @@ def sql(
     url: Url = "",
 ) -> None:
     """Ask the store in SQL, read-only; tables are those of the database lynceus."""
-    sys.stdout.buffer.write(service.ask(configuration.load(config), url, query, form))
+    sys.stdout.buffer.write(asking.ask(configuration.load(config), url, query, form))
 
 
 @prices_app.command("quote")
@@ -159,7 +159,7 @@ def prices_quote(
     """What a spec costs for some seconds."""
     if bool(spec) == bool(instance_type):
         raise shape.ReportError("give either --spec or --instance-type")
-    books = service.books(configuration.load(config), _folder(config))
+    books = asking.books(configuration.load(config), _folder(config))
     day = _day(at, "--at", datetime.now(UTC).date())
     answer = book.quote(
         books, product, spec or instance_type, region, price_class or book.default_class(product), purchase, seconds,
@@ -214,7 +214,7 @@ def main() -> None:
         app()
     except (SettingsError, book.BookError, shape.ReportError) as error:
         _fail(2, error)
-    except service.Failure as error:
+    except asking.Failure as error:
         _fail(1, error)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,5 +1,5 @@
 """
-Wires the parts together: the collector as one asyncio process, its store as a child, and the demo around both.
+Wires the parts together: the collector as one asyncio process, with its store as a child.
 
 Only this module knows all rooms. What can fail by itself is kept apart here: a cluster's watches from the other clusters,
 the store from the watches, a slow disk from the sockets.
@@ -11,39 +11,36 @@ import logging
 import random
 import signal
 import socket
-import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import msgspec
 import uvicorn
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from collector import asking
 from collector import settings as configuration
-from collector.catalog import metrics
+from collector.asking import Failure
 from collector.catalog.tables import DATABASE
 from collector.catalog.tally import Tally
 from collector.core.model import Commit, Instant, LiveView, StoreHealth
 from collector.exposition import logs, prometheus
 from collector.pipeline import Pipeline
 from collector.prices import book
-from collector.reports import shape
-from collector.settings import ClusterSettings, Settings, SettingsError
+from collector.settings import ClusterSettings, Settings
 from collector.store import child, inserter
 from collector.store import migrate as migrations
-from collector.store.clickhouse import Store, StoreError, StoreUnreachableError, connect
+from collector.store.clickhouse import Store, StoreError, connect
 from collector.store.spool import Spool, open_spool
 from collector.store.spool_file import SpoolError, SpoolFullError
 from collector.store.worker import Worker
-from collector.watch import discovery, kinds, preflight
-from collector.watch.address import AddressError, ClusterAddress
+from collector.watch import kinds
+from collector.watch.address import ClusterAddress
 from collector.watch.connection import Connection
 from collector.watch.protocol import Watch
 from collector.watch.reflector import watch_cluster
@@ -61,15 +58,9 @@ RESTART_S = 30
 SPOOL_BYTES = 8 << 30
 FLUSH_S = 1.0
 """For a last round to the store at the end; what it does not take stays in the spool."""
-DEMO_ACCRUE_S = 10
-DEFAULT_STORE_PORT = 8471
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 STORE_USER = "lynceus"
 """The embedded store's writer."""
-
-
-class Failure(Exception):  # noqa: N818 - it is what the user is told, not a type to catch
-    """Something outside did not work; the text says what, and what to do."""
 
 
 @dataclass(slots=True)
@@ -101,7 +92,7 @@ class Parts:
 
     def money_store(self) -> Store:
         """A connection of its own for the pages, so that they never wait behind an insert."""
-        self._money = self._money or reading_store(self.settings, "")
+        self._money = self._money or asking.reading_store(self.settings, "")
         return self._money
 
     def _store_health(self) -> StoreHealth:
@@ -117,39 +108,6 @@ def now_ms() -> Instant:
     return time.time_ns() // 1_000_000
 
 
-def books(settings: Settings, folder: Path) -> book.Books:
-    """The price books in force; all must be in the settings' currency."""
-    loaded = book.load(settings.prices, folder)
-    for one in loaded.books.values():
-        if one.currency != settings.currency:
-            raise SettingsError(f"currency: is {settings.currency}, but {one.name} is in {one.currency}; leave it out")
-    return loaded
-
-
-def addresses(settings: Settings) -> dict[str, tuple[ClusterAddress, ClusterSettings]]:
-    """The clusters to watch, listed or discovered, by name."""
-    try:
-        found = [(_address(c), c) for c in settings.clusters]
-        if settings.discovery.argocd_secrets:
-            secrets = discovery.argocd_secrets(Path(settings.discovery.argocd_secrets))
-            found += [(address, ClusterSettings(name=address.name)) for address in secrets]
-        if not found:
-            found = [(address, ClusterSettings(name=address.name)) for address in discovery.current_contexts()]
-    except AddressError as error:
-        raise SettingsError(f"clusters: {error}") from None
-    except OSError as error:
-        raise SettingsError(f"discovery.argocd_secrets: {error.filename}: {error.strerror}") from None
-    if not found:
-        raise SettingsError("clusters: there is none to watch; list one, or make a kubeconfig with a context")
-    return {address.name: (address, cluster) for address, cluster in found}
-
-
-def _address(cluster: ClusterSettings) -> ClusterAddress:
-    in_cluster = not cluster.kubeconfig and Path("/var/run/secrets/kubernetes.io/serviceaccount/token").exists()
-    path = Path(cluster.kubeconfig).expanduser() if cluster.kubeconfig else None
-    return ClusterAddress(cluster.name, path, cluster.context or None, in_cluster, cluster.allow_insecure)
-
-
 async def run(
     settings: Settings,
     folder: Path,
@@ -160,8 +118,8 @@ async def run(
 ) -> Parts:
     """Watch and serve until told to stop; returns what ran, for a summary."""
     logs.to_stderr()
-    known, zone = addresses(settings), ZoneInfo(settings.billing_timezone)
-    loaded, data, tally = books(settings, folder), configuration.data_dir(settings), Tally()
+    known, zone = asking.addresses(settings), ZoneInfo(settings.billing_timezone)
+    loaded, data, tally = asking.books(settings, folder), configuration.data_dir(settings), Tally()
     rules = {name: configuration.rules_of(settings, cluster) for name, (_, cluster) in known.items()}
     pipeline = Pipeline(rules, loaded, zone, tally)
     where = {name: address for name, (address, _) in known.items()}
@@ -443,180 +401,3 @@ def _signals(stop: asyncio.Event) -> Iterator[None]:
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
-
-
-def reading_store(settings: Settings, url: str) -> Store:
-    """The store to be read: the one given, else the settings', else the embedded one."""
-    if url or not settings.store.url:
-        return connect(url or f"http://{settings.embedded.listen}", database=DATABASE)
-    password = Path(settings.store.password_file) if settings.store.password_file else None
-    return connect(settings.store.url, settings.store.username, password, database=DATABASE)
-
-
-def reader(settings: Settings, url: str) -> shape.Query:
-    """What reports ask; Failure when the store does not answer."""
-    store = reading_store(settings, url)
-
-    def query(sql: str, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
-        with _store_failures():
-            return store.query_rows(sql, dict(parameters))
-
-    return query
-
-
-def ask(settings: Settings, url: str, query: str, form: str) -> bytes:
-    """The answer to one statement, in a ClickHouse format."""
-    with _store_failures():
-        return reading_store(settings, url).query_bytes(query, form)
-
-
-@contextlib.contextmanager
-def _store_failures() -> Iterator[None]:
-    try:
-        yield
-    except StoreUnreachableError as error:
-        raise Failure(
-            f"the store does not answer: {error}; is `lynceus run` or `lynceus demo` up, or --url right?"
-        ) from None
-    except StoreError as error:
-        said = str(error).partition("server response: ")[2].partition(" (for url")[0]
-        raise Failure(f"the store refused: {said or error}") from None
-
-
-def migrate(settings: Settings, dry_run: bool) -> list[str]:
-    """Migrate the settings' store; lines for the user. A dry run gives the SQL."""
-    if not settings.store.url:
-        raise SettingsError("store.url: migrate needs one; the embedded store is migrated by `lynceus run` itself")
-    password = Path(settings.store.password_file) if settings.store.password_file else None
-    store = connect(settings.store.url, settings.store.username, password)
-    with _store_failures():
-        try:
-            applied = migrations.migrate(store, settings.store.cluster, dry_run=dry_run)
-        except migrations.SchemaError as error:
-            raise Failure(str(error)) from None
-    if dry_run:
-        return [migrations.render(s, settings.store.cluster) + ";" for m in applied for s in m.statements]
-    return [f"applied {m.name}" for m in applied] or ["up to date"]
-
-
-async def check(settings: Settings, folder: Path) -> list[preflight.Check]:
-    """One row for each thing that must be right; whatever is wrong is a row and not an error."""
-    rows: list[preflight.Check] = []
-    try:
-        loaded = books(settings, folder)
-        rows.append(preflight.Check(True, "prices", ", ".join(loaded.names())))
-    except (book.BookError, SettingsError) as error:
-        rows.append(preflight.Check(False, "prices", str(error)))
-    try:
-        known = addresses(settings)
-    except SettingsError as error:
-        return [*rows, preflight.Check(False, "clusters", str(error))]
-    checks = await asyncio.gather(*(_check(address, cluster) for address, cluster in known.values()))
-    return [*rows, *(row for rows_of_one in checks for row in rows_of_one), await _check_store(settings)]
-
-
-async def _check(address: ClusterAddress, cluster: ClusterSettings) -> list[preflight.Check]:
-    async with Connection(address) as connection:
-        return await preflight.check_cluster(connection, kinds.resources(labelled_pods=cluster.pods == "labelled"))
-
-
-async def _check_store(settings: Settings) -> preflight.Check:
-    if not settings.store.url:
-        try:
-            data = configuration.data_dir(settings)
-        except SettingsError as error:
-            return preflight.Check(False, "store", str(error))
-        return preflight.Check(True, "store", f"embedded, in {data}")
-    try:
-        await asyncio.to_thread(reading_store(settings, "").ping)
-    except StoreError as error:
-        return preflight.Check(False, "store", f"{settings.store.url}: {error}", "check store.url and its user")
-    return preflight.Check(True, "store", f"{settings.store.url} answers")
-
-
-async def demo(*, port: int, data: Path, clusters: int, seed: int, seconds: int, say: Callable[..., object]) -> None:
-    """The miniature fleet as a child process, and the collector on it; ends after `seconds` or when told to."""
-    say("Starting a fleet of API servers, the store and the collector …", highlight=False)
-    stop, began = asyncio.Event(), time.monotonic()
-    async with _fleet(data / "fleet", clusters, seed) as fleet:
-        settings = _demo_settings(data, port, fleet)
-        if seconds:
-            asyncio.get_running_loop().call_later(seconds, stop.set)
-
-        def ready(_: Parts) -> None:
-            say(f"Live page      http://127.0.0.1:{port}", highlight=False)
-            store = "" if port + 1 == DEFAULT_STORE_PORT else f" --url http://127.0.0.1:{port + 1}"
-            say(f"Ask            lynceus report cost{store} · lynceus sql 'SHOW TABLES'{store}", highlight=False)
-            say(f"Ready in {time.monotonic() - began:.1f} s; data in {data}; Ctrl-C ends it.", highlight=False)
-
-        parts = await run(settings, Path(), stop=stop, accrue_s=DEMO_ACCRUE_S, ready=ready)
-    for line in summary(parts, time.monotonic() - began):
-        say(line, highlight=False)
-
-
-class Fleet(msgspec.Struct):
-    """How to reach the demo's clusters."""
-
-    kubeconfig: str
-    contexts: list[str]
-
-
-@asynccontextmanager
-async def _fleet(data: Path, clusters: int, seed: int) -> AsyncIterator[Fleet]:
-    """The fleet's process; it ends when its standard input closes, so it cannot outlive us."""
-    command = ["-m", "collector.demo.fleet", "--data", str(data), "--clusters", str(clusters), "--seed", str(seed)]
-    pipe = asyncio.subprocess.PIPE
-    # In a session of its own: Ctrl-C is ours to pass on, after the watches have ended.
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
-    )
-    assert process.stdin is not None  # noqa: S101 - asked for above
-    assert process.stdout is not None  # noqa: S101
-    assert process.stderr is not None  # noqa: S101
-    try:
-        line = await process.stdout.readline()
-        if not line:
-            raise Failure(f"the fleet did not start: {(await process.stderr.read()).decode(errors='replace').strip()}")
-        yield msgspec.json.decode(line, type=Fleet)
-    finally:
-        process.stdin.close()
-        try:
-            await asyncio.wait_for(process.wait(), 2)
-        except TimeoutError:
-            process.kill()
-
-
-def _demo_settings(data: Path, port: int, fleet: Fleet) -> Settings:
-    return Settings(
-        clusters=tuple(ClusterSettings(name=n, kubeconfig=fleet.kubeconfig, context=n) for n in fleet.contexts),
-        data_dir=str(data / "collector"),
-        http=configuration.HttpSettings(listen=f"127.0.0.1:{port}"),
-        embedded=configuration.EmbeddedSettings(listen=f"127.0.0.1:{port + 1}"),
-    )
-
-
-def summary(parts: Parts, seconds: float) -> list[str]:
-    """What was seen, in a few lines."""
-    tally, view = parts.tally, parts.view()
-    ended: dict[str, int] = {}
-    for (_, _, outcome), count in tally.counters.get(metrics.FINISHED.name, {}).items():
-        ended[outcome] = ended.get(outcome, 0) + int(count)
-    cost = sum(tally.counters.get(metrics.COST.name, {}).values())
-    waiting = sum(w.count for w in view.queues if not w.begun)
-    events = sum(tally.counters.get(metrics.WATCH_EVENTS.name, {}).values())
-    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(ended.items(), key=lambda e: -e[1]))
-    return [
-        f"Ran {seconds:.0f} s over {len(parts.addresses)} clusters: {events} objects observed.",
-        f"Finished: {outcomes or 'nothing yet'}; waiting now: {waiting}.",
-        f"Priced: {shape.amount(Decimal(cost))} {parts.settings.currency}; rows not yet stored: {view.store.spooled_rows}.",
-    ]
-
-
-def serve_store(path: Path, listen: str, token_file: Path | None, until_stdin_closes: bool) -> int:
-    """`lynceus store`, in this process."""
-    # Imported here and nowhere else: it loads the engine, 300 MB that no other command needs.
-    from collector.store import embedded  # noqa: PLC0415
-
-    arguments = ["--path", str(path), "--listen", listen]
-    arguments += ["--token-file", str(token_file)] if token_file else []
-    return embedded.main([*arguments, *(["--until-stdin-closes"] if until_stdin_closes else [])])

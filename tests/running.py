@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from collector import service, settings
+from collector import asking, service, settings
 from collector.store.clickhouse import StoreError
 from collector.store.worker import Worker
 
@@ -43,7 +43,7 @@ class Running:
     def __init__(self, parts: service.Parts, worker: Worker) -> None:
         self.parts = parts
         self._worker = worker
-        self._store = service.reading_store(parts.settings, "")
+        self._store = asking.reading_store(parts.settings, "")
 
     @property
     def url(self) -> str:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from aiohttp import web
 
-from collector import service
+from collector import asking, service
 from collector.demo.fleet import run_fleet
 from collector.settings import ClusterSettings, StoreSettings
 from tests.running import a_service, free_port, running
@@ -133,7 +133,7 @@ async def test_a_port_that_is_taken_is_one_sentence(tmp_path: Path) -> None:
         first = a_service(tmp_path / "one", good)
         async with running(first):
             second = msgspec.structs.replace(a_service(tmp_path / "two", good), http=first.http)
-            with pytest.raises(service.Failure, match=r"http\.listen: .* is taken; choose another port"):
+            with pytest.raises(asking.Failure, match=r"http\.listen: .* is taken; choose another port"):
                 await service.run(second, Path())
 
 
@@ -144,7 +144,7 @@ async def test_two_collectors_cannot_share_a_data_directory(tmp_path: Path) -> N
         async with running(first) as collector:
             await collector.until(lambda: collector.parts.spool is not None)
             second = msgspec.structs.replace(a_service(tmp_path, good), data_dir=first.data_dir)
-            with pytest.raises(service.Failure, match="spool"):
+            with pytest.raises(asking.Failure, match="spool"):
                 await service.run(second, Path())
 
 

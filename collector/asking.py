@@ -1,0 +1,158 @@
+"""
+What a command asks of the outside without running the collector: the clusters and books that settings name, and the store.
+
+Every trouble that a user can mend becomes a Failure or a SettingsError of one sentence here.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from collector import settings as configuration
+from collector.catalog.tables import DATABASE
+from collector.prices import book
+from collector.reports import shape
+from collector.settings import ClusterSettings, Settings, SettingsError
+from collector.store import migrate as migrations
+from collector.store.clickhouse import Store, StoreError, StoreUnreachableError, connect
+from collector.watch import discovery, kinds, preflight
+from collector.watch.address import AddressError, ClusterAddress
+from collector.watch.connection import Connection
+
+
+class Failure(Exception):  # noqa: N818 - it is what the user is told, not a type to catch
+    """Something outside did not work; the text says what, and what to do."""
+
+
+def books(settings: Settings, folder: Path) -> book.Books:
+    """The price books in force; all must be in the settings' currency."""
+    loaded = book.load(settings.prices, folder)
+    for one in loaded.books.values():
+        if one.currency != settings.currency:
+            raise SettingsError(f"currency: is {settings.currency}, but {one.name} is in {one.currency}; leave it out")
+    return loaded
+
+
+def addresses(settings: Settings) -> dict[str, tuple[ClusterAddress, ClusterSettings]]:
+    """The clusters to watch, listed or discovered, by name."""
+    try:
+        found = [(_address(c), c) for c in settings.clusters]
+        if settings.discovery.argocd_secrets:
+            secrets = discovery.argocd_secrets(Path(settings.discovery.argocd_secrets))
+            found += [(address, ClusterSettings(name=address.name)) for address in secrets]
+        if not found:
+            found = [(address, ClusterSettings(name=address.name)) for address in discovery.current_contexts()]
+    except AddressError as error:
+        raise SettingsError(f"clusters: {error}") from None
+    except OSError as error:
+        raise SettingsError(f"discovery.argocd_secrets: {error.filename}: {error.strerror}") from None
+    if not found:
+        raise SettingsError("clusters: there is none to watch; list one, or make a kubeconfig with a context")
+    return {address.name: (address, cluster) for address, cluster in found}
+
+
+def _address(cluster: ClusterSettings) -> ClusterAddress:
+    in_cluster = not cluster.kubeconfig and Path("/var/run/secrets/kubernetes.io/serviceaccount/token").exists()
+    path = Path(cluster.kubeconfig).expanduser() if cluster.kubeconfig else None
+    return ClusterAddress(cluster.name, path, cluster.context or None, in_cluster, cluster.allow_insecure)
+
+
+def reading_store(settings: Settings, url: str) -> Store:
+    """The store to be read: the one given, else the settings', else the embedded one."""
+    if url or not settings.store.url:
+        return connect(url or f"http://{settings.embedded.listen}", database=DATABASE)
+    password = Path(settings.store.password_file) if settings.store.password_file else None
+    return connect(settings.store.url, settings.store.username, password, database=DATABASE)
+
+
+def reader(settings: Settings, url: str) -> shape.Query:
+    """What reports ask; Failure when the store does not answer."""
+    store = reading_store(settings, url)
+
+    def query(sql: str, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        with _store_failures():
+            return store.query_rows(sql, dict(parameters))
+
+    return query
+
+
+def ask(settings: Settings, url: str, query: str, form: str) -> bytes:
+    """The answer to one statement, in a ClickHouse format."""
+    with _store_failures():
+        return reading_store(settings, url).query_bytes(query, form)
+
+
+@contextlib.contextmanager
+def _store_failures() -> Iterator[None]:
+    try:
+        yield
+    except StoreUnreachableError as error:
+        raise Failure(
+            f"the store does not answer: {error}; is `lynceus run` or `lynceus demo` up, or --url right?"
+        ) from None
+    except StoreError as error:
+        said = str(error).partition("server response: ")[2].partition(" (for url")[0]
+        raise Failure(f"the store refused: {said or error}") from None
+
+
+def migrate(settings: Settings, dry_run: bool) -> list[str]:
+    """Migrate the settings' store; lines for the user. A dry run gives the SQL."""
+    if not settings.store.url:
+        raise SettingsError("store.url: migrate needs one; the embedded store is migrated by `lynceus run` itself")
+    password = Path(settings.store.password_file) if settings.store.password_file else None
+    store = connect(settings.store.url, settings.store.username, password)
+    with _store_failures():
+        try:
+            applied = migrations.migrate(store, settings.store.cluster, dry_run=dry_run)
+        except migrations.SchemaError as error:
+            raise Failure(str(error)) from None
+    if dry_run:
+        return [migrations.render(s, settings.store.cluster) + ";" for m in applied for s in m.statements]
+    return [f"applied {m.name}" for m in applied] or ["up to date"]
+
+
+async def check(settings: Settings, folder: Path) -> list[preflight.Check]:
+    """One row for each thing that must be right; whatever is wrong is a row and not an error."""
+    rows: list[preflight.Check] = []
+    try:
+        loaded = books(settings, folder)
+        rows.append(preflight.Check(True, "prices", ", ".join(loaded.names())))
+    except (book.BookError, SettingsError) as error:
+        rows.append(preflight.Check(False, "prices", str(error)))
+    try:
+        known = addresses(settings)
+    except SettingsError as error:
+        return [*rows, preflight.Check(False, "clusters", str(error).removeprefix("clusters: "))]
+    checks = await asyncio.gather(*(_check(address, cluster) for address, cluster in known.values()))
+    return [*rows, *(row for rows_of_one in checks for row in rows_of_one), await _check_store(settings)]
+
+
+async def _check(address: ClusterAddress, cluster: ClusterSettings) -> list[preflight.Check]:
+    async with Connection(address) as connection:
+        return await preflight.check_cluster(connection, kinds.resources(labelled_pods=cluster.pods == "labelled"))
+
+
+async def _check_store(settings: Settings) -> preflight.Check:
+    if not settings.store.url:
+        try:
+            data = configuration.data_dir(settings)
+        except SettingsError as error:
+            return preflight.Check(False, "store", str(error))
+        return preflight.Check(True, "store", f"embedded, in {data}")
+    try:
+        await asyncio.to_thread(reading_store(settings, "").ping)
+    except StoreError as error:
+        return preflight.Check(False, "store", f"{settings.store.url}: {error}", "check store.url and its user")
+    return preflight.Check(True, "store", f"{settings.store.url} answers")
+
+
+def serve_store(path: Path, listen: str, token_file: Path | None, until_stdin_closes: bool) -> int:
+    """`lynceus store`, in this process."""
+    # Imported here and nowhere else: it loads the engine, 300 MB that no other command needs.
+    from collector.store import embedded  # noqa: PLC0415
+
+    arguments = ["--path", str(path), "--listen", listen]
+    arguments += ["--token-file", str(token_file)] if token_file else []
+    return embedded.main([*arguments, *(["--until-stdin-closes"] if until_stdin_closes else [])])
