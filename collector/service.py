@@ -357,6 +357,10 @@ async def _serving(parts: Parts) -> AsyncIterator[None]:
         ssl_certfile=tls.cert or None, ssl_keyfile=tls.key or None, ssl_ca_certs=tls.client_ca or None,
         ssl_cert_reqs=2 if tls.client_ca else 0,
     )  # fmt: skip
+    try:
+        config.load()
+    except OSError as error:  # ssl's errors too; without this the collector would run on without its pages
+        raise Failure(f"http.tls: cert {tls.cert}, key {tls.key}: {error.strerror or error}; give PEM files") from None
     server = _Server(config)
     try:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)

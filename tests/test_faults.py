@@ -14,7 +14,7 @@ from aiohttp import web
 
 from collector import asking, service
 from collector.demo.fleet import run_fleet
-from collector.settings import ClusterSettings, StoreSettings
+from collector.settings import ClusterSettings, StoreSettings, TlsSettings
 from tests.running import a_service, free_port, running
 
 
@@ -157,3 +157,12 @@ async def test_two_names_for_one_cluster_are_refused(tmp_path: Path) -> None:
             refused = dict(collector.parts.pipeline.refused)
 
     assert next(iter(refused.values())).endswith("remove one of them")
+
+
+async def test_a_missing_certificate_is_one_sentence(tmp_path: Path) -> None:
+    """A collector never runs on without its pages: the file that cannot be read is named."""
+    tls = TlsSettings(cert=str(tmp_path / "none.pem"), key=str(tmp_path / "none.key"))
+    chosen = a_service(tmp_path, a_cluster(tmp_path, "any", "http://127.0.0.1:9"))
+    chosen = msgspec.structs.replace(chosen, http=msgspec.structs.replace(chosen.http, tls=tls))
+    with pytest.raises(asking.Failure, match=r"http\.tls: cert .*none\.pem.*give PEM files"):
+        await service.run(chosen, Path())
