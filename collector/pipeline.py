@@ -20,14 +20,12 @@ from collector.core import billing, controller, pod_life, workflow_life
 from collector.core.cluster import Began, Cluster, Ended, Happening, PodEnded, Submitted
 from collector.core.model import (
     Checkpoint,
-    ClusterHealth,
     Commit,
     ControllerIncident,
     Cursor,
     Fact,
     Gone,
     Instant,
-    LiveView,
     Observation,
     Outcome,
     Period,
@@ -36,14 +34,12 @@ from collector.core.model import (
     PricingRun,
     Quarantine,
     QueueSample,
-    StoreHealth,
     Synced,
-    Waiting,
     WatchGap,
-    WatchHealth,
     version_of,
 )
 from collector.core.rules import Rules
+from collector.core.view import ClusterHealth, LiveView, StoreHealth, Waiting, WatchHealth
 from collector.prices.book import Books
 
 log = logging.getLogger(__name__)

@@ -28,7 +28,8 @@ from collector import settings as configuration
 from collector.asking import Failure
 from collector.catalog.tables import DATABASE
 from collector.catalog.tally import Tally
-from collector.core.model import Commit, Instant, LiveView, StoreHealth
+from collector.core.model import Commit, Instant
+from collector.core.view import LiveView, StoreHealth
 from collector.exposition import logs, prometheus
 from collector.pipeline import Pipeline
 from collector.prices import book

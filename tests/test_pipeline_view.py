@@ -2,11 +2,8 @@
 
 import pytest
 
-from collector.core.model import (
-    Instant,
-    QueueSample,
-    WatchHealth,
-)
+from collector.core.model import Instant, QueueSample
+from collector.core.view import WatchHealth
 from collector.pipeline import Pipeline
 from tests.builders import (
     HOUR,

@@ -43,6 +43,50 @@ QUEUE_LATENCY = Metric(
     "First seen in the API to work begins, both live on our arrival clock.",
     LATENCY_BUCKETS,
 )
+QUEUE_DRAIN = Metric(
+    "lynceus_queue_drain_seconds",
+    "gauge",
+    ("cluster", "namespace", "queue"),
+    "Time until what waits now has started, at the rate of starts of the last 5 minutes; +Inf: nothing started.",
+)
+START_LATENCY = Metric(
+    "lynceus_workflow_start_latency_seconds",
+    "histogram",
+    ("cluster", "queue"),
+    "First seen in the API to the first main container running, both live on our arrival clock.",
+    LATENCY_BUCKETS,
+)
+POD_START_LATENCY = Metric(
+    "lynceus_pod_start_latency_seconds",
+    "histogram",
+    ("cluster", "namespace"),
+    "Pod first seen to its main container running, both live on our arrival clock.",
+    LATENCY_BUCKETS,
+)
+COMPLETION_DELAY = Metric(
+    "lynceus_workflow_completion_delay_seconds",
+    "histogram",
+    ("cluster",),
+    "Last container finished to workflow finished, by the cluster's own whole seconds.",
+    (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800),
+)
+PARALLELISM_LIMIT = Metric(
+    "lynceus_parallelism_limit",
+    "gauge",
+    ("cluster", "namespace"),
+    "Workflows that may run at once; namespace `` is the whole installation, 0 means unlimited.",
+)
+PARALLELISM_SLOTS = Metric(
+    "lynceus_parallelism_slots",
+    "gauge",
+    ("cluster", "namespace", "by"),
+    "Parallelism slots in use, by what occupies them: running, suspended, lock.",
+)
+LOCK_LIMIT = Metric("lynceus_lock_limit", "gauge", ("cluster", "lock", "type"), "Holders a lock admits at once.")
+LOCK_HELD = Metric("lynceus_lock_held", "gauge", ("cluster", "lock", "type"), "Holders of a lock.")
+LOCK_WAITING = Metric(
+    "lynceus_lock_waiting", "gauge", ("cluster", "lock", "type"), "Workflows and steps that wait for a lock."
+)
 WORKFLOWS = Metric(
     "lynceus_workflows",
     "gauge",
@@ -63,6 +107,51 @@ FINISHED = Metric(
     "counter",
     ("cluster", "namespace", "outcome"),
     "Finished workflow attempts by outcome.",
+)
+PLATFORM_FAILURES = Metric(
+    "lynceus_workflow_platform_failures_total",
+    "counter",
+    ("cluster", "namespace", "reason"),
+    "Finished attempts that the platform broke, by what did.",
+)
+RETRIES = Metric(
+    "lynceus_workflow_retries_total", "counter", ("cluster", "namespace"), "Tries of steps beyond the first of each."
+)
+STUCK = Metric(
+    "lynceus_workflows_stuck",
+    "gauge",
+    ("cluster", "namespace", "cause"),
+    "Workflows that began and have not moved for longer than `stuck_after_minutes`, by likely cause.",
+)
+CLOCK_CLAMPS = Metric(
+    "lynceus_clock_clamped_total",
+    "counter",
+    ("cluster", "figure"),
+    "Durations that two clocks made negative and that were set to 0.",
+)
+CRON_LAST_RUN = Metric(
+    "lynceus_cron_last_run_timestamp_seconds",
+    "gauge",
+    ("cluster", "namespace", "cron"),
+    "Due time of a cron workflow's last run.",
+)
+CRON_NEXT_DUE = Metric(
+    "lynceus_cron_next_due_timestamp_seconds",
+    "gauge",
+    ("cluster", "namespace", "cron"),
+    "When a cron workflow is due next; absent while it is suspended.",
+)
+CRON_MISSED = Metric(
+    "lynceus_cron_missed_total",
+    "counter",
+    ("cluster", "namespace", "cron"),
+    "Due runs that did not start and that nothing forbade.",
+)
+CRON_SKIPPED = Metric(
+    "lynceus_cron_skipped_total",
+    "counter",
+    ("cluster", "namespace", "cron", "reason"),
+    "Due runs that the cron workflow's own policy forbade.",
 )
 COST = Metric(
     "lynceus_cost_total",
@@ -87,6 +176,33 @@ CONTROLLER_RESTARTS = Metric(
     "counter",
     ("cluster", "container"),
     "Terminations of the Argo controller's container, OOM kills included.",
+)
+CONTROLLER_READY = Metric(
+    "lynceus_controller_ready", "gauge", ("cluster", "pod"), "1 when the Argo controller's container is ready."
+)
+CONTROLLER_LEADER = Metric(
+    "lynceus_controller_leader",
+    "gauge",
+    ("cluster", "pod"),
+    "1 for the leader by its Lease, else by its own metrics; absent where neither says.",
+)
+CONTROLLER_CRASH_LOOP = Metric(
+    "lynceus_controller_crash_loop", "gauge", ("cluster", "pod"), "1 while the kubelet backs off from restarting it."
+)
+CONTROLLER_MEMORY = Metric(
+    "lynceus_controller_memory_bytes",
+    "gauge",
+    ("cluster", "pod"),
+    "Memory of the Argo controller: working set by the metrics API, else resident by its own metrics.",
+)
+CONTROLLER_MEMORY_LIMIT = Metric(
+    "lynceus_controller_memory_limit_bytes", "gauge", ("cluster", "pod"), "Its memory limit; absent where it has none."
+)
+CONTROLLER_WORK_QUEUE = Metric(
+    "lynceus_controller_work_queue_depth",
+    "gauge",
+    ("cluster", "pod", "work_queue"),
+    "Keys ready in the controller's work queues, by its own metrics: no queue of workflows.",
 )
 CLUSTER_UP = Metric(
     "lynceus_cluster_up",
@@ -135,8 +251,11 @@ LABEL_OVERFLOW = Metric(
 BUILD_INFO = Metric("lynceus_build_info", "gauge", ("version",), "Constant 1.")
 
 METRICS: tuple[Metric, ...] = (
-    QUEUE_DEPTH, QUEUE_OLDEST_AGE, QUEUE_LATENCY, WORKFLOWS, SUBMITTED, STARTED, FINISHED, COST, UNPRICED_PODS,
-    CONTROLLER_OOM_KILLS, CONTROLLER_RESTARTS, CLUSTER_UP, WATCH_EVENTS, WATCH_LAST_EVENT, WATCH_RESTARTS, WATCH_GAPS,
-    DECODE_FALLBACKS, QUARANTINED, STORE_UP, STORE_INSERT_SECONDS, STORE_INSERT_ERRORS, STORE_INSERTED_ROWS,
-    STORE_LAST_INSERT, SPOOL_ROWS, SPOOL_BYTES, LABEL_OVERFLOW, BUILD_INFO,
+    QUEUE_DEPTH, QUEUE_OLDEST_AGE, QUEUE_LATENCY, QUEUE_DRAIN, START_LATENCY, POD_START_LATENCY, COMPLETION_DELAY,
+    PARALLELISM_LIMIT, PARALLELISM_SLOTS, LOCK_LIMIT, LOCK_HELD, LOCK_WAITING, WORKFLOWS, SUBMITTED, STARTED, FINISHED,
+    PLATFORM_FAILURES, RETRIES, STUCK, CLOCK_CLAMPS, CRON_LAST_RUN, CRON_NEXT_DUE, CRON_MISSED, CRON_SKIPPED, COST,
+    UNPRICED_PODS, CONTROLLER_OOM_KILLS, CONTROLLER_RESTARTS, CONTROLLER_READY, CONTROLLER_LEADER, CONTROLLER_CRASH_LOOP,
+    CONTROLLER_MEMORY, CONTROLLER_MEMORY_LIMIT, CONTROLLER_WORK_QUEUE, CLUSTER_UP, WATCH_EVENTS, WATCH_LAST_EVENT,
+    WATCH_RESTARTS, WATCH_GAPS, DECODE_FALLBACKS, QUARANTINED, STORE_UP, STORE_INSERT_SECONDS, STORE_INSERT_ERRORS,
+    STORE_INSERTED_ROWS, STORE_LAST_INSERT, SPOOL_ROWS, SPOOL_BYTES, LABEL_OVERFLOW, BUILD_INFO,
 )  # fmt: skip

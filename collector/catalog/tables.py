@@ -148,6 +148,13 @@ WORKFLOW_RUN = Table(
         _count("failed_pods", "Pods that failed"),
         _count("retries", "Children of Retry nodes beyond the first of each"),
         Column("complete", "Bool", "False: a gap or a restart left something unseen", observed=True),
+        Column("start_latency_ms", "Nullable(UInt64)", "First seen to first main container running", True, "ZSTD(1)"),
+        _low("start_latency_source", "As `latency_source`", observed=True),
+        Column("completion_delay_ms", "Nullable(UInt64)", "Last container finished to workflow finished, in whole seconds",
+               codec="ZSTD(1)"),
+        _text("deciding_node", "Node id of the step that decided the outcome; empty: none did"),
+        _text("deciding_step", "Its display name"),
+        _low("node_status", "How its steps were told: plain, packed, offloaded, unreadable; empty: none"),
         INSERTED_AT,
     ),
 )  # fmt: skip
@@ -172,6 +179,41 @@ WORKFLOW_LIVE = Table(
         _text("waiting_on", "Which lock, quota or volume"),
         FIRST_SEEN_AT,
         *_reason_times(),
+        _text("waiting_words", "The reason in the words of who said it; for a lock its limit and holders"),
+        _text("progress", "Steps done of steps known, as Argo counts them"),
+        _at("moved_at", "When progress, phase or pods last changed", observed=True, optional=True),
+        INSERTED_AT,
+    ),
+)  # fmt: skip
+
+STEP_RUN = Table(
+    "step_run", model.StepRun, "A finished step attempt of a finished workflow attempt",
+    order_by=("cluster", "namespace", "workflow_created_at", "workflow_uid", "attempt", "node_id"),
+    partition="toYYYYMM(workflow_created_at)", bloom=("workflow_uid",),
+    columns=(
+        CLUSTER, NAMESPACE,
+        _at("workflow_created_at", "The workflow's creationTimestamp"),
+        WORKFLOW_UID,
+        _count("attempt", "The workflow's attempt"),
+        _text("node_id", "Argo's node id"),
+        VERSION, WORKFLOW_NAME, STEP, TEMPLATE,
+        _low("type", "Pod, Container, Steps, StepGroup, DAG, TaskGroup, Retry, Skipped, Suspend, HTTP, Plugin"),
+        PHASE,
+        _at("started_at", "When the controller made its record, before its pod", optional=True),
+        _at("finished_at", "When it finished; NULL: not said", optional=True),
+        _text("pod_uid", "Its pod; empty: it had none"),
+        Column("message", "String", "Argo's message", codec="ZSTD(3)"),
+        _text("boundary_id", "The DAG or Steps node it runs in"),
+        _count("try_number", "1, and one more for each retry of the step"),
+        Column("retried", "Bool", "A later try took its place"),
+        Column("hook", "Bool", "An exit handler's or a lifecycle hook's"),
+        Column("memoized", "Bool", "Its result came from a cache: no pod"),
+        EXIT_CODE,
+        Column("critical", "Bool", "On the path that made the workflow as long as it was"),
+        _big("critical_ms", "How much of the workflow's length this step alone accounts for"),
+        _low("waiting_reason", "What it waited for longest without a pod: step_lock, quota, suspended", observed=True),
+        Column("waiting_on", "String", "Which lock or quota", observed=True, codec="ZSTD(1)"),
+        _big("waiting_ms", "For how long, milliseconds", observed=True),
         INSERTED_AT,
     ),
 )  # fmt: skip
@@ -205,7 +247,11 @@ POD_RUN = Table(
         _at("instance_created_at", "When the cloud's instance began; NULL: not said", optional=True),
         _at("main_started_at", "Main container's start; NULL: it never ran", optional=True),
         _at("finished_at", "Last container's end; NULL: not known", optional=True),
-        PHASE, REASON, EXIT_CODE, INSERTED_AT,
+        PHASE, REASON, EXIT_CODE,
+        Column("start_latency_ms", "Nullable(UInt64)", "Created to main running", observed=True, codec="ZSTD(1)"),
+        _low("start_latency_source", "`watch`: our clock, ms. `object`: whole seconds. Empty: none", observed=True),
+        Column("hint", "String", "What a Kubernetes event said of it last; no evidence", observed=True, codec="ZSTD(1)"),
+        INSERTED_AT,
     ),
 )  # fmt: skip
 
@@ -290,7 +336,7 @@ QUEUE_SAMPLE = Table(
 )  # fmt: skip
 
 CONTROLLER_INCIDENT = Table(
-    "controller_incident", model.ControllerIncident, "An OOM kill or restart of an Argo controller, once each",
+    "controller_incident", model.ControllerIncident, "What happened to an Argo controller, once each",
     order_by=("cluster", "pod_uid", "container", "at"), partition="toYYYYMM(at)",
     columns=(
         CLUSTER,
@@ -299,10 +345,28 @@ CONTROLLER_INCIDENT = Table(
         _at("at", "When the container ended"),
         VERSION, NAMESPACE,
         _text("pod", "The pod's name"),
-        _low("kind", "oom_kill, restart, leader_lost"),
+        _low("kind", "oom_kill, restart, crash_loop, leader_change"),
         _low("reason", "Kubernetes' reason"),
         EXIT_CODE,
         _big("memory_limit_bytes", "Its memory limit; 0: none"),
+        INSERTED_AT,
+    ),
+)  # fmt: skip
+
+CRON_RUN = Table(
+    "cron_run", model.CronRun, "A due time of a cron workflow, and what became of it",
+    order_by=("cluster", "namespace", "cron", "due_at"), partition="toYYYYMM(due_at)",
+    columns=(
+        CLUSTER, NAMESPACE,
+        _low("cron", "The cron workflow's name"),
+        _at("due_at", "When a run was due by its schedule"),
+        VERSION,
+        _low("outcome", "started, missed, skipped"),
+        _low("reason", "Why it was skipped: forbid, suspended, stopped, when"),
+        WORKFLOW_NAME,
+        _at("started_at", "When the run it led to was created", optional=True),
+        _low("schedule", "The schedule it follows"),
+        _low("concurrency_policy", "Allow, Forbid, Replace"),
         INSERTED_AT,
     ),
 )  # fmt: skip
@@ -353,8 +417,8 @@ QUARANTINE = Table(
 )  # fmt: skip
 
 TABLES: tuple[Table, ...] = (
-    WORKFLOW_RUN, WORKFLOW_LIVE, POD_RUN, POD_COST, PRICING_RUN, PERIOD, QUEUE_SAMPLE, CONTROLLER_INCIDENT,
-    WATCH_GAP, WATCH_CURSOR, QUARANTINE,
+    WORKFLOW_RUN, WORKFLOW_LIVE, STEP_RUN, POD_RUN, POD_COST, PRICING_RUN, PERIOD, QUEUE_SAMPLE, CONTROLLER_INCIDENT,
+    CRON_RUN, WATCH_GAP, WATCH_CURSOR, QUARANTINE,
 )  # fmt: skip
 
 COST_CURRENT = View(

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from collector.core import controller, decode, pod_life, queueing, workflow_life
-from collector.core.model import Fact, Instant, Observation, PodRun, Waiting, WorkflowRun
+from collector.core.model import Fact, Instant, Observation, PodRun, WorkflowRun
 from collector.core.pod_life import PodLife
 from collector.core.rules import Rules
+from collector.core.view import Waiting
 from collector.core.workflow_life import WorkflowLife
 
 NOTHING: dict[str, str] = {}

@@ -4,6 +4,7 @@ The values that flow through the collector; every other module speaks in these.
 An instant is an int: Unix milliseconds, UTC. It cannot be naive, it costs nothing to compare, and it is what ClickHouse's
 DateTime64(3) stores; zones matter in billing only, which names its own. Money and quantities are Decimal, floats lose cents.
 A fact is a frozen struct whose fields are, in this order, the columns of its table (catalog/tables.py binds the two).
+A field that a later release adds stands at the end and has a default, so that what an older one spooled is still read.
 No I/O happens here, and nothing here imports another module of this project.
 """
 
@@ -31,7 +32,7 @@ OUTCOMES = ("succeeded", "failed", "platform", "cancelled", "invalid", "unknown"
 
 TERMINAL_PHASES = frozenset({"Succeeded", "Failed", "Error"})
 
-Kind = Literal["workflows", "pods", "nodes", "namespaces"]
+Kind = Literal["workflows", "pods", "nodes", "namespaces", "cronworkflows", "events"]
 Change = Literal["listed", "added", "modified", "deleted", "vanished"]
 """`listed`: seen by a LIST. `vanished`: known before a relist and absent from it; the object is its last known one or None."""
 
@@ -92,6 +93,16 @@ class WorkflowRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     retries: int
     complete: bool
     """False when a gap, a restart without state or a vanished object left something unseen."""
+    start_latency_ms: int | None = None
+    """First seen to the first main container running, by the rule of `queue_latency_ms`."""
+    start_latency_source: str = ""
+    completion_delay_ms: int | None = None
+    """Last container finished to workflow finished, both in the cluster's whole seconds."""
+    deciding_node: str = ""
+    """Node id of the step that decided the outcome; empty: it succeeded, or no step decided it."""
+    deciding_step: str = ""
+    node_status: str = ""
+    """How its steps were told: `plain`, `packed`, `offloaded` (in Argo's database only), `unreadable`, or none at all."""
 
 
 class WorkflowLive(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
@@ -125,6 +136,56 @@ class WorkflowLive(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     starting_ms: int
     advancing_ms: int
     running_ms: int
+    waiting_words: str = ""
+    """The reason in the words of who said it: scheduler, kubelet, cloud or controller; for a lock its limit and holders."""
+    progress: str = ""
+    """Steps done of steps known, as Argo counts them."""
+    moved_at: Instant | None = None
+    """When its progress, phase or pods last changed."""
+
+
+class StepRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
+    """A finished step attempt of a finished workflow attempt: one entry of status.nodes."""
+
+    cluster: str
+    namespace: str
+    workflow_created_at: Instant
+    workflow_uid: str
+    attempt: int
+    node_id: str
+    version: int
+    workflow_name: str
+    step: str
+    """Its display name."""
+    template: str
+    type: str
+    """Argo's word: Pod, Container, Steps, StepGroup, DAG, TaskGroup, Retry, Skipped, Suspend, HTTP, Plugin."""
+    phase: str
+    started_at: Instant | None
+    """When the controller made the node's record, which is before its pod and its container."""
+    finished_at: Instant | None
+    pod_uid: str
+    """Empty: it never had a pod, or the pod was never seen."""
+    message: str
+    boundary_id: str
+    """The DAG or Steps node it runs in."""
+    try_number: int
+    """1 for the first try of a step, 2 for its first retry."""
+    retried: bool
+    """A later try took its place."""
+    hook: bool
+    """An exit handler's or a lifecycle hook's."""
+    memoized: bool
+    """Its result came from a cache: no pod."""
+    exit_code: int | None
+    critical: bool
+    """On the path that made the workflow as long as it was."""
+    critical_ms: int
+    """How much of the workflow's length this step alone accounts for; the path's parts sum to its length at most."""
+    waiting_reason: str
+    """What a step without a pod waited for longest: step_lock, quota, suspended."""
+    waiting_on: str
+    waiting_ms: int
 
 
 class PodRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
@@ -161,6 +222,11 @@ class PodRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     phase: str
     reason: str
     exit_code: int | None
+    start_latency_ms: int | None = None
+    """Created to main running: our clock where both were live, else the object's whole seconds."""
+    start_latency_source: str = ""
+    hint: str = ""
+    """What a Kubernetes event said of it last: never evidence by itself."""
 
 
 class Meter(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -255,7 +321,7 @@ class QueueSample(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
 
 
 class ControllerIncident(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
-    """An OOM kill or restart of an Argo controller, once each."""
+    """Something that happened to an Argo controller, once each: oom_kill, restart, crash_loop, leader_change."""
 
     cluster: str
     pod_uid: str
@@ -268,6 +334,25 @@ class ControllerIncident(Fact, frozen=True, array_like=True, kw_only=True, gc=Fa
     reason: str
     exit_code: int | None
     memory_limit_bytes: int
+
+
+class CronRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
+    """A due time of a cron workflow, and what became of it."""
+
+    cluster: str
+    namespace: str
+    cron: str
+    due_at: Instant
+    version: int
+    outcome: str
+    """`started`, `missed` (nothing ran and nothing forbade it), `skipped` (its own policy forbade it)."""
+    reason: str
+    """Why it was skipped: forbid, suspended, stopped, when."""
+    workflow_name: str
+    started_at: Instant | None
+    """When the run it led to was created."""
+    schedule: str
+    concurrency_policy: str
 
 
 class WatchCursor(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
@@ -336,7 +421,51 @@ class Position(msgspec.Struct, frozen=True):
     epoch: int
 
 
-Outcome = Observation | Synced | Position | WatchGap | Quarantine
+class ControllerSettings(msgspec.Struct, frozen=True):
+    """What the controller's ConfigMap says of parallelism; None: it says nothing, 0: unlimited."""
+
+    parallelism: int | None = None
+    namespace_parallelism: int | None = None
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """Who leads: the controller's Lease."""
+
+    name: str
+    holder: str
+    renewed_at: Instant | None
+    duration_s: int
+    transitions: int
+    acquired_at: Instant | None = None
+
+
+class ControllerMetrics(msgspec.Struct, frozen=True):
+    """What one controller pod says of itself, whatever its version calls it; None: it does not say."""
+
+    is_leader: bool | None = None
+    memory_bytes: int | None = None
+    queue_depth: dict[str, float] = {}
+    """Keys ready in a work queue, by its name: not the depth of any queue of workflows."""
+    workers_busy: dict[str, float] = {}
+    errors: dict[str, float] = {}
+    workflows: dict[str, float] = {}
+    """Workflow objects by phase."""
+    scheme: str = ""
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """The answer to one of the few questions that are asked now and then and not watched."""
+
+    kind: Literal["settings", "lease", "memory", "metrics"]
+    subject: str
+    """The pod it is about; empty: the installation."""
+    at: Instant
+    value: ControllerSettings | Lease | ControllerMetrics | int | None
+    """Memory in bytes is an int; None: it could not be read, `detail` says why."""
+    detail: str = ""
+
+
+Outcome = Observation | Synced | Position | WatchGap | Quarantine | Reading
 """What a watch tells the pipeline, in order."""
 
 
@@ -380,59 +509,3 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     cursors: Sequence[Cursor] = ()
     upserts: Sequence[Checkpoint] = ()
     deletes: Sequence[Gone] = ()
-
-
-class Waiting(msgspec.Struct, frozen=True, gc=False):
-    """Live workflows of one queue that wait for one reason (or run: reason `running`)."""
-
-    cluster: str
-    namespace: str
-    queue: str
-    reason: str
-    count: int
-    since: Instant
-    """Since when the oldest of them has waited: creation before work began, the start of the reason after."""
-    begun: bool
-    """False: these count as queue depth."""
-
-
-class WatchHealth(msgspec.Struct, frozen=True, gc=False):
-    """One watch of one cluster as it is now."""
-
-    cluster: str
-    kind: str
-    state: str
-    """`starting`, `listing`, `watching`, `retrying`, `refused`."""
-    detail: str
-    """Why it is not watching, in words for an operator; empty when it is."""
-    synced: bool
-    last_event_at: Instant | None
-    objects: int
-
-
-class StoreHealth(msgspec.Struct, frozen=True, gc=False):
-    """The way from spool to store as it is now."""
-
-    reachable: bool
-    detail: str
-    spooled_rows: int
-    spooled_bytes: int
-    last_insert_at: Instant | None
-
-
-class ClusterHealth(msgspec.Struct, frozen=True, gc=False):
-    """One cluster as it is now: whether it may be watched at all, and how each watch of it does."""
-
-    name: str
-    ready: bool
-    detail: str
-    watches: list[WatchHealth]
-
-
-class LiveView(msgspec.Struct, frozen=True, gc=False):
-    """What the collector knows at an instant; `/metrics`, `/readyz` and the live page are drawn from it."""
-
-    at: Instant
-    clusters: list[ClusterHealth]
-    queues: list[Waiting]
-    store: StoreHealth

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import msgspec
 
 from collector.core import decode
+from collector.core.nodes import Node
 
 INVALID_MESSAGE = "invalid spec"
 STOPPED_MESSAGE = "Stopped with strategy"
@@ -79,7 +80,7 @@ def fault(leaf: Leaf) -> Ending:
     return Ending("platform", "controller_error") if leaf.phase == "Error" else Ending("failed", "step_failed")
 
 
-def failed_leaves(nodes: dict[str, decode.Node]) -> list[Leaf]:
+def failed_leaves(nodes: dict[str, Node]) -> list[Leaf]:
     """The failed steps that have no failed child and were not tried again: where the failure began."""
     away = retried_away(nodes)
     bad = {key for key, node in nodes.items() if node.phase in ("Failed", "Error") and key not in away}
@@ -90,13 +91,13 @@ def failed_leaves(nodes: dict[str, decode.Node]) -> list[Leaf]:
     ]
 
 
-def failed_ends(nodes: dict[str, decode.Node]) -> dict[str, int]:
+def failed_ends(nodes: dict[str, Node]) -> dict[str, int]:
     """When the failed pods ended by the controller's word, by node id."""
     failed = ((key, node.finishedAt) for key, node in nodes.items() if node.type == "Pod" and node.phase != "Succeeded")
     return {key: at for key, text in failed if (at := decode.instant(text))}
 
 
-def retries(nodes: dict[str, decode.Node]) -> int:
+def retries(nodes: dict[str, Node]) -> int:
     """Attempts beyond the first of every Retry node; the flag on the children is set on the first too."""
     return sum(
         max(0, len([c for c in node.children or () if not _hooked(nodes.get(c))]) - 1)
@@ -105,7 +106,7 @@ def retries(nodes: dict[str, decode.Node]) -> int:
     )
 
 
-def retried_away(nodes: dict[str, decode.Node]) -> set[str]:
+def retried_away(nodes: dict[str, Node]) -> set[str]:
     """Ids of nodes that a later attempt of the same step replaced."""
     away: set[str] = set()
     for node in nodes.values():
@@ -115,5 +116,5 @@ def retried_away(nodes: dict[str, decode.Node]) -> set[str]:
     return away
 
 
-def _hooked(node: decode.Node | None) -> bool:
+def _hooked(node: Node | None) -> bool:
     return bool(node and node.nodeFlag and node.nodeFlag.hooked)

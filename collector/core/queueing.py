@@ -11,7 +11,9 @@ from typing import Protocol
 import msgspec
 
 from collector.core import decode
-from collector.core.model import AFTER_WORK, Instant, Waiting
+from collector.core.model import AFTER_WORK, Instant
+from collector.core.nodes import Node
+from collector.core.view import Waiting
 
 POSTPONED = "Workflow processing has been postponed because too many workflows are already running"
 """One text for the global and the namespace limit, written once and never refreshed."""
@@ -69,7 +71,7 @@ def after_work(running_pods: int, starting_pods: int, holds: Mapping[str, str]) 
     return STARTING if starting_pods else ADVANCING
 
 
-def held_steps(nodes: Mapping[str, decode.Node]) -> dict[str, str]:
+def held_steps(nodes: Mapping[str, Node]) -> dict[str, str]:
     """What steps without a pod wait for: someone to resume them, a quota, a lock; each with which one."""
     holds: dict[str, str] = {}
     for node in nodes.values():

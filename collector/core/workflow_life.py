@@ -7,11 +7,13 @@ by construction. Instants are the arrival clock's where the change was live and 
 
 from collections.abc import Mapping
 from sys import intern
+from typing import Any
 
 import msgspec
 
 from collector.core import attribution, decode, outcome, queueing
 from collector.core.model import REASONS, TERMINAL_PHASES, Instant, Observation, WorkflowLive, WorkflowRun
+from collector.core.nodes import read_nodes
 from collector.core.rules import Rules
 
 TEMPLATE_LABELS = (
@@ -143,7 +145,7 @@ def observe(life: WorkflowLife, seen: Observation) -> None:
     life.has_nodes = bool(status.compressedNodes or status.offloadNodeStatusVersion or len(raw) > len(b"null"))
     # Most events are judged without parsing a thousand nodes; what has ended is held by nothing.
     may_hold = phase not in TERMINAL_PHASES and any(sign in raw for sign in queueing.HOLD_SIGNS)
-    holds = queueing.held_steps(decode.nodes(status)) if may_hold else {}
+    holds = queueing.held_steps(read_nodes(status)) if may_hold else {}
     life.holds = (holds | {"suspended": ""} if spec.suspend else holds) or None
     if phase == "Running":
         pick_up(life, seen.at if seen.live else started_at or seen.at, seen.live)
@@ -214,7 +216,7 @@ def _reopen(life: WorkflowLife, seen: Observation) -> None:
 
 def _finish(life: WorkflowLife, seen: Observation, status: decode.WorkflowStatus) -> None:
     """The attempt has a terminal phase; a later version of the same attempt may still correct how it ended."""
-    nodes = decode.nodes(status)
+    nodes = read_nodes(status)
     # Before Argo 4.1.2 what was terminated while pending could end Succeeded.
     never = bool(life.shutdown) and not life.has_nodes and life.picked_up_at is None
     phase = "Failed" if never else life.phase
@@ -249,7 +251,7 @@ def _spend(life: WorkflowLife, until: Instant) -> None:
         life.reason_since = until
 
 
-def spent_ms(life: WorkflowLife) -> dict[str, int]:
+def spent_ms(life: WorkflowLife) -> dict[str, Any]:
     """The reason columns of a row."""
     amounts = life.spent or [0] * len(REASONS)
     return dict(zip(_COLUMNS, amounts, strict=True))

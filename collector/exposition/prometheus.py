@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 
 from collector.catalog import metrics as catalog
 from collector.catalog.tally import MAX_SERIES, Labels, Tally
-from collector.core.model import LiveView
+from collector.core.view import LiveView
 
 V = TypeVar("V")
 

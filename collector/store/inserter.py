@@ -108,13 +108,13 @@ class Inserter:
 
     async def _send(self, batch: Batch) -> None:
         table = TABLE_NAMED.get(batch.table)
+        if table is None:
+            await self._set_aside(batch, [self._unreadable(batch, "no such table in this version")])
+            return
         try:
             rows = await self.spool_worker.run(self.spool.read, batch)
         except SpoolDamagedError as error:
             await self._set_aside(batch, [self._unreadable(batch, str(error))])
-            return
-        if table is None:
-            await self._set_aside(batch, [self._unreadable(batch, "no such table in this version")])
             return
         bad = await self._insert(table, rows, batch.content)
         if bad:

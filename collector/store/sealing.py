@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from collector.catalog.tables import TABLE_OF, WATCH_CURSOR, WORKFLOW_LIVE, Table
+from collector.catalog.tables import TABLE_NAMED, TABLE_OF, WATCH_CURSOR, WORKFLOW_LIVE, Table
 from collector.core.model import Cursor, Fact, Instant, Quarantine, WatchCursor, version_of
 
 BATCH_ROWS = 10_000
@@ -160,6 +160,8 @@ def content_of(table: str, packed_rows: Iterable[bytes]) -> str:
     return digest.hexdigest()
 
 
-def unpacked(packed_rows: Iterable[bytes]) -> list[list[Any]]:
-    """The rows, each a list in the order of the table's columns."""
-    return [row for body in packed_rows for row in _decode(body)]
+def unpacked(table: str, packed_rows: Iterable[bytes]) -> list[list[Any]]:
+    """The rows, each a list in the order of the table's columns; fields an older release did not know have their default."""
+    fields = msgspec.structs.fields(TABLE_NAMED[table].fact)
+    rows: list[list[Any]] = [row for body in packed_rows for row in _decode(body)]
+    return [row if len(row) == len(fields) else row + [field.default for field in fields[len(row) :]] for row in rows]

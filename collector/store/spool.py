@@ -119,7 +119,7 @@ class Spool:
             bodies = sealing.bodies(self._connection, batch.table, batch.first_seq, batch.last_seq)
         if sealing.content_of(batch.table, bodies) != batch.content:
             raise SpoolDamagedError(f"batch {batch.id} of {batch.table} is not what was sealed")
-        return sealing.unpacked(bodies)
+        return sealing.unpacked(batch.table, bodies)
 
     def acknowledge(self, batch: Batch, instead: Sequence[Quarantine] = ()) -> None:
         """Forget a batch that the store has; `instead` takes the place of rows it will never take."""

@@ -13,7 +13,8 @@ import msgspec
 
 from collector.catalog.metrics import DECODE_FALLBACKS
 from collector.catalog.tally import Tally
-from collector.core.decode import OBJECT_OF, mend, untyped
+from collector.core.decode import OBJECT_OF
+from collector.core.mending import mend, untyped
 from collector.core.model import (
     Change,
     Instant,

@@ -9,7 +9,8 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from collector.core.decode import OBJECT_OF, mend, untyped
+from collector.core.decode import OBJECT_OF
+from collector.core.mending import mend, untyped
 from collector.core.model import Kind
 from collector.watch.answers import Trouble, unusable
 from collector.watch.frames import without_depths

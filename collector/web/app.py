@@ -17,7 +17,8 @@ from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from collector.catalog.tally import Tally
-from collector.core.model import Instant, LiveView
+from collector.core.model import Instant
+from collector.core.view import LiveView
 from collector.web.headers import SecurityHeaders
 from collector.web.live import live_now
 from collector.web.money import Money, MoneyToday

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 from collector.catalog import metrics as catalog
 from collector.catalog.tally import Tally
-from collector.core.model import REASONS, ClusterHealth, Instant, LiveView, StoreHealth, Waiting
+from collector.core.model import REASONS, Instant
+from collector.core.view import ClusterHealth, LiveView, StoreHealth, Waiting
 from collector.web.bill import money_now
 from collector.web.money import Money, UnknownMoney
 from collector.web.ready import readiness

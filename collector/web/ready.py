@@ -9,7 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from collector.core.model import ClusterHealth, Instant, LiveView, StoreHealth, WatchHealth
+from collector.core.model import Instant
+from collector.core.view import ClusterHealth, LiveView, StoreHealth, WatchHealth
 
 BEHIND_MS = 60_000
 """Rows that wait longer than this for the store make whoever reads it see the past."""

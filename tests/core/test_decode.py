@@ -13,8 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core import decode
-from collector.core.decode import OBJECT_OF, instant, mend, untyped
+from collector.core import decode, nodes
+from collector.core.decode import OBJECT_OF, instant
+from collector.core.mending import mend, untyped
+from collector.core.nodes import Node, read_nodes
 from tests.builders import NOON, SECOND, a_container, a_step, a_workflow, decoded, pod_json, workflow_json
 from tests.replay import raw_events
 
@@ -151,7 +153,7 @@ def test_nodes_too_deep_to_be_walked_are_left_out() -> None:
         deep = {"a": [deep]}
     mended = mend(workflow_json(labels={"n": 1}, nodes=deep), decode.Workflow)  # type: ignore[dict-item]
 
-    assert (mended.object.metadata.uid, decode.nodes(mended.object.status)) == ("w1", {})
+    assert (mended.object.metadata.uid, read_nodes(mended.object.status)) == ("w1", {})
     assert "status.nodes" in mended.paths
 
 
@@ -165,15 +167,15 @@ def with_nodes(raw: bytes) -> decode.WorkflowStatus:
 @pytest.mark.parametrize("raw", [b"", b"null", b"{}", b"[]", b'"x"', b"3", b"[{}]"])
 def test_what_holds_no_steps_has_none(raw: bytes) -> None:
     """Null, empty, and a list where a map should be."""
-    assert decode.nodes(with_nodes(raw)) == {}
-    assert decode.nodes(None) == {}
+    assert read_nodes(with_nodes(raw)) == {}
+    assert read_nodes(None) == {}
 
 
 def test_one_bad_step_does_not_hide_the_others() -> None:
     """They are mended one by one; what is no object at all is left out."""
     raw = b'{"a": {"phase": 7, "type": "Pod"}, "b": [1], "c": null, "d": {"phase": "Failed"}}'
 
-    assert decode.nodes(with_nodes(raw)) == {"a": decode.Node(phase="7", type="Pod"), "d": decode.Node(phase="Failed")}
+    assert read_nodes(with_nodes(raw)) == {"a": Node(phase="7", type="Pod"), "d": Node(phase="Failed")}
 
 
 @pytest.mark.parametrize(
@@ -189,7 +191,7 @@ def test_one_bad_step_does_not_hide_the_others() -> None:
 )
 def test_steps_never_raise(raw: bytes) -> None:
     """They are kept as bytes that nobody has looked into yet."""
-    assert isinstance(decode.nodes(with_nodes(raw)), dict)
+    assert isinstance(read_nodes(with_nodes(raw)), dict)
 
 
 # Packed steps.
@@ -204,7 +206,7 @@ STEPS = b'{"a": {"type": "Pod", "phase": "Failed"}}'
 
 def test_packed_steps_are_read() -> None:
     """Argo packs what would be too large; retries and failures are in there."""
-    assert decode.nodes(packed(STEPS)) == {"a": decode.Node(type="Pod", phase="Failed")}
+    assert read_nodes(packed(STEPS)) == {"a": Node(type="Pod", phase="Failed")}
 
 
 def test_steps_that_lie_open_go_before_packed_ones() -> None:
@@ -212,7 +214,7 @@ def test_steps_that_lie_open_go_before_packed_ones() -> None:
     both = packed(STEPS)
     both.nodes = msgspec.Raw(b'{"b": {}}')
 
-    assert set(decode.nodes(both)) == {"b"}
+    assert set(read_nodes(both)) == {"b"}
 
 
 @pytest.mark.parametrize(
@@ -231,15 +233,15 @@ def test_steps_that_lie_open_go_before_packed_ones() -> None:
 )
 def test_packed_steps_that_cannot_be_read_are_none(text: str) -> None:
     """Top-level fields say enough for a row; nothing raises."""
-    assert decode.nodes(decode.WorkflowStatus(compressedNodes=text)) == {}
+    assert read_nodes(decode.WorkflowStatus(compressedNodes=text)) == {}
 
 
 def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     """A megabyte can hold a gigabyte."""
-    monkeypatch.setattr(decode, "UNPACKED_LIMIT", 1000)
+    monkeypatch.setattr(nodes, "UNPACKED_LIMIT", 1000)
     bomb = packed(b'{"a": {"message": "' + b"x" * 2000 + b'"}}')
 
-    assert decode.nodes(bomb) == {}
+    assert read_nodes(bomb) == {}
 
 
 # Lines.
@@ -302,10 +304,10 @@ def test_a_mutilated_object_is_decoded_or_mended(kind: str, seed: int, rate: flo
         seen = msgspec.json.decode(json.dumps(told).encode(), type=OBJECT_OF[kind])
     except (msgspec.DecodeError, UnicodeDecodeError):
         seen = mend(told, OBJECT_OF[kind]).object
-    steps = decode.nodes(seen.status) if isinstance(seen, decode.Workflow) else {}
+    steps = read_nodes(seen.status) if isinstance(seen, decode.Workflow) else {}
 
     assert seen is None or msgspec.json.encode(seen)
-    assert all(isinstance(step, decode.Node) for step in steps.values())
+    assert all(isinstance(step, Node) for step in steps.values())
 
 
 def paths_of(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -350,11 +352,11 @@ def test_a_sound_object_needs_no_mending() -> None:
             mended = mend(told, OBJECT_OF[kind])
             typed = decoded(told, OBJECT_OF[kind])
             if isinstance(typed, decode.Workflow) and typed.status and mended.object.status:
-                assert decode.nodes(mended.object.status) == decode.nodes(typed.status)
+                assert read_nodes(mended.object.status) == read_nodes(typed.status)
                 typed.status.nodes = mended.object.status.nodes = msgspec.Raw(b"")
             assert (mended.object, mended.paths) == (typed, [])
 
 
 def test_a_step_of_the_builders_is_a_step() -> None:
     """What tests build is what the decoder reads."""
-    assert decode.nodes(a_workflow(nodes={"a": a_step()}).status) == {"a": decode.Node(type="Pod", phase="Succeeded")}
+    assert read_nodes(a_workflow(nodes={"a": a_step()}).status) == {"a": Node(type="Pod", phase="Succeeded")}

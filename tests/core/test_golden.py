@@ -15,6 +15,7 @@ import pytest
 from collector.core import billing, decode
 from collector.core.cluster import Began, Cluster, Ended, Happening, PodEnded, Submitted
 from collector.core.model import REASONS, ControllerIncident, PodCost, PodRun, WorkflowRun
+from collector.core.nodes import read_nodes
 from collector.prices import book
 from tests.replay import RULES, observations
 
@@ -358,7 +359,7 @@ def test_packed_is_read_though_it_is_packed() -> None:
     run = runs("packed")["packed-150"]
     last = [seen.object for seen in observations("packed") if seen.kind == "workflows"][-1]
     assert isinstance(last, decode.Workflow)
-    steps = Counter((node.type, node.phase) for node in decode.nodes(last.status).values())
+    steps = Counter((node.type, node.phase) for node in read_nodes(last.status).values())
 
     assert (run.pods, run.failed_pods, run.outcome, run.queue_latency_ms) == (150, 0, "succeeded", 50)
     assert steps == {("Pod", "Succeeded"): 150, ("Steps", "Succeeded"): 1, ("StepGroup", "Succeeded"): 1}

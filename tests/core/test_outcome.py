@@ -4,14 +4,15 @@ from typing import Any
 
 import pytest
 
-from collector.core import decode, outcome
+from collector.core import outcome
+from collector.core.nodes import Node, read_nodes
 from collector.core.outcome import Ending, Leaf, ending
 from tests.builders import NOON, SECOND, a_step, a_workflow, iso
 
 
-def steps(**nodes: dict[str, Any]) -> dict[str, decode.Node]:
+def steps(**nodes: dict[str, Any]) -> dict[str, Node]:
     """Steps by id, as the decoder gives them; `_` stands for the dash."""
-    return decode.nodes(a_workflow(nodes={k.replace("_", "-"): v for k, v in nodes.items()}).status)
+    return read_nodes(a_workflow(nodes={k.replace("_", "-"): v for k, v in nodes.items()}).status)
 
 
 def failed(at: int = 0, message: str = "main: Error (exit code 1)", **more: Any) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from collector.core import decode, queueing
+from collector.core import queueing
 from collector.core.model import AFTER_WORK
+from collector.core.nodes import read_nodes
 from collector.core.queueing import Reason
 from tests.builders import HOUR, MINUTE, NOON, POSTPONED, a_life, a_step, a_workflow
 
@@ -119,7 +120,7 @@ def test_a_held_step_says_what_it_waits_for() -> None:
         "e": a_step("Succeeded", synchronizationStatus={"waiting": ""}),
         "f": a_step("Succeeded", kind="Suspend"),
     }
-    holds = queueing.held_steps(decode.nodes(a_workflow(nodes=nodes).status))
+    holds = queueing.held_steps(read_nodes(a_workflow(nodes=nodes).status))
 
     assert holds == {
         "suspended": "",

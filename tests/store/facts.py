@@ -95,7 +95,7 @@ def a_sample(number: int, *, cluster: str = "c", depth: int | None = None, versi
 
 def a_live(uid: str, *, version: int = 1, is_deleted: int = 0, phase: str = "Running") -> WorkflowLive:
     """A live workflow's row."""
-    times = {name: 0 for name in WorkflowLive.__struct_fields__ if name.endswith("_ms")}
+    times: dict[str, Any] = {name: 0 for name in WorkflowLive.__struct_fields__ if name.endswith("_ms")}
     return WorkflowLive(
         cluster="c", uid=uid, version=version, is_deleted=is_deleted, namespace="n", name=uid, created_at=1, attempt=1,
         template="t", queue="q", department="d", phase=phase, waiting_reason="running", waiting_since=1, waiting_on="",

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from collector.catalog.tables import QUEUE_SAMPLE
-from collector.core.model import Checkpoint, Commit, Cursor, Gone, QueueSample, WatchCursor, version_of
+from collector.core.model import Checkpoint, Commit, Cursor, Gone, QueueSample, WatchCursor, WorkflowLive, version_of
 from collector.store import sealing
 from collector.store.spool import Spool, open_spool
 from collector.store.spool_file import SpoolBusyError, SpoolDamagedError, SpoolFullError, SpoolNewerError, connect
@@ -44,6 +44,16 @@ def sent(spool: Spool) -> dict[str, list[list[object]]]:
         tables.setdefault(batch.table, []).extend(spool.read(batch))
         spool.acknowledge(batch)
     return tables
+
+
+def test_rows_of_an_older_release_get_the_defaults_of_newer_columns() -> None:
+    """A spool that an upgrade finds half full is still sent: what a field was not known to is what it is by default."""
+    fields = WorkflowLive.__struct_fields__
+    older = list(range(len(fields) - 3))
+
+    (row,) = sealing.unpacked("workflow_live", [sealing.encode([older])])
+
+    assert row == [*older, "", "", None]
 
 
 def test_everything_of_a_commit_is_there_after_reopening(spool: Spool, spool_file: Path) -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from collector.catalog import metrics as catalog
 from collector.catalog.tally import Tally
-from collector.core.model import ClusterHealth, LiveView, StoreHealth, Waiting, WatchHealth
+from collector.core.view import ClusterHealth, LiveView, StoreHealth, Waiting, WatchHealth
 from collector.web.money import Money, Spent
 
 NOW = 1_795_360_000_000

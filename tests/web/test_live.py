@@ -1,7 +1,7 @@
 """The figures of the live page, as /api/v1/live gives them."""
 
 from collector.catalog.tally import Tally
-from collector.core.model import LiveView
+from collector.core.view import LiveView
 from collector.web.live import live_now
 from collector.web.money import Money, UnknownMoney
 from collector.web.shapes import Live

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 from selenium.webdriver import Chrome
 
-from collector.core.model import WAITING_REASONS, LiveView
+from collector.core.model import WAITING_REASONS
+from collector.core.view import LiveView
 from collector.exposition.prometheus import answer
 from collector.web.app import HERE, create_app
 from collector.web.money import Money

@@ -2,7 +2,7 @@
 
 import pytest
 
-from collector.core.model import LiveView, StoreHealth
+from collector.core.view import LiveView, StoreHealth
 from collector.web.ready import BEHIND_MS, BEHIND_ROWS, VIEW_STALE_MS, Problem, readiness
 from tests.web.fleet import NOW, SECOND, a_cluster, a_store, a_view, a_watch
 

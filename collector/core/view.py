@@ -1,0 +1,178 @@
+"""
+What is known at an instant, as values: `/metrics`, `/readyz` and the live page are drawn from these and from nothing else.
+
+Made anew each time it is asked for; nothing here is stored.
+"""
+
+import msgspec
+
+from collector.core.model import ControllerMetrics, Instant
+
+
+class Waiting(msgspec.Struct, frozen=True, gc=False):
+    """Live workflows of one queue that wait for one reason (or run: reason `running`)."""
+
+    cluster: str
+    namespace: str
+    queue: str
+    reason: str
+    count: int
+    since: Instant
+    """Since when the oldest of them has waited: creation before work began, the start of the reason after."""
+    begun: bool
+    """False: these count as queue depth."""
+
+
+class Flow(msgspec.Struct, frozen=True, gc=False):
+    """How one queue moves, over a window that ends now."""
+
+    cluster: str
+    namespace: str
+    queue: str
+    depth: int
+    window_s: float
+    """How much of the window has been seen; rates over less than a minute mean little."""
+    arrivals: int
+    starts: int
+    drain_s: float | None
+    """Depth / starts per second; None: it is empty or does not drain, see `state`."""
+    state: str
+    """`empty`, `draining`, `growing` (drains, but more arrive than start), `not_draining` (nothing started)."""
+
+
+class Slots(msgspec.Struct, frozen=True, gc=False):
+    """A parallelism limit of the controller and what fills it."""
+
+    cluster: str
+    namespace: str
+    """Empty: the limit of the whole installation."""
+    limit: int | None
+    """0: unlimited. None: not known."""
+    source: str
+    """`namespace_label`, `configmap`, or empty."""
+    running: int
+    """Began and not finished, suspended ones left out."""
+    suspended: int
+    """Suspended ones: they occupy a slot too."""
+    lock_waiting: int
+    """Wait for a lock, and occupy a slot meanwhile."""
+    throttled: int
+    """Wait for a slot."""
+
+
+class Lock(msgspec.Struct, frozen=True, gc=False):
+    """A semaphore or mutex as the workflows' own status tells it."""
+
+    cluster: str
+    name: str
+    """`namespace/ConfigMap/name/key`, `namespace/Mutex/name` or `namespace/Database/name`."""
+    kind: str
+    """`semaphore` or `mutex`."""
+    limit: int | None
+    held: int
+    waiting: int
+    oldest_since: Instant | None
+    holders: tuple[str, ...] = ()
+    """A few of them, `namespace/workflow[/node]`."""
+
+
+class Stuck(msgspec.Struct, frozen=True, gc=False):
+    """A workflow that began and does not move, and the likely cause."""
+
+    cluster: str
+    namespace: str
+    name: str
+    uid: str
+    reason: str
+    cause: str
+    """One word, see core/stuck.py."""
+    words: str
+    since: Instant
+
+
+class Cron(msgspec.Struct, frozen=True, gc=False):
+    """A cron workflow as it is now."""
+
+    cluster: str
+    namespace: str
+    name: str
+    schedule: str
+    timezone: str
+    suspended: bool
+    concurrency_policy: str
+    last_at: Instant | None
+    """The due time of its last run."""
+    next_at: Instant | None
+    """None: it is suspended or stopped, or its schedule cannot be read: see `problem`."""
+    missed: int
+    skipped: int
+    active: int
+    problem: str = ""
+
+
+class ControllerHealth(msgspec.Struct, frozen=True, gc=False):
+    """One controller pod as it is now."""
+
+    cluster: str
+    namespace: str
+    pod: str
+    container: str
+    ready: bool
+    leader: bool | None
+    """None: there is no Lease and its metrics do not say."""
+    restarts: int
+    crash_loop: bool
+    memory_bytes: int | None
+    memory_limit_bytes: int
+    """0: none."""
+    metrics: ControllerMetrics | None
+    detail: str
+    """Why its own metrics are not read."""
+
+
+class WatchHealth(msgspec.Struct, frozen=True, gc=False):
+    """One watch of one cluster as it is now."""
+
+    cluster: str
+    kind: str
+    state: str
+    """`starting`, `listing`, `watching`, `retrying`, `refused`."""
+    detail: str
+    """Why it is not watching, in words for an operator; empty when it is."""
+    synced: bool
+    last_event_at: Instant | None
+    objects: int
+
+
+class StoreHealth(msgspec.Struct, frozen=True, gc=False):
+    """The way from spool to store as it is now."""
+
+    reachable: bool
+    detail: str
+    spooled_rows: int
+    spooled_bytes: int
+    last_insert_at: Instant | None
+
+
+class ClusterHealth(msgspec.Struct, frozen=True, gc=False):
+    """One cluster as it is now: whether it may be watched at all, and how each watch of it does."""
+
+    name: str
+    ready: bool
+    detail: str
+    watches: list[WatchHealth]
+
+
+class LiveView(msgspec.Struct, frozen=True, gc=False):
+    """What the collector knows at an instant; `/metrics`, `/readyz` and the live page are drawn from it."""
+
+    at: Instant
+    clusters: list[ClusterHealth]
+    queues: list[Waiting]
+    store: StoreHealth
+    flows: list[Flow] = []
+    slots: list[Slots] = []
+    locks: list[Lock] = []
+    stuck: list[Stuck] = []
+    crons: list[Cron] = []
+    controllers: list[ControllerHealth] = []
