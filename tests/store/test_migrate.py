@@ -108,7 +108,7 @@ def test_a_migration_that_was_cut_short_is_run_again(empty: Store) -> None:
     migrate(empty, migrations=[replace(first, statements=first.statements[:3])])
     empty.command("TRUNCATE TABLE lynceus.schema_migrations")  # the crash came before it was recorded
 
-    assert [migration.number for migration in migrate(empty)] == [1]
+    assert migrate(empty) == load()
 
 
 def test_a_newer_schema_is_refused_with_the_remedy(empty: Store) -> None:
@@ -126,7 +126,24 @@ def test_a_changed_migration_is_refused(empty: Store) -> None:
     migrate(empty)
 
     with pytest.raises(SchemaError, match="0001_first is not the one the store has"):
-        migrate(empty, migrations=[replace(load()[0], checksum="other")])
+        migrate(empty, migrations=[replace(load()[0], checksum="other"), *load()[1:]])
+
+
+@pytest.mark.parametrize("number", range(1, len(load())))
+def test_every_older_schema_becomes_the_newest_and_keeps_its_rows(empty: Store, number: int) -> None:
+    """An upgrade adds tables and columns: what was there stays, and a new column of an old row has its default."""
+    migrate(empty, migrations=load()[:number])
+    empty.command(
+        "INSERT INTO lynceus.workflow_run (cluster, namespace, created_at, uid, attempt, version, name) "
+        "VALUES ('c', 'n', '2026-11-22 12:00:00', 'u', 1, 7, 'old')"
+    )
+
+    assert [migration.number for migration in migrate(empty)] == list(range(number + 1, len(load()) + 1))
+    for table in TABLES:
+        described = empty.query_rows(f"DESCRIBE lynceus.{table.name}")
+        assert [name for name, *_ in described] == [column.name for column in table.columns]
+    rows = empty.query_rows("SELECT name, version, start_latency_ms, deciding_step FROM lynceus.workflow_run")
+    assert rows == [("old", 7, None, "")]
 
 
 def test_migrations_are_numbered_without_gaps(tmp_path: Path) -> None:
