@@ -18,7 +18,7 @@ from rich.console import Console
 from collector import __version__, asking, service, showcase
 from collector import settings as configuration
 from collector.prices import book
-from collector.reports import cost, prices, queue, shape
+from collector.reports import cost, prices, queue, shape, steps
 from collector.settings import SettingsError
 
 app = typer.Typer(
@@ -40,6 +40,9 @@ REPORTS: dict[str, Callable[[shape.Query, shape.Span, str], shape.Report]] = {
     "queue": queue.queue,
     "success": queue.success,
 }
+STEPS = "steps"
+FIRST_DAY = date(1970, 1, 1)
+"""The earliest that a ClickHouse Date can be."""
 DEFAULT_BY = {"cost": "department", "queue": "cluster,queue", "success": "cluster,namespace"}
 
 Config = Annotated[Path | None, typer.Option("--config", help="Settings file (YAML). Left out: defaults.")]
@@ -70,11 +73,11 @@ def demo(
 
 @app.command()
 def check(config: Config = None) -> None:
-    """Check settings, price books, clusters, rights and store: one line each, exit 2 on any failure."""
+    """Check settings, price books, clusters, rights and store: one line each, exit 2 if anything needed fails."""
     failed = False
     for row in asyncio.run(asking.check(configuration.load(config), _folder(config))):
-        failed = failed or not row.ok
-        mark = "[green]ok[/]" if row.ok else "[red]failed[/]"
+        failed = failed or (row.needed and not row.ok)
+        mark = "[green]ok[/]" if row.ok else "[red]failed[/]" if row.needed else "[yellow]without[/]"
         out.print(f"{mark:20} {row.subject}: {row.detail}", highlight=False, soft_wrap=True)
         if row.remedy and not row.ok:
             out.print(f"       remedy: {row.remedy}", highlight=False, soft_wrap=True, markup=False)
@@ -107,27 +110,27 @@ def migrate(
 
 @app.command()
 def report(
-    kind: Annotated[str, typer.Argument(help="cost, queue or success.")],
+    kind: Annotated[str, typer.Argument(help="cost, queue, success or steps.")],
     begin: Annotated[str, typer.Option("--from", help="First day, inclusive. Left out: the first of this month.")] = "",
     end: Annotated[str, typer.Option("--to", help="Last day, exclusive. Left out: tomorrow.")] = "",
     by: Annotated[str, typer.Option(help="Columns to group by, like department,project.")] = "",
     form: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
+    workflow: Annotated[str, typer.Option(help="Name or uid; for steps, of whichever day without --from.")] = "",
     config: Config = None,
     url: Url = "",
 ) -> None:
-    """Print a report of a period."""
-    if kind not in REPORTS:
-        raise shape.ReportError(f"{kind}: no such report; there are {', '.join(REPORTS)}")
+    """Print a report of a period, or of one workflow's steps."""
+    if kind not in (*REPORTS, STEPS):
+        raise shape.ReportError(f"{kind}: no such report; there are {', '.join((*REPORTS, STEPS))}")
+    if bool(workflow) != (kind == STEPS):
+        raise shape.ReportError("--workflow NAME goes with `report steps`, and only with it")
     if form not in ("table", "csv", "json"):
         raise shape.ReportError(f"--format {form}: no such format; there are table, csv, json")
     chosen = configuration.load(config)
-    today = datetime.now(ZoneInfo(chosen.billing_timezone)).date()
-    first, last = _day(begin, "--from", today.replace(day=1)), _day(end, "--to", today + timedelta(days=1))
-    span = shape.Span(first, last, chosen.billing_timezone)
-    if span.end <= span.begin:
-        raise shape.ReportError(f"--to {span.end} is not after --from {span.begin}; --to is exclusive")
+    span = _span(begin, end, chosen.billing_timezone, FIRST_DAY if workflow else None)
     query = asking.reader(chosen, url)
-    shape.text(REPORTS[kind](query, span, by or DEFAULT_BY[kind]), form, out)
+    made = steps.steps(query, workflow, span) if workflow else REPORTS[kind](query, span, by or DEFAULT_BY[kind])
+    shape.text(made, form, out)
 
 
 @app.command()
@@ -194,6 +197,15 @@ def version() -> None:
 def _folder(config: Path | None) -> Path:
     """What relative paths in a settings file are relative to."""
     return config.parent if config else Path()
+
+
+def _span(begin: str, end: str, zone: str, earliest: date | None) -> shape.Span:
+    """The asked period; left out, this month up to and with today."""
+    today = datetime.now(ZoneInfo(zone)).date()
+    first, last = _day(begin, "--from", earliest or today.replace(day=1)), _day(end, "--to", today + timedelta(days=1))
+    if last <= first:
+        raise shape.ReportError(f"--to {last} is not after --from {first}; --to is exclusive")
+    return shape.Span(first, last, zone)
 
 
 def _day(text: str, option: str, otherwise: date) -> date:

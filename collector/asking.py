@@ -131,7 +131,8 @@ async def check(settings: Settings, folder: Path) -> list[preflight.Check]:
 
 async def _check(address: ClusterAddress, cluster: ClusterSettings) -> list[preflight.Check]:
     async with Connection(address) as connection:
-        return await preflight.check_cluster(connection, kinds.resources(labelled_pods=cluster.pods == "labelled"))
+        resources = kinds.resources(labelled_pods=cluster.pods == "labelled")
+        return await preflight.check_cluster(connection, resources, cluster.controller_namespace)
 
 
 async def _check_store(settings: Settings) -> preflight.Check:

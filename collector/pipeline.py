@@ -8,38 +8,36 @@ into one commit, so that facts, cursors and checkpoints become durable together 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, tzinfo
+from datetime import tzinfo
 
-import msgspec
-
+from collector import checkpoints, schedules
 from collector.catalog import metrics
 from collector.catalog.tally import Tally
-from collector.core import billing, controller, pod_life, workflow_life
-from collector.core.cluster import Began, Cluster, Ended, Happening, PodEnded, Submitted
+from collector.core import controller, locks, slots, stuck
+from collector.core.cluster import Cluster
 from collector.core.model import (
     Checkpoint,
     Commit,
-    ControllerIncident,
     Cursor,
     Fact,
     Gone,
     Instant,
     Observation,
     Outcome,
-    Period,
-    PodCost,
     Position,
     PricingRun,
     Quarantine,
     QueueSample,
+    Reading,
     Synced,
     WatchGap,
     version_of,
 )
 from collector.core.rules import Rules
-from collector.core.view import ClusterHealth, LiveView, StoreHealth, Waiting, WatchHealth
+from collector.core.view import ClusterHealth, LiveView, StoreHealth, WatchHealth
+from collector.counting import PRICING_RUN, Counting
 from collector.prices.book import Books
 
 log = logging.getLogger(__name__)
@@ -49,7 +47,7 @@ PENDING_LIMIT = 50_000
 SAMPLE_MS = 15_000
 RESAMPLE_MS = 300_000
 """A queue that does not change is sampled this often all the same, so that a chart has no holes."""
-PRICING_RUN = 1
+STUCK_AFTER_MS = 900_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +67,22 @@ class Gathered:
 
     facts: list[Fact] = field(default_factory=list)
     cursors: dict[tuple[str, str], Position] = field(default_factory=dict)
+    deletes: list[Gone] = field(default_factory=list)
 
 
 class Pipeline:
     """All clusters' state, and what is to be made durable next."""
 
-    def __init__(self, clusters: Mapping[str, Rules], books: Books, zone: tzinfo, tally: Tally) -> None:
-        self.clusters = {name: Cluster(name, rules) for name, rules in clusters.items()}
-        self.books, self.zone, self.tally = books, zone, tally
+    def __init__(
+        self,
+        clusters: Mapping[str, Rules],
+        books: Books,
+        zone: tzinfo,
+        tally: Tally,
+        stuck_after_ms: int = STUCK_AFTER_MS,
+    ) -> None:
+        self.clusters = {name: Cluster(name, rules, schedules) for name, rules in clusters.items()}
+        self.books, self.tally, self.stuck_after_ms = books, tally, stuck_after_ms
         self.refused: dict[str, str] = {}
         """Clusters whose identity does not fit their name, and why."""
         self.on_refused: Callable[[str], object] = self.refused.get
@@ -88,7 +94,8 @@ class Pipeline:
         self._room = asyncio.Event()
         self._room.set()
         self._sampled: dict[tuple[str, str, str, str], tuple[int, Instant]] = {}
-        self._months: set[int] = set()
+        self._stuck: dict[str, stuck.Found] = {}
+        self._counting = Counting(books, zone, tally, self._store)
         self._touch_counters()
 
     def take(self, cluster: str, outcomes: list[Outcome]) -> None:
@@ -109,6 +116,9 @@ class Pipeline:
         """Everything gathered since the last drain; None when nothing was."""
         gathered, self._gathered = self._gathered, Gathered()
         upserts, deletes = self._checkpoints()
+        if gathered.deletes:
+            anew = {(c.cluster, c.kind, c.uid) for c in upserts}
+            deletes += [g for g in gathered.deletes if (g.cluster, g.kind, g.uid) not in anew]
         self._room.set()
         if not (gathered.facts or gathered.cursors or upserts or deletes):
             return None
@@ -127,17 +137,17 @@ class Pipeline:
             PricingRun(run=PRICING_RUN, version=now, created_at=now, books=self.books.names(), rules=digest)
         )
 
-    def lost_spool(self, now: Instant, why: str) -> None:
-        """The spool could not be read: what it held is a gap of every cluster, and watching starts from lists."""
-        for name in self.clusters:
+    def lost_state(self, now: Instant, why: str, clusters: Iterable[str] | None = None) -> None:
+        """What was spooled of some clusters, or of all, cannot be read: a gap of each, and watching starts from lists."""
+        for name in self.clusters if clusters is None else clusters:
             for kind in ("workflows", "pods"):
                 gap = WatchGap(
                     cluster=name, kind=kind, from_at=now, version=1, to_at=now, cause=f"spool: {why}", objects_unknown=0
                 )
                 self._take(self.clusters[name], gap)
 
-    def restore(self, cursors: Iterable[Cursor], states: Iterable[tuple[str, str, str, bytes]]) -> None:
-        """Take up what the spool holds; clusters that are no longer configured are left alone."""
+    def restore(self, cursors: Iterable[Cursor], states: Sequence[tuple[str, str, str, bytes]]) -> list[str]:
+        """Take up what the spool holds; returns the clusters whose state another release packed, which start from lists."""
         for cursor in cursors:
             if cursor.cluster in self.clusters:
                 position = Position(cursor.kind, cursor.resource_version, cursor.epoch)  # type: ignore[arg-type]
@@ -146,9 +156,18 @@ class Pipeline:
                 if cursor.cluster_uid:
                     self.uids[cursor.cluster] = cursor.cluster_uid
                 self.tally.restore(cursor.totals)
+        unreadable: set[str] = set()
         for cluster, kind, _, state in states:
-            if cluster in self.clusters:
-                _adopt(self.clusters[cluster], kind, state)
+            if cluster in self.clusters and cluster not in unreadable:
+                try:
+                    checkpoints.adopt(self.clusters[cluster], kind, state)
+                except checkpoints.UNREADABLE:
+                    unreadable.add(cluster)
+        for name in unreadable:
+            self.clusters[name] = Cluster(name, self.clusters[name].rules, schedules)
+            self._positions = {key: position for key, position in self._positions.items() if key[0] != name}
+        self._gathered.deletes += [Gone(cluster=c, kind=k, uid=uid) for c, k, uid, _ in states if c in unreadable]
+        return sorted(unreadable)
 
     def resume(self, cluster: str, kind: str) -> Resume | None:
         """Where the watch of a kind goes on; None means it starts from a list. Nodes and namespaces always list."""
@@ -160,6 +179,7 @@ class Pipeline:
             known = {uid: life.version for uid, life in state.workflows.items() if not life.deleted}
         else:
             known = {uid: pod.run.version for uid, pod in state.pods.items() if not pod.gone}
+            known |= {uid: pod.version for uid, pod in state.controllers.pods.items()}
         return Resume(position.resource_version, position.epoch, known, self._durable_at.get((cluster, kind)))
 
     def sample_queues(self, now: Instant) -> None:
@@ -182,12 +202,34 @@ class Pipeline:
         for cluster in self._watched():
             for pod in cluster.pods.values():
                 if pod.stage != "finished":
-                    self._charges(cluster, pod, cluster.workflows.get(pod.run.workflow_uid), now)
+                    self._counting.charge(cluster, pod, cluster.workflows.get(pod.run.workflow_uid), now)
+
+    def tick(self, now: Instant, watched: Container[str]) -> None:
+        """What time alone leads to; crons are judged where all is `watched` that would tell of their runs."""
+        for cluster in self._watched():
+            self._stuck[cluster.name] = stuck.stuck(cluster.name, cluster.workflows.values(), now, self.stuck_after_ms)
+            if cluster.name in watched:
+                for happening in cluster.tick(now):
+                    self._counting.happen(cluster, happening, now, listed=False)
 
     def view(self, now: Instant, watches: dict[str, list[WatchHealth]], store: StoreHealth) -> LiveView:
         """What is known at this instant."""
-        queues: list[Waiting] = [w for cluster in self._watched() for w in cluster.waiting()]
-        return LiveView(now, [self._health(name, watches.get(name, [])) for name in self.clusters], queues, store)
+        view = LiveView(now, [self._health(name, watches.get(name, [])) for name in self.clusters], [], store)
+        for cluster in self._watched():
+            name, waiting = cluster.name, cluster.waiting()
+            view.queues.extend(waiting)
+            view.flows.extend(cluster.flows.flow(name, waiting, now))
+            view.slots.extend(slots.slots(name, waiting, cluster.settings, cluster.namespaces))
+            view.locks.extend(locks.locks(name, cluster.lock_users.values(), cluster.lock_limits))
+            view.crons.extend(cluster.crons.view())
+            view.controllers.extend(controller.health(cluster.controllers, name, now))
+            if (found := self._stuck.get(name)) is not None:
+                view.stuck.extend(found.oldest)
+                view.stuck_counts.update({(name, *key): number for key, number in found.counts.items()})
+        return view
+
+    def _store(self, fact: Fact) -> None:
+        self._gathered.facts.append(fact)
 
     def _watched(self) -> Iterable[Cluster]:
         """The clusters that are what their names say; of others nothing new is known."""
@@ -196,7 +238,7 @@ class Pipeline:
     def _health(self, name: str, watches: list[WatchHealth]) -> ClusterHealth:
         if name in self.refused:
             return ClusterHealth(name, False, self.refused[name], watches)
-        late = [f"{w.kind}: {w.detail or w.state}" for w in watches if not w.synced or w.detail]
+        late = [f"{w.kind}: {w.detail or w.state}" for w in watches if w.needed and (not w.synced or w.detail)]
         detail = "; ".join(late) or ("" if watches else "not started")
         return ClusterHealth(name, not detail, detail, watches)
 
@@ -219,6 +261,9 @@ class Pipeline:
                 self._gathered.facts.append(outcome)
                 if outcome.kind in ("workflows", "pods"):
                     cluster.lost_sight()
+            case Reading():
+                for happening in cluster.read(outcome):
+                    self._counting.happen(cluster, happening, outcome.at, listed=False)
             case Quarantine():
                 self.tally.add(metrics.QUARANTINED, (cluster.name, outcome.kind, outcome.reason))
                 self._gathered.facts.append(outcome)
@@ -227,7 +272,7 @@ class Pipeline:
         """An object that core did not foresee is set aside, and its neighbours go on."""
         try:
             for happening in cluster.observe(seen):
-                self._happen(cluster, happening, seen.at, seen.change == "listed")
+                self._counting.happen(cluster, happening, seen.at, seen.change == "listed")
         except Exception as error:
             log.exception(
                 "an object was set aside", extra={"cluster": cluster.name, "kind": seen.kind, "uid": seen.uid}
@@ -239,75 +284,6 @@ class Pipeline:
                     reason="unforeseen", sample=type(error).__name__,
                 )
             )  # fmt: skip
-
-    def _happen(self, cluster: Cluster, happening: Happening, at: Instant, listed: bool) -> None:
-        """A fact goes to the store; the rest moves counters."""
-        name, tally = cluster.name, self.tally
-        match happening:
-            case Submitted():
-                tally.add(metrics.SUBMITTED, (name, happening.namespace, happening.queue))
-            case Began():
-                tally.add(metrics.STARTED, (name, happening.namespace, happening.queue))
-                if happening.latency_ms is not None:
-                    tally.observe(metrics.QUEUE_LATENCY, (name, happening.queue), happening.latency_ms / 1000)
-            case Ended():
-                tally.add(metrics.FINISHED, (name, happening.namespace, happening.outcome))
-            case PodEnded():
-                self._charges(cluster, happening.pod, happening.life, at)
-            case ControllerIncident():
-                self._gathered.facts.append(happening)
-                self._count_incident(happening, listed)
-            case Fact():
-                self._gathered.facts.append(happening)
-
-    def _count_incident(self, incident: ControllerIncident, listed: bool) -> None:
-        """An old kill that a list shows is recorded, but must page nobody."""
-        if listed:
-            return
-        labels = (incident.cluster, incident.container)
-        self.tally.add(metrics.CONTROLLER_RESTARTS, labels)
-        if incident.kind == "oom_kill":
-            self.tally.add(metrics.CONTROLLER_OOM_KILLS, labels)
-
-    def _charges(
-        self, cluster: Cluster, pod: pod_life.PodLife, life: workflow_life.WorkflowLife | None, until: Instant
-    ) -> None:
-        product = cluster.rules.product
-        charges = billing.charges(pod.run, life, self.books.look_up, self.zone, until, product, PRICING_RUN, pod.told)
-        if not charges:
-            return
-        for charge in charges:
-            self._open_month(charge.day)
-        self._gathered.facts.extend(charges)
-        pod.told = pod_life.Told(charges[0].version, charges[0].day, charges[-1].day)
-        cluster.touched["pods", pod.run.uid] = None
-        if pod.stage == "finished" and not pod.historic:
-            self._count_cost(pod, charges)
-
-    def _count_cost(self, pod: pod_life.PodLife, charges: list[PodCost]) -> None:
-        """Add to the counter what it does not hold yet; a correction downwards shows in tables only."""
-        first, charge = pod.counted is None, charges[0]
-        if charge.cost is None:
-            if first:
-                self.tally.add(metrics.UNPRICED_PODS, (charge.cluster, charge.rule))
-                pod.counted = billing.ZERO
-            return
-        total = billing.total(c.cost or billing.ZERO for c in charges)
-        more = total - (pod.counted or billing.ZERO)
-        if more > 0:
-            labels = (charge.cluster, charge.namespace, charge.product, charge.currency)
-            self.tally.add(metrics.COST, labels, more)
-            pod.counted = total
-
-    def _open_month(self, day: int) -> None:
-        """The first charge of a month gives it its active run."""
-        first = date.fromordinal(billing.EPOCH_DAY.toordinal() + day).replace(day=1)
-        month = (first - billing.EPOCH_DAY).days
-        if month not in self._months:
-            self._months.add(month)
-            self._gathered.facts.append(
-                Period(month=month, version=1, active_run=PRICING_RUN, state="open", total=None, hash="")
-            )
 
     def _sample(self, key: tuple[str, str, str, str], at: Instant, depth: int, age: int) -> None:
         cluster, namespace, queue, reason = key
@@ -350,19 +326,8 @@ class Pipeline:
         )  # fmt: skip
 
     def _checkpoints(self) -> tuple[list[Checkpoint], list[Gone]]:
-        """The lives that changed, packed, and those that need no state any more."""
-        upserts: list[Checkpoint] = []
-        deletes: list[Gone] = []
-        for name, cluster in self.clusters.items():
-            touched, cluster.touched = cluster.touched, {}
-            for (kind, uid), life in touched.items():
-                state = _packed(cluster, kind, uid)
-                live = workflow_life.live_of(name, life) if life else None
-                if state is None:
-                    deletes.append(Gone(cluster=name, kind=kind, uid=uid, live=live))
-                else:
-                    upserts.append(Checkpoint(cluster=name, kind=kind, uid=uid, state=state, live=live))
-        return upserts, deletes
+        changes = [change for cluster in self.clusters.values() for change in checkpoints.changes(cluster)]
+        return [c for c in changes if isinstance(c, Checkpoint)], [c for c in changes if isinstance(c, Gone)]
 
     def _touch_counters(self) -> None:
         """A counter that appears with its first increase hides it from `increase()`."""
@@ -371,29 +336,3 @@ class Pipeline:
                 labels = [(cluster, container)]
                 self.tally.touch(metrics.CONTROLLER_OOM_KILLS, labels)
                 self.tally.touch(metrics.CONTROLLER_RESTARTS, labels)
-
-
-_ENCODER = msgspec.msgpack.Encoder()
-_LIFE = msgspec.msgpack.Decoder(workflow_life.WorkflowLife)
-_POD = msgspec.msgpack.Decoder(pod_life.PodLife)
-_KEYS = msgspec.msgpack.Decoder(list[tuple[str, str, int]])
-
-
-def _packed(cluster: Cluster, kind: str, uid: str) -> bytes | None:
-    """An object's state to be kept; None when it is gone."""
-    if kind == "workflows":
-        life = cluster.workflows.get(uid)
-        return _ENCODER.encode(life) if life else None
-    if kind == "pods":
-        pod = cluster.pods.get(uid)
-        return _ENCODER.encode(pod) if pod else None
-    return _ENCODER.encode(list(cluster.incidents.keys))
-
-
-def _adopt(cluster: Cluster, kind: str, state: bytes) -> None:
-    if kind == "workflows":
-        cluster.adopt([_LIFE.decode(state)], [])
-    elif kind == "pods":
-        cluster.adopt([], [_POD.decode(state)])
-    else:
-        cluster.incidents.keys.update(dict.fromkeys(_KEYS.decode(state)))

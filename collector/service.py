@@ -44,6 +44,7 @@ from collector.watch import kinds
 from collector.watch.address import ClusterAddress
 from collector.watch.connection import Connection
 from collector.watch.protocol import Watch
+from collector.watch.readings import read_for_ever
 from collector.watch.reflector import watch_cluster
 from collector.web.app import create_app
 from collector.web.money import Money, Spent
@@ -122,7 +123,7 @@ async def run(
     known, zone = asking.addresses(settings), ZoneInfo(settings.billing_timezone)
     loaded, data, tally = asking.books(settings, folder), configuration.data_dir(settings), Tally()
     rules = {name: configuration.rules_of(settings, cluster) for name, (_, cluster) in known.items()}
-    pipeline = Pipeline(rules, loaded, zone, tally)
+    pipeline = Pipeline(rules, loaded, zone, tally, settings.stuck_after_minutes * 60_000)
     where = {name: address for name, (address, _) in known.items()}
     parts = Parts(settings, folder, data, where, pipeline, tally, stop or asyncio.Event(), accrue_s)
     with _signals(parts.stop):
@@ -155,10 +156,12 @@ async def _open_spool(parts: Parts, disk: Worker) -> Spool:
         loaded = await disk.run(spool.load)
     except SpoolError as error:
         raise Failure(f"{error}") from None
-    parts.pipeline.restore(loaded.cursors, loaded.checkpoints)
+    if strange := parts.pipeline.restore(loaded.cursors, loaded.checkpoints):
+        log.warning("state of another release is set aside, watching starts from lists", extra={"clusters": strange})
+        parts.pipeline.lost_state(now_ms(), "state of another release", strange)
     if loaded.damage:
         log.error("the spool was damaged and set aside", extra={"reason": loaded.damage})
-        parts.pipeline.lost_spool(now_ms(), loaded.damage)
+        parts.pipeline.lost_state(now_ms(), loaded.damage)
     parts.pipeline.open_pricing_run(now_ms(), book.digest(parts.pipeline.books))
     return spool
 
@@ -282,7 +285,9 @@ async def _ticking(parts: Parts) -> AsyncIterator[None]:
     pipeline = parts.pipeline
 
     async def sample() -> None:
-        pipeline.sample_queues(now_ms())
+        now, watched = now_ms(), {name for name, watches in parts.watches.items() if _hears_crons(watches)}
+        pipeline.sample_queues(now)
+        pipeline.tick(now, watched)
 
     async def accrue() -> None:
         pipeline.accrue(now_ms())
@@ -294,6 +299,14 @@ async def _ticking(parts: Parts) -> AsyncIterator[None]:
         yield
     finally:
         scheduler.shutdown(wait=False)
+
+
+def _hears_crons(watches: list[Watch]) -> bool:
+    """Whether a cron's run could not be missed: both kinds that would show it are watched now."""
+    return {w.resource.kind for w in watches if w.synced and w.health().state == "watching"} >= {
+        "workflows",
+        "cronworkflows",
+    }
 
 
 @asynccontextmanager
@@ -320,10 +333,20 @@ async def _watch(parts: Parts, name: str) -> None:
         sink = lambda outcomes: parts.pipeline.take(name, outcomes)  # noqa: E731 - bound to this cluster
         try:
             async with Connection(parts.addresses[name]) as connection:
-                await watch_cluster(connection, parts.watches[name], sink=sink, room=parts.pipeline.room)
+                ask = read_for_ever(
+                    connection, cluster.controller_namespace, sink=sink, pods=lambda: _controller_pods(parts, name)
+                )
+                async with _task(ask, f"readings {name}"):
+                    await watch_cluster(connection, parts.watches[name], sink=sink, room=parts.pipeline.room)
         except Exception:
             log.exception("the watches of a cluster failed and start again", extra={"cluster": name})
         await asyncio.sleep(RESTART_S)
+
+
+def _controller_pods(parts: Parts, name: str) -> list[tuple[str, str, int | None]]:
+    """The controller's pods, to be asked how they do."""
+    known = parts.pipeline.clusters[name].controllers.pods.values()
+    return [(pod.name, pod.container, None) for pod in known]
 
 
 def _one_watch(parts: Parts, name: str, resource: kinds.Resource) -> Watch:

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -123,6 +123,8 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     http: HttpSettings = HttpSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
     queues: QueueSettings = QueueSettings()
+    stuck_after_minutes: Annotated[int, msgspec.Meta(ge=1)] = 15
+    """How long a workflow that began may stand still, without a container running, before it counts as stuck."""
     attribution: AttributionSettings = AttributionSettings()
     prices: tuple[str, ...] = ("alibaba-eci", "alibaba-acs")
     """Shipped books by id, own ones by path relative to this file."""

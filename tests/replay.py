@@ -15,7 +15,8 @@ import msgspec
 import zstandard
 
 from collector.core import decode
-from collector.core.cluster import Cluster, Happening
+from collector.core.cluster import Cluster
+from collector.core.happenings import Happening
 from collector.core.model import Change, Kind, Observation, version_of
 from collector.core.rules import AttributionRule, Rules
 

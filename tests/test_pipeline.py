@@ -16,6 +16,7 @@ from collector.core.model import (
     PodRun,
     PricingRun,
     Quarantine,
+    StepRun,
     WatchGap,
     WorkflowRun,
 )
@@ -60,7 +61,7 @@ def test_facts_cursors_and_checkpoints_leave_together() -> None:
     flow.take("c1", [*WHOLE, position(), position("pods", "8")])
     commit = drained(flow, NOON + HOUR)
 
-    assert {type(fact) for fact in commit.facts} == {WorkflowRun, PodRun, PodCost, Period}
+    assert {type(fact) for fact in commit.facts} == {WorkflowRun, StepRun, PodRun, PodCost, Period}
     assert [(c.cluster, c.kind, c.resource_version, c.at) for c in commit.cursors] == [
         ("c1", "workflows", "7", NOON + HOUR),
         ("c1", "pods", "8", NOON + HOUR),
@@ -300,7 +301,7 @@ def test_a_gap_is_a_row_and_makes_living_workflows_incomplete(kind: str, complet
 def test_a_lost_spool_is_a_gap_of_every_cluster() -> None:
     """What it held nobody can tell again."""
     flow = a_pipeline("c1", "c2")
-    flow.lost_spool(NOON, "not a database")
+    flow.lost_state(NOON, "not a database")
     gaps = only(WatchGap, drained(flow).facts)
 
     assert [(g.cluster, g.kind, g.cause) for g in gaps] == [

@@ -127,7 +127,7 @@ CLOCK_CLAMPS = Metric(
     "lynceus_clock_clamped_total",
     "counter",
     ("cluster", "figure"),
-    "Durations that two clocks made negative and that were set to 0.",
+    "Durations that two clocks, or two watches, made negative and that were set to 0.",
 )
 CRON_LAST_RUN = Metric(
     "lynceus_cron_last_run_timestamp_seconds",

@@ -9,57 +9,30 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from collector.core import controller, decode, pod_life, queueing, workflow_life
-from collector.core.model import Fact, Instant, Observation, PodRun, WorkflowRun
+from collector.core import controller, decode, joining, locks, pod_life, queueing, workflow_life, workflow_rows
+from collector.core.cron import NEVER, Calendar, Crons
+from collector.core.flow import Flows
+from collector.core.happenings import Began, Clamped, Ended, FirstRan, Happening, PodEnded, PodRan, Submitted
+from collector.core.hints import Hints
+from collector.core.joining import count, doing, done_with, moment, same_evidence, shift
+from collector.core.model import ControllerSettings, Instant, Observation, PodRun, Reading, WorkflowRun
+from collector.core.owners import NOTHING, attempt_of, workflow_of
+from collector.core.parting import Parting
 from collector.core.pod_life import PodLife
+from collector.core.queueing import Reason
 from collector.core.rules import Rules
 from collector.core.view import Waiting
 from collector.core.workflow_life import WorkflowLife
 
-NOTHING: dict[str, str] = {}
-SEEN_THROUGH = ("succeeded", "failed", "platform")
-"""Outcomes of workflows that wait for their pods: none of these outlives its workflow."""
-COMPONENT, ARTIFACT_GC = "workflows.argoproj.io/component", "artifact-gc"
-"""Pods that collect artifacts are made when their workflow is over."""
-
-
-class Submitted(msgspec.Struct, frozen=True):
-    """An attempt was seen for the first time, live."""
-
-    namespace: str
-    queue: str
-
-
-class Began(msgspec.Struct, frozen=True):
-    """Work on an attempt began; the latency is known only when both ends were live."""
-
-    namespace: str
-    queue: str
-    latency_ms: int | None
-
-
-class Ended(msgspec.Struct, frozen=True):
-    """An attempt ended, said once."""
-
-    namespace: str
-    outcome: str
-
-
-class PodEnded(msgspec.Struct, frozen=True):
-    """A pod has an end, or what decides its charges changed: they are to be computed (again)."""
-
-    pod: PodLife
-    life: WorkflowLife | None
-    """Its workflow, where that is known; both may be forgotten by the time somebody prices this."""
-
-
-Happening = Fact | Submitted | Began | Ended | PodEnded
+CRON_LABEL = "workflows.argoproj.io/cron-workflow"
+SCHEDULED_TIME = "workflows.argoproj.io/scheduled-time"
+MOVES_COUNTERS = (Began, Ended, FirstRan, PodRan, Clamped)
 
 
 class Cluster:
     """Workflows, pods, nodes and namespaces of one cluster, and the facts that follow from each observation."""
 
-    def __init__(self, name: str, rules: Rules) -> None:
+    def __init__(self, name: str, rules: Rules, calendar: Calendar = NEVER) -> None:
         self.name = name
         self.rules = rules
         self.workflows: dict[str, WorkflowLife] = {}
@@ -69,15 +42,22 @@ class Cluster:
         """Uid of an object a workflow created (a Job, a Ray cluster) to the workflow's uid."""
         self.nodes: dict[str, dict[str, str]] = {}
         self.namespaces: dict[str, dict[str, str]] = {}
-        self.incidents = controller.Seen()
+        self.controllers = controller.Seen()
+        self.crons = Crons(name, calendar)
+        self.hints = Hints()
+        self.flows = Flows()
+        self.settings: ControllerSettings | None = None
+        """The controller's parallelism, as last read."""
+        self.lock_users: dict[str, WorkflowLife] = {}
+        self.lock_limits: dict[str, int] = {}
         self.uid = ""
         """The uid of kube-system: what the name of this cluster is bound to."""
         self.touched: dict[tuple[str, str], WorkflowLife | None] = {}
         """(kind, uid) of what changed since its last checkpoint; a workflow with its life, for it may be gone by then."""
-        self.waits_at_most = 100_000
-        """Gone objects kept until the other kind has come as far; beyond it the oldest are let go."""
-        self._parting: dict[str, dict[str, int]] = {"workflows": {}, "pods": {}}
-        """By the kind that must come as far: uids of gone objects of the other, each with its last version."""
+        self.gone_workflows, self.gone_pods = Parting(), Parting()
+        """Until the pods, and until the workflows, have come as far as the deletion of these."""
+        self.podless = Parting()
+        """Ended workflows with steps whose pod has not been seen, until the pods have come as far."""
 
     def observe(self, seen: Observation) -> list[Happening]:
         """The facts that one observation leads to."""
@@ -86,11 +66,27 @@ class Cluster:
                 return list(self._workflow(seen))
             case "pods":
                 return list(self._pod(seen))
+            case "events":
+                return list(self._event(seen))
+            case "cronworkflows":
+                return [*self.crons.observe(seen)]
             case "nodes":
                 self._node(seen)
-                return []
-        self._namespace(seen)
+            case "namespaces":
+                self._namespace(seen)
         return []
+
+    def read(self, reading: Reading) -> list[Happening]:
+        """The facts that the answer to a question leads to."""
+        if reading.kind == "settings":
+            self.settings = reading.value if isinstance(reading.value, ControllerSettings) else self.settings
+            return []
+        self.touched["controller", ""] = None
+        return [*controller.read(self.name, self.rules.controller_namespace, reading, self.controllers)]
+
+    def tick(self, now: Instant) -> list[Happening]:
+        """What time alone leads to: runs that were due and did not come."""
+        return [*self.crons.tick(now)]
 
     def waiting(self) -> list[Waiting]:
         """Every live workflow, counted by queue and reason."""
@@ -99,20 +95,24 @@ class Cluster:
     def adopt(self, workflows: Iterable[WorkflowLife], pods: Iterable[PodLife]) -> None:
         """Take up the lives of a checkpoint."""
         for life in workflows:
-            self.workflows[life.uid] = life
-            if life.deleted:
-                self._park("pods", life.uid, life.version)
+            self.workflows[life.uid] = workflow_life.shared(life)
+            self._await_pods(life)
         for pod in pods:
             self.pods[pod.run.uid] = pod
             self.pods_of.setdefault(pod.run.workflow_uid, {})[pod.run.uid] = None
             if pod.gone:
-                self._park("workflows", pod.run.uid, pod.run.version)
+                self._await_workflow(pod)
 
     def reached(self, kind: str, version: int) -> None:
         """A kind has been observed up to a version: what is gone and waited for it is let go."""
-        waiting = self._parting.get(kind, {})
-        while waiting and next(iter(waiting.values())) <= version:
-            self._part(kind)
+        if kind == "pods":
+            for uid in self.podless.reached(version):
+                self._give_up_pods(uid)
+            for uid in self.gone_workflows.reached(version):
+                self._bury(self.workflows[uid])
+        elif kind == "workflows":
+            for uid in self.gone_pods.reached(version):
+                self._forget_orphan(uid)
 
     def lost_sight(self) -> None:
         """A break that could not be replayed: what lives now may have done things that nobody saw."""
@@ -150,20 +150,48 @@ class Cluster:
             life = self.workflows[seen.uid] = workflow_life.born(seen, self.rules, labels)
             before = (life.attempt, life.picked_up_at, life.finished)
             self._count_pods(life)
+            yield from self._cron_run(workflow, life)
             if not historic:
                 yield Submitted(life.namespace, life.queue)
         else:
             workflow_life.describe(life, workflow, self.rules, labels)
             before = (life.attempt, life.picked_up_at, life.finished)
         ending = (life.outcome, life.outcome_reason, life.finished_at, life.phase, life.message)
-        workflow_life.observe(life, seen)
+        told = workflow_life.observe(life, seen)
         if life.attempt != before[0]:
             self._count_pods(life)
             workflow_life.settle(life, seen.at)
+        if told is not None:
+            joining.judge(life, told, self._mine(life))
         happened: Iterable[Happening] = self._changes(life, before, ending)
         if historic:  # what began or was over before we came is recorded, but moves no counter
-            happened = (h for h in happened if not isinstance(h, (Began, Ended)))
+            happened = (h for h in happened if not isinstance(h, MOVES_COUNTERS))
         yield from happened
+        if told is not None:
+            yield from joining.step_rows(self.name, life, told, self._mine(life), seen.version)
+            self._await_pods(life)
+
+    def _give_up_pods(self, uid: str) -> None:
+        """The pods' watch has come as far as the workflow's end: what it has not shown it will never show."""
+        if (life := self.workflows.get(uid)) is not None:
+            life.podless_steps = None
+            self.touched["workflows", uid] = life
+
+    def _cron_run(self, workflow: decode.Workflow, life: WorkflowLife) -> Iterator[Happening]:
+        labels, annotations = workflow.metadata.labels or NOTHING, workflow.metadata.annotations or NOTHING
+        if cron := labels.get(CRON_LABEL):
+            yield from self.crons.started(
+                life.namespace, cron, annotations.get(SCHEDULED_TIME), life.name, life.created_at
+            )
+
+    def _mind_locks(self, life: WorkflowLife) -> None:
+        """Keep apart the few workflows that use locks, and what was last said of a lock's limit."""
+        waits = (life.holds or {}).get("step_lock") or Reason(life.reason, life.reason_on, life.reason_words)
+        locks.remember(self.lock_limits, waits)
+        if not life.finished and (life.held_locks or life.step_holds or life.reason == "lock"):
+            self.lock_users[life.uid] = life
+        else:
+            self.lock_users.pop(life.uid, None)
 
     def _vanished(self, life: WorkflowLife, seen: Observation) -> Iterator[Happening]:
         before = (life.attempt, life.picked_up_at, life.finished)
@@ -177,66 +205,81 @@ class Cluster:
         attempt, picked_up_at, finished = before
         reopened = life.attempt != attempt
         self.touched["workflows", life.uid] = life
+        self._mind_locks(life)
         if reopened:
             yield Submitted(life.namespace, life.queue)
         if life.picked_up_at is not None and (picked_up_at is None or reopened):
-            yield self._began(life)
+            yield from self._began(life)
         if life.finished and (not finished or reopened):
-            yield Ended(life.namespace, life.outcome)
+            yield from self._ended(life)
         now = (life.outcome, life.outcome_reason, life.finished_at, life.phase, life.message)
         if life.finished and (not finished or reopened or (ending and now != ending)):
             yield self._run(life)
             yield from self._ended_pods(life)
-        if life.deleted:
-            self._park("pods", life.uid, life.version)
+        self._await_pods(life)
         if life.finished:
             self._forget(life)
 
-    def _began(self, life: WorkflowLife) -> Began:
-        latency_ms, source = workflow_life.latency(life)
-        return Began(life.namespace, life.queue, latency_ms if source == "watch" else None)
+    def _began(self, life: WorkflowLife) -> Iterator[Happening]:
+        latency = workflow_rows.queue_latency(life)
+        yield Began(life.namespace, life.queue, latency.ms if latency.source == "watch" else None)
+        if latency.clamped:
+            yield Clamped("queue_latency")
+
+    def _ended(self, life: WorkflowLife) -> Iterator[Happening]:
+        delay = workflow_rows.completion_delay(life)
+        yield Ended(life.namespace, life.outcome, life.outcome_reason, life.retries, delay.ms)
+        if delay.clamped:
+            yield Clamped("completion_delay")
 
     def _run(self, life: WorkflowLife) -> WorkflowRun:
-        return workflow_life.run_of(self.name, life, max(life.version, life.pods_version))
+        return workflow_rows.run_of(self.name, life, max(life.version, life.pods_version))
 
     def _forget(self, life: WorkflowLife) -> None:
         """After an attempt's end deleted pods are let go, and after the last of them a deleted workflow."""
-        for uid in [uid for uid in self.pods_of.get(life.uid, ()) if self.pods[uid].gone]:
-            self._drop(uid, life.uid)
+        for uid in [uid for uid in self.pods_of.get(life.uid, ()) if done_with(life, self.pods[uid])]:
+            self._drop(uid, life)
         self._bury(life)
 
     def _bury(self, life: WorkflowLife) -> None:
         """Let a deleted workflow go once no pod of it is left, nor one that may still be watched."""
-        if life.deleted and life.uid not in self.pods_of and life.uid not in self._parting["pods"]:
+        if life.deleted and life.uid not in self.pods_of and life.uid not in self.gone_workflows:
             self.workflows.pop(life.uid, None)
             self.touched["workflows", life.uid] = life
 
-    def _drop(self, uid: str, workflow_uid: str) -> None:
-        mine = self.pods_of[workflow_uid]
-        del self.pods[uid], mine[uid]
+    def _drop(self, uid: str, life: WorkflowLife | None) -> None:
+        run = self.pods.pop(uid).run
+        mine = self.pods_of[run.workflow_uid]
+        del mine[uid]
         if not mine:
-            del self.pods_of[workflow_uid]
+            del self.pods_of[run.workflow_uid]
         self.touched["pods", uid] = None
+        if life is not None:
+            joining.let_go(life, run)
+            self.touched["workflows", life.uid] = life
 
-    def _park(self, kind: str, uid: str, version: int) -> None:
-        """Keep a gone object until a kind, watched on a connection of its own, has come as far."""
-        waiting = self._parting[kind]
-        waiting[uid] = version
-        if len(waiting) > self.waits_at_most:
-            self._part(kind)
+    def _await_pods(self, life: WorkflowLife) -> None:
+        """What the pods' watch may still have to say of a workflow that has ended or is gone."""
+        if life.podless_steps:
+            for uid in self.podless.keep(life.uid, life.version):
+                self._give_up_pods(uid)
+        if life.deleted:
+            for uid in self.gone_workflows.keep(life.uid, life.version):
+                self._bury(self.workflows[uid])
 
-    def _part(self, kind: str) -> None:
-        waiting = self._parting[kind]
-        uid = next(iter(waiting))
-        del waiting[uid]
-        if kind == "pods":
-            self._bury(self.workflows[uid])
-        elif uid in self.pods and self.pods[uid].run.workflow_uid not in self.workflows:
-            self._drop(uid, self.pods[uid].run.workflow_uid)
+    def _await_workflow(self, pod: PodLife) -> None:
+        """A pod that is gone may be seen before the workflow it belongs to."""
+        for uid in self.gone_pods.keep(pod.run.uid, pod.run.version):
+            self._forget_orphan(uid)
+
+    def _forget_orphan(self, uid: str) -> None:
+        if uid in self.pods and self.pods[uid].run.workflow_uid not in self.workflows:
+            self._drop(uid, None)
 
     def _pod(self, seen: Observation) -> Iterator[Happening]:
         before = self.pods.get(seen.uid)
         if seen.change == "vanished":
+            controller.gone(self.controllers, seen.uid)
             if before is not None:
                 yield from self._replace(before, pod_life.close(before, seen.at, seen.version, "vanished"), seen)
             return
@@ -246,66 +289,56 @@ class Cluster:
             if controller.is_controller(pod, self.rules.controller_namespace):
                 yield from self._controller(pod, seen)
             return
-        after = pod_life.observe(before, seen, place)
+        after = joining.hinted(pod_life.observe(before, seen, place), self.hints.of(seen.uid))
         yield from self._replace(before, after, seen)
+
+    def _event(self, seen: Observation) -> Iterator[Happening]:
+        """What an event says of a pod is kept beside it, whichever of the two came first."""
+        hint = self.hints.take(seen)
+        pod = self.pods.get(hint.uid) if hint else None
+        if pod is not None and (after := joining.hinted(pod, hint)) is not pod:
+            yield from self._replace(pod, after, seen)
 
     def _ended_pods(self, life: WorkflowLife) -> Iterator[Happening]:
         """A workflow's end gives the charges of its pods their last class, and to a guessed end its second witness."""
-        for uid in self.pods_of.get(life.uid, ()):
-            pod = self.pods[uid]
-            ended_at = self._witnessed(pod, pod.run.finished_at or 0)
-            if pod.guessed and ended_at != pod.run.finished_at:
+        for pod in self._mine(life):
+            ended_at = joining.witnessed(pod, life)
+            if ended_at != pod.run.finished_at:
                 version = max(pod.run.version + 1, life.version)
                 pod.run = msgspec.structs.replace(pod.run, finished_at=ended_at, version=version)
-                self.touched["pods", uid] = None
+                self.touched["pods", pod.run.uid] = None
                 yield pod.run
             if pod.stage == "finished":
                 yield PodEnded(pod, life)
 
-    def _witnessed(self, pod: PodLife, at: Instant) -> Instant:
-        """A guessed end by the controller's word; a vanished pod's no later than its workflow's, unless that was cancelled."""
-        life = self.workflows.get(pod.run.workflow_uid)
-        if life is not None and (said := (life.step_ends or {}).get(pod.run.node_id)):
-            return max(said, pod.run.main_started_at or pod.run.created_at)
-        vanished = pod.run.reason == "vanished"
-        if life is None or not life.finished_at or not vanished or life.outcome not in SEEN_THROUGH:
-            return at
-        return min(at, max(life.finished_at, pod.run.main_started_at or pod.run.created_at))
+    def _mine(self, life: WorkflowLife) -> list[PodLife]:
+        return [self.pods[uid] for uid in self.pods_of.get(life.uid, ())]
 
     def _controller(self, pod: decode.Pod, seen: Observation) -> Iterator[Happening]:
-        for incident in controller.incidents(self.name, pod, seen, self.incidents):
-            self.touched["controller", ""] = None
-            yield incident
+        self.touched["controller", ""] = None
+        yield from controller.incidents(self.name, pod, seen, self.controllers)
 
     def _place(self, pod: decode.Pod) -> pod_life.Place | None:
         """The workflow a pod belongs to, by owner uid; names are reused, so a label alone joins nothing."""
-        owner = pod_life.workflow_owner(pod.metadata)
-        uid, kind, name = (owner.uid or "", "Workflow", owner.name or "") if owner else self._indirect_owner(pod)
+        uid, kind, name = workflow_of(pod.metadata, self.owners)
         if not uid:
             return None
         life = self.workflows.get(uid)
         node_labels = self.nodes.get(pod.spec.nodeName if pod.spec and pod.spec.nodeName else "", NOTHING)
-        attempt = _attempt(life, pod) if life else 1
+        attempt = attempt_of(life, pod) if life else 1
         return pod_life.Place(
             self.name, uid, life.name if life else name, attempt, kind, node_labels, self.rules.region
         )
 
-    def _indirect_owner(self, pod: decode.Pod) -> tuple[str, str, str]:
-        for owner in pod.metadata.ownerReferences or ():
-            if workflow_uid := self.owners.get(owner.uid or ""):
-                return workflow_uid, owner.kind or "", ""
-        return "", "", ""
-
     def _replace(self, before: PodLife | None, after: PodLife, seen: Observation) -> Iterator[Happening]:
         """Put a pod's newer life in place, tell its workflow, and say what is new."""
         uid, workflow_uid = after.run.uid, after.run.workflow_uid
-        if after.guessed and after.run.finished_at:
-            ended_at = self._witnessed(after, after.run.finished_at)
+        life = self.workflows.get(workflow_uid)
+        if (ended_at := joining.witnessed(after, life)) != after.run.finished_at:
             after = msgspec.structs.replace(after, run=msgspec.structs.replace(after.run, finished_at=ended_at))
         self.pods[uid] = after
         self.pods_of.setdefault(workflow_uid, {})[uid] = None
         self.touched["pods", uid] = None
-        life = self.workflows.get(workflow_uid)
         if life is not None:
             yield from self._pod_moves(life, before, after, seen)
         told = before is not None and before.stage == "finished" and same_evidence(before.run, after.run)
@@ -314,78 +347,76 @@ class Cluster:
             yield PodEnded(after, life)
         # A deleted pod is kept while its workflow lives: its charge gets its last class when the attempt ends.
         if after.gone and life is None:
-            self._park("workflows", uid, after.run.version)
-        elif after.gone and life is not None and life.finished:
-            self._drop(uid, workflow_uid)
+            self._await_workflow(after)
+        elif life is not None and done_with(life, after):
+            self._drop(uid, life)
             self._bury(life)
 
     def _pod_moves(
         self, life: WorkflowLife, before: PodLife | None, after: PodLife, seen: Observation
     ) -> Iterator[Happening]:
         """A pod that appears or changes stage begins its workflow's work and changes what it waits for."""
-        counted = _count(life, before, after)
-        if before is None or (before.stage, before.waits) != (after.stage, after.waits):
-            _shift(life, before, after)
-            at = seen.at if seen.live else _moment(after.run, after.stage) or seen.at
+        counted = count(life, before, after)
+        if before is None or doing(before) != doing(after):
+            shift(life, before, after)
+            at = seen.at if seen.live else moment(after.run, after.stage) or seen.at
             began = life.picked_up_at is not None
             if not life.finished and after.run.attempt == life.attempt:
                 life.first_pod_at = min(at, life.first_pod_at or at)
                 workflow_life.pick_up(life, at, seen.live)
+            if before is None or before.stage != after.stage:
+                life.moved_at = seen.at
             workflow_life.settle(life, at)
             self.touched["workflows", life.uid] = life
             historic = seen.change == "listed" and not life.first_seen_live
             if not began and life.picked_up_at is not None and not historic:
-                yield self._began(life)
-        if counted and life.finished:
+                yield from self._began(life)
+        yield from self._ran(life, before, after)
+        if (row := joining.step_with_pod(life, after.run)) is not None:
+            self.touched["workflows", life.uid] = life
+            yield row
+        if life.finished and (self._rejudged(life, before, after) or counted):
             yield self._run(life)
+
+    def _ran(self, life: WorkflowLife, before: PodLife | None, after: PodLife) -> Iterator[Happening]:
+        """The first sight of a pod's main container running, and of its workflow's first."""
+        began = joining.first_ran(after)
+        if began is None or (before is not None and joining.first_ran(before) is not None):
+            return
+        if after.run.start_latency_source == "watch" and after.run.start_latency_ms is not None:
+            yield PodRan(after.run.namespace, after.run.start_latency_ms)
+        if pod_life.clamped(after):
+            yield Clamped("pod_start_latency")
+        if after.run.attempt == life.attempt and workflow_life.ran(life, *began):
+            self.touched["workflows", life.uid] = life
+            latency = workflow_rows.start_latency(life)
+            if latency.source == "watch" and latency.ms is not None:
+                yield FirstRan(life.queue, latency.ms)
+            if latency.clamped:
+                yield Clamped("start_latency")
+
+    def _rejudged(self, life: WorkflowLife, before: PodLife | None, after: PodLife) -> bool:
+        """Whether what a pod tells after its workflow's end changes how that ended."""
+        same = before is not None and _end(before.run) == _end(after.run)
+        if same or after.run.attempt != life.attempt:
+            return False
+        then = (life.outcome_reason, life.last_end_at)
+        joining.judge(life, None, self._mine(life))
+        self.touched["workflows", life.uid] = life
+        return then != (life.outcome_reason, life.last_end_at)
 
     def _count_pods(self, life: WorkflowLife) -> None:
         """Pods that arrived before their workflow, or its next attempt, are told to it at its birth."""
         for uid in self.pods_of.get(life.uid, ()):
             pod = self.pods[uid]
             if not life.version:
-                _shift(life, None, pod)
-            if _count(life, None, pod):
+                shift(life, None, pod)
+            if count(life, None, pod):
                 life.first_pod_at = min(pod.first_seen_at, life.first_pod_at or pod.first_seen_at)
                 workflow_life.pick_up(life, pod.first_seen_at, pod.live)
+                if (began := joining.first_ran(pod)) is not None:
+                    workflow_life.ran(life, *began)
 
 
-def same_evidence(before: PodRun, after: PodRun) -> bool:
-    """Whether two rows of one pod differ in nothing but their version: most late writes only touch labels."""
-    return msgspec.structs.replace(after, version=before.version) == before
-
-
-def _attempt(life: WorkflowLife, pod: decode.Pod) -> int:
-    """The attempt a pod belongs to, by when it was made: the workflow may be watched behind its pods, or ahead."""
-    made_at = decode.instant(pod.metadata.creationTimestamp) or 0
-    if life.finished and life.finished_at and made_at > life.finished_at:
-        return life.attempt + ((pod.metadata.labels or NOTHING).get(COMPONENT) != ARTIFACT_GC)
-    return life.attempt - (life.attempt > 1 and life.started_at is not None and made_at < life.started_at)
-
-
-def _count(life: WorkflowLife, before: PodLife | None, after: PodLife) -> bool:
-    """Count a pod of the present attempt, once, and once more if it failed; returns whether it was."""
-    if after.run.attempt != life.attempt:
-        return False
-    failed = (after.run.phase == "Failed") - (before is not None and before.run.phase == "Failed")
-    life.pods_version = max(life.pods_version, after.run.version)
-    life.pods += before is None
-    life.failed_pods += failed
-    return before is None or failed != 0
-
-
-def _shift(life: WorkflowLife, before: PodLife | None, after: PodLife) -> None:
-    """Keep count of what the pods of a workflow do."""
-    for pod, by in ((before, -1), (after, 1)):
-        if pod is None:
-            continue
-        life.running_pods += by * (pod.stage == "running")
-        life.starting_pods += by * (pod.stage == "starting")
-        if pod.waits:
-            held = {**(life.held_pods or {}), pod.waits: (life.held_pods or {}).get(pod.waits, 0) + by}
-            life.held_pods = {reason: count for reason, count in held.items() if count} or None
-
-
-def _moment(run: PodRun, stage: str) -> Instant | None:
-    """When, by the pod's own clock, it came to this stage."""
-    return {"running": run.main_started_at, "finished": run.finished_at}.get(stage, run.created_at)
+def _end(run: PodRun) -> tuple[Instant | None, Instant | None, str]:
+    return run.main_started_at, run.finished_at, run.reason

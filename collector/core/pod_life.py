@@ -6,14 +6,17 @@ after Running or after the end; conditions vanish in later writes; finishedAt is
 not the first container; an evicted pod has no container end; an OOM kill may be in lastState alone.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from sys import intern
 
 import msgspec
 
 from collector.core import decode
 from collector.core.model import Instant, Observation, PodRun
 from collector.core.quantity import quantity
+from collector.core.queueing import Reason, claim_name, quota_name, said
 
 PRICING_KEYS = frozenset({
     "k8s.aliyun.com/eci-instance-id", "k8s.aliyun.com/eci-instance-spec", "k8s.aliyun.com/eci-instance-zone",
@@ -47,6 +50,10 @@ MOST = Decimal(999_999_999)
 """Of cores and GPUs, what fits the columns; nobody has as many."""
 UNSCHEDULABLE_SIGNS = (("quota", "quota"), ("persistentvolumeclaim", "volume"), ("volume", "volume"))
 """Words of schedulers, in lower case, that tell a quota or a volume from a lack of nodes."""
+STOCK = "stock"
+"""In NoStock, StockExhaust, StockClose and "out of stock": what a cloud says that has no machine left."""
+WAITS_FOR_NOTHING = Reason("")
+_IMAGE = re.compile(r'image "([^"]+)"')
 
 
 class Told(msgspec.Struct, frozen=True, array_like=True):
@@ -78,6 +85,16 @@ class PodLife(msgspec.Struct, array_like=True, gc=False):
     """The waiting reason of a pod that cannot start: quota, unschedulable, image, volume."""
     told: Told | None = None
     """Its charges so far; newer ones go above them."""
+    waits_on: str = ""
+    """Which quota, image or claim; shared, for thousands wait for the same."""
+    waits_words: str = ""
+    """What the scheduler, the kubelet or the cloud said; shared too."""
+    running_at: Instant | None = None
+    """When main was first seen running."""
+    running_live: bool = False
+    """Whether that sight was live, and had one before it that showed the pod not running yet."""
+    hint: str = ""
+    """What a Kubernetes event said of it last."""
 
 
 def workflow_owner(meta: decode.Meta) -> decode.Owner | None:
@@ -104,16 +121,45 @@ class Place(msgspec.Struct, frozen=True):
 def observe(before: PodLife | None, seen: Observation, place: Place) -> PodLife:
     """The pod's life after one more observation of it."""
     pod: decode.Pod = seen.object  # type: ignore[assignment]  # the kind says so
-    run = _run(before.run if before else None, pod, seen, place)
+    ended_at, guessed = _end(pod, seen, before)
+    run = _run(before.run if before else None, pod, seen, place, ended_at)
     stage = "finished" if run.finished_at else "running" if _main_runs(pod.status) else "starting"
-    waits = _waits(pod.status) if stage == "starting" and pod.status else ""
-    gone = seen.change == "deleted"
+    waits = _waits(pod.status) if stage == "starting" and pod.status else WAITS_FOR_NOTHING
     if before is None:
         historic = seen.change == "listed" and stage == "finished"
-        guessed = run.finished_at == seen.at
-        return PodLife(run, stage, seen.at, seen.live, historic, gone, waits=waits, guessed=guessed)
-    guessed = run.finished_at == (before.run.finished_at if before.guessed else seen.at)
-    return msgspec.structs.replace(before, run=run, stage=stage, gone=gone, waits=waits, guessed=guessed)
+        life = PodLife(run, stage, seen.at, seen.live, historic, guessed=guessed)
+    else:
+        life = msgspec.structs.replace(before, run=run, stage=stage, guessed=guessed)
+    life.gone = seen.change == "deleted"
+    life.waits, life.waits_on, life.waits_words = waits.name, intern(waits.on), intern(waits.words)
+    if stage == "running" and life.running_at is None:
+        # A pod whose first sight shows it running has started before anybody looked.
+        life.running_at, life.running_live = seen.at, seen.live and before is not None
+    latency_ms, source = start_latency(life)
+    if source or life.hint:
+        life.run = msgspec.structs.replace(
+            run, start_latency_ms=latency_ms, start_latency_source=source, hint=life.hint
+        )  # fmt: skip
+    return life
+
+
+def start_latency(life: PodLife) -> tuple[int | None, str]:
+    """Created to main running in ms, and whose clock says so: `watch` ours, `object` whole seconds; None: it never ran."""
+    latency_ms, source = _start_latency(life)
+    return None if latency_ms is None else max(0, latency_ms), source
+
+
+def clamped(life: PodLife) -> bool:
+    """Whether two clocks made its start latency negative, which was then set to 0."""
+    return (_start_latency(life)[0] or 0) < 0
+
+
+def _start_latency(life: PodLife) -> tuple[int | None, str]:
+    if life.live and life.running_live and life.running_at is not None:
+        return life.running_at - life.first_seen_at, "watch"
+    if life.run.main_started_at is None:
+        return None, ""
+    return life.run.main_started_at - life.run.created_at, "object"
 
 
 def close(before: PodLife, seen_at: Instant, version: int, reason: str) -> PodLife:
@@ -121,10 +167,12 @@ def close(before: PodLife, seen_at: Instant, version: int, reason: str) -> PodLi
     if before.stage == "finished":
         return msgspec.structs.replace(before, gone=True)
     run = msgspec.structs.replace(before.run, finished_at=seen_at, reason=before.run.reason or reason, version=version)
-    return msgspec.structs.replace(before, run=run, stage="finished", gone=True, guessed=True)
+    return msgspec.structs.replace(
+        before, run=run, stage="finished", gone=True, guessed=True, waits="", waits_on="", waits_words=""
+    )  # fmt: skip
 
 
-def _run(before: PodRun | None, pod: decode.Pod, seen: Observation, place: Place) -> PodRun:
+def _run(before: PodRun | None, pod: decode.Pod, seen: Observation, place: Place, ended_at: Instant | None) -> PodRun:
     meta, spec, status = pod.metadata, pod.spec or decode.PodSpec(), pod.status or decode.PodStatus()
     labels, annotations = meta.labels or {}, meta.annotations or {}
     main = _main(status.containerStatuses)
@@ -156,7 +204,7 @@ def _run(before: PodRun | None, pod: decode.Pod, seen: Observation, place: Place
         scheduled_at=_condition(status, "PodScheduled") or (before.scheduled_at if before else None),
         instance_created_at=_condition(status, "ContainerInstanceCreated") or (before.instance_created_at if before else None),
         main_started_at=_started(main) or (before.main_started_at if before else None),
-        finished_at=_finished(status, meta, seen, before),
+        finished_at=ended_at,
         phase=status.phase or "",
         # An end is told once; what a pod waited for on its way is no reason of its end.
         reason=status.reason or _reason(main) or (before.reason if before and before.finished_at else ""),
@@ -194,17 +242,34 @@ def _pricing(labels: Mapping[str, str], annotations: Mapping[str, str], node: Ma
     return own | {f"node:{k}": v for k, v in node.items() if k in NODE_KEYS}
 
 
-def _waits(status: decode.PodStatus) -> str:
-    """Which waiting reason of its workflow a pod that has not started stands for."""
+def _waits(status: decode.PodStatus) -> Reason:
+    """What keeps a pod from its start that has not begun: quota, unschedulable, volume, image; else nothing."""
     for condition in status.conditions or ():
-        said = f"{condition.reason} {condition.message}"
-        if condition.status == "False" and condition.type == "ContainerInstanceCreated" and "Stock" in said:
-            return "quota"
-        if condition.type == "PodScheduled" and condition.reason == "Unschedulable":
-            return next((reason for sign, reason in UNSCHEDULABLE_SIGNS if sign in said.lower()), "unschedulable")
-    statuses = (*(status.initContainerStatuses or ()), *(status.containerStatuses or ()))
-    waits = (c.state.waiting.reason or "" for c in statuses if c.state and c.state.waiting)
-    return "image" if any("Image" in reason for reason in waits) else ""
+        reason, message = condition.reason or "", condition.message or ""
+        instance = condition.type == "ContainerInstanceCreated" and condition.status == "False"
+        if instance and STOCK in f"{reason} {message}".lower():
+            return Reason("quota", STOCK, said(message or reason))
+        if condition.type == "PodScheduled" and reason == "Unschedulable":
+            return _unschedulable(said(message))
+    for container in (*(status.initContainerStatuses or ()), *(status.containerStatuses or ())):
+        waiting = container.state.waiting if container.state else None
+        if waiting and "Image" in (waiting.reason or ""):
+            return _image(container, waiting)
+    return WAITS_FOR_NOTHING
+
+
+def _unschedulable(words: str) -> Reason:
+    """A scheduler's refusal: for a quota, a volume, or for want of a node."""
+    name = next((reason for sign, reason in UNSCHEDULABLE_SIGNS if sign in words.lower()), "unschedulable")
+    return Reason(name, {"quota": quota_name(words), "volume": claim_name(words)}.get(name, ""), words)
+
+
+def _image(container: decode.ContainerStatus, waiting: decode.Waiting) -> Reason:
+    """A kubelet's failure to have an image, named by the container or else by the message."""
+    message = waiting.message or ""
+    named = _IMAGE.search(message)
+    image = container.image or (named[1] if named else "")
+    return Reason("image", said(image), said(f"{waiting.reason}: {message}" if message else waiting.reason))
 
 
 def _condition(status: decode.PodStatus, name: str) -> Instant | None:
@@ -253,33 +318,36 @@ def _exit_code(main: decode.ContainerStatus | None) -> int | None:
     return ended.exitCode if ended else None
 
 
-def _finished(status: decode.PodStatus, meta: decode.Meta, seen: Observation, before: PodRun | None) -> Instant | None:
-    """When the last container ended, once the pod is over; where nobody wrote that down, the pod's last word."""
+def _end(pod: decode.Pod, seen: Observation, before: PodLife | None) -> tuple[Instant | None, bool]:
+    """When the last container ended, once the pod is over, and whether that is a guess because nobody wrote it down."""
+    status = pod.status or decode.PodStatus()
     terminal = status.phase in ("Succeeded", "Failed")
     if not terminal and seen.change != "deleted":
-        return None
+        return None, False
     states = [c.state for c in (*(status.initContainerStatuses or ()), *(status.containerStatuses or ())) if c.state]
     ends = [decode.instant(state.terminated.finishedAt) for state in states if state.terminated]
     # A kubelet's clock may be years ahead: what has not been yet is no end.
     known = [end for end in ends if end and end <= seen.at + DAY_MS]
     # An evicted pod's main is said to run for ever, a deleted one's to wait: the ends of others tell nothing then.
     if known and not any(state.running or (state.waiting and not terminal) for state in states):
-        return max(known)
-    if before and before.finished_at:
-        return before.finished_at
-    started = _started(_main(status.containerStatuses)) or (before.main_started_at if before else None)
-    return _last_word(status, meta, seen, started)
+        return max(known), False
+    if before and before.run.finished_at:
+        return before.run.finished_at, before.guessed
+    started = _started(_main(status.containerStatuses)) or (before.run.main_started_at if before else None)
+    return _last_word(status, pod.metadata, seen, started)
 
 
-def _last_word(status: decode.PodStatus, meta: decode.Meta, seen: Observation, started: Instant | None) -> Instant:
-    """When the pod ceased to be ready, or was told to go; else when we heard of it, unless it was long over then."""
+def _last_word(
+    status: decode.PodStatus, meta: decode.Meta, seen: Observation, started: Instant | None
+) -> tuple[Instant, bool]:
+    """When the pod ceased to be ready, or was told to go; else by when we heard of it, or its last word before a list."""
     changes = [(c.status, decode.instant(c.lastTransitionTime)) for c in status.conditions or ()]
     ceased = [at for value, at in changes if value == "False" and at and started and at > started]
     if ceased:
-        return max(ceased)
+        return max(ceased), False
     if told := decode.instant(meta.deletionTimestamp):
-        return told
-    return max((at for _, at in changes if at and seen.change == "listed"), default=seen.at)
+        return told, False
+    return max((at for _, at in changes if at and seen.change == "listed"), default=seen.at), True
 
 
 def _template(pod_name: str, workflow_name: str, node_id: str) -> str:

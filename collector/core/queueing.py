@@ -3,9 +3,13 @@ Why a workflow waits, one reason at a time, and how deep the queues are.
 
 The words of the controller that tell the reasons apart are facts of Argo 3.4 to 4.1 (field notes, lifecycle table):
 throttling and locks share the phase Pending and differ in the message only. Nothing here keeps state.
+A workflow that was throttled first and then admitted suspended keeps the phase and the words of the throttle, and no
+field tells the two apart: it counts as throttled until it is resumed.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Protocol
 
 import msgspec
@@ -22,66 +26,181 @@ VOLUME_MESSAGE = "Waiting for a PVC to be created"
 QUOTA_MESSAGE = "exceeded quota"
 HOLD_SIGNS = (b'"Suspend"', b'"waiting"', QUOTA_MESSAGE.encode())
 """Bytes of which one is in status.nodes wherever a step is held."""
+WORDS_LIMIT = 500
+HELD_STEPS_LIMIT = 1000
+HOLDERS_SHOWN = 5
+
+_LOCK_STATUS = re.compile(
+    r"Waiting for (?P<lock>.+?) lock(?P<key> \(.*?\))?\. Lock status: (?P<first>-?\d{1,9})/(?P<limit>\d{1,9})"
+)
+"""In-memory locks print what is available before the slash; database locks, which have a key, print what is held."""
+_LOCK_NAMED = re.compile(r"(?:Failed to get semaphore limit for|failed to initialize semaphore) (\S+)")
+_QUOTA_NAME = re.compile(r"(?:exceeded quota: |quotaName: |ElasticQuota (?!used )(?=\S+ is ))([^\s,]+)")
+"""As the API server, Koordinator's and the scheduler plugins' elastic quotas put it."""
+_CLAIM_NAME = re.compile(r'persistentvolumeclaims? "([^"]+)"')
 
 
-class Reason(msgspec.Struct, frozen=True):
-    """What a workflow waits for, and on what."""
+class Reason(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a workflow waits for."""
 
     name: str
     on: str = ""
+    """The thing: lock, quota, image, claim, suspended step. Rows are grouped by it."""
+    words: str = ""
+    """What the controller, the scheduler, the kubelet or the cloud said; for a lock its limit and its holders."""
 
 
 UNSEEN, RUNNING, STARTING, ADVANCING = (Reason(name) for name in ("unseen", "running", "starting", "advancing"))
+THROTTLED = Reason("throttled", "", POSTPONED)
+
+
+class LockTold(msgspec.Struct, frozen=True):
+    """What the waiter for a lock was told of it; None: the message does not say."""
+
+    lock: str = ""
+    limit: int | None = None
+    held: int | None = None
+
+
+def said(text: str | None) -> str:
+    """Somebody's words on one line, cut to the longest that is kept."""
+    return " ".join(text[: 4 * WORDS_LIMIT].split())[:WORDS_LIMIT] if text else ""
+
+
+def quota_name(words: str) -> str:
+    """The quota that words of the API server or a scheduler name; empty: none."""
+    found = _QUOTA_NAME.search(words)
+    return found[1] if found else ""
+
+
+def claim_name(words: str) -> str:
+    """The volume claim that words of the controller or a scheduler name; empty: none."""
+    found = _CLAIM_NAME.search(words)
+    return found[1] if found else ""
+
+
+@lru_cache(maxsize=4096)
+def lock_told(message: str) -> LockTold:
+    """What a message says of the lock that is waited for; thousands wait with the same one."""
+    found = _LOCK_STATUS.search(message)
+    if found is None:
+        named = _LOCK_NAMED.search(message)
+        return LockTold(named[1].rstrip(".,:;") if named else "")
+    first, limit = int(found["first"]), int(found["limit"])
+    return LockTold(found["lock"], limit, first if found["key"] else max(0, limit - first))
 
 
 def before_work(phase: str, message: str, locks: decode.Synchronization | None) -> Reason:
     """Why work has not begun; a stale lock entry is believed only while the phase is Pending."""
     if phase != "Pending":
         return UNSEEN
-    if message.startswith(VOLUME_MESSAGE):
-        return Reason("volume", message)
     if message == POSTPONED:
-        return Reason("throttled")
+        return THROTTLED
+    if message.startswith(VOLUME_MESSAGE):
+        return Reason("volume", claim_name(message), said(message))
     lock = awaited_lock(locks)
     if lock or message.startswith(LOCK_MESSAGES):
-        return Reason("lock", lock or message)
-    return Reason("throttled") if message else UNSEEN
+        words = said(message)
+        return _lock_reason("lock", lock_told(words).lock or lock, words, locks)
+    return Reason("throttled", "", said(message)) if message else UNSEEN
+
+
+Entry = tuple[str, str, list[str]]
+"""A lock, its kind (`semaphore`, `mutex`), and who holds it, also where it is waited for."""
+
+
+def lock_entries(
+    semaphores: list[decode.SemaphoreLock] | None, mutexes: list[decode.MutexLock] | None
+) -> Iterator[Entry]:
+    """The entries of one side of status.synchronization, held or waited for, that name a lock."""
+    for semaphore in semaphores or ():
+        if semaphore.semaphore:
+            yield semaphore.semaphore, "semaphore", semaphore.holders or []
+    for mutex in mutexes or ():
+        if mutex.mutex:
+            yield mutex.mutex, "mutex", [mutex.holder] if mutex.holder else []
+
+
+def held(locks: decode.Synchronization) -> Iterator[Entry]:
+    """The locks that a workflow holds."""
+    semaphore, mutex = locks.semaphore or decode.Semaphores(), locks.mutex or decode.Mutexes()
+    return lock_entries(semaphore.holding, mutex.holding)
+
+
+def awaited(locks: decode.Synchronization) -> Iterator[Entry]:
+    """The locks that a workflow waits for or once waited for: such entries outlive the wait."""
+    semaphore, mutex = locks.semaphore or decode.Semaphores(), locks.mutex or decode.Mutexes()
+    return lock_entries(semaphore.waiting, mutex.waiting)
 
 
 def awaited_lock(locks: decode.Synchronization | None) -> str:
-    """The name of the first lock that a workflow waits for, or nothing."""
+    """The first lock that a workflow waits for and does not hold by now; empty: none."""
     if locks is None:
         return ""
-    for semaphore in (locks.semaphore.waiting if locks.semaphore else None) or ():
-        if semaphore.semaphore:
-            return semaphore.semaphore
-    for mutex in (locks.mutex.waiting if locks.mutex else None) or ():
-        if mutex.mutex:
-            return mutex.mutex
-    return ""
+    mine = {lock for lock, _, holders in held(locks) if holders}
+    return next((lock for lock, _, _ in awaited(locks) if lock not in mine), "")
 
 
-def after_work(running_pods: int, starting_pods: int, holds: Mapping[str, str]) -> Reason:
+def _lock_reason(name: str, lock: str, words: str, locks: decode.Synchronization | None) -> Reason:
+    """A wait for a lock, with its limit by the message and its holders by the entry, as far as either says."""
+    told = lock_told(words)
+    holders = next((who for other, _, who in awaited(locks) if other == lock), []) if locks else []
+    if told.limit is None and words:
+        return Reason(name, lock, words)  # an error on the way to the lock says more than who holds it
+    count = len(holders) or told.held
+    shown = ": " + ", ".join(holders[:HOLDERS_SHOWN]) if holders else ""
+    more = f" and {len(holders) - HOLDERS_SHOWN} more" if len(holders) > HOLDERS_SHOWN else ""
+    parts = (told.limit is not None and f"limit {told.limit}", count is not None and f"held by {count}{shown}{more}")
+    return Reason(name, lock, said(", ".join(part for part in parts if part)))
+
+
+def after_work(running_pods: int, starting_pods: int, holds: Mapping[str, Reason]) -> Reason:
     """What a workflow does once its work began: the first that holds of what its pods and its steps say."""
     if running_pods:
         return RUNNING
-    for name in AFTER_WORK:
+    for name in AFTER_WORK if holds else ():
         if name in holds:
-            return Reason(name, holds[name])
+            return holds[name]
     return STARTING if starting_pods else ADVANCING
 
 
-def held_steps(nodes: Mapping[str, Node]) -> dict[str, str]:
-    """What steps without a pod wait for: someone to resume them, a quota, a lock; each with which one."""
-    holds: dict[str, str] = {}
+def held_steps(nodes: Mapping[str, Node], locks: decode.Synchronization | None = None) -> dict[str, Reason]:
+    """What steps without a pod wait for: someone to resume them, a quota, a lock; by reason, the first step's."""
+    holds: dict[str, Reason] = {}
     for node in nodes.values():
-        if node.type == "Suspend" and node.phase == "Running":
-            holds["suspended"] = ""
-        elif node.phase == "Pending" and QUOTA_MESSAGE in (node.message or ""):
-            holds["quota"] = node.message or ""
-        elif node.synchronizationStatus and node.synchronizationStatus.waiting:
-            holds["step_lock"] = node.synchronizationStatus.waiting
+        name = _hold(node)
+        if name and name not in holds:
+            holds[name] = _held_step(name, node, locks)
     return holds
+
+
+def held_by_step(nodes: Mapping[str, Node], locks: decode.Synchronization | None = None) -> dict[str, Reason]:
+    """The same by node id, of every held step up to a bound."""
+    holds: dict[str, Reason] = {}
+    for node_id, node in nodes.items():
+        if name := _hold(node):
+            holds[node_id] = _held_step(name, node, locks)
+            if len(holds) == HELD_STEPS_LIMIT:
+                break
+    return holds
+
+
+def _hold(node: Node) -> str:
+    """The reason that holds a step back before it has a pod; empty: none. A lock entry outlives the wait in a step too."""
+    if node.type == "Suspend" and node.phase == "Running":
+        return "suspended"
+    if node.phase != "Pending":
+        return ""
+    if node.synchronizationStatus and node.synchronizationStatus.waiting:
+        return "step_lock"
+    return "quota" if QUOTA_MESSAGE in (node.message or "") else ""
+
+
+def _held_step(name: str, node: Node, locks: decode.Synchronization | None) -> Reason:
+    words = said(node.message)
+    if name == "step_lock" and node.synchronizationStatus:
+        return _lock_reason(name, node.synchronizationStatus.waiting or "", words, locks)
+    return Reason(name, quota_name(words) if name == "quota" else node.displayName or "", words)
 
 
 class Queued(Protocol):

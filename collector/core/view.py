@@ -136,12 +136,14 @@ class WatchHealth(msgspec.Struct, frozen=True, gc=False):
     cluster: str
     kind: str
     state: str
-    """`starting`, `listing`, `watching`, `retrying`, `refused`."""
+    """`starting`, `listing`, `watching`, `retrying`, `refused`, `absent` (an optional kind that the cluster does not serve)."""
     detail: str
     """Why it is not watching, in words for an operator; empty when it is."""
     synced: bool
     last_event_at: Instant | None
     objects: int
+    needed: bool = True
+    """False: the cluster is ready without it, and `detail` says what is then not known."""
 
 
 class StoreHealth(msgspec.Struct, frozen=True, gc=False):
@@ -174,5 +176,8 @@ class LiveView(msgspec.Struct, frozen=True, gc=False):
     slots: list[Slots] = []
     locks: list[Lock] = []
     stuck: list[Stuck] = []
+    """The oldest of them."""
+    stuck_counts: dict[tuple[str, str, str], int] = {}
+    """All of them, by cluster, namespace and cause."""
     crons: list[Cron] = []
     controllers: list[ControllerHealth] = []

@@ -6,15 +6,19 @@ by construction. Instants are the arrival clock's where the change was live and 
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from sys import intern
-from typing import Any
+from zlib import crc32
 
 import msgspec
 
-from collector.core import attribution, decode, outcome, queueing
-from collector.core.model import REASONS, TERMINAL_PHASES, Instant, Observation, WorkflowLive, WorkflowRun
-from collector.core.nodes import read_nodes
+from collector.core import attribution, decode, locks, outcome, queueing
+from collector.core.locks import Held
+from collector.core.model import REASONS, TERMINAL_PHASES, Instant, Observation, StepRun
+from collector.core.nodes import MESSAGE_LIMIT, Node, Told, graph, told_nodes
+from collector.core.queueing import Reason
 from collector.core.rules import Rules
+from collector.core.steps import StepHold
 
 TEMPLATE_LABELS = (
     "workflows.argoproj.io/workflow-template",
@@ -23,9 +27,24 @@ TEMPLATE_LABELS = (
 )
 """What a workflow was made from, the first that is there."""
 CREATOR_LABEL = "workflows.argoproj.io/creator"
-MESSAGE_LIMIT = 4096
+PROGRESS_LIMIT = 32
+SHARED_TEXTS = (
+    "namespace", "template", "queue", "department", "project", "creator", "service_account", "phase", "message", "reason",
+    "reason_on", "reason_words", "progress",
+)  # fmt: skip
+NOTHING_HELD: Mapping[str, Reason] = {}
+HOLDS_LIMIT = 1000
+"""Held steps of one workflow whose times are kept."""
+UNSYNCED = b'"taskResultSynced":false'
 _INDEX = {reason: i for i, reason in enumerate(REASONS)}
-_COLUMNS = tuple(f"{reason}_ms" for reason in REASONS)
+
+
+class HeldPods(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How many pods of a workflow wait for one reason, and what was last said of it."""
+
+    count: int
+    on: str = ""
+    words: str = ""
 
 
 class WorkflowLife(msgspec.Struct, array_like=True, gc=False):
@@ -60,12 +79,12 @@ class WorkflowLife(msgspec.Struct, array_like=True, gc=False):
     reason_since: Instant = 0
     spent: list[int] | None = None
     """Milliseconds by reason, in the order of model.REASONS; None until something was spent."""
-    holds: dict[str, str] | None = None
-    """What its object says it waits for after work began: reason to lock, quota or nothing."""
+    holds: dict[str, Reason] | None = None
+    """What its object says it waits for after work began, by the reason's name."""
     running_pods: int = 0
     starting_pods: int = 0
-    held_pods: dict[str, int] | None = None
-    """Starting pods by what keeps them from it."""
+    held_pods: dict[str, HeldPods] | None = None
+    """Starting pods by the name of what keeps them from it."""
     pods: int = 0
     """Pods of the present attempt, those that are gone included."""
     failed_pods: int = 0
@@ -83,6 +102,36 @@ class WorkflowLife(msgspec.Struct, array_like=True, gc=False):
     step_ends: dict[str, Instant] | None = None
     """When its failed pods ended, as the controller says: a second witness where no kubelet wrote it down."""
     retried_nodes: frozenset[str] | None = None
+    reason_words: str = ""
+    progress: str = ""
+    moved_at: Instant | None = None
+    """When its progress, phase or pods last changed."""
+    awaits_results: bool = False
+    """Its steps are done but for results that did not arrive."""
+    first_main_at: Instant | None = None
+    first_main_live: bool = False
+    last_end_at: Instant | None = None
+    """When the last container ended that ended no later than the workflow."""
+    gone_end_at: Instant | None = None
+    """The same of the pods that were let go."""
+    deciding_node: str = ""
+    deciding_step: str = ""
+    decider_started: bool | None = None
+    """Whether the main container of the deciding step's pod ever started; None: no such pod is known."""
+    decider_reason: str = ""
+    """Why that pod ended, by its own word."""
+    held_locks: tuple[Held, ...] = ()
+    node_status: str = ""
+    nodes_mark: int = 0
+    """Of the bytes of its steps as last seen at an end."""
+    steps_mark: int = 0
+    """Of the bytes its step rows were made from: the same are not told twice."""
+    step_holds: dict[str, StepHold] | None = None
+    """What its steps waited for without a pod, by node id."""
+    podless_steps: dict[str, StepRun] | None = None
+    """Rows of steps whose pod has not been seen yet."""
+    gone_pods: dict[str, str] | None = None
+    """Node id to uid of its pods that were let go after its end."""
 
 
 def born(seen: Observation, rules: Rules, namespace_labels: Mapping[str, str]) -> WorkflowLife:
@@ -101,7 +150,8 @@ def born(seen: Observation, rules: Rules, namespace_labels: Mapping[str, str]) -
     describe(life, workflow, rules, namespace_labels)
     if not seen.live:
         # What it waits for now it has most likely waited for all along, and ran since it began.
-        life.reason = queueing.before_work(status.phase or "", status.message or "", status.synchronization).name
+        waits = queueing.before_work(status.phase or "", status.message or "", status.synchronization)
+        life.reason = intern(waits.name)
         started_at = decode.instant(status.startedAt)
         if started_at and status.phase not in (None, "", "Pending"):
             turn(life, queueing.RUNNING, started_at)
@@ -118,7 +168,7 @@ def describe(life: WorkflowLife, workflow: decode.Workflow, rules: Rules, namesp
         reference = spec.workflowTemplateRef.name if spec.workflowTemplateRef else None
         named = (labels[k] for k in TEMPLATE_LABELS if k in labels)
         life.template = intern(reference or next(named, ""))
-        life.labels = {intern(k): intern(v) for k, v in kept.items()} if kept else None
+        life.labels = _shared(frozenset(kept.items())) if kept else None
         life.creator = intern(labels.get(CREATOR_LABEL, ""))
         life.queue = intern(labels.get(rules.queue_label) or life.namespace)
     owned = attribution.Owned(
@@ -128,32 +178,79 @@ def describe(life: WorkflowLife, workflow: decode.Workflow, rules: Rules, namesp
     life.project = intern(attribution.owner(rules.project, owned, otherwise=""))
 
 
-def observe(life: WorkflowLife, seen: Observation) -> None:
-    """Take over the status of one more observation; `settle` draws the conclusions."""
+@lru_cache(maxsize=10_000)
+def _shared(labels: frozenset[tuple[str, str]]) -> dict[str, str]:
+    """Equal labels are one dict, never to be changed: a queue of a hundred thousand has a few dozen of them."""
+    return {intern(k): intern(v) for k, v in labels}
+
+
+def shared(life: WorkflowLife) -> WorkflowLife:
+    """A life taken up from its checkpoint, with the texts again that it shares with others."""
+    for name in SHARED_TEXTS:
+        setattr(life, name, intern(getattr(life, name)))
+    life.labels = _shared(frozenset(life.labels.items())) if life.labels else None
+    life.held_locks = locks.shared(life.held_locks)
+    return life
+
+
+def observe(life: WorkflowLife, seen: Observation) -> Told | None:
+    """Take over the status of one more observation; returns its steps if it shows how the attempt ended."""
     workflow: decode.Workflow = seen.object  # type: ignore[assignment]  # the kind says so
     spec, status = workflow.spec or decode.WorkflowSpec(), workflow.status or decode.WorkflowStatus()
     started_at, phase = decode.instant(status.startedAt), status.phase or ""
     if life.finished and (phase not in TERMINAL_PHASES or started_at != life.started_at):
         _reopen(life, seen)
+    if not life.version or (phase, status.progress or "") != (life.phase, life.progress):
+        life.moved_at = seen.at
     life.version = seen.version
     life.phase = intern(phase)
+    life.progress = intern((status.progress or "")[:PROGRESS_LIMIT])
     life.started_at = started_at
     life.message = intern((status.message or "")[:MESSAGE_LIMIT])  # thousands wait with one and the same
     life.shutdown = spec.shutdown or ""
     life.deleted = seen.change == "deleted"
-    raw = bytes(status.nodes)
-    life.has_nodes = bool(status.compressedNodes or status.offloadNodeStatusVersion or len(raw) > len(b"null"))
-    # Most events are judged without parsing a thousand nodes; what has ended is held by nothing.
-    may_hold = phase not in TERMINAL_PHASES and any(sign in raw for sign in queueing.HOLD_SIGNS)
-    holds = queueing.held_steps(read_nodes(status)) if may_hold else {}
-    life.holds = (holds | {"suspended": ""} if spec.suspend else holds) or None
+    life.has_nodes = bool(status.compressedNodes or status.offloadNodeStatusVersion or len(status.nodes) > len(b"null"))
     if phase == "Running":
         pick_up(life, seen.at if seen.live else started_at or seen.at, seen.live)
+    told = None
     if phase in TERMINAL_PHASES:
-        _finish(life, seen, status)
-    elif life.deleted:
-        _end(life, seen.at, "cancelled", "deleted")
+        told = told_nodes(status)
+        _finish(life, seen, status, told)
+    else:
+        _hold(life, seen.at, spec, status)
+        if life.deleted:
+            _end(life, seen.at, "cancelled", "deleted")
     settle(life, seen.at, status)
+    return told
+
+
+def _hold(life: WorkflowLife, at: Instant, spec: decode.WorkflowSpec, status: decode.WorkflowStatus) -> None:
+    """What its steps wait for that have no pod. Most events are judged without parsing a thousand nodes."""
+    raw = bytes(status.nodes)
+    # Packed steps show no sign of themselves; they matter only while nothing runs.
+    may_hold = any(sign in raw for sign in queueing.HOLD_SIGNS) or (status.compressedNodes and not life.running_pods)
+    steps = told_nodes(status).nodes if may_hold else {}
+    holds = queueing.held_steps(steps, status.synchronization)
+    life.holds = ({"suspended": Reason("suspended")} | holds if spec.suspend else holds) or None
+    life.held_locks = locks.held_locks(status.synchronization)
+    life.awaits_results = UNSYNCED in raw or False in (status.taskResultsCompletionStatus or {}).values()
+    if steps or life.step_holds:
+        _time_steps(life, queueing.held_by_step(steps, status.synchronization), at)
+
+
+def _time_steps(life: WorkflowLife, held: Mapping[str, Reason], at: Instant) -> None:
+    """Keep the time that each step is held, from the sight that says so to the one that does not."""
+    holds = dict(life.step_holds or {})
+    for key, hold in holds.items():
+        if hold.since and key not in held:
+            holds[key] = StepHold(hold.reason, hold.on, 0, hold.spent_ms + max(0, at - hold.since))
+    for key, reason in held.items():
+        before = holds.get(key)
+        if before is None and len(holds) >= HOLDS_LIMIT:
+            break
+        if before is None or not before.since:
+            holds[key] = StepHold(reason.name, reason.on, at, before.spent_ms if before else 0)
+    life.step_holds = holds or None
 
 
 def pick_up(life: WorkflowLife, at: Instant, live: bool) -> None:
@@ -163,23 +260,45 @@ def pick_up(life: WorkflowLife, at: Instant, live: bool) -> None:
         life.picked_up_live = live
 
 
+def ran(life: WorkflowLife, at: Instant, live: bool) -> bool:
+    """A main container runs; whether it is the first of the attempt that was seen to."""
+    first = life.first_main_at is None
+    if first or (not life.first_main_live and not live and at < (life.first_main_at or at)):
+        life.first_main_at, life.first_main_live = max(at, life.created_at), live
+    return first
+
+
+def judge(life: WorkflowLife, node: Node | None) -> None:
+    """The deciding step's pod may say more than Argo does: that it never ran, or who killed it."""
+    ending = outcome.Ending(life.outcome, life.outcome_reason, life.deciding_node, life.deciding_step)
+    ending = outcome.with_pod(outcome.waits_out(ending, life.decider_started, node), life.decider_reason)
+    life.outcome, life.outcome_reason = ending.outcome, ending.reason
+
+
 def settle(life: WorkflowLife, at: Instant, status: decode.WorkflowStatus | None = None) -> None:
     """Put the present reason in place of the one before, whose account is closed at `at`."""
     if life.finished:
         return
     if life.picked_up_at is not None:
-        holds = dict.fromkeys(life.held_pods or (), "") | (life.holds or {})
-        turn(life, queueing.after_work(life.running_pods, life.starting_pods, holds), at)
+        turn(life, queueing.after_work(life.running_pods, life.starting_pods, _held(life)), at)
     elif status is not None:
         turn(life, queueing.before_work(life.phase, life.message, status.synchronization), at)
 
 
-def turn(life: WorkflowLife, reason: queueing.Reason, at: Instant) -> None:
+def _held(life: WorkflowLife) -> Mapping[str, Reason]:
+    """What its pods and its steps wait for, by the reason's name."""
+    if not life.held_pods:
+        return life.holds or NOTHING_HELD
+    pods = {name: Reason(name, held.on, held.words) for name, held in life.held_pods.items()}
+    return pods | life.holds if life.holds else pods
+
+
+def turn(life: WorkflowLife, reason: Reason, at: Instant) -> None:
     """From `at` on the workflow is in this reason."""
     if reason.name != life.reason:
         _spend(life, at)
         life.reason = intern(reason.name)
-    life.reason_on = reason.on
+    life.reason_on, life.reason_words = intern(reason.on), intern(reason.words)
 
 
 def vanish(life: WorkflowLife, at: Instant, version: int) -> None:
@@ -191,47 +310,41 @@ def vanish(life: WorkflowLife, at: Instant, version: int) -> None:
         _end(life, at, "unknown", "vanished")
 
 
-def latency(life: WorkflowLife) -> tuple[int | None, str]:
-    """Queue latency in ms and its source: our clock when both ends were live, else the object's whole seconds."""
-    if life.picked_up_at is None:
-        return None, ""
-    if life.first_seen_live and life.picked_up_live:
-        return max(0, life.picked_up_at - life.first_seen_at), "watch"
-    if life.attempt > 1 or life.started_at is None:
-        return None, ""
-    return max(0, life.started_at - life.created_at), "object"
-
-
 def _reopen(life: WorkflowLife, seen: Observation) -> None:
     """`argo retry` took a finished workflow up again: same uid, a new attempt, queueing from now."""
     life.attempt += 1
-    life.finished = life.picked_up_live = False
-    life.finished_at = life.picked_up_at = life.first_pod_at = life.spent = None
-    life.pods = life.failed_pods = life.pods_version = life.row_version = 0
+    life.finished = life.picked_up_live = life.first_main_live = False
+    life.finished_at = life.picked_up_at = life.first_pod_at = life.first_main_at = life.spent = None
+    life.last_end_at = life.gone_end_at = life.step_holds = life.podless_steps = life.gone_pods = None
+    life.pods = life.failed_pods = life.pods_version = life.row_version = life.steps_mark = 0
     life.first_seen_at, life.first_seen_live = seen.at, seen.live
-    life.reason, life.reason_on, life.reason_since = "unseen", "", seen.at
-    life.outcome = life.outcome_reason = ""
+    life.reason, life.reason_on, life.reason_words, life.reason_since = "unseen", "", "", seen.at
+    life.outcome = life.outcome_reason = life.deciding_node = life.deciding_step = ""
+    life.decider_started, life.decider_reason = None, ""
     life.complete = seen.change != "listed"
 
 
-def _finish(life: WorkflowLife, seen: Observation, status: decode.WorkflowStatus) -> None:
+def _finish(life: WorkflowLife, seen: Observation, status: decode.WorkflowStatus, told: Told) -> None:
     """The attempt has a terminal phase; a later version of the same attempt may still correct how it ended."""
-    nodes = read_nodes(status)
     # Before Argo 4.1.2 what was terminated while pending could end Succeeded.
     never = bool(life.shutdown) and not life.has_nodes and life.picked_up_at is None
     phase = "Failed" if never else life.phase
-    ending = outcome.ending(phase, life.message, life.shutdown, outcome.failed_leaves(nodes))
+    how = graph(told.nodes)
+    ending = outcome.ending(phase, life.message, life.shutdown, outcome.failed_leaves(told.nodes, how))
     finished_at = decode.instant(status.finishedAt) or seen.at
     if life.picked_up_at is None and ending.outcome != "invalid" and (life.has_nodes or phase == "Succeeded"):
         pick_up(life, life.started_at or finished_at, live=False)
-    life.retries = outcome.retries(nodes)
-    life.step_ends = outcome.failed_ends(nodes) or None
-    life.retried_nodes = frozenset(outcome.retried_away(nodes)) or None
-    if life.finished:
-        life.outcome, life.outcome_reason, life.finished_at = ending.outcome, ending.reason, finished_at
-        return
-    _end(life, seen.at if seen.live else finished_at, ending.outcome, ending.reason)
-    life.finished_at = finished_at
+    life.retries = outcome.retries(told.nodes, how)
+    life.step_ends = outcome.failed_ends(told.nodes) or None
+    life.retried_nodes = frozenset(outcome.retried_away(told.nodes, how)) or None
+    life.node_status = told.how
+    life.nodes_mark = crc32((status.compressedNodes or "").encode(), crc32(status.nodes))
+    life.deciding_node, life.deciding_step = ending.node_id, ending.step
+    if life.step_holds:
+        _time_steps(life, {}, seen.at)
+    if not life.finished:
+        _end(life, seen.at if seen.live else finished_at, ending.outcome, ending.reason)
+    life.outcome, life.outcome_reason, life.finished_at = ending.outcome, ending.reason, finished_at
 
 
 def _end(life: WorkflowLife, at: Instant, how: str, why: str) -> None:
@@ -249,36 +362,3 @@ def _spend(life: WorkflowLife, until: Instant) -> None:
             life.spent = [0] * len(REASONS)
         life.spent[_INDEX[life.reason]] += elapsed
         life.reason_since = until
-
-
-def spent_ms(life: WorkflowLife) -> dict[str, Any]:
-    """The reason columns of a row."""
-    amounts = life.spent or [0] * len(REASONS)
-    return dict(zip(_COLUMNS, amounts, strict=True))
-
-
-def run_of(cluster: str, life: WorkflowLife, version: int) -> WorkflowRun:
-    """The row of a finished attempt, above the one told before."""
-    latency_ms, source = latency(life)
-    life.row_version = max(version, life.row_version + 1)
-    return WorkflowRun(
-        cluster=cluster, namespace=life.namespace, created_at=life.created_at, uid=life.uid, attempt=life.attempt,
-        version=life.row_version, name=life.name, template=life.template, queue=life.queue, priority=life.priority,
-        labels=life.labels or {}, department=life.department, project=life.project, creator=life.creator,
-        first_seen_at=life.first_seen_at, picked_up_at=life.picked_up_at, first_pod_at=life.first_pod_at,
-        started_at=life.started_at, finished_at=life.finished_at or life.reason_since, phase=life.phase,
-        outcome=life.outcome, reason=life.outcome_reason, message=life.message, queue_latency_ms=latency_ms,
-        latency_source=source, pods=life.pods, failed_pods=life.failed_pods, retries=life.retries,
-        complete=life.complete, **spent_ms(life),
-    )  # fmt: skip
-
-
-def live_of(cluster: str, life: WorkflowLife) -> WorkflowLive:
-    """The row of the present state; a finished or deleted workflow's takes it away."""
-    return WorkflowLive(
-        cluster=cluster, uid=life.uid, version=life.version, is_deleted=int(life.finished or life.deleted),
-        namespace=life.namespace, name=life.name, created_at=life.created_at, attempt=life.attempt,
-        template=life.template, queue=life.queue, department=life.department, phase=life.phase,
-        waiting_reason=life.reason, waiting_since=life.reason_since, waiting_on=life.reason_on,
-        first_seen_at=life.first_seen_at, **spent_ms(life),
-    )  # fmt: skip

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from itertools import accumulate
+from math import inf
+from operator import add
 from typing import TypeVar
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -21,7 +23,8 @@ from prometheus_client.registry import Collector
 
 from collector.catalog import metrics as catalog
 from collector.catalog.tally import MAX_SERIES, Labels, Tally
-from collector.core.view import LiveView
+from collector.core.model import Instant
+from collector.core.view import ControllerHealth, Cron, Flow, LiveView, Lock
 
 V = TypeVar("V")
 
@@ -100,47 +103,80 @@ def _sayable(label: str) -> str:
     return label if label.isascii() else label.encode("utf-8", "replace").decode()
 
 
-def _bounded(series: Series, merge: Callable[[float, float], float]) -> Series:
-    """At most as many series as the tally allows a family; what goes over is merged under `_other`."""
-    if len(series) <= MAX_SERIES:
-        return series
-    kept = dict(list(series.items())[:MAX_SERIES])
-    for labels, value in list(series.items())[MAX_SERIES:]:
-        other = ("_other",) * len(labels)
-        kept[other] = merge(kept[other], value) if other in kept else value
-    return kept
-
-
-def _sum(a: float, b: float) -> float:
-    return a + b
+def _series(samples: Iterable[tuple[Labels, float]], merge: Callable[[float, float], float] = add) -> Series:
+    """Samples of the same labels merged; what goes over the tally's bound of a family is merged under `_other`."""
+    series: Series = {}
+    for labels, value in samples:
+        key = labels if labels in series or len(series) < MAX_SERIES else ("_other",) * len(labels)
+        series[key] = merge(series[key], value) if key in series else value
+    return series
 
 
 def _queue_depth(view: LiveView) -> Series:
-    depth: Series = {}
-    for row in view.queues:
-        if not row.begun:
-            labels = (row.cluster, row.namespace, row.queue, row.reason)
-            depth[labels] = depth.get(labels, 0) + row.count
-    return _bounded(depth, _sum)
+    return _series(((q.cluster, q.namespace, q.queue, q.reason), float(q.count)) for q in view.queues if not q.begun)
 
 
 def _queue_oldest_age(view: LiveView) -> Series:
-    oldest: Series = {}
-    for row in view.queues:
-        if not row.begun:
-            labels = (row.cluster, row.namespace, row.queue)
-            # An object may be stamped by a clock that runs ahead of ours.
-            oldest[labels] = max(oldest.get(labels, 0.0), (view.at - row.since) / 1000)
-    return _bounded(oldest, max)
+    # An object may be stamped by a clock that runs ahead of ours.
+    ages = (((q.cluster, q.namespace, q.queue), max(0, view.at - q.since) / 1000) for q in view.queues if not q.begun)
+    return _series(ages, max)
+
+
+def _queue_drain(view: LiveView) -> Series:
+    times = (((f.cluster, f.namespace, f.queue), _drain_s(f)) for f in view.flows)
+    return _series(((labels, seconds) for labels, seconds in times if seconds is not None), max)
+
+
+def _drain_s(flow: Flow) -> float | None:
+    return inf if flow.state == "not_draining" else flow.drain_s if flow.depth else None
 
 
 def _workflows(view: LiveView) -> Series:
-    begun: Series = {}
-    for row in view.queues:
-        if row.begun:
-            labels = (row.cluster, row.namespace, row.reason)
-            begun[labels] = begun.get(labels, 0) + row.count
-    return _bounded(begun, _sum)
+    return _series(((q.cluster, q.namespace, q.reason), float(q.count)) for q in view.queues if q.begun)
+
+
+def _parallelism_slots(view: LiveView) -> Series:
+    return _series(
+        ((slots.cluster, slots.namespace, by), float(used))
+        for slots in view.slots
+        for by, used in (("running", slots.running), ("suspended", slots.suspended), ("lock", slots.lock_waiting))
+    )
+
+
+def _lock(value: Callable[[Lock], int | None]) -> Callable[[LiveView], Series]:
+    def read(view: LiveView) -> Series:
+        known = (((lock.cluster, lock.name, lock.kind), value(lock)) for lock in view.locks)
+        return _series((labels, float(n)) for labels, n in known if n is not None)
+
+    return read
+
+
+def _cron(at: Callable[[Cron], Instant | None]) -> Callable[[LiveView], Series]:
+    def read(view: LiveView) -> Series:
+        known = (((cron.cluster, cron.namespace, cron.name), at(cron)) for cron in view.crons)
+        # Merged, the one that is furthest behind is the one to show.
+        return _series(((labels, instant / 1000) for labels, instant in known if instant is not None), min)
+
+    return read
+
+
+def _controller(
+    value: Callable[[ControllerHealth], float | None], merge: Callable[[float, float], float] = max
+) -> Callable[[LiveView], Series]:
+    def read(view: LiveView) -> Series:
+        known = (((pod.cluster, pod.pod), value(pod)) for pod in view.controllers)
+        return _series(((labels, float(n)) for labels, n in known if n is not None), merge)
+
+    return read
+
+
+def _work_queues(view: LiveView) -> Series:
+    return _series(
+        ((pod.cluster, pod.pod, name), float(depth))
+        for pod in view.controllers
+        if pod.metrics is not None
+        for name, depth in pod.metrics.queue_depth.items()
+    )
 
 
 def _watch_last_event(view: LiveView) -> Series:
@@ -169,7 +205,24 @@ def _release() -> str:
 GAUGES: dict[str, Callable[[LiveView], Series]] = {
     catalog.QUEUE_DEPTH.name: _queue_depth,
     catalog.QUEUE_OLDEST_AGE.name: _queue_oldest_age,
+    catalog.QUEUE_DRAIN.name: _queue_drain,
     catalog.WORKFLOWS.name: _workflows,
+    catalog.PARALLELISM_LIMIT.name: lambda view: _series(
+        ((slots.cluster, slots.namespace), float(slots.limit)) for slots in view.slots if slots.limit is not None
+    ),
+    catalog.PARALLELISM_SLOTS.name: _parallelism_slots,
+    catalog.LOCK_LIMIT.name: _lock(lambda lock: lock.limit),
+    catalog.LOCK_HELD.name: _lock(lambda lock: lock.held),
+    catalog.LOCK_WAITING.name: _lock(lambda lock: lock.waiting),
+    catalog.STUCK.name: lambda view: _series((labels, float(n)) for labels, n in view.stuck_counts.items()),
+    catalog.CRON_LAST_RUN.name: _cron(lambda cron: cron.last_at),
+    catalog.CRON_NEXT_DUE.name: _cron(lambda cron: None if cron.suspended else cron.next_at),
+    catalog.CONTROLLER_READY.name: _controller(lambda pod: pod.ready, min),
+    catalog.CONTROLLER_LEADER.name: _controller(lambda pod: pod.leader),
+    catalog.CONTROLLER_CRASH_LOOP.name: _controller(lambda pod: pod.crash_loop),
+    catalog.CONTROLLER_MEMORY.name: _controller(lambda pod: pod.memory_bytes),
+    catalog.CONTROLLER_MEMORY_LIMIT.name: _controller(lambda pod: pod.memory_limit_bytes or None),
+    catalog.CONTROLLER_WORK_QUEUE.name: _work_queues,
     catalog.CLUSTER_UP.name: lambda view: {(cluster.name,): float(cluster.ready) for cluster in view.clusters},
     catalog.WATCH_LAST_EVENT.name: _watch_last_event,
     catalog.STORE_UP.name: lambda view: {(): float(view.store.reachable)},

@@ -54,7 +54,7 @@ def completeness(query: Query, span: Span) -> str:
     """Whether every cluster was watched through the whole period, in words."""
     gaps = query(
         f"SELECT cluster, count() FROM watch_gap FINAL WHERE to_at >= {BEGIN} AND from_at < {END} "
-        "GROUP BY cluster ORDER BY cluster",
+        "AND kind IN ('workflows', 'pods') GROUP BY cluster ORDER BY cluster",
         span.parameters(),
     )
     if not gaps:

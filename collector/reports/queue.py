@@ -1,9 +1,10 @@
 """
-How long workflows queued, and how they ended, over a period.
+How long workflows queued and what they waited for, and how they ended, over a period.
 
 The figures are those of finished attempts (workflow_run); the present queue is on the live page.
 """
 
+from collector.core.model import WAITING_REASONS
 from collector.reports.cost import completeness
 from collector.reports.shape import BEGIN, END, Query, Report, Span, columns_by
 
@@ -12,44 +13,122 @@ COLUMNS = {
 }
 SUCCESS = "countIf(outcome = 'succeeded')"
 DECIDED = "countIf(outcome IN ('succeeded', 'failed', 'platform'))"
+NOTHING = "—"
+"""What a table shows where nothing was counted: neither 0 nor unknown."""
+
+LATENCIES = (("", "queue_latency_ms"), ("start ", "start_latency_ms"))
+MEANS = ("unseen", "throttled", "lock", "running")
+QUANTILES = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
+TOP, MOST = 20, 100
 
 
 def queue(query: Query, span: Span, by: str) -> Report:
-    """Queue latency quantiles in ms, and the mean ms in each reason that keeps work from beginning."""
+    """Queue and start latency quantiles in ms, the mean ms in some reasons; then every reason, and the locks."""
     names = columns_by(by, COLUMNS)
-    lead = "".join(f"`{COLUMNS[name]}`, " for name in names)
+    quantiles = ", ".join(_quantile(level, column) for _, column in LATENCIES for _, level in QUANTILES)
     sql = f"""
-        SELECT {lead}count() AS runs, {_quantile(0.5)}, {_quantile(0.95)}, {_quantile(0.99)},
-               toInt64(avg(unseen_ms)), toInt64(avg(throttled_ms)), toInt64(avg(lock_ms)), toInt64(avg(running_ms))
+        SELECT {_lead(names)}count() AS runs, {quantiles},
+               {", ".join(f"intDiv(sum({reason}_ms), nullIf(count(), 0))" for reason in MEANS)}
         FROM workflow_run FINAL
         WHERE created_at >= {BEGIN} AND created_at < {END}
-        {f"GROUP BY {lead.rstrip(', ')}" if names else ""}
-        ORDER BY runs DESC
+        {_grouped(names)}
     """
-    columns = (*names, "runs", "p50 ms", "p95 ms", "p99 ms", "unseen", "throttled", "lock", "running")
+    latencies = (f"{what}{quantile} ms" for what, _ in LATENCIES for quantile, _ in QUANTILES)
+    columns = (*names, "runs", *latencies, *MEANS)
     rows = [tuple(row) for row in query(sql, span.parameters())]
-    return Report(f"Queue latency, {span}", columns, rows, [completeness(query, span)])
+    parts = [_reasons(query, span, names), _locks(query, span)]
+    return Report(f"Queue latency, {span}", columns, rows, [completeness(query, span)], NOTHING, parts)
+
+
+def _reasons(query: Query, span: Span, names: list[str]) -> Report:
+    """What waiting time went to, the most first; `runs` are the attempts that met the reason at all."""
+    lead = _lead(names)
+    reasons = ", ".join(f"'{name}'" for name in WAITING_REASONS)
+    times = ", ".join(f"{name}_ms" for name in WAITING_REASONS)
+    sql = f"""
+        SELECT {lead}waited_for, count(), toInt64(sum(ms)) AS total, toInt64(avg(ms)),
+               toInt64(quantileExact(0.95)(ms)), toInt64(max(ms))
+        FROM (SELECT * FROM workflow_run FINAL WHERE created_at >= {BEGIN} AND created_at < {END})
+        ARRAY JOIN [{reasons}] AS waited_for, [{times}] AS ms
+        WHERE ms > 0
+        GROUP BY {lead}waited_for
+        ORDER BY total DESC, {lead}waited_for
+        LIMIT {MOST}
+    """
+    rows = [tuple(row) for row in query(sql, span.parameters())]
+    columns = (*names, "waiting reason", "runs", "total ms", "mean ms", "p95 ms", "longest ms")
+    return Report("Time by waiting reason", columns, rows, nothing=NOTHING)
+
+
+def _locks(query: Query, span: Span) -> Report:
+    """The locks that steps of finished attempts waited for, and those that are waited for now."""
+    sql = f"""
+        SELECT cluster, waiting_on, sum(steps), sum(ms) AS total, max(longest), sum(now) AS waiting
+        FROM (
+            SELECT cluster, waiting_on, toInt64(count()) AS steps, toInt64(sum(waiting_ms)) AS ms,
+                   toInt64(max(waiting_ms)) AS longest, toInt64(0) AS now
+            FROM step_run FINAL
+            WHERE workflow_created_at >= {BEGIN} AND workflow_created_at < {END} AND waiting_reason = 'step_lock'
+            GROUP BY cluster, waiting_on
+            UNION ALL
+            SELECT cluster, waiting_on, toInt64(0), toInt64(0), toInt64(0), toInt64(count())
+            FROM workflow_live FINAL
+            WHERE waiting_reason IN ('lock', 'step_lock')
+            GROUP BY cluster, waiting_on
+        )
+        GROUP BY cluster, waiting_on
+        ORDER BY total DESC, waiting DESC, cluster, waiting_on
+        LIMIT {TOP}
+    """
+    rows = [tuple(row) for row in query(sql, span.parameters())]
+    columns = ("cluster", "lock", "steps that waited", "total ms", "longest ms", "workflows waiting now")
+    return Report("Locks waited for", columns, rows, nothing=NOTHING)
 
 
 def success(query: Query, span: Span, by: str) -> Report:
-    """Outcomes and both success rates; the platform's leaves the users' own failures out."""
+    """Outcomes and both success rates; the platform's leaves the users' own failures out. Then what failed most."""
     names = columns_by(by, COLUMNS)
-    lead = "".join(f"`{COLUMNS[name]}`, " for name in names)
     sql = f"""
-        SELECT {lead}count() AS runs, {SUCCESS}, countIf(outcome = 'failed'), countIf(outcome = 'platform'),
-               countIf(outcome IN ('cancelled', 'invalid', 'unknown')),
+        SELECT {_lead(names)}count() AS runs, {SUCCESS}, countIf(outcome = 'failed'), countIf(outcome = 'platform'),
+               countIf(outcome = 'cancelled'), countIf(outcome = 'invalid'), countIf(outcome = 'unknown'),
                if({DECIDED} = 0, NULL, toDecimal64(100 * {SUCCESS} / {DECIDED}, 2)),
                if({DECIDED} = 0, NULL, toDecimal64(100 * (1 - countIf(outcome = 'platform') / {DECIDED}), 2))
         FROM workflow_run FINAL
         WHERE finished_at >= {BEGIN} AND finished_at < {END}
-        {f"GROUP BY {lead.rstrip(', ')}" if names else ""}
-        ORDER BY runs DESC
+        {_grouped(names)}
     """
-    columns = (*names, "runs", "succeeded", "failed", "platform", "other", "success %", "platform success %")
+    outcomes = ("succeeded", "failed", "platform", "cancelled", "invalid", "unknown")
+    columns = (*names, "runs", *outcomes, "success %", "platform success %")
     rows = [tuple(row) for row in query(sql, span.parameters())]
-    return Report(f"Outcomes, {span}", columns, rows, [completeness(query, span)])
+    return Report(f"Outcomes, {span}", columns, rows, [completeness(query, span)], NOTHING, [_causes(query, span)])
 
 
-def _quantile(level: float) -> str:
+def _causes(query: Query, span: Span) -> Report:
+    """Why attempts did not succeed: the reason, and the step that decided it."""
+    sql = f"""
+        SELECT outcome, reason, template, deciding_step, count() AS runs, argMax(name, finished_at),
+               argMax(cluster, finished_at)
+        FROM workflow_run FINAL
+        WHERE finished_at >= {BEGIN} AND finished_at < {END} AND outcome != 'succeeded'
+        GROUP BY outcome, reason, template, deciding_step
+        ORDER BY runs DESC, outcome, reason, template, deciding_step
+        LIMIT {TOP}
+    """
+    rows = [tuple(row) for row in query(sql, span.parameters())]
+    columns = ("outcome", "reason", "template", "deciding step", "runs", "latest", "in cluster")
+    return Report("What did not succeed, most often first", columns, rows, nothing=NOTHING)
+
+
+def _lead(names: list[str]) -> str:
+    """The asked columns, to stand before others."""
+    return "".join(f"`{COLUMNS[name]}`, " for name in names)
+
+
+def _grouped(names: list[str]) -> str:
+    keys = _lead(names).rstrip(", ")
+    return f"GROUP BY {keys} ORDER BY runs DESC, {keys}" if keys else ""
+
+
+def _quantile(level: float, column: str) -> str:
     # ifNull: quantile over no row is NaN, which is no number of milliseconds.
-    return f"if(count(queue_latency_ms) = 0, NULL, toInt64(quantileExact({level})(queue_latency_ms)))"
+    return f"if(count({column}) = 0, NULL, toInt64(quantileExact({level})({column})))"

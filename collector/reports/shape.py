@@ -36,6 +36,10 @@ class Report:
     columns: tuple[str, ...]
     rows: list[tuple[Any, ...]]
     notes: list[str] = field(default_factory=list)
+    nothing: str = "unknown"
+    """What a table shows where there is no value."""
+    parts: list["Report"] = field(default_factory=list)
+    """Further tables of the same report; CSV, which has one table, leaves them out."""
 
 
 BEGIN, END = "toDateTime64({begin:Date}, 3, {zone:String})", "toDateTime64({end:Date}, 3, {zone:String})"
@@ -79,13 +83,17 @@ def text(report: Report, form: str, console: Console) -> None:
 
 def as_json(report: Report) -> str:
     """JSON with amounts as strings, so that no reader's float loses a digit."""
+    return msgspec.json.format(msgspec.json.encode(_body(report)), indent=2).decode()
+
+
+def _body(report: Report) -> dict[str, Any]:
     rows = [dict(zip(report.columns, map(_plain, row), strict=True)) for row in report.rows]
-    body = {"title": report.title, "rows": rows, "notes": report.notes}
-    return msgspec.json.format(msgspec.json.encode(body), indent=2).decode()
+    body: dict[str, Any] = {"title": report.title, "rows": rows, "notes": report.notes}
+    return body | ({"parts": [_body(part) for part in report.parts]} if report.parts else {})
 
 
 def as_csv(report: Report) -> str:
-    """RFC 4180; notes go to the other forms only."""
+    """RFC 4180; notes and parts go to the other forms only."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(report.columns)
@@ -99,10 +107,14 @@ def _as_table(report: Report, console: Console) -> None:
     )
     for i, name in enumerate(report.columns):
         numeric = any(isinstance(row[i], (int, float, Decimal)) for row in report.rows)
-        table.add_column(name, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
+        # A number stays in one piece; its heading may break.
+        width = max((len(_shown(row[i])) for row in report.rows), default=0) if numeric else None
+        table.add_column(name, justify="right" if numeric else "left", min_width=width, overflow="fold")
     for row in report.rows:
-        table.add_row(*(_shown(value) for value in row))
+        table.add_row(*(report.nothing if value is None else _shown(value) for value in row))
     console.print(table)
+    for part in report.parts:
+        _as_table(part, console)
     for note in report.notes:
         console.print(note, style="dim", markup=False, highlight=False)
 
@@ -120,8 +132,6 @@ def _cell(value: Any) -> Any:
 
 
 def _shown(value: Any) -> str:
-    if value is None:
-        return "unknown"
     # Rich would read [brackets] in a name as markup.
     return amount(value) if isinstance(value, Decimal) else str(value).replace("[", "\\[")
 

@@ -26,6 +26,10 @@ class Resource:
     """What is missing without it, in words for an operator."""
     selector: str = ""
     """A label selector; empty watches everything."""
+    whole: bool = True
+    """False: watched from now on, neither listed nor remembered. For what is many, lives an hour and proves nothing."""
+    fields: str = ""
+    """A field selector of the watch, for a kind that is not whole."""
 
     @property
     def path(self) -> str:
@@ -51,11 +55,21 @@ WORKFLOWS = Resource(
 PODS = Resource(kind="pods", group="", version="v1", needed=True, stage=2, feeds="cost, start latency and incidents")
 LABELLED_PODS = replace(PODS, selector="workflows.argoproj.io/workflow")
 """For clusters that hold much else; pods of Jobs, Ray and Spark are not seen then."""
+CRON_WORKFLOWS = Resource(
+    kind="cronworkflows", group="argoproj.io", version="v1alpha1", needed=False, stage=2,
+    feeds="missed and skipped cron runs",
+)  # fmt: skip
+EVENTS = Resource(
+    kind="events", group="", version="v1", needed=False, stage=3, whole=False, fields="type!=Normal",
+    feeds="words of the scheduler, the cloud and the kubelet beside a reason, confirmed spot reclaims",
+)  # fmt: skip
+"""The core group's: the same objects are served by events.k8s.io, and one right is enough. Argo alone writes two Normal
+ones a step, so those stay on the server."""
 
 
 def resources(*, labelled_pods: bool = False) -> tuple[Resource, ...]:
     """The kinds to watch, in the order of starting."""
-    return (NAMESPACES, NODES, WORKFLOWS, LABELLED_PODS if labelled_pods else PODS)
+    return (NAMESPACES, NODES, WORKFLOWS, LABELLED_PODS if labelled_pods else PODS, CRON_WORKFLOWS, EVENTS)
 
 
 def stages(watched: Iterable[Resource]) -> list[list[Resource]]:
@@ -64,3 +78,72 @@ def stages(watched: Iterable[Resource]) -> list[list[Resource]]:
     for resource in watched:
         by_stage.setdefault(resource.stage, []).append(resource)
     return [by_stage[number] for number in sorted(by_stage)]
+
+
+CONFIG_MAP, LEASE = "workflow-controller-configmap", "workflow-controller"
+"""How Argo's manifests and its Helm chart name them; the Lease of an installation with an instance id ends in `-<id>`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Right:
+    """Something read by name in the controller's namespace; the facts stand without it."""
+
+    namespace: str
+    group: str
+    resource: str
+    name: str
+    """Empty: any, since the names of pods are not known before."""
+    feeds: str
+    path: str
+    """Where it lies, or tells whether it is served at all; empty: only the right can be asked for."""
+
+    @property
+    def full_name(self) -> str:
+        """The name that RBAC rules and error messages use, and which one of these."""
+        kind = f"{self.resource}.{self.group}" if self.group else self.resource
+        return f"{kind} {self.name}".rstrip()
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """What an access review asks."""
+        resource, _, part = self.resource.partition("/")
+        asked = {"group": self.group, "resource": resource, "subresource": part, "name": self.name}
+        return {"verb": "get", "namespace": self.namespace} | {key: value for key, value in asked.items() if value}
+
+    @property
+    def rule(self) -> str:
+        """The rule of a Role that grants it."""
+        names = f', resourceNames: ["{self.name}"]' if self.name else ""
+        return f'apiGroups: ["{self.group}"], resources: ["{self.resource}"]{names}, verbs: ["get"]'
+
+
+def config_map_path(namespace: str, name: str = CONFIG_MAP) -> str:
+    """Where the controller's configuration lies."""
+    return f"/api/v1/namespaces/{namespace}/configmaps/{name}"
+
+
+def lease_path(namespace: str, name: str = LEASE) -> str:
+    """Where the controller's Lease lies."""
+    return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}"
+
+
+def rights(namespace: str) -> tuple[Right, ...]:
+    """What is asked now and then beside the controller, by watch/readings.py."""
+    return (
+        Right(
+            namespace=namespace, group="", resource="configmaps", name=CONFIG_MAP,
+            feeds="limits of parallelism that the ConfigMap sets", path=config_map_path(namespace),
+        ),
+        Right(
+            namespace=namespace, group="coordination.k8s.io", resource="leases", name=LEASE,
+            feeds="word of which controller leads", path=lease_path(namespace),
+        ),
+        Right(
+            namespace=namespace, group="metrics.k8s.io", resource="pods", name="",
+            feeds="memory use of the controller", path="/apis/metrics.k8s.io/v1beta1",
+        ),
+        Right(
+            namespace=namespace, group="", resource="pods/proxy", name="",
+            feeds="metrics of the controller's own (its memory too, where there is no metrics API)", path="",
+        ),
+    )  # fmt: skip

@@ -55,6 +55,7 @@ class Ledger:
     def __init__(self, cluster: str, resource: Resource, tally: Tally) -> None:
         self.cluster = cluster
         self.kind = resource.kind
+        self.whole = resource.whole
         self.known: dict[str, int] = {}
         self.epoch = 0
         self.position = 0
@@ -100,7 +101,8 @@ class Ledger:
 
     def _take(self, events: Sequence[Event[Any]], now: Instant, out: list[Outcome]) -> bool:
         """Observe events up to the first that is not ordinary; returns whether all were."""
-        kind, known, fence = self.kind, self.known, self.fence
+        # Of a kind that is not whole the position alone guards against replays; what it lets through twice does no harm.
+        kind, known, fence = self.kind, self.known if self.whole else {}, self.fence
         base, position = version_of(self.epoch, 0), self.position
         ordinary = True
         for event in events:
@@ -173,6 +175,8 @@ class Ledger:
             if page.resource_version < self.resource_version:
                 self.new_epoch()
             self._list_version = page.resource_version
+        if not self.whole:
+            return True
         base = version_of(self.epoch, 0)
         for item, uid, number in self._identified(page, now, out):
             version = base + (number << 8)

@@ -7,17 +7,16 @@ that the watches get through too.
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any
 
 import aiohttp
 import msgspec
 
 from collector.watch.answers import quote
 from collector.watch.connection import AddressError, Connection
-from collector.watch.kinds import Resource
+from collector.watch.kinds import Resource, Right, rights
+from collector.watch.question import BROKEN, ask
 
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-WITHIN = aiohttp.ClientTimeout(total=20, sock_connect=10)
 VERBS = ("list", "watch")
 
 
@@ -46,18 +45,22 @@ class Review(msgspec.Struct):
     status: ReviewStatus
 
 
-async def check_cluster(connection: Connection, resources: Iterable[Resource]) -> list[Check]:
-    """One row for the address, then one for each kind; only the first if the cluster does not answer."""
+async def check_cluster(
+    connection: Connection, resources: Iterable[Resource], controller_namespace: str = ""
+) -> list[Check]:
+    """One row for the address, and no more if it does not answer; then one for each kind, and each right in the namespace."""
     first = await _reach(connection)
     if not first.ok:
         return [first]
-    return [first, *await asyncio.gather(*(_kind(connection, resource) for resource in resources))]
+    named = rights(controller_namespace) if controller_namespace else ()
+    kinds = (_kind(connection, resource) for resource in resources)
+    return [first, *await asyncio.gather(*kinds, *(_right(connection, right) for right in named))]
 
 
 async def _reach(connection: Connection) -> Check:
     subject = f"cluster {connection.address.name}"
     try:
-        status, body = await _ask(connection, "GET", "/version")
+        status, _, body = await ask(connection, "GET", "/version")
     except AddressError as error:
         return Check(False, subject, error.problem, error.remedy)
     except aiohttp.ClientSSLError as error:
@@ -86,9 +89,10 @@ async def _kind(connection: Connection, resource: Resource) -> Check:
     subject = f"cluster {connection.address.name}: {resource.full_name}"
     missing = f"without it: no {resource.feeds}"
     try:
-        answers = await asyncio.gather(*(_allowed(connection, resource, verb) for verb in VERBS))
-        status, _ = await _ask(connection, "GET", resource.path, params={"limit": "1"})
-    except (AddressError, aiohttp.ClientError, TimeoutError, OSError) as error:
+        asked = ({"group": resource.group, "resource": resource.kind, "verb": verb} for verb in VERBS)
+        answers = await asyncio.gather(*(_allowed(connection, attributes) for attributes in asked))
+        status, _, _ = await ask(connection, "GET", resource.path, params={"limit": "1"})
+    except BROKEN as error:
         return Check(False, subject, f"cannot be asked: {error}; {missing}", "try again", resource.needed)
     denied = [verb for verb, allowed in zip(VERBS, answers, strict=True) if not allowed]
     if denied:
@@ -97,35 +101,40 @@ async def _kind(connection: Connection, resource: Resource) -> Check:
         return Check(False, subject, detail, f"add to the collector's ClusterRole: {rule}", resource.needed)
     if status == 404:
         detail = f"the cluster does not serve it; {missing}"
-        return Check(False, subject, detail, "install Argo Workflows there, or leave the cluster out", resource.needed)
+        remedy = "install Argo Workflows there, or leave the cluster out" if resource.needed else ""
+        return Check(False, subject, detail, remedy, resource.needed)
     if status != 200:
         return Check(False, subject, f"a list is answered with {status}; {missing}", "try again", resource.needed)
     return Check(True, subject, "list and watch are allowed", needed=resource.needed)
 
 
-async def _allowed(connection: Connection, resource: Resource, verb: str) -> bool:
-    attributes = {"group": resource.group, "resource": resource.kind, "verb": verb}
+async def _right(connection: Connection, right: Right) -> Check:
+    """Whether one thing may be read by name, and is there."""
+    subject = f"cluster {connection.address.name}: {right.full_name} in {right.namespace}"
+    missing = f"without it: no {right.feeds}"
+    try:
+        allowed = await _allowed(connection, right.attributes)
+        status = (await ask(connection, "GET", right.path))[0] if allowed and right.path else 200
+    except BROKEN as error:
+        return Check(False, subject, f"cannot be asked: {error}; {missing}", "try again", needed=False)
+    if not allowed:
+        remedy = f"add to a Role of the collector in namespace {right.namespace}: {right.rule}"
+        return Check(False, subject, f"no right to get it; {missing}", remedy, needed=False)
+    if status == 404:
+        return Check(True, subject, f"may be read, but there is none: no {right.feeds}", needed=False)
+    if status != 200:
+        return Check(False, subject, f"is answered with {status}; {missing}", "try again", needed=False)
+    return Check(True, subject, "get is allowed", needed=False)
+
+
+async def _allowed(connection: Connection, attributes: dict[str, str]) -> bool:
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",
         "spec": {"resourceAttributes": attributes},
     }
-    status, body = await _ask(connection, "POST", REVIEWS, body=review)
+    status, _, body = await ask(connection, "POST", REVIEWS, body=review)
     try:
         return status in (200, 201) and msgspec.json.decode(body, type=Review).status.allowed
     except (msgspec.DecodeError, UnicodeDecodeError):
         return False
-
-
-async def _ask(
-    connection: Connection, method: str, path: str, *, params: dict[str, str] | None = None, body: Any = None
-) -> tuple[int, bytes]:
-    """One request and its answer; credentials that are refused are renewed once."""
-    access = await connection.access()
-    async with await connection.request(method, access, path, timeout=WITHIN, params=params, body=body) as answer:
-        if answer.status != 401:
-            return answer.status, await answer.read()
-    await connection.refresh(access)
-    access = await connection.access()
-    async with await connection.request(method, access, path, timeout=WITHIN, params=params, body=body) as answer:
-        return answer.status, await answer.read()

@@ -31,6 +31,9 @@ SHORT_MS = 5_000
 REFUSED_S = 60.0
 """A missing right is granted by a person; asking more often only fills the audit log."""
 
+ABSENT_S = 600.0
+"""A kind that nothing depends on, and that is not served or not granted, may stay away for good."""
+
 SAME_VERSION_TRIES = 5
 GARBLED_TRIES = 3
 
@@ -91,13 +94,20 @@ class Watch:
         """How this watch does now."""
         known = len(self._ledger.known)
         return WatchHealth(
-            self.cluster, self.resource.kind, self._state, self._detail, self.synced, self._heard_at, known
+            self.cluster,
+            self.resource.kind,
+            self._state,
+            self._detail,
+            self.synced,
+            self._heard_at,
+            known,
+            self.resource.needed,
         )
 
     @property
     def settled(self) -> bool:
-        """Whether waiting for this watch is over: it has synced, or somebody must grant it a right first."""
-        return self.synced or self._state == "refused"
+        """Whether waiting for this watch is over: it has synced, or somebody must grant or install something first."""
+        return self.synced or self._state in ("refused", "absent")
 
     def step(self) -> Step:
         """What to do next, when no stream is open."""
@@ -150,7 +160,8 @@ class Watch:
         if unknown and not self._gap:
             # Something was known and yet there was no position to go on from.
             self._gap = (self._complete_until or now, "no_position")
-        if self._gap:
+        # A kind that is not whole makes no fact, so that missing some of it leaves no fact incomplete.
+        if self._gap and self.resource.whole:
             # A wall clock that was set back must not turn the gap round.
             since, cause = min(self._gap[0], now), self._gap[1]
             out.insert(at, self._ledger.gap(since, now, cause, unknown))
@@ -252,10 +263,9 @@ class Watch:
         if trouble.cause == "unauthorized" and not self._refreshed:
             self._refresh = self._refreshed = True
             return
-        refused = trouble.cause == "forbidden"
-        if refused or trouble.cause == "missing":
+        if trouble.cause in ("forbidden", "missing"):
             self._name_what_is_missing(trouble)
-        wait_s = self._backoff.delay_s(now, REFUSED_S if refused else trouble.retry_after_s)
+        wait_s = self._backoff.delay_s(now, self._rest_s(trouble))
         self._pause = Pause(wait_s, trouble.cause, self._detail)
         if self._listing is not None:
             if trouble.cause in ("gone", "rejected", "list_loop", "went_back"):
@@ -270,8 +280,16 @@ class Watch:
             self._state = "refused"
             lacks = f"no right to {verb} {name} in cluster {self.cluster}"
         else:
+            self._state = self._state if self.resource.needed else "absent"
             lacks = f"cluster {self.cluster} does not serve {name}"
-        self._detail = f"{lacks}; {trouble.detail}"
+        without = "" if self.resource.needed else f"; without it: no {self.resource.feeds}"
+        self._detail = f"{lacks}; {trouble.detail}{without}"
+
+    def _rest_s(self, trouble: Trouble) -> float:
+        """How long to wait at least before asking again."""
+        if trouble.cause in ("forbidden", "missing") and not self.resource.needed:
+            return ABSENT_S
+        return REFUSED_S if trouble.cause == "forbidden" else trouble.retry_after_s
 
     def _gives_up_version(self, cause: Cause) -> bool:
         """Whether the resume version is of no more use after this."""

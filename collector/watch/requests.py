@@ -46,6 +46,7 @@ Step = Request | Pause | Refresh
 def watch_request(resource: Resource, resource_version: int, timeout_s: int) -> Request:
     """Everything after the version, with bookmarks: without them a quiet kind falls out of etcd's window."""
     params = {"watch": "1", "allowWatchBookmarks": "true", "resourceVersion": str(resource_version)}
+    params |= {"fieldSelector": resource.fields} if resource.fields else {}
     return Request("watch", resource.path, _selected(resource, params, timeoutSeconds=str(timeout_s)), timeout_s)
 
 
@@ -59,14 +60,14 @@ def _selected(resource: Resource, params: dict[str, str], **more: str) -> dict[s
 
 
 class Listing:
-    """A LIST under way: pages of one snapshot, until the token is empty."""
+    """A LIST under way: pages of one snapshot, until the token is empty. Of a kind that is not whole, one object's worth."""
 
     def __init__(self, resource: Resource) -> None:
         self.done = False
         self._resource = resource
         self._token = ""
         self._tokens: set[int] = set()
-        self._page_size = PAGE_SIZE
+        self._page_size = PAGE_SIZE if resource.whole else 1
 
     def request(self) -> Request:
         """The next page. The version stays unset: the stored one may be newer than a lagging server's cache."""
@@ -79,7 +80,7 @@ class Listing:
             return Trouble("list_loop", f"the list of {self._resource.full_name} goes in circles: a token came twice")
         self._tokens.add(hash(token))
         self._token = token
-        self.done = not token
+        self.done = not token or not self._resource.whole
         if size > LARGE_PAGE_BYTES:
             self._page_size = max(SMALLEST_PAGE, self._page_size // 2)
         return None

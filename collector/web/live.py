@@ -10,13 +10,17 @@ from collections.abc import Iterable
 from collector.catalog import metrics as catalog
 from collector.catalog.tally import Tally
 from collector.core.model import REASONS, Instant
-from collector.core.view import ClusterHealth, LiveView, StoreHealth, Waiting
+from collector.core.view import ClusterHealth, Flow, LiveView, StoreHealth, Waiting
+from collector.web import limits, shapes, trouble
 from collector.web.bill import money_now
 from collector.web.money import Money, UnknownMoney
 from collector.web.ready import readiness
 from collector.web.shapes import Begun, Cluster, Live, Place, Queue, ReasonCount, Store, Totals, Watch
 
 RUNNING = "running"
+
+SETTLED_S = 60
+"""A rate over less than a minute would call every queue stuck that a restart finds waiting."""
 
 
 def live_now(view: LiveView, tally: Tally, money: Money | UnknownMoney | None, now: Instant) -> Live:
@@ -29,8 +33,12 @@ def live_now(view: LiveView, tally: Tally, money: Money | UnknownMoney | None, n
         problems=ready.problems,
         totals=_totals(view),
         clusters=[_cluster(cluster, view, tally) for cluster in view.clusters],
-        queues=_queues(waiting, view.at),
+        queues=_queues(waiting, view),
         begun=_begun([row for row in view.queues if row.begun and row.reason != RUNNING], view.at),
+        slots=limits.slots(view.slots),
+        locks=limits.locks(view.locks, view.at),
+        stuck=trouble.stuck(view.stuck, view.at),
+        crons=trouble.crons(view.crons, view.at),
         money=None if money is None else money_now(money, now),
         store=_store(view.store, view.at),
     )
@@ -79,6 +87,9 @@ def _totals(view: LiveView) -> Totals:
         running=_count(row for row in view.queues if row.begun and row.reason == RUNNING),
         begun=_count(row for row in view.queues if row.begun and row.reason != RUNNING),
         queues=len({(row.cluster, row.namespace, row.queue) for row in waiting}),
+        stuck=sum(view.stuck_counts.values()),
+        locks=len(view.locks),
+        crons=len(view.crons),
         oldest_age_ms=None if oldest is None else _age(view.at, oldest.since),
         oldest_in=None if oldest is None else _place(oldest),
         reasons=_by_reason(waiting, view.at),
@@ -100,12 +111,14 @@ def _cluster(cluster: ClusterHealth, view: LiveView, tally: Tally) -> Cluster:
         reasons=_by_reason(waiting, view.at),
         controller_oom_kills=_counted(tally, catalog.CONTROLLER_OOM_KILLS, cluster.name),
         controller_restarts=_counted(tally, catalog.CONTROLLER_RESTARTS, cluster.name),
+        controllers=trouble.controllers(view.controllers, cluster.name),
         watches=[
             Watch(
                 kind=watch.kind,
                 state=watch.state,
                 detail=watch.detail,
                 synced=watch.synced,
+                needed=watch.needed,
                 last_event_age_ms=None if watch.last_event_at is None else _age(view.at, watch.last_event_at),
                 objects=watch.objects,
             )
@@ -119,7 +132,9 @@ def _counted(tally: Tally, metric: catalog.Metric, cluster: str) -> int | None:
     return int(sum(found)) if found else None
 
 
-def _queues(waiting: list[Waiting], at: Instant) -> list[Queue]:
+def _queues(waiting: list[Waiting], view: LiveView) -> list[Queue]:
+    at = view.at
+    flows = {(flow.cluster, flow.namespace, flow.queue): _flow(flow) for flow in view.flows}
     groups: dict[tuple[str, str, str], list[Waiting]] = defaultdict(list)
     for row in waiting:
         groups[row.cluster, row.namespace, row.queue].append(row)
@@ -131,10 +146,21 @@ def _queues(waiting: list[Waiting], at: Instant) -> list[Queue]:
             depth=_count(rows),
             oldest_age_ms=_age(at, min(row.since for row in rows)),
             reasons=_by_reason(rows, at),
+            flow=flows.get((cluster, namespace, queue)),
         )
         for (cluster, namespace, queue), rows in groups.items()
     ]
     return sorted(queues, key=lambda q: (-q.oldest_age_ms, q.cluster, q.namespace, q.queue))
+
+
+def _flow(flow: Flow) -> shapes.Flow:
+    return shapes.Flow(
+        state=flow.state if flow.window_s >= SETTLED_S else "unsettled",
+        arrivals=flow.arrivals,
+        starts=flow.starts,
+        window_ms=round(flow.window_s * 1000),
+        drain_ms=None if flow.drain_s is None else round(flow.drain_s * 1000),
+    )
 
 
 def _begun(rows: list[Waiting], at: Instant) -> list[Begun]:

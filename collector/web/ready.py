@@ -47,6 +47,8 @@ class Problem(Shape):
     """What to do about it."""
     blocking: bool = True
     """False: the collector is ready nonetheless, something optional is missing."""
+    optional: bool = False
+    """True: nobody need act; a right that was left out, and what is not known without it."""
 
 
 class Ready(Shape):
@@ -66,7 +68,7 @@ def _clusters(view: LiveView) -> Iterator[Problem]:
     for cluster in view.clusters:
         troubled = [_watch(cluster, watch) for watch in cluster.watches if _is_troubled(cluster, watch)]
         yield from troubled
-        if not cluster.ready and not troubled:
+        if not cluster.ready and not any(problem.blocking for problem in troubled):
             yield Problem(
                 subject="cluster",
                 cluster=cluster.name,
@@ -76,9 +78,10 @@ def _clusters(view: LiveView) -> Iterator[Problem]:
 
 
 def _is_troubled(cluster: ClusterHealth, watch: WatchHealth) -> bool:
+    # An optional kind that a cluster does not serve is not missed there.
     # Servers end a watch every few minutes; one that has synced and opens again leaves its cluster ready.
     reopening = cluster.ready and watch.synced and watch.state != "refused"
-    return not reopening and (watch.state != "watching" or not watch.synced)
+    return watch.state != "absent" and not reopening and (watch.state != "watching" or not watch.synced)
 
 
 def _watch(cluster: ClusterHealth, watch: WatchHealth) -> Problem:
@@ -90,7 +93,8 @@ def _watch(cluster: ClusterHealth, watch: WatchHealth) -> Problem:
         reason=reason,
         remedy=REMEDIES.get(watch.state, "wait; it has not listed everything yet"),
         # A cluster that is ready without this kind does not need it.
-        blocking=not cluster.ready,
+        blocking=watch.needed and not cluster.ready,
+        optional=not watch.needed and watch.state == "refused",
     )
 
 

@@ -29,6 +29,19 @@ class Begun(ReasonCount):
     oldest_in: Place
 
 
+class Flow(Shape):
+    """How a queue moved in the last minutes, and when it will be empty if it goes on so."""
+
+    state: str
+    """draining; growing: it drains, but more arrive than start; not_draining; unsettled: not watched for long enough."""
+    arrivals: int
+    starts: int
+    window_ms: int
+    """How much of the last 5 minutes has been watched."""
+    drain_ms: int | None
+    """Until what waits now has started; null where nothing started."""
+
+
 class Queue(Place):
     """One queue that is not empty."""
 
@@ -36,6 +49,99 @@ class Queue(Place):
     """Workflows whose work has not begun."""
     oldest_age_ms: int
     reasons: list[ReasonCount]
+    flow: Flow | None
+    """Null where nothing has been counted yet."""
+
+
+class Slots(Shape):
+    """A parallelism limit and what fills it."""
+
+    cluster: str
+    namespace: str
+    """Empty: the limit of the whole installation."""
+    limit: int | None
+    """Null: workflows are throttled here by a limit that could not be read."""
+    source: str
+    running: int
+    suspended: int
+    """Suspended workflows; they occupy a slot too."""
+    lock_waiting: int
+    """Workflows that wait for a lock, and occupy a slot meanwhile."""
+    throttled: int
+    """Workflows that wait for a slot."""
+    used: int
+    """Slots in use, by whatever of the three."""
+    share: float | None
+    """Slots in use of the limit; above 1 when the limit was lowered."""
+
+
+class Lock(Shape):
+    """A semaphore or mutex that somebody waits for."""
+
+    cluster: str
+    name: str
+    kind: str
+    limit: int | None
+    held: int
+    waiting: int
+    """Workflows and steps."""
+    oldest_age_ms: int | None
+    holders: list[str]
+    """A few of them."""
+
+
+class Stuck(Shape):
+    """A workflow that began and does not move."""
+
+    cluster: str
+    namespace: str
+    name: str
+    uid: str
+    cause: str
+    words: str
+    """What the scheduler, kubelet, cloud or controller says of it."""
+    advice: str
+    """What to look at."""
+    age_ms: int
+
+
+class Cron(Shape):
+    """A cron workflow."""
+
+    cluster: str
+    namespace: str
+    name: str
+    schedule: str
+    timezone: str
+    suspended: bool
+    problem: str
+    missed: int
+    """Due runs that did not start and that nothing forbade."""
+    skipped: int
+    """Due runs that its own policy forbade."""
+    active: int
+    last_age_ms: int | None
+    """Since its last run was due."""
+    due_in_ms: int | None
+    """Until its next run; below 0 when that is overdue, null when there is none."""
+
+
+class Controller(Shape):
+    """One controller pod."""
+
+    namespace: str
+    pod: str
+    ready: bool
+    leader: bool | None
+    """Null: neither a Lease nor its metrics say."""
+    restarts: int
+    crash_loop: bool
+    memory_bytes: int | None
+    memory_limit_bytes: int | None
+    """Null: it has none."""
+    memory_share: float | None
+    detail: str
+    """Why its own metrics are not read."""
 
 
 class CurrencyTotal(Shape):
@@ -76,13 +182,17 @@ class MoneyNow(Shape):
 
 
 class Totals(Shape):
-    """The fleet in five figures; spent is in `money`."""
+    """The fleet in a few figures; spent is in `money`."""
 
     waiting: int
     running: int
     begun: int
     """Begun, and no main container runs."""
     queues: int
+    stuck: int
+    locks: int
+    """Locks that are held or waited for."""
+    crons: int
     oldest_age_ms: int | None
     oldest_in: Place | None
     reasons: list[ReasonCount]
@@ -95,6 +205,8 @@ class Watch(Shape):
     state: str
     detail: str
     synced: bool
+    needed: bool
+    """False: its cluster is ready without it, and `detail` says what is then not known."""
     last_event_age_ms: int | None
     objects: int
 
@@ -113,6 +225,8 @@ class Cluster(Shape):
     controller_oom_kills: int | None
     """Null while no controller was seen."""
     controller_restarts: int | None
+    controllers: list[Controller]
+    """The leader first."""
     watches: list[Watch]
 
 
@@ -138,6 +252,14 @@ class Live(Shape):
     queues: list[Queue]
     """The one that has waited longest first."""
     begun: list[Begun]
+    slots: list[Slots]
+    """The fullest first; only where there is a limit."""
+    locks: list[Lock]
+    """Those that are waited for, the longest queue first; at most 100."""
+    stuck: list[Stuck]
+    """The longest first; at most 100, `totals.stuck` counts all."""
+    crons: list[Cron]
+    """Those that missed runs first, then those with a problem; at most 100, `totals.crons` counts all."""
     money: MoneyNow | None
     """Null where this server shows no money."""
     store: Store

@@ -1,7 +1,7 @@
 """When work on a workflow begins, how each attempt of it ends, and which pods are whose."""
 
-from collector.core.cluster import Began, Ended, Submitted
-from collector.core.model import Fact, Observation, WorkflowRun
+from collector.core.happenings import Began, Clamped, Ended, Submitted
+from collector.core.model import Fact, Observation, StepRun, WorkflowRun
 from tests.builders import (
     HOUR,
     MINUTE,
@@ -43,7 +43,7 @@ def test_a_pod_that_arrives_before_its_workflow_begins_it() -> None:
 
     happened = tell(cluster, an_observation(a_pod(), "added"), submitted(when=NOON + 20), running())
 
-    assert [type(h) for h in happened] == [Submitted, Began]
+    assert [type(h) for h in happened] == [Submitted, Began, Clamped]
 
 
 def test_what_began_before_we_came_moves_no_counter() -> None:
@@ -88,7 +88,7 @@ def test_what_ended_before_we_came_is_recorded_and_moves_no_counter() -> None:
 
     happened = tell(a_cluster(), an_observation(done, "listed", when=NOON + HOUR))
 
-    assert [type(h) for h in happened] == [WorkflowRun]
+    assert [type(h) for h in happened] == [WorkflowRun, StepRun]
 
 
 # How an attempt ends.

@@ -3,7 +3,9 @@
 import msgspec
 
 from collector.core import decode
-from collector.core.cluster import Cluster, PodEnded, same_evidence
+from collector.core.cluster import Cluster
+from collector.core.happenings import PodEnded
+from collector.core.joining import same_evidence
 from collector.core.model import ControllerIncident, Observation, PodRun
 from collector.core.rules import Rules
 from tests import replay

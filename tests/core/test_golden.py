@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from collector.core import billing, decode
-from collector.core.cluster import Began, Cluster, Ended, Happening, PodEnded, Submitted
+from collector.core.cluster import Cluster
+from collector.core.happenings import Began, Ended, Happening, PodEnded, Submitted
 from collector.core.model import REASONS, ControllerIncident, PodCost, PodRun, WorkflowRun
 from collector.core.nodes import read_nodes
 from collector.prices import book
@@ -333,12 +334,13 @@ def test_throttled_begins_with_the_first_pod() -> None:
 
 
 def test_throttled_loses_its_controller_three_times() -> None:
-    """Two OOM kills and a restart, each once, though nine events show them."""
+    """Two OOM kills, the crash loop they led to and a restart, each once, though nine events show them."""
     incidents = [h for h in replayed("throttled")[1] if isinstance(h, ControllerIncident)]
 
     assert [(i.kind, i.reason, i.exit_code, i.at, i.memory_limit_bytes) for i in incidents] == [
         ("oom_kill", "OOMKilled", 137, 1_795_353_923_000, 1024**3),
         ("oom_kill", "OOMKilled", 137, 1_795_353_927_000, 1024**3),
+        ("crash_loop", "CrashLoopBackOff", None, 1_795_353_927_001, 1024**3),
         ("restart", "Error", 1, 1_795_353_932_000, 1024**3),
     ]
 

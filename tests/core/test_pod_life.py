@@ -1,6 +1,10 @@
 """A pod's stay: when it began and ended, why, and whose it is, as evidence."""
 
+from typing import Any
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from collector.core import decode, pod_life
 from collector.core.model import Change, Instant, PodRun
@@ -21,6 +25,7 @@ from tests.builders import (
     pod_json,
     running_pod,
 )
+from tests.replay import observations
 
 PLACE = Place("c1", "w1", "w1", 1, "Workflow", {})
 GIB = 1024**3
@@ -164,6 +169,14 @@ def test_a_vanished_pod_ends_now_and_keeps_what_it_said_last() -> None:
     )  # fmt: skip
 
 
+def test_a_pod_whose_end_is_known_keeps_it_when_it_vanishes() -> None:
+    """Finished pods are collected; a list that lacks one tells nothing new of it."""
+    life = lived(ended_pod())
+    closed = pod_life.close(life, NOON + DAY, 7, "vanished")
+
+    assert (closed.run, closed.gone) == (life.run, True)
+
+
 # When it began.
 
 
@@ -247,6 +260,203 @@ def test_a_reason_that_vanishes_after_the_end_is_kept() -> None:
     pod = ended_pod(phase="Failed", reason="Evicted")
 
     assert run_of(pod, ended_pod(phase="Failed")).reason == "Evicted"
+
+
+# What it waits for.
+
+
+def unfit(message: str) -> decode.Pod:
+    said = [a_condition("PodScheduled", NOON, "False", reason="Unschedulable", message=message)]
+    return a_pod(conditions=said, containers=[])
+
+
+def hanging(reason: str, **more: Any) -> dict[str, Any]:
+    message = more.pop("message", "")
+    return {"name": "main", "state": {"waiting": {"reason": reason, "message": message}}, **more}
+
+
+def awaits(pod: decode.Pod) -> tuple[str, str, str]:
+    life = lived(pod)
+    return life.waits, life.waits_on, life.waits_words
+
+
+@pytest.mark.parametrize(
+    ("words", "reason", "on"),
+    [
+        ("0/2 nodes are available: 2 Insufficient nvidia.com/gpu.", "unschedulable", ""),
+        ("exceeds ElasticQuota max of team", "quota", ""),
+        ("Pod team/p1 is rejected in PreFilter because ElasticQuota team is more than Max", "quota", "team"),
+        ("rejected in PreFilter because total ElasticQuota used is more than min", "quota", ""),
+        ("Insufficient quotas, quotaName: maps, runtime: {}, used: {}, exceedDimensions: [cpu]", "quota", "maps"),
+        ('pods "p1" is forbidden: exceeded quota: gpu, requested: pods=1', "quota", "gpu"),
+        ("pod has unbound immediate PersistentVolumeClaims", "volume", ""),
+        ('0/3 nodes are available: persistentvolumeclaim "data" not found.', "volume", "data"),
+        ("1 node(s) had volume node affinity conflict", "volume", ""),
+    ],
+)
+def test_a_scheduler_says_why_it_does_not_place_a_pod(words: str, reason: str, on: str) -> None:
+    """A quota or a volume is told from a lack of nodes by its words, which are kept."""
+    assert awaits(unfit(words)) == (reason, on, words)
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        ({"reason": "NoStock", "message": "Create ECI failed because the specified instance is out of stock. 2c4g"},
+         "Create ECI failed because the specified instance is out of stock. 2c4g"),
+        ({"reason": "NoStock"}, "NoStock"),
+        ({"reason": "Failed", "message": "out of stock"}, "out of stock"),
+    ],
+)  # fmt: skip
+def test_a_cloud_without_a_machine_left_is_a_quota_used_up(condition: dict[str, str], words: str) -> None:
+    """It says so in a condition of its own, before anything of the pod starts."""
+    assert awaits(a_pod(conditions=[a_condition("ContainerInstanceCreated", NOON, "False", **condition)])) == (
+        "quota", "stock", words,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "condition", [{"status": "True", "reason": "NoStock"}, {"status": "False", "reason": "Creating"}]
+)
+def test_an_instance_that_is_being_made_waits_for_nothing(condition: dict[str, str]) -> None:
+    """Nor does one that was made after all."""
+    assert awaits(a_pod(conditions=[a_condition("ContainerInstanceCreated", NOON, **condition)])) == ("", "", "")
+
+
+@pytest.mark.parametrize(
+    ("container", "on", "words"),
+    [
+        (hanging("ImagePullBackOff", image="a:1", message='Back-off  pulling image "a:1"'), "a:1",
+         'ImagePullBackOff: Back-off pulling image "a:1"'),
+        (hanging("ErrImagePull", message='failed to pull image "b:2": not found'), "b:2",
+         'ErrImagePull: failed to pull image "b:2": not found'),
+        (hanging("InvalidImageName"), "", "InvalidImageName"),
+    ],
+)  # fmt: skip
+def test_an_image_that_cannot_be_had_is_named(container: dict[str, Any], on: str, words: str) -> None:
+    """By the container's status, else by the kubelet's message."""
+    assert awaits(a_pod(containers=[container])) == ("image", on, words)
+    assert awaits(a_pod(initContainerStatuses=[container])) == ("image", on, words)
+
+
+@pytest.mark.parametrize("container", [hanging("ContainerCreating"), hanging(""), {"name": "main"}])
+def test_a_container_on_its_way_waits_for_nothing(container: dict[str, Any]) -> None:
+    """Most are created for seconds."""
+    assert awaits(a_pod(containers=[container])) == ("", "", "")
+
+
+def test_a_pod_that_got_on_or_is_gone_waits_for_nothing() -> None:
+    """What kept it is forgotten with it, also when nobody saw it go."""
+    hung = a_pod(containers=[hanging("ErrImagePull", image="a:1")])
+    ends = [lived(hung, running_pod()), lived(hung, (hung, "deleted")), pod_life.close(lived(hung), NOON + DAY, 7, "x")]
+
+    assert [(life.waits, life.waits_on, life.waits_words) for life in ends] == [("", "", "")] * 3
+
+
+def test_pods_that_wait_with_the_same_words_share_them() -> None:
+    """Thousands do."""
+    first, second = lived(unfit("no node for it")), lived(unfit("no node for it"))
+
+    assert first.waits_words is second.waits_words
+
+
+def test_recorded_pods_that_never_started_say_why() -> None:
+    """Read off the raw JSON: an image pull that hangs in two containers, and a pod for which there is no node."""
+    lives: dict[str, PodLife] = {}
+    for seen in observations("basics"):
+        if seen.kind == "pods":
+            lives[seen.uid] = pod_life.observe(lives.get(seen.uid), seen, PLACE)
+    waiting = {life.run.name: (life.waits, life.waits_on, life.waits_words) for life in lives.values() if life.waits}
+
+    assert waiting == {
+        "image-pull-stuck": ("image", "argoexec:fake", 'ImagePullBackOff: Back-off pulling image "argoexec:fake"'),
+        "unschedulable": ("unschedulable", "", "0/2 nodes are available: 2 Insufficient nvidia.com/gpu."),
+    }
+
+
+# How long it took to start.
+
+
+def started(*live: bool, when: tuple[int, ...] = (5, 16, 80), main: Instant = NOON + 10 * SECOND) -> PodLife:
+    """A pod that was seen starting, then running, then ended; each sight live or not, so many seconds after noon."""
+    pods = (a_pod(), running_pod(started=main), ended_pod(started=main, ended=main + SECOND))
+    life: PodLife | None = None
+    for pod, is_live, second in zip(pods, live, when, strict=False):
+        seen = an_observation(pod, when=NOON + second * SECOND, live=is_live)
+        life = pod_life.observe(life, seen, PLACE)
+    assert life is not None
+    return life
+
+
+@pytest.mark.parametrize(
+    ("live", "expected"),
+    [
+        ((True, True, True), (11 * SECOND, "watch")),
+        ((True, True), (11 * SECOND, "watch")),
+        ((False, True, True), (10 * SECOND, "object")),
+        ((True, False, True), (10 * SECOND, "object")),
+        ((True,), (None, "")),
+    ],
+)
+def test_a_start_is_timed_by_our_clock_where_both_ends_were_live(
+    live: tuple[bool, ...], expected: tuple[Any, str]
+) -> None:
+    """Else by the object's whole seconds, from creation; the sight of the end changes nothing."""
+    life = started(*live)
+
+    assert (life.run.start_latency_ms, life.run.start_latency_source) == pod_life.start_latency(life) == expected
+
+
+def test_a_pod_that_runs_at_first_sight_is_timed_by_its_own_instants() -> None:
+    """It started before anybody looked; our clock would say 0."""
+    life = lived(running_pod(), ended_pod())
+
+    assert pod_life.start_latency(life) == (10 * SECOND, "object")
+
+
+def test_a_pod_that_ended_between_two_sights_is_timed_by_its_own_instants() -> None:
+    """Nobody saw it run."""
+    life = lived(a_pod(), ended_pod())
+
+    assert (life.running_at, pod_life.start_latency(life)) == (None, (10 * SECOND, "object"))
+
+
+@pytest.mark.parametrize(
+    ("life", "expected"),
+    [
+        (lambda: started(False, False, main=NOON - SECOND), (True, (0, "object"))),
+        (lambda: started(True, True, when=(9, 5)), (True, (0, "watch"))),
+        (lambda: started(True, True), (False, (11 * SECOND, "watch"))),
+        (lambda: started(True), (False, (None, ""))),
+    ],
+)
+def test_two_clocks_that_disagree_make_no_negative_start(life: Any, expected: tuple[bool, tuple[Any, str]]) -> None:
+    """It is set to 0, and the caller can tell."""
+    assert (pod_life.clamped(life()), pod_life.start_latency(life())) == expected
+
+
+@given(st.lists(st.integers(0, 2), max_size=6), st.integers(0, 100))
+def test_a_sight_that_comes_twice_changes_nothing(order: list[int], later: int) -> None:
+    """Watches replay; only the first sight of each state counts."""
+    pods = (a_pod(containers=[hanging("ErrImagePull", image="a:1")]), running_pod(), ended_pod())
+    once: PodLife | None = None
+    twice: PodLife | None = None
+    for i, which in enumerate(sorted(order)):
+        seen = an_observation(pods[which], when=NOON + i * SECOND, rv=i + 1)
+        once = pod_life.observe(once, seen, PLACE)
+        again = an_observation(pods[which], when=NOON + i * SECOND + later, rv=i + 1)
+        twice = pod_life.observe(pod_life.observe(twice, seen, PLACE), again, PLACE)
+
+    assert once == twice
+
+
+def test_what_an_event_hinted_at_stays_with_the_evidence() -> None:
+    """Events come before the pod's end, and are gone within the hour."""
+    life = lived(a_pod())
+    life.hint = "FailedMount: secret not found"
+    after = pod_life.observe(life, an_observation(ended_pod(), when=NOON + HOUR), PLACE)
+
+    assert (after.hint, after.run.hint) == ("FailedMount: secret not found",) * 2
 
 
 # Who it is.
@@ -333,6 +543,8 @@ def test_the_node_may_be_overruled_by_the_pods_own_labels() -> None:
 def test_the_builders_pod_is_what_the_decoder_makes_of_the_builders_object() -> None:
     """Tests that start from evidence must not drift from those that start from objects."""
     run = pod_life.observe(None, an_observation(ended_pod()), PLACE).run
-    expected = a_pod_run(version=run.version, region="")
+    expected = a_pod_run(
+        version=run.version, region="", start_latency_ms=10 * SECOND, start_latency_source="object"
+    )  # fmt: skip
 
     assert run == expected

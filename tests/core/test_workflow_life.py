@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from collector.core import queueing, workflow_life
+from collector.core import queueing, workflow_life, workflow_rows
 from collector.core.model import REASONS, Change, Instant, Observation, WorkflowRun
+from collector.core.nodes import MESSAGE_LIMIT
 from collector.core.rules import AttributionRule, Rules
 from collector.core.workflow_life import WorkflowLife
 from tests.builders import DAY, HOUR, MINUTE, NOON, POSTPONED, SECOND, a_step, a_workflow, an_observation, version
@@ -32,12 +33,12 @@ def saw(
 
 def run_of(*seen: Observation) -> WorkflowRun:
     life = lived(*seen)
-    return workflow_life.run_of("c1", life, life.version)
+    return workflow_rows.run_of("c1", life, life.version)
 
 
 def spent(life: WorkflowLife) -> dict[str, int]:
     """What was spent, without the zeros."""
-    return {name: ms for name, ms in workflow_life.spent_ms(life).items() if ms}
+    return {name: ms for name, ms in workflow_rows.spent_ms(life).items() if ms}
 
 
 def done(
@@ -100,7 +101,7 @@ def test_a_workflow_that_waits_for_a_volume_has_not_begun() -> None:
     life = lived(waits)
     later = lived(waits, saw(HOUR + SECOND, "Running", started=NOON + MINUTE))
 
-    assert (life.reason, life.reason_on, life.picked_up_at) == ("volume", message, None)
+    assert (life.reason, life.reason_on, life.picked_up_at) == ("volume", "", None)
     assert spent(later) == {"volume_ms": HOUR + SECOND}
 
 
@@ -123,15 +124,11 @@ def test_a_step_that_waits_for_a_lock_says_which() -> None:
 
 def test_a_reason_that_stays_keeps_its_beginning_and_renews_what_it_waits_on() -> None:
     """The lock may change, the wait goes on."""
-    first = {"mutex": {"waiting": [{"mutex": "team/Mutex/a"}]}}
-    second = {"mutex": {"waiting": [{"mutex": "team/Mutex/b"}]}}
-    life = lived(
-        saw(0),
-        saw(100, "Pending", synchronization=first, **LOCKED),
-        saw(200, "Pending", synchronization=second, **LOCKED),
-    )
+    first, second = (f"Waiting for team/Mutex/{name} lock. Lock status: 0/1" for name in "ab")
+    life = lived(saw(0), saw(100, "Pending", message=first), saw(200, "Pending", message=second))
 
     assert (life.reason_since, life.reason_on) == (NOON + 100, "team/Mutex/b")
+    assert life.reason_words == "limit 1, held by 1"
 
 
 # Queue latency.
@@ -217,7 +214,7 @@ def test_work_that_began_without_a_start_has_no_latency() -> None:
     life = lived(saw(HOUR, change="listed"))
     workflow_life.pick_up(life, NOON + HOUR, live=True)
 
-    assert workflow_life.latency(life) == (None, "")
+    assert workflow_rows.queue_latency(life) == workflow_rows.NONE
 
 
 # Ends.
@@ -256,7 +253,7 @@ def test_a_long_message_is_cut() -> None:
     """Messages hold whole stack traces."""
     run = run_of(saw(0), saw(MINUTE, **done("Failed", message="x" * 10_000)))
 
-    assert len(run.message) == workflow_life.MESSAGE_LIMIT
+    assert len(run.message) == MESSAGE_LIMIT
 
 
 def test_a_workflow_that_ended_before_it_vanished_ended_as_it_did() -> None:
@@ -346,7 +343,7 @@ def test_an_object_without_anything_is_a_workflow() -> None:
 def test_a_row_told_again_goes_above_the_one_before() -> None:
     """Two rows of one key and version could not be told apart; which stays would be chance."""
     life = lived(saw(0), saw(MINUTE, **done()))
-    versions = [workflow_life.run_of("c1", life, life.version).version for _ in range(3)]
+    versions = [workflow_rows.run_of("c1", life, life.version).version for _ in range(3)]
 
     assert versions == [life.version, life.version + 1, life.version + 2]
 
@@ -354,9 +351,9 @@ def test_a_row_told_again_goes_above_the_one_before() -> None:
 def test_the_live_row_is_taken_away_at_the_end() -> None:
     """workflow_live holds what has not finished."""
     life = lived(saw(0), saw(100, "Pending", message=POSTPONED))
-    live = workflow_life.live_of("c1", life)
+    live = workflow_rows.live_of("c1", life)
     workflow_life.observe(life, saw(MINUTE, **done()))
-    over = workflow_life.live_of("c1", life)
+    over = workflow_rows.live_of("c1", life)
 
     assert (live.is_deleted, live.waiting_reason, live.waiting_since, live.unseen_ms) == (
         0,
@@ -369,7 +366,7 @@ def test_the_live_row_is_taken_away_at_the_end() -> None:
 
 def test_there_is_a_column_for_each_reason() -> None:
     """A new reason without one would be lost silently."""
-    assert list(workflow_life.spent_ms(lived(saw(0)))) == [f"{reason}_ms" for reason in REASONS]
+    assert list(workflow_rows.spent_ms(lived(saw(0)))) == [f"{reason}_ms" for reason in REASONS]
 
 
 def test_a_vanished_workflow_takes_the_lists_version() -> None:

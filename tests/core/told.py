@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from collector.core.cluster import Cluster, Happening
+from collector.core.cluster import Cluster
+from collector.core.happenings import Happening
 from collector.core.model import Observation
 from collector.core.rules import Rules
 from tests.builders import (

@@ -14,7 +14,7 @@ from collector.catalog import metrics as catalog
 from collector.catalog.tally import MAX_SERIES, Tally
 from collector.exposition.prometheus import answer, render
 from tests.promtool.tool import promtool
-from tests.web.fleet import HOSTILE, MINUTE, a_cluster, a_store, a_tally, a_view, a_watch, waiting
+from tests.web.fleet import HOSTILE, MINUTE, a_cluster, a_full_fleet, a_store, a_tally, a_view, a_watch, waiting
 
 PROMETHEUS_2_42 = (
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
@@ -57,7 +57,7 @@ def test_samples_carry_the_labels_of_the_catalogue() -> None:
         elif metric.kind == "histogram":
             tally.observe(metric, metric.labels, 1.0)
 
-    exposed = families(render(a_view(), tally))
+    exposed = families(render(a_full_fleet(), tally))
 
     for metric in catalog.METRICS:
         assert exposed[metric.name].samples, metric.name
@@ -71,7 +71,7 @@ def test_promtool_finds_nothing_to_say() -> None:
     tally.add(catalog.COST, ("prod", "ns", "eci", "USD"), Decimal("12.3"))
     tally.observe(catalog.QUEUE_LATENCY, ("prod", "q"), 0.07)
 
-    assert promtool("check", "metrics", stdin=render(a_view(), tally)) == ""
+    assert promtool("check", "metrics", stdin=render(a_full_fleet(), tally)) == ""
 
 
 def test_depth_counts_only_what_has_not_begun() -> None:

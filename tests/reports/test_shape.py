@@ -93,6 +93,16 @@ def test_json_has_amounts_as_strings() -> None:
     }
 
 
+def test_json_holds_the_parts_of_a_report() -> None:
+    """A report of one table has no empty list of them."""
+    parts = [a_report(("maps", 1), notes=["of the part"])]
+
+    told = json.loads(as_json(Report("Both", ("a",), [(1,)], parts=parts)))
+
+    assert "parts" not in told["parts"][0]
+    assert told["parts"] == [{"title": "Cost", "rows": [{"department": "maps", "cost": 1}], "notes": ["of the part"]}]
+
+
 # CSV.
 
 
@@ -141,3 +151,20 @@ def test_an_empty_report_has_its_columns() -> None:
     """Nothing spent is an answer."""
     assert as_csv(a_report()) == "department,cost\r\n"
     assert "department" in printed(a_report(), "table")
+
+
+def test_a_table_may_say_otherwise_what_nothing_is() -> None:
+    """A rate of which nothing was counted is not unknown, there is none."""
+    report = Report("Outcomes", ("queue", "success %"), [("q", None)], nothing="—")
+
+    assert "—" in printed(report, "table")
+    assert "unknown" not in printed(report, "table")
+
+
+def test_parts_follow_their_table_and_are_no_csv() -> None:
+    """A CSV file has one table; whoever wants all asks for JSON."""
+    report = Report("Whole", ("column",), [("1",)], ["note"], parts=[Report("Part", ("other",), [("2",)])])
+
+    table = printed(report, "table")
+    assert table.index("Whole") < table.index("Part") < table.index("note")
+    assert as_csv(report) == "column\r\n1\r\n"

@@ -83,10 +83,11 @@ async def test_namespaces_then_nodes_then_workflows_and_pods(server: ApiServer, 
         held.set()
         await eventually(lambda: all(watch.streaming for watch in watches.values()))
 
-    assert states == {"namespaces": "listing", "nodes": "starting", "workflows": "starting", "pods": "starting"}
+    assert states == {kind: "listing" if kind == "namespaces" else "starting" for kind in watches}
     synced = [outcome.kind for outcome in of_type(told, Synced)]
     assert synced[:2] == ["namespaces", "nodes"]
-    assert set(synced[2:]) == {"workflows", "pods"}
+    assert set(synced[2:5]) == {"workflows", "pods", "cronworkflows"}
+    assert synced[5:] == ["events"]
     assert kinds_of(server, "list")[:2] == ["namespaces", "nodes"]
 
 
@@ -175,6 +176,8 @@ async def test_a_cluster_that_is_well_has_a_row_for_itself_and_for_each_kind(
         (True, "cluster prod: nodes"),
         (True, "cluster prod: workflows.argoproj.io"),
         (True, "cluster prod: pods"),
+        (True, "cluster prod: cronworkflows.argoproj.io"),
+        (True, "cluster prod: events"),
     ]
     assert rows[0].detail == "Kubernetes v1.35.0"
 
@@ -195,7 +198,7 @@ async def test_a_right_that_is_missing_is_a_row_with_the_rule_to_add(
 
 async def test_a_cluster_without_argo_is_told(server: ApiServer, address: ClusterAddress) -> None:
     """Rights on a kind that nobody serves are easily granted."""
-    fence = one_kind("workflows", body(refusal(404, "NotFound"), 404), body(page(version=1)))
+    fence = one_kind("/workflows", body(refusal(404, "NotFound"), 404), body(page(version=1)))
     server.otherwise |= {"/version": body(b'{"gitVersion":"v1"}'), REVIEWS: reviewing(lambda _: True), "fence": fence}
     (bad,) = [row for row in await checked(address) if not row.ok]
 

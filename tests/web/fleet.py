@@ -2,11 +2,25 @@
 A live view as a real fleet would give it, for tests of what is drawn from one. Nothing here listens or reads a clock.
 """
 
+from collections import Counter
 from decimal import Decimal
 
 from collector.catalog import metrics as catalog
 from collector.catalog.tally import Tally
-from collector.core.view import ClusterHealth, LiveView, StoreHealth, Waiting, WatchHealth
+from collector.core.model import ControllerMetrics
+from collector.core.view import (
+    ClusterHealth,
+    ControllerHealth,
+    Cron,
+    Flow,
+    LiveView,
+    Lock,
+    Slots,
+    StoreHealth,
+    Stuck,
+    Waiting,
+    WatchHealth,
+)
 from collector.web.money import Money, Spent
 
 NOW = 1_795_360_000_000
@@ -16,6 +30,7 @@ SECOND = 1000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 KINDS = ("workflows", "pods", "nodes", "namespaces")
+GIB = 1024**3
 HOSTILE = '<img src=x onerror=alert(1)>"\\\n{}'
 
 
@@ -49,6 +64,16 @@ BEGUN = [
     ("prod-fra", "simulation", "sweeps", "quota", 64, 47 * MINUTE),
     ("staging", "sandbox", "sandbox", "suspended", 4, 30 * HOUR),
     ("staging", "sandbox", "sandbox", "running", 11, 30 * MINUTE),
+]
+
+FLOWS = [
+    ("prod-hz", "perception", "nightly-training", 1492, 40, 0),
+    ("prod-hz", "perception", "interactive", 64, 22, 80),
+    ("prod-hz", "maps", "tiles", 411, 610, 420),
+    ("prod-sh", "autonomy", "replay", 852, 120, 1065),
+    ("prod-sh", "autonomy", "regression", 128, 0, 3),
+    ("prod-sh", "ci", "ci", 3, 44, 47),
+    ("prod-fra", "simulation", "sweeps", 824, 5, 300),
 ]
 
 
@@ -97,6 +122,95 @@ def a_view(**changes: object) -> LiveView:
         "store": a_store(),
     }
     return LiveView(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def a_flow(cluster: str, namespace: str, queue: str, depth: int, arrivals: int, starts: int) -> Flow:
+    """How a queue moved in the last 5 minutes."""
+    state = ("growing" if arrivals > starts else "draining") if starts else "not_draining"
+    drain_s = depth / (starts / 300) if depth and starts else None
+    return Flow(cluster, namespace, queue, depth, 300.0, arrivals, starts, drain_s, state if depth else "empty")
+
+
+def some_slots(**changes: object) -> Slots:
+    """A namespace's limit, all but used up."""
+    values = {
+        "cluster": "prod-hz",
+        "namespace": "perception",
+        "limit": 2500,
+        "source": "namespace_label",
+        "running": 2306,
+        "suspended": 4,
+        "lock_waiting": 80,
+        "throttled": 1476,
+    }
+    return Slots(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def a_lock(**changes: object) -> Lock:
+    """A semaphore that workflows wait for."""
+    values = {
+        "cluster": "prod-hz",
+        "name": "perception/ConfigMap/locks/gpu-a100",
+        "kind": "semaphore",
+        "limit": 8,
+        "held": 8,
+        "waiting": 80,
+        "oldest_since": NOW - 39 * MINUTE,
+        "holders": ("perception/train-7f2", "perception/train-8c1"),
+    }
+    return Lock(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def a_stuck(**changes: object) -> Stuck:
+    """A workflow that no node has room for."""
+    values = {
+        "cluster": "prod-hz",
+        "namespace": "maps",
+        "name": "tiles-eu-4471",
+        "uid": "5b1f",
+        "reason": "unschedulable",
+        "cause": "unschedulable",
+        "words": "0/412 nodes are available: 400 Insufficient nvidia.com/gpu, 12 node(s) had untolerated taint.",
+        "since": NOW - 47 * MINUTE,
+    }
+    return Stuck(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def a_cron(**changes: object) -> Cron:
+    """A cron workflow that runs as it should."""
+    values = {
+        "cluster": "prod-hz",
+        "namespace": "perception",
+        "name": "nightly-training",
+        "schedule": "0 2 * * *",
+        "timezone": "Asia/Shanghai",
+        "suspended": False,
+        "concurrency_policy": "Forbid",
+        "last_at": NOW - 9 * HOUR,
+        "next_at": NOW + 15 * HOUR,
+        "missed": 0,
+        "skipped": 0,
+        "active": 0,
+    }
+    return Cron(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def a_controller(cluster: str = "prod-hz", **changes: object) -> ControllerHealth:
+    """A controller that leads and has memory to spare."""
+    values = {
+        "namespace": "argo",
+        "pod": "workflow-controller-6d9f7c5b8-x2x4q",
+        "container": "workflow-controller",
+        "ready": True,
+        "leader": True,
+        "restarts": 0,
+        "crash_loop": False,
+        "memory_bytes": 1_288_490_189,
+        "memory_limit_bytes": 4 * GIB,
+        "metrics": ControllerMetrics(queue_depth={"workflow_queue": 12.0}),
+        "detail": "",
+    }
+    return ControllerHealth(cluster=cluster, **{**values, **changes})  # type: ignore[arg-type]
 
 
 def a_tally() -> Tally:
@@ -149,4 +263,85 @@ def a_full_fleet() -> LiveView:
         a_cluster("staging"),
     ]  # fmt: skip
     queues = [waiting(*row) for row in BEFORE] + [waiting(*row, begun=True) for row in BEGUN]
-    return LiveView(at=NOW, clusters=clusters, queues=queues, store=a_store(spooled_rows=1840))
+    return LiveView(
+        at=NOW,
+        clusters=clusters,
+        queues=queues,
+        store=a_store(spooled_rows=1840),
+        flows=[a_flow(*row) for row in FLOWS],
+        slots=_slots(),
+        locks=_locks(),
+        stuck=_stuck(),
+        stuck_counts=Counter((one.cluster, one.namespace, one.cause) for one in _stuck()),
+        crons=_crons(),
+        controllers=_controllers(),
+    )
+
+
+def _slots() -> list[Slots]:
+    return [
+        some_slots(),
+        some_slots(namespace="maps", limit=600, running=540, suspended=0, lock_waiting=0, throttled=380),
+        some_slots(namespace="", limit=5000, source="configmap", running=2846, throttled=1856),
+        some_slots(
+            cluster="prod-sh", namespace="", limit=2000, running=1375, suspended=0, lock_waiting=128, throttled=0
+        ),
+        some_slots(cluster="prod-fra", namespace="", limit=None, source="", running=452, throttled=733),
+        some_slots(cluster="staging", namespace="", limit=0, source="configmap", running=11, throttled=0),
+    ]
+
+
+def _locks() -> list[Lock]:
+    return [
+        a_lock(),
+        a_lock(
+            cluster="prod-sh", name="autonomy/Mutex/replay-map", kind="mutex", limit=1, held=1, waiting=141,
+            oldest_since=NOW - 84 * MINUTE, holders=("autonomy/regression-9d/step-3",),
+        ),
+        a_lock(
+            cluster="prod-fra", name="simulation/Database/licence", limit=None, held=0, waiting=51, holders=(),
+            oldest_since=NOW - 12 * MINUTE,
+        ),
+        a_lock(name="perception/Mutex/publish", kind="mutex", limit=1, held=1, waiting=0, oldest_since=None),
+    ]  # fmt: skip
+
+
+def _stuck() -> list[Stuck]:
+    return [
+        a_stuck(),
+        a_stuck(
+            cluster="prod-fra", namespace="simulation", name="sweep-2231", uid="77aa", reason="quota", cause="quota",
+            words='pods "sweep-2231-run-19" is forbidden: exceeded quota: compute, requested: limits.cpu=16',
+        ),
+        a_stuck(
+            cluster="prod-sh", namespace="autonomy", name="replay-0090", uid="31c0", reason="advancing",
+            cause="no_pod_task_result", words="", since=NOW - 3 * HOUR,
+        ),
+        *(a_stuck(name=f"tiles-eu-{4472 + i}", uid=f"t{i}", since=NOW - (46 - i) * MINUTE) for i in range(9)),
+    ]  # fmt: skip
+
+
+def _crons() -> list[Cron]:
+    return [
+        a_cron(),
+        a_cron(
+            cluster="prod-sh", namespace="ci", name="every-5-min", schedule="*/5 * * * *", timezone="", missed=3,
+            last_at=NOW - 21 * MINUTE, next_at=NOW + 4 * MINUTE,
+        ),
+        a_cron(
+            cluster="prod-fra", namespace="simulation", name="cleanup", schedule="61 * * * *", last_at=None,
+            next_at=None, problem="its schedule cannot be read: minute 61 is out of range",
+        ),
+        a_cron(namespace="maps", name="refresh", schedule="0 * * * *", skipped=2, active=1, next_at=NOW + 20 * MINUTE),
+        a_cron(namespace="maps", name="rebuild", schedule="@weekly", suspended=True, next_at=None),
+    ]  # fmt: skip
+
+
+def _controllers() -> list[ControllerHealth]:
+    return [
+        a_controller(),
+        a_controller(pod="workflow-controller-6d9f7c5b8-9klmn", leader=False, memory_bytes=201_326_592, metrics=None),
+        a_controller("prod-sh", restarts=3, memory_bytes=int(3.7 * GIB)),
+        a_controller("prod-fra", leader=None, memory_limit_bytes=0),
+        a_controller("edge-osaka", ready=False, leader=None, crash_loop=True, restarts=14, memory_bytes=None),
+    ]

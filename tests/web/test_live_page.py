@@ -1,96 +1,26 @@
 """The live page in a real browser, against a real server with a fleet that tests change."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import msgspec
 import pytest
 from selenium.webdriver import Chrome
 
 from collector.core.model import WAITING_REASONS
-from collector.core.view import LiveView
-from collector.exposition.prometheus import answer
-from collector.web.app import HERE, create_app
-from collector.web.money import Money
-from tests.web.browser import Page, chromium
+from collector.web.app import HERE
+from tests.web.browser import Page
 from tests.web.fleet import (
     HOSTILE,
     HOUR,
     MINUTE,
-    NOW,
     a_cluster,
-    a_full_fleet,
     a_store,
-    a_tally,
     a_view,
     a_watch,
     some_money,
     waiting,
 )
-from tests.web.serving import serving
-
-QUICK_MS = 100
-NEVER_MS = 3_600_000
-
-
-class Fleet:
-    """What the page shows; tests change it while it is open."""
-
-    def __init__(self) -> None:
-        self.view: LiveView = a_full_fleet()
-        self.spent: Money | None = some_money()
-        self.answers = True
-        self.tally = a_tally()
-
-    def live(self) -> LiveView:
-        if not self.answers:
-            raise RuntimeError("the collector is in trouble")
-        return self.view
-
-    async def money(self) -> Money:
-        if self.spent is None:
-            raise ConnectionError("clickhouse:8123 refused the connection")
-        return self.spent
-
-    async def metrics(self, accept: str) -> tuple[bytes, str]:
-        return await answer(self.view, self.tally, accept)
-
-
-@pytest.fixture(scope="module")
-def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    with chromium(tmp_path_factory.mktemp("profile")) as browser:
-        yield browser
-
-
-@pytest.fixture
-def fleet() -> Fleet:
-    return Fleet()
-
-
-@contextmanager
-def page_of(chrome: Chrome, fleet: Fleet, poll_ms: int = QUICK_MS) -> Iterator[Page]:
-    """The page, drawn once; blank again afterwards, so that no poll outlives its server."""
-    app = create_app(
-        live=fleet.live,
-        tally=fleet.tally,
-        metrics=fleet.metrics,
-        money=fleet.money,
-        now=lambda: NOW,
-        poll_ms=poll_ms,
-    )
-    with serving(app) as address:
-        page = Page(chrome, address)
-        page.emulate(1440)
-        page.shows("#pulse", "live")
-        yield page
-        chrome.get("about:blank")
-
-
-@pytest.fixture
-def page(chrome: Chrome, fleet: Fleet) -> Iterator[Page]:
-    with page_of(chrome, fleet) as opened:
-        yield opened
+from tests.web.opened import NEVER_MS, Fleet, page_of
 
 
 def rows(page: Page) -> list[str]:
@@ -284,6 +214,8 @@ def test_sixty_queues_and_very_long_names_fit(chrome: Chrome, fleet: Fleet) -> N
     queues = [waiting(f"{name}{i % 3}", f"{name}{i}", f"{name}{i}", "lock", i + 1, i * MINUTE) for i in range(60)]
     fleet.view = a_view(clusters=[a_cluster(f"{name}{i}") for i in range(3)], queues=queues)
     with page_of(chrome, fleet) as page:
+        assert len(rows(page)) == 20
+        page.chrome.find_element("css selector", "[data-more=queues]").click()
         assert len(rows(page)) == 60
         for width in (400, 768, 1440, 2560):
             page.emulate(width)

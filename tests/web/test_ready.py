@@ -52,11 +52,28 @@ def test_a_watch_without_words_is_described_by_its_state() -> None:
 
 def test_a_missing_optional_right_is_said_and_does_not_block() -> None:
     """A cluster that is ready without a kind stays ready, and its operator is told what is missing."""
-    events = a_watch("prod-hz", "events", state="refused", synced=False, detail="403 Forbidden")
+    events = a_watch("prod-hz", "events", state="refused", synced=False, detail="403 Forbidden", needed=False)
     view = a_view(clusters=[a_cluster("prod-hz", watches=[a_watch("prod-hz"), events])])
 
     assert readiness(view, NOW).ready
-    assert not the_problem(view).blocking
+    assert (the_problem(view).blocking, the_problem(view).optional) == (False, True)
+
+
+def test_an_optional_kind_that_a_cluster_does_not_serve_is_no_problem() -> None:
+    """Nobody can grant what is not there."""
+    absent = a_watch("prod-hz", "cronworkflows", state="absent", synced=False, needed=False)
+
+    assert readiness(a_view(clusters=[a_cluster("prod-hz", watches=[absent])]), NOW).problems == []
+
+
+def test_an_optional_right_is_not_what_keeps_a_cluster_from_being_ready() -> None:
+    """Its own words are told beside it, and only they block."""
+    events = a_watch("c", "events", state="refused", synced=False, needed=False)
+    view = a_view(clusters=[a_cluster("c", ready=False, detail="the uid has changed", watches=[events])])
+
+    problems = readiness(view, NOW).problems
+
+    assert [(p.subject, p.blocking) for p in problems] == [("watch", False), ("cluster", True)]
 
 
 def test_a_watch_that_reopens_is_no_problem() -> None:

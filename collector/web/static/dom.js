@@ -57,6 +57,14 @@ export function setAge(node, ms, otherwise = "–") {
   } else node.dataset.ageMs = ms;
 }
 
+// A time to come shrinks by itself in the same way.
+export function setDue(node, ms, otherwise) {
+  if (ms === null || ms === undefined) {
+    delete node.dataset.dueMs;
+    say(node, otherwise);
+  } else node.dataset.dueMs = ms;
+}
+
 // A stacked bar: one segment a reason, as wide as its share; `length` is the whole bar's, of 1.
 export function stack(bar, groups, length) {
   bar.style.width = `${Math.max(length * 100, 0.5)}%`;

@@ -1,17 +1,24 @@
 // Draws one answer of /api/v1/live into the page. What it is given, it shows; it adds nothing up.
 
+import { drawControllers, makeControllers } from "./controllers.js";
 import { byId, keep, make, named, part, say, setAge, show, stack } from "./dom.js";
-import { bytes, count, money, NOT_KNOWN, plural, reason, share } from "./words.js";
+import { drawLimits } from "./limits.js";
+import { first } from "./more.js";
+import { drawTrouble } from "./trouble.js";
+import { bytes, count, drain, money, NOT_KNOWN, plural, queueName, reason, share } from "./words.js";
 
-const SHOWN_QUEUES = 300;
+const SHOWN_QUEUES = 20;
+const MOST_QUEUES = 300;
 const SHOWN_DEPARTMENTS = 12;
 const NOTHING_WAITS = "Nothing waits. Every workflow that was submitted has begun.";
 
 export function draw(live, view) {
-  drawProblems(live.problems);
+  drawProblems(live.problems.filter((problem) => !problem.optional));
   drawTotals(live);
   drawClusters(live.clusters);
+  drawTrouble(live, view);
   drawQueues(live, view);
+  drawLimits(live, view);
   drawBegun(live.begun);
   if (live.money) drawMoney(live.money);
   drawWatches(live.clusters);
@@ -41,6 +48,9 @@ function drawTotals({ totals, clusters, money: spent }) {
   say(byId("total-queues"), totals.queues ? `in ${plural(totals.queues, "queue", "queues")}` : "no queue");
   say(byId("total-running"), count(totals.running));
   say(byId("total-begun"), count(totals.begun));
+  say(byId("total-stuck"), `${count(totals.stuck)} of them stuck`);
+  show(byId("total-stuck"), totals.stuck > 0);
+  show(byId("begun-meaning"), totals.stuck === 0);
   setAge(byId("total-oldest"), totals.oldest_age_ms, "none");
   const place = totals.oldest_in;
   say(byId("total-oldest-in"), place ? `${place.cluster} · ${queueName(place)}` : "nothing waits");
@@ -86,14 +96,14 @@ function makeCard() {
   }
   const incidents = make("p", "incidents", named("oom", "span"), named("restarts", "span"));
   figures.setAttribute("title", "waiting and oldest: work has not begun; begun: no main container runs");
-  card.append(name, named("detail", "p", "detail"), figures, bar, make("p", "caveat", "figures are incomplete"), incidents);
+  card.append(name, named("detail", "p", "detail"), figures, bar, make("p", "caveat", "figures are incomplete"), incidents, makeControllers());
   return card;
 }
 
 function updateCard(card, cluster) {
   card.classList.toggle("bad", !cluster.ready);
   // A kind that was never listed in full makes every figure that needs it too small.
-  card.classList.toggle("incomplete", cluster.watches.some((watch) => !watch.synced));
+  card.classList.toggle("incomplete", cluster.watches.some((watch) => watch.needed && !watch.synced));
   say(part(card, "name"), cluster.name);
   say(part(card, "state"), cluster.ready ? "ready" : "not ready");
   say(part(card, "detail"), cluster.detail || (cluster.ready ? "" : "no reason was given"));
@@ -104,16 +114,19 @@ function updateCard(card, cluster) {
   setAge(part(card, "oldest"), cluster.oldest_age_ms);
   stack(part(card, "bar"), cluster.reasons, cluster.waiting ? 1 : 0);
   const { controller_oom_kills: kills, controller_restarts: restarts } = cluster;
-  say(part(card, "oom"), kills === null ? "controller not seen" : `controller: ${plural(kills, "OOM kill", "OOM kills")}`);
+  const unseen = cluster.controllers.length ? "" : "controller not seen";
+  say(part(card, "oom"), kills === null ? unseen : `controller: ${plural(kills, "OOM kill", "OOM kills")}`);
   say(part(card, "restarts"), restarts === null ? "" : plural(restarts, "restart", "restarts"));
   part(card, "oom").classList.toggle("alarm", kills > 0);
+  drawControllers(card, cluster.controllers);
 }
 
-function drawQueues({ queues, clusters }, { filter, sort, descending }) {
+function drawQueues({ queues, clusters }, view) {
+  const { filter, sort, descending } = view;
   const wanted = queues.filter((q) => `${q.cluster} ${q.namespace}/${q.queue}`.toLowerCase().includes(filter));
   // The server sends the oldest first and breaks ties by name; a stable sort keeps that among equals.
   wanted.sort((a, b) => (descending ? b[sort] - a[sort] : a[sort] - b[sort]));
-  const shown = wanted.slice(0, SHOWN_QUEUES);
+  const shown = first("queues", wanted.slice(0, MOST_QUEUES), SHOWN_QUEUES, view);
   const deepest = Math.max(1, ...wanted.map((q) => q.depth));
   show(byId("no-queues"), queues.length === 0);
   say(byId("no-queues"), clusters.length ? NOTHING_WAITS : "No cluster is watched, so no queue is known.");
@@ -139,7 +152,7 @@ function makeQueue() {
   bar.setAttribute("aria-hidden", "true");
   const why = make("td", "c-why", bar, named("why", "ul", "why"));
   const row = make("tr", "", named("cluster", "td", "c-cluster"), queue, named("depth", "td", "c-depth number"), why);
-  row.append(named("oldest", "td", "c-oldest number"));
+  row.append(make("td", "c-flow", named("drain", "b"), " ", named("flow", "small")), named("oldest", "td", "c-oldest number"));
   return row;
 }
 
@@ -152,6 +165,11 @@ function updateQueue(row, queue, deepest) {
   say(part(row, "depth"), count(queue.depth));
   stack(part(row, "bar"), queue.reasons, queue.depth / deepest);
   setAge(part(row, "oldest"), queue.oldest_age_ms);
+  const moves = drain(queue.flow);
+  say(part(row, "drain"), moves.words);
+  say(part(row, "flow"), moves.counts);
+  row.querySelector(".c-flow").dataset.state = queue.flow?.state ?? "unknown";
+  row.querySelector(".c-flow").title = moves.meaning;
   keep(
     part(row, "why"),
     queue.reasons,
@@ -159,10 +177,6 @@ function updateQueue(row, queue, deepest) {
     (group) => make("li", "", make("i", `swatch r-${group.reason}`), named("text", "span")),
     (item, group) => say(part(item, "text"), `${count(group.workflows)} ${reason(group.reason)}`),
   );
-}
-
-function queueName(place) {
-  return place.namespace === place.queue ? place.queue : `${place.namespace} / ${place.queue}`;
 }
 
 function drawBegun(begun) {
@@ -278,10 +292,10 @@ function updateWatches(row, { cluster, kinds }) {
 function updateWatch(cell, watch) {
   if (watch.kind === "name") return;
   const fine = watch.state === "watching" && watch.synced;
-  cell.classList.toggle("bad", Boolean(watch.state) && !fine);
+  cell.classList.toggle("bad", Boolean(watch.state) && !fine && (watch.needed || watch.state === "retrying"));
   cell.classList.toggle("fine", fine);
-  say(part(cell, "state"), watch.state ? (fine ? "" : watch.state) : NOT_KNOWN);
-  say(part(cell, "objects"), watch.state ? plural(watch.objects, "object", "objects") : "");
+  say(part(cell, "state"), watch.state ? (fine ? "" : watch.state === "absent" ? "not served" : watch.state) : NOT_KNOWN);
+  say(part(cell, "objects"), watch.state && (watch.needed || fine) ? plural(watch.objects, "object", "objects") : "");
   setAge(part(cell, "heard"), watch.last_event_age_ms);
   cell.title = watch.detail ?? "";
 }

@@ -3,13 +3,13 @@
 
 import { byId, say } from "./dom.js";
 import { draw } from "./draw.js";
-import { age, clock, count, plural } from "./words.js";
+import { age, clock, count, plural, until } from "./words.js";
 
 const POLL_MS = Number(document.body.dataset.pollMs);
 const PATIENCE_MS = 10_000;
 const SPOKEN_EVERY_MS = 15_000;
 
-const view = { filter: "", sort: "depth", descending: true };
+const view = { filter: "", sort: "depth", descending: true, all: new Set() };
 let newest = null;
 let heardAt = 0;
 let heardOn = null;
@@ -42,13 +42,14 @@ function tick() {
   if (newest === null || stale) return;
   const since = performance.now() - heardAt;
   for (const node of document.querySelectorAll("[data-age-ms]")) say(node, age(Number(node.dataset.ageMs) + since));
+  for (const node of document.querySelectorAll("[data-due-ms]")) say(node, until(Number(node.dataset.dueMs) - since));
 }
 
 function sayLive() {
   if (stale) return;
   document.body.classList.remove("stale");
   const pulse = byId("pulse");
-  const problems = newest.problems.length;
+  const problems = newest.problems.filter((problem) => !problem.optional).length;
   pulse.dataset.state = newest.ready ? "live" : "troubled";
   pulse.title = "";
   say(pulse, problems ? `live, ${plural(problems, "problem", "problems")}` : "live");
@@ -98,6 +99,12 @@ byId("filter").addEventListener("input", (event) => {
 });
 for (const header of document.querySelectorAll("[data-sort]")) {
   header.querySelector("button").addEventListener("click", () => sortBy(header));
+}
+for (const button of document.querySelectorAll("[data-more]")) {
+  button.addEventListener("click", () => {
+    if (!view.all.delete(button.dataset.more)) view.all.add(button.dataset.more);
+    redraw();
+  });
 }
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) ask();

@@ -54,6 +54,40 @@ export function reason(name) {
   return name.replaceAll("_", " ");
 }
 
+export function queueName(place) {
+  return place.namespace === place.queue ? place.queue : `${place.namespace} / ${place.queue}`;
+}
+
+// Until when, from a time span that shrinks; a minute is fine enough for what is only a forecast.
+export function about(ms) {
+  const minutes = Math.round(ms / 60_000);
+  if (minutes < 1) return "< 1 min";
+  if (minutes < 120) return `${minutes} min`;
+  return minutes < 2880 ? `${Math.round(minutes / 60)} h` : `${Math.round(minutes / 1440)} d`;
+}
+
+export function until(ms) {
+  return ms <= 0 ? `due ${age(-ms)} ago` : `due in ${age(ms)}`;
+}
+
+// How a queue moves, in words, in counts, and in a sentence.
+export function drain(flow) {
+  if (!flow) return { words: NOT_KNOWN, counts: "", meaning: "nothing has been counted yet" };
+  const span = flow.window_ms >= 290_000 ? "5 minutes" : about(flow.window_ms);
+  const counts = `${count(flow.arrivals)} in, ${count(flow.starts)} began`;
+  const told = `in the last ${span} ${count(flow.arrivals)} came and ${count(flow.starts)} began`;
+  switch (flow.state) {
+    case "draining":
+      return { words: `drains in ${about(flow.drain_ms)}`, counts, meaning: `${told}; at that rate all that wait now will have begun` };
+    case "growing":
+      return { words: "growing", counts, meaning: `${told}; those who wait now begin within ${about(flow.drain_ms)}, and more come` };
+    case "not_draining":
+      return { words: "not draining", counts, meaning: `${told}: look at why they wait, and at the controller` };
+    default:
+      return { words: "too early to tell", counts, meaning: told };
+  }
+}
+
 function pad(n) {
   return String(n).padStart(2, "0");
 }

@@ -1,0 +1,64 @@
+"""
+The state of a cluster as bytes: what a restart goes on from, one piece an object.
+
+A piece that this release cannot read is no reason to stop: its cluster starts from lists, and the break is written down.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from collector.core import controller, workflow_life, workflow_rows
+from collector.core.cluster import Cluster
+from collector.core.cron import CronLife
+from collector.core.model import Checkpoint, Gone
+from collector.core.pod_life import PodLife
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+
+_ENCODER = msgspec.msgpack.Encoder()
+_LIFE = msgspec.msgpack.Decoder(workflow_life.WorkflowLife)
+_POD = msgspec.msgpack.Decoder(PodLife)
+_CRON = msgspec.msgpack.Decoder(CronLife)
+
+
+def changes(cluster: Cluster) -> Iterator[Checkpoint | Gone]:
+    """The lives that changed since this was last asked, packed, and those that need no state any more."""
+    touched, cluster.touched = cluster.touched, {}
+    for (kind, uid), life in touched.items():
+        live = workflow_rows.live_of(cluster.name, life) if life else None
+        state = _packed(cluster, kind, uid)
+        if state is None:
+            yield Gone(cluster=cluster.name, kind=kind, uid=uid, live=live)
+        else:
+            yield Checkpoint(cluster=cluster.name, kind=kind, uid=uid, state=state, live=live)
+    crons, cluster.crons.touched = cluster.crons.touched, {}
+    for key in crons:
+        cron = cluster.crons.life(key)
+        if cron is None:
+            yield Gone(cluster=cluster.name, kind="cronworkflows", uid=key)
+        else:
+            yield Checkpoint(cluster=cluster.name, kind="cronworkflows", uid=key, state=_ENCODER.encode(cron))
+
+
+def _packed(cluster: Cluster, kind: str, uid: str) -> bytes | None:
+    if kind == "workflows":
+        life = cluster.workflows.get(uid)
+        return _ENCODER.encode(life) if life else None
+    if kind == "pods":
+        pod = cluster.pods.get(uid)
+        return _ENCODER.encode(pod) if pod else None
+    return controller.pack(cluster.controllers)
+
+
+def adopt(cluster: Cluster, kind: str, state: bytes) -> None:
+    """Take up one piece; one of UNREADABLE when another release packed it otherwise."""
+    match kind:
+        case "workflows":
+            cluster.adopt([_LIFE.decode(state)], [])
+        case "pods":
+            cluster.adopt([], [_POD.decode(state)])
+        case "cronworkflows":
+            cluster.crons.adopt(_CRON.decode(state))
+        case _:
+            cluster.controllers = controller.unpack(state)

@@ -1,0 +1,163 @@
+"""
+What a workflow and its pods tell of each other: counts, what holds them, when the last ended, who was at fault.
+
+A workflow of thousands of pods is judged by a few figures kept up to date and not by its pods, so that an event costs the same
+whatever its size. Both kinds are watched on connections of their own: everything here may be told in either order.
+"""
+
+from collections.abc import Iterable
+from sys import intern
+
+import msgspec
+
+from collector.core import steps, workflow_life
+from collector.core.hints import Hint, confirmed_reclaim
+from collector.core.model import Instant, PodRun, StepRun
+from collector.core.nodes import Told, has_pod
+from collector.core.pod_life import PodLife
+from collector.core.workflow_life import HeldPods, WorkflowLife
+
+SEEN_THROUGH = ("succeeded", "failed", "platform")
+"""Outcomes of workflows that wait for their pods: none of these outlives its workflow."""
+RETRYABLE = ("failed", "platform")
+"""Outcomes of workflows that `argo retry` may take up again; it deletes their failed pods first."""
+RECLAIMED = "SpotReleased"
+"""The reason of a pod that ended as a notice of release foretold and names no cause itself."""
+
+
+def count(life: WorkflowLife, before: PodLife | None, after: PodLife) -> bool:
+    """Count a pod of the present attempt, once, and once more if it failed; returns whether it was."""
+    if after.run.attempt != life.attempt:
+        return False
+    failed = (after.run.phase == "Failed") - (before is not None and before.run.phase == "Failed")
+    life.pods_version = max(life.pods_version, after.run.version)
+    life.pods += before is None
+    life.failed_pods += failed
+    return before is None or failed != 0
+
+
+def shift(life: WorkflowLife, before: PodLife | None, after: PodLife) -> None:
+    """Keep count of what the pods of a workflow do, and of what was last said of those that are held."""
+    for pod, by in ((before, -1), (after, 1)):
+        if pod is None:
+            continue
+        life.running_pods += by * (pod.stage == "running")
+        life.starting_pods += by * (pod.stage == "starting")
+        if pod.waits:
+            _hold(life, pod, by)
+
+
+def _hold(life: WorkflowLife, pod: PodLife, by: int) -> None:
+    held = dict(life.held_pods or {})
+    before = held.pop(pod.waits, HeldPods(0))
+    number = before.count + by
+    if number and by > 0:
+        held[pod.waits] = HeldPods(number, intern(pod.waits_on), intern(pod.waits_words))
+    elif number:
+        held[pod.waits] = HeldPods(number, before.on, before.words)
+    life.held_pods = held or None
+
+
+def judge(life: WorkflowLife, told: Told | None, pods: Iterable[PodLife]) -> None:
+    """What only its pods can tell of how an attempt ended: who made it fail, and when the last container had finished."""
+    mine = [pod for pod in pods if pod.run.attempt == life.attempt]
+    life.last_end_at = _last_end(life, mine)
+    decider = next((pod.run for pod in mine if life.deciding_node and pod.run.node_id == life.deciding_node), None)
+    if decider is not None:
+        life.decider_started, life.decider_reason = decider.main_started_at is not None, intern(decider.reason)
+    workflow_life.judge(life, told.nodes.get(life.deciding_node) if told else None)
+
+
+def _last_end(life: WorkflowLife, pods: Iterable[PodLife]) -> Instant | None:
+    """A daemon or a killed pod may end after its workflow and delayed nothing; where all did so, a clock runs ahead."""
+    ends = [end for pod in pods if (end := witnessed(pod, life))]
+    ends += [life.gone_end_at] if life.gone_end_at else []
+    in_time = [end for end in ends if end <= (life.finished_at or 0)]
+    return max(in_time) if in_time else min(ends, default=None)
+
+
+def let_go(life: WorkflowLife, run: PodRun) -> None:
+    """Keep of a pod that is let go what a later word on its workflow may still ask for."""
+    if run.attempt != life.attempt or life.deleted:
+        return
+    life.gone_pods = {**(life.gone_pods or {}), run.node_id: run.uid}
+    if run.finished_at and run.finished_at <= (life.finished_at or 0):
+        life.gone_end_at = max(run.finished_at, life.gone_end_at or 0)
+
+
+def step_rows(cluster: str, life: WorkflowLife, told: Told, pods: Iterable[PodLife], version: int) -> list[StepRun]:
+    """The steps of an ended attempt; none when they were told before and are still the same."""
+    # A step's row names its critical path, which the workflow's own end bounds.
+    mark = life.nodes_mark ^ (life.finished_at or 0)
+    if not told.nodes or life.steps_mark == mark:
+        return []
+    life.steps_mark = mark
+    uids = {pod.run.node_id: pod.run.uid for pod in pods if pod.run.attempt == life.attempt} | (life.gone_pods or {})
+    owner = steps.Owner(
+        cluster, life.namespace, life.created_at, life.uid, life.name, life.attempt, life.started_at, life.finished_at
+    )
+    rows = steps.step_runs(owner, told.nodes, uids, life.step_holds or {}, version)
+    life.podless_steps = {r.node_id: r for r in rows if not r.pod_uid and has_pod(told.nodes[r.node_id])} or None
+    return rows
+
+
+def step_with_pod(life: WorkflowLife, pod: PodRun) -> StepRun | None:
+    """The row of a step again, with its pod that arrived after it; None: it lacked none."""
+    row = (life.podless_steps or {}).get(pod.node_id)
+    if row is None or pod.attempt != life.attempt:
+        return None
+    life.podless_steps = {k: v for k, v in (life.podless_steps or {}).items() if k != row.node_id} or None
+    return msgspec.structs.replace(row, pod_uid=pod.uid, version=max(row.version + 1, pod.version))
+
+
+def witnessed(pod: PodLife, life: WorkflowLife | None) -> Instant | None:
+    """A guessed end by the controller's word; a vanished pod's no later than its workflow's, unless that was cancelled."""
+    run, at = pod.run, pod.run.finished_at
+    if not pod.guessed or at is None or life is None:
+        return at
+    if said := (life.step_ends or {}).get(run.node_id):
+        return max(said, run.main_started_at or run.created_at)
+    if not life.finished_at or run.reason != "vanished" or life.outcome not in SEEN_THROUGH:
+        return at
+    return min(at, max(life.finished_at, run.main_started_at or run.created_at))
+
+
+def hinted(pod: PodLife, hint: Hint | None) -> PodLife:
+    """The pod with an event's words; a notice of release that its end confirms becomes its reason."""
+    if hint is None:
+        return pod
+    words = f"{hint.reason}: {hint.message}"
+    reclaimed = confirmed_reclaim(hint, pod.run) and pod.run.reason != RECLAIMED
+    if pod.hint == words and not reclaimed:
+        return pod
+    version, reason = (pod.run.version + 1, RECLAIMED) if reclaimed else (pod.run.version, pod.run.reason)
+    run = msgspec.structs.replace(pod.run, hint=words, version=version, reason=reason)
+    return msgspec.structs.replace(pod, hint=words, run=run)
+
+
+def done_with(life: WorkflowLife, pod: PodLife) -> bool:
+    """Whether a deleted pod of an ended workflow can be let go: not while a retry may still change its class."""
+    again = not life.deleted and life.outcome in RETRYABLE and pod.run.phase != "Succeeded"
+    return pod.gone and life.finished and not again
+
+
+def doing(pod: PodLife) -> tuple[str, ...]:
+    """What its workflow is told of when it changes."""
+    return pod.stage, pod.waits, pod.waits_on, pod.waits_words
+
+
+def first_ran(pod: PodLife) -> tuple[Instant, bool] | None:
+    """When main ran first, and whether by our clock; else by the kubelet's. None: it never did."""
+    if pod.running_at is not None and pod.running_live:
+        return pod.running_at, True
+    return (pod.run.main_started_at, False) if pod.run.main_started_at else None
+
+
+def moment(run: PodRun, stage: str) -> Instant | None:
+    """When, by the pod's own clock, it came to this stage."""
+    return {"running": run.main_started_at, "finished": run.finished_at}.get(stage, run.created_at)
+
+
+def same_evidence(before: PodRun, after: PodRun) -> bool:
+    """Whether two rows of one pod differ in nothing but their version: most late writes only touch labels."""
+    return msgspec.structs.replace(after, version=before.version) == before

@@ -1,0 +1,127 @@
+"""
+What follows from each happening: facts for the store, counters for Prometheus, charges for whoever pays.
+
+Runs in the pipeline's loop; keeps nothing but which months have been opened.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, tzinfo
+
+from collector.catalog import metrics
+from collector.catalog.tally import Tally
+from collector.core import billing
+from collector.core.cluster import Cluster
+from collector.core.happenings import Began, Clamped, Ended, FirstRan, Happening, PodEnded, PodRan, Submitted
+from collector.core.model import ControllerIncident, CronRun, Fact, Instant, Period, PodCost
+from collector.core.pod_life import PodLife, Told
+from collector.core.workflow_life import WorkflowLife
+from collector.prices.book import Books
+
+PRICING_RUN = 1
+
+
+@dataclass(slots=True)
+class Counting:
+    """Where happenings go."""
+
+    books: Books
+    zone: tzinfo
+    tally: Tally
+    store: Callable[[Fact], object]
+    """Takes a fact that is to become a row."""
+    _months: set[int] = field(default_factory=set)
+
+    def happen(self, cluster: Cluster, happening: Happening, at: Instant, listed: bool) -> None:
+        """A fact goes to the store; the rest moves counters."""
+        name, tally = cluster.name, self.tally
+        match happening:
+            case Submitted(namespace, queue):
+                tally.add(metrics.SUBMITTED, (name, namespace, queue))
+                cluster.flows.arrived(namespace, queue, at)
+            case Began(namespace, queue, latency_ms):
+                tally.add(metrics.STARTED, (name, namespace, queue))
+                cluster.flows.started(namespace, queue, at)
+                if latency_ms is not None:
+                    tally.observe(metrics.QUEUE_LATENCY, (name, queue), latency_ms / 1000)
+            case FirstRan(queue, latency_ms):
+                tally.observe(metrics.START_LATENCY, (name, queue), latency_ms / 1000)
+            case PodRan(namespace, latency_ms):
+                tally.observe(metrics.POD_START_LATENCY, (name, namespace), latency_ms / 1000)
+            case Clamped(figure):
+                tally.add(metrics.CLOCK_CLAMPS, (name, figure))
+            case Ended():
+                self._ended(name, happening)
+            case PodEnded(pod, life):
+                self.charge(cluster, pod, life, at)
+            case ControllerIncident():
+                self.store(happening)
+                self._count_incident(happening, listed)
+            case CronRun():
+                self.store(happening)
+                self._count_cron(happening)
+            case Fact():
+                self.store(happening)
+
+    def _ended(self, cluster: str, ended: Ended) -> None:
+        tally, namespace = self.tally, ended.namespace
+        tally.add(metrics.FINISHED, (cluster, namespace, ended.outcome))
+        if ended.outcome == "platform":
+            tally.add(metrics.PLATFORM_FAILURES, (cluster, namespace, ended.reason))
+        if ended.retries:
+            tally.add(metrics.RETRIES, (cluster, namespace), ended.retries)
+        if ended.delay_ms is not None:
+            tally.observe(metrics.COMPLETION_DELAY, (cluster,), ended.delay_ms / 1000)
+
+    def _count_incident(self, incident: ControllerIncident, listed: bool) -> None:
+        """An old kill that a list shows is recorded, but must page nobody."""
+        if listed or incident.kind not in ("oom_kill", "restart"):
+            return
+        labels = (incident.cluster, incident.container)
+        self.tally.add(metrics.CONTROLLER_RESTARTS, labels)
+        if incident.kind == "oom_kill":
+            self.tally.add(metrics.CONTROLLER_OOM_KILLS, labels)
+
+    def _count_cron(self, run: CronRun) -> None:
+        labels = (run.cluster, run.namespace, run.cron)
+        if run.outcome == "missed":
+            self.tally.add(metrics.CRON_MISSED, labels)
+        elif run.outcome == "skipped":
+            self.tally.add(metrics.CRON_SKIPPED, (*labels, run.reason))
+
+    def charge(self, cluster: Cluster, pod: PodLife, life: WorkflowLife | None, until: Instant) -> None:
+        """A pod's charges up to its end, or to `until` while it runs."""
+        product = cluster.rules.product
+        charges = billing.charges(pod.run, life, self.books.look_up, self.zone, until, product, PRICING_RUN, pod.told)
+        if not charges:
+            return
+        for charge in charges:
+            self._open_month(charge.day)
+            self.store(charge)
+        pod.told = Told(charges[0].version, charges[0].day, charges[-1].day)
+        cluster.touched["pods", pod.run.uid] = None
+        if pod.stage == "finished" and not pod.historic:
+            self._count_cost(pod, charges)
+
+    def _count_cost(self, pod: PodLife, charges: list[PodCost]) -> None:
+        """Add to the counter what it does not hold yet; a correction downwards shows in tables only."""
+        first, charge = pod.counted is None, charges[0]
+        if charge.cost is None:
+            if first:
+                self.tally.add(metrics.UNPRICED_PODS, (charge.cluster, charge.rule))
+                pod.counted = billing.ZERO
+            return
+        total = billing.total(c.cost or billing.ZERO for c in charges)
+        more = total - (pod.counted or billing.ZERO)
+        if more > 0:
+            labels = (charge.cluster, charge.namespace, charge.product, charge.currency)
+            self.tally.add(metrics.COST, labels, more)
+            pod.counted = total
+
+    def _open_month(self, day: int) -> None:
+        """The first charge of a month gives it its active run."""
+        first = date.fromordinal(billing.EPOCH_DAY.toordinal() + day).replace(day=1)
+        month = (first - billing.EPOCH_DAY).days
+        if month not in self._months:
+            self._months.add(month)
+            self.store(Period(month=month, version=1, active_run=PRICING_RUN, state="open", total=None, hash=""))

@@ -1,0 +1,65 @@
+// Parallelism slots and locks: what keeps workflows waiting although nothing is broken.
+
+import { byId, keep, make, named, part, say, setAge, show, stack } from "./dom.js";
+import { first } from "./more.js";
+import { count, NOT_KNOWN, share } from "./words.js";
+
+const SHOWN = 6;
+const SOURCES = { namespace_label: "the namespace's label", configmap: "the controller's ConfigMap" };
+
+export function drawLimits({ slots, locks }, view) {
+  show(byId("slots-section"), slots.length > 0);
+  keep(byId("slots"), first("slots", slots, SHOWN, view), (s) => JSON.stringify([s.cluster, s.namespace]), makeMeter, updateSlots);
+  show(byId("locks-section"), locks.length > 0);
+  keep(byId("locks"), first("locks", locks, SHOWN, view), (l) => JSON.stringify([l.cluster, l.name]), makeMeter, updateLock);
+}
+
+function makeMeter() {
+  const head = make("div", "head", named("name", "b"), named("where", "small"), named("figure", "span", "number"));
+  const track = make("div", "track", named("bar", "div", "bar"));
+  track.setAttribute("aria-hidden", "true");
+  return make("li", "", head, track, make("div", "foot", named("words", "small"), named("aside", "small", "number")));
+}
+
+function updateSlots(item, slots) {
+  const known = slots.limit !== null;
+  say(part(item, "name"), slots.namespace || "whole installation");
+  say(part(item, "where"), slots.cluster);
+  say(part(item, "figure"), known ? `${count(slots.used)} of ${count(slots.limit)}` : "limit not known");
+  part(item, "figure").classList.toggle("unknown", !known);
+  const parts = [["running", slots.running], ["suspended", slots.suspended], ["lock", slots.lock_waiting]];
+  const groups = parts.filter(([, n]) => n > 0).map(([reason, workflows]) => ({ reason, workflows }));
+  stack(part(item, "bar"), groups, Math.min(1, slots.share ?? 0));
+  show(item.querySelector(".track"), known);
+  say(part(item, "words"), slotWords(slots));
+  say(part(item, "aside"), known ? share(slots.share) : "");
+  item.title = known ? `told by ${SOURCES[slots.source] ?? slots.source}` : "the right to read the controller's ConfigMap is missing";
+}
+
+// What sits in a slot without running is named, since nobody else does.
+function slotWords({ suspended, lock_waiting: locked, throttled }) {
+  const idle = [locked ? `${count(locked)} wait for a lock` : "", suspended ? `${count(suspended)} suspended` : ""];
+  const held = idle.filter(Boolean).join(", ");
+  return [held ? `in slots: ${held}` : "", throttled ? `${count(throttled)} throttled` : "none throttled"].filter(Boolean).join("; ");
+}
+
+function updateLock(item, lock) {
+  const words = lock.name.split("/");
+  const namespace = words.length > 2 ? words[0] : "";
+  say(part(item, "name"), namespace ? words.slice(words[1] === "ConfigMap" ? 2 : 1).join("/") : lock.name);
+  say(part(item, "where"), [lock.cluster, namespace].filter(Boolean).join(" · "));
+  say(part(item, "figure"), `${count(lock.waiting)} wait`);
+  const known = lock.limit > 0;
+  stack(part(item, "bar"), [{ reason: "lock", workflows: 1 }], known ? Math.min(1, lock.held / lock.limit) : 0);
+  show(item.querySelector(".track"), known);
+  say(part(item, "words"), lockWords(lock));
+  setAge(part(item, "aside"), lock.oldest_age_ms, NOT_KNOWN);
+  item.title = lock.name;
+}
+
+function lockWords({ kind, limit, held, holders }) {
+  const more = held - holders.length;
+  const by = holders.length ? ` by ${holders.join(", ")}${more > 0 ? ` and ${count(more)} more` : ""}` : "";
+  if (limit !== null) return `${kind}, ${count(held)} of ${count(limit)} held${by}`;
+  return `${kind}, limit not known, ${held ? `${count(held)} held${by}` : "no holder known"}`;
+}

@@ -1,0 +1,13 @@
+// Lists that show their first few until somebody asks for all.
+
+import { say, show } from "./dom.js";
+import { count } from "./words.js";
+
+export function first(name, items, shown, view) {
+  const button = document.querySelector(`[data-more="${name}"]`);
+  const all = view.all.has(name);
+  show(button, items.length > shown);
+  button.setAttribute("aria-expanded", String(all));
+  say(button, all ? "show fewer" : `show all ${count(items.length)}`);
+  return all ? items : items.slice(0, shown);
+}

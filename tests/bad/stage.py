@@ -1,0 +1,194 @@
+"""
+The way of a bad input: a watch fed with bytes, a pipeline with real books, a spool on disk, and what is then read from it.
+
+Its neighbours live on before and after it. What the stage adds is a server that opens a stream again where it was.
+"""
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from collector.catalog.tables import TABLE_NAMED
+from collector.catalog.tally import Tally
+from collector.core.model import Instant, Kind
+from collector.pipeline import Pipeline
+from collector.store.spool import Batch, Spool, open_spool
+from collector.watch.kinds import NAMESPACES, NODES, PODS, WORKFLOWS, Resource
+from collector.watch.protocol import Watch
+from tests.bad.cases import Case, line, sound_pod, sound_workflow, versioned
+from tests.builders import MINUTE, NOON, SECOND, VIRTUAL_NODE, iso
+from tests.flow import a_pipeline
+from tests.watch.said import bookmark, reopen, restarts, watching
+
+CLUSTER = "prod"
+RESOURCES: tuple[Resource, ...] = (NAMESPACES, NODES, WORKFLOWS, PODS)
+NEIGHBOURS = ("wa", "pa", "wb", "pb")
+VIRTUAL = {"topology.kubernetes.io/zone": "h", "topology.kubernetes.io/region": "cn-hangzhou"}
+SLOTS = {
+    "first": (500, NOON + 80 * SECOND),
+    "middle": (5_000, NOON + 5 * MINUTE),
+    "last": (2_000_000, NOON + 20 * MINUTE),
+}
+"""Where a bad object stands between its neighbours: its resource version and when it is said."""
+
+
+class Said(NamedTuple):
+    """One line of a watch."""
+
+    rv: int
+    at: Instant
+    kind: Kind
+    text: bytes
+
+
+def sounds() -> list[Said]:
+    """Two workflows with a pod each; the first pair lives around the middle, and both are paid for by their namespace."""
+    team = {"metadata": {"name": "team", "uid": "ns-team", "labels": {"department": "robotics"}}}
+    machine = {"metadata": {"name": VIRTUAL_NODE, "uid": "vk", "labels": VIRTUAL}}
+    said = [_said(200, 0, "namespaces", team), _said(210, 0, "nodes", machine)]
+    said += _lived("a", (1_100, 2 * MINUTE), (900_000, 10 * MINUTE))
+    said += [_said(950_000, 11 * MINUTE, "namespaces", team), _said(950_010, 11 * MINUTE, "nodes", machine)]
+    said += _lived("b", (1_000_000, 12 * MINUTE), (1_000_100, 14 * MINUTE))
+    # What is kept until another kind has come as far must not depend on who moved that kind along.
+    ends: tuple[Kind, ...] = ("workflows", "pods")
+    return said + [Said(3_000_000, NOON + 30 * MINUTE, kind, bookmark(3_000_000)) for kind in ends]
+
+
+def _lived(name: str, began: tuple[int, int], ended: tuple[int, int]) -> list[Said]:
+    """A workflow and its pod: added, running; and ended."""
+    (rv, at), (last_rv, last_at) = began, ended
+    workflow, pod = f"w{name}", f"p{name}"
+    return [
+        _said(rv, at, "workflows", _workflow(workflow, ""), "ADDED"),
+        _said(rv + 10, at + SECOND, "pods", _pod(pod, workflow, "Pending"), "ADDED"),
+        _said(rv + 20, at + 2 * SECOND, "workflows", _workflow(workflow, "Running")),
+        _said(rv + 30, at + 3 * SECOND, "pods", _pod(pod, workflow, "Running")),
+        _said(last_rv, last_at, "pods", _pod(pod, workflow, "Succeeded")),
+        _said(last_rv + 10, last_at + SECOND, "workflows", _workflow(workflow, "Succeeded")),
+    ]
+
+
+def _said(rv: int, after: int, kind: Kind, told: dict[str, Any], change: str = "MODIFIED") -> Said:
+    return Said(rv, NOON + after, kind, line(versioned(told, rv), change))
+
+
+def _workflow(uid: str, phase: str) -> dict[str, Any]:
+    told = sound_workflow(uid)
+    told["metadata"]["labels"] = None
+    if phase != "Succeeded":
+        told["status"] = {"phase": phase or None, "startedAt": iso(NOON + SECOND) if phase else None}
+    return told
+
+
+def _pod(uid: str, workflow: str, phase: str) -> dict[str, Any]:
+    told = sound_pod(uid)
+    told["metadata"]["ownerReferences"][0]["uid"] = workflow
+    told["status"]["phase"] = phase
+    if phase != "Succeeded":
+        running = {"running": {"startedAt": iso(NOON + 10 * SECOND)}} if phase == "Running" else {}
+        told["status"]["containerStatuses"][0]["state"] = running
+    return told
+
+
+def with_bad(bad: Case, uid: str, slot: str) -> list[Said]:
+    """The neighbours with a bad input among them."""
+    rv, at = SLOTS[slot]
+    if slot == "first" and bad.kind in ("namespaces", "nodes"):  # the others' own stand before all workflows and pods
+        rv = 150
+    return sorted([*sounds(), *said_of(bad, uid, rv, at)], key=lambda said: said.rv)
+
+
+def said_of(bad: Case, uid: str, rv: int, at: Instant) -> list[Said]:
+    """The lines of a bad input, from a version on."""
+    return [Said(rv + i, at, bad.kind, text) for i, text in enumerate(bad.lines(uid, rv))]
+
+
+@dataclass
+class Played:
+    """What is on disk after a stream, and what it cost."""
+
+    tables: dict[str, list[dict[str, Any]]]
+    states: dict[tuple[str, str], bytes]
+    tally: Tally
+    cpu_s: float
+    """Of the whole stream, from the first byte to the spool's disk."""
+
+    def rows(self, table: str, uid: str) -> list[dict[str, Any]]:
+        """The rows of a table about one object, oldest version first."""
+        found = [row for row in self.tables.get(table, ()) if row.get("uid", row.get("pod_uid")) == uid]
+        return sorted(found, key=lambda row: row["version"])
+
+    def neighbours(self) -> bytes:
+        """All that is kept of the neighbours: their rows and states, as bytes."""
+        told = {t: [r for r in rows if _about(r) in NEIGHBOURS] for t, rows in self.tables.items() if t != "quarantine"}
+        states = {key: state for key, state in self.states.items() if key[1] in NEIGHBOURS}
+        return msgspec.msgpack.encode([sorted((t, r) for t, r in told.items() if r), sorted(states.items())])
+
+    def reopenings(self) -> dict[str, int]:
+        """How often a stream was opened again, by cause."""
+        return restarts(self.tally)
+
+
+def _about(row: dict[str, Any]) -> Any:
+    return row.get("uid") or row.get("pod_uid") or row.get("workflow_uid")
+
+
+def play(said: Iterable[Said], file: Path) -> Played:
+    """The stream, line by line, through watch, pipeline and spool."""
+    tally = Tally()
+    flow = a_pipeline(CLUSTER, tally=tally)
+    watches = {resource.kind: _opened(resource, tally) for resource in RESOURCES}
+    began, now = time.process_time(), NOON
+    for rv, at, kind, text in said:
+        watch, now = watches[kind], at
+        flow.take(CLUSTER, watch.feed(text, at))
+        if not watch.streaming:
+            reopen(watch, fence=rv, now=at)
+    return _kept(flow, tally, file, now, began)
+
+
+def play_in_one(said: Iterable[Said], file: Path) -> Played:
+    """The same with all lines of a kind in one chunk, as after a pause."""
+    tally = Tally()
+    flow = a_pipeline(CLUSTER, tally=tally)
+    began, now, lines = time.process_time(), NOON + 40 * MINUTE, list(said)
+    for resource in RESOURCES:
+        chunk = b"".join(text for _, _, kind, text in lines if kind == resource.kind)
+        flow.take(CLUSTER, _opened(resource, tally).feed(chunk, now))
+    return _kept(flow, tally, file, now, began)
+
+
+def _opened(resource: Resource, tally: Tally) -> Watch:
+    """A watch whose list was empty and whose stream is open; all it says is live."""
+    return watching(version=100, resource=resource, tally=tally)
+
+
+def _kept(flow: Pipeline, tally: Tally, file: Path, now: Instant, began: float) -> Played:
+    commit = flow.drain(now)
+    assert commit is not None
+    spool = open_spool(file, 2**30, now)
+    try:
+        spool.commit(commit)
+        cpu_s = time.process_time() - began
+        states = {(kind, uid): state for _, kind, uid, state in spool.load().checkpoints}
+        return Played(_tables(spool, spool.seal(now)), states, tally, cpu_s)
+    finally:
+        spool.close()
+
+
+def _tables(spool: Spool, batches: Iterable[Batch]) -> dict[str, list[dict[str, Any]]]:
+    tables: dict[str, list[dict[str, Any]]] = {}
+    for batch in batches:
+        names = [column.name for column in TABLE_NAMED[batch.table].stored]
+        tables.setdefault(batch.table, []).extend(dict(zip(names, row, strict=True)) for row in spool.read(batch))
+    return tables
+
+
+def files_of(file: Path) -> Iterator[bytes]:
+    """All that a spool wrote to disk."""
+    for part in sorted(file.parent.glob(f"{file.name}*")):
+        yield part.read_bytes()

@@ -1,0 +1,147 @@
+"""
+What clusters send that no schema foresaw: each bad input as the first, a middle and the last object of a stream.
+
+Each goes the whole way from the bytes of a watch to the spool's disk, has the outcome that the table names, costs a
+bounded time, tells no secret, and leaves what is kept of its neighbours equal to the byte.
+"""
+
+from collections import Counter
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+from tests.bad.cases import CANARY, SEEN, UID, Case, sound_pod, sound_workflow
+from tests.bad.stage import (
+    NEIGHBOURS,
+    SLOTS,
+    Played,
+    files_of,
+    play,
+    play_in_one,
+    sounds,
+    with_bad,
+)
+from tests.bad.table import BROKEN, BROKEN_IN_LISTS, BY_NAME, CASES, COSTLY
+from tests.watch.said import fallbacks
+
+BAD = "bad"
+SAMPLE_LIMIT = 5_000
+CPU_S = 1.0
+
+EACH = [
+    pytest.param(bad, id=bad.name, marks=[pytest.mark.xfail(reason=why, strict=True)] if why else [])
+    for bad in CASES
+    for why in [BROKEN.get(bad.name, "")]
+]
+IN_A_CHUNK = [
+    pytest.param(bad, id=bad.name) for bad in CASES if bad.name not in BROKEN and bad.expected.how != "reopened"
+]
+
+
+@cache
+def alone(in_one: bool = False) -> bytes:
+    """What is kept of the neighbours when nobody stands between them."""
+    with TemporaryDirectory() as folder:
+        played = (play_in_one if in_one else play)(sounds(), Path(folder) / "spool.sqlite")
+    assert all(played.rows("workflow_run" if uid[0] == "w" else "pod_run", uid) for uid in NEIGHBOURS)
+    return played.neighbours()
+
+
+def fits(expected: Any, found: Any, at: int) -> bool:
+    """Whether a stored value is what a case expects."""
+    if expected is SEEN or expected is UID:
+        return bool(found == (at if expected is SEEN else BAD))
+    return (
+        Decimal(found) == expected if isinstance(expected, Decimal) and found is not None else bool(found == expected)
+    )
+
+
+def wrong_rows(bad: Case, played: Played, at: int) -> list[str]:
+    """What the object's stored rows say otherwise than the case."""
+    wrong: list[str] = []
+    for table, fields in bad.expected.rows.items():
+        rows = played.rows(table, BAD)
+        if fields is None or not rows:
+            wrong += [f"{table}: {len(rows)} rows"] if rows or fields is not None else []
+            continue
+        newest = rows[-1]
+        different = [name for name, value in fields.items() if not fits(value, newest[name], at)]
+        wrong += [f"{table}.{name}: {str(newest[name])[:80]!r}" for name in different]
+    return wrong
+
+
+def impossible(played: Played) -> list[str]:
+    """Figures that no object may lead to: time and money below nothing, parts beyond their whole."""
+    rows = [(table, row) for table, some in played.tables.items() for row in some if table != "quarantine"]
+    below = [
+        f"{table}.{name}" for table, row in rows for name, value in row.items()
+        if name.endswith(("_ms", "_seconds", "pods", "retries")) and value is not None and value < 0
+    ]  # fmt: skip
+    charges = [row for table, row in rows if table == "pod_cost" and row["cost"] is not None]
+    return below + ["cost" for c in charges if not 0 <= Decimal(c["cost_pending"]) <= Decimal(c["cost"])]
+
+
+def outcome_of(played: Played) -> tuple[str, str]:
+    """How the bad input was taken, and the reason or cause."""
+    if aside := played.tables.get("quarantine"):
+        return "quarantined", ", ".join(row["reason"] for row in aside)
+    if causes := played.reopenings():
+        return "reopened", ", ".join(causes)
+    return ("mended" if fallbacks(played.tally) else "accepted"), ""
+
+
+def told_of(bad: Case) -> tuple[str, str]:
+    """The same as the case expects it; what is ignored was taken and led to nothing."""
+    how = "accepted" if bad.expected.how == "ignored" else bad.expected.how
+    return how, bad.expected.reason
+
+
+def leaks(file: Path, played: Played, log: str) -> list[str]:
+    """Where a secret shows, or a sample is without bounds."""
+    shown = {"disk": b"".join(files_of(file)), "log": log.encode(), "metrics": repr(played.tally).encode()}
+    samples = [row["sample"] for row in played.tables.get("quarantine", ())]
+    return [where for where, text in shown.items() if CANARY.encode() in text] + [
+        "sample" for sample in samples if len(sample) > SAMPLE_LIMIT
+    ]
+
+
+@pytest.mark.parametrize("slot", SLOTS)
+@pytest.mark.parametrize("bad", EACH)
+def test_a_bad_input_has_its_outcome_and_its_neighbours_theirs(
+    bad: Case, slot: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Accepted, mended, set aside or passed over as the table says, in bounded time; nothing else is touched or told."""
+    file = tmp_path / "spool.sqlite"
+    played = play(with_bad(bad, BAD, slot), file)
+
+    assert outcome_of(played) == told_of(bad)
+    assert wrong_rows(bad, played, SLOTS[slot][1]) == []
+    assert impossible(played) == []
+    assert bad.expected.how != "ignored" or not any(uid == BAD for _, uid in played.states)
+    assert played.neighbours() == alone()
+    assert leaks(file, played, caplog.text) == []
+    assert played.cpu_s < CPU_S
+
+
+@pytest.mark.parametrize("bad", IN_A_CHUNK)
+def test_a_bad_line_does_no_harm_to_the_lines_of_its_chunk(bad: Case, tmp_path: Path) -> None:
+    """After a pause hundreds of events come in one piece; a block that cannot be decoded whole is taken line by line."""
+    played = play_in_one(with_bad(bad, BAD, "middle"), tmp_path / "spool.sqlite")
+
+    assert outcome_of(played) == told_of(bad)
+    assert played.neighbours() == alone(in_one=True)
+
+
+def test_sound_objects_carry_the_secret_and_rows_that_were_counted() -> None:
+    """Without it the search for it would prove nothing; and each number of the list of 1 to 70 has a case."""
+    assert all(str(told).count(CANARY) >= 4 for told in (sound_workflow("w"), sound_pod("p")))
+    assert {int(bad.name[:2]) for bad in CASES} == set(range(1, 71)) - {52, 66}
+    assert len(BY_NAME) == len(CASES)
+    assert {*BROKEN, *BROKEN_IN_LISTS, *COSTLY} <= set(BY_NAME)
+    assert Counter(bad.expected.how for bad in CASES).keys() == {
+        "accepted", "mended", "quarantined", "ignored", "reopened",
+    }  # fmt: skip

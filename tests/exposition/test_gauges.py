@@ -1,0 +1,194 @@
+"""What each gauge says of locks, slots, crons and controllers, and what it leaves unsaid."""
+
+import math
+
+import pytest
+from hypothesis import given
+
+from collector.catalog.tally import MAX_SERIES, Tally
+from collector.core.model import ControllerMetrics
+from collector.core.view import Flow, LiveView
+from collector.exposition.prometheus import render
+from tests.exposition.test_prometheus import LABELS, families, samples
+from tests.promtool.tool import promtool
+from tests.web.fleet import (
+    GIB,
+    HOSTILE,
+    NOW,
+    SECOND,
+    a_controller,
+    a_cron,
+    a_flow,
+    a_lock,
+    a_stuck,
+    a_view,
+    some_slots,
+)
+
+
+def told(name: str, view: LiveView) -> dict[tuple[str, ...], float]:
+    """The samples of one gauge for a view."""
+    return samples(render(view, Tally()), name)
+
+
+def test_a_queue_drains_at_the_rate_of_its_starts() -> None:
+    """64 wait and 80 started in 5 minutes: 240 s; what grows drains all the same, only not for those who come."""
+    flows = [a_flow("c", "n", "fast", 64, 22, 80), a_flow("c", "n", "grows", 300, 200, 100)]
+
+    assert told("lynceus_queue_drain_seconds", a_view(flows=flows)) == {
+        ("c", "n", "fast"): 240,
+        ("c", "n", "grows"): 900,
+    }
+
+
+def test_a_queue_that_does_not_drain_takes_for_ever_and_an_empty_one_no_time() -> None:
+    """+Inf is above every threshold of an alert; a queue without workflows has no drain time at all."""
+    flows = [a_flow("c", "n", "hangs", 5, 3, 0), a_flow("c", "n", "empty", 0, 3, 3)]
+
+    assert told("lynceus_queue_drain_seconds", a_view(flows=flows)) == {("c", "n", "hangs"): math.inf}
+
+
+def test_a_drain_time_that_is_not_known_is_not_said() -> None:
+    """A rate of which nothing has been seen is no rate."""
+    flow = Flow("c", "n", "q", 5, 0.0, 0, 0, None, "draining")
+
+    assert told("lynceus_queue_drain_seconds", a_view(flows=[flow])) == {}
+
+
+def test_a_parallelism_limit_is_said_where_it_is_known() -> None:
+    """0 is unlimited, which is knowledge too; the empty namespace is the whole installation."""
+    slots = [
+        some_slots(cluster="a", namespace="", limit=500),
+        some_slots(cluster="a", namespace="maps", limit=0),
+        some_slots(cluster="b", namespace="", limit=None),
+    ]
+
+    assert told("lynceus_parallelism_limit", a_view(slots=slots)) == {("a", ""): 500, ("a", "maps"): 0}
+
+
+def test_slots_are_told_by_what_occupies_them() -> None:
+    """What waits for a lock or for a person fills a slot as much as what runs; what is throttled has none."""
+    slots = [some_slots(running=2306, suspended=4, lock_waiting=80, throttled=1476)]
+
+    assert told("lynceus_parallelism_slots", a_view(slots=slots)) == {
+        ("running", "prod-hz", "perception"): 2306,
+        ("suspended", "prod-hz", "perception"): 4,
+        ("lock", "prod-hz", "perception"): 80,
+    }
+
+
+def test_a_lock_tells_its_limit_where_somebody_said_it() -> None:
+    """A database lock's limit may be known to Argo alone."""
+    view = a_view(locks=[a_lock(name="n/ConfigMap/m/k"), a_lock(name="n/Database/d", limit=None, held=0, waiting=51)])
+
+    assert told("lynceus_lock_limit", view) == {("prod-hz", "n/ConfigMap/m/k", "semaphore"): 8}
+    assert told("lynceus_lock_held", view)["prod-hz", "n/Database/d", "semaphore"] == 0
+    assert told("lynceus_lock_waiting", view) == {
+        ("prod-hz", "n/ConfigMap/m/k", "semaphore"): 80,
+        ("prod-hz", "n/Database/d", "semaphore"): 51,
+    }
+
+
+def test_stuck_workflows_are_counted_by_cause() -> None:
+    """However many there are, a cause is one series."""
+    counts = {("prod-hz", "maps", "unschedulable"): 5000, ("prod-hz", "maps", "quota"): 1}
+
+    assert told("lynceus_workflows_stuck", a_view(stuck=[a_stuck()], stuck_counts=counts)) == {
+        ("unschedulable", "prod-hz", "maps"): 5000,
+        ("quota", "prod-hz", "maps"): 1,
+    }
+
+
+def test_a_cron_that_is_suspended_is_due_at_no_time() -> None:
+    """And one that never ran has no last run, rather than one in 1970."""
+    crons = [
+        a_cron(name="well", last_at=NOW - 60 * SECOND, next_at=NOW + 60 * SECOND),
+        a_cron(name="new", last_at=None),
+        a_cron(name="off", suspended=True),
+        a_cron(name="unreadable", last_at=None, next_at=None, problem="?"),
+    ]
+    view = a_view(crons=crons)
+
+    assert set(told("lynceus_cron_last_run_timestamp_seconds", view)) == {
+        ("prod-hz", "well", "perception"),
+        ("prod-hz", "off", "perception"),
+    }
+    due = told("lynceus_cron_next_due_timestamp_seconds", view)
+    assert set(due) == {("prod-hz", "well", "perception"), ("prod-hz", "new", "perception")}
+    assert due["prod-hz", "well", "perception"] == (NOW + 60 * SECOND) / 1000
+
+
+def test_a_controller_tells_what_is_known_of_it() -> None:
+    """No limit, no leader and no memory reading are absent, and not 0: a ratio of them would be nonsense."""
+    view = a_view(
+        controllers=[
+            a_controller(pod="leads"),
+            a_controller(pod="stands-by", leader=False, metrics=None),
+            a_controller(
+                pod="dark", ready=False, leader=None, crash_loop=True, memory_bytes=None, memory_limit_bytes=0
+            ),
+        ]
+    )
+
+    def of(what: str) -> dict[str, float]:
+        return {labels[1]: value for labels, value in told(f"lynceus_controller_{what}", view).items()}
+
+    assert of("ready") == {"leads": 1, "stands-by": 1, "dark": 0}
+    assert of("leader") == {"leads": 1, "stands-by": 0}
+    assert of("crash_loop") == {"leads": 0, "stands-by": 0, "dark": 1}
+    assert of("memory_bytes") == {"leads": 1_288_490_189, "stands-by": 1_288_490_189}
+    assert of("memory_limit_bytes") == {"leads": 4 * GIB, "stands-by": 4 * GIB}
+    assert of("work_queue_depth") == {"leads": 12, "dark": 12}
+
+
+@pytest.mark.parametrize("openmetrics", [False, True])
+@given(LABELS, LABELS)
+def test_hostile_names_come_back_as_they_were_in_every_gauge(openmetrics: bool, namespace: str, name: str) -> None:
+    """Whatever strangers call a lock, a cron workflow, a pod or a work queue."""
+    view = a_view(
+        flows=[a_flow("c", namespace, name, 5, 3, 0)],
+        slots=[some_slots(namespace=namespace)],
+        locks=[a_lock(name=name)],
+        stuck_counts={("prod-hz", namespace, name): 1},
+        crons=[a_cron(namespace=namespace, name=name)],
+        controllers=[a_controller(pod=name, metrics=ControllerMetrics(queue_depth={name: 1.0}))],
+    )
+    read = families(render(view, Tally(), openmetrics), openmetrics)
+
+    def labels(family: str) -> dict[str, str]:
+        return read[f"lynceus_{family}"].samples[0].labels
+
+    assert labels("queue_drain_seconds") == {"cluster": "c", "namespace": namespace, "queue": name}
+    assert labels("parallelism_limit") == {"cluster": "prod-hz", "namespace": namespace}
+    assert labels("lock_held") == {"cluster": "prod-hz", "lock": name, "type": "semaphore"}
+    assert labels("workflows_stuck") == {"cluster": "prod-hz", "namespace": namespace, "cause": name}
+    assert labels("cron_next_due_timestamp_seconds") == {"cluster": "prod-hz", "namespace": namespace, "cron": name}
+    assert labels("controller_work_queue_depth") == {"cluster": "prod-hz", "pod": name, "work_queue": name}
+
+
+def test_promtool_reads_hostile_names_in_every_gauge() -> None:
+    """Prometheus' own parser takes them as well, and +Inf with them."""
+    view = a_view(
+        flows=[a_flow(HOSTILE, HOSTILE, HOSTILE, 5, 3, 0)],
+        slots=[some_slots(namespace=HOSTILE)],
+        locks=[a_lock(name=HOSTILE, kind=HOSTILE)],
+        stuck_counts={(HOSTILE, HOSTILE, HOSTILE): 1},
+        crons=[a_cron(name=HOSTILE)],
+        controllers=[a_controller(pod=HOSTILE)],
+    )
+
+    assert promtool("check", "metrics", stdin=render(view, Tally())) == ""
+
+
+def test_a_bomb_of_locks_or_crons_is_bounded() -> None:
+    """What goes over is merged: counts add up, and of due times the earliest stays."""
+    many = range(MAX_SERIES + 500)
+    view = a_view(
+        locks=[a_lock(name=f"n/Mutex/{i}", waiting=2) for i in many],
+        crons=[a_cron(name=f"c{i}", next_at=NOW + i * SECOND) for i in many],
+    )
+
+    waiting, due = told("lynceus_lock_waiting", view), told("lynceus_cron_next_due_timestamp_seconds", view)
+    assert len(waiting) == len(due) == MAX_SERIES + 1
+    assert waiting["_other", "_other", "_other"] == 1000
+    assert due["_other", "_other", "_other"] == NOW / 1000 + MAX_SERIES

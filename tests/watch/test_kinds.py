@@ -1,0 +1,167 @@
+"""
+Kinds that nothing depends on: their absence is said and waited out, and the one that is not whole costs no list and no memory.
+"""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from collector.core.model import Synced, WatchGap
+from collector.watch.kinds import CRON_WORKFLOWS, EVENTS, WORKFLOWS, Resource, resources, rights, stages
+from collector.watch.protocol import ABSENT_S, REFUSED_S
+from tests.watch.said import (
+    JSON,
+    NOON,
+    SECOND,
+    a_pause,
+    a_watch,
+    bookmark,
+    event,
+    listed,
+    next_request,
+    of_type,
+    page,
+    positions,
+    refusal,
+    reopen,
+    request_at_once,
+    seen,
+    watching,
+)
+
+
+def an_event(uid: str, version: int) -> dict[str, Any]:
+    meta = {"name": uid, "namespace": "ci", "uid": uid, "resourceVersion": str(version)}
+    return {"metadata": meta, "type": "Warning", "reason": "FailedScheduling", "involvedObject": {"uid": "p1"}}
+
+
+def test_only_what_facts_are_made_of_is_needed() -> None:
+    """A cluster that grants nothing else is watched all the same, and the rest starts last."""
+    needed = [resource.kind for resource in resources() if resource.needed]
+    order = [[resource.kind for resource in stage] for stage in stages(resources())]
+
+    assert needed == ["namespaces", "nodes", "workflows", "pods"]
+    assert order == [["namespaces"], ["nodes"], ["workflows", "pods", "cronworkflows"], ["events"]]
+
+
+@pytest.mark.parametrize("resource", [CRON_WORKFLOWS, EVENTS])
+def test_an_optional_kind_that_is_refused_is_asked_for_seldom(resource: Resource) -> None:
+    """It says what is lost, others need not wait for it, and a right given later is found without a restart."""
+    watch = a_watch(resource)
+    next_request(watch)
+    watch.answered(403, JSON, refusal(403, "Forbidden", "events is forbidden"), NOON)
+    health = watch.health()
+    pause = a_pause(watch)
+    next_request(watch)
+    watch.answered(200, JSON, page(version=100), NOON + SECOND)
+
+    assert watch.synced
+    assert health.state == "refused"
+    assert not health.synced
+    assert health.detail.startswith(f"no right to list {resource.full_name} in cluster prod")
+    assert health.detail.endswith(f"without it: no {resource.feeds}")
+    assert pause.seconds >= ABSENT_S
+
+
+def test_an_optional_kind_that_is_not_served_is_absent() -> None:
+    """Nobody waits for it, and that is no trouble."""
+    watch = a_watch(CRON_WORKFLOWS)
+    next_request(watch)
+    before = watch.settled
+    watch.answered(404, JSON, refusal(404, "NotFound"), NOON)
+
+    assert not before
+    assert watch.settled
+    assert watch.health().state == "absent"
+    assert watch.health().detail.startswith("cluster prod does not serve cronworkflows.argoproj.io")
+    assert a_pause(watch).seconds >= ABSENT_S
+
+
+def test_a_needed_kind_is_still_asked_for_soon() -> None:
+    """Argo may be installed, or a right be granted, any moment."""
+    missing, refused = a_watch(WORKFLOWS), a_watch(WORKFLOWS)
+    for watch, status in ((missing, 404), (refused, 403)):
+        next_request(watch)
+        watch.answered(status, JSON, refusal(status), NOON)
+
+    assert not missing.settled
+    assert missing.health().state == "retrying"
+    assert "without it" not in refused.health().detail
+    assert a_pause(missing).seconds < REFUSED_S
+    assert REFUSED_S <= a_pause(refused).seconds < ABSENT_S
+
+
+def test_events_are_watched_from_now_on_and_not_listed() -> None:
+    """A busy cluster holds a hundred thousand: one is read, for the version, and the watch asks for no Normal ones."""
+    watch = a_watch(EVENTS)
+    first = next_request(watch)
+    out = watch.answered(200, JSON, page(an_event("e1", 90), version=100, token="more"), NOON)
+    then = request_at_once(watch)
+
+    assert first.params == {"limit": "1"}
+    assert seen(out) == []
+    assert [o.resource_version for o in of_type(out, Synced)] == ["100"]
+    assert then.verb == "watch"
+    assert then.params["fieldSelector"] == "type!=Normal"
+    assert then.params["resourceVersion"] == "100"
+
+
+def test_events_are_not_remembered() -> None:
+    """They are hints that live an hour; the position alone tells a replay from news."""
+    watch = watching(resource=EVENTS)
+    out = watch.feed(event("ADDED", an_event("e1", 101)) + event("MODIFIED", an_event("e1", 102)), NOON)
+    objects = watch.health().objects
+    again = watch.feed(event("ADDED", an_event("e1", 101)) + bookmark(110), NOON)
+    expired = watch.feed(event("DELETED", an_event("e1", 120)), NOON)
+
+    assert seen(out) == [("added", "e1", 101), ("modified", "e1", 102)]
+    assert seen(again) == []
+    assert positions(again) == ["110"]
+    assert seen(expired) == [("deleted", "e1", 120)]
+    assert objects == 0
+
+
+def test_events_that_were_missed_are_no_gap() -> None:
+    """A gap says that facts may be incomplete; events make none. Cron workflows do."""
+    gaps = {}
+    for resource in (EVENTS, CRON_WORKFLOWS):
+        watch = watching(resource=resource)
+        watch.feed(event("ERROR", json.loads(refusal(410, "Expired"))), NOON)
+        next_request(watch)
+        gaps[resource.kind] = of_type(watch.answered(200, JSON, page(version=500), NOON + SECOND), WatchGap)
+
+    assert gaps["events"] == []
+    assert len(gaps["cronworkflows"]) == 1
+
+
+def test_the_watch_of_events_goes_on_after_a_restored_etcd() -> None:
+    """Versions that went back make a new epoch here as anywhere."""
+    watch = listed(resource=EVENTS, version=1000)
+    reopen(watch)
+    watch.beside()
+    watch.beside_answered(200, JSON, page(version=10), NOON)
+    next_request(watch)
+    out = watch.answered(200, JSON, page(version=10), NOON + SECOND)
+
+    assert positions(out) == ["10"]
+
+
+def test_every_right_names_its_rule() -> None:
+    """What `check` prints can be pasted into a Role."""
+    rules = {right.full_name: right.rule for right in rights("argo")}
+
+    assert rules == {
+        "configmaps workflow-controller-configmap": 'apiGroups: [""], resources: ["configmaps"], '
+        'resourceNames: ["workflow-controller-configmap"], verbs: ["get"]',
+        "leases.coordination.k8s.io workflow-controller": 'apiGroups: ["coordination.k8s.io"], resources: ["leases"], '
+        'resourceNames: ["workflow-controller"], verbs: ["get"]',
+        "pods.metrics.k8s.io": 'apiGroups: ["metrics.k8s.io"], resources: ["pods"], verbs: ["get"]',
+        "pods/proxy": 'apiGroups: [""], resources: ["pods/proxy"], verbs: ["get"]',
+    }
+
+
+def test_no_selector_without_one() -> None:
+    """Of needed kinds everything is asked for."""
+    assert "fieldSelector" not in reopen(listed(resource=replace(WORKFLOWS, whole=True))).params

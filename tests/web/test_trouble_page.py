@@ -1,0 +1,231 @@
+"""What the live page shows of flows, slots, locks, stuck and cron workflows, and controllers, in a real browser."""
+
+import pytest
+from selenium.webdriver import Chrome, Keys
+
+from collector.core.stuck import REMEDIES
+from collector.core.view import Flow
+from tests.web.browser import Page
+from tests.web.fleet import (
+    GIB,
+    HOSTILE,
+    MINUTE,
+    NOW,
+    a_cluster,
+    a_controller,
+    a_cron,
+    a_flow,
+    a_lock,
+    a_stuck,
+    a_view,
+    a_watch,
+    some_slots,
+    waiting,
+)
+from tests.web.opened import NEVER_MS, Fleet, page_of
+
+
+def test_a_queue_says_visibly_whether_it_drains(page: Page) -> None:
+    """In words; not draining is an answer and not a missing figure."""
+    flows = dict(zip(page.texts("#queue-rows .c-queue"), page.texts("#queue-rows .c-flow"), strict=True))
+
+    assert flows["perception / nightly-training"] == "not draining\n40 in, 0 began"
+    assert flows["autonomy / replay"] == "drains in 4 min\n120 in, 1,065 began"
+    assert flows["maps / tiles"] == "growing\n610 in, 420 began"
+    assert flows["autonomy / regression"] == "drains in 4 h\n0 in, 3 began"
+    assert flows["ci"] == "drains in < 1 min\n44 in, 47 began"
+    assert flows["ingest"] == "–"
+
+
+def test_after_a_restart_it_is_too_early_to_tell(page: Page, fleet: Fleet) -> None:
+    """Instead of an alarm that the next minute takes back."""
+    flow = Flow("prod-hz", "perception", "nightly", 492, 20.0, 3, 0, None, "not_draining")
+    fleet.view = a_view(flows=[flow])
+
+    page.shows("#queue-rows .c-flow", "too early to tell")
+
+
+def test_slots_say_what_fills_them(page: Page) -> None:
+    """Also what sits in one without running; a limit that could not be read is said to be unknown."""
+    rows = page.texts("#slots li")
+
+    assert rows[0].split("\n") == [
+        "perception",
+        "prod-hz",
+        "2,390 of 2,500",
+        "in slots: 80 wait for a lock, 4 suspended; 1,476 throttled",
+        "96 %",
+    ]
+    assert rows[2].startswith("whole installation\nprod-sh\n1,503 of 2,000")
+    assert "limit not known" in rows[4]
+    assert len(rows) == 5
+
+
+def test_locks_say_who_holds_them(page: Page) -> None:
+    """With the limit where somebody told it, and since when the first has waited."""
+    mutex, semaphore, database = page.texts("#locks li")
+
+    assert mutex.split("\n") == [
+        "Mutex/replay-map",
+        "prod-sh · autonomy",
+        "141 wait",
+        "mutex, 1 of 1 held by autonomy/regression-9d/step-3",
+        "1 h 24 m",
+    ]
+    assert "8 of 8 held by perception/train-7f2, perception/train-8c1 and 6 more" in semaphore
+    assert semaphore.startswith("locks/gpu-a100\nprod-hz · perception")
+    assert "semaphore, limit not known, no holder known" in database
+
+
+def test_stuck_workflows_say_why_in_whose_words_and_what_to_do(page: Page) -> None:
+    """The figure at the top leads there."""
+    rows = page.texts("#stuck li")
+
+    assert page.text("#total-stuck") == "12 of them stuck"
+    assert page.run("return document.querySelector(document.getElementById('total-stuck').hash).id") == "stuck-section"
+    assert rows[0].startswith("replay-0090\nprod-sh · autonomy\nno pod task result\n")
+    assert "exceeded quota: compute" in rows[1]
+    assert REMEDIES["quota"] in rows[1]
+    assert rows[0].endswith("3 h 00 m")
+    assert len(rows) == 5
+
+
+def test_all_can_be_shown_by_keyboard_and_few_again(page: Page) -> None:
+    """A long list is asked for, with a button that says whether it is open."""
+    button = page.chrome.find_element("css selector", "[data-more=stuck]")
+    button.send_keys(Keys.ENTER)
+    opened = (len(page.texts("#stuck li")), button.get_attribute("aria-expanded"), button.text)
+    button.send_keys(Keys.SPACE)
+
+    assert opened == (12, "true", "show fewer")
+    assert (len(page.texts("#stuck li")), button.get_attribute("aria-expanded")) == (5, "false")
+    assert button.text == "show all 12"
+
+
+def test_crons_that_missed_or_cannot_be_judged_are_shown(chrome: Chrome, fleet: Fleet) -> None:
+    """What its own policy skipped, or what runs as it should, is there when asked for."""
+    with page_of(chrome, fleet, NEVER_MS) as page:
+        missed, unread = page.texts("#crons li")
+        page.chrome.find_element("css selector", "[data-more=crons]").click()
+        rest = page.texts("#crons li")[2:]
+
+    assert "3 runs missed" in missed
+    assert "due in 3 m 5" in missed or "due in 4 m 00 s" in missed
+    assert "21 m 0" in missed
+    assert "minute 61 is out of range" in unread
+    assert "no run yet" in unread
+    assert "2 skipped by its own policy; 1 running now" in rest[0]
+    assert "suspended" in rest[1]
+    assert rest[2].startswith("nightly-training")
+
+
+def test_what_is_due_comes_nearer_between_answers_and_passes(chrome: Chrome, fleet: Fleet) -> None:
+    """A time to come shrinks while nobody is asked."""
+    fleet.view = a_view(crons=[a_cron(missed=1, next_at=NOW + 2000)])
+    with page_of(chrome, fleet, NEVER_MS) as page:
+        page.shows("#crons .when", "due < 1 s ago")
+
+
+def test_controllers_stand_in_their_clusters_card(page: Page) -> None:
+    """Who leads, how near its limit it is, and that it crashes."""
+    hz, sh, fra, osaka, staging = page.texts("#clusters .card")
+
+    assert "leader ready\n30 % of 4.0 GiB" in hz
+    assert "standby ready\n5 % of 4.0 GiB" in hz
+    assert "92 % of 4.0 GiB" in sh
+    assert page.run("return document.querySelectorAll('.controllers .near').length") == 1
+    assert "controller ready\n1.2 GiB, no limit" in fra
+    assert "controller not seen" not in fra
+    assert "controller in a crash loop, 14 restarts" in osaka
+    assert "controller not seen" in staging
+
+
+def test_a_controller_that_is_not_ready_and_of_unknown_memory(page: Page, fleet: Fleet) -> None:
+    """Unknown is a dash, never 0."""
+    fleet.view = a_view(
+        controllers=[a_controller(ready=False, memory_bytes=None, memory_limit_bytes=0, detail="its metrics: 403")]
+    )
+
+    page.shows(".controllers", "leader not ready\n–")
+    assert page.run("return document.querySelector('.controllers li').title").endswith(": its metrics: 403")
+
+
+def test_a_calm_evening_is_one_quiet_line(page: Page, fleet: Fleet) -> None:
+    """Sections that have nothing to say are not there."""
+    idle = a_lock(waiting=0, held=1, oldest_since=None)
+    fleet.view = a_view(locks=[idle], crons=[a_cron()], slots=[some_slots(limit=0)])
+
+    page.shows("#quiet", "Nothing is stuck.")
+    assert page.text("#quiet") == (
+        "Nothing is stuck. 1 lock held, nobody waits for one. No parallelism limit is known. "
+        "1 cron workflow, none missed a run."
+    )
+    for section in ("stuck", "crons", "slots", "locks"):
+        assert not page.chrome.find_element("id", f"{section}-section").is_displayed(), section
+    assert page.text("#begun-meaning") == "work began, no main container"
+
+
+def test_without_clusters_nothing_is_said_to_be_well(page: Page, fleet: Fleet) -> None:
+    """Nobody looked."""
+    fleet.view = a_view(clusters=[], queues=[])
+
+    page.shows("#no-clusters", "No cluster is watched yet")
+    assert not page.chrome.find_element("id", "quiet").is_displayed()
+
+
+def test_a_right_that_was_left_out_is_no_alarm(page: Page, fleet: Fleet) -> None:
+    """It stands with the watches, quietly; figures that do not need it are whole."""
+    refused = a_watch("prod-hz", "events", state="refused", synced=False, needed=False, detail="403 Forbidden")
+    absent = a_watch("prod-hz", "cronworkflows", state="absent", synced=False, needed=False)
+    fleet.view = a_view(clusters=[a_cluster("prod-hz", watches=[a_watch("prod-hz"), refused, absent])])
+
+    page.shows("#watches", "not served")
+    assert "refused" in page.text("#watches")
+    assert page.texts("#watches .bad") == page.texts("#clusters .incomplete") == []
+    assert not page.chrome.find_element("id", "problems").is_displayed()
+    assert page.text("#pulse") == "live"
+
+
+def test_a_slot_and_a_lock_of_one_row_each_have_no_button(page: Page, fleet: Fleet) -> None:
+    """Nothing more is there to be shown."""
+    fleet.view = a_view(slots=[some_slots()], locks=[a_lock()])
+
+    page.shows("#total-waiting", "492")
+    buttons = page.chrome.find_elements("css selector", "[data-more]")
+    assert [button for button in buttons if button.is_displayed()] == []
+
+
+def test_hostile_names_are_text_here_too(chrome: Chrome, fleet: Fleet) -> None:
+    """Locks, holders, messages, schedules and pods are named by strangers."""
+    fleet.view = a_view(
+        clusters=[a_cluster(HOSTILE)],
+        queues=[waiting(HOSTILE, HOSTILE, HOSTILE, "lock", 5, MINUTE)],
+        flows=[a_flow(HOSTILE, HOSTILE, HOSTILE, 5, 1, 1)],
+        slots=[some_slots(cluster=HOSTILE, namespace=HOSTILE, source=HOSTILE)],
+        locks=[a_lock(cluster=HOSTILE, name=HOSTILE, kind=HOSTILE, holders=(HOSTILE,))],
+        stuck=[a_stuck(cluster=HOSTILE, name=HOSTILE, cause=HOSTILE, words=HOSTILE)],
+        crons=[a_cron(cluster=HOSTILE, name=HOSTILE, schedule=HOSTILE, timezone=HOSTILE, problem=HOSTILE)],
+        controllers=[a_controller(HOSTILE, pod=HOSTILE, detail=HOSTILE)],
+    )
+    with page_of(chrome, fleet) as page:
+        for css in ("#slots", "#locks", "#stuck", "#crons"):
+            assert "<img src=x onerror=alert(1)>" in page.text(css), css
+        assert page.run("return document.querySelectorAll('main img').length") == 0
+        assert page.console() == []
+
+
+@pytest.mark.parametrize("width", [400, 1280, 1920])
+def test_very_long_names_fit_here_too(chrome: Chrome, fleet: Fleet, width: int) -> None:
+    """The page never scrolls sideways."""
+    name = "a-very-long-name-that-goes-on-" * 8
+    fleet.view = a_view(
+        slots=[some_slots(namespace=name)],
+        locks=[a_lock(name=f"{name}/ConfigMap/{name}/{name}", holders=(name, name))],
+        stuck=[a_stuck(name=name, namespace=name, words=name)],
+        crons=[a_cron(name=name, schedule=name, missed=10**9)],
+        controllers=[a_controller(memory_bytes=4000 * GIB)],
+    )
+    with page_of(chrome, fleet) as page:
+        page.emulate(width)
+
+        assert page.run("return document.documentElement.scrollWidth") <= width
