@@ -34,6 +34,9 @@ class Counting:
 
     def happen(self, cluster: Cluster, happening: Happening, at: Instant, listed: bool) -> None:
         """A fact goes to the store; the rest moves counters."""
+        if isinstance(happening, Fact):  # most are, a row for each step of a workflow among them
+            self._fact(happening, listed)
+            return
         name, tally = cluster.name, self.tally
         match happening:
             case Submitted(namespace, queue):
@@ -54,14 +57,13 @@ class Counting:
                 self._ended(name, happening)
             case PodEnded(pod, life):
                 self.charge(cluster, pod, life, at)
-            case ControllerIncident():
-                self.store(happening)
-                self._count_incident(happening, listed)
-            case CronRun():
-                self.store(happening)
-                self._count_cron(happening)
-            case Fact():
-                self.store(happening)
+
+    def _fact(self, fact: Fact, listed: bool) -> None:
+        self.store(fact)
+        if isinstance(fact, ControllerIncident):
+            self._count_incident(fact, listed)
+        elif isinstance(fact, CronRun):
+            self._count_cron(fact)
 
     def _ended(self, cluster: str, ended: Ended) -> None:
         tally, namespace = self.tally, ended.namespace

@@ -157,18 +157,18 @@ class Cluster:
             workflow_life.describe(life, workflow, self.rules, labels)
             before = (life.attempt, life.picked_up_at, life.finished)
         ending = (life.outcome, life.outcome_reason, life.finished_at, life.phase, life.message)
-        told = workflow_life.observe(life, seen)
+        ended = workflow_life.observe(life, seen)
         if life.attempt != before[0]:
             self._count_pods(life)
             workflow_life.settle(life, seen.at)
-        if told is not None:
-            joining.judge(life, told, self._mine(life))
+        if ended is not None:
+            joining.judge(life, ended, self._mine(life))
         happened: Iterable[Happening] = self._changes(life, before, ending)
         if historic:  # what began or was over before we came is recorded, but moves no counter
             happened = (h for h in happened if not isinstance(h, MOVES_COUNTERS))
         yield from happened
-        if told is not None:
-            yield from joining.step_rows(self.name, life, told, self._mine(life), seen.version)
+        if ended is not None:
+            yield from joining.step_rows(self.name, life, ended, self._mine(life), seen.version)
             self._await_pods(life)
 
     def _give_up_pods(self, uid: str) -> None:
@@ -186,12 +186,12 @@ class Cluster:
 
     def _mind_locks(self, life: WorkflowLife) -> None:
         """Keep apart the few workflows that use locks, and what was last said of a lock's limit."""
+        if life.finished or not (life.held_locks or life.step_holds or life.reason == "lock"):
+            self.lock_users.pop(life.uid, None)
+            return
+        self.lock_users[life.uid] = life
         waits = (life.holds or {}).get("step_lock") or Reason(life.reason, life.reason_on, life.reason_words)
         locks.remember(self.lock_limits, waits)
-        if not life.finished and (life.held_locks or life.step_holds or life.reason == "lock"):
-            self.lock_users[life.uid] = life
-        else:
-            self.lock_users.pop(life.uid, None)
 
     def _vanished(self, life: WorkflowLife, seen: Observation) -> Iterator[Happening]:
         before = (life.attempt, life.picked_up_at, life.finished)

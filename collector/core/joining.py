@@ -13,9 +13,9 @@ import msgspec
 from collector.core import steps, workflow_life
 from collector.core.hints import Hint, confirmed_reclaim
 from collector.core.model import Instant, PodRun, StepRun
-from collector.core.nodes import Told, has_pod
+from collector.core.nodes import has_pod
 from collector.core.pod_life import PodLife
-from collector.core.workflow_life import HeldPods, WorkflowLife
+from collector.core.workflow_life import HeldPods, Steps, WorkflowLife
 
 SEEN_THROUGH = ("succeeded", "failed", "platform")
 """Outcomes of workflows that wait for their pods: none of these outlives its workflow."""
@@ -58,14 +58,14 @@ def _hold(life: WorkflowLife, pod: PodLife, by: int) -> None:
     life.held_pods = held or None
 
 
-def judge(life: WorkflowLife, told: Told | None, pods: Iterable[PodLife]) -> None:
+def judge(life: WorkflowLife, ended: Steps | None, pods: Iterable[PodLife]) -> None:
     """What only its pods can tell of how an attempt ended: who made it fail, and when the last container had finished."""
     mine = [pod for pod in pods if pod.run.attempt == life.attempt]
     life.last_end_at = _last_end(life, mine)
     decider = next((pod.run for pod in mine if life.deciding_node and pod.run.node_id == life.deciding_node), None)
     if decider is not None:
         life.decider_started, life.decider_reason = decider.main_started_at is not None, intern(decider.reason)
-    workflow_life.judge(life, told.nodes.get(life.deciding_node) if told else None)
+    workflow_life.judge(life, ended.nodes.get(life.deciding_node) if ended else None)
 
 
 def _last_end(life: WorkflowLife, pods: Iterable[PodLife]) -> Instant | None:
@@ -85,19 +85,19 @@ def let_go(life: WorkflowLife, run: PodRun) -> None:
         life.gone_end_at = max(run.finished_at, life.gone_end_at or 0)
 
 
-def step_rows(cluster: str, life: WorkflowLife, told: Told, pods: Iterable[PodLife], version: int) -> list[StepRun]:
+def step_rows(cluster: str, life: WorkflowLife, ended: Steps, pods: Iterable[PodLife], version: int) -> list[StepRun]:
     """The steps of an ended attempt; none when they were told before and are still the same."""
     # A step's row names its critical path, which the workflow's own end bounds.
     mark = life.nodes_mark ^ (life.finished_at or 0)
-    if not told.nodes or life.steps_mark == mark:
+    if not ended.nodes or life.steps_mark == mark:
         return []
     life.steps_mark = mark
     uids = {pod.run.node_id: pod.run.uid for pod in pods if pod.run.attempt == life.attempt} | (life.gone_pods or {})
     owner = steps.Owner(
         cluster, life.namespace, life.created_at, life.uid, life.name, life.attempt, life.started_at, life.finished_at
     )
-    rows = steps.step_runs(owner, told.nodes, uids, life.step_holds or {}, version)
-    life.podless_steps = {r.node_id: r for r in rows if not r.pod_uid and has_pod(told.nodes[r.node_id])} or None
+    rows = steps.step_runs(owner, ended.nodes, uids, life.step_holds or {}, version, ended.graph)
+    life.podless_steps = {r.node_id: r for r in rows if not r.pod_uid and has_pod(ended.nodes[r.node_id])} or None
     return rows
 
 

@@ -14,6 +14,7 @@ from typing import Any, cast
 import msgspec
 
 INT32 = 2**31
+LONGEST_INT = 100
 
 
 class Mended(msgspec.Struct):
@@ -100,7 +101,12 @@ def _hints(struct: type) -> dict[str, Any]:
 def untyped(line: bytes) -> dict[str, Any] | None:
     """The parsed line for a second try; None when it is not a JSON object at all."""
     try:
-        value = json.loads(line.decode("utf-8", "replace"))
+        value = json.loads(line.decode("utf-8", "replace"), parse_int=_int)
     except (ValueError, RecursionError):
         return None
     return cast(dict[str, Any], value) if isinstance(value, dict) else None
+
+
+def _int(digits: str) -> int | str:
+    """Python refuses to read an integer of thousands of digits; no field of ours holds one."""
+    return int(digits) if len(digits) <= LONGEST_INT else digits

@@ -42,12 +42,15 @@ NODE_ID = "workflows.argoproj.io/node-id"
 NODE_NAME = "workflows.argoproj.io/node-name"
 
 
+INSTANCE = "ContainerInstanceCreated"
 GPU_ENDINGS = ("/gpu", "/gpu-core")
 DAY_MS = 86_400_000
 ZERO = Decimal(0)
 NONE_ASKED = (ZERO, ZERO, ZERO, ZERO)
 MOST = Decimal(999_999_999)
 """Of cores and GPUs, what fits the columns; nobody has as many."""
+MOST_BYTES = Decimal(2**63 - 1)
+"""The API checks each quantity, nobody their sum."""
 UNSCHEDULABLE_SIGNS = (("quota", "quota"), ("persistentvolumeclaim", "volume"), ("volume", "volume"))
 """Words of schedulers, in lower case, that tell a quota or a volume from a lack of nodes."""
 STOCK = "stock"
@@ -201,8 +204,8 @@ def _run(before: PodRun | None, pod: decode.Pod, seen: Observation, place: Place
         gpu=gpu,
         ephemeral_bytes=int(ephemeral),
         pricing=_pricing(labels, annotations, place.node_labels),
-        scheduled_at=_condition(status, "PodScheduled") or (before.scheduled_at if before else None),
-        instance_created_at=_condition(status, "ContainerInstanceCreated") or (before.instance_created_at if before else None),
+        scheduled_at=_condition(status, "PodScheduled", seen.at) or (before.scheduled_at if before else None),
+        instance_created_at=_condition(status, INSTANCE, seen.at) or (before.instance_created_at if before else None),
         main_started_at=_started(main) or (before.main_started_at if before else None),
         finished_at=ended_at,
         phase=status.phase or "",
@@ -224,7 +227,7 @@ def _requests(spec: decode.PodSpec) -> tuple[Decimal, Decimal, Decimal, Decimal]
         together = [a + b for a, b in zip(together, asked, strict=True)] if stays else together
         largest = largest if stays else list(map(max, largest, asked))
     cpu, memory, gpu, ephemeral = map(max, together, largest)
-    return min(cpu, MOST), memory, min(gpu, MOST), ephemeral
+    return min(cpu, MOST), min(memory, MOST_BYTES), min(gpu, MOST), min(ephemeral, MOST_BYTES)
 
 
 def _asked(container: decode.Container) -> tuple[Decimal, Decimal, Decimal, Decimal]:
@@ -272,10 +275,12 @@ def _image(container: decode.ContainerStatus, waiting: decode.Waiting) -> Reason
     return Reason("image", said(image), said(f"{waiting.reason}: {message}" if message else waiting.reason))
 
 
-def _condition(status: decode.PodStatus, name: str) -> Instant | None:
+def _condition(status: decode.PodStatus, name: str, seen_at: Instant) -> Instant | None:
+    """When a condition became true; what has not been yet is no instant, for a clock may be years ahead."""
     for condition in status.conditions or ():
         if condition.type == name and condition.status == "True":
-            return decode.instant(condition.lastTransitionTime)
+            at = decode.instant(condition.lastTransitionTime)
+            return at if at and at <= seen_at + DAY_MS else None
     return None
 
 

@@ -8,7 +8,6 @@ of the controller's and the kubelets' clocks, so two steps that touch may seem t
 import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import msgspec
 
@@ -70,46 +69,56 @@ class Span(msgspec.Struct, frozen=True, order=True, gc=False):
 
 
 def step_runs(
-    owner: Owner, nodes: Mapping[str, Node], pods: Mapping[str, str], holds: Mapping[str, StepHold], version: int
+    owner: Owner,
+    nodes: Mapping[str, Node],
+    pods: Mapping[str, str],
+    holds: Mapping[str, StepHold],
+    version: int,
+    how: Graph | None = None,
 ) -> list[StepRun]:
     """One row for each finished step of an attempt, with its pod's uid and what it waited for by node id."""
-    how = graph(nodes)
+    how = how or graph(nodes)
     path = critical_path(nodes, owner.started_at, owner.finished_at, how)
-    away = retried_away(nodes, how)
+    away = retried_away(nodes, how) if how.tries else ()
     numbers = {key: number for tries in how.tries.values() for number, key in enumerate(tries, 1)}
-    return [
-        _row(
-            owner, key, node, version, holds.get(key) or NOT_HELD, pod_uid=pods.get(key, "") if has_pod(node) else "",
-            try_number=numbers.get(key, 1), retried=key in away, hook=key in how.hooks, critical=key in path,
-            critical_ms=path.get(key, 0),
-        )
-        for key, node in nodes.items()
-        if node.phase in FINISHED and not _kept(owner, node)
-    ]  # fmt: skip
+    instant, hooks = decode.instant, how.hooks
+    rows: list[StepRun] = []
+    for key, node in nodes.items():
+        if node.phase not in FINISHED or (node.type in GROUPS and _is_frame(owner, key, node)):
+            continue
+        if owner.attempt > 1 and _kept(owner, node):
+            continue
+        hold = holds.get(key, NOT_HELD)
+        # Written out here, once: a workflow's end makes thousands of these.
+        rows.append(StepRun(
+            cluster=owner.cluster, namespace=owner.namespace, workflow_created_at=owner.workflow_created_at,
+            workflow_uid=owner.workflow_uid, attempt=owner.attempt, node_id=key, version=version,
+            workflow_name=owner.workflow_name, step=(node.displayName or key)[:MESSAGE_LIMIT],
+            template=template_of(node), type=node.type or "", phase=node.phase, started_at=instant(node.startedAt),
+            finished_at=instant(node.finishedAt), pod_uid=pods.get(key, "") if has_pod(node) else "",
+            message=(node.message or "")[:MESSAGE_LIMIT], boundary_id=node.boundaryID or "",
+            try_number=numbers.get(key, 1), retried=key in away, hook=key in hooks, memoized=memoized(node),
+            exit_code=_exit_code(node) if node.outputs else None, critical=key in path, critical_ms=path.get(key, 0),
+            waiting_reason=hold.reason, waiting_on=hold.on[:MESSAGE_LIMIT], waiting_ms=hold.spent_ms,
+        ))  # fmt: skip
+    return rows
+
+
+def _is_frame(owner: Owner, key: str, node: Node) -> bool:
+    """Whether a group is no step of its own: Argo's groups of parallel steps, and the root, which is the workflow."""
+    return node.type in ("StepGroup", "TaskGroup") or (key == owner.workflow_name and node.type != "Retry")
 
 
 def _kept(owner: Owner, node: Node) -> bool:
     """Whether a step is an earlier attempt's: `argo retry` keeps what went well, with its old times."""
     ended = decode.instant(node.finishedAt)
-    return owner.attempt > 1 and bool(ended and owner.started_at and ended < owner.started_at)
-
-
-def _row(owner: Owner, key: str, node: Node, version: int, hold: StepHold, **seen: Any) -> StepRun:
-    return StepRun(
-        cluster=owner.cluster, namespace=owner.namespace, workflow_created_at=owner.workflow_created_at,
-        workflow_uid=owner.workflow_uid, attempt=owner.attempt, node_id=key, version=version,
-        workflow_name=owner.workflow_name, step=(node.displayName or key)[:MESSAGE_LIMIT], template=template_of(node),
-        type=node.type or "", phase=node.phase or "", started_at=decode.instant(node.startedAt),
-        finished_at=decode.instant(node.finishedAt), message=(node.message or "")[:MESSAGE_LIMIT],
-        boundary_id=node.boundaryID or "", memoized=memoized(node), exit_code=_exit_code(node),
-        waiting_reason=hold.reason, waiting_on=hold.on[:MESSAGE_LIMIT], waiting_ms=hold.spent_ms, **seen,
-    )  # fmt: skip
+    return bool(ended and owner.started_at and ended < owner.started_at)
 
 
 def _exit_code(node: Node) -> int | None:
     """Of the main container, as text in Argo's outputs; a Retry node repeats its last try's, which is not its own."""
     text = (node.outputs and node.outputs.exitCode) or ""
-    code = int(text) if node.type not in GROUPS and _EXIT_CODE.fullmatch(text) else None
+    code = int(text) if text and node.type not in GROUPS and _EXIT_CODE.fullmatch(text) else None
     return code if code is not None and -INT32 <= code < INT32 else None
 
 

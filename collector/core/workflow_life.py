@@ -15,7 +15,7 @@ import msgspec
 from collector.core import attribution, decode, locks, outcome, queueing
 from collector.core.locks import Held
 from collector.core.model import REASONS, TERMINAL_PHASES, Instant, Observation, StepRun
-from collector.core.nodes import MESSAGE_LIMIT, Node, Told, graph, told_nodes
+from collector.core.nodes import MESSAGE_LIMIT, Graph, Node, graph, told_nodes
 from collector.core.queueing import Reason
 from collector.core.rules import Rules
 from collector.core.steps import StepHold
@@ -28,6 +28,7 @@ TEMPLATE_LABELS = (
 """What a workflow was made from, the first that is there."""
 CREATOR_LABEL = "workflows.argoproj.io/creator"
 PROGRESS_LIMIT = 32
+DAY_MS = 86_400_000
 SHARED_TEXTS = (
     "namespace", "template", "queue", "department", "project", "creator", "service_account", "phase", "message", "reason",
     "reason_on", "reason_words", "progress",
@@ -35,6 +36,7 @@ SHARED_TEXTS = (
 NOTHING_HELD: Mapping[str, Reason] = {}
 HOLDS_LIMIT = 1000
 """Held steps of one workflow whose times are kept."""
+NO_NODES, NO_SIGNS = 4, (False, False, False)
 UNSYNCED = b'"taskResultSynced":false'
 _INDEX = {reason: i for i, reason in enumerate(REASONS)}
 
@@ -193,7 +195,14 @@ def shared(life: WorkflowLife) -> WorkflowLife:
     return life
 
 
-def observe(life: WorkflowLife, seen: Observation) -> Told | None:
+class Steps(msgspec.Struct, frozen=True):
+    """The steps of an attempt that has ended, and how they hang together."""
+
+    nodes: dict[str, Node]
+    graph: Graph
+
+
+def observe(life: WorkflowLife, seen: Observation) -> Steps | None:
     """Take over the status of one more observation; returns its steps if it shows how the attempt ended."""
     workflow: decode.Workflow = seen.object  # type: ignore[assignment]  # the kind says so
     spec, status = workflow.spec or decode.WorkflowSpec(), workflow.status or decode.WorkflowStatus()
@@ -212,29 +221,30 @@ def observe(life: WorkflowLife, seen: Observation) -> Told | None:
     life.has_nodes = bool(status.compressedNodes or status.offloadNodeStatusVersion or len(status.nodes) > len(b"null"))
     if phase == "Running":
         pick_up(life, seen.at if seen.live else started_at or seen.at, seen.live)
-    told = None
+    steps = None
     if phase in TERMINAL_PHASES:
-        told = told_nodes(status)
-        _finish(life, seen, status, told)
+        steps = _finish(life, seen, status)
     else:
         _hold(life, seen.at, spec, status)
         if life.deleted:
             _end(life, seen.at, "cancelled", "deleted")
     settle(life, seen.at, status)
-    return told
+    return steps
 
 
 def _hold(life: WorkflowLife, at: Instant, spec: decode.WorkflowSpec, status: decode.WorkflowStatus) -> None:
     """What its steps wait for that have no pod. Most events are judged without parsing a thousand nodes."""
     raw = bytes(status.nodes)
+    suspended, quota, waiting = (sign in raw for sign in queueing.HOLD_SIGNS) if len(raw) > NO_NODES else NO_SIGNS
     # Packed steps show no sign of themselves; they matter only while nothing runs.
-    may_hold = any(sign in raw for sign in queueing.HOLD_SIGNS) or (status.compressedNodes and not life.running_pods)
+    may_hold = suspended or quota or waiting or (status.compressedNodes and not life.running_pods)
     steps = told_nodes(status).nodes if may_hold else {}
-    holds = queueing.held_steps(steps, status.synchronization)
+    holds = queueing.held_steps(steps, status.synchronization) if steps else {}
     life.holds = ({"suspended": Reason("suspended")} | holds if spec.suspend else holds) or None
-    life.held_locks = locks.held_locks(status.synchronization)
-    life.awaits_results = UNSYNCED in raw or False in (status.taskResultsCompletionStatus or {}).values()
-    if steps or life.step_holds:
+    life.held_locks = locks.held_locks(status.synchronization) if status.synchronization else ()
+    results = status.taskResultsCompletionStatus
+    life.awaits_results = UNSYNCED in raw or (results is not None and False in results.values())
+    if holds or life.step_holds:
         _time_steps(life, queueing.held_by_step(steps, status.synchronization), at)
 
 
@@ -324,19 +334,23 @@ def _reopen(life: WorkflowLife, seen: Observation) -> None:
     life.complete = seen.change != "listed"
 
 
-def _finish(life: WorkflowLife, seen: Observation, status: decode.WorkflowStatus, told: Told) -> None:
+def _finish(life: WorkflowLife, seen: Observation, status: decode.WorkflowStatus) -> Steps:
     """The attempt has a terminal phase; a later version of the same attempt may still correct how it ended."""
     # Before Argo 4.1.2 what was terminated while pending could end Succeeded.
     never = bool(life.shutdown) and not life.has_nodes and life.picked_up_at is None
     phase = "Failed" if never else life.phase
-    how = graph(told.nodes)
-    ending = outcome.ending(phase, life.message, life.shutdown, outcome.failed_leaves(told.nodes, how))
-    finished_at = decode.instant(status.finishedAt) or seen.at
+    told = told_nodes(status)
+    steps = Steps(told.nodes, graph(told.nodes))
+    leaves = outcome.failed_leaves(steps.nodes, steps.graph) if phase != "Succeeded" else ()
+    ending = outcome.ending(phase, life.message, life.shutdown, leaves)
+    finished_at = decode.instant(status.finishedAt)
+    if finished_at is None or finished_at > seen.at + DAY_MS:  # a clock may be years ahead: that is no end
+        finished_at = seen.at
     if life.picked_up_at is None and ending.outcome != "invalid" and (life.has_nodes or phase == "Succeeded"):
         pick_up(life, life.started_at or finished_at, live=False)
-    life.retries = outcome.retries(told.nodes, how)
-    life.step_ends = outcome.failed_ends(told.nodes) or None
-    life.retried_nodes = frozenset(outcome.retried_away(told.nodes, how)) or None
+    life.retries = outcome.retries(steps.nodes, steps.graph)
+    life.step_ends = outcome.failed_ends(steps.nodes) or None
+    life.retried_nodes = frozenset(outcome.retried_away(steps.nodes, steps.graph)) or None
     life.node_status = told.how
     life.nodes_mark = crc32((status.compressedNodes or "").encode(), crc32(status.nodes))
     life.deciding_node, life.deciding_step = ending.node_id, ending.step
@@ -345,6 +359,7 @@ def _finish(life: WorkflowLife, seen: Observation, status: decode.WorkflowStatus
     if not life.finished:
         _end(life, seen.at if seen.live else finished_at, ending.outcome, ending.reason)
     life.outcome, life.outcome_reason, life.finished_at = ending.outcome, ending.reason, finished_at
+    return steps
 
 
 def _end(life: WorkflowLife, at: Instant, how: str, why: str) -> None:

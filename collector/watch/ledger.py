@@ -241,7 +241,9 @@ class Ledger:
         """A row about an object set aside: its identity and its sizes, never its contents."""
         meta = about.get("metadata")
         named = meta if isinstance(meta, dict) else {}
-        sample = {key: str(named.get(key) or "")[:253] for key in ("name", "namespace", "uid")}
+        # Text only: what else stands there may hold anything, a secret as well.
+        texts = {key: named.get(key) for key in ("name", "namespace", "uid")}
+        sample = {key: text[:253] if isinstance(text, str) else "" for key, text in texts.items()}
         sizes = {key: _size(about[key]) for key in ("metadata", "spec", "status") if about.get(key)}
         text = json.dumps({"kind": str(about.get("kind") or "")[:63], **sample, "bytes": size, "sizes": sizes})
         return Quarantine(

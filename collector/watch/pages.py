@@ -4,13 +4,14 @@ The body of a LIST to typed objects, one bad item never costing its neighbours.
 Knows nothing of versions or of what was seen before.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from collector.core.decode import OBJECT_OF
-from collector.core.mending import mend, untyped
+from collector.core.mending import mend, printable, untyped
 from collector.core.model import Kind
 from collector.watch.answers import Trouble, unusable
 from collector.watch.frames import without_depths
@@ -104,7 +105,7 @@ class Pages:
         try:
             return self._split.decode(without_depths(body.decode("utf-8", "replace").encode()))
         except UNDECODABLE:
-            return None
+            return _split_untyped(body)
 
     def _one_by_one(self, items: list[msgspec.Raw]) -> tuple[list[Any], list[int], int]:
         objects: list[Any] = []
@@ -121,3 +122,18 @@ class Pages:
                 fallbacks += 1
                 objects.append(mend(value, self._struct).object)
         return objects, refused, fallbacks
+
+
+def _split_untyped(body: bytes) -> Page[msgspec.Raw] | None:
+    """A page that a strict decoder cannot even walk past, for a NaN or half a surrogate in one of its items."""
+    page = untyped(body) or {}
+    meta, items = page.get("metadata"), page.get("items")
+    if not isinstance(meta, dict) or not isinstance(items, list):
+        return None
+    version, token = (
+        text if isinstance(text := meta.get(key), str) else None for key in ("resourceVersion", "continue")
+    )
+    try:
+        return Page([msgspec.Raw(json.dumps(printable(item)).encode()) for item in items], ListMeta(version, token))
+    except RecursionError:
+        return None

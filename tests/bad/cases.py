@@ -165,8 +165,27 @@ def sound_machine(uid: str) -> Told:
     return {"metadata": {"name": uid, "uid": uid, "labels": {"type": "virtual-kubelet"}, "annotations": {"a": CANARY}}}
 
 
+def sound_cron(uid: str) -> Told:
+    """A cron workflow that runs every minute, with a secret in what it runs."""
+    return {
+        "metadata": {"name": uid, "namespace": "team", "uid": uid, "creationTimestamp": iso(NOON)},
+        "spec": {"schedules": ["* * * * *"], "concurrencyPolicy": "Forbid", "workflowSpec": {"arguments": [CANARY]}},
+        "status": {"active": [], "lastScheduledTime": iso(NOON)},
+    }
+
+
+def sound_event(uid: str) -> Told:
+    """What a scheduler says of a pod."""
+    return {
+        "metadata": {"name": uid, "namespace": "team", "uid": uid, "managedFields": [CANARY]},
+        "involvedObject": {"kind": "Pod", "namespace": "team", "name": f"p-{uid}", "uid": f"p-{uid}"},
+        "type": "Warning", "reason": "FailedScheduling", "message": "0/1 nodes", "lastTimestamp": iso(NOON),
+    }  # fmt: skip
+
+
 SOUND: dict[Kind, Callable[[str], Told]] = {
     "workflows": sound_workflow, "pods": sound_pod, "nodes": sound_machine, "namespaces": sound_machine,
+    "cronworkflows": sound_cron, "events": sound_event,
 }  # fmt: skip
 
 

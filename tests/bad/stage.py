@@ -17,15 +17,15 @@ from collector.catalog.tally import Tally
 from collector.core.model import Instant, Kind
 from collector.pipeline import Pipeline
 from collector.store.spool import Batch, Spool, open_spool
-from collector.watch.kinds import NAMESPACES, NODES, PODS, WORKFLOWS, Resource
+from collector.watch.kinds import CRON_WORKFLOWS, EVENTS, NAMESPACES, NODES, PODS, WORKFLOWS, Resource
 from collector.watch.protocol import Watch
-from tests.bad.cases import Case, line, sound_pod, sound_workflow, versioned
+from tests.bad.cases import Case, line, sound_cron, sound_event, sound_pod, sound_workflow, versioned
 from tests.builders import MINUTE, NOON, SECOND, VIRTUAL_NODE, iso
 from tests.flow import a_pipeline
 from tests.watch.said import bookmark, reopen, restarts, watching
 
 CLUSTER = "prod"
-RESOURCES: tuple[Resource, ...] = (NAMESPACES, NODES, WORKFLOWS, PODS)
+RESOURCES: tuple[Resource, ...] = (NAMESPACES, NODES, EVENTS, WORKFLOWS, PODS, CRON_WORKFLOWS)
 NEIGHBOURS = ("wa", "pa", "wb", "pb")
 VIRTUAL = {"topology.kubernetes.io/zone": "h", "topology.kubernetes.io/region": "cn-hangzhou"}
 SLOTS = {
@@ -51,11 +51,17 @@ def sounds() -> list[Said]:
     machine = {"metadata": {"name": VIRTUAL_NODE, "uid": "vk", "labels": VIRTUAL}}
     said = [_said(200, 0, "namespaces", team), _said(210, 0, "nodes", machine)]
     said += _lived("a", (1_100, 2 * MINUTE), (900_000, 10 * MINUTE))
+    hint = sound_event("ea") | {"involvedObject": {"kind": "Pod", "uid": "pa"}}
+    said += [
+        _said(1_200, 2 * MINUTE + 5 * SECOND, "events", hint),
+        _said(1_210, 3 * MINUTE, "cronworkflows", sound_cron("ca")),
+    ]
     said += [_said(950_000, 11 * MINUTE, "namespaces", team), _said(950_010, 11 * MINUTE, "nodes", machine)]
     said += _lived("b", (1_000_000, 12 * MINUTE), (1_000_100, 14 * MINUTE))
     # What is kept until another kind has come as far must not depend on who moved that kind along.
     ends: tuple[Kind, ...] = ("workflows", "pods")
-    return said + [Said(3_000_000, NOON + 30 * MINUTE, kind, bookmark(3_000_000)) for kind in ends]
+    said += [Said(3_000_000, NOON + 30 * MINUTE, kind, bookmark(3_000_000)) for kind in ends]
+    return sorted(said, key=lambda one: one.rv)
 
 
 def _lived(name: str, began: tuple[int, int], ended: tuple[int, int]) -> list[Said]:

@@ -32,14 +32,13 @@ from collector.store.spool import open_spool
 from tests.bad.cases import CANARY, Case, Told, line, put, sound_pod, sound_workflow, versioned
 from tests.bad.cost import Cost
 from tests.bad.stage import CLUSTER, RESOURCES, SLOTS, Played, Said, files_of, play, said_of, sounds, with_bad
-from tests.bad.table import BROKEN, BROKEN_IN_LISTS, BY_NAME, CASES, COSTLY
+from tests.bad.table import BY_NAME, CASES, COSTLY
 from tests.builders import NOON
 from tests.flow import HEALTHY, a_pipeline, drained, only
 from tests.replay import raw_events
 from tests.store.running import ROOT, start
 from tests.watch.said import JSON, a_watch, bookmark, next_request, of_type, watching
 
-MENDABLE = [bad for bad in CASES if bad.name not in BROKEN]
 MIDDLE_RV, MIDDLE_AT = SLOTS["middle"]
 
 
@@ -56,7 +55,7 @@ def alone() -> bytes:
 def all_at_once() -> list[Said]:
     """Every case between the neighbours, under a uid of its own."""
     said = sounds()
-    for i, bad in enumerate(MENDABLE):
+    for i, bad in enumerate(CASES):
         rv = MIDDLE_RV + 10 * i
         # Else one line after another that ends the stream, at one and the same version, would lead to a list.
         said += [Said(rv - 1, MIDDLE_AT, "workflows", bookmark(rv - 1)), *said_of(bad, f"bad-{i}", rv, MIDDLE_AT)]
@@ -85,7 +84,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 def test_all_bad_inputs_of_a_stream_together_have_their_outcomes(together: tuple[Played, bytes]) -> None:
     """As many set aside for each reason, opened again for each cause and mended as the table counts; nobody else is hurt."""
     played, disk = together
-    how = Counter((bad.expected.how, bad.expected.reason) for bad in MENDABLE)
+    how = Counter((bad.expected.how, bad.expected.reason) for bad in CASES)
     aside = Counter(("quarantined", row["reason"]) for row in played.tables["quarantine"])
     again = {("reopened", cause): count for cause, count in played.reopenings().items()}
     fallbacks = sum(played.tally.counters[metrics.DECODE_FALLBACKS.name].values())
@@ -128,12 +127,13 @@ def test_a_scrape_survives_all_bad_inputs(together: tuple[Played, bytes]) -> Non
 
 
 HEAD = b'{"type": "MODIFIED", "object": '
+NO_ITEM = ("ignored", "reopened", "event_type", "oversized")
+"""What only a line of a stream can be."""
 LISTED = [
-    pytest.param(bad, id=bad.name, marks=[pytest.mark.xfail(reason=why, strict=True)] if why else [])
-    for bad in MENDABLE
-    if bad.expected.how in ("accepted", "mended", "quarantined") and bad.expected.reason not in ("event_type", "oversized")
-    for why in [BROKEN_IN_LISTS.get(bad.name, "")]
-]  # fmt: skip
+    pytest.param(bad, id=bad.name)
+    for bad in CASES
+    if bad.kind != "events" and bad.expected.how not in NO_ITEM and bad.expected.reason not in NO_ITEM
+]
 
 
 def items_of(bad: Case) -> list[bytes]:

@@ -83,7 +83,7 @@ def test_a_step_that_has_not_finished_has_no_row(phase: str | None) -> None:
 
 
 def test_each_step_is_told_once_however_it_is_nested() -> None:
-    """Groups, tries, containers, hooks, and steps that never had a pod; only type Pod may have one."""
+    """Nested templates, tries, containers and steps that never had a pod, but no frame; only type Pod may have a pod."""
     kinds = [
         "Pod",
         "Container",
@@ -100,8 +100,16 @@ def test_each_step_is_told_once_however_it_is_nested() -> None:
     told = {kind: Node(type=kind, phase="Succeeded", children=kinds, boundaryID="DAG") for kind in kinds}
     made = rows(told, pods=dict.fromkeys(kinds, "p1"))
 
-    assert {kind: row.type for kind, row in made.items()} == dict(zip(kinds, kinds, strict=True))
+    assert {kind: row.type for kind, row in made.items()} == {
+        kind: kind for kind in kinds if kind not in ("StepGroup", "TaskGroup")
+    }
     assert [kind for kind, row in made.items() if row.pod_uid] == ["Pod"]
+
+
+@pytest.mark.parametrize(("kind", "told"), [("DAG", set()), ("Steps", set()), ("Retry", {"wf"}), ("Pod", {"wf"})])
+def test_the_root_of_a_workflow_is_a_step_only_if_it_works_itself(kind: str, told: set[str]) -> None:
+    """A DAG at the root is the workflow, which has a row of its own; its tries or its only pod are steps."""
+    assert rows(steps(wf=ran(0, 9, kind=kind))).keys() == told
 
 
 def test_tries_are_numbered_and_all_but_the_last_were_retried() -> None:
@@ -348,7 +356,8 @@ def test_the_parts_of_any_path_sum_to_the_length_at_most(told: dict[str, Node], 
     assert all(ms >= 0 for ms in parts.values())
     assert sum(parts.values()) <= length * SECOND
     assert {key: row.critical_ms for key, row in made.items() if row.critical} == parts
-    assert made.keys() == {key for key, node in told.items() if node.phase in FINISHED}
+    finished = {key for key, node in told.items() if node.phase in FINISHED}
+    assert made.keys() == {key for key in finished if told[key].type != "StepGroup"}
     assert not any(told[key].type in nodes.GROUPS | {"Container"} for key in parts)
 
 
