@@ -18,6 +18,7 @@ from collector.catalog import metrics
 from collector.catalog.tally import Tally
 from collector.core import billing, controller, pod_life, workflow_life
 from collector.core.cluster import Began, Cluster, Ended, Happening, PodEnded, Submitted
+from collector.core.meters import total
 from collector.core.model import (
     Checkpoint,
     Commit,
@@ -38,6 +39,7 @@ from collector.core.model import (
     WatchGap,
     version_of,
 )
+from collector.core.product import ZERO
 from collector.core.rules import Rules
 from collector.core.view import ClusterHealth, LiveView, StoreHealth, Waiting, WatchHealth
 from collector.prices.book import Books
@@ -273,7 +275,7 @@ class Pipeline:
         self, cluster: Cluster, pod: pod_life.PodLife, life: workflow_life.WorkflowLife | None, until: Instant
     ) -> None:
         product = cluster.rules.product
-        charges = billing.charges(pod.run, life, self.books.look_up, self.zone, until, product, PRICING_RUN, pod.told)
+        charges = billing.charges(pod.run, life, self.books, self.zone, until, product, PRICING_RUN, pod.told)
         if not charges:
             return
         for charge in charges:
@@ -287,17 +289,19 @@ class Pipeline:
     def _count_cost(self, pod: pod_life.PodLife, charges: list[PodCost]) -> None:
         """Add to the counter what it does not hold yet; a correction downwards shows in tables only."""
         first, charge = pod.counted is None, charges[0]
+        if first and (doubt := billing.doubt_of(charge)):
+            self.tally.add(metrics.UNPRICED_PODS, (charge.cluster, doubt))
         if charge.cost is None:
             if first:
                 self.tally.add(metrics.UNPRICED_PODS, (charge.cluster, charge.rule))
-                pod.counted = billing.ZERO
+                pod.counted = ZERO
             return
-        total = billing.total(c.cost or billing.ZERO for c in charges)
-        more = total - (pod.counted or billing.ZERO)
+        cost = total(c.cost or ZERO for c in charges)
+        more = cost - (pod.counted or ZERO)
         if more > 0:
             labels = (charge.cluster, charge.namespace, charge.product, charge.currency)
             self.tally.add(metrics.COST, labels, more)
-            pod.counted = total
+            pod.counted = cost
 
     def _open_month(self, day: int) -> None:
         """The first charge of a month gives it its active run."""
