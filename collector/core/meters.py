@@ -91,14 +91,16 @@ def total(amounts: Iterable[Decimal]) -> Decimal:
 
 def rounded(costs: list[Decimal], unit: Decimal | None) -> list[Decimal]:
     """
-    The parts of an instance's cost as its bill rounds it: half up as a whole, the last part takes what is left.
+    The parts of an instance's cost as its bill rounds it: half up as a whole, the last that costs takes what is left.
 
-    Earlier parts are rounded down, so that no later one falls below nothing.
+    Earlier parts are rounded down, so that none falls below nothing.
     """
     if unit is None:
         return costs
-    earlier = [_round(cost, unit, ROUND_FLOOR) for cost in costs[:-1]]
-    return [*earlier, CONTEXT.subtract(_round(total(costs), unit, ROUND_HALF_UP), total(earlier))]
+    last = max((i for i, cost in enumerate(costs) if cost), default=0)
+    earlier = [_round(cost, unit, ROUND_FLOOR) for cost in costs[:last]]
+    left = CONTEXT.subtract(_round(total(costs), unit, ROUND_HALF_UP), total(earlier))
+    return [*earlier, left, *costs[last + 1 :]]
 
 
 def _round(cost: Decimal, unit: Decimal, way: str) -> Decimal:

@@ -82,19 +82,12 @@ def _checked(text: bytes, path: str, folder: Path) -> Shelf:
     checks.check(book, path)
     series = None
     if book.market and book.market.series:
-        files = [(str(folder / name), _csv(folder / name)) for name in book.market.series]
+        files = [(str(folder / name), contents(folder / name, market.MOST_BYTES)) for name in book.market.series]
         series = market.read(files, book.market.hold_h)
     shelf = Shelf(path, book, series)
     if book.product:
         _oracles(shelf, _together([shelf], book.currency))
     return shelf
-
-
-def _csv(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BookError(str(path), "file", f"cannot be read: {error.strerror}") from None
 
 
 def _together(shelves: Iterable[Shelf], currency: str) -> Books:

@@ -19,7 +19,7 @@ from collector.core.spec import Spec
 from collector.prices import schema
 from collector.prices.market import Series
 from collector.prices.node_split import as_prices
-from collector.prices.schema import ANY, Book, Dated, Discount, Exchange, PriceRow
+from collector.prices.schema import ANY, Book, Commitment, Dated, Discount, Exchange, Fee, PriceRow
 
 ONE = Decimal(1)
 MOST_CACHED = 20_000
@@ -88,6 +88,22 @@ class Found(msgspec.Struct, frozen=True):
     list_amount: Decimal | None
 
 
+class Shared(msgspec.Struct, frozen=True):
+    """A fee or a plan of a book, ready to be shared out or applied: amounts as numbers, dates as instants."""
+
+    book: str
+    product: str
+    """Empty: of no one product."""
+    id: str
+    currency: str
+    begin: Instant
+    end: Instant | None
+    amount: Decimal
+    """Of a plan: its hourly commitment."""
+    per: str
+    row: Fee | Commitment
+
+
 class Books:
     """What is asked: the layers of each product, a user's own first, and what holds across products."""
 
@@ -102,12 +118,19 @@ class Books:
         """Files that only add discounts, fees and rates of exchange."""
         books = self.files()
         self.discounts = [d for book in books for d in book.discounts]
-        self.fees = [(book.currency, fee) for book in books for fee in book.fees]
-        self.commitments = [plan for book in books for plan in book.commitments]
+        self.fees = [self._shared(book, fee, fee.amount, fee.per) for book in books for fee in book.fees]
+        self.commitments = [
+            self._shared(book, plan, plan.hourly, "hour") for book in books for plan in book.commitments
+        ]
         self._exchange: dict[str, list[Exchange]] = defaultdict(list)
         for row in (row for book in books for row in book.exchange):
             self._exchange[row.pair].append(row)
         self._known: dict[tuple[object, ...], list[tuple[Instant, Rates]]] = {}
+
+    def _shared(self, book: Book, row: Fee | Commitment, amount: str, per: str) -> Shared:
+        product = self.product_of(book)
+        currency = row.currency or book.currency or (self.layers[product][-1].currency if product else self.currency)
+        return Shared(book.name, product, row.id, currency, *span(row), Decimal(amount), per, row)
 
     def files(self) -> list[Book]:
         """Every file in force, a user's own before what it extends."""

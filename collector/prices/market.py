@@ -10,6 +10,7 @@ import hashlib
 import io
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Iterator
 from decimal import Decimal
 
 from collector.core.model import Instant
@@ -20,6 +21,7 @@ from collector.prices.reading import BookError
 HEAD = ["instance_type", "zone", "time", "price"]
 HOUR_MS = 3_600_000
 MOST_POINTS = 2_000_000
+MOST_BYTES = 128 * 1024 * 1024
 Point = tuple[Instant, Decimal | None]
 
 
@@ -48,30 +50,31 @@ class Series:
 
 def read(texts: list[tuple[str, bytes]], hold_h: int) -> Series:
     """The series of some files, by path and content; BookError names the line that is wrong."""
-    points: dict[tuple[str, str], list[Point]] = defaultdict(list)
-    seen: dict[tuple[str, str, Instant], Decimal | None] = {}
+    points: dict[tuple[str, str], dict[Instant, Decimal | None]] = defaultdict(dict)
+    count = 0
     for path, content in texts:
-        for line, (kind, zone, time, price) in enumerate(_rows(path, content), start=2):
+        for line, (kind, zone, time, price) in _rows(path, content):
             place = f"line {line}"
             at = said(path, place, schema.instant, time)
             amount = said(path, place, schema.money, price) if price else None
-            if seen.setdefault((kind, zone, at), amount) != amount:
+            if points[kind, zone].setdefault(at, amount) != amount:
                 raise BookError(path, place, f"{kind} in {zone} has another price at {time} already; keep one")
-            points[kind, zone].append((at, amount))
-        if len(seen) > MOST_POINTS:
-            raise BookError(path, "file", f"brings the series above {MOST_POINTS:,} prices; drop the oldest")
+            count += 1
+            if count > MOST_POINTS:
+                raise BookError(path, place, f"is beyond {MOST_POINTS:,} prices; drop the oldest")
     digest = hashlib.sha256(b"".join(content for _, content in texts)).hexdigest()
-    return Series(points, hold_h, digest)
+    return Series({key: list(told.items()) for key, told in points.items()}, hold_h, digest)
 
 
-def _rows(path: str, content: bytes) -> list[list[str]]:
+def _rows(path: str, content: bytes) -> Iterator[tuple[int, list[str]]]:
+    """The rows below the head, with their lines."""
     try:
-        rows = list(csv.reader(io.StringIO(content.decode()), strict=True))
+        reader = csv.reader(io.StringIO(content.decode()), strict=True)
+        if next(reader, None) != HEAD:
+            raise BookError(path, "line 1", f"must be {','.join(HEAD)}")
+        for row in reader:
+            if len(row) != len(HEAD) or not row[0]:
+                raise BookError(path, f"line {reader.line_num}", f"must have a type and {len(HEAD)} columns")
+            yield reader.line_num, row
     except (UnicodeDecodeError, csv.Error) as error:
         raise BookError(path, "file", f"is no CSV: {error}") from None
-    if not rows or rows[0] != HEAD:
-        raise BookError(path, "line 1", f"must be {','.join(HEAD)}")
-    for line, row in enumerate(rows[1:], start=2):
-        if len(row) != len(HEAD) or not row[0]:
-            raise BookError(path, f"line {line}", f"must have a type and {len(HEAD)} columns")
-    return rows[1:]

@@ -239,6 +239,14 @@ def test_a_bill_over_midnight_is_rounded_once_and_never_below_nothing() -> None:
     ]  # fmt: skip
 
 
+def test_a_day_that_is_told_as_nothing_takes_no_rounding() -> None:
+    """What is left of it falls on the last day that costs anything."""
+    today = NOON // DAY
+    days = billing.charges(pod(3600), None, shipped().told_in("CNY"), UTC, NOON + DAY, told=Told(1, today, today + 1))
+
+    assert [c.rounded_cost for c in days] == [Decimal("0.44"), Decimal(0)]
+
+
 def test_the_least_time_falls_in_the_last_day() -> None:
     """Fargate bills a minute: a pod of 30 s that midnight cuts has 10 s and 50."""
     begin = at("2026-11-22T23:59:50")

@@ -13,6 +13,7 @@ from collector.prices.book import BookError, Books
 from tests.builders import DAY, at
 from tests.prices.written import NOV, PRODUCT, books, eci, own, prices, row, text, typed
 
+D = Decimal
 TURN = at("2026-11-01T00:00:00")
 OTHER: dict[str, Any] = {"from": "2024-01-01", "source": "test"}
 
@@ -284,10 +285,23 @@ def test_a_file_may_only_add_to_all(tmp_path: Path) -> None:
     adds = own(extends="", fees=[fee], commitments=[plan], discounts=[discount("1")])
     found = books(tmp_path, text(), adds)
 
-    assert [(c, f.id, f.amount) for c, f in found.fees] == [("", "slb", "0.02")]
-    assert [p.hourly for p in found.commitments] == ["4.55"]
+    assert [(f.id, f.product, f.amount, f.currency, f.per) for f in found.fees] == [
+        ("slb", "", D("0.02"), "USD", "hour")
+    ]
+    assert [(p.amount, p.currency, p.begin, p.end) for p in found.commitments] == [
+        (D("4.55"), "USD", at("2024-01-01T00:00:00"), None)
+    ]
     assert first(found) == "0"
     assert found.product_of(found.others[0]) == ""
+
+
+def test_the_fees_of_a_product_are_in_its_books_currency(tmp_path: Path) -> None:
+    """An own file's too, where it names none."""
+    plan = {"id": "cud", "hourly": "1", "discount": "0.2", **OTHER}
+    found = books(tmp_path, own(commitments=[plan], extends="gke-autopilot"), shipped=("gke-autopilot",))
+    told = [(s.id, s.product, s.amount, s.currency) for s in (*found.fees, *found.commitments)]
+
+    assert told == [("gke-management", "gke-autopilot", D("0.1"), "USD"), ("cud", "gke-autopilot", D(1), "USD")]
 
 
 # Currencies.

@@ -162,6 +162,6 @@ def test_a_series_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """Memory is bounded; a line told twice is one."""
     monkeypatch.setattr(market, "MOST_POINTS", 4)
 
-    with pytest.raises(BookError, match=r"brings the series above 4 prices; drop the oldest"):
+    with pytest.raises(BookError, match=r"line 6: is beyond 4 prices; drop the oldest"):
         spot(tmp_path)
     assert spot(tmp_path, LINES.splitlines()[0] + "\n" + LINES.splitlines()[0] + "\n").look_up(SPOT, NOV).missing == ""
