@@ -121,11 +121,14 @@ def _beside_prices(book: Book, path: str) -> None:
     for i, plan in enumerate(book.commitments):
         said(path, f"commitments[{i}].hourly", schema.money, plan.hourly)
         said(path, f"commitments[{i}].discount", schema.ratio, plan.discount)
+        if plan.currency or not book.extends:
+            _known(path, f"commitments[{i}].currency", plan.currency or book.currency, schema.CURRENCIES)
         if "spot" in plan.purchases:
             raise BookError(path, f"commitments[{i}].purchases", "no provider's plan covers spot; leave it out")
     for i, fee in enumerate(book.fees):
         said(path, f"fees[{i}].amount", schema.money, fee.amount)
-        _known(path, f"fees[{i}].currency", fee.currency or book.currency, schema.CURRENCIES)
+        if fee.currency or not book.extends:
+            _known(path, f"fees[{i}].currency", fee.currency or book.currency, schema.CURRENCIES)
     for i, exchange in enumerate(book.exchange):
         _exchange(exchange, path, f"exchange[{i}]")
     for name in ("discounts", "commitments", "fees", "exchange"):

@@ -18,8 +18,9 @@ from collector.core.billing import Prices
 from collector.core.interval import billed_interval
 from collector.core.meters import Rate, Rates
 from collector.core.model import PodCost, PodRun
+from collector.core.pod_life import NODE_KEYS, PRICING_KEYS
 from collector.core.product import product_of
-from collector.core.spec import spec_of
+from collector.core.spec import DOUBTS, spec_of
 from tests.builders import (
     DAY,
     NOON,
@@ -235,3 +236,34 @@ def test_no_float_takes_part(zone: str, begin: int, seconds: int, pricing: Any) 
         amounts += [part.billed_memory_gib, *(v for m in part.meters for v in (m.quantity, m.unit_price, m.cost))]
         assert {type(v) for v in values(part)} <= {str, int, Decimal, type(None)}
         assert {type(v) for v in amounts} <= {Decimal, type(None)}
+
+
+WORDS = st.one_of(
+    st.text(max_size=12),
+    st.sampled_from(["2-4Gi", "ecs.c6.large", "SpotAsPriceGo", "true", "gpu", "economy", "best-effort", "50Gi", "240", "NaN",
+                     "-1", "1e999999", "\ud800", "２", "0.25vCPU 0.5GB", "9" * 400]),
+)  # fmt: skip
+MARKS = st.dictionaries(
+    st.sampled_from(sorted(PRICING_KEYS) + [f"node:{key}" for key in sorted(NODE_KEYS)]), WORDS, max_size=8
+)
+MAYBE = st.one_of(st.none(), st.integers(NOON - 9 * DAY, NOON + 9 * DAY), st.integers(-(2**62), 2**62))
+
+
+@given(MARKS, st.tuples(MAYBE, MAYBE, MAYBE, MAYBE), st.integers(0, 2**63 - 1), st.integers(0, 10**9 - 1), CURRENCIES)
+def test_nothing_that_a_pod_may_say_breaks_pricing_or_makes_it_free(
+    marks: dict[str, str], instants: tuple[Any, ...], memory: int, cpu: int, currency: str
+) -> None:
+    """Hostile annotations, instants and quantities: a charge with an amount, or one that says why it has none."""
+    names = ("scheduled_at", "instance_created_at", "main_started_at", "finished_at")
+    run = pod(pricing=marks, memory_bytes=memory, cpu=Decimal(cpu) / 1000, ephemeral_bytes=memory, gpu=Decimal(cpu))
+    run = msgspec.structs.replace(run, **dict(zip(names, instants, strict=True)))
+    books = shipped().told_in(currency)
+
+    for part in charge(run, until=NOON + 30 * DAY, books=books):
+        assert part.confidence in ("high", "low", "unpriced")
+        assert (part.cost is None) == (part.confidence == "unpriced")
+        assert part.cost is not None or part.rule in billing.UNPRICED
+        assert part.cost is None or part.billed_seconds == 0 or part.cost > 0
+        assert billing.doubt_of(part) in ("", *DOUBTS)
+        assert max(part.billed_vcpu, part.billed_memory_gib, part.gpu) < 10**9
+        assert 0 <= part.billed_seconds <= 86_400

@@ -42,6 +42,7 @@ def sized(found: Spec) -> tuple[str, str, str]:
         ({"pricing": {"node:type": "virtual-kubelet"}, "node_name": "virtual-node-aci-linux"}, "azure-aci"),
         ({"pricing": acs()}, "alibaba-acs"),
         ({"pricing": ACS_2C8G}, "alibaba-acs"),
+        ({"pricing": {ACS + "compute-qos": "best-effort"}}, "alibaba-acs"),
         ({"pricing": {ACS + "acs": "false"}, "node_name": "n1"}, "plain-node"),
         ({"pricing": {"CapacityProvisioned": "0.25vCPU 0.5GB"}, "node_name": "fargate-ip-1"}, "aws-fargate-eks"),
         ({"pricing": {"node:eks.amazonaws.com/compute-type": "fargate"}, "node_name": "n"}, "aws-fargate-eks"),

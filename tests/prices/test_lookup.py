@@ -281,7 +281,7 @@ def test_the_first_discount_that_holds_counts(tmp_path: Path) -> None:
 def test_a_file_may_only_add_to_all(tmp_path: Path) -> None:
     """Fees, plans, discounts and rates of exchange that are of no one product."""
     fee = {"id": "slb", "amount": "0.02", "currency": "USD", **OTHER}
-    plan = {"id": "sp", "hourly": "4.55", "discount": "0.545", **OTHER}
+    plan = {"id": "sp", "hourly": "4.55", "discount": "0.545", "currency": "USD", **OTHER}
     adds = own(extends="", fees=[fee], commitments=[plan], discounts=[discount("1")])
     found = books(tmp_path, text(), adds)
 
