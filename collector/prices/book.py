@@ -115,7 +115,19 @@ def _together(shelves: Iterable[Shelf], currency: str) -> Books:
 
 
 def _own(shelves: Iterable[Shelf], base: Shelf) -> list[Layer]:
-    return [_layer(shelf, base.book.currency) for shelf in shelves if shelf.book.extends == base.book.id]
+    """The layers that go before a book; where it is in several currencies, their prices say in which they are."""
+    own = [shelf for shelf in shelves if shelf.book.extends == base.book.id]
+    currencies = sorted(_layer(base, "").currencies)
+    for shelf in own:
+        book = shelf.book
+        bare = bool(book.nodes) or any(not row.currency for row in book.prices)
+        bare |= bool(book.market and book.market.series and not book.market.currency)
+        if bare and not book.currency and len(currencies) > 1:
+            remedy = (
+                f"is missing; say in which of {', '.join(currencies)} the prices are, which is then what the bill is in"
+            )
+            raise BookError(shelf.path, "currency", remedy)
+    return [_layer(shelf, base.book.currency) for shelf in own]
 
 
 def _layer(shelf: Shelf, base_currency: str) -> Layer:

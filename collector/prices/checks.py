@@ -121,23 +121,34 @@ def _beside_prices(book: Book, path: str) -> None:
     for i, plan in enumerate(book.commitments):
         said(path, f"commitments[{i}].hourly", schema.money, plan.hourly)
         said(path, f"commitments[{i}].discount", schema.ratio, plan.discount)
-        if plan.currency or not book.extends:
-            _known(path, f"commitments[{i}].currency", plan.currency or book.currency, schema.CURRENCIES)
+        _currency(book, plan.currency, path, f"commitments[{i}].currency")
         if "spot" in plan.purchases:
             raise BookError(path, f"commitments[{i}].purchases", "no provider's plan covers spot; leave it out")
     for i, fee in enumerate(book.fees):
         said(path, f"fees[{i}].amount", schema.money, fee.amount)
-        if fee.currency or not book.extends:
-            _known(path, f"fees[{i}].currency", fee.currency or book.currency, schema.CURRENCIES)
+        _currency(book, fee.currency, path, f"fees[{i}].currency")
     for i, exchange in enumerate(book.exchange):
         _exchange(exchange, path, f"exchange[{i}]")
     for name in ("discounts", "commitments", "fees", "exchange"):
         for i, row in enumerate(getattr(book, name)):
             _dated(book, row, path, f"{name}[{i}]")
     _join("exchange", [((row.pair,), row) for row in book.exchange], path)
+    _market(book, path)
+
+
+def _currency(book: Book, currency: str, path: str, place: str) -> None:
+    """Of something beside the prices: its own, else the file's, else that of the book which the file extends."""
+    if currency or not book.extends:
+        _known(path, place, currency or book.currency, schema.CURRENCIES)
+
+
+def _market(book: Book, path: str) -> None:
+    """How a node's price is split, and what is believed of spot."""
     if book.split:
         for meter, weight in msgspec.structs.asdict(book.split).items():
             said(path, f"split.{meter}", schema.money, weight)
+    if book.market and book.market.currency:
+        _known(path, "market.currency", book.market.currency, schema.CURRENCIES)
     if book.market and book.market.fallback_discount:
         said(path, "market.fallback_discount", schema.ratio, book.market.fallback_discount)
 

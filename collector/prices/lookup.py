@@ -47,6 +47,7 @@ class Layer:
     def __init__(self, book: Book, series: Series | None = None, base_currency: str = "") -> None:
         self.book, self.series = book, series
         self.currency = book.currency or base_currency
+        self.market_currency = (book.market.currency if book.market else "") or self.currency
         self.prices: dict[tuple[str, ...], list[Price]] = defaultdict(list)
         rows = [*book.prices, *(as_prices(node, book.split) for node in book.nodes if book.split)]
         for row in rows:
@@ -84,8 +85,8 @@ class Found(msgspec.Struct, frozen=True):
 
     meter: str
     price: Price
-    layer: Layer
     list_amount: Decimal | None
+    """None: nobody told it."""
 
 
 class Shared(msgspec.Struct, frozen=True):
@@ -189,35 +190,26 @@ class Books:
         return "+".join(layer.book.name for layer in self.layers.get(product, ()))
 
     def _rates(self, spec: Spec, at: Instant) -> tuple[Instant, Rates]:
-        """The rates, and since when they hold."""
+        """The rates, and since when they hold; `changes` gathers every instant at which others could."""
         changes: set[Instant] = set()
         bill = self.bill_currency(spec.product)
-        found: list[Found] = []
-        missing = ""
-        for meter in _meters(spec):
-            one = self._find(spec, meter, bill, at, changes)
-            if one:
-                found.append(one)
-            elif meter != "flat":
-                missing = missing or f"no_{meter if meter in ('gpu', 'ephemeral') else spec.purchase}_price"
+        found = {meter: self._find(spec, meter, bill, at, changes) for meter in _meters(spec)}
+        known = [(one, self._discount(spec, one.meter, at, changes)) for one in found.values() if one]
         factor, exchanged = self._exchanged(bill, at, changes)
-        missing = missing or ("" if factor else "no_fx_rate")
-        begin = max((c for c in changes if c <= at), default=0)
-        until = min((c for c in changes if c > at), default=None)
-        book = self._name(spec.product)
-        if missing or factor is None:
-            return begin, Rates(book, "", self.currency, missing=missing, until=until)
-        discounts = [self._discount(spec, one.meter, at, changes) for one in found]
-        begin = max((c for c in changes if c <= at), default=0)
-        until = min((c for c in changes if c > at), default=None)
-        rates = tuple(_rate(one, discount, factor) for one, discount in zip(found, discounts, strict=True))
-        named = [*(one.price.rule for one in found), *(f"discount {d.id}" for d in discounts if d), exchanged]
+        missing = _missing(spec, found) or ("no_fx_rate" if factor is None else "")
+        rules = [one.price.rule for one, _ in known] + [f"discount {d.id}" for _, d in known if d] + [exchanged]
         rounding = self.products[spec.product].rounding.get(bill)
-        return begin, Rates(
-            book, "; ".join(dict.fromkeys(filter(None, named))), self.currency, rates, until=until,
-            confidence="low" if any(one.price.confidence == "low" for one in found) else "high",
+        factor = factor or ONE
+        return max((c for c in changes if c <= at), default=0), Rates(
+            self._name(spec.product),
+            "" if missing else "; ".join(dict.fromkeys(filter(None, rules))),
+            self.currency,
+            () if missing else tuple(_rate(one, discount, factor) for one, discount in known),
+            missing,
+            until=min((c for c in changes if c > at), default=None),
+            confidence="low" if any(one.price.confidence == "low" for one, _ in known) else "high",
             rounding=CONTEXT.multiply(rounding.unit, factor) if rounding else None,
-        )  # fmt: skip
+        )
 
     def _find(self, spec: Spec, meter: str, bill: str, at: Instant, changes: set[Instant]) -> Found | None:
         """The price of a meter at an instant; every instant at which another could hold is added to `changes`."""
@@ -229,7 +221,7 @@ class Books:
         for layer in self.layers[spec.product]:
             for price in self._candidates(layer, spec, meter, bill):
                 if price.holds(at):
-                    return Found(meter, price, layer, self._list_amount(spec, meter, bill, at, changes, price))
+                    return Found(meter, price, self._list_amount(spec, meter, bill, at, changes, price))
         return None
 
     def _list_amount(
@@ -245,20 +237,21 @@ class Books:
         """The market's price; where nobody knows it, the on-demand price less the book's own guess, if it makes one."""
         on_demand = self._find(msgspec.structs.replace(spec, purchase="on_demand"), "instance_type", bill, at, changes)
         list_amount = on_demand.price.amount if on_demand else None
-        for layer in (layer for layer in self.layers[spec.product] if layer.series):
-            amount, begin, until = layer.series.at(spec.instance_type, spec.zone, at)  # type: ignore[union-attr]
+        layers = (layer for layer in self.layers[spec.product] if layer.market_currency == bill)
+        for series in [layer.series for layer in layers if layer.series]:
+            amount, begin, until = series.at(spec.instance_type, spec.zone, at)
             changes.update(t for t in (begin, until) if t is not None)
             if amount is not None:
                 rule = f"{spec.zone}/spot/{spec.instance_type}"
                 price = Price(begin, until, amount, "Hours", 3600, rule, "high")
-                return Found("instance_type", price, layer, list_amount)
+                return Found("instance_type", price, list_amount)
         for layer in self.layers[spec.product]:
             market = layer.book.market
             if on_demand and market and market.fallback_discount:
                 less = CONTEXT.multiply(on_demand.price.amount, ONE - Decimal(market.fallback_discount))
                 rule = f"{on_demand.price.rule}; spot guessed"
                 price = msgspec.structs.replace(on_demand.price, amount=less, rule=rule, confidence="low")
-                return Found("instance_type", price, layer, list_amount)
+                return Found("instance_type", price, list_amount)
         return None
 
     def _candidates(self, layer: Layer, spec: Spec, meter: str, bill: str) -> Iterator[Price]:
@@ -310,13 +303,21 @@ def _meters(spec: Spec) -> list[str]:
     return [*size, *(["ephemeral"] if spec.ephemeral_gib else []), "flat"]
 
 
+def _missing(spec: Spec, found: Mapping[str, Found | None]) -> str:
+    """Why a spec has no price: the first meter that nobody told one of. A flat price is one more, where there is one."""
+    lacking = next((meter for meter, one in found.items() if one is None and meter != "flat"), "")
+    named = lacking if lacking in ("gpu", "ephemeral") else spec.purchase
+    return f"no_{named}_price" if lacking else ""
+
+
 def _rate(found: Found, discount: Discount | None, factor: Decimal) -> Rate:
     """A meter's price after its discount, in the asked currency, to 18 places."""
-    price = found.price
     kept = ONE - Decimal(discount.ratio) if discount else ONE
-    paid, listed = (
-        None if value is None else CONTEXT.quantize(CONTEXT.multiply(value, factor), PLACES).normalize(CONTEXT)
-        for value in (CONTEXT.multiply(price.amount, kept), found.list_amount)
-    )
-    assert paid is not None  # noqa: S101 - the amount of a price that was found
-    return Rate(found.meter, price.unit, paid, price.per_seconds, listed)
+    paid = _told(CONTEXT.multiply(found.price.amount, kept), factor)
+    listed = None if found.list_amount is None else _told(found.list_amount, factor)
+    return Rate(found.meter, found.price.unit, paid, found.price.per_seconds, listed)
+
+
+def _told(amount: Decimal, factor: Decimal) -> Decimal:
+    """An amount of the bill's currency in the asked one."""
+    return CONTEXT.quantize(CONTEXT.multiply(amount, factor), PLACES).normalize(CONTEXT)

@@ -125,6 +125,8 @@ class Market(Part, frozen=True, forbid_unknown_fields=True):
     """Spot prices of instance types over time, from CSV files beside the book."""
 
     series: tuple[str, ...] = ()
+    currency: str = ""
+    """Of the prices in the files; empty: the book's."""
     hold_h: int = 24
     """For how long a price is believed after which no newer one was told."""
     fallback_discount: str = ""

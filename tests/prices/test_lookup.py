@@ -165,7 +165,9 @@ def test_an_own_file_may_extend_a_shipped_book(tmp_path: Path) -> None:
     """By its id; its oracles are asked of both together."""
     oracle = {"spec": "2-4Gi", "seconds": "1", "cost": "1.00000384", "source": "by hand"}
     found = books(
-        tmp_path, own(row(vcpu="0.5", memory=None), extends="alibaba-eci", oracles=[oracle]), shipped=("alibaba-eci",)
+        tmp_path,
+        own(row(vcpu="0.5", memory=None), extends="alibaba-eci", currency="USD", oracles=[oracle]),
+        shipped=("alibaba-eci",),
     )
 
     assert prices(found.look_up(eci(), NOV)) == ["0.5", "0.00000096"]
@@ -178,6 +180,21 @@ def test_an_own_file_that_misses_its_oracle_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(BookError, match=r"book1\.yaml: oracles\[0\]\.cost: expects 1"):
         books(tmp_path, text(), own(oracles=[oracle]))
+
+
+@pytest.mark.parametrize("given", [{"prices": [typed()]}, {"market": {"series": ["s.csv"]}}])
+def test_own_prices_of_a_book_of_two_currencies_say_theirs(tmp_path: Path, given: dict[str, Any]) -> None:
+    """Else they would silently count for one site and not for the other."""
+    (tmp_path / "s.csv").write_text("instance_type,zone,time,price\n", encoding="utf-8")
+
+    with pytest.raises(BookError, match=r"book0\.yaml: currency: is missing; say in which of CNY, USD"):
+        books(tmp_path, own(**{"extends": "alibaba-eci", **given}), shipped=("alibaba-eci",))
+    marked: dict[str, Any] = (
+        {"prices": [typed(currency="USD")]}
+        if "prices" in given
+        else {"market": {"series": ["s.csv"], "currency": "USD"}}
+    )
+    assert books(tmp_path, own(**{"extends": "alibaba-eci", **marked}), shipped=("alibaba-eci",)).layers
 
 
 def test_what_is_extended_must_be_in_force(tmp_path: Path) -> None:

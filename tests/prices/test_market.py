@@ -28,7 +28,9 @@ SPOT = by_type(purchase="spot")
 def spot(folder: Path, lines: str = LINES, **changes: object) -> Books:
     """ECI with an on-demand price of 0.622 an hour and a market."""
     (folder / "spot.csv").write_text(HEAD + lines, encoding="utf-8")
-    market = own(typed(instance_type="0.622"), extends="alibaba-eci", market={"series": ["spot.csv"], **changes})
+    market = own(
+        typed(instance_type="0.622"), extends="alibaba-eci", currency="USD", market={"series": ["spot.csv"], **changes}
+    )
     return books(folder, market, shipped=("alibaba-eci",))
 
 
@@ -107,6 +109,13 @@ def test_a_pod_pays_its_first_price_through_the_protection_and_the_market_after_
     assert (charged(found, 1800).cost, charged(found, 1800).list_cost) == (Decimal("0.028"), Decimal("0.311"))
     assert [(m.quantity, m.unit_price) for m in late.meters] == [(Decimal(1), Decimal("0.056"))]
     assert charged(found, 3600, NOV + 30 * MINUTE, **{"spot-duration": "0"}).cost == Decimal("0.028") + Decimal("0.01")
+
+
+def test_a_market_in_another_currency_than_the_bill_is_not_asked(tmp_path: Path) -> None:
+    """56 cents are no 56 fen."""
+    found = spot(tmp_path, currency="CNY")
+
+    assert prices(found.look_up(SPOT, NOV)) == "no_spot_price"
 
 
 def test_a_pod_over_an_unknown_stretch_has_no_price(tmp_path: Path) -> None:

@@ -93,6 +93,7 @@ def refused(content: bytes) -> str:
         (own(exchange=[{"pair": "CNY/USD", "rate": "0", **OTHER}]), "exchange[0].rate", "is 0; no currency is free"),
         (own(exchange=[{"pair": "CNY/USD", "rate": r, **OTHER} for r in "12"]), "exchange of CNY/USD", "two hold on"),
         (own(market={"fallback_discount": "x"}), "market.fallback_discount", "is no price"),
+        (own(market={"currency": "dollars"}), "market.currency", "'dollars' is unknown"),
         # Nodes.
         (own(nodes=[{"type": "t", "vcpu": "2", "memory_gib": "4", "price": "1", **OTHER}]), "split", "is missing; say"),
         (own(nodes=[{"type": "t", "vcpu": "0", "memory_gib": "4", "price": "1", **OTHER}]), "nodes[0]", "has no vCPU"),
