@@ -18,6 +18,7 @@ from rich.console import Console
 from collector import __version__, asking, service, showcase
 from collector import settings as configuration
 from collector.prices import book
+from collector.prices.quote import quote
 from collector.reports import cost, prices, queue, shape, steps
 from collector.settings import SettingsError
 
@@ -147,30 +148,32 @@ def sql(
 @prices_app.command("quote")
 def prices_quote(
     product: Annotated[str, typer.Option(help="Like alibaba-eci.")],
-    seconds: Annotated[int, typer.Option(min=0, help="Billed seconds.")],
-    spec: Annotated[str, typer.Option(help="As on the annotation, like 2-4Gi.")] = "",
+    seconds: Annotated[int, typer.Option(min=0, max=10**10, help="Seconds from the bill's beginning to its end.")],
+    spec: Annotated[str, typer.Option(help="As on the annotation, like 2-4Gi or '0.25vCPU 0.5GB'.")] = "",
     instance_type: Annotated[str, typer.Option(help="Machine type instead of a spec, like ecs.c6.large.")] = "",
-    region: Annotated[str, typer.Option(help="Like cn-hangzhou.")] = "",
+    cpu: Annotated[str, typer.Option(help="vCPU requested; sized as the product does.")] = "",
+    memory_gib: Annotated[str, typer.Option(help="GiB requested.")] = "",
+    region: Annotated[str, typer.Option(help="Like cn-hangzhou; left out: the product's default.")] = "",
+    zone: Annotated[str, typer.Option(help="Like cn-hangzhou-i; spot prices are a zone's.")] = "",
     purchase: Annotated[str, typer.Option(help="on_demand, spot, best_effort or reserved.")] = "on_demand",
     price_class: Annotated[
         str, typer.Option("--class", help="Like general-purpose; left out: the product's default.")
     ] = "",
-    at: Annotated[str, typer.Option(help="Day of the prices; left out: today.")] = "",
+    ephemeral_gib: Annotated[str, typer.Option(help="Temporary storage in all; a free part is taken off.")] = "0",
+    gpu: Annotated[str, typer.Option(help="GPUs, where they are billed beside vCPU and memory.")] = "0",
+    at: Annotated[str, typer.Option(help="Day or time of the prices; left out: now.")] = "",
+    currency: Annotated[str, typer.Option(help="Like CNY; left out: the settings'.")] = "",
     form: Annotated[str, typer.Option("--format", help="table or json.")] = "table",
     config: Config = None,
 ) -> None:
     """What a spec costs for some seconds."""
-    if bool(spec) == bool(instance_type):
-        raise shape.ReportError("give either --spec or --instance-type")
-    books = asking.books(configuration.load(config), _folder(config))
-    day = _day(at, "--at", datetime.now(UTC).date())
-    answer = book.quote(
-        books, product, spec or instance_type, region, price_class or book.default_class(product), purchase, seconds,
-        int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000),
+    prices.one_of("--format", form, ("table", "json"))
+    asked = prices.ask(
+        product=product, seconds=seconds, spec=spec, instance_type=instance_type, cpu=cpu, memory_gib=memory_gib,
+        region=region, zone=zone, purchase=purchase, price_class=price_class, ephemeral_gib=ephemeral_gib, gpu=gpu,
     )  # fmt: skip
-    if answer.cost is None:
-        raise shape.ReportError(f"{product} {spec or instance_type}: no price: {answer.missing}")
-    prices.print_quote(answer, form, out)
+    books = asking.books_with(configuration.load(config), _folder(config), product, prices.currency(currency))
+    prices.print_quote(quote(books, asked, prices.moment(at, datetime.now(UTC))), form, out)
 
 
 @prices_app.command("check")
@@ -180,12 +183,19 @@ def prices_check(
     ] = None,
 ) -> None:
     """Validate price books and run the oracles inside them."""
-    for name in [str(f) for f in files or ()] or book.shipped_ids():
-        checked = book.read(name, Path())
-        out.print(
-            f"{name}: {checked.name}, {len(checked.prices)} prices, {len(checked.oracles)} oracles hold",
-            highlight=False,
-        )
+    names = [str(file) for file in files or ()] or book.shipped_ids()
+    for name in names:
+        out.print(prices.checked(name, book.read(name, Path(), names)), highlight=False, markup=False, soft_wrap=True)
+
+
+@prices_app.command("list")
+def prices_list(
+    form: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
+    config: Config = None,
+) -> None:
+    """The books in force: versions, products, currencies, dates and sources."""
+    prices.one_of("--format", form, ("table", "csv", "json"))
+    shape.text(prices.listing(asking.books(configuration.load(config), _folder(config))), form, out)
 
 
 @app.command()

@@ -27,12 +27,26 @@ class Failure(Exception):  # noqa: N818 - it is what the user is told, not a typ
 
 
 def books(settings: Settings, folder: Path) -> book.Books:
-    """The price books in force; all must be in the settings' currency."""
-    loaded = book.load(settings.prices, folder)
-    for one in loaded.books.values():
-        if one.currency != settings.currency:
-            raise SettingsError(f"currency: is {settings.currency}, but {one.name} is in {one.currency}; leave it out")
+    """The price books in force; each must be in the settings' currency, or be told a rate of exchange."""
+    loaded = book.load(settings.prices, folder, settings.currency)
+    for product in loaded.layers:
+        if not loaded.convertible(product):
+            bill = loaded.bill_currency(product)
+            remedy = f"give a file of `prices` an `exchange` row {bill}/{settings.currency}"
+            raise SettingsError(f"currency: is {settings.currency}, but {product} is billed in {bill}; {remedy}")
     return loaded
+
+
+def books_with(settings: Settings, folder: Path, product: str, currency: str) -> book.Books:
+    """The price books in force and, where they leave a product out, its shipped one; amounts in a currency."""
+    chosen = currency or settings.currency
+    loaded = book.load(settings.prices, folder, chosen)
+    if product in loaded.layers:
+        return loaded
+    if product not in book.shipped_ids():
+        known = ", ".join(sorted({*loaded.layers, *book.shipped_ids()}))
+        raise shape.ReportError(f"--product {product}: no such product; there are {known}")
+    return book.load([*settings.prices, product], folder, chosen)
 
 
 def addresses(settings: Settings) -> dict[str, tuple[ClusterAddress, ClusterSettings]]:

@@ -13,8 +13,10 @@ from collector.catalog.tally import Tally
 from collector.core import billing
 from collector.core.cluster import Cluster
 from collector.core.happenings import Began, Clamped, Ended, FirstRan, Happening, PodEnded, PodRan, Submitted
+from collector.core.meters import total
 from collector.core.model import ControllerIncident, CronRun, Fact, Instant, Period, PodCost
 from collector.core.pod_life import PodLife, Told
+from collector.core.product import ZERO
 from collector.core.workflow_life import WorkflowLife
 from collector.prices.book import Books
 
@@ -94,7 +96,7 @@ class Counting:
     def charge(self, cluster: Cluster, pod: PodLife, life: WorkflowLife | None, until: Instant) -> None:
         """A pod's charges up to its end, or to `until` while it runs."""
         product = cluster.rules.product
-        charges = billing.charges(pod.run, life, self.books.look_up, self.zone, until, product, PRICING_RUN, pod.told)
+        charges = billing.charges(pod.run, life, self.books, self.zone, until, product, PRICING_RUN, pod.told)
         if not charges:
             return
         for charge in charges:
@@ -108,17 +110,19 @@ class Counting:
     def _count_cost(self, pod: PodLife, charges: list[PodCost]) -> None:
         """Add to the counter what it does not hold yet; a correction downwards shows in tables only."""
         first, charge = pod.counted is None, charges[0]
+        if first and (doubt := billing.doubt_of(charge)):
+            self.tally.add(metrics.UNPRICED_PODS, (charge.cluster, doubt))
         if charge.cost is None:
             if first:
                 self.tally.add(metrics.UNPRICED_PODS, (charge.cluster, charge.rule))
-                pod.counted = billing.ZERO
+                pod.counted = ZERO
             return
-        total = billing.total(c.cost or billing.ZERO for c in charges)
-        more = total - (pod.counted or billing.ZERO)
+        cost = total(c.cost or ZERO for c in charges)
+        more = cost - (pod.counted or ZERO)
         if more > 0:
             labels = (charge.cluster, charge.namespace, charge.product, charge.currency)
             self.tally.add(metrics.COST, labels, more)
-            pod.counted = total
+            pod.counted = cost
 
     def _open_month(self, day: int) -> None:
         """The first charge of a month gives it its active run."""

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 import yaml
 
-from collector.core.billing import PRODUCTS
+from collector.core.product import PRODUCTS
 from collector.core.rules import AttributionRule, Rules, Source
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
@@ -126,10 +126,10 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     stuck_after_minutes: Annotated[int, msgspec.Meta(ge=1)] = 15
     """How long a workflow that began may stand still, without a container running, before it counts as stuck."""
     attribution: AttributionSettings = AttributionSettings()
-    prices: tuple[str, ...] = ("alibaba-eci", "alibaba-acs")
-    """Shipped books by id, own ones by path relative to this file."""
+    prices: tuple[str, ...] = ("alibaba-eci", "alibaba-acs", "aws-fargate-eks", "gke-autopilot", "azure-aci")
+    """Shipped books by id, own ones by path relative to this file. plain-node is a guess until an own file mends it."""
     currency: str = "USD"
-    """What reports are in; books in another currency are refused until rates are given."""
+    """What amounts are told in; a bill in another currency needs a rate of exchange in one of `prices`."""
     billing_timezone: str = "UTC"
     """IANA zone whose midnights cut charges into billing days."""
 

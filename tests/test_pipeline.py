@@ -22,6 +22,7 @@ from collector.core.model import (
 )
 from tests.builders import (
     DAY,
+    ECI_2C4G,
     HOUR,
     MINUTE,
     NOON,
@@ -177,8 +178,8 @@ def test_a_recording_moves_each_counter_by_what_it_holds() -> None:
     assert sum(counted(flow, metrics.SUBMITTED).values()) == 24
     assert sum(counted(flow, metrics.STARTED).values()) == 23
     assert ended == {"succeeded": 15, "platform": 1, "failed": 2, "invalid": 1, "cancelled": 2}
-    assert sum(counted(flow, metrics.COST).values()) == Decimal("0.001571585")
-    assert counted(flow, metrics.UNPRICED_PODS) == {("c1", "no_spec"): 5, ("c1", "no_spot_price"): 10}
+    assert sum(counted(flow, metrics.COST).values()) == Decimal("0.001619685")
+    assert counted(flow, metrics.UNPRICED_PODS) == {("c1", "no_spot_price"): 10}
 
 
 def test_each_object_seen_is_counted() -> None:
@@ -220,14 +221,25 @@ def test_a_correction_downwards_shows_in_tables_only() -> None:
 
 
 def test_a_pod_without_a_price_is_counted_once_and_its_price_when_it_has_one() -> None:
-    """The annotation often comes after the end."""
+    """The last word on a pod often comes after its end."""
     flow = a_pipeline()
-    bare = an_observation(ended_pod(annotations={}), when=NOON + 75 * SECOND)
-    again = an_observation(ended_pod(annotations={}, ended=NOON + 72 * SECOND), when=NOON + 76 * SECOND)
+    spot = {**ECI_2C4G, "k8s.aliyun.com/eci-spot-strategy": "SpotAsPriceGo"}
+    unknown = an_observation(ended_pod(annotations=spot), when=NOON + 75 * SECOND)
+    again = an_observation(ended_pod(annotations=spot, ended=NOON + 72 * SECOND), when=NOON + 76 * SECOND)
     priced = an_observation(ended_pod(), when=NOON + 77 * SECOND)
-    flow.take("c1", [bare, again, priced])
+    flow.take("c1", [unknown, again, priced])
 
-    assert counted(flow, metrics.UNPRICED_PODS) == {("c1", "no_spec"): 1}
+    assert counted(flow, metrics.UNPRICED_PODS) == {("c1", "no_spot_price"): 1}
+    assert list(counted(flow, metrics.COST).values()) == [Decimal("0.0013468")]
+
+
+def test_a_malformed_annotation_is_counted_though_its_pod_is_priced() -> None:
+    """What stood in for it is a guess that somebody should look at."""
+    flow = a_pipeline()
+    malformed = {**ECI_2C4G, "k8s.aliyun.com/eci-instance-spec": "two"}
+    flow.take("c1", [an_observation(ended_pod(annotations=malformed), when=NOON + s * SECOND) for s in (75, 76)])
+
+    assert counted(flow, metrics.UNPRICED_PODS) == {("c1", "malformed_spec"): 1}
     assert list(counted(flow, metrics.COST).values()) == [Decimal("0.0013468")]
 
 

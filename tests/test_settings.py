@@ -63,7 +63,8 @@ def test_the_defaults_are_the_documented_ones() -> None:
 
     assert (chosen.clusters, chosen.store.url, chosen.data_dir) == ((), "", "./lynceus-data")
     assert (chosen.http.listen, chosen.embedded.listen) == ("127.0.0.1:8470", "127.0.0.1:8471")
-    assert (chosen.prices, chosen.currency, chosen.billing_timezone) == (("alibaba-eci", "alibaba-acs"), "USD", "UTC")
+    assert (chosen.currency, chosen.billing_timezone) == ("USD", "UTC")
+    assert chosen.prices == ("alibaba-eci", "alibaba-acs", "aws-fargate-eks", "gke-autopilot", "azure-aci")
     assert (ClusterSettings(name="a").controller_namespace, ClusterSettings(name="a").pods) == ("argo", "all")
 
 

@@ -163,7 +163,7 @@ UNPRICED_PODS = Metric(
     "lynceus_cost_unpriced_pods_total",
     "counter",
     ("cluster", "reason"),
-    "Finished pods that no price book could price.",
+    "Finished pods that no price book could price, or only by a guess.",
 )
 CONTROLLER_OOM_KILLS = Metric(
     "lynceus_controller_oom_kills_total",

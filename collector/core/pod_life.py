@@ -17,6 +17,7 @@ from collector.core import decode
 from collector.core.model import Instant, Observation, PodRun
 from collector.core.quantity import quantity
 from collector.core.queueing import Reason, claim_name, quota_name, said
+from collector.core.spec import MALFORMED_REQUESTS
 
 PRICING_KEYS = frozenset({
     "k8s.aliyun.com/eci-instance-id", "k8s.aliyun.com/eci-instance-spec", "k8s.aliyun.com/eci-instance-zone",
@@ -27,13 +28,14 @@ PRICING_KEYS = frozenset({
     "alibabacloud.com/acs", "alibabacloud.com/compute-class", "alibabacloud.com/compute-qos",
     "alibabacloud.com/pod-use-spec", "alibabacloud.com/gpu-model-series", "alibabacloud.com/cpu-vendor",
     "CapacityProvisioned", "eks.amazonaws.com/fargate-profile", "cloud.google.com/gke-spot",
+    "alibabacloud.com/pod-required-spec", "autopilot.gke.io/warden-version",
 })  # fmt: skip
 """Labels and annotations of a pod that decide a price; nothing else of them is kept."""
 
 NODE_KEYS = frozenset({
     "type", "node.kubernetes.io/instance-type", "topology.kubernetes.io/region", "topology.kubernetes.io/zone",
     "eks.amazonaws.com/compute-type", "eks.amazonaws.com/capacityType", "cloud.google.com/gke-spot",
-    "alibabacloud.com/virtual-node",
+    "alibabacloud.com/virtual-node", "cloud.google.com/compute-class",
 })  # fmt: skip
 REGION = "topology.kubernetes.io/region"
 ZONE = "topology.kubernetes.io/zone"
@@ -203,7 +205,7 @@ def _run(before: PodRun | None, pod: decode.Pod, seen: Observation, place: Place
         memory_bytes=int(memory),
         gpu=gpu,
         ephemeral_bytes=int(ephemeral),
-        pricing=_pricing(labels, annotations, place.node_labels),
+        pricing=_pricing(labels, annotations, place.node_labels) | _malformed(spec),
         scheduled_at=_condition(status, "PodScheduled", seen.at) or (before.scheduled_at if before else None),
         instance_created_at=_condition(status, INSTANCE, seen.at) or (before.instance_created_at if before else None),
         main_started_at=_started(main) or (before.main_started_at if before else None),
@@ -361,3 +363,10 @@ def _template(pod_name: str, workflow_name: str, node_id: str) -> str:
     if not workflow_name or not pod_name.startswith(f"{workflow_name}-") or not pod_name.endswith(f"-{hashed}"):
         return ""
     return pod_name[len(workflow_name) + 1 : -len(hashed) - 1]
+
+
+def _malformed(spec: decode.PodSpec) -> dict[str, str]:
+    """A mark for pricing where a request or limit was no quantity: what a cloud bills of it is a guess."""
+    asked = (c.resources for c in (*(spec.containers or ()), *(spec.initContainers or ())) if c.resources)
+    texts = (text for r in asked for text in ({**(r.limits or {}), **(r.requests or {})}).values())
+    return {} if all(quantity(text) is not None for text in texts) else {MALFORMED_REQUESTS: ""}

@@ -6,9 +6,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from collector.core import billing
+from collector.core.billing import Prices
+from collector.core.meters import Rates
 from collector.core.model import Instant, PodCost, PodRun
+from collector.core.spec import Spec
 from collector.prices import book
 from collector.prices.book import Books
+from collector.settings import Settings
 from tests.builders import (
     ACS_2C8G,
     DAY,
@@ -24,15 +28,21 @@ ECI = "k8s.aliyun.com/eci-"
 
 @cache
 def shipped() -> Books:
-    """The books that come with Lynceus."""
-    return book.load(["alibaba-eci", "alibaba-acs"], Path())
+    """The books in force where settings name none."""
+    return book.load(Settings().prices, Path())
 
 
 def charge(
-    run: PodRun, *, zone: str = "UTC", until: Instant = NOON + 10 * DAY, life: Any = None, **more: Any
+    run: PodRun,
+    *,
+    zone: str = "UTC",
+    until: Instant = NOON + 1000 * DAY,
+    life: Any = None,
+    books: Prices | None = None,
+    **more: Any,
 ) -> list[PodCost]:
     """The charges of a pod, one a billing day."""
-    return billing.charges(run, life, shipped().look_up, ZoneInfo(zone), until, **more)
+    return billing.charges(run, life, books or shipped(), ZoneInfo(zone), until, **more)
 
 
 def only(run: PodRun, **more: Any) -> PodCost:
@@ -45,12 +55,29 @@ def pod(seconds: int = 3600, begin: Instant = NOON, pending: int = 0, **changes:
     """A pod billed for so many seconds, main from the first or later."""
     return a_pod_run(
         **{
+            "created_at": begin,
+            "scheduled_at": begin,
             "instance_created_at": begin,
             "main_started_at": begin + pending * SECOND,
             "finished_at": begin + seconds * SECOND,
             **changes,
         }
     )
+
+
+class Fixed:
+    """Books of one answer, whatever is asked; products as shipped."""
+
+    def __init__(self, *rates: Rates) -> None:
+        self.products = shipped().products
+        self.rates = rates
+        self.asked: list[tuple[Spec, Instant]] = []
+
+    def look_up(self, spec: Spec, at: Instant) -> Rates:
+        self.asked.append((spec, at))
+        if spec.missing:
+            return Rates("b", "", "USD", missing=spec.missing)
+        return next(r for r in self.rates if r.until is None or at < r.until)
 
 
 def eci(spec: str, **marks: str) -> dict[str, str]:

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from collector.core import billing
-from collector.core.billing import Rates, Spec, billed_interval, class_of
-from collector.core.model import PodRun
+from collector.core.billing import class_of
+from collector.core.meters import Rate, Rates
+from collector.core.model import Instant
 from collector.core.pod_life import Told
 from tests.builders import (
-    ACS_2C8G,
     DAY,
     HOUR,
     MINUTE,
@@ -22,7 +22,7 @@ from tests.builders import (
     at,
     version,
 )
-from tests.core.charged import ACS, UTC, acs, charge, eci, only, pod
+from tests.core.charged import UTC, Fixed, acs, charge, eci, only, pod, shipped
 
 # The providers' own examples.
 
@@ -62,9 +62,9 @@ def test_a_charge_says_what_it_rests_on() -> None:
     charged = only(pod(90))
 
     assert (charged.price_book, charged.currency, charged.rule) == (
-        "alibaba-eci@2026.11.1",
+        "alibaba-eci@2026.11.2",
         "USD",
-        "*/general/on_demand",
+        "*/general-purpose/on_demand",
     )
     assert (charged.billed_from, charged.billed_to, charged.billed_seconds) == (NOON, NOON + 90 * SECOND, 90)
     assert (charged.billed_vcpu, charged.billed_memory_gib, charged.spec_source) == (
@@ -76,11 +76,6 @@ def test_a_charge_says_what_it_rests_on() -> None:
 
 
 # What is billed.
-
-
-def test_a_second_begun_is_a_second_billed() -> None:
-    """Whole seconds, rounded up."""
-    assert only(pod(pending=0, finished_at=NOON + 1)).billed_seconds == 1
 
 
 def test_pulling_an_image_is_billed() -> None:
@@ -102,149 +97,8 @@ def test_the_time_before_main_started_is_told_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    "instants",
-    [
-        {"instance_created_at": None, "scheduled_at": NOON + SECOND},
-        {"instance_created_at": None, "scheduled_at": None, "main_started_at": NOON + SECOND},
-    ],
-)
-def test_without_the_clouds_word_the_next_best_instant_begins_the_bill(instants: dict[str, Any]) -> None:
-    """Bound to its node, or main's start."""
-    interval = billed_interval(a_pod_run(**instants), NOON)
-
-    assert interval is not None
-    assert interval.begin == NOON + SECOND
-
-
-@pytest.mark.parametrize(
-    "run",
-    [
-        a_pod_run(instance_created_at=None, scheduled_at=None, main_started_at=None),
-        a_pod_run(instance_created_at=None, main_started_at=None, pricing={}),
-    ],
-    ids=["no node took it", "the virtual node found no stock"],
-)
-def test_a_pod_that_got_no_instance_has_no_charge(run: PodRun) -> None:
-    """Providers bill no instance that could not be made, however long it was asked for."""
-    assert charge(run) == []
-
-
-def test_a_scheduled_pod_on_a_real_node_is_there() -> None:
-    """A node of one's own has it from then on."""
-    run = a_pod_run(instance_created_at=None, main_started_at=None, pricing={}, node_name="n1")
-
-    assert [c.product for c in charge(run)] == ["plain-node"]
-
-
-@pytest.mark.parametrize(
-    "run",
-    [
-        pod(finished_at=NOON - HOUR),
-        pod(finished_at=NOON - 20 * 365 * DAY),
-        pod(main_started_at=NOON - 20 * 365 * DAY, finished_at=NOON),
-        pod(finished_at=NOON, main_started_at=NOON + 365 * DAY),
-    ],
-)
-def test_absurd_instants_cost_nothing(run: PodRun) -> None:
-    """An end before the beginning bills no second, and gives nothing back."""
-    charged = only(run)
-
-    assert (charged.cost, charged.cost_pending, charged.billed_seconds) == (Decimal(0), Decimal(0), 0)
-
-
-# Who bills it, and how much of it.
-
-
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({"pricing": eci("2-4Gi")}, Spec("alibaba-eci", "on_demand", "general", "r", Decimal(2), Decimal(4))),
-        (
-            {"pricing": eci("0.25-0.5Gi", **{"instance-compute-category": "economy"})},
-            Spec("alibaba-eci", "on_demand", "economy", "r", Decimal("0.25"), Decimal("0.5")),
-        ),
-        (
-            {"pricing": eci("ecs.c6.large", **{"spot-strategy": "SpotAsPriceGo"})},
-            Spec("alibaba-eci", "spot", "general", "r", instance_type="ecs.c6.large"),
-        ),
-        (
-            {"pricing": eci("2-4Gi", **{"spot-strategy": "NoSpot"})},
-            Spec("alibaba-eci", "on_demand", "general", "r", Decimal(2), Decimal(4)),
-        ),
-        (
-            {"pricing": {}, "node_name": "virtual-kubelet-x"},
-            Spec("alibaba-eci", "on_demand", "general", "r", source="none", missing="no_spec"),
-        ),
-        (
-            {"pricing": {"node:type": "virtual-kubelet"}, "node_name": "x"},
-            Spec("alibaba-eci", "on_demand", "general", "r", source="none", missing="no_spec"),
-        ),
-        (
-            {"pricing": acs("performance", "best-effort")},
-            Spec("alibaba-acs", "best_effort", "performance", "r", Decimal(2), Decimal(8)),
-        ),
-        ({"pricing": ACS_2C8G}, Spec("alibaba-acs", "on_demand", "general-purpose", "r", Decimal(2), Decimal(8))),
-        (
-            {"pricing": {ACS + "acs": "true"}},
-            Spec("alibaba-acs", "on_demand", "general-purpose", "r", source="none", missing="no_spec"),
-        ),
-        (
-            {"pricing": {"node:node.kubernetes.io/instance-type": "ecs.c7.large"}, "node_name": "n1"},
-            Spec(
-                "plain-node", "on_demand", "", "r", instance_type="ecs.c7.large", source="node", missing="no_price_book"
-            ),
-        ),
-    ],
-)
-def test_the_provider_says_what_is_billed(changes: dict[str, Any], expected: Spec) -> None:
-    """By its marks on the pod, ACS before ECI since both run on virtual nodes; requests bill nothing."""
-    assert billing.spec_of(a_pod_run(region="r", **changes)) == expected
-
-
-@pytest.mark.parametrize(
-    ("otherwise", "node", "product"),
-    [
-        ("alibaba-acs", "n1", "alibaba-acs"),
-        ("alibaba-eci", "n1", "alibaba-eci"),
-        ("", "n1", "plain-node"),
-        ("alibaba-acs", "virtual-kubelet-x", "alibaba-eci"),
-        ("plain-node", "n1", "plain-node"),
-    ],
-)
-def test_a_pod_without_marks_is_billed_by_what_its_cluster_runs_on(otherwise: str, node: str, product: str) -> None:
-    """The settings say it; a mark says it better."""
-    assert billing.spec_of(a_pod_run(pricing={}, node_name=node), otherwise).product == product
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "2-4",
-        "2.0-4.0gi",
-        "-4Gi",
-        "2-Gi",
-        "2 - 4Gi",
-        "２-４Gi",
-        "ecs.",
-        "ecs.C6.LARGE",
-        "NaN-4Gi",
-        "1e3-4Gi",
-        "0-0Gi",
-        "2-0Gi",
-    ],
-)
-def test_a_spec_of_another_form_has_no_price(text: str) -> None:
-    """What nobody understands costs an unknown amount, not nothing."""
-    charged = only(pod(pricing=eci(text)))
-
-    assert (charged.cost, charged.rule, charged.spec_source) == (None, "malformed_spec", "none")
-
-
-@pytest.mark.parametrize(
     ("pricing", "why"),
     [
-        ({}, "no_spec"),
-        (eci("two"), "malformed_spec"),
         (eci("ecs.c6.large", **{"spot-strategy": "SpotWithPriceLimit"}), "no_spot_price"),
         (eci("ecs.g8.large"), "no_on_demand_price"),
         (acs("gpu"), "no_on_demand_price"),
@@ -256,6 +110,26 @@ def test_what_has_no_price_says_why_and_has_no_amount(pricing: dict[str, str], w
 
     assert (charged.cost, charged.cost_pending, charged.list_cost, charged.rounded_cost) == (None, None, None, None)
     assert (charged.rule, charged.confidence, charged.meters) == (why, "unpriced", ())
+
+
+def test_what_cannot_be_timed_has_no_amount() -> None:
+    """A row on the day the pod was made says why, and is of no length."""
+    charged = only(pod(finished_at=NOON - HOUR))
+
+    assert (charged.cost, charged.rule, charged.confidence) == (None, "absurd_end", "unpriced")
+    assert (charged.billed_seconds, charged.price_book) == (0, "alibaba-eci@2026.11.2")
+
+
+def test_a_doubt_goes_with_the_source_of_the_size() -> None:
+    """A malformed annotation lowers the confidence; what stood in for it is priced."""
+    charged = [only(pod(pricing=p)) for p in (eci("two"), eci("2-4Gi", **{"max-pending-minute": "soon"}), eci("2-4Gi"))]
+
+    assert [(c.spec_source, c.confidence, billing.doubt_of(c)) for c in charged] == [
+        ("requests:malformed_spec", "low", "malformed_spec"),
+        ("annotation:malformed_limit", "low", "malformed_limit"),
+        ("annotation", "high", ""),
+    ]
+    assert {c.cost for c in charged} == {Decimal("0.069264")}
 
 
 def test_a_product_without_a_book_says_so() -> None:
@@ -270,6 +144,126 @@ def test_a_price_before_the_books_first_day_is_unknown() -> None:
     charged = only(pod(begin=at("2020-01-01T00:00:00")))
 
     assert (charged.cost, charged.rule) == (None, "no_on_demand_price")
+
+
+# Prices that change, and bills that round.
+
+
+TURN = NOON + 1000 * SECOND
+D = Decimal
+
+
+def rates(price: str, until: Instant | None = None, **more: Any) -> Rates:
+    """The price of an instance type by the second; the list price is twice as high."""
+    rate = Rate("instance_type", "Seconds", Decimal(price), list_price=2 * Decimal(price))
+    return Rates("b", f"r{price}", "USD", (rate,), until=until, **more)
+
+
+def test_a_price_that_changes_cuts_the_charge_at_that_instant() -> None:
+    """Each stretch is a line of its own, by what held in it; quantity times unit price still holds."""
+    (charged,) = billing.charges(pod(3600), None, Fixed(rates("1", TURN), rates("3")), UTC, NOON + DAY)
+
+    assert [(m.quantity, m.unit_price, m.cost) for m in charged.meters] == [
+        (D(1000), D(1), D(1000)),
+        (D(2600), D(3), D(7800)),
+    ]
+    assert (charged.cost, charged.list_cost, charged.rule) == (D(8800), D(17600), "r1; r3")
+
+
+def test_the_seconds_before_main_are_priced_by_what_held_then() -> None:
+    """Pending over a change of price."""
+    run = pod(3600, pending=1001)
+    (charged,) = billing.charges(run, None, Fixed(rates("1", TURN), rates("3")), UTC, NOON + DAY)
+
+    assert charged.cost_pending == 1003
+
+
+def test_a_price_holds_through_its_protection_whatever_the_market_does() -> None:
+    """The market is asked for the first instant, and again when the hour is over."""
+    market = Fixed(rates("1", TURN), rates("3"))
+    run = pod(2 * 3600, pricing=eci("ecs.c6.large", **{"spot-strategy": "SpotAsPriceGo"}))
+    (charged,) = billing.charges(run, None, market, UTC, NOON + DAY)
+
+    assert [(m.quantity, m.unit_price) for m in charged.meters] == [(D(3600), D(1)), (D(3600), D(3))]
+    assert [at for _, at in market.asked] == [NOON, NOON + HOUR]
+
+
+def test_a_day_with_a_stretch_of_no_price_has_no_amount_and_others_do() -> None:
+    """Half a price would be a wrong one."""
+    unknown = Rates("b", "", "USD", missing="no_spot_price")
+    days = billing.charges(
+        pod(2 * DAY // 1000), None, Fixed(rates("1", NOON + 13 * HOUR), unknown), UTC, NOON + 9 * DAY
+    )
+
+    assert [(c.cost, c.rule, c.rounded_cost) for c in days] == [
+        (D(43200), "r1", None), (None, "no_spot_price", None), (None, "no_spot_price", None),
+    ]  # fmt: skip
+
+
+def test_a_list_price_that_nobody_told_is_unknown() -> None:
+    """Not the price paid, and not nothing."""
+    untold = Rates("b", "r", "USD", (Rate("vcpu", "vCPU-Seconds", Decimal(1)),))
+    (one,) = billing.charges(pod(1), None, Fixed(untold), UTC, NOON + DAY)
+    (both,) = billing.charges(pod(3600), None, Fixed(rates("1", TURN), untold), UTC, NOON + DAY)
+
+    assert (one.cost, one.list_cost, both.list_cost) == (D(2), None, None)
+
+
+def test_told_days_around_a_changed_price_are_told_as_nothing() -> None:
+    """With the book of the stretch that is next to them."""
+    today = NOON // DAY
+    told = Told(1, today - 1, today + 1)
+    charged = billing.charges(pod(3600), None, Fixed(rates("1", TURN), rates("3")), UTC, NOON + DAY, told=told)
+
+    assert [(c.cost, c.rule) for c in charged] == [(D(0), "r1"), (D(8800), "r1; r3"), (D(0), "r3")]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "exact", "billed"),
+    [(40, "0.0049008", "0"), (41, "0.00502332", "0.01"), (3600, "0.441072", "0.44")],
+)
+def test_the_mainland_site_bills_an_instance_to_the_cent(seconds: int, exact: str, billed: str) -> None:
+    """Oracle 7.7: half a cent is one, less is none; the exact cost stands beside it."""
+    (charged,) = billing.charges(pod(seconds), None, shipped().told_in("CNY"), UTC, NOON + DAY)
+
+    assert (charged.cost, charged.rounded_cost, charged.currency) == (Decimal(exact), Decimal(billed), "CNY")
+
+
+def test_a_bill_over_midnight_is_rounded_once_and_never_below_nothing() -> None:
+    """Earlier days are rounded down, the last takes what is left of the instance's rounding."""
+    begin = at("2026-11-22T23:59:20")
+    days = billing.charges(pod(80, begin), None, shipped().told_in("CNY"), UTC, begin + DAY)
+
+    assert [(c.billed_seconds, c.cost, c.rounded_cost) for c in days] == [
+        (40, Decimal("0.0049008"), Decimal(0)), (40, Decimal("0.0049008"), Decimal("0.01")),
+    ]  # fmt: skip
+
+
+def test_a_day_that_is_told_as_nothing_takes_no_rounding() -> None:
+    """What is left of it falls on the last day that costs anything."""
+    today = NOON // DAY
+    days = billing.charges(pod(3600), None, shipped().told_in("CNY"), UTC, NOON + DAY, told=Told(1, today, today + 1))
+
+    assert [c.rounded_cost for c in days] == [Decimal("0.44"), Decimal(0)]
+
+
+def test_the_least_time_falls_in_the_last_day() -> None:
+    """Fargate bills a minute: a pod of 30 s that midnight cuts has 10 s and 50."""
+    begin = at("2026-11-22T23:59:50")
+    marks = {"CapacityProvisioned": "0.25vCPU 0.5GB"}
+    days = charge(pod(30, begin, pricing=marks, region="us-east-1", node_name="fargate-1"))
+
+    assert [c.billed_seconds for c in days] == [10, 50]
+    assert sum(c.cost or 0 for c in days) == 60 * (Decimal("0.000002811") + Decimal("0.0000006175"))
+
+
+def test_the_least_time_is_no_reason_for_another_day() -> None:
+    """A pod that ended before midnight is billed on its own day."""
+    begin = at("2026-11-22T23:59:20")
+    marks = {"CapacityProvisioned": "0.25vCPU 0.5GB"}
+    days = charge(pod(30, begin, pricing=marks, region="us-east-1", node_name="fargate-1"))
+
+    assert [(c.billed_seconds, c.confidence) for c in days] == [(60, "high")]
 
 
 # Charges told again.
@@ -359,9 +353,9 @@ def test_a_charge_is_paid_by_its_workflows_department() -> None:
 
 def test_a_look_up_without_rates_costs_nothing_only_if_it_says_so() -> None:
     """`missing` decides, not the number of rates."""
-    free = billing.charges(pod(), None, lambda _spec, _at: Rates("b", "r", "USD"), UTC, NOON)
+    free = billing.charges(pod(), None, Fixed(Rates("b", "r", "USD")), UTC, NOON + DAY)
 
-    assert [(c.cost, c.confidence) for c in free] == [(Decimal(0), "high")]
+    assert [(c.cost, c.list_cost, c.confidence) for c in free] == [(Decimal(0), Decimal(0), "high")]
 
 
 def test_the_day_is_counted_from_1970() -> None:

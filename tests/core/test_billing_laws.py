@@ -1,25 +1,33 @@
 """What any charge must keep: midnights cut it exactly, nothing is negative, no float takes part."""
 
+from bisect import bisect_right
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import accumulate
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core import billing
-from collector.core.billing import Rate, billed_interval
+from collector.core import billing, meters
+from collector.core.billing import Prices
+from collector.core.interval import billed_interval
+from collector.core.meters import Rate, Rates
 from collector.core.model import PodCost, PodRun
+from collector.core.pod_life import NODE_KEYS, PRICING_KEYS
+from collector.core.product import product_of
+from collector.core.spec import DOUBTS, spec_of
 from tests.builders import (
     DAY,
     NOON,
     SECOND,
     at,
 )
-from tests.core.charged import acs, charge, eci, pod, shipped
+from tests.core.charged import Fixed, acs, charge, eci, only, pod, shipped
 
 # Midnight.
 
@@ -70,18 +78,21 @@ ZONES = st.sampled_from(
 )  # fmt: skip
 BEGINS = st.integers(at("2024-02-01T00:00:00"), at("2027-12-31T00:00:00"))
 SECONDS = st.integers(0, 4 * 86_400)
+FARGATE = {"CapacityProvisioned": "0.25vCPU 0.5GB"}
 SPECS = st.sampled_from(
-    [eci("2.0-4.0Gi"), eci("0.25-0.5Gi"), eci("ecs.c6.large"), acs(), acs("performance", "best-effort"), {}]
+    [eci("2.0-4.0Gi"), eci("0.25-0.5Gi"), eci("ecs.c6.large"), acs(), acs("performance", "best-effort"), FARGATE, {}]
 )
+CURRENCIES = st.sampled_from(["USD", "CNY"])
 
 
-@given(ZONES, BEGINS, SECONDS, st.integers(-86_400, 5 * 86_400), SPECS, st.integers(0, 999))
+@given(ZONES, BEGINS, SECONDS, st.integers(-86_400, 5 * 86_400), SPECS, st.integers(0, 999), CURRENCIES)
 def test_the_parts_sum_to_the_whole_exactly(
-    zone: str, begin: int, seconds: int, pending: int, pricing: Any, ms: int
+    zone: str, begin: int, seconds: int, pending: int, pricing: Any, ms: int, currency: str
 ) -> None:
-    """Whatever midnights cut a charge: cost, pending cost, each meter and the seconds."""
+    """Whatever midnights cut a charge: cost, pending cost, rounded cost, each meter and the seconds."""
     run = pod(seconds, begin + ms, pending, pricing=pricing)
-    parts, (whole,) = charge(run, zone=zone), charges_uncut(run)
+    books = shipped().told_in(currency)
+    parts, (whole,) = charge(run, zone=zone, books=books), charges_uncut(run, books)
 
     assert sum(p.billed_seconds for p in parts) == whole.billed_seconds
     for name in ("cost", "cost_pending", "list_cost", "rounded_cost"):
@@ -91,21 +102,21 @@ def test_the_parts_sum_to_the_whole_exactly(
         assert sum(p.meters[i].cost for p in parts) == meter.cost
 
 
-def charges_uncut(run: PodRun) -> list[PodCost]:
+def charges_uncut(run: PodRun, books: Prices) -> list[PodCost]:
     """The charge as if no midnight fell into it."""
-    interval = billed_interval(run, NOON)
+    product = books.products[product_of(run, books.products.values())]
+    spec = spec_of(run, product)
+    interval = billed_interval(run, product.interval, NOON + 1000 * DAY)
     assert interval is not None
-    spec = billing.spec_of(run)
-    prices = shipped().look_up(spec, interval.begin)
-    lines = tuple(billing.line(billing.amount(rate, spec), rate, interval.seconds) for rate in prices.rates)
-    waits = [billing.line(billing.amount(rate, spec), rate, interval.pending_seconds).cost for rate in prices.rates]
-    cost = None if prices.missing else sum((m.cost for m in lines), Decimal(0))
-    pending = None if prices.missing else sum(waits, Decimal(0))
-    one = charge(run)[0]
+    (part,) = billing.bill(interval, spec, books, [billing.Day(0, interval.begin, 0, interval.seconds)])
+    (rounded,) = billing.rounded_costs([part])
+    one = charge(run, books=books)[0]
+    missing = bool(part.rates.missing)
     return [
         msgspec.structs.replace(
-            one, billed_seconds=interval.seconds, cost=cost, list_cost=cost, rounded_cost=cost, cost_pending=pending,
-            meters=lines,
+            one, billed_seconds=interval.seconds, cost=None if missing else part.cost,
+            list_cost=None if missing else part.list_cost, rounded_cost=rounded,
+            cost_pending=None if missing else part.pending, meters=part.meters,
         )
     ]  # fmt: skip
 
@@ -154,7 +165,7 @@ def test_a_line_is_the_exact_product_rounded_once(seconds: int, per: int, price:
     """Against exact fractions: half a unit of the eighteenth place at most."""
     rate = Rate("instance_type", "Hours", Decimal(price).scaleb(-12), per)
     exact = Fraction(seconds, per) * Fraction(price, 10**12)
-    said = billing.line(Decimal(1), rate, seconds).cost
+    said = meters.line(Decimal(1), rate, seconds).cost
 
     assert abs(Fraction(said) - exact) <= Fraction(1, 2 * 10**18)
 
@@ -163,7 +174,51 @@ def test_a_line_is_rounded_half_even() -> None:
     """Bankers' rounding: no drift over millions of lines."""
     rate = Rate("vcpu", "vCPU-Seconds", Decimal("5e-19"))
 
-    assert [billing.line(Decimal(1), rate, s).cost * 10**18 for s in (1, 3, 5)] == [0, 2, 2]
+    assert [meters.line(Decimal(1), rate, s).cost * 10**18 for s in (1, 3, 5)] == [0, 2, 2]
+
+
+@given(st.lists(st.tuples(st.integers(1, 7200), st.integers(0, 10**9)), min_size=1, max_size=6), st.integers(0, 9000))
+def test_a_price_integral_is_the_same_however_it_is_cut(changes: list[tuple[int, int]], seconds: int) -> None:
+    """Stretches of changing prices against exact fractions: half a unit of the eighteenth place a line at most."""
+    ends = list(accumulate(seconds for seconds, _ in changes))
+    prices = [Decimal(price).scaleb(-9) for _, price in changes]
+    held = [
+        Rates("b", "r", "USD", (Rate("instance_type", "Seconds", price),), until=NOON + end * SECOND)
+        for end, price in zip(ends, prices, strict=True)
+    ]
+    last = Rates("b", "r", "USD", (Rate("instance_type", "Seconds", prices[-1]),))
+    (charged,) = billing.charges(pod(seconds), None, Fixed(*held, last), ZoneInfo("UTC"), NOON + DAY)
+    exact = sum(
+        (
+            Fraction(price)
+            for second in range(seconds)
+            for price in [prices[min(bisect_right(ends, second), len(prices) - 1)]]
+        ),
+        Fraction(0),
+    )
+
+    assert Fraction(charged.cost or 0) == exact
+    assert sum(m.cost for m in charged.meters) == charged.cost
+
+
+@given(
+    st.integers(0, 10**6),
+    st.integers(0, 10**6),
+    st.sampled_from(["0.25-0.5Gi", "1-2Gi", "8-16Gi", "64-512Gi"]),
+    CURRENCIES,
+)
+def test_cost_grows_with_seconds_and_with_the_spec(a: int, b: int, spec: str, currency: str) -> None:
+    """A longer pod never costs less, exact or as billed, and a larger one neither."""
+    short, long = (
+        only(pod(s % 40_000, pricing=eci(spec)), books=shipped().told_in(currency))
+        for s in sorted([a % 40_000, b % 40_000])
+    )
+    small = only(pod(b % 40_000, pricing=eci("0.25-0.5Gi")), books=shipped().told_in(currency))
+    large = only(pod(b % 40_000, pricing=eci(spec)), books=shipped().told_in(currency))
+
+    assert (short.cost or 0) <= (long.cost or 0)
+    assert (short.rounded_cost or 0) <= (long.rounded_cost or 0)
+    assert (small.cost or 0) <= (large.cost or 0)
 
 
 def values(struct: Any) -> list[Any]:
@@ -181,3 +236,34 @@ def test_no_float_takes_part(zone: str, begin: int, seconds: int, pricing: Any) 
         amounts += [part.billed_memory_gib, *(v for m in part.meters for v in (m.quantity, m.unit_price, m.cost))]
         assert {type(v) for v in values(part)} <= {str, int, Decimal, type(None)}
         assert {type(v) for v in amounts} <= {Decimal, type(None)}
+
+
+WORDS = st.one_of(
+    st.text(max_size=12),
+    st.sampled_from(["2-4Gi", "ecs.c6.large", "SpotAsPriceGo", "true", "gpu", "economy", "best-effort", "50Gi", "240", "NaN",
+                     "-1", "1e999999", "\ud800", "２", "0.25vCPU 0.5GB", "9" * 400]),
+)  # fmt: skip
+MARKS = st.dictionaries(
+    st.sampled_from(sorted(PRICING_KEYS) + [f"node:{key}" for key in sorted(NODE_KEYS)]), WORDS, max_size=8
+)
+MAYBE = st.one_of(st.none(), st.integers(NOON - 9 * DAY, NOON + 9 * DAY), st.integers(-(2**62), 2**62))
+
+
+@given(MARKS, st.tuples(MAYBE, MAYBE, MAYBE, MAYBE), st.integers(0, 2**63 - 1), st.integers(0, 10**9 - 1), CURRENCIES)
+def test_nothing_that_a_pod_may_say_breaks_pricing_or_makes_it_free(
+    marks: dict[str, str], instants: tuple[Any, ...], memory: int, cpu: int, currency: str
+) -> None:
+    """Hostile annotations, instants and quantities: a charge with an amount, or one that says why it has none."""
+    names = ("scheduled_at", "instance_created_at", "main_started_at", "finished_at")
+    run = pod(pricing=marks, memory_bytes=memory, cpu=Decimal(cpu) / 1000, ephemeral_bytes=memory, gpu=Decimal(cpu))
+    run = msgspec.structs.replace(run, **dict(zip(names, instants, strict=True)))
+    books = shipped().told_in(currency)
+
+    for part in charge(run, until=NOON + 30 * DAY, books=books):
+        assert part.confidence in ("high", "low", "unpriced")
+        assert (part.cost is None) == (part.confidence == "unpriced")
+        assert part.cost is not None or part.rule in billing.UNPRICED
+        assert part.cost is None or part.billed_seconds == 0 or part.cost > 0
+        assert billing.doubt_of(part) in ("", *DOUBTS)
+        assert max(part.billed_vcpu, part.billed_memory_gib, part.gpu) < 10**9
+        assert 0 <= part.billed_seconds <= 86_400

@@ -35,7 +35,7 @@ def replayed(folder: str) -> Replayed:
             told.append(happening)
             if isinstance(happening, PodEnded):
                 pod, life = happening.pod, happening.life
-                for charge in billing.charges(pod.run, life, books.look_up, ZoneInfo("UTC"), seen.at):
+                for charge in billing.charges(pod.run, life, books, ZoneInfo("UTC"), seen.at):
                     charges[pod.run.name] = charge
     return cluster, told, charges
 
@@ -263,7 +263,7 @@ COSTS = {
     "evicted-main-439679706": (1, None, None, "spot", "failed"),
     "retry-exhausted-oom-main-2426549374": (1, None, None, "spot", "retried"),
     "retry-exhausted-oom-main-212301024": (1, None, None, "spot", "failed"),
-    "exit-handler-ok-119570224": (2, None, None, "on_demand", "failed"),
+    "exit-handler-ok-119570224": (2, "0.00000481", "0.000002405", "on_demand", "failed"),
 }
 """Seconds, cost, cost before main started, purchase, class."""
 
@@ -289,7 +289,7 @@ def test_basics_costs_what_it_costs(name: str) -> None:
                 ("perception", "alibaba-eci", "on_demand"): (10, 31, Decimal("0.00148876")),
                 ("quant", "alibaba-eci", "on_demand"): (3, 4, Decimal("0.000040885")),
                 ("mapping", "alibaba-eci", "spot"): (10, 19, None),
-                ("ci", "alibaba-eci", "on_demand"): (5, 6, None),
+                ("ci", "alibaba-eci", "on_demand"): (5, 6, Decimal("0.0000481")),
             },
         ),
         (
@@ -303,7 +303,7 @@ def test_basics_costs_what_it_costs(name: str) -> None:
     ],
 )
 def test_a_recording_costs_what_its_pods_cost(folder: str, expected: object) -> None:
-    """Pods, billed seconds and cost by namespace, product and purchase; pods of `ci` carry no word of a spec."""
+    """Pods, billed seconds and cost by namespace, product and purchase; pods of `ci` carry no word of a spec: requests."""
     found: dict[tuple[str, str, str], tuple[int, int, Decimal | None]] = {}
     for c in replayed(folder)[2].values():
         key = (c.namespace, c.product, c.purchase)

@@ -57,7 +57,7 @@ def facts_of(cluster: Cluster, seen: Iterable[Observation]) -> Iterator[Fact]:
 
 def charges_of(ended: PodEnded) -> list[PodCost]:
     pod = ended.pod
-    charges = billing.charges(pod.run, ended.life, books().look_up, UTC, pod.run.finished_at or 0, told=pod.told)
+    charges = billing.charges(pod.run, ended.life, books(), UTC, pod.run.finished_at or 0, told=pod.told)
     if charges:
         pod.told = Told(charges[0].version, charges[0].day, charges[-1].day)
     return charges

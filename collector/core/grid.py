@@ -1,0 +1,87 @@
+"""
+The sizes a cloud sells: a request is billed as the smallest that holds it in both dimensions.
+
+Among those it is the one with the fewest vCPUs, then the least memory: so the providers' own examples come out.
+"""
+
+import re
+from bisect import bisect_left
+from decimal import ROUND_CEILING, Decimal
+from functools import cached_property
+
+import msgspec
+
+_RANGE = re.compile(r"(\d+(?:\.\d+)?)(?:\.\.(\d+(?:\.\d+)?)(?:/(\d+(?:\.\d+)?))?)?", re.ASCII)
+Row = tuple[Decimal, list[Decimal]]
+Size = tuple[Decimal, Decimal]
+
+
+class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A cloud without a list of sizes: amounts are rounded up to a step, within bounds and a ratio."""
+
+    vcpu: Decimal
+    memory_gib: Decimal
+    least_vcpu: Decimal = Decimal(0)
+    least_memory_gib: Decimal = Decimal(0)
+    least_gib_per_vcpu: Decimal = Decimal(0)
+    most_gib_per_vcpu: Decimal = Decimal(0)
+    """0: any."""
+    most_vcpu: Decimal = Decimal(0)
+    most_memory_gib: Decimal = Decimal(0)
+
+
+class Grid(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+    """Sizes by vCPU, each with the GiB it is sold with: `1 2 4`, `4..16` or `16..60/4`."""
+
+    sizes: dict[str, str] = {}
+    regions: dict[str, dict[str, str]] = {}
+    """Lines that take the place of others in one region."""
+    steps: Steps | None = None
+
+    @cached_property
+    def rows(self) -> dict[str, list[Row]]:
+        """The sizes of each region that has its own, and of all others under the empty name."""
+        return {region: _rows(self.sizes | own) for region, own in {**self.regions, "": {}}.items()}
+
+    def fit(self, vcpu: Decimal, memory_gib: Decimal, region: str = "") -> Size | None:
+        """The smallest size that holds a request; None when nothing does."""
+        if self.steps is not None:
+            return _stepped(self.steps, vcpu, memory_gib)
+        rows = self.rows.get(region, self.rows[""])
+        for cores, memories in rows:
+            if cores >= vcpu and (i := bisect_left(memories, memory_gib)) < len(memories):
+                return cores, memories[i]
+        return None
+
+
+def _rows(sizes: dict[str, str]) -> list[Row]:
+    return sorted((Decimal(cores), amounts(text)) for cores, text in sizes.items())
+
+
+def amounts(text: str) -> list[Decimal]:
+    """The amounts of a line, ascending; ValueError names a word that is none."""
+    found: list[Decimal] = []
+    for word in text.split():
+        match = _RANGE.fullmatch(word)
+        if match is None:
+            raise ValueError(f"{word!r} is no amount of GiB; write 4, 4..16 or 16..60/4")
+        first, last, step = Decimal(match[1]), Decimal(match[2] or match[1]), Decimal(match[3] or 1)
+        if not 0 < first <= last or step <= 0 or (last - first) / step > 1000:
+            raise ValueError(f"{word!r} does not go up to its end in at most 1000 steps")
+        found += [first + step * i for i in range(int((last - first) / step) + 1)]
+    return sorted(found)
+
+
+def _stepped(steps: Steps, vcpu: Decimal, memory_gib: Decimal) -> Size | None:
+    cores = _up(max(vcpu, steps.least_vcpu), steps.vcpu)
+    memory = _up(max(memory_gib, steps.least_memory_gib), steps.memory_gib)
+    if steps.most_gib_per_vcpu and memory > cores * steps.most_gib_per_vcpu:
+        cores = _up(memory / steps.most_gib_per_vcpu, steps.vcpu)
+    memory = _up(max(memory, cores * steps.least_gib_per_vcpu), steps.memory_gib)
+    beyond = (steps.most_vcpu and cores > steps.most_vcpu) or (steps.most_memory_gib and memory > steps.most_memory_gib)
+    return None if beyond else (cores, memory)
+
+
+def _up(value: Decimal, step: Decimal) -> Decimal:
+    """To the next multiple of a step."""
+    return (value / step).to_integral_value(ROUND_CEILING) * step

@@ -1,0 +1,217 @@
+"""
+What a book must keep before a single pod is priced with it: known words, possible amounts and dates, no overlap, no hole.
+
+A book that breaks one is refused whole, since a wrong bill is worse than none; the error names file, place and remedy.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any, TypeVar
+
+import msgspec
+
+from collector.core.grid import Grid, amounts
+from collector.core.product import Product
+from collector.core.spec import read_size
+from collector.prices import schema
+from collector.prices.reading import BookError
+from collector.prices.schema import Book, Dated, PriceRow
+
+T = TypeVar("T")
+Key = tuple[str, ...]
+
+
+def check(book: Book, path: str) -> None:
+    """Everything that can be judged of a file by itself."""
+    priced = book.prices or book.nodes or book.market or book.oracles
+    if (book.product and book.extends) or (priced and not book.product and not book.extends):
+        raise BookError(path, "product", "tell a `product` of its own, or the book that this one `extends`")
+    if book.product:
+        _product(book.product, path)
+    if book.product or book.currency:
+        _known(path, "currency", book.currency, schema.CURRENCIES)
+    for i, row in enumerate(book.prices):
+        _row(book, row, path, f"prices[{i}]")
+    for i, node in enumerate(book.nodes):
+        _node(book, node, path, f"nodes[{i}]")
+    if book.nodes and book.split is None:
+        raise BookError(path, "split", "is missing; say how much a vCPU, a GiB and a GPU of `nodes` weigh")
+    _groups(book, path)
+    _beside_prices(book, path)
+    if not book.nodes:
+        rows: list[tuple[Key, Dated]] = [(key(row, book, meter), row) for row in book.prices for meter in row.meters()]
+        _join("prices", rows, path)
+
+
+def key(row: PriceRow, book: Book, meter: str) -> Key:
+    """Rows of one key follow each other in time and never overlap."""
+    return (meter, row.region, row.price_class, row.purchase, row.type, row.currency or book.currency)
+
+
+def said(path: str, place: str, read: Callable[[str], T], text: str) -> T:
+    """What a text means; BookError names its place where it means nothing."""
+    try:
+        return read(text)
+    except ValueError as error:
+        raise BookError(path, place, str(error)) from None
+
+
+def _known(path: str, place: str, text: str, known: Collection[str]) -> None:
+    if text not in known:
+        raise BookError(path, place, f"{text!r} is unknown; known are {', '.join(sorted(known))}")
+
+
+def _dated(book: Book, row: Dated, path: str, place: str) -> None:
+    begin = said(path, f"{place}.from", schema.instant, row.begin)
+    if row.end and said(path, f"{place}.to", schema.instant, row.end) <= begin:
+        raise BookError(path, f"{place}.to", f"{row.end} is not after {row.begin}; `to` is exclusive")
+    if row.source not in book.sources:
+        raise BookError(
+            path, f"{place}.source", f"{row.source!r} is not among `sources`; add what it is and its date there"
+        )
+
+
+def _row(book: Book, row: PriceRow, path: str, place: str) -> None:
+    _known(path, f"{place}.per", row.per, schema.PER_SECONDS)
+    _known(path, f"{place}.purchase", row.purchase, (*schema.PURCHASES, schema.ANY))
+    if row.currency:
+        _known(path, f"{place}.currency", row.currency, schema.CURRENCIES)
+    meters = row.meters()
+    if not meters:
+        raise BookError(path, place, f"has no price; give it one of {', '.join(schema.UNITS)}")
+    for meter, price in meters.items():
+        said(path, f"{place}.{meter}", schema.money, price)
+    if book.product and ("vcpu" in meters) != ("memory" in meters):
+        raise BookError(path, place, "has a price of vcpu or memory without the other; pods would be half priced")
+    if "instance_type" in meters and not row.type:
+        raise BookError(path, f"{place}.type", "is missing; name the instance type that the price is of")
+    _dated(book, row, path, place)
+
+
+def _node(book: Book, node: schema.NodeRow, path: str, place: str) -> None:
+    _known(path, f"{place}.per", node.per, schema.PER_SECONDS)
+    _known(path, f"{place}.purchase", node.purchase, schema.PURCHASES)
+    for field in ("price", "vcpu", "memory_gib", "gpu"):
+        said(path, f"{place}.{field}", schema.money, getattr(node, field))
+    _dated(book, node, path, place)
+    if not schema.money(node.vcpu) or not schema.money(node.memory_gib):
+        raise BookError(path, place, "has no vCPU or no memory to split a price among")
+
+
+def _groups(book: Book, path: str) -> None:
+    """A region in two groups would have two prices."""
+    group_of: dict[str, str] = {}
+    for group, members in book.region_groups.items():
+        for region in members:
+            if group_of.setdefault(region, group) != group:
+                remedy = f"{region!r} is in group {group_of[region]!r} too; keep it in one"
+                raise BookError(path, f"region_groups.{group}", remedy)
+
+
+def _beside_prices(book: Book, path: str) -> None:
+    """Discounts, commitments, fees, rates of exchange, weights of a split."""
+    for i, discount in enumerate(book.discounts):
+        said(path, f"discounts[{i}].ratio", schema.ratio, discount.ratio)
+        for purchase in discount.purchases:
+            _known(path, f"discounts[{i}].purchases", purchase, schema.PURCHASES)
+        for meter in discount.meters:
+            _known(path, f"discounts[{i}].meters", meter, schema.UNITS)
+    for i, plan in enumerate(book.commitments):
+        said(path, f"commitments[{i}].hourly", schema.money, plan.hourly)
+        said(path, f"commitments[{i}].discount", schema.ratio, plan.discount)
+        _currency(book, plan.currency, path, f"commitments[{i}].currency")
+        if "spot" in plan.purchases:
+            raise BookError(path, f"commitments[{i}].purchases", "no provider's plan covers spot; leave it out")
+    for i, fee in enumerate(book.fees):
+        said(path, f"fees[{i}].amount", schema.money, fee.amount)
+        _currency(book, fee.currency, path, f"fees[{i}].currency")
+    for i, exchange in enumerate(book.exchange):
+        _exchange(exchange, path, f"exchange[{i}]")
+    for name in ("discounts", "commitments", "fees", "exchange"):
+        for i, row in enumerate(getattr(book, name)):
+            _dated(book, row, path, f"{name}[{i}]")
+    _join("exchange", [((row.pair,), row) for row in book.exchange], path)
+    _market(book, path)
+
+
+def _currency(book: Book, currency: str, path: str, place: str) -> None:
+    """Of something beside the prices: its own, else the file's, else that of the book which the file extends."""
+    if currency or not book.extends:
+        _known(path, place, currency or book.currency, schema.CURRENCIES)
+
+
+def _market(book: Book, path: str) -> None:
+    """How a node's price is split, and what is believed of spot."""
+    if book.split:
+        for meter, weight in msgspec.structs.asdict(book.split).items():
+            said(path, f"split.{meter}", schema.money, weight)
+    if book.market and book.market.currency:
+        _known(path, "market.currency", book.market.currency, schema.CURRENCIES)
+    if book.market and book.market.fallback_discount:
+        said(path, "market.fallback_discount", schema.ratio, book.market.fallback_discount)
+
+
+def _exchange(exchange: schema.Exchange, path: str, place: str) -> None:
+    first, _, second = exchange.pair.partition("/")
+    for currency in (first, second):
+        _known(path, f"{place}.pair", currency, schema.CURRENCIES)
+    if not said(path, f"{place}.rate", schema.money, exchange.rate):
+        raise BookError(path, f"{place}.rate", "is 0; no currency is free")
+
+
+def _join(name: str, rows: Iterable[tuple[Key, Dated]], path: str) -> None:
+    """Rows of one key must join without overlap or hole."""
+    by_key: dict[Key, list[Dated]] = defaultdict(list)
+    for at, row in rows:
+        by_key[at].append(row)
+    for at, dated in by_key.items():
+        place = f"{name} of {'/'.join(filter(None, at))}"
+        for before, after in pairwise(sorted(dated, key=lambda row: schema.instant(row.begin))):
+            begin, end = schema.instant(after.begin), schema.instant(before.end) if before.end else None
+            if end is None or end > begin:
+                raise BookError(path, place, f"two hold on {after.begin}; end the earlier with `to: {after.begin}`")
+            if end < begin:
+                raise BookError(path, place, f"none holds from {before.end} to {after.begin}; close the hole")
+
+
+def _product(product: Product, path: str) -> None:
+    """Rules that could make an amount negative, endless or unknown."""
+    for place, value in _decimals(product, "product"):
+        if not (value.is_finite() and 0 <= value <= 10**9):
+            raise BookError(path, place, f"{value} is no amount; write a number that is 0 or more")
+    if product.size.default and read_size(product.size.default) is None:
+        raise BookError(path, "product.size.default", f"{product.size.default!r} is no size; write it like 2-4Gi")
+    for currency, rounding in product.rounding.items():
+        _known(path, "product.rounding", currency, schema.CURRENCIES)
+        if not rounding.unit:
+            raise BookError(path, f"product.rounding.{currency}.unit", "is 0; leave out what is not rounded")
+    for purchase in (*product.purchase.values.values(), product.purchase.default):
+        _known(path, "product.purchase", purchase, schema.PURCHASES)
+    if not product.interval.begin:
+        raise BookError(path, "product.interval.begin", "is empty; name the instants that begin the bill")
+    if product.size.grid:
+        _grid(product.size.grid, path)
+
+
+def _grid(grid: Grid, path: str) -> None:
+    for region, sizes in {**grid.regions, "": grid.sizes}.items():
+        place = f"product.size.grid.{f'regions.{region}' if region else 'sizes'}"
+        for cores, line in sizes.items():
+            said(path, f"{place}.{cores}", schema.money, cores)
+            said(path, f"{place}.{cores}", amounts, line)
+    if grid.steps and not (grid.steps.vcpu and grid.steps.memory_gib):
+        raise BookError(path, "product.size.grid.steps", "has a step of 0; amounts are rounded up to it")
+
+
+def _decimals(value: Any, place: str) -> Iterable[tuple[str, Decimal]]:
+    """Every number of a rule, with its place."""
+    if isinstance(value, Decimal):
+        yield place, value
+    elif isinstance(value, msgspec.Struct):
+        for field in value.__struct_fields__:
+            yield from _decimals(getattr(value, field), f"{place}.{field}")
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _decimals(inner, f"{place}.{name}")

@@ -1,0 +1,80 @@
+"""
+Spot prices of instance types over time, read from CSV: `instance_type,zone,time,price`, a price an hour.
+
+A price holds until the next one of its type and zone, but no longer than the book believes it; an empty price says that
+nobody knows from there on. What is not known is a stretch without a price, never the last one drawn out.
+"""
+
+import csv
+import hashlib
+import io
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterator
+from decimal import Decimal
+
+from collector.core.model import Instant
+from collector.prices import schema
+from collector.prices.checks import said
+from collector.prices.reading import BookError
+
+HEAD = ["instance_type", "zone", "time", "price"]
+HOUR_MS = 3_600_000
+MOST_POINTS = 2_000_000
+MOST_BYTES = 128 * 1024 * 1024
+Point = tuple[Instant, Decimal | None]
+
+
+class Series:
+    """The market, by instance type and zone."""
+
+    def __init__(self, points: dict[tuple[str, str], list[Point]], hold_h: int, digest: str) -> None:
+        self.digest = digest
+        """Of the files it was read from."""
+        self._points = {key: sorted(listed, key=lambda point: point[0]) for key, listed in points.items()}
+        self._hold_ms = hold_h * HOUR_MS
+
+    def at(self, instance_type: str, zone: str, at: Instant) -> tuple[Decimal | None, Instant, Instant | None]:
+        """The price an hour at an instant, and from when to when that answer holds; None: not known."""
+        points = self._points.get((instance_type, zone), [])
+        i = bisect_right(points, at, key=lambda point: point[0])
+        after = points[i][0] if i < len(points) else None
+        if i == 0:
+            return None, 0, after
+        begin, price = points[i - 1]
+        stale = begin + self._hold_ms
+        if at >= stale:
+            return None, stale, after
+        return price, begin, stale if after is None else min(stale, after)
+
+
+def read(texts: list[tuple[str, bytes]], hold_h: int) -> Series:
+    """The series of some files, by path and content; BookError names the line that is wrong."""
+    points: dict[tuple[str, str], dict[Instant, Decimal | None]] = defaultdict(dict)
+    count = 0
+    for path, content in texts:
+        for line, (kind, zone, time, price) in _rows(path, content):
+            place = f"line {line}"
+            at = said(path, place, schema.instant, time)
+            amount = said(path, place, schema.money, price) if price else None
+            if points[kind, zone].setdefault(at, amount) != amount:
+                raise BookError(path, place, f"{kind} in {zone} has another price at {time} already; keep one")
+            count += 1
+            if count > MOST_POINTS:
+                raise BookError(path, place, f"is beyond {MOST_POINTS:,} prices; drop the oldest")
+    digest = hashlib.sha256(b"".join(content for _, content in texts)).hexdigest()
+    return Series({key: list(told.items()) for key, told in points.items()}, hold_h, digest)
+
+
+def _rows(path: str, content: bytes) -> Iterator[tuple[int, list[str]]]:
+    """The rows below the head, with their lines."""
+    try:
+        reader = csv.reader(io.StringIO(content.decode()), strict=True)
+        if next(reader, None) != HEAD:
+            raise BookError(path, "line 1", f"must be {','.join(HEAD)}")
+        for row in reader:
+            if len(row) != len(HEAD) or not row[0]:
+                raise BookError(path, f"line {reader.line_num}", f"must have a type and {len(HEAD)} columns")
+            yield reader.line_num, row
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BookError(path, "file", f"is no CSV: {error}") from None

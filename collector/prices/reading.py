@@ -1,0 +1,86 @@
+"""
+The text of a price book, strictly: every scalar stays text, a key stands once, nothing is an alias, and the size is bounded.
+
+YAML would read 0.1 as a float, 2026-02-30 as a crash and nine lines of aliases as a billion rows.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from collector.prices.schema import Book
+
+MOST_BYTES = 4 * 1024 * 1024
+"""Some 25,000 rows; a series of prices belongs in CSV."""
+MOST_DEPTH = 12
+
+
+class BookError(ValueError):
+    """A price book that cannot be used; says which file, where in it, and what to do."""
+
+    def __init__(self, path: str, place: str, remedy: str) -> None:
+        super().__init__(f"{path}: {place}: {remedy}")
+
+
+class _Text(yaml.CSafeLoader):
+    """Every scalar is text."""
+
+    yaml_implicit_resolvers: dict[str, list[Any]] = {}  # noqa: RUF012 - as the loader declares it
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """YAML takes the last of two equal keys; here the first price would silently be none."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if str(key.value) in seen:
+                raise yaml.MarkedYAMLError(problem=f"{key.value!r} stands there twice", problem_mark=key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+def contents(path: Path, most: int = MOST_BYTES) -> bytes:
+    """A file's bytes; BookError when it cannot be read or is too long."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(most + 1)
+    except OSError as error:
+        raise BookError(str(path), "file", f"cannot be read: {error.strerror}") from None
+    return bounded(text, str(path), most)
+
+
+def bounded(text: bytes, path: str, most: int = MOST_BYTES) -> bytes:
+    """The text itself; BookError when it is longer than anyone will wait for."""
+    if len(text) > most:
+        remedy = f"is longer than {most // 1024**2} MiB; put series of prices into CSV, and split the rest"
+        raise BookError(path, "file", remedy)
+    return text
+
+
+def parse(text: bytes, path: str) -> Book:
+    """The book of a YAML text as it is written; BookError names the file, the place in it and the remedy."""
+    bounded(text, path)
+    try:
+        _plain(text, path)
+        raw = yaml.load(text, _Text)  # noqa: S506  # a SafeLoader
+    except (yaml.YAMLError, ValueError) as error:
+        if isinstance(error, BookError):
+            raise
+        raise BookError(path, "top", f"is no YAML: {' '.join(str(error).split())}") from None
+    try:
+        return msgspec.convert(raw, Book, strict=False)
+    except msgspec.ValidationError as error:
+        message, _, place = str(error).partition(" - at `")
+        raise BookError(path, place.strip("`").removeprefix("$").removeprefix(".") or "top", message) from None
+
+
+def _plain(text: bytes, path: str) -> None:
+    """Refuses aliases and towers before anything is built of them."""
+    depth = 0
+    for event in yaml.parse(text, yaml.CSafeLoader):
+        line = event.start_mark.line + 1 if event.start_mark else 0
+        if isinstance(event, yaml.AliasEvent):
+            raise BookError(path, f"line {line}", f"*{event.anchor} is an alias; write out what it stands for")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MOST_DEPTH:
+            raise BookError(path, f"line {line}", f"is nested deeper than {MOST_DEPTH}; a book is not")

@@ -1,0 +1,46 @@
+"""A node's price among its parts, and what is left over."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.prices.node_split import Weights, idle, unit_prices
+
+D = Decimal
+
+
+@pytest.mark.parametrize(
+    ("price", "node", "weights", "expected"),
+    [
+        ("35", (1, 1, 1), ("30", "10", "30"), ("15", "5", "15")),
+        ("10", (64, 488, 8), ("9", "1", "90"), ("0.050448", "0.0056054", "0.50448")),
+    ],
+    ids=["7.13 OpenCost", "7.16 Amazon's split cost allocation"],
+)
+def test_the_parts_are_as_others_split_them(
+    price: str, node: tuple[int, int, int], weights: tuple[str, str, str], expected: tuple[str, str, str]
+) -> None:
+    """Oracles 7.13 and 7.16, to the digits that are printed; Amazon's page misprints the GiB as 0.00506."""
+    found = unit_prices(D(price), Weights(*map(D, node)), Weights(*map(D, weights)))
+
+    for value, printed in zip((found.vcpu, found.memory, found.gpu), expected, strict=True):
+        assert value.quantize(D(printed)) == D(printed)
+
+
+AMOUNT = st.decimals(min_value="0.001", max_value=10**4, places=6)
+
+
+@given(AMOUNT, st.tuples(AMOUNT, AMOUNT, AMOUNT), st.tuples(AMOUNT, AMOUNT, AMOUNT))
+def test_the_parts_sum_to_the_node(price: Decimal, node: tuple[Decimal, ...], weights: tuple[Decimal, ...]) -> None:
+    """But for the eighteenth place of each."""
+    found = unit_prices(price, Weights(*node), Weights(*weights))
+    parts = sum(n * p for n, p in zip(node, (found.vcpu, found.memory, found.gpu), strict=True))
+
+    assert abs(parts - price) <= sum(node) * D("1e-18") + D("1e-17")
+
+
+def test_idle_is_what_pods_leave_over() -> None:
+    """Never below nothing, where requests exceed a node."""
+    assert [idle(D(10), map(D, used)) for used in ([3, 4], [], [6, 6])] == [3, 10, 0]
