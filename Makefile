@@ -31,6 +31,8 @@ soak: $(READY)           ## the long kill loop, by hand
 
 bench: $(READY)          ## CPU against kubernetes.watch and client-go, as ratios, in one run
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.state
+	$(BIN)/python -m tests.bench.pricing
 
 generate: $(READY)       ## dashboards and alert rules from the catalogue
 	$(BIN)/python -m dashboards

@@ -161,6 +161,8 @@ def parse(text: bytes, path: str) -> Settings:
     """Settings from YAML text."""
     try:
         raw = yaml.load(text, _Strict)  # noqa: S506  # a SafeLoader
+    except RecursionError:
+        raise SettingsError(f"{path}: is nested too deep to be settings") from None
     except (yaml.YAMLError, ValueError) as error:
         raise SettingsError(f"{path}: is no YAML: {' '.join(str(error).split())}") from None
     if raw is None:
