@@ -155,6 +155,7 @@ WORKFLOW_RUN = Table(
         _text("deciding_node", "Node id of the step that decided the outcome; empty: none did"),
         _text("deciding_step", "Its display name"),
         _low("node_status", "How its steps were told: plain, packed, offloaded, unreadable; empty: none"),
+        Column("waited_on", _LABELS, "By waiting reason the lock, quota, image or claim it waited for last", True, "ZSTD(1)"),
         INSERTED_AT,
     ),
 )  # fmt: skip

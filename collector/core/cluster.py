@@ -72,7 +72,7 @@ class Cluster:
                 return [*self.crons.observe(seen)]
             case "nodes":
                 self._node(seen)
-            case "namespaces":
+            case _:
                 self._namespace(seen)
         return []
 

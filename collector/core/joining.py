@@ -21,6 +21,8 @@ SEEN_THROUGH = ("succeeded", "failed", "platform")
 """Outcomes of workflows that wait for their pods: none of these outlives its workflow."""
 RETRYABLE = ("failed", "platform")
 """Outcomes of workflows that `argo retry` may take up again; it deletes their failed pods first."""
+UNTOLD = ("offloaded", "unreadable")
+"""Of a workflow told so nobody sees the steps: its pods say what they can."""
 RECLAIMED = "SpotReleased"
 """The reason of a pod that ended as a notice of release foretold and names no cause itself."""
 
@@ -62,10 +64,18 @@ def judge(life: WorkflowLife, ended: Steps | None, pods: Iterable[PodLife]) -> N
     """What only its pods can tell of how an attempt ended: who made it fail, and when the last container had finished."""
     mine = [pod for pod in pods if pod.run.attempt == life.attempt]
     life.last_end_at = _last_end(life, mine)
+    if life.node_status in UNTOLD and life.outcome in RETRYABLE:
+        workflow_life.blame(life, _first_failed(mine))
     decider = next((pod.run for pod in mine if life.deciding_node and pod.run.node_id == life.deciding_node), None)
     if decider is not None:
         life.decider_started, life.decider_reason = decider.main_started_at is not None, intern(decider.reason)
     workflow_life.judge(life, ended.nodes.get(life.deciding_node) if ended else None)
+
+
+def _first_failed(pods: Iterable[PodLife]) -> PodRun | None:
+    """Where the steps of a failed attempt cannot be read: its pod that failed first."""
+    failed = [pod.run for pod in pods if pod.run.phase == "Failed"]
+    return min(failed, key=lambda run: (run.finished_at or 0, run.uid), default=None)
 
 
 def _last_end(life: WorkflowLife, pods: Iterable[PodLife]) -> Instant | None:

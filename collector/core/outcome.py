@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from collector.core import decode
+from collector.core.model import PodRun
 from collector.core.nodes import FAILED, MESSAGE_LIMIT, Graph, Node, beneath, graph, memoized
 
 INVALID_MESSAGE = "invalid spec"
@@ -170,6 +171,12 @@ def waits_out(ended: Ending, pod_started: bool | None, node: Node | None) -> End
     return msgspec.structs.replace(ended, outcome="platform", reason="deadline_waiting") if never else ended
 
 
+def not_waited_out(ended: Ending) -> Ending:
+    """The same before anybody asked whether its deadline was spent waiting."""
+    waited = ended.reason == "deadline_waiting"
+    return msgspec.structs.replace(ended, outcome="failed", reason="deadline") if waited else ended
+
+
 def _never_ran(node: Node | None) -> bool:
     """By the node alone: a pod without a machine; a step that waits for a person is none."""
     return bool(node and node.type == "Pod" and not node.hostNodeName and not node.outputs)
@@ -182,6 +189,14 @@ def with_pod(ended: Ending, pod_reason: str) -> Ending:
     if reason is None or ended.reason not in vague:
         return ended
     return msgspec.structs.replace(ended, outcome="platform", reason=reason)
+
+
+def by_pod(run: PodRun) -> Ending:
+    """Whose fault a failed pod was, by its own words alone."""
+    if reason := POD_REASONS.get(run.reason):
+        return Ending("platform", reason, run.node_id, run.step)
+    why = "oom" if run.reason == "OOMKilled" else "step_failed" if run.exit_code is None else f"exit_{run.exit_code}"
+    return Ending("failed", why, run.node_id, run.step)
 
 
 def failed_leaves(nodes: Mapping[str, Node], how: Graph | None = None) -> list[Leaf]:

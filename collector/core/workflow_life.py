@@ -14,7 +14,7 @@ import msgspec
 
 from collector.core import attribution, decode, locks, outcome, queueing
 from collector.core.locks import Held
-from collector.core.model import REASONS, TERMINAL_PHASES, Instant, Observation, StepRun
+from collector.core.model import REASONS, TERMINAL_PHASES, Instant, Observation, PodRun, StepRun
 from collector.core.nodes import MESSAGE_LIMIT, Graph, Node, graph, told_nodes
 from collector.core.queueing import Reason
 from collector.core.rules import Rules
@@ -132,6 +132,8 @@ class WorkflowLife(msgspec.Struct, array_like=True, gc=False):
     """What its steps waited for without a pod, by node id."""
     podless_steps: dict[str, StepRun] | None = None
     """Rows of steps whose pod has not been seen yet."""
+    waited_on: dict[str, str] | None = None
+    """By reason what it waited for last."""
     gone_pods: dict[str, str] | None = None
     """Node id to uid of its pods that were let go after its end."""
 
@@ -154,6 +156,7 @@ def born(seen: Observation, rules: Rules, namespace_labels: Mapping[str, str]) -
         # What it waits for now it has most likely waited for all along, and ran since it began.
         waits = queueing.before_work(status.phase or "", status.message or "", status.synchronization)
         life.reason = intern(waits.name)
+        life.waited_on = {life.reason: intern(waits.on)} if waits.on else None
         started_at = decode.instant(status.startedAt)
         if started_at and status.phase not in (None, "", "Pending"):
             turn(life, queueing.RUNNING, started_at)
@@ -278,9 +281,20 @@ def ran(life: WorkflowLife, at: Instant, live: bool) -> bool:
     return first
 
 
+def blame(life: WorkflowLife, run: PodRun | None) -> None:
+    """A pod decided how an attempt ended, where no step can be read that did."""
+    if run is None:
+        return
+    ending = outcome.by_pod(run)
+    life.outcome, life.outcome_reason = ending.outcome, ending.reason
+    life.deciding_node, life.deciding_step = ending.node_id, ending.step
+
+
 def judge(life: WorkflowLife, node: Node | None) -> None:
     """The deciding step's pod may say more than Argo does: that it never ran, or who killed it."""
     ending = outcome.Ending(life.outcome, life.outcome_reason, life.deciding_node, life.deciding_step)
+    if life.decider_started is not None:  # known now: what was concluded without it is concluded anew
+        ending = outcome.not_waited_out(ending)
     ending = outcome.with_pod(outcome.waits_out(ending, life.decider_started, node), life.decider_reason)
     life.outcome, life.outcome_reason = ending.outcome, ending.reason
 
@@ -308,6 +322,8 @@ def turn(life: WorkflowLife, reason: Reason, at: Instant) -> None:
     if reason.name != life.reason:
         _spend(life, at)
         life.reason = intern(reason.name)
+    if reason.on and reason.on != life.reason_on:
+        life.waited_on = {**(life.waited_on or {}), life.reason: intern(reason.on)}
     life.reason_on, life.reason_words = intern(reason.on), intern(reason.words)
 
 
@@ -325,7 +341,7 @@ def _reopen(life: WorkflowLife, seen: Observation) -> None:
     life.attempt += 1
     life.finished = life.picked_up_live = life.first_main_live = False
     life.finished_at = life.picked_up_at = life.first_pod_at = life.first_main_at = life.spent = None
-    life.last_end_at = life.gone_end_at = life.step_holds = life.podless_steps = life.gone_pods = None
+    life.waited_on = life.last_end_at = life.gone_end_at = life.step_holds = life.podless_steps = life.gone_pods = None
     life.pods = life.failed_pods = life.pods_version = life.row_version = life.steps_mark = 0
     life.first_seen_at, life.first_seen_live = seen.at, seen.live
     life.reason, life.reason_on, life.reason_words, life.reason_since = "unseen", "", "", seen.at

@@ -67,7 +67,8 @@ ALTER TABLE lynceus.workflow_run{on_cluster}
     ADD COLUMN IF NOT EXISTS completion_delay_ms Nullable(UInt64) CODEC(ZSTD(1)) AFTER start_latency_source,
     ADD COLUMN IF NOT EXISTS deciding_node String CODEC(ZSTD(1)) AFTER completion_delay_ms,
     ADD COLUMN IF NOT EXISTS deciding_step String CODEC(ZSTD(1)) AFTER deciding_node,
-    ADD COLUMN IF NOT EXISTS node_status LowCardinality(String) AFTER deciding_step;
+    ADD COLUMN IF NOT EXISTS node_status LowCardinality(String) AFTER deciding_step,
+    ADD COLUMN IF NOT EXISTS waited_on Map(LowCardinality(String), String) CODEC(ZSTD(1)) AFTER node_status;
 
 ALTER TABLE lynceus.workflow_live{on_cluster}
     ADD COLUMN IF NOT EXISTS waiting_words String CODEC(ZSTD(1)) AFTER running_ms,

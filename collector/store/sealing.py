@@ -163,5 +163,10 @@ def content_of(table: str, packed_rows: Iterable[bytes]) -> str:
 def unpacked(table: str, packed_rows: Iterable[bytes]) -> list[list[Any]]:
     """The rows, each a list in the order of the table's columns; fields an older release did not know have their default."""
     fields = msgspec.structs.fields(TABLE_NAMED[table].fact)
-    rows: list[list[Any]] = [row for body in packed_rows for row in _decode(body)]
-    return [row if len(row) == len(fields) else row + [field.default for field in fields[len(row) :]] for row in rows]
+    rows: list[list[Any]] = []
+    for body in packed_rows:
+        piece = _decode(body)
+        known = len(piece[0]) if piece else 0  # one release packed the whole piece
+        missing = [field.default for field in fields[known:]]
+        rows += [row + missing for row in piece] if missing else piece
+    return rows

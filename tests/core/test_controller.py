@@ -354,3 +354,15 @@ def test_whatever_is_seen_is_told_once(seen: list[tuple[dict[str, Any], bool]]) 
 
     assert len({(i.pod_uid, i.container, i.at) for i in first}) == len(first)
     assert again == []
+
+
+def test_an_older_sight_again_is_no_restart() -> None:
+    """A watch that resumes from before shows restart counts that were passed long ago."""
+    state = Seen()
+    early = a_controller({"state": runs(0), "restartCount": 0})
+    late = a_controller({"state": runs(9), "lastState": ran(0, 8), "restartCount": 1})
+    for pod, when in ((late, NOON + 10 * SECOND), (early, NOON), (late, NOON + 10 * SECOND)):
+        last = list(controller.incidents("c1", pod, an_observation(pod, when=when), state))
+
+    assert last == []
+    assert len(state.keys) == 1

@@ -206,4 +206,6 @@ def test_what_waits_for_another_kind_is_bounded() -> None:
     for i in range(4):
         tell(cluster, an_observation(a_workflow(f"w{i}"), "deleted", when=NOON + i * SECOND))
 
-    assert set(cluster.workflows) == {"w2", "w3"}
+        tell(cluster, an_observation(a_pod(f"p{i}", owner="unseen"), "deleted", when=NOON + i * SECOND))
+
+    assert (set(cluster.workflows), set(cluster.pods)) == ({"w2", "w3"}, {"p2", "p3"})
