@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench.clients import GO, KUBERNETES, LIST, PIPELINE, REFLECTOR, Server, build_go, run, serving
+from tests.bench.fixtures import PODS_OF_WORKFLOW
 from tests.bench.measure import Figures
 
 out = Console(width=150, highlight=False)
@@ -93,6 +94,17 @@ def show(measured: Measured) -> None:
         say(_line(measured, case))
 
 
+def show_mix(workflows: Measured, pods: Measured) -> None:
+    """The two streams as a cluster sends them together: with a workflow's events those of its four pods."""
+    shares = (1 / (1 + PODS_OF_WORKFLOW), PODS_OF_WORKFLOW / (1 + PODS_OF_WORKFLOW))
+    mixed = {
+        case: round(shares[0] * workflows.per_100k(case) + shares[1] * pods.per_100k(case), 3)
+        for case in workflows.best
+    }
+    out.print("a workflow's events with those of its four pods, CPU s per 100k:", mixed)
+    say({"stream": "mixed", "cpu_s_per_100k": mixed})
+
+
 def _ratio(measured: Measured, case: str, other: str) -> str:
     ratio, target = measured.times_less(case, other), TARGETS.get((measured.title, case, other))
     if ratio is None:
@@ -154,8 +166,11 @@ def main() -> None:
     if missing := build_go():
         out.print(f"client-go is not measured: {missing}")
         cases.remove(GO)
-    show(measure(WORKFLOWS, "workflows", cases, asked.rounds, objects=asked.workflows))
-    show(measure("pods", "pods", cases, asked.rounds, objects=asked.pods))
+    workflows = measure(WORKFLOWS, "workflows", cases, asked.rounds, objects=asked.workflows)
+    pods = measure("pods", "pods", cases, asked.rounds, objects=asked.pods)
+    show(workflows)
+    show(pods)
+    show_mix(workflows, pods)
     show(measure(f"{WORKFLOWS} at {PACE:,}/s", "workflows", cases, 1, objects=PACED_OBJECTS, pace=PACE))
     show_list(asked.listed, asked.rounds)
 
