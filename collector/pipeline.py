@@ -170,14 +170,15 @@ class Pipeline:
         return sorted(unreadable)
 
     def resume(self, cluster: str, kind: str) -> Resume | None:
-        """Where the watch of a kind goes on; None means it starts from a list. Nodes and namespaces always list."""
+        """Where the watch of a kind goes on; None means it starts from a list. Other kinds always do."""
         position = self._positions.get((cluster, kind))
-        if position is None or kind not in ("workflows", "pods"):
+        if position is None or kind not in ("workflows", "pods", "events"):
             return None
         state = self.clusters[cluster]
+        known: dict[str, int] = {}
         if kind == "workflows":
             known = {uid: life.version for uid, life in state.workflows.items() if not life.deleted}
-        else:
+        elif kind == "pods":
             known = {uid: pod.run.version for uid, pod in state.pods.items() if not pod.gone}
             known |= {uid: pod.version for uid, pod in state.controllers.pods.items()}
         return Resume(position.resource_version, position.epoch, known, self._durable_at.get((cluster, kind)))

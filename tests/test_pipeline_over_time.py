@@ -189,6 +189,14 @@ def test_a_watch_resumes_with_what_it_knew() -> None:
     assert after.resume("c1", "pods") == Resume("80", 0, {"p1": STARTED_POD.version}, NOON)
 
 
+def test_events_go_on_from_where_they_were() -> None:
+    """They are told once: one that announced a pod's end while nobody watched must not be missed."""
+    flow = a_pipeline()
+    flow.take("c1", [*identity("u"), position("events", "90")])
+
+    assert restarted([drained(flow)]).resume("c1", "events") == Resume("90", 0, {}, NOON)
+
+
 def test_machines_and_namespaces_are_listed_again() -> None:
     """They are not checkpointed."""
     flow = a_pipeline()

@@ -107,10 +107,10 @@ class Hints:
         self._last.pop(uid, None)
 
 
-def confirmed_reclaim(said: Hint | None, run: PodRun) -> bool:
+def confirmed_reclaim(notice_at: Instant | None, run: PodRun) -> bool:
     """Whether a pod ended as a spot release foretold: soon after the notice, killed, and with no better reason of its own."""
-    if said is None or said.kind != "spot" or run.finished_at is None:
+    if notice_at is None or run.finished_at is None:
         return False
     # Both instants are the cluster's, in whole seconds.
-    soon = 0 <= run.finished_at - said.at <= RECLAIM_MS
+    soon = 0 <= run.finished_at - notice_at <= RECLAIM_MS
     return soon and run.phase != "Succeeded" and run.reason in VAGUE and run.exit_code in KILLED

@@ -134,15 +134,16 @@ def witnessed(pod: PodLife, life: WorkflowLife | None) -> Instant | None:
 
 def hinted(pod: PodLife, hint: Hint | None) -> PodLife:
     """The pod with an event's words; a notice of release that its end confirms becomes its reason."""
-    if hint is None:
-        return pod
-    words = f"{hint.reason}: {hint.message}"
-    reclaimed = confirmed_reclaim(hint, pod.run) and pod.run.reason != RECLAIMED
-    if pod.hint == words and not reclaimed:
+    words, notice_at = pod.hint, pod.notice_at
+    if hint is not None:
+        words = f"{hint.reason}: {hint.message}"
+        notice_at = hint.at if hint.kind == "spot" else notice_at
+    reclaimed = confirmed_reclaim(notice_at, pod.run)
+    if not reclaimed and (words, notice_at) == (pod.hint, pod.notice_at):
         return pod
     version, reason = (pod.run.version + 1, RECLAIMED) if reclaimed else (pod.run.version, pod.run.reason)
     run = msgspec.structs.replace(pod.run, hint=words, version=version, reason=reason)
-    return msgspec.structs.replace(pod, hint=words, run=run)
+    return msgspec.structs.replace(pod, hint=words, notice_at=notice_at, run=run)
 
 
 def done_with(life: WorkflowLife, pod: PodLife) -> bool:

@@ -100,6 +100,8 @@ class PodLife(msgspec.Struct, array_like=True, gc=False):
     """Whether that sight was live, and had one before it that showed the pod not running yet."""
     hint: str = ""
     """What a Kubernetes event said of it last."""
+    notice_at: Instant | None = None
+    """When an event announced that its spot instance is taken back; kept, for an event is told once."""
 
 
 def workflow_owner(meta: decode.Meta) -> decode.Owner | None:

@@ -169,7 +169,7 @@ def a_killed_pod(**changes: Any) -> PodRun:
 )
 def test_a_pod_that_was_killed_soon_after_the_notice_was_reclaimed(changes: dict[str, Any]) -> None:
     """The notice foretold it and nothing else explains it."""
-    assert confirmed_reclaim(a_notice(), a_killed_pod(**changes))
+    assert confirmed_reclaim(a_notice().at, a_killed_pod(**changes))
 
 
 @pytest.mark.parametrize(
@@ -186,13 +186,12 @@ def test_a_pod_that_was_killed_soon_after_the_notice_was_reclaimed(changes: dict
 )
 def test_a_better_reason_or_another_time_is_no_reclaim(changes: dict[str, Any]) -> None:
     """A hint never decides by itself."""
-    assert not confirmed_reclaim(a_notice(), a_killed_pod(**changes))
+    assert not confirmed_reclaim(a_notice().at, a_killed_pod(**changes))
 
 
 def test_without_a_notice_nothing_was_reclaimed() -> None:
-    """Nor after a hint of another kind."""
+    """Being killed is no sign by itself."""
     assert not confirmed_reclaim(None, a_killed_pod())
-    assert not confirmed_reclaim(a_notice("node"), a_killed_pod())
 
 
 def test_the_recorded_events_say_what_was_counted_in_them() -> None:

@@ -253,6 +253,17 @@ def test_a_hint_alone_decides_nothing() -> None:
     assert [run.reason for run in only(PodRun, told)] == ["", ""]
     pod = cluster.pods["p1"]
     assert hinted(pod, None) is pod
+    assert hinted(pod, Hint("p1", "node", "NodeNotReady", "", NOON)).notice_at == NOTICE.at
+
+
+def test_a_notice_is_remembered_over_a_restart() -> None:
+    """It is told once, and the pod may end when another process watches."""
+    cluster, after = a_cluster(), a_cluster()
+    tell(cluster, submitted(), at(NOON, running_pod(), "added"), an_event())
+    after.adopt(cluster.workflows.values(), cluster.pods.values())
+    (run,) = only(PodRun, tell(after, at(NOON + 71 * SECOND, failed_pod())))
+
+    assert run.reason == RECLAIMED
 
 
 # Retries.

@@ -2,6 +2,8 @@
 A cluster's life in simulated time, and what a watcher of it would know. No clock, no network.
 """
 
+import base64
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -50,6 +52,15 @@ class Sight:
         return str((self.obj.get("status") or {}).get("phase") or "")
 
     @property
+    def nodes(self) -> dict[str, Obj]:
+        """status.nodes, unpacked if need be: another reading than the demo's own."""
+        status = self.obj.get("status") or {}
+        if packed := status.get("compressedNodes"):
+            found: dict[str, Obj] = msgspec.json.decode(zlib.decompress(base64.b64decode(packed), wbits=31))
+            return found
+        return status.get("nodes") or {}
+
+    @property
     def message(self) -> str:
         """status.message, or nothing."""
         return str((self.obj.get("status") or {}).get("message") or "")
@@ -69,6 +80,11 @@ def watched(name: str, seconds: int = SPAN_S, seed: int = 1) -> tuple[Sight, ...
 def of(sights: tuple[Sight, ...], kind: str) -> list[Sight]:
     """The events of one kind."""
     return [sight for sight in sights if sight.write.kind == kind]
+
+
+def is_argos(sight: Sight) -> bool:
+    """Whether it is a pod of the controller itself, and not of a workflow."""
+    return sight.write.key.startswith("argo/")
 
 
 def fleet(kind: str) -> list[Sight]:

@@ -11,14 +11,17 @@ import pytest
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 
-from collector.demo.apiserver import BUFFERED_CHUNKS, REVIEWS, SNAPSHOTS, ApiServer, Watcher
+from collector.demo.apiserver import BUFFERED_CHUNKS, METRICS, REVIEWS, SNAPSHOTS, ApiServer, Watcher
+from collector.demo.installation import REPLICAS
 from collector.demo.load import Load
-from collector.demo.objects import KINDS, PODS, WORKFLOWS
+from collector.demo.objects import EVENTS, KINDS, PODS, WORKFLOWS
 from collector.demo.store import FleetError, Store
 from tests.demo.simulated import NOON, Obj, batches, cluster
 
 TOKEN = "right"
 WF = WORKFLOWS.path
+ARGO = "/api/v1/namespaces/argo"
+COORDINATION = "/apis/coordination.k8s.io/v1/namespaces/argo"
 
 
 class Rig:
@@ -26,8 +29,9 @@ class Rig:
 
     def __init__(self, folder: Path, window: int = 4000) -> None:
         self.store = Store(folder / "it.sqlite", window)
-        self.server = ApiServer(self.store, TOKEN)
-        self._life = batches(Load(cluster("prod-hz"), 1, self.store.saved()), 3600, NOON)
+        self.load = Load(cluster("prod-hz"), 1, self.store.saved())
+        self.server = ApiServer(self.store, TOKEN, self.load)
+        self._life = batches(self.load, 3600, NOON)
         self.client: TestClient[Any, Any]
 
     def live(self, seconds: float) -> None:
@@ -189,8 +193,14 @@ async def test_410_in_the_stream_then_as_an_answer(tmp_path: Path) -> None:
         (WF, {"watch": "1", "resourceVersion": "99999999"}, 504, "Timeout"),
         (WF, {"resourceVersion": "1", "resourceVersionMatch": "Exact"}, 410, "Expired"),
         (WF, {"watch": "1", "sendInitialEvents": "true"}, 422, "Invalid"),
+        (WF, {"fieldSelector": "status.phase=Failed"}, 400, "BadRequest"),
+        (EVENTS.path, {"fieldSelector": "type"}, 400, "BadRequest"),
         ("/api/v1/namespaces/nowhere", {}, 404, "NotFound"),
-        ("/apis/ray.io/v1/rayjobs", {}, 404, "NotFound"),
+        ("/api/v1/resourcequotas", {}, 404, "NotFound"),
+        (f"{ARGO}/configmaps/nothing", {}, 404, "NotFound"),
+        (f"{COORDINATION}/leases/nothing", {}, 404, "NotFound"),
+        (f"{METRICS}/namespaces/argo/pods/nobody", {}, 404, "NotFound"),
+        (f"{ARGO}/pods/https:nobody:9090/proxy/metrics", {}, 404, "NotFound"),
     ],
 )
 async def test_refusals_are_statuses(tmp_path: Path, path: str, query: dict[str, str], code: int, reason: str) -> None:
@@ -200,6 +210,77 @@ async def test_refusals_are_statuses(tmp_path: Path, path: str, query: dict[str,
         status = await answer.json()
 
     assert (answer.status, status["kind"], status["code"], status["reason"]) == (code, "Status", code, reason)
+
+
+async def test_a_path_of_no_group_is_no_page(tmp_path: Path) -> None:
+    """kube-apiserver answers what no API group registered in plain text, without a Status."""
+    async with rig(tmp_path, seconds=1) as it:
+        answer = await it.get("/apis/ray.io/v1/rayjobs")
+        text = await answer.text()
+
+    assert (answer.status, answer.content_type, text) == (404, "text/plain", "404 page not found\n")
+
+
+async def test_a_field_selector_leaves_the_others_on_the_server(tmp_path: Path) -> None:
+    """List and watch agree: with `type!=Normal` only warnings come, and none of them is missing."""
+    wanted = {"fieldSelector": "type!=Normal"}
+    async with rig(tmp_path) as it:
+        everything = await it.json(EVENTS.path)
+        warnings = await it.json(EVENTS.path, **wanted)
+        page = await it.json(EVENTS.path, limit=1, **wanted)
+        answer = await it.get(EVENTS.path, watch=1, **wanted)
+        it.server.close()
+        watched = [json.loads(line) for line in (await answer.read()).splitlines()]
+
+    kept = [item for item in everything["items"] if item["type"] == "Warning"]
+    assert 0 < len(kept) < len(everything["items"])
+    assert keys(warnings["items"]) == keys(kept) == keys([event["object"] for event in watched])
+    assert page["metadata"]["remainingItemCount"] == len(kept) - 1
+
+
+async def test_a_watch_with_a_selector_goes_on_with_it(tmp_path: Path) -> None:
+    """What happens after a watch began passes the same selector."""
+    async with rig(tmp_path) as it:
+        answer = await it.get(EVENTS.path, watch=1, resourceVersion=it.store.version, fieldSelector="type!=Normal")
+        it.live(60)
+        it.server.close()
+        kinds = {json.loads(line)["object"]["type"] for line in (await answer.read()).splitlines()}
+
+    assert kinds == {"Warning"}
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        (f"{ARGO}/configmaps/workflow-controller-configmap", "ConfigMap"),
+        (f"{COORDINATION}/leases/workflow-controller", "Lease"),
+        (f"{METRICS}/namespaces/argo/pods/{REPLICAS[0]}", "PodMetrics"),
+        (METRICS, "APIResourceList"),
+    ],
+)
+async def test_what_is_asked_for_by_name_is_there(tmp_path: Path, path: str, kind: str) -> None:
+    """The controller's settings, its Lease and its memory are answered as one object each."""
+    async with rig(tmp_path, seconds=1) as it:
+        found = await it.json(path)
+
+    assert found["kind"] == kind
+
+
+async def test_a_controllers_own_metrics_come_through_the_proxy(tmp_path: Path) -> None:
+    """The leader tells by TLS alone, a standby answers with nothing, and where nothing listens the server says so."""
+    async with rig(tmp_path, seconds=1) as it:
+        path = f"{ARGO}/pods/{{}}:{{}}:9090/proxy/metrics"
+        leader, standby, plain = [
+            await it.get(path.format(scheme, name))
+            for scheme, name in (("https", REPLICAS[0]), ("https", REPLICAS[1]), ("http", REPLICAS[0]))
+        ]
+        told, nothing = await leader.text(), await standby.text()
+        it.live(63)
+        alive = [(await it.get(path.format("https", name))).status for name in REPLICAS]
+
+    assert "argo_workflows_is_leader 1" in told
+    assert (leader.status, standby.status, plain.status, nothing) == (200, 200, 400, "")
+    assert alive == [503, 200]
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}])
