@@ -1,7 +1,7 @@
 """
 A Kubernetes API server over one Store: list with pages, watch with bookmarks, and the ways both can be refused.
 
-Only what an observer asks for is served; anything else is a 404 with a proper Status, as on a cluster without it.
+Only what an observer asks for is served; any other path is a 404 in a real server's words.
 """
 
 import asyncio
@@ -9,15 +9,18 @@ import base64
 import binascii
 import hmac
 import random
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from aiohttp import web
 
-from collector.demo.objects import KINDS, NAMESPACES, NODES, Kind, Write
+from collector.demo.objects import CLUSTER_WIDE, KINDS, PODS, Kind, Obj, Write
+from collector.demo.refusals import RefusedError, expired, not_found
+from collector.demo.selectors import EVERYTHING, Selector
 from collector.demo.store import Store
 
 VERSION = {
@@ -35,31 +38,24 @@ BUFFERED_CHUNKS = 1000
 """A watcher that is so far behind is cut off, as a real one is."""
 SNAPSHOTS = 16
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+METRICS = "/apis/metrics.k8s.io/v1beta1"
+NO_SUCH_PATH = "404 page not found\n"
+"""What a real server says of a path that no group registered; within the core group it is a Status."""
+NO_SUCH_RESOURCE = RefusedError(404, "NotFound", "the server could not find the requested resource")
 
 
-class RefusedError(Exception):
-    """A request that is answered with a Status."""
+class Running(Protocol):
+    """What runs in the pods and can be asked how it does; None where nothing answers."""
 
-    def __init__(self, code: int, reason: str, message: str, **details: Any) -> None:
-        super().__init__(message)
-        self.code = code
-        self.status = {
-            "kind": "Status",
-            "apiVersion": "v1",
-            "metadata": {},
-            "status": "Failure",
-            "message": message,
-            "reason": reason,
-            **({"details": details} if details else {}),
-            "code": code,
-        }
+    def usage(self, pod: str, now: float) -> Obj | None: ...
+    def exposition(self, pod: str, now: float) -> str | None: ...
 
 
 class Watcher:
     """One open watch: what it still has to be sent."""
 
-    def __init__(self, kind: Kind, backlog: bytes) -> None:
-        self.kind = kind
+    def __init__(self, kind: Kind, backlog: bytes, selector: Selector = EVERYTHING) -> None:
+        self.kind, self.selector = kind, selector
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
         if backlog:
             self._queue.put_nowait(backlog)
@@ -108,10 +104,10 @@ class Page:
 class ApiServer:
     """What answers for one cluster."""
 
-    def __init__(self, store: Store, token: str) -> None:
-        self._store, self._token = store, token
+    def __init__(self, store: Store, token: str, running: Running, clock: Callable[[], float] = time.time) -> None:
+        self._store, self._token, self._running, self._clock = store, token, running, clock
         self._watchers: dict[str, set[Watcher]] = {plural: set() for plural in KINDS}
-        self._snapshots: OrderedDict[tuple[str, int], list[bytes]] = OrderedDict()
+        self._snapshots: OrderedDict[tuple[str, Selector, int], list[bytes]] = OrderedDict()
 
     def app(self) -> web.Application:
         """The routes."""
@@ -121,8 +117,10 @@ class ApiServer:
         app.router.add_post(REVIEWS, self._review)
         for kind in KINDS.values():
             app.router.add_get(kind.path, self._collection(kind))
-        for kind in (NAMESPACES, NODES):
-            app.router.add_get(kind.path + "/{name}", self._single(kind))
+            app.router.add_get(_named(kind), self._single(kind))
+        app.router.add_get(METRICS, self._metrics_api)
+        app.router.add_get(f"{METRICS}/namespaces/{{namespace}}/pods/{{name}}", self._usage)
+        app.router.add_get("/api/v1/namespaces/{namespace}/pods/{target}/proxy/metrics", self._proxy)
         return app
 
     def publish(self, writes: list[Write]) -> None:
@@ -132,8 +130,10 @@ class ApiServer:
             if self._watchers[write.kind]:
                 chunks.setdefault(write.kind, []).append(write.line)
         for plural, lines in chunks.items():
-            chunk = b"".join(lines)
-            self._watchers[plural] = {it for it in self._watchers[plural] if it.push(chunk)}
+            for watcher in list(self._watchers[plural]):
+                chunk = b"".join(watcher.selector.events(lines))
+                if chunk and not watcher.push(chunk):
+                    self._watchers[plural].discard(watcher)
 
     def close(self) -> None:
         """Ends every watch, cleanly."""
@@ -152,6 +152,10 @@ class ApiServer:
             return await handler(request)
         except RefusedError as refusal:
             return _json(refusal.status, refusal.code)
+        except web.HTTPNotFound:
+            if request.path.startswith("/api/v1/"):
+                return _json(NO_SUCH_RESOURCE.status, NO_SUCH_RESOURCE.code)
+            return web.Response(text=NO_SUCH_PATH, status=404)
         except web.HTTPException as error:
             reason = error.reason.replace(" ", "")
             return _json(
@@ -165,43 +169,69 @@ class ApiServer:
         review: dict[str, Any] = msgspec.json.decode(await request.read())
         return _json({**review, "status": {"allowed": True}}, 201)
 
+    async def _metrics_api(self, _request: web.Request) -> web.Response:
+        pods = {"name": "pods", "singularName": "", "namespaced": True, "kind": "PodMetrics", "verbs": ["get", "list"]}
+        version = METRICS.removeprefix("/apis/")
+        return _json({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": [pods]})
+
+    async def _usage(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if (found := self._running.usage(name, self._clock())) is None:
+            raise not_found("podmetrics.metrics.k8s.io", f"{request.match_info['namespace']}/{name}")
+        return _json(found)
+
+    async def _proxy(self, request: web.Request) -> web.Response:
+        """A port of a pod, through the API server: `https:NAME:PORT`; the controller speaks TLS alone, since 3.6."""
+        scheme, _, rest = request.match_info["target"].partition(":")
+        name, _, port = rest.partition(":")
+        if self._store.get(PODS, f"{request.match_info['namespace']}/{name}") is None:
+            raise not_found("pods", name)
+        text = self._running.exposition(name, self._clock())
+        if text is None:
+            why = f"error trying to reach service: dial tcp 10.2.0.9:{port}: connect: connection refused"
+            raise RefusedError(503, "ServiceUnavailable", why)
+        if scheme != "https":
+            return web.Response(text="Client sent an HTTP request to an HTTPS server.\n", status=400)
+        return web.Response(text=text, content_type="text/plain")
+
     def _single(self, kind: Kind) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def get(request: web.Request) -> web.Response:
-            name = request.match_info["name"]
-            body = self._store.get(kind, name)
+            name, namespace = request.match_info["name"], request.match_info.get("namespace")
+            body = self._store.get(kind, f"{namespace}/{name}" if namespace else name)
             if body is None:
-                raise RefusedError(404, "NotFound", f'{kind.plural} "{name}" not found', name=name, kind=kind.plural)
+                raise not_found(kind.resource, name)
             return web.Response(body=body, content_type="application/json")
 
         return get
 
     def _collection(self, kind: Kind) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def get(request: web.Request) -> web.StreamResponse:
-            for unserved in ("labelSelector", "fieldSelector"):
-                if request.query.get(unserved):
-                    raise RefusedError(400, "BadRequest", f"{unserved} is not served by the demo fleet")
+            if request.query.get("labelSelector"):
+                raise RefusedError(400, "BadRequest", "labelSelector is not served by the demo fleet")
+            selector = Selector.parse(request.query.get("fieldSelector", ""), kind)
             if request.query.get("watch", "").lower() in ("1", "true"):
-                return await self._watch(request, kind)
-            return self._list(request, kind)
+                return await self._watch(request, kind, selector)
+            return self._list(request, kind, selector)
 
         return get
 
     # Lists.
 
-    def _list(self, request: web.Request, kind: Kind) -> web.Response:
+    def _list(self, request: web.Request, kind: Kind, selector: Selector) -> web.Response:
         limit, token = _number(request, "limit"), request.query.get("continue", "")
-        page = self._page(request, kind, token)
-        bodies = self._snapshots.get((kind.plural, page.version)) or self._store.snapshot(kind)
+        page = self._page(request, kind, selector, token)
+        key = (kind.plural, selector, page.version)
+        bodies = self._snapshots.get(key) or selector.objects(self._store.snapshot(kind))
         end = page.start + limit if limit else len(bodies)
         more = ""
         if end < len(bodies):
             # Kept, so that later pages show the same instant and a page can be asked for twice.
-            self._keep(kind, page.version, bodies)
+            self._keep(key, bodies)
             following = Page(page.version, end).token()
             more = f',"continue":"{following}","remainingItemCount":{len(bodies) - end}'
         return _collection_body(kind, page.version, more, bodies[page.start : end])
 
-    def _page(self, request: web.Request, kind: Kind, token: str) -> Page:
+    def _page(self, request: web.Request, kind: Kind, selector: Selector, token: str) -> Page:
         asked = _number(request, "resourceVersion")
         if not token:
             self._check_version(asked, request.query.get("resourceVersionMatch", ""))
@@ -209,8 +239,8 @@ class ApiServer:
         if asked:
             raise RefusedError(400, "BadRequest", "specifying resource version is not allowed when using continue")
         page = Page.parse(token)
-        if (kind.plural, page.version) not in self._snapshots:
-            raise _expired("The provided continue parameter is too old to display a consistent list result.")
+        if (kind.plural, selector, page.version) not in self._snapshots:
+            raise expired("The provided continue parameter is too old to display a consistent list result.")
         return page
 
     def _check_version(self, asked: int, match: str) -> None:
@@ -220,32 +250,33 @@ class ApiServer:
             cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
             raise RefusedError(504, "Timeout", message, causes=[cause], retryAfterSeconds=1)
         if match == "Exact" and asked != now:
-            raise _expired(f"The resourceVersion for the provided list is too old: {asked}.")
+            raise expired(f"The resourceVersion for the provided list is too old: {asked}.")
 
-    def _keep(self, kind: Kind, version: int, bodies: list[bytes]) -> None:
-        self._snapshots[kind.plural, version] = bodies
-        self._snapshots.move_to_end((kind.plural, version))
+    def _keep(self, key: tuple[str, Selector, int], bodies: list[bytes]) -> None:
+        self._snapshots[key] = bodies
+        self._snapshots.move_to_end(key)
         while len(self._snapshots) > SNAPSHOTS:
             self._snapshots.popitem(last=False)
 
     # Watches.
 
-    async def _watch(self, request: web.Request, kind: Kind) -> web.StreamResponse:
+    async def _watch(self, request: web.Request, kind: Kind, selector: Selector) -> web.StreamResponse:
         if request.query.get("sendInitialEvents"):
             raise RefusedError(422, "Invalid", "sendInitialEvents: Forbidden: WatchList is not enabled on this server")
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         since, timeout_s = _number(request, "resourceVersion"), _number(request, "timeoutSeconds") or 1800
         self._check_version(since, "")
         if since and since < self._store.compacted:
-            raise _expired(f"too old resource version: {since} ({self._store.compacted})")
+            raise expired(f"too old resource version: {since} ({self._store.compacted})")
         if since and since < self._store.oldest:
             # The watch cache says so in the stream, after a 200: the other shape of the same answer.
-            status = msgspec.json.encode(_expired(f"too old resource version: {since} ({self._store.oldest})").status)
+            status = msgspec.json.encode(expired(f"too old resource version: {since} ({self._store.oldest})").status)
             await response.prepare(request)
             await response.write(b'{"type":"ERROR","object":%s}\n' % status)
             return response
         # No await between reading the backlog and joining: nothing is missed and nothing comes twice.
-        watcher = Watcher(kind, b"".join(self._store.since(kind, since)) if since else self._initial(kind))
+        backlog = self._store.since(kind, since) if since else self._initial(kind)
+        watcher = Watcher(kind, b"".join(selector.events(backlog)), selector)
         self._watchers[kind.plural].add(watcher)
         try:
             await response.prepare(request)
@@ -273,16 +304,18 @@ class ApiServer:
                 return
             await response.write(chunk)
 
-    def _initial(self, kind: Kind) -> bytes:
-        return b"".join(b'{"type":"ADDED","object":%s}\n' % body for body in self._store.snapshot(kind))
+    def _initial(self, kind: Kind) -> list[bytes]:
+        return [b'{"type":"ADDED","object":%s}\n' % body for body in self._store.snapshot(kind)]
 
     def _bookmark(self, kind: Kind) -> bytes:
         it = f'"metadata":{{"resourceVersion":"{self._store.version}"}}{kind.hollow}'
         return b'{"type":"BOOKMARK","object":%s%s}}\n' % (kind.prefix, it.encode())
 
 
-def _expired(message: str) -> RefusedError:
-    return RefusedError(410, "Expired", message)
+def _named(kind: Kind) -> str:
+    """Where one object of a kind lies."""
+    parent = "" if kind in CLUSTER_WIDE else "namespaces/{namespace}/"
+    return f"{kind.path.removesuffix(kind.plural)}{parent}{kind.plural}/{{name}}"
 
 
 def _json(content: object, code: int = 200) -> web.Response:
@@ -299,7 +332,7 @@ def _number(request: web.Request, name: str) -> int:
 
 
 def _collection_body(kind: Kind, version: int, more: str, bodies: list[bytes]) -> web.Response:
-    if "/" not in kind.group_version:
+    if not kind.custom:
         # Items of built-in kinds do not repeat their kind; those of custom resources do.
         bodies = [b"{" + body[len(kind.prefix) :] for body in bodies]
     head = f'{{"kind":"{kind.name}List","apiVersion":"{kind.group_version}"'

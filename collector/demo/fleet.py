@@ -31,6 +31,7 @@ SHORTEST_NAP_S = 0.02
 """What falls due closer together is written in one transaction."""
 LONGEST_NAP_S = 0.5
 
+Clock = Callable[[], float]
 Ready = Callable[[Path, list[str]], None]
 """Called with the kubeconfig and the names of its contexts."""
 
@@ -38,13 +39,13 @@ Ready = Callable[[Path, list[str]], None]
 class Member:
     """One running cluster of the fleet."""
 
-    def __init__(self, cluster: Cluster, seed: int, folder: Path, window: int) -> None:
-        self.name = cluster.name
+    def __init__(self, cluster: Cluster, seed: int, folder: Path, window: int, clock: Clock) -> None:
+        self.name, self._clock = cluster.name, clock
         self._store = Store(folder / f"{cluster.name}.sqlite", window)
         self.token = self._store.note("token") or secrets.token_urlsafe(24)
         self._store.keep_note("token", self.token)
-        self._server = ApiServer(self._store, self.token)
         self._load = Load(cluster, seed, self._store.saved())
+        self._server = ApiServer(self._store, self.token, self._load, clock)
         self._runner = web.AppRunner(
             self._server.app(), handler_cancellation=True, access_log=None, shutdown_timeout=2.0
         )
@@ -66,7 +67,7 @@ class Member:
     async def run(self, stop: asyncio.Event) -> None:
         """Lets the cluster live until told to stop."""
         while not stop.is_set():
-            nap_s = min(max(self._load.next_due() - time.time(), SHORTEST_NAP_S), LONGEST_NAP_S)
+            nap_s = min(max(self._load.next_due() - self._clock(), SHORTEST_NAP_S), LONGEST_NAP_S)
             try:
                 async with asyncio.timeout(nap_s):
                     await stop.wait()
@@ -80,19 +81,26 @@ class Member:
         self._store.close()
 
     def _tick(self) -> None:
-        batch = self._load.step(time.time())
+        batch = self._load.step(self._clock())
         if batch.writes or batch.records:
             self._store.commit(batch)
             self._server.publish(batch.writes)
 
 
 async def run_fleet(
-    data_dir: Path, clusters: int, seed: int, ready: Ready, stop: asyncio.Event, *, window: int = 4000
+    data_dir: Path,
+    clusters: int,
+    seed: int,
+    ready: Ready,
+    stop: asyncio.Event,
+    *,
+    window: int = 4000,
+    clock: Clock = time.time,
 ) -> None:
     """Serves so many clusters until `stop` is set; `ready` is called once, when all of them answer."""
     members: list[Member] = []
     try:
-        members.extend(_members(data_dir, clusters, seed, window))
+        members.extend(_members(data_dir, clusters, seed, window, clock))
         for member in members:
             await member.open()
         ready(write_kubeconfig(data_dir / "kubeconfig.yaml", members), [member.name for member in members])
@@ -104,10 +112,10 @@ async def run_fleet(
             await member.close()
 
 
-def _members(data_dir: Path, clusters: int, seed: int, window: int) -> Iterator[Member]:
+def _members(data_dir: Path, clusters: int, seed: int, window: int, clock: Clock) -> Iterator[Member]:
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     for cluster in scenario.clusters(clusters):
-        yield Member(cluster, seed, data_dir, window)
+        yield Member(cluster, seed, data_dir, window, clock)
 
 
 def write_kubeconfig(path: Path, members: list[Member]) -> Path:

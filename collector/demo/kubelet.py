@@ -1,18 +1,35 @@
 """
 What a scheduler, a cloud's virtual node and a kubelet write on a pod, one write after the other.
 
-Pure: each stage changes one pod in place as of an instant. The stages' order and delays are drawn in scenario.py.
+Pure: each stage changes one pod in place as of an instant. The stages' order and delays are drawn in plan.py.
 """
 
 from random import Random
 
 from collector.demo import shapes
 from collector.demo.objects import Obj
-from collector.demo.scenario import PRODUCTS, Attempt, Cluster, Recipe
+from collector.demo.plan import Attempt
+from collector.demo.recipes import PRODUCTS, Recipe
+from collector.demo.scenario import Cluster
 from collector.demo.shapes import rfc3339
 
 EVICTED = "The node was low on resource: memory."
-NO_GPU = "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
+PAST_DEADLINE = "Pod was active on the node longer than the specified deadline"
+
+
+def warning(stage: str, pod: Obj) -> tuple[str, str, str] | None:
+    """The event that goes with a stage: reason, message and who says it; None where nobody says anything."""
+    match stage:
+        case "unschedulable":
+            return "FailedScheduling", _no_node(pod), "default-scheduler"
+        case "image_failed":
+            return "Failed", f'Failed to pull image "{_image(pod)}": dial tcp 10.0.0.5:443: i/o timeout', "kubelet"
+        case "release_announced":
+            # ECI and ACS say so three minutes before; what a spot pod's end is called afterwards differs.
+            return "SpotToBeReleased", "Preemptible instance will be released soon.", "eci"
+        case "evicted":
+            return "Evicted", EVICTED, "kubelet"
+    return None
 
 
 class Kubelet:
@@ -26,7 +43,7 @@ class Kubelet:
         """Makes the pod what it is after a stage."""
         match stage:
             case "unschedulable":
-                _condition(pod, "PodScheduled", "False", now, reason="Unschedulable", message=NO_GPU)
+                _condition(pod, "PodScheduled", "False", now, reason="Unschedulable", message=_no_node(pod))
             case "scheduled":
                 self._schedule(pod, recipe, now)
             case "annotated":
@@ -34,18 +51,13 @@ class Kubelet:
                 pod["metadata"]["annotations"] |= shapes.billed_annotations(recipe, instance, self._cluster)
             case "creating":
                 _create(pod, recipe, now)
+            case "image_failed":
+                waiting = {"reason": "ImagePullBackOff", "message": f'Back-off pulling image "{_image(pod)}"'}
+                _status(pod, "main")["state"] = {"waiting": waiting}
             case "running":
                 self._run(pod, now)
-            case "main_ended":
-                _end_main(pod, attempt, now)
-            case "ended":
-                _terminate(pod, "wait", 0, "Completed", now)
-                pod["status"]["phase"] = "Succeeded" if attempt.fate == "ok" else "Failed"
-            case "evicted":
-                # A kubelet that evicts does not say how the containers ended, so they stay `running` for ever.
-                pod["status"] |= {"phase": "Failed", "reason": "Evicted", "message": EVICTED}
-            case "reclaimed":
-                _reclaim(pod, now)
+            case _:
+                _end(stage, pod, attempt, now)
 
     def _schedule(self, pod: Obj, recipe: Recipe, now: float) -> None:
         cluster, virtual = self._cluster, bool(PRODUCTS[recipe.product].spec_annotation)
@@ -79,6 +91,25 @@ def _create(pod: Obj, recipe: Recipe, now: float) -> None:
     _containers(pod, {"waiting": {"reason": "PodInitializing"}})
 
 
+def _end(stage: str, pod: Obj, attempt: Attempt, now: float) -> None:
+    match stage:
+        case "main_ended":
+            _end_main(pod, attempt, now)
+        case "ended":
+            _terminate(pod, "wait", 0, "Completed", now)
+            pod["status"]["phase"] = "Succeeded" if attempt.fate == "ok" else "Failed"
+        case "evicted":
+            # A kubelet that evicts does not say how the containers ended, so they stay `running` for ever.
+            pod["status"] |= {"phase": "Failed", "reason": "Evicted", "message": EVICTED}
+        case "reclaimed":
+            _kill(pod, now)
+            if message := _released(pod, now):
+                pod["status"] |= {"reason": "BidExpired", "message": message}
+        case "deadline":
+            _kill(pod, now)
+            pod["status"] |= {"reason": "DeadlineExceeded", "message": PAST_DEADLINE}
+
+
 def _end_main(pod: Obj, attempt: Attempt, now: float) -> None:
     code = {"ok": 0, "oom": 137}.get(attempt.fate)
     code = int(attempt.fate.removeprefix("exit ")) if code is None else code
@@ -88,14 +119,26 @@ def _end_main(pod: Obj, attempt: Attempt, now: float) -> None:
         _condition(pod, kind, "False", now, reason="ContainersNotReady")
 
 
-def _reclaim(pod: Obj, now: float) -> None:
-    # Stands for ECI's instance state `Expired`: the market price rose or the stock went, and billing stops here.
-    # What ECI really writes as the reason is not documented; the phase, Failed, is.
-    instance = pod["metadata"]["annotations"]["k8s.aliyun.com/eci-instance-id"]
+def _kill(pod: Obj, now: float) -> None:
     for name in ("main", "wait"):
         _terminate(pod, name, 137, "Error", now)
-    message = f"The preemptible instance {instance} was released by the system."
-    pod["status"] |= {"phase": "Failed", "reason": "SpotReleased", "message": message}
+    pod["status"]["phase"] = "Failed"
+
+
+def _released(pod: Obj, now: float) -> str:
+    """What ECI writes on a spot pod that it took back; ACS writes nothing, there the announcement is all there is."""
+    if "k8s.aliyun.com/eci-instance-id" not in pod["metadata"]["annotations"]:
+        return ""
+    return f"The pod is spot instance, and have been released at {rfc3339(now)}"
+
+
+def _no_node(pod: Obj) -> str:
+    wanted = "nvidia.com/gpu" if "nvidia.com/gpu" in pod["spec"]["containers"][1]["resources"]["requests"] else "cpu"
+    return f"0/3 nodes are available: 3 Insufficient {wanted}."
+
+
+def _image(pod: Obj) -> str:
+    return str(pod["spec"]["containers"][1]["image"])
 
 
 def _containers(pod: Obj, state: Obj) -> None:
@@ -131,7 +174,12 @@ def _condition(pod: Obj, kind: str, status: str, now: float, **why: str) -> None
 
 
 def _terminate(pod: Obj, name: str, code: int, reason: str, now: float) -> None:
-    it = next(one for one in pod["status"]["containerStatuses"] if one["name"] == name)
+    it = _status(pod, name)
     started = it["state"]["running"]["startedAt"]
     ended = {"exitCode": code, "reason": reason, "startedAt": started, "finishedAt": rfc3339(now)}
     it |= {"state": {"terminated": ended}, "ready": False, "started": False}
+
+
+def _status(pod: Obj, name: str) -> Obj:
+    found: Obj = next(one for one in pod["status"]["containerStatuses"] if one["name"] == name)
+    return found

@@ -21,11 +21,19 @@ class Kind:
     name: str
     group_version: str = "v1"
     hollow: str = ""
+    custom: bool = False
+    """Of a CRD: its items repeat their kind inside a list, and without a status subresource each write moves the generation."""
 
     @property
     def path(self) -> str:
         """Where the resource is listed, for the whole cluster."""
         return f"/{'apis' if '/' in self.group_version else 'api'}/{self.group_version}/{self.plural}"
+
+    @property
+    def resource(self) -> str:
+        """What error messages call it."""
+        group = self.group_version.rpartition("/")[0]
+        return f"{self.plural}.{group}" if group else self.plural
 
     @property
     def prefix(self) -> bytes:
@@ -37,9 +45,14 @@ NAMESPACES = Kind("namespaces", "Namespace", hollow=',"spec":{},"status":{}')
 NODES = Kind("nodes", "Node", hollow=',"spec":{},"status":{"daemonEndpoints":{"kubeletEndpoint":{"Port":0}}}')
 PODS = Kind("pods", "Pod", hollow=',"spec":{"containers":null},"status":{}')
 EVENTS = Kind("events", "Event", hollow=',"involvedObject":{},"source":{}')
-WORKFLOWS = Kind("workflows", "Workflow", "argoproj.io/v1alpha1")
-CRON_WORKFLOWS = Kind("cronworkflows", "CronWorkflow", "argoproj.io/v1alpha1")
-KINDS = {kind.plural: kind for kind in (NAMESPACES, NODES, PODS, EVENTS, WORKFLOWS, CRON_WORKFLOWS)}
+CONFIG_MAPS = Kind("configmaps", "ConfigMap")
+LEASES = Kind("leases", "Lease", "coordination.k8s.io/v1", hollow=',"spec":{}')
+WORKFLOWS = Kind("workflows", "Workflow", "argoproj.io/v1alpha1", custom=True)
+CRON_WORKFLOWS = Kind("cronworkflows", "CronWorkflow", "argoproj.io/v1alpha1", custom=True)
+KINDS = {
+    kind.plural: kind for kind in (NAMESPACES, NODES, PODS, EVENTS, CONFIG_MAPS, LEASES, WORKFLOWS, CRON_WORKFLOWS)
+}
+CLUSTER_WIDE = (NAMESPACES, NODES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +116,7 @@ class Objects:
     def put(self, kind: Kind, obj: Obj) -> None:
         """Writes a new or a changed object."""
         key, held = key_of(obj), self._held[kind.plural]
-        if key in held and kind.group_version != "v1":
-            # Argo's kinds have no status subresource, so each status write moves the generation too.
+        if key in held and kind.custom:
             obj["metadata"]["generation"] += 1
         self._record("MODIFIED" if key in held else "ADDED", kind, key, obj)
         held[key] = obj

@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS object (kind TEXT, key TEXT, body BLOB, PRIMARY KEY (
 CREATE TABLE IF NOT EXISTS history (version INTEGER PRIMARY KEY, kind TEXT, line BLOB);
 CREATE TABLE IF NOT EXISTS record (name TEXT PRIMARY KEY, body BLOB);
 """
-FORMAT = 1
+FORMAT = 2
 """Of the private records: a file of another format is refused, not guessed at."""
 
 

@@ -19,14 +19,14 @@ OUTCOMES = {
 """Read off the recording: 24 workflows, of which deadline, image-pull-stuck and unschedulable never end."""
 
 
-async def test_facts_arrive_from_a_real_api_server(control_plane: ControlPlane, tmp_path: Path) -> None:
+async def test_facts_arrive_from_a_real_api_server(fresh_control_plane: ControlPlane, tmp_path: Path) -> None:
     """Every finished workflow of the recording becomes one row with its outcome, with the deployed rights alone."""
-    grant_deployed_roles(control_plane)
-    cluster = ClusterSettings(name="real", kubeconfig=str(control_plane.restricted_kubeconfig))
+    grant_deployed_roles(fresh_control_plane)
+    cluster = ClusterSettings(name="real", kubeconfig=str(fresh_control_plane.restricted_kubeconfig))
 
     async with running(a_service(tmp_path, cluster)) as collector:
         await collector.until(lambda: collector.parts.view().clusters[0].ready)
-        await ArgoPlayer(control_plane, RECORDED / "basics", kwok=False).play()
+        await ArgoPlayer(fresh_control_plane, RECORDED / "basics", kwok=False).play()
         await collector.until(f"SELECT uniqExact(uid) = {len(OUTCOMES)} FROM workflow_run")
         await collector.until("SELECT uniqExact(uid) >= 60 FROM pod_run")
         outcomes = dict(await collector.rows("SELECT name, outcome FROM workflow_run FINAL"))

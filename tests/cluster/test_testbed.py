@@ -124,14 +124,16 @@ def test_a_watch_from_an_expired_version_gets_410(control_plane: ControlPlane) -
 
 
 def test_the_restricted_user_has_what_it_was_granted(control_plane: ControlPlane) -> None:
-    """Rights are enforced, else a test of ours for missing rights would pass on anything."""
+    """Rights are enforced, else a test of ours for missing rights would pass on anything; no shipped role grants this one."""
     token = control_plane.restricted_token
     with pytest.raises(ApiError) as refused:
-        control_plane.call("GET", f"{ARGO}/cronworkflows", token=token)
-    grant(control_plane, a_role("ClusterRole", "cron-reader", READ_WORKFLOWS | {"resources": ["cronworkflows"]}))
+        control_plane.call("GET", f"{ARGO}/workflowtemplates", token=token)
+    grant(
+        control_plane, a_role("ClusterRole", "template-reader", READ_WORKFLOWS | {"resources": ["workflowtemplates"]})
+    )
 
     assert refused.value.code == 403
-    assert control_plane.call("GET", f"{ARGO}/cronworkflows", token=token)["kind"] == "CronWorkflowList"
+    assert control_plane.call("GET", f"{ARGO}/workflowtemplates", token=token)["kind"] == "WorkflowTemplateList"
 
 
 def test_roles_are_granted_from_files(control_plane: ControlPlane, tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from collector.demo.crons import Crons
+from collector.demo.objects import CRON_WORKFLOWS, Objects
 from collector.demo.scenario import clusters
-from tests.demo.simulated import Obj, Sight, fleet, is_argos, of, watched
+from tests.demo.simulated import NOON, Obj, Sight, cluster, fleet, is_argos, of, watched
 
 TWO_MINUTES_S = 120
 SEEDS = (1, 2, 3, 4, 5)
@@ -146,6 +148,21 @@ def test_a_cron_run_is_named_after_its_due_time() -> None:
         assert stamp in told
 
 
+def test_a_run_that_comes_late_bears_its_due_time() -> None:
+    """A fleet that slept over the full minute names the run, the annotation and the cron's last run after the minute."""
+    objects, created = Objects(), list[Obj]()
+    crons = Crons(cluster("prod-hz"), objects, lambda: "uid", lambda _recipe, run, _now: created.append(run))
+    crons.furnish(NOON)
+    crons.fire(NOON + 60, NOON + 67.3)
+    metadata = created[0]["metadata"]
+    it = objects.get(CRON_WORKFLOWS, "ci/every-minute")
+
+    assert metadata["name"] == f"every-minute-{int(NOON) + 60}"
+    assert metadata["annotations"] == {"workflows.argoproj.io/scheduled-time": "2026-11-21T12:01:00Z"}
+    assert it["status"]["lastScheduledTime"] == "2026-11-21T12:01:00Z"
+    assert metadata["creationTimestamp"] == "2026-11-21T12:01:07Z"
+
+
 def test_a_quota_is_never_exceeded() -> None:
     """No more GPUs than the ResourceQuota admits are asked for by pods that have not ended."""
     live: dict[str, int] = {}
@@ -155,4 +172,4 @@ def test_a_quota_is_never_exceeded() -> None:
         live[it.write.key] = int(asked) if it.phase in ("Pending", "Running") and it.write.verb != "DELETED" else 0
         most = max(most, sum(live.values()))
 
-    assert most == 5
+    assert most == 6
