@@ -15,11 +15,12 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.console import Console
 
-from collector import __version__, asking, service, showcase
+from collector import __version__, asking, bookkeeping, service, showcase
 from collector import settings as configuration
 from collector.prices import book
 from collector.prices.quote import quote
-from collector.reports import cost, prices, queue, shape, steps
+from collector.reports import cost, prices, progress, queue, shape, steps
+from collector.repricing.runs import RepricingError
 from collector.settings import SettingsError
 
 app = typer.Typer(
@@ -135,6 +136,23 @@ def report(
 
 
 @app.command()
+def reprice(
+    begin: Annotated[str, typer.Option("--from", help="A day of the first month, as in 2026-11-01.")],
+    end: Annotated[str, typer.Option("--to", help="The day after the last; its month is priced as a whole.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Compute and compare, write nothing.")] = False,
+    form: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
+    config: Config = None,
+) -> None:
+    """Price months again with the books and rules in force, from what is stored, and make that the bill."""
+    prices.one_of("--format", form, ("table", "csv", "json"))
+    chosen = configuration.load(config)
+    span = _span(begin, end, chosen.billing_timezone, None)
+    with progress.shown("pods priced", err) as (say, count):
+        made = bookkeeping.reprice(chosen, _folder(config), span, dry_run=dry_run, say=say, progress=count)
+    shape.text(made, form, out)
+
+
+@app.command()
 def sql(
     query: Annotated[str, typer.Argument(help="One SELECT, SHOW, DESCRIBE or EXPLAIN.")],
     form: Annotated[str, typer.Option("--format", help="Any ClickHouse output format.")] = "PrettyCompact",
@@ -234,7 +252,7 @@ def main() -> None:
     """The console script: turns the errors a user can mend into one sentence."""
     try:
         app()
-    except (SettingsError, book.BookError, shape.ReportError) as error:
+    except (SettingsError, book.BookError, shape.ReportError, RepricingError) as error:
         _fail(2, error)
     except asking.Failure as error:
         _fail(1, error)

@@ -60,9 +60,8 @@ RESTART_S = 30
 SPOOL_BYTES = 8 << 30
 FLUSH_S = 1.0
 """For a last round to the store at the end; what it does not take stays in the spool."""
+STORE_USER = asking.EMBEDDED_WRITER
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
-STORE_USER = "lynceus"
-"""The embedded store's writer."""
 
 
 @dataclass(slots=True)
