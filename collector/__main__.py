@@ -17,6 +17,7 @@ from rich.console import Console
 
 from collector import __version__, asking, bookkeeping, service, showcase
 from collector import settings as configuration
+from collector.core.pricing_runs import day_of
 from collector.prices import book
 from collector.prices.quote import quote
 from collector.reports import cost, prices, progress, queue, shape, steps
@@ -32,6 +33,9 @@ app = typer.Typer(
 )
 prices_app = typer.Typer(no_args_is_help=True, help="Ask the price books, and check them.")
 app.add_typer(prices_app, name="prices")
+
+period_app = typer.Typer(no_args_is_help=True, help="Months: list, lock, unlock, and correct what came after a lock.")
+app.add_typer(period_app, name="period")
 
 # A pipe has no width: 80 columns would fold every name in it.
 out = Console(width=None if sys.stdout.isatty() else 200)
@@ -51,6 +55,8 @@ Config = Annotated[Path | None, typer.Option("--config", help="Settings file (YA
 Url = Annotated[
     str, typer.Option("--url", help="Store to ask, like http://host:8123/lynceus. Left out: the settings'.")
 ]
+
+Month = Annotated[str, typer.Argument(help="Like 2026-10.")]
 
 
 @app.command()
@@ -216,6 +222,41 @@ def prices_list(
     shape.text(prices.listing(asking.books(configuration.load(config), _folder(config))), form, out)
 
 
+@period_app.command("list")
+def period_list(
+    form: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table", config: Config = None
+) -> None:
+    """Each month's state, active run and sums; of a locked one whether it still is as it was locked."""
+    prices.one_of("--format", form, ("table", "csv", "json"))
+    shape.text(bookkeeping.months(configuration.load(config)), form, out)
+
+
+@period_app.command("lock")
+def period_lock(month: Month, config: Config = None) -> None:
+    """Lock a month that has ended: its charges never change again."""
+    out.print(bookkeeping.lock(configuration.load(config), _month(month), err.print), highlight=False, soft_wrap=True)
+
+
+@period_app.command("unlock")
+def period_unlock(
+    month: Month,
+    yes_really: Annotated[
+        bool, typer.Option("--yes-really", help="The bill of this month may have been paid.")
+    ] = False,
+    config: Config = None,
+) -> None:
+    """Open a locked month again; refused when corrections of it are booked."""
+    if not yes_really:
+        raise RepricingError(f"{month}: a locked month may have been billed; say --yes-really to open it")
+    out.print(bookkeeping.unlock(configuration.load(config), _month(month), err.print), highlight=False, soft_wrap=True)
+
+
+@period_app.command("correct")
+def period_correct(config: Config = None) -> None:
+    """Book what arrived late for locked months in the open one; a running collector does so each hour."""
+    out.print(bookkeeping.correct(configuration.load(config)), highlight=False)
+
+
 @app.command()
 def version() -> None:
     """Print the version."""
@@ -234,6 +275,11 @@ def _span(begin: str, end: str, zone: str, earliest: date | None) -> shape.Span:
     if last <= first:
         raise shape.ReportError(f"--to {last} is not after --from {first}; --to is exclusive")
     return shape.Span(first, last, zone)
+
+
+def _month(text: str) -> int:
+    """The first day of a month."""
+    return day_of(_day(f"{text}-01", "MONTH", date.min))
 
 
 def _day(text: str, option: str, otherwise: date) -> date:

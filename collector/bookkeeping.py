@@ -7,6 +7,7 @@ Wires settings, books and store to collector/repricing; a user reads every troub
 import hashlib
 import time
 from collections.abc import Callable
+from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -14,11 +15,11 @@ import msgspec
 
 from collector import asking
 from collector import settings as configuration
-from collector.core.pricing_runs import months_of
+from collector.core.pricing_runs import date_of, months_of
 from collector.core.rules import Rules
 from collector.prices import book
 from collector.reports.shape import Report, Span
-from collector.repricing import runs, sums
+from collector.repricing import corrections, locking, runs, sums
 from collector.repricing.reprice import CARRIED, Preparation, Terms, prepare, priced, turn
 from collector.settings import ClusterSettings, Settings
 
@@ -72,3 +73,39 @@ def reprice(
         before = ", ".join(dict.fromkeys(str(run) for _, run in active))
         made.notes.append(f"what it was before stays readable: `lynceus report cost --run {before}`")
         return made
+
+
+def months(settings: Settings) -> Report:
+    """All months with their states and sums."""
+    with asking.store_failures():
+        return locking.listing(asking.writing_store(settings))
+
+
+def lock(settings: Settings, month: int, say: Callable[[str], object]) -> str:
+    """Lock a month; a sentence that says what it holds."""
+    store = asking.writing_store(settings)
+    with asking.store_failures():
+        period = locking.lock(store, month, today(settings), now_ms(), say)
+    held = ", ".join(f"{total} {currency}" for currency, total in period.totals.items()) or "nothing"
+    return f"{date_of(month):%Y-%m} is locked: {held}; hash {period.hash}"
+
+
+def unlock(settings: Settings, month: int, say: Callable[[str], object]) -> str:
+    """Open a locked month again."""
+    store = asking.writing_store(settings)
+    with asking.store_failures():
+        locking.unlock(store, month, now_ms(), say)
+    return f"{date_of(month):%Y-%m} is open again; what had arrived late is in it"
+
+
+def correct(settings: Settings) -> str:
+    """Book what arrived late for locked months."""
+    store = asking.writing_store(settings)
+    with asking.store_failures():
+        booked = corrections.book(store, today(settings))
+    return f"{booked} corrections booked" if booked else "nothing to correct"
+
+
+def today(settings: Settings) -> date:
+    """The billing day of now."""
+    return datetime.now(ZoneInfo(settings.billing_timezone)).date()

@@ -35,9 +35,10 @@ from collector.core.model import (
     WatchGap,
     version_of,
 )
+from collector.core.pricing_runs import FIRST_RUN, Runs
 from collector.core.rules import Rules
 from collector.core.view import ClusterHealth, LiveView, StoreHealth, WatchHealth
-from collector.counting import PRICING_RUN, Counting
+from collector.counting import Counting
 from collector.prices.book import Books
 
 log = logging.getLogger(__name__)
@@ -134,8 +135,20 @@ class Pipeline:
     def open_pricing_run(self, now: Instant, digest: str) -> None:
         """Record the books and rules in force."""
         self._gathered.facts.append(
-            PricingRun(run=PRICING_RUN, version=now, created_at=now, books=self.books.names(), rules=digest)
+            PricingRun(run=FIRST_RUN, version=now, created_at=now, books=self.books.names(), rules=digest)
         )
+
+    def know_runs(self, runs: Runs, now: Instant) -> None:
+        """What the store says of its pricing runs; a new one gets the charges at once that it lacks."""
+        counting = self._counting
+        new, counting.runs = runs.numbers - counting.runs.numbers, runs
+        recent, counting.recent = counting.recent, {}
+        if new:
+            self.accrue(now)
+            for name, uid in recent:
+                cluster = self.clusters[name]
+                if (pod := cluster.pods.get(uid)) is not None and pod.stage == "finished":
+                    counting.charge(cluster, pod, cluster.workflows.get(pod.run.workflow_uid), now)
 
     def lost_state(self, now: Instant, why: str, clusters: Iterable[str] | None = None) -> None:
         """What was spooled of some clusters, or of all, cannot be read: a gap of each, and watching starts from lists."""

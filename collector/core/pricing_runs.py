@@ -31,6 +31,11 @@ class Runs(msgspec.Struct, frozen=True):
     """By the month's first day its active run, or its late run where it is locked."""
     preparing: tuple[Preparing, ...] = ()
 
+    @property
+    def numbers(self) -> frozenset[int]:
+        """Every run that is written."""
+        return frozenset({FIRST_RUN, *self.by_month.values(), *(p.run for p in self.preparing)})
+
     def of(self, day: int) -> tuple[int, ...]:
         """The runs under which a charge of that day is to be written."""
         active = self.by_month.get(month_of(day), FIRST_RUN)

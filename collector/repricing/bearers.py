@@ -66,7 +66,7 @@ def bearers(store: Store, page: Sequence[PodRun], rules: Rules) -> dict[str, Kep
     known = {str(row[0]): _kept(row, rules) for row in store.query_rows(RUNS, asked)}
     if missing := [uid for uid in asked["uids"] if uid not in known]:
         told = store.query_rows(TOLD, {**asked, "uids": missing})
-        known |= {str(row[0]): Kept(*row[1:7], False, "") for row in told}
+        known |= {str(row[0]): _as_told(row) for row in told}
     retried = {(uid, attempt): frozenset(nodes) for uid, attempt, nodes in store.query_rows(RETRIED, asked)}
     live = {uid: (version, attempt) for uid, version, attempt in store.query_rows(LIVE, asked)}
     return {
@@ -87,6 +87,11 @@ def _asked(page: Sequence[PodRun]) -> dict[str, Any]:
         "last": max(created),
         "uids": sorted({pod.workflow_uid for pod in page if pod.workflow_uid}),
     }
+
+
+def _as_told(row: Sequence[Any]) -> Kept:
+    _, version, template, department, project, creator, attempt = row
+    return Kept(version, template, department, project, creator, attempt, finished=False, outcome="")
 
 
 def _kept(row: Sequence[Any], rules: Rules) -> Kept:
