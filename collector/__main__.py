@@ -123,6 +123,7 @@ def report(
     end: Annotated[str, typer.Option("--to", help="Last day, exclusive. Left out: tomorrow.")] = "",
     by: Annotated[str, typer.Option(help="Columns to group by, like department,project.")] = "",
     form: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
+    run: Annotated[int, typer.Option(min=0, help="For cost: of this pricing run; left out: of the bill.")] = 0,
     workflow: Annotated[str, typer.Option(help="Name or uid; for steps, of whichever day without --from.")] = "",
     config: Config = None,
     url: Url = "",
@@ -132,12 +133,19 @@ def report(
         raise shape.ReportError(f"{kind}: no such report; there are {', '.join((*REPORTS, STEPS))}")
     if bool(workflow) != (kind == STEPS):
         raise shape.ReportError("--workflow NAME goes with `report steps`, and only with it")
+    if run and kind != "cost":
+        raise shape.ReportError("--run N goes with `report cost`, and only with it")
     if form not in ("table", "csv", "json"):
         raise shape.ReportError(f"--format {form}: no such format; there are table, csv, json")
     chosen = configuration.load(config)
     span = _span(begin, end, chosen.billing_timezone, FIRST_DAY if workflow else None)
     query = asking.reader(chosen, url)
-    made = steps.steps(query, workflow, span) if workflow else REPORTS[kind](query, span, by or DEFAULT_BY[kind])
+    if workflow:
+        made = steps.steps(query, workflow, span)
+    elif run:
+        made = cost.cost(query, span, by or DEFAULT_BY[kind], run)
+    else:
+        made = REPORTS[kind](query, span, by or DEFAULT_BY[kind])
     shape.text(made, form, out)
 
 
