@@ -15,7 +15,7 @@ from datetime import tzinfo
 from collector import checkpoints, schedules
 from collector.catalog import metrics
 from collector.catalog.tally import Tally
-from collector.core import controller, locks, slots, stuck
+from collector.core import burn, controller, locks, slots, stuck
 from collector.core.cluster import Cluster
 from collector.core.model import (
     Checkpoint,
@@ -37,7 +37,7 @@ from collector.core.model import (
 )
 from collector.core.pricing_runs import FIRST_RUN, Runs
 from collector.core.rules import Rules
-from collector.core.view import ClusterHealth, LiveView, StoreHealth, WatchHealth
+from collector.core.view import Burning, ClusterHealth, LiveView, StoreHealth, WatchHealth
 from collector.counting import Counting
 from collector.prices.book import Books
 
@@ -96,6 +96,8 @@ class Pipeline:
         self._room.set()
         self._sampled: dict[tuple[str, str, str, str], tuple[int, Instant]] = {}
         self._stuck: dict[str, stuck.Found] = {}
+        self._burns = {name: burn.Burn(name, books, rules.product) for name, rules in clusters.items()}
+        self._burning: dict[str, list[Burning]] = {}
         self._counting = Counting(books, zone, tally, self._store)
         self._touch_counters()
 
@@ -220,6 +222,7 @@ class Pipeline:
     def tick(self, now: Instant, watched: Container[str]) -> None:
         """What time alone leads to; crons are judged where all is `watched` that would tell of their runs."""
         for cluster in self._watched():
+            self._burning[cluster.name] = self._burns[cluster.name].now(cluster.pods.values(), now)
             self._stuck[cluster.name] = stuck.stuck(cluster.name, cluster.workflows.values(), now, self.stuck_after_ms)
             if cluster.name in watched:
                 for happening in cluster.tick(now):
@@ -236,6 +239,7 @@ class Pipeline:
             view.locks.extend(locks.locks(name, cluster.lock_users.values(), cluster.lock_limits))
             view.crons.extend(cluster.crons.view())
             view.controllers.extend(controller.health(cluster.controllers, name, now))
+            view.burning.extend(self._burning.get(name, ()))
             if (found := self._stuck.get(name)) is not None:
                 view.stuck.extend(found.oldest)
                 view.stuck_counts.update({(name, *key): number for key, number in found.counts.items()})
