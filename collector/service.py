@@ -23,18 +23,15 @@ from zoneinfo import ZoneInfo
 import uvicorn
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from collector import asking
+from collector import asking, rounds
 from collector import settings as configuration
 from collector.asking import Failure
 from collector.catalog.tables import DATABASE
 from collector.catalog.tally import Tally
 from collector.core.model import Commit, Instant
-from collector.core.pricing_runs import FIRST_RUN
 from collector.core.view import LiveView, StoreHealth
 from collector.exposition import logs, prometheus
 from collector.pipeline import Pipeline
-from collector.prices import book
-from collector.repricing import runs as stored_runs
 from collector.settings import ClusterSettings, Settings
 from collector.store import child, inserter
 from collector.store import migrate as migrations
@@ -57,8 +54,6 @@ COMMIT_S = 0.2
 """How often what was observed becomes durable; what a crash may have to be replayed."""
 SAMPLE_S = 15
 ACCRUE_S = 3600
-LOOK_S = 15
-"""How often the store is asked which pricing runs to write; repricing/following.py waits for longer than that."""
 RESTART_S = 30
 """Before a cluster whose watches failed in an unforeseen way is started again."""
 SPOOL_BYTES = 8 << 30
@@ -149,7 +144,8 @@ async def _start(parts: Parts, stack: AsyncExitStack) -> None:
     await stack.enter_async_context(_storing(parts, disk))
     await stack.enter_async_context(_committing(parts, disk))
     await stack.enter_async_context(_ticking(parts))
-    await stack.enter_async_context(_task(_look_for_ever(parts), "runs"))
+    await stack.enter_async_context(_task(rounds.look_for_ever(parts.settings, parts.pipeline), "runs"))
+    await stack.enter_async_context(_task(rounds.correct_for_ever(parts.settings, parts.accrue_s), "corrections"))
     for name in parts.addresses:
         await stack.enter_async_context(_watching(parts, name))
 
@@ -302,23 +298,6 @@ async def _ticking(parts: Parts) -> AsyncIterator[None]:
         yield
     finally:
         scheduler.shutdown(wait=False)
-
-
-async def _look_for_ever(parts: Parts) -> None:
-    """Hear of new pricing runs and locked months; until the store first says, charges are the first run's."""
-    worker, known, store = Worker("runs"), False, asking.reading_store(parts.settings, "")
-    try:
-        while True:
-            with contextlib.suppress(StoreError):
-                runs = await worker.run(stored_runs.known, store)
-                parts.pipeline.know_runs(runs, now_ms())
-                if not known and runs.numbers == {FIRST_RUN}:
-                    parts.pipeline.open_pricing_run(now_ms(), book.digest(parts.pipeline.books))
-                known = True
-            await asyncio.sleep(LOOK_S if known else 1)
-    finally:
-        worker.close()
-        store.close()
 
 
 def _hears_crons(watches: list[Watch]) -> bool:

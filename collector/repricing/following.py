@@ -13,10 +13,11 @@ from collector.repricing.rows import clock
 from collector.store.clickhouse import Store
 
 HEARD_MS = 25_000
-"""A collector looks every 15 s (service.LOOK_S); the rest is for a slow store."""
+"""A collector looks every 15 s (rounds.LOOK_S); the rest is for a slow store."""
 ALIVE_MS = 120_000
 """A position that has not moved for so long belongs to a watch that is quiet or a collector that is not there."""
 PAUSE_S = 1.0
+SAY_LOOKS = 10
 
 
 def behind(store: Store, told_at: int) -> list[str]:
@@ -31,7 +32,10 @@ def behind(store: Store, told_at: int) -> list[str]:
 
 
 def follow(store: Store, told_at: int, beat: Callable[[list[str]], object]) -> None:
-    """Return when none is behind; `beat` is called at each look with those that are."""
+    """Return when none is behind; `beat` is called now and then with those that are."""
+    looks = 0
     while names := behind(store, told_at):
-        beat(names)
+        if looks % SAY_LOOKS == 0:
+            beat(names)
+        looks += 1
         time.sleep(PAUSE_S)

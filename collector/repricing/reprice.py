@@ -103,8 +103,10 @@ def priced(work: Preparation, since: int | None) -> Iterator[list[PodCost]]:
         for page in pages(work.store, part, work.first, work.after, work.terms.zone, since):
             yield charged(work, part, page)
             done += len(page)
-            work.progress(done, total)
+            work.progress(min(done, total), total)
             _beat(work)
+    if done != total:  # rows that replace one another were counted as so many pods
+        work.progress(done, done)
 
 
 def charged(work: Preparation, part: Slice, page: list[PodRun]) -> list[PodCost]:

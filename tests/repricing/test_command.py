@@ -1,14 +1,17 @@
 """`lynceus reprice` as a user types it, on a real store."""
 
 import subprocess
+import time
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from collector.store.clickhouse import Store
+from tests.builders import DAY, NOON
 from tests.processes import ROOT, lynceus
-from tests.repricing.kept import DEARER, a_past, keep_all
+from tests.repricing.kept import DEARER, a_past, current, keep_all
 from tests.store.running import Running
 
 MONTH = ("--from", "2026-11-01", "--to", "2026-11-23")
@@ -58,3 +61,43 @@ def test_a_store_that_is_not_there_is_one_sentence(engine: Running, tmp_path: Pa
     assert said.returncode == 1
     assert "does not answer" in said.stderr
     assert "Traceback" not in said.stderr
+
+
+def test_kill_9_leaves_the_old_bill_and_a_clean_second_try(store: Store, engine: Running, tmp_path: Path) -> None:
+    """Killed between its last charge and the pointer; the number it had taken is never taken again."""
+    keep_all(store, a_past(3))
+    config = ("--config", str(settings_of(engine, tmp_path, "./dearer.yaml")))
+    before = current(store)
+    process = subprocess.Popen(lynceus("reprice", *MONTH, *config), stdout=-3, stderr=-3, cwd=ROOT)
+    while store.query_rows("SELECT count() FROM lynceus.pod_cost WHERE run = 2") != [(3,)]:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert current(store) == before
+
+    assert run("reprice", *MONTH, *config).returncode == 0
+    assert store.query_rows("SELECT DISTINCT run FROM lynceus.cost_current") == [(3,)]
+    assert {key: 2 * cost for key, (cost, *_) in before.items()} == {
+        k: cost for k, (cost, *_) in current(store).items()
+    }
+
+
+def test_months_are_locked_listed_and_unlocked(store: Store, engine: Running, tmp_path: Path) -> None:
+    """A month that goes on cannot be locked; a locked one refuses repricing and opens only when that is meant."""
+    then = NOON - 30 * DAY
+    past: dict[str, Any] = {"created_at": then, "scheduled_at": then, "instance_created_at": then, "main_started_at": then,
+            "finished_at": then + 60_000}  # fmt: skip
+    keep_all(store, a_past(1, **past))
+    config = ("--config", str(settings_of(engine, tmp_path)))
+
+    assert run("period", "lock", "2096-11", *config).returncode == 2
+    assert "locked: 0.0011544 USD" in run("period", "lock", "2026-10", *config).stdout.replace("is locked", "locked")
+    listed = msgspec.json.decode(run("period", "list", "--format", "json", *config).stdout)["rows"]
+    assert [(row["month"], row["state"], row["total"], row["as locked"]) for row in listed] == [
+        ("2026-10", "locked", "0.0011544", "yes")
+    ]
+    refused = run("reprice", "--from", "2026-10-01", "--to", "2026-11-01", *config)
+    assert (refused.returncode, "2026-10: locked" in refused.stderr) == (2, True)
+    assert "nothing to correct" in run("period", "correct", *config).stdout
+    assert "--yes-really" in run("period", "unlock", "2026-10", *config).stderr
+    assert "open again" in run("period", "unlock", "2026-10", "--yes-really", *config).stdout
