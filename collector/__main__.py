@@ -15,11 +15,13 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.console import Console
 
-from collector import __version__, asking, service, showcase
+from collector import __version__, asking, bookkeeping, service, showcase
 from collector import settings as configuration
+from collector.core.pricing_runs import day_of
 from collector.prices import book
 from collector.prices.quote import quote
-from collector.reports import cost, prices, queue, shape, steps
+from collector.reports import cost, prices, progress, queue, shape, steps
+from collector.repricing.runs import RepricingError
 from collector.settings import SettingsError
 
 app = typer.Typer(
@@ -31,6 +33,9 @@ app = typer.Typer(
 )
 prices_app = typer.Typer(no_args_is_help=True, help="Ask the price books, and check them.")
 app.add_typer(prices_app, name="prices")
+
+period_app = typer.Typer(no_args_is_help=True, help="Months: list, lock, unlock, and correct what came after a lock.")
+app.add_typer(period_app, name="period")
 
 # A pipe has no width: 80 columns would fold every name in it.
 out = Console(width=None if sys.stdout.isatty() else 200)
@@ -50,6 +55,8 @@ Config = Annotated[Path | None, typer.Option("--config", help="Settings file (YA
 Url = Annotated[
     str, typer.Option("--url", help="Store to ask, like http://host:8123/lynceus. Left out: the settings'.")
 ]
+
+Month = Annotated[str, typer.Argument(help="Like 2026-10.")]
 
 
 @app.command()
@@ -116,6 +123,7 @@ def report(
     end: Annotated[str, typer.Option("--to", help="Last day, exclusive. Left out: tomorrow.")] = "",
     by: Annotated[str, typer.Option(help="Columns to group by, like department,project.")] = "",
     form: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
+    run: Annotated[int, typer.Option(min=0, help="For cost: of this pricing run; left out: of the bill.")] = 0,
     workflow: Annotated[str, typer.Option(help="Name or uid; for steps, of whichever day without --from.")] = "",
     config: Config = None,
     url: Url = "",
@@ -125,12 +133,36 @@ def report(
         raise shape.ReportError(f"{kind}: no such report; there are {', '.join((*REPORTS, STEPS))}")
     if bool(workflow) != (kind == STEPS):
         raise shape.ReportError("--workflow NAME goes with `report steps`, and only with it")
+    if run and kind != "cost":
+        raise shape.ReportError("--run N goes with `report cost`, and only with it")
     if form not in ("table", "csv", "json"):
         raise shape.ReportError(f"--format {form}: no such format; there are table, csv, json")
     chosen = configuration.load(config)
     span = _span(begin, end, chosen.billing_timezone, FIRST_DAY if workflow else None)
     query = asking.reader(chosen, url)
-    made = steps.steps(query, workflow, span) if workflow else REPORTS[kind](query, span, by or DEFAULT_BY[kind])
+    if workflow:
+        made = steps.steps(query, workflow, span)
+    elif run:
+        made = cost.cost(query, span, by or DEFAULT_BY[kind], run)
+    else:
+        made = REPORTS[kind](query, span, by or DEFAULT_BY[kind])
+    shape.text(made, form, out)
+
+
+@app.command()
+def reprice(
+    begin: Annotated[str, typer.Option("--from", help="A day of the first month, as in 2026-11-01.")],
+    end: Annotated[str, typer.Option("--to", help="The day after the last; its month is priced as a whole.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Compute and compare, write nothing.")] = False,
+    form: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
+    config: Config = None,
+) -> None:
+    """Price months again with the books and rules in force, from what is stored, and make that the bill."""
+    prices.one_of("--format", form, ("table", "csv", "json"))
+    chosen = configuration.load(config)
+    span = _span(begin, end, chosen.billing_timezone, None)
+    with progress.shown("pods priced", err) as (say, count):
+        made = bookkeeping.reprice(chosen, _folder(config), span, dry_run=dry_run, say=say, progress=count)
     shape.text(made, form, out)
 
 
@@ -198,6 +230,41 @@ def prices_list(
     shape.text(prices.listing(asking.books(configuration.load(config), _folder(config))), form, out)
 
 
+@period_app.command("list")
+def period_list(
+    form: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table", config: Config = None
+) -> None:
+    """Each month's state, active run and sums; of a locked one whether it still is as it was locked."""
+    prices.one_of("--format", form, ("table", "csv", "json"))
+    shape.text(bookkeeping.months(configuration.load(config)), form, out)
+
+
+@period_app.command("lock")
+def period_lock(month: Month, config: Config = None) -> None:
+    """Lock a month that has ended: its charges never change again."""
+    out.print(bookkeeping.lock(configuration.load(config), _month(month), err.print), highlight=False, soft_wrap=True)
+
+
+@period_app.command("unlock")
+def period_unlock(
+    month: Month,
+    yes_really: Annotated[
+        bool, typer.Option("--yes-really", help="The bill of this month may have been paid.")
+    ] = False,
+    config: Config = None,
+) -> None:
+    """Open a locked month again; refused when corrections of it are booked."""
+    if not yes_really:
+        raise RepricingError(f"{month}: a locked month may have been billed; say --yes-really to open it")
+    out.print(bookkeeping.unlock(configuration.load(config), _month(month), err.print), highlight=False, soft_wrap=True)
+
+
+@period_app.command("correct")
+def period_correct(config: Config = None) -> None:
+    """Book what arrived late for locked months in the open one; a running collector does so each hour."""
+    out.print(bookkeeping.correct(configuration.load(config)), highlight=False)
+
+
 @app.command()
 def version() -> None:
     """Print the version."""
@@ -218,6 +285,11 @@ def _span(begin: str, end: str, zone: str, earliest: date | None) -> shape.Span:
     return shape.Span(first, last, zone)
 
 
+def _month(text: str) -> int:
+    """The first day of a month."""
+    return day_of(_day(f"{text}-01", "MONTH", date.min))
+
+
 def _day(text: str, option: str, otherwise: date) -> date:
     try:
         return date.fromisoformat(text) if text else otherwise
@@ -234,7 +306,7 @@ def main() -> None:
     """The console script: turns the errors a user can mend into one sentence."""
     try:
         app()
-    except (SettingsError, book.BookError, shape.ReportError) as error:
+    except (SettingsError, book.BookError, shape.ReportError, RepricingError) as error:
         _fail(2, error)
     except asking.Failure as error:
         _fail(1, error)

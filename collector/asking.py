@@ -21,6 +21,9 @@ from collector.watch import discovery, kinds, preflight
 from collector.watch.address import AddressError, ClusterAddress
 from collector.watch.connection import Connection
 
+EMBEDDED_WRITER = "lynceus"
+"""The user of the embedded store that may write."""
+
 
 class Failure(Exception):  # noqa: N818 - it is what the user is told, not a type to catch
     """Something outside did not work; the text says what, and what to do."""
@@ -81,12 +84,21 @@ def reading_store(settings: Settings, url: str) -> Store:
     return connect(settings.store.url, settings.store.username, password, database=DATABASE)
 
 
+def writing_store(settings: Settings) -> Store:
+    """The settings' store, to be written; the embedded one takes its writer's token from the data directory."""
+    if settings.store.url:
+        password = Path(settings.store.password_file) if settings.store.password_file else None
+        return connect(settings.store.url, settings.store.username, password)
+    token = configuration.data_dir(settings) / "store.token"
+    return connect(f"http://{settings.embedded.listen}", EMBEDDED_WRITER, token)
+
+
 def reader(settings: Settings, url: str) -> shape.Query:
     """What reports ask; Failure when the store does not answer."""
     store = reading_store(settings, url)
 
     def query(sql: str, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
-        with _store_failures():
+        with store_failures():
             return store.query_rows(sql, dict(parameters))
 
     return query
@@ -94,12 +106,13 @@ def reader(settings: Settings, url: str) -> shape.Query:
 
 def ask(settings: Settings, url: str, query: str, form: str) -> bytes:
     """The answer to one statement, in a ClickHouse format."""
-    with _store_failures():
+    with store_failures():
         return reading_store(settings, url).query_bytes(query, form)
 
 
 @contextlib.contextmanager
-def _store_failures() -> Iterator[None]:
+def store_failures() -> Iterator[None]:
+    """Trouble with the store as a Failure, for as long as the block lasts."""
     try:
         yield
     except StoreUnreachableError as error:
@@ -117,7 +130,7 @@ def migrate(settings: Settings, dry_run: bool) -> list[str]:
         raise SettingsError("store.url: migrate needs one; the embedded store is migrated by `lynceus run` itself")
     password = Path(settings.store.password_file) if settings.store.password_file else None
     store = connect(settings.store.url, settings.store.username, password)
-    with _store_failures():
+    with store_failures():
         try:
             applied = migrations.migrate(store, settings.store.cluster, dry_run=dry_run)
         except migrations.SchemaError as error:

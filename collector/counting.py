@@ -6,7 +6,9 @@ Runs in the pipeline's loop; keeps nothing but which months have been opened.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, tzinfo
+from datetime import tzinfo
+
+import msgspec
 
 from collector.catalog import metrics
 from collector.catalog.tally import Tally
@@ -16,11 +18,13 @@ from collector.core.happenings import Began, Clamped, Ended, FirstRan, Happening
 from collector.core.meters import total
 from collector.core.model import ControllerIncident, CronRun, Fact, Instant, Period, PodCost
 from collector.core.pod_life import PodLife, Told
+from collector.core.pricing_runs import FIRST_RUN, Runs, month_of
 from collector.core.product import ZERO
 from collector.core.workflow_life import WorkflowLife
 from collector.prices.book import Books
 
-PRICING_RUN = 1
+RECENT_PODS = 100_000
+"""Pods whose charges are remembered until the next look at the store's runs; more only after a long outage."""
 
 
 @dataclass(slots=True)
@@ -32,6 +36,10 @@ class Counting:
     tally: Tally
     store: Callable[[Fact], object]
     """Takes a fact that is to become a row."""
+    runs: Runs = field(default_factory=Runs)
+    """Under which pricing runs charges are written, as the store was last heard to say."""
+    recent: dict[tuple[str, str], None] = field(default_factory=dict)
+    """Pods charged since then: a run that nobody had heard of yet lacks them."""
     _months: set[int] = field(default_factory=set)
 
     def happen(self, cluster: Cluster, happening: Happening, at: Instant, listed: bool) -> None:
@@ -96,14 +104,17 @@ class Counting:
     def charge(self, cluster: Cluster, pod: PodLife, life: WorkflowLife | None, until: Instant) -> None:
         """A pod's charges up to its end, or to `until` while it runs."""
         product = cluster.rules.product
-        charges = billing.charges(pod.run, life, self.books, self.zone, until, product, PRICING_RUN, pod.told)
+        charges = billing.charges(pod.run, life, self.books, self.zone, until, product, FIRST_RUN, pod.told)
         if not charges:
             return
         for charge in charges:
             self._open_month(charge.day)
-            self.store(charge)
+            for run in self.runs.of(charge.day):
+                self.store(charge if run == charge.run else msgspec.structs.replace(charge, run=run))
         pod.told = Told(charges[0].version, charges[0].day, charges[-1].day)
         cluster.touched["pods", pod.run.uid] = None
+        if len(self.recent) < RECENT_PODS:
+            self.recent[cluster.name, pod.run.uid] = None
         if pod.stage == "finished" and not pod.historic:
             self._count_cost(pod, charges)
 
@@ -126,8 +137,7 @@ class Counting:
 
     def _open_month(self, day: int) -> None:
         """The first charge of a month gives it its active run."""
-        first = date.fromordinal(billing.EPOCH_DAY.toordinal() + day).replace(day=1)
-        month = (first - billing.EPOCH_DAY).days
-        if month not in self._months:
+        month = month_of(day)
+        if month not in self._months and month not in self.runs.by_month:
             self._months.add(month)
-            self.store(Period(month=month, version=1, active_run=PRICING_RUN, state="open", total=None, hash=""))
+            self.store(Period(month=month, version=1, active_run=FIRST_RUN, state="open", total=None, hash=""))

@@ -15,7 +15,7 @@ from datetime import tzinfo
 from collector import checkpoints, schedules
 from collector.catalog import metrics
 from collector.catalog.tally import Tally
-from collector.core import controller, locks, slots, stuck
+from collector.core import burn, controller, locks, slots, stuck
 from collector.core.cluster import Cluster
 from collector.core.model import (
     Checkpoint,
@@ -35,9 +35,10 @@ from collector.core.model import (
     WatchGap,
     version_of,
 )
+from collector.core.pricing_runs import FIRST_RUN, Runs
 from collector.core.rules import Rules
-from collector.core.view import ClusterHealth, LiveView, StoreHealth, WatchHealth
-from collector.counting import PRICING_RUN, Counting
+from collector.core.view import Burning, ClusterHealth, LiveView, StoreHealth, WatchHealth
+from collector.counting import Counting
 from collector.prices.book import Books
 
 log = logging.getLogger(__name__)
@@ -95,6 +96,8 @@ class Pipeline:
         self._room.set()
         self._sampled: dict[tuple[str, str, str, str], tuple[int, Instant]] = {}
         self._stuck: dict[str, stuck.Found] = {}
+        self._burns = {name: burn.Burn(name, books, rules.product) for name, rules in clusters.items()}
+        self._burning: dict[str, list[Burning]] = {}
         self._counting = Counting(books, zone, tally, self._store)
         self._touch_counters()
 
@@ -134,8 +137,20 @@ class Pipeline:
     def open_pricing_run(self, now: Instant, digest: str) -> None:
         """Record the books and rules in force."""
         self._gathered.facts.append(
-            PricingRun(run=PRICING_RUN, version=now, created_at=now, books=self.books.names(), rules=digest)
+            PricingRun(run=FIRST_RUN, version=now, created_at=now, books=self.books.names(), rules=digest)
         )
+
+    def know_runs(self, runs: Runs, now: Instant) -> None:
+        """What the store says of its pricing runs; a new one gets the charges at once that it lacks."""
+        counting = self._counting
+        new, counting.runs = runs.numbers - counting.runs.numbers, runs
+        recent, counting.recent = counting.recent, {}
+        if new:
+            self.accrue(now)
+            for name, uid in recent:
+                cluster = self.clusters[name]
+                if (pod := cluster.pods.get(uid)) is not None and pod.stage == "finished":
+                    counting.charge(cluster, pod, cluster.workflows.get(pod.run.workflow_uid), now)
 
     def lost_state(self, now: Instant, why: str, clusters: Iterable[str] | None = None) -> None:
         """What was spooled of some clusters, or of all, cannot be read: a gap of each, and watching starts from lists."""
@@ -208,6 +223,7 @@ class Pipeline:
     def tick(self, now: Instant, watched: Container[str]) -> None:
         """What time alone leads to; crons are judged where all is `watched` that would tell of their runs."""
         for cluster in self._watched():
+            self._burning[cluster.name] = self._burns[cluster.name].now(cluster.pods.values(), now)
             self._stuck[cluster.name] = stuck.stuck(cluster.name, cluster.workflows.values(), now, self.stuck_after_ms)
             if cluster.name in watched:
                 for happening in cluster.tick(now):
@@ -224,6 +240,7 @@ class Pipeline:
             view.locks.extend(locks.locks(name, cluster.lock_users.values(), cluster.lock_limits))
             view.crons.extend(cluster.crons.view())
             view.controllers.extend(controller.health(cluster.controllers, name, now))
+            view.burning.extend(self._burning.get(name, ()))
             if (found := self._stuck.get(name)) is not None:
                 view.stuck.extend(found.oldest)
                 view.stuck_counts.update({(name, *key): number for key, number in found.counts.items()})

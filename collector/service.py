@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 import uvicorn
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from collector import asking
+from collector import asking, rounds
 from collector import settings as configuration
 from collector.asking import Failure
 from collector.catalog.tables import DATABASE
@@ -32,7 +32,6 @@ from collector.core.model import Commit, Instant
 from collector.core.view import LiveView, StoreHealth
 from collector.exposition import logs, prometheus
 from collector.pipeline import Pipeline
-from collector.prices import book
 from collector.settings import ClusterSettings, Settings
 from collector.store import child, inserter
 from collector.store import migrate as migrations
@@ -60,9 +59,8 @@ RESTART_S = 30
 SPOOL_BYTES = 8 << 30
 FLUSH_S = 1.0
 """For a last round to the store at the end; what it does not take stays in the spool."""
+STORE_USER = asking.EMBEDDED_WRITER
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
-STORE_USER = "lynceus"
-"""The embedded store's writer."""
 
 
 @dataclass(slots=True)
@@ -146,6 +144,8 @@ async def _start(parts: Parts, stack: AsyncExitStack) -> None:
     await stack.enter_async_context(_storing(parts, disk))
     await stack.enter_async_context(_committing(parts, disk))
     await stack.enter_async_context(_ticking(parts))
+    await stack.enter_async_context(_task(rounds.look_for_ever(parts.settings, parts.pipeline), "runs"))
+    await stack.enter_async_context(_task(rounds.correct_for_ever(parts.settings, parts.accrue_s), "corrections"))
     for name in parts.addresses:
         await stack.enter_async_context(_watching(parts, name))
 
@@ -162,7 +162,6 @@ async def _open_spool(parts: Parts, disk: Worker) -> Spool:
     if loaded.damage:
         log.error("the spool was damaged and set aside", extra={"reason": loaded.damage})
         parts.pipeline.lost_state(now_ms(), loaded.damage)
-    parts.pipeline.open_pricing_run(now_ms(), book.digest(parts.pipeline.books))
     return spool
 
 

@@ -1,5 +1,7 @@
 """What the pipeline shows: samples of the queues, and the live view."""
 
+from decimal import Decimal
+
 import pytest
 
 from collector.core.model import Instant, QueueSample
@@ -18,7 +20,9 @@ from tests.builders import (
 )
 from tests.flow import (
     BEGUN,
+    ENDED_POD,
     HEALTHY,
+    STARTED_POD,
     SUBMITTED,
     a_pipeline,
     identity,
@@ -138,3 +142,16 @@ def test_a_vanished_workflow_leaves_the_view() -> None:
     flow.take("c1", [SUBMITTED, a_vanishing("workflows", "w1")])
 
     assert flow.view(NOON, {}, HEALTHY).queues == []
+
+
+def test_the_view_tells_what_runs_now_costs_an_hour() -> None:
+    """As of the last tick; a pod that has ended is gone from it at the next."""
+    flow = a_pipeline()
+    flow.take("c1", [SUBMITTED, BEGUN, STARTED_POD])
+    flow.tick(NOON + MINUTE, ())
+    [burning] = flow.view(NOON + MINUTE, {}, HEALTHY).burning
+    assert (burning.cluster, burning.product, burning.per_hour) == ("c1", "alibaba-eci", Decimal("0.069264"))
+
+    flow.take("c1", [ENDED_POD])
+    flow.tick(NOON + 2 * MINUTE, ())
+    assert flow.view(NOON + 2 * MINUTE, {}, HEALTHY).burning == []

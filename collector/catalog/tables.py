@@ -292,6 +292,8 @@ POD_COST = Table(
         _low("spec_source", "Where the billed size was read from"),
         _low("confidence", "high, low, unpriced"),
         _low("status", "`accruing` while the pod runs, then `final`"),
+        Column("corrects", "Date", "The day of a locked month that a correction is of; 1970-01-01: it is none",
+               codec="ZSTD(1)"),
         INSERTED_AT,
     ),
 )  # fmt: skip
@@ -305,6 +307,9 @@ PRICING_RUN = Table(
         _at("created_at", "When it was made"),
         Column("books", "Array(String)", "Price books with their hashes"),
         _text("rules", "Hash of the attribution and billing rules"),
+        _low("state", "`preparing`, `late` (what arrives for a locked month), or empty: complete"),
+        Column("from_day", "Date", "First day it was made for"),
+        Column("to_day", "Date", "Last day, exclusive"),
         INSERTED_AT,
     ),
 )  # fmt: skip
@@ -318,6 +323,8 @@ PERIOD = Table(
         _low("state", "open, reconciled, locked"),
         _money("total", "Sum at the time of locking; NULL while open"),
         _text("hash", "Hash of the charges at the time of locking"),
+        Column("totals", "Map(String, String)", "Sums by currency at the time of locking", codec="ZSTD(1)"),
+        _count("late_run", "Under which pricing run charges are kept that arrive after the locking; 0: it was never locked"),
         INSERTED_AT,
     ),
 )  # fmt: skip

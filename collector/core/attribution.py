@@ -11,6 +11,8 @@ import msgspec
 from collector.core.rules import AttributionRule
 
 UNALLOCATED = "unallocated"
+KEPT = ("workflow_label", "template", "namespace")
+"""Sources that a workflow's row keeps; its annotations, service account and namespace's labels it does not."""
 
 
 class Owned(msgspec.Struct, frozen=True):
@@ -31,6 +33,20 @@ def owner(rules: tuple[AttributionRule, ...], owned: Owned, otherwise: str = UNA
         if rule.map is not None:
             found = rule.map.get(found, "")
         if found:
+            return found
+    return otherwise
+
+
+def owner_again(rules: tuple[AttributionRule, ...], owned: Owned, concluded: str, otherwise: str = UNALLOCATED) -> str:
+    """
+    The department or project by the rules in force, of a workflow of which only its row is left.
+
+    A rule that reads what no row keeps is taken at its word of then: what was concluded stands, if anything was.
+    """
+    for rule in rules:
+        if rule.source not in KEPT and concluded != otherwise:
+            return concluded
+        if rule.source in KEPT and (found := owner((rule,), owned, "")):
             return found
     return otherwise
 

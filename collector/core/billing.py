@@ -13,7 +13,7 @@ What a pod cost: the specification of a charge.
 Money is Decimal from the book to the table; a test proves that no float takes part.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from functools import lru_cache
@@ -27,7 +27,6 @@ from collector.core.model import Instant, Meter, PodCost, PodRun
 from collector.core.pod_life import Told
 from collector.core.product import Product, product_of
 from collector.core.spec import Spec, spec_of
-from collector.core.workflow_life import WorkflowLife
 
 EPOCH_DAY = date(1970, 1, 1)
 QUARTER_MS = 900_000
@@ -51,6 +50,34 @@ class Prices(Protocol):
 
     def look_up(self, spec: Spec, at: Instant) -> Rates:
         """The rates of a spec from an instant on."""
+        ...
+
+
+class Bearer(Protocol):
+    """What a charge asks of the workflow that bears it: its life, or the row that was kept of it (repricing/bearers.py)."""
+
+    @property
+    def version(self) -> int: ...
+    @property
+    def template(self) -> str: ...
+    @property
+    def department(self) -> str: ...
+    @property
+    def project(self) -> str: ...
+    @property
+    def creator(self) -> str: ...
+    @property
+    def attempt(self) -> int:
+        """The newest one."""
+        ...
+
+    @property
+    def finished(self) -> bool: ...
+    @property
+    def outcome(self) -> str: ...
+    @property
+    def retried_nodes(self) -> Collection[str] | None:
+        """Node ids of step attempts that a later one replaced."""
         ...
 
 
@@ -83,7 +110,7 @@ class Part(msgspec.Struct, frozen=True):
 
 def charges(
     run: PodRun,
-    life: WorkflowLife | None,
+    life: Bearer | None,
     prices: Prices,
     zone: tzinfo,
     until: Instant,
@@ -224,7 +251,7 @@ def _joined(rates: list[Rates]) -> Rates:
     return msgspec.structs.replace(rates[-1], book=books, rule=rules, confidence=confidence)
 
 
-def class_of(run: PodRun, life: WorkflowLife | None) -> str:
+def class_of(run: PodRun, life: Bearer | None) -> str:
     """What the money was spent on; provisional until the workflow's attempt has ended."""
     if any(sign in run.reason for sign in ("Spot", "BidExpired")):
         return "reclaimed"
@@ -253,7 +280,7 @@ def _confidence(spec: Spec, interval: Interval, rates: Rates) -> str:
 
 def _charge(
     run: PodRun,
-    life: WorkflowLife | None,
+    life: Bearer | None,
     spec: Spec,
     interval: Interval,
     day: Day,

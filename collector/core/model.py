@@ -285,6 +285,8 @@ class PodCost(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     """`high`: the provider's own spec. `low`: a fallback. `unpriced`: no price, see `rule` for why."""
     status: str
     """`accruing` while the pod runs, then `final`."""
+    corrects: int = 0
+    """Of an entry above 0 the day of the locked month that it corrects; 0: it is no correction."""
 
 
 class PricingRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
@@ -295,6 +297,12 @@ class PricingRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     created_at: Instant
     books: list[str]
     rules: str
+    state: str = ""
+    """`preparing`: being written, active nowhere yet. `late`: what arrives for a locked month. Empty: complete."""
+    from_day: int = 0
+    """The first day it was made for; a collector writes it as well while it is prepared."""
+    to_day: int = 0
+    """Exclusive."""
 
 
 class Period(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
@@ -307,6 +315,10 @@ class Period(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     state: str
     total: Decimal | None
     hash: str
+    totals: dict[str, str] = {}
+    """The sums at the time of locking by currency, exact, as text; `total` is the only one where there is but one."""
+    late_run: int = 0
+    """The pricing run under which charges are kept that arrive after the month was locked."""
 
 
 class QueueSample(Fact, frozen=True, array_like=True, kw_only=True, gc=False):

@@ -4,6 +4,8 @@ What is known at an instant, as values: `/metrics`, `/readyz` and the live page 
 Made anew each time it is asked for; nothing here is stored.
 """
 
+from decimal import Decimal
+
 import msgspec
 
 from collector.core.model import ControllerMetrics, Instant
@@ -165,6 +167,19 @@ class ClusterHealth(msgspec.Struct, frozen=True, gc=False):
     watches: list[WatchHealth]
 
 
+class Burning(msgspec.Struct, frozen=True, gc=False):
+    """What the pods of one cluster and product that are billed now cost an hour."""
+
+    cluster: str
+    product: str
+    currency: str
+    per_hour: Decimal | None
+    """None: not one of them has a price."""
+    pods: int
+    unpriced_pods: int
+    """Of these, those that the amount lacks."""
+
+
 class LiveView(msgspec.Struct, frozen=True, gc=False):
     """What the collector knows at an instant; `/metrics`, `/readyz` and the live page are drawn from it."""
 
@@ -181,3 +196,4 @@ class LiveView(msgspec.Struct, frozen=True, gc=False):
     """All of them, by cluster, namespace and cause."""
     crons: list[Cron] = []
     controllers: list[ControllerHealth] = []
+    burning: list[Burning] = []

@@ -217,6 +217,9 @@ GAUGES: dict[str, Callable[[LiveView], Series]] = {
     catalog.STUCK.name: lambda view: _series((labels, float(n)) for labels, n in view.stuck_counts.items()),
     catalog.CRON_LAST_RUN.name: _cron(lambda cron: cron.last_at),
     catalog.CRON_NEXT_DUE.name: _cron(lambda cron: None if cron.suspended else cron.next_at),
+    catalog.RUNNING_COST.name: lambda view: _series(
+        ((b.cluster, b.product, b.currency), float(b.per_hour)) for b in view.burning if b.per_hour is not None
+    ),
     catalog.CONTROLLER_READY.name: _controller(lambda pod: pod.ready, min),
     catalog.CONTROLLER_LEADER.name: _controller(lambda pod: pod.leader),
     catalog.CONTROLLER_CRASH_LOOP.name: _controller(lambda pod: pod.crash_loop),

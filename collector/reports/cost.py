@@ -1,45 +1,87 @@
 """
-What was spent, by whoever asks: department, project, template, cluster, day, class.
+What was spent, on what, and by whoever asks: department, workflow, step, template, product, day.
 
-Sums come from cost_current, one row a charge of each month's active pricing run, and are exact: unpriced pods are
-counted beside the sum, never added as 0.
+Sums come from cost_current, one row a charge of each month's active pricing run, or from any run that was ever computed.
+They are exact: unpriced pods are counted beside the sum, never added as 0, and the parts of an amount sum to it.
 """
 
+from decimal import Decimal
+from typing import Any
+
+from collector.core.meters import CONTEXT, PLACES
 from collector.reports.shape import BEGIN, END, Query, Report, Span, amount, columns_by
 
 COLUMNS = {
     name: name
     for name in (
-        "day", "department", "project", "creator", "cluster", "namespace", "template", "workflow_name", "product",
-        "purchase", "class", "region",
+        "day", "department", "project", "creator", "cluster", "namespace", "workflow_name", "attempt", "step", "template",
+        "product", "purchase", "class", "region",
     )
-}  # fmt: skip
+} | {"workflow": "workflow_name"}  # fmt: skip
+CLASSES = ("useful", "failed", "retried", "cancelled", "reclaimed")
+"""What money was spent on once main had started; what it cost before is `pending`, whatever came of it."""
+IN_PERIOD = "day >= {begin:Date} AND day < {end:Date}"
+CURRENT = "cost_current WHERE"
+OF_RUN = "pod_cost FINAL WHERE run = {run:UInt32} AND"
+SUCCEEDED = f"""
+    uniqExactIf(workflow_uid, workflow_uid IN (
+        SELECT uid FROM workflow_run FINAL WHERE outcome = 'succeeded' AND finished_at >= {BEGIN}
+    ))
+"""
+"""Workflows of which an attempt succeeded; what the attempts before it cost is part of what the success did."""
 
 
-def cost(query: Query, span: Span, by: str) -> Report:
-    """Cost of a period by the asked columns, dearest first; one row a currency."""
+def cost(query: Query, span: Span, by: str, run: int = 0) -> Report:
+    """Cost of a period by the asked columns, dearest first, one row a currency; of a run, or of the bill."""
     names = columns_by(by, COLUMNS)
     keys = ", ".join(f"`{COLUMNS[name]}`" for name in names)
-    lead = f"{keys}, " if keys else ""
+    lead, source = f"{keys}, " if keys else "", OF_RUN if run else CURRENT
+    asked = span.parameters() | ({"run": run} if run else {})
     sql = f"""
         SELECT {lead}sum(cost) AS total, sum(cost_pending), currency, uniqExact(workflow_uid),
-               uniqExact(pod_uid), countIf(cost IS NULL)
-        FROM cost_current
-        WHERE day >= {{begin:Date}} AND day < {{end:Date}}
+               uniqExact(pod_uid), countIf(cost IS NULL), {SUCCEEDED}
+        FROM {source} {IN_PERIOD}
         GROUP BY {lead}currency
         ORDER BY total DESC NULLS LAST, {lead}currency
     """
-    rows = [tuple(row) for row in query(sql, span.parameters())]
-    columns = (*names, "cost", "of which pending", "currency", "workflows", "pods", "unpriced pods")
-    return Report(f"Cost, {span}", columns, rows, _notes(query, span))
+    rows = [_with_cost_of_success(row, len(names)) for row in query(sql, asked)]
+    columns = (
+        *names, "cost", "of which pending", "currency", "workflows", "pods", "unpriced pods", "succeeded",
+        "cost per success",
+    )  # fmt: skip
+    title = f"Cost, {span}" + (f", pricing run {run}" if run else "")
+    spent = Report(
+        "What it was spent on", (*names, *CLASSES, "pending", "currency"), _spent(query, asked, lead, source)
+    )
+    return Report(title, columns, rows, _notes(query, span, asked, source), parts=[spent])
 
 
-def _notes(query: Query, span: Span) -> list[str]:
+def _with_cost_of_success(row: Any, keys: int) -> tuple[Any, ...]:
+    """The row and what a success cost, all attempts together; unknown where none succeeded or nothing is priced."""
+    whole, successes = row[keys], row[-1]
+    if whole is None or not successes:
+        return (*row, None)
+    return (*row, CONTEXT.quantize(CONTEXT.divide(whole, Decimal(successes)), PLACES))
+
+
+def _spent(query: Query, asked: dict[str, Any], lead: str, source: str) -> list[tuple[Any, ...]]:
+    """The parts of each row's cost by what it was spent on; they sum to it."""
+    parts = ", ".join(f"ifNull(sumIf(cost - ifNull(cost_pending, 0), class = '{name}'), 0)" for name in CLASSES)
+    sql = f"""
+        SELECT {lead}{parts}, sum(cost_pending), currency
+        FROM {source} {IN_PERIOD} AND cost IS NOT NULL
+        GROUP BY {lead}currency
+        ORDER BY sum(cost) DESC, {lead}currency
+    """
+    return [tuple(row) for row in query(sql, asked)]
+
+
+def _notes(query: Query, span: Span, asked: dict[str, Any], source: str) -> list[str]:
     """Totals by currency, running pods, and whether the period was watched without a break."""
     totals = query(
-        "SELECT currency, sum(cost), countIf(status = 'accruing'), countIf(cost IS NULL) FROM cost_current "
-        "WHERE day >= {begin:Date} AND day < {end:Date} GROUP BY currency ORDER BY currency",
-        span.parameters(),
+        f"SELECT currency, sum(cost), countIf(status = 'accruing'), countIf(cost IS NULL) FROM {source} "
+        f"{IN_PERIOD} GROUP BY currency ORDER BY currency",
+        asked,
     )
     notes = [f"total {amount(total)} {currency}" for currency, total, _, _ in totals if total is not None]
     accruing, unpriced = sum(row[2] for row in totals), sum(row[3] for row in totals)

@@ -5,22 +5,26 @@ Currencies are never added to each other, and an amount that nobody knows is nev
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 from decimal import Context, Decimal
 from typing import Any
 
 from collector.core.attribution import UNALLOCATED
+from collector.core.burn import together
 from collector.core.model import Instant
+from collector.core.view import Burning
 from collector.web.money import Money, Spent, UnknownMoney
-from collector.web.shapes import CurrencyTotal, DepartmentMoney, MoneyNow
+from collector.web.shapes import CurrencyTotal, DepartmentMoney, HourlyCost, MoneyNow
 
 EXACT = Context(prec=76)
 """Room for sums of Decimal(38,18); the default of 28 digits would round them from ten billion up."""
 
 
-def money_now(money: Money | UnknownMoney, now: Instant) -> MoneyNow:
-    """Today's money, or why it is not known."""
+def money_now(money: Money | UnknownMoney, now: Instant, burning: Iterable[Burning] = ()) -> MoneyNow:
+    """Today's money, or why it is not known, and what runs now costs an hour."""
+    running = tuple(map(_hourly, together(burning)))
     if isinstance(money, UnknownMoney):
-        return MoneyNow(known=False, detail=money.detail)
+        return MoneyNow(known=False, detail=money.detail, running=running)
     by_currency: dict[str, list[Spent]] = defaultdict(list)
     for spent in money.spent:
         by_currency[spent.currency].append(spent)
@@ -38,7 +42,15 @@ def money_now(money: Money | UnknownMoney, now: Instant) -> MoneyNow:
         age_ms=age_ms,
         totals=tuple(totals),
         departments=tuple(departments),
+        running=running,
     )
+
+
+def _hourly(burning: Burning) -> HourlyCost:
+    return HourlyCost(
+        currency=burning.currency, per_hour=_text(burning.per_hour), pods=burning.pods,
+        unpriced_pods=burning.unpriced_pods,
+    )  # fmt: skip
 
 
 def _departments(currency: str, rows: list[Spent], total: Decimal | None) -> list[DepartmentMoney]:

@@ -39,7 +39,7 @@ def live_now(view: LiveView, tally: Tally, money: Money | UnknownMoney | None, n
         locks=limits.locks(view.locks, view.at),
         stuck=trouble.stuck(view.stuck, view.at),
         crons=trouble.crons(view.crons, view.at),
-        money=None if money is None else money_now(money, now),
+        money=None if money is None else money_now(money, now, view.burning),
         store=_store(view.store, view.at),
     )
 

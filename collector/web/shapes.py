@@ -169,6 +169,16 @@ class DepartmentMoney(Shape):
     unpriced_pods: int
 
 
+class HourlyCost(Shape):
+    """What the pods that are billed now cost an hour, in one currency."""
+
+    currency: str
+    per_hour: str | None
+    """Null when none of them has a price."""
+    pods: int
+    unpriced_pods: int
+
+
 class MoneyNow(Shape):
     """Today's money by department."""
 
@@ -179,6 +189,8 @@ class MoneyNow(Shape):
     age_ms: int | None = None
     totals: tuple[CurrencyTotal, ...] = ()
     departments: tuple[DepartmentMoney, ...] = ()
+    running: tuple[HourlyCost, ...] = ()
+    """Known whether or not the store answers."""
 
 
 class Totals(Shape):

@@ -1,13 +1,14 @@
 """What each gauge says of locks, slots, crons and controllers, and what it leaves unsaid."""
 
 import math
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 
 from collector.catalog.tally import MAX_SERIES, Tally
 from collector.core.model import ControllerMetrics
-from collector.core.view import Flow, LiveView
+from collector.core.view import Burning, Flow, LiveView
 from collector.exposition.prometheus import render
 from tests.exposition.test_prometheus import LABELS, families, samples
 from tests.promtool.tool import promtool
@@ -53,6 +54,14 @@ def test_a_drain_time_that_is_not_known_is_not_said() -> None:
     flow = Flow("c", "n", "q", 5, 0.0, 0, 0, None, "draining")
 
     assert told("lynceus_queue_drain_seconds", a_view(flows=[flow])) == {}
+
+
+def test_what_runs_now_costs_by_the_hour() -> None:
+    """Where no pod has a price there is no sample: unknown is not 0."""
+    burning = [Burning("c", "alibaba-eci", "USD", Decimal("1.5"), 3, 0), Burning("c", "azure-aci", "USD", None, 1, 1)]
+
+    told_of = told("lynceus_cost_running_per_hour", a_view(burning=burning))
+    assert told_of == {("c", "USD", "alibaba-eci"): 1.5}
 
 
 def test_a_parallelism_limit_is_said_where_it_is_known() -> None:

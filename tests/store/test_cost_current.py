@@ -36,6 +36,8 @@ def _nothing(column_type: str) -> object:
         return None
     if column_type.startswith("Array"):
         return []
+    if column_type.startswith("Map"):
+        return {}
     return "" if "String" in column_type else 0
 
 

@@ -9,6 +9,7 @@ from collector.catalog import metrics as catalog
 from collector.catalog.tally import Tally
 from collector.core.model import ControllerMetrics
 from collector.core.view import (
+    Burning,
     ClusterHealth,
     ControllerHealth,
     Cron,
@@ -275,6 +276,10 @@ def a_full_fleet() -> LiveView:
         stuck_counts=Counter((one.cluster, one.namespace, one.cause) for one in _stuck()),
         crons=_crons(),
         controllers=_controllers(),
+        burning=[
+            Burning("prod-hz", "alibaba-eci", "USD", Decimal("412.500000000000000001"), 5400, 3),
+            Burning("prod-sh", "alibaba-acs", "USD", Decimal("87.4"), 2100, 0),
+        ],
     )
 
 

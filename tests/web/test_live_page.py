@@ -113,6 +113,11 @@ def test_money_is_shown_by_department_with_unallocated_always(page: Page) -> Non
     assert "unallocated" in usd
 
 
+def test_what_runs_now_is_told_by_the_hour(page: Page) -> None:
+    """All clusters together, and how many pods the amount lacks."""
+    assert page.texts("#money-running") == ["now 499.90 USD an hour, 7,500 pods, 3 of them unpriced"]
+
+
 def test_watches_and_store_are_shown(page: Page) -> None:
     """The footer tells whether what stands above it is complete and late."""
     table = page.text("#watches")

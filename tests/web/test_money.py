@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from collector.core.view import Burning
 from collector.web.bill import money_now
 from collector.web.money import Money, MoneyToday, Spent, UnknownMoney
 from collector.web.shapes import DepartmentMoney
@@ -106,6 +107,15 @@ def test_unknown_money_has_no_figures() -> None:
     shown = money_now(UnknownMoney("down"), NOW)
 
     assert (shown.known, shown.detail, shown.totals, shown.departments) == (False, "down", (), ())
+
+
+def test_what_runs_now_is_known_without_the_store() -> None:
+    """Exact, as text; pods without a price are beside it."""
+    burning = [Burning("a", "x", "USD", Decimal("0.069264000000000000"), 1, 0), Burning("b", "x", "USD", None, 2, 2)]
+
+    [told] = money_now(UnknownMoney("down"), NOW, burning).running
+
+    assert (told.currency, told.per_hour, told.pods, told.unpriced_pods) == ("USD", "0.069264", 3, 2)
 
 
 def test_departments_come_dearest_first_with_exact_amounts() -> None:

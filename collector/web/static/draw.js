@@ -211,6 +211,8 @@ function drawMoney(spent) {
   show(unknown, !spent.known || Boolean(spent.detail));
   say(unknown, spent.known ? spent.detail : `Unknown: ${spent.detail}.`);
   say(byId("money-day"), spent.day ?? "");
+  show(byId("money-running"), spent.running.length > 0);
+  say(byId("money-running"), spent.running.map(anHour).join("; "));
   show(byId("no-money"), spent.known && spent.totals.length === 0);
   keep(
     byId("money"),
@@ -223,6 +225,11 @@ function drawMoney(spent) {
       drawDepartments(part(block, "rows"), spent.departments.filter((d) => d.currency === total.currency));
     },
   );
+}
+
+function anHour({ currency, per_hour: cost, pods, unpriced_pods: unpriced }) {
+  const lacking = unpriced ? `, ${count(unpriced)} of them unpriced` : "";
+  return `now ${money(cost)} ${currency} an hour, ${plural(pods, "pod", "pods")}${lacking}`;
 }
 
 function drawDepartments(list, departments) {

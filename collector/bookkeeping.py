@@ -1,0 +1,111 @@
+"""
+What the commands about months do: price them again, lock them, open them.
+
+Wires settings, books and store to collector/repricing; a user reads every trouble as one sentence.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from collector import asking
+from collector import settings as configuration
+from collector.core.pricing_runs import date_of, months_of
+from collector.core.rules import Rules
+from collector.prices import book
+from collector.reports.shape import Report, Span
+from collector.repricing import corrections, locking, runs, sums
+from collector.repricing.reprice import CARRIED, Preparation, Terms, prepare, priced, turn
+from collector.settings import ClusterSettings, Settings
+
+
+def now_ms() -> int:
+    """The wall clock."""
+    return time.time_ns() // 1_000_000
+
+
+def terms(settings: Settings, folder: Path) -> Terms:
+    """The books and rules that the settings put in force."""
+    loaded = asking.books(settings, folder)
+    clusters = {cluster.name: cluster for cluster in settings.clusters}
+
+    def rules(name: str) -> Rules:
+        return configuration.rules_of(settings, clusters.get(name) or ClusterSettings(name=name))
+
+    ruled = [settings.attribution, settings.billing_timezone, settings.clusters]
+    digest = hashlib.sha256(book.digest(loaded).encode() + msgspec.json.encode(ruled)).hexdigest()[:16]
+    return Terms(loaded, ZoneInfo(settings.billing_timezone), rules, digest)
+
+
+def reprice(
+    settings: Settings,
+    folder: Path,
+    span: Span,
+    *,
+    dry_run: bool,
+    say: Callable[[str], object],
+    progress: Callable[[int, int], object],
+) -> Report:
+    """A new pricing run for the months of a period, made active unless it is a dry run; old and new side by side."""
+    in_force, store = terms(settings, folder), asking.writing_store(settings)
+    with asking.store_failures():
+        months = runs.periods(store, months_of(span.begin, span.end))
+        work = Preparation(store, in_force, months, now_ms, say, progress)
+        runs.refuse_locked(months)
+        say(f"pricing {sums.months_named(months)} as a whole with {', '.join(in_force.books.names())}")
+        active = [(period.month, period.active_run) for period in months]
+        if dry_run:
+            new = sums.of_runs(store, active, CARRIED)
+            for charges in priced(work, None):
+                sums.add(new, charges)
+            title = f"Would change {sums.months_named(months)}; nothing was written"
+            return sums.difference(title, months, sums.of_runs(store, active), new)
+        prepare(work)
+        old, new = sums.of_runs(store, active), sums.of_runs(store, [(month, work.run) for month, _ in active])
+        turn(work)
+        title = f"Run {work.run} is now the bill of {sums.months_named(months)}"
+        made = sums.difference(title, months, old, new)
+        before = ", ".join(dict.fromkeys(str(run) for _, run in active))
+        made.notes.append(f"what it was before stays readable: `lynceus report cost --run {before}`")
+        return made
+
+
+def months(settings: Settings) -> Report:
+    """All months with their states and sums."""
+    with asking.store_failures():
+        return locking.listing(asking.writing_store(settings))
+
+
+def lock(settings: Settings, month: int, say: Callable[[str], object]) -> str:
+    """Lock a month; a sentence that says what it holds."""
+    store = asking.writing_store(settings)
+    with asking.store_failures():
+        period = locking.lock(store, month, today(settings), now_ms(), say)
+    held = ", ".join(f"{total} {currency}" for currency, total in period.totals.items()) or "nothing"
+    return f"{date_of(month):%Y-%m} is locked: {held}; hash {period.hash}"
+
+
+def unlock(settings: Settings, month: int, say: Callable[[str], object]) -> str:
+    """Open a locked month again."""
+    store = asking.writing_store(settings)
+    with asking.store_failures():
+        locking.unlock(store, month, now_ms(), say)
+    return f"{date_of(month):%Y-%m} is open again; what had arrived late is in it"
+
+
+def correct(settings: Settings) -> str:
+    """Book what arrived late for locked months."""
+    store = asking.writing_store(settings)
+    with asking.store_failures():
+        booked = corrections.book(store, today(settings))
+    return f"{booked} corrections booked" if booked else "nothing to correct"
+
+
+def today(settings: Settings) -> date:
+    """The billing day of now."""
+    return datetime.now(ZoneInfo(settings.billing_timezone)).date()

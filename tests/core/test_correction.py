@@ -1,0 +1,58 @@
+"""What corrects a locked charge, whatever was booked and is known."""
+
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from collector.core.correction import corrections
+from collector.core.meters import total
+from collector.core.model import PodCost
+from tests.builders import a_pod_run
+from tests.core.charged import only
+
+LOCKED = only(a_pod_run())
+UNITS = st.integers(0, 10**24).map(lambda units: Decimal(units).scaleb(-18))
+CHARGES = st.builds(
+    lambda cost, pending, department, class_: replace(
+        LOCKED, cost=cost, cost_pending=pending, list_cost=cost, rounded_cost=None, department=department, class_=class_
+    ),
+    UNITS, UNITS, st.sampled_from(["maps", "vision", "unallocated"]), st.sampled_from(["useful", "failed"]),
+)  # fmt: skip
+
+
+def owed(charges: list[PodCost]) -> dict[str, Decimal]:
+    """What each department pays, nothing left out but nothing."""
+    sums = {c.department: total(d.cost or Decimal(0) for d in charges if d.department == c.department) for c in charges}
+    return {department: cost for department, cost in sums.items() if cost}
+
+
+@given(st.lists(CHARGES, min_size=1, max_size=5))
+def test_locked_and_corrections_are_what_is_known_now(words: list[PodCost]) -> None:
+    """However often the last word changes: by department and exactly; entries are numbered on, and told twice are none."""
+    locked, *later = words
+    booked = [locked]
+    for known in later:
+        booked += corrections(known, booked, 2, LOCKED.day + 30, len(booked))
+
+        assert owed(booked) == owed([known])
+        assert corrections(known, booked, 2, LOCKED.day + 30, len(booked)) == []
+    assert [entry.entry for entry in booked] == list(range(len(booked)))
+    assert booked[0] == locked
+
+
+def test_an_entry_names_the_day_it_corrects_and_has_no_seconds() -> None:
+    """It stands on the booking day; what was billed of the pod stands where it was."""
+    known = replace(LOCKED, cost=(LOCKED.cost or 0) + Decimal(1), version=LOCKED.version + 1)
+
+    [entry] = corrections(known, [LOCKED], 7, LOCKED.day + 30, 1)
+
+    assert (entry.run, entry.day, entry.entry, entry.corrects) == (7, LOCKED.day + 30, 1, LOCKED.day)
+    assert (entry.cost, entry.billed_seconds, entry.meters, entry.status) == (Decimal(1), 0, (), "final")
+    assert entry.version == known.version
+
+
+def test_a_charge_that_lost_its_price_corrects_nothing() -> None:
+    """That nobody can price it any more makes no paid amount wrong."""
+    assert corrections(replace(LOCKED, cost=None), [LOCKED], 1, LOCKED.day, 1) == []
