@@ -162,7 +162,8 @@ async def _open_spool(parts: Parts, disk: Worker) -> Spool:
     if loaded.damage:
         log.error("the spool was damaged and set aside", extra={"reason": loaded.damage})
         parts.pipeline.lost_state(now_ms(), loaded.damage)
-    parts.pipeline.open_pricing_run(now_ms(), book.digest(parts.pipeline.books))
+    rules = f"{book.digest(parts.pipeline.books)}-{configuration.rules_version(parts.settings)}"
+    parts.pipeline.open_pricing_run(now_ms(), rules)
     return spool
 
 

@@ -103,6 +103,8 @@ class WorkflowRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     deciding_step: str = ""
     node_status: str = ""
     """How its steps were told: `plain`, `packed`, `offloaded` (in Argo's database only), `unreadable`, or none at all."""
+    service_account: str = ""
+    """What its pods run as unless a template says otherwise."""
 
 
 class WorkflowLive(Fact, frozen=True, array_like=True, kw_only=True, gc=False):

@@ -80,7 +80,8 @@ def run_of(cluster: str, life: WorkflowLife, version: int) -> WorkflowRun:
         latency_source=queued.source, pods=life.pods, failed_pods=life.failed_pods, retries=life.retries,
         complete=life.complete, start_latency_ms=started.ms, start_latency_source=started.source,
         completion_delay_ms=completion_delay(life).ms, deciding_node=life.deciding_node,
-        deciding_step=life.deciding_step, node_status=life.node_status, **spent_ms(life),
+        deciding_step=life.deciding_step, node_status=life.node_status, service_account=life.service_account,
+        **spent_ms(life),
     )  # fmt: skip
 
 
