@@ -115,6 +115,13 @@ class AttributionSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=Tru
     creator: tuple[RuleSettings, ...] = tuple(RuleSettings(workflow_label=rule.key) for rule in BY_CREATOR)
 
 
+class OwnershipSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """How pods that no owner reference leads from are joined with workflows."""
+
+    labels: tuple[str, ...] = ()
+    """Labels of a pod, or of what owns it, whose value is the name of a workflow in its namespace."""
+
+
 class DiscoverySettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Clusters found instead of listed."""
 
@@ -137,6 +144,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     stuck_after_minutes: Annotated[int, msgspec.Meta(ge=1)] = 15
     """How long a workflow that began may stand still, without a container running, before it counts as stuck."""
     attribution: AttributionSettings = AttributionSettings()
+    ownership: OwnershipSettings = OwnershipSettings()
     prices: tuple[str, ...] = ("alibaba-eci", "alibaba-acs", "aws-fargate-eks", "gke-autopilot", "azure-aci")
     """Shipped books by id, own ones by path relative to this file. plain-node is a guess until an own file mends it."""
     currency: str = "USD"
@@ -293,6 +301,7 @@ def rules_of(settings: Settings, cluster: ClusterSettings) -> Rules:
         department=department,
         project=project,
         creator=creator,
+        owner_labels=settings.ownership.labels,
         controller_namespace=cluster.controller_namespace,
         region=cluster.region,
         product=cluster.product,

@@ -32,7 +32,10 @@ OUTCOMES = ("succeeded", "failed", "platform", "cancelled", "invalid", "unknown"
 
 TERMINAL_PHASES = frozenset({"Succeeded", "Failed", "Error"})
 
-Kind = Literal["workflows", "pods", "nodes", "namespaces", "cronworkflows", "events"]
+Kind = Literal[
+    "workflows", "pods", "nodes", "namespaces", "cronworkflows", "events", "jobs", "rayclusters", "rayjobs",
+    "sparkapplications",
+]  # fmt: skip
 Change = Literal["listed", "added", "modified", "deleted", "vanished"]
 """`listed`: seen by a LIST. `vanished`: known before a relist and absent from it; the object is its last known one or None."""
 

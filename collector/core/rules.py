@@ -59,6 +59,8 @@ class Rules(msgspec.Struct, frozen=True, dict=True):
     department: tuple[AttributionRule, ...] = ()
     project: tuple[AttributionRule, ...] = ()
     creator: tuple[AttributionRule, ...] = BY_CREATOR
+    owner_labels: tuple[str, ...] = ()
+    """Labels of a pod, a Job, a Ray or Spark object that name the workflow which it belongs to."""
     controller_namespace: str = "argo"
     region: str = ""
     """Where the cluster is; for pods whose labels and node tell none."""

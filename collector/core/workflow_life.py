@@ -138,8 +138,7 @@ class WorkflowLife(msgspec.Struct, array_like=True, gc=False):
 def born(seen: Observation, rules: Rules, namespace_labels: Mapping[str, str]) -> WorkflowLife:
     """The life of a workflow at its first observation; a listed one has a past that nobody saw."""
     workflow: decode.Workflow = seen.object  # type: ignore[assignment]  # the kind says so
-    meta, spec = workflow.metadata, workflow.spec or decode.WorkflowSpec()
-    status = workflow.status or decode.WorkflowStatus()
+    meta, status = workflow.metadata, workflow.status or decode.WorkflowStatus()
     created_at = decode.instant(meta.creationTimestamp) or seen.at
     life = WorkflowLife(
         uid=seen.uid, namespace=intern(meta.namespace or ""), name=meta.name or "", version=0, created_at=created_at,
