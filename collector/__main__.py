@@ -6,6 +6,7 @@ Exit codes: 0 well, 1 a run-time failure, 2 wrong use or settings. A user sees o
 
 import asyncio
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -19,7 +20,7 @@ from collector import __version__, asking, service, showcase
 from collector import settings as configuration
 from collector.prices import book
 from collector.prices.quote import quote
-from collector.reports import cost, prices, queue, shape, steps
+from collector.reports import cost, prices, queue, shape, shared, steps
 from collector.settings import SettingsError
 
 app = typer.Typer(
@@ -130,7 +131,13 @@ def report(
     chosen = configuration.load(config)
     span = _span(begin, end, chosen.billing_timezone, FIRST_DAY if workflow else None)
     query = asking.reader(chosen, url)
-    made = steps.steps(query, workflow, span) if workflow else REPORTS[kind](query, span, by or DEFAULT_BY[kind])
+    if workflow:
+        made = steps.steps(query, workflow, span)
+    elif kind == "cost":
+        fees = shared.shared_costs(query, span, asking.books(chosen, _folder(config)), time.time_ns() // 1_000_000)
+        made = cost.cost(query, span, by or DEFAULT_BY[kind], fees)
+    else:
+        made = REPORTS[kind](query, span, by or DEFAULT_BY[kind])
     shape.text(made, form, out)
 
 

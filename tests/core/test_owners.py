@@ -205,14 +205,22 @@ def test_a_label_names_the_workflow(seen: list[Observation], kind: str, turned: 
         ([an_observation(a_workflow("w1", name="a", namespace="other"))], {"flow": "a"}),
         (
             [
-                an_observation(a_workflow("w1", name="a"), change, when=NOON + n)
-                for n, change in ((0, "added"), (9000, "deleted"))
+                an_observation(a_workflow("w1", name="a"), "added"),
+                an_observation(a_workflow("w1", name="a"), "deleted", when=NOON + 9000),
             ],
             {"flow": "a"},
         ),
         ([an_observation(a_workflow("w1", name="a", created=NOON + SECOND))], {"flow": "a"}),
+        ([an_observation(a_workflow("w1", name="a"), "deleted")], {"flow": "a"}),
     ],
-    ids=["empty", "two of one name", "another namespace", "deleted", "made later than the pod"],
+    ids=[
+        "empty",
+        "two of one name",
+        "another namespace",
+        "deleted",
+        "made later than the pod",
+        "deleted at first sight",
+    ],
 )
 def test_a_label_that_names_no_one_workflow_joins_nothing(workflows: list[Observation], labels: dict[str, str]) -> None:
     """Names are reused: a bill must not go to whoever has the name now."""
