@@ -6,6 +6,7 @@ Exit codes: 0 well, 1 a run-time failure, 2 wrong use or settings. A user sees o
 
 import asyncio
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from collector import settings as configuration
 from collector.core.pricing_runs import day_of
 from collector.prices import book
 from collector.prices.quote import quote
-from collector.reports import cost, prices, progress, queue, shape, steps
+from collector.reports import cost, prices, progress, queue, shape, shared, steps
 from collector.repricing.runs import RepricingError
 from collector.settings import SettingsError
 
@@ -142,8 +143,9 @@ def report(
     query = asking.reader(chosen, url)
     if workflow:
         made = steps.steps(query, workflow, span)
-    elif run:
-        made = cost.cost(query, span, by or DEFAULT_BY[kind], run)
+    elif kind == "cost":
+        fees = shared.shared_costs(query, span, asking.books(chosen, _folder(config)), time.time_ns() // 1_000_000)
+        made = cost.cost(query, span, by or DEFAULT_BY[kind], run, fees)
     else:
         made = REPORTS[kind](query, span, by or DEFAULT_BY[kind])
     shape.text(made, form, out)

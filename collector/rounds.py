@@ -10,6 +10,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from collector import asking
+from collector import settings as configuration
 from collector.core.pricing_runs import FIRST_RUN
 from collector.pipeline import Pipeline
 from collector.prices import book
@@ -35,7 +36,9 @@ async def look_for_ever(settings: Settings, pipeline: Pipeline) -> None:
                 heard, now = await worker.run(runs.known, store), time.time_ns() // 1_000_000
                 pipeline.know_runs(heard, now)
                 if not known and heard.numbers == {FIRST_RUN}:
-                    pipeline.open_pricing_run(now, book.digest(pipeline.books))
+                    pipeline.open_pricing_run(
+                        now, f"{book.digest(pipeline.books)}-{configuration.rules_version(settings)}"
+                    )
                 known = True
             await asyncio.sleep(LOOK_S if known else FIRST_LOOK_S)
     finally:

@@ -8,16 +8,20 @@ import difflib
 import os
 import re
 from collections.abc import Iterable
+from datetime import date, datetime, time
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 import yaml
 
+from collector.core import attribution
+from collector.core.model import Instant
 from collector.core.product import PRODUCTS
-from collector.core.rules import AttributionRule, Rules, Source
+from collector.core.rules import BY_CREATOR, AttributionRule, Rules, Source
 
+SOURCES: tuple[Source, ...] = get_args(Source)
 NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 
 
@@ -83,8 +87,8 @@ class QueueSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Workflow label that names the queue; empty, or absent on a workflow: its namespace."""
 
 
-class RuleSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """One attribution rule; exactly one key."""
+class RuleSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, rename={"begin": "from", "end": "to"}):
+    """One attribution rule: exactly one source, and when it holds."""
 
     workflow_label: str | None = None
     workflow_annotation: str | None = None
@@ -92,6 +96,12 @@ class RuleSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     template: dict[str, str] | None = None
     service_account: dict[str, str] | None = None
     namespace: dict[str, str] | None = None
+    map: dict[str, str] | None = None
+    """Translates what a label or an annotation says; what it lacks does not match."""
+    begin: date | None = None
+    """First day on which a workflow may have been created, in the billing time zone; left out: ever since."""
+    end: date | None = None
+    """The day after the last one; left out: for ever."""
 
 
 class AttributionSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -102,6 +112,14 @@ class AttributionSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=Tru
         RuleSettings(namespace_label="department"),
     )
     project: tuple[RuleSettings, ...] = (RuleSettings(workflow_label="project"),)
+    creator: tuple[RuleSettings, ...] = tuple(RuleSettings(workflow_label=rule.key) for rule in BY_CREATOR)
+
+
+class OwnershipSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """How pods that no owner reference leads from are joined with workflows."""
+
+    labels: tuple[str, ...] = ()
+    """Labels of a pod, or of what owns it, whose value is the name of a workflow in its namespace."""
 
 
 class DiscoverySettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -126,6 +144,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     stuck_after_minutes: Annotated[int, msgspec.Meta(ge=1)] = 15
     """How long a workflow that began may stand still, without a container running, before it counts as stuck."""
     attribution: AttributionSettings = AttributionSettings()
+    ownership: OwnershipSettings = OwnershipSettings()
     prices: tuple[str, ...] = ("alibaba-eci", "alibaba-acs", "aws-fargate-eks", "gke-autopilot", "azure-aci")
     """Shipped books by id, own ones by path relative to this file. plain-node is a guess until an own file mends it."""
     currency: str = "USD"
@@ -135,7 +154,14 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class _Strict(yaml.SafeLoader):
-    """YAML takes the last of two equal keys; here the first list of clusters would silently be none."""
+    """YAML takes the last of two equal keys; here the first list of clusters would silently be none.
+
+    Dates stay text, for the field that wants one to read: YAML itself says of the 30th of February neither key nor place."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - the base class's own, less dates
+        first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
+        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
@@ -191,7 +217,7 @@ def _explain(message: str) -> str:
 def _keys(struct: type[Any]) -> Iterable[str]:
     """Every key of the settings, at any depth."""
     for field in msgspec.structs.fields(struct):
-        yield field.name
+        yield field.encode_name
         for inner in (field.type, *getattr(field.type, "__args__", ())):
             if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
                 yield from _keys(inner)
@@ -210,20 +236,52 @@ def _check(settings: Settings, path: str) -> None:
         if product and product not in PRODUCTS:
             known = f"known are {', '.join(PRODUCTS)}"
             raise SettingsError(f"{path}: clusters[{i}].product: {product!r} is unknown; {known}")
-    for kind in ("department", "project"):
-        for i, rule in enumerate(getattr(settings.attribution, kind)):
-            if sum(v is not None for v in msgspec.structs.asdict(rule).values()) != 1:
-                raise SettingsError(
-                    f"{path}: attribution.{kind}[{i}]: give exactly one key, like `workflow_label: department`"
-                )
     try:
         ZoneInfo(settings.billing_timezone)
     except (ZoneInfoNotFoundError, ValueError):
         raise SettingsError(
             f"{path}: billing_timezone: {settings.billing_timezone!r} is no IANA zone, like Asia/Shanghai"
         ) from None
+    for kind in ("department", "project", "creator"):
+        _check_rules(
+            getattr(settings.attribution, kind), ZoneInfo(settings.billing_timezone), f"{path}: attribution.{kind}"
+        )
     for key, value in (("http.listen", settings.http.listen), ("embedded.listen", settings.embedded.listen)):
         address(value, f"{path}: {key}")
+
+
+def _check_rules(told: tuple[RuleSettings, ...], zone: ZoneInfo, place: str) -> None:
+    """SettingsError for a rule that says nothing, and for one that no workflow can come to."""
+    for i, said in enumerate(told):
+        if why := _mistake(said):
+            raise SettingsError(f"{place}[{i}]: {why}")
+    rules = [_rule(said, zone) for said in told]
+    for i, rule in enumerate(rules):
+        before = next((n for n in range(i) if rules[n].forestalls(rule)), None)
+        if before is not None:
+            raise SettingsError(
+                f"{place}[{i}]: can never match: {place.rpartition(' ')[2]}[{before}] before it always does for "
+                f"`{rule.source}` {rule.key or ', '.join(rule.map or ())}; remove one, put this one first, or give them "
+                "different `from` and `to`"
+            )
+
+
+def _mistake(rule: RuleSettings) -> str:
+    """What is wrong with a rule by itself; empty: nothing."""
+    sources = {name: value for name in SOURCES if (value := getattr(rule, name)) is not None}
+    if len(sources) != 1:
+        return "give exactly one key, like `workflow_label: department`"
+    ((name, value),) = sources.items()
+    if isinstance(value, dict) and rule.map is not None:
+        return f"`{name}` holds a map already; write it there and not under `map`"
+    if not value:
+        return f"{name}: is empty"
+    texts = value if isinstance(value, dict) else rule.map
+    if texts is not None and not (texts and all(key and text for key, text in texts.items())):
+        return f"{name if isinstance(value, dict) else 'map'}: must map names to names, neither of them empty"
+    if rule.begin and rule.end and rule.end <= rule.begin:
+        return f"to: {rule.end} is not after `from`, {rule.begin}; `to` is the day after the last one"
+    return ""
 
 
 def address(text: str, place: str) -> tuple[str, int]:
@@ -236,20 +294,38 @@ def address(text: str, place: str) -> tuple[str, int]:
 
 def rules_of(settings: Settings, cluster: ClusterSettings) -> Rules:
     """What core needs of the settings to judge one cluster."""
+    zone, told = ZoneInfo(settings.billing_timezone), settings.attribution
+    department, project, creator = (
+        tuple(_rule(rule, zone) for rule in rules) for rules in (told.department, told.project, told.creator)
+    )
     return Rules(
         queue_label=settings.queues.label,
-        department=tuple(_rule(r) for r in settings.attribution.department),
-        project=tuple(_rule(r) for r in settings.attribution.project),
+        department=department,
+        project=project,
+        creator=creator,
+        owner_labels=settings.ownership.labels,
         controller_namespace=cluster.controller_namespace,
         region=cluster.region,
         product=cluster.product,
     )
 
 
-def _rule(settings: RuleSettings) -> AttributionRule:
-    ((source, value),) = ((k, v) for k, v in msgspec.structs.asdict(settings).items() if v is not None)
-    name = cast(Source, source)
-    return AttributionRule(name, value) if isinstance(value, str) else AttributionRule(name, map=value)
+def rules_version(settings: Settings) -> str:
+    """A hash of the attribution rules, which no cluster has of its own."""
+    return attribution.version(rules_of(settings, ClusterSettings(name="")))
+
+
+def _rule(settings: RuleSettings, zone: ZoneInfo) -> AttributionRule:
+    ((source, value),) = ((name, value) for name in SOURCES if (value := getattr(settings, name)) is not None)
+    begin, end = (_midnight(day, zone) for day in (settings.begin, settings.end))
+    if isinstance(value, str):
+        return AttributionRule(source, value, settings.map, begin, end)
+    return AttributionRule(source, "", value, begin, end)
+
+
+def _midnight(day: date | None, zone: ZoneInfo) -> Instant | None:
+    """When a billing day begins."""
+    return None if day is None else int(datetime.combine(day, time(), zone).timestamp() * 1000)
 
 
 def data_dir(settings: Settings) -> Path:

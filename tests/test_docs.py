@@ -21,7 +21,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 def keys(struct: type[Any]) -> Iterator[str]:
     """Every key of the settings, innermost names."""
     for field in msgspec.structs.fields(struct):
-        yield field.name
+        yield field.encode_name
         for inner in (field.type, *getattr(field.type, "__args__", ())):
             if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
                 yield from keys(inner)

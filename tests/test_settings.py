@@ -7,6 +7,7 @@ import pytest
 from collector import settings
 from collector.core.rules import AttributionRule
 from collector.settings import ClusterSettings, RuleSettings, Settings, SettingsError, address, data_dir, load, parse
+from tests.builders import at
 
 EXAMPLE = b"""
 clusters:
@@ -105,6 +106,32 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
             "give exactly one key",
         ),
         ("attribution: {project: [{namespace: {a: 1}}]}", "attribution.project[0].namespace", "Expected `str`"),
+        ("attribution: {project: [{from: 2026-01-01, map: {a: b}}]}", "attribution.project[0]", "give exactly one key"),
+        ("attribution: {creator: [{workflow_label: ''}]}", "attribution.creator[0]", "workflow_label: is empty"),
+        ("attribution: {creator: [{template: {}}]}", "attribution.creator[0]", "template: is empty"),
+        ("attribution: {creator: [{template: {a: ''}}]}", "attribution.creator[0]", "template: must map names to names"),
+        ("attribution: {creator: [{workflow_label: a, map: {}}]}", "attribution.creator[0]", "map: must map names"),
+        ("attribution: {creator: [{namespace: {a: b}, map: {b: c}}]}", "attribution.creator[0]", "holds a map already"),
+        (
+            "attribution: {department: [{workflow_label: a, from: 2026-02-30}]}", "attribution.department[0].from",
+            "Invalid RFC3339 encoded date",
+        ),
+        (
+            "attribution: {department: [{workflow_label: a, to: 2026-02-03T00:00:00Z}]}", "attribution.department[0].to",
+            "Invalid RFC3339 encoded date",
+        ),
+        (
+            "attribution: {department: [{workflow_label: a, from: 2026-02-03, to: 2026-02-03}]}",
+            "attribution.department[0]", "to: 2026-02-03 is not after `from`, 2026-02-03",
+        ),
+        (
+            "attribution: {department: [{workflow_label: a}, {template: {x: y}}, {workflow_label: a, from: 2026-01-01}]}",
+            "attribution.department[2]", "attribution.department[0] before it always does for `workflow_label` a",
+        ),
+        (
+            "attribution: {project: [{template: {x: y, z: y}}, {template: {x: w}}]}",
+            "attribution.project[1]", "attribution.project[0] before it always does for `template` x",
+        ),
         ("billing_timezone: Mars/Base", "billing_timezone", "'Mars/Base' is no IANA zone, like Asia/Shanghai"),
         ("billing_timezone: ../etc/passwd", "billing_timezone", "is no IANA zone"),
         ("billing_timezone: ''", "billing_timezone", "is no IANA zone"),
@@ -118,7 +145,6 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         ("just text", "must hold keys and values", "like `data_dir"),
         ("a: [1", "is no YAML", "line 1"),
         ("a:\tb: c", "is no YAML", "line 1"),
-        ("prices: [2026-13-45]", "is no YAML", "month must be in 1..12"),
         ("currency: USD\ncurrency: EUR", "is no YAML", "'currency' stands there twice"),
         ("http: {listen: 'a:1', listen: 'b:2'}", "is no YAML", "'listen' stands there twice"),
         ("1: 2", "top", "Expected `str`"),
@@ -151,6 +177,33 @@ def test_what_is_no_address_is_refused(text: str) -> None:
     """The error names the place it was asked from."""
     with pytest.raises(SettingsError, match=r"here: .* is no address"):
         address(text, "here")
+
+
+def test_a_rule_holds_from_midnight_to_midnight_of_the_billing_zone() -> None:
+    """Days are those of the bill."""
+    text = b"""
+billing_timezone: Asia/Shanghai
+attribution: {department: [{workflow_label: team, map: {slam: autonomy}, from: 2026-07-01, to: 2027-01-01}]}
+"""
+    (rule,) = settings.rules_of(parse(text, "lynceus.yaml"), ClusterSettings(name="a")).department
+
+    assert rule == AttributionRule(
+        "workflow_label", "team", {"slam": "autonomy"}, at("2026-06-30T16:00:00"), at("2026-12-31T16:00:00")
+    )
+
+
+def test_other_rules_or_another_order_are_another_version() -> None:
+    """A change of who pays shows as a changed pricing run; what a map is written in the order of changes nothing."""
+    lists = ("{workflow_label: a}, {workflow_label: b}", "{workflow_label: b}, {workflow_label: a}",
+             "{workflow_label: a}, {workflow_label: b, from: 2026-01-01}", "{template: {x: y, z: w}}",
+             "{template: {z: w, x: y}}")  # fmt: skip
+    texts = [*(f"attribution: {{department: [{told}]}}" for told in lists), "currency: EUR", "{}"]
+    one, turned, dated, mapped, same, *others = (
+        settings.rules_version(parse(text.encode(), "lynceus.yaml")) for text in texts
+    )
+
+    assert len({one, turned, dated, mapped}) == 4
+    assert (mapped, others[0]) == (same, others[1])
 
 
 def test_core_gets_its_rules_for_each_cluster() -> None:

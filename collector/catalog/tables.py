@@ -130,7 +130,7 @@ WORKFLOW_RUN = Table(
         VERSION,
         _text("name", "The workflow's name"),
         TEMPLATE, QUEUE, PRIORITY,
-        Column("labels", _LABELS, "Allow-listed labels and annotations", codec="ZSTD(1)"),
+        Column("labels", _LABELS, "Allow-listed labels; `annotation:` and the `namespace:`'s that rules read", codec="ZSTD(1)"),
         DEPARTMENT, PROJECT, CREATOR, FIRST_SEEN_AT,
         _at("picked_up_at", "First evidence that work began; NULL: it never did", observed=True, optional=True),
         _at("first_pod_at", "When its first pod was seen or created; NULL: it had none", observed=True, optional=True),
@@ -156,6 +156,7 @@ WORKFLOW_RUN = Table(
         _text("deciding_step", "Its display name"),
         _low("node_status", "How its steps were told: plain, packed, offloaded, unreadable; empty: none"),
         Column("waited_on", _LABELS, "By waiting reason the lock, quota, image or claim it waited for last", True, "ZSTD(1)"),
+        _low("service_account", "The workflow's service account"),
         INSERTED_AT,
     ),
 )  # fmt: skip

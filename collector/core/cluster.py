@@ -16,7 +16,7 @@ from collector.core.happenings import Began, Clamped, Ended, FirstRan, Happening
 from collector.core.hints import Hints
 from collector.core.joining import count, doing, done_with, moment, same_evidence, shift
 from collector.core.model import ControllerSettings, Instant, Observation, PodRun, Reading, WorkflowRun
-from collector.core.owners import NOTHING, attempt_of, workflow_of
+from collector.core.owners import NOBODYS, NOTHING, Claim, Owners, attempt_of
 from collector.core.parting import Parting
 from collector.core.pod_life import PodLife
 from collector.core.queueing import Reason
@@ -38,8 +38,7 @@ class Cluster:
         self.workflows: dict[str, WorkflowLife] = {}
         self.pods: dict[str, PodLife] = {}
         self.pods_of: dict[str, dict[str, None]] = {}
-        self.owners: dict[str, str] = {}
-        """Uid of an object a workflow created (a Job, a Ray cluster) to the workflow's uid."""
+        self.owners = Owners(rules.owner_labels)
         self.nodes: dict[str, dict[str, str]] = {}
         self.namespaces: dict[str, dict[str, str]] = {}
         self.controllers = controller.Seen()
@@ -72,6 +71,9 @@ class Cluster:
                 return [*self.crons.observe(seen)]
             case "nodes":
                 self._node(seen)
+            case "jobs" | "rayclusters" | "rayjobs" | "sparkapplications":
+                self.owners.take(seen)
+                return list(self._came(seen.uid))
             case _:
                 self._namespace(seen)
         return []
@@ -96,6 +98,7 @@ class Cluster:
         """Take up the lives of a checkpoint."""
         for life in workflows:
             self.workflows[life.uid] = workflow_life.shared(life)
+            self.owners.exists(life)
             self._await_pods(life)
         for pod in pods:
             self.pods[pod.run.uid] = pod
@@ -167,6 +170,7 @@ class Cluster:
         if historic:  # what began or was over before we came is recorded, but moves no counter
             happened = (h for h in happened if not isinstance(h, MOVES_COUNTERS))
         yield from happened
+        yield from self._came(f"{life.namespace}/{life.name}")
         if ended is not None:
             yield from joining.step_rows(self.name, life, ended, self._mine(life), seen.version)
             self._await_pods(life)
@@ -205,6 +209,7 @@ class Cluster:
         attempt, picked_up_at, finished = before
         reopened = life.attempt != attempt
         self.touched["workflows", life.uid] = life
+        self.owners.exists(life)
         self._mind_locks(life)
         if reopened:
             yield Submitted(life.namespace, life.queue)
@@ -282,15 +287,29 @@ class Cluster:
             controller.gone(self.controllers, seen.uid)
             if before is not None:
                 yield from self._replace(before, pod_life.close(before, seen.at, seen.version, "vanished"), seen)
+            elif awaited := self.owners.parked(seen.uid):
+                self.owners.park(awaited, seen)
             return
         pod: decode.Pod = seen.object  # type: ignore[assignment]  # the kind says so
-        place = self._place(pod)
+        # Once placed it stays so: its owner may be forgotten before it, and no pod is two workflows'.
+        claim = _claim_of(before) if before else self.owners.claim(pod.metadata, self.pods)
+        if claim.awaits:
+            self.owners.park(claim.awaits, seen)
+            return
+        place = self._place(pod, claim)
         if place is None:
             if controller.is_controller(pod, self.rules.controller_namespace):
                 yield from self._controller(pod, seen)
             return
         after = joining.hinted(pod_life.observe(before, seen, place), self.hints.of(seen.uid))
         yield from self._replace(before, after, seen)
+        if before is None:
+            yield from self._came(seen.uid)
+
+    def _came(self, awaited: str) -> Iterator[Happening]:
+        """What waited to know its owner is told now, as it was seen then."""
+        for seen in self.owners.came(awaited):
+            yield from self._pod(seen)
 
     def _event(self, seen: Observation) -> Iterator[Happening]:
         """What an event says of a pod is kept beside it, whichever of the two came first."""
@@ -318,11 +337,11 @@ class Cluster:
         self.touched["controller", ""] = None
         yield from controller.incidents(self.name, pod, seen, self.controllers)
 
-    def _place(self, pod: decode.Pod) -> pod_life.Place | None:
-        """The workflow a pod belongs to, by owner uid; names are reused, so a label alone joins nothing."""
-        uid, kind, name = workflow_of(pod.metadata, self.owners)
-        if not uid:
+    def _place(self, pod: decode.Pod, claim: Claim) -> pod_life.Place | None:
+        """The workflow that a pod belongs to, and which attempt of it."""
+        if claim is NOBODYS:
             return None
+        uid, kind, name = claim.workflow_uid, claim.owner_kind, claim.workflow_name
         life = self.workflows.get(uid)
         node_labels = self.nodes.get(pod.spec.nodeName if pod.spec and pod.spec.nodeName else "", NOTHING)
         attempt = attempt_of(life, pod) if life else 1
@@ -416,6 +435,10 @@ class Cluster:
                 workflow_life.pick_up(life, pod.first_seen_at, pod.live)
                 if (began := joining.first_ran(pod)) is not None:
                     workflow_life.ran(life, *began)
+
+
+def _claim_of(pod: PodLife) -> Claim:
+    return Claim(pod.run.workflow_uid, pod.run.owner_kind, pod.run.workflow_name)
 
 
 def _end(run: PodRun) -> tuple[Instant | None, Instant | None, str]:

@@ -182,6 +182,12 @@ class Namespace(msgspec.Struct, gc=False):
     metadata: Meta = msgspec.field(default_factory=Meta)
 
 
+class PartialObject(msgspec.Struct, gc=False):
+    """What is asked of a kind that only leads from pods to workflows: its metadata."""
+
+    metadata: Meta = msgspec.field(default_factory=Meta)
+
+
 class Status(msgspec.Struct, gc=False):
     """The API server's word for a failure, and the object of an ERROR event."""
 
@@ -235,11 +241,12 @@ class Event(msgspec.Struct, gc=False):
     eventTime: str | None = None
 
 
-KubernetesObject = Workflow | Pod | ApiNode | Namespace | CronWorkflow | Event
+KubernetesObject = Workflow | Pod | ApiNode | Namespace | CronWorkflow | Event | PartialObject
 
 OBJECT_OF: dict[str, type[Any]] = {
     "workflows": Workflow, "pods": Pod, "nodes": ApiNode, "namespaces": Namespace, "cronworkflows": CronWorkflow,
-    "events": Event,
+    "events": Event, "rayclusters": PartialObject, "rayjobs": PartialObject, "sparkapplications": PartialObject,
+    "jobs": PartialObject,
 }  # fmt: skip
 """The struct that each watched kind decodes to."""
 

@@ -32,7 +32,10 @@ OUTCOMES = ("succeeded", "failed", "platform", "cancelled", "invalid", "unknown"
 
 TERMINAL_PHASES = frozenset({"Succeeded", "Failed", "Error"})
 
-Kind = Literal["workflows", "pods", "nodes", "namespaces", "cronworkflows", "events"]
+Kind = Literal[
+    "workflows", "pods", "nodes", "namespaces", "cronworkflows", "events", "jobs", "rayclusters", "rayjobs",
+    "sparkapplications",
+]  # fmt: skip
 Change = Literal["listed", "added", "modified", "deleted", "vanished"]
 """`listed`: seen by a LIST. `vanished`: known before a relist and absent from it; the object is its last known one or None."""
 
@@ -105,6 +108,8 @@ class WorkflowRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     """How its steps were told: `plain`, `packed`, `offloaded` (in Argo's database only), `unreadable`, or none at all."""
     waited_on: dict[str, str] = {}
     """By waiting reason what it waited for last: which lock, quota, image or claim."""
+    service_account: str = ""
+    """What its pods run as unless a template says otherwise."""
 
 
 class WorkflowLive(Fact, frozen=True, array_like=True, kw_only=True, gc=False):

@@ -9,6 +9,8 @@ from typing import Literal
 
 import msgspec
 
+from collector.core.model import Instant
+
 Source = Literal["workflow_label", "workflow_annotation", "template", "service_account", "namespace_label", "namespace"]
 
 ARGO_LABELS = (
@@ -19,16 +21,35 @@ ARGO_LABELS = (
     "workflows.argoproj.io/resubmitted-from-workflow",
 )
 """Labels of a workflow that are kept whatever the settings say: they name what ran and who asked for it."""
+CREATOR_LABEL, ACTOR_LABEL = "workflows.argoproj.io/creator", "workflows.argoproj.io/actor"
+"""Who submitted a workflow, and who last acted on it, as Argo's server writes them down."""
 
 
 class AttributionRule(msgspec.Struct, frozen=True):
-    """One place to look for a department or project; the first rule that yields text wins."""
+    """One place to look for a department, project or creator; the first rule that yields text wins."""
 
     source: Source
     key: str = ""
     """The label or annotation to read; unused by sources that are looked up in `map` as they are."""
     map: dict[str, str] | None = None
     """What was found is translated through this, where present; what it lacks does not match."""
+    begin: Instant | None = None
+    """Workflows created from here on; None: ever since."""
+    end: Instant | None = None
+    """Workflows created before this; None: for ever."""
+
+    def holds(self, at: Instant) -> bool:
+        return (self.begin is None or self.begin <= at) and (self.end is None or at < self.end)
+
+    def forestalls(self, later: "AttributionRule") -> bool:
+        """Whether a later rule can never match, since this one matches whatever that one would."""
+        begins = self.begin is None or (later.begin is not None and self.begin <= later.begin)
+        ends = self.end is None or (later.end is not None and later.end <= self.end)
+        texts = self.map is None or (later.map is not None and later.map.keys() <= self.map.keys())
+        return (self.source, self.key) == (later.source, later.key) and begins and ends and texts
+
+
+BY_CREATOR = (AttributionRule("workflow_label", CREATOR_LABEL), AttributionRule("workflow_label", ACTOR_LABEL))
 
 
 class Rules(msgspec.Struct, frozen=True, dict=True):
@@ -37,6 +58,9 @@ class Rules(msgspec.Struct, frozen=True, dict=True):
     queue_label: str = ""
     department: tuple[AttributionRule, ...] = ()
     project: tuple[AttributionRule, ...] = ()
+    creator: tuple[AttributionRule, ...] = BY_CREATOR
+    owner_labels: tuple[str, ...] = ()
+    """Labels of a pod, a Job, a Ray or Spark object that name the workflow which it belongs to."""
     controller_namespace: str = "argo"
     region: str = ""
     """Where the cluster is; for pods whose labels and node tell none."""
@@ -46,5 +70,19 @@ class Rules(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def kept_labels(self) -> frozenset[str]:
         """The workflow labels that may be stored: Argo's own few and those that a rule reads."""
-        named = (r.key for r in (*self.department, *self.project) if r.source == "workflow_label")
-        return frozenset((*ARGO_LABELS, *named, *([self.queue_label] if self.queue_label else [])))
+        queue = [self.queue_label] if self.queue_label else []
+        return frozenset((*ARGO_LABELS, *self._keys("workflow_label"), *queue))
+
+    @cached_property
+    def kept_annotations(self) -> tuple[str, ...]:
+        """The workflow annotations that a rule reads."""
+        return self._keys("workflow_annotation")
+
+    @cached_property
+    def kept_namespace_labels(self) -> tuple[str, ...]:
+        """The labels of its namespace that a rule reads."""
+        return self._keys("namespace_label")
+
+    def _keys(self, source: Source) -> tuple[str, ...]:
+        rules = (*self.department, *self.project, *self.creator)
+        return tuple(sorted({rule.key for rule in rules if rule.source == source}))

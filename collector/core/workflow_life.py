@@ -26,7 +26,6 @@ TEMPLATE_LABELS = (
     "workflows.argoproj.io/cron-workflow",
 )
 """What a workflow was made from, the first that is there."""
-CREATOR_LABEL = "workflows.argoproj.io/creator"
 PROGRESS_LIMIT = 32
 DAY_MS = 86_400_000
 SHARED_TEXTS = (
@@ -141,13 +140,12 @@ class WorkflowLife(msgspec.Struct, array_like=True, gc=False):
 def born(seen: Observation, rules: Rules, namespace_labels: Mapping[str, str]) -> WorkflowLife:
     """The life of a workflow at its first observation; a listed one has a past that nobody saw."""
     workflow: decode.Workflow = seen.object  # type: ignore[assignment]  # the kind says so
-    meta, spec = workflow.metadata, workflow.spec or decode.WorkflowSpec()
-    status = workflow.status or decode.WorkflowStatus()
+    meta, status = workflow.metadata, workflow.status or decode.WorkflowStatus()
     created_at = decode.instant(meta.creationTimestamp) or seen.at
     life = WorkflowLife(
         uid=seen.uid, namespace=intern(meta.namespace or ""), name=meta.name or "", version=0, created_at=created_at,
         template="", queue="", priority=0, labels=None, department="", project="", creator="",
-        service_account=intern(spec.serviceAccountName or ""),
+        service_account="",
         first_seen_at=seen.at, first_seen_live=seen.live, reason_since=seen.at if seen.live else created_at,
         complete=seen.change != "listed",
     )  # fmt: skip
@@ -168,19 +166,19 @@ def describe(life: WorkflowLife, workflow: decode.Workflow, rules: Rules, namesp
     meta, spec = workflow.metadata, workflow.spec or decode.WorkflowSpec()
     labels = meta.labels or {}
     life.priority = spec.priority or 0
-    kept = {k: v for k, v in labels.items() if k in rules.kept_labels} or None
+    life.service_account = intern(spec.serviceAccountName or "")
+    kept = attribution.evidence(rules, labels, meta.annotations or {}, namespace_labels) or None
     if kept != life.labels or not life.version:  # the controller's own labels change with every status
         reference = spec.workflowTemplateRef.name if spec.workflowTemplateRef else None
         named = (labels[k] for k in TEMPLATE_LABELS if k in labels)
         life.template = intern(reference or next(named, ""))
         life.labels = _shared(frozenset(kept.items())) if kept else None
-        life.creator = intern(labels.get(CREATOR_LABEL, ""))
         life.queue = intern(labels.get(rules.queue_label) or life.namespace)
-    owned = attribution.Owned(
-        life.namespace, labels, meta.annotations or {}, namespace_labels, life.template, life.service_account
+    # Each time, for the rules may be others than those of the checkpoint it was taken up from.
+    owners = attribution.owner_of_row(
+        rules, life.labels or {}, life.namespace, life.template, life.service_account, life.created_at
     )
-    life.department = intern(attribution.owner(rules.department, owned))
-    life.project = intern(attribution.owner(rules.project, owned, otherwise=""))
+    life.department, life.project, life.creator = map(intern, owners)
 
 
 @lru_cache(maxsize=10_000)

@@ -127,6 +127,7 @@ def _beside_prices(book: Book, path: str) -> None:
     for i, fee in enumerate(book.fees):
         said(path, f"fees[{i}].amount", schema.money, fee.amount)
         _currency(book, fee.currency, path, f"fees[{i}].currency")
+        _basis(fee, path, f"fees[{i}]")
     for i, exchange in enumerate(book.exchange):
         _exchange(exchange, path, f"exchange[{i}]")
     for name in ("discounts", "commitments", "fees", "exchange"):
@@ -134,6 +135,21 @@ def _beside_prices(book: Book, path: str) -> None:
             _dated(book, row, path, f"{name}[{i}]")
     _join("exchange", [((row.pair,), row) for row in book.exchange], path)
     _market(book, path)
+
+
+def _basis(fee: schema.Fee, path: str, place: str) -> None:
+    """What a fee is shared by is told, once."""
+    if bool(fee.shares) != (fee.basis == "fixed"):
+        raise BookError(
+            path, f"{place}.shares", "goes with `basis: fixed`, and only with it, like {maps: 0.4, sre: 0.6}"
+        )
+    if bool(fee.metric) != (fee.basis == "metric"):
+        raise BookError(path, f"{place}.metric", "goes with `basis: metric`, and only with it: pods or seconds")
+    parts = [said(path, f"{place}.shares.{name}", schema.ratio, part) for name, part in fee.shares.items()]
+    if parts and (whole := sum(parts)) != 1:
+        raise BookError(
+            path, f"{place}.shares", f"sum to {whole}; they must sum to 1, `unallocated` may be one of them"
+        )
 
 
 def _currency(book: Book, currency: str, path: str, place: str) -> None:

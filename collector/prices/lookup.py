@@ -195,7 +195,7 @@ class Books:
         bill = self.bill_currency(spec.product)
         found = {meter: self._find(spec, meter, bill, at, changes) for meter in _meters(spec)}
         known = [(one, self._discount(spec, one.meter, at, changes)) for one in found.values() if one]
-        factor, exchanged = self._exchanged(bill, at, changes)
+        factor, exchanged = self.exchanged(bill, at, changes)
         missing = _missing(spec, found) or ("no_fx_rate" if factor is None else "")
         rules = [one.price.rule for one, _ in known] + [f"discount {d.id}" for _, d in known if d] + [exchanged]
         rounding = self.products[spec.product].rounding.get(bill)
@@ -267,7 +267,7 @@ class Books:
                     for purchase in (spec.purchase, ANY):
                         yield from layer.prices.get((meter, region, price_class, purchase, kind, bill), ())
 
-    def _exchanged(self, bill: str, at: Instant, changes: set[Instant]) -> tuple[Decimal | None, str]:
+    def exchanged(self, bill: str, at: Instant, changes: set[Instant]) -> tuple[Decimal | None, str]:
         """What one of the bill's currency is in the asked one at an instant, and how a rule says so."""
         if bill == self.currency:
             return ONE, ""

@@ -173,6 +173,11 @@ class Fee(Dated, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={
     clusters: tuple[str, ...] = ()
     """Empty: for each cluster of the product."""
     basis: Literal["proportional", "even", "fixed", "metric"] = "proportional"
+    """By what each department spent, one part each, by `shares`, or by what `metric` counts."""
+    shares: dict[str, str] = {}
+    """Of `fixed`: each department's part, 1 together."""
+    metric: Literal["", "pods", "seconds"] = ""
+    """Of `metric`: pods, or the seconds they were billed."""
 
 
 class Exchange(Dated, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={"begin": "from", "end": "to"}):

@@ -5,11 +5,14 @@ Sums come from cost_current, one row a charge of each month's active pricing run
 They are exact: unpriced pods are counted beside the sum, never added as 0, and the parts of an amount sum to it.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from collector.core.meters import CONTEXT, PLACES
+from collector.core.meters import CONTEXT, PLACES, total
+from collector.core.product import ZERO
 from collector.reports.shape import BEGIN, END, Query, Report, Span, amount, columns_by
+from collector.reports.shared import SharedCosts
 
 COLUMNS = {
     name: name
@@ -31,7 +34,7 @@ SUCCEEDED = f"""
 """Workflows of which an attempt succeeded; what the attempts before it cost is part of what the success did."""
 
 
-def cost(query: Query, span: Span, by: str, run: int = 0) -> Report:
+def cost(query: Query, span: Span, by: str, run: int = 0, shared: SharedCosts | None = None) -> Report:
     """Cost of a period by the asked columns, dearest first, one row a currency; of a run, or of the bill."""
     names = columns_by(by, COLUMNS)
     keys = ", ".join(f"`{COLUMNS[name]}`" for name in names)
@@ -53,7 +56,30 @@ def cost(query: Query, span: Span, by: str, run: int = 0) -> Report:
     spent = Report(
         "What it was spent on", (*names, *CLASSES, "pending", "currency"), _spent(query, asked, lead, source)
     )
-    return Report(title, columns, rows, _notes(query, span, asked, source), parts=[spent])
+    notes = _notes(query, span, asked, source)
+    if shared is not None and (shared.total or shared.unknown):
+        notes = [*_shared_notes(shared, rows, names), *notes]
+        if names == ["department"]:
+            columns, rows = (*columns, "shared"), _with_shared(rows, shared)
+    return Report(title, columns, rows, notes, parts=[spent])
+
+
+def _with_shared(rows: Sequence[tuple[Any, ...]], shared: SharedCosts) -> list[tuple[Any, ...]]:
+    """Each department's part beside its own cost; who bears a part and has no pods gets a row."""
+    left = dict(shared.parts)
+    out = [(*row, left.pop(row[0], ZERO) if row[3] == shared.currency else ZERO) for row in rows]
+    more = [(name, ZERO, ZERO, shared.currency, 0, 0, 0, 0, None, part) for name, part in sorted(left.items())]
+    return [*out, *more]
+
+
+def _shared_notes(shared: SharedCosts, rows: Sequence[tuple[Any, ...]], names: list[str]) -> list[str]:
+    at = len(names)
+    own = total(row[at] for row in rows if row[at + 2] == shared.currency and row[at] is not None)
+    where = "" if names == ["department"] else "; they are in no row, `--by department` shares them out"
+    both = amount(total((own, shared.total)))
+    notes = [f"shared costs {amount(shared.total)} {shared.currency}, with them {both} {shared.currency}{where}"]
+    unknown = [f"no rate of exchange for {', '.join(shared.unknown)}, in no sum"] if shared.unknown else []
+    return [*notes, *unknown]
 
 
 def _with_cost_of_success(row: Any, keys: int) -> tuple[Any, ...]:

@@ -5,7 +5,7 @@ A workflow that has not finished has no row yet; what its charges said of it so 
 collector will tell of. Every question is bounded by the pods of one page.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -33,7 +33,8 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 RUNS = """
-    SELECT uid, version, template, department, project, creator, attempt, outcome, namespace, labels
+    SELECT uid, version, template, department, project, creator, attempt, outcome, namespace, labels,
+           service_account, toUnixTimestamp64Milli(created_at)
     FROM lynceus.workflow_run
     WHERE cluster = {cluster:String} AND namespace = {namespace:String} AND uid IN {uids:Array(String)}
     ORDER BY uid, attempt DESC, version DESC LIMIT 1 BY uid
@@ -95,15 +96,13 @@ def _as_told(row: Sequence[Any]) -> Kept:
 
 
 def _kept(row: Sequence[Any], rules: Rules) -> Kept:
-    _, version, template, department, project, creator, attempt, outcome, namespace, labels = row
-    owned = Owned(namespace, labels, _NOTHING, _NOTHING, template, "")
+    _, version, template, department, project, creator, attempt, outcome, namespace, labels, account, created_at = row
+    owned = Owned(labels, namespace, template, account, created_at)
     return Kept(
         version, template, owner_again(rules.department, owned, department),
-        owner_again(rules.project, owned, project, otherwise=""), creator, attempt, True, outcome,
+        owner_again(rules.project, owned, project, otherwise=""),
+        owner_again(rules.creator, owned, creator, otherwise=""), attempt, True, outcome,
     )  # fmt: skip
-
-
-_NOTHING: Mapping[str, str] = {}
 
 
 def _as_of_now(kept: Kept, live: tuple[int, int] | None) -> Kept:

@@ -30,6 +30,8 @@ class Resource:
     """False: watched from now on, neither listed nor remembered. For what is many, lives an hour and proves nothing."""
     fields: str = ""
     """A field selector of the watch, for a kind that is not whole."""
+    metadata_only: bool = False
+    """The server is asked to leave out spec and status, which may hold anything and are read by nobody."""
 
     @property
     def path(self) -> str:
@@ -55,6 +57,25 @@ WORKFLOWS = Resource(
 PODS = Resource(kind="pods", group="", version="v1", needed=True, stage=2, feeds="cost, start latency and incidents")
 LABELLED_PODS = replace(PODS, selector="workflows.argoproj.io/workflow")
 """For clusters that hold much else; pods of Jobs, Ray and Spark are not seen then."""
+_OWNS = "cost of the pods that workflows start through "
+JOBS, RAY_CLUSTERS, RAY_JOBS, SPARK_APPLICATIONS = BETWEEN = (
+    Resource(
+        kind="jobs", group="batch", version="v1", needed=False, stage=1, feeds=f"{_OWNS}Jobs", metadata_only=True,
+    ),
+    Resource(
+        kind="rayclusters", group="ray.io", version="v1", needed=False, stage=1, feeds=f"{_OWNS}Ray clusters",
+        metadata_only=True,
+    ),
+    Resource(
+        kind="rayjobs", group="ray.io", version="v1", needed=False, stage=1, feeds=f"{_OWNS}Ray jobs",
+        metadata_only=True,
+    ),
+    Resource(
+        kind="sparkapplications", group="sparkoperator.k8s.io", version="v1beta2", needed=False, stage=1,
+        feeds=f"{_OWNS}Spark applications", metadata_only=True,
+    ),
+)  # fmt: skip
+"""What may stand between a workflow and a pod. Before the pods, so that a restart knows them when the pods go on."""
 CRON_WORKFLOWS = Resource(
     kind="cronworkflows", group="argoproj.io", version="v1alpha1", needed=False, stage=2,
     feeds="missed and skipped cron runs",
@@ -69,7 +90,9 @@ ones a step, so those stay on the server."""
 
 def resources(*, labelled_pods: bool = False) -> tuple[Resource, ...]:
     """The kinds to watch, in the order of starting."""
-    return (NAMESPACES, NODES, WORKFLOWS, LABELLED_PODS if labelled_pods else PODS, CRON_WORKFLOWS, EVENTS)
+    if labelled_pods:
+        return (NAMESPACES, NODES, WORKFLOWS, LABELLED_PODS, CRON_WORKFLOWS, EVENTS)
+    return (NAMESPACES, NODES, *BETWEEN, WORKFLOWS, PODS, CRON_WORKFLOWS, EVENTS)
 
 
 def stages(watched: Iterable[Resource]) -> list[list[Resource]]:

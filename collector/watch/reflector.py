@@ -176,6 +176,9 @@ class _Shell:
     async def _get(self, request: Request, within: aiohttp.ClientTimeout, encoding: str) -> aiohttp.ClientResponse:
         self._access = await self._connection.access()
         headers = {"Accept-Encoding": encoding}
+        if self._watch.resource.metadata_only:
+            what = "PartialObjectMetadata" if request.verb == "watch" else "PartialObjectMetadataList"
+            headers["Accept"] = f"application/json;as={what};v=v1;g=meta.k8s.io,application/json"
         return await self._connection.request(
             "GET", self._access, request.path, params=request.params, headers=headers, timeout=within
         )

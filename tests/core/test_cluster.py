@@ -142,20 +142,6 @@ def test_pods_of_nobody_are_not_kept() -> None:
     assert (cluster.pods, cluster.pods_of, cluster.touched) == ({}, {}, {})
 
 
-def test_a_pod_of_an_object_that_a_workflow_made_belongs_to_the_workflow() -> None:
-    """Pods of a Job carry no workflow label; the owner chain leads to who pays."""
-    cluster = a_cluster()
-    cluster.owners["job-7"] = "w1"
-    told = pod_json(owner="")
-    owners = [{"kind": "Other", "uid": "x"}, {"kind": "Other"}, {"kind": "Job", "name": "j", "uid": "job-7"}]
-    told["metadata"]["ownerReferences"] = owners
-    told["status"] = pod_json(phase="Succeeded", started=NOON, ended=NOON + SECOND)["status"]
-
-    (run,) = only(PodRun, tell(cluster, submitted(), an_observation(decoded(told, decode.Pod))))
-
-    assert (run.workflow_uid, run.workflow_name, run.owner_kind) == ("w1", "w1", "Job")
-
-
 # What a pod's surroundings add.
 
 

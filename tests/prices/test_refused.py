@@ -24,6 +24,10 @@ def refused(content: bytes) -> str:
     return str(error.value)
 
 
+def a_fee(**more: Any) -> dict[str, Any]:
+    return {"id": "f", "amount": "1", "currency": "USD", **OTHER, **more}
+
+
 @pytest.mark.parametrize(
     ("content", "place", "remedy"),
     [
@@ -86,6 +90,12 @@ def refused(content: bytes) -> str:
          "commitments[0].purchases", "no provider's plan covers spot"),
         (own(extends="", commitments=[{"id": "c", "hourly": "1", "discount": "0", **OTHER}]), "commitments[0].currency", "''"),
         (own(fees=[{"id": "f", "amount": "x", **OTHER}]), "fees[0].amount", "is no price"),
+        (own(fees=[a_fee(basis="fixed")]), "fees[0].shares", "goes with `basis: fixed`"),
+        (own(fees=[a_fee(shares={"a": "1"})]), "fees[0].shares", "goes with `basis: fixed`"),
+        (own(fees=[a_fee(basis="fixed", shares={"a": "0.5", "b": "0.4"})]), "fees[0].shares", "sum to 0.9; they must"),
+        (own(fees=[a_fee(basis="fixed", shares={"a": "2"})]), "fees[0].shares.a", "is more than all of it"),
+        (own(fees=[a_fee(basis="metric")]), "fees[0].metric", "goes with `basis: metric`"),
+        (own(fees=[a_fee(metric="pods")]), "fees[0].metric", "goes with `basis: metric`"),
         (own(extends="", fees=[{"id": "f", "amount": "1", **OTHER}]), "fees[0].currency", "'' is unknown"),
         (own(fees=[{"id": "f", "amount": "1", "currency": "USD", "per": "day", **OTHER}]), "fees[0].per", "Invalid enum"),
         (own(exchange=[{"pair": "CNYUSD", "rate": "1", **OTHER}]), "exchange[0].pair", "'CNYUSD' is unknown"),

@@ -85,9 +85,10 @@ async def test_namespaces_then_nodes_then_workflows_and_pods(server: ApiServer, 
 
     assert states == {kind: "listing" if kind == "namespaces" else "starting" for kind in watches}
     synced = [outcome.kind for outcome in of_type(told, Synced)]
-    assert synced[:2] == ["namespaces", "nodes"]
-    assert set(synced[2:5]) == {"workflows", "pods", "cronworkflows"}
-    assert synced[5:] == ["events"]
+    assert synced[0] == "namespaces"
+    assert set(synced[1:6]) == {"nodes", "jobs", "rayclusters", "rayjobs", "sparkapplications"}
+    assert set(synced[6:9]) == {"workflows", "pods", "cronworkflows"}
+    assert synced[9:] == ["events"]
     assert kinds_of(server, "list")[:2] == ["namespaces", "nodes"]
 
 
@@ -136,6 +137,18 @@ async def test_one_list_at_a_time_and_fences_beside_it(server: ApiServer, addres
     assert most == 1
 
 
+async def test_of_what_only_owns_pods_metadata_alone_is_asked_for(server: ApiServer, address: ClusterAddress) -> None:
+    """Specs of other people's Jobs may hold anything; lists and watches leave them out, where the server can."""
+    async with a_cluster(address, []) as watches:
+        await eventually(lambda: all(watch.streaming for watch in watches.values()))
+    partial = "application/json;as=PartialObjectMetadata{};v=v1;g=meta.k8s.io,application/json"
+    asked = [{a.headers["Accept"] for a in server.of(verb) if a.path.endswith("jobs")} for verb in ("list", "watch")]
+    whole = {a.headers["Accept"] for a in server.of("list") if a.path.endswith("pods")}
+
+    assert asked == [{partial.format("List")}, {partial.format("")}]
+    assert whole == {"application/json"}
+
+
 async def test_a_failure_of_the_sink_is_not_swallowed(address: ClusterAddress) -> None:
     """The pipeline must not raise; if it does all watches of the cluster stop, rather than go on into nothing."""
 
@@ -174,6 +187,10 @@ async def test_a_cluster_that_is_well_has_a_row_for_itself_and_for_each_kind(
         (True, "cluster prod"),
         (True, "cluster prod: namespaces"),
         (True, "cluster prod: nodes"),
+        (True, "cluster prod: jobs.batch"),
+        (True, "cluster prod: rayclusters.ray.io"),
+        (True, "cluster prod: rayjobs.ray.io"),
+        (True, "cluster prod: sparkapplications.sparkoperator.k8s.io"),
         (True, "cluster prod: workflows.argoproj.io"),
         (True, "cluster prod: pods"),
         (True, "cluster prod: cronworkflows.argoproj.io"),

@@ -43,7 +43,12 @@ def test_only_what_facts_are_made_of_is_needed() -> None:
     order = [[resource.kind for resource in stage] for stage in stages(resources())]
 
     assert needed == ["namespaces", "nodes", "workflows", "pods"]
-    assert order == [["namespaces"], ["nodes"], ["workflows", "pods", "cronworkflows"], ["events"]]
+    assert order == [
+        ["namespaces"],
+        ["nodes", "jobs", "rayclusters", "rayjobs", "sparkapplications"],
+        ["workflows", "pods", "cronworkflows"],
+        ["events"],
+    ]
 
 
 @pytest.mark.parametrize("resource", [CRON_WORKFLOWS, EVENTS])

@@ -1,0 +1,42 @@
+"""
+What a fee of a book comes to over a period, in the currency that is asked for.
+
+Exact, and quantised once; a month's fee is its part of that month, by the billing zone's own length of it.
+"""
+
+from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
+from fractions import Fraction
+
+from collector.core.meters import CONTEXT
+from collector.core.model import Instant
+from collector.core.shared import UNITS
+from collector.prices.lookup import Books, Shared
+
+HOUR_MS = 3_600_000
+
+
+def amount(fee: Shared, books: Books, begin: Instant, end: Instant, zone: tzinfo) -> Decimal | None:
+    """A fee from an instant on to another; None: for a part of it no rate of exchange is known."""
+    at = max(begin, fee.begin)
+    end = end if fee.end is None else min(end, fee.end)
+    total = Fraction(0)
+    while at < end:
+        month, next_month = _month(at, zone)
+        changes = {next_month, end}
+        rate, _ = books.exchanged(fee.currency, at, changes)
+        if rate is None:
+            return None
+        until = min(change for change in changes if change > at)
+        unit = HOUR_MS if fee.per == "hour" else next_month - month
+        total += Fraction(until - at, unit) * Fraction(fee.amount) * Fraction(rate)
+        at = until
+    return Decimal(round(total * UNITS)).scaleb(-18, CONTEXT)
+
+
+def _month(at: Instant, zone: tzinfo) -> tuple[Instant, Instant]:
+    """When the month of an instant begins, and the next one."""
+    day = datetime.fromtimestamp(at / 1000, UTC).astimezone(zone)
+    first = datetime(day.year, day.month, 1, tzinfo=zone)
+    following = datetime(day.year + day.month // 12, day.month % 12 + 1, 1, tzinfo=zone)
+    return int(first.timestamp() * 1000), int(following.timestamp() * 1000)

@@ -1,0 +1,71 @@
+"""What a fee comes to: by the hour or the month, from its first day to its last, at the rate of each day."""
+
+from datetime import tzinfo
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from collector.core.meters import total
+from collector.prices import book, fees
+from tests.builders import at
+
+UTC, SHANGHAI = ZoneInfo("UTC"), ZoneInfo("Asia/Shanghai")
+FILE = """
+id: ours
+version: "1"
+currency: CNY
+sources: {{s: contract}}
+fees: [{{id: slb, amount: "{amount}", per: {per}, from: 2026-01-01, source: s{more}}}]
+exchange: {exchange}
+"""
+RATES = """
+  - {pair: CNY/USD, rate: "0.14", from: 2026-01-01, to: 2026-11-16, source: s}
+  - {pair: CNY/USD, rate: "0.15", from: 2026-11-16, to: 2026-12-01, source: s}
+"""
+
+
+def came_to(
+    folder: Path, begin: str, end: str, *, per: str = "hour", value: str = "2", currency: str = "CNY",
+    exchange: str = "[]", more: str = "", zone: tzinfo = UTC,
+) -> Decimal | None:  # fmt: skip
+    """The amount of a fee of an own book."""
+    (folder / "ours.yaml").write_text(FILE.format(amount=value, per=per, more=more, exchange=exchange))
+    books = book.load(["alibaba-eci", "ours.yaml"], folder, currency)
+    (fee,) = books.fees
+    return fees.amount(fee, books, at(begin), at(end), zone)
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "more", "expected"),
+    [
+        ("2026-11-01", "2026-11-02", {}, "48"),
+        ("2026-11-01", "2026-11-01T00:00:01", {"value": "1"}, "0.000277777777777778"),
+        ("2025-12-31", "2026-01-01T01:00:00", {}, "2"),
+        ("2026-11-01", "2026-11-30", {"more": ", to: 2026-11-02"}, "48"),
+        ("2026-11-02", "2026-11-01", {}, "0"),
+        ("2026-11-01", "2026-12-01", {"per": "month", "value": "30"}, "30"),
+        ("2026-12-31", "2027-01-02", {"per": "month", "value": "31"}, "2"),
+        ("2026-02-01", "2026-02-15", {"per": "month", "value": "1"}, "0.5"),
+        ("2026-10-31T16:00:00", "2026-11-30T16:00:00", {"per": "month", "value": "7", "zone": SHANGHAI}, "7"),
+        ("2026-11-15", "2026-11-17", {"currency": "USD", "exchange": RATES}, "13.92"),
+    ],
+)
+def test_a_fee_over_a_period(tmp_path: Path, begin: str, end: str, more: dict[str, Any], expected: str) -> None:
+    """By hand."""
+    assert came_to(tmp_path, begin, end, **more) == Decimal(expected)
+
+
+def test_a_day_without_a_rate_makes_the_fee_unknown(tmp_path: Path) -> None:
+    """Part of an amount would pass for all of it."""
+    assert came_to(tmp_path, "2026-11-30", "2026-12-02", currency="USD", exchange=RATES) is None
+
+
+def test_days_of_a_month_sum_to_its_fee(tmp_path: Path) -> None:
+    """Each is quantised once, so a month of days is at most half a place a day off."""
+    days = [came_to(tmp_path, f"2026-11-{day:02}", f"2026-11-{day + 1:02}", per="month") for day in range(1, 30)]
+    last = came_to(tmp_path, "2026-11-30", "2026-12-01", per="month")
+
+    assert abs(total(day or Decimal(0) for day in (*days, last)) - 2) <= Decimal("15e-18")
