@@ -90,7 +90,8 @@ def run(**changes: Any) -> Rows:
         "retries": 1, "complete": True,
     }  # fmt: skip
     told: dict[str, Any] = fields | changes
-    told["labels"] = told["labels"] | {"namespace:department": "robotics"}  # its namespace's, which a rule reads too
+    if told["namespace"]:  # a rule reads its namespace's label too
+        told["labels"] = told["labels"] | {"namespace:department": "robotics"}
     return {"workflow_run": told}
 
 

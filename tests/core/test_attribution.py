@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.attribution import TEXT_LIMIT, UNALLOCATED, Owned, evidence, owner, owner_of_row
+from collector.core.attribution import TEXT_LIMIT, UNALLOCATED, Owned, evidence, owner, owner_again, owner_of_row
 from collector.core.cluster import Cluster
 from collector.core.model import WorkflowRun
 from collector.core.rules import ACTOR_LABEL, ARGO_LABELS, CREATOR_LABEL, AttributionRule, Rules
@@ -215,3 +215,25 @@ def test_changed_rules_are_put_to_what_was_taken_up_from_a_checkpoint() -> None:
     restarted.observe(an_observation(a_workflow(phase="Running", started=NOON), when=NOON + 10_000))
 
     assert restarted.workflows["w1"].department == "b"
+
+
+@pytest.mark.parametrize(
+    ("rules", "concluded", "expected"),
+    [
+        ((AttributionRule("workflow_label", "department"),), "then", "autonomy"),
+        ((AttributionRule("workflow_label", "team"),), "then", "unallocated"),
+        (
+            (AttributionRule("workflow_label", "team"), AttributionRule("service_account", map={"x": "y"})),
+            "then",
+            "then",
+        ),
+        ((AttributionRule("workflow_annotation", "team"),), "", "unallocated"),
+    ],
+)
+def test_where_no_rule_matches_a_row_that_may_lack_what_one_reads_its_conclusion_stands(
+    rules: tuple[AttributionRule, ...], concluded: str, expected: str
+) -> None:
+    """What every row keeps is judged anew; an annotation that no rule read then was never kept."""
+    owned = Owned({"department": "autonomy"}, "team", "", "", NOON)
+
+    assert owner_again(rules, owned, concluded) == expected

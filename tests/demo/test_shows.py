@@ -126,6 +126,7 @@ def test_argo_retry_keeps_what_went_well() -> None:
     for before, after in reopened:
         assert after.obj["status"]["startedAt"] > before.obj["status"]["startedAt"]
         assert "Failed" not in {node["phase"] for node in after.nodes.values()}
+        assert {child for node in after.nodes.values() for child in node.get("children", ())} <= after.nodes.keys()
         well = {
             key: node for key, node in before.nodes.items() if node["phase"] == "Succeeded" and "nodeFlag" not in node
         }
