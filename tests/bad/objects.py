@@ -106,7 +106,7 @@ ABSENT = (
       for kind in ("nodes", "namespaces") for v, how in ((None, accepted), ([], mended), ("x", mended))),
     case("04 annotations of a workflow null", "workflows", put(None, "metadata", "annotations"), accepted(run())),
     case("04 annotations of a pod null", "pods", put(None, "metadata", "annotations"),
-         accepted(pod(), cost(cost=None, confidence="unpriced", rule="no_spec"))),
+         accepted(pod(), cost(confidence="low", spec_source="requests"))),
     case("04 annotations of a pod a list", "pods", put([], "metadata", "annotations"), mended(pod())),
     *(case(f"05 label value {v}", "workflows", put(v, *LABELS, "department"), mended(run(department=said, labels=kept)))
       for v, said, kept in (
@@ -123,7 +123,7 @@ ABSENT = (
       for v, how in ((None, accepted), ([], accepted), ([{}], accepted), ([None], mended), ({"a": 1}, mended))),
     case("06 conditions null", "pods", put(None, "status", "conditions"),
          accepted(pod(scheduled_at=None, instance_created_at=None),
-                  cost(billed_from=NOON + 10 * SECOND, billed_seconds=60, cost=Decimal("0.0011544")))),
+                  cost(billed_from=NOON + 10 * SECOND, billed_seconds=60, cost=Decimal("0.0011544"), confidence="low"))),
     case("06 conditions of null", "pods", put([None], "status", "conditions"),
          mended(pod(scheduled_at=None, instance_created_at=None))),
     case("06 exit code of 64 bits", "pods", put(2**40, *SAID_ENDED, "exitCode"), mended(pod(exit_code=None), cost())),

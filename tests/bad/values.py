@@ -126,7 +126,7 @@ TEXT = (
          all_of(put("Failed", "status", "phase"), put({"a": a_step("Failed", message="m" * 10**6)}, "status", "nodes")),
          accepted(run(phase="Failed", outcome="failed", reason="step_failed", retries=0))),
     case("50 a spec of 1 MB", "pods", put("2-4Gi" * 200_000, "metadata", "annotations", "k8s.aliyun.com/eci-instance-spec"),
-         accepted(pod(), cost(cost=None, confidence="unpriced", rule="malformed_spec"))),
+         accepted(pod(), cost(confidence="low", spec_source="requests:malformed_spec"))),
     case("50 a node id of 1 MB", "pods", put("n" * 10**6, "metadata", "annotations", "workflows.argoproj.io/node-id"),
          accepted(pod(), cost())),
     case("50 a pod's message of 1 MB", "pods", put("m" * 10**6, "status", "message"), accepted(pod(), cost())),
