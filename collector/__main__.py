@@ -144,6 +144,7 @@ def report(
     if workflow:
         made = steps.steps(query, workflow, span)
     elif kind == "cost":
+        shape.columns_by(by or DEFAULT_BY[kind], cost.COLUMNS)  # wrong use is told before anything is asked
         fees = shared.shared_costs(query, span, asking.books(chosen, _folder(config)), time.time_ns() // 1_000_000)
         made = cost.cost(query, span, by or DEFAULT_BY[kind], run, fees)
     else:

@@ -143,7 +143,7 @@ def critical_path(
         finish = span.finish if until is None else min(span.finish, until)
         if nodes[span.key].phase not in UNRUN and nodes[span.key].type not in GROUPS:
             parts[span.key] = max(0, finish - max(span.start, walk.since))
-        until, span = span.start, walk.before(span)
+        until, span = span.start if until is None else min(until, span.start), walk.before(span)
     return parts
 
 

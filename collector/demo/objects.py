@@ -46,11 +46,16 @@ NODES = Kind("nodes", "Node", hollow=',"spec":{},"status":{"daemonEndpoints":{"k
 PODS = Kind("pods", "Pod", hollow=',"spec":{"containers":null},"status":{}')
 EVENTS = Kind("events", "Event", hollow=',"involvedObject":{},"source":{}')
 CONFIG_MAPS = Kind("configmaps", "ConfigMap")
+JOBS = Kind(
+    "jobs", "Job", "batch/v1", hollow=',"spec":{"template":{"metadata":{},"spec":{"containers":null}}},"status":{}'
+)
+"""Every cluster serves them; here are none."""
 LEASES = Kind("leases", "Lease", "coordination.k8s.io/v1", hollow=',"spec":{}')
 WORKFLOWS = Kind("workflows", "Workflow", "argoproj.io/v1alpha1", custom=True)
 CRON_WORKFLOWS = Kind("cronworkflows", "CronWorkflow", "argoproj.io/v1alpha1", custom=True)
 KINDS = {
-    kind.plural: kind for kind in (NAMESPACES, NODES, PODS, EVENTS, CONFIG_MAPS, LEASES, WORKFLOWS, CRON_WORKFLOWS)
+    kind.plural: kind
+    for kind in (NAMESPACES, NODES, PODS, EVENTS, CONFIG_MAPS, JOBS, LEASES, WORKFLOWS, CRON_WORKFLOWS)
 }
 CLUSTER_WIDE = (NAMESPACES, NODES)
 

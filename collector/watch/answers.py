@@ -82,6 +82,10 @@ def unusable(status: int, headers: Mapping[str, str], body: bytes) -> Trouble:
     return Trouble("unusable", f"the server answered {status} with {kind}: {said}")
 
 
+NOT_SERVED = b"404 page not found"
+"""What a real API server says, as plain text, of an API group that it does not have; another 404 is a proxy's."""
+
+
 def trouble_of(status: int, headers: Mapping[str, str], body: bytes, now: Instant) -> Trouble:
     """What a complete answer with this status means, when a page or a stream was asked for."""
     failure = failure_of(body)
@@ -93,7 +97,8 @@ def trouble_of(status: int, headers: Mapping[str, str], body: bytes, now: Instan
         return Trouble("throttled", f"the server asks for less (429): {said}", wait_s)
     if status >= 500:
         return _server_trouble(failure, f"the server failed ({status}): {said}", wait_s)
-    if not is_json(headers) or status < 400:
+    unserved = status == 404 and body.strip() == NOT_SERVED
+    if not (unserved or is_json(headers)) or status < 400:
         return unusable(status, headers, body)
     causes: dict[int, Cause] = {403: "forbidden", 404: "missing", 410: "gone"}
     return Trouble(causes.get(status, "rejected"), f"the server refused ({status}): {said}", wait_s)

@@ -107,7 +107,8 @@ class Watch:
     @property
     def settled(self) -> bool:
         """Whether waiting for this watch is over: it has synced, or somebody must grant or install something first."""
-        return self.synced or self._state in ("refused", "absent")
+        waits_for_nobody = self._state == "retrying" and not self.resource.needed
+        return self.synced or waits_for_nobody or self._state in ("refused", "absent")
 
     def step(self) -> Step:
         """What to do next, when no stream is open."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from collector.catalog import metrics
 from collector.settings import ClusterSettings
+from collector.watch import kinds
 from tests.cluster.argo_player import RECORDED, ArgoPlayer
 from tests.cluster.rights import grant, grant_deployed_roles
 from tests.cluster.test_testbed import a_role
@@ -14,7 +15,8 @@ from tests.cluster.testbed import ARGO, ControlPlane, Json, named
 from tests.running import Running, a_service, running
 
 BASICS = RECORDED / "basics"
-OPTIONAL = {"cronworkflows", "events"}
+OPTIONAL = {resource.kind for resource in kinds.resources() if not resource.needed}
+NOT_INSTALLED = {"rayclusters", "rayjobs", "sparkapplications"}
 CONTROLLER = "workflow-controller-5b9f7d7c6-x2k4q"
 READ_NEEDED = (
     {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["get", "list", "watch"]},
@@ -38,7 +40,7 @@ def restricted(plane: ControlPlane) -> ClusterSettings:
 
 
 async def test_optional_kinds_may_be_refused(fresh_control_plane: ControlPlane, tmp_path: Path) -> None:
-    """Without the right to cron workflows and events the cluster is ready, and says what is not known."""
+    """Without the right to any optional kind the cluster is ready, and says what is not known."""
     grant(fresh_control_plane, a_role("ClusterRole", "needed-only", *READ_NEEDED))
 
     async with running(a_service(tmp_path, restricted(fresh_control_plane))) as collector:
@@ -52,11 +54,18 @@ async def test_optional_kinds_may_be_refused(fresh_control_plane: ControlPlane, 
     assert {watch.kind for watch in cluster.watches if watch.state == "watching"} == {
         "namespaces", "nodes", "workflows", "pods",
     }  # fmt: skip
-    assert all(
-        "cannot list" in watch.detail or "cannot watch" in watch.detail
-        for watch in cluster.watches
-        if watch.kind in OPTIONAL
-    )
+    assert all("forbidden" in watch.detail for watch in cluster.watches if watch.kind in OPTIONAL)
+
+
+async def test_kinds_that_are_not_installed_hold_up_nothing(control_plane: ControlPlane, tmp_path: Path) -> None:
+    """kube-apiserver answers a group that nobody registered in plain text: the kind is absent, and the cluster ready."""
+    grant_deployed_roles(control_plane)
+
+    async with running(a_service(tmp_path, restricted(control_plane))) as collector:
+        await collector.until(lambda: collector.parts.view().clusters[0].ready, within_s=20)
+        absent = {kind for kind, state in states(collector).items() if state == "absent"}
+
+    assert absent == NOT_INSTALLED
 
 
 def install_argo(plane: ControlPlane) -> None:
