@@ -64,27 +64,38 @@ _NAMED = {
     "@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *", "@monthly": "0 0 1 * *", "@weekly": "0 0 * * 0",
     "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@hourly": "0 * * * *",
 }  # fmt: skip
+LONGEST_SHIFT = timedelta(hours=3)
+"""More than any clock is set forward or back by."""
 _ZONED = re.compile(r"(?:CRON_)?TZ=(\S*) +(.*)", re.DOTALL)
 _EVERY = re.compile(r"@every [-+]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)")
 _PART = re.compile(r"(?:([*?])|(\d{1,9}|[a-z]{3})(?:-(\d{1,9}|[a-z]{3}))?)(?:/(\d{1,9}))?", re.ASCII)
 
 
 def _moments(schedule: str, timezone: str, after: Instant) -> Iterator[Instant]:
-    """All due times after an instant."""
+    """All due times after an instant: a wall time that the clocks skip is none, one that they repeat is two."""
     expression, zone = _read(schedule, timezone)
     if not expression:
         return
+    begin = datetime.fromtimestamp(after // 1000, zone).replace(tzinfo=None) - LONGEST_SHIFT
     try:
-        walk = CronSim(expression, datetime.fromtimestamp(after // 1000, zone))
+        walk = CronSim(expression, begin)
     except CronSimError:  # well written, but no month has such a day: 30 February
         return
-    for moment in walk:
-        at = moment.astimezone(UTC)
-        if at.astimezone(zone).replace(tzinfo=None) != moment.replace(tzinfo=None):
-            # The walk stands on a midnight that the clocks skip: go on from the instant before.
-            walk.dt = (at - timedelta(seconds=1)).astimezone(zone)
-            continue
-        yield int(at.timestamp()) * 1000
+    held: list[Instant] = []
+    for wall in walk:
+        # In an hour that is repeated the first of a later wall time comes before the second of an earlier one.
+        first, instants = _instants(wall, zone)
+        ready = sorted(at for at in held if at <= first)
+        held = [at for at in held if at > first] + instants
+        yield from (at for at in ready if at > after)
+    yield from sorted(at for at in held if at > after)
+
+
+def _instants(wall: datetime, zone: tzinfo) -> tuple[Instant, list[Instant]]:
+    """The earliest that a wall time can be, and all the instants at which clocks do show it."""
+    folds = [wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
+    shown = sorted({at for at in folds if at.astimezone(zone).replace(tzinfo=None) == wall})
+    return int(folds[0].timestamp()) * 1000, [int(at.timestamp()) * 1000 for at in shown]
 
 
 @lru_cache(maxsize=8192)
@@ -101,7 +112,7 @@ def _read(schedule: str, timezone: str) -> tuple[str, tzinfo]:
     if len(fields) != len(_FIELDS):
         raise ScheduleError(f"schedule {schedule!r} has {len(fields)} fields; {REMEDY}")
     plain = [_plain(text, field, schedule) for text, field in zip(fields, _FIELDS, strict=True)]
-    # With a field of seconds cronsim keeps to the wall clock; with five it moves runs over a clock change as Debian does.
+    # With a field of seconds cronsim keeps to the wall clock it is given; with five it moves runs over a clock change.
     return " ".join(["0", *plain]), zone
 
 
