@@ -28,6 +28,12 @@ def test_a_charge_goes_to_the_active_run_and_to_one_in_preparation() -> None:
     assert len({(charge.cost, charge.version) for charge in charges[-2:]}) == 1
 
 
+def test_the_first_run_is_always_among_those_that_are_written() -> None:
+    """A month that nobody has opened yet is its own."""
+    assert PREPARED.numbers == {1, 2}
+    assert Runs().numbers == {1}
+
+
 def test_what_runs_accrues_at_once_under_a_run_nobody_had_heard_of() -> None:
     """The next hour may be too late: the run may be the bill by then."""
     flow = a_pipeline()

@@ -4,11 +4,12 @@ Debian's Chromium, headless, and what it noticed: console messages, requests, co
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.wait import WebDriverWait
@@ -26,6 +27,7 @@ FLAGS = (
     "--hide-scrollbars",
 )
 PATIENCE_S = 20
+T = TypeVar("T")
 
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
 
@@ -72,11 +74,16 @@ class Page:
 
     def text(self, css: str) -> str:
         """What stands in the first element that matches, as it is rendered."""
-        return str(self.chrome.find_element("css selector", css).text)
+        return self._steady(lambda: str(self.chrome.find_element("css selector", css).text))
 
     def texts(self, css: str) -> list[str]:
         """What stands in all elements that match."""
-        return [element.text for element in self.chrome.find_elements("css selector", css)]
+        return self._steady(lambda: [element.text for element in self.chrome.find_elements("css selector", css)])
+
+    def _steady(self, read: Callable[[], T]) -> T:
+        """What is read between two redraws of the page; one in the middle takes the elements away."""
+        wait = WebDriverWait(self.chrome, PATIENCE_S, 0.05, ignored_exceptions=[StaleElementReferenceException])
+        return wait.until(lambda _: (read(),))[0]
 
     def shows(self, css: str, text: str) -> None:
         """Wait until the element holds this text."""
