@@ -404,14 +404,14 @@ class Cluster:
             return
         if after.run.start_latency_source == "watch" and after.run.start_latency_ms is not None:
             yield PodRan(after.run.namespace, after.run.start_latency_ms)
-        if pod_life.clamped(after):
+        if after.live and pod_life.clamped(after):  # what a list shows is the past, and moves no counter
             yield Clamped("pod_start_latency")
         if after.run.attempt == life.attempt and workflow_life.ran(life, *began):
             self.touched["workflows", life.uid] = life
             latency = workflow_rows.start_latency(life)
             if latency.source == "watch" and latency.ms is not None:
                 yield FirstRan(life.queue, latency.ms)
-            if latency.clamped:
+            if latency.clamped and life.first_seen_live:
                 yield Clamped("start_latency")
 
     def _rejudged(self, life: WorkflowLife, before: PodLife | None, after: PodLife) -> bool:

@@ -35,7 +35,6 @@ SHARED_TEXTS = (
 NOTHING_HELD: Mapping[str, Reason] = {}
 HOLDS_LIMIT = 1000
 """Held steps of one workflow whose times are kept."""
-NO_NODES, NO_SIGNS = 4, (False, False, False)
 UNSYNCED = b'"taskResultSynced":false'
 _INDEX = {reason: i for i, reason in enumerate(REASONS)}
 
@@ -236,9 +235,8 @@ def observe(life: WorkflowLife, seen: Observation) -> Steps | None:
 def _hold(life: WorkflowLife, at: Instant, spec: decode.WorkflowSpec, status: decode.WorkflowStatus) -> None:
     """What its steps wait for that have no pod. Most events are judged without parsing a thousand nodes."""
     raw = bytes(status.nodes)
-    suspended, quota, waiting = (sign in raw for sign in queueing.HOLD_SIGNS) if len(raw) > NO_NODES else NO_SIGNS
     # Packed steps show no sign of themselves; they matter only while nothing runs.
-    may_hold = suspended or quota or waiting or (status.compressedNodes and not life.running_pods)
+    may_hold = any(sign in raw for sign in queueing.HOLD_SIGNS) or (status.compressedNodes and not life.running_pods)
     steps = told_nodes(status).nodes if may_hold else {}
     holds = queueing.held_steps(steps, status.synchronization) if steps else {}
     life.holds = ({"suspended": Reason("suspended")} | holds if spec.suspend else holds) or None
@@ -320,7 +318,7 @@ def turn(life: WorkflowLife, reason: Reason, at: Instant) -> None:
     if reason.name != life.reason:
         _spend(life, at)
         life.reason = intern(reason.name)
-    if reason.on and reason.on != life.reason_on:
+    if reason.on and reason.on != (life.waited_on or {}).get(life.reason):
         life.waited_on = {**(life.waited_on or {}), life.reason: intern(reason.on)}
     life.reason_on, life.reason_words = intern(reason.on), intern(reason.words)
 

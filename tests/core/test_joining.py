@@ -320,6 +320,33 @@ def test_a_due_time_that_passes_without_a_run_is_told() -> None:
     ]
 
 
+def test_a_list_moves_no_counter_of_clamps() -> None:
+    """A kubelet's clock that ran behind when the pod started is the past; each start of the collector would count it."""
+    cluster = a_cluster()
+    early = running_pod(started=NOON - MINUTE)
+    happened = tell(
+        cluster,
+        an_observation(a_workflow(phase="Running", started=NOON), "listed", when=NOON + HOUR),
+        at(NOON + HOUR, early, "listed"),
+    )
+
+    assert only(Clamped, happened) == []
+
+
+def test_the_same_lock_is_named_for_each_reason_it_was_waited_for() -> None:
+    """First by the workflow, then by one of its steps."""
+    lock = "team/Mutex/m"
+    step = {"type": "Pod", "phase": "Pending", "synchronizationStatus": {"waiting": lock}}
+    cluster = a_cluster()
+    tell(
+        cluster,
+        an_observation(a_workflow(phase="Pending", message=f"Waiting for {lock} lock. Lock status: 0/1"), when=NOON),
+        an_observation(a_workflow(phase="Running", nodes={"a": step}), when=NOON + SECOND),
+    )
+
+    assert cluster.workflows["w1"].waited_on == {"lock": lock, "step_lock": lock}
+
+
 def test_a_lifes_waits_are_named_by_what_it_waited_for() -> None:
     """By reason, the last of each; another attempt begins without."""
     cluster = a_cluster()
