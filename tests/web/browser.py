@@ -115,9 +115,10 @@ class Page:
         return [entry["message"] for entry in self._log("browser")]
 
     def requests(self) -> set[str]:
-        """Every address the browser asked for on behalf of the page."""
+        """Every address the browser asked for on behalf of the page, not of its own new tab."""
         logged = [json.loads(entry["message"])["message"] for entry in self._log("performance")]
-        return {m["params"]["request"]["url"] for m in logged if m["method"] == "Network.requestWillBeSent"}
+        sent = [message["params"] for message in logged if message["method"] == "Network.requestWillBeSent"]
+        return {one["request"]["url"] for one in sent if not one["documentURL"].startswith("chrome://")}
 
     def faint_texts(self) -> list[str]:
         """Texts that WCAG's AA would call hard to read, each with its ratio."""
