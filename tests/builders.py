@@ -13,6 +13,7 @@ import msgspec
 
 from collector.core import decode
 from collector.core.model import Change, Instant, Kind, Observation, PodRun, version_of
+from collector.core.nodes import Node, told_nodes
 from collector.core.pod_life import NODE_ID, NODE_NAME
 from collector.core.rules import AttributionRule, Rules
 from collector.core.workflow_life import WorkflowLife
@@ -83,6 +84,11 @@ def workflow_json(
 def a_step(phase: str = "Succeeded", kind: str = "Pod", **more: Any) -> dict[str, Any]:
     """One entry of status.nodes."""
     return {"type": kind, "phase": phase, **more}
+
+
+def read_nodes(status: decode.WorkflowStatus | None) -> dict[str, Node]:
+    """The steps that a status tells of, however they are packed."""
+    return told_nodes(status).nodes
 
 
 def a_container(

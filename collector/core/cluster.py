@@ -254,6 +254,7 @@ class Cluster:
 
     def _drop(self, uid: str, life: WorkflowLife | None) -> None:
         run = self.pods.pop(uid).run
+        self.hints.forget(uid)
         mine = self.pods_of[run.workflow_uid]
         del mine[uid]
         if not mine:

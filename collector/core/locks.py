@@ -68,11 +68,6 @@ class LockUser(Protocol):
     def step_holds(self) -> Mapping[str, StepWait] | None: ...
 
 
-def limit_of(message: str) -> int | None:
-    """How many holders a lock admits, by the message of one that waits for it; None: it does not say."""
-    return queueing.lock_told(queueing.said(message)).limit
-
-
 def held_locks(synchronization: decode.Synchronization | None) -> tuple[Held, ...]:
     """The locks that a workflow holds; equal ones are one value, since thousands hold the same."""
     if synchronization is None:

@@ -108,11 +108,6 @@ def told_nodes(status: WorkflowStatus | None) -> Told:
     return Told({}, "" if bytes(status.nodes) in (b"", b"null", b"{}") else "unreadable")
 
 
-def read_nodes(status: WorkflowStatus | None) -> dict[str, Node]:
-    """The steps of a workflow by node id; empty when there are none, or when they are offloaded or cannot be read."""
-    return told_nodes(status).nodes
-
-
 def _nodes(raw: bytes | msgspec.Raw) -> dict[str, Node]:
     try:
         return _NODES.decode(raw) or {}

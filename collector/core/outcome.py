@@ -8,6 +8,7 @@ are often its consequence. A message may quote the user: signs are looked for wh
 
 import re
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 
 import msgspec
 
@@ -251,16 +252,16 @@ def retried_away(nodes: Mapping[str, Node], how: Graph | None = None) -> set[str
     return away | beneath(how.held, away)
 
 
-def success_rate(runs: Mapping[str, int]) -> float | None:
+def success_rate(runs: Mapping[str, int]) -> Fraction | None:
     """Succeeded of succeeded, failed and platform, by outcome; cancelled and invalid count nowhere. None: nothing counted."""
     counted = _counted(runs)
-    return runs.get("succeeded", 0) / counted if counted else None
+    return Fraction(runs.get("succeeded", 0), counted) if counted else None
 
 
-def platform_success_rate(runs: Mapping[str, int]) -> float | None:
+def platform_success_rate(runs: Mapping[str, int]) -> Fraction | None:
     """1 - platform of succeeded, failed and platform: what the users' own failures leave to the platform."""
     counted = _counted(runs)
-    return 1 - runs.get("platform", 0) / counted if counted else None
+    return 1 - Fraction(runs.get("platform", 0), counted) if counted else None
 
 
 def _counted(runs: Mapping[str, int]) -> int:

@@ -4,15 +4,19 @@ How long workflows queued and what they waited for, and how they ended, over a p
 The figures are those of finished attempts (workflow_run); the present queue is on the live page.
 """
 
-from collector.core.model import WAITING_REASONS
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from collector.core.model import OUTCOMES, WAITING_REASONS
+from collector.core.outcome import platform_success_rate, success_rate
 from collector.reports.cost import completeness
 from collector.reports.shape import BEGIN, END, Query, Report, Span, columns_by
 
 COLUMNS = {
     name: name for name in ("cluster", "namespace", "queue", "department", "project", "template", "creator", "reason")
 }
-SUCCESS = "countIf(outcome = 'succeeded')"
-DECIDED = "countIf(outcome IN ('succeeded', 'failed', 'platform'))"
 NOTHING = "—"
 """What a table shows where nothing was counted: neither 0 nor unknown."""
 
@@ -88,19 +92,27 @@ def _locks(query: Query, span: Span) -> Report:
 def success(query: Query, span: Span, by: str) -> Report:
     """Outcomes and both success rates; the platform's leaves the users' own failures out. Then what failed most."""
     names = columns_by(by, COLUMNS)
+    counts = ", ".join(f"countIf(outcome = '{outcome}')" for outcome in OUTCOMES)
     sql = f"""
-        SELECT {_lead(names)}count() AS runs, {SUCCESS}, countIf(outcome = 'failed'), countIf(outcome = 'platform'),
-               countIf(outcome = 'cancelled'), countIf(outcome = 'invalid'), countIf(outcome = 'unknown'),
-               if({DECIDED} = 0, NULL, toDecimal64(100 * {SUCCESS} / {DECIDED}, 2)),
-               if({DECIDED} = 0, NULL, toDecimal64(100 * (1 - countIf(outcome = 'platform') / {DECIDED}), 2))
+        SELECT {_lead(names)}count() AS runs, {counts}
         FROM workflow_run FINAL
         WHERE finished_at >= {BEGIN} AND finished_at < {END}
         {_grouped(names)}
     """
-    outcomes = ("succeeded", "failed", "platform", "cancelled", "invalid", "unknown")
-    columns = (*names, "runs", *outcomes, "success %", "platform success %")
-    rows = [tuple(row) for row in query(sql, span.parameters())]
+    columns = (*names, "runs", *OUTCOMES, "success %", "platform success %")
+    rows = [_with_rates(row) for row in query(sql, span.parameters())]
     return Report(f"Outcomes, {span}", columns, rows, [completeness(query, span)], NOTHING, [_causes(query, span)])
+
+
+def _with_rates(row: Sequence[Any]) -> tuple[Any, ...]:
+    """The row and both of its rates in percent."""
+    runs = dict(zip(OUTCOMES, row[-len(OUTCOMES) :], strict=True))
+    return (*row, _percent(success_rate(runs)), _percent(platform_success_rate(runs)))
+
+
+def _percent(rate: Fraction | None) -> Decimal | None:
+    """To two places, cut and not rounded: 99.999 is no 100."""
+    return None if rate is None else (Decimal(int(rate * 10_000)) / 100).quantize(Decimal("0.01"))
 
 
 def _causes(query: Query, span: Span) -> Report:

@@ -2,7 +2,7 @@
 What months cost under one run and under another, by department: what a repricing changed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
 
 from collector.catalog.tables import DATABASE
@@ -39,11 +39,6 @@ def add(sums: Sums, charges: Iterable[PodCost]) -> None:
         if charge.cost is not None:
             key = (month_of(charge.day), charge.currency, charge.department)
             sums[key] = CONTEXT.add(sums.get(key, ZERO), charge.cost)
-
-
-def joined(one: Mapping[Key, Decimal], other: Mapping[Key, Decimal]) -> Sums:
-    """Both together."""
-    return {key: CONTEXT.add(one.get(key, ZERO), other.get(key, ZERO)) for key in one.keys() | other.keys()}
 
 
 def difference(title: str, months: Iterable[Period], old: Sums, new: Sums) -> Report:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from collector.core import decode
 from collector.core.decode import OBJECT_OF, instant
 from collector.core.mending import mend, untyped
-from collector.core.nodes import Node, read_nodes
-from tests.builders import NOON, SECOND, a_container, a_workflow, decoded, pod_json, workflow_json
+from collector.core.nodes import Node
+from tests.builders import NOON, SECOND, a_container, a_workflow, decoded, pod_json, read_nodes, workflow_json
 from tests.replay import raw_events
 
 # Instants.

@@ -16,8 +16,8 @@ from collector.core import billing, decode
 from collector.core.cluster import Cluster
 from collector.core.happenings import Began, Ended, Happening, PodEnded, Submitted
 from collector.core.model import REASONS, ControllerIncident, PodCost, PodRun, WorkflowRun
-from collector.core.nodes import read_nodes
 from collector.prices import book
+from tests.builders import read_nodes
 from tests.replay import RULES, observations
 
 FOLDERS = ("basics", "throttled", "packed")

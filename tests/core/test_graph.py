@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core import nodes
-from collector.core.nodes import Node, graph, read_nodes
-from tests.builders import a_step, a_workflow
+from collector.core.nodes import Node, graph
+from tests.builders import a_step, a_workflow, read_nodes
 
 
 def steps(**told: dict[str, Any]) -> dict[str, Node]:

@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from collector.core import decode, locks, queueing
 from collector.core.locks import Held
 from collector.core.model import TERMINAL_PHASES, Instant
-from collector.core.nodes import read_nodes
 from collector.core.queueing import Reason
 from collector.core.steps import StepHold
 from collector.core.view import Lock
-from tests.builders import MINUTE, NOON, a_workflow
+from tests.builders import MINUTE, NOON, a_workflow, read_nodes
 from tests.replay import observations
 
 GPU, TILE, DB = "team/ConfigMap/locks/gpu", "team/Mutex/tile", "team/Database/db"
@@ -102,7 +101,7 @@ def test_equal_holdings_are_one_value() -> None:
 )
 def test_both_forms_of_the_message_tell_the_limit(message: str, limit: int | None) -> None:
     """It is what stands after the slash."""
-    assert locks.limit_of(message) == limit
+    assert queueing.lock_told(queueing.said(message)).limit == limit
 
 
 def test_the_last_limit_told_is_remembered() -> None:

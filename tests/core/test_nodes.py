@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from collector.core import decode, nodes
 from collector.core.mending import mend
-from collector.core.nodes import Node, has_pod, memoized, read_nodes, template_of, told_nodes
-from tests.builders import a_step, a_workflow, workflow_json
+from collector.core.nodes import Node, has_pod, memoized, template_of, told_nodes
+from tests.builders import a_step, a_workflow, read_nodes, workflow_json
 from tests.replay import raw_events
 
 STEPS = b'{"a": {"type": "Pod", "phase": "Failed"}}'

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core import outcome
-from collector.core.nodes import FAILED, Node, read_nodes
+from collector.core.nodes import FAILED, Node
 from collector.core.outcome import Ending, Leaf, ending
-from tests.builders import NOON, SECOND, a_step, a_workflow, iso
+from tests.builders import NOON, SECOND, a_step, a_workflow, iso, read_nodes
 
 
 def steps(**nodes: dict[str, Any]) -> dict[str, Node]:

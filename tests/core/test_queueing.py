@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from collector.core import decode, queueing
 from collector.core.model import AFTER_WORK
-from collector.core.nodes import read_nodes
 from collector.core.queueing import Reason
-from tests.builders import HOUR, MINUTE, NOON, POSTPONED, a_life, a_step, a_workflow
+from tests.builders import HOUR, MINUTE, NOON, POSTPONED, a_life, a_step, a_workflow, read_nodes
 from tests.replay import observations
 
 LOCK = "team/ConfigMap/locks/gpu"

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from collector.core import nodes
 from collector.core.model import StepRun
-from collector.core.nodes import FINISHED, Node, NodeFlag, read_nodes
+from collector.core.nodes import FINISHED, Node, NodeFlag
 from collector.core.steps import Owner, StepHold, critical_path, step_runs
-from tests.builders import NOON, SECOND, a_step, a_workflow, iso
+from tests.builders import NOON, SECOND, a_step, a_workflow, iso, read_nodes
 
 OWNER = Owner(
     cluster="c1", namespace="team", workflow_created_at=NOON - SECOND, workflow_uid="w1", workflow_name="wf", attempt=1,

@@ -73,12 +73,24 @@ def test_without_columns_there_is_one_line(make: Make, grouped: str | None) -> N
     assert grouped is None or grouped in store.asked[0][0]
 
 
-@pytest.mark.parametrize("make", [queue, success])
-def test_the_rows_are_the_stores(make: Make) -> None:
+def test_the_rows_are_the_stores() -> None:
     """In its order."""
     store = Recorded(rows=[["b", 2], ["a", 1]])
 
-    assert make(store, SPAN, "cluster").rows == [("b", 2), ("a", 1)]
+    assert queue(store, SPAN, "cluster").rows == [("b", 2), ("a", 1)]
+
+
+def test_rates_are_those_of_the_counts() -> None:
+    """Cut, not rounded: one failure in 100,000 is no 100 %. Where nothing was decided there is no rate."""
+    rows = [["b", 100_000, 99_999, 0, 1, 0, 0, 0], ["a", 5, 2, 1, 0, 2, 0, 0], ["c", 1, 0, 0, 0, 1, 0, 0]]
+    told = success(Recorded(rows=rows), SPAN, "cluster").rows
+
+    assert [row[:8] for row in told] == [tuple(row) for row in rows]
+    assert [row[8:] for row in told] == [
+        (Decimal("99.99"), Decimal("99.99")),
+        (Decimal("66.66"), Decimal("100.00")),
+        (None, None),
+    ]
 
 
 def test_a_total_is_told_by_currency_with_what_is_not_in_it() -> None:
