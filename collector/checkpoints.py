@@ -11,8 +11,8 @@ import msgspec
 from collector.core import controller, workflow_life, workflow_rows
 from collector.core.cluster import Cluster
 from collector.core.cron import CronLife
-from collector.core.model import Checkpoint, Gone
 from collector.core.pod_life import PodLife
+from collector.core.stream import Checkpoint, Gone
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 

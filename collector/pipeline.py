@@ -17,26 +17,10 @@ from collector.catalog import metrics
 from collector.catalog.tally import Tally
 from collector.core import burn, controller, locks, slots, stuck
 from collector.core.cluster import Cluster
-from collector.core.model import (
-    Checkpoint,
-    Commit,
-    Cursor,
-    Fact,
-    Gone,
-    Instant,
-    Observation,
-    Outcome,
-    Position,
-    PricingRun,
-    Quarantine,
-    QueueSample,
-    Reading,
-    Synced,
-    WatchGap,
-    version_of,
-)
+from collector.core.model import Fact, Instant, PricingRun, Quarantine, QueueSample, WatchGap, version_of
 from collector.core.pricing_runs import FIRST_RUN, Runs
 from collector.core.rules import Rules
+from collector.core.stream import Checkpoint, Commit, Cursor, Gone, Observation, Outcome, Position, Reading, Synced
 from collector.core.view import Burning, ClusterHealth, LiveView, StoreHealth, WatchHealth
 from collector.counting import Counting
 from collector.prices.book import Books

@@ -10,32 +10,30 @@ import contextlib
 import logging
 import random
 import signal
-import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import uvicorn
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from collector import asking, rounds
 from collector import settings as configuration
 from collector.asking import Failure
-from collector.catalog.tables import DATABASE
 from collector.catalog.tally import Tally
-from collector.core.model import Commit, Instant
+from collector.core.model import Instant
+from collector.core.stream import Commit
 from collector.core.view import LiveView, StoreHealth
-from collector.exposition import logs, prometheus
+from collector.exposition import logs
 from collector.pipeline import Pipeline
+from collector.serving import serving
 from collector.settings import ClusterSettings, Settings
 from collector.store import child, inserter
 from collector.store import migrate as migrations
-from collector.store.clickhouse import Store, StoreError, connect
+from collector.store.clickhouse import Store, connect
 from collector.store.spool import Spool, open_spool
 from collector.store.spool_file import SpoolError, SpoolFullError
 from collector.store.worker import Worker
@@ -45,8 +43,6 @@ from collector.watch.connection import Connection
 from collector.watch.protocol import Watch
 from collector.watch.readings import read_for_ever
 from collector.watch.reflector import watch_cluster
-from collector.web.app import create_app
-from collector.web.money import Money, Spent
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +56,6 @@ SPOOL_BYTES = 8 << 30
 FLUSH_S = 1.0
 """For a last round to the store at the end; what it does not take stays in the spool."""
 STORE_USER = asking.EMBEDDED_WRITER
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 
 
 @dataclass(slots=True)
@@ -83,17 +78,11 @@ class Parts:
     failure: str = ""
     """Why everything was stopped, when nobody asked for it."""
     store_detail: str = "starting"
-    _money: Store | None = None
 
     def view(self) -> LiveView:
         """What is known now."""
         health = {name: [watch.health() for watch in watches] for name, watches in self.watches.items()}
         return self.pipeline.view(now_ms(), health, self._store_health())
-
-    def money_store(self) -> Store:
-        """A connection of its own for the pages, so that they never wait behind an insert."""
-        self._money = self._money or asking.reading_store(self.settings, "")
-        return self._money
 
     def _store_health(self) -> StoreHealth:
         rows, size = (self.spool.rows, self.spool.bytes) if self.spool else (0, 0)
@@ -136,7 +125,7 @@ async def run(
 
 async def _start(parts: Parts, stack: AsyncExitStack) -> None:
     """Start everything; what is entered last is ended first, so that watches end before the spool does."""
-    await stack.enter_async_context(_serving(parts))
+    await stack.enter_async_context(serving(parts.settings, parts.view, parts.tally))
     disk = Worker("spool")
     stack.callback(disk.close)
     parts.spool = await _open_spool(parts, disk)
@@ -352,70 +341,6 @@ def _one_watch(parts: Parts, name: str, resource: kinds.Resource) -> Watch:
     resume = parts.pipeline.resume(name, resource.kind)
     at = resume.at if resume else None
     return Watch(name, resource, dice=random.Random(), tally=parts.tally, resume=resume, resumed_at=at)
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to us: the whole tree ends in order, not the pages first."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-@asynccontextmanager
-async def _serving(parts: Parts) -> AsyncIterator[None]:
-    """Pages, API and metrics, from the first moment: what is not ready yet says so there."""
-    host, port = configuration.address(parts.settings.http.listen, "http.listen")
-    reading = Worker("money")
-    app = create_app(
-        live=parts.view,
-        tally=parts.tally,
-        metrics=lambda accept: prometheus.answer(parts.view(), parts.tally, accept),
-        money=lambda: _money(parts, reading),
-        hosts=LOOPBACK if host in LOOPBACK else ("*",),
-    )
-    tls = parts.settings.http.tls
-    config = uvicorn.Config(
-        app, host=host, port=port, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1,
-        ssl_certfile=tls.cert or None, ssl_keyfile=tls.key or None, ssl_ca_certs=tls.client_ca or None,
-        ssl_cert_reqs=2 if tls.client_ca else 0,
-    )  # fmt: skip
-    try:
-        config.load()
-    except OSError as error:  # ssl's errors too; without this the collector would run on without its pages
-        raise Failure(f"http.tls: cert {tls.cert}, key {tls.key}: {error.strerror or error}; give PEM files") from None
-    server = _Server(config)
-    try:
-        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise Failure(f"http.listen: {host}:{port} is taken; choose another port ({error.strerror})") from None
-    task = asyncio.create_task(server.serve([listener]))
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await asyncio.wait([task], timeout=2)
-        reading.close()
-
-
-MONEY_TODAY = f"""
-    SELECT department, currency, sum(cost), countIf(status = 'accruing') > 0, countIf(cost IS NULL)
-    FROM {DATABASE}.cost_current WHERE day = {{day:Date}} GROUP BY department, currency ORDER BY department, currency
-"""
-
-
-async def _money(parts: Parts, reading: Worker) -> Money:
-    """Today's money by department, from the store."""
-    zone = ZoneInfo(parts.settings.billing_timezone)
-    today = datetime.now(zone).date()
-    if parts.store is None:
-        raise StoreError(parts.store_detail)
-    rows = await reading.run(parts.money_store().query_rows, MONEY_TODAY, {"day": today})
-    spent = tuple(
-        Spent(department=d, currency=c or parts.settings.currency, cost=cost, accruing=bool(a), unpriced_pods=u)
-        for d, c, cost, a, u in rows
-    )
-    return Money(day=str(today), at=now_ms(), spent=spent)
 
 
 @contextlib.contextmanager

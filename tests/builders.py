@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from collector.core import decode
-from collector.core.model import Change, Instant, Kind, Observation, PodRun, version_of
+from collector.core.model import Instant, PodRun, version_of
 from collector.core.nodes import Node, told_nodes
 from collector.core.pod_life import NODE_ID, NODE_NAME
 from collector.core.rules import AttributionRule, Rules
+from collector.core.stream import Change, Kind, Observation
 from collector.core.workflow_life import WorkflowLife
 
 T = TypeVar("T")

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 from collector.catalog.metrics import Metric
 from collector.catalog.tally import Tally
 from collector.core import decode
-from collector.core.model import Commit, Instant, Observation, Outcome, Position, Synced
+from collector.core.model import Instant
 from collector.core.rules import Rules
+from collector.core.stream import Commit, Observation, Outcome, Position, Synced
 from collector.core.view import StoreHealth
 from collector.pipeline import Pipeline
 from collector.prices import book

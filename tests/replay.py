@@ -17,8 +17,9 @@ import zstandard
 from collector.core import decode
 from collector.core.cluster import Cluster
 from collector.core.happenings import Happening
-from collector.core.model import Change, Kind, Observation, version_of
+from collector.core.model import version_of
 from collector.core.rules import AttributionRule, Rules
+from collector.core.stream import Change, Kind, Observation
 
 RECORDED = Path(__file__).parent / "recorded"
 KINDS: tuple[Kind, ...] = ("namespaces", "nodes", "workflows", "pods")

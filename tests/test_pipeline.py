@@ -9,8 +9,6 @@ from collector import pipeline
 from collector.catalog import metrics
 from collector.core.model import (
     ControllerIncident,
-    Gone,
-    Observation,
     Period,
     PodCost,
     PodRun,
@@ -20,6 +18,7 @@ from collector.core.model import (
     WatchGap,
     WorkflowRun,
 )
+from collector.core.stream import Gone, Observation
 from tests.builders import (
     DAY,
     ECI_2C4G,

@@ -7,18 +7,8 @@ from typing import Any
 import pytest
 
 from collector.catalog import metrics
-from collector.core.model import (
-    Commit,
-    ControllerIncident,
-    Cursor,
-    Fact,
-    Observation,
-    Outcome,
-    PodCost,
-    PodRun,
-    Synced,
-    WorkflowRun,
-)
+from collector.core.model import ControllerIncident, Fact, PodCost, PodRun, WorkflowRun
+from collector.core.stream import Commit, Cursor, Observation, Outcome, Synced
 from collector.pipeline import Pipeline, Resume
 from tests.builders import (
     HOUR,

@@ -15,12 +15,13 @@ from collector.core.flow import Flows
 from collector.core.happenings import Began, Clamped, Ended, FirstRan, Happening, PodEnded, PodRan, Submitted
 from collector.core.hints import Hints
 from collector.core.joining import count, doing, done_with, moment, same_evidence, shift
-from collector.core.model import ControllerSettings, Instant, Observation, PodRun, Reading, WorkflowRun
+from collector.core.model import Instant, PodRun, WorkflowRun
 from collector.core.owners import NOBODYS, NOTHING, Claim, Owners, attempt_of
 from collector.core.parting import Parting
 from collector.core.pod_life import PodLife
 from collector.core.queueing import Reason
 from collector.core.rules import Rules
+from collector.core.stream import ControllerSettings, Observation, Reading
 from collector.core.view import Waiting
 from collector.core.workflow_life import WorkflowLife
 

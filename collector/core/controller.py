@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 
 from collector.core import decode
-from collector.core.model import ControllerIncident, ControllerMetrics, Instant, Lease, Observation, Reading
+from collector.core.model import ControllerIncident, Instant
 from collector.core.quantity import quantity
+from collector.core.stream import ControllerMetrics, Lease, Observation, Reading
 from collector.core.view import ControllerHealth
 
 CONTAINERS = ("workflow-controller", "controller")

@@ -16,7 +16,8 @@ import msgspec
 from msgspec.structs import replace
 
 from collector.core import decode
-from collector.core.model import CronRun, Instant, Observation
+from collector.core.model import CronRun, Instant
+from collector.core.stream import Observation
 from collector.core.view import Cron
 
 GRACE_MS = 60_000

@@ -1,5 +1,5 @@
 """
-The values that flow through the collector; every other module speaks in these.
+The facts, one for each table of the store, and the words they are told in; what carries them is in stream.py.
 
 An instant is an int: Unix milliseconds, UTC. It cannot be naive, it costs nothing to compare, and it is what ClickHouse's
 DateTime64(3) stores; zones matter in billing only, which names its own. Money and quantities are Decimal, floats lose cents.
@@ -8,9 +8,7 @@ A field that a later release adds stands at the end and has a default, so that w
 No I/O happens here, and nothing here imports another module of this project.
 """
 
-from collections.abc import Sequence
 from decimal import Decimal
-from typing import Literal
 
 import msgspec
 
@@ -31,13 +29,6 @@ OUTCOMES = ("succeeded", "failed", "platform", "cancelled", "invalid", "unknown"
 """How an attempt ended. `unknown`: the object vanished while nobody watched."""
 
 TERMINAL_PHASES = frozenset({"Succeeded", "Failed", "Error"})
-
-Kind = Literal[
-    "workflows", "pods", "nodes", "namespaces", "cronworkflows", "events", "jobs", "rayclusters", "rayjobs",
-    "sparkapplications",
-]  # fmt: skip
-Change = Literal["listed", "added", "modified", "deleted", "vanished"]
-"""`listed`: seen by a LIST. `vanished`: known before a relist and absent from it; the object is its last known one or None."""
 
 
 def version_of(epoch: int, resource_version: int, revision: int = 0) -> int:
@@ -409,122 +400,3 @@ class Quarantine(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     reason: str
     sample: str
     """Redacted and capped."""
-
-
-class Observation(msgspec.Struct, frozen=True, gc=False):
-    """One object as the API server showed it, after the version guard."""
-
-    kind: Kind
-    change: Change
-    uid: str
-    object: object
-    """The typed object of core/decode.py; None for `vanished`."""
-    version: int
-    at: Instant
-    live: bool
-    """True when the change happened after this watch opened, so that its arrival instant means something."""
-
-
-class Synced(msgspec.Struct, frozen=True):
-    """A LIST is complete: everything that existed at this position has been observed."""
-
-    kind: Kind
-    resource_version: str
-
-
-class Position(msgspec.Struct, frozen=True):
-    """Everything up to this resource version has been observed; the next watch may resume from here."""
-
-    kind: Kind
-    resource_version: str
-    epoch: int
-
-
-class ControllerSettings(msgspec.Struct, frozen=True):
-    """What the controller's ConfigMap says of parallelism; None: it says nothing, 0: unlimited."""
-
-    parallelism: int | None = None
-    namespace_parallelism: int | None = None
-
-
-class Lease(msgspec.Struct, frozen=True):
-    """Who leads: the controller's Lease."""
-
-    name: str
-    holder: str
-    renewed_at: Instant | None
-    duration_s: int
-    transitions: int
-    acquired_at: Instant | None = None
-
-
-class ControllerMetrics(msgspec.Struct, frozen=True):
-    """What one controller pod says of itself, whatever its version calls it; None: it does not say."""
-
-    is_leader: bool | None = None
-    memory_bytes: int | None = None
-    queue_depth: dict[str, float] = {}
-    """Keys ready in a work queue, by its name: not the depth of any queue of workflows."""
-    workers_busy: dict[str, float] = {}
-    errors: dict[str, float] = {}
-    workflows: dict[str, float] = {}
-    """Workflow objects by phase."""
-    scheme: str = ""
-
-
-class Reading(msgspec.Struct, frozen=True):
-    """The answer to one of the few questions that are asked now and then and not watched."""
-
-    kind: Literal["settings", "lease", "memory", "metrics"]
-    subject: str
-    """The pod it is about; empty: the installation."""
-    at: Instant
-    value: ControllerSettings | Lease | ControllerMetrics | int | None
-    """Memory in bytes is an int; None: it could not be read, `detail` says why."""
-    detail: str = ""
-
-
-Outcome = Observation | Synced | Position | WatchGap | Quarantine | Reading
-"""What a watch tells the pipeline, in order."""
-
-
-class Cursor(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
-    """How far one watch has come, durable together with the facts that led there."""
-
-    cluster: str
-    kind: str
-    resource_version: str
-    epoch: int
-    cluster_uid: str
-    at: Instant
-    totals: dict[str, str]
-    """The cluster's counters, on the workflows' cursor only."""
-
-
-class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of one live object, as its owner packed it, and its row in workflow_live if it has one."""
-
-    cluster: str
-    kind: str
-    uid: str
-    state: bytes
-    live: WorkflowLive | None = None
-
-
-class Gone(msgspec.Struct, frozen=True, kw_only=True):
-    """An object that needs no state any more; `live` is its last row, with is_deleted = 1."""
-
-    cluster: str
-    kind: str
-    uid: str
-    live: WorkflowLive | None = None
-
-
-class Commit(msgspec.Struct, frozen=True, kw_only=True):
-    """What one spool transaction makes durable, all or nothing."""
-
-    at: Instant
-    facts: Sequence[Fact] = ()
-    cursors: Sequence[Cursor] = ()
-    upserts: Sequence[Checkpoint] = ()
-    deletes: Sequence[Gone] = ()

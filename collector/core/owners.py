@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from collector.core import decode, pod_life
-from collector.core.model import Instant, Observation
+from collector.core.model import Instant
 from collector.core.pod_life import PodLife
+from collector.core.stream import Observation
 from collector.core.workflow_life import WorkflowLife
 
 NOTHING: dict[str, str] = {}

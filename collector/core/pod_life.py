@@ -14,10 +14,11 @@ from sys import intern
 import msgspec
 
 from collector.core import decode
-from collector.core.model import Instant, Observation, PodRun
+from collector.core.model import Instant, PodRun
 from collector.core.quantity import quantity
 from collector.core.queueing import Reason, claim_name, quota_name, said
 from collector.core.spec import MALFORMED_REQUESTS
+from collector.core.stream import Observation
 
 PRICING_KEYS = frozenset({
     "k8s.aliyun.com/eci-instance-id", "k8s.aliyun.com/eci-instance-spec", "k8s.aliyun.com/eci-instance-zone",

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from collector.core import decode
-from collector.core.model import ControllerMetrics, ControllerSettings, Lease
 from collector.core.quantity import quantity
+from collector.core.stream import ControllerMetrics, ControllerSettings, Lease
 
 Sample = tuple[str, Mapping[str, str], float]
 """One line of a Prometheus exposition: name, labels, value."""

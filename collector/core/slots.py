@@ -7,7 +7,7 @@ running. A workflow that waits for a volume before its work began holds one too 
 
 from collections.abc import Iterable, Mapping
 
-from collector.core.model import ControllerSettings
+from collector.core.stream import ControllerSettings
 from collector.core.view import Slots, Waiting
 
 LIMIT_LABEL = "workflows.argoproj.io/parallelism-limit"

@@ -8,7 +8,8 @@ from decimal import Decimal
 
 import msgspec
 
-from collector.core.model import ControllerMetrics, Instant
+from collector.core.model import Instant
+from collector.core.stream import ControllerMetrics
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):

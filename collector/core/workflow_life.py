@@ -14,11 +14,12 @@ import msgspec
 
 from collector.core import attribution, decode, locks, outcome, queueing
 from collector.core.locks import Held
-from collector.core.model import REASONS, TERMINAL_PHASES, Instant, Observation, PodRun, StepRun
+from collector.core.model import REASONS, TERMINAL_PHASES, Instant, PodRun, StepRun
 from collector.core.nodes import MESSAGE_LIMIT, Graph, Node, graph, told_nodes
 from collector.core.queueing import Reason
 from collector.core.rules import Rules
 from collector.core.steps import StepHold
+from collector.core.stream import Observation
 
 TEMPLATE_LABELS = (
     "workflows.argoproj.io/workflow-template",

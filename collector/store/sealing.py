@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from collector.catalog.tables import TABLE_NAMED, TABLE_OF, WATCH_CURSOR, WORKFLOW_LIVE, Table
-from collector.core.model import Cursor, Fact, Instant, Quarantine, WatchCursor, version_of
+from collector.core.model import Fact, Instant, Quarantine, WatchCursor, version_of
+from collector.core.stream import Cursor
 
 BATCH_ROWS = 10_000
 ROUND_ROWS = 200_000

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from collector.core.model import Commit, Cursor, Instant, Quarantine, WorkflowLive
+from collector.core.model import Instant, Quarantine, WorkflowLive
+from collector.core.stream import Commit, Cursor
 from collector.store import sealing
 from collector.store.sealing import Packed
 from collector.store.spool_file import SpoolDamagedError, SpoolFullError, connect, told_apart

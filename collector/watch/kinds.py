@@ -7,7 +7,7 @@ No I/O and no decisions; the order of starting is a number in the row.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from collector.core.model import Kind
+from collector.core.stream import Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

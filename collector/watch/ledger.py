@@ -15,17 +15,8 @@ from collector.catalog.metrics import DECODE_FALLBACKS
 from collector.catalog.tally import Tally
 from collector.core.decode import OBJECT_OF
 from collector.core.mending import mend, untyped
-from collector.core.model import (
-    Change,
-    Instant,
-    Observation,
-    Outcome,
-    Position,
-    Quarantine,
-    Synced,
-    WatchGap,
-    version_of,
-)
+from collector.core.model import Instant, Quarantine, WatchGap, version_of
+from collector.core.stream import Change, Observation, Outcome, Position, Synced
 from collector.watch.answers import Trouble, trouble_in
 from collector.watch.frames import without_depths
 from collector.watch.kinds import Resource

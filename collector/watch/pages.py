@@ -12,7 +12,7 @@ import msgspec
 
 from collector.core.decode import OBJECT_OF
 from collector.core.mending import mend, printable, untyped
-from collector.core.model import Kind
+from collector.core.stream import Kind
 from collector.watch.answers import Trouble, unusable
 from collector.watch.frames import without_depths
 

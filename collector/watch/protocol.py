@@ -11,7 +11,8 @@ from typing import Protocol
 
 from collector.catalog.metrics import WATCH_RESTARTS
 from collector.catalog.tally import Tally
-from collector.core.model import Instant, Outcome
+from collector.core.model import Instant
+from collector.core.stream import Outcome
 from collector.core.view import WatchHealth
 from collector.watch.answers import Cause, Trouble, is_json, trouble_of
 from collector.watch.backoff import Backoff

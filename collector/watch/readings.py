@@ -16,7 +16,7 @@ import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
 from collector.core import readings
-from collector.core.model import ControllerMetrics, ControllerSettings, Lease, Reading
+from collector.core.stream import ControllerMetrics, ControllerSettings, Lease, Reading
 from collector.watch.answers import failure_of, trouble_of
 from collector.watch.connection import Connection
 from collector.watch.kinds import CONFIG_MAP, LEASE, config_map_path, lease_path

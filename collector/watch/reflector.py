@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from collector.core.model import Instant, Outcome
+from collector.core.model import Instant
+from collector.core.stream import Outcome
 from collector.watch.access import Access
 from collector.watch.answers import Cause
 from collector.watch.connection import AddressError, Connection

@@ -14,7 +14,8 @@ import msgspec
 
 from collector.catalog.tables import TABLE_NAMED
 from collector.catalog.tally import Tally
-from collector.core.model import Instant, Kind
+from collector.core.model import Instant
+from collector.core.stream import Kind
 from collector.pipeline import Pipeline
 from collector.store.spool import Batch, Spool, open_spool
 from collector.watch.kinds import CRON_WORKFLOWS, EVENTS, NAMESPACES, NODES, PODS, WORKFLOWS, Resource

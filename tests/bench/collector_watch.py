@@ -17,7 +17,7 @@ from random import Random
 from collector import __version__
 from collector.catalog.metrics import STORE_INSERTED_ROWS
 from collector.catalog.tally import Tally
-from collector.core.model import Observation, Outcome, Position, Synced
+from collector.core.stream import Observation, Outcome, Position, Synced
 from collector.pipeline import Pipeline
 from collector.prices import book
 from collector.service import COMMIT_S, SPOOL_BYTES, STORE_USER, now_ms

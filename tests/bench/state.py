@@ -22,7 +22,8 @@ import msgspec
 
 from collector.catalog.tally import Tally
 from collector.core import decode
-from collector.core.model import Kind, Observation, version_of
+from collector.core.model import version_of
+from collector.core.stream import Kind, Observation
 from collector.core.view import StoreHealth
 from collector.pipeline import Pipeline
 from collector.prices import book

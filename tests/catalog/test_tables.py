@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from collector.catalog.tables import COST_CURRENT, INSERTED_AT, TABLE_OF, TABLES, Column, Table
+from collector.catalog.columns import INSERTED_AT, Column
+from collector.catalog.tables import COST_CURRENT, TABLE_OF, TABLES, Table
 from collector.core import model
 from collector.core.model import Fact
 

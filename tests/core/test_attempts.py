@@ -1,7 +1,8 @@
 """When work on a workflow begins, how each attempt of it ends, and which pods are whose."""
 
 from collector.core.happenings import Began, Clamped, Ended, Submitted
-from collector.core.model import Fact, Observation, StepRun, WorkflowRun
+from collector.core.model import Fact, StepRun, WorkflowRun
+from collector.core.stream import Observation
 from tests.builders import (
     HOUR,
     MINUTE,

@@ -6,8 +6,9 @@ from collector.core import decode
 from collector.core.cluster import Cluster
 from collector.core.happenings import PodEnded
 from collector.core.joining import same_evidence
-from collector.core.model import ControllerIncident, Observation, PodRun
+from collector.core.model import ControllerIncident, PodRun
 from collector.core.rules import Rules
+from collector.core.stream import Observation
 from tests import replay
 from tests.builders import (
     HOUR,

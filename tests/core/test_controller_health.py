@@ -4,7 +4,8 @@ import pytest
 
 from collector.core import controller
 from collector.core.controller import Seen
-from collector.core.model import ControllerIncident, ControllerMetrics, ControllerSettings
+from collector.core.model import ControllerIncident
+from collector.core.stream import ControllerMetrics, ControllerSettings
 from collector.core.view import ControllerHealth
 from tests.builders import NOON, SECOND, an_observation
 from tests.core.controllers import a_controller, a_state, controller_lease, ended, health, names, ran, runs, take, told

@@ -8,7 +8,8 @@ import pytest
 
 from collector.core import decode
 from collector.core.hints import MESSAGE_CHARACTERS, RECLAIM_MS, Hint, Hints, confirmed_reclaim, hint
-from collector.core.model import Observation, PodRun
+from collector.core.model import PodRun
+from collector.core.stream import Observation
 from tests.builders import NOON, SECOND, a_pod_run, an_observation, iso
 from tests.replay import raw_events
 

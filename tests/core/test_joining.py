@@ -11,7 +11,8 @@ from collector.core.cron import NEVER
 from collector.core.happenings import Clamped, Ended, FirstRan, PodEnded, PodRan
 from collector.core.hints import Hint
 from collector.core.joining import RECLAIMED, hinted
-from collector.core.model import ControllerSettings, CronRun, Lease, Observation, PodRun, Reading, StepRun, WorkflowRun
+from collector.core.model import CronRun, PodRun, StepRun, WorkflowRun
+from collector.core.stream import ControllerSettings, Lease, Observation, Reading
 from collector.core.workflow_life import HOLDS_LIMIT
 from tests.builders import (
     HOUR,

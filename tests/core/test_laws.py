@@ -20,8 +20,9 @@ from collector.catalog.tables import TABLE_OF
 from collector.core import billing, controller
 from collector.core.cluster import Cluster
 from collector.core.happenings import PodEnded
-from collector.core.model import Fact, Observation, PodCost, PodRun, WorkflowRun, version_of
+from collector.core.model import Fact, PodCost, PodRun, WorkflowRun, version_of
 from collector.core.pod_life import PodLife, Told
+from collector.core.stream import Observation
 from collector.core.workflow_life import WorkflowLife
 from collector.prices import book
 from tests.replay import KINDS, RULES, observations

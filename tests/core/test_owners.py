@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from collector.core import decode
 from collector.core.cluster import Cluster
-from collector.core.model import Kind, Observation, PodRun
+from collector.core.model import PodRun
 from collector.core.owners import Owners
 from collector.core.rules import Rules
+from collector.core.stream import Kind, Observation
 from tests.builders import NOON, SECOND, a_workflow, an_observation, decoded, ended_pod, iso, pod_json
 from tests.core.told import a_cluster, finished, only, running, submitted, tell
 

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core import decode, pod_life
-from collector.core.model import Change, Instant, PodRun
+from collector.core.model import Instant, PodRun
 from collector.core.pod_life import Place, PodLife
+from collector.core.stream import Change
 from tests.builders import (
     DAY,
     HOUR,

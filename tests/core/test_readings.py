@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core import readings
-from collector.core.model import ControllerMetrics, ControllerSettings, Lease
 from collector.core.readings import ConfigTexts, Sample
+from collector.core.stream import ControllerMetrics, ControllerSettings, Lease
 from tests.builders import NOON, SECOND
 from tests.replay import raw_events
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from collector.core.model import ControllerSettings
 from collector.core.slots import LIMIT_LABEL, slots
+from collector.core.stream import ControllerSettings
 from collector.core.view import Slots, Waiting
 from tests.builders import NOON
 

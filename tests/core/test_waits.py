@@ -3,8 +3,9 @@
 from typing import Any
 
 from collector.core.happenings import PodEnded
-from collector.core.model import REASONS, Observation, WorkflowRun
+from collector.core.model import REASONS, WorkflowRun
 from collector.core.rules import Rules
+from collector.core.stream import Observation
 from tests.builders import (
     HOUR,
     MINUTE,

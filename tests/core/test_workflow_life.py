@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from collector.core import queueing, workflow_life, workflow_rows
-from collector.core.model import REASONS, Change, Instant, Observation, WorkflowRun
+from collector.core.model import REASONS, Instant, WorkflowRun
 from collector.core.nodes import MESSAGE_LIMIT
 from collector.core.rules import AttributionRule, Rules
+from collector.core.stream import Change, Observation
 from collector.core.workflow_life import WorkflowLife
 from tests.builders import DAY, HOUR, MINUTE, NOON, POSTPONED, SECOND, a_step, a_workflow, an_observation, version
 

@@ -5,8 +5,8 @@ from typing import Any, TypeVar
 
 from collector.core.cluster import Cluster
 from collector.core.happenings import Happening
-from collector.core.model import Observation
 from collector.core.rules import Rules
+from collector.core.stream import Observation
 from tests.builders import (
     MINUTE,
     NOON,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from collector.catalog.tally import MAX_SERIES, Tally
-from collector.core.model import ControllerMetrics
+from collector.core.stream import ControllerMetrics
 from collector.core.view import Burning, Flow, LiveView
 from collector.exposition.prometheus import render
 from tests.exposition.test_prometheus import LABELS, families, samples

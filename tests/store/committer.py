@@ -5,7 +5,7 @@ A process that commits to a spool as fast as it can and says after each commit w
 import sys
 from pathlib import Path
 
-from collector.core.model import Checkpoint, Commit, Cursor
+from collector.core.stream import Checkpoint, Commit, Cursor
 from collector.store.spool import Spool, open_spool
 from tests.store.facts import a_sample
 

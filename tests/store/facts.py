@@ -10,7 +10,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from collector.catalog.tables import Column, Table
+from collector.catalog.columns import Column
+from collector.catalog.tables import Table
 from collector.core.model import Fact, Meter, QueueSample, WorkflowLive
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -18,7 +18,8 @@ import pytest
 from collector.catalog import metrics
 from collector.catalog.tables import Table
 from collector.catalog.tally import Tally
-from collector.core.model import Commit, Cursor, QueueSample
+from collector.core.model import QueueSample
+from collector.core.stream import Commit, Cursor
 from collector.store import child, inserter
 from collector.store.clickhouse import Store, StoreUnreachableError, connect
 from collector.store.inserter import Inserter

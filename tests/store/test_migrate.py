@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from collector.catalog.tables import COST_CURRENT, INSERTED_AT, POD_COST, TABLES, Table
+from collector.catalog.columns import INSERTED_AT
+from collector.catalog.tables import COST_CURRENT, POD_COST, TABLES, Table
 from collector.store.clickhouse import Store
 from collector.store.migrate import SchemaError, load, migrate, render
 from tests.store.running import start

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collector.catalog.tables import POD_COST, QUEUE_SAMPLE, TABLES, Table
-from collector.core.model import Commit, Fact, PodCost
+from collector.core.model import Fact, PodCost
+from collector.core.stream import Commit
 from collector.store.clickhouse import RowsRefusedError, Store, StoreRefusedError, StoreUnreachableError, connect
 from collector.store.spool import open_spool
 from tests.store.facts import a_sample, as_fact, facts, key_of

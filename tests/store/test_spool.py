@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from collector.catalog.tables import QUEUE_SAMPLE
-from collector.core.model import Checkpoint, Commit, Cursor, Gone, QueueSample, WatchCursor, WorkflowLive, version_of
+from collector.core.model import QueueSample, WatchCursor, WorkflowLive, version_of
+from collector.core.stream import Checkpoint, Commit, Cursor, Gone
 from collector.store import sealing
 from collector.store.spool import Spool, open_spool
 from collector.store.spool_file import SpoolBusyError, SpoolDamagedError, SpoolFullError, SpoolNewerError, connect

@@ -10,7 +10,8 @@ from typing import Any
 
 from collector.catalog.metrics import DECODE_FALLBACKS, WATCH_RESTARTS
 from collector.catalog.tally import Tally
-from collector.core.model import Instant, Observation, Outcome, Position, version_of
+from collector.core.model import Instant, version_of
+from collector.core.stream import Observation, Outcome, Position
 from collector.watch.kinds import WORKFLOWS, Resource
 from collector.watch.protocol import Watch
 from collector.watch.requests import Pause, Request

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 import yaml
 
 from collector.catalog.tally import Tally
-from collector.core.model import Outcome
+from collector.core.stream import Outcome
 from collector.watch.connection import ClusterAddress, Connection
 from collector.watch.kinds import WORKFLOWS
 from collector.watch.protocol import Watch

@@ -18,7 +18,8 @@ from hypothesis.stateful import (
 )
 
 from collector.catalog.tally import Tally
-from collector.core.model import Observation, Outcome, Position, WatchGap
+from collector.core.model import WatchGap
+from collector.core.stream import Observation, Outcome, Position
 from collector.watch.answers import Cause
 from collector.watch.kinds import WORKFLOWS
 from collector.watch.protocol import Watch

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from collector.catalog.tally import Tally
-from collector.core.model import Kind, Outcome, Synced
+from collector.core.stream import Kind, Outcome, Synced
 from collector.watch.connection import ClusterAddress, Connection
 from collector.watch.kinds import resources
 from collector.watch.preflight import REVIEWS, Check, check_cluster

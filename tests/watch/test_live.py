@@ -2,7 +2,7 @@
 Which changes are live: those whose arrival on our clock means something, because they happened while we watched.
 """
 
-from collector.core.model import Outcome, Position, Synced
+from collector.core.stream import Outcome, Position, Synced
 from collector.watch.requests import Pause, Request
 from tests.watch.said import (
     JSON,

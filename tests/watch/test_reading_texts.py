@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from collector.core.model import ControllerMetrics, ControllerSettings
+from collector.core.stream import ControllerMetrics, ControllerSettings
 from collector.watch import readings
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from collector.core.model import ControllerMetrics, ControllerSettings, Lease, Outcome, Reading
+from collector.core.stream import ControllerMetrics, ControllerSettings, Lease, Outcome, Reading
 from collector.watch import question
 from collector.watch.connection import Connection
 from collector.watch.question import LARGEST

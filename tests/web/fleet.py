@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from collector.catalog import metrics as catalog
 from collector.catalog.tally import Tally
-from collector.core.model import ControllerMetrics
+from collector.core.stream import ControllerMetrics
 from collector.core.view import (
     Burning,
     ClusterHealth,
