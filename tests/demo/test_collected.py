@@ -11,12 +11,16 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from collector.core.view import LiveView
 from collector.demo.fleet import run_fleet
 from collector.settings import ClusterSettings
 from tests.running import Running, a_service, running
 
 SPEED, BEFORE_S = 10, 180
+PATIENCE_S = 120
+"""For what comes late: once the fleet has come to the present, its time is ours."""
 REASONS = {
     "unseen", "throttled", "lock", "running", "suspended", "quota", "unschedulable", "image", "step_lock", "starting",
     "advancing",
@@ -102,12 +106,13 @@ async def until_seen(collector: Running, within_s: float) -> set[str]:
     return missing
 
 
+@pytest.mark.timeout(400)
 async def test_whatever_the_demo_shows_is_collected(tmp_path: Path) -> None:
     """Every waiting reason, lock, limit and controller is in the live view at some time, every end in the tables after it."""
     async with fast_fleet(tmp_path / "fleet") as clusters, running(a_service(tmp_path, *clusters)) as collector:
-        missing = await until_seen(collector, 40)
+        missing = await until_seen(collector, PATIENCE_S)
         for sql in FACTS.values():
-            await collector.until(sql, within_s=20)
+            await collector.until(sql, within_s=PATIENCE_S)
         unready = [it.detail for it in collector.parts.view().clusters if not it.ready]
         quarantined = await collector.rows("SELECT kind, reason FROM quarantine")
 
