@@ -10,8 +10,7 @@ demo: $(READY)           ## a miniature fleet, the collector, the store and the 
 	$(BIN)/lynceus demo
 
 test: $(READY) system    ## the fast set: at most 8 minutes on 2 cores
-	$(BIN)/coverage run -m pytest -q
-	$(BIN)/coverage report --fail-under=100 --show-missing
+	$(BIN)/pytest -q -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered --cov-fail-under=100
 
 check: $(READY)          ## style, types, direction of imports
 	$(BIN)/ruff check .
