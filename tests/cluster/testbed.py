@@ -246,10 +246,11 @@ class ControlPlane:
         return all(self._answers(f"{ARGO}/{plural}?limit=1") for plural in ARGO_KINDS)
 
     def _answers(self, path: str) -> bool:
-        # Before the first certificate is written there is nothing to trust.
-        if not self.ca_file.exists():
+        try:
+            trust = self.ssl_context()
+        except OSError:  # before the first certificate is written, or half of it, there is nothing to trust
             return False
-        return _is_ok(f"{self.url}{path}", self.headers(), self.ssl_context())
+        return _is_ok(f"{self.url}{path}", self.headers(), trust)
 
     def _write_kubeconfig(self, file: Path, token: str) -> None:
         authority = base64.b64encode(self.ca_file.read_bytes()).decode()
