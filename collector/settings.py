@@ -57,6 +57,8 @@ class StoreSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     password_file: str = ""
     cluster: str = ""
     """ClickHouse cluster name for ON CLUSTER; empty: a single node."""
+    wait_seconds: Annotated[int, msgspec.Meta(ge=0)] = 60
+    """How long a collector that knows nothing of its clusters waits for the store before it starts from lists."""
 
 
 class TlsSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

@@ -62,6 +62,7 @@ class Watch:
         tally: Tally,
         resume: Resume | None = None,
         resumed_at: Instant | None = None,
+        gap: tuple[Instant, str] | None = None,
         watch_s: tuple[int, int] = WATCH_S,
     ) -> None:
         self.cluster, self.resource = cluster, resource
@@ -76,7 +77,8 @@ class Watch:
         self._listing: Listing | None = Listing(resource)
         self._pause: Pause | None = None
         self._refresh = self._refreshed = False
-        self._gap: tuple[Instant, Cause] | None = None
+        self._gap = gap
+        """A break that the next list bridges: since when, and why."""
         self._heard_at: Instant | None = None
         self._complete_until = resumed_at
         """Nothing before this instant was missed; a gap begins here."""
