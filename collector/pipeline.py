@@ -17,7 +17,8 @@ from collector.catalog import metrics
 from collector.catalog.tally import Tally
 from collector.core import burn, controller, locks, slots, stuck
 from collector.core.cluster import Cluster
-from collector.core.model import Fact, Instant, PricingRun, Quarantine, QueueSample, WatchGap, version_of
+from collector.core.decode import Meta
+from collector.core.model import Fact, Instant, PricingRun, Quarantine, QueueSample, Reconciled, WatchGap, version_of
 from collector.core.pricing_runs import FIRST_RUN, Runs
 from collector.core.rules import Rules
 from collector.core.stream import Checkpoint, Commit, Cursor, Gone, Observation, Outcome, Position, Reading, Synced
@@ -189,6 +190,10 @@ class Pipeline:
         self._gathered.deletes += [Gone(cluster=c, kind=k, uid=uid) for c, k, uid, _ in states if c in unreadable]
         return sorted(unreadable)
 
+    def concerns(self, cluster: str, kind: str, meta: Meta) -> bool:
+        """Whether an object is one that facts are made of."""
+        return kind != "pods" or self.clusters[cluster].claims(meta)
+
     def resume(self, cluster: str, kind: str) -> Resume | None:
         """Where the watch of a kind goes on; None means it starts from a list. Other kinds always do."""
         position = self._positions.get((cluster, kind))
@@ -288,6 +293,11 @@ class Pipeline:
                 self._gathered.facts.append(outcome)
                 if outcome.kind in MOVING:
                     cluster.lost_sight(outcome.kind, outcome.from_at)
+            case Reconciled():
+                for difference in ("missing", "stale", "phantom"):
+                    labels = (cluster.name, outcome.kind, difference)
+                    self.tally.add(metrics.RECONCILE_DIFFERENCES, labels, getattr(outcome, difference))
+                self._gathered.facts.append(outcome)
             case Reading():
                 for happening in cluster.read(outcome):
                     self._counting.happen(cluster, happening, outcome.at, listed=False)

@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,7 +29,7 @@ from collector.core.model import Instant
 from collector.core.stream import Commit
 from collector.core.view import LiveView, StoreHealth
 from collector.exposition import logs
-from collector.pipeline import Pipeline
+from collector.pipeline import MOVING, Pipeline
 from collector.serving import serving
 from collector.settings import ClusterSettings, Settings
 from collector.store import child, inserter
@@ -42,7 +43,8 @@ from collector.watch.address import ClusterAddress
 from collector.watch.connection import Connection
 from collector.watch.protocol import Watch
 from collector.watch.readings import read_for_ever
-from collector.watch.reflector import watch_cluster
+from collector.watch.reconcile import reconcile_for_ever
+from collector.watch.reflector import Sink, watch_cluster
 
 log = logging.getLogger(__name__)
 
@@ -358,11 +360,22 @@ async def _watch(parts: Parts, name: str) -> None:
                 ask = read_for_ever(
                     connection, cluster.controller_namespace, sink=sink, pods=lambda: _controller_pods(parts, name)
                 )
-                async with _task(ask, f"readings {name}"):
-                    await watch_cluster(connection, parts.watches[name], sink=sink, room=parts.pipeline.room)
+                lists = asyncio.Lock()
+                look = _reconcile(parts, name, connection, sink, lists)
+                async with _task(ask, f"readings {name}"), _task(look, f"reconcile {name}"):
+                    room = parts.pipeline.room
+                    await watch_cluster(connection, parts.watches[name], sink=sink, room=room, lists=lists)
         except Exception:
             log.exception("the watches of a cluster failed and start again", extra={"cluster": name})
         await asyncio.sleep(RESTART_S)
+
+
+async def _reconcile(parts: Parts, name: str, connection: Connection, sink: Sink, lists: asyncio.Lock) -> None:
+    """Compare what is known of a cluster with lists, if the settings want it."""
+    if every_s := parts.settings.reconcile_hours * 3600:
+        moving = [watch for watch in parts.watches[name] if watch.resource.kind in MOVING]
+        concerns = partial(parts.pipeline.concerns, name)
+        await reconcile_for_ever(connection, moving, sink=sink, lists=lists, concerns=concerns, every_s=every_s)
 
 
 def _controller_pods(parts: Parts, name: str) -> list[tuple[str, str, int | None]]:

@@ -143,6 +143,8 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     http: HttpSettings = HttpSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
     queues: QueueSettings = QueueSettings()
+    reconcile_hours: Annotated[float, msgspec.Meta(ge=0)] = 6
+    """How often what is known is compared with a list, besides after each gap; 0: never."""
     stuck_after_minutes: Annotated[int, msgspec.Meta(ge=1)] = 15
     """How long a workflow that began may stand still, without a container running, before it counts as stuck."""
     attribution: AttributionSettings = AttributionSettings()

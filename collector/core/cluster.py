@@ -128,6 +128,11 @@ class Cluster:
                 life.complete = False
                 self.touched["workflows", life.uid] = life
 
+    def claims(self, meta: decode.Meta) -> bool:
+        """Whether a pod is a known workflow's or the controller's; one whose owner is awaited is nobody's yet."""
+        ours = self.owners.claim(meta, self.pods).workflow_uid
+        return bool(ours) or controller.is_controller(decode.Pod(metadata=meta), self.rules.controller_namespace)
+
     def sees_again(self, kind: str) -> None:
         """The list that ends a break is complete, what has vanished in it included."""
         self._unseen_since.pop(kind, None)

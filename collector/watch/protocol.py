@@ -69,6 +69,8 @@ class Watch:
         self.streaming = False
         """Whether the open stream is to be read on."""
         self.synced = False
+        self.listings = 0
+        """How many lists were completed."""
         self._state, self._detail = "starting", ""
         self._dice, self._tally, self._watch_s = dice, tally, watch_s
         self._frames, self._pages, self._backoff = Frames(), Pages(resource.kind), Backoff(dice)
@@ -92,6 +94,16 @@ class Watch:
         self._ledger.restore(number, resume.epoch, resume.known)
         if number:
             self._listing = None
+
+    @property
+    def ledger(self) -> Ledger:
+        """What was observed, for whoever compares it with a list."""
+        return self._ledger
+
+    @property
+    def lists_now(self) -> bool:
+        """Whether a list is under way or due."""
+        return self._listing is not None
 
     def health(self) -> WatchHealth:
         """How this watch does now."""
@@ -171,6 +183,7 @@ class Watch:
             out.insert(at, self._ledger.gap(since, now, cause, unknown))
         self._gap = self._listing = None
         self._complete_until = now
+        self.listings += 1
         self.synced = True
 
     def _well(self, state: str, now: Instant) -> None:
