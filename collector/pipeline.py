@@ -82,6 +82,7 @@ class Pipeline:
         self._durable_at: dict[tuple[str, str], Instant] = {}
         self._breaks: dict[str, tuple[Instant, str]] = {}
         """Since when, and why, nothing is known of a cluster that has no position."""
+        self._gaps: dict[tuple[str, str], WatchGap] = {}
         self._gathered = Gathered()
         self._room = asyncio.Event()
         self._room.set()
@@ -271,7 +272,9 @@ class Pipeline:
             return ClusterHealth(name, False, self.refused[name], watches)
         late = [f"{w.kind}: {w.detail or w.state}" for w in watches if w.needed and (not w.synced or w.detail)]
         detail = "; ".join(late) or ("" if watches else "not started")
-        return ClusterHealth(name, not detail, detail, watches)
+        return ClusterHealth(
+            name, not detail, detail, watches, [gap for (c, _), gap in self._gaps.items() if c == name]
+        )
 
     def _pending(self) -> int:
         return len(self._gathered.facts) + sum(len(c.touched) for c in self.clusters.values())
@@ -292,6 +295,8 @@ class Pipeline:
                 self.tally.add(metrics.WATCH_GAPS, (cluster.name, outcome.kind))
                 self._gathered.facts.append(outcome)
                 if outcome.kind in MOVING:
+                    if outcome.from_at:
+                        self._gaps[cluster.name, outcome.kind] = outcome
                     cluster.lost_sight(outcome.kind, outcome.from_at)
             case Reconciled():
                 for difference in ("missing", "stale", "phantom"):
