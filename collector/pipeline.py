@@ -17,7 +17,8 @@ from collector.catalog import metrics
 from collector.catalog.tally import Tally
 from collector.core import burn, controller, locks, slots, stuck
 from collector.core.cluster import Cluster
-from collector.core.model import Fact, Instant, PricingRun, Quarantine, QueueSample, WatchGap, version_of
+from collector.core.decode import Meta
+from collector.core.model import Fact, Instant, PricingRun, Quarantine, QueueSample, Reconciled, WatchGap, version_of
 from collector.core.pricing_runs import FIRST_RUN, Runs
 from collector.core.rules import Rules
 from collector.core.stream import Checkpoint, Commit, Cursor, Gone, Observation, Outcome, Position, Reading, Synced
@@ -33,6 +34,10 @@ SAMPLE_MS = 15_000
 RESAMPLE_MS = 300_000
 """A queue that does not change is sampled this often all the same, so that a chart has no holes."""
 STUCK_AFTER_MS = 900_000
+MOVING = ("workflows", "pods")
+"""The kinds that facts are made of: a break in these is a gap."""
+FIRST_START = (0, "first start")
+"""The gap of a cluster that nobody has watched yet: all that was before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,9 @@ class Pipeline:
         """Cluster name to the uid of its kube-system namespace, as bound."""
         self._positions: dict[tuple[str, str], Position] = {}
         self._durable_at: dict[tuple[str, str], Instant] = {}
+        self._breaks: dict[str, tuple[Instant, str]] = {}
+        """Since when, and why, nothing is known of a cluster that has no position."""
+        self._gaps: dict[tuple[str, str], WatchGap] = {}
         self._gathered = Gathered()
         self._room = asyncio.Event()
         self._room.set()
@@ -136,14 +144,29 @@ class Pipeline:
                 if (pod := cluster.pods.get(uid)) is not None and pod.stage == "finished":
                     counting.charge(cluster, pod, cluster.workflows.get(pod.run.workflow_uid), now)
 
-    def lost_state(self, now: Instant, why: str, clusters: Iterable[str] | None = None) -> None:
-        """What was spooled of some clusters, or of all, cannot be read: a gap of each, and watching starts from lists."""
-        for name in self.clusters if clusters is None else clusters:
-            for kind in ("workflows", "pods"):
-                gap = WatchGap(
-                    cluster=name, kind=kind, from_at=now, version=1, to_at=now, cause=f"spool: {why}", objects_unknown=0
-                )
-                self._take(self.clusters[name], gap)
+    def lost_state(self, now: Instant, why: str, clusters: Iterable[str]) -> None:
+        """What was kept of some clusters cannot be had: they start from lists, and their gap begins where they were."""
+        for name in clusters:
+            known = [at for (cluster, _), at in self._durable_at.items() if cluster == name]
+            self._breaks[name] = (min(known, default=now), why)
+
+    def know_past(self, cluster: str, uid: str, totals: dict[str, str], at: Instant) -> None:
+        """Take up what positions tell that came without states: who the cluster is, its counters, when they ended."""
+        if uid:
+            self.uids[cluster] = uid
+        self.tally.restore(totals)
+        self._durable_at[cluster, "workflows"] = at
+
+    def unknown(self) -> list[str]:
+        """The clusters without any position: new ones, and those whose disk is gone."""
+        known = {cluster for cluster, _ in self._positions}
+        return [name for name in self.clusters if name not in known]
+
+    def gap_before(self, cluster: str, kind: str) -> tuple[Instant, str] | None:
+        """The break that the first list of a kind ends; None: there is none, or this kind is always listed."""
+        if kind not in MOVING or (cluster, kind) in self._positions:
+            return None
+        return self._breaks.get(cluster, FIRST_START)
 
     def restore(self, cursors: Iterable[Cursor], states: Sequence[tuple[str, str, str, bytes]]) -> list[str]:
         """Take up what the spool holds; returns the clusters whose state another release packed, which start from lists."""
@@ -168,10 +191,14 @@ class Pipeline:
         self._gathered.deletes += [Gone(cluster=c, kind=k, uid=uid) for c, k, uid, _ in states if c in unreadable]
         return sorted(unreadable)
 
+    def concerns(self, cluster: str, kind: str, meta: Meta) -> bool:
+        """Whether an object is one that facts are made of."""
+        return kind != "pods" or self.clusters[cluster].claims(meta)
+
     def resume(self, cluster: str, kind: str) -> Resume | None:
         """Where the watch of a kind goes on; None means it starts from a list. Other kinds always do."""
         position = self._positions.get((cluster, kind))
-        if position is None or kind not in ("workflows", "pods", "events"):
+        if kind not in (*MOVING, "events"):
             return None
         state = self.clusters[cluster]
         known: dict[str, int] = {}
@@ -180,6 +207,9 @@ class Pipeline:
         elif kind == "pods":
             known = {uid: pod.run.version for uid, pod in state.pods.items() if not pod.gone}
             known |= {uid: pod.version for uid, pod in state.controllers.pods.items()}
+        if position is None:
+            # Killed in its first list: what is gone by the next one must not be taken to live for ever.
+            return Resume("", 0, known, None) if known else None
         return Resume(position.resource_version, position.epoch, known, self._durable_at.get((cluster, kind)))
 
     def sample_queues(self, now: Instant) -> None:
@@ -242,7 +272,9 @@ class Pipeline:
             return ClusterHealth(name, False, self.refused[name], watches)
         late = [f"{w.kind}: {w.detail or w.state}" for w in watches if w.needed and (not w.synced or w.detail)]
         detail = "; ".join(late) or ("" if watches else "not started")
-        return ClusterHealth(name, not detail, detail, watches)
+        return ClusterHealth(
+            name, not detail, detail, watches, [gap for (c, _), gap in self._gaps.items() if c == name]
+        )
 
     def _pending(self) -> int:
         return len(self._gathered.facts) + sum(len(c.touched) for c in self.clusters.values())
@@ -256,13 +288,21 @@ class Pipeline:
                 self._gathered.cursors[cluster.name, outcome.kind] = outcome
                 cluster.reached(outcome.kind, version_of(outcome.epoch, int(outcome.resource_version)))
             case Synced():
+                cluster.sees_again(outcome.kind)
                 if outcome.kind == "namespaces":
                     self._bind(cluster)
             case WatchGap():
                 self.tally.add(metrics.WATCH_GAPS, (cluster.name, outcome.kind))
                 self._gathered.facts.append(outcome)
-                if outcome.kind in ("workflows", "pods"):
-                    cluster.lost_sight()
+                if outcome.kind in MOVING:
+                    if outcome.from_at:
+                        self._gaps[cluster.name, outcome.kind] = outcome
+                    cluster.lost_sight(outcome.kind, outcome.from_at)
+            case Reconciled():
+                for difference in ("missing", "stale", "phantom"):
+                    labels = (cluster.name, outcome.kind, difference)
+                    self.tally.add(metrics.RECONCILE_DIFFERENCES, labels, getattr(outcome, difference))
+                self._gathered.facts.append(outcome)
             case Reading():
                 for happening in cluster.read(outcome):
                     self._counting.happen(cluster, happening, outcome.at, listed=False)

@@ -14,13 +14,14 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from collector import asking, rounds
+from collector import asking, rounds, takeover
 from collector import settings as configuration
 from collector.asking import Failure
 from collector.catalog.tally import Tally
@@ -28,7 +29,7 @@ from collector.core.model import Instant
 from collector.core.stream import Commit
 from collector.core.view import LiveView, StoreHealth
 from collector.exposition import logs
-from collector.pipeline import Pipeline
+from collector.pipeline import MOVING, Pipeline
 from collector.serving import serving
 from collector.settings import ClusterSettings, Settings
 from collector.store import child, inserter
@@ -42,7 +43,8 @@ from collector.watch.address import ClusterAddress
 from collector.watch.connection import Connection
 from collector.watch.protocol import Watch
 from collector.watch.readings import read_for_ever
-from collector.watch.reflector import watch_cluster
+from collector.watch.reconcile import reconcile_for_ever
+from collector.watch.reflector import Sink, watch_cluster
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +80,8 @@ class Parts:
     failure: str = ""
     """Why everything was stopped, when nobody asked for it."""
     store_detail: str = "starting"
+    migrated: asyncio.Event = field(default_factory=asyncio.Event)
+    """The store answers, and its tables are this release's."""
 
     def view(self) -> LiveView:
         """What is known now."""
@@ -130,7 +134,9 @@ async def _start(parts: Parts, stack: AsyncExitStack) -> None:
     stack.callback(disk.close)
     parts.spool = await _open_spool(parts, disk)
     stack.push_async_callback(disk.run, parts.spool.close)
+    fresh = not parts.settings.store.url and not (parts.data / "store").exists()
     await stack.enter_async_context(_storing(parts, disk))
+    await _take_over(parts, disk, fresh)
     await stack.enter_async_context(_committing(parts, disk))
     await stack.enter_async_context(_ticking(parts))
     await stack.enter_async_context(_task(rounds.look_for_ever(parts.settings, parts.pipeline), "runs"))
@@ -147,11 +153,35 @@ async def _open_spool(parts: Parts, disk: Worker) -> Spool:
         raise Failure(f"{error}") from None
     if strange := parts.pipeline.restore(loaded.cursors, loaded.checkpoints):
         log.warning("state of another release is set aside, watching starts from lists", extra={"clusters": strange})
-        parts.pipeline.lost_state(now_ms(), "state of another release", strange)
+        parts.pipeline.lost_state(now_ms(), takeover.STRANGE, strange)
     if loaded.damage:
         log.error("the spool was damaged and set aside", extra={"reason": loaded.damage})
-        parts.pipeline.lost_state(now_ms(), loaded.damage)
+        parts.pipeline.lost_state(now_ms(), f"spool: {loaded.damage}", parts.pipeline.unknown())
     return spool
+
+
+async def _take_over(parts: Parts, disk: Worker, fresh: bool) -> None:
+    """Go on from the store where this disk knows nothing, once it answers; `fresh`: it was only just made."""
+    unknown = parts.pipeline.unknown()
+    if fresh or not unknown:
+        return
+    # Our own child comes up or says why not; somebody else's store may be away for a day.
+    patience_s = parts.settings.store.wait_seconds if parts.settings.store.url else None
+    stop, look = asyncio.create_task(parts.stop.wait()), asyncio.create_task(_look(parts, unknown))
+    await asyncio.wait([stop, look], timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    if look.done():
+        if commit := takeover.adopt(parts.pipeline, look.result(), now_ms()):
+            await _commit_until_done(parts, disk, commit)
+        return
+    look.cancel()
+    if not parts.stop.is_set():
+        log.warning("the store does not answer, watching starts from lists", extra={"waited_s": patience_s})
+
+
+async def _look(parts: Parts, clusters: list[str]) -> dict[str, takeover.Found]:
+    await parts.migrated.wait()
+    return await takeover.look(parts.settings, clusters)
 
 
 @asynccontextmanager
@@ -218,7 +248,13 @@ async def _insert(parts: Parts, disk: Worker, asking: Worker, last_call: asyncio
     assert parts.spool is not None  # noqa: S101
     parts.inserts = inserter.Inserter(parts.spool, disk, parts.store, asking, parts.tally, now_ms)
     on_cluster = parts.settings.store.cluster
-    run = asyncio.create_task(parts.inserts.run(prepare=lambda store: migrations.migrate(store, on_cluster)))
+    loop = asyncio.get_running_loop()
+
+    def prepare(store: Store) -> None:
+        migrations.migrate(store, on_cluster)
+        loop.call_soon_threadsafe(parts.migrated.set)
+
+    run = asyncio.create_task(parts.inserts.run(prepare=prepare))
     call = asyncio.create_task(last_call.wait())
     await asyncio.wait([run, call], return_when=asyncio.FIRST_COMPLETED)
     call.cancel()
@@ -324,11 +360,22 @@ async def _watch(parts: Parts, name: str) -> None:
                 ask = read_for_ever(
                     connection, cluster.controller_namespace, sink=sink, pods=lambda: _controller_pods(parts, name)
                 )
-                async with _task(ask, f"readings {name}"):
-                    await watch_cluster(connection, parts.watches[name], sink=sink, room=parts.pipeline.room)
+                lists = asyncio.Lock()
+                look = _reconcile(parts, name, connection, sink, lists)
+                async with _task(ask, f"readings {name}"), _task(look, f"reconcile {name}"):
+                    room = parts.pipeline.room
+                    await watch_cluster(connection, parts.watches[name], sink=sink, room=room, lists=lists)
         except Exception:
             log.exception("the watches of a cluster failed and start again", extra={"cluster": name})
         await asyncio.sleep(RESTART_S)
+
+
+async def _reconcile(parts: Parts, name: str, connection: Connection, sink: Sink, lists: asyncio.Lock) -> None:
+    """Compare what is known of a cluster with lists, if the settings want it."""
+    if every_s := parts.settings.reconcile_hours * 3600:
+        moving = [watch for watch in parts.watches[name] if watch.resource.kind in MOVING]
+        concerns = partial(parts.pipeline.concerns, name)
+        await reconcile_for_ever(connection, moving, sink=sink, lists=lists, concerns=concerns, every_s=every_s)
 
 
 def _controller_pods(parts: Parts, name: str) -> list[tuple[str, str, int | None]]:
@@ -340,7 +387,8 @@ def _controller_pods(parts: Parts, name: str) -> list[tuple[str, str, int | None
 def _one_watch(parts: Parts, name: str, resource: kinds.Resource) -> Watch:
     resume = parts.pipeline.resume(name, resource.kind)
     at = resume.at if resume else None
-    return Watch(name, resource, dice=random.Random(), tally=parts.tally, resume=resume, resumed_at=at)
+    gap = parts.pipeline.gap_before(name, resource.kind)
+    return Watch(name, resource, dice=random.Random(), tally=parts.tally, resume=resume, resumed_at=at, gap=gap)
 
 
 @contextlib.contextmanager

@@ -57,6 +57,8 @@ class StoreSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     password_file: str = ""
     cluster: str = ""
     """ClickHouse cluster name for ON CLUSTER; empty: a single node."""
+    wait_seconds: Annotated[int, msgspec.Meta(ge=0)] = 60
+    """How long a collector that knows nothing of its clusters waits for the store before it starts from lists."""
 
 
 class TlsSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -141,6 +143,8 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     http: HttpSettings = HttpSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
     queues: QueueSettings = QueueSettings()
+    reconcile_hours: Annotated[float, msgspec.Meta(ge=0)] = 6
+    """How often what is known is compared with a list, besides after each gap; 0: never."""
     stuck_after_minutes: Annotated[int, msgspec.Meta(ge=1)] = 15
     """How long a workflow that began may stand still, without a container running, before it counts as stuck."""
     attribution: AttributionSettings = AttributionSettings()

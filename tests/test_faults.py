@@ -113,7 +113,7 @@ async def test_a_store_that_is_down_at_start_is_waited_for(tmp_path: Path) -> No
     port = free_port()
     token = tmp_path / "store.token"
     url = f"http://127.0.0.1:{port}/lynceus"
-    store = StoreSettings(url=url, username="lynceus", password_file=str(token))
+    store = StoreSettings(url=url, username="lynceus", password_file=str(token), wait_seconds=1)
     async with good_cluster(tmp_path) as good, running(a_service(tmp_path, good, store=store)) as collector:
         await collector.until(lambda: collector.parts.view().clusters[0].ready)
         await collector.until(lambda: collector.parts.view().store.spooled_rows > 0)

@@ -312,12 +312,12 @@ def test_a_gap_is_a_row_and_makes_living_workflows_incomplete(kind: str, complet
 def test_a_lost_spool_is_a_gap_of_every_cluster() -> None:
     """What it held nobody can tell again."""
     flow = a_pipeline("c1", "c2")
-    flow.lost_state(NOON, "not a database")
-    gaps = only(WatchGap, drained(flow).facts)
+    flow.lost_state(NOON, "not a database", ["c1", "c2"])
 
-    assert [(g.cluster, g.kind, g.cause) for g in gaps] == [
-        (cluster, kind, "spool: not a database") for cluster in ("c1", "c2") for kind in ("workflows", "pods")
-    ]
+    assert {flow.gap_before(cluster, kind) for cluster in ("c1", "c2") for kind in ("workflows", "pods")} == {
+        (NOON, "not a database")
+    }
+    assert flow.gap_before("c1", "nodes") is None
 
 
 def test_an_object_set_aside_is_a_row_and_counted() -> None:

@@ -230,6 +230,12 @@ WATCH_RESTARTS = Metric(
     "Times a watch had to be opened again, by cause.",
 )
 WATCH_GAPS = Metric("lynceus_watch_gaps_total", "counter", ("cluster", "kind"), "Breaks that could not be replayed.")
+RECONCILE_DIFFERENCES = Metric(
+    "lynceus_reconcile_differences_total",
+    "counter",
+    ("cluster", "kind", "difference"),
+    "What lists showed otherwise than the watch had told: missing, stale, phantom. 0 is expected.",
+)
 DECODE_FALLBACKS = Metric(
     "lynceus_decode_fallbacks_total",
     "counter",
@@ -263,6 +269,7 @@ METRICS: tuple[Metric, ...] = (
     UNPRICED_PODS, RUNNING_COST,
     CONTROLLER_OOM_KILLS, CONTROLLER_RESTARTS, CONTROLLER_READY, CONTROLLER_LEADER, CONTROLLER_CRASH_LOOP,
     CONTROLLER_MEMORY, CONTROLLER_MEMORY_LIMIT, CONTROLLER_WORK_QUEUE, CLUSTER_UP, WATCH_EVENTS, WATCH_LAST_EVENT,
-    WATCH_RESTARTS, WATCH_GAPS, DECODE_FALLBACKS, QUARANTINED, STORE_UP, STORE_INSERT_SECONDS, STORE_INSERT_ERRORS,
+    WATCH_RESTARTS, WATCH_GAPS, RECONCILE_DIFFERENCES,
+    DECODE_FALLBACKS, QUARANTINED, STORE_UP, STORE_INSERT_SECONDS, STORE_INSERT_ERRORS,
     STORE_INSERTED_ROWS, STORE_LAST_INSERT, SPOOL_ROWS, SPOOL_BYTES, LABEL_OVERFLOW, BUILD_INFO,
 )  # fmt: skip

@@ -366,6 +366,41 @@ WATCH_CURSOR = Table(
     ),
 )  # fmt: skip
 
+LIVE_STATE = Table(
+    "live_state", model.LiveState, "What a collector goes on from when its disk is gone: states and positions, packed",
+    order_by=("cluster", "snapshot", "kind", "uid"), engine_args=("version", "is_deleted"),
+    # A collector begins a new copy each day and the old one is dropped whole: a marker of a deletion is in one copy only.
+    ttl="toDateTime(inserted_at) + toIntervalDay(7)",
+    columns=(
+        CLUSTER,
+        low("snapshot", "Whose copy, begun when; a new one holds everything again"),
+        low("kind", "Kind of the object; `cursor`: a watch position"),
+        text("uid", "The object's uid; of a position the kind that is watched"),
+        Column("version", "UInt64", "The round that wrote it, in Unix milliseconds; the higher one stays"),
+        Column("is_deleted", "UInt8", "1: no state is needed any more, FINAL hides the row"),
+        Column("state", "String", "Packed by checkpoints.py, for the same release to read", codec="ZSTD(1)"),
+        INSERTED_AT,
+    ),
+)  # fmt: skip
+
+RECONCILE = Table(
+    "reconcile", model.Reconciled, "A list that was compared with what the watch had told; 0 differences are expected",
+    order_by=("cluster", "kind", "at"), partition="toYYYYMM(at)",
+    columns=(
+        CLUSTER,
+        low("kind", "What was listed"),
+        at("at", "When the two were compared"),
+        VERSION,
+        count("objects", "Objects in the list"),
+        count("missing", "In the list, and never told by the watch"),
+        count("stale", "Known in an older version than the list's"),
+        count("phantom", "Known, and gone from two lists"),
+        count("repaired", "Of these, how many were put right"),
+        big("duration_ms", "From the first page to the comparison, milliseconds"),
+        INSERTED_AT,
+    ),
+)  # fmt: skip
+
 QUARANTINE = Table(
     "quarantine", model.Quarantine, "An object or a row that could not be taken, and why",
     order_by=("cluster", "kind", "uid", "at"), partition="toYYYYMM(at)",
@@ -383,7 +418,7 @@ QUARANTINE = Table(
 
 TABLES: tuple[Table, ...] = (
     WORKFLOW_RUN, WORKFLOW_LIVE, STEP_RUN, POD_RUN, POD_COST, PRICING_RUN, PERIOD, QUEUE_SAMPLE, CONTROLLER_INCIDENT,
-    CRON_RUN, WATCH_GAP, WATCH_CURSOR, QUARANTINE,
+    CRON_RUN, WATCH_GAP, WATCH_CURSOR, LIVE_STATE, RECONCILE, QUARANTINE,
 )  # fmt: skip
 
 COST_CURRENT = View(

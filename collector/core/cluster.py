@@ -52,6 +52,8 @@ class Cluster:
         self.lock_limits: dict[str, int] = {}
         self.uid = ""
         """The uid of kube-system: what the name of this cluster is bound to."""
+        self._unseen_since: dict[str, Instant] = {}
+        """By kind since when nothing was seen, while a list ends a break."""
         self.touched: dict[tuple[str, str], WorkflowLife | None] = {}
         """(kind, uid) of what changed since its last checkpoint; a workflow with its life, for it may be gone by then."""
         self.gone_workflows, self.gone_pods = Parting(), Parting()
@@ -118,12 +120,27 @@ class Cluster:
             for uid in self.gone_pods.reached(version):
                 self._forget_orphan(uid)
 
-    def lost_sight(self) -> None:
-        """A break that could not be replayed: what lives now may have done things that nobody saw."""
+    def lost_sight(self, kind: str, since: Instant) -> None:
+        """A break that could not be replayed: what lives now may have done things that nobody saw since then."""
+        self._unseen_since[kind] = since
         for life in self.workflows.values():
             if not life.finished:
                 life.complete = False
                 self.touched["workflows", life.uid] = life
+
+    def claims(self, meta: decode.Meta) -> bool:
+        """Whether a pod is a known workflow's or the controller's; one whose owner is awaited is nobody's yet."""
+        ours = self.owners.claim(meta, self.pods).workflow_uid
+        return bool(ours) or controller.is_controller(decode.Pod(metadata=meta), self.rules.controller_namespace)
+
+    def sees_again(self, kind: str) -> None:
+        """The list that ends a break is complete, what has vanished in it included."""
+        self._unseen_since.pop(kind, None)
+
+    def _last_alive(self, seen: Observation, *signs: Instant | None) -> Instant:
+        """When an object that vanished is last known to have been: at the break's beginning, or by its own later signs."""
+        since = self._unseen_since.get(seen.kind, seen.at)
+        return min(seen.at, max(since, *(sign or 0 for sign in signs)))
 
     def _namespace(self, seen: Observation) -> None:
         namespace = seen.object
@@ -200,7 +217,8 @@ class Cluster:
 
     def _vanished(self, life: WorkflowLife, seen: Observation) -> Iterator[Happening]:
         before = (life.attempt, life.picked_up_at, life.finished)
-        workflow_life.vanish(life, seen.at, max(life.version, seen.version))
+        at = self._last_alive(seen, life.first_seen_at, life.moved_at, life.reason_since)
+        workflow_life.vanish(life, at, max(life.version, seen.version))
         yield from self._changes(life, before, ())
 
     def _changes(
@@ -288,7 +306,8 @@ class Cluster:
         if seen.change == "vanished":
             controller.gone(self.controllers, seen.uid)
             if before is not None:
-                yield from self._replace(before, pod_life.close(before, seen.at, seen.version, "vanished"), seen)
+                at = self._last_alive(seen, before.first_seen_at, before.running_at, before.run.main_started_at)
+                yield from self._replace(before, pod_life.close(before, at, seen.version, "vanished"), seen)
             elif awaited := self.owners.parked(seen.uid):
                 self.owners.park(awaited, seen)
             return

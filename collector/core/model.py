@@ -389,6 +389,35 @@ class WatchGap(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     objects_unknown: int
 
 
+class LiveState(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
+    """A copy of what the spool keeps of one object, or of one position (kind `cursor`); `is_deleted` takes it away."""
+
+    cluster: str
+    snapshot: str
+    """Whose copy: one spool's, for about a day. Copies never mix, so two collectors on one store cannot spoil each other's."""
+    kind: str
+    uid: str
+    version: int
+    """The round that wrote it; a position is only as good as the states of its round and of those before."""
+    is_deleted: int
+    state: bytes
+
+
+class Reconciled(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
+    """A list that was compared with what the watch had told."""
+
+    cluster: str
+    kind: str
+    at: Instant
+    version: int
+    objects: int
+    missing: int
+    stale: int
+    phantom: int
+    repaired: int
+    duration_ms: int
+
+
 class Quarantine(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     """An object or a row that could not be taken, and why."""
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from collector.core.model import Fact, Instant, Quarantine, WatchGap, WorkflowLive
+from collector.core.model import Fact, Instant, Quarantine, Reconciled, WatchGap, WorkflowLive
 
 Kind = Literal[
     "workflows", "pods", "nodes", "namespaces", "cronworkflows", "events", "jobs", "rayclusters", "rayjobs",
@@ -90,7 +90,7 @@ class Reading(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
-Outcome = Observation | Synced | Position | WatchGap | Quarantine | Reading
+Outcome = Observation | Synced | Position | WatchGap | Reconciled | Quarantine | Reading
 """What a watch tells the pipeline, in order."""
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
-from collector.core.model import Instant
+from collector.core.model import Instant, WatchGap
 from collector.core.stream import ControllerMetrics
 
 
@@ -166,6 +166,8 @@ class ClusterHealth(msgspec.Struct, frozen=True, gc=False):
     ready: bool
     detail: str
     watches: list[WatchHealth]
+    gaps: list[WatchGap] = []
+    """The last break of each kind that was not replayed, since this collector started."""
 
 
 class Burning(msgspec.Struct, frozen=True, gc=False):

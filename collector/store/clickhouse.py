@@ -8,7 +8,7 @@ Values are bound, never written into SQL; identifiers come from the catalogue.
 
 import logging
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -98,6 +98,14 @@ class Store:
     def query_rows(self, sql: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """The rows of a query; `{name:Type}` in it stands for a parameter."""
         return [tuple(row) for row in self._ask(lambda client: client.query(sql, parameters)).result_rows]
+
+    def query_stream(self, sql: str, parameters: dict[str, Any] | None = None) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query as they arrive, for answers that need not be in memory twice."""
+        with self._ask(lambda client: client.query_rows_stream(sql, parameters)) as rows:
+            try:
+                yield from (tuple(row) for row in rows)
+            except ClickHouseError as error:
+                raise self._told_apart(error) from error
 
     def query_named(self, sql: str, parameters: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         """The rows of a query by column name."""

@@ -7,13 +7,15 @@ Functions over an open SQLite connection of spool.py; nothing here begins or end
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
 
-from collector.catalog.tables import TABLE_NAMED, TABLE_OF, WATCH_CURSOR, WORKFLOW_LIVE, Table
+from collector.catalog.tables import LIVE_STATE, TABLE_NAMED, TABLE_OF, WATCH_CURSOR, WORKFLOW_LIVE, Table
 from collector.core.model import Fact, Instant, Quarantine, WatchCursor, version_of
 from collector.core.stream import Cursor
+from collector.store import snapshot
 
 BATCH_ROWS = 10_000
 ROUND_ROWS = 200_000
@@ -96,20 +98,29 @@ def next_round(connection: sqlite3.Connection, after: int) -> tuple[int, bool]:
     return last, True
 
 
-def append_positions(connection: sqlite3.Connection) -> int:
-    """Turn changed live rows and positions into facts behind all others; the last seq, 0 if nothing changed."""
-    live = [body for (body,) in connection.execute("SELECT live FROM checkpoint WHERE dirty = 1")]
+def append_positions(connection: sqlite3.Connection, now: Instant) -> int:
+    """Turn changed live rows, states and positions into facts behind all others; the last seq, 0 if nothing changed."""
+    written = snapshot.begin(connection, now)
+    live = connection.execute("SELECT live FROM checkpoint WHERE dirty = 1 AND live IS NOT NULL")
     cursors = [decode_cursor(body) for (body,) in connection.execute("SELECT body FROM cursor WHERE dirty = 1")]
-    new = [(WORKFLOW_LIVE.name, len(piece), encode([msgspec.Raw(body) for body in piece])) for piece in _pieces(live)]
-    if cursors:
-        new.append((WATCH_CURSOR.name, len(cursors), encode([_position(cursor) for cursor in cursors])))
     last = 0
-    for fact in new:
-        last = connection.execute(INSERT_FACT, fact).lastrowid or 0
+    for table, rows in (
+        (WORKFLOW_LIVE, (msgspec.Raw(body) for (body,) in live)),
+        (LIVE_STATE, snapshot.changed(connection, written)),
+        (WATCH_CURSOR, map(_position, cursors)),
+    ):
+        for piece in _chunks(rows):
+            last = connection.execute(INSERT_FACT, (table.name, len(piece), encode(piece))).lastrowid or 0
     connection.execute("DELETE FROM checkpoint WHERE dirty = 1 AND state IS NULL")
     connection.execute("UPDATE checkpoint SET dirty = 0 WHERE dirty = 1")
     connection.execute("UPDATE cursor SET dirty = 0 WHERE dirty = 1")
     return last
+
+
+def _chunks(rows: Iterator[Any]) -> Iterator[list[Any]]:
+    """No more of a large round in memory than a batch."""
+    while piece := list(islice(rows, BATCH_ROWS)):
+        yield piece
 
 
 def _position(cursor: Cursor) -> WatchCursor:
@@ -140,7 +151,7 @@ def cut(connection: sqlite3.Connection, after: int, last: int) -> list[tuple[str
     return sorted(batches, key=lambda batch: (_LAST.get(batch[0], 0), batch[1]))
 
 
-_LAST = {WORKFLOW_LIVE.name: 1, WATCH_CURSOR.name: 2}
+_LAST = {WORKFLOW_LIVE.name: 1, LIVE_STATE.name: 2, WATCH_CURSOR.name: 3}
 """A position is sent when everything it led to is there: whoever resumes from it must find the rest."""
 
 

@@ -80,17 +80,16 @@ class Spool:
                 f"the spool holds {self.bytes} of {self._max_bytes} bytes; the store must take some first"
             )
         packed = sealing.packed(commit.facts, commit.at)
-        upserts = [(c.cluster, c.kind, c.uid, c.state, *_live(c.live, packed, commit.at)) for c in commit.upserts]
-        deletes = [(c.cluster, c.kind, c.uid, None, *_live(c.live, packed, commit.at)) for c in commit.deletes]
+        upserts = [(c.cluster, c.kind, c.uid, c.state, _live(c.live, packed, commit.at)) for c in commit.upserts]
+        deletes = [(c.cluster, c.kind, c.uid, None, _live(c.live, packed, commit.at)) for c in commit.deletes]
         with self._transaction() as connection:
             connection.executemany(sealing.INSERT_FACT, packed)
             connection.executemany(
                 "INSERT OR REPLACE INTO cursor VALUES (?, ?, ?, 1)",
                 [(cursor.cluster, cursor.kind, sealing.encode(cursor)) for cursor in commit.cursors],
             )
-            connection.executemany("INSERT OR REPLACE INTO checkpoint VALUES (?, ?, ?, ?, ?, ?)", [*upserts, *deletes])
-            if deletes:  # without state they are kept until their last row has been sealed, if they have one to be sent
-                connection.execute("DELETE FROM checkpoint WHERE state IS NULL AND dirty = 0")
+            # Without state they are kept until their last row has been sealed.
+            connection.executemany("INSERT OR REPLACE INTO checkpoint VALUES (?, ?, ?, ?, ?, 1)", [*upserts, *deletes])
         self._measure(self.rows + sum(rows for _, rows, _ in packed))
 
     def seal(self, now: Instant, *, positions: bool = True) -> list[Batch]:
@@ -102,7 +101,7 @@ class Spool:
             before: int = connection.execute("SELECT seq FROM sealed").fetchone()[0]
             last, complete = sealing.next_round(connection, before)
             if complete and positions:  # every fact up to the newest position is in this round: it may follow them
-                last = max(last, sealing.append_positions(connection))
+                last = max(last, sealing.append_positions(connection, now))
             for table, first_seq, last_seq, rows in sealing.cut(connection, before, last):
                 content = sealing.content_of(table, sealing.bodies(connection, table, first_seq, last_seq))
                 connection.execute(
@@ -181,12 +180,12 @@ def open_spool(file: Path, max_bytes: int, now: Instant) -> Spool:
         return Spool(connect(file), max_bytes, f"{error}; moved to {aside}")
 
 
-def _live(live: WorkflowLive | None, packed: list[Packed], at: Instant) -> tuple[bytes | None, int]:
-    """(the packed row, whether it has to be sent); one that cannot be packed goes to quarantine."""
+def _live(live: WorkflowLive | None, packed: list[Packed], at: Instant) -> bytes | None:
+    """The packed row, if there is one; one that cannot be packed goes to quarantine."""
     if live is None:
-        return None, 0
+        return None
     try:
-        return sealing.encode(live), 1
+        return sealing.encode(live)
     except sealing.UNPACKABLE:
         packed += sealing.packed([live], at)
-        return None, 0
+        return None

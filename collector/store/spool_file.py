@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _SCHEMA = """
 CREATE TABLE cursor (cluster TEXT, kind TEXT, body BLOB NOT NULL, dirty INTEGER NOT NULL, PRIMARY KEY (cluster, kind))
@@ -26,6 +26,14 @@ CREATE TABLE batch (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, fi
 CREATE TABLE sealed (seq INTEGER NOT NULL);
 INSERT INTO sealed VALUES (0);
 """
+
+_SNAPSHOT = """
+CREATE TABLE snapshot (name TEXT NOT NULL, begun_at INTEGER NOT NULL, round INTEGER NOT NULL);
+INSERT INTO snapshot VALUES ('', 0, 0);
+"""
+
+_UPGRADES = (_SCHEMA, _SNAPSHOT)
+"""What leads from each version to the next."""
 
 
 class SpoolError(Exception):
@@ -75,10 +83,10 @@ def _prepare(connection: sqlite3.Connection, file: Path) -> None:
             "run that version until the spool is empty"
         )
     connection.execute("BEGIN IMMEDIATE")  # takes the lock, which is kept from here on
-    if version == 0:
-        for statement in _SCHEMA.split(";\n"):
+    for script in _UPGRADES[version:]:
+        for statement in script.split(";\n"):
             connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     connection.execute("COMMIT")
 
 

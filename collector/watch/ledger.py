@@ -52,6 +52,8 @@ class Ledger:
         self.position = 0
         """The version of the last change observed, epoch included; 0 before the first list."""
         self.fence = NOTHING_IS_LIVE
+        self.departed: set[str] | None = None
+        """Whose deletion was told, while somebody wants to know."""
         self._tally = tally
         self._struct = OBJECT_OF[resource.kind]
         self._event = msgspec.json.Decoder(Event[self._struct])  # type: ignore[name-defined]
@@ -115,6 +117,8 @@ class Ledger:
                 continue
             if change == "deleted":
                 known.pop(uid, None)
+                if self.departed is not None:
+                    self.departed.add(uid)
             else:
                 known[uid] = version
             out.append(Observation(kind, change, uid, event.object, version, now, version > fence))
@@ -190,6 +194,22 @@ class Ledger:
         self.begin_list()
         out += self.told(), self.synced()
         return len(absent)
+
+    # Beside the stream.
+
+    def seen_beside(self, item: Any, now: Instant) -> Observation | None:
+        """An object that was read by itself, as a list would show it; None when it is known in this version or a newer one."""
+        meta = item.metadata
+        version = version_of(self.epoch, version_number(meta.resourceVersion))
+        if version <= self.known.get(meta.uid, version_of(self.epoch, 0)):
+            return None
+        self.known[meta.uid] = version
+        return Observation(self.kind, "listed", meta.uid, item, version, now, False)
+
+    def vanished(self, uid: str, now: Instant) -> Observation:
+        """An object that is known and is not there."""
+        del self.known[uid]
+        return Observation(self.kind, "vanished", uid, None, self.position, now, False)
 
     def _identified(self, page: Listed, now: Instant, out: list[Outcome]) -> Iterable[tuple[Any, str, int]]:
         """The page's objects that have an identity; the others are set aside."""

@@ -63,8 +63,8 @@ def version_number(text: str | None) -> int:
 class Pages:
     """The decoders of one kind's pages."""
 
-    def __init__(self, kind: Kind) -> None:
-        self._struct = OBJECT_OF[kind]
+    def __init__(self, kind: Kind, struct: type[Any] | None = None) -> None:
+        self._struct = struct or OBJECT_OF[kind]
         self._whole = msgspec.json.Decoder(Page[self._struct])  # type: ignore[name-defined]
         self._split = msgspec.json.Decoder(Page[msgspec.Raw])
         self._item = msgspec.json.Decoder(self._struct)

@@ -62,12 +62,15 @@ class Watch:
         tally: Tally,
         resume: Resume | None = None,
         resumed_at: Instant | None = None,
+        gap: tuple[Instant, str] | None = None,
         watch_s: tuple[int, int] = WATCH_S,
     ) -> None:
         self.cluster, self.resource = cluster, resource
         self.streaming = False
         """Whether the open stream is to be read on."""
         self.synced = False
+        self.listings = 0
+        """How many lists were completed."""
         self._state, self._detail = "starting", ""
         self._dice, self._tally, self._watch_s = dice, tally, watch_s
         self._frames, self._pages, self._backoff = Frames(), Pages(resource.kind), Backoff(dice)
@@ -76,7 +79,8 @@ class Watch:
         self._listing: Listing | None = Listing(resource)
         self._pause: Pause | None = None
         self._refresh = self._refreshed = False
-        self._gap: tuple[Instant, Cause] | None = None
+        self._gap = gap
+        """A break that the next list bridges: since when, and why."""
         self._heard_at: Instant | None = None
         self._complete_until = resumed_at
         """Nothing before this instant was missed; a gap begins here."""
@@ -90,6 +94,16 @@ class Watch:
         self._ledger.restore(number, resume.epoch, resume.known)
         if number:
             self._listing = None
+
+    @property
+    def ledger(self) -> Ledger:
+        """What was observed, for whoever compares it with a list."""
+        return self._ledger
+
+    @property
+    def lists_now(self) -> bool:
+        """Whether a list is under way or due."""
+        return self._listing is not None
 
     def health(self) -> WatchHealth:
         """How this watch does now."""
@@ -169,6 +183,7 @@ class Watch:
             out.insert(at, self._ledger.gap(since, now, cause, unknown))
         self._gap = self._listing = None
         self._complete_until = now
+        self.listings += 1
         self.synced = True
 
     def _well(self, state: str, now: Instant) -> None:

@@ -34,14 +34,16 @@ async def ask(
     params: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
     body: Any = None,
+    within: aiohttp.ClientTimeout = WITHIN,
+    largest: int = LARGEST,
 ) -> tuple[int, Mapping[str, str], bytes]:
     """Status, headers and body; raises one of BROKEN when there is no answer, or no end to it."""
 
     async def once(access: Access) -> tuple[int, Mapping[str, str], bytes]:
         async with await connection.request(
-            method, access, path, timeout=WITHIN, params=params, headers=headers, body=body
+            method, access, path, timeout=within, params=params, headers=headers, body=body
         ) as answer:
-            return answer.status, answer.headers, await _whole(answer)
+            return answer.status, answer.headers, await _whole(answer, largest)
 
     access = await connection.access()
     answer = await once(access)
@@ -51,12 +53,12 @@ async def ask(
     return await once(await connection.access())
 
 
-async def _whole(answer: aiohttp.ClientResponse) -> bytes:
+async def _whole(answer: aiohttp.ClientResponse, largest: int) -> bytes:
     pieces: list[bytes] = []
     size = 0
     while piece := await answer.content.readany():
         size += len(piece)
-        if size > LARGEST:
-            raise TooLargeError(f"the answer is larger than {LARGEST // 2**20} MiB")
+        if size > largest:
+            raise TooLargeError(f"the answer is larger than {largest // 2**20} MiB")
         pieces.append(piece)
     return b"".join(pieces)

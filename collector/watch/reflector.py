@@ -60,10 +60,20 @@ def now_ms() -> Instant:
 
 
 async def watch_cluster(
-    connection: Connection, watches: Sequence[Watch], *, sink: Sink, room: Room, patience: Patience = Patience()
+    connection: Connection,
+    watches: Sequence[Watch],
+    *,
+    sink: Sink,
+    room: Room,
+    lists: asyncio.Lock | None = None,
+    patience: Patience = Patience(),
 ) -> None:
-    """Run all watches of one cluster until cancelled: namespaces first, then nodes, then workflows and pods."""
-    lists = asyncio.Lock()
+    """
+    Run all watches of one cluster until cancelled: namespaces first, then nodes, then workflows and pods.
+
+    `lists` is shared with whoever else lists in this cluster.
+    """
+    lists = lists or asyncio.Lock()
     by_kind = {watch.resource.kind: watch for watch in watches}
     async with asyncio.TaskGroup() as group:
         for stage in stages(watch.resource for watch in watches):

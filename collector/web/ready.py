@@ -5,6 +5,7 @@ Judged from the live view alone: whoever asks must get an answer at once, also w
 """
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -20,6 +21,9 @@ BEHIND_ROWS = 500_000
 
 VIEW_STALE_MS = 30_000
 """The live view is drawn every few seconds at most; one this old means that the loop hangs."""
+
+GAP_TOLD_MS = 86_400_000
+"""For how long a gap is told here; reports tell it for good."""
 
 REMEDIES = {
     "starting": "wait; if it stays so, look for this cluster in the collector's log",
@@ -60,7 +64,7 @@ class Ready(Shape):
 
 def readiness(view: LiveView, now: Instant) -> Ready:
     """Ready when no problem blocks."""
-    problems = [*_clusters(view), *_store(view.store, now), *_collector(view, now)]
+    problems = [*_clusters(view), *_gaps(view, now), *_store(view.store, now), *_collector(view, now)]
     return Ready(ready=not any(problem.blocking for problem in problems), problems=problems)
 
 
@@ -96,6 +100,26 @@ def _watch(cluster: ClusterHealth, watch: WatchHealth) -> Problem:
         blocking=watch.needed and not cluster.ready,
         optional=not watch.needed and watch.state == "refused",
     )
+
+
+def _gaps(view: LiveView, now: Instant) -> Iterator[Problem]:
+    """A collector with a gap is ready; but whoever reads of that time should know."""
+    for cluster in view.clusters:
+        for gap in cluster.gaps:
+            if now - gap.to_at < GAP_TOLD_MS:
+                begin, end = (
+                    datetime.fromtimestamp(at / 1000, UTC).strftime("%F %T") for at in (gap.from_at, gap.to_at)
+                )
+                ended = f"; {gap.objects_unknown} objects ended unseen" if gap.objects_unknown else ""
+                yield Problem(
+                    subject="watch",
+                    cluster=gap.cluster,
+                    kind=gap.kind,
+                    reason=f"not complete from {begin} to {end} UTC: {gap.cause}{ended}",
+                    remedy="nothing; reports of that time say so, and watch_gap has the row",
+                    blocking=False,
+                    optional=True,
+                )
 
 
 def _store(store: StoreHealth, now: Instant) -> Iterator[Problem]:

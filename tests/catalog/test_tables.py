@@ -47,6 +47,7 @@ def test_column_types_can_hold_what_the_facts_hold(table: Table) -> None:
 
 KINDS: dict[object, tuple[str, ...]] = {
     str: ("LowCardinality(String)", "String"),
+    bytes: ("String",),
     int: ("DateTime64(3, 'UTC')", "Date", "UInt", "Int"),
     bool: ("Bool",),
     Decimal: ("Decimal(",),

@@ -172,7 +172,7 @@ def test_a_break_makes_living_workflows_incomplete_and_no_others() -> None:
     cluster = a_cluster()
     tell(cluster, submitted("w1"), submitted("w2"), running("w2"), finished("w2"))
     cluster.touched.clear()
-    cluster.lost_sight()
+    cluster.lost_sight("workflows", 0)
 
     assert {uid: life.complete for uid, life in cluster.workflows.items()} == {"w1": False, "w2": True}
     assert list(cluster.touched) == [("workflows", "w1")]

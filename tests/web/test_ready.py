@@ -1,9 +1,11 @@
 """When the collector is ready, and what it says when it is not."""
 
+import msgspec
 import pytest
 
+from collector.core.model import WatchGap
 from collector.core.view import LiveView, StoreHealth
-from collector.web.ready import BEHIND_MS, BEHIND_ROWS, VIEW_STALE_MS, Problem, readiness
+from collector.web.ready import BEHIND_MS, BEHIND_ROWS, GAP_TOLD_MS, VIEW_STALE_MS, Problem, readiness
 from tests.web.fleet import NOW, SECOND, a_cluster, a_store, a_view, a_watch
 
 
@@ -136,3 +138,25 @@ def test_a_view_that_is_no_longer_drawn_is_a_problem() -> None:
 
     assert problem.subject == "collector"
     assert "31 s old" in problem.reason
+
+
+def test_a_gap_of_the_last_day_is_told_and_does_not_block() -> None:
+    """Everything works again, but that time is not complete."""
+    gap = WatchGap(
+        cluster="c",
+        kind="pods",
+        from_at=NOW - 90 * SECOND,
+        version=1,
+        to_at=NOW - SECOND,
+        cause="gone",
+        objects_unknown=3,
+    )
+    view = a_view(clusters=[a_cluster("c", gaps=[gap])])
+    problem = the_problem(view)
+
+    assert (problem.cluster, problem.kind, problem.blocking, problem.optional) == ("c", "pods", False, True)
+    assert problem.reason.startswith("not complete from ")
+    assert problem.reason.endswith(" UTC: gone; 3 objects ended unseen")
+    assert readiness(a_view(clusters=[a_cluster("c", gaps=[gap])]), NOW).ready
+    old = msgspec.structs.replace(gap, to_at=NOW - GAP_TOLD_MS)
+    assert readiness(a_view(clusters=[a_cluster("c", gaps=[old])]), NOW).problems == []
