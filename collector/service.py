@@ -35,7 +35,7 @@ from collector.store import child, inserter
 from collector.store import migrate as migrations
 from collector.store.clickhouse import Store, connect
 from collector.store.spool import Spool, open_spool
-from collector.store.spool_file import SpoolError, SpoolFullError
+from collector.store.spool_file import SpoolError
 from collector.store.worker import Worker
 from collector.watch import kinds
 from collector.watch.address import ClusterAddress
@@ -52,7 +52,8 @@ SAMPLE_S = 15
 ACCRUE_S = 3600
 RESTART_S = 30
 """Before a cluster whose watches failed in an unforeseen way is started again."""
-SPOOL_BYTES = 8 << 30
+SPOOL_RETRY_S = 2.0
+"""Before a commit that the spool could not take is tried again."""
 FLUSH_S = 1.0
 """For a last round to the store at the end; what it does not take stays in the spool."""
 STORE_USER = asking.EMBEDDED_WRITER
@@ -141,7 +142,8 @@ async def _start(parts: Parts, stack: AsyncExitStack) -> None:
 
 async def _open_spool(parts: Parts, disk: Worker) -> Spool:
     try:
-        spool = await disk.run(open_spool, parts.data / "spool.sqlite", SPOOL_BYTES, now_ms())
+        limit = configuration.spool_bytes(parts.settings)
+        spool = await disk.run(open_spool, parts.data / "spool.sqlite", limit, now_ms())
         loaded = await disk.run(spool.load)
     except SpoolError as error:
         raise Failure(f"{error}") from None
@@ -249,15 +251,18 @@ async def _commit_for_ever(parts: Parts, disk: Worker) -> None:
 
 
 async def _commit_until_done(parts: Parts, disk: Worker, commit: Commit) -> None:
-    """A full disk is waited out with the same commit; meanwhile the pipeline fills up and the watches are closed."""
+    """A spool that takes nothing is waited out with the same commit; the pipeline fills up and the watches are closed."""
     while True:
         try:
             await _commit(parts, disk, commit)
-        except SpoolFullError as error:
+        except SpoolError as error:
+            if not parts.spool_detail:
+                log.error("the spool takes nothing, watches will be paused", extra={"reason": str(error)})
             parts.spool_detail = f"spool: {error}"
-            log.error("the spool takes nothing, watches will be paused", extra={"reason": str(error)})
-            await asyncio.sleep(5)
+            await asyncio.sleep(SPOOL_RETRY_S)
         else:
+            if parts.spool_detail:
+                log.warning("the spool takes rows again")
             parts.spool_detail = ""
             return
 

@@ -22,6 +22,7 @@ from collector.catalog.tables import TABLE_NAMED, Table
 from collector.catalog.tally import Tally
 from collector.core.model import Instant, Quarantine
 from collector.store.clickhouse import RowsRefusedError, Store, StoreError
+from collector.store.points import Reached, passed
 from collector.store.sealing import BATCH_ROWS, content_of, encode, quarantined
 from collector.store.spool import Batch, Spool
 from collector.store.spool_file import SpoolDamagedError, SpoolError
@@ -50,6 +51,7 @@ class Inserter:
     detail: str = NOT_ASKED
     """Why rows wait in the spool; empty: they do not."""
     last_insert_at: Instant | None = None
+    reached: Reached = passed
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
     _positions_at: float = -math.inf
@@ -125,6 +127,7 @@ class Inserter:
     async def _insert(self, table: Table, rows: Sequence[Any], token: str) -> list[tuple[Any, str]]:
         """Store the rows; those that cannot be stored come back with the reason."""
         began = monotonic()
+        self.reached("insert:before")
         try:
             await self.store_worker.run(self.store.insert, table, rows, token)
         except RowsRefusedError as error:
@@ -137,6 +140,7 @@ class Inserter:
         except StoreError:
             self.tally.add(metrics.STORE_INSERT_ERRORS, (table.name,))
             raise
+        self.reached("insert:stored")
         self.tally.observe(metrics.STORE_INSERT_SECONDS, (table.name,), monotonic() - began)
         self.tally.add(metrics.STORE_INSERTED_ROWS, (table.name,), len(rows))
         self.last_insert_at = self.now()
