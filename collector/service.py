@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from collector import asking, rounds
@@ -26,7 +27,7 @@ from collector.asking import Failure
 from collector.catalog.tally import Tally
 from collector.core.model import Instant
 from collector.core.stream import Commit
-from collector.core.view import LiveView, StoreHealth
+from collector.core.view import Clock, LiveView, StoreHealth
 from collector.exposition import logs
 from collector.pipeline import Pipeline
 from collector.serving import serving
@@ -76,6 +77,7 @@ class Parts:
     inserts: inserter.Inserter | None = None
     spool: Spool | None = None
     spool_detail: str = ""
+    connections: dict[str, Connection] = field(default_factory=dict)
     failure: str = ""
     """Why everything was stopped, when nobody asked for it."""
     store_detail: str = "starting"
@@ -83,14 +85,22 @@ class Parts:
     def view(self) -> LiveView:
         """What is known now."""
         health = {name: [watch.health() for watch in watches] for name, watches in self.watches.items()}
-        return self.pipeline.view(now_ms(), health, self._store_health())
+        view = self.pipeline.view(now_ms(), health, self._store_health())
+        return msgspec.structs.replace(view, clocks=self._clocks())
+
+    def _clocks(self) -> list[Clock]:
+        told = {("cluster", name): connection.skew_ms for name, connection in self.connections.items()}
+        told["store", ""] = self.inserts.skew_ms if self.inserts else None
+        return [Clock(subject, name, skew_ms) for (subject, name), skew_ms in told.items() if skew_ms is not None]
 
     def _store_health(self) -> StoreHealth:
         rows, size = (self.spool.rows, self.spool.bytes) if self.spool else (0, 0)
         if self.inserts is None:
-            return StoreHealth(False, self.store_detail, rows, size, None)
-        detail = self.spool_detail or self.inserts.detail
-        return StoreHealth(self.inserts.reachable, detail, rows, size, self.inserts.last_insert_at)
+            return StoreHealth(False, self.store_detail, rows, size, None, "store_starts", self.spool_detail)
+        inserts = self.inserts
+        return StoreHealth(
+            inserts.reachable, inserts.detail, rows, size, inserts.last_insert_at, inserts.cause, self.spool_detail
+        )
 
 
 def now_ms() -> Instant:
@@ -258,7 +268,7 @@ async def _commit_until_done(parts: Parts, disk: Worker, commit: Commit) -> None
         except SpoolError as error:
             if not parts.spool_detail:
                 log.error("the spool takes nothing, watches will be paused", extra={"reason": str(error)})
-            parts.spool_detail = f"spool: {error}"
+            parts.spool_detail = str(error)
             await asyncio.sleep(SPOOL_RETRY_S)
         else:
             if parts.spool_detail:
@@ -326,6 +336,7 @@ async def _watch(parts: Parts, name: str) -> None:
         sink = lambda outcomes: parts.pipeline.take(name, outcomes)  # noqa: E731 - bound to this cluster
         try:
             async with Connection(parts.addresses[name]) as connection:
+                parts.connections[name] = connection
                 ask = read_for_ever(
                     connection, cluster.controller_namespace, sink=sink, pods=lambda: _controller_pods(parts, name)
                 )
