@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from collector import asking, rounds, takeover
@@ -27,7 +28,7 @@ from collector.asking import Failure
 from collector.catalog.tally import Tally
 from collector.core.model import Instant
 from collector.core.stream import Commit
-from collector.core.view import LiveView, StoreHealth
+from collector.core.view import Clock, LiveView, StoreHealth
 from collector.exposition import logs
 from collector.pipeline import MOVING, Pipeline
 from collector.serving import serving
@@ -36,7 +37,7 @@ from collector.store import child, inserter
 from collector.store import migrate as migrations
 from collector.store.clickhouse import Store, connect
 from collector.store.spool import Spool, open_spool
-from collector.store.spool_file import SpoolError, SpoolFullError
+from collector.store.spool_file import SpoolError
 from collector.store.worker import Worker
 from collector.watch import kinds
 from collector.watch.address import ClusterAddress
@@ -54,7 +55,8 @@ SAMPLE_S = 15
 ACCRUE_S = 3600
 RESTART_S = 30
 """Before a cluster whose watches failed in an unforeseen way is started again."""
-SPOOL_BYTES = 8 << 30
+SPOOL_RETRY_S = 2.0
+"""Before a commit that the spool could not take is tried again."""
 FLUSH_S = 1.0
 """For a last round to the store at the end; what it does not take stays in the spool."""
 STORE_USER = asking.EMBEDDED_WRITER
@@ -77,6 +79,7 @@ class Parts:
     inserts: inserter.Inserter | None = None
     spool: Spool | None = None
     spool_detail: str = ""
+    connections: dict[str, Connection] = field(default_factory=dict)
     failure: str = ""
     """Why everything was stopped, when nobody asked for it."""
     store_detail: str = "starting"
@@ -86,14 +89,22 @@ class Parts:
     def view(self) -> LiveView:
         """What is known now."""
         health = {name: [watch.health() for watch in watches] for name, watches in self.watches.items()}
-        return self.pipeline.view(now_ms(), health, self._store_health())
+        view = self.pipeline.view(now_ms(), health, self._store_health())
+        return msgspec.structs.replace(view, clocks=self._clocks())
+
+    def _clocks(self) -> list[Clock]:
+        told = {("cluster", name): connection.skew_ms for name, connection in self.connections.items()}
+        told["store", ""] = self.inserts.skew_ms if self.inserts else None
+        return [Clock(subject, name, skew_ms) for (subject, name), skew_ms in told.items() if skew_ms is not None]
 
     def _store_health(self) -> StoreHealth:
         rows, size = (self.spool.rows, self.spool.bytes) if self.spool else (0, 0)
         if self.inserts is None:
-            return StoreHealth(False, self.store_detail, rows, size, None)
-        detail = self.spool_detail or self.inserts.detail
-        return StoreHealth(self.inserts.reachable, detail, rows, size, self.inserts.last_insert_at)
+            return StoreHealth(False, self.store_detail, rows, size, None, "store_starts", self.spool_detail)
+        inserts = self.inserts
+        return StoreHealth(
+            inserts.reachable, inserts.detail, rows, size, inserts.last_insert_at, inserts.cause, self.spool_detail
+        )
 
 
 def now_ms() -> Instant:
@@ -147,7 +158,8 @@ async def _start(parts: Parts, stack: AsyncExitStack) -> None:
 
 async def _open_spool(parts: Parts, disk: Worker) -> Spool:
     try:
-        spool = await disk.run(open_spool, parts.data / "spool.sqlite", SPOOL_BYTES, now_ms())
+        limit = configuration.spool_bytes(parts.settings)
+        spool = await disk.run(open_spool, parts.data / "spool.sqlite", limit, now_ms())
         loaded = await disk.run(spool.load)
     except SpoolError as error:
         raise Failure(f"{error}") from None
@@ -285,15 +297,18 @@ async def _commit_for_ever(parts: Parts, disk: Worker) -> None:
 
 
 async def _commit_until_done(parts: Parts, disk: Worker, commit: Commit) -> None:
-    """A full disk is waited out with the same commit; meanwhile the pipeline fills up and the watches are closed."""
+    """A spool that takes nothing is waited out with the same commit; the pipeline fills up and the watches are closed."""
     while True:
         try:
             await _commit(parts, disk, commit)
-        except SpoolFullError as error:
-            parts.spool_detail = f"spool: {error}"
-            log.error("the spool takes nothing, watches will be paused", extra={"reason": str(error)})
-            await asyncio.sleep(5)
+        except SpoolError as error:
+            if not parts.spool_detail:
+                log.error("the spool takes nothing, watches will be paused", extra={"reason": str(error)})
+            parts.spool_detail = str(error)
+            await asyncio.sleep(SPOOL_RETRY_S)
         else:
+            if parts.spool_detail:
+                log.warning("the spool takes rows again")
             parts.spool_detail = ""
             return
 
@@ -357,6 +372,7 @@ async def _watch(parts: Parts, name: str) -> None:
         sink = lambda outcomes: parts.pipeline.take(name, outcomes)  # noqa: E731 - bound to this cluster
         try:
             async with Connection(parts.addresses[name]) as connection:
+                parts.connections[name] = connection
                 ask = read_for_ever(
                     connection, cluster.controller_namespace, sink=sink, pods=lambda: _controller_pods(parts, name)
                 )

@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import socket
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import msgspec
 import uvicorn
 
 from collector import asking
@@ -25,6 +27,7 @@ from collector.store.clickhouse import Store
 from collector.store.worker import Worker
 from collector.web.app import create_app
 from collector.web.money import Money, Spent
+from collector.web.ready import readiness
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 MONEY_TODAY = f"""
@@ -49,7 +52,7 @@ async def serving(settings: Settings, view: Callable[[], LiveView], tally: Tally
     app = create_app(
         live=view,
         tally=tally,
-        metrics=lambda accept: prometheus.answer(view(), tally, accept),
+        metrics=lambda accept: prometheus.answer(judged(view()), tally, accept),
         money=_money(settings, reading),
         hosts=LOOPBACK if host in LOOPBACK else ("*",),
     )
@@ -75,6 +78,14 @@ async def serving(settings: Settings, view: Callable[[], LiveView], tally: Tally
         server.should_exit = True
         await asyncio.wait([task], timeout=2)
         reading.close()
+
+
+def judged(view: LiveView) -> LiveView:
+    """The view with what /readyz says of it, so that a scrape tells the same."""
+    problems = readiness(view, view.at).problems
+    return msgspec.structs.replace(
+        view, not_ready=Counter((p.subject, p.cluster or "", p.cause) for p in problems if p.blocking)
+    )
 
 
 def _money(settings: Settings, reading: Worker) -> Callable[[], Awaitable[Money]]:

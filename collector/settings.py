@@ -19,9 +19,11 @@ import yaml
 from collector.core import attribution
 from collector.core.model import Instant
 from collector.core.product import PRODUCTS
+from collector.core.quantity import quantity
 from collector.core.rules import BY_CREATOR, AttributionRule, Rules, Source
 
 SOURCES: tuple[Source, ...] = get_args(Source)
+SMALLEST_SPOOL = 1 << 20
 NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 
 
@@ -59,6 +61,13 @@ class StoreSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """ClickHouse cluster name for ON CLUSTER; empty: a single node."""
     wait_seconds: Annotated[int, msgspec.Meta(ge=0)] = 60
     """How long a collector that knows nothing of its clusters waits for the store before it starts from lists."""
+
+
+class SpoolSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """What waits on disk for the store."""
+
+    max_bytes: str = "8Gi"
+    """As Kubernetes writes sizes. A full spool pauses the watches until the store has taken some; nothing is dropped."""
 
 
 class TlsSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -140,6 +149,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     store: StoreSettings = StoreSettings()
     data_dir: str = "./lynceus-data"
     """Spool, embedded store and their token; mode 0700."""
+    spool: SpoolSettings = SpoolSettings()
     http: HttpSettings = HttpSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
     queues: QueueSettings = QueueSettings()
@@ -252,6 +262,7 @@ def _check(settings: Settings, path: str) -> None:
         )
     for key, value in (("http.listen", settings.http.listen), ("embedded.listen", settings.embedded.listen)):
         address(value, f"{path}: {key}")
+    _spool_bytes(settings, f"{path}: ")
 
 
 def _check_rules(told: tuple[RuleSettings, ...], zone: ZoneInfo, place: str) -> None:
@@ -294,6 +305,19 @@ def address(text: str, place: str) -> tuple[str, int]:
     if not host or not (port.isascii() and port.isdigit()) or not 0 <= int(port) < 65536:
         raise SettingsError(f"{place}: {text!r} is no address; write it like 127.0.0.1:8470")
     return host.strip("[]"), int(port)
+
+
+def spool_bytes(settings: Settings) -> int:
+    """The bound of the spool, in bytes."""
+    return _spool_bytes(settings, "")
+
+
+def _spool_bytes(settings: Settings, path: str) -> int:
+    size = quantity(settings.spool.max_bytes)
+    if size is None or size < SMALLEST_SPOOL:
+        told = settings.spool.max_bytes
+        raise SettingsError(f"{path}spool.max_bytes: {told!r} is no size of 1Mi or more; write it like 8Gi")
+    return int(size)
 
 
 def rules_of(settings: Settings, cluster: ClusterSettings) -> Rules:

@@ -242,3 +242,11 @@ def test_a_data_directory_that_cannot_be_written_is_named() -> None:
     """The kernel's own is read-only even to root."""
     with pytest.raises(SettingsError, match=r"data_dir: /proc/.* cannot be (made|written)"):
         data_dir(Settings(data_dir="/proc/lynceus"))
+
+
+def test_the_spool_is_bounded_by_a_size_as_kubernetes_writes_it() -> None:
+    """8Gi unless told otherwise; what is no size, or too small to hold one commit, is refused."""
+    assert settings.spool_bytes(Settings()) == 8 << 30
+    assert settings.spool_bytes(parse(b"spool: {max_bytes: 500Mi}", "f")) == 500 << 20
+    assert "spool.max_bytes: '8 GB' is no size of 1Mi or more; write it like 8Gi" in said_of("spool: {max_bytes: 8 GB}")
+    assert "spool.max_bytes: '100Ki' is no size" in said_of("spool: {max_bytes: 100Ki}")

@@ -254,6 +254,18 @@ STORE_INSERTED_ROWS = Metric("lynceus_store_inserted_rows_total", "counter", ("t
 STORE_LAST_INSERT = Metric("lynceus_store_last_insert_timestamp_seconds", "gauge", (), "The last acknowledged insert.")
 SPOOL_ROWS = Metric("lynceus_store_spool_rows", "gauge", (), "Rows that wait in the spool for the store.")
 SPOOL_BYTES = Metric("lynceus_store_spool_bytes", "gauge", (), "Size of the spool file.")
+CLOCK_SKEW = Metric(
+    "lynceus_clock_skew_seconds",
+    "gauge",
+    ("subject", "cluster"),
+    "Clock of an API server (subject `cluster`) or of the store minus ours; 0 within a second.",
+)
+NOT_READY = Metric(
+    "lynceus_not_ready",
+    "gauge",
+    ("subject", "cluster", "cause"),
+    "What keeps the collector from being ready, by its cause as /readyz tells it; no series: it is ready.",
+)
 LABEL_OVERFLOW = Metric(
     "lynceus_label_overflow_total",
     "counter",
@@ -271,5 +283,5 @@ METRICS: tuple[Metric, ...] = (
     CONTROLLER_MEMORY, CONTROLLER_MEMORY_LIMIT, CONTROLLER_WORK_QUEUE, CLUSTER_UP, WATCH_EVENTS, WATCH_LAST_EVENT,
     WATCH_RESTARTS, WATCH_GAPS, RECONCILE_DIFFERENCES,
     DECODE_FALLBACKS, QUARANTINED, STORE_UP, STORE_INSERT_SECONDS, STORE_INSERT_ERRORS,
-    STORE_INSERTED_ROWS, STORE_LAST_INSERT, SPOOL_ROWS, SPOOL_BYTES, LABEL_OVERFLOW, BUILD_INFO,
+    STORE_INSERTED_ROWS, STORE_LAST_INSERT, SPOOL_ROWS, SPOOL_BYTES, CLOCK_SKEW, NOT_READY, LABEL_OVERFLOW, BUILD_INFO,
 )  # fmt: skip

@@ -157,6 +157,21 @@ class StoreHealth(msgspec.Struct, frozen=True, gc=False):
     spooled_rows: int
     spooled_bytes: int
     last_insert_at: Instant | None
+    cause: str = ""
+    """Why it takes no rows, in one word; empty: it does, or was not asked yet."""
+    spool_detail: str = ""
+    """Why the spool takes none; empty: it does."""
+
+
+class Clock(msgspec.Struct, frozen=True, gc=False):
+    """How far the clock of an API server, or of the store, is from ours."""
+
+    subject: str
+    """`cluster` or `store`."""
+    cluster: str
+    """Its name; empty: the store."""
+    skew_ms: int
+    """Theirs minus ours."""
 
 
 class ClusterHealth(msgspec.Struct, frozen=True, gc=False):
@@ -200,3 +215,6 @@ class LiveView(msgspec.Struct, frozen=True, gc=False):
     crons: list[Cron] = []
     controllers: list[ControllerHealth] = []
     burning: list[Burning] = []
+    clocks: list[Clock] = []
+    not_ready: dict[tuple[str, str, str], int] = {}
+    """What blocks readiness, by subject, cluster and cause; filled in by whoever judges it."""

@@ -266,7 +266,8 @@ def _time_steps(life: WorkflowLife, held: Mapping[str, Reason], at: Instant) -> 
 def pick_up(life: WorkflowLife, at: Instant, live: bool) -> None:
     """Work began, at the first evidence of it; later evidence changes nothing."""
     if life.picked_up_at is None:
-        life.picked_up_at = max(at, life.created_at)
+        # Live it is our clock's, as the first sight is; the object's own would mix two clocks.
+        life.picked_up_at = at if live else max(at, life.created_at)
         life.picked_up_live = live
 
 
@@ -274,7 +275,7 @@ def ran(life: WorkflowLife, at: Instant, live: bool) -> bool:
     """A main container runs; whether it is the first of the attempt that was seen to."""
     first = life.first_main_at is None
     if first or (not life.first_main_live and not live and at < (life.first_main_at or at)):
-        life.first_main_at, life.first_main_live = max(at, life.created_at), live
+        life.first_main_at, life.first_main_live = at if live else max(at, life.created_at), live
     return first
 
 

@@ -19,6 +19,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalErr
 from clickhouse_connect.driver.exceptions import DataError as ClientDataError
 
 from collector.catalog.tables import DATABASE, Table
+from collector.core.model import Instant
 
 _PINNED = {
     "async_insert": 0,  # a batch is a batch, and its acknowledgement means that it is stored
@@ -42,6 +43,17 @@ _TOO_MANY_PARTS = 252
 
 _PASSWORD_AT_FAULT = frozenset({192, 193, 194, 516})
 
+_CAUSES = {
+    **dict.fromkeys(_PASSWORD_AT_FAULT, "store_password"),
+    164: "store_read_only",        # READONLY
+    497: "store_read_only",        # ACCESS_DENIED
+    243: "store_disk_full",        # NOT_ENOUGH_SPACE
+    241: "store_overloaded",       # MEMORY_LIMIT_EXCEEDED
+    202: "store_overloaded",       # TOO_MANY_SIMULTANEOUS_QUERIES
+    _TOO_MANY_PARTS: "store_overloaded",
+}  # fmt: skip
+"""What a refusal means to whoever has to act; the numbers are ClickHouse's, src/Common/ErrorCodes.cpp."""
+
 _DOES_NOT_FIT = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, struct.error)
 """What the driver's type writers raise for a value that does not fit its column; nothing has been stored then."""
 
@@ -49,9 +61,18 @@ _DOES_NOT_FIT = (ValueError, TypeError, ArithmeticError, LookupError, AttributeE
 class StoreError(Exception):
     """Something came of the store that is no answer."""
 
+    @property
+    def cause(self) -> str:
+        """What is wrong, in one word: what `/readyz` has a remedy for, and a metric a label."""
+        return "store_refuses"
+
 
 class StoreUnreachableError(StoreError):
     """Nobody answered, or not in time, or not with ClickHouse's protocol."""
+
+    @property
+    def cause(self) -> str:
+        return "store_unreachable"
 
 
 class StoreRefusedError(StoreError):
@@ -60,6 +81,10 @@ class StoreRefusedError(StoreError):
     def __init__(self, text: str, code: int | None):
         super().__init__(text)
         self.code = code
+
+    @property
+    def cause(self) -> str:
+        return _CAUSES.get(self.code or 0, "store_refuses")
 
 
 class RowsRefusedError(StoreError):
@@ -119,9 +144,10 @@ class Store:
         """Run a statement that has no result."""
         self._ask(lambda client: client.command(sql, parameters, use_database=False))
 
-    def ping(self) -> None:
-        """Return when the store answers a query; raise when it does not."""
-        self.query_rows("SELECT 1")
+    def ping(self) -> Instant:
+        """The store's clock, when it answers a query; raises when it does not."""
+        ((now,),) = self.query_rows("SELECT toUnixTimestamp64Milli(now64(3))")
+        return int(now)
 
     def close(self) -> None:
         """Give up the connection; the next call makes a new one."""

@@ -22,6 +22,7 @@ from collector.catalog.tables import TABLE_NAMED, Table
 from collector.catalog.tally import Tally
 from collector.core.model import Instant, Quarantine
 from collector.store.clickhouse import RowsRefusedError, Store, StoreError
+from collector.store.points import Reached, passed
 from collector.store.sealing import BATCH_ROWS, content_of, encode, quarantined
 from collector.store.spool import Batch, Spool
 from collector.store.spool_file import SpoolDamagedError, SpoolError
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 
 EVERY_S = 1.0
 POSITIONS_EVERY_S = 5.0
+LOOK_EVERY_S = 15.0
+"""How often a store that is not sent anything is asked whether it still answers, and what time it is there."""
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 NOT_ASKED = "not asked yet"
@@ -49,10 +52,16 @@ class Inserter:
     reachable: bool = False
     detail: str = NOT_ASKED
     """Why rows wait in the spool; empty: they do not."""
+    cause: str = ""
+    """The same in one word."""
+    skew_ms: int | None = None
+    """The store's clock minus ours; None: not asked yet."""
     last_insert_at: Instant | None = None
+    reached: Reached = passed
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
     _positions_at: float = -math.inf
+    _looked_at: float = -math.inf
 
     async def run(self, *, prepare: Callable[[Store], object] | None = None) -> None:
         """Prepare the store (a migration) as soon as it answers, then send for ever. Only an error of `prepare` ends it."""
@@ -85,7 +94,7 @@ class Inserter:
             async with self._one_at_a_time:
                 await attempt()
         except (StoreError, SpoolError) as error:
-            self._down(str(error))
+            self._down(str(error), error.cause if isinstance(error, StoreError) else "spool_fails")
             return False
         return True
 
@@ -102,9 +111,14 @@ class Inserter:
 
     async def _look(self) -> None:
         """With nothing to send, ask now and then, so that health is no guess."""
-        if not self.reachable:
-            await self.store_worker.run(self.store.ping)
-            self._up()
+        if self.reachable and monotonic() - self._looked_at < LOOK_EVERY_S:
+            return
+        asked = self.now()
+        told = await self.store_worker.run(self.store.ping)
+        answered = self.now()
+        self.skew_ms = told - min(max(told, asked), answered)
+        self._looked_at = monotonic()
+        self._up()
 
     async def _send(self, batch: Batch) -> None:
         table = TABLE_NAMED.get(batch.table)
@@ -125,6 +139,7 @@ class Inserter:
     async def _insert(self, table: Table, rows: Sequence[Any], token: str) -> list[tuple[Any, str]]:
         """Store the rows; those that cannot be stored come back with the reason."""
         began = monotonic()
+        self.reached("insert:before")
         try:
             await self.store_worker.run(self.store.insert, table, rows, token)
         except RowsRefusedError as error:
@@ -137,6 +152,7 @@ class Inserter:
         except StoreError:
             self.tally.add(metrics.STORE_INSERT_ERRORS, (table.name,))
             raise
+        self.reached("insert:stored")
         self.tally.observe(metrics.STORE_INSERT_SECONDS, (table.name,), monotonic() - began)
         self.tally.add(metrics.STORE_INSERTED_ROWS, (table.name,), len(rows))
         self.last_insert_at = self.now()
@@ -161,12 +177,12 @@ class Inserter:
     def _up(self) -> None:
         if not self.reachable:
             log.info("store reachable")
-        self.reachable, self.detail = True, ""
+        self.reachable, self.detail, self.cause = True, "", ""
 
-    def _down(self, why: str) -> None:
+    def _down(self, why: str, cause: str) -> None:
         if self.reachable or self.detail == NOT_ASKED:
             log.warning("store does not take rows, they stay in the spool", extra={"reason": why})
-        self.reachable, self.detail = False, why
+        self.reachable, self.detail, self.cause = False, why, cause
 
 
 def _token(table: Table, rows: Sequence[Any]) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from collector.catalog.tables import DATABASE
 from collector.store.clickhouse import Store
+from collector.store.foreign import foreign_table, other_columns
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,8 @@ def migrate(
 ) -> list[Migration]:
     """Apply what is missing and return it; a dry run only returns it. `cluster` is the server's name of a cluster."""
     known = load() if migrations is None else migrations
+    if why := foreign_table(store):
+        raise SchemaError(why)
     missing = _missing(known, _applied(store))
     if dry_run:
         return missing
@@ -71,6 +74,8 @@ def migrate(
             store.command(render(statement, cluster))
         _record(store, migration)
         log.info("schema migrated", extra={"migration": migration.name})
+    if migrations is None and (why := other_columns(store)):
+        raise SchemaError(why)
     return missing
 
 

@@ -7,6 +7,7 @@ round of batches ends with the positions and live rows that belong to it. To be 
 `rows`, `bytes` and `full` may be read from another. Nothing here knows ClickHouse.
 """
 
+import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,10 +18,14 @@ from typing import Any
 from collector.core.model import Instant, Quarantine, WorkflowLive
 from collector.core.stream import Commit, Cursor
 from collector.store import sealing
+from collector.store.points import Reached, passed
 from collector.store.sealing import Packed
 from collector.store.spool_file import SpoolDamagedError, SpoolFullError, connect, told_apart
 
 _VACUUM_PAGES = 2_000
+
+RESERVE_BYTES = 32 << 20
+"""Left free on the disk: taking rows out of a spool needs room as well, and on a full disk nothing could ever leave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +56,20 @@ class Batch:
 class Spool:
     """An open spool."""
 
-    def __init__(self, connection: sqlite3.Connection, max_bytes: int, damage: str):
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        max_bytes: int,
+        damage: str,
+        *,
+        folder: Path | None = None,
+        reached: Reached = passed,
+    ):
         self._connection = connection
         self._max_bytes = max_bytes
         self._damage = damage
+        self._folder = folder
+        self._reached = reached
         self.rows: int = 0
         self.bytes: int = 0
         self._measure(self._count())
@@ -75,15 +90,13 @@ class Spool:
 
     def commit(self, commit: Commit) -> None:
         """Make it durable, whole; raises SpoolFullError, and keeps nothing of it, when there is no room."""
-        if self.full:
-            raise SpoolFullError(
-                f"the spool holds {self.bytes} of {self._max_bytes} bytes; the store must take some first"
-            )
+        self._demand_room()
         packed = sealing.packed(commit.facts, commit.at)
         upserts = [(c.cluster, c.kind, c.uid, c.state, _live(c.live, packed, commit.at)) for c in commit.upserts]
         deletes = [(c.cluster, c.kind, c.uid, None, _live(c.live, packed, commit.at)) for c in commit.deletes]
-        with self._transaction() as connection:
+        with self._transaction("commit") as connection:
             connection.executemany(sealing.INSERT_FACT, packed)
+            self._reached("commit:facts")
             connection.executemany(
                 "INSERT OR REPLACE INTO cursor VALUES (?, ?, ?, 1)",
                 [(cursor.cluster, cursor.kind, sealing.encode(cursor)) for cursor in commit.cursors],
@@ -97,11 +110,12 @@ class Spool:
         batches = self._batches()
         if batches:
             return batches
-        with self._transaction() as connection:
+        with self._transaction("seal") as connection:
             before: int = connection.execute("SELECT seq FROM sealed").fetchone()[0]
             last, complete = sealing.next_round(connection, before)
             if complete and positions:  # every fact up to the newest position is in this round: it may follow them
                 last = max(last, sealing.append_positions(connection, now))
+                self._reached("seal:positions")
             for table, first_seq, last_seq, rows in sealing.cut(connection, before, last):
                 content = sealing.content_of(table, sealing.bodies(connection, table, first_seq, last_seq))
                 connection.execute(
@@ -124,7 +138,7 @@ class Spool:
     def acknowledge(self, batch: Batch, instead: Sequence[Quarantine] = ()) -> None:
         """Forget a batch that the store has; `instead` takes the place of rows it will never take."""
         packed = sealing.packed(instead, batch.sealed_at)
-        with self._transaction() as connection:
+        with self._transaction("acknowledge") as connection:
             connection.execute(
                 "DELETE FROM fact WHERE name = ? AND seq BETWEEN ? AND ?",
                 (batch.table, batch.first_seq, batch.last_seq),
@@ -133,11 +147,24 @@ class Spool:
             connection.executemany(sealing.INSERT_FACT, packed)
         with told_apart():
             self._connection.execute(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})").fetchall()
+        self._reached("acknowledge:vacuumed")
         self._measure(self.rows - batch.rows + len(instead))
 
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+    def _demand_room(self) -> None:
+        if self.full:
+            raise SpoolFullError(
+                f"the spool holds {self.bytes} of {self._max_bytes} bytes; the store must take some first, "
+                "or raise spool.max_bytes"
+            )
+        if self._folder is not None and (free := shutil.disk_usage(self._folder).free) < RESERVE_BYTES:
+            raise SpoolFullError(
+                f"the disk of {self._folder} has {free} bytes left and {RESERVE_BYTES} are kept free, so that the spool can be "
+                "emptied; free some, or give data_dir a larger disk"
+            )
 
     def _batches(self) -> list[Batch]:
         with told_apart():
@@ -155,29 +182,32 @@ class Spool:
         self.rows, self.bytes = rows, (pages - free) * size
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, step: str) -> Iterator[sqlite3.Connection]:
         with told_apart():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
+                self._reached(f"{step}:begun")
                 yield self._connection
+                self._reached(f"{step}:written")
                 self._connection.execute("COMMIT")
+                self._reached(f"{step}:durable")
             finally:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
 
 
-def open_spool(file: Path, max_bytes: int, now: Instant) -> Spool:
+def open_spool(file: Path, max_bytes: int, now: Instant, *, reached: Reached = passed) -> Spool:
     """The spool in a file, made if it is not there. A damaged file is moved aside, see `Loaded.damage`."""
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
-        return Spool(connect(file), max_bytes, "")
+        return Spool(connect(file), max_bytes, "", folder=file.parent, reached=reached)
     except SpoolDamagedError as error:
         aside = file.with_name(f"{file.name}.damaged-{now}")
         for suffix in ("", "-wal", "-shm"):
             part = file.with_name(file.name + suffix)
             if part.exists():
                 part.rename(aside.with_name(aside.name + suffix))
-        return Spool(connect(file), max_bytes, f"{error}; moved to {aside}")
+        return Spool(connect(file), max_bytes, f"{error}; moved to {aside}", folder=file.parent, reached=reached)
 
 
 def _live(live: WorkflowLive | None, packed: list[Packed], at: Instant) -> bytes | None:

@@ -10,6 +10,8 @@ import logging
 import socket
 import time
 from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -47,6 +49,8 @@ class Connection:
         self._credential: exec_plugin.Credential | None = None
         self._reading = asyncio.Lock()
         self._session: aiohttp.ClientSession | None = None
+        self.skew_ms: int | None = None
+        """The server's clock minus ours, by the last answer that said; None: none has."""
 
     async def __aenter__(self) -> Self:
         """Make the session; no request is sent."""
@@ -98,7 +102,8 @@ class Connection:
     ) -> aiohttp.ClientResponse:
         """Send a request and wait for the head of its answer; the caller closes the answer."""
         assert self._session is not None, "a Connection is used inside `async with`"  # noqa: S101
-        return await self._session.request(
+        asked = time.time()
+        answer = await self._session.request(
             method,
             access.server + path,
             params=params,
@@ -110,6 +115,9 @@ class Connection:
             server_hostname=access.server_hostname,
             proxy=access.proxy,
         )
+        skew_ms = skew(answer.headers.get("Date", ""), asked, time.time())
+        self.skew_ms = self.skew_ms if skew_ms is None else skew_ms
+        return answer
 
     async def _read(self) -> Access:
         self._access = await self._load()
@@ -138,6 +146,19 @@ class Connection:
             return False
         now: Instant = time.time_ns() // 1_000_000
         return credential.expires_at - now < EXPIRY_LEEWAY_MS
+
+
+def skew(date: str, asked: float, answered: float) -> int | None:
+    """Server's clock minus ours in ms, 0 where whole seconds and the time on the way explain it; None: no date is told."""
+    try:
+        told = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    earliest = told.replace(tzinfo=told.tzinfo or UTC).timestamp()
+    latest = earliest + 1  # whole seconds, cut off
+    if latest < asked:
+        return round((latest - asked) * 1000)
+    return max(0, round((earliest - answered) * 1000))
 
 
 def _socket(info: Any) -> socket.socket:

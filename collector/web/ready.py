@@ -25,12 +25,28 @@ VIEW_STALE_MS = 30_000
 GAP_TOLD_MS = 86_400_000
 """For how long a gap is told here; reports tell it for good."""
 
+NOTHING_IS_LOST = "nothing is lost, rows wait in the spool"
+
 REMEDIES = {
     "starting": "wait; if it stays so, look for this cluster in the collector's log",
     "listing": "wait for the first list to finish; large collections take a minute",
     "retrying": "check that the API server can be reached from here, with its certificate and token",
     "refused": "grant get, list and watch on this kind; lynceus check prints the missing rule",
 }
+
+
+SKEWED_MS = 30_000
+"""A clock that is kept by NTP is within a second; a page's ages and a month's first minutes are wrong by this much."""
+
+STORE_REMEDIES = {
+    "store_password": "put the right password into store.password_file, which is read at each try",
+    "store_read_only": "grant INSERT, SELECT, CREATE and ALTER on the database lynceus to store.username",
+    "store_disk_full": "free space on the store's disk, or give it more",
+    "store_overloaded": "it is tried again; if it stays so, give the store more memory or look at its merges",
+    "store_refuses": "look at the store's own log; the same rows are tried again until it takes them",
+    "spool_fails": "look at the disk of data_dir",
+}
+"""What to do where another remedy than the address holds."""
 
 
 class Shape(BaseModel):
@@ -45,6 +61,8 @@ class Problem(Shape):
     subject: Literal["cluster", "watch", "store", "collector"]
     cluster: str | None = None
     kind: str | None = None
+    cause: str
+    """The same in one word, the label of the metric `lynceus_not_ready`."""
     reason: str
     """What is wrong, in words."""
     remedy: str
@@ -64,7 +82,14 @@ class Ready(Shape):
 
 def readiness(view: LiveView, now: Instant) -> Ready:
     """Ready when no problem blocks."""
-    problems = [*_clusters(view), *_gaps(view, now), *_store(view.store, now), *_collector(view, now)]
+    problems = [
+        *_clusters(view),
+        *_gaps(view, now),
+        *_store(view.store, now),
+        *_spool(view.store),
+        *_collector(view, now),
+        *_clocks(view),
+    ]
     return Ready(ready=not any(problem.blocking for problem in problems), problems=problems)
 
 
@@ -76,6 +101,7 @@ def _clusters(view: LiveView) -> Iterator[Problem]:
             yield Problem(
                 subject="cluster",
                 cluster=cluster.name,
+                cause="cluster_refused" if cluster.detail else "starting",
                 reason=cluster.detail or "it is not watched yet",
                 remedy=f"run lynceus check; it names what {cluster.name} lacks",
             )
@@ -94,6 +120,7 @@ def _watch(cluster: ClusterHealth, watch: WatchHealth) -> Problem:
         subject="watch",
         cluster=cluster.name,
         kind=watch.kind,
+        cause=f"watch_{watch.state}",
         reason=reason,
         remedy=REMEDIES.get(watch.state, "wait; it has not listed everything yet"),
         # A cluster that is ready without this kind does not need it.
@@ -115,6 +142,7 @@ def _gaps(view: LiveView, now: Instant) -> Iterator[Problem]:
                     subject="watch",
                     cluster=gap.cluster,
                     kind=gap.kind,
+                    cause="gap",
                     reason=f"not complete from {begin} to {end} UTC: {gap.cause}{ended}",
                     remedy="nothing; reports of that time say so, and watch_gap has the row",
                     blocking=False,
@@ -126,20 +154,23 @@ def _store(store: StoreHealth, now: Instant) -> Iterator[Problem]:
     if not store.reachable:
         yield Problem(
             subject="store",
+            cause=store.cause or "store_unreachable",
             reason=store.detail or "the store does not answer",
-            remedy="check store.url and its credentials; nothing is lost, rows wait in the spool",
+            remedy=f"{STORE_REMEDIES.get(store.cause, 'check store.url and its credentials')}; {NOTHING_IS_LOST}",
         )
     elif store.spooled_rows and (store.last_insert_at is None or now - store.last_insert_at > BEHIND_MS):
         at = store.last_insert_at
         since = "none was yet" if at is None else f"none was for {_seconds(now - at)} s"
         yield Problem(
             subject="store",
+            cause="behind",
             reason=f"behind: {store.spooled_rows} rows wait to be acknowledged and {since}",
             remedy="look at lynceus_store_insert_errors_total by table, then at the store's own log",
         )
     elif store.spooled_rows > BEHIND_ROWS:
         yield Problem(
             subject="store",
+            cause="behind",
             reason=f"behind: {store.spooled_rows} rows wait in the spool, more than {BEHIND_ROWS}",
             remedy="give the store more room, or split the clusters between replicas",
         )
@@ -149,9 +180,35 @@ def _collector(view: LiveView, now: Instant) -> Iterator[Problem]:
     if now - view.at > VIEW_STALE_MS:
         yield Problem(
             subject="collector",
+            cause="hangs",
             reason=f"its live view is {_seconds(now - view.at)} s old",
             remedy="restart it and send its log; the spool keeps what it knew",
         )
+
+
+def _spool(store: StoreHealth) -> Iterator[Problem]:
+    if store.spool_detail:
+        yield Problem(
+            subject="collector",
+            cause="spool_full",
+            reason=f"the spool takes nothing and watches are paused: {store.spool_detail}",
+            remedy="let the store take rows, free space under data_dir, or raise spool.max_bytes; then watches go on",
+        )
+
+
+def _clocks(view: LiveView) -> Iterator[Problem]:
+    for clock in view.clocks:
+        if abs(clock.skew_ms) > SKEWED_MS:
+            whose = f"API server of {clock.cluster}" if clock.cluster else "store"
+            side = "ahead of" if clock.skew_ms > 0 else "behind"
+            yield Problem(
+                subject="cluster" if clock.cluster else "store",
+                cluster=clock.cluster or None,
+                cause="clock",
+                reason=f"the clock of the {whose} is {_seconds(abs(clock.skew_ms))} s {side} ours",
+                remedy="set both by NTP; latencies and charges stay right, ages and what runs now are off by that much",
+                blocking=False,
+            )
 
 
 def _seconds(ms: int) -> int:

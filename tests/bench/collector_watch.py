@@ -20,7 +20,7 @@ from collector.catalog.tally import Tally
 from collector.core.stream import Observation, Outcome, Position, Synced
 from collector.pipeline import Pipeline
 from collector.prices import book
-from collector.service import COMMIT_S, SPOOL_BYTES, STORE_USER, now_ms
+from collector.service import COMMIT_S, STORE_USER, now_ms
 from collector.store.child import start_child
 from collector.store.clickhouse import connect
 from collector.store.inserter import Inserter
@@ -36,6 +36,7 @@ from tests.bench.measure import Figures, Meter, cpu_s_of, resident_bytes, say
 from tests.replay import RULES
 
 CLUSTER = "bench"
+SPOOL_BYTES = 8 << 30
 VERSION = f"lynceus {__version__}"
 
 

@@ -145,7 +145,7 @@ async def test_a_restart_sends_again_what_was_under_way_and_nothing_doubles(
             store.insert(table, rows, token)
             raise StoreUnreachableError("connection lost")
 
-        def ping(self) -> None:
+        def ping(self) -> int:
             raise StoreUnreachableError("connection lost")
 
     deaf = Deaf(lambda: pytest.fail("not to be asked"))

@@ -1,8 +1,11 @@
 """The store's schema against the catalogue, and how it gets there."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 
@@ -179,3 +182,77 @@ def test_no_table_of_a_single_node_trusts_a_token(writer: Store) -> None:
     )
 
     assert trusting == []
+
+
+class Mortal(Store):
+    """A connection whose owner is killed before its n-th statement."""
+
+    def __init__(self, to: Store, statements: int):
+        super().__init__(to._make_client)
+        self.left = statements
+
+    def command(self, sql: str, parameters: dict[str, Any] | None = None) -> None:
+        if self.left == 0:
+            raise KilledError
+        self.left -= 1
+        super().command(sql, parameters)
+
+
+class KilledError(Exception):
+    """Stands for kill -9: what migrates keeps nothing but what it has sent."""
+
+
+def drawn_instants() -> list[int]:
+    """Between the first two statements, before the last one, and some in between."""
+    statements = 2 + sum(len(migration.statements) + 1 for migration in load())
+    return [1, *sorted(Random(6).sample(range(2, statements - 1), 3)), statements - 1]
+
+
+@pytest.mark.parametrize("statements", drawn_instants())
+def test_a_migration_killed_between_two_statements_is_finished_by_the_next_start(
+    empty: Store, writer: Store, statements: int
+) -> None:
+    """Whatever had been sent, the schema is then that of a store that was migrated in peace."""
+    mortal = Mortal(empty, statements)
+    with pytest.raises(KilledError):
+        migrate(mortal)
+    mortal.close()
+    migrate(empty)
+
+    assert schema(empty) == schema(writer)
+
+
+def schema(store: Store) -> list[tuple[str, ...]]:
+    """Every table as the store would make it again, without the number that is each table's own."""
+    rows = store.query_rows(
+        "SELECT name, create_table_query FROM system.tables WHERE database = 'lynceus' ORDER BY name"
+    )
+    return [(name, re.sub(r" UUID '[^']*'", "", sql)) for name, sql in rows]
+
+
+def test_tables_of_another_product_are_left_alone(empty: Store) -> None:
+    """A table with a name of ours that we did not make is refused before the first statement, whatever it holds."""
+    empty.command("CREATE TABLE lynceus.period (id UInt64, body String) ENGINE = MergeTree ORDER BY id")
+    before = schema(empty)
+
+    for dry_run in (True, False):
+        with pytest.raises(SchemaError, match=r"lynceus\.period is not Lynceus'.*Point store\.url at another server"):
+            migrate(empty, dry_run=dry_run)
+    assert schema(empty) == before
+
+
+def test_another_products_record_of_migrations_is_left_alone(empty: Store) -> None:
+    """Other tools call theirs schema_migrations as well."""
+    empty.command("CREATE TABLE lynceus.schema_migrations (version Int64) ENGINE = MergeTree ORDER BY version")
+
+    with pytest.raises(SchemaError, match="schema_migrations is not Lynceus': it lacks applied_at, checksum"):
+        migrate(empty)
+
+
+def test_a_table_with_other_columns_is_refused_before_the_first_insert(empty: Store) -> None:
+    """Somebody changed it by hand: the migrations are applied and it is not what they made."""
+    migrate(empty)
+    empty.command("ALTER TABLE lynceus.pod_cost MODIFY COLUMN cost Nullable(Float64)")
+
+    with pytest.raises(SchemaError, match=r"pod_cost is not Lynceus': column cost is Nullable\(Float64\)"):
+        migrate(empty)

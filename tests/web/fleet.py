@@ -10,6 +10,7 @@ from collector.catalog.tally import Tally
 from collector.core.stream import ControllerMetrics
 from collector.core.view import (
     Burning,
+    Clock,
     ClusterHealth,
     ControllerHealth,
     Cron,
@@ -276,6 +277,8 @@ def a_full_fleet() -> LiveView:
         stuck_counts=Counter((one.cluster, one.namespace, one.cause) for one in _stuck()),
         crons=_crons(),
         controllers=_controllers(),
+        clocks=[Clock("cluster", "prod-hz", 0), Clock("store", "", -400)],
+        not_ready={("cluster", "edge-osaka", "watch_refused"): 1},
         burning=[
             Burning("prod-hz", "alibaba-eci", "USD", Decimal("412.500000000000000001"), 5400, 3),
             Burning("prod-sh", "alibaba-acs", "USD", Decimal("87.4"), 2100, 0),
