@@ -9,7 +9,7 @@ import pytest
 from collector.catalog.columns import INSERTED_AT
 from collector.catalog.tables import COST_CURRENT, POD_COST, TABLES, Table
 from collector.store.clickhouse import Store
-from collector.store.migrate import SchemaError, load, migrate, render
+from collector.store.migrate import SchemaError, load, migrate
 from tests.store.running import start
 
 TABLE = pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
@@ -156,20 +156,6 @@ def test_migrations_are_numbered_without_gaps(tmp_path: Path) -> None:
     (tmp_path / "first.sql").write_text("SELECT 1;\n", encoding="utf-8")
     with pytest.raises(SchemaError, match="NNNN_name"):
         load(tmp_path)
-
-
-def test_one_text_serves_a_single_node_and_a_cluster() -> None:
-    """Replicas get the replicated engine on every node of the named cluster; the name cannot carry SQL."""
-    text = "CREATE TABLE t{on_cluster} (a Int8) ENGINE = {engine}(version)"
-
-    assert render(text, "") == "CREATE TABLE t (a Int8) ENGINE = ReplacingMergeTree(version)"
-    assert (
-        render(text, "prod")
-        == "CREATE TABLE t ON CLUSTER 'prod' (a Int8) ENGINE = ReplicatedReplacingMergeTree(version)"
-    )
-    assert render(text, "{cluster}").count("{cluster}") == 1
-    with pytest.raises(SchemaError, match="no name of a cluster"):
-        render(text, "a' ENGINE = Null --")
 
 
 def test_no_table_of_a_single_node_trusts_a_token(writer: Store) -> None:
