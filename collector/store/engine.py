@@ -116,8 +116,9 @@ class Engine:
         self._path = str(path.resolve())
         self._lock = _locked(path)
         try:
-            # While this handle is open the engine is, whatever others come and go.
-            self._keeper = connect(f"{self._path}?max_server_memory_usage={ENGINE_BYTES}")
+            # While this handle is open the engine is, whatever others come and go. A backup may go anywhere: the
+            # writer, who alone may ask for one, can write files by INTO OUTFILE too.
+            self._keeper = connect(f"{self._path}?max_server_memory_usage={ENGINE_BYTES}&backups.allowed_path=/")
         except RuntimeError as error:
             raise StorePathError(f"{path}: the engine cannot open it: {error}") from error
         self._keeper.query(f"CREATE DATABASE IF NOT EXISTS {DATABASE} ENGINE = Atomic")
