@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.console import Console
 
-from collector import __version__, asking, bookkeeping, service, showcase
+from collector import __version__, asking, bookkeeping, service, showcase, storekeeping
 from collector import settings as configuration
 from collector.core.pricing_runs import day_of
 from collector.prices import book
@@ -37,6 +37,8 @@ app.add_typer(prices_app, name="prices")
 
 period_app = typer.Typer(no_args_is_help=True, help="Months: list, lock, unlock, and correct what came after a lock.")
 app.add_typer(period_app, name="period")
+app.add_typer(storekeeping.app, name="store")
+app.command("export")(storekeeping.export)
 
 # A pipe has no width: 80 columns would fold every name in it.
 out = Console(width=None if sys.stdout.isatty() else 200)
@@ -91,20 +93,6 @@ def check(config: Config = None) -> None:
         if row.remedy and not row.ok:
             out.print(f"       remedy: {row.remedy}", highlight=False, soft_wrap=True, markup=False)
     raise typer.Exit(2 if failed else 0)
-
-
-@app.command()
-def store(
-    path: Annotated[Path, typer.Option("--path", help="Folder of the embedded store.")],
-    listen: Annotated[str, typer.Option(help="Address to serve ClickHouse's HTTP protocol on.")] = "127.0.0.1:8471",
-    token_file: Annotated[
-        Path | None, typer.Option(help="The writer's token; left out: beside the path, made when missing.")
-    ] = None,
-    until_stdin_closes: Annotated[bool, typer.Option(help="End when standard input does, as a child must.")] = False,
-) -> None:
-    """Serve the embedded ClickHouse engine over ClickHouse's own HTTP protocol."""
-    configuration.address(listen, "--listen")
-    raise typer.Exit(asking.serve_store(path, listen, token_file, until_stdin_closes))
 
 
 @app.command()

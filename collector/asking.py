@@ -81,14 +81,16 @@ def reading_store(settings: Settings, url: str) -> Store:
     if url or not settings.store.url:
         return connect(url or f"http://{settings.embedded.listen}", database=DATABASE)
     password = Path(settings.store.password_file) if settings.store.password_file else None
-    return connect(settings.store.url, settings.store.username, password, database=DATABASE)
+    return connect(
+        settings.store.url, settings.store.username, password, database=DATABASE, sharded=bool(settings.store.cluster)
+    )
 
 
 def writing_store(settings: Settings) -> Store:
     """The settings' store, to be written; the embedded one takes its writer's token from the data directory."""
     if settings.store.url:
         password = Path(settings.store.password_file) if settings.store.password_file else None
-        return connect(settings.store.url, settings.store.username, password)
+        return connect(settings.store.url, settings.store.username, password, sharded=bool(settings.store.cluster))
     token = configuration.data_dir(settings) / "store.token"
     return connect(f"http://{settings.embedded.listen}", EMBEDDED_WRITER, token)
 
@@ -136,7 +138,9 @@ def migrate(settings: Settings, dry_run: bool) -> list[str]:
         except migrations.SchemaError as error:
             raise Failure(str(error)) from None
     if dry_run:
-        return [migrations.render(s, settings.store.cluster) + ";" for m in applied for s in m.statements]
+        return [
+            f"{one};" for m in applied for s in m.statements for one in migrations.rendered(s, settings.store.cluster)
+        ]
     return [f"applied {m.name}" for m in applied] or ["up to date"]
 
 

@@ -237,7 +237,7 @@ async def _store(parts: Parts, disk: Worker, asking: Worker, last_call: asyncio.
     settings = parts.settings.store
     if settings.url:
         password = Path(settings.password_file) if settings.password_file else None
-        parts.store = connect(settings.url, settings.username, password)
+        parts.store = connect(settings.url, settings.username, password, sharded=bool(settings.cluster))
         await _insert(parts, disk, asking, last_call)
         return
     token, up, flushed = parts.data / "store.token", asyncio.Event(), asyncio.Event()

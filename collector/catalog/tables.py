@@ -59,6 +59,8 @@ class Table:
     ttl: str = ""
     bloom: tuple[str, ...] = ()
     """Columns with a bloom-filter skip index: uids somebody asks for without knowing the rest of the key."""
+    shard_by: tuple[str, ...] = ("cluster",)
+    """Columns of the key by which a sharded store keeps rows together; none: every server has all rows."""
 
     @property
     def stored(self) -> tuple[Column, ...]:
@@ -78,6 +80,7 @@ class View:
 WORKFLOW_RUN = Table(
     "workflow_run", model.WorkflowRun, "A finished attempt of a workflow",
     order_by=("cluster", "namespace", "created_at", "uid", "attempt"), partition="toYYYYMM(created_at)", bloom=("uid",),
+    shard_by=("cluster", "uid"),
     columns=(
         CLUSTER, NAMESPACE,
         at("created_at", "The workflow's creationTimestamp"),
@@ -119,7 +122,7 @@ WORKFLOW_RUN = Table(
 
 WORKFLOW_LIVE = Table(
     "workflow_live", model.WorkflowLive, "The newest state of a workflow that has not finished",
-    order_by=("cluster", "uid"), engine_args=("version", "is_deleted"),
+    order_by=("cluster", "uid"), engine_args=("version", "is_deleted"), shard_by=("cluster", "uid"),
     # Every row ages, not only deleted ones: a marker that expired before the row it hides would bring that row back.
     ttl="toDateTime(inserted_at) + toIntervalDay(90)",
     columns=(
@@ -147,7 +150,7 @@ WORKFLOW_LIVE = Table(
 STEP_RUN = Table(
     "step_run", model.StepRun, "A finished step attempt of a finished workflow attempt",
     order_by=("cluster", "namespace", "workflow_created_at", "workflow_uid", "attempt", "node_id"),
-    partition="toYYYYMM(workflow_created_at)", bloom=("workflow_uid",),
+    partition="toYYYYMM(workflow_created_at)", bloom=("workflow_uid",), shard_by=("cluster", "workflow_uid"),
     columns=(
         CLUSTER, NAMESPACE,
         at("workflow_created_at", "The workflow's creationTimestamp"),
@@ -179,7 +182,7 @@ STEP_RUN = Table(
 POD_RUN = Table(
     "pod_run", model.PodRun, "A finished pod, as evidence: what was seen, nothing concluded",
     order_by=("cluster", "namespace", "created_at", "uid"), partition="toYYYYMM(created_at)",
-    bloom=("uid", "workflow_uid"),
+    bloom=("uid", "workflow_uid"), shard_by=("cluster", "uid"),
     columns=(
         CLUSTER, NAMESPACE,
         at("created_at", "The pod's creationTimestamp"),
@@ -216,7 +219,7 @@ POD_RUN = Table(
 POD_COST = Table(
     "pod_cost", model.PodCost, "A charge: one pod, pricing run, billing day and entry",
     order_by=("cluster", "namespace", "created_at", "pod_uid", "run", "day", "entry"), partition="toYYYYMM(created_at)",
-    bloom=("pod_uid", "workflow_uid"),
+    bloom=("pod_uid", "workflow_uid"), shard_by=("cluster", "pod_uid"),
     columns=(
         CLUSTER, NAMESPACE,
         at("created_at", "The pod's creationTimestamp"),
@@ -257,7 +260,7 @@ POD_COST = Table(
 
 PRICING_RUN = Table(
     "pricing_run", model.PricingRun, "A set of price books and rules under which charges were computed",
-    order_by=("run",),
+    order_by=("run",), shard_by=(),
     columns=(
         count("run", "Number of the run; the first is 1"),
         VERSION,
@@ -272,7 +275,7 @@ PRICING_RUN = Table(
 )  # fmt: skip
 
 PERIOD = Table(
-    "period", model.Period, "A month's active pricing run and its state", order_by=("month",),
+    "period", model.Period, "A month's active pricing run and its state", order_by=("month",), shard_by=(),
     columns=(
         Column("month", "Date", "First day of the month, in the billing time zone"),
         VERSION,

@@ -24,7 +24,11 @@ from collector.core.model import Instant
 _PINNED = {
     "async_insert": 0,  # a batch is a batch, and its acknowledgement means that it is stored
     "wait_end_of_query": 1,
+    "distributed_foreground_insert": 1,  # on a sharded store too
 }
+
+_SHARDED = {"distributed_product_mode": "global"}
+"""A subquery on one sharded table within a query on another is asked once, of all shards."""
 
 _ROWS_AT_FAULT = frozenset({
     53,   # TYPE_MISMATCH
@@ -136,9 +140,9 @@ class Store:
         """The rows of a query by column name."""
         return list(self._ask(lambda client: client.query(sql, parameters)).named_results())
 
-    def query_bytes(self, sql: str, output_format: str) -> bytes:
+    def query_bytes(self, sql: str, output_format: str, parameters: dict[str, Any] | None = None) -> bytes:
         """The answer as the store renders it."""
-        return bytes(self._ask(lambda client: client.raw_query(sql, fmt=output_format)))
+        return bytes(self._ask(lambda client: client.raw_query(sql, parameters, fmt=output_format)))
 
     def command(self, sql: str, parameters: dict[str, Any] | None = None) -> None:
         """Run a statement that has no result."""
@@ -187,6 +191,7 @@ def connect(
     database: str = "",
     timeout_s: int = 60,
     connect_timeout_s: int = 5,
+    sharded: bool = False,
 ) -> Store:
     """
     The store at `http://host:8123/lynceus`. The password file is read at each connection: secrets may be rotated.
@@ -197,11 +202,18 @@ def connect(
     # Every failure they log they raise too, and the inserter tells of it once rather than at each try.
     for library in ("clickhouse_connect", "urllib3"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
-    return Store(lambda: _client(address, username, password_file, database, timeout_s, connect_timeout_s))
+    settings = _SHARDED if sharded else {}
+    return Store(lambda: _client(address, username, password_file, database, timeout_s, connect_timeout_s, settings))
 
 
 def _client(
-    address: str, username: str, password_file: Path | None, database: str, timeout_s: int, connect_timeout_s: int
+    address: str,
+    username: str,
+    password_file: Path | None,
+    database: str,
+    timeout_s: int,
+    connect_timeout_s: int,
+    settings: dict[str, Any],
 ) -> Client:
     try:
         password = password_file.read_text(encoding="utf-8").strip() if password_file else ""
@@ -217,5 +229,6 @@ def _client(
         connect_timeout=connect_timeout_s,
         send_receive_timeout=timeout_s,
         query_retries=0,
+        settings=settings,
         tz_mode="aware",
     )

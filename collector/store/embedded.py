@@ -278,6 +278,7 @@ async def serve(
         access_log=None,
         auto_decompress=False,
         shutdown_timeout=1.0,
+        handler_cancellation=True,  # a client that goes away takes its query with it
         max_line_size=READER_BODY,  # drivers put parameters into the address
     )
     await runner.setup()

@@ -15,8 +15,9 @@ import os
 import re
 import sys
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,10 +31,13 @@ from collector.store.statement import READONLY, Judge, RefusedStatementError, ou
 
 READERS = 2
 MAX_WAITING = 64
-"""Requests that may wait for a thread; beyond, the store says it is busy rather than collect memory."""
+"""Readers, and writers, that may be at it or wait; beyond, the store says it is busy rather than collect memory."""
 
 MAX_QUERY = 1 << 20
 """Bytes of a statement, and of the longer one that asks for its parse."""
+
+KILL_AGAIN_S = 0.2
+"""A query killed between two of its steps is killed again at the next."""
 
 ENGINE_BYTES = 4 << 30
 """What the engine may hold in all, results under way included, which `max_memory_usage` of a query does not count."""
@@ -56,6 +60,7 @@ QUOTE = "'"
 _BAD_ARGUMENTS = 36
 _TOO_MANY_QUERIES = 202
 _UNSUPPORTED = 48
+_UNKNOWN_FORMAT = 73
 _UNKNOWN_SETTING = 115
 _RESULT_TOO_LARGE = 396
 
@@ -116,15 +121,18 @@ class Engine:
         self._path = str(path.resolve())
         self._lock = _locked(path)
         try:
-            # While this handle is open the engine is, whatever others come and go.
-            self._keeper = connect(f"{self._path}?max_server_memory_usage={ENGINE_BYTES}")
+            # While this handle is open the engine is, whatever others come and go. A backup may go anywhere: the
+            # writer, who alone may ask for one, can write files by INTO OUTFILE too.
+            self._keeper = connect(f"{self._path}?max_server_memory_usage={ENGINE_BYTES}&backups.allowed_path=/")
         except RuntimeError as error:
             raise StorePathError(f"{path}: the engine cannot open it: {error}") from error
         self._keeper.query(f"CREATE DATABASE IF NOT EXISTS {DATABASE} ENGINE = Atomic")
         self._judge = self._make_judge()
-        self._writer = ThreadPoolExecutor(1, "store-writer")
-        self._readers = ThreadPoolExecutor(READERS, "store-reader")
-        self._waiting = 0
+        formats = self._rows("SELECT name FROM system.formats WHERE is_output")
+        self._formats = frozenset(name.casefold() for (name,) in formats)
+        self._writer, self._writing = ThreadPoolExecutor(1, "store-writer"), set[Future[Answer]]()
+        self._readers, self._reading = ThreadPoolExecutor(READERS, "store-reader"), set[Future[Answer]]()
+        self._killer = ThreadPoolExecutor(1, "store-killer")
 
     def _make_judge(self) -> Judge:
         functions = self._rows("SELECT name, alias_to, categories FROM system.functions")
@@ -136,26 +144,37 @@ class Engine:
         return rows
 
     async def read(self, ask: Ask) -> Answer:
-        """Run a statement that may only read."""
-        return await self._in(self._readers, lambda: self._read(ask))
+        """Run a statement that may only read; cancelled, it ends."""
+        name = uuid.uuid4().hex
+        work = _begin(self._readers, self._reading, lambda: self._read(ask, name))
+        try:
+            return await asyncio.wrap_future(work)
+        except asyncio.CancelledError:
+            self._killer.submit(self._kill, work, name)
+            raise
 
     async def write(self, ask: Ask) -> Answer:
-        """Run any statement; the caller has proved to be the writer."""
-        return await self._in(self._writer, lambda: self._write(ask))
+        """Run any statement; the caller has proved to be the writer. Begun, it goes on to its end."""
+        return await asyncio.wrap_future(_begin(self._writer, self._writing, lambda: self._write(ask)))
 
-    async def _in(self, threads: ThreadPoolExecutor, work: Callable[[], Answer]) -> Answer:
-        if self._waiting >= MAX_WAITING:
-            raise EngineError("Too many simultaneous queries; ask again later", _TOO_MANY_QUERIES)
-        self._waiting += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(threads, work)
-        finally:
-            self._waiting -= 1
+    def _kill(self, work: Future[Answer], name: str) -> None:
+        """End a reader's query, whichever of its steps it is at."""
+        with _Handle(self._path, DATABASE, {}) as handle:
+            while not work.done():
+                handle.run(f"KILL QUERY WHERE Settings['log_comment'] = '{name}' ASYNC")
+                wait([work], KILL_AGAIN_S)
 
-    def _read(self, ask: Ask) -> Answer:
-        limits = _limits(ask.settings)
-        with _Handle(self._path, ask.database, {**limits, "readonly": "1"}) as handle:
-            return handle.query(ask, self._judged(handle, ask.statement) or ask.output_format)
+    def _read(self, ask: Ask, name: str) -> Answer:
+        self._judge.database(ask.database)
+        settings = {**_limits(ask.settings), "log_comment": name, "readonly": "1"}
+        with _Handle(self._path, ask.database, settings) as handle:
+            return handle.query(ask, self._known(self._judged(handle, ask.statement) or ask.output_format))
+
+    def _known(self, output_format: str) -> str:
+        """The format, if the engine has it: chdb makes Python objects in some of its own."""
+        if output_format.casefold() not in self._formats:
+            raise EngineError(f"Unknown format {output_format}. (UNKNOWN_FORMAT)", _UNKNOWN_FORMAT)
+        return output_format
 
     def _write(self, ask: Ask) -> Answer:
         if _SESSION_STATEMENT.match(ask.statement):
@@ -185,14 +204,27 @@ class Engine:
         except (EngineError, RefusedStatementError):  # not a SELECT; the engine will say if anything is wrong with it
             return ""
         named = output_format(tree)
-        return ask.output_format if named == "" else named or ""
+        return "" if named is None else self._known(named or ask.output_format)
 
     def close(self) -> None:
         """End the engine; statements under way are waited for."""
         self._writer.shutdown(cancel_futures=True)
         self._readers.shutdown(cancel_futures=True)
+        self._killer.shutdown()
         self._keeper.close()
         self._lock.close()
+
+
+def _begin(threads: ThreadPoolExecutor, pending: set[Future[Answer]], work: Callable[[], Answer]) -> Future[Answer]:
+    """Have the work done by a thread, unless too much of its kind is pending: readers must not hold up the writer."""
+    pending.difference_update([one for one in pending if one.done()])
+    if len(pending) >= MAX_WAITING:
+        raise EngineError(
+            "Too many simultaneous queries; ask again later. (TOO_MANY_SIMULTANEOUS_QUERIES)", _TOO_MANY_QUERIES
+        )
+    begun = threads.submit(work)
+    pending.add(begun)
+    return begun
 
 
 class _Handle:
@@ -210,6 +242,10 @@ class _Handle:
 
     def __exit__(self, *_error: object) -> None:
         self._handle.close()
+
+    def run(self, statement: str) -> None:
+        """One statement of our own without a result."""
+        self._prepare([statement])
 
     def _prepare(self, statements: list[str]) -> None:
         try:

@@ -13,8 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from collector.catalog.tables import DATABASE
+from collector.store import sharding
 from collector.store.clickhouse import Store
 from collector.store.foreign import foreign_table, other_columns
+from collector.store.sharding import SchemaError
+
+__all__ = ["FOLDER", "Migration", "SchemaError", "load", "migrate", "rendered"]
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +36,6 @@ CREATE TABLE IF NOT EXISTS {DATABASE}.schema_migrations{{on_cluster}}
 ENGINE = {{engine}}(applied_at)
 ORDER BY number
 """
-
-
-class SchemaError(Exception):
-    """The store's schema and this program do not fit; the text names both and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,25 +68,15 @@ def migrate(
     if dry_run:
         return missing
     for statement in (_CREATE_DATABASE, _CREATE_RECORD):
-        store.command(render(statement, cluster))
+        _run(store, statement, cluster)
     for migration in missing:
         for statement in migration.statements:
-            store.command(render(statement, cluster))
+            _run(store, statement, cluster)
         _record(store, migration)
         log.info("schema migrated", extra={"migration": migration.name})
     if migrations is None and (why := other_columns(store)):
         raise SchemaError(why)
     return missing
-
-
-def render(statement: str, cluster: str) -> str:
-    """A statement for one server, or for all replicas of a cluster."""
-    if not cluster:
-        return statement.replace("{on_cluster}", "").replace("{engine}", "ReplacingMergeTree")
-    if not re.fullmatch(r"[\w.-]+|\{\w+\}", cluster):
-        raise SchemaError(f"store.cluster {cluster!r} is no name of a cluster: letters, digits, '.', '-' and '_'")
-    replicated = statement.replace("{engine}", "ReplicatedReplacingMergeTree")
-    return replicated.replace("{on_cluster}", f" ON CLUSTER '{cluster}'")
 
 
 def _read(file: Path) -> Migration:
@@ -133,6 +123,18 @@ def _missing(known: Sequence[Migration], applied: dict[int, tuple[str, str]]) ->
                 "restore the file and put the change into a new one"
             )
     return [migration for migration in known if migration.number not in applied]
+
+
+def _run(store: Store, statement: str, cluster: str) -> None:
+    for one in rendered(statement, cluster):
+        store.command(one)
+
+
+def rendered(statement: str, cluster: str) -> list[str]:
+    """A statement of a migration as the store is to run it: on one server as it is, on a cluster one or two."""
+    if cluster:
+        return sharding.rendered(statement, cluster)
+    return [statement.replace("{on_cluster}", "").replace("{engine}", "ReplacingMergeTree")]
 
 
 def _record(store: Store, migration: Migration) -> None:

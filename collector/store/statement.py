@@ -28,6 +28,13 @@ _EXPLAINS = frozenset({
     "EXPLAIN", "EXPLAIN AST", "EXPLAIN ESTIMATE", "EXPLAIN PIPELINE", "EXPLAIN QUERY TREE", "EXPLAIN SYNTAX",
 })  # fmt: skip
 _DATABASES = frozenset({"lynceus", "system", "information_schema", "INFORMATION_SCHEMA"})
+_SYSTEM_TABLES = frozenset({
+    "aggregate_function_combinators", "asynchronous_metrics", "collations", "columns", "data_skipping_indices",
+    "data_type_families", "databases", "events", "formats", "functions", "keywords", "merges", "metrics", "mutations",
+    "numbers", "numbers_mt", "one", "parts", "parts_columns", "settings", "table_engines", "table_functions", "tables",
+    "time_zones", "zeros", "zeros_mt",
+})  # fmt: skip
+"""What drivers and dashboards ask of the engine itself. Others show queries of others, the host's disks, stacks, logs."""
 _TABLE_FUNCTIONS = frozenset({
     "generate_series", "generateseries", "null", "numbers", "numbers_mt", "values", "view", "zeros", "zeros_mt",
 })  # fmt: skip
@@ -49,7 +56,7 @@ _KNOWN_FUNCTIONS = frozenset(
     displayName dumpColumnStructure errorCodeToName finalizeAggregation formatQuery formatQueryOrNull
     formatQuerySingleLine formatQuerySingleLineOrNull formatReadableDecimalSize formatReadableQuantity
     formatReadableSize formatReadableTimeDelta getSetting getSettingOrDefault getSizeOfEnumType getSubcolumn
-    hasColumnInTable hostName identity ignore indexHint initializeAggregation isConstant isDecimalOverflow
+    hostName identity ignore indexHint initializeAggregation isConstant isDecimalOverflow
     lowCardinalityIndices lowCardinalityKeys materialize minSampleSizeContinuous minSampleSizeConversion neighbor nested
     normalizeQuery normalizedQueryHash parseISO8601Duration parseReadableSize parseReadableSizeOrNull
     parseReadableSizeOrZero parseTimeDelta queryID revision rowNumberInAllBlocks rowNumberInBlock runningAccumulate
@@ -86,6 +93,12 @@ class Judge:
         known = {name for name, _, _ in rows}
         tables = {name.casefold() for name in table_functions}
         return cls(frozenset(known - harmless), frozenset(tables - known - _TABLE_FUNCTIONS))
+
+    def database(self, name: str) -> None:
+        """Raise unless names without a database may be looked up in that one: `system` is asked by its name only."""
+        if name == "system":
+            raise RefusedStatementError("name tables as system.tables; the database of a request is lynceus")
+        _check_database(name)
 
     def plain(self, canonical: str) -> str | None:
         """The output format ("" when none is named) of a statement about one table; None if it is no such statement."""
@@ -130,9 +143,12 @@ class Judge:
             raise RefusedStatementError(f"a reader may not run a {kind}")
         if kind == "QueryParameter" and "identifier" in str(node.get("param_type")).casefold():
             raise RefusedStatementError("a name may not be a parameter; write it out")
-        parts = node.get("name_parts")
-        if parts and (kind == "TableIdentifier" or str(parts[0]).casefold() == "default"):
-            _check_database(str(parts[0]))
+        parts = [str(part) for part in node.get("name_parts") or ()]
+        if parts and (kind == "TableIdentifier" or parts[0].casefold() == "default"):
+            _check_database(parts[0])
+        # `x IN system.t` names a table too, and is parsed like a column of a table
+        if len(parts) > 1 and parts[0] == "system" and parts[1] not in _SYSTEM_TABLES:
+            raise RefusedStatementError(f"table system.{parts[1]} is not for readers")
         self._check_names(node, kind)
 
     def _check_names(self, node: dict[str, Any], kind: str) -> None:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from hypothesis import strategies as st
+from msgspec.structs import astuple
 
 from collector.catalog.columns import Column
 from collector.catalog.tables import Table
@@ -74,6 +75,12 @@ def as_fact(table: Table, row: tuple[Any, ...]) -> Fact:
     """The fact of a row as clickhouse-connect gives it back."""
     told = [_told(column, value) for column, value in zip(table.stored, row, strict=True)]
     return table.fact(**dict(zip(table.fact.__struct_fields__, told, strict=True)))
+
+
+def row_of(fact: Fact) -> list[Any]:
+    """A fact as a row to insert."""
+    values = [getattr(fact, name) for name in fact.__struct_fields__]
+    return [list(map(astuple, value)) if isinstance(value, tuple) else value for value in values]
 
 
 def _told(column: Column, value: Any) -> Any:

@@ -54,6 +54,71 @@ async def test_a_child_that_dies_is_started_again(tmp_path: Path, monkeypatch: p
     assert not alive(last)
 
 
+class Short:
+    """A child that has ended by the time anybody looks."""
+
+    url = "http://127.0.0.1:9"
+
+    class process:
+        returncode = -9
+
+    async def wait(self) -> int:
+        return -9
+
+
+@pytest.mark.parametrize(
+    ("steady_after_s", "pauses"),
+    [(60.0, [0.001, 0.002, 0.004, 0.005, 0.005]), (0.0, [0.001] * 5)],
+    ids=["at once", "well"],
+)
+async def test_pauses_grow_while_it_dies_at_once_and_start_small_after_a_steady_run(
+    steady_after_s: float, pauses: list[float], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A store that cannot live must not keep a machine busy; one that lived well comes back soon. Pauses have an end."""
+    monkeypatch.setattr(child, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(child, "LONGEST_PAUSE_S", 0.005)
+    monkeypatch.setattr(child, "STEADY_AFTER_S", steady_after_s)
+    stop, starts = asyncio.Event(), 0
+
+    async def started(*_place: object, **_more: object) -> Short:
+        return Short()
+
+    def ready(_url: str) -> None:
+        nonlocal starts
+        starts += 1
+        if starts > len(pauses):
+            stop.set()
+
+    monkeypatch.setattr(child, "start_child", started)
+    await supervise(Path("x"), "127.0.0.1:0", Path("t"), stop=stop, on_ready=ready)
+
+    told = [record.pause_s for record in caplog.records if hasattr(record, "pause_s")]
+    assert told[: len(pauses)] == pauses
+
+
+async def test_a_store_that_does_not_come_back_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After the first start nothing that goes wrong ends the supervision; each time it is told why."""
+    monkeypatch.setattr(child, "FIRST_PAUSE_S", 0.001)
+    stop, attempts = asyncio.Event(), 0
+
+    async def started(*_place: object, **_more: object) -> Short:
+        nonlocal attempts
+        attempts += 1
+        if attempts in {2, 3}:
+            raise StoreDidNotStartError("no room")
+        if attempts == 5:
+            stop.set()
+        return Short()
+
+    monkeypatch.setattr(child, "start_child", started)
+    await supervise(Path("x"), "127.0.0.1:0", Path("t"), stop=stop, on_ready=lambda _url: None)
+
+    assert [record.message for record in caplog.records].count("embedded store cannot be started") == 2
+    assert attempts == 5
+
+
 async def test_a_store_that_cannot_be_had_is_told_at_once(running: Running) -> None:
     """The first start fails loudly: a wrong path or port should not become an endless retry."""
     with pytest.raises(StoreDidNotStartError):

@@ -3,6 +3,7 @@
 import gzip
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,8 +19,10 @@ import urllib3
 
 from collector.catalog.tables import QUEUE_SAMPLE
 from collector.store.clickhouse import Store
+from collector.store.engine import MAX_WAITING, READERS
 from collector.store.token import TokenFileError, read_or_make_token
-from tests.store.facts import a_sample
+from tests.processes import until
+from tests.store.facts import a_sample, row_of
 from tests.store.running import ROOT, Running, alive, ask, spawn, start
 
 
@@ -270,6 +273,59 @@ def test_a_long_list_is_no_trouble(running: Running) -> None:
     assert ask(running, f"SELECT count() FROM numbers(100) WHERE number IN ({numbers})").text == "100\n"
 
 
+def _asking(running: Running, statement: str) -> socket.socket:
+    """A client that has asked and has not read yet."""
+    client = socket.create_connection(("127.0.0.1", urlsplit(running.url).port or 0))
+    body = statement.encode()
+    client.sendall(b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    return client
+
+
+def _endless(running: Running) -> int:
+    """How many endless queries run."""
+    count = "SELECT count() FROM system.processes WHERE query LIKE 'SELECT count() FROM numbers(1000000000000)%'"
+    return int(ask(running, count, user="lynceus", key=token(running)).text)
+
+
+ENDLESS = "SELECT count() FROM numbers(1000000000000) WHERE NOT ignore(sipHash64(number))"
+
+
+def test_readers_hold_up_neither_the_writer_nor_one_another_for_ever(running: Running, writer: Store) -> None:
+    """
+    Slow readers wait for one another and never for the writer, nor the writer for them; more than may wait are told to
+    come again; a client that goes away takes its query with it.
+    """
+    writer.command("TRUNCATE TABLE lynceus.queue_sample")
+    clients = [_asking(running, ENDLESS) for _ in range(MAX_WAITING)]
+    until(lambda: _endless(running) == READERS, 10, "the readers' threads are taken")
+
+    until(lambda: "again" in ask(running, "SELECT 1").text, 10, "one too many")
+    refused = ask(running, "SELECT 1")
+    began = time.monotonic()
+    for number in range(5):
+        writer.insert(QUEUE_SAMPLE, [row_of(a_sample(number))], str(number))
+    inserted_s = time.monotonic() - began
+    for client in clients:
+        client.close()
+    until(lambda: ask(running, "SELECT 1").text == "1\n", 10, "abandoned queries have ended")
+
+    assert refused.headers["X-ClickHouse-Exception-Code"] == "202"
+    assert inserted_s < 5
+    assert _endless(running) == 0
+    assert ask(running, "SELECT count() FROM queue_sample").text == "5\n"
+    writer.command("TRUNCATE TABLE lynceus.queue_sample")
+
+
+@pytest.mark.parametrize("name", ["DataFrame", "arrowtable", "Nope", "CSV INTO OUTFILE 'x'"])
+def test_a_format_is_one_of_the_engines(name: str, running: Running) -> None:
+    """chdb has some of its own that make Python objects, and fall over here; they are told like any that is unknown."""
+    for reply in (
+        ask(running, "SELECT 1", default_format=name),
+        ask(running, "SELECT 1", default_format=name, user="lynceus", key=token(running)),
+    ):
+        assert (reply.status, reply.headers["X-ClickHouse-Exception-Code"]) == (500, "73")
+
+
 # --- beginning and end ------------------------------------------------------------------------------------------------
 
 
@@ -291,7 +347,7 @@ def test_a_signal_ends_it_within_two_seconds_even_during_a_query(number: int, tm
     watching = (
         "SELECT count() FROM system.processes WHERE query LIKE '%1000000000000%' AND query NOT LIKE '%processes%'"
     )
-    while ask(running, watching).text != "1\n":
+    while ask(running, watching, user="lynceus", key=token(running)).text != "1\n":
         assert asking.poll() is None
 
     began = time.monotonic()

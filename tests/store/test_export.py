@@ -1,0 +1,177 @@
+"""Any table and period as a file that reads back equal, in pieces of bounded size."""
+
+import json
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from collector.__main__ import app
+from collector.asking import Failure
+from collector.catalog.tables import COST_CURRENT, POD_COST, QUEUE_SAMPLE, TABLES, Table
+from collector.settings import SettingsError
+from collector.store import export
+from collector.store.clickhouse import Store
+from collector.store.export import ExportError, Piece, pieces, source
+from tests.store.facts import a_sample, facts, row_of
+from tests.store.running import Running
+
+FOREVER = (0, 5_000_000_000_000)
+TABLE = pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+
+
+@TABLE
+@settings(max_examples=1, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@given(data=st.data())
+def test_parquet_reads_back_equal(
+    table: Table, data: st.DataObject, writer: Store, reader: Store, tmp_path: Path
+) -> None:
+    """Every table and every value: money to the last place, maps, meters; as the engine reads the file."""
+    writer.command(f"TRUNCATE TABLE lynceus.{table.name}")
+    drawn = data.draw(st.lists(facts(table), min_size=1, max_size=5, unique_by=repr))
+    writer.insert(table, [row_of(fact) for fact in drawn], "drawn")
+    file = tmp_path / f"{table.name}.parquet"
+
+    export.export(reader, source(table.name), *FOREVER, file, "parquet", force=True)
+
+    columns = ", ".join(f"`{column.name}`" for column in table.columns)
+    typed = ", ".join(f"CAST(`{column.name}` AS {column.type})" for column in table.columns)
+    found = writer.query_rows(f"SELECT {typed} FROM file('{file}', 'Parquet')")
+    stored = writer.query_rows(f"SELECT {columns} FROM lynceus.{table.name} FINAL")
+    writer.command(f"TRUNCATE TABLE lynceus.{table.name}")
+    assert sorted(found, key=repr) == sorted(stored, key=repr)
+
+
+@pytest.fixture
+def samples(writer: Store) -> list[int]:
+    """200 samples, 15 s apart; their instants."""
+    writer.command("TRUNCATE TABLE lynceus.queue_sample")
+    writer.insert(QUEUE_SAMPLE, [row_of(a_sample(number)) for number in range(200)], "samples")
+    writer.insert(QUEUE_SAMPLE, [row_of(a_sample(0, depth=7, version=2))], "a later version")
+    return [a_sample(number).at for number in range(200)]
+
+
+@pytest.mark.parametrize("most", [1, 7, 1000])
+def test_a_period_is_cut_where_the_rows_are(most: int, samples: list[int], reader: Store) -> None:
+    """Every row is in one piece, no piece holds more than it may, and none begins before the one before it ended."""
+    begin, end = samples[3], samples[-3]
+
+    found = list(pieces(reader, source("queue_sample"), begin, end, most=most))
+
+    assert sum(piece.rows for piece in found) == 194
+    assert max(piece.rows for piece in found) <= most
+    assert all(one.end <= other.begin for one, other in pairwise(found))
+    assert (found[0].begin >= begin, found[-1].end <= end) == (True, True)
+
+
+def test_what_one_instant_holds_is_never_cut(writer: Store, samples: list[int], reader: Store) -> None:
+    """A piece has at least a millisecond; more rows than a piece may have is no reason to leave one out."""
+    writer.insert(QUEUE_SAMPLE, [[*row_of(a_sample(0, cluster=f"c{n}"))] for n in range(5)], "many at once")
+
+    (first, *_) = pieces(reader, source("queue_sample"), samples[0], samples[1], most=2)
+
+    assert first == Piece(samples[0], samples[0] + 1, 6)
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "parquet"])
+def test_a_file_of_many_pieces_is_one_file(
+    form: str, samples: list[int], reader: Store, writer: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One heading, every row once, in the order of time; the newest version of a key."""
+    monkeypatch.setattr(export, "MOST_ROWS", 7)
+    file = tmp_path / "out"
+
+    rows = export.export(reader, source("queue_sample"), *FOREVER, file, form, force=False)
+
+    kind = {"csv": "CSVWithNames", "json": "JSONEachRow", "parquet": "Parquet"}[form]
+    told = writer.query_rows(f"SELECT toUnixTimestamp64Milli(at), depth FROM file('{file}', '{kind}', '{_types()}')")
+    assert rows == 200
+    assert told == [(at, 7 if number == 0 else number) for number, at in enumerate(samples)]
+
+
+def _types() -> str:
+    return ", ".join(f"{column.name} {column.type}" for column in QUEUE_SAMPLE.columns).replace("'", "\\'")
+
+
+def test_money_is_text_in_json(writer: Store, reader: Store, tmp_path: Path) -> None:
+    """A reader of JSON makes a float of a number; the view that bills are read from can be exported too."""
+    writer.command("TRUNCATE TABLE lynceus.pod_cost")
+    writer.command(
+        "INSERT INTO lynceus.pod_cost (cluster, run, created_at, cost, meters) VALUES ('c', 1, '2026-11-01 00:00:00', "
+        "'0.123456789012345678', [('cpu', 1, 's', '0.000000000000000001', 2)])"
+    )
+
+    export.export(reader, source(COST_CURRENT.name), *FOREVER, tmp_path / "out", "json", force=False)
+
+    (line,) = (tmp_path / "out").read_text(encoding="utf-8").splitlines()
+    told = json.loads(line)
+    assert (told["cost"], told["list_cost"], told["meters"][0]["unit_price"]) == (
+        "0.123456789012345678", None, "0.000000000000000001"
+    )  # fmt: skip
+    writer.command("TRUNCATE TABLE lynceus.pod_cost")
+
+
+def test_a_file_is_replaced_only_when_told_to(samples: list[int], reader: Store, tmp_path: Path) -> None:
+    """And a failed export leaves neither a half file nor a changed one."""
+    file = tmp_path / "out.csv"
+    file.write_text("mine", encoding="utf-8")
+
+    with pytest.raises(ExportError, match="--force"):
+        export.export(reader, source("queue_sample"), *FOREVER, file, "csv", force=False)
+    with pytest.raises(Exception, match="no_such"):
+        export.export(reader, _broken(), *FOREVER, file, "csv", force=True)
+
+    assert [(path, path.read_text(encoding="utf-8")) for path in tmp_path.iterdir()] == [(file, "mine")]
+
+
+def _broken() -> Any:
+    sound = source("queue_sample")
+    return export.Source("no_such", sound.columns, sound.order_by, sound.final, sound.at)
+
+
+@TABLE
+def test_every_table_has_an_instant_to_choose_a_period_by(table: Table) -> None:
+    """The one it is partitioned by, which never changes for a row; of a table in one piece the first it has."""
+    at = source(table.name).at.name
+
+    assert at in table.partition if table.partition else at in {"created_at", "at", "month"}
+
+
+def test_the_command_says_what_it_wrote_and_what_there_is(running: Running, samples: list[int], tmp_path: Path) -> None:
+    """Days are the billing time zone's; a table it does not know is told with those it does."""
+    day = datetime.fromtimestamp(samples[0] / 1000, UTC)
+    command = [
+        "export",
+        "queue_sample",
+        "--from",
+        f"{day:%Y-%m-%d}",
+        "--out",
+        str(tmp_path / "a.csv"),
+        "--format",
+        "csv",
+    ]
+    asked = [*command, "--to", "2030-01-01", "--url", running.url]
+
+    written = CliRunner().invoke(app, asked)
+
+    assert (written.exit_code, written.stderr) == (0, f"{tmp_path / 'a.csv'}: 200 rows of queue_sample\n")
+    assert len((tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()) == 201
+    assert isinstance(CliRunner().invoke(app, asked).exception, Failure)
+    unknown = CliRunner().invoke(app, ["export", "nothing", *asked[2:]])
+    assert isinstance(unknown.exception, SettingsError)
+    assert f"there are controller_incident, {COST_CURRENT.name}" in str(unknown.exception)
+    backwards = CliRunner().invoke(app, [*command, "--to", "2000-01-01", "--url", running.url])
+    assert "--to is exclusive" in str(backwards.exception)
+    assert "no day" in str(CliRunner().invoke(app, [*command, "--to", "soon"]).exception)
+
+
+def test_money_columns_are_as_wide_as_the_json_cast_knows() -> None:
+    """A new width of money would be told as a number."""
+    widths = {word for column in POD_COST.columns for word in column.type.split("Decimal")[1:]}
+
+    assert {word[: word.index(")") + 1] for word in widths} == {"(38, 18)", "(18, 9)"}
