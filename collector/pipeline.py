@@ -144,11 +144,11 @@ class Pipeline:
                 if (pod := cluster.pods.get(uid)) is not None and pod.stage == "finished":
                     counting.charge(cluster, pod, cluster.workflows.get(pod.run.workflow_uid), now)
 
-    def lost_state(self, now: Instant, why: str, clusters: Iterable[str]) -> None:
-        """What was kept of some clusters cannot be had: they start from lists, and their gap begins where they were."""
+    def lost_state(self, since: Instant, why: str, clusters: Iterable[str]) -> None:
+        """What was kept of some clusters cannot be had: they start from lists; their gap begins where they were, or `since`."""
         for name in clusters:
             known = [at for (cluster, _), at in self._durable_at.items() if cluster == name]
-            self._breaks[name] = (min(known, default=now), why)
+            self._breaks[name] = (min(known, default=since), why)
 
     def know_past(self, cluster: str, uid: str, totals: dict[str, str], at: Instant) -> None:
         """Take up what positions tell that came without states: who the cluster is, its counters, when they ended."""

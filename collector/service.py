@@ -33,7 +33,7 @@ from collector.exposition import logs
 from collector.pipeline import MOVING, Pipeline
 from collector.serving import serving
 from collector.settings import ClusterSettings, Settings
-from collector.store import child, inserter
+from collector.store import child, inserter, spool_file
 from collector.store import migrate as migrations
 from collector.store.clickhouse import Store, connect
 from collector.store.spool import Spool, open_spool
@@ -157,9 +157,10 @@ async def _start(parts: Parts, stack: AsyncExitStack) -> None:
 
 
 async def _open_spool(parts: Parts, disk: Worker) -> Spool:
+    file = parts.data / "spool.sqlite"
     try:
-        limit = configuration.spool_bytes(parts.settings)
-        spool = await disk.run(open_spool, parts.data / "spool.sqlite", limit, now_ms())
+        written_at = await disk.run(spool_file.written_at, file)
+        spool = await disk.run(open_spool, file, configuration.spool_bytes(parts.settings), now_ms())
         loaded = await disk.run(spool.load)
     except SpoolError as error:
         raise Failure(f"{error}") from None
@@ -168,7 +169,7 @@ async def _open_spool(parts: Parts, disk: Worker) -> Spool:
         parts.pipeline.lost_state(now_ms(), takeover.STRANGE, strange)
     if loaded.damage:
         log.error("the spool was damaged and set aside", extra={"reason": loaded.damage})
-        parts.pipeline.lost_state(now_ms(), f"spool: {loaded.damage}", parts.pipeline.unknown())
+        parts.pipeline.lost_state(written_at, f"spool: {loaded.damage}", parts.pipeline.unknown())
     return spool
 
 

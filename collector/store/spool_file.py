@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from collector.core.model import Instant
+
 SCHEMA_VERSION = 2
 
 _SCHEMA = """
@@ -88,6 +90,12 @@ def _prepare(connection: sqlite3.Connection, file: Path) -> None:
             connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     connection.execute("COMMIT")
+
+
+def written_at(file: Path) -> Instant:
+    """When a spool was last written to; 0 when there is none. Told by the file system, for what a damaged one says is no proof."""
+    parts = (file.with_name(file.name + suffix) for suffix in ("", "-wal"))
+    return max((part.stat().st_mtime_ns // 1_000_000 for part in parts if part.exists()), default=0)
 
 
 @contextmanager

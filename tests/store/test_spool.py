@@ -4,6 +4,7 @@ import random
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,14 @@ from collector.core.model import QueueSample, WatchCursor, WorkflowLive, version
 from collector.core.stream import Checkpoint, Commit, Cursor, Gone
 from collector.store import sealing
 from collector.store.spool import Spool, open_spool
-from collector.store.spool_file import SpoolBusyError, SpoolDamagedError, SpoolFullError, SpoolNewerError, connect
+from collector.store.spool_file import (
+    SpoolBusyError,
+    SpoolDamagedError,
+    SpoolFullError,
+    SpoolNewerError,
+    connect,
+    written_at,
+)
 from tests.store.committer import FACTS, committed
 from tests.store.facts import a_live, a_sample
 from tests.store.running import ROOT
@@ -78,6 +86,17 @@ def test_everything_of_a_commit_is_there_after_reopening(spool: Spool, spool_fil
     assert again.rows == 2
     assert list(sent(again)) == ["queue_sample", "workflow_live", "live_state", "watch_cursor"]
     again.close()
+
+
+def test_when_a_spool_was_last_written_is_known_without_reading_it(
+    spool: Spool, spool_file: Path, tmp_path: Path
+) -> None:
+    """A gap that a damaged one leaves begins there."""
+    before = time.time_ns() // 1_000_000 - 1000
+    spool.commit(Commit(at=NOW, facts=[a_sample(1)]))
+
+    assert before < written_at(spool_file) <= time.time_ns() // 1_000_000
+    assert written_at(tmp_path / "none") == 0
 
 
 def test_the_newest_position_and_state_replace_the_older(spool: Spool) -> None:
