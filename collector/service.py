@@ -78,6 +78,8 @@ class Parts:
     failure: str = ""
     """Why everything was stopped, when nobody asked for it."""
     store_detail: str = "starting"
+    rolled_up_at: dict[str, Instant] = field(default_factory=dict)
+    """Until when each rollup holds everything."""
 
     def view(self) -> LiveView:
         """What is known now."""
@@ -89,7 +91,7 @@ class Parts:
         if self.inserts is None:
             return StoreHealth(False, self.store_detail, rows, size, None)
         detail = self.spool_detail or self.inserts.detail
-        return StoreHealth(self.inserts.reachable, detail, rows, size, self.inserts.last_insert_at)
+        return StoreHealth(self.inserts.reachable, detail, rows, size, self.inserts.last_insert_at, self.rolled_up_at)
 
 
 def now_ms() -> Instant:
@@ -135,6 +137,9 @@ async def _start(parts: Parts, stack: AsyncExitStack) -> None:
     await stack.enter_async_context(_ticking(parts))
     await stack.enter_async_context(_task(rounds.look_for_ever(parts.settings, parts.pipeline), "runs"))
     await stack.enter_async_context(_task(rounds.correct_for_ever(parts.settings, parts.accrue_s), "corrections"))
+    rolling = rounds.roll_up_for_ever(parts.settings, parts.tally, parts.rolled_up_at)
+    await stack.enter_async_context(_task(rolling, "rollups"))
+    await stack.enter_async_context(_task(rounds.retain_once(parts.settings), "retention"))
     for name in parts.addresses:
         await stack.enter_async_context(_watching(parts, name))
 

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 import yaml
 
+from collector.catalog.retention import kept_days
 from collector.core import attribution
 from collector.core.model import Instant
 from collector.core.product import PRODUCTS
@@ -140,6 +141,8 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Spool, embedded store and their token; mode 0700."""
     http: HttpSettings = HttpSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
+    retention: dict[str, str] = {}
+    """How long rows of a table are kept, like `{queue_sample: 90d, pod_run: forever}`; see catalog/retention.py."""
     queues: QueueSettings = QueueSettings()
     stuck_after_minutes: Annotated[int, msgspec.Meta(ge=1)] = 15
     """How long a workflow that began may stand still, without a container running, before it counts as stuck."""
@@ -246,6 +249,10 @@ def _check(settings: Settings, path: str) -> None:
         _check_rules(
             getattr(settings.attribution, kind), ZoneInfo(settings.billing_timezone), f"{path}: attribution.{kind}"
         )
+    try:
+        kept_days(settings.retention)
+    except ValueError as error:
+        raise SettingsError(f"{path}: retention.{error}") from None
     for key, value in (("http.listen", settings.http.listen), ("embedded.listen", settings.embedded.listen)):
         address(value, f"{path}: {key}")
 

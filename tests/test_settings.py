@@ -242,3 +242,13 @@ def test_a_data_directory_that_cannot_be_written_is_named() -> None:
     """The kernel's own is read-only even to root."""
     with pytest.raises(SettingsError, match=r"data_dir: /proc/.* cannot be (made|written)"):
         data_dir(Settings(data_dir="/proc/lynceus"))
+
+
+def test_retention_that_cannot_be_is_refused_with_its_key() -> None:
+    """As any setting: the file, the key, and what to write instead."""
+    with pytest.raises(
+        SettingsError, match=r"x\.yaml: retention\.quarantine: 'soon' is no time to keep rows; write days"
+    ):
+        parse(b"retention: {quarantine: soon}", "x.yaml")
+    with pytest.raises(SettingsError, match=r"x\.yaml: retention\.pod_cost: money is kept for ever"):
+        parse(b"retention: {pod_cost: 9000d}", "x.yaml")

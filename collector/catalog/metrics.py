@@ -248,6 +248,12 @@ STORE_INSERTED_ROWS = Metric("lynceus_store_inserted_rows_total", "counter", ("t
 STORE_LAST_INSERT = Metric("lynceus_store_last_insert_timestamp_seconds", "gauge", (), "The last acknowledged insert.")
 SPOOL_ROWS = Metric("lynceus_store_spool_rows", "gauge", (), "Rows that wait in the spool for the store.")
 SPOOL_BYTES = Metric("lynceus_store_spool_bytes", "gauge", (), "Size of the spool file.")
+ROLLED_UP = Metric(
+    "lynceus_rollup_last_success_timestamp_seconds", "gauge", ("rollup",),
+    "Until when a rollup holds everything, by whichever collector keeps it; reports read what is newer from its rows.",
+)  # fmt: skip
+ROLLED_UP_DAYS = Metric("lynceus_rollup_days_total", "counter", ("rollup",), "Days of a rollup that were rebuilt.")
+ROLLUP_ERRORS = Metric("lynceus_rollup_errors_total", "counter", ("rollup",), "Rounds of a rollup that failed.")
 LABEL_OVERFLOW = Metric(
     "lynceus_label_overflow_total",
     "counter",
@@ -264,5 +270,6 @@ METRICS: tuple[Metric, ...] = (
     CONTROLLER_OOM_KILLS, CONTROLLER_RESTARTS, CONTROLLER_READY, CONTROLLER_LEADER, CONTROLLER_CRASH_LOOP,
     CONTROLLER_MEMORY, CONTROLLER_MEMORY_LIMIT, CONTROLLER_WORK_QUEUE, CLUSTER_UP, WATCH_EVENTS, WATCH_LAST_EVENT,
     WATCH_RESTARTS, WATCH_GAPS, DECODE_FALLBACKS, QUARANTINED, STORE_UP, STORE_INSERT_SECONDS, STORE_INSERT_ERRORS,
-    STORE_INSERTED_ROWS, STORE_LAST_INSERT, SPOOL_ROWS, SPOOL_BYTES, LABEL_OVERFLOW, BUILD_INFO,
+    STORE_INSERTED_ROWS, STORE_LAST_INSERT, SPOOL_ROWS, SPOOL_BYTES, ROLLED_UP, ROLLED_UP_DAYS,
+    ROLLUP_ERRORS, LABEL_OVERFLOW, BUILD_INFO,
 )  # fmt: skip

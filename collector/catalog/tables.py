@@ -59,6 +59,8 @@ class Table:
     ttl: str = ""
     bloom: tuple[str, ...] = ()
     """Columns with a bloom-filter skip index: uids somebody asks for without knowing the rest of the key."""
+    ranges: tuple[str, ...] = ()
+    """Columns with a minmax skip index: those by which rollup.py finds what is new."""
 
     @property
     def stored(self) -> tuple[Column, ...]:
@@ -78,6 +80,7 @@ class View:
 WORKFLOW_RUN = Table(
     "workflow_run", model.WorkflowRun, "A finished attempt of a workflow",
     order_by=("cluster", "namespace", "created_at", "uid", "attempt"), partition="toYYYYMM(created_at)", bloom=("uid",),
+    ranges=("inserted_at",),
     columns=(
         CLUSTER, NAMESPACE,
         at("created_at", "The workflow's creationTimestamp"),
@@ -216,7 +219,7 @@ POD_RUN = Table(
 POD_COST = Table(
     "pod_cost", model.PodCost, "A charge: one pod, pricing run, billing day and entry",
     order_by=("cluster", "namespace", "created_at", "pod_uid", "run", "day", "entry"), partition="toYYYYMM(created_at)",
-    bloom=("pod_uid", "workflow_uid"),
+    bloom=("pod_uid", "workflow_uid"), ranges=("day", "inserted_at"),
     columns=(
         CLUSTER, NAMESPACE,
         at("created_at", "The pod's creationTimestamp"),

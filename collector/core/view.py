@@ -157,6 +157,8 @@ class StoreHealth(msgspec.Struct, frozen=True, gc=False):
     spooled_rows: int
     spooled_bytes: int
     last_insert_at: Instant | None
+    rolled_up_at: dict[str, Instant] = {}
+    """Until when each rollup holds everything, as the store said last."""
 
 
 class ClusterHealth(msgspec.Struct, frozen=True, gc=False):

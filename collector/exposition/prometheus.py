@@ -232,6 +232,7 @@ GAUGES: dict[str, Callable[[LiveView], Series]] = {
     catalog.STORE_LAST_INSERT.name: _store_last_insert,
     catalog.SPOOL_ROWS.name: lambda view: {(): float(view.store.spooled_rows)},
     catalog.SPOOL_BYTES.name: lambda view: {(): float(view.store.spooled_bytes)},
+    catalog.ROLLED_UP.name: lambda view: {(name,): at / 1000 for name, at in view.store.rolled_up_at.items()},
     catalog.BUILD_INFO.name: lambda _: {(_release(),): 1.0},
 }
 """How each gauge of the catalogue is read off the live view."""

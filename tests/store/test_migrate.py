@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from collector.catalog.columns import INSERTED_AT
+from collector.catalog.rollups import HOUSEKEEPING, ROLLUPS, Housekeeping, Rollup
 from collector.catalog.tables import COST_CURRENT, POD_COST, TABLES, Table
 from collector.store.clickhouse import Store
 from collector.store.migrate import SchemaError, load, migrate, render
 from tests.store.running import start
 
-TABLE = pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+ALL: tuple[Table | Rollup | Housekeeping, ...] = (*TABLES, *ROLLUPS, *HOUSEKEEPING)
+TABLE = pytest.mark.parametrize("table", ALL, ids=lambda table: table.name)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ def empty(fresh: Store) -> Store:
 
 
 @TABLE
-def test_columns_stand_in_the_store_as_declared(writer: Store, table: Table) -> None:
+def test_columns_stand_in_the_store_as_declared(writer: Store, table: Table | Rollup | Housekeeping) -> None:
     """Name, order, type, codec and default of every column are the catalogue's."""
     found = writer.query_rows(
         "SELECT name, type, compression_codec, default_expression FROM system.columns "
@@ -53,7 +55,7 @@ def test_columns_stand_in_the_store_as_declared(writer: Store, table: Table) -> 
 
 
 @TABLE
-def test_engine_and_keys_stand_in_the_store_as_declared(writer: Store, table: Table) -> None:
+def test_engine_and_keys_stand_in_the_store_as_declared(writer: Store, table: Table | Rollup | Housekeeping) -> None:
     """Engine, sorting key, partition, life time and skip indexes are the catalogue's."""
     ((engine, sorting, primary, partition, full),) = writer.query_rows(
         "SELECT engine, sorting_key, primary_key, partition_key, engine_full FROM system.tables "
@@ -61,8 +63,8 @@ def test_engine_and_keys_stand_in_the_store_as_declared(writer: Store, table: Ta
         {"table": table.name},
     )
     indexes = writer.query_rows(
-        "SELECT expr FROM system.data_skipping_indices WHERE database = 'lynceus' AND table = {table:String} "
-        "AND type = 'bloom_filter' ORDER BY expr",
+        "SELECT type, expr FROM system.data_skipping_indices WHERE database = 'lynceus' AND table = {table:String} "
+        "ORDER BY type, expr",
         {"table": table.name},
     )
 
@@ -70,14 +72,15 @@ def test_engine_and_keys_stand_in_the_store_as_declared(writer: Store, table: Ta
     assert partition == table.partition
     assert full.startswith(f"{table.engine}({', '.join(table.engine_args)}) ")
     assert f"TTL {table.ttl} SETTINGS" in full if table.ttl else "TTL" not in full
-    assert tuple(expression for (expression,) in indexes) == tuple(sorted(table.bloom))
+    declared = [("bloom_filter", name) for name in table.bloom] + [("minmax", name) for name in table.ranges]
+    assert indexes == sorted(declared)
 
 
 def test_no_table_is_undeclared(writer: Store) -> None:
     """What is in the store and not in the catalogue would be documented, checked and backed up by nobody."""
     found = {name for (name,) in writer.query_rows("SELECT name FROM system.tables WHERE database = 'lynceus'")}
 
-    assert found == {table.name for table in TABLES} | {COST_CURRENT.name, "schema_migrations"}
+    assert found == {table.name for table in ALL} | {COST_CURRENT.name, "schema_migrations"}
 
 
 def test_the_view_has_the_tables_columns(writer: Store) -> None:
@@ -140,7 +143,7 @@ def test_every_older_schema_becomes_the_newest_and_keeps_its_rows(empty: Store, 
     )
 
     assert [migration.number for migration in migrate(empty)] == list(range(number + 1, len(load()) + 1))
-    for table in TABLES:
+    for table in ALL:
         described = empty.query_rows(f"DESCRIBE lynceus.{table.name}")
         assert [name for name, *_ in described] == [column.name for column in table.columns]
     rows = empty.query_rows("SELECT name, version, start_latency_ms, deciding_step FROM lynceus.workflow_run")
