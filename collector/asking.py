@@ -86,13 +86,19 @@ def reading_store(settings: Settings, url: str) -> Store:
     )
 
 
-def writing_store(settings: Settings) -> Store:
+def writing_store(settings: Settings, timeout_s: int = 60) -> Store:
     """The settings' store, to be written; the embedded one takes its writer's token from the data directory."""
     if settings.store.url:
         password = Path(settings.store.password_file) if settings.store.password_file else None
-        return connect(settings.store.url, settings.store.username, password, sharded=bool(settings.store.cluster))
+        return connect(
+            settings.store.url,
+            settings.store.username,
+            password,
+            timeout_s=timeout_s,
+            sharded=bool(settings.store.cluster),
+        )
     token = configuration.data_dir(settings) / "store.token"
-    return connect(f"http://{settings.embedded.listen}", EMBEDDED_WRITER, token)
+    return connect(f"http://{settings.embedded.listen}", EMBEDDED_WRITER, token, timeout_s=timeout_s)
 
 
 def reader(settings: Settings, url: str) -> shape.Query:

@@ -85,6 +85,8 @@ class Parts:
     store_detail: str = "starting"
     migrated: asyncio.Event = field(default_factory=asyncio.Event)
     """The store answers, and its tables are this release's."""
+    rolled_up_at: dict[str, Instant] = field(default_factory=dict)
+    """Until when each rollup holds everything."""
 
     def view(self) -> LiveView:
         """What is known now."""
@@ -103,7 +105,14 @@ class Parts:
             return StoreHealth(False, self.store_detail, rows, size, None, "store_starts", self.spool_detail)
         inserts = self.inserts
         return StoreHealth(
-            inserts.reachable, inserts.detail, rows, size, inserts.last_insert_at, inserts.cause, self.spool_detail
+            inserts.reachable,
+            inserts.detail,
+            rows,
+            size,
+            inserts.last_insert_at,
+            inserts.cause,
+            self.spool_detail,
+            self.rolled_up_at,
         )
 
 
@@ -152,6 +161,9 @@ async def _start(parts: Parts, stack: AsyncExitStack) -> None:
     await stack.enter_async_context(_ticking(parts))
     await stack.enter_async_context(_task(rounds.look_for_ever(parts.settings, parts.pipeline), "runs"))
     await stack.enter_async_context(_task(rounds.correct_for_ever(parts.settings, parts.accrue_s), "corrections"))
+    rolling = rounds.roll_up_for_ever(parts.settings, parts.tally, parts.rolled_up_at)
+    await stack.enter_async_context(_task(rolling, "rollups"))
+    await stack.enter_async_context(_task(rounds.retain_once(parts.settings), "retention"))
     for name in parts.addresses:
         await stack.enter_async_context(_watching(parts, name))
 

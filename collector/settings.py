@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 import yaml
 
+from collector.catalog.retention import kept_days
 from collector.core import attribution
 from collector.core.model import Instant
 from collector.core.product import PRODUCTS
@@ -152,6 +153,8 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     spool: SpoolSettings = SpoolSettings()
     http: HttpSettings = HttpSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
+    retention: dict[str, str] = {}
+    """How long rows of a table are kept, like `{queue_sample: 90d, pod_run: forever}`; see catalog/retention.py."""
     queues: QueueSettings = QueueSettings()
     reconcile_hours: Annotated[float, msgspec.Meta(ge=0)] = 6
     """How often what is known is compared with a list, besides after each gap; 0: never."""
@@ -260,6 +263,10 @@ def _check(settings: Settings, path: str) -> None:
         _check_rules(
             getattr(settings.attribution, kind), ZoneInfo(settings.billing_timezone), f"{path}: attribution.{kind}"
         )
+    try:
+        kept_days(settings.retention)
+    except ValueError as error:
+        raise SettingsError(f"{path}: retention.{error}") from None
     for key, value in (("http.listen", settings.http.listen), ("embedded.listen", settings.embedded.listen)):
         address(value, f"{path}: {key}")
     _spool_bytes(settings, f"{path}: ")

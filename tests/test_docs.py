@@ -11,6 +11,8 @@ import typer.main
 
 from collector.__main__ import app
 from collector.catalog.metrics import METRICS, Metric
+from collector.catalog.retention import RETENTION
+from collector.catalog.rollups import HOUSEKEEPING, ROLLUPS
 from collector.catalog.tables import TABLES
 from collector.settings import Settings, parse
 
@@ -41,10 +43,19 @@ def test_every_setting_is_in_the_readme(key: str) -> None:
     assert re.search(rf"\b{key}\b", table)
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+@pytest.mark.parametrize("table", [*TABLES, *ROLLUPS, *HOUSEKEEPING], ids=lambda table: table.name)
 def test_every_table_is_in_the_readme(table: Any) -> None:
     """A table that users may read is named."""
     assert f"`{table.name}`" in README
+
+
+@pytest.mark.parametrize("table", RETENTION)
+def test_the_readme_says_for_how_long_rows_are_kept(table: str) -> None:
+    """The default, beside the table's name."""
+    days = RETENTION[table].days
+    row = next(line for line in README.splitlines() if line.startswith("| `retention`"))
+
+    assert f"`{table}` {f'{days}d' if days else 'forever'}" in row
 
 
 def test_every_command_is_in_the_readme() -> None:

@@ -250,3 +250,13 @@ def test_the_spool_is_bounded_by_a_size_as_kubernetes_writes_it() -> None:
     assert settings.spool_bytes(parse(b"spool: {max_bytes: 500Mi}", "f")) == 500 << 20
     assert "spool.max_bytes: '8 GB' is no size of 1Mi or more; write it like 8Gi" in said_of("spool: {max_bytes: 8 GB}")
     assert "spool.max_bytes: '100Ki' is no size" in said_of("spool: {max_bytes: 100Ki}")
+
+
+def test_retention_that_cannot_be_is_refused_with_its_key() -> None:
+    """As any setting: the file, the key, and what to write instead."""
+    with pytest.raises(
+        SettingsError, match=r"x\.yaml: retention\.quarantine: 'soon' is no time to keep rows; write days"
+    ):
+        parse(b"retention: {quarantine: soon}", "x.yaml")
+    with pytest.raises(SettingsError, match=r"x\.yaml: retention\.pod_cost: money is kept for ever"):
+        parse(b"retention: {pod_cost: 9000d}", "x.yaml")

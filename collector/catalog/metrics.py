@@ -266,6 +266,12 @@ NOT_READY = Metric(
     ("subject", "cluster", "cause"),
     "What keeps the collector from being ready, by its cause as /readyz tells it; no series: it is ready.",
 )
+ROLLED_UP = Metric(
+    "lynceus_rollup_last_success_timestamp_seconds", "gauge", ("rollup",),
+    "Until when a rollup holds everything, by whichever collector keeps it; reports read what is newer from its rows.",
+)  # fmt: skip
+ROLLED_UP_DAYS = Metric("lynceus_rollup_days_total", "counter", ("rollup",), "Days of a rollup that were rebuilt.")
+ROLLUP_ERRORS = Metric("lynceus_rollup_errors_total", "counter", ("rollup",), "Rounds of a rollup that failed.")
 LABEL_OVERFLOW = Metric(
     "lynceus_label_overflow_total",
     "counter",
@@ -283,5 +289,6 @@ METRICS: tuple[Metric, ...] = (
     CONTROLLER_MEMORY, CONTROLLER_MEMORY_LIMIT, CONTROLLER_WORK_QUEUE, CLUSTER_UP, WATCH_EVENTS, WATCH_LAST_EVENT,
     WATCH_RESTARTS, WATCH_GAPS, RECONCILE_DIFFERENCES,
     DECODE_FALLBACKS, QUARANTINED, STORE_UP, STORE_INSERT_SECONDS, STORE_INSERT_ERRORS,
-    STORE_INSERTED_ROWS, STORE_LAST_INSERT, SPOOL_ROWS, SPOOL_BYTES, CLOCK_SKEW, NOT_READY, LABEL_OVERFLOW, BUILD_INFO,
+    STORE_INSERTED_ROWS, STORE_LAST_INSERT, SPOOL_ROWS, SPOOL_BYTES, ROLLED_UP, ROLLED_UP_DAYS,
+    ROLLUP_ERRORS, CLOCK_SKEW, NOT_READY, LABEL_OVERFLOW, BUILD_INFO,
 )  # fmt: skip

@@ -61,6 +61,8 @@ class Table:
     """Columns with a bloom-filter skip index: uids somebody asks for without knowing the rest of the key."""
     shard_by: tuple[str, ...] = ("cluster",)
     """Columns of the key by which a sharded store keeps rows together; none: every server has all rows."""
+    ranges: tuple[str, ...] = ()
+    """Columns with a minmax skip index: those by which rollup.py finds what is new."""
 
     @property
     def stored(self) -> tuple[Column, ...]:
@@ -80,7 +82,7 @@ class View:
 WORKFLOW_RUN = Table(
     "workflow_run", model.WorkflowRun, "A finished attempt of a workflow",
     order_by=("cluster", "namespace", "created_at", "uid", "attempt"), partition="toYYYYMM(created_at)", bloom=("uid",),
-    shard_by=("cluster", "uid"),
+    ranges=("inserted_at",), shard_by=("cluster", "uid"),
     columns=(
         CLUSTER, NAMESPACE,
         at("created_at", "The workflow's creationTimestamp"),
@@ -219,7 +221,7 @@ POD_RUN = Table(
 POD_COST = Table(
     "pod_cost", model.PodCost, "A charge: one pod, pricing run, billing day and entry",
     order_by=("cluster", "namespace", "created_at", "pod_uid", "run", "day", "entry"), partition="toYYYYMM(created_at)",
-    bloom=("pod_uid", "workflow_uid"), shard_by=("cluster", "pod_uid"),
+    bloom=("pod_uid", "workflow_uid"), ranges=("day", "inserted_at"), shard_by=("cluster", "pod_uid"),
     columns=(
         CLUSTER, NAMESPACE,
         at("created_at", "The pod's creationTimestamp"),

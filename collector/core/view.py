@@ -161,6 +161,8 @@ class StoreHealth(msgspec.Struct, frozen=True, gc=False):
     """Why it takes no rows, in one word; empty: it does, or was not asked yet."""
     spool_detail: str = ""
     """Why the spool takes none; empty: it does."""
+    rolled_up_at: dict[str, Instant] = {}
+    """Until when each rollup holds everything, as the store said last."""
 
 
 class Clock(msgspec.Struct, frozen=True, gc=False):

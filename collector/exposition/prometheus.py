@@ -234,6 +234,7 @@ GAUGES: dict[str, Callable[[LiveView], Series]] = {
     catalog.SPOOL_BYTES.name: lambda view: {(): float(view.store.spooled_bytes)},
     catalog.CLOCK_SKEW.name: lambda view: _series(((c.subject, c.cluster), c.skew_ms / 1000) for c in view.clocks),
     catalog.NOT_READY.name: lambda view: _series((labels, float(n)) for labels, n in view.not_ready.items()),
+    catalog.ROLLED_UP.name: lambda view: {(name,): at / 1000 for name, at in view.store.rolled_up_at.items()},
     catalog.BUILD_INFO.name: lambda _: {(_release(),): 1.0},
 }
 """How each gauge of the catalogue is read off the live view."""

@@ -1,16 +1,20 @@
 """
 What was spent, on what, and by whoever asks: department, workflow, step, template, product, day.
 
-Sums come from cost_current, one row a charge of each month's active pricing run, or from any run that was ever computed.
+Sums come from cost_daily where it has the asked columns, else from cost_current, one row a charge of each month's active
+pricing run, or from any run that was ever computed; the figures are the same, digit for digit.
 They are exact: unpriced pods are counted beside the sum, never added as 0, and the parts of an amount sum to it.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from collector.catalog.rollups import COST_DAILY
 from collector.core.meters import CONTEXT, PLACES, total
 from collector.core.product import ZERO
+from collector.reports.rolled import rolled
 from collector.reports.shape import BEGIN, END, Query, Report, Span, amount, columns_by
 from collector.reports.shared import SharedCosts
 
@@ -24,39 +28,58 @@ COLUMNS = {
 CLASSES = ("useful", "failed", "retried", "cancelled", "reclaimed")
 """What money was spent on once main had started; what it cost before is `pending`, whatever came of it."""
 IN_PERIOD = "day >= {begin:Date} AND day < {end:Date}"
-CURRENT = "cost_current WHERE"
-OF_RUN = "pod_cost FINAL WHERE run = {run:UInt32} AND"
-SUCCEEDED = f"""
-    uniqExactIf(workflow_uid, workflow_uid IN (
-        SELECT uid FROM workflow_run FINAL WHERE outcome = 'succeeded' AND finished_at >= {BEGIN}
-    ))
-"""
+SUCCEEDED = f"FROM workflow_run FINAL WHERE outcome = 'succeeded' AND finished_at >= {BEGIN}"
 """Workflows of which an attempt succeeded; what the attempts before it cost is part of what the success did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charges:
+    """Where charges of a period are read, and how what is no money is counted there."""
+
+    source: str
+    parameters: dict[str, Any]
+    pods: str = "countIf(entry = 0)"
+    """Each once a billing day: a correction is none, and pods of two periods add up."""
+    workflows: str = "uniqExact(workflow_uid)"
+    succeeded: str = f"uniqExactIf(workflow_uid, workflow_uid IN (SELECT uid {SUCCEEDED}))"
+    unpriced: str = "countIf(cost IS NULL)"
+    accruing: str = "countIf(status = 'accruing')"
+
+
+def _charges(query: Query, span: Span, columns: list[str], run: int) -> Charges:
+    asked = span.parameters()
+    if run:
+        return Charges(f"pod_cost FINAL WHERE run = {{run:UInt32}} AND {IN_PERIOD}", asked | {"run": run})
+    if not set(columns) <= set(COST_DAILY.order_by):
+        return Charges(f"cost_current WHERE {IN_PERIOD}", asked)
+    source, asked = rolled(query, COST_DAILY, span, IN_PERIOD, IN_PERIOD)
+    chosen = f"arrayFilter(uid -> uid IN (SELECT sipHash64(uid) {SUCCEEDED}), workflows)"
+    return Charges(
+        f"{source} WHERE 1", asked, "sum(pods)", "uniqExactArray(workflows)", f"uniqExactArray({chosen})",
+        "sum(unpriced)", "sum(accruing)",
+    )  # fmt: skip
 
 
 def cost(query: Query, span: Span, by: str, run: int = 0, shared: SharedCosts | None = None) -> Report:
     """Cost of a period by the asked columns, dearest first, one row a currency; of a run, or of the bill."""
     names = columns_by(by, COLUMNS)
     keys = ", ".join(f"`{COLUMNS[name]}`" for name in names)
-    lead, source = f"{keys}, " if keys else "", OF_RUN if run else CURRENT
-    asked = span.parameters() | ({"run": run} if run else {})
+    lead, charges = f"{keys}, " if keys else "", _charges(query, span, [COLUMNS[name] for name in names], run)
     sql = f"""
-        SELECT {lead}sum(cost) AS total, sum(cost_pending), currency, uniqExact(workflow_uid),
-               uniqExact(pod_uid), countIf(cost IS NULL), {SUCCEEDED}
-        FROM {source} {IN_PERIOD}
+        SELECT {lead}sum(cost) AS total, sum(cost_pending), currency, {charges.workflows},
+               {charges.pods}, {charges.unpriced}, {charges.succeeded}
+        FROM {charges.source}
         GROUP BY {lead}currency
         ORDER BY total DESC NULLS LAST, {lead}currency
     """
-    rows = [_with_cost_of_success(row, len(names)) for row in query(sql, asked)]
+    rows = [_with_cost_of_success(row, len(names)) for row in query(sql, charges.parameters)]
     columns = (
         *names, "cost", "of which pending", "currency", "workflows", "pods", "unpriced pods", "succeeded",
         "cost per success",
     )  # fmt: skip
     title = f"Cost, {span}" + (f", pricing run {run}" if run else "")
-    spent = Report(
-        "What it was spent on", (*names, *CLASSES, "pending", "currency"), _spent(query, asked, lead, source)
-    )
-    notes = _notes(query, span, asked, source)
+    spent = Report("What it was spent on", (*names, *CLASSES, "pending", "currency"), _spent(query, charges, lead))
+    notes = _notes(query, span, charges)
     if shared is not None and (shared.total or shared.unknown):
         notes = [*_shared_notes(shared, rows, names), *notes]
         if names == ["department"]:
@@ -90,24 +113,24 @@ def _with_cost_of_success(row: Any, keys: int) -> tuple[Any, ...]:
     return (*row, CONTEXT.quantize(CONTEXT.divide(whole, Decimal(successes)), PLACES))
 
 
-def _spent(query: Query, asked: dict[str, Any], lead: str, source: str) -> list[tuple[Any, ...]]:
+def _spent(query: Query, charges: Charges, lead: str) -> list[tuple[Any, ...]]:
     """The parts of each row's cost by what it was spent on; they sum to it."""
     parts = ", ".join(f"ifNull(sumIf(cost - ifNull(cost_pending, 0), class = '{name}'), 0)" for name in CLASSES)
     sql = f"""
         SELECT {lead}{parts}, sum(cost_pending), currency
-        FROM {source} {IN_PERIOD} AND cost IS NOT NULL
+        FROM {charges.source} AND cost IS NOT NULL
         GROUP BY {lead}currency
         ORDER BY sum(cost) DESC, {lead}currency
     """
-    return [tuple(row) for row in query(sql, asked)]
+    return [tuple(row) for row in query(sql, charges.parameters)]
 
 
-def _notes(query: Query, span: Span, asked: dict[str, Any], source: str) -> list[str]:
+def _notes(query: Query, span: Span, charges: Charges) -> list[str]:
     """Totals by currency, running pods, and whether the period was watched without a break."""
     totals = query(
-        f"SELECT currency, sum(cost), countIf(status = 'accruing'), countIf(cost IS NULL) FROM {source} "
-        f"{IN_PERIOD} GROUP BY currency ORDER BY currency",
-        asked,
+        f"SELECT currency, sum(cost), {charges.accruing}, {charges.unpriced} FROM {charges.source} "
+        "GROUP BY currency ORDER BY currency",
+        charges.parameters,
     )
     notes = [f"total {amount(total)} {currency}" for currency, total, _, _ in totals if total is not None]
     accruing, unpriced = sum(row[2] for row in totals), sum(row[3] for row in totals)

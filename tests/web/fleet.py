@@ -99,6 +99,7 @@ def a_store(**changes: object) -> StoreHealth:
         "spooled_rows": 0,
         "spooled_bytes": 65_536,
         "last_insert_at": NOW - SECOND,
+        "rolled_up_at": {"cost_daily": NOW - MINUTE},
     }
     return StoreHealth(**{**values, **changes})  # type: ignore[arg-type]
 

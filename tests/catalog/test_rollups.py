@@ -1,0 +1,80 @@
+"""The catalogue of rollups, of what collectors keep for one another, and of how long rows stay."""
+
+import pytest
+
+from collector.catalog.columns import INSERTED_AT
+from collector.catalog.retention import MONEY, RETENTION, kept_days
+from collector.catalog.rollups import COST_DAILY, HOUSEKEEPING, ROLLUPS, WORKFLOW_HOURLY, Housekeeping, Rollup
+from collector.catalog.tables import TABLE_NAMED, TABLES
+
+ROLLUP = pytest.mark.parametrize("rollup", ROLLUPS, ids=lambda rollup: rollup.name)
+
+
+@ROLLUP
+def test_a_rollup_is_partitioned_by_what_a_row_can_never_change(rollup: Rollup) -> None:
+    """Else a changed row would be counted in its new day and in its old one too."""
+    source = TABLE_NAMED[rollup.source]
+    day_of = rollup.day_of.removeprefix("toDate(").removesuffix(")")
+
+    assert rollup.order_by[0] == rollup.partition == rollup.day
+    assert day_of in source.order_by
+    assert "cluster" in source.order_by
+    assert "cluster" in rollup.order_by
+
+
+@ROLLUP
+def test_the_days_that_changed_can_be_found_without_reading_all(rollup: Rollup) -> None:
+    """Its source has a range index on what is asked for."""
+    assert "inserted_at" in TABLE_NAMED[rollup.source].ranges
+    assert "inserted_at >=" in rollup.stale()
+
+
+def test_only_what_a_months_run_decides_looks_at_months() -> None:
+    """Attempts of workflows have no pricing run."""
+    assert "period" in COST_DAILY.stale()
+    assert "period" not in WORKFLOW_HOURLY.stale()
+
+
+def test_every_column_is_explained_and_the_last_is_inserted_at() -> None:
+    """As of any table."""
+    kept: tuple[Rollup | Housekeeping, ...] = (*ROLLUPS, *HOUSEKEEPING)
+    for table in kept:
+        assert all(column.meaning for column in table.columns)
+        assert table.columns[-1] is INSERTED_AT
+        assert table.meaning
+        assert set(table.order_by) <= {column.name for column in table.columns}
+
+
+def test_rows_age_by_what_never_changes() -> None:
+    """A column of the key, so that neither a later version nor another collector makes a row younger."""
+    for name, rule in RETENTION.items():
+        key = {table.name: table.order_by for table in TABLES} | {rollup.name: rollup.order_by for rollup in ROLLUPS}
+        assert rule.age.removeprefix("toDateTime(").removesuffix(")") in key[name]
+    assert not set(MONEY) & set(RETENTION)
+    assert {"pod_cost", "period", "pricing_run"} <= {table.name for table in TABLES} & set(MONEY)
+
+
+def test_what_is_not_asked_for_is_kept_as_the_catalogue_says() -> None:
+    """Money and evidence for ever, samples and oddities for a while."""
+    kept = kept_days({"queue_sample": "7d", "quarantine": "forever"})
+
+    assert (kept["queue_sample"], kept["quarantine"], kept["cron_run"], kept["pod_run"]) == (7, 0, 400, 0)
+    assert RETENTION["queue_sample"].ttl(7) == "toDateTime(at) + toIntervalDay(7)"
+    assert RETENTION["pod_run"].ttl(0) == ""
+
+
+@pytest.mark.parametrize(
+    ("table", "text", "why"),
+    [
+        ("pod_cost", "4000d", "pod_cost: money is kept for ever; leave it out"),
+        ("pods", "9d", "pods: no table whose rows age; there are workflow_run, step_run"),
+        ("workflow_live", "9d", "workflow_live: no table whose rows age"),
+        ("quarantine", "0d", "quarantine: '0d' is no time to keep rows; write days, like 400d, or forever"),
+        ("quarantine", "12h", "quarantine: '12h' is no time"),
+        ("pod_run", "62d", "pod_run: 62d is too short; keep 400d at least, or forever"),
+    ],
+)
+def test_what_cannot_be_kept_so_is_refused(table: str, text: str, why: str) -> None:
+    """With the table, and what to write instead."""
+    with pytest.raises(ValueError, match=why):
+        kept_days({table: text})

@@ -1,0 +1,181 @@
+"""How rollups are rebuilt, on the real engine; that reports read the same from them is tests/reports/test_rolled.py."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from collector.catalog.rollups import COST_DAILY, HOUSEKEEPING, ROLLUPS, WORKFLOW_HOURLY
+from collector.catalog.tables import PERIOD, POD_COST, WORKFLOW_RUN
+from collector.core.model import PodCost
+from collector.repricing.rows import keep
+from collector.store.clickhouse import Store, StoreError
+from collector.store.rollup import roll_up, rolled_up_at
+from tests.builders import DAY, NOON, a_pod_run
+from tests.core.charged import charge
+from tests.reports.stored import a_run
+from tests.store.running import Running
+
+TODAY = date(2026, 11, 22)
+YESTERDAY = TODAY - timedelta(days=1)
+
+
+@pytest.fixture
+def store(writer: Store) -> Store:
+    kept = [table.name for table in (POD_COST, PERIOD, WORKFLOW_RUN)]
+    for name in (*kept, *(rollup.name for rollup in ROLLUPS), *(table.name for table in HOUSEKEEPING)):
+        writer.command(f"TRUNCATE TABLE lynceus.{name}")
+    return writer
+
+
+def charges(*pods: str, day: int = 0, **changes: Any) -> list[PodCost]:
+    """Charges of pods of a cluster each, of today or of days before."""
+    found = []
+    for pod in pods:
+        at = NOON - day * DAY
+        run = a_pod_run(uid=pod, cluster=pod, created_at=at, scheduled_at=at, instance_created_at=at, main_started_at=at,
+                        finished_at=at + 60_000)  # fmt: skip
+        found += [replace(one, **changes) for one in charge(run)]
+    return found
+
+
+def rebuilt(store: Store, **more: Any) -> list[date]:
+    """The days that a round rebuilt."""
+    days: list[date] = []
+    roll_up(store, COST_DAILY, "me", rebuilt=days.append, **more)
+    return days
+
+
+def held(store: Store) -> dict[tuple[date, str], int]:
+    """What the rollup holds: pods by day and department."""
+    rows = store.query_rows("SELECT day, department, sum(pods) FROM lynceus.cost_daily GROUP BY 1, 2")
+    return {(day, department): pods for day, department, pods in rows}
+
+
+def old(store: Store) -> None:
+    """As if all rows had been there for an hour."""
+    store.command(
+        "ALTER TABLE lynceus.pod_cost UPDATE inserted_at = inserted_at - 3600 WHERE 1 SETTINGS mutations_sync = 1"
+    )
+
+
+def test_only_days_with_new_rows_are_rebuilt_the_newest_first(store: Store) -> None:
+    """A day that nothing came for stays as it is; one that something came for too late is rebuilt."""
+    keep(store, charges("a", "b") + charges("c", day=1))
+    assert rebuilt(store) == [TODAY, YESTERDAY]
+    assert rebuilt(store) == [TODAY, YESTERDAY]  # an insert may still be under way that began before the first round
+
+    old(store)
+    assert rebuilt(store) == []
+    keep(store, charges("late", day=1))
+    assert rebuilt(store) == [YESTERDAY]
+    assert held(store) == {(TODAY, "unallocated"): 2, (YESTERDAY, "unallocated"): 2}
+
+
+def test_a_row_that_changed_its_owner_leaves_the_old_ones_sum(store: Store) -> None:
+    """The day is computed anew, from the newest version of each row."""
+    keep(store, first := charges("a", "b"))
+    rebuilt(store)
+    keep(store, [replace(one, department="maps", version=one.version + 1) for one in first[:1]])
+    rebuilt(store)
+
+    assert held(store) == {(TODAY, "unallocated"): 1, (TODAY, "maps"): 1}
+
+
+def test_a_day_that_became_empty_goes(store: Store) -> None:
+    """No partition of nothing is left, and nothing of what was there."""
+    keep(store, charges("a", run=1))
+    rebuilt(store)
+    store.insert(PERIOD, [(date(2026, 11, 1), 1, 2, "open", None, "", {}, 0)], "turned")
+
+    assert rebuilt(store) == [TODAY]
+    assert held(store) == {}
+    old(store)
+    assert rebuilt(store) == []
+
+
+def test_a_lost_memory_costs_work_and_nothing_else(store: Store) -> None:
+    """All days are rebuilt, to what they were."""
+    keep(store, charges("a") + charges("b", day=1))
+    rebuilt(store)
+    before = held(store)
+    old(store)
+    store.command("TRUNCATE TABLE lynceus.rollup_state")
+
+    assert rolled_up_at(store) == {}
+    assert rebuilt(store) == [TODAY, YESTERDAY]
+    assert held(store) == before
+
+
+def test_a_round_that_was_cut_short_goes_on_where_it_was(store: Store) -> None:
+    """Days that were done are passed over; the round is not said to be done."""
+    keep(store, charges("a") + charges("b", day=1))
+    old(store)
+
+    def cut(day: date) -> None:
+        if day == YESTERDAY:
+            raise StoreError("gone")
+
+    with pytest.raises(StoreError):
+        roll_up(store, COST_DAILY, "me", rebuilt=cut)
+    assert rolled_up_at(store) == {}
+    assert rebuilt(store) == [YESTERDAY]
+    assert set(rolled_up_at(store)) == {"cost_daily"}
+
+
+def test_two_that_rebuild_at_once_do_not_mix(store: Store, running: Running) -> None:
+    """Each computes in a table of its own, and both come to the same."""
+    other = running.writer()
+    keep(store, charges("a", "b", "c") + charges("d", day=1))
+
+    def second(day: date) -> None:
+        roll_up(other, COST_DAILY, "another")
+
+    roll_up(store, COST_DAILY, "me", rebuilt=second)
+    other.close()
+
+    assert held(store) == {(TODAY, "unallocated"): 3, (YESTERDAY, "unallocated"): 1}
+    assert store.query_rows("SELECT count() FROM system.tables WHERE name LIKE '%_next_%'") == [(0,)]
+
+
+def test_days_whose_rows_have_expired_stay_as_they_were(store: Store) -> None:
+    """What is left of their rows is not what they were made of."""
+    keep(store, charges("a") + charges("b", day=1))
+    rebuilt(store)
+    store.command("TRUNCATE TABLE lynceus.pod_cost")
+    keep(store, charges("late", day=1))
+
+    assert rebuilt(store, oldest=TODAY) == []
+    assert held(store) == {(TODAY, "unallocated"): 1, (YESTERDAY, "unallocated"): 1}
+    old(store)
+    assert rebuilt(store) == []
+
+
+def test_tables_that_a_killed_collector_left_go_in_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of collectors at work stay, and tables of other names."""
+    for name in ("cost_daily_next_0123456789ab", "cost_daily_next_mine"):
+        store.command(f"CREATE TABLE lynceus.{name} AS lynceus.cost_daily ENGINE = Memory")
+    keep(store, charges("a"))
+    rebuilt(store)
+    found = "SELECT name FROM system.tables WHERE name LIKE 'cost_daily_next%' ORDER BY name"
+    assert len(store.query_rows(found)) == 2
+
+    monkeypatch.setattr("collector.store.rollup.LEFT_AFTER_S", -10)
+    rebuilt(store)
+    assert store.query_rows(found) == [("cost_daily_next_mine",)]
+    store.command("DROP TABLE lynceus.cost_daily_next_mine SYNC")
+
+
+def test_an_end_that_moves_to_another_day_moves_the_attempt(store: Store) -> None:
+    """workflow_hourly is by the hour finished, and rebuilt by the day created, which no later word changes."""
+    keep(store, [run := a_run("w1", queue_latency_ms=2000), a_run("w2", finished_at=None)])
+    roll_up(store, WORKFLOW_HOURLY, "me")
+    keep(store, [replace(run, finished_at=NOON + 2 * DAY, version=run.version + 1)])
+    roll_up(store, WORKFLOW_HOURLY, "me")
+
+    rows = store.query_rows(
+        "SELECT toDate(hour), sum(runs), quantilesTDigestMerge(0.5, 0.95, 0.99)(queue_latency) "
+        "FROM lynceus.workflow_hourly GROUP BY 1"
+    )
+    assert [(day, runs, list(latency)) for day, runs, latency in rows] == [(date(2026, 11, 24), 1, [2000.0] * 3)]
