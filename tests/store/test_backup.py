@@ -178,6 +178,7 @@ def test_what_is_no_whole_backup_of_ours_is_refused(name: str, taken: tuple[Path
     assert list(tmp_path.iterdir()) == [folder]
 
 
+@pytest.mark.live
 def test_tables_other_than_the_manifest_says_are_no_store(taken: tuple[Path, int, int], tmp_path: Path) -> None:
     """The rows are counted and hashed before the path gets its name."""
     folder = tmp_path / "copy"

@@ -19,6 +19,7 @@ from tests.store.running import start
 MIB = 1 << 20
 
 
+@pytest.mark.live
 def test_what_was_acknowledged_survives_kill_9_under_inserts(tmp_path: Path) -> None:
     """Killed again and again with inserts under way: every acknowledged batch is there, and each is whole."""
     acknowledged: set[int] = set()
