@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from collector import asking
 from collector.__main__ import app
 from collector.asking import Failure
 from collector.catalog.tables import QUEUE_SAMPLE, WATCH_CURSOR
@@ -218,6 +219,23 @@ def test_a_backup_that_fails_leaves_nothing(live: Running, tmp_path: Path, monke
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_store_that_was_started_anew_has_forgotten_the_backup() -> None:
+    """Supervision brings a killed store back, which then knows of no backup: that is no half success."""
+
+    class Anew(Store):
+        def __init__(self) -> None:
+            """Nobody is asked."""
+
+        def command(self, sql: str, parameters: dict[str, Any] | None = None) -> None:
+            assert sql.startswith("BACKUP x TO File('/y') SETTINGS id = '")
+
+        def query_rows(self, sql: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
+            return []
+
+    with pytest.raises(BackupError, match="started anew"):
+        backup._backed_up(Anew(), "x", Path("/y"))
+
+
 def test_a_store_without_tables_is_not_backed_up(tmp_path: Path) -> None:
     """It would be a backup of nothing."""
     running = start(tmp_path / "store")
@@ -254,9 +272,19 @@ def test_the_commands_for_the_embedded_store_and_for_a_server(live: Running, tmp
     assert "ON CLUSTER 'prod'" in str(refused.exception)
 
 
-def test_serving_needs_a_path() -> None:
+def test_serving_needs_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
     """`lynceus store --path` stands as it did; without one it is wrong use, and says what there is."""
+    served: list[tuple[object, ...]] = []
+
+    def serve(*told: object) -> int:
+        served.append(told)
+        return 0
+
+    monkeypatch.setattr(asking, "serve_store", serve)
+
+    CliRunner().invoke(app, ["store", "--path", "x", "--listen", "127.0.0.1:1", "--until-stdin-closes"])
     bare = CliRunner().invoke(app, ["store"])
 
+    assert served == [(Path("x"), "127.0.0.1:1", None, True)]
     assert bare.exit_code == 2
     assert "backup or restore" in " ".join(bare.stderr.replace("│", "").split())

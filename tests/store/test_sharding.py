@@ -20,9 +20,10 @@ from collector.catalog.tables import (
     Table,
 )
 from collector.store import sharding
-from collector.store.clickhouse import Store
+from collector.store.clickhouse import Store, connect
 from collector.store.migrate import SchemaError, load, rendered
 from tests.store.facts import facts, row_of
+from tests.store.running import Running
 
 STATEMENTS = [
     (migration.name, number, statement) for migration in load() for number, statement in enumerate(migration.statements)
@@ -104,7 +105,7 @@ def _hashed(table: Table) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module")
-def shards(running: Any) -> Iterator[Store]:
+def shards(running: Running) -> Iterator[Store]:
     """Two databases that play the shards: Distributed sends a row by its hash, and adds up what each of them answers."""
     store = running.writer()
     for database in ("shard_0", "shard_1"):
@@ -149,7 +150,19 @@ def test_sharded_by_what_may_change_a_charge_would_count_twice(shards: Store) ->
         "SELECT sum(cost) FROM (SELECT * FROM shard_0.pod_cost FINAL UNION ALL SELECT * FROM shard_1.pod_cost FINAL)"
     )
 
-    assert shards.query_rows(f"{total} WHERE pod_uid = 'twice'") == [(10,)]
+    counted = shards.query_rows(f"{total} WHERE pod_uid = 'twice'")
+    for shard in (0, 1):
+        shards.command(f"TRUNCATE TABLE shard_{shard}.pod_cost")
+
+    assert counted == [(10,)]
+
+
+def test_a_subquery_on_another_sharded_table_is_allowed(running: Running) -> None:
+    """Servers deny it unless told that it is to be asked once, of all shards; an insert waits for its shard."""
+    store = connect(running.url, "lynceus", running.token_file, sharded=True)
+
+    assert store.query_rows("SELECT getSetting('distributed_product_mode')") == [("global",)]
+    store.close()
 
 
 def test_local_names_are_told_for_sharded_tables_only() -> None:
