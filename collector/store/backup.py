@@ -109,9 +109,12 @@ def _backed_up(store: Store, what: str, to: Path) -> None:
     try:
         store.command(f"BACKUP {what} TO File({_text(to)}) SETTINGS id = '{name}' ASYNC")
         while True:
-            ((status, error),) = store.query_rows(
+            rows = store.query_rows(
                 "SELECT toString(status), error FROM system.backups WHERE id = {name:String}", {"name": name}
             )
+            if not rows:
+                raise BackupError(f"{to}: the store was started anew while it wrote; take the backup again")
+            ((status, error),) = rows
             if status == "BACKUP_CREATED":
                 return
             if status != "CREATING_BACKUP":
@@ -124,9 +127,14 @@ def _backed_up(store: Store, what: str, to: Path) -> None:
 
 
 def _content_of_copy(folder: Path) -> dict[str, Content]:
-    """What a fresh engine reads in a copy: the proof that it is one."""
+    """What a fresh engine reads in a copy: the proof that it is one; on a full disk the first reports success (chdb 4.4)."""
     with tempfile.TemporaryDirectory() as scratch:
-        return _with_engine(Path(scratch) / "store", lambda engine: _attached(engine, folder))
+        try:
+            return _with_engine(Path(scratch) / "store", lambda engine: _attached(engine, folder))
+        except BackupError as error:
+            raise BackupError(
+                f"{folder.parent}: the copy written there cannot be read; is the disk full? {error}"
+            ) from error
 
 
 def _attached(engine: Store, folder: Path) -> dict[str, Content]:

@@ -129,7 +129,9 @@ def _select(chosen: Source, form: str) -> str:
 
 
 def _told(column: Column, form: str) -> str:
-    """Money is text in JSON: its readers make floats of numbers."""
+    """Money is text in JSON, whose readers make floats of numbers; a state of an aggregate is what it comes to."""
+    if column.type.startswith("AggregateFunction("):
+        return f"finalizeAggregation(`{column.name}`) AS `{column.name}`"
     if form != "json" or "Decimal" not in column.type:
         return f"`{column.name}`"
     as_text = column.type.replace("Decimal(38, 18)", "String").replace("Decimal(18, 9)", "String")

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from collector.catalog.tables import DATABASE
+from collector.catalog.tables import DATABASE, TABLES
 from collector.store import sharding
 from collector.store.clickhouse import Store
 from collector.store.foreign import foreign_table, other_columns
@@ -65,6 +65,7 @@ def migrate(
     if why := foreign_table(store):
         raise SchemaError(why)
     missing = _missing(known, _applied(store))
+    _refuse_another_shape(store, cluster)
     if dry_run:
         return missing
     for statement in (_CREATE_DATABASE, _CREATE_RECORD):
@@ -135,6 +136,22 @@ def rendered(statement: str, cluster: str) -> list[str]:
     if cluster:
         return sharding.rendered(statement, cluster)
     return [statement.replace("{on_cluster}", "").replace("{engine}", "ReplacingMergeTree")]
+
+
+def _refuse_another_shape(store: Store, cluster: str) -> None:
+    """Tables of one server and those of a cluster have the same names, and would each be altered wrongly."""
+    sharded = [table.name for table in TABLES if sharding.local_name(table.name) != table.name]
+    rows = store.query_rows(
+        "SELECT name, engine FROM system.tables WHERE database = {database:String} AND name IN {names:Array(String)}",
+        {"database": DATABASE, "names": sharded},
+    )
+    wrong = sorted(name for name, engine in rows if (engine == "Distributed") != bool(cluster))
+    if wrong:
+        made_for = "one server" if cluster else "a cluster"
+        raise SchemaError(
+            f"store.cluster is {cluster!r}, but {wrong[0]} and others were made for {made_for}; "
+            "set store.cluster as it was then, or point store.url at an empty store"
+        )
 
 
 def _record(store: Store, migration: Migration) -> None:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from collector.__main__ import app
 from collector.asking import Failure
+from collector.catalog.columns import Column
 from collector.catalog.tables import COST_CURRENT, POD_COST, QUEUE_SAMPLE, TABLES, Table
 from collector.settings import SettingsError
 from collector.store import export
@@ -139,7 +140,7 @@ def test_every_table_has_an_instant_to_choose_a_period_by(table: Table) -> None:
     """The one it is partitioned by, which never changes for a row; of a table in one piece the first it has."""
     at = source(table.name).at.name
 
-    assert at in table.partition if table.partition else at in {"created_at", "at", "month"}
+    assert at in table.partition if table.partition else at in {"created_at", "at", "month", "inserted_at"}
 
 
 def test_the_command_says_what_it_wrote_and_what_there_is(running: Running, samples: list[int], tmp_path: Path) -> None:
@@ -168,6 +169,26 @@ def test_the_command_says_what_it_wrote_and_what_there_is(running: Running, samp
     backwards = CliRunner().invoke(app, [*command, "--to", "2000-01-01", "--url", running.url])
     assert "--to is exclusive" in str(backwards.exception)
     assert "no day" in str(CliRunner().invoke(app, [*command, "--to", "soon"]).exception)
+
+
+def test_a_state_is_exported_as_what_it_comes_to(writer: Store, reader: Store, tmp_path: Path) -> None:
+    """No file format holds the engine's states; a rollup's reader wants the figure."""
+    writer.command(
+        "CREATE OR REPLACE TABLE lynceus.states (day Date, pods AggregateFunction(uniqExact, String)) "
+        "ENGINE = AggregatingMergeTree ORDER BY day"
+    )
+    for pod in ("a", "b"):
+        writer.command(f"INSERT INTO lynceus.states SELECT '2026-11-01', uniqExactState('{pod}')")
+    columns = (Column("day", "Date", ""), Column("pods", "AggregateFunction(uniqExact, String)", ""))
+    rollup = export.Source("states", columns, ("day",), "FINAL", columns[0])
+
+    for form in export.SINKS:
+        export.export(reader, rollup, *FOREVER, tmp_path / form, form, force=False)
+
+    assert (tmp_path / "csv").read_text(encoding="utf-8") == '"day","pods"\n"2026-11-01",2\n'
+    assert json.loads((tmp_path / "json").read_bytes()) == {"day": "2026-11-01", "pods": 2}
+    assert writer.query_rows(f"SELECT pods FROM file('{tmp_path / 'parquet'}', 'Parquet')") == [(2,)]
+    writer.command("DROP TABLE lynceus.states SYNC")
 
 
 def test_money_columns_are_as_wide_as_the_json_cast_knows() -> None:

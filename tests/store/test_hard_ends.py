@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from collector.catalog.tables import QUEUE_SAMPLE
+from collector.store import backup
 from collector.store.clickhouse import Store, StoreError, StoreRefusedError
+from collector.store.manifest import BackupError
 from collector.store.migrate import migrate
 from tests.store.facts import a_sample, row_of
 from tests.store.running import start
@@ -19,6 +21,7 @@ from tests.store.running import start
 MIB = 1 << 20
 
 
+@pytest.mark.live
 def test_what_was_acknowledged_survives_kill_9_under_inserts(tmp_path: Path) -> None:
     """Killed again and again with inserts under way: every acknowledged batch is there, and each is whole."""
     acknowledged: set[int] = set()
@@ -95,6 +98,26 @@ def test_a_full_disk_refuses_in_words_and_goes_on_once_there_is_room(small_disk:
     assert reader.query_rows("SELECT count() FROM lynceus.queue_sample FINAL") == after
     reader.close()
     again.stop()
+
+
+@pytest.mark.live
+def test_a_backup_that_finds_no_room_leaves_none_of_itself(small_disk: Path, tmp_path: Path) -> None:
+    """Nobody takes it for a backup, the words say what is wrong, and the store goes on."""
+    running = start(tmp_path / "elsewhere")
+    writer = running.writer()
+    migrate(writer)
+    writer.command(
+        "INSERT INTO lynceus.queue_sample (cluster, at, version, depth, oldest_age_ms) "
+        "SELECT toString(rand64()), now64(3), 1, rand(), rand64() FROM numbers(3000000)"
+    )
+
+    with pytest.raises(BackupError, match="is the disk full"):
+        backup.back_up(writer, small_disk / "one", "1", lambda _text: None)
+
+    assert list(small_disk.iterdir()) == []
+    assert writer.query_rows("SELECT count() FROM lynceus.queue_sample") == [(3_000_000,)]
+    writer.close()
+    running.stop()
 
 
 def _fill_up(writer: Store) -> tuple[int, StoreRefusedError]:

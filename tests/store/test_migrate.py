@@ -9,25 +9,32 @@ from typing import Any
 
 import pytest
 
+from collector import asking
 from collector.catalog.columns import INSERTED_AT
 from collector.catalog.rollups import HOUSEKEEPING, ROLLUPS, Housekeeping, Rollup
 from collector.catalog.tables import COST_CURRENT, POD_COST, TABLES, Table
+from collector.settings import Settings, StoreSettings
 from collector.store.clickhouse import Store
 from collector.store.migrate import SchemaError, load, migrate
-from tests.store.running import start
+from tests.store.running import Running, start
 
 ALL: tuple[Table | Rollup | Housekeeping, ...] = (*TABLES, *ROLLUPS, *HOUSEKEEPING)
 TABLE = pytest.mark.parametrize("table", ALL, ids=lambda table: table.name)
 
 
 @pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A store of its own: these tests break its schema."""
     running = start(tmp_path_factory.mktemp("fresh"))
-    store = running.writer()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def fresh(own: Running) -> Iterator[Store]:
+    store = own.writer()
     yield store
     store.close()
-    running.stop()
 
 
 @pytest.fixture
@@ -101,6 +108,30 @@ def test_a_dry_run_says_what_is_missing_and_changes_nothing(empty: Store) -> Non
 
     assert [migration.number for migration in missing] == [migration.number for migration in load()]
     assert empty.query_rows("SELECT count() FROM system.tables WHERE database = 'lynceus'") == [(0,)]
+
+
+def test_a_dry_run_shows_a_clusters_tables(empty: Store, own: Running) -> None:
+    """What would be run on the servers, before anything is: the rows of a shard, and what reads all shards."""
+    there = StoreSettings(url=own.url, username="lynceus", password_file=str(own.token_file), cluster="prod")
+
+    lines = asking.migrate(Settings(store=there), dry_run=True)
+
+    assert [line for line in lines if "lynceus.pod_cost_local ON CLUSTER 'prod'\n(" in line]
+    assert lines.count(
+        "CREATE OR REPLACE TABLE lynceus.pod_cost ON CLUSTER 'prod' AS lynceus.pod_cost_local\n"
+        "ENGINE = Distributed('prod', 'lynceus', 'pod_cost_local', cityHash64(cluster, pod_uid));"
+    ) == sum("lynceus.pod_cost_local ON CLUSTER" in line for line in lines)
+    assert empty.query_rows("SELECT count() FROM system.tables WHERE database = 'lynceus'") == [(0,)]
+
+
+def test_one_server_does_not_become_a_cluster_by_a_setting(empty: Store) -> None:
+    """Nor a cluster one server: its next migration would alter tables that are not there."""
+    migrate(empty)
+
+    with pytest.raises(
+        SchemaError, match=r"store\.cluster is 'prod', but controller_incident and others were made for one server"
+    ):
+        migrate(empty, "prod")
 
 
 def test_migrating_twice_changes_nothing(empty: Store) -> None:
