@@ -1,7 +1,7 @@
 """
 Whether the tables of a store are ours: looked at before the first statement that could change one of another product's.
 
-A name proves nothing: CREATE TABLE IF NOT EXISTS is content with any table that has it, and the first insert would fail, or fit.
+A name proves nothing: CREATE TABLE IF NOT EXISTS is content with any table that has it; the first insert would fail, or fit.
 """
 
 from collector.catalog.tables import DATABASE, TABLES

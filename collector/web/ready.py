@@ -166,7 +166,7 @@ def _spool(store: StoreHealth) -> Iterator[Problem]:
             subject="collector",
             cause="spool_full",
             reason=f"the spool takes nothing and watches are paused: {store.spool_detail}",
-            remedy="let the store take rows, free space under data_dir, or raise spool.max_bytes; watches then go on by themselves",
+            remedy="let the store take rows, free space under data_dir, or raise spool.max_bytes; watches then go on",
         )
 
 

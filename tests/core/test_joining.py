@@ -6,6 +6,7 @@ import pytest
 
 from collector import schedules
 from collector.core import decode
+from collector.core.billing import class_of
 from collector.core.cluster import Cluster
 from collector.core.cron import NEVER
 from collector.core.happenings import Clamped, Ended, FirstRan, PodEnded, PodRan
@@ -282,6 +283,21 @@ def test_a_failed_pod_is_kept_for_a_retry_that_gives_its_charge_another_class() 
     ended = only(PodEnded, tell(cluster, again, done))
 
     assert [e.pod.run.attempt for e in ended] == [1]
+    assert cluster.pods == {}
+
+
+def test_a_pod_that_succeeded_is_kept_for_a_retry_that_makes_it_useful() -> None:
+    """What had succeeded serves the next attempt, though it was deleted before: its class is none of who looked when."""
+    cluster = a_cluster()
+    tell(cluster, submitted(), at(NOON + 71 * SECOND, ended_pod(), "added"), finished(phase="Failed", nodes={}))
+    tell(cluster, at(LATER + SECOND, ended_pod(), "deleted"))
+
+    again = an_observation(a_workflow(phase="Running", started=LATER + MINUTE), when=LATER + MINUTE)
+    done = finished(when=LATER + 2 * MINUTE, started=LATER + MINUTE, finished=LATER + 2 * MINUTE, nodes={})
+    (ended,) = only(PodEnded, tell(cluster, again, done))
+
+    assert ended.life is not None
+    assert class_of(ended.pod.run, ended.life) == "useful"
     assert cluster.pods == {}
 
 

@@ -35,17 +35,22 @@ AS_ONE_S = 60
 """How long the two may take, after the last kill, to say the same of what had ended by then."""
 
 ENDED = {
-    "workflow_run": "uid IN ({ended})",
-    "step_run": "workflow_uid IN ({ended})",
-    "pod_run": "workflow_uid IN ({ended})",
-    "pod_cost": "workflow_uid IN ({ended})",
-    "cron_run": "due_at <= {at}",
+    "workflow_run": "(cluster, uid, attempt) IN ({ended})",
+    "step_run": "(cluster, workflow_uid, attempt) IN ({ended})",
+    "pod_run": "(cluster, workflow_uid) IN ({workflows})",
+    "pod_cost": "(cluster, workflow_uid) IN ({workflows})",
+    "cron_run": "outcome = 'started' AND due_at <= {at}",
     "controller_incident": "at <= {at}",
     "period": "1",
     "watch_gap": "1",
     "quarantine": "1",
 }
-"""The tables of facts, and which of their rows are about what had ended when the kills did."""
+"""
+The tables of facts, and which of their rows are about what had ended when the kills did.
+
+Whether a run of a cron was missed or skipped is judged by who was awake when it was due. Of a workflow that was retried the
+last attempt is compared: what the pods of an earlier one tell is not added to its row once the next has begun.
+"""
 
 A_MATTER_OF_WHEN = "version"
 """Which of an object's versions was the last to be seen depends on when one looked; what the row says does not."""
@@ -179,7 +184,10 @@ async def _differences(calm: Watcher, hit: Watcher, at: str) -> list[str]:
 
 async def _of_table(name: str, calm: Watcher, hit: Watcher, at: str) -> list[str]:
     columns = ", ".join(c.name for c in TABLE_NAMED[name].stored if not c.observed and c.name != A_MATTER_OF_WHEN)
-    which = ENDED[name].format(ended=f"SELECT uid FROM workflow_run WHERE finished_at <= {at}", at=at)
+    ended = f"FROM workflow_run WHERE finished_at <= {at} GROUP BY cluster, uid"
+    which = ENDED[name].format(
+        ended=f"SELECT cluster, uid, max(attempt) {ended}", workflows=f"SELECT cluster, uid {ended}", at=at
+    )
     sql = f"SELECT {columns} FROM {name} FINAL WHERE {which}"
     ours, theirs = [{_said(row) for row in await watcher.rows(sql)} for watcher in (calm, hit)]
     return [f"{name} calm only {row}" for row in sorted(ours - theirs)] + [

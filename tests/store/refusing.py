@@ -1,5 +1,5 @@
 """
-A way to a store that answers inserts itself, with an error of ClickHouse's, for as long as it is told to, and passes on the rest.
+A way to a store that answers inserts itself, with an error of ClickHouse's, while it is told to, and passes on the rest.
 """
 
 from collections.abc import AsyncIterator
@@ -38,10 +38,14 @@ async def refusing(running: Running) -> AsyncIterator[Door]:
                     text=f"Code: {door.code}. DB::Exception: {door.text}",
                     headers={"X-ClickHouse-Exception-Code": str(door.code)},
                 )
-            headers = {k: v for k, v in request.headers.items() if k not in ("Host", "Content-Length", "Transfer-Encoding")}
+            headers = {
+                k: v for k, v in request.headers.items() if k not in ("Host", "Content-Length", "Transfer-Encoding")
+            }
             url = f"{running.url}{request.path_qs}"
             async with session.request(request.method, url, data=body, headers=headers) as answer:
-                told = {k: v for k, v in answer.headers.items() if k.startswith(("X-", "Content-Type", "Content-Encoding"))}
+                told = {
+                    k: v for k, v in answer.headers.items() if k.startswith(("X-", "Content-Type", "Content-Encoding"))
+                }
                 return web.Response(status=answer.status, body=await answer.read(), headers=told)
 
         app = web.Application(client_max_size=1 << 28)

@@ -224,7 +224,9 @@ def test_a_migration_killed_between_two_statements_is_finished_by_the_next_start
 
 def schema(store: Store) -> list[tuple[str, ...]]:
     """Every table as the store would make it again, without the number that is each table's own."""
-    rows = store.query_rows("SELECT name, create_table_query FROM system.tables WHERE database = 'lynceus' ORDER BY name")
+    rows = store.query_rows(
+        "SELECT name, create_table_query FROM system.tables WHERE database = 'lynceus' ORDER BY name"
+    )
     return [(name, re.sub(r" UUID '[^']*'", "", sql)) for name, sql in rows]
 
 

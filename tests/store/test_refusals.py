@@ -131,7 +131,9 @@ def test_the_same_facts_in_any_order_batches_and_number_of_writers_make_the_same
     store.close()
 
     newest = {key: max(version for other, version in sights if other == key) for key, _ in sights}
-    assert sorted(rows) == sorted((_of(cluster, *fact).at, fact[1], _of(cluster, *fact).depth) for fact in newest.items())
+    assert sorted(rows) == sorted(
+        (_of(cluster, *fact).at, fact[1], _of(cluster, *fact).depth) for fact in newest.items()
+    )
 
 
 def _of(cluster: str, key: int, version: int) -> QueueSample:
