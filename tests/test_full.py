@@ -40,7 +40,7 @@ async def asked(collector: Running, path: str) -> str:
 async def test_a_full_spool_pauses_the_watches_and_nothing_is_missed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the store is away the spool reaches its bound; when it is back, every workflow that ended is in it, without a gap."""
+    """While the store is away the spool reaches its bound; once it is back all that ended is in it, without a gap."""
     monkeypatch.setattr(pipeline, "PENDING_LIMIT", 3)
     monkeypatch.setattr(service, "SPOOL_RETRY_S", 0.2)
     monkeypatch.setattr(inserter, "LONGEST_PAUSE_S", 0.5)

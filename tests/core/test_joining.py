@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from collector import schedules
+from collector import checkpoints, schedules
 from collector.core import decode
 from collector.core.billing import class_of
 from collector.core.cluster import Cluster
@@ -13,7 +13,7 @@ from collector.core.happenings import Clamped, Ended, FirstRan, PodEnded, PodRan
 from collector.core.hints import Hint
 from collector.core.joining import RECLAIMED, hinted
 from collector.core.model import CronRun, PodRun, StepRun, WorkflowRun
-from collector.core.stream import ControllerSettings, Lease, Observation, Reading
+from collector.core.stream import Checkpoint, ControllerSettings, Gone, Lease, Observation, Reading
 from collector.core.workflow_life import HOLDS_LIMIT
 from tests.builders import (
     HOUR,
@@ -266,6 +266,20 @@ def test_a_notice_is_remembered_over_a_restart() -> None:
     (run,) = only(PodRun, tell(after, at(NOON + 71 * SECOND, failed_pod())))
 
     assert run.reason == RECLAIMED
+
+
+def test_a_notice_that_came_before_its_pod_is_remembered_over_a_restart() -> None:
+    """Their watches resume each on its own: between the two a collector may be killed, and the event is not told again."""
+    cluster, after = a_cluster(), a_cluster()
+    tell(cluster, submitted(), an_event())
+    (kept,) = [c for c in checkpoints.changes(cluster) if c.kind == "hints"]
+    assert isinstance(kept, Checkpoint)
+    checkpoints.adopt(after, kept.kind, kept.state)
+    (run,) = only(PodRun, tell(after, at(NOON + 71 * SECOND, failed_pod(), "added")))
+    (dropped,) = [c for c in checkpoints.changes(after) if c.kind == "hints"]
+
+    assert run.reason == RECLAIMED
+    assert isinstance(dropped, Gone)
 
 
 # Retries.
