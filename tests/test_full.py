@@ -68,6 +68,7 @@ async def test_a_full_spool_pauses_the_watches_and_nothing_is_missed(
     assert "raise spool.max_bytes" in said
     assert 'lynceus_not_ready{cause="spool_full",cluster="",subject="collector"} 1.0' in scraped
     assert 'cause="store_unreachable"' in scraped
+    assert 'lynceus_clock_skew_seconds{cluster="good",subject="cluster"} 0.0' in scraped
     assert len(ended) >= len(before)
     assert gaps == [(0,)]
 
