@@ -11,6 +11,7 @@ import msgspec
 from collector.core import controller, workflow_life, workflow_rows
 from collector.core.cluster import Cluster
 from collector.core.cron import CronLife
+from collector.core.hints import Hint
 from collector.core.pod_life import PodLife
 from collector.core.stream import Checkpoint, Gone
 
@@ -19,6 +20,7 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 _ENCODER = msgspec.msgpack.Encoder()
 _LIFE = msgspec.msgpack.Decoder(workflow_life.WorkflowLife)
 _POD = msgspec.msgpack.Decoder(PodLife)
+_HINT = msgspec.msgpack.Decoder(Hint)
 _CRON = msgspec.msgpack.Decoder(CronLife)
 
 
@@ -39,6 +41,18 @@ def changes(cluster: Cluster) -> Iterator[Checkpoint | Gone]:
             yield Gone(cluster=cluster.name, kind="cronworkflows", uid=key)
         else:
             yield Checkpoint(cluster=cluster.name, kind="cronworkflows", uid=key, state=_ENCODER.encode(cron))
+    yield from _notices(cluster)
+
+
+def _notices(cluster: Cluster) -> Iterator[Checkpoint | Gone]:
+    """Notices of release whose pod has not been seen yet: a known pod keeps its own."""
+    notices, cluster.hints.touched = cluster.hints.touched, {}
+    for uid in notices:
+        notice = cluster.hints.of(uid)
+        if notice is None or uid in cluster.pods:
+            yield Gone(cluster=cluster.name, kind="hints", uid=uid)
+        else:
+            yield Checkpoint(cluster=cluster.name, kind="hints", uid=uid, state=_ENCODER.encode(notice))
 
 
 def _packed(cluster: Cluster, kind: str, uid: str) -> bytes | None:
@@ -58,6 +72,8 @@ def adopt(cluster: Cluster, kind: str, state: bytes) -> None:
             cluster.adopt([_LIFE.decode(state)], [])
         case "pods":
             cluster.adopt([], [_POD.decode(state)])
+        case "hints":
+            cluster.hints.adopt(_HINT.decode(state))
         case "cronworkflows":
             cluster.crons.adopt(_CRON.decode(state))
         case _:

@@ -11,7 +11,7 @@ import logging
 import random
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Container, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -46,6 +46,7 @@ from collector.watch.protocol import Watch
 from collector.watch.readings import read_for_ever
 from collector.watch.reconcile import reconcile_for_ever
 from collector.watch.reflector import Sink, watch_cluster
+from collector.web.ready import SKEWED_MS
 
 log = logging.getLogger(__name__)
 
@@ -92,9 +93,10 @@ class Parts:
         """What is known now."""
         health = {name: [watch.health() for watch in watches] for name, watches in self.watches.items()}
         view = self.pipeline.view(now_ms(), health, self._store_health())
-        return msgspec.structs.replace(view, clocks=self._clocks())
+        return msgspec.structs.replace(view, clocks=self.clocks())
 
-    def _clocks(self) -> list[Clock]:
+    def clocks(self) -> list[Clock]:
+        """How far other clocks are from ours, where they were heard."""
         told = {("cluster", name): connection.skew_ms for name, connection in self.connections.items()}
         told["store", ""] = self.inserts.skew_ms if self.inserts else None
         return [Clock(subject, name, skew_ms) for (subject, name), skew_ms in told.items() if skew_ms is not None]
@@ -333,6 +335,7 @@ async def _commit(parts: Parts, disk: Worker, commit: Commit) -> None:
 
 @asynccontextmanager
 async def _ticking(parts: Parts) -> AsyncIterator[None]:
+    warned: set[tuple[str, str]] = set()
     scheduler = AsyncIOScheduler(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None})
     pipeline = parts.pipeline
 
@@ -340,6 +343,7 @@ async def _ticking(parts: Parts) -> AsyncIterator[None]:
         now, watched = now_ms(), {name for name, watches in parts.watches.items() if _hears_crons(watches)}
         pipeline.sample_queues(now)
         pipeline.tick(now, watched)
+        warned.update(_warn_of_clocks(parts.clocks(), warned))
 
     async def accrue() -> None:
         pipeline.accrue(now_ms())
@@ -351,6 +355,16 @@ async def _ticking(parts: Parts) -> AsyncIterator[None]:
         yield
     finally:
         scheduler.shutdown(wait=False)
+
+
+def _warn_of_clocks(clocks: list[Clock], warned: Container[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Say once of each clock that is off; yields whose it was."""
+    for clock in clocks:
+        whose = (clock.subject, clock.cluster)
+        if abs(clock.skew_ms) > SKEWED_MS and whose not in warned:
+            about = {"subject": clock.subject, "cluster": clock.cluster, "theirs_minus_ours_s": clock.skew_ms // 1000}
+            log.warning("a clock is off: set both by NTP", extra=about)
+            yield whose
 
 
 def _hears_crons(watches: list[Watch]) -> bool:

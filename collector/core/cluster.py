@@ -322,7 +322,10 @@ class Cluster:
             if controller.is_controller(pod, self.rules.controller_namespace):
                 yield from self._controller(pod, seen)
             return
-        after = joining.hinted(pod_life.observe(before, seen, place), self.hints.of(seen.uid))
+        hint = self.hints.of(seen.uid)
+        if before is None and hint is not None:  # from now on the pod keeps it
+            self.hints.touched[seen.uid] = None
+        after = joining.hinted(pod_life.observe(before, seen, place), hint)
         yield from self._replace(before, after, seen)
         if before is None:
             yield from self._came(seen.uid)

@@ -80,6 +80,8 @@ class Hints:
     def __init__(self, most: int = MOST) -> None:
         self._most = most
         self._last: dict[str, Hint] = {}
+        self.touched: dict[str, None] = {}
+        """Objects whose notice of release came, or is of no more use, since the last checkpoint: it is told once."""
 
     def __len__(self) -> int:
         return len(self._last)
@@ -94,10 +96,16 @@ class Hints:
         last = self._last.pop(new.uid, None)
         # What follows on a notice of release (a node not ready, a mount that fails) is its consequence.
         stays = last is not None and last.kind == "spot" and 0 <= new.at - last.at <= RECLAIM_MS
-        self._last[new.uid] = last if last is not None and stays else new
+        kept = self._last[new.uid] = last if last is not None and stays else new
+        if kept.kind == "spot":
+            self.touched[kept.uid] = None
         if len(self._last) > self._most:
-            self._last.pop(next(iter(self._last)))
-        return self._last[new.uid]
+            self.forget(next(iter(self._last)))
+        return kept
+
+    def adopt(self, kept: Hint) -> None:
+        """Take up a hint of a checkpoint."""
+        self._last[kept.uid] = kept
 
     def of(self, uid: str) -> Hint | None:
         """The last hint of an object."""
@@ -105,7 +113,9 @@ class Hints:
 
     def forget(self, uid: str) -> None:
         """An object is gone and its words are used up."""
-        self._last.pop(uid, None)
+        gone = self._last.pop(uid, None)
+        if gone is not None and gone.kind == "spot":
+            self.touched[uid] = None
 
 
 def confirmed_reclaim(notice_at: Instant | None, run: PodRun) -> bool:

@@ -148,8 +148,7 @@ def hinted(pod: PodLife, hint: Hint | None) -> PodLife:
 
 def done_with(life: WorkflowLife, pod: PodLife) -> bool:
     """Whether a deleted pod of an ended workflow can be let go: not while a retry may still change its class."""
-    again = not life.deleted and life.outcome in RETRYABLE and pod.run.phase != "Succeeded"
-    return pod.gone and life.finished and not again
+    return pod.gone and life.finished and (life.deleted or life.outcome not in RETRYABLE)
 
 
 def doing(pod: PodLife) -> tuple[str, ...]:

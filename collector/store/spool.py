@@ -72,6 +72,7 @@ class Spool:
         self._reached = reached
         self.rows: int = 0
         self.bytes: int = 0
+        self._reusable = 0
         self._measure(self._count())
 
     @property
@@ -160,9 +161,12 @@ class Spool:
                 f"the spool holds {self.bytes} of {self._max_bytes} bytes; the store must take some first, "
                 "or raise spool.max_bytes"
             )
-        if self._folder is not None and (free := shutil.disk_usage(self._folder).free) < RESERVE_BYTES:
+        if self._folder is None:
+            return
+        # What has left the file is room again long before the file has shrunk.
+        if (room := shutil.disk_usage(self._folder).free + self._reusable) < RESERVE_BYTES:
             raise SpoolFullError(
-                f"the disk of {self._folder} has {free} bytes left and {RESERVE_BYTES} are kept free, so that the spool can be "
+                f"the disk of {self._folder} has {room} bytes left and {RESERVE_BYTES} are kept free, so that the spool can be "
                 "emptied; free some, or give data_dir a larger disk"
             )
 
@@ -179,7 +183,7 @@ class Spool:
             self._connection.execute(f"PRAGMA {name}").fetchone()[0]
             for name in ("page_count", "freelist_count", "page_size")
         )
-        self.rows, self.bytes = rows, (pages - free) * size
+        self.rows, self.bytes, self._reusable = rows, (pages - free) * size, free * size
 
     @contextmanager
     def _transaction(self, step: str) -> Iterator[sqlite3.Connection]:

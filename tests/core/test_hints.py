@@ -145,6 +145,20 @@ def test_a_notice_of_release_outlasts_its_consequences() -> None:
     assert (soon.kind, late.kind) == ("spot", "node")
 
 
+def test_a_notice_that_is_let_go_is_told_to_be_forgotten() -> None:
+    """Or its checkpoint would stay for ever; other hints have none."""
+    hints = Hints()
+    for reason, about in (("SpotToBeReleased", "p1"), ("NodeNotReady", "p2")):
+        hints.take(observed(an_event(reason, about=about)))
+    assert list(hints.touched) == ["p1"]
+
+    hints.touched = {}
+    for uid in ("p1", "p2", "p3"):
+        hints.forget(uid)
+
+    assert list(hints.touched) == ["p1"]
+
+
 def test_hints_are_bounded() -> None:
     """The one that was touched longest ago goes first."""
     hints = Hints(most=2)

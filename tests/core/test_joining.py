@@ -4,15 +4,16 @@ from typing import Any
 
 import pytest
 
-from collector import schedules
+from collector import checkpoints, schedules
 from collector.core import decode
+from collector.core.billing import class_of
 from collector.core.cluster import Cluster
 from collector.core.cron import NEVER
 from collector.core.happenings import Clamped, Ended, FirstRan, PodEnded, PodRan
 from collector.core.hints import Hint
 from collector.core.joining import RECLAIMED, hinted
 from collector.core.model import CronRun, PodRun, StepRun, WorkflowRun
-from collector.core.stream import ControllerSettings, Lease, Observation, Reading
+from collector.core.stream import Checkpoint, ControllerSettings, Gone, Lease, Observation, Reading
 from collector.core.workflow_life import HOLDS_LIMIT
 from tests.builders import (
     HOUR,
@@ -267,6 +268,20 @@ def test_a_notice_is_remembered_over_a_restart() -> None:
     assert run.reason == RECLAIMED
 
 
+def test_a_notice_that_came_before_its_pod_is_remembered_over_a_restart() -> None:
+    """Their watches resume each on its own: between the two a collector may be killed, and the event is not told again."""
+    cluster, after = a_cluster(), a_cluster()
+    tell(cluster, submitted(), an_event())
+    (kept,) = [c for c in checkpoints.changes(cluster) if c.kind == "hints"]
+    assert isinstance(kept, Checkpoint)
+    checkpoints.adopt(after, kept.kind, kept.state)
+    (run,) = only(PodRun, tell(after, at(NOON + 71 * SECOND, failed_pod(), "added")))
+    (dropped,) = [c for c in checkpoints.changes(after) if c.kind == "hints"]
+
+    assert run.reason == RECLAIMED
+    assert isinstance(dropped, Gone)
+
+
 # Retries.
 
 
@@ -282,6 +297,21 @@ def test_a_failed_pod_is_kept_for_a_retry_that_gives_its_charge_another_class() 
     ended = only(PodEnded, tell(cluster, again, done))
 
     assert [e.pod.run.attempt for e in ended] == [1]
+    assert cluster.pods == {}
+
+
+def test_a_pod_that_succeeded_is_kept_for_a_retry_that_makes_it_useful() -> None:
+    """What had succeeded serves the next attempt, though it was deleted before: its class is none of who looked when."""
+    cluster = a_cluster()
+    tell(cluster, submitted(), at(NOON + 71 * SECOND, ended_pod(), "added"), finished(phase="Failed", nodes={}))
+    tell(cluster, at(LATER + SECOND, ended_pod(), "deleted"))
+
+    again = an_observation(a_workflow(phase="Running", started=LATER + MINUTE), when=LATER + MINUTE)
+    done = finished(when=LATER + 2 * MINUTE, started=LATER + MINUTE, finished=LATER + 2 * MINUTE, nodes={})
+    (ended,) = only(PodEnded, tell(cluster, again, done))
+
+    assert ended.life is not None
+    assert class_of(ended.pod.run, ended.life) == "useful"
     assert cluster.pods == {}
 
 

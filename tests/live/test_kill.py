@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +35,31 @@ SEED = int(os.environ.get("LYNCEUS_KILL_SEED", "1"))
 AS_ONE_S = 60
 """How long the two may take, after the last kill, to say the same of what had ended by then."""
 
+WHOLE = """
+    SELECT cluster, uid, max(attempt) FROM (
+        SELECT cluster, uid, attempt, created_at, finished_at FROM workflow_run
+        UNION ALL SELECT cluster, uid, attempt, created_at, now64(3) FROM workflow_live FINAL
+    ) GROUP BY cluster, uid HAVING min(created_at) >= {born:DateTime64(3)} AND max(finished_at) <= {last:DateTime64(3)}
+"""
+"""Workflows whose whole life lies between two instants, with their last attempt."""
+
 ENDED = {
-    "workflow_run": "uid IN ({ended})",
-    "step_run": "workflow_uid IN ({ended})",
-    "pod_run": "workflow_uid IN ({ended})",
-    "pod_cost": "workflow_uid IN ({ended})",
-    "cron_run": "due_at <= {at}",
-    "controller_incident": "at <= {at}",
+    "workflow_run": f"(cluster, uid, attempt) IN ({WHOLE})",
+    "step_run": f"(cluster, workflow_uid, attempt) IN ({WHOLE})",
+    "pod_run": f"(cluster, workflow_uid) IN (SELECT cluster, uid FROM ({WHOLE}))",
+    "pod_cost": f"(cluster, workflow_uid) IN (SELECT cluster, uid FROM ({WHOLE}))",
+    "cron_run": "outcome = 'started' AND due_at BETWEEN {born:DateTime64(3)} AND {last:DateTime64(3)}",
+    "controller_incident": "at BETWEEN {born:DateTime64(3)} AND {last:DateTime64(3)}",
     "period": "1",
     "watch_gap": "1",
     "quarantine": "1",
 }
-"""The tables of facts, and which of their rows are about what had ended when the kills did."""
+"""
+The tables of facts, and which of their rows are about what had ended when the kills did.
+
+Whether a run of a cron was missed or skipped is judged by who was awake when it was due. Of a workflow that was retried the
+last attempt is compared: what the pods of an earlier one tell is not added to its row once the next has begun.
+"""
 
 A_MATTER_OF_WHEN = "version"
 """Which of an object's versions was the last to be seen depends on when one looked; what the row says does not."""
@@ -59,12 +73,12 @@ class Watcher:
     config: Path
     store: Store
 
-    async def rows(self, sql: str) -> list[tuple[Any, ...]]:
+    async def rows(self, sql: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """The rows of a query, as soon as the store answers."""
         ends = asyncio.get_running_loop().time() + 60
         while True:
             try:
-                return await asyncio.to_thread(self.store.query_rows, sql)
+                return await asyncio.to_thread(self.store.query_rows, sql, parameters)
             except StoreError:
                 if asyncio.get_running_loop().time() > ends:
                     raise
@@ -95,13 +109,18 @@ class Target:
     _stack: ExitStack = field(default_factory=ExitStack)
     _process: subprocess.Popen[bytes] | None = None
 
-    async def hit(self, dice: random.Random) -> None:
-        """One round: run on for a moment, then lose the collector, its store, or both."""
+    def start(self) -> subprocess.Popen[bytes]:
+        """It runs, from now on if it did not."""
         if self._process is None:
             log = self.watcher.folder / "log"
             self._process = self._stack.enter_context(started("run", "--config", str(self.watcher.config), log=log))
+        return self._process
+
+    async def hit(self, dice: random.Random) -> None:
+        """One round: run on for a moment, then lose the collector, its store, or both."""
+        process = self.start()
         await asyncio.sleep(dice.triangular(0.2, 2.6, 0.5))  # the instant of death is what the round draws
-        what, tree = dice.choice(("collector", "store", "both")), descendants(self._process.pid)
+        what, tree = dice.choice(("collector", "store", "both")), descendants(process.pid)
         what = what if tree else "collector"  # it had no store yet
         self.kills[what] += 1
         if what != "collector":
@@ -109,7 +128,7 @@ class Target:
         if what == "both":
             await asyncio.sleep(dice.choice((0, dice.uniform(0, 0.6))))
         if what != "store":
-            await self._end(self._process)
+            await self._end(process)
 
     async def _end(self, process: subprocess.Popen[bytes]) -> None:
         tree = descendants(process.pid)
@@ -127,9 +146,7 @@ class Target:
     def running(self) -> Iterator[None]:
         """In the end it runs on in peace, whether or not it was alive."""
         with self._stack:
-            if self._process is None:
-                log = self.watcher.folder / "log"
-                self._stack.enter_context(started("run", "--config", str(self.watcher.config), log=log))
+            self.start()
             yield
 
 
@@ -152,12 +169,13 @@ async def test_nothing_is_lost_and_nothing_doubled_by_kill_9(tmp_path: Path) -> 
         calm, hit = (a_watcher(tmp_path / name, kubeconfig, contexts) for name in ("calm", "hit"))
         target = Target(hit)
         with started("run", "--config", str(calm.config), log=calm.folder / "log"):
-            await calm.rows("SELECT 1 FROM workflow_run LIMIT 1")
+            target.start()
+            born = max([await _all_positions(watcher, len(contexts)) for watcher in (calm, hit)])
             for _ in range(ROUNDS):
                 await target.hit(dice)
             with target.running():
                 ((ended, last),) = await calm.rows("SELECT count(), max(finished_at) FROM workflow_run FINAL")
-                differences = await _differences(calm, hit, f"toDateTime64('{last:%Y-%m-%d %H:%M:%S}', 3, 'UTC')")
+                differences = await _differences(calm, hit, born, last)
                 doubles = await hit.rows("SELECT count() - uniqExact(cluster, pod_uid, day, entry) FROM cost_current")
 
     assert ended > 20
@@ -167,21 +185,32 @@ async def test_nothing_is_lost_and_nothing_doubled_by_kill_9(tmp_path: Path) -> 
     assert target.kills.keys() == {"collector", "store", "both"}
 
 
-async def _differences(calm: Watcher, hit: Watcher, at: str) -> list[str]:
-    """Rows about what had ended then that one has and the other has not, once both had time to hear of it."""
+async def _all_positions(watcher: Watcher, clusters: int) -> datetime:
+    """When all that is to be resumed had been listed: what exists from then on is seen by both from its birth."""
+    while True:
+        found = await watcher.rows(
+            "SELECT count(), now64(3) FROM watch_cursor FINAL WHERE kind IN ('workflows', 'pods', 'events')"
+        )
+        if found[0][0] == 3 * clusters:
+            return found[0][1] + timedelta(seconds=1)  # type: ignore[no-any-return]
+        await asyncio.sleep(0.2)
+
+
+async def _differences(calm: Watcher, hit: Watcher, born: datetime, last: datetime) -> list[str]:
+    """Rows about what was born and had ended between two instants that only one of them has, once both had time to hear."""
     found: list[str] = []
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(AS_ONE_S):
-            while found := [line for table in ENDED for line in await _of_table(table, calm, hit, at)]:
+            while found := [line for table in ENDED for line in await _of_table(table, calm, hit, born, last)]:
                 await asyncio.sleep(0.5)
     return found
 
 
-async def _of_table(name: str, calm: Watcher, hit: Watcher, at: str) -> list[str]:
+async def _of_table(name: str, calm: Watcher, hit: Watcher, born: datetime, last: datetime) -> list[str]:
     columns = ", ".join(c.name for c in TABLE_NAMED[name].stored if not c.observed and c.name != A_MATTER_OF_WHEN)
-    which = ENDED[name].format(ended=f"SELECT uid FROM workflow_run WHERE finished_at <= {at}", at=at)
-    sql = f"SELECT {columns} FROM {name} FINAL WHERE {which}"
-    ours, theirs = [{_said(row) for row in await watcher.rows(sql)} for watcher in (calm, hit)]
+    between: dict[str, Any] = {"born": born, "last": last}
+    sql = f"SELECT {columns} FROM {name} FINAL WHERE {ENDED[name]}"
+    ours, theirs = [{_said(row) for row in await watcher.rows(sql, between)} for watcher in (calm, hit)]
     return [f"{name} calm only {row}" for row in sorted(ours - theirs)] + [
         f"{name} hit only {row}" for row in sorted(theirs - ours)
     ]

@@ -63,6 +63,15 @@ async def test_a_reader_cannot_write_and_that_is_said(spool_file: Path, running:
     assert work.spool.rows == 3
 
 
+async def test_the_stores_clock_is_compared_with_ours(spool_file: Path, store: Store) -> None:
+    """It is asked with the question whether it answers; here our clock stands still years ago."""
+    async with inserting(spool_file, store) as (work, _):
+        await until(lambda: work.skew_ms is not None)
+
+    assert work.skew_ms is not None
+    assert work.skew_ms > 365 * 86_400_000
+
+
 async def test_a_password_that_is_put_right_is_read_anew(
     spool_file: Path, tmp_path: Path, running: Running, store: Store, writer: Store
 ) -> None:

@@ -17,6 +17,7 @@ from collector.catalog.tables import QUEUE_SAMPLE
 from collector.core.model import QueueSample, WatchCursor, WorkflowLive, version_of
 from collector.core.stream import Checkpoint, Commit, Cursor, Gone
 from collector.store import sealing
+from collector.store import spool as spool_module
 from collector.store.spool import Spool, open_spool
 from collector.store.spool_file import (
     SpoolBusyError,
@@ -260,6 +261,19 @@ def test_a_full_disk_is_told_apart(spool_file: Path) -> None:
     assert again.rows == kept
     assert kept == 1000
     again.close()
+
+
+def test_some_room_is_kept_on_the_disk(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Taking rows out of a spool writes as well: on a disk that is full to the last byte nothing could ever leave."""
+    spool.commit(Commit(at=NOW, facts=[a_sample(1)]))
+    with monkeypatch.context() as patched:
+        patched.setattr(spool_module, "RESERVE_BYTES", 1 << 60)
+        with pytest.raises(SpoolFullError, match="are kept free, so that the spool can be emptied; free some, or give"):
+            spool.commit(Commit(at=NOW, facts=[a_sample(2)]))
+        assert [row[6] for row in sent(spool)["queue_sample"]] == [1]
+    spool.commit(Commit(at=NOW, facts=[a_sample(2)]))
+
+    assert spool.rows == 1
 
 
 @pytest.mark.parametrize("damage", ["text", "header", "middle"])

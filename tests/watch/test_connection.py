@@ -17,7 +17,7 @@ import pytest
 
 from collector.watch import access as access_module
 from collector.watch import connection as connection_module
-from collector.watch.connection import ClusterAddress, Connection
+from collector.watch.connection import ClusterAddress, Connection, skew
 from tests.watch.certificates import Certificates, make
 from tests.watch.said import page, refusal, restarts
 from tests.watch.server import ApiServer, body, eventually, kubeconfig, running
@@ -295,3 +295,21 @@ async def test_a_path_before_the_api_is_kept(tmp_path: Path) -> None:
         await eventually(lambda: run.watch.streaming)
 
     assert server.asked[0].path == "/k8s/clusters/c-1/apis/argoproj.io/v1alpha1/workflows"
+
+
+@pytest.mark.parametrize(
+    ("date", "skew_ms"),
+    [
+        ("Sun, 22 Nov 2026 12:00:00 GMT", 0),
+        ("Sun, 22 Nov 2026 11:59:59 GMT", 0),
+        ("Sun, 22 Nov 2026 14:00:00 GMT", 7_199_500),
+        ("Sun, 22 Nov 2026 10:00:00 GMT", -7_199_000),
+        ("", None),
+        ("yesterday", None),
+    ],
+)
+def test_the_servers_clock_is_compared_with_ours(date: str, skew_ms: int | None) -> None:
+    """Whole seconds and the time on the way are no skew; no date, or none that can be read, is no figure."""
+    noon = 1_795_348_800.0
+
+    assert skew(date, noon, noon + 0.5) == skew_ms

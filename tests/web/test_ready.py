@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from collector.core.model import WatchGap
-from collector.core.view import LiveView, StoreHealth
+from collector.core.view import Clock, LiveView, StoreHealth
 from collector.web.ready import BEHIND_MS, BEHIND_ROWS, GAP_TOLD_MS, VIEW_STALE_MS, Problem, readiness
 from tests.web.fleet import NOW, SECOND, a_cluster, a_store, a_view, a_watch
 
@@ -160,3 +160,54 @@ def test_a_gap_of_the_last_day_is_told_and_does_not_block() -> None:
     assert readiness(a_view(clusters=[a_cluster("c", gaps=[gap])]), NOW).ready
     old = msgspec.structs.replace(gap, to_at=NOW - GAP_TOLD_MS)
     assert readiness(a_view(clusters=[a_cluster("c", gaps=[old])]), NOW).problems == []
+
+
+@pytest.mark.parametrize(
+    ("cause", "remedy"),
+    [
+        ("store_password", "store.password_file"),
+        ("store_read_only", "grant INSERT"),
+        ("store_disk_full", "free space on the store's disk"),
+        ("store_overloaded", "more memory"),
+        ("store_refuses", "the store's own log"),
+        ("store_unreachable", "store.url"),
+        ("store_starts", "store.url"),
+        ("spool_fails", "the disk of data_dir"),
+    ],
+)
+def test_each_refusal_of_the_store_has_its_own_remedy(cause: str, remedy: str) -> None:
+    """Whoever is paged at night is told what to do, and that nothing is lost meanwhile."""
+    problem = the_problem(a_view(store=a_store(reachable=False, detail="Code: 1", cause=cause)))
+
+    assert (problem.cause, problem.reason, problem.blocking) == (cause, "Code: 1", True)
+    assert remedy in problem.remedy
+    assert "nothing is lost" in problem.remedy
+
+
+def test_a_spool_that_takes_nothing_is_told_though_the_store_is_well() -> None:
+    """The watches are paused: what the pages show is old."""
+    problem = the_problem(a_view(store=a_store(spool_detail="the disk has 0 bytes left")))
+
+    assert (problem.subject, problem.cause, problem.blocking) == ("collector", "spool_full", True)
+    assert "the disk has 0 bytes left" in problem.reason
+    assert "spool.max_bytes" in problem.remedy
+
+
+@pytest.mark.parametrize(
+    ("clock", "words"),
+    [
+        (Clock("cluster", "prod-hz", 7_200_000), "API server of prod-hz is 7200 s ahead of ours"),
+        (Clock("store", "", -7_200_000), "clock of the store is 7200 s behind ours"),
+    ],
+)
+def test_a_clock_two_hours_off_is_told_and_does_not_block(clock: Clock, words: str) -> None:
+    """Facts rest on the cluster's own instants; what is shown as happening now does not."""
+    view = a_view(clocks=[clock])
+
+    assert words in the_problem(view).reason
+    assert readiness(view, NOW).ready
+
+
+def test_clocks_a_second_apart_are_no_problem() -> None:
+    """A Date header has whole seconds, and a page of a list is seconds on its way."""
+    assert readiness(a_view(clocks=[Clock("store", "", 900)]), NOW).problems == []
