@@ -230,6 +230,15 @@ WATCH_RESTARTS = Metric(
     "Times a watch had to be opened again, by cause.",
 )
 WATCH_GAPS = Metric("lynceus_watch_gaps_total", "counter", ("cluster", "kind"), "Breaks that could not be replayed.")
+BACKFILLED = Metric(
+    "lynceus_backfilled_workflows_total", "counter", ("cluster",), "Workflows taken from Argo's archive after a gap."
+)
+BACKFILL_FAILURES = Metric(
+    "lynceus_backfill_failures_total",
+    "counter",
+    ("cluster", "reason"),
+    "Times that Argo's archive was asked and did not give, by reason.",
+)
 DECODE_FALLBACKS = Metric(
     "lynceus_decode_fallbacks_total",
     "counter",
@@ -263,6 +272,7 @@ METRICS: tuple[Metric, ...] = (
     UNPRICED_PODS, RUNNING_COST,
     CONTROLLER_OOM_KILLS, CONTROLLER_RESTARTS, CONTROLLER_READY, CONTROLLER_LEADER, CONTROLLER_CRASH_LOOP,
     CONTROLLER_MEMORY, CONTROLLER_MEMORY_LIMIT, CONTROLLER_WORK_QUEUE, CLUSTER_UP, WATCH_EVENTS, WATCH_LAST_EVENT,
-    WATCH_RESTARTS, WATCH_GAPS, DECODE_FALLBACKS, QUARANTINED, STORE_UP, STORE_INSERT_SECONDS, STORE_INSERT_ERRORS,
+    WATCH_RESTARTS, WATCH_GAPS, BACKFILLED, BACKFILL_FAILURES, DECODE_FALLBACKS, QUARANTINED, STORE_UP,
+    STORE_INSERT_SECONDS, STORE_INSERT_ERRORS,
     STORE_INSERTED_ROWS, STORE_LAST_INSERT, SPOOL_ROWS, SPOOL_BYTES, LABEL_OVERFLOW, BUILD_INFO,
 )  # fmt: skip

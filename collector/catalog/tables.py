@@ -366,6 +366,23 @@ WATCH_CURSOR = Table(
     ),
 )  # fmt: skip
 
+BACKFILL = Table(
+    "backfill", model.Backfill, "A period for which Argo's archive was asked what nobody had watched",
+    order_by=("cluster", "from_at", "to_at"), partition="toYYYYMM(to_at)",
+    columns=(
+        CLUSTER,
+        at("from_at", "Begin of the period"),
+        at("to_at", "End of it, exclusive"),
+        VERSION,
+        at("at", "When the archive was asked", observed=True),
+        count("found", "Workflows in the archive that finished in the period", observed=True),
+        count("taken", "Those that became rows, for there were none", observed=True),
+        count("absent", "Workflows that ended unseen in the period and are not in the archive", observed=True),
+        count("failed", "Those that the archive did not give, or that could not be read", observed=True),
+        INSERTED_AT,
+    ),
+)  # fmt: skip
+
 QUARANTINE = Table(
     "quarantine", model.Quarantine, "An object or a row that could not be taken, and why",
     order_by=("cluster", "kind", "uid", "at"), partition="toYYYYMM(at)",
@@ -383,7 +400,7 @@ QUARANTINE = Table(
 
 TABLES: tuple[Table, ...] = (
     WORKFLOW_RUN, WORKFLOW_LIVE, STEP_RUN, POD_RUN, POD_COST, PRICING_RUN, PERIOD, QUEUE_SAMPLE, CONTROLLER_INCIDENT,
-    CRON_RUN, WATCH_GAP, WATCH_CURSOR, QUARANTINE,
+    CRON_RUN, WATCH_GAP, WATCH_CURSOR, BACKFILL, QUARANTINE,
 )  # fmt: skip
 
 COST_CURRENT = View(

@@ -389,6 +389,26 @@ class WatchGap(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     objects_unknown: int
 
 
+class Backfill(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
+    """A period for which Argo's archive was asked what nobody had watched."""
+
+    cluster: str
+    from_at: Instant
+    to_at: Instant
+    """Exclusive."""
+    version: int
+    at: Instant
+    """When it was asked."""
+    found: int
+    """Workflows in the archive that finished in the period."""
+    taken: int
+    """Those that became rows, for there were none."""
+    absent: int
+    """Workflows that ended unseen in the period and are not in the archive."""
+    failed: int
+    """Those that the archive did not give, or that could not be read."""
+
+
 class Quarantine(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     """An object or a row that could not be taken, and why."""
 
