@@ -327,11 +327,12 @@ CRON_RUN = Table(
         at("due_at", "When a run was due by its schedule"),
         VERSION,
         low("outcome", "started, missed, skipped"),
-        low("reason", "Why it was skipped: forbid, suspended, stopped, when"),
+        low("reason", "Why it was skipped: forbid, suspended, stopped, when; or missed: submission_error"),
         WORKFLOW_NAME,
         at("started_at", "When the run it led to was created", optional=True),
         low("schedule", "The schedule it follows"),
         low("concurrency_policy", "Allow, Forbid, Replace"),
+        Column("message", "String", "What Argo said when it could not submit the run", codec="ZSTD(3)"),
         INSERTED_AT,
     ),
 )  # fmt: skip

@@ -357,12 +357,14 @@ class CronRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     outcome: str
     """`started`, `missed` (nothing ran and nothing forbade it), `skipped` (its own policy forbade it)."""
     reason: str
-    """Why it was skipped: forbid, suspended, stopped, when."""
+    """Why it was skipped: forbid, suspended, stopped, when; or missed: submission_error."""
     workflow_name: str
     started_at: Instant | None
     """When the run it led to was created."""
     schedule: str
     concurrency_policy: str
+    message: str = ""
+    """What Argo said when it could not submit the run."""
 
 
 class WatchCursor(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
