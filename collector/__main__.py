@@ -182,7 +182,8 @@ def backfill(
     prices.one_of("--format", form, ("table", "csv", "json"))
     chosen = configuration.load(config)
     span = _span(begin, end, chosen.billing_timezone, None)
-    made = backfilling.by_hand(chosen, _folder(config), span, cluster, dry_run=dry_run)
+    with progress.shown("hours asked about", err) as (_, count):
+        made = backfilling.by_hand(chosen, _folder(config), span, cluster, dry_run=dry_run, progress=count)
     shape.text(made, form, out)
     if any(row[-1] for row in made.rows) or len(made.notes) > dry_run:
         raise typer.Exit(1)

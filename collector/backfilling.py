@@ -83,6 +83,9 @@ async def _one_for_ever(
                 tally.add(metrics.BACKFILL_FAILURES, (cluster.name, error.reason))
                 log.warning("the archive cannot be asked", extra={"cluster": cluster.name, "reason": str(error)})
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            except Exception:
+                log.exception("filling the gaps of a cluster failed and starts again", extra={"cluster": cluster.name})
+                pause_s = LONGEST_PAUSE_S
     finally:
         worker.close()
         store.close()
@@ -119,12 +122,20 @@ def _watched(live: Cluster, uid: str) -> bool:
     return life is not None and life.outcome != "unknown"
 
 
-def by_hand(settings: Settings, folder: Path, span: Span, only: str, *, dry_run: bool) -> Report:
+def by_hand(
+    settings: Settings,
+    folder: Path,
+    span: Span,
+    only: str,
+    *,
+    dry_run: bool,
+    progress: Callable[[int, int], object] = lambda done, total: None,  # noqa: ARG005 - nobody looks
+) -> Report:
     """`lynceus backfill`: what the archives had of a period; a cluster whose archive fails has a row all the same."""
     clusters = [cluster for cluster in archived(settings) if only in ("", cluster.name)]
     if not clusters:
         raise ReportError(f"--cluster {only}: {_none_named(settings, only)}" if only else _none_named(settings, only))
-    made, notes = asyncio.run(_all(settings, folder, span, clusters, dry_run))
+    made, notes = asyncio.run(_all(settings, folder, span, clusters, dry_run, progress))
     title = f"Workflows that ended from {span}, by Argo's archive"
     rows = [(one.cluster, one.found, one.taken, one.absent, one.failed) for one in made]
     notes += ["nothing was fetched or written; taken is what would be"] if dry_run else []
@@ -138,7 +149,12 @@ def _none_named(settings: Settings, only: str) -> str:
 
 
 async def _all(
-    settings: Settings, folder: Path, span: Span, clusters: list[ClusterSettings], dry_run: bool
+    settings: Settings,
+    folder: Path,
+    span: Span,
+    clusters: list[ClusterSettings],
+    dry_run: bool,
+    progress: Callable[[int, int], object],
 ) -> tuple[list[Backfill], list[str]]:
     zone, books = ZoneInfo(settings.billing_timezone), asking.books(settings, folder)
     store, made, notes = asking.writing_store(settings), list[Backfill](), list[str]()
@@ -152,7 +168,7 @@ async def _all(
                 async with ArgoServer(cluster.archive) as archive:
                     work = Work(
                         cluster.name, archive, store, asyncio.to_thread, rules, books, zone, around, now_ms,
-                        dry_run=dry_run,
+                        dry_run=dry_run, progress=progress,
                     )  # fmt: skip
                     made.append(await backfill(work, begin, end))
                 if not dry_run:

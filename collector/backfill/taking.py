@@ -67,6 +67,8 @@ class Work:
     """Whether a workflow is watched by us now, by its uid: then its rows are on their way."""
     tally: Tally = field(default_factory=Tally)
     dry_run: bool = False
+    progress: Callable[[int, int], object] = lambda done, total: None  # noqa: ARG005 - nobody looks
+    """Hours listed, and how many there are."""
 
 
 @dataclass(slots=True)
@@ -84,13 +86,15 @@ async def backfill(work: Work, begin: Instant, end: Instant) -> Backfill:
     sums, heard = Sums(), await work.ask(runs.known, work.store)
     vanished = set(await work.ask(held.unknown, work.store, work.cluster, begin, end))
     before: set[str] = set()
-    for first, after in slices(begin - REACH_MS, end + MARGIN_MS):
+    hours = list(slices(begin - REACH_MS, end + MARGIN_MS))
+    for number, (first, after) in enumerate(hours, 1):
         listed = {one.uid: one for one in await work.archive.finished(first, after)}
         chosen = {uid: one for uid, one in listed.items() if uid not in before and _ended(one, begin, end)}
         before = set(listed)
         vanished -= chosen.keys()
         sums.found += len(chosen)
         await _take(work, chosen, heard, sums)
+        work.progress(number, len(hours))
     # What started too long ago to be listed, or is not there.
     await _take(work, dict.fromkeys(sorted(vanished)), heard, sums)
     at = work.now()

@@ -155,6 +155,25 @@ async def test_a_running_collector_asks_after_each_gap(engine: Running, store: S
     assert tally.counters[metrics.BACKFILL_FAILURES.name] == {("c1", "server"): 1}
 
 
+async def test_what_nobody_foresaw_ends_one_look_and_not_the_loop(
+    engine: Running, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next look fills the gap."""
+    monkeypatch.setattr(backfilling, "LONGEST_PAUSE_S", 0.02)
+    archive, looks = an_archive(), [ZeroDivisionError(), None]
+    a_gap(store)
+
+    def caught_up() -> bool:
+        if looks and (error := looks.pop(0)):
+            raise error
+        return True
+
+    async with archive.serving(), filling(chosen(engine, archive), Tally(), caught_up):
+        await eventually(lambda: newest(store, Backfill))
+
+    assert looks == []
+
+
 async def test_nothing_is_asked_while_rows_wait_for_the_store(engine: Running, store: Store) -> None:
     """What is in the spool would be taken for missing."""
     archive, asked = an_archive(), []
