@@ -4,6 +4,7 @@ Lynceus watches every Argo Workflows cluster of a fleet and tells why each workf
 The map: watch/ lists and watches and hands typed observations to pipeline.py, which asks core/ (pure: bytes and times in,
 facts out) and gathers facts for store/ (SQLite spool, then ClickHouse). exposition/ and web/ draw the live view;
 reports/ query the store. catalog/ declares every metric and table once; prices/ holds price books as data.
+backfill/ asks Argo's archive for what nobody watched.
 __main__.py has the commands, service.py wires the parts, asking.py answers commands that need no collector.
 
 What holds everywhere:

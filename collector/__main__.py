@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.console import Console
 
-from collector import __version__, asking, bookkeeping, service, showcase, storekeeping
+from collector import __version__, asking, backfilling, bookkeeping, service, showcase, storekeeping
 from collector import settings as configuration
 from collector.core.pricing_runs import day_of
 from collector.prices import book
@@ -155,6 +155,26 @@ def reprice(
     with progress.shown("pods priced", err) as (say, count):
         made = bookkeeping.reprice(chosen, _folder(config), span, dry_run=dry_run, say=say, progress=count)
     shape.text(made, form, out)
+
+
+@app.command()
+def backfill(
+    begin: Annotated[str, typer.Option("--from", help="First day on which workflows ended, as in 2026-11-01.")],
+    end: Annotated[str, typer.Option("--to", help="The day after the last.")],
+    cluster: Annotated[str, typer.Option(help="Only this one; left out: all that name an archive.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Compare, fetch and write nothing.")] = False,
+    form: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
+    config: Config = None,
+) -> None:
+    """Take workflows that nobody watched from Argo's archive; after a gap a running collector does so by itself."""
+    prices.one_of("--format", form, ("table", "csv", "json"))
+    chosen = configuration.load(config)
+    span = _span(begin, end, chosen.billing_timezone, None)
+    with progress.shown("hours asked about", err) as (_, count):
+        made = backfilling.by_hand(chosen, _folder(config), span, cluster, dry_run=dry_run, progress=count)
+    shape.text(made, form, out)
+    if any(row[-1] for row in made.rows) or len(made.notes) > dry_run:
+        raise typer.Exit(1)
 
 
 @app.command()

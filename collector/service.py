@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from collector import asking, rounds, takeover
+from collector import asking, backfilling, rounds, takeover
 from collector import settings as configuration
 from collector.asking import Failure
 from collector.catalog.tally import Tally
@@ -36,6 +36,7 @@ from collector.settings import ClusterSettings, Settings
 from collector.store import child, inserter, spool_file
 from collector.store import migrate as migrations
 from collector.store.clickhouse import Store, connect
+from collector.store.sealing import BATCH_ROWS
 from collector.store.spool import Spool, open_spool
 from collector.store.spool_file import SpoolError
 from collector.store.worker import Worker
@@ -166,6 +167,8 @@ async def _start(parts: Parts, stack: AsyncExitStack) -> None:
     rolling = rounds.roll_up_for_ever(parts.settings, parts.tally, parts.rolled_up_at)
     await stack.enter_async_context(_task(rolling, "rollups"))
     await stack.enter_async_context(_task(rounds.retain_once(parts.settings), "retention"))
+    fill = backfilling.backfill_for_ever(parts.settings, parts.pipeline, parts.tally, lambda: _caught_up(parts))
+    await stack.enter_async_context(_task(fill, "backfill"))
     for name in parts.addresses:
         await stack.enter_async_context(_watching(parts, name))
 
@@ -331,6 +334,12 @@ async def _commit_until_done(parts: Parts, disk: Worker, commit: Commit) -> None
 async def _commit(parts: Parts, disk: Worker, commit: Commit) -> None:
     assert parts.spool is not None  # noqa: S101 - opened before any commit
     await disk.run(parts.spool.commit, commit)
+
+
+def _caught_up(parts: Parts) -> bool:
+    """Whether the store has what was watched, but for the last seconds."""
+    inserts = parts.inserts
+    return bool(inserts and inserts.reachable and parts.spool and parts.spool.rows < BATCH_ROWS)
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -32,6 +33,19 @@ class SettingsError(ValueError):
     """Settings that cannot be used; says which file, which key and what to do."""
 
 
+class ArchiveSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """An argo-server that is asked for the workflows of a gap; without a url nobody is."""
+
+    url: str = ""
+    """Its own address and base path, like https://argo-server.argo:2746."""
+    token_file: str = ""
+    """Holds a bearer token that may get and list workflows; empty: the server asks for none."""
+    ca_file: str = ""
+    """Authority of its certificate; empty: those of the system."""
+    allow_insecure: bool = False
+    """Permit plain http and unverified TLS to it."""
+
+
 class ClusterSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """One cluster to watch."""
 
@@ -50,6 +64,7 @@ class ClusterSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """`labelled` asks for Argo's own pods only; pods of Jobs, Ray and Spark are then not seen."""
     allow_insecure: bool = False
     """Permit plain http and unverified TLS to this cluster."""
+    archive: ArchiveSettings = ArchiveSettings()
 
 
 class StoreSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -253,6 +268,8 @@ def _check(settings: Settings, path: str) -> None:
         if product and product not in PRODUCTS:
             known = f"known are {', '.join(PRODUCTS)}"
             raise SettingsError(f"{path}: clusters[{i}].product: {product!r} is unknown; {known}")
+        if why := _unsafe(settings.clusters[i].archive):
+            raise SettingsError(f"{path}: clusters[{i}].archive.{why}")
     try:
         ZoneInfo(settings.billing_timezone)
     except (ZoneInfoNotFoundError, ValueError):
@@ -270,6 +287,24 @@ def _check(settings: Settings, path: str) -> None:
     for key, value in (("http.listen", settings.http.listen), ("embedded.listen", settings.embedded.listen)):
         address(value, f"{path}: {key}")
     _spool_bytes(settings, f"{path}: ")
+
+
+def _unsafe(archive: ArchiveSettings) -> str:
+    """What is wrong with the address of an argo-server; empty: nothing."""
+    try:
+        parts = urlsplit(archive.url)
+        host, named = parts.hostname or "", parts.username or parts.password
+    except ValueError:
+        return "url: is no address; write it like https://argo-server.argo:2746"
+    if not archive.url:
+        return "url: is missing; write it like https://argo-server.argo:2746" if archive != ArchiveSettings() else ""
+    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
+        return f"url: {archive.url!r} is no address; write it like https://argo-server.argo:2746"
+    if named:
+        return "url: holds a user name; put a bearer token into token_file"
+    if parts.scheme == "http" and not archive.allow_insecure and host not in ("localhost", "127.0.0.1", "::1"):
+        return f"url: plain http to {host} would show its token; use https, or set allow_insecure"
+    return ""
 
 
 def _check_rules(told: tuple[RuleSettings, ...], zone: ZoneInfo, place: str) -> None:

@@ -69,6 +69,22 @@ def test_the_defaults_are_the_documented_ones() -> None:
     assert (ClusterSettings(name="a").controller_namespace, ClusterSettings(name="a").pods) == ("argo", "all")
 
 
+@pytest.mark.parametrize(
+    "archive",
+    [
+        "{}",
+        "{url: 'https://argo/base'}",
+        "{url: 'http://127.0.0.1:1'}",
+        "{url: 'http://argo', allow_insecure: true}",
+    ],
+)
+def test_an_archive_is_reached_over_https_unless_it_is_here_or_allowed(archive: str) -> None:
+    """Its token goes with each request."""
+    chosen = parse(f"clusters: [{{name: a, archive: {archive}}}]".encode(), "f")
+
+    assert chosen.clusters[0].archive.url in archive
+
+
 def test_a_file_is_read_from_its_path(tmp_path: Path) -> None:
     """And errors in it name the path."""
     file = tmp_path / "my.yaml"
@@ -98,6 +114,12 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         ("clusters: [{name: a-}]", "clusters[0].name", "must be lower-case"),
         ("clusters: [{name: a}, {name: b}, {name: a}]", "clusters[2].name", "'a' is taken by clusters[0]"),
         ("clusters: [{name: a, pods: some}]", "clusters[0].pods", "Invalid enum value 'some'"),
+        ("clusters: [{name: a, archive: {uri: x}}]", "clusters[0].archive.uri", "did you mean `url`?"),
+        ("clusters: [{name: a, archive: {token_file: t}}]", "clusters[0].archive.url", "is missing; write it like"),
+        ("clusters: [{name: a, archive: {url: argo}}]", "clusters[0].archive.url", "'argo' is no address; write it like"),
+        ("clusters: [{name: a, archive: {url: 'http://[x'}}]", "clusters[0].archive.url", "is no address"),
+        ("clusters: [{name: a, archive: {url: 'https://u:p@argo'}}]", "clusters[0].archive.url", "into token_file"),
+        ("clusters: [{name: a, archive: {url: 'http://argo:2746'}}]", "clusters[0].archive.url", "use https, or set allow"),
         ("clusters: [{name: a, product: alibaba-ec1}]", "clusters[0].product", "'alibaba-ec1' is unknown; known are"),
         ("attribution: {department: [{}]}", "attribution.department[0]", "give exactly one key, like `workflow_label"),
         (

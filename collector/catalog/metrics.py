@@ -236,6 +236,15 @@ RECONCILE_DIFFERENCES = Metric(
     ("cluster", "kind", "difference"),
     "What lists showed otherwise than the watch had told: missing, stale, phantom. 0 is expected.",
 )
+BACKFILLED = Metric(
+    "lynceus_backfilled_workflows_total", "counter", ("cluster",), "Workflows taken from Argo's archive after a gap."
+)
+BACKFILL_FAILURES = Metric(
+    "lynceus_backfill_failures_total",
+    "counter",
+    ("cluster", "reason"),
+    "Times that Argo's archive was asked and did not give, by reason.",
+)
 DECODE_FALLBACKS = Metric(
     "lynceus_decode_fallbacks_total",
     "counter",
@@ -287,7 +296,7 @@ METRICS: tuple[Metric, ...] = (
     UNPRICED_PODS, RUNNING_COST,
     CONTROLLER_OOM_KILLS, CONTROLLER_RESTARTS, CONTROLLER_READY, CONTROLLER_LEADER, CONTROLLER_CRASH_LOOP,
     CONTROLLER_MEMORY, CONTROLLER_MEMORY_LIMIT, CONTROLLER_WORK_QUEUE, CLUSTER_UP, WATCH_EVENTS, WATCH_LAST_EVENT,
-    WATCH_RESTARTS, WATCH_GAPS, RECONCILE_DIFFERENCES,
+    WATCH_RESTARTS, WATCH_GAPS, RECONCILE_DIFFERENCES, BACKFILLED, BACKFILL_FAILURES,
     DECODE_FALLBACKS, QUARANTINED, STORE_UP, STORE_INSERT_SECONDS, STORE_INSERT_ERRORS,
     STORE_INSERTED_ROWS, STORE_LAST_INSERT, SPOOL_ROWS, SPOOL_BYTES, ROLLED_UP, ROLLED_UP_DAYS,
     ROLLUP_ERRORS, CLOCK_SKEW, NOT_READY, LABEL_OVERFLOW, BUILD_INFO,

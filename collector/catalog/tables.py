@@ -332,11 +332,12 @@ CRON_RUN = Table(
         at("due_at", "When a run was due by its schedule"),
         VERSION,
         low("outcome", "started, missed, skipped"),
-        low("reason", "Why it was skipped: forbid, suspended, stopped, when"),
+        low("reason", "Why it was skipped: forbid, suspended, stopped, when; or missed: submission_error"),
         WORKFLOW_NAME,
         at("started_at", "When the run it led to was created", optional=True),
         low("schedule", "The schedule it follows"),
         low("concurrency_policy", "Allow, Forbid, Replace"),
+        Column("message", "String", "What Argo said when it could not submit the run", codec="ZSTD(3)"),
         INSERTED_AT,
     ),
 )  # fmt: skip
@@ -406,6 +407,23 @@ RECONCILE = Table(
     ),
 )  # fmt: skip
 
+BACKFILL = Table(
+    "backfill", model.Backfill, "A period for which Argo's archive was asked what nobody had watched",
+    order_by=("cluster", "from_at", "to_at"), partition="toYYYYMM(to_at)",
+    columns=(
+        CLUSTER,
+        at("from_at", "Begin of the period"),
+        at("to_at", "End of it, exclusive"),
+        VERSION,
+        at("at", "When the archive was asked", observed=True),
+        count("found", "Workflows in the archive that finished in the period", observed=True),
+        count("taken", "Those that became rows, for there were none", observed=True),
+        count("absent", "Workflows that ended unseen in the period and are not in the archive", observed=True),
+        count("failed", "Those that the archive did not give, or that could not be read", observed=True),
+        INSERTED_AT,
+    ),
+)  # fmt: skip
+
 QUARANTINE = Table(
     "quarantine", model.Quarantine, "An object or a row that could not be taken, and why",
     order_by=("cluster", "kind", "uid", "at"), partition="toYYYYMM(at)",
@@ -423,7 +441,7 @@ QUARANTINE = Table(
 
 TABLES: tuple[Table, ...] = (
     WORKFLOW_RUN, WORKFLOW_LIVE, STEP_RUN, POD_RUN, POD_COST, PRICING_RUN, PERIOD, QUEUE_SAMPLE, CONTROLLER_INCIDENT,
-    CRON_RUN, WATCH_GAP, WATCH_CURSOR, LIVE_STATE, RECONCILE, QUARANTINE,
+    CRON_RUN, WATCH_GAP, WATCH_CURSOR, LIVE_STATE, RECONCILE, BACKFILL, QUARANTINE,
 )  # fmt: skip
 
 COST_CURRENT = View(

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from collector.core import decode
 from collector.core.model import CronRun, Instant
+from collector.core.queueing import said
 from collector.core.stream import Observation
 from collector.core.view import Cron
 
@@ -38,6 +39,8 @@ PARTING_MS = 3_600_000
 STRANGERS_AT_MOST = 1000
 _RANK = {"missed": 1, "skipped": 2, "started": 3}
 """Versions of a row: a run proves a miss wrong, whoever reckoned it and when; its name makes it complete (4)."""
+SUBMISSION_ERROR = "SubmissionError"
+"""The condition of a cron whose run could not be made; Argo takes it away with the next that can."""
 UNFORESEEN = "no due time can be foretold: never due, or @every, which counts from the start of the controller"
 BOTH = "both schedule and schedules are set, which Argo 3.6 and 3.7 refuse; remove schedule"
 
@@ -91,6 +94,8 @@ class CronLife(msgspec.Struct, array_like=True, gc=False):
     skipped: int = 0
     runs: dict[Instant, CronRun] = {}
     """By due time: those not judged yet, without an outcome or without a version, and the newest of those that are."""
+    refused: str = ""
+    """Why Argo could not submit its last run, in its words; a run that it can submit takes them away."""
 
 
 class Crons:
@@ -240,7 +245,7 @@ class Crons:
             return []
         life.missed -= run.outcome == "missed"
         life.skipped -= run.outcome == "skipped"
-        run = replace(run, outcome="started", reason="", workflow_name=workflow, started_at=at)
+        run = replace(run, outcome="started", reason="", message="", workflow_name=workflow, started_at=at)
         life.runs[due_at] = run
         _forget(life)
         self.touched[_key(life.namespace, life.name)] = None
@@ -259,7 +264,7 @@ class Crons:
                 continue
             life.missed += not run.reason
             life.skipped += bool(run.reason)
-            told.append(self._tell(life, replace(run, outcome="skipped" if run.reason else "missed")))
+            told.append(self._tell(life, _judged(life, run)))
         if told:
             _forget(life)
             self.touched[_key(life.namespace, life.name)] = None
@@ -280,6 +285,13 @@ class Crons:
         )  # fmt: skip
 
 
+def _judged(life: CronLife, run: CronRun) -> CronRun:
+    """A due time that led to nothing, with what its cron says of it."""
+    if run.reason:
+        return replace(run, outcome="skipped")
+    return replace(run, outcome="missed", reason="submission_error" if life.refused else "", message=life.refused)
+
+
 def _describe(life: CronLife, cron: decode.CronWorkflow) -> None:
     """Take over specification and status."""
     spec, status = cron.spec or decode.CronWorkflowSpec(), cron.status or decode.CronWorkflowStatus()
@@ -294,6 +306,8 @@ def _describe(life: CronLife, cron: decode.CronWorkflow) -> None:
     life.when = bool(spec.when)
     life.suspended, life.stopped = bool(spec.suspend), status.phase == "Stopped"
     life.active = len(status.active or ())
+    failed = (c.message for c in status.conditions or () if c.type == SUBMISSION_ERROR and c.status == "True")
+    life.refused = said(next(failed, None))
     if life.suspended or life.stopped:
         # It may have been so a moment before the due times that are still open: no page for those.
         why = "suspended" if life.suspended else "stopped"
@@ -317,7 +331,7 @@ def _seen(cluster: str, life: CronLife) -> Cron:
     return Cron(
         cluster=cluster, namespace=life.namespace, name=life.name, schedule=_text(life), timezone=life.timezone,
         suspended=life.suspended, concurrency_policy=life.policy, last_at=life.last_at, next_at=life.next_at,
-        missed=life.missed, skipped=life.skipped, active=life.active, problem=life.problem,
+        missed=life.missed, skipped=life.skipped, active=life.active, problem=life.problem or life.refused,
     )  # fmt: skip
 
 

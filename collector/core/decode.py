@@ -221,6 +221,7 @@ class CronWorkflowStatus(msgspec.Struct, gc=False):
     lastScheduledTime: str | None = None
     phase: str | None = None
     """`Stopped`: its stop strategy was met and nothing is due any more."""
+    conditions: list[Condition] | None = None
 
 
 class CronWorkflow(msgspec.Struct, gc=False):

@@ -12,6 +12,8 @@ from collector.core.view import Flow, Waiting
 SLOT_MS = 15_000
 SLOTS = 20
 """Five minutes: the present slot, which is not over, and the nineteen before it."""
+RECENT = 5
+"""The last minute, the present slot and four before it: a burst long past makes no queue grow that drains now."""
 QUEUES_LIMIT = 10_000
 """Queues counted in one slot; a label that differs with every workflow makes a queue of each."""
 
@@ -46,9 +48,10 @@ class Flows:
         for number, slot in self._slots.items():
             if newest - SLOTS < number <= newest:
                 for queue, (arrivals, starts) in slot.items():
-                    sums = moved.setdefault(queue, [0, 0])
+                    sums = moved.setdefault(queue, [0, 0, 0])
                     sums[0] += arrivals
                     sums[1] += starts
+                    sums[2] += (arrivals - starts) * (number > newest - RECENT)
         depths = dict.fromkeys(moved, 0)
         for row in waiting:
             key = (row.namespace, row.queue)
@@ -56,7 +59,9 @@ class Flows:
             if not row.begun and (key in depths or self._overflow <= newest - SLOTS):
                 depths[key] = depths.get(key, 0) + row.count
         window_s = (now - from_at) / 1000
-        return [_flow(cluster, key, depth, window_s, *moved.get(key, (0, 0))) for key, depth in sorted(depths.items())]
+        return [
+            _flow(cluster, key, depth, window_s, *moved.get(key, (0, 0, 0))) for key, depth in sorted(depths.items())
+        ]
 
     def _began(self, at: Instant) -> None:
         # A clock that is set back begins anew, else the window would be negative.
@@ -79,12 +84,16 @@ class Flows:
         counts[what] += 1
 
 
-def _flow(cluster: str, queue: Queue, depth: int, window_s: float, arrivals: int, starts: int) -> Flow:
+def _flow(
+    cluster: str, queue: Queue, depth: int, window_s: float, arrivals: int, starts: int, grew_lately: int
+) -> Flow:
     """One queue's row; the time to drain is told wherever something starts, also while more arrives."""
     if not depth:
         state, drain_s = "empty", None
     elif not starts:
         state, drain_s = "not_draining", None
     else:
-        state, drain_s = "growing" if arrivals > starts else "draining", depth * max(window_s, 1.0) / starts
+        # Over the window, and still: neither a burst that is over nor a moment's luck is a trend.
+        grows = arrivals > starts and grew_lately > 0
+        state, drain_s = "growing" if grows else "draining", depth * max(window_s, 1.0) / starts
     return Flow(cluster, *queue, depth, window_s, arrivals, starts, drain_s, state)

@@ -132,5 +132,5 @@ def locks(cluster: str, lives: Iterable[LockUser], limits: Mapping[str, int]) ->
 
 
 def _kind(lock: str) -> str:
-    """By its name; that of a database lock is the same for both, and is taken for a semaphore until somebody holds it."""
-    return "mutex" if "/Mutex/" in lock else "semaphore"
+    """By its name; that of a database lock is the same for both, and tells no more until somebody holds it."""
+    return "mutex" if "/Mutex/" in lock else "database" if "/Database/" in lock else "semaphore"

@@ -357,12 +357,14 @@ class CronRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     outcome: str
     """`started`, `missed` (nothing ran and nothing forbade it), `skipped` (its own policy forbade it)."""
     reason: str
-    """Why it was skipped: forbid, suspended, stopped, when."""
+    """Why it was skipped: forbid, suspended, stopped, when; or missed: submission_error."""
     workflow_name: str
     started_at: Instant | None
     """When the run it led to was created."""
     schedule: str
     concurrency_policy: str
+    message: str = ""
+    """What Argo said when it could not submit the run."""
 
 
 class WatchCursor(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
@@ -416,6 +418,26 @@ class Reconciled(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     phantom: int
     repaired: int
     duration_ms: int
+
+
+class Backfill(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
+    """A period for which Argo's archive was asked what nobody had watched."""
+
+    cluster: str
+    from_at: Instant
+    to_at: Instant
+    """Exclusive."""
+    version: int
+    at: Instant
+    """When it was asked."""
+    found: int
+    """Workflows in the archive that finished in the period."""
+    taken: int
+    """Those that became rows, for there were none."""
+    absent: int
+    """Workflows that ended unseen in the period and are not in the archive."""
+    failed: int
+    """Those that the archive did not give, or that could not be read."""
 
 
 class Quarantine(Fact, frozen=True, array_like=True, kw_only=True, gc=False):

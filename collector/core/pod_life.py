@@ -184,7 +184,7 @@ def _run(before: PodRun | None, pod: decode.Pod, seen: Observation, place: Place
     meta, spec, status = pod.metadata, pod.spec or decode.PodSpec(), pod.status or decode.PodStatus()
     labels, annotations = meta.labels or {}, meta.annotations or {}
     main = _main(status.containerStatuses)
-    cpu, memory, gpu, ephemeral = _requests(spec)
+    cpu, memory, gpu, ephemeral = requests(spec)
     node_id = annotations.get(NODE_ID, "")
     return PodRun(
         cluster=place.cluster,
@@ -208,7 +208,7 @@ def _run(before: PodRun | None, pod: decode.Pod, seen: Observation, place: Place
         memory_bytes=int(memory),
         gpu=gpu,
         ephemeral_bytes=int(ephemeral),
-        pricing=_pricing(labels, annotations, place.node_labels) | _malformed(spec),
+        pricing=_pricing(labels, annotations, place.node_labels) | malformed(spec),
         scheduled_at=_condition(status, "PodScheduled", seen.at) or (before.scheduled_at if before else None),
         instance_created_at=_condition(status, INSTANCE, seen.at) or (before.instance_created_at if before else None),
         main_started_at=_started(main) or (before.main_started_at if before else None),
@@ -220,7 +220,7 @@ def _run(before: PodRun | None, pod: decode.Pod, seen: Observation, place: Place
     )  # fmt: skip
 
 
-def _requests(spec: decode.PodSpec) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+def requests(spec: decode.PodSpec) -> tuple[Decimal, Decimal, Decimal, Decimal]:
     """Cores, memory bytes, GPUs, ephemeral bytes: the long-running containers' sum, or the largest init's if more."""
     together, largest = [ZERO] * 4, [ZERO] * 4
     for container in spec.containers or ():
@@ -368,7 +368,7 @@ def _template(pod_name: str, workflow_name: str, node_id: str) -> str:
     return pod_name[len(workflow_name) + 1 : -len(hashed) - 1]
 
 
-def _malformed(spec: decode.PodSpec) -> dict[str, str]:
+def malformed(spec: decode.PodSpec) -> dict[str, str]:
     """A mark for pricing where a request or limit was no quantity: what a cloud bills of it is a guess."""
     asked = (c.resources for c in (*(spec.containers or ()), *(spec.initContainers or ())) if c.resources)
     texts = (text for r in asked for text in ({**(r.limits or {}), **(r.requests or {})}).values())

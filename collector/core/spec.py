@@ -18,12 +18,15 @@ from collector.core.quantity import GIB, quantity
 NANO = Decimal("1e-9")
 MOST = Decimal(999_999_999)
 """The columns of quantities keep nine digits before the point and nine after it."""
+ARCHIVED = "archived"
+"""Mark that core/archived.py leaves in `pricing` of a pod that nobody saw: where its size was read, or ARCHIVED_NOWHERE."""
+ARCHIVED_NOWHERE = "nowhere"
 MALFORMED_REQUESTS = "requests:malformed"
 """Mark that core/pod_life.py leaves in `pricing` where a request was no quantity."""
 
 DOUBTS = (
     "malformed_spec", "malformed_requests", "malformed_storage", "malformed_limit", "malformed_protection",
-    "unknown_class", "unknown_purchase",
+    "unknown_class", "unknown_purchase", "archived_template", "archived_duration",
 )  # fmt: skip
 """Why a priced charge is of low confidence though its pod was marked: label values of the counter of such pods."""
 
@@ -141,6 +144,10 @@ def _size(run: PodRun, rule: SizeRule, region: str) -> tuple[Size, str]:
             return msgspec.structs.replace(size, source="asked", confidence="low"), doubt
         doubt = "malformed_spec"
     malformed = "malformed_requests" if MALFORMED_REQUESTS in run.pricing else ""
+    if (where := run.pricing.get(ARCHIVED)) == ARCHIVED_NOWHERE:
+        # A product's default is for pods that ask for nothing; of this one nobody knows what it asked for.
+        return Size(source="archive", confidence="low", missing="no_requests"), doubt
+    malformed = f"archived_{where}" if where else malformed
     size = requested(rule, run.cpu, gib(run.memory_bytes), region)
     return msgspec.structs.replace(size, instance_type=run.pricing.get(rule.node_type, "")), doubt or malformed
 

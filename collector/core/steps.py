@@ -98,7 +98,7 @@ def step_runs(
             finished_at=instant(node.finishedAt), pod_uid=pods.get(key, "") if has_pod(node) else "",
             message=(node.message or "")[:MESSAGE_LIMIT], boundary_id=node.boundaryID or "",
             try_number=numbers.get(key, 1), retried=key in away, hook=key in hooks, memoized=memoized(node),
-            exit_code=_exit_code(node) if node.outputs else None, critical=key in path, critical_ms=path.get(key, 0),
+            exit_code=exit_code(node) if node.outputs else None, critical=key in path, critical_ms=path.get(key, 0),
             waiting_reason=hold.reason, waiting_on=hold.on[:MESSAGE_LIMIT], waiting_ms=hold.spent_ms,
         ))  # fmt: skip
     return rows
@@ -115,7 +115,7 @@ def _kept(owner: Owner, node: Node) -> bool:
     return bool(ended and owner.started_at and ended < owner.started_at)
 
 
-def _exit_code(node: Node) -> int | None:
+def exit_code(node: Node) -> int | None:
     """Of the main container, as text in Argo's outputs; a Retry node repeats its last try's, which is not its own."""
     text = (node.outputs and node.outputs.exitCode) or ""
     code = int(text) if text and node.type not in GROUPS and _EXIT_CODE.fullmatch(text) else None

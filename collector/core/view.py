@@ -40,7 +40,7 @@ class Flow(msgspec.Struct, frozen=True, gc=False):
     drain_s: float | None
     """Depth / starts per second; None: it is empty or does not drain, see `state`."""
     state: str
-    """`empty`, `draining`, `growing` (drains, but more arrive than start), `not_draining` (nothing started)."""
+    """`empty`, `draining`, `growing` (drains, but more arrive than start, and still do), `not_draining` (nothing started)."""
 
 
 class Slots(msgspec.Struct, frozen=True, gc=False):
@@ -70,7 +70,7 @@ class Lock(msgspec.Struct, frozen=True, gc=False):
     name: str
     """`namespace/ConfigMap/name/key`, `namespace/Mutex/name` or `namespace/Database/name`."""
     kind: str
-    """`semaphore` or `mutex`."""
+    """`semaphore`, `mutex`, or `database` while nobody holds one that may be either."""
     limit: int | None
     held: int
     waiting: int

@@ -28,9 +28,9 @@ Pods = Callable[[], Iterable[tuple[str, str, int | None]]]
 
 METRICS_PORT = 9090
 EVERY_S = 15.0
-"""Memory and metrics: a controller that fills its memory does so in minutes."""
+"""Memory, metrics and Lease: a controller fills its memory in minutes, and its Lease runs out in seconds."""
 SELDOM_S = 60.0
-"""Settings and Lease, which change with a deployment or a fail-over."""
+"""Settings, which change with a deployment."""
 ABSENT_S = 600.0
 """What is refused or not there needs a person first."""
 
@@ -124,7 +124,7 @@ class Rounds:
         name, path = self.config_map, config_map_path(self.namespace, self.config_map)
         yield _Question("settings", "", f"configmaps {name}", (path,), settings, seldom_s)
         name, path = self.lease, lease_path(namespace, self.lease)
-        yield _Question("lease", "", f"leases.coordination.k8s.io {name}", (path,), readings.lease, seldom_s)
+        yield _Question("lease", "", f"leases.coordination.k8s.io {name}", (path,), readings.lease, self.every_s)
         for pod, container, port in self.pods():
             path = f"/apis/metrics.k8s.io/v1beta1/namespaces/{namespace}/pods/{pod}"
             yield _Question("memory", pod, f"pods.metrics.k8s.io {pod}", (path,), _memory_of(container), self.every_s)

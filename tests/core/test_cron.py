@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from collector.core import decode
 from collector.core.cron import GRACE_MS, PARTING_MS
 from collector.core.model import CronRun, Instant
 from tests.builders import DAY, HOUR, MINUTE, NOON, SECOND, iso
@@ -47,6 +48,28 @@ def test_the_cron_itself_says_what_started() -> None:
     assert world.told() == [("1", "started", ""), ("1", "started", name_of(1))]
     assert [row.version for row in world.rows] == [3, 4]
     assert world.rows[0].started_at is None
+
+
+def test_what_argo_could_not_submit_is_quoted() -> None:
+    """A run that was missed says why, and so does the cron, until one of its runs is made."""
+    cron, well = a_cron("0 * * * *"), a_cron("0 * * * *")
+    said = {"type": "SubmissionError", "status": "True", "message": 'workflowtemplates "gone"\nnot found'}
+    other = {"type": "SubmissionError", "status": "False", "message": "once"}
+    assert cron.status is not None
+    assert well.status is not None
+    cron.status.conditions = [decode.Condition(**other), decode.Condition(**said)]
+    well.status.conditions = [decode.Condition(**other)]
+    world = watched(cron)
+    world.tick(NOON + 62 * MINUTE)
+    problem = world.view().problem
+    world.run(NOON + 60 * MINUTE)
+    world.see(well, NOON + 63 * MINUTE)
+
+    missed, started = world.rows
+    assert (missed.outcome, missed.reason) == ("missed", "submission_error")
+    assert missed.message == problem == 'workflowtemplates "gone" not found'
+    assert (started.outcome, started.reason, started.message) == ("started", "", "")
+    assert world.view().problem == ""
 
 
 def test_a_due_time_without_a_run_is_missed_after_the_grace() -> None:

@@ -106,6 +106,37 @@ def test_the_number_of_queues_is_bounded() -> None:
     assert [(flow.queue, flow.state) for flow in late] == [("q", "not_draining"), ("r", "not_draining")]
 
 
+SLOTTED = st.lists(st.integers(0, WINDOW_MS - 2 * MINUTE), min_size=1, max_size=20)
+
+
+@given(SLOTTED, st.integers(1, 5), st.integers(0, 3))
+def test_a_burst_that_is_over_does_not_make_a_queue_grow(burst: list[int], each: int, starts: int) -> None:
+    """From a minute and a slot after its last arrival on a queue that starts anything drains, however many came."""
+    flows = moved(since=NOON - HOUR)
+    for after in burst:
+        for _ in range(each):
+            flows.arrived("team", "q", NOON + after)
+    now = NOON + max(burst) + MINUTE + SLOT_MS
+    for _ in range(starts):
+        flows.started("team", "q", now)
+
+    assert state(flows, 100, now)[0] == ("draining" if starts else "not_draining")
+
+
+@given(st.integers(1, 40), st.integers(1, 5), st.integers(1, 5))
+def test_a_queue_grows_as_long_as_more_comes_than_starts(slots: int, more: int, starts: int) -> None:
+    """With the same surplus in each slot it grows from the first to the last; with none it never does."""
+    for surplus, word in ((more, "growing"), (0, "draining")):
+        flows = moved(since=NOON - HOUR)
+        for at in range(NOON, NOON + slots * SLOT_MS, SLOT_MS):
+            for _ in range(starts):
+                flows.started("team", "q", at)
+            for _ in range(starts + surplus):
+                flows.arrived("team", "q", at)
+
+        assert state(flows, 100, NOON + (slots - 1) * SLOT_MS)[0] == word
+
+
 EVENTS = st.lists(st.tuples(st.integers(0, 3 * WINDOW_MS), st.sampled_from("qr"), st.booleans()), max_size=40)
 
 

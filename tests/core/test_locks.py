@@ -162,7 +162,7 @@ def test_a_mutex_admits_one_and_a_semaphore_nobody_waited_for_is_not_known() -> 
     ]  # fmt: skip
 
     assert [(lock.name, lock.kind, lock.limit) for lock in locks.locks("c1", lives, {})] == [
-        ("a/Database/b", "semaphore", None), (GPU, "semaphore", None), (DB, "mutex", 1), (TILE, "mutex", 1),
+        ("a/Database/b", "database", None), (GPU, "semaphore", None), (DB, "mutex", 1), (TILE, "mutex", 1),
     ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import pytest
 from collector.core import decode
 from collector.core.pod_life import Place, observe
 from collector.core.product import PRODUCTS, Mark, product_of
-from collector.core.spec import DOUBTS, MALFORMED_REQUESTS, Spec, read_size, spec_of
+from collector.core.spec import ARCHIVED, ARCHIVED_NOWHERE, DOUBTS, MALFORMED_REQUESTS, Spec, read_size, spec_of
 from tests.builders import ACS_2C8G, a_pod, a_pod_run, an_observation
 from tests.core.charged import ACS, ECI, acs, eci, only, pod, shipped
 
@@ -189,6 +189,8 @@ def test_a_spec_of_another_form_gives_way_to_the_requests(text: str) -> None:
         ({"pricing": eci("two", **{"use-specs": "2-4Gi"})}, "malformed_spec"),
         ({"pricing": {ECI + "use-specs": "big"}}, "malformed_spec"),
         ({"pricing": {MALFORMED_REQUESTS: ""}}, "malformed_requests"),
+        ({"pricing": {ARCHIVED: "template"}}, "archived_template"),
+        ({"pricing": {ARCHIVED: "duration"}}, "archived_duration"),
         ({"pricing": eci("2-4Gi", **{"instance-compute-category": "weird"})}, "unknown_class"),
         ({"pricing": acs(qos="sometimes")}, "unknown_purchase"),
         ({"pricing": eci("2-4Gi", **{"extra-ephemeral-storage": "much"})}, "malformed_storage"),
@@ -215,6 +217,15 @@ def test_a_malformed_request_is_told_to_pricing(text: str) -> None:
 
     run = observe(None, an_observation(seen), place).run
     assert MALFORMED_REQUESTS in run.pricing
+
+
+def test_a_size_that_nobody_told_is_no_products_default() -> None:
+    """A pod of the archive whose requests are not known has no price, though one that asks for nothing has."""
+    silent = spec("alibaba-eci", pricing={}, **NOTHING)
+    unknown = spec("alibaba-eci", pricing={ARCHIVED: ARCHIVED_NOWHERE}, **NOTHING)
+
+    assert (silent.missing, silent.source) == ("", "default")
+    assert (unknown.missing, unknown.source, unknown.confidence) == ("no_requests", "archive", "low")
 
 
 def test_sound_requests_leave_no_mark() -> None:

@@ -1,7 +1,7 @@
 // The controllers of a cluster, in its card: who leads, whether it is well, and how near its memory limit it is.
 
 import { keep, make, named, part, say, show } from "./dom.js";
-import { bytes, count, NOT_KNOWN, share } from "./words.js";
+import { bytes, NOT_KNOWN, plural, share } from "./words.js";
 
 const NEAR_THE_LIMIT = 0.85;
 
@@ -24,7 +24,7 @@ function makeController() {
 function updateController(item, controller) {
   const { pod, leader, ready, crash_loop: crashes, memory_share: part_of, detail } = controller;
   const role = leader === null ? "controller" : leader ? "leader" : "standby";
-  say(part(item, "role"), `${role} ${crashes ? "in a crash loop" : ready ? "ready" : "not ready"}${restarts(controller)}`);
+  say(part(item, "role"), crashes ? looping(controller) : `${role} ${ready ? "ready" : "not ready"}`);
   item.classList.toggle("bad", crashes || !ready);
   item.classList.toggle("near", part_of !== null && part_of >= NEAR_THE_LIMIT);
   say(part(item, "memory"), memory(controller));
@@ -33,8 +33,9 @@ function updateController(item, controller) {
   item.title = [pod, detail].filter(Boolean).join(": ");
 }
 
-function restarts({ crash_loop: crashes, restarts: n }) {
-  return crashes ? `, ${count(n)} restarts` : "";
+// One that crashes leads nobody and stands by for nobody, whatever a Lease it cannot give back says.
+function looping({ restarts: n }) {
+  return `controller in a crash loop, ${plural(n, "restart", "restarts")}`;
 }
 
 function memory({ memory_bytes: used, memory_limit_bytes: limit, memory_share: part_of }) {

@@ -1,0 +1,255 @@
+"""
+An argo-server's archive over HTTP: which workflows finished in a period, and each of them whole.
+
+The endpoint is the one that Argo 3.5 to 4.1 have alike, `GET /api/v1/archived-workflows` and `…/{uid}` (server/workflowarchive
+in Argo's tree). Its list takes periods by `spec.startedAt` alone, gives no steps, and counts its pages by an offset that
+shifts while rows arrive: so the periods asked for are short, and what comes twice is the reader's to drop.
+Follows no redirect, keeps no cookie, bounds every answer in bytes and in time, and asks at a bounded rate.
+"""
+
+import asyncio
+import re
+import ssl
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+import msgspec
+
+from collector.core import decode
+from collector.core.estimates import decoded
+from collector.core.model import Instant
+from collector.settings import ArchiveSettings
+
+PATH = "/api/v1/archived-workflows"
+PAGE = 200
+SLICE_MS = 3_600_000
+"""Of a period that is listed at once."""
+EDGE_MS = 1000
+"""Whether its ends are within a period differs between Argo's versions; both count whole seconds."""
+PER_SECOND = 10
+AT_ONCE = 4
+ANSWER_BYTES = 32 * 2**20
+PATIENCE = aiohttp.ClientTimeout(total=60, connect=10)
+QUOTED = 80
+UID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+class ArchiveError(Exception):
+    """The archive did not give; names the address and the remedy. `reason` is one of few words."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
+REASONS = ("connection", "unauthorized", "forbidden", "missing", "unusable", "server", "too_large", "settings")
+"""What a failure is counted under."""
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """A finished workflow as the archive lists it."""
+
+    uid: str
+    started_at: Instant | None
+    finished_at: Instant
+
+
+class PageMeta(msgspec.Struct):
+    token: str | None = msgspec.field(default=None, name="continue")
+
+
+class Page(msgspec.Struct):
+    items: list[decode.Workflow] | None
+    metadata: PageMeta = msgspec.field(default_factory=PageMeta)
+
+
+@dataclass(slots=True)
+class Pace:
+    """At most so many requests a second, spread evenly."""
+
+    per_second: float
+    _next_at: float = 0.0
+
+    async def turn(self) -> None:
+        """Returns when the next request may go out."""
+        now = time.monotonic()
+        at = max(now, self._next_at)
+        self._next_at = at + 1 / self.per_second
+        await asyncio.sleep(at - now)
+
+
+@dataclass(slots=True)
+class ArgoServer:
+    """One argo-server; `async with` opens and closes the connections to it."""
+
+    settings: ArchiveSettings
+    pace: Pace = field(default_factory=lambda: Pace(PER_SECOND))
+    _session: aiohttp.ClientSession | None = None
+    _headers: dict[str, str] = field(default_factory=dict)
+
+    async def __aenter__(self) -> Self:
+        self._headers = await asyncio.to_thread(_headers, self.settings)
+        tls = await asyncio.to_thread(_tls, self.settings)
+        connector = aiohttp.TCPConnector(limit=AT_ONCE, ssl=tls)
+        self._session = aiohttp.ClientSession(
+            connector=connector, timeout=PATIENCE, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    @property
+    def place(self) -> str:
+        """What errors name."""
+        return self.settings.url.rstrip("/") + PATH
+
+    async def finished(self, begin: Instant, end: Instant) -> list[Listed]:
+        """The workflows that started within a period, each once."""
+        found: dict[str, Listed] = {}
+        offset = 0
+        selector = f"spec.startedAt>{_rfc3339(begin - EDGE_MS)},spec.startedAt<{_rfc3339(end + EDGE_MS)}"
+        while True:
+            asked = {"listOptions.limit": str(PAGE), "listOptions.fieldSelector": selector}
+            body = await self._get("", asked | ({"listOptions.continue": str(offset)} if offset else {}))
+            page = decoded(body, Page) if body is not None else None
+            if page is None:
+                raise self._error("unusable", "answered with no list of workflows", "is it an argo-server's address?")
+            found |= {one.uid: one for one in _listed(page)}
+            token = page.metadata.token or ""
+            if not token:
+                return list(found.values())
+            if not token.isdecimal() or int(token) <= offset:
+                raise self._error("unusable", f"its list goes in circles at {token[:20]!r}", "which version is it?")
+            offset = int(token)
+
+    async def workflow(self, uid: str) -> bytes | None:
+        """A whole workflow as JSON; None: it is not in the archive."""
+        if not UID.fullmatch(uid):
+            return None
+        return await self._get(f"/{uid}", {}, absent_is_none=True)
+
+    async def _get(self, path: str, params: dict[str, str], *, absent_is_none: bool = False) -> bytes | None:
+        """The body of an answer; tried once more where the server or the way to it failed."""
+        try:
+            return await self._ask(path, params, absent_is_none)
+        except ArchiveError as error:
+            if error.reason not in ("connection", "server"):
+                raise
+        await asyncio.sleep(1 / self.pace.per_second)
+        return await self._ask(path, params, absent_is_none)
+
+    async def _ask(self, path: str, params: dict[str, str], absent_is_none: bool) -> bytes | None:
+        assert self._session is not None  # noqa: S101 - set by async with
+        await self.pace.turn()
+        try:
+            async with self._session.get(
+                self.place + path, params=params, headers=self._headers, allow_redirects=False
+            ) as answer:
+                body = await self._read(answer)
+                kind = answer.headers.get("Content-Type", "")
+                return self._judge(answer.status, kind, body, absent_is_none)
+        except (aiohttp.ClientSSLError, ssl.SSLError) as error:
+            raise self._error("connection", f"TLS: {error}", "give its authority as archive.ca_file") from None
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            said = str(error) or type(error).__name__
+            raise self._error(
+                "connection", f"does not answer: {said}", "is archive.url right, and the server up?"
+            ) from None
+
+    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
+        body = bytearray()
+        async for piece in answer.content.iter_any():
+            body += piece
+            if len(body) > ANSWER_BYTES:
+                raise self._error(
+                    "too_large", f"an answer is larger than {ANSWER_BYTES >> 20} MiB", "see which workflow it is"
+                )
+        return bytes(body)
+
+    def _judge(self, status: int, kind: str, body: bytes, absent_is_none: bool) -> bytes | None:
+        """The body where it is what was asked for; else an error that names the remedy."""
+        json = kind.partition(";")[0].strip().lower().endswith("json")
+        if status == 200 and json:
+            return body
+        if status == 401:
+            raise self._error("unauthorized", "does not accept our token (401)", "renew what archive.token_file holds")
+        if status == 403:
+            remedy = "let the token's account get and list workflows in all namespaces"
+            raise self._error("forbidden", f"refuses (403): {_quote(body)}", remedy)
+        if status == 404 and json and absent_is_none:
+            return None
+        if status == 404:
+            raise self._error("missing", "has no archive there (404)", "give archive.url with the server's base path")
+        if status >= 500 or status == 429:
+            raise self._error("server", f"failed ({status}): {_quote(body)}", "see the argo-server's log")
+        what = f"answered {status} with {kind or 'no content type'}"
+        raise self._error("unusable", what, "give the argo-server's own address, not one that asks people to sign in")
+
+    def _error(self, reason: str, what: str, remedy: str) -> ArchiveError:
+        return ArchiveError(reason, f"{self.place}: {what}; {remedy}")
+
+
+def slices(begin: Instant, end: Instant) -> Iterator[tuple[Instant, Instant]]:
+    """A period in parts that are listed at once."""
+    for at in range(begin, end, SLICE_MS):
+        yield at, min(end, at + SLICE_MS)
+
+
+def _listed(page: Page) -> Iterator[Listed]:
+    for item in page.items or ():
+        status = item.status or decode.WorkflowStatus()
+        finished_at = decode.instant(status.finishedAt)
+        if item.metadata.uid and finished_at is not None:
+            yield Listed(item.metadata.uid, decode.instant(status.startedAt), finished_at)
+
+
+def _rfc3339(at: Instant) -> str:
+    return datetime.fromtimestamp(at // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _quote(body: bytes) -> str:
+    """The beginning of an error's own words, on one line; never of an object."""
+    try:
+        said = msgspec.json.decode(body, type=decode.Status).message or ""
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        said = body[: QUOTED * 4].decode("utf-8", "replace")
+    return " ".join("".join(c if c.isprintable() else " " for c in said).split())[:QUOTED]
+
+
+def _headers(settings: ArchiveSettings) -> dict[str, str]:
+    """Read each time a connection is made, for tokens are exchanged while we run."""
+    headers = {"Accept": "application/json", "User-Agent": "lynceus"}
+    if not settings.token_file:
+        return headers
+    try:
+        token = Path(settings.token_file).read_text(encoding="utf-8").strip().removeprefix("Bearer ")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "is no text"
+        raise ArchiveError("settings", f"{settings.token_file}: {why}; it holds the token for {settings.url}") from None
+    if not token or not token.isprintable():
+        raise ArchiveError("settings", f"{settings.token_file}: is empty or no token; write the bare token into it")
+    return headers | {"Authorization": f"Bearer {token}"}
+
+
+def _tls(settings: ArchiveSettings) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=settings.ca_file or None)
+    except OSError as error:
+        why = error.strerror or "holds no PEM certificate"
+        raise ArchiveError("settings", f"{settings.ca_file}: {why}; it holds the authority of {settings.url}") from None
+    # As in watch/access.py: authorities of many clusters lack extensions that Python 3.13 asks for.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if settings.allow_insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

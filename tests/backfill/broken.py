@@ -1,0 +1,125 @@
+"""
+A recording with a break that nothing was seen in: what a collector stored of it, and what one without the break did.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from collector.backfill.taking import Archive, Work
+from collector.catalog.tables import TABLE_OF
+from collector.catalog.tally import Tally
+from collector.core.archived import Surroundings
+from collector.core.cluster import Cluster
+from collector.core.model import Fact, PodRun, WatchGap, WorkflowRun
+from collector.core.stream import Observation
+from collector.counting import Counting
+from collector.prices import book
+from collector.repricing.rows import facts, keep
+from collector.store.clickhouse import Store
+from tests.replay import RULES, observations
+
+UTC = ZoneInfo("UTC")
+FOLDER = "basics"
+NOW = 1_795_440_000_000
+"""The day after the recording."""
+F = TypeVar("F", bound=Fact)
+
+
+@cache
+def books() -> book.Books:
+    return book.load(["alibaba-eci", "alibaba-acs", "plain-node"], Path())
+
+
+@dataclass
+class Seen:
+    """What a collector has seen and made of it."""
+
+    cluster: Cluster
+    facts: list[Fact]
+
+    def of(self, kind: type[F]) -> list[F]:
+        return [fact for fact in self.facts if isinstance(fact, kind)]
+
+
+def seen(stream: Iterable[Observation]) -> Seen:
+    """All facts of a stream, charges included."""
+    made = Seen(Cluster("c1", RULES), [])
+    counting = Counting(books(), UTC, Tally(), made.facts.append)
+    for one in stream:
+        for happening in made.cluster.observe(one):
+            counting.happen(made.cluster, happening, one.at, one.change == "listed")
+    return made
+
+
+@cache
+def undisturbed() -> Seen:
+    """Without any break."""
+    return seen(observations(FOLDER))
+
+
+@cache
+def broken(share: float) -> tuple[Seen, WatchGap]:
+    """The stream up to a share of it; after the break nothing of workflows and pods is there any more."""
+    stream = observations(FOLDER)
+    listed = sum(not one.live for one in stream)
+    before = stream[: listed + 1 + int((len(stream) - listed) * share)]
+    last = {one.uid: one for one in before if one.kind in ("workflows", "pods")}
+    version, begin, end = stream[-1].version + 256, before[-1].at, stream[-1].at
+    gone = [
+        Observation(one.kind, "vanished", uid, None, version, end, live=False)
+        for uid, one in sorted(last.items(), key=lambda item: item[1].kind)
+        if one.change != "deleted"
+    ]
+    gap = WatchGap(
+        cluster="c1", kind="workflows", from_at=begin, version=version, to_at=end, cause="gone", objects_unknown=len(gone)
+    )  # fmt: skip
+    made = seen([*before, *gone])
+    made.facts.append(gap)
+    return made, gap
+
+
+def keep_all(store: Store, new: Sequence[Fact]) -> None:
+    """Store facts of any kinds."""
+    for kind in dict.fromkeys(map(type, new)):
+        keep(store, [fact for fact in new if type(fact) is kind])
+
+
+def a_work(store: Store, archive: Archive, **changes: Any) -> Work:
+    """The recording's cluster and an archive of it."""
+    cluster = undisturbed().cluster
+    around = Surroundings(cluster.namespaces, cluster.nodes)
+    work = Work("c1", archive, store, asyncio.to_thread, RULES, books(), UTC, around, lambda: NOW)
+    for name, value in changes.items():
+        setattr(work, name, value)
+    return work
+
+
+def newest(store: Store, kind: type[F]) -> list[F]:
+    """A table's rows, one a key."""
+    return facts(store, kind, "FINAL")
+
+
+def told(fact: Fact) -> dict[str, Any]:
+    """A row in the columns that do not depend on who looked when; its version does, for it counts what was seen."""
+    columns = [c.name for c in TABLE_OF[type(fact)].stored if not c.observed and c.name != "version"]
+    return {name: getattr(fact, name) for name in columns}
+
+
+def by_uid(rows: Iterable[WorkflowRun | PodRun]) -> dict[str, Any]:
+    """The newest row of each uid, as told."""
+    found: dict[str, Any] = {}
+    for row in sorted(rows, key=lambda row: row.version):
+        found[row.uid] = told(row)
+    return found
+
+
+def unversioned(rows: Iterable[Fact]) -> list[str]:
+    """Rows to be compared as a set."""
+    return sorted(repr(msgspec.structs.replace(row, version=0)) for row in rows)

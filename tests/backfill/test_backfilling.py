@@ -1,0 +1,208 @@
+"""When archives are asked: by hand, and by a running collector after a gap, beside its watching."""
+
+import asyncio
+import copy
+import functools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from aiohttp import web
+from typer.testing import CliRunner
+
+from collector import asking, backfilling
+from collector.__main__ import app
+from collector.backfill import argo_server
+from collector.catalog import metrics
+from collector.catalog.tally import Tally
+from collector.core.model import Backfill, WorkflowRun
+from collector.pipeline import Pipeline
+from collector.reports.shape import Report, ReportError, Span
+from collector.settings import ClusterSettings, Settings, StoreSettings
+from collector.store.clickhouse import Store
+from tests.backfill.argo import Archive, finished
+from tests.backfill.broken import UTC, books, broken, keep_all, newest, undisturbed
+from tests.replay import RULES
+from tests.store.running import Running
+
+DAYS = Span(date(2026, 11, 22), date(2026, 11, 23))
+
+
+@pytest.fixture(autouse=True)
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What these tests wait for is not the pace."""
+    monkeypatch.setattr(argo_server, "PER_SECOND", 10_000)
+    monkeypatch.setattr(backfilling, "QUIET_MS", 0)
+
+
+def an_archive(**changes: Any) -> Archive:
+    return Archive(copy.deepcopy(finished("basics")), **changes)
+
+
+def chosen(engine: Running, archive: Archive, *more: ClusterSettings) -> Settings:
+    """One cluster with an archive, and the tests' store."""
+    store = StoreSettings(url=engine.url, username="lynceus", password_file=str(engine.token_file))
+    return Settings(clusters=(ClusterSettings(name="c1", archive=archive.settings()), *more), store=store)
+
+
+async def by_hand(settings: Settings, only: str = "", *, dry_run: bool = False) -> Any:
+    """The command's work, in the thread that a command has."""
+    run = functools.partial(backfilling.by_hand, settings, Path(), DAYS, only, dry_run=dry_run)
+    return await asyncio.to_thread(run)
+
+
+async def test_by_hand_a_day_is_taken_once(engine: Running, store: Store) -> None:
+    """Found, taken, absent and failed by cluster; the second time there is nothing to take."""
+    archive = an_archive()
+    async with archive.serving():
+        first, second = [(await by_hand(chosen(engine, archive))).rows for _ in range(2)]
+
+    number = len(archive.workflows)
+    assert first == [("c1", number, number, 0, 0)]
+    assert second == [("c1", number, 0, 0, 0)]
+    assert {run.uid for run in newest(store, WorkflowRun)} == archive.workflows.keys()
+
+
+async def test_an_archive_that_fails_costs_the_others_nothing(engine: Running, store: Store) -> None:
+    """It is named below the table; where all fail it is the command's error."""
+    archive, dead = an_archive(), an_archive()
+    async with dead.serving():
+        pass
+    other = ClusterSettings(name="c2", archive=dead.settings())
+    async with archive.serving():
+        made = await by_hand(chosen(engine, archive, other), dry_run=True)
+        with pytest.raises(asking.Failure, match=r"c2: .*does not answer"):
+            await by_hand(chosen(engine, archive, other), "c2")
+
+    assert [row[0] for row in made.rows] == ["c1"]
+    assert made.notes[0].startswith("c2: ")
+    assert newest(store, Backfill) == []
+
+
+@pytest.mark.parametrize(
+    ("clusters", "only", "words"),
+    [
+        ((), "", "no cluster names an archive; give it"),
+        ((ClusterSettings(name="a"),), "a", "--cluster a: names no archive"),
+        ((ClusterSettings(name="a"),), "b", "--cluster b: no such cluster"),
+    ],
+    ids=str,
+)
+def test_without_an_archive_the_remedy_is_told(clusters: Any, only: str, words: str) -> None:
+    """Nothing is asked of anybody."""
+    with pytest.raises(ReportError, match=words):
+        backfilling.by_hand(Settings(clusters=clusters), Path(), DAYS, only, dry_run=False)
+
+
+def test_the_command_prints_and_tells_of_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit 1 where a workflow failed or a cluster's archive did, 0 else."""
+    codes = []
+    for row, notes, more in ((("c1", 5, 5, 0, 0), [], ()), (("c1", 5, 4, 0, 1), [], ()), (("c1", 5, 5, 0, 0), ["c2"], ()),
+                             (("c1", 5, 5, 0, 0), ["dry"], ("--dry-run",))):  # fmt: skip
+        made = Report("t", backfilling.COLUMNS, [row], list(notes))
+        monkeypatch.setattr(backfilling, "by_hand", lambda *a, made=made, **k: made)
+        done = CliRunner().invoke(app, ["backfill", "--from", "2026-11-22", "--to", "2026-11-23", *more])
+        codes.append(done.exit_code)
+
+    assert codes == [0, 1, 1, 0]
+
+
+@asynccontextmanager
+async def filling(settings: Settings, tally: Tally, caught_up: Any = lambda: True) -> AsyncIterator[None]:
+    """The loop of a running collector, for as long as the block lasts."""
+    pipeline = Pipeline({"c1": RULES}, books(), UTC, tally)
+    live = pipeline.clusters["c1"]
+    live.namespaces.update(undisturbed().cluster.namespaces)
+    live.nodes.update(undisturbed().cluster.nodes)
+    task = asyncio.create_task(backfilling.backfill_for_ever(settings, pipeline, tally, caught_up, look_s=0.02))
+    try:
+        yield
+    finally:
+        if task.done():
+            task.result()
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def a_gap(store: Store) -> None:
+    """What a collector stored that missed nearly all of the recording."""
+    made, gap = broken(0.02)
+    recent = msgspec.structs.replace(gap, to_at=backfilling.now_ms(), from_at=gap.from_at)
+    keep_all(store, [*(fact for fact in made.facts if fact is not gap), recent])
+
+
+async def eventually(condition: Any) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+async def test_a_running_collector_asks_after_each_gap(engine: Running, store: Store) -> None:
+    """Once, and counts what it took; a server that is down at first is asked again."""
+    tally, failing = Tally(), [web.json_response({"message": "starting"}, status=503) for _ in range(2)]
+    archive = an_archive(refuse=lambda request: failing.pop() if failing else None)
+    a_gap(store)
+    async with archive.serving(), filling(chosen(engine, archive), tally):
+        await eventually(lambda: newest(store, Backfill))
+
+    (made,) = newest(store, Backfill)
+    assert made.taken == len(archive.workflows)
+    assert tally.counters[metrics.BACKFILLED.name] == {("c1",): made.taken}
+    assert tally.counters[metrics.BACKFILL_FAILURES.name] == {("c1", "server"): 1}
+
+
+async def test_what_nobody_foresaw_ends_one_look_and_not_the_loop(
+    engine: Running, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next look fills the gap."""
+    monkeypatch.setattr(backfilling, "LONGEST_PAUSE_S", 0.02)
+    archive, looks = an_archive(), [ZeroDivisionError(), None]
+    a_gap(store)
+
+    def caught_up() -> bool:
+        if looks and (error := looks.pop(0)):
+            raise error
+        return True
+
+    async with archive.serving(), filling(chosen(engine, archive), Tally(), caught_up):
+        await eventually(lambda: newest(store, Backfill))
+
+    assert looks == []
+
+
+async def test_nothing_is_asked_while_rows_wait_for_the_store(engine: Running, store: Store) -> None:
+    """What is in the spool would be taken for missing."""
+    archive, asked = an_archive(), []
+    a_gap(store)
+
+    def caught_up() -> bool:
+        asked.append(1)
+        return False
+
+    async with archive.serving(), filling(chosen(engine, archive), Tally(), caught_up):
+        await eventually(lambda: len(asked) > 2)
+
+    assert archive.asked == []
+
+
+async def test_where_no_cluster_names_an_archive_nothing_runs() -> None:
+    """The loop is over at once, and its store is not asked."""
+    pipeline = Pipeline({"c1": RULES}, books(), UTC, Tally())
+
+    await backfilling.backfill_for_ever(
+        Settings(clusters=(ClusterSettings(name="c1"),)), pipeline, Tally(), lambda: True
+    )
+
+
+def test_what_vanished_is_not_watched() -> None:
+    """A workflow that the cluster still knows is left to its watch, unless it is gone with an unknown end."""
+    live = broken(0.5)[0].cluster
+    unknown = {uid for uid, life in live.workflows.items() if life.outcome == "unknown"}
+    whole = undisturbed().cluster
+
+    assert not any(backfilling._watched(live, uid) for uid in (*unknown, "never"))
+    assert all(backfilling._watched(whole, uid) for uid in whole.workflows)
