@@ -33,6 +33,7 @@ bench: $(READY)          ## CPU against kubernetes.watch and client-go, as ratio
 	$(BIN)/python -m tests.bench.state
 	$(BIN)/python -m tests.bench.pricing
 	$(BIN)/python -m tests.bench.backlog
+	$(BIN)/python -m tests.bench.queries
 
 generate: $(READY)       ## dashboards and alert rules from the catalogue
 	$(BIN)/python -m dashboards

@@ -101,6 +101,11 @@ ALTER TABLE lynceus.pod_cost{on_cluster}
 ALTER TABLE lynceus.workflow_run{on_cluster}
     ADD INDEX IF NOT EXISTS inserted_at_range inserted_at TYPE minmax GRANULARITY 1;
 
+-- A version takes two bytes so, and four without; old parts are written so when they are merged.
+ALTER TABLE lynceus.pod_run{on_cluster} MODIFY COLUMN version UInt64 CODEC(ZSTD(1));
+
+ALTER TABLE lynceus.pod_cost{on_cluster} MODIFY COLUMN version UInt64 CODEC(ZSTD(1));
+
 -- For the rows that are there already.
 ALTER TABLE lynceus.pod_cost{on_cluster} MATERIALIZE INDEX day_range;
 

