@@ -93,7 +93,7 @@ def _prepare(connection: sqlite3.Connection, file: Path) -> None:
 
 
 def written_at(file: Path) -> Instant:
-    """When a spool was last written to; 0 when there is none. Told by the file system, for what a damaged one says is no proof."""
+    """When a spool was last written to, by the file system: what a damaged one says is no proof. 0 when there is none."""
     parts = (file.with_name(file.name + suffix) for suffix in ("", "-wal"))
     return max((part.stat().st_mtime_ns // 1_000_000 for part in parts if part.exists()), default=0)
 
