@@ -195,23 +195,9 @@ async def _take_over(parts: Parts, disk: Worker, fresh: bool) -> None:
     unknown = parts.pipeline.unknown()
     if fresh or not unknown:
         return
-    # Our own child comes up or says why not; somebody else's store may be away for a day.
-    patience_s = parts.settings.store.wait_seconds if parts.settings.store.url else None
-    stop, look = asyncio.create_task(parts.stop.wait()), asyncio.create_task(_look(parts, unknown))
-    await asyncio.wait([stop, look], timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
-    stop.cancel()
-    if look.done():
-        if commit := takeover.adopt(parts.pipeline, look.result(), now_ms()):
-            await _commit_until_done(parts, disk, commit)
-        return
-    look.cancel()
-    if not parts.stop.is_set():
-        log.warning("the store does not answer, watching starts from lists", extra={"waited_s": patience_s})
-
-
-async def _look(parts: Parts, clusters: list[str]) -> dict[str, takeover.Found]:
-    await parts.migrated.wait()
-    return await takeover.look(parts.settings, clusters)
+    found = await takeover.look(parts.settings, unknown, up=parts.migrated, stop=parts.stop)
+    if commit := takeover.adopt(parts.pipeline, found, now_ms()):
+        await _commit_until_done(parts, disk, commit)
 
 
 @asynccontextmanager

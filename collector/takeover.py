@@ -33,8 +33,27 @@ class Found(NamedTuple):
     past: snapshot.Past | None
 
 
-async def look(settings: Settings, clusters: Iterable[str]) -> dict[str, Found]:
-    """What the store has of some clusters; asks until it has answered for each."""
+async def look(
+    settings: Settings, clusters: Iterable[str], *, up: asyncio.Event, stop: asyncio.Event
+) -> dict[str, Found]:
+    """What the store has of some clusters, asked once it is `up`; nothing when it takes too long, or on `stop`."""
+    # Our own child comes up or says why not; somebody else's store may be away for a day.
+    patience_s = settings.store.wait_seconds if settings.store.url else None
+    asked, stopped = asyncio.create_task(_asked(settings, clusters, up)), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([asked, stopped], timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+        if asked.done():
+            return asked.result()
+        if not stopped.done():
+            log.warning("the store does not answer, watching starts from lists", extra={"waited_s": patience_s})
+        return {}
+    finally:
+        asked.cancel()
+        stopped.cancel()
+
+
+async def _asked(settings: Settings, clusters: Iterable[str], up: asyncio.Event) -> dict[str, Found]:
+    await up.wait()
     worker, store = Worker("take over"), asking.writing_store(settings)
     try:
         return await _found(worker, store, clusters)

@@ -136,3 +136,23 @@ async def test_a_lost_spool_beside_its_own_store_is_made_good(tmp_path: Path) ->
 
     assert went_on is not None
     assert gaps == FIRST_STARTS
+
+
+async def test_a_store_that_is_slow_to_come_up_is_waited_for(tmp_path: Path) -> None:
+    """Both were restarted, and the collector is faster: it must not start from lists for that."""
+    async with a_fleet(tmp_path / "fleet") as cluster:
+        first = await asyncio.to_thread(start, tmp_path)
+        settings = beside(tmp_path / "hit", first, cluster)
+        async with running(settings) as before:
+            await before.until("SELECT count() > 5 FROM lynceus.live_state")
+        await asyncio.to_thread(first.stop)
+        shutil.rmtree(settings.data_dir)
+        coming = asyncio.create_task(asyncio.to_thread(start, tmp_path, first.address))
+        async with running(settings) as after:
+            went_on = after.parts.pipeline.resume(cluster.name, "workflows")
+            await after.until(lambda: after.parts.view().clusters[0].ready)
+            gaps = await after.rows(GAPS)
+        await asyncio.to_thread((await coming).stop)
+
+    assert went_on is not None
+    assert gaps == FIRST_STARTS

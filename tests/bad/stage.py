@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from collector.catalog.tables import TABLE_NAMED
+from collector.catalog.tables import LIVE_STATE, TABLE_NAMED
 from collector.catalog.tally import Tally
 from collector.core.model import Instant
 from collector.core.stream import Kind
@@ -188,8 +188,11 @@ def _kept(flow: Pipeline, tally: Tally, file: Path, now: Instant, began: float) 
 
 
 def _tables(spool: Spool, batches: Iterable[Batch]) -> dict[str, list[dict[str, Any]]]:
+    """What goes to the store, without the copy of the states: they are compared as they are."""
     tables: dict[str, list[dict[str, Any]]] = {}
     for batch in batches:
+        if batch.table == LIVE_STATE.name:
+            continue
         names = [column.name for column in TABLE_NAMED[batch.table].stored]
         tables.setdefault(batch.table, []).extend(dict(zip(names, row, strict=True)) for row in spool.read(batch))
     return tables
