@@ -145,7 +145,7 @@ def report(
         made = steps.steps(query, workflow, span)
     elif kind == "cost":
         shape.columns_by(by or DEFAULT_BY[kind], cost.COLUMNS)  # wrong use is told before anything is asked
-        fees = shared.shared_costs(query, span, asking.books(chosen, _folder(config)), time.time_ns() // 1_000_000)
+        fees = shared.shared_costs(query, span, asking.books(chosen, _folder(config)), time.time_ns() // 1_000_000, run)
         made = cost.cost(query, span, by or DEFAULT_BY[kind], run, fees)
     else:
         made = REPORTS[kind](query, span, by or DEFAULT_BY[kind])

@@ -19,8 +19,8 @@ from collector.core.pricing_runs import date_of, months_of
 from collector.core.rules import Rules
 from collector.prices import book
 from collector.reports.shape import Report, Span
-from collector.repricing import corrections, locking, runs, sums
-from collector.repricing.reprice import CARRIED, Preparation, Terms, prepare, priced, turn
+from collector.repricing import commitments, corrections, locking, runs, sums
+from collector.repricing.reprice import CARRIED, Preparation, Terms, applied, prepare, priced, turn
 from collector.settings import ClusterSettings, Settings
 
 
@@ -61,15 +61,19 @@ def reprice(
         active = [(period.month, period.active_run) for period in months]
         if dry_run:
             new = sums.of_runs(store, active, CARRIED)
-            for charges in priced(work, None):
+            work.applied = applied(work)
+            for charges in work.applied.to(lambda: priced(work, None)):
                 sums.add(new, charges)
             title = f"Would change {sums.months_named(months)}; nothing was written"
-            return sums.difference(title, months, sums.of_runs(store, active), new)
+            made = sums.difference(title, months, sums.of_runs(store, active), new)
+            made.notes.extend(commitments.notes(work.applied))
+            return made
         prepare(work)
         old, new = sums.of_runs(store, active), sums.of_runs(store, [(month, work.run) for month, _ in active])
         turn(work)
         title = f"Run {work.run} is now the bill of {sums.months_named(months)}"
         made = sums.difference(title, months, old, new)
+        made.notes.extend(commitments.notes(work.applied))
         before = ", ".join(dict.fromkeys(str(run) for _, run in active))
         made.notes.append(f"what it was before stays readable: `lynceus report cost --run {before}`")
         return made

@@ -63,6 +63,11 @@ def money(name: str, meaning: str) -> Column:
     return Column(name, f"Nullable({MONEY})", meaning, codec="ZSTD(1)")
 
 
+def paid(name: str, meaning: str) -> Column:
+    """An exact amount that is always known."""
+    return Column(name, MONEY, meaning, codec="ZSTD(1)")
+
+
 def reason_times() -> Iterable[Column]:
     """One column for each reason to wait, and for running; their names are the model's."""
     for reason in model.REASONS:

@@ -34,6 +34,7 @@ from collector.catalog.columns import (
     count,
     low,
     money,
+    paid,
     quantity,
     reason_times,
     text,
@@ -251,6 +252,29 @@ POD_COST = Table(
         low("status", "`accruing` while the pod runs, then `final`"),
         Column("corrects", "Date", "The day of a locked month that a correction is of; 1970-01-01: it is none",
                codec="ZSTD(1)"),
+        low("price_class", "The product's own class of prices"),
+        money("covered_cost", "Of list_cost, what commitments cover; NULL: nothing, or not asked yet"),
+        money("committed_cost", "Of cost, what the commitments' hourly amounts pay"),
+        INSERTED_AT,
+    ),
+)  # fmt: skip
+
+COMMITMENT_HOUR = Table(
+    "commitment_hour", model.CommitmentHour, "An hour of a savings plan under a pricing run: paid for, used, unused",
+    order_by=("run", "at", "book", "commitment"), partition="toYYYYMM(at)",
+    columns=(
+        count("run", "The pricing run that applied it"),
+        at("at", "When the hour begins, by the clocks of the billing time zone"),
+        low("book", "Price book and its version"),
+        low("commitment", "Its id in the book"),
+        VERSION,
+        Column("day", "Date", "Billing day of the hour", codec="Delta(2), ZSTD(1)"),
+        low("currency", "Currency of every amount of the row"),
+        paid("committed", "What the hour costs, used or not"),
+        paid("listed", "Eligible usage at list price that commitments before it left"),
+        paid("covered", "What of that it covers"),
+        paid("used", "What of the committed amount that uses"),
+        paid("unused", "The rest: paid for nothing"),
         INSERTED_AT,
     ),
 )  # fmt: skip
@@ -382,8 +406,8 @@ QUARANTINE = Table(
 )  # fmt: skip
 
 TABLES: tuple[Table, ...] = (
-    WORKFLOW_RUN, WORKFLOW_LIVE, STEP_RUN, POD_RUN, POD_COST, PRICING_RUN, PERIOD, QUEUE_SAMPLE, CONTROLLER_INCIDENT,
-    CRON_RUN, WATCH_GAP, WATCH_CURSOR, QUARANTINE,
+    WORKFLOW_RUN, WORKFLOW_LIVE, STEP_RUN, POD_RUN, POD_COST, COMMITMENT_HOUR, PRICING_RUN, PERIOD, QUEUE_SAMPLE,
+    CONTROLLER_INCIDENT, CRON_RUN, WATCH_GAP, WATCH_CURSOR, QUARANTINE,
 )  # fmt: skip
 
 COST_CURRENT = View(

@@ -57,7 +57,7 @@ def cost(query: Query, span: Span, by: str, run: int = 0, shared: SharedCosts | 
         "What it was spent on", (*names, *CLASSES, "pending", "currency"), _spent(query, asked, lead, source)
     )
     notes = _notes(query, span, asked, source)
-    if shared is not None and (shared.total or shared.unknown):
+    if shared is not None and (shared.total or shared.unknown or shared.notes):
         notes = [*_shared_notes(shared, rows, names), *notes]
         if names == ["department"]:
             columns, rows = (*columns, "shared"), _with_shared(rows, shared)
@@ -77,9 +77,12 @@ def _shared_notes(shared: SharedCosts, rows: Sequence[tuple[Any, ...]], names: l
     own = total(row[at] for row in rows if row[at + 2] == shared.currency and row[at] is not None)
     where = "" if names == ["department"] else "; they are in no row, `--by department` shares them out"
     both = amount(total((own, shared.total)))
-    notes = [f"shared costs {amount(shared.total)} {shared.currency}, with them {both} {shared.currency}{where}"]
+    unused = f", of which unused commitments {amount(shared.unused)}" if shared.unused else ""
+    notes = [
+        f"shared costs {amount(shared.total)} {shared.currency}{unused}, with them {both} {shared.currency}{where}"
+    ]
     unknown = [f"no rate of exchange for {', '.join(shared.unknown)}, in no sum"] if shared.unknown else []
-    return [*notes, *unknown]
+    return [*notes, *unknown, *shared.notes]
 
 
 def _with_cost_of_success(row: Any, keys: int) -> tuple[Any, ...]:
