@@ -80,6 +80,9 @@ NAMESPACE = low("namespace", "Kubernetes namespace")
 VERSION = Column("version", "UInt64", "Epoch x 2^56 + resourceVersion x 2^8 + revision; the higher one stays")
 INSERTED_AT = Column("inserted_at", AT, "When the store took the row", observed=True, codec="Delta(8), ZSTD(1)")
 TEMPLATE = low("template", "Workflow template, or the pod's template inside it")
+TEMPLATE_VERSION = low(
+    "template_version", "Its version, as a label says or a hash of its templates; empty: it has none"
+)
 QUEUE = low("queue", "Where a workflow waits: the label named in the settings, else the namespace")
 PRIORITY = Column("priority", "Int32", "The workflow's priority", codec="ZSTD(1)")
 DEPARTMENT = low("department", "Who pays, by the first attribution rule that matched, else `unallocated`")

@@ -25,6 +25,7 @@ from collector.catalog.columns import (
     REGION,
     STEP,
     TEMPLATE,
+    TEMPLATE_VERSION,
     VERSION,
     WORKFLOW_NAME,
     WORKFLOW_UID,
@@ -114,6 +115,7 @@ WORKFLOW_RUN = Table(
         low("node_status", "How its steps were told: plain, packed, offloaded, unreadable; empty: none"),
         Column("waited_on", LABELS, "By waiting reason the lock, quota, image or claim it waited for last", True, "ZSTD(1)"),
         low("service_account", "The workflow's service account"),
+        TEMPLATE_VERSION,
         INSERTED_AT,
     ),
 )  # fmt: skip
@@ -255,6 +257,7 @@ POD_COST = Table(
         low("price_class", "The product's own class of prices"),
         money("covered_cost", "Of list_cost, what commitments cover; NULL: nothing, or not asked yet"),
         money("committed_cost", "Of cost, what the commitments' hourly amounts pay"),
+        TEMPLATE_VERSION,
         INSERTED_AT,
     ),
 )  # fmt: skip

@@ -101,6 +101,8 @@ class WorkflowRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     """By waiting reason what it waited for last: which lock, quota, image or claim."""
     service_account: str = ""
     """What its pods run as unless a template says otherwise."""
+    template_version: str = ""
+    """As a label says, or a hash of the templates that Argo stored; empty: it was made from no template."""
 
 
 class WorkflowLive(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
@@ -289,6 +291,7 @@ class PodCost(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     """Of `list_cost`, what commitments cover; None: nothing, or it was not asked yet."""
     committed_cost: Decimal | None = None
     """Of `cost`, what the commitments' hourly amounts pay."""
+    template_version: str = ""
 
 
 class PricingRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):

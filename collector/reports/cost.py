@@ -18,6 +18,7 @@ COLUMNS = {
     name: name
     for name in (
         "day", "department", "project", "creator", "cluster", "namespace", "workflow_name", "attempt", "step", "template",
+        "template_version",
         "product", "purchase", "class", "region",
     )
 } | {"workflow": "workflow_name"}  # fmt: skip

@@ -155,6 +155,7 @@ def test_a_charge_that_came_in_between_takes_nothing_from_others() -> None:
     shares = Shares({(NOON, kind): use for kind, use in used.items()}, UTC)
 
     assert [shares.effective(a_charge(listed)).covered_cost for listed in ("3", "4")] == [D(3), D(1)]
+    assert shares.effective(a_charge("1", NOON + HOUR)).covered_cost is None
     assert shares.effective(a_charge("1")) == a_charge("1")
 
 
