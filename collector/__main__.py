@@ -262,6 +262,22 @@ def period_unlock(
     out.print(bookkeeping.unlock(configuration.load(config), _month(month), err.print), highlight=False, soft_wrap=True)
 
 
+@period_app.command("reconcile")
+def period_reconcile(
+    month: Month,
+    billed: Annotated[list[str], typer.Option(help="What the provider billed: AMOUNT, or PRODUCT=AMOUNT, repeatable.")],
+    tolerance: Annotated[str, typer.Option(help="Percent of the bill; a larger difference is told.")] = "1",
+    form: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
+    config: Config = None,
+) -> None:
+    """Put the provider's bill of a month that has ended on record beside ours, and tell the difference."""
+    prices.one_of("--format", form, ("table", "csv", "json"))
+    amounts = dict(prices.billed("--billed", text) for text in billed)
+    within = prices.billed("--tolerance", tolerance)[1]
+    made = bookkeeping.reconcile(configuration.load(config), _folder(config), _month(month), amounts, within)
+    shape.text(made, form, out)
+
+
 @period_app.command("correct")
 def period_correct(config: Config = None) -> None:
     """Book what arrived late for locked months in the open one; a running collector does so each hour."""

@@ -309,6 +309,19 @@ PERIOD = Table(
         text("hash", "Hash of the charges at the time of locking"),
         Column("totals", "Map(String, String)", "Sums by currency at the time of locking", codec="ZSTD(1)"),
         count("late_run", "Under which pricing run charges are kept that arrive after the locking; 0: it was never locked"),
+        Column("billed", "Map(String, String)", "What the provider billed, by product; under an empty name the whole",
+               codec="ZSTD(1)"),
+        INSERTED_AT,
+    ),
+)  # fmt: skip
+
+CLAIM = Table(
+    "claim", model.Claim, "Who does a job that two must not do at once", order_by=("name",),
+    columns=(
+        low("name", "The job"),
+        VERSION,
+        text("holder", "Which process does it"),
+        at("until", "Until when, unless it says so again"),
         INSERTED_AT,
     ),
 )  # fmt: skip
@@ -409,7 +422,7 @@ QUARANTINE = Table(
 )  # fmt: skip
 
 TABLES: tuple[Table, ...] = (
-    WORKFLOW_RUN, WORKFLOW_LIVE, STEP_RUN, POD_RUN, POD_COST, COMMITMENT_HOUR, PRICING_RUN, PERIOD, QUEUE_SAMPLE,
+    WORKFLOW_RUN, WORKFLOW_LIVE, STEP_RUN, POD_RUN, POD_COST, COMMITMENT_HOUR, PRICING_RUN, PERIOD, CLAIM, QUEUE_SAMPLE,
     CONTROLLER_INCIDENT, CRON_RUN, WATCH_GAP, WATCH_CURSOR, QUARANTINE,
 )  # fmt: skip
 

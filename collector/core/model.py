@@ -324,6 +324,17 @@ class Period(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     """The sums at the time of locking by currency, exact, as text; `total` is the only one where there is but one."""
     late_run: int = 0
     """The pricing run under which charges are kept that arrive after the month was locked."""
+    billed: dict[str, str] = {}
+    """What the provider billed, by product, exact, as text; under an empty name the whole."""
+
+
+class Claim(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
+    """Who does a job that two must not do at once, and until when unless it says so again."""
+
+    name: str
+    version: int
+    holder: str
+    until: Instant
 
 
 class CommitmentHour(Fact, frozen=True, array_like=True, kw_only=True, gc=False):

@@ -196,6 +196,6 @@ def _say_so(work: Preparation, state: str) -> None:
 
 def _turned(period: Period, work: Preparation) -> Period:
     return Period(
-        month=period.month, version=max(work.now(), period.version + 1), active_run=work.run, state=period.state,
-        total=None, hash="", late_run=period.late_run,
+        month=period.month, version=max(work.now(), period.version + 1), active_run=work.run, state="open",
+        total=None, hash="", late_run=period.late_run, billed=period.billed,
     )  # fmt: skip
