@@ -133,7 +133,7 @@ def report(
         made = steps.steps(query, workflow, span)
     elif kind == "cost":
         shape.columns_by(by or DEFAULT_BY[kind], cost.COLUMNS)  # wrong use is told before anything is asked
-        fees = shared.shared_costs(query, span, asking.books(chosen, _folder(config)), time.time_ns() // 1_000_000)
+        fees = shared.shared_costs(query, span, asking.books(chosen, _folder(config)), time.time_ns() // 1_000_000, run)
         made = cost.cost(query, span, by or DEFAULT_BY[kind], run, fees)
     else:
         made = REPORTS[kind](query, span, by or DEFAULT_BY[kind])
@@ -268,6 +268,22 @@ def period_unlock(
     if not yes_really:
         raise RepricingError(f"{month}: a locked month may have been billed; say --yes-really to open it")
     out.print(bookkeeping.unlock(configuration.load(config), _month(month), err.print), highlight=False, soft_wrap=True)
+
+
+@period_app.command("reconcile")
+def period_reconcile(
+    month: Month,
+    billed: Annotated[list[str], typer.Option(help="What the provider billed: AMOUNT, or PRODUCT=AMOUNT, repeatable.")],
+    tolerance: Annotated[str, typer.Option(help="Percent of the bill; a larger difference is told.")] = "1",
+    form: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
+    config: Config = None,
+) -> None:
+    """Put the provider's bill of a month that has ended on record beside ours, and tell the difference."""
+    prices.one_of("--format", form, ("table", "csv", "json"))
+    amounts = dict(prices.billed("--billed", text) for text in billed)
+    within = prices.billed("--tolerance", tolerance)[1]
+    made = bookkeeping.reconcile(configuration.load(config), _folder(config), _month(month), amounts, within)
+    shape.text(made, form, out)
 
 
 @period_app.command("correct")

@@ -1,5 +1,5 @@
 """
-What the commands about months do: price them again, lock them, open them.
+What the commands about months do: price them again, compare them with the bill, lock them, open them.
 
 Wires settings, books and store to collector/repricing; a user reads every trouble as one sentence.
 """
@@ -8,6 +8,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,12 +16,13 @@ import msgspec
 
 from collector import asking
 from collector import settings as configuration
-from collector.core.pricing_runs import date_of, months_of
+from collector.core.pricing_runs import date_of, month_after, months_of
 from collector.core.rules import Rules
 from collector.prices import book
+from collector.reports import shared
 from collector.reports.shape import Report, Span
-from collector.repricing import corrections, locking, runs, sums
-from collector.repricing.reprice import CARRIED, Preparation, Terms, prepare, priced, turn
+from collector.repricing import claim, commitments, corrections, locking, reconciling, runs, sums
+from collector.repricing.reprice import CARRIED, Preparation, Terms, applied, prepare, priced, turn
 from collector.settings import ClusterSettings, Settings
 
 
@@ -61,15 +63,20 @@ def reprice(
         active = [(period.month, period.active_run) for period in months]
         if dry_run:
             new = sums.of_runs(store, active, CARRIED)
-            for charges in priced(work, None):
+            work.applied = applied(work)
+            for charges in work.applied.to(lambda: priced(work, None)):
                 sums.add(new, charges)
             title = f"Would change {sums.months_named(months)}; nothing was written"
-            return sums.difference(title, months, sums.of_runs(store, active), new)
-        prepare(work)
-        old, new = sums.of_runs(store, active), sums.of_runs(store, [(month, work.run) for month, _ in active])
-        turn(work)
+            made = sums.difference(title, months, sums.of_runs(store, active), new)
+            made.notes.extend(commitments.notes(work.applied))
+            return made
+        with claim.alone(store, asking.writing_store(settings), now_ms):
+            prepare(work)
+            old, new = sums.of_runs(store, active), sums.of_runs(store, [(month, work.run) for month, _ in active])
+            turn(work)
         title = f"Run {work.run} is now the bill of {sums.months_named(months)}"
         made = sums.difference(title, months, old, new)
+        made.notes.extend(commitments.notes(work.applied))
         before = ", ".join(dict.fromkeys(str(run) for _, run in active))
         made.notes.append(f"what it was before stays readable: `lynceus report cost --run {before}`")
         return made
@@ -84,7 +91,7 @@ def months(settings: Settings) -> Report:
 def lock(settings: Settings, month: int, say: Callable[[str], object]) -> str:
     """Lock a month; a sentence that says what it holds."""
     store = asking.writing_store(settings)
-    with asking.store_failures():
+    with asking.store_failures(), claim.alone(store, asking.writing_store(settings), now_ms):
         period = locking.lock(store, month, today(settings), now_ms(), say)
     held = ", ".join(f"{total} {currency}" for currency, total in period.totals.items()) or "nothing"
     return f"{date_of(month):%Y-%m} is locked: {held}; hash {period.hash}"
@@ -93,9 +100,21 @@ def lock(settings: Settings, month: int, say: Callable[[str], object]) -> str:
 def unlock(settings: Settings, month: int, say: Callable[[str], object]) -> str:
     """Open a locked month again."""
     store = asking.writing_store(settings)
-    with asking.store_failures():
+    with asking.store_failures(), claim.alone(store, asking.writing_store(settings), now_ms):
         locking.unlock(store, month, now_ms(), say)
     return f"{date_of(month):%Y-%m} is open again; what had arrived late is in it"
+
+
+def reconcile(settings: Settings, folder: Path, month: int, billed: dict[str, Decimal], tolerance: Decimal) -> Report:
+    """Put the provider's bill of a month on record beside ours."""
+    store, loaded = asking.writing_store(settings), asking.books(settings, folder)
+    span = Span(date_of(month), date_of(month_after(month)), settings.billing_timezone)
+    query = asking.reader(settings, "")
+    with asking.store_failures(), claim.alone(store, asking.writing_store(settings), now_ms):
+        fees = shared.shared_costs(query, span, loaded, now_ms()).total
+        return reconciling.reconcile(
+            store, month, billed, fees, settings.currency, today(settings), now_ms(), tolerance
+        )
 
 
 def correct(settings: Settings) -> str:

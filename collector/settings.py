@@ -149,6 +149,13 @@ class OwnershipSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True)
     """Labels of a pod, or of what owns it, whose value is the name of a workflow in its namespace."""
 
 
+class TemplateVersionSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """How the version of a workflow's template is named."""
+
+    label: str = ""
+    """Label or annotation of the workflow; empty, or absent on it: a hash of the templates that Argo stored with it."""
+
+
 class DiscoverySettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Clusters found instead of listed."""
 
@@ -177,6 +184,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """How long a workflow that began may stand still, without a container running, before it counts as stuck."""
     attribution: AttributionSettings = AttributionSettings()
     ownership: OwnershipSettings = OwnershipSettings()
+    template_version: TemplateVersionSettings = TemplateVersionSettings()
     prices: tuple[str, ...] = ("alibaba-eci", "alibaba-acs", "aws-fargate-eks", "gke-autopilot", "azure-aci")
     """Shipped books by id, own ones by path relative to this file. plain-node is a guess until an own file mends it."""
     currency: str = "USD"
@@ -374,6 +382,7 @@ def rules_of(settings: Settings, cluster: ClusterSettings) -> Rules:
         project=project,
         creator=creator,
         owner_labels=settings.ownership.labels,
+        version_label=settings.template_version.label,
         controller_namespace=cluster.controller_namespace,
         region=cluster.region,
         product=cluster.product,

@@ -22,6 +22,8 @@ from collector.settings import ClusterSettings, Settings
 ACCRUE_S = 10
 """A visitor wants to see money move; a real collector accrues each hour."""
 DEFAULT_STORE_PORT = 8471
+PRICES = Path(__file__).parent / "demo" / "demo-prices.yaml"
+"""What the shipped books have no price of: the fleet's instance types, and a guess at its spot market."""
 
 
 async def demo(*, port: int, data: Path, clusters: int, seed: int, seconds: int, say: Callable[..., object]) -> None:
@@ -82,6 +84,7 @@ def _demo_settings(data: Path, port: int, fleet: Fleet) -> Settings:
         data_dir=str(data / "collector"),
         http=configuration.HttpSettings(listen=f"127.0.0.1:{port}"),
         embedded=configuration.EmbeddedSettings(listen=f"127.0.0.1:{port + 1}"),
+        prices=(*Settings().prices, "plain-node", str(PRICES)),
     )
 
 

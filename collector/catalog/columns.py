@@ -63,6 +63,11 @@ def money(name: str, meaning: str) -> Column:
     return Column(name, f"Nullable({MONEY})", meaning, codec="ZSTD(1)")
 
 
+def paid(name: str, meaning: str) -> Column:
+    """An exact amount that is always known."""
+    return Column(name, MONEY, meaning, codec="ZSTD(1)")
+
+
 def reason_times() -> Iterable[Column]:
     """One column for each reason to wait, and for running; their names are the model's."""
     for reason in model.REASONS:
@@ -77,6 +82,9 @@ PACKED_VERSION = replace(VERSION, codec="ZSTD(1)")
 """For tables of many small rows: half the size; no other codec does better on versions that lie far apart."""
 INSERTED_AT = Column("inserted_at", AT, "When the store took the row", observed=True, codec="Delta(8), ZSTD(1)")
 TEMPLATE = low("template", "Workflow template, or the pod's template inside it")
+TEMPLATE_VERSION = low(
+    "template_version", "Its version, as a label says or a hash of its templates; empty: it has none"
+)
 QUEUE = low("queue", "Where a workflow waits: the label named in the settings, else the namespace")
 PRIORITY = Column("priority", "Int32", "The workflow's priority", codec="ZSTD(1)")
 DEPARTMENT = low("department", "Who pays, by the first attribution rule that matched, else `unallocated`")

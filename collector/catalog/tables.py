@@ -26,6 +26,7 @@ from collector.catalog.columns import (
     REGION,
     STEP,
     TEMPLATE,
+    TEMPLATE_VERSION,
     VERSION,
     WORKFLOW_NAME,
     WORKFLOW_UID,
@@ -35,6 +36,7 @@ from collector.catalog.columns import (
     count,
     low,
     money,
+    paid,
     quantity,
     reason_times,
     text,
@@ -119,6 +121,7 @@ WORKFLOW_RUN = Table(
         low("node_status", "How its steps were told: plain, packed, offloaded, unreadable; empty: none"),
         Column("waited_on", LABELS, "By waiting reason the lock, quota, image or claim it waited for last", True, "ZSTD(1)"),
         low("service_account", "The workflow's service account"),
+        TEMPLATE_VERSION,
         INSERTED_AT,
     ),
 )  # fmt: skip
@@ -257,6 +260,30 @@ POD_COST = Table(
         low("status", "`accruing` while the pod runs, then `final`"),
         Column("corrects", "Date", "The day of a locked month that a correction is of; 1970-01-01: it is none",
                codec="ZSTD(1)"),
+        low("price_class", "The product's own class of prices"),
+        money("covered_cost", "Of list_cost, what commitments cover; NULL: nothing, or not asked yet"),
+        money("committed_cost", "Of cost, what the commitments' hourly amounts pay"),
+        TEMPLATE_VERSION,
+        INSERTED_AT,
+    ),
+)  # fmt: skip
+
+COMMITMENT_HOUR = Table(
+    "commitment_hour", model.CommitmentHour, "An hour of a savings plan under a pricing run: paid for, used, unused",
+    order_by=("run", "at", "book", "commitment"), partition="toYYYYMM(at)",
+    columns=(
+        count("run", "The pricing run that applied it"),
+        at("at", "When the hour begins, by the clocks of the billing time zone"),
+        low("book", "Price book and its version"),
+        low("commitment", "Its id in the book"),
+        VERSION,
+        Column("day", "Date", "Billing day of the hour", codec="Delta(2), ZSTD(1)"),
+        low("currency", "Currency of every amount of the row"),
+        paid("committed", "What the hour costs, used or not"),
+        paid("listed", "Eligible usage at list price that commitments before it left"),
+        paid("covered", "What of that it covers"),
+        paid("used", "What of the committed amount that uses"),
+        paid("unused", "The rest: paid for nothing"),
         INSERTED_AT,
     ),
 )  # fmt: skip
@@ -288,6 +315,8 @@ PERIOD = Table(
         text("hash", "Hash of the charges at the time of locking"),
         Column("totals", "Map(String, String)", "Sums by currency at the time of locking", codec="ZSTD(1)"),
         count("late_run", "Under which pricing run charges are kept that arrive after the locking; 0: it was never locked"),
+        Column("billed", "Map(String, String)", "What the provider billed, by product; under an empty name the whole",
+               codec="ZSTD(1)"),
         INSERTED_AT,
     ),
 )  # fmt: skip
@@ -441,8 +470,8 @@ QUARANTINE = Table(
 )  # fmt: skip
 
 TABLES: tuple[Table, ...] = (
-    WORKFLOW_RUN, WORKFLOW_LIVE, STEP_RUN, POD_RUN, POD_COST, PRICING_RUN, PERIOD, QUEUE_SAMPLE, CONTROLLER_INCIDENT,
-    CRON_RUN, WATCH_GAP, WATCH_CURSOR, LIVE_STATE, RECONCILE, BACKFILL, QUARANTINE,
+    WORKFLOW_RUN, WORKFLOW_LIVE, STEP_RUN, POD_RUN, POD_COST, COMMITMENT_HOUR, PRICING_RUN, PERIOD, QUEUE_SAMPLE,
+    CONTROLLER_INCIDENT, CRON_RUN, WATCH_GAP, WATCH_CURSOR, LIVE_STATE, RECONCILE, BACKFILL, QUARANTINE,
 )  # fmt: skip
 
 COST_CURRENT = View(

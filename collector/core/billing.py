@@ -61,6 +61,8 @@ class Bearer(Protocol):
     @property
     def template(self) -> str: ...
     @property
+    def template_version(self) -> str: ...
+    @property
     def department(self) -> str: ...
     @property
     def project(self) -> str: ...
@@ -304,4 +306,5 @@ def _charge(
         instance_type=spec.instance_type, gpu=run.gpu, meters=() if missing else part.meters, price_book=rates.book,
         rule=missing or rates.rule, spec_source=f"{spec.source}:{doubt}" if doubt else spec.source,
         confidence=_confidence(spec, interval, rates), status="final" if run.finished_at else "accruing",
+        price_class=spec.price_class, template_version=life.template_version if life else "",
     )  # fmt: skip

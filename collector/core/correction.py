@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from collector.core.meters import CONTEXT
+from collector.core.meters import CONTEXT, total
 from collector.core.model import PodCost
 from collector.core.product import ZERO
 
@@ -24,6 +24,7 @@ def corrections(known: PodCost, booked: Sequence[PodCost], run: int, day: int, e
     if known.cost is None:
         # That nobody can price it any more makes no paid amount wrong.
         return []
+    known = _as_covered(known, booked)
     whose = {_facet(charge): charge for charge in [*booked, known]}
     owed = {_facet(known): _amounts(known)}
     paid = {facet: _sum(charge for charge in booked if _facet(charge) == facet) for facet in whose}
@@ -36,6 +37,17 @@ def corrections(known: PodCost, booked: Sequence[PodCost], run: int, day: int, e
 
 
 NOTHING: Booked = (ZERO,) * len(AMOUNTS)
+
+
+def _as_covered(known: PodCost, booked: Sequence[PodCost]) -> PodCost:
+    """Known at its own price; what commitments paid of the locked charge they still do, so that less is owed of this one."""
+    locked = next((charge for charge in booked if charge.covered_cost is not None), None)
+    if locked is None or known.covered_cost is not None:
+        return known
+    less = CONTEXT.subtract(total(meter.cost for meter in locked.meters), locked.cost or ZERO)
+    return msgspec.structs.replace(known, **{
+        name: max(ZERO, CONTEXT.subtract(getattr(known, name) or ZERO, less)) for name in ("cost", "rounded_cost")
+    }, cost_pending=min(known.cost_pending or ZERO, locked.cost_pending or ZERO))  # fmt: skip
 
 
 def _facet(charge: PodCost) -> tuple[str, ...]:
@@ -62,5 +74,5 @@ def _entry(charge: PodCost, known: PodCost, less: dict[str, Any], run: int, day:
     """A correction has no seconds and no meters: those of the pod's day stand where they were."""
     return msgspec.structs.replace(
         charge, run=run, day=day, entry=number, corrects=known.day, version=known.version, status="final", meters=(),
-        billed_seconds=0, **less,
+        billed_seconds=0, covered_cost=None, committed_cost=None, **less,
     )  # fmt: skip

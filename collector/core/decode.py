@@ -91,6 +91,8 @@ class WorkflowStatus(msgspec.Struct, gc=False):
     compressedNodes: str | None = None
     offloadNodeStatusVersion: str | None = None
     synchronization: Synchronization | None = None
+    storedWorkflowTemplateSpec: msgspec.Raw = msgspec.Raw(b"null")
+    """Kept as bytes until its hash is taken, once. See template_version.py."""
 
 
 class Workflow(msgspec.Struct, gc=False):

@@ -101,6 +101,8 @@ class WorkflowRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     """By waiting reason what it waited for last: which lock, quota, image or claim."""
     service_account: str = ""
     """What its pods run as unless a template says otherwise."""
+    template_version: str = ""
+    """As a label says, or a hash of the templates that Argo stored; empty: it was made from no template."""
 
 
 class WorkflowLive(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
@@ -283,6 +285,13 @@ class PodCost(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     """`accruing` while the pod runs, then `final`."""
     corrects: int = 0
     """Of an entry above 0 the day of the locked month that it corrects; 0: it is no correction."""
+    price_class: str = ""
+    """The product's own class, as books and commitments choose by it."""
+    covered_cost: Decimal | None = None
+    """Of `list_cost`, what commitments cover; None: nothing, or it was not asked yet."""
+    committed_cost: Decimal | None = None
+    """Of `cost`, what the commitments' hourly amounts pay."""
+    template_version: str = ""
 
 
 class PricingRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
@@ -315,6 +324,28 @@ class Period(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     """The sums at the time of locking by currency, exact, as text; `total` is the only one where there is but one."""
     late_run: int = 0
     """The pricing run under which charges are kept that arrive after the month was locked."""
+    billed: dict[str, str] = {}
+    """What the provider billed, by product, exact, as text; under an empty name the whole."""
+
+
+class CommitmentHour(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
+    """An hour of a commitment under a pricing run: what was paid for it, and what of that was used."""
+
+    run: int
+    at: Instant
+    """When the hour begins."""
+    book: str
+    commitment: str
+    version: int
+    day: int
+    """The billing day of the hour."""
+    currency: str
+    committed: Decimal
+    listed: Decimal
+    """Eligible usage at list price that commitments before it left."""
+    covered: Decimal
+    used: Decimal
+    unused: Decimal
 
 
 class QueueSample(Fact, frozen=True, array_like=True, kw_only=True, gc=False):

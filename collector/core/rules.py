@@ -61,6 +61,8 @@ class Rules(msgspec.Struct, frozen=True, dict=True):
     creator: tuple[AttributionRule, ...] = BY_CREATOR
     owner_labels: tuple[str, ...] = ()
     """Labels of a pod, a Job, a Ray or Spark object that name the workflow which it belongs to."""
+    version_label: str = ""
+    """Label or annotation of a workflow that names its template's version; empty: a hash of what is stored of it."""
     controller_namespace: str = "argo"
     region: str = ""
     """Where the cluster is; for pods whose labels and node tell none."""

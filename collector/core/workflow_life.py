@@ -12,7 +12,7 @@ from zlib import crc32
 
 import msgspec
 
-from collector.core import attribution, decode, locks, outcome, queueing
+from collector.core import attribution, decode, locks, outcome, queueing, template_version
 from collector.core.locks import Held
 from collector.core.model import REASONS, TERMINAL_PHASES, Instant, PodRun, StepRun
 from collector.core.nodes import MESSAGE_LIMIT, Graph, Node, graph, told_nodes
@@ -31,7 +31,7 @@ PROGRESS_LIMIT = 32
 DAY_MS = 86_400_000
 SHARED_TEXTS = (
     "namespace", "template", "queue", "department", "project", "creator", "service_account", "phase", "message", "reason",
-    "reason_on", "reason_words", "progress",
+    "reason_on", "reason_words", "progress", "template_version",
 )  # fmt: skip
 NOTHING_HELD: Mapping[str, Reason] = {}
 HOLDS_LIMIT = 1000
@@ -135,6 +135,7 @@ class WorkflowLife(msgspec.Struct, array_like=True, gc=False):
     """By reason what it waited for last."""
     gone_pods: dict[str, str] | None = None
     """Node id to uid of its pods that were let go after its end."""
+    template_version: str = ""
 
 
 def born(seen: Observation, rules: Rules, namespace_labels: Mapping[str, str]) -> WorkflowLife:
@@ -174,6 +175,10 @@ def describe(life: WorkflowLife, workflow: decode.Workflow, rules: Rules, namesp
         life.template = intern(reference or next(named, ""))
         life.labels = _shared(frozenset(kept.items())) if kept else None
         life.queue = intern(labels.get(rules.queue_label) or life.namespace)
+    version = template_version.named(rules.version_label, labels, meta.annotations or {})
+    if not version and not life.template_version and workflow.status:  # what is stored of a workflow never changes
+        version = template_version.hashed(workflow.status.storedWorkflowTemplateSpec)
+    life.template_version = intern(version) or life.template_version
     # Each time, for the rules may be others than those of the checkpoint it was taken up from.
     owners = attribution.owner_of_row(
         rules, life.labels or {}, life.namespace, life.template, life.service_account, life.created_at

@@ -81,7 +81,7 @@ def run_of(cluster: str, life: WorkflowLife, version: int) -> WorkflowRun:
         complete=life.complete, start_latency_ms=started.ms, start_latency_source=started.source,
         completion_delay_ms=completion_delay(life).ms, deciding_node=life.deciding_node,
         deciding_step=life.deciding_step, node_status=life.node_status, waited_on=life.waited_on or {},
-        service_account=life.service_account,
+        service_account=life.service_account, template_version=life.template_version,
         **spent_ms(life),
     )  # fmt: skip
 

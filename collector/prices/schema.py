@@ -152,13 +152,18 @@ class Discount(
 
 
 class Commitment(Dated, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={"begin": "from", "end": "to"}):
-    """A savings plan: so much an hour is paid whether used or not, and covers usage at a discount."""
+    """A savings plan: so much an hour is paid whether used or not, and covers usage at a discount off its list price."""
 
     id: str
     hourly: str
     discount: str
     currency: str = ""
     products: tuple[str, ...] = ()
+    """Empty: the book's product; of a file of no product, all."""
+    regions: tuple[str, ...] = ()
+    """Names, or how they begin: `cn-*`; empty: all."""
+    classes: tuple[str, ...] = ()
+    """Empty: all."""
     purchases: tuple[str, ...] = ("on_demand",)
     """Spot is never covered."""
 

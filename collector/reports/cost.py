@@ -22,6 +22,7 @@ COLUMNS = {
     name: name
     for name in (
         "day", "department", "project", "creator", "cluster", "namespace", "workflow_name", "attempt", "step", "template",
+        "template_version",
         "product", "purchase", "class", "region",
     )
 } | {"workflow": "workflow_name"}  # fmt: skip
@@ -80,7 +81,7 @@ def cost(query: Query, span: Span, by: str, run: int = 0, shared: SharedCosts | 
     title = f"Cost, {span}" + (f", pricing run {run}" if run else "")
     spent = Report("What it was spent on", (*names, *CLASSES, "pending", "currency"), _spent(query, charges, lead))
     notes = _notes(query, span, charges)
-    if shared is not None and (shared.total or shared.unknown):
+    if shared is not None and (shared.total or shared.unknown or shared.notes):
         notes = [*_shared_notes(shared, rows, names), *notes]
         if names == ["department"]:
             columns, rows = (*columns, "shared"), _with_shared(rows, shared)
@@ -100,9 +101,12 @@ def _shared_notes(shared: SharedCosts, rows: Sequence[tuple[Any, ...]], names: l
     own = total(row[at] for row in rows if row[at + 2] == shared.currency and row[at] is not None)
     where = "" if names == ["department"] else "; they are in no row, `--by department` shares them out"
     both = amount(total((own, shared.total)))
-    notes = [f"shared costs {amount(shared.total)} {shared.currency}, with them {both} {shared.currency}{where}"]
+    unused = f", of which unused commitments {amount(shared.unused)}" if shared.unused else ""
+    notes = [
+        f"shared costs {amount(shared.total)} {shared.currency}{unused}, with them {both} {shared.currency}{where}"
+    ]
     unknown = [f"no rate of exchange for {', '.join(shared.unknown)}, in no sum"] if shared.unknown else []
-    return [*notes, *unknown]
+    return [*notes, *unknown, *shared.notes]
 
 
 def _with_cost_of_success(row: Any, keys: int) -> tuple[Any, ...]:

@@ -54,6 +54,15 @@ def currency(said: str) -> str:
     return said
 
 
+def billed(option: str, said: str) -> tuple[str, Decimal]:
+    """An amount of the command line, of a product where it names one before a `=`; an empty name is all."""
+    name, _, text = said.rpartition("=")
+    try:
+        return name, schema.money(text)
+    except ValueError as error:
+        raise ReportError(f"{option} {said}: {error}") from None
+
+
 def moment(said: str, now: datetime) -> Instant:
     """An instant of the command line."""
     try:

@@ -18,8 +18,11 @@ from collector.reports.rolled import of_whole_hours, rolled
 from collector.reports.shape import BEGIN, END, Query, Report, Span, columns_by
 
 COLUMNS = {
-    name: name for name in ("cluster", "namespace", "queue", "department", "project", "template", "creator", "reason")
-}
+    name: name
+    for name in (
+        "cluster", "namespace", "queue", "department", "project", "template", "template_version", "creator", "reason",
+    )
+}  # fmt: skip
 NOTHING = "—"
 """What a table shows where nothing was counted: neither 0 nor unknown."""
 

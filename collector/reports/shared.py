@@ -1,7 +1,9 @@
 """
-The fees of the price books over a period, shared out to departments by each fee's own basis.
+The fees of the price books over a period, shared out to departments by each fee's own basis; and what nobody used of
+commitments, by what each department spent.
 
-A fee of a cluster is shared among those who used that cluster, one of no cluster among all.
+A fee of a cluster is shared among those who used that cluster, one of no cluster among all. A commitment is told of once it
+was applied, by `lynceus reprice`: its hours until then, less what charges used of it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from collector.core.meters import total
+from collector.core.meters import CONTEXT, total
 from collector.core.model import Instant
 from collector.core.product import ZERO
 from collector.core.shared import share
@@ -19,6 +21,7 @@ from collector.prices import fees
 from collector.prices.lookup import Books, Shared
 from collector.prices.schema import Fee
 from collector.reports.shape import Query, Span
+from collector.reports.shape import amount as text
 
 METRIC = {"": 3, "pods": 4, "seconds": 5}
 """Where in a row of `_USE` a weight stands."""
@@ -26,6 +29,19 @@ _USE = """
     SELECT department, cluster, product, sum(cost), uniqExact(pod_uid), sum(billed_seconds)
     FROM cost_current WHERE day >= {begin:Date} AND day < {end:Date} AND currency = {currency:String}
     GROUP BY department, cluster, product ORDER BY department, cluster, product
+"""
+
+_ACTIVE = "(toStartOfMonth(day), run) IN (SELECT month, active_run FROM period FINAL)"
+_OF_RUN = "run = {run:UInt32}"
+_CHARGES_OF_RUN = "pod_cost FINAL WHERE run = {run:UInt32} AND"
+_COMMITTED = """
+    SELECT commitment, book, sum(committed), sum(covered), formatDateTime(max(at) + INTERVAL 1 HOUR, '%F %R', {{zone:String}})
+    FROM commitment_hour FINAL
+    WHERE day >= {{begin:Date}} AND day < {{end:Date}} AND currency = {{currency:String}} AND {chosen}
+    GROUP BY commitment, book ORDER BY commitment, book
+"""
+_USED = """
+    SELECT sum(committed_cost) FROM {source} day >= {{begin:Date}} AND day < {{end:Date}} AND currency = {{currency:String}}
 """
 
 
@@ -38,13 +54,18 @@ class SharedCosts:
     parts: dict[str, Decimal] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
     """Fees for which no rate of exchange is known; they are in no sum."""
+    unused: Decimal = ZERO
+    """Of the total, what nobody used of commitments."""
+    notes: list[str] = field(default_factory=list)
+    """What each commitment did, and until when it was applied."""
 
 
-def shared_costs(query: Query, span: Span, books: Books, now: Instant) -> SharedCosts:
-    """The fees of a period so far; what is to come of it is not owed yet."""
+def shared_costs(query: Query, span: Span, books: Books, now: Instant, run: int = 0) -> SharedCosts:
+    """The fees of a period so far, what is to come of it is not owed yet; and unused commitments, of a run or of the bill."""
     zone = ZoneInfo(span.zone)
     begin, end = (_midnight(day, zone) for day in (span.begin, span.end))
-    use = query(_USE, {**span.parameters(), "currency": books.currency}) if books.fees else []
+    unused, notes = unused_commitments(query, span, books, run)
+    use = query(_USE, {**span.parameters(), "currency": books.currency}) if books.fees or unused else []
     parts: dict[str, list[Decimal]] = {}
     unknown: list[str] = []
     for fee in books.fees:
@@ -55,8 +76,37 @@ def shared_costs(query: Query, span: Span, books: Books, now: Instant) -> Shared
         for rows in _scopes(fee, use):
             for department, part in _parts(fee, amount, rows).items():
                 parts.setdefault(department, []).append(part)
+    for department, part in _unused_parts(unused, use).items():
+        parts.setdefault(department, []).append(part)
     sums = {department: total(of_one) for department, of_one in parts.items()}
-    return SharedCosts(books.currency, total(sums.values()), sums, unknown)
+    return SharedCosts(books.currency, total(sums.values()), sums, unknown, unused, notes)
+
+
+def unused_commitments(query: Query, span: Span, books: Books, run: int = 0) -> tuple[Decimal, list[str]]:
+    """What commitments cost beyond what charges used of them, where they were applied; and what is to be said of them."""
+    asked = {**span.parameters(), "currency": books.currency, **({"run": run} if run else {})}
+    rows = query(_COMMITTED.format(chosen=_OF_RUN if run else _ACTIVE), asked)
+    ((used,),) = (
+        query(_USED.format(source=_CHARGES_OF_RUN if run else "cost_current WHERE"), asked) if rows else ((None,),)
+    )
+    notes = [
+        f"commitment {name} of {book}: {text(committed)} {books.currency} cover {text(covered)} at list price; "
+        f"applied until {until}, what is billed after that is at its own price"
+        for name, book, committed, covered, until in rows
+    ]
+    told = {row[0] for row in rows}
+    lacking = [plan.id for plan in books.commitments if plan.id not in told]
+    notes += [f"commitment {name} is not applied in this period; `lynceus reprice` does" for name in lacking]
+    return CONTEXT.subtract(total(row[2] for row in rows), used or ZERO), notes
+
+
+def _unused_parts(unused: Decimal, use: Iterable[Sequence[Any]]) -> dict[str, Decimal]:
+    if not unused:
+        return {}
+    weights: dict[str, Decimal] = {}
+    for row in use:
+        weights[row[0]] = total((weights.get(row[0], ZERO), row[3] or ZERO))
+    return share(unused, weights, "proportional")
 
 
 def _scopes(fee: Shared, use: Sequence[Sequence[Any]]) -> Iterable[list[Sequence[Any]]]:

@@ -29,19 +29,20 @@ class Kept(msgspec.Struct, frozen=True):
     attempt: int
     finished: bool
     outcome: str
+    template_version: str = ""
     retried_nodes: frozenset[str] = NONE
 
 
 RUNS = """
     SELECT uid, version, template, department, project, creator, attempt, outcome, namespace, labels,
-           service_account, toUnixTimestamp64Milli(created_at)
+           service_account, toUnixTimestamp64Milli(created_at), template_version
     FROM lynceus.workflow_run
     WHERE cluster = {cluster:String} AND namespace = {namespace:String} AND uid IN {uids:Array(String)}
     ORDER BY uid, attempt DESC, version DESC LIMIT 1 BY uid
 """
 TOLD = """
     SELECT workflow_uid, max(version), argMax(template, version), argMax(department, version),
-           argMax(project, version), argMax(creator, version), max(attempt)
+           argMax(project, version), argMax(creator, version), max(attempt), argMax(template_version, version)
     FROM lynceus.pod_cost
     WHERE cluster = {cluster:String} AND namespace = {namespace:String} AND pod_uid IN {pods:Array(String)}
       AND created_at >= fromUnixTimestamp64Milli({first:Int64})
@@ -91,17 +92,31 @@ def _asked(page: Sequence[PodRun]) -> dict[str, Any]:
 
 
 def _as_told(row: Sequence[Any]) -> Kept:
-    _, version, template, department, project, creator, attempt = row
-    return Kept(version, template, department, project, creator, attempt, finished=False, outcome="")
+    _, version, template, department, project, creator, attempt, template_version = row
+    return Kept(version, template, department, project, creator, attempt, False, "", template_version)
 
 
 def _kept(row: Sequence[Any], rules: Rules) -> Kept:
-    _, version, template, department, project, creator, attempt, outcome, namespace, labels, account, created_at = row
+    (
+        _,
+        version,
+        template,
+        department,
+        project,
+        creator,
+        attempt,
+        outcome,
+        namespace,
+        labels,
+        account,
+        created_at,
+        told,
+    ) = row
     owned = Owned(labels, namespace, template, account, created_at)
     return Kept(
         version, template, owner_again(rules.department, owned, department),
         owner_again(rules.project, owned, project, otherwise=""),
-        owner_again(rules.creator, owned, creator, otherwise=""), attempt, True, outcome,
+        owner_again(rules.creator, owned, creator, otherwise=""), attempt, True, outcome, told,
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from collector.repricing.runs import RepricingError
 from collector.store.clickhouse import Store
 
 IN_MONTH = "day >= toDate({month:UInt16}) AND day < toDate({after:UInt16})"
-COLUMNS = ("month", "state", "run", "total", "currency", "as locked", "hash")
+COLUMNS = ("month", "state", "run", "total", "currency", "as locked", "billed", "hash")
 
 
 def lock(store: Store, month: int, today: date, now: int, say: Callable[[str], object]) -> Period:
@@ -110,7 +110,8 @@ def _rows(store: Store, period: Period) -> list[tuple[object, ...]]:
     totals, digest = sealed(store, period)
     same = None if not period.hash else "yes" if (totals, digest) == (period.totals, period.hash) else "NO"
     month = f"{date_of(period.month):%Y-%m}"
+    billed = ", ".join(f"{name} {told}".strip() for name, told in sorted(period.billed.items())) or None
     return [
-        (month, period.state, period.active_run, total, currency, same, period.hash)
+        (month, period.state, period.active_run, total, currency, same, billed, period.hash)
         for currency, total in (totals or {"": "0"}).items()
     ]

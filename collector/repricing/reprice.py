@@ -5,7 +5,8 @@ A new pricing run from stored evidence alone, beside the old one, and then the m
 2. Pods are read page by page, priced with the books and rules in force, and written under the new number.
 3. What cannot be computed again is carried over: pods that still run, and corrections that were booked in these months.
 4. When all collectors at work have heard of the run, what arrived meanwhile is priced once more.
-5. One insert turns the pointer. Cut short anywhere before it, the old run is active and the number is never used again.
+5. Commitments are applied to all of it (commitments.py).
+6. One insert turns the pointer. Cut short anywhere before it, the old run is active and the number is never used again.
 """
 
 import time
@@ -20,8 +21,9 @@ from collector.core.pod_life import Told
 from collector.core.pricing_runs import month_after
 from collector.core.rules import Rules
 from collector.prices.book import Books
-from collector.repricing import following, runs
+from collector.repricing import commitments, following, runs
 from collector.repricing.bearers import bearers
+from collector.repricing.commitments import Applied
 from collector.repricing.evidence import Slice, pages, slices
 from collector.repricing.rows import clock, keep
 from collector.repricing.runs import RepricingError
@@ -58,6 +60,8 @@ class Preparation:
     run: int = 0
     begun_at: Instant = 0
     said_at: Instant = 0
+    applied: Applied | None = None
+    """What the commitments came to, once they were applied."""
 
     @property
     def first(self) -> int:
@@ -83,6 +87,13 @@ def prepare(work: Preparation) -> None:
     for charges in priced(work, told_at):
         keep(work.store, charges)
     carry_over(work)
+    work.applied = applied(work)
+    commitments.apply(work.store, work.run, work.applied, [period.month for period in work.months], work.now())
+
+
+def applied(work: Preparation) -> Applied:
+    """What commitments are to do to the months, as far as these have come."""
+    return Applied(work.terms.books, work.terms.zone, work.first, work.after, work.now())
 
 
 def turn(work: Preparation) -> None:
@@ -185,6 +196,6 @@ def _say_so(work: Preparation, state: str) -> None:
 
 def _turned(period: Period, work: Preparation) -> Period:
     return Period(
-        month=period.month, version=max(work.now(), period.version + 1), active_run=work.run, state=period.state,
-        total=None, hash="", late_run=period.late_run,
+        month=period.month, version=max(work.now(), period.version + 1), active_run=work.run, state="open",
+        total=None, hash="", late_run=period.late_run, billed=period.billed,
     )  # fmt: skip

@@ -7,32 +7,43 @@ ask two replicas of the store of which one lags, may both be told yes until they
 claim must therefore be harmless when two do it: a claim saves work, it does not make anything right.
 """
 
+from dataclasses import dataclass
+
 from collector.catalog.rollups import CLAIM
 from collector.catalog.tables import DATABASE
 from collector.core.model import Instant
 from collector.store.clickhouse import Store
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who has a job, or had it last, and until when."""
+
+    holder: str
+    until: Instant
+    version: int
+
+
 def held(store: Store, name: str, holder: str, now: Instant, for_s: int) -> bool:
     """Whether `holder` has the job, from now on for so many seconds; asking again before they end keeps it."""
-    there = _newest(store, name)
-    if there is not None and there[0] != holder and there[1] > now:
+    there = whose(store, name)
+    if there is not None and there.holder != holder and there.until > now:
         return False
-    version = now if there is None else max(now, there[2] + 1)
+    version = now if there is None else max(now, there.version + 1)
     store.command(
         f"INSERT INTO {DATABASE}.{CLAIM.name} (name, version, holder, until) SELECT {{name:String}}, {{version:UInt64}}, "
         "{holder:String}, fromUnixTimestamp64Milli({until:Int64})",
         {"name": name, "version": version, "holder": holder, "until": now + for_s * 1000},
     )
-    written = _newest(store, name)
-    return written is not None and written[0] == holder
+    written = whose(store, name)
+    return written is not None and written.holder == holder
 
 
-def _newest(store: Store, name: str) -> tuple[str, Instant, int] | None:
-    """Holder, end and version of a claim."""
+def whose(store: Store, name: str) -> Claim | None:
+    """Who has a claim, or had it last; None: nobody ever did."""
     rows = store.query_rows(
         f"SELECT holder, toUnixTimestamp64Milli(until), version FROM {DATABASE}.{CLAIM.name} FINAL "
         "WHERE name = {name:String}",
         {"name": name},
     )
-    return (rows[0][0], int(rows[0][1]), int(rows[0][2])) if rows else None
+    return Claim(rows[0][0], int(rows[0][1]), int(rows[0][2])) if rows else None

@@ -56,3 +56,18 @@ def test_an_entry_names_the_day_it_corrects_and_has_no_seconds() -> None:
 def test_a_charge_that_lost_its_price_corrects_nothing() -> None:
     """That nobody can price it any more makes no paid amount wrong."""
     assert corrections(replace(LOCKED, cost=None), [LOCKED], 1, LOCKED.day, 1) == []
+
+
+def test_what_commitments_paid_of_a_locked_charge_stays_paid() -> None:
+    """A late word is at its own price: that nothing covers it yet is no difference, that it costs more is."""
+    cost = LOCKED.cost or Decimal(0)
+    half = cost / 2
+    covered = replace(
+        LOCKED, cost=half, rounded_cost=half, cost_pending=Decimal(0), covered_cost=cost, committed_cost=half
+    )
+    dearer = replace(LOCKED, cost=cost + 1, rounded_cost=cost + 1, list_cost=cost + 1)
+
+    assert corrections(LOCKED, [covered], 2, LOCKED.day + 30, 1) == []
+    [entry] = corrections(dearer, [covered], 2, LOCKED.day + 30, 1)
+    assert (entry.cost, entry.covered_cost, entry.committed_cost) == (Decimal(1), None, None)
+    assert corrections(replace(LOCKED, covered_cost=Decimal(0)), [covered], 2, LOCKED.day + 30, 1) != []

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from collector.repricing.claim import MONTHS
+from collector.store.claim import held
 from collector.store.clickhouse import Store
 from tests.builders import DAY, NOON
 from tests.processes import ROOT, lynceus
@@ -101,3 +103,19 @@ def test_months_are_locked_listed_and_unlocked(store: Store, engine: Running, tm
     assert "nothing to correct" in run("period", "correct", *config).stdout
     assert "--yes-really" in run("period", "unlock", "2026-10", *config).stderr
     assert "open again" in run("period", "unlock", "2026-10", "--yes-really", *config).stdout
+
+
+def test_a_bill_is_put_beside_ours(store: Store, engine: Running, tmp_path: Path) -> None:
+    """Of a month that has ended; who is at work on months is named, and an amount that is none."""
+    then = NOON - 30 * DAY
+    keep_all(store, a_past(1, created_at=then, scheduled_at=then, instance_created_at=then, main_started_at=then,
+                           finished_at=then + 60_000))  # fmt: skip
+    config = ("--config", str(settings_of(engine, tmp_path)))
+
+    assert "is no price" in run("period", "reconcile", "2026-10", "--billed", "much", *config).stderr
+    made = run("period", "reconcile", "2026-10", "--billed", "0.0012", "--tolerance", "3", "--format", "csv", *config)
+    assert made.stdout.splitlines()[-1] == "all,0.0011544,0.0012,-0.0000456,-3.80,USD"
+    store.command("TRUNCATE TABLE lynceus.claim")
+    held(store, MONTHS, "process 1 on elsewhere", 3_999_999_940_000, 60)
+    refused = run("reprice", *MONTH, *config)
+    assert (refused.returncode, "process 1 on elsewhere is at work on months" in refused.stderr) == (2, True)
