@@ -209,7 +209,7 @@ def again() -> str:
 
 def by_uid(bench: Bench, table: str, column: str, pods: int) -> None:
     """All rows of one workflow, or of one pod: their keys first, so that FINAL looks at little else."""
-    uid = f"SELECT any({column}) FROM lynceus.{table} WHERE version = {pods // 40 * 20 * 256 + 1}"
+    uid = f"SELECT any({column}) FROM lynceus.{table} WHERE version = {(pods // 40 * 20 + 1) * 256 + 1}"
     ((asked,),) = bench.query(uid, {})
     rows_of = "pod_cost" if table == "cost_current" else table
     final = "" if table == "cost_current" else "FINAL"

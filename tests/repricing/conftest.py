@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from collector.catalog.rollups import HOUSEKEEPING
 from collector.catalog.tables import TABLES
 from collector.store.clickhouse import Store
 from collector.store.migrate import migrate
@@ -24,7 +25,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.fixture
 def store(engine: Running) -> Iterator[Store]:
     writer = engine.writer()
-    for table in TABLES:
+    for table in (*TABLES, *HOUSEKEEPING):
         writer.command(f"TRUNCATE TABLE lynceus.{table.name}")
     yield writer
     writer.close()

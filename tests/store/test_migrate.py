@@ -206,10 +206,11 @@ def test_every_older_schema_becomes_the_newest_and_keeps_its_rows(
 
 
 def _drawn(name: str, kind: str) -> str:
-    """Anything, but no time that a retention has passed, and no mark that hides the row."""
+    """Anything, but no key twice, no time that a retention has passed, and no mark that hides the row."""
     if "DateTime64" in kind:
-        return "now64(3)"
-    return {"is_deleted": "0", "month": "today() - rowNumberInAllBlocks()"}.get(name, f"`{name}`")
+        return "now64(3) - rowNumberInAllBlocks()"
+    numbered = {"month": "today() - rowNumberInAllBlocks()", "name": "toString(rowNumberInAllBlocks())"}
+    return ({"is_deleted": "0"} | numbered).get(name, f"`{name}`")
 
 
 def _columns(store: Store) -> dict[str, list[tuple[str, str]]]:
