@@ -58,9 +58,9 @@ def held(store: Store, cluster: str, runs: Mapping[str, Sequence[WorkflowRun]], 
 
 
 def unknown(store: Store, cluster: str, begin: Instant, end: Instant) -> list[str]:
-    """Workflows that vanished in a period, and that nothing told the end of since."""
+    """Workflows that vanished in a period; of some the end may have been told since."""
     rows = store.query_rows(
-        f"SELECT uid FROM {DATABASE}.workflow_run FINAL WHERE cluster = {{cluster:String}} AND outcome = 'unknown' "
+        f"SELECT DISTINCT uid FROM {DATABASE}.workflow_run WHERE cluster = {{cluster:String}} AND outcome = 'unknown' "
         "AND finished_at >= fromUnixTimestamp64Milli({begin:Int64}) "
         "AND finished_at < fromUnixTimestamp64Milli({end:Int64}) ORDER BY uid",
         {"cluster": cluster, "begin": begin, "end": end + LATE_MS},

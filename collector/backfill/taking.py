@@ -135,8 +135,10 @@ def _chunks(uids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
 
 
 def _there(one: Listed | None, rows: Iterable[WorkflowRun]) -> bool:
-    """Whether the store has the attempt that the archive lists; of one that is not listed it has `unknown` alone."""
-    return one is not None and any(run.outcome != "unknown" and run.started_at == one.started_at for run in rows)
+    """Whether the store has the attempt that the archive lists; of what is not listed, whether no end is unknown."""
+    if one is None:
+        return all(run.outcome != "unknown" for run in rows)
+    return any(run.outcome != "unknown" and run.started_at == one.started_at for run in rows)
 
 
 async def _fetch(work: Work, uid: str, sums: Sums) -> bytes | None:
