@@ -101,7 +101,8 @@ def _types() -> str:
 
 def test_money_is_text_in_json(writer: Store, reader: Store, tmp_path: Path) -> None:
     """A reader of JSON makes a float of a number; the view that bills are read from can be exported too."""
-    writer.command("TRUNCATE TABLE lynceus.pod_cost")
+    for table in ("pod_cost", "period"):
+        writer.command(f"TRUNCATE TABLE lynceus.{table}")
     writer.command(
         "INSERT INTO lynceus.pod_cost (cluster, run, created_at, cost, meters) VALUES ('c', 1, '2026-11-01 00:00:00', "
         "'0.123456789012345678', [('cpu', 1, 's', '0.000000000000000001', 2)])"

@@ -129,6 +129,7 @@ def test_newest_rows_over_two_shards_are_those_of_one_server(drawn: list[tuple[A
     early = [replace(fact, version=1) for fact, _ in drawn]
     late = [replace(other, version=2, **{k: getattr(fact, k) for k in POD_COST.order_by}) for fact, other in drawn]
 
+    shards.command("TRUNCATE TABLE lynceus.pod_cost")
     for number, fact in enumerate([*early, *late]):
         shards.insert(POD_COST, [row_of(fact)], str(number))
     names = ", ".join(f"`{column.name}`" for column in POD_COST.stored)
