@@ -25,7 +25,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.fixture
 def store(engine: Running) -> Iterator[Store]:
     writer = engine.writer()
-    for table in (*TABLES, *HOUSEKEEPING):
-        writer.command(f"TRUNCATE TABLE lynceus.{table.name}")
+    for name in (*(table.name for table in TABLES), *(table.name for table in HOUSEKEEPING)):
+        writer.command(f"TRUNCATE TABLE lynceus.{name}")
     yield writer
     writer.close()

@@ -65,7 +65,7 @@ def test_a_lock_takes_the_sum_and_a_hash(store: Store) -> None:
 
     assert period.totals == {"USD": f"{before:f}".rstrip("0")}
     assert period.total == before
-    assert listing(store).rows == [("2026-10", "locked", 1, period.totals["USD"], "USD", "yes", period.hash)]
+    assert listing(store).rows == [("2026-10", "locked", 1, period.totals["USD"], "USD", "yes", None, period.hash)]
 
 
 def test_a_locked_month_that_was_changed_by_force_shows(store: Store) -> None:

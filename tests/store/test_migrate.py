@@ -129,7 +129,7 @@ def test_one_server_does_not_become_a_cluster_by_a_setting(empty: Store) -> None
     migrate(empty)
 
     with pytest.raises(
-        SchemaError, match=r"store\.cluster is 'prod', but controller_incident and others were made for one server"
+        SchemaError, match=r"store\.cluster is 'prod', but backfill and others were made for one server"
     ):
         migrate(empty, "prod")
 
