@@ -69,11 +69,15 @@ def unknown(store: Store, cluster: str, begin: Instant, end: Instant) -> list[st
 
 
 def gaps(store: Store, cluster: str, now: Instant) -> list[tuple[Instant, Instant]]:
-    """Periods in which no workflow was seen to end and that the archive was not asked about, or gave not all of."""
+    """
+    Periods in which no workflow was seen to end and that the archive was not asked about, or gave not all of.
+
+    What was before a cluster's first start, a break that begins in 1970, is asked about by hand only.
+    """
     asked = {"cluster": cluster, "since": now - GIVE_UP_MS, "again": now - AGAIN_MS}
     found = facts(
         store, WatchGap,
-        "FINAL WHERE cluster = {cluster:String} AND kind = 'workflows' AND cause != 'first' "
+        "FINAL WHERE cluster = {cluster:String} AND kind = 'workflows' AND from_at > toDateTime64(0, 3, 'UTC') "
         "AND to_at >= fromUnixTimestamp64Milli({since:Int64}) ORDER BY from_at", asked,
     )  # fmt: skip
     done = store.query_rows(
@@ -81,20 +85,8 @@ def gaps(store: Store, cluster: str, now: Instant) -> list[tuple[Instant, Instan
         "WHERE cluster = {cluster:String} AND (failed = 0 OR at > fromUnixTimestamp64Milli({again:Int64}))",
         asked,
     )
-    open_ones = [(_begin(store, gap), gap.to_at) for gap in found]
+    open_ones = [(max(gap.from_at, gap.to_at - LONGEST_MS), gap.to_at) for gap in found]
     return [(a, b) for a, b in open_ones if not any(first <= a and b <= last for first, last in done)]
-
-
-def _begin(store: Store, gap: WatchGap) -> Instant:
-    """A spool that was lost took the instant of its last word with it: the store's last row before then stands in."""
-    if gap.from_at < gap.to_at:
-        return max(gap.from_at, gap.to_at - LONGEST_MS)
-    ((last,),) = store.query_rows(
-        f"SELECT toUnixTimestamp64Milli(max(finished_at)) FROM {DATABASE}.workflow_run WHERE cluster = {{cluster:String}} "
-        "AND inserted_at < fromUnixTimestamp64Milli({at:Int64}) AND finished_at < fromUnixTimestamp64Milli({at:Int64})",
-        {"cluster": gap.cluster, "at": gap.from_at},
-    )
-    return max(int(last or 0), gap.from_at - GIVE_UP_MS)
 
 
 def surroundings(store: Store, cluster: str) -> Surroundings:

@@ -270,7 +270,7 @@ POD_COST = Table(
 
 COMMITMENT_HOUR = Table(
     "commitment_hour", model.CommitmentHour, "An hour of a savings plan under a pricing run: paid for, used, unused",
-    order_by=("run", "at", "book", "commitment"), partition="toYYYYMM(at)",
+    order_by=("run", "at", "book", "commitment"), partition="toYYYYMM(at)", shard_by=(),
     columns=(
         count("run", "The pricing run that applied it"),
         at("at", "When the hour begins, by the clocks of the billing time zone"),

@@ -25,8 +25,8 @@ from collector.store.clickhouse import Store, StoreError, StoreRefusedError, con
 from collector.store.manifest import Applied, BackupError, Content, Manifest
 from collector.store.migrate import load
 
-POINTERS = ("watch_cursor", "workflow_live", "period")
-"""Positions in the watches and the months' active runs: older than what they point to they only cause repeated work."""
+POINTERS = ("watch_cursor", "workflow_live", "live_state", "period", "rollup_state", "backfill")
+"""Positions, active runs, what was rebuilt or asked for: older than what they point to they only cause repeated work."""
 
 WRITER = "lynceus"
 _PARTS = ("pointers", "facts")

@@ -21,7 +21,6 @@ from collector.store.clickhouse import Store
 from tests.backfill.argo import Archive, finished
 from tests.backfill.broken import (
     FOLDER,
-    NOW,
     a_work,
     broken,
     by_uid,
@@ -224,17 +223,16 @@ async def test_a_break_is_asked_about_until_the_archive_gave_all(store: Store) -
     assert old == []
 
 
-async def test_a_lost_spool_is_asked_about_from_the_last_row(store: Store) -> None:
-    """A gap without length began when the store heard last."""
-    made, gap = broken(0.5)
-    moment = msgspec.structs.replace(gap, from_at=NOW, to_at=NOW, cause="spool: malformed")
-    runs = [run for run in made.of(WorkflowRun) if run.outcome != "unknown"]
-    keep_all(store, [*runs, moment])
-    store.command(
-        "ALTER TABLE lynceus.workflow_run UPDATE inserted_at = finished_at WHERE 1 SETTINGS mutations_sync = 1"
-    )
+async def test_what_was_before_the_first_start_is_not_asked_about(store: Store) -> None:
+    """It would be all that ever ran: that is for whoever wants it to ask by hand. Of a long break its end is asked about."""
+    _, gap = broken(0.02)
+    keep_all(store, [msgspec.structs.replace(gap, from_at=0, cause="first start")])
+    first = held.gaps(store, "c1", gap.to_at)
+    long = msgspec.structs.replace(gap, from_at=gap.to_at - 2 * held.LONGEST_MS)
+    keep_all(store, [long])
 
-    assert held.gaps(store, "c1", NOW) == [(max(run.finished_at or 0 for run in runs), NOW)]
+    assert first == []
+    assert held.gaps(store, "c1", gap.to_at) == [(gap.to_at - held.LONGEST_MS, gap.to_at)]
 
 
 async def test_labels_are_known_from_rows_where_nobody_watches(store: Store) -> None:
