@@ -166,7 +166,7 @@ def test_the_command_says_what_it_wrote_and_what_there_is(running: Running, samp
     assert isinstance(CliRunner().invoke(app, asked).exception, Failure)
     unknown = CliRunner().invoke(app, ["export", "nothing", *asked[2:]])
     assert isinstance(unknown.exception, SettingsError)
-    assert f"there are controller_incident, {COST_CURRENT.name}" in str(unknown.exception)
+    assert f"controller_incident, {COST_CURRENT.name}, cron_run" in str(unknown.exception)
     backwards = CliRunner().invoke(app, [*command, "--to", "2000-01-01", "--url", running.url])
     assert "--to is exclusive" in str(backwards.exception)
     assert "no day" in str(CliRunner().invoke(app, [*command, "--to", "soon"]).exception)

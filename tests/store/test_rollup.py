@@ -87,7 +87,7 @@ def test_a_day_that_became_empty_goes(store: Store) -> None:
     """No partition of nothing is left, and nothing of what was there."""
     keep(store, charges("a", run=1))
     rebuilt(store)
-    store.insert(PERIOD, [(date(2026, 11, 1), 1, 2, "open", None, "", {}, 0)], "turned")
+    store.insert(PERIOD, [(date(2026, 11, 1), 1, 2, "open", None, "", {}, 0, {})], "turned")
 
     assert rebuilt(store) == [TODAY]
     assert held(store) == {}
