@@ -15,8 +15,9 @@ import msgspec
 from collector import settings as configuration
 from collector.asking import Failure
 from collector.catalog import metrics
+from collector.parts import Parts
 from collector.reports import shape
-from collector.service import Parts, run
+from collector.service import run
 from collector.settings import ClusterSettings, Settings
 
 ACCRUE_S = 10

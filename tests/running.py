@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from collector import asking, service, settings
+from collector.parts import Parts
 from collector.store.clickhouse import StoreError
 from collector.store.worker import Worker
 
@@ -40,7 +41,7 @@ def a_service(folder: Path, *clusters: settings.ClusterSettings, **changes: Any)
 class Running:
     """A running collector and its tables."""
 
-    def __init__(self, parts: service.Parts, worker: Worker) -> None:
+    def __init__(self, parts: Parts, worker: Worker) -> None:
         self.parts = parts
         self._worker = worker
         self._store = asking.reading_store(parts.settings, "")

@@ -7,7 +7,8 @@ import aiohttp
 import pytest
 import yaml
 
-from collector import pipeline, service
+from collector import pipeline, storing
+from collector.parts import Parts
 from collector.settings import ClusterSettings, StoreSettings
 from collector.store import child, inserter
 from tests.running import Running, a_service, free_port, running
@@ -42,7 +43,7 @@ async def test_a_full_spool_pauses_the_watches_and_nothing_is_missed(
 ) -> None:
     """While the store is away the spool reaches its bound; once it is back all that ended is in it, without a gap."""
     monkeypatch.setattr(pipeline, "PENDING_LIMIT", 3)
-    monkeypatch.setattr(service, "SPOOL_RETRY_S", 0.2)
+    monkeypatch.setattr(storing, "SPOOL_RETRY_S", 0.2)
     monkeypatch.setattr(inserter, "LONGEST_PAUSE_S", 0.5)
     port, token = free_port(), tmp_path / "token"
     store = StoreSettings(url=f"http://127.0.0.1:{port}/lynceus", username="lynceus", password_file=str(token))
@@ -73,7 +74,7 @@ async def test_a_full_spool_pauses_the_watches_and_nothing_is_missed(
     assert gaps == [(0,)]
 
 
-def _paused(parts: service.Parts) -> set[str]:
+def _paused(parts: Parts) -> set[str]:
     """The kinds whose stream was closed for want of room."""
     watches = parts.view().clusters[0].watches
     return {w.kind for w in watches if "stopped until" in w.detail} & {"workflows", "pods"}

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from collector import service
+from collector import service, storing
 from collector.catalog.tally import Tally
 from collector.core.stream import Commit
 from collector.core.view import Clock
-from collector.service import Parts
+from collector.parts import Parts
 from collector.settings import Settings
 from collector.store.spool import Spool
 from collector.store.spool_file import SpoolError, connect
@@ -35,14 +35,14 @@ async def test_a_disk_that_fails_is_waited_out_with_the_same_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever SQLite says: what was drained exists nowhere else, and /readyz says so meanwhile."""
-    monkeypatch.setattr(service, "SPOOL_RETRY_S", 0.01)
+    monkeypatch.setattr(storing, "SPOOL_RETRY_S", 0.01)
     disk = Worker("spool")
     ailing = await disk.run(lambda: Ailing(connect(tmp_path / "spool.sqlite"), 1 << 30, ""))
     parts = Parts(Settings(), tmp_path, tmp_path, {}, a_pipeline(), Tally(), asyncio.Event())
     parts.spool, said = ailing, []
-    monkeypatch.setattr(service.log, "error", lambda *_, extra: said.append(parts.spool_detail or extra["reason"]))
+    monkeypatch.setattr(storing.log, "error", lambda *_, extra: said.append(parts.spool_detail or extra["reason"]))
 
-    await service._commit_until_done(parts, disk, Commit(at=NOON, facts=[a_sample(1)]))
+    await storing.commit_until_done(parts, disk, Commit(at=NOON, facts=[a_sample(1)]))
 
     assert said == ["disk I/O error"]
     assert (parts.spool_detail, ailing.rows) == ("", 1)

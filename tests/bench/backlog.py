@@ -25,13 +25,14 @@ from collector.catalog.tally import Tally
 from collector.core import billing
 from collector.core.model import Fact
 from collector.core.stream import Commit, Cursor, Observation, Outcome
-from collector.service import COMMIT_S, STORE_USER, now_ms
+from collector.parts import now_ms
 from collector.store.child import start_child
 from collector.store.clickhouse import Store, connect
 from collector.store.inserter import Inserter
 from collector.store.migrate import migrate
 from collector.store.spool import Spool, open_spool
 from collector.store.worker import Worker
+from collector.storing import COMMIT_S, STORE_USER
 from tests.bench.__main__ import about, out, say, verdict
 from tests.bench.clients import serving
 from tests.bench.collector_watch import CLUSTER, SPOOL_BYTES, Counted, a_pipeline, commit_for_ever, watch_until_done

@@ -18,15 +18,16 @@ from collector import __version__
 from collector.catalog.metrics import STORE_INSERTED_ROWS
 from collector.catalog.tally import Tally
 from collector.core.stream import Observation, Outcome, Position, Synced
+from collector.parts import now_ms
 from collector.pipeline import Pipeline
 from collector.prices import book
-from collector.service import COMMIT_S, STORE_USER, now_ms
 from collector.store.child import start_child
 from collector.store.clickhouse import connect
 from collector.store.inserter import Inserter
 from collector.store.migrate import migrate
 from collector.store.spool import Spool, open_spool
 from collector.store.worker import Worker
+from collector.storing import COMMIT_S, STORE_USER
 from collector.watch.address import ClusterAddress
 from collector.watch.connection import Connection
 from collector.watch.kinds import resources
@@ -105,7 +106,7 @@ async def reflector(server: str, kind: str, expected: int, folder: Path) -> Figu
 
 
 async def pipeline(server: str, kind: str, expected: int, folder: Path) -> Figures:
-    """The reflector, core, spool and embedded store together, wired as service.py wires them."""
+    """The reflector, core, spool and embedded store together, wired as storing.py wires them."""
     tally, token = Tally(), folder / "store.token"
     pipe = a_pipeline(tally)
     child = await start_child(folder / "store", "127.0.0.1:0", token)
@@ -138,7 +139,7 @@ def a_pipeline(tally: Tally) -> Pipeline:
 
 
 async def commit_for_ever(pipe: Pipeline, disk: Worker, spool: Spool) -> None:
-    """What service.py does between pipeline and spool."""
+    """What storing.py does between pipeline and spool."""
     while True:
         await asyncio.sleep(COMMIT_S)
         await asyncio.shield(commit(pipe, disk, spool))
