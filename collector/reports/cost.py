@@ -28,6 +28,8 @@ COLUMNS = {
 } | {"workflow": "workflow_name"}  # fmt: skip
 CLASSES = ("useful", "failed", "retried", "cancelled", "reclaimed")
 """What money was spent on once main had started; what it cost before is `pending`, whatever came of it."""
+NEVER = "1970-01-01"
+"""The day of an instant that no row has: none of the gaps was a first start."""
 IN_PERIOD = "day >= {begin:Date} AND day < {end:Date}"
 SUCCEEDED = f"FROM workflow_run FINAL WHERE outcome = 'succeeded' AND finished_at >= {BEGIN}"
 """Workflows of which an attempt succeeded; what the attempts before it cost is part of what the success did."""
@@ -147,11 +149,13 @@ def _notes(query: Query, span: Span, charges: Charges) -> list[str]:
 
 def completeness(query: Query, span: Span) -> str:
     """Whether every cluster was watched through the whole period, in words."""
-    gaps = query(
-        f"SELECT cluster, count() FROM watch_gap FINAL WHERE to_at >= {BEGIN} AND from_at < {END} "
-        "AND kind IN ('workflows', 'pods') GROUP BY cluster ORDER BY cluster",
+    broken = query(
+        "SELECT cluster, countIf(from_at > toDateTime64(0, 3)), toString(maxIf(to_at, from_at = toDateTime64(0, 3))) "
+        f"FROM watch_gap FINAL WHERE to_at >= {BEGIN} AND from_at < {END} AND kind IN ('workflows', 'pods') "
+        "GROUP BY cluster ORDER BY cluster",
         span.parameters(),
     )
-    if not gaps:
-        return "complete: no gap in any watch"
-    return "not complete: gaps in " + ", ".join(f"{cluster} ({count})" for cluster, count in gaps)
+    gaps = ", ".join(f"{cluster} ({count})" for cluster, count, _ in broken if count)
+    since = ", ".join(f"{cluster} {at[:16]}" for cluster, _, at in broken if not at.startswith(NEVER))
+    told = [*([f"gaps in {gaps}"] if gaps else []), *([f"first watched (UTC): {since}"] if since else [])]
+    return f"not complete: {'; '.join(told)}" if told else "complete: no gap in any watch"

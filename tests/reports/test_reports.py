@@ -130,6 +130,9 @@ def test_a_run_is_bound_too() -> None:
 @pytest.mark.parametrize("make", [cost, queue, success])
 def test_a_period_with_a_gap_says_so(make: Make) -> None:
     """A sum that may be too small must not look like one that is not."""
-    notes = make(Recorded(gaps=[("a", 2), ("b", 1)]), SPAN, "").notes
+    since = "2026-11-03 08:15:30.000"
+    gaps = [("a", 2, "1970-01-01 00:00:00.000"), ("b", 1, since), ("c", 0, since)]
+    notes = make(Recorded(gaps=gaps), SPAN, "").notes
 
-    assert notes[-1] == "not complete: gaps in a (2), b (1)"
+    at = "2026-11-03 08:15"
+    assert notes[-1] == f"not complete: gaps in a (2), b (1); first watched (UTC): b {at}, c {at}"

@@ -35,7 +35,7 @@ function updateController(item, controller) {
 
 // One that crashes leads nobody and stands by for nobody, whatever a Lease it cannot give back says.
 function looping({ restarts: n }) {
-  return `controller in a crash loop, ${plural(n, "restart", "restarts")}`;
+  return `controller in a crash loop${n ? `, ${plural(n, "restart", "restarts")}` : ""}`;
 }
 
 function memory({ memory_bytes: used, memory_limit_bytes: limit, memory_share: part_of }) {
