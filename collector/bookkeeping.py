@@ -6,7 +6,7 @@ Wires settings, books and store to collector/repricing; a user reads every troub
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -24,6 +24,9 @@ from collector.reports.shape import Report, Span
 from collector.repricing import claim, commitments, corrections, locking, reconciling, runs, sums
 from collector.repricing.reprice import CARRIED, Preparation, Terms, applied, prepare, priced, turn
 from collector.settings import ClusterSettings, Settings
+
+EVIDENCE = ("pod_run", "workflow_run")
+"""What charges are computed from."""
 
 
 def now_ms() -> int:
@@ -59,6 +62,7 @@ def reprice(
         months = runs.periods(store, months_of(span.begin, span.end))
         work = Preparation(store, in_force, months, now_ms, say, progress)
         runs.refuse_locked(months)
+        refuse_expired(kept_days(settings.retention), [period.month for period in months], day_of(today(settings)))
         say(f"pricing {sums.months_named(months)} as a whole with {', '.join(in_force.books.names())}")
         active = [(period.month, period.active_run) for period in months]
         if dry_run:
@@ -80,6 +84,17 @@ def reprice(
         before = ", ".join(dict.fromkeys(str(run) for _, run in active))
         made.notes.append(f"what it was before stays readable: `lynceus report cost --run {before}`")
         return made
+
+
+def refuse_expired(kept: Mapping[str, int], months: Iterable[int], now: int) -> None:
+    """Raise Failure for a month, in days since 1970, whose evidence may be gone: a new run would silently lack it."""
+    for month in months:
+        for table in EVIDENCE:
+            if kept[table] and now >= month + kept[table]:
+                raise Failure(
+                    f"{date_of(month):%Y-%m} cannot be priced again: retention.{table} is {kept[table]}d, so what it is "
+                    "computed from may be gone; its charges stay as they are"
+                )
 
 
 def months(settings: Settings) -> Report:
