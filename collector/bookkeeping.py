@@ -16,7 +16,9 @@ import msgspec
 
 from collector import asking
 from collector import settings as configuration
-from collector.core.pricing_runs import date_of, month_after, months_of
+from collector.asking import Failure
+from collector.catalog.retention import kept_days
+from collector.core.pricing_runs import date_of, day_of, month_after, months_of
 from collector.core.rules import Rules
 from collector.prices import book
 from collector.reports import shared
