@@ -110,7 +110,7 @@ class Cluster:
 
     def adopt_node(self, run: NodeRun) -> None:
         """Take up a plain node of a checkpoint."""
-        self.machines.runs[run.uid] = run
+        self.machines.adopt(run)
         self.nodes[run.name] = labels_of(run)
 
     def reached(self, kind: str, version: int) -> None:
@@ -140,6 +140,8 @@ class Cluster:
     def sees_again(self, kind: str) -> None:
         """The list that ends a break is complete, what has vanished in it included."""
         self._unseen_since.pop(kind, None)
+        if kind == "nodes":
+            self.machines.listed = True
 
     def _last_alive(self, seen: Observation, *signs: Instant | None) -> Instant:
         """When an object that vanished is last known to have been: at the break's beginning, or by its own later signs."""

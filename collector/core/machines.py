@@ -35,6 +35,13 @@ class Machines:
         self.runs: dict[str, NodeRun] = {}
         self.touched: dict[str, None] = {}
         """Those that changed since their last checkpoint."""
+        self.listed = True
+        """False after a restart, until a list has told which of the nodes that were known are still there."""
+
+    def adopt(self, run: NodeRun) -> None:
+        """Take up a node of a checkpoint."""
+        self.runs[run.uid] = run
+        self.listed = False
 
     def observe(self, seen: Observation, region: str = "") -> Iterator[NodeRun]:
         """The row of a node that is new, changed or gone; `region` is the cluster's own, for nodes that tell none."""
@@ -56,8 +63,8 @@ class Machines:
             yield after
 
     def accrue(self, now: Instant) -> Iterator[NodeRun]:
-        """The rows of all nodes that are still there at an instant."""
-        for uid, run in self.runs.items():
+        """The rows of all nodes that are still there at an instant; none while that is not known."""
+        for uid, run in self.runs.items() if self.listed else ():
             self.runs[uid] = msgspec.structs.replace(run, last_seen_at=max(now, run.last_seen_at))
             self.touched[uid] = None
             yield self.runs[uid]

@@ -9,6 +9,7 @@ import pytest
 from collector import checkpoints
 from collector.core.cluster import Cluster
 from collector.core.model import NodeRun
+from collector.core.pod_life import MOST
 from collector.core.rules import Rules
 from collector.core.stream import Checkpoint, Gone
 from tests.builders import DAY, HOUR, MINUTE, NOON, a_machine, a_plain_node, a_vanishing, an_observation
@@ -29,7 +30,7 @@ def test_a_plain_node_is_told_when_it_is_first_seen() -> None:
     assert (row.name, row.uid, row.created_at, row.first_seen_at) == ("n1", "node-n1", NOON, NOON + MINUTE)
     assert (row.last_seen_at, row.gone_at) == (NOON + MINUTE, None)
     assert (row.instance_type, row.region, row.zone) == ("ecs.c7.8xlarge", "cn-hangzhou", "cn-hangzhou-i")
-    assert (row.cpu, row.memory_bytes, row.gpu) == (Decimal("31.85"), 64 * 1024**3, 2)
+    assert (row.cpu, row.memory_bytes, row.gpu) == (Decimal("31.85"), 64 * 1024**3, Decimal(2))
     assert row.pricing["node:eks.amazonaws.com/capacityType"] == "SPOT"
     assert not [key for key in row.pricing if "hostname" in key]
 
@@ -105,8 +106,9 @@ def test_a_node_that_tells_nothing_of_itself_is_told_all_the_same() -> None:
     odd = a_plain_node("n2", labels={}, capacity={"cpu": "9e17", "memory": "nonsense", "x.io/gpu": "9e17"})
     nothing, much = rows(Cluster("c1", Rules(region="cn-x")), an_observation(bare), an_observation(odd))
 
-    assert (nothing.cpu, nothing.created_at, nothing.region, nothing.pricing) == (0, NOON, "cn-x", {})
-    assert (much.cpu, much.memory_bytes, much.gpu) == (999_999_999, 0, 999_999_999)
+    assert (nothing.cpu, nothing.created_at, nothing.region) == (Decimal(0), NOON, "cn-x")
+    assert nothing.pricing == {}
+    assert (much.cpu, much.memory_bytes, much.gpu) == (MOST, 0, MOST)
 
 
 def test_a_restart_goes_on_with_the_nodes_it_knew() -> None:
@@ -116,11 +118,15 @@ def test_a_restart_goes_on_with_the_nodes_it_knew() -> None:
     for change in checkpoints.changes(before):
         assert isinstance(change, Checkpoint)
         checkpoints.adopt(after, change.kind, change.state)
+    too_early = list(after.machines.accrue(NOON + HOUR))
     tell(after, a_vanishing("nodes", "node-n2", when=NOON + HOUR))
+    after.sees_again("nodes")
 
+    assert too_early == []
     assert after.nodes == before.nodes
     assert after.machines.runs == {"node-n1": before.machines.runs["node-n1"]}
     assert list(checkpoints.changes(after)) == [Gone(cluster="c1", kind="nodes", uid="node-n2")]
+    assert [row.last_seen_at for row in after.machines.accrue(NOON + DAY)] == [NOON + DAY]
 
 
 def test_recorded_nodes() -> None:
