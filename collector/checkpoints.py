@@ -12,6 +12,7 @@ from collector.core import controller, workflow_life, workflow_rows
 from collector.core.cluster import Cluster
 from collector.core.cron import CronLife
 from collector.core.hints import Hint
+from collector.core.model import NodeRun
 from collector.core.pod_life import PodLife
 from collector.core.stream import Checkpoint, Gone
 
@@ -22,6 +23,7 @@ _LIFE = msgspec.msgpack.Decoder(workflow_life.WorkflowLife)
 _POD = msgspec.msgpack.Decoder(PodLife)
 _HINT = msgspec.msgpack.Decoder(Hint)
 _CRON = msgspec.msgpack.Decoder(CronLife)
+_NODE = msgspec.msgpack.Decoder(NodeRun)
 
 
 def changes(cluster: Cluster) -> Iterator[Checkpoint | Gone]:
@@ -42,6 +44,18 @@ def changes(cluster: Cluster) -> Iterator[Checkpoint | Gone]:
         else:
             yield Checkpoint(cluster=cluster.name, kind="cronworkflows", uid=key, state=_ENCODER.encode(cron))
     yield from _notices(cluster)
+    yield from _nodes(cluster)
+
+
+def _nodes(cluster: Cluster) -> Iterator[Checkpoint | Gone]:
+    machines = cluster.machines
+    touched, machines.touched = machines.touched, {}
+    for uid in touched:
+        run = machines.runs.get(uid)
+        if run is None:
+            yield Gone(cluster=cluster.name, kind="nodes", uid=uid)
+        else:
+            yield Checkpoint(cluster=cluster.name, kind="nodes", uid=uid, state=_ENCODER.encode(run))
 
 
 def _notices(cluster: Cluster) -> Iterator[Checkpoint | Gone]:
@@ -74,6 +88,8 @@ def adopt(cluster: Cluster, kind: str, state: bytes) -> None:
             cluster.adopt([], [_POD.decode(state)])
         case "hints":
             cluster.hints.adopt(_HINT.decode(state))
+        case "nodes":
+            cluster.adopt_node(_NODE.decode(state))
         case "cronworkflows":
             cluster.crons.adopt(_CRON.decode(state))
         case _:

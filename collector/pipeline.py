@@ -198,10 +198,14 @@ class Pipeline:
     def resume(self, cluster: str, kind: str) -> Resume | None:
         """Where the watch of a kind goes on; None means it starts from a list. Other kinds always do."""
         position = self._positions.get((cluster, kind))
+        state = self.clusters[cluster]
+        if kind == "nodes" and state.machines.runs:
+            # Listed all the same; but with what was known, so that nodes that went meanwhile are told.
+            known = {uid: run.version for uid, run in state.machines.runs.items()}
+            return Resume("", position.epoch if position else 0, known, None)
         if kind not in (*MOVING, "events"):
             return None
-        state = self.clusters[cluster]
-        known: dict[str, int] = {}
+        known = {}
         if kind == "workflows":
             known = {uid: life.version for uid, life in state.workflows.items() if not life.deleted}
         elif kind == "pods":
@@ -228,8 +232,10 @@ class Pipeline:
                 self._sample(key, at, depth, age)
 
     def accrue(self, now: Instant) -> None:
-        """Rewrite today's charge of every pod that still runs."""
+        """Rewrite today's charge of every pod that still runs, and the row of every plain node that is still there."""
         for cluster in self._watched():
+            for node in cluster.machines.accrue(now):
+                self._store(node)
             for pod in cluster.pods.values():
                 if pod.stage != "finished":
                     self._counting.charge(cluster, pod, cluster.workflows.get(pod.run.workflow_uid), now)

@@ -181,6 +181,23 @@ def a_machine(name: str = VIRTUAL_NODE, labels: dict[str, str] | None = None) ->
     return decode.ApiNode(decode.Meta(name=name, uid=f"node-{name}", labels=virtual if labels is None else labels))
 
 
+PLAIN_LABELS = {
+    "kubernetes.io/hostname": "n1", "node.kubernetes.io/instance-type": "ecs.c7.8xlarge",
+    "topology.kubernetes.io/region": "cn-hangzhou", "topology.kubernetes.io/zone": "cn-hangzhou-i",
+    "eks.amazonaws.com/capacityType": "SPOT",
+}  # fmt: skip
+
+
+def a_plain_node(
+    name: str = "n1", *, labels: dict[str, str] | None = None, capacity: dict[str, str] | None = None
+) -> decode.ApiNode:
+    """A spot machine in Hangzhou that was made at noon, of 4 cores and 8 GiB unless it is told otherwise."""
+    meta = {"name": name, "uid": f"node-{name}", "creationTimestamp": iso(NOON), "resourceVersion": "1"}
+    told = {"labels": PLAIN_LABELS if labels is None else labels}
+    status = {"capacity": capacity or {"cpu": "4", "memory": "8Gi"}, "nodeInfo": {"machineID": "m"}}
+    return decoded({"metadata": meta | told, "spec": {}, "status": status}, decode.ApiNode)
+
+
 _KINDS: dict[type[Any], Kind] = {struct: kind for kind, struct in decode.OBJECT_OF.items()}  # type: ignore[misc]
 
 

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from collector.catalog import metrics
-from collector.core.model import ControllerIncident, Fact, PodCost, PodRun, WorkflowRun
+from collector.core.model import ControllerIncident, Fact, NodeRun, PodCost, PodRun, WorkflowRun
 from collector.core.stream import Commit, Cursor, Observation, Outcome, Synced
 from collector.pipeline import Pipeline, Resume
 from tests.builders import (
     HOUR,
     NOON,
+    a_plain_node,
     a_pod,
     a_workflow,
     an_observation,
@@ -187,7 +188,20 @@ def test_events_go_on_from_where_they_were() -> None:
     assert restarted([drained(flow)]).resume("c1", "events") == Resume("90", 0, {}, NOON)
 
 
-def test_machines_and_namespaces_are_listed_again() -> None:
+def test_plain_nodes_are_told_hourly_and_known_after_a_restart() -> None:
+    """Their list begins anew, and says which of them went meanwhile."""
+    flow = a_pipeline()
+    seen = an_observation(a_plain_node("n1"), "listed")
+    flow.take("c1", [seen, position("nodes", "70", epoch=2)])
+    first = drained(flow)
+    flow.accrue(NOON + HOUR)
+    second = drained(flow)
+
+    assert [node.last_seen_at for c in (first, second) for node in only(NodeRun, c.facts)] == [NOON, NOON + HOUR]
+    assert restarted([first, second]).resume("c1", "nodes") == Resume("", 2, {"node-n1": seen.version}, None)
+
+
+def test_virtual_nodes_and_namespaces_are_listed_again() -> None:
     """They are not checkpointed."""
     flow = a_pipeline()
     flow.take("c1", [position("namespaces"), position("nodes")])

@@ -33,6 +33,7 @@ RETENTION: Mapping[str, Retention] = {
     "workflow_run": Retention("toDateTime(created_at)", least=EVIDENCE_DAYS),
     "step_run": Retention("toDateTime(workflow_created_at)", least=EVIDENCE_DAYS),
     "pod_run": Retention("toDateTime(created_at)", least=EVIDENCE_DAYS),
+    "node_run": Retention("toDateTime(created_at)", least=EVIDENCE_DAYS),
     "workflow_hourly": Retention("created_day", least=31),
     "queue_sample": Retention("toDateTime(at)", 90),
     "controller_incident": Retention("toDateTime(at)", 400),

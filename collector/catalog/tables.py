@@ -264,6 +264,30 @@ POD_COST = Table(
         money("covered_cost", "Of list_cost, what commitments cover; NULL: nothing, or not asked yet"),
         money("committed_cost", "Of cost, what the commitments' hourly amounts pay"),
         TEMPLATE_VERSION,
+        low("node_name", "The plain node that it is a share of; empty: of none"),
+        INSERTED_AT,
+    ),
+)  # fmt: skip
+
+NODE_RUN = Table(
+    "node_run", model.NodeRun, "A plain node's stay in a cluster, as evidence",
+    order_by=("cluster", "name", "created_at", "uid"), partition="toYYYYMM(created_at)",
+    columns=(
+        CLUSTER,
+        text("name", "The node's name"),
+        at("created_at", "The node's creationTimestamp"),
+        text("uid", "The node's uid"),
+        VERSION,
+        at("first_seen_at", "When this collector or one before it first saw it", observed=True),
+        at("last_seen_at", "Until when it is known to have been there; rewritten hourly", observed=True),
+        at("gone_at", "When it went; NULL: it is still there", observed=True, optional=True),
+        low("instance_type", "Instance type"),
+        REGION,
+        low("zone", "Zone"),
+        quantity("cpu", "Cores, all that it has"),
+        big("memory_bytes", "Memory, bytes"),
+        quantity("gpu", "GPUs"),
+        Column("pricing", LABELS, "Labels that decide its price, with `node:` before them as in pod_run", codec="ZSTD(1)"),
         INSERTED_AT,
     ),
 )  # fmt: skip
@@ -470,7 +494,7 @@ QUARANTINE = Table(
 )  # fmt: skip
 
 TABLES: tuple[Table, ...] = (
-    WORKFLOW_RUN, WORKFLOW_LIVE, STEP_RUN, POD_RUN, POD_COST, COMMITMENT_HOUR, PRICING_RUN, PERIOD, QUEUE_SAMPLE,
+    WORKFLOW_RUN, WORKFLOW_LIVE, STEP_RUN, POD_RUN, POD_COST, NODE_RUN, COMMITMENT_HOUR, PRICING_RUN, PERIOD, QUEUE_SAMPLE,
     CONTROLLER_INCIDENT, CRON_RUN, WATCH_GAP, WATCH_CURSOR, LIVE_STATE, RECONCILE, BACKFILL, QUARANTINE,
 )  # fmt: skip
 

@@ -25,7 +25,7 @@ from collector.core.interval import Interval, billed_interval
 from collector.core.meters import Rate, Rates, amount, cut, listed, rounded, total
 from collector.core.model import Instant, Meter, PodCost, PodRun
 from collector.core.pod_life import Told
-from collector.core.product import Product, product_of
+from collector.core.product import PLAIN, Product, product_of
 from collector.core.spec import Spec, spec_of
 
 EPOCH_DAY = date(1970, 1, 1)
@@ -307,4 +307,5 @@ def _charge(
         rule=missing or rates.rule, spec_source=f"{spec.source}:{doubt}" if doubt else spec.source,
         confidence=_confidence(spec, interval, rates), status="final" if run.finished_at else "accruing",
         price_class=spec.price_class, template_version=life.template_version if life else "",
+        node_name=run.node_name if spec.product == PLAIN else "",
     )  # fmt: skip

@@ -15,7 +15,8 @@ from collector.core.flow import Flows
 from collector.core.happenings import Began, Clamped, Ended, FirstRan, Happening, PodEnded, PodRan, Submitted
 from collector.core.hints import Hints
 from collector.core.joining import count, doing, done_with, moment, same_evidence, shift
-from collector.core.model import Instant, PodRun, WorkflowRun
+from collector.core.machines import Machines, labels_of
+from collector.core.model import Instant, NodeRun, PodRun, WorkflowRun
 from collector.core.owners import NOBODYS, NOTHING, Claim, Owners, attempt_of
 from collector.core.parting import Parting
 from collector.core.pod_life import PodLife
@@ -41,6 +42,7 @@ class Cluster:
         self.pods_of: dict[str, dict[str, None]] = {}
         self.owners = Owners(rules.owner_labels)
         self.nodes: dict[str, dict[str, str]] = {}
+        self.machines = Machines(name)
         self.namespaces: dict[str, dict[str, str]] = {}
         self.controllers = controller.Seen()
         self.crons = Crons(name, calendar)
@@ -72,14 +74,11 @@ class Cluster:
                 return list(self._event(seen))
             case "cronworkflows":
                 return [*self.crons.observe(seen)]
-            case "nodes":
-                self._node(seen)
             case "jobs" | "rayclusters" | "rayjobs" | "sparkapplications":
                 self.owners.take(seen)
                 return list(self._came(seen.uid))
             case _:
-                self._namespace(seen)
-        return []
+                return list(self._surroundings(seen))
 
     def read(self, reading: Reading) -> list[Happening]:
         """The facts that the answer to a question leads to."""
@@ -109,6 +108,11 @@ class Cluster:
             if pod.gone:
                 self._await_workflow(pod)
 
+    def adopt_node(self, run: NodeRun) -> None:
+        """Take up a plain node of a checkpoint."""
+        self.machines.adopt(run)
+        self.nodes[run.name] = labels_of(run)
+
     def reached(self, kind: str, version: int) -> None:
         """A kind has been observed up to a version: what is gone and waited for it is let go."""
         if kind == "pods":
@@ -136,11 +140,19 @@ class Cluster:
     def sees_again(self, kind: str) -> None:
         """The list that ends a break is complete, what has vanished in it included."""
         self._unseen_since.pop(kind, None)
+        if kind == "nodes":
+            self.machines.listed = True
 
     def _last_alive(self, seen: Observation, *signs: Instant | None) -> Instant:
         """When an object that vanished is last known to have been: at the break's beginning, or by its own later signs."""
         since = self._unseen_since.get(seen.kind, seen.at)
         return min(seen.at, max(since, *(sign or 0 for sign in signs)))
+
+    def _surroundings(self, seen: Observation) -> Iterator[Happening]:
+        if seen.kind == "nodes":
+            yield from self._node(seen)
+        else:
+            self._namespace(seen)
 
     def _namespace(self, seen: Observation) -> None:
         namespace = seen.object
@@ -151,12 +163,13 @@ class Cluster:
         if name == "kube-system":
             self.uid = seen.uid
 
-    def _node(self, seen: Observation) -> None:
+    def _node(self, seen: Observation) -> Iterator[Happening]:
         node = seen.object
         # A machine's labels are kept after its end: the last words of its pods often arrive later.
         if isinstance(node, decode.ApiNode):
             labels = node.metadata.labels or {}
             self.nodes[node.metadata.name or ""] = {k: v for k, v in labels.items() if k in pod_life.NODE_KEYS}
+        yield from self.machines.observe(seen, self.rules.region)
 
     def _workflow(self, seen: Observation) -> Iterator[Happening]:
         life = self.workflows.get(seen.uid)

@@ -174,10 +174,15 @@ class Pod(msgspec.Struct, gc=False):
     status: PodStatus | None = None
 
 
+class NodeStatus(msgspec.Struct, gc=False):
+    capacity: dict[str, str] | None = None
+
+
 class ApiNode(msgspec.Struct, gc=False):
-    """A machine. Only its labels matter: product, region, zone, instance type."""
+    """A machine. Only its labels matter (product, region, zone, instance type), and how large it is."""
 
     metadata: Meta = msgspec.field(default_factory=Meta)
+    status: NodeStatus | None = None
 
 
 class Namespace(msgspec.Struct, gc=False):

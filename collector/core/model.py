@@ -229,6 +229,30 @@ class PodRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     """What a Kubernetes event said of it last: never evidence by itself."""
 
 
+class NodeRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
+    """A plain node's stay in a cluster, as evidence; virtual nodes, which nobody pays for, have none."""
+
+    cluster: str
+    name: str
+    created_at: Instant
+    uid: str
+    version: int
+    first_seen_at: Instant
+    last_seen_at: Instant
+    """Until when it is known to have been there: hourly, while it is."""
+    gone_at: Instant | None
+    """None: it is still there, as far as anybody knows."""
+    instance_type: str
+    region: str
+    zone: str
+    cpu: Decimal
+    """Its capacity in cores, not what pods may ask of it."""
+    memory_bytes: int
+    gpu: Decimal
+    pricing: dict[str, str]
+    """Allow-listed labels that decide its price, as its pods keep them: prefixed `node:`."""
+
+
 class Meter(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One line of a charge: quantity x unit price, quantised once."""
 
@@ -292,6 +316,8 @@ class PodCost(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     committed_cost: Decimal | None = None
     """Of `cost`, what the commitments' hourly amounts pay."""
     template_version: str = ""
+    node_name: str = ""
+    """The plain node that it is a share of; empty: it is a share of none."""
 
 
 class PricingRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):

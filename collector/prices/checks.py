@@ -161,8 +161,8 @@ def _currency(book: Book, currency: str, path: str, place: str) -> None:
 def _market(book: Book, path: str) -> None:
     """How a node's price is split, and what is believed of spot."""
     if book.split:
-        for meter, weight in msgspec.structs.asdict(book.split).items():
-            said(path, f"split.{meter}", schema.money, weight)
+        for meter in ("vcpu", "memory", "gpu"):
+            said(path, f"split.{meter}", schema.money, getattr(book.split, meter))
     if book.market and book.market.currency:
         _known(path, "market.currency", book.market.currency, schema.CURRENCIES)
     if book.market and book.market.fallback_discount:

@@ -11,7 +11,7 @@ import msgspec
 
 from collector.core.meters import CONTEXT, PLACES, total
 from collector.core.product import ZERO
-from collector.prices.schema import NodeRow, PriceRow, Split
+from collector.prices.schema import Book, NodeRow, PriceRow, Split
 
 
 class Weights(msgspec.Struct, frozen=True):
@@ -33,6 +33,17 @@ def unit_prices(price: Decimal, node: Weights, weights: Weights) -> Weights:
 def idle(price: Decimal, used: Iterable[Decimal]) -> Decimal:
     """What of a node's price its pods leave over; never below nothing where they ask for more than it has."""
     return max(ZERO, CONTEXT.subtract(price, total(used)))
+
+
+def shares_idle(books: Iterable[Book]) -> bool:
+    """Whether departments bear what is idle; of several books the first that splits a node's price says so."""
+    return next((book.split.idle == "proportional" for book in books if book.split), False)
+
+
+def sizes(books: Iterable[Book]) -> dict[str, Weights]:
+    """How large each type of node is that books tell a price of; a machine itself shows less memory than it is sold with."""
+    rows = [node for book in books for node in book.nodes]
+    return {row.type: Weights(Decimal(row.vcpu), Decimal(row.memory_gib), Decimal(row.gpu)) for row in reversed(rows)}
 
 
 def as_prices(node: NodeRow, split: Split) -> PriceRow:

@@ -119,6 +119,8 @@ class Split(Part, frozen=True, forbid_unknown_fields=True):
     vcpu: str
     memory: str
     gpu: str = "0"
+    idle: Literal["none", "proportional"] = "none"
+    """Who bears what no pod took: nobody, it is a line of its own; or departments by what they spent on the nodes."""
 
 
 class Market(Part, frozen=True, forbid_unknown_fields=True):

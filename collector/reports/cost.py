@@ -83,11 +83,15 @@ def cost(query: Query, span: Span, by: str, run: int = 0, shared: SharedCosts | 
     title = f"Cost, {span}" + (f", pricing run {run}" if run else "")
     spent = Report("What it was spent on", (*names, *CLASSES, "pending", "currency"), _spent(query, charges, lead))
     notes = _notes(query, span, charges)
+    parts = [spent]
+    if shared is not None and (shared.idle.rows or shared.idle.notes):
+        notes = [*shared.idle.notes, *notes]
+        parts += [shared.idle.report()] if shared.idle.rows else []
     if shared is not None and (shared.total or shared.unknown or shared.notes):
         notes = [*_shared_notes(shared, rows, names), *notes]
         if names == ["department"]:
             columns, rows = (*columns, "shared"), _with_shared(rows, shared)
-    return Report(title, columns, rows, notes, parts=[spent])
+    return Report(title, columns, rows, notes, parts=parts)
 
 
 def _with_shared(rows: Sequence[tuple[Any, ...]], shared: SharedCosts) -> list[tuple[Any, ...]]:

@@ -1,6 +1,6 @@
 """
 The fees of the price books over a period, shared out to departments by each fee's own basis; and what nobody used of
-commitments, by what each department spent.
+commitments, and of plain nodes where their book wants it shared, by what each department spent.
 
 A fee of a cluster is shared among those who used that cluster, one of no cluster among all. A commitment is told of once it
 was applied, by `lynceus reprice`: its hours until then, less what charges used of it.
@@ -15,11 +15,12 @@ from zoneinfo import ZoneInfo
 
 from collector.core.meters import CONTEXT, total
 from collector.core.model import Instant
-from collector.core.product import ZERO
+from collector.core.product import PLAIN, ZERO
 from collector.core.shared import share
 from collector.prices import fees
 from collector.prices.lookup import Books, Shared
 from collector.prices.schema import Fee
+from collector.reports.idle import Idle, idle_nodes
 from collector.reports.shape import Query, Span
 from collector.reports.shape import amount as text
 
@@ -58,6 +59,8 @@ class SharedCosts:
     """Of the total, what nobody used of commitments."""
     notes: list[str] = field(default_factory=list)
     """What each commitment did, and until when it was applied."""
+    idle: Idle = field(default_factory=Idle)
+    """What nobody took of plain nodes; part of the total only where the books have it shared."""
 
 
 def shared_costs(query: Query, span: Span, books: Books, now: Instant, run: int = 0) -> SharedCosts:
@@ -65,7 +68,10 @@ def shared_costs(query: Query, span: Span, books: Books, now: Instant, run: int 
     zone = ZoneInfo(span.zone)
     begin, end = (_midnight(day, zone) for day in (span.begin, span.end))
     unused, notes = unused_commitments(query, span, books, run)
-    use = query(_USE, {**span.parameters(), "currency": books.currency}) if books.fees or unused else []
+    idle = idle_nodes(query, span, books, run)
+    lying = idle.by_cluster() if idle.shared else {}
+    asked = {**span.parameters(), "currency": books.currency}
+    use = list(query(_USE, asked)) if books.fees or unused or lying else []
     parts: dict[str, list[Decimal]] = {}
     unknown: list[str] = []
     for fee in books.fees:
@@ -76,10 +82,11 @@ def shared_costs(query: Query, span: Span, books: Books, now: Instant, run: int 
         for rows in _scopes(fee, use):
             for department, part in _parts(fee, amount, rows).items():
                 parts.setdefault(department, []).append(part)
-    for department, part in _unused_parts(unused, use).items():
-        parts.setdefault(department, []).append(part)
+    for amount, rows in [(unused, use), *((left, _on_nodes(use, cluster)) for cluster, left in lying.items())]:
+        for department, part in _by_spent(amount, rows).items():
+            parts.setdefault(department, []).append(part)
     sums = {department: total(of_one) for department, of_one in parts.items()}
-    return SharedCosts(books.currency, total(sums.values()), sums, unknown, unused, notes)
+    return SharedCosts(books.currency, total(sums.values()), sums, unknown, unused, notes, idle)
 
 
 def unused_commitments(query: Query, span: Span, books: Books, run: int = 0) -> tuple[Decimal, list[str]]:
@@ -100,13 +107,17 @@ def unused_commitments(query: Query, span: Span, books: Books, run: int = 0) -> 
     return CONTEXT.subtract(total(row[2] for row in rows), used or ZERO), notes
 
 
-def _unused_parts(unused: Decimal, use: Iterable[Sequence[Any]]) -> dict[str, Decimal]:
-    if not unused:
+def _on_nodes(use: Iterable[Sequence[Any]], cluster: str) -> list[Sequence[Any]]:
+    return [row for row in use if row[1] == cluster and row[2] == PLAIN]
+
+
+def _by_spent(amount: Decimal, use: Iterable[Sequence[Any]]) -> dict[str, Decimal]:
+    if not amount:
         return {}
     weights: dict[str, Decimal] = {}
     for row in use:
         weights[row[0]] = total((weights.get(row[0], ZERO), row[3] or ZERO))
-    return share(unused, weights, "proportional")
+    return share(amount, weights, "proportional")
 
 
 def _scopes(fee: Shared, use: Sequence[Sequence[Any]]) -> Iterable[list[Sequence[Any]]]:

@@ -52,6 +52,9 @@ FACTS = {
     "suspended": STEPS + "waiting_reason = 'suspended'",
     "OOM-killed": PODS + "reason = 'OOMKilled' AND exit_code = 137",
     "taken back, in its own words": PODS + "reason = 'BidExpired' AND hint LIKE 'SpotToBeReleased%'",
+    "plain nodes, and no virtual one": (
+        "SELECT count() > 0 AND countIf(instance_type != 'ecs.c7.8xlarge' OR cpu != 32) = 0 FROM node_run FINAL"
+    ),
     "controller killed": "SELECT count() > 0 FROM controller_incident WHERE kind = 'oom_kill' AND cluster = 'prod-hz'",
     "controller loops": "SELECT count() > 0 FROM controller_incident WHERE kind = 'crash_loop'",
 }

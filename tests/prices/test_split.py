@@ -2,11 +2,13 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.prices.node_split import Weights, idle, unit_prices
+from collector.prices import schema
+from collector.prices.node_split import Weights, idle, shares_idle, sizes, unit_prices
 
 D = Decimal
 
@@ -44,3 +46,30 @@ def test_the_parts_sum_to_the_node(price: Decimal, node: tuple[Decimal, ...], we
 def test_idle_is_what_pods_leave_over() -> None:
     """Never below nothing, where requests exceed a node."""
     assert [idle(D(10), map(D, used)) for used in ([3, 4], [], [6, 6])] == [3, 10, 0]
+
+
+def a_book(idle: str, vcpu: str) -> schema.Book:
+    """A file that tells of one type of node, and who bears what is idle of it."""
+    node = {"type": "m", "vcpu": vcpu, "memory_gib": "8", "price": "1", "from": "2026-01-01", "source": "s"}
+    told = {"id": "b", "version": "1", "nodes": [node], "split": {"vcpu": "1", "memory": "1", "idle": idle}}
+    return msgspec.convert(told, schema.Book)
+
+
+def test_the_first_book_that_splits_a_price_says_who_bears_idle() -> None:
+    """A user's own goes before the shipped one; without a word nobody does."""
+    own, shipped, other = a_book("proportional", "4"), a_book("none", "2"), schema.Book(id="o", version="1")
+
+    assert [shares_idle(books) for books in ([other, own, shipped], [shipped, own], [other], [])] == [
+        True, False, False, False,
+    ]  # fmt: skip
+
+
+def test_a_type_of_node_is_as_large_as_the_first_book_says() -> None:
+    """The size that its price is split by."""
+    assert sizes([a_book("none", "4"), a_book("none", "2")]) == {"m": Weights(D(4), D(8))}
+
+
+def test_an_unknown_policy_of_idle_is_refused() -> None:
+    """A word that nobody knows must not mean that nobody pays."""
+    with pytest.raises(msgspec.ValidationError, match=r"split\.idle"):
+        a_book("everybody", "4")
