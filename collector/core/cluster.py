@@ -60,6 +60,8 @@ class Cluster:
         """(kind, uid) of what changed since its last checkpoint; a workflow with its life, for it may be gone by then."""
         self.gone_workflows, self.gone_pods = Parting(), Parting()
         """Until the pods, and until the workflows, have come as far as the deletion of these."""
+        self.reopened = Parting()
+        """Workflows with a finished attempt before the present one, until the pods have come as far as its end."""
         self.podless = Parting()
         """Ended workflows with steps whose pod has not been seen, until the pods have come as far."""
 
@@ -102,6 +104,8 @@ class Cluster:
             self.workflows[life.uid] = workflow_life.shared(life)
             self.owners.exists(life)
             self._await_pods(life)
+            if life.former:
+                self._await_former(life)
         for pod in pods:
             self.pods[pod.run.uid] = pod
             self.pods_of.setdefault(pod.run.workflow_uid, {})[pod.run.uid] = None
@@ -118,6 +122,8 @@ class Cluster:
         if kind == "pods":
             for uid in self.podless.reached(version):
                 self._give_up_pods(uid)
+            for uid in self.reopened.reached(version):
+                self._forget_former(uid)
             for uid in self.gone_workflows.reached(version):
                 self._bury(self.workflows[uid])
         elif kind == "workflows":
@@ -244,6 +250,7 @@ class Cluster:
         self.owners.exists(life)
         self._mind_locks(life)
         if reopened:
+            self._await_former(life)
             yield Submitted(life.namespace, life.queue)
         if life.picked_up_at is not None and (picked_up_at is None or reopened):
             yield from self._began(life)
@@ -293,7 +300,7 @@ class Cluster:
             del self.pods_of[run.workflow_uid]
         self.touched["pods", uid] = None
         if life is not None:
-            joining.let_go(life, run)
+            joining.let_go(joining.of_attempt(life, run.attempt), run)
             self.touched["workflows", life.uid] = life
 
     def _await_pods(self, life: WorkflowLife) -> None:
@@ -304,6 +311,16 @@ class Cluster:
         if life.deleted:
             for uid in self.gone_workflows.keep(life.uid, life.version):
                 self._bury(self.workflows[uid])
+
+    def _await_former(self, life: WorkflowLife) -> None:
+        """Pods of a finished attempt may be seen after `argo retry` has begun the next: no order holds between kinds."""
+        for uid in self.reopened.keep(life.uid, life.version):
+            self._forget_former(uid)
+
+    def _forget_former(self, uid: str) -> None:
+        if (life := self.workflows.get(uid)) is not None:
+            life.former = ()
+            self.touched["workflows", uid] = life
 
     def _await_workflow(self, pod: PodLife) -> None:
         """A pod that is gone may be seen before the workflow it belongs to."""
@@ -390,7 +407,8 @@ class Cluster:
         """Put a pod's newer life in place, tell its workflow, and say what is new."""
         uid, workflow_uid = after.run.uid, after.run.workflow_uid
         life = self.workflows.get(workflow_uid)
-        if (ended_at := joining.witnessed(after, life)) != after.run.finished_at:
+        mine = joining.of_attempt(life, after.run.attempt) if life else None
+        if (ended_at := joining.witnessed(after, mine)) != after.run.finished_at:
             after = msgspec.structs.replace(after, run=msgspec.structs.replace(after.run, finished_at=ended_at))
         self.pods[uid] = after
         self.pods_of.setdefault(workflow_uid, {})[uid] = None
@@ -412,7 +430,8 @@ class Cluster:
         self, life: WorkflowLife, before: PodLife | None, after: PodLife, seen: Observation
     ) -> Iterator[Happening]:
         """A pod that appears or changes stage begins its workflow's work and changes what it waits for."""
-        counted = count(life, before, after)
+        mine = joining.of_attempt(life, after.run.attempt)
+        counted = count(mine, before, after)
         if before is None or doing(before) != doing(after):
             shift(life, before, after)
             at = seen.at if seen.live else moment(after.run, after.stage) or seen.at
@@ -427,12 +446,14 @@ class Cluster:
             historic = seen.change == "listed" and not life.first_seen_live
             if not began and life.picked_up_at is not None and not historic:
                 yield from self._began(life)
-        yield from self._ran(life, before, after)
-        if (row := joining.step_with_pod(life, after.run)) is not None:
-            self.touched["workflows", life.uid] = life
+        yield from self._ran(mine, before, after)
+        row = joining.step_with_pod(mine, after.run)
+        if row is not None:
             yield row
-        if life.finished and (self._rejudged(life, before, after) or counted):
-            yield self._run(life)
+        if mine.finished and (self._rejudged(mine, before, after) or counted):
+            yield self._run(mine)
+        if mine is not life or row is not None:
+            self.touched["workflows", life.uid] = life
 
     def _ran(self, life: WorkflowLife, before: PodLife | None, after: PodLife) -> Iterator[Happening]:
         """The first sight of a pod's main container running, and of its workflow's first."""
@@ -444,7 +465,7 @@ class Cluster:
         if after.live and pod_life.clamped(after):  # what a list shows is the past, and moves no counter
             yield Clamped("pod_start_latency")
         if after.run.attempt == life.attempt and workflow_life.ran(life, *began):
-            self.touched["workflows", life.uid] = life
+            self.touched["workflows", life.uid] = self.workflows[life.uid]
             latency = workflow_rows.start_latency(life)
             if latency.source == "watch" and latency.ms is not None:
                 yield FirstRan(life.queue, latency.ms)
@@ -458,7 +479,7 @@ class Cluster:
             return False
         then = (life.outcome_reason, life.last_end_at)
         joining.judge(life, None, self._mine(life))
-        self.touched["workflows", life.uid] = life
+        self.touched["workflows", life.uid] = self.workflows[life.uid]
         return then != (life.outcome_reason, life.last_end_at)
 
     def _count_pods(self, life: WorkflowLife) -> None:

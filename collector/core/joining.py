@@ -38,6 +38,11 @@ def count(life: WorkflowLife, before: PodLife | None, after: PodLife) -> bool:
     return before is None or failed != 0
 
 
+def of_attempt(life: WorkflowLife, attempt: int) -> WorkflowLife:
+    """The life of the attempt a pod is of: one that `argo retry` closed, while it is kept, else the present one."""
+    return next((former for former in life.former if former.attempt == attempt), life)
+
+
 def shift(life: WorkflowLife, before: PodLife | None, after: PodLife) -> None:
     """Keep count of what the pods of a workflow do, and of what was last said of those that are held."""
     for pod, by in ((before, -1), (after, 1)):
@@ -123,7 +128,7 @@ def step_with_pod(life: WorkflowLife, pod: PodRun) -> StepRun | None:
 def witnessed(pod: PodLife, life: WorkflowLife | None) -> Instant | None:
     """A guessed end by the controller's word; a vanished pod's no later than its workflow's, unless that was cancelled."""
     run, at = pod.run, pod.run.finished_at
-    if not pod.guessed or at is None or life is None:
+    if not pod.guessed or at is None or life is None or run.attempt != life.attempt:
         return at
     if said := (life.step_ends or {}).get(run.node_id):
         return max(said, run.main_started_at or run.created_at)

@@ -182,4 +182,7 @@ def attempt_of(life: WorkflowLife, pod: decode.Pod) -> int:
     made_at = decode.instant(pod.metadata.creationTimestamp) or 0
     if life.finished and life.finished_at and made_at > life.finished_at:
         return life.attempt + ((pod.metadata.labels or NOTHING).get(COMPONENT) != ARTIFACT_GC)
-    return life.attempt - (life.attempt > 1 and life.started_at is not None and made_at < life.started_at)
+    for one in (life, *life.former):
+        if one.attempt == 1 or one.started_at is None or made_at >= one.started_at:
+            return one.attempt
+    return one.attempt - 1

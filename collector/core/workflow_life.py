@@ -36,6 +36,8 @@ SHARED_TEXTS = (
 NOTHING_HELD: Mapping[str, Reason] = {}
 HOLDS_LIMIT = 1000
 """Held steps of one workflow whose times are kept."""
+FORMER_LIMIT = 8
+"""Finished attempts of one workflow that are kept for the pods' watch, where that lags far behind."""
 UNSYNCED = b'"taskResultSynced":false'
 _INDEX = {reason: i for i, reason in enumerate(REASONS)}
 
@@ -136,6 +138,8 @@ class WorkflowLife(msgspec.Struct, array_like=True, gc=False):
     gone_pods: dict[str, str] | None = None
     """Node id to uid of its pods that were let go after its end."""
     template_version: str = ""
+    former: tuple["WorkflowLife", ...] = ()
+    """Its finished attempts, the latest first, while the pods' watch may still have something to add to their rows."""
 
 
 def born(seen: Observation, rules: Rules, namespace_labels: Mapping[str, str]) -> WorkflowLife:
@@ -341,6 +345,7 @@ def vanish(life: WorkflowLife, at: Instant, version: int) -> None:
 
 def _reopen(life: WorkflowLife, seen: Observation) -> None:
     """`argo retry` took a finished workflow up again: same uid, a new attempt, queueing from now."""
+    life.former = (msgspec.structs.replace(life, former=()), *life.former)[:FORMER_LIMIT]
     life.attempt += 1
     life.finished = life.picked_up_live = life.first_main_live = False
     life.finished_at = life.picked_up_at = life.first_pod_at = life.first_main_at = life.spent = None

@@ -1,5 +1,6 @@
 """When work on a workflow begins, how each attempt of it ends, and which pods are whose."""
 
+from collector.core.cluster import Cluster
 from collector.core.happenings import Began, Clamped, Ended, Submitted
 from collector.core.model import Fact, StepRun, WorkflowRun
 from collector.core.stream import Observation
@@ -252,3 +253,38 @@ def test_a_pod_that_collects_artifacts_after_the_end_is_no_new_attempt() -> None
     tell(cluster, an_observation(a_pod("gc", created=NOON + HOUR, labels=labels), when=NOON + HOUR))
 
     assert cluster.pods["gc"].run.attempt == 1
+
+
+def retried() -> Cluster:
+    """A cluster that saw an attempt fail and `argo retry` take it up again, and no pods yet."""
+    cluster = a_cluster()
+    tell(cluster, submitted(), running(), finished(phase="Failed"), reopened())
+    return cluster
+
+
+def test_a_pod_of_an_attempt_that_was_let_go_is_still_of_that_attempt() -> None:
+    """It is older than the retry, whatever else is known."""
+    cluster = retried()
+    cluster.reached("pods", cluster.workflows["w1"].version)
+    tell(cluster, an_observation(ended_pod("p1"), when=NOON + 11 * MINUTE))
+
+    assert (cluster.pods["p1"].run.attempt, cluster.workflows["w1"].former) == (1, ())
+
+
+def test_too_many_attempts_that_wait_for_their_pods_are_let_go_early() -> None:
+    """Memory is bounded, also where pods may not be watched at all."""
+    cluster = a_cluster()
+    cluster.reopened.at_most = 0
+    tell(cluster, submitted(), running(), finished(phase="Failed"), reopened())
+
+    assert cluster.workflows["w1"].former == ()
+
+
+def test_a_workflow_may_go_before_its_finished_attempt_is_let_go() -> None:
+    """Too many deleted ones are let go early."""
+    cluster = retried()
+    cluster.gone_workflows.at_most = 0
+    tell(cluster, an_observation(a_workflow(), "deleted", when=NOON + 20 * MINUTE))
+    cluster.reached("pods", 2**60)
+
+    assert cluster.workflows == {}

@@ -25,6 +25,7 @@ from collector.core.pod_life import PodLife, Told
 from collector.core.stream import Observation
 from collector.core.workflow_life import WorkflowLife
 from collector.prices import book
+from tests.builders import HOUR, MINUTE, NOON, SECOND, a_pod, a_step, a_workflow, an_observation, ended_pod, iso
 from tests.replay import KINDS, RULES, observations
 
 MOVING = ("workflows", "pods")
@@ -256,3 +257,57 @@ def test_a_restart_tells_no_incident_again() -> None:
 def test_a_version_grows_with_object_cluster_and_derivation() -> None:
     """Epoch before resource version before revision."""
     assert version_of(0, 5) < version_of(0, 5, 1) < version_of(0, 6) < version_of(1, 1)
+
+
+AGAIN = NOON + 10 * MINUTE
+"""When `argo retry` takes the workflow up again, and once more an hour later."""
+
+
+def retried() -> dict[str, list[Observation]]:
+    """Two attempts that fail and a third, each with a pod that failed or ran in it; each kind in its own order."""
+    work = [an_observation(a_workflow(), "added")]
+    pods = []
+    for number, begin in enumerate((NOON + SECOND, AGAIN, AGAIN + HOUR), 1):
+        end, phase = begin + MINUTE, "Succeeded" if number == 3 else "Failed"
+        node = {f"p{number}": a_step(phase, startedAt=iso(begin), finishedAt=iso(end - SECOND))}
+        states = (
+            a_workflow(started=begin),
+            a_workflow(phase="Running", started=begin),
+            a_workflow(phase=phase, started=begin, finished=end, nodes=node),
+        )
+        work += [an_observation(state, when=begin + i * 30 * SECOND) for i, state in enumerate(states)]
+        pod = {"created": begin + SECOND, "started": begin + 2 * SECOND, "ended": end - 2 * SECOND}
+        ended = ended_pod(f"p{number}", phase=phase, **pod)
+        pods += [
+            an_observation(a_pod(f"p{number}", created=begin + SECOND), "added", when=begin + SECOND),
+            an_observation(ended, when=end - SECOND),
+            an_observation(ended, "deleted", when=end + 9 * SECOND),
+        ]
+    return {"workflows": work, "pods": pods, "namespaces": [], "nodes": []}
+
+
+@given(st.integers(0, 2 * HOUR), st.lists(st.integers(0, 19), max_size=4))
+def test_a_retry_takes_nothing_from_the_attempt_before(lag: int, points: list[int]) -> None:
+    """Pods may be watched so far behind that the reopening is seen before the last of what it closed, over any restart."""
+    streams = retried()
+    seen = [(one.at, one) for one in streams["workflows"]] + [(one.at + lag, one) for one in streams["pods"]]
+    late = [one for _, one in sorted(seen, key=lambda told: told[0])]
+    in_time = sorted(streams["workflows"] + streams["pods"], key=lambda one: one.at)
+    cluster, facts = Cluster("c1", RULES), list[Fact]()
+    for begin, end in zip([0, *sorted(points)], [*sorted(points), len(late)], strict=True):
+        facts += facts_of(cluster, late[begin:end])
+        cluster = restarted(cluster)
+
+    assert settled(facts) == settled(facts_of(Cluster("c1", RULES), in_time))
+
+
+def test_a_finished_attempt_is_let_go_once_the_pods_have_come_as_far() -> None:
+    """What is kept for late pods is bounded: by how far they lag, and by attempts and workflows."""
+    streams = retried()
+    cluster = Cluster("c1", RULES)
+    for one in streams["workflows"]:
+        cluster.observe(one)
+    kept = [life.attempt for life in cluster.workflows["w1"].former]
+    cluster.reached("pods", streams["workflows"][-1].version)
+
+    assert (kept, cluster.workflows["w1"].former) == ([2, 1], ())

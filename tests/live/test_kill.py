@@ -36,18 +36,18 @@ AS_ONE_S = 60
 """How long the two may take, after the last kill, to say the same of what had ended by then."""
 
 WHOLE = """
-    SELECT cluster, uid, max(attempt) FROM (
-        SELECT cluster, uid, attempt, created_at, finished_at FROM workflow_run
-        UNION ALL SELECT cluster, uid, attempt, created_at, now64(3) FROM workflow_live FINAL
+    SELECT cluster, uid FROM (
+        SELECT cluster, uid, created_at, finished_at FROM workflow_run
+        UNION ALL SELECT cluster, uid, created_at, now64(3) FROM workflow_live FINAL
     ) GROUP BY cluster, uid HAVING min(created_at) >= {born:DateTime64(3)} AND max(finished_at) <= {last:DateTime64(3)}
 """
-"""Workflows whose whole life lies between two instants, with their last attempt."""
+"""Workflows whose whole life lies between two instants."""
 
 ENDED = {
-    "workflow_run": f"(cluster, uid, attempt) IN ({WHOLE})",
-    "step_run": f"(cluster, workflow_uid, attempt) IN ({WHOLE})",
-    "pod_run": f"(cluster, workflow_uid) IN (SELECT cluster, uid FROM ({WHOLE}))",
-    "pod_cost": f"(cluster, workflow_uid) IN (SELECT cluster, uid FROM ({WHOLE}))",
+    "workflow_run": f"(cluster, uid) IN ({WHOLE})",
+    "step_run": f"(cluster, workflow_uid) IN ({WHOLE})",
+    "pod_run": f"(cluster, workflow_uid) IN ({WHOLE})",
+    "pod_cost": f"(cluster, workflow_uid) IN ({WHOLE})",
     "cron_run": "outcome = 'started' AND due_at BETWEEN {born:DateTime64(3)} AND {last:DateTime64(3)}",
     "controller_incident": "at BETWEEN {born:DateTime64(3)} AND {last:DateTime64(3)}",
     "period": "1",
@@ -57,8 +57,7 @@ ENDED = {
 """
 The tables of facts, and which of their rows are about what had ended when the kills did.
 
-Whether a run of a cron was missed or skipped is judged by who was awake when it was due. Of a workflow that was retried the
-last attempt is compared: what the pods of an earlier one tell is not added to its row once the next has begun.
+Whether a run of a cron was missed or skipped is judged by who was awake when it was due.
 """
 
 A_MATTER_OF_WHEN = "version"
