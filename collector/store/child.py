@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
+READY_WITHIN_S = 120.0
+"""An engine with many parts, on a busy machine, takes its time to open them; to give up on it would not make it faster."""
 STEADY_AFTER_S = 60.0
 """A child that ran this long was well; the next pause starts small again."""
 
@@ -56,7 +58,12 @@ class StoreChild:
 
 
 async def start_child(
-    path: Path, listen: str, token_file: Path, *, reader_token_file: Path | None = None, ready_within_s: float = 30.0
+    path: Path,
+    listen: str,
+    token_file: Path,
+    *,
+    reader_token_file: Path | None = None,
+    ready_within_s: float = READY_WITHIN_S,
 ) -> StoreChild:
     """Start a store and return when it answers /ping."""
     process = await _spawn(path, listen, token_file, reader_token_file)

@@ -27,10 +27,10 @@ from collector.store.clickhouse import Store, StoreError, connect
 from tests.processes import alive, descendants, kill, started
 from tests.running import free_port
 
-pytestmark = pytest.mark.live
-
 ROUNDS = int(os.environ.get("LYNCEUS_KILL_ROUNDS", "60"))
 SEED = int(os.environ.get("LYNCEUS_KILL_SEED", "1"))
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(180 + 10 * ROUNDS)]
 
 AS_ONE_S = 60
 """How long the two may take, after the last kill, to say the same of what had ended by then."""
@@ -74,7 +74,7 @@ class Watcher:
 
     async def rows(self, sql: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """The rows of a query, as soon as the store answers."""
-        ends = asyncio.get_running_loop().time() + 60
+        ends = asyncio.get_running_loop().time() + 150
         while True:
             try:
                 return await asyncio.to_thread(self.store.query_rows, sql, parameters)
