@@ -29,7 +29,7 @@ SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 ALTER TABLE lynceus.pod_cost{on_cluster}
     ADD COLUMN IF NOT EXISTS node_name LowCardinality(String) AFTER template_version;
 
--- The view again, with the new column.
+-- The view again, with the columns of this migration and of 0009 and 0010.
 CREATE OR REPLACE VIEW lynceus.cost_current{on_cluster} AS
 SELECT
     cluster,
