@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core import outcome
-from collector.core.nodes import FAILED, Node
+from collector.core.nodes import FAILED, Node, graph
 from collector.core.outcome import Ending, Leaf, ending
 from tests.builders import NOON, SECOND, a_step, a_workflow, iso, read_nodes
 
@@ -235,11 +235,11 @@ IDS = st.sampled_from("abcdefgh")
     boundaryID=st.none() | IDS, children=st.lists(IDS, max_size=4), finishedAt=st.just(iso(NOON)),
 )))  # fmt: skip
 def test_what_decides_is_a_failed_step_that_was_not_taken_back(nodes: dict[str, Node]) -> None:
-    """In any graph, and none of them holds another."""
-    deciding, away = begun(nodes), outcome.retried_away(nodes)
+    """In any graph, and none of them holds another, of whatever type; a Retry holds its tries whatever bounds they name."""
+    deciding, away, holder = begun(nodes), outcome.retried_away(nodes), graph(nodes).holder
 
     assert all(nodes[key].phase in FAILED and key not in away for key in deciding)
-    assert not any(nodes[key].boundaryID in set(deciding) - {key} and nodes[key].type == "Pod" for key in deciding)
+    assert not any(holder.get(key) in deciding for key in deciding)
 
 
 def test_retries_are_the_attempts_beyond_the_first() -> None:
