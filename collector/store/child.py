@@ -32,6 +32,10 @@ class StoreDidNotStartError(Exception):
     """The child ended or did not answer in time; the text is what it said."""
 
 
+class StoreKilledError(StoreDidNotStartError):
+    """Somebody ended the child before it answered, as the kernel does when memory is short: that may pass."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoreChild:
     """A running store."""
@@ -46,15 +50,12 @@ class StoreChild:
         await asyncio.shield(self._talk)
         return code
 
-    async def stop(self, within_s: float = 3.0) -> None:
+    async def stop(self) -> None:
         """End it: politely, then not."""
         if self.process.stdin is not None:
             self.process.stdin.close()
-        try:
-            await asyncio.wait_for(self.wait(), within_s)
-        except TimeoutError:
-            _kill(self.process)
-            await self.wait()
+        await _exit_code(self.process)
+        await self.wait()
 
 
 async def start_child(
@@ -74,15 +75,30 @@ async def start_child(
             url = await _ready_url(process)
             await _answers(url)
     except (TimeoutError, aiohttp.ClientError, EOFError) as error:
-        _kill(process)
-        await process.wait()
+        code = await _exit_code(process)
         await talk
-        why = said[-1] if said else f"it did not answer within {ready_within_s:g} s"
-        raise StoreDidNotStartError(f"the embedded store at {path} did not start: {why}") from error
+        raise _not_started(path, said, code, ready_within_s) from error
     except asyncio.CancelledError:
         _kill(process)
         raise
     return StoreChild(process, url, talk)
+
+
+async def _exit_code(process: asyncio.subprocess.Process, within_s: float = 3.0) -> int | None:
+    """How a child ended that is about to; None: it had to be made to."""
+    try:
+        return await asyncio.wait_for(process.wait(), within_s)
+    except TimeoutError:
+        _kill(process)
+        await process.wait()
+        return None
+
+
+def _not_started(path: Path, said: list[str], code: int | None, within_s: float) -> StoreDidNotStartError:
+    """Why, by its last words, or else by how it ended; None: it was still there."""
+    how = f"it did not answer within {within_s:g} s" if code is None else f"it ended with exit code {code}"
+    kind = StoreKilledError if code is not None and code < 0 else StoreDidNotStartError
+    return kind(f"the embedded store at {path} did not start: {said[-1] if said else how}")
 
 
 async def _spawn(
@@ -137,31 +153,40 @@ async def supervise(
     on_ready: Callable[[str], None],
     reader_token_file: Path | None = None,
 ) -> None:
-    """Keep a store running until `stop`; `on_ready` is told its address each time. The first start may raise."""
-    loop = asyncio.get_running_loop()
-    child: StoreChild | None = await start_child(path, listen, token_file, reader_token_file=reader_token_file)
-    pause = FIRST_PAUSE_S
+    """
+    Keep a store running until `stop`; `on_ready` is told its address each time.
+
+    The first start raises what will not pass by itself: a path, a port, a schema. One that was killed is started again.
+    """
+    loop, pause = asyncio.get_running_loop().time, FIRST_PAUSE_S
+    child = await _started(path, listen, token_file, reader_token_file, forgives=StoreKilledError)
     while not stop.is_set():
         if child is not None:
             on_ready(child.url)
-            began = loop.time()
+            began = loop()
             code = await _ended(child, stop)
             if code is None:
                 return
-            pause = FIRST_PAUSE_S if loop.time() - began > STEADY_AFTER_S else pause
+            pause = FIRST_PAUSE_S if loop() - began > STEADY_AFTER_S else pause
             log.warning("embedded store ended, starting it again", extra={"exit_code": code, "pause_s": pause})
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), pause)
         pause = min(pause * 2, LONGEST_PAUSE_S)
-        child = None if stop.is_set() else await _started_again(path, listen, token_file, reader_token_file)
+        child = None if stop.is_set() else await _started(path, listen, token_file, reader_token_file)
 
 
-async def _started_again(
-    path: Path, listen: str, token_file: Path, reader_token_file: Path | None
+async def _started(
+    path: Path,
+    listen: str,
+    token_file: Path,
+    reader_token_file: Path | None,
+    *,
+    forgives: type[StoreDidNotStartError] = StoreDidNotStartError,
 ) -> StoreChild | None:
+    """A running store; None where it did not start for a reason that is forgiven."""
     try:
         return await start_child(path, listen, token_file, reader_token_file=reader_token_file)
-    except StoreDidNotStartError as error:
+    except forgives as error:
         log.error("embedded store cannot be started", extra={"reason": str(error)})
         return None
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -117,6 +118,50 @@ async def test_a_store_that_does_not_come_back_is_tried_again(
 
     assert [record.message for record in caplog.records].count("embedded store cannot be started") == 2
     assert attempts == 5
+
+
+async def test_a_store_that_is_killed_while_it_starts_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Short of memory the kernel ends it at its first start too: that says nothing against path, port or schema."""
+    monkeypatch.setattr(child, "FIRST_PAUSE_S", 0.01)
+    ready, stop, spawn = asyncio.Event(), asyncio.Event(), child._spawn
+    spawned: list[asyncio.subprocess.Process] = []
+
+    async def killed_once(*place: Any) -> asyncio.subprocess.Process:
+        spawned.append(await spawn(*place))
+        if len(spawned) == 1:
+            spawned[0].kill()
+        return spawned[-1]
+
+    monkeypatch.setattr(child, "_spawn", killed_once)
+    keep = asyncio.create_task(
+        supervise(tmp_path / "chdb", "127.0.0.1:0", tmp_path / "token", stop=stop, on_ready=lambda _url: ready.set())
+    )
+    await asyncio.wait_for(ready.wait(), 20)
+    stop.set()
+    await keep
+
+    (told,) = [
+        vars(record)["reason"] for record in caplog.records if record.message == "embedded store cannot be started"
+    ]
+    assert told == f"the embedded store at {tmp_path / 'chdb'} did not start: it ended with exit code -9"
+
+
+async def test_a_store_that_does_not_answer_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start that hangs is told as such, and leaves no process."""
+    spawn = asyncio.create_subprocess_exec
+    spawned: list[asyncio.subprocess.Process] = []
+
+    async def mute(*_command: str, **pipes: Any) -> asyncio.subprocess.Process:
+        spawned.append(await spawn("sleep", "600", **pipes))
+        return spawned[-1]
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", mute)
+    with pytest.raises(StoreDidNotStartError, match=r"it did not answer within 0\.1 s"):
+        await start_child(tmp_path / "chdb", "127.0.0.1:0", tmp_path / "token", ready_within_s=0.1)
+
+    assert spawned[0].returncode == -9
 
 
 async def test_a_store_that_cannot_be_had_is_told_at_once(running: Running) -> None:
