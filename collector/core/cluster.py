@@ -6,6 +6,7 @@ All state is here and in the two lives; it can be rebuilt from a list or taken u
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import msgspec
 
@@ -197,13 +198,14 @@ class Cluster:
             workflow_life.describe(life, workflow, self.rules, labels)
             before = (life.attempt, life.picked_up_at, life.finished)
         ending = (life.outcome, life.outcome_reason, life.finished_at, life.phase, life.message)
-        ended = workflow_life.observe(life, seen)
+        ended, moved = workflow_life.observe(life, seen), list[Happening]()
         if life.attempt != before[0]:
+            moved += self._move_on(life)
             self._count_pods(life)
             workflow_life.settle(life, seen.at)
         if ended is not None:
             joining.judge(life, ended, self._mine(life))
-        happened: Iterable[Happening] = self._changes(life, before, ending)
+        happened: Iterable[Happening] = chain(moved, self._changes(life, before, ending))
         if historic:  # what began or was over before we came is recorded, but moves no counter
             happened = (h for h in happened if not isinstance(h, MOVES_COUNTERS))
         yield from happened
@@ -317,6 +319,20 @@ class Cluster:
         for uid in self.reopened.keep(life.uid, life.version):
             self._forget_former(uid)
 
+    def _move_on(self, life: WorkflowLife) -> Iterator[Happening]:
+        """Pods watched ahead of their workflow were told as of the attempt before, until its end and the next were seen."""
+        former, mine = life.former[0], self._mine(life)
+        ahead = [pod for pod in mine if pod.run.attempt < attempt_of(life, pod.run.created_at, pod.run.node_id)]
+        for pod in ahead:
+            pod.run = msgspec.structs.replace(pod.run, attempt=life.attempt, version=pod.run.version + 1)
+            self.touched["pods", pod.run.uid] = None
+            if pod.stage == "finished":
+                yield pod.run
+                yield PodEnded(pod, life)
+        if ahead:
+            joining.uncount(former, ahead, mine)
+            yield self._run(former)
+
     def _forget_former(self, uid: str) -> None:
         if (life := self.workflows.get(uid)) is not None:
             life.former = ()
@@ -398,7 +414,12 @@ class Cluster:
         uid, kind, name = claim.workflow_uid, claim.owner_kind, claim.workflow_name
         life = self.workflows.get(uid)
         node_labels = self.nodes.get(pod.spec.nodeName if pod.spec and pod.spec.nodeName else "", NOTHING)
-        attempt = attempt_of(life, pod) if life else 1
+        meta = pod.metadata
+        made_at, node_id = (
+            decode.instant(meta.creationTimestamp) or 0,
+            (meta.annotations or NOTHING).get(pod_life.NODE_ID, ""),
+        )
+        attempt = attempt_of(life, made_at, node_id) if life else 1
         return pod_life.Place(
             self.name, uid, life.name if life else name, attempt, kind, node_labels, self.rules.region
         )

@@ -19,7 +19,8 @@ from collector.core.workflow_life import HeldPods, Steps, WorkflowLife
 
 SEEN_THROUGH = ("succeeded", "failed", "platform")
 """Outcomes of workflows that wait for their pods: none of these outlives its workflow."""
-RETRYABLE = ("failed", "platform")
+FAILED = ("failed", "platform")
+RETRYABLE = (*FAILED, "cancelled")
 """Outcomes of workflows that `argo retry` may take up again; it deletes their failed pods first."""
 UNTOLD = ("offloaded", "unreadable")
 """Of a workflow told so nobody sees the steps: its pods say what they can."""
@@ -36,6 +37,20 @@ def count(life: WorkflowLife, before: PodLife | None, after: PodLife) -> bool:
     life.pods += before is None
     life.failed_pods += failed
     return before is None or failed != 0
+
+
+def uncount(life: WorkflowLife, ahead: Iterable[PodLife], pods: Iterable[PodLife]) -> None:
+    """Take from a finished attempt the pods that turned out to be the next one's; `pods` are all of the workflow."""
+    theirs = [pod for pod in pods if pod.run.attempt == life.attempt]
+    for pod in ahead:
+        life.pods -= 1
+        life.failed_pods -= pod.run.phase == "Failed"
+        began = first_ran(pod)
+        if began is not None and began == (life.first_main_at, life.first_main_live):
+            life.first_main_at, life.first_main_live = None, False
+    for began in filter(None, map(first_ran, theirs)) if life.first_main_at is None else ():
+        workflow_life.ran(life, *began)
+    judge(life, None, theirs)
 
 
 def of_attempt(life: WorkflowLife, attempt: int) -> WorkflowLife:
@@ -69,9 +84,11 @@ def judge(life: WorkflowLife, ended: Steps | None, pods: Iterable[PodLife]) -> N
     """What only its pods can tell of how an attempt ended: who made it fail, and when the last container had finished."""
     mine = [pod for pod in pods if pod.run.attempt == life.attempt]
     life.last_end_at = _last_end(life, mine)
-    if life.node_status in UNTOLD and life.outcome in RETRYABLE:
+    if life.node_status in UNTOLD and life.outcome in FAILED:
         workflow_life.blame(life, _first_failed(mine))
-    decider = next((pod.run for pod in mine if life.deciding_node and pod.run.node_id == life.deciding_node), None)
+    # A retried step keeps its node id, and its next pod may be watched ahead.
+    deciders = (pod.run for pod in mine if life.deciding_node and pod.run.node_id == life.deciding_node)
+    decider = min(deciders, key=lambda run: run.created_at, default=None)
     if decider is not None:
         life.decider_started, life.decider_reason = decider.main_started_at is not None, intern(decider.reason)
     workflow_life.judge(life, ended.nodes.get(life.deciding_node) if ended else None)
@@ -107,7 +124,10 @@ def step_rows(cluster: str, life: WorkflowLife, ended: Steps, pods: Iterable[Pod
     if not ended.nodes or life.steps_mark == mark:
         return []
     life.steps_mark = mark
-    uids = {pod.run.node_id: pod.run.uid for pod in pods if pod.run.attempt == life.attempt} | (life.gone_pods or {})
+    # Those made after the end are watched ahead, and of the next attempt: they hide none of the same node.
+    mine = [pod.run for pod in pods if pod.run.attempt == life.attempt]
+    mine.sort(key=lambda run: run.created_at <= (life.finished_at or 0))
+    uids = {run.node_id: run.uid for run in mine} | (life.gone_pods or {})
     owner = steps.Owner(
         cluster, life.namespace, life.created_at, life.uid, life.name, life.attempt, life.started_at, life.finished_at
     )

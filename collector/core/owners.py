@@ -8,6 +8,7 @@ connection of its own and in no order: a pod whose owner is not known yet is par
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import zip_longest
 
 import msgspec
 
@@ -18,8 +19,6 @@ from collector.core.stream import Observation
 from collector.core.workflow_life import WorkflowLife
 
 NOTHING: dict[str, str] = {}
-COMPONENT, ARTIFACT_GC = "workflows.argoproj.io/component", "artifact-gc"
-"""Pods that collect artifacts are made when their workflow is over."""
 BETWEEN = {
     "Job": "batch", "RayCluster": "ray.io", "RayJob": "ray.io", "SparkApplication": "sparkoperator.k8s.io", "Pod": "",
 }  # fmt: skip
@@ -177,12 +176,20 @@ def _between(meta: decode.Meta) -> Iterable[decode.Owner]:
             yield owner
 
 
-def attempt_of(life: WorkflowLife, pod: decode.Pod) -> int:
-    """The attempt a pod belongs to, by when it was made: the workflow may be watched behind its pods, or ahead."""
-    made_at = decode.instant(pod.metadata.creationTimestamp) or 0
-    if life.finished and life.finished_at and made_at > life.finished_at:
-        return life.attempt + ((pod.metadata.labels or NOTHING).get(COMPONENT) != ARTIFACT_GC)
-    for one in (life, *life.former):
-        if one.attempt == 1 or one.started_at is None or made_at >= one.started_at:
+def attempt_of(life: WorkflowLife, made_at: Instant, node_id: str) -> int:
+    """
+    The attempt a pod is of, by when it was made: none that has not been seen, however far ahead its watch is.
+
+    The attempt before was over when the controller said so; `argo retry` writes its instant by whatever clock it runs
+    under. Pods that are no step's (a Job's, those that collect artifacts) may be made after an attempt is over.
+    """
+    for one, before in zip_longest((life, *life.former), life.former):
+        if one.attempt == 1 or _is_later(one, before, made_at, node_id):
             return one.attempt
     return one.attempt - 1
+
+
+def _is_later(one: WorkflowLife, before: WorkflowLife | None, made_at: Instant, node_id: str) -> bool:
+    if before is not None and before.finished_at and (node_id or one.started_at is None):
+        return made_at > before.finished_at
+    return one.started_at is None or made_at >= one.started_at

@@ -22,6 +22,7 @@ class Parting:
 
     def keep(self, uid: str, version: int) -> Iterator[str]:
         """Keep an object; yields the one that must go for it, if there are too many."""
+        self._until.pop(uid, None)  # what is kept anew waits at the end, for versions only rise
         self._until[uid] = version
         if len(self._until) > self.at_most:
             yield self._oldest()

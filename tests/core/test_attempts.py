@@ -1,8 +1,9 @@
 """When work on a workflow begins, how each attempt of it ends, and which pods are whose."""
 
+from collector.core import billing
 from collector.core.cluster import Cluster
-from collector.core.happenings import Began, Clamped, Ended, Submitted
-from collector.core.model import Fact, StepRun, WorkflowRun
+from collector.core.happenings import Began, Clamped, Ended, PodEnded, Submitted
+from collector.core.model import Fact, PodRun, StepRun, WorkflowRun
 from collector.core.stream import Observation
 from tests.builders import (
     HOUR,
@@ -234,6 +235,55 @@ def test_a_pod_made_in_the_second_in_which_its_workflow_ended_is_of_that_attempt
     tell(cluster, an_observation(ended_pod("p1", created=NOON + 2 * MINUTE), when=NOON + HOUR))
 
     assert cluster.pods["p1"].run.attempt == 1
+
+
+def test_a_pod_made_after_the_end_by_another_clock_is_of_no_attempt_that_nobody_saw() -> None:
+    """The API server stamps pods, the controller ends: where their clocks differ, no retry is made up."""
+    cluster = a_cluster()
+    tell(cluster, submitted(), running(), finished())
+    tell(cluster, an_observation(ended_pod("p1", created=NOON + HOUR), when=NOON + HOUR))
+
+    assert (cluster.pods["p1"].run.attempt, cluster.workflows["w1"].pods) == (1, 1)
+
+
+def test_a_pod_of_the_next_attempt_is_given_back_by_the_attempt_before() -> None:
+    """It was counted there for want of a better word: both rows are written again."""
+    cluster = a_cluster()
+    again = NOON + 10 * MINUTE
+    pods = [
+        an_observation(ended_pod("p1", phase="Failed")),
+        an_observation(ended_pod("p2", phase="Failed", created=again)),
+    ]
+    told = tell(cluster, submitted(), running(), *pods, finished(phase="Failed"), reopened(again))
+    rows = {(r.attempt, r.version): (r.pods, r.failed_pods) for r in only(WorkflowRun, told)}
+    moved = {r.uid: r.attempt for r in only(PodRun, told)}
+
+    assert rows[max(rows)] == (1, 1)
+    assert moved == {"p1": 1, "p2": 2}
+    assert cluster.workflows["w1"].pods == 1
+
+
+def test_a_first_container_of_the_next_attempt_is_given_back_too() -> None:
+    """An attempt whose pods never ran started nothing, whatever the one after it did."""
+    cluster = a_cluster()
+    again = NOON + 10 * MINUTE
+    late = ended_pod("p2", created=again, started=again + SECOND, ended=again + MINUTE)
+    told = tell(cluster, submitted(), running(), an_observation(late), finished(phase="Failed"), reopened(again))
+    latencies = [(r.start_latency_ms, r.completion_delay_ms) for r in only(WorkflowRun, told)]
+
+    assert latencies == [(10 * MINUTE + SECOND, 0), (None, None)]
+
+
+def test_a_terminated_workflow_may_be_retried_and_its_pods_are_kept_for_that() -> None:
+    """`argo retry` takes up whatever is Failed: what such a pod cost was spent on an attempt that was done again."""
+    cluster = a_cluster()
+    again = NOON + 10 * MINUTE
+    gone = an_observation(ended_pod("p1", phase="Failed"), "deleted", when=NOON + 80 * SECOND)
+    end = finished(phase="Failed", spec={"shutdown": "Terminate"})
+    tell(cluster, submitted(), running(), an_observation(ended_pod("p1", phase="Failed")), gone, end)
+    told = tell(cluster, reopened(again), finished(started=again, when=again + MINUTE))
+
+    assert [(h.pod.run.uid, billing.class_of(h.pod.run, h.life)) for h in only(PodEnded, told)] == [("p1", "retried")]
 
 
 def test_a_pod_of_the_attempt_before_may_arrive_after_the_reopening() -> None:

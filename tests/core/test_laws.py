@@ -21,11 +21,23 @@ from collector.core import billing, controller
 from collector.core.cluster import Cluster
 from collector.core.happenings import PodEnded
 from collector.core.model import Fact, PodCost, PodRun, WorkflowRun, version_of
-from collector.core.pod_life import PodLife, Told
+from collector.core.pod_life import NODE_ID, PodLife, Told
 from collector.core.stream import Observation
 from collector.core.workflow_life import WorkflowLife
 from collector.prices import book
-from tests.builders import HOUR, MINUTE, NOON, SECOND, a_pod, a_step, a_workflow, an_observation, ended_pod, iso
+from tests.builders import (
+    ECI_2C4G,
+    HOUR,
+    MINUTE,
+    NOON,
+    SECOND,
+    a_pod,
+    a_step,
+    a_workflow,
+    an_observation,
+    ended_pod,
+    iso,
+)
 from tests.replay import KINDS, RULES, observations
 
 MOVING = ("workflows", "pods")
@@ -263,42 +275,53 @@ AGAIN = NOON + 10 * MINUTE
 """When `argo retry` takes the workflow up again, and once more an hour later."""
 
 
-def retried() -> dict[str, list[Observation]]:
-    """Two attempts that fail and a third, each with a pod that failed or ran in it; each kind in its own order."""
+def retried(step: str = "") -> dict[str, list[Observation]]:
+    """Two attempts that fail and a third, each with a pod of its own step or of one; each kind in its own order."""
     work = [an_observation(a_workflow(), "added")]
     pods = []
     for number, begin in enumerate((NOON + SECOND, AGAIN, AGAIN + HOUR), 1):
         end, phase = begin + MINUTE, "Succeeded" if number == 3 else "Failed"
-        node = {f"p{number}": a_step(phase, startedAt=iso(begin), finishedAt=iso(end - SECOND))}
+        node_id = step or f"p{number}"
+        node = {node_id: a_step(phase, startedAt=iso(begin), finishedAt=iso(end - SECOND))}
         states = (
             a_workflow(started=begin),
             a_workflow(phase="Running", started=begin),
             a_workflow(phase=phase, started=begin, finished=end, nodes=node),
         )
         work += [an_observation(state, when=begin + i * 30 * SECOND) for i, state in enumerate(states)]
-        pod = {"created": begin + SECOND, "started": begin + 2 * SECOND, "ended": end - 2 * SECOND}
-        ended = ended_pod(f"p{number}", phase=phase, **pod)
+        made: dict[str, Any] = {"created": begin + SECOND, "annotations": ECI_2C4G | {NODE_ID: node_id}}
+        ended = ended_pod(f"p{number}", phase=phase, started=begin + 2 * SECOND, ended=end - 2 * SECOND, **made)
         pods += [
-            an_observation(a_pod(f"p{number}", created=begin + SECOND), "added", when=begin + SECOND),
+            an_observation(a_pod(f"p{number}", **made), "added", when=begin + SECOND),
             an_observation(ended, when=end - SECOND),
             an_observation(ended, "deleted", when=end + 9 * SECOND),
         ]
     return {"workflows": work, "pods": pods, "namespaces": [], "nodes": []}
 
 
-@given(st.integers(0, 2 * HOUR), st.lists(st.integers(0, 19), max_size=4))
-def test_a_retry_takes_nothing_from_the_attempt_before(lag: int, points: list[int]) -> None:
-    """Pods may be watched so far behind that the reopening is seen before the last of what it closed, over any restart."""
-    streams = retried()
-    seen = [(one.at, one) for one in streams["workflows"]] + [(one.at + lag, one) for one in streams["pods"]]
-    late = [one for _, one in sorted(seen, key=lambda told: told[0])]
+@given(st.sampled_from(["", "s1"]), st.integers(-2 * HOUR, 2 * HOUR), st.lists(st.integers(0, 19), max_size=4))
+def test_a_retry_takes_nothing_from_the_attempt_before(step: str, lag: int, points: list[int]) -> None:
+    """Pods may be watched attempts behind their workflow, or attempts ahead of it, over any restart."""
+    streams = retried(step)
+    told = [(one.at, one) for one in streams["workflows"]] + [(one.at + lag, one) for one in streams["pods"]]
+    seen = [one for _, one in sorted(told, key=lambda at_and_one: at_and_one[0])]
     in_time = sorted(streams["workflows"] + streams["pods"], key=lambda one: one.at)
     cluster, facts = Cluster("c1", RULES), list[Fact]()
-    for begin, end in zip([0, *sorted(points)], [*sorted(points), len(late)], strict=True):
-        facts += facts_of(cluster, late[begin:end])
+    for begin, end in zip([0, *sorted(points)], [*sorted(points), len(seen)], strict=True):
+        facts += facts_of(cluster, seen[begin:end])
         cluster = restarted(cluster)
 
     assert settled(facts) == settled(facts_of(Cluster("c1", RULES), in_time))
+
+
+@given(st.sampled_from(["", "s1"]), st.integers(0, 2**32), BIAS)
+def test_the_order_between_kinds_changes_no_fact_of_a_retried_workflow(step: str, seed: int, bias: float) -> None:
+    """Every step of the one kind may fall between any two of the other."""
+    streams = retried(step)
+    in_time = sorted(streams["workflows"] + streams["pods"], key=lambda one: one.at)
+    seen = merged(streams, random.Random(seed), bias)
+
+    assert settled(facts_of(Cluster("c1", RULES), seen)) == settled(facts_of(Cluster("c1", RULES), in_time))
 
 
 def test_a_finished_attempt_is_let_go_once_the_pods_have_come_as_far() -> None:
