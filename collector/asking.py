@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from collector import settings as configuration
-from collector.catalog.tables import DATABASE
+from collector.catalog.schema import DATABASE
 from collector.prices import book
 from collector.reports import shape
 from collector.settings import ClusterSettings, Settings, SettingsError

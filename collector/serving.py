@@ -18,7 +18,7 @@ import uvicorn
 from collector import asking
 from collector import settings as configuration
 from collector.asking import Failure
-from collector.catalog.tables import DATABASE
+from collector.catalog.schema import DATABASE
 from collector.catalog.tally import Tally
 from collector.core.view import LiveView
 from collector.exposition import prometheus

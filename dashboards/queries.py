@@ -6,8 +6,10 @@ before they are summed. No panel is drawn here.
 """
 
 from collector.catalog import metrics as catalog
+from collector.catalog.bills import COST_CURRENT
 from collector.catalog.metrics import Metric
-from collector.catalog.tables import COST_CURRENT, DATABASE, WORKFLOW_RUN
+from collector.catalog.schema import DATABASE
+from collector.catalog.workflows import WORKFLOW_RUN
 
 REASON_COLUMNS = tuple(
     column.name

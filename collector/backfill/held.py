@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from collector.catalog.tables import DATABASE
+from collector.catalog.schema import DATABASE
 from collector.core.archived import Charged, Held, Surroundings
 from collector.core.attribution import NAMESPACE
 from collector.core.model import Instant, PodRun, WatchGap, WorkflowRun

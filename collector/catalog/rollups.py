@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from collector.catalog import columns as c
 from collector.catalog.columns import INSERTED_AT, Column
-from collector.catalog.tables import DATABASE
+from collector.catalog.schema import DATABASE
 from collector.core.model import REASONS
 
 SLOW_S = 120

@@ -3,7 +3,7 @@ The facts, one for each table of the store, and the words they are told in; what
 
 An instant is an int: Unix milliseconds, UTC. It cannot be naive, it costs nothing to compare, and it is what ClickHouse's
 DateTime64(3) stores; zones matter in billing only, which names its own. Money and quantities are Decimal, floats lose cents.
-A fact is a frozen struct whose fields are, in this order, the columns of its table (catalog/tables.py binds the two).
+A fact is a frozen struct whose fields are, in this order, the columns of its table (catalog/ binds the two).
 A field that a later release adds stands at the end and has a default, so that what an older one spooled is still read.
 No I/O happens here, and nothing here imports another module of this project.
 """

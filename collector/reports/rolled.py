@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from collector.catalog.rollups import Rollup
-from collector.catalog.tables import DATABASE
+from collector.catalog.schema import DATABASE
 from collector.reports.shape import Query, Span
 
 

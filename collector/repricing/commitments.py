@@ -8,7 +8,7 @@ collector writes under the run afterwards is at its own price; reports show what
 from collections.abc import Callable, Iterable, Iterator
 from datetime import tzinfo
 
-from collector.catalog.tables import DATABASE
+from collector.catalog.schema import DATABASE
 from collector.core import commitment
 from collector.core.commitment import Kind, Plan, PlanHour, Shares, Usage, Use
 from collector.core.meters import total

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date
 
-from collector.catalog.tables import DATABASE
+from collector.catalog.schema import DATABASE
 from collector.core.correction import corrections
 from collector.core.model import Period, PodCost
 from collector.core.pricing_runs import day_of, month_after, month_of

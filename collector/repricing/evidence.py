@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from collector.catalog.tables import DATABASE
+from collector.catalog.schema import DATABASE
 from collector.core.model import Instant, PodRun
 from collector.core.pricing_runs import date_of
 from collector.repricing.rows import facts

@@ -8,7 +8,7 @@ once all positions that still move are from after they must have heard, whatever
 import time
 from collections.abc import Callable
 
-from collector.catalog.tables import DATABASE
+from collector.catalog.schema import DATABASE
 from collector.repricing.rows import clock
 from collector.store.clickhouse import Store
 

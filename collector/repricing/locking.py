@@ -10,7 +10,8 @@ from datetime import date
 
 from msgspec.structs import replace
 
-from collector.catalog.tables import DATABASE, POD_COST
+from collector.catalog.bills import POD_COST
+from collector.catalog.schema import DATABASE
 from collector.core.meters import CONTEXT
 from collector.core.model import Period, PricingRun
 from collector.core.pricing_runs import date_of, day_of, month_after

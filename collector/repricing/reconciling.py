@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from collector.catalog.tables import DATABASE
+from collector.catalog.schema import DATABASE
 from collector.core.meters import CONTEXT, total
 from collector.core.model import Period
 from collector.core.pricing_runs import date_of, day_of, month_after

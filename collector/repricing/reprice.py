@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
 
-from collector.catalog.tables import DATABASE, POD_COST
+from collector.catalog.bills import POD_COST
+from collector.catalog.schema import DATABASE
 from collector.core import billing
 from collector.core.model import Instant, Period, PodCost, PodRun, PricingRun
 from collector.core.pod_life import Told

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from collector.catalog.columns import Column
-from collector.catalog.tables import DATABASE, TABLE_OF, Table
+from collector.catalog.schema import DATABASE, Table
+from collector.catalog.tables import TABLE_OF
 from collector.core.model import Fact, Meter
 from collector.store import sealing
 from collector.store.clickhouse import Store

@@ -2,7 +2,7 @@
 Pricing runs and months as the store has them: which is active, which is being prepared, and which number is free.
 """
 
-from collector.catalog.tables import DATABASE
+from collector.catalog.schema import DATABASE
 from collector.core.model import Period
 from collector.core.pricing_runs import FIRST_RUN, Preparing, Runs, date_of
 from collector.repricing.rows import facts, keep

@@ -5,7 +5,7 @@ What months cost under one run and under another, by department: what a repricin
 from collections.abc import Iterable
 from decimal import Decimal
 
-from collector.catalog.tables import DATABASE
+from collector.catalog.schema import DATABASE
 from collector.core.meters import CONTEXT, total
 from collector.core.model import Period, PodCost
 from collector.core.pricing_runs import date_of, month_after, month_of

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from collector.catalog.tables import DATABASE
+from collector.catalog.schema import DATABASE
 from collector.store import manifest as manifests
 from collector.store.child import StoreDidNotStartError, start_child
 from collector.store.clickhouse import Store, StoreError, StoreRefusedError, connect

@@ -10,7 +10,7 @@ claim must therefore be harmless when two do it: a claim saves work, it does not
 from dataclasses import dataclass
 
 from collector.catalog.rollups import CLAIM
-from collector.catalog.tables import DATABASE
+from collector.catalog.schema import DATABASE
 from collector.core.model import Instant
 from collector.store.clickhouse import Store
 

@@ -18,7 +18,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 from clickhouse_connect.driver.exceptions import DataError as ClientDataError
 
-from collector.catalog.tables import DATABASE, Table
+from collector.catalog.schema import DATABASE, Table
 from collector.core.model import Instant
 
 _PINNED = {

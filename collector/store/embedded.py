@@ -23,7 +23,7 @@ from pathlib import Path
 
 from aiohttp import BodyPartReader, web
 
-from collector.catalog.tables import DATABASE
+from collector.catalog.schema import DATABASE
 from collector.store.compression import UnreadableBodyError, decompressed
 from collector.store.engine import Answer, Ask, Engine, EngineError, StorePathError
 from collector.store.statement import READONLY, RefusedStatementError

@@ -25,7 +25,7 @@ from typing import Any, TextIO
 
 from chdb.state.sqlitelike import Connection, connect
 
-from collector.catalog.tables import DATABASE
+from collector.catalog.schema import DATABASE
 from collector.store.native import CUSTOM_SERIALIZATION_REVISION, UnknownLayoutError, spliced
 from collector.store.statement import READONLY, Judge, RefusedStatementError, output_format
 

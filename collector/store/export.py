@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from collector.catalog.bills import COST_CURRENT
 from collector.catalog.columns import Column
-from collector.catalog.tables import COST_CURRENT, DATABASE, TABLES, Table
+from collector.catalog.schema import DATABASE, Table
+from collector.catalog.tables import TABLES
 from collector.store.clickhouse import Store
 
 MOST_ROWS = 50_000

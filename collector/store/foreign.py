@@ -5,7 +5,8 @@ A name proves nothing: CREATE TABLE IF NOT EXISTS is content with any table that
 fail, or fit.
 """
 
-from collector.catalog.tables import DATABASE, TABLES
+from collector.catalog.schema import DATABASE
+from collector.catalog.tables import TABLES
 from collector.store.clickhouse import Store
 
 RECORD = "schema_migrations"

@@ -18,7 +18,8 @@ from time import monotonic
 from typing import Any
 
 from collector.catalog import metrics
-from collector.catalog.tables import TABLE_NAMED, Table
+from collector.catalog.schema import Table
+from collector.catalog.tables import TABLE_NAMED
 from collector.catalog.tally import Tally
 from collector.core.model import Instant, Quarantine
 from collector.store.clickhouse import RowsRefusedError, Store, StoreError

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from collector.catalog.tables import DATABASE, TABLES
+from collector.catalog.schema import DATABASE
+from collector.catalog.tables import TABLES
 from collector.store import sharding
 from collector.store.clickhouse import Store
 from collector.store.foreign import foreign_table, other_columns

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 
 from collector.catalog.retention import RETENTION
-from collector.catalog.tables import DATABASE
+from collector.catalog.schema import DATABASE
 from collector.store.clickhouse import Store
 from collector.store.migrate import rendered
 from collector.store.sharding import local_name

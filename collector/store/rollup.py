@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import date
 
 from collector.catalog.rollups import ROLLUP_STATE, ROUND, Rollup
-from collector.catalog.tables import DATABASE
+from collector.catalog.schema import DATABASE
 from collector.core.model import Instant
 from collector.store.clickhouse import Store
 

@@ -12,7 +12,10 @@ from typing import Any
 
 import msgspec
 
-from collector.catalog.tables import LIVE_STATE, TABLE_NAMED, TABLE_OF, WATCH_CURSOR, WORKFLOW_LIVE, Table
+from collector.catalog.schema import Table
+from collector.catalog.tables import TABLE_NAMED, TABLE_OF
+from collector.catalog.watches import LIVE_STATE, WATCH_CURSOR
+from collector.catalog.workflows import WORKFLOW_LIVE
 from collector.core.model import Fact, Instant, Quarantine, WatchCursor, version_of
 from collector.core.stream import Cursor
 from collector.store import snapshot

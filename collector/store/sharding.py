@@ -9,7 +9,8 @@ one shard holds: so a table is sharded by columns of its key only, which never c
 
 import re
 
-from collector.catalog.tables import DATABASE, TABLE_NAMED
+from collector.catalog.schema import DATABASE
+from collector.catalog.tables import TABLE_NAMED
 
 _ABOUT_A_TABLE = re.compile(rf"(CREATE TABLE IF NOT EXISTS|ALTER TABLE) {DATABASE}\.(\w+)\{{on_cluster\}}")
 _NAME = re.compile(r"[\w.-]+|\{\w+\}")

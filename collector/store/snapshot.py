@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from collector.catalog.tables import DATABASE, LIVE_STATE
+from collector.catalog.schema import DATABASE
+from collector.catalog.watches import LIVE_STATE
 from collector.core.model import Instant, LiveState
 from collector.core.stream import Cursor
 from collector.store.clickhouse import Store

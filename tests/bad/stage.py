@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from collector.catalog.tables import LIVE_STATE, TABLE_NAMED
+from collector.catalog.tables import TABLE_NAMED
 from collector.catalog.tally import Tally
+from collector.catalog.watches import LIVE_STATE
 from collector.core.model import Instant
 from collector.core.stream import Kind
 from collector.pipeline import Pipeline

@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from collector.catalog.tables import Table
+from collector.catalog.schema import Table
 from collector.catalog.tally import Tally
 from collector.core import billing
 from collector.core.model import Fact

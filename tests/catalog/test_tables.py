@@ -6,8 +6,10 @@ from decimal import Decimal
 
 import pytest
 
+from collector.catalog.bills import COST_CURRENT
 from collector.catalog.columns import INSERTED_AT, Column
-from collector.catalog.tables import COST_CURRENT, TABLE_OF, TABLES, Table
+from collector.catalog.schema import Table
+from collector.catalog.tables import TABLE_OF, TABLES
 from collector.core import model
 from collector.core.model import Fact
 

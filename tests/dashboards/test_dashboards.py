@@ -18,7 +18,9 @@ import yaml
 from sqlglot import exp
 from sqlglot.optimizer.scope import traverse_scope
 
-from collector.catalog.tables import COST_CURRENT, DATABASE, TABLE_NAMED
+from collector.catalog.bills import COST_CURRENT
+from collector.catalog.schema import DATABASE
+from collector.catalog.tables import TABLE_NAMED
 from dashboards import ALL
 from dashboards.__main__ import GENERATED, files, out_of_date, write
 from dashboards.macros import clickhouse_queries, expand

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import astuple
 
 from collector.catalog.columns import Column
-from collector.catalog.tables import Table
+from collector.catalog.schema import Table
 from collector.core.model import Fact, Meter, QueueSample, WorkflowLive
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

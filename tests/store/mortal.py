@@ -15,8 +15,8 @@ from pathlib import Path
 
 import msgspec
 
-from collector.catalog.tables import QUEUE_SAMPLE
 from collector.catalog.tally import Tally
+from collector.catalog.workflows import QUEUE_SAMPLE
 from collector.core.stream import Checkpoint, Commit, Cursor, Gone
 from collector.store.clickhouse import connect
 from collector.store.inserter import Inserter

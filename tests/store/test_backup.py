@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from collector import asking
 from collector.__main__ import app
 from collector.asking import Failure
-from collector.catalog.tables import QUEUE_SAMPLE, WATCH_CURSOR
+from collector.catalog.watches import WATCH_CURSOR
+from collector.catalog.workflows import QUEUE_SAMPLE
 from collector.core.model import WatchCursor
 from collector.settings import SettingsError
 from collector.store import backup, manifest

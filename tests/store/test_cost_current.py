@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from collector.catalog.tables import PERIOD, POD_COST, Table
+from collector.catalog.bills import PERIOD, POD_COST
+from collector.catalog.schema import Table
 from collector.store.clickhouse import Store
 
 SEPTEMBER, OCTOBER = date(2026, 9, 1), date(2026, 10, 1)

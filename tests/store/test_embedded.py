@@ -17,7 +17,7 @@ import lz4.frame
 import pytest
 import urllib3
 
-from collector.catalog.tables import QUEUE_SAMPLE
+from collector.catalog.workflows import QUEUE_SAMPLE
 from collector.store.clickhouse import Store
 from collector.store.engine import MAX_WAITING, READERS
 from collector.store.token import TokenFileError, read_or_make_token

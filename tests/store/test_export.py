@@ -13,8 +13,11 @@ from typer.testing import CliRunner
 
 from collector.__main__ import app
 from collector.asking import Failure
+from collector.catalog.bills import COST_CURRENT, POD_COST
 from collector.catalog.columns import Column
-from collector.catalog.tables import COST_CURRENT, POD_COST, QUEUE_SAMPLE, TABLES, Table
+from collector.catalog.schema import Table
+from collector.catalog.tables import TABLES
+from collector.catalog.workflows import QUEUE_SAMPLE
 from collector.settings import SettingsError
 from collector.store import export
 from collector.store.clickhouse import Store

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.catalog.tables import QUEUE_SAMPLE
+from collector.catalog.workflows import QUEUE_SAMPLE
 from collector.store import backup
 from collector.store.clickhouse import Store, StoreError, StoreRefusedError
 from collector.store.manifest import BackupError

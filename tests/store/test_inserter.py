@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from collector.catalog import metrics
-from collector.catalog.tables import Table
+from collector.catalog.schema import Table
 from collector.catalog.tally import Tally
 from collector.core.model import QueueSample
 from collector.core.stream import Commit, Cursor

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from collector import asking
+from collector.catalog.bills import COST_CURRENT, POD_COST
 from collector.catalog.columns import INSERTED_AT
 from collector.catalog.rollups import HOUSEKEEPING, ROLLUPS, Housekeeping, Rollup
-from collector.catalog.tables import COST_CURRENT, POD_COST, TABLES, Table
+from collector.catalog.schema import Table
+from collector.catalog.tables import TABLES
 from collector.settings import Settings, StoreSettings
 from collector.store.clickhouse import Store
 from collector.store.migrate import SchemaError, load, migrate

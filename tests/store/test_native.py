@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from collector.catalog.tables import POD_COST
+from collector.catalog.bills import POD_COST
 from collector.store.clickhouse import Store
 from collector.store.native import UnknownLayoutError, layout_of, spliced
 from tests.store.running import ROOT, Running, ask

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.catalog.tables import QUEUE_SAMPLE
+from collector.catalog.workflows import QUEUE_SAMPLE
 from collector.core.model import QueueSample
 from collector.core.stream import Commit
 from collector.store.clickhouse import Store, connect

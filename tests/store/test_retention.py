@@ -7,7 +7,8 @@ import pytest
 
 from collector.catalog.retention import RETENTION, kept_days
 from collector.catalog.rollups import WORKFLOW_HOURLY
-from collector.catalog.tables import QUARANTINE, QUEUE_SAMPLE
+from collector.catalog.watches import QUARANTINE
+from collector.catalog.workflows import QUEUE_SAMPLE
 from collector.repricing.rows import keep
 from collector.store.clickhouse import Store
 from collector.store.retention import retain

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from collector.catalog.bills import PERIOD, POD_COST
 from collector.catalog.rollups import COST_DAILY, HOUSEKEEPING, ROLLUPS, WORKFLOW_HOURLY
-from collector.catalog.tables import PERIOD, POD_COST, WORKFLOW_RUN
+from collector.catalog.workflows import WORKFLOW_RUN
 from collector.core.model import PodCost
 from collector.repricing.rows import keep
 from collector.store.clickhouse import Store, StoreError

@@ -8,7 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collector.catalog.tables import POD_COST, QUEUE_SAMPLE, TABLES, Table
+from collector.catalog.bills import POD_COST
+from collector.catalog.schema import Table
+from collector.catalog.tables import TABLES
+from collector.catalog.workflows import QUEUE_SAMPLE
 from collector.core.model import Fact, PodCost
 from collector.core.stream import Commit
 from collector.store.clickhouse import RowsRefusedError, Store, StoreRefusedError, StoreUnreachableError, connect

@@ -9,16 +9,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from collector.catalog.tables import (
-    POD_COST,
-    POD_RUN,
-    STEP_RUN,
-    TABLE_NAMED,
-    TABLES,
-    WORKFLOW_LIVE,
-    WORKFLOW_RUN,
-    Table,
-)
+from collector.catalog.bills import POD_COST, POD_RUN
+from collector.catalog.schema import Table
+from collector.catalog.tables import TABLE_NAMED, TABLES
+from collector.catalog.workflows import STEP_RUN, WORKFLOW_LIVE, WORKFLOW_RUN
 from collector.store import sharding
 from collector.store.clickhouse import Store, connect
 from collector.store.migrate import SchemaError, load, rendered

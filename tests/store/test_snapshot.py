@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from collector.catalog.tables import LIVE_STATE, TABLE_NAMED
+from collector.catalog.tables import TABLE_NAMED
+from collector.catalog.watches import LIVE_STATE
 from collector.core.stream import Checkpoint, Commit, Cursor, Gone
 from collector.store import snapshot
 from collector.store.clickhouse import Store

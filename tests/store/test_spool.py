@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from collector.catalog.tables import QUEUE_SAMPLE
+from collector.catalog.workflows import QUEUE_SAMPLE
 from collector.core.model import QueueSample, WatchCursor, WorkflowLive, version_of
 from collector.core.stream import Checkpoint, Commit, Cursor, Gone
 from collector.store import sealing
