@@ -18,7 +18,7 @@ from rich.console import Console
 
 from collector import __version__, asking, backfilling, bookkeeping, service, showcase, storekeeping
 from collector import settings as configuration
-from collector.core.pricing_runs import day_of
+from collector.core.days import day_of
 from collector.prices import book
 from collector.prices.quote import quote
 from collector.reports import cost, prices, progress, queue, shape, shared, steps

@@ -6,10 +6,7 @@ A running collector does so beside its loop: an archive that does not answer is 
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
-from datetime import date, datetime
-from datetime import time as midnight
 from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -22,9 +19,11 @@ from collector.backfill.overtaking import withdraw
 from collector.backfill.taking import Work, backfill
 from collector.catalog import metrics
 from collector.catalog.tally import Tally
+from collector.clock import now_ms
 from collector.core.archived import Surroundings
 from collector.core.cluster import Cluster
-from collector.core.model import Backfill, Instant
+from collector.core.days import midnight
+from collector.core.model import Backfill
 from collector.pipeline import Pipeline
 from collector.reports.shape import Report, ReportError, Span
 from collector.settings import ClusterSettings, Settings
@@ -38,11 +37,6 @@ LONGEST_PAUSE_S = 900.0
 QUIET_MS = 120_000
 """Before a gap's end is behind us: what its relist showed is in the store by then, and Argo has archived what ended in it."""
 COLUMNS = ("cluster", "found", "taken", "absent", "failed")
-
-
-def now_ms() -> Instant:
-    """The wall clock."""
-    return time.time_ns() // 1_000_000
 
 
 def archived(settings: Settings) -> list[ClusterSettings]:
@@ -158,8 +152,8 @@ async def _all(
 ) -> tuple[list[Backfill], list[str]]:
     zone, books = ZoneInfo(settings.billing_timezone), asking.books(settings, folder)
     store, made, notes = asking.writing_store(settings), list[Backfill](), list[str]()
-    begin = _midnight(span.begin, zone)
-    end = max(begin, min(_midnight(span.end, zone), now_ms() - QUIET_MS))
+    begin = midnight(span.begin, zone)
+    end = max(begin, min(midnight(span.end, zone), now_ms() - QUIET_MS))
     for cluster in clusters:
         rules = configuration.rules_of(settings, cluster)
         with asking.store_failures():
@@ -178,7 +172,3 @@ async def _all(
     if notes and not made:
         raise asking.Failure("; ".join(notes))
     return made, notes
-
-
-def _midnight(day: date, zone: ZoneInfo) -> Instant:
-    return int(datetime.combine(day, midnight(), zone).timestamp() * 1000)

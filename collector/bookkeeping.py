@@ -5,7 +5,6 @@ Wires settings, books and store to collector/repricing; a user reads every troub
 """
 
 import hashlib
-import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -18,7 +17,8 @@ from collector import asking
 from collector import settings as configuration
 from collector.asking import Failure
 from collector.catalog.retention import kept_days
-from collector.core.pricing_runs import date_of, day_of, month_after, months_of
+from collector.clock import now_ms
+from collector.core.days import date_of, day_of, month_after, months_of
 from collector.core.rules import Rules
 from collector.prices import book
 from collector.reports import shared
@@ -29,11 +29,6 @@ from collector.settings import ClusterSettings, Settings
 
 EVIDENCE = ("pod_run", "workflow_run")
 """What charges are computed from."""
-
-
-def now_ms() -> int:
-    """The wall clock."""
-    return time.time_ns() // 1_000_000
 
 
 def terms(settings: Settings, folder: Path) -> Terms:

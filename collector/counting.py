@@ -14,11 +14,12 @@ from collector.catalog import metrics
 from collector.catalog.tally import Tally
 from collector.core import billing
 from collector.core.cluster import Cluster
+from collector.core.days import month_of
 from collector.core.happenings import Began, Clamped, Ended, FirstRan, Happening, PodEnded, PodRan, Submitted
 from collector.core.meters import total
 from collector.core.model import ControllerIncident, CronRun, Fact, Instant, Period, PodCost
 from collector.core.pod_life import PodLife, Told
-from collector.core.pricing_runs import FIRST_RUN, Runs, month_of
+from collector.core.pricing_runs import FIRST_RUN, Runs
 from collector.core.product import ZERO
 from collector.core.workflow_life import WorkflowLife
 from collector.prices.book import Books

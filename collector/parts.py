@@ -3,7 +3,6 @@ What a running collector consists of, and what its rooms ask of one another whil
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any
 import msgspec
 
 from collector.catalog.tally import Tally
+from collector.clock import now_ms
 from collector.core.model import Instant
 from collector.core.view import Clock, LiveView, StoreHealth
 from collector.pipeline import Pipeline
@@ -25,11 +25,6 @@ from collector.watch.connection import Connection
 from collector.watch.protocol import Watch
 
 ACCRUE_S = 3600
-
-
-def now_ms() -> Instant:
-    """The wall clock."""
-    return time.time_ns() // 1_000_000
 
 
 @dataclass(slots=True)

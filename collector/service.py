@@ -20,9 +20,10 @@ from collector import asking, backfilling, rounds
 from collector import settings as configuration
 from collector.asking import Failure
 from collector.catalog.tally import Tally
+from collector.clock import now_ms
 from collector.core.view import Clock
 from collector.exposition import logs
-from collector.parts import ACCRUE_S, Parts, lasting, now_ms
+from collector.parts import ACCRUE_S, Parts, lasting
 from collector.pipeline import Pipeline
 from collector.serving import serving
 from collector.settings import Settings

@@ -8,7 +8,7 @@ import difflib
 import os
 import re
 from collections.abc import Iterable
-from datetime import date, datetime, time
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ import yaml
 
 from collector.catalog.retention import kept_days
 from collector.core import attribution
-from collector.core.model import Instant
+from collector.core.days import midnight
 from collector.core.product import PRODUCTS
 from collector.core.quantity import quantity
 from collector.core.rules import BY_CREATOR, AttributionRule, Rules, Source
@@ -396,15 +396,10 @@ def rules_version(settings: Settings) -> str:
 
 def _rule(settings: RuleSettings, zone: ZoneInfo) -> AttributionRule:
     ((source, value),) = ((name, value) for name in SOURCES if (value := getattr(settings, name)) is not None)
-    begin, end = (_midnight(day, zone) for day in (settings.begin, settings.end))
+    begin, end = (midnight(day, zone) if day else None for day in (settings.begin, settings.end))
     if isinstance(value, str):
         return AttributionRule(source, value, settings.map, begin, end)
     return AttributionRule(source, "", value, begin, end)
-
-
-def _midnight(day: date | None, zone: ZoneInfo) -> Instant | None:
-    """When a billing day begins."""
-    return None if day is None else int(datetime.combine(day, time(), zone).timestamp() * 1000)
 
 
 def data_dir(settings: Settings) -> Path:

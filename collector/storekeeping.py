@@ -6,7 +6,7 @@ Like `__main__`, of which this is a part: each reads settings, asks for a wired 
 
 import contextlib
 from collections.abc import Iterator
-from datetime import date, datetime, time
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -16,6 +16,7 @@ from rich.console import Console
 
 from collector import __version__, asking
 from collector import settings as configuration
+from collector.core.days import midnight
 from collector.reports import prices
 from collector.settings import Settings, SettingsError
 from collector.store import backup
@@ -122,7 +123,7 @@ def export(
     """Write a table's rows of a period to a file: one row a key, by the instant of the table's key."""
     prices.one_of("--format", form, tuple(exports.SINKS))
     settings = configuration.load(config)
-    first, after = (_midnight(text, option, settings) for text, option in ((begin, "--from"), (end, "--to")))
+    first, after = (_begin_of(text, option, settings) for text, option in ((begin, "--from"), (end, "--to")))
     if after <= first:
         raise SettingsError(f"--to {end} is not after --from {begin}; --to is exclusive")
     store = asking.reading_store(settings, url)
@@ -138,10 +139,9 @@ def _source(table: str) -> exports.Source:
         raise SettingsError(str(error)) from None
 
 
-def _midnight(day: str, option: str, settings: Settings) -> int:
+def _begin_of(day: str, option: str, settings: Settings) -> int:
     """When a day begins in the billing time zone, Unix ms."""
     try:
-        begins = datetime.combine(date.fromisoformat(day), time(), ZoneInfo(settings.billing_timezone))
+        return midnight(date.fromisoformat(day), ZoneInfo(settings.billing_timezone))
     except ValueError:
         raise SettingsError(f"{option} {day}: no day; write it like 2026-11-01") from None
-    return int(begins.timestamp()) * 1000

@@ -14,8 +14,9 @@ from pathlib import Path
 from collector import asking, takeover
 from collector import settings as configuration
 from collector.asking import Failure
+from collector.clock import now_ms
 from collector.core.stream import Commit
-from collector.parts import Parts, lasting, now_ms
+from collector.parts import Parts, lasting
 from collector.store import child, inserter, spool_file
 from collector.store import migrate as migrations
 from collector.store.clickhouse import Store, connect
@@ -68,8 +69,8 @@ async def take_over(parts: Parts, disk: Worker, fresh: bool) -> None:
 @asynccontextmanager
 async def storing(parts: Parts, disk: Worker) -> AsyncIterator[None]:
     """The store, and the way of facts into it; a store that is down holds up nothing but its own inserts."""
-    asking, last_call = Worker("store"), asyncio.Event()
-    task = asyncio.create_task(_store(parts, disk, asking, last_call), name="store")
+    sender, last_call = Worker("store"), asyncio.Event()
+    task = asyncio.create_task(_store(parts, disk, sender, last_call), name="store")
     task.add_done_callback(lambda done: _ended(parts, done))
     try:
         yield
@@ -79,7 +80,7 @@ async def storing(parts: Parts, disk: Worker) -> AsyncIterator[None]:
         await asyncio.wait([task], timeout=FLUSH_S + 1)
         task.cancel()
         await asyncio.wait([task], timeout=STORE_ENDS_S)
-        asking.close()
+        sender.close()
 
 
 def _ended(parts: Parts, task: asyncio.Task[None]) -> None:
@@ -91,12 +92,12 @@ def _ended(parts: Parts, task: asyncio.Task[None]) -> None:
         parts.stop.set()
 
 
-async def _store(parts: Parts, disk: Worker, asking: Worker, last_call: asyncio.Event) -> None:
+async def _store(parts: Parts, disk: Worker, sender: Worker, last_call: asyncio.Event) -> None:
     settings = parts.settings.store
     if settings.url:
         password = Path(settings.password_file) if settings.password_file else None
         parts.store = connect(settings.url, settings.username, password, sharded=bool(settings.cluster))
-        await _insert(parts, disk, asking, last_call)
+        await _insert(parts, disk, sender, last_call)
         return
     token, up, flushed = parts.data / "store.token", asyncio.Event(), asyncio.Event()
 
@@ -108,15 +109,15 @@ async def _store(parts: Parts, disk: Worker, asking: Worker, last_call: asyncio.
     async with asyncio.TaskGroup() as group:
         group.create_task(child.supervise(engine, listen, token, stop=flushed, on_ready=answers))
         await up.wait()
-        await _insert(parts, disk, asking, last_call)
+        await _insert(parts, disk, sender, last_call)
         flushed.set()
 
 
-async def _insert(parts: Parts, disk: Worker, asking: Worker, last_call: asyncio.Event) -> None:
+async def _insert(parts: Parts, disk: Worker, sender: Worker, last_call: asyncio.Event) -> None:
     """Migrate as soon as the store answers, then insert until the last call, and once more after it."""
     assert parts.store is not None  # noqa: S101 - set before this is called
     assert parts.spool is not None  # noqa: S101
-    parts.inserts = inserter.Inserter(parts.spool, disk, parts.store, asking, parts.tally, now_ms)
+    parts.inserts = inserter.Inserter(parts.spool, disk, parts.store, sender, parts.tally, now_ms)
     on_cluster = parts.settings.store.cluster
     loop = asyncio.get_running_loop()
 

@@ -8,20 +8,20 @@ to its list price; charges go by in the order of their key, in a stream, so a pa
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
 
+from collector.core.days import EPOCH
 from collector.core.meters import CONTEXT, PLACES
 from collector.core.model import Instant, PodCost
 
 ONE = Decimal(1)
 HOUR_MS = 3_600_000
 QUARTER_MS = 900_000
-EPOCH = date(1970, 1, 1).toordinal()
 
 
 class Covered(msgspec.Struct, frozen=True):

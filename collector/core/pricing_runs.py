@@ -6,11 +6,11 @@ what was locked is booked in an open month (repricing/corrections.py).
 """
 
 from collections.abc import Mapping
-from datetime import date
 
 import msgspec
 
-EPOCH = date(1970, 1, 1).toordinal()
+from collector.core.days import month_of
+
 FIRST_RUN = 1
 """The active run of a month of which no period says otherwise."""
 
@@ -40,31 +40,3 @@ class Runs(msgspec.Struct, frozen=True):
         """The runs under which a charge of that day is to be written."""
         active = self.by_month.get(month_of(day), FIRST_RUN)
         return tuple(dict.fromkeys((active, *(p.run for p in self.preparing if p.from_day <= day < p.to_day))))
-
-
-def day_of(day: date) -> int:
-    """Days since 1970-01-01."""
-    return day.toordinal() - EPOCH
-
-
-def date_of(day: int) -> date:
-    """The date of a day that facts hold as a number."""
-    return date.fromordinal(EPOCH + day)
-
-
-def month_of(day: int) -> int:
-    """The first day of a day's month."""
-    return day_of(date_of(day).replace(day=1))
-
-
-def month_after(month: int) -> int:
-    """The first day of the next month."""
-    return month_of(month + 31)
-
-
-def months_of(begin: date, end: date) -> list[int]:
-    """The months that a period touches, `end` exclusive."""
-    months = [month_of(day_of(begin))]
-    while (following := month_after(months[-1])) < day_of(end):
-        months.append(following)
-    return months

@@ -8,11 +8,11 @@ was applied, by `lynceus reprice`: its hours until then, less what charges used 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from collector.core.days import midnight
 from collector.core.meters import CONTEXT, total
 from collector.core.model import Instant
 from collector.core.product import PLAIN, ZERO
@@ -66,7 +66,7 @@ class SharedCosts:
 def shared_costs(query: Query, span: Span, books: Books, now: Instant, run: int = 0) -> SharedCosts:
     """The fees of a period so far, what is to come of it is not owed yet; and unused commitments, of a run or of the bill."""
     zone = ZoneInfo(span.zone)
-    begin, end = (_midnight(day, zone) for day in (span.begin, span.end))
+    begin, end = (midnight(day, zone) for day in (span.begin, span.end))
     unused, notes = unused_commitments(query, span, books, run)
     idle = idle_nodes(query, span, books, run)
     lying = idle.by_cluster() if idle.shared else {}
@@ -137,7 +137,3 @@ def _parts(fee: Shared, amount: Decimal, rows: Iterable[Sequence[Any]]) -> dict[
     for row in rows:
         weights[row[0]] = total((weights.get(row[0], ZERO), Decimal(row[METRIC[fee.row.metric]] or 0)))
     return share(amount, weights, fee.row.basis)
-
-
-def _midnight(day: date, zone: ZoneInfo) -> Instant:
-    return int(datetime.combine(day, time(), zone).timestamp() * 1000)

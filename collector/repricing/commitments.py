@@ -11,13 +11,13 @@ from datetime import tzinfo
 from collector.catalog.schema import DATABASE
 from collector.core import commitment
 from collector.core.commitment import Kind, Plan, PlanHour, Shares, Usage, Use
+from collector.core.days import date_of, midnight, month_after
 from collector.core.meters import total
 from collector.core.model import CommitmentHour, Instant, PodCost
-from collector.core.pricing_runs import month_after
 from collector.prices.lookup import Books
 from collector.prices.plans import hourly, plans
 from collector.reports.shape import amount
-from collector.repricing.evidence import PAGE, midnight
+from collector.repricing.evidence import PAGE
 from collector.repricing.rows import facts, keep
 from collector.store.clickhouse import Store
 
@@ -33,7 +33,7 @@ class Applied:
     def __init__(self, books: Books, zone: tzinfo, first: int, after: int, until: Instant) -> None:
         self.books, self.zone = books, zone
         self.plans = plans(books)
-        self.begin, self.end = midnight(first, zone), min(midnight(after, zone), until)
+        self.begin, self.end = midnight(date_of(first), zone), min(midnight(date_of(after), zone), until)
         self.hours: list[PlanHour] = []
         self.unknown: list[str] = []
 

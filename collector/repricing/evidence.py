@@ -3,14 +3,14 @@ Pods as the store kept them, in bounded pages: one cluster, namespace and month 
 """
 
 from collections.abc import Iterator
-from datetime import datetime, time, tzinfo
+from datetime import tzinfo
 from typing import Any
 
 import msgspec
 
 from collector.catalog.schema import DATABASE
-from collector.core.model import Instant, PodRun
-from collector.core.pricing_runs import date_of
+from collector.core.days import date_of, midnight
+from collector.core.model import PodRun
 from collector.repricing.rows import facts
 from collector.store.clickhouse import Store
 
@@ -74,9 +74,4 @@ def _where(since: int | None) -> str:
 
 
 def _bounds(first: int, after: int, zone: tzinfo, since: int | None) -> dict[str, Any]:
-    return {"begin": midnight(first, zone), "end": midnight(after, zone), "since": since or 0}
-
-
-def midnight(day: int, zone: tzinfo) -> Instant:
-    """When a billing day begins."""
-    return int(datetime.combine(date_of(day), time(), zone).timestamp() * 1000)
+    return {"begin": midnight(date_of(first), zone), "end": midnight(date_of(after), zone), "since": since or 0}

@@ -17,9 +17,9 @@ from datetime import tzinfo
 from collector.catalog.bills import POD_COST
 from collector.catalog.schema import DATABASE
 from collector.core import billing
+from collector.core.days import month_after
 from collector.core.model import Instant, Period, PodCost, PodRun, PricingRun
 from collector.core.pod_life import Told
-from collector.core.pricing_runs import month_after
 from collector.core.rules import Rules
 from collector.prices.book import Books
 from collector.repricing import commitments, following, runs

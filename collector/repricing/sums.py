@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from collector.catalog.schema import DATABASE
+from collector.core.days import date_of, month_after, month_of
 from collector.core.meters import CONTEXT, total
 from collector.core.model import Period, PodCost
-from collector.core.pricing_runs import date_of, month_after, month_of
 from collector.core.product import ZERO
 from collector.reports.shape import Report, amount
 from collector.store.clickhouse import Store

@@ -15,13 +15,14 @@ from typing import Any, Literal
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
+from collector.clock import now_ms
 from collector.core import readings
 from collector.core.stream import ControllerMetrics, ControllerSettings, Lease, Reading
 from collector.watch.answers import failure_of, trouble_of
 from collector.watch.connection import Connection
 from collector.watch.kinds import CONFIG_MAP, LEASE, config_map_path, lease_path
 from collector.watch.question import BROKEN, ask
-from collector.watch.reflector import Sink, now_ms
+from collector.watch.reflector import Sink
 
 Pods = Callable[[], Iterable[tuple[str, str, int | None]]]
 """Name, container and metrics port of each controller pod; None: Argo's own port."""

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import aiohttp
 import msgspec
 
+from collector.clock import now_ms
 from collector.core import decode
 from collector.core.model import Reconciled, version_of
 from collector.core.reconcile import Differences, differences
@@ -25,7 +26,7 @@ from collector.watch.connection import Connection
 from collector.watch.pages import UNDECODABLE, Listed, Pages, version_number
 from collector.watch.protocol import Watch
 from collector.watch.question import BROKEN, ask
-from collector.watch.reflector import Sink, now_ms
+from collector.watch.reflector import Sink
 from collector.watch.requests import LARGE_PAGE_BYTES, Listing, Request
 
 log = logging.getLogger(__name__)

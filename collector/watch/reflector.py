@@ -7,13 +7,12 @@ stream is closed and later resumed from its version, because a slow reader is cu
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import aiohttp
 
-from collector.core.model import Instant
+from collector.clock import now_ms
 from collector.core.stream import Outcome
 from collector.watch.access import Access
 from collector.watch.answers import Cause
@@ -52,11 +51,6 @@ class Patience:
     room_s: float = 3.0
     stage_s: float = 60.0
     """How long the kinds of a later stage wait for those of an earlier one."""
-
-
-def now_ms() -> Instant:
-    """The wall clock."""
-    return time.time_ns() // 1_000_000
 
 
 async def watch_cluster(

@@ -19,6 +19,7 @@ from collector.__main__ import app
 from collector.backfill import argo_server
 from collector.catalog import metrics
 from collector.catalog.tally import Tally
+from collector.clock import now_ms
 from collector.core.model import Backfill, WorkflowRun
 from collector.pipeline import Pipeline
 from collector.reports.shape import Report, ReportError, Span
@@ -131,7 +132,7 @@ async def filling(settings: Settings, tally: Tally, caught_up: Any = lambda: Tru
 def a_gap(store: Store) -> None:
     """What a collector stored that missed nearly all of the recording."""
     made, gap = broken(0.02)
-    recent = msgspec.structs.replace(gap, to_at=backfilling.now_ms(), from_at=gap.from_at)
+    recent = msgspec.structs.replace(gap, to_at=now_ms(), from_at=gap.from_at)
     keep_all(store, [*(fact for fact in made.facts if fact is not gap), recent])
 
 

@@ -22,10 +22,10 @@ import msgspec
 
 from collector.catalog.schema import Table
 from collector.catalog.tally import Tally
+from collector.clock import now_ms
 from collector.core import billing
 from collector.core.model import Fact
 from collector.core.stream import Commit, Cursor, Observation, Outcome
-from collector.parts import now_ms
 from collector.store.child import start_child
 from collector.store.clickhouse import Store, connect
 from collector.store.inserter import Inserter

@@ -17,8 +17,8 @@ from random import Random
 from collector import __version__
 from collector.catalog.metrics import STORE_INSERTED_ROWS
 from collector.catalog.tally import Tally
+from collector.clock import now_ms
 from collector.core.stream import Observation, Outcome, Position, Synced
-from collector.parts import now_ms
 from collector.pipeline import Pipeline
 from collector.prices import book
 from collector.store.child import start_child

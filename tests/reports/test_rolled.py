@@ -10,8 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 from collector.catalog.rollups import COST_DAILY, ROLLUPS, WORKFLOW_HOURLY, Rollup
+from collector.core.days import day_of
 from collector.core.model import Period, PodCost
-from collector.core.pricing_runs import day_of
 from collector.reports.cost import cost
 from collector.reports.queue import success
 from collector.reports.rolled import of_whole_hours, rolled

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from collector.bookkeeping import now_ms
+from collector.clock import now_ms
 from collector.core import billing
+from collector.core.days import months_of
 from collector.core.model import Fact, Period, PodCost, PodRun, WorkflowRun
-from collector.core.pricing_runs import months_of
 from collector.core.rules import Rules
 from collector.prices import book
 from collector.prices.book import Books

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from collector.bookkeeping import now_ms
+from collector.clock import now_ms
 from collector.repricing import claim
 from collector.repricing.claim import MONTHS, alone
 from collector.repricing.runs import RepricingError

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from collector.bookkeeping import now_ms
+from collector.clock import now_ms
 from collector.core.meters import total
 from collector.core.model import CommitmentHour, Fact, PodCost
 from collector.prices import book

@@ -6,7 +6,7 @@ import pytest
 
 from collector.asking import Failure
 from collector.bookkeeping import refuse_expired
-from collector.core.pricing_runs import day_of
+from collector.core.days import day_of
 
 MONTH = day_of(date(2025, 9, 1))
 KEPT = {"pod_run": 400, "workflow_run": 0}

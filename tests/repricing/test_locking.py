@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from collector.core.days import day_of
 from collector.core.model import Fact, Period, PodCost
-from collector.core.pricing_runs import Runs, day_of
+from collector.core.pricing_runs import Runs
 from collector.repricing import corrections, runs
 from collector.repricing.locking import listing, lock, unlock
 from collector.repricing.reprice import prepare, turn
