@@ -43,22 +43,30 @@ WHOLE = """
 """
 """Workflows whose whole life lies between two instants."""
 
-ENDED = {
-    "workflow_run": f"(cluster, uid) IN ({WHOLE})",
-    "step_run": f"(cluster, workflow_uid) IN ({WHOLE})",
-    "pod_run": f"reason != 'Evicted' AND (cluster, workflow_uid) IN ({WHOLE})",
-    "pod_cost": f"pod_uid NOT IN (SELECT uid FROM pod_run WHERE reason = 'Evicted') AND (cluster, workflow_uid) IN ({WHOLE})",
-    "cron_run": "outcome = 'started' AND due_at BETWEEN {born:DateTime64(3)} AND {last:DateTime64(3)}",
-    "controller_incident": "kind != 'leader_change' AND at BETWEEN {born:DateTime64(3)} AND {last:DateTime64(3)}",
-    "period": "1",
-    "watch_gap": "1",
-    "quarantine": "1",
-}
+BETWEEN = "BETWEEN {born:DateTime64(3)} AND {last:DateTime64(3)}"
+EVICTED = "(SELECT uid FROM pod_run WHERE reason = 'Evicted')"
+ENDED = [
+    ("workflow_run", f"(cluster, uid) IN ({WHOLE})", ""),
+    ("step_run", f"(cluster, workflow_uid) IN ({WHOLE})", ""),
+    ("pod_run", f"reason != 'Evicted' AND (cluster, workflow_uid) IN ({WHOLE})", ""),
+    ("pod_run", f"reason = 'Evicted' AND (cluster, workflow_uid) IN ({WHOLE})", "finished_at"),
+    ("pod_cost", f"pod_uid NOT IN {EVICTED} AND (cluster, workflow_uid) IN ({WHOLE})", ""),
+    (
+        "pod_cost",
+        f"pod_uid IN {EVICTED} AND (cluster, workflow_uid) IN ({WHOLE})",
+        "day billed_from billed_to billed_seconds cost cost_pending list_cost rounded_cost covered_cost committed_cost meters",
+    ),
+    ("cron_run", f"outcome = 'started' AND due_at {BETWEEN}", ""),
+    ("controller_incident", f"kind != 'leader_change' AND at {BETWEEN}", ""),
+    ("period", "1", ""),
+    ("watch_gap", "1", ""),
+    ("quarantine", "1", ""),
+]
 """
-The tables of facts, and which of their rows are about what had ended when the kills did.
+The tables of facts, which of their rows are about what had ended when the kills did, and which columns are left out.
 
 Whether a run of a cron was missed or skipped is judged by who was awake when it was due, and a Lease is asked for now and then.
-Nobody writes down when an evicted pod ended: it is by the clock of who saw it.
+Nobody writes down when an evicted pod ended: that, and what it cost, is by the clock of who saw it; all else is not.
 """
 
 A_MATTER_OF_WHEN = "version"
@@ -203,15 +211,18 @@ async def _differences(calm: Watcher, hit: Watcher, born: datetime, last: dateti
     found: list[str] = []
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(AS_ONE_S):
-            while found := [line for table in ENDED for line in await _of_table(table, calm, hit, born, last)]:
+            while found := [line for part in ENDED for line in await _of_table(*part, calm, hit, born, last)]:
                 await asyncio.sleep(0.5)
     return found
 
 
-async def _of_table(name: str, calm: Watcher, hit: Watcher, born: datetime, last: datetime) -> list[str]:
-    columns = ", ".join(c.name for c in TABLE_NAMED[name].stored if not c.observed and c.name != A_MATTER_OF_WHEN)
+async def _of_table(
+    name: str, where: str, unlike: str, calm: Watcher, hit: Watcher, born: datetime, last: datetime
+) -> list[str]:
+    left_out = {A_MATTER_OF_WHEN, *unlike.split()}
+    columns = ", ".join(c.name for c in TABLE_NAMED[name].stored if not c.observed and c.name not in left_out)
     between: dict[str, Any] = {"born": born, "last": last}
-    sql = f"SELECT {columns} FROM {name} FINAL WHERE {ENDED[name]}"
+    sql = f"SELECT {columns} FROM {name} FINAL WHERE {where}"
     ours, theirs = [{_said(row) for row in await watcher.rows(sql, between)} for watcher in (calm, hit)]
     return [f"{name} calm only {row}" for row in sorted(ours - theirs)] + [
         f"{name} hit only {row}" for row in sorted(theirs - ours)
