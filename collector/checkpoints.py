@@ -28,7 +28,7 @@ _NODE = msgspec.msgpack.Decoder(NodeRun)
 
 def changes(cluster: Cluster) -> Iterator[Checkpoint | Gone]:
     """The lives that changed since this was last asked, packed, and those that need no state any more."""
-    touched, cluster.touched = cluster.touched, {}
+    touched, cluster.kept.touched = cluster.kept.touched, {}
     for (kind, uid), life in touched.items():
         live = workflow_rows.live_of(cluster.name, life) if life else None
         state = _packed(cluster, kind, uid)

@@ -113,7 +113,7 @@ class Counting:
             for run in self.runs.of(charge.day):
                 self.store(charge if run == charge.run else msgspec.structs.replace(charge, run=run))
         pod.told = Told(charges[0].version, charges[0].day, charges[-1].day)
-        cluster.touched["pods", pod.run.uid] = None
+        cluster.kept.touched["pods", pod.run.uid] = None
         if len(self.recent) < RECENT_PODS:
             self.recent[cluster.name, pod.run.uid] = None
         if pod.stage == "finished" and not pod.historic:

@@ -283,7 +283,7 @@ class Pipeline:
         )
 
     def _pending(self) -> int:
-        return len(self._gathered.facts) + sum(len(c.touched) for c in self.clusters.values())
+        return len(self._gathered.facts) + sum(len(c.kept.touched) for c in self.clusters.values())
 
     def _take(self, cluster: Cluster, outcome: Outcome) -> None:
         match outcome:

@@ -14,12 +14,11 @@ from collector.core import controller, decode, joining, locks, pod_life, queuein
 from collector.core.cron import NEVER, Calendar, Crons
 from collector.core.flow import Flows
 from collector.core.happenings import Began, Clamped, Ended, FirstRan, Happening, PodEnded, PodRan, Submitted
-from collector.core.hints import Hints
 from collector.core.joining import count, doing, done_with, moment, same_evidence, shift
+from collector.core.keeping import Kept
 from collector.core.machines import Machines, labels_of
 from collector.core.model import Instant, NodeRun, PodRun, WorkflowRun
 from collector.core.owners import NOBODYS, NOTHING, Claim, Owners, attempt_of
-from collector.core.parting import Parting
 from collector.core.pod_life import PodLife
 from collector.core.queueing import Reason
 from collector.core.rules import Rules
@@ -38,16 +37,19 @@ class Cluster:
     def __init__(self, name: str, rules: Rules, calendar: Calendar = NEVER) -> None:
         self.name = name
         self.rules = rules
-        self.workflows: dict[str, WorkflowLife] = {}
-        self.pods: dict[str, PodLife] = {}
-        self.pods_of: dict[str, dict[str, None]] = {}
+        self.kept = Kept()
+        self.workflows, self.pods, self.pods_of, self.hints = (
+            self.kept.workflows,
+            self.kept.pods,
+            self.kept.pods_of,
+            self.kept.hints,
+        )
         self.owners = Owners(rules.owner_labels)
         self.nodes: dict[str, dict[str, str]] = {}
         self.machines = Machines(name)
         self.namespaces: dict[str, dict[str, str]] = {}
         self.controllers = controller.Seen()
         self.crons = Crons(name, calendar)
-        self.hints = Hints()
         self.flows = Flows()
         self.settings: ControllerSettings | None = None
         """The controller's parallelism, as last read."""
@@ -57,14 +59,6 @@ class Cluster:
         """The uid of kube-system: what the name of this cluster is bound to."""
         self._unseen_since: dict[str, Instant] = {}
         """By kind since when nothing was seen, while a list ends a break."""
-        self.touched: dict[tuple[str, str], WorkflowLife | None] = {}
-        """(kind, uid) of what changed since its last checkpoint; a workflow with its life, for it may be gone by then."""
-        self.gone_workflows, self.gone_pods = Parting(), Parting()
-        """Until the pods, and until the workflows, have come as far as the deletion of these."""
-        self.reopened = Parting()
-        """Workflows with a finished attempt before the present one, until the pods have come as far as its end."""
-        self.podless = Parting()
-        """Ended workflows with steps whose pod has not been seen, until the pods have come as far."""
 
     def observe(self, seen: Observation) -> list[Happening]:
         """The facts that one observation leads to."""
@@ -88,7 +82,7 @@ class Cluster:
         if reading.kind == "settings":
             self.settings = reading.value if isinstance(reading.value, ControllerSettings) else self.settings
             return []
-        self.touched["controller", ""] = None
+        self.kept.touched["controller", ""] = None
         return [*controller.read(self.name, self.rules.controller_namespace, reading, self.controllers)]
 
     def tick(self, now: Instant) -> list[Happening]:
@@ -101,17 +95,10 @@ class Cluster:
 
     def adopt(self, workflows: Iterable[WorkflowLife], pods: Iterable[PodLife]) -> None:
         """Take up the lives of a checkpoint."""
-        for life in workflows:
-            self.workflows[life.uid] = workflow_life.shared(life)
+        lives = [*workflows]
+        self.kept.adopt(lives, pods)
+        for life in lives:
             self.owners.exists(life)
-            self._await_pods(life)
-            if life.former:
-                self._await_former(life)
-        for pod in pods:
-            self.pods[pod.run.uid] = pod
-            self.pods_of.setdefault(pod.run.workflow_uid, {})[pod.run.uid] = None
-            if pod.gone:
-                self._await_workflow(pod)
 
     def adopt_node(self, run: NodeRun) -> None:
         """Take up a plain node of a checkpoint."""
@@ -120,16 +107,7 @@ class Cluster:
 
     def reached(self, kind: str, version: int) -> None:
         """A kind has been observed up to a version: what is gone and waited for it is let go."""
-        if kind == "pods":
-            for uid in self.podless.reached(version):
-                self._give_up_pods(uid)
-            for uid in self.reopened.reached(version):
-                self._forget_former(uid)
-            for uid in self.gone_workflows.reached(version):
-                self._bury(self.workflows[uid])
-        elif kind == "workflows":
-            for uid in self.gone_pods.reached(version):
-                self._forget_orphan(uid)
+        self.kept.reached(kind, version)
 
     def lost_sight(self, kind: str, since: Instant) -> None:
         """A break that could not be replayed: what lives now may have done things that nobody saw since then."""
@@ -137,7 +115,7 @@ class Cluster:
         for life in self.workflows.values():
             if not life.finished:
                 life.complete = False
-                self.touched["workflows", life.uid] = life
+                self.kept.touch(life)
 
     def claims(self, meta: decode.Meta) -> bool:
         """Whether a pod is a known workflow's or the controller's; one whose owner is awaited is nobody's yet."""
@@ -204,21 +182,15 @@ class Cluster:
             self._count_pods(life)
             workflow_life.settle(life, seen.at)
         if ended is not None:
-            joining.judge(life, ended, self._mine(life))
+            joining.judge(life, ended, self.kept.pods_of_workflow(life))
         happened: Iterable[Happening] = chain(moved, self._changes(life, before, ending))
         if historic:  # what began or was over before we came is recorded, but moves no counter
             happened = (h for h in happened if not isinstance(h, MOVES_COUNTERS))
         yield from happened
         yield from self._came(f"{life.namespace}/{life.name}")
         if ended is not None:
-            yield from joining.step_rows(self.name, life, ended, self._mine(life), seen.version)
-            self._await_pods(life)
-
-    def _give_up_pods(self, uid: str) -> None:
-        """The pods' watch has come as far as the workflow's end: what it has not shown it will never show."""
-        if (life := self.workflows.get(uid)) is not None:
-            life.podless_steps = None
-            self.touched["workflows", uid] = life
+            yield from joining.step_rows(self.name, life, ended, self.kept.pods_of_workflow(life), seen.version)
+            self.kept.await_pods(life)
 
     def _cron_run(self, workflow: decode.Workflow, life: WorkflowLife) -> Iterator[Happening]:
         labels, annotations = workflow.metadata.labels or NOTHING, workflow.metadata.annotations or NOTHING
@@ -248,11 +220,11 @@ class Cluster:
         """What the world is told of a workflow whose life has just been brought up to date."""
         attempt, picked_up_at, finished = before
         reopened = life.attempt != attempt
-        self.touched["workflows", life.uid] = life
+        self.kept.touch(life)
         self.owners.exists(life)
         self._mind_locks(life)
         if reopened:
-            self._await_former(life)
+            self.kept.await_former(life)
             yield Submitted(life.namespace, life.queue)
         if life.picked_up_at is not None and (picked_up_at is None or reopened):
             yield from self._began(life)
@@ -262,9 +234,9 @@ class Cluster:
         if life.finished and (not finished or reopened or (ending and now != ending)):
             yield self._run(life)
             yield from self._ended_pods(life)
-        self._await_pods(life)
+        self.kept.await_pods(life)
         if life.finished:
-            self._forget(life)
+            self.kept.forget(life)
 
     def _began(self, life: WorkflowLife) -> Iterator[Happening]:
         latency = workflow_rows.queue_latency(life)
@@ -281,71 +253,19 @@ class Cluster:
     def _run(self, life: WorkflowLife) -> WorkflowRun:
         return workflow_rows.run_of(self.name, life, max(life.version, life.pods_version))
 
-    def _forget(self, life: WorkflowLife) -> None:
-        """After an attempt's end deleted pods are let go, and after the last of them a deleted workflow."""
-        for uid in [uid for uid in self.pods_of.get(life.uid, ()) if done_with(life, self.pods[uid])]:
-            self._drop(uid, life)
-        self._bury(life)
-
-    def _bury(self, life: WorkflowLife) -> None:
-        """Let a deleted workflow go once no pod of it is left, nor one that may still be watched."""
-        if life.deleted and life.uid not in self.pods_of and life.uid not in self.gone_workflows:
-            self.workflows.pop(life.uid, None)
-            self.touched["workflows", life.uid] = life
-
-    def _drop(self, uid: str, life: WorkflowLife | None) -> None:
-        run = self.pods.pop(uid).run
-        self.hints.forget(uid)
-        mine = self.pods_of[run.workflow_uid]
-        del mine[uid]
-        if not mine:
-            del self.pods_of[run.workflow_uid]
-        self.touched["pods", uid] = None
-        if life is not None:
-            joining.let_go(joining.of_attempt(life, run.attempt), run)
-            self.touched["workflows", life.uid] = life
-
-    def _await_pods(self, life: WorkflowLife) -> None:
-        """What the pods' watch may still have to say of a workflow that has ended or is gone."""
-        if life.podless_steps:
-            for uid in self.podless.keep(life.uid, life.version):
-                self._give_up_pods(uid)
-        if life.deleted:
-            for uid in self.gone_workflows.keep(life.uid, life.version):
-                self._bury(self.workflows[uid])
-
-    def _await_former(self, life: WorkflowLife) -> None:
-        """Pods of a finished attempt may be seen after `argo retry` has begun the next: no order holds between kinds."""
-        for uid in self.reopened.keep(life.uid, life.version):
-            self._forget_former(uid)
-
     def _move_on(self, life: WorkflowLife) -> Iterator[Happening]:
         """Pods watched ahead of their workflow were told as of the attempt before, until its end and the next were seen."""
-        former, mine = life.former[0], self._mine(life)
+        former, mine = life.former[0], self.kept.pods_of_workflow(life)
         ahead = [pod for pod in mine if pod.run.attempt < attempt_of(life, pod.run.created_at, pod.run.node_id)]
         for pod in ahead:
             pod.run = msgspec.structs.replace(pod.run, attempt=life.attempt, version=pod.run.version + 1)
-            self.touched["pods", pod.run.uid] = None
+            self.kept.touched["pods", pod.run.uid] = None
             if pod.stage == "finished":
                 yield pod.run
                 yield PodEnded(pod, life)
         if ahead:
             joining.uncount(former, ahead, mine)
             yield self._run(former)
-
-    def _forget_former(self, uid: str) -> None:
-        if (life := self.workflows.get(uid)) is not None:
-            life.former = ()
-            self.touched["workflows", uid] = life
-
-    def _await_workflow(self, pod: PodLife) -> None:
-        """A pod that is gone may be seen before the workflow it belongs to."""
-        for uid in self.gone_pods.keep(pod.run.uid, pod.run.version):
-            self._forget_orphan(uid)
-
-    def _forget_orphan(self, uid: str) -> None:
-        if uid in self.pods and self.pods[uid].run.workflow_uid not in self.workflows:
-            self._drop(uid, None)
 
     def _pod(self, seen: Observation) -> Iterator[Happening]:
         before = self.pods.get(seen.uid)
@@ -390,21 +310,18 @@ class Cluster:
 
     def _ended_pods(self, life: WorkflowLife) -> Iterator[Happening]:
         """A workflow's end gives the charges of its pods their last class, and to a guessed end its second witness."""
-        for pod in self._mine(life):
+        for pod in self.kept.pods_of_workflow(life):
             ended_at = joining.witnessed(pod, life)
             if ended_at != pod.run.finished_at:
                 version = max(pod.run.version + 1, life.version)
                 pod.run = msgspec.structs.replace(pod.run, finished_at=ended_at, version=version)
-                self.touched["pods", pod.run.uid] = None
+                self.kept.touched["pods", pod.run.uid] = None
                 yield pod.run
             if pod.stage == "finished":
                 yield PodEnded(pod, life)
 
-    def _mine(self, life: WorkflowLife) -> list[PodLife]:
-        return [self.pods[uid] for uid in self.pods_of.get(life.uid, ())]
-
     def _controller(self, pod: decode.Pod, seen: Observation) -> Iterator[Happening]:
-        self.touched["controller", ""] = None
+        self.kept.touched["controller", ""] = None
         yield from controller.incidents(self.name, pod, seen, self.controllers)
 
     def _place(self, pod: decode.Pod, claim: Claim) -> pod_life.Place | None:
@@ -431,9 +348,7 @@ class Cluster:
         mine = joining.of_attempt(life, after.run.attempt) if life else None
         if (ended_at := joining.witnessed(after, mine)) != after.run.finished_at:
             after = msgspec.structs.replace(after, run=msgspec.structs.replace(after.run, finished_at=ended_at))
-        self.pods[uid] = after
-        self.pods_of.setdefault(workflow_uid, {})[uid] = None
-        self.touched["pods", uid] = None
+        self.kept.put(after)
         if life is not None:
             yield from self._pod_moves(life, before, after, seen)
         told = before is not None and before.stage == "finished" and same_evidence(before.run, after.run)
@@ -442,10 +357,10 @@ class Cluster:
             yield PodEnded(after, life)
         # A deleted pod is kept while its workflow lives: its charge gets its last class when the attempt ends.
         if after.gone and life is None:
-            self._await_workflow(after)
+            self.kept.await_workflow(after)
         elif life is not None and done_with(life, after):
-            self._drop(uid, life)
-            self._bury(life)
+            self.kept.drop(uid, life)
+            self.kept.bury(life)
 
     def _pod_moves(
         self, life: WorkflowLife, before: PodLife | None, after: PodLife, seen: Observation
@@ -463,7 +378,7 @@ class Cluster:
             if before is None or before.stage != after.stage:
                 life.moved_at = seen.at
             workflow_life.settle(life, at)
-            self.touched["workflows", life.uid] = life
+            self.kept.touch(life)
             historic = seen.change == "listed" and not life.first_seen_live
             if not began and life.picked_up_at is not None and not historic:
                 yield from self._began(life)
@@ -474,7 +389,7 @@ class Cluster:
         if mine.finished and (self._rejudged(mine, before, after) or counted):
             yield self._run(mine)
         if mine is not life or row is not None:
-            self.touched["workflows", life.uid] = life
+            self.kept.touch(life)
 
     def _ran(self, life: WorkflowLife, before: PodLife | None, after: PodLife) -> Iterator[Happening]:
         """The first sight of a pod's main container running, and of its workflow's first."""
@@ -486,7 +401,7 @@ class Cluster:
         if after.live and pod_life.clamped(after):  # what a list shows is the past, and moves no counter
             yield Clamped("pod_start_latency")
         if after.run.attempt == life.attempt and workflow_life.ran(life, *began):
-            self.touched["workflows", life.uid] = self.workflows[life.uid]
+            self.kept.touch(self.workflows[life.uid])
             latency = workflow_rows.start_latency(life)
             if latency.source == "watch" and latency.ms is not None:
                 yield FirstRan(life.queue, latency.ms)
@@ -499,8 +414,8 @@ class Cluster:
         if same or after.run.attempt != life.attempt:
             return False
         then = (life.outcome_reason, life.last_end_at)
-        joining.judge(life, None, self._mine(life))
-        self.touched["workflows", life.uid] = self.workflows[life.uid]
+        joining.judge(life, None, self.kept.pods_of_workflow(life))
+        self.kept.touch(self.workflows[life.uid])
         return then != (life.outcome_reason, life.last_end_at)
 
     def _count_pods(self, life: WorkflowLife) -> None:

@@ -173,11 +173,11 @@ def test_a_break_makes_living_workflows_incomplete_and_no_others() -> None:
     """What lives now may have done things that nobody saw; what is over is told already."""
     cluster = a_cluster()
     tell(cluster, submitted("w1"), submitted("w2"), running("w2"), finished("w2"))
-    cluster.touched.clear()
+    cluster.kept.touched.clear()
     cluster.lost_sight("workflows", 0)
 
     assert {uid: life.complete for uid, life in cluster.workflows.items()} == {"w1": False, "w2": True}
-    assert list(cluster.touched) == [("workflows", "w1")]
+    assert list(cluster.kept.touched) == [("workflows", "w1")]
 
 
 # Attempts.
@@ -324,7 +324,7 @@ def test_a_pod_of_an_attempt_that_was_let_go_is_still_of_that_attempt() -> None:
 def test_too_many_attempts_that_wait_for_their_pods_are_let_go_early() -> None:
     """Memory is bounded, also where pods may not be watched at all."""
     cluster = a_cluster()
-    cluster.reopened.at_most = 0
+    cluster.kept.reopened.at_most = 0
     tell(cluster, submitted(), running(), finished(phase="Failed"), reopened())
 
     assert cluster.workflows["w1"].former == ()
@@ -333,7 +333,7 @@ def test_too_many_attempts_that_wait_for_their_pods_are_let_go_early() -> None:
 def test_a_workflow_may_go_before_its_finished_attempt_is_let_go() -> None:
     """Too many deleted ones are let go early."""
     cluster = retried()
-    cluster.gone_workflows.at_most = 0
+    cluster.kept.gone_workflows.at_most = 0
     tell(cluster, an_observation(a_workflow(), "deleted", when=NOON + 20 * MINUTE))
     cluster.reached("pods", 2**60)
 

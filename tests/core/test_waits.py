@@ -203,7 +203,7 @@ def test_a_cluster_taken_up_again_lets_go_as_before() -> None:
 def test_what_waits_for_another_kind_is_bounded() -> None:
     """A kind that may not be watched never comes; the oldest go first."""
     cluster = a_cluster()
-    cluster.gone_pods.at_most = cluster.gone_workflows.at_most = 2
+    cluster.kept.gone_pods.at_most = cluster.kept.gone_workflows.at_most = 2
     for i in range(4):
         tell(cluster, an_observation(a_workflow(f"w{i}"), "deleted", when=NOON + i * SECOND))
 
