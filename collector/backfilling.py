@@ -96,7 +96,7 @@ async def _fill_gaps(
     over = [(begin, end) for begin, end in gaps if end < now - QUIET_MS]
     if not over:
         return
-    around = Surroundings(dict(live.namespaces), dict(live.nodes))
+    around = Surroundings(dict(live.namespaces), dict(live.machines.labels))
     async with ArgoServer(cluster.archive) as archive:
         work = Work(
             name, archive, store, worker.run, live.rules, pipeline.books, ZoneInfo(settings.billing_timezone), around,

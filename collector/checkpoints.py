@@ -89,7 +89,7 @@ def adopt(cluster: Cluster, kind: str, state: bytes) -> None:
         case "hints":
             cluster.hints.adopt(_HINT.decode(state))
         case "nodes":
-            cluster.adopt_node(_NODE.decode(state))
+            cluster.machines.adopt(_NODE.decode(state))
         case "cronworkflows":
             cluster.crons.adopt(_CRON.decode(state))
         case _:

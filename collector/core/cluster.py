@@ -5,7 +5,8 @@ Joins what arrives in any order between kinds: a pod may come before its workflo
 All state is here and in the two lives; it can be rebuilt from a list or taken up again from checkpoints.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import chain
 
 import msgspec
@@ -16,9 +17,9 @@ from collector.core.flow import Flows
 from collector.core.happenings import Began, Clamped, Ended, FirstRan, Happening, PodEnded, PodRan, Submitted
 from collector.core.joining import count, doing, done_with, moment, same_evidence, shift
 from collector.core.keeping import Kept
-from collector.core.machines import Machines, labels_of
-from collector.core.model import Instant, NodeRun, PodRun, WorkflowRun
-from collector.core.owners import NOBODYS, NOTHING, Claim, Owners, attempt_of
+from collector.core.machines import Machines
+from collector.core.model import Instant, WorkflowRun
+from collector.core.owners import NOBODYS, NOTHING, Claim, Owners, attempt_of, known
 from collector.core.pod_life import PodLife
 from collector.core.queueing import Reason
 from collector.core.rules import Rules
@@ -45,7 +46,6 @@ class Cluster:
             self.kept.hints,
         )
         self.owners = Owners(rules.owner_labels)
-        self.nodes: dict[str, dict[str, str]] = {}
         self.machines = Machines(name)
         self.namespaces: dict[str, dict[str, str]] = {}
         self.controllers = controller.Seen()
@@ -59,23 +59,15 @@ class Cluster:
         """The uid of kube-system: what the name of this cluster is bound to."""
         self._unseen_since: dict[str, Instant] = {}
         """By kind since when nothing was seen, while a list ends a break."""
+        self._facts: dict[str, Callable[[Observation], Iterable[Happening]]] = {
+            "workflows": self._workflow, "pods": self._pod, "events": self._event, "cronworkflows": self.crons.observe,
+            "nodes": partial(self.machines.observe, region=rules.region), "namespaces": self._namespace,
+            "jobs": self._owner, "rayclusters": self._owner, "rayjobs": self._owner, "sparkapplications": self._owner,
+        }  # fmt: skip
 
     def observe(self, seen: Observation) -> list[Happening]:
         """The facts that one observation leads to."""
-        match seen.kind:
-            case "workflows":
-                return list(self._workflow(seen))
-            case "pods":
-                return list(self._pod(seen))
-            case "events":
-                return list(self._event(seen))
-            case "cronworkflows":
-                return [*self.crons.observe(seen)]
-            case "jobs" | "rayclusters" | "rayjobs" | "sparkapplications":
-                self.owners.take(seen)
-                return list(self._came(seen.uid))
-            case _:
-                return list(self._surroundings(seen))
+        return [*self._facts[seen.kind](seen)]
 
     def read(self, reading: Reading) -> list[Happening]:
         """The facts that the answer to a question leads to."""
@@ -99,11 +91,6 @@ class Cluster:
         self.kept.adopt(lives, pods)
         for life in lives:
             self.owners.exists(life)
-
-    def adopt_node(self, run: NodeRun) -> None:
-        """Take up a plain node of a checkpoint."""
-        self.machines.adopt(run)
-        self.nodes[run.name] = labels_of(run)
 
     def reached(self, kind: str, version: int) -> None:
         """A kind has been observed up to a version: what is gone and waited for it is let go."""
@@ -133,28 +120,18 @@ class Cluster:
         since = self._unseen_since.get(seen.kind, seen.at)
         return min(seen.at, max(since, *(sign or 0 for sign in signs)))
 
-    def _surroundings(self, seen: Observation) -> Iterator[Happening]:
-        if seen.kind == "nodes":
-            yield from self._node(seen)
-        else:
-            self._namespace(seen)
-
-    def _namespace(self, seen: Observation) -> None:
+    def _namespace(self, seen: Observation) -> Iterable[Happening]:
         namespace = seen.object
-        if not isinstance(namespace, decode.Namespace) or seen.change == "deleted":
-            return
-        name = namespace.metadata.name or ""
-        self.namespaces[name] = namespace.metadata.labels or NOTHING
-        if name == "kube-system":
-            self.uid = seen.uid
+        if isinstance(namespace, decode.Namespace) and seen.change != "deleted":
+            name = namespace.metadata.name or ""
+            self.namespaces[name] = namespace.metadata.labels or NOTHING
+            self.uid = seen.uid if name == "kube-system" else self.uid
+        return ()
 
-    def _node(self, seen: Observation) -> Iterator[Happening]:
-        node = seen.object
-        # A machine's labels are kept after its end: the last words of its pods often arrive later.
-        if isinstance(node, decode.ApiNode):
-            labels = node.metadata.labels or {}
-            self.nodes[node.metadata.name or ""] = {k: v for k, v in labels.items() if k in pod_life.NODE_KEYS}
-        yield from self.machines.observe(seen, self.rules.region)
+    def _owner(self, seen: Observation) -> Iterator[Happening]:
+        """What may stand between a workflow and its pods."""
+        self.owners.take(seen)
+        return self._came(seen.uid)
 
     def _workflow(self, seen: Observation) -> Iterator[Happening]:
         life = self.workflows.get(seen.uid)
@@ -278,8 +255,7 @@ class Cluster:
                 self.owners.park(awaited, seen)
             return
         pod: decode.Pod = seen.object  # type: ignore[assignment]  # the kind says so
-        # Once placed it stays so: its owner may be forgotten before it, and no pod is two workflows'.
-        claim = _claim_of(before) if before else self.owners.claim(pod.metadata, self.pods)
+        claim = known(before.run) if before else self.owners.claim(pod.metadata, self.pods)
         if claim.awaits:
             self.owners.park(claim.awaits, seen)
             return
@@ -330,7 +306,7 @@ class Cluster:
             return None
         uid, kind, name = claim.workflow_uid, claim.owner_kind, claim.workflow_name
         life = self.workflows.get(uid)
-        node_labels = self.nodes.get(pod.spec.nodeName if pod.spec and pod.spec.nodeName else "", NOTHING)
+        node_labels = self.machines.labels.get(pod.spec.nodeName if pod.spec and pod.spec.nodeName else "", NOTHING)
         meta = pod.metadata
         made_at, node_id = (
             decode.instant(meta.creationTimestamp) or 0,
@@ -386,9 +362,11 @@ class Cluster:
         row = joining.step_with_pod(mine, after.run)
         if row is not None:
             yield row
-        if mine.finished and (self._rejudged(mine, before, after) or counted):
-            yield self._run(mine)
-        if mine is not life or row is not None:
+        if mine.finished:
+            more = joining.tells_more(mine, before, after)
+            if (more and joining.rejudge(mine, self.kept.pods_of_workflow(mine))) or counted:
+                yield self._run(mine)
+        if mine.finished or row is not None:
             self.kept.touch(life)
 
     def _ran(self, life: WorkflowLife, before: PodLife | None, after: PodLife) -> Iterator[Happening]:
@@ -408,16 +386,6 @@ class Cluster:
             if latency.clamped and life.first_seen_live:
                 yield Clamped("start_latency")
 
-    def _rejudged(self, life: WorkflowLife, before: PodLife | None, after: PodLife) -> bool:
-        """Whether what a pod tells after its workflow's end changes how that ended."""
-        same = before is not None and _end(before.run) == _end(after.run)
-        if same or after.run.attempt != life.attempt:
-            return False
-        then = (life.outcome_reason, life.last_end_at)
-        joining.judge(life, None, self.kept.pods_of_workflow(life))
-        self.kept.touch(self.workflows[life.uid])
-        return then != (life.outcome_reason, life.last_end_at)
-
     def _count_pods(self, life: WorkflowLife) -> None:
         """Pods that arrived before their workflow, or its next attempt, are told to it at its birth."""
         for uid in self.pods_of.get(life.uid, ()):
@@ -429,11 +397,3 @@ class Cluster:
                 workflow_life.pick_up(life, pod.first_seen_at, pod.live)
                 if (began := joining.first_ran(pod)) is not None:
                     workflow_life.ran(life, *began)
-
-
-def _claim_of(pod: PodLife) -> Claim:
-    return Claim(pod.run.workflow_uid, pod.run.owner_kind, pod.run.workflow_name)
-
-
-def _end(run: PodRun) -> tuple[Instant | None, Instant | None, str]:
-    return run.main_started_at, run.finished_at, run.reason

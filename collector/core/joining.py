@@ -94,6 +94,23 @@ def judge(life: WorkflowLife, ended: Steps | None, pods: Iterable[PodLife]) -> N
     workflow_life.judge(life, ended.nodes.get(life.deciding_node) if ended else None)
 
 
+def tells_more(life: WorkflowLife, before: PodLife | None, after: PodLife) -> bool:
+    """Whether a pod of an attempt tells more of its end than before."""
+    same = before is not None and _end(before.run) == _end(after.run)
+    return not same and after.run.attempt == life.attempt
+
+
+def rejudge(life: WorkflowLife, pods: Iterable[PodLife]) -> bool:
+    """Judge an ended attempt again by what its pods tell since; returns whether that changes how it ended."""
+    then = (life.outcome_reason, life.last_end_at)
+    judge(life, None, pods)
+    return then != (life.outcome_reason, life.last_end_at)
+
+
+def _end(run: PodRun) -> tuple[Instant | None, Instant | None, str]:
+    return run.main_started_at, run.finished_at, run.reason
+
+
 def _first_failed(pods: Iterable[PodLife]) -> PodRun | None:
     """Where the steps of a failed attempt cannot be read: its pod that failed first."""
     failed = [pod.run for pod in pods if pod.run.phase == "Failed"]

@@ -24,6 +24,8 @@ VIRTUAL_LABELS = {
 }  # fmt: skip
 """By any of these a cloud says that a node is none: ECI's and ACS's, Azure's, Fargate's."""
 VIRTUAL_NAMES = ("virtual-kubelet", "virtual-node")
+LABELS_AT_MOST = 100_000
+"""Machines whose labels are kept, those that are gone included; what is there is told anew every few minutes."""
 EVIDENCE = ("instance_type", "region", "zone", "cpu", "memory_bytes", "gpu", "pricing")
 
 
@@ -33,6 +35,8 @@ class Machines:
     def __init__(self, cluster: str) -> None:
         self.cluster = cluster
         self.runs: dict[str, NodeRun] = {}
+        self.labels: dict[str, dict[str, str]] = {}
+        """By name what prices its pods; kept after its end, for the last words of its pods often arrive later."""
         self.touched: dict[str, None] = {}
         """Those that changed since their last checkpoint."""
         self.listed = True
@@ -41,12 +45,15 @@ class Machines:
     def adopt(self, run: NodeRun) -> None:
         """Take up a node of a checkpoint."""
         self.runs[run.uid] = run
+        self.labels[run.name] = {key.removeprefix("node:"): value for key, value in run.pricing.items()}
         self.listed = False
 
     def observe(self, seen: Observation, region: str = "") -> Iterator[NodeRun]:
-        """The row of a node that is new, changed or gone; `region` is the cluster's own, for nodes that tell none."""
+        """The row of a plain node that is new, changed or gone; `region` is the cluster's own, for nodes that tell none."""
         before = self.runs.get(seen.uid)
         node = seen.object
+        if isinstance(node, decode.ApiNode):
+            self._label(node.metadata.name or "", node.metadata.labels or {})
         if not isinstance(node, decode.ApiNode):
             if before is not None:
                 # Nobody saw when it went: it is counted until it was last known to be there.
@@ -68,6 +75,12 @@ class Machines:
             self.runs[uid] = msgspec.structs.replace(run, last_seen_at=max(now, run.last_seen_at))
             self.touched[uid] = None
             yield self.runs[uid]
+
+    def _label(self, name: str, labels: Mapping[str, str]) -> None:
+        self.labels.pop(name, None)
+        self.labels[name] = {key: value for key, value in labels.items() if key in NODE_KEYS}
+        if len(self.labels) > LABELS_AT_MOST:
+            del self.labels[next(iter(self.labels))]
 
     def _gone(self, run: NodeRun, at: Instant, version: int) -> NodeRun:
         del self.runs[run.uid]
@@ -97,11 +110,6 @@ def node_run(
         cpu=min(amounts.get("cpu", ZERO), MOST), memory_bytes=int(min(amounts.get("memory", ZERO), MOST_BYTES)),
         gpu=_gpus(amounts), pricing={f"node:{key}": value for key, value in labels.items() if key in NODE_KEYS},
     )  # fmt: skip
-
-
-def labels_of(run: NodeRun) -> dict[str, str]:
-    """The labels of a node that its pods are priced by, from its row."""
-    return {key.removeprefix("node:"): value for key, value in run.pricing.items()}
 
 
 def _gpus(amounts: Mapping[str, Decimal]) -> Decimal:

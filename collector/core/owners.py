@@ -13,7 +13,7 @@ from itertools import zip_longest
 import msgspec
 
 from collector.core import decode, pod_life
-from collector.core.model import Instant
+from collector.core.model import Instant, PodRun
 from collector.core.pod_life import PodLife
 from collector.core.stream import Observation
 from collector.core.workflow_life import WorkflowLife
@@ -52,6 +52,11 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
 
 
 NOBODYS = Claim()
+
+
+def known(run: PodRun) -> Claim:
+    """The claim of a pod that has a row: once placed it stays so, though its owner may be forgotten before it."""
+    return Claim(run.workflow_uid, run.owner_kind, run.workflow_name)
 
 
 class Owners:

@@ -118,7 +118,7 @@ async def filling(settings: Settings, tally: Tally, caught_up: Any = lambda: Tru
     pipeline = Pipeline({"c1": RULES}, books(), UTC, tally)
     live = pipeline.clusters["c1"]
     live.namespaces.update(undisturbed().cluster.namespaces)
-    live.nodes.update(undisturbed().cluster.nodes)
+    live.machines.labels.update(undisturbed().cluster.machines.labels)
     task = asyncio.create_task(backfilling.backfill_for_ever(settings, pipeline, tally, caught_up, look_s=0.02))
     try:
         yield

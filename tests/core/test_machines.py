@@ -123,7 +123,7 @@ def test_a_restart_goes_on_with_the_nodes_it_knew() -> None:
     after.sees_again("nodes")
 
     assert too_early == []
-    assert after.nodes == before.nodes
+    assert after.machines.labels == before.machines.labels
     assert after.machines.runs == {"node-n1": before.machines.runs["node-n1"]}
     assert list(checkpoints.changes(after)) == [Gone(cluster="c1", kind="nodes", uid="node-n2")]
     assert [row.last_seen_at for row in after.machines.accrue(NOON + DAY)] == [NOON + DAY]
@@ -134,5 +134,5 @@ def test_recorded_nodes() -> None:
     cluster, happened = play("basics")
     told = only(NodeRun, happened)
 
-    assert {row.name for row in told} == {name for name in cluster.nodes if not name.startswith("virtual")}
+    assert {row.name for row in told} == {name for name in cluster.machines.labels if not name.startswith("virtual")}
     assert {(row.cpu, row.memory_bytes // 1024**3, row.instance_type) for row in told} >= {(32, 512, "ecs.c7.8xlarge")}
