@@ -27,6 +27,7 @@ from collector.core.nodes import (
     template_of,
 )
 from collector.core.outcome import retried_away
+from collector.core.queueing import Reason
 
 GRAIN_MS = 1000
 """How much later than its successor's start a step may seem to end: both are cut to whole seconds."""
@@ -57,6 +58,23 @@ class StepHold(msgspec.Struct, array_like=True, gc=False):
 
 
 NOT_HELD = StepHold("", "", 0, 0)
+HOLDS_LIMIT = 1000
+"""Held steps of one workflow whose times are kept."""
+
+
+def timed(holds: Mapping[str, StepHold], held: Mapping[str, Reason], at: Instant) -> dict[str, StepHold]:
+    """The time that each step is held, by node id, from the sight that says so to the one that does not."""
+    out = dict(holds)
+    for key, hold in holds.items():
+        if hold.since and key not in held:
+            out[key] = StepHold(hold.reason, hold.on, 0, hold.spent_ms + max(0, at - hold.since))
+    for key, reason in held.items():
+        before = out.get(key)
+        if before is None and len(out) >= HOLDS_LIMIT:
+            break
+        if before is None or not before.since:
+            out[key] = StepHold(reason.name, reason.on, at, before.spent_ms if before else 0)
+    return out
 
 
 class Span(msgspec.Struct, frozen=True, order=True, gc=False):

@@ -18,7 +18,7 @@ from collector.core.model import REASONS, TERMINAL_PHASES, Instant, PodRun, Step
 from collector.core.nodes import MESSAGE_LIMIT, Graph, Node, graph, told_nodes
 from collector.core.queueing import Reason
 from collector.core.rules import Rules
-from collector.core.steps import StepHold
+from collector.core.steps import StepHold, timed
 from collector.core.stream import Observation
 
 TEMPLATE_LABELS = (
@@ -34,8 +34,6 @@ SHARED_TEXTS = (
     "reason_on", "reason_words", "progress", "template_version",
 )  # fmt: skip
 NOTHING_HELD: Mapping[str, Reason] = {}
-HOLDS_LIMIT = 1000
-"""Held steps of one workflow whose times are kept."""
 FORMER_LIMIT = 8
 """Finished attempts of one workflow that are kept for the pods' watch, where that lags far behind."""
 UNSYNCED = b'"taskResultSynced":false'
@@ -254,22 +252,8 @@ def _hold(life: WorkflowLife, at: Instant, spec: decode.WorkflowSpec, status: de
     results = status.taskResultsCompletionStatus
     life.awaits_results = UNSYNCED in raw or (results is not None and False in results.values())
     if holds or life.step_holds:
-        _time_steps(life, queueing.held_by_step(steps, status.synchronization), at)
-
-
-def _time_steps(life: WorkflowLife, held: Mapping[str, Reason], at: Instant) -> None:
-    """Keep the time that each step is held, from the sight that says so to the one that does not."""
-    holds = dict(life.step_holds or {})
-    for key, hold in holds.items():
-        if hold.since and key not in held:
-            holds[key] = StepHold(hold.reason, hold.on, 0, hold.spent_ms + max(0, at - hold.since))
-    for key, reason in held.items():
-        before = holds.get(key)
-        if before is None and len(holds) >= HOLDS_LIMIT:
-            break
-        if before is None or not before.since:
-            holds[key] = StepHold(reason.name, reason.on, at, before.spent_ms if before else 0)
-    life.step_holds = holds or None
+        held = queueing.held_by_step(steps, status.synchronization)
+        life.step_holds = timed(life.step_holds or {}, held, at) or None
 
 
 def pick_up(life: WorkflowLife, at: Instant, live: bool) -> None:
@@ -379,7 +363,7 @@ def _finish(life: WorkflowLife, seen: Observation, status: decode.WorkflowStatus
     life.nodes_mark = crc32((status.compressedNodes or "").encode(), crc32(status.nodes))
     life.deciding_node, life.deciding_step = ending.node_id, ending.step
     if life.step_holds:
-        _time_steps(life, {}, seen.at)
+        life.step_holds = timed(life.step_holds, {}, seen.at)
     if not life.finished:
         _end(life, seen.at if seen.live else finished_at, ending.outcome, ending.reason)
     life.outcome, life.outcome_reason, life.finished_at = ending.outcome, ending.reason, finished_at

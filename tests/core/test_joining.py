@@ -13,8 +13,8 @@ from collector.core.happenings import Clamped, Ended, FirstRan, PodEnded, PodRan
 from collector.core.hints import Hint
 from collector.core.joining import RECLAIMED, hinted
 from collector.core.model import CronRun, PodRun, StepRun, WorkflowRun
+from collector.core.steps import HOLDS_LIMIT
 from collector.core.stream import Checkpoint, ControllerSettings, Gone, Lease, Observation, Reading
-from collector.core.workflow_life import HOLDS_LIMIT
 from tests.builders import (
     HOUR,
     MINUTE,
