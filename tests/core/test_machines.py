@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from collector import checkpoints
+from collector.core import machines
 from collector.core.cluster import Cluster
 from collector.core.model import NodeRun
 from collector.core.pod_life import MOST
@@ -69,6 +70,16 @@ def test_labels_that_come_late_are_told_under_a_higher_version() -> None:
     assert (before.instance_type, after.instance_type) == ("", "ecs.c7.8xlarge")
     assert after.version > before.version
     assert (after.created_at, after.first_seen_at) == (before.created_at, before.first_seen_at)
+
+
+def test_labels_of_machines_that_went_long_ago_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nodes of an autoscaled pool have new names each day; those that are there are told anew and stay."""
+    monkeypatch.setattr(machines, "LABELS_AT_MOST", 2)
+    cluster = a_cluster()
+    for number, name in enumerate(["n1", "n2", "n1", "n3"]):
+        tell(cluster, an_observation(a_machine(name), when=NOON + number * MINUTE))
+
+    assert list(cluster.machines.labels) == ["n1", "n3"]
 
 
 def test_a_node_that_turns_out_to_be_virtual_is_gone() -> None:
