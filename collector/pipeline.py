@@ -292,7 +292,7 @@ class Pipeline:
             case Position():
                 self._positions[cluster.name, outcome.kind] = outcome
                 self._gathered.cursors[cluster.name, outcome.kind] = outcome
-                cluster.reached(outcome.kind, version_of(outcome.epoch, int(outcome.resource_version)))
+                cluster.kept.reached(outcome.kind, version_of(outcome.epoch, int(outcome.resource_version)))
             case Synced():
                 cluster.sees_again(outcome.kind)
                 if outcome.kind == "namespaces":

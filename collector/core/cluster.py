@@ -92,10 +92,6 @@ class Cluster:
         for life in lives:
             self.owners.exists(life)
 
-    def reached(self, kind: str, version: int) -> None:
-        """A kind has been observed up to a version: what is gone and waited for it is let go."""
-        self.kept.reached(kind, version)
-
     def lost_sight(self, kind: str, since: Instant) -> None:
         """A break that could not be replayed: what lives now may have done things that nobody saw since then."""
         self._unseen_since[kind] = since
@@ -138,7 +134,7 @@ class Cluster:
         historic = life is None and seen.change == "listed"
         if seen.change == "vanished":
             if life is not None:
-                yield from self._vanished(life, seen)
+                yield from self._lost(life, seen)
             return
         workflow: decode.Workflow = seen.object  # type: ignore[assignment]  # the kind says so
         labels = self.namespaces.get(workflow.metadata.namespace or "", NOTHING)
@@ -150,6 +146,8 @@ class Cluster:
             if not historic:
                 yield Submitted(life.namespace, life.queue)
         else:
+            if (again := workflow_life.begun_again(life, workflow)) is not None:
+                yield from self._lost(life, seen, again)
             workflow_life.describe(life, workflow, self.rules, labels)
             before = (life.attempt, life.picked_up_at, life.finished)
         ending = (life.outcome, life.outcome_reason, life.finished_at, life.phase, life.message)
@@ -170,11 +168,9 @@ class Cluster:
             self.kept.await_pods(life)
 
     def _cron_run(self, workflow: decode.Workflow, life: WorkflowLife) -> Iterator[Happening]:
-        labels, annotations = workflow.metadata.labels or NOTHING, workflow.metadata.annotations or NOTHING
-        if cron := labels.get(CRON_LABEL):
-            yield from self.crons.started(
-                life.namespace, cron, annotations.get(SCHEDULED_TIME), life.name, life.created_at
-            )
+        if cron := (workflow.metadata.labels or NOTHING).get(CRON_LABEL):
+            due = (workflow.metadata.annotations or NOTHING).get(SCHEDULED_TIME)
+            yield from self.crons.started(life.namespace, cron, due, life.name, life.created_at)
 
     def _mind_locks(self, life: WorkflowLife) -> None:
         """Keep apart the few workflows that use locks, and what was last said of a lock's limit."""
@@ -185,10 +181,14 @@ class Cluster:
         waits = (life.holds or {}).get("step_lock") or Reason(life.reason, life.reason_on, life.reason_words)
         locks.remember(self.lock_limits, waits)
 
-    def _vanished(self, life: WorkflowLife, seen: Observation) -> Iterator[Happening]:
+    def _lost(self, life: WorkflowLife, seen: Observation, again: Instant | None = None) -> Iterator[Happening]:
+        """Nobody saw how it ended: its object is gone, or `argo retry` has taken it up again since."""
         before = (life.attempt, life.picked_up_at, life.finished)
         at = self._last_alive(seen, life.first_seen_at, life.moved_at, life.reason_since)
-        workflow_life.vanish(life, at, max(life.version, seen.version))
+        if again is None:
+            workflow_life.vanish(life, at, max(life.version, seen.version))
+        else:
+            workflow_life.lose(life, min(at, again))
         yield from self._changes(life, before, ())
 
     def _changes(

@@ -327,6 +327,19 @@ def vanish(life: WorkflowLife, at: Instant, version: int) -> None:
         _end(life, at, "unknown", "vanished")
 
 
+def begun_again(life: WorkflowLife, workflow: decode.Workflow) -> Instant | None:
+    """When an attempt began after one that was not seen to end: nothing but `argo retry` moves the start."""
+    started_at = decode.instant(workflow.status.startedAt) if workflow.status else None
+    moved = started_at is not None and life.started_at is not None and started_at > life.started_at
+    return started_at if moved and not life.finished else None
+
+
+def lose(life: WorkflowLife, at: Instant) -> None:
+    """Its attempt ended, nobody saw how, and another has begun."""
+    life.complete = False
+    _end(life, at, "unknown", "unwatched")
+
+
 def _reopen(life: WorkflowLife, seen: Observation) -> None:
     """`argo retry` took a finished workflow up again: same uid, a new attempt, queueing from now."""
     life.former = (msgspec.structs.replace(life, former=()), *life.former)[:FORMER_LIMIT]

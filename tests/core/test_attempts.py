@@ -202,6 +202,23 @@ def test_a_retried_workflow_is_a_new_attempt_that_queues_from_its_reopening() ->
     assert [type(h) for h in happened if not isinstance(h, Fact)] == [Submitted, Began, Ended]
 
 
+def test_an_attempt_that_ended_and_was_retried_during_a_break_is_told_as_unknown() -> None:
+    """What a list shows is the next attempt: the one before ended while nobody watched, no later than that began."""
+    cluster = a_cluster()
+    again = NOON + 10 * MINUTE
+    tell(cluster, submitted(), running(), an_observation(running_pod("p1"), when=NOON + MINUTE))
+    cluster.lost_sight("workflows", NOON + 5 * MINUTE)
+    listed = an_observation(a_workflow(phase="Running", started=again), "listed", when=NOON + HOUR)
+    told = tell(cluster, listed, finished(started=again, when=NOON + 2 * HOUR, finished=NOON + 2 * HOUR))
+
+    first, second = only(WorkflowRun, told)
+
+    assert (first.attempt, first.outcome, first.reason, first.complete) == (1, "unknown", "unwatched", False)
+    assert (first.finished_at, first.started_at, first.pods) == (NOON + 5 * MINUTE, NOON + SECOND, 1)
+    assert (second.attempt, second.outcome, second.complete) == (2, "succeeded", False)
+    assert [type(h) for h in told if not isinstance(h, Fact)] == [Ended, Submitted, Began, Ended]
+
+
 def test_pods_are_counted_by_attempt() -> None:
     """Attempt 2 has one pod of its own, whatever attempt 1 had."""
     cluster = a_cluster()
@@ -315,7 +332,7 @@ def retried() -> Cluster:
 def test_a_pod_of_an_attempt_that_was_let_go_is_still_of_that_attempt() -> None:
     """It is older than the retry, whatever else is known."""
     cluster = retried()
-    cluster.reached("pods", cluster.workflows["w1"].version)
+    cluster.kept.reached("pods", cluster.workflows["w1"].version)
     tell(cluster, an_observation(ended_pod("p1"), when=NOON + 11 * MINUTE))
 
     assert (cluster.pods["p1"].run.attempt, cluster.workflows["w1"].former) == (1, ())
@@ -335,6 +352,6 @@ def test_a_workflow_may_go_before_its_finished_attempt_is_let_go() -> None:
     cluster = retried()
     cluster.kept.gone_workflows.at_most = 0
     tell(cluster, an_observation(a_workflow(), "deleted", when=NOON + 20 * MINUTE))
-    cluster.reached("pods", 2**60)
+    cluster.kept.reached("pods", 2**60)
 
     assert cluster.workflows == {}

@@ -139,9 +139,9 @@ def test_a_pod_that_never_comes_is_waited_for_no_longer_than_its_watch_has_come(
     life = cluster.workflows["w1"]
     assert set(life.podless_steps or ()) == {"w1"}
 
-    cluster.reached("pods", life.version - 1)
+    cluster.kept.reached("pods", life.version - 1)
     assert life.podless_steps is not None
-    cluster.reached("pods", life.version)
+    cluster.kept.reached("pods", life.version)
     assert life.podless_steps is None
 
 
@@ -151,7 +151,7 @@ def test_a_workflow_that_was_forgotten_waits_for_no_pod() -> None:
     tell(cluster, submitted(), finished())
     del cluster.workflows["w1"]
 
-    cluster.reached("pods", 1 << 62)
+    cluster.kept.reached("pods", 1 << 62)
 
 
 def test_of_too_many_that_wait_for_pods_the_oldest_gives_up() -> None:
@@ -420,6 +420,6 @@ def test_of_too_many_deleted_workflows_the_oldest_goes() -> None:
     for number, uid in enumerate(("w1", "w2")):
         gone = an_observation(a_workflow(uid, phase="Running"), "deleted", when=NOON + (number + 1) * SECOND)
         tell(cluster, submitted(uid), gone)
-    cluster.reached("nodes", 1 << 62)
+    cluster.kept.reached("nodes", 1 << 62)
 
     assert set(cluster.workflows) == {"w2"}

@@ -66,7 +66,7 @@ def facts_of(cluster: Cluster, seen: Iterable[Observation]) -> Iterator[Fact]:
             elif isinstance(happening, PodEnded):
                 yield from charges_of(happening)
         if one.change != "listed":  # a list has come as far when it is whole
-            cluster.reached(one.kind, one.version)
+            cluster.kept.reached(one.kind, one.version)
 
 
 def charges_of(ended: PodEnded) -> list[PodCost]:
@@ -331,6 +331,6 @@ def test_a_finished_attempt_is_let_go_once_the_pods_have_come_as_far() -> None:
     for one in streams["workflows"]:
         cluster.observe(one)
     kept = [life.attempt for life in cluster.workflows["w1"].former]
-    cluster.reached("pods", streams["workflows"][-1].version)
+    cluster.kept.reached("pods", streams["workflows"][-1].version)
 
     assert (kept, cluster.workflows["w1"].former) == ([2, 1], ())
