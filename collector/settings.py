@@ -8,23 +8,21 @@ import difflib
 import os
 import re
 from collections.abc import Iterable
-from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 import yaml
 
+from collector import rule_settings
 from collector.catalog.retention import kept_days
 from collector.core import attribution
-from collector.core.days import midnight
 from collector.core.product import PRODUCTS
 from collector.core.quantity import quantity
-from collector.core.rules import BY_CREATOR, AttributionRule, Rules, Source
+from collector.core.rules import Rules
 
-SOURCES: tuple[Source, ...] = get_args(Source)
 SMALLEST_SPOOL = 1 << 20
 NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 
@@ -114,34 +112,6 @@ class QueueSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Workflow label that names the queue; empty, or absent on a workflow: its namespace."""
 
 
-class RuleSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, rename={"begin": "from", "end": "to"}):
-    """One attribution rule: exactly one source, and when it holds."""
-
-    workflow_label: str | None = None
-    workflow_annotation: str | None = None
-    namespace_label: str | None = None
-    template: dict[str, str] | None = None
-    service_account: dict[str, str] | None = None
-    namespace: dict[str, str] | None = None
-    map: dict[str, str] | None = None
-    """Translates what a label or an annotation says; what it lacks does not match."""
-    begin: date | None = None
-    """First day on which a workflow may have been created, in the billing time zone; left out: ever since."""
-    end: date | None = None
-    """The day after the last one; left out: for ever."""
-
-
-class AttributionSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """Who pays: the first rule that matches; none: `unallocated`."""
-
-    department: tuple[RuleSettings, ...] = (
-        RuleSettings(workflow_label="department"),
-        RuleSettings(namespace_label="department"),
-    )
-    project: tuple[RuleSettings, ...] = (RuleSettings(workflow_label="project"),)
-    creator: tuple[RuleSettings, ...] = tuple(RuleSettings(workflow_label=rule.key) for rule in BY_CREATOR)
-
-
 class OwnershipSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """How pods that no owner reference leads from are joined with workflows."""
 
@@ -182,7 +152,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """How often what is known is compared with a list, besides after each gap; 0: never."""
     stuck_after_minutes: Annotated[int, msgspec.Meta(ge=1)] = 15
     """How long a workflow that began may stand still, without a container running, before it counts as stuck."""
-    attribution: AttributionSettings = AttributionSettings()
+    attribution: rule_settings.AttributionSettings = rule_settings.AttributionSettings()
     ownership: OwnershipSettings = OwnershipSettings()
     template_version: TemplateVersionSettings = TemplateVersionSettings()
     prices: tuple[str, ...] = ("alibaba-eci", "alibaba-acs", "aws-fargate-eks", "gke-autopilot", "azure-aci")
@@ -285,9 +255,12 @@ def _check(settings: Settings, path: str) -> None:
             f"{path}: billing_timezone: {settings.billing_timezone!r} is no IANA zone, like Asia/Shanghai"
         ) from None
     for kind in ("department", "project", "creator"):
-        _check_rules(
-            getattr(settings.attribution, kind), ZoneInfo(settings.billing_timezone), f"{path}: attribution.{kind}"
-        )
+        try:
+            rule_settings.check(
+                getattr(settings.attribution, kind), ZoneInfo(settings.billing_timezone), f"attribution.{kind}"
+            )
+        except ValueError as error:
+            raise SettingsError(f"{path}: {error}") from None
     try:
         kept_days(settings.retention)
     except ValueError as error:
@@ -312,40 +285,6 @@ def _unsafe(archive: ArchiveSettings) -> str:
         return "url: holds a user name; put a bearer token into token_file"
     if parts.scheme == "http" and not archive.allow_insecure and host not in ("localhost", "127.0.0.1", "::1"):
         return f"url: plain http to {host} would show its token; use https, or set allow_insecure"
-    return ""
-
-
-def _check_rules(told: tuple[RuleSettings, ...], zone: ZoneInfo, place: str) -> None:
-    """SettingsError for a rule that says nothing, and for one that no workflow can come to."""
-    for i, said in enumerate(told):
-        if why := _mistake(said):
-            raise SettingsError(f"{place}[{i}]: {why}")
-    rules = [_rule(said, zone) for said in told]
-    for i, rule in enumerate(rules):
-        before = next((n for n in range(i) if rules[n].forestalls(rule)), None)
-        if before is not None:
-            raise SettingsError(
-                f"{place}[{i}]: can never match: {place.rpartition(' ')[2]}[{before}] before it always does for "
-                f"`{rule.source}` {rule.key or ', '.join(rule.map or ())}; remove one, put this one first, or give them "
-                "different `from` and `to`"
-            )
-
-
-def _mistake(rule: RuleSettings) -> str:
-    """What is wrong with a rule by itself; empty: nothing."""
-    sources = {name: value for name in SOURCES if (value := getattr(rule, name)) is not None}
-    if len(sources) != 1:
-        return "give exactly one key, like `workflow_label: department`"
-    ((name, value),) = sources.items()
-    if isinstance(value, dict) and rule.map is not None:
-        return f"`{name}` holds a map already; write it there and not under `map`"
-    if not value:
-        return f"{name}: is empty"
-    texts = value if isinstance(value, dict) else rule.map
-    if texts is not None and not (texts and all(key and text for key, text in texts.items())):
-        return f"{name if isinstance(value, dict) else 'map'}: must map names to names, neither of them empty"
-    if rule.begin and rule.end and rule.end <= rule.begin:
-        return f"to: {rule.end} is not after `from`, {rule.begin}; `to` is the day after the last one"
     return ""
 
 
@@ -374,7 +313,8 @@ def rules_of(settings: Settings, cluster: ClusterSettings) -> Rules:
     """What core needs of the settings to judge one cluster."""
     zone, told = ZoneInfo(settings.billing_timezone), settings.attribution
     department, project, creator = (
-        tuple(_rule(rule, zone) for rule in rules) for rules in (told.department, told.project, told.creator)
+        tuple(rule_settings.rule_of(rule, zone) for rule in rules)
+        for rules in (told.department, told.project, told.creator)
     )
     return Rules(
         queue_label=settings.queues.label,
@@ -392,14 +332,6 @@ def rules_of(settings: Settings, cluster: ClusterSettings) -> Rules:
 def rules_version(settings: Settings) -> str:
     """A hash of the attribution rules, which no cluster has of its own."""
     return attribution.version(rules_of(settings, ClusterSettings(name="")))
-
-
-def _rule(settings: RuleSettings, zone: ZoneInfo) -> AttributionRule:
-    ((source, value),) = ((name, value) for name in SOURCES if (value := getattr(settings, name)) is not None)
-    begin, end = (midnight(day, zone) if day else None for day in (settings.begin, settings.end))
-    if isinstance(value, str):
-        return AttributionRule(source, value, settings.map, begin, end)
-    return AttributionRule(source, "", value, begin, end)
 
 
 def data_dir(settings: Settings) -> Path:

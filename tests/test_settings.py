@@ -6,7 +6,8 @@ import pytest
 
 from collector import settings
 from collector.core.rules import AttributionRule
-from collector.settings import ClusterSettings, RuleSettings, Settings, SettingsError, address, data_dir, load, parse
+from collector.rule_settings import RuleSettings
+from collector.settings import ClusterSettings, Settings, SettingsError, address, data_dir, load, parse
 from tests.builders import at
 
 EXAMPLE = b"""
