@@ -281,6 +281,20 @@ def test_a_running_pods_charge_of_the_day_is_written_again() -> None:
     assert list(counted(flow, metrics.COST).values()) == [Decimal("0.0013468")]
 
 
+def test_days_that_are_over_are_not_told_again() -> None:
+    """Their rollups would be built anew each hour; a restart remembers what was told."""
+    flow = a_pipeline()
+    flow.take("c1", [SUBMITTED, STARTED_POD, position(), position("pods")])
+    flow.accrue(NOON + 61 * HOUR)
+    commit = drained(flow)
+    after = restarted([commit])
+    after.accrue(NOON + 62 * HOUR)
+    before, now = only(PodCost, commit.facts), only(PodCost, drained(after).facts)
+
+    assert [charge.day - before[0].day for charge in before] == [0, 1, 2, 3]
+    assert [charge.day - before[0].day for charge in now] == [3]
+
+
 def test_the_last_charge_of_a_pod_replaces_what_it_accrued() -> None:
     """Also on a day on which nothing is left of it."""
     flow = a_pipeline()
