@@ -102,7 +102,7 @@ class Cluster:
     def adopt(self, workflows: Iterable[WorkflowLife], pods: Iterable[PodLife]) -> None:
         """Take up the lives of a checkpoint."""
         for life in workflows:
-            self.workflows[life.uid] = workflow_life.shared(life)
+            self.workflows[life.uid] = workflow_life.resumed(life, self.rules)
             self.owners.exists(life)
             self._await_pods(life)
             if life.former:
