@@ -40,7 +40,7 @@ class Teller:
         for charge in new:
             before = self.rows.get(charge.day)
             assert before is None or charge.version > before.version
-            assert before is None or not marked or said(charge) != said(before)
+            assert before is None or not marked or repr(said(charge)) != repr(said(before))  # 0 may be 0E-18
             self.rows[charge.day] = charge
         return [charge.day for charge in new]
 
@@ -210,4 +210,4 @@ def test_a_mark_tells_rows_apart(a: Instant, b: Instant) -> None:
     one, other = (a_teller().charges(NOON + DAY + at % DAY, None)[0] for at in (a, b))
     again = telling.untold([other], lambda day: ONE_RUN, telling.untold([one], lambda day: ONE_RUN, None)[1])[0]
 
-    assert bool(again) == (said(one) != said(other))
+    assert bool(again) == (repr(said(one)) != repr(said(other)))
