@@ -21,8 +21,8 @@ from collector.core.workflow_life import WorkflowLife
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, zstandard.ZstdError)
 
 WORTH_BYTES = 512
-"""Of a piece, from which on it is compressed: it is written to the spool and to the store each time it changes. A workflow
-that waits has a fifth of this, one that ended with steps whose pods are still to come has many times as much."""
+"""Of a workflow, from which on it is compressed: it is written to the spool and to the store each time it changes. One that
+waits has a fifth of this, one that ended with steps whose pods are still to come has many times as much."""
 
 _ENCODER = msgspec.msgpack.Encoder()
 _COMPRESSOR, _DECOMPRESSOR = zstandard.ZstdCompressor(level=1), zstandard.ZstdDecompressor()
@@ -80,15 +80,14 @@ def _notices(cluster: Cluster) -> Iterator[Checkpoint | Gone]:
 def _packed(cluster: Cluster, kind: str, uid: str) -> bytes | None:
     if kind == "workflows":
         life = cluster.workflows.get(uid)
-        return _encoded(life) if life else None
+        return _compressed(_ENCODER.encode(life)) if life else None
     if kind == "pods":
         pod = cluster.pods.get(uid)
-        return _encoded(pod) if pod else None
+        return _ENCODER.encode(pod) if pod else None
     return controller.pack(cluster.controllers)
 
 
-def _encoded(life: WorkflowLife | PodLife) -> bytes:
-    state = _ENCODER.encode(life)
+def _compressed(state: bytes) -> bytes:
     return _COMPRESSOR.compress(state) if len(state) >= WORTH_BYTES else state
 
 
