@@ -7,19 +7,27 @@ A piece that this release cannot read is no reason to stop: its cluster starts f
 from collections.abc import Iterator
 
 import msgspec
+import zstandard
 
-from collector.core import controller, workflow_life, workflow_rows
+from collector.core import controller, workflow_rows
 from collector.core.cluster import Cluster
 from collector.core.cron import CronLife
 from collector.core.hints import Hint
 from collector.core.model import NodeRun
 from collector.core.pod_life import PodLife
 from collector.core.stream import Checkpoint, Gone
+from collector.core.workflow_life import WorkflowLife
 
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, zstandard.ZstdError)
+
+WORTH_BYTES = 512
+"""Of a workflow, from which on it is compressed: it is written to the spool and to the store each time it changes. One that
+waits has a fifth of this, one that ended with steps whose pods are still to come has many times as much."""
 
 _ENCODER = msgspec.msgpack.Encoder()
-_LIFE = msgspec.msgpack.Decoder(workflow_life.WorkflowLife)
+_COMPRESSOR, _DECOMPRESSOR = zstandard.ZstdCompressor(level=1), zstandard.ZstdDecompressor()
+"""Of the loop's own thread."""
+_LIFE = msgspec.msgpack.Decoder(WorkflowLife)
 _POD = msgspec.msgpack.Decoder(PodLife)
 _HINT = msgspec.msgpack.Decoder(Hint)
 _CRON = msgspec.msgpack.Decoder(CronLife)
@@ -72,15 +80,21 @@ def _notices(cluster: Cluster) -> Iterator[Checkpoint | Gone]:
 def _packed(cluster: Cluster, kind: str, uid: str) -> bytes | None:
     if kind == "workflows":
         life = cluster.workflows.get(uid)
-        return _ENCODER.encode(life) if life else None
+        return _compressed(_ENCODER.encode(life)) if life else None
     if kind == "pods":
         pod = cluster.pods.get(uid)
         return _ENCODER.encode(pod) if pod else None
     return controller.pack(cluster.controllers)
 
 
+def _compressed(state: bytes) -> bytes:
+    return _COMPRESSOR.compress(state) if len(state) >= WORTH_BYTES else state
+
+
 def adopt(cluster: Cluster, kind: str, state: bytes) -> None:
     """Take up one piece; one of UNREADABLE when another release packed it otherwise."""
+    if state.startswith(zstandard.FRAME_HEADER):  # which no array begins with
+        state = _DECOMPRESSOR.decompress(state)
     match kind:
         case "workflows":
             cluster.adopt([_LIFE.decode(state)], [])

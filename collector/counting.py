@@ -12,13 +12,13 @@ import msgspec
 
 from collector.catalog import metrics
 from collector.catalog.tally import Tally
-from collector.core import billing
+from collector.core import billing, telling
 from collector.core.cluster import Cluster
 from collector.core.days import month_of
 from collector.core.happenings import Began, Clamped, Ended, FirstRan, Happening, PodEnded, PodRan, Submitted
 from collector.core.meters import total
 from collector.core.model import ControllerIncident, CronRun, Fact, Instant, Period, PodCost
-from collector.core.pod_life import PodLife, Told
+from collector.core.pod_life import PodLife
 from collector.core.pricing_runs import FIRST_RUN, Runs
 from collector.core.product import ZERO
 from collector.core.workflow_life import WorkflowLife
@@ -103,16 +103,16 @@ class Counting:
             self.tally.add(metrics.CRON_SKIPPED, (*labels, run.reason))
 
     def charge(self, cluster: Cluster, pod: PodLife, life: WorkflowLife | None, until: Instant) -> None:
-        """A pod's charges up to its end, or to `until` while it runs."""
+        """A pod's charges up to its end, or to `until` while it runs; of its days those that changed are told."""
         product = cluster.rules.product
         charges = billing.charges(pod.run, life, self.books, self.zone, until, product, FIRST_RUN, pod.told)
         if not charges:
             return
-        for charge in charges:
+        new, pod.told = telling.untold(charges, self.runs.of, pod.told)
+        for charge in new:
             self._open_month(charge.day)
             for run in self.runs.of(charge.day):
                 self.store(charge if run == charge.run else msgspec.structs.replace(charge, run=run))
-        pod.told = Told(charges[0].version, charges[0].day, charges[-1].day)
         cluster.kept.touched["pods", pod.run.uid] = None
         if len(self.recent) < RECENT_PODS:
             self.recent[cluster.name, pod.run.uid] = None

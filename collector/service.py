@@ -7,6 +7,7 @@ watches and a slow disk from the sockets (storing.py), the pages from all (servi
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Container, Iterator
@@ -23,7 +24,7 @@ from collector.catalog.tally import Tally
 from collector.clock import now_ms
 from collector.core.view import Clock
 from collector.exposition import logs
-from collector.parts import ACCRUE_S, Parts, lasting
+from collector.parts import ACCRUE_S, COLLECT_AFTER, Parts, lasting
 from collector.pipeline import Pipeline
 from collector.serving import serving
 from collector.settings import Settings
@@ -48,6 +49,7 @@ async def run(
 ) -> Parts:
     """Watch and serve until told to stop; returns what ran, for a summary."""
     logs.to_stderr()
+    gc.set_threshold(COLLECT_AFTER)
     known, zone = asking.addresses(settings), ZoneInfo(settings.billing_timezone)
     loaded, data, tally = asking.books(settings, folder), configuration.data_dir(settings), Tally()
     rules = {name: configuration.rules_of(settings, cluster) for name, (_, cluster) in known.items()}

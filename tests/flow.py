@@ -73,6 +73,10 @@ DONE = an_observation(
     a_workflow(phase="Succeeded", started=NOON, finished=NOON + 71 * SECOND, nodes={"w1": a_step()}),
     when=NOON + 72 * SECOND,
 )
+FAILED = an_observation(
+    a_workflow(phase="Failed", started=NOON, finished=NOON + 71 * SECOND, nodes={"w1": a_step(phase="Failed")}),
+    when=NOON + 72 * SECOND,
+)
 WHOLE: list[Outcome] = [SUBMITTED, BEGUN, STARTED_POD, ENDED_POD, DONE]
 
 

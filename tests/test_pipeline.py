@@ -34,6 +34,7 @@ from tests.flow import (
     BEGUN,
     DONE,
     ENDED_POD,
+    FAILED,
     STARTED_POD,
     SUBMITTED,
     WHOLE,
@@ -190,12 +191,12 @@ def test_each_object_seen_is_counted() -> None:
 
 
 def test_cost_is_counted_once_however_often_it_is_charged() -> None:
-    """At a pod's end, and again when its workflow's end gives it a class."""
+    """At a pod's end, and again when its workflow's end gives it another class."""
     flow = a_pipeline()
-    flow.take("c1", [SUBMITTED, ENDED_POD, DONE])
+    flow.take("c1", [SUBMITTED, ENDED_POD, FAILED])
     charges = only(PodCost, drained(flow).facts)
 
-    assert len(charges) == 2
+    assert [charge.class_ for charge in charges] == ["useful", "failed"]
     assert counted(flow, metrics.COST) == {("c1", "team", "alibaba-eci", "USD"): charges[-1].cost}
 
 

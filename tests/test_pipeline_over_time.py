@@ -15,6 +15,7 @@ from tests.builders import (
     NOON,
     a_plain_node,
     a_pod,
+    a_step,
     a_workflow,
     an_observation,
     ended_pod,
@@ -230,6 +231,30 @@ def test_attempts_are_numbered_on() -> None:
     assert after.clusters["c1"].workflows["w1"].attempt == 2
 
 
+def test_a_large_piece_of_state_is_compressed_and_taken_up_again() -> None:
+    """A workflow that ended before its pods were seen keeps the rows of all its steps."""
+    flow = a_pipeline()
+    nodes = {f"w1-{n}": a_step(id=f"w1-{n}") for n in range(50)}
+    ended = a_workflow(phase="Succeeded", started=NOON, finished=NOON + HOUR, nodes=nodes)
+    flow.take("c1", [an_observation(ended, when=NOON + HOUR), position()])
+    commit = drained(flow)
+    (piece,) = (c.state for c in commit.upserts if c.kind == "workflows")
+    before, after = (f.clusters["c1"].workflows["w1"] for f in (flow, restarted([commit])))
+
+    assert len(piece) < 2000
+    assert after == before
+    assert len(after.podless_steps or ()) == 50
+
+
+@pytest.mark.parametrize("piece", [b"\xc1", b"\x28\xb5\x2f\xfd no frame"], ids=["no array", "no frame"])
+def test_a_piece_that_cannot_be_read_starts_its_cluster_from_lists(piece: bytes) -> None:
+    """Whatever the spool held under that name."""
+    flow = a_pipeline("c1", "c2")
+
+    assert flow.restore([], [("c1", "workflows", "w1", piece)]) == ["c1"]
+    assert flow.clusters["c1"].workflows == {}
+
+
 def test_an_incident_is_not_told_again_after_a_restart() -> None:
     """It would page twice."""
     flow = a_pipeline()
@@ -279,6 +304,20 @@ def test_a_running_pods_charge_of_the_day_is_written_again() -> None:
     assert (first.pod_uid, first.cost, first.status) == ("p1", Decimal("0.069264"), "accruing")
     assert (second.cost, second.day == first.day, second.version > first.version) == (Decimal("0.138528"), True, True)
     assert list(counted(flow, metrics.COST).values()) == [Decimal("0.0013468")]
+
+
+def test_days_that_are_over_are_not_told_again() -> None:
+    """Their rollups would be built anew each hour; a restart remembers what was told."""
+    flow = a_pipeline()
+    flow.take("c1", [SUBMITTED, STARTED_POD, position(), position("pods")])
+    flow.accrue(NOON + 61 * HOUR)
+    commit = drained(flow)
+    after = restarted([commit])
+    after.accrue(NOON + 62 * HOUR)
+    before, now = only(PodCost, commit.facts), only(PodCost, drained(after).facts)
+
+    assert [charge.day - before[0].day for charge in before] == [0, 1, 2, 3]
+    assert [charge.day - before[0].day for charge in now] == [3]
 
 
 def test_the_last_charge_of_a_pod_replaces_what_it_accrued() -> None:

@@ -87,7 +87,7 @@ class Cluster:
 
     def adopt(self, workflows: Iterable[WorkflowLife], pods: Iterable[PodLife]) -> None:
         """Take up the lives of a checkpoint."""
-        lives = [*workflows]
+        lives = [workflow_life.resumed(life, self.rules) for life in workflows]
         self.kept.adopt(lives, pods)
         for life in lives:
             self.owners.exists(life)

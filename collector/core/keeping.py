@@ -7,7 +7,7 @@ still be asked about. Checkpoints are made of what is touched here.
 
 from collections.abc import Iterable
 
-from collector.core import joining, workflow_life
+from collector.core import joining
 from collector.core.hints import Hints
 from collector.core.joining import done_with
 from collector.core.parting import Parting
@@ -49,7 +49,7 @@ class Kept:
     def adopt(self, workflows: Iterable[WorkflowLife], pods: Iterable[PodLife]) -> None:
         """Take up the lives of a checkpoint."""
         for life in workflows:
-            self.workflows[life.uid] = workflow_life.shared(life)
+            self.workflows[life.uid] = life
             self.await_pods(life)
             if life.former:
                 self.await_former(life)

@@ -63,11 +63,13 @@ _IMAGE = re.compile(r'image "([^"]+)"')
 
 
 class Told(msgspec.Struct, frozen=True, array_like=True):
-    """The charges of a pod that were told: their newest version, and the billing days they fall on."""
+    """The charges of a pod that were told: their newest version, the billing days they fall on, a mark of each row."""
 
     version: int
     first_day: int
     last_day: int
+    marks: tuple[int, ...] = ()
+    """Of the rows that stand (telling.py); none: a release told them that kept no marks, or another process did."""
 
 
 class PodLife(msgspec.Struct, array_like=True, gc=False):

@@ -169,19 +169,24 @@ def describe(life: WorkflowLife, workflow: decode.Workflow, rules: Rules, namesp
     meta, spec = workflow.metadata, workflow.spec or decode.WorkflowSpec()
     labels = meta.labels or {}
     life.priority = spec.priority or 0
-    life.service_account = intern(spec.serviceAccountName or "")
+    account = intern(spec.serviceAccountName or "")
     kept = attribution.evidence(rules, labels, meta.annotations or {}, namespace_labels) or None
-    if kept != life.labels or not life.version:  # the controller's own labels change with every status
+    if kept != life.labels or account != life.service_account or not life.version:
+        # Once and seldom again, though an event comes with every status: the controller's own labels are not kept.
         reference = spec.workflowTemplateRef.name if spec.workflowTemplateRef else None
         named = (labels[k] for k in TEMPLATE_LABELS if k in labels)
         life.template = intern(reference or next(named, ""))
         life.labels = _shared(frozenset(kept.items())) if kept else None
         life.queue = intern(labels.get(rules.queue_label) or life.namespace)
+        life.service_account = account
+        _attribute(life, rules)
     version = template_version.named(rules.version_label, labels, meta.annotations or {})
     if not version and not life.template_version and workflow.status:  # what is stored of a workflow never changes
         version = template_version.hashed(workflow.status.storedWorkflowTemplateSpec)
     life.template_version = intern(version) or life.template_version
-    # Each time, for the rules may be others than those of the checkpoint it was taken up from.
+
+
+def _attribute(life: WorkflowLife, rules: Rules) -> None:
     owners = attribution.owner_of_row(
         rules, life.labels or {}, life.namespace, life.template, life.service_account, life.created_at
     )
@@ -194,12 +199,13 @@ def _shared(labels: frozenset[tuple[str, str]]) -> dict[str, str]:
     return {intern(k): intern(v) for k, v in labels}
 
 
-def shared(life: WorkflowLife) -> WorkflowLife:
-    """A life taken up from its checkpoint, with the texts again that it shares with others."""
+def resumed(life: WorkflowLife, rules: Rules) -> WorkflowLife:
+    """A life taken up from its checkpoint, with the texts again that it shares with others; the rules may be new ones."""
     for name in SHARED_TEXTS:
         setattr(life, name, intern(getattr(life, name)))
     life.labels = _shared(frozenset(life.labels.items())) if life.labels else None
     life.held_locks = locks.shared(life.held_locks)
+    _attribute(life, rules)
     return life
 
 

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 
 import msgspec
+import zstandard
 
 from collector.catalog.schema import Table
 from collector.catalog.tables import TABLE_NAMED, TABLE_OF
@@ -27,7 +28,11 @@ ROUND_ROWS = 200_000
 SAMPLE_CHARACTERS = 2_000
 
 Packed = tuple[str, int, bytes]
-"""(table, rows, the rows as one msgpack array of arrays)"""
+"""(table, rows, the rows as one msgpack array of arrays, compressed where they are many)"""
+
+WORTH_BYTES = 1024
+"""Of rows, from which on they are compressed: each byte is written to a journal and to the file, and read twice."""
+_LEVEL = 1
 
 encode = msgspec.msgpack.Encoder(decimal_format="string").encode
 _decode = msgspec.msgpack.Decoder().decode
@@ -50,10 +55,22 @@ def packed(facts: Iterable[Fact], at: Instant) -> list[Packed]:
         table = TABLE_OF[kind]
         for piece in _pieces(group):
             try:
-                pieces.append((table.name, len(piece), encode(piece)))
+                pieces.append((table.name, len(piece), body_of(piece)))
             except UNPACKABLE:
                 pieces += _packed_one_by_one(table, piece, at)
     return pieces
+
+
+def body_of(rows: Sequence[Any]) -> bytes:
+    """Rows as the spool keeps them; raises one of UNPACKABLE."""
+    body = encode(rows)
+    return zstandard.compress(body, _LEVEL) if len(body) >= WORTH_BYTES else body
+
+
+def rows_of(body: bytes) -> list[list[Any]]:
+    """The rows of a body; a frame's magic number is no beginning of an array."""
+    rows: list[list[Any]] = _decode(zstandard.decompress(body) if body.startswith(zstandard.FRAME_HEADER) else body)
+    return rows
 
 
 def _packed_one_by_one(table: Table, facts: Sequence[Fact], at: Instant) -> Iterator[Packed]:
@@ -113,7 +130,7 @@ def append_positions(connection: sqlite3.Connection, now: Instant) -> int:
         (WATCH_CURSOR, map(_position, cursors)),
     ):
         for piece in _chunks(rows):
-            last = connection.execute(INSERT_FACT, (table.name, len(piece), encode(piece))).lastrowid or 0
+            last = connection.execute(INSERT_FACT, (table.name, len(piece), body_of(piece))).lastrowid or 0
     connection.execute("DELETE FROM checkpoint WHERE dirty = 1 AND state IS NULL")
     connection.execute("UPDATE checkpoint SET dirty = 0 WHERE dirty = 1")
     connection.execute("UPDATE cursor SET dirty = 0 WHERE dirty = 1")
@@ -180,7 +197,7 @@ def unpacked(table: str, packed_rows: Iterable[bytes]) -> list[list[Any]]:
     fields = msgspec.structs.fields(TABLE_NAMED[table].fact)
     rows: list[list[Any]] = []
     for body in packed_rows:
-        piece = _decode(body)
+        piece = rows_of(body)
         known = len(piece[0]) if piece else 0  # one release packed the whole piece
         missing = [field.default for field in fields[known:]]
         rows += [row + missing for row in piece] if missing else piece

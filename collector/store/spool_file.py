@@ -12,7 +12,7 @@ from pathlib import Path
 
 from collector.core.model import Instant
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _SCHEMA = """
 CREATE TABLE cursor (cluster TEXT, kind TEXT, body BLOB NOT NULL, dirty INTEGER NOT NULL, PRIMARY KEY (cluster, kind))
@@ -34,7 +34,10 @@ CREATE TABLE snapshot (name TEXT NOT NULL, begun_at INTEGER NOT NULL, round INTE
 INSERT INTO snapshot VALUES ('', 0, 0);
 """
 
-_UPGRADES = (_SCHEMA, _SNAPSHOT)
+_COMPRESSED = ""
+"""Nothing but the number differs: facts may be compressed, which a program before that would take for damage."""
+
+_UPGRADES = (_SCHEMA, _SNAPSHOT, _COMPRESSED)
 """What leads from each version to the next."""
 
 

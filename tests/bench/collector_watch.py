@@ -6,6 +6,7 @@ Ours: the reflector against the bench's server, alone, with the whole pipeline b
 
 import asyncio
 import contextlib
+import gc
 import json
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from collector.catalog.metrics import STORE_INSERTED_ROWS
 from collector.catalog.tally import Tally
 from collector.clock import now_ms
 from collector.core.stream import Observation, Outcome, Position, Synced
+from collector.parts import COLLECT_AFTER
 from collector.pipeline import Pipeline
 from collector.prices import book
 from collector.store.child import start_child
@@ -179,6 +181,7 @@ CASES = {"reflector": reflector, "pipeline": pipeline, "list": listing}
 def main() -> None:
     """Run one case in a folder of its own and print its figures."""
     case, server, kind, expected = sys.argv[1:]
+    gc.set_threshold(COLLECT_AFTER)  # as service.py does
     with tempfile.TemporaryDirectory() as folder:
         say(asyncio.run(CASES[case](server, kind, int(expected), Path(folder))))
 

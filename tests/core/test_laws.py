@@ -17,11 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.catalog.tables import TABLE_OF
-from collector.core import billing, controller
+from collector.core import billing, controller, telling
 from collector.core.cluster import Cluster
 from collector.core.happenings import PodEnded
 from collector.core.model import Fact, PodCost, PodRun, WorkflowRun, version_of
-from collector.core.pod_life import NODE_ID, PodLife, Told
+from collector.core.pod_life import NODE_ID, PodLife
+from collector.core.pricing_runs import Runs
 from collector.core.stream import Observation
 from collector.core.workflow_life import WorkflowLife
 from collector.prices import book
@@ -72,9 +73,8 @@ def facts_of(cluster: Cluster, seen: Iterable[Observation]) -> Iterator[Fact]:
 def charges_of(ended: PodEnded) -> list[PodCost]:
     pod = ended.pod
     charges = billing.charges(pod.run, ended.life, books(), UTC, pod.run.finished_at or 0, told=pod.told)
-    if charges:
-        pod.told = Told(charges[0].version, charges[0].day, charges[-1].day)
-    return charges
+    new, pod.told = telling.untold(charges, Runs().of, pod.told)
+    return new
 
 
 def settled(facts: Iterable[Fact]) -> Settled:

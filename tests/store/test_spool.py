@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec.structs import fields
 
 from collector.catalog.workflows import QUEUE_SAMPLE
 from collector.core.model import QueueSample, WatchCursor, WorkflowLive, version_of
@@ -20,6 +21,7 @@ from collector.store import sealing
 from collector.store import spool as spool_module
 from collector.store.spool import Spool, open_spool
 from collector.store.spool_file import (
+    SCHEMA_VERSION,
     SpoolBusyError,
     SpoolDamagedError,
     SpoolFullError,
@@ -64,6 +66,29 @@ def test_rows_of_an_older_release_get_the_defaults_of_newer_columns() -> None:
     (row,) = sealing.unpacked("workflow_live", [sealing.encode([older])])
 
     assert row == [*older, "", "", None]
+
+
+def test_rows_of_a_release_that_compressed_none_go_with_those_of_this_one() -> None:
+    """One batch may hold both, in order; many rows take a fraction of their bytes."""
+    rows = [[f"workflow-{n}", "Succeeded", n] for n in range(200)]
+    plain, compressed = sealing.encode(rows[:100]), sealing.body_of(rows[100:])
+
+    assert sealing.unpacked("workflow_live", [plain, compressed, sealing.body_of(rows[:1])]) == [
+        row + [field.default for field in fields(WorkflowLive)[3:]] for row in [*rows, rows[0]]
+    ]
+    assert len(compressed) * 3 < len(sealing.encode(rows[100:]))
+
+
+def test_a_spool_of_a_release_that_compressed_none_is_opened(spool: Spool, spool_file: Path) -> None:
+    """And is marked as one that such a release must not take up again."""
+    spool._connection.execute("PRAGMA user_version = 2")
+    spool.close()
+
+    again = open_spool(spool_file, 1 << 30, NOW)
+
+    assert again._connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+    assert again.load().damage == ""
+    again.close()
 
 
 def test_everything_of_a_commit_is_there_after_reopening(spool: Spool, spool_file: Path) -> None:
@@ -249,9 +274,10 @@ def test_a_full_spool_takes_nothing_and_loses_nothing(spool_file: Path) -> None:
 def test_a_full_disk_is_told_apart(spool_file: Path) -> None:
     """SQLite's own bound stands in for the disk's: the commit is refused whole and can be tried again."""
     spool = open_spool(spool_file, 1 << 30, NOW)
-    spool._connection.execute("PRAGMA max_page_count = 60")
     thousand = [a_sample(n) for n in range(1000)]
     spool.commit(Commit(at=NOW, facts=thousand))
+    pages = spool._connection.execute("PRAGMA page_count").fetchone()[0]
+    spool._connection.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(SpoolFullError, match="full"):
         spool.commit(Commit(at=NOW, facts=thousand * 20))
     kept = spool.rows
