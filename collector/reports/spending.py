@@ -100,7 +100,7 @@ def _statement(source: str, by: Sequence[str], shown: Sequence[str]) -> str:
     return f"""
         SELECT of_use, {"".join(f"`{name}`, " for name in shown)}currency, sum(sum_cost) AS total,
                sum(sum_cost_pending), sum(sum_pods), sum(sum_seconds), sum(sum_unpriced), sum(sum_accruing),
-               length(groupUniqArrayArray(sum_workflows) AS uids), arrayCount(uid -> uid IN ({SUCCEEDED}), uids),
+               uniqExactArray(sum_workflows), uniqExactArray(arrayFilter(uid -> uid IN ({SUCCEEDED}), sum_workflows)),
                {_SPENT_ON}
         FROM (SELECT *, materialize(1) AS of_use FROM {source})
         GROUP BY GROUPING SETS (({keys}currency), ({", ".join(USE)}, currency, of_use))
