@@ -5,6 +5,7 @@ Exit codes: 0 well, 1 a run-time failure, 2 wrong use or settings. A user sees o
 """
 
 import asyncio
+import functools
 import sys
 import time
 from collections.abc import Callable
@@ -133,7 +134,8 @@ def report(
         made = steps.steps(query, workflow, span)
     elif kind == "cost":
         shape.columns_by(by or DEFAULT_BY[kind], cost.COLUMNS)  # wrong use is told before anything is asked
-        fees = shared.shared_costs(query, span, asking.books(chosen, _folder(config)), time.time_ns() // 1_000_000, run)
+        books, now = asking.books(chosen, _folder(config)), time.time_ns() // 1_000_000
+        fees = functools.partial(shared.shared_costs, query, span, books, now, run)
         made = cost.cost(query, span, by or DEFAULT_BY[kind], run, fees)
     else:
         made = REPORTS[kind](query, span, by or DEFAULT_BY[kind])

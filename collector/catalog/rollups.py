@@ -5,6 +5,7 @@ A rollup is declared by what each of its columns is computed by, so that who reb
 it does not hold yet ask the same question. A day of it is replaced whole, never added to.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from collector.catalog import columns as c
@@ -68,6 +69,22 @@ class Rollup:
         made = ", ".join(expression for _, expression in (*self.keys, *self.sums))
         keys = ", ".join(expression for _, expression in self.keys)
         return f"SELECT {made} FROM {DATABASE}.{self.rows} WHERE {self.where} AND {where} GROUP BY {keys}"
+
+    def kept(self, where: str, keys: Iterable[str], sums: Iterable[str]) -> str:
+        """SQL: some of its columns as they are kept, columns as `summed` has them."""
+        chosen = ", ".join((*(f"`{key}`" for key in keys), *(f"`{name}` AS `sum_{name}`" for name in sums)))
+        return f"SELECT {chosen} FROM {DATABASE}.{self.name} WHERE {where}"
+
+    def summed(self, where: str, keys: Iterable[str], sums: Iterable[str]) -> str:
+        """
+        SQL: some of the sums anew from the source's rows, by any of its columns.
+
+        A sum of `cost` is called `sum_cost`: an alias `cost` would be what the other expressions count.
+        """
+        known = {column.name: expression for column, expression in (*self.keys, *self.sums)}
+        by = [known.get(key, f"`{key}`") for key in keys]
+        chosen = ", ".join((*by, *(f"{known[name]} AS `sum_{name}`" for name in sums)))
+        return f"SELECT {chosen} FROM {DATABASE}.{self.rows} WHERE {self.where} AND {where} GROUP BY {', '.join(by)}"
 
     def stale(self) -> str:
         """

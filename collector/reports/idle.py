@@ -24,9 +24,11 @@ from collector.reports.shape import BEGIN, END, Query, Report, Span, amount
 
 _TAKEN = """
     SELECT cluster, node_name, day, sum(arraySum(meter -> tupleElement(meter, 'cost'), meters))
-    FROM {source} day >= {{begin:Date}} AND day < {{end:Date}} AND node_name != '' AND product = {{product:String}}
+    FROM {source} cluster IN (SELECT cluster FROM pod_cost WHERE {on_nodes}) AND {on_nodes}
     GROUP BY cluster, node_name, day
 """
+_ON_NODES = "day >= {begin:Date} AND day < {end:Date} AND node_name != '' AND product = {product:String}"
+"""Also of rows that a later one replaced: clusters without any, which are told quickly, need not be merged."""
 _NODES = f"""
     SELECT cluster, name, uid, toUnixTimestamp64Milli(greatest(created_at, first_seen_at, {BEGIN})),
            toUnixTimestamp64Milli(least(ifNull(gone_at, last_seen_at), {END})),
@@ -67,7 +69,10 @@ def idle_nodes(query: Query, span: Span, books: Books, run: int = 0) -> Idle:
     """What was idle of plain nodes in a period, under a pricing run or the bill."""
     source = "pod_cost FINAL WHERE run = {run:UInt32} AND" if run else "cost_current WHERE"
     asked = {**span.parameters(), "product": PLAIN, **({"run": run} if run else {})}
-    taken = {(cluster, node, day): cost for cluster, node, day, cost in query(_TAKEN.format(source=source), asked)}
+    taken = {
+        (cluster, node, day): cost
+        for cluster, node, day, cost in query(_TAKEN.format(source=source, on_nodes=_ON_NODES), asked)
+    }
     if not taken:
         return Idle()
     if PLAIN not in books.layers:

@@ -101,8 +101,9 @@ def success(query: Query, span: Span, by: str) -> Report:
     names = columns_by(by, COLUMNS)
     source, asked, one = f"(SELECT * FROM workflow_run FINAL WHERE {FINISHED})", span.parameters(), "1"
     if of_whole_hours(span) and {COLUMNS[name] for name in names} <= set(WORKFLOW_HOURLY.order_by):
-        source, asked = rolled(query, WORKFLOW_HOURLY, span, f"hour >= {BEGIN} AND hour < {END}", FINISHED)
-        one = "runs"
+        hours, keys = f"hour >= {BEGIN} AND hour < {END}", [*dict.fromkeys(COLUMNS[name] for name in names), "outcome"]
+        source, asked = rolled(query, WORKFLOW_HOURLY, span, hours, FINISHED, keys, ["runs"])
+        one = "sum_runs"
     counts = ", ".join(f"sumIf({one}, outcome = '{outcome}')" for outcome in OUTCOMES)
     sql = f"SELECT {_lead(names)}sum({one}) AS attempts, {counts} FROM {source} {_grouped(names)}"
     columns = (*names, "runs", *OUTCOMES, "success %", "platform success %")

@@ -5,28 +5,30 @@ Days that the rollup does not hold as they are now are computed from their rows 
 same statement that reads the others from it; a rollup that was never built only makes a report slow.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from collector.catalog.rollups import Rollup
-from collector.catalog.schema import DATABASE
 from collector.reports.shape import Query, Span
 
 
-def rolled(query: Query, rollup: Rollup, span: Span, held: str, rows: str) -> tuple[str, dict[str, Any]]:
+def rolled(
+    query: Query, rollup: Rollup, span: Span, held: str, rows: str, keys: Sequence[str], sums: Sequence[str]
+) -> tuple[str, dict[str, Any]]:
     """
-    What stands after FROM, with the rollup's columns, and the parameters it needs.
+    What stands after FROM, with some of the rollup's keys and `sum_cost` for its `cost`, and the parameters it needs.
 
     The period is told as a condition twice: on the rollup (`held`) and on its source (`rows`).
     """
     asked = span.parameters()
     stale = [day for day, *_ in query(rollup.stale(), asked)]
-    kept = f"SELECT {rollup.names} FROM {DATABASE}.{rollup.name} WHERE {held}"
     if not stale:
-        return f"({kept})", asked
-    fresh = rollup.computed(f"{rollup.day_of} IN {{stale:Array(Date)}} AND {rows}")
-    return f"({kept} AND {rollup.day} NOT IN {{stale:Array(Date)}} UNION ALL {fresh})", asked | {"stale": stale}
+        return f"({rollup.kept(held, keys, sums)})", asked
+    kept = rollup.kept(f"{held} AND {rollup.day} NOT IN {{stale:Array(Date)}}", keys, sums)
+    fresh = rollup.summed(f"{rollup.day_of} IN {{stale:Array(Date)}} AND {rows}", keys, sums)
+    return f"({kept} UNION ALL {fresh})", asked | {"stale": stale}
 
 
 def of_whole_hours(span: Span) -> bool:

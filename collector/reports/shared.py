@@ -6,10 +6,9 @@ A fee of a cluster is shared among those who used that cluster, one of no cluste
 was applied, by `lynceus reprice`: its hours until then, less what charges used of it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from collector.core.days import midnight
@@ -23,14 +22,14 @@ from collector.prices.schema import Fee
 from collector.reports.idle import Idle, idle_nodes
 from collector.reports.shape import Query, Span
 from collector.reports.shape import amount as text
+from collector.reports.spending import Use, spending
 
-METRIC = {"": 3, "pods": 4, "seconds": 5}
-"""Where in a row of `_USE` a weight stands."""
-_USE = """
-    SELECT department, cluster, product, sum(cost), uniqExact(pod_uid), sum(billed_seconds)
+_PODS = """
+    SELECT department, cluster, product, uniqExact(pod_uid)
     FROM cost_current WHERE day >= {begin:Date} AND day < {end:Date} AND currency = {currency:String}
-    GROUP BY department, cluster, product ORDER BY department, cluster, product
+    GROUP BY department, cluster, product
 """
+"""Each pod once, however many billing days it ran."""
 
 _ACTIVE = "(toStartOfMonth(day), run) IN (SELECT month, active_run FROM period FINAL)"
 _OF_RUN = "run = {run:UInt32}"
@@ -63,15 +62,23 @@ class SharedCosts:
     """What nobody took of plain nodes; part of the total only where the books have it shared."""
 
 
-def shared_costs(query: Query, span: Span, books: Books, now: Instant, run: int = 0) -> SharedCosts:
-    """The fees of a period so far, what is to come of it is not owed yet; and unused commitments, of a run or of the bill."""
+def shared_costs(
+    query: Query, span: Span, books: Books, now: Instant, run: int = 0, use: Sequence[Use] | None = None
+) -> SharedCosts:
+    """
+    The fees of a period so far, what is to come of it is not owed yet; and unused commitments, of a run or of the bill.
+
+    They are shared out by who used what of the bill; left out, that is asked for where there is something to share.
+    """
     zone = ZoneInfo(span.zone)
     begin, end = (midnight(day, zone) for day in (span.begin, span.end))
     unused, notes = unused_commitments(query, span, books, run)
     idle = idle_nodes(query, span, books, run)
     lying = idle.by_cluster() if idle.shared else {}
-    asked = {**span.parameters(), "currency": books.currency}
-    use = list(query(_USE, asked)) if books.fees or unused or lying else []
+    if use is None:
+        use = spending(query, span, []).use if books.fees or unused or lying else []
+    use = sorted(one for one in use if one.currency == books.currency)
+    counted = _pods(query, span, books)
     parts: dict[str, list[Decimal]] = {}
     unknown: list[str] = []
     for fee in books.fees:
@@ -80,7 +87,7 @@ def shared_costs(query: Query, span: Span, books: Books, now: Instant, run: int 
             unknown.append(f"{fee.id} of {fee.book}")
             continue
         for rows in _scopes(fee, use):
-            for department, part in _parts(fee, amount, rows).items():
+            for department, part in _parts(fee, amount, rows, counted).items():
                 parts.setdefault(department, []).append(part)
     for amount, rows in [(unused, use), *((left, _on_nodes(use, cluster)) for cluster, left in lying.items())]:
         for department, part in _by_spent(amount, rows).items():
@@ -107,33 +114,47 @@ def unused_commitments(query: Query, span: Span, books: Books, run: int = 0) -> 
     return CONTEXT.subtract(total(row[2] for row in rows), used or ZERO), notes
 
 
-def _on_nodes(use: Iterable[Sequence[Any]], cluster: str) -> list[Sequence[Any]]:
-    return [row for row in use if row[1] == cluster and row[2] == PLAIN]
-
-
-def _by_spent(amount: Decimal, use: Iterable[Sequence[Any]]) -> dict[str, Decimal]:
-    if not amount:
+def _pods(query: Query, span: Span, books: Books) -> dict[tuple[str, str, str], int]:
+    """Pods by department, cluster and product, where a fee is shared by them: they are asked for in vain else."""
+    if not any(isinstance(fee.row, Fee) and fee.row.metric == "pods" for fee in books.fees):
         return {}
+    return {tuple(key): pods for *key, pods in query(_PODS, {**span.parameters(), "currency": books.currency})}
+
+
+def _on_nodes(use: Iterable[Use], cluster: str) -> list[Use]:
+    return [one for one in use if one.cluster == cluster and one.product == PLAIN]
+
+
+def _by_spent(amount: Decimal, use: Iterable[Use]) -> dict[str, Decimal]:
+    return share(amount, _weights(use, lambda one: one.cost or ZERO), "proportional") if amount else {}
+
+
+def _weights(use: Iterable[Use], weight: Callable[[Use], Decimal]) -> dict[str, Decimal]:
+    """The weight of each department."""
     weights: dict[str, Decimal] = {}
-    for row in use:
-        weights[row[0]] = total((weights.get(row[0], ZERO), row[3] or ZERO))
-    return share(amount, weights, "proportional")
+    for one in use:
+        weights[one.department] = total((weights.get(one.department, ZERO), weight(one)))
+    return weights
 
 
-def _scopes(fee: Shared, use: Sequence[Sequence[Any]]) -> Iterable[list[Sequence[Any]]]:
+def _scopes(fee: Shared, use: Sequence[Use]) -> Iterable[list[Use]]:
     """The uses among which each payment of a fee is shared: one a cluster, or one of all."""
     assert isinstance(fee.row, Fee)  # noqa: S101 - a plan is no fee
-    clusters = fee.row.clusters or tuple(dict.fromkeys(row[1] for row in use if row[2] == fee.product))
+    clusters = fee.row.clusters or tuple(dict.fromkeys(one.cluster for one in use if one.product == fee.product))
     if not fee.product and not fee.row.clusters:
         return [list(use)]
-    return [[row for row in use if row[1] == cluster] for cluster in clusters]
+    return [[one for one in use if one.cluster == cluster] for cluster in clusters]
 
 
-def _parts(fee: Shared, amount: Decimal, rows: Iterable[Sequence[Any]]) -> dict[str, Decimal]:
+def _parts(
+    fee: Shared, amount: Decimal, use: Iterable[Use], pods: Mapping[tuple[str, str, str], int]
+) -> dict[str, Decimal]:
     assert isinstance(fee.row, Fee)  # noqa: S101 - a plan is no fee
     if fee.row.basis == "fixed":
         return share(amount, {name: Decimal(part) for name, part in fee.row.shares.items()}, "fixed")
-    weights: dict[str, Decimal] = {}
-    for row in rows:
-        weights[row[0]] = total((weights.get(row[0], ZERO), Decimal(row[METRIC[fee.row.metric]] or 0)))
-    return share(amount, weights, fee.row.basis)
+    weigh: dict[str, Callable[[Use], Decimal]] = {
+        "": lambda one: one.cost or ZERO,
+        "pods": lambda one: Decimal(pods.get((one.department, one.cluster, one.product), 0)),
+        "seconds": lambda one: Decimal(one.seconds),
+    }
+    return share(amount, _weights(use, weigh[fee.row.metric]), fee.row.basis)

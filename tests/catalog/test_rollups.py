@@ -39,6 +39,17 @@ def test_what_is_computed_stands_in_the_rollups_order(rollup: Rollup) -> None:
     assert sql.index(rollup.sums[0][1]) < sql.index("FROM")
 
 
+def test_some_sums_can_be_had_by_any_column_of_the_source() -> None:
+    """Kept and computed anew they are the same columns, under names that no expression can take for the source's own."""
+    assert COST_DAILY.kept("1", ["day"], ["cost"]).startswith(
+        "SELECT `day`, `cost` AS `sum_cost` FROM lynceus.cost_daily "
+    )
+    assert COST_DAILY.summed("day = 1", ["step", "day"], ["cost", "pods"]) == (
+        "SELECT `step`, `day`, sum(`cost`) AS `sum_cost`, countIf(entry = 0) AS `sum_pods` "
+        "FROM lynceus.cost_current WHERE 1 AND day = 1 GROUP BY `step`, `day`"
+    )
+
+
 def test_only_what_a_months_run_decides_looks_at_months() -> None:
     """Attempts of workflows have no pricing run."""
     assert "period" in COST_DAILY.stale()

@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from collector.core.meters import total
 from collector.core.model import PodCost
-from collector.reports.cost import CLASSES, COLUMNS, cost
+from collector.reports.cost import COLUMNS, cost
 from collector.reports.shape import Query, Report, Span
+from collector.reports.spending import CLASSES
 from collector.repricing.rows import keep
 from collector.store.migrate import migrate
 from tests.builders import NOON, SECOND, a_pod_run

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, date, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -193,7 +193,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Query]:
 
 
 def reported(ask: Query, books: Books, by: str = "department", run: int = 0) -> Report:
-    return cost(ask, SPAN, by, run, shared_costs(ask, SPAN, books, at("2026-12-01"), run))
+    return cost(ask, SPAN, by, run, partial(shared_costs, ask, SPAN, books, at("2026-12-01"), run))
 
 
 @pytest.mark.parametrize("run", [0, 1])

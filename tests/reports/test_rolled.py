@@ -155,7 +155,7 @@ def test_what_is_not_at_full_hours_is_read_from_rows() -> None:
 
 def test_a_rollup_that_is_up_to_date_is_all_that_is_read() -> None:
     """No row of pods is touched for a period that was rebuilt."""
-    source, parameters = rolled(lambda *_: [], COST_DAILY, SPAN, "a", "b")
+    source, parameters = rolled(lambda *_: [], COST_DAILY, SPAN, "a", "b", ["day"], ["cost"])
 
     assert "pod_cost" not in source
     assert "cost_current" not in source

@@ -119,7 +119,9 @@ def test_what_nobody_used_is_shared_and_shown(store: Store, tmp_path: Path) -> N
         )
     ]
     assert said == ["commitment sp-1: 2 hours for 9.10 USD cover 5.00 at list price; unused 6.825"]
-    report = cost(lambda sql, parameters: store.query_rows(sql, dict(parameters)), NOVEMBER, "department", shared=found)
+    report = cost(
+        lambda sql, parameters: store.query_rows(sql, dict(parameters)), NOVEMBER, "department", shared=lambda _: found
+    )
     assert report.notes[0] == ("shared costs 6.825 USD, of which unused commitments 6.825, with them 9.10 USD")
 
 
