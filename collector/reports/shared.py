@@ -65,11 +65,7 @@ class SharedCosts:
 def shared_costs(
     query: Query, span: Span, books: Books, now: Instant, run: int = 0, use: Sequence[Use] | None = None
 ) -> SharedCosts:
-    """
-    The fees of a period so far, what is to come of it is not owed yet; and unused commitments, of a run or of the bill.
-
-    They are shared out by who used what of the bill; left out, that is asked for where there is something to share.
-    """
+    """Fees so far and unused commitments, of a run or of the bill; by who used what of the bill, asked for if left out."""
     zone = ZoneInfo(span.zone)
     begin, end = (midnight(day, zone) for day in (span.begin, span.end))
     unused, notes = unused_commitments(query, span, books, run)

@@ -85,13 +85,12 @@ def spending(query: Query, span: Span, columns: Sequence[str], run: int = 0) -> 
 
 def _source(query: Query, span: Span, keys: list[str], run: int) -> tuple[str, dict[str, Any]]:
     """Sums by all columns that the statement asks for, to stand after FROM, and the parameters of it."""
+    asked = span.parameters()
     if run:
-        return f"({OF_A_RUN.summed(f'run = {{run:UInt32}} AND {IN_PERIOD}', keys, SUMS)})", span.parameters() | {
-            "run": run
-        }
+        return f"({OF_A_RUN.summed(f'run = {{run:UInt32}} AND {IN_PERIOD}', keys, SUMS)})", asked | {"run": run}
     if set(keys) <= set(COST_DAILY.order_by):
         return rolled(query, COST_DAILY, span, IN_PERIOD, IN_PERIOD, keys, SUMS)
-    return f"({COST_DAILY.summed(IN_PERIOD, keys, SUMS)})", span.parameters()
+    return f"({COST_DAILY.summed(IN_PERIOD, keys, SUMS)})", asked
 
 
 def _statement(source: str, by: Sequence[str], shown: Sequence[str]) -> str:
