@@ -20,10 +20,12 @@ async def test_a_started_child_answers_and_ends_with_its_input(tmp_path: Path) -
     store = connect(one.url)
     assert await asyncio.to_thread(store.query_rows, "SELECT 1") == [(1,)]
     store.close()
+    group = os.getpgid(one.process.pid)
 
     await one.stop()
 
     assert one.process.returncode == 0
+    assert group != os.getpgrp()  # a terminal's Ctrl-C is not for it: it takes the collector's last rows
 
 
 async def test_a_child_that_does_not_start_says_why(running: Running, tmp_path: Path) -> None:
