@@ -316,7 +316,10 @@ def _span(begin: str, end: str, zone: str, earliest: date | None) -> shape.Span:
 
 def _month(text: str) -> int:
     """The first day of a month."""
-    return day_of(_day(f"{text}-01", "MONTH", date.min))
+    try:
+        return day_of(date.fromisoformat(f"{text}-01"))
+    except ValueError:
+        raise shape.ReportError(f"{text}: no month; write it like 2026-10") from None
 
 
 def _day(text: str, option: str, otherwise: date) -> date:

@@ -275,7 +275,7 @@ class Pipeline:
 
     def _health(self, name: str, watches: list[WatchHealth]) -> ClusterHealth:
         if name in self.refused:
-            return ClusterHealth(name, False, self.refused[name], watches)
+            return ClusterHealth(name, False, self.refused[name], [])  # they are closed: none of their words holds
         late = [f"{w.kind}: {w.detail or w.state}" for w in watches if w.needed and (not w.synced or w.detail)]
         detail = "; ".join(late) or ("" if watches else "not started")
         return ClusterHealth(

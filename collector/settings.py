@@ -265,9 +265,25 @@ def _check(settings: Settings, path: str) -> None:
         kept_days(settings.retention)
     except ValueError as error:
         raise SettingsError(f"{path}: retention.{error}") from None
+    if settings.store.url and (why := _no_store(settings.store.url)):
+        raise SettingsError(f"{path}: store.url: {why}")
     for key, value in (("http.listen", settings.http.listen), ("embedded.listen", settings.embedded.listen)):
         address(value, f"{path}: {key}")
     _spool_bytes(settings, f"{path}: ")
+
+
+def _no_store(url: str) -> str:
+    """What is wrong with the address of a ClickHouse; empty: nothing. The driver takes a missing host for localhost."""
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port out of range, a bracket that is not closed
+        sound = False
+    if not sound:
+        return "is no address; write it like http://clickhouse:8123/lynceus"
+    if parts.username or parts.password:
+        return "holds a user; put the name into store.username and the password into store.password_file"
+    return ""
 
 
 def _unsafe(archive: ArchiveSettings) -> str:

@@ -45,7 +45,7 @@ async def look(
         if asked.done():
             return asked.result()
         if not stopped.done():
-            log.warning("the store does not answer, watching starts from lists", extra={"waited_s": patience_s})
+            log.warning("the store was not ready in time, watching starts from lists", extra={"waited_s": patience_s})
         return {}
     finally:
         asked.cancel()

@@ -155,8 +155,14 @@ async def test_two_names_for_one_cluster_are_refused(tmp_path: Path) -> None:
         async with running(a_service(tmp_path, good, twin)) as collector:
             await collector.until(lambda: bool(collector.parts.pipeline.refused))
             refused = dict(collector.parts.pipeline.refused)
+            await collector.until(lambda: any(c.name in refused and c.detail for c in collector.parts.view().clusters))
+            async with aiohttp.ClientSession() as session, session.get(f"{collector.url}/readyz") as answer:
+                problems = (await answer.json())["problems"]
 
-    assert next(iter(refused.values())).endswith("remove one of them")
+    ((name, why),) = refused.items()
+    told = [(p["cause"], p["reason"]) for p in problems if p["cluster"] == name]
+    assert why.endswith("remove one of them")
+    assert told == [("cluster_refused", why)]  # and not that one has to wait for a list which will never come
 
 
 async def test_a_missing_certificate_is_one_sentence(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def _content_of_copy(folder: Path) -> dict[str, Content]:
             return _with_engine(Path(scratch) / "store", lambda engine: _attached(engine, folder))
         except BackupError as error:
             raise BackupError(
-                f"{folder.parent}: the copy written there cannot be read; is the disk full? {error}"
+                f"{folder.parent}: the copy written there cannot be read: {error}"
             ) from error
 
 
@@ -184,7 +184,7 @@ def _with_engine(path: Path, work: Callable[[Store], dict[str, Content]]) -> dic
         try:
             return asyncio.run(run(Path(folder) / "token"))
         except (StoreDidNotStartError, StoreError) as error:
-            raise BackupError(f"{path}: the engine that reads the copy failed: {error}") from error
+            raise BackupError(f"{path}: the engine that reads the copy failed; is the disk full? {error}") from error
 
 
 def _text(value: object) -> str:

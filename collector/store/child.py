@@ -112,7 +112,10 @@ async def _spawn(
         command += ["--reader-token-file", str(reader_token_file)]
     pipe = asyncio.subprocess.PIPE
     environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
-    return await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
+    # In a session of its own: a terminal's Ctrl-C goes to all of one, and the last rows need a store that still takes them.
+    return await asyncio.create_subprocess_exec(
+        *command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, start_new_session=True
+    )
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:

@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import base64
 import binascii
+import errno
 import hmac
 import os
 import re
@@ -282,13 +283,23 @@ async def serve(
         max_line_size=READER_BODY,  # drivers put parameters into the address
     )
     await runner.setup()
-    await web.TCPSite(runner, host.strip("[]"), int(port)).start()
+    await _listening(runner, host, int(port))
     stop = _stop_event(until_stdin_closes)
     sys.stdout.write(f"ready http://{host}:{runner.addresses[0][1]}\n")
     sys.stdout.flush()
     await stop.wait()
     await runner.cleanup()
     await asyncio.to_thread(engine.close)
+
+
+async def _listening(runner: web.AppRunner, host: str, port: int) -> None:
+    """Take the address; OSError says which one, and what names another."""
+    try:
+        await web.TCPSite(runner, host.strip("[]"), port).start()
+    except OSError as error:
+        why = "is taken by another process" if error.errno == errno.EADDRINUSE else f"cannot be had: {error.strerror}"
+        remedy = "choose another one: embedded.listen in the settings, --listen of `lynceus store`"
+        raise OSError(f"{host}:{port} {why}; {remedy}") from error
 
 
 def _doors(host: str, writer_token_file: Path, reader_token_file: Path | None) -> Doors:

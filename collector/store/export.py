@@ -81,10 +81,12 @@ def _source(name: str, table: Table, final: str) -> Source:
 
 def export(store: Store, chosen: Source, begin: int, end: int, file: Path, form: str, *, force: bool) -> int:
     """Write the rows from one instant up to another, Unix ms, to a file; how many they were."""
+    if file.is_dir():
+        raise ExportError(f"{file}: is a folder; name a file in it")
     if file.exists() and not force:
         raise ExportError(f"{file}: is there already; name another file, or say --force")
     rows = 0
-    with _replaced(file) as out:
+    with _writable(file), _replaced(file) as out:
         sink = SINKS[form](out)
         sink.put(store.query_bytes(f"{_select(chosen, form)} WHERE 0", sink.asks))
         for piece in pieces(store, chosen, begin, end):
@@ -157,6 +159,17 @@ def _within(at: Column) -> str:
 
 def _bounds(begin: int, end: int) -> dict[str, Any]:
     return {"begin": begin, "end": end}
+
+
+@contextmanager
+def _writable(file: Path) -> Iterator[None]:
+    """What the disk says, of the file that was asked for: it knows nothing of our name for an unfinished one."""
+    try:
+        yield
+    except OSError as error:
+        raise ExportError(
+            f"{file}: {error.strerror or error}; nothing was written, name a file where there is room"
+        ) from error
 
 
 @contextmanager

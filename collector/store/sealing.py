@@ -42,6 +42,9 @@ INSERT_FACT = "INSERT INTO fact (name, rows, body) VALUES (?, ?, ?)"
 UNPACKABLE = (OverflowError, TypeError, ValueError)
 """What the encoder raises for a value that MessagePack cannot carry."""
 
+UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError)
+"""What comes of bytes that were changed on disk: SQLite has no checksums, and finds nothing wrong with them."""
+
 decode_cursor = msgspec.msgpack.Decoder(Cursor).decode
 
 

@@ -82,12 +82,21 @@ class Spool:
 
     def load(self) -> Loaded:
         """Everything a collector needs to go on from here."""
+        cursors = self.cursors()
         with told_apart():
-            cursors = [sealing.decode_cursor(body) for (body,) in self._connection.execute("SELECT body FROM cursor")]
             states = self._connection.execute(
                 "SELECT cluster, kind, uid, state FROM checkpoint WHERE state IS NOT NULL"
             ).fetchall()
         return Loaded(cursors, states, self._damage)
+
+    def cursors(self) -> list[Cursor]:
+        """The positions; SpoolDamagedError when one of them is not what was written."""
+        with told_apart():
+            bodies = self._connection.execute("SELECT body FROM cursor").fetchall()
+        try:
+            return [sealing.decode_cursor(body) for (body,) in bodies]
+        except sealing.UNREADABLE as error:
+            raise SpoolDamagedError(f"a position in the spool is damaged: {error}") from error
 
     def commit(self, commit: Commit) -> None:
         """Make it durable, whole; raises SpoolFullError, and keeps nothing of it, when there is no room."""
@@ -134,7 +143,13 @@ class Spool:
             bodies = sealing.bodies(self._connection, batch.table, batch.first_seq, batch.last_seq)
         if sealing.content_of(batch.table, bodies) != batch.content:
             raise SpoolDamagedError(f"batch {batch.id} of {batch.table} is not what was sealed")
-        return sealing.unpacked(batch.table, bodies)
+        try:
+            rows = sealing.unpacked(batch.table, bodies)
+        except sealing.UNREADABLE as error:  # changed before it was sealed
+            raise SpoolDamagedError(f"batch {batch.id} of {batch.table} cannot be read: {error}") from error
+        if not all(isinstance(row, list) for row in rows):
+            raise SpoolDamagedError(f"batch {batch.id} of {batch.table} holds what is no row")
+        return rows
 
     def acknowledge(self, batch: Batch, instead: Sequence[Quarantine] = ()) -> None:
         """Forget a batch that the store has; `instead` takes the place of rows it will never take."""
@@ -204,7 +219,7 @@ def open_spool(file: Path, max_bytes: int, now: Instant, *, reached: Reached = p
     """The spool in a file, made if it is not there. A damaged file is moved aside, see `Loaded.damage`."""
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
-        return Spool(connect(file), max_bytes, "", folder=file.parent, reached=reached)
+        return _sound(Spool(connect(file), max_bytes, "", folder=file.parent, reached=reached))
     except SpoolDamagedError as error:
         aside = file.with_name(f"{file.name}.damaged-{now}")
         for suffix in ("", "-wal", "-shm"):
@@ -212,6 +227,16 @@ def open_spool(file: Path, max_bytes: int, now: Instant, *, reached: Reached = p
             if part.exists():
                 part.rename(aside.with_name(aside.name + suffix))
         return Spool(connect(file), max_bytes, f"{error}; moved to {aside}", folder=file.parent, reached=reached)
+
+
+def _sound(spool: Spool) -> Spool:
+    """The spool, if its positions can be read; else it is closed: without them nothing in it can be gone on from."""
+    try:
+        spool.cursors()
+    except SpoolDamagedError:
+        spool.close()
+        raise
+    return spool
 
 
 def _live(live: WorkflowLive | None, packed: list[Packed], at: Instant) -> bytes | None:

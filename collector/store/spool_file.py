@@ -63,7 +63,8 @@ class SpoolNewerError(SpoolError):
 
 def connect(file: Path) -> sqlite3.Connection:
     """The file, open and ours alone; raises SpoolDamagedError if it should not be used."""
-    connection = sqlite3.connect(file, isolation_level=None, timeout=1.0)
+    with told_apart(file):
+        connection = sqlite3.connect(file, isolation_level=None, timeout=1.0)
     try:
         with told_apart(file):
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
@@ -107,11 +108,8 @@ def told_apart(file: Path | str = "the spool") -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        kind = _KINDS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, SpoolError)
-        remedy = (
-            "; another Lynceus uses it: stop that, or give this one its own data_dir" if kind is SpoolBusyError else ""
-        )
-        raise kind(f"{file}: {error}{remedy}") from error
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        raise _KINDS.get(code, SpoolError)(f"{file}: {error}{_REMEDIES.get(code, '')}") from error
 
 
 _KINDS: dict[int, type[SpoolError]] = {
@@ -120,4 +118,15 @@ _KINDS: dict[int, type[SpoolError]] = {
     sqlite3.SQLITE_NOTADB: SpoolDamagedError,
     sqlite3.SQLITE_BUSY: SpoolBusyError,
     sqlite3.SQLITE_LOCKED: SpoolBusyError,
+}
+
+_IN_USE = "; another Lynceus uses it: stop that, or give this one its own data_dir"
+_NOT_OURS = "; let this user read and write it and its folder, or choose another data_dir"
+
+_REMEDIES = {
+    sqlite3.SQLITE_BUSY: _IN_USE,
+    sqlite3.SQLITE_LOCKED: _IN_USE,
+    sqlite3.SQLITE_CANTOPEN: _NOT_OURS,
+    sqlite3.SQLITE_READONLY: _NOT_OURS,
+    sqlite3.SQLITE_PERM: _NOT_OURS,
 }

@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
+from typer.testing import CliRunner
 
+from collector.__main__ import app
+from collector.reports.shape import ReportError
 from collector.repricing.claim import MONTHS
 from collector.store.claim import held
 from collector.store.clickhouse import Store
@@ -51,6 +55,12 @@ def test_reprice_shows_old_and_new_and_a_dry_run_changes_nothing(store: Store, e
     assert after["notes"][0].startswith("2026-11: old total 0.00404")
     assert "3 of 3 pods priced" in made.stderr
     assert store.query_rows("SELECT DISTINCT run FROM lynceus.cost_current") == [(2,)]
+
+
+def test_a_month_that_is_none_is_told_as_it_was_given() -> None:
+    """The user named a month and no day: exit 2, and how a month is written."""
+    with pytest.raises(ReportError, match=r"^2026-13: no month"):
+        CliRunner().invoke(app, ["period", "lock", "2026-13"], catch_exceptions=False)
 
 
 def test_a_store_that_is_not_there_is_one_sentence(engine: Running, tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Any table and period as a file that reads back equal, in pieces of bounded size."""
 
+import errno
 import json
+import os
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -132,6 +134,24 @@ def test_a_file_is_replaced_only_when_told_to(samples: list[int], reader: Store,
         export.export(reader, _broken(), *FOREVER, file, "csv", force=True)
 
     assert [(path, path.read_text(encoding="utf-8")) for path in tmp_path.iterdir()] == [(file, "mine")]
+
+
+def test_what_cannot_be_written_is_told_of_the_file_that_was_asked_for(
+    samples: list[int], reader: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No folder, a folder in its place, a full disk: the name that the user gave, what is wrong, and nothing left."""
+    for file, why in ((tmp_path, "is a folder"), (tmp_path / "none" / "out.csv", "No such file or directory")):
+        with pytest.raises(ExportError, match=f"^{file}: {why}"):
+            export.export(reader, source("queue_sample"), *FOREVER, file, "csv", force=True)
+    monkeypatch.setattr("os.fsync", _no_room)
+    with pytest.raises(ExportError, match=rf"^{tmp_path}/out.csv: No space left on device; nothing was written"):
+        export.export(reader, source("queue_sample"), *FOREVER, tmp_path / "out.csv", "csv", force=False)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def _no_room(_: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _broken() -> Any:

@@ -24,6 +24,7 @@ from collector.store.spool_file import (
     SCHEMA_VERSION,
     SpoolBusyError,
     SpoolDamagedError,
+    SpoolError,
     SpoolFullError,
     SpoolNewerError,
     connect,
@@ -322,6 +323,40 @@ def test_a_damaged_file_is_moved_aside(damage: str, spool_file: Path) -> None:
     assert again.rows == 0
     again.commit(Commit(at=NOW, facts=[a_sample(1)]))
     again.close()
+
+
+def test_a_damaged_position_is_a_damaged_file(spool: Spool, spool_file: Path) -> None:
+    """SQLite finds nothing wrong with a value that changed; a start from it would be no start at all."""
+    spool.commit(Commit(at=NOW, facts=[a_sample(1)], cursors=[a_cursor()]))
+    spool._connection.execute("UPDATE cursor SET body = x'93ca01'")
+    spool.close()
+
+    again = open_spool(spool_file, 1 << 30, NOW + 1)
+
+    assert "a position in the spool is damaged" in again.load().damage
+    assert spool_file.with_name(f"{spool_file.name}.damaged-{NOW + 1}").exists()
+    again.close()
+
+
+@pytest.mark.parametrize(
+    "body", [b"\xc1", b"\x91\xa2\xca\xfe", b"\x07", b"\x91\x07"], ids=["code", "text", "number", "row"]
+)
+def test_a_fact_that_changed_before_it_was_sealed_is_noticed(body: bytes, spool: Spool) -> None:
+    """The hash of a batch proves nothing of what was spoilt before it: such a batch is set aside, and not a crash."""
+    spool.commit(Commit(at=NOW, facts=[a_sample(1)]))
+    spool._connection.execute("UPDATE fact SET body = ?", (body,))
+    (batch,) = spool.seal(NOW)
+
+    with pytest.raises(SpoolDamagedError, match=f"batch {batch.id} of queue_sample"):
+        spool.read(batch)
+
+
+def test_a_spool_that_cannot_be_opened_says_what_to_do(spool_file: Path) -> None:
+    """A folder in its place, another user's file: one sentence that names the file and the remedy."""
+    spool_file.mkdir()
+
+    with pytest.raises(SpoolError, match=rf"{spool_file}: unable to open .* let this user read and write it"):
+        open_spool(spool_file, 1 << 30, NOW)
 
 
 def _spoilt(body: bytearray) -> bytes:
