@@ -144,10 +144,10 @@ def spend(hour: Instant, usage: Mapping[Kind, int], plans: Iterable[tuple[Plan, 
         left = {kind: use.listed - use.covered for kind, use in uses.items() if plan.covers(kind)}
         listed = _money(whole := sum(left.values()))
         found, before = cover(listed, hourly, plan.discount), 0
-        covered, used = _units(found.covered), _units(found.used)
+        of_plan = Use(whole, _units(found.covered), _units(found.used))
         for kind, rest in left.items():
-            more = _part(covered, before, rest, whole), _part(used, before, rest, whole)
-            uses[kind] = Use(uses[kind].listed, uses[kind].covered + more[0], uses[kind].used + more[1])
+            covered, used = _share(of_plan, before, rest)
+            uses[kind] = Use(uses[kind].listed, uses[kind].covered + covered, uses[kind].used + used)
             before += rest
         hours.append(PlanHour(hour, plan, hourly, listed, found.covered, found.used, found.unused))
     return hours, uses
@@ -168,8 +168,8 @@ class Shares:
                 gone = self._gone.get((hour, kind), 0)
                 # What came since the usage was summed up is at list price: never is more handed out than there is.
                 here = min(units, use.listed - gone)
-                covered += _part(use.covered, gone, here, use.listed)
-                used += _part(use.used, gone, here, use.listed)
+                more = _share(use, gone, here)
+                covered, used = covered + more[0], used + more[1]
                 self._gone[hour, kind] = gone + here
         return _with_part(charge, covered, used) if covered else charge
 
@@ -216,6 +216,16 @@ def _by_hour(charge: PodCost, zone: tzinfo) -> Iterator[tuple[Instant, int]]:
 def _part(whole: int, before: int, weight: int, weights: int) -> int:
     """The part of a whole for a weight that comes after others; all parts together are the whole."""
     return whole * (before + weight) // weights - whole * before // weights if weights else 0
+
+
+def _share(use: Use, before: int, weight: int) -> tuple[int, int]:
+    """
+    What is covered of usage that comes after other usage, and what is paid for that.
+
+    What is paid goes by what is covered, so that nothing is paid, to the last place, where nothing is covered.
+    """
+    gone, covered = _part(use.covered, 0, before, use.listed), _part(use.covered, before, weight, use.listed)
+    return covered, _part(use.used, gone, covered, use.covered)
 
 
 def _with_part(charge: PodCost, covered: int, used: int) -> PodCost:
