@@ -132,9 +132,7 @@ def _content_of_copy(folder: Path) -> dict[str, Content]:
         try:
             return _with_engine(Path(scratch) / "store", lambda engine: _attached(engine, folder))
         except BackupError as error:
-            raise BackupError(
-                f"{folder.parent}: the copy written there cannot be read: {error}"
-            ) from error
+            raise BackupError(f"{folder.parent}: the copy written there cannot be read: {error}") from error
 
 
 def _attached(engine: Store, folder: Path) -> dict[str, Content]:
