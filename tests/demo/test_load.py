@@ -11,7 +11,7 @@ import pytest
 from collector.demo.controller import Controller
 from collector.demo.load import EVENT_TTL_S, Load
 from collector.demo.locks import Locks
-from collector.demo.objects import WORKFLOWS, Obj, Objects, Write
+from collector.demo.objects import EVENTS, WORKFLOWS, Obj, Objects, Write
 from collector.demo.plan import Attempt, Plan
 from collector.demo.pods import Pods
 from collector.demo.recipes import RECIPES
@@ -335,3 +335,16 @@ def _ignore(plan: Plan, attempt: Attempt, now: float) -> None:
 
 def _quiet(plan: Plan, ended: Obj, now: float) -> None:
     """Nobody waits for the end."""
+
+
+def test_two_events_of_one_instant_about_one_object_are_forgotten_once() -> None:
+    """They have one name; the second to fall due must not end the fleet."""
+    load = Load(cluster("prod-hz"), 1)
+    load.step(0.0)
+    it = {"name": "p", "namespace": "ci", "uid": "u", "resourceVersion": "1"}
+    for _ in range(2):
+        load._tell({"kind": "Pod", "apiVersion": "v1", "metadata": it}, ("Rebooted", "it did", "kubelet"), 0.0)
+
+    load.step(EVENT_TTL_S)
+
+    assert not any(e["reason"] == "Rebooted" for e in load._objects.of(EVENTS).values())
