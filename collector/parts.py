@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from collector import settings as configuration
 from collector.catalog.tally import Tally
 from collector.core.model import Instant
 from collector.core.view import Clock, LiveView, StoreHealth
@@ -72,8 +73,18 @@ class Parts:
 
     def _store_health(self) -> StoreHealth:
         rows, size = (self.spool.rows, self.spool.bytes) if self.spool else (0, 0)
+        limit = configuration.spool_bytes(self.settings)
         if self.inserts is None:
-            return StoreHealth(False, self.store_detail, rows, size, None, "store_starts", self.spool_detail)
+            return StoreHealth(
+                False,
+                self.store_detail,
+                rows,
+                size,
+                None,
+                "store_starts",
+                self.spool_detail,
+                spool_limit_bytes=limit,
+            )
         inserts = self.inserts
         return StoreHealth(
             inserts.reachable,
@@ -84,6 +95,7 @@ class Parts:
             inserts.cause,
             self.spool_detail,
             self.rolled_up_at,
+            limit,
         )
 
 
