@@ -7,7 +7,7 @@ runbooks/.
 
 from collections.abc import Callable
 
-from alerts import collector_health, controller, queue
+from alerts import collector_health, controller, durability, queue
 from alerts.rules import Group
 from alerts.thresholds import Thresholds
 
@@ -15,5 +15,6 @@ ALL: dict[str, Callable[[Thresholds], Group]] = {
     "queue": queue.build,
     "controller": controller.build,
     "collector-health": collector_health.build,
+    "durability": durability.build,
 }
 """File name under generated/, and what makes its group."""

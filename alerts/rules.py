@@ -16,6 +16,7 @@ Severity = Literal["critical", "warning", "none"]
 """Critical pages somebody now; warning is a ticket for office hours; none is a sign of life."""
 
 DASHBOARD = "lynceus-fleet"
+ITSELF = "lynceus-itself"
 Json = dict[str, Any]
 
 
@@ -42,6 +43,8 @@ class Alert:
     """How long it must be so."""
     keep_firing: str = ""
     """How long it goes on after it was so, to spare somebody a page that comes and goes."""
+    dashboard: str = DASHBOARD
+    """Its uid: where whoever is woken sees what is going on."""
     labels: tuple[str, ...] = ()
     """Labels that the expression leaves, of which the dashboard's link takes those that are its variables."""
 
@@ -86,7 +89,7 @@ def with_links(alert: Alert, links: Links) -> dict[str, str]:
     cluster = "?var-cluster={{ $labels.cluster | urlquery }}" if "cluster" in alert.labels else ""
     return {
         "runbook_url": f"{links.runbooks.value}/{alert.name}.md",
-        "dashboard_url": f"{links.grafana.value}/d/{DASHBOARD}{cluster}",
+        "dashboard_url": f"{links.grafana.value}/d/{alert.dashboard}{cluster}",
     }
 
 

@@ -68,6 +68,19 @@ class CollectorThresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     collector_absent_m: Number
 
 
+class DurabilityThresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When what was seen may be incomplete, late or wrong."""
+
+    seen_window_m: Number
+    stored_window_m: Number
+    rollup_age_h: Number
+    rollup_hold_m: Number
+    clock_skew_s: Number
+    clock_hold_m: Number
+    spool_full_percent: Number
+    spool_hold_m: Number
+
+
 class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything an operator tunes."""
 
@@ -75,6 +88,7 @@ class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     queue: QueueThresholds
     controller: ControllerThresholds
     collector: CollectorThresholds
+    durability: DurabilityThresholds
 
 
 def load(path: Path = FILE) -> Thresholds:

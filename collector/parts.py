@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from collector import settings as configuration
 from collector.catalog.tally import Tally
 from collector.clock import now_ms
 from collector.core.model import Instant
@@ -71,8 +72,18 @@ class Parts:
 
     def _store_health(self) -> StoreHealth:
         rows, size = (self.spool.rows, self.spool.bytes) if self.spool else (0, 0)
+        limit = configuration.spool_bytes(self.settings)
         if self.inserts is None:
-            return StoreHealth(False, self.store_detail, rows, size, None, "store_starts", self.spool_detail)
+            return StoreHealth(
+                False,
+                self.store_detail,
+                rows,
+                size,
+                None,
+                "store_starts",
+                self.spool_detail,
+                spool_limit_bytes=limit,
+            )
         inserts = self.inserts
         return StoreHealth(
             inserts.reachable,
@@ -83,6 +94,7 @@ class Parts:
             inserts.cause,
             self.spool_detail,
             self.rolled_up_at,
+            limit,
         )
 
 

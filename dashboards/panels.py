@@ -107,7 +107,14 @@ def stat(
 
 
 def series(
-    title: str, description: str, targets: Sequence[Target], unit: str, *, stacked: bool = False, interval: str = "1m"
+    title: str,
+    description: str,
+    targets: Sequence[Target],
+    unit: str,
+    *,
+    stacked: bool = False,
+    interval: str = "1m",
+    below_zero: bool = False,
 ) -> core.TimeSeries:
     """Lines over time; stacked ones are drawn as bars, since their sum is what matters."""
     return core.TimeSeries(
@@ -125,7 +132,7 @@ def series(
         tooltipMode="multi",
         tooltipSort="desc",
         legendDisplayMode="list",
-        valueMin=0,
+        valueMin=None if below_zero else 0,
         maxDataPoints=None,
         thresholds=[{"color": "text", "value": None}],
         extraJson={"fieldConfig": {"defaults": {"noValue": "unknown"}}},

@@ -130,6 +130,32 @@ def spooled_rows() -> str:
     return f"sum by (instance) ({select(catalog.SPOOL_ROWS)})"
 
 
+def grown(metric: Metric, by: str) -> str:
+    """By how much a counter grew in each interval, by some of its labels."""
+    return f"sum by ({by}) (increase({select(metric)}[$__rate_interval]))"
+
+
+def insert_time(quantile: float) -> str:
+    """Time within which that share of inserts was acknowledged."""
+    buckets = select(catalog.STORE_INSERT_SECONDS, suffix="_bucket")
+    return f"histogram_quantile({quantile}, sum by (le) (rate({buckets}[$__rate_interval])))"
+
+
+def spool_fullness() -> str:
+    """Share of what the spool may hold, of each replica."""
+    return f"max by (instance) ({select(catalog.SPOOL_BYTES)} / {select(catalog.SPOOL_LIMIT)})"
+
+
+def rollup_age() -> str:
+    """Seconds since each rollup held everything."""
+    return f"time() - max by (rollup) ({select(catalog.ROLLED_UP)})"
+
+
+def clock_skew() -> str:
+    """Seconds that each clock is ahead of ours; its replica is told, since it may be the one that is wrong."""
+    return f"max by (instance, subject, cluster) ({catalog.CLOCK_SKEW.name})"
+
+
 CHOSEN_CLUSTERS = "$__conditionalAll(cluster IN (${cluster:singlequote}), $cluster)"
 
 

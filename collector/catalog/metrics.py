@@ -263,6 +263,9 @@ STORE_INSERTED_ROWS = Metric("lynceus_store_inserted_rows_total", "counter", ("t
 STORE_LAST_INSERT = Metric("lynceus_store_last_insert_timestamp_seconds", "gauge", (), "The last acknowledged insert.")
 SPOOL_ROWS = Metric("lynceus_store_spool_rows", "gauge", (), "Rows that wait in the spool for the store.")
 SPOOL_BYTES = Metric("lynceus_store_spool_bytes", "gauge", (), "Size of the spool file.")
+SPOOL_LIMIT = Metric(
+    "lynceus_store_spool_limit_bytes", "gauge", (), "Size at which the spool takes no more: spool.max_bytes."
+)
 CLOCK_SKEW = Metric(
     "lynceus_clock_skew_seconds",
     "gauge",
@@ -298,6 +301,6 @@ METRICS: tuple[Metric, ...] = (
     CONTROLLER_MEMORY, CONTROLLER_MEMORY_LIMIT, CONTROLLER_WORK_QUEUE, CLUSTER_UP, WATCH_EVENTS, WATCH_LAST_EVENT,
     WATCH_RESTARTS, WATCH_GAPS, RECONCILE_DIFFERENCES, BACKFILLED, BACKFILL_FAILURES,
     DECODE_FALLBACKS, QUARANTINED, STORE_UP, STORE_INSERT_SECONDS, STORE_INSERT_ERRORS,
-    STORE_INSERTED_ROWS, STORE_LAST_INSERT, SPOOL_ROWS, SPOOL_BYTES, ROLLED_UP, ROLLED_UP_DAYS,
+    STORE_INSERTED_ROWS, STORE_LAST_INSERT, SPOOL_ROWS, SPOOL_BYTES, SPOOL_LIMIT, ROLLED_UP, ROLLED_UP_DAYS,
     ROLLUP_ERRORS, CLOCK_SKEW, NOT_READY, LABEL_OVERFLOW, BUILD_INFO,
 )  # fmt: skip

@@ -163,6 +163,8 @@ class StoreHealth(msgspec.Struct, frozen=True, gc=False):
     """Why the spool takes none; empty: it does."""
     rolled_up_at: dict[str, Instant] = {}
     """Until when each rollup holds everything, as the store said last."""
+    spool_limit_bytes: int = 0
+    """Size at which the spool takes no more; 0: not known."""
 
 
 class Clock(msgspec.Struct, frozen=True, gc=False):

@@ -188,6 +188,11 @@ def _watch_last_event(view: LiveView) -> Series:
     }
 
 
+def _spool_limit(view: LiveView) -> Series:
+    limit = view.store.spool_limit_bytes
+    return {(): float(limit)} if limit else {}
+
+
 def _store_last_insert(view: LiveView) -> Series:
     at = view.store.last_insert_at
     return {} if at is None else {(): at / 1000}
@@ -232,6 +237,7 @@ GAUGES: dict[str, Callable[[LiveView], Series]] = {
     catalog.STORE_LAST_INSERT.name: _store_last_insert,
     catalog.SPOOL_ROWS.name: lambda view: {(): float(view.store.spooled_rows)},
     catalog.SPOOL_BYTES.name: lambda view: {(): float(view.store.spooled_bytes)},
+    catalog.SPOOL_LIMIT.name: _spool_limit,
     catalog.CLOCK_SKEW.name: lambda view: _series(((c.subject, c.cluster), c.skew_ms / 1000) for c in view.clocks),
     catalog.NOT_READY.name: lambda view: _series((labels, float(n)) for labels, n in view.not_ready.items()),
     catalog.ROLLED_UP.name: lambda view: {(name,): at / 1000 for name, at in view.store.rolled_up_at.items()},

@@ -120,13 +120,14 @@ class _Shell:
         self._settled = settled
         self._patience = patience
         self._access: Access | None = None
+        self._said_absent = False
 
     async def run(self) -> None:
         step = self._watch.step()
         while True:
             match step:
                 case Pause():
-                    log.warning("a watch waits before it tries again", extra=self._about(step))
+                    self._say(step)
                     await asyncio.sleep(step.seconds)
                 case Refresh():
                     await self._refresh()
@@ -136,6 +137,14 @@ class _Shell:
                 case Request():
                     await self._stream(step)
             step = self._watch.step()
+
+    def _say(self, pause: Pause) -> None:
+        """A wait is worth a warning, but that a cluster does not serve an optional kind is how it is: said once."""
+        if pause.cause != "missing" or self._watch.resource.needed:
+            log.warning("a watch waits before it tries again", extra=self._about(pause))
+        elif not self._said_absent:
+            self._said_absent = True
+            log.info("a cluster does not serve an optional kind", extra=self._about(pause))
 
     def _about(self, pause: Pause) -> dict[str, object]:
         watch = self._watch

@@ -21,10 +21,19 @@ from tests.web.fleet import (
     a_cron,
     a_flow,
     a_lock,
+    a_store,
     a_stuck,
     a_view,
     some_slots,
 )
+
+
+def test_a_spool_of_unknown_size_has_no_limit() -> None:
+    """0 would make every spool overfull."""
+    unknown = a_view(store=a_store(spool_limit_bytes=0))
+
+    assert told("lynceus_store_spool_limit_bytes", a_view()) == {(): 8.0 * GIB}
+    assert told("lynceus_store_spool_limit_bytes", unknown) == {}
 
 
 def told(name: str, view: LiveView) -> dict[tuple[str, ...], float]:

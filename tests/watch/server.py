@@ -21,7 +21,7 @@ import yaml
 from collector.catalog.tally import Tally
 from collector.core.stream import Outcome
 from collector.watch.connection import ClusterAddress, Connection
-from collector.watch.kinds import WORKFLOWS
+from collector.watch.kinds import WORKFLOWS, Resource
 from collector.watch.protocol import Watch
 from collector.watch.reflector import Patience, Room, reflect
 from tests.watch.said import page
@@ -237,11 +237,12 @@ async def running(
     patience: Patience = QUICK,
     room: Room = always_room,
     plugin_patience_s: float = 5,
+    resource: Resource = WORKFLOWS,
     **more: Any,
 ) -> AsyncIterator[Run]:
     """Run the reflector on one kind until the block ends; the task must end with it."""
     tally = Tally()
-    watch = Watch("prod", WORKFLOWS, dice=Impatient(1), tally=tally, **more)
+    watch = Watch("prod", resource, dice=Impatient(1), tally=tally, **more)
     async with Connection(address, plugin_patience_s=plugin_patience_s) as connection:
         run = Run(watch, connection, tally)
         lists, settled = asyncio.Lock(), asyncio.Event()

@@ -4,6 +4,7 @@ The reflector against a real socket: silence, resets, cuts and slow bytes, as ne
 
 import asyncio
 import json
+import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -13,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from collector.core.model import WatchGap
+from collector.watch import protocol, reflector
 from collector.watch.connection import ClusterAddress, _socket
+from collector.watch.kinds import WORKFLOWS
 from tests.watch.said import (
     added,
     an_object,
@@ -238,6 +241,36 @@ async def test_html_is_quoted_with_its_type_and_tried_again(
     assert max(map(len, details)) < 160
     assert restarts(run.tally) == {"unusable": 2}
     assert len(server.of("list")) == 2
+
+
+async def test_that_an_optional_kind_is_not_served_is_said_once_and_is_no_warning(
+    server: ApiServer, address: ClusterAddress, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Most clusters have no Ray and no Spark; asking them again every ten minutes must not fill a log."""
+    monkeypatch.setattr(protocol, "ABSENT_S", 0.0)
+    caplog.set_level(logging.INFO, logger=reflector.__name__)
+    for _ in range(3):
+        server.script("list", body(refusal(404), 404))
+    async with running(address, resource=replace(WORKFLOWS, needed=False)) as run:
+        await eventually(lambda: len(server.of("list")) >= 4)
+
+    (said,) = [record for record in caplog.records if vars(record).get("cause") == "missing"]
+    assert said.levelno == logging.INFO
+    assert "does not serve" in vars(said)["detail"]
+    assert restarts(run.tally)["missing"] == 3
+
+
+async def test_that_a_needed_kind_is_not_served_is_a_warning_each_time(
+    server: ApiServer, address: ClusterAddress, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A cluster without workflows is one that somebody configured by mistake."""
+    for _ in range(2):
+        server.script("list", body(refusal(404), 404))
+    async with running(address):
+        await eventually(lambda: len(server.of("list")) >= 3)
+
+    levels = [record.levelno for record in caplog.records if vars(record).get("cause") == "missing"]
+    assert levels == [logging.WARNING] * 2
 
 
 async def test_a_redirect_is_not_followed(server: ApiServer, address: ClusterAddress) -> None:

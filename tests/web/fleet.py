@@ -98,6 +98,7 @@ def a_store(**changes: object) -> StoreHealth:
         "detail": "",
         "spooled_rows": 0,
         "spooled_bytes": 65_536,
+        "spool_limit_bytes": 8 * GIB,
         "last_insert_at": NOW - SECOND,
         "rolled_up_at": {"cost_daily": NOW - MINUTE},
     }

@@ -1,0 +1,140 @@
+"""
+The durable half: is everything seen, stored and summed, and do the clocks agree?
+
+What loses or delays nothing yet is a ticket; only a spool that is about to pause the watches wakes somebody.
+"""
+
+from alerts.rules import ITSELF, Alert, Group
+from alerts.thresholds import DurabilityThresholds, Thresholds
+from collector.catalog import metrics as catalog
+from collector.catalog.metrics import Metric
+
+
+def build(thresholds: Thresholds) -> Group:
+    """The group lynceus-durability."""
+    own = thresholds.durability
+    rules = (
+        _watch_gap(own), _reconcile_differences(own), _backfill_failing(own), _quarantine_growing(own),
+        _spool_nearly_full(own), _rollup_old(own), _clock_skewed(own),
+    )  # fmt: skip
+    return Group(name="lynceus-durability", interval="30s", rules=rules)
+
+
+def _grew(metric: Metric, labels: tuple[str, ...], window_m: int) -> str:
+    """Holds while a counter, which goes on after restarts, has grown in the window."""
+    return f"sum by ({', '.join(labels)}) (increase({metric.name}[{window_m}m])) > 0"
+
+
+def _watch_gap(own: DurabilityThresholds) -> Alert:
+    labels = ("cluster", "kind")
+    return Alert(
+        name="WatchGap",
+        expr=_grew(catalog.WATCH_GAPS, labels, own.seen_window_m.value),
+        severity="warning",
+        summary="A break in a watch could not be replayed.",
+        description=(
+            "The watch of {{ $labels.kind }} in {{ $labels.cluster }} broke for longer than its server keeps history: "
+            "reports of that time are marked incomplete. See the table watch_gap; backfill from Argo's archive if there is one."
+        ),
+        dashboard=ITSELF,
+        labels=labels,
+    )
+
+
+def _reconcile_differences(own: DurabilityThresholds) -> Alert:
+    labels = ("cluster", "kind", "difference")
+    return Alert(
+        name="ReconcileDifferences",
+        expr=_grew(catalog.RECONCILE_DIFFERENCES, labels, own.seen_window_m.value),
+        severity="warning",
+        summary="A list showed what the watch had not told.",
+        description=(
+            "{{ $labels.kind }} of {{ $labels.cluster }} were {{ $labels.difference }} when they were compared with a list. "
+            "They are put right, but the watch missed them: look for a proxy that drops or caches answers."
+        ),
+        dashboard=ITSELF,
+        labels=labels,
+    )
+
+
+def _backfill_failing(own: DurabilityThresholds) -> Alert:
+    labels = ("cluster", "reason")
+    return Alert(
+        name="BackfillFailing",
+        expr=_grew(catalog.BACKFILL_FAILURES, labels, own.seen_window_m.value),
+        severity="warning",
+        summary="Argo's archive does not give what a gap needs.",
+        description=(
+            "The archive of {{ $labels.cluster }} was asked and did not give ({{ $labels.reason }}): workflows that ended in "
+            "a gap stay missing. Mend clusters[].archive, then run lynceus backfill."
+        ),
+        dashboard=ITSELF,
+        labels=labels,
+    )
+
+
+def _quarantine_growing(own: DurabilityThresholds) -> Alert:
+    labels = ("cluster", "kind", "reason")
+    return Alert(
+        name="QuarantineGrowing",
+        expr=_grew(catalog.QUARANTINED, labels, own.stored_window_m.value),
+        severity="warning",
+        summary="Objects or rows are set aside.",
+        description=(
+            "{{ $labels.kind }} of {{ $labels.cluster }} are set aside ({{ $labels.reason }}) and missing from reports. "
+            "The table quarantine holds why, with a sample."
+        ),
+        dashboard=ITSELF,
+        labels=labels,
+    )
+
+
+def _spool_nearly_full(own: DurabilityThresholds) -> Alert:
+    share = own.spool_full_percent.value
+    return Alert(
+        name="SpoolNearlyFull",
+        expr=f"100 * {catalog.SPOOL_BYTES.name} / {catalog.SPOOL_LIMIT.name} > {share}",
+        severity="critical",
+        summary="The spool is nearly full.",
+        description=(
+            'The spool of {{ $labels.instance }} holds {{ $value | printf "%.0f" }} % of what it may; full, it pauses the '
+            "watches. Let the store take rows, or give the disk room and raise spool.max_bytes."
+        ),
+        hold=f"{own.spool_hold_m.value}m",
+        dashboard=ITSELF,
+        labels=("instance",),
+    )
+
+
+def _rollup_old(own: DurabilityThresholds) -> Alert:
+    hours = own.rollup_age_h.value
+    return Alert(
+        name="RollupOld",
+        expr=f"time() - max by (rollup) ({catalog.ROLLED_UP.name}) > {hours * 3600}",
+        severity="warning",
+        summary="A rollup is not kept up to date.",
+        description=(
+            f"{{{{ $labels.rollup }}}} has not been brought up to date for more than {hours} hours. Reports stay right but "
+            "read more rows. See its errors; perhaps no collector holds the claim to it."
+        ),
+        hold=f"{own.rollup_hold_m.value}m",
+        dashboard=ITSELF,
+        labels=("rollup",),
+    )
+
+
+def _clock_skewed(own: DurabilityThresholds) -> Alert:
+    labels = ("subject", "cluster")
+    return Alert(
+        name="ClockSkewed",
+        expr=f"max by ({', '.join(labels)}) (abs({catalog.CLOCK_SKEW.name})) > {own.clock_skew_s.value}",
+        severity="warning",
+        summary="A clock differs from the collector's.",
+        description=(
+            'The clock of {{ $labels.subject }} {{ $labels.cluster }} is {{ $value | printf "%.0f" }} s off the collector\'s: '
+            "what is measured across both is wrong by as much. See to time synchronisation on both sides."
+        ),
+        hold=f"{own.clock_hold_m.value}m",
+        dashboard=ITSELF,
+        labels=labels,
+    )
