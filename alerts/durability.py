@@ -25,6 +25,13 @@ def _grew(metric: Metric, labels: tuple[str, ...], window_m: int) -> str:
     return f"sum by ({', '.join(labels)}) (increase({metric.name}[{window_m}m])) > 0"
 
 
+def _grew_or_appeared(metric: Metric, labels: tuple[str, ...], window_m: int) -> str:
+    """The same of a counter whose series cannot be foretold, so that none of them exists at 0."""
+    by = f"sum by ({', '.join(labels)})"
+    new = f"({by} ({metric.name}) unless {by} ({metric.name} offset {window_m}m)) > 0"
+    return f"{_grew(metric, labels, window_m)} or {new}"
+
+
 def _watch_gap(own: DurabilityThresholds) -> Alert:
     labels = ("cluster", "kind")
     return Alert(
@@ -77,7 +84,7 @@ def _quarantine_growing(own: DurabilityThresholds) -> Alert:
     labels = ("cluster", "kind", "reason")
     return Alert(
         name="QuarantineGrowing",
-        expr=_grew(catalog.QUARANTINED, labels, own.stored_window_m.value),
+        expr=_grew_or_appeared(catalog.QUARANTINED, labels, own.stored_window_m.value),
         severity="warning",
         summary="Objects or rows are set aside.",
         description=(

@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 from collector import asking
 from collector import settings as configuration
 from collector.backfill import held
-from collector.backfill.argo_server import ArchiveError, ArgoServer
+from collector.backfill.argo_server import REASONS, ArchiveError, ArgoServer
 from collector.backfill.overtaking import withdraw
-from collector.backfill.taking import Work, backfill
+from collector.backfill.taking import UNREADABLE, Work, backfill
 from collector.catalog import metrics
 from collector.catalog.tally import Tally
 from collector.clock import now_ms
@@ -50,6 +50,7 @@ async def backfill_for_ever(
     """Ask the archives about each gap, once; returns at once where no cluster names one."""
     clusters = archived(settings)
     tally.touch(metrics.BACKFILLED, [(cluster.name,) for cluster in clusters])
+    tally.touch(metrics.BACKFILL_FAILURES, [(c.name, reason) for c in clusters for reason in (*REASONS, UNREADABLE)])
     async with asyncio.TaskGroup() as group:
         for cluster in clusters:
             group.create_task(_one_for_ever(settings, cluster, pipeline, tally, caught_up, look_s))

@@ -4,15 +4,16 @@ What follows from each happening: facts for the store, counters for Prometheus, 
 Runs in the pipeline's loop; keeps nothing but which months have been opened.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from typing import get_args
 
 import msgspec
 
 from collector.catalog import metrics
 from collector.catalog.tally import Tally
-from collector.core import billing, telling
+from collector.core import billing, controller, telling
 from collector.core.cluster import Cluster
 from collector.core.days import month_of
 from collector.core.happenings import Began, Clamped, Ended, FirstRan, Happening, PodEnded, PodRan, Submitted
@@ -21,8 +22,13 @@ from collector.core.model import ControllerIncident, CronRun, Fact, Instant, Per
 from collector.core.pod_life import PodLife
 from collector.core.pricing_runs import FIRST_RUN, Runs
 from collector.core.product import ZERO
+from collector.core.stream import Kind
 from collector.core.workflow_life import WorkflowLife
 from collector.prices.book import Books
+
+MOVING = ("workflows", "pods")
+"""Kinds whose changes a run is made of."""
+DIFFERENCES = ("missing", "stale", "phantom")
 
 RECENT_PODS = 100_000
 """Pods whose charges are remembered until the next look at the store's runs; more only after a long outage."""
@@ -142,3 +148,13 @@ class Counting:
         if month not in self._months and month not in self.runs.by_month:
             self._months.add(month)
             self.store(Period(month=month, version=1, active_run=FIRST_RUN, state="open", total=None, hash=""))
+
+
+def touch(tally: Tally, clusters: Iterable[str]) -> None:
+    """Counters that page exist before they count: one that appears with its first increase hides it from `increase()`."""
+    for cluster in clusters:
+        containers = [(cluster, container) for container in controller.CONTAINERS]
+        tally.touch(metrics.CONTROLLER_OOM_KILLS, containers)
+        tally.touch(metrics.CONTROLLER_RESTARTS, containers)
+        tally.touch(metrics.WATCH_GAPS, [(cluster, kind) for kind in get_args(Kind)])
+        tally.touch(metrics.RECONCILE_DIFFERENCES, [(cluster, kind, how) for kind in MOVING for how in DIFFERENCES])

@@ -21,9 +21,19 @@ from collector.core.decode import Meta
 from collector.core.model import Fact, Instant, PricingRun, Quarantine, QueueSample, Reconciled, WatchGap, version_of
 from collector.core.pricing_runs import FIRST_RUN, Runs
 from collector.core.rules import Rules
-from collector.core.stream import Checkpoint, Commit, Cursor, Gone, Observation, Outcome, Position, Reading, Synced
+from collector.core.stream import (
+    Checkpoint,
+    Commit,
+    Cursor,
+    Gone,
+    Observation,
+    Outcome,
+    Position,
+    Reading,
+    Synced,
+)
 from collector.core.view import Burning, ClusterHealth, LiveView, StoreHealth, WatchHealth
-from collector.counting import Counting
+from collector.counting import DIFFERENCES, MOVING, Counting, touch
 from collector.prices.book import Books
 
 log = logging.getLogger(__name__)
@@ -34,7 +44,6 @@ SAMPLE_MS = 15_000
 RESAMPLE_MS = 300_000
 """A queue that does not change is sampled this often all the same, so that a chart has no holes."""
 STUCK_AFTER_MS = 900_000
-MOVING = ("workflows", "pods")
 """The kinds that facts are made of: a break in these is a gap."""
 FIRST_START = (0, "first start")
 """The gap of a cluster that nobody has watched yet: all that was before it."""
@@ -91,7 +100,7 @@ class Pipeline:
         self._burns = {name: burn.Burn(name, books, rules.product) for name, rules in clusters.items()}
         self._burning: dict[str, list[Burning]] = {}
         self._counting = Counting(books, zone, tally, self._store)
-        self._touch_counters()
+        touch(tally, self.clusters)
 
     def take(self, cluster: str, outcomes: list[Outcome]) -> None:
         """The sink of a cluster's watches."""
@@ -298,14 +307,9 @@ class Pipeline:
                 if outcome.kind == "namespaces":
                     self._bind(cluster)
             case WatchGap():
-                self.tally.add(metrics.WATCH_GAPS, (cluster.name, outcome.kind))
-                self._gathered.facts.append(outcome)
-                if outcome.kind in MOVING:
-                    if outcome.from_at:
-                        self._gaps[cluster.name, outcome.kind] = outcome
-                    cluster.lost_sight(outcome.kind, outcome.from_at)
+                self._gap(cluster, outcome)
             case Reconciled():
-                for difference in ("missing", "stale", "phantom"):
+                for difference in DIFFERENCES:
                     labels = (cluster.name, outcome.kind, difference)
                     self.tally.add(metrics.RECONCILE_DIFFERENCES, labels, getattr(outcome, difference))
                 self._gathered.facts.append(outcome)
@@ -315,6 +319,15 @@ class Pipeline:
             case Quarantine():
                 self.tally.add(metrics.QUARANTINED, (cluster.name, outcome.kind, outcome.reason))
                 self._gathered.facts.append(outcome)
+
+    def _gap(self, cluster: Cluster, gap: WatchGap) -> None:
+        self._gathered.facts.append(gap)
+        if gap.from_at:  # before its first start nobody can have watched
+            self.tally.add(metrics.WATCH_GAPS, (cluster.name, gap.kind))
+        if gap.kind in MOVING:
+            if gap.from_at:
+                self._gaps[cluster.name, gap.kind] = gap
+            cluster.lost_sight(gap.kind, gap.from_at)
 
     def _observe(self, cluster: Cluster, seen: Observation) -> None:
         """An object that core did not foresee is set aside, and its neighbours go on."""
@@ -376,11 +389,3 @@ class Pipeline:
     def _checkpoints(self) -> tuple[list[Checkpoint], list[Gone]]:
         changes = [change for cluster in self.clusters.values() for change in checkpoints.changes(cluster)]
         return [c for c in changes if isinstance(c, Checkpoint)], [c for c in changes if isinstance(c, Gone)]
-
-    def _touch_counters(self) -> None:
-        """A counter that appears with its first increase hides it from `increase()`."""
-        for cluster in self.clusters:
-            for container in controller.CONTAINERS:
-                labels = [(cluster, container)]
-                self.tally.touch(metrics.CONTROLLER_OOM_KILLS, labels)
-                self.tally.touch(metrics.CONTROLLER_RESTARTS, labels)

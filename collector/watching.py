@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
+from collector.counting import MOVING
 from collector.parts import Parts, lasting
-from collector.pipeline import MOVING
 from collector.settings import ClusterSettings
 from collector.watch import kinds
 from collector.watch.connection import Connection

@@ -11,7 +11,8 @@ from collector.catalog import metrics
 from collector.catalog.tables import TABLE_NAMED
 from collector.core.model import version_of
 from collector.core.stream import Observation, Outcome, Position
-from collector.pipeline import MOVING, Pipeline
+from collector.counting import MOVING
+from collector.pipeline import Pipeline
 from collector.store import sealing
 from collector.store.snapshot import CURSOR
 from collector.store.spool import Spool

@@ -4,6 +4,7 @@ import asyncio
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from collector import pipeline
 from collector.catalog import metrics
@@ -308,6 +309,24 @@ def test_a_gap_is_a_row_and_makes_living_workflows_incomplete(kind: str, complet
     assert only(WatchGap, facts) == [a_gap(kind)]
     assert [run.complete for run in only(WorkflowRun, facts)] == [complete]
     assert counted(flow, metrics.WATCH_GAPS) == {("c1", kind): 1}
+
+
+def test_a_first_start_is_a_row_and_no_break_that_is_counted() -> None:
+    """Nobody can have watched before: each new installation would have somebody paged for it."""
+    flow = a_pipeline()
+    first = replace(a_gap(), from_at=0, cause="first start")
+    flow.take("c1", [first])
+
+    assert only(WatchGap, drained(flow).facts) == [first]
+    assert counted(flow, metrics.WATCH_GAPS) == {}
+
+
+def test_counters_that_page_exist_before_they_count() -> None:
+    """A series that appears at 1 shows no increase."""
+    counters = a_pipeline().tally.counters
+
+    assert counters[metrics.WATCH_GAPS.name]["c1", "workflows"] == 0
+    assert counters[metrics.RECONCILE_DIFFERENCES.name]["c1", "pods", "stale"] == 0
 
 
 def test_a_lost_spool_is_a_gap_of_every_cluster() -> None:

@@ -38,6 +38,8 @@ CHUNK = 100
 """Workflows that the store is asked about at once."""
 ORDER: tuple[type[Fact], ...] = (StepRun, PodRun, PodCost, Period, WorkflowRun)
 """In which rows are written; whatever else a workflow leads to comes before them."""
+UNREADABLE = "unreadable"
+"""What a copy that cannot be read is counted under."""
 ALL_ALIKE = ("connection", "unauthorized", "settings")
 """Failures that the next workflow would meet as well."""
 
@@ -127,7 +129,7 @@ async def _take(work: Work, chosen: dict[str, Listed] | dict[str, None], heard: 
             sums.failed += bad
             work.tally.add(metrics.BACKFILLED, (work.cluster,), taken)
             if bad:
-                work.tally.add(metrics.BACKFILL_FAILURES, (work.cluster, "unreadable"), bad)
+                work.tally.add(metrics.BACKFILL_FAILURES, (work.cluster, UNREADABLE), bad)
 
 
 def _chunks(uids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
