@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from collector import settings as configuration
+from collector.backfill.argo_server import ArchiveError, ArgoServer
 from collector.catalog.schema import DATABASE
+from collector.clock import now_ms
 from collector.prices import book
 from collector.reports import shape
 from collector.settings import ClusterSettings, Settings, SettingsError
@@ -20,9 +22,15 @@ from collector.store.clickhouse import Store, StoreError, StoreUnreachableError,
 from collector.watch import discovery, kinds, preflight
 from collector.watch.address import AddressError, ClusterAddress
 from collector.watch.connection import Connection
+from collector.web.ready import STORE_REMEDIES
 
 EMBEDDED_WRITER = "lynceus"
 """The user of the embedded store that may write."""
+
+CHECK_S = 10
+"""For how long a check waits for the store."""
+
+HOUR_MS = 3_600_000
 
 
 class Failure(Exception):  # noqa: N818 - it is what the user is told, not a type to catch
@@ -158,18 +166,34 @@ async def check(settings: Settings, folder: Path) -> list[preflight.Check]:
         rows.append(preflight.Check(True, "prices", ", ".join(loaded.names())))
     except (book.BookError, SettingsError) as error:
         rows.append(preflight.Check(False, "prices", str(error)))
+    known: dict[str, tuple[ClusterAddress, ClusterSettings]] = {}
     try:
         known = addresses(settings)
     except SettingsError as error:
-        return [*rows, preflight.Check(False, "clusters", str(error).removeprefix("clusters: "))]
+        rows.append(preflight.Check(False, "clusters", str(error).removeprefix("clusters: ")))
     checks = await asyncio.gather(*(_check(address, cluster) for address, cluster in known.values()))
-    return [*rows, *(row for rows_of_one in checks for row in rows_of_one), await _check_store(settings)]
+    rows += [row for rows_of_one in checks for row in rows_of_one]
+    archives = [cluster for cluster in settings.clusters if cluster.archive.url]
+    rows += await asyncio.gather(*map(_check_archive, archives))
+    return [*rows, await _check_store(settings)]
 
 
 async def _check(address: ClusterAddress, cluster: ClusterSettings) -> list[preflight.Check]:
     async with Connection(address) as connection:
         resources = kinds.resources(labelled_pods=cluster.pods == "labelled")
         return await preflight.check_cluster(connection, resources, cluster.controller_namespace)
+
+
+async def _check_archive(cluster: ClusterSettings) -> preflight.Check:
+    """Whether Argo's archive can be listed; what it shows of the last hour tells whether it is the right one."""
+    subject, now = f"cluster {cluster.name}: archive", now_ms()
+    try:
+        async with ArgoServer(cluster.archive) as server:
+            found = await server.finished(now - HOUR_MS, now)
+    except ArchiveError as error:
+        return preflight.Check(False, subject, str(error))
+    shown = f"{len(found)} workflows that began within the last hour and have ended"
+    return preflight.Check(True, subject, f"{server.place} shows {shown}")
 
 
 async def _check_store(settings: Settings) -> preflight.Check:
@@ -180,10 +204,19 @@ async def _check_store(settings: Settings) -> preflight.Check:
             return preflight.Check(False, "store", str(error))
         return preflight.Check(True, "store", f"embedded, in {data}")
     try:
-        await asyncio.to_thread(reading_store(settings, "").ping)
+        reads_only = await asyncio.to_thread(_reads_only, writing_store(settings, timeout_s=CHECK_S))
     except StoreError as error:
-        return preflight.Check(False, "store", f"{settings.store.url}: {error}", "check store.url and its user")
-    return preflight.Check(True, "store", f"{settings.store.url} answers")
+        remedy = STORE_REMEDIES.get(error.cause, "check store.url, and that the server is up")
+        return preflight.Check(False, "store", f"{settings.store.url}: {error}", remedy)
+    if reads_only:
+        detail = f"{settings.store.url}: {settings.store.username} may only read"
+        return preflight.Check(False, "store", detail, STORE_REMEDIES["store_read_only"])
+    return preflight.Check(True, "store", f"{settings.store.url} answers, and {settings.store.username} may write")
+
+
+def _reads_only(store: Store) -> bool:
+    """By the user's profile; a right that was not granted shows at the first insert only, and in `/readyz`."""
+    return store.query_rows("SELECT value FROM system.settings WHERE name = 'readonly'") != [("0",)]
 
 
 def serve_store(path: Path, listen: str, token_file: Path | None, until_stdin_closes: bool) -> int:

@@ -7,6 +7,7 @@ Values are bound, never written into SQL; identifiers come from the catalogue.
 """
 
 import logging
+import re
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -41,6 +42,8 @@ _ROWS_AT_FAULT = frozenset({
     469,  # VIOLATED_CONSTRAINT
 })  # fmt: skip
 """Errors that name a value. CANNOT_READ_ALL_DATA (33) is none of them: a cut connection looks the same."""
+
+_POOL = re.compile(r"HTTPS?ConnectionPool\(host='([^']*)', port=(\d+)\)")
 
 _TOO_MANY_PARTS = 252
 """Either merges lag behind, which time cures, or one insert spans over 100 partitions, which smaller inserts cure."""
@@ -177,10 +180,20 @@ class Store:
             return RowsRefusedError(str(error))
         if isinstance(error, OperationalError) or code is None:
             self.close()
-            return StoreUnreachableError(str(error))
+            return StoreUnreachableError(_said(error))
         if code in _PASSWORD_AT_FAULT:
             self.close()  # the next connection reads the password file again
         return StoreRefusedError(str(error), code)
+
+
+def _said(error: BaseException) -> str:
+    """Who did not answer, and why: the driver quotes its whole request, of which nobody can make anything."""
+    place = _POOL.search(str(error))
+    if place is None:
+        return str(error)
+    while isinstance(deeper := getattr(error, "reason", None) or error.__cause__ or error.__context__, BaseException):
+        error = deeper
+    return f"{place[1]}:{place[2]}: {getattr(error, 'strerror', None) or error}"
 
 
 def connect(

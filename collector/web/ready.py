@@ -31,6 +31,7 @@ REMEDIES = {
     "starting": "wait; if it stays so, look for this cluster in the collector's log",
     "listing": "wait for the first list to finish; large collections take a minute",
     "retrying": "check that the API server can be reached from here, with its certificate and token",
+    "cluster_refused": "name each cluster once, under a name of its own, in the settings, and start again",
     "refused": "grant get, list and watch on this kind; lynceus check prints the missing rule",
 }
 
@@ -103,7 +104,7 @@ def _clusters(view: LiveView) -> Iterator[Problem]:
                 cluster=cluster.name,
                 cause="cluster_refused" if cluster.detail else "starting",
                 reason=cluster.detail or "it is not watched yet",
-                remedy=f"run lynceus check; it names what {cluster.name} lacks",
+                remedy=REMEDIES["cluster_refused" if cluster.detail else "starting"],
             )
 
 

@@ -1,0 +1,59 @@
+"""What `lynceus check` says of the store."""
+
+from pathlib import Path
+from typing import Any
+
+from collector import asking
+from collector.settings import ClusterSettings, Settings, StoreSettings
+from collector.watch.preflight import Check
+from tests.running import free_port
+from tests.store.running import Running
+
+
+async def told(folder: Path, **store: Any) -> Check:
+    """The store's row, beside a cluster that does not even have a kubeconfig."""
+    nowhere = ClusterSettings(name="c1", kubeconfig=str(folder / "none"))
+    clusters, row = (await asking.check(Settings(clusters=(nowhere,), store=StoreSettings(**store)), folder))[1:]
+    assert (clusters.ok, clusters.subject) == (False, "cluster c1")
+    return row
+
+
+async def test_a_store_that_takes_rows_is_well(running: Running, tmp_path: Path) -> None:
+    """Whatever else is wrong is a row of its own."""
+    row = await told(tmp_path, url=running.url, username="lynceus", password_file=str(running.token_file))
+
+    assert row == Check(True, "store", f"{running.url} answers, and lynceus may write")
+
+
+async def test_a_user_who_may_only_read_is_told(running: Running, tmp_path: Path) -> None:
+    """It answers every question, and would take no row."""
+    row = await told(tmp_path, url=running.url)
+
+    assert (row.ok, row.detail) == (False, f"{running.url}: default may only read")
+    assert row.remedy == "grant INSERT, SELECT, CREATE and ALTER on the database lynceus to store.username"
+
+
+async def test_a_wrong_password_names_the_file(running: Running, tmp_path: Path) -> None:
+    """And not the address, which is right."""
+    (tmp_path / "password").write_text("wrong", encoding="utf-8")
+    row = await told(tmp_path, url=running.url, username="lynceus", password_file=str(tmp_path / "password"))
+
+    assert not row.ok
+    assert row.remedy.startswith("put the right password into store.password_file")
+
+
+async def test_a_store_that_is_not_there_is_told_in_a_line(tmp_path: Path) -> None:
+    """The driver quotes its whole request; who did not answer, and why, is all that helps."""
+    port = free_port()
+    row = await told(tmp_path, url=f"http://127.0.0.1:{port}")
+
+    assert row.detail == f"http://127.0.0.1:{port}: 127.0.0.1:{port}: Connection refused"
+    assert row.remedy == "check store.url, and that the server is up"
+
+
+async def test_the_embedded_store_is_where_its_data_are(tmp_path: Path) -> None:
+    """There is nothing to ask before it runs."""
+    nowhere = ClusterSettings(name="c1", kubeconfig=str(tmp_path / "none"))
+    row = (await asking.check(Settings(clusters=(nowhere,), data_dir=str(tmp_path / "data")), tmp_path))[-1]
+
+    assert row == Check(True, "store", f"embedded, in {tmp_path / 'data'}")
