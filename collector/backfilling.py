@@ -23,7 +23,7 @@ from collector.clock import now_ms
 from collector.core.archived import Surroundings
 from collector.core.cluster import Cluster
 from collector.core.days import midnight
-from collector.core.model import Backfill
+from collector.core.facts.watches import Backfill
 from collector.pipeline import Pipeline
 from collector.reports.shape import Report, ReportError, Span
 from collector.settings import ClusterSettings, Settings

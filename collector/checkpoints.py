@@ -12,8 +12,8 @@ import zstandard
 from collector.core import controller, workflow_rows
 from collector.core.cluster import Cluster
 from collector.core.cron import CronLife
+from collector.core.facts.bills import NodeRun
 from collector.core.hints import Hint
-from collector.core.model import NodeRun
 from collector.core.pod_life import PodLife
 from collector.core.stream import Checkpoint, Gone
 from collector.core.workflow_life import WorkflowLife

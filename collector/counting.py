@@ -16,9 +16,11 @@ from collector.catalog.tally import Tally
 from collector.core import billing, controller, telling
 from collector.core.cluster import Cluster
 from collector.core.days import month_of
+from collector.core.facts.bills import Period, PodCost
+from collector.core.facts.workflows import ControllerIncident, CronRun
 from collector.core.happenings import Began, Clamped, Ended, FirstRan, Happening, PodEnded, PodRan, Submitted
 from collector.core.meters import total
-from collector.core.model import ControllerIncident, CronRun, Fact, Instant, Period, PodCost
+from collector.core.model import Fact, Instant
 from collector.core.pod_life import PodLife
 from collector.core.pricing_runs import FIRST_RUN, Runs
 from collector.core.product import ZERO

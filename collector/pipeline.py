@@ -18,7 +18,10 @@ from collector.catalog.tally import Tally
 from collector.core import burn, controller, locks, slots, stuck
 from collector.core.cluster import Cluster
 from collector.core.decode import Meta
-from collector.core.model import Fact, Instant, PricingRun, Quarantine, QueueSample, Reconciled, WatchGap, version_of
+from collector.core.facts.bills import PricingRun
+from collector.core.facts.watches import Quarantine, Reconciled, WatchGap
+from collector.core.facts.workflows import QueueSample
+from collector.core.model import Fact, Instant, version_of
 from collector.core.pricing_runs import FIRST_RUN, Runs
 from collector.core.rules import Rules
 from collector.core.stream import (

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from collector.core import decode
-from collector.core.model import Instant, PodRun, version_of
+from collector.core.facts.bills import PodRun
+from collector.core.model import Instant, version_of
 from collector.core.nodes import Node, told_nodes
 from collector.core.pod_life import NODE_ID, NODE_NAME
 from collector.core.rules import AttributionRule, Rules

@@ -13,7 +13,8 @@ import pytest
 
 from collector.catalog.tables import TABLE_OF
 from collector.catalog.tally import Tally
-from collector.core.model import Fact, PodCost
+from collector.core.facts.bills import PodCost
+from collector.core.model import Fact
 from collector.core.stream import Outcome
 from collector.pipeline import Pipeline
 from collector.prices import book

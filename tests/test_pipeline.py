@@ -8,17 +8,9 @@ from msgspec.structs import replace
 
 from collector import pipeline
 from collector.catalog import metrics
-from collector.core.model import (
-    ControllerIncident,
-    Period,
-    PodCost,
-    PodRun,
-    PricingRun,
-    Quarantine,
-    StepRun,
-    WatchGap,
-    WorkflowRun,
-)
+from collector.core.facts.bills import Period, PodCost, PodRun, PricingRun
+from collector.core.facts.watches import Quarantine, WatchGap
+from collector.core.facts.workflows import ControllerIncident, StepRun, WorkflowRun
 from collector.core.stream import Gone, Observation
 from tests.builders import (
     DAY,

@@ -5,7 +5,9 @@ import msgspec
 from collector.catalog import metrics
 from collector.core import decode
 from collector.core.controller import LABELS
-from collector.core.model import PodCost, PodRun, Reconciled, WatchGap, WorkflowRun
+from collector.core.facts.bills import PodCost, PodRun
+from collector.core.facts.watches import Reconciled, WatchGap
+from collector.core.facts.workflows import WorkflowRun
 from collector.core.stream import Observation, Synced
 from collector.pipeline import Resume
 from tests.builders import HOUR, NOON, SECOND, a_workflow, an_observation, decoded, pod_json

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from collector.catalog import metrics
-from collector.core.model import ControllerIncident, Fact, NodeRun, PodCost, PodRun, WorkflowRun
+from collector.core.facts.bills import NodeRun, PodCost, PodRun
+from collector.core.facts.workflows import ControllerIncident, WorkflowRun
+from collector.core.model import Fact
 from collector.core.stream import Commit, Cursor, Observation, Outcome, Synced
 from collector.pipeline import Pipeline, Resume
 from tests.builders import (

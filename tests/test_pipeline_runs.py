@@ -3,7 +3,7 @@
 from datetime import date
 
 from collector.core.days import day_of, month_after, months_of
-from collector.core.model import Period, PodCost
+from collector.core.facts.bills import Period, PodCost
 from collector.core.pricing_runs import Preparing, Runs
 from tests.builders import HOUR, NOON, SECOND
 from tests.flow import ENDED_POD, STARTED_POD, WHOLE, a_pipeline, drained, only

@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from collector.core.model import Instant, QueueSample
+from collector.core.facts.workflows import QueueSample
+from collector.core.model import Instant
 from collector.core.view import WatchHealth
 from collector.pipeline import Pipeline
 from tests.builders import (

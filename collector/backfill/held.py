@@ -11,7 +11,10 @@ from typing import TypeVar
 from collector.catalog.schema import DATABASE
 from collector.core.archived import Charged, Held, Surroundings
 from collector.core.attribution import NAMESPACE
-from collector.core.model import Instant, PodRun, WatchGap, WorkflowRun
+from collector.core.facts.bills import PodRun
+from collector.core.facts.watches import WatchGap
+from collector.core.facts.workflows import WorkflowRun
+from collector.core.model import Instant
 from collector.core.pod_life import Told
 from collector.repricing.rows import facts
 from collector.store.clickhouse import Store

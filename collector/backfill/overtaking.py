@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from collector.backfill.taking import REACH_MS
 from collector.core.estimates import ESTIMATED, UID, same_pod
-from collector.core.model import Instant, PodCost, PodRun
+from collector.core.facts.bills import PodCost, PodRun
+from collector.core.model import Instant
 from collector.repricing.rows import facts, keep
 from collector.store.clickhouse import Store
 

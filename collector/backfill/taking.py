@@ -18,7 +18,10 @@ from collector.catalog import metrics
 from collector.catalog.tally import Tally
 from collector.core import archived
 from collector.core.archived import Held, Surroundings
-from collector.core.model import Backfill, Fact, Instant, Period, PodCost, PodRun, StepRun, WorkflowRun
+from collector.core.facts.bills import Period, PodCost, PodRun
+from collector.core.facts.watches import Backfill
+from collector.core.facts.workflows import StepRun, WorkflowRun
+from collector.core.model import Fact, Instant
 from collector.core.pricing_runs import Runs
 from collector.core.rules import Rules
 from collector.counting import Counting

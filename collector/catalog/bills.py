@@ -2,10 +2,10 @@
 
 from collector.catalog import columns as c
 from collector.catalog.schema import Table, View
-from collector.core import model
+from collector.core.facts import bills
 
 POD_RUN = Table(
-    "pod_run", model.PodRun, "A finished pod, as evidence: what was seen, nothing concluded",
+    "pod_run", bills.PodRun, "A finished pod, as evidence: what was seen, nothing concluded",
     order_by=("cluster", "namespace", "created_at", "uid"), partition="toYYYYMM(created_at)",
     bloom=("uid", "workflow_uid"), shard_by=("cluster", "uid"),
     columns=(
@@ -42,7 +42,7 @@ POD_RUN = Table(
 )  # fmt: skip
 
 NODE_RUN = Table(
-    "node_run", model.NodeRun, "A plain node's stay in a cluster, as evidence",
+    "node_run", bills.NodeRun, "A plain node's stay in a cluster, as evidence",
     order_by=("cluster", "name", "created_at", "uid"), partition="toYYYYMM(created_at)",
     columns=(
         c.CLUSTER,
@@ -65,7 +65,7 @@ NODE_RUN = Table(
 )  # fmt: skip
 
 POD_COST = Table(
-    "pod_cost", model.PodCost, "A charge: one pod, pricing run, billing day and entry",
+    "pod_cost", bills.PodCost, "A charge: one pod, pricing run, billing day and entry",
     order_by=("cluster", "namespace", "created_at", "pod_uid", "run", "day", "entry"), partition="toYYYYMM(created_at)",
     bloom=("pod_uid", "workflow_uid"), ranges=("day", "inserted_at"), shard_by=("cluster", "pod_uid"),
     columns=(
@@ -112,7 +112,7 @@ POD_COST = Table(
 )  # fmt: skip
 
 COMMITMENT_HOUR = Table(
-    "commitment_hour", model.CommitmentHour, "An hour of a savings plan under a pricing run: paid for, used, unused",
+    "commitment_hour", bills.CommitmentHour, "An hour of a savings plan under a pricing run: paid for, used, unused",
     order_by=("run", "at", "book", "commitment"), partition="toYYYYMM(at)", shard_by=(),
     columns=(
         c.count("run", "The pricing run that applied it"),
@@ -132,7 +132,7 @@ COMMITMENT_HOUR = Table(
 )  # fmt: skip
 
 PRICING_RUN = Table(
-    "pricing_run", model.PricingRun, "A set of price books and rules under which charges were computed",
+    "pricing_run", bills.PricingRun, "A set of price books and rules under which charges were computed",
     order_by=("run",), shard_by=(),
     columns=(
         c.count("run", "Number of the run; the first is 1"),
@@ -148,7 +148,7 @@ PRICING_RUN = Table(
 )  # fmt: skip
 
 PERIOD = Table(
-    "period", model.Period, "A month's active pricing run and its state", order_by=("month",), shard_by=(),
+    "period", bills.Period, "A month's active pricing run and its state", order_by=("month",), shard_by=(),
     columns=(
         c.Column("month", "Date", "First day of the month, in the billing time zone"),
         c.VERSION,

@@ -2,10 +2,10 @@
 
 from collector.catalog import columns as c
 from collector.catalog.schema import Table
-from collector.core import model
+from collector.core.facts import watches
 
 WATCH_GAP = Table(
-    "watch_gap", model.WatchGap, "A break in a watch that could not be replayed",
+    "watch_gap", watches.WatchGap, "A break in a watch that could not be replayed",
     order_by=("cluster", "kind", "from_at"), partition="toYYYYMM(from_at)",
     columns=(
         c.CLUSTER,
@@ -20,7 +20,7 @@ WATCH_GAP = Table(
 )  # fmt: skip
 
 WATCH_CURSOR = Table(
-    "watch_cursor", model.WatchCursor, "The watch position whose facts the store has acknowledged",
+    "watch_cursor", watches.WatchCursor, "The watch position whose facts the store has acknowledged",
     order_by=("cluster", "kind"),
     columns=(
         c.CLUSTER,
@@ -35,7 +35,7 @@ WATCH_CURSOR = Table(
 )  # fmt: skip
 
 LIVE_STATE = Table(
-    "live_state", model.LiveState, "What a collector goes on from when its disk is gone: states and positions, packed",
+    "live_state", watches.LiveState, "What a collector goes on from when its disk is gone: states and positions, packed",
     order_by=("cluster", "snapshot", "kind", "uid"), engine_args=("version", "is_deleted"),
     # A collector begins a new copy each day and the old one is dropped whole: a marker of a deletion is in one copy only.
     ttl="toDateTime(inserted_at) + toIntervalDay(7)",
@@ -52,7 +52,7 @@ LIVE_STATE = Table(
 )  # fmt: skip
 
 RECONCILE = Table(
-    "reconcile", model.Reconciled, "A list that was compared with what the watch had told; 0 differences are expected",
+    "reconcile", watches.Reconciled, "A list that was compared with what the watch had told; 0 differences are expected",
     order_by=("cluster", "kind", "at"), partition="toYYYYMM(at)",
     columns=(
         c.CLUSTER,
@@ -70,7 +70,7 @@ RECONCILE = Table(
 )  # fmt: skip
 
 BACKFILL = Table(
-    "backfill", model.Backfill, "A period for which Argo's archive was asked what nobody had watched",
+    "backfill", watches.Backfill, "A period for which Argo's archive was asked what nobody had watched",
     order_by=("cluster", "from_at", "to_at"), partition="toYYYYMM(to_at)",
     columns=(
         c.CLUSTER,
@@ -87,7 +87,7 @@ BACKFILL = Table(
 )  # fmt: skip
 
 QUARANTINE = Table(
-    "quarantine", model.Quarantine, "An object or a row that could not be taken, and why",
+    "quarantine", watches.Quarantine, "An object or a row that could not be taken, and why",
     order_by=("cluster", "kind", "uid", "at"), partition="toYYYYMM(at)",
     columns=(
         c.CLUSTER,

@@ -2,10 +2,10 @@
 
 from collector.catalog import columns as c
 from collector.catalog.schema import Table
-from collector.core import model
+from collector.core.facts import workflows
 
 WORKFLOW_RUN = Table(
-    "workflow_run", model.WorkflowRun, "A finished attempt of a workflow",
+    "workflow_run", workflows.WorkflowRun, "A finished attempt of a workflow",
     order_by=("cluster", "namespace", "created_at", "uid", "attempt"), partition="toYYYYMM(created_at)", bloom=("uid",),
     ranges=("inserted_at",), shard_by=("cluster", "uid"),
     columns=(
@@ -51,7 +51,7 @@ WORKFLOW_RUN = Table(
 )  # fmt: skip
 
 WORKFLOW_LIVE = Table(
-    "workflow_live", model.WorkflowLive, "The newest state of a workflow that has not finished",
+    "workflow_live", workflows.WorkflowLive, "The newest state of a workflow that has not finished",
     order_by=("cluster", "uid"), engine_args=("version", "is_deleted"), shard_by=("cluster", "uid"),
     # Every row ages, not only deleted ones: a marker that expired before the row it hides would bring that row back.
     ttl="toDateTime(inserted_at) + toIntervalDay(90)",
@@ -78,7 +78,7 @@ WORKFLOW_LIVE = Table(
 )  # fmt: skip
 
 STEP_RUN = Table(
-    "step_run", model.StepRun, "A finished step attempt of a finished workflow attempt",
+    "step_run", workflows.StepRun, "A finished step attempt of a finished workflow attempt",
     order_by=("cluster", "namespace", "workflow_created_at", "workflow_uid", "attempt", "node_id"),
     partition="toYYYYMM(workflow_created_at)", bloom=("workflow_uid",), shard_by=("cluster", "workflow_uid"),
     columns=(
@@ -110,7 +110,7 @@ STEP_RUN = Table(
 )  # fmt: skip
 
 QUEUE_SAMPLE = Table(
-    "queue_sample", model.QueueSample, "The depth of one queue for one reason at an instant of the 15 s grid",
+    "queue_sample", workflows.QueueSample, "The depth of one queue for one reason at an instant of the 15 s grid",
     order_by=("cluster", "namespace", "queue", "reason", "at"), partition="toYYYYMM(at)",
     columns=(
         c.CLUSTER, c.NAMESPACE, c.QUEUE,
@@ -124,7 +124,7 @@ QUEUE_SAMPLE = Table(
 )  # fmt: skip
 
 CRON_RUN = Table(
-    "cron_run", model.CronRun, "A due time of a cron workflow, and what became of it",
+    "cron_run", workflows.CronRun, "A due time of a cron workflow, and what became of it",
     order_by=("cluster", "namespace", "cron", "due_at"), partition="toYYYYMM(due_at)",
     columns=(
         c.CLUSTER, c.NAMESPACE,
@@ -143,7 +143,7 @@ CRON_RUN = Table(
 )  # fmt: skip
 
 CONTROLLER_INCIDENT = Table(
-    "controller_incident", model.ControllerIncident, "What happened to an Argo controller, once each",
+    "controller_incident", workflows.ControllerIncident, "What happened to an Argo controller, once each",
     order_by=("cluster", "pod_uid", "container", "at"), partition="toYYYYMM(at)",
     columns=(
         c.CLUSTER,

@@ -13,8 +13,10 @@ import msgspec
 from collector.core import decode, workflow_life
 from collector.core.cluster import Cluster
 from collector.core.estimates import ESTIMATED, Whose, as_ended, decoded, estimates, same_pod, steps_of
+from collector.core.facts.bills import PodRun
+from collector.core.facts.workflows import WorkflowRun
 from collector.core.happenings import Happening
-from collector.core.model import TERMINAL_PHASES, Instant, PodRun, WorkflowRun
+from collector.core.model import TERMINAL_PHASES, Instant
 from collector.core.owners import NOTHING
 from collector.core.pod_life import PodLife, Told
 from collector.core.rules import Rules

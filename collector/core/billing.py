@@ -21,9 +21,10 @@ from typing import Protocol
 
 import msgspec
 
+from collector.core.facts.bills import Meter, PodCost, PodRun
 from collector.core.interval import Interval, billed_interval
 from collector.core.meters import Rate, Rates, amount, cut, listed, rounded, total
-from collector.core.model import Instant, Meter, PodCost, PodRun
+from collector.core.model import Instant
 from collector.core.pod_life import Told
 from collector.core.product import PLAIN, Product, product_of
 from collector.core.spec import Spec, spec_of

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from collector.core.billing import Prices
+from collector.core.facts.bills import PodRun
 from collector.core.interval import billed_interval
 from collector.core.meters import CONTEXT, PLACES, Rates, amount, total
-from collector.core.model import Instant, PodRun
+from collector.core.model import Instant
 from collector.core.pod_life import PodLife
 from collector.core.product import product_of
 from collector.core.spec import Spec, spec_of

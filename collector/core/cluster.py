@@ -13,12 +13,13 @@ import msgspec
 
 from collector.core import controller, decode, joining, locks, pod_life, queueing, workflow_life, workflow_rows
 from collector.core.cron import NEVER, Calendar, Crons
+from collector.core.facts.workflows import WorkflowRun
 from collector.core.flow import Flows
 from collector.core.happenings import Began, Clamped, Ended, FirstRan, Happening, PodEnded, PodRan, Submitted
 from collector.core.joining import count, doing, done_with, moment, same_evidence, shift
 from collector.core.keeping import Kept
 from collector.core.machines import Machines
-from collector.core.model import Instant, WorkflowRun
+from collector.core.model import Instant
 from collector.core.owners import NOBODYS, NOTHING, Claim, Owners, attempt_of, known
 from collector.core.pod_life import PodLife
 from collector.core.queueing import Reason

@@ -16,8 +16,9 @@ from typing import NamedTuple
 import msgspec
 
 from collector.core.days import EPOCH
+from collector.core.facts.bills import PodCost
 from collector.core.meters import CONTEXT, PLACES
-from collector.core.model import Instant, PodCost
+from collector.core.model import Instant
 
 ONE = Decimal(1)
 HOUR_MS = 3_600_000

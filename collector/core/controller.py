@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 
 from collector.core import decode
-from collector.core.model import ControllerIncident, Instant
+from collector.core.facts.workflows import ControllerIncident
+from collector.core.model import Instant
 from collector.core.quantity import quantity
 from collector.core.stream import ControllerMetrics, Lease, Observation, Reading
 from collector.core.view import ControllerHealth

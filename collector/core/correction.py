@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
+from collector.core.facts.bills import PodCost
 from collector.core.meters import CONTEXT, total
-from collector.core.model import PodCost
 from collector.core.product import ZERO
 
 AMOUNTS = ("cost", "cost_pending", "list_cost", "rounded_cost")

@@ -16,7 +16,8 @@ import msgspec
 from msgspec.structs import replace
 
 from collector.core import decode
-from collector.core.model import CronRun, Instant
+from collector.core.facts.workflows import CronRun
+from collector.core.model import Instant
 from collector.core.queueing import said
 from collector.core.stream import Observation
 from collector.core.view import Cron

@@ -13,8 +13,9 @@ from typing import TypeVar
 import msgspec
 
 from collector.core import decode, pod_life
+from collector.core.facts.bills import PodRun
 from collector.core.mending import mend, printable, untyped
-from collector.core.model import Instant, PodRun
+from collector.core.model import Instant
 from collector.core.nodes import Node, NodeTemplate, has_pod, template_of
 from collector.core.pod_life import MOST, MOST_BYTES, NODE_KEYS, REGION, ZONE
 from collector.core.product import ZERO

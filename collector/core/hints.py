@@ -8,7 +8,8 @@ shows and may confirm it; nothing is concluded from a hint alone, nor from the l
 import msgspec
 
 from collector.core import decode
-from collector.core.model import Instant, PodRun
+from collector.core.facts.bills import PodRun
+from collector.core.model import Instant
 from collector.core.stream import Observation
 
 OURS = frozenset({"Pod", "Workflow", "CronWorkflow", "Node", "Job", "RayJob", "RayCluster", "SparkApplication"})

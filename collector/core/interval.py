@@ -7,7 +7,8 @@ is flagged and has no amount. No interval is negative.
 
 import msgspec
 
-from collector.core.model import Instant, PodRun
+from collector.core.facts.bills import PodRun
+from collector.core.model import Instant
 from collector.core.product import Confidence, IntervalRule, PendingLimit
 
 DAY_MS = 86_400_000

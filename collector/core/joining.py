@@ -11,8 +11,10 @@ from sys import intern
 import msgspec
 
 from collector.core import steps, workflow_life
+from collector.core.facts.bills import PodRun
+from collector.core.facts.workflows import StepRun
 from collector.core.hints import Hint, confirmed_reclaim
-from collector.core.model import Instant, PodRun, StepRun
+from collector.core.model import Instant
 from collector.core.nodes import has_pod
 from collector.core.pod_life import PodLife
 from collector.core.workflow_life import HeldPods, Steps, WorkflowLife

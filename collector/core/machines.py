@@ -13,7 +13,8 @@ import msgspec
 
 from collector.core import decode
 from collector.core.decode import instant
-from collector.core.model import Instant, NodeRun
+from collector.core.facts.bills import NodeRun
+from collector.core.model import Instant
 from collector.core.pod_life import GPU_ENDINGS, MOST, MOST_BYTES, NODE_KEYS, REGION, ZERO, ZONE
 from collector.core.quantity import quantity
 from collector.core.stream import Observation

@@ -10,7 +10,8 @@ from functools import reduce
 
 import msgspec
 
-from collector.core.model import Instant, Meter
+from collector.core.facts.bills import Meter
+from collector.core.model import Instant
 from collector.core.product import ZERO, Confidence
 from collector.core.spec import Spec
 

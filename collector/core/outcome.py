@@ -13,7 +13,7 @@ from fractions import Fraction
 import msgspec
 
 from collector.core import decode
-from collector.core.model import PodRun
+from collector.core.facts.bills import PodRun
 from collector.core.nodes import FAILED, MESSAGE_LIMIT, Graph, Node, beneath, graph, memoized
 
 INVALID_MESSAGE = "invalid spec"

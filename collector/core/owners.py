@@ -13,7 +13,8 @@ from itertools import zip_longest
 import msgspec
 
 from collector.core import decode, pod_life
-from collector.core.model import Instant, PodRun
+from collector.core.facts.bills import PodRun
+from collector.core.model import Instant
 from collector.core.pod_life import PodLife
 from collector.core.stream import Observation
 from collector.core.workflow_life import WorkflowLife

@@ -14,7 +14,8 @@ from sys import intern
 import msgspec
 
 from collector.core import decode
-from collector.core.model import Instant, PodRun
+from collector.core.facts.bills import PodRun
+from collector.core.model import Instant
 from collector.core.quantity import quantity
 from collector.core.queueing import Reason, claim_name, quota_name, said
 from collector.core.spec import MALFORMED_REQUESTS

@@ -12,8 +12,8 @@ from typing import Literal
 
 import msgspec
 
+from collector.core.facts.bills import PodRun
 from collector.core.grid import Grid
-from collector.core.model import PodRun
 
 PLAIN = "plain-node"
 PRODUCTS = ("alibaba-eci", "alibaba-acs", "aws-fargate-eks", "gke-autopilot", "azure-aci", PLAIN)

@@ -1,7 +1,7 @@
 """
 What the answers to the few questions mean that are asked of a controller's installation now and then.
 
-Takes bodies and parsed samples, gives the values of model.py. Whatever cannot be read is None: an answer comes from whoever
+Takes bodies and parsed samples, gives the values of stream.py. Whatever cannot be read is None: an answer comes from whoever
 listens on that port. Text formats (YAML, Prometheus) are parsed in watch/readings.py; no I/O here.
 """
 

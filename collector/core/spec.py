@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import msgspec
 
-from collector.core.model import PodRun
+from collector.core.facts.bills import PodRun
 from collector.core.product import ZERO, Confidence, Product, SizeRule
 from collector.core.quantity import GIB, quantity
 

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from collector.core import decode
+from collector.core.facts.workflows import StepRun
 from collector.core.mending import INT32
-from collector.core.model import Instant, StepRun
+from collector.core.model import Instant
 from collector.core.nodes import (
     FINISHED,
     GROUPS,

@@ -7,7 +7,9 @@ from typing import Literal
 
 import msgspec
 
-from collector.core.model import Fact, Instant, Quarantine, Reconciled, WatchGap, WorkflowLive
+from collector.core.facts.watches import Quarantine, Reconciled, WatchGap
+from collector.core.facts.workflows import WorkflowLive
+from collector.core.model import Fact, Instant
 
 Kind = Literal[
     "workflows", "pods", "nodes", "namespaces", "cronworkflows", "events", "jobs", "rayclusters", "rayjobs",

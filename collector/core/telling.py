@@ -12,7 +12,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from collector.core.model import PodCost
+from collector.core.facts.bills import PodCost
 from collector.core.pod_life import Told
 
 MARK_BYTES = 8

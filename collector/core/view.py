@@ -8,7 +8,8 @@ from decimal import Decimal
 
 import msgspec
 
-from collector.core.model import Instant, WatchGap
+from collector.core.facts.watches import WatchGap
+from collector.core.model import Instant
 from collector.core.stream import ControllerMetrics
 
 

@@ -13,8 +13,10 @@ from zlib import crc32
 import msgspec
 
 from collector.core import attribution, decode, locks, outcome, queueing, template_version
+from collector.core.facts.bills import PodRun
+from collector.core.facts.workflows import StepRun
 from collector.core.locks import Held
-from collector.core.model import REASONS, TERMINAL_PHASES, Instant, PodRun, StepRun
+from collector.core.model import REASONS, TERMINAL_PHASES, Instant
 from collector.core.nodes import MESSAGE_LIMIT, Graph, Node, graph, told_nodes
 from collector.core.queueing import Reason
 from collector.core.rules import Rules

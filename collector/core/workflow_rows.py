@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from collector.core.model import REASONS, Instant, WorkflowLive, WorkflowRun
+from collector.core.facts.workflows import WorkflowLive, WorkflowRun
+from collector.core.model import REASONS, Instant
 from collector.core.workflow_life import WorkflowLife
 
 _COLUMNS = tuple(f"{reason}_ms" for reason in REASONS)

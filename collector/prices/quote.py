@@ -9,9 +9,10 @@ from decimal import Decimal
 import msgspec
 
 from collector.core.billing import Day, bill, rounded_costs
+from collector.core.facts.bills import Meter
 from collector.core.interval import Interval
 from collector.core.meters import Rates
-from collector.core.model import Instant, Meter
+from collector.core.model import Instant
 from collector.core.product import ZERO
 from collector.core.spec import Size, Spec, beyond_free, read_size, requested
 from collector.prices.lookup import Books

@@ -14,8 +14,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from collector.core import billing
+from collector.core.facts.bills import PodCost, PodRun
 from collector.core.meters import CONTEXT, total
-from collector.core.model import Instant, PodCost, PodRun
+from collector.core.model import Instant
 from collector.core.product import PLAIN, ZERO, product_of
 from collector.core.quantity import GIB
 from collector.prices.lookup import Books

@@ -9,7 +9,8 @@ from decimal import Decimal
 import msgspec
 from rich.console import Console
 
-from collector.core.model import Instant, Meter
+from collector.core.facts.bills import Meter
+from collector.core.model import Instant
 from collector.core.quantity import quantity
 from collector.prices import schema
 from collector.prices.book import shipped_ids

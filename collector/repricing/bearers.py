@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from collector.core.attribution import Owned, owner_again
-from collector.core.model import PodRun
+from collector.core.facts.bills import PodRun
 from collector.core.rules import Rules
 from collector.store.clickhouse import Store
 

@@ -12,8 +12,9 @@ from collector.catalog.schema import DATABASE
 from collector.core import commitment
 from collector.core.commitment import Kind, Plan, PlanHour, Shares, Usage, Use
 from collector.core.days import date_of, midnight, month_after
+from collector.core.facts.bills import CommitmentHour, PodCost
 from collector.core.meters import total
-from collector.core.model import CommitmentHour, Instant, PodCost
+from collector.core.model import Instant
 from collector.prices.lookup import Books
 from collector.prices.plans import hourly, plans
 from collector.reports.shape import amount

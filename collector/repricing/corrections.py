@@ -12,7 +12,7 @@ from datetime import date
 from collector.catalog.schema import DATABASE
 from collector.core.correction import corrections
 from collector.core.days import day_of, month_after, month_of
-from collector.core.model import Period, PodCost
+from collector.core.facts.bills import Period, PodCost
 from collector.repricing import runs
 from collector.repricing.rows import facts, keep
 from collector.store.clickhouse import Store

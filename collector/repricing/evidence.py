@@ -10,7 +10,7 @@ import msgspec
 
 from collector.catalog.schema import DATABASE
 from collector.core.days import date_of, midnight
-from collector.core.model import PodRun
+from collector.core.facts.bills import PodRun
 from collector.repricing.rows import facts
 from collector.store.clickhouse import Store
 

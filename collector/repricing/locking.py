@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from collector.catalog.bills import POD_COST
 from collector.catalog.schema import DATABASE
 from collector.core.days import date_of, day_of, month_after
+from collector.core.facts.bills import Period, PricingRun
 from collector.core.meters import CONTEXT
-from collector.core.model import Period, PricingRun
 from collector.reports.shape import Report, amount
 from collector.repricing import following, runs
 from collector.repricing.rows import clock, facts, keep

@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from collector.catalog.schema import DATABASE
 from collector.core.days import date_of, day_of, month_after
+from collector.core.facts.bills import Period
 from collector.core.meters import CONTEXT, total
-from collector.core.model import Period
 from collector.core.product import ZERO
 from collector.reports.shape import Report, amount
 from collector.repricing import runs

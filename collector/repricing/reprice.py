@@ -18,7 +18,8 @@ from collector.catalog.bills import POD_COST
 from collector.catalog.schema import DATABASE
 from collector.core import billing
 from collector.core.days import month_after
-from collector.core.model import Instant, Period, PodCost, PodRun, PricingRun
+from collector.core.facts.bills import Period, PodCost, PodRun, PricingRun
+from collector.core.model import Instant
 from collector.core.pod_life import Told
 from collector.core.rules import Rules
 from collector.prices.book import Books

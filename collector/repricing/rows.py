@@ -10,7 +10,8 @@ import msgspec
 from collector.catalog.columns import Column
 from collector.catalog.schema import DATABASE, Table
 from collector.catalog.tables import TABLE_OF
-from collector.core.model import Fact, Meter
+from collector.core.facts.bills import Meter
+from collector.core.model import Fact
 from collector.store import sealing
 from collector.store.clickhouse import Store
 

@@ -4,7 +4,7 @@ Pricing runs and months as the store has them: which is active, which is being p
 
 from collector.catalog.schema import DATABASE
 from collector.core.days import date_of
-from collector.core.model import Period
+from collector.core.facts.bills import Period
 from collector.core.pricing_runs import FIRST_RUN, Preparing, Runs
 from collector.repricing.rows import facts, keep
 from collector.store.clickhouse import Store

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from collector.catalog.schema import DATABASE
 from collector.core.days import date_of, month_after, month_of
+from collector.core.facts.bills import Period, PodCost
 from collector.core.meters import CONTEXT, total
-from collector.core.model import Period, PodCost
 from collector.core.product import ZERO
 from collector.reports.shape import Report, amount
 from collector.store.clickhouse import Store

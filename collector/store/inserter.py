@@ -21,7 +21,8 @@ from collector.catalog import metrics
 from collector.catalog.schema import Table
 from collector.catalog.tables import TABLE_NAMED
 from collector.catalog.tally import Tally
-from collector.core.model import Instant, Quarantine
+from collector.core.facts.watches import Quarantine
+from collector.core.model import Instant
 from collector.store.clickhouse import RowsRefusedError, Store, StoreError
 from collector.store.points import Reached, passed
 from collector.store.sealing import BATCH_ROWS, content_of, encode, quarantined

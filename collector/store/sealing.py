@@ -17,7 +17,8 @@ from collector.catalog.schema import Table
 from collector.catalog.tables import TABLE_NAMED, TABLE_OF
 from collector.catalog.watches import LIVE_STATE, WATCH_CURSOR
 from collector.catalog.workflows import WORKFLOW_LIVE
-from collector.core.model import Fact, Instant, Quarantine, WatchCursor, version_of
+from collector.core.facts.watches import Quarantine, WatchCursor
+from collector.core.model import Fact, Instant, version_of
 from collector.core.stream import Cursor
 from collector.store import snapshot
 

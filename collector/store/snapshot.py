@@ -16,7 +16,8 @@ import msgspec
 
 from collector.catalog.schema import DATABASE
 from collector.catalog.watches import LIVE_STATE
-from collector.core.model import Instant, LiveState
+from collector.core.facts.watches import LiveState
+from collector.core.model import Instant
 from collector.core.stream import Cursor
 from collector.store.clickhouse import Store
 

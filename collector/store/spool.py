@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from collector.core.model import Instant, Quarantine, WorkflowLive
+from collector.core.facts.watches import Quarantine
+from collector.core.facts.workflows import WorkflowLive
+from collector.core.model import Instant
 from collector.core.stream import Commit, Cursor
 from collector.store import sealing
 from collector.store.points import Reached, passed

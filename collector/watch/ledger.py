@@ -14,8 +14,9 @@ import msgspec
 from collector.catalog.metrics import DECODE_FALLBACKS
 from collector.catalog.tally import Tally
 from collector.core.decode import OBJECT_OF
+from collector.core.facts.watches import Quarantine, WatchGap
 from collector.core.mending import mend, untyped
-from collector.core.model import Instant, Quarantine, WatchGap, version_of
+from collector.core.model import Instant, version_of
 from collector.core.stream import Change, Observation, Outcome, Position, Synced
 from collector.watch.answers import Trouble, trouble_in
 from collector.watch.frames import without_depths

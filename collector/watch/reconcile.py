@@ -18,7 +18,8 @@ import msgspec
 
 from collector.clock import now_ms
 from collector.core import decode
-from collector.core.model import Reconciled, version_of
+from collector.core.facts.watches import Reconciled
+from collector.core.model import version_of
 from collector.core.reconcile import Differences, differences
 from collector.core.stream import Kind
 from collector.watch.answers import Trouble, trouble_of

@@ -17,7 +17,10 @@ from collector.catalog.tables import TABLE_OF
 from collector.catalog.tally import Tally
 from collector.core.archived import Surroundings
 from collector.core.cluster import Cluster
-from collector.core.model import Fact, PodRun, WatchGap, WorkflowRun
+from collector.core.facts.bills import PodRun
+from collector.core.facts.watches import WatchGap
+from collector.core.facts.workflows import WorkflowRun
+from collector.core.model import Fact
 from collector.core.stream import Observation
 from collector.counting import Counting
 from collector.prices import book

@@ -20,7 +20,8 @@ from collector.backfill import argo_server
 from collector.catalog import metrics
 from collector.catalog.tally import Tally
 from collector.clock import now_ms
-from collector.core.model import Backfill, WorkflowRun
+from collector.core.facts.watches import Backfill
+from collector.core.facts.workflows import WorkflowRun
 from collector.pipeline import Pipeline
 from collector.reports.shape import Report, ReportError, Span
 from collector.settings import ClusterSettings, Settings, StoreSettings

@@ -16,7 +16,9 @@ from collector.backfill.overtaking import WITHDRAWN, withdraw
 from collector.backfill.taking import backfill
 from collector.catalog import metrics
 from collector.core.estimates import UID
-from collector.core.model import Backfill, PodCost, PodRun, StepRun, WorkflowRun
+from collector.core.facts.bills import PodCost, PodRun
+from collector.core.facts.watches import Backfill
+from collector.core.facts.workflows import StepRun, WorkflowRun
 from collector.store.clickhouse import Store
 from tests.backfill.argo import Archive, finished
 from tests.backfill.broken import (

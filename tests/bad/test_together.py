@@ -24,7 +24,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_pla
 from collector.catalog import metrics
 from collector.catalog.tables import TABLE_NAMED
 from collector.catalog.tally import MAX_SERIES
-from collector.core.model import Quarantine
+from collector.core.facts.watches import Quarantine
 from collector.core.stream import Kind, Observation
 from collector.exposition.prometheus import render
 from collector.store.clickhouse import Store

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from rich.table import Table
 
 from collector.core import billing
-from collector.core.model import PodRun
+from collector.core.facts.bills import PodRun
 from tests.bench.__main__ import about, out, say, verdict
 from tests.builders import DAY, NOON, SECOND
 from tests.core.charged import acs, eci, pod, shipped

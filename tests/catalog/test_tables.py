@@ -11,6 +11,7 @@ from collector.catalog.columns import INSERTED_AT, Column
 from collector.catalog.schema import Table
 from collector.catalog.tables import TABLE_OF, TABLES
 from collector.core import model
+from collector.core.facts import bills, workflows
 from collector.core.model import Fact
 
 TABLE = pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
@@ -102,14 +103,14 @@ def test_every_column_is_explained_and_inserted_at_is_observed() -> None:
 
 def test_each_reason_has_its_milliseconds() -> None:
     """The model's reasons and the columns of both workflow tables are the same words."""
-    for fact in (model.WorkflowRun, model.WorkflowLive):
+    for fact in (workflows.WorkflowRun, workflows.WorkflowLive):
         named = {column.name for column in TABLE_OF[fact].columns}
         assert {f"{reason}_ms" for reason in model.REASONS} <= named
 
 
 def test_the_view_shows_the_columns_of_its_table() -> None:
     """Readers of cost_current and of pod_cost need one set of names."""
-    assert COST_CURRENT.of is TABLE_OF[model.PodCost]
+    assert COST_CURRENT.of is TABLE_OF[bills.PodCost]
 
 
 def _column(table: Table, name: str) -> Column:

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 from collector.core import billing
 from collector.core.billing import Prices
+from collector.core.facts.bills import PodCost, PodRun
 from collector.core.meters import Rates
-from collector.core.model import Instant, PodCost, PodRun
+from collector.core.model import Instant
 from collector.core.spec import Spec
 from collector.prices import book
 from collector.prices.book import Books

@@ -6,7 +6,7 @@ import msgspec
 
 from collector.core import controller, decode
 from collector.core.controller import Seen
-from collector.core.model import ControllerIncident
+from collector.core.facts.workflows import ControllerIncident
 from collector.core.stream import Lease, Reading
 from collector.core.view import ControllerHealth
 from tests.builders import NOON, SECOND, an_observation, decoded, iso, pod_json

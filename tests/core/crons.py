@@ -8,7 +8,8 @@ import msgspec
 from collector import schedules
 from collector.core import decode
 from collector.core.cron import CronLife, Crons
-from collector.core.model import CronRun, Instant, version_of
+from collector.core.facts.workflows import CronRun
+from collector.core.model import Instant, version_of
 from collector.core.stream import Observation
 from collector.core.view import Cron
 from tests.builders import MINUTE, NOON, SECOND, decoded, iso

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from collector.core import decode
 from collector.core.archived import Charged, Held, Place, Surroundings, place_of, read, rows_of
 from collector.core.estimates import ESTIMATED, UID, Steps, Whose, as_ended, estimates, key_of, same_pod, steps_of
-from collector.core.model import PodRun, StepRun, WorkflowRun, version_of
+from collector.core.facts.bills import PodRun
+from collector.core.facts.workflows import StepRun, WorkflowRun
+from collector.core.model import version_of
 from collector.core.pod_life import Told
 from collector.core.spec import ARCHIVED
 from tests.builders import NOON, RULES, SECOND, a_pod_run

@@ -2,8 +2,10 @@
 
 from collector.core import billing
 from collector.core.cluster import Cluster
+from collector.core.facts.bills import PodRun
+from collector.core.facts.workflows import StepRun, WorkflowRun
 from collector.core.happenings import Began, Clamped, Ended, PodEnded, Submitted
-from collector.core.model import Fact, PodRun, StepRun, WorkflowRun
+from collector.core.model import Fact
 from collector.core.stream import Observation
 from tests.builders import (
     HOUR,

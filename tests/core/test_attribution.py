@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from collector.core.attribution import TEXT_LIMIT, UNALLOCATED, Owned, evidence, owner, owner_again, owner_of_row
 from collector.core.cluster import Cluster
-from collector.core.model import WorkflowRun
+from collector.core.facts.workflows import WorkflowRun
 from collector.core.rules import ACTOR_LABEL, ARGO_LABELS, CREATOR_LABEL, AttributionRule, Rules
 from tests.builders import DAY, HOUR, NOON, a_namespace, a_workflow, an_observation
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from collector.core import billing, meters
 from collector.core.billing import Prices
+from collector.core.facts.bills import PodCost, PodRun
 from collector.core.interval import billed_interval
 from collector.core.meters import Rate, Rates
-from collector.core.model import PodCost, PodRun
 from collector.core.pod_life import NODE_KEYS, PRICING_KEYS
 from collector.core.product import product_of
 from collector.core.spec import DOUBTS, spec_of

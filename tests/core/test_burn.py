@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core.burn import Burn, together
-from collector.core.model import PodRun
+from collector.core.facts.bills import PodRun
 from collector.core.pod_life import PodLife
 from collector.core.view import Burning
 from tests.builders import HOUR, MINUTE, NOON, a_pod_run

@@ -5,7 +5,9 @@ from collections.abc import Iterable
 import msgspec
 import pytest
 
-from collector.core.model import REASONS, Fact, PodCost, PodRun, WorkflowRun
+from collector.core.facts.bills import PodCost, PodRun
+from collector.core.facts.workflows import WorkflowRun
+from collector.core.model import REASONS, Fact
 from collector.core.stream import Observation
 from tests.builders import HOUR, NOON
 from tests.flow import WHOLE, a_pipeline, drained

@@ -4,9 +4,10 @@ import msgspec
 
 from collector.core import decode
 from collector.core.cluster import Cluster
+from collector.core.facts.bills import PodRun
+from collector.core.facts.workflows import ControllerIncident
 from collector.core.happenings import PodEnded
 from collector.core.joining import same_evidence
-from collector.core.model import ControllerIncident, PodRun
 from collector.core.rules import Rules
 from collector.core.stream import Observation
 from tests import replay

@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from collector.core import commitment
 from collector.core.commitment import Covered, Kind, Plan, PlanHour, Shares, Usage, Use, cover
+from collector.core.facts.bills import PodCost
 from collector.core.meters import total
-from collector.core.model import PodCost
 from tests.builders import DAY, HOUR, NOON
 from tests.core.charged import UTC, only, pod
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from collector.core import controller, decode
 from collector.core.controller import Seen
-from collector.core.model import ControllerIncident
+from collector.core.facts.workflows import ControllerIncident
 from tests.builders import NOON, SECOND, an_observation, iso
 from tests.core.controllers import (
     BACK_OFF,

@@ -4,7 +4,7 @@ import pytest
 
 from collector.core import controller
 from collector.core.controller import Seen
-from collector.core.model import ControllerIncident
+from collector.core.facts.workflows import ControllerIncident
 from collector.core.stream import ControllerMetrics, ControllerSettings
 from collector.core.view import ControllerHealth
 from tests.builders import NOON, SECOND, an_observation

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from collector.core.correction import corrections
+from collector.core.facts.bills import PodCost
 from collector.core.meters import total
-from collector.core.model import PodCost
 from tests.builders import a_pod_run
 from tests.core.charged import only
 

@@ -7,7 +7,8 @@ import pytest
 
 from collector.core import decode
 from collector.core.cron import GRACE_MS, PARTING_MS
-from collector.core.model import CronRun, Instant
+from collector.core.facts.workflows import CronRun
+from collector.core.model import Instant
 from tests.builders import DAY, HOUR, MINUTE, NOON, SECOND, iso
 from tests.core.crons import Watched, a_cron, name_of, restarted, sight, watched
 

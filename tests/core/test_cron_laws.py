@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.core import decode
-from collector.core.model import CronRun, Instant, version_of
+from collector.core.facts.workflows import CronRun
+from collector.core.model import Instant, version_of
 from collector.core.stream import Observation
 from tests.builders import MINUTE, NOON, SECOND, decoded, iso
 from tests.core.crons import Watched, a_cron, kept, restarted, sight

@@ -14,8 +14,10 @@ import pytest
 
 from collector.core import billing, decode
 from collector.core.cluster import Cluster
+from collector.core.facts.bills import PodCost, PodRun
+from collector.core.facts.workflows import ControllerIncident, WorkflowRun
 from collector.core.happenings import Began, Ended, Happening, PodEnded, Submitted
-from collector.core.model import REASONS, ControllerIncident, PodCost, PodRun, WorkflowRun
+from collector.core.model import REASONS
 from collector.prices import book
 from tests.builders import read_nodes
 from tests.replay import RULES, observations

@@ -11,7 +11,7 @@ from functools import cache
 import pytest
 
 from collector.core import decode, outcome
-from collector.core.model import StepRun
+from collector.core.facts.workflows import StepRun
 from collector.core.nodes import told_nodes
 from collector.core.outcome import Ending
 from collector.core.steps import Owner, step_runs

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from collector.core import decode
+from collector.core.facts.bills import PodRun
 from collector.core.hints import MESSAGE_CHARACTERS, RECLAIM_MS, Hint, Hints, confirmed_reclaim, hint
-from collector.core.model import PodRun
 from collector.core.stream import Observation
 from tests.builders import NOON, SECOND, a_pod_run, an_observation, iso
 from tests.replay import raw_events

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.core.facts.bills import PodRun
 from collector.core.interval import EARLIEST, Interval, billed_interval
-from collector.core.model import PodRun
 from collector.core.product import Begin, IntervalRule
 from tests.builders import DAY, ECI_2C4G, HOUR, MINUTE, NOON, SECOND, a_pod_run
 from tests.core.charged import charge, eci, only, pod, shipped

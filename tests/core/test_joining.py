@@ -9,10 +9,11 @@ from collector.core import decode
 from collector.core.billing import class_of
 from collector.core.cluster import Cluster
 from collector.core.cron import NEVER
+from collector.core.facts.bills import PodRun
+from collector.core.facts.workflows import CronRun, StepRun, WorkflowRun
 from collector.core.happenings import Clamped, Ended, FirstRan, PodEnded, PodRan
 from collector.core.hints import Hint
 from collector.core.joining import RECLAIMED, hinted
-from collector.core.model import CronRun, PodRun, StepRun, WorkflowRun
 from collector.core.steps import HOLDS_LIMIT
 from collector.core.stream import Checkpoint, ControllerSettings, Gone, Lease, Observation, Reading
 from tests.builders import (

@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 from collector.catalog.tables import TABLE_OF
 from collector.core import billing, controller, telling
 from collector.core.cluster import Cluster
+from collector.core.facts.bills import PodCost, PodRun
+from collector.core.facts.workflows import WorkflowRun
 from collector.core.happenings import PodEnded
-from collector.core.model import Fact, PodCost, PodRun, WorkflowRun, version_of
+from collector.core.model import Fact, version_of
 from collector.core.pod_life import NODE_ID, PodLife
 from collector.core.pricing_runs import Runs
 from collector.core.stream import Observation

@@ -9,7 +9,7 @@ import pytest
 from collector import checkpoints
 from collector.core import machines
 from collector.core.cluster import Cluster
-from collector.core.model import NodeRun
+from collector.core.facts.bills import NodeRun
 from collector.core.pod_life import MOST
 from collector.core.rules import Rules
 from collector.core.stream import Checkpoint, Gone

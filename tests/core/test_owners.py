@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from collector.core import decode
 from collector.core.cluster import Cluster
-from collector.core.model import PodRun
+from collector.core.facts.bills import PodRun
 from collector.core.owners import Owners
 from collector.core.rules import Rules
 from collector.core.stream import Kind, Observation

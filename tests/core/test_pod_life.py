@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core import decode, pod_life
-from collector.core.model import Instant, PodRun
+from collector.core.facts.bills import PodRun
+from collector.core.model import Instant
 from collector.core.pod_life import Place, PodLife
 from collector.core.stream import Change
 from tests.builders import (

@@ -15,7 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.core.cluster import Cluster
-from collector.core.model import Fact, PodCost, PodRun, StepRun, WorkflowRun
+from collector.core.facts.bills import PodCost, PodRun
+from collector.core.facts.workflows import StepRun, WorkflowRun
+from collector.core.model import Fact
 from collector.core.stream import Observation
 from tests.core.test_laws import BIAS, MOVING, facts_of, merged, recorded, settled, told_in_order
 from tests.replay import RULES

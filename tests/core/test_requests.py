@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from collector.core import decode, pod_life
-from collector.core.model import PodRun
+from collector.core.facts.bills import PodRun
 from collector.core.pod_life import Place
 from tests.builders import (
     an_observation,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core import nodes
-from collector.core.model import StepRun
+from collector.core.facts.workflows import StepRun
 from collector.core.nodes import FINISHED, Node, NodeFlag
 from collector.core.steps import Owner, StepHold, critical_path, step_runs
 from tests.builders import NOON, SECOND, a_step, a_workflow, iso, read_nodes

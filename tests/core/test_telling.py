@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from collector.core import billing, telling
 from collector.core.billing import Prices
+from collector.core.facts.bills import PodCost, PodRun
 from collector.core.meters import Rate, Rates
-from collector.core.model import Instant, PodCost, PodRun
+from collector.core.model import Instant
 from collector.core.pod_life import Told
 from collector.core.workflow_life import WorkflowLife
 from tests.builders import DAY, HOUR, MINUTE, NOON, a_life, version

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from collector.core.facts.workflows import WorkflowRun
 from collector.core.happenings import PodEnded
-from collector.core.model import REASONS, WorkflowRun
+from collector.core.model import REASONS
 from collector.core.rules import Rules
 from collector.core.stream import Observation
 from tests.builders import (

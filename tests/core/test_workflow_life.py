@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from collector.core import queueing, workflow_life, workflow_rows
-from collector.core.model import REASONS, Instant, WorkflowRun
+from collector.core.facts.workflows import WorkflowRun
+from collector.core.model import REASONS, Instant
 from collector.core.nodes import MESSAGE_LIMIT
 from collector.core.rules import AttributionRule, Rules
 from collector.core.stream import Change, Observation

@@ -12,8 +12,8 @@ import msgspec
 from collector import schedules
 from collector.core import decode, readings
 from collector.core.cluster import Cluster
+from collector.core.facts.workflows import ControllerIncident, CronRun, StepRun, WorkflowRun
 from collector.core.happenings import Happening
-from collector.core.model import ControllerIncident, CronRun, StepRun, WorkflowRun
 from collector.core.stream import Change, Observation, Reading
 from tests.demo.simulated import NOON, SPAN_S, Sight, of, watched
 from tests.replay import RULES

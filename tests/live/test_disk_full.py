@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.core.model import Quarantine
+from collector.core.facts.watches import Quarantine
 from collector.core.stream import Commit
 from collector.store import inserter
 from collector.store.migrate import migrate

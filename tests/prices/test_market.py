@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from collector.core import billing
-from collector.core.model import PodCost
+from collector.core.facts.bills import PodCost
 from collector.prices import market
 from collector.prices.book import BookError, Books
 from tests.builders import HOUR, MINUTE

@@ -6,7 +6,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from collector.core.model import REASONS, StepRun, WorkflowLive, WorkflowRun
+from collector.core.facts.workflows import StepRun, WorkflowLive, WorkflowRun
+from collector.core.model import REASONS
 from tests.builders import NOON, SECOND, version
 
 NO_TIMES: dict[str, Any] = {f"{reason}_ms": 0 for reason in REASONS}

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from collector.core.facts.bills import PodCost
 from collector.core.meters import total
-from collector.core.model import PodCost
 from collector.reports.cost import COLUMNS, cost
 from collector.reports.shape import Query, Report, Span
 from collector.reports.spending import CLASSES

@@ -17,9 +17,10 @@ from msgspec.structs import replace
 
 from collector.catalog.tables import TABLE_OF
 from collector.core import billing
+from collector.core.facts.bills import Period, PodRun
 from collector.core.machines import Machines
 from collector.core.meters import total
-from collector.core.model import Fact, Period, PodRun
+from collector.core.model import Fact
 from collector.prices import book
 from collector.prices.lookup import Books
 from collector.prices.node_split import sizes

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from collector.catalog.rollups import COST_DAILY, ROLLUPS, WORKFLOW_HOURLY, Rollup
 from collector.core.days import day_of
-from collector.core.model import Period, PodCost
+from collector.core.facts.bills import Period, PodCost
 from collector.reports.cost import cost
 from collector.reports.queue import success
 from collector.reports.rolled import of_whole_hours, rolled

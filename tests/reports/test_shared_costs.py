@@ -12,8 +12,9 @@ import pytest
 
 from collector.catalog.tables import TABLE_OF
 from collector.core import billing
+from collector.core.facts.bills import Period
 from collector.core.meters import total
-from collector.core.model import Fact, Period
+from collector.core.model import Fact
 from collector.prices import book
 from collector.prices.lookup import Books
 from collector.reports.cost import cost

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from collector.catalog.rollups import COST_DAILY
 from collector.core.days import date_of, day_of
+from collector.core.facts.bills import PodCost
 from collector.core.meters import CONTEXT, total
-from collector.core.model import PodCost
 from collector.core.product import ZERO
 from collector.reports.shape import Query, Span
 from collector.reports.spending import CLASSES, Spent, spending

@@ -14,7 +14,9 @@ import msgspec
 from collector.clock import now_ms
 from collector.core import billing
 from collector.core.days import months_of
-from collector.core.model import Fact, Period, PodCost, PodRun, WorkflowRun
+from collector.core.facts.bills import Period, PodCost, PodRun
+from collector.core.facts.workflows import WorkflowRun
+from collector.core.model import Fact
 from collector.core.rules import Rules
 from collector.prices import book
 from collector.prices.book import Books

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from collector.clock import now_ms
+from collector.core.facts.bills import CommitmentHour, PodCost
 from collector.core.meters import total
-from collector.core.model import CommitmentHour, Fact, PodCost
+from collector.core.model import Fact
 from collector.prices import book
 from collector.prices.book import Books
 from collector.reports.cost import cost

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from collector.core.model import PodCost
+from collector.core.facts.bills import PodCost
 from collector.repricing.rows import facts
 from collector.store.clickhouse import Store
 from tests.processes import ROOT, lynceus

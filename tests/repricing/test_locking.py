@@ -8,7 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from collector.core.days import day_of
-from collector.core.model import Fact, Period, PodCost
+from collector.core.facts.bills import Period, PodCost
+from collector.core.model import Fact
 from collector.core.pricing_runs import Runs
 from collector.repricing import corrections, runs
 from collector.repricing.locking import listing, lock, unlock

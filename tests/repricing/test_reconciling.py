@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from collector.core.model import Period
+from collector.core.facts.bills import Period
 from collector.reports.shape import Report
 from collector.repricing import runs
 from collector.repricing.locking import listing

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from collector.core.days import date_of
-from collector.core.model import PodCost, PricingRun
+from collector.core.facts.bills import PodCost, PricingRun
 from collector.core.pricing_runs import Runs
 from collector.core.rules import AttributionRule, Rules
 from collector.reports.shape import Span

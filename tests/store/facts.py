@@ -13,7 +13,9 @@ from msgspec.structs import astuple
 
 from collector.catalog.columns import Column
 from collector.catalog.schema import Table
-from collector.core.model import Fact, Meter, QueueSample, WorkflowLive
+from collector.core.facts.bills import Meter
+from collector.core.facts.workflows import QueueSample, WorkflowLive
+from collector.core.model import Fact
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 INSTANT = st.integers(0, 4_102_444_800_000)

@@ -15,7 +15,7 @@ from collector.__main__ import app
 from collector.asking import Failure
 from collector.catalog.watches import WATCH_CURSOR
 from collector.catalog.workflows import QUEUE_SAMPLE
-from collector.core.model import WatchCursor
+from collector.core.facts.watches import WatchCursor
 from collector.settings import SettingsError
 from collector.store import backup, manifest
 from collector.store.clickhouse import Store

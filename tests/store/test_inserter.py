@@ -18,7 +18,7 @@ import pytest
 from collector.catalog import metrics
 from collector.catalog.schema import Table
 from collector.catalog.tally import Tally
-from collector.core.model import QueueSample
+from collector.core.facts.workflows import QueueSample
 from collector.core.stream import Commit, Cursor
 from collector.store import child, inserter
 from collector.store.clickhouse import Store, StoreUnreachableError, connect

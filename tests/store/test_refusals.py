@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.catalog.workflows import QUEUE_SAMPLE
-from collector.core.model import QueueSample
+from collector.core.facts.workflows import QueueSample
 from collector.core.stream import Commit
 from collector.store.clickhouse import Store, connect
 from collector.store.migrate import migrate

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from collector.catalog.bills import PERIOD, POD_COST
 from collector.catalog.rollups import COST_DAILY, HOUSEKEEPING, ROLLUPS, WORKFLOW_HOURLY
 from collector.catalog.workflows import WORKFLOW_RUN
-from collector.core.model import PodCost
+from collector.core.facts.bills import PodCost
 from collector.repricing.rows import keep
 from collector.store.clickhouse import Store, StoreError
 from collector.store.rollup import roll_up, rolled_up_at

@@ -12,7 +12,8 @@ from collector.catalog.bills import POD_COST
 from collector.catalog.schema import Table
 from collector.catalog.tables import TABLES
 from collector.catalog.workflows import QUEUE_SAMPLE
-from collector.core.model import Fact, PodCost
+from collector.core.facts.bills import PodCost
+from collector.core.model import Fact
 from collector.core.stream import Commit
 from collector.store.clickhouse import RowsRefusedError, Store, StoreRefusedError, StoreUnreachableError, connect
 from collector.store.spool import open_spool

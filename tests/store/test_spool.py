@@ -15,7 +15,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from msgspec.structs import fields
 
 from collector.catalog.workflows import QUEUE_SAMPLE
-from collector.core.model import QueueSample, WatchCursor, WorkflowLive, version_of
+from collector.core.facts.watches import WatchCursor
+from collector.core.facts.workflows import QueueSample, WorkflowLive
+from collector.core.model import version_of
 from collector.core.stream import Checkpoint, Commit, Cursor, Gone
 from collector.store import sealing
 from collector.store import spool as spool_module

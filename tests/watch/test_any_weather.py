@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 
 from collector.catalog.tally import Tally
-from collector.core.model import WatchGap
+from collector.core.facts.watches import WatchGap
 from collector.core.stream import Observation, Outcome, Position
 from collector.watch.answers import Cause
 from collector.watch.kinds import WORKFLOWS

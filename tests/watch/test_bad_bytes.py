@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from collector.catalog.tally import Tally
-from collector.core.model import Quarantine
+from collector.core.facts.watches import Quarantine
 from collector.core.stream import Synced
 from collector.watch.frames import Frames, without_depths
 from collector.watch.kinds import LABELLED_PODS, NODES, PODS, Resource

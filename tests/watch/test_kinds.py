@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from collector.core.model import WatchGap
+from collector.core.facts.watches import WatchGap
 from collector.core.stream import Synced
 from collector.watch.kinds import CRON_WORKFLOWS, EVENTS, WORKFLOWS, Resource, resources, rights, stages
 from collector.watch.protocol import ABSENT_S, REFUSED_S

@@ -5,7 +5,7 @@ R1 to R12: what is asked, where a watch resumes from, and when a version is give
 """
 
 from collector.catalog.tally import Tally
-from collector.core.model import Quarantine, WatchGap
+from collector.core.facts.watches import Quarantine, WatchGap
 from collector.core.stream import Position, Synced
 from collector.watch.protocol import Watch
 from collector.watch.requests import PAGE_SIZE

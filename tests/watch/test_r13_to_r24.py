@@ -8,7 +8,7 @@ import json
 from random import Random
 
 from collector.catalog.tally import Tally
-from collector.core.model import Quarantine, WatchGap
+from collector.core.facts.watches import Quarantine, WatchGap
 from collector.watch.backoff import Backoff
 from collector.watch.kinds import resources
 from collector.watch.requests import Refresh

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from collector.core import decode
-from collector.core.model import Reconciled
+from collector.core.facts.watches import Reconciled
 from collector.core.stream import Kind
 from collector.watch import reconcile
 from collector.watch.connection import ClusterAddress

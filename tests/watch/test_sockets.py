@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.core.model import WatchGap
+from collector.core.facts.watches import WatchGap
 from collector.watch import protocol, reflector
 from collector.watch.connection import ClusterAddress, _socket
 from collector.watch.kinds import WORKFLOWS

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from collector.core.model import WatchGap
+from collector.core.facts.watches import WatchGap
 from collector.core.view import Clock, LiveView, StoreHealth
 from collector.web.ready import BEHIND_MS, BEHIND_ROWS, GAP_TOLD_MS, VIEW_STALE_MS, Problem, readiness
 from tests.web.fleet import NOW, SECOND, a_cluster, a_store, a_view, a_watch
