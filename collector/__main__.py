@@ -7,7 +7,6 @@ Exit codes: 0 well, 1 a run-time failure, 2 wrong use or settings. A user sees o
 import asyncio
 import functools
 import sys
-import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -19,6 +18,7 @@ from rich.console import Console
 
 from collector import __version__, asking, backfilling, bookkeeping, service, showcase, storekeeping
 from collector import settings as configuration
+from collector.clock import now_ms
 from collector.core.days import day_of
 from collector.prices import book
 from collector.prices.quote import quote
@@ -134,7 +134,7 @@ def report(
         made = steps.steps(query, workflow, span)
     elif kind == "cost":
         shape.columns_by(by or DEFAULT_BY[kind], cost.COLUMNS)  # wrong use is told before anything is asked
-        books, now = asking.books(chosen, _folder(config)), time.time_ns() // 1_000_000
+        books, now = asking.books(chosen, _folder(config)), now_ms()
         fees = functools.partial(shared.shared_costs, query, span, books, now, run)
         made = cost.cost(query, span, by or DEFAULT_BY[kind], run, fees)
     else:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import socket
-import time
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -17,6 +16,7 @@ from collector.catalog import metrics
 from collector.catalog.retention import kept_days
 from collector.catalog.rollups import ROLLUPS, Rollup
 from collector.catalog.tally import Tally
+from collector.clock import now_ms
 from collector.core.model import Instant
 from collector.core.pricing_runs import FIRST_RUN
 from collector.pipeline import Pipeline
@@ -50,7 +50,7 @@ async def look_for_ever(settings: Settings, pipeline: Pipeline) -> None:
     try:
         while True:
             with contextlib.suppress(StoreError):
-                heard, now = await worker.run(runs.known, store), time.time_ns() // 1_000_000
+                heard, now = await worker.run(runs.known, store), now_ms()
                 pipeline.know_runs(heard, now)
                 if not known and heard.numbers == {FIRST_RUN}:
                     pipeline.open_pricing_run(
@@ -120,14 +120,14 @@ async def roll_up_for_ever(
 
 def _roll_up(store: Store, settings: Settings, rollup: Rollup, tally: Tally) -> None:
     """One round, if nobody else does it. The collector's name outlives a restart, which goes on with its own claim."""
-    holder, now = f"{socket.gethostname()}:{configuration.data_dir(settings)}", time.time_ns() // 1_000_000
+    holder, now = f"{socket.gethostname()}:{configuration.data_dir(settings)}", now_ms()
     claim = partial(held, store, f"rollup {rollup.name}", holder, for_s=ROLL_UP_CLAIM_S)
     if not claim(now=now):
         return
 
     def rebuilt(_: date) -> None:
         tally.add(metrics.ROLLED_UP_DAYS, (rollup.name,))
-        claim(now=time.time_ns() // 1_000_000)
+        claim(now=now_ms())
 
     kept = kept_days(settings.retention).get(rollup.source, 0)
     oldest = datetime.now(UTC).date() - timedelta(days=kept) if kept else date.min

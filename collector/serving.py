@@ -5,7 +5,6 @@ The pages, the API and the metrics on their port, from the first moment of a col
 import asyncio
 import contextlib
 import socket
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -20,6 +19,7 @@ from collector import settings as configuration
 from collector.asking import Failure
 from collector.catalog.schema import DATABASE
 from collector.catalog.tally import Tally
+from collector.clock import now_ms
 from collector.core.view import LiveView
 from collector.exposition import prometheus
 from collector.settings import Settings
@@ -101,6 +101,6 @@ def _money(settings: Settings, reading: Worker) -> Callable[[], Awaitable[Money]
             Spent(department=d, currency=c or settings.currency, cost=cost, accruing=bool(a), unpriced_pods=u)
             for d, c, cost, a, u in rows
         )
-        return Money(day=str(today), at=time.time_ns() // 1_000_000, spent=spent)
+        return Money(day=str(today), at=now_ms(), spent=spent)
 
     return money

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import aiohttp
 
+from collector.clock import now_ms
 from collector.core.model import Instant
 from collector.watch import argocd, kubeconfig
 from collector.watch import plugin as exec_plugin
@@ -144,7 +145,7 @@ class Connection:
     def _expires(credential: exec_plugin.Credential | None) -> bool:
         if credential is None or credential.expires_at is None:
             return False
-        now: Instant = time.time_ns() // 1_000_000
+        now: Instant = now_ms()
         return credential.expires_at - now < EXPIRY_LEEWAY_MS
 
 

@@ -5,7 +5,6 @@ It draws what it is handed and owns no state but a few seconds of today's money.
 the live view, the money and the scrape come from; nothing here reaches a cluster or the store.
 """
 
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +16,7 @@ from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from collector.catalog.tally import Tally
+from collector.clock import now_ms
 from collector.core.model import Instant
 from collector.core.view import LiveView
 from collector.web.headers import SecurityHeaders
@@ -35,18 +35,13 @@ Scrape = Callable[[str], Awaitable[tuple[bytes, str]]]
 """Body and content type of /metrics for an Accept header."""
 
 
-def wall_clock() -> Instant:
-    """Now, in Unix milliseconds."""
-    return time.time_ns() // 1_000_000
-
-
 def create_app(
     *,
     live: Callable[[], LiveView],
     tally: Tally,
     metrics: Scrape,
     money: Callable[[], Awaitable[Money]] | None = None,
-    now: Callable[[], Instant] = wall_clock,
+    now: Callable[[], Instant] = now_ms,
     poll_ms: int = POLL_MS,
     hosts: Sequence[str] = ("*",),
 ) -> FastAPI:
