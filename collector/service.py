@@ -46,9 +46,10 @@ async def run(
     stop: asyncio.Event | None = None,
     accrue_s: int = ACCRUE_S,
     ready: Callable[[Parts], object] = str,
+    log_level: int = logging.INFO,
 ) -> Parts:
     """Watch and serve until told to stop; returns what ran, for a summary."""
-    logs.to_stderr()
+    logs.to_stderr(log_level)
     gc.set_threshold(COLLECT_AFTER)
     known, zone = asking.addresses(settings), ZoneInfo(settings.billing_timezone)
     loaded, data, tally = asking.books(settings, folder), configuration.data_dir(settings), Tally()

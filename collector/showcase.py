@@ -3,6 +3,7 @@ The demo: a miniature fleet as a child process, the collector on it, and a few l
 """
 
 import asyncio
+import logging
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -42,7 +43,8 @@ async def demo(*, port: int, data: Path, clusters: int, seed: int, seconds: int,
             say(f"Ask            lynceus report cost{store} · lynceus sql 'SHOW TABLES'{store}", highlight=False)
             say(f"Ready in {time.monotonic() - began:.1f} s; data in {data}; Ctrl-C ends it.", highlight=False)
 
-        parts = await run(settings, Path(), stop=stop, accrue_s=ACCRUE_S, ready=ready)
+        # What goes well is shown on the page; a newcomer's terminal keeps the lines that say where it is.
+        parts = await run(settings, Path(), stop=stop, accrue_s=ACCRUE_S, ready=ready, log_level=logging.WARNING)
     for line in summary(parts, time.monotonic() - began):
         say(line, highlight=False)
 

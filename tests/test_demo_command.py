@@ -47,6 +47,7 @@ def test_the_demo_ends_by_itself_with_a_summary(tmp_path: Path) -> None:
     assert time.monotonic() - began < 30
     assert "objects observed" in said
     assert "Traceback" not in said
+    assert '"level": "info"' not in said
 
 
 def test_ctrl_c_ends_everything_within_three_seconds(tmp_path: Path) -> None:
