@@ -74,6 +74,7 @@ def test_a_reconciled_list_is_a_row_and_counted() -> None:
     assert only(Reconciled, drained(flow).facts) == [told]
     assert flow.tally.counters[metrics.RECONCILE_DIFFERENCES.name] == {
         ("c1", "pods", "missing"): 2, ("c1", "pods", "stale"): 0, ("c1", "pods", "phantom"): 1,
+        **{("c1", "workflows", how): 0 for how in ("missing", "stale", "phantom")},
     }  # fmt: skip
 
 
