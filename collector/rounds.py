@@ -131,4 +131,4 @@ def _roll_up(store: Store, settings: Settings, rollup: Rollup, tally: Tally) -> 
 
     kept = kept_days(settings.retention).get(rollup.source, 0)
     oldest = datetime.now(UTC).date() - timedelta(days=kept) if kept else date.min
-    roll_up(store, rollup, holder, oldest, rebuilt)
+    roll_up(store, rollup, oldest, rebuilt)

@@ -7,23 +7,22 @@ remembered in rollup_state; a lost memory costs work. Blocking; it asks for one 
 embedded store, which has one writer's thread, get in between.
 """
 
-import hashlib
 import re
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import date
 
 from collector.catalog.rollups import ROLLUP_STATE, ROUND, Rollup
 from collector.catalog.schema import DATABASE
 from collector.core.model import Instant
-from collector.store.clickhouse import Store
+from collector.store.clickhouse import Store, StoreError
 
 LEFT_AFTER_S = 3600
 """A table to compute in that is so old was left by a collector that was killed."""
 
 
-def roll_up(
-    store: Store, rollup: Rollup, holder: str, oldest: date = date.min, rebuilt: Callable[[date], object] = str
-) -> Instant:
+def roll_up(store: Store, rollup: Rollup, oldest: date = date.min, rebuilt: Callable[[date], object] = str) -> Instant:
     """
     Rebuild all stale days, the newest first; until when everything is in. `rebuilt` is called after each day.
 
@@ -33,26 +32,35 @@ def roll_up(
     stale = [(day, run) for day, run in store.query_rows(rollup.stale())]
     if stale:
         _drop_left_behind(store, rollup)
-        staging = f"{rollup.name}_next_{hashlib.sha256(holder.encode()).hexdigest()[:12]}"
-        _make(store, rollup, staging)
-        for day, run in stale:
-            if day >= oldest:
-                _rebuild(store, rollup, staging, day)
-                rebuilt(day)
-            _remember(store, rollup, f"toDate('{day}')", at, run)
-        store.command(f"DROP TABLE {DATABASE}.{staging} SYNC")
+        with _staging(store, rollup) as staging:
+            for day, run in stale:
+                if day >= oldest:
+                    _rebuild(store, rollup, staging, day)
+                    rebuilt(day)
+                _remember(store, rollup, f"toDate('{day}')", at, run)
     # Last: cut short before it, the next round looks at all of this again and passes over what is done.
     _remember(store, rollup, ROUND, at, 0)
     return int(at)
 
 
-def _make(store: Store, rollup: Rollup, staging: str) -> None:
-    """A table of the rollup's structure, on this server alone: partitions are taken from it here and replicated there."""
-    store.command(f"DROP TABLE IF EXISTS {DATABASE}.{staging} SYNC")
+@contextmanager
+def _staging(store: Store, rollup: Rollup) -> Iterator[str]:
+    """
+    A table of the rollup's structure, on this server alone: partitions are taken from it here and replicated there.
+
+    No other round ever has its name: where a balancer sends a statement to another server of a cluster, the round fails
+    for want of the table, and never takes what an earlier one left there.
+    """
+    staging = f"{rollup.name}_next_{secrets.token_hex(6)}"
     store.command(
         f"CREATE TABLE {DATABASE}.{staging} AS {DATABASE}.{rollup.name} ENGINE = MergeTree "
         f"PARTITION BY {rollup.partition} ORDER BY ({', '.join(rollup.order_by)})"
     )
+    try:
+        yield staging
+    finally:
+        with suppress(StoreError):  # else it goes with what others left behind
+            store.command(f"DROP TABLE IF EXISTS {DATABASE}.{staging} SYNC")
 
 
 def _rebuild(store: Store, rollup: Rollup, staging: str, day: date) -> None:

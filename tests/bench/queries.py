@@ -291,7 +291,7 @@ def rebuild(bench: Bench, charges: int) -> None:
     bench.writer.command("TRUNCATE TABLE lynceus.pod_cost")
     bench.writer.command("SYSTEM STOP MERGES lynceus.pod_cost")
     bench.fill(COST, BUSY, 1, charges)
-    took, mib = bench.peak_mib(lambda: roll_up(bench.writer, COST_DAILY, "bench"))
+    took, mib = bench.peak_mib(lambda: roll_up(bench.writer, COST_DAILY))
     ((rows,),) = bench.query("SELECT count() FROM lynceus.cost_daily", {})
     out.print(f"a day of {charges:,} charges rebuilt to {rows:,} rows: {took:.1f} s, {mib} MiB more", highlight=False)
     say({"rebuilt_charges": charges, "seconds": round(took, 2), "mib": mib})

@@ -89,7 +89,7 @@ def same(ask: Ask) -> None:
 
 def rebuild(store: Store) -> None:
     for rollup in ROLLUPS:
-        roll_up(store, rollup, "a test")
+        roll_up(store, rollup)
 
 
 def stale(query: Query, rollup: Rollup) -> list[Any]:

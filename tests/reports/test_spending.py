@@ -123,7 +123,7 @@ def test_one_reading_tells_what_the_charges_sum_to(
         writer.command(f"TRUNCATE TABLE lynceus.{table}")
     charges = charges_of(told)
     keep(writer, charges[late:])
-    roll_up(writer, COST_DAILY, "a test")
+    roll_up(writer, COST_DAILY)
     keep(writer, charges[:late])
 
     found = spending(query, SPAN, names, run)

@@ -61,6 +61,6 @@ def test_a_rollup_that_ages_can_be_rebuilt(store: Store) -> None:
     """The table in which a day is computed has no life time of its own, and fits all the same."""
     retain(store, FOR_EVER | {"workflow_hourly": 4000})
     keep(store, [a_run("aged", cluster="aged")])
-    roll_up(store, WORKFLOW_HOURLY, "me")
+    roll_up(store, WORKFLOW_HOURLY)
 
     assert store.query_rows("SELECT sum(runs) FROM lynceus.workflow_hourly WHERE cluster = 'aged'") == [(1,)]

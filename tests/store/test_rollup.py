@@ -44,7 +44,7 @@ def charges(*pods: str, day: int = 0, **changes: Any) -> list[PodCost]:
 def rebuilt(store: Store, **more: Any) -> list[date]:
     """The days that a round rebuilt."""
     days: list[date] = []
-    roll_up(store, COST_DAILY, "me", rebuilt=days.append, **more)
+    roll_up(store, COST_DAILY, rebuilt=days.append, **more)
     return days
 
 
@@ -119,8 +119,9 @@ def test_a_round_that_was_cut_short_goes_on_where_it_was(store: Store) -> None:
             raise StoreError("gone")
 
     with pytest.raises(StoreError):
-        roll_up(store, COST_DAILY, "me", rebuilt=cut)
+        roll_up(store, COST_DAILY, rebuilt=cut)
     assert rolled_up_at(store) == {}
+    assert store.query_rows("SELECT count() FROM system.tables WHERE name LIKE '%_next_%'") == [(0,)]
     assert rebuilt(store) == [YESTERDAY]
     assert set(rolled_up_at(store)) == {"cost_daily"}
 
@@ -131,9 +132,9 @@ def test_two_that_rebuild_at_once_do_not_mix(store: Store, running: Running) -> 
     keep(store, charges("a", "b", "c") + charges("d", day=1))
 
     def second(day: date) -> None:
-        roll_up(other, COST_DAILY, "another")
+        roll_up(other, COST_DAILY)
 
-    roll_up(store, COST_DAILY, "me", rebuilt=second)
+    roll_up(store, COST_DAILY, rebuilt=second)
     other.close()
 
     assert held(store) == {(TODAY, "unallocated"): 3, (YESTERDAY, "unallocated"): 1}
@@ -171,9 +172,9 @@ def test_tables_that_a_killed_collector_left_go_in_time(store: Store, monkeypatc
 def test_an_end_that_moves_to_another_day_moves_the_attempt(store: Store) -> None:
     """workflow_hourly is by the hour finished, and rebuilt by the day created, which no later word changes."""
     keep(store, [run := a_run("w1", queue_latency_ms=2000), a_run("w2", finished_at=None)])
-    roll_up(store, WORKFLOW_HOURLY, "me")
+    roll_up(store, WORKFLOW_HOURLY)
     keep(store, [replace(run, finished_at=NOON + 2 * DAY, version=run.version + 1)])
-    roll_up(store, WORKFLOW_HOURLY, "me")
+    roll_up(store, WORKFLOW_HOURLY)
 
     rows = store.query_rows(
         "SELECT toDate(hour), sum(runs), quantilesTDigestMerge(0.5, 0.95, 0.99)(queue_latency) "
