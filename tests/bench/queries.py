@@ -2,8 +2,9 @@
 `python -m tests.bench.queries`: what questions to the embedded store take, what rows weigh on disk, what a rebuild costs.
 
 Rows are made inside the engine with values like real ones: uids that do not compress, workflows of 20 pods, sizes and
-lengths of many kinds, one pod in 20 rewritten by a later version. Merges are stopped, so that what was inserted stays in
-as many parts. Wall time, best of some rounds, by the reader that reports use. A target missed is said, no failure.
+lengths of many kinds, one pod in 20 rewritten by a later version, one in three under a savings plan. Merges are stopped,
+so that what was inserted stays in as many parts. Wall time, best of some rounds, by the reader that reports use. A target
+missed is said, no failure.
 """
 
 import argparse
@@ -55,7 +56,8 @@ COST = f"""
     INSERT INTO lynceus.pod_cost (cluster, namespace, created_at, pod_uid, run, day, version, workflow_uid, workflow_name,
         attempt, step, template, department, project, creator, product, region, purchase, class, currency, cost,
         cost_pending, list_cost, rounded_cost, billed_from, billed_to, billed_seconds, billed_vcpu, billed_memory_gib,
-        meters, price_book, rule, spec_source, confidence, status)
+        meters, price_book, rule, spec_source, confidence, status, price_class, covered_cost, committed_cost,
+        template_version)
     WITH {WHERE_}, toDecimal128(cores * seconds, 18) AS vcpu_s,
         multiplyDecimal(vcpu_s, toDecimal128('0.0000077', 18), 18) AS vcpu_cost,
         multiplyDecimal(vcpu_s * 2, toDecimal128('0.00000096', 18), 18) AS memory_cost,
@@ -67,7 +69,10 @@ COST = f"""
         vcpu_cost + memory_cost, created_at + 2, created_at + 2 + seconds, seconds, cores, cores * 2,
         [('vcpu', vcpu_s, 'vCPU-second', toDecimal128('0.0000077', 18), vcpu_cost),
          ('memory', vcpu_s * 2, 'GiB-second', toDecimal128('0.00000096', 18), memory_cost)],
-        'alibaba-eci/2026-11-01', 'eci-general-purpose', 'annotation', 'high', 'final'
+        'alibaba-eci/2026-11-01', 'eci-general-purpose', 'annotation', 'high', 'final', 'default',
+        if(number % 3 = 1, vcpu_cost + memory_cost, NULL),
+        if(number % 3 = 1, multiplyDecimal(vcpu_cost + memory_cost, toDecimal128('0.455', 18), 18), NULL),
+        lower(hex(sipHash64(template, intDiv(workflow, 20000))))
     {NUMBERS}
 """
 POD = f"""
