@@ -29,16 +29,16 @@ NEVER = "1970-01-01"
 
 
 def cost(
-    query: Query, span: Span, by: str, run: int = 0, shared: Callable[[list[Use] | None], SharedCosts] | None = None
+    query: Query, span: Span, by: str, run: int = 0, shared: Callable[[list[Use]], SharedCosts] | None = None
 ) -> Report:
     """
     Cost of a period by the asked columns, dearest first, one row a currency; of a run, or of the bill.
 
-    `shared` tells the shared costs, given who used what of the bill where that is known by now.
+    `shared` tells the shared costs, given who used what.
     """
     names = columns_by(by, COLUMNS)
     spent = spending(query, span, [COLUMNS[name] for name in names], run)
-    costs = shared(None if run else spent.use) if shared else None
+    costs = shared(spent.use) if shared else None
     return _told(names, spent, span, run, completeness(query, span), costs)
 
 

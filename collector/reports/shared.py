@@ -26,7 +26,7 @@ from collector.reports.spending import Use, spending
 
 _PODS = """
     SELECT department, cluster, product, uniqExact(pod_uid)
-    FROM cost_current WHERE day >= {begin:Date} AND day < {end:Date} AND currency = {currency:String}
+    FROM {source} AND day >= {{begin:Date}} AND day < {{end:Date}} AND currency = {{currency:String}}
     GROUP BY department, cluster, product
 """
 """Each pod once, however many billing days it ran."""
@@ -65,16 +65,16 @@ class SharedCosts:
 def shared_costs(
     query: Query, span: Span, books: Books, now: Instant, run: int = 0, use: Sequence[Use] | None = None
 ) -> SharedCosts:
-    """Fees so far and unused commitments, of a run or of the bill; by who used what of the bill, asked for if left out."""
+    """Fees so far and unused commitments, of a run or of the bill; by who used what of that, asked for if left out."""
     zone = ZoneInfo(span.zone)
     begin, end = (midnight(day, zone) for day in (span.begin, span.end))
     unused, notes = unused_commitments(query, span, books, run)
     idle = idle_nodes(query, span, books, run)
     lying = idle.by_cluster() if idle.shared else {}
     if use is None:
-        use = spending(query, span, []).use if books.fees or unused or lying else []
+        use = spending(query, span, [], run).use if books.fees or unused or lying else []
     use = sorted(one for one in use if one.currency == books.currency)
-    counted = _pods(query, span, books)
+    counted = _pods(query, span, books, run)
     parts: dict[str, list[Decimal]] = {}
     unknown: list[str] = []
     for fee in books.fees:
@@ -110,11 +110,13 @@ def unused_commitments(query: Query, span: Span, books: Books, run: int = 0) -> 
     return CONTEXT.subtract(total(row[2] for row in rows), used or ZERO), notes
 
 
-def _pods(query: Query, span: Span, books: Books) -> dict[tuple[str, str, str], int]:
+def _pods(query: Query, span: Span, books: Books, run: int) -> dict[tuple[str, str, str], int]:
     """Pods by department, cluster and product, where a fee is shared by them: they are asked for in vain else."""
     if not any(isinstance(fee.row, Fee) and fee.row.metric == "pods" for fee in books.fees):
         return {}
-    return {tuple(key): pods for *key, pods in query(_PODS, {**span.parameters(), "currency": books.currency})}
+    source = f"pod_cost FINAL WHERE {_OF_RUN}" if run else "cost_current WHERE 1"
+    asked = {**span.parameters(), "currency": books.currency, "run": run}
+    return {tuple(key): pods for *key, pods in query(_PODS.format(source=source), asked)}
 
 
 def _on_nodes(use: Iterable[Use], cluster: str) -> list[Use]:

@@ -44,7 +44,7 @@ PODS = [
 
 
 def rows() -> Iterator[Fact]:
-    """Charges of five pods, in a month that is open."""
+    """Charges of five pods, in a month that is open; under a run beside the bill all of them are one department's."""
     books = book.load(["alibaba-eci"], Path())
     yield Period(
         month=(SPAN.begin - billing.EPOCH_DAY).days, version=1, active_run=1, state="open", total=None, hash=""
@@ -52,7 +52,9 @@ def rows() -> Iterator[Fact]:
     for uid, department, cluster, hours in PODS:
         ended = NOON + hours * HOUR + 7 * SECOND
         run = a_pod_run(uid=uid, cluster=cluster, finished_at=ended)
-        yield from billing.charges(run, a_life(department=department), books, UTC, ended)
+        for charge in billing.charges(run, a_life(department=department), books, UTC, ended):
+            yield charge
+            yield msgspec.structs.replace(charge, run=2, department="law")
 
 
 @pytest.fixture(scope="module")
@@ -100,12 +102,23 @@ def test_each_basis_by_hand(ask: Query, tmp_path: Path, amount: str, more: str, 
     assert {name: part for name, part in found.parts.items() if part} == {k: Decimal(v) for k, v in expected.items()}
 
 
+@pytest.mark.parametrize("basis", ["proportional", "even", "metric, metric: pods"], ids=["cost", "even", "pods"])
+def test_a_report_of_a_run_shares_out_by_what_was_used_under_it(ask: Query, tmp_path: Path, basis: str) -> None:
+    """What another run concluded of the same pods is not this one's."""
+    books = owing(tmp_path, ("1", f"basis: {basis}"))
+    told = cost(ask, SPAN, "department", 2, partial(shared_costs, ask, SPAN, books, at("2026-11-11"), 2))
+    alone = shared_costs(ask, SPAN, books, at("2026-11-11"), 2)
+
+    assert [(row[0], row[-1]) for row in told.rows] == [("law", Decimal(240))]
+    assert alone.parts == {"law": Decimal(240)}
+
+
 def test_departments_unallocated_and_shared_are_the_total(ask: Query, tmp_path: Path) -> None:
     """To the last place, with fees that no department's part divides evenly."""
     fees = [("0.1000000000000007", f"basis: {basis}") for basis in ("proportional", "even", "metric, metric: seconds")]
     books = owing(tmp_path, *fees, ("0.3", "clusters: [c1, c2]"), ("7", "basis: fixed, shares: {law: 1}"))
     report = reported(ask, books, now="2026-11-10T12:34:56.789")
-    spent = ask("SELECT sum(cost) FROM pod_cost FINAL", {})[0][0]
+    spent = ask("SELECT sum(cost) FROM cost_current", {})[0][0]
     ours, shared = (total(row[i] for row in report.rows) for i in (1, -1))
     hours = Decimal("228.5824413888888888888888889")
     fee = hours * (Decimal("0.1000000000000007") * 3 + Decimal("0.6") + 7)
