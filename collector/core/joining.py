@@ -10,14 +10,15 @@ from sys import intern
 
 import msgspec
 
-from collector.core import steps, workflow_life
+from collector.core import outcome, steps, workflow_life
 from collector.core.facts.bills import PodRun
 from collector.core.facts.workflows import StepRun
 from collector.core.hints import Hint, confirmed_reclaim
 from collector.core.model import Instant
 from collector.core.nodes import has_pod
 from collector.core.pod_life import PodLife
-from collector.core.workflow_life import HeldPods, Steps, WorkflowLife
+from collector.core.queueing import HeldPods
+from collector.core.workflow_life import Steps, WorkflowLife
 
 SEEN_THROUGH = ("succeeded", "failed", "platform")
 """Outcomes of workflows that wait for their pods: none of these outlives its workflow."""
@@ -87,7 +88,7 @@ def judge(life: WorkflowLife, ended: Steps | None, pods: Iterable[PodLife]) -> N
     mine = [pod for pod in pods if pod.run.attempt == life.attempt]
     life.last_end_at = _last_end(life, mine)
     if life.node_status in UNTOLD and life.outcome in FAILED:
-        workflow_life.blame(life, _first_failed(mine))
+        _blame(life, _first_failed(mine))
     # A retried step keeps its node id, and its next pod may be watched ahead.
     deciders = (pod.run for pod in mine if life.deciding_node and pod.run.node_id == life.deciding_node)
     decider = min(deciders, key=lambda run: run.created_at, default=None)
@@ -111,6 +112,15 @@ def rejudge(life: WorkflowLife, pods: Iterable[PodLife]) -> bool:
 
 def _end(run: PodRun) -> tuple[Instant | None, Instant | None, str]:
     return run.main_started_at, run.finished_at, run.reason
+
+
+def _blame(life: WorkflowLife, run: PodRun | None) -> None:
+    """A pod decided how an attempt ended, where no step can be read that did."""
+    if run is None:
+        return
+    ending = outcome.by_pod(run)
+    life.outcome, life.outcome_reason = ending.outcome, ending.reason
+    life.deciding_node, life.deciding_step = ending.node_id, ending.step
 
 
 def _first_failed(pods: Iterable[PodLife]) -> PodRun | None:

@@ -50,6 +50,14 @@ class Reason(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What the controller, the scheduler, the kubelet or the cloud said; for a lock its limit and its holders."""
 
 
+class HeldPods(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How many pods of a workflow wait for one reason, and what was last said of it."""
+
+    count: int
+    on: str = ""
+    words: str = ""
+
+
 UNSEEN, RUNNING, STARTING, ADVANCING = (Reason(name) for name in ("unseen", "running", "starting", "advancing"))
 THROTTLED = Reason("throttled", "", POSTPONED)
 

@@ -13,12 +13,11 @@ from zlib import crc32
 import msgspec
 
 from collector.core import attribution, decode, locks, outcome, queueing, template_version
-from collector.core.facts.bills import PodRun
 from collector.core.facts.workflows import StepRun
 from collector.core.locks import Held
 from collector.core.model import REASONS, TERMINAL_PHASES, Instant
 from collector.core.nodes import MESSAGE_LIMIT, Graph, Node, graph, told_nodes
-from collector.core.queueing import Reason
+from collector.core.queueing import HeldPods, Reason
 from collector.core.rules import Rules
 from collector.core.steps import StepHold, timed
 from collector.core.stream import Observation
@@ -40,14 +39,6 @@ FORMER_LIMIT = 8
 """Finished attempts of one workflow that are kept for the pods' watch, where that lags far behind."""
 UNSYNCED = b'"taskResultSynced":false'
 _INDEX = {reason: i for i, reason in enumerate(REASONS)}
-
-
-class HeldPods(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """How many pods of a workflow wait for one reason, and what was last said of it."""
-
-    count: int
-    on: str = ""
-    words: str = ""
 
 
 class WorkflowLife(msgspec.Struct, array_like=True, gc=False):
@@ -278,15 +269,6 @@ def ran(life: WorkflowLife, at: Instant, live: bool) -> bool:
     if first or (not life.first_main_live and not live and at < (life.first_main_at or at)):
         life.first_main_at, life.first_main_live = at if live else max(at, life.created_at), live
     return first
-
-
-def blame(life: WorkflowLife, run: PodRun | None) -> None:
-    """A pod decided how an attempt ended, where no step can be read that did."""
-    if run is None:
-        return
-    ending = outcome.by_pod(run)
-    life.outcome, life.outcome_reason = ending.outcome, ending.reason
-    life.deciding_node, life.deciding_step = ending.node_id, ending.step
 
 
 def judge(life: WorkflowLife, node: Node | None) -> None:
