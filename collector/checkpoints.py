@@ -24,6 +24,9 @@ WORTH_BYTES = 512
 """Of a workflow, from which on it is compressed: it is written to the spool and to the store each time it changes. One that
 waits has a fifth of this, one that ended with steps whose pods are still to come has many times as much."""
 
+LARGEST = 1 << 28
+"""Bytes; of a workflow with thousands of steps it has a few millions."""
+
 _ENCODER = msgspec.msgpack.Encoder()
 _COMPRESSOR, _DECOMPRESSOR = zstandard.ZstdCompressor(level=1), zstandard.ZstdDecompressor()
 """Of the loop's own thread."""
@@ -94,6 +97,8 @@ def _compressed(state: bytes) -> bytes:
 def adopt(cluster: Cluster, kind: str, state: bytes) -> None:
     """Take up one piece; one of UNREADABLE when another release packed it otherwise."""
     if state.startswith(zstandard.FRAME_HEADER):  # which no array begins with
+        if zstandard.frame_content_size(state) > LARGEST:  # damaged, it would be given the memory that it claims
+            raise zstandard.ZstdError("claims to be larger than any state")
         state = _DECOMPRESSOR.decompress(state)
     match kind:
         case "workflows":

@@ -48,7 +48,10 @@ async def opened_spool(parts: Parts, disk: Worker) -> Spool:
     except SpoolError as error:
         raise Failure(f"{error}") from None
     if strange := parts.pipeline.restore(loaded.cursors, loaded.checkpoints):
-        log.warning("state of another release is set aside, watching starts from lists", extra={"clusters": strange})
+        log.warning(
+            "state that cannot be read, of another release or damaged, is set aside: watching starts from lists",
+            extra={"clusters": strange},
+        )
         parts.pipeline.lost_state(now_ms(), takeover.STRANGE, strange)
     if loaded.damage:
         log.error("the spool was damaged and set aside", extra={"reason": loaded.damage})

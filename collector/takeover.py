@@ -74,7 +74,10 @@ def adopt(pipeline: Pipeline, found: Mapping[str, Found], now: Instant) -> Commi
         [state for copy in copies.values() for state in copy.states],
     )
     if strange:
-        log.warning("state of another release is set aside, watching starts from lists", extra={"clusters": strange})
+        log.warning(
+            "state that cannot be read, of another release or damaged, is set aside: watching starts from lists",
+            extra={"clusters": strange},
+        )
         pipeline.lost_state(now, STRANGE, strange)
     taken = {name: copy for name, copy in copies.items() if name not in strange}
     if not taken:

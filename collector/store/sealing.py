@@ -34,6 +34,8 @@ Packed = tuple[str, int, bytes]
 WORTH_BYTES = 1024
 """Of rows, from which on they are compressed: each byte is written to a journal and to the file, and read twice."""
 _LEVEL = 1
+UNPACKED_BYTES = 1 << 28
+"""No piece is nearly as large; a damaged frame may claim any size, and would be given the memory."""
 
 encode = msgspec.msgpack.Encoder(decimal_format="string").encode
 _decode = msgspec.msgpack.Decoder().decode
@@ -43,7 +45,7 @@ INSERT_FACT = "INSERT INTO fact (name, rows, body) VALUES (?, ?, ?)"
 UNPACKABLE = (OverflowError, TypeError, ValueError)
 """What the encoder raises for a value that MessagePack cannot carry."""
 
-UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError)
+UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, zstandard.ZstdError)
 """What comes of bytes that were changed on disk: SQLite has no checksums, and finds nothing wrong with them."""
 
 decode_cursor = msgspec.msgpack.Decoder(Cursor).decode
@@ -72,8 +74,12 @@ def body_of(rows: Sequence[Any]) -> bytes:
 
 
 def rows_of(body: bytes) -> list[list[Any]]:
-    """The rows of a body; a frame's magic number is no beginning of an array."""
-    rows: list[list[Any]] = _decode(zstandard.decompress(body) if body.startswith(zstandard.FRAME_HEADER) else body)
+    """The rows of a body, whose array begins with no frame's magic number; raises one of UNREADABLE."""
+    if body.startswith(zstandard.FRAME_HEADER):
+        if (size := zstandard.frame_content_size(body)) > UNPACKED_BYTES:
+            raise ValueError(f"claims to be {size} bytes")
+        body = zstandard.decompress(body)
+    rows: list[list[Any]] = _decode(body)
     return rows
 
 
@@ -203,6 +209,10 @@ def unpacked(table: str, packed_rows: Iterable[bytes]) -> list[list[Any]]:
     for body in packed_rows:
         piece = rows_of(body)
         known = len(piece[0]) if piece else 0  # one release packed the whole piece
-        missing = [field.default for field in fields[known:]]
+        missing = [_default(field) for field in fields[known:]]
         rows += [row + missing for row in piece] if missing else piece
     return rows
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    return field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()

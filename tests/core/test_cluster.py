@@ -1,7 +1,10 @@
 """One cluster: what joins what, in whatever order it arrives, and what the world is told of it."""
 
 import msgspec
+import pytest
+import zstandard
 
+from collector import checkpoints
 from collector.core import decode
 from collector.core.cluster import Cluster
 from collector.core.facts.bills import PodRun
@@ -256,3 +259,13 @@ def test_an_evicted_pods_end_is_the_controllers_word() -> None:
         ends.add(pods[-1].finished_at)
 
     assert ends == {decode.instant("2026-11-22T13:22:43Z")}
+
+
+@pytest.mark.parametrize("spoilt", ["cut", "size"])
+def test_a_damaged_state_that_was_compressed_is_told(spoilt: str) -> None:
+    """It may claim any size: it is set aside as one that cannot be read, and is not given the memory."""
+    cluster, frame = a_cluster(), zstandard.compress(b"x" * 9999)
+    damaged = frame[:20] if spoilt == "cut" else frame[:4] + b"\xe0" + (1 << 60).to_bytes(8, "little") + frame[7:]
+
+    with pytest.raises(checkpoints.UNREADABLE):
+        checkpoints.adopt(cluster, "workflows", damaged)

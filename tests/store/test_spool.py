@@ -16,7 +16,7 @@ from msgspec.structs import fields
 
 from collector.catalog.workflows import QUEUE_SAMPLE
 from collector.core.facts.watches import WatchCursor
-from collector.core.facts.workflows import QueueSample, WorkflowLive
+from collector.core.facts.workflows import QueueSample, WorkflowLive, WorkflowRun
 from collector.core.model import version_of
 from collector.core.stream import Checkpoint, Commit, Cursor, Gone
 from collector.store import sealing
@@ -69,6 +69,14 @@ def test_rows_of_an_older_release_get_the_defaults_of_newer_columns() -> None:
     (row,) = sealing.unpacked("workflow_live", [sealing.encode([older])])
 
     assert row == [*older, "", "", None]
+
+
+def test_a_column_that_holds_a_map_is_empty_by_default() -> None:
+    """Its default is made anew for each row, and not what says that there is none."""
+    known = WorkflowRun.__struct_fields__.index("waited_on")
+    (row,) = sealing.unpacked("workflow_run", [sealing.encode([list(range(known))])])
+
+    assert row[known:] == [{}, "", ""]
 
 
 def test_rows_of_a_release_that_compressed_none_go_with_those_of_this_one() -> None:
@@ -340,9 +348,17 @@ def test_a_damaged_position_is_a_damaged_file(spool: Spool, spool_file: Path) ->
     again.close()
 
 
+FRAME = sealing.body_of([["row"] * 1000])
+
+
 @pytest.mark.parametrize(
-    "body", [b"\xc1", b"\x91\xa2\xca\xfe", b"\x07", b"\x91\x07"], ids=["code", "text", "number", "row"]
-)
+    "body",
+    [
+        b"\xc1", b"\x91\xa2\xca\xfe", b"\x07", b"\x91\x07", FRAME[:20], FRAME[:4] + b"\xff" * 8 + FRAME[12:],
+        FRAME[:4] + b"\xe0" + (1 << 60).to_bytes(8, "little") + FRAME[7:],
+    ],
+    ids=["code", "text", "number", "row", "frame", "header", "size"],
+)  # fmt: skip
 def test_a_fact_that_changed_before_it_was_sealed_is_noticed(body: bytes, spool: Spool) -> None:
     """The hash of a batch proves nothing of what was spoilt before it: such a batch is set aside, and not a crash."""
     spool.commit(Commit(at=NOW, facts=[a_sample(1)]))
