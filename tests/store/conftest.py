@@ -7,7 +7,9 @@ import pytest
 
 from collector.store.clickhouse import Store
 from collector.store.migrate import migrate
+from collector.store.spool import Spool, open_spool
 from tests.store.running import Running, start
+from tests.store.spooled import NOW
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +40,11 @@ def reader(running: Running) -> Iterator[Store]:
 @pytest.fixture
 def spool_file(tmp_path: Path) -> Path:
     return tmp_path / "spool.sqlite"
+
+
+@pytest.fixture
+def spool(spool_file: Path) -> Iterator[Spool]:
+    """An empty spool."""
+    opened = open_spool(spool_file, 1 << 30, NOW)
+    yield opened
+    opened.close()
