@@ -125,8 +125,8 @@ def _percent(rate: Fraction | None) -> Decimal | None:
 def _causes(query: Query, span: Span) -> Report:
     """Why attempts did not succeed: the reason, and the step that decided it."""
     sql = f"""
-        SELECT outcome, reason, template, deciding_step, count() AS runs, argMax(name, finished_at),
-               argMax(cluster, finished_at)
+        SELECT outcome, reason, template, deciding_step, count() AS runs,
+               argMax(name, (finished_at, cluster, name)), argMax(cluster, (finished_at, cluster, name))
         FROM workflow_run FINAL
         WHERE {FINISHED} AND outcome != 'succeeded'
         GROUP BY outcome, reason, template, deciding_step
