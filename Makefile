@@ -2,57 +2,72 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready
+RUNS := $(VENV)/.runs
+DEVELOPS := $(VENV)/.develops
+# A lock is whole, so nothing is resolved: --no-deps keeps what is published later out, and `pip check` proves it whole.
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALL := $(PIP) install -q --no-deps
+LOCK := .cache/lock/bin/pip-compile -q --generate-hashes --strip-extras --no-header --no-emit-index-url --no-emit-find-links
 
 .PHONY: demo test check test-cluster test-live soak bench generate lock setup system clean
 
-demo: $(READY)           ## a miniature fleet, the collector, the store and the pages; Ctrl-C ends it
+demo: $(RUNS)                    ## a miniature fleet, the collector, the store and the pages; Ctrl-C ends it
 	$(BIN)/lynceus demo
 
-test: $(READY) system    ## the fast set: at most 8 minutes on 2 cores
+test: $(DEVELOPS) system         ## the fast set: at most 8 minutes on 2 cores
 	$(BIN)/pytest -q -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered --cov-fail-under=100
 
-check: $(READY)          ## style, types, direction of imports
+check: $(DEVELOPS)               ## style, types, direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test-cluster: $(READY)   ## a real kube-apiserver, etcd and kwok, built once from their Go modules
+test-cluster: $(DEVELOPS)        ## a real kube-apiserver, etcd and kwok, built once from their Go modules
 	$(BIN)/python -m tests.cluster.build
 	$(BIN)/pytest -q -m cluster --timeout 600 tests/cluster
 
-test-live: $(READY) system ## kill rounds; live Prometheus and Alertmanager
+test-live: $(DEVELOPS) system    ## kill rounds; live Prometheus and Alertmanager
 	$(BIN)/pytest -q -m live --timeout 900 tests
 
-soak: $(READY)           ## the long kill loop, by hand
+soak: $(DEVELOPS)                ## the long kill loop, by hand
 	LYNCEUS_KILL_ROUNDS=1000 $(BIN)/pytest -q -m live --timeout 36000 tests -k kill
 
-bench: $(READY)          ## CPU against kubernetes.watch and client-go, as ratios, in one run
+bench: $(DEVELOPS)               ## CPU against kubernetes.watch and client-go, as ratios, in one run
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.state
 	$(BIN)/python -m tests.bench.pricing
 	$(BIN)/python -m tests.bench.backlog
 	$(BIN)/python -m tests.bench.queries
 
-generate: $(READY)       ## dashboards and alert rules from the catalogue
+generate: $(DEVELOPS)            ## dashboards and alert rules from the catalogue
 	$(BIN)/python -m dashboards
 	$(BIN)/python -m alerts
 
-lock: $(READY)           ## pin what pyproject.toml asks for, with hashes and without any index address
-	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile -q --generate-hashes --all-extras --strip-extras \
-	  --no-emit-index-url --no-emit-find-links --allow-unsafe --output-file requirements.lock pyproject.toml
+lock:                            ## pin what pyproject.toml asks for, with hashes and without any index address
+	$(PYTHON) -m venv .cache/lock
+	.cache/lock/bin/pip install -q --disable-pip-version-check pip-tools==7.6.2
+	$(LOCK) --extra build --extra embedded --extra parquet --output-file requirements.lock pyproject.toml
+	$(LOCK) --all-extras --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 
-setup: $(READY)
+setup: $(DEVELOPS)
 
-$(READY): requirements.lock pyproject.toml
+# What runs: the image has it, and `make demo`.
+$(RUNS): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(INSTALL) --require-hashes -r requirements.lock
+	$(INSTALL) --no-build-isolation -e .
+	$(PIP) check
 	touch $@
 
-system:                  ## what tests need of Debian: promtool, Prometheus, Alertmanager, Chromium
+# What develops: the same releases, and the tools of `make test` and `make check`.
+$(DEVELOPS): $(RUNS) requirements-dev.lock
+	$(INSTALL) --require-hashes -r requirements-dev.lock
+	$(PIP) check
+	touch $@
+
+system:                          ## what tests need of Debian: promtool, Prometheus, Alertmanager, Chromium
 	@sh tests/debian.sh
 
 clean:
