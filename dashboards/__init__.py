@@ -6,8 +6,8 @@ Imports nothing of the collector but its catalogue, and the words of core that t
 
 from collections.abc import Callable
 
-from dashboards import fleet, itself
+from dashboards import collector_health, fleet
 from dashboards.panels import Json
 
-ALL: dict[str, Callable[[], Json]] = {"fleet": fleet.build, "itself": itself.build}
+ALL: dict[str, Callable[[], Json]] = {"fleet": fleet.build, "itself": collector_health.build}
 """File name under generated/, and what makes it."""

@@ -11,14 +11,14 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from collector.core import decode
 from collector.core.facts.bills import PodRun
+from collector.core.messages import Change, Kind, Observation
 from collector.core.model import Instant, version_of
-from collector.core.nodes import Node, told_nodes
-from collector.core.pod_life import NODE_ID, NODE_NAME
+from collector.core.objects import kubernetes
+from collector.core.objects.status_nodes import Node, told_nodes
+from collector.core.pod.lifecycle import NODE_ID, NODE_NAME
 from collector.core.rules import AttributionRule, Rules
-from collector.core.stream import Change, Kind, Observation
-from collector.core.workflow_life import WorkflowLife
+from collector.core.workflow.lifecycle import WorkflowLife
 
 T = TypeVar("T")
 
@@ -48,9 +48,11 @@ def iso(instant: Instant | None) -> str | None:
     return None if instant is None else f"{datetime.fromtimestamp(instant // 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def a_workflow(uid: str = "w1", *, created: Instant = NOON, phase: str | None = None, **more: Any) -> decode.Workflow:
+def a_workflow(
+    uid: str = "w1", *, created: Instant = NOON, phase: str | None = None, **more: Any
+) -> kubernetes.Workflow:
     """A workflow as the API shows it; without a phase the controller has not seen it. See `workflow_json`."""
-    return decoded(workflow_json(uid, created=created, phase=phase, **more), decode.Workflow)
+    return decoded(workflow_json(uid, created=created, phase=phase, **more), kubernetes.Workflow)
 
 
 def decoded(told: dict[str, Any], struct: type[T]) -> T:
@@ -88,7 +90,7 @@ def a_step(phase: str = "Succeeded", kind: str = "Pod", **more: Any) -> dict[str
     return {"type": kind, "phase": phase, **more}
 
 
-def read_nodes(status: decode.WorkflowStatus | None) -> dict[str, Node]:
+def read_nodes(status: kubernetes.WorkflowStatus | None) -> dict[str, Node]:
     """The steps that a status tells of, however they are packed."""
     return told_nodes(status).nodes
 
@@ -156,30 +158,32 @@ def pod_json(
     }
 
 
-def a_pod(uid: str = "p1", *, phase: str = "Pending", **more: Any) -> decode.Pod:
+def a_pod(uid: str = "p1", *, phase: str = "Pending", **more: Any) -> kubernetes.Pod:
     """A workflow's pod as the API shows it. See `pod_json`."""
-    return decoded(pod_json(uid, phase=phase, **more), decode.Pod)
+    return decoded(pod_json(uid, phase=phase, **more), kubernetes.Pod)
 
 
-def running_pod(uid: str = "p1", **more: Any) -> decode.Pod:
+def running_pod(uid: str = "p1", **more: Any) -> kubernetes.Pod:
     """A pod whose main container runs since 10 s after noon."""
     return a_pod(uid, phase="Running", **{"started": NOON + 10 * SECOND, **more})
 
 
-def ended_pod(uid: str = "p1", *, phase: str = "Succeeded", **more: Any) -> decode.Pod:
+def ended_pod(uid: str = "p1", *, phase: str = "Succeeded", **more: Any) -> kubernetes.Pod:
     """A pod whose main container ran from 10 s to 70 s after noon."""
     return a_pod(uid, phase=phase, **{"started": NOON + 10 * SECOND, "ended": NOON + 70 * SECOND, **more})
 
 
-def a_namespace(name: str = "team", uid: str = "", labels: dict[str, str] | None = None) -> decode.Namespace:
+def a_namespace(name: str = "team", uid: str = "", labels: dict[str, str] | None = None) -> kubernetes.Namespace:
     """A namespace."""
-    return decode.Namespace(decode.Meta(name=name, uid=uid or f"ns-{name}", labels=labels))
+    return kubernetes.Namespace(kubernetes.Meta(name=name, uid=uid or f"ns-{name}", labels=labels))
 
 
-def a_machine(name: str = VIRTUAL_NODE, labels: dict[str, str] | None = None) -> decode.ApiNode:
+def a_machine(name: str = VIRTUAL_NODE, labels: dict[str, str] | None = None) -> kubernetes.ApiNode:
     """A node; without labels a virtual one in Hangzhou."""
     virtual = {"type": "virtual-kubelet", "topology.kubernetes.io/region": "cn-hangzhou"}
-    return decode.ApiNode(decode.Meta(name=name, uid=f"node-{name}", labels=virtual if labels is None else labels))
+    return kubernetes.ApiNode(
+        kubernetes.Meta(name=name, uid=f"node-{name}", labels=virtual if labels is None else labels)
+    )
 
 
 PLAIN_LABELS = {
@@ -191,15 +195,15 @@ PLAIN_LABELS = {
 
 def a_plain_node(
     name: str = "n1", *, labels: dict[str, str] | None = None, capacity: dict[str, str] | None = None
-) -> decode.ApiNode:
+) -> kubernetes.ApiNode:
     """A spot machine in Hangzhou that was made at noon, of 4 cores and 8 GiB unless it is told otherwise."""
     meta = {"name": name, "uid": f"node-{name}", "creationTimestamp": iso(NOON), "resourceVersion": "1"}
     told = {"labels": PLAIN_LABELS if labels is None else labels}
     status = {"capacity": capacity or {"cpu": "4", "memory": "8Gi"}, "nodeInfo": {"machineID": "m"}}
-    return decoded({"metadata": meta | told, "spec": {}, "status": status}, decode.ApiNode)
+    return decoded({"metadata": meta | told, "spec": {}, "status": status}, kubernetes.ApiNode)
 
 
-_KINDS: dict[type[Any], Kind] = {struct: kind for kind, struct in decode.OBJECT_OF.items()}  # type: ignore[misc]
+_KINDS: dict[type[Any], Kind] = {struct: kind for kind, struct in kubernetes.OBJECT_OF.items()}  # type: ignore[misc]
 
 
 def version(rv: int) -> int:

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+from collector.catalog.counters import Tally
 from collector.catalog.metrics import Metric
-from collector.catalog.tally import Tally
-from collector.core import decode
+from collector.core.live_view import StoreHealth
+from collector.core.messages import Commit, Observation, Outcome, Position, Synced
 from collector.core.model import Instant
+from collector.core.objects import kubernetes
 from collector.core.rules import Rules
-from collector.core.stream import Commit, Observation, Outcome, Position, Synced
-from collector.core.view import StoreHealth
-from collector.pipeline import Pipeline
+from collector.pipeline.pipeline import Pipeline
 from collector.prices import book
 from tests.builders import (
     NOON,
@@ -94,4 +94,4 @@ def controller(change: Any = "modified", reason: str = "OOMKilled") -> Observati
     """The workflow controller, its container ended a second after noon."""
     ended = a_container("workflow-controller", started=NOON, ended=NOON + SECOND, exit_code=137, reason=reason)
     told = pod_json("ctl", owner="", namespace="argo", labels={"app": "workflow-controller"}, containers=[ended])
-    return an_observation(decoded(told, decode.Pod), change)
+    return an_observation(decoded(told, kubernetes.Pod), change)

@@ -14,12 +14,12 @@ from typing import Any
 import msgspec
 import zstandard
 
-from collector.core import decode
-from collector.core.cluster import Cluster
-from collector.core.happenings import Happening
+from collector.core.cluster.effects import Happening
+from collector.core.cluster.state import Cluster
+from collector.core.messages import Change, Kind, Observation
 from collector.core.model import version_of
+from collector.core.objects import kubernetes
 from collector.core.rules import AttributionRule, Rules
-from collector.core.stream import Change, Kind, Observation
 
 RECORDED = Path(__file__).parent / "recorded"
 KINDS: tuple[Kind, ...] = ("namespaces", "nodes", "workflows", "pods")
@@ -85,6 +85,6 @@ def _watched(folder: str, kind: Kind) -> Iterator[Observation]:
 
 
 def _observation(kind: Kind, change: Change, item: msgspec.Raw, at: int) -> Observation:
-    obj = msgspec.json.decode(item, type=decode.OBJECT_OF[kind])
+    obj = msgspec.json.decode(item, type=kubernetes.OBJECT_OF[kind])
     version = version_of(0, int(obj.metadata.resourceVersion))
     return Observation(kind, change, obj.metadata.uid, obj, version, at, change != "listed")

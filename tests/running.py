@@ -11,8 +11,10 @@ from typing import Any
 
 import msgspec
 
-from collector import asking, service, settings
-from collector.parts import Parts
+from collector import connect
+from collector.service import run
+from collector.service.runtime import Parts
+from collector.settings import load
 from collector.store.clickhouse import StoreError
 from collector.store.worker import Worker
 
@@ -25,14 +27,14 @@ def free_port() -> int:
         return port
 
 
-def a_service(folder: Path, *clusters: settings.ClusterSettings, **changes: Any) -> settings.Settings:
+def a_service(folder: Path, *clusters: load.ClusterSettings, **changes: Any) -> load.Settings:
     """Settings of a collector that meets no other: own ports, own data."""
     return msgspec.structs.replace(
-        settings.Settings(
+        load.Settings(
             clusters=clusters,
             data_dir=str(folder / "data"),
-            http=settings.HttpSettings(listen=f"127.0.0.1:{free_port()}"),
-            embedded=settings.EmbeddedSettings(listen=f"127.0.0.1:{free_port()}"),
+            http=load.HttpSettings(listen=f"127.0.0.1:{free_port()}"),
+            embedded=load.EmbeddedSettings(listen=f"127.0.0.1:{free_port()}"),
         ),
         **changes,
     )
@@ -44,7 +46,7 @@ class Running:
     def __init__(self, parts: Parts, worker: Worker) -> None:
         self.parts = parts
         self._worker = worker
-        self._store = asking.reading_store(parts.settings, "")
+        self._store = connect.reading_store(parts.settings, "")
 
     @property
     def url(self) -> str:
@@ -73,10 +75,10 @@ class Running:
 
 
 @asynccontextmanager
-async def running(chosen: settings.Settings) -> AsyncIterator[Running]:
+async def running(chosen: load.Settings) -> AsyncIterator[Running]:
     """A collector for as long as the block lasts; ends it as Ctrl-C would."""
     stop, up = asyncio.Event(), asyncio.get_running_loop().create_future()
-    task = asyncio.create_task(service.run(chosen, Path(), stop=stop, ready=up.set_result))
+    task = asyncio.create_task(run.run(chosen, Path(), stop=stop, ready=up.set_result))
     await asyncio.wait([task, up], return_when=asyncio.FIRST_COMPLETED)
     if task.done():
         await task

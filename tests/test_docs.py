@@ -9,12 +9,12 @@ import msgspec
 import pytest
 import typer.main
 
-from collector.__main__ import app
 from collector.catalog.metrics import METRICS, Metric
 from collector.catalog.retention import RETENTION
 from collector.catalog.rollups import HOUSEKEEPING, ROLLUPS
 from collector.catalog.tables import TABLES
-from collector.settings import Settings, parse
+from collector.cli.main import app
+from collector.settings.load import Settings, parse
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -21,10 +21,10 @@ from typing import Self
 import aiohttp
 import msgspec
 
-from collector.core import decode
-from collector.core.estimates import decoded
+from collector.core.archive.pod_estimates import decoded
 from collector.core.model import Instant
-from collector.settings import ArchiveSettings
+from collector.core.objects import kubernetes
+from collector.settings.load import ArchiveSettings
 
 PATH = "/api/v1/archived-workflows"
 PAGE = 200
@@ -65,7 +65,7 @@ class PageMeta(msgspec.Struct):
 
 
 class Page(msgspec.Struct):
-    items: list[decode.Workflow] | None
+    items: list[kubernetes.Workflow] | None
     metadata: PageMeta = msgspec.field(default_factory=PageMeta)
 
 
@@ -207,10 +207,10 @@ def slices(begin: Instant, end: Instant) -> Iterator[tuple[Instant, Instant]]:
 
 def _listed(page: Page) -> Iterator[Listed]:
     for item in page.items or ():
-        status = item.status or decode.WorkflowStatus()
-        finished_at = decode.instant(status.finishedAt)
+        status = item.status or kubernetes.WorkflowStatus()
+        finished_at = kubernetes.instant(status.finishedAt)
         if item.metadata.uid and finished_at is not None:
-            yield Listed(item.metadata.uid, decode.instant(status.startedAt), finished_at)
+            yield Listed(item.metadata.uid, kubernetes.instant(status.startedAt), finished_at)
 
 
 def _rfc3339(at: Instant) -> str:
@@ -220,7 +220,7 @@ def _rfc3339(at: Instant) -> str:
 def _quote(body: bytes) -> str:
     """The beginning of an error's own words, on one line; never of an object."""
     try:
-        said = msgspec.json.decode(body, type=decode.Status).message or ""
+        said = msgspec.json.decode(body, type=kubernetes.Status).message or ""
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         said = body[: QUOTED * 4].decode("utf-8", "replace")
     return " ".join("".join(c if c.isprintable() else " " for c in said).split())[:QUOTED]

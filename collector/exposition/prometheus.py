@@ -22,9 +22,9 @@ from prometheus_client.openmetrics.exposition import generate_latest as openmetr
 from prometheus_client.registry import Collector
 
 from collector.catalog import metrics as catalog
-from collector.catalog.tally import MAX_SERIES, Labels, Tally
+from collector.catalog.counters import MAX_SERIES, Labels, Tally
+from collector.core.live_view import ControllerHealth, Cron, Flow, LiveView, Lock
 from collector.core.model import Instant
-from collector.core.view import ControllerHealth, Cron, Flow, LiveView, Lock
 
 V = TypeVar("V")
 

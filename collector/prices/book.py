@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 
+from collector.core.cost.product import Product
 from collector.core.model import Instant
-from collector.core.product import Product
 from collector.prices import checks, market, schema
 from collector.prices.lookup import Books, Layer
 from collector.prices.quote import Ask, quote

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from collector.core.grid import Grid, amounts
-from collector.core.product import Product
-from collector.core.spec import read_size
+from collector.core.cost.billed_spec import read_size
+from collector.core.cost.product import Product
+from collector.core.cost.size_grid import Grid, amounts
 from collector.prices import schema
 from collector.prices.reading import BookError
 from collector.prices.schema import Book, Dated, PriceRow

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from fractions import Fraction
 
-from collector.core.meters import CONTEXT
+from collector.core.cost.allocation import UNITS
+from collector.core.cost.meters import CONTEXT
 from collector.core.model import Instant
-from collector.core.shared import UNITS
 from collector.prices.lookup import Books, Shared
 
 HOUR_MS = 3_600_000

@@ -12,10 +12,10 @@ from decimal import Decimal
 
 import msgspec
 
-from collector.core.meters import CONTEXT, PLACES, Rate, Rates
+from collector.core.cost.billed_spec import Spec
+from collector.core.cost.meters import CONTEXT, PLACES, Rate, Rates
+from collector.core.cost.product import Product
 from collector.core.model import Instant
-from collector.core.product import Product
-from collector.core.spec import Spec
 from collector.prices import schema
 from collector.prices.market import Series
 from collector.prices.node_split import as_prices

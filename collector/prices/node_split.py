@@ -9,8 +9,8 @@ from decimal import Decimal
 
 import msgspec
 
-from collector.core.meters import CONTEXT, PLACES, total
-from collector.core.product import ZERO
+from collector.core.cost.meters import CONTEXT, PLACES, total
+from collector.core.cost.product import ZERO
 from collector.prices.schema import Book, NodeRow, PriceRow, Split
 
 

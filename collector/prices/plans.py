@@ -4,8 +4,8 @@ The commitments of the books in force as plans, and what an hour of one comes to
 
 from decimal import Decimal
 
-from collector.core.commitment import Plan, in_order
-from collector.core.meters import CONTEXT, PLACES
+from collector.core.cost.commitments import Plan, in_order
+from collector.core.cost.meters import CONTEXT, PLACES
 from collector.core.model import Instant
 from collector.prices.lookup import Books
 from collector.prices.schema import Commitment

@@ -8,13 +8,13 @@ from decimal import Decimal
 
 import msgspec
 
-from collector.core.billing import Day, bill, rounded_costs
+from collector.core.cost.billed_interval import Interval
+from collector.core.cost.billed_spec import Size, Spec, beyond_free, read_size, requested
+from collector.core.cost.charge import Day, bill, rounded_costs
+from collector.core.cost.meters import Rates
+from collector.core.cost.product import ZERO
 from collector.core.facts.bills import Meter
-from collector.core.interval import Interval
-from collector.core.meters import Rates
 from collector.core.model import Instant
-from collector.core.product import ZERO
-from collector.core.spec import Size, Spec, beyond_free, read_size, requested
 from collector.prices.lookup import Books
 
 

@@ -12,8 +12,8 @@ from typing import Literal
 
 import msgspec
 
+from collector.core.cost.product import Confidence, Product
 from collector.core.model import Instant
-from collector.core.product import Confidence, Product
 
 CURRENCIES = frozenset(
     {"AUD", "BRL", "CAD", "CHF", "CNY", "EUR", "GBP", "HKD", "INR", "JPY", "KRW", "SGD", "TWD", "USD"}

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from collector.core.meters import CONTEXT, PLACES, total
-from collector.core.product import ZERO
-from collector.reports.shape import BEGIN, END, Query, Report, Span, amount, columns_by
-from collector.reports.shared import SharedCosts
+from collector.core.cost.meters import CONTEXT, PLACES, total
+from collector.core.cost.product import ZERO
+from collector.reports.report import BEGIN, END, Query, Report, Span, amount, columns_by
+from collector.reports.shared_costs import SharedCosts
 from collector.reports.spending import CLASSES, Spending, Spent, Use, spending
 
 COLUMNS = {

@@ -12,10 +12,10 @@ from typing import Any
 
 from collector.catalog.rollups import WORKFLOW_HOURLY
 from collector.core.model import OUTCOMES, WAITING_REASONS
-from collector.core.outcome import platform_success_rate, success_rate
+from collector.core.workflow.outcome import platform_success_rate, success_rate
 from collector.reports.cost import completeness
-from collector.reports.rolled import of_whole_hours, rolled
-from collector.reports.shape import BEGIN, END, Query, Report, Span, columns_by
+from collector.reports.report import BEGIN, END, Query, Report, Span, columns_by
+from collector.reports.rollup_source import of_whole_hours, rolled
 
 COLUMNS = {
     name: name

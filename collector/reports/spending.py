@@ -12,8 +12,8 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from collector.catalog.rollups import COST_DAILY
-from collector.reports.rolled import rolled
-from collector.reports.shape import BEGIN, Query, Span
+from collector.reports.report import BEGIN, Query, Span
+from collector.reports.rollup_source import rolled
 
 CLASSES = ("useful", "failed", "retried", "cancelled", "reclaimed")
 """What money was spent on once main had started; what it cost before is `pending`, whatever came of it."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from collector.reports.queue import NOTHING
-from collector.reports.shape import Query, Report, ReportError, Span
+from collector.reports.report import Query, Report, ReportError, Span
 
 SLOWEST = 20
 GROUPS = "('Steps', 'StepGroup', 'DAG', 'TaskGroup', 'Retry')"

@@ -20,10 +20,10 @@ from pathlib import Path
 
 from collector.catalog.schema import DATABASE
 from collector.store import manifest as manifests
-from collector.store.child import StoreDidNotStartError, start_child
 from collector.store.clickhouse import Store, StoreError, StoreRefusedError, connect
+from collector.store.embedded.child import StoreDidNotStartError, start_child
 from collector.store.manifest import Applied, BackupError, Content, Manifest
-from collector.store.migrate import load
+from collector.store.schema.migrate import load
 
 POINTERS = ("watch_cursor", "workflow_live", "live_state", "period", "rollup_state", "backfill")
 """Positions, active runs, what was rebuilt or asked for: older than what they point to they only cause repeated work."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from collector.store.migrate import Migration
+from collector.store.schema.migrate import Migration
 
 NAME = "manifest.json"
 PRODUCT = "lynceus"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from random import Random
 
 from collector.core.model import Instant, version_of
-from collector.watch.answers import Trouble, trouble_of
+from collector.watch.api_errors import Trouble, trouble_of
 from collector.watch.backoff import Backoff
 from collector.watch.kinds import Resource
 from collector.watch.ledger import NOTHING_IS_LIVE, Ledger

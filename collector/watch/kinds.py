@@ -7,7 +7,7 @@ No I/O and no decisions; the order of starting is a number in the row.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from collector.core.stream import Kind
+from collector.core.messages import Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,14 +11,14 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from collector.catalog.counters import Tally
 from collector.catalog.metrics import DECODE_FALLBACKS
-from collector.catalog.tally import Tally
-from collector.core.decode import OBJECT_OF
 from collector.core.facts.watches import Quarantine, WatchGap
-from collector.core.mending import mend, untyped
+from collector.core.messages import Change, Observation, Outcome, Position, Synced
 from collector.core.model import Instant, version_of
-from collector.core.stream import Change, Observation, Outcome, Position, Synced
-from collector.watch.answers import Trouble, trouble_in
+from collector.core.objects.kubernetes import OBJECT_OF
+from collector.core.objects.lenient import mend, untyped
+from collector.watch.api_errors import Trouble, trouble_in
 from collector.watch.frames import without_depths
 from collector.watch.kinds import Resource
 from collector.watch.pages import UNDECODABLE, Listed, version_number

@@ -10,10 +10,10 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from collector.core.decode import OBJECT_OF
-from collector.core.mending import mend, printable, untyped
-from collector.core.stream import Kind
-from collector.watch.answers import Trouble, unusable
+from collector.core.messages import Kind
+from collector.core.objects.kubernetes import OBJECT_OF
+from collector.core.objects.lenient import mend, printable, untyped
+from collector.watch.api_errors import Trouble, unusable
 from collector.watch.frames import without_depths
 
 T = TypeVar("T")

@@ -11,10 +11,10 @@ from collections.abc import Iterable
 import aiohttp
 import msgspec
 
-from collector.watch.answers import quote
-from collector.watch.connection import AddressError, Connection
+from collector.kube.connection import AddressError, Connection
+from collector.kube.request import BROKEN, ask
+from collector.watch.api_errors import quote
 from collector.watch.kinds import Resource, Right, rights
-from collector.watch.question import BROKEN, ask
 
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 VERBS = ("list", "watch")

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from random import Random
 from typing import Protocol
 
+from collector.catalog.counters import Tally
 from collector.catalog.metrics import WATCH_RESTARTS
-from collector.catalog.tally import Tally
+from collector.core.live_view import WatchHealth
+from collector.core.messages import Outcome
 from collector.core.model import Instant
-from collector.core.stream import Outcome
-from collector.core.view import WatchHealth
-from collector.watch.answers import Cause, Trouble, is_json, trouble_of
+from collector.watch.api_errors import Cause, Trouble, is_json, trouble_of
 from collector.watch.backoff import Backoff
 from collector.watch.fence import Fence
 from collector.watch.frames import Frames

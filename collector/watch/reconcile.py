@@ -17,22 +17,22 @@ import aiohttp
 import msgspec
 
 from collector.clock import now_ms
-from collector.core import decode
 from collector.core.facts.watches import Reconciled
+from collector.core.messages import Kind
 from collector.core.model import version_of
-from collector.core.reconcile import Differences, differences
-from collector.core.stream import Kind
-from collector.watch.answers import Trouble, trouble_of
-from collector.watch.connection import Connection
+from collector.core.objects import kubernetes
+from collector.kube.connection import Connection
+from collector.kube.request import BROKEN, ask
+from collector.watch.api_errors import Trouble, trouble_of
+from collector.watch.differences import Differences, differences
 from collector.watch.pages import UNDECODABLE, Listed, Pages, version_number
 from collector.watch.protocol import Watch
-from collector.watch.question import BROKEN, ask
 from collector.watch.reflector import Sink
 from collector.watch.requests import LARGE_PAGE_BYTES, Listing, Request
 
 log = logging.getLogger(__name__)
 
-Concerns = Callable[[Kind, decode.Meta], bool]
+Concerns = Callable[[Kind, kubernetes.Meta], bool]
 """Whether an object is one that facts are made of: pods of others are watched, and not kept over a restart."""
 
 AFTER_LIST_S = 60.0
@@ -57,7 +57,7 @@ class Look(NamedTuple):
     at: int
     """The collection's version, epoch included."""
     versions: dict[str, int]
-    news: dict[str, decode.Meta]
+    news: dict[str, kubernetes.Meta]
     """The objects that the watch had not told in this version when their page came."""
 
 
@@ -77,7 +77,7 @@ class Reconciler:
     _pages: Pages = field(init=False)
 
     def __post_init__(self) -> None:
-        self._pages = Pages(self.watch.resource.kind, decode.PartialObject)
+        self._pages = Pages(self.watch.resource.kind, kubernetes.PartialObject)
 
     async def once(self) -> Reconciled | None:
         """List, compare, put right and tell; None when it came to no end. Raises one of BROKEN."""
@@ -186,14 +186,14 @@ class Reconciler:
             repaired += 1
         return repaired
 
-    async def _fetch(self, meta: decode.Meta) -> Any:
+    async def _fetch(self, meta: kubernetes.Meta) -> Any:
         """The whole object; None when it is gone or cannot be read."""
         resource = self.watch.resource
         root, _, plural = resource.path.rpartition("/")
         path = f"{root}/namespaces/{meta.namespace}/{plural}/{meta.name}"
         try:
             status, _, body = await ask(self.connection, "GET", path, largest=LARGEST)
-            return msgspec.json.decode(body, type=decode.OBJECT_OF[resource.kind]) if status == 200 else None
+            return msgspec.json.decode(body, type=kubernetes.OBJECT_OF[resource.kind]) if status == 200 else None
         except (*BROKEN, *UNDECODABLE):
             return None
 

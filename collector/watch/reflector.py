@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import aiohttp
 
 from collector.clock import now_ms
-from collector.core.stream import Outcome
-from collector.watch.access import Access
-from collector.watch.answers import Cause
-from collector.watch.connection import AddressError, Connection
+from collector.core.messages import Outcome
+from collector.kube.connection import AddressError, Connection
+from collector.kube.credentials import Access
+from collector.watch.api_errors import Cause
 from collector.watch.kinds import stages
 from collector.watch.protocol import Watch
 from collector.watch.requests import Pause, Refresh, Request, Step

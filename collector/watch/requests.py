@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from collector.watch.answers import Cause, Trouble
+from collector.watch.api_errors import Cause, Trouble
 from collector.watch.kinds import Resource
 
 PAGE_SIZE = 500

@@ -15,16 +15,16 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from collector.catalog.tally import Tally
+from collector.catalog.counters import Tally
 from collector.clock import now_ms
+from collector.core.live_view import LiveView
 from collector.core.model import Instant
-from collector.core.view import LiveView
+from collector.web.api_models import Live
 from collector.web.headers import SecurityHeaders
 from collector.web.live import live_now
 from collector.web.money import Money, MoneyToday
-from collector.web.ready import Ready, readiness
-from collector.web.shapes import Live
-from collector.web.words import BEGUN_WORDS, WAITING_WORDS
+from collector.web.readiness import Ready, readiness
+from collector.web.reason_texts import BEGUN_WORDS, WAITING_WORDS
 
 HERE = Path(__file__).parent
 

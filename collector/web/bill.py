@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from decimal import Context, Decimal
 from typing import Any
 
-from collector.core.attribution import UNALLOCATED
-from collector.core.burn import together
+from collector.core.cluster.run_rate import together
+from collector.core.cost.attribution import UNALLOCATED
+from collector.core.live_view import Burning
 from collector.core.model import Instant
-from collector.core.view import Burning
+from collector.web.api_models import CurrencyTotal, DepartmentMoney, HourlyCost, MoneyNow
 from collector.web.money import Money, Spent, UnknownMoney
-from collector.web.shapes import CurrencyTotal, DepartmentMoney, HourlyCost, MoneyNow
 
 EXACT = Context(prec=76)
 """Room for sums of Decimal(38,18); the default of 28 digits would round them from ten billion up."""

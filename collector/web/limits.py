@@ -4,14 +4,14 @@ What keeps workflows from running although nothing is broken: parallelism slots 
 
 from collections.abc import Iterable
 
-from collector.core import view
+from collector.core import live_view
 from collector.core.model import Instant
-from collector.web import shapes
+from collector.web import api_models
 
 LOCKS_SHOWN = 100
 
 
-def slots(rows: Iterable[view.Slots]) -> list[shapes.Slots]:
+def slots(rows: Iterable[live_view.Slots]) -> list[api_models.Slots]:
     """Every limit that is in force, the fullest first, and after them those that throttle unseen."""
     known = list(rows)
     limited = {row.cluster for row in known if row.limit}
@@ -21,9 +21,9 @@ def slots(rows: Iterable[view.Slots]) -> list[shapes.Slots]:
     return sorted(shown, key=lambda s: (s.share is None, -(s.share or 0), s.cluster, s.namespace))
 
 
-def _slots(row: view.Slots) -> shapes.Slots:
+def _slots(row: live_view.Slots) -> api_models.Slots:
     used = row.running + row.suspended + row.lock_waiting
-    return shapes.Slots(
+    return api_models.Slots(
         cluster=row.cluster,
         namespace=row.namespace,
         limit=row.limit,
@@ -37,11 +37,11 @@ def _slots(row: view.Slots) -> shapes.Slots:
     )
 
 
-def locks(rows: Iterable[view.Lock], at: Instant) -> list[shapes.Lock]:
+def locks(rows: Iterable[live_view.Lock], at: Instant) -> list[api_models.Lock]:
     """The locks that somebody waits for, the longest queue first."""
     waited = sorted((r for r in rows if r.waiting), key=lambda r: (-r.waiting, r.oldest_since or at, r.cluster, r.name))
     return [
-        shapes.Lock(
+        api_models.Lock(
             cluster=row.cluster,
             name=row.name,
             kind=row.kind,

@@ -8,14 +8,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from collector.catalog import metrics as catalog
-from collector.catalog.tally import Tally
+from collector.catalog.counters import Tally
+from collector.core.live_view import ClusterHealth, Flow, LiveView, StoreHealth, Waiting
 from collector.core.model import REASONS, Instant
-from collector.core.view import ClusterHealth, Flow, LiveView, StoreHealth, Waiting
-from collector.web import limits, shapes, trouble
+from collector.web import api_models, limits, trouble
+from collector.web.api_models import Begun, Cluster, Live, Place, Queue, ReasonCount, Store, Totals, Watch
 from collector.web.bill import money_now
 from collector.web.money import Money, UnknownMoney
-from collector.web.ready import readiness
-from collector.web.shapes import Begun, Cluster, Live, Place, Queue, ReasonCount, Store, Totals, Watch
+from collector.web.readiness import readiness
 
 RUNNING = "running"
 
@@ -153,8 +153,8 @@ def _queues(waiting: list[Waiting], view: LiveView) -> list[Queue]:
     return sorted(queues, key=lambda q: (-q.oldest_age_ms, q.cluster, q.namespace, q.queue))
 
 
-def _flow(flow: Flow) -> shapes.Flow:
-    return shapes.Flow(
+def _flow(flow: Flow) -> api_models.Flow:
+    return api_models.Flow(
         state=flow.state if flow.window_s >= SETTLED_S else "unsettled",
         arrivals=flow.arrivals,
         starts=flow.starts,

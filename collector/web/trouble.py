@@ -4,19 +4,19 @@ What somebody may have to do something about: stuck workflows, cron workflows th
 
 from collections.abc import Iterable
 
-from collector.core import view
+from collector.core import live_view
 from collector.core.model import Instant
-from collector.core.stuck import REMEDIES
-from collector.web import shapes
+from collector.core.workflow.stuck import REMEDIES
+from collector.web import api_models
 
 STUCK_SHOWN = CRONS_SHOWN = 100
 
 
-def stuck(rows: Iterable[view.Stuck], at: Instant) -> list[shapes.Stuck]:
+def stuck(rows: Iterable[live_view.Stuck], at: Instant) -> list[api_models.Stuck]:
     """The workflows that have not moved for longest, each with what to look at."""
     oldest = sorted(rows, key=lambda row: (row.since, row.cluster, row.namespace, row.name))
     return [
-        shapes.Stuck(
+        api_models.Stuck(
             cluster=row.cluster,
             namespace=row.namespace,
             name=row.name,
@@ -30,17 +30,17 @@ def stuck(rows: Iterable[view.Stuck], at: Instant) -> list[shapes.Stuck]:
     ]
 
 
-def crons(rows: Iterable[view.Cron], at: Instant) -> list[shapes.Cron]:
+def crons(rows: Iterable[live_view.Cron], at: Instant) -> list[api_models.Cron]:
     """The cron workflows, those with something to be looked at first."""
     return [_cron(row, at) for row in sorted(rows, key=_by_trouble)[:CRONS_SHOWN]]
 
 
-def _by_trouble(row: view.Cron) -> tuple[int, bool, int, str, str, str]:
+def _by_trouble(row: live_view.Cron) -> tuple[int, bool, int, str, str, str]:
     return (-row.missed, not row.problem, -row.skipped, row.cluster, row.namespace, row.name)
 
 
-def _cron(row: view.Cron, at: Instant) -> shapes.Cron:
-    return shapes.Cron(
+def _cron(row: live_view.Cron, at: Instant) -> api_models.Cron:
+    return api_models.Cron(
         cluster=row.cluster,
         namespace=row.namespace,
         name=row.name,
@@ -56,14 +56,14 @@ def _cron(row: view.Cron, at: Instant) -> shapes.Cron:
     )
 
 
-def controllers(rows: Iterable[view.ControllerHealth], cluster: str) -> list[shapes.Controller]:
+def controllers(rows: Iterable[live_view.ControllerHealth], cluster: str) -> list[api_models.Controller]:
     """The controller pods of a cluster, the leader first."""
     return [_controller(r) for r in sorted(rows, key=lambda r: (not r.leader, r.pod)) if r.cluster == cluster]
 
 
-def _controller(row: view.ControllerHealth) -> shapes.Controller:
+def _controller(row: live_view.ControllerHealth) -> api_models.Controller:
     limit = row.memory_limit_bytes or None
-    return shapes.Controller(
+    return api_models.Controller(
         namespace=row.namespace,
         pod=row.pod,
         ready=row.ready,

@@ -10,8 +10,8 @@ from typing import Any
 
 from aiohttp import web
 
-from collector.core.decode import instant
-from collector.settings import ArchiveSettings
+from collector.core.objects.kubernetes import instant
+from collector.settings.load import ArchiveSettings
 from tests.replay import raw_events
 
 Refusal = Callable[[web.Request], web.Response | None]

@@ -12,19 +12,19 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from collector.backfill.taking import Archive, Work
+from collector.backfill.importer import Archive, Work
+from collector.billing.rows import facts, keep
+from collector.catalog.counters import Tally
 from collector.catalog.tables import TABLE_OF
-from collector.catalog.tally import Tally
-from collector.core.archived import Surroundings
-from collector.core.cluster import Cluster
+from collector.core.archive.restore import Surroundings
+from collector.core.cluster.state import Cluster
 from collector.core.facts.bills import PodRun
 from collector.core.facts.watches import WatchGap
 from collector.core.facts.workflows import WorkflowRun
+from collector.core.messages import Observation
 from collector.core.model import Fact
-from collector.core.stream import Observation
-from collector.counting import Counting
+from collector.pipeline.recorder import Counting
 from collector.prices import book
-from collector.repricing.rows import facts, keep
 from collector.store.clickhouse import Store
 from tests.replay import RULES, observations
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from collector.store.clickhouse import Store
-from tests.repricing.conftest import engine
+from tests.billing.conftest import engine
 from tests.store.running import Running
 
 __all__ = ["engine"]

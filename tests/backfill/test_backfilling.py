@@ -14,17 +14,18 @@ import pytest
 from aiohttp import web
 from typer.testing import CliRunner
 
-from collector import asking, backfilling
-from collector.__main__ import app
+from collector import connect
 from collector.backfill import argo_server
 from collector.catalog import metrics
-from collector.catalog.tally import Tally
+from collector.catalog.counters import Tally
+from collector.cli.main import app
 from collector.clock import now_ms
 from collector.core.facts.watches import Backfill
 from collector.core.facts.workflows import WorkflowRun
-from collector.pipeline import Pipeline
-from collector.reports.shape import Report, ReportError, Span
-from collector.settings import ClusterSettings, Settings, StoreSettings
+from collector.pipeline.pipeline import Pipeline
+from collector.reports.report import Report, ReportError, Span
+from collector.service import gap_filler
+from collector.settings.load import ClusterSettings, Settings, StoreSettings
 from collector.store.clickhouse import Store
 from tests.backfill.argo import Archive, finished
 from tests.backfill.broken import UTC, books, broken, keep_all, newest, undisturbed
@@ -38,7 +39,7 @@ DAYS = Span(date(2026, 11, 22), date(2026, 11, 23))
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     """What these tests wait for is not the pace."""
     monkeypatch.setattr(argo_server, "PER_SECOND", 10_000)
-    monkeypatch.setattr(backfilling, "QUIET_MS", 0)
+    monkeypatch.setattr(gap_filler, "QUIET_MS", 0)
 
 
 def an_archive(**changes: Any) -> Archive:
@@ -53,7 +54,7 @@ def chosen(engine: Running, archive: Archive, *more: ClusterSettings) -> Setting
 
 async def by_hand(settings: Settings, only: str = "", *, dry_run: bool = False) -> Any:
     """The command's work, in the thread that a command has."""
-    run = functools.partial(backfilling.by_hand, settings, Path(), DAYS, only, dry_run=dry_run)
+    run = functools.partial(gap_filler.by_hand, settings, Path(), DAYS, only, dry_run=dry_run)
     return await asyncio.to_thread(run)
 
 
@@ -77,7 +78,7 @@ async def test_an_archive_that_fails_costs_the_others_nothing(engine: Running, s
     other = ClusterSettings(name="c2", archive=dead.settings())
     async with archive.serving():
         made = await by_hand(chosen(engine, archive, other), dry_run=True)
-        with pytest.raises(asking.Failure, match=r"c2: .*does not answer"):
+        with pytest.raises(connect.Failure, match=r"c2: .*does not answer"):
             await by_hand(chosen(engine, archive, other), "c2")
 
     assert [row[0] for row in made.rows] == ["c1"]
@@ -97,7 +98,7 @@ async def test_an_archive_that_fails_costs_the_others_nothing(engine: Running, s
 def test_without_an_archive_the_remedy_is_told(clusters: Any, only: str, words: str) -> None:
     """Nothing is asked of anybody."""
     with pytest.raises(ReportError, match=words):
-        backfilling.by_hand(Settings(clusters=clusters), Path(), DAYS, only, dry_run=False)
+        gap_filler.by_hand(Settings(clusters=clusters), Path(), DAYS, only, dry_run=False)
 
 
 def test_the_command_prints_and_tells_of_failure(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,8 +106,8 @@ def test_the_command_prints_and_tells_of_failure(monkeypatch: pytest.MonkeyPatch
     codes = []
     for row, notes, more in ((("c1", 5, 5, 0, 0), [], ()), (("c1", 5, 4, 0, 1), [], ()), (("c1", 5, 5, 0, 0), ["c2"], ()),
                              (("c1", 5, 5, 0, 0), ["dry"], ("--dry-run",))):  # fmt: skip
-        made = Report("t", backfilling.COLUMNS, [row], list(notes))
-        monkeypatch.setattr(backfilling, "by_hand", lambda *a, made=made, **k: made)
+        made = Report("t", gap_filler.COLUMNS, [row], list(notes))
+        monkeypatch.setattr(gap_filler, "by_hand", lambda *a, made=made, **k: made)
         done = CliRunner().invoke(app, ["backfill", "--from", "2026-11-22", "--to", "2026-11-23", *more])
         codes.append(done.exit_code)
 
@@ -120,7 +121,7 @@ async def filling(settings: Settings, tally: Tally, caught_up: Any = lambda: Tru
     live = pipeline.clusters["c1"]
     live.namespaces.update(undisturbed().cluster.namespaces)
     live.machines.labels.update(undisturbed().cluster.machines.labels)
-    task = asyncio.create_task(backfilling.backfill_for_ever(settings, pipeline, tally, caught_up, look_s=0.02))
+    task = asyncio.create_task(gap_filler.backfill_for_ever(settings, pipeline, tally, caught_up, look_s=0.02))
     try:
         yield
     finally:
@@ -162,7 +163,7 @@ async def test_what_nobody_foresaw_ends_one_look_and_not_the_loop(
     engine: Running, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next look fills the gap."""
-    monkeypatch.setattr(backfilling, "LONGEST_PAUSE_S", 0.02)
+    monkeypatch.setattr(gap_filler, "LONGEST_PAUSE_S", 0.02)
     archive, looks = an_archive(), [ZeroDivisionError(), None]
     a_gap(store)
 
@@ -196,7 +197,7 @@ async def test_where_no_cluster_names_an_archive_nothing_runs() -> None:
     """The loop is over at once, and its store is not asked."""
     pipeline = Pipeline({"c1": RULES}, books(), UTC, Tally())
 
-    await backfilling.backfill_for_ever(
+    await gap_filler.backfill_for_ever(
         Settings(clusters=(ClusterSettings(name="c1"),)), pipeline, Tally(), lambda: True
     )
 
@@ -207,5 +208,5 @@ def test_what_vanished_is_not_watched() -> None:
     unknown = {uid for uid, life in live.workflows.items() if life.outcome == "unknown"}
     whole = undisturbed().cluster
 
-    assert not any(backfilling._watched(live, uid) for uid in (*unknown, "never"))
-    assert all(backfilling._watched(whole, uid) for uid in whole.workflows)
+    assert not any(gap_filler._watched(live, uid) for uid in (*unknown, "never"))
+    assert all(gap_filler._watched(whole, uid) for uid in whole.workflows)

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from collector import asking
-from collector.settings import ArchiveSettings, ClusterSettings, Settings
+from collector import connect
+from collector.settings.load import ArchiveSettings, ClusterSettings, Settings
 from collector.watch.preflight import Check
 from tests.backfill.argo import Archive
 
@@ -11,7 +11,7 @@ from tests.backfill.argo import Archive
 async def told(folder: Path, archive: ArchiveSettings) -> Check:
     """The archive's row; the cluster itself cannot be had, which is another one."""
     cluster = ClusterSettings(name="c1", kubeconfig=str(folder / "none"), archive=archive)
-    rows = await asking.check(Settings(clusters=(cluster,), data_dir=str(folder / "data")), folder)
+    rows = await connect.check(Settings(clusters=(cluster,), data_dir=str(folder / "data")), folder)
     (row,) = [row for row in rows if row.subject == "cluster c1: archive"]
     return row
 

@@ -26,7 +26,7 @@ from tests.bad.stage import (
     with_bad,
 )
 from tests.bad.table import BY_NAME, CASES, COSTLY
-from tests.watch.said import fallbacks
+from tests.watch.steps import fallbacks
 
 BAD = "bad"
 SAMPLE_LIMIT = 5_000

@@ -22,14 +22,14 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families as parse_plain
 
 from collector.catalog import metrics
+from collector.catalog.counters import MAX_SERIES
 from collector.catalog.tables import TABLE_NAMED
-from collector.catalog.tally import MAX_SERIES
 from collector.core.facts.watches import Quarantine
-from collector.core.stream import Kind, Observation
+from collector.core.messages import Kind, Observation
 from collector.exposition.prometheus import render
 from collector.store.clickhouse import Store
-from collector.store.migrate import migrate
-from collector.store.spool import open_spool
+from collector.store.schema.migrate import migrate
+from collector.store.spool.spool import open_spool
 from tests.bad.cases import CANARY, Case, Told, line, put, sound_pod, sound_workflow, versioned
 from tests.bad.cost import Cost
 from tests.bad.stage import CLUSTER, RESOURCES, SLOTS, Played, Said, files_of, play, said_of, sounds, with_bad
@@ -38,7 +38,7 @@ from tests.builders import NOON
 from tests.flow import HEALTHY, a_pipeline, drained, only
 from tests.replay import raw_events
 from tests.store.running import ROOT, start
-from tests.watch.said import JSON, a_watch, bookmark, next_request, of_type, watching
+from tests.watch.steps import JSON, a_watch, bookmark, next_request, of_type, watching
 
 MIDDLE_RV, MIDDLE_AT = SLOTS["middle"]
 

@@ -20,19 +20,19 @@ from typing import Any
 
 import msgspec
 
+from collector.catalog.counters import Tally
 from collector.catalog.schema import Table
-from collector.catalog.tally import Tally
 from collector.clock import now_ms
-from collector.core import billing
+from collector.core.cost import charge as billing
+from collector.core.messages import Commit, Cursor, Observation, Outcome
 from collector.core.model import Fact
-from collector.core.stream import Commit, Cursor, Observation, Outcome
-from collector.store.child import start_child
+from collector.service.storage import COMMIT_S, STORE_USER
 from collector.store.clickhouse import Store, connect
-from collector.store.inserter import Inserter
-from collector.store.migrate import migrate
-from collector.store.spool import Spool, open_spool
+from collector.store.embedded.child import start_child
+from collector.store.schema.migrate import migrate
+from collector.store.spool.inserter import Inserter
+from collector.store.spool.spool import Spool, open_spool
 from collector.store.worker import Worker
-from collector.storing import COMMIT_S, STORE_USER
 from tests.bench.__main__ import about, out, say, verdict
 from tests.bench.clients import serving
 from tests.bench.collector_watch import CLUSTER, SPOOL_BYTES, Counted, a_pipeline, commit_for_ever, watch_until_done

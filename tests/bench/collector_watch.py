@@ -16,22 +16,22 @@ from pathlib import Path
 from random import Random
 
 from collector import __version__
+from collector.catalog.counters import Tally
 from collector.catalog.metrics import STORE_INSERTED_ROWS
-from collector.catalog.tally import Tally
 from collector.clock import now_ms
-from collector.core.stream import Observation, Outcome, Position, Synced
-from collector.parts import COLLECT_AFTER
-from collector.pipeline import Pipeline
+from collector.core.messages import Observation, Outcome, Position, Synced
+from collector.kube.address import ClusterAddress
+from collector.kube.connection import Connection
+from collector.pipeline.pipeline import Pipeline
 from collector.prices import book
-from collector.store.child import start_child
+from collector.service.runtime import COLLECT_AFTER
+from collector.service.storage import COMMIT_S, STORE_USER
 from collector.store.clickhouse import connect
-from collector.store.inserter import Inserter
-from collector.store.migrate import migrate
-from collector.store.spool import Spool, open_spool
+from collector.store.embedded.child import start_child
+from collector.store.schema.migrate import migrate
+from collector.store.spool.inserter import Inserter
+from collector.store.spool.spool import Spool, open_spool
 from collector.store.worker import Worker
-from collector.storing import COMMIT_S, STORE_USER
-from collector.watch.address import ClusterAddress
-from collector.watch.connection import Connection
 from collector.watch.kinds import resources
 from collector.watch.protocol import Watch
 from collector.watch.reflector import Sink, reflect

@@ -16,11 +16,11 @@ from zoneinfo import ZoneInfo
 
 from rich.table import Table
 
-from collector.core import billing
+from collector.core.cost import charge as billing
 from collector.core.facts.bills import PodRun
 from tests.bench.__main__ import about, out, say, verdict
 from tests.builders import DAY, NOON, SECOND
-from tests.core.charged import acs, eci, pod, shipped
+from tests.core.cost.charged import acs, eci, pod, shipped
 
 TARGET = 20_000
 """Pods priced a second, at least."""

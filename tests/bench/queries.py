@@ -22,12 +22,12 @@ from typing import Any
 from collector.catalog.rollups import COST_DAILY
 from collector.prices import book
 from collector.reports.cost import cost
-from collector.reports.shape import Report, Span
-from collector.reports.shared import shared_costs
-from collector.settings import Settings
+from collector.reports.report import Report, Span
+from collector.reports.shared_costs import shared_costs
+from collector.settings.load import Settings
 from collector.store.clickhouse import Store, connect
-from collector.store.migrate import migrate
 from collector.store.rollup import roll_up
+from collector.store.schema.migrate import migrate
 from tests.bench.__main__ import about, out, say, verdict
 from tests.store.running import Running, start
 

@@ -20,12 +20,12 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from collector.catalog.tally import Tally
-from collector.core import decode
+from collector.catalog.counters import Tally
+from collector.core.live_view import StoreHealth
+from collector.core.messages import Kind, Observation
 from collector.core.model import version_of
-from collector.core.stream import Kind, Observation
-from collector.core.view import StoreHealth
-from collector.pipeline import Pipeline
+from collector.core.objects import kubernetes
+from collector.pipeline.pipeline import Pipeline
 from collector.prices import book
 from tests.bench.measure import resident_bytes
 from tests.builders import NOON, POSTPONED, a_step, pod_json, workflow_json
@@ -78,7 +78,7 @@ def pod(number: int) -> dict[str, Any]:
 
 
 def seen(kind: Kind, made: Iterable[dict[str, Any]], first: int) -> Iterator[Observation]:
-    decoder = msgspec.json.Decoder(decode.OBJECT_OF[kind])
+    decoder = msgspec.json.Decoder(kubernetes.OBJECT_OF[kind])
     for number, told in enumerate(made, first):
         obj = decoder.decode(msgspec.json.encode(told))
         yield Observation(kind, "added", obj.metadata.uid, obj, version_of(0, number), NOON + number, live=True)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.bench import pricing
 from tests.bench.pricing import SAMPLERS_S, by_lynceus, by_sampler, compare, kinds
-from tests.core.charged import charge
+from tests.core.cost.charged import charge
 
 KINDS = kinds(10_000)
 

@@ -23,7 +23,7 @@ from collector.catalog.schema import DATABASE
 from collector.catalog.tables import TABLE_NAMED
 from dashboards import ALL
 from dashboards.__main__ import GENERATED, files, out_of_date, write
-from dashboards.macros import clickhouse_queries, expand
+from tests.dashboards.macros import clickhouse_queries, expand
 from tests.promtool.promql import BY_NAME, check_against_catalogue
 from tests.promtool.tool import promtool
 

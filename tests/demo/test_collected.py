@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from collector.core.view import LiveView
+from collector.core.live_view import LiveView
 from collector.demo.fleet import run_fleet
-from collector.settings import ClusterSettings
+from collector.settings.load import ClusterSettings
 from tests.running import Running, a_service, running
 
 SPEED, BEFORE_S = 10, 180

@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 
-from collector.catalog.tally import MAX_SERIES, Tally
-from collector.core.stream import ControllerMetrics
-from collector.core.view import Burning, Flow, LiveView
+from collector.catalog.counters import MAX_SERIES, Tally
+from collector.core.live_view import Burning, Flow, LiveView
+from collector.core.messages import ControllerMetrics
 from collector.exposition.prometheus import render
 from tests.exposition.test_prometheus import LABELS, families, samples
 from tests.promtool.tool import promtool

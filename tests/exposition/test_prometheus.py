@@ -11,7 +11,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_plain
 
 from collector.catalog import metrics as catalog
-from collector.catalog.tally import MAX_SERIES, Tally
+from collector.catalog.counters import MAX_SERIES, Tally
 from collector.exposition.prometheus import answer, render
 from tests.promtool.tool import promtool
 from tests.web.fleet import HOSTILE, MINUTE, a_cluster, a_full_fleet, a_store, a_tally, a_view, a_watch, waiting

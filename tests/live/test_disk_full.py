@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from collector.core.facts.watches import Quarantine
-from collector.core.stream import Commit
-from collector.store import inserter
-from collector.store.migrate import migrate
-from collector.store.spool import RESERVE_BYTES, Spool, open_spool
-from collector.store.spool_file import SpoolFullError
+from collector.core.messages import Commit
+from collector.store.schema.migrate import migrate
+from collector.store.spool import inserter
+from collector.store.spool.file import SpoolFullError
+from collector.store.spool.spool import RESERVE_BYTES, Spool, open_spool
 from tests.store.facts import a_sample
 from tests.store.running import start
-from tests.store.test_inserter import inserting, until
+from tests.store.spool.test_inserter import inserting, until
 
 pytestmark = pytest.mark.live
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from collector.core.meters import total
+from collector.core.cost.meters import total
 from collector.prices import book, fees
 from tests.builders import at
 

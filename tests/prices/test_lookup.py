@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from collector.core.cost.billed_spec import Spec
 from collector.core.model import Instant
-from collector.core.spec import Spec
 from collector.prices import book
 from collector.prices.book import BookError, Books
 from tests.builders import DAY, at

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from collector.core import billing
+from collector.core.cost import charge
 from collector.core.facts.bills import PodCost
 from collector.prices import market
 from collector.prices.book import BookError, Books
 from tests.builders import HOUR, MINUTE
-from tests.core.charged import UTC, eci, pod
+from tests.core.cost.charged import UTC, eci, pod
 from tests.prices.written import NOV, books, by_type, own, prices, row, text, typed
 
 HEAD = "instance_type,zone,time,price\n"
@@ -95,7 +95,7 @@ SPOT_BY_SIZE = by_type(purchase="spot", vcpu=Decimal(2), memory_gib=Decimal(4), 
 
 def charged(found: Books, seconds: int, begin: int = NOV, **marks: Any) -> PodCost:
     pricing = eci("ecs.c6.large", **{"spot-strategy": "SpotAsPriceGo", **marks})
-    (one,) = billing.charges(
+    (one,) = charge.charges(
         pod(seconds, begin, pricing=pricing, zone="cn-hangzhou-i"), None, found, UTC, NOV + 48 * HOUR
     )
     return one

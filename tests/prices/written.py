@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import yaml
 
-from collector.core.meters import Rates
-from collector.core.spec import Spec
+from collector.core.cost.billed_spec import Spec
+from collector.core.cost.meters import Rates
 from collector.prices import book
 from collector.prices.book import Books
 from tests.builders import at

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from collector.billing.rows import keep
+from collector.core.cost.meters import total
 from collector.core.facts.bills import PodCost
-from collector.core.meters import total
 from collector.reports.cost import COLUMNS, cost
-from collector.reports.shape import Query, Report, Span
+from collector.reports.report import Query, Report, Span
 from collector.reports.spending import CLASSES
-from collector.repricing.rows import keep
-from collector.store.migrate import migrate
+from collector.store.schema.migrate import migrate
+from tests.billing.stored import told
 from tests.builders import NOON, SECOND, a_pod_run
 from tests.reports.stored import a_run
-from tests.repricing.kept import told
 from tests.store.running import start
 
 SPAN = Span(date(2026, 11, 22), date(2026, 11, 23))

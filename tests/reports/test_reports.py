@@ -11,7 +11,7 @@ from collector.reports.cost import COLUMNS as COST_COLUMNS
 from collector.reports.cost import cost
 from collector.reports.queue import COLUMNS as QUEUE_COLUMNS
 from collector.reports.queue import queue, success
-from collector.reports.shape import Query, Report, ReportError, Span
+from collector.reports.report import Query, Report, ReportError, Span
 from collector.reports.spending import CLASSES
 
 SPAN = Span(date(2026, 11, 1), date(2026, 12, 1))

@@ -11,16 +11,16 @@ import msgspec
 import pytest
 
 from collector.catalog.tables import TABLE_OF
-from collector.core import billing
+from collector.core.cost import charge as billing
+from collector.core.cost.meters import total
 from collector.core.facts.bills import Period
-from collector.core.meters import total
 from collector.core.model import Fact
 from collector.prices import book
 from collector.prices.lookup import Books
 from collector.reports.cost import cost
-from collector.reports.shape import Query, Report, Span
-from collector.reports.shared import shared_costs
-from collector.store.migrate import migrate
+from collector.reports.report import Query, Report, Span
+from collector.reports.shared_costs import shared_costs
+from collector.store.schema.migrate import migrate
 from tests.builders import HOUR, NOON, SECOND, a_life, a_pod_run, at
 from tests.store.running import start
 

@@ -10,19 +10,19 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from collector.billing.rows import keep
 from collector.catalog.rollups import COST_DAILY
-from collector.core.days import date_of, day_of
+from collector.core.cost.billing_days import date_of, day_of
+from collector.core.cost.meters import CONTEXT, total
+from collector.core.cost.product import ZERO
 from collector.core.facts.bills import PodCost
-from collector.core.meters import CONTEXT, total
-from collector.core.product import ZERO
-from collector.reports.shape import Query, Span
+from collector.reports.report import Query, Span
 from collector.reports.spending import CLASSES, Spent, spending
-from collector.repricing.rows import keep
 from collector.store.clickhouse import Store
-from collector.store.migrate import migrate
 from collector.store.rollup import roll_up
+from collector.store.schema.migrate import migrate
 from tests.builders import a_pod_run
-from tests.core.charged import charge
+from tests.core.cost.charged import charge
 from tests.reports.stored import a_run
 from tests.store.running import start
 

@@ -12,9 +12,9 @@ import pytest
 from collector.catalog.tables import TABLE_OF
 from collector.core.model import Fact
 from collector.reports.queue import COLUMNS, queue, success
-from collector.reports.shape import Query, Report, ReportError, Span, as_json
+from collector.reports.report import Query, Report, ReportError, Span, as_json
 from collector.reports.steps import steps
-from collector.store.migrate import migrate
+from collector.store.schema.migrate import migrate
 from tests.builders import HOUR, NOON, SECOND, a_pod_run, version
 from tests.reports.stored import a_live_row, a_run, a_step_run
 from tests.store.running import start

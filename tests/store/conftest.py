@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from collector.store.clickhouse import Store
-from collector.store.migrate import migrate
-from collector.store.spool import Spool, open_spool
+from collector.store.schema.migrate import migrate
+from collector.store.spool.spool import Spool, open_spool
 from tests.store.running import Running, start
-from tests.store.spooled import NOW
+from tests.store.spool.spooled import NOW
 
 
 @pytest.fixture(scope="session")

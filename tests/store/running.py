@@ -54,7 +54,7 @@ class Running:
 
 def spawn(path: Path, token_file: Path, listen: str = "127.0.0.1:0", *more: str) -> subprocess.Popen[str]:
     """`lynceus store`, whether it will run or not."""
-    command = [sys.executable, "-W", "error", "-m", "collector.store.embedded", "--path", str(path)]
+    command = [sys.executable, "-W", "error", "-m", "collector.store.embedded.server", "--path", str(path)]
     return subprocess.Popen(
         [*command, "--listen", listen, "--token-file", str(token_file), "--until-stdin-closes", *more],
         stdin=subprocess.PIPE,

@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from collector import asking
-from collector.__main__ import app
-from collector.asking import Failure
+from collector import connect
 from collector.catalog.watches import WATCH_CURSOR
 from collector.catalog.workflows import QUEUE_SAMPLE
+from collector.cli.main import app
+from collector.connect import Failure
 from collector.core.facts.watches import WatchCursor
-from collector.settings import SettingsError
+from collector.settings.load import SettingsError
 from collector.store import backup, manifest
 from collector.store.clickhouse import Store
 from collector.store.manifest import BackupError
-from collector.store.migrate import load, migrate
+from collector.store.schema.migrate import load, migrate
 from tests.store.facts import a_sample, row_of
 from tests.store.running import Running, start
 
@@ -283,7 +283,7 @@ def test_serving_needs_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
         served.append(told)
         return 0
 
-    monkeypatch.setattr(asking, "serve_store", serve)
+    monkeypatch.setattr(connect, "serve_store", serve)
 
     CliRunner().invoke(app, ["store", "--path", "x", "--listen", "127.0.0.1:1", "--until-stdin-closes"])
     bare = CliRunner().invoke(app, ["store"])

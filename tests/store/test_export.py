@@ -13,14 +13,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from collector.__main__ import app
-from collector.asking import Failure
 from collector.catalog.bills import COST_CURRENT, POD_COST
 from collector.catalog.columns import Column
 from collector.catalog.schema import Table
 from collector.catalog.tables import TABLES
 from collector.catalog.workflows import QUEUE_SAMPLE
-from collector.settings import SettingsError
+from collector.cli.main import app
+from collector.connect import Failure
+from collector.settings.load import SettingsError
 from collector.store import export
 from collector.store.clickhouse import Store
 from collector.store.export import ExportError, Piece, pieces, source

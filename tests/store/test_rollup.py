@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from collector.billing.rows import keep
 from collector.catalog.bills import PERIOD, POD_COST
 from collector.catalog.rollups import COST_DAILY, HOUSEKEEPING, ROLLUPS, WORKFLOW_HOURLY
 from collector.catalog.workflows import WORKFLOW_RUN
 from collector.core.facts.bills import PodCost
-from collector.repricing.rows import keep
 from collector.store.clickhouse import Store, StoreError
 from collector.store.rollup import roll_up, rolled_up_at
 from tests.builders import DAY, NOON, a_pod_run
-from tests.core.charged import charge
+from tests.core.cost.charged import charge
 from tests.reports.stored import a_run
 from tests.store.running import Running
 

@@ -13,10 +13,10 @@ from collector.catalog.schema import Table
 from collector.catalog.tables import TABLES
 from collector.catalog.workflows import QUEUE_SAMPLE
 from collector.core.facts.bills import PodCost
+from collector.core.messages import Commit
 from collector.core.model import Fact
-from collector.core.stream import Commit
 from collector.store.clickhouse import RowsRefusedError, Store, StoreRefusedError, StoreUnreachableError, connect
-from collector.store.spool import open_spool
+from collector.store.spool.spool import open_spool
 from tests.store.facts import a_sample, as_fact, facts, key_of
 
 

@@ -18,13 +18,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 import yaml
 
-from collector.catalog.tally import Tally
-from collector.core.stream import Outcome
-from collector.watch.connection import ClusterAddress, Connection
+from collector.catalog.counters import Tally
+from collector.core.messages import Outcome
+from collector.kube.connection import ClusterAddress, Connection
 from collector.watch.kinds import WORKFLOWS, Resource
 from collector.watch.protocol import Watch
 from collector.watch.reflector import Patience, Room, reflect
-from tests.watch.said import page
+from tests.watch.steps import page
 
 
 @dataclass(frozen=True)

@@ -17,14 +17,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from collector.catalog.tally import Tally
+from collector.catalog.counters import Tally
 from collector.core.facts.watches import WatchGap
-from collector.core.stream import Observation, Outcome, Position
-from collector.watch.answers import Cause
+from collector.core.messages import Observation, Outcome, Position
+from collector.watch.api_errors import Cause
 from collector.watch.kinds import WORKFLOWS
 from collector.watch.protocol import Watch
 from collector.watch.requests import Pause, Refresh, Request, Step
-from tests.watch.said import JSON, NOON, SECOND, Stored, event, refusal, status
+from tests.watch.steps import JSON, NOON, SECOND, Stored, event, refusal, status
 from tests.watch.truth import Truth
 
 BAD_LINES = (

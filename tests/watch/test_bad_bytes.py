@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from collector.catalog.tally import Tally
+from collector.catalog.counters import Tally
 from collector.core.facts.watches import Quarantine
-from collector.core.stream import Synced
+from collector.core.messages import Synced
 from collector.watch.frames import Frames, without_depths
 from collector.watch.kinds import LABELLED_PODS, NODES, PODS, Resource
 from collector.watch.requests import LARGE_PAGE_BYTES
-from tests.watch.said import (
+from tests.watch.steps import (
     JSON,
     NOON,
     SECOND,

@@ -11,14 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from collector.catalog.tally import Tally
-from collector.core.stream import Kind, Outcome, Synced
-from collector.watch.connection import ClusterAddress, Connection
+from collector.catalog.counters import Tally
+from collector.core.messages import Kind, Outcome, Synced
+from collector.kube.connection import ClusterAddress, Connection
 from collector.watch.kinds import resources
 from collector.watch.preflight import REVIEWS, Check, check_cluster
 from collector.watch.protocol import Watch
 from collector.watch.reflector import Patience, watch_cluster
-from tests.watch.said import of_type, page, refusal
 from tests.watch.server import (
     QUICK,
     Answer,
@@ -31,6 +30,7 @@ from tests.watch.server import (
     kubeconfig,
     silence,
 )
+from tests.watch.steps import of_type, page, refusal
 
 
 @pytest.fixture

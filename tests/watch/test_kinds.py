@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from collector.core.facts.watches import WatchGap
-from collector.core.stream import Synced
+from collector.core.messages import Synced
 from collector.watch.kinds import CRON_WORKFLOWS, EVENTS, WORKFLOWS, Resource, resources, rights, stages
 from collector.watch.protocol import ABSENT_S, REFUSED_S
-from tests.watch.said import (
+from tests.watch.steps import (
     JSON,
     NOON,
     SECOND,

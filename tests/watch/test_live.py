@@ -2,9 +2,9 @@
 Which changes are live: those whose arrival on our clock means something, because they happened while we watched.
 """
 
-from collector.core.stream import Outcome, Position, Synced
+from collector.core.messages import Outcome, Position, Synced
 from collector.watch.requests import Pause, Request
-from tests.watch.said import (
+from tests.watch.steps import (
     JSON,
     NOON,
     SECOND,

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from collector.watch.connection import ClusterAddress, Connection
+from collector.kube.connection import ClusterAddress, Connection
 from collector.watch.kinds import CRON_WORKFLOWS, EVENTS, lease_path
 from collector.watch.preflight import REVIEWS, Check, check_cluster
-from tests.watch.said import page, refusal
 from tests.watch.server import Answer, ApiServer, Exchange, body, kubeconfig, raw
+from tests.watch.steps import page, refusal
 
 Asked = dict[str, str]
 

@@ -4,12 +4,12 @@ The 24 rules that a list and watch client must keep, each as a scripted case aga
 R1 to R12: what is asked, where a watch resumes from, and when a version is given up.
 """
 
-from collector.catalog.tally import Tally
+from collector.catalog.counters import Tally
 from collector.core.facts.watches import Quarantine, WatchGap
-from collector.core.stream import Position, Synced
+from collector.core.messages import Position, Synced
 from collector.watch.protocol import Watch
 from collector.watch.requests import PAGE_SIZE
-from tests.watch.said import (
+from tests.watch.steps import (
     JSON,
     NOON,
     SECOND,

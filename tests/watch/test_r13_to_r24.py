@@ -7,12 +7,12 @@ R13 to R24: time, pressure, credentials, identity and bad bytes.
 import json
 from random import Random
 
-from collector.catalog.tally import Tally
+from collector.catalog.counters import Tally
 from collector.core.facts.watches import Quarantine, WatchGap
 from collector.watch.backoff import Backoff
 from collector.watch.kinds import resources
 from collector.watch.requests import Refresh
-from tests.watch.said import (
+from tests.watch.steps import (
     JSON,
     NOON,
     SECOND,

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from collector.core import decode
 from collector.core.facts.watches import Reconciled
-from collector.core.stream import Kind
+from collector.core.messages import Kind
+from collector.core.objects import kubernetes
+from collector.kube.connection import ClusterAddress
 from collector.watch import reconcile
-from collector.watch.connection import ClusterAddress
 from collector.watch.reconcile import Reconciler, reconcile_for_ever
-from tests.watch.said import added, an_object, bookmark, deleted, event, modified, of_type, page, seen
-from tests.watch.said import status as told_status
 from tests.watch.server import ApiServer, Exchange, Impatient, Run, eventually, kubeconfig, running
+from tests.watch.steps import added, an_object, bookmark, deleted, event, modified, of_type, page, seen
+from tests.watch.steps import status as told_status
 
 
 @dataclass
@@ -77,7 +77,7 @@ def address(server: ApiServer, tmp_path: Path) -> ClusterAddress:
     return kubeconfig(tmp_path, server.url, user={"token": "t"})
 
 
-def everything(_kind: Kind, _meta: decode.Meta) -> bool:
+def everything(_kind: Kind, _meta: kubernetes.Meta) -> bool:
     return True
 
 

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from collector.core.facts.watches import WatchGap
+from collector.kube.connection import ClusterAddress, _socket
 from collector.watch import protocol, reflector
-from collector.watch.connection import ClusterAddress, _socket
 from collector.watch.kinds import WORKFLOWS
-from tests.watch.said import (
+from tests.watch.server import QUICK, ApiServer, Exchange, body, eventually, kubeconfig, raw, running, silence, stream
+from tests.watch.steps import (
     added,
     an_object,
     bookmark,
@@ -30,8 +31,7 @@ from tests.watch.said import (
     restarts,
     seen,
 )
-from tests.watch.said import status as told_status
-from tests.watch.server import QUICK, ApiServer, Exchange, body, eventually, kubeconfig, raw, running, silence, stream
+from tests.watch.steps import status as told_status
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ Knows nothing of the collector; the tests break its answers on the way.
 from dataclasses import dataclass, field
 
 from collector.watch.requests import Request
-from tests.watch.said import an_object, bookmark, event, page, refusal, status
+from tests.watch.steps import an_object, bookmark, event, page, refusal, status
 
 PAGE = 3
 EXPIRED = status(410, "Expired", "too old resource version")

@@ -6,9 +6,8 @@ from collections import Counter
 from decimal import Decimal
 
 from collector.catalog import metrics as catalog
-from collector.catalog.tally import Tally
-from collector.core.stream import ControllerMetrics
-from collector.core.view import (
+from collector.catalog.counters import Tally
+from collector.core.live_view import (
     Burning,
     Clock,
     ClusterHealth,
@@ -23,6 +22,7 @@ from collector.core.view import (
     Waiting,
     WatchHealth,
 )
+from collector.core.messages import ControllerMetrics
 from collector.web.money import Money, Spent
 
 NOW = 1_795_360_000_000

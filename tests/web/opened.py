@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from selenium.webdriver import Chrome
 
-from collector.core.view import LiveView
+from collector.core.live_view import LiveView
 from collector.exposition.prometheus import answer
 from collector.web.app import create_app
 from collector.web.money import Money

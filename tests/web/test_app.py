@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from collector.core.view import LiveView
+from collector.core.live_view import LiveView
 from collector.exposition.prometheus import answer
 from collector.web.app import create_app
 from collector.web.money import Money

@@ -1,10 +1,10 @@
 """Parallelism slots, locks and flows, as /api/v1/live gives them."""
 
-from collector.catalog.tally import Tally
-from collector.core.view import Flow, LiveView
+from collector.catalog.counters import Tally
+from collector.core.live_view import Flow, LiveView
+from collector.web.api_models import Live
 from collector.web.limits import LOCKS_SHOWN
 from collector.web.live import live_now
-from collector.web.shapes import Live
 from tests.web.fleet import MINUTE, NOW, a_flow, a_full_fleet, a_lock, a_view, some_slots, waiting
 
 

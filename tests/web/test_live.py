@@ -1,10 +1,10 @@
 """The figures of the live page, as /api/v1/live gives them."""
 
-from collector.catalog.tally import Tally
-from collector.core.view import LiveView
+from collector.catalog.counters import Tally
+from collector.core.live_view import LiveView
+from collector.web.api_models import Live
 from collector.web.live import live_now
 from collector.web.money import Money, UnknownMoney
-from collector.web.shapes import Live
 from tests.web.fleet import (
     HOUR,
     MINUTE,

@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from collector.core.view import Burning
+from collector.core.live_view import Burning
+from collector.web.api_models import DepartmentMoney
 from collector.web.bill import money_now
 from collector.web.money import Money, MoneyToday, Spent, UnknownMoney
-from collector.web.shapes import DepartmentMoney
 from tests.web.fleet import NOW, SECOND, some_money
 
 

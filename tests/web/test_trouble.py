@@ -2,11 +2,11 @@
 
 import pytest
 
-from collector.catalog.tally import Tally
-from collector.core.stuck import REMEDIES
-from collector.core.view import LiveView
+from collector.catalog.counters import Tally
+from collector.core.live_view import LiveView
+from collector.core.workflow.stuck import REMEDIES
+from collector.web.api_models import Live
 from collector.web.live import live_now
-from collector.web.shapes import Live
 from collector.web.trouble import CRONS_SHOWN, STUCK_SHOWN
 from tests.web.fleet import (
     GIB,

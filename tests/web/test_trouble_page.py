@@ -3,8 +3,8 @@
 import pytest
 from selenium.webdriver import Chrome, Keys
 
-from collector.core.stuck import REMEDIES
-from collector.core.view import Flow
+from collector.core.live_view import Flow
+from collector.core.workflow.stuck import REMEDIES
 from tests.web.browser import Page
 from tests.web.fleet import (
     GIB,

@@ -1,0 +1,59 @@
+"""
+Facts in and out of the store, as the collector's own inserts would have them: a table's stored columns, in its order.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from collector.catalog.columns import Column
+from collector.catalog.schema import DATABASE, Table
+from collector.catalog.tables import TABLE_OF
+from collector.core.facts.bills import Meter
+from collector.core.model import Fact
+from collector.store.clickhouse import Store
+from collector.store.spool import batches
+
+F = TypeVar("F", bound=Fact)
+
+
+def selected(table: Table, source: str = "") -> str:
+    """What to select of a table's rows to have its facts again: instants as milliseconds, days as numbers."""
+    return f"SELECT {', '.join(_told(column) for column in table.stored)} FROM {DATABASE}.{source or table.name} "
+
+
+def _told(column: Column) -> str:
+    if "DateTime64" in column.type:
+        return f"toUnixTimestamp64Milli(`{column.name}`)"
+    return f"toUInt16(`{column.name}`)" if column.type == "Date" else f"`{column.name}`"
+
+
+def facts(
+    store: Store, kind: type[F], where: str, parameters: Mapping[str, Any] | None = None, source: str = ""
+) -> list[F]:
+    """The facts of a table that a clause after FROM chooses."""
+    table = TABLE_OF[kind]
+    rows = store.query_rows(selected(table, source) + where, dict(parameters or {}))
+    return [_fact(kind, row) for row in rows]
+
+
+def _fact(kind: type[F], row: Sequence[Any]) -> F:
+    values = dict(zip(kind.__struct_fields__, row, strict=True))
+    if "meters" in values:
+        values["meters"] = tuple(Meter(**meter) for meter in values["meters"])
+    return kind(**values)
+
+
+def keep(store: Store, new: Iterable[Fact]) -> None:
+    """Store facts of one kind in one insert; harmless to repeat."""
+    packed = batches.encode(listed := list(new))
+    if listed:
+        table = TABLE_OF[type(listed[0])]
+        store.insert(table, msgspec.msgpack.decode(packed), batches.content_of(table.name, [packed]))
+
+
+def clock(store: Store) -> int:
+    """The store's own clock, in ms: what inserted_at is of."""
+    ((now,),) = store.query_rows("SELECT toUnixTimestamp64Milli(now64(3))")
+    return int(now)

@@ -1,0 +1,147 @@
+"""
+The commands about a store as a whole: serve it, back it up, restore it, and export its tables.
+
+Like `__main__`, of which this is a part: each reads settings, asks for a wired part and prints. Exit codes are its too.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Console
+
+from collector import __version__, connect
+from collector.core.cost.billing_days import midnight
+from collector.reports import price_list
+from collector.settings import load as configuration
+from collector.settings.load import Settings, SettingsError
+from collector.store import backup
+from collector.store import export as exports
+from collector.store.manifest import BackupError, Manifest
+
+app = typer.Typer(invoke_without_command=True, help="The embedded store: serve it, back it up, restore it.")
+err = Console(stderr=True, highlight=False)
+
+Config = Annotated[Path | None, typer.Option("--config", help="Settings file (YAML). Left out: defaults.")]
+
+
+@app.callback()
+def serve(
+    context: typer.Context,
+    path: Annotated[Path | None, typer.Option("--path", help="Folder of the embedded store.")] = None,
+    listen: Annotated[str, typer.Option(help="Address to serve ClickHouse's HTTP protocol on.")] = "127.0.0.1:8471",
+    token_file: Annotated[
+        Path | None, typer.Option(help="The writer's token; left out: beside the path, made when missing.")
+    ] = None,
+    until_stdin_closes: Annotated[bool, typer.Option(help="End when standard input does, as a child must.")] = False,
+) -> None:
+    """Serve the embedded ClickHouse engine over ClickHouse's own HTTP protocol."""
+    if context.invoked_subcommand:
+        return
+    if path is None:
+        raise typer.BadParameter("say which folder to serve, or what to do: backup or restore", param_hint="--path")
+    configuration.address(listen, "--listen")
+    raise typer.Exit(connect.serve_store(path, listen, token_file, until_stdin_closes))
+
+
+@app.command("backup")
+def back_up(
+    folder: Annotated[Path, typer.Argument(help="A new folder for it; the store's process must be able to write it.")],
+    config: Config = None,
+) -> None:
+    """Back up the running embedded store; inserts go on meanwhile."""
+    settings = configuration.load(config)
+    _refuse_servers(settings)
+    store = connect.writing_store(settings)
+    with connect.store_failures(), _failures():
+        made = backup.back_up(store, folder, __version__, _say)
+    _say(f"{folder}: {_summary(made)}")
+
+
+@app.command("restore")
+def restore(
+    folder: Annotated[Path, typer.Argument(help="A folder that `lynceus store backup` made.")],
+    path: Annotated[
+        Path | None, typer.Option("--path", help="An empty folder for the store; left out: the settings' data_dir.")
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Make a store of a backup, in a place that holds none; `lynceus run` then goes on from it."""
+    settings = configuration.load(config)
+    if path is None:
+        _refuse_servers(settings)
+    to = path or configuration.data_dir(settings) / "store"
+    with _failures():
+        made = backup.restore(folder, to, _say)
+    _say(f"{to}: {_summary(made)}, as of {made.taken_at}")
+
+
+def _say(text: str) -> None:
+    err.print(text, markup=False, soft_wrap=True)
+
+
+@contextlib.contextmanager
+def _failures() -> Iterator[None]:
+    """What a user can mend as a Failure."""
+    try:
+        yield
+    except (BackupError, exports.ExportError) as error:
+        raise connect.Failure(str(error)) from error
+    except OSError as error:
+        raise connect.Failure(f"{error.filename}: {error.strerror}") from error
+
+
+def _summary(made: Manifest) -> str:
+    return f"{len(made.tables)} tables, {sum(content.rows for content in made.tables.values())} rows, whole"
+
+
+def _refuse_servers(settings: Settings) -> None:
+    if settings.store.url:
+        raise SettingsError(
+            "store.url: a ClickHouse server is backed up by its own means: clickhouse-backup, or in SQL "
+            "BACKUP DATABASE lynceus TO Disk('backups', 'lynceus.zip') and RESTORE DATABASE lynceus FROM the same"
+            + (f"; both with ON CLUSTER '{settings.store.cluster}'" if settings.store.cluster else "")
+        )
+
+
+def export(
+    table: Annotated[str, typer.Argument(help="A table or view, like pod_cost or cost_current.")],
+    begin: Annotated[str, typer.Option("--from", help="First day, inclusive.")],
+    end: Annotated[str, typer.Option("--to", help="Last day, exclusive.")],
+    out: Annotated[Path, typer.Option("--out", help="The file to write.")],
+    form: Annotated[str, typer.Option("--format", help="parquet, csv, or json: a line a row.")] = "parquet",
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    config: Config = None,
+    url: Annotated[
+        str, typer.Option("--url", help="Store to ask, like http://host:8123/lynceus. Left out: the settings'.")
+    ] = "",
+) -> None:
+    """Write a table's rows of a period to a file: one row a key, by the instant of the table's key."""
+    price_list.one_of("--format", form, tuple(exports.SINKS))
+    settings = configuration.load(config)
+    first, after = (_begin_of(text, option, settings) for text, option in ((begin, "--from"), (end, "--to")))
+    if after <= first:
+        raise SettingsError(f"--to {end} is not after --from {begin}; --to is exclusive")
+    store = connect.reading_store(settings, url)
+    with connect.store_failures(), _failures():
+        rows = exports.export(store, _source(table), first, after, out, form, force=force)
+    _say(f"{out}: {rows} rows of {table}")
+
+
+def _source(table: str) -> exports.Source:
+    try:
+        return exports.source(table)
+    except exports.ExportError as error:
+        raise SettingsError(str(error)) from None
+
+
+def _begin_of(day: str, option: str, settings: Settings) -> int:
+    """When a day begins in the billing time zone, Unix ms."""
+    try:
+        return midnight(date.fromisoformat(day), ZoneInfo(settings.billing_timezone))
+    except ValueError:
+        raise SettingsError(f"{option} {day}: no day; write it like 2026-11-01") from None

@@ -1,0 +1,202 @@
+"""
+Which workflow, and which attempt of it, a pod belongs to: by owner uid, for names are reused and a label alone joins nothing
+but where the operator says so.
+
+Between a workflow and a pod there may be a Job, a Ray cluster, a Spark application or another pod, each watched on a
+connection of its own and in no order: a pod whose owner is not known yet is parked, and told again when that owner comes.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import zip_longest
+
+import msgspec
+
+from collector.core.facts.bills import PodRun
+from collector.core.messages import Observation
+from collector.core.model import Instant
+from collector.core.objects import kubernetes
+from collector.core.pod import lifecycle as pod_lifecycle
+from collector.core.pod.lifecycle import PodLife
+from collector.core.workflow.lifecycle import WorkflowLife
+
+NOTHING: dict[str, str] = {}
+BETWEEN = {
+    "Job": "batch", "RayCluster": "ray.io", "RayJob": "ray.io", "SparkApplication": "sparkoperator.k8s.io", "Pod": "",
+}  # fmt: skip
+"""What may stand between a workflow and a pod, and its API group; a Spark driver owns its executors."""
+AT_MOST, PARKED_AT_MOST = 100_000, 10_000
+"""Owners kept, a few hundred bytes each, and pods that wait for one, a few thousand."""
+DEEPEST = 8
+SIGHTS = 4
+"""Kept of a parked pod: its first ones, and the last."""
+
+
+class Link(msgspec.Struct, frozen=True, gc=False):
+    """What leads from an object towards its workflow."""
+
+    workflow: "Claim"
+    """The workflow itself, where it owns the object; else one of the following leads there."""
+    owners: tuple[str, ...] = ()
+    name: str = ""
+    """namespace/name of the workflow that a label names; empty: none does."""
+    made_at: Instant = 0
+
+
+class Claim(msgspec.Struct, frozen=True, gc=False):
+    """Where a pod belongs, as far as is known."""
+
+    workflow_uid: str = ""
+    owner_kind: str = ""
+    workflow_name: str = ""
+    awaits: str = ""
+    """The owner, or the workflow's namespace/name, without which nothing can be said yet."""
+
+
+NOBODYS = Claim()
+
+
+def known(run: PodRun) -> Claim:
+    """The claim of a pod that has a row: once placed it stays so, though its owner may be forgotten before it."""
+    return Claim(run.workflow_uid, run.owner_kind, run.workflow_name)
+
+
+class Owners:
+    """Who owns whom, and the pods that wait to be told."""
+
+    def __init__(self, labels: tuple[str, ...] = (), at_most: int = AT_MOST, parked: int = PARKED_AT_MOST) -> None:
+        self.labels = labels
+        self._links: OrderedDict[str, Link] = OrderedDict()
+        self._at_most = at_most
+        self._named: dict[str, dict[str, Instant]] = {}
+        """Workflows that exist, by namespace/name; kept only where a label may name one."""
+        self._parked: dict[str, list[Observation]] = {}
+        self._awaiting: dict[str, dict[str, None]] = {}
+        self._awaits: dict[str, str] = {}
+        self._park_at_most = parked
+
+    def take(self, seen: Observation) -> None:
+        """Learn who owns a Job, a Ray cluster, a Spark application; one that is gone may still own pods, but goes first."""
+        if isinstance(seen.object, kubernetes.PartialObject):
+            self._links[seen.uid] = self._link(seen.object.metadata)
+        if seen.change in ("deleted", "vanished") and seen.uid in self._links:
+            self._links.move_to_end(seen.uid, last=False)
+        while len(self._links) > self._at_most:
+            self._links.popitem(last=False)
+
+    def exists(self, life: WorkflowLife) -> None:
+        """A workflow is there, or is not any more."""
+        if not self.labels:
+            return
+        name = f"{life.namespace}/{life.name}"
+        if not life.deleted:
+            self._named.setdefault(name, {})[life.uid] = life.created_at
+        elif (known := self._named.get(name)) is not None:
+            known.pop(life.uid, None)
+            if not known:
+                del self._named[name]
+
+    def claim(self, meta: kubernetes.Meta, pods: Mapping[str, PodLife]) -> Claim:
+        """The workflow of a pod; the first owner that leads to one, or that may once it is known, decides."""
+        if owner := pod_lifecycle.workflow_owner(meta):
+            return Claim(owner.uid or "", "Workflow", owner.name or "")
+        direct = next((owner.kind or "" for owner in meta.ownerReferences or ()), "")
+        for between in _between(meta):
+            if (found := self._up(between.uid or "", pods, ())) is not NOBODYS:
+                return msgspec.structs.replace(found, owner_kind=between.kind or "")
+        found = self._by_name(self._link(meta))
+        return found if found is NOBODYS else msgspec.structs.replace(found, owner_kind=direct)
+
+    def park(self, awaits: str, seen: Observation) -> None:
+        """Keep the sights of a pod until its owner comes; the longest waiting go when there are too many."""
+        if before := self._awaits.get(seen.uid):
+            self._awaiting[before].pop(seen.uid)
+            self._tidy(before)
+        sights = self._parked.setdefault(seen.uid, [])
+        sights[SIGHTS - 1 :] = [seen]
+        self._awaits[seen.uid] = awaits
+        self._awaiting.setdefault(awaits, {})[seen.uid] = None
+        if len(self._parked) > self._park_at_most:
+            self._unpark(next(iter(self._parked)))
+
+    def parked(self, uid: str) -> str:
+        """What a pod waits for; empty: it does not."""
+        return self._awaits.get(uid, "")
+
+    def came(self, awaited: str) -> Iterator[Observation]:
+        """The sights of the pods that waited for this, in their order."""
+        for uid in [*self._awaiting.get(awaited, ())]:
+            yield from self._unpark(uid)
+
+    def _unpark(self, uid: str) -> list[Observation]:
+        awaited = self._awaits.pop(uid)
+        del self._awaiting[awaited][uid]
+        self._tidy(awaited)
+        return self._parked.pop(uid)
+
+    def _tidy(self, awaited: str) -> None:
+        if not self._awaiting[awaited]:
+            del self._awaiting[awaited]
+
+    def _link(self, meta: kubernetes.Meta) -> Link:
+        if owner := pod_lifecycle.workflow_owner(meta):
+            return Link(Claim(owner.uid or "", "", owner.name or ""))
+        labels = meta.labels or NOTHING
+        named = next((labels[key] for key in self.labels if labels.get(key)), "")
+        return Link(
+            NOBODYS,
+            tuple(owner.uid or "" for owner in _between(meta)),
+            f"{meta.namespace}/{named}" if named else "",
+            kubernetes.instant(meta.creationTimestamp) or 0,
+        )
+
+    def _up(self, uid: str, pods: Mapping[str, PodLife], passed: tuple[str, ...]) -> Claim:
+        """The workflow above an object, or what must be known first. A circle of owners leads to none, nor does a tower."""
+        if (pod := pods.get(uid)) is not None:
+            return Claim(pod.run.workflow_uid, "", pod.run.workflow_name)
+        if (link := self._links.get(uid)) is None:
+            return Claim(awaits=uid)
+        if link.workflow is not NOBODYS:
+            return link.workflow
+        for owner in link.owners if len(passed) < DEEPEST else ():
+            if owner not in (uid, *passed) and (found := self._up(owner, pods, (*passed, uid))) is not NOBODYS:
+                return found
+        return self._by_name(link)
+
+    def _by_name(self, link: Link) -> Claim:
+        """The one workflow of that name that exists; of two, or of one made later than what it would own, none."""
+        if not link.name:
+            return NOBODYS
+        match [*self._named.get(link.name, {}).items()]:
+            case []:
+                return Claim(awaits=link.name)
+            case [(uid, created_at)] if created_at <= link.made_at:
+                return Claim(uid, "", link.name.rpartition("/")[2])
+        return NOBODYS
+
+
+def _between(meta: kubernetes.Meta) -> Iterable[kubernetes.Owner]:
+    """The owners through which a workflow may be reached."""
+    for owner in meta.ownerReferences or ():
+        group = BETWEEN.get(owner.kind or "")
+        if owner.uid and group is not None and group == (owner.apiVersion or "").rpartition("/")[0]:
+            yield owner
+
+
+def attempt_of(life: WorkflowLife, made_at: Instant, node_id: str) -> int:
+    """
+    The attempt a pod is of, by when it was made: none that has not been seen, however far ahead its watch is.
+
+    The attempt before was over when the controller said so; `argo retry` writes its instant by whatever clock it runs
+    under. Pods that are no step's (a Job's, those that collect artifacts) may be made after an attempt is over.
+    """
+    for one, before in zip_longest((life, *life.former), life.former):
+        if one.attempt == 1 or _is_later(one, before, made_at, node_id):
+            return one.attempt
+    return one.attempt - 1
+
+
+def _is_later(one: WorkflowLife, before: WorkflowLife | None, made_at: Instant, node_id: str) -> bool:
+    if before is not None and before.finished_at and (node_id or one.started_at is None):
+        return made_at > before.finished_at
+    return one.started_at is None or made_at >= one.started_at

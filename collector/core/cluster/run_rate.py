@@ -1,0 +1,95 @@
+"""
+What runs now costs an hour: the rates of every pod that is billed at this moment.
+
+A pod's size is read once, and again when its object changes or while it has not started; pods of one size are priced
+together, so that tens of thousands cost a tick some milliseconds.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from decimal import Decimal
+
+from collector.core.cost.billed_interval import billed_interval
+from collector.core.cost.billed_spec import Spec, spec_of
+from collector.core.cost.charge import Prices
+from collector.core.cost.meters import CONTEXT, PLACES, Rates, amount, total
+from collector.core.cost.product import product_of
+from collector.core.facts.bills import PodRun
+from collector.core.live_view import Burning
+from collector.core.model import Instant
+from collector.core.pod.lifecycle import PodLife
+
+HOUR_S = Decimal(3600)
+UNREAD: tuple[int, Spec | None] = (-1, None)
+
+
+class Burn:
+    """One cluster's pods that are billed now, and the sizes they were read as."""
+
+    def __init__(self, cluster: str, prices: Prices, product: str = "") -> None:
+        self.cluster, self.prices, self.product = cluster, prices, product
+        self._read: dict[str, tuple[int, Spec | None]] = {}
+        """By pod the version it was read at, and its size; None: it is not billed."""
+
+    def now(self, pods: Iterable[PodLife], at: Instant) -> list[Burning]:
+        """Cost an hour by product and currency; pods without a price are counted beside it, never as 0."""
+        read: dict[str, tuple[int, Spec | None]] = {}
+        for pod in pods:
+            if pod.stage == "finished":
+                continue
+            version, spec = self._read.get(pod.run.uid, UNREAD)
+            if version != pod.run.version or pod.stage == "starting":
+                spec = self._spec(pod.run, at)
+            read[pod.run.uid] = (pod.run.version, spec)
+        self._read = read
+        counts = Counter(spec for _, spec in read.values() if spec is not None)
+        rated = [(spec.product, count, self.prices.look_up(spec, at), spec) for spec, count in counts.items()]
+        keys = sorted({(product, rates.currency) for product, _, rates, _ in rated})
+        return [
+            self._burning(
+                *key, [(n, rates, spec) for product, n, rates, spec in rated if (product, rates.currency) == key]
+            )
+            for key in keys
+        ]
+
+    def _spec(self, run: PodRun, at: Instant) -> Spec | None:
+        """What is billed of a pod at this instant; None before it has an instance, or after its provider gave it up."""
+        product = self.prices.products[product_of(run, self.prices.products.values(), self.product)]
+        spec = spec_of(run, product)
+        interval = billed_interval(run, product.interval, at, spec.price_class)
+        # A pod that was given up has fewer seconds than have passed.
+        given_up = interval is not None and at - interval.begin > (interval.ran_seconds + 1) * 1000
+        return None if interval is None or given_up else spec
+
+    def _burning(self, product: str, currency: str, kinds: list[tuple[int, Rates, Spec]]) -> Burning:
+        priced = [(count, rates, spec) for count, rates, spec in kinds if not rates.missing]
+        per_hour = total(CONTEXT.multiply(an_hour(rates, spec), Decimal(count)) for count, rates, spec in priced)
+        pods, known = sum(count for count, _, _ in kinds), sum(count for count, _, _ in priced)
+        return Burning(self.cluster, product, currency, per_hour if known else None, pods, pods - known)
+
+
+def an_hour(rates: Rates, spec: Spec) -> Decimal:
+    """What one hour of a pod of that size costs at these rates."""
+    return total(
+        CONTEXT.quantize(
+            CONTEXT.multiply(
+                CONTEXT.multiply(amount(rate, spec), rate.unit_price),
+                CONTEXT.divide(HOUR_S, Decimal(rate.per_seconds)),
+            ),
+            PLACES,
+        )
+        for rate in rates.rates
+    )
+
+
+def together(burning: Iterable[Burning]) -> list[Burning]:
+    """All clusters and products of a currency as one."""
+    found: dict[str, Burning] = {}
+    for one in burning:
+        so_far = found.get(one.currency, Burning("", "", one.currency, None, 0, 0))
+        known = [cost for cost in (so_far.per_hour, one.per_hour) if cost is not None]
+        found[one.currency] = Burning(
+            "", "", one.currency, total(known) if known else None, so_far.pods + one.pods,
+            so_far.unpriced_pods + one.unpriced_pods,
+        )  # fmt: skip
+    return [found[currency] for currency in sorted(found)]

@@ -1,0 +1,135 @@
+"""
+The lives of a cluster's workflows and pods, and how long each is kept.
+
+No order holds between the two kinds: what has gone of the one is kept until the other has been observed as far, for it may
+still be asked about. Checkpoints are made of what is touched here.
+"""
+
+from collections.abc import Iterable
+
+from collector.core.cluster import linking
+from collector.core.cluster.linking import done_with
+from collector.core.cluster.tombstones import Parting
+from collector.core.pod.events import Hints
+from collector.core.pod.lifecycle import PodLife
+from collector.core.workflow.lifecycle import WorkflowLife
+
+
+class Kept:
+    """What is known of workflows and pods, by uid."""
+
+    def __init__(self) -> None:
+        self.workflows: dict[str, WorkflowLife] = {}
+        self.pods: dict[str, PodLife] = {}
+        self.pods_of: dict[str, dict[str, None]] = {}
+        """By workflow the uids of its pods."""
+        self.hints = Hints()
+        self.touched: dict[tuple[str, str], WorkflowLife | None] = {}
+        """(kind, uid) of what changed since its last checkpoint; a workflow with its life, for it may be gone by then."""
+        self.gone_workflows, self.gone_pods = Parting(), Parting()
+        """Until the pods, and until the workflows, have come as far as the deletion of these."""
+        self.reopened = Parting()
+        """Workflows with a finished attempt before the present one, until the pods have come as far as its end."""
+        self.podless = Parting()
+        """Ended workflows with steps whose pod has not been seen, until the pods have come as far."""
+
+    def pods_of_workflow(self, life: WorkflowLife) -> list[PodLife]:
+        """The pods of a workflow, as they were first seen."""
+        return [self.pods[uid] for uid in self.pods_of.get(life.uid, ())]
+
+    def put(self, pod: PodLife) -> None:
+        """Take over a pod's newer life."""
+        self._place(pod)
+        self.touched["pods", pod.run.uid] = None
+
+    def touch(self, life: WorkflowLife) -> None:
+        """A workflow's life has changed."""
+        self.touched["workflows", life.uid] = life
+
+    def adopt(self, workflows: Iterable[WorkflowLife], pods: Iterable[PodLife]) -> None:
+        """Take up the lives of a checkpoint."""
+        for life in workflows:
+            self.workflows[life.uid] = life
+            self.await_pods(life)
+            if life.former:
+                self.await_former(life)
+        for pod in pods:
+            self._place(pod)
+            if pod.gone:
+                self.await_workflow(pod)
+
+    def reached(self, kind: str, version: int) -> None:
+        """A kind has been observed up to a version: what is gone and waited for it is let go."""
+        if kind == "pods":
+            for uid in self.podless.reached(version):
+                self._give_up_pods(uid)
+            for uid in self.reopened.reached(version):
+                self._forget_former(uid)
+            for uid in self.gone_workflows.reached(version):
+                self.bury(self.workflows[uid])
+        elif kind == "workflows":
+            for uid in self.gone_pods.reached(version):
+                self._forget_orphan(uid)
+
+    def forget(self, life: WorkflowLife) -> None:
+        """After an attempt's end deleted pods are let go, and after the last of them a deleted workflow."""
+        for uid in [uid for uid in self.pods_of.get(life.uid, ()) if done_with(life, self.pods[uid])]:
+            self.drop(uid, life)
+        self.bury(life)
+
+    def bury(self, life: WorkflowLife) -> None:
+        """Let a deleted workflow go once no pod of it is left, nor one that may still be watched."""
+        if life.deleted and life.uid not in self.pods_of and life.uid not in self.gone_workflows:
+            self.workflows.pop(life.uid, None)
+            self.touch(life)
+
+    def drop(self, uid: str, life: WorkflowLife | None) -> None:
+        """Let a pod go; its workflow's life keeps what may still be asked of it."""
+        run = self.pods.pop(uid).run
+        self.hints.forget(uid)
+        mine = self.pods_of[run.workflow_uid]
+        del mine[uid]
+        if not mine:
+            del self.pods_of[run.workflow_uid]
+        self.touched["pods", uid] = None
+        if life is not None:
+            linking.let_go(linking.of_attempt(life, run.attempt), run)
+            self.touch(life)
+
+    def await_pods(self, life: WorkflowLife) -> None:
+        """What the pods' watch may still have to say of a workflow that has ended or is gone."""
+        if life.podless_steps:
+            for uid in self.podless.keep(life.uid, life.version):
+                self._give_up_pods(uid)
+        if life.deleted:
+            for uid in self.gone_workflows.keep(life.uid, life.version):
+                self.bury(self.workflows[uid])
+
+    def await_former(self, life: WorkflowLife) -> None:
+        """Pods of a finished attempt may be seen after `argo retry` has begun the next: no order holds between kinds."""
+        for uid in self.reopened.keep(life.uid, life.version):
+            self._forget_former(uid)
+
+    def await_workflow(self, pod: PodLife) -> None:
+        """A pod that is gone may be seen before the workflow it belongs to."""
+        for uid in self.gone_pods.keep(pod.run.uid, pod.run.version):
+            self._forget_orphan(uid)
+
+    def _place(self, pod: PodLife) -> None:
+        self.pods[pod.run.uid] = pod
+        self.pods_of.setdefault(pod.run.workflow_uid, {})[pod.run.uid] = None
+
+    def _give_up_pods(self, uid: str) -> None:
+        """The pods' watch has come as far as the workflow's end: what it has not shown it will never show."""
+        if (life := self.workflows.get(uid)) is not None:
+            life.podless_steps = None
+            self.touch(life)
+
+    def _forget_former(self, uid: str) -> None:
+        if (life := self.workflows.get(uid)) is not None:
+            life.former = ()
+            self.touch(life)
+
+    def _forget_orphan(self, uid: str) -> None:
+        if uid in self.pods and self.pods[uid].run.workflow_uid not in self.workflows:
+            self.drop(uid, None)

@@ -1,0 +1,196 @@
+"""
+The billed spec of a pod, in order of trust: the provider's annotation, what the user wished for, the requests through the
+product's grid, the product's default.
+
+A malformed annotation never makes a pod free: the next source stands in, the charge says so and is of low confidence.
+"""
+
+import re
+from decimal import ROUND_CEILING, Decimal
+from functools import lru_cache
+
+import msgspec
+
+from collector.core.cost.product import ZERO, Confidence, Product, SizeRule
+from collector.core.facts.bills import PodRun
+from collector.core.objects.quantity import GIB, quantity
+
+NANO = Decimal("1e-9")
+MOST = Decimal(999_999_999)
+"""The columns of quantities keep nine digits before the point and nine after it."""
+ARCHIVED = "archived"
+"""Mark that core/archived.py leaves in `pricing` of a pod that nobody saw: where its size was read, or ARCHIVED_NOWHERE."""
+ARCHIVED_NOWHERE = "nowhere"
+MALFORMED_REQUESTS = "requests:malformed"
+"""Mark that core/pod_life.py leaves in `pricing` where a request was no quantity."""
+
+DOUBTS = (
+    "malformed_spec", "malformed_requests", "malformed_storage", "malformed_limit", "malformed_protection",
+    "unknown_class", "unknown_purchase", "archived_template", "archived_duration",
+)  # fmt: skip
+"""Why a priced charge is of low confidence though its pod was marked: label values of the counter of such pods."""
+
+_CPU_MEMORY = re.compile(r"(\d{1,4}(?:\.\d{1,3})?)-(\d{1,5}(?:\.\d{1,3})?)Gi", re.ASCII)
+_FARGATE = re.compile(r"(\d{1,4}(?:\.\d{1,3})?)vCPU (\d{1,5}(?:\.\d{1,3})?)GB", re.ASCII)
+_INSTANCE_TYPE = re.compile(r"ecs\.[a-z0-9][a-z0-9.-]{1,60}")
+
+
+class Spec(msgspec.Struct, frozen=True):
+    """What is billed of a pod."""
+
+    product: str
+    purchase: str
+    price_class: str
+    region: str
+    vcpu: Decimal = ZERO
+    memory_gib: Decimal = ZERO
+    instance_type: str = ""
+    """What is billed instead of vCPU and memory; beside them, the type of the node whose price is split."""
+    source: str = "annotation"
+    missing: str = ""
+    """Why nothing can be priced; empty when it can."""
+    zone: str = ""
+    gpu: Decimal = ZERO
+    gpu_model: str = ""
+    ephemeral_gib: Decimal = ZERO
+    """Temporary storage beyond the free part."""
+    confidence: Confidence = "high"
+    doubt: str = ""
+    """What was malformed or unknown, one of DOUBTS."""
+    frozen_s: int = 0
+    """For how long the price at the bill's beginning holds, whatever the market does."""
+
+    @property
+    def by_type(self) -> bool:
+        """Whether the instance type alone is billed."""
+        return bool(self.instance_type) and not self.vcpu
+
+
+class Size(msgspec.Struct, frozen=True):
+    """How much of a machine is billed, and who said so."""
+
+    vcpu: Decimal = ZERO
+    memory_gib: Decimal = ZERO
+    instance_type: str = ""
+    source: str = "annotation"
+    confidence: Confidence = "high"
+    missing: str = ""
+
+
+def read_size(text: str) -> Size | None:
+    """A size as a provider writes it: `2.0-4.0Gi`, `0.25vCPU 0.5GB` or `ecs.c6.large`; None when it is none of these."""
+    # An annotation may be 256 KiB long: such a one is no size, and must not be kept.
+    return _read_size(text) if len(text) < 80 else None
+
+
+@lru_cache(maxsize=4096)
+def _read_size(text: str) -> Size | None:
+    match = _CPU_MEMORY.fullmatch(text) or _FARGATE.fullmatch(text)
+    if match and Decimal(match[1]) and Decimal(match[2]):
+        return Size(Decimal(match[1]), Decimal(match[2]))
+    return Size(instance_type=text) if _INSTANCE_TYPE.fullmatch(text) else None
+
+
+def spec_of(run: PodRun, product: Product) -> Spec:
+    """What a product bills of a pod."""
+    region = run.region or product.region
+    price_class, class_known = product.price_class.of(run)
+    purchase, purchase_known = product.purchase.of(run)
+    size, doubt = _size(run, product.size, region)
+    extra, storage_known = _extra_storage(run, product)
+    frozen_s, frozen_known = _protection(run, product) if purchase == "spot" else (0, True)
+    purchase, bought = _as_bought(run, product, purchase, size)
+    doubt = doubt or _first_doubt(
+        unknown_class=class_known, unknown_purchase=purchase_known, malformed_storage=storage_known,
+        malformed_protection=frozen_known,
+    )  # fmt: skip
+    sure = size.confidence == "high" and run.region and bought and not doubt
+    return Spec(
+        product=product.id, purchase=purchase, price_class=price_class, region=region, zone=run.zone, vcpu=size.vcpu,
+        memory_gib=size.memory_gib, instance_type=size.instance_type, source=size.source, ephemeral_gib=extra,
+        gpu=run.gpu if product.gpus == "beside" else ZERO, gpu_model=run.pricing.get(product.gpu_model, ""),
+        missing=size.missing or _without_gpus(run, product, size), confidence="high" if sure else "low", doubt=doubt,
+        frozen_s=frozen_s,
+    )  # fmt: skip
+
+
+def _without_gpus(run: PodRun, product: Product, size: Size) -> str:
+    """Why a guessed size cannot stand for a pod with GPUs: their product sells them with an instance type only."""
+    guessed = run.gpu and product.gpus == "by_type" and size.source in ("requests", "default")
+    return "no_instance_type" if guessed else ""
+
+
+def _first_doubt(**understood: bool) -> str:
+    return next((doubt for doubt, known in understood.items() if not known), "")
+
+
+def _as_bought(run: PodRun, product: Product, purchase: str, size: Size) -> tuple[str, bool]:
+    """A spot pod may have been bought on demand where the market was empty: a spec without a machine type shows it."""
+    fell_back = purchase == "spot" and run.pricing.get(product.spot.fallback_key) == "true" and not size.instance_type
+    return ("on_demand", False) if fell_back else (purchase, True)
+
+
+def _size(run: PodRun, rule: SizeRule, region: str) -> tuple[Size, str]:
+    """The most trusted size there is, and what was wrong with a more trusted one."""
+    told = [run.pricing[key] for key in rule.annotations if key in run.pricing]
+    if not told and rule.pair and rule.pair[0] in run.pricing:
+        told = ["{}-{}Gi".format(*(run.pricing.get(key, "") for key in rule.pair))]
+    for text in told:
+        if size := read_size(text):
+            return size, ""
+    doubt = "malformed_spec" if told else ""
+    for text in (run.pricing[key] for key in rule.asked if key in run.pricing):
+        if size := read_size(text.partition(",")[0].strip()):
+            return msgspec.structs.replace(size, source="asked", confidence="low"), doubt
+        doubt = "malformed_spec"
+    malformed = "malformed_requests" if MALFORMED_REQUESTS in run.pricing else ""
+    if (where := run.pricing.get(ARCHIVED)) == ARCHIVED_NOWHERE:
+        # A product's default is for pods that ask for nothing; of this one nobody knows what it asked for.
+        return Size(source="archive", confidence="low", missing="no_requests"), doubt
+    malformed = f"archived_{where}" if where else malformed
+    size = requested(rule, run.cpu, gib(run.memory_bytes), region)
+    return msgspec.structs.replace(size, instance_type=run.pricing.get(rule.node_type, "")), doubt or malformed
+
+
+def requested(rule: SizeRule, vcpu: Decimal, memory_gib: Decimal, region: str) -> Size:
+    """The billed size of requests; of none at all, the product's default."""
+    if not vcpu and not memory_gib:
+        default = read_size(rule.default)
+        if default is None:
+            return Size(source="none", confidence="low", missing="no_requests")
+        return msgspec.structs.replace(default, source="default", confidence=rule.requests)
+    memory = memory_gib + rule.overhead_gib
+    fit = (vcpu, memory) if rule.grid is None else rule.grid.fit(vcpu, memory, region)
+    if fit is None or max(fit) > MOST:
+        return Size(min(vcpu, MOST), min(memory, MOST), "", "requests", "low", missing="larger_than_any_size")
+    return Size(*fit, source="requests", confidence=rule.requests)
+
+
+def gib(size_bytes: int) -> Decimal:
+    """Bytes as GiB, to the nine places that are kept, upwards."""
+    return (Decimal(size_bytes) / GIB).quantize(NANO, ROUND_CEILING).normalize()
+
+
+def beyond_free(total_gib: Decimal, product: Product) -> Decimal:
+    """The billed part of so much temporary storage."""
+    return max(ZERO, total_gib - product.storage.free_gib) if product.storage else ZERO
+
+
+def _extra_storage(run: PodRun, product: Product) -> tuple[Decimal, bool]:
+    """Temporary storage beyond the free part, and whether what asked for it was understood."""
+    if product.storage is None or not product.storage.extra_key:
+        return beyond_free(gib(run.ephemeral_bytes), product), True
+    text = run.pricing.get(product.storage.extra_key)
+    if text is None:
+        return ZERO, True
+    extra = quantity(text)
+    return (ZERO, False) if extra is None or extra > MOST * GIB else (gib(int(extra)), True)
+
+
+def _protection(run: PodRun, product: Product) -> tuple[int, bool]:
+    """Seconds in which the market price at creation holds, and whether the annotation was understood."""
+    text = run.pricing.get(product.spot.protection_key)
+    if text is None:
+        return product.spot.protection_h * 3600, True
+    known = text.isascii() and text.isdecimal() and len(text) < 4
+    return (int(text) if known else product.spot.protection_h) * 3600, known

@@ -1,0 +1,40 @@
+"""
+Which charges of a pod say something new.
+
+A pod that runs is charged every hour, with all its days; of these all but today's, and yesterday's once it is over, say
+what they said before. Telling them again would change nothing and have each of their days' rollups built anew. So a mark
+of each row that was told is remembered, and a row of the same mark is left out. What a row depends on need not be known
+here: a new class, owner, price, end or pricing run makes another row, whatever made it.
+"""
+
+from collections.abc import Callable
+from hashlib import blake2b
+
+import msgspec
+
+from collector.core.facts.bills import PodCost
+from collector.core.pod.lifecycle import Told
+
+MARK_BYTES = 8
+"""A corrected row is taken for the one before once in 2^64."""
+
+_encode = msgspec.msgpack.Encoder(decimal_format="string").encode
+
+Runs = Callable[[int], tuple[int, ...]]
+"""The pricing runs under which a charge of a day is written."""
+
+
+def untold(charges: list[PodCost], runs: Runs, told: Told | None) -> tuple[list[PodCost], Told | None]:
+    """Of all charges of a pod those that were not told before, and what has been told with them."""
+    marks = [_mark(charge, runs(charge.day)) for charge in charges]
+    before = frozenset(told.marks) if told else frozenset()
+    new = [charge for charge, mark in zip(charges, marks, strict=True) if mark not in before]
+    if not new:
+        return [], told
+    return new, Told(new[0].version, charges[0].day, charges[-1].day, tuple(marks))
+
+
+def _mark(charge: PodCost, runs: tuple[int, ...]) -> int:
+    """The same for the same row under the same runs, in every process; its version says nothing of it."""
+    row = _encode((msgspec.structs.replace(charge, version=0), runs))
+    return int.from_bytes(blake2b(row, digest_size=MARK_BYTES).digest(), "big")

@@ -1,0 +1,109 @@
+"""
+The lines of a charge: quantity x unit price in Decimal, each quantised once, to 18 places half-even.
+
+Where a charge is cut, the last part takes the remainder, so that parts sum to the whole exactly.
+"""
+
+from collections.abc import Iterable
+from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
+from functools import reduce
+
+import msgspec
+
+from collector.core.cost.billed_spec import Spec
+from collector.core.cost.product import ZERO, Confidence
+from collector.core.facts.bills import Meter
+from collector.core.model import Instant
+
+PLACES = Decimal(1).scaleb(-18)
+CONTEXT = Context(prec=76, rounding=ROUND_HALF_EVEN)
+ONE = Decimal(1)
+
+
+class Rate(msgspec.Struct, frozen=True):
+    """The unit price of one meter."""
+
+    meter: str
+    unit: str
+    unit_price: Decimal
+    per_seconds: int = 1
+    """Seconds in the unit: 1 for vCPU-Seconds, 3600 for Hours."""
+    list_price: Decimal | None = None
+    """Before discounts; None: nobody told it."""
+
+
+class Rates(msgspec.Struct, frozen=True):
+    """The prices that apply to a spec from an instant on, or why there are none."""
+
+    book: str
+    rule: str
+    currency: str
+    rates: tuple[Rate, ...] = ()
+    missing: str = ""
+    until: Instant | None = None
+    """The first instant at which other prices may hold; None: these hold on."""
+    confidence: Confidence = "high"
+    rounding: Decimal | None = None
+    """What the bill of an instance is rounded to, half up; in the currency of these rates."""
+
+
+def amount(rate: Rate, spec: Spec) -> Decimal:
+    """How much of a meter one second of the pod uses."""
+    match rate.meter:
+        case "vcpu":
+            return spec.vcpu
+        case "memory":
+            return spec.memory_gib
+        case "gpu":
+            return spec.gpu
+        case "ephemeral":
+            return spec.ephemeral_gib
+    return ONE
+
+
+def line(amount: Decimal, rate: Rate, seconds: int) -> Meter:
+    """One meter for some seconds: quantity x unit price, quantised once."""
+    quantity = CONTEXT.multiply(amount, Decimal(seconds))
+    if rate.per_seconds != 1:
+        quantity = CONTEXT.divide(quantity, Decimal(rate.per_seconds))
+    cost = CONTEXT.quantize(CONTEXT.multiply(quantity, rate.unit_price), PLACES)
+    return Meter(rate.meter, CONTEXT.quantize(quantity, PLACES), rate.unit, rate.unit_price, cost)
+
+
+def cut(amount: Decimal, rate: Rate, seconds: list[int]) -> list[Meter]:
+    """A meter's lines by part; the last part that has any seconds takes the remainder."""
+    if len(seconds) == 1:
+        return [line(amount, rate, seconds[0])]
+    whole, parts = line(amount, rate, sum(seconds)), [line(amount, rate, s) for s in seconds]
+    last = max((i for i, s in enumerate(seconds) if s), default=0)
+    remainder = CONTEXT.subtract(whole.cost, total(m.cost for m in parts[:last]))
+    return [*parts[:last], msgspec.structs.replace(parts[last], cost=remainder), *parts[last + 1 :]]
+
+
+def listed(rate: Rate) -> Rate | None:
+    """The rate before discounts; None when nobody told it."""
+    return None if rate.list_price is None else msgspec.structs.replace(rate, unit_price=rate.list_price)
+
+
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    """The exact sum; Python's own would round beyond 28 digits."""
+    return reduce(CONTEXT.add, amounts, ZERO)
+
+
+def rounded(costs: list[Decimal], unit: Decimal | None) -> list[Decimal]:
+    """
+    The parts of an instance's cost as its bill rounds it: half up as a whole, the last that costs takes what is left.
+
+    Earlier parts are rounded down, so that none falls below nothing.
+    """
+    if unit is None:
+        return costs
+    last = max((i for i, cost in enumerate(costs) if cost), default=0)
+    earlier = [_round(cost, unit, ROUND_FLOOR) for cost in costs[:last]]
+    left = CONTEXT.subtract(_round(total(costs), unit, ROUND_HALF_UP), total(earlier))
+    return [*earlier, left, *costs[last + 1 :]]
+
+
+def _round(cost: Decimal, unit: Decimal, way: str) -> Decimal:
+    steps = CONTEXT.divide(cost, unit).to_integral_value(way)
+    return CONTEXT.multiply(steps, unit)

@@ -1,0 +1,280 @@
+"""
+Bytes of the Kubernetes API to typed objects that hold an allow-list of fields and nothing else.
+
+Env values, arguments, parameters and secrets have no field here, so they can reach neither disk nor a log.
+Everything is optional: real clusters send null for lists, and a strict decoder that raises on one pod stops a fleet.
+What the typed decoder refuses gets a second try (mending.py); what then has no identity is refused.
+"""
+
+import re
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Annotated, Any
+
+import msgspec
+
+from collector.core.model import Instant
+from collector.core.objects.lenient import INT32
+
+Int32 = Annotated[int, msgspec.Meta(ge=-INT32, lt=INT32)]
+"""The CRD of a workflow has no schema: a priority of any size is accepted, and would stop a whole insert."""
+
+
+class Owner(msgspec.Struct, gc=False):
+    apiVersion: str | None = None
+    kind: str | None = None
+    name: str | None = None
+    uid: str | None = None
+    controller: bool | None = None
+
+
+class Meta(msgspec.Struct, gc=False):
+    name: str | None = None
+    namespace: str | None = None
+    uid: str | None = None
+    resourceVersion: str | None = None
+    creationTimestamp: str | None = None
+    deletionTimestamp: str | None = None
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+    ownerReferences: list[Owner] | None = None
+
+
+class TemplateRef(msgspec.Struct, gc=False):
+    name: str | None = None
+    clusterScope: bool | None = None
+
+
+class WorkflowSpec(msgspec.Struct, gc=False):
+    priority: Int32 | None = None
+    suspend: bool | None = None
+    shutdown: str | None = None
+    serviceAccountName: str | None = None
+    workflowTemplateRef: TemplateRef | None = None
+
+
+class SemaphoreLock(msgspec.Struct, gc=False):
+    semaphore: str | None = None
+    holders: list[str] | None = None
+
+
+class MutexLock(msgspec.Struct, gc=False):
+    mutex: str | None = None
+    holder: str | None = None
+
+
+class Semaphores(msgspec.Struct, gc=False):
+    holding: list[SemaphoreLock] | None = None
+    waiting: list[SemaphoreLock] | None = None
+
+
+class Mutexes(msgspec.Struct, gc=False):
+    holding: list[MutexLock] | None = None
+    waiting: list[MutexLock] | None = None
+
+
+class Synchronization(msgspec.Struct, gc=False):
+    semaphore: Semaphores | None = None
+    mutex: Mutexes | None = None
+
+
+class WorkflowStatus(msgspec.Struct, gc=False):
+    phase: str | None = None
+    startedAt: str | None = None
+    finishedAt: str | None = None
+    message: str | None = None
+    progress: str | None = None
+    """"N/M" steps: tells whether a workflow moves without a look into its nodes."""
+    taskResultsCompletionStatus: dict[str, bool] | None = None
+    nodes: msgspec.Raw = msgspec.Raw(b"")
+    """Kept as bytes: most events are judged without looking into a thousand nodes. See nodes.py."""
+    compressedNodes: str | None = None
+    offloadNodeStatusVersion: str | None = None
+    synchronization: Synchronization | None = None
+    storedWorkflowTemplateSpec: msgspec.Raw = msgspec.Raw(b"null")
+    """Kept as bytes until its hash is taken, once. See template_version.py."""
+
+
+class Workflow(msgspec.Struct, gc=False):
+    metadata: Meta = msgspec.field(default_factory=Meta)
+    spec: WorkflowSpec | None = None
+    status: WorkflowStatus | None = None
+
+
+class Resources(msgspec.Struct, gc=False):
+    requests: dict[str, str] | None = None
+    limits: dict[str, str] | None = None
+
+
+class Container(msgspec.Struct, gc=False):
+    name: str | None = None
+    resources: Resources | None = None
+    restartPolicy: str | None = None
+
+
+class PodSpec(msgspec.Struct, gc=False):
+    nodeName: str | None = None
+    serviceAccountName: str | None = None
+    containers: list[Container] | None = None
+    initContainers: list[Container] | None = None
+
+
+class Condition(msgspec.Struct, gc=False):
+    type: str | None = None
+    status: str | None = None
+    reason: str | None = None
+    message: str | None = None
+    lastTransitionTime: str | None = None
+
+
+class Running(msgspec.Struct, gc=False):
+    startedAt: str | None = None
+
+
+class Waiting(msgspec.Struct, gc=False):
+    reason: str | None = None
+    message: str | None = None
+
+
+class Terminated(msgspec.Struct, gc=False):
+    exitCode: Int32 | None = None
+    reason: str | None = None
+    startedAt: str | None = None
+    finishedAt: str | None = None
+
+
+class ContainerState(msgspec.Struct, gc=False):
+    running: Running | None = None
+    waiting: Waiting | None = None
+    terminated: Terminated | None = None
+
+
+class ContainerStatus(msgspec.Struct, gc=False):
+    name: str | None = None
+    image: str | None = None
+    restartCount: int | None = None
+    ready: bool | None = None
+    state: ContainerState | None = None
+    lastState: ContainerState | None = None
+
+
+class PodStatus(msgspec.Struct, gc=False):
+    phase: str | None = None
+    reason: str | None = None
+    message: str | None = None
+    startTime: str | None = None
+    conditions: list[Condition] | None = None
+    initContainerStatuses: list[ContainerStatus] | None = None
+    containerStatuses: list[ContainerStatus] | None = None
+
+
+class Pod(msgspec.Struct, gc=False):
+    metadata: Meta = msgspec.field(default_factory=Meta)
+    spec: PodSpec | None = None
+    status: PodStatus | None = None
+
+
+class NodeStatus(msgspec.Struct, gc=False):
+    capacity: dict[str, str] | None = None
+
+
+class ApiNode(msgspec.Struct, gc=False):
+    """A machine. Only its labels matter (product, region, zone, instance type), and how large it is."""
+
+    metadata: Meta = msgspec.field(default_factory=Meta)
+    status: NodeStatus | None = None
+
+
+class Namespace(msgspec.Struct, gc=False):
+    metadata: Meta = msgspec.field(default_factory=Meta)
+
+
+class PartialObject(msgspec.Struct, gc=False):
+    """What is asked of a kind that only leads from pods to workflows: its metadata."""
+
+    metadata: Meta = msgspec.field(default_factory=Meta)
+
+
+class Status(msgspec.Struct, gc=False):
+    """The API server's word for a failure, and the object of an ERROR event."""
+
+    code: int | None = None
+    reason: str | None = None
+    message: str | None = None
+
+
+class CronWorkflowSpec(msgspec.Struct, gc=False):
+    schedule: str | None = None
+    """Argo up to 3.7; later ones have `schedules` alone."""
+    schedules: list[str] | None = None
+    timezone: str | None = None
+    suspend: bool | None = None
+    concurrencyPolicy: str | None = None
+    startingDeadlineSeconds: Int32 | None = None
+    when: str | None = None
+
+
+class Reference(msgspec.Struct, gc=False):
+    """The object that something is about."""
+
+    kind: str | None = None
+    namespace: str | None = None
+    name: str | None = None
+    uid: str | None = None
+
+
+class CronWorkflowStatus(msgspec.Struct, gc=False):
+    active: list[Reference] | None = None
+    lastScheduledTime: str | None = None
+    phase: str | None = None
+    """`Stopped`: its stop strategy was met and nothing is due any more."""
+    conditions: list[Condition] | None = None
+
+
+class CronWorkflow(msgspec.Struct, gc=False):
+    metadata: Meta = msgspec.field(default_factory=Meta)
+    spec: CronWorkflowSpec | None = None
+    status: CronWorkflowStatus | None = None
+
+
+class Event(msgspec.Struct, gc=False):
+    """A Kubernetes event of the core group: a hint, never evidence; clusters drop, merge and disable them."""
+
+    metadata: Meta = msgspec.field(default_factory=Meta)
+    involvedObject: Reference | None = None
+    type: str | None = None
+    reason: str | None = None
+    message: str | None = None
+    lastTimestamp: str | None = None
+    eventTime: str | None = None
+
+
+KubernetesObject = Workflow | Pod | ApiNode | Namespace | CronWorkflow | Event | PartialObject
+
+OBJECT_OF: dict[str, type[Any]] = {
+    "workflows": Workflow, "pods": Pod, "nodes": ApiNode, "namespaces": Namespace, "cronworkflows": CronWorkflow,
+    "events": Event, "rayclusters": PartialObject, "rayjobs": PartialObject, "sparkapplications": PartialObject,
+    "jobs": PartialObject,
+}  # fmt: skip
+"""The struct that each watched kind decodes to."""
+
+
+_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:)(\d\d)(\.\d{1,9})?(Z|[+-](?:0\d|1[0-4]):[0-5]\d)")
+_EARLIEST, _LATEST = 1_000_000_000_000, 4_102_444_800_000
+"""September 2001 and the year 2100. containerd writes 1970 for a container that never started; ClickHouse's dates end."""
+
+
+@lru_cache(maxsize=65536)
+def instant(text: str | None) -> Instant | None:
+    """An RFC 3339 time as Unix ms; None for null, for nonsense, and for the 1970 that means `never`."""
+    match = _RFC3339.fullmatch(text) if text else None
+    if match is None:
+        return None
+    head, second, fraction, zone = match.groups()
+    # A leap second is smeared onto :59; Python refuses :60.
+    text = f"{head}{'59' if second == '60' else second}{(fraction or '')[:7]}{'+00:00' if zone == 'Z' else zone}"
+    try:
+        ms = round(datetime.fromisoformat(text).astimezone(UTC).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None
+    return ms if _EARLIEST <= ms < _LATEST else None

@@ -1,0 +1,253 @@
+"""
+The steps of a workflow: status.nodes as typed values, packed or not, and how they hang together.
+
+Kept apart from decode.py because most events are judged without looking into a thousand of them. Argo's nodes are steps,
+not machines; `children` mixes what a node holds with what follows it, and graph() tells the two apart.
+"""
+
+import base64
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
+
+import brotli
+import msgspec
+import zstandard
+
+from collector.core.objects.kubernetes import Int32, WorkflowStatus
+from collector.core.objects.lenient import mend, printable, untyped
+
+MESSAGE_LIMIT = 4096
+"""Characters that are kept of a message; its beginning says what happened."""
+UNPACKED_LIMIT = 64 * 1024**2
+"""Bytes of unpacked steps; a workflow of a hundred thousand has less, a bomb more."""
+OBJECTS_LIMIT = 1_000_000
+"""JSON objects in unpacked steps, ten for each of a hundred thousand: a dense bomb costs more memory than its bytes."""
+MEMBERS_LIMIT = 16
+"""Gzip members read one after another; Argo's writer makes one."""
+
+GROUPS = frozenset({"Steps", "StepGroup", "DAG", "TaskGroup", "Retry"})
+"""Types that hold other steps and do no work themselves."""
+HOLDERS = frozenset({"StepGroup", "TaskGroup", "Retry"})
+"""Types whose children are what they hold; what a DAG, a Steps or a container set holds names it as its boundary."""
+FAILED = frozenset({"Failed", "Error"})
+UNRUN = frozenset({"Skipped", "Omitted"})
+FINISHED = FAILED | UNRUN | {"Succeeded"}
+
+
+class NodeFlag(msgspec.Struct, gc=False):
+    retried: bool | None = None
+    hooked: bool | None = None
+
+
+class NodeLock(msgspec.Struct, gc=False):
+    waiting: str | None = None
+
+
+class NodeTemplate(msgspec.Struct, gc=False):
+    template: str | None = None
+
+
+class Memoization(msgspec.Struct, gc=False):
+    hit: bool | None = None
+
+
+class Outputs(msgspec.Struct, gc=False):
+    """Of what a step gave back the exit code alone: parameters and results are the user's."""
+
+    exitCode: str | None = None
+
+
+class Node(msgspec.Struct, gc=False):
+    """One entry of status.nodes: a step, not a machine."""
+
+    id: str | None = None
+    name: str | None = None
+    displayName: str | None = None
+    type: str | None = None
+    templateName: str | None = None
+    templateRef: NodeTemplate | None = None
+    phase: str | None = None
+    boundaryID: str | None = None
+    message: str | None = None
+    startedAt: str | None = None
+    finishedAt: str | None = None
+    children: list[str] | None = None
+    nodeFlag: NodeFlag | None = None
+    daemoned: bool | None = None
+    hostNodeName: str | None = None
+    outputs: Outputs | None = None
+    memoizationStatus: Memoization | None = None
+    synchronizationStatus: NodeLock | None = None
+    taskResultSynced: bool | None = None
+    failedPodRestarts: Int32 | None = None
+
+
+class Told(msgspec.Struct, frozen=True):
+    """The steps of a workflow by node id, and how they were told."""
+
+    nodes: dict[str, Node]
+    how: str
+    """`plain`, `packed`, `offloaded` (in Argo's database only), `unreadable`; empty: there are none."""
+
+
+_NODES = msgspec.json.Decoder(dict[str, Node] | None)
+
+
+def told_nodes(status: WorkflowStatus | None) -> Told:
+    """The steps of a workflow and how they were told. Plain ones go before packed ones, as in Argo's own packer.go."""
+    if status is None:
+        return Told({}, "")
+    if plain := _nodes(status.nodes):
+        return Told(plain, "plain")
+    if status.compressedNodes:
+        packed = _nodes(_unpacked(status.compressedNodes))
+        return Told(packed, "packed" if packed else "unreadable")
+    if status.offloadNodeStatusVersion:
+        return Told({}, "offloaded")
+    return Told({}, "" if bytes(status.nodes) in (b"", b"null", b"{}") else "unreadable")
+
+
+def _nodes(raw: bytes | msgspec.Raw) -> dict[str, Node]:
+    try:
+        return _NODES.decode(raw) or {}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        entries = (untyped(bytes(raw)) or {}).items()
+        mended = {printable(k): mend(v, Node).object for k, v in entries}
+        return {k: v for k, v in mended.items() if v is not None}
+
+
+def _unpacked(text: str) -> bytes:
+    """The JSON of packed steps, by magic as in Argo 4.1; empty when they are cut, a bomb, or followed by garbage."""
+    try:
+        # Go's base64 skips line ends and nothing else.
+        packed = base64.b64decode(text.replace("\n", "").replace("\r", ""), validate=True)
+        raw = next((unpack for magic, unpack in _CODECS if packed.startswith(magic)), _brotli)(packed)
+    except (ValueError, zlib.error, zstandard.ZstdError, brotli.error):
+        return b""
+    return raw if len(raw) <= UNPACKED_LIMIT and raw.count(b"{") <= OBJECTS_LIMIT else b""
+
+
+def _gzip(packed: bytes) -> bytes:
+    raw, rest = b"", packed
+    for _ in range(MEMBERS_LIMIT):
+        unpacker = zlib.decompressobj(wbits=31)
+        raw += unpacker.decompress(rest, UNPACKED_LIMIT + 1 - len(raw))
+        rest = unpacker.unused_data
+        if not unpacker.eof:
+            break
+        if not rest:
+            return raw
+    return b""
+
+
+def _zstd(packed: bytes) -> bytes:
+    unpacker = zstandard.ZstdDecompressor(max_window_size=UNPACKED_LIMIT)
+    return unpacker.stream_reader(packed, read_across_frames=True).read(UNPACKED_LIMIT + 1)
+
+
+def _brotli(packed: bytes) -> bytes:
+    unpacker = brotli.Decompressor()
+    raw: bytes = unpacker.process(packed, output_buffer_limit=UNPACKED_LIMIT + 1)
+    return raw if unpacker.is_finished() else b""
+
+
+_CODECS: tuple[tuple[bytes, Callable[[bytes], bytes]], ...] = ((b"\x1f\x8b", _gzip), (b"\x28\xb5\x2f\xfd", _zstd))
+
+
+def template_of(node: Node) -> str:
+    """The template a step was made from, its own workflow's or another's; empty when it does not say."""
+    return (node.templateRef and node.templateRef.template) or node.templateName or ""
+
+
+def memoized(node: Node) -> bool:
+    """Whether a step's result came from a cache."""
+    return bool(node.memoizationStatus and node.memoizationStatus.hit)
+
+
+def has_pod(node: Node) -> bool:
+    """Whether a pod was to run for this step: a hit in a cache has the type Pod and none."""
+    return node.type == "Pod" and node.phase not in UNRUN and not memoized(node)
+
+
+def is_hook(node: Node) -> bool:
+    """Whether a step is itself an exit handler or a lifecycle hook; before Argo 3.5 only the name of the first tells."""
+    return bool(node.nodeFlag and node.nodeFlag.hooked) or (node.displayName or "").endswith(".onExit")
+
+
+class Graph(msgspec.Struct, frozen=True):
+    """How the steps of a workflow hang together. Ids of nodes that are not there occur as tries alone."""
+
+    holder: dict[str, str]
+    """The node that a node runs in: its Retry or group, else its boundary."""
+    held: dict[str, list[str]]
+    tries: dict[str, list[str]]
+    """The tries of each Retry node, in order; its hooks are none."""
+    before: dict[str, list[str]]
+    """The nodes that a node follows directly, its previous try included."""
+    followed: set[str]
+    """Nodes after whose end something else ran: had they failed, it was allowed for."""
+    hooks: set[str]
+    """Exit handlers and lifecycle hooks, and all that runs in them."""
+
+
+def graph(nodes: Mapping[str, Node]) -> Graph:
+    """How steps hang together, in time linear in nodes and edges whatever the graph; cycles are cut."""
+    inner = {key: _inner(nodes, key) for key, node in nodes.items() if node.type in HOLDERS}
+    tries = {key: children for key, children in inner.items() if nodes[key].type == "Retry"}
+    holder = {k: n.boundaryID for k, n in nodes.items() if n.boundaryID and n.boundaryID in nodes and n.boundaryID != k}
+    holder |= {child: key for key, children in inner.items() for child in children if child in nodes}
+    held: dict[str, list[str]] = {}
+    for key, outer in holder.items():
+        held.setdefault(outer, []).append(key)
+    before, followed = _order(nodes, holder)
+    for attempts in tries.values():
+        for earlier, later in pairwise(attempts):
+            before.setdefault(later, []).append(earlier)
+    hooks = {key for key, node in nodes.items() if is_hook(node)}
+    return Graph(holder, held, tries, before, followed, hooks | beneath(held, hooks))
+
+
+def beneath(held: Mapping[str, list[str]], outer: Iterable[str]) -> set[str]:
+    """All that runs in the given nodes, at any depth."""
+    found: set[str] = set()
+    stack = list(outer)
+    while stack:
+        for inner in held.get(stack.pop(), ()):
+            if inner not in found:
+                found.add(inner)
+                stack.append(inner)
+    return found
+
+
+def _inner(nodes: Mapping[str, Node], key: str) -> list[str]:
+    """The children of a group that run in it; a hook's own tries are hooked as well, all other hooks stand beside."""
+    outer = nodes[key]
+    children = [child for child in dict.fromkeys(outer.children or ()) if child != key]
+    return [
+        c for c in children if c not in nodes or ((is_hook(outer) or not is_hook(nodes[c])) and _holds(outer, nodes[c]))
+    ]
+
+
+def _holds(outer: Node, inner: Node) -> bool:
+    """Whether a child of a group runs in it: what follows an empty group is its child too, and named otherwise."""
+    if inner.type == "StepGroup":
+        return False
+    return not (outer.name and inner.name) or inner.name.startswith((f"{outer.name}(", f"{outer.name}."))
+
+
+def _order(nodes: Mapping[str, Node], holder: Mapping[str, str]) -> tuple[dict[str, list[str]], set[str]]:
+    """What each node follows, and which nodes something followed: what ends a group stands for the whole group."""
+    before: dict[str, list[str]] = {}
+    followed: set[str] = set()
+    for key, node in nodes.items():
+        for child in node.children or ():
+            if child not in nodes or child == key or holder.get(child) == key:
+                continue
+            before.setdefault(child, []).append(key)
+            ended: str | None = key
+            ran = nodes[child].phase != "Omitted" and not is_hook(nodes[child])
+            while ran and ended and ended != holder.get(child) and ended not in followed:
+                followed.add(ended)
+                ended = holder.get(ended)
+    return before, followed

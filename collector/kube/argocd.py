@@ -1,0 +1,113 @@
+"""
+A mounted Argo CD cluster secret to a kubeconfig document, so that one loader serves both. Reads files only.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from collector.kube.address import AddressError, ClusterAddress
+from collector.kube.kubeconfig import LARGEST_FILE, Document
+
+
+class TlsClientConfig(msgspec.Struct):
+    insecure: bool = False
+    serverName: str = ""
+    caData: str = ""
+    certData: str = ""
+    keyData: str = ""
+
+
+class ExecProvider(msgspec.Struct):
+    command: str
+    args: list[str] | None = None
+    env: dict[str, str] | None = None
+    apiVersion: str = "client.authentication.k8s.io/v1beta1"
+    installHint: str = ""
+
+
+class ClusterConfig(msgspec.Struct):
+    """The key `config` of the secret."""
+
+    bearerToken: str = ""
+    username: str = ""
+    password: str = ""
+    tlsClientConfig: TlsClientConfig = msgspec.field(default_factory=TlsClientConfig)
+    execProviderConfig: ExecProvider | None = None
+    awsAuthConfig: dict[str, Any] | None = None
+    proxyUrl: str = ""
+
+
+class ClusterSecret(msgspec.Struct):
+    """The three keys of the secret that say how to reach a cluster."""
+
+    name: str
+    server: str
+    config: str = "{}"
+
+
+def secret(path: Path) -> ClusterSecret:
+    """The secret in a folder with a file a key, or in a JSON file; raises OSError or msgspec.MsgspecError."""
+    if path.is_file():
+        return msgspec.json.decode(_text(path), type=ClusterSecret)
+    keys = {key: _text(path / key) for key in ("name", "server", "config") if (path / key).is_file()}
+    return msgspec.convert(keys, ClusterSecret)
+
+
+def read(address: ClusterAddress) -> Document:
+    """The secret as a kubeconfig with one context."""
+    path = address.argocd_secret or Path()
+    try:
+        found = secret(path)
+        config = msgspec.json.decode(found.config, type=ClusterConfig)
+    except OSError as error:
+        raise AddressError(address, f"cannot read it: {error.strerror}", "mount the cluster secret there") from None
+    except msgspec.MsgspecError as error:
+        # msgspec names the path and the type, never the value.
+        raise AddressError(address, f"it is no Argo CD cluster secret: {error}", "see Argo CD's docs") from None
+    if config.awsAuthConfig is not None and not (config.bearerToken or config.execProviderConfig):
+        remedy = "use execProviderConfig with `argocd-k8s-auth aws`, or a bearerToken"
+        raise AddressError(address, "awsAuthConfig is not supported", remedy)
+    return {
+        "current-context": found.name,
+        "contexts": [{"name": found.name, "context": {"cluster": found.name, "user": found.name}}],
+        "clusters": [{"name": found.name, "cluster": _cluster(found, config)}],
+        "users": [{"name": found.name, "user": _user(config)}],
+    }
+
+
+def _cluster(found: ClusterSecret, config: ClusterConfig) -> dict[str, Any]:
+    tls = config.tlsClientConfig
+    optional = {
+        "certificate-authority-data": tls.caData,
+        "tls-server-name": tls.serverName,
+        "proxy-url": config.proxyUrl,
+        "insecure-skip-tls-verify": tls.insecure,
+    }
+    return {"server": found.server.strip()} | {key: value for key, value in optional.items() if value}
+
+
+def _user(config: ClusterConfig) -> dict[str, Any]:
+    tls, plugin = config.tlsClientConfig, config.execProviderConfig
+    optional: dict[str, Any] = {
+        "token": config.bearerToken,
+        "username": config.username,
+        "password": config.password,
+        "client-certificate-data": tls.certData,
+        "client-key-data": tls.keyData,
+    }
+    if plugin and not config.bearerToken:
+        variables = [{"name": name, "value": value} for name, value in (plugin.env or {}).items()]
+        optional["exec"] = {
+            "command": plugin.command,
+            "args": plugin.args or [],
+            "env": variables,
+            "apiVersion": plugin.apiVersion,
+        }
+    return {key: value for key, value in optional.items() if value}
+
+
+def _text(path: Path) -> str:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return file.read(LARGEST_FILE).strip("\n")

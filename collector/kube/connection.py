@@ -1,0 +1,178 @@
+"""
+An open way to one cluster: credentials that are renewed in time, TLS, and HTTP requests over sockets that notice death.
+
+Follows no redirect, keeps no cookie, asks no proxy of the environment. Tokens are in no log, error or repr.
+What the answers mean is protocol.py's.
+"""
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+
+from collector.clock import now_ms
+from collector.core.model import Instant
+from collector.kube import argocd, exec_plugin, kubeconfig
+from collector.kube.address import AddressError, ClusterAddress
+from collector.kube.credentials import Access, load
+
+__all__ = ["AddressError", "ClusterAddress", "Connection"]
+
+log = logging.getLogger(__name__)
+
+REREAD_S = 60.0
+"""Tokens that Kubernetes mounts are exchanged while we run; client-go reads them as often."""
+
+EXPIRY_LEEWAY_MS = 60_000
+PLUGIN_REST_S = 10.0
+"""A plugin whose credentials are born old is not run with each request."""
+
+READ_BUFFER = 2**18
+"""A watch under load then comes in blocks of some fifty events; aiohttp stops the socket at twice as much."""
+
+
+class Connection:
+    """One cluster's session. `async with` opens and closes it; errors of the address come with the first request."""
+
+    def __init__(self, address: ClusterAddress, *, plugin_patience_s: float = exec_plugin.PATIENCE_S) -> None:
+        self.address = address
+        self._plugin_patience_s = plugin_patience_s
+        self._access: Access | None = None
+        self._read_at = 0.0
+        self._credential: exec_plugin.Credential | None = None
+        self._reading = asyncio.Lock()
+        self._session: aiohttp.ClientSession | None = None
+        self.skew_ms: int | None = None
+        """The server's clock minus ours, by the last answer that said; None: none has."""
+
+    async def __aenter__(self) -> Self:
+        """Make the session; no request is sent."""
+        # Watches hold a connection each for ever: with the usual limit they would one day wait for one another.
+        connector = aiohttp.TCPConnector(limit=0, socket_factory=_socket)
+        self._session = aiohttp.ClientSession(
+            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), read_bufsize=READ_BUFFER
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close all connections, open streams too."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def access(self) -> Access:
+        """How to reach the cluster now; read anew each minute, or when a plugin's credential ends."""
+        async with self._reading:
+            age_s = time.monotonic() - self._read_at
+            due = age_s >= REREAD_S or (age_s >= PLUGIN_REST_S and self._expires(self._credential))
+            if self._access is not None and due:
+                try:
+                    await self._read()
+                except AddressError as error:
+                    # Half of a rotation may be on disk; the server says soon enough if the old words no longer count.
+                    log.warning("cannot read a cluster's credentials anew", extra={"detail": str(error)})
+                    self._read_at = time.monotonic()
+            return self._access or await self._read()
+
+    async def refresh(self, refused: Access | None) -> None:
+        """Get new credentials after the server refused these; does nothing if they were renewed in between."""
+        async with self._reading:
+            if refused is self._access:
+                self._credential = None
+                await self._read()
+
+    async def request(
+        self,
+        method: str,
+        access: Access,
+        path: str,
+        *,
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  # handed on to aiohttp
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Any = None,
+    ) -> aiohttp.ClientResponse:
+        """Send a request and wait for the head of its answer; the caller closes the answer."""
+        assert self._session is not None, "a Connection is used inside `async with`"  # noqa: S101
+        asked = time.time()
+        answer = await self._session.request(
+            method,
+            access.server + path,
+            params=params,
+            json=body,
+            headers=access.headers | dict(headers or {}),
+            timeout=timeout,
+            allow_redirects=False,
+            ssl=access.tls,
+            server_hostname=access.server_hostname,
+            proxy=access.proxy,
+        )
+        skew_ms = skew(answer.headers.get("Date", ""), asked, time.time())
+        self.skew_ms = self.skew_ms if skew_ms is None else skew_ms
+        return answer
+
+    async def _read(self) -> Access:
+        self._access = await self._load()
+        self._read_at = time.monotonic()
+        return self._access
+
+    async def _load(self) -> Access:
+        """Read files in a thread, run the plugin if there is one and its last word no longer counts."""
+        address = self.address
+        if address.in_cluster:
+            return await asyncio.to_thread(load, address, None, self._access)
+        read = argocd.read if address.argocd_secret else kubeconfig.read
+        document = await asyncio.to_thread(read, address)
+        user = document["users"][0]["user"] if document["users"] else None
+        if user and user.get("exec"):
+            if self._credential is None or self._expires(self._credential):
+                cluster = document["clusters"][0]["cluster"]
+                patience_s = self._plugin_patience_s
+                self._credential = await exec_plugin.credential(address, user["exec"], cluster, patience_s)
+            document["users"][0]["user"] = self._credential.user()
+        return await asyncio.to_thread(load, address, document, self._access)
+
+    @staticmethod
+    def _expires(credential: exec_plugin.Credential | None) -> bool:
+        if credential is None or credential.expires_at is None:
+            return False
+        now: Instant = now_ms()
+        return credential.expires_at - now < EXPIRY_LEEWAY_MS
+
+
+def skew(date: str, asked: float, answered: float) -> int | None:
+    """Server's clock minus ours in ms, 0 where whole seconds and the time on the way explain it; None: no date is told."""
+    try:
+        told = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    earliest = told.replace(tzinfo=told.tzinfo or UTC).timestamp()
+    latest = earliest + 1  # whole seconds, cut off
+    if latest < asked:
+        return round((latest - asked) * 1000)
+    return max(0, round((earliest - answered) * 1000))
+
+
+def _socket(info: Any) -> socket.socket:
+    """A socket that finds a dead peer within a minute: one that is merely silent keeps a watch waiting for ever."""
+    family, kind, protocol, _, _ = info
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    # Linux names; elsewhere the idle deadline of the reflector does this alone, a little later.
+    for option, value in (
+        ("TCP_KEEPIDLE", 20),
+        ("TCP_KEEPINTVL", 10),
+        ("TCP_KEEPCNT", 3),
+        ("TCP_USER_TIMEOUT", 50_000),
+    ):
+        if hasattr(socket, option):
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+    return made

@@ -1,0 +1,162 @@
+"""
+Runs a kubeconfig's exec plugin, such as `aws eks get-token`, with bounds on its time and its output.
+
+Not by the kubernetes package: that one waits for ever, and when a plugin fails goes on anonymously. No shell, no terminal, no
+inherited descriptors; what the plugin prints is never repeated in an error, since it prints credentials.
+"""
+
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import signal
+from typing import Any
+
+import msgspec
+
+from collector.core.model import Instant
+from collector.core.objects.kubernetes import instant
+from collector.kube.address import AddressError, ClusterAddress
+
+PATIENCE_S = 15.0
+LARGEST_OUTPUT = 256 * 2**10
+
+
+class Variable(msgspec.Struct):
+    name: str
+    value: str
+
+
+class ExecSpec(msgspec.Struct):
+    """The entry `exec` of a kubeconfig user."""
+
+    command: str
+    apiVersion: str
+    args: list[str] | None = None
+    env: list[Variable] | None = None
+    provideClusterInfo: bool = False
+    installHint: str | None = None
+
+
+class PluginStatus(msgspec.Struct):
+    token: str = ""
+    clientCertificateData: str = ""
+    clientKeyData: str = ""
+    expirationTimestamp: str | None = None
+
+
+class ExecCredential(msgspec.Struct):
+    """What a plugin prints."""
+
+    apiVersion: str
+    kind: str
+    status: PluginStatus
+
+
+class Credential(msgspec.Struct, frozen=True):
+    """Who we are, as a plugin says; PEM texts, and when to ask again."""
+
+    token: str
+    certificate: str
+    key: str
+    expires_at: Instant | None
+
+    def user(self) -> dict[str, str]:
+        """The same as a kubeconfig's user entry."""
+        pem = {"client-certificate-data": self.certificate, "client-key-data": self.key}
+        data = {key: base64.b64encode(text.encode()).decode() for key, text in pem.items() if text}
+        return data | ({"token": self.token} if self.token else {})
+
+    def __repr__(self) -> str:
+        """No credential belongs into a log, also not by accident."""
+        return f"Credential(expires_at={self.expires_at})"
+
+
+async def credential(
+    address: ClusterAddress, entry: Any, cluster: dict[str, Any], patience_s: float = PATIENCE_S
+) -> Credential:
+    """Run the plugin of a kubeconfig user and read what it prints."""
+    try:
+        spec = msgspec.convert(entry, ExecSpec)
+    except msgspec.ValidationError as error:
+        raise AddressError(address, f"its exec entry has the wrong form: {error}", "correct the entry") from None
+    process = await _start(address, spec, cluster)
+    try:
+        async with asyncio.timeout(patience_s):
+            output = await _output(process)
+            code = await process.wait()
+    except TimeoutError:
+        problem = f"the exec plugin {spec.command!r} did not end within {patience_s:g} s"
+        raise AddressError(address, problem, "run it by hand: it must ask nothing") from None
+    finally:
+        await _end(process)
+    if code:
+        problem = f"the exec plugin {spec.command!r} ended with exit code {code}"
+        raise AddressError(address, problem, "run it by hand as the collector's user to see why")
+    return _read(address, spec.command, spec.apiVersion, output)
+
+
+async def _start(address: ClusterAddress, spec: ExecSpec, cluster: dict[str, Any]) -> asyncio.subprocess.Process:
+    try:
+        return await asyncio.create_subprocess_exec(
+            spec.command,
+            *(spec.args or ()),
+            env=_environment(spec, cluster),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else type(error).__name__
+        remedy = "install it where the collector runs" + (f": {spec.installHint}" if spec.installHint else "")
+        raise AddressError(address, f"the exec plugin {spec.command!r} cannot be started: {why}", remedy) from None
+
+
+def _environment(spec: ExecSpec, cluster: dict[str, Any]) -> dict[str, str]:
+    """Our own environment, since plugins find their profiles and proxies there, and what the kubeconfig adds."""
+    info: dict[str, Any] = {"interactive": False}
+    if spec.provideClusterInfo:
+        info["cluster"] = {k: cluster[k] for k in ("server", "certificate-authority-data") if k in cluster}
+    told = {"apiVersion": spec.apiVersion, "kind": "ExecCredential", "spec": info}
+    added = {variable.name: variable.value for variable in spec.env or ()}
+    return os.environ | added | {"KUBERNETES_EXEC_INFO": json.dumps(told)}
+
+
+async def _output(process: asyncio.subprocess.Process) -> bytes:
+    """What the plugin prints, up to the bound; one byte more tells that it went beyond."""
+    assert process.stdout is not None  # noqa: S101  # we asked for the pipe
+    pieces: list[bytes] = []
+    size = 0
+    while size <= LARGEST_OUTPUT and (piece := await process.stdout.read(65536)):
+        pieces.append(piece)
+        size += len(piece)
+    if size > LARGEST_OUTPUT:
+        os.killpg(process.pid, signal.SIGKILL)
+    return b"".join(pieces)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Leave no process behind, nor its children."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+
+
+def _read(address: ClusterAddress, command: str, version: str, output: bytes) -> Credential:
+    remedy = "it must print an ExecCredential of the version that the kubeconfig asks for"
+    try:
+        printed = msgspec.json.decode(output, type=ExecCredential)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise AddressError(address, f"what the exec plugin {command!r} printed cannot be read", remedy) from None
+    if printed.kind != "ExecCredential" or printed.apiVersion != version:
+        raise AddressError(address, f"the exec plugin {command!r} speaks another version than {version}", remedy)
+    status = printed.status
+    if not status.token and not (status.clientCertificateData and status.clientKeyData):
+        problem = f"the exec plugin {command!r} gave neither a token nor a certificate with its key"
+        raise AddressError(address, problem, remedy)
+    return Credential(
+        status.token, status.clientCertificateData, status.clientKeyData, instant(status.expirationTimestamp)
+    )

@@ -1,0 +1,164 @@
+"""
+What follows from each happening: facts for the store, counters for Prometheus, charges for whoever pays.
+
+Runs in the pipeline's loop; keeps nothing but which months have been opened.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from typing import get_args
+
+import msgspec
+
+from collector.catalog import metrics
+from collector.catalog.counters import Tally
+from collector.core.argo import controller
+from collector.core.cluster.effects import Began, Clamped, Ended, FirstRan, Happening, PodEnded, PodRan, Submitted
+from collector.core.cluster.state import Cluster
+from collector.core.cost import changed_charges
+from collector.core.cost import charge as billing
+from collector.core.cost.billing_days import month_of
+from collector.core.cost.meters import total
+from collector.core.cost.pricing_runs import FIRST_RUN, Runs
+from collector.core.cost.product import ZERO
+from collector.core.facts.bills import Period, PodCost
+from collector.core.facts.workflows import ControllerIncident, CronRun
+from collector.core.messages import Kind
+from collector.core.model import Fact, Instant
+from collector.core.pod.lifecycle import PodLife
+from collector.core.workflow.lifecycle import WorkflowLife
+from collector.prices.book import Books
+
+MOVING = ("workflows", "pods")
+"""Kinds whose changes a run is made of."""
+DIFFERENCES = ("missing", "stale", "phantom")
+
+RECENT_PODS = 100_000
+"""Pods whose charges are remembered until the next look at the store's runs; more only after a long outage."""
+
+
+@dataclass(slots=True)
+class Counting:
+    """Where happenings go."""
+
+    books: Books
+    zone: tzinfo
+    tally: Tally
+    store: Callable[[Fact], object]
+    """Takes a fact that is to become a row."""
+    runs: Runs = field(default_factory=Runs)
+    """Under which pricing runs charges are written, as the store was last heard to say."""
+    recent: dict[tuple[str, str], None] = field(default_factory=dict)
+    """Pods charged since then: a run that nobody had heard of yet lacks them."""
+    _months: set[int] = field(default_factory=set)
+
+    def happen(self, cluster: Cluster, happening: Happening, at: Instant, listed: bool) -> None:
+        """A fact goes to the store; the rest moves counters."""
+        if isinstance(happening, Fact):  # most are, a row for each step of a workflow among them
+            self._fact(happening, listed)
+            return
+        name, tally = cluster.name, self.tally
+        match happening:
+            case Submitted(namespace, queue):
+                tally.add(metrics.SUBMITTED, (name, namespace, queue))
+                cluster.flows.arrived(namespace, queue, at)
+            case Began(namespace, queue, latency_ms):
+                tally.add(metrics.STARTED, (name, namespace, queue))
+                cluster.flows.started(namespace, queue, at)
+                if latency_ms is not None:
+                    tally.observe(metrics.QUEUE_LATENCY, (name, queue), latency_ms / 1000)
+            case FirstRan(queue, latency_ms):
+                tally.observe(metrics.START_LATENCY, (name, queue), latency_ms / 1000)
+            case PodRan(namespace, latency_ms):
+                tally.observe(metrics.POD_START_LATENCY, (name, namespace), latency_ms / 1000)
+            case Clamped(figure):
+                tally.add(metrics.CLOCK_CLAMPS, (name, figure))
+            case Ended():
+                self._ended(name, happening)
+            case PodEnded(pod, life):
+                self.charge(cluster, pod, life, at)
+
+    def _fact(self, fact: Fact, listed: bool) -> None:
+        self.store(fact)
+        if isinstance(fact, ControllerIncident):
+            self._count_incident(fact, listed)
+        elif isinstance(fact, CronRun):
+            self._count_cron(fact)
+
+    def _ended(self, cluster: str, ended: Ended) -> None:
+        tally, namespace = self.tally, ended.namespace
+        tally.add(metrics.FINISHED, (cluster, namespace, ended.outcome))
+        if ended.outcome == "platform":
+            tally.add(metrics.PLATFORM_FAILURES, (cluster, namespace, ended.reason))
+        if ended.retries:
+            tally.add(metrics.RETRIES, (cluster, namespace), ended.retries)
+        if ended.delay_ms is not None:
+            tally.observe(metrics.COMPLETION_DELAY, (cluster,), ended.delay_ms / 1000)
+
+    def _count_incident(self, incident: ControllerIncident, listed: bool) -> None:
+        """An old kill that a list shows is recorded, but must page nobody."""
+        if listed or incident.kind not in ("oom_kill", "restart"):
+            return
+        labels = (incident.cluster, incident.container)
+        self.tally.add(metrics.CONTROLLER_RESTARTS, labels)
+        if incident.kind == "oom_kill":
+            self.tally.add(metrics.CONTROLLER_OOM_KILLS, labels)
+
+    def _count_cron(self, run: CronRun) -> None:
+        labels = (run.cluster, run.namespace, run.cron)
+        if run.outcome == "missed":
+            self.tally.add(metrics.CRON_MISSED, labels)
+        elif run.outcome == "skipped":
+            self.tally.add(metrics.CRON_SKIPPED, (*labels, run.reason))
+
+    def charge(self, cluster: Cluster, pod: PodLife, life: WorkflowLife | None, until: Instant) -> None:
+        """A pod's charges up to its end, or to `until` while it runs; of its days those that changed are told."""
+        product = cluster.rules.product
+        charges = billing.charges(pod.run, life, self.books, self.zone, until, product, FIRST_RUN, pod.told)
+        if not charges:
+            return
+        new, pod.told = changed_charges.untold(charges, self.runs.of, pod.told)
+        for charge in new:
+            self._open_month(charge.day)
+            for run in self.runs.of(charge.day):
+                self.store(charge if run == charge.run else msgspec.structs.replace(charge, run=run))
+        cluster.kept.touched["pods", pod.run.uid] = None
+        if len(self.recent) < RECENT_PODS:
+            self.recent[cluster.name, pod.run.uid] = None
+        if pod.stage == "finished" and not pod.historic:
+            self._count_cost(pod, charges)
+
+    def _count_cost(self, pod: PodLife, charges: list[PodCost]) -> None:
+        """Add to the counter what it does not hold yet; a correction downwards shows in tables only."""
+        first, charge = pod.counted is None, charges[0]
+        if first and (doubt := billing.doubt_of(charge)):
+            self.tally.add(metrics.UNPRICED_PODS, (charge.cluster, doubt))
+        if charge.cost is None:
+            if first:
+                self.tally.add(metrics.UNPRICED_PODS, (charge.cluster, charge.rule))
+                pod.counted = ZERO
+            return
+        cost = total(c.cost or ZERO for c in charges)
+        more = cost - (pod.counted or ZERO)
+        if more > 0:
+            labels = (charge.cluster, charge.namespace, charge.product, charge.currency)
+            self.tally.add(metrics.COST, labels, more)
+            pod.counted = cost
+
+    def _open_month(self, day: int) -> None:
+        """The first charge of a month gives it its active run."""
+        month = month_of(day)
+        if month not in self._months and month not in self.runs.by_month:
+            self._months.add(month)
+            self.store(Period(month=month, version=1, active_run=FIRST_RUN, state="open", total=None, hash=""))
+
+
+def touch(tally: Tally, clusters: Iterable[str]) -> None:
+    """Counters that page exist before they count: one that appears with its first increase hides it from `increase()`."""
+    for cluster in clusters:
+        containers = [(cluster, container) for container in controller.CONTAINERS]
+        tally.touch(metrics.CONTROLLER_OOM_KILLS, containers)
+        tally.touch(metrics.CONTROLLER_RESTARTS, containers)
+        tally.touch(metrics.WATCH_GAPS, [(cluster, kind) for kind in get_args(Kind)])
+        tally.touch(metrics.RECONCILE_DIFFERENCES, [(cluster, kind, how) for kind in MOVING for how in DIFFERENCES])

@@ -1,0 +1,106 @@
+"""
+The pages, the API and the metrics on their port, from the first moment of a collector to its last.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+import uvicorn
+
+from collector import connect
+from collector.catalog.counters import Tally
+from collector.catalog.schema import DATABASE
+from collector.clock import now_ms
+from collector.connect import Failure
+from collector.core.live_view import LiveView
+from collector.exposition import prometheus
+from collector.settings import load as configuration
+from collector.settings.load import Settings
+from collector.store.clickhouse import Store
+from collector.store.worker import Worker
+from collector.web.app import create_app
+from collector.web.money import Money, Spent
+from collector.web.readiness import readiness
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
+MONEY_TODAY = f"""
+    SELECT department, currency, sum(cost), countIf(status = 'accruing') > 0, countIf(cost IS NULL)
+    FROM {DATABASE}.cost_current WHERE day = {{day:Date}} GROUP BY department, currency ORDER BY department, currency
+"""
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to us: the whole tree ends in order, not the pages first."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def serving(settings: Settings, view: Callable[[], LiveView], tally: Tally) -> AsyncIterator[None]:
+    """Serve for as long as the block lasts: what is not ready yet says so there. Raises Failure with the remedy."""
+    host, port = configuration.address(settings.http.listen, "http.listen")
+    reading = Worker("money")
+    app = create_app(
+        live=view,
+        tally=tally,
+        metrics=lambda accept: prometheus.answer(judged(view()), tally, accept),
+        money=_money(settings, reading),
+        hosts=LOOPBACK if host in LOOPBACK else ("*",),
+    )
+    tls = settings.http.tls
+    config = uvicorn.Config(
+        app, host=host, port=port, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1,
+        ssl_certfile=tls.cert or None, ssl_keyfile=tls.key or None, ssl_ca_certs=tls.client_ca or None,
+        ssl_cert_reqs=2 if tls.client_ca else 0,
+    )  # fmt: skip
+    try:
+        config.load()
+    except OSError as error:  # ssl's errors too; without this the collector would run on without its pages
+        raise Failure(f"http.tls: cert {tls.cert}, key {tls.key}: {error.strerror or error}; give PEM files") from None
+    server = _Server(config)
+    try:
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise Failure(f"http.listen: {host}:{port} is taken; choose another port ({error.strerror})") from None
+    task = asyncio.create_task(server.serve([listener]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await asyncio.wait([task], timeout=2)
+        reading.close()
+
+
+def judged(view: LiveView) -> LiveView:
+    """The view with what /readyz says of it, so that a scrape tells the same."""
+    problems = readiness(view, view.at).problems
+    return msgspec.structs.replace(
+        view, not_ready=Counter((p.subject, p.cluster or "", p.cause) for p in problems if p.blocking)
+    )
+
+
+def _money(settings: Settings, reading: Worker) -> Callable[[], Awaitable[Money]]:
+    """Asks for today's money by department, over a connection of its own, so that pages never wait behind an insert."""
+    store: Store | None = None
+
+    async def money() -> Money:
+        nonlocal store
+        store = store or connect.reading_store(settings, "")
+        today = datetime.now(ZoneInfo(settings.billing_timezone)).date()
+        rows = await reading.run(store.query_rows, MONEY_TODAY, {"day": today})
+        spent = tuple(
+            Spent(department=d, currency=c or settings.currency, cost=cost, accruing=bool(a), unpriced_pods=u)
+            for d, c, cost, a, u in rows
+        )
+        return Money(day=str(today), at=now_ms(), spent=spent)
+
+    return money

@@ -1,0 +1,163 @@
+"""
+Brings a store's schema up to this program's, forward only: numbered files of SQL, each applied once, never changed.
+
+DDL is not transactional: a migration that was cut short is run again from its start, so every statement must bear that.
+A store that a newer program migrated is refused, since older code would misread it. Several replicas may migrate at once.
+"""
+
+import hashlib
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from collector.catalog.schema import DATABASE
+from collector.catalog.tables import TABLES
+from collector.store.clickhouse import Store
+from collector.store.schema import sharding
+from collector.store.schema.sharding import SchemaError
+from collector.store.schema.verify import foreign_table, other_columns
+
+__all__ = ["FOLDER", "Migration", "SchemaError", "load", "migrate", "rendered"]
+
+log = logging.getLogger(__name__)
+
+FOLDER = Path(__file__).resolve().parents[2] / "migrations"
+
+_CREATE_DATABASE = f"CREATE DATABASE IF NOT EXISTS {DATABASE}{{on_cluster}} ENGINE = Atomic"
+_CREATE_RECORD = f"""
+CREATE TABLE IF NOT EXISTS {DATABASE}.schema_migrations{{on_cluster}}
+(
+    number     UInt32,
+    name       String,
+    checksum   String,
+    applied_at DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = {{engine}}(applied_at)
+ORDER BY number
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One numbered file."""
+
+    number: int
+    name: str
+    checksum: str
+    statements: tuple[str, ...]
+
+
+def load(folder: Path = FOLDER) -> list[Migration]:
+    """The migrations this program brings, in order."""
+    found = [_read(file) for file in sorted(folder.glob("*.sql"))]
+    numbers = [migration.number for migration in found]
+    if numbers != list(range(1, len(numbers) + 1)):
+        raise SchemaError(f"{folder}: migrations must be numbered 1, 2, 3 …, found {numbers}")
+    return found
+
+
+def migrate(
+    store: Store, cluster: str = "", *, dry_run: bool = False, migrations: Sequence[Migration] | None = None
+) -> list[Migration]:
+    """Apply what is missing and return it; a dry run only returns it. `cluster` is the server's name of a cluster."""
+    known = load() if migrations is None else migrations
+    if why := foreign_table(store):
+        raise SchemaError(why)
+    missing = _missing(known, _applied(store))
+    _refuse_another_shape(store, cluster)
+    if dry_run:
+        return missing
+    for statement in (_CREATE_DATABASE, _CREATE_RECORD):
+        _run(store, statement, cluster)
+    for migration in missing:
+        for statement in migration.statements:
+            _run(store, statement, cluster)
+        _record(store, migration)
+        log.info("schema migrated", extra={"migration": migration.name})
+    if migrations is None and (why := other_columns(store)):
+        raise SchemaError(why)
+    return missing
+
+
+def _read(file: Path) -> Migration:
+    text = file.read_text(encoding="utf-8")
+    number, _, name = file.stem.partition("_")
+    if not number.isdecimal() or not name:
+        raise SchemaError(f"{file}: a migration is named NNNN_name.sql")
+    checksum = hashlib.sha256(text.encode()).hexdigest()
+    return Migration(int(number), file.stem, checksum, tuple(_statements(text)))
+
+
+def _statements(text: str) -> Iterator[str]:
+    """The statements of a file: each ends with a semicolon at the end of its line."""
+    for statement in re.split(r";[ \t]*\n", text + "\n"):
+        bare = "\n".join(line for line in statement.splitlines() if not line.startswith("--")).strip()
+        if bare:
+            yield bare
+
+
+def _applied(store: Store) -> dict[int, tuple[str, str]]:
+    """Name and checksum of each migration the store has, by number."""
+    there = store.query_rows(
+        "SELECT name FROM system.tables WHERE database = {database:String} AND name = 'schema_migrations'",
+        {"database": DATABASE},
+    )
+    if not there:
+        return {}
+    rows = store.query_rows(f"SELECT number, name, checksum FROM {DATABASE}.schema_migrations FINAL")
+    return {number: (name, checksum) for number, name, checksum in rows}
+
+
+def _missing(known: Sequence[Migration], applied: dict[int, tuple[str, str]]) -> list[Migration]:
+    newer = sorted(name for number, (name, _) in applied.items() if number > len(known))
+    if newer:
+        raise SchemaError(
+            f"the store was migrated by a newer Lynceus ({', '.join(newer)}); run that version or a later one, "
+            "or point store.url at another store"
+        )
+    for migration in known:
+        name, checksum = applied.get(migration.number, (migration.name, migration.checksum))
+        if checksum != migration.checksum:
+            raise SchemaError(
+                f"migration {migration.name} is not the one the store has as {name}; applied migrations never change: "
+                "restore the file and put the change into a new one"
+            )
+    return [migration for migration in known if migration.number not in applied]
+
+
+def _run(store: Store, statement: str, cluster: str) -> None:
+    for one in rendered(statement, cluster):
+        store.command(one)
+
+
+def rendered(statement: str, cluster: str) -> list[str]:
+    """A statement of a migration as the store is to run it: on one server as it is, on a cluster one or two."""
+    if cluster:
+        return sharding.rendered(statement, cluster)
+    return [statement.replace("{on_cluster}", "").replace("{engine}", "ReplacingMergeTree")]
+
+
+def _refuse_another_shape(store: Store, cluster: str) -> None:
+    """Tables of one server and those of a cluster have the same names, and would each be altered wrongly."""
+    sharded = [table.name for table in TABLES if sharding.local_name(table.name) != table.name]
+    rows = store.query_rows(
+        "SELECT name, engine FROM system.tables WHERE database = {database:String} AND name IN {names:Array(String)}",
+        {"database": DATABASE, "names": sharded},
+    )
+    wrong = sorted(name for name, engine in rows if (engine == "Distributed") != bool(cluster))
+    if wrong:
+        made_for = "one server" if cluster else "a cluster"
+        raise SchemaError(
+            f"store.cluster is {cluster!r}, but {wrong[0]} and others were made for {made_for}; "
+            "set store.cluster as it was then, or point store.url at an empty store"
+        )
+
+
+def _record(store: Store, migration: Migration) -> None:
+    store.command(
+        f"INSERT INTO {DATABASE}.schema_migrations (number, name, checksum) "
+        "SELECT {number:UInt32}, {name:String}, {checksum:String}",
+        {"number": migration.number, "name": migration.name, "checksum": migration.checksum},
+    )

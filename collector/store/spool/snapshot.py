@@ -1,0 +1,144 @@
+"""
+The spool's positions and states as rows of `live_state`: what another replica goes on from when this disk is gone.
+
+A copy is one spool's own, and two copies never mix. Each round adds what changed since the last one, positions behind all
+states, so that up to 10,000 changes are one insert, all of it or nothing. A round that was cut between two inserts shows: its
+states are newer than its newest position. Begun anew each day, so that old copies, deletions and all, may simply expire.
+"""
+
+import sqlite3
+import uuid
+from base64 import b64decode
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from collector.catalog.schema import DATABASE
+from collector.catalog.watches import LIVE_STATE
+from collector.core.facts.watches import LiveState
+from collector.core.messages import Cursor
+from collector.core.model import Instant
+from collector.store.clickhouse import Store
+
+CURSOR = "cursor"
+"""The kind of the rows that hold positions."""
+DAY_MS = 86_400_000
+READ_TRIES = 5
+
+State = tuple[str, str, str, bytes]
+"""(cluster, kind, uid, state)"""
+
+_cursor = msgspec.msgpack.Decoder(Cursor).decode
+
+
+class Copy(NamedTuple):
+    """What the store has of one cluster."""
+
+    cursors: list[Cursor]
+    states: list[State]
+
+
+class Past(NamedTuple):
+    """What is known of a cluster whose states are not to be had."""
+
+    cluster_uid: str
+    at: Instant
+    """When its newest position was reached."""
+    totals: dict[str, str]
+
+
+class Round(NamedTuple):
+    """Which copy is written, and the round of it."""
+
+    snapshot: str
+    number: int
+
+
+def begin(connection: sqlite3.Connection, now: Instant) -> Round:
+    """The next round; with the first of a copy everything is to be sent again."""
+    name, begun_at, last = connection.execute("SELECT name, begun_at, round FROM snapshot").fetchone()
+    number = max(now, last + 1)  # a clock that was set back must not make a newer state look older
+    if not begun_at <= now < begun_at + DAY_MS:
+        name, begun_at = f"{now}-{uuid.uuid4().hex[:12]}", now
+        connection.execute("UPDATE checkpoint SET dirty = 1 WHERE dirty = 0")
+        connection.execute("UPDATE cursor SET dirty = 1 WHERE dirty = 0")
+    connection.execute("UPDATE snapshot SET name = ?, begun_at = ?, round = ?", (name, begun_at, number))
+    return Round(name, number)
+
+
+def changed(connection: sqlite3.Connection, written: Round) -> Iterator[LiveState]:
+    """Every state that changed since the last round, then every position."""
+    states = "SELECT cluster, kind, uid, state FROM checkpoint WHERE dirty = 1"
+    positions = f"SELECT cluster, '{CURSOR}', kind, body FROM cursor WHERE dirty = 1"
+    for query in (states, positions):
+        for cluster, kind, uid, state in connection.execute(query):
+            yield LiveState(
+                cluster=cluster, snapshot=written.snapshot, kind=kind, uid=uid, version=written.number,
+                is_deleted=int(state is None), state=state or b"",
+            )  # fmt: skip
+
+
+def newest(store: Store, cluster: str) -> Copy | None:
+    """The newest whole copy of a cluster; None when there is none. Raises StoreError."""
+    for _ in range(READ_TRIES):
+        before = _whole(store, cluster)
+        if not before:
+            return None
+        snapshot = max(before, key=lambda name: _reached(before[name].values()))
+        states = [*_states(store, cluster, snapshot)]
+        # Whose copy this is may go on writing it: read again until nothing was written meanwhile.
+        if _whole(store, cluster).get(snapshot) == before[snapshot]:
+            return Copy([*before[snapshot].values()], states)
+    return None
+
+
+def past(store: Store, cluster: str) -> Past | None:
+    """What the acknowledged positions tell without states: identity, counters, when; None: nothing. Raises StoreError."""
+    sql = f"""
+        SELECT kind, cluster_uid, toUnixTimestamp64Milli(at), totals
+        FROM {DATABASE}.watch_cursor FINAL WHERE cluster = {{cluster:String}}
+    """
+    rows = store.query_rows(sql, {"cluster": cluster})
+    if not rows:
+        return None
+    uid = next((uid for _, uid, _, _ in rows if uid), "")
+    moving = [at for kind, _, at, _ in rows if kind in ("workflows", "pods")]
+    totals: dict[str, str] = next((totals for kind, _, _, totals in rows if kind == "workflows"), {})
+    # The older of the two: from there on something may have been missed.
+    return Past(uid, min(moving, default=0), totals)
+
+
+def _reached(cursors: Iterable[Cursor]) -> list[tuple[int, int]]:
+    """How far a copy has come, so that of two the further one is taken."""
+    by_kind = {c.kind: (c.epoch, int(c.resource_version)) for c in cursors if c.resource_version.isdecimal()}
+    return [by_kind.get(kind, (0, 0)) for kind in ("workflows", "pods")]
+
+
+def _whole(store: Store, cluster: str) -> dict[str, dict[str, Cursor]]:
+    """The positions, by kind, of every copy whose last round is all there."""
+    table = f"{DATABASE}.{LIVE_STATE.name}"
+    newest_of = f"""
+        SELECT snapshot, maxIf(version, kind = '{CURSOR}') AS position, maxIf(version, kind != '{CURSOR}') AS state
+        FROM {table} WHERE cluster = {{cluster:String}} GROUP BY snapshot
+    """
+    whole = {name for name, position, state in store.query_rows(newest_of, {"cluster": cluster}) if position >= state}
+    positions = f"""
+        SELECT snapshot, uid, base64Encode(state) FROM {table} FINAL
+        WHERE cluster = {{cluster:String}} AND kind = '{CURSOR}'
+    """
+    found: dict[str, dict[str, Cursor]] = {}
+    for name, kind, body in store.query_rows(positions, {"cluster": cluster}):
+        if name in whole:
+            found.setdefault(name, {})[kind] = _cursor(b64decode(body))
+    return found
+
+
+def _states(store: Store, cluster: str, snapshot: str) -> Iterator[State]:
+    # Base64: a driver takes a String for text.
+    sql = f"""
+        SELECT kind, uid, base64Encode(state) FROM {DATABASE}.{LIVE_STATE.name} FINAL
+        WHERE cluster = {{cluster:String}} AND snapshot = {{snapshot:String}} AND kind != '{CURSOR}'
+    """
+    for kind, uid, state in store.query_stream(sql, {"cluster": cluster, "snapshot": snapshot}):
+        yield cluster, kind, uid, b64decode(state)

@@ -1,0 +1,131 @@
+"""`lynceus reprice` as a user types it, on a real store."""
+
+import subprocess
+import time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from typer.testing import CliRunner
+
+from collector.billing.exclusive import MONTHS
+from collector.cli.main import app
+from collector.reports.report import ReportError
+from collector.store.claim import held
+from collector.store.clickhouse import Store
+from tests.billing.stored import DEARER, a_past, current, keep_all
+from tests.builders import DAY, NOON
+from tests.processes import ROOT, lynceus
+from tests.store.running import Running
+
+MONTH = ("--from", "2026-11-01", "--to", "2026-11-23")
+
+
+def settings_of(engine: Running, folder: Path, *books: str) -> Path:
+    """Settings that name the test's store as their own."""
+    named = ", ".join(("alibaba-eci", "alibaba-acs", *books))
+    text = f"store: {{url: '{engine.url}', username: lynceus, password_file: {engine.token_file}}}\nprices: [{named}]\n"
+    path = folder / "lynceus.yaml"
+    path.write_text(text, encoding="utf-8")
+    (folder / "dearer.yaml").write_text(DEARER, encoding="utf-8")
+    return path
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """One command and what it said."""
+    return subprocess.run(lynceus(*arguments), capture_output=True, text=True, cwd=ROOT, check=False)
+
+
+def test_reprice_shows_old_and_new_and_a_dry_run_changes_nothing(store: Store, engine: Running, tmp_path: Path) -> None:
+    """Amounts are exact text, by month and department; a dry run says the same and leaves the store as it was."""
+    keep_all(store, [*a_past(2), *a_past(1, department="vision")])
+    config = ("--config", str(settings_of(engine, tmp_path, "./dearer.yaml")), "--format", "json")
+
+    tried = run("reprice", *MONTH, *config, "--dry-run")
+    assert store.query_rows("SELECT max(run) FROM lynceus.pod_cost") == [(1,)]
+    made = run("reprice", *MONTH, *config)
+
+    before, after = msgspec.json.decode(tried.stdout), msgspec.json.decode(made.stdout)
+    assert (tried.returncode, made.returncode) == (0, 0)
+    assert before["rows"] == after["rows"]
+    assert [(row["month"], row["department"]) for row in after["rows"]] == [("2026-11", "maps"), ("2026-11", "vision")]
+    assert all(Decimal(row["new"]) == 2 * Decimal(row["old"]) for row in after["rows"])
+    assert after["notes"][0].startswith("2026-11: old total 0.00404")
+    assert "3 of 3 pods priced" in made.stderr
+    assert store.query_rows("SELECT DISTINCT run FROM lynceus.cost_current") == [(2,)]
+
+
+def test_a_month_that_is_none_is_told_as_it_was_given() -> None:
+    """The user named a month and no day: exit 2, and how a month is written."""
+    with pytest.raises(ReportError, match=r"^2026-13: no month"):
+        CliRunner().invoke(app, ["period", "lock", "2026-13"], catch_exceptions=False)
+
+
+def test_a_store_that_is_not_there_is_one_sentence(engine: Running, tmp_path: Path) -> None:
+    """Exit 1 and a remedy, no trace."""
+    path = settings_of(engine, tmp_path)
+    path.write_text("store: {url: 'http://127.0.0.1:9'}\n", encoding="utf-8")
+
+    said = run("reprice", *MONTH, "--config", str(path))
+
+    assert said.returncode == 1
+    assert "does not answer" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+def test_kill_9_leaves_the_old_bill_and_a_clean_second_try(store: Store, engine: Running, tmp_path: Path) -> None:
+    """Killed between its last charge and the pointer; the number it had taken is never taken again."""
+    keep_all(store, a_past(3))
+    config = ("--config", str(settings_of(engine, tmp_path, "./dearer.yaml")))
+    before = current(store)
+    process = subprocess.Popen(lynceus("reprice", *MONTH, *config), stdout=-3, stderr=-3, cwd=ROOT)
+    while store.query_rows("SELECT count() FROM lynceus.pod_cost WHERE run = 2") != [(3,)]:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert current(store) == before
+
+    assert run("reprice", *MONTH, *config).returncode == 0
+    assert store.query_rows("SELECT DISTINCT run FROM lynceus.cost_current") == [(3,)]
+    assert {key: 2 * cost for key, (cost, *_) in before.items()} == {
+        k: cost for k, (cost, *_) in current(store).items()
+    }
+
+
+def test_months_are_locked_listed_and_unlocked(store: Store, engine: Running, tmp_path: Path) -> None:
+    """A month that goes on cannot be locked; a locked one refuses repricing and opens only when that is meant."""
+    then = NOON - 30 * DAY
+    past: dict[str, Any] = {"created_at": then, "scheduled_at": then, "instance_created_at": then, "main_started_at": then,
+            "finished_at": then + 60_000}  # fmt: skip
+    keep_all(store, a_past(1, **past))
+    config = ("--config", str(settings_of(engine, tmp_path)))
+
+    assert run("period", "lock", "2096-11", *config).returncode == 2
+    assert "locked: 0.0011544 USD" in run("period", "lock", "2026-10", *config).stdout.replace("is locked", "locked")
+    listed = msgspec.json.decode(run("period", "list", "--format", "json", *config).stdout)["rows"]
+    assert [(row["month"], row["state"], row["total"], row["as locked"]) for row in listed] == [
+        ("2026-10", "locked", "0.0011544", "yes")
+    ]
+    refused = run("reprice", "--from", "2026-10-01", "--to", "2026-11-01", *config)
+    assert (refused.returncode, "2026-10: locked" in refused.stderr) == (2, True)
+    assert "nothing to correct" in run("period", "correct", *config).stdout
+    assert "--yes-really" in run("period", "unlock", "2026-10", *config).stderr
+    assert "open again" in run("period", "unlock", "2026-10", "--yes-really", *config).stdout
+
+
+def test_a_bill_is_put_beside_ours(store: Store, engine: Running, tmp_path: Path) -> None:
+    """Of a month that has ended; who is at work on months is named, and an amount that is none."""
+    then = NOON - 30 * DAY
+    keep_all(store, a_past(1, created_at=then, scheduled_at=then, instance_created_at=then, main_started_at=then,
+                           finished_at=then + 60_000))  # fmt: skip
+    config = ("--config", str(settings_of(engine, tmp_path)))
+
+    assert "is no price" in run("period", "reconcile", "2026-10", "--billed", "much", *config).stderr
+    made = run("period", "reconcile", "2026-10", "--billed", "0.0012", "--tolerance", "3", "--format", "csv", *config)
+    assert made.stdout.splitlines()[-1] == "all,0.0011544,0.0012,-0.0000456,-3.80,USD"
+    store.command("TRUNCATE TABLE lynceus.claim")
+    held(store, MONTHS, "process 1 on elsewhere", 3_999_999_940_000, 60)
+    refused = run("reprice", *MONTH, *config)
+    assert (refused.returncode, "process 1 on elsewhere is at work on months" in refused.stderr) == (2, True)

@@ -1,0 +1,87 @@
+"""Who changes months says so in the store; nobody else does meanwhile."""
+
+import os
+import socket
+import subprocess
+import threading
+
+import pytest
+
+from collector.billing import exclusive
+from collector.billing.exclusive import MONTHS, alone
+from collector.billing.runs import RepricingError
+from collector.clock import now_ms
+from collector.store.claim import held, whose
+from collector.store.clickhouse import Store
+from tests.store.running import Running
+
+
+def test_one_has_it_until_it_runs_out(store: Store) -> None:
+    """Asking again keeps it; another is told no until then, and has it then."""
+    assert held(store, "job", "a", 1_000, 60)
+    assert held(store, "job", "a", 2_000, 60)
+    assert not held(store, "job", "b", 61_999, 60)
+    assert held(store, "job", "b", 62_000, 60)
+    assert not held(store, "job", "a", 62_001, 60)
+
+
+def test_the_error_says_who_and_until_when(store: Store) -> None:
+    """And what to do."""
+    assert held(store, MONTHS, "process 7 on elsewhere", 3_999_999_940_000, 60)
+
+    with (
+        pytest.raises(
+            RepricingError, match=r"process 7 on elsewhere is at work .* until 2096-10-02 07:06:40 UTC; wait"
+        ),
+        alone(store, store, now_ms),
+    ):
+        pass
+
+
+def test_it_is_let_go_at_the_end_even_of_a_failure(store: Store, engine: Running) -> None:
+    """The next one need not wait."""
+    renewing = engine.writer()
+    for _ in range(2):
+        with pytest.raises(KeyError), alone(store, renewing, now_ms):
+            raise KeyError
+    renewing.close()
+
+
+def test_it_is_said_again_while_it_lasts(store: Store, engine: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the work takes without a word."""
+    monkeypatch.setattr(exclusive, "RENEW_S", 0.01)
+    renewing, told = engine.writer(), threading.Event()
+    versions = iter(range(1_000, 10**9))
+
+    def now() -> int:
+        if (at := next(versions)) > 1_010:
+            told.set()
+        return at
+
+    with alone(store, renewing, now):
+        assert told.wait(20)
+    found = whose(store, MONTHS)
+    renewing.close()
+
+    assert found is not None
+    assert found.until > 1_010
+
+
+@pytest.mark.parametrize(("holder", "free"), [
+    ("process {gone} on {here}", True), ("process {me} on {here}", False), ("process 1 on {here}", False),
+    ("process {gone} on elsewhere", False), ("process x on {here}", False), ("somebody", False),
+])  # fmt: skip
+def test_a_process_of_this_machine_that_has_ended_holds_nothing(store: Store, holder: str, free: bool) -> None:
+    """One that may run, here or elsewhere, does until its claim runs out."""
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    told = holder.format(gone=ended.pid, me=os.getppid(), here=socket.gethostname())
+    assert held(store, MONTHS, told, now_ms(), 60)
+
+    try:
+        with alone(store, store, now_ms):
+            had = True
+    except RepricingError:
+        had = False
+
+    assert had == free

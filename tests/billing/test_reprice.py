@@ -1,0 +1,250 @@
+"""Months priced again on the real engine: what was there, what is computed, and what a reader sees meanwhile."""
+
+import threading
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from collector.billing import evidence, runs
+from collector.billing.reprice import Preparation, prepare, turn
+from collector.billing.rows import facts
+from collector.billing.runs import RepricingError
+from collector.core.cost.billing_days import date_of
+from collector.core.cost.pricing_runs import Runs
+from collector.core.facts.bills import PodCost, PricingRun
+from collector.core.rules import AttributionRule, Rules
+from collector.reports.report import Span
+from collector.store.clickhouse import Store
+from tests.billing.stored import ZONE, a_past, a_preparation, changed, current, dearer, keep_all, told
+from tests.builders import DAY, HOUR, NOON, a_pod_run, version
+from tests.core.cost.charged import shipped
+from tests.reports.stored import a_run, a_step_run
+from tests.store.running import Running
+
+OCTOBER_ON = Span(date(2026, 10, 1), date(2026, 12, 1))
+
+
+def done(work: Preparation) -> Preparation:
+    """A repricing from its beginning to its end."""
+    prepare(work)
+    turn(work)
+    return work
+
+
+def total(store: Store, run: int) -> Decimal:
+    """What a run sums to."""
+    ((cost,),) = store.query_rows("SELECT sum(cost) FROM lynceus.pod_cost FINAL WHERE run = {run:UInt32}", {"run": run})
+    return Decimal(cost)
+
+
+def test_the_same_books_change_nothing(store: Store) -> None:
+    """What the store keeps is enough: amounts, departments and classes come out as the collector told them."""
+    keep_all(
+        store, [*a_past(), *a_past(department="vision", instance_created_at=NOON - 2 * DAY, created_at=NOON - 2 * DAY)]
+    )
+    before = current(store)
+
+    work = done(a_preparation(store, shipped()))
+
+    assert work.run == 2
+    assert current(store) == before != {}
+    assert total(store, 1) == total(store, 2)
+
+
+def test_repricing_twice_gives_equal_amounts(store: Store, tmp_path: Path) -> None:
+    """A run depends on evidence, books and rules alone; each has a number of its own, and the old ones stay."""
+    keep_all(store, a_past())
+    before = total(store, 1)
+
+    first, second = done(a_preparation(store, dearer(tmp_path))), done(a_preparation(store, dearer(tmp_path)))
+
+    assert (first.run, second.run) == (2, 3)
+    assert total(store, 2) == total(store, 3) == 2 * before
+    assert total(store, 1) == before
+
+
+def test_until_the_pointer_turns_the_old_run_is_the_bill(store: Store, tmp_path: Path) -> None:
+    """A repricing that is cut short leaves rows that nobody reads, and a number that nobody takes again."""
+    keep_all(store, a_past())
+    before = current(store)
+
+    prepare(a_preparation(store, dearer(tmp_path)))
+    assert current(store) == before
+
+    assert done(a_preparation(store, dearer(tmp_path))).run == 3
+    assert current(store) != before
+
+
+def test_a_reader_sees_one_run_or_the_other(store: Store, engine: Running, tmp_path: Path) -> None:
+    """Months turn in one insert: whoever polls meanwhile reads the old sum or the new one, never a mixture."""
+    october = {"created_at": NOON - 30 * DAY, "instance_created_at": NOON - 30 * DAY, "scheduled_at": NOON - 30 * DAY,
+               "main_started_at": NOON - 30 * DAY, "finished_at": NOON - 30 * DAY + HOUR}  # fmt: skip
+    keep_all(store, [*a_past(), *a_past(department="october", **october)])
+    old, seen, ended = total(store, 1), set[Decimal](), threading.Event()
+
+    def poll() -> None:
+        reader = engine.reader()
+        while not ended.is_set():
+            seen.update(Decimal(cost) for (cost,) in reader.query_rows("SELECT sum(cost) FROM lynceus.cost_current"))
+        reader.close()
+
+    readers = [threading.Thread(target=poll) for _ in range(2)]
+    for thread in readers:
+        thread.start()
+    done(a_preparation(store, dearer(tmp_path), OCTOBER_ON))
+    ended.set()
+    for thread in readers:
+        thread.join()
+
+    assert seen <= {old, 2 * old}
+    assert old in seen
+
+
+def test_pages_leave_nobody_out(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However pods fall into pages, each is priced once: also those that were created in the same instant."""
+    monkeypatch.setattr(evidence, "PAGE", 2)
+    keep_all(store, [*a_past(5), *a_past(4, department="vision", namespace="other", created_at=NOON + 1)])
+    before, counted = current(store), list[tuple[int, int]]()
+    work = a_preparation(store, shipped())
+    work.progress = lambda n, of_all: counted.append((n, of_all))
+
+    done(work)
+
+    assert current(store) == before
+    assert counted[-1] == (9, 9)
+
+
+def test_only_days_of_the_months_are_written(store: Store) -> None:
+    """A pod that ran over the end of a month keeps its other month's charge, which is another run's."""
+    end = NOON + 9 * DAY
+    pod = a_pod_run(created_at=NOON, finished_at=end)
+    keep_all(store, [pod, a_run(), *told(pod, a_run())])
+    before = current(store)
+
+    done(a_preparation(store, shipped()))
+
+    assert current(store) == before
+    months = {date_of(charge.day).month for charge in facts(store, PodCost, "WHERE run = 2")}
+    assert months == {11}
+
+
+def test_evidence_decides_the_class(store: Store) -> None:
+    """A failed attempt's pods, a step that was tried again and a cancelled workflow are told apart without any object."""
+    pods = [a_pod_run(uid="a", node_id="a", workflow_uid="failed"), a_pod_run(uid="b", node_id="b", workflow_uid="failed"),
+            a_pod_run(uid="c", node_id="c", workflow_uid="stopped"), a_pod_run(uid="d", workflow_uid=""),
+            a_pod_run(uid="e", node_id="e", workflow_uid="again", phase="Failed"),
+            a_pod_run(uid="f", node_id="f", workflow_uid="gone")]  # fmt: skip
+    kept = [a_run("failed", outcome="failed"), a_run("stopped", outcome="cancelled"),
+            a_run("again", outcome="failed"), a_run("again", attempt=2),
+            a_step_run("b", workflow="failed", retried=True), a_step_run("a", workflow="failed", retried=True, version=1),
+            a_step_run("a", workflow="failed")]  # fmt: skip
+    keep_all(store, [*pods, *kept])
+
+    done(a_preparation(store, shipped()))
+
+    classes = {pod: class_ for (pod, _, _), (_, _, class_) in current(store).items()}
+    assert classes == {"a": "failed", "b": "retried", "c": "cancelled", "d": "useful", "e": "retried", "f": "useful"}
+
+
+def test_departments_follow_the_rules_in_force(store: Store) -> None:
+    """The first that what the row keeps matches; a rule that is passed over does not keep a later one from its word."""
+    keep_all(store, [
+        a_run("w1", department="unallocated"), a_run("w2", department="unallocated", labels={"team": "sea"}),
+        a_run("w3", department="vision"),
+        *(a_pod_run(uid=f"p{i}", node_id=f"p{i}", workflow_uid=f"w{i}") for i in (1, 2, 3)),
+    ])  # fmt: skip
+    rules = Rules(department=(
+        AttributionRule("workflow_label", "team"), AttributionRule("namespace_label", "d"),
+        AttributionRule("namespace", map={"team": "ground"}),
+    ))  # fmt: skip
+
+    done(a_preparation(store, shipped(), rules=rules))
+
+    assert [department for _, (_, department, _) in sorted(current(store).items())] == ["ground", "sea", "ground"]
+
+
+def test_what_still_runs_is_carried_over(store: Store, tmp_path: Path) -> None:
+    """A pod without an end is no evidence yet: its accruing charge goes into the new run as it is, once."""
+    running = a_pod_run(uid="r", finished_at=None)
+    [accruing] = told(running, None)[:1]
+    keep_all(store, [*a_past(1), changed(accruing, version=5)])
+    cost = current(store)["r", accruing.day, 0][0]
+
+    done(a_preparation(store, dearer(tmp_path)))
+
+    assert current(store)["r", accruing.day, 0][0] == cost
+    assert len(facts(store, PodCost, "FINAL WHERE run = 2 AND status = 'accruing'")) == 1
+
+
+def test_a_workflow_without_a_row_bears_what_it_was_told_to(store: Store) -> None:
+    """Before its end only its charges say whose a workflow is; its end will be told by the collector."""
+    pod = a_pod_run(workflow_uid="live")
+    keep_all(store, [pod, *told(pod, a_run("live", department="maps"))])
+    before = current(store)
+
+    done(a_preparation(store, shipped()))
+
+    assert current(store) == before
+
+
+def test_what_arrives_meanwhile_is_in_the_new_run(store: Store, tmp_path: Path) -> None:
+    """A pod that ends, and a workflow that ends, while others are priced are priced before the pointer turns."""
+    keep_all(store, a_past(2))
+    work = a_preparation(store, dearer(tmp_path))
+
+    def arrive(done: int, of_all: int) -> None:
+        if done == of_all == 2:
+            keep_all(store, [*a_past(1, department="late"), a_run("maps-0", outcome="failed", version=version(200))])
+
+    work.progress = arrive
+    done(work)
+
+    shown = current(store)
+    assert {department for _, department, _ in shown.values()} == {"maps", "late"}
+    assert shown["p-maps-0", 20779, 0][2] == "failed"
+
+
+def test_a_locked_month_refuses_and_is_named(store: Store) -> None:
+    """Its bill is paid."""
+    keep_all(store, [*a_past(1), changed(runs.unwritten(20758), state="locked")])
+
+    with pytest.raises(RepricingError, match="2026-11: locked"):
+        prepare(a_preparation(store, shipped(), OCTOBER_ON))
+    assert facts(store, PricingRun, "FINAL") == []
+
+
+def test_a_month_that_is_locked_meanwhile_is_not_turned(store: Store) -> None:
+    """Whoever came first has it; nothing was changed."""
+    keep_all(store, a_past(1))
+    work = a_preparation(store, shipped())
+    prepare(work)
+    runs.change(store, [changed(work.months[0], state="locked", version=9)])
+
+    with pytest.raises(RepricingError, match="meanwhile"):
+        turn(work)
+
+
+def test_a_run_says_what_it_was_made_of(store: Store) -> None:
+    """Books, rules and days; `preparing` until the pointer has turned."""
+    keep_all(store, a_past(1))
+    work = a_preparation(store, shipped())
+
+    prepare(work)
+    [preparing] = facts(store, PricingRun, "FINAL")
+    assert (preparing.run, preparing.state, preparing.rules) == (2, "preparing", "digest")
+    assert [p.run for p in runs.known(store).preparing] == [2]
+
+    turn(work)
+    [complete] = facts(store, PricingRun, "FINAL")
+    assert (complete.state, complete.from_day, complete.to_day) == ("", work.first, work.after)
+    assert runs.known(store) == Runs({20758: 2}, ())
+
+
+def test_pods_of_other_months_are_left_alone(store: Store) -> None:
+    """They are not even read."""
+    keep_all(store, a_past(1))
+    september = a_preparation(store, shipped(), Span(date(2026, 9, 1), date(2026, 10, 1)))
+
+    assert evidence.slices(store, september.first, september.after, ZONE) == []

@@ -1,0 +1,37 @@
+"""
+A collector as the store sees it: pods that end one after another, each written with its charges under every run there is.
+
+Started anew it tells everything again, which changes nothing.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+from collector.billing import runs
+from collector.store.clickhouse import connect
+from tests.billing.stored import keep_all, told
+from tests.builders import NOON, a_pod_run, version
+from tests.reports.stored import a_run
+
+PAUSE_S = 0.05
+
+
+def main(url: str, token_file: str, pods: int) -> None:
+    """Tell of so many pods, and say so at the end."""
+    store = connect(url, "lynceus", Path(token_file))
+    for i in range(pods):
+        pod = a_pod_run(
+            uid=f"late-{i:04}", node_id=f"late-{i}", workflow_uid="late", version=version(200), created_at=NOON + i
+        )
+        run = a_run("late", department="late")
+        [day] = {charge.day for charge in told(pod, run)}
+        keep_all(store, [run, pod])
+        for number in runs.known(store).of(day):
+            keep_all(store, told(pod, run, pricing_run=number))
+        time.sleep(PAUSE_S)
+    sys.stdout.write("told\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

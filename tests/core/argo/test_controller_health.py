@@ -1,0 +1,201 @@
+"""How the Argo controller does now: its pods, its Lease, its memory and its own words."""
+
+import pytest
+
+from collector.core.argo import controller
+from collector.core.argo.controller import Seen
+from collector.core.facts.workflows import ControllerIncident
+from collector.core.live_view import ControllerHealth
+from collector.core.messages import ControllerMetrics, ControllerSettings
+from tests.builders import NOON, SECOND, an_observation
+from tests.core.argo.controllers import (
+    a_controller,
+    a_state,
+    controller_lease,
+    ended,
+    health,
+    names,
+    ran,
+    runs,
+    take,
+    told,
+)
+
+MINUTE = 60 * SECOND
+
+
+def test_each_replica_has_its_health() -> None:
+    """By name; a standby is ready too."""
+    state = Seen()
+    for uid, ready in (("b", True), ("a", None)):
+        told(a_controller({"state": runs(0), "ready": ready, "restartCount": 3}, uid=uid), seen=state)
+
+    assert controller.health(state, "c1", NOON) == [
+        ControllerHealth(
+            cluster="c1", namespace="argo", pod=pod, container="workflow-controller", ready=ready, leader=None,
+            restarts=3, crash_loop=False, memory_bytes=None, memory_limit_bytes=1024**3, metrics=None, detail="",
+        )
+        for pod, ready in (("a", False), ("b", True))
+    ]  # fmt: skip
+
+
+def test_a_pod_that_has_just_been_made_is_not_ready() -> None:
+    """It has a container and no status."""
+    pod = a_controller({})
+    pod.status = None
+    state = Seen()
+
+    assert told(pod, seen=state) == []
+    assert not health(state).ready
+
+
+@pytest.mark.parametrize("phase", ["Failed", "Succeeded"])
+def test_an_evicted_pod_is_no_controller_any_more(phase: str) -> None:
+    """Its object stays, another takes its place."""
+    pod = a_controller({"state": runs(0)})
+    state = Seen()
+    told(pod, seen=state)
+    assert pod.status
+    pod.status.phase = phase
+    told(pod, seen=state)
+
+    assert state.pods == {}
+
+
+def test_a_deleted_pod_is_gone_with_its_last_words() -> None:
+    """Seen or, after a break, only missed; a uid that is none of ours is no matter."""
+    state = Seen()
+    pod = a_controller({"state": runs(0)})
+    last = a_controller({"state": runs(5), "lastState": ran(0, 4)})
+    told(pod, seen=state)
+    words = list(controller.incidents("c1", last, an_observation(last, "deleted"), state))
+    deleted = dict(state.pods)
+    told(pod, seen=state)
+    controller.gone(state, "ctl")
+    controller.gone(state, "other")
+
+    assert names(words) == [("restart", "Error", 4)]
+    assert deleted == {}
+    assert state.pods == {}
+
+
+def test_a_pod_without_the_controller_s_container_is_none() -> None:
+    """Whatever its labels say."""
+    pod = a_controller({"name": "argo-server", "state": ended(1)}, containers=[{"name": "argo-server"}])
+    state = Seen()
+
+    assert told(pod, seen=state) == []
+    assert state.pods == {}
+
+
+def test_pods_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Something may label a thousand."""
+    monkeypatch.setattr(controller, "PODS", 2)
+    state = Seen()
+    told(*(a_controller({}, uid=uid) for uid in "abc"), seen=state)
+
+    assert list(state.pods) == ["b", "c"]
+
+
+def test_a_new_holder_of_the_lease_is_an_incident() -> None:
+    """At the instant the Lease says, with the holder as reason; who held it first is none."""
+    state = Seen()
+    first = controller_lease(state, "ctl")
+    same = controller_lease(state, "ctl")
+    (incident,) = controller_lease(state, "other")
+
+    assert first == same == []
+    assert incident == ControllerIncident(
+        cluster="c1", pod_uid="", container="lease", at=NOON + 1234, version=NOON + 1234, namespace="argo", pod="other",
+        kind="leader_change", reason="other", exit_code=None, memory_limit_bytes=0,
+    )  # fmt: skip
+
+
+def test_a_lease_that_was_given_back_is_no_change_until_another_takes_it() -> None:
+    """A controller that stops in order frees it; nor is a change without an instant told."""
+    state = Seen()
+    controller_lease(state, "ctl")
+    freed = controller_lease(state, "")
+    back = controller_lease(state, "ctl")
+    unknown = controller_lease(state, "other", acquired_at=None)
+
+    assert freed == back == unknown == []
+    assert state.leader == "other"
+
+
+def test_the_leader_is_who_holds_the_lease() -> None:
+    """Argo writes the pod's name into it."""
+    state = a_state()
+    controller_lease(state, "ctl")
+    leads = health(state).leader
+    controller_lease(state, "other")
+
+    assert (leads, health(state).leader) == (True, False)
+
+
+@pytest.mark.parametrize(("late", "leads"), [(75, True), (76, False)])
+def test_a_lease_that_nobody_renews_has_no_leader(late: int, leads: bool) -> None:
+    """Its duration, and a minute for two clocks."""
+    state = a_state()
+    controller_lease(state, "ctl", NOON + late * SECOND, renewed_at=NOON)
+
+    assert health(state, NOON + late * SECOND).leader is leads
+
+
+def test_without_a_renewal_the_holder_is_believed() -> None:
+    """It is optional in the API."""
+    state = a_state()
+    controller_lease(state, "ctl", renewed_at=None)
+
+    assert health(state).leader is True
+
+
+def test_without_a_lease_its_metrics_say_who_leads() -> None:
+    """The Helm chart's single replica has none; a Lease that was read long ago is none either."""
+    state = a_state()
+    unknown = health(state).leader
+    take(state, "metrics", ControllerMetrics(is_leader=True))
+    said = health(state).leader
+    controller_lease(state, "other")
+    lease = health(state).leader
+    take(state, "lease", None, subject="")
+
+    assert (unknown, said, lease, health(state).leader) == (None, True, False, True)
+
+
+def test_memory_is_the_metrics_api_s_else_its_own() -> None:
+    """Each as long as it is fresh; unknown is never 0."""
+    state = a_state()
+    take(state, "metrics", ControllerMetrics(memory_bytes=5), at=NOON + MINUTE)
+    own = health(state, NOON + MINUTE).memory_bytes
+    take(state, "memory", 7)
+    both = health(state, NOON + MINUTE).memory_bytes
+    later = [
+        health(state, NOON + at).memory_bytes for at in (controller.FRESH_MS + 1, controller.FRESH_MS + MINUTE + 1)
+    ]
+    take(state, "memory", None)
+
+    assert (own, both, later) == (5, 7, [5, None])
+    assert health(state, NOON + MINUTE).memory_bytes == 5
+
+
+def test_metrics_and_why_they_are_not_read_are_shown() -> None:
+    """The last word counts."""
+    state = a_state()
+    metrics = ControllerMetrics(scheme="4.0")
+    take(state, "metrics", metrics)
+    shown = health(state)
+    take(state, "metrics", None, detail="no right")
+
+    assert (shown.metrics, shown.detail) == (metrics, "")
+    assert (health(state).metrics, health(state).detail) == (None, "no right")
+
+
+def test_readings_of_others_are_dropped() -> None:
+    """A pod that is gone, or settings, which are not the pods'."""
+    state = a_state()
+    take(state, "memory", 7, subject="gone")
+    take(state, "settings", ControllerSettings(5), subject="")
+    take(state, "settings", ControllerSettings(5))
+
+    assert state == a_state()

@@ -1,0 +1,239 @@
+"""Who pays: where each rule looks, when it holds, which one wins, and that a row tells it as well as the workflow did."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.core.cluster.state import Cluster
+from collector.core.cost.attribution import TEXT_LIMIT, UNALLOCATED, Owned, evidence, owner, owner_again, owner_of_row
+from collector.core.facts.workflows import WorkflowRun
+from collector.core.rules import ACTOR_LABEL, ARGO_LABELS, CREATOR_LABEL, AttributionRule, Rules
+from tests.builders import DAY, HOUR, NOON, a_namespace, a_workflow, an_observation
+
+OWNED = Owned(
+    labels={
+        "department": "by-label",
+        "annotation:paid-by": "by-annotation",
+        "namespace:department": "by-namespace-label",
+    },
+    namespace="team",
+    template="train",
+    service_account="robot",
+    created_at=NOON,
+)
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        (AttributionRule("workflow_label", "department"), "by-label"),
+        (AttributionRule("workflow_label", "department", {"by-label": "mapped"}), "mapped"),
+        (AttributionRule("workflow_annotation", "paid-by"), "by-annotation"),
+        (AttributionRule("namespace_label", "department"), "by-namespace-label"),
+        (AttributionRule("template", map={"train": "ml"}), "ml"),
+        (AttributionRule("service_account", map={"robot": "automation"}), "automation"),
+        (AttributionRule("namespace", map={"team": "t"}), "t"),
+        (AttributionRule("namespace"), "team"),
+        (AttributionRule("namespace", begin=NOON, end=NOON + 1), "team"),
+    ],
+)
+def test_each_source_is_read(rule: AttributionRule, expected: str) -> None:
+    """Where a rule says to look, there it looks."""
+    assert owner((rule,), OWNED) == expected
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        AttributionRule("workflow_label", "other"),
+        AttributionRule("workflow_label", "empty"),
+        AttributionRule("workflow_annotation", "other"),
+        AttributionRule("namespace_label", "other"),
+        AttributionRule("namespace", map={"elsewhere": "x"}),
+        AttributionRule("workflow_label", "department", begin=NOON + 1),
+        AttributionRule("workflow_label", "department", end=NOON),
+    ],
+)
+def test_a_rule_that_finds_nothing_leaves_it_to_the_next(rule: AttributionRule) -> None:
+    """Empty text is nothing, so is what a map lacks, and so is a day on which it does not hold."""
+    assert owner((rule, AttributionRule("namespace")), OWNED) == "team"
+
+
+def test_the_first_rule_that_matches_decides() -> None:
+    """Their order is the operator's word."""
+    rules = (AttributionRule("namespace_label", "department"), AttributionRule("workflow_label", "department"))
+
+    assert owner(rules, OWNED) == "by-namespace-label"
+
+
+@pytest.mark.parametrize(("more", "expected"), [({}, UNALLOCATED), ({"otherwise": ""}, "")])
+def test_what_matches_none_is_said(more: dict[str, Any], expected: str) -> None:
+    """Cost that nobody owns is a figure of its own."""
+    assert owner((), OWNED, **more) == expected
+
+
+READS = Rules(
+    queue_label="queue",
+    department=(AttributionRule("workflow_label", "dep"), AttributionRule("workflow_annotation", "note")),
+    project=(AttributionRule("namespace_label", "x"),),
+    creator=(AttributionRule("workflow_label", "by"),),
+)
+
+
+def test_only_labels_that_a_rule_reads_are_kept() -> None:
+    """Labels may hold anything; Argo's own few name what ran."""
+    assert READS.kept_labels == {*ARGO_LABELS, "queue", "dep", "by"}
+
+
+def test_without_a_queue_label_none_is_kept() -> None:
+    """An empty name is no label."""
+    assert Rules().kept_labels == {*ARGO_LABELS, ACTOR_LABEL}
+
+
+def test_a_row_keeps_what_a_rule_reads_and_no_more() -> None:
+    """Annotations and the namespace's labels stand beside the labels, told apart by what no name of a label can hold."""
+    told = {"dep": "a", "other": "b", "note": "c" * 300, "x": "d"}
+
+    assert evidence(READS, told, told, told) == {"dep": "a", "annotation:note": "c" * TEXT_LIMIT, "namespace:x": "d"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ({CREATOR_LABEL: "ann", ACTOR_LABEL: "bob"}, "ann"),
+        ({ACTOR_LABEL: "bob"}, "bob"),
+        ({}, ""),
+    ],
+)
+def test_the_creator_is_who_submitted_it_else_who_acted_on_it(labels: dict[str, str], expected: str) -> None:
+    """Nobody is made up: without either there is none."""
+    assert owner_of_row(Rules(), labels, "team", "", "", NOON) == (UNALLOCATED, "", expected)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ({}, {}, True),
+        ({}, {"key": "b"}, False),
+        ({}, {"source": "namespace_label"}, False),
+        ({}, {"map": {"x": "y"}}, True),
+        ({"map": {"x": "y"}}, {}, False),
+        ({"map": {"x": "y"}}, {"map": {"x": "w"}}, True),
+        ({"map": {"x": "y"}}, {"map": {"x": "w", "z": "w"}}, False),
+        ({"begin": NOON}, {}, False),
+        ({"end": NOON}, {}, False),
+        ({}, {"begin": NOON, "end": NOON + 1}, True),
+        ({"begin": NOON}, {"begin": NOON}, True),
+        ({"begin": NOON}, {"begin": NOON - 1}, False),
+        ({"end": NOON}, {"end": NOON}, True),
+        ({"end": NOON}, {"end": NOON + 1}, False),
+    ],
+)
+def test_a_rule_forestalls_what_it_always_matches_before(
+    first: dict[str, Any], second: dict[str, Any], expected: bool
+) -> None:
+    """Same place, no day and no text less."""
+    told = {"source": "workflow_label", "key": "a"}
+
+    assert AttributionRule(**told | first).forestalls(AttributionRule(**told | second)) is expected
+
+
+TEXTS = st.sampled_from(["a", "b", "c"])
+LABELS = st.dictionaries(TEXTS, TEXTS, max_size=2)
+SPANS = st.none() | st.sampled_from([NOON - 1, NOON, NOON + 1])
+RULE = st.builds(
+    AttributionRule,
+    source=st.sampled_from(
+        ["workflow_label", "workflow_annotation", "template", "service_account", "namespace_label", "namespace"]
+    ),
+    key=TEXTS,
+    map=st.none() | st.dictionaries(TEXTS, TEXTS, min_size=1),
+    begin=SPANS,
+    end=SPANS,
+)
+LISTS = st.lists(RULE, max_size=4).map(tuple)
+RULES = st.builds(Rules, department=LISTS, project=LISTS, creator=LISTS)
+
+
+@given(RULE, RULE, LABELS, TEXTS)
+def test_a_forestalled_rule_changes_nothing(
+    first: AttributionRule, second: AttributionRule, kept: Any, name: str
+) -> None:
+    """What is refused as unreachable is so for every workflow."""
+    told = kept | {f"annotation:{k}": v for k, v in kept.items()} | {f"namespace:{k}": v for k, v in kept.items()}
+    owned = Owned(told, name, name, name, NOON)
+
+    assert not first.forestalls(second) or owner((first, second), owned) == owner((first,), owned)
+
+
+def rows_of(rules: Rules, seen: Any, labels: dict[str, str]) -> list[WorkflowRun]:
+    """The rows of a workflow that ends in a namespace with labels."""
+    cluster = Cluster("c1", rules)
+    cluster.observe(an_observation(a_namespace(labels=labels)))
+    return [fact for fact in cluster.observe(an_observation(seen)) if isinstance(fact, WorkflowRun)]
+
+
+@given(RULES, LABELS, LABELS, LABELS, TEXTS)
+def test_the_row_alone_names_the_owner_that_the_workflow_did(
+    rules: Rules, labels: dict[str, str], annotations: dict[str, str], namespace: dict[str, str], name: str
+) -> None:
+    """The objects are long gone when a month is attributed again; the same rules must give the same bill."""
+    spec = {"serviceAccountName": name, "workflowTemplateRef": {"name": name}}
+    seen = a_workflow(
+        phase="Succeeded", started=NOON, finished=NOON + HOUR, labels=labels, annotations=annotations, spec=spec
+    )
+    (row,) = rows_of(rules, seen, namespace)
+    told = owner_of_row(rules, row.labels, row.namespace, row.template, row.service_account, row.created_at)
+
+    assert told == (row.department, row.project, row.creator)
+
+
+def test_a_run_keeps_its_owner_when_a_rule_ends_while_it_runs() -> None:
+    """The workflow's creation counts: a run over the day of a change is one department's, not two halves."""
+    rules = Rules(
+        department=(
+            AttributionRule("namespace", map={"team": "before"}, end=NOON + 1),
+            AttributionRule("namespace", map={"team": "after"}, begin=NOON + 1),
+        )
+    )
+    seen = a_workflow(phase="Succeeded", started=NOON, finished=NOON + DAY)
+    later = a_workflow("w2", created=NOON + DAY, phase="Succeeded", started=NOON + DAY, finished=NOON + DAY)
+
+    assert [row.department for one in (seen, later) for row in rows_of(rules, one, {})] == ["before", "after"]
+
+
+def test_changed_rules_are_put_to_what_was_taken_up_from_a_checkpoint() -> None:
+    """A restart with other rules must not leave running workflows to the old ones."""
+    cluster = Cluster("c1", Rules(department=(AttributionRule("namespace", map={"team": "a"}),)))
+    cluster.observe(an_observation(a_workflow(phase="Running", started=NOON)))
+    life = msgspec.convert(msgspec.to_builtins(cluster.workflows["w1"]), type(cluster.workflows["w1"]))
+    restarted = Cluster("c1", Rules(department=(AttributionRule("namespace", map={"team": "b"}),)))
+    restarted.adopt([life], [])
+    restarted.observe(an_observation(a_workflow(phase="Running", started=NOON), when=NOON + 10_000))
+
+    assert restarted.workflows["w1"].department == "b"
+
+
+@pytest.mark.parametrize(
+    ("rules", "concluded", "expected"),
+    [
+        ((AttributionRule("workflow_label", "department"),), "then", "autonomy"),
+        ((AttributionRule("workflow_label", "team"),), "then", "unallocated"),
+        (
+            (AttributionRule("workflow_label", "team"), AttributionRule("service_account", map={"x": "y"})),
+            "then",
+            "then",
+        ),
+        ((AttributionRule("workflow_annotation", "team"),), "", "unallocated"),
+    ],
+)
+def test_where_no_rule_matches_a_row_that_may_lack_what_one_reads_its_conclusion_stands(
+    rules: tuple[AttributionRule, ...], concluded: str, expected: str
+) -> None:
+    """What every row keeps is judged anew; an annotation that no rule read then was never kept."""
+    owned = Owned({"department": "autonomy"}, "team", "", "", NOON)
+
+    assert owner_again(rules, owned, concluded) == expected

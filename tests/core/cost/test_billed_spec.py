@@ -1,0 +1,326 @@
+"""What is billed of a pod: by its product's marks, and in order of trust by annotation, wish, requests, default."""
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+
+from collector.core.cost.billed_spec import (
+    ARCHIVED,
+    ARCHIVED_NOWHERE,
+    DOUBTS,
+    MALFORMED_REQUESTS,
+    Spec,
+    read_size,
+    spec_of,
+)
+from collector.core.cost.product import PRODUCTS, Mark, product_of
+from collector.core.objects import kubernetes
+from collector.core.pod.lifecycle import Place, observe
+from tests.builders import ACS_2C8G, a_pod, a_pod_run, an_observation
+from tests.core.cost.charged import ACS, ECI, acs, eci, only, pod, shipped
+
+GIB = 1024**3
+D = Decimal
+NOTHING: dict[str, Any] = {"cpu": Decimal(0), "memory_bytes": 0}
+
+
+def spec(otherwise: str = "", **changes: Any) -> Spec:
+    """What is billed of a pod of 2 vCPU and 4 GiB, on ECI unless it is changed."""
+    run = a_pod_run(**{"region": "cn-beijing", **changes})
+    return spec_of(run, shipped().products[product_of(run, shipped().products.values(), otherwise)])
+
+
+def sized(found: Spec) -> tuple[str, str, str]:
+    """vCPU, GiB or type, and where it is from."""
+    size = found.instance_type or f"{found.vcpu.normalize():f}-{found.memory_gib.normalize():f}"
+    return size, found.source, found.confidence
+
+
+# Whose pod it is.
+
+
+@pytest.mark.parametrize(
+    ("changes", "product"),
+    [
+        ({"pricing": eci("2-4Gi")}, "alibaba-eci"),
+        ({"pricing": {}, "node_name": "virtual-kubelet-cn-hangzhou-h"}, "alibaba-eci"),
+        ({"pricing": {"node:type": "virtual-kubelet"}, "node_name": "x"}, "alibaba-eci"),
+        ({"pricing": {"node:type": "virtual-kubelet"}, "node_name": "virtual-node-aci-linux"}, "azure-aci"),
+        ({"pricing": acs()}, "alibaba-acs"),
+        ({"pricing": ACS_2C8G}, "alibaba-acs"),
+        ({"pricing": {ACS + "compute-qos": "best-effort"}}, "alibaba-acs"),
+        ({"pricing": {ACS + "acs": "false"}, "node_name": "n1"}, "plain-node"),
+        ({"pricing": {"CapacityProvisioned": "0.25vCPU 0.5GB"}, "node_name": "fargate-ip-1"}, "aws-fargate-eks"),
+        ({"pricing": {"node:eks.amazonaws.com/compute-type": "fargate"}, "node_name": "n"}, "aws-fargate-eks"),
+        ({"pricing": {"node:eks.amazonaws.com/compute-type": "ec2"}, "node_name": "n"}, "plain-node"),
+        ({"pricing": {}, "node_name": "gk3-prod-pool-1"}, "gke-autopilot"),
+        ({"pricing": {}, "node_name": "n1"}, "plain-node"),
+    ],
+)
+def test_a_pods_marks_say_who_bills_it(changes: dict[str, Any], product: str) -> None:
+    """ACS before ECI, whose virtual nodes it shares; without a mark it is on a node of one's own."""
+    assert spec(**changes).product == product
+
+
+@pytest.mark.parametrize(
+    ("otherwise", "changes", "product"),
+    [
+        ("alibaba-acs", {"node_name": "n1"}, "alibaba-acs"),
+        ("alibaba-eci", {"node_name": "n1"}, "alibaba-eci"),
+        ("", {"node_name": "n1"}, "plain-node"),
+        ("alibaba-acs", {"node_name": "virtual-kubelet-x"}, "alibaba-eci"),
+        ("plain-node", {"node_name": "n1"}, "plain-node"),
+        ("azure-aci", {"node_name": "x", "pricing": {"node:type": "virtual-kubelet"}}, "azure-aci"),
+    ],
+)
+def test_a_pod_without_marks_is_billed_by_what_its_cluster_runs_on(
+    otherwise: str, changes: dict[str, Any], product: str
+) -> None:
+    """The settings say it; a mark says it better, unless other products share it."""
+    assert spec(otherwise, **{"pricing": {}, **changes}).product == product
+
+
+def test_every_shipped_book_is_a_product_of_its_name() -> None:
+    """Settings accept what can be billed."""
+    assert set(shipped().products) == set(PRODUCTS)
+
+
+def test_a_mark_without_values_takes_any() -> None:
+    """Its presence is the sign."""
+    run = a_pod_run(pricing={"a": "x"})
+
+    assert [mark.on(run) for mark in (Mark("a"), Mark("a", ("y",)), Mark("b"))] == [True, False, False]
+
+
+# How much of it.
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"pricing": eci("2-4Gi")}, ("2-4", "annotation", "high")),
+        ({"pricing": eci("2.0-4.0Gi")}, ("2-4", "annotation", "high")),
+        ({"pricing": eci("ecs.c6.large")}, ("ecs.c6.large", "annotation", "high")),
+        ({"pricing": acs()}, ("2-8", "annotation", "high")),
+        ({"pricing": {"CapacityProvisioned": "0.25vCPU 0.5GB"}, "node_name": "f"}, ("0.25-0.5", "annotation", "high")),
+        (
+            {"pricing": {ECI + "instance-id": "e", ECI + "instance-cpu": "2.0", ECI + "instance-mem": "4.0"}},
+            ("2-4", "annotation", "high"),
+        ),
+        ({"pricing": {ECI + "instance-cpu": "2.0"}}, ("2-4", "requests", "low")),
+        ({"pricing": {ECI + "use-specs": "ecs.gn5i-c4g1.xlarge,8-16Gi"}}, ("ecs.gn5i-c4g1.xlarge", "asked", "low")),
+        ({"pricing": {ECI + "use-specs": "4-8Gi, ecs.c6.large"}}, ("4-8", "asked", "low")),
+        ({"pricing": {}}, ("2-4", "requests", "low")),
+        ({"pricing": {}, "cpu": Decimal(3), "memory_bytes": 5 * GIB}, ("4-8", "requests", "low")),
+        ({"pricing": {}, "cpu": Decimal("0.1"), "memory_bytes": 0}, ("0.25-0.5", "requests", "low")),
+        ({"pricing": {}, "cpu": Decimal(0), "memory_bytes": 1}, ("0.25-0.5", "requests", "low")),
+        ({"pricing": {}, **NOTHING}, ("2-4", "default", "low")),
+        ({"pricing": {ACS + "acs": "true"}, **NOTHING}, ("2-4", "default", "low")),
+        ({"pricing": {}, "node_name": "gk3-x", **NOTHING}, ("0.5-2", "default", "high")),
+        ({"pricing": {}, "node_name": "gk3-x"}, ("2-4", "requests", "high")),
+    ],
+)
+def test_the_most_trusted_word_is_billed(changes: dict[str, Any], expected: tuple[str, str, str]) -> None:
+    """The provider's annotation, its pair of annotations, the user's wish, requests through the grid, the default."""
+    assert sized(spec(**changes)) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "region", "billed"),
+    [
+        ((7, 13), "cn-hangzhou", "8-14"),
+        ((7, 13), "cn-beijing", "8-16"),
+        ((8, 64), "cn-hangzhou", "8-64"),
+        ((1, 9), "cn-beijing", "2-16"),
+    ],
+)
+def test_requests_are_billed_as_the_smallest_size_that_holds_them(
+    asked: tuple[int, int], region: str, billed: str
+) -> None:
+    """In both dimensions, of the sizes that the region sells."""
+    found = spec(pricing={}, cpu=Decimal(asked[0]), memory_bytes=asked[1] * GIB, region=region)
+
+    assert sized(found)[0] == billed
+
+
+def test_fargate_adds_a_quarter_gib_for_itself() -> None:
+    """Its own example: 1 vCPU and 8 GB become 2 and 9."""
+    fargate = {"node:eks.amazonaws.com/compute-type": "fargate"}
+    found = spec(pricing=fargate, node_name="n", cpu=Decimal(1), memory_bytes=8 * GIB)
+
+    assert sized(found)[0] == "2-9"
+
+
+def test_what_no_size_holds_has_no_price() -> None:
+    """Nobody sold it; the row says so, with what was asked for."""
+    found = spec(pricing={}, cpu=Decimal(65))
+    vast = spec(pricing={}, node_name="n1", memory_bytes=2**63 - 1)
+
+    assert (found.missing, found.vcpu) == ("larger_than_any_size", Decimal(65))
+    assert (vast.missing, vast.memory_gib) == ("larger_than_any_size", Decimal(999_999_999))
+
+
+def test_a_plain_nodes_pod_that_requests_nothing_has_no_known_share() -> None:
+    """It may use much of the node; not 0."""
+    assert spec(pricing={}, node_name="n1", **NOTHING).missing == "no_requests"
+
+
+def test_a_pod_on_a_plain_node_is_billed_its_requests_of_that_node() -> None:
+    """The node's type goes along, for its price to be split."""
+    found = spec(pricing={"node:node.kubernetes.io/instance-type": "ecs.c7.large"}, node_name="n1")
+
+    assert (found.vcpu, found.memory_gib, found.instance_type, found.by_type) == (D(2), D(4), "ecs.c7.large", False)
+
+
+# What is malformed.
+
+
+MALFORMED = ["2-4", "2.0-4.0gi", "-4Gi", "2-Gi", "2 - 4Gi", "２-４Gi", "ecs.", "ecs.C6.LARGE", "NaN-4Gi", "1e3-4Gi",
+             "0-0Gi", "2-0Gi", "", "9" * 300 + "-1Gi", "\x00", "2-4Gi\n", "Infinity-Infinity", "1_0-4Gi"]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", MALFORMED)
+def test_a_spec_of_another_form_gives_way_to_the_requests(text: str) -> None:
+    """The pod is no freer for it: priced by the next source, doubted, and counted."""
+    charged = only(pod(pricing=eci(text)))
+
+    assert read_size(text) is None
+    assert (charged.cost, charged.confidence) == (Decimal("0.069264"), "low")
+    assert charged.spec_source == "requests:malformed_spec"
+
+
+@pytest.mark.parametrize(
+    ("changes", "doubt"),
+    [
+        ({"pricing": eci("two", **{"use-specs": "2-4Gi"})}, "malformed_spec"),
+        ({"pricing": {ECI + "use-specs": "big"}}, "malformed_spec"),
+        ({"pricing": {MALFORMED_REQUESTS: ""}}, "malformed_requests"),
+        ({"pricing": {ARCHIVED: "template"}}, "archived_template"),
+        ({"pricing": {ARCHIVED: "duration"}}, "archived_duration"),
+        ({"pricing": eci("2-4Gi", **{"instance-compute-category": "weird"})}, "unknown_class"),
+        ({"pricing": acs(qos="sometimes")}, "unknown_purchase"),
+        ({"pricing": eci("2-4Gi", **{"extra-ephemeral-storage": "much"})}, "malformed_storage"),
+        ({"pricing": eci("2-4Gi", **{"extra-ephemeral-storage": "8Ei"})}, "malformed_storage"),
+        (
+            {"pricing": eci("ecs.c6.large", **{"spot-strategy": "SpotAsPriceGo", "spot-duration": "long"})},
+            "malformed_protection",
+        ),
+    ],
+)
+def test_what_was_not_understood_lowers_the_confidence(changes: dict[str, Any], doubt: str) -> None:
+    """And is named, for the counter."""
+    found = spec(**changes)
+
+    assert (found.doubt, found.confidence) == (doubt, "low")
+    assert doubt in DOUBTS
+
+
+@pytest.mark.parametrize("text", ["1e3Ki?", "m", "NaN", "-1", "1_000", "１", " 5", "1K", "9" * 50])
+def test_a_malformed_request_is_told_to_pricing(text: str) -> None:
+    """The pod's life leaves a mark, since what is left of its requests is not what it asked for."""
+    place = Place("c1", "w1", "w1", 1, "Workflow", {})
+    seen = a_pod(requests={"cpu": text, "memory": "4Gi"}, annotations={})
+
+    run = observe(None, an_observation(seen), place).run
+    assert MALFORMED_REQUESTS in run.pricing
+
+
+def test_a_size_that_nobody_told_is_no_products_default() -> None:
+    """A pod of the archive whose requests are not known has no price, though one that asks for nothing has."""
+    silent = spec("alibaba-eci", pricing={}, **NOTHING)
+    unknown = spec("alibaba-eci", pricing={ARCHIVED: ARCHIVED_NOWHERE}, **NOTHING)
+
+    assert (silent.missing, silent.source) == ("", "default")
+    assert (unknown.missing, unknown.source, unknown.confidence) == ("no_requests", "archive", "low")
+
+
+def test_sound_requests_leave_no_mark() -> None:
+    """Nor does a pod without any."""
+    place = Place("c1", "w1", "w1", 1, "Workflow", {})
+    bare = kubernetes.PodSpec(containers=[kubernetes.Container()])
+    pods = [a_pod(), msgspec.structs.replace(a_pod(), spec=bare), msgspec.structs.replace(a_pod(), spec=None)]
+
+    assert all(MALFORMED_REQUESTS not in observe(None, an_observation(p), place).run.pricing for p in pods)
+
+
+# Class, purchase, region, GPUs, storage.
+
+
+def test_the_providers_words_choose_class_and_purchase() -> None:
+    """In our words; the default where it says nothing."""
+    found = [
+        spec(pricing=eci("2-4Gi")),
+        spec(pricing=eci("2-4Gi", **{"instance-compute-category": "economy"})),
+        spec(pricing=eci("ecs.c6.large", **{"spot-strategy": "SpotWithPriceLimit"})),
+        spec(pricing=eci("2-4Gi", **{"spot-strategy": "NoSpot"})),
+        spec(pricing=acs("performance", "best-effort")),
+        spec(pricing={"node:cloud.google.com/gke-spot": "true"}, node_name="gk3-x"),
+    ]
+
+    assert [(s.price_class, s.purchase) for s in found] == [
+        ("general-purpose", "on_demand"), ("economy", "on_demand"), ("general-purpose", "spot"),
+        ("general-purpose", "on_demand"), ("performance", "best_effort"), ("general-purpose", "spot"),
+    ]  # fmt: skip
+
+
+def test_a_spot_pod_without_a_machine_type_may_have_been_bought_on_demand() -> None:
+    """Only where it allowed that; the spec tells what was bought, not the wish."""
+    wish = {"spot-strategy": "SpotAsPriceGo", "spot-fallback": "true"}
+    bought = [spec(pricing=eci(text, **wish)) for text in ("2-4Gi", "ecs.c6.large")]
+
+    assert [(s.purchase, s.confidence) for s in bought] == [("on_demand", "low"), ("spot", "high")]
+
+
+@pytest.mark.parametrize(("text", "seconds"), [(None, 3600), ("0", 0), ("6", 21600), ("x", 3600), ("9999", 3600)])
+def test_the_protection_is_the_annotations_or_an_hour(text: str | None, seconds: int) -> None:
+    """In hours; 0 is none."""
+    marks = {"spot-strategy": "SpotAsPriceGo"} | ({} if text is None else {"spot-duration": text})
+
+    assert spec(pricing=eci("ecs.c6.large", **marks)).frozen_s == seconds
+
+
+def test_a_pod_of_no_known_region_is_priced_as_in_the_products_own() -> None:
+    """With low confidence."""
+    found = spec(region="")
+
+    assert (found.region, found.confidence) == ("cn-hangzhou", "low")
+
+
+def test_gpus_are_billed_beside_or_with_their_machine() -> None:
+    """ECI sells them by machine type: a guessed size of vCPU and memory cannot stand for one."""
+    two: dict[str, Any] = {"gpu": D(2)}
+    found = [
+        spec(pricing={**acs("gpu"), ACS + "gpu-model-series": "T4"}, **two),
+        spec(pricing=eci("ecs.gn5i-c4g1.xlarge"), **two),
+        spec(pricing={}, **two),
+    ]
+
+    assert [(s.gpu, s.gpu_model, s.missing) for s in found] == [
+        (D(2), "T4", ""),
+        (D(0), "", ""),
+        (D(0), "", "no_instance_type"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "extra"),
+    [
+        ({"pricing": eci("2-4Gi", **{"extra-ephemeral-storage": "20Gi"})}, 20),
+        ({"pricing": eci("2-4Gi"), "ephemeral_bytes": 50 * GIB}, 0),
+        ({"pricing": acs(), "ephemeral_bytes": 50 * GIB}, 20),
+        ({"pricing": acs(), "ephemeral_bytes": 30 * GIB}, 0),
+        ({"pricing": {}, "node_name": "n1", "ephemeral_bytes": 500 * GIB}, 0),
+    ],
+)
+def test_storage_beyond_the_free_part_is_billed(changes: dict[str, Any], extra: int) -> None:
+    """ECI by an annotation for more, ACS by requests; a plain node's is the node's."""
+    assert spec(**changes).ephemeral_gib == extra
+
+
+def test_the_last_word_wins() -> None:
+    """An annotation may come after the end: the same pod, charged again."""
+    charged = [only(pod(pricing=pricing)) for pricing in ({}, eci("8-16Gi"))]
+
+    assert [(c.spec_source, c.billed_vcpu) for c in charged] == [("requests", D(2)), ("annotation", D(8))]

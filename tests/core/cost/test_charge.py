@@ -1,0 +1,363 @@
+"""What a pod cost: the provider's own numbers, who bills it, and what it was spent on."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from collector.core.cost import charge as billing
+from collector.core.cost.charge import class_of
+from collector.core.cost.meters import Rate, Rates
+from collector.core.model import Instant
+from collector.core.pod.lifecycle import Told
+from tests.builders import (
+    DAY,
+    HOUR,
+    MINUTE,
+    NOON,
+    SECOND,
+    a_life,
+    a_pod_run,
+    at,
+    version,
+)
+from tests.core.cost.charged import UTC, Fixed, acs, charge, eci, only, pod, shipped
+
+# The providers' own examples.
+
+
+@pytest.mark.parametrize(
+    ("pricing", "seconds", "region", "expected"),
+    [
+        (eci("2.0-4.0Gi"), 3600, "cn-hangzhou", "0.069264"),
+        (eci("ecs.c6.large"), 3600, "cn-hangzhou", "0.06"),
+        (eci("2-4Gi", **{"instance-compute-category": "economy"}), 3600, "ap-southeast-1", "0.044352"),
+        (acs(), 3300, "cn-hangzhou", "0.050952"),
+        (acs(qos="best-effort"), 3300, "cn-hangzhou", "0.010032"),
+        (acs("performance"), 3300, "cn-hangzhou", "0.066528"),
+        (acs("performance", "best-effort"), 3300, "cn-hangzhou", "0.0133056"),
+        (acs(), 3300, "cn-hongkong", "0.075834"),
+    ],
+    ids=["7.1 ECI", "7.2 ECI by type", "7.4 ECI economy", "7.8 ACS", "7.8b best effort", "7.8b performance",
+         "7.8b performance best effort", "7.8b Hong Kong"],
+)  # fmt: skip
+def test_the_providers_examples_come_out(pricing: dict[str, str], seconds: int, region: str, expected: str) -> None:
+    """Oracles 7.1, 7.2, 7.4, 7.8 and 7.8b of the field notes, to the last digit."""
+    assert only(pod(seconds, pricing=pricing, region=region)).cost == Decimal(expected)
+
+
+def test_each_meter_is_a_line_of_its_own() -> None:
+    """A reader can multiply: quantity times unit price is the line's cost, lines sum to the charge's."""
+    charged = only(pod(3600))
+
+    assert [(m.meter, m.quantity, m.unit, m.unit_price, m.cost) for m in charged.meters] == [
+        ("vcpu", Decimal(7200), "vCPU-Seconds", Decimal("0.0000077"), Decimal("0.05544")),
+        ("memory", Decimal(14400), "GiB-Seconds", Decimal("0.00000096"), Decimal("0.013824")),
+    ]
+
+
+def test_a_charge_says_what_it_rests_on() -> None:
+    """Book, rule, spec and interval go with every amount."""
+    charged = only(pod(90))
+
+    assert (charged.price_book, charged.currency, charged.rule) == (
+        "alibaba-eci@2026.11.2",
+        "USD",
+        "*/general-purpose/on_demand",
+    )
+    assert (charged.billed_from, charged.billed_to, charged.billed_seconds) == (NOON, NOON + 90 * SECOND, 90)
+    assert (charged.billed_vcpu, charged.billed_memory_gib, charged.spec_source) == (
+        Decimal(2),
+        Decimal(4),
+        "annotation",
+    )
+    assert (charged.status, charged.confidence, charged.entry, charged.run) == ("final", "high", 0, 1)
+
+
+# What is billed.
+
+
+def test_pulling_an_image_is_billed() -> None:
+    """ECI bills from the instance's creation, so a pod that never starts costs all the same, all of it pending."""
+    charged = only(pod(main_started_at=None, finished_at=None), until=NOON + 10 * MINUTE)
+
+    assert (charged.cost, charged.cost_pending, charged.status) == (
+        Decimal("0.011544"),
+        Decimal("0.011544"),
+        "accruing",
+    )
+
+
+def test_the_time_before_main_started_is_told_apart() -> None:
+    """It is waste that somebody can shorten."""
+    charged = only(pod(3600, pending=60))
+
+    assert charged.cost_pending == Decimal("0.0011544")
+
+
+@pytest.mark.parametrize(
+    ("pricing", "why"),
+    [
+        (eci("ecs.c6.large", **{"spot-strategy": "SpotWithPriceLimit"}), "no_spot_price"),
+        (eci("ecs.g8.large"), "no_on_demand_price"),
+        (acs("gpu"), "no_on_demand_price"),
+    ],
+)
+def test_what_has_no_price_says_why_and_has_no_amount(pricing: dict[str, str], why: str) -> None:
+    """Unknown is never 0."""
+    charged = only(pod(pricing=pricing))
+
+    assert (charged.cost, charged.cost_pending, charged.list_cost, charged.rounded_cost) == (None, None, None, None)
+    assert (charged.rule, charged.confidence, charged.meters) == (why, "unpriced", ())
+
+
+def test_what_cannot_be_timed_has_no_amount() -> None:
+    """A row on the day the pod was made says why, and is of no length."""
+    charged = only(pod(finished_at=NOON - HOUR))
+
+    assert (charged.cost, charged.rule, charged.confidence) == (None, "absurd_end", "unpriced")
+    assert (charged.billed_seconds, charged.price_book) == (0, "alibaba-eci@2026.11.2")
+
+
+def test_a_doubt_goes_with_the_source_of_the_size() -> None:
+    """A malformed annotation lowers the confidence; what stood in for it is priced."""
+    charged = [only(pod(pricing=p)) for p in (eci("two"), eci("2-4Gi", **{"max-pending-minute": "soon"}), eci("2-4Gi"))]
+
+    assert [(c.spec_source, c.confidence, billing.doubt_of(c)) for c in charged] == [
+        ("requests:malformed_spec", "low", "malformed_spec"),
+        ("annotation:malformed_limit", "low", "malformed_limit"),
+        ("annotation", "high", ""),
+    ]
+    assert {c.cost for c in charged} == {Decimal("0.069264")}
+
+
+def test_a_product_without_a_book_says_so() -> None:
+    """A plain node has a price that nobody told us."""
+    charged = only(pod(pricing={}, node_name="n1"))
+
+    assert (charged.cost, charged.rule, charged.currency) == (None, "no_price_book", "USD")
+
+
+def test_a_price_before_the_books_first_day_is_unknown() -> None:
+    """Prices hold from a day on."""
+    charged = only(pod(begin=at("2020-01-01T00:00:00")))
+
+    assert (charged.cost, charged.rule) == (None, "no_on_demand_price")
+
+
+# Prices that change, and bills that round.
+
+
+TURN = NOON + 1000 * SECOND
+D = Decimal
+
+
+def rates(price: str, until: Instant | None = None, **more: Any) -> Rates:
+    """The price of an instance type by the second; the list price is twice as high."""
+    rate = Rate("instance_type", "Seconds", Decimal(price), list_price=2 * Decimal(price))
+    return Rates("b", f"r{price}", "USD", (rate,), until=until, **more)
+
+
+def test_a_price_that_changes_cuts_the_charge_at_that_instant() -> None:
+    """Each stretch is a line of its own, by what held in it; quantity times unit price still holds."""
+    (charged,) = billing.charges(pod(3600), None, Fixed(rates("1", TURN), rates("3")), UTC, NOON + DAY)
+
+    assert [(m.quantity, m.unit_price, m.cost) for m in charged.meters] == [
+        (D(1000), D(1), D(1000)),
+        (D(2600), D(3), D(7800)),
+    ]
+    assert (charged.cost, charged.list_cost, charged.rule) == (D(8800), D(17600), "r1; r3")
+
+
+def test_the_seconds_before_main_are_priced_by_what_held_then() -> None:
+    """Pending over a change of price."""
+    run = pod(3600, pending=1001)
+    (charged,) = billing.charges(run, None, Fixed(rates("1", TURN), rates("3")), UTC, NOON + DAY)
+
+    assert charged.cost_pending == 1003
+
+
+def test_a_price_holds_through_its_protection_whatever_the_market_does() -> None:
+    """The market is asked for the first instant, and again when the hour is over."""
+    market = Fixed(rates("1", TURN), rates("3"))
+    run = pod(2 * 3600, pricing=eci("ecs.c6.large", **{"spot-strategy": "SpotAsPriceGo"}))
+    (charged,) = billing.charges(run, None, market, UTC, NOON + DAY)
+
+    assert [(m.quantity, m.unit_price) for m in charged.meters] == [(D(3600), D(1)), (D(3600), D(3))]
+    assert [at for _, at in market.asked] == [NOON, NOON + HOUR]
+
+
+def test_a_day_with_a_stretch_of_no_price_has_no_amount_and_others_do() -> None:
+    """Half a price would be a wrong one."""
+    unknown = Rates("b", "", "USD", missing="no_spot_price")
+    days = billing.charges(
+        pod(2 * DAY // 1000), None, Fixed(rates("1", NOON + 13 * HOUR), unknown), UTC, NOON + 9 * DAY
+    )
+
+    assert [(c.cost, c.rule, c.rounded_cost) for c in days] == [
+        (D(43200), "r1", None), (None, "no_spot_price", None), (None, "no_spot_price", None),
+    ]  # fmt: skip
+
+
+def test_a_list_price_that_nobody_told_is_unknown() -> None:
+    """Not the price paid, and not nothing."""
+    untold = Rates("b", "r", "USD", (Rate("vcpu", "vCPU-Seconds", Decimal(1)),))
+    (one,) = billing.charges(pod(1), None, Fixed(untold), UTC, NOON + DAY)
+    (both,) = billing.charges(pod(3600), None, Fixed(rates("1", TURN), untold), UTC, NOON + DAY)
+
+    assert (one.cost, one.list_cost, both.list_cost) == (D(2), None, None)
+
+
+def test_told_days_around_a_changed_price_are_told_as_nothing() -> None:
+    """With the book of the stretch that is next to them."""
+    today = NOON // DAY
+    told = Told(1, today - 1, today + 1)
+    charged = billing.charges(pod(3600), None, Fixed(rates("1", TURN), rates("3")), UTC, NOON + DAY, told=told)
+
+    assert [(c.cost, c.rule) for c in charged] == [(D(0), "r1"), (D(8800), "r1; r3"), (D(0), "r3")]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "exact", "billed"),
+    [(40, "0.0049008", "0"), (41, "0.00502332", "0.01"), (3600, "0.441072", "0.44")],
+)
+def test_the_mainland_site_bills_an_instance_to_the_cent(seconds: int, exact: str, billed: str) -> None:
+    """Oracle 7.7: half a cent is one, less is none; the exact cost stands beside it."""
+    (charged,) = billing.charges(pod(seconds), None, shipped().told_in("CNY"), UTC, NOON + DAY)
+
+    assert (charged.cost, charged.rounded_cost, charged.currency) == (Decimal(exact), Decimal(billed), "CNY")
+
+
+def test_a_bill_over_midnight_is_rounded_once_and_never_below_nothing() -> None:
+    """Earlier days are rounded down, the last takes what is left of the instance's rounding."""
+    begin = at("2026-11-22T23:59:20")
+    days = billing.charges(pod(80, begin), None, shipped().told_in("CNY"), UTC, begin + DAY)
+
+    assert [(c.billed_seconds, c.cost, c.rounded_cost) for c in days] == [
+        (40, Decimal("0.0049008"), Decimal(0)), (40, Decimal("0.0049008"), Decimal("0.01")),
+    ]  # fmt: skip
+
+
+def test_a_day_that_is_told_as_nothing_takes_no_rounding() -> None:
+    """What is left of it falls on the last day that costs anything."""
+    today = NOON // DAY
+    days = billing.charges(pod(3600), None, shipped().told_in("CNY"), UTC, NOON + DAY, told=Told(1, today, today + 1))
+
+    assert [c.rounded_cost for c in days] == [Decimal("0.44"), Decimal(0)]
+
+
+def test_the_least_time_falls_in_the_last_day() -> None:
+    """Fargate bills a minute: a pod of 30 s that midnight cuts has 10 s and 50."""
+    begin = at("2026-11-22T23:59:50")
+    marks = {"CapacityProvisioned": "0.25vCPU 0.5GB"}
+    days = charge(pod(30, begin, pricing=marks, region="us-east-1", node_name="fargate-1"))
+
+    assert [c.billed_seconds for c in days] == [10, 50]
+    assert sum(c.cost or 0 for c in days) == 60 * (Decimal("0.000002811") + Decimal("0.0000006175"))
+
+
+def test_the_least_time_is_no_reason_for_another_day() -> None:
+    """A pod that ended before midnight is billed on its own day."""
+    begin = at("2026-11-22T23:59:20")
+    marks = {"CapacityProvisioned": "0.25vCPU 0.5GB"}
+    days = charge(pod(30, begin, pricing=marks, region="us-east-1", node_name="fargate-1"))
+
+    assert [(c.billed_seconds, c.confidence) for c in days] == [(60, "high")]
+
+
+# Charges told again.
+
+
+def test_a_charge_told_again_goes_above_the_one_before() -> None:
+    """A pod that runs on is charged hourly under one key: the later row must stay."""
+    first = only(pod(finished_at=None), until=NOON + HOUR)
+    told = Told(first.version, first.day, first.day)
+    second = only(pod(finished_at=None), until=NOON + 2 * HOUR, told=told)
+
+    assert second.version == first.version + 1
+
+
+def test_the_version_of_a_charge_is_the_newest_of_what_it_rests_on() -> None:
+    """A later sight of the workflow may change its class."""
+    versions = [only(pod(), life=a_life(version=version(v))).version for v in (1, 500)]
+
+    assert versions == [version(100), version(500)]
+
+
+def test_days_that_were_told_and_have_nothing_left_are_told_as_nothing() -> None:
+    """A pod that accrued past midnight may turn out to have ended before it."""
+    today = (NOON // DAY) - 1
+    charged = charge(pod(3600), told=Told(1, today, today + 2))
+
+    assert [(c.day - today, c.billed_seconds, c.cost) for c in charged] == [
+        (0, 0, 0),
+        (1, 3600, Decimal("0.069264")),
+        (2, 0, 0),
+    ]
+
+
+def test_a_running_pods_charge_accrues() -> None:
+    """Final once it has an end."""
+    assert [only(pod(finished_at=end), until=NOON + HOUR).status for end in (None, NOON + HOUR)] == [
+        "accruing",
+        "final",
+    ]
+
+
+def test_an_end_that_nobody_saw_is_of_low_confidence() -> None:
+    """It lies somewhere before the list that lacked the pod."""
+    assert only(pod(reason="vanished")).confidence == "low"
+
+
+# What it was spent on.
+
+
+@pytest.mark.parametrize(
+    ("run", "life", "expected"),
+    [
+        ({}, None, "useful"),
+        ({}, {}, "useful"),
+        ({}, {"finished": True, "outcome": "succeeded"}, "useful"),
+        ({}, {"finished": True, "outcome": "failed"}, "failed"),
+        ({}, {"finished": True, "outcome": "platform"}, "failed"),
+        ({}, {"finished": True, "outcome": "unknown"}, "failed"),
+        ({}, {"finished": True, "outcome": "cancelled"}, "cancelled"),
+        ({"phase": "Failed"}, {"attempt": 2}, "retried"),
+        ({"phase": "Succeeded"}, {"attempt": 2, "finished": True, "outcome": "succeeded"}, "useful"),
+        (
+            {"node_id": "n-0"},
+            {"retried_nodes": frozenset({"n-0"}), "finished": True, "outcome": "succeeded"},
+            "retried",
+        ),
+        ({"node_id": "n-1"}, {"retried_nodes": frozenset({"n-0"})}, "useful"),
+        ({"reason": "SpotReleased"}, {"attempt": 2}, "reclaimed"),
+        ({"reason": "BidExpired"}, None, "reclaimed"),
+    ],
+)
+def test_a_charge_has_the_first_class_that_holds(
+    run: dict[str, Any], life: dict[str, Any] | None, expected: str
+) -> None:
+    """Reclaimed, retried, cancelled, failed, useful; provisional until the attempt ends."""
+    assert class_of(a_pod_run(**run), None if life is None else a_life(**life)) == expected
+
+
+def test_a_charge_is_paid_by_its_workflows_department() -> None:
+    """Without its workflow it is unallocated, a figure of its own."""
+    known = only(pod(), life=a_life(department="maps", project="tiles", creator="wei", template="render"))
+    unknown = only(pod())
+
+    assert (known.department, known.project, known.creator, known.template) == ("maps", "tiles", "wei", "render")
+    assert (unknown.department, unknown.project, unknown.creator, unknown.template) == ("unallocated", "", "", "")
+
+
+def test_a_look_up_without_rates_costs_nothing_only_if_it_says_so() -> None:
+    """`missing` decides, not the number of rates."""
+    free = billing.charges(pod(), None, Fixed(Rates("b", "r", "USD")), UTC, NOON + DAY)
+
+    assert [(c.cost, c.list_cost, c.confidence) for c in free] == [(Decimal(0), Decimal(0), "high")]
+
+
+def test_the_day_is_counted_from_1970() -> None:
+    """As ClickHouse's Date counts."""
+    assert only(pod()).day == (datetime(2026, 11, 22, tzinfo=UTC).date() - billing.EPOCH_DAY).days

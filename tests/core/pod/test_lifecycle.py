@@ -1,0 +1,561 @@
+"""A pod's stay: when it began and ended, why, and whose it is, as evidence."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.core.facts.bills import PodRun
+from collector.core.messages import Change
+from collector.core.model import Instant
+from collector.core.objects import kubernetes
+from collector.core.pod import lifecycle as pod_lifecycle
+from collector.core.pod.lifecycle import Place, PodLife
+from tests.builders import (
+    DAY,
+    HOUR,
+    MINUTE,
+    NOON,
+    SECOND,
+    a_condition,
+    a_container,
+    a_pod,
+    a_pod_run,
+    an_observation,
+    decoded,
+    ended_pod,
+    pod_json,
+    running_pod,
+)
+from tests.replay import observations
+
+PLACE = Place("c1", "w1", "w1", 1, "Workflow", {})
+GIB = 1024**3
+
+
+def lived(
+    *pods: kubernetes.Pod | tuple[kubernetes.Pod, Change], when: Instant = NOON + HOUR, live: bool = True
+) -> PodLife:
+    """The life of a pod that was seen so, one second after another."""
+    life: PodLife | None = None
+    for i, seen in enumerate(pods):
+        pod, change = seen if isinstance(seen, tuple) else (seen, "modified")
+        life = pod_lifecycle.observe(life, an_observation(pod, change, when=when + i * SECOND, live=live), PLACE)
+    assert life is not None
+    return life
+
+
+def run_of(
+    *pods: kubernetes.Pod | tuple[kubernetes.Pod, Change], when: Instant = NOON + HOUR, live: bool = True
+) -> PodRun:
+    return lived(*pods, when=when, live=live).run
+
+
+# When it ended.
+
+
+def test_a_pod_ends_with_its_last_container() -> None:
+    """A sidecar may outlive main; the instance is billed until it ends."""
+    main, wait = (a_container(name, started=NOON, ended=NOON + s * SECOND) for name, s in (("main", 60), ("wait", 65)))
+
+    assert run_of(ended_pod(containers=[main, wait])).finished_at == NOON + 65 * SECOND
+
+
+def test_a_pod_that_runs_has_no_end() -> None:
+    """Its first containers may have ended already."""
+    containers = [a_container("init-like", started=NOON, ended=NOON + SECOND), a_container(started=NOON)]
+
+    assert run_of(running_pod(containers=containers)).finished_at is None
+
+
+def test_a_pod_that_never_got_past_its_init_container_ends_with_it() -> None:
+    """Main waits for ever when init failed."""
+    init = a_container("init", started=NOON, ended=NOON + 5 * SECOND, exit_code=1)
+    pod = a_pod(phase="Failed", containers=[a_container(waits="PodInitializing")], initContainerStatuses=[init])
+
+    assert run_of(pod).finished_at == NOON + 5 * SECOND
+
+
+def test_a_pod_killed_while_main_ran_does_not_end_with_its_init_container() -> None:
+    """An evicted pod's main is said to run for ever: what ended before it tells nothing of the end."""
+    init = a_container("init", started=NOON, ended=NOON + 5 * SECOND)
+    pod = a_pod(
+        phase="Failed", reason="Evicted", containers=[a_container(started=NOON + 6 * SECOND)],
+        initContainerStatuses=[init],
+    )  # fmt: skip
+
+    assert run_of(pod, when=NOON + HOUR).finished_at == NOON + HOUR
+
+
+def test_an_evicted_pod_ended_when_it_ceased_to_be_ready() -> None:
+    """The only word of its end in the object is a condition that went back."""
+    conditions = [a_condition("PodScheduled", NOON), a_condition("Ready", NOON + 30 * SECOND, "False")]
+    pod = a_pod(phase="Failed", reason="Evicted", containers=[a_container(started=NOON)], conditions=conditions)
+
+    assert run_of(pod, when=NOON + HOUR).finished_at == NOON + 30 * SECOND
+
+
+def test_a_condition_that_was_false_before_main_started_is_no_end() -> None:
+    """Most are, for a while."""
+    conditions = [a_condition("PodScheduled", NOON), a_condition("Ready", NOON, "False")]
+    containers = [a_container(started=NOON + 6 * SECOND)]
+    pod = a_pod(phase="Failed", reason="Evicted", containers=containers, conditions=conditions)
+
+    assert run_of(pod, when=NOON + HOUR).finished_at == NOON + HOUR
+
+
+def test_an_end_nobody_wrote_down_stays_where_it_was_first_seen() -> None:
+    """Later sights of an evicted pod must not make it longer."""
+    pod = a_pod(phase="Failed", reason="Evicted", containers=[a_container(started=NOON)], conditions=[])
+
+    assert run_of(pod, pod, pod, when=NOON + HOUR).finished_at == NOON + HOUR
+
+
+def test_an_end_that_is_written_down_later_corrects_the_guess() -> None:
+    """The last word wins."""
+    evicted = a_pod(phase="Failed", reason="Evicted", containers=[a_container(started=NOON)], conditions=[])
+
+    assert run_of(evicted, ended_pod(phase="Failed")).finished_at == NOON + 70 * SECOND
+
+
+def test_a_pod_deleted_while_it_pulled_its_image_lived_until_then() -> None:
+    """ECI bills pulling: the conditions that were false from the start are no end."""
+    never = [a_condition("PodScheduled", NOON), a_condition("ContainersReady", NOON, "False")]
+    pod = a_pod(conditions=never, containers=[a_container(waits="ImagePullBackOff")])
+
+    assert run_of(pod, (pod, "deleted"), when=NOON + HOUR).finished_at == NOON + HOUR + SECOND
+
+
+def test_a_pod_deleted_while_main_waited_does_not_end_with_its_init_container() -> None:
+    """The instance is there until the pod is taken away."""
+    init = a_container("init", started=NOON, ended=NOON + 5 * SECOND)
+    pod = a_pod(containers=[a_container(waits="ImagePullBackOff")], initContainerStatuses=[init])
+
+    assert run_of((pod, "deleted"), when=NOON + HOUR).finished_at == NOON + HOUR
+
+
+def test_a_deletion_says_itself_when_it_was_asked_for() -> None:
+    """The server's instant goes before the one at which we heard of it."""
+    told = pod_json(started=NOON, phase="Running")
+    told["metadata"]["deletionTimestamp"] = "2026-11-22T12:00:40Z"
+
+    assert run_of((decoded(told, kubernetes.Pod), "deleted")).finished_at == NOON + 40 * SECOND
+
+
+def test_the_end_of_a_pod_that_a_list_shows_is_not_now() -> None:
+    """Without a word of its end, a pod that was over before we came ended with its last change, not when we looked."""
+    changes = [a_condition("PodScheduled", NOON), a_condition("ContainersReady", NOON + SECOND, "False")]
+    pod = a_pod(phase="Failed", containers=[a_container(waits="ErrImagePull")], conditions=changes)
+
+    assert run_of((pod, "listed"), when=NOON + DAY, live=False).finished_at == NOON + SECOND
+
+
+def test_an_end_far_ahead_of_our_clock_is_no_end() -> None:
+    """A kubelet whose clock is years ahead must not bill years."""
+    pod = ended_pod(ended=NOON + 3650 * DAY)
+
+    assert run_of(pod, when=NOON + HOUR).finished_at == NOON + HOUR
+
+
+def test_a_pod_without_any_instant_ended_when_we_saw_it() -> None:
+    """Everything in an object may be missing."""
+    pod = a_pod(phase="Failed", conditions=[], containers=[])
+
+    assert run_of((pod, "listed"), when=NOON + HOUR, live=False).finished_at == NOON + HOUR
+
+
+def test_a_vanished_pod_ends_now_and_keeps_what_it_said_last() -> None:
+    """What a relist lacks ended in between; the reason we saw is better than `vanished`."""
+    life = lived(a_pod(containers=[a_container(waits="ImagePullBackOff")]))
+
+    closed = pod_lifecycle.close(life, NOON + DAY, 7, "vanished")
+
+    assert (closed.run.finished_at, closed.run.reason, closed.run.version, closed.stage, closed.gone) == (
+        NOON + DAY, "ImagePullBackOff", 7, "finished", True,
+    )  # fmt: skip
+
+
+def test_a_pod_whose_end_is_known_keeps_it_when_it_vanishes() -> None:
+    """Finished pods are collected; a list that lacks one tells nothing new of it."""
+    life = lived(ended_pod())
+    closed = pod_lifecycle.close(life, NOON + DAY, 7, "vanished")
+
+    assert (closed.run, closed.gone) == (life.run, True)
+
+
+# When it began.
+
+
+def test_main_is_found_by_name() -> None:
+    """containerStatuses[0] is Argo's own `wait`."""
+    containers = [
+        a_container("wait", started=NOON, ended=NOON + 5 * SECOND),
+        a_container("main", started=NOON + SECOND, ended=NOON + 4 * SECOND, exit_code=3, reason="Error"),
+    ]
+    run = run_of(a_pod(phase="Failed", containers=containers))
+
+    assert (run.main_started_at, run.exit_code, run.reason) == (NOON + SECOND, 3, "Error")
+
+
+def test_without_a_main_the_first_container_stands_in() -> None:
+    """A Job's pod has none of that name."""
+    pod = running_pod(containers=[a_container("worker", started=NOON + SECOND)])
+
+    assert (run_of(pod).main_started_at, lived(pod).stage) == (NOON + SECOND, "running")
+
+
+def test_instants_that_vanish_in_a_later_write_are_kept() -> None:
+    """Conditions and container states do vanish from the objects of real clusters."""
+    bare = a_pod(phase="Succeeded", conditions=[], containers=[])
+    run = run_of(running_pod(), ended_pod(), bare)
+
+    assert (run.scheduled_at, run.instance_created_at, run.main_started_at, run.finished_at) == (
+        NOON, NOON, NOON + 10 * SECOND, NOON + 70 * SECOND,
+    )  # fmt: skip
+
+
+def test_annotations_may_come_after_the_end() -> None:
+    """The provider's word is never on the first event, and often on the last."""
+    run = run_of(ended_pod(annotations={}), ended_pod())
+
+    assert run.pricing["k8s.aliyun.com/eci-instance-spec"] == "2.0-4.0Gi"
+
+
+def test_a_condition_that_is_not_true_says_no_instant() -> None:
+    """An instance that could not be made was not made."""
+    pod = a_pod(conditions=[a_condition("ContainerInstanceCreated", NOON, "False", reason="NoStock")])
+
+    assert run_of(pod).instance_created_at is None
+
+
+def test_a_container_without_a_state_says_nothing() -> None:
+    """Nothing in a status is sure to be there."""
+    run = run_of(a_pod(containers=[{"name": "main"}, {"name": "other", "lastState": {}}]))
+
+    assert (run.main_started_at, run.reason, run.exit_code) == (None, "", None)
+
+
+# Why it ended.
+
+
+def test_what_a_pod_waited_for_on_its_way_is_no_reason_of_its_end() -> None:
+    """Every pod of a real cluster was ContainerCreating once."""
+    waiting = a_pod(containers=[a_container(waits="ContainerCreating")])
+
+    assert run_of(waiting, running_pod(), ended_pod()).reason == ""
+
+
+def test_an_oom_kill_may_be_in_the_last_state_alone() -> None:
+    """The present state of a container that was killed and waits says nothing of the kill."""
+    killed = {"terminated": {"exitCode": 137, "reason": "OOMKilled", "finishedAt": "2026-11-22T12:00:30Z"}}
+    told = a_container(waits="CrashLoopBackOff") | {"lastState": killed}
+    run = run_of(a_pod(phase="Failed", containers=[told]))
+
+    assert (run.reason, run.exit_code) == ("OOMKilled", 137)
+
+
+def test_the_pods_own_reason_goes_first() -> None:
+    """`Evicted` says more than what the kubelet did to the container."""
+    pod = ended_pod(phase="Failed", reason="Evicted")
+
+    assert run_of(pod).reason == "Evicted"
+
+
+def test_a_reason_that_vanishes_after_the_end_is_kept() -> None:
+    """A later write may drop the status it was in."""
+    pod = ended_pod(phase="Failed", reason="Evicted")
+
+    assert run_of(pod, ended_pod(phase="Failed")).reason == "Evicted"
+
+
+# What it waits for.
+
+
+def unfit(message: str) -> kubernetes.Pod:
+    said = [a_condition("PodScheduled", NOON, "False", reason="Unschedulable", message=message)]
+    return a_pod(conditions=said, containers=[])
+
+
+def hanging(reason: str, **more: Any) -> dict[str, Any]:
+    message = more.pop("message", "")
+    return {"name": "main", "state": {"waiting": {"reason": reason, "message": message}}, **more}
+
+
+def awaits(pod: kubernetes.Pod) -> tuple[str, str, str]:
+    life = lived(pod)
+    return life.waits, life.waits_on, life.waits_words
+
+
+@pytest.mark.parametrize(
+    ("words", "reason", "on"),
+    [
+        ("0/2 nodes are available: 2 Insufficient nvidia.com/gpu.", "unschedulable", ""),
+        ("exceeds ElasticQuota max of team", "quota", ""),
+        ("Pod team/p1 is rejected in PreFilter because ElasticQuota team is more than Max", "quota", "team"),
+        ("rejected in PreFilter because total ElasticQuota used is more than min", "quota", ""),
+        ("Insufficient quotas, quotaName: maps, runtime: {}, used: {}, exceedDimensions: [cpu]", "quota", "maps"),
+        ('pods "p1" is forbidden: exceeded quota: gpu, requested: pods=1', "quota", "gpu"),
+        ("pod has unbound immediate PersistentVolumeClaims", "volume", ""),
+        ('0/3 nodes are available: persistentvolumeclaim "data" not found.', "volume", "data"),
+        ("1 node(s) had volume node affinity conflict", "volume", ""),
+    ],
+)
+def test_a_scheduler_says_why_it_does_not_place_a_pod(words: str, reason: str, on: str) -> None:
+    """A quota or a volume is told from a lack of nodes by its words, which are kept."""
+    assert awaits(unfit(words)) == (reason, on, words)
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        ({"reason": "NoStock", "message": "Create ECI failed because the specified instance is out of stock. 2c4g"},
+         "Create ECI failed because the specified instance is out of stock. 2c4g"),
+        ({"reason": "NoStock"}, "NoStock"),
+        ({"reason": "Failed", "message": "out of stock"}, "out of stock"),
+    ],
+)  # fmt: skip
+def test_a_cloud_without_a_machine_left_is_a_quota_used_up(condition: dict[str, str], words: str) -> None:
+    """It says so in a condition of its own, before anything of the pod starts."""
+    assert awaits(a_pod(conditions=[a_condition("ContainerInstanceCreated", NOON, "False", **condition)])) == (
+        "quota", "stock", words,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "condition", [{"status": "True", "reason": "NoStock"}, {"status": "False", "reason": "Creating"}]
+)
+def test_an_instance_that_is_being_made_waits_for_nothing(condition: dict[str, str]) -> None:
+    """Nor does one that was made after all."""
+    assert awaits(a_pod(conditions=[a_condition("ContainerInstanceCreated", NOON, **condition)])) == ("", "", "")
+
+
+@pytest.mark.parametrize(
+    ("container", "on", "words"),
+    [
+        (hanging("ImagePullBackOff", image="a:1", message='Back-off  pulling image "a:1"'), "a:1",
+         'ImagePullBackOff: Back-off pulling image "a:1"'),
+        (hanging("ErrImagePull", message='failed to pull image "b:2": not found'), "b:2",
+         'ErrImagePull: failed to pull image "b:2": not found'),
+        (hanging("InvalidImageName"), "", "InvalidImageName"),
+    ],
+)  # fmt: skip
+def test_an_image_that_cannot_be_had_is_named(container: dict[str, Any], on: str, words: str) -> None:
+    """By the container's status, else by the kubelet's message."""
+    assert awaits(a_pod(containers=[container])) == ("image", on, words)
+    assert awaits(a_pod(initContainerStatuses=[container])) == ("image", on, words)
+
+
+@pytest.mark.parametrize("container", [hanging("ContainerCreating"), hanging(""), {"name": "main"}])
+def test_a_container_on_its_way_waits_for_nothing(container: dict[str, Any]) -> None:
+    """Most are created for seconds."""
+    assert awaits(a_pod(containers=[container])) == ("", "", "")
+
+
+def test_a_pod_that_got_on_or_is_gone_waits_for_nothing() -> None:
+    """What kept it is forgotten with it, also when nobody saw it go."""
+    hung = a_pod(containers=[hanging("ErrImagePull", image="a:1")])
+    ends = [
+        lived(hung, running_pod()),
+        lived(hung, (hung, "deleted")),
+        pod_lifecycle.close(lived(hung), NOON + DAY, 7, "x"),
+    ]
+
+    assert [(life.waits, life.waits_on, life.waits_words) for life in ends] == [("", "", "")] * 3
+
+
+def test_pods_that_wait_with_the_same_words_share_them() -> None:
+    """Thousands do."""
+    first, second = lived(unfit("no node for it")), lived(unfit("no node for it"))
+
+    assert first.waits_words is second.waits_words
+
+
+def test_recorded_pods_that_never_started_say_why() -> None:
+    """Read off the raw JSON: an image pull that hangs in two containers, and a pod for which there is no node."""
+    lives: dict[str, PodLife] = {}
+    for seen in observations("basics"):
+        if seen.kind == "pods":
+            lives[seen.uid] = pod_lifecycle.observe(lives.get(seen.uid), seen, PLACE)
+    waiting = {life.run.name: (life.waits, life.waits_on, life.waits_words) for life in lives.values() if life.waits}
+
+    assert waiting == {
+        "image-pull-stuck": ("image", "argoexec:fake", 'ImagePullBackOff: Back-off pulling image "argoexec:fake"'),
+        "unschedulable": ("unschedulable", "", "0/2 nodes are available: 2 Insufficient nvidia.com/gpu."),
+    }
+
+
+# How long it took to start.
+
+
+def started(*live: bool, when: tuple[int, ...] = (5, 16, 80), main: Instant = NOON + 10 * SECOND) -> PodLife:
+    """A pod that was seen starting, then running, then ended; each sight live or not, so many seconds after noon."""
+    pods = (a_pod(), running_pod(started=main), ended_pod(started=main, ended=main + SECOND))
+    life: PodLife | None = None
+    for pod, is_live, second in zip(pods, live, when, strict=False):
+        seen = an_observation(pod, when=NOON + second * SECOND, live=is_live)
+        life = pod_lifecycle.observe(life, seen, PLACE)
+    assert life is not None
+    return life
+
+
+@pytest.mark.parametrize(
+    ("live", "expected"),
+    [
+        ((True, True, True), (11 * SECOND, "watch")),
+        ((True, True), (11 * SECOND, "watch")),
+        ((False, True, True), (10 * SECOND, "object")),
+        ((True, False, True), (10 * SECOND, "object")),
+        ((True,), (None, "")),
+    ],
+)
+def test_a_start_is_timed_by_our_clock_where_both_ends_were_live(
+    live: tuple[bool, ...], expected: tuple[Any, str]
+) -> None:
+    """Else by the object's whole seconds, from creation; the sight of the end changes nothing."""
+    life = started(*live)
+
+    assert (life.run.start_latency_ms, life.run.start_latency_source) == pod_lifecycle.start_latency(life) == expected
+
+
+def test_a_pod_that_runs_at_first_sight_is_timed_by_its_own_instants() -> None:
+    """It started before anybody looked; our clock would say 0."""
+    life = lived(running_pod(), ended_pod())
+
+    assert pod_lifecycle.start_latency(life) == (10 * SECOND, "object")
+
+
+def test_a_pod_that_ended_between_two_sights_is_timed_by_its_own_instants() -> None:
+    """Nobody saw it run."""
+    life = lived(a_pod(), ended_pod())
+
+    assert (life.running_at, pod_lifecycle.start_latency(life)) == (None, (10 * SECOND, "object"))
+
+
+@pytest.mark.parametrize(
+    ("life", "expected"),
+    [
+        (lambda: started(False, False, main=NOON - SECOND), (True, (0, "object"))),
+        (lambda: started(True, True, when=(9, 5)), (True, (0, "watch"))),
+        (lambda: started(True, True), (False, (11 * SECOND, "watch"))),
+        (lambda: started(True), (False, (None, ""))),
+    ],
+)
+def test_two_clocks_that_disagree_make_no_negative_start(life: Any, expected: tuple[bool, tuple[Any, str]]) -> None:
+    """It is set to 0, and the caller can tell."""
+    assert (pod_lifecycle.clamped(life()), pod_lifecycle.start_latency(life())) == expected
+
+
+@given(st.lists(st.integers(0, 2), max_size=6), st.integers(0, 100))
+def test_a_sight_that_comes_twice_changes_nothing(order: list[int], later: int) -> None:
+    """Watches replay; only the first sight of each state counts."""
+    pods = (a_pod(containers=[hanging("ErrImagePull", image="a:1")]), running_pod(), ended_pod())
+    once: PodLife | None = None
+    twice: PodLife | None = None
+    for i, which in enumerate(sorted(order)):
+        seen = an_observation(pods[which], when=NOON + i * SECOND, rv=i + 1)
+        once = pod_lifecycle.observe(once, seen, PLACE)
+        again = an_observation(pods[which], when=NOON + i * SECOND + later, rv=i + 1)
+        twice = pod_lifecycle.observe(pod_lifecycle.observe(twice, seen, PLACE), again, PLACE)
+
+    assert once == twice
+
+
+def test_what_an_event_hinted_at_stays_with_the_evidence() -> None:
+    """Events come before the pod's end, and are gone within the hour."""
+    life = lived(a_pod())
+    life.hint = "FailedMount: secret not found"
+    after = pod_lifecycle.observe(life, an_observation(ended_pod(), when=NOON + HOUR), PLACE)
+
+    assert (after.hint, after.run.hint) == ("FailedMount: secret not found",) * 2
+
+
+# Who it is.
+
+
+def test_only_what_decides_a_price_is_kept() -> None:
+    """Labels and annotations of a pod may hold anything."""
+    told = ended_pod(labels={"alibabacloud.com/acs": "true", "secret": "s"}, annotations={"token": "t"})
+
+    assert run_of(told).pricing == {"alibabacloud.com/acs": "true"}
+
+
+@pytest.mark.parametrize(
+    ("name", "node_id", "template"),
+    [
+        ("w1-train-123", "w1-123", "train"),
+        ("w1-two-words-123", "w1-123", "two-words"),
+        ("w1", "w1", ""),
+        ("w1-123", "w1-123", ""),
+        ("other-train-123", "w1-123", ""),
+        ("w1-train-999", "w1-123", ""),
+    ],
+)
+def test_the_template_is_read_from_a_name_of_the_known_form_only(name: str, node_id: str, template: str) -> None:
+    """Names are workflow-template-hash from Argo 3.4 on; anything else tells nothing."""
+    told = pod_json(name=name)
+    told["metadata"]["annotations"] = {pod_lifecycle.NODE_ID: node_id}
+
+    assert run_of(decoded(told, kubernetes.Pod)).template == template
+
+
+def test_a_pod_of_an_unnamed_workflow_has_its_name_from_the_label() -> None:
+    """The owner reference has it nearly always."""
+    told = pod_json(labels={pod_lifecycle.WORKFLOW_LABEL: "nightly"})
+    place = Place("c1", "w1", "", 1, "Workflow", {})
+    run = pod_lifecycle.observe(None, an_observation(decoded(told, kubernetes.Pod)), place).run
+
+    assert (run.workflow_name, run.template) == ("nightly", "")
+
+
+def test_a_pod_without_a_creation_instant_was_made_when_it_was_first_seen() -> None:
+    """It is part of its key and must not move."""
+    told = pod_json()
+    del told["metadata"]["creationTimestamp"]
+    pod = decoded(told, kubernetes.Pod)
+
+    assert run_of(pod, pod, when=NOON + MINUTE).created_at == NOON + MINUTE
+
+
+def test_an_empty_object_is_a_pod_all_the_same() -> None:
+    """Everything may be missing but the identity."""
+    empty = kubernetes.Pod(kubernetes.Meta(uid="p1"))
+    life = pod_lifecycle.observe(None, an_observation(empty, "listed", when=NOON), PLACE)
+
+    assert (life.stage, life.run.name, life.historic) == ("starting", "", False)
+
+
+def test_only_argo_workflows_own_pods_directly() -> None:
+    """Other groups may have a kind of that name."""
+    owners = [
+        {"apiVersion": "other.io/v1", "kind": "Workflow", "uid": "a"},
+        {"apiVersion": "argoproj.io/v1alpha1", "kind": "CronWorkflow", "uid": "b"},
+        {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow"},
+        {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "uid": "c"},
+    ]
+    told = pod_json()
+    told["metadata"]["ownerReferences"] = owners
+    owner = pod_lifecycle.workflow_owner(decoded(told, kubernetes.Pod).metadata)
+
+    assert owner is not None
+    assert owner.uid == "c"
+    assert pod_lifecycle.workflow_owner(kubernetes.Meta()) is None
+
+
+def test_the_node_may_be_overruled_by_the_pods_own_labels() -> None:
+    """A virtual node spans zones; the pod knows its own."""
+    place = Place("c1", "w1", "w1", 1, "Workflow", {pod_lifecycle.ZONE: "z-node", pod_lifecycle.REGION: "r-node"})
+    pod = a_pod(labels={pod_lifecycle.ZONE: "z-pod"})
+    run = pod_lifecycle.observe(None, an_observation(pod), place).run
+
+    assert (run.zone, run.region) == ("z-pod", "r-node")
+
+
+def test_the_builders_pod_is_what_the_decoder_makes_of_the_builders_object() -> None:
+    """Tests that start from evidence must not drift from those that start from objects."""
+    run = pod_lifecycle.observe(None, an_observation(ended_pod()), PLACE).run
+    expected = a_pod_run(
+        version=run.version, region="", start_latency_ms=10 * SECOND, start_latency_source="object"
+    )  # fmt: skip
+
+    assert run == expected

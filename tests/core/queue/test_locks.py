@@ -1,0 +1,229 @@
+"""Locks as the workflows that hold them and wait for them tell it."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.core.live_view import Lock
+from collector.core.model import TERMINAL_PHASES, Instant
+from collector.core.objects import kubernetes
+from collector.core.queue import locks, waiting
+from collector.core.queue.locks import Held
+from collector.core.queue.waiting import Reason
+from collector.core.workflow.steps import StepHold
+from tests.builders import MINUTE, NOON, a_workflow, read_nodes
+from tests.replay import observations
+
+GPU, TILE, DB = "team/ConfigMap/locks/gpu", "team/Mutex/tile", "team/Database/db"
+
+
+@dataclass
+class User:
+    """A live workflow, as far as locks are concerned."""
+
+    namespace: str = "team"
+    name: str = "w1"
+    finished: bool = False
+    reason: str = "running"
+    reason_on: str = ""
+    reason_since: Instant = NOON
+    held_locks: tuple[Held, ...] = ()
+    step_holds: Mapping[str, StepHold] | None = field(default=None)
+
+
+def holder(*held: Held, **more: Any) -> User:
+    return User(held_locks=held, **more)
+
+
+def waiter(lock: str, since: Instant = NOON, **more: Any) -> User:
+    return User(reason="lock", reason_on=lock, reason_since=since, **more)
+
+
+def held(**synchronization: Any) -> tuple[Held, ...]:
+    status = a_workflow(synchronization=synchronization).status
+    assert status is not None
+    return locks.held_locks(status.synchronization)
+
+
+# What one workflow holds.
+
+
+def test_a_workflow_holds_what_its_entries_say() -> None:
+    """Steps hold each for itself, and may hold what others hold; a name is as good as a key (before 3.6)."""
+    semaphores = [
+        {"semaphore": GPU, "holders": ["team/w1/w1-1", "team/w1/w1-2"]},
+        {"semaphore": GPU, "holders": ["team/w1/w1-3"]},
+        {"semaphore": DB, "holders": ["team/w1"]},
+    ]
+
+    assert held(semaphore={"holding": semaphores}, mutex={"holding": [{"mutex": TILE, "holder": "w1"}]}) == (
+        Held(GPU, "semaphore", 3), Held(DB, "semaphore", 1), Held(TILE, "mutex", 1),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "synchronization",
+    [
+        {},
+        {"semaphore": {"holding": [{"semaphore": GPU, "holders": []}, {"semaphore": GPU}]}},
+        {"mutex": {"holding": [{"mutex": TILE, "holder": ""}, {"mutex": None, "holder": "team/w1"}]}},
+        {"semaphore": {"waiting": [{"semaphore": GPU, "holders": ["team/other"]}]}},
+    ],
+)
+def test_an_entry_without_holders_or_for_waiting_holds_nothing(synchronization: dict[str, Any]) -> None:
+    """Holders may be empty after a release; those of a waiting entry are others."""
+    assert held(**synchronization) == locks.held_locks(None) == ()
+
+
+def test_equal_holdings_are_one_value() -> None:
+    """Thousands of workflows hold the same semaphore once."""
+    entry = {"holding": [{"semaphore": GPU, "holders": ["team/a"]}]}
+
+    assert held(semaphore=entry) is held(semaphore=entry)
+    assert locks.shared((Held(GPU, "semaphore", 1),)) is held(semaphore=entry)
+
+
+# Limits.
+
+
+@pytest.mark.parametrize(
+    ("message", "limit"),
+    [
+        (f"Waiting for {GPU} lock. Lock status: 0/2", 2),
+        (f"Waiting for {DB} lock (sem/team/db). Lock status: 3/3", 3),
+        (f"Failed to get semaphore limit for {GPU}", None),
+        ("", None),
+    ],
+)
+def test_both_forms_of_the_message_tell_the_limit(message: str, limit: int | None) -> None:
+    """It is what stands after the slash."""
+    assert waiting.lock_told(waiting.said(message)).limit == limit
+
+
+def test_the_last_limit_told_is_remembered() -> None:
+    """A limit may be changed while it is in use; what tells none leaves it as it is."""
+    limits: dict[str, int] = {}
+    for reason in (
+        Reason("lock", GPU, "limit 2, held by 2"),
+        Reason("step_lock", GPU, "limit 4, held by 4"),
+        Reason("lock", GPU, "failed to lock()"),
+        Reason("lock", "", "limit 9"),
+        Reason("quota", DB, "limit 9"),
+    ):
+        locks.remember(limits, reason)
+
+    assert limits == {GPU: 4}
+
+
+def test_limits_are_bounded_and_the_ones_heard_of_longest_ago_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock may be named after each workflow."""
+    monkeypatch.setattr(locks, "LOCKS_LIMIT", 2)
+    limits: dict[str, int] = {}
+    for lock in ("a", "b", "a", "c"):
+        locks.remember(limits, Reason("lock", lock, "limit 1"))
+
+    assert set(limits) == {"a", "c"}
+
+
+# All of them.
+
+
+def test_a_lock_counts_holders_and_waiters() -> None:
+    """Workflows and steps wait alike; a step that waits no more does not count, nor does what is over."""
+    steps = {
+        "a": StepHold("step_lock", GPU, NOON - MINUTE, 0),
+        "b": StepHold("step_lock", GPU, 0, 5),
+        "c": StepHold("quota", GPU, NOON, 0),
+        "d": StepHold("step_lock", "", NOON, 0),
+    }
+    lives = [
+        holder(Held(GPU, "semaphore", 2), name="h1"),
+        holder(Held(GPU, "semaphore", 1), name="h2", step_holds=steps),
+        waiter(GPU, NOON),
+        waiter(GPU, NOON + MINUTE),
+        waiter(""),
+        waiter(GPU, finished=True),
+        holder(Held(GPU, "semaphore", 1), finished=True),
+    ]
+
+    assert locks.locks("c1", lives, {GPU: 3}) == [
+        Lock("c1", GPU, "semaphore", 3, 3, 3, NOON - MINUTE, ("team/h1", "team/h2")),
+    ]
+
+
+def test_a_mutex_admits_one_and_a_semaphore_nobody_waited_for_is_not_known() -> None:
+    """A database lock's name does not say which it is: its holders do, whoever is heard first."""
+    lives = [
+        waiter(DB), waiter(TILE), holder(Held(DB, "mutex", 1)), holder(Held(GPU, "semaphore", 1)), waiter("a/Database/b"),
+    ]  # fmt: skip
+
+    assert [(lock.name, lock.kind, lock.limit) for lock in locks.locks("c1", lives, {})] == [
+        ("a/Database/b", "database", None), (GPU, "semaphore", None), (DB, "mutex", 1), (TILE, "mutex", 1),
+    ]  # fmt: skip
+
+
+def test_a_few_holders_are_named() -> None:
+    """A semaphore may have hundreds."""
+    (lock,) = locks.locks("c1", [holder(Held(GPU, "semaphore", 1), name=f"w{i}") for i in range(9)], {})
+
+    assert (lock.held, lock.holders) == (9, tuple(f"team/w{i}" for i in range(5)))
+
+
+USERS = st.builds(
+    User,
+    finished=st.booleans(),
+    reason=st.sampled_from(["lock", "running"]),
+    reason_on=st.sampled_from(["", GPU, TILE]),
+    held_locks=st.lists(st.sampled_from([Held(GPU, "semaphore", 2), Held(TILE, "mutex", 1)]), unique=True).map(tuple),
+)
+
+
+@given(st.lists(USERS, max_size=8), st.randoms())
+def test_sums_do_not_depend_on_the_order_of_workflows(lives: list[User], chance: Any) -> None:
+    """Only the names of a few holders may."""
+    mixed = chance.sample(lives, len(lives))
+    found, again = ([(x.name, x.limit, x.held, x.waiting) for x in locks.locks("c1", o, {})] for o in (lives, mixed))
+
+    assert found == again
+    assert sum(x[2] for x in found) == sum(h.count for life in lives if not life.finished for h in life.held_locks)
+
+
+# What a real controller said; counted on the raw JSON by a script apart.
+
+
+def test_recorded_locks_fill_up_and_empty() -> None:
+    """(held, waiting) of each lock at every change of any workflow, as the raw JSON tells it."""
+    seen: dict[str, Counter[tuple[int, int]]] = {}
+    lives: dict[str, User] = {}
+    limits: dict[str, int] = {}
+    for observation in observations("basics"):
+        if isinstance(observation.object, kubernetes.Workflow):
+            lives[observation.uid] = user(observation.object, limits)
+            for lock in locks.locks("c1", lives.values(), limits):
+                seen.setdefault(lock.name.rsplit("/", 1)[1], Counter())[lock.held, lock.waiting] += 1
+
+    assert {name: set(states) for name, states in seen.items()} == {
+        "gpu": {(1, 0), (1, 1), (2, 1), (0, 1)},
+        "tile-7": {(0, 1), (1, 1), (1, 0)},
+        "db": {(1, 3), (1, 2), (1, 1), (1, 0)},
+    }
+    assert limits == {"perception/ConfigMap/locks/gpu": 2, "mapping/Mutex/tile-7": 1, "mapping/ConfigMap/locks/db": 1}
+
+
+def user(workflow: kubernetes.Workflow, limits: dict[str, int]) -> User:
+    """What a life is to keep of a workflow's status."""
+    status = workflow.status or kubernetes.WorkflowStatus()
+    reason = waiting.before_work(status.phase or "", status.message or "", status.synchronization)
+    steps = waiting.held_by_step(read_nodes(status), status.synchronization)
+    for one in (reason, *steps.values()):
+        locks.remember(limits, one)
+    return User(
+        workflow.metadata.namespace or "", workflow.metadata.name or "", status.phase in TERMINAL_PHASES,
+        reason.name, reason.on, NOON, locks.held_locks(status.synchronization),
+        {key: StepHold(step.name, step.on, NOON, 0) for key, step in steps.items()},
+    )  # fmt: skip

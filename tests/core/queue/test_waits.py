@@ -1,0 +1,213 @@
+"""What a workflow waits for by what its pods say, and until when anything is kept."""
+
+from typing import Any
+
+from collector.core.cluster.effects import PodEnded
+from collector.core.facts.workflows import WorkflowRun
+from collector.core.messages import Observation
+from collector.core.model import REASONS
+from collector.core.rules import Rules
+from tests.builders import (
+    HOUR,
+    MINUTE,
+    NOON,
+    POSTPONED,
+    RULES,
+    SECOND,
+    a_condition,
+    a_container,
+    a_pod,
+    a_workflow,
+    an_observation,
+    ended_pod,
+    running_pod,
+)
+from tests.core.observed import a_cluster, depth, finished, only, running, submitted, tell
+
+# What a workflow waits for.
+
+
+def test_each_pod_that_starts_or_ends_changes_what_its_workflow_does() -> None:
+    """After work began the pods say what it waits for."""
+    cluster = a_cluster()
+    seen = [
+        submitted(),
+        an_observation(a_pod(), "added", when=NOON + SECOND),
+        an_observation(running_pod(), when=NOON + 2 * SECOND),
+        an_observation(ended_pod(), when=NOON + 3 * SECOND),
+    ]
+
+    reasons = [next(iter(depth(cluster))) for one in seen for _ in [tell(cluster, one)]]
+
+    assert reasons == ["unseen", "starting", "running", "advancing"]
+
+
+def unfit(message: str) -> Observation:
+    """A pod that no node takes, and why."""
+    said = [a_condition("PodScheduled", NOON, "False", reason="Unschedulable", message=message)]
+    return an_observation(a_pod(conditions=said, containers=[], node=""))
+
+
+def hanging(waits: str) -> Observation:
+    """A pod whose main container waits."""
+    return an_observation(a_pod(containers=[a_container(waits=waits)]))
+
+
+def test_a_pod_that_waits_says_why_its_workflow_waits() -> None:
+    """The first reason of the list that holds for any pod is the workflow's."""
+    quota = [a_condition("ContainerInstanceCreated", NOON, "False", reason="NoStock")]
+    cases = {
+        "0/2 nodes are available: 2 Insufficient nvidia.com/gpu.": unfit("0/2 nodes are available"),
+        "pod has unbound immediate PersistentVolumeClaims": unfit("pod has unbound immediate PersistentVolumeClaims"),
+        "ElasticQuota": unfit("exceeds ElasticQuota max of team"),
+        "ImagePullBackOff": hanging("ImagePullBackOff"),
+        "ErrImagePull": hanging("ErrImagePull"),
+        "InvalidImageName": hanging("InvalidImageName"),
+        "ContainerCreating": hanging("ContainerCreating"),
+        "NoStock": an_observation(a_pod(conditions=quota)),
+    }
+
+    found = {}
+    for name, seen in cases.items():
+        cluster = a_cluster()
+        tell(cluster, submitted(), seen)
+        found[name] = cluster.workflows["w1"].reason
+
+    assert list(found.values()) == [
+        "unschedulable", "volume", "quota", "image", "image", "image", "starting", "quota",
+    ]  # fmt: skip
+
+
+def test_a_running_pod_outweighs_one_that_waits() -> None:
+    """A workflow that gets on is running, however many of its pods wait."""
+    cluster = a_cluster()
+    tell(cluster, submitted(), unfit("0/2 nodes are available"), an_observation(running_pod("p2")))
+
+    assert depth(cluster) == {"running": 1}
+
+
+def test_a_pod_that_is_scheduled_after_all_no_longer_holds_its_workflow() -> None:
+    """Reasons follow the pod."""
+    cluster = a_cluster()
+    tell(cluster, submitted(), unfit("0/2 nodes are available"), an_observation(a_pod(), when=NOON + MINUTE))
+
+    life = cluster.workflows["w1"]
+
+    assert (life.reason, workflow_ms(life.spent, "unschedulable")) == ("starting", MINUTE)
+
+
+def workflow_ms(spent: list[int] | None, reason: str) -> int:
+    return (spent or [0] * len(REASONS))[REASONS.index(reason)]
+
+
+def test_a_workflow_that_waits_for_a_volume_after_it_began_is_not_in_the_queue() -> None:
+    """`volume` can hold before and after work begins; only the first is queue depth."""
+    cluster = a_cluster()
+    tell(cluster, submitted(), unfit("pod has unbound immediate PersistentVolumeClaims"))
+
+    assert [(w.reason, w.begun) for w in cluster.waiting()] == [("volume", True)]
+
+
+def test_the_queue_counts_by_namespace_queue_and_reason() -> None:
+    """A label names the queue where settings say so, else the namespace does."""
+    cluster = a_cluster(Rules(queue_label="queue"))
+    held: dict[str, Any] = {"phase": "Pending", "message": POSTPONED}
+    tell(
+        cluster,
+        an_observation(a_workflow("w1", labels={"queue": "night"}, **held), "added"),
+        an_observation(a_workflow("w2", labels={"queue": "night"}, created=NOON - HOUR, **held), "added"),
+        an_observation(a_workflow("w3"), "added"),
+    )
+
+    found = [(w.namespace, w.queue, w.reason, w.count, w.since, w.begun) for w in cluster.waiting()]
+
+    assert found == [
+        ("team", "night", "throttled", 2, NOON - HOUR, False),
+        ("team", "team", "unseen", 1, NOON, False),
+    ]
+
+
+# What is kept, and until when.
+
+
+def test_a_deleted_workflow_goes_when_its_last_pod_has_gone() -> None:
+    """A charge needs its workflow as long as pods of it live."""
+    cluster = a_cluster()
+    gone = an_observation(a_workflow(phase="Succeeded", started=NOON + SECOND, finished=NOON + MINUTE), "deleted")
+    tell(cluster, submitted(), running(), an_observation(running_pod()), finished(), gone)
+    cluster.kept.reached("pods", an_observation(a_pod(), when=NOON + HOUR).version)
+    kept = set(cluster.workflows)
+    tell(cluster, an_observation(running_pod(), "deleted", when=NOON + HOUR))
+
+    assert (kept, set(cluster.workflows), cluster.pods_of) == ({"w1"}, set(), {})
+
+
+def test_a_pod_that_goes_leaves_the_others_of_its_workflow() -> None:
+    """After the end pods are collected one by one."""
+    cluster = a_cluster()
+    pods = [an_observation(ended_pod(uid), when=NOON + MINUTE) for uid in ("p1", "p2")]
+    tell(cluster, submitted(), running(), *pods, finished())
+    tell(cluster, an_observation(ended_pod("p1"), "deleted", when=NOON + HOUR))
+
+    assert (set(cluster.pods), set(cluster.pods_of["w1"])) == ({"p2"}, {"p2"})
+
+
+def test_a_deleted_workflow_waits_until_the_pods_have_come_as_far() -> None:
+    """Pods that are watched later than their workflow still find who pays."""
+    cluster = a_cluster(RULES)
+    gone = an_observation(a_workflow(labels={"department": "maps"}), "deleted", when=NOON + MINUTE)
+    tell(cluster, gone)
+    cluster.kept.reached("pods", gone.version - 1)
+
+    (ended,) = only(PodEnded, tell(cluster, an_observation(ended_pod(), when=NOON + HOUR)))
+
+    assert ended.life is not None
+    assert ended.life.department == "maps"
+
+
+def test_a_deleted_pod_without_its_workflow_waits_until_the_workflows_have_come_as_far() -> None:
+    """Its charge is told again when the workflow is known, and ended."""
+    cluster = a_cluster()
+    gone = an_observation(ended_pod(), "deleted", when=NOON + 90 * SECOND)
+    tell(cluster, gone)
+    cluster.kept.reached("workflows", gone.version - 1)
+
+    happened = tell(cluster, submitted(), running(), finished())
+
+    assert [(e.pod.run.uid, e.life.uid if e.life else "") for e in only(PodEnded, happened)] == [("p1", "w1")]
+    assert [run.pods for run in only(WorkflowRun, happened)] == [1]
+
+
+def test_a_deleted_pod_whose_workflow_never_comes_is_let_go() -> None:
+    """Once the workflows are watched further than the pod's end, its workflow is gone for good."""
+    cluster = a_cluster()
+    gone = an_observation(ended_pod(), "deleted", when=NOON + 90 * SECOND)
+    tell(cluster, gone)
+    cluster.kept.reached("workflows", gone.version)
+
+    assert (cluster.pods, cluster.pods_of) == ({}, {})
+
+
+def test_a_cluster_taken_up_again_lets_go_as_before() -> None:
+    """Gone objects that wait for the other kind are checkpointed too."""
+    cluster, other = a_cluster(), a_cluster()
+    pod = an_observation(ended_pod(owner="w0"), "deleted", when=NOON + 90 * SECOND)
+    workflow = an_observation(a_workflow("w1"), "deleted", when=NOON + 90 * SECOND)
+    tell(cluster, pod, workflow)
+    other.adopt(cluster.workflows.values(), cluster.pods.values())
+    other.kept.reached("pods", workflow.version)
+    other.kept.reached("workflows", pod.version)
+
+    assert (other.workflows, other.pods) == ({}, {})
+
+
+def test_what_waits_for_another_kind_is_bounded() -> None:
+    """A kind that may not be watched never comes; the oldest go first."""
+    cluster = a_cluster()
+    cluster.kept.gone_pods.at_most = cluster.kept.gone_workflows.at_most = 2
+    for i in range(4):
+        tell(cluster, an_observation(a_workflow(f"w{i}"), "deleted", when=NOON + i * SECOND))
+
+        tell(cluster, an_observation(a_pod(f"p{i}", owner="unseen"), "deleted", when=NOON + i * SECOND))
+
+    assert (set(cluster.workflows), set(cluster.pods)) == ({"w2", "w3"}, {"p2", "p3"})

@@ -1,0 +1,42 @@
+"""Two clocks that disagree: no figure is made of one instant of each."""
+
+from collections.abc import Iterable
+
+import msgspec
+import pytest
+
+from collector.core.facts.bills import PodCost, PodRun
+from collector.core.facts.workflows import WorkflowRun
+from collector.core.messages import Observation
+from collector.core.model import REASONS, Fact
+from tests.builders import HOUR, NOON
+from tests.flow import WHOLE, a_pipeline, drained
+
+OURS = {"first_seen_at", "picked_up_at", "first_pod_at"}
+"""Instants of our own clock: they move with it, and no duration that is told does."""
+
+
+def seen_by_a_clock(off: int) -> list[Fact]:
+    """The facts of one workflow's life, where our clock is off by so many ms."""
+    flow = a_pipeline()
+    sights = [o for o in WHOLE if isinstance(o, Observation)]
+    flow.take("c1", [Observation(o.kind, o.change, o.uid, o.object, o.version, o.at + off, o.live) for o in sights])
+    return list(drained(flow, NOON + off).facts)
+
+
+def told(facts: Iterable[Fact]) -> list[dict[str, object]]:
+    rows = [msgspec.structs.asdict(fact) for fact in facts if isinstance(fact, (WorkflowRun, PodRun, PodCost))]
+    return [{name: value for name, value in row.items() if name not in OURS} for row in rows]
+
+
+@pytest.mark.parametrize("off", [-2 * HOUR, 2 * HOUR, -300, 300])
+def test_a_clock_that_is_off_changes_no_duration_and_no_charge(off: int) -> None:
+    """Latencies by our clock have both ends on it, all others both on the cluster's; money rests on the pod's own."""
+    assert told(seen_by_a_clock(off)) == told(seen_by_a_clock(0))
+
+
+def test_the_reasons_still_sum_to_what_the_workflow_took() -> None:
+    """Each millisecond column is a difference of two sights of ours."""
+    (run,) = [fact for fact in seen_by_a_clock(-2 * HOUR) if isinstance(fact, WorkflowRun)]
+
+    assert sum(getattr(run, f"{reason}_ms") for reason in REASONS) == 72_000

@@ -1,0 +1,187 @@
+"""When schedules are due: robfig/cron's rules, told by hand, and an oracle that looks at every minute."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collector.core.model import Instant
+from collector.pipeline.argo_schedule import ScheduleError, due, next_due
+from tests.builders import DAY, HOUR, MINUTE, NOON, at
+
+
+def first(schedule: str, after: str, timezone: str = "", count: int = 3) -> list[str]:
+    """The first due times after an instant, in UTC."""
+    found = due(schedule, timezone, at(after), at(after) + 3000 * DAY, count)
+    return [f"{datetime.fromtimestamp(moment // 1000, UTC):%Y-%m-%d %H:%M}" for moment in found]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("* * * * *", ["2026-11-22 12:01", "2026-11-22 12:02"]),
+        ("*/20 * * * *", ["2026-11-22 12:20", "2026-11-22 12:40"]),
+        ("50/5 * * * *", ["2026-11-22 12:50", "2026-11-22 12:55"]),  # a step without an end goes on to the last
+        ("5-5/2 * * * *", ["2026-11-22 12:05", "2026-11-22 13:05"]),
+        ("7,3,,3 2-4/2 * * *", ["2026-11-23 02:03", "2026-11-23 02:07"]),
+        ("0 0 ? JAN ?", ["2027-01-01 00:00", "2027-01-02 00:00"]),
+        ("0 6 * * Mon-FRI", ["2026-11-23 06:00", "2026-11-24 06:00"]),
+        ("0 0 * * 5/1", ["2026-11-27 00:00", "2026-11-28 00:00"]),  # Friday, Saturday; not Sunday
+        ("0 0 13 * 1", ["2026-11-23 00:00", "2026-11-30 00:00"]),  # either day, where neither is a star
+        ("0 0 13 * *", ["2026-12-13 00:00", "2027-01-13 00:00"]),
+        ("0 0 */1 * 0", ["2026-11-29 00:00", "2026-12-06 00:00"]),  # a step of one is a star still
+        ("0 0 */30 * 0", ["2026-11-29 00:00", "2026-12-01 00:00"]),  # one of thirty is none: either day
+        ("0 0 1,* * 0", ["2026-11-29 00:00", "2026-12-06 00:00"]),
+        ("0 0 29 2 *", ["2028-02-29 00:00", "2032-02-29 00:00"]),
+        ("@hourly", ["2026-11-22 13:00", "2026-11-22 14:00"]),
+        ("@daily", ["2026-11-23 00:00", "2026-11-24 00:00"]),
+        ("@midnight", ["2026-11-23 00:00", "2026-11-24 00:00"]),
+        ("@weekly", ["2026-11-29 00:00", "2026-12-06 00:00"]),
+        ("@monthly", ["2026-12-01 00:00", "2027-01-01 00:00"]),
+        ("@yearly", ["2027-01-01 00:00", "2028-01-01 00:00"]),
+        ("@annually", ["2027-01-01 00:00", "2028-01-01 00:00"]),
+        ("TZ=Asia/Tokyo 0 9 * * *", ["2026-11-23 00:00", "2026-11-24 00:00"]),
+        ("CRON_TZ=Asia/Tokyo  @daily", ["2026-11-22 15:00", "2026-11-23 15:00"]),
+        ("TZ= 0 9 * * *", ["2026-11-23 09:00", "2026-11-24 09:00"]),
+    ],
+)
+def test_schedules_mean_what_robfig_means(schedule: str, expected: list[str]) -> None:
+    """From noon of Sunday, 22 November 2026; noon itself is not after noon."""
+    assert first(schedule, "2026-11-22T12:00", count=2) == expected
+
+
+@pytest.mark.parametrize(
+    ("schedule", "zone", "after", "expected"),
+    [
+        # Half past two does not exist on 11 March 2012 in New York: not run at all that day.
+        ("30 2 * * *", "America/New_York", "2012-03-10T12:00", ["2012-03-12 06:30", "2012-03-13 06:30"]),
+        ("0 * * * *", "America/New_York", "2012-03-11T06:00", ["2012-03-11 07:00", "2012-03-11 08:00"]),
+        # One o'clock comes twice on 4 November 2012: run twice.
+        ("0 1 * * *", "America/New_York", "2012-11-03T12:00", ["2012-11-04 05:00", "2012-11-04 06:00"]),
+        ("0 2 * * *", "America/New_York", "2012-11-04T04:00", ["2012-11-04 07:00", "2012-11-05 07:00"]),
+        # 4 November 2018 began at one o'clock in Sao Paulo: no midnight to run at, yet a day with all its other hours.
+        ("0 0 * * *", "America/Sao_Paulo", "2018-11-03T05:00", ["2018-11-05 02:00", "2018-11-06 02:00"]),
+        ("*/30 * 4 11 *", "America/Sao_Paulo", "2018-11-03T05:00", ["2018-11-04 03:00", "2018-11-04 03:30"]),
+        ("0 9 10 * ?", "America/Sao_Paulo", "2018-10-17T09:00", ["2018-11-10 11:00", "2018-12-10 11:00"]),
+        ("30 5 * * *", "Asia/Kolkata", "2026-11-22T12:00", ["2026-11-23 00:00", "2026-11-24 00:00"]),
+        ("30 5 * * *", "UTC", "2026-11-22T12:00", ["2026-11-23 05:30", "2026-11-24 05:30"]),
+    ],
+)
+def test_the_wall_clock_of_the_zone_decides(schedule: str, zone: str, after: str, expected: list[str]) -> None:
+    """What the clocks skip is not due, what they repeat is due twice (robfig/cron, doc.go and spec_test.go)."""
+    assert first(schedule, after, zone, 2) == expected
+
+
+@pytest.mark.parametrize("schedule", ["0 0 30 2 *", "0 0 31 2,4,6,9,11 *"])
+def test_what_is_never_due_ends_at_once(schedule: str) -> None:
+    """Argo takes such a schedule and never runs it."""
+    assert next_due(schedule, "Europe/Berlin", NOON) is None
+    assert due(schedule, "", NOON, NOON + 10_000 * DAY, 10) == []
+
+
+@pytest.mark.parametrize("schedule", ["@every 1h30m", "@every 90s", "@every 1.5h", "TZ=UTC @every 0", "@every .5h3ms"])
+def test_every_so_often_cannot_be_foretold(schedule: str) -> None:
+    """It counts from when the controller took the schedule up, which no object tells."""
+    assert next_due(schedule, "Asia/Tokyo" if "=" not in schedule else "", NOON) is None
+    assert due(schedule, "", NOON, NOON + DAY, 10) == []
+
+
+@pytest.mark.parametrize(
+    ("schedule", "zone", "words"),
+    [
+        ("", "", "'' has 0 fields; write minute, hour"),
+        ("* * * *", "", "'* * * *' has 4 fields"),
+        ("0 * * * * *", "", "has 6 fields"),
+        ("@every soon", "", "'@every soon' has 2 fields"),
+        ("@fortnightly", "", "'@fortnightly' has 1 fields"),
+        ("60 * * * *", "", "'60' is no minute between 0 and 59; write"),
+        ("* * 0 * *", "", "'0' is no day of month between 1 and 31"),
+        ("* * * * 7", "", "'7' is no day of week between 0 and 6"),
+        ("* * * foo *", "", "'foo' is no month between 1 and 12"),
+        ("* * * * jan", "", "'jan' is no day of week"),
+        ("* * L * *", "", "'L' is no day of month"),
+        ("* * * * 1#2", "", "'1#2' is no day of week"),
+        ("*/0 * * * *", "", "'*/0' is no minute"),
+        ("9-3 * * * *", "", "'9-3' is no minute"),
+        ("1-2-3 * * * *", "", "'1-2-3' is no minute"),
+        ("1/2/3 * * * *", "", "'1/2/3' is no minute"),
+        (", * * * *", "", "its minute is empty"),
+        ("TZ=UTC * * * * *", "Asia/Tokyo", "has 6 fields"),
+        ("TZ=Mars/Base * * * * *", "", "there is no time zone 'Mars/Base'; name one of"),
+        ("* * * * *", "Mars/Base", "there is no time zone 'Mars/Base'"),
+        ("* * * * *", "../../etc/passwd", "there is no time zone"),
+        ("* * * * *", "America", "there is no time zone 'America'"),
+        ("* * * * *", "Z" * 5000, "there is no time zone 'ZZ"),
+        ("1," * 501 + "1 * * * *", "", "… has 1011 characters; write"),
+    ],
+)
+def test_what_argo_cannot_read_is_refused_in_words(schedule: str, zone: str, words: str) -> None:
+    """The words name the schedule, what is wrong with it and the remedy."""
+    with pytest.raises(ScheduleError) as refused:
+        next_due(schedule, zone, NOON)
+
+    assert words in str(refused.value)
+    assert len(str(refused.value)) < 1500
+
+
+def test_due_times_lie_after_one_instant_and_up_to_another() -> None:
+    """So that two stretches side by side have each due time once."""
+    assert due("* * * * *", "", NOON - 1, NOON + MINUTE, 10) == [NOON, NOON + MINUTE]
+    assert due("* * * * *", "", NOON, NOON + MINUTE, 10) == [NOON + MINUTE]
+    assert due("* * * * *", "", NOON, NOON + HOUR, 2) == [NOON + MINUTE, NOON + 2 * MINUTE]
+    assert due("* * * * *", "", NOON + 1, NOON + MINUTE - 1, 10) == []
+
+
+NUMBERS = [st.sets(st.integers(low, high), min_size=1, max_size=5) for low, high in ((0, 59), (0, 23), (1, 31), (0, 6))]
+ZONES = st.sampled_from(
+    ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "America/Sao_Paulo", "Asia/Beirut"]
+)
+CLOCK_CHANGES = st.sampled_from(["2018-11-03T20:00", "2018-02-17T20:00", "2024-03-30T20:00", "2024-10-26T20:00"])
+
+
+def looked_up(minutes: set[int], hours: set[int], days: set[int] | None, week: set[int] | None, after: Instant,
+              zone: str) -> list[Instant]:  # fmt: skip
+    """Every minute of two days, looked at one by one on the wall clock."""
+    found = []
+    for moment in range(after + MINUTE, after + 2 * DAY, MINUTE):
+        wall = datetime.fromtimestamp(moment // 1000, ZoneInfo(zone))
+        of_month, of_week = days is None or wall.day in days, week is None or wall.isoweekday() % 7 in week
+        day = of_month and of_week if days is None or week is None else of_month or of_week
+        if day and wall.hour in hours and wall.minute in minutes:
+            found.append(moment)
+    return found
+
+
+@settings(max_examples=60)
+@given(NUMBERS[0], NUMBERS[1], st.none() | NUMBERS[2], st.none() | NUMBERS[3], CLOCK_CHANGES, ZONES)
+def test_an_oracle_that_looks_at_every_minute_agrees(
+    minutes: set[int], hours: set[int], days: set[int] | None, week: set[int] | None, start: str, zone: str
+) -> None:
+    """Over clock changes too, with either day, both or none given."""
+    text = [",".join(map(str, numbers)) if numbers else "*" for numbers in (minutes, hours, days)]
+    schedule = f"{text[0]} {text[1]} {text[2]} * {','.join(map(str, week)) if week else '*'}"
+
+    found = due(schedule, zone, at(start), at(start) + 2 * DAY - 1, 10_000)
+
+    assert found == looked_up(minutes, hours, days, week, at(start), zone)
+
+
+@given(st.text(max_size=40), st.text(max_size=20))
+def test_no_text_does_more_than_be_refused(schedule: str, zone: str) -> None:
+    """Anybody may write anything into an object."""
+    try:
+        following = next_due(schedule, zone, NOON)
+    except ScheduleError:
+        return
+
+    assert following is None or following > NOON
+
+
+def test_a_year_of_minutes_costs_no_more_than_was_asked_for() -> None:
+    """The number of due times bounds the work, not the stretch of time."""
+    begun = datetime.now(UTC)
+
+    assert len(due("* * * * *", "Europe/Berlin", NOON, NOON + 3650 * DAY, 100)) == 100
+    assert datetime.now(UTC) - begun < timedelta(seconds=2)

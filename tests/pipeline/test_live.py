@@ -1,0 +1,158 @@
+"""What the pipeline shows: samples of the queues, and the live view."""
+
+from decimal import Decimal
+
+import pytest
+
+from collector.core.facts.workflows import QueueSample
+from collector.core.live_view import WatchHealth
+from collector.core.model import Instant
+from collector.pipeline.pipeline import Pipeline
+from tests.builders import (
+    HOUR,
+    MINUTE,
+    NOON,
+    POSTPONED,
+    SECOND,
+    a_pod,
+    a_vanishing,
+    a_workflow,
+    an_observation,
+)
+from tests.flow import (
+    BEGUN,
+    ENDED_POD,
+    HEALTHY,
+    STARTED_POD,
+    SUBMITTED,
+    a_pipeline,
+    identity,
+    only,
+)
+
+# Queue samples.
+
+
+def samples(flow: Pipeline, now: Instant) -> list[tuple[str, int, int, Instant]]:
+    flow.sample_queues(now)
+    commit = flow.drain(now)
+    found = only(QueueSample, commit.facts if commit else ())
+    return [(s.reason, s.depth, s.oldest_age_ms, s.at) for s in found]
+
+
+def test_a_queue_is_sampled_on_change_once_empty_and_every_five_minutes() -> None:
+    """On the grid of 15 s; what does not change costs a row in five minutes only."""
+    flow = a_pipeline()
+    flow.take("c1", [SUBMITTED])
+    first = samples(flow, NOON + 20 * SECOND)
+    same = samples(flow, NOON + 30 * SECOND)
+    still = samples(flow, NOON + 5 * MINUTE + 15 * SECOND)
+    flow.take("c1", [an_observation(a_workflow("w2"), "added")])
+    more = samples(flow, NOON + 5 * MINUTE + 30 * SECOND)
+    flow.take("c1", [BEGUN, an_observation(a_workflow("w2", phase="Running"))])
+    empty = samples(flow, NOON + 5 * MINUTE + 45 * SECOND)
+    after = samples(flow, NOON + HOUR)
+
+    assert first == [("unseen", 1, 15 * SECOND, NOON + 15 * SECOND)]
+    assert same == []
+    assert still == [("unseen", 1, 5 * MINUTE + 15 * SECOND, NOON + 5 * MINUTE + 15 * SECOND)]
+    assert more == [("unseen", 2, 5 * MINUTE + 30 * SECOND, NOON + 5 * MINUTE + 30 * SECOND)]
+    assert empty == [("unseen", 0, 0, NOON + 5 * MINUTE + 45 * SECOND)]
+    assert after == []
+
+
+def test_a_change_of_reason_empties_one_queue_and_fills_another() -> None:
+    """Depth is told by reason."""
+    flow = a_pipeline()
+    flow.take("c1", [SUBMITTED])
+    samples(flow, NOON + 15 * SECOND)
+    flow.take("c1", [an_observation(a_workflow(phase="Pending", message=POSTPONED))])
+
+    assert {(reason, depth) for reason, depth, _, _ in samples(flow, NOON + 30 * SECOND)} == {
+        ("unseen", 0),
+        ("throttled", 1),
+    }
+
+
+def test_a_workflow_made_ahead_of_our_clock_has_waited_for_nothing() -> None:
+    """Two clocks are never subtracted below zero."""
+    flow = a_pipeline()
+    flow.take("c1", [an_observation(a_workflow(created=NOON + HOUR), "added")])
+
+    assert samples(flow, NOON) == [("unseen", 1, 0, NOON)]
+
+
+def test_what_has_begun_is_in_no_queue() -> None:
+    """Depth is what waits for work to begin."""
+    flow = a_pipeline()
+    flow.take("c1", [SUBMITTED, an_observation(a_pod())])
+
+    assert samples(flow, NOON) == []
+
+
+# The live view.
+
+
+def watch(kind: str = "pods", *, synced: bool = True, detail: str = "", state: str = "watching") -> WatchHealth:
+    return WatchHealth("c1", kind, state, detail, synced, NOON, 3)
+
+
+@pytest.mark.parametrize(
+    ("watches", "ready", "detail"),
+    [
+        ([watch()], True, ""),
+        ([], False, "not started"),
+        ([watch(), watch("workflows", synced=False, state="listing")], False, "workflows: listing"),
+        ([watch(detail="connection refused", state="retrying")], False, "pods: connection refused"),
+    ],
+)
+def test_a_cluster_is_ready_when_all_its_watches_are(watches: list[WatchHealth], ready: bool, detail: str) -> None:
+    """Else it says which is not, and why."""
+    (health,) = a_pipeline().view(NOON, {"c1": watches}, HEALTHY).clusters
+
+    assert (health.name, health.ready, health.detail, health.watches) == ("c1", ready, detail, watches)
+
+
+def test_a_refused_cluster_is_not_ready_and_says_why() -> None:
+    """Whatever its watches say."""
+    flow = a_pipeline()
+    flow.take("c1", identity("uid-1"))
+    flow.take("c1", identity("uid-2"))
+    (health,) = flow.view(NOON, {"c1": [watch()]}, HEALTHY).clusters
+
+    assert (health.ready, health.detail) == (False, flow.refused["c1"])
+
+
+def test_the_view_shows_every_living_workflow() -> None:
+    """By cluster, queue and reason."""
+    flow = a_pipeline("c1", "c2")
+    flow.take("c1", [SUBMITTED])
+    flow.take("c2", [SUBMITTED, BEGUN])
+    view = flow.view(NOON, {}, HEALTHY)
+
+    assert [(w.cluster, w.reason, w.begun) for w in view.queues] == [
+        ("c1", "unseen", False),
+        ("c2", "advancing", True),
+    ]
+    assert (view.at, view.store) == (NOON, HEALTHY)
+
+
+def test_a_vanished_workflow_leaves_the_view() -> None:
+    """Nobody knows how it ended; that it waits no more is sure."""
+    flow = a_pipeline()
+    flow.take("c1", [SUBMITTED, a_vanishing("workflows", "w1")])
+
+    assert flow.view(NOON, {}, HEALTHY).queues == []
+
+
+def test_the_view_tells_what_runs_now_costs_an_hour() -> None:
+    """As of the last tick; a pod that has ended is gone from it at the next."""
+    flow = a_pipeline()
+    flow.take("c1", [SUBMITTED, BEGUN, STARTED_POD])
+    flow.tick(NOON + MINUTE, ())
+    [burning] = flow.view(NOON + MINUTE, {}, HEALTHY).burning
+    assert (burning.cluster, burning.product, burning.per_hour) == ("c1", "alibaba-eci", Decimal("0.069264"))
+
+    flow.take("c1", [ENDED_POD])
+    flow.tick(NOON + 2 * MINUTE, ())
+    assert flow.view(NOON + 2 * MINUTE, {}, HEALTHY).burning == []

@@ -1,0 +1,253 @@
+"""What nobody's pods took of plain nodes: by law, by hand, and through the real engine."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, timedelta
+from decimal import Decimal
+from functools import cache, partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from collector.catalog.tables import TABLE_OF
+from collector.core.cluster.plain_nodes import Machines
+from collector.core.cost import charge as billing
+from collector.core.cost.meters import total
+from collector.core.facts.bills import Period, PodRun
+from collector.core.model import Fact
+from collector.prices import book
+from collector.prices.lookup import Books
+from collector.prices.node_split import sizes
+from collector.reports.cost import cost
+from collector.reports.idle_nodes import Idle, a_whole, idle_nodes, prices_of, summed
+from collector.reports.report import Query, Report, Span
+from collector.reports.shared_costs import shared_costs
+from collector.store.schema.migrate import migrate
+from tests.builders import HOUR, NOON, SECOND, a_life, a_plain_node, a_pod_run, an_observation, at
+from tests.store.running import start
+
+D = Decimal
+SPAN = Span(date(2026, 11, 1), date(2026, 12, 1))
+TODAY = date(2026, 11, 22)
+TYPE = "node.kubernetes.io/instance-type"
+OWN = """
+id: ours
+version: "1"
+extends: plain-node
+currency: USD
+sources: {s: contract}
+split: {vcpu: "3", memory: "1", gpu: "10", idle: SHARED}
+nodes:
+  - {type: m.large, vcpu: "4", memory_gib: "16", price: "0.4", from: 2026-01-01, source: s}
+  - {type: m.large, vcpu: "4", memory_gib: "16", price: "0.1", purchase: spot, from: 2026-01-01, source: s}
+"""
+
+
+@cache
+def books(shared: str = "none") -> Books:
+    """A node of 4 cores and 16 GiB for 0.40 USD an hour, 0.10 as spot; of what is no m.large the shipped guess."""
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "ours.yaml").write_text(OWN.replace("SHARED", shared))
+        return book.load(["plain-node", "ours.yaml"], Path(folder))
+
+
+def a_pod_on(node: str, begin: int, end: int, cpu: Decimal, gib: Decimal, **more: Any) -> PodRun:
+    """A pod of a plain node."""
+    pricing = {f"node:{TYPE}": "m.large"}
+    return a_pod_run(
+        node_name=node, cpu=cpu, memory_bytes=int(gib * 1024**3), scheduled_at=begin, instance_created_at=None,
+        created_at=begin, main_started_at=begin, finished_at=end, **{"pricing": pricing, **more},
+    )  # fmt: skip
+
+
+def a_row(begin: int, end: int, node: str = "n1") -> tuple[Any, ...]:
+    """A node as the store tells it, with the memory that its kernel leaves."""
+    pricing = {f"node:{TYPE}": "m.large"}
+    return ("c1", node, node, begin, end, "m.large", "cn-x", "", D(4), 15 * 1024**3, D(0), pricing)
+
+
+def of_a_day(row: tuple[Any, ...], pods: list[PodRun], **more: Any) -> tuple[list[tuple[Any, ...]], list[str]]:
+    """What is idle of one node, its pods charged as they would be."""
+    taken: dict[tuple[str, str, date], Decimal] = {}
+    for pod in pods:
+        for charge in billing.charges(pod, None, books(), UTC, NOON + 100 * HOUR):
+            key = (charge.cluster, charge.node_name, billing.EPOCH_DAY + timedelta(days=charge.day))
+            taken[key] = total((taken.get(key, D(0)), *(meter.cost for meter in charge.meters)))
+    sold = sizes(layer.book for layer in books().layers["plain-node"])
+    run = a_whole(row, sold["m.large"])
+    return summed([(run, *one) for one in prices_of(run, books(), ZoneInfo("UTC"))], taken, "USD", **more)
+
+
+SHARES = st.lists(st.tuples(st.integers(0, 999), st.integers(0, 16_384), st.integers(1, 30)), min_size=1, max_size=6)
+
+
+@given(SHARES, st.integers(0, 20))
+def test_pods_and_idle_are_the_nodes_price_for_its_time(parts: list[tuple[int, int, int]], hours: int) -> None:
+    """Where no more is asked of a node than it has; to the last place, over any midnight."""
+    length = max(hours, *(h for _, _, h in parts)) * HOUR
+    pods = [
+        a_pod_on("n1", NOON, NOON + h * HOUR, D(cpu) * 4 / 1000 / len(parts), D(mib) / 1024 / len(parts), uid=f"p{i}")
+        for i, (cpu, mib, h) in enumerate(parts)
+    ]
+    rows, _ = of_a_day(a_row(NOON, NOON + length), [pod for pod in pods if pod.cpu or pod.memory_bytes])
+
+    for _, _, _, price, used, idle, beyond, _ in rows:
+        assert (used + idle, beyond) == (price, 0)
+    whole = total(row[3] for row in rows)
+    assert abs(whole - D("0.4") * length / HOUR) < D("1e-14")
+
+
+@given(st.integers(1, 3), st.integers(1, 15), st.integers(1, 90_000))
+def test_pods_that_fill_a_node_leave_nothing(cpu: int, gib: int, seconds: int) -> None:
+    """Though its kernel keeps a part of the memory that it is sold with."""
+    end = NOON + seconds * SECOND
+    pods = [a_pod_on("n1", NOON, end, D(cpu), D(gib)), a_pod_on("n1", NOON, end, D(4 - cpu), D(16 - gib), uid="p2")]
+    rows, _ = of_a_day(a_row(NOON, end), pods)
+
+    assert total(abs(row[5]) + abs(row[6]) for row in rows) < D("1e-15")
+
+
+def test_a_day_by_hand() -> None:
+    """Twelve hours of a node, half of it taken for three."""
+    (row,), notes = of_a_day(a_row(NOON, NOON + 12 * HOUR), [a_pod_on("n1", NOON, NOON + 3 * HOUR, D(2), D(8))])
+
+    assert [round(amount, 12) for amount in row[3:7]] == [D("4.8"), D("0.6"), D("4.2"), 0]
+    assert notes[0].endswith("USD, what no pod of a workflow took; in no sum")
+
+
+def test_more_than_a_node_has_is_told_and_idle_is_nothing() -> None:
+    """Requests may exceed capacity where somebody lies; the node costs no more for it."""
+    pods = [a_pod_on("n1", NOON, NOON + HOUR, D(4), D(16), uid=uid) for uid in ("p1", "p2")]
+    (row,), notes = of_a_day(a_row(NOON, NOON + HOUR), pods)
+
+    assert (row[5], round(row[6], 12)) == (0, D("0.4"))
+    assert "more than their nodes cost" in notes[1]
+
+
+def test_a_name_that_two_nodes_had_in_a_day_is_one_node() -> None:
+    """Clouds give a new machine the old one's address."""
+    runs = [a_whole(a_row(NOON, NOON + HOUR), None), a_whole(a_row(NOON + HOUR, NOON + 3 * HOUR), None)]
+    days = [(run, *one) for run in runs for one in prices_of(run, books(), ZoneInfo("UTC"))]
+    rows, notes = summed(days, {("c1", "n1", TODAY): D("0.5")}, "USD", shared=True)
+
+    assert [(row[2], row[3]) for row in rows] == [(1, total(price for _, _, price in days if price))]
+    assert notes[0].endswith("shared out by what was spent on them")
+
+
+def test_a_node_without_a_price_or_a_row_is_named_and_in_no_sum() -> None:
+    """Unknown is never 0."""
+    run = a_whole(a_row(NOON, NOON + HOUR), None)
+    taken = {("c1", name, TODAY): D(1) for name in ("n2", "n3", "n4", "n5")}
+    rows, notes = summed([(run, TODAY, None)], taken, "USD")
+
+    assert rows == []
+    assert notes == [
+        "what is idle of 1 plain nodes (c1/n1) is not known: no price",
+        "what is idle of 4 plain nodes (c1/n2, c1/n3, c1/n4 and 1 more) is not known: not watched on some days",
+    ]
+
+
+# Through the engine.
+
+
+PODS = [("a", "maps", "n1", 1), ("b", "sre", "n1", 3), ("c", "maps", "n2", 2)]
+"""Uid, department, node, hours of half a node."""
+
+
+def facts() -> Iterator[Fact]:
+    """Three nodes of which one is never used, three pods, and one on ECI."""
+    month = (SPAN.begin - billing.EPOCH_DAY).days
+    yield Period(month=month, version=1, active_run=1, state="open", total=None, hash="")
+    machines = Machines("c1")
+    for name, hours in (("n1", 10), ("n2", 24), ("n3", 5)):
+        seen = an_observation(a_plain_node(name, labels={TYPE: "m.large"}), "added")
+        yield from machines.observe(seen)
+        yield from machines.accrue(NOON + hours * HOUR)
+        if name == "n1":
+            yield from machines.observe(replace(seen, change="deleted", at=NOON + hours * HOUR))
+    for uid, department, node, hours in PODS:
+        run = a_pod_on(node, NOON, NOON + hours * HOUR, D(2), D(8), uid=uid)
+        yield from billing.charges(run, a_life(department=department), books(), UTC, NOON + 30 * HOUR)
+    yield from billing.charges(a_pod_run(uid="eci"), a_life(), book.load(["alibaba-eci"], Path()), UTC, NOON + HOUR)
+
+
+@pytest.fixture(scope="module")
+def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Query]:
+    """Questions to the engine that holds those rows."""
+    running = start(tmp_path_factory.mktemp("engine"))
+    writer = running.writer()
+    migrate(writer)
+    encoder = msgspec.msgpack.Encoder(decimal_format="string")
+    for number, fact in enumerate(facts()):
+        writer.insert(TABLE_OF[type(fact)], msgspec.msgpack.decode(encoder.encode([fact])), f"batch-{number}")
+    writer.close()
+    reader = running.reader()
+    yield lambda sql, parameters: reader.query_rows(sql, dict(parameters))
+    reader.close()
+    running.stop()
+
+
+def reported(ask: Query, books: Books, by: str = "department", run: int = 0) -> Report:
+    return cost(ask, SPAN, by, run, partial(shared_costs, ask, SPAN, books, at("2026-12-01"), run))
+
+
+@pytest.mark.parametrize("run", [0, 1])
+def test_idle_is_a_table_and_a_line_of_the_report(ask: Query, run: int) -> None:
+    """By cluster and day; a node that ran nothing is told of, and what is idle is in no department's sum."""
+    report = reported(ask, books(), run=run)
+    found = report.parts[-1]
+
+    assert found.title == "Idle of plain nodes"
+    assert [(row[0], str(row[1]), row[2]) for row in found.rows] == [("c1", "2026-11-22", 2), ("c1", "2026-11-23", 1)]
+    assert [[round(amount, 12) for amount in row[3:7]] for row in found.rows] == [
+        [D("8.8"), D("1.2"), D("7.6"), 0],
+        [D("4.8"), 0, D("4.8"), 0],
+    ]
+    assert report.notes[0].startswith("idle of plain nodes 12.4")
+    assert report.notes[0].endswith("in no sum")
+    assert report.notes[1].startswith("1 plain nodes ran no pod of a workflow; their price of 2.0")
+    assert "shared" not in report.columns
+
+
+def test_shared_idle_departments_and_unallocated_are_the_total(ask: Query) -> None:
+    """To the last place, by what was spent on the nodes: maps 0.6 and sre 0.6, half each; ECI's bear nothing."""
+    report = reported(ask, books("proportional"))
+    spent = ask("SELECT sum(cost) FROM pod_cost FINAL", {})[0][0]
+    left = total(row[5] for row in report.parts[-1].rows)
+    parts = {row[0]: row[-1] for row in report.rows}
+
+    assert total(row[1] for row in report.rows) == spent
+    assert total(parts.values()) == left
+    assert {name: round(part, 9) for name, part in parts.items()} == {"maps": D("6.2"), "sre": D("6.2"), "autonomy": 0}
+    assert report.notes[0].startswith("shared costs 12.4")
+
+
+def test_without_a_book_of_plain_nodes_idle_is_not_known(ask: Query) -> None:
+    """And the remedy is named."""
+    assert (
+        reported(ask, book.load(["alibaba-eci"], Path()))
+        .notes[0]
+        .endswith("add `plain-node` to the settings' `prices`")
+    )
+
+
+def test_without_pods_on_plain_nodes_there_is_nothing_to_tell(ask: Query) -> None:
+    """A serverless fleet has no idle."""
+    assert idle_nodes(ask, Span(date(2026, 10, 1), date(2026, 11, 1)), books()) == Idle()
+
+
+def test_the_last_word_of_a_node_stands(ask: Query) -> None:
+    """Its hourly rows have one version; the store keeps the last that came."""
+    rows = ask(
+        "SELECT name, toUnixTimestamp64Milli(last_seen_at), gone_at IS NULL FROM node_run FINAL ORDER BY name", {}
+    )
+
+    assert [tuple(row) for row in rows] == [
+        ("n1", NOON + 10 * HOUR, 0), ("n2", NOON + 24 * HOUR, 1), ("n3", NOON + 5 * HOUR, 1),
+    ]  # fmt: skip

@@ -1,0 +1,167 @@
+"""A price quote and a list of books, as a person or a program reads them."""
+
+import io
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from collector.prices import book
+from collector.prices.quote import Ask, quote
+from collector.reports import price_list
+from collector.reports.report import ReportError, as_json
+from tests.builders import NOON
+
+ASKED = {
+    "product": "alibaba-eci", "seconds": 3600, "spec": "2-4Gi", "instance_type": "", "cpu": "", "memory_gib": "",
+    "region": "cn-hangzhou", "zone": "", "purchase": "on_demand", "price_class": "", "ephemeral_gib": "0", "gpu": "0",
+}  # fmt: skip
+
+
+def quoted(
+    form: str, spec: str = "2-4Gi", currency: str = "USD", seconds: int = 3600, purchase: str = "on_demand"
+) -> str:
+    """What is printed for a spec on ECI."""
+    shipped = book.load(["alibaba-eci"], Path(), currency)
+    answer = quote(shipped, Ask("alibaba-eci", seconds, spec, region="cn-hangzhou", purchase=purchase), NOON)
+    out = io.StringIO()
+    price_list.print_quote(answer, form, Console(file=out, width=120))
+    return out.getvalue()
+
+
+def test_json_has_the_documented_fields() -> None:
+    """Scripts rely on their names, and on amounts as strings."""
+    assert json.loads(quoted("json")) == {
+        "product": "alibaba-eci", "region": "cn-hangzhou", "zone": "", "purchase": "on_demand",
+        "class": "general-purpose", "billed_vcpu": "2", "billed_memory_gib": "4", "billed_ephemeral_gib": "0", "gpu": "0",
+        "instance_type": "", "billed_seconds": 3600, "currency": "USD", "cost": "0.069264", "list_cost": "0.069264",
+        "rounded_cost": "0.069264", "price_book": "alibaba-eci@2026.11.2", "rule": "*/general-purpose/on_demand",
+        "spec_source": "annotation", "confidence": "high",
+        "meters": [
+            {"meter": "vcpu", "quantity": "7200", "unit": "vCPU-Seconds", "unit_price": "0.0000077", "cost": "0.05544"},
+            {"meter": "memory", "quantity": "14400", "unit": "GiB-Seconds", "unit_price": "0.00000096",
+             "cost": "0.013824"},
+        ],
+    }  # fmt: skip
+
+
+def test_json_of_a_machine_type_has_its_hours() -> None:
+    """One line, by the type."""
+    told = json.loads(quoted("json", "ecs.c6.large"))
+
+    assert (told["instance_type"], told["billed_vcpu"], told["cost"]) == ("ecs.c6.large", "0", "0.06")
+    assert [(m["quantity"], m["unit"]) for m in told["meters"]] == [("1", "Hours")]
+
+
+def test_a_person_reads_lines_and_a_total() -> None:
+    """With the book and the rule they come from, and what the bill makes of it."""
+    shown, rounded = quoted("table"), quoted("table", currency="CNY", seconds=41)
+
+    assert all(word in shown for word in ("vcpu", "7200", "0.0000077", "0.05544", "total", "0.069264"))
+    assert "book alibaba-eci@2026.11.2, rule */general-purpose/on_demand" in shown
+    assert "as billed" not in shown
+    assert "as billed" in rounded
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"purchase": "spot"}, "alibaba-eci 2-4Gi (cn-hangzhou, general-purpose, spot): no price: no_spot_price"),
+        ({"spec": "two"}, "no price: malformed_spec"),
+        ({"spec": "ecs.g9.large"}, "alibaba-eci ecs.g9.large (cn-hangzhou"),
+    ],
+)
+def test_without_a_price_the_reason_is_the_answer(asked: dict[str, Any], said: str) -> None:
+    """In either form."""
+    for form in ("table", "json"):
+        with pytest.raises(ReportError) as error:
+            quoted(form, **asked)
+        assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, Ask("alibaba-eci", 3600, "2-4Gi", region="cn-hangzhou")),
+        ({"spec": "", "cpu": "250m"}, Ask("alibaba-eci", 3600, vcpu=Decimal("0.25"), region="cn-hangzhou")),
+        ({"spec": "", "memory_gib": "4", "gpu": "1"},
+         Ask("alibaba-eci", 3600, memory_gib=Decimal(4), region="cn-hangzhou", gpu=Decimal(1))),
+        ({"spec": "", "instance_type": "ecs.c6.large"}, Ask("alibaba-eci", 3600, "", "ecs.c6.large", region="cn-hangzhou")),
+    ],
+)  # fmt: skip
+def test_a_command_line_is_a_question(changes: dict[str, str], expected: Ask) -> None:
+    """A spec, an instance type, or what is requested."""
+    assert price_list.ask(**{**ASKED, **changes}) == expected  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"spec": ""}, "give one of --spec, --instance-type, or --cpu with --memory-gib"),
+        ({"cpu": "1"}, "give one of"),
+        ({"instance_type": "ecs.c6.large"}, "give one of"),
+        ({"spec": "", "cpu": "NaN"}, "--cpu NaN: no amount; write it like 2 or 0.25"),
+        ({"gpu": "-1"}, "--gpu -1: no amount"),
+        ({"ephemeral_gib": "1e10"}, "--ephemeral-gib 1e10: no amount"),
+        ({"purchase": "cash"}, "--purchase cash: unknown; there are on_demand, spot"),
+    ],
+)
+def test_a_question_of_no_sense_names_its_option(changes: dict[str, str], said: str) -> None:
+    """And what would make sense."""
+    with pytest.raises(ReportError) as error:
+        price_list.ask(**{**ASKED, **changes})  # type: ignore[arg-type]
+    assert said in str(error.value)
+
+
+def test_a_moment_is_a_day_or_a_time_or_now() -> None:
+    """In UTC where it names no zone."""
+    now = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+    assert [price_list.moment(t, now) - NOON for t in ("", "2026-11-22", "2026-11-22T13:00:00+01:00")] == [
+        0,
+        -43_200_000,
+        0,
+    ]
+    with pytest.raises(ReportError, match="--at 'noon' is no date"):
+        price_list.moment("noon", now)
+    with pytest.raises(ReportError, match="--currency RMB: unknown"):
+        price_list.currency("RMB")
+    assert price_list.currency("") == ""
+
+
+def test_a_list_shows_books_versions_currencies_dates_and_sources() -> None:
+    """Those in force, and which shipped ones are not."""
+    told = json.loads(as_json(price_list.listing(book.load(["alibaba-eci"], Path()))))
+
+    assert [(r["book"], r["product"], r["currencies"], r["from"], r["to"]) for r in told["rows"]] == [
+        ("alibaba-eci@2026.11.2", "alibaba-eci", "CNY, USD", "2022-01-01", "open")
+    ]
+    assert "ECI billing overview" in told["rows"][0]["sources"]
+    assert "plain-node" in told["notes"][1]
+
+
+def test_an_own_file_is_listed_with_what_it_extends(tmp_path: Path) -> None:
+    """And one that only adds is of any product."""
+    dated = "from: 2026-01-01, to: 2027-01-01, source: x"
+    (tmp_path / "own.yaml").write_text(
+        f"{{id: own, version: 1, extends: plain-node, sources: {{x: y}}, discounts: [{{id: d, ratio: 0.1, {dated}}}]}}",
+        encoding="utf-8",
+    )
+    (tmp_path / "fx.yaml").write_text("{id: fx, version: 1}", encoding="utf-8")
+    listing = price_list.listing(book.load([*book.shipped_ids(), "own.yaml", "fx.yaml"], tmp_path))
+    rows = {row[0]: row[1:6] for row in listing.rows}
+
+    assert rows["own@1"] == ("plain-node (own)", "as the book it extends", 0, "2026-01-01", "2027-01-01")
+    assert rows["fx@1"] == ("any", "as the book it extends", 0, "", "open")
+    assert listing.notes == ["amounts are told in USD"]
+
+
+def test_a_checked_book_says_what_it_holds() -> None:
+    """One line."""
+    fargate = book.read("aws-fargate-eks", Path())
+
+    assert price_list.checked("x", fargate) == "x: aws-fargate-eks@2026.11.1, 4 prices, 1 fees, 6 oracles hold"

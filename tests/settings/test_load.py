@@ -1,0 +1,290 @@
+"""The settings file: what it may say, and what is said of every mistake in it."""
+
+from pathlib import Path
+
+import pytest
+
+from collector.core.rules import AttributionRule
+from collector.settings import load as settings
+from collector.settings.attribution import RuleSettings
+from collector.settings.load import ClusterSettings, Settings, SettingsError, address, data_dir, load, parse
+from tests.builders import at
+
+EXAMPLE = b"""
+clusters:
+  - {name: prod-hz, kubeconfig: /etc/lynceus/prod-hz.yaml, context: prod, region: cn-hangzhou, product: alibaba-eci,
+     controller_namespace: argo}
+discovery: {argocd_secrets: /var/run/clusters}
+store: {url: "http://clickhouse:8123/lynceus", username: lynceus, password_file: /run/secrets/ch, cluster: ""}
+data_dir: ./lynceus-data
+http: {listen: 127.0.0.1:8470, tls: {cert: "", key: "", client_ca: ""}}
+embedded: {listen: 127.0.0.1:8471}
+queues: {label: kueue.x-k8s.io/queue-name}
+attribution:
+  department: [{workflow_label: department}, {namespace_label: department}, {namespace: {ci: platform}}]
+  project: [{workflow_label: project}]
+prices: [alibaba-eci, alibaba-acs, ./our-discounts.yaml]
+currency: USD
+billing_timezone: UTC
+"""
+"""The design's example, without what has not been built yet: tenants, budgets, further books."""
+
+
+def said_of(text: str) -> str:
+    """What is said of settings that cannot be used."""
+    with pytest.raises(SettingsError) as error:
+        parse(text.encode(), "lynceus.yaml")
+    return str(error.value)
+
+
+def test_the_example_is_read() -> None:
+    """Every key that the documentation shows."""
+    read = parse(EXAMPLE, "lynceus.yaml")
+
+    assert read.clusters == (
+        ClusterSettings(
+            name="prod-hz", kubeconfig="/etc/lynceus/prod-hz.yaml", context="prod", region="cn-hangzhou",
+            product="alibaba-eci",
+        ),
+    )  # fmt: skip
+    assert read.attribution.department[2] == RuleSettings(namespace={"ci": "platform"})
+    assert (read.prices[2], read.store.username, read.queues.label) == (
+        "./our-discounts.yaml", "lynceus", "kueue.x-k8s.io/queue-name",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("text", [b"", b"  \n", b"# nothing chosen yet\n", b"{}"])
+def test_nothing_chosen_is_the_defaults(text: bytes) -> None:
+    """Everything works without a file, and with one that is all comments."""
+    assert parse(text, "lynceus.yaml") == load(None) == Settings()
+
+
+def test_the_defaults_are_the_documented_ones() -> None:
+    """Whoever upgrades relies on them."""
+    chosen = Settings()
+
+    assert (chosen.clusters, chosen.store.url, chosen.data_dir) == ((), "", "./lynceus-data")
+    assert (chosen.http.listen, chosen.embedded.listen) == ("127.0.0.1:8470", "127.0.0.1:8471")
+    assert (chosen.currency, chosen.billing_timezone) == ("USD", "UTC")
+    assert chosen.prices == ("alibaba-eci", "alibaba-acs", "aws-fargate-eks", "gke-autopilot", "azure-aci")
+    assert (ClusterSettings(name="a").controller_namespace, ClusterSettings(name="a").pods) == ("argo", "all")
+
+
+@pytest.mark.parametrize(
+    "archive",
+    [
+        "{}",
+        "{url: 'https://argo/base'}",
+        "{url: 'http://127.0.0.1:1'}",
+        "{url: 'http://argo', allow_insecure: true}",
+    ],
+)
+def test_an_archive_is_reached_over_https_unless_it_is_here_or_allowed(archive: str) -> None:
+    """Its token goes with each request."""
+    chosen = parse(f"clusters: [{{name: a, archive: {archive}}}]".encode(), "f")
+
+    assert chosen.clusters[0].archive.url in archive
+
+
+def test_a_file_is_read_from_its_path(tmp_path: Path) -> None:
+    """And errors in it name the path."""
+    file = tmp_path / "my.yaml"
+    file.write_bytes(EXAMPLE)
+
+    assert load(file).currency == "USD"
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """With why."""
+    with pytest.raises(SettingsError, match=r"gone\.yaml: cannot be read: No such file"):
+        load(tmp_path / "gone.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "remedy"),
+    [
+        ("billing_timezon: UTC", "billing_timezon", "no such setting; did you mean `billing_timezone`?"),
+        ("http: {listn: x}", "http.listn", "did you mean `listen`?"),
+        ("clusters: [{name: a, contxt: b}]", "clusters[0].contxt", "did you mean `context`?"),
+        ("qqqqqqqq: 1", "qqqqqqqq", "no such setting; see the README"),
+        ("clusters: [{context: b}]", "clusters[0]", "missing required field `name`"),
+        ("clusters: {name: a}", "clusters", "Expected `array`, got `object`"),
+        ("clusters: [{name: 5}]", "clusters[0].name", "Expected `str`, got `int`"),
+        ("clusters: [{name: Prod}]", "clusters[0].name", "'Prod' must be lower-case letters, digits"),
+        ("clusters: [{name: ''}]", "clusters[0].name", "must be lower-case"),
+        ("clusters: [{name: a-}]", "clusters[0].name", "must be lower-case"),
+        ("clusters: [{name: a}, {name: b}, {name: a}]", "clusters[2].name", "'a' is taken by clusters[0]"),
+        ("clusters: [{name: a, pods: some}]", "clusters[0].pods", "Invalid enum value 'some'"),
+        ("clusters: [{name: a, archive: {uri: x}}]", "clusters[0].archive.uri", "did you mean `url`?"),
+        ("clusters: [{name: a, archive: {token_file: t}}]", "clusters[0].archive.url", "is missing; write it like"),
+        ("clusters: [{name: a, archive: {url: argo}}]", "clusters[0].archive.url", "'argo' is no address; write it like"),
+        ("clusters: [{name: a, archive: {url: 'http://[x'}}]", "clusters[0].archive.url", "is no address"),
+        ("clusters: [{name: a, archive: {url: 'https://u:p@argo'}}]", "clusters[0].archive.url", "into token_file"),
+        ("clusters: [{name: a, archive: {url: 'http://argo:2746'}}]", "clusters[0].archive.url", "use https, or set allow"),
+        ("clusters: [{name: a, product: alibaba-ec1}]", "clusters[0].product", "'alibaba-ec1' is unknown; known are"),
+        ("attribution: {department: [{}]}", "attribution.department[0]", "give exactly one key, like `workflow_label"),
+        (
+            "attribution: {project: [{workflow_label: a}, {workflow_label: a, namespace_label: b}]}",
+            "attribution.project[1]",
+            "give exactly one key",
+        ),
+        ("attribution: {project: [{namespace: {a: 1}}]}", "attribution.project[0].namespace", "Expected `str`"),
+        ("attribution: {project: [{from: 2026-01-01, map: {a: b}}]}", "attribution.project[0]", "give exactly one key"),
+        ("attribution: {creator: [{workflow_label: ''}]}", "attribution.creator[0]", "workflow_label: is empty"),
+        ("attribution: {creator: [{template: {}}]}", "attribution.creator[0]", "template: is empty"),
+        ("attribution: {creator: [{template: {a: ''}}]}", "attribution.creator[0]", "template: must map names to names"),
+        ("attribution: {creator: [{workflow_label: a, map: {}}]}", "attribution.creator[0]", "map: must map names"),
+        ("attribution: {creator: [{namespace: {a: b}, map: {b: c}}]}", "attribution.creator[0]", "holds a map already"),
+        (
+            "attribution: {department: [{workflow_label: a, from: 2026-02-30}]}", "attribution.department[0].from",
+            "Invalid RFC3339 encoded date",
+        ),
+        (
+            "attribution: {department: [{workflow_label: a, to: 2026-02-03T00:00:00Z}]}", "attribution.department[0].to",
+            "Invalid RFC3339 encoded date",
+        ),
+        (
+            "attribution: {department: [{workflow_label: a, from: 2026-02-03, to: 2026-02-03}]}",
+            "attribution.department[0]", "to: 2026-02-03 is not after `from`, 2026-02-03",
+        ),
+        (
+            "attribution: {department: [{workflow_label: a}, {template: {x: y}}, {workflow_label: a, from: 2026-01-01}]}",
+            "attribution.department[2]", "attribution.department[0] before it always does for `workflow_label` a",
+        ),
+        (
+            "attribution: {project: [{template: {x: y, z: y}}, {template: {x: w}}]}",
+            "attribution.project[1]", "attribution.project[0] before it always does for `template` x",
+        ),
+        ("billing_timezone: Mars/Base", "billing_timezone", "'Mars/Base' is no IANA zone, like Asia/Shanghai"),
+        ("billing_timezone: ../etc/passwd", "billing_timezone", "is no IANA zone"),
+        ("billing_timezone: ''", "billing_timezone", "is no IANA zone"),
+        ("http: {listen: 8470}", "http.listen", "Expected `str`, got `int`"),
+        ("store: {url: clickhouse}", "store.url", "is no address; write it like http://clickhouse:8123/lynceus"),
+        ("store: {url: 'http://'}", "store.url", "is no address"),
+        ("store: {url: 'ftp://clickhouse'}", "store.url", "is no address"),
+        ("store: {url: 'http://clickhouse:99999'}", "store.url", "is no address"),
+        ("store: {url: 'http://u:p@clickhouse'}", "store.url", "into store.password_file"),
+        ("http: {listen: localhost}", "http.listen", "'localhost' is no address; write it like 127.0.0.1:8470"),
+        ("embedded: {listen: '127.0.0.1:99999'}", "embedded.listen", "is no address"),
+        ("embedded: {listen: '127.0.0.1:²'}", "embedded.listen", "is no address"),
+        ("prices: alibaba-eci", "prices", "Expected `array`, got `str`"),
+        ("http:", "http", "Expected `object`, got `null`"),
+        ("- a\n- b", "must hold keys and values", "like `data_dir: ./lynceus-data`"),
+        ("just text", "must hold keys and values", "like `data_dir"),
+        ("a: [1", "is no YAML", "line 1"),
+        ("a:\tb: c", "is no YAML", "line 1"),
+        ("currency: USD\ncurrency: EUR", "is no YAML", "'currency' stands there twice"),
+        ("http: {listen: 'a:1', listen: 'b:2'}", "is no YAML", "'listen' stands there twice"),
+        ("1: 2", "top", "Expected `str`"),
+    ],
+)  # fmt: skip
+def test_a_mistake_names_the_file_the_key_and_the_remedy(text: str, place: str, remedy: str) -> None:
+    """A typo in `billing_timezone` is a wrong bill: nothing unknown is passed over."""
+    said = said_of(text)
+
+    assert said.startswith(f"lynceus.yaml: {place}")
+    assert remedy in said
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("127.0.0.1:8470", ("127.0.0.1", 8470)),
+        ("[::1]:80", ("::1", 80)),
+        ("0.0.0.0:0", ("0.0.0.0", 0)),
+        ("name.example:65535", ("name.example", 65535)),
+    ],
+)
+def test_an_address_is_host_and_port(text: str, expected: tuple[str, int]) -> None:
+    """With an IPv6 host in brackets."""
+    assert address(text, "here") == expected
+
+
+@pytest.mark.parametrize("text", ["", ":80", "host", "host:", "host:x", "host:-1", "host:65536"])
+def test_what_is_no_address_is_refused(text: str) -> None:
+    """The error names the place it was asked from."""
+    with pytest.raises(SettingsError, match=r"here: .* is no address"):
+        address(text, "here")
+
+
+def test_a_rule_holds_from_midnight_to_midnight_of_the_billing_zone() -> None:
+    """Days are those of the bill."""
+    text = b"""
+billing_timezone: Asia/Shanghai
+attribution: {department: [{workflow_label: team, map: {slam: autonomy}, from: 2026-07-01, to: 2027-01-01}]}
+"""
+    (rule,) = settings.rules_of(parse(text, "lynceus.yaml"), ClusterSettings(name="a")).department
+
+    assert rule == AttributionRule(
+        "workflow_label", "team", {"slam": "autonomy"}, at("2026-06-30T16:00:00"), at("2026-12-31T16:00:00")
+    )
+
+
+def test_other_rules_or_another_order_are_another_version() -> None:
+    """A change of who pays shows as a changed pricing run; what a map is written in the order of changes nothing."""
+    lists = ("{workflow_label: a}, {workflow_label: b}", "{workflow_label: b}, {workflow_label: a}",
+             "{workflow_label: a}, {workflow_label: b, from: 2026-01-01}", "{template: {x: y, z: w}}",
+             "{template: {z: w, x: y}}")  # fmt: skip
+    texts = [*(f"attribution: {{department: [{told}]}}" for told in lists), "currency: EUR", "{}"]
+    one, turned, dated, mapped, same, *others = (
+        settings.rules_version(parse(text.encode(), "lynceus.yaml")) for text in texts
+    )
+
+    assert len({one, turned, dated, mapped}) == 4
+    assert (mapped, others[0]) == (same, others[1])
+
+
+def test_core_gets_its_rules_for_each_cluster() -> None:
+    """What core needs to judge one cluster, and nothing else."""
+    cluster = ClusterSettings(name="a", controller_namespace="flows", region="r", product="alibaba-acs")
+    rules = settings.rules_of(parse(EXAMPLE, "lynceus.yaml"), cluster)
+
+    assert rules.department == (
+        AttributionRule("workflow_label", "department"),
+        AttributionRule("namespace_label", "department"),
+        AttributionRule("namespace", map={"ci": "platform"}),
+    )
+    assert rules.project == (AttributionRule("workflow_label", "project"),)
+    assert (rules.queue_label, rules.controller_namespace, rules.region, rules.product) == (
+        "kueue.x-k8s.io/queue-name", "flows", "r", "alibaba-acs",
+    )  # fmt: skip
+
+
+def test_the_data_directory_is_this_users_alone(tmp_path: Path) -> None:
+    """It holds a token."""
+    made = data_dir(Settings(data_dir=str(tmp_path / "a" / "b")))
+
+    assert (made.is_dir(), made.stat().st_mode & 0o777) == (True, 0o700)
+    assert data_dir(Settings(data_dir=str(made))) == made
+
+
+def test_a_data_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    """A file is in its place."""
+    (tmp_path / "taken").write_text("")
+
+    with pytest.raises(SettingsError, match=r"data_dir: .*taken/x cannot be made: Not a directory"):
+        data_dir(Settings(data_dir=str(tmp_path / "taken" / "x")))
+
+
+def test_a_data_directory_that_cannot_be_written_is_named() -> None:
+    """The kernel's own is read-only even to root."""
+    with pytest.raises(SettingsError, match=r"data_dir: /proc/.* cannot be (made|written)"):
+        data_dir(Settings(data_dir="/proc/lynceus"))
+
+
+def test_the_spool_is_bounded_by_a_size_as_kubernetes_writes_it() -> None:
+    """8Gi unless told otherwise; what is no size, or too small to hold one commit, is refused."""
+    assert settings.spool_bytes(Settings()) == 8 << 30
+    assert settings.spool_bytes(parse(b"spool: {max_bytes: 500Mi}", "f")) == 500 << 20
+    assert "spool.max_bytes: '8 GB' is no size of 1Mi or more; write it like 8Gi" in said_of("spool: {max_bytes: 8 GB}")
+    assert "spool.max_bytes: '100Ki' is no size" in said_of("spool: {max_bytes: 100Ki}")
+
+
+def test_retention_that_cannot_be_is_refused_with_its_key() -> None:
+    """As any setting: the file, the key, and what to write instead."""
+    with pytest.raises(
+        SettingsError, match=r"x\.yaml: retention\.quarantine: 'soon' is no time to keep rows; write days"
+    ):
+        parse(b"retention: {quarantine: soon}", "x.yaml")
+    with pytest.raises(SettingsError, match=r"x\.yaml: retention\.pod_cost: money is kept for ever"):
+        parse(b"retention: {pod_cost: 9000d}", "x.yaml")

@@ -1,0 +1,333 @@
+"""The store's schema against the catalogue, and how it gets there."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from collector import connect
+from collector.catalog.bills import COST_CURRENT, POD_COST
+from collector.catalog.columns import INSERTED_AT
+from collector.catalog.rollups import HOUSEKEEPING, ROLLUPS, Housekeeping, Rollup
+from collector.catalog.schema import Table
+from collector.catalog.tables import TABLES
+from collector.settings.load import Settings, StoreSettings
+from collector.store.clickhouse import Store
+from collector.store.schema.migrate import SchemaError, load, migrate
+from tests.store.running import Running, start
+
+ALL: tuple[Table | Rollup | Housekeeping, ...] = (*TABLES, *ROLLUPS, *HOUSEKEEPING)
+TABLE = pytest.mark.parametrize("table", ALL, ids=lambda table: table.name)
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A store of its own: these tests break its schema."""
+    running = start(tmp_path_factory.mktemp("fresh"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def fresh(own: Running) -> Iterator[Store]:
+    store = own.writer()
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def empty(fresh: Store) -> Store:
+    for (name,) in fresh.query_rows("SELECT name FROM system.tables WHERE database = 'lynceus'"):
+        fresh.command(f"DROP TABLE lynceus.{name} SYNC")
+    return fresh
+
+
+@TABLE
+def test_columns_stand_in_the_store_as_declared(writer: Store, table: Table | Rollup | Housekeeping) -> None:
+    """Name, order, type, codec and default of every column are the catalogue's."""
+    found = writer.query_rows(
+        "SELECT name, type, compression_codec, default_expression FROM system.columns "
+        "WHERE database = 'lynceus' AND table = {table:String} ORDER BY position",
+        {"table": table.name},
+    )
+
+    assert found == [
+        (
+            column.name,
+            column.type,
+            f"CODEC({column.codec})" if column.codec else "",
+            "now64(3)" if column is INSERTED_AT else "",
+        )
+        for column in table.columns
+    ]
+
+
+@TABLE
+def test_engine_and_keys_stand_in_the_store_as_declared(writer: Store, table: Table | Rollup | Housekeeping) -> None:
+    """Engine, sorting key, partition, life time and skip indexes are the catalogue's."""
+    ((engine, sorting, primary, partition, full),) = writer.query_rows(
+        "SELECT engine, sorting_key, primary_key, partition_key, engine_full FROM system.tables "
+        "WHERE database = 'lynceus' AND name = {table:String}",
+        {"table": table.name},
+    )
+    indexes = writer.query_rows(
+        "SELECT type, expr FROM system.data_skipping_indices WHERE database = 'lynceus' AND table = {table:String} "
+        "ORDER BY type, expr",
+        {"table": table.name},
+    )
+
+    assert (engine, sorting, primary) == (table.engine, ", ".join(table.order_by), ", ".join(table.order_by))
+    assert partition == table.partition
+    assert full.startswith(f"{table.engine}({', '.join(table.engine_args)}) ")
+    assert f"TTL {table.ttl} SETTINGS" in full if table.ttl else "TTL" not in full
+    declared = [("bloom_filter", name) for name in table.bloom] + [("minmax", name) for name in table.ranges]
+    assert indexes == sorted(declared)
+
+
+def test_no_table_is_undeclared(writer: Store) -> None:
+    """What is in the store and not in the catalogue would be documented, checked and backed up by nobody."""
+    found = {name for (name,) in writer.query_rows("SELECT name FROM system.tables WHERE database = 'lynceus'")}
+
+    assert found == {table.name for table in ALL} | {COST_CURRENT.name, "schema_migrations"}
+
+
+def test_the_view_has_the_tables_columns(writer: Store) -> None:
+    """cost_current shows pod_cost's columns, all of them and in order."""
+    found = writer.query_rows(
+        "SELECT name, type FROM system.columns WHERE database = 'lynceus' AND table = 'cost_current' ORDER BY position"
+    )
+
+    assert found == [(column.name, column.type) for column in POD_COST.columns]
+
+
+def test_a_dry_run_says_what_is_missing_and_changes_nothing(empty: Store) -> None:
+    """`lynceus migrate --dry-run` can be run against a store in use."""
+    missing = migrate(empty, dry_run=True)
+
+    assert [migration.number for migration in missing] == [migration.number for migration in load()]
+    assert empty.query_rows("SELECT count() FROM system.tables WHERE database = 'lynceus'") == [(0,)]
+
+
+def test_a_dry_run_shows_a_clusters_tables(empty: Store, own: Running) -> None:
+    """What would be run on the servers, before anything is: the rows of a shard, and what reads all shards."""
+    there = StoreSettings(url=own.url, username="lynceus", password_file=str(own.token_file), cluster="prod")
+
+    lines = connect.migrate(Settings(store=there), dry_run=True)
+
+    assert [line for line in lines if "lynceus.pod_cost_local ON CLUSTER 'prod'\n(" in line]
+    assert lines.count(
+        "CREATE OR REPLACE TABLE lynceus.pod_cost ON CLUSTER 'prod' AS lynceus.pod_cost_local\n"
+        "ENGINE = Distributed('prod', 'lynceus', 'pod_cost_local', cityHash64(cluster, pod_uid));"
+    ) == sum("lynceus.pod_cost_local ON CLUSTER" in line for line in lines)
+    assert empty.query_rows("SELECT count() FROM system.tables WHERE database = 'lynceus'") == [(0,)]
+
+
+def test_one_server_does_not_become_a_cluster_by_a_setting(empty: Store) -> None:
+    """Nor a cluster one server: its next migration would alter tables that are not there."""
+    migrate(empty)
+
+    with pytest.raises(
+        SchemaError, match=r"store\.cluster is 'prod', but backfill and others were made for one server"
+    ):
+        migrate(empty, "prod")
+
+
+def test_migrating_twice_changes_nothing(empty: Store) -> None:
+    """Every start of the collector migrates."""
+    assert len(migrate(empty)) == len(load())
+    assert migrate(empty) == []
+
+
+def test_a_migration_that_was_cut_short_is_run_again(empty: Store) -> None:
+    """DDL is not transactional: a crash between two statements must not need a hand."""
+    first = load()[0]
+    migrate(empty, migrations=[replace(first, statements=first.statements[:3])])
+    empty.command("TRUNCATE TABLE lynceus.schema_migrations")  # the crash came before it was recorded
+
+    assert migrate(empty) == load()
+
+
+def test_a_newer_schema_is_refused_with_the_remedy(empty: Store) -> None:
+    """An older program would misread a newer store; it says which version wrote it and what to do."""
+    known = load()
+    later = replace(known[-1], number=len(known) + 1, name="9999_later", checksum="x", statements=())
+    migrate(empty, migrations=[*known, later])
+
+    with pytest.raises(SchemaError, match=r"newer Lynceus \(9999_later\); run that version"):
+        migrate(empty)
+
+
+def test_a_changed_migration_is_refused(empty: Store) -> None:
+    """A file that was applied elsewhere with other content would leave two stores with one number and two schemas."""
+    migrate(empty)
+
+    with pytest.raises(SchemaError, match="0001_first is not the one the store has"):
+        migrate(empty, migrations=[replace(load()[0], checksum="other"), *load()[1:]])
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """How each table reads in a store that was never older."""
+    running = start(tmp_path_factory.mktemp("clean"))
+    store = running.writer()
+    migrate(store)
+    yield _schema(store)
+    store.close()
+    running.stop()
+
+
+def _schema(store: Store) -> dict[str, str]:
+    return dict(store.query_rows("SELECT name, create_table_query FROM system.tables WHERE database = 'lynceus'"))
+
+
+@pytest.mark.parametrize("number", range(1, len(load())))
+def test_every_older_schema_becomes_the_newest_and_keeps_its_rows(
+    empty: Store, number: int, clean: dict[str, str]
+) -> None:
+    """An upgrade from any version ends where a new store begins, and every row of every table keeps what it said."""
+    migrate(empty, migrations=load()[:number])
+    columns = _columns(empty)
+    for table, typed in columns.items():
+        structure = ", ".join(f"`{name}` {kind}" for name, kind in typed).replace("'", "\\'")
+        names = ", ".join(f"`{name}`" for name, _ in typed)
+        values = ", ".join(_drawn(name, kind) for name, kind in typed)
+        empty.command(
+            f"INSERT INTO lynceus.{table} ({names}) SELECT {values} FROM generateRandom('{structure}', {number}, 9, 3) LIMIT 5"
+        )
+    before = _rows(empty, columns)
+
+    assert [migration.number for migration in migrate(empty)] == list(range(number + 1, len(load()) + 1))
+
+    assert _schema(empty) == clean
+    assert _rows(empty, columns) == before
+    assert [table for table, rows in before.items() if len(rows) != 5] == []
+
+
+def _drawn(name: str, kind: str) -> str:
+    """Anything, but no key twice, no time that a retention has passed, and no mark that hides the row."""
+    if "DateTime64" in kind:
+        return "now64(3) - rowNumberInAllBlocks()"
+    numbered = {"month": "today() - rowNumberInAllBlocks()", "name": "toString(rowNumberInAllBlocks())"}
+    return ({"is_deleted": "0"} | numbered).get(name, f"`{name}`")
+
+
+def _columns(store: Store) -> dict[str, list[tuple[str, str]]]:
+    """Names and types of the columns of each table of rows, without what the store itself fills."""
+    rows = store.query_rows(
+        "SELECT table, name, type FROM system.columns WHERE database = 'lynceus' AND name != 'inserted_at' "
+        "AND table NOT IN ('cost_current', 'schema_migrations') ORDER BY table, position"
+    )
+    rolled_up = {rollup.name for rollup in ROLLUPS}  # states of sums, which cannot be drawn, and are made anew anyway
+    rows = [row for row in rows if row[0] not in rolled_up]
+    return {
+        table: [(name, kind) for of, name, kind in rows if of == table] for table in dict.fromkeys(r[0] for r in rows)
+    }
+
+
+def _rows(store: Store, columns: dict[str, list[tuple[str, str]]]) -> dict[str, list[str]]:
+    """The rows of each table, in those columns."""
+    return {
+        table: sorted(
+            repr(row)
+            for row in store.query_rows(f"SELECT {', '.join(f'`{name}`' for name, _ in typed)} FROM lynceus.{table}")
+        )
+        for table, typed in columns.items()
+    }
+
+
+def test_migrations_are_numbered_without_gaps(tmp_path: Path) -> None:
+    """Two branches that add the same number, or skip one, are found before any store is touched."""
+    (tmp_path / "0002_second.sql").write_text("SELECT 1;\n", encoding="utf-8")
+    with pytest.raises(SchemaError, match=r"found \[2\]"):
+        load(tmp_path)
+
+    (tmp_path / "first.sql").write_text("SELECT 1;\n", encoding="utf-8")
+    with pytest.raises(SchemaError, match="NNNN_name"):
+        load(tmp_path)
+
+
+def test_no_table_of_a_single_node_trusts_a_token(writer: Store) -> None:
+    """The engine notes a token before its rows are safe: after a kill between the two a re-sent batch would be dropped."""
+    trusting = writer.query_rows(
+        "SELECT name FROM system.tables WHERE database = 'lynceus' AND engine_full LIKE '%deduplication_window%'"
+    )
+
+    assert trusting == []
+
+
+class Mortal(Store):
+    """A connection whose owner is killed before its n-th statement."""
+
+    def __init__(self, to: Store, statements: int):
+        super().__init__(to._make_client)
+        self.left = statements
+
+    def command(self, sql: str, parameters: dict[str, Any] | None = None) -> None:
+        if self.left == 0:
+            raise KilledError
+        self.left -= 1
+        super().command(sql, parameters)
+
+
+class KilledError(Exception):
+    """Stands for kill -9: what migrates keeps nothing but what it has sent."""
+
+
+def drawn_instants() -> list[int]:
+    """Between the first two statements, before the last one, and some in between."""
+    statements = 2 + sum(len(migration.statements) + 1 for migration in load())
+    return [1, *sorted(Random(6).sample(range(2, statements - 1), 3)), statements - 1]
+
+
+@pytest.mark.parametrize("statements", drawn_instants())
+def test_a_migration_killed_between_two_statements_is_finished_by_the_next_start(
+    empty: Store, writer: Store, statements: int
+) -> None:
+    """Whatever had been sent, the schema is then that of a store that was migrated in peace."""
+    mortal = Mortal(empty, statements)
+    with pytest.raises(KilledError):
+        migrate(mortal)
+    mortal.close()
+    migrate(empty)
+
+    assert schema(empty) == schema(writer)
+
+
+def schema(store: Store) -> list[tuple[str, ...]]:
+    """Every table as the store would make it again, without the number that is each table's own."""
+    rows = store.query_rows(
+        "SELECT name, create_table_query FROM system.tables WHERE database = 'lynceus' ORDER BY name"
+    )
+    return [(name, re.sub(r" UUID '[^']*'", "", sql)) for name, sql in rows]
+
+
+def test_tables_of_another_product_are_left_alone(empty: Store) -> None:
+    """A table with a name of ours that we did not make is refused before the first statement, whatever it holds."""
+    empty.command("CREATE TABLE lynceus.period (id UInt64, body String) ENGINE = MergeTree ORDER BY id")
+    before = schema(empty)
+
+    for dry_run in (True, False):
+        with pytest.raises(SchemaError, match=r"lynceus\.period is not Lynceus'.*Point store\.url at another server"):
+            migrate(empty, dry_run=dry_run)
+    assert schema(empty) == before
+
+
+def test_another_products_record_of_migrations_is_left_alone(empty: Store) -> None:
+    """Other tools call theirs schema_migrations as well."""
+    empty.command("CREATE TABLE lynceus.schema_migrations (version Int64) ENGINE = MergeTree ORDER BY version")
+
+    with pytest.raises(SchemaError, match="schema_migrations is not Lynceus': it lacks applied_at, checksum"):
+        migrate(empty)
+
+
+def test_a_table_with_other_columns_is_refused_before_the_first_insert(empty: Store) -> None:
+    """Somebody changed it by hand: the migrations are applied and it is not what they made."""
+    migrate(empty)
+    empty.command("ALTER TABLE lynceus.pod_cost MODIFY COLUMN cost Nullable(Float64)")
+
+    with pytest.raises(SchemaError, match=r"pod_cost is not Lynceus': column cost is Nullable\(Float64\)"):
+        migrate(empty)

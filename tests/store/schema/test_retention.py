@@ -1,0 +1,66 @@
+"""How long rows stay, on the real engine."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from collector.billing.rows import keep
+from collector.catalog.retention import RETENTION, kept_days
+from collector.catalog.rollups import WORKFLOW_HOURLY
+from collector.catalog.watches import QUARANTINE
+from collector.catalog.workflows import QUEUE_SAMPLE
+from collector.store.clickhouse import Store
+from collector.store.rollup import roll_up
+from collector.store.schema.retention import retain
+from tests.reports.stored import a_run
+from tests.store.facts import a_sample
+
+FOR_EVER = dict.fromkeys(RETENTION, 0)
+
+
+@pytest.fixture
+def store(writer: Store) -> Any:
+    for table in (QUEUE_SAMPLE, QUARANTINE, WORKFLOW_HOURLY):
+        writer.command(f"TRUNCATE TABLE lynceus.{table.name}")
+    yield writer
+    retain(writer, FOR_EVER)
+
+
+def test_a_table_is_changed_where_it_differs(store: Store) -> None:
+    """A start with the same settings changes nothing; what is no more asked for is kept for ever again."""
+    asked = kept_days({"queue_sample": "7d"})
+
+    assert set(retain(store, asked)) == {name for name, days in asked.items() if days}
+    assert retain(store, asked) == []
+    assert retain(store, kept_days({"queue_sample": "8d"})) == ["queue_sample"]
+    assert set(retain(store, FOR_EVER)) == {name for name, days in asked.items() if days}
+    assert retain(store, FOR_EVER) == []
+
+
+def test_old_rows_go_and_others_stay(store: Store) -> None:
+    """A month's part goes once all of it is too old, also one that was there before anybody said for how long."""
+    now = int(datetime.now(UTC).timestamp() * 1000)
+    at = a_sample(1).at
+    keep(store, [a_sample(1)])
+    recent = (now - at) // 15_000
+    keep(store, [a_sample(recent), a_sample(2)])
+    left = "SELECT count() FROM lynceus.queue_sample"
+    store.command("OPTIMIZE TABLE lynceus.queue_sample FINAL")
+    assert store.query_rows(left) == [(3,)]
+
+    retain(store, FOR_EVER | {"queue_sample": 90})
+    store.command("ALTER TABLE lynceus.queue_sample MATERIALIZE TTL SETTINGS mutations_sync = 1")
+    store.command("OPTIMIZE TABLE lynceus.queue_sample FINAL")
+
+    assert store.query_rows(f"{left} WHERE at > now() - 100") == [(1,)]
+    assert store.query_rows(left) == [(1,)]
+
+
+def test_a_rollup_that_ages_can_be_rebuilt(store: Store) -> None:
+    """The table in which a day is computed has no life time of its own, and fits all the same."""
+    retain(store, FOR_EVER | {"workflow_hourly": 4000})
+    keep(store, [a_run("aged", cluster="aged")])
+    roll_up(store, WORKFLOW_HOURLY)
+
+    assert store.query_rows("SELECT sum(runs) FROM lynceus.workflow_hourly WHERE cluster = 'aged'") == [(1,)]

@@ -1,0 +1,173 @@
+"""What migrations are on a cluster: said by every statement, and true of rows spread over two shards."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from collector.catalog.bills import POD_COST, POD_RUN
+from collector.catalog.schema import Table
+from collector.catalog.tables import TABLE_NAMED, TABLES
+from collector.catalog.workflows import STEP_RUN, WORKFLOW_LIVE, WORKFLOW_RUN
+from collector.store.clickhouse import Store, connect
+from collector.store.schema import sharding
+from collector.store.schema.migrate import SchemaError, load, rendered
+from tests.store.facts import facts, row_of
+from tests.store.running import Running
+
+STATEMENTS = [
+    (migration.name, number, statement) for migration in load() for number, statement in enumerate(migration.statements)
+]
+EACH = pytest.mark.parametrize(("name", "number", "statement"), STATEMENTS, ids=lambda value: str(value)[:30])
+
+
+def test_one_text_serves_a_single_node_and_a_cluster() -> None:
+    """One server gets the statement as it stands; a cluster gets the rows of a shard, and what reads all shards."""
+    text = "CREATE TABLE IF NOT EXISTS lynceus.pod_run{on_cluster} (a Int8) ENGINE = {engine}(version)"
+
+    assert rendered(text, "") == [
+        "CREATE TABLE IF NOT EXISTS lynceus.pod_run (a Int8) ENGINE = ReplacingMergeTree(version)"
+    ]
+    rows, all_shards = rendered(text, "prod")
+    assert rows == (
+        "CREATE TABLE IF NOT EXISTS lynceus.pod_run_local ON CLUSTER 'prod' (a Int8) "
+        "ENGINE = ReplicatedReplacingMergeTree(version)"
+    )
+    assert all_shards == (
+        "CREATE OR REPLACE TABLE lynceus.pod_run ON CLUSTER 'prod' AS lynceus.pod_run_local\n"
+        "ENGINE = Distributed('prod', 'lynceus', 'pod_run_local', cityHash64(cluster, uid))"
+    )
+
+
+def test_a_small_table_is_whole_on_every_server() -> None:
+    """Pricing runs, months and applied migrations are asked of by queries of every shard: one replica set over all."""
+    text = "CREATE TABLE IF NOT EXISTS lynceus.period{on_cluster} (a Int8) ENGINE = {engine}(version)"
+
+    (whole,) = rendered(text, "{cluster}")
+    assert whole == (
+        "CREATE TABLE IF NOT EXISTS lynceus.period ON CLUSTER '{cluster}' (a Int8) ENGINE = "
+        "ReplicatedReplacingMergeTree('/clickhouse/tables/{database}/{table}', '{shard}-{replica}', version)"
+    )
+
+
+def test_a_changed_table_is_changed_on_the_shards_and_made_anew_above_them() -> None:
+    """A Distributed table holds nothing: it takes the new columns, whatever kind of change there was below it."""
+    altered = rendered("ALTER TABLE lynceus.pod_run{on_cluster} ADD COLUMN a Int8", "prod")
+
+    assert altered[0] == "ALTER TABLE lynceus.pod_run_local ON CLUSTER 'prod' ADD COLUMN a Int8"
+    assert altered[1].startswith("CREATE OR REPLACE TABLE lynceus.pod_run ON CLUSTER 'prod' AS lynceus.pod_run_local\n")
+
+
+def test_the_name_of_a_cluster_cannot_carry_sql() -> None:
+    """It stands in SQL as text."""
+    with pytest.raises(SchemaError, match="no name of a cluster"):
+        rendered("SELECT 1", "a' ENGINE = Null --")
+
+
+@EACH
+def test_every_statement_is_understood_by_the_engine_in_both_renderings(
+    name: str, number: int, statement: str, writer: Store
+) -> None:
+    """No placeholder is left and the engine's parser takes it; a cluster itself cannot be had here."""
+    for one in [*rendered(statement, ""), *rendered(statement, "prod")]:
+        ((formatted,),) = writer.query_rows("SELECT formatQuery({statement:String})", {"statement": one})
+        assert formatted
+        assert not re.search(r"\{(?!shard\}|replica\}|database\}|table\})", one)
+        assert len(re.findall("ON CLUSTER", one)) == (one not in rendered(statement, ""))
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_a_table_is_sharded_by_its_key(table: Table) -> None:
+    """What is not in the key may change, and then two versions of a row would lie on two shards and both be read."""
+    assert set(table.shard_by) <= set(table.order_by)
+    assert "cluster" in table.shard_by or "cluster" not in table.order_by
+
+
+def test_what_is_read_together_lies_together() -> None:
+    """A workflow's runs, live state and steps on one shard; a pod's evidence and its charges on one."""
+    assert len({_hashed(WORKFLOW_RUN), _hashed(WORKFLOW_LIVE), _hashed(STEP_RUN)}) == 1
+    assert _hashed(POD_RUN) == _hashed(POD_COST)
+
+
+def _hashed(table: Table) -> tuple[str, ...]:
+    """The key of a shard with the names of uids made one."""
+    return tuple(column.removeprefix("workflow_").removeprefix("pod_") for column in table.shard_by)
+
+
+@pytest.fixture(scope="module")
+def shards(running: Running) -> Iterator[Store]:
+    """Two databases that play the shards: Distributed sends a row by its hash, and adds up what each of them answers."""
+    store = running.writer()
+    for database in ("shard_0", "shard_1"):
+        store.command(f"CREATE DATABASE {database} ENGINE = Atomic")
+        store.command(f"CREATE TABLE {database}.pod_cost AS lynceus.pod_cost")
+    yield store
+    for database in ("shard_0", "shard_1"):
+        store.command(f"DROP DATABASE {database} SYNC")
+    store.close()
+
+
+def _key_of_first(pair: tuple[Any, Any]) -> tuple[Any, ...]:
+    """Two rows of one key and one version would leave it to chance which of them stays."""
+    return tuple(getattr(pair[0], name) for name in POD_COST.order_by)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@given(drawn=st.lists(st.tuples(facts(POD_COST), facts(POD_COST)), min_size=1, max_size=4, unique_by=_key_of_first))
+def test_newest_rows_over_two_shards_are_those_of_one_server(drawn: list[tuple[Any, Any]], shards: Store) -> None:
+    """Whatever of a row changes but its key, a later version finds the earlier one on its shard; FINAL hides it there."""
+    early = [replace(fact, version=1) for fact, _ in drawn]
+    late = [replace(other, version=2, **{k: getattr(fact, k) for k in POD_COST.order_by}) for fact, other in drawn]
+
+    shards.command("TRUNCATE TABLE lynceus.pod_cost")
+    for number, fact in enumerate([*early, *late]):
+        shards.insert(POD_COST, [row_of(fact)], str(number))
+    names = ", ".join(f"`{column.name}`" for column in POD_COST.stored)
+    for n in (0, 1):
+        mine = f"{sharding.shard_of('pod_cost')} % 2 = {n}"
+        shards.command(f"INSERT INTO shard_{n}.pod_cost SELECT * FROM lynceus.pod_cost WHERE {mine}")
+    one = shards.query_rows(f"SELECT {names} FROM lynceus.pod_cost FINAL")
+    two = [row for n in (0, 1) for row in shards.query_rows(f"SELECT {names} FROM shard_{n}.pod_cost FINAL")]
+    for database in ("lynceus", "shard_0", "shard_1"):
+        shards.command(f"TRUNCATE TABLE {database}.pod_cost")
+
+    assert sorted(two, key=repr) == sorted(one, key=repr)
+    assert len(one) == len({tuple(getattr(fact, k) for k in POD_COST.order_by) for fact in late})
+
+
+def test_sharded_by_what_may_change_a_charge_would_count_twice(shards: Store) -> None:
+    """Why pods are not sharded by their workflow, which is told later for those of Jobs, Ray and Spark."""
+    for shard, workflow, version in ((0, "", 1), (1, "w", 2)):
+        shards.command(
+            f"INSERT INTO shard_{shard}.pod_cost (cluster, pod_uid, workflow_uid, version, cost) "
+            f"VALUES ('c', 'twice', '{workflow}', {version}, 5)"
+        )
+    total = (
+        "SELECT sum(cost) FROM (SELECT * FROM shard_0.pod_cost FINAL UNION ALL SELECT * FROM shard_1.pod_cost FINAL)"
+    )
+
+    counted = shards.query_rows(f"{total} WHERE pod_uid = 'twice'")
+    for shard in (0, 1):
+        shards.command(f"TRUNCATE TABLE shard_{shard}.pod_cost")
+
+    assert counted == [(10,)]
+
+
+def test_a_subquery_on_another_sharded_table_is_allowed(running: Running) -> None:
+    """Servers deny it unless told that it is to be asked once, of all shards; an insert waits for its shard."""
+    store = connect(running.url, "lynceus", running.token_file, sharded=True)
+
+    assert store.query_rows("SELECT getSetting('distributed_product_mode')") == [("global",)]
+    store.close()
+
+
+def test_local_names_are_told_for_sharded_tables_only() -> None:
+    """Partitions are replaced, detached or dropped where the rows lie."""
+    assert {name: sharding.local_name(name) for name in ("pod_cost", "period", "schema_migrations")} == {
+        "pod_cost": "pod_cost_local", "period": "period", "schema_migrations": "schema_migrations"
+    }  # fmt: skip
+    assert all(name not in TABLE_NAMED for name in map("{}_local".format, TABLE_NAMED))

@@ -1,0 +1,126 @@
+"""kill -9 at each named point between a commit and its acknowledgement, against a life that nothing disturbed."""
+
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from collector.catalog.tables import TABLE_NAMED
+from collector.store.clickhouse import Store
+from collector.store.spool.failpoints import POINTS
+from tests.store.running import ROOT, Running
+from tests.store.spool.mortal import Task
+
+TABLES = ("queue_sample", "workflow_live", "watch_cursor", "quarantine")
+CALM = "calm"
+KILLED = -9
+
+Live = Callable[[Task], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def lives() -> Iterator[Live]:
+    """A life for each task, and what came of it."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.store.mortal"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    sent, told = process.stdin, process.stdout
+
+    def live(task: Task) -> dict[str, Any]:
+        sent.write(msgspec.json.encode(task).decode() + "\n")
+        sent.flush()
+        answer: dict[str, Any] = json.loads(told.readline())
+        return answer
+
+    yield live
+    sent.close()
+    assert process.wait(10) == 0
+    told.close()
+
+
+@pytest.fixture(scope="module")
+def calm(lives: Live, running: Running, tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
+    """How often an undisturbed life came to each point."""
+    told = lives(a_task(CALM, tmp_path_factory.mktemp("calm"), running))
+    assert told["code"] == 0
+    hits: dict[str, int] = told["hits"]
+    return hits
+
+
+def a_task(cluster: str, folder: Path, running: Running, point: str = "", hit: int = 1) -> Task:
+    return Task(cluster, str(folder / f"{cluster}.sqlite"), running.url, str(running.token_file), point, hit)
+
+
+def stored(writer: Store, cluster: str) -> dict[str, list[str]]:
+    """The rows of a cluster without its name; what names a row set aside is a hash of it."""
+    rows: dict[str, list[str]] = {}
+    for name in TABLES:
+        columns = [c.name for c in TABLE_NAMED[name].stored if c.name not in ("cluster", "sample")]
+        told = ", ".join("'' AS uid" if name == "quarantine" and c == "uid" else c for c in columns)
+        found = writer.query_rows(
+            f"SELECT {told} FROM lynceus.{name} FINAL WHERE cluster = {{cluster:String}}", {"cluster": cluster}
+        )
+        rows[name] = sorted(repr(row).replace(cluster, "") for row in found)
+    return rows
+
+
+@pytest.fixture(scope="module")
+def wanted(calm: dict[str, int], running: Running) -> dict[str, list[str]]:
+    """What a life that nothing ended left in the store."""
+    store = running.reader()
+    rows = stored(store, CALM)
+    store.close()
+    return rows
+
+
+def test_every_point_is_visited(calm: dict[str, int]) -> None:
+    """A point that nothing comes to would be tested by nothing; one that is not declared neither."""
+    assert set(calm) == set(POINTS)
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_kill_at_a_point_loses_and_doubles_nothing(
+    point: str,
+    calm: dict[str, int],
+    wanted: dict[str, list[str]],
+    lives: Live,
+    running: Running,
+    writer: Store,
+    tmp_path: Path,
+) -> None:
+    """The next life goes on, and the tables are those of a life that was not ended; which hit kills is drawn."""
+    cluster = f"at {point}"
+    hit = random.Random(point).randint(1, calm[point])
+
+    first = lives(a_task(cluster, tmp_path, running, point, hit))
+    second = lives(a_task(cluster, tmp_path, running))
+
+    assert (first["code"], second["code"]) == (KILLED, 0)
+    assert stored(writer, cluster) == wanted
+
+
+@pytest.mark.live
+def test_two_kills_one_after_the_other_lose_and_double_nothing(
+    calm: dict[str, int], wanted: dict[str, list[str]], lives: Live, running: Running, writer: Store, tmp_path: Path
+) -> None:
+    """The long form: two hits of each point, and after each a second kill at the first hit of another point."""
+    dice, differ = random.Random(1), []
+    for point, hits in calm.items():
+        for hit in dice.sample(range(1, hits + 1), min(hits, 2)):
+            cluster = f"{point} {hit}"
+            lives(a_task(cluster, tmp_path, running, point, hit))
+            lives(a_task(cluster, tmp_path, running, dice.choice(POINTS), 1))
+            last = lives(a_task(cluster, tmp_path, running))
+            if last["code"] != 0 or stored(writer, cluster) != wanted:
+                differ.append(cluster)
+
+    assert differ == []

@@ -1,0 +1,99 @@
+"""What a running collector does to its store now and then: rollups and retention, against the real engine."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from collector.billing.rows import keep
+from collector.catalog import metrics
+from collector.catalog.counters import Tally
+from collector.catalog.rollups import HOUSEKEEPING, ROLLUPS
+from collector.core.model import Instant
+from collector.service import jobs
+from collector.settings.load import EmbeddedSettings, Settings
+from collector.store.clickhouse import Store
+from tests.reports.stored import a_run
+from tests.store.running import Running
+
+ENGINE = "SELECT engine_full FROM system.tables WHERE name = 'quarantine'"
+
+
+def settings(running: Running, **more: Any) -> Settings:
+    """Those of a collector that started this store."""
+    listen = EmbeddedSettings(listen=running.address)
+    return Settings(embedded=listen, data_dir=str(running.token_file.parent), **more)
+
+
+@asynccontextmanager
+async def going(work: Any) -> AsyncIterator[None]:
+    """A round, for as long as the block lasts."""
+    task = asyncio.create_task(work)
+    yield
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def test_rollups_are_kept_and_it_is_said_how_far(
+    running: Running, writer: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each collector tells until when they hold everything; one of them rebuilds them."""
+    monkeypatch.setattr(jobs, "FIRST_ROUND_S", 0.05)
+    for name in [*(rollup.name for rollup in ROLLUPS), *(table.name for table in HOUSEKEEPING)]:
+        writer.command(f"TRUNCATE TABLE lynceus.{name}")
+    keep(writer, [a_run("w", cluster="rounds")])
+    tally, other = Tally(), Tally()
+    until: dict[str, Instant] = {}
+    heard: dict[str, Instant] = {}
+
+    async with going(jobs.roll_up_for_ever(settings(running), tally, until)):
+        while len(until) < len(ROLLUPS):
+            await asyncio.sleep(0.05)
+    monkeypatch.setattr("socket.gethostname", lambda: "another")
+    async with going(jobs.roll_up_for_ever(settings(running), other, heard)):
+        while not heard:
+            await asyncio.sleep(0.05)
+
+    assert heard == until
+    assert tally.counters[metrics.ROLLED_UP_DAYS.name]["workflow_hourly",] >= 1
+    assert other.counters[metrics.ROLLED_UP_DAYS.name]["workflow_hourly",] == 0
+    assert other.counters[metrics.ROLLUP_ERRORS.name] == {(rollup.name,): 0 for rollup in ROLLUPS}
+    assert writer.query_rows("SELECT sum(runs) FROM lynceus.workflow_hourly WHERE cluster = 'rounds'") == [(1,)]
+
+
+async def test_a_store_that_has_no_rollups_yet_is_asked_again(
+    running: Running, writer: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the first start the tables are made after the first question; afterwards a failure is counted."""
+    monkeypatch.setattr(jobs, "FIRST_ROUND_S", 0.05)
+    writer.command("TRUNCATE TABLE lynceus.claim")
+    writer.command("RENAME TABLE lynceus.rollup_state TO lynceus.elsewhere")
+    tally = Tally()
+    until: dict[str, Instant] = {}
+    errors = tally.counters.setdefault(metrics.ROLLUP_ERRORS.name, {})
+
+    async with going(jobs.roll_up_for_ever(settings(running), tally, until, every_s=0.05)):
+        while not writer.query_rows("SELECT 1 FROM lynceus.claim"):
+            await asyncio.sleep(0.05)
+        assert not any(errors.values())
+        writer.command("RENAME TABLE lynceus.elsewhere TO lynceus.rollup_state")
+        while not until:
+            await asyncio.sleep(0.05)
+        writer.command("RENAME TABLE lynceus.rollup_state TO lynceus.elsewhere")
+        while not any(errors.values()):
+            await asyncio.sleep(0.05)
+    writer.command("RENAME TABLE lynceus.elsewhere TO lynceus.rollup_state")
+
+
+async def test_retention_is_the_settings(running: Running, writer: Store) -> None:
+    """Given once, at the start; `forever` takes it back."""
+    await jobs.retain_once(settings(running, retention={"quarantine": "9d"}))
+    assert "toIntervalDay(9)" in writer.query_rows(ENGINE)[0][0]
+
+    await jobs.retain_once(settings(running, retention=dict.fromkeys(RETAINED, "forever")))
+    assert "TTL" not in writer.query_rows(ENGINE)[0][0]
+
+
+RETAINED = ("queue_sample", "quarantine", "cron_run", "controller_incident")

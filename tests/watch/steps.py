@@ -1,0 +1,165 @@
+"""
+What API servers say, as bytes, and a watch to say it to. No sockets and no judgement: the tests hold the rules.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from collector.catalog.counters import Tally
+from collector.catalog.metrics import DECODE_FALLBACKS, WATCH_RESTARTS
+from collector.core.messages import Observation, Outcome, Position
+from collector.core.model import Instant, version_of
+from collector.watch.kinds import WORKFLOWS, Resource
+from collector.watch.protocol import Watch
+from collector.watch.requests import Pause, Request
+
+NOON = 1_795_348_800_000
+SECOND = 1000
+JSON = {"Content-Type": "application/json"}
+
+
+@dataclass
+class Stored:
+    """What a spool gives back after a restart."""
+
+    resource_version: str
+    epoch: int = 0
+    known: dict[str, int] = field(default_factory=dict)
+
+
+def an_object(uid: str, version: int | str, name: str = "", **more: Any) -> dict[str, Any]:
+    """A workflow as small as can be."""
+    meta = {"name": name or uid, "namespace": "ci", "uid": uid, "resourceVersion": str(version)}
+    return {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": meta, **more}
+
+
+def event(kind: str, about: Any) -> bytes:
+    return json.dumps({"type": kind, "object": about}).encode() + b"\n"
+
+
+def added(uid: str, version: int, **more: Any) -> bytes:
+    return event("ADDED", an_object(uid, version, **more))
+
+
+def modified(uid: str, version: int, **more: Any) -> bytes:
+    return event("MODIFIED", an_object(uid, version, **more))
+
+
+def deleted(uid: str, version: int, **more: Any) -> bytes:
+    return event("DELETED", an_object(uid, version, **more))
+
+
+def bookmark(version: int | str, annotations: Mapping[str, str] | None = None) -> bytes:
+    meta: dict[str, Any] = {"resourceVersion": str(version)}
+    if annotations:
+        meta["annotations"] = annotations
+    return event("BOOKMARK", {"kind": "Workflow", "metadata": meta})
+
+
+def page(*objects: Any, version: int | str, token: str = "") -> bytes:
+    meta = {"resourceVersion": str(version), **({"continue": token} if token else {})}
+    return json.dumps({"kind": "WorkflowList", "metadata": meta, "items": list(objects)}).encode()
+
+
+def status(code: int, reason: str | None = None, message: str | None = None, **details: Any) -> dict[str, Any]:
+    told = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": code}
+    optional = {"reason": reason, "message": message, "details": details or None}
+    return told | {key: value for key, value in optional.items() if value is not None}
+
+
+def refusal(code: int, reason: str | None = None, message: str | None = None, **details: Any) -> bytes:
+    return json.dumps(status(code, reason, message, **details)).encode()
+
+
+def a_watch(resource: Resource = WORKFLOWS, *, tally: Tally | None = None, seed: int = 1, **more: Any) -> Watch:
+    return Watch("prod", resource, dice=Random(seed), tally=tally or Tally(), **more)
+
+
+def next_request(watch: Watch) -> Request:
+    """What is asked next, after whatever wait there is."""
+    for _ in range(5):
+        step = watch.step()
+        if isinstance(step, Request):
+            return step
+    raise AssertionError("five steps and no request")
+
+
+def request_at_once(watch: Watch) -> Request:
+    """What is asked next, which must need no wait."""
+    step = watch.step()
+    assert isinstance(step, Request), step
+    return step
+
+
+def a_pause(watch: Watch) -> Pause:
+    step = watch.step()
+    assert isinstance(step, Pause), step
+    return step
+
+
+def listed(*objects: Any, version: int = 100, now: Instant = NOON, **more: Any) -> Watch:
+    """A watch whose first list showed these objects."""
+    watch = a_watch(**more)
+    assert next_request(watch).verb == "list"
+    watch.answered(200, JSON, page(*objects, version=version), now)
+    return watch
+
+
+def watching(*objects: Any, version: int = 100, fence: int | None = None, now: Instant = NOON, **more: Any) -> Watch:
+    """A watch with an open stream behind its first list, and its fence known."""
+    watch = listed(*objects, version=version, now=now, **more)
+    reopen(watch, fence=version if fence is None else fence, now=now)
+    return watch
+
+
+def reopen(watch: Watch, *, fence: int | None = None, now: Instant = NOON) -> Request:
+    """Open the stream that the watch asks for."""
+    request = next_request(watch)
+    assert request.verb == "watch", request
+    assert watch.opened(200, JSON, now)
+    if fence is not None:
+        assert beside_request(watch).verb == "fence"
+        watch.beside_answered(200, JSON, page(version=fence), now)
+    return request
+
+
+def seen(outcomes: list[Outcome]) -> list[tuple[str, str, int]]:
+    """Observations as change, uid and resource version."""
+    return [(o.change, o.uid, (o.version & (1 << 56) - 1) >> 8) for o in outcomes if isinstance(o, Observation)]
+
+
+def positions(outcomes: list[Outcome]) -> list[str]:
+    return [o.resource_version for o in outcomes if isinstance(o, Position)]
+
+
+def observed(outcomes: list[Outcome]) -> list[Any]:
+    """The observations, as they may be looked into."""
+    return of_type(outcomes, Observation)
+
+
+def beside_request(watch: Watch) -> Request:
+    """What is asked beside the open stream."""
+    step = watch.beside()
+    assert isinstance(step, Request), step
+    return step
+
+
+def of_type(outcomes: list[Outcome], wanted: type[Any]) -> list[Any]:
+    return [o for o in outcomes if isinstance(o, wanted)]
+
+
+def restarts(tally: Tally) -> dict[str, int]:
+    """How often a watch was opened again, by cause."""
+    series = tally.counters.get(WATCH_RESTARTS.name, {})
+    return {labels[2]: int(count) for labels, count in series.items()}
+
+
+def fallbacks(tally: Tally) -> int:
+    return int(sum(tally.counters.get(DECODE_FALLBACKS.name, {}).values()))
+
+
+def v(resource_version: int, epoch: int = 0) -> int:
+    return version_of(epoch, resource_version)

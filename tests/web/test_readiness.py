@@ -1,0 +1,213 @@
+"""When the collector is ready, and what it says when it is not."""
+
+import msgspec
+import pytest
+
+from collector.core.facts.watches import WatchGap
+from collector.core.live_view import Clock, LiveView, StoreHealth
+from collector.web.readiness import BEHIND_MS, BEHIND_ROWS, GAP_TOLD_MS, VIEW_STALE_MS, Problem, readiness
+from tests.web.fleet import NOW, SECOND, a_cluster, a_store, a_view, a_watch
+
+
+def the_problem(view: LiveView, now: int = NOW) -> Problem:
+    """The only problem of a view."""
+    [problem] = readiness(view, now).problems
+    return problem
+
+
+def test_a_fleet_that_is_watched_and_stored_is_ready() -> None:
+    """All clusters ready, store reachable and not behind: no problem is made up."""
+    answer = readiness(a_view(), NOW)
+
+    assert answer.ready
+    assert answer.problems == []
+
+
+def test_an_empty_fleet_is_ready() -> None:
+    """With nothing to watch there is nothing to wait for."""
+    assert readiness(a_view(clusters=[], queues=[]), NOW).ready
+
+
+@pytest.mark.parametrize("state", ["starting", "listing", "retrying", "refused"])
+def test_a_watch_that_does_not_watch_names_cluster_kind_and_remedy(state: str) -> None:
+    """Whoever reads the answer knows which watch of which cluster, why, and what to do."""
+    broken = a_watch("prod-hz", "pods", state=state, synced=False, detail="403 Forbidden")
+    view = a_view(clusters=[a_cluster("prod-hz", ready=False, watches=[a_watch("prod-hz"), broken])])
+
+    problem = the_problem(view)
+
+    assert not readiness(view, NOW).ready
+    assert (problem.subject, problem.cluster, problem.kind) == ("watch", "prod-hz", "pods")
+    assert problem.reason == "403 Forbidden"
+    assert problem.remedy
+    assert problem.blocking
+
+
+def test_a_watch_without_words_is_described_by_its_state() -> None:
+    """An empty reason would help nobody."""
+    unsynced = a_view(clusters=[a_cluster("c", ready=False, watches=[a_watch("c", synced=False)])])
+    retrying = a_view(clusters=[a_cluster("c", ready=False, watches=[a_watch("c", state="retrying")])])
+
+    assert the_problem(unsynced).reason == "the first list is not complete"
+    assert the_problem(retrying).reason == "the watch is retrying"
+
+
+def test_a_missing_optional_right_is_said_and_does_not_block() -> None:
+    """A cluster that is ready without a kind stays ready, and its operator is told what is missing."""
+    events = a_watch("prod-hz", "events", state="refused", synced=False, detail="403 Forbidden", needed=False)
+    view = a_view(clusters=[a_cluster("prod-hz", watches=[a_watch("prod-hz"), events])])
+
+    assert readiness(view, NOW).ready
+    assert (the_problem(view).blocking, the_problem(view).optional) == (False, True)
+
+
+def test_an_optional_kind_that_a_cluster_does_not_serve_is_no_problem() -> None:
+    """Nobody can grant what is not there."""
+    absent = a_watch("prod-hz", "cronworkflows", state="absent", synced=False, needed=False)
+
+    assert readiness(a_view(clusters=[a_cluster("prod-hz", watches=[absent])]), NOW).problems == []
+
+
+def test_an_optional_right_is_not_what_keeps_a_cluster_from_being_ready() -> None:
+    """Its own words are told beside it, and only they block."""
+    events = a_watch("c", "events", state="refused", synced=False, needed=False)
+    view = a_view(clusters=[a_cluster("c", ready=False, detail="the uid has changed", watches=[events])])
+
+    problems = readiness(view, NOW).problems
+
+    assert [(p.subject, p.blocking) for p in problems] == [("watch", False), ("cluster", True)]
+
+
+def test_a_watch_that_reopens_is_no_problem() -> None:
+    """Servers end watches every few minutes; while its cluster counts as ready, there is nothing to tell."""
+    view = a_view(clusters=[a_cluster("prod-hz", watches=[a_watch("prod-hz", state="retrying", detail="EOF")])])
+
+    assert readiness(view, NOW).problems == []
+
+
+def test_a_cluster_that_cannot_be_watched_at_all_says_why() -> None:
+    """Before any watch exists, the cluster's own words are the reason."""
+    view = a_view(clusters=[a_cluster("prod-hz", ready=False, detail="certificate has expired", watches=[])])
+
+    problem = the_problem(view)
+
+    assert (problem.subject, problem.cluster, problem.reason) == ("cluster", "prod-hz", "certificate has expired")
+
+
+def test_an_unreachable_store_is_a_problem_and_reassures() -> None:
+    """Rows wait in the spool meanwhile; whoever is woken should know that nothing is lost."""
+    problem = the_problem(a_view(store=a_store(reachable=False, detail="connection refused")))
+
+    assert (problem.subject, problem.reason) == ("store", "connection refused")
+    assert "nothing is lost" in problem.remedy
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        a_store(spooled_rows=5, last_insert_at=NOW - BEHIND_MS - 1),
+        a_store(spooled_rows=5, last_insert_at=None),
+        a_store(spooled_rows=BEHIND_ROWS + 1),
+    ],
+)
+def test_a_store_that_falls_behind_blocks(store: StoreHealth) -> None:
+    """Rows that wait too long, or too many of them, make every reader see the past."""
+    problem = the_problem(a_view(store=store))
+
+    assert problem.subject == "store"
+    assert problem.reason.startswith("behind: ")
+    assert problem.blocking
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        a_store(spooled_rows=0, last_insert_at=NOW - 100 * BEHIND_MS),
+        a_store(spooled_rows=0, last_insert_at=None),
+        a_store(spooled_rows=BEHIND_ROWS, last_insert_at=NOW - BEHIND_MS),
+    ],
+)
+def test_a_store_with_nothing_to_do_is_not_behind(store: StoreHealth) -> None:
+    """An idle fleet inserts nothing for hours, and rows in flight are no lag."""
+    assert readiness(a_view(store=store), NOW).ready
+
+
+def test_a_view_that_is_no_longer_drawn_is_a_problem() -> None:
+    """A loop that hangs answers with the fleet of then; that must not look like now."""
+    problem = the_problem(a_view(store=a_store(last_insert_at=None)), NOW + VIEW_STALE_MS + SECOND)
+
+    assert problem.subject == "collector"
+    assert "31 s old" in problem.reason
+
+
+def test_a_gap_of_the_last_day_is_told_and_does_not_block() -> None:
+    """Everything works again, but that time is not complete."""
+    gap = WatchGap(
+        cluster="c",
+        kind="pods",
+        from_at=NOW - 90 * SECOND,
+        version=1,
+        to_at=NOW - SECOND,
+        cause="gone",
+        objects_unknown=3,
+    )
+    view = a_view(clusters=[a_cluster("c", gaps=[gap])])
+    problem = the_problem(view)
+
+    assert (problem.cluster, problem.kind, problem.blocking, problem.optional) == ("c", "pods", False, True)
+    assert problem.reason.startswith("not complete from ")
+    assert problem.reason.endswith(" UTC: gone; 3 objects ended unseen")
+    assert readiness(a_view(clusters=[a_cluster("c", gaps=[gap])]), NOW).ready
+    old = msgspec.structs.replace(gap, to_at=NOW - GAP_TOLD_MS)
+    assert readiness(a_view(clusters=[a_cluster("c", gaps=[old])]), NOW).problems == []
+
+
+@pytest.mark.parametrize(
+    ("cause", "remedy"),
+    [
+        ("store_password", "store.password_file"),
+        ("store_read_only", "grant INSERT"),
+        ("store_disk_full", "free space on the store's disk"),
+        ("store_overloaded", "more memory"),
+        ("store_refuses", "the store's own log"),
+        ("store_unreachable", "store.url"),
+        ("store_starts", "store.url"),
+        ("spool_fails", "the disk of data_dir"),
+    ],
+)
+def test_each_refusal_of_the_store_has_its_own_remedy(cause: str, remedy: str) -> None:
+    """Whoever is paged at night is told what to do, and that nothing is lost meanwhile."""
+    problem = the_problem(a_view(store=a_store(reachable=False, detail="Code: 1", cause=cause)))
+
+    assert (problem.cause, problem.reason, problem.blocking) == (cause, "Code: 1", True)
+    assert remedy in problem.remedy
+    assert "nothing is lost" in problem.remedy
+
+
+def test_a_spool_that_takes_nothing_is_told_though_the_store_is_well() -> None:
+    """The watches are paused: what the pages show is old."""
+    problem = the_problem(a_view(store=a_store(spool_detail="the disk has 0 bytes left")))
+
+    assert (problem.subject, problem.cause, problem.blocking) == ("collector", "spool_full", True)
+    assert "the disk has 0 bytes left" in problem.reason
+    assert "spool.max_bytes" in problem.remedy
+
+
+@pytest.mark.parametrize(
+    ("clock", "words"),
+    [
+        (Clock("cluster", "prod-hz", 7_200_000), "API server of prod-hz is 7200 s ahead of ours"),
+        (Clock("store", "", -7_200_000), "clock of the store is 7200 s behind ours"),
+    ],
+)
+def test_a_clock_two_hours_off_is_told_and_does_not_block(clock: Clock, words: str) -> None:
+    """Facts rest on the cluster's own instants; what is shown as happening now does not."""
+    view = a_view(clocks=[clock])
+
+    assert words in the_problem(view).reason
+    assert readiness(view, NOW).ready
+
+
+def test_clocks_a_second_apart_are_no_problem() -> None:
+    """A Date header has whole seconds, and a page of a list is seconds on its way."""
+    assert readiness(a_view(clocks=[Clock("store", "", 900)]), NOW).problems == []
