@@ -1,37 +1,25 @@
 """
-What a command asks of the outside without running the collector: the clusters and books that settings name, and the store.
+Opens what settings name: the store, the price books, the addresses of the clusters.
 
-Every trouble that a user can mend becomes a Failure or a SettingsError of one sentence here.
+Errors that a user can fix are raised as Failure or SettingsError, with one sentence that names the remedy.
 """
 
-import asyncio
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from collector.backfill.argo_server import ArchiveError, ArgoServer
 from collector.catalog.schema import DATABASE
-from collector.clock import now_ms
 from collector.kube import discovery
 from collector.kube.address import AddressError, ClusterAddress
-from collector.kube.connection import Connection
 from collector.prices import book
 from collector.reports import report
 from collector.settings import load as configuration
 from collector.settings.load import ClusterSettings, Settings, SettingsError
 from collector.store.clickhouse import Store, StoreError, StoreUnreachableError, connect
-from collector.store.schema import migrate as migrations
-from collector.watch import kinds, preflight
-from collector.web.readiness import STORE_REMEDIES
 
 EMBEDDED_WRITER = "lynceus"
 """The user of the embedded store that may write."""
-
-CHECK_S = 10
-"""For how long a check waits for the store."""
-
-HOUR_MS = 3_600_000
 
 
 class Failure(Exception):  # noqa: N818 - it is what the user is told, not a type to catch
@@ -121,12 +109,6 @@ def reader(settings: Settings, url: str) -> report.Query:
     return query
 
 
-def ask(settings: Settings, url: str, query: str, form: str) -> bytes:
-    """The answer to one statement, in a ClickHouse format."""
-    with store_failures():
-        return reading_store(settings, url).query_bytes(query, form)
-
-
 @contextlib.contextmanager
 def store_failures() -> Iterator[None]:
     """Trouble with the store as a Failure, for as long as the block lasts."""
@@ -139,92 +121,3 @@ def store_failures() -> Iterator[None]:
     except StoreError as error:
         said = str(error).partition("server response: ")[2].partition(" (for url")[0]
         raise Failure(f"the store refused: {said or error}") from None
-
-
-def migrate(settings: Settings, dry_run: bool) -> list[str]:
-    """Migrate the settings' store; lines for the user. A dry run gives the SQL."""
-    if not settings.store.url:
-        raise SettingsError("store.url: migrate needs one; the embedded store is migrated by `lynceus run` itself")
-    password = Path(settings.store.password_file) if settings.store.password_file else None
-    store = connect(settings.store.url, settings.store.username, password)
-    with store_failures():
-        try:
-            applied = migrations.migrate(store, settings.store.cluster, dry_run=dry_run)
-        except migrations.SchemaError as error:
-            raise Failure(str(error)) from None
-    if dry_run:
-        return [
-            f"{one};" for m in applied for s in m.statements for one in migrations.rendered(s, settings.store.cluster)
-        ]
-    return [f"applied {m.name}" for m in applied] or ["up to date"]
-
-
-async def check(settings: Settings, folder: Path) -> list[preflight.Check]:
-    """One row for each thing that must be right; whatever is wrong is a row and not an error."""
-    rows: list[preflight.Check] = []
-    try:
-        loaded = books(settings, folder)
-        rows.append(preflight.Check(True, "prices", ", ".join(loaded.names())))
-    except (book.BookError, SettingsError) as error:
-        rows.append(preflight.Check(False, "prices", str(error)))
-    known: dict[str, tuple[ClusterAddress, ClusterSettings]] = {}
-    try:
-        known = addresses(settings)
-    except SettingsError as error:
-        rows.append(preflight.Check(False, "clusters", str(error).removeprefix("clusters: ")))
-    checks = await asyncio.gather(*(_check(address, cluster) for address, cluster in known.values()))
-    rows += [row for rows_of_one in checks for row in rows_of_one]
-    archives = [cluster for cluster in settings.clusters if cluster.archive.url]
-    rows += await asyncio.gather(*map(_check_archive, archives))
-    return [*rows, await _check_store(settings)]
-
-
-async def _check(address: ClusterAddress, cluster: ClusterSettings) -> list[preflight.Check]:
-    async with Connection(address) as connection:
-        resources = kinds.resources(labelled_pods=cluster.pods == "labelled")
-        return await preflight.check_cluster(connection, resources, cluster.controller_namespace)
-
-
-async def _check_archive(cluster: ClusterSettings) -> preflight.Check:
-    """Whether Argo's archive can be listed; what it shows of the last hour tells whether it is the right one."""
-    subject, now = f"cluster {cluster.name}: archive", now_ms()
-    try:
-        async with ArgoServer(cluster.archive) as server:
-            found = await server.finished(now - HOUR_MS, now)
-    except ArchiveError as error:
-        return preflight.Check(False, subject, str(error))
-    shown = f"{len(found)} workflows that began within the last hour and have ended"
-    return preflight.Check(True, subject, f"{server.place} shows {shown}")
-
-
-async def _check_store(settings: Settings) -> preflight.Check:
-    if not settings.store.url:
-        try:
-            data = configuration.data_dir(settings)
-        except SettingsError as error:
-            return preflight.Check(False, "store", str(error))
-        return preflight.Check(True, "store", f"embedded, in {data}")
-    try:
-        reads_only = await asyncio.to_thread(_reads_only, writing_store(settings, timeout_s=CHECK_S))
-    except StoreError as error:
-        remedy = STORE_REMEDIES.get(error.cause, "check store.url, and that the server is up")
-        return preflight.Check(False, "store", f"{settings.store.url}: {error}", remedy)
-    if reads_only:
-        detail = f"{settings.store.url}: {settings.store.username} may only read"
-        return preflight.Check(False, "store", detail, STORE_REMEDIES["store_read_only"])
-    return preflight.Check(True, "store", f"{settings.store.url} answers, and {settings.store.username} may write")
-
-
-def _reads_only(store: Store) -> bool:
-    """By the user's profile; a right that was not granted shows at the first insert only, and in `/readyz`."""
-    return store.query_rows("SELECT value FROM system.settings WHERE name = 'readonly'") != [("0",)]
-
-
-def serve_store(path: Path, listen: str, token_file: Path | None, until_stdin_closes: bool) -> int:
-    """`lynceus store`, in this process."""
-    # Imported here and nowhere else: it loads the engine, 300 MB that no other command needs.
-    from collector.store.embedded import server as embedded
-
-    arguments = ["--path", str(path), "--listen", listen]
-    arguments += ["--token-file", str(token_file)] if token_file else []
-    return embedded.main([*arguments, *(["--until-stdin-closes"] if until_stdin_closes else [])])

@@ -19,6 +19,7 @@ from rich.console import Console
 from collector import __version__, connect
 from collector.billing import commands
 from collector.billing.runs import RepricingError
+from collector.cli import check as checks
 from collector.cli import demo as showcase
 from collector.cli import progress, store
 from collector.clock import now_ms
@@ -93,7 +94,7 @@ def demo(
 def check(config: Config = None) -> None:
     """Check settings, price books, clusters, rights and store: one line each, exit 2 if anything needed fails."""
     failed = False
-    for row in asyncio.run(connect.check(configuration.load(config), _folder(config))):
+    for row in asyncio.run(checks.check(configuration.load(config), _folder(config))):
         failed = failed or (row.needed and not row.ok)
         mark = "[green]ok[/]" if row.ok else "[red]failed[/]" if row.needed else "[yellow]without[/]"
         out.print(f"{mark:20} {row.subject}: {row.detail}", highlight=False, soft_wrap=True)
@@ -108,7 +109,7 @@ def migrate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the SQL, run nothing.")] = False,
 ) -> None:
     """Bring the store's tables up to date."""
-    for line in connect.migrate(configuration.load(config), dry_run):
+    for line in store.migrate(configuration.load(config), dry_run):
         out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -193,7 +194,7 @@ def sql(
     url: Url = "",
 ) -> None:
     """Ask the store in SQL, read-only; tables are those of the database lynceus."""
-    sys.stdout.buffer.write(connect.ask(configuration.load(config), url, query, form))
+    sys.stdout.buffer.write(store.ask(configuration.load(config), url, query, form))
 
 
 @prices_app.command("quote")

@@ -19,9 +19,10 @@ from collector.core.cost.billing_days import midnight
 from collector.reports import price_list
 from collector.settings import load as configuration
 from collector.settings.load import Settings, SettingsError
-from collector.store import backup
+from collector.store import backup, clickhouse
 from collector.store import export as exports
 from collector.store.manifest import BackupError, Manifest
+from collector.store.schema import migrate as migrations
 
 app = typer.Typer(invoke_without_command=True, help="The embedded store: serve it, back it up, restore it.")
 err = Console(stderr=True, highlight=False)
@@ -45,7 +46,7 @@ def serve(
     if path is None:
         raise typer.BadParameter("say which folder to serve, or what to do: backup or restore", param_hint="--path")
     configuration.address(listen, "--listen")
-    raise typer.Exit(connect.serve_store(path, listen, token_file, until_stdin_closes))
+    raise typer.Exit(serve_store(path, listen, token_file, until_stdin_closes))
 
 
 @app.command("backup")
@@ -145,3 +146,37 @@ def _begin_of(day: str, option: str, settings: Settings) -> int:
         return midnight(date.fromisoformat(day), ZoneInfo(settings.billing_timezone))
     except ValueError:
         raise SettingsError(f"{option} {day}: no day; write it like 2026-11-01") from None
+
+
+def migrate(settings: Settings, dry_run: bool) -> list[str]:
+    """Migrate the settings' store; lines for the user. A dry run gives the SQL."""
+    if not settings.store.url:
+        raise SettingsError("store.url: migrate needs one; the embedded store is migrated by `lynceus run` itself")
+    password = Path(settings.store.password_file) if settings.store.password_file else None
+    store = clickhouse.connect(settings.store.url, settings.store.username, password)
+    with connect.store_failures():
+        try:
+            applied = migrations.migrate(store, settings.store.cluster, dry_run=dry_run)
+        except migrations.SchemaError as error:
+            raise connect.Failure(str(error)) from None
+    if dry_run:
+        return [
+            f"{one};" for m in applied for s in m.statements for one in migrations.rendered(s, settings.store.cluster)
+        ]
+    return [f"applied {m.name}" for m in applied] or ["up to date"]
+
+
+def ask(settings: Settings, url: str, query: str, form: str) -> bytes:
+    """The answer to one statement, in a ClickHouse format."""
+    with connect.store_failures():
+        return connect.reading_store(settings, url).query_bytes(query, form)
+
+
+def serve_store(path: Path, listen: str, token_file: Path | None, until_stdin_closes: bool) -> int:
+    """`lynceus store`, in this process."""
+    # Imported here and nowhere else: it loads the engine, 300 MB that no other command needs.
+    from collector.store.embedded import server as embedded  # noqa: PLC0415
+
+    arguments = ["--path", str(path), "--listen", listen]
+    arguments += ["--token-file", str(token_file)] if token_file else []
+    return embedded.main([*arguments, *(["--until-stdin-closes"] if until_stdin_closes else [])])

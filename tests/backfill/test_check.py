@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from collector import connect
+from collector.cli.check import check
 from collector.settings.load import ArchiveSettings, ClusterSettings, Settings
 from collector.watch.preflight import Check
 from tests.backfill.argo import Archive
@@ -11,7 +11,7 @@ from tests.backfill.argo import Archive
 async def told(folder: Path, archive: ArchiveSettings) -> Check:
     """The archive's row; the cluster itself cannot be had, which is another one."""
     cluster = ClusterSettings(name="c1", kubeconfig=str(folder / "none"), archive=archive)
-    rows = await connect.check(Settings(clusters=(cluster,), data_dir=str(folder / "data")), folder)
+    rows = await check(Settings(clusters=(cluster,), data_dir=str(folder / "data")), folder)
     (row,) = [row for row in rows if row.subject == "cluster c1: archive"]
     return row
 

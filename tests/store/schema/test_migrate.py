@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from collector import connect
 from collector.catalog.bills import COST_CURRENT, POD_COST
 from collector.catalog.columns import INSERTED_AT
 from collector.catalog.rollups import HOUSEKEEPING, ROLLUPS, Housekeeping, Rollup
 from collector.catalog.schema import Table
 from collector.catalog.tables import TABLES
+from collector.cli import store as cli_store
 from collector.settings.load import Settings, StoreSettings
 from collector.store.clickhouse import Store
 from collector.store.schema.migrate import SchemaError, load, migrate
@@ -116,7 +116,7 @@ def test_a_dry_run_shows_a_clusters_tables(empty: Store, own: Running) -> None:
     """What would be run on the servers, before anything is: the rows of a shard, and what reads all shards."""
     there = StoreSettings(url=own.url, username="lynceus", password_file=str(own.token_file), cluster="prod")
 
-    lines = connect.migrate(Settings(store=there), dry_run=True)
+    lines = cli_store.migrate(Settings(store=there), dry_run=True)
 
     assert [line for line in lines if "lynceus.pod_cost_local ON CLUSTER 'prod'\n(" in line]
     assert lines.count(

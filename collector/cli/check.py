@@ -1,0 +1,82 @@
+"""`lynceus check`: settings, price books, clusters and their rights, archives and the store, one row each."""
+
+import asyncio
+from pathlib import Path
+
+from collector.backfill.argo_server import ArchiveError, ArgoServer
+from collector.clock import now_ms
+from collector.connect import addresses, books, writing_store
+from collector.kube.address import ClusterAddress
+from collector.kube.connection import Connection
+from collector.prices.book import BookError
+from collector.settings import load as configuration
+from collector.settings.load import ClusterSettings, Settings, SettingsError
+from collector.store.clickhouse import Store, StoreError
+from collector.watch import kinds, preflight
+from collector.web.readiness import STORE_REMEDIES
+
+CHECK_S = 10
+"""How long a check waits for the store, in seconds."""
+
+HOUR_MS = 3_600_000
+
+
+async def check(settings: Settings, folder: Path) -> list[preflight.Check]:
+    """One row for each thing that must be right; whatever is wrong is a row and not an error."""
+    rows: list[preflight.Check] = []
+    try:
+        loaded = books(settings, folder)
+        rows.append(preflight.Check(True, "prices", ", ".join(loaded.names())))
+    except (BookError, SettingsError) as error:
+        rows.append(preflight.Check(False, "prices", str(error)))
+    known: dict[str, tuple[ClusterAddress, ClusterSettings]] = {}
+    try:
+        known = addresses(settings)
+    except SettingsError as error:
+        rows.append(preflight.Check(False, "clusters", str(error).removeprefix("clusters: ")))
+    checks = await asyncio.gather(*(_check(address, cluster) for address, cluster in known.values()))
+    rows += [row for rows_of_one in checks for row in rows_of_one]
+    archives = [cluster for cluster in settings.clusters if cluster.archive.url]
+    rows += await asyncio.gather(*map(_check_archive, archives))
+    return [*rows, await _check_store(settings)]
+
+
+async def _check(address: ClusterAddress, cluster: ClusterSettings) -> list[preflight.Check]:
+    async with Connection(address) as connection:
+        resources = kinds.resources(labelled_pods=cluster.pods == "labelled")
+        return await preflight.check_cluster(connection, resources, cluster.controller_namespace)
+
+
+async def _check_archive(cluster: ClusterSettings) -> preflight.Check:
+    """Whether Argo's archive can be listed; what it shows of the last hour tells whether it is the right one."""
+    subject, now = f"cluster {cluster.name}: archive", now_ms()
+    try:
+        async with ArgoServer(cluster.archive) as server:
+            found = await server.finished(now - HOUR_MS, now)
+    except ArchiveError as error:
+        return preflight.Check(False, subject, str(error))
+    shown = f"{len(found)} workflows that began within the last hour and have ended"
+    return preflight.Check(True, subject, f"{server.place} shows {shown}")
+
+
+async def _check_store(settings: Settings) -> preflight.Check:
+    if not settings.store.url:
+        try:
+            data = configuration.data_dir(settings)
+        except SettingsError as error:
+            return preflight.Check(False, "store", str(error))
+        return preflight.Check(True, "store", f"embedded, in {data}")
+    try:
+        reads_only = await asyncio.to_thread(_reads_only, writing_store(settings, timeout_s=CHECK_S))
+    except StoreError as error:
+        remedy = STORE_REMEDIES.get(error.cause, "check store.url, and that the server is up")
+        return preflight.Check(False, "store", f"{settings.store.url}: {error}", remedy)
+    if reads_only:
+        detail = f"{settings.store.url}: {settings.store.username} may only read"
+        return preflight.Check(False, "store", detail, STORE_REMEDIES["store_read_only"])
+    return preflight.Check(True, "store", f"{settings.store.url} answers, and {settings.store.username} may write")
+
+
+def _reads_only(store: Store) -> bool:
+    """By the user's profile; a right that was not granted shows at the first insert only, and in `/readyz`."""
+    return store.query_rows("SELECT value FROM system.settings WHERE name = 'readonly'") != [("0",)]
