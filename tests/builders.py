@@ -15,10 +15,10 @@ from collector.core.facts.bills import PodRun
 from collector.core.messages import Change, Kind, Observation
 from collector.core.model import Instant, version_of
 from collector.core.objects import kubernetes
-from collector.core.objects.status_nodes import Node, told_nodes
+from collector.core.objects.status_nodes import Node, parse_nodes
 from collector.core.pod.lifecycle import NODE_ID, NODE_NAME
 from collector.core.rules import AttributionRule, Rules
-from collector.core.workflow.lifecycle import WorkflowLife
+from collector.core.workflow.lifecycle import WorkflowState
 
 T = TypeVar("T")
 
@@ -92,7 +92,7 @@ def a_step(phase: str = "Succeeded", kind: str = "Pod", **more: Any) -> dict[str
 
 def read_nodes(status: kubernetes.WorkflowStatus | None) -> dict[str, Node]:
     """The steps that a status tells of, however they are packed."""
-    return told_nodes(status).nodes
+    return parse_nodes(status).nodes
 
 
 def a_container(
@@ -239,9 +239,9 @@ def a_pod_run(**changes: Any) -> PodRun:
     return msgspec.structs.replace(run, **changes)
 
 
-def a_life(**changes: Any) -> WorkflowLife:
+def a_life(**changes: Any) -> WorkflowState:
     """A workflow that began and runs."""
-    life = WorkflowLife(
+    life = WorkflowState(
         uid="w1", namespace="team", name="w1", version=version_of(0, 90), created_at=NOON, template="", queue="team",
         priority=0, labels=None, department="autonomy", project="", creator="", service_account="", phase="Running",
         first_seen_at=NOON, first_seen_live=True, picked_up_at=NOON + 50, picked_up_live=True, reason="running",

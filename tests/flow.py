@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.catalog.metrics import Metric
 from collector.core.live_view import StoreHealth
 from collector.core.messages import Commit, Observation, Outcome, Position, Synced
@@ -42,10 +42,10 @@ def books() -> book.Books:
     return book.load(["alibaba-eci", "alibaba-acs"], Path())
 
 
-def a_pipeline(*clusters: str, tally: Tally | None = None, rules: Rules = RULES) -> Pipeline:
+def a_pipeline(*clusters: str, tally: Counters | None = None, rules: Rules = RULES) -> Pipeline:
     """A pipeline that has seen nothing yet."""
     names = clusters or ("c1",)
-    return Pipeline(dict.fromkeys(names, rules), books(), UTC, Tally() if tally is None else tally)
+    return Pipeline(dict.fromkeys(names, rules), books(), UTC, Counters() if tally is None else tally)
 
 
 def drained(flow: Pipeline, now: Instant = NOON) -> Commit:

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import zstandard
 
-from collector.core.cluster.effects import Happening
+from collector.core.cluster.effects import Effect
 from collector.core.cluster.state import Cluster
 from collector.core.messages import Change, Kind, Observation
 from collector.core.model import version_of
@@ -52,7 +52,7 @@ def observations(folder: str) -> list[Observation]:
     return [*listed, *sorted(watched, key=lambda o: o.at)]
 
 
-def play(folder: str, rules: Rules = RULES) -> tuple[Cluster, list[Happening]]:
+def play(folder: str, rules: Rules = RULES) -> tuple[Cluster, list[Effect]]:
     """A cluster that has seen a whole recording, and all that followed from it."""
     cluster = Cluster("c1", rules)
     happened = [h for seen in observations(folder) for h in cluster.observe(seen)]

@@ -13,7 +13,7 @@ import msgspec
 
 from collector import connect
 from collector.service import run
-from collector.service.runtime import Parts
+from collector.service.runtime import Runtime
 from collector.settings import load
 from collector.store.clickhouse import StoreError
 from collector.store.worker import Worker
@@ -43,7 +43,7 @@ def a_service(folder: Path, *clusters: load.ClusterSettings, **changes: Any) -> 
 class Running:
     """A running collector and its tables."""
 
-    def __init__(self, parts: Parts, worker: Worker) -> None:
+    def __init__(self, parts: Runtime, worker: Worker) -> None:
         self.parts = parts
         self._worker = worker
         self._store = connect.reading_store(parts.settings, "")

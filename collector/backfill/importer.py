@@ -17,16 +17,16 @@ from collector.backfill.argo_server import AT_ONCE, ArchiveError, Listed, slices
 from collector.billing import runs
 from collector.billing.rows import keep
 from collector.catalog import metrics
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.core.archive import restore
-from collector.core.archive.restore import Held, Surroundings
+from collector.core.archive.restore import ClusterContext, StoredRows
 from collector.core.cost.pricing_runs import Runs
 from collector.core.facts.bills import Period, PodCost, PodRun
 from collector.core.facts.watches import Backfill
 from collector.core.facts.workflows import StepRun, WorkflowRun
 from collector.core.model import Fact, Instant
 from collector.core.rules import Rules
-from collector.pipeline.recorder import Counting
+from collector.pipeline.recorder import Recorder
 from collector.prices.book import Books
 from collector.store.clickhouse import Store
 
@@ -66,11 +66,11 @@ class Work:
     rules: Rules
     books: Books
     zone: tzinfo
-    around: Surroundings
+    around: ClusterContext
     now: Callable[[], Instant]
     known: Callable[[str], bool] = frozenset[str]().__contains__
     """Whether a workflow is watched by us now, by its uid: then its rows are on their way."""
-    tally: Tally = field(default_factory=Tally)
+    tally: Counters = field(default_factory=Counters)
     dry_run: bool = False
     progress: Callable[[int, int], object] = lambda done, total: None  # noqa: ARG005 - nobody looks
     """Hours listed, and how many there are."""
@@ -164,7 +164,7 @@ async def _fetch(work: Work, uid: str, sums: Sums) -> bytes | None:
 
 def _write(work: Work, bodies: dict[str, bytes], rows: dict[str, list[WorkflowRun]], heard: Runs) -> tuple[int, int]:
     """Make rows of workflows and store them; how many those are, and how many could not be read. Runs in a thread."""
-    there = stored.held(work.store, work.cluster, rows, list(bodies))
+    there = stored.rows_of(work.store, work.cluster, rows, list(bodies))
     made = [_facts_or_none(work, uid, body, there[uid], heard) for uid, body in bodies.items()]
     facts = [fact for one in made for fact in one or ()]
     kinds = {type(fact): None for fact in facts if type(fact) not in ORDER}
@@ -173,7 +173,7 @@ def _write(work: Work, bodies: dict[str, bytes], rows: dict[str, list[WorkflowRu
     return sum(bool(one) for one in made), made.count(None)
 
 
-def _facts_or_none(work: Work, uid: str, body: bytes, there: Held, heard: Runs) -> list[Fact] | None:
+def _facts_or_none(work: Work, uid: str, body: bytes, there: StoredRows, heard: Runs) -> list[Fact] | None:
     """What core did not foresee costs its neighbours nothing."""
     try:
         if restore.read(body) is not None:
@@ -186,14 +186,14 @@ def _facts_or_none(work: Work, uid: str, body: bytes, there: Held, heard: Runs) 
     return None
 
 
-def facts_of(work: Work, body: bytes, there: Held, heard: Runs) -> list[Fact]:
+def facts_of(work: Work, body: bytes, there: StoredRows, heard: Runs) -> list[Fact]:
     """The rows that a copy of a workflow leads to, charges included; none where the store has it already."""
     at, facts = work.now(), list[Fact]()
     # Counters are of what was watched: the tally here is nobody's.
-    counting = Counting(work.books, work.zone, Tally(), facts.append, runs=heard)
+    counting = Recorder(work.books, work.zone, Counters(), facts.append, runs=heard)
     found = restore.rows_of(work.cluster, work.rules, work.around, body, there, at)
     if found is not None:
         cluster, happened = found
         for happening in happened:
-            counting.happen(cluster, happening, at, listed=True)
+            counting.record(cluster, happening, at, listed=True)
     return facts

@@ -10,13 +10,13 @@ from typing import TypeVar
 
 from collector.billing.rows import facts
 from collector.catalog.schema import DATABASE
-from collector.core.archive.restore import Charged, Held, Surroundings
+from collector.core.archive.restore import Charged, ClusterContext, StoredRows
 from collector.core.cost.attribution import NAMESPACE
 from collector.core.facts.bills import PodRun
 from collector.core.facts.watches import WatchGap
 from collector.core.facts.workflows import WorkflowRun
 from collector.core.model import Instant
-from collector.core.pod.lifecycle import Told
+from collector.core.pod.lifecycle import WrittenCharges
 from collector.store.clickhouse import Store
 
 F = TypeVar("F", WorkflowRun, PodRun)
@@ -43,7 +43,9 @@ def finished(store: Store, cluster: str, uids: Iterable[str]) -> dict[str, list[
     )  # fmt: skip
 
 
-def held(store: Store, cluster: str, runs: Mapping[str, Sequence[WorkflowRun]], uids: Sequence[str]) -> dict[str, Held]:
+def rows_of(
+    store: Store, cluster: str, runs: Mapping[str, Sequence[WorkflowRun]], uids: Sequence[str]
+) -> dict[str, StoredRows]:
     """All that there is of some workflows, by uid."""
     asked = {"cluster": cluster, "uids": sorted(uids)}
     where = "WHERE cluster = {cluster:String} AND workflow_uid IN {uids:Array(String)}"
@@ -56,8 +58,8 @@ def held(store: Store, cluster: str, runs: Mapping[str, Sequence[WorkflowRun]], 
         asked,
     ):
         uid, created_at, step, *told = row
-        charged[workflow_uid].append(Charged(uid, created_at, step, Told(*told)))
-    return {uid: Held(runs.get(uid, ()), pods.get(uid, ()), charged.get(uid, ())) for uid in uids}
+        charged[workflow_uid].append(Charged(uid, created_at, step, WrittenCharges(*told)))
+    return {uid: StoredRows(runs.get(uid, ()), pods.get(uid, ()), charged.get(uid, ())) for uid in uids}
 
 
 def unknown(store: Store, cluster: str, begin: Instant, end: Instant) -> list[str]:
@@ -92,7 +94,7 @@ def gaps(store: Store, cluster: str, now: Instant) -> list[tuple[Instant, Instan
     return [(a, b) for a, b in open_ones if not any(first <= a and b <= last for first, last in done)]
 
 
-def surroundings(store: Store, cluster: str) -> Surroundings:
+def surroundings(store: Store, cluster: str) -> ClusterContext:
     """Labels of namespaces and machines as rows of the last days kept them, for who does not watch the cluster."""
     since = f"cluster = {{cluster:String}} AND created_at > now() - INTERVAL {KNOWN_DAYS} DAY"
     namespaces = store.query_rows(
@@ -104,7 +106,7 @@ def surroundings(store: Store, cluster: str) -> Surroundings:
         "GROUP BY node_name",
         {"cluster": cluster},
     )
-    return Surroundings(
+    return ClusterContext(
         {name: _under(NAMESPACE, labels) for name, labels in namespaces},
         {name: _under("node:", labels) for name, labels in machines},
     )

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 
 from collector.billing.runs import RepricingError
 from collector.core.model import Instant
-from collector.store.claim import held, whose
+from collector.store.claim import acquire_claim, whose
 from collector.store.clickhouse import Store, StoreError
 
 MONTHS = "months"
@@ -42,15 +42,15 @@ def alone(store: Store, renewing: Store, now: Callable[[], Instant]) -> Iterator
         ended.set()
         renewer.join()
         with contextlib.suppress(StoreError):
-            held(store, MONTHS, holder, now(), 0)
+            acquire_claim(store, MONTHS, holder, now(), 0)
 
 
 def _claim(store: Store, holder: str, now: Callable[[], Instant]) -> None:
     there = whose(store, MONTHS)
     at = now() if there is None or not _has_ended(there.holder) else max(now(), there.until)
-    if held(store, MONTHS, holder, at, FOR_S):
+    if acquire_claim(store, MONTHS, holder, at, FOR_S):
         time.sleep(SETTLE_S)
-        if held(store, MONTHS, holder, at, FOR_S):
+        if acquire_claim(store, MONTHS, holder, at, FOR_S):
             return
     there = whose(store, MONTHS)
     who, until = (there.holder, there.until) if there else ("another process", at)
@@ -77,4 +77,4 @@ def _has_ended(holder: str) -> bool:
 def _renew(store: Store, holder: str, now: Callable[[], Instant], ended: threading.Event) -> None:
     while not ended.wait(RENEW_S):
         with contextlib.suppress(StoreError):
-            held(store, MONTHS, holder, now(), FOR_S)
+            acquire_claim(store, MONTHS, holder, now(), FOR_S)

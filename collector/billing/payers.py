@@ -18,7 +18,7 @@ from collector.store.clickhouse import Store
 NONE: frozenset[str] = frozenset()
 
 
-class Kept(msgspec.Struct, frozen=True):
+class StoredWorkflow(msgspec.Struct, frozen=True):
     """A workflow as billing asks for it (billing.Bearer), from its rows."""
 
     version: int
@@ -62,7 +62,7 @@ RETRIED = """
 """
 
 
-def bearers(store: Store, page: Sequence[PodRun], rules: Rules) -> dict[str, Kept]:
+def payers_of(store: Store, page: Sequence[PodRun], rules: Rules) -> dict[str, StoredWorkflow]:
     """The workflows of pods of one cluster and namespace, by uid; those of which nothing is known are not there."""
     asked = _asked(page)
     known = {str(row[0]): _kept(row, rules) for row in store.query_rows(RUNS, asked)}
@@ -91,12 +91,12 @@ def _asked(page: Sequence[PodRun]) -> dict[str, Any]:
     }
 
 
-def _as_told(row: Sequence[Any]) -> Kept:
+def _as_told(row: Sequence[Any]) -> StoredWorkflow:
     _, version, template, department, project, creator, attempt, template_version = row
-    return Kept(version, template, department, project, creator, attempt, False, "", template_version)
+    return StoredWorkflow(version, template, department, project, creator, attempt, False, "", template_version)
 
 
-def _kept(row: Sequence[Any], rules: Rules) -> Kept:
+def _kept(row: Sequence[Any], rules: Rules) -> StoredWorkflow:
     (
         _,
         version,
@@ -113,14 +113,14 @@ def _kept(row: Sequence[Any], rules: Rules) -> Kept:
         told,
     ) = row
     owned = Owned(labels, namespace, template, account, created_at)
-    return Kept(
+    return StoredWorkflow(
         version, template, owner_again(rules.department, owned, department),
         owner_again(rules.project, owned, project, otherwise=""),
         owner_again(rules.creator, owned, creator, otherwise=""), attempt, True, outcome, told,
     )  # fmt: skip
 
 
-def _as_of_now(kept: Kept, live: tuple[int, int] | None) -> Kept:
+def _as_of_now(kept: StoredWorkflow, live: tuple[int, int] | None) -> StoredWorkflow:
     """A workflow that was taken up again after its row: its newest attempt runs."""
     if live is None or live[1] <= kept.attempt:
         return kept

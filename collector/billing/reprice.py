@@ -17,7 +17,7 @@ from datetime import tzinfo
 from collector.billing import commitments, runs, wait_for_collectors
 from collector.billing.commitments import Applied
 from collector.billing.evidence import Slice, pages, slices
-from collector.billing.payers import bearers
+from collector.billing.payers import payers_of
 from collector.billing.rows import clock, keep
 from collector.billing.runs import RepricingError
 from collector.catalog.bills import POD_COST
@@ -26,7 +26,7 @@ from collector.core.cost import charge as billing
 from collector.core.cost.billing_days import month_after
 from collector.core.facts.bills import Period, PodCost, PodRun, PricingRun
 from collector.core.model import Instant
-from collector.core.pod.lifecycle import Told
+from collector.core.pod.lifecycle import WrittenCharges
 from collector.core.rules import Rules
 from collector.prices.book import Books
 from collector.store.clickhouse import Store
@@ -125,7 +125,7 @@ def priced(work: Preparation, since: int | None) -> Iterator[list[PodCost]]:
 def charged(work: Preparation, part: Slice, page: list[PodRun]) -> list[PodCost]:
     """The charges of a page of pods that fall in the months."""
     terms, rules = work.terms, work.terms.rules(part.cluster)
-    bearing, told = bearers(work.store, page, rules), _told(work, page)
+    bearing, told = payers_of(work.store, page, rules), written_under_run(work, page)
     return [
         charge
         for pod in page
@@ -159,7 +159,7 @@ CARRIED = f"""{IN_MONTH} AND (entry > 0 OR status = 'accruing' AND pod_uid NOT I
 """What is taken over unchanged from an old run."""
 
 
-def _told(work: Preparation, page: list[PodRun]) -> dict[str, Told]:
+def written_under_run(work: Preparation, page: list[PodRun]) -> dict[str, WrittenCharges]:
     """What collectors wrote of these pods under the new run meanwhile: ours goes above it."""
     if not work.run:
         return {}
@@ -174,7 +174,7 @@ def _told(work: Preparation, page: list[PodRun]) -> dict[str, Told]:
             "pods": [pod.uid for pod in page],
         },
     )  # fmt: skip
-    return {uid: Told(version, first, last) for uid, version, first, last in rows}
+    return {uid: WrittenCharges(version, first, last) for uid, version, first, last in rows}
 
 
 def _wait(work: Preparation, names: list[str]) -> None:

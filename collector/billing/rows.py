@@ -20,10 +20,11 @@ F = TypeVar("F", bound=Fact)
 
 def selected(table: Table, source: str = "") -> str:
     """What to select of a table's rows to have its facts again: instants as milliseconds, days as numbers."""
-    return f"SELECT {', '.join(_told(column) for column in table.stored)} FROM {DATABASE}.{source or table.name} "
+    return f"SELECT {', '.join(column_expr(column) for column in table.stored)} FROM {DATABASE}.{source or table.name} "
 
 
-def _told(column: Column) -> str:
+def column_expr(column: Column) -> str:
+    """Returns the SQL that reads a column as its fact holds it."""
     if "DateTime64" in column.type:
         return f"toUnixTimestamp64Milli(`{column.name}`)"
     return f"toUInt16(`{column.name}`)" if column.type == "Date" else f"`{column.name}`"

@@ -27,7 +27,7 @@ class Buckets:
 
 
 @dataclass(slots=True)
-class Tally:
+class Counters:
     """Counter values and histograms by metric name and label values."""
 
     counters: dict[str, dict[Labels, Decimal | int]] = field(default_factory=dict)

@@ -17,7 +17,7 @@ from collector.catalog import metrics
 from collector.connect import Failure
 from collector.reports import report
 from collector.service.run import run
-from collector.service.runtime import Parts
+from collector.service.runtime import Runtime
 from collector.settings import load as configuration
 from collector.settings.load import ClusterSettings, Settings
 
@@ -37,7 +37,7 @@ async def demo(*, port: int, data: Path, clusters: int, seed: int, seconds: int,
         if seconds:
             asyncio.get_running_loop().call_later(seconds, stop.set)
 
-        def ready(_: Parts) -> None:
+        def ready(_: Runtime) -> None:
             say(f"Live page      http://127.0.0.1:{port}", highlight=False)
             store = "" if port + 1 == DEFAULT_STORE_PORT else f" --url http://127.0.0.1:{port + 1}"
             say(f"Ask            lynceus report cost{store} · lynceus sql 'SHOW TABLES'{store}", highlight=False)
@@ -91,7 +91,7 @@ def _demo_settings(data: Path, port: int, fleet: Fleet) -> Settings:
     )
 
 
-def summary(parts: Parts, seconds: float) -> list[str]:
+def summary(parts: Runtime, seconds: float) -> list[str]:
     """What was seen, in a few lines."""
     tally, view = parts.tally, parts.view()
     ended: dict[str, int] = {}

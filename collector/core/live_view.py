@@ -190,7 +190,7 @@ class ClusterHealth(msgspec.Struct, frozen=True, gc=False):
     """The last break of each kind that was not replayed, since this collector started."""
 
 
-class Burning(msgspec.Struct, frozen=True, gc=False):
+class HourlyCost(msgspec.Struct, frozen=True, gc=False):
     """What the pods of one cluster and product that are billed now cost an hour."""
 
     cluster: str
@@ -219,7 +219,7 @@ class LiveView(msgspec.Struct, frozen=True, gc=False):
     """All of them, by cluster, namespace and cause."""
     crons: list[Cron] = []
     controllers: list[ControllerHealth] = []
-    burning: list[Burning] = []
+    burning: list[HourlyCost] = []
     clocks: list[Clock] = []
     not_ready: dict[tuple[str, str, str], int] = {}
     """What blocks readiness, by subject, cluster and cause; filled in by whoever judges it."""

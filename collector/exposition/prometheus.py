@@ -22,7 +22,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as openmetr
 from prometheus_client.registry import Collector
 
 from collector.catalog import metrics as catalog
-from collector.catalog.counters import MAX_SERIES, Labels, Tally
+from collector.catalog.counters import MAX_SERIES, Counters, Labels
 from collector.core.live_view import ControllerHealth, Cron, Flow, LiveView, Lock
 from collector.core.model import Instant
 
@@ -32,12 +32,12 @@ Series = dict[Labels, float]
 """The samples of one gauge by label values, in the catalogue's order."""
 
 
-def render(view: LiveView, tally: Tally, openmetrics: bool = False) -> bytes:
+def render(view: LiveView, tally: Counters, openmetrics: bool = False) -> bytes:
     """Every metric of the catalogue, in Prometheus' plain text or as OpenMetrics."""
     return text(families(view, tally), openmetrics)
 
 
-async def answer(view: LiveView, tally: Tally, accept: str) -> tuple[bytes, str]:
+async def answer(view: LiveView, tally: Counters, accept: str) -> tuple[bytes, str]:
     """The body and content type for a scraper that accepts this."""
     openmetrics = "application/openmetrics-text" in accept
     # 24,000 samples take 30 ms to gather and 160 ms to spell out. Only the first needs the loop's own thread, and an
@@ -47,7 +47,7 @@ async def answer(view: LiveView, tally: Tally, accept: str) -> tuple[bytes, str]
     return body, CONTENT_TYPE_OPENMETRICS if openmetrics else CONTENT_TYPE_PLAIN_0_0_4
 
 
-def families(view: LiveView, tally: Tally) -> list[Metric]:
+def families(view: LiveView, tally: Counters) -> list[Metric]:
     """Every metric family with its samples; shares nothing with the view or the tally afterwards."""
     return [_family(metric, view, tally) for metric in catalog.METRICS]
 
@@ -68,7 +68,7 @@ class _Drawn(Collector):
         return self._drawn
 
 
-def _family(metric: catalog.Metric, view: LiveView, tally: Tally) -> Metric:
+def _family(metric: catalog.Metric, view: LiveView, tally: Counters) -> Metric:
     if metric.kind == "gauge":
         return _gauge(metric, GAUGES[metric.name](view))
     if metric.kind == "counter":

@@ -10,14 +10,14 @@ import msgspec
 import zstandard
 
 from collector.core.argo import controller
-from collector.core.argo.cron import CronLife
+from collector.core.argo.cron import CronState
 from collector.core.cluster.state import Cluster
 from collector.core.facts.bills import NodeRun
 from collector.core.messages import Checkpoint, Gone
-from collector.core.pod.events import Hint
-from collector.core.pod.lifecycle import PodLife
+from collector.core.pod.events import EventHint
+from collector.core.pod.lifecycle import PodState
 from collector.core.workflow import rows as workflow_rows
-from collector.core.workflow.lifecycle import WorkflowLife
+from collector.core.workflow.lifecycle import WorkflowState
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, zstandard.ZstdError)
 
@@ -31,10 +31,10 @@ LARGEST = 1 << 28
 _ENCODER = msgspec.msgpack.Encoder()
 _COMPRESSOR, _DECOMPRESSOR = zstandard.ZstdCompressor(level=1), zstandard.ZstdDecompressor()
 """Of the loop's own thread."""
-_LIFE = msgspec.msgpack.Decoder(WorkflowLife)
-_POD = msgspec.msgpack.Decoder(PodLife)
-_HINT = msgspec.msgpack.Decoder(Hint)
-_CRON = msgspec.msgpack.Decoder(CronLife)
+_LIFE = msgspec.msgpack.Decoder(WorkflowState)
+_POD = msgspec.msgpack.Decoder(PodState)
+_HINT = msgspec.msgpack.Decoder(EventHint)
+_CRON = msgspec.msgpack.Decoder(CronState)
 _NODE = msgspec.msgpack.Decoder(NodeRun)
 
 

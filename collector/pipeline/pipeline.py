@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 
 from collector.catalog import metrics
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.core.argo import controller
 from collector.core.cluster import run_rate
 from collector.core.cluster.state import Cluster
@@ -21,7 +21,7 @@ from collector.core.cost.pricing_runs import FIRST_RUN, Runs
 from collector.core.facts.bills import PricingRun
 from collector.core.facts.watches import Quarantine, Reconciled, WatchGap
 from collector.core.facts.workflows import QueueSample
-from collector.core.live_view import Burning, ClusterHealth, LiveView, StoreHealth, WatchHealth
+from collector.core.live_view import ClusterHealth, HourlyCost, LiveView, StoreHealth, WatchHealth
 from collector.core.messages import Checkpoint, Commit, Cursor, Gone, Observation, Outcome, Position, Reading, Synced
 from collector.core.model import Fact, Instant, version_of
 from collector.core.objects.kubernetes import Meta
@@ -29,7 +29,7 @@ from collector.core.queue import locks, slots
 from collector.core.rules import Rules
 from collector.core.workflow import stuck
 from collector.pipeline import argo_schedule, checkpoints
-from collector.pipeline.recorder import DIFFERENCES, MOVING, Counting, touch
+from collector.pipeline.recorder import DIFFERENCES, MOVING, Recorder, touch
 from collector.prices.book import Books
 
 log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class Pipeline:
         clusters: Mapping[str, Rules],
         books: Books,
         zone: tzinfo,
-        tally: Tally,
+        tally: Counters,
         stuck_after_ms: int = STUCK_AFTER_MS,
     ) -> None:
         self.clusters = {name: Cluster(name, rules, argo_schedule) for name, rules in clusters.items()}
@@ -93,9 +93,9 @@ class Pipeline:
         self._room.set()
         self._sampled: dict[tuple[str, str, str, str], tuple[int, Instant]] = {}
         self._stuck: dict[str, stuck.Found] = {}
-        self._burns = {name: run_rate.Burn(name, books, rules.product) for name, rules in clusters.items()}
-        self._burning: dict[str, list[Burning]] = {}
-        self._counting = Counting(books, zone, tally, self._store)
+        self._burns = {name: run_rate.RunRate(name, books, rules.product) for name, rules in clusters.items()}
+        self._burning: dict[str, list[HourlyCost]] = {}
+        self._counting = Recorder(books, zone, tally, self._store)
         touch(tally, self.clusters)
 
     def take(self, cluster: str, outcomes: list[Outcome]) -> None:
@@ -137,7 +137,7 @@ class Pipeline:
             PricingRun(run=FIRST_RUN, version=now, created_at=now, books=self.books.names(), rules=digest)
         )
 
-    def know_runs(self, runs: Runs, now: Instant) -> None:
+    def set_pricing_runs(self, runs: Runs, now: Instant) -> None:
         """What the store says of its pricing runs; a new one gets the charges at once that it lacks."""
         counting = self._counting
         new, counting.runs = runs.numbers - counting.runs.numbers, runs
@@ -149,13 +149,13 @@ class Pipeline:
                 if (pod := cluster.pods.get(uid)) is not None and pod.stage == "finished":
                     counting.charge(cluster, pod, cluster.workflows.get(pod.run.workflow_uid), now)
 
-    def lost_state(self, since: Instant, why: str, clusters: Iterable[str]) -> None:
+    def mark_state_lost(self, since: Instant, why: str, clusters: Iterable[str]) -> None:
         """What was kept of some clusters cannot be had: they start from lists; their gap begins where they were, or `since`."""
         for name in clusters:
             known = [at for (cluster, _), at in self._durable_at.items() if cluster == name]
             self._breaks[name] = (min(known, default=since), why)
 
-    def know_past(self, cluster: str, uid: str, totals: dict[str, str], at: Instant) -> None:
+    def restore_identity(self, cluster: str, uid: str, totals: dict[str, str], at: Instant) -> None:
         """Take up what positions tell that came without states: who the cluster is, its counters, when they ended."""
         if uid:
             self.uids[cluster] = uid
@@ -167,7 +167,7 @@ class Pipeline:
         known = {cluster for cluster, _ in self._positions}
         return [name for name in self.clusters if name not in known]
 
-    def gap_before(self, cluster: str, kind: str) -> tuple[Instant, str] | None:
+    def pending_gap(self, cluster: str, kind: str) -> tuple[Instant, str] | None:
         """The break that the first list of a kind ends; None: there is none, or this kind is always listed."""
         if kind not in MOVING or (cluster, kind) in self._positions:
             return None
@@ -252,7 +252,7 @@ class Pipeline:
             self._stuck[cluster.name] = stuck.stuck(cluster.name, cluster.workflows.values(), now, self.stuck_after_ms)
             if cluster.name in watched:
                 for happening in cluster.tick(now):
-                    self._counting.happen(cluster, happening, now, listed=False)
+                    self._counting.record(cluster, happening, now, listed=False)
 
     def view(self, now: Instant, watches: dict[str, list[WatchHealth]], store: StoreHealth) -> LiveView:
         """What is known at this instant."""
@@ -299,7 +299,7 @@ class Pipeline:
                 self._gathered.cursors[cluster.name, outcome.kind] = outcome
                 cluster.kept.reached(outcome.kind, version_of(outcome.epoch, int(outcome.resource_version)))
             case Synced():
-                cluster.sees_again(outcome.kind)
+                cluster.gap_ended(outcome.kind)
                 if outcome.kind == "namespaces":
                     self._bind(cluster)
             case WatchGap():
@@ -311,7 +311,7 @@ class Pipeline:
                 self._gathered.facts.append(outcome)
             case Reading():
                 for happening in cluster.read(outcome):
-                    self._counting.happen(cluster, happening, outcome.at, listed=False)
+                    self._counting.record(cluster, happening, outcome.at, listed=False)
             case Quarantine():
                 self.tally.add(metrics.QUARANTINED, (cluster.name, outcome.kind, outcome.reason))
                 self._gathered.facts.append(outcome)
@@ -323,13 +323,13 @@ class Pipeline:
         if gap.kind in MOVING:
             if gap.from_at:
                 self._gaps[cluster.name, gap.kind] = gap
-            cluster.lost_sight(gap.kind, gap.from_at)
+            cluster.gap_started(gap.kind, gap.from_at)
 
     def _observe(self, cluster: Cluster, seen: Observation) -> None:
         """An object that core did not foresee is set aside, and its neighbours go on."""
         try:
             for happening in cluster.observe(seen):
-                self._counting.happen(cluster, happening, seen.at, seen.change == "listed")
+                self._counting.record(cluster, happening, seen.at, seen.change == "listed")
         except Exception as error:
             log.exception(
                 "an object was set aside", extra={"cluster": cluster.name, "kind": seen.kind, "uid": seen.uid}

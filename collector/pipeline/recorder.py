@@ -12,9 +12,9 @@ from typing import get_args
 import msgspec
 
 from collector.catalog import metrics
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.core.argo import controller
-from collector.core.cluster.effects import Began, Clamped, Ended, FirstRan, Happening, PodEnded, PodRan, Submitted
+from collector.core.cluster.effects import Began, Clamped, Effect, Ended, FirstRan, PodEnded, PodRan, Submitted
 from collector.core.cluster.state import Cluster
 from collector.core.cost import changed_charges
 from collector.core.cost import charge as billing
@@ -26,8 +26,8 @@ from collector.core.facts.bills import Period, PodCost
 from collector.core.facts.workflows import ControllerIncident, CronRun
 from collector.core.messages import Kind
 from collector.core.model import Fact, Instant
-from collector.core.pod.lifecycle import PodLife
-from collector.core.workflow.lifecycle import WorkflowLife
+from collector.core.pod.lifecycle import PodState
+from collector.core.workflow.lifecycle import WorkflowState
 from collector.prices.book import Books
 
 MOVING = ("workflows", "pods")
@@ -39,12 +39,12 @@ RECENT_PODS = 100_000
 
 
 @dataclass(slots=True)
-class Counting:
+class Recorder:
     """Where happenings go."""
 
     books: Books
     zone: tzinfo
-    tally: Tally
+    tally: Counters
     store: Callable[[Fact], object]
     """Takes a fact that is to become a row."""
     runs: Runs = field(default_factory=Runs)
@@ -53,7 +53,7 @@ class Counting:
     """Pods charged since then: a run that nobody had heard of yet lacks them."""
     _months: set[int] = field(default_factory=set)
 
-    def happen(self, cluster: Cluster, happening: Happening, at: Instant, listed: bool) -> None:
+    def record(self, cluster: Cluster, happening: Effect, at: Instant, listed: bool) -> None:
         """A fact goes to the store; the rest moves counters."""
         if isinstance(happening, Fact):  # most are, a row for each step of a workflow among them
             self._fact(happening, listed)
@@ -112,13 +112,13 @@ class Counting:
         elif run.outcome == "skipped":
             self.tally.add(metrics.CRON_SKIPPED, (*labels, run.reason))
 
-    def charge(self, cluster: Cluster, pod: PodLife, life: WorkflowLife | None, until: Instant) -> None:
+    def charge(self, cluster: Cluster, pod: PodState, life: WorkflowState | None, until: Instant) -> None:
         """A pod's charges up to its end, or to `until` while it runs; of its days those that changed are told."""
         product = cluster.rules.product
         charges = billing.charges(pod.run, life, self.books, self.zone, until, product, FIRST_RUN, pod.told)
         if not charges:
             return
-        new, pod.told = changed_charges.untold(charges, self.runs.of, pod.told)
+        new, pod.told = changed_charges.changed_charges(charges, self.runs.of, pod.told)
         for charge in new:
             self._open_month(charge.day)
             for run in self.runs.of(charge.day):
@@ -129,7 +129,7 @@ class Counting:
         if pod.stage == "finished" and not pod.historic:
             self._count_cost(pod, charges)
 
-    def _count_cost(self, pod: PodLife, charges: list[PodCost]) -> None:
+    def _count_cost(self, pod: PodState, charges: list[PodCost]) -> None:
         """Add to the counter what it does not hold yet; a correction downwards shows in tables only."""
         first, charge = pod.counted is None, charges[0]
         if first and (doubt := billing.doubt_of(charge)):
@@ -154,7 +154,7 @@ class Counting:
             self.store(Period(month=month, version=1, active_run=FIRST_RUN, state="open", total=None, hash=""))
 
 
-def touch(tally: Tally, clusters: Iterable[str]) -> None:
+def touch(tally: Counters, clusters: Iterable[str]) -> None:
     """Counters that page exist before they count: one that appears with its first increase hides it from `increase()`."""
     for cluster in clusters:
         containers = [(cluster, container) for container in controller.CONTAINERS]

@@ -16,7 +16,7 @@ from collector.core.cost.product import Product
 from collector.core.model import Instant
 from collector.prices import checks, market, schema
 from collector.prices.lookup import Books, Layer
-from collector.prices.quote import Ask, quote
+from collector.prices.quote import QuoteRequest, quote
 from collector.prices.reading import BookError, contents, parse
 from collector.prices.schema import Book, Oracle
 
@@ -163,13 +163,13 @@ def _oracles(shelf: Shelf, books: Books) -> None:
                 )
 
 
-def _ask(shelf: Shelf, product: str, oracle: Oracle, place: str) -> Ask:
+def _ask(shelf: Shelf, product: str, oracle: Oracle, place: str) -> QuoteRequest:
     """An oracle as a question."""
     seconds, cpu, memory, ephemeral, gpu = (
         checks.said(shelf.path, f"{place}.{name}", schema.money, getattr(oracle, name) or "0")
         for name in ("seconds", "cpu", "memory_gib", "ephemeral_gib", "gpu")
     )
-    return Ask(
+    return QuoteRequest(
         product, int(seconds), oracle.spec, oracle.instance_type, cpu, memory, oracle.region, oracle.zone,
         oracle.purchase, oracle.price_class, ephemeral, gpu,
     )  # fmt: skip

@@ -11,12 +11,12 @@ from fractions import Fraction
 from collector.core.cost.allocation import UNITS
 from collector.core.cost.meters import CONTEXT
 from collector.core.model import Instant
-from collector.prices.lookup import Books, Shared
+from collector.prices.lookup import Books, FeeOrPlan
 
 HOUR_MS = 3_600_000
 
 
-def amount(fee: Shared, books: Books, begin: Instant, end: Instant, zone: tzinfo) -> Decimal | None:
+def amount(fee: FeeOrPlan, books: Books, begin: Instant, end: Instant, zone: tzinfo) -> Decimal | None:
     """A fee from an instant on to another; None: for a part of it no rate of exchange is known."""
     at = max(begin, fee.begin)
     end = end if fee.end is None else min(end, fee.end)

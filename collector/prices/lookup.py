@@ -89,7 +89,7 @@ class Found(msgspec.Struct, frozen=True):
     """None: nobody told it."""
 
 
-class Shared(msgspec.Struct, frozen=True):
+class FeeOrPlan(msgspec.Struct, frozen=True):
     """A fee or a plan of a book, ready to be shared out or applied: amounts as numbers, dates as instants."""
 
     book: str
@@ -128,10 +128,10 @@ class Books:
             self._exchange[row.pair].append(row)
         self._known: dict[tuple[object, ...], list[tuple[Instant, Rates]]] = {}
 
-    def _shared(self, book: Book, row: Fee | Commitment, amount: str, per: str) -> Shared:
+    def _shared(self, book: Book, row: Fee | Commitment, amount: str, per: str) -> FeeOrPlan:
         product = self.product_of(book)
         currency = row.currency or book.currency or (self.layers[product][-1].currency if product else self.currency)
-        return Shared(book.name, product, row.id, currency, *span(row), Decimal(amount), per, row)
+        return FeeOrPlan(book.name, product, row.id, currency, *span(row), Decimal(amount), per, row)
 
     def files(self) -> list[Book]:
         """Every file in force, a user's own before what it extends."""
@@ -313,11 +313,11 @@ def _missing(spec: Spec, found: Mapping[str, Found | None]) -> str:
 def _rate(found: Found, discount: Discount | None, factor: Decimal) -> Rate:
     """A meter's price after its discount, in the asked currency, to 18 places."""
     kept = ONE - Decimal(discount.ratio) if discount else ONE
-    paid = _told(CONTEXT.multiply(found.price.amount, kept), factor)
-    listed = None if found.list_amount is None else _told(found.list_amount, factor)
+    paid = convert(CONTEXT.multiply(found.price.amount, kept), factor)
+    listed = None if found.list_amount is None else convert(found.list_amount, factor)
     return Rate(found.meter, found.price.unit, paid, found.price.per_seconds, listed)
 
 
-def _told(amount: Decimal, factor: Decimal) -> Decimal:
+def convert(amount: Decimal, factor: Decimal) -> Decimal:
     """An amount of the bill's currency in the asked one."""
     return CONTEXT.quantize(CONTEXT.multiply(amount, factor), PLACES).normalize(CONTEXT)

@@ -18,7 +18,7 @@ from collector.core.model import Instant
 from collector.prices.lookup import Books
 
 
-class Ask(msgspec.Struct, frozen=True):
+class QuoteRequest(msgspec.Struct, frozen=True):
     """A question of price: a spec as on the annotation, an instance type, or requests to be sized as the product does."""
 
     product: str
@@ -51,7 +51,7 @@ class Quote(msgspec.Struct, frozen=True):
     missing: str
 
 
-def quote(books: Books, ask: Ask, at: Instant) -> Quote:
+def quote(books: Books, ask: QuoteRequest, at: Instant) -> Quote:
     """Price a question at an instant."""
     product = books.products[ask.product]
     price_class = ask.price_class or product.price_class.default
@@ -73,7 +73,7 @@ def quote(books: Books, ask: Ask, at: Instant) -> Quote:
     )  # fmt: skip
 
 
-def _size(ask: Ask, books: Books, region: str) -> Size:
+def _size(ask: QuoteRequest, books: Books, region: str) -> Size:
     if ask.instance_type:
         return Size(instance_type=ask.instance_type)
     if ask.spec:

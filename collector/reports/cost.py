@@ -39,10 +39,12 @@ def cost(
     names = columns_by(by, COLUMNS)
     spent = spending(query, span, [COLUMNS[name] for name in names], run)
     costs = shared(spent.use) if shared else None
-    return _told(names, spent, span, run, completeness(query, span), costs)
+    return _assemble(names, spent, span, run, completeness(query, span), costs)
 
 
-def _told(names: list[str], spent: Spending, span: Span, run: int, watched: str, shared: SharedCosts | None) -> Report:
+def _assemble(
+    names: list[str], spent: Spending, span: Span, run: int, watched: str, shared: SharedCosts | None
+) -> Report:
     rows = [_row(one) for one in spent.rows]
     columns = (
         *names, "cost", "of which pending", "currency", "workflows", "pods", "unpriced pods", "succeeded",

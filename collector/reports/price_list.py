@@ -15,7 +15,7 @@ from collector.core.objects.quantity import quantity
 from collector.prices import schema
 from collector.prices.book import shipped_ids
 from collector.prices.lookup import Books
-from collector.prices.quote import Ask, Quote
+from collector.prices.quote import Quote, QuoteRequest
 from collector.prices.schema import Book
 from collector.reports.report import Report, ReportError, amount, text
 
@@ -23,14 +23,14 @@ from collector.reports.report import Report, ReportError, amount, text
 def ask(
     *, product: str, seconds: int, spec: str, instance_type: str, cpu: str, memory_gib: str, region: str, zone: str,
     purchase: str, price_class: str, ephemeral_gib: str, gpu: str,
-) -> Ask:  # fmt: skip
+) -> QuoteRequest:  # fmt: skip
     """The question of a command line; ReportError names the option that makes no sense."""
     if sum(map(bool, (spec, instance_type, cpu or memory_gib))) != 1:
         raise ReportError("give one of --spec, --instance-type, or --cpu with --memory-gib")
     one_of("--purchase", purchase, schema.PURCHASES)
     amounts = {"--cpu": cpu, "--memory-gib": memory_gib, "--ephemeral-gib": ephemeral_gib, "--gpu": gpu}
     vcpu, memory, ephemeral, gpus = (_amount(option, said) for option, said in amounts.items())
-    return Ask(
+    return QuoteRequest(
         product, seconds, spec, instance_type, vcpu, memory, region, zone, purchase, price_class, ephemeral, gpus,
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ SLOWEST = 20
 GROUPS = "('Steps', 'StepGroup', 'DAG', 'TaskGroup', 'Retry')"
 """Steps that are as long as what is in them."""
 
-UNTOLD = {
+STEPS_UNAVAILABLE = {
     "offloaded": "Argo keeps its steps in a database of its own, so none is known; see ALWAYS_OFFLOAD_NODE_STATUS",
     "unreadable": "its steps could not be unpacked",
     "": "it had no step",
@@ -58,7 +58,7 @@ def steps(query: Query, workflow: str, span: Span) -> Report:
     title = f"Critical path of {run['name']}, attempt {run['attempt']}, in {run['cluster']} {run['namespace']}"
     notes = [
         _length(run, path),
-        *([] if slow.rows else [UNTOLD.get(run["node_status"], "none of its steps is in the store")]),
+        *([] if slow.rows else [STEPS_UNAVAILABLE.get(run["node_status"], "none of its steps is in the store")]),
     ]
     if others:
         known = ", ".join(f"{o['cluster']} {o['namespace']} {o['uid']} attempt {o['attempt']}" for o in others)

@@ -17,9 +17,9 @@ from collector.backfill.argo_server import REASONS, ArchiveError, ArgoServer
 from collector.backfill.importer import UNREADABLE, Work, backfill
 from collector.backfill.withdraw import withdraw
 from collector.catalog import metrics
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.clock import now_ms
-from collector.core.archive.restore import Surroundings
+from collector.core.archive.restore import ClusterContext
 from collector.core.cluster.state import Cluster
 from collector.core.cost.billing_days import midnight
 from collector.core.facts.watches import Backfill
@@ -45,7 +45,7 @@ def archived(settings: Settings) -> list[ClusterSettings]:
 
 
 async def backfill_for_ever(
-    settings: Settings, pipeline: Pipeline, tally: Tally, caught_up: Callable[[], bool], look_s: float = LOOK_S
+    settings: Settings, pipeline: Pipeline, tally: Counters, caught_up: Callable[[], bool], look_s: float = LOOK_S
 ) -> None:
     """Ask the archives about each gap, once; returns at once where no cluster names one."""
     clusters = archived(settings)
@@ -60,7 +60,7 @@ async def _one_for_ever(
     settings: Settings,
     cluster: ClusterSettings,
     pipeline: Pipeline,
-    tally: Tally,
+    tally: Counters,
     caught_up: Callable[[], bool],
     look_s: float,
 ) -> None:
@@ -87,7 +87,7 @@ async def _one_for_ever(
 
 
 async def _fill_gaps(
-    settings: Settings, cluster: ClusterSettings, pipeline: Pipeline, tally: Tally, worker: Worker, store: Store
+    settings: Settings, cluster: ClusterSettings, pipeline: Pipeline, tally: Counters, worker: Worker, store: Store
 ) -> None:
     live, name = pipeline.clusters[cluster.name], cluster.name
     if name in pipeline.refused:
@@ -97,7 +97,7 @@ async def _fill_gaps(
     over = [(begin, end) for begin, end in gaps if end < now - QUIET_MS]
     if not over:
         return
-    around = Surroundings(dict(live.namespaces), dict(live.machines.labels))
+    around = ClusterContext(dict(live.namespaces), dict(live.machines.labels))
     async with ArgoServer(cluster.archive) as archive:
         work = Work(
             name, archive, store, worker.run, live.rules, pipeline.books, ZoneInfo(settings.billing_timezone), around,

@@ -15,7 +15,7 @@ import msgspec
 import uvicorn
 
 from collector import connect
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.catalog.schema import DATABASE
 from collector.clock import now_ms
 from collector.connect import Failure
@@ -45,7 +45,7 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(settings: Settings, view: Callable[[], LiveView], tally: Tally) -> AsyncIterator[None]:
+async def serving(settings: Settings, view: Callable[[], LiveView], tally: Counters) -> AsyncIterator[None]:
     """Serve for as long as the block lasts: what is not ready yet says so there. Raises Failure with the remedy."""
     host, port = configuration.address(settings.http.listen, "http.listen")
     reading = Worker("money")

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from collector import connect
 from collector.billing import corrections, runs
 from collector.catalog import metrics
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.catalog.retention import kept_days
 from collector.catalog.rollups import ROLLUPS, Rollup
 from collector.clock import now_ms
@@ -23,7 +23,7 @@ from collector.pipeline.pipeline import Pipeline
 from collector.prices import book
 from collector.settings import load as configuration
 from collector.settings.load import Settings
-from collector.store.claim import held
+from collector.store.claim import acquire_claim
 from collector.store.clickhouse import Store, StoreError
 from collector.store.rollup import roll_up, rolled_up_at
 from collector.store.schema.retention import retain
@@ -51,7 +51,7 @@ async def look_for_ever(settings: Settings, pipeline: Pipeline) -> None:
         while True:
             with contextlib.suppress(StoreError):
                 heard, now = await worker.run(runs.known, store), now_ms()
-                pipeline.know_runs(heard, now)
+                pipeline.set_pricing_runs(heard, now)
                 if not known and heard.numbers == {FIRST_RUN}:
                     pipeline.open_pricing_run(
                         now, f"{book.digest(pipeline.books)}-{configuration.rules_version(settings)}"
@@ -94,7 +94,7 @@ async def retain_once(settings: Settings) -> None:
 
 
 async def roll_up_for_ever(
-    settings: Settings, tally: Tally, rolled_up: dict[str, Instant], every_s: float = ROLL_UP_S
+    settings: Settings, tally: Counters, rolled_up: dict[str, Instant], every_s: float = ROLL_UP_S
 ) -> None:
     """Keep the rollups, as one collector of those that share the store; all of them say in `rolled_up` how it goes."""
     worker, store = Worker("rollups"), connect.writing_store(settings, REBUILD_TIMEOUT_S)
@@ -118,10 +118,10 @@ async def roll_up_for_ever(
         store.close()
 
 
-def _roll_up(store: Store, settings: Settings, rollup: Rollup, tally: Tally) -> None:
+def _roll_up(store: Store, settings: Settings, rollup: Rollup, tally: Counters) -> None:
     """One round, if nobody else does it. The collector's name outlives a restart, which goes on with its own claim."""
     holder, now = f"{socket.gethostname()}:{configuration.data_dir(settings)}", now_ms()
-    claim = partial(held, store, f"rollup {rollup.name}", holder, for_s=ROLL_UP_CLAIM_S)
+    claim = partial(acquire_claim, store, f"rollup {rollup.name}", holder, for_s=ROLL_UP_CLAIM_S)
     if not claim(now=now):
         return
 

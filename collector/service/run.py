@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from collector import connect
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.clock import now_ms
 from collector.connect import Failure
 from collector.core.live_view import Clock
@@ -26,7 +26,7 @@ from collector.exposition import logs
 from collector.pipeline.pipeline import Pipeline
 from collector.service import gap_filler, jobs
 from collector.service.http_server import serving
-from collector.service.runtime import ACCRUE_S, COLLECT_AFTER, Parts, lasting
+from collector.service.runtime import ACCRUE_S, COLLECT_AFTER, Runtime, background_task
 from collector.service.storage import caught_up, committing, opened_spool, storing, take_over
 from collector.service.watchers import watching
 from collector.settings import load as configuration
@@ -46,18 +46,18 @@ async def run(
     *,
     stop: asyncio.Event | None = None,
     accrue_s: int = ACCRUE_S,
-    ready: Callable[[Parts], object] = str,
+    ready: Callable[[Runtime], object] = str,
     log_level: int = logging.INFO,
-) -> Parts:
+) -> Runtime:
     """Watch and serve until told to stop; returns what ran, for a summary."""
     logs.to_stderr(log_level)
     gc.set_threshold(COLLECT_AFTER)
     known, zone = connect.addresses(settings), ZoneInfo(settings.billing_timezone)
-    loaded, data, tally = connect.books(settings, folder), configuration.data_dir(settings), Tally()
+    loaded, data, tally = connect.books(settings, folder), configuration.data_dir(settings), Counters()
     rules = {name: configuration.rules_of(settings, cluster) for name, (_, cluster) in known.items()}
     pipeline = Pipeline(rules, loaded, zone, tally, settings.stuck_after_minutes * 60_000)
     where = {name: address for name, (address, _) in known.items()}
-    parts = Parts(settings, folder, data, where, pipeline, tally, stop or asyncio.Event(), accrue_s)
+    parts = Runtime(settings, folder, data, where, pipeline, tally, stop or asyncio.Event(), accrue_s)
     with _signals(parts.stop):
         async with AsyncExitStack() as stack:
             await _start(parts, stack)
@@ -68,7 +68,7 @@ async def run(
     return parts
 
 
-async def _start(parts: Parts, stack: AsyncExitStack) -> None:
+async def _start(parts: Runtime, stack: AsyncExitStack) -> None:
     """Start everything; what is entered last is ended first, so that watches end before the spool does."""
     await stack.enter_async_context(serving(parts.settings, parts.view, parts.tally))
     disk = Worker("spool")
@@ -80,19 +80,21 @@ async def _start(parts: Parts, stack: AsyncExitStack) -> None:
     await take_over(parts, disk, fresh)
     await stack.enter_async_context(committing(parts, disk))
     await stack.enter_async_context(_ticking(parts))
-    await stack.enter_async_context(lasting(jobs.look_for_ever(parts.settings, parts.pipeline), "runs"))
-    await stack.enter_async_context(lasting(jobs.correct_for_ever(parts.settings, parts.accrue_s), "corrections"))
+    await stack.enter_async_context(background_task(jobs.look_for_ever(parts.settings, parts.pipeline), "runs"))
+    await stack.enter_async_context(
+        background_task(jobs.correct_for_ever(parts.settings, parts.accrue_s), "corrections")
+    )
     rolling = jobs.roll_up_for_ever(parts.settings, parts.tally, parts.rolled_up_at)
-    await stack.enter_async_context(lasting(rolling, "rollups"))
-    await stack.enter_async_context(lasting(jobs.retain_once(parts.settings), "retention"))
+    await stack.enter_async_context(background_task(rolling, "rollups"))
+    await stack.enter_async_context(background_task(jobs.retain_once(parts.settings), "retention"))
     fill = gap_filler.backfill_for_ever(parts.settings, parts.pipeline, parts.tally, lambda: caught_up(parts))
-    await stack.enter_async_context(lasting(fill, "backfill"))
+    await stack.enter_async_context(background_task(fill, "backfill"))
     for name in parts.addresses:
         await stack.enter_async_context(watching(parts, name))
 
 
 @asynccontextmanager
-async def _ticking(parts: Parts) -> AsyncIterator[None]:
+async def _ticking(parts: Runtime) -> AsyncIterator[None]:
     warned: set[tuple[str, str]] = set()
     scheduler = AsyncIOScheduler(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None})
     pipeline = parts.pipeline

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.clock import now_ms
 from collector.core.live_view import Clock, LiveView, StoreHealth
 from collector.core.model import Instant
@@ -33,7 +33,7 @@ many objects as Python's own 700 a dozen times over, and each look walks through
 
 
 @dataclass(slots=True)
-class Parts:
+class Runtime:
     """What runs, for whoever serves or ends it."""
 
     settings: Settings
@@ -41,7 +41,7 @@ class Parts:
     data: Path
     addresses: dict[str, ClusterAddress]
     pipeline: Pipeline
-    tally: Tally
+    tally: Counters
     stop: asyncio.Event
     accrue_s: int = ACCRUE_S
     watches: dict[str, list[Watch]] = field(default_factory=dict)
@@ -99,7 +99,7 @@ class Parts:
 
 
 @asynccontextmanager
-async def lasting(work: Any, name: str, patience_s: float = 2.0) -> AsyncIterator[asyncio.Task[Any]]:
+async def background_task(work: Any, name: str, patience_s: float = 2.0) -> AsyncIterator[asyncio.Task[Any]]:
     """A task for as long as the block lasts."""
     task = asyncio.create_task(work, name=name)
     try:

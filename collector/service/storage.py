@@ -16,7 +16,7 @@ from collector.clock import now_ms
 from collector.connect import Failure
 from collector.core.messages import Commit
 from collector.service import recovery
-from collector.service.runtime import Parts, lasting
+from collector.service.runtime import Runtime, background_task
 from collector.settings import load as configuration
 from collector.store.clickhouse import Store, connect
 from collector.store.embedded import child
@@ -41,7 +41,7 @@ STORE_ENDS_S = 5.0
 STORE_USER = asking.EMBEDDED_WRITER
 
 
-async def opened_spool(parts: Parts, disk: Worker) -> Spool:
+async def opened_spool(parts: Runtime, disk: Worker) -> Spool:
     """The spool, with what it holds taken up by the pipeline; Failure names what to do where it cannot be used."""
     file = parts.data / "spool.sqlite"
     try:
@@ -55,14 +55,14 @@ async def opened_spool(parts: Parts, disk: Worker) -> Spool:
             "state that cannot be read, of another release or damaged, is set aside: watching starts from lists",
             extra={"clusters": strange},
         )
-        parts.pipeline.lost_state(now_ms(), recovery.STRANGE, strange)
+        parts.pipeline.mark_state_lost(now_ms(), recovery.STRANGE, strange)
     if loaded.damage:
         log.error("the spool was damaged and set aside", extra={"reason": loaded.damage})
-        parts.pipeline.lost_state(written_at, f"spool: {loaded.damage}", parts.pipeline.unknown())
+        parts.pipeline.mark_state_lost(written_at, f"spool: {loaded.damage}", parts.pipeline.unknown())
     return spool
 
 
-async def take_over(parts: Parts, disk: Worker, fresh: bool) -> None:
+async def take_over(parts: Runtime, disk: Worker, fresh: bool) -> None:
     """Go on from the store where this disk knows nothing, once it answers; `fresh`: it was only just made."""
     unknown = parts.pipeline.unknown()
     if fresh or not unknown:
@@ -73,7 +73,7 @@ async def take_over(parts: Parts, disk: Worker, fresh: bool) -> None:
 
 
 @asynccontextmanager
-async def storing(parts: Parts, disk: Worker) -> AsyncIterator[None]:
+async def storing(parts: Runtime, disk: Worker) -> AsyncIterator[None]:
     """The store, and the way of facts into it; a store that is down holds up nothing but its own inserts."""
     sender, last_call = Worker("store"), asyncio.Event()
     task = asyncio.create_task(_store(parts, disk, sender, last_call), name="store")
@@ -89,7 +89,7 @@ async def storing(parts: Parts, disk: Worker) -> AsyncIterator[None]:
         sender.close()
 
 
-def _ended(parts: Parts, task: asyncio.Task[None]) -> None:
+def _ended(parts: Runtime, task: asyncio.Task[None]) -> None:
     """Only what cannot be mended by trying again ends the store's task: say why and stop, nothing would be stored."""
     if not task.cancelled() and (error := task.exception()):
         while isinstance(error, ExceptionGroup):
@@ -98,7 +98,7 @@ def _ended(parts: Parts, task: asyncio.Task[None]) -> None:
         parts.stop.set()
 
 
-async def _store(parts: Parts, disk: Worker, sender: Worker, last_call: asyncio.Event) -> None:
+async def _store(parts: Runtime, disk: Worker, sender: Worker, last_call: asyncio.Event) -> None:
     settings = parts.settings.store
     if settings.url:
         password = Path(settings.password_file) if settings.password_file else None
@@ -119,7 +119,7 @@ async def _store(parts: Parts, disk: Worker, sender: Worker, last_call: asyncio.
         flushed.set()
 
 
-async def _insert(parts: Parts, disk: Worker, sender: Worker, last_call: asyncio.Event) -> None:
+async def _insert(parts: Runtime, disk: Worker, sender: Worker, last_call: asyncio.Event) -> None:
     """Migrate as soon as the store answers, then insert until the last call, and once more after it."""
     assert parts.store is not None  # noqa: S101 - set before this is called
     assert parts.spool is not None  # noqa: S101
@@ -143,9 +143,9 @@ async def _insert(parts: Parts, disk: Worker, sender: Worker, last_call: asyncio
 
 
 @asynccontextmanager
-async def committing(parts: Parts, disk: Worker) -> AsyncIterator[None]:
+async def committing(parts: Runtime, disk: Worker) -> AsyncIterator[None]:
     """Make durable what is observed, now and then, and the rest at the end."""
-    async with lasting(_commit_for_ever(parts, disk), "commit"):
+    async with background_task(_commit_for_ever(parts, disk), "commit"):
         yield
     # What the watches brought since the last commit; they have ended by now.
     if (commit := parts.pipeline.drain(now_ms())) is not None:
@@ -153,7 +153,7 @@ async def committing(parts: Parts, disk: Worker) -> AsyncIterator[None]:
             await _commit(parts, disk, commit)
 
 
-async def _commit_for_ever(parts: Parts, disk: Worker) -> None:
+async def _commit_for_ever(parts: Runtime, disk: Worker) -> None:
     while True:
         await asyncio.sleep(COMMIT_S)
         commit = parts.pipeline.drain(now_ms())
@@ -162,7 +162,7 @@ async def _commit_for_ever(parts: Parts, disk: Worker) -> None:
             await asyncio.shield(commit_until_done(parts, disk, commit))
 
 
-async def commit_until_done(parts: Parts, disk: Worker, commit: Commit) -> None:
+async def commit_until_done(parts: Runtime, disk: Worker, commit: Commit) -> None:
     """A spool that takes nothing is waited out with the same commit; the pipeline fills up and the watches are closed."""
     while True:
         try:
@@ -179,12 +179,12 @@ async def commit_until_done(parts: Parts, disk: Worker, commit: Commit) -> None:
             return
 
 
-async def _commit(parts: Parts, disk: Worker, commit: Commit) -> None:
+async def _commit(parts: Runtime, disk: Worker, commit: Commit) -> None:
     assert parts.spool is not None  # noqa: S101 - opened before any commit
     await disk.run(parts.spool.commit, commit)
 
 
-def caught_up(parts: Parts) -> bool:
+def caught_up(parts: Runtime) -> bool:
     """Whether the store has what was watched, but for the last seconds."""
     inserts = parts.inserts
     return bool(inserts and inserts.reachable and parts.spool and parts.spool.rows < BATCH_ROWS)

@@ -11,7 +11,7 @@ from functools import partial
 
 from collector.kube.connection import Connection
 from collector.pipeline.recorder import MOVING
-from collector.service.runtime import Parts, lasting
+from collector.service.runtime import Runtime, background_task
 from collector.settings.load import ClusterSettings
 from collector.watch import kinds
 from collector.watch.controller_poll import read_for_ever
@@ -26,9 +26,9 @@ RESTART_S = 30
 
 
 @asynccontextmanager
-async def watching(parts: Parts, name: str) -> AsyncIterator[None]:
+async def watching(parts: Runtime, name: str) -> AsyncIterator[None]:
     """Watch a cluster for as long as the block lasts, or until it turns out to be another one."""
-    async with lasting(_watch(parts, name), f"watch {name}") as task:
+    async with background_task(_watch(parts, name), f"watch {name}") as task:
         previous = parts.pipeline.on_refused
 
         def refused(cluster: str) -> None:
@@ -41,7 +41,7 @@ async def watching(parts: Parts, name: str) -> AsyncIterator[None]:
         yield
 
 
-async def _watch(parts: Parts, name: str) -> None:
+async def _watch(parts: Runtime, name: str) -> None:
     """One cluster's watches for ever; whatever goes wrong in them stays in this cluster."""
     cluster = next((c for c in parts.settings.clusters if c.name == name), ClusterSettings(name=name))
     while True:
@@ -56,7 +56,7 @@ async def _watch(parts: Parts, name: str) -> None:
                 )
                 lists = asyncio.Lock()
                 look = _reconcile(parts, name, connection, sink, lists)
-                async with lasting(ask, f"readings {name}"), lasting(look, f"reconcile {name}"):
+                async with background_task(ask, f"readings {name}"), background_task(look, f"reconcile {name}"):
                     room = parts.pipeline.room
                     await watch_cluster(connection, parts.watches[name], sink=sink, room=room, lists=lists)
         except Exception:
@@ -64,7 +64,7 @@ async def _watch(parts: Parts, name: str) -> None:
         await asyncio.sleep(RESTART_S)
 
 
-async def _reconcile(parts: Parts, name: str, connection: Connection, sink: Sink, lists: asyncio.Lock) -> None:
+async def _reconcile(parts: Runtime, name: str, connection: Connection, sink: Sink, lists: asyncio.Lock) -> None:
     """Compare what is known of a cluster with lists, if the settings want it."""
     if every_s := parts.settings.reconcile_hours * 3600:
         moving = [watch for watch in parts.watches[name] if watch.resource.kind in MOVING]
@@ -72,14 +72,14 @@ async def _reconcile(parts: Parts, name: str, connection: Connection, sink: Sink
         await reconcile_for_ever(connection, moving, sink=sink, lists=lists, concerns=concerns, every_s=every_s)
 
 
-def _controller_pods(parts: Parts, name: str) -> list[tuple[str, str, int | None]]:
+def _controller_pods(parts: Runtime, name: str) -> list[tuple[str, str, int | None]]:
     """The controller's pods, to be asked how they do."""
     known = parts.pipeline.clusters[name].controllers.pods.values()
     return [(pod.name, pod.container, None) for pod in known]
 
 
-def _one_watch(parts: Parts, name: str, resource: kinds.Resource) -> Watch:
+def _one_watch(parts: Runtime, name: str, resource: kinds.Resource) -> Watch:
     resume = parts.pipeline.resume(name, resource.kind)
     at = resume.at if resume else None
-    gap = parts.pipeline.gap_before(name, resource.kind)
+    gap = parts.pipeline.pending_gap(name, resource.kind)
     return Watch(name, resource, dice=random.Random(), tally=parts.tally, resume=resume, resumed_at=at, gap=gap)

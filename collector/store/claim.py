@@ -24,7 +24,7 @@ class Claim:
     version: int
 
 
-def held(store: Store, name: str, holder: str, now: Instant, for_s: int) -> bool:
+def acquire_claim(store: Store, name: str, holder: str, now: Instant, for_s: int) -> bool:
     """Whether `holder` has the job, from now on for so many seconds; asking again before they end keeps it."""
     there = whose(store, name)
     if there is not None and there.holder != holder and there.until > now:

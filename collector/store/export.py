@@ -128,11 +128,11 @@ def _counted(store: Store, chosen: Source, begin: int, end: int, width: int) -> 
 
 
 def _select(chosen: Source, form: str) -> str:
-    columns = ", ".join(_told(column, form) for column in chosen.columns)
+    columns = ", ".join(export_expr(column, form) for column in chosen.columns)
     return f"SELECT {columns} FROM {DATABASE}.{chosen.name} {chosen.final}"
 
 
-def _told(column: Column, form: str) -> str:
+def export_expr(column: Column, form: str) -> str:
     """Money is text in JSON, whose readers make floats of numbers; a state of an aggregate is what it comes to."""
     if column.type.startswith("AggregateFunction("):
         return f"finalizeAggregation(`{column.name}`) AS `{column.name}`"

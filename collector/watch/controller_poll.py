@@ -89,7 +89,7 @@ async def read_for_ever(
 ) -> None:
     """Ask until cancelled; each answer is one Reading to the sink."""
     dice = dice or Random()
-    rounds = Rounds(connection, namespace, sink, pods, every_s, config_map, lease, metrics_port)
+    rounds = ControllerPoll(connection, namespace, sink, pods, every_s, config_map, lease, metrics_port)
     await asyncio.sleep(dice.uniform(0, every_s))
     while True:
         await rounds.ask_due()
@@ -97,7 +97,7 @@ async def read_for_ever(
 
 
 @dataclass
-class Rounds:
+class ControllerPoll:
     """One installation's questions and when each is due."""
 
     connection: Connection

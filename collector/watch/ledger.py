@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.catalog.metrics import DECODE_FALLBACKS
 from collector.core.facts.watches import Quarantine, WatchGap
 from collector.core.messages import Change, Observation, Outcome, Position, Synced
@@ -44,7 +44,7 @@ class Event(msgspec.Struct, Generic[T], gc=False):
 class Ledger:
     """The versions known of one kind, and the position all of them were observed up to."""
 
-    def __init__(self, cluster: str, resource: Resource, tally: Tally) -> None:
+    def __init__(self, cluster: str, resource: Resource, tally: Counters) -> None:
         self.cluster = cluster
         self.kind = resource.kind
         self.whole = resource.whole

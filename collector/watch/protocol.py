@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from random import Random
 from typing import Protocol
 
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.catalog.metrics import WATCH_RESTARTS
 from collector.core.live_view import WatchHealth
 from collector.core.messages import Outcome
@@ -59,7 +59,7 @@ class Watch:
         resource: Resource,
         *,
         dice: Random,
-        tally: Tally,
+        tally: Counters,
         resume: Resume | None = None,
         resumed_at: Instant | None = None,
         gap: tuple[Instant, str] | None = None,

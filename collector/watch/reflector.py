@@ -96,10 +96,10 @@ async def reflect(
     patience: Patience = Patience(),
 ) -> None:
     """Run one watch until cancelled. `lists` lets one list of a cluster run at a time; `settled` is set once synced."""
-    await _Shell(connection, watch, sink, room, lists, settled, patience).run()
+    await _WatchLoop(connection, watch, sink, room, lists, settled, patience).run()
 
 
-class _Shell:
+class _WatchLoop:
     """One watch's requests, one after the other, and the one beside the stream."""
 
     def __init__(

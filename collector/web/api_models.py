@@ -4,10 +4,10 @@ What /api/v1/live answers, type by type; the OpenAPI document is made from these
 Ages instead of instants, since a browser can tick on from an age without trusting its own clock. Money is text.
 """
 
-from collector.web.readiness import Problem, Shape
+from collector.web.readiness import ApiModel, Problem
 
 
-class Place(Shape):
+class Place(ApiModel):
     """Where a workflow is."""
 
     cluster: str
@@ -15,7 +15,7 @@ class Place(Shape):
     queue: str
 
 
-class ReasonCount(Shape):
+class ReasonCount(ApiModel):
     """Live workflows that wait for one reason."""
 
     reason: str
@@ -29,7 +29,7 @@ class Begun(ReasonCount):
     oldest_in: Place
 
 
-class Flow(Shape):
+class Flow(ApiModel):
     """How a queue moved in the last minutes, and when it will be empty if it goes on so."""
 
     state: str
@@ -53,7 +53,7 @@ class Queue(Place):
     """Null where nothing has been counted yet."""
 
 
-class Slots(Shape):
+class Slots(ApiModel):
     """A parallelism limit and what fills it."""
 
     cluster: str
@@ -75,7 +75,7 @@ class Slots(Shape):
     """Slots in use of the limit; above 1 when the limit was lowered."""
 
 
-class Lock(Shape):
+class Lock(ApiModel):
     """A semaphore or mutex that somebody waits for."""
 
     cluster: str
@@ -90,7 +90,7 @@ class Lock(Shape):
     """A few of them."""
 
 
-class Stuck(Shape):
+class Stuck(ApiModel):
     """A workflow that began and does not move."""
 
     cluster: str
@@ -105,7 +105,7 @@ class Stuck(Shape):
     age_ms: int
 
 
-class Cron(Shape):
+class Cron(ApiModel):
     """A cron workflow."""
 
     cluster: str
@@ -126,7 +126,7 @@ class Cron(Shape):
     """Until its next run; below 0 when that is overdue, null when there is none."""
 
 
-class Controller(Shape):
+class Controller(ApiModel):
     """One controller pod."""
 
     namespace: str
@@ -144,7 +144,7 @@ class Controller(Shape):
     """Why its own metrics are not read."""
 
 
-class CurrencyTotal(Shape):
+class CurrencyTotal(ApiModel):
     """All departments' money of one currency; text, since a float loses cents."""
 
     currency: str
@@ -155,7 +155,7 @@ class CurrencyTotal(Shape):
     unpriced_pods: int
 
 
-class DepartmentMoney(Shape):
+class DepartmentMoney(ApiModel):
     """What one department has spent today in one currency."""
 
     department: str
@@ -169,7 +169,7 @@ class DepartmentMoney(Shape):
     unpriced_pods: int
 
 
-class HourlyCost(Shape):
+class MoneyPerHour(ApiModel):
     """What the pods that are billed now cost an hour, in one currency."""
 
     currency: str
@@ -179,7 +179,7 @@ class HourlyCost(Shape):
     unpriced_pods: int
 
 
-class MoneyNow(Shape):
+class MoneyNow(ApiModel):
     """Today's money by department."""
 
     known: bool
@@ -189,11 +189,11 @@ class MoneyNow(Shape):
     age_ms: int | None = None
     totals: tuple[CurrencyTotal, ...] = ()
     departments: tuple[DepartmentMoney, ...] = ()
-    running: tuple[HourlyCost, ...] = ()
+    running: tuple[MoneyPerHour, ...] = ()
     """Known whether or not the store answers."""
 
 
-class Totals(Shape):
+class Totals(ApiModel):
     """The fleet in a few figures; spent is in `money`."""
 
     waiting: int
@@ -210,7 +210,7 @@ class Totals(Shape):
     reasons: list[ReasonCount]
 
 
-class Watch(Shape):
+class Watch(ApiModel):
     """One watch as it is now."""
 
     kind: str
@@ -223,7 +223,7 @@ class Watch(Shape):
     objects: int
 
 
-class Cluster(Shape):
+class Cluster(ApiModel):
     """One cluster as it is now."""
 
     name: str
@@ -242,7 +242,7 @@ class Cluster(Shape):
     watches: list[Watch]
 
 
-class Store(Shape):
+class Store(ApiModel):
     """The way to the store as it is now."""
 
     reachable: bool
@@ -252,7 +252,7 @@ class Store(Shape):
     last_insert_age_ms: int | None
 
 
-class Live(Shape):
+class Live(ApiModel):
     """Everything the live page shows."""
 
     at_ms: int

@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.clock import now_ms
 from collector.core.live_view import LiveView
 from collector.core.model import Instant
@@ -38,7 +38,7 @@ Scrape = Callable[[str], Awaitable[tuple[bytes, str]]]
 def create_app(
     *,
     live: Callable[[], LiveView],
-    tally: Tally,
+    tally: Counters,
     metrics: Scrape,
     money: Callable[[], Awaitable[Money]] | None = None,
     now: Callable[[], Instant] = now_ms,

@@ -9,20 +9,20 @@ from collections.abc import Iterable
 from decimal import Context, Decimal
 from typing import Any
 
-from collector.core.cluster.run_rate import together
+from collector.core.cluster.run_rate import sum_by_currency
 from collector.core.cost.attribution import UNALLOCATED
-from collector.core.live_view import Burning
+from collector.core.live_view import HourlyCost
 from collector.core.model import Instant
-from collector.web.api_models import CurrencyTotal, DepartmentMoney, HourlyCost, MoneyNow
+from collector.web.api_models import CurrencyTotal, DepartmentMoney, MoneyNow, MoneyPerHour
 from collector.web.money import Money, Spent, UnknownMoney
 
 EXACT = Context(prec=76)
 """Room for sums of Decimal(38,18); the default of 28 digits would round them from ten billion up."""
 
 
-def money_now(money: Money | UnknownMoney, now: Instant, burning: Iterable[Burning] = ()) -> MoneyNow:
+def money_now(money: Money | UnknownMoney, now: Instant, burning: Iterable[HourlyCost] = ()) -> MoneyNow:
     """Today's money, or why it is not known, and what runs now costs an hour."""
-    running = tuple(map(_hourly, together(burning)))
+    running = tuple(map(_hourly, sum_by_currency(burning)))
     if isinstance(money, UnknownMoney):
         return MoneyNow(known=False, detail=money.detail, running=running)
     by_currency: dict[str, list[Spent]] = defaultdict(list)
@@ -46,8 +46,8 @@ def money_now(money: Money | UnknownMoney, now: Instant, burning: Iterable[Burni
     )
 
 
-def _hourly(burning: Burning) -> HourlyCost:
-    return HourlyCost(
+def _hourly(burning: HourlyCost) -> MoneyPerHour:
+    return MoneyPerHour(
         currency=burning.currency, per_hour=_text(burning.per_hour), pods=burning.pods,
         unpriced_pods=burning.unpriced_pods,
     )  # fmt: skip

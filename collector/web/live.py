@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from collector.catalog import metrics as catalog
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.core.live_view import ClusterHealth, Flow, LiveView, StoreHealth, Waiting
 from collector.core.model import REASONS, Instant
 from collector.web import api_models, limits, trouble
@@ -23,7 +23,7 @@ SETTLED_S = 60
 """A rate over less than a minute would call every queue stuck that a restart finds waiting."""
 
 
-def live_now(view: LiveView, tally: Tally, money: Money | UnknownMoney | None, now: Instant) -> Live:
+def live_now(view: LiveView, tally: Counters, money: Money | UnknownMoney | None, now: Instant) -> Live:
     """The view, the tally's incidents and today's money as one answer."""
     ready = readiness(view, now)
     waiting = [row for row in view.queues if not row.begun]
@@ -96,7 +96,7 @@ def _totals(view: LiveView) -> Totals:
     )
 
 
-def _cluster(cluster: ClusterHealth, view: LiveView, tally: Tally) -> Cluster:
+def _cluster(cluster: ClusterHealth, view: LiveView, tally: Counters) -> Cluster:
     rows = [row for row in view.queues if row.cluster == cluster.name]
     waiting = [row for row in rows if not row.begun]
     oldest = _oldest(waiting)
@@ -127,7 +127,7 @@ def _cluster(cluster: ClusterHealth, view: LiveView, tally: Tally) -> Cluster:
     )
 
 
-def _counted(tally: Tally, metric: catalog.Metric, cluster: str) -> int | None:
+def _counted(tally: Counters, metric: catalog.Metric, cluster: str) -> int | None:
     found = [total for labels, total in tally.counters.get(metric.name, {}).items() if labels[:1] == (cluster,)]
     return int(sum(found)) if found else None
 

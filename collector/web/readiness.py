@@ -50,13 +50,13 @@ STORE_REMEDIES = {
 """What to do where another remedy than the address holds."""
 
 
-class Shape(BaseModel):
+class ApiModel(BaseModel):
     """A type of the API; what stands under a field describes it in the OpenAPI document."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
 
-class Problem(Shape):
+class Problem(ApiModel):
     """One thing that is not as it should be."""
 
     subject: Literal["cluster", "watch", "store", "collector"]
@@ -74,7 +74,7 @@ class Problem(Shape):
     """True: nobody need act; a right that was left out, and what is not known without it."""
 
 
-class Ready(Shape):
+class Ready(ApiModel):
     """The answer of /readyz."""
 
     ready: bool

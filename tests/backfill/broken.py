@@ -14,16 +14,16 @@ import msgspec
 
 from collector.backfill.importer import Archive, Work
 from collector.billing.rows import facts, keep
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.catalog.tables import TABLE_OF
-from collector.core.archive.restore import Surroundings
+from collector.core.archive.restore import ClusterContext
 from collector.core.cluster.state import Cluster
 from collector.core.facts.bills import PodRun
 from collector.core.facts.watches import WatchGap
 from collector.core.facts.workflows import WorkflowRun
 from collector.core.messages import Observation
 from collector.core.model import Fact
-from collector.pipeline.recorder import Counting
+from collector.pipeline.recorder import Recorder
 from collector.prices import book
 from collector.store.clickhouse import Store
 from tests.replay import RULES, observations
@@ -54,10 +54,10 @@ class Seen:
 def seen(stream: Iterable[Observation]) -> Seen:
     """All facts of a stream, charges included."""
     made = Seen(Cluster("c1", RULES), [])
-    counting = Counting(books(), UTC, Tally(), made.facts.append)
+    counting = Recorder(books(), UTC, Counters(), made.facts.append)
     for one in stream:
         for happening in made.cluster.observe(one):
-            counting.happen(made.cluster, happening, one.at, one.change == "listed")
+            counting.record(made.cluster, happening, one.at, one.change == "listed")
     return made
 
 
@@ -97,7 +97,7 @@ def keep_all(store: Store, new: Sequence[Fact]) -> None:
 def a_work(store: Store, archive: Archive, **changes: Any) -> Work:
     """The recording's cluster and an archive of it."""
     cluster = undisturbed().cluster
-    around = Surroundings(cluster.namespaces, cluster.machines.labels)
+    around = ClusterContext(cluster.namespaces, cluster.machines.labels)
     work = Work("c1", archive, store, asyncio.to_thread, RULES, books(), UTC, around, lambda: NOW)
     for name, value in changes.items():
         setattr(work, name, value)

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from collector import connect
 from collector.backfill import argo_server
 from collector.catalog import metrics
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.cli.main import app
 from collector.clock import now_ms
 from collector.core.facts.watches import Backfill
@@ -115,7 +115,7 @@ def test_the_command_prints_and_tells_of_failure(monkeypatch: pytest.MonkeyPatch
 
 
 @asynccontextmanager
-async def filling(settings: Settings, tally: Tally, caught_up: Any = lambda: True) -> AsyncIterator[None]:
+async def filling(settings: Settings, tally: Counters, caught_up: Any = lambda: True) -> AsyncIterator[None]:
     """The loop of a running collector, for as long as the block lasts."""
     pipeline = Pipeline({"c1": RULES}, books(), UTC, tally)
     live = pipeline.clusters["c1"]
@@ -146,7 +146,7 @@ async def eventually(condition: Any) -> None:
 
 async def test_a_running_collector_asks_after_each_gap(engine: Running, store: Store) -> None:
     """Once, and counts what it took; a server that is down at first is asked again."""
-    tally, failing = Tally(), [web.json_response({"message": "starting"}, status=503) for _ in range(2)]
+    tally, failing = Counters(), [web.json_response({"message": "starting"}, status=503) for _ in range(2)]
     archive = an_archive(refuse=lambda request: failing.pop() if failing else None)
     a_gap(store)
     async with archive.serving(), filling(chosen(engine, archive), tally):
@@ -172,7 +172,7 @@ async def test_what_nobody_foresaw_ends_one_look_and_not_the_loop(
             raise error
         return True
 
-    async with archive.serving(), filling(chosen(engine, archive), Tally(), caught_up):
+    async with archive.serving(), filling(chosen(engine, archive), Counters(), caught_up):
         await eventually(lambda: newest(store, Backfill))
 
     assert looks == []
@@ -187,7 +187,7 @@ async def test_nothing_is_asked_while_rows_wait_for_the_store(engine: Running, s
         asked.append(1)
         return False
 
-    async with archive.serving(), filling(chosen(engine, archive), Tally(), caught_up):
+    async with archive.serving(), filling(chosen(engine, archive), Counters(), caught_up):
         await eventually(lambda: len(asked) > 2)
 
     assert archive.asked == []
@@ -195,10 +195,10 @@ async def test_nothing_is_asked_while_rows_wait_for_the_store(engine: Running, s
 
 async def test_where_no_cluster_names_an_archive_nothing_runs() -> None:
     """The loop is over at once, and its store is not asked."""
-    pipeline = Pipeline({"c1": RULES}, books(), UTC, Tally())
+    pipeline = Pipeline({"c1": RULES}, books(), UTC, Counters())
 
     await gap_filler.backfill_for_ever(
-        Settings(clusters=(ClusterSettings(name="c1"),)), pipeline, Tally(), lambda: True
+        Settings(clusters=(ClusterSettings(name="c1"),)), pipeline, Counters(), lambda: True
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.catalog.tables import TABLE_NAMED
 from collector.catalog.watches import LIVE_STATE
 from collector.core.messages import Kind
@@ -121,7 +121,7 @@ class Played:
 
     tables: dict[str, list[dict[str, Any]]]
     states: dict[tuple[str, str], bytes]
-    tally: Tally
+    tally: Counters
     cpu_s: float
     """Of the whole stream, from the first byte to the spool's disk."""
 
@@ -147,7 +147,7 @@ def _about(row: dict[str, Any]) -> Any:
 
 def play(said: Iterable[Said], file: Path) -> Played:
     """The stream, line by line, through watch, pipeline and spool."""
-    tally = Tally()
+    tally = Counters()
     flow = a_pipeline(CLUSTER, tally=tally)
     watches = {resource.kind: _opened(resource, tally) for resource in RESOURCES}
     began, now = time.process_time(), NOON
@@ -161,7 +161,7 @@ def play(said: Iterable[Said], file: Path) -> Played:
 
 def play_in_one(said: Iterable[Said], file: Path) -> Played:
     """The same with all lines of a kind in one chunk, as after a pause."""
-    tally = Tally()
+    tally = Counters()
     flow = a_pipeline(CLUSTER, tally=tally)
     began, now, lines = time.process_time(), NOON + 40 * MINUTE, list(said)
     for resource in RESOURCES:
@@ -170,12 +170,12 @@ def play_in_one(said: Iterable[Said], file: Path) -> Played:
     return _kept(flow, tally, file, now, began)
 
 
-def _opened(resource: Resource, tally: Tally) -> Watch:
+def _opened(resource: Resource, tally: Counters) -> Watch:
     """A watch whose list was empty and whose stream is open; all it says is live."""
     return watching(version=100, resource=resource, tally=tally)
 
 
-def _kept(flow: Pipeline, tally: Tally, file: Path, now: Instant, began: float) -> Played:
+def _kept(flow: Pipeline, tally: Counters, file: Path, now: Instant, began: float) -> Played:
     commit = flow.drain(now)
     assert commit is not None
     spool = open_spool(file, 2**30, now)

@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.catalog.schema import Table
 from collector.clock import now_ms
 from collector.core.cost import charge as billing
@@ -93,7 +93,7 @@ async def backlog(rows: int, arrival: int, folder: Path) -> Backlog:
     queued, child = spool.rows, await start_child(folder / "store", "127.0.0.1:0", folder / "token")
     store = connect(child.url, STORE_USER, folder / "token")
     await asking.run(migrate, store)
-    inserts = Inserter(spool, disk, store, asking, Tally(), now_ms)
+    inserts = Inserter(spool, disk, store, asking, Counters(), now_ms)
     before, began = _resident(), time.perf_counter()
     sending = asyncio.create_task(inserts.run())
     more, peak = 0, before
@@ -140,7 +140,7 @@ class Noting(Store):
 
 async def lateness(workflows: int, pace: int, folder: Path) -> list[float]:
     """Seconds from the last event of each workflow on our socket to its row in the store, sorted; the whole pipeline."""
-    tally, token, came_at = Tally(), folder / "store.token", dict[str, int]()
+    tally, token, came_at = Counters(), folder / "store.token", dict[str, int]()
     pipe, child = a_pipeline(tally), await start_child(folder / "store", "127.0.0.1:0", token)
     store, disk, asking = Noting(connect(child.url, STORE_USER, token)._make_client), Worker("spool"), Worker("store")
     store.found_at = {}

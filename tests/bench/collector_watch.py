@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 
 from collector import __version__
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.catalog.metrics import STORE_INSERTED_ROWS
 from collector.clock import now_ms
 from collector.core.messages import Observation, Outcome, Position, Synced
@@ -69,7 +69,7 @@ class Counted:
 
 
 async def watch_until_done(
-    server: str, kind: str, sink: Counted, room: Callable[[], Awaitable[None]], tally: Tally, folder: Path
+    server: str, kind: str, sink: Counted, room: Callable[[], Awaitable[None]], tally: Counters, folder: Path
 ) -> None:
     """Run the reflector of one kind until its sink has seen enough."""
     address = ClusterAddress(CLUSTER, kubeconfig=kubeconfig(server, folder))
@@ -103,13 +103,13 @@ def kubeconfig(server: str, folder: Path) -> Path:
 async def reflector(server: str, kind: str, expected: int, folder: Path) -> Figures:
     """Transport, framing, decoding and the version guard; nothing is done with the events."""
     sink, meter = Counted(expected), Meter()
-    await watch_until_done(server, kind, sink, always_room, Tally(), folder)
+    await watch_until_done(server, kind, sink, always_room, Counters(), folder)
     return Figures("reflector", kind, sink.seen, sink.last_version, *meter.read(), VERSION)
 
 
 async def pipeline(server: str, kind: str, expected: int, folder: Path) -> Figures:
     """The reflector, core, spool and embedded store together, wired as storing.py wires them."""
-    tally, token = Tally(), folder / "store.token"
+    tally, token = Counters(), folder / "store.token"
     pipe = a_pipeline(tally)
     child = await start_child(folder / "store", "127.0.0.1:0", token)
     store, disk, asking = connect(child.url, STORE_USER, token), Worker("spool"), Worker("store")
@@ -135,7 +135,7 @@ async def pipeline(server: str, kind: str, expected: int, folder: Path) -> Figur
     return figures
 
 
-def a_pipeline(tally: Tally) -> Pipeline:
+def a_pipeline(tally: Counters) -> Pipeline:
     """A pipeline with the shipped price books and rules as an operator writes them."""
     return Pipeline({CLUSTER: RULES}, book.load(book.shipped_ids(), Path()), UTC, tally)
 
@@ -154,14 +154,14 @@ async def commit(pipe: Pipeline, disk: Worker, spool: Spool) -> None:
         await disk.run(spool.commit, gathered)
 
 
-def inserted(tally: Tally) -> int:
+def inserted(tally: Counters) -> int:
     """Rows that the store has taken."""
     return sum(int(count) for count in tally.counters.get(STORE_INSERTED_ROWS.name, {}).values())
 
 
 async def listing(server: str, kind: str, expected: int, folder: Path) -> Figures:
     """A list in pages of 500 through reflector and core; bytes are those that the lives, versions and indexes keep."""
-    tally = Tally()
+    tally = Counters()
     pipe = a_pipeline(tally)
 
     def take(outcomes: list[Outcome]) -> None:

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.core.live_view import StoreHealth
 from collector.core.messages import Kind, Observation
 from collector.core.model import version_of
@@ -85,7 +85,7 @@ def seen(kind: Kind, made: Iterable[dict[str, Any]], first: int) -> Iterator[Obs
 
 
 def a_pipeline() -> Pipeline:
-    return Pipeline({CLUSTER: RULES}, book.load(["alibaba-eci", "alibaba-acs"], Path()), UTC, Tally())
+    return Pipeline({CLUSTER: RULES}, book.load(["alibaba-eci", "alibaba-acs"], Path()), UTC, Counters())
 
 
 def fill(pipeline: Pipeline, kind: Kind, count: int, first: int, checkpoints: BinaryIO) -> None:

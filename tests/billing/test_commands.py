@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from collector.billing.exclusive import MONTHS
 from collector.cli.main import app
 from collector.reports.report import ReportError
-from collector.store.claim import held
+from collector.store.claim import acquire_claim
 from collector.store.clickhouse import Store
 from tests.billing.stored import DEARER, a_past, current, keep_all
 from tests.builders import DAY, NOON
@@ -126,6 +126,6 @@ def test_a_bill_is_put_beside_ours(store: Store, engine: Running, tmp_path: Path
     made = run("period", "reconcile", "2026-10", "--billed", "0.0012", "--tolerance", "3", "--format", "csv", *config)
     assert made.stdout.splitlines()[-1] == "all,0.0011544,0.0012,-0.0000456,-3.80,USD"
     store.command("TRUNCATE TABLE lynceus.claim")
-    held(store, MONTHS, "process 1 on elsewhere", 3_999_999_940_000, 60)
+    acquire_claim(store, MONTHS, "process 1 on elsewhere", 3_999_999_940_000, 60)
     refused = run("reprice", *MONTH, *config)
     assert (refused.returncode, "process 1 on elsewhere is at work on months" in refused.stderr) == (2, True)

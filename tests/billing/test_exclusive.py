@@ -11,23 +11,23 @@ from collector.billing import exclusive
 from collector.billing.exclusive import MONTHS, alone
 from collector.billing.runs import RepricingError
 from collector.clock import now_ms
-from collector.store.claim import held, whose
+from collector.store.claim import acquire_claim, whose
 from collector.store.clickhouse import Store
 from tests.store.running import Running
 
 
 def test_one_has_it_until_it_runs_out(store: Store) -> None:
     """Asking again keeps it; another is told no until then, and has it then."""
-    assert held(store, "job", "a", 1_000, 60)
-    assert held(store, "job", "a", 2_000, 60)
-    assert not held(store, "job", "b", 61_999, 60)
-    assert held(store, "job", "b", 62_000, 60)
-    assert not held(store, "job", "a", 62_001, 60)
+    assert acquire_claim(store, "job", "a", 1_000, 60)
+    assert acquire_claim(store, "job", "a", 2_000, 60)
+    assert not acquire_claim(store, "job", "b", 61_999, 60)
+    assert acquire_claim(store, "job", "b", 62_000, 60)
+    assert not acquire_claim(store, "job", "a", 62_001, 60)
 
 
 def test_the_error_says_who_and_until_when(store: Store) -> None:
     """And what to do."""
-    assert held(store, MONTHS, "process 7 on elsewhere", 3_999_999_940_000, 60)
+    assert acquire_claim(store, MONTHS, "process 7 on elsewhere", 3_999_999_940_000, 60)
 
     with (
         pytest.raises(
@@ -76,7 +76,7 @@ def test_a_process_of_this_machine_that_has_ended_holds_nothing(store: Store, ho
     ended = subprocess.Popen(["true"])
     ended.wait()
     told = holder.format(gone=ended.pid, me=os.getppid(), here=socket.gethostname())
-    assert held(store, MONTHS, told, now_ms(), 60)
+    assert acquire_claim(store, MONTHS, told, now_ms(), 60)
 
     try:
         with alone(store, store, now_ms):

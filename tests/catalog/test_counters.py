@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.catalog import counters
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.catalog.metrics import COST, LABEL_OVERFLOW, QUEUE_LATENCY, SUBMITTED
 
 TEAM = ("c1", "team", "night")
@@ -15,7 +15,7 @@ TEAM = ("c1", "team", "night")
 
 def test_a_counter_adds_up() -> None:
     """From nothing, by label values."""
-    counts = Tally()
+    counts = Counters()
     counts.add(SUBMITTED, TEAM)
     counts.add(SUBMITTED, TEAM, 2)
     counts.add(SUBMITTED, ("c1", "team", "day"))
@@ -25,7 +25,7 @@ def test_a_counter_adds_up() -> None:
 
 def test_money_is_added_exactly() -> None:
     """A float counter would drift by cents a day."""
-    counts = Tally()
+    counts = Counters()
     for _ in range(10):
         counts.add(COST, ("c1", "team", "eci", "USD"), Decimal("0.1"))
 
@@ -37,7 +37,7 @@ def test_money_is_added_exactly() -> None:
 )
 def test_an_observation_falls_into_the_first_bucket_that_holds_it(seconds: float, bucket: int) -> None:
     """A bound belongs to its bucket; what is over the last is +Inf's."""
-    counts = Tally()
+    counts = Counters()
     counts.observe(QUEUE_LATENCY, ("c1", "night"), seconds)
     found = counts.histograms[QUEUE_LATENCY.name]["c1", "night"]
 
@@ -46,7 +46,7 @@ def test_an_observation_falls_into_the_first_bucket_that_holds_it(seconds: float
 
 def test_a_histogram_adds_up() -> None:
     """One series a set of label values."""
-    counts = Tally()
+    counts = Counters()
     for seconds in (0.02, 0.02, 7):
         counts.observe(QUEUE_LATENCY, ("c1", "night"), seconds)
 
@@ -55,7 +55,7 @@ def test_a_histogram_adds_up() -> None:
 
 def test_a_touched_counter_stands_at_nothing() -> None:
     """A counter that appears with its first increase hides it from `increase()`."""
-    counts = Tally()
+    counts = Counters()
     counts.touch(SUBMITTED, [TEAM])
 
     assert counts.counters == {SUBMITTED.name: {TEAM: 0}}
@@ -63,7 +63,7 @@ def test_a_touched_counter_stands_at_nothing() -> None:
 
 def test_a_touch_takes_nothing_back() -> None:
     """Restored totals stay."""
-    counts = Tally()
+    counts = Counters()
     counts.add(SUBMITTED, TEAM, 5)
     counts.touch(SUBMITTED, [TEAM])
 
@@ -73,7 +73,7 @@ def test_a_touch_takes_nothing_back() -> None:
 def test_a_bomb_of_labels_is_added_up_in_one_series(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded, and the bound is a metric; series that exist go on."""
     monkeypatch.setattr(counters, "MAX_SERIES", 2)
-    counts = Tally()
+    counts = Counters()
     for queue in ("a", "b", "c", "d", "a"):
         counts.add(SUBMITTED, ("c1", "team", queue))
         counts.observe(QUEUE_LATENCY, ("c1", queue), 1)
@@ -87,7 +87,7 @@ def test_a_bomb_of_labels_is_added_up_in_one_series(monkeypatch: pytest.MonkeyPa
 
 def test_totals_are_those_of_one_cluster() -> None:
     """They are stored with its cursor."""
-    counts = Tally()
+    counts = Counters()
     counts.add(SUBMITTED, TEAM, 5)
     counts.add(SUBMITTED, ("c2", "team", "night"), 7)
     counts.add(LABEL_OVERFLOW, ("some_family",))
@@ -102,7 +102,7 @@ def test_totals_are_those_of_one_cluster() -> None:
 )
 def test_a_counter_goes_on_from_its_total(amount: int | Decimal) -> None:
     """Whatever its amount looks like as text."""
-    before, after = Tally(), Tally()
+    before, after = Counters(), Counters()
     labels = ("c1", "team", "eci", "USD")
     before.add(COST, labels, amount)
     after.restore(before.totals("c1"))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from collector.core.cluster.effects import Happening
+from collector.core.cluster.effects import Effect
 from collector.core.cluster.state import Cluster
 from collector.core.messages import Observation
 from collector.core.rules import Rules
@@ -20,7 +20,7 @@ from tests.builders import (
 H = TypeVar("H")
 
 
-def tell(cluster: Cluster, *seen: Observation) -> list[Happening]:
+def tell(cluster: Cluster, *seen: Observation) -> list[Effect]:
     """What follows from some observations, one after another."""
     return [h for one in seen for h in cluster.observe(one)]
 

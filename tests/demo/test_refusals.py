@@ -10,7 +10,7 @@ from functools import cache
 import msgspec
 
 from collector.core.argo import controller_readings
-from collector.core.cluster.effects import Happening
+from collector.core.cluster.effects import Effect
 from collector.core.cluster.state import Cluster
 from collector.core.facts.workflows import ControllerIncident, CronRun, StepRun, WorkflowRun
 from collector.core.messages import Change, Observation, Reading
@@ -26,10 +26,10 @@ MINUTE_MS = 60_000
 
 
 @cache
-def told(name: str) -> tuple[Happening, ...]:
+def told(name: str) -> tuple[Effect, ...]:
     """All that follows from five minutes of a cluster, and from two more in which its crons are judged."""
     cluster = Cluster(name, RULES, argo_schedule)
-    found: list[Happening] = []
+    found: list[Effect] = []
     ticked = NOON
     for sight in watched(name):
         while sight.at >= ticked + TICK_S:
@@ -39,7 +39,7 @@ def told(name: str) -> tuple[Happening, ...]:
     return (*found, *cluster.tick(int((NOON + SPAN_S + 70) * 1000)))
 
 
-def observed(cluster: Cluster, sight: Sight) -> list[Happening]:
+def observed(cluster: Cluster, sight: Sight) -> list[Effect]:
     """What follows from one event; a Lease is read and not watched."""
     kind, at = sight.write.kind, int(sight.at * 1000)
     if kind == "leases":

@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 
-from collector.catalog.counters import MAX_SERIES, Tally
-from collector.core.live_view import Burning, Flow, LiveView
+from collector.catalog.counters import MAX_SERIES, Counters
+from collector.core.live_view import Flow, HourlyCost, LiveView
 from collector.core.messages import ControllerMetrics
 from collector.exposition.prometheus import render
 from tests.exposition.test_prometheus import LABELS, families, samples
@@ -38,7 +38,7 @@ def test_a_spool_of_unknown_size_has_no_limit() -> None:
 
 def told(name: str, view: LiveView) -> dict[tuple[str, ...], float]:
     """The samples of one gauge for a view."""
-    return samples(render(view, Tally()), name)
+    return samples(render(view, Counters()), name)
 
 
 def test_a_queue_drains_at_the_rate_of_its_starts() -> None:
@@ -67,7 +67,10 @@ def test_a_drain_time_that_is_not_known_is_not_said() -> None:
 
 def test_what_runs_now_costs_by_the_hour() -> None:
     """Where no pod has a price there is no sample: unknown is not 0."""
-    burning = [Burning("c", "alibaba-eci", "USD", Decimal("1.5"), 3, 0), Burning("c", "azure-aci", "USD", None, 1, 1)]
+    burning = [
+        HourlyCost("c", "alibaba-eci", "USD", Decimal("1.5"), 3, 0),
+        HourlyCost("c", "azure-aci", "USD", None, 1, 1),
+    ]
 
     told_of = told("lynceus_cost_running_per_hour", a_view(burning=burning))
     assert told_of == {("c", "USD", "alibaba-eci"): 1.5}
@@ -171,7 +174,7 @@ def test_hostile_names_come_back_as_they_were_in_every_gauge(openmetrics: bool, 
         crons=[a_cron(namespace=namespace, name=name)],
         controllers=[a_controller(pod=name, metrics=ControllerMetrics(queue_depth={name: 1.0}))],
     )
-    read = families(render(view, Tally(), openmetrics), openmetrics)
+    read = families(render(view, Counters(), openmetrics), openmetrics)
 
     def labels(family: str) -> dict[str, str]:
         return read[f"lynceus_{family}"].samples[0].labels
@@ -195,7 +198,7 @@ def test_promtool_reads_hostile_names_in_every_gauge() -> None:
         controllers=[a_controller(pod=HOSTILE)],
     )
 
-    assert promtool("check", "metrics", stdin=render(view, Tally())) == ""
+    assert promtool("check", "metrics", stdin=render(view, Counters())) == ""
 
 
 def test_a_bomb_of_locks_or_crons_is_bounded() -> None:

@@ -11,7 +11,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_plain
 
 from collector.catalog import metrics as catalog
-from collector.catalog.counters import MAX_SERIES, Tally
+from collector.catalog.counters import MAX_SERIES, Counters
 from collector.exposition.prometheus import answer, render
 from tests.promtool.tool import promtool
 from tests.web.fleet import HOSTILE, MINUTE, a_cluster, a_full_fleet, a_store, a_tally, a_view, a_watch, waiting
@@ -41,7 +41,7 @@ def samples(body: bytes, name: str) -> dict[tuple[str, ...], float]:
 @pytest.mark.parametrize("openmetrics", [False, True])
 def test_every_metric_of_the_catalogue_is_exposed_and_no_other(openmetrics: bool) -> None:
     """Names, kinds and meanings are the catalogue's, whichever format is spoken."""
-    exposed = families(render(a_view(), Tally(), openmetrics), openmetrics)
+    exposed = families(render(a_view(), Counters(), openmetrics), openmetrics)
 
     assert {(name, f.type, f.documentation) for name, f in exposed.items()} == {
         (metric.name, metric.kind, metric.help) for metric in catalog.METRICS
@@ -50,7 +50,7 @@ def test_every_metric_of_the_catalogue_is_exposed_and_no_other(openmetrics: bool
 
 def test_samples_carry_the_labels_of_the_catalogue() -> None:
     """Every declared label is there, and no other but a histogram's bound."""
-    tally = Tally()
+    tally = Counters()
     for metric in catalog.METRICS:
         if metric.kind == "counter":
             tally.add(metric, metric.labels)
@@ -76,7 +76,7 @@ def test_promtool_finds_nothing_to_say() -> None:
 
 def test_depth_counts_only_what_has_not_begun() -> None:
     """What began and waits again is no queue; it is counted by its reason elsewhere."""
-    body = render(a_view(), Tally())
+    body = render(a_view(), Counters())
 
     assert samples(body, "lynceus_queue_depth") == {
         ("prod-hz", "perception", "nightly", "throttled"): 412,
@@ -90,7 +90,7 @@ def test_depth_counts_only_what_has_not_begun() -> None:
 
 def test_oldest_age_is_the_queues_oldest_of_all_reasons() -> None:
     """One age a queue: that of whoever has waited longest, for whatever reason."""
-    body = render(a_view(), Tally())
+    body = render(a_view(), Counters())
 
     assert samples(body, "lynceus_queue_oldest_age_seconds") == {("prod-hz", "perception", "nightly"): 134 * 60}
 
@@ -99,18 +99,18 @@ def test_an_object_from_the_future_has_waited_no_time() -> None:
     """An API server's clock may run ahead of ours; no age is negative."""
     view = a_view(queues=[waiting("prod-hz", "ns", "q", "unseen", 1, -5 * MINUTE)])
 
-    assert samples(render(view, Tally()), "lynceus_queue_oldest_age_seconds") == {("prod-hz", "ns", "q"): 0}
+    assert samples(render(view, Counters()), "lynceus_queue_oldest_age_seconds") == {("prod-hz", "ns", "q"): 0}
 
 
 def test_a_queue_that_empties_disappears() -> None:
     """A gauge shows what is; a queue without workflows has no series that could freeze."""
-    assert samples(render(a_view(queues=[]), Tally()), "lynceus_queue_depth") == {}
+    assert samples(render(a_view(queues=[]), Counters()), "lynceus_queue_depth") == {}
 
 
 def test_what_was_never_heard_is_not_said() -> None:
     """A watch that heard nothing and a store that took nothing have no timestamp, rather than 1970."""
     cluster = a_cluster("prod-hz", ready=False, watches=[a_watch("prod-hz", last_event_at=None)])
-    body = render(a_view(clusters=[cluster], store=a_store(reachable=False, last_insert_at=None)), Tally())
+    body = render(a_view(clusters=[cluster], store=a_store(reachable=False, last_insert_at=None)), Counters())
 
     assert samples(body, "lynceus_watch_last_event_timestamp_seconds") == {}
     assert samples(body, "lynceus_store_last_insert_timestamp_seconds") == {}
@@ -120,7 +120,7 @@ def test_what_was_never_heard_is_not_said() -> None:
 
 def test_histograms_are_cumulative_with_the_bounds_of_the_catalogue() -> None:
     """Each bucket counts what is at most its bound; +Inf counts all; rules rely on exact bounds such as 300.0."""
-    tally = Tally()
+    tally = Counters()
     for seconds in (0.01, 0.07, 299, 90000):
         tally.observe(catalog.QUEUE_LATENCY, ("prod", "q"), seconds)
 
@@ -142,7 +142,7 @@ def test_no_created_series(openmetrics: bool) -> None:
 @given(st.decimals(0, 10**12, places=18, allow_nan=False))
 def test_money_is_the_nearest_number_that_prometheus_can_hold(cost: Decimal) -> None:
     """A sample is a 64-bit float: the text read back is the one closest to the exact amount."""
-    tally = Tally()
+    tally = Counters()
     tally.add(catalog.COST, ("c", "n", "p", "USD"), cost)
 
     assert samples(render(a_view(), tally), "lynceus_cost_total") == {("c", "USD", "n", "p"): float(cost)}
@@ -157,7 +157,7 @@ def test_hostile_names_come_back_as_they_were(openmetrics: bool, namespace: str,
     """Whatever strangers call a queue, the scraper reads that name and nothing else."""
     view = a_view(queues=[waiting("prod-hz", namespace, queue, "unseen", 3, MINUTE)])
 
-    [sample] = families(render(view, Tally(), openmetrics), openmetrics)["lynceus_queue_depth"].samples
+    [sample] = families(render(view, Counters(), openmetrics), openmetrics)["lynceus_queue_depth"].samples
 
     assert sample.labels == {"cluster": "prod-hz", "namespace": namespace, "queue": queue, "reason": "unseen"}
     assert sample.value == 3
@@ -167,21 +167,21 @@ def test_promtool_reads_hostile_names() -> None:
     """Prometheus' own parser takes them as well; a name that it refused would cost the whole scrape."""
     view = a_view(queues=[waiting("prod-hz", HOSTILE, "\0\r\t\u2028\ufffe", "unseen", 3, MINUTE)])
 
-    assert promtool("check", "metrics", stdin=render(view, Tally())) == ""
+    assert promtool("check", "metrics", stdin=render(view, Counters())) == ""
 
 
 def test_a_lone_surrogate_costs_one_letter_not_the_scrape() -> None:
     """JSON may smuggle in half a character that UTF-8 cannot carry."""
     view = a_view(queues=[waiting("prod-hz", "ns", "q\ud800", "unseen", 3, MINUTE)])
 
-    assert samples(render(view, Tally()), "lynceus_queue_depth") == {("prod-hz", "ns", "q?", "unseen"): 3}
+    assert samples(render(view, Counters()), "lynceus_queue_depth") == {("prod-hz", "ns", "q?", "unseen"): 3}
 
 
 def test_a_label_bomb_is_bounded() -> None:
     """However many queues somebody invents, a family has a bounded number of series, and their sum stays right."""
     bomb = [waiting("prod-hz", "ns", f"q{i}", "unseen", 1, MINUTE + i) for i in range(MAX_SERIES + 500)]
 
-    body = render(a_view(queues=bomb), Tally())
+    body = render(a_view(queues=bomb), Counters())
 
     depth, age = samples(body, "lynceus_queue_depth"), samples(body, "lynceus_queue_oldest_age_seconds")
     assert len(depth) == len(age) == MAX_SERIES + 1
@@ -191,7 +191,7 @@ def test_a_label_bomb_is_bounded() -> None:
 
 def test_totals_of_another_release_are_left_out() -> None:
     """A stored total whose labels the catalogue no longer has would be a series with the wrong meaning."""
-    tally = Tally()
+    tally = Counters()
     tally.restore({"\x1f".join((catalog.SUBMITTED.name, "prod")): "7", "\x1f".join(("lynceus_gone_total", "x")): "1"})
 
     body = render(a_view(), tally)

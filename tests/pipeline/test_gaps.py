@@ -36,12 +36,12 @@ def a_gap(kind: str, begin: int) -> WatchGap:
 def test_a_first_start_is_a_gap_from_the_beginning_on() -> None:
     """Nothing before it was seen; once there is a position there is none any more."""
     flow = a_pipeline()
-    before = flow.gap_before("c1", "workflows")
+    before = flow.pending_gap("c1", "workflows")
     flow.take("c1", [position()])
 
     assert before == (0, "first start")
-    assert flow.gap_before("c1", "workflows") is None
-    assert flow.gap_before("c1", "pods") == (0, "first start")
+    assert flow.pending_gap("c1", "workflows") is None
+    assert flow.pending_gap("c1", "pods") == (0, "first start")
 
 
 def test_what_vanished_in_a_gap_ended_when_it_was_last_known_alive() -> None:
@@ -103,7 +103,7 @@ def test_a_kill_during_the_first_list_forgets_nobody() -> None:
 
     assert after.resume("c1", "workflows") == Resume("", 0, {"w1": SUBMITTED.version}, None)
     assert after.resume("c1", "pods") is None
-    assert after.gap_before("c1", "workflows") == (0, "first start")
+    assert after.pending_gap("c1", "workflows") == (0, "first start")
 
 
 def test_a_cluster_that_comes_back_goes_on_where_it_was() -> None:
@@ -116,17 +116,17 @@ def test_a_cluster_that_comes_back_goes_on_where_it_was() -> None:
     resume = back.resume("c1", "workflows")
 
     assert resume == Resume("70", 0, {"w1": SUBMITTED.version}, NOON)
-    assert back.gap_before("c1", "workflows") is None
-    assert (back.unknown(), back.gap_before("c2", "pods")) == (["c2"], (0, "first start"))
+    assert back.pending_gap("c1", "workflows") is None
+    assert (back.unknown(), back.pending_gap("c2", "pods")) == (["c2"], (0, "first start"))
 
 
 def test_a_past_without_states_is_a_gap_from_its_last_position() -> None:
     """The disk is gone and the store has positions only: same cluster, same counters, and a list to start from."""
     flow = a_pipeline()
-    flow.know_past("c1", "uid-1", {"lynceus_workflows_submitted_total\x1fc1\x1fci\x1fci": "7"}, NOON)
-    flow.lost_state(NOON + HOUR, "the disk was lost", ["c1"])
+    flow.restore_identity("c1", "uid-1", {"lynceus_workflows_submitted_total\x1fc1\x1fci\x1fci": "7"}, NOON)
+    flow.mark_state_lost(NOON + HOUR, "the disk was lost", ["c1"])
     flow.take("c1", identity("uid-2"))
 
-    assert (flow.resume("c1", "workflows"), flow.gap_before("c1", "workflows")) == (None, (NOON, "the disk was lost"))
+    assert (flow.resume("c1", "workflows"), flow.pending_gap("c1", "workflows")) == (None, (NOON, "the disk was lost"))
     assert counted(flow, metrics.SUBMITTED) == {("c1", "ci", "ci"): 7}
     assert list(flow.refused) == ["c1"]

@@ -324,12 +324,12 @@ def test_counters_that_page_exist_before_they_count() -> None:
 def test_a_lost_spool_is_a_gap_of_every_cluster() -> None:
     """What it held nobody can tell again."""
     flow = a_pipeline("c1", "c2")
-    flow.lost_state(NOON, "not a database", ["c1", "c2"])
+    flow.mark_state_lost(NOON, "not a database", ["c1", "c2"])
 
-    assert {flow.gap_before(cluster, kind) for cluster in ("c1", "c2") for kind in ("workflows", "pods")} == {
+    assert {flow.pending_gap(cluster, kind) for cluster in ("c1", "c2") for kind in ("workflows", "pods")} == {
         (NOON, "not a database")
     }
-    assert flow.gap_before("c1", "nodes") is None
+    assert flow.pending_gap("c1", "nodes") is None
 
 
 def test_an_object_set_aside_is_a_row_and_counted() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from collector.prices import book
-from collector.prices.quote import Ask, Quote, quote
+from collector.prices.quote import Quote, QuoteRequest, quote
 from tests.prices.written import NOV
 
 HOUR = 3600
@@ -18,7 +18,7 @@ def quoted(product: str, seconds: int, currency: str = "USD", **asked: Any) -> Q
     amounts: dict[str, Any] = {
         k: Decimal(v) if k in ("vcpu", "memory_gib", "ephemeral_gib", "gpu") else v for k, v in asked.items()
     }
-    return quote(book.load([product], Path(), currency), Ask(product, seconds, **amounts), NOV)
+    return quote(book.load([product], Path(), currency), QuoteRequest(product, seconds, **amounts), NOV)
 
 
 @pytest.mark.parametrize("name", book.shipped_ids())

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from collector.prices import book
-from collector.prices.quote import Ask, quote
+from collector.prices.quote import QuoteRequest, quote
 from collector.reports import price_list
 from collector.reports.report import ReportError, as_json
 from tests.builders import NOON
@@ -27,7 +27,7 @@ def quoted(
 ) -> str:
     """What is printed for a spec on ECI."""
     shipped = book.load(["alibaba-eci"], Path(), currency)
-    answer = quote(shipped, Ask("alibaba-eci", seconds, spec, region="cn-hangzhou", purchase=purchase), NOON)
+    answer = quote(shipped, QuoteRequest("alibaba-eci", seconds, spec, region="cn-hangzhou", purchase=purchase), NOON)
     out = io.StringIO()
     price_list.print_quote(answer, form, Console(file=out, width=120))
     return out.getvalue()
@@ -86,14 +86,15 @@ def test_without_a_price_the_reason_is_the_answer(asked: dict[str, Any], said: s
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({}, Ask("alibaba-eci", 3600, "2-4Gi", region="cn-hangzhou")),
-        ({"spec": "", "cpu": "250m"}, Ask("alibaba-eci", 3600, vcpu=Decimal("0.25"), region="cn-hangzhou")),
+        ({}, QuoteRequest("alibaba-eci", 3600, "2-4Gi", region="cn-hangzhou")),
+        ({"spec": "", "cpu": "250m"}, QuoteRequest("alibaba-eci", 3600, vcpu=Decimal("0.25"), region="cn-hangzhou")),
         ({"spec": "", "memory_gib": "4", "gpu": "1"},
-         Ask("alibaba-eci", 3600, memory_gib=Decimal(4), region="cn-hangzhou", gpu=Decimal(1))),
-        ({"spec": "", "instance_type": "ecs.c6.large"}, Ask("alibaba-eci", 3600, "", "ecs.c6.large", region="cn-hangzhou")),
+         QuoteRequest("alibaba-eci", 3600, memory_gib=Decimal(4), region="cn-hangzhou", gpu=Decimal(1))),
+        ({"spec": "", "instance_type": "ecs.c6.large"},
+         QuoteRequest("alibaba-eci", 3600, "", "ecs.c6.large", region="cn-hangzhou")),
     ],
 )  # fmt: skip
-def test_a_command_line_is_a_question(changes: dict[str, str], expected: Ask) -> None:
+def test_a_command_line_is_a_question(changes: dict[str, str], expected: QuoteRequest) -> None:
     """A spec, an instance type, or what is requested."""
     assert price_list.ask(**{**ASKED, **changes}) == expected  # type: ignore[arg-type]
 

@@ -9,7 +9,7 @@ import yaml
 
 from collector.pipeline import pipeline
 from collector.service import storage
-from collector.service.runtime import Parts
+from collector.service.runtime import Runtime
 from collector.settings.load import ClusterSettings, StoreSettings
 from collector.store.embedded import child
 from collector.store.spool import inserter
@@ -79,7 +79,7 @@ async def test_a_full_spool_pauses_the_watches_and_nothing_is_missed(
     assert gaps == [(0,)]
 
 
-def _paused(parts: Parts) -> set[str]:
+def _paused(parts: Runtime) -> set[str]:
     """The kinds whose stream was closed for want of room."""
     watches = parts.view().clusters[0].watches
     return {w.kind for w in watches if "stopped until" in w.detail} & {"workflows", "pods"}

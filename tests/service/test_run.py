@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.core.live_view import Clock
 from collector.core.messages import Commit
 from collector.service import run, storage
-from collector.service.runtime import Parts
+from collector.service.runtime import Runtime
 from collector.settings.load import Settings
 from collector.store.spool.file import SpoolError, connect
 from collector.store.spool.spool import Spool
@@ -38,7 +38,7 @@ async def test_a_disk_that_fails_is_waited_out_with_the_same_commit(
     monkeypatch.setattr(storage, "SPOOL_RETRY_S", 0.01)
     disk = Worker("spool")
     ailing = await disk.run(lambda: Ailing(connect(tmp_path / "spool.sqlite"), 1 << 30, ""))
-    parts = Parts(Settings(), tmp_path, tmp_path, {}, a_pipeline(), Tally(), asyncio.Event())
+    parts = Runtime(Settings(), tmp_path, tmp_path, {}, a_pipeline(), Counters(), asyncio.Event())
     parts.spool, said = ailing, []
     monkeypatch.setattr(storage.log, "error", lambda *_, extra: said.append(parts.spool_detail or extra["reason"]))
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from collector.store.claim import held
+from collector.store.claim import acquire_claim
 from collector.store.clickhouse import Store
 from tests.store.running import Running
 
@@ -19,26 +19,26 @@ def test_one_of_two_holds_a_job_until_it_is_silent(store: Store, running: Runnin
     """Who asks in time keeps it; who does not loses it to the next that asks."""
     other = running.writer()
 
-    assert held(store, "job", "a", NOW, 60)
-    assert not held(other, "job", "b", NOW + 1, 60)
-    assert held(store, "job", "a", NOW + 59_000, 60)
-    assert not held(other, "job", "b", NOW + 61_000, 60)
-    assert held(other, "job", "b", NOW + 119_000, 60)
-    assert not held(store, "job", "a", NOW + 119_001, 60)
+    assert acquire_claim(store, "job", "a", NOW, 60)
+    assert not acquire_claim(other, "job", "b", NOW + 1, 60)
+    assert acquire_claim(store, "job", "a", NOW + 59_000, 60)
+    assert not acquire_claim(other, "job", "b", NOW + 61_000, 60)
+    assert acquire_claim(other, "job", "b", NOW + 119_000, 60)
+    assert not acquire_claim(store, "job", "a", NOW + 119_001, 60)
     other.close()
 
 
 def test_jobs_are_claimed_each_by_itself(store: Store) -> None:
     """Two collectors may share the work."""
-    assert held(store, "one", "a", NOW, 60)
-    assert held(store, "two", "b", NOW, 60)
+    assert acquire_claim(store, "one", "a", NOW, 60)
+    assert acquire_claim(store, "two", "b", NOW, 60)
 
 
 def test_a_clock_that_goes_back_loses_nothing_it_holds(store: Store) -> None:
     """A claim made by a clock that is ahead is replaced once it has ended, whatever its version."""
-    assert held(store, "job", "a", NOW, 60)
-    assert held(store, "job", "a", NOW - 30_000, 60)
-    assert held(store, "job", "b", NOW + 30_000, 60)
+    assert acquire_claim(store, "job", "a", NOW, 60)
+    assert acquire_claim(store, "job", "a", NOW - 30_000, 60)
+    assert acquire_claim(store, "job", "b", NOW + 30_000, 60)
 
 
 def test_of_two_that_claim_at_once_one_is_left(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,11 +50,11 @@ def test_of_two_that_claim_at_once_one_is_left(store: Store, monkeypatch: pytest
         answer = ask(*question)  # type: ignore[arg-type]
         if not between:
             between.append(1)
-            between.append(held(store, "job", "b", NOW, 60))
+            between.append(acquire_claim(store, "job", "b", NOW, 60))
         return answer
 
     monkeypatch.setattr(store, "query_rows", with_another_in_between)
 
-    assert held(store, "job", "a", NOW, 60)
+    assert acquire_claim(store, "job", "a", NOW, 60)
     assert between == [1, True]
-    assert [held(store, "job", name, NOW + 1, 60) for name in ("b", "a")].count(True) == 1
+    assert [acquire_claim(store, "job", name, NOW + 1, 60) for name in ("b", "a")].count(True) == 1

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import yaml
 
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.core.messages import Outcome
 from collector.kube.connection import ClusterAddress, Connection
 from collector.watch.kinds import WORKFLOWS, Resource
@@ -226,7 +226,7 @@ class Run:
 
     watch: Watch
     connection: Connection
-    tally: Tally
+    tally: Counters
     told: list[Outcome] = field(default_factory=list)
 
 
@@ -241,7 +241,7 @@ async def running(
     **more: Any,
 ) -> AsyncIterator[Run]:
     """Run the reflector on one kind until the block ends; the task must end with it."""
-    tally = Tally()
+    tally = Counters()
     watch = Watch("prod", resource, dice=Impatient(1), tally=tally, **more)
     async with Connection(address, plugin_patience_s=plugin_patience_s) as connection:
         run = Run(watch, connection, tally)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.catalog.metrics import DECODE_FALLBACKS, WATCH_RESTARTS
 from collector.core.messages import Observation, Outcome, Position
 from collector.core.model import Instant, version_of
@@ -74,8 +74,8 @@ def refusal(code: int, reason: str | None = None, message: str | None = None, **
     return json.dumps(status(code, reason, message, **details)).encode()
 
 
-def a_watch(resource: Resource = WORKFLOWS, *, tally: Tally | None = None, seed: int = 1, **more: Any) -> Watch:
-    return Watch("prod", resource, dice=Random(seed), tally=tally or Tally(), **more)
+def a_watch(resource: Resource = WORKFLOWS, *, tally: Counters | None = None, seed: int = 1, **more: Any) -> Watch:
+    return Watch("prod", resource, dice=Random(seed), tally=tally or Counters(), **more)
 
 
 def next_request(watch: Watch) -> Request:
@@ -151,13 +151,13 @@ def of_type(outcomes: list[Outcome], wanted: type[Any]) -> list[Any]:
     return [o for o in outcomes if isinstance(o, wanted)]
 
 
-def restarts(tally: Tally) -> dict[str, int]:
+def restarts(tally: Counters) -> dict[str, int]:
     """How often a watch was opened again, by cause."""
     series = tally.counters.get(WATCH_RESTARTS.name, {})
     return {labels[2]: int(count) for labels, count in series.items()}
 
 
-def fallbacks(tally: Tally) -> int:
+def fallbacks(tally: Counters) -> int:
     return int(sum(tally.counters.get(DECODE_FALLBACKS.name, {}).values()))
 
 

@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.core.facts.watches import WatchGap
 from collector.core.messages import Observation, Outcome, Position
 from collector.watch.api_errors import Cause
@@ -71,7 +71,7 @@ class Weather(RuleBasedStateMachine):
         self.watch = self._a_watch(None)
 
     def _a_watch(self, resume: Stored | None) -> Watch:
-        return Watch("prod", WORKFLOWS, dice=Random(1), tally=Tally(), resume=resume, resumed_at=self.now)
+        return Watch("prod", WORKFLOWS, dice=Random(1), tally=Counters(), resume=resume, resumed_at=self.now)
 
     def _take(self, outcomes: list[Outcome]) -> None:
         self.told += outcomes

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.core.facts.watches import Quarantine
 from collector.core.messages import Synced
 from collector.watch.frames import Frames, without_depths
@@ -102,7 +102,7 @@ def test_a_bad_item_of_a_list_is_set_aside_alone(item: Any, reason: str, at: int
 
 def test_an_item_that_only_the_second_try_reads_is_counted() -> None:
     """Mended, observed, and visible in lynceus_decode_fallbacks_total."""
-    tally = Tally()
+    tally = Counters()
     watch = a_watch(tally=tally)
     next_request(watch)
     odd = an_object("a", 1, status={"phase": 7})
@@ -274,7 +274,7 @@ def test_a_server_that_changes_its_mind_about_everything_is_survived() -> None:
         DEEP.encode(),
         page(version=1, token="t"),
     ]
-    tally = Tally()
+    tally = Counters()
     watch = a_watch(Resource(kind="pods", group="", version="v1", needed=True, stage=0, feeds=""), tally=tally)
     for code in (100, 200, 204, 301, 400, 401, 403, 404, 406, 409, 410, 415, 422, 429, 500, 502, 504, 599):
         for body in bodies:

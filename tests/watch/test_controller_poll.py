@@ -20,7 +20,7 @@ from collector.kube import request
 from collector.kube.connection import Connection
 from collector.kube.request import LARGEST
 from collector.watch import controller_poll as asked_now_and_then
-from collector.watch.controller_poll import Rounds, read_for_ever
+from collector.watch.controller_poll import ControllerPoll, read_for_ever
 from tests.watch.server import Answer, ApiServer, Exchange, Impatient, body, eventually, kubeconfig, raw, silence
 from tests.watch.steps import refusal
 
@@ -74,9 +74,9 @@ class Installation:
     told: list[Outcome] = field(default_factory=list)
     pods: list[tuple[str, str, int | None]] = field(default_factory=lambda: [("ctl", "controller", None)])
 
-    def rounds(self, **more: Any) -> Rounds:
+    def rounds(self, **more: Any) -> ControllerPoll:
         # So short that everything is due again in the next round, and what rests is not.
-        return Rounds(self.connection, "argo", self.told.extend, lambda: self.pods, **{"every_s": 0.001} | more)
+        return ControllerPoll(self.connection, "argo", self.told.extend, lambda: self.pods, **{"every_s": 0.001} | more)
 
     def readings(self, kind: str) -> list[Reading]:
         return [o for o in self.told if isinstance(o, Reading) and o.kind == kind]
@@ -101,7 +101,7 @@ async def argo(tmp_path: Path) -> AsyncIterator[Installation]:
         yield Installation(server, answers, connection)
 
 
-async def ask(rounds: Rounds, times: int = 1) -> None:
+async def ask(rounds: ControllerPoll, times: int = 1) -> None:
     for _ in range(times):
         await rounds.ask_due()
         await asyncio.sleep(0.01)

@@ -4,7 +4,7 @@ The 24 rules that a list and watch client must keep, each as a scripted case aga
 R1 to R12: what is asked, where a watch resumes from, and when a version is given up.
 """
 
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.core.facts.watches import Quarantine, WatchGap
 from collector.core.messages import Position, Synced
 from collector.watch.protocol import Watch
@@ -118,7 +118,7 @@ def test_r06_only_an_empty_token_ends_a_list() -> None:
 
 def test_r06_a_token_that_comes_twice_begins_the_list_again() -> None:
     """A list that goes in circles is broken off, waits and starts from its first page."""
-    tally = Tally()
+    tally = Counters()
     watch = a_watch(tally=tally)
     for _ in range(2):
         next_request(watch)

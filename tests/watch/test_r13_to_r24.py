@@ -7,7 +7,7 @@ R13 to R24: time, pressure, credentials, identity and bad bytes.
 import json
 from random import Random
 
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.core.facts.watches import Quarantine, WatchGap
 from collector.watch.backoff import Backoff
 from collector.watch.kinds import resources
@@ -146,7 +146,7 @@ def test_r17_leaving_a_selector_is_a_deletion_at_a_version_already_known() -> No
 def test_r18_too_many_requests_waits_as_asked_and_keeps_the_version() -> None:
     """A list costs the server a hundred times a watch: one that asks for less must not be listed."""
     for code in (429, 500, 503):
-        tally = Tally()
+        tally = Counters()
         watch = listed(version=100, tally=tally)
         for _ in range(20):
             next_request(watch)
@@ -309,7 +309,7 @@ def test_r22_an_object_without_identity_is_set_aside_and_its_neighbours_observed
 
 def test_r22_an_object_that_the_typed_decoder_refuses_is_mended_and_counted() -> None:
     """One field of the wrong type costs that field, not the object, and the change stays what it was."""
-    tally = Tally()
+    tally = Counters()
     watch = watching(an_object("a", 10), version=100, tally=tally)
     odd = an_object("a", 101, status={"phase": "Running", "startedAt": 7})
     out = watch.feed(modified("b", 100) + event("MODIFIED", odd) + deleted("a", 102, status="gone"), NOON)

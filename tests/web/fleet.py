@@ -6,14 +6,14 @@ from collections import Counter
 from decimal import Decimal
 
 from collector.catalog import metrics as catalog
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.core.live_view import (
-    Burning,
     Clock,
     ClusterHealth,
     ControllerHealth,
     Cron,
     Flow,
+    HourlyCost,
     LiveView,
     Lock,
     Slots,
@@ -217,9 +217,9 @@ def a_controller(cluster: str = "prod-hz", **changes: object) -> ControllerHealt
     return ControllerHealth(cluster=cluster, **{**values, **changes})  # type: ignore[arg-type]
 
 
-def a_tally() -> Tally:
+def a_tally() -> Counters:
     """Incidents of two clusters' controllers."""
-    tally = Tally()
+    tally = Counters()
     tally.touch(catalog.CONTROLLER_OOM_KILLS, [("prod-hz", "workflow-controller"), ("prod-sh", "workflow-controller")])
     tally.touch(catalog.CONTROLLER_RESTARTS, [("prod-hz", "workflow-controller"), ("prod-sh", "workflow-controller")])
     tally.add(catalog.CONTROLLER_OOM_KILLS, ("prod-sh", "workflow-controller"), 2)
@@ -282,8 +282,8 @@ def a_full_fleet() -> LiveView:
         clocks=[Clock("cluster", "prod-hz", 0), Clock("store", "", -400)],
         not_ready={("cluster", "edge-osaka", "watch_refused"): 1},
         burning=[
-            Burning("prod-hz", "alibaba-eci", "USD", Decimal("412.500000000000000001"), 5400, 3),
-            Burning("prod-sh", "alibaba-acs", "USD", Decimal("87.4"), 2100, 0),
+            HourlyCost("prod-hz", "alibaba-eci", "USD", Decimal("412.500000000000000001"), 5400, 3),
+            HourlyCost("prod-sh", "alibaba-acs", "USD", Decimal("87.4"), 2100, 0),
         ],
     )
 

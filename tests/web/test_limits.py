@@ -1,6 +1,6 @@
 """Parallelism slots, locks and flows, as /api/v1/live gives them."""
 
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.core.live_view import Flow, LiveView
 from collector.web.api_models import Live
 from collector.web.limits import LOCKS_SHOWN
@@ -10,7 +10,7 @@ from tests.web.fleet import MINUTE, NOW, a_flow, a_full_fleet, a_lock, a_view, s
 
 def live(view: LiveView) -> Live:
     """The answer for a view."""
-    return live_now(view, Tally(), None, NOW)
+    return live_now(view, Counters(), None, NOW)
 
 
 def test_a_queue_says_how_it_moves() -> None:

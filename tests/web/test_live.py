@@ -1,6 +1,6 @@
 """The figures of the live page, as /api/v1/live gives them."""
 
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.core.live_view import LiveView
 from collector.web.api_models import Live
 from collector.web.live import live_now
@@ -21,9 +21,11 @@ from tests.web.fleet import (
 )
 
 
-def live(view: LiveView | None = None, tally: Tally | None = None, money: Money | UnknownMoney | None = None) -> Live:
+def live(
+    view: LiveView | None = None, tally: Counters | None = None, money: Money | UnknownMoney | None = None
+) -> Live:
     """The answer for a view, some of it as it usually is."""
-    return live_now(view or a_view(), tally or Tally(), money, NOW)
+    return live_now(view or a_view(), tally or Counters(), money, NOW)
 
 
 def test_totals_tell_waiting_running_and_begun_apart() -> None:

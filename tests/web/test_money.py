@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from collector.core.live_view import Burning
+from collector.core.live_view import HourlyCost
 from collector.web.api_models import DepartmentMoney
 from collector.web.bill import money_now
 from collector.web.money import Money, MoneyToday, Spent, UnknownMoney
@@ -111,7 +111,10 @@ def test_unknown_money_has_no_figures() -> None:
 
 def test_what_runs_now_is_known_without_the_store() -> None:
     """Exact, as text; pods without a price are beside it."""
-    burning = [Burning("a", "x", "USD", Decimal("0.069264000000000000"), 1, 0), Burning("b", "x", "USD", None, 2, 2)]
+    burning = [
+        HourlyCost("a", "x", "USD", Decimal("0.069264000000000000"), 1, 0),
+        HourlyCost("b", "x", "USD", None, 2, 2),
+    ]
 
     [told] = money_now(UnknownMoney("down"), NOW, burning).running
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.core.live_view import LiveView
 from collector.core.workflow.stuck import REMEDIES
 from collector.web.api_models import Live
@@ -25,7 +25,7 @@ from tests.web.fleet import (
 
 def live(view: LiveView) -> Live:
     """The answer for a view."""
-    return live_now(view, Tally(), None, NOW)
+    return live_now(view, Counters(), None, NOW)
 
 
 def test_the_longest_stuck_comes_first_with_what_to_do() -> None:

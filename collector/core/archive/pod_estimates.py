@@ -66,7 +66,7 @@ class Templates(msgspec.Struct, gc=False):
     podSpecPatch: str | None = None
 
 
-class Elsewhere(NodeTemplate, gc=False):
+class TemplateRef(NodeTemplate, gc=False):
     """A template of another object, by that object's name."""
 
     name: str | None = None
@@ -75,7 +75,7 @@ class Elsewhere(NodeTemplate, gc=False):
 class Step(Node, gc=False):
     """A step with what Argo counted of its containers."""
 
-    templateRef: Elsewhere | None = None
+    templateRef: TemplateRef | None = None
     templateScope: str | None = None
     resourcesDuration: dict[str, int] | None = None
 
@@ -86,7 +86,7 @@ class StepStatus(msgspec.Struct, gc=False):
     storedWorkflowTemplateSpec: Templates | None = None
 
 
-class Sized(msgspec.Struct, gc=False):
+class SizingView(msgspec.Struct, gc=False):
     """A workflow once more, read for the sizes of its pods."""
 
     spec: Templates | None = None
@@ -107,7 +107,7 @@ class Steps(msgspec.Struct, frozen=True):
     """What of the labels and annotations of all its pods decides a price."""
 
 
-class Whose(msgspec.Struct, frozen=True):
+class WorkflowRef(msgspec.Struct, frozen=True):
     """The attempt of a workflow that estimated pods belong to."""
 
     cluster: str
@@ -133,7 +133,7 @@ def decoded(body: bytes | msgspec.Raw, wanted: type[T]) -> T | None:
 
 def steps_of(body: bytes) -> Steps:
     """What a whole workflow, its steps unpacked as the archive gives them, says of its pods."""
-    sized = decoded(body, Sized) or Sized()
+    sized = decoded(body, SizingView) or SizingView()
     spec, status = sized.spec or Templates(), sized.status or StepStatus()
     named = status.storedWorkflowTemplateSpec or Templates()
     own = {t.name: t for t in (*(named.templates or ()), *(spec.templates or ())) if t.name}
@@ -164,7 +164,7 @@ def _sizes(patch: str | None) -> bool:
 
 
 def estimates(
-    steps: Steps, whose: Whose, seen: Iterable[PodRun], machines: Mapping[str, Mapping[str, str]]
+    steps: Steps, whose: WorkflowRef, seen: Iterable[PodRun], machines: Mapping[str, Mapping[str, str]]
 ) -> list[PodRun]:
     """The pods of a workflow that nobody saw, in the order in which they were made."""
     known: dict[str, list[PodRun]] = {}
@@ -179,7 +179,7 @@ def estimates(
     return sorted(found, key=lambda run: (run.created_at, run.uid))
 
 
-def as_ended(steps: Steps, whose: Whose, run: PodRun) -> PodRun | None:
+def with_step_end(steps: Steps, whose: WorkflowRef, run: PodRun) -> PodRun | None:
     """A pod that vanished, with the end that Argo tells of it; None: its end was seen, or Argo tells none."""
     node = steps.nodes.get(run.node_id) if run.reason == VANISHED else None
     begin = kubernetes.instant(node.startedAt) if node else None
@@ -205,13 +205,13 @@ def key_of(workflow_uid: str, node_id: str, begin: Instant) -> str:
     return f"{UID}{workflow_uid}:{node_id}:{begin // 1000}"
 
 
-def _end(node: Step, begin: Instant, whose: Whose) -> Instant:
+def _end(node: Step, begin: Instant, whose: WorkflowRef) -> Instant:
     """The end of its last container; a step left open ends with its workflow."""
     return max(begin, kubernetes.instant(node.finishedAt) or whose.finished_at)
 
 
 def _estimate(
-    steps: Steps, key: str, node: Step, begin: Instant, whose: Whose, machines: Mapping[str, Mapping[str, str]]
+    steps: Steps, key: str, node: Step, begin: Instant, whose: WorkflowRef, machines: Mapping[str, Mapping[str, str]]
 ) -> PodRun:
     labels = {k: v for k, v in machines.get(node.hostNodeName or "", {}).items() if k in NODE_KEYS}
     end, code = _end(node, begin, whose), exit_code(node)

@@ -10,8 +10,16 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from collector.core.archive.pod_estimates import ESTIMATED, Whose, as_ended, decoded, estimates, same_pod, steps_of
-from collector.core.cluster.effects import Happening
+from collector.core.archive.pod_estimates import (
+    ESTIMATED,
+    WorkflowRef,
+    decoded,
+    estimates,
+    same_pod,
+    steps_of,
+    with_step_end,
+)
+from collector.core.cluster.effects import Effect
 from collector.core.cluster.owners import NOTHING
 from collector.core.cluster.state import Cluster
 from collector.core.facts.bills import PodRun
@@ -19,7 +27,7 @@ from collector.core.facts.workflows import WorkflowRun
 from collector.core.messages import Observation
 from collector.core.model import TERMINAL_PHASES, Instant
 from collector.core.objects import kubernetes
-from collector.core.pod.lifecycle import PodLife, Told
+from collector.core.pod.lifecycle import PodState, WrittenCharges
 from collector.core.rules import Rules
 from collector.core.workflow import lifecycle as workflow_lifecycle
 
@@ -30,7 +38,7 @@ AS_SEEN = (
 """What a row closed as `unknown` knows better than the archive, if work had begun before our eyes."""
 
 
-class Surroundings(msgspec.Struct, frozen=True):
+class ClusterContext(msgspec.Struct, frozen=True):
     """What else is known of a cluster: labels of its namespaces and of its machines, by name."""
 
     namespaces: Mapping[str, dict[str, str]] = {}
@@ -43,10 +51,10 @@ class Charged(msgspec.Struct, frozen=True):
     uid: str
     created_at: Instant
     step: str
-    told: Told
+    told: WrittenCharges
 
 
-class Held(msgspec.Struct, frozen=True):
+class StoredRows(msgspec.Struct, frozen=True):
     """What the store has of one workflow."""
 
     runs: Sequence[WorkflowRun] = ()
@@ -54,7 +62,7 @@ class Held(msgspec.Struct, frozen=True):
     charged: Sequence[Charged] = ()
 
 
-class Place(msgspec.Struct, frozen=True):
+class ArchivedAttempt(msgspec.Struct, frozen=True):
     """Which attempt of a workflow a copy shows."""
 
     attempt: int = 1
@@ -73,7 +81,7 @@ def read(body: bytes) -> kubernetes.Workflow | None:
     return workflow if workflow.status.phase in TERMINAL_PHASES else None
 
 
-def place_of(workflow: kubernetes.Workflow, runs: Sequence[WorkflowRun]) -> Place | None:
+def place_of(workflow: kubernetes.Workflow, runs: Sequence[WorkflowRun]) -> ArchivedAttempt | None:
     """Where a copy stands among the attempts that the store has; None: it is one of them."""
     started_at = kubernetes.instant(workflow.status.startedAt) if workflow.status else None
     for run in runs:
@@ -81,15 +89,15 @@ def place_of(workflow: kubernetes.Workflow, runs: Sequence[WorkflowRun]) -> Plac
             return None
     last = max(runs, key=lambda run: run.attempt, default=None)
     if last is None:
-        return Place()
+        return ArchivedAttempt()
     if last.outcome == "unknown" and last.started_at in (None, started_at):
-        return Place(last.attempt, last.version + 1, unknown=last)
-    return Place(last.attempt + 1, before=last)
+        return ArchivedAttempt(last.attempt, last.version + 1, unknown=last)
+    return ArchivedAttempt(last.attempt + 1, before=last)
 
 
 def rows_of(
-    name: str, rules: Rules, around: Surroundings, body: bytes, held: Held, at: Instant
-) -> tuple[Cluster, list[Happening]] | None:
+    name: str, rules: Rules, around: ClusterContext, body: bytes, held: StoredRows, at: Instant
+) -> tuple[Cluster, list[Effect]] | None:
     """All that follows from a copy, pods that nobody saw included; None: nothing, the store has it or it is none."""
     workflow = read(body)
     place = place_of(workflow, held.runs) if workflow else None
@@ -97,7 +105,7 @@ def rows_of(
         return None
     steps, whose = steps_of(body), _whose(name, workflow, place, rules, at)
     found = _with_keys(estimates(steps, whose, held.pods, around.machines), held)
-    ended = {run.uid: run for pod in held.pods if (run := as_ended(steps, whose, pod))}
+    ended = {run.uid: run for pod in held.pods if (run := with_step_end(steps, whose, pod))}
     cluster = Cluster(name, rules)
     cluster.namespaces.update(around.namespaces)
     seen = Observation("workflows", "listed", workflow.metadata.uid or "", workflow, place.version, at, live=False)
@@ -111,17 +119,17 @@ def rows_of(
     return cluster, [*found, *ended.values(), *happened]
 
 
-def _whose(name: str, workflow: kubernetes.Workflow, place: Place, rules: Rules, at: Instant) -> Whose:
+def _whose(name: str, workflow: kubernetes.Workflow, place: ArchivedAttempt, rules: Rules, at: Instant) -> WorkflowRef:
     meta, spec = workflow.metadata, workflow.spec or kubernetes.WorkflowSpec()
     status = workflow.status or kubernetes.WorkflowStatus()
-    return Whose(
+    return WorkflowRef(
         name, meta.namespace or "", meta.uid or "", meta.name or "", place.attempt,
         kubernetes.instant(status.startedAt), kubernetes.instant(status.finishedAt) or at,
         spec.serviceAccountName or "", rules.region,
     )  # fmt: skip
 
 
-def _with_keys(found: Sequence[PodRun], held: Held) -> list[PodRun]:
+def _with_keys(found: Sequence[PodRun], held: StoredRows) -> list[PodRun]:
     """A pod that was charged while it ran, and whose end nobody saw, keeps its key: its charges are replaced, not doubled."""
     rows = {run.uid for run in held.pods}
     open_ones = [charged for charged in held.charged if charged.uid not in rows]
@@ -135,20 +143,20 @@ def _with_key(run: PodRun, open_ones: Sequence[Charged]) -> PodRun:
     return run
 
 
-def _life(run: PodRun, told: Told | None) -> PodLife:
-    return PodLife(run, "finished", run.created_at, live=False, historic=True, told=told)
+def _life(run: PodRun, told: WrittenCharges | None) -> PodState:
+    return PodState(run, "finished", run.created_at, live=False, historic=True, told=told)
 
 
 def _earlier(
     seen: Observation, before: WorkflowRun, rules: Rules, labels: Mapping[str, str]
-) -> workflow_lifecycle.WorkflowLife:
+) -> workflow_lifecycle.WorkflowState:
     """The workflow as it stood after its attempt before, so that the copy takes it up again."""
-    life = workflow_lifecycle.born(seen, rules, labels)
+    life = workflow_lifecycle.new_workflow(seen, rules, labels)
     life.attempt, life.finished, life.started_at = before.attempt, True, before.started_at
     return life
 
 
-def _as_seen(happening: Happening, place: Place, estimated: bool) -> Happening:
+def _as_seen(happening: Effect, place: ArchivedAttempt, estimated: bool) -> Effect:
     """A workflow's row with what was seen of it before the break; no start of a container is known from estimates."""
     if not isinstance(happening, WorkflowRun):
         return happening

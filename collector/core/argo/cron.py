@@ -67,7 +67,7 @@ class _Never:
 NEVER = _Never()
 
 
-class CronLife(msgspec.Struct, array_like=True, gc=False):
+class CronState(msgspec.Struct, array_like=True, gc=False):
     """What is known of a cron workflow; checkpointed as it is."""
 
     namespace: str
@@ -104,18 +104,18 @@ class Crons:
 
     def __init__(self, cluster: str, calendar: Calendar) -> None:
         self.cluster, self.calendar = cluster, calendar
-        self.lives: dict[str, CronLife] = {}
-        self.strangers: dict[str, CronLife] = {}
+        self.lives: dict[str, CronState] = {}
+        self.strangers: dict[str, CronState] = {}
         """Runs of crons that have not been seen: theirs may be told before them."""
         self.touched: dict[str, None] = {}
         """Keys whose state changed since their owner last looked; `life` has it, or None if it is to be forgotten."""
         self._keys: dict[str, str] = {}
 
-    def life(self, key: str) -> CronLife | None:
+    def life(self, key: str) -> CronState | None:
         """The state to be checkpointed under a key; None when it is gone."""
         return self.lives.get(key) or self.strangers.get(key)
 
-    def adopt(self, life: CronLife) -> None:
+    def adopt(self, life: CronState) -> None:
         """Take up a checkpointed state."""
         key = _key(life.namespace, life.name)
         if not life.uid:
@@ -159,7 +159,7 @@ class Crons:
         if life is None:
             if len(self.strangers) >= STRANGERS_AT_MOST:
                 return []
-            life = self.strangers[key] = CronLife(namespace, cron, gone_at=created_at)
+            life = self.strangers[key] = CronState(namespace, cron, gone_at=created_at)
         return self._began(life, due_at, workflow, created_at)
 
     def tick(self, now: Instant) -> list[CronRun]:
@@ -175,7 +175,7 @@ class Crons:
         """The cron workflows as they are now."""
         return [_seen(self.cluster, life) for life in self.lives.values() if life.gone_at is None]
 
-    def _meet(self, key: str, cron: kubernetes.CronWorkflow, seen: Observation) -> tuple[CronLife, list[CronRun]]:
+    def _meet(self, key: str, cron: kubernetes.CronWorkflow, seen: Observation) -> tuple[CronState, list[CronRun]]:
         """The life of a cron seen for the first time, which may bear the name of one before it."""
         made_at = kubernetes.instant(cron.metadata.creationTimestamp)
         since = made_at if made_at is not None and seen.change == "added" else seen.at
@@ -184,7 +184,7 @@ class Crons:
             told = self._reach(life, since)
             self._keys.pop(life.uid, None)
         else:
-            life = self.strangers.pop(key, None) or CronLife(cron.metadata.namespace or "", cron.metadata.name or "")
+            life = self.strangers.pop(key, None) or CronState(cron.metadata.namespace or "", cron.metadata.name or "")
             life.since = life.reached = since
             life.runs = {due_at: run for due_at, run in life.runs.items() if due_at > since}
         self.lives[key] = life
@@ -204,7 +204,7 @@ class Crons:
         self.touched[key] = None
         return told
 
-    def _foresee(self, life: CronLife) -> None:
+    def _foresee(self, life: CronState) -> None:
         """When it is due next, or what keeps that from being known."""
         life.next_at = None
         try:
@@ -218,7 +218,7 @@ class Crons:
         elif not (life.suspended or life.stopped or life.gone_at is not None):
             life.next_at = min(moments)
 
-    def _reach(self, life: CronLife, until: Instant) -> list[CronRun]:
+    def _reach(self, life: CronState, until: Instant) -> list[CronRun]:
         """Note what fell due up to an instant, by the state it was in; tell the runs that were seen before that."""
         if until <= life.reached:
             return []
@@ -232,12 +232,12 @@ class Crons:
             self._foresee(life)
         return [self._tell(life, _as_now(life, run)) for run in early]
 
-    def _due(self, life: CronLife, until: Instant) -> list[Instant]:
+    def _due(self, life: CronState, until: Instant) -> list[Instant]:
         zone, after = life.timezone, life.reached
         found = {at for s in life.schedules for at in self.calendar.due(s, zone, after, until, DUE_AT_MOST)}
         return sorted(found)[:DUE_AT_MOST]
 
-    def _began(self, life: CronLife, due_at: Instant, workflow: str, at: Instant | None) -> list[CronRun]:
+    def _began(self, life: CronState, due_at: Instant, workflow: str, at: Instant | None) -> list[CronRun]:
         """A due time led to a run, as the workflow or its cron says; told once the cron is known up to there."""
         run = life.runs.get(due_at) or self._run(life, due_at)
         if life.last_at is None or due_at > life.last_at:
@@ -252,7 +252,7 @@ class Crons:
         self.touched[_key(life.namespace, life.name)] = None
         return [self._tell(life, run)] if due_at <= life.reached else []
 
-    def _settle(self, life: CronLife, now: Instant) -> list[CronRun]:
+    def _settle(self, life: CronState, now: Instant) -> list[CronRun]:
         """What nothing started in time was missed, or skipped for a reason."""
         told = []
         grace = GRACE_MS + min(life.deadline_ms, DEADLINE_LIMIT_MS)
@@ -271,13 +271,13 @@ class Crons:
             self.touched[_key(life.namespace, life.name)] = None
         return told
 
-    def _tell(self, life: CronLife, run: CronRun) -> CronRun:
+    def _tell(self, life: CronState, run: CronRun) -> CronRun:
         """The row of a judged due time; the version tells the better knowledge."""
         run = replace(run, version=_RANK[run.outcome] + bool(run.workflow_name))
         life.runs[run.due_at] = run
         return run
 
-    def _run(self, life: CronLife, due_at: Instant) -> CronRun:
+    def _run(self, life: CronState, due_at: Instant) -> CronRun:
         """The row that a due time will be, by the present state of its cron; no outcome and no version yet."""
         reason = "forbid" if life.policy == "Forbid" and life.active else "when" if life.when else ""
         return CronRun(
@@ -286,14 +286,14 @@ class Crons:
         )  # fmt: skip
 
 
-def _judged(life: CronLife, run: CronRun) -> CronRun:
+def _judged(life: CronState, run: CronRun) -> CronRun:
     """A due time that led to nothing, with what its cron says of it."""
     if run.reason:
         return replace(run, outcome="skipped")
     return replace(run, outcome="missed", reason="submission_error" if life.refused else "", message=life.refused)
 
 
-def _describe(life: CronLife, cron: kubernetes.CronWorkflow) -> None:
+def _describe(life: CronState, cron: kubernetes.CronWorkflow) -> None:
     """Take over specification and status."""
     spec, status = cron.spec or kubernetes.CronWorkflowSpec(), cron.status or kubernetes.CronWorkflowStatus()
     schedules = list(dict.fromkeys(s[:SCHEDULE_LIMIT] for s in spec.schedules or [spec.schedule or ""]))
@@ -317,18 +317,18 @@ def _describe(life: CronLife, cron: kubernetes.CronWorkflow) -> None:
                 life.runs[due_at] = replace(run, reason=why)
 
 
-def _forget(life: CronLife) -> None:
+def _forget(life: CronState) -> None:
     """Keep the newest of what was told, and of everything no more than a hostile status may fill."""
     told = sorted(due_at for due_at, run in life.runs.items() if run.version)
     for due_at in {*told[:-REMEMBERED], *sorted(life.runs)[:-HELD_AT_MOST]}:
         del life.runs[due_at]
 
 
-def _as_now(life: CronLife, run: CronRun) -> CronRun:
+def _as_now(life: CronState, run: CronRun) -> CronRun:
     return replace(run, schedule=_text(life), concurrency_policy=life.policy)
 
 
-def _seen(cluster: str, life: CronLife) -> Cron:
+def _seen(cluster: str, life: CronState) -> Cron:
     return Cron(
         cluster=cluster, namespace=life.namespace, name=life.name, schedule=_text(life), timezone=life.timezone,
         suspended=life.suspended, concurrency_policy=life.policy, last_at=life.last_at, next_at=life.next_at,
@@ -336,7 +336,7 @@ def _seen(cluster: str, life: CronLife) -> Cron:
     )  # fmt: skip
 
 
-def _text(life: CronLife) -> str:
+def _text(life: CronState) -> str:
     return "; ".join(life.schedules)[:SCHEDULE_TEXT]
 
 

@@ -5,8 +5,8 @@ What follows from an observation: facts to be stored, and what moves a counter o
 import msgspec
 
 from collector.core.model import Fact
-from collector.core.pod.lifecycle import PodLife
-from collector.core.workflow.lifecycle import WorkflowLife
+from collector.core.pod.lifecycle import PodState
+from collector.core.workflow.lifecycle import WorkflowState
 
 
 class Submitted(msgspec.Struct, frozen=True):
@@ -58,9 +58,9 @@ class Clamped(msgspec.Struct, frozen=True):
 class PodEnded(msgspec.Struct, frozen=True):
     """A pod has an end, or what decides its charges changed: they are to be computed (again)."""
 
-    pod: PodLife
-    life: WorkflowLife | None
+    pod: PodState
+    life: WorkflowState | None
     """Its workflow, where that is known; both may be forgotten by the time somebody prices this."""
 
 
-Happening = Fact | Submitted | Began | FirstRan | PodRan | Ended | Clamped | PodEnded
+Effect = Fact | Submitted | Began | FirstRan | PodRan | Ended | Clamped | PodEnded

@@ -14,25 +14,25 @@ from collector.core.facts.bills import PodRun
 from collector.core.facts.workflows import StepRun
 from collector.core.model import Instant
 from collector.core.objects.status_nodes import has_pod
-from collector.core.pod.events import Hint, confirmed_reclaim
-from collector.core.pod.lifecycle import PodLife
+from collector.core.pod.events import EventHint, confirmed_reclaim
+from collector.core.pod.lifecycle import PodState
 from collector.core.queue.waiting import HeldPods
 from collector.core.workflow import lifecycle as workflow_lifecycle
 from collector.core.workflow import outcome, steps
-from collector.core.workflow.lifecycle import Steps, WorkflowLife
+from collector.core.workflow.lifecycle import Steps, WorkflowState
 
 SEEN_THROUGH = ("succeeded", "failed", "platform")
 """Outcomes of workflows that wait for their pods: none of these outlives its workflow."""
 FAILED = ("failed", "platform")
 RETRYABLE = (*FAILED, "cancelled")
 """Outcomes of workflows that `argo retry` may take up again; it deletes their failed pods first."""
-UNTOLD = ("offloaded", "unreadable")
+STEPS_UNAVAILABLE = ("offloaded", "unreadable")
 """Of a workflow told so nobody sees the steps: its pods say what they can."""
 RECLAIMED = "SpotReleased"
 """The reason of a pod that ended as a notice of release foretold and names no cause itself."""
 
 
-def count(life: WorkflowLife, before: PodLife | None, after: PodLife) -> bool:
+def count(life: WorkflowState, before: PodState | None, after: PodState) -> bool:
     """Count a pod of the present attempt, once, and once more if it failed; returns whether it was."""
     if after.run.attempt != life.attempt:
         return False
@@ -43,7 +43,7 @@ def count(life: WorkflowLife, before: PodLife | None, after: PodLife) -> bool:
     return before is None or failed != 0
 
 
-def uncount(life: WorkflowLife, ahead: Iterable[PodLife], pods: Iterable[PodLife]) -> None:
+def uncount_pods(life: WorkflowState, ahead: Iterable[PodState], pods: Iterable[PodState]) -> None:
     """Take from a finished attempt the pods that turned out to be the next one's; `pods` are all of the workflow."""
     theirs = [pod for pod in pods if pod.run.attempt == life.attempt]
     for pod in ahead:
@@ -54,15 +54,15 @@ def uncount(life: WorkflowLife, ahead: Iterable[PodLife], pods: Iterable[PodLife
             life.first_main_at, life.first_main_live = None, False
     for began in filter(None, map(first_ran, theirs)) if life.first_main_at is None else ():
         workflow_lifecycle.ran(life, *began)
-    judge(life, None, theirs)
+    decide_outcome(life, None, theirs)
 
 
-def of_attempt(life: WorkflowLife, attempt: int) -> WorkflowLife:
+def of_attempt(life: WorkflowState, attempt: int) -> WorkflowState:
     """The life of the attempt a pod is of: one that `argo retry` closed, while it is kept, else the present one."""
     return next((former for former in life.former if former.attempt == attempt), life)
 
 
-def shift(life: WorkflowLife, before: PodLife | None, after: PodLife) -> None:
+def shift(life: WorkflowState, before: PodState | None, after: PodState) -> None:
     """Keep count of what the pods of a workflow do, and of what was last said of those that are held."""
     for pod, by in ((before, -1), (after, 1)):
         if pod is None:
@@ -73,7 +73,7 @@ def shift(life: WorkflowLife, before: PodLife | None, after: PodLife) -> None:
             _hold(life, pod, by)
 
 
-def _hold(life: WorkflowLife, pod: PodLife, by: int) -> None:
+def _hold(life: WorkflowState, pod: PodState, by: int) -> None:
     held = dict(life.held_pods or {})
     before = held.pop(pod.waits, HeldPods(0))
     number = before.count + by
@@ -84,11 +84,11 @@ def _hold(life: WorkflowLife, pod: PodLife, by: int) -> None:
     life.held_pods = held or None
 
 
-def judge(life: WorkflowLife, ended: Steps | None, pods: Iterable[PodLife]) -> None:
+def decide_outcome(life: WorkflowState, ended: Steps | None, pods: Iterable[PodState]) -> None:
     """What only its pods can tell of how an attempt ended: who made it fail, and when the last container had finished."""
     mine = [pod for pod in pods if pod.run.attempt == life.attempt]
     life.last_end_at = _last_end(life, mine)
-    if life.node_status in UNTOLD and life.outcome in FAILED:
+    if life.node_status in STEPS_UNAVAILABLE and life.outcome in FAILED:
         _blame(life, _first_failed(mine))
     # A retried step keeps its node id, and its next pod may be watched ahead.
     deciders = (pod.run for pod in mine if life.deciding_node and pod.run.node_id == life.deciding_node)
@@ -98,16 +98,16 @@ def judge(life: WorkflowLife, ended: Steps | None, pods: Iterable[PodLife]) -> N
     workflow_lifecycle.judge(life, ended.nodes.get(life.deciding_node) if ended else None)
 
 
-def tells_more(life: WorkflowLife, before: PodLife | None, after: PodLife) -> bool:
+def changes_outcome(life: WorkflowState, before: PodState | None, after: PodState) -> bool:
     """Whether a pod of an attempt tells more of its end than before."""
     same = before is not None and _end(before.run) == _end(after.run)
     return not same and after.run.attempt == life.attempt
 
 
-def rejudge(life: WorkflowLife, pods: Iterable[PodLife]) -> bool:
+def redecide_outcome(life: WorkflowState, pods: Iterable[PodState]) -> bool:
     """Judge an ended attempt again by what its pods tell since; returns whether that changes how it ended."""
     then = (life.outcome_reason, life.last_end_at)
-    judge(life, None, pods)
+    decide_outcome(life, None, pods)
     return then != (life.outcome_reason, life.last_end_at)
 
 
@@ -115,7 +115,7 @@ def _end(run: PodRun) -> tuple[Instant | None, Instant | None, str]:
     return run.main_started_at, run.finished_at, run.reason
 
 
-def _blame(life: WorkflowLife, run: PodRun | None) -> None:
+def _blame(life: WorkflowState, run: PodRun | None) -> None:
     """A pod decided how an attempt ended, where no step can be read that did."""
     if run is None:
         return
@@ -124,21 +124,21 @@ def _blame(life: WorkflowLife, run: PodRun | None) -> None:
     life.deciding_node, life.deciding_step = ending.node_id, ending.step
 
 
-def _first_failed(pods: Iterable[PodLife]) -> PodRun | None:
+def _first_failed(pods: Iterable[PodState]) -> PodRun | None:
     """Where the steps of a failed attempt cannot be read: its pod that failed first."""
     failed = [pod.run for pod in pods if pod.run.phase == "Failed"]
     return min(failed, key=lambda run: (run.finished_at or 0, run.uid), default=None)
 
 
-def _last_end(life: WorkflowLife, pods: Iterable[PodLife]) -> Instant | None:
+def _last_end(life: WorkflowState, pods: Iterable[PodState]) -> Instant | None:
     """A daemon or a killed pod may end after its workflow and delayed nothing; where all did so, a clock runs ahead."""
-    ends = [end for pod in pods if (end := witnessed(pod, life))]
+    ends = [end for pod in pods if (end := end_time(pod, life))]
     ends += [life.gone_end_at] if life.gone_end_at else []
     in_time = [end for end in ends if end <= (life.finished_at or 0)]
     return max(in_time) if in_time else min(ends, default=None)
 
 
-def let_go(life: WorkflowLife, run: PodRun) -> None:
+def forget_pod(life: WorkflowState, run: PodRun) -> None:
     """Keep of a pod that is let go what a later word on its workflow may still ask for."""
     if run.attempt != life.attempt or life.deleted:
         return
@@ -147,7 +147,7 @@ def let_go(life: WorkflowLife, run: PodRun) -> None:
         life.gone_end_at = max(run.finished_at, life.gone_end_at or 0)
 
 
-def step_rows(cluster: str, life: WorkflowLife, ended: Steps, pods: Iterable[PodLife], version: int) -> list[StepRun]:
+def step_rows(cluster: str, life: WorkflowState, ended: Steps, pods: Iterable[PodState], version: int) -> list[StepRun]:
     """The steps of an ended attempt; none when they were told before and are still the same."""
     # A step's row names its critical path, which the workflow's own end bounds.
     mark = life.nodes_mark ^ (life.finished_at or 0)
@@ -166,7 +166,7 @@ def step_rows(cluster: str, life: WorkflowLife, ended: Steps, pods: Iterable[Pod
     return rows
 
 
-def step_with_pod(life: WorkflowLife, pod: PodRun) -> StepRun | None:
+def step_with_pod(life: WorkflowState, pod: PodRun) -> StepRun | None:
     """The row of a step again, with its pod that arrived after it; None: it lacked none."""
     row = (life.podless_steps or {}).get(pod.node_id)
     if row is None or pod.attempt != life.attempt:
@@ -175,7 +175,7 @@ def step_with_pod(life: WorkflowLife, pod: PodRun) -> StepRun | None:
     return msgspec.structs.replace(row, pod_uid=pod.uid, version=max(row.version + 1, pod.version))
 
 
-def witnessed(pod: PodLife, life: WorkflowLife | None) -> Instant | None:
+def end_time(pod: PodState, life: WorkflowState | None) -> Instant | None:
     """A guessed end by the controller's word; a vanished pod's no later than its workflow's, unless that was cancelled."""
     run, at = pod.run, pod.run.finished_at
     if not pod.guessed or at is None or life is None or run.attempt != life.attempt:
@@ -187,7 +187,7 @@ def witnessed(pod: PodLife, life: WorkflowLife | None) -> Instant | None:
     return min(at, max(life.finished_at, run.main_started_at or run.created_at))
 
 
-def hinted(pod: PodLife, hint: Hint | None) -> PodLife:
+def with_event(pod: PodState, hint: EventHint | None) -> PodState:
     """The pod with an event's words; a notice of release that its end confirms becomes its reason."""
     words, notice_at = pod.hint, pod.notice_at
     if hint is not None:
@@ -201,24 +201,24 @@ def hinted(pod: PodLife, hint: Hint | None) -> PodLife:
     return msgspec.structs.replace(pod, hint=words, notice_at=notice_at, run=run)
 
 
-def done_with(life: WorkflowLife, pod: PodLife) -> bool:
+def can_forget(life: WorkflowState, pod: PodState) -> bool:
     """Whether a deleted pod of an ended workflow can be let go: not while a retry may still change its class."""
     return pod.gone and life.finished and (life.deleted or life.outcome not in RETRYABLE)
 
 
-def doing(pod: PodLife) -> tuple[str, ...]:
+def wait_state(pod: PodState) -> tuple[str, ...]:
     """What its workflow is told of when it changes."""
     return pod.stage, pod.waits, pod.waits_on, pod.waits_words
 
 
-def first_ran(pod: PodLife) -> tuple[Instant, bool] | None:
+def first_ran(pod: PodState) -> tuple[Instant, bool] | None:
     """When main ran first, and whether by our clock; else by the kubelet's. None: it never did."""
     if pod.running_at is not None and pod.running_live:
         return pod.running_at, True
     return (pod.run.main_started_at, False) if pod.run.main_started_at else None
 
 
-def moment(run: PodRun, stage: str) -> Instant | None:
+def stage_time(run: PodRun, stage: str) -> Instant | None:
     """When, by the pod's own clock, it came to this stage."""
     return {"running": run.main_started_at, "finished": run.finished_at}.get(stage, run.created_at)
 

@@ -17,8 +17,8 @@ from collector.core.messages import Observation
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
 from collector.core.pod import lifecycle as pod_lifecycle
-from collector.core.pod.lifecycle import PodLife
-from collector.core.workflow.lifecycle import WorkflowLife
+from collector.core.pod.lifecycle import PodState
+from collector.core.workflow.lifecycle import WorkflowState
 
 NOTHING: dict[str, str] = {}
 BETWEEN = {
@@ -53,7 +53,7 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     """The owner, or the workflow's namespace/name, without which nothing can be said yet."""
 
 
-NOBODYS = Claim()
+UNOWNED = Claim()
 
 
 def known(run: PodRun) -> Claim:
@@ -84,7 +84,7 @@ class Owners:
         while len(self._links) > self._at_most:
             self._links.popitem(last=False)
 
-    def exists(self, life: WorkflowLife) -> None:
+    def exists(self, life: WorkflowState) -> None:
         """A workflow is there, or is not any more."""
         if not self.labels:
             return
@@ -96,16 +96,16 @@ class Owners:
             if not known:
                 del self._named[name]
 
-    def claim(self, meta: kubernetes.Meta, pods: Mapping[str, PodLife]) -> Claim:
+    def claim(self, meta: kubernetes.Meta, pods: Mapping[str, PodState]) -> Claim:
         """The workflow of a pod; the first owner that leads to one, or that may once it is known, decides."""
         if owner := pod_lifecycle.workflow_owner(meta):
             return Claim(owner.uid or "", "Workflow", owner.name or "")
         direct = next((owner.kind or "" for owner in meta.ownerReferences or ()), "")
         for between in _between(meta):
-            if (found := self._up(between.uid or "", pods, ())) is not NOBODYS:
+            if (found := self._up(between.uid or "", pods, ())) is not UNOWNED:
                 return msgspec.structs.replace(found, owner_kind=between.kind or "")
         found = self._by_name(self._link(meta))
-        return found if found is NOBODYS else msgspec.structs.replace(found, owner_kind=direct)
+        return found if found is UNOWNED else msgspec.structs.replace(found, owner_kind=direct)
 
     def park(self, awaits: str, seen: Observation) -> None:
         """Keep the sights of a pod until its owner comes; the longest waiting go when there are too many."""
@@ -123,7 +123,7 @@ class Owners:
         """What a pod waits for; empty: it does not."""
         return self._awaits.get(uid, "")
 
-    def came(self, awaited: str) -> Iterator[Observation]:
+    def release_waiting(self, awaited: str) -> Iterator[Observation]:
         """The sights of the pods that waited for this, in their order."""
         for uid in [*self._awaiting.get(awaited, ())]:
             yield from self._unpark(uid)
@@ -144,35 +144,35 @@ class Owners:
         labels = meta.labels or NOTHING
         named = next((labels[key] for key in self.labels if labels.get(key)), "")
         return Link(
-            NOBODYS,
+            UNOWNED,
             tuple(owner.uid or "" for owner in _between(meta)),
             f"{meta.namespace}/{named}" if named else "",
             kubernetes.instant(meta.creationTimestamp) or 0,
         )
 
-    def _up(self, uid: str, pods: Mapping[str, PodLife], passed: tuple[str, ...]) -> Claim:
+    def _up(self, uid: str, pods: Mapping[str, PodState], passed: tuple[str, ...]) -> Claim:
         """The workflow above an object, or what must be known first. A circle of owners leads to none, nor does a tower."""
         if (pod := pods.get(uid)) is not None:
             return Claim(pod.run.workflow_uid, "", pod.run.workflow_name)
         if (link := self._links.get(uid)) is None:
             return Claim(awaits=uid)
-        if link.workflow is not NOBODYS:
+        if link.workflow is not UNOWNED:
             return link.workflow
         for owner in link.owners if len(passed) < DEEPEST else ():
-            if owner not in (uid, *passed) and (found := self._up(owner, pods, (*passed, uid))) is not NOBODYS:
+            if owner not in (uid, *passed) and (found := self._up(owner, pods, (*passed, uid))) is not UNOWNED:
                 return found
         return self._by_name(link)
 
     def _by_name(self, link: Link) -> Claim:
         """The one workflow of that name that exists; of two, or of one made later than what it would own, none."""
         if not link.name:
-            return NOBODYS
+            return UNOWNED
         match [*self._named.get(link.name, {}).items()]:
             case []:
                 return Claim(awaits=link.name)
             case [(uid, created_at)] if created_at <= link.made_at:
                 return Claim(uid, "", link.name.rpartition("/")[2])
-        return NOBODYS
+        return UNOWNED
 
 
 def _between(meta: kubernetes.Meta) -> Iterable[kubernetes.Owner]:
@@ -183,7 +183,7 @@ def _between(meta: kubernetes.Meta) -> Iterable[kubernetes.Owner]:
             yield owner
 
 
-def attempt_of(life: WorkflowLife, made_at: Instant, node_id: str) -> int:
+def attempt_of(life: WorkflowState, made_at: Instant, node_id: str) -> int:
     """
     The attempt a pod is of, by when it was made: none that has not been seen, however far ahead its watch is.
 
@@ -196,7 +196,7 @@ def attempt_of(life: WorkflowLife, made_at: Instant, node_id: str) -> int:
     return one.attempt - 1
 
 
-def _is_later(one: WorkflowLife, before: WorkflowLife | None, made_at: Instant, node_id: str) -> bool:
+def _is_later(one: WorkflowState, before: WorkflowState | None, made_at: Instant, node_id: str) -> bool:
     if before is not None and before.finished_at and (node_id or one.started_at is None):
         return made_at > before.finished_at
     return one.started_at is None or made_at >= one.started_at

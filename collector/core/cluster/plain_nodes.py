@@ -30,7 +30,7 @@ LABELS_AT_MOST = 100_000
 EVIDENCE = ("instance_type", "region", "zone", "cpu", "memory_bytes", "gpu", "pricing")
 
 
-class Machines:
+class PlainNodes:
     """The plain nodes of one cluster that are there, by uid."""
 
     def __init__(self, cluster: str) -> None:

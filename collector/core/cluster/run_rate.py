@@ -15,15 +15,15 @@ from collector.core.cost.charge import Prices
 from collector.core.cost.meters import CONTEXT, PLACES, Rates, amount, total
 from collector.core.cost.product import product_of
 from collector.core.facts.bills import PodRun
-from collector.core.live_view import Burning
+from collector.core.live_view import HourlyCost
 from collector.core.model import Instant
-from collector.core.pod.lifecycle import PodLife
+from collector.core.pod.lifecycle import PodState
 
 HOUR_S = Decimal(3600)
 UNREAD: tuple[int, Spec | None] = (-1, None)
 
 
-class Burn:
+class RunRate:
     """One cluster's pods that are billed now, and the sizes they were read as."""
 
     def __init__(self, cluster: str, prices: Prices, product: str = "") -> None:
@@ -31,7 +31,7 @@ class Burn:
         self._read: dict[str, tuple[int, Spec | None]] = {}
         """By pod the version it was read at, and its size; None: it is not billed."""
 
-    def now(self, pods: Iterable[PodLife], at: Instant) -> list[Burning]:
+    def now(self, pods: Iterable[PodState], at: Instant) -> list[HourlyCost]:
         """Cost an hour by product and currency; pods without a price are counted beside it, never as 0."""
         read: dict[str, tuple[int, Spec | None]] = {}
         for pod in pods:
@@ -61,11 +61,11 @@ class Burn:
         given_up = interval is not None and at - interval.begin > (interval.ran_seconds + 1) * 1000
         return None if interval is None or given_up else spec
 
-    def _burning(self, product: str, currency: str, kinds: list[tuple[int, Rates, Spec]]) -> Burning:
+    def _burning(self, product: str, currency: str, kinds: list[tuple[int, Rates, Spec]]) -> HourlyCost:
         priced = [(count, rates, spec) for count, rates, spec in kinds if not rates.missing]
         per_hour = total(CONTEXT.multiply(an_hour(rates, spec), Decimal(count)) for count, rates, spec in priced)
         pods, known = sum(count for count, _, _ in kinds), sum(count for count, _, _ in priced)
-        return Burning(self.cluster, product, currency, per_hour if known else None, pods, pods - known)
+        return HourlyCost(self.cluster, product, currency, per_hour if known else None, pods, pods - known)
 
 
 def an_hour(rates: Rates, spec: Spec) -> Decimal:
@@ -82,13 +82,13 @@ def an_hour(rates: Rates, spec: Spec) -> Decimal:
     )
 
 
-def together(burning: Iterable[Burning]) -> list[Burning]:
+def sum_by_currency(burning: Iterable[HourlyCost]) -> list[HourlyCost]:
     """All clusters and products of a currency as one."""
-    found: dict[str, Burning] = {}
+    found: dict[str, HourlyCost] = {}
     for one in burning:
-        so_far = found.get(one.currency, Burning("", "", one.currency, None, 0, 0))
+        so_far = found.get(one.currency, HourlyCost("", "", one.currency, None, 0, 0))
         known = [cost for cost in (so_far.per_hour, one.per_hour) if cost is not None]
-        found[one.currency] = Burning(
+        found[one.currency] = HourlyCost(
             "", "", one.currency, total(known) if known else None, so_far.pods + one.pods,
             so_far.unpriced_pods + one.unpriced_pods,
         )  # fmt: skip

@@ -10,7 +10,7 @@ AT_MOST = 100_000
 """Kept for one kind; beyond it the oldest are let go early, and what they would have added to is told without them."""
 
 
-class Parting:
+class Tombstones:
     """Uids that wait for one kind to come as far, the longest waiting first."""
 
     def __init__(self, at_most: int = AT_MOST) -> None:

@@ -8,45 +8,45 @@ still be asked about. Checkpoints are made of what is touched here.
 from collections.abc import Iterable
 
 from collector.core.cluster import linking
-from collector.core.cluster.linking import done_with
-from collector.core.cluster.tombstones import Parting
-from collector.core.pod.events import Hints
-from collector.core.pod.lifecycle import PodLife
-from collector.core.workflow.lifecycle import WorkflowLife
+from collector.core.cluster.linking import can_forget
+from collector.core.cluster.tombstones import Tombstones
+from collector.core.pod.events import EventHints
+from collector.core.pod.lifecycle import PodState
+from collector.core.workflow.lifecycle import WorkflowState
 
 
-class Kept:
+class TrackedObjects:
     """What is known of workflows and pods, by uid."""
 
     def __init__(self) -> None:
-        self.workflows: dict[str, WorkflowLife] = {}
-        self.pods: dict[str, PodLife] = {}
+        self.workflows: dict[str, WorkflowState] = {}
+        self.pods: dict[str, PodState] = {}
         self.pods_of: dict[str, dict[str, None]] = {}
         """By workflow the uids of its pods."""
-        self.hints = Hints()
-        self.touched: dict[tuple[str, str], WorkflowLife | None] = {}
+        self.hints = EventHints()
+        self.touched: dict[tuple[str, str], WorkflowState | None] = {}
         """(kind, uid) of what changed since its last checkpoint; a workflow with its life, for it may be gone by then."""
-        self.gone_workflows, self.gone_pods = Parting(), Parting()
+        self.gone_workflows, self.gone_pods = Tombstones(), Tombstones()
         """Until the pods, and until the workflows, have come as far as the deletion of these."""
-        self.reopened = Parting()
+        self.reopened = Tombstones()
         """Workflows with a finished attempt before the present one, until the pods have come as far as its end."""
-        self.podless = Parting()
+        self.podless = Tombstones()
         """Ended workflows with steps whose pod has not been seen, until the pods have come as far."""
 
-    def pods_of_workflow(self, life: WorkflowLife) -> list[PodLife]:
+    def pods_of_workflow(self, life: WorkflowState) -> list[PodState]:
         """The pods of a workflow, as they were first seen."""
         return [self.pods[uid] for uid in self.pods_of.get(life.uid, ())]
 
-    def put(self, pod: PodLife) -> None:
+    def put(self, pod: PodState) -> None:
         """Take over a pod's newer life."""
         self._place(pod)
         self.touched["pods", pod.run.uid] = None
 
-    def touch(self, life: WorkflowLife) -> None:
+    def touch(self, life: WorkflowState) -> None:
         """A workflow's life has changed."""
         self.touched["workflows", life.uid] = life
 
-    def adopt(self, workflows: Iterable[WorkflowLife], pods: Iterable[PodLife]) -> None:
+    def adopt(self, workflows: Iterable[WorkflowState], pods: Iterable[PodState]) -> None:
         """Take up the lives of a checkpoint."""
         for life in workflows:
             self.workflows[life.uid] = life
@@ -71,19 +71,19 @@ class Kept:
             for uid in self.gone_pods.reached(version):
                 self._forget_orphan(uid)
 
-    def forget(self, life: WorkflowLife) -> None:
+    def forget(self, life: WorkflowState) -> None:
         """After an attempt's end deleted pods are let go, and after the last of them a deleted workflow."""
-        for uid in [uid for uid in self.pods_of.get(life.uid, ()) if done_with(life, self.pods[uid])]:
+        for uid in [uid for uid in self.pods_of.get(life.uid, ()) if can_forget(life, self.pods[uid])]:
             self.drop(uid, life)
         self.bury(life)
 
-    def bury(self, life: WorkflowLife) -> None:
+    def bury(self, life: WorkflowState) -> None:
         """Let a deleted workflow go once no pod of it is left, nor one that may still be watched."""
         if life.deleted and life.uid not in self.pods_of and life.uid not in self.gone_workflows:
             self.workflows.pop(life.uid, None)
             self.touch(life)
 
-    def drop(self, uid: str, life: WorkflowLife | None) -> None:
+    def drop(self, uid: str, life: WorkflowState | None) -> None:
         """Let a pod go; its workflow's life keeps what may still be asked of it."""
         run = self.pods.pop(uid).run
         self.hints.forget(uid)
@@ -93,10 +93,10 @@ class Kept:
             del self.pods_of[run.workflow_uid]
         self.touched["pods", uid] = None
         if life is not None:
-            linking.let_go(linking.of_attempt(life, run.attempt), run)
+            linking.forget_pod(linking.of_attempt(life, run.attempt), run)
             self.touch(life)
 
-    def await_pods(self, life: WorkflowLife) -> None:
+    def await_pods(self, life: WorkflowState) -> None:
         """What the pods' watch may still have to say of a workflow that has ended or is gone."""
         if life.podless_steps:
             for uid in self.podless.keep(life.uid, life.version):
@@ -105,17 +105,17 @@ class Kept:
             for uid in self.gone_workflows.keep(life.uid, life.version):
                 self.bury(self.workflows[uid])
 
-    def await_former(self, life: WorkflowLife) -> None:
+    def await_former(self, life: WorkflowState) -> None:
         """Pods of a finished attempt may be seen after `argo retry` has begun the next: no order holds between kinds."""
         for uid in self.reopened.keep(life.uid, life.version):
             self._forget_former(uid)
 
-    def await_workflow(self, pod: PodLife) -> None:
+    def await_workflow(self, pod: PodState) -> None:
         """A pod that is gone may be seen before the workflow it belongs to."""
         for uid in self.gone_pods.keep(pod.run.uid, pod.run.version):
             self._forget_orphan(uid)
 
-    def _place(self, pod: PodLife) -> None:
+    def _place(self, pod: PodState) -> None:
         self.pods[pod.run.uid] = pod
         self.pods_of.setdefault(pod.run.workflow_uid, {})[pod.run.uid] = None
 

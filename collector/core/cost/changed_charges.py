@@ -13,7 +13,7 @@ from hashlib import blake2b
 import msgspec
 
 from collector.core.facts.bills import PodCost
-from collector.core.pod.lifecycle import Told
+from collector.core.pod.lifecycle import WrittenCharges
 
 MARK_BYTES = 8
 """A corrected row is taken for the one before once in 2^64."""
@@ -24,14 +24,16 @@ Runs = Callable[[int], tuple[int, ...]]
 """The pricing runs under which a charge of a day is written."""
 
 
-def untold(charges: list[PodCost], runs: Runs, told: Told | None) -> tuple[list[PodCost], Told | None]:
+def changed_charges(
+    charges: list[PodCost], runs: Runs, told: WrittenCharges | None
+) -> tuple[list[PodCost], WrittenCharges | None]:
     """Of all charges of a pod those that were not told before, and what has been told with them."""
     marks = [_mark(charge, runs(charge.day)) for charge in charges]
     before = frozenset(told.marks) if told else frozenset()
     new = [charge for charge, mark in zip(charges, marks, strict=True) if mark not in before]
     if not new:
         return [], told
-    return new, Told(new[0].version, charges[0].day, charges[-1].day, tuple(marks))
+    return new, WrittenCharges(new[0].version, charges[0].day, charges[-1].day, tuple(marks))
 
 
 def _mark(charge: PodCost, runs: tuple[int, ...]) -> int:

@@ -27,7 +27,7 @@ from collector.core.cost.meters import Rate, Rates, amount, cut, listed, rounded
 from collector.core.cost.product import PLAIN, Product, product_of
 from collector.core.facts.bills import Meter, PodCost, PodRun
 from collector.core.model import Instant
-from collector.core.pod.lifecycle import Told
+from collector.core.pod.lifecycle import WrittenCharges
 
 EPOCH_DAY = date(1970, 1, 1)
 QUARTER_MS = 900_000
@@ -119,7 +119,7 @@ def charges(
     until: Instant,
     product: str = "",
     pricing_run: int = 1,
-    told: Told | None = None,
+    told: WrittenCharges | None = None,
 ) -> list[PodCost]:
     """The charges of a pod, one a billing day, `accruing` up to `until` while it has no end; they replace those told."""
     billed_as = prices.products[product_of(run, prices.products.values(), product)]
@@ -171,7 +171,7 @@ def _days(interval: Interval, zone: tzinfo) -> list[Day]:
         begin, first = begin + here * 1000, first + here
 
 
-def _and_told(days: list[Day], told: Told) -> list[Day]:
+def _and_told(days: list[Day], told: WrittenCharges) -> list[Day]:
     """The days, and those told before on which nothing falls any more: an end may turn out to lie before midnight."""
     first, last = days[0], days[-1]
     after = last.first + last.seconds

@@ -83,7 +83,7 @@ class Node(msgspec.Struct, gc=False):
     failedPodRestarts: Int32 | None = None
 
 
-class Told(msgspec.Struct, frozen=True):
+class ParsedNodes(msgspec.Struct, frozen=True):
     """The steps of a workflow by node id, and how they were told."""
 
     nodes: dict[str, Node]
@@ -94,18 +94,18 @@ class Told(msgspec.Struct, frozen=True):
 _NODES = msgspec.json.Decoder(dict[str, Node] | None)
 
 
-def told_nodes(status: WorkflowStatus | None) -> Told:
+def parse_nodes(status: WorkflowStatus | None) -> ParsedNodes:
     """The steps of a workflow and how they were told. Plain ones go before packed ones, as in Argo's own packer.go."""
     if status is None:
-        return Told({}, "")
+        return ParsedNodes({}, "")
     if plain := _nodes(status.nodes):
-        return Told(plain, "plain")
+        return ParsedNodes(plain, "plain")
     if status.compressedNodes:
         packed = _nodes(_unpacked(status.compressedNodes))
-        return Told(packed, "packed" if packed else "unreadable")
+        return ParsedNodes(packed, "packed" if packed else "unreadable")
     if status.offloadNodeStatusVersion:
-        return Told({}, "offloaded")
-    return Told({}, "" if bytes(status.nodes) in (b"", b"null", b"{}") else "unreadable")
+        return ParsedNodes({}, "offloaded")
+    return ParsedNodes({}, "" if bytes(status.nodes) in (b"", b"null", b"{}") else "unreadable")
 
 
 def _nodes(raw: bytes | msgspec.Raw) -> dict[str, Node]:

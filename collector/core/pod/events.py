@@ -46,7 +46,7 @@ KILLED = (None, 137, 143)
 """Exit codes of what was killed from outside, or could not report. Any other is the program's own word."""
 
 
-class Hint(msgspec.Struct, frozen=True, gc=False):
+class EventHint(msgspec.Struct, frozen=True, gc=False):
     """What an event says of one object."""
 
     uid: str
@@ -57,7 +57,7 @@ class Hint(msgspec.Struct, frozen=True, gc=False):
     at: Instant
 
 
-def hint(event: kubernetes.Event) -> Hint | None:
+def hint(event: kubernetes.Event) -> EventHint | None:
     """The hint in an event; None when it is no warning, not about what is ours, or says not of what or when."""
     about = event.involvedObject
     if about is None or not about.uid or about.kind not in OURS or event.type == "Normal":
@@ -67,7 +67,7 @@ def hint(event: kubernetes.Event) -> Hint | None:
     if at is None:
         return None
     reason, message = event.reason or "", event.message or ""
-    return Hint(about.uid, _kind(reason, message), reason[:MESSAGE_CHARACTERS], message[:MESSAGE_CHARACTERS], at)
+    return EventHint(about.uid, _kind(reason, message), reason[:MESSAGE_CHARACTERS], message[:MESSAGE_CHARACTERS], at)
 
 
 def _kind(reason: str, message: str) -> str:
@@ -75,19 +75,19 @@ def _kind(reason: str, message: str) -> str:
     return KINDS.get(reason) or next((kind for sign, kind in SIGNS if sign in said), "other")
 
 
-class Hints:
+class EventHints:
     """The last hint of each object, as many as fit; the longest untouched goes first."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
-        self._last: dict[str, Hint] = {}
+        self._last: dict[str, EventHint] = {}
         self.touched: dict[str, None] = {}
         """Objects whose notice of release came, or is of no more use, since the last checkpoint: it is told once."""
 
     def __len__(self) -> int:
         return len(self._last)
 
-    def take(self, seen: Observation) -> Hint | None:
+    def take(self, seen: Observation) -> EventHint | None:
         """Keep an event's hint, if there is one in it, and return what is now known of its object."""
         # An event that is deleted has merely grown an hour old.
         event = seen.object if seen.change != "deleted" else None
@@ -104,11 +104,11 @@ class Hints:
             self.forget(next(iter(self._last)))
         return kept
 
-    def adopt(self, kept: Hint) -> None:
+    def adopt(self, kept: EventHint) -> None:
         """Take up a hint of a checkpoint."""
         self._last[kept.uid] = kept
 
-    def of(self, uid: str) -> Hint | None:
+    def of(self, uid: str) -> EventHint | None:
         """The last hint of an object."""
         return self._last.get(uid)
 

@@ -63,7 +63,7 @@ WAITS_FOR_NOTHING = Reason("")
 _IMAGE = re.compile(r'image "([^"]+)"')
 
 
-class Told(msgspec.Struct, frozen=True, array_like=True):
+class WrittenCharges(msgspec.Struct, frozen=True, array_like=True):
     """The charges of a pod that were told: their newest version, the billing days they fall on, a mark of each row."""
 
     version: int
@@ -73,7 +73,7 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
     """Of the rows that stand (telling.py); none: a release told them that kept no marks, or another process did."""
 
 
-class PodLife(msgspec.Struct, array_like=True, gc=False):
+class PodState(msgspec.Struct, array_like=True, gc=False):
     """What is known of a pod of a workflow; checkpointed as it is."""
 
     run: PodRun
@@ -92,7 +92,7 @@ class PodLife(msgspec.Struct, array_like=True, gc=False):
     """Its end is our own clock's: no kubelet wrote one down, as for an evicted pod."""
     waits: str = ""
     """The waiting reason of a pod that cannot start: quota, unschedulable, image, volume."""
-    told: Told | None = None
+    told: WrittenCharges | None = None
     """Its charges so far; newer ones go above them."""
     waits_on: str = ""
     """Which quota, image or claim; shared, for thousands wait for the same."""
@@ -116,7 +116,7 @@ def workflow_owner(meta: kubernetes.Meta) -> kubernetes.Owner | None:
     return None
 
 
-class Place(msgspec.Struct, frozen=True):
+class AttemptPlace(msgspec.Struct, frozen=True):
     """What a pod is joined with: its workflow, the attempt of it, and the labels of its machine."""
 
     cluster: str
@@ -129,7 +129,7 @@ class Place(msgspec.Struct, frozen=True):
     """The cluster's own, for a pod whose labels and node tell none."""
 
 
-def observe(before: PodLife | None, seen: Observation, place: Place) -> PodLife:
+def observe(before: PodState | None, seen: Observation, place: AttemptPlace) -> PodState:
     """The pod's life after one more observation of it."""
     pod: kubernetes.Pod = seen.object  # type: ignore[assignment]  # the kind says so
     ended_at, guessed = _end(pod, seen, before)
@@ -138,7 +138,7 @@ def observe(before: PodLife | None, seen: Observation, place: Place) -> PodLife:
     waits = _waits(pod.status) if stage == "starting" and pod.status else WAITS_FOR_NOTHING
     if before is None:
         historic = seen.change == "listed" and stage == "finished"
-        life = PodLife(run, stage, seen.at, seen.live, historic, guessed=guessed)
+        life = PodState(run, stage, seen.at, seen.live, historic, guessed=guessed)
     else:
         life = msgspec.structs.replace(before, run=run, stage=stage, guessed=guessed)
     life.gone = seen.change == "deleted"
@@ -154,18 +154,18 @@ def observe(before: PodLife | None, seen: Observation, place: Place) -> PodLife:
     return life
 
 
-def start_latency(life: PodLife) -> tuple[int | None, str]:
+def start_latency(life: PodState) -> tuple[int | None, str]:
     """Created to main running in ms, and whose clock says so: `watch` ours, `object` whole seconds; None: it never ran."""
     latency_ms, source = _start_latency(life)
     return None if latency_ms is None else max(0, latency_ms), source
 
 
-def clamped(life: PodLife) -> bool:
+def clamped(life: PodState) -> bool:
     """Whether two clocks made its start latency negative, which was then set to 0."""
     return (_start_latency(life)[0] or 0) < 0
 
 
-def _start_latency(life: PodLife) -> tuple[int | None, str]:
+def _start_latency(life: PodState) -> tuple[int | None, str]:
     if life.live and life.running_live and life.running_at is not None:
         return life.running_at - life.first_seen_at, "watch"
     if life.run.main_started_at is None:
@@ -173,7 +173,7 @@ def _start_latency(life: PodLife) -> tuple[int | None, str]:
     return life.run.main_started_at - life.run.created_at, "object"
 
 
-def close(before: PodLife, seen_at: Instant, version: int, reason: str) -> PodLife:
+def close(before: PodState, seen_at: Instant, version: int, reason: str) -> PodState:
     """The life of a pod that is gone: it ended no later than now."""
     if before.stage == "finished":
         return msgspec.structs.replace(before, gone=True)
@@ -184,7 +184,7 @@ def close(before: PodLife, seen_at: Instant, version: int, reason: str) -> PodLi
 
 
 def _run(
-    before: PodRun | None, pod: kubernetes.Pod, seen: Observation, place: Place, ended_at: Instant | None
+    before: PodRun | None, pod: kubernetes.Pod, seen: Observation, place: AttemptPlace, ended_at: Instant | None
 ) -> PodRun:
     meta, spec, status = pod.metadata, pod.spec or kubernetes.PodSpec(), pod.status or kubernetes.PodStatus()
     labels, annotations = meta.labels or {}, meta.annotations or {}
@@ -333,7 +333,7 @@ def _exit_code(main: kubernetes.ContainerStatus | None) -> int | None:
     return ended.exitCode if ended else None
 
 
-def _end(pod: kubernetes.Pod, seen: Observation, before: PodLife | None) -> tuple[Instant | None, bool]:
+def _end(pod: kubernetes.Pod, seen: Observation, before: PodState | None) -> tuple[Instant | None, bool]:
     """When the last container ended, once the pod is over, and whether that is a guess because nobody wrote it down."""
     status = pod.status or kubernetes.PodStatus()
     terminal = status.phase in ("Succeeded", "Failed")

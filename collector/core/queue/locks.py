@@ -26,7 +26,7 @@ HOLDERS_SHOWN = 5
 _LIMIT_SAID = re.compile(r"limit (\d+)")
 
 
-class Held(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class LockHold(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A lock that a workflow holds, by itself or by its steps."""
 
     lock: str
@@ -64,23 +64,23 @@ class LockUser(Protocol):
     @property
     def reason_since(self) -> Instant: ...
     @property
-    def held_locks(self) -> Iterable[Held]: ...
+    def held_locks(self) -> Iterable[LockHold]: ...
     @property
     def step_holds(self) -> Mapping[str, StepWait] | None: ...
 
 
-def held_locks(synchronization: kubernetes.Synchronization | None) -> tuple[Held, ...]:
+def held_locks(synchronization: kubernetes.Synchronization | None) -> tuple[LockHold, ...]:
     """The locks that a workflow holds; equal ones are one value, since thousands hold the same."""
     if synchronization is None:
         return ()
     counts: dict[tuple[str, str], int] = {}
-    for lock, kind, holders in queueing.held(synchronization):
+    for lock, kind, holders in queueing.held_locks(synchronization):
         counts[lock, kind] = counts.get((lock, kind), 0) + len(holders)
-    return shared(tuple(Held(intern(lock), kind, count) for (lock, kind), count in counts.items() if count))
+    return shared(tuple(LockHold(intern(lock), kind, count) for (lock, kind), count in counts.items() if count))
 
 
 @lru_cache(maxsize=10_000)
-def shared(held: tuple[Held, ...]) -> tuple[Held, ...]:
+def shared(held: tuple[LockHold, ...]) -> tuple[LockHold, ...]:
     """The one value of all equal ones, for what is taken up from a checkpoint too."""
     return held
 

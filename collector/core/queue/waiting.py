@@ -67,7 +67,7 @@ class LockTold(msgspec.Struct, frozen=True):
 
     lock: str = ""
     limit: int | None = None
-    held: int | None = None
+    held_locks: int | None = None
 
 
 def said(text: str | None) -> str:
@@ -129,7 +129,7 @@ def lock_entries(
             yield mutex.mutex, "mutex", [mutex.holder] if mutex.holder else []
 
 
-def held(locks: kubernetes.Synchronization) -> Iterator[Entry]:
+def held_locks(locks: kubernetes.Synchronization) -> Iterator[Entry]:
     """The locks that a workflow holds."""
     semaphore, mutex = locks.semaphore or kubernetes.Semaphores(), locks.mutex or kubernetes.Mutexes()
     return lock_entries(semaphore.holding, mutex.holding)
@@ -145,7 +145,7 @@ def awaited_lock(locks: kubernetes.Synchronization | None) -> str:
     """The first lock that a workflow waits for and does not hold by now; empty: none."""
     if locks is None:
         return ""
-    mine = {lock for lock, _, holders in held(locks) if holders}
+    mine = {lock for lock, _, holders in held_locks(locks) if holders}
     return next((lock for lock, _, _ in awaited(locks) if lock not in mine), "")
 
 

@@ -17,9 +17,9 @@ from collector.core.facts.workflows import StepRun
 from collector.core.messages import Observation
 from collector.core.model import REASONS, TERMINAL_PHASES, Instant
 from collector.core.objects import kubernetes
-from collector.core.objects.status_nodes import MESSAGE_LIMIT, Graph, Node, graph, told_nodes
+from collector.core.objects.status_nodes import MESSAGE_LIMIT, Graph, Node, graph, parse_nodes
 from collector.core.queue import locks, waiting
-from collector.core.queue.locks import Held
+from collector.core.queue.locks import LockHold
 from collector.core.queue.waiting import HeldPods, Reason
 from collector.core.rules import Rules
 from collector.core.workflow import outcome, template_version
@@ -44,7 +44,7 @@ UNSYNCED = b'"taskResultSynced":false'
 _INDEX = {reason: i for i, reason in enumerate(REASONS)}
 
 
-class WorkflowLife(msgspec.Struct, array_like=True, gc=False):
+class WorkflowState(msgspec.Struct, array_like=True, gc=False):
     """What is known of a workflow; checkpointed as it is."""
 
     uid: str
@@ -117,7 +117,7 @@ class WorkflowLife(msgspec.Struct, array_like=True, gc=False):
     """Whether the main container of the deciding step's pod ever started; None: no such pod is known."""
     decider_reason: str = ""
     """Why that pod ended, by its own word."""
-    held_locks: tuple[Held, ...] = ()
+    held_locks: tuple[LockHold, ...] = ()
     node_status: str = ""
     nodes_mark: int = 0
     """Of the bytes of its steps as last seen at an end."""
@@ -132,16 +132,16 @@ class WorkflowLife(msgspec.Struct, array_like=True, gc=False):
     gone_pods: dict[str, str] | None = None
     """Node id to uid of its pods that were let go after its end."""
     template_version: str = ""
-    former: tuple["WorkflowLife", ...] = ()
+    former: tuple["WorkflowState", ...] = ()
     """Its finished attempts, the latest first, while the pods' watch may still have something to add to their rows."""
 
 
-def born(seen: Observation, rules: Rules, namespace_labels: Mapping[str, str]) -> WorkflowLife:
+def new_workflow(seen: Observation, rules: Rules, namespace_labels: Mapping[str, str]) -> WorkflowState:
     """The life of a workflow at its first observation; a listed one has a past that nobody saw."""
     workflow: kubernetes.Workflow = seen.object  # type: ignore[assignment]  # the kind says so
     meta, status = workflow.metadata, workflow.status or kubernetes.WorkflowStatus()
     created_at = kubernetes.instant(meta.creationTimestamp) or seen.at
-    life = WorkflowLife(
+    life = WorkflowState(
         uid=seen.uid, namespace=intern(meta.namespace or ""), name=meta.name or "", version=0, created_at=created_at,
         template="", queue="", priority=0, labels=None, department="", project="", creator="",
         service_account="",
@@ -161,7 +161,7 @@ def born(seen: Observation, rules: Rules, namespace_labels: Mapping[str, str]) -
 
 
 def describe(
-    life: WorkflowLife, workflow: kubernetes.Workflow, rules: Rules, namespace_labels: Mapping[str, str]
+    life: WorkflowState, workflow: kubernetes.Workflow, rules: Rules, namespace_labels: Mapping[str, str]
 ) -> None:
     """Take over what may change with any version: labels, and what is concluded from them."""
     meta, spec = workflow.metadata, workflow.spec or kubernetes.WorkflowSpec()
@@ -184,7 +184,7 @@ def describe(
     life.template_version = intern(version) or life.template_version
 
 
-def _attribute(life: WorkflowLife, rules: Rules) -> None:
+def _attribute(life: WorkflowState, rules: Rules) -> None:
     owners = attribution.owner_of_row(
         rules, life.labels or {}, life.namespace, life.template, life.service_account, life.created_at
     )
@@ -197,7 +197,7 @@ def _shared(labels: frozenset[tuple[str, str]]) -> dict[str, str]:
     return {intern(k): intern(v) for k, v in labels}
 
 
-def resumed(life: WorkflowLife, rules: Rules) -> WorkflowLife:
+def resumed(life: WorkflowState, rules: Rules) -> WorkflowState:
     """A life taken up from its checkpoint, with the texts again that it shares with others; the rules may be new ones."""
     for name in SHARED_TEXTS:
         setattr(life, name, intern(getattr(life, name)))
@@ -214,7 +214,7 @@ class Steps(msgspec.Struct, frozen=True):
     graph: Graph
 
 
-def observe(life: WorkflowLife, seen: Observation) -> Steps | None:
+def observe(life: WorkflowState, seen: Observation) -> Steps | None:
     """Take over the status of one more observation; returns its steps if it shows how the attempt ended."""
     workflow: kubernetes.Workflow = seen.object  # type: ignore[assignment]  # the kind says so
     spec, status = workflow.spec or kubernetes.WorkflowSpec(), workflow.status or kubernetes.WorkflowStatus()
@@ -240,16 +240,16 @@ def observe(life: WorkflowLife, seen: Observation) -> Steps | None:
         _hold(life, seen.at, spec, status)
         if life.deleted:
             _end(life, seen.at, "cancelled", "deleted")
-    settle(life, seen.at, status)
+    update_reason(life, seen.at, status)
     return steps
 
 
-def _hold(life: WorkflowLife, at: Instant, spec: kubernetes.WorkflowSpec, status: kubernetes.WorkflowStatus) -> None:
+def _hold(life: WorkflowState, at: Instant, spec: kubernetes.WorkflowSpec, status: kubernetes.WorkflowStatus) -> None:
     """What its steps wait for that have no pod. Most events are judged without parsing a thousand nodes."""
     raw = bytes(status.nodes)
     # Packed steps show no sign of themselves; they matter only while nothing runs.
     may_hold = any(sign in raw for sign in waiting.HOLD_SIGNS) or (status.compressedNodes and not life.running_pods)
-    steps = told_nodes(status).nodes if may_hold else {}
+    steps = parse_nodes(status).nodes if may_hold else {}
     holds = waiting.held_steps(steps, status.synchronization) if steps else {}
     life.holds = ({"suspended": Reason("suspended")} | holds if spec.suspend else holds) or None
     life.held_locks = locks.held_locks(status.synchronization) if status.synchronization else ()
@@ -260,7 +260,7 @@ def _hold(life: WorkflowLife, at: Instant, spec: kubernetes.WorkflowSpec, status
         life.step_holds = timed(life.step_holds or {}, held, at) or None
 
 
-def pick_up(life: WorkflowLife, at: Instant, live: bool) -> None:
+def pick_up(life: WorkflowState, at: Instant, live: bool) -> None:
     """Work began, at the first evidence of it; later evidence changes nothing."""
     if life.picked_up_at is None:
         # Live it is our clock's, as the first sight is; the object's own would mix two clocks.
@@ -268,7 +268,7 @@ def pick_up(life: WorkflowLife, at: Instant, live: bool) -> None:
         life.picked_up_live = live
 
 
-def ran(life: WorkflowLife, at: Instant, live: bool) -> bool:
+def ran(life: WorkflowState, at: Instant, live: bool) -> bool:
     """A main container runs; whether it is the first of the attempt that was seen to."""
     first = life.first_main_at is None
     if first or (not life.first_main_live and not live and at < (life.first_main_at or at)):
@@ -276,7 +276,7 @@ def ran(life: WorkflowLife, at: Instant, live: bool) -> bool:
     return first
 
 
-def judge(life: WorkflowLife, node: Node | None) -> None:
+def judge(life: WorkflowState, node: Node | None) -> None:
     """The deciding step's pod may say more than Argo does: that it never ran, or who killed it."""
     ending = outcome.Ending(life.outcome, life.outcome_reason, life.deciding_node, life.deciding_step)
     if life.decider_started is not None:  # known now: what was concluded without it is concluded anew
@@ -285,7 +285,7 @@ def judge(life: WorkflowLife, node: Node | None) -> None:
     life.outcome, life.outcome_reason = ending.outcome, ending.reason
 
 
-def settle(life: WorkflowLife, at: Instant, status: kubernetes.WorkflowStatus | None = None) -> None:
+def update_reason(life: WorkflowState, at: Instant, status: kubernetes.WorkflowStatus | None = None) -> None:
     """Put the present reason in place of the one before, whose account is closed at `at`."""
     if life.finished:
         return
@@ -295,7 +295,7 @@ def settle(life: WorkflowLife, at: Instant, status: kubernetes.WorkflowStatus | 
         turn(life, waiting.before_work(life.phase, life.message, status.synchronization), at)
 
 
-def _held(life: WorkflowLife) -> Mapping[str, Reason]:
+def _held(life: WorkflowState) -> Mapping[str, Reason]:
     """What its pods and its steps wait for, by the reason's name."""
     if not life.held_pods:
         return life.holds or NOTHING_HELD
@@ -303,7 +303,7 @@ def _held(life: WorkflowLife) -> Mapping[str, Reason]:
     return pods | life.holds if life.holds else pods
 
 
-def turn(life: WorkflowLife, reason: Reason, at: Instant) -> None:
+def turn(life: WorkflowState, reason: Reason, at: Instant) -> None:
     """From `at` on the workflow is in this reason."""
     if reason.name != life.reason:
         _spend(life, at)
@@ -313,7 +313,7 @@ def turn(life: WorkflowLife, reason: Reason, at: Instant) -> None:
     life.reason_on, life.reason_words = intern(reason.on), intern(reason.words)
 
 
-def vanish(life: WorkflowLife, at: Instant, version: int) -> None:
+def mark_vanished(life: WorkflowState, at: Instant, version: int) -> None:
     """It was there before a break and is not there after: how it ended nobody saw."""
     life.version = version
     life.deleted = True
@@ -322,20 +322,20 @@ def vanish(life: WorkflowLife, at: Instant, version: int) -> None:
         _end(life, at, "unknown", "vanished")
 
 
-def begun_again(life: WorkflowLife, workflow: kubernetes.Workflow) -> Instant | None:
+def restarted_at(life: WorkflowState, workflow: kubernetes.Workflow) -> Instant | None:
     """When an attempt began after one that was not seen to end: nothing but `argo retry` moves the start."""
     started_at = kubernetes.instant(workflow.status.startedAt) if workflow.status else None
     moved = started_at is not None and life.started_at is not None and started_at > life.started_at
     return started_at if moved and not life.finished else None
 
 
-def lose(life: WorkflowLife, at: Instant) -> None:
+def lose(life: WorkflowState, at: Instant) -> None:
     """Its attempt ended, nobody saw how, and another has begun."""
     life.complete = False
     _end(life, at, "unknown", "unwatched")
 
 
-def _reopen(life: WorkflowLife, seen: Observation) -> None:
+def _reopen(life: WorkflowState, seen: Observation) -> None:
     """`argo retry` took a finished workflow up again: same uid, a new attempt, queueing from now."""
     life.former = (msgspec.structs.replace(life, former=()), *life.former)[:FORMER_LIMIT]
     life.attempt += 1
@@ -350,12 +350,12 @@ def _reopen(life: WorkflowLife, seen: Observation) -> None:
     life.complete = seen.change != "listed"
 
 
-def _finish(life: WorkflowLife, seen: Observation, status: kubernetes.WorkflowStatus) -> Steps:
+def _finish(life: WorkflowState, seen: Observation, status: kubernetes.WorkflowStatus) -> Steps:
     """The attempt has a terminal phase; a later version of the same attempt may still correct how it ended."""
     # Before Argo 4.1.2 what was terminated while pending could end Succeeded.
     never = bool(life.shutdown) and not life.has_nodes and life.picked_up_at is None
     phase = "Failed" if never else life.phase
-    told = told_nodes(status)
+    told = parse_nodes(status)
     steps = Steps(told.nodes, graph(told.nodes))
     leaves = outcome.failed_leaves(steps.nodes, steps.graph) if phase != "Succeeded" else ()
     ending = outcome.ending(phase, life.message, life.shutdown, leaves)
@@ -378,14 +378,14 @@ def _finish(life: WorkflowLife, seen: Observation, status: kubernetes.WorkflowSt
     return steps
 
 
-def _end(life: WorkflowLife, at: Instant, how: str, why: str) -> None:
+def _end(life: WorkflowState, at: Instant, how: str, why: str) -> None:
     _spend(life, at)
     life.finished = True
     life.finished_at = at
     life.outcome, life.outcome_reason = how, why
 
 
-def _spend(life: WorkflowLife, until: Instant) -> None:
+def _spend(life: WorkflowState, until: Instant) -> None:
     """Close the present reason's account; time never runs backwards, whatever two clocks say."""
     elapsed = until - life.reason_since
     if elapsed > 0:

@@ -11,7 +11,7 @@ import msgspec
 
 from collector.core.facts.workflows import WorkflowLive, WorkflowRun
 from collector.core.model import REASONS, Instant
-from collector.core.workflow.lifecycle import WorkflowLife
+from collector.core.workflow.lifecycle import WorkflowState
 
 _COLUMNS = tuple(f"{reason}_ms" for reason in REASONS)
 
@@ -28,7 +28,7 @@ class Latency(msgspec.Struct, frozen=True):
 NONE = Latency()
 
 
-def queue_latency(life: WorkflowLife) -> Latency:
+def queue_latency(life: WorkflowState) -> Latency:
     """First seen to work begins; a later attempt that was not seen live from its reopening on has none."""
     if life.picked_up_at is None:
         return NONE
@@ -39,7 +39,7 @@ def queue_latency(life: WorkflowLife) -> Latency:
     return _between(life.created_at, life.started_at, "object")
 
 
-def start_latency(life: WorkflowLife) -> Latency:
+def start_latency(life: WorkflowState) -> Latency:
     """First seen to the first main container running, by the same rule."""
     if life.first_main_at is None:
         return NONE
@@ -50,7 +50,7 @@ def start_latency(life: WorkflowLife) -> Latency:
     return _between(life.created_at, life.first_main_at, "object")
 
 
-def completion_delay(life: WorkflowLife) -> Latency:
+def completion_delay(life: WorkflowState) -> Latency:
     """Last container finished to workflow finished: what the controller took to notice."""
     if life.finished_at is None or life.last_end_at is None:
         return NONE
@@ -61,13 +61,13 @@ def _between(begin: Instant, end: Instant, source: str) -> Latency:
     return Latency(max(0, end - begin), source, end < begin)
 
 
-def spent_ms(life: WorkflowLife) -> dict[str, Any]:
+def spent_ms(life: WorkflowState) -> dict[str, Any]:
     """The reason columns of a row."""
     amounts = life.spent or [0] * len(REASONS)
     return dict(zip(_COLUMNS, amounts, strict=True))
 
 
-def run_of(cluster: str, life: WorkflowLife, version: int) -> WorkflowRun:
+def run_of(cluster: str, life: WorkflowState, version: int) -> WorkflowRun:
     """The row of a finished attempt, above the one told before."""
     queued, started = queue_latency(life), start_latency(life)
     life.row_version = max(version, life.row_version + 1)
@@ -87,7 +87,7 @@ def run_of(cluster: str, life: WorkflowLife, version: int) -> WorkflowRun:
     )  # fmt: skip
 
 
-def live_of(cluster: str, life: WorkflowLife) -> WorkflowLive:
+def live_of(cluster: str, life: WorkflowState) -> WorkflowLive:
     """The row of the present state; a finished or deleted workflow's takes it away."""
     return WorkflowLive(
         cluster=cluster, uid=life.uid, version=life.version, is_deleted=int(life.finished or life.deleted),

@@ -26,8 +26,8 @@ from typing import Any, TextIO
 from chdb.state.sqlitelike import Connection, connect
 
 from collector.catalog.schema import DATABASE
-from collector.store.embedded.native_format import CUSTOM_SERIALIZATION_REVISION, UnknownLayoutError, spliced
-from collector.store.embedded.read_only import READONLY, Judge, RefusedStatementError, output_format
+from collector.store.embedded.native_format import CUSTOM_SERIALIZATION_REVISION, UnknownLayoutError, upgrade_native
+from collector.store.embedded.read_only import READONLY, ReadOnlyChecker, RefusedStatementError, output_format
 
 READERS = 2
 MAX_WAITING = 64
@@ -82,7 +82,7 @@ class StorePathError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Statement:
     """One statement as a client sent it."""
 
     statement: str
@@ -134,16 +134,16 @@ class Engine:
         self._readers, self._reading = ThreadPoolExecutor(READERS, "store-reader"), set[Future[Answer]]()
         self._killer = ThreadPoolExecutor(1, "store-killer")
 
-    def _make_judge(self) -> Judge:
+    def _make_judge(self) -> ReadOnlyChecker:
         functions = self._rows("SELECT name, alias_to, categories FROM system.functions")
         table_functions = self._rows("SELECT name FROM system.table_functions")
-        return Judge.of([(n, a, c) for n, a, c in functions], [name for (name,) in table_functions])
+        return ReadOnlyChecker.of([(n, a, c) for n, a, c in functions], [name for (name,) in table_functions])
 
     def _rows(self, statement: str) -> list[list[Any]]:
         rows: list[list[Any]] = json.loads(self._keeper.query(statement, "JSONCompact").bytes())["data"]
         return rows
 
-    async def read(self, ask: Ask) -> Answer:
+    async def read(self, ask: Statement) -> Answer:
         """Run a statement that may only read; cancelled, it ends."""
         name = uuid.uuid4().hex
         work = _begin(self._readers, self._reading, lambda: self._read(ask, name))
@@ -153,7 +153,7 @@ class Engine:
             self._killer.submit(self._kill, work, name)
             raise
 
-    async def write(self, ask: Ask) -> Answer:
+    async def write(self, ask: Statement) -> Answer:
         """Run any statement; the caller has proved to be the writer. Begun, it goes on to its end."""
         return await asyncio.wrap_future(_begin(self._writer, self._writing, lambda: self._write(ask)))
 
@@ -164,7 +164,7 @@ class Engine:
                 handle.run(f"KILL QUERY WHERE Settings['log_comment'] = '{name}' ASYNC")
                 wait([work], KILL_AGAIN_S)
 
-    def _read(self, ask: Ask, name: str) -> Answer:
+    def _read(self, ask: Statement, name: str) -> Answer:
         self._judge.database(ask.database)
         settings = {**_limits(ask.settings), "log_comment": name, "readonly": "1"}
         with _Handle(self._path, ask.database, settings) as handle:
@@ -176,7 +176,7 @@ class Engine:
             raise EngineError(f"Unknown format {output_format}. (UNKNOWN_FORMAT)", _UNKNOWN_FORMAT)
         return output_format
 
-    def _write(self, ask: Ask) -> Answer:
+    def _write(self, ask: Statement) -> Answer:
         if _SESSION_STATEMENT.match(ask.statement):
             raise EngineError("no session is kept here: send settings and database with the statement", _UNSUPPORTED)
         with _Handle(self._path, ask.database, ask.settings) as handle:
@@ -197,7 +197,7 @@ class Engine:
             return named
         return self._judge.tree(_tree(parsed))
 
-    def _result_format(self, handle: "_Handle", ask: Ask) -> str:
+    def _result_format(self, handle: "_Handle", ask: Statement) -> str:
         """The output format of a writer's statement, "" when it has no result."""
         try:
             tree = _tree(handle.parse("parseQueryToJSON", ask.statement))
@@ -264,7 +264,7 @@ class _Handle:
             raise EngineError(str(error).partition(": In scope ")[0]) from error
         return str(result.bytes(), "utf-8", "replace").rstrip("\n")
 
-    def query(self, ask: Ask, result_format: str) -> Answer:
+    def query(self, ask: Statement, result_format: str) -> Answer:
         """Run the statement; its own FORMAT clause wins over the format given here."""
         try:
             result = self._handle.query(ask.statement, result_format or ask.output_format, params=ask.parameters)
@@ -322,7 +322,7 @@ def _passing_file(data: bytes) -> Iterator[str]:
 
 def _for_revision(body: bytes) -> bytes:
     try:
-        return spliced(body)
+        return upgrade_native(body)
     except UnknownLayoutError as error:
         raise EngineError(f"{error}. (NOT_IMPLEMENTED)", _UNSUPPORTED) from error
 

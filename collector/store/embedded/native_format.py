@@ -32,7 +32,7 @@ class UnknownLayoutError(ValueError):
     """A column's type cannot be walked, so its end cannot be found."""
 
 
-def spliced(data: bytes) -> bytes:
+def upgrade_native(data: bytes) -> bytes:
     """The same blocks as a client of revision 54454 and later expects them."""
     parts: list[bytes] = []
     position = 0

@@ -78,14 +78,14 @@ _PLAIN = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class ReadOnlyChecker:
     """Knows which of an engine's functions may do more than compute."""
 
     functions: frozenset[str]
     table_functions: frozenset[str]
 
     @classmethod
-    def of(cls, functions: Iterable[tuple[str, str, str]], table_functions: Iterable[str]) -> "Judge":
+    def of(cls, functions: Iterable[tuple[str, str, str]], table_functions: Iterable[str]) -> "ReadOnlyChecker":
         """A judge for an engine, from (name, alias of, category) of all its functions and its table functions' names."""
         rows = [(name.casefold(), alias_of.casefold(), category) for name, alias_of, category in functions]
         harmless = {name for name, _, category in rows if category in _KNOWN_CATEGORIES or name in _KNOWN_FUNCTIONS}

@@ -26,7 +26,7 @@ from aiohttp import BodyPartReader, web
 
 from collector.catalog.schema import DATABASE
 from collector.store.embedded.compression import UnreadableBodyError, decompressed
-from collector.store.embedded.engine import Answer, Ask, Engine, EngineError, StorePathError
+from collector.store.embedded.engine import Answer, Engine, EngineError, Statement, StorePathError
 from collector.store.embedded.read_only import READONLY, RefusedStatementError
 from collector.store.embedded.token import TokenFileError, read_or_make_token
 
@@ -67,7 +67,7 @@ class _RefusedRequestError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Doors:
+class Authenticator:
     """Who may come in."""
 
     writer_token: str
@@ -114,7 +114,7 @@ def _credentials(request: web.Request) -> tuple[str, str]:
 class Server:
     """Requests in, answers out."""
 
-    def __init__(self, engine: Engine, doors: Doors):
+    def __init__(self, engine: Engine, doors: Authenticator):
         self._engine = engine
         self._doors = doors
 
@@ -157,7 +157,7 @@ class Server:
         return await self._engine.read(ask)
 
 
-async def _read_ask(request: web.Request, most: int) -> Ask | None:
+async def _read_ask(request: web.Request, most: int) -> Statement | None:
     """The request as one statement; None when it brought none."""
     options = dict(request.query)
     if options.get("compress", "0") != "0" or options.get("decompress", "0") != "0":
@@ -172,7 +172,7 @@ async def _read_ask(request: web.Request, most: int) -> Ask | None:
     statement, data_format, data = _split(options.get("query", ""), body)
     if not statement.strip():
         return None
-    return Ask(
+    return Statement(
         statement=statement,
         parameters={name[len("param_") :]: text for name, text in options.items() if name.startswith("param_")},
         settings={
@@ -302,12 +302,12 @@ async def _listening(runner: web.AppRunner, host: str, port: int) -> None:
         raise OSError(f"{host}:{port} {why}; {remedy}") from error
 
 
-def _doors(host: str, writer_token_file: Path, reader_token_file: Path | None) -> Doors:
+def _doors(host: str, writer_token_file: Path, reader_token_file: Path | None) -> Authenticator:
     loopback = host in {"127.0.0.1", "localhost", "[::1]"}
     if reader_token_file is None and not loopback:
         raise StorePathError(f"{host}: readers need a token where others can reach the store; give --reader-token-file")
     reader_token = read_or_make_token(reader_token_file) if reader_token_file else None
-    return Doors(read_or_make_token(writer_token_file), reader_token, loopback)
+    return Authenticator(read_or_make_token(writer_token_file), reader_token, loopback)
 
 
 def _stop_event(until_stdin_closes: bool) -> asyncio.Event:

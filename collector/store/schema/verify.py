@@ -20,9 +20,9 @@ def foreign_table(store: Store) -> str:
     found = _found(store)
     record = set(found.get(RECORD, ()))
     if record and not record >= _RECORD_COLUMNS:
-        return _told(RECORD, f"it lacks {', '.join(sorted(_RECORD_COLUMNS - record))}")
+        return foreign_table_error(RECORD, f"it lacks {', '.join(sorted(_RECORD_COLUMNS - record))}")
     ours = sorted(found.keys() & {table.name for table in TABLES})
-    return _told(ours[0], f"there is no {RECORD} beside it") if ours and not record else ""
+    return foreign_table_error(ours[0], f"there is no {RECORD} beside it") if ours and not record else ""
 
 
 def other_columns(store: Store) -> str:
@@ -33,7 +33,7 @@ def other_columns(store: Store) -> str:
         for column in table.columns:
             if there.get(column.name) != column.type:
                 is_there = there.get(column.name, "not there")
-                return _told(table.name, f"column {column.name} is {is_there} and not {column.type}")
+                return foreign_table_error(table.name, f"column {column.name} is {is_there} and not {column.type}")
     return ""
 
 
@@ -45,7 +45,8 @@ def _found(store: Store) -> dict[str, dict[str, str]]:
     return tables
 
 
-def _told(table: str, why: str) -> str:
+def foreign_table_error(table: str, why: str) -> str:
+    """Builds the error for a table of this name that Lynceus did not make."""
     return (
         f"table {DATABASE}.{table} is not Lynceus': {why}; no row was written. Point store.url at another server, "
         "or move that database away"

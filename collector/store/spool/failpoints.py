@@ -6,9 +6,9 @@ What writes takes a `reached` and calls it with the name of each point that it c
 
 from collections.abc import Callable
 
-Reached = Callable[[str], object]
+Failpoint = Callable[[str], object]
 
-POINTS = (
+FAILPOINTS = (
     *(f"{step}:{at}" for step in ("commit", "seal", "acknowledge") for at in ("begun", "written", "durable")),
     "commit:facts",          # written, and the positions they led to are not
     "seal:positions",        # positions and live rows are facts by now, and not marked as sent

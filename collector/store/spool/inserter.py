@@ -18,14 +18,14 @@ from time import monotonic
 from typing import Any
 
 from collector.catalog import metrics
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.catalog.schema import Table
 from collector.catalog.tables import TABLE_NAMED
 from collector.core.facts.watches import Quarantine
 from collector.core.model import Instant
 from collector.store.clickhouse import RowsRefusedError, Store, StoreError
 from collector.store.spool.batches import BATCH_ROWS, content_of, encode, quarantined
-from collector.store.spool.failpoints import Reached, passed
+from collector.store.spool.failpoints import Failpoint, passed
 from collector.store.spool.file import SpoolDamagedError, SpoolError
 from collector.store.spool.spool import Batch, Spool
 from collector.store.worker import Worker
@@ -49,7 +49,7 @@ class Inserter:
     spool_worker: Worker
     store: Store
     store_worker: Worker
-    tally: Tally
+    tally: Counters
     now: Callable[[], Instant]
     reachable: bool = False
     detail: str = NOT_ASKED
@@ -59,7 +59,7 @@ class Inserter:
     skew_ms: int | None = None
     """The store's clock minus ours; None: not asked yet."""
     last_insert_at: Instant | None = None
-    reached: Reached = passed
+    reached: Failpoint = passed
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
     _positions_at: float = -math.inf

@@ -21,7 +21,7 @@ from collector.core.messages import Commit, Cursor
 from collector.core.model import Instant
 from collector.store.spool import batches as sealing
 from collector.store.spool.batches import Packed
-from collector.store.spool.failpoints import Reached, passed
+from collector.store.spool.failpoints import Failpoint, passed
 from collector.store.spool.file import SpoolDamagedError, SpoolFullError, connect, told_apart
 
 _VACUUM_PAGES = 2_000
@@ -65,7 +65,7 @@ class Spool:
         damage: str,
         *,
         folder: Path | None = None,
-        reached: Reached = passed,
+        reached: Failpoint = passed,
     ):
         self._connection = connection
         self._max_bytes = max_bytes
@@ -217,7 +217,7 @@ class Spool:
                     self._connection.execute("ROLLBACK")
 
 
-def open_spool(file: Path, max_bytes: int, now: Instant, *, reached: Reached = passed) -> Spool:
+def open_spool(file: Path, max_bytes: int, now: Instant, *, reached: Failpoint = passed) -> Spool:
     """The spool in a file, made if it is not there. A damaged file is moved aside, see `Loaded.damage`."""
     file.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -13,26 +13,26 @@ from collector.core.archive.pod_estimates import (
     ESTIMATED,
     UID,
     Steps,
-    Whose,
-    as_ended,
+    WorkflowRef,
     estimates,
     key_of,
     same_pod,
     steps_of,
+    with_step_end,
 )
-from collector.core.archive.restore import Charged, Held, Place, Surroundings, place_of, read, rows_of
+from collector.core.archive.restore import ArchivedAttempt, Charged, ClusterContext, StoredRows, place_of, read, rows_of
 from collector.core.cost.billed_spec import ARCHIVED
 from collector.core.facts.bills import PodRun
 from collector.core.facts.workflows import StepRun, WorkflowRun
 from collector.core.model import version_of
 from collector.core.objects import kubernetes
-from collector.core.pod.lifecycle import Told
+from collector.core.pod.lifecycle import WrittenCharges
 from tests.builders import NOON, RULES, SECOND, a_pod_run
 from tests.reports.stored import a_run
 
 MiB = 1024**2
 BEGUN, ENDED = "2026-11-22T12:00:00Z", "2026-11-22T12:00:30Z"
-WHOSE = Whose("c1", "team", "w-uid", "w1", 1, NOON, NOON + 60 * SECOND, "runner", "cn-hangzhou")
+WHOSE = WorkflowRef("c1", "team", "w-uid", "w1", 1, NOON, NOON + 60 * SECOND, "runner", "cn-hangzhou")
 ASKS = {"requests": {"cpu": "2", "memory": "4Gi"}}
 
 
@@ -222,14 +222,14 @@ def test_a_vanished_pod_gets_the_end_that_argo_tells() -> None:
     steps = steps_of(a_copy(a_node(outputs={"exitCode": "0"}), a_node(id="w1-2", startedAt=None)))
     gone = a_pod_run(node_id="w1-1", created_at=NOON, reason="vanished", phase="Running", finished_at=NOON + 10**7,
                      main_started_at=NOON + SECOND)  # fmt: skip
-    ended = as_ended(steps, WHOSE, gone)
+    ended = with_step_end(steps, WHOSE, gone)
 
     assert ended is not None
     assert (ended.finished_at, ended.phase, ended.exit_code) == (NOON + 30 * SECOND, "Succeeded", 0)
     assert (ended.version, ended.uid, ended.reason) == (gone.version + 1, gone.uid, "vanished")
     for other in ({"reason": ""}, {"node_id": "w1-2"}, {"node_id": "x"}, {"created_at": NOON - 60 * SECOND}):
-        assert as_ended(steps, WHOSE, msgspec.structs.replace(gone, **other)) is None
-    failed = as_ended(steps_of(a_copy(a_node(phase="Failed"))), WHOSE, gone)
+        assert with_step_end(steps, WHOSE, msgspec.structs.replace(gone, **other)) is None
+    failed = with_step_end(steps_of(a_copy(a_node(phase="Failed"))), WHOSE, gone)
     assert failed is not None
     assert (failed.phase, failed.exit_code) == ("Failed", None)
 
@@ -254,7 +254,7 @@ def test_mutilated_copies_are_read_as_far_as_they_go() -> None:
 def test_what_is_no_finished_workflow_is_not_read(body: bytes) -> None:
     """Nothing follows from it, and nothing is raised."""
     assert read(body) is None
-    assert rows_of("c1", RULES, Surroundings(), body, Held(), NOON) is None
+    assert rows_of("c1", RULES, ClusterContext(), body, StoredRows(), NOON) is None
 
 
 def a_workflow() -> kubernetes.Workflow:
@@ -266,23 +266,23 @@ def a_workflow() -> kubernetes.Workflow:
 @pytest.mark.parametrize(
     ("runs", "place"),
     [
-        ([], Place()),
+        ([], ArchivedAttempt()),
         ([a_run(started_at=NOON)], None),
         ([a_run(started_at=NOON), a_run(attempt=2, started_at=NOON + 1)], None),
-        ([a_run(started_at=NOON + 1)], Place(2, before=a_run(started_at=NOON + 1))),
-        ([gone := a_run(started_at=NOON, outcome="unknown")], Place(1, version_of(0, 100) + 1, unknown=gone)),
-        ([gone := a_run(started_at=None, outcome="unknown")], Place(1, version_of(0, 100) + 1, unknown=gone)),
-        ([gone := a_run(started_at=NOON + 1, outcome="unknown")], Place(2, before=gone)),
+        ([a_run(started_at=NOON + 1)], ArchivedAttempt(2, before=a_run(started_at=NOON + 1))),
+        ([gone := a_run(started_at=NOON, outcome="unknown")], ArchivedAttempt(1, version_of(0, 100) + 1, unknown=gone)),
+        ([gone := a_run(started_at=None, outcome="unknown")], ArchivedAttempt(1, version_of(0, 100) + 1, unknown=gone)),
+        ([gone := a_run(started_at=NOON + 1, outcome="unknown")], ArchivedAttempt(2, before=gone)),
     ],
     ids=["unknown workflow", "seen", "seen earlier", "next", "vanished", "vanished pending", "vanished, then retried"],
 )
-def test_a_copy_is_the_attempt_that_started_when_it_did(runs: list[WorkflowRun], place: Place | None) -> None:
+def test_a_copy_is_the_attempt_that_started_when_it_did(runs: list[WorkflowRun], place: ArchivedAttempt | None) -> None:
     """An attempt that was seen is not taken again; a vanished one gets its end; another start is the next attempt."""
     assert place_of(a_workflow(), runs) == place
 
 
-def rows(held: Held, *nodes: dict[str, Any]) -> list[Any]:
-    found = rows_of("c1", RULES, Surroundings(), a_copy(*(nodes or (a_node(),))), held, NOON + 10**8)
+def rows(held: StoredRows, *nodes: dict[str, Any]) -> list[Any]:
+    found = rows_of("c1", RULES, ClusterContext(), a_copy(*(nodes or (a_node(),))), held, NOON + 10**8)
     assert found is not None
     return found[1]
 
@@ -294,7 +294,7 @@ def the_run(happened: list[Any]) -> WorkflowRun:
 
 def test_a_workflow_that_nobody_saw_has_whole_seconds() -> None:
     """Its row is an object's: latency of the object, not complete, nothing of what only watching could tell."""
-    happened = rows(Held())
+    happened = rows(StoredRows())
     run, (pod,), (step,) = (
         the_run(happened),
         [h for h in happened if isinstance(h, PodRun)],
@@ -310,8 +310,8 @@ def test_a_workflow_that_nobody_saw_has_whole_seconds() -> None:
 def test_a_vanished_workflow_keeps_what_was_seen_of_it() -> None:
     """Its queue latency was measured; its end is the archive's, above the row that said `unknown`."""
     gone = a_run("w-uid", outcome="unknown", started_at=NOON, queue_latency_ms=43, latency_source="watch")
-    run = the_run(rows(Held([gone])))
-    pending = the_run(rows(Held([msgspec.structs.replace(gone, picked_up_at=None)])))
+    run = the_run(rows(StoredRows([gone])))
+    pending = the_run(rows(StoredRows([msgspec.structs.replace(gone, picked_up_at=None)])))
 
     assert (run.queue_latency_ms, run.latency_source, run.start_latency_ms) == (43, "watch", 5000)
     assert (run.outcome, run.version) == ("succeeded", gone.version + 1)
@@ -321,7 +321,7 @@ def test_a_vanished_workflow_keeps_what_was_seen_of_it() -> None:
 def test_seen_pods_do_not_lift_the_workflows_row() -> None:
     """Else it would stand above what a watch is yet to tell of it."""
     seen = a_pod_run(node_id="w1-1", created_at=NOON, workflow_uid="w-uid")
-    happened = rows(Held(pods=[seen]))
+    happened = rows(StoredRows(pods=[seen]))
 
     assert the_run(happened).version == ESTIMATED
     assert [h for h in happened if isinstance(h, PodRun)] == []
@@ -329,10 +329,13 @@ def test_seen_pods_do_not_lift_the_workflows_row() -> None:
 
 def test_an_open_charge_lends_its_key() -> None:
     """A pod that was charged while it ran is the same pod; a charge of another step or time is not."""
-    mine = Charged("real", NOON + SECOND, "w1.a", Told(5, 1, 1))
-    others = [Charged("x", NOON, "w1.b", Told(5, 1, 1)), Charged("y", NOON - 10**6, "w1.a", Told(5, 1, 1))]
-    keyed = [h for h in rows(Held(charged=[*others, mine])) if isinstance(h, PodRun)]
-    unkeyed = [h for h in rows(Held(charged=others)) if isinstance(h, PodRun)]
+    mine = Charged("real", NOON + SECOND, "w1.a", WrittenCharges(5, 1, 1))
+    others = [
+        Charged("x", NOON, "w1.b", WrittenCharges(5, 1, 1)),
+        Charged("y", NOON - 10**6, "w1.a", WrittenCharges(5, 1, 1)),
+    ]
+    keyed = [h for h in rows(StoredRows(charged=[*others, mine])) if isinstance(h, PodRun)]
+    unkeyed = [h for h in rows(StoredRows(charged=others)) if isinstance(h, PodRun)]
 
     assert [(run.uid, run.created_at) for run in keyed] == [("real", NOON + SECOND)]
     assert unkeyed[0].uid.startswith(UID)
@@ -340,6 +343,6 @@ def test_an_open_charge_lends_its_key() -> None:
 
 def test_the_next_attempt_follows_the_one_that_was_seen() -> None:
     """It is the second, and has no latency of its own: nobody saw it reopened."""
-    run = the_run(rows(Held([a_run("w-uid", started_at=NOON - 10**6)])))
+    run = the_run(rows(StoredRows([a_run("w-uid", started_at=NOON - 10**6)])))
 
     assert (run.attempt, run.queue_latency_ms, run.outcome) == (2, None, "succeeded")

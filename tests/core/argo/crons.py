@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from collector.core.argo.cron import CronLife, Crons
+from collector.core.argo.cron import Crons, CronState
 from collector.core.facts.workflows import CronRun
 from collector.core.live_view import Cron
 from collector.core.messages import Observation
@@ -105,5 +105,5 @@ def restarted(crons: Crons) -> Crons:
     """Crons taken up from the checkpoints of others."""
     fresh = Crons(crons.cluster, crons.calendar)
     for key in (*crons.lives, *crons.strangers):
-        fresh.adopt(msgspec.msgpack.decode(msgspec.msgpack.encode(crons.life(key)), type=CronLife))
+        fresh.adopt(msgspec.msgpack.decode(msgspec.msgpack.encode(crons.life(key)), type=CronState))
     return fresh

@@ -26,8 +26,8 @@ from collector.core.facts.bills import PodCost, PodRun
 from collector.core.facts.workflows import WorkflowRun
 from collector.core.messages import Observation
 from collector.core.model import Fact, version_of
-from collector.core.pod.lifecycle import NODE_ID, PodLife
-from collector.core.workflow.lifecycle import WorkflowLife
+from collector.core.pod.lifecycle import NODE_ID, PodState
+from collector.core.workflow.lifecycle import WorkflowState
 from collector.prices import book
 from tests.builders import (
     ECI_2C4G,
@@ -76,7 +76,7 @@ def facts_of(cluster: Cluster, seen: Iterable[Observation]) -> Iterator[Fact]:
 def charges_of(ended: PodEnded) -> list[PodCost]:
     pod = ended.pod
     charges = charge.charges(pod.run, ended.life, books(), UTC, pod.run.finished_at or 0, told=pod.told)
-    new, pod.told = changed_charges.untold(charges, Runs().of, pod.told)
+    new, pod.told = changed_charges.changed_charges(charges, Runs().of, pod.told)
     return new
 
 
@@ -221,9 +221,9 @@ def restarted(cluster: Cluster) -> Cluster:
     fresh = Cluster(cluster.name, cluster.rules)
     pack, unpack = msgspec.msgpack.encode, msgspec.msgpack.decode
     for pod in cluster.pods.values():
-        fresh.adopt([], [unpack(pack(pod), type=PodLife)])
+        fresh.adopt([], [unpack(pack(pod), type=PodState)])
     for life in cluster.workflows.values():
-        fresh.adopt([unpack(pack(life), type=WorkflowLife)], [])
+        fresh.adopt([unpack(pack(life), type=WorkflowState)], [])
     fresh.controllers = controller.unpack(controller.pack(cluster.controllers))
     return fresh
 

@@ -6,14 +6,14 @@ import pytest
 
 from collector.core.argo.cron import NEVER
 from collector.core.cluster.effects import Clamped, Ended, FirstRan, PodEnded, PodRan
-from collector.core.cluster.linking import RECLAIMED, hinted
+from collector.core.cluster.linking import RECLAIMED, with_event
 from collector.core.cluster.state import Cluster
 from collector.core.cost.charge import class_of
 from collector.core.facts.bills import PodRun
 from collector.core.facts.workflows import CronRun, StepRun, WorkflowRun
 from collector.core.messages import Checkpoint, ControllerSettings, Gone, Lease, Observation, Reading
 from collector.core.objects import kubernetes
-from collector.core.pod.events import Hint
+from collector.core.pod.events import EventHint
 from collector.core.workflow.steps import HOLDS_LIMIT
 from collector.pipeline import argo_schedule, checkpoints
 from tests.builders import (
@@ -221,7 +221,7 @@ def test_where_the_steps_are_offloaded_the_pod_that_failed_first_decides(
 # Events.
 
 
-NOTICE = Hint("p1", "spot", "SpotToBeReleased", "the instance will be released", NOON + MINUTE)
+NOTICE = EventHint("p1", "spot", "SpotToBeReleased", "the instance will be released", NOON + MINUTE)
 
 
 def an_event(reason: str = NOTICE.reason, uid: str = "p1") -> Observation:
@@ -255,8 +255,8 @@ def test_a_hint_alone_decides_nothing() -> None:
 
     assert [run.reason for run in only(PodRun, told)] == ["", ""]
     pod = cluster.pods["p1"]
-    assert hinted(pod, None) is pod
-    assert hinted(pod, Hint("p1", "node", "NodeNotReady", "", NOON)).notice_at == NOTICE.at
+    assert with_event(pod, None) is pod
+    assert with_event(pod, EventHint("p1", "node", "NodeNotReady", "", NOON)).notice_at == NOTICE.at
 
 
 def test_a_notice_is_remembered_over_a_restart() -> None:

@@ -131,7 +131,7 @@ def test_a_restart_goes_on_with_the_nodes_it_knew() -> None:
         checkpoints.adopt(after, change.kind, change.state)
     too_early = list(after.machines.accrue(NOON + HOUR))
     tell(after, a_vanishing("nodes", "node-n2", when=NOON + HOUR))
-    after.sees_again("nodes")
+    after.gap_ended("nodes")
 
     assert too_early == []
     assert after.machines.labels == before.machines.labels

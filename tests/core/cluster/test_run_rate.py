@@ -6,27 +6,27 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.cluster.run_rate import Burn, together
+from collector.core.cluster.run_rate import RunRate, sum_by_currency
 from collector.core.facts.bills import PodRun
-from collector.core.live_view import Burning
-from collector.core.pod.lifecycle import PodLife
+from collector.core.live_view import HourlyCost
+from collector.core.pod.lifecycle import PodState
 from tests.builders import HOUR, MINUTE, NOON, a_pod_run
 from tests.core.cost.charged import acs, only, shipped
 
 
-def living(uid: str = "p1", stage: str = "running", **changes: Any) -> PodLife:
+def living(uid: str = "p1", stage: str = "running", **changes: Any) -> PodState:
     """A pod that is not at its end."""
-    return PodLife(a_pod_run(**{"uid": uid, "finished_at": None, "exit_code": None, **changes}), stage, NOON, True)
+    return PodState(a_pod_run(**{"uid": uid, "finished_at": None, "exit_code": None, **changes}), stage, NOON, True)
 
 
-def burn(*pods: PodLife, at: int = NOON + MINUTE) -> list[Burning]:
+def burn(*pods: PodState, at: int = NOON + MINUTE) -> list[HourlyCost]:
     """What they cost an hour."""
-    return Burn("c1", shipped()).now(pods, at)
+    return RunRate("c1", shipped()).now(pods, at)
 
 
 def test_an_hour_of_a_pod_is_what_an_hour_is_billed_at() -> None:
     """2 vCPU and 4 GiB on ECI cost 0.069264 an hour, by Alibaba's own example."""
-    assert burn(living()) == [Burning("c1", "alibaba-eci", "USD", Decimal("0.069264"), 1, 0)]
+    assert burn(living()) == [HourlyCost("c1", "alibaba-eci", "USD", Decimal("0.069264"), 1, 0)]
 
 
 @given(st.lists(st.sampled_from(["1.0-2.0Gi", "2.0-4.0Gi", "8.0-64.0Gi"]), min_size=1, max_size=8))
@@ -54,7 +54,7 @@ def test_a_pod_without_a_price_is_counted_and_not_added() -> None:
     unknown = living("u", pricing={**a_pod_run().pricing, "k8s.aliyun.com/eci-instance-spec": "ecs.unheard.large"})
 
     assert burn(unknown)[0].per_hour is None
-    assert burn(unknown, living())[0] == Burning("c1", "alibaba-eci", "USD", Decimal("0.069264"), 2, 1)
+    assert burn(unknown, living())[0] == HourlyCost("c1", "alibaba-eci", "USD", Decimal("0.069264"), 2, 1)
 
 
 def test_a_pod_that_its_provider_gave_up_is_not_billed_any_more() -> None:
@@ -67,7 +67,7 @@ def test_a_pod_that_its_provider_gave_up_is_not_billed_any_more() -> None:
 
 def test_a_pod_is_read_again_when_it_changes() -> None:
     """Its size may come late; the version tells."""
-    pods, meter = [living()], Burn("c1", shipped())
+    pods, meter = [living()], RunRate("c1", shipped())
     first = meter.now(pods, NOON + MINUTE)
     assert meter.now(pods, NOON + 2 * MINUTE) == first
 
@@ -80,8 +80,11 @@ def test_a_pod_is_read_again_when_it_changes() -> None:
 def test_currencies_are_never_added_up() -> None:
     """Clusters and products of one currency are; what has no amount adds only its pods."""
     rows = [
-        Burning("a", "x", "USD", Decimal("1.5"), 2, 0), Burning("b", "y", "USD", None, 1, 1),
-        Burning("b", "x", "USD", Decimal(1), 1, 0), Burning("a", "x", "CNY", None, 3, 3),
+        HourlyCost("a", "x", "USD", Decimal("1.5"), 2, 0), HourlyCost("b", "y", "USD", None, 1, 1),
+        HourlyCost("b", "x", "USD", Decimal(1), 1, 0), HourlyCost("a", "x", "CNY", None, 3, 3),
     ]  # fmt: skip
 
-    assert together(rows) == [Burning("", "", "CNY", None, 3, 3), Burning("", "", "USD", Decimal("2.5"), 4, 1)]
+    assert sum_by_currency(rows) == [
+        HourlyCost("", "", "CNY", None, 3, 3),
+        HourlyCost("", "", "USD", Decimal("2.5"), 4, 1),
+    ]

@@ -15,8 +15,8 @@ from collector.core.cost.charge import Prices
 from collector.core.cost.meters import Rate, Rates
 from collector.core.facts.bills import PodCost, PodRun
 from collector.core.model import Instant
-from collector.core.pod.lifecycle import Told
-from collector.core.workflow.lifecycle import WorkflowLife
+from collector.core.pod.lifecycle import WrittenCharges
+from collector.core.workflow.lifecycle import WorkflowState
 from tests.builders import DAY, HOUR, MINUTE, NOON, a_life, version
 from tests.core.cost.charged import Fixed, eci, pod, shipped
 
@@ -26,19 +26,21 @@ ONE_RUN = (1,)
 class Teller:
     """A pod that is charged now and then, and the rows that its store keeps."""
 
-    def __init__(self, run: PodRun, life: WorkflowLife | None, books: Prices, zone: str) -> None:
+    def __init__(self, run: PodRun, life: WorkflowState | None, books: Prices, zone: str) -> None:
         self.run, self.life, self.books, self.zone = run, life, books, ZoneInfo(zone)
-        self.told: Told | None = None
+        self.told: WrittenCharges | None = None
         self.runs: tuple[int, ...] = ONE_RUN
         self.rows: dict[int, PodCost] = {}
 
-    def charges(self, until: Instant, told: Told | None) -> list[PodCost]:
+    def charges(self, until: Instant, told: WrittenCharges | None) -> list[PodCost]:
         return billing.charges(self.run, self.life, self.books, self.zone, until, told=told)
 
     def tell(self, until: Instant) -> list[int]:
         """The days that were told; each above the row before, and with marks none for nothing."""
         marked = bool(self.told and self.told.marks)
-        new, self.told = changed_charges.untold(self.charges(until, self.told), lambda day: self.runs, self.told)
+        new, self.told = changed_charges.changed_charges(
+            self.charges(until, self.told), lambda day: self.runs, self.told
+        )
         for charge in new:
             before = self.rows.get(charge.day)
             assert before is None or charge.version > before.version
@@ -57,15 +59,15 @@ def a_teller(zone: str = "UTC", **changes: Any) -> Teller:
     return Teller(pod(**{"finished_at": None, "pricing": eci("2.0-4.0Gi"), **changes}), a_life(), shipped(), zone)
 
 
-def restarted(told: Told | None) -> Told | None:
+def restarted(told: WrittenCharges | None) -> WrittenCharges | None:
     """What a checkpoint keeps."""
-    return msgspec.msgpack.decode(msgspec.msgpack.encode(told), type=Told | None)
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(told), type=WrittenCharges | None)
 
 
-def of_the_release_before(told: Told | None) -> Told | None:
+def of_the_release_before(told: WrittenCharges | None) -> WrittenCharges | None:
     """What a checkpoint keeps that knew no marks."""
     fields = [told.version, told.first_day, told.last_day] if told else None
-    return msgspec.msgpack.decode(msgspec.msgpack.encode(fields), type=Told | None)
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(fields), type=WrittenCharges | None)
 
 
 def test_of_a_long_pod_only_today_is_told_each_hour_and_yesterday_once_more() -> None:
@@ -210,8 +212,8 @@ def test_the_rows_that_stay_are_those_of_one_telling_at_the_end(
 def test_a_mark_tells_rows_apart(a: Instant, b: Instant) -> None:
     """By what they say alone."""
     one, other = (a_teller().charges(NOON + DAY + at % DAY, None)[0] for at in (a, b))
-    again = changed_charges.untold(
-        [other], lambda day: ONE_RUN, changed_charges.untold([one], lambda day: ONE_RUN, None)[1]
+    again = changed_charges.changed_charges(
+        [other], lambda day: ONE_RUN, changed_charges.changed_charges([one], lambda day: ONE_RUN, None)[1]
     )[0]
 
     assert bool(again) == (repr(said(one)) != repr(said(other)))

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from collector.core.cluster.effects import Began, Ended, Happening, PodEnded, Submitted
+from collector.core.cluster.effects import Began, Effect, Ended, PodEnded, Submitted
 from collector.core.cluster.state import Cluster
 from collector.core.cost import charge as billing
 from collector.core.facts.bills import PodCost, PodRun
@@ -24,14 +24,14 @@ from tests.builders import read_nodes
 from tests.replay import RULES, observations
 
 FOLDERS = ("basics", "throttled", "packed")
-Replayed = tuple[Cluster, list[Happening], dict[str, PodCost]]
+Replayed = tuple[Cluster, list[Effect], dict[str, PodCost]]
 
 
 @cache
 def replayed(folder: str) -> Replayed:
     """A cluster after a recording, what it told, and each pod's last charge by the pod's name."""
     cluster, books = Cluster("c1", RULES), book.load(["alibaba-eci", "alibaba-acs"], Path())
-    told: list[Happening] = []
+    told: list[Effect] = []
     charges: dict[str, PodCost] = {}
     for seen in observations(folder):
         for happening in cluster.observe(seen):

@@ -12,7 +12,7 @@ import pytest
 
 from collector.core.facts.workflows import StepRun
 from collector.core.objects import kubernetes
-from collector.core.objects.status_nodes import told_nodes
+from collector.core.objects.status_nodes import parse_nodes
 from collector.core.workflow import outcome
 from collector.core.workflow.outcome import Ending
 from collector.core.workflow.steps import Owner, step_runs
@@ -35,7 +35,7 @@ def rows(folder: str, name: str) -> list[StepRun]:
         workflow_uid=workflow.metadata.uid or "", workflow_name=name, attempt=1,
         started_at=kubernetes.instant(status.startedAt), finished_at=kubernetes.instant(status.finishedAt),
     )  # fmt: skip
-    return step_runs(owner, told_nodes(status).nodes, {}, {}, version=1)
+    return step_runs(owner, parse_nodes(status).nodes, {}, {}, version=1)
 
 
 def all_rows(folder: str) -> list[StepRun]:
@@ -93,7 +93,7 @@ def test_tries_hooks_and_exit_codes(
 )
 def test_all_tries_but_the_last_were_retried(name: str, retries: int, retried: set[str]) -> None:
     """The flag on the children says it of the last as well."""
-    nodes = told_nodes(last("basics")[name].status).nodes
+    nodes = parse_nodes(last("basics")[name].status).nodes
 
     assert outcome.retries(nodes) == retries
     assert {row.step.removeprefix(name) for row in rows("basics", name) if row.retried} == retried
@@ -142,6 +142,6 @@ def test_the_step_that_decided(name: str, ended: Ending) -> None:
     """The earliest that was not taken back; what somebody stopped no step decided."""
     workflow = last("basics")[name]
     status, spec = workflow.status or kubernetes.WorkflowStatus(), workflow.spec or kubernetes.WorkflowSpec()
-    leaves = outcome.failed_leaves(told_nodes(status).nodes)
+    leaves = outcome.failed_leaves(parse_nodes(status).nodes)
 
     assert outcome.ending(status.phase or "", status.message or "", spec.shutdown or "", leaves) == ended

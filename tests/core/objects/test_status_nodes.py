@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from collector.core.objects import kubernetes, status_nodes
 from collector.core.objects.lenient import mend
-from collector.core.objects.status_nodes import Node, has_pod, memoized, template_of, told_nodes
+from collector.core.objects.status_nodes import Node, has_pod, memoized, parse_nodes, template_of
 from tests.builders import a_step, a_workflow, read_nodes, workflow_json
 from tests.replay import raw_events
 
@@ -47,12 +47,12 @@ def steps(**told: dict[str, Any]) -> dict[str, Node]:
 )
 def test_what_holds_no_steps_has_none(raw: bytes, how: str) -> None:
     """Null and empty are none; a list where a map should be is something that we cannot read."""
-    assert told_nodes(with_nodes(raw)) == status_nodes.Told({}, how)
+    assert parse_nodes(with_nodes(raw)) == status_nodes.ParsedNodes({}, how)
 
 
 def test_a_workflow_that_no_controller_has_looked_at_has_no_steps() -> None:
     """It has no status at all."""
-    assert told_nodes(None) == status_nodes.Told({}, "")
+    assert parse_nodes(None) == status_nodes.ParsedNodes({}, "")
 
 
 def test_one_bad_step_does_not_hide_the_others() -> None:
@@ -123,7 +123,7 @@ CODECS: dict[str, Pack] = {"gzip": gzip.compress, "zstd": zstandard.compress, "b
 )
 def test_packed_steps_are_read_by_what_they_begin_with(pack: Pack) -> None:
     """Argo packs what would be too large, by gzip or, from 4.1, by zstd or brotli; members are read to the last."""
-    assert told_nodes(packed(STEPS, pack)) == status_nodes.Told(READ, "packed")
+    assert parse_nodes(packed(STEPS, pack)) == status_nodes.ParsedNodes(READ, "packed")
 
 
 def test_line_ends_in_base64_are_skipped() -> None:
@@ -137,7 +137,7 @@ def test_line_ends_in_base64_are_skipped() -> None:
 @pytest.mark.parametrize("spoil", [lambda b: b[:-1], lambda b: b + b"garbage", lambda b: b[:9] + b"\xff" * 9 + b[18:]])
 def test_packed_steps_that_are_cut_or_followed_by_garbage_are_refused(pack: Pack, spoil: Pack) -> None:
     """Argo's own readers refuse them too; half of the steps would be taken for all."""
-    assert told_nodes(packed(STEPS, lambda raw: spoil(pack(raw)))) == status_nodes.Told({}, "unreadable")
+    assert parse_nodes(packed(STEPS, lambda raw: spoil(pack(raw)))) == status_nodes.ParsedNodes({}, "unreadable")
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_packed_steps_that_are_cut_or_followed_by_garbage_are_refused(pack: Pack
 )
 def test_packed_steps_that_cannot_be_read_are_none(text: str) -> None:
     """Top-level fields say enough for a row; nothing raises."""
-    assert told_nodes(kubernetes.WorkflowStatus(compressedNodes=text)) == status_nodes.Told({}, "unreadable")
+    assert parse_nodes(kubernetes.WorkflowStatus(compressedNodes=text)) == status_nodes.ParsedNodes({}, "unreadable")
 
 
 def small_window(raw: bytes) -> bytes:
@@ -176,11 +176,11 @@ def test_a_bomb_costs_no_memory(monkeypatch: pytest.MonkeyPatch, pack: Pack) -> 
     monkeypatch.setattr(status_nodes, "UNPACKED_LIMIT", 2**20)
     bomb = packed(b'{"a": {"message": "' + b"x" * 2**26 + b'"}}', pack)
     tracemalloc.start()
-    told = told_nodes(bomb)
+    told = parse_nodes(bomb)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    assert told == status_nodes.Told({}, "unreadable")
+    assert told == status_nodes.ParsedNodes({}, "unreadable")
     assert peak < 2**23
 
 
@@ -189,7 +189,7 @@ def test_a_zstd_frame_that_wants_a_large_window_is_refused() -> None:
     wanted = zstandard.ZstdCompressionParameters(window_log=27, compression_level=1, write_content_size=False)
     writer = zstandard.ZstdCompressor(compression_params=wanted).compressobj()
 
-    assert told_nodes(packed(STEPS, lambda raw: writer.compress(raw) + writer.flush())).how == "unreadable"
+    assert parse_nodes(packed(STEPS, lambda raw: writer.compress(raw) + writer.flush())).how == "unreadable"
 
 
 def test_a_dense_bomb_is_refused_before_it_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,8 +197,8 @@ def test_a_dense_bomb_is_refused_before_it_is_parsed(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(status_nodes, "OBJECTS_LIMIT", 100)
     some, many = (json.dumps({str(i): {} for i in range(count)}).encode() for count in (99, 100))
 
-    assert told_nodes(packed(some)).how == "packed"
-    assert told_nodes(packed(many)).how == "unreadable"
+    assert parse_nodes(packed(some)).how == "packed"
+    assert parse_nodes(packed(many)).how == "unreadable"
 
 
 @pytest.mark.parametrize("raw", [b"", b"null", b"{}"])
@@ -207,7 +207,7 @@ def test_packed_steps_are_read_where_no_plain_ones_are(raw: bytes) -> None:
     both = packed(STEPS)
     both.nodes = msgspec.Raw(raw)
 
-    assert told_nodes(both) == status_nodes.Told(READ, "packed")
+    assert parse_nodes(both) == status_nodes.ParsedNodes(READ, "packed")
 
 
 @pytest.mark.parametrize("text", [base64.b64encode(gzip.compress(STEPS, mtime=0)).decode(), "@@@@"])
@@ -215,7 +215,7 @@ def test_plain_steps_go_before_packed_ones(text: str) -> None:
     """Argo's own DecompressWorkflow unpacks only where no plain ones are."""
     both = kubernetes.WorkflowStatus(nodes=msgspec.Raw(b'{"b": {}}'), compressedNodes=text)
 
-    assert told_nodes(both) == status_nodes.Told({"b": Node()}, "plain")
+    assert parse_nodes(both) == status_nodes.ParsedNodes({"b": Node()}, "plain")
 
 
 def test_offloaded_steps_are_in_argos_database_only() -> None:
@@ -224,8 +224,8 @@ def test_offloaded_steps_are_in_argos_database_only() -> None:
     both = packed(STEPS)
     both.offloadNodeStatusVersion = "fnv:1"
 
-    assert told_nodes(offloaded) == status_nodes.Told({}, "offloaded")
-    assert told_nodes(both).how == "packed"
+    assert parse_nodes(offloaded) == status_nodes.ParsedNodes({}, "offloaded")
+    assert parse_nodes(both).how == "packed"
 
 
 @given(
@@ -233,14 +233,14 @@ def test_offloaded_steps_are_in_argos_database_only() -> None:
 )
 def test_any_bytes_are_steps_or_unreadable(raw: bytes, magic: bytes) -> None:
     """Somebody with the right to edit workflows can write anything there."""
-    assert told_nodes(packed(magic + raw, bytes)).how in ("packed", "unreadable")
+    assert parse_nodes(packed(magic + raw, bytes)).how in ("packed", "unreadable")
 
 
 def test_a_real_packed_status_is_read_whole() -> None:
     """The recorded controller's, against the standard library's own reading of it."""
     status = raw_events("packed", "workflows")[-1]["event"]["object"]["status"]
     unpacked = json.loads(zlib.decompress(base64.b64decode(status["compressedNodes"]), wbits=31))
-    told = told_nodes(msgspec.convert(status, kubernetes.WorkflowStatus, strict=False))
+    told = parse_nodes(msgspec.convert(status, kubernetes.WorkflowStatus, strict=False))
 
     assert (told.how, len(told.nodes)) == ("packed", 152)
     assert {k: n.finishedAt for k, n in told.nodes.items()} == {k: n["finishedAt"] for k, n in unpacked.items()}

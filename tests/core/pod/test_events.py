@@ -9,7 +9,7 @@ import pytest
 from collector.core.facts.bills import PodRun
 from collector.core.messages import Observation
 from collector.core.objects import kubernetes
-from collector.core.pod.events import MESSAGE_CHARACTERS, RECLAIM_MS, Hint, Hints, confirmed_reclaim, hint
+from collector.core.pod.events import MESSAGE_CHARACTERS, RECLAIM_MS, EventHint, EventHints, confirmed_reclaim, hint
 from tests.builders import NOON, SECOND, a_pod_run, an_observation, iso
 from tests.replay import raw_events
 
@@ -38,7 +38,7 @@ def test_a_warning_about_a_pod_is_a_hint() -> None:
     """Who, what, when, in the words of whoever said it."""
     said = hint(an_event("FailedScheduling", "0/9 nodes are available"))
 
-    assert said == Hint("p1", "scheduling", "FailedScheduling", "0/9 nodes are available", NOON)
+    assert said == EventHint("p1", "scheduling", "FailedScheduling", "0/9 nodes are available", NOON)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_an_event_that_says_nothing_but_its_object_is_still_taken() -> None:
     """Reason and message may be null."""
     said = hint(an_event(reason=None, message=None))  # type: ignore[arg-type]
 
-    assert said == Hint("p1", "other", "", "", NOON)
+    assert said == EventHint("p1", "other", "", "", NOON)
 
 
 def observed(event: kubernetes.Event, change: Any = "added") -> Observation:
@@ -109,7 +109,7 @@ def observed(event: kubernetes.Event, change: Any = "added") -> Observation:
 
 def test_the_last_hint_of_each_object_is_kept() -> None:
     """As long as the object lives."""
-    hints = Hints()
+    hints = EventHints()
     hints.take(observed(an_event("FailedScheduling")))
     last = hints.take(observed(an_event("FailedMount"), "modified"))
     hints.take(observed(an_event(about="p2")))
@@ -126,7 +126,7 @@ def test_the_last_hint_of_each_object_is_kept() -> None:
 
 def test_an_event_that_expires_is_no_news() -> None:
     """The server deletes each after an hour and says so."""
-    hints = Hints()
+    hints = EventHints()
 
     assert hints.take(observed(an_event(), "deleted")) is None
     assert hints.take(observed(an_event(type="Normal"))) is None
@@ -135,7 +135,7 @@ def test_an_event_that_expires_is_no_news() -> None:
 
 def test_a_notice_of_release_outlasts_its_consequences() -> None:
     """The node is not ready because the instance goes; an hour later it is a story of its own."""
-    hints = Hints()
+    hints = EventHints()
     hints.take(observed(an_event("SpotToBeReleased")))
     soon = hints.take(observed(an_event("NodeNotReady", at=NOON + 3 * MINUTE)))
     late = hints.take(observed(an_event("NodeNotReady", at=NOON + RECLAIM_MS + SECOND)))
@@ -147,7 +147,7 @@ def test_a_notice_of_release_outlasts_its_consequences() -> None:
 
 def test_a_notice_that_is_let_go_is_told_to_be_forgotten() -> None:
     """Or its checkpoint would stay for ever; other hints have none."""
-    hints = Hints()
+    hints = EventHints()
     for reason, about in (("SpotToBeReleased", "p1"), ("NodeNotReady", "p2")):
         hints.take(observed(an_event(reason, about=about)))
     assert list(hints.touched) == ["p1"]
@@ -161,7 +161,7 @@ def test_a_notice_that_is_let_go_is_told_to_be_forgotten() -> None:
 
 def test_hints_are_bounded() -> None:
     """The one that was touched longest ago goes first."""
-    hints = Hints(most=2)
+    hints = EventHints(most=2)
     for about in ("p1", "p2", "p1", "p3"):
         hints.take(observed(an_event(about=about)))
 
@@ -170,8 +170,8 @@ def test_hints_are_bounded() -> None:
     assert hints.of("p1")
 
 
-def a_notice(kind: str = "spot") -> Hint:
-    return Hint("p1", kind, "SpotToBeReleased", "", NOON)
+def a_notice(kind: str = "spot") -> EventHint:
+    return EventHint("p1", kind, "SpotToBeReleased", "", NOON)
 
 
 def a_killed_pod(**changes: Any) -> PodRun:

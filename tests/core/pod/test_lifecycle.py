@@ -11,7 +11,7 @@ from collector.core.messages import Change
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
 from collector.core.pod import lifecycle as pod_lifecycle
-from collector.core.pod.lifecycle import Place, PodLife
+from collector.core.pod.lifecycle import AttemptPlace, PodState
 from tests.builders import (
     DAY,
     HOUR,
@@ -30,15 +30,15 @@ from tests.builders import (
 )
 from tests.replay import observations
 
-PLACE = Place("c1", "w1", "w1", 1, "Workflow", {})
+PLACE = AttemptPlace("c1", "w1", "w1", 1, "Workflow", {})
 GIB = 1024**3
 
 
 def lived(
     *pods: kubernetes.Pod | tuple[kubernetes.Pod, Change], when: Instant = NOON + HOUR, live: bool = True
-) -> PodLife:
+) -> PodState:
     """The life of a pod that was seen so, one second after another."""
-    life: PodLife | None = None
+    life: PodState | None = None
     for i, seen in enumerate(pods):
         pod, change = seen if isinstance(seen, tuple) else (seen, "modified")
         life = pod_lifecycle.observe(life, an_observation(pod, change, when=when + i * SECOND, live=live), PLACE)
@@ -373,7 +373,7 @@ def test_pods_that_wait_with_the_same_words_share_them() -> None:
 
 def test_recorded_pods_that_never_started_say_why() -> None:
     """Read off the raw JSON: an image pull that hangs in two containers, and a pod for which there is no node."""
-    lives: dict[str, PodLife] = {}
+    lives: dict[str, PodState] = {}
     for seen in observations("basics"):
         if seen.kind == "pods":
             lives[seen.uid] = pod_lifecycle.observe(lives.get(seen.uid), seen, PLACE)
@@ -388,10 +388,10 @@ def test_recorded_pods_that_never_started_say_why() -> None:
 # How long it took to start.
 
 
-def started(*live: bool, when: tuple[int, ...] = (5, 16, 80), main: Instant = NOON + 10 * SECOND) -> PodLife:
+def started(*live: bool, when: tuple[int, ...] = (5, 16, 80), main: Instant = NOON + 10 * SECOND) -> PodState:
     """A pod that was seen starting, then running, then ended; each sight live or not, so many seconds after noon."""
     pods = (a_pod(), running_pod(started=main), ended_pod(started=main, ended=main + SECOND))
-    life: PodLife | None = None
+    life: PodState | None = None
     for pod, is_live, second in zip(pods, live, when, strict=False):
         seen = an_observation(pod, when=NOON + second * SECOND, live=is_live)
         life = pod_lifecycle.observe(life, seen, PLACE)
@@ -450,8 +450,8 @@ def test_two_clocks_that_disagree_make_no_negative_start(life: Any, expected: tu
 def test_a_sight_that_comes_twice_changes_nothing(order: list[int], later: int) -> None:
     """Watches replay; only the first sight of each state counts."""
     pods = (a_pod(containers=[hanging("ErrImagePull", image="a:1")]), running_pod(), ended_pod())
-    once: PodLife | None = None
-    twice: PodLife | None = None
+    once: PodState | None = None
+    twice: PodState | None = None
     for i, which in enumerate(sorted(order)):
         seen = an_observation(pods[which], when=NOON + i * SECOND, rv=i + 1)
         once = pod_lifecycle.observe(once, seen, PLACE)
@@ -502,7 +502,7 @@ def test_the_template_is_read_from_a_name_of_the_known_form_only(name: str, node
 def test_a_pod_of_an_unnamed_workflow_has_its_name_from_the_label() -> None:
     """The owner reference has it nearly always."""
     told = pod_json(labels={pod_lifecycle.WORKFLOW_LABEL: "nightly"})
-    place = Place("c1", "w1", "", 1, "Workflow", {})
+    place = AttemptPlace("c1", "w1", "", 1, "Workflow", {})
     run = pod_lifecycle.observe(None, an_observation(decoded(told, kubernetes.Pod)), place).run
 
     assert (run.workflow_name, run.template) == ("nightly", "")
@@ -544,7 +544,9 @@ def test_only_argo_workflows_own_pods_directly() -> None:
 
 def test_the_node_may_be_overruled_by_the_pods_own_labels() -> None:
     """A virtual node spans zones; the pod knows its own."""
-    place = Place("c1", "w1", "w1", 1, "Workflow", {pod_lifecycle.ZONE: "z-node", pod_lifecycle.REGION: "r-node"})
+    place = AttemptPlace(
+        "c1", "w1", "w1", 1, "Workflow", {pod_lifecycle.ZONE: "z-node", pod_lifecycle.REGION: "r-node"}
+    )
     pod = a_pod(labels={pod_lifecycle.ZONE: "z-pod"})
     run = pod_lifecycle.observe(None, an_observation(pod), place).run
 

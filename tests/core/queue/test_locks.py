@@ -13,7 +13,7 @@ from collector.core.live_view import Lock
 from collector.core.model import TERMINAL_PHASES, Instant
 from collector.core.objects import kubernetes
 from collector.core.queue import locks, waiting
-from collector.core.queue.locks import Held
+from collector.core.queue.locks import LockHold
 from collector.core.queue.waiting import Reason
 from collector.core.workflow.steps import StepHold
 from tests.builders import MINUTE, NOON, a_workflow, read_nodes
@@ -32,11 +32,11 @@ class User:
     reason: str = "running"
     reason_on: str = ""
     reason_since: Instant = NOON
-    held_locks: tuple[Held, ...] = ()
+    held_locks: tuple[LockHold, ...] = ()
     step_holds: Mapping[str, StepHold] | None = field(default=None)
 
 
-def holder(*held: Held, **more: Any) -> User:
+def holder(*held: LockHold, **more: Any) -> User:
     return User(held_locks=held, **more)
 
 
@@ -44,7 +44,7 @@ def waiter(lock: str, since: Instant = NOON, **more: Any) -> User:
     return User(reason="lock", reason_on=lock, reason_since=since, **more)
 
 
-def held(**synchronization: Any) -> tuple[Held, ...]:
+def held(**synchronization: Any) -> tuple[LockHold, ...]:
     status = a_workflow(synchronization=synchronization).status
     assert status is not None
     return locks.held_locks(status.synchronization)
@@ -62,7 +62,7 @@ def test_a_workflow_holds_what_its_entries_say() -> None:
     ]
 
     assert held(semaphore={"holding": semaphores}, mutex={"holding": [{"mutex": TILE, "holder": "w1"}]}) == (
-        Held(GPU, "semaphore", 3), Held(DB, "semaphore", 1), Held(TILE, "mutex", 1),
+        LockHold(GPU, "semaphore", 3), LockHold(DB, "semaphore", 1), LockHold(TILE, "mutex", 1),
     )  # fmt: skip
 
 
@@ -85,7 +85,7 @@ def test_equal_holdings_are_one_value() -> None:
     entry = {"holding": [{"semaphore": GPU, "holders": ["team/a"]}]}
 
     assert held(semaphore=entry) is held(semaphore=entry)
-    assert locks.shared((Held(GPU, "semaphore", 1),)) is held(semaphore=entry)
+    assert locks.shared((LockHold(GPU, "semaphore", 1),)) is held(semaphore=entry)
 
 
 # Limits.
@@ -142,13 +142,13 @@ def test_a_lock_counts_holders_and_waiters() -> None:
         "d": StepHold("step_lock", "", NOON, 0),
     }
     lives = [
-        holder(Held(GPU, "semaphore", 2), name="h1"),
-        holder(Held(GPU, "semaphore", 1), name="h2", step_holds=steps),
+        holder(LockHold(GPU, "semaphore", 2), name="h1"),
+        holder(LockHold(GPU, "semaphore", 1), name="h2", step_holds=steps),
         waiter(GPU, NOON),
         waiter(GPU, NOON + MINUTE),
         waiter(""),
         waiter(GPU, finished=True),
-        holder(Held(GPU, "semaphore", 1), finished=True),
+        holder(LockHold(GPU, "semaphore", 1), finished=True),
     ]
 
     assert locks.locks("c1", lives, {GPU: 3}) == [
@@ -159,7 +159,8 @@ def test_a_lock_counts_holders_and_waiters() -> None:
 def test_a_mutex_admits_one_and_a_semaphore_nobody_waited_for_is_not_known() -> None:
     """A database lock's name does not say which it is: its holders do, whoever is heard first."""
     lives = [
-        waiter(DB), waiter(TILE), holder(Held(DB, "mutex", 1)), holder(Held(GPU, "semaphore", 1)), waiter("a/Database/b"),
+        waiter(DB), waiter(TILE), holder(LockHold(DB, "mutex", 1)),
+        holder(LockHold(GPU, "semaphore", 1)), waiter("a/Database/b"),
     ]  # fmt: skip
 
     assert [(lock.name, lock.kind, lock.limit) for lock in locks.locks("c1", lives, {})] == [
@@ -169,7 +170,7 @@ def test_a_mutex_admits_one_and_a_semaphore_nobody_waited_for_is_not_known() -> 
 
 def test_a_few_holders_are_named() -> None:
     """A semaphore may have hundreds."""
-    (lock,) = locks.locks("c1", [holder(Held(GPU, "semaphore", 1), name=f"w{i}") for i in range(9)], {})
+    (lock,) = locks.locks("c1", [holder(LockHold(GPU, "semaphore", 1), name=f"w{i}") for i in range(9)], {})
 
     assert (lock.held, lock.holders) == (9, tuple(f"team/w{i}" for i in range(5)))
 
@@ -179,7 +180,9 @@ USERS = st.builds(
     finished=st.booleans(),
     reason=st.sampled_from(["lock", "running"]),
     reason_on=st.sampled_from(["", GPU, TILE]),
-    held_locks=st.lists(st.sampled_from([Held(GPU, "semaphore", 2), Held(TILE, "mutex", 1)]), unique=True).map(tuple),
+    held_locks=st.lists(st.sampled_from([LockHold(GPU, "semaphore", 2), LockHold(TILE, "mutex", 1)]), unique=True).map(
+        tuple
+    ),
 )
 
 

@@ -176,7 +176,7 @@ def test_a_break_makes_living_workflows_incomplete_and_no_others() -> None:
     cluster = a_cluster()
     tell(cluster, submitted("w1"), submitted("w2"), running("w2"), finished("w2"))
     cluster.kept.touched.clear()
-    cluster.lost_sight("workflows", 0)
+    cluster.gap_started("workflows", 0)
 
     assert {uid: life.complete for uid, life in cluster.workflows.items()} == {"w1": False, "w2": True}
     assert list(cluster.kept.touched) == [("workflows", "w1")]
@@ -209,7 +209,7 @@ def test_an_attempt_that_ended_and_was_retried_during_a_break_is_told_as_unknown
     cluster = a_cluster()
     again = NOON + 10 * MINUTE
     tell(cluster, submitted(), running(), an_observation(running_pod("p1"), when=NOON + MINUTE))
-    cluster.lost_sight("workflows", NOON + 5 * MINUTE)
+    cluster.gap_started("workflows", NOON + 5 * MINUTE)
     listed = an_observation(a_workflow(phase="Running", started=again), "listed", when=NOON + HOUR)
     told = tell(cluster, listed, finished(started=again, when=NOON + 2 * HOUR, finished=NOON + 2 * HOUR))
 

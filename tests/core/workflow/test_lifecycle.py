@@ -12,16 +12,16 @@ from collector.core.queue import waiting
 from collector.core.rules import AttributionRule, Rules
 from collector.core.workflow import lifecycle as workflow_lifecycle
 from collector.core.workflow import rows as workflow_rows
-from collector.core.workflow.lifecycle import WorkflowLife
+from collector.core.workflow.lifecycle import WorkflowState
 from tests.builders import DAY, HOUR, MINUTE, NOON, POSTPONED, SECOND, a_step, a_workflow, an_observation, version
 
 LOCKED: dict[str, Any] = {"message": "Waiting for team/Mutex/m lock. Lock status: 0/1"}
 RULES = Rules(department=(AttributionRule("workflow_label", "department"),))
 
 
-def lived(*seen: Observation, rules: Rules = RULES) -> WorkflowLife:
+def lived(*seen: Observation, rules: Rules = RULES) -> WorkflowState:
     """The life of a workflow that was seen so."""
-    life = workflow_lifecycle.born(seen[0], rules, {})
+    life = workflow_lifecycle.new_workflow(seen[0], rules, {})
     for one in seen:
         workflow_lifecycle.describe(life, one.object, rules, {})  # type: ignore[arg-type]
         workflow_lifecycle.observe(life, one)
@@ -40,7 +40,7 @@ def run_of(*seen: Observation) -> WorkflowRun:
     return workflow_rows.run_of("c1", life, life.version)
 
 
-def spent(life: WorkflowLife) -> dict[str, int]:
+def spent(life: WorkflowState) -> dict[str, int]:
     """What was spent, without the zeros."""
     return {name: ms for name, ms in workflow_rows.spent_ms(life).items() if ms}
 
@@ -263,7 +263,7 @@ def test_a_long_message_is_cut() -> None:
 def test_a_workflow_that_ended_before_it_vanished_ended_as_it_did() -> None:
     """Only what lived ends unknown."""
     life = lived(saw(0), saw(MINUTE, **done()))
-    workflow_lifecycle.vanish(life, NOON + HOUR, life.version + 1)
+    workflow_lifecycle.mark_vanished(life, NOON + HOUR, life.version + 1)
 
     assert (life.outcome, life.deleted) == ("succeeded", True)
 
@@ -376,6 +376,6 @@ def test_there_is_a_column_for_each_reason() -> None:
 def test_a_vanished_workflow_takes_the_lists_version() -> None:
     """It replaces the live row."""
     life = lived(saw(0))
-    workflow_lifecycle.vanish(life, NOON + HOUR, version(9))
+    workflow_lifecycle.mark_vanished(life, NOON + HOUR, version(9))
 
     assert (life.version, life.outcome, life.finished_at) == (version(9), "unknown", NOON + HOUR)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.catalog.tables import TABLE_OF
 from collector.core.facts.bills import PodCost
 from collector.core.messages import Outcome
@@ -34,7 +34,7 @@ SPAN = Span(date(2026, 11, 22), date(2026, 11, 23))
 def facts() -> list[Fact]:
     """All that follows from the recording."""
     books = book.load(["alibaba-eci", "alibaba-acs"], Path())
-    pipeline = Pipeline({"c1": replay.RULES}, books, ZoneInfo("UTC"), Tally())
+    pipeline = Pipeline({"c1": replay.RULES}, books, ZoneInfo("UTC"), Counters())
     seen: list[Outcome] = list(replay.observations("basics"))
     pipeline.take("c1", seen)
     commit = pipeline.drain(0)

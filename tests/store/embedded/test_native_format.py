@@ -11,7 +11,7 @@ import pytest
 
 from collector.catalog.bills import POD_COST
 from collector.store.clickhouse import Store
-from collector.store.embedded.native_format import UnknownLayoutError, layout_of, spliced
+from collector.store.embedded.native_format import UnknownLayoutError, layout_of, upgrade_native
 from tests.store.running import ROOT, Running, ask
 
 EXPRESSIONS = [
@@ -40,7 +40,7 @@ def test_every_type_is_walked_to_its_end(expression: str, rows: int, running: Ru
     asked = ask(running, query, client_protocol_version="54460").body
 
     if "UUID" not in expression:
-        assert asked == spliced(plain)
+        assert asked == upgrade_native(plain)
     assert (len(asked) - len(plain)) % (len(BLOCK_INFO) + 2) == 0
     assert asked.startswith(BLOCK_INFO) == (rows > 0)
 

@@ -12,7 +12,7 @@ import pytest
 
 from collector.catalog.tables import TABLES
 from collector.store.clickhouse import Store
-from collector.store.embedded.read_only import Judge, RefusedStatementError
+from collector.store.embedded.read_only import ReadOnlyChecker, RefusedStatementError
 from tests.store.running import Running, ask
 
 SECRET = "the-secret-in-the-file"
@@ -344,7 +344,7 @@ def test_no_column_of_ours_has_a_refused_functions_name(running: Running) -> Non
 
 def test_a_function_of_a_later_engine_is_refused_until_it_was_read() -> None:
     """Only categories and names somebody looked at are let through; a new engine's inventions are not."""
-    judge = Judge.of(
+    judge = ReadOnlyChecker.of(
         [("plus", "", "Arithmetic"), ("brew", "", "Coffee"), ("make_coffee", "brew", "")], ["coffee_table"]
     )
 
@@ -354,7 +354,7 @@ def test_a_function_of_a_later_engine_is_refused_until_it_was_read() -> None:
 
 def test_a_statement_kind_of_a_later_engine_is_refused_until_it_was_read() -> None:
     """The same for kinds of statements, at the top and anywhere inside."""
-    judge = Judge.of([], [])
+    judge = ReadOnlyChecker.of([], [])
 
     for tree in ({"type": "BrewQuery"}, {"type": "SelectWithUnionQuery", "x": [{"type": "BrewQuery"}]}):
         with pytest.raises(RefusedStatementError, match="BrewQuery"):

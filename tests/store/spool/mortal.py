@@ -15,11 +15,11 @@ from pathlib import Path
 
 import msgspec
 
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.catalog.workflows import QUEUE_SAMPLE
 from collector.core.messages import Checkpoint, Commit, Cursor, Gone
 from collector.store.clickhouse import connect
-from collector.store.spool.failpoints import Reached
+from collector.store.spool.failpoints import Failpoint
 from collector.store.spool.inserter import Inserter
 from collector.store.spool.spool import open_spool
 from collector.store.worker import Worker
@@ -65,12 +65,12 @@ def a_commit(cluster: str, number: int) -> Commit:
     )  # fmt: skip
 
 
-async def live(task: Task, reached: Reached) -> None:
+async def live(task: Task, reached: Failpoint) -> None:
     """Go on where an earlier life ended, until everything is stored."""
     disk, asking = Worker("spool"), Worker("store")
     spool = await disk.run(partial(open_spool, Path(task.spool), 1 << 30, NOW, reached=reached))
     store = connect(task.url, "lynceus", Path(task.token_file))
-    work = Inserter(spool, disk, store, asking, Tally(), lambda: NOW, reachable=True, reached=reached)
+    work = Inserter(spool, disk, store, asking, Counters(), lambda: NOW, reachable=True, reached=reached)
     cursors = (await disk.run(spool.load)).cursors
     done = int(cursors[0].resource_version) if cursors else 0
     for number in range(done + 1, COMMITS + 1):

@@ -13,7 +13,7 @@ import pytest
 
 from collector.catalog.tables import TABLE_NAMED
 from collector.store.clickhouse import Store
-from collector.store.spool.failpoints import POINTS
+from collector.store.spool.failpoints import FAILPOINTS
 from tests.store.running import ROOT, Running
 from tests.store.spool.mortal import Task
 
@@ -84,10 +84,10 @@ def wanted(calm: dict[str, int], running: Running) -> dict[str, list[str]]:
 
 def test_every_point_is_visited(calm: dict[str, int]) -> None:
     """A point that nothing comes to would be tested by nothing; one that is not declared neither."""
-    assert set(calm) == set(POINTS)
+    assert set(calm) == set(FAILPOINTS)
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", FAILPOINTS)
 def test_a_kill_at_a_point_loses_and_doubles_nothing(
     point: str,
     calm: dict[str, int],
@@ -118,7 +118,7 @@ def test_two_kills_one_after_the_other_lose_and_double_nothing(
         for hit in dice.sample(range(1, hits + 1), min(hits, 2)):
             cluster = f"{point} {hit}"
             lives(a_task(cluster, tmp_path, running, point, hit))
-            lives(a_task(cluster, tmp_path, running, dice.choice(POINTS), 1))
+            lives(a_task(cluster, tmp_path, running, dice.choice(FAILPOINTS), 1))
             last = lives(a_task(cluster, tmp_path, running))
             if last["code"] != 0 or stored(writer, cluster) != wanted:
                 differ.append(cluster)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from collector.catalog import metrics
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.catalog.schema import Table
 from collector.core.facts.workflows import QueueSample
 from collector.core.messages import Commit, Cursor
@@ -60,7 +60,7 @@ async def inserting(
     """An inserter at work, and how to commit to its spool."""
     disk, asking = Worker("spool"), Worker("store")
     spool: Spool = await disk.run(open_spool, file, 1 << 30, NOW)
-    work = Inserter(spool, disk, store, asking, Tally(), lambda: NOW)
+    work = Inserter(spool, disk, store, asking, Counters(), lambda: NOW)
     task = asyncio.create_task(work.run(**more))
     try:
         yield work, lambda commit: disk.run(spool.commit, commit)

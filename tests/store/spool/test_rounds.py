@@ -9,7 +9,7 @@ import pytest
 
 from collector.billing.rows import keep
 from collector.catalog import metrics
-from collector.catalog.counters import Tally
+from collector.catalog.counters import Counters
 from collector.catalog.rollups import HOUSEKEEPING, ROLLUPS
 from collector.core.model import Instant
 from collector.service import jobs
@@ -44,7 +44,7 @@ async def test_rollups_are_kept_and_it_is_said_how_far(
     for name in [*(rollup.name for rollup in ROLLUPS), *(table.name for table in HOUSEKEEPING)]:
         writer.command(f"TRUNCATE TABLE lynceus.{name}")
     keep(writer, [a_run("w", cluster="rounds")])
-    tally, other = Tally(), Tally()
+    tally, other = Counters(), Counters()
     until: dict[str, Instant] = {}
     heard: dict[str, Instant] = {}
 
@@ -70,7 +70,7 @@ async def test_a_store_that_has_no_rollups_yet_is_asked_again(
     monkeypatch.setattr(jobs, "FIRST_ROUND_S", 0.05)
     writer.command("TRUNCATE TABLE lynceus.claim")
     writer.command("RENAME TABLE lynceus.rollup_state TO lynceus.elsewhere")
-    tally = Tally()
+    tally = Counters()
     until: dict[str, Instant] = {}
     errors = tally.counters.setdefault(metrics.ROLLUP_ERRORS.name, {})
 
