@@ -67,7 +67,7 @@ class LockTold(msgspec.Struct, frozen=True):
 
     lock: str = ""
     limit: int | None = None
-    held_locks: int | None = None
+    held: int | None = None
 
 
 def said(text: str | None) -> str:
