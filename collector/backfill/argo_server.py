@@ -24,11 +24,12 @@ import msgspec
 from collector.core.archive.pod_estimates import decoded
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
+from collector.core.units import HOUR_MS
 from collector.settings.load import ArchiveSettings
 
 PATH = "/api/v1/archived-workflows"
 PAGE = 200
-SLICE_MS = 3_600_000
+SLICE_MS = HOUR_MS
 """Of a period that is listed at once."""
 EDGE_MS = 1000
 """Whether its ends are within a period differs between Argo's versions; both count whole seconds."""

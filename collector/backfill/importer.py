@@ -26,16 +26,17 @@ from collector.core.facts.watches import Backfill
 from collector.core.facts.workflows import StepRun, WorkflowRun
 from collector.core.model import Fact, Instant
 from collector.core.rules import Rules
+from collector.core.units import DAY_MS, MINUTE_MS
 from collector.pipeline.recorder import Recorder
 from collector.prices.book import Books
 from collector.store.clickhouse import Store
 
 log = logging.getLogger(__name__)
 
-REACH_MS = 86_400_000
+REACH_MS = DAY_MS
 """How long before a period a workflow may have started that ended in it, for the archive lists by start alone. One that
 runs longer is found all the same where it was watched before the break: its row says `unknown`, and names its uid."""
-MARGIN_MS = 60_000
+MARGIN_MS = MINUTE_MS
 """Around a period; clocks differ, and what the store has is not taken twice."""
 CHUNK = 100
 """Workflows that the store is asked about at once."""

@@ -17,17 +17,18 @@ from collector.core.facts.watches import WatchGap
 from collector.core.facts.workflows import WorkflowRun
 from collector.core.model import Instant
 from collector.core.pod.lifecycle import WrittenCharges
+from collector.core.units import DAY_MS, HOUR_MS
 from collector.store.clickhouse import Store
 
 F = TypeVar("F", WorkflowRun, PodRun)
 
 LATE_MS = 600_000
 """How long after a break its relist may close what vanished in it."""
-AGAIN_MS = 3_600_000
+AGAIN_MS = HOUR_MS
 """After how long an archive is asked again that did not give all."""
-GIVE_UP_MS = 7 * 86_400_000
+GIVE_UP_MS = 7 * DAY_MS
 """Breaks older than this are left to `lynceus backfill`."""
-LONGEST_MS = 31 * 86_400_000
+LONGEST_MS = 31 * DAY_MS
 """Of a break that is longer only the end is asked about."""
 KNOWN_DAYS = 14
 """From how far back labels of namespaces and machines are taken."""

@@ -17,8 +17,8 @@ from collector.billing.runs import RepricingError
 from collector.catalog.schema import DATABASE
 from collector.core.cost.billing_days import date_of, day_of, month_after
 from collector.core.cost.meters import CONTEXT, total
-from collector.core.cost.product import ZERO
 from collector.core.facts.bills import Period
+from collector.core.units import ZERO
 from collector.reports.report import Report, amount
 from collector.store.clickhouse import Store
 

@@ -28,10 +28,11 @@ from collector.core.facts.bills import Period, PodCost, PodRun, PricingRun
 from collector.core.model import Instant
 from collector.core.pod.lifecycle import WrittenCharges
 from collector.core.rules import Rules
+from collector.core.units import MINUTE_MS
 from collector.prices.book import Books
 from collector.store.clickhouse import Store
 
-BEAT_MS = 60_000
+BEAT_MS = MINUTE_MS
 """How often a run that is being prepared says so again; a tenth of runs.FRESH_MS."""
 SETTLE_S = 1.0
 """Before the pointer is turned: a query that began before the last charge was written has read the pointer by then."""

@@ -8,8 +8,8 @@ from decimal import Decimal
 from collector.catalog.schema import DATABASE
 from collector.core.cost.billing_days import date_of, month_after, month_of
 from collector.core.cost.meters import CONTEXT, total
-from collector.core.cost.product import ZERO
 from collector.core.facts.bills import Period, PodCost
+from collector.core.units import ZERO
 from collector.reports.report import Report, amount
 from collector.store.clickhouse import Store
 

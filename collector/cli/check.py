@@ -6,6 +6,7 @@ from pathlib import Path
 from collector.backfill.argo_server import ArchiveError, ArgoServer
 from collector.clock import now_ms
 from collector.connect import addresses, books, writing_store
+from collector.core.units import HOUR_MS
 from collector.kube.address import ClusterAddress
 from collector.kube.connection import Connection
 from collector.prices.book import BookError
@@ -17,8 +18,6 @@ from collector.web.readiness import STORE_REMEDIES
 
 CHECK_S = 10
 """How long a check waits for the store, in seconds."""
-
-HOUR_MS = 3_600_000
 
 
 async def check(settings: Settings, folder: Path) -> list[preflight.Check]:

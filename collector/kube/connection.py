@@ -19,6 +19,7 @@ import aiohttp
 
 from collector.clock import now_ms
 from collector.core.model import Instant
+from collector.core.units import MINUTE_MS
 from collector.kube import argocd, exec_plugin, kubeconfig
 from collector.kube.address import AddressError, ClusterAddress
 from collector.kube.credentials import Access, load
@@ -30,7 +31,7 @@ log = logging.getLogger(__name__)
 REREAD_S = 60.0
 """Tokens that Kubernetes mounts are exchanged while we run; client-go reads them as often."""
 
-EXPIRY_LEEWAY_MS = 60_000
+EXPIRY_LEEWAY_MS = MINUTE_MS
 PLUGIN_REST_S = 10.0
 """A plugin whose credentials are born old is not run with each request."""
 

@@ -27,6 +27,7 @@ from collector.core.model import Fact, Instant, version_of
 from collector.core.objects.kubernetes import Meta
 from collector.core.queue import locks, slots
 from collector.core.rules import Rules
+from collector.core.units import MINUTE_MS
 from collector.core.workflow import stuck
 from collector.pipeline import argo_schedule, checkpoints
 from collector.pipeline.recorder import DIFFERENCES, MOVING, Recorder, touch
@@ -39,7 +40,7 @@ PENDING_LIMIT = 50_000
 SAMPLE_MS = 15_000
 RESAMPLE_MS = 300_000
 """A queue that does not change is sampled this often all the same, so that a chart has no holes."""
-STUCK_AFTER_MS = 900_000
+STUCK_AFTER_MS = 15 * MINUTE_MS
 """The kinds that facts are made of: a break in these is a gap."""
 FIRST_START = (0, "first start")
 """The gap of a cluster that nobody has watched yet: all that was before it."""

@@ -21,12 +21,12 @@ from collector.core.cost import charge as billing
 from collector.core.cost.billing_days import month_of
 from collector.core.cost.meters import total
 from collector.core.cost.pricing_runs import FIRST_RUN, Runs
-from collector.core.cost.product import ZERO
 from collector.core.facts.bills import Period, PodCost
 from collector.core.facts.workflows import ControllerIncident, CronRun
 from collector.core.messages import Kind
 from collector.core.model import Fact, Instant
 from collector.core.pod.lifecycle import PodState
+from collector.core.units import ZERO
 from collector.core.workflow.lifecycle import WorkflowState
 from collector.prices.book import Books
 

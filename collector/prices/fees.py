@@ -11,9 +11,8 @@ from fractions import Fraction
 from collector.core.cost.allocation import UNITS
 from collector.core.cost.meters import CONTEXT
 from collector.core.model import Instant
+from collector.core.units import HOUR_MS
 from collector.prices.lookup import Books, FeeOrPlan
-
-HOUR_MS = 3_600_000
 
 
 def amount(fee: FeeOrPlan, books: Books, begin: Instant, end: Instant, zone: tzinfo) -> Decimal | None:

@@ -16,12 +16,12 @@ from collector.core.cost.billed_spec import Spec
 from collector.core.cost.meters import CONTEXT, PLACES, Rate, Rates
 from collector.core.cost.product import Product
 from collector.core.model import Instant
+from collector.core.units import ONE
 from collector.prices import schema
 from collector.prices.market import Series
 from collector.prices.node_split import as_prices
 from collector.prices.schema import ANY, Book, Commitment, Dated, Discount, Exchange, Fee, PriceRow
 
-ONE = Decimal(1)
 MOST_CACHED = 20_000
 """Kinds of specs whose rates are kept; a fleet has some hundred."""
 

@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from collector.core.model import Instant
+from collector.core.units import HOUR_MS
 from collector.prices import schema
 from collector.prices.checks import said
 from collector.prices.reading import BookError
 
 HEAD = ["instance_type", "zone", "time", "price"]
-HOUR_MS = 3_600_000
 MOST_POINTS = 2_000_000
 MOST_BYTES = 128 * 1024 * 1024
 Point = tuple[Instant, Decimal | None]

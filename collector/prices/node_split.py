@@ -10,7 +10,7 @@ from decimal import Decimal
 import msgspec
 
 from collector.core.cost.meters import CONTEXT, PLACES, total
-from collector.core.cost.product import ZERO
+from collector.core.units import ZERO
 from collector.prices.schema import Book, NodeRow, PriceRow, Split
 
 

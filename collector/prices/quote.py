@@ -12,9 +12,9 @@ from collector.core.cost.billed_interval import Interval
 from collector.core.cost.billed_spec import Size, Spec, beyond_free, read_size, requested
 from collector.core.cost.charge import Day, bill, rounded_costs
 from collector.core.cost.meters import Rates
-from collector.core.cost.product import ZERO
 from collector.core.facts.bills import Meter
 from collector.core.model import Instant
+from collector.core.units import ZERO
 from collector.prices.lookup import Books
 
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from collector.core.cost.meters import CONTEXT, PLACES, total
-from collector.core.cost.product import ZERO
+from collector.core.units import ZERO
 from collector.reports.report import BEGIN, END, Query, Report, Span, amount, columns_by
 from collector.reports.shared_costs import SharedCosts
 from collector.reports.spending import CLASSES, Spending, Spent, Use, spending

@@ -15,10 +15,11 @@ from zoneinfo import ZoneInfo
 
 from collector.core.cost import charge as billing
 from collector.core.cost.meters import CONTEXT, total
-from collector.core.cost.product import PLAIN, ZERO, product_of
+from collector.core.cost.product import PLAIN, product_of
 from collector.core.facts.bills import PodCost, PodRun
 from collector.core.model import Instant
 from collector.core.objects.quantity import GIB
+from collector.core.units import ZERO
 from collector.prices.lookup import Books
 from collector.prices.node_split import Weights, idle, shares_idle, sizes
 from collector.reports.report import BEGIN, END, Query, Report, Span, amount

@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 from collector.core.cost.allocation import share
 from collector.core.cost.billing_days import midnight
 from collector.core.cost.meters import CONTEXT, total
-from collector.core.cost.product import PLAIN, ZERO
+from collector.core.cost.product import PLAIN
 from collector.core.model import Instant
+from collector.core.units import ZERO
 from collector.prices import fees
 from collector.prices.lookup import Books, FeeOrPlan
 from collector.prices.schema import Fee

@@ -22,6 +22,7 @@ from collector.catalog.counters import Counters
 from collector.clock import now_ms
 from collector.connect import Failure
 from collector.core.live_view import Clock
+from collector.core.units import MINUTE_MS
 from collector.exposition import logs
 from collector.pipeline.pipeline import Pipeline
 from collector.service import gap_filler, jobs
@@ -55,7 +56,7 @@ async def run(
     known, zone = connect.addresses(settings), ZoneInfo(settings.billing_timezone)
     loaded, data, tally = connect.books(settings, folder), configuration.data_dir(settings), Counters()
     rules = {name: configuration.rules_of(settings, cluster) for name, (_, cluster) in known.items()}
-    pipeline = Pipeline(rules, loaded, zone, tally, settings.stuck_after_minutes * 60_000)
+    pipeline = Pipeline(rules, loaded, zone, tally, settings.stuck_after_minutes * MINUTE_MS)
     where = {name: address for name, (address, _) in known.items()}
     parts = Runtime(settings, folder, data, where, pipeline, tally, stop or asyncio.Event(), accrue_s)
     with _signals(parts.stop):

@@ -19,12 +19,12 @@ from collector.catalog.bills import COST_CURRENT
 from collector.catalog.columns import Column
 from collector.catalog.schema import DATABASE, Table
 from collector.catalog.tables import TABLES
+from collector.core.units import HOUR_MS
 from collector.store.clickhouse import Store
 
 MOST_ROWS = 50_000
 """Of a piece, where an instant does not hold more."""
 
-_HOUR_MS = 3_600_000
 _INSTANT = "DateTime64(3, 'UTC')"
 
 
@@ -99,7 +99,7 @@ def export(store: Store, chosen: Source, begin: int, end: int, file: Path, form:
 
 
 def pieces(
-    store: Store, chosen: Source, begin: int, end: int, width: int = _HOUR_MS, most: int = MOST_ROWS
+    store: Store, chosen: Source, begin: int, end: int, width: int = HOUR_MS, most: int = MOST_ROWS
 ) -> Iterator[Piece]:
     """The period cut at multiples of a width, neighbours joined while they hold few rows; finer where one holds many."""
     held: Piece | None = None

@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict
 
 from collector.core.live_view import ClusterHealth, LiveView, StoreHealth, WatchHealth
 from collector.core.model import Instant
+from collector.core.units import DAY_MS, MINUTE_MS
 
-BEHIND_MS = 60_000
+BEHIND_MS = MINUTE_MS
 """Rows that wait longer than this for the store make whoever reads it see the past."""
 
 BEHIND_ROWS = 500_000
@@ -22,7 +23,7 @@ BEHIND_ROWS = 500_000
 VIEW_STALE_MS = 30_000
 """The live view is drawn every few seconds at most; one this old means that the loop hangs."""
 
-GAP_TOLD_MS = 86_400_000
+GAP_TOLD_MS = DAY_MS
 """For how long a gap is told here; reports tell it for good."""
 
 NOTHING_IS_LOST = "nothing is lost, rows wait in the spool"

@@ -14,8 +14,8 @@ from collector.billing.rows import keep
 from collector.catalog.rollups import COST_DAILY
 from collector.core.cost.billing_days import date_of, day_of
 from collector.core.cost.meters import CONTEXT, total
-from collector.core.cost.product import ZERO
 from collector.core.facts.bills import PodCost
+from collector.core.units import ZERO
 from collector.reports.report import Query, Span
 from collector.reports.spending import CLASSES, Spent, spending
 from collector.store.clickhouse import Store

@@ -13,14 +13,14 @@ from typing import TypeVar
 import msgspec
 
 from collector.core.cost.billed_spec import ARCHIVED, ARCHIVED_NOWHERE, NANO
-from collector.core.cost.product import ZERO
 from collector.core.facts.bills import PodRun
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
 from collector.core.objects.lenient import mend, printable, untyped
 from collector.core.objects.status_nodes import Node, NodeTemplate, has_pod, template_of
 from collector.core.pod import lifecycle as pod_lifecycle
-from collector.core.pod.lifecycle import MOST, MOST_BYTES, NODE_KEYS, REGION, ZONE
+from collector.core.pod.lifecycle import NODE_KEYS, REGION, ZONE
+from collector.core.units import MAX_AMOUNT, MAX_BYTES, ZERO
 from collector.core.workflow.steps import exit_code
 
 T = TypeVar("T")
@@ -292,4 +292,4 @@ def _counted(node: Step, begin: Instant, end: Instant) -> Size | None:
     gpu = sum((each(name) for name in counted if name.endswith(pod_lifecycle.GPU_ENDINGS)), ZERO)
     if not (cpu or memory) or cpu > LARGEST_CPU:
         return None
-    return cpu, min(memory, MOST_BYTES), min(gpu, MOST), min(ephemeral, MOST_BYTES)
+    return cpu, min(memory, MAX_BYTES), min(gpu, MAX_AMOUNT), min(ephemeral, MAX_BYTES)

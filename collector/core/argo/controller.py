@@ -18,6 +18,7 @@ from collector.core.messages import ControllerMetrics, Lease, Observation, Readi
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
 from collector.core.objects.quantity import quantity
+from collector.core.units import MINUTE_MS
 
 CONTAINERS = ("workflow-controller", "controller")
 LABELS = (
@@ -35,7 +36,7 @@ LOOP_MS, UNSEEN_MS = 1, 2
 """Ends are whole seconds and the key of a row has no kind: what else is told of that second stands a little beside it."""
 FRESH_MS = 180_000
 """A reading older than this says nothing of now; the rarest is made once a minute."""
-LEASE_SLACK_MS = 60_000
+LEASE_SLACK_MS = MINUTE_MS
 """How far the clocks of a cluster and ours may differ before a Lease that is renewed counts as run out."""
 
 

@@ -21,12 +21,13 @@ from collector.core.messages import Observation
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
 from collector.core.queue.waiting import said
+from collector.core.units import HOUR_MS, MINUTE_MS
 
-GRACE_MS = 60_000
+GRACE_MS = MINUTE_MS
 """How long after a due time its run may take to be seen, startingDeadlineSeconds aside."""
-DEADLINE_LIMIT_MS = 3_600_000
+DEADLINE_LIMIT_MS = HOUR_MS
 """A deadline of a day would hide a missed run for a day; beyond this a late run corrects what was told."""
-LATE_MS = 60_000
+LATE_MS = MINUTE_MS
 """What is judged later than this after its grace fell due while nobody watched."""
 DUE_AT_MOST = 100
 """Due times of one cron looked at in one go: after a break the rest is passed over, the break itself is a watch gap."""
@@ -35,7 +36,7 @@ REMEMBERED = 20
 HELD_AT_MOST = 200
 SCHEDULES_AT_MOST, SCHEDULE_LIMIT, SCHEDULE_TEXT = 100, 1024, 256
 """Schedules of one cron that are followed, their characters read, and the characters of them all that a row repeats."""
-PARTING_MS = 3_600_000
+PARTING_MS = HOUR_MS
 """How long a deleted cron is kept for runs that are told late, and an unknown one's runs for the cron itself."""
 STRANGERS_AT_MOST = 1000
 _RANK = {"missed": 1, "skipped": 2, "started": 3}

@@ -17,7 +17,8 @@ from collector.core.model import Instant
 from collector.core.objects import kubernetes
 from collector.core.objects.kubernetes import instant
 from collector.core.objects.quantity import quantity
-from collector.core.pod.lifecycle import GPU_ENDINGS, MOST, MOST_BYTES, NODE_KEYS, REGION, ZERO, ZONE
+from collector.core.pod.lifecycle import GPU_ENDINGS, NODE_KEYS, REGION, ZONE
+from collector.core.units import MAX_AMOUNT, MAX_BYTES, ZERO
 
 INSTANCE_TYPE = "node.kubernetes.io/instance-type"
 VIRTUAL_LABELS = {
@@ -108,13 +109,13 @@ def node_run(
         created_at=before.created_at if before else instant(node.metadata.creationTimestamp) or seen.at,
         version=seen.version, first_seen_at=first, last_seen_at=max(seen.at, first), gone_at=None,
         instance_type=labels.get(INSTANCE_TYPE, ""), region=labels.get(REGION) or region, zone=labels.get(ZONE, ""),
-        cpu=min(amounts.get("cpu", ZERO), MOST), memory_bytes=int(min(amounts.get("memory", ZERO), MOST_BYTES)),
+        cpu=min(amounts.get("cpu", ZERO), MAX_AMOUNT), memory_bytes=int(min(amounts.get("memory", ZERO), MAX_BYTES)),
         gpu=_gpus(amounts), pricing={f"node:{key}": value for key, value in labels.items() if key in NODE_KEYS},
     )  # fmt: skip
 
 
 def _gpus(amounts: Mapping[str, Decimal]) -> Decimal:
-    return min(sum((value for name, value in amounts.items() if name.endswith(GPU_ENDINGS)), ZERO), MOST)
+    return min(sum((value for name, value in amounts.items() if name.endswith(GPU_ENDINGS)), ZERO), MAX_AMOUNT)
 
 
 def _evidence(run: NodeRun) -> tuple[object, ...]:

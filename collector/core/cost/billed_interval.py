@@ -10,11 +10,11 @@ import msgspec
 from collector.core.cost.product import Confidence, IntervalRule, PendingLimit
 from collector.core.facts.bills import PodRun
 from collector.core.model import Instant
+from collector.core.units import DAY_MS, MINUTE_MS
 
-DAY_MS = 86_400_000
 EARLIEST = 946_684_800_000
 """2000: no cloud billed anything before; 1970 means that nobody knows."""
-SLACK_MS = 60_000
+SLACK_MS = MINUTE_MS
 """By how much the clocks of a node and of the API server may disagree before an end ahead of its beginning is absurd."""
 
 
@@ -95,6 +95,6 @@ def _limit(run: PodRun, rule: PendingLimit | None) -> tuple[int, bool]:
         return 0, True
     text = run.pricing.get(rule.key)
     if text is None:
-        return rule.minutes * 60_000, True
+        return rule.minutes * MINUTE_MS, True
     known = text.isascii() and text.isdecimal() and len(text) < 6 and rule.least <= int(text) <= rule.most
-    return (int(text) if known else rule.minutes) * 60_000, known
+    return (int(text) if known else rule.minutes) * MINUTE_MS, known

@@ -11,13 +11,12 @@ from functools import lru_cache
 
 import msgspec
 
-from collector.core.cost.product import ZERO, Confidence, Product, SizeRule
+from collector.core.cost.product import Confidence, Product, SizeRule
 from collector.core.facts.bills import PodRun
 from collector.core.objects.quantity import GIB, quantity
+from collector.core.units import MAX_AMOUNT, ZERO
 
 NANO = Decimal("1e-9")
-MOST = Decimal(999_999_999)
-"""The columns of quantities keep nine digits before the point and nine after it."""
 ARCHIVED = "archived"
 """Mark that core/archived.py leaves in `pricing` of a pod that nobody saw: where its size was read, or ARCHIVED_NOWHERE."""
 ARCHIVED_NOWHERE = "nowhere"
@@ -161,8 +160,10 @@ def requested(rule: SizeRule, vcpu: Decimal, memory_gib: Decimal, region: str) -
         return msgspec.structs.replace(default, source="default", confidence=rule.requests)
     memory = memory_gib + rule.overhead_gib
     fit = (vcpu, memory) if rule.grid is None else rule.grid.fit(vcpu, memory, region)
-    if fit is None or max(fit) > MOST:
-        return Size(min(vcpu, MOST), min(memory, MOST), "", "requests", "low", missing="larger_than_any_size")
+    if fit is None or max(fit) > MAX_AMOUNT:
+        return Size(
+            min(vcpu, MAX_AMOUNT), min(memory, MAX_AMOUNT), "", "requests", "low", missing="larger_than_any_size"
+        )
     return Size(*fit, source="requests", confidence=rule.requests)
 
 
@@ -184,7 +185,7 @@ def _extra_storage(run: PodRun, product: Product) -> tuple[Decimal, bool]:
     if text is None:
         return ZERO, True
     extra = quantity(text)
-    return (ZERO, False) if extra is None or extra > MOST * GIB else (gib(int(extra)), True)
+    return (ZERO, False) if extra is None or extra > MAX_AMOUNT * GIB else (gib(int(extra)), True)
 
 
 def _protection(run: PodRun, product: Product) -> tuple[int, bool]:

@@ -28,10 +28,9 @@ from collector.core.cost.product import PLAIN, Product, product_of
 from collector.core.facts.bills import Meter, PodCost, PodRun
 from collector.core.model import Instant
 from collector.core.pod.lifecycle import WrittenCharges
+from collector.core.units import QUARTER_MS
 
 EPOCH_DAY = date(1970, 1, 1)
-QUARTER_MS = 900_000
-"""Midnights of all zones fall on quarters of an hour."""
 
 UNPRICED = (
     "no_price_book", "no_on_demand_price", "no_spot_price", "no_best_effort_price", "no_reserved_price", "no_gpu_price",

@@ -19,10 +19,7 @@ from collector.core.cost.billing_days import EPOCH
 from collector.core.cost.meters import CONTEXT, PLACES
 from collector.core.facts.bills import PodCost
 from collector.core.model import Instant
-
-ONE = Decimal(1)
-HOUR_MS = 3_600_000
-QUARTER_MS = 900_000
+from collector.core.units import HOUR_MS, MINUTE_MS, ONE, QUARTER_MS
 
 
 class Covered(msgspec.Struct, frozen=True):
@@ -199,7 +196,7 @@ def _hour(quarter: int, zone: tzinfo) -> tuple[Instant, int]:
     """The beginning of the hour of a quarter of an hour, and its day; clocks of all zones differ by quarters."""
     local = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=quarter * QUARTER_MS)
     local = local.astimezone(zone)
-    return quarter * QUARTER_MS - local.minute * 60_000, local.toordinal() - EPOCH
+    return quarter * QUARTER_MS - local.minute * MINUTE_MS, local.toordinal() - EPOCH
 
 
 def _by_hour(charge: PodCost, zone: tzinfo) -> Iterator[tuple[Instant, int]]:

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from collector.core.cost.meters import CONTEXT, total
-from collector.core.cost.product import ZERO
 from collector.core.facts.bills import PodCost
+from collector.core.units import ZERO
 
 AMOUNTS = ("cost", "cost_pending", "list_cost", "rounded_cost")
 Booked = tuple[Decimal, ...]

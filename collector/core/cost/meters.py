@@ -11,13 +11,13 @@ from functools import reduce
 import msgspec
 
 from collector.core.cost.billed_spec import Spec
-from collector.core.cost.product import ZERO, Confidence
+from collector.core.cost.product import Confidence
 from collector.core.facts.bills import Meter
 from collector.core.model import Instant
+from collector.core.units import ONE, ZERO
 
 PLACES = Decimal(1).scaleb(-18)
 CONTEXT = Context(prec=76, rounding=ROUND_HALF_EVEN)
-ONE = Decimal(1)
 
 
 class Rate(msgspec.Struct, frozen=True):

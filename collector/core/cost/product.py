@@ -14,13 +14,13 @@ import msgspec
 
 from collector.core.cost.size_grid import Grid
 from collector.core.facts.bills import PodRun
+from collector.core.units import ZERO
 
 PLAIN = "plain-node"
 PRODUCTS = ("alibaba-eci", "alibaba-acs", "aws-fargate-eks", "gke-autopilot", "azure-aci", PLAIN)
 """What a pod can be billed as; each has a shipped book of the same name. Without any mark it is on a plain node."""
 
 Confidence = Literal["high", "low"]
-ZERO = Decimal(0)
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -20,6 +20,7 @@ from collector.core.model import Instant
 from collector.core.objects import kubernetes
 from collector.core.objects.quantity import quantity
 from collector.core.queue.waiting import Reason, claim_name, quota_name, said
+from collector.core.units import DAY_MS, MAX_AMOUNT, MAX_BYTES, ZERO
 
 PRICING_KEYS = frozenset({
     "k8s.aliyun.com/eci-instance-id", "k8s.aliyun.com/eci-instance-spec", "k8s.aliyun.com/eci-instance-zone",
@@ -48,13 +49,7 @@ NODE_NAME = "workflows.argoproj.io/node-name"
 
 INSTANCE = "ContainerInstanceCreated"
 GPU_ENDINGS = ("/gpu", "/gpu-core")
-DAY_MS = 86_400_000
-ZERO = Decimal(0)
 NONE_ASKED = (ZERO, ZERO, ZERO, ZERO)
-MOST = Decimal(999_999_999)
-"""Of cores and GPUs, what fits the columns; nobody has as many."""
-MOST_BYTES = Decimal(2**63 - 1)
-"""The API checks each quantity, nobody their sum."""
 UNSCHEDULABLE_SIGNS = (("quota", "quota"), ("persistentvolumeclaim", "volume"), ("volume", "volume"))
 """Words of schedulers, in lower case, that tell a quota or a volume from a lack of nodes."""
 STOCK = "stock"
@@ -237,7 +232,7 @@ def requests(spec: kubernetes.PodSpec) -> tuple[Decimal, Decimal, Decimal, Decim
         together = [a + b for a, b in zip(together, asked, strict=True)] if stays else together
         largest = largest if stays else list(map(max, largest, asked))
     cpu, memory, gpu, ephemeral = map(max, together, largest)
-    return min(cpu, MOST), min(memory, MOST_BYTES), min(gpu, MOST), min(ephemeral, MOST_BYTES)
+    return min(cpu, MAX_AMOUNT), min(memory, MAX_BYTES), min(gpu, MAX_AMOUNT), min(ephemeral, MAX_BYTES)
 
 
 def _asked(container: kubernetes.Container) -> tuple[Decimal, Decimal, Decimal, Decimal]:

@@ -22,6 +22,7 @@ from collector.core.queue import locks, waiting
 from collector.core.queue.locks import LockHold
 from collector.core.queue.waiting import HeldPods, Reason
 from collector.core.rules import Rules
+from collector.core.units import DAY_MS
 from collector.core.workflow import outcome, template_version
 from collector.core.workflow.steps import StepHold, timed
 
@@ -32,7 +33,6 @@ TEMPLATE_LABELS = (
 )
 """What a workflow was made from, the first that is there."""
 PROGRESS_LIMIT = 32
-DAY_MS = 86_400_000
 SHARED_TEXTS = (
     "namespace", "template", "queue", "department", "project", "creator", "service_account", "phase", "message", "reason",
     "reason_on", "reason_words", "progress", "template_version",

@@ -19,11 +19,11 @@ from collector.catalog.watches import LIVE_STATE
 from collector.core.facts.watches import LiveState
 from collector.core.messages import Cursor
 from collector.core.model import Instant
+from collector.core.units import DAY_MS
 from collector.store.clickhouse import Store
 
 CURSOR = "cursor"
 """The kind of the rows that hold positions."""
-DAY_MS = 86_400_000
 READ_TRIES = 5
 
 State = tuple[str, str, str, bytes]

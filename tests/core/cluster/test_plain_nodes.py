@@ -10,8 +10,8 @@ from collector.core.cluster import plain_nodes
 from collector.core.cluster.state import Cluster
 from collector.core.facts.bills import NodeRun
 from collector.core.messages import Checkpoint, Gone
-from collector.core.pod.lifecycle import MOST
 from collector.core.rules import Rules
+from collector.core.units import MAX_AMOUNT
 from collector.pipeline import checkpoints
 from tests.builders import DAY, HOUR, MINUTE, NOON, a_machine, a_plain_node, a_vanishing, an_observation
 from tests.core.observed import a_cluster, only, tell
@@ -119,7 +119,7 @@ def test_a_node_that_tells_nothing_of_itself_is_told_all_the_same() -> None:
 
     assert (nothing.cpu, nothing.created_at, nothing.region) == (Decimal(0), NOON, "cn-x")
     assert nothing.pricing == {}
-    assert (much.cpu, much.memory_bytes, much.gpu) == (MOST, 0, MOST)
+    assert (much.cpu, much.memory_bytes, much.gpu) == (MAX_AMOUNT, 0, MAX_AMOUNT)
 
 
 def test_a_restart_goes_on_with_the_nodes_it_knew() -> None:
