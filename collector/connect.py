@@ -14,8 +14,8 @@ from collector.kube import discovery
 from collector.kube.address import AddressError, ClusterAddress
 from collector.prices import book
 from collector.reports import report
-from collector.settings import load as configuration
-from collector.settings.load import ClusterSettings, Settings, SettingsError
+from collector.settings.derived import make_data_dir
+from collector.settings.model import ClusterSettings, Settings, SettingsError
 from collector.store.clickhouse import Store, StoreError, StoreUnreachableError, connect
 
 EMBEDDED_WRITER = "lynceus"
@@ -94,7 +94,7 @@ def writing_store(settings: Settings, timeout_s: int = 60) -> Store:
             timeout_s=timeout_s,
             sharded=bool(settings.store.cluster),
         )
-    token = configuration.data_dir(settings) / "store.token"
+    token = make_data_dir(settings) / "store.token"
     return connect(f"http://{settings.embedded.listen}", EMBEDDED_WRITER, token, timeout_s=timeout_s)
 
 

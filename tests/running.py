@@ -14,7 +14,7 @@ import msgspec
 from collector import connect
 from collector.service import run
 from collector.service.runtime import Runtime
-from collector.settings import load
+from collector.settings.model import ClusterSettings, EmbeddedSettings, HttpSettings, Settings
 from collector.store.clickhouse import StoreError
 from collector.store.worker import Worker
 
@@ -27,14 +27,14 @@ def free_port() -> int:
         return port
 
 
-def a_service(folder: Path, *clusters: load.ClusterSettings, **changes: Any) -> load.Settings:
+def a_service(folder: Path, *clusters: ClusterSettings, **changes: Any) -> Settings:
     """Settings of a collector that meets no other: own ports, own data."""
     return msgspec.structs.replace(
-        load.Settings(
+        Settings(
             clusters=clusters,
             data_dir=str(folder / "data"),
-            http=load.HttpSettings(listen=f"127.0.0.1:{free_port()}"),
-            embedded=load.EmbeddedSettings(listen=f"127.0.0.1:{free_port()}"),
+            http=HttpSettings(listen=f"127.0.0.1:{free_port()}"),
+            embedded=EmbeddedSettings(listen=f"127.0.0.1:{free_port()}"),
         ),
         **changes,
     )
@@ -75,7 +75,7 @@ class Running:
 
 
 @asynccontextmanager
-async def running(chosen: load.Settings) -> AsyncIterator[Running]:
+async def running(chosen: Settings) -> AsyncIterator[Running]:
     """A collector for as long as the block lasts; ends it as Ctrl-C would."""
     stop, up = asyncio.Event(), asyncio.get_running_loop().create_future()
     task = asyncio.create_task(run.run(chosen, Path(), stop=stop, ready=up.set_result))

@@ -14,7 +14,8 @@ from collector.catalog.retention import RETENTION
 from collector.catalog.rollups import HOUSEKEEPING, ROLLUPS
 from collector.catalog.tables import TABLES
 from collector.cli.main import app
-from collector.settings.load import Settings, parse
+from collector.settings.load import parse_settings
+from collector.settings.model import Settings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -68,7 +69,7 @@ def test_every_command_is_in_the_readme() -> None:
 def test_the_example_settings_are_valid_and_whole() -> None:
     """The example parses and shows every key there is."""
     text = (ROOT / "deploy" / "examples" / "lynceus.yaml").read_bytes()
-    parse(text, "example")
+    parse_settings(text, "example")
     rules = {"workflow_annotation", "template", "service_account", "workflow_label", "namespace_label", "namespace"}
 
     assert [key for key in set(keys(Settings)) - rules if not re.search(rf"\b{key}:", text.decode())] == []

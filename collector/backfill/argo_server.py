@@ -25,7 +25,7 @@ from collector.core.archive.pod_estimates import decoded
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
 from collector.core.units import HOUR_MS
-from collector.settings.load import ArchiveSettings
+from collector.settings.model import ArchiveSettings
 
 PATH = "/api/v1/archived-workflows"
 PAGE = 200

@@ -26,8 +26,8 @@ from collector.core.rules import Rules
 from collector.prices import book
 from collector.reports import shared_costs
 from collector.reports.report import Report, Span
-from collector.settings import load as configuration
-from collector.settings.load import ClusterSettings, Settings
+from collector.settings.derived import rules_of
+from collector.settings.model import ClusterSettings, Settings
 
 EVIDENCE = ("pod_run", "workflow_run")
 """What charges are computed from."""
@@ -39,7 +39,7 @@ def terms(settings: Settings, folder: Path) -> Terms:
     clusters = {cluster.name: cluster for cluster in settings.clusters}
 
     def rules(name: str) -> Rules:
-        return configuration.rules_of(settings, clusters.get(name) or ClusterSettings(name=name))
+        return rules_of(settings, clusters.get(name) or ClusterSettings(name=name))
 
     ruled = [settings.attribution, settings.billing_timezone, settings.clusters]
     digest = hashlib.sha256(book.digest(loaded).encode() + msgspec.json.encode(ruled)).hexdigest()[:16]

@@ -10,8 +10,8 @@ from collector.core.units import HOUR_MS
 from collector.kube.address import ClusterAddress
 from collector.kube.connection import Connection
 from collector.prices.book import BookError
-from collector.settings import load as configuration
-from collector.settings.load import ClusterSettings, Settings, SettingsError
+from collector.settings.derived import make_data_dir
+from collector.settings.model import ClusterSettings, Settings, SettingsError
 from collector.store.clickhouse import Store, StoreError
 from collector.watch import kinds, preflight
 from collector.web.readiness import STORE_REMEDIES
@@ -61,7 +61,7 @@ async def _check_archive(cluster: ClusterSettings) -> preflight.Check:
 async def _check_store(settings: Settings) -> preflight.Check:
     if not settings.store.url:
         try:
-            data = configuration.data_dir(settings)
+            data = make_data_dir(settings)
         except SettingsError as error:
             return preflight.Check(False, "store", str(error))
         return preflight.Check(True, "store", f"embedded, in {data}")

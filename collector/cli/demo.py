@@ -18,8 +18,7 @@ from collector.connect import Failure
 from collector.reports import report
 from collector.service.run import run
 from collector.service.runtime import Runtime
-from collector.settings import load as configuration
-from collector.settings.load import ClusterSettings, Settings
+from collector.settings.model import ClusterSettings, EmbeddedSettings, HttpSettings, Settings
 
 ACCRUE_S = 10
 """A visitor wants to see money move; a real collector accrues each hour."""
@@ -85,8 +84,8 @@ def _demo_settings(data: Path, port: int, fleet: Fleet) -> Settings:
     return Settings(
         clusters=tuple(ClusterSettings(name=n, kubeconfig=fleet.kubeconfig, context=n) for n in fleet.contexts),
         data_dir=str(data / "collector"),
-        http=configuration.HttpSettings(listen=f"127.0.0.1:{port}"),
-        embedded=configuration.EmbeddedSettings(listen=f"127.0.0.1:{port + 1}"),
+        http=HttpSettings(listen=f"127.0.0.1:{port}"),
+        embedded=EmbeddedSettings(listen=f"127.0.0.1:{port + 1}"),
         prices=(*Settings().prices, "plain-node", str(PRICES)),
     )
 

@@ -30,8 +30,8 @@ from collector.reports import cost, price_list, queue, shared_costs, steps
 from collector.reports import report as shape
 from collector.service import gap_filler
 from collector.service import run as service
-from collector.settings import load as configuration
-from collector.settings.load import SettingsError
+from collector.settings.load import load_settings
+from collector.settings.model import SettingsError
 
 app = typer.Typer(
     name="lynceus",
@@ -73,7 +73,7 @@ Month = Annotated[str, typer.Argument(help="Like 2026-10.")]
 @app.command()
 def run(config: Config = None) -> None:
     """Watch the clusters and serve pages, metrics and the store."""
-    asyncio.run(service.run(configuration.load(config), folder=_folder(config)))
+    asyncio.run(service.run(load_settings(config), folder=_folder(config)))
 
 
 @app.command()
@@ -94,7 +94,7 @@ def demo(
 def check(config: Config = None) -> None:
     """Check settings, price books, clusters, rights and store: one line each, exit 2 if anything needed fails."""
     failed = False
-    for row in asyncio.run(checks.check(configuration.load(config), _folder(config))):
+    for row in asyncio.run(checks.check(load_settings(config), _folder(config))):
         failed = failed or (row.needed and not row.ok)
         mark = "[green]ok[/]" if row.ok else "[red]failed[/]" if row.needed else "[yellow]without[/]"
         out.print(f"{mark:20} {row.subject}: {row.detail}", highlight=False, soft_wrap=True)
@@ -109,7 +109,7 @@ def migrate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the SQL, run nothing.")] = False,
 ) -> None:
     """Bring the store's tables up to date."""
-    for line in store.migrate(configuration.load(config), dry_run):
+    for line in store.migrate(load_settings(config), dry_run):
         out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -134,7 +134,7 @@ def report(
         raise shape.ReportError("--run N goes with `report cost`, and only with it")
     if form not in ("table", "csv", "json"):
         raise shape.ReportError(f"--format {form}: no such format; there are table, csv, json")
-    chosen = configuration.load(config)
+    chosen = load_settings(config)
     span = _span(begin, end, chosen.billing_timezone, FIRST_DAY if workflow else None)
     query = connect.reader(chosen, url)
     if workflow:
@@ -159,7 +159,7 @@ def reprice(
 ) -> None:
     """Price months again with the books and rules in force, from what is stored, and make that the bill."""
     price_list.one_of("--format", form, ("table", "csv", "json"))
-    chosen = configuration.load(config)
+    chosen = load_settings(config)
     span = _span(begin, end, chosen.billing_timezone, None)
     with progress.shown("pods priced", err) as (say, count):
         made = commands.reprice(chosen, _folder(config), span, dry_run=dry_run, say=say, progress=count)
@@ -177,7 +177,7 @@ def backfill(
 ) -> None:
     """Take workflows that nobody watched from Argo's archive; after a gap a running collector does so by itself."""
     price_list.one_of("--format", form, ("table", "csv", "json"))
-    chosen = configuration.load(config)
+    chosen = load_settings(config)
     span = _span(begin, end, chosen.billing_timezone, None)
     with progress.shown("hours asked about", err) as (_, count):
         made = gap_filler.by_hand(chosen, _folder(config), span, cluster, dry_run=dry_run, progress=count)
@@ -194,7 +194,7 @@ def sql(
     url: Url = "",
 ) -> None:
     """Ask the store in SQL, read-only; tables are those of the database lynceus."""
-    sys.stdout.buffer.write(store.ask(configuration.load(config), url, query, form))
+    sys.stdout.buffer.write(store.ask(load_settings(config), url, query, form))
 
 
 @prices_app.command("quote")
@@ -224,7 +224,7 @@ def prices_quote(
         product=product, seconds=seconds, spec=spec, instance_type=instance_type, cpu=cpu, memory_gib=memory_gib,
         region=region, zone=zone, purchase=purchase, price_class=price_class, ephemeral_gib=ephemeral_gib, gpu=gpu,
     )  # fmt: skip
-    books = connect.books_with(configuration.load(config), _folder(config), product, price_list.currency(currency))
+    books = connect.books_with(load_settings(config), _folder(config), product, price_list.currency(currency))
     price_list.print_quote(quote(books, asked, price_list.moment(at, datetime.now(UTC))), form, out)
 
 
@@ -249,7 +249,7 @@ def prices_list(
 ) -> None:
     """The books in force: versions, products, currencies, dates and sources."""
     price_list.one_of("--format", form, ("table", "csv", "json"))
-    shape.text(price_list.listing(connect.books(configuration.load(config), _folder(config))), form, out)
+    shape.text(price_list.listing(connect.books(load_settings(config), _folder(config))), form, out)
 
 
 @period_app.command("list")
@@ -258,13 +258,13 @@ def period_list(
 ) -> None:
     """Each month's state, active run and sums; of a locked one whether it still is as it was locked."""
     price_list.one_of("--format", form, ("table", "csv", "json"))
-    shape.text(commands.months(configuration.load(config)), form, out)
+    shape.text(commands.months(load_settings(config)), form, out)
 
 
 @period_app.command("lock")
 def period_lock(month: Month, config: Config = None) -> None:
     """Lock a month that has ended: its charges never change again."""
-    out.print(commands.lock(configuration.load(config), _month(month), err.print), highlight=False, soft_wrap=True)
+    out.print(commands.lock(load_settings(config), _month(month), err.print), highlight=False, soft_wrap=True)
 
 
 @period_app.command("unlock")
@@ -278,7 +278,7 @@ def period_unlock(
     """Open a locked month again; refused when corrections of it are booked."""
     if not yes_really:
         raise RepricingError(f"{month}: a locked month may have been billed; say --yes-really to open it")
-    out.print(commands.unlock(configuration.load(config), _month(month), err.print), highlight=False, soft_wrap=True)
+    out.print(commands.unlock(load_settings(config), _month(month), err.print), highlight=False, soft_wrap=True)
 
 
 @period_app.command("reconcile")
@@ -293,14 +293,14 @@ def period_reconcile(
     price_list.one_of("--format", form, ("table", "csv", "json"))
     amounts = dict(price_list.billed("--billed", text) for text in billed)
     within = price_list.billed("--tolerance", tolerance)[1]
-    made = commands.reconcile(configuration.load(config), _folder(config), _month(month), amounts, within)
+    made = commands.reconcile(load_settings(config), _folder(config), _month(month), amounts, within)
     shape.text(made, form, out)
 
 
 @period_app.command("correct")
 def period_correct(config: Config = None) -> None:
     """Book what arrived late for locked months in the open one; a running collector does so each hour."""
-    out.print(commands.correct(configuration.load(config)), highlight=False)
+    out.print(commands.correct(load_settings(config)), highlight=False)
 
 
 @app.command()

@@ -17,8 +17,9 @@ from rich.console import Console
 from collector import __version__, connect
 from collector.core.cost.billing_days import midnight
 from collector.reports import price_list
-from collector.settings import load as configuration
-from collector.settings.load import Settings, SettingsError
+from collector.settings.derived import make_data_dir, parse_address
+from collector.settings.load import load_settings
+from collector.settings.model import Settings, SettingsError
 from collector.store import backup, clickhouse
 from collector.store import export as exports
 from collector.store.manifest import BackupError, Manifest
@@ -45,7 +46,7 @@ def serve(
         return
     if path is None:
         raise typer.BadParameter("say which folder to serve, or what to do: backup or restore", param_hint="--path")
-    configuration.address(listen, "--listen")
+    parse_address(listen, "--listen")
     raise typer.Exit(serve_store(path, listen, token_file, until_stdin_closes))
 
 
@@ -55,7 +56,7 @@ def back_up(
     config: Config = None,
 ) -> None:
     """Back up the running embedded store; inserts go on meanwhile."""
-    settings = configuration.load(config)
+    settings = load_settings(config)
     _refuse_servers(settings)
     store = connect.writing_store(settings)
     with connect.store_failures(), _failures():
@@ -72,10 +73,10 @@ def restore(
     config: Config = None,
 ) -> None:
     """Make a store of a backup, in a place that holds none; `lynceus run` then goes on from it."""
-    settings = configuration.load(config)
+    settings = load_settings(config)
     if path is None:
         _refuse_servers(settings)
-    to = path or configuration.data_dir(settings) / "store"
+    to = path or make_data_dir(settings) / "store"
     with _failures():
         made = backup.restore(folder, to, _say)
     _say(f"{to}: {_summary(made)}, as of {made.taken_at}")
@@ -123,7 +124,7 @@ def export(
 ) -> None:
     """Write a table's rows of a period to a file: one row a key, by the instant of the table's key."""
     price_list.one_of("--format", form, tuple(exports.SINKS))
-    settings = configuration.load(config)
+    settings = load_settings(config)
     first, after = (_begin_of(text, option, settings) for text, option in ((begin, "--from"), (end, "--to")))
     if after <= first:
         raise SettingsError(f"--to {end} is not after --from {begin}; --to is exclusive")

@@ -25,8 +25,8 @@ from collector.core.cost.billing_days import midnight
 from collector.core.facts.watches import Backfill
 from collector.pipeline.pipeline import Pipeline
 from collector.reports.report import Report, ReportError, Span
-from collector.settings import load as configuration
-from collector.settings.load import ClusterSettings, Settings
+from collector.settings.derived import rules_of
+from collector.settings.model import ClusterSettings, Settings
 from collector.store.clickhouse import Store, StoreError
 from collector.store.worker import Worker
 
@@ -156,7 +156,7 @@ async def _all(
     begin = midnight(span.begin, zone)
     end = max(begin, min(midnight(span.end, zone), now_ms() - QUIET_MS))
     for cluster in clusters:
-        rules = configuration.rules_of(settings, cluster)
+        rules = rules_of(settings, cluster)
         with connect.store_failures():
             around = await asyncio.to_thread(stored.surroundings, store, cluster.name)
             try:

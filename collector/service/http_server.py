@@ -21,8 +21,8 @@ from collector.clock import now_ms
 from collector.connect import Failure
 from collector.core.live_view import LiveView
 from collector.exposition import prometheus
-from collector.settings import load as configuration
-from collector.settings.load import Settings
+from collector.settings.derived import parse_address
+from collector.settings.model import Settings
 from collector.store.clickhouse import Store
 from collector.store.worker import Worker
 from collector.web.app import create_app
@@ -47,7 +47,7 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def serving(settings: Settings, view: Callable[[], LiveView], tally: Counters) -> AsyncIterator[None]:
     """Serve for as long as the block lasts: what is not ready yet says so there. Raises Failure with the remedy."""
-    host, port = configuration.address(settings.http.listen, "http.listen")
+    host, port = parse_address(settings.http.listen, "http.listen")
     reading = Worker("money")
     app = create_app(
         live=view,

@@ -21,8 +21,8 @@ from collector.core.cost.pricing_runs import FIRST_RUN
 from collector.core.model import Instant
 from collector.pipeline.pipeline import Pipeline
 from collector.prices import book
-from collector.settings import load as configuration
-from collector.settings.load import Settings
+from collector.settings.derived import make_data_dir, rules_version
+from collector.settings.model import Settings
 from collector.store.claim import acquire_claim
 from collector.store.clickhouse import Store, StoreError
 from collector.store.rollup import roll_up, rolled_up_at
@@ -53,9 +53,7 @@ async def look_for_ever(settings: Settings, pipeline: Pipeline) -> None:
                 heard, now = await worker.run(runs.known, store), now_ms()
                 pipeline.set_pricing_runs(heard, now)
                 if not known and heard.numbers == {FIRST_RUN}:
-                    pipeline.open_pricing_run(
-                        now, f"{book.digest(pipeline.books)}-{configuration.rules_version(settings)}"
-                    )
+                    pipeline.open_pricing_run(now, f"{book.digest(pipeline.books)}-{rules_version(settings)}")
                 known = True
             await asyncio.sleep(LOOK_S if known else FIRST_LOOK_S)
     finally:
@@ -120,7 +118,7 @@ async def roll_up_for_ever(
 
 def _roll_up(store: Store, settings: Settings, rollup: Rollup, tally: Counters) -> None:
     """One round, if nobody else does it. The collector's name outlives a restart, which goes on with its own claim."""
-    holder, now = f"{socket.gethostname()}:{configuration.data_dir(settings)}", now_ms()
+    holder, now = f"{socket.gethostname()}:{make_data_dir(settings)}", now_ms()
     claim = partial(acquire_claim, store, f"rollup {rollup.name}", holder, for_s=ROLL_UP_CLAIM_S)
     if not claim(now=now):
         return

@@ -14,7 +14,7 @@ from collector import connect
 from collector.core.messages import Checkpoint, Commit
 from collector.core.model import Instant
 from collector.pipeline.pipeline import Pipeline
-from collector.settings.load import Settings
+from collector.settings.model import Settings
 from collector.store.clickhouse import Store, StoreError
 from collector.store.spool import snapshot
 from collector.store.worker import Worker

@@ -30,8 +30,8 @@ from collector.service.http_server import serving
 from collector.service.runtime import ACCRUE_S, COLLECT_AFTER, Runtime, background_task
 from collector.service.storage import caught_up, committing, opened_spool, storing, take_over
 from collector.service.watchers import watching
-from collector.settings import load as configuration
-from collector.settings.load import Settings
+from collector.settings.derived import make_data_dir, rules_of
+from collector.settings.model import Settings
 from collector.store.worker import Worker
 from collector.watch.protocol import Watch
 from collector.web.readiness import SKEWED_MS
@@ -54,8 +54,8 @@ async def run(
     logs.to_stderr(log_level)
     gc.set_threshold(COLLECT_AFTER)
     known, zone = connect.addresses(settings), ZoneInfo(settings.billing_timezone)
-    loaded, data, tally = connect.books(settings, folder), configuration.data_dir(settings), Counters()
-    rules = {name: configuration.rules_of(settings, cluster) for name, (_, cluster) in known.items()}
+    loaded, data, tally = connect.books(settings, folder), make_data_dir(settings), Counters()
+    rules = {name: rules_of(settings, cluster) for name, (_, cluster) in known.items()}
     pipeline = Pipeline(rules, loaded, zone, tally, settings.stuck_after_minutes * MINUTE_MS)
     where = {name: address for name, (address, _) in known.items()}
     parts = Runtime(settings, folder, data, where, pipeline, tally, stop or asyncio.Event(), accrue_s)

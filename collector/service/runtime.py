@@ -18,8 +18,8 @@ from collector.core.model import Instant
 from collector.kube.address import ClusterAddress
 from collector.kube.connection import Connection
 from collector.pipeline.pipeline import Pipeline
-from collector.settings import load as configuration
-from collector.settings.load import Settings
+from collector.settings.derived import spool_limit_bytes
+from collector.settings.model import Settings
 from collector.store.clickhouse import Store
 from collector.store.spool import inserter
 from collector.store.spool.spool import Spool
@@ -72,7 +72,7 @@ class Runtime:
 
     def _store_health(self) -> StoreHealth:
         rows, size = (self.spool.rows, self.spool.bytes) if self.spool else (0, 0)
-        limit = configuration.spool_bytes(self.settings)
+        limit = spool_limit_bytes(self.settings)
         if self.inserts is None:
             return StoreHealth(
                 False,

@@ -17,7 +17,7 @@ from collector.connect import Failure
 from collector.core.messages import Commit
 from collector.service import recovery
 from collector.service.runtime import Runtime, background_task
-from collector.settings import load as configuration
+from collector.settings.derived import spool_limit_bytes
 from collector.store.clickhouse import Store, connect
 from collector.store.embedded import child
 from collector.store.schema import migrate as migrations
@@ -46,7 +46,7 @@ async def opened_spool(parts: Runtime, disk: Worker) -> Spool:
     file = parts.data / "spool.sqlite"
     try:
         written_at = await disk.run(spool_file.written_at, file)
-        spool = await disk.run(open_spool, file, configuration.spool_bytes(parts.settings), now_ms())
+        spool = await disk.run(open_spool, file, spool_limit_bytes(parts.settings), now_ms())
         loaded = await disk.run(spool.load)
     except SpoolError as error:
         raise Failure(f"{error}") from None

@@ -12,7 +12,7 @@ from functools import partial
 from collector.kube.connection import Connection
 from collector.pipeline.recorder import MOVING
 from collector.service.runtime import Runtime, background_task
-from collector.settings.load import ClusterSettings
+from collector.settings.model import ClusterSettings
 from collector.watch import kinds
 from collector.watch.controller_poll import read_for_ever
 from collector.watch.protocol import Watch

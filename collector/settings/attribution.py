@@ -1,7 +1,7 @@
 """
-The settings' part on attribution: who pays, by rules in order.
+The `attribution` settings: rules that decide who pays, in order.
 
-What is wrong with a rule is said where it stands; how rules are put to a workflow is in core/attribution.py.
+An error names the rule by its place in the file; core/cost/attribution.py applies the rules to workflows.
 """
 
 from datetime import date
@@ -17,7 +17,7 @@ SOURCES: tuple[Source, ...] = get_args(Source)
 
 
 class RuleSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, rename={"begin": "from", "end": "to"}):
-    """One attribution rule: exactly one source, and when it holds."""
+    """One attribution rule: exactly one source, and the days on which it is valid."""
 
     workflow_label: str | None = None
     workflow_annotation: str | None = None
@@ -26,15 +26,15 @@ class RuleSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, rena
     service_account: dict[str, str] | None = None
     namespace: dict[str, str] | None = None
     map: dict[str, str] | None = None
-    """Translates what a label or an annotation says; what it lacks does not match."""
+    """Translates values of a label or an annotation; a value that is not listed does not match."""
     begin: date | None = None
-    """First day on which a workflow may have been created, in the billing time zone; left out: ever since."""
+    """First day on which a workflow may have been created, in the billing time zone. Default: no first day."""
     end: date | None = None
-    """The day after the last one; left out: for ever."""
+    """The day after the last one. Default: no last day."""
 
 
 class AttributionSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """Who pays: the first rule that matches; none: `unallocated`."""
+    """Who pays: the first rule that matches, else `unallocated`."""
 
     department: tuple[RuleSettings, ...] = (
         RuleSettings(workflow_label="department"),
@@ -45,7 +45,7 @@ class AttributionSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=Tru
 
 
 def rule_of(settings: RuleSettings, zone: ZoneInfo) -> AttributionRule:
-    """The rule as core puts it to workflows; its days are midnights of the billing time zone."""
+    """The rule as core applies it; its days begin at midnight in the billing time zone."""
     ((source, value),) = ((name, value) for name in SOURCES if (value := getattr(settings, name)) is not None)
     begin, end = (midnight(day, zone) if day else None for day in (settings.begin, settings.end))
     if isinstance(value, str):
@@ -53,35 +53,35 @@ def rule_of(settings: RuleSettings, zone: ZoneInfo) -> AttributionRule:
     return AttributionRule(source, "", value, begin, end)
 
 
-def check(told: tuple[RuleSettings, ...], zone: ZoneInfo, place: str) -> None:
-    """ValueError for a rule that says nothing, and for one that no workflow can come to."""
-    for i, said in enumerate(told):
-        if why := _mistake(said):
-            raise ValueError(f"{place}[{i}]: {why}")
-    rules = [rule_of(said, zone) for said in told]
-    for i, rule in enumerate(rules):
-        before = next((n for n in range(i) if rules[n].forestalls(rule)), None)
+def check_rules(rules: tuple[RuleSettings, ...], zone: ZoneInfo, place: str) -> None:
+    """Raises ValueError for an invalid rule, and for one that can never match because of an earlier rule."""
+    for i, written in enumerate(rules):
+        if problem := _problem(written):
+            raise ValueError(f"{place}[{i}]: {problem}")
+    made = [rule_of(rule, zone) for rule in rules]
+    for i, rule in enumerate(made):
+        before = next((n for n in range(i) if made[n].forestalls(rule)), None)
         if before is not None:
             raise ValueError(
-                f"{place}[{i}]: can never match: {place}[{before}] before it always does for "
+                f"{place}[{i}]: can never match: {place}[{before}] always matches first for "
                 f"`{rule.source}` {rule.key or ', '.join(rule.map or ())}; remove one, put this one first, or give them "
                 "different `from` and `to`"
             )
 
 
-def _mistake(rule: RuleSettings) -> str:
-    """What is wrong with a rule by itself; empty: nothing."""
+def _problem(rule: RuleSettings) -> str:
+    """The problem with a rule by itself, or an empty text."""
     sources = {name: value for name in SOURCES if (value := getattr(rule, name)) is not None}
     if len(sources) != 1:
         return "give exactly one key, like `workflow_label: department`"
     ((name, value),) = sources.items()
     if isinstance(value, dict) and rule.map is not None:
-        return f"`{name}` holds a map already; write it there and not under `map`"
+        return f"`{name}` is a map already; put the values there and remove `map`"
     if not value:
         return f"{name}: is empty"
     texts = value if isinstance(value, dict) else rule.map
     if texts is not None and not (texts and all(key and text for key, text in texts.items())):
-        return f"{name if isinstance(value, dict) else 'map'}: must map names to names, neither of them empty"
+        return f"{name if isinstance(value, dict) else 'map'}: must map names to names, none of them empty"
     if rule.begin and rule.end and rule.end <= rule.begin:
         return f"to: {rule.end} is not after `from`, {rule.begin}; `to` is the day after the last one"
     return ""

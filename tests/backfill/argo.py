@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from collector.core.objects.kubernetes import instant
-from collector.settings.load import ArchiveSettings
+from collector.settings.model import ArchiveSettings
 from tests.replay import raw_events
 
 Refusal = Callable[[web.Request], web.Response | None]

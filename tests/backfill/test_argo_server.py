@@ -10,7 +10,7 @@ from aiohttp import web
 
 from collector.backfill import argo_server
 from collector.backfill.argo_server import ArchiveError, ArgoServer, Pace, slices
-from collector.settings.load import ArchiveSettings
+from collector.settings.model import ArchiveSettings
 from tests.backfill.argo import Archive, finished
 from tests.builders import HOUR
 

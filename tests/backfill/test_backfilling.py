@@ -25,7 +25,7 @@ from collector.core.facts.workflows import WorkflowRun
 from collector.pipeline.pipeline import Pipeline
 from collector.reports.report import Report, ReportError, Span
 from collector.service import gap_filler
-from collector.settings.load import ClusterSettings, Settings, StoreSettings
+from collector.settings.model import ClusterSettings, Settings, StoreSettings
 from collector.store.clickhouse import Store
 from tests.backfill.argo import Archive, finished
 from tests.backfill.broken import UTC, books, broken, keep_all, newest, undisturbed

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from collector.cli.check import check
-from collector.settings.load import ArchiveSettings, ClusterSettings, Settings
+from collector.settings.model import ArchiveSettings, ClusterSettings, Settings
 from collector.watch.preflight import Check
 from tests.backfill.argo import Archive
 

@@ -24,7 +24,7 @@ from collector.prices import book
 from collector.reports.cost import cost
 from collector.reports.report import Report, Span
 from collector.reports.shared_costs import shared_costs
-from collector.settings.load import Settings
+from collector.settings.model import Settings
 from collector.store.clickhouse import Store, connect
 from collector.store.rollup import roll_up
 from collector.store.schema.migrate import migrate

@@ -95,7 +95,7 @@ ECI = ("--product", "alibaba-eci", "--spec", "2-4Gi")
         (("run", "--config", "/nowhere.yaml"), 2, "/nowhere.yaml: cannot be read"),
         (("prices", "check", "/nowhere.yaml"), 2, "/nowhere.yaml: file: cannot be read"),
         (("prices", "quote", *ECI, "--seconds", "1", "--purchase", "spot"), 2, "no_spot_price"),
-        (("store", "--path", "/tmp/x", "--listen", "nowhere"), 2, "--listen: 'nowhere' is no address"),
+        (("store", "--path", "/tmp/x", "--listen", "nowhere"), 2, "--listen: invalid address 'nowhere'"),
         (("migrate",), 2, "store.url: migrate needs one"),
     ],
 )

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from collector.settings.load import ClusterSettings
+from collector.settings.model import ClusterSettings
 from tests.cluster.argo_player import RECORDED, ArgoPlayer
 from tests.cluster.rights import grant_deployed_roles
 from tests.cluster.testbed import ControlPlane

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from collector.catalog import metrics
-from collector.settings.load import ClusterSettings
+from collector.settings.model import ClusterSettings
 from collector.watch import kinds
 from tests.cluster.argo_player import RECORDED, ArgoPlayer
 from tests.cluster.rights import grant, grant_deployed_roles

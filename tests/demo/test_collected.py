@@ -15,7 +15,7 @@ import pytest
 
 from collector.core.live_view import LiveView
 from collector.demo.fleet import run_fleet
-from collector.settings.load import ClusterSettings
+from collector.settings.model import ClusterSettings
 from tests.running import Running, a_service, running
 
 SPEED, BEFORE_S = 10, 180

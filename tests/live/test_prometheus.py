@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from collector.demo.fleet import run_fleet
-from collector.settings.load import ClusterSettings
+from collector.settings.model import ClusterSettings
 from tests.processes import ROOT
 from tests.running import Running, a_service, free_port, running
 

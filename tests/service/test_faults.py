@@ -15,7 +15,7 @@ from aiohttp import web
 from collector import connect
 from collector.demo.fleet import run_fleet
 from collector.service import run
-from collector.settings.load import ClusterSettings, StoreSettings, TlsSettings
+from collector.settings.model import ClusterSettings, StoreSettings, TlsSettings
 from tests.running import a_service, free_port, running
 
 

@@ -10,7 +10,7 @@ import yaml
 from collector.pipeline import pipeline
 from collector.service import storage
 from collector.service.runtime import Runtime
-from collector.settings.load import ClusterSettings, StoreSettings
+from collector.settings.model import ClusterSettings, StoreSettings
 from collector.store.embedded import child
 from collector.store.spool import inserter
 from tests.running import Running, a_service, free_port, running

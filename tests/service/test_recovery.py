@@ -13,7 +13,7 @@ import pytest
 from collector.catalog import metrics
 from collector.catalog.tables import TABLE_NAMED
 from collector.demo.fleet import run_fleet
-from collector.settings.load import ClusterSettings, Settings, StoreSettings
+from collector.settings.model import ClusterSettings, Settings, StoreSettings
 from tests.running import Running, a_service, running
 from tests.store.running import Running as RunningStore
 from tests.store.running import start

@@ -10,7 +10,7 @@ from collector.core.live_view import Clock
 from collector.core.messages import Commit
 from collector.service import run, storage
 from collector.service.runtime import Runtime
-from collector.settings.load import Settings
+from collector.settings.model import Settings
 from collector.store.spool.file import SpoolError, connect
 from collector.store.spool.spool import Spool
 from collector.store.worker import Worker

@@ -1,13 +1,14 @@
-"""The settings file: what it may say, and what is said of every mistake in it."""
+"""The settings file: what it may hold, and the error for each mistake in it."""
 
 from pathlib import Path
 
 import pytest
 
 from collector.core.rules import AttributionRule
-from collector.settings import load as settings
 from collector.settings.attribution import RuleSettings
-from collector.settings.load import ClusterSettings, Settings, SettingsError, address, data_dir, load, parse
+from collector.settings.derived import make_data_dir, parse_address, rules_of, rules_version, spool_limit_bytes
+from collector.settings.load import load_settings, parse_settings
+from collector.settings.model import ClusterSettings, Settings, SettingsError
 from tests.builders import at
 
 EXAMPLE = b"""
@@ -30,16 +31,16 @@ billing_timezone: UTC
 """The design's example, without what has not been built yet: tenants, budgets, further books."""
 
 
-def said_of(text: str) -> str:
-    """What is said of settings that cannot be used."""
+def error_of(text: str) -> str:
+    """The error for invalid settings."""
     with pytest.raises(SettingsError) as error:
-        parse(text.encode(), "lynceus.yaml")
+        parse_settings(text.encode(), "lynceus.yaml")
     return str(error.value)
 
 
 def test_the_example_is_read() -> None:
     """Every key that the documentation shows."""
-    read = parse(EXAMPLE, "lynceus.yaml")
+    read = parse_settings(EXAMPLE, "lynceus.yaml")
 
     assert read.clusters == (
         ClusterSettings(
@@ -55,12 +56,12 @@ def test_the_example_is_read() -> None:
 
 @pytest.mark.parametrize("text", [b"", b"  \n", b"# nothing chosen yet\n", b"{}"])
 def test_nothing_chosen_is_the_defaults(text: bytes) -> None:
-    """Everything works without a file, and with one that is all comments."""
-    assert parse(text, "lynceus.yaml") == load(None) == Settings()
+    """Settings are optional: no file, and a file of comments only, give the defaults."""
+    assert parse_settings(text, "lynceus.yaml") == load_settings(None) == Settings()
 
 
 def test_the_defaults_are_the_documented_ones() -> None:
-    """Whoever upgrades relies on them."""
+    """An upgrade must not change a default."""
     chosen = Settings()
 
     assert (chosen.clusters, chosen.store.url, chosen.data_dir) == ((), "", "./lynceus-data")
@@ -80,24 +81,24 @@ def test_the_defaults_are_the_documented_ones() -> None:
     ],
 )
 def test_an_archive_is_reached_over_https_unless_it_is_here_or_allowed(archive: str) -> None:
-    """Its token goes with each request."""
-    chosen = parse(f"clusters: [{{name: a, archive: {archive}}}]".encode(), "f")
+    """Each request carries the token, so plain http needs loopback or permission."""
+    chosen = parse_settings(f"clusters: [{{name: a, archive: {archive}}}]".encode(), "f")
 
     assert chosen.clusters[0].archive.url in archive
 
 
 def test_a_file_is_read_from_its_path(tmp_path: Path) -> None:
-    """And errors in it name the path."""
+    """A settings file is read from the path that is given."""
     file = tmp_path / "my.yaml"
     file.write_bytes(EXAMPLE)
 
-    assert load(file).currency == "USD"
+    assert load_settings(file).currency == "USD"
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    """With why."""
+    """The error names the file and the reason."""
     with pytest.raises(SettingsError, match=r"gone\.yaml: cannot be read: No such file"):
-        load(tmp_path / "gone.yaml")
+        load_settings(tmp_path / "gone.yaml")
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         ("billing_timezon: UTC", "billing_timezon", "no such setting; did you mean `billing_timezone`?"),
         ("http: {listn: x}", "http.listn", "did you mean `listen`?"),
         ("clusters: [{name: a, contxt: b}]", "clusters[0].contxt", "did you mean `context`?"),
-        ("qqqqqqqq: 1", "qqqqqqqq", "no such setting; see the README"),
+        ("qqqqqqqq: 1", "qqqqqqqq", "no such setting; see docs/reference/settings.md"),
         ("clusters: [{context: b}]", "clusters[0]", "missing required field `name`"),
         ("clusters: {name: a}", "clusters", "Expected `array`, got `object`"),
         ("clusters: [{name: 5}]", "clusters[0].name", "Expected `str`, got `int`"),
@@ -116,9 +117,9 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         ("clusters: [{name: a}, {name: b}, {name: a}]", "clusters[2].name", "'a' is taken by clusters[0]"),
         ("clusters: [{name: a, pods: some}]", "clusters[0].pods", "Invalid enum value 'some'"),
         ("clusters: [{name: a, archive: {uri: x}}]", "clusters[0].archive.uri", "did you mean `url`?"),
-        ("clusters: [{name: a, archive: {token_file: t}}]", "clusters[0].archive.url", "is missing; write it like"),
-        ("clusters: [{name: a, archive: {url: argo}}]", "clusters[0].archive.url", "'argo' is no address; write it like"),
-        ("clusters: [{name: a, archive: {url: 'http://[x'}}]", "clusters[0].archive.url", "is no address"),
+        ("clusters: [{name: a, archive: {token_file: t}}]", "clusters[0].archive.url", "is missing; expected a URL like"),
+        ("clusters: [{name: a, archive: {url: argo}}]", "clusters[0].archive.url", "invalid address 'argo', expected"),
+        ("clusters: [{name: a, archive: {url: 'http://[x'}}]", "clusters[0].archive.url", "invalid address"),
         ("clusters: [{name: a, archive: {url: 'https://u:p@argo'}}]", "clusters[0].archive.url", "into token_file"),
         ("clusters: [{name: a, archive: {url: 'http://argo:2746'}}]", "clusters[0].archive.url", "use https, or set allow"),
         ("clusters: [{name: a, product: alibaba-ec1}]", "clusters[0].product", "'alibaba-ec1' is unknown; known are"),
@@ -134,7 +135,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         ("attribution: {creator: [{template: {}}]}", "attribution.creator[0]", "template: is empty"),
         ("attribution: {creator: [{template: {a: ''}}]}", "attribution.creator[0]", "template: must map names to names"),
         ("attribution: {creator: [{workflow_label: a, map: {}}]}", "attribution.creator[0]", "map: must map names"),
-        ("attribution: {creator: [{namespace: {a: b}, map: {b: c}}]}", "attribution.creator[0]", "holds a map already"),
+        ("attribution: {creator: [{namespace: {a: b}, map: {b: c}}]}", "attribution.creator[0]", "is a map already"),
         (
             "attribution: {department: [{workflow_label: a, from: 2026-02-30}]}", "attribution.department[0].from",
             "Invalid RFC3339 encoded date",
@@ -149,41 +150,41 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         ),
         (
             "attribution: {department: [{workflow_label: a}, {template: {x: y}}, {workflow_label: a, from: 2026-01-01}]}",
-            "attribution.department[2]", "attribution.department[0] before it always does for `workflow_label` a",
+            "attribution.department[2]", "attribution.department[0] always matches first for `workflow_label` a",
         ),
         (
             "attribution: {project: [{template: {x: y, z: y}}, {template: {x: w}}]}",
-            "attribution.project[1]", "attribution.project[0] before it always does for `template` x",
+            "attribution.project[1]", "attribution.project[0] always matches first for `template` x",
         ),
-        ("billing_timezone: Mars/Base", "billing_timezone", "'Mars/Base' is no IANA zone, like Asia/Shanghai"),
-        ("billing_timezone: ../etc/passwd", "billing_timezone", "is no IANA zone"),
-        ("billing_timezone: ''", "billing_timezone", "is no IANA zone"),
+        ("billing_timezone: Mars/Base", "billing_timezone", "'Mars/Base' is not an IANA time zone, expected one"),
+        ("billing_timezone: ../etc/passwd", "billing_timezone", "is not an IANA time zone"),
+        ("billing_timezone: ''", "billing_timezone", "is not an IANA time zone"),
         ("http: {listen: 8470}", "http.listen", "Expected `str`, got `int`"),
-        ("store: {url: clickhouse}", "store.url", "is no address; write it like http://clickhouse:8123/lynceus"),
-        ("store: {url: 'http://'}", "store.url", "is no address"),
-        ("store: {url: 'ftp://clickhouse'}", "store.url", "is no address"),
-        ("store: {url: 'http://clickhouse:99999'}", "store.url", "is no address"),
+        ("store: {url: clickhouse}", "store.url", "invalid address, expected a URL like http://clickhouse:8123/lynceus"),
+        ("store: {url: 'http://'}", "store.url", "invalid address"),
+        ("store: {url: 'ftp://clickhouse'}", "store.url", "invalid address"),
+        ("store: {url: 'http://clickhouse:99999'}", "store.url", "invalid address"),
         ("store: {url: 'http://u:p@clickhouse'}", "store.url", "into store.password_file"),
-        ("http: {listen: localhost}", "http.listen", "'localhost' is no address; write it like 127.0.0.1:8470"),
-        ("embedded: {listen: '127.0.0.1:99999'}", "embedded.listen", "is no address"),
-        ("embedded: {listen: '127.0.0.1:²'}", "embedded.listen", "is no address"),
+        ("http: {listen: localhost}", "http.listen", "invalid address 'localhost', expected HOST:PORT, like 127.0.0.1:8470"),
+        ("embedded: {listen: '127.0.0.1:99999'}", "embedded.listen", "invalid address"),
+        ("embedded: {listen: '127.0.0.1:²'}", "embedded.listen", "invalid address"),
         ("prices: alibaba-eci", "prices", "Expected `array`, got `str`"),
         ("http:", "http", "Expected `object`, got `null`"),
         ("- a\n- b", "must hold keys and values", "like `data_dir: ./lynceus-data`"),
         ("just text", "must hold keys and values", "like `data_dir"),
-        ("a: [1", "is no YAML", "line 1"),
-        ("a:\tb: c", "is no YAML", "line 1"),
-        ("currency: USD\ncurrency: EUR", "is no YAML", "'currency' stands there twice"),
-        ("http: {listen: 'a:1', listen: 'b:2'}", "is no YAML", "'listen' stands there twice"),
+        ("a: [1", "not valid YAML", "line 1"),
+        ("a:\tb: c", "not valid YAML", "line 1"),
+        ("currency: USD\ncurrency: EUR", "not valid YAML", "duplicate key 'currency'"),
+        ("http: {listen: 'a:1', listen: 'b:2'}", "not valid YAML", "duplicate key 'listen'"),
         ("1: 2", "top", "Expected `str`"),
     ],
 )  # fmt: skip
 def test_a_mistake_names_the_file_the_key_and_the_remedy(text: str, place: str, remedy: str) -> None:
-    """A typo in `billing_timezone` is a wrong bill: nothing unknown is passed over."""
-    said = said_of(text)
+    """A typo in `billing_timezone` is a wrong bill: unknown keys are errors."""
+    message = error_of(text)
 
-    assert said.startswith(f"lynceus.yaml: {place}")
-    assert remedy in said
+    assert message.startswith(f"lynceus.yaml: {place}")
+    assert remedy in message
 
 
 @pytest.mark.parametrize(
@@ -196,24 +197,24 @@ def test_a_mistake_names_the_file_the_key_and_the_remedy(text: str, place: str, 
     ],
 )
 def test_an_address_is_host_and_port(text: str, expected: tuple[str, int]) -> None:
-    """With an IPv6 host in brackets."""
-    assert address(text, "here") == expected
+    """An address is HOST:PORT, with an IPv6 host in brackets."""
+    assert parse_address(text, "here") == expected
 
 
 @pytest.mark.parametrize("text", ["", ":80", "host", "host:", "host:x", "host:-1", "host:65536"])
-def test_what_is_no_address_is_refused(text: str) -> None:
-    """The error names the place it was asked from."""
-    with pytest.raises(SettingsError, match=r"here: .* is no address"):
-        address(text, "here")
+def test_an_invalid_address_is_refused(text: str) -> None:
+    """The error names the place of the address."""
+    with pytest.raises(SettingsError, match=r"here: invalid address"):
+        parse_address(text, "here")
 
 
 def test_a_rule_holds_from_midnight_to_midnight_of_the_billing_zone() -> None:
-    """Days are those of the bill."""
+    """The days of a rule are days of the billing time zone."""
     text = b"""
 billing_timezone: Asia/Shanghai
 attribution: {department: [{workflow_label: team, map: {slam: autonomy}, from: 2026-07-01, to: 2027-01-01}]}
 """
-    (rule,) = settings.rules_of(parse(text, "lynceus.yaml"), ClusterSettings(name="a")).department
+    (rule,) = rules_of(parse_settings(text, "lynceus.yaml"), ClusterSettings(name="a")).department
 
     assert rule == AttributionRule(
         "workflow_label", "team", {"slam": "autonomy"}, at("2026-06-30T16:00:00"), at("2026-12-31T16:00:00")
@@ -221,13 +222,13 @@ attribution: {department: [{workflow_label: team, map: {slam: autonomy}, from: 2
 
 
 def test_other_rules_or_another_order_are_another_version() -> None:
-    """A change of who pays shows as a changed pricing run; what a map is written in the order of changes nothing."""
+    """Changed attribution rules show as a changed pricing run; the order of a map's keys changes nothing."""
     lists = ("{workflow_label: a}, {workflow_label: b}", "{workflow_label: b}, {workflow_label: a}",
              "{workflow_label: a}, {workflow_label: b, from: 2026-01-01}", "{template: {x: y, z: w}}",
              "{template: {z: w, x: y}}")  # fmt: skip
-    texts = [*(f"attribution: {{department: [{told}]}}" for told in lists), "currency: EUR", "{}"]
+    texts = [*(f"attribution: {{department: [{rules}]}}" for rules in lists), "currency: EUR", "{}"]
     one, turned, dated, mapped, same, *others = (
-        settings.rules_version(parse(text.encode(), "lynceus.yaml")) for text in texts
+        rules_version(parse_settings(text.encode(), "lynceus.yaml")) for text in texts
     )
 
     assert len({one, turned, dated, mapped}) == 4
@@ -235,9 +236,9 @@ def test_other_rules_or_another_order_are_another_version() -> None:
 
 
 def test_core_gets_its_rules_for_each_cluster() -> None:
-    """What core needs to judge one cluster, and nothing else."""
+    """Core receives what it needs for one cluster, and nothing else."""
     cluster = ClusterSettings(name="a", controller_namespace="flows", region="r", product="alibaba-acs")
-    rules = settings.rules_of(parse(EXAMPLE, "lynceus.yaml"), cluster)
+    rules = rules_of(parse_settings(EXAMPLE, "lynceus.yaml"), cluster)
 
     assert rules.department == (
         AttributionRule("workflow_label", "department"),
@@ -251,40 +252,42 @@ def test_core_gets_its_rules_for_each_cluster() -> None:
 
 
 def test_the_data_directory_is_this_users_alone(tmp_path: Path) -> None:
-    """It holds a token."""
-    made = data_dir(Settings(data_dir=str(tmp_path / "a" / "b")))
+    """The data directory holds a token, so only its owner may read it."""
+    made = make_data_dir(Settings(data_dir=str(tmp_path / "a" / "b")))
 
     assert (made.is_dir(), made.stat().st_mode & 0o777) == (True, 0o700)
-    assert data_dir(Settings(data_dir=str(made))) == made
+    assert make_data_dir(Settings(data_dir=str(made))) == made
 
 
 def test_a_data_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
-    """A file is in its place."""
+    """The error names the directory: here a file is in its place."""
     (tmp_path / "taken").write_text("")
 
-    with pytest.raises(SettingsError, match=r"data_dir: .*taken/x cannot be made: Not a directory"):
-        data_dir(Settings(data_dir=str(tmp_path / "taken" / "x")))
+    with pytest.raises(SettingsError, match=r"data_dir: cannot create .*taken/x: Not a directory"):
+        make_data_dir(Settings(data_dir=str(tmp_path / "taken" / "x")))
 
 
 def test_a_data_directory_that_cannot_be_written_is_named() -> None:
-    """The kernel's own is read-only even to root."""
-    with pytest.raises(SettingsError, match=r"data_dir: /proc/.* cannot be (made|written)"):
-        data_dir(Settings(data_dir="/proc/lynceus"))
+    """The error names the directory: /proc is read-only even to root."""
+    with pytest.raises(SettingsError, match=r"data_dir: (cannot create /proc/|/proc/.* is not writable)"):
+        make_data_dir(Settings(data_dir="/proc/lynceus"))
 
 
 def test_the_spool_is_bounded_by_a_size_as_kubernetes_writes_it() -> None:
-    """8Gi unless told otherwise; what is no size, or too small to hold one commit, is refused."""
-    assert settings.spool_bytes(Settings()) == 8 << 30
-    assert settings.spool_bytes(parse(b"spool: {max_bytes: 500Mi}", "f")) == 500 << 20
-    assert "spool.max_bytes: '8 GB' is no size of 1Mi or more; write it like 8Gi" in said_of("spool: {max_bytes: 8 GB}")
-    assert "spool.max_bytes: '100Ki' is no size" in said_of("spool: {max_bytes: 100Ki}")
+    """Default 8Gi; an invalid size, or one too small for one commit, is refused."""
+    assert spool_limit_bytes(Settings()) == 8 << 30
+    assert spool_limit_bytes(parse_settings(b"spool: {max_bytes: 500Mi}", "f")) == 500 << 20
+    assert "spool.max_bytes: invalid size '8 GB', expected 1Mi or more, like 8Gi" in error_of(
+        "spool: {max_bytes: 8 GB}"
+    )
+    assert "spool.max_bytes: invalid size '100Ki'" in error_of("spool: {max_bytes: 100Ki}")
 
 
 def test_retention_that_cannot_be_is_refused_with_its_key() -> None:
-    """As any setting: the file, the key, and what to write instead."""
+    """An invalid retention is an error with the file, the key and the remedy."""
     with pytest.raises(
         SettingsError, match=r"x\.yaml: retention\.quarantine: 'soon' is no time to keep rows; write days"
     ):
-        parse(b"retention: {quarantine: soon}", "x.yaml")
+        parse_settings(b"retention: {quarantine: soon}", "x.yaml")
     with pytest.raises(SettingsError, match=r"x\.yaml: retention\.pod_cost: money is kept for ever"):
-        parse(b"retention: {pod_cost: 9000d}", "x.yaml")
+        parse_settings(b"retention: {pod_cost: 9000d}", "x.yaml")

@@ -16,7 +16,7 @@ from collector.catalog.workflows import QUEUE_SAMPLE
 from collector.cli.main import app
 from collector.connect import Failure
 from collector.core.facts.watches import WatchCursor
-from collector.settings.load import SettingsError
+from collector.settings.model import SettingsError
 from collector.store import backup, manifest
 from collector.store.clickhouse import Store
 from collector.store.manifest import BackupError

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from collector.cli.check import check
-from collector.settings.load import ClusterSettings, Settings, StoreSettings
+from collector.settings.model import ClusterSettings, Settings, StoreSettings
 from collector.watch.preflight import Check
 from tests.running import free_port
 from tests.store.running import Running

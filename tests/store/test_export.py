@@ -20,7 +20,7 @@ from collector.catalog.tables import TABLES
 from collector.catalog.workflows import QUEUE_SAMPLE
 from collector.cli.main import app
 from collector.connect import Failure
-from collector.settings.load import SettingsError
+from collector.settings.model import SettingsError
 from collector.store import export
 from collector.store.clickhouse import Store
 from collector.store.export import ExportError, Piece, pieces, source

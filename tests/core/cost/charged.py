@@ -13,7 +13,7 @@ from collector.core.facts.bills import PodCost, PodRun
 from collector.core.model import Instant
 from collector.prices import book
 from collector.prices.book import Books
-from collector.settings.load import Settings
+from collector.settings.model import Settings
 from tests.builders import (
     ACS_2C8G,
     DAY,

@@ -15,7 +15,7 @@ from collector.catalog.rollups import HOUSEKEEPING, ROLLUPS, Housekeeping, Rollu
 from collector.catalog.schema import Table
 from collector.catalog.tables import TABLES
 from collector.cli import store as cli_store
-from collector.settings.load import Settings, StoreSettings
+from collector.settings.model import Settings, StoreSettings
 from collector.store.clickhouse import Store
 from collector.store.schema.migrate import SchemaError, load, migrate
 from tests.store.running import Running, start

@@ -13,7 +13,7 @@ from collector.catalog.counters import Counters
 from collector.catalog.rollups import HOUSEKEEPING, ROLLUPS
 from collector.core.model import Instant
 from collector.service import jobs
-from collector.settings.load import EmbeddedSettings, Settings
+from collector.settings.model import EmbeddedSettings, Settings
 from collector.store.clickhouse import Store
 from tests.reports.stored import a_run
 from tests.store.running import Running

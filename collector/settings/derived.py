@@ -1,0 +1,69 @@
+"""
+Values that follow from settings: the rules of a cluster, addresses, sizes, the data directory.
+"""
+
+import os
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from collector.core.cost import attribution
+from collector.core.objects.quantity import quantity
+from collector.core.rules import Rules
+from collector.settings.attribution import rule_of
+from collector.settings.model import ClusterSettings, Settings, SettingsError
+
+SMALLEST_SPOOL = 1 << 20
+
+
+def parse_address(text: str, place: str) -> tuple[str, int]:
+    """Host and port of a `host:port`; SettingsError names the place."""
+    host, _, port = text.rpartition(":")
+    if not host or not (port.isascii() and port.isdigit()) or not 0 <= int(port) < 65536:
+        raise SettingsError(f"{place}: invalid address {text!r}, expected HOST:PORT, like 127.0.0.1:8470")
+    return host.strip("[]"), int(port)
+
+
+def spool_limit_bytes(settings: Settings) -> int:
+    """The size at which the spool is full, in bytes."""
+    size = quantity(settings.spool.max_bytes)
+    if size is None or size < SMALLEST_SPOOL:
+        raise SettingsError(
+            f"spool.max_bytes: invalid size {settings.spool.max_bytes!r}, expected 1Mi or more, like 8Gi"
+        )
+    return int(size)
+
+
+def rules_of(settings: Settings, cluster: ClusterSettings) -> Rules:
+    """The part of the settings that core needs for one cluster."""
+    zone, kinds = ZoneInfo(settings.billing_timezone), settings.attribution
+    department, project, creator = (
+        tuple(rule_of(rule, zone) for rule in rules) for rules in (kinds.department, kinds.project, kinds.creator)
+    )
+    return Rules(
+        queue_label=settings.queues.label,
+        department=department,
+        project=project,
+        creator=creator,
+        owner_labels=settings.ownership.labels,
+        version_label=settings.template_version.label,
+        controller_namespace=cluster.controller_namespace,
+        region=cluster.region,
+        product=cluster.product,
+    )
+
+
+def rules_version(settings: Settings) -> str:
+    """A hash of the attribution rules, which are the same for every cluster."""
+    return attribution.version(rules_of(settings, ClusterSettings(name="")))
+
+
+def make_data_dir(settings: Settings) -> Path:
+    """Creates the data directory for this user alone, if it is missing, and returns its path."""
+    path = Path(settings.data_dir).expanduser().resolve()
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not os.access(path, os.W_OK):
+            raise SettingsError(f"data_dir: {path} is not writable; choose another directory or change its owner")
+    except OSError as error:
+        raise SettingsError(f"data_dir: cannot create {path}: {error.strerror}; choose another directory") from None
+    return path

@@ -1,0 +1,149 @@
+"""
+The settings as typed values: each key, its meaning and its unit.
+
+Reading and checking a settings file is load.py's; values that follow from several settings are in derived.py.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from collector.settings.attribution import AttributionSettings
+
+
+class SettingsError(ValueError):
+    """Invalid settings; the text names the file, the key and the remedy."""
+
+
+class ArchiveSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The argo-server that a cluster's missed workflows are imported from; without a url there is none."""
+
+    url: str = ""
+    """Address and base path, like https://argo-server.argo:2746."""
+    token_file: str = ""
+    """File with a bearer token that may get and list workflows. Empty: no token is sent."""
+    ca_file: str = ""
+    """Certificate authority of the server. Empty: the authorities of the system."""
+    allow_insecure: bool = False
+    """Permit plain http and unverified TLS to the argo-server."""
+
+
+class ClusterSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """One cluster to watch."""
+
+    name: str
+    """Name of the cluster in rows and labels; bound to the cluster's identity when it is first watched."""
+    kubeconfig: str = ""
+    """Path to a kubeconfig. Empty: $KUBECONFIG or the default file; inside a cluster the pod's service account."""
+    context: str = ""
+    """Context in the kubeconfig. Empty: the current context."""
+    region: str = ""
+    """Region of pods whose labels and node name none."""
+    product: str = ""
+    """Price product of pods that carry no provider's annotation or label."""
+    controller_namespace: str = "argo"
+    """Namespace of Argo's workflow controller."""
+    pods: Literal["all", "labelled"] = "all"
+    """Which pods are watched. `labelled`: only pods that Argo creates; pods of Jobs, Ray and Spark are then missed."""
+    allow_insecure: bool = False
+    """Permit plain http and unverified TLS to this cluster."""
+    archive: ArchiveSettings = ArchiveSettings()
+
+
+class StoreSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The ClickHouse to write to. Without a url the embedded store is started."""
+
+    url: str = ""
+    username: str = "default"
+    password_file: str = ""
+    cluster: str = ""
+    """ClickHouse cluster name for ON CLUSTER. Empty: a single node."""
+    wait_seconds: Annotated[int, msgspec.Meta(ge=0)] = 60
+    """Seconds that a collector without saved state waits for the store before it starts from full lists."""
+
+
+class SpoolSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The spool: rows on disk that wait for the store."""
+
+    max_bytes: str = "8Gi"
+    """Size as Kubernetes writes it. A full spool pauses the watches until the store has taken rows; nothing is dropped."""
+
+
+class TlsSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Files for serving over TLS. With a client_ca clients must present a certificate."""
+
+    cert: str = ""
+    key: str = ""
+    client_ca: str = ""
+
+
+class HttpSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Address at which pages, API and metrics are served."""
+
+    listen: str = "127.0.0.1:8470"
+    tls: TlsSettings = TlsSettings()
+
+
+class EmbeddedSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Address of the embedded store; on loopback readers need no token."""
+
+    listen: str = "127.0.0.1:8471"
+
+
+class QueueSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """How workflows are grouped into queues."""
+
+    label: str = ""
+    """Workflow label that names the queue. Empty, or absent on a workflow: its namespace is the queue."""
+
+
+class OwnershipSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """How pods without an owner reference to a workflow are linked to one."""
+
+    labels: tuple[str, ...] = ()
+    """Labels of a pod, or of its owner, whose value is the name of a workflow in the same namespace."""
+
+
+class TemplateVersionSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """How the version of a workflow's template is determined."""
+
+    label: str = ""
+    """Label or annotation with the version. Empty, or absent on a workflow: a hash of the templates stored with it."""
+
+
+class DiscoverySettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Discovery of clusters, in addition to those listed."""
+
+    argocd_secrets: str = ""
+    """Folder of mounted Argo CD cluster secrets."""
+
+
+class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Everything an operator can choose."""
+
+    clusters: tuple[ClusterSettings, ...] = ()
+    """Empty: the contexts of the current kubeconfig."""
+    discovery: DiscoverySettings = DiscoverySettings()
+    store: StoreSettings = StoreSettings()
+    data_dir: str = "./lynceus-data"
+    """Folder of the spool, the embedded store and its token; mode 0700."""
+    spool: SpoolSettings = SpoolSettings()
+    http: HttpSettings = HttpSettings()
+    embedded: EmbeddedSettings = EmbeddedSettings()
+    retention: dict[str, str] = {}
+    """How long rows of a table are kept, like `{queue_sample: 90d, pod_run: forever}`; see catalog/retention.py."""
+    queues: QueueSettings = QueueSettings()
+    reconcile_hours: Annotated[float, msgspec.Meta(ge=0)] = 6
+    """Hours between comparisons of the watched state with a full list; 0: only after gaps."""
+    stuck_after_minutes: Annotated[int, msgspec.Meta(ge=1)] = 15
+    """Minutes without a running container after which a workflow that has begun counts as stuck."""
+    attribution: AttributionSettings = AttributionSettings()
+    ownership: OwnershipSettings = OwnershipSettings()
+    template_version: TemplateVersionSettings = TemplateVersionSettings()
+    prices: tuple[str, ...] = ("alibaba-eci", "alibaba-acs", "aws-fargate-eks", "gke-autopilot", "azure-aci")
+    """Price books: shipped ones by id, own ones by path relative to the settings file. `plain-node` ships with example
+    prices; override it with your own."""
+    currency: str = "USD"
+    """Currency of all amounts. A product billed in another currency needs an `exchange` row in one of `prices`."""
+    billing_timezone: str = "UTC"
+    """IANA zone whose midnights cut charges into billing days."""
