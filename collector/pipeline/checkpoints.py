@@ -5,20 +5,24 @@ A piece that this release cannot read is no reason to stop: its cluster starts f
 """
 
 from collections.abc import Iterator
+from typing import assert_never, cast, get_args
 
 import msgspec
 import zstandard
 
 from collector.core.argo import controller
 from collector.core.argo.cron import CronState
+from collector.core.change_log import StateKind
 from collector.core.cluster.state import Cluster
 from collector.core.facts.bills import NodeRun
+from collector.core.facts.workflows import WorkflowLive
 from collector.core.messages import Checkpoint, Gone
 from collector.core.pod.events import EventHint
 from collector.core.pod.lifecycle import PodState
 from collector.core.workflow import rows as workflow_rows
 from collector.core.workflow.lifecycle import WorkflowState
 
+STATE_KINDS = frozenset(get_args(StateKind))
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, zstandard.ZstdError)
 
 WORTH_BYTES = 512
@@ -31,7 +35,7 @@ LARGEST = 1 << 28
 _ENCODER = msgspec.msgpack.Encoder()
 _COMPRESSOR, _DECOMPRESSOR = zstandard.ZstdCompressor(level=1), zstandard.ZstdDecompressor()
 """Of the loop's own thread."""
-_LIFE = msgspec.msgpack.Decoder(WorkflowState)
+_WORKFLOW = msgspec.msgpack.Decoder(WorkflowState)
 _POD = msgspec.msgpack.Decoder(PodState)
 _HINT = msgspec.msgpack.Decoder(EventHint)
 _CRON = msgspec.msgpack.Decoder(CronState)
@@ -39,56 +43,43 @@ _NODE = msgspec.msgpack.Decoder(NodeRun)
 
 
 def changes(cluster: Cluster) -> Iterator[Checkpoint | Gone]:
-    """The lives that changed since this was last asked, packed, and those that need no state any more."""
-    touched, cluster.kept.touched = cluster.kept.touched, {}
-    for (kind, uid), life in touched.items():
-        live = workflow_rows.live_of(cluster.name, life) if life else None
-        state = _packed(cluster, kind, uid)
+    """Packs the states that changed since the last call, and names the objects that need no state any more."""
+    for kind, key in cluster.changes.drain():
+        live = _live_row(cluster, key) if kind == "workflows" else None
+        state = _packed(cluster, kind, key)
         if state is None:
-            yield Gone(cluster=cluster.name, kind=kind, uid=uid, live=live)
+            yield Gone(cluster=cluster.name, kind=kind, uid=key, live=live)
         else:
-            yield Checkpoint(cluster=cluster.name, kind=kind, uid=uid, state=state, live=live)
-    crons, cluster.crons.touched = cluster.crons.touched, {}
-    for key in crons:
-        cron = cluster.crons.life(key)
-        if cron is None:
-            yield Gone(cluster=cluster.name, kind="cronworkflows", uid=key)
-        else:
-            yield Checkpoint(cluster=cluster.name, kind="cronworkflows", uid=key, state=_ENCODER.encode(cron))
-    yield from _notices(cluster)
-    yield from _nodes(cluster)
+            yield Checkpoint(cluster=cluster.name, kind=kind, uid=key, state=state, live=live)
 
 
-def _nodes(cluster: Cluster) -> Iterator[Checkpoint | Gone]:
-    machines = cluster.machines
-    touched, machines.touched = machines.touched, {}
-    for uid in touched:
-        run = machines.runs.get(uid)
-        if run is None:
-            yield Gone(cluster=cluster.name, kind="nodes", uid=uid)
-        else:
-            yield Checkpoint(cluster=cluster.name, kind="nodes", uid=uid, state=_ENCODER.encode(run))
+def _live_row(cluster: Cluster, uid: str) -> WorkflowLive | None:
+    """The row in workflow_live of a changed workflow; of a forgotten one the row that takes it away."""
+    forgotten = cluster.tracked.forgotten.pop(uid, None)
+    state = cluster.workflows.get(uid) or forgotten
+    return workflow_rows.live_of(cluster.name, state) if state else None
 
 
-def _notices(cluster: Cluster) -> Iterator[Checkpoint | Gone]:
-    """Notices of release whose pod has not been seen yet: a known pod keeps its own."""
-    notices, cluster.hints.touched = cluster.hints.touched, {}
-    for uid in notices:
-        notice = cluster.hints.of(uid)
-        if notice is None or uid in cluster.pods:
-            yield Gone(cluster=cluster.name, kind="hints", uid=uid)
-        else:
-            yield Checkpoint(cluster=cluster.name, kind="hints", uid=uid, state=_ENCODER.encode(notice))
-
-
-def _packed(cluster: Cluster, kind: str, uid: str) -> bytes | None:
-    if kind == "workflows":
-        life = cluster.workflows.get(uid)
-        return _compressed(_ENCODER.encode(life)) if life else None
-    if kind == "pods":
-        pod = cluster.pods.get(uid)
-        return _ENCODER.encode(pod) if pod else None
-    return controller.pack(cluster.controllers)
+def _packed(cluster: Cluster, kind: StateKind, key: str) -> bytes | None:
+    """The state of an object as bytes; None: the object needs none any more."""
+    state: WorkflowState | PodState | EventHint | NodeRun | CronState | None
+    match kind:
+        case "workflows":
+            state = cluster.workflows.get(key)
+            return _compressed(_ENCODER.encode(state)) if state else None
+        case "pods":
+            state = cluster.pods.get(key)
+        case "hints":
+            state = cluster.hints.of(key) if key not in cluster.pods else None  # a known pod keeps its own notice
+        case "nodes":
+            state = cluster.plain_nodes.runs.get(key)
+        case "cronworkflows":
+            state = cluster.crons.life(key)
+        case "controller":
+            return controller.pack(cluster.controllers)
+        case _:
+            assert_never(kind)
+    return None if state is None else _ENCODER.encode(state)
 
 
 def _compressed(state: bytes) -> bytes:
@@ -96,21 +87,33 @@ def _compressed(state: bytes) -> bytes:
 
 
 def adopt(cluster: Cluster, kind: str, state: bytes) -> None:
-    """Take up one piece; one of UNREADABLE when another release packed it otherwise."""
-    if state.startswith(zstandard.FRAME_HEADER):  # which no array begins with
-        if zstandard.frame_content_size(state) > LARGEST:  # damaged, it would be given the memory that it claims
-            raise zstandard.ZstdError("claims to be larger than any state")
-        state = _DECOMPRESSOR.decompress(state)
+    """Takes up one packed state; raises one of UNREADABLE if it is damaged or another release packed it differently."""
+    if kind not in STATE_KINDS:
+        raise msgspec.DecodeError(f"saved state of an unknown kind {kind!r}; it is from another release")
+    _adopt(cluster, cast(StateKind, kind), _decompressed(state))
+
+
+def _decompressed(state: bytes) -> bytes:
+    if not state.startswith(zstandard.FRAME_HEADER):  # which no array begins with
+        return state
+    if zstandard.frame_content_size(state) > LARGEST:  # a damaged frame would be given the memory that it claims
+        raise zstandard.ZstdError("claims to be larger than any state")
+    return _DECOMPRESSOR.decompress(state)
+
+
+def _adopt(cluster: Cluster, kind: StateKind, state: bytes) -> None:
     match kind:
         case "workflows":
-            cluster.adopt([_LIFE.decode(state)], [])
+            cluster.adopt([_WORKFLOW.decode(state)], [])
         case "pods":
             cluster.adopt([], [_POD.decode(state)])
         case "hints":
             cluster.hints.adopt(_HINT.decode(state))
         case "nodes":
-            cluster.machines.adopt(_NODE.decode(state))
+            cluster.plain_nodes.adopt(_NODE.decode(state))
         case "cronworkflows":
             cluster.crons.adopt(_CRON.decode(state))
-        case _:
+        case "controller":
             cluster.controllers = controller.unpack(state)
+        case _:
+            assert_never(kind)

@@ -205,9 +205,9 @@ class Pipeline:
         """Where the watch of a kind goes on; None means it starts from a list. Other kinds always do."""
         position = self._positions.get((cluster, kind))
         state = self.clusters[cluster]
-        if kind == "nodes" and state.machines.runs:
+        if kind == "nodes" and state.plain_nodes.runs:
             # Listed all the same; but with what was known, so that nodes that went meanwhile are told.
-            known = {uid: run.version for uid, run in state.machines.runs.items()}
+            known = {uid: run.version for uid, run in state.plain_nodes.runs.items()}
             return Resume("", position.epoch if position else 0, known, None)
         if kind not in (*MOVING, "events"):
             return None
@@ -240,7 +240,7 @@ class Pipeline:
     def accrue(self, now: Instant) -> None:
         """Rewrite today's charge of every pod that still runs, and the row of every plain node that is still there."""
         for cluster in self._watched():
-            for node in cluster.machines.accrue(now):
+            for node in cluster.plain_nodes.accrue(now):
                 self._store(node)
             for pod in cluster.pods.values():
                 if pod.stage != "finished":
@@ -289,7 +289,7 @@ class Pipeline:
         )
 
     def _pending(self) -> int:
-        return len(self._gathered.facts) + sum(len(c.kept.touched) for c in self.clusters.values())
+        return len(self._gathered.facts) + sum(len(c.changes) for c in self.clusters.values())
 
     def _take(self, cluster: Cluster, outcome: Outcome) -> None:
         match outcome:
@@ -298,7 +298,7 @@ class Pipeline:
             case Position():
                 self._positions[cluster.name, outcome.kind] = outcome
                 self._gathered.cursors[cluster.name, outcome.kind] = outcome
-                cluster.kept.reached(outcome.kind, version_of(outcome.epoch, int(outcome.resource_version)))
+                cluster.tracked.reached(outcome.kind, version_of(outcome.epoch, int(outcome.resource_version)))
             case Synced():
                 cluster.gap_ended(outcome.kind)
                 if outcome.kind == "namespaces":

@@ -62,10 +62,8 @@ class Recorder:
         match happening:
             case Submitted(namespace, queue):
                 tally.add(metrics.SUBMITTED, (name, namespace, queue))
-                cluster.flows.arrived(namespace, queue, at)
             case Began(namespace, queue, latency_ms):
                 tally.add(metrics.STARTED, (name, namespace, queue))
-                cluster.flows.started(namespace, queue, at)
                 if latency_ms is not None:
                     tally.observe(metrics.QUEUE_LATENCY, (name, queue), latency_ms / 1000)
             case FirstRan(queue, latency_ms):
@@ -115,15 +113,15 @@ class Recorder:
     def charge(self, cluster: Cluster, pod: PodState, life: WorkflowState | None, until: Instant) -> None:
         """A pod's charges up to its end, or to `until` while it runs; of its days those that changed are told."""
         product = cluster.rules.product
-        charges = billing.charges(pod.run, life, self.books, self.zone, until, product, FIRST_RUN, pod.told)
+        charges = billing.charges(pod.run, life, self.books, self.zone, until, product, FIRST_RUN, pod.written)
         if not charges:
             return
-        new, pod.told = changed_charges.changed_charges(charges, self.runs.of, pod.told)
+        new, written = changed_charges.changed_charges(charges, self.runs.of, pod.written)
+        cluster.record_charges(pod, written)
         for charge in new:
             self._open_month(charge.day)
             for run in self.runs.of(charge.day):
                 self.store(charge if run == charge.run else msgspec.structs.replace(charge, run=run))
-        cluster.kept.touched["pods", pod.run.uid] = None
         if len(self.recent) < RECENT_PODS:
             self.recent[cluster.name, pod.run.uid] = None
         if pod.stage == "finished" and not pod.historic:
@@ -131,20 +129,18 @@ class Recorder:
 
     def _count_cost(self, pod: PodState, charges: list[PodCost]) -> None:
         """Add to the counter what it does not hold yet; a correction downwards shows in tables only."""
-        first, charge = pod.counted is None, charges[0]
+        first, charge = not pod.is_counted, charges[0]
         if first and (doubt := billing.doubt_of(charge)):
             self.tally.add(metrics.UNPRICED_PODS, (charge.cluster, doubt))
         if charge.cost is None:
             if first:
                 self.tally.add(metrics.UNPRICED_PODS, (charge.cluster, charge.rule))
-                pod.counted = ZERO
+                pod.count_unpriced()
             return
-        cost = total(c.cost or ZERO for c in charges)
-        more = cost - (pod.counted or ZERO)
+        more = pod.count_cost(total(c.cost or ZERO for c in charges))
         if more > 0:
             labels = (charge.cluster, charge.namespace, charge.product, charge.currency)
             self.tally.add(metrics.COST, labels, more)
-            pod.counted = cost
 
     def _open_month(self, day: int) -> None:
         """The first charge of a month gives it its active run."""

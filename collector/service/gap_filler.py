@@ -97,7 +97,7 @@ async def _fill_gaps(
     over = [(begin, end) for begin, end in gaps if end < now - QUIET_MS]
     if not over:
         return
-    around = ClusterContext(dict(live.namespaces), dict(live.machines.labels))
+    around = ClusterContext(dict(live.namespaces), dict(live.plain_nodes.labels))
     async with ArgoServer(cluster.archive) as archive:
         work = Work(
             name, archive, store, worker.run, live.rules, pipeline.books, ZoneInfo(settings.billing_timezone), around,

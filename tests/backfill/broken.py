@@ -97,7 +97,7 @@ def keep_all(store: Store, new: Sequence[Fact]) -> None:
 def a_work(store: Store, archive: Archive, **changes: Any) -> Work:
     """The recording's cluster and an archive of it."""
     cluster = undisturbed().cluster
-    around = ClusterContext(cluster.namespaces, cluster.machines.labels)
+    around = ClusterContext(cluster.namespaces, cluster.plain_nodes.labels)
     work = Work("c1", archive, store, asyncio.to_thread, RULES, books(), UTC, around, lambda: NOW)
     for name, value in changes.items():
         setattr(work, name, value)

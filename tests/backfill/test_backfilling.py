@@ -120,7 +120,7 @@ async def filling(settings: Settings, tally: Counters, caught_up: Any = lambda: 
     pipeline = Pipeline({"c1": RULES}, books(), UTC, tally)
     live = pipeline.clusters["c1"]
     live.namespaces.update(undisturbed().cluster.namespaces)
-    live.machines.labels.update(undisturbed().cluster.machines.labels)
+    live.plain_nodes.labels.update(undisturbed().cluster.plain_nodes.labels)
     task = asyncio.create_task(gap_filler.backfill_for_ever(settings, pipeline, tally, caught_up, look_s=0.02))
     try:
         yield

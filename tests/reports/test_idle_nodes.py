@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from collector.catalog.tables import TABLE_OF
+from collector.core.change_log import ChangeLog
 from collector.core.cluster.plain_nodes import PlainNodes
 from collector.core.cost import charge as billing
 from collector.core.cost.meters import total
@@ -164,7 +165,7 @@ def facts() -> Iterator[Fact]:
     """Three nodes of which one is never used, three pods, and one on ECI."""
     month = (SPAN.begin - billing.EPOCH_DAY).days
     yield Period(month=month, version=1, active_run=1, state="open", total=None, hash="")
-    machines = PlainNodes("c1")
+    machines = PlainNodes("c1", ChangeLog())
     for name, hours in (("n1", 10), ("n2", 24), ("n3", 5)):
         seen = an_observation(a_plain_node(name, labels={TYPE: "m.large"}), "added")
         yield from machines.observe(seen)

@@ -51,7 +51,7 @@ class Charged(msgspec.Struct, frozen=True):
     uid: str
     created_at: Instant
     step: str
-    told: WrittenCharges
+    written: WrittenCharges
 
 
 class StoredRows(msgspec.Struct, frozen=True):
@@ -111,10 +111,10 @@ def rows_of(
     seen = Observation("workflows", "listed", workflow.metadata.uid or "", workflow, place.version, at, live=False)
     labels = cluster.namespaces.get(workflow.metadata.namespace or "", NOTHING)
     earlier = [_earlier(seen, place.before, rules, labels)] if place.before else []
-    told = {charged.uid: charged.told for charged in held.charged}
+    written = {charged.uid: charged.written for charged in held.charged}
     # Their own versions would lift the workflow's row above what is yet to be seen of it.
     known = [msgspec.structs.replace(ended.get(run.uid, run), version=ESTIMATED) for run in held.pods]
-    cluster.adopt(earlier, [_life(run, told.get(run.uid)) for run in (*known, *found)])
+    cluster.adopt(earlier, [_ended_pod(run, written.get(run.uid)) for run in (*known, *found)])
     happened = [_as_seen(h, place, bool(found)) for h in cluster.observe(seen)]
     return cluster, [*found, *ended.values(), *happened]
 
@@ -143,8 +143,8 @@ def _with_key(run: PodRun, open_ones: Sequence[Charged]) -> PodRun:
     return run
 
 
-def _life(run: PodRun, told: WrittenCharges | None) -> PodState:
-    return PodState(run, "finished", run.created_at, live=False, historic=True, told=told)
+def _ended_pod(run: PodRun, written: WrittenCharges | None) -> PodState:
+    return PodState(run, "finished", run.created_at, live=False, historic=True, written=written)
 
 
 def _earlier(

@@ -15,6 +15,7 @@ from typing import Protocol
 import msgspec
 from msgspec.structs import replace
 
+from collector.core.change_log import ChangeLog
 from collector.core.facts.workflows import CronRun
 from collector.core.live_view import Cron
 from collector.core.messages import Observation
@@ -103,13 +104,11 @@ class CronState(msgspec.Struct, array_like=True, gc=False):
 class Crons:
     """The cron workflows of one cluster, by `namespace/name`: workflows know their cron by its name only."""
 
-    def __init__(self, cluster: str, calendar: Calendar) -> None:
-        self.cluster, self.calendar = cluster, calendar
+    def __init__(self, cluster: str, calendar: Calendar, changes: ChangeLog) -> None:
+        self.cluster, self.calendar, self.changes = cluster, calendar, changes
         self.lives: dict[str, CronState] = {}
         self.strangers: dict[str, CronState] = {}
         """Runs of crons that have not been seen: theirs may be told before them."""
-        self.touched: dict[str, None] = {}
-        """Keys whose state changed since their owner last looked; `life` has it, or None if it is to be forgotten."""
         self._keys: dict[str, str] = {}
 
     def life(self, key: str) -> CronState | None:
@@ -145,7 +144,7 @@ class Crons:
         last_at = kubernetes.instant(cron.status.lastScheduledTime) if cron.status else None
         if last_at is not None and last_at != life.last_at:
             told += self._began(life, last_at, "", None)
-        self.touched[key] = None
+        self.changes.mark("cronworkflows", key)
         return told
 
     def started(
@@ -169,7 +168,7 @@ class Crons:
         for lives in (self.lives, self.strangers):
             for key in [k for k, v in lives.items() if v.gone_at is not None and now > v.gone_at + PARTING_MS]:
                 self._keys.pop(lives.pop(key).uid, None)
-                self.touched[key] = None
+                self.changes.mark("cronworkflows", key)
         return told
 
     def view(self) -> list[Cron]:
@@ -202,7 +201,7 @@ class Crons:
         told = self._reach(life, seen.at)
         life.version, life.gone_at, life.next_at = max(life.version, seen.version), seen.at, None
         life.runs = {due_at: run for due_at, run in life.runs.items() if run.outcome}
-        self.touched[key] = None
+        self.changes.mark("cronworkflows", key)
         return told
 
     def _foresee(self, life: CronState) -> None:
@@ -226,7 +225,7 @@ class Crons:
         if life.next_at is not None and life.next_at <= until:
             for due_at in self._due(life, until):
                 life.runs.setdefault(due_at, self._run(life, due_at))
-            self.touched[_key(life.namespace, life.name)] = None
+            self.changes.mark("cronworkflows", _key(life.namespace, life.name))
         early = [run for due_at, run in life.runs.items() if run.outcome and not run.version and due_at <= until]
         life.reached = until
         if life.next_at is not None and life.next_at <= until:
@@ -250,7 +249,7 @@ class Crons:
         run = replace(run, outcome="started", reason="", message="", workflow_name=workflow, started_at=at)
         life.runs[due_at] = run
         _forget(life)
-        self.touched[_key(life.namespace, life.name)] = None
+        self.changes.mark("cronworkflows", _key(life.namespace, life.name))
         return [self._tell(life, run)] if due_at <= life.reached else []
 
     def _settle(self, life: CronState, now: Instant) -> list[CronRun]:
@@ -269,7 +268,7 @@ class Crons:
             told.append(self._tell(life, _judged(life, run)))
         if told:
             _forget(life)
-            self.touched[_key(life.namespace, life.name)] = None
+            self.changes.mark("cronworkflows", _key(life.namespace, life.name))
         return told
 
     def _tell(self, life: CronState, run: CronRun) -> CronRun:

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 import msgspec
 
+from collector.core.change_log import ChangeLog
 from collector.core.facts.bills import NodeRun
 from collector.core.messages import Observation
 from collector.core.model import Instant
@@ -34,13 +35,12 @@ EVIDENCE = ("instance_type", "region", "zone", "cpu", "memory_bytes", "gpu", "pr
 class PlainNodes:
     """The plain nodes of one cluster that are there, by uid."""
 
-    def __init__(self, cluster: str) -> None:
+    def __init__(self, cluster: str, changes: ChangeLog) -> None:
         self.cluster = cluster
+        self._changes = changes
         self.runs: dict[str, NodeRun] = {}
         self.labels: dict[str, dict[str, str]] = {}
         """By name what prices its pods; kept after its end, for the last words of its pods often arrive later."""
-        self.touched: dict[str, None] = {}
-        """Those that changed since their last checkpoint."""
         self.listed = True
         """False after a restart, until a list has told which of the nodes that were known are still there."""
 
@@ -68,14 +68,14 @@ class PlainNodes:
         after = node_run(self.cluster, node, seen, before, region)
         self.runs[seen.uid] = after
         if before is None or _evidence(before) != _evidence(after):
-            self.touched[seen.uid] = None
+            self._changes.mark("nodes", seen.uid)
             yield after
 
     def accrue(self, now: Instant) -> Iterator[NodeRun]:
         """The rows of all nodes that are still there at an instant; none while that is not known."""
         for uid, run in self.runs.items() if self.listed else ():
             self.runs[uid] = msgspec.structs.replace(run, last_seen_at=max(now, run.last_seen_at))
-            self.touched[uid] = None
+            self._changes.mark("nodes", uid)
             yield self.runs[uid]
 
     def _label(self, name: str, labels: Mapping[str, str]) -> None:
@@ -86,7 +86,7 @@ class PlainNodes:
 
     def _gone(self, run: NodeRun, at: Instant, version: int) -> NodeRun:
         del self.runs[run.uid]
-        self.touched[run.uid] = None
+        self._changes.mark("nodes", run.uid)
         return msgspec.structs.replace(run, gone_at=at, last_seen_at=at, version=max(version, run.version))
 
 

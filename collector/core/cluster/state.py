@@ -13,6 +13,7 @@ import msgspec
 
 from collector.core.argo import controller
 from collector.core.argo.cron import NEVER, Calendar, Crons
+from collector.core.change_log import ChangeLog
 from collector.core.cluster import linking
 from collector.core.cluster.effects import Began, Clamped, Effect, Ended, FirstRan, PodEnded, PodRan, Submitted
 from collector.core.cluster.linking import can_forget, count, same_evidence, shift, stage_time, wait_state
@@ -25,7 +26,7 @@ from collector.core.messages import ControllerSettings, Observation, Reading
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
 from collector.core.pod import lifecycle as pod_lifecycle
-from collector.core.pod.lifecycle import PodState
+from collector.core.pod.lifecycle import PodState, WrittenCharges
 from collector.core.queue import locks
 from collector.core.queue import waiting as queueing
 from collector.core.queue.flow import Flows
@@ -46,18 +47,19 @@ class Cluster:
     def __init__(self, name: str, rules: Rules, calendar: Calendar = NEVER) -> None:
         self.name = name
         self.rules = rules
-        self.kept = TrackedObjects()
+        self.changes = ChangeLog()
+        self.tracked = TrackedObjects(self.changes)
         self.workflows, self.pods, self.pods_of, self.hints = (
-            self.kept.workflows,
-            self.kept.pods,
-            self.kept.pods_of,
-            self.kept.hints,
+            self.tracked.workflows,
+            self.tracked.pods,
+            self.tracked.pods_of,
+            self.tracked.hints,
         )
         self.owners = Owners(rules.owner_labels)
-        self.machines = PlainNodes(name)
+        self.plain_nodes = PlainNodes(name, self.changes)
         self.namespaces: dict[str, dict[str, str]] = {}
         self.controllers = controller.Seen()
-        self.crons = Crons(name, calendar)
+        self.crons = Crons(name, calendar, self.changes)
         self.flows = Flows()
         self.settings: ControllerSettings | None = None
         """The controller's parallelism, as last read."""
@@ -69,20 +71,31 @@ class Cluster:
         """By kind since when nothing was seen, while a list ends a break."""
         self._facts: dict[str, Callable[[Observation], Iterable[Effect]]] = {
             "workflows": self._workflow, "pods": self._pod, "events": self._event, "cronworkflows": self.crons.observe,
-            "nodes": partial(self.machines.observe, region=rules.region), "namespaces": self._namespace,
+            "nodes": partial(self.plain_nodes.observe, region=rules.region), "namespaces": self._namespace,
             "jobs": self._owner, "rayclusters": self._owner, "rayjobs": self._owner, "sparkapplications": self._owner,
         }  # fmt: skip
 
     def observe(self, seen: Observation) -> list[Effect]:
-        """The facts that one observation leads to."""
-        return [*self._facts[seen.kind](seen)]
+        """Takes one observation over; returns the effects that follow from it."""
+        effects = [*self._facts[seen.kind](seen)]
+        for effect in effects:
+            if type(effect) is Submitted:
+                self.flows.arrived(effect.namespace, effect.queue, seen.at)
+            elif type(effect) is Began:
+                self.flows.started(effect.namespace, effect.queue, seen.at)
+        return effects
+
+    def record_charges(self, pod: PodState, written: WrittenCharges | None) -> None:
+        """Remembers with a pod which of its charges were written."""
+        pod.written = written
+        self.changes.mark("pods", pod.run.uid)
 
     def read(self, reading: Reading) -> list[Effect]:
         """The facts that the answer to a question leads to."""
         if reading.kind == "settings":
             self.settings = reading.value if isinstance(reading.value, ControllerSettings) else self.settings
             return []
-        self.kept.touched["controller", ""] = None
+        self.changes.mark("controller", "")
         return [*controller.read(self.name, self.rules.controller_namespace, reading, self.controllers)]
 
     def tick(self, now: Instant) -> list[Effect]:
@@ -96,7 +109,7 @@ class Cluster:
     def adopt(self, workflows: Iterable[WorkflowState], pods: Iterable[PodState]) -> None:
         """Take up the lives of a checkpoint."""
         lives = [workflow_lifecycle.resumed(life, self.rules) for life in workflows]
-        self.kept.adopt(lives, pods)
+        self.tracked.adopt(lives, pods)
         for life in lives:
             self.owners.exists(life)
 
@@ -106,7 +119,7 @@ class Cluster:
         for life in self.workflows.values():
             if not life.finished:
                 life.complete = False
-                self.kept.touch(life)
+                self.tracked.touch(life)
 
     def claims(self, meta: kubernetes.Meta) -> bool:
         """Whether a pod is a known workflow's or the controller's; one whose owner is awaited is nobody's yet."""
@@ -117,7 +130,7 @@ class Cluster:
         """The list that ends a break is complete, what has vanished in it included."""
         self._unseen_since.pop(kind, None)
         if kind == "nodes":
-            self.machines.listed = True
+            self.plain_nodes.listed = True
 
     def _last_alive(self, seen: Observation, *signs: Instant | None) -> Instant:
         """When an object that vanished is last known to have been: at the break's beginning, or by its own later signs."""
@@ -165,15 +178,15 @@ class Cluster:
             self._count_pods(life)
             workflow_lifecycle.update_reason(life, seen.at)
         if ended is not None:
-            linking.decide_outcome(life, ended, self.kept.pods_of_workflow(life))
+            linking.decide_outcome(life, ended, self.tracked.pods_of_workflow(life))
         happened: Iterable[Effect] = chain(moved, self._changes(life, before, ending))
         if historic:  # what began or was over before we came is recorded, but moves no counter
             happened = (h for h in happened if not isinstance(h, MOVES_COUNTERS))
         yield from happened
         yield from self._came(f"{life.namespace}/{life.name}")
         if ended is not None:
-            yield from linking.step_rows(self.name, life, ended, self.kept.pods_of_workflow(life), seen.version)
-            self.kept.await_pods(life)
+            yield from linking.step_rows(self.name, life, ended, self.tracked.pods_of_workflow(life), seen.version)
+            self.tracked.await_pods(life)
 
     def _cron_run(self, workflow: kubernetes.Workflow, life: WorkflowState) -> Iterator[Effect]:
         if cron := (workflow.metadata.labels or NOTHING).get(CRON_LABEL):
@@ -205,11 +218,11 @@ class Cluster:
         """What the world is told of a workflow whose life has just been brought up to date."""
         attempt, picked_up_at, finished = before
         reopened = life.attempt != attempt
-        self.kept.touch(life)
+        self.tracked.touch(life)
         self.owners.exists(life)
         self._mind_locks(life)
         if reopened:
-            self.kept.await_former(life)
+            self.tracked.await_former(life)
             yield Submitted(life.namespace, life.queue)
         if life.picked_up_at is not None and (picked_up_at is None or reopened):
             yield from self._began(life)
@@ -219,9 +232,9 @@ class Cluster:
         if life.finished and (not finished or reopened or (ending and now != ending)):
             yield self._run(life)
             yield from self._ended_pods(life)
-        self.kept.await_pods(life)
+        self.tracked.await_pods(life)
         if life.finished:
-            self.kept.forget(life)
+            self.tracked.forget(life)
 
     def _began(self, life: WorkflowState) -> Iterator[Effect]:
         latency = workflow_rows.queue_latency(life)
@@ -240,11 +253,11 @@ class Cluster:
 
     def _move_on(self, life: WorkflowState) -> Iterator[Effect]:
         """Pods watched ahead of their workflow were told as of the attempt before, until its end and the next were seen."""
-        former, mine = life.former[0], self.kept.pods_of_workflow(life)
+        former, mine = life.former[0], self.tracked.pods_of_workflow(life)
         ahead = [pod for pod in mine if pod.run.attempt < attempt_of(life, pod.run.created_at, pod.run.node_id)]
         for pod in ahead:
             pod.run = msgspec.structs.replace(pod.run, attempt=life.attempt, version=pod.run.version + 1)
-            self.kept.touched["pods", pod.run.uid] = None
+            self.changes.mark("pods", pod.run.uid)
             if pod.stage == "finished":
                 yield pod.run
                 yield PodEnded(pod, life)
@@ -274,7 +287,7 @@ class Cluster:
             return
         hint = self.hints.of(seen.uid)
         if before is None and hint is not None:  # from now on the pod keeps it
-            self.hints.touched[seen.uid] = None
+            self.changes.mark("hints", seen.uid)
         after = linking.with_event(pod_lifecycle.observe(before, seen, place), hint)
         yield from self._replace(before, after, seen)
         if before is None:
@@ -294,18 +307,18 @@ class Cluster:
 
     def _ended_pods(self, life: WorkflowState) -> Iterator[Effect]:
         """A workflow's end gives the charges of its pods their last class, and to a guessed end its second witness."""
-        for pod in self.kept.pods_of_workflow(life):
+        for pod in self.tracked.pods_of_workflow(life):
             ended_at = linking.end_time(pod, life)
             if ended_at != pod.run.finished_at:
                 version = max(pod.run.version + 1, life.version)
                 pod.run = msgspec.structs.replace(pod.run, finished_at=ended_at, version=version)
-                self.kept.touched["pods", pod.run.uid] = None
+                self.changes.mark("pods", pod.run.uid)
                 yield pod.run
             if pod.stage == "finished":
                 yield PodEnded(pod, life)
 
     def _controller(self, pod: kubernetes.Pod, seen: Observation) -> Iterator[Effect]:
-        self.kept.touched["controller", ""] = None
+        self.changes.mark("controller", "")
         yield from controller.incidents(self.name, pod, seen, self.controllers)
 
     def _place(self, pod: kubernetes.Pod, claim: Claim) -> pod_lifecycle.AttemptPlace | None:
@@ -314,7 +327,7 @@ class Cluster:
             return None
         uid, kind, name = claim.workflow_uid, claim.owner_kind, claim.workflow_name
         life = self.workflows.get(uid)
-        node_labels = self.machines.labels.get(pod.spec.nodeName if pod.spec and pod.spec.nodeName else "", NOTHING)
+        node_labels = self.plain_nodes.labels.get(pod.spec.nodeName if pod.spec and pod.spec.nodeName else "", NOTHING)
         meta = pod.metadata
         made_at, node_id = (
             kubernetes.instant(meta.creationTimestamp) or 0,
@@ -332,7 +345,7 @@ class Cluster:
         mine = linking.of_attempt(life, after.run.attempt) if life else None
         if (ended_at := linking.end_time(after, mine)) != after.run.finished_at:
             after = msgspec.structs.replace(after, run=msgspec.structs.replace(after.run, finished_at=ended_at))
-        self.kept.put(after)
+        self.tracked.put(after)
         if life is not None:
             yield from self._pod_moves(life, before, after, seen)
         told = before is not None and before.stage == "finished" and same_evidence(before.run, after.run)
@@ -341,10 +354,10 @@ class Cluster:
             yield PodEnded(after, life)
         # A deleted pod is kept while its workflow lives: its charge gets its last class when the attempt ends.
         if after.gone and life is None:
-            self.kept.await_workflow(after)
+            self.tracked.await_workflow(after)
         elif life is not None and can_forget(life, after):
-            self.kept.drop(uid, life)
-            self.kept.bury(life)
+            self.tracked.drop(uid, life)
+            self.tracked.bury(life)
 
     def _pod_moves(
         self, life: WorkflowState, before: PodState | None, after: PodState, seen: Observation
@@ -362,7 +375,7 @@ class Cluster:
             if before is None or before.stage != after.stage:
                 life.moved_at = seen.at
             workflow_lifecycle.update_reason(life, at)
-            self.kept.touch(life)
+            self.tracked.touch(life)
             historic = seen.change == "listed" and not life.first_seen_live
             if not began and life.picked_up_at is not None and not historic:
                 yield from self._began(life)
@@ -372,10 +385,10 @@ class Cluster:
             yield row
         if mine.finished:
             more = linking.changes_outcome(mine, before, after)
-            if (more and linking.redecide_outcome(mine, self.kept.pods_of_workflow(mine))) or counted:
+            if (more and linking.redecide_outcome(mine, self.tracked.pods_of_workflow(mine))) or counted:
                 yield self._run(mine)
         if mine.finished or row is not None:
-            self.kept.touch(life)
+            self.tracked.touch(life)
 
     def _ran(self, life: WorkflowState, before: PodState | None, after: PodState) -> Iterator[Effect]:
         """The first sight of a pod's main container running, and of its workflow's first."""
@@ -387,7 +400,7 @@ class Cluster:
         if after.live and pod_lifecycle.clamped(after):  # what a list shows is the past, and moves no counter
             yield Clamped("pod_start_latency")
         if after.run.attempt == life.attempt and workflow_lifecycle.ran(life, *began):
-            self.kept.touch(self.workflows[life.uid])
+            self.tracked.touch(self.workflows[life.uid])
             latency = workflow_rows.start_latency(life)
             if latency.source == "watch" and latency.ms is not None:
                 yield FirstRan(life.queue, latency.ms)

@@ -2,11 +2,12 @@
 The lives of a cluster's workflows and pods, and how long each is kept.
 
 No order holds between the two kinds: what has gone of the one is kept until the other has been observed as far, for it may
-still be asked about. Checkpoints are made of what is touched here.
+still be asked about.
 """
 
 from collections.abc import Iterable
 
+from collector.core.change_log import ChangeLog
 from collector.core.cluster import linking
 from collector.core.cluster.linking import can_forget
 from collector.core.cluster.tombstones import Tombstones
@@ -18,14 +19,15 @@ from collector.core.workflow.lifecycle import WorkflowState
 class TrackedObjects:
     """What is known of workflows and pods, by uid."""
 
-    def __init__(self) -> None:
+    def __init__(self, changes: ChangeLog) -> None:
+        self.changes = changes
         self.workflows: dict[str, WorkflowState] = {}
         self.pods: dict[str, PodState] = {}
         self.pods_of: dict[str, dict[str, None]] = {}
         """By workflow the uids of its pods."""
-        self.hints = EventHints()
-        self.touched: dict[tuple[str, str], WorkflowState | None] = {}
-        """(kind, uid) of what changed since its last checkpoint; a workflow with its life, for it may be gone by then."""
+        self.hints = EventHints(changes)
+        self.forgotten: dict[str, WorkflowState] = {}
+        """Workflows that were forgotten since the last checkpoint, for their last live row."""
         self.gone_workflows, self.gone_pods = Tombstones(), Tombstones()
         """Until the pods, and until the workflows, have come as far as the deletion of these."""
         self.reopened = Tombstones()
@@ -40,11 +42,11 @@ class TrackedObjects:
     def put(self, pod: PodState) -> None:
         """Take over a pod's newer life."""
         self._place(pod)
-        self.touched["pods", pod.run.uid] = None
+        self.changes.mark("pods", pod.run.uid)
 
     def touch(self, life: WorkflowState) -> None:
         """A workflow's life has changed."""
-        self.touched["workflows", life.uid] = life
+        self.changes.mark("workflows", life.uid)
 
     def adopt(self, workflows: Iterable[WorkflowState], pods: Iterable[PodState]) -> None:
         """Take up the lives of a checkpoint."""
@@ -81,6 +83,7 @@ class TrackedObjects:
         """Let a deleted workflow go once no pod of it is left, nor one that may still be watched."""
         if life.deleted and life.uid not in self.pods_of and life.uid not in self.gone_workflows:
             self.workflows.pop(life.uid, None)
+            self.forgotten[life.uid] = life
             self.touch(life)
 
     def drop(self, uid: str, life: WorkflowState | None) -> None:
@@ -91,7 +94,7 @@ class TrackedObjects:
         del mine[uid]
         if not mine:
             del self.pods_of[run.workflow_uid]
-        self.touched["pods", uid] = None
+        self.changes.mark("pods", uid)
         if life is not None:
             linking.forget_pod(linking.of_attempt(life, run.attempt), run)
             self.touch(life)

@@ -7,6 +7,7 @@ shows and may confirm it; nothing is concluded from a hint alone, nor from the l
 
 import msgspec
 
+from collector.core.change_log import ChangeLog
 from collector.core.facts.bills import PodRun
 from collector.core.messages import Observation
 from collector.core.model import Instant
@@ -78,11 +79,11 @@ def _kind(reason: str, message: str) -> str:
 class EventHints:
     """The last hint of each object, as many as fit; the longest untouched goes first."""
 
-    def __init__(self, most: int = MOST) -> None:
+    def __init__(self, changes: ChangeLog, most: int = MOST) -> None:
+        self._changes = changes
+        """Notices of release alone are marked: an event is sent once, and only a notice may become a pod's reason."""
         self._most = most
         self._last: dict[str, EventHint] = {}
-        self.touched: dict[str, None] = {}
-        """Objects whose notice of release came, or is of no more use, since the last checkpoint: it is told once."""
 
     def __len__(self) -> int:
         return len(self._last)
@@ -99,7 +100,7 @@ class EventHints:
         stays = last is not None and last.kind == "spot" and 0 <= new.at - last.at <= RECLAIM_MS
         kept = self._last[new.uid] = last if last is not None and stays else new
         if kept.kind == "spot":
-            self.touched[kept.uid] = None
+            self._changes.mark("hints", kept.uid)
         if len(self._last) > self._most:
             self.forget(next(iter(self._last)))
         return kept
@@ -116,7 +117,7 @@ class EventHints:
         """An object is gone and its words are used up."""
         gone = self._last.pop(uid, None)
         if gone is not None and gone.kind == "spot":
-            self.touched[uid] = None
+            self._changes.mark("hints", uid)
 
 
 def confirmed_reclaim(notice_at: Instant | None, run: PodRun) -> bool:

@@ -81,13 +81,13 @@ class PodState(msgspec.Struct, array_like=True, gc=False):
     """Already over when a list first showed it: its row is written, but no counter moves for the past."""
     gone: bool = False
     """Its object is deleted; the life is kept until its workflow's attempt ends."""
-    counted: Decimal | None = None
+    counted_cost: Decimal | None = None
     """How much of its price the cost counter already holds; None before its end was counted."""
     guessed: bool = False
     """Its end is our own clock's: no kubelet wrote one down, as for an evicted pod."""
     waits: str = ""
     """The waiting reason of a pod that cannot start: quota, unschedulable, image, volume."""
-    told: WrittenCharges | None = None
+    written: WrittenCharges | None = None
     """Its charges so far; newer ones go above them."""
     waits_on: str = ""
     """Which quota, image or claim; shared, for thousands wait for the same."""
@@ -101,6 +101,22 @@ class PodState(msgspec.Struct, array_like=True, gc=False):
     """What a Kubernetes event said of it last."""
     notice_at: Instant | None = None
     """When an event announced that its spot instance is taken back; kept, for an event is told once."""
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the cost counter holds this pod's price, which may be none."""
+        return self.counted_cost is not None
+
+    def count_unpriced(self) -> None:
+        """Notes that the pod was counted as one without a price."""
+        self.counted_cost = ZERO
+
+    def count_cost(self, cost: Decimal) -> Decimal:
+        """Raises the counted cost to `cost`; returns the increase, 0 if the counter already holds as much."""
+        increase = cost - (self.counted_cost or ZERO)
+        if increase > 0:
+            self.counted_cost = cost
+        return max(increase, ZERO)
 
 
 def workflow_owner(meta: kubernetes.Meta) -> kubernetes.Owner | None:

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from collector.core.argo.cron import Crons, CronState
+from collector.core.change_log import ChangeLog
 from collector.core.facts.workflows import CronRun
 from collector.core.live_view import Cron
 from collector.core.messages import Observation
@@ -49,7 +50,7 @@ class Watched:
     """Crons with all they ever told."""
 
     def __init__(self, crons: Crons | None = None) -> None:
-        self.crons = crons or Crons("c1", argo_schedule)
+        self.crons = crons or Crons("c1", argo_schedule, ChangeLog())
         self.rows: list[CronRun] = []
 
     def see(self, cron: kubernetes.CronWorkflow, when: Instant, change: Any = "modified") -> None:
@@ -103,7 +104,7 @@ def name_of(minute: int) -> str:
 
 def restarted(crons: Crons) -> Crons:
     """Crons taken up from the checkpoints of others."""
-    fresh = Crons(crons.cluster, crons.calendar)
+    fresh = Crons(crons.cluster, crons.calendar, ChangeLog())
     for key in (*crons.lives, *crons.strangers):
         fresh.adopt(msgspec.msgpack.decode(msgspec.msgpack.encode(crons.life(key)), type=CronState))
     return fresh

@@ -252,15 +252,15 @@ def test_a_run_is_told_even_after_its_cron_is_gone() -> None:
     world = watched()
     world.see(a_cron(), NOON + 90 * SECOND, "deleted")
     world.run(NOON + MINUTE)
-    world.crons.touched.clear()
+    world.crons.changes.drain()
     world.tick(NOON + 90 * SECOND + PARTING_MS)
 
     assert world.told() == [("1", "started", name_of(1))]
-    assert not world.crons.touched
+    assert not world.crons.changes
 
     world.tick(NOON + 90 * SECOND + PARTING_MS + 1)
 
-    assert world.crons.touched == {"team/nightly": None}
+    assert world.crons.changes.drain() == [("cronworkflows", "team/nightly")]
     assert world.crons.life("team/nightly") is None
 
 
@@ -297,8 +297,7 @@ def test_all_that_changes_state_is_marked_for_the_checkpoint() -> None:
     world = watched(a_cron("*/5 * * * *"))
 
     def marked() -> bool:
-        touched, world.crons.touched = world.crons.touched, {}
-        return bool(touched)
+        return bool(world.crons.changes.drain())
 
     assert marked()
 

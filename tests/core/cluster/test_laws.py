@@ -70,13 +70,13 @@ def facts_of(cluster: Cluster, seen: Iterable[Observation]) -> Iterator[Fact]:
             elif isinstance(happening, PodEnded):
                 yield from charges_of(happening)
         if one.change != "listed":  # a list has come as far when it is whole
-            cluster.kept.reached(one.kind, one.version)
+            cluster.tracked.reached(one.kind, one.version)
 
 
 def charges_of(ended: PodEnded) -> list[PodCost]:
     pod = ended.pod
-    charges = charge.charges(pod.run, ended.life, books(), UTC, pod.run.finished_at or 0, told=pod.told)
-    new, pod.told = changed_charges.changed_charges(charges, Runs().of, pod.told)
+    charges = charge.charges(pod.run, ended.life, books(), UTC, pod.run.finished_at or 0, told=pod.written)
+    new, pod.written = changed_charges.changed_charges(charges, Runs().of, pod.written)
     return new
 
 
@@ -334,6 +334,6 @@ def test_a_finished_attempt_is_let_go_once_the_pods_have_come_as_far() -> None:
     for one in streams["workflows"]:
         cluster.observe(one)
     kept = [life.attempt for life in cluster.workflows["w1"].former]
-    cluster.kept.reached("pods", streams["workflows"][-1].version)
+    cluster.tracked.reached("pods", streams["workflows"][-1].version)
 
     assert (kept, cluster.workflows["w1"].former) == ([2, 1], ())

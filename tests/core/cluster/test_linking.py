@@ -140,9 +140,9 @@ def test_a_pod_that_never_comes_is_waited_for_no_longer_than_its_watch_has_come(
     life = cluster.workflows["w1"]
     assert set(life.podless_steps or ()) == {"w1"}
 
-    cluster.kept.reached("pods", life.version - 1)
+    cluster.tracked.reached("pods", life.version - 1)
     assert life.podless_steps is not None
-    cluster.kept.reached("pods", life.version)
+    cluster.tracked.reached("pods", life.version)
     assert life.podless_steps is None
 
 
@@ -152,13 +152,13 @@ def test_a_workflow_that_was_forgotten_waits_for_no_pod() -> None:
     tell(cluster, submitted(), finished())
     del cluster.workflows["w1"]
 
-    cluster.kept.reached("pods", 1 << 62)
+    cluster.tracked.reached("pods", 1 << 62)
 
 
 def test_of_too_many_that_wait_for_pods_the_oldest_gives_up() -> None:
     """Memory is bounded; the row stays without its pod."""
     cluster = a_cluster()
-    cluster.kept.podless.at_most = 1
+    cluster.tracked.podless.at_most = 1
     tell(cluster, submitted("w1"), finished("w1"), submitted("w2"), finished("w2", when=LATER + SECOND))
 
     assert [life.podless_steps is None for life in cluster.workflows.values()] == [True, False]
@@ -331,7 +331,7 @@ def test_what_was_read_is_kept_until_it_is_read_again() -> None:
 
     assert cluster.settings == limits
     assert [h.kind for h in happened] == ["leader_change"]  # type: ignore[union-attr]
-    assert ("controller", "") in cluster.kept.touched
+    assert ("controller", "") in cluster.changes.drain()
 
 
 def test_a_due_time_that_passes_without_a_run_is_told() -> None:
@@ -417,10 +417,10 @@ def test_of_two_pods_that_are_held_one_may_go_on() -> None:
 def test_of_too_many_deleted_workflows_the_oldest_goes() -> None:
     """Their pods' watch may never come as far; that of nodes says nothing of either."""
     cluster = a_cluster()
-    cluster.kept.gone_workflows.at_most = 1
+    cluster.tracked.gone_workflows.at_most = 1
     for number, uid in enumerate(("w1", "w2")):
         gone = an_observation(a_workflow(uid, phase="Running"), "deleted", when=NOON + (number + 1) * SECOND)
         tell(cluster, submitted(uid), gone)
-    cluster.kept.reached("nodes", 1 << 62)
+    cluster.tracked.reached("nodes", 1 << 62)
 
     assert set(cluster.workflows) == {"w2"}

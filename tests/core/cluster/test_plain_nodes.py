@@ -58,7 +58,7 @@ def test_a_heartbeat_tells_nothing() -> None:
     rows(cluster, an_observation(node, "listed"))
 
     assert rows(cluster, an_observation(node, when=NOON + HOUR)) == []
-    assert [row.last_seen_at for row in cluster.machines.accrue(NOON)] == [NOON + HOUR]
+    assert [row.last_seen_at for row in cluster.plain_nodes.accrue(NOON)] == [NOON + HOUR]
 
 
 def test_labels_that_come_late_are_told_under_a_higher_version() -> None:
@@ -79,7 +79,7 @@ def test_labels_of_machines_that_went_long_ago_are_let_go(monkeypatch: pytest.Mo
     for number, name in enumerate(["n1", "n2", "n1", "n3"]):
         tell(cluster, an_observation(a_machine(name), when=NOON + number * MINUTE))
 
-    assert list(cluster.machines.labels) == ["n1", "n3"]
+    assert list(cluster.plain_nodes.labels) == ["n1", "n3"]
 
 
 def test_a_node_that_turns_out_to_be_virtual_is_gone() -> None:
@@ -89,7 +89,7 @@ def test_a_node_that_turns_out_to_be_virtual_is_gone() -> None:
         cluster, an_observation(a_machine("n1", {}), "added"), an_observation(a_machine("n1"), when=NOON + 5)
     )
 
-    assert (row.gone_at, cluster.machines.runs) == (NOON + 5, {})
+    assert (row.gone_at, cluster.plain_nodes.runs) == (NOON + 5, {})
 
 
 def test_a_deleted_node_is_gone_when_we_hear_of_it() -> None:
@@ -106,7 +106,7 @@ def test_a_node_that_vanished_was_there_until_it_was_last_known() -> None:
     """Nobody pays in our books for an outage that nobody watched."""
     cluster = a_cluster()
     tell(cluster, an_observation(a_plain_node("n1"), "added"))
-    list(cluster.machines.accrue(NOON + HOUR))
+    list(cluster.plain_nodes.accrue(NOON + HOUR))
 
     assert [row.gone_at for row in rows(cluster, a_vanishing("nodes", "node-n1", when=NOON + DAY))] == [NOON + HOUR]
 
@@ -129,15 +129,15 @@ def test_a_restart_goes_on_with_the_nodes_it_knew() -> None:
     for change in checkpoints.changes(before):
         assert isinstance(change, Checkpoint)
         checkpoints.adopt(after, change.kind, change.state)
-    too_early = list(after.machines.accrue(NOON + HOUR))
+    too_early = list(after.plain_nodes.accrue(NOON + HOUR))
     tell(after, a_vanishing("nodes", "node-n2", when=NOON + HOUR))
     after.gap_ended("nodes")
 
     assert too_early == []
-    assert after.machines.labels == before.machines.labels
-    assert after.machines.runs == {"node-n1": before.machines.runs["node-n1"]}
+    assert after.plain_nodes.labels == before.plain_nodes.labels
+    assert after.plain_nodes.runs == {"node-n1": before.plain_nodes.runs["node-n1"]}
     assert list(checkpoints.changes(after)) == [Gone(cluster="c1", kind="nodes", uid="node-n2")]
-    assert [row.last_seen_at for row in after.machines.accrue(NOON + DAY)] == [NOON + DAY]
+    assert [row.last_seen_at for row in after.plain_nodes.accrue(NOON + DAY)] == [NOON + DAY]
 
 
 def test_recorded_nodes() -> None:
@@ -145,5 +145,5 @@ def test_recorded_nodes() -> None:
     cluster, happened = play("basics")
     told = only(NodeRun, happened)
 
-    assert {row.name for row in told} == {name for name in cluster.machines.labels if not name.startswith("virtual")}
+    assert {row.name for row in told} == {name for name in cluster.plain_nodes.labels if not name.startswith("virtual")}
     assert {(row.cpu, row.memory_bytes // 1024**3, row.instance_type) for row in told} >= {(32, 512, "ecs.c7.8xlarge")}

@@ -144,7 +144,7 @@ def test_pods_of_nobody_are_not_kept() -> None:
     cluster = a_cluster()
     tell(cluster, an_observation(a_pod(owner="")))
 
-    assert (cluster.pods, cluster.pods_of, cluster.kept.touched) == ({}, {}, {})
+    assert (cluster.pods, cluster.pods_of, len(cluster.changes)) == ({}, {}, 0)
 
 
 # What a pod's surroundings add.
@@ -232,7 +232,7 @@ def test_a_controllers_incident_is_told_and_checkpointed() -> None:
 
     (incident,) = only(ControllerIncident, tell(cluster, controller_pod(), controller_pod()))
 
-    assert (incident.kind, list(cluster.kept.touched)) == ("oom_kill", [("controller", "")])
+    assert (incident.kind, cluster.changes.drain()) == ("oom_kill", [("controller", "")])
 
 
 def test_a_controller_elsewhere_is_no_business_of_ours() -> None:

@@ -205,7 +205,7 @@ def test_basics_leaves_three_workflows_that_never_end() -> None:
 def test_basics_forgets_what_was_deleted() -> None:
     """Two runs of a cron went with their TTL, their pods before them; the pods' stream has come as far by then."""
     cluster, _, _ = replayed("basics")
-    cluster.kept.reached("pods", 1 << 62)
+    cluster.tracked.reached("pods", 1 << 62)
 
     assert (len(cluster.workflows), len(cluster.pods)) == (22, 64)
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from collector.core.change_log import ChangeLog
 from collector.core.facts.bills import PodRun
 from collector.core.messages import Observation
 from collector.core.objects import kubernetes
@@ -109,7 +110,7 @@ def observed(event: kubernetes.Event, change: Any = "added") -> Observation:
 
 def test_the_last_hint_of_each_object_is_kept() -> None:
     """As long as the object lives."""
-    hints = EventHints()
+    hints = EventHints(ChangeLog())
     hints.take(observed(an_event("FailedScheduling")))
     last = hints.take(observed(an_event("FailedMount"), "modified"))
     hints.take(observed(an_event(about="p2")))
@@ -126,7 +127,7 @@ def test_the_last_hint_of_each_object_is_kept() -> None:
 
 def test_an_event_that_expires_is_no_news() -> None:
     """The server deletes each after an hour and says so."""
-    hints = EventHints()
+    hints = EventHints(ChangeLog())
 
     assert hints.take(observed(an_event(), "deleted")) is None
     assert hints.take(observed(an_event(type="Normal"))) is None
@@ -135,7 +136,7 @@ def test_an_event_that_expires_is_no_news() -> None:
 
 def test_a_notice_of_release_outlasts_its_consequences() -> None:
     """The node is not ready because the instance goes; an hour later it is a story of its own."""
-    hints = EventHints()
+    hints = EventHints(ChangeLog())
     hints.take(observed(an_event("SpotToBeReleased")))
     soon = hints.take(observed(an_event("NodeNotReady", at=NOON + 3 * MINUTE)))
     late = hints.take(observed(an_event("NodeNotReady", at=NOON + RECLAIM_MS + SECOND)))
@@ -147,21 +148,21 @@ def test_a_notice_of_release_outlasts_its_consequences() -> None:
 
 def test_a_notice_that_is_let_go_is_told_to_be_forgotten() -> None:
     """Or its checkpoint would stay for ever; other hints have none."""
-    hints = EventHints()
+    changes = ChangeLog()
+    hints = EventHints(changes)
     for reason, about in (("SpotToBeReleased", "p1"), ("NodeNotReady", "p2")):
         hints.take(observed(an_event(reason, about=about)))
-    assert list(hints.touched) == ["p1"]
+    assert changes.drain() == [("hints", "p1")]
 
-    hints.touched = {}
     for uid in ("p1", "p2", "p3"):
         hints.forget(uid)
 
-    assert list(hints.touched) == ["p1"]
+    assert changes.drain() == [("hints", "p1")]
 
 
 def test_hints_are_bounded() -> None:
     """The one that was touched longest ago goes first."""
-    hints = EventHints(most=2)
+    hints = EventHints(ChangeLog(), most=2)
     for about in ("p1", "p2", "p1", "p3"):
         hints.take(observed(an_event(about=about)))
 

@@ -135,7 +135,7 @@ def test_a_deleted_workflow_goes_when_its_last_pod_has_gone() -> None:
     cluster = a_cluster()
     gone = an_observation(a_workflow(phase="Succeeded", started=NOON + SECOND, finished=NOON + MINUTE), "deleted")
     tell(cluster, submitted(), running(), an_observation(running_pod()), finished(), gone)
-    cluster.kept.reached("pods", an_observation(a_pod(), when=NOON + HOUR).version)
+    cluster.tracked.reached("pods", an_observation(a_pod(), when=NOON + HOUR).version)
     kept = set(cluster.workflows)
     tell(cluster, an_observation(running_pod(), "deleted", when=NOON + HOUR))
 
@@ -157,7 +157,7 @@ def test_a_deleted_workflow_waits_until_the_pods_have_come_as_far() -> None:
     cluster = a_cluster(RULES)
     gone = an_observation(a_workflow(labels={"department": "maps"}), "deleted", when=NOON + MINUTE)
     tell(cluster, gone)
-    cluster.kept.reached("pods", gone.version - 1)
+    cluster.tracked.reached("pods", gone.version - 1)
 
     (ended,) = only(PodEnded, tell(cluster, an_observation(ended_pod(), when=NOON + HOUR)))
 
@@ -170,7 +170,7 @@ def test_a_deleted_pod_without_its_workflow_waits_until_the_workflows_have_come_
     cluster = a_cluster()
     gone = an_observation(ended_pod(), "deleted", when=NOON + 90 * SECOND)
     tell(cluster, gone)
-    cluster.kept.reached("workflows", gone.version - 1)
+    cluster.tracked.reached("workflows", gone.version - 1)
 
     happened = tell(cluster, submitted(), running(), finished())
 
@@ -183,7 +183,7 @@ def test_a_deleted_pod_whose_workflow_never_comes_is_let_go() -> None:
     cluster = a_cluster()
     gone = an_observation(ended_pod(), "deleted", when=NOON + 90 * SECOND)
     tell(cluster, gone)
-    cluster.kept.reached("workflows", gone.version)
+    cluster.tracked.reached("workflows", gone.version)
 
     assert (cluster.pods, cluster.pods_of) == ({}, {})
 
@@ -195,8 +195,8 @@ def test_a_cluster_taken_up_again_lets_go_as_before() -> None:
     workflow = an_observation(a_workflow("w1"), "deleted", when=NOON + 90 * SECOND)
     tell(cluster, pod, workflow)
     other.adopt(cluster.workflows.values(), cluster.pods.values())
-    other.kept.reached("pods", workflow.version)
-    other.kept.reached("workflows", pod.version)
+    other.tracked.reached("pods", workflow.version)
+    other.tracked.reached("workflows", pod.version)
 
     assert (other.workflows, other.pods) == ({}, {})
 
@@ -204,7 +204,7 @@ def test_a_cluster_taken_up_again_lets_go_as_before() -> None:
 def test_what_waits_for_another_kind_is_bounded() -> None:
     """A kind that may not be watched never comes; the oldest go first."""
     cluster = a_cluster()
-    cluster.kept.gone_pods.at_most = cluster.kept.gone_workflows.at_most = 2
+    cluster.tracked.gone_pods.at_most = cluster.tracked.gone_workflows.at_most = 2
     for i in range(4):
         tell(cluster, an_observation(a_workflow(f"w{i}"), "deleted", when=NOON + i * SECOND))
 

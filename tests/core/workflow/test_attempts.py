@@ -175,11 +175,11 @@ def test_a_break_makes_living_workflows_incomplete_and_no_others() -> None:
     """What lives now may have done things that nobody saw; what is over is told already."""
     cluster = a_cluster()
     tell(cluster, submitted("w1"), submitted("w2"), running("w2"), finished("w2"))
-    cluster.kept.touched.clear()
+    cluster.changes.drain()
     cluster.gap_started("workflows", 0)
 
     assert {uid: life.complete for uid, life in cluster.workflows.items()} == {"w1": False, "w2": True}
-    assert list(cluster.kept.touched) == [("workflows", "w1")]
+    assert cluster.changes.drain() == [("workflows", "w1")]
 
 
 # Attempts.
@@ -334,7 +334,7 @@ def retried() -> Cluster:
 def test_a_pod_of_an_attempt_that_was_let_go_is_still_of_that_attempt() -> None:
     """It is older than the retry, whatever else is known."""
     cluster = retried()
-    cluster.kept.reached("pods", cluster.workflows["w1"].version)
+    cluster.tracked.reached("pods", cluster.workflows["w1"].version)
     tell(cluster, an_observation(ended_pod("p1"), when=NOON + 11 * MINUTE))
 
     assert (cluster.pods["p1"].run.attempt, cluster.workflows["w1"].former) == (1, ())
@@ -343,7 +343,7 @@ def test_a_pod_of_an_attempt_that_was_let_go_is_still_of_that_attempt() -> None:
 def test_too_many_attempts_that_wait_for_their_pods_are_let_go_early() -> None:
     """Memory is bounded, also where pods may not be watched at all."""
     cluster = a_cluster()
-    cluster.kept.reopened.at_most = 0
+    cluster.tracked.reopened.at_most = 0
     tell(cluster, submitted(), running(), finished(phase="Failed"), reopened())
 
     assert cluster.workflows["w1"].former == ()
@@ -352,8 +352,8 @@ def test_too_many_attempts_that_wait_for_their_pods_are_let_go_early() -> None:
 def test_a_workflow_may_go_before_its_finished_attempt_is_let_go() -> None:
     """Too many deleted ones are let go early."""
     cluster = retried()
-    cluster.kept.gone_workflows.at_most = 0
+    cluster.tracked.gone_workflows.at_most = 0
     tell(cluster, an_observation(a_workflow(), "deleted", when=NOON + 20 * MINUTE))
-    cluster.kept.reached("pods", 2**60)
+    cluster.tracked.reached("pods", 2**60)
 
     assert cluster.workflows == {}
