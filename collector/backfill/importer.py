@@ -29,6 +29,7 @@ from collector.core.rules import Rules
 from collector.core.units import DAY_MS, MINUTE_MS
 from collector.pipeline.recorder import Recorder
 from collector.prices.book import Books
+from collector.settings.model import ClusterSettings, Settings
 from collector.store.clickhouse import Store
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,8 @@ ORDER: tuple[type[Fact], ...] = (StepRun, PodRun, PodCost, Period, WorkflowRun)
 """In which rows are written; whatever else a workflow leads to comes before them."""
 UNREADABLE = "unreadable"
 """What a copy that cannot be read is counted under."""
+QUIET_MS = 2 * MINUTE_MS
+"""After the end of a gap: by then the store has what the relist showed, and Argo has archived what ended in the gap."""
 ALL_ALIKE = ("connection", "unauthorized", "settings")
 """Failures that the next workflow would meet as well."""
 
@@ -75,6 +78,16 @@ class Work:
     dry_run: bool = False
     progress: Callable[[int, int], object] = lambda done, total: None  # noqa: ARG005 - nobody looks
     """Hours listed, and how many there are."""
+
+
+def clusters_with_archive(settings: Settings) -> list[ClusterSettings]:
+    """The clusters that name an argo-server."""
+    return [cluster for cluster in settings.clusters if cluster.archive.url]
+
+
+def settled_before(now: Instant) -> Instant:
+    """The instant up to which the archive and the store are complete."""
+    return now - QUIET_MS
 
 
 @dataclass(slots=True)

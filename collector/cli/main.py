@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 from collector import __version__, connect
+from collector.backfill import command as backfilling
 from collector.billing import commands
 from collector.billing.runs import RepricingError
 from collector.cli import check as checks
@@ -28,7 +29,6 @@ from collector.prices import book
 from collector.prices.quote import quote
 from collector.reports import cost, price_list, queue, shared_costs, steps
 from collector.reports import report as shape
-from collector.service import gap_filler
 from collector.service import run as service
 from collector.settings.load import load_settings
 from collector.settings.model import SettingsError
@@ -180,7 +180,7 @@ def backfill(
     chosen = load_settings(config)
     span = _span(begin, end, chosen.billing_timezone, None)
     with progress.shown("hours asked about", err) as (_, count):
-        made = gap_filler.by_hand(chosen, _folder(config), span, cluster, dry_run=dry_run, progress=count)
+        made = backfilling.backfill_span(chosen, _folder(config), span, cluster, dry_run=dry_run, progress=count)
     shape.text(made, form, out)
     if any(row[-1] for row in made.rows) or len(made.notes) > dry_run:
         raise typer.Exit(1)

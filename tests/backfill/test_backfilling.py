@@ -15,7 +15,7 @@ from aiohttp import web
 from typer.testing import CliRunner
 
 from collector import connect
-from collector.backfill import argo_server
+from collector.backfill import argo_server, command, importer
 from collector.catalog import metrics
 from collector.catalog.counters import Counters
 from collector.cli.main import app
@@ -39,7 +39,7 @@ DAYS = Span(date(2026, 11, 22), date(2026, 11, 23))
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     """What these tests wait for is not the pace."""
     monkeypatch.setattr(argo_server, "PER_SECOND", 10_000)
-    monkeypatch.setattr(gap_filler, "QUIET_MS", 0)
+    monkeypatch.setattr(importer, "QUIET_MS", 0)
 
 
 def an_archive(**changes: Any) -> Archive:
@@ -54,7 +54,7 @@ def chosen(engine: Running, archive: Archive, *more: ClusterSettings) -> Setting
 
 async def by_hand(settings: Settings, only: str = "", *, dry_run: bool = False) -> Any:
     """The command's work, in the thread that a command has."""
-    run = functools.partial(gap_filler.by_hand, settings, Path(), DAYS, only, dry_run=dry_run)
+    run = functools.partial(command.backfill_span, settings, Path(), DAYS, only, dry_run=dry_run)
     return await asyncio.to_thread(run)
 
 
@@ -89,8 +89,8 @@ async def test_an_archive_that_fails_costs_the_others_nothing(engine: Running, s
 @pytest.mark.parametrize(
     ("clusters", "only", "words"),
     [
-        ((), "", "no cluster names an archive; give it"),
-        ((ClusterSettings(name="a"),), "a", "--cluster a: names no archive"),
+        ((), "", "no cluster has an archive; set"),
+        ((ClusterSettings(name="a"),), "a", "--cluster a: has no archive"),
         ((ClusterSettings(name="a"),), "b", "--cluster b: no such cluster"),
     ],
     ids=str,
@@ -98,7 +98,7 @@ async def test_an_archive_that_fails_costs_the_others_nothing(engine: Running, s
 def test_without_an_archive_the_remedy_is_told(clusters: Any, only: str, words: str) -> None:
     """Nothing is asked of anybody."""
     with pytest.raises(ReportError, match=words):
-        gap_filler.by_hand(Settings(clusters=clusters), Path(), DAYS, only, dry_run=False)
+        command.backfill_span(Settings(clusters=clusters), Path(), DAYS, only, dry_run=False)
 
 
 def test_the_command_prints_and_tells_of_failure(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,8 +106,8 @@ def test_the_command_prints_and_tells_of_failure(monkeypatch: pytest.MonkeyPatch
     codes = []
     for row, notes, more in ((("c1", 5, 5, 0, 0), [], ()), (("c1", 5, 4, 0, 1), [], ()), (("c1", 5, 5, 0, 0), ["c2"], ()),
                              (("c1", 5, 5, 0, 0), ["dry"], ("--dry-run",))):  # fmt: skip
-        made = Report("t", gap_filler.COLUMNS, [row], list(notes))
-        monkeypatch.setattr(gap_filler, "by_hand", lambda *a, made=made, **k: made)
+        made = Report("t", command.COLUMNS, [row], list(notes))
+        monkeypatch.setattr(command, "backfill_span", lambda *a, made=made, **k: made)
         done = CliRunner().invoke(app, ["backfill", "--from", "2026-11-22", "--to", "2026-11-23", *more])
         codes.append(done.exit_code)
 
