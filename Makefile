@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install -q --no-deps
 LOCK := .cache/lock/bin/pip-compile -q --generate-hashes --strip-extras --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: demo test check test-cluster test-live soak bench generate lock setup system clean
+.PHONY: demo test check test-cluster test-live soak bench generate docs lock setup system clean
 
 demo: $(RUNS)                    ## a miniature fleet, the collector, the store and the pages; Ctrl-C ends it
 	$(BIN)/lynceus demo
@@ -17,11 +17,12 @@ demo: $(RUNS)                    ## a miniature fleet, the collector, the store 
 test: $(DEVELOPS) system         ## the fast set: at most 8 minutes on 2 cores
 	$(BIN)/pytest -q -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered --cov-fail-under=100
 
-check: $(DEVELOPS)               ## style, types, direction of imports
+check: $(DEVELOPS)               ## style, types, direction of imports, documentation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/mkdocs build --strict --quiet --site-dir .cache/site
 
 test-cluster: $(DEVELOPS)        ## a real kube-apiserver, etcd and kwok, built once from their Go modules
 	$(BIN)/python -m tests.cluster.build
@@ -40,9 +41,11 @@ bench: $(DEVELOPS)               ## CPU against kubernetes.watch and client-go, 
 	$(BIN)/python -m tests.bench.backlog
 	$(BIN)/python -m tests.bench.queries
 
-generate: $(DEVELOPS)            ## dashboards and alert rules from the catalogue
-	$(BIN)/python -m dashboards
-	$(BIN)/python -m alerts
+generate: $(DEVELOPS)            ## dashboards, alert rules and docs/reference, from the code
+	$(BIN)/python -m generate
+
+docs: $(DEVELOPS)                ## the documentation as a site on http://127.0.0.1:8480, rebuilt as you write
+	$(BIN)/mkdocs serve --strict --dev-addr 127.0.0.1:8480
 
 lock:                            ## pin what pyproject.toml asks for, with hashes and without any index address
 	$(PYTHON) -m venv .cache/lock

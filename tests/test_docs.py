@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 import pytest
-import typer.main
 
+from alerts.files import files as alert_files
+from alerts.thresholds import FILE as THRESHOLDS
 from collector.catalog.metrics import METRICS, Metric
 from collector.catalog.retention import RETENTION
 from collector.catalog.rollups import HOUSEKEEPING, ROLLUPS
@@ -16,9 +17,15 @@ from collector.catalog.tables import TABLES
 from collector.cli.main import app
 from collector.settings.load import parse_settings
 from collector.settings.model import Settings
+from generate.__main__ import FOLDERS, files_of, folder_of, main
+from generate.folder import out_of_date, write
+from generate.settings_page import keys as documented_keys
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
+REFERENCE = files_of("reference")
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 
 
 def keys(struct: type[Any]) -> Iterator[str]:
@@ -30,40 +37,109 @@ def keys(struct: type[Any]) -> Iterator[str]:
                 yield from keys(inner)
 
 
+@pytest.mark.parametrize("name", FOLDERS)
+def test_generated_folders_are_fresh(name: str) -> None:
+    """What is checked in is what the code makes; no more, no less."""
+    assert out_of_date(folder_of(name), files_of(name)) == [], "run: make generate"
+
+
+def test_generating_twice_gives_the_same_pages() -> None:
+    """A difference in review means that the code changed."""
+    assert files_of("reference") == REFERENCE
+
+
+def test_check_names_the_files_and_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`python -m generate --check` writes nothing, and says which files differ and what to run."""
+    monkeypatch.setattr("generate.__main__.ROOT", tmp_path)
+
+    assert main(["alerts", "--check"]) == 1
+    assert "alerts/generated is out of date: collector-health.rules.yaml" in (shown := capsys.readouterr().err)
+    assert "run python -m generate" in shown
+    assert not list(tmp_path.iterdir())
+    assert main(["alerts"]) == 0
+    assert main(["alerts", "--check"]) == 0
+
+
+def test_an_unknown_folder_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """A typing mistake must not look like a fresh folder."""
+    with pytest.raises(SystemExit, match="2"):
+        main(["dashbords"])
+
+    assert "expected one of dashboards, alerts, reference" in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_longer_generated_is_removed(tmp_path: Path) -> None:
+    """A page about something that is gone misleads its reader."""
+    (tmp_path / "gone.md").write_text("# Gone")
+
+    assert "gone.md" in out_of_date(tmp_path, REFERENCE)
+    write(tmp_path, REFERENCE)
+    assert out_of_date(tmp_path, REFERENCE) == []
+
+
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
-def test_every_metric_is_in_the_readme(metric: Metric) -> None:
+def test_every_metric_is_documented(metric: Metric) -> None:
     """A metric's row shows its name, labels and help as the catalogue has them."""
-    assert f"| `{metric.name}` | {', '.join(metric.labels)} | {metric.help} |" in README
+    labels = ", ".join(f"`{label}`" for label in metric.labels)
+
+    assert f"| `{metric.name}` | {metric.kind} | {labels} | {metric.help} |" in REFERENCE["metrics.md"]
 
 
 @pytest.mark.parametrize("key", sorted(set(keys(Settings))))
-def test_every_setting_is_in_the_readme(key: str) -> None:
-    """A key of the settings is named in the README's table."""
-    table = README[README.index("### Settings") : README.index("## What the words mean")]
+def test_every_setting_is_documented(key: str) -> None:
+    """A key of the settings has a row, or the keys inside it have."""
+    assert re.search(rf"^\| `[\w.\[\]]*\b{key}[.`\[]", REFERENCE["settings.md"], re.MULTILINE)
 
-    assert re.search(rf"\b{key}\b", table)
+
+@pytest.mark.parametrize("key", list(documented_keys(Settings)), ids=lambda key: key.path)
+def test_every_setting_says_what_it_means(key: Any) -> None:
+    """The text under the field in collector/settings is the meaning in the reference."""
+    assert key.meaning, "write the meaning as a string under the field"
 
 
 @pytest.mark.parametrize("table", [*TABLES, *ROLLUPS, *HOUSEKEEPING], ids=lambda table: table.name)
-def test_every_table_is_in_the_readme(table: Any) -> None:
-    """A table that users may read is named."""
-    assert f"`{table.name}`" in README
+def test_every_table_is_documented(table: Any) -> None:
+    """A table that users may read has a section with all of its columns."""
+    section = REFERENCE["tables.md"].split(f"\n## {table.name}\n")[1].split("\n## ")[0]
+
+    assert [column.name for column in table.columns if f"| `{column.name}` |" not in section] == []
 
 
 @pytest.mark.parametrize("table", RETENTION)
-def test_the_readme_says_for_how_long_rows_are_kept(table: str) -> None:
+def test_the_reference_says_for_how_long_rows_are_kept(table: str) -> None:
     """The default, beside the table's name."""
     days = RETENTION[table].days
-    row = next(line for line in README.splitlines() if line.startswith("| `retention`"))
 
-    assert f"`{table}` {f'{days}d' if days else 'forever'}" in row
+    assert f"| `{table}` | {f'{days}d' if days else 'forever'} |" in REFERENCE["settings.md"]
 
 
-def test_every_command_is_in_the_readme() -> None:
-    """A command is named where users look for it; `version` explains itself."""
-    group = typer.main.get_group(app)
+def test_every_command_is_documented() -> None:
+    """A command has a section, and so has each command of a group."""
+    names = {
+        f"lynceus {command.name or command.callback.__name__}"
+        for command in app.registered_commands
+        if command.callback
+    }
+    names |= {
+        f"lynceus {group.name} {command.name or command.callback.__name__}"
+        for group in app.registered_groups
+        if group.typer_instance
+        for command in group.typer_instance.registered_commands
+        if command.callback
+    }
 
-    assert [name for name in group.commands if name != "version" and f"lynceus {name}" not in README] == []
+    assert [name for name in names if f"\n## {name.replace('_', '-')}\n" not in REFERENCE["cli.md"]] == []
+
+
+def test_every_alert_is_documented() -> None:
+    """An alert has a row that leads to its runbook."""
+    names = set(re.findall(r"^  - alert: (\w+)", "".join(alert_files().values()), re.MULTILINE))
+
+    assert names
+    assert [name for name in names if f"[{name}](../../alerts/runbooks/{name}.md)" not in REFERENCE["alerts.md"]] == []
+    assert THRESHOLDS.name in REFERENCE["alerts.md"]
 
 
 def test_the_example_settings_are_valid_and_whole() -> None:
@@ -75,8 +151,26 @@ def test_the_example_settings_are_valid_and_whole() -> None:
     assert [key for key in set(keys(Settings)) - rules if not re.search(rf"\b{key}:", text.decode())] == []
 
 
-def test_links_of_the_readme_lead_somewhere() -> None:
+@every_page
+def test_links_lead_somewhere(page: Path) -> None:
     """A relative link names a file of the repository."""
-    links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
+    links = [link for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")) if "://" not in link]
 
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@every_page
+def test_pages_name_only_metrics_that_exist(page: Path) -> None:
+    """A metric that was renamed must not live on in a sentence."""
+    names = {metric.name for metric in METRICS}
+    named = set(re.findall(r"`(lynceus_\w+)", page.read_text(encoding="utf-8")))
+
+    assert {name for name in named if not any(name.startswith(known) for known in names)} == set()
+
+
+def test_the_readme_stays_short() -> None:
+    """A stranger reads a page; the rest is in docs/."""
+    text = (ROOT / "README.md").read_bytes()
+
+    assert len(text) <= 6 * 1024
+    assert text.count(b"\n") <= 120

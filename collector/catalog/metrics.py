@@ -1,7 +1,7 @@
 """
 Every Prometheus metric as data: the one place where a metric's name, kind, labels and meaning are declared.
 
-Rules, dashboards and the README's table are made from this list or checked against it. Base units: seconds, bytes.
+Rules, dashboards and docs/reference/metrics.md are made from this list or checked against it. Base units: seconds, bytes.
 """
 
 from dataclasses import dataclass

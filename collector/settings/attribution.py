@@ -20,11 +20,17 @@ class RuleSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, rena
     """One attribution rule: exactly one source, and the days on which it is valid."""
 
     workflow_label: str | None = None
+    """Label of the workflow whose value is the name."""
     workflow_annotation: str | None = None
+    """Annotation of the workflow whose value is the name."""
     namespace_label: str | None = None
+    """Label of the workflow's namespace whose value is the name."""
     template: dict[str, str] | None = None
+    """Name for each workflow template."""
     service_account: dict[str, str] | None = None
+    """Name for each service account."""
     namespace: dict[str, str] | None = None
+    """Name for each namespace."""
     map: dict[str, str] | None = None
     """Translates values of a label or an annotation; a value that is not listed does not match."""
     begin: date | None = None
@@ -40,8 +46,11 @@ class AttributionSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=Tru
         RuleSettings(workflow_label="department"),
         RuleSettings(namespace_label="department"),
     )
+    """Rules for the department that pays. The first match counts; without a match it is `unallocated`."""
     project: tuple[RuleSettings, ...] = (RuleSettings(workflow_label="project"),)
+    """Rules for the project."""
     creator: tuple[RuleSettings, ...] = tuple(RuleSettings(workflow_label=rule.key) for rule in BY_CREATOR)
+    """Rules for the creator. Default: who submitted the workflow by the label of Argo's server, else who last acted on it."""
 
 
 def rule_of(settings: RuleSettings, zone: ZoneInfo) -> AttributionRule:

@@ -54,8 +54,11 @@ class StoreSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The ClickHouse to write to. Without a url the embedded store is started."""
 
     url: str = ""
+    """Address, like http://clickhouse:8123. Empty: the embedded store is started."""
     username: str = "default"
+    """User that may write to the database `lynceus`."""
     password_file: str = ""
+    """File with the password. It is read at each attempt, so a new password needs no restart."""
     cluster: str = ""
     """ClickHouse cluster name for ON CLUSTER. Empty: a single node."""
     wait_seconds: Annotated[int, msgspec.Meta(ge=0)] = 60
@@ -73,14 +76,18 @@ class TlsSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Files for serving over TLS. With a client_ca clients must present a certificate."""
 
     cert: str = ""
+    """Certificate. Empty: plain http."""
     key: str = ""
+    """Private key of the certificate."""
     client_ca: str = ""
+    """Certificate authority of clients. If set, clients must present a certificate."""
 
 
 class HttpSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Address at which pages, API and metrics are served."""
 
     listen: str = "127.0.0.1:8470"
+    """Host and port of pages, API and metrics."""
     tls: TlsSettings = TlsSettings()
 
 
@@ -88,6 +95,7 @@ class EmbeddedSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Address of the embedded store; on loopback readers need no token."""
 
     listen: str = "127.0.0.1:8471"
+    """Host and port of the embedded store. On loopback, readers need no token."""
 
 
 class QueueSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -122,7 +130,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Everything an operator can choose."""
 
     clusters: tuple[ClusterSettings, ...] = ()
-    """Empty: the contexts of the current kubeconfig."""
+    """Clusters to watch. Empty: the contexts of the current kubeconfig."""
     discovery: DiscoverySettings = DiscoverySettings()
     store: StoreSettings = StoreSettings()
     data_dir: str = "./lynceus-data"
@@ -131,7 +139,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     http: HttpSettings = HttpSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
     retention: dict[str, str] = {}
-    """How long rows of a table are kept, like `{queue_sample: 90d, pod_run: forever}`; see catalog/retention.py."""
+    """How long rows of a table are kept, like `{queue_sample: 90d, pod_run: forever}`. See Retention below."""
     queues: QueueSettings = QueueSettings()
     reconcile_hours: Annotated[float, msgspec.Meta(ge=0)] = 6
     """Hours between comparisons of the watched state with a full list; 0: only after gaps."""

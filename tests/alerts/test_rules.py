@@ -9,10 +9,11 @@ import pytest
 import yaml
 
 from alerts import ALL
-from alerts.__main__ import GENERATED, files, out_of_date, write
+from alerts.files import files
 from alerts.rules import Alert, group_as_read
 from alerts.thresholds import FILE, OwnDepth, load
 from dashboards import ALL as DASHBOARDS
+from generate.folder import out_of_date, write
 from tests.promtool.promql import check_against_catalogue
 from tests.promtool.tool import promtool
 
@@ -23,6 +24,7 @@ GROUPS = {topic: build(THRESHOLDS) for topic, build in ALL.items()}
 ALERTS = [alert for group in GROUPS.values() for alert in group.alerts]
 READ = [rule for group in GROUPS.values() for rule in group_as_read(group, THRESHOLDS.links)["rules"]]
 OLDEST = "lynceus_queue_oldest_age_seconds"
+GENERATED = FILE.parent / "generated"
 RUNBOOKS = FILE.parent / "runbooks"
 CASES = Path(__file__).parent.parent / "promtool"
 
@@ -32,7 +34,7 @@ every_topic = pytest.mark.parametrize("topic", ALL)
 
 def test_generated_files_are_fresh() -> None:
     """What is checked in is what the code and thresholds.yaml make; no more, no less."""
-    assert out_of_date(GENERATED, files(THRESHOLDS)) == [], "run: python -m alerts"
+    assert out_of_date(GENERATED, files(THRESHOLDS)) == [], "run: make generate"
 
 
 def test_files_that_nothing_makes_are_noticed_and_removed(tmp_path: Path) -> None:

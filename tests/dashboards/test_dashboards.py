@@ -22,7 +22,8 @@ from collector.catalog.bills import COST_CURRENT
 from collector.catalog.schema import DATABASE
 from collector.catalog.tables import TABLE_NAMED
 from dashboards import ALL
-from dashboards.__main__ import GENERATED, files, out_of_date, write
+from dashboards.files import files
+from generate.folder import out_of_date, write
 from tests.dashboards.macros import clickhouse_queries, expand
 from tests.promtool.promql import BY_NAME, check_against_catalogue
 from tests.promtool.tool import promtool
@@ -34,6 +35,7 @@ PANELS = [(name, panel) for name, made in MADE.items() for panel in made["panels
 TARGETS = [(panel, target) for _, panel in PANELS for target in panel["targets"]]
 PROMQL = [(panel["title"], target["expr"]) for panel, target in TARGETS if "expr" in target]
 SQL = clickhouse_queries()
+GENERATED = Path(__file__).parents[2] / "dashboards" / "generated"
 
 UNITS = {"short", "s", "percentunit", "locale", "bytes", "none"}
 SOURCES = {("prometheus", "${prometheus}"), ("grafana-clickhouse-datasource", "${datasource}")}
@@ -46,7 +48,7 @@ every_statement = pytest.mark.parametrize(("title", "sql"), SQL, ids=[title for 
 
 def test_generated_files_are_fresh() -> None:
     """What is checked in is what the code makes; no more, no less."""
-    assert out_of_date(GENERATED, files()) == [], "run: python -m dashboards"
+    assert out_of_date(GENERATED, files()) == [], "run: make generate"
 
 
 def test_generating_twice_gives_the_same_bytes() -> None:

@@ -1,0 +1,30 @@
+"""
+docs/reference/metrics.md, from the catalogue.
+"""
+
+from collector.catalog.metrics import METRICS, Metric
+from generate.markdown import code, page, table
+
+INTRODUCTION = """
+Prometheus scrapes these metrics at `/metrics`. Base units: seconds and bytes.
+Counters continue after a restart. A gauge whose value is unknown is absent, never 0.
+Every series of a cluster disappears when the cluster is removed from the settings.
+""".strip()
+
+
+def build() -> str:
+    """The page."""
+    rows = [(code(metric.name), metric.kind, ", ".join(map(code, metric.labels)), metric.help) for metric in METRICS]
+    histograms = [(code(metric.name), _buckets(metric)) for metric in METRICS if metric.kind == "histogram"]
+    return page(
+        "Metrics",
+        "`collector/catalog/metrics.py`",
+        INTRODUCTION,
+        table(("metric", "kind", "labels", "meaning"), rows),
+        "## Histogram buckets",
+        table(("metric", "upper bounds, seconds"), histograms),
+    )
+
+
+def _buckets(metric: Metric) -> str:
+    return ", ".join(f"{bound:g}" for bound in metric.buckets)
