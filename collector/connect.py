@@ -74,9 +74,12 @@ def _address(cluster: ClusterSettings) -> ClusterAddress:
 
 
 def reading_store(settings: Settings, url: str) -> Store:
-    """The store to be read: the one given, else the settings', else the embedded one."""
-    if url or not settings.store.url:
-        return connect(url or f"http://{settings.embedded.listen}", database=DATABASE)
+    """The store to read: the one at the URL, else the one of the settings, else the embedded one."""
+    if url:
+        return connect(url, database=DATABASE)
+    if not settings.store.url:
+        token = Path(settings.embedded.reader_token_file) if settings.embedded.reader_token_file else None
+        return connect(f"http://{settings.embedded.listen}", password_file=token, database=DATABASE)
     password = Path(settings.store.password_file) if settings.store.password_file else None
     return connect(
         settings.store.url, settings.store.username, password, database=DATABASE, sharded=bool(settings.store.cluster)

@@ -89,8 +89,10 @@ def _type(hint: Any) -> str:
 
 
 def _default(parameter: TyperArgument | TyperOption) -> str:
-    """The default, where it is a value that a user could type."""
+    """The default: in words where the command has them, else the value that a user could type."""
     value: Any = parameter.default
+    if isinstance(parameter.show_default, str):
+        return f" Default: {parameter.show_default}."
     if parameter.required or value in (None, "") or isinstance(value, bool) or callable(value):
         return ""
     return f" Default: {code(str(value))}."

@@ -22,6 +22,7 @@ from collector.settings.load import load_settings
 from collector.settings.model import Settings, SettingsError
 from collector.store import backup, clickhouse
 from collector.store import export as exports
+from collector.store.embedded.options import StoreOptions, default_token_file
 from collector.store.manifest import BackupError, Manifest
 from collector.store.schema import migrate as migrations
 
@@ -37,17 +38,32 @@ def serve(
     path: Annotated[Path | None, typer.Option("--path", help="Folder of the embedded store.")] = None,
     listen: Annotated[str, typer.Option(help="Address to serve ClickHouse's HTTP protocol on.")] = "127.0.0.1:8471",
     token_file: Annotated[
-        Path | None, typer.Option(help="The writer's token; left out: beside the path, made when missing.")
+        Path | None,
+        typer.Option(help="File with the writer's token; created if missing.", show_default="PATH.token"),
     ] = None,
-    until_stdin_closes: Annotated[bool, typer.Option(help="End when standard input does, as a child must.")] = False,
+    reader_token_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="File with the token of readers; created if missing. Required unless --listen is on loopback.",
+            show_default="readers need no token",
+        ),
+    ] = None,
+    until_stdin_closes: Annotated[bool, typer.Option(hidden=True, help="Exit when standard input closes.")] = False,
 ) -> None:
     """Serve the embedded ClickHouse engine over ClickHouse's own HTTP protocol."""
     if context.invoked_subcommand:
         return
     if path is None:
-        raise typer.BadParameter("say which folder to serve, or what to do: backup or restore", param_hint="--path")
+        raise typer.BadParameter("give the folder to serve, or a command: backup or restore", param_hint="--path")
     parse_address(listen, "--listen")
-    raise typer.Exit(serve_store(path, listen, token_file, until_stdin_closes))
+    options = StoreOptions(
+        path=str(path),
+        listen=listen,
+        writer_token_file=str(token_file or default_token_file(path)),
+        reader_token_file=str(reader_token_file) if reader_token_file else None,
+        until_stdin_closes=until_stdin_closes,
+    )
+    raise typer.Exit(serve_store(options))
 
 
 @app.command("backup")
@@ -173,11 +189,9 @@ def ask(settings: Settings, url: str, query: str, form: str) -> bytes:
         return connect.reading_store(settings, url).query_bytes(query, form)
 
 
-def serve_store(path: Path, listen: str, token_file: Path | None, until_stdin_closes: bool) -> int:
-    """`lynceus store`, in this process."""
+def serve_store(options: StoreOptions) -> int:
+    """Serves the embedded store in this process; returns the exit code."""
     # Imported here and nowhere else: it loads the engine, 300 MB that no other command needs.
-    from collector.store.embedded import server as embedded  # noqa: PLC0415
+    from collector.store.embedded import server  # noqa: PLC0415
 
-    arguments = ["--path", str(path), "--listen", listen]
-    arguments += ["--token-file", str(token_file)] if token_file else []
-    return embedded.main([*arguments, *(["--until-stdin-closes"] if until_stdin_closes else [])])
+    return server.serve_store(options)

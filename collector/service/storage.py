@@ -111,9 +111,17 @@ async def _store(parts: Runtime, disk: Worker, sender: Worker, last_call: asynci
         parts.store = parts.store or connect(url, STORE_USER, token)
         up.set()
 
-    engine, listen = parts.data / "store", parts.settings.embedded.listen
+    embedded = parts.settings.embedded
+    keep_running = child.supervise(
+        parts.data / "store",
+        embedded.listen,
+        token,
+        stop=flushed,
+        on_ready=answers,
+        reader_token_file=Path(embedded.reader_token_file) if embedded.reader_token_file else None,
+    )
     async with asyncio.TaskGroup() as group:
-        group.create_task(child.supervise(engine, listen, token, stop=flushed, on_ready=answers))
+        group.create_task(keep_running)
         await up.wait()
         await _insert(parts, disk, sender, last_call)
         flushed.set()

@@ -92,10 +92,13 @@ class HttpSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class EmbeddedSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """Address of the embedded store; on loopback readers need no token."""
+    """The embedded store, started when `store.url` is empty."""
 
     listen: str = "127.0.0.1:8471"
-    """Host and port of the embedded store. On loopback, readers need no token."""
+    """Address of the embedded store. Beyond loopback readers need a token: set `reader_token_file`."""
+    reader_token_file: str = ""
+    """File with the token that readers must send as the password of user `default`; created if it is missing. Empty:
+    readers need no token, which is allowed on loopback only."""
 
 
 class QueueSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

@@ -4,18 +4,22 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from collector.catalog.counters import Counters
 from collector.core.live_view import Clock
 from collector.core.messages import Commit
 from collector.service import run, storage
 from collector.service.runtime import Runtime
-from collector.settings.model import Settings
+from collector.settings.model import ClusterSettings, EmbeddedSettings, Settings
+from collector.store import clickhouse
+from collector.store.clickhouse import StoreError
 from collector.store.spool.file import SpoolError, connect
 from collector.store.spool.spool import Spool
 from collector.store.worker import Worker
 from tests.builders import NOON
 from tests.flow import a_pipeline
+from tests.running import a_service, running
 from tests.store.facts import a_sample
 
 
@@ -57,3 +61,17 @@ def test_a_clock_that_is_off_is_warned_of_once() -> None:
 
     assert warned == {("cluster", "c1")}
     assert set(run._warn_of_clocks([off, right], warned)) == set()
+
+
+async def test_the_embedded_store_serves_other_hosts_with_a_readers_token(tmp_path: Path) -> None:
+    """`embedded.reader_token_file` reaches the store's process, and reports of this collector send the token."""
+    kubeconfig = tmp_path / "kube.yaml"
+    kubeconfig.write_text("apiVersion: v1\nkind: Config\n", encoding="utf-8")
+    settings = a_service(tmp_path, ClusterSettings(name="nobody", kubeconfig=str(kubeconfig)))
+    listen = settings.embedded.listen.replace("127.0.0.1", "0.0.0.0")
+    embedded = EmbeddedSettings(listen=listen, reader_token_file=str(tmp_path / "reader.token"))
+    async with running(structs.replace(settings, embedded=embedded)) as collector:
+        await collector.until("SELECT count() = 0 FROM pod_run")
+        without_token = clickhouse.connect(f"http://{listen}")
+        with pytest.raises(StoreError, match="Authentication failed"):
+            await asyncio.to_thread(without_token.query_rows, "SELECT 1")

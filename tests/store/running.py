@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+import msgspec
 import urllib3
 
 from collector.store.clickhouse import Store, connect
+from collector.store.embedded.options import StoreOptions
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -52,11 +54,24 @@ class Running:
         return code
 
 
-def spawn(path: Path, token_file: Path, listen: str = "127.0.0.1:0", *more: str) -> subprocess.Popen[str]:
-    """`lynceus store`, whether it will run or not."""
-    command = [sys.executable, "-W", "error", "-m", "collector.store.embedded.server", "--path", str(path)]
+def spawn(
+    path: Path, token_file: Path, listen: str = "127.0.0.1:0", reader_token_file: Path | None = None
+) -> subprocess.Popen[str]:
+    """The store's process as a collector starts it, whether it will run or not."""
+    options = StoreOptions(
+        path=str(path),
+        listen=listen,
+        writer_token_file=str(token_file),
+        reader_token_file=str(reader_token_file) if reader_token_file else None,
+        until_stdin_closes=True,
+    )
+    return piped("-W", "error", "-m", "collector.store.embedded.server", msgspec.json.encode(options).decode())
+
+
+def piped(*arguments: str) -> subprocess.Popen[str]:
+    """A Python process whose input and output are ours."""
     return subprocess.Popen(
-        [*command, "--listen", listen, "--token-file", str(token_file), "--until-stdin-closes", *more],
+        [sys.executable, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -65,15 +80,19 @@ def spawn(path: Path, token_file: Path, listen: str = "127.0.0.1:0", *more: str)
     )
 
 
-def start(folder: Path, listen: str = "127.0.0.1:0", *more: str) -> Running:
+def start(folder: Path, listen: str = "127.0.0.1:0", reader_token_file: Path | None = None) -> Running:
     """A running store in a folder."""
     path, token_file = folder / "chdb", folder / "store.token"
-    process = spawn(path, token_file, listen, *more)
+    return ready(spawn(path, token_file, listen, reader_token_file), path, token_file)
+
+
+def ready(process: subprocess.Popen[str], path: Path, token_file: Path) -> Running:
+    """The store of a process, once it says `ready`."""
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line.startswith("ready "):
-        _, said = process.communicate(timeout=10)
-        raise AssertionError(f"the store did not start: {line}{said}")
+        _, message = process.communicate(timeout=10)
+        raise AssertionError(f"the store did not start: {line}{message}")
     return Running(process, line.split()[1], path, token_file)
 
 

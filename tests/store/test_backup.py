@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from collector import connect
 from collector.catalog.watches import WATCH_CURSOR
 from collector.catalog.workflows import QUEUE_SAMPLE
+from collector.cli import store as cli_store
 from collector.cli.main import app
 from collector.connect import Failure
 from collector.core.facts.watches import WatchCursor
 from collector.settings.model import SettingsError
 from collector.store import backup, manifest
 from collector.store.clickhouse import Store
+from collector.store.embedded.options import StoreOptions
 from collector.store.manifest import BackupError
 from collector.store.schema.migrate import load, migrate
 from tests.store.facts import a_sample, row_of
@@ -276,18 +277,20 @@ def test_the_commands_for_the_embedded_store_and_for_a_server(live: Running, tmp
 
 
 def test_serving_needs_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`lynceus store --path` stands as it did; without one it is wrong use, and says what there is."""
-    served: list[tuple[object, ...]] = []
+    """`lynceus store --path` serves; without a path it is wrong use, and the error names the commands."""
+    served: list[StoreOptions] = []
 
-    def serve(*told: object) -> int:
-        served.append(told)
+    def serve(options: StoreOptions) -> int:
+        served.append(options)
         return 0
 
-    monkeypatch.setattr(connect, "serve_store", serve)
+    monkeypatch.setattr(cli_store, "serve_store", serve)
 
     CliRunner().invoke(app, ["store", "--path", "x", "--listen", "127.0.0.1:1", "--until-stdin-closes"])
     bare = CliRunner().invoke(app, ["store"])
 
-    assert served == [(Path("x"), "127.0.0.1:1", None, True)]
+    assert served == [
+        StoreOptions(path="x", listen="127.0.0.1:1", writer_token_file="x.token", until_stdin_closes=True)
+    ]
     assert bare.exit_code == 2
     assert "backup or restore" in " ".join(bare.stderr.replace("│", "").split())

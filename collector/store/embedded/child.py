@@ -1,8 +1,8 @@
 """
-The collector's side of the embedded store: starts `lynceus store` as a child process and keeps it running.
+Starts the embedded store as a child process of the collector and keeps it running.
 
 The child ends when its standard input closes, so it cannot outlive a collector killed by -9 and hold the path.
-Nothing here imports the engine, and nothing here talks SQL.
+This module never imports the engine and never sends SQL.
 """
 
 import asyncio
@@ -12,28 +12,32 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import aiohttp
+import msgspec
+
+from collector.store.embedded.options import StoreOptions
 
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 READY_WITHIN_S = 120.0
-"""An engine with many parts, on a busy machine, takes its time to open them; to give up on it would not make it faster."""
+"""An engine with many parts opens them slowly on a busy machine; giving up earlier would not make it faster."""
 STEADY_AFTER_S = 60.0
-"""A child that ran this long was well; the next pause starts small again."""
+"""A child that ran this long was healthy; the next pause starts small again."""
 
 _ROOT = Path(__file__).resolve().parents[3]
 
 
 class StoreDidNotStartError(Exception):
-    """The child ended or did not answer in time; the text is what it said."""
+    """The child ended or did not answer in time; the text is its last message."""
 
 
 class StoreKilledError(StoreDidNotStartError):
-    """Somebody ended the child before it answered, as the kernel does when memory is short: that may pass."""
+    """A signal killed the child before it answered, as the kernel does when memory is short; a retry may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +46,16 @@ class StoreChild:
 
     process: asyncio.subprocess.Process
     url: str
-    _talk: asyncio.Task[None]
+    _log_reader: asyncio.Task[None]
 
     async def wait(self) -> int:
-        """The exit code, once it has ended."""
+        """Waits for its end; returns the exit code."""
         code = await self.process.wait()
-        await asyncio.shield(self._talk)
+        await asyncio.shield(self._log_reader)
         return code
 
     async def stop(self) -> None:
-        """End it: politely, then not."""
+        """Ends the store by closing its input, then by force."""
         if self.process.stdin is not None:
             self.process.stdin.close()
         await _exit_code(self.process)
@@ -66,26 +70,33 @@ async def start_child(
     reader_token_file: Path | None = None,
     ready_within_s: float = READY_WITHIN_S,
 ) -> StoreChild:
-    """Start a store and return when it answers /ping."""
-    process = await _spawn(path, listen, token_file, reader_token_file)
-    said: list[str] = []
-    talk = asyncio.create_task(_listen_to(process, said))
+    """Starts a store and returns when it answers /ping."""
+    options = StoreOptions(
+        path=str(path),
+        listen=listen,
+        writer_token_file=str(token_file),
+        reader_token_file=str(reader_token_file) if reader_token_file else None,
+        until_stdin_closes=True,
+    )
+    process = await _spawn(options)
+    last_message: list[str] = []
+    log_reader = asyncio.create_task(_log_messages(process, last_message))
     try:
         async with asyncio.timeout(ready_within_s):
             url = await _ready_url(process)
             await _answers(url)
     except (TimeoutError, aiohttp.ClientError, EOFError) as error:
         code = await _exit_code(process)
-        await talk
-        raise _not_started(path, said, code, ready_within_s) from error
+        await log_reader
+        raise _start_error(path, last_message, code, ready_within_s) from error
     except asyncio.CancelledError:
         _kill(process)
         raise
-    return StoreChild(process, url, talk)
+    return StoreChild(process, url, log_reader)
 
 
 async def _exit_code(process: asyncio.subprocess.Process, within_s: float = 3.0) -> int | None:
-    """How a child ended that is about to; None: it had to be made to."""
+    """The exit code of a child that is about to end; None when it had to be killed."""
     try:
         return await asyncio.wait_for(process.wait(), within_s)
     except TimeoutError:
@@ -94,25 +105,18 @@ async def _exit_code(process: asyncio.subprocess.Process, within_s: float = 3.0)
         return None
 
 
-def _not_started(path: Path, said: list[str], code: int | None, within_s: float) -> StoreDidNotStartError:
-    """Why, by its last words, or else by how it ended; None: it was still there."""
-    how = f"it did not answer within {within_s:g} s" if code is None else f"it ended with exit code {code}"
+def _start_error(path: Path, last_message: list[str], code: int | None, within_s: float) -> StoreDidNotStartError:
+    """The error with the child's last message, or else with how it ended; code None: it was still running."""
+    end = f"it did not answer within {within_s:g} s" if code is None else f"it ended with exit code {code}"
     kind = StoreKilledError if code is not None and code < 0 else StoreDidNotStartError
-    return kind(f"the embedded store at {path} did not start: {said[-1] if said else how}")
+    return kind(f"the embedded store at {path} did not start: {last_message[-1] if last_message else end}")
 
 
-async def _spawn(
-    path: Path, listen: str, token_file: Path, reader_token_file: Path | None
-) -> asyncio.subprocess.Process:
-    command = [
-        sys.executable, "-m", "collector.store.embedded.server", "--path", str(path), "--listen", listen,
-        "--token-file", str(token_file), "--until-stdin-closes",
-    ]  # fmt: skip
-    if reader_token_file is not None:
-        command += ["--reader-token-file", str(reader_token_file)]
+async def _spawn(options: StoreOptions) -> asyncio.subprocess.Process:
+    command = [sys.executable, "-m", "collector.store.embedded.server", msgspec.json.encode(options).decode()]
     pipe = asyncio.subprocess.PIPE
     environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
-    # In a session of its own: a terminal's Ctrl-C goes to all of one, and the last rows need a store that still takes them.
+    # In a session of its own: a terminal's Ctrl-C reaches every process of a session, and the last rows need the store.
     return await asyncio.create_subprocess_exec(
         *command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, start_new_session=True
     )
@@ -124,7 +128,7 @@ def _kill(process: asyncio.subprocess.Process) -> None:
 
 
 async def _ready_url(process: asyncio.subprocess.Process) -> str:
-    assert process.stdout is not None  # noqa: S101 - it was asked for
+    assert process.stdout is not None  # noqa: S101 - a pipe, as spawned
     while line := await process.stdout.readline():
         word, _, url = line.decode(errors="replace").strip().partition(" ")
         if word == "ready":
@@ -137,14 +141,14 @@ async def _answers(url: str) -> None:
         response.raise_for_status()
 
 
-async def _listen_to(process: asyncio.subprocess.Process, said: list[str]) -> None:
-    """Log what the child says, and keep the last line: it tells why it ended."""
-    assert process.stderr is not None  # noqa: S101 - it was asked for
+async def _log_messages(process: asyncio.subprocess.Process, last_message: list[str]) -> None:
+    """Logs the child's messages, and keeps the last one: the reason why it ended."""
+    assert process.stderr is not None  # noqa: S101 - a pipe, as spawned
     async for line in process.stderr:
         text = line.decode(errors="replace").strip()
         if text:
-            said[:] = [text]
-            log.warning("embedded store says", extra={"line": text})
+            last_message[:] = [text]
+            log.warning("message of the embedded store", extra={"line": text})
 
 
 async def supervise(
@@ -157,17 +161,18 @@ async def supervise(
     reader_token_file: Path | None = None,
 ) -> None:
     """
-    Keep a store running until `stop`; `on_ready` is told its address each time.
+    Keeps a store running until `stop`; each start calls `on_ready` with its address.
 
-    The first start raises what will not pass by itself: a path, a port, a schema. One that was killed is started again.
+    The first start raises errors that a retry cannot fix: a path, a port, a schema. A killed store is started again.
     """
     loop, pause = asyncio.get_running_loop().time, FIRST_PAUSE_S
-    child = await _started(path, listen, token_file, reader_token_file, forgives=StoreKilledError)
+    start = partial(_start_or_log, path, listen, token_file, reader_token_file)
+    child = await start(retried=StoreKilledError)
     while not stop.is_set():
         if child is not None:
             on_ready(child.url)
             began = loop()
-            code = await _ended(child, stop)
+            code = await _wait_for_end(child, stop)
             if code is None:
                 return
             pause = FIRST_PAUSE_S if loop() - began > STEADY_AFTER_S else pause
@@ -175,27 +180,27 @@ async def supervise(
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), pause)
         pause = min(pause * 2, LONGEST_PAUSE_S)
-        child = None if stop.is_set() else await _started(path, listen, token_file, reader_token_file)
+        child = None if stop.is_set() else await start(retried=StoreDidNotStartError)
 
 
-async def _started(
+async def _start_or_log(
     path: Path,
     listen: str,
     token_file: Path,
     reader_token_file: Path | None,
     *,
-    forgives: type[StoreDidNotStartError] = StoreDidNotStartError,
+    retried: type[StoreDidNotStartError],
 ) -> StoreChild | None:
-    """A running store; None where it did not start for a reason that is forgiven."""
+    """Starts a store; None when it failed with an error that is retried."""
     try:
         return await start_child(path, listen, token_file, reader_token_file=reader_token_file)
-    except forgives as error:
-        log.error("embedded store cannot be started", extra={"reason": str(error)})
+    except retried as error:
+        log.error("embedded store did not start, retrying", extra={"reason": str(error)})
         return None
 
 
-async def _ended(child: StoreChild, stop: asyncio.Event) -> int | None:
-    """The exit code of a child that ended by itself; None when it was stopped because we stop."""
+async def _wait_for_end(child: StoreChild, stop: asyncio.Event) -> int | None:
+    """Waits for the end of a child; its exit code, or None when it was stopped because of `stop`."""
     waits = [asyncio.create_task(child.wait()), asyncio.create_task(stop.wait())]
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

@@ -1,12 +1,11 @@
 """
 `lynceus store`: serves chdb, the ClickHouse engine as a library, over ClickHouse's own HTTP protocol.
 
-So that unmodified clients (clickhouse-connect, clickhouse-go and with it Grafana) need no second code path, and a heavy
-query or a crash of the engine cannot take the collector down. What a statement may do is decided in `engine.py`, not
-here. `child.py` is the other side, in the collector, which must never import this module: it loads the engine.
+Unmodified clients (clickhouse-connect, clickhouse-go and with it Grafana) thus need no second code path, and a heavy query
+or a crash of the engine cannot take the collector down. `engine.py` decides what a statement may do. `child.py` is the
+collector's side; the collector must never import this module, since it loads the engine.
 """
 
-import argparse
 import asyncio
 import base64
 import binascii
@@ -22,11 +21,13 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
+import msgspec
 from aiohttp import BodyPartReader, web
 
 from collector.catalog.schema import DATABASE
 from collector.store.embedded.compression import UnreadableBodyError, decompressed
 from collector.store.embedded.engine import Answer, Engine, EngineError, Statement, StorePathError
+from collector.store.embedded.options import StoreOptions
 from collector.store.embedded.read_only import READONLY, RefusedStatementError
 from collector.store.embedded.token import TokenFileError, read_or_make_token
 
@@ -58,7 +59,7 @@ _UNSUPPORTED = 48
 
 
 class _RefusedRequestError(Exception):
-    """What the client is told instead of an answer."""
+    """An error response instead of an answer."""
 
     def __init__(self, code: int, text: str, status: HTTPStatus = HTTPStatus.INTERNAL_SERVER_ERROR):
         super().__init__(f"Code: {code}. DB::Exception: {text}")
@@ -68,16 +69,16 @@ class _RefusedRequestError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Authenticator:
-    """Who may come in."""
+    """Decides the role of a request from its user and token."""
 
     writer_token: str
     reader_token: str | None
-    """None: readers need none; only where the store listens on loopback."""
+    """None: readers need no token; only where the store listens on loopback."""
     loopback: bool
 
     def role(self, request: web.Request) -> str:
-        """WRITER or READER; raises for everybody else."""
-        # A web page must not reach the open reader by a name it made point to 127.0.0.1.
+        """WRITER or READER; raises for any other user."""
+        # DNS rebinding: a web page must not reach the open reader by a name that resolves to 127.0.0.1.
         if self.loopback and (request.url.host or "") not in {"127.0.0.1", "localhost", "::1"}:
             raise _RefusedRequestError(_AUTHENTICATION_FAILED, "unknown Host; use 127.0.0.1", HTTPStatus.FORBIDDEN)
         user, key = _credentials(request)
@@ -112,14 +113,14 @@ def _credentials(request: web.Request) -> tuple[str, str]:
 
 
 class Server:
-    """Requests in, answers out."""
+    """Answers HTTP requests by running their statements."""
 
-    def __init__(self, engine: Engine, doors: Authenticator):
+    def __init__(self, engine: Engine, authenticator: Authenticator):
         self._engine = engine
-        self._doors = doors
+        self._authenticator = authenticator
 
     def application(self) -> web.Application:
-        """What aiohttp serves."""
+        """The aiohttp application."""
         application = web.Application(client_max_size=WRITER_BODY)
         application.router.add_get("/ping", self._ping)
         application.router.add_route("*", "/{any:.*}", self._answer)
@@ -142,33 +143,33 @@ class Server:
         return _response(answer) if answer else web.Response(text="Ok.\n")
 
     async def _run(self, request: web.Request) -> Answer | None:
-        """What came of the request; None when it asked nothing."""
-        role = self._doors.role(request)
+        """Runs the request's statement; None when the request has none."""
+        role = self._authenticator.role(request)
         if request.method not in {"GET", "POST"}:
             raise _RefusedRequestError(_BAD_REQUEST, "GET or POST", HTTPStatus.METHOD_NOT_ALLOWED)
-        ask = await _read_ask(request, READER_BODY if role == READER else WRITER_BODY)
-        if ask is None:
+        statement = await _read_statement(request, READER_BODY if role == READER else WRITER_BODY)
+        if statement is None:
             return None
-        # As in ClickHouse, GET never changes anything, whoever asks.
+        # As in ClickHouse, a GET never changes anything, for any user.
         if role == WRITER and request.method == "POST":
-            return await self._engine.write(ask)
-        if ask.data is not None:
+            return await self._engine.write(statement)
+        if statement.data is not None:
             raise RefusedStatementError("a reader may not INSERT")
-        return await self._engine.read(ask)
+        return await self._engine.read(statement)
 
 
-async def _read_ask(request: web.Request, most: int) -> Statement | None:
-    """The request as one statement; None when it brought none."""
+async def _read_statement(request: web.Request, limit: int) -> Statement | None:
+    """Reads the request as one statement; None when it has none."""
     options = dict(request.query)
     if options.get("compress", "0") != "0" or options.get("decompress", "0") != "0":
         raise _RefusedRequestError(
-            _UNSUPPORTED, "ClickHouse's own block compression (compress=1) is not spoken here; use none, lz4 or gzip"
+            _UNSUPPORTED, "ClickHouse's own block compression (compress=1) is not supported; use none, lz4 or gzip"
         )
     body = b""
     if request.content_type == "multipart/form-data":
-        options |= await _form_fields(request, most)
+        options |= await _form_fields(request, limit)
     else:
-        body = await _body(request, most)
+        body = await _body(request, limit)
     statement, data_format, data = _split(options.get("query", ""), body)
     if not statement.strip():
         return None
@@ -187,9 +188,9 @@ async def _read_ask(request: web.Request, most: int) -> Statement | None:
 
 
 def _database(options: Mapping[str, str], headers: Mapping[str, str]) -> str:
-    """`default`, which clients name without being asked, looks into files in this engine; ours stands in for it."""
-    asked = options.get("database") or headers.get("X-ClickHouse-Database") or DATABASE
-    return DATABASE if asked == "default" else asked
+    """The database of a statement. Clients name `default` unasked, which in this engine reads files: ours replaces it."""
+    name = options.get("database") or headers.get("X-ClickHouse-Database") or DATABASE
+    return DATABASE if name == "default" else name
 
 
 def _number(text: str) -> int:
@@ -197,7 +198,7 @@ def _number(text: str) -> int:
 
 
 def _split(query: str, body: bytes) -> tuple[str, str, bytes | None]:
-    """(statement, format of the data that follows it, that data), from the two places a statement can stand in."""
+    """(statement, format of its data, its data), from the query parameter and the body."""
     whole = query.encode() + b"\n" + body if query else body
     head = _INSERT_HEAD.match(whole[:_HEAD_BYTES])
     if head is None or head.group(1).lower() == b"values":
@@ -215,27 +216,31 @@ def _decoded(text: bytes) -> str:
         ) from None
 
 
-async def _body(request: web.Request, most: int) -> bytes:
+async def _body(request: web.Request, limit: int) -> bytes:
     chunks = bytearray()
     async for chunk in request.content.iter_any():
         chunks += chunk
-        if len(chunks) > most:
-            raise _RefusedRequestError(_TOO_LARGE, f"a body may have {most} bytes", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        if len(chunks) > limit:
+            raise _RefusedRequestError(
+                _TOO_LARGE, f"a body may have {limit} bytes", HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+            )
     encoding = request.headers.get("Content-Encoding", "")
     if not encoding:
         return bytes(chunks)
-    return await asyncio.to_thread(decompressed, bytes(chunks), encoding, most)
+    return await asyncio.to_thread(decompressed, bytes(chunks), encoding, limit)
 
 
-async def _form_fields(request: web.Request, most: int) -> dict[str, str]:
+async def _form_fields(request: web.Request, limit: int) -> dict[str, str]:
     """The fields of a form, which clickhouse-connect sends instead of long query parameters."""
     fields: dict[str, str] = {}
     async for part in await request.multipart():
         if not isinstance(part, BodyPartReader) or part.filename is not None or part.name is None:
-            raise _RefusedRequestError(_UNSUPPORTED, "external tables are not taken here")
+            raise _RefusedRequestError(_UNSUPPORTED, "external tables are not supported")
         fields[part.name] = (await part.read()).decode()
-        if sum(map(len, fields.values())) > most:
-            raise _RefusedRequestError(_TOO_LARGE, f"a form may have {most} bytes", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        if sum(map(len, fields.values())) > limit:
+            raise _RefusedRequestError(
+                _TOO_LARGE, f"a form may have {limit} bytes", HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+            )
     return fields
 
 
@@ -262,20 +267,23 @@ def _failure(text: str, code: int, status: HTTPStatus = HTTPStatus.INTERNAL_SERV
     )
 
 
-async def serve(
-    path: Path,
-    listen: str,
-    writer_token_file: Path,
-    *,
-    reader_token_file: Path | None = None,
-    until_stdin_closes: bool = False,
-) -> None:
-    """Serve until SIGTERM, SIGINT or, if so told, the end of standard input; says `ready URL` on standard output."""
-    host, _, port = listen.rpartition(":")
-    doors = _doors(host, writer_token_file, reader_token_file)
-    engine = Engine(path)
+def serve_store(options: StoreOptions) -> int:
+    """Serves the store in this process until a signal stops it; returns the exit code."""
+    try:
+        asyncio.run(serve(options))
+    except (StorePathError, TokenFileError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+async def serve(options: StoreOptions) -> None:
+    """Serves until SIGTERM, SIGINT or, if so chosen, the end of standard input; prints `ready URL` on standard output."""
+    host, _, port = options.listen.rpartition(":")
+    authenticator = _authenticator(options, host)
+    engine = Engine(Path(options.path))
     runner = web.AppRunner(
-        Server(engine, doors).application(),
+        Server(engine, authenticator).application(),
         access_log=None,
         auto_decompress=False,
         shutdown_timeout=1.0,
@@ -283,8 +291,8 @@ async def serve(
         max_line_size=READER_BODY,  # drivers put parameters into the address
     )
     await runner.setup()
-    await _listening(runner, host, int(port))
-    stop = _stop_event(until_stdin_closes)
+    await _listen(runner, host, int(port))
+    stop = _stop_event(options.until_stdin_closes)
     sys.stdout.write(f"ready http://{host}:{runner.addresses[0][1]}\n")
     sys.stdout.flush()
     await stop.wait()
@@ -292,72 +300,54 @@ async def serve(
     await asyncio.to_thread(engine.close)
 
 
-async def _listening(runner: web.AppRunner, host: str, port: int) -> None:
-    """Take the address; OSError says which one, and what names another."""
+async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
+    """Listens on the address; OSError names it and where to choose another one."""
     try:
         await web.TCPSite(runner, host.strip("[]"), port).start()
     except OSError as error:
-        why = "is taken by another process" if error.errno == errno.EADDRINUSE else f"cannot be had: {error.strerror}"
+        why = "is taken by another process" if error.errno == errno.EADDRINUSE else f"cannot listen: {error.strerror}"
         remedy = "choose another one: embedded.listen in the settings, --listen of `lynceus store`"
         raise OSError(f"{host}:{port} {why}; {remedy}") from error
 
 
-def _doors(host: str, writer_token_file: Path, reader_token_file: Path | None) -> Authenticator:
+def _authenticator(options: StoreOptions, host: str) -> Authenticator:
     loopback = host in {"127.0.0.1", "localhost", "[::1]"}
-    if reader_token_file is None and not loopback:
-        raise StorePathError(f"{host}: readers need a token where others can reach the store; give --reader-token-file")
-    reader_token = read_or_make_token(reader_token_file) if reader_token_file else None
-    return Authenticator(read_or_make_token(writer_token_file), reader_token, loopback)
+    if options.reader_token_file is None and not loopback:
+        raise StorePathError(
+            f"{host}: readers need a token where other hosts can reach the store; set embedded.reader_token_file in the "
+            "settings, or --reader-token-file of `lynceus store`"
+        )
+    reader_token = read_or_make_token(Path(options.reader_token_file)) if options.reader_token_file else None
+    return Authenticator(read_or_make_token(Path(options.writer_token_file)), reader_token, loopback)
 
 
 def _stop_event(until_stdin_closes: bool) -> asyncio.Event:
-    """An event that is set when it is time to go; the process ends soon after it even if a query runs on."""
+    """An event that is set when the process must end; it ends soon after that even if a query still runs."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
 
-    def go() -> None:
-        # A query under way cannot be called back, and what is acknowledged is safe: leaving abruptly loses nothing.
+    def end() -> None:
+        # A running query cannot be interrupted, and acknowledged rows are safe: an abrupt exit loses nothing.
         timer = threading.Timer(STOP_WITHIN_S, os._exit, (0,))
         timer.daemon = True
         timer.start()
         loop.call_soon_threadsafe(stop.set)
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, go)
+        loop.add_signal_handler(number, end)
     if until_stdin_closes:
-        threading.Thread(target=_when_stdin_closes, args=(go,), daemon=True).start()
+        threading.Thread(target=_when_stdin_closes, args=(end,), daemon=True).start()
     return stop
 
 
-def _when_stdin_closes(go: Callable[[], None]) -> None:
-    """The collector holds the other end and never writes: the end of it is the end of the collector."""
+def _when_stdin_closes(end: Callable[[], None]) -> None:
+    """Waits for the end of standard input: the collector holds its other end and never writes."""
     while os.read(0, 4096):
         pass
-    go()
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """`lynceus store`; the exit code."""
-    parser = argparse.ArgumentParser(prog="lynceus store", description="Serve the embedded store.")
-    parser.add_argument("--path", type=Path, required=True, help="the store's folder")
-    parser.add_argument("--listen", default="127.0.0.1:8471", help="address and port; port 0: any that is free")
-    parser.add_argument("--token-file", type=Path, help="the writer's token; beside the store's folder if not given")
-    parser.add_argument("--reader-token-file", type=Path, help="readers must show this token")
-    parser.add_argument("--until-stdin-closes", action="store_true", help="end when standard input does")
-    chosen = parser.parse_args(arguments)
-    token_file = chosen.token_file or chosen.path.with_name(chosen.path.name + ".token")
-    try:
-        asyncio.run(
-            serve(
-                chosen.path, chosen.listen, token_file,
-                reader_token_file=chosen.reader_token_file, until_stdin_closes=chosen.until_stdin_closes,
-            )
-        )  # fmt: skip
-    except (StorePathError, TokenFileError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+    end()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # A collector's child: its options come as one JSON text, so that `lynceus store` has the only parser. Started through
+    # the command it would load the whole collector first, and take twice as long.
+    sys.exit(serve_store(msgspec.json.decode(sys.argv[1], type=StoreOptions)))

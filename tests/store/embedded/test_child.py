@@ -118,7 +118,7 @@ async def test_a_store_that_does_not_come_back_is_tried_again(
     monkeypatch.setattr(child, "start_child", started)
     await supervise(Path("x"), "127.0.0.1:0", Path("t"), stop=stop, on_ready=lambda _url: None)
 
-    assert [record.message for record in caplog.records].count("embedded store cannot be started") == 2
+    assert [record.message for record in caplog.records].count("embedded store did not start, retrying") == 2
     assert attempts == 5
 
 
@@ -145,7 +145,9 @@ async def test_a_store_that_is_killed_while_it_starts_is_started_again(
     await keep
 
     (told,) = [
-        vars(record)["reason"] for record in caplog.records if record.message == "embedded store cannot be started"
+        vars(record)["reason"]
+        for record in caplog.records
+        if record.message == "embedded store did not start, retrying"
     ]
     assert told == f"the embedded store at {tmp_path / 'chdb'} did not start: it ended with exit code -9"
 

@@ -23,7 +23,7 @@ from collector.store.embedded.engine import MAX_WAITING, READERS
 from collector.store.embedded.token import TokenFileError, read_or_make_token
 from tests.processes import until
 from tests.store.facts import a_sample, row_of
-from tests.store.running import ROOT, Running, alive, ask, spawn, start
+from tests.store.running import ROOT, Running, alive, ask, piped, ready, spawn, start
 
 
 def token(running: Running) -> str:
@@ -214,11 +214,37 @@ def test_a_reader_needs_a_token_where_others_can_reach_the_store(tmp_path: Path)
     assert process.returncode == 1
     assert "readers need a token" in said
 
-    running = start(tmp_path, "0.0.0.0:0", "--reader-token-file", str(tmp_path / "reader.token"))
+    running = start(tmp_path, "0.0.0.0:0", tmp_path / "reader.token")
     reader = (tmp_path / "reader.token").read_text(encoding="ascii")
     assert ask(running, "SELECT 1").status == 403
     assert ask(running, "SELECT 1", user="default", key=reader).status == 200
     assert ask(running, "CREATE DATABASE x", user="default", key=reader).status == 500
+    assert running.stop() == 0
+
+
+def test_the_command_serves_other_hosts_with_a_readers_token(tmp_path: Path) -> None:
+    """`lynceus store` takes the option that its own error demands, and its readers then need the token."""
+    command = (
+        "-m",
+        "collector",
+        "store",
+        "--path",
+        str(tmp_path / "chdb"),
+        "--listen",
+        "0.0.0.0:0",
+        "--until-stdin-closes",
+    )
+    refused = piped(*command)
+    _, message = refused.communicate(timeout=20)
+    assert refused.returncode == 1
+    assert "--reader-token-file of `lynceus store`" in message
+
+    served = piped(*command, "--reader-token-file", str(tmp_path / "reader.token"))
+    running = ready(served, tmp_path / "chdb", tmp_path / "chdb.token")
+    reader = (tmp_path / "reader.token").read_text(encoding="ascii")
+    assert ask(running, "SELECT 1").status == 403
+    assert ask(running, "SELECT 1", user="default", key=reader).status == 200
+    assert ask(running, "SELECT getSetting('readonly')", user="lynceus", key=token(running)).text == "0\n"
     assert running.stop() == 0
 
 
@@ -406,7 +432,7 @@ def test_no_engine_outlives_a_collector_killed_by_9(tmp_path: Path) -> None:
 
 COLLECTOR = """
 import asyncio, pathlib, sys
-from collector.store.child import start_child
+from collector.store.embedded.child import start_child
 
 async def main():
     folder = pathlib.Path(sys.argv[1])
