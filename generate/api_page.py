@@ -20,7 +20,7 @@ Instants are Unix milliseconds.
 
 def build() -> str:
     """The page."""
-    document = create_app(live=_never, tally=Counters(), metrics=_never, money=_never).openapi()
+    document = create_app(live=_never, counters=Counters(), metrics=_never, money=_never).openapi()
     paths = [
         (code(f"{method.upper()} {path}"), operation.get("summary", ""), _answer(operation))
         for path, methods in document["paths"].items()

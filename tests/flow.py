@@ -42,10 +42,10 @@ def books() -> book.Books:
     return book.load(["alibaba-eci", "alibaba-acs"], Path())
 
 
-def a_pipeline(*clusters: str, tally: Counters | None = None, rules: Rules = RULES) -> Pipeline:
+def a_pipeline(*clusters: str, counters: Counters | None = None, rules: Rules = RULES) -> Pipeline:
     """A pipeline that has seen nothing yet."""
     names = clusters or ("c1",)
-    return Pipeline(dict.fromkeys(names, rules), books(), UTC, Counters() if tally is None else tally)
+    return Pipeline(dict.fromkeys(names, rules), books(), UTC, Counters() if counters is None else counters)
 
 
 def drained(flow: Pipeline, now: Instant = NOON) -> Commit:
@@ -62,7 +62,7 @@ def only(kind: type[F], facts: Iterable[object]) -> list[F]:
 
 def counted(flow: Pipeline, metric: Metric) -> dict[tuple[str, ...], Decimal | int]:
     """A counter's series that are not 0."""
-    return {labels: value for labels, value in flow.tally.counters.get(metric.name, {}).items() if value}
+    return {labels: value for labels, value in flow.counters.series.get(metric.name, {}).items() if value}
 
 
 SUBMITTED = an_observation(a_workflow(), "added")

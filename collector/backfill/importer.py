@@ -74,7 +74,7 @@ class Work:
     now: Callable[[], Instant]
     known: Callable[[str], bool] = frozenset[str]().__contains__
     """Whether a workflow is watched by us now, by its uid: then its rows are on their way."""
-    tally: Counters = field(default_factory=Counters)
+    counters: Counters = field(default_factory=Counters)
     dry_run: bool = False
     progress: Callable[[int, int], object] = lambda done, total: None  # noqa: ARG005 - nobody looks
     """Hours listed, and how many there are."""
@@ -144,9 +144,9 @@ async def _take(work: Work, chosen: dict[str, Listed] | dict[str, None], heard: 
             taken, bad = await work.ask(_write, work, got, rows, heard)
             sums.taken += taken
             sums.failed += bad
-            work.tally.add(metrics.BACKFILLED, (work.cluster,), taken)
+            work.counters.add(metrics.BACKFILLED, taken, cluster=work.cluster)
             if bad:
-                work.tally.add(metrics.BACKFILL_FAILURES, (work.cluster, UNREADABLE), bad)
+                work.counters.add(metrics.BACKFILL_FAILURES, bad, cluster=work.cluster, reason=UNREADABLE)
 
 
 def _chunks(uids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
@@ -169,7 +169,7 @@ async def _fetch(work: Work, uid: str, sums: Sums) -> bytes | None:
         log.warning(
             "the archive did not give a workflow", extra={"cluster": work.cluster, "uid": uid, "reason": str(error)}
         )
-        work.tally.add(metrics.BACKFILL_FAILURES, (work.cluster, error.reason))
+        work.counters.add(metrics.BACKFILL_FAILURES, cluster=work.cluster, reason=error.reason)
         sums.failed += 1
         return None
     sums.absent += body is None
@@ -203,7 +203,7 @@ def _facts_or_none(work: Work, uid: str, body: bytes, there: StoredRows, heard: 
 def facts_of(work: Work, body: bytes, there: StoredRows, heard: Runs) -> list[Fact]:
     """The rows that a copy of a workflow leads to, charges included; none where the store has it already."""
     at, facts = work.now(), list[Fact]()
-    # Counters are of what was watched: the tally here is nobody's.
+    # Counters cover only what was watched, so these are thrown away.
     counting = Recorder(work.books, work.zone, Counters(), facts.append, runs=heard)
     found = restore.rows_of(work.cluster, work.rules, work.around, body, there, at)
     if found is not None:

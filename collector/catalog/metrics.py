@@ -4,6 +4,7 @@ Every Prometheus metric as data: the one place where a metric's name, kind, labe
 Rules, dashboards and docs/reference/metrics.md are made from this list or checked against it. Base units: seconds, bytes.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +18,14 @@ class Metric:
     labels: tuple[str, ...]
     help: str
     buckets: tuple[float, ...] = ()
+
+    def label_values(self, labels: Mapping[str, str]) -> tuple[str, ...]:
+        """Label values in the declared order; a label that is missing or not declared is an error of the caller."""
+        if tuple(labels) == self.labels:  # most callers name labels in this order, and counters are on the hot path
+            return tuple(labels.values())
+        if labels.keys() != set(self.labels):
+            raise TypeError(f"{self.name} has the labels {', '.join(self.labels)}; given: {', '.join(labels)}")
+        return tuple(labels[name] for name in self.labels)
 
 
 LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600)

@@ -29,7 +29,7 @@ WATCH_CURSOR = Table(
         c.text("resource_version", "Where a watch may resume"),
         c.text("cluster_uid", "uid of the cluster's kube-system namespace"),
         c.at("at", "When the position was reached", observed=True),
-        c.Column("totals", "Map(String, String)", "Counters at that position, see catalog/tally.py", True, "ZSTD(1)"),
+        c.Column("totals", "Map(String, String)", "Counters at that position, see catalog/counters.py", True, "ZSTD(1)"),
         c.INSERTED_AT,
     ),
 )  # fmt: skip

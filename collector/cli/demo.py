@@ -92,13 +92,11 @@ def _demo_settings(data: Path, port: int, fleet: Fleet) -> Settings:
 
 def summary(parts: Runtime, seconds: float) -> list[str]:
     """What was seen, in a few lines."""
-    tally, view = parts.tally, parts.view()
-    ended: dict[str, int] = {}
-    for (_, _, outcome), count in tally.counters.get(metrics.FINISHED.name, {}).items():
-        ended[outcome] = ended.get(outcome, 0) + int(count)
-    cost = sum(tally.counters.get(metrics.COST.name, {}).values())
+    counters, view = parts.counters, parts.view()
+    ended = counters.by_label(metrics.FINISHED, "outcome")
+    cost = sum(counters.values(metrics.COST))
     waiting = sum(w.count for w in view.queues if not w.begun)
-    events = sum(tally.counters.get(metrics.WATCH_EVENTS.name, {}).values())
+    events = sum(counters.values(metrics.WATCH_EVENTS))
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(ended.items(), key=lambda e: -e[1]))
     return [
         f"Ran {seconds:.0f} s over {len(parts.addresses)} clusters: {events} objects observed.",

@@ -1,7 +1,7 @@
 """
-The answer to a Prometheus scrape: the catalogue's metrics, drawn at that moment from the live view and the tally.
+The answer to a Prometheus scrape: the catalogue's metrics, read at that moment from the live view and the counters.
 
-Gauges have no memory of their own, so what is gone from the view is gone from the answer. Names, labels and meanings
+Gauges have no memory of their own: what disappears from the view disappears from the answer. Names, labels and meanings
 are the catalogue's; nothing is counted here.
 """
 
@@ -11,8 +11,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from itertools import accumulate
 from math import inf
-from operator import add
-from typing import TypeVar
+from operator import add, attrgetter
+from typing import Any, TypeVar
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -23,62 +23,64 @@ from prometheus_client.registry import Collector
 
 from collector.catalog import metrics as catalog
 from collector.catalog.counters import MAX_SERIES, Counters, Labels
-from collector.core.live_view import ControllerHealth, Cron, Flow, LiveView, Lock
-from collector.core.model import Instant
+from collector.core.live_view import ControllerHealth, Cron, Flow, LiveView, Lock, Waiting, WatchHealth
 
 V = TypeVar("V")
 
 Series = dict[Labels, float]
 """The samples of one gauge by label values, in the catalogue's order."""
 
+Reader = Callable[[LiveView], Series]
+"""Reads a gauge from the live view."""
 
-def render(view: LiveView, tally: Counters, openmetrics: bool = False) -> bytes:
+
+def render(view: LiveView, counters: Counters, openmetrics: bool = False) -> bytes:
     """Every metric of the catalogue, in Prometheus' plain text or as OpenMetrics."""
-    return text(families(view, tally), openmetrics)
+    return text(families(view, counters), openmetrics)
 
 
-async def answer(view: LiveView, tally: Counters, accept: str) -> tuple[bytes, str]:
+async def answer(view: LiveView, counters: Counters, accept: str) -> tuple[bytes, str]:
     """The body and content type for a scraper that accepts this."""
     openmetrics = "application/openmetrics-text" in accept
-    # 24,000 samples take 30 ms to gather and 160 ms to spell out. Only the first needs the loop's own thread, and an
-    # arrival that waits for a scrape would be stamped late.
-    drawn = families(view, tally)
-    body = await asyncio.to_thread(text, drawn, openmetrics)
+    # 24,000 samples take 30 ms to gather and 160 ms to write as text. Only gathering needs the event loop's thread, and an
+    # event that waits for a scrape would get a late arrival time.
+    gathered = families(view, counters)
+    body = await asyncio.to_thread(text, gathered, openmetrics)
     return body, CONTENT_TYPE_OPENMETRICS if openmetrics else CONTENT_TYPE_PLAIN_0_0_4
 
 
-def families(view: LiveView, tally: Counters) -> list[Metric]:
-    """Every metric family with its samples; shares nothing with the view or the tally afterwards."""
-    return [_family(metric, view, tally) for metric in catalog.METRICS]
+def families(view: LiveView, counters: Counters) -> list[Metric]:
+    """Every metric family with its samples; shares nothing with the view or the counters afterwards."""
+    return [_family(metric, view, counters) for metric in catalog.METRICS]
 
 
-def text(drawn: Iterable[Metric], openmetrics: bool) -> bytes:
+def text(gathered: Iterable[Metric], openmetrics: bool) -> bytes:
     """Families as the scraper reads them."""
     write: Callable[[Collector], bytes] = openmetrics_text if openmetrics else plain_text
-    return write(_Drawn(drawn))
+    return write(_Gathered(gathered))
 
 
-class _Drawn(Collector):
-    """Families drawn beforehand, in the shape that prometheus-client's writers take."""
+class _Gathered(Collector):
+    """Families gathered beforehand, as the object that prometheus-client's writers take."""
 
-    def __init__(self, drawn: Iterable[Metric]) -> None:
-        self._drawn = drawn
+    def __init__(self, gathered: Iterable[Metric]) -> None:
+        self._families = gathered
 
     def collect(self) -> Iterable[Metric]:
-        return self._drawn
+        return self._families
 
 
-def _family(metric: catalog.Metric, view: LiveView, tally: Counters) -> Metric:
+def _family(metric: catalog.Metric, view: LiveView, counters: Counters) -> Metric:
     if metric.kind == "gauge":
         return _gauge(metric, GAUGES[metric.name](view))
     if metric.kind == "counter":
         counter = CounterMetricFamily(metric.name, metric.help, labels=metric.labels)
-        for labels, total in _well_shaped(metric, tally.counters.get(metric.name, {})):
+        for labels, total in _with_declared_labels(metric, counters.series.get(metric.name, {})):
             counter.add_metric(labels, float(total))
         return counter
     histogram = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
     bounds = (*(str(float(bound)) for bound in metric.buckets), "+Inf")
-    for labels, buckets in _well_shaped(metric, tally.histograms.get(metric.name, {})):
+    for labels, buckets in _with_declared_labels(metric, counters.histograms.get(metric.name, {})):
         cumulative = list(zip(bounds, accumulate(buckets.counts), strict=True))
         histogram.add_metric(labels, cumulative, buckets.sum)
     return histogram
@@ -87,24 +89,24 @@ def _family(metric: catalog.Metric, view: LiveView, tally: Counters) -> Metric:
 def _gauge(metric: catalog.Metric, series: Series) -> Metric:
     gauge = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
     for labels, value in series.items():
-        gauge.add_metric([_sayable(label) for label in labels], value)
+        gauge.add_metric([_encodable(label) for label in labels], value)
     return gauge
 
 
-def _well_shaped(metric: catalog.Metric, series: Mapping[Labels, V]) -> Iterator[tuple[list[str], V]]:
-    """The series that have the catalogue's labels: a stored total may come from a release that had others."""
+def _with_declared_labels(metric: catalog.Metric, series: Mapping[Labels, V]) -> Iterator[tuple[list[str], V]]:
+    """The series that have as many labels as the catalogue declares: a stored total may be of a release with others."""
     for labels, value in series.items():
         if len(labels) == len(metric.labels):
-            yield [_sayable(label) for label in labels], value
+            yield [_encodable(label) for label in labels], value
 
 
-def _sayable(label: str) -> str:
-    """The label as UTF-8 can carry it; a lone surrogate would cost us the whole scrape."""
+def _encodable(label: str) -> str:
+    """The label as UTF-8 can encode it: one lone surrogate would make the whole scrape fail."""
     return label if label.isascii() else label.encode("utf-8", "replace").decode()
 
 
 def _series(samples: Iterable[tuple[Labels, float]], merge: Callable[[float, float], float] = add) -> Series:
-    """Samples of the same labels merged; what goes over the tally's bound of a family is merged under `_other`."""
+    """Merges samples of the same labels; series beyond the bound of a family are merged under `_other`."""
     series: Series = {}
     for labels, value in samples:
         key = labels if labels in series or len(series) < MAX_SERIES else ("_other",) * len(labels)
@@ -112,90 +114,122 @@ def _series(samples: Iterable[tuple[Labels, float]], merge: Callable[[float, flo
     return series
 
 
-def _queue_depth(view: LiveView) -> Series:
-    return _series(((q.cluster, q.namespace, q.queue, q.reason), float(q.count)) for q in view.queues if not q.begun)
+def _labels_of(metric: catalog.Metric, **attributes: str) -> Callable[[Any], Labels]:
+    """Reads label values off a row: the attribute with the label's name, or the attribute that `attributes` names."""
+    names = [attributes.pop(label, label) for label in metric.labels]
+    if attributes:
+        raise TypeError(f"{metric.name} has no label {', '.join(attributes)}")
+    if len(names) == 1:
+        one = attrgetter(names[0])
+        return lambda row: (one(row),)
+    return attrgetter(*names)
+
+
+def _gauge_of(
+    metric: catalog.Metric,
+    rows: Callable[[LiveView], Iterable[V]],
+    value: Callable[[V], float | None],
+    merge: Callable[[float, float], float] = add,
+    **attributes: str,
+) -> Reader:
+    """A reader with one sample for each row whose value is known; labels are read as `_labels_of` says."""
+    labels = _labels_of(metric, **attributes)
+
+    def read(view: LiveView) -> Series:
+        values = ((row, value(row)) for row in rows(view))
+        return _series(((labels(row), float(number)) for row, number in values if number is not None), merge)
+
+    return read
+
+
+def _waiting(view: LiveView) -> Iterator[Waiting]:
+    """Workflows whose work has not begun."""
+    return (row for row in view.queues if not row.begun)
+
+
+def _begun(view: LiveView) -> Iterator[Waiting]:
+    """Workflows whose work has begun."""
+    return (row for row in view.queues if row.begun)
 
 
 def _queue_oldest_age(view: LiveView) -> Series:
-    # An object may be stamped by a clock that runs ahead of ours.
-    ages = (((q.cluster, q.namespace, q.queue), max(0, view.at - q.since) / 1000) for q in view.queues if not q.begun)
-    return _series(ages, max)
-
-
-def _queue_drain(view: LiveView) -> Series:
-    times = (((f.cluster, f.namespace, f.queue), _drain_s(f)) for f in view.flows)
-    return _series(((labels, seconds) for labels, seconds in times if seconds is not None), max)
+    labels = _labels_of(catalog.QUEUE_OLDEST_AGE)
+    # An object may have the time of a clock that is ahead of ours.
+    return _series(((labels(row), max(0, view.at - row.since) / 1000) for row in _waiting(view)), max)
 
 
 def _drain_s(flow: Flow) -> float | None:
     return inf if flow.state == "not_draining" else flow.drain_s if flow.depth else None
 
 
-def _workflows(view: LiveView) -> Series:
-    return _series(((q.cluster, q.namespace, q.reason), float(q.count)) for q in view.queues if q.begun)
-
-
 def _parallelism_slots(view: LiveView) -> Series:
+    labels = catalog.PARALLELISM_SLOTS.label_values
     return _series(
-        ((slots.cluster, slots.namespace, by), float(used))
+        (labels({"cluster": slots.cluster, "namespace": slots.namespace, "by": by}), float(used))
         for slots in view.slots
         for by, used in (("running", slots.running), ("suspended", slots.suspended), ("lock", slots.lock_waiting))
     )
 
 
-def _lock(value: Callable[[Lock], int | None]) -> Callable[[LiveView], Series]:
-    def read(view: LiveView) -> Series:
-        known = (((lock.cluster, lock.name, lock.kind), value(lock)) for lock in view.locks)
-        return _series((labels, float(n)) for labels, n in known if n is not None)
-
-    return read
+def _lock(metric: catalog.Metric, value: Callable[[Lock], int | None]) -> Reader:
+    return _gauge_of(metric, lambda view: view.locks, value, lock="name", type="kind")
 
 
-def _cron(at: Callable[[Cron], Instant | None]) -> Callable[[LiveView], Series]:
-    def read(view: LiveView) -> Series:
-        known = (((cron.cluster, cron.namespace, cron.name), at(cron)) for cron in view.crons)
-        # Merged, the one that is furthest behind is the one to show.
-        return _series(((labels, instant / 1000) for labels, instant in known if instant is not None), min)
-
-    return read
+def _cron(metric: catalog.Metric, seconds: Callable[[Cron], float | None]) -> Reader:
+    # Of merged cron workflows the one that is furthest behind is shown.
+    return _gauge_of(metric, lambda view: view.crons, seconds, min, cron="name")
 
 
 def _controller(
-    value: Callable[[ControllerHealth], float | None], merge: Callable[[float, float], float] = max
-) -> Callable[[LiveView], Series]:
-    def read(view: LiveView) -> Series:
-        known = (((pod.cluster, pod.pod), value(pod)) for pod in view.controllers)
-        return _series(((labels, float(n)) for labels, n in known if n is not None), merge)
-
-    return read
+    metric: catalog.Metric,
+    value: Callable[[ControllerHealth], float | None],
+    merge: Callable[[float, float], float] = max,
+) -> Reader:
+    return _gauge_of(metric, lambda view: view.controllers, value, merge)
 
 
 def _work_queues(view: LiveView) -> Series:
+    labels = catalog.CONTROLLER_WORK_QUEUE.label_values
     return _series(
-        ((pod.cluster, pod.pod, name), float(depth))
+        (labels({"cluster": pod.cluster, "pod": pod.pod, "work_queue": name}), float(depth))
         for pod in view.controllers
         if pod.metrics is not None
         for name, depth in pod.metrics.queue_depth.items()
     )
 
 
-def _watch_last_event(view: LiveView) -> Series:
-    return {
-        (watch.cluster, watch.kind): watch.last_event_at / 1000
-        for cluster in view.clusters
-        for watch in cluster.watches
-        if watch.last_event_at is not None
-    }
+def _stuck(view: LiveView) -> Series:
+    labels = catalog.STUCK.label_values
+    return _series(
+        (labels({"cluster": cluster, "namespace": namespace, "cause": cause}), float(number))
+        for (cluster, namespace, cause), number in view.stuck_counts.items()
+    )
 
 
-def _spool_limit(view: LiveView) -> Series:
-    limit = view.store.spool_limit_bytes
-    return {(): float(limit)} if limit else {}
+def _not_ready(view: LiveView) -> Series:
+    labels = catalog.NOT_READY.label_values
+    return _series(
+        (labels({"subject": subject, "cluster": cluster, "cause": cause}), float(number))
+        for (subject, cluster, cause), number in view.not_ready.items()
+    )
 
 
-def _store_last_insert(view: LiveView) -> Series:
-    at = view.store.last_insert_at
-    return {} if at is None else {(): at / 1000}
+def _watches(view: LiveView) -> Iterator[WatchHealth]:
+    return (watch for cluster in view.clusters for watch in cluster.watches)
+
+
+def _single(value: Callable[[LiveView], float | None]) -> Reader:
+    """A reader of a gauge without labels; unknown: no sample."""
+
+    def read(view: LiveView) -> Series:
+        number = value(view)
+        return {} if number is None else {(): float(number)}
+
+    return read
+
+
+def _seconds(ms: int | None) -> float | None:
+    return None if ms is None else ms / 1000
 
 
 @cache
@@ -207,40 +241,52 @@ def _release() -> str:
         return "unreleased"
 
 
-GAUGES: dict[str, Callable[[LiveView], Series]] = {
-    catalog.QUEUE_DEPTH.name: _queue_depth,
+GAUGES: dict[str, Reader] = {
+    catalog.QUEUE_DEPTH.name: _gauge_of(catalog.QUEUE_DEPTH, _waiting, lambda row: row.count),
     catalog.QUEUE_OLDEST_AGE.name: _queue_oldest_age,
-    catalog.QUEUE_DRAIN.name: _queue_drain,
-    catalog.WORKFLOWS.name: _workflows,
-    catalog.PARALLELISM_LIMIT.name: lambda view: _series(
-        ((slots.cluster, slots.namespace), float(slots.limit)) for slots in view.slots if slots.limit is not None
+    catalog.QUEUE_DRAIN.name: _gauge_of(catalog.QUEUE_DRAIN, lambda view: view.flows, _drain_s, max),
+    catalog.WORKFLOWS.name: _gauge_of(catalog.WORKFLOWS, _begun, lambda row: row.count),
+    catalog.PARALLELISM_LIMIT.name: _gauge_of(
+        catalog.PARALLELISM_LIMIT, lambda view: view.slots, lambda slots: slots.limit
     ),
     catalog.PARALLELISM_SLOTS.name: _parallelism_slots,
-    catalog.LOCK_LIMIT.name: _lock(lambda lock: lock.limit),
-    catalog.LOCK_HELD.name: _lock(lambda lock: lock.held),
-    catalog.LOCK_WAITING.name: _lock(lambda lock: lock.waiting),
-    catalog.STUCK.name: lambda view: _series((labels, float(n)) for labels, n in view.stuck_counts.items()),
-    catalog.CRON_LAST_RUN.name: _cron(lambda cron: cron.last_at),
-    catalog.CRON_NEXT_DUE.name: _cron(lambda cron: None if cron.suspended else cron.next_at),
-    catalog.RUNNING_COST.name: lambda view: _series(
-        ((b.cluster, b.product, b.currency), float(b.per_hour)) for b in view.burning if b.per_hour is not None
+    catalog.LOCK_LIMIT.name: _lock(catalog.LOCK_LIMIT, lambda lock: lock.limit),
+    catalog.LOCK_HELD.name: _lock(catalog.LOCK_HELD, lambda lock: lock.held),
+    catalog.LOCK_WAITING.name: _lock(catalog.LOCK_WAITING, lambda lock: lock.waiting),
+    catalog.STUCK.name: _stuck,
+    catalog.CRON_LAST_RUN.name: _cron(catalog.CRON_LAST_RUN, lambda cron: _seconds(cron.last_at)),
+    catalog.CRON_NEXT_DUE.name: _cron(
+        catalog.CRON_NEXT_DUE, lambda cron: None if cron.suspended else _seconds(cron.next_at)
     ),
-    catalog.CONTROLLER_READY.name: _controller(lambda pod: pod.ready, min),
-    catalog.CONTROLLER_LEADER.name: _controller(lambda pod: pod.leader),
-    catalog.CONTROLLER_CRASH_LOOP.name: _controller(lambda pod: pod.crash_loop),
-    catalog.CONTROLLER_MEMORY.name: _controller(lambda pod: pod.memory_bytes),
-    catalog.CONTROLLER_MEMORY_LIMIT.name: _controller(lambda pod: pod.memory_limit_bytes or None),
+    catalog.RUNNING_COST.name: _gauge_of(
+        catalog.RUNNING_COST,
+        lambda view: view.burning,
+        lambda cost: None if cost.per_hour is None else float(cost.per_hour),
+    ),
+    catalog.CONTROLLER_READY.name: _controller(catalog.CONTROLLER_READY, lambda pod: pod.ready, min),
+    catalog.CONTROLLER_LEADER.name: _controller(catalog.CONTROLLER_LEADER, lambda pod: pod.leader),
+    catalog.CONTROLLER_CRASH_LOOP.name: _controller(catalog.CONTROLLER_CRASH_LOOP, lambda pod: pod.crash_loop),
+    catalog.CONTROLLER_MEMORY.name: _controller(catalog.CONTROLLER_MEMORY, lambda pod: pod.memory_bytes),
+    catalog.CONTROLLER_MEMORY_LIMIT.name: _controller(
+        catalog.CONTROLLER_MEMORY_LIMIT, lambda pod: pod.memory_limit_bytes or None
+    ),
     catalog.CONTROLLER_WORK_QUEUE.name: _work_queues,
-    catalog.CLUSTER_UP.name: lambda view: {(cluster.name,): float(cluster.ready) for cluster in view.clusters},
-    catalog.WATCH_LAST_EVENT.name: _watch_last_event,
-    catalog.STORE_UP.name: lambda view: {(): float(view.store.reachable)},
-    catalog.STORE_LAST_INSERT.name: _store_last_insert,
-    catalog.SPOOL_ROWS.name: lambda view: {(): float(view.store.spooled_rows)},
-    catalog.SPOOL_BYTES.name: lambda view: {(): float(view.store.spooled_bytes)},
-    catalog.SPOOL_LIMIT.name: _spool_limit,
-    catalog.CLOCK_SKEW.name: lambda view: _series(((c.subject, c.cluster), c.skew_ms / 1000) for c in view.clocks),
-    catalog.NOT_READY.name: lambda view: _series((labels, float(n)) for labels, n in view.not_ready.items()),
+    catalog.CLUSTER_UP.name: _gauge_of(
+        catalog.CLUSTER_UP, lambda view: view.clusters, lambda cluster: cluster.ready, cluster="name"
+    ),
+    catalog.WATCH_LAST_EVENT.name: _gauge_of(
+        catalog.WATCH_LAST_EVENT, _watches, lambda watch: _seconds(watch.last_event_at), max
+    ),
+    catalog.STORE_UP.name: _single(lambda view: view.store.reachable),
+    catalog.STORE_LAST_INSERT.name: _single(lambda view: _seconds(view.store.last_insert_at)),
+    catalog.SPOOL_ROWS.name: _single(lambda view: view.store.spooled_rows),
+    catalog.SPOOL_BYTES.name: _single(lambda view: view.store.spooled_bytes),
+    catalog.SPOOL_LIMIT.name: _single(lambda view: view.store.spool_limit_bytes or None),
+    catalog.CLOCK_SKEW.name: _gauge_of(
+        catalog.CLOCK_SKEW, lambda view: view.clocks, lambda clock: _seconds(clock.skew_ms)
+    ),
+    catalog.NOT_READY.name: _not_ready,
     catalog.ROLLED_UP.name: lambda view: {(name,): at / 1000 for name, at in view.store.rolled_up_at.items()},
     catalog.BUILD_INFO.name: lambda _: {(_release(),): 1.0},
 }
-"""How each gauge of the catalogue is read off the live view."""
+"""How each gauge of the catalogue is read from the live view."""

@@ -30,7 +30,7 @@ from collector.core.rules import Rules
 from collector.core.units import MINUTE_MS
 from collector.core.workflow import stuck
 from collector.pipeline import argo_schedule, checkpoints
-from collector.pipeline.recorder import DIFFERENCES, MOVING, Recorder, touch
+from collector.pipeline.recorder import DIFFERENCES, MOVING, Recorder, initialise_counters
 from collector.prices.book import Books
 
 log = logging.getLogger(__name__)
@@ -74,11 +74,11 @@ class Pipeline:
         clusters: Mapping[str, Rules],
         books: Books,
         zone: tzinfo,
-        tally: Counters,
+        counters: Counters,
         stuck_after_ms: int = STUCK_AFTER_MS,
     ) -> None:
         self.clusters = {name: Cluster(name, rules, argo_schedule) for name, rules in clusters.items()}
-        self.books, self.tally, self.stuck_after_ms = books, tally, stuck_after_ms
+        self.books, self.counters, self.stuck_after_ms = books, counters, stuck_after_ms
         self.refused: dict[str, str] = {}
         """Clusters whose identity does not fit their name, and why."""
         self.on_refused: Callable[[str], object] = self.refused.get
@@ -96,8 +96,8 @@ class Pipeline:
         self._stuck: dict[str, stuck.Found] = {}
         self._burns = {name: run_rate.RunRate(name, books, rules.product) for name, rules in clusters.items()}
         self._burning: dict[str, list[HourlyCost]] = {}
-        self._counting = Recorder(books, zone, tally, self._store)
-        touch(tally, self.clusters)
+        self._counting = Recorder(books, zone, counters, self._store)
+        initialise_counters(counters, self.clusters)
 
     def take(self, cluster: str, outcomes: list[Outcome]) -> None:
         """The sink of a cluster's watches."""
@@ -105,7 +105,7 @@ class Pipeline:
             if cluster not in self.refused:
                 self._take(self.clusters[cluster], outcome)
         for kind, count in Counter(o.kind for o in outcomes if isinstance(o, Observation)).items():
-            self.tally.add(metrics.WATCH_EVENTS, (cluster, kind), count)
+            self.counters.add(metrics.WATCH_EVENTS, count, cluster=cluster, kind=kind)
         if self._pending() > PENDING_LIMIT:
             self._room.clear()
 
@@ -160,7 +160,7 @@ class Pipeline:
         """Take up what positions tell that came without states: who the cluster is, its counters, when they ended."""
         if uid:
             self.uids[cluster] = uid
-        self.tally.restore(totals)
+        self.counters.restore(totals)
         self._durable_at[cluster, "workflows"] = at
 
     def unknown(self) -> list[str]:
@@ -183,7 +183,7 @@ class Pipeline:
                 self._durable_at[cursor.cluster, cursor.kind] = cursor.at
                 if cursor.cluster_uid:
                     self.uids[cursor.cluster] = cursor.cluster_uid
-                self.tally.restore(cursor.totals)
+                self.counters.restore(cursor.totals)
         unreadable: set[str] = set()
         for cluster, kind, _, state in states:
             if cluster in self.clusters and cluster not in unreadable:
@@ -307,20 +307,25 @@ class Pipeline:
                 self._gap(cluster, outcome)
             case Reconciled():
                 for difference in DIFFERENCES:
-                    labels = (cluster.name, outcome.kind, difference)
-                    self.tally.add(metrics.RECONCILE_DIFFERENCES, labels, getattr(outcome, difference))
+                    self.counters.add(
+                        metrics.RECONCILE_DIFFERENCES,
+                        getattr(outcome, difference),
+                        cluster=cluster.name,
+                        kind=outcome.kind,
+                        difference=difference,
+                    )
                 self._gathered.facts.append(outcome)
             case Reading():
                 for happening in cluster.read(outcome):
                     self._counting.record(cluster, happening, outcome.at, listed=False)
             case Quarantine():
-                self.tally.add(metrics.QUARANTINED, (cluster.name, outcome.kind, outcome.reason))
+                self.counters.add(metrics.QUARANTINED, cluster=cluster.name, kind=outcome.kind, reason=outcome.reason)
                 self._gathered.facts.append(outcome)
 
     def _gap(self, cluster: Cluster, gap: WatchGap) -> None:
         self._gathered.facts.append(gap)
         if gap.from_at:  # before its first start nobody can have watched
-            self.tally.add(metrics.WATCH_GAPS, (cluster.name, gap.kind))
+            self.counters.add(metrics.WATCH_GAPS, cluster=cluster.name, kind=gap.kind)
         if gap.kind in MOVING:
             if gap.from_at:
                 self._gaps[cluster.name, gap.kind] = gap
@@ -335,7 +340,7 @@ class Pipeline:
             log.exception(
                 "an object was set aside", extra={"cluster": cluster.name, "kind": seen.kind, "uid": seen.uid}
             )
-            self.tally.add(metrics.QUARANTINED, (cluster.name, seen.kind, "unforeseen"))
+            self.counters.add(metrics.QUARANTINED, cluster=cluster.name, kind=seen.kind, reason="unforeseen")
             self._gathered.facts.append(
                 Quarantine(
                     cluster=cluster.name, kind=seen.kind, uid=seen.uid, at=seen.at, version=seen.version,
@@ -375,7 +380,7 @@ class Pipeline:
         self.on_refused(cluster.name)
 
     def _cursor(self, cluster: str, position: Position, now: Instant) -> Cursor:
-        totals = self.tally.totals(cluster) if position.kind == "workflows" else {}
+        totals = self.counters.totals(cluster) if position.kind == "workflows" else {}
         uid = self.uids.get(cluster, "")
         self._durable_at[cluster, position.kind] = now
         return Cursor(

@@ -44,7 +44,7 @@ class Recorder:
 
     books: Books
     zone: tzinfo
-    tally: Counters
+    counters: Counters
     store: Callable[[Fact], object]
     """Takes a fact that is to become a row."""
     runs: Runs = field(default_factory=Runs)
@@ -58,20 +58,20 @@ class Recorder:
         if isinstance(happening, Fact):  # most are, a row for each step of a workflow among them
             self._fact(happening, listed)
             return
-        name, tally = cluster.name, self.tally
+        name, counters = cluster.name, self.counters
         match happening:
             case Submitted(namespace, queue):
-                tally.add(metrics.SUBMITTED, (name, namespace, queue))
+                counters.add(metrics.SUBMITTED, cluster=name, namespace=namespace, queue=queue)
             case Began(namespace, queue, latency_ms):
-                tally.add(metrics.STARTED, (name, namespace, queue))
+                counters.add(metrics.STARTED, cluster=name, namespace=namespace, queue=queue)
                 if latency_ms is not None:
-                    tally.observe(metrics.QUEUE_LATENCY, (name, queue), latency_ms / 1000)
+                    counters.observe(metrics.QUEUE_LATENCY, latency_ms / 1000, cluster=name, queue=queue)
             case FirstRan(queue, latency_ms):
-                tally.observe(metrics.START_LATENCY, (name, queue), latency_ms / 1000)
+                counters.observe(metrics.START_LATENCY, latency_ms / 1000, cluster=name, queue=queue)
             case PodRan(namespace, latency_ms):
-                tally.observe(metrics.POD_START_LATENCY, (name, namespace), latency_ms / 1000)
+                counters.observe(metrics.POD_START_LATENCY, latency_ms / 1000, cluster=name, namespace=namespace)
             case Clamped(figure):
-                tally.add(metrics.CLOCK_CLAMPS, (name, figure))
+                counters.add(metrics.CLOCK_CLAMPS, cluster=name, figure=figure)
             case Ended():
                 self._ended(name, happening)
             case PodEnded(pod, life):
@@ -85,30 +85,30 @@ class Recorder:
             self._count_cron(fact)
 
     def _ended(self, cluster: str, ended: Ended) -> None:
-        tally, namespace = self.tally, ended.namespace
-        tally.add(metrics.FINISHED, (cluster, namespace, ended.outcome))
+        counters, namespace = self.counters, ended.namespace
+        counters.add(metrics.FINISHED, cluster=cluster, namespace=namespace, outcome=ended.outcome)
         if ended.outcome == "platform":
-            tally.add(metrics.PLATFORM_FAILURES, (cluster, namespace, ended.reason))
+            counters.add(metrics.PLATFORM_FAILURES, cluster=cluster, namespace=namespace, reason=ended.reason)
         if ended.retries:
-            tally.add(metrics.RETRIES, (cluster, namespace), ended.retries)
+            counters.add(metrics.RETRIES, ended.retries, cluster=cluster, namespace=namespace)
         if ended.delay_ms is not None:
-            tally.observe(metrics.COMPLETION_DELAY, (cluster,), ended.delay_ms / 1000)
+            counters.observe(metrics.COMPLETION_DELAY, ended.delay_ms / 1000, cluster=cluster)
 
     def _count_incident(self, incident: ControllerIncident, listed: bool) -> None:
         """An old kill that a list shows is recorded, but must page nobody."""
         if listed or incident.kind not in ("oom_kill", "restart"):
             return
-        labels = (incident.cluster, incident.container)
-        self.tally.add(metrics.CONTROLLER_RESTARTS, labels)
+        cluster, container = incident.cluster, incident.container
+        self.counters.add(metrics.CONTROLLER_RESTARTS, cluster=cluster, container=container)
         if incident.kind == "oom_kill":
-            self.tally.add(metrics.CONTROLLER_OOM_KILLS, labels)
+            self.counters.add(metrics.CONTROLLER_OOM_KILLS, cluster=cluster, container=container)
 
     def _count_cron(self, run: CronRun) -> None:
-        labels = (run.cluster, run.namespace, run.cron)
+        labels = {"cluster": run.cluster, "namespace": run.namespace, "cron": run.cron}
         if run.outcome == "missed":
-            self.tally.add(metrics.CRON_MISSED, labels)
+            self.counters.add(metrics.CRON_MISSED, **labels)
         elif run.outcome == "skipped":
-            self.tally.add(metrics.CRON_SKIPPED, (*labels, run.reason))
+            self.counters.add(metrics.CRON_SKIPPED, **labels, reason=run.reason)
 
     def charge(self, cluster: Cluster, pod: PodState, life: WorkflowState | None, until: Instant) -> None:
         """A pod's charges up to its end, or to `until` while it runs; of its days those that changed are told."""
@@ -131,16 +131,22 @@ class Recorder:
         """Add to the counter what it does not hold yet; a correction downwards shows in tables only."""
         first, charge = not pod.is_counted, charges[0]
         if first and (doubt := billing.doubt_of(charge)):
-            self.tally.add(metrics.UNPRICED_PODS, (charge.cluster, doubt))
+            self.counters.add(metrics.UNPRICED_PODS, cluster=charge.cluster, reason=doubt)
         if charge.cost is None:
             if first:
-                self.tally.add(metrics.UNPRICED_PODS, (charge.cluster, charge.rule))
+                self.counters.add(metrics.UNPRICED_PODS, cluster=charge.cluster, reason=charge.rule)
                 pod.count_unpriced()
             return
         more = pod.count_cost(total(c.cost or ZERO for c in charges))
         if more > 0:
-            labels = (charge.cluster, charge.namespace, charge.product, charge.currency)
-            self.tally.add(metrics.COST, labels, more)
+            self.counters.add(
+                metrics.COST,
+                more,
+                cluster=charge.cluster,
+                namespace=charge.namespace,
+                product=charge.product,
+                currency=charge.currency,
+            )
 
     def _open_month(self, day: int) -> None:
         """The first charge of a month gives it its active run."""
@@ -150,11 +156,14 @@ class Recorder:
             self.store(Period(month=month, version=1, active_run=FIRST_RUN, state="open", total=None, hash=""))
 
 
-def touch(tally: Counters, clusters: Iterable[str]) -> None:
-    """Counters that page exist before they count: one that appears with its first increase hides it from `increase()`."""
+def initialise_counters(counters: Counters, clusters: Iterable[str]) -> None:
+    """Makes counters that alerts read exist at 0: `increase()` does not see a first increase that creates its series."""
     for cluster in clusters:
-        containers = [(cluster, container) for container in controller.CONTAINERS]
-        tally.touch(metrics.CONTROLLER_OOM_KILLS, containers)
-        tally.touch(metrics.CONTROLLER_RESTARTS, containers)
-        tally.touch(metrics.WATCH_GAPS, [(cluster, kind) for kind in get_args(Kind)])
-        tally.touch(metrics.RECONCILE_DIFFERENCES, [(cluster, kind, how) for kind in MOVING for how in DIFFERENCES])
+        for container in controller.CONTAINERS:
+            counters.initialise(metrics.CONTROLLER_OOM_KILLS, cluster=cluster, container=container)
+            counters.initialise(metrics.CONTROLLER_RESTARTS, cluster=cluster, container=container)
+        for kind in get_args(Kind):
+            counters.initialise(metrics.WATCH_GAPS, cluster=cluster, kind=kind)
+        for kind in MOVING:
+            for how in DIFFERENCES:
+                counters.initialise(metrics.RECONCILE_DIFFERENCES, cluster=cluster, kind=kind, difference=how)

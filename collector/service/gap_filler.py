@@ -32,22 +32,24 @@ LONGEST_PAUSE_S = 900.0
 
 
 async def backfill_for_ever(
-    settings: Settings, pipeline: Pipeline, tally: Counters, caught_up: Callable[[], bool], look_s: float = LOOK_S
+    settings: Settings, pipeline: Pipeline, counters: Counters, caught_up: Callable[[], bool], look_s: float = LOOK_S
 ) -> None:
     """Ask the archives about each gap, once; returns at once where no cluster names one."""
     clusters = clusters_with_archive(settings)
-    tally.touch(metrics.BACKFILLED, [(cluster.name,) for cluster in clusters])
-    tally.touch(metrics.BACKFILL_FAILURES, [(c.name, reason) for c in clusters for reason in (*REASONS, UNREADABLE)])
+    for cluster in clusters:
+        counters.initialise(metrics.BACKFILLED, cluster=cluster.name)
+        for reason in (*REASONS, UNREADABLE):
+            counters.initialise(metrics.BACKFILL_FAILURES, cluster=cluster.name, reason=reason)
     async with asyncio.TaskGroup() as group:
         for cluster in clusters:
-            group.create_task(_one_for_ever(settings, cluster, pipeline, tally, caught_up, look_s))
+            group.create_task(_one_for_ever(settings, cluster, pipeline, counters, caught_up, look_s))
 
 
 async def _one_for_ever(
     settings: Settings,
     cluster: ClusterSettings,
     pipeline: Pipeline,
-    tally: Counters,
+    counters: Counters,
     caught_up: Callable[[], bool],
     look_s: float,
 ) -> None:
@@ -57,12 +59,12 @@ async def _one_for_ever(
             await asyncio.sleep(pause_s)
             try:
                 if caught_up():
-                    await _fill_gaps(settings, cluster, pipeline, tally, worker, store)
+                    await _fill_gaps(settings, cluster, pipeline, counters, worker, store)
                 pause_s = look_s
             except StoreError:
                 pause_s = look_s
             except ArchiveError as error:
-                tally.add(metrics.BACKFILL_FAILURES, (cluster.name, error.reason))
+                counters.add(metrics.BACKFILL_FAILURES, cluster=cluster.name, reason=error.reason)
                 log.warning("the archive cannot be asked", extra={"cluster": cluster.name, "reason": str(error)})
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
             except Exception:
@@ -74,7 +76,7 @@ async def _one_for_ever(
 
 
 async def _fill_gaps(
-    settings: Settings, cluster: ClusterSettings, pipeline: Pipeline, tally: Counters, worker: Worker, store: Store
+    settings: Settings, cluster: ClusterSettings, pipeline: Pipeline, counters: Counters, worker: Worker, store: Store
 ) -> None:
     live, name = pipeline.clusters[cluster.name], cluster.name
     if name in pipeline.refused:
@@ -97,7 +99,7 @@ async def _fill_gaps(
             around=around,
             now=now_ms,
             known=partial(_watched, live),
-            tally=tally,
+            counters=counters,
         )
         for begin, end in over:
             made = await backfill(work, begin, end)

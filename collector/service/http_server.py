@@ -45,14 +45,14 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(settings: Settings, view: Callable[[], LiveView], tally: Counters) -> AsyncIterator[None]:
+async def serving(settings: Settings, view: Callable[[], LiveView], counters: Counters) -> AsyncIterator[None]:
     """Serve for as long as the block lasts: what is not ready yet says so there. Raises Failure with the remedy."""
     host, port = parse_address(settings.http.listen, "http.listen")
     reading = Worker("money")
     app = create_app(
         live=view,
-        tally=tally,
-        metrics=lambda accept: prometheus.answer(judged(view()), tally, accept),
+        counters=counters,
+        metrics=lambda accept: prometheus.answer(judged(view()), counters, accept),
         money=_money(settings, reading),
         hosts=LOOPBACK if host in LOOPBACK else ("*",),
     )

@@ -92,21 +92,21 @@ async def retain_once(settings: Settings) -> None:
 
 
 async def roll_up_for_ever(
-    settings: Settings, tally: Counters, rolled_up: dict[str, Instant], every_s: float = ROLL_UP_S
+    settings: Settings, counters: Counters, rolled_up: dict[str, Instant], every_s: float = ROLL_UP_S
 ) -> None:
     """Keep the rollups, as one collector of those that share the store; all of them say in `rolled_up` how it goes."""
     worker, store = Worker("rollups"), connect.writing_store(settings, REBUILD_TIMEOUT_S)
     for rollup in ROLLUPS:
         for metric in (metrics.ROLLED_UP_DAYS, metrics.ROLLUP_ERRORS):
-            tally.touch(metric, [(rollup.name,)])
+            counters.initialise(metric, rollup=rollup.name)
     try:
         while True:
             for rollup in ROLLUPS:
                 try:
-                    await worker.run(_roll_up, store, settings, rollup, tally)
+                    await worker.run(_roll_up, store, settings, rollup, counters)
                 except StoreError as error:
                     if rolled_up:  # before the first time it may not be up, or have the tables
-                        tally.add(metrics.ROLLUP_ERRORS, (rollup.name,))
+                        counters.add(metrics.ROLLUP_ERRORS, rollup=rollup.name)
                         log.warning("a rollup was not rebuilt", extra={"rollup": rollup.name, "reason": str(error)})
             with contextlib.suppress(StoreError):
                 rolled_up.update(await worker.run(rolled_up_at, store))
@@ -116,7 +116,7 @@ async def roll_up_for_ever(
         store.close()
 
 
-def _roll_up(store: Store, settings: Settings, rollup: Rollup, tally: Counters) -> None:
+def _roll_up(store: Store, settings: Settings, rollup: Rollup, counters: Counters) -> None:
     """One round, if nobody else does it. The collector's name outlives a restart, which goes on with its own claim."""
     holder, now = f"{socket.gethostname()}:{make_data_dir(settings)}", now_ms()
     claim = partial(acquire_claim, store, f"rollup {rollup.name}", holder, for_s=ROLL_UP_CLAIM_S)
@@ -124,7 +124,7 @@ def _roll_up(store: Store, settings: Settings, rollup: Rollup, tally: Counters) 
         return
 
     def rebuilt(_: date) -> None:
-        tally.add(metrics.ROLLED_UP_DAYS, (rollup.name,))
+        counters.add(metrics.ROLLED_UP_DAYS, rollup=rollup.name)
         claim(now=now_ms())
 
     kept = kept_days(settings.retention).get(rollup.source, 0)

@@ -54,11 +54,11 @@ async def run(
     logs.to_stderr(log_level)
     gc.set_threshold(COLLECT_AFTER)
     known, zone = connect.addresses(settings), ZoneInfo(settings.billing_timezone)
-    loaded, data, tally = connect.books(settings, folder), make_data_dir(settings), Counters()
+    loaded, data, counters = connect.books(settings, folder), make_data_dir(settings), Counters()
     rules = {name: rules_of(settings, cluster) for name, (_, cluster) in known.items()}
-    pipeline = Pipeline(rules, loaded, zone, tally, settings.stuck_after_minutes * MINUTE_MS)
+    pipeline = Pipeline(rules, loaded, zone, counters, settings.stuck_after_minutes * MINUTE_MS)
     where = {name: address for name, (address, _) in known.items()}
-    parts = Runtime(settings, folder, data, where, pipeline, tally, stop or asyncio.Event(), accrue_s)
+    parts = Runtime(settings, folder, data, where, pipeline, counters, stop or asyncio.Event(), accrue_s)
     with _signals(parts.stop):
         async with AsyncExitStack() as stack:
             await _start(parts, stack)
@@ -71,7 +71,7 @@ async def run(
 
 async def _start(parts: Runtime, stack: AsyncExitStack) -> None:
     """Start everything; what is entered last is ended first, so that watches end before the spool does."""
-    await stack.enter_async_context(serving(parts.settings, parts.view, parts.tally))
+    await stack.enter_async_context(serving(parts.settings, parts.view, parts.counters))
     disk = Worker("spool")
     stack.callback(disk.close)
     parts.spool = await opened_spool(parts, disk)
@@ -85,10 +85,10 @@ async def _start(parts: Runtime, stack: AsyncExitStack) -> None:
     await stack.enter_async_context(
         background_task(jobs.correct_for_ever(parts.settings, parts.accrue_s), "corrections")
     )
-    rolling = jobs.roll_up_for_ever(parts.settings, parts.tally, parts.rolled_up_at)
+    rolling = jobs.roll_up_for_ever(parts.settings, parts.counters, parts.rolled_up_at)
     await stack.enter_async_context(background_task(rolling, "rollups"))
     await stack.enter_async_context(background_task(jobs.retain_once(parts.settings), "retention"))
-    fill = gap_filler.backfill_for_ever(parts.settings, parts.pipeline, parts.tally, lambda: caught_up(parts))
+    fill = gap_filler.backfill_for_ever(parts.settings, parts.pipeline, parts.counters, lambda: caught_up(parts))
     await stack.enter_async_context(background_task(fill, "backfill"))
     for name in parts.addresses:
         await stack.enter_async_context(watching(parts, name))

@@ -41,7 +41,7 @@ class Runtime:
     data: Path
     addresses: dict[str, ClusterAddress]
     pipeline: Pipeline
-    tally: Counters
+    counters: Counters
     stop: asyncio.Event
     accrue_s: int = ACCRUE_S
     watches: dict[str, list[Watch]] = field(default_factory=dict)

@@ -131,7 +131,7 @@ async def _insert(parts: Runtime, disk: Worker, sender: Worker, last_call: async
     """Migrate as soon as the store answers, then insert until the last call, and once more after it."""
     assert parts.store is not None  # noqa: S101 - set before this is called
     assert parts.spool is not None  # noqa: S101
-    parts.inserts = inserter.Inserter(parts.spool, disk, parts.store, sender, parts.tally, now_ms)
+    parts.inserts = inserter.Inserter(parts.spool, disk, parts.store, sender, parts.counters, now_ms)
     on_cluster = parts.settings.store.cluster
     loop = asyncio.get_running_loop()
 

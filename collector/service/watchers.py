@@ -82,4 +82,4 @@ def _one_watch(parts: Runtime, name: str, resource: kinds.Resource) -> Watch:
     resume = parts.pipeline.resume(name, resource.kind)
     at = resume.at if resume else None
     gap = parts.pipeline.pending_gap(name, resource.kind)
-    return Watch(name, resource, dice=random.Random(), tally=parts.tally, resume=resume, resumed_at=at, gap=gap)
+    return Watch(name, resource, dice=random.Random(), counters=parts.counters, resume=resume, resumed_at=at, gap=gap)

@@ -44,7 +44,7 @@ class Event(msgspec.Struct, Generic[T], gc=False):
 class Ledger:
     """The versions known of one kind, and the position all of them were observed up to."""
 
-    def __init__(self, cluster: str, resource: Resource, tally: Counters) -> None:
+    def __init__(self, cluster: str, resource: Resource, counters: Counters) -> None:
         self.cluster = cluster
         self.kind = resource.kind
         self.whole = resource.whole
@@ -55,7 +55,7 @@ class Ledger:
         self.fence = NOTHING_IS_LIVE
         self.departed: set[str] | None = None
         """Whose deletion was told, while somebody wants to know."""
-        self._tally = tally
+        self._counters = counters
         self._struct = OBJECT_OF[resource.kind]
         self._event = msgspec.json.Decoder(Event[self._struct])  # type: ignore[name-defined]
         self._list_version = 0
@@ -150,7 +150,7 @@ class Ledger:
             return
         event = Event(str(line.get("type")), mend(told, self._struct).object)
         if self._take((event,), now, out):
-            self._tally.add(DECODE_FALLBACKS, (self.cluster, self.kind))
+            self._counters.add(DECODE_FALLBACKS, cluster=self.cluster, kind=self.kind)
             return
         meta = event.object.metadata
         number = version_number(meta.resourceVersion)
@@ -215,7 +215,7 @@ class Ledger:
     def _identified(self, page: Listed, now: Instant, out: list[Outcome]) -> Iterable[tuple[Any, str, int]]:
         """The page's objects that have an identity; the others are set aside."""
         if page.fallbacks:
-            self._tally.add(DECODE_FALLBACKS, (self.cluster, self.kind), page.fallbacks)
+            self._counters.add(DECODE_FALLBACKS, page.fallbacks, cluster=self.cluster, kind=self.kind)
         out += [self.quarantine("not_an_object", {}, size, now, page.resource_version) for size in page.refused]
         for item in page.objects:
             meta = item.metadata

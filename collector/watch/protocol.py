@@ -59,7 +59,7 @@ class Watch:
         resource: Resource,
         *,
         dice: Random,
-        tally: Counters,
+        counters: Counters,
         resume: Resume | None = None,
         resumed_at: Instant | None = None,
         gap: tuple[Instant, str] | None = None,
@@ -72,9 +72,9 @@ class Watch:
         self.listings = 0
         """How many lists were completed."""
         self._state, self._detail = "starting", ""
-        self._dice, self._tally, self._watch_s = dice, tally, watch_s
+        self._dice, self._counters, self._watch_s = dice, counters, watch_s
         self._frames, self._pages, self._backoff = Frames(), Pages(resource.kind), Backoff(dice)
-        self._ledger = Ledger(cluster, resource, tally)
+        self._ledger = Ledger(cluster, resource, counters)
         self._fence = Fence(resource, self._ledger, self._pages, dice)
         self._listing: Listing | None = Listing(resource)
         self._pause: Pause | None = None
@@ -271,7 +271,7 @@ class Watch:
     def _close(self, cause: Cause) -> None:
         self.streaming = False
         self._frames.clear()
-        self._tally.add(WATCH_RESTARTS, (self.cluster, self.resource.kind, cause))
+        self._counters.add(WATCH_RESTARTS, cluster=self.cluster, kind=self.resource.kind, cause=cause)
 
     def _trouble(self, trouble: Trouble, now: Instant, out: list[Outcome]) -> None:
         """End what is under way and decide how to go on: refresh, wait, list again."""

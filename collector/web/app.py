@@ -38,7 +38,7 @@ Scrape = Callable[[str], Awaitable[tuple[bytes, str]]]
 def create_app(
     *,
     live: Callable[[], LiveView],
-    tally: Counters,
+    counters: Counters,
     metrics: Scrape,
     money: Callable[[], Awaitable[Money]] | None = None,
     now: Callable[[], Instant] = now_ms,
@@ -46,7 +46,7 @@ def create_app(
     hosts: Sequence[str] = ("*",),
 ) -> FastAPI:
     """
-    The app, to be served in the loop that `live` and `tally` belong to. Without `money` no amount is shown.
+    The app, to be served in the loop that `live` and `counters` belong to. Without `money` no amount is shown.
 
     `hosts` are the names it answers to: on loopback only its own, or a web page could reach it by a name of its making.
     """
@@ -65,7 +65,7 @@ def create_app(
     @app.get("/api/v1/live", summary="The fleet at this moment")
     async def live_json() -> Live:
         spent = None if today is None else await today.latest()
-        return live_now(live(), tally, spent, now())
+        return live_now(live(), counters, spent, now())
 
     _operations(app, live, metrics, now)
     return app

@@ -23,8 +23,8 @@ SETTLED_S = 60
 """A rate over less than a minute would call every queue stuck that a restart finds waiting."""
 
 
-def live_now(view: LiveView, tally: Counters, money: Money | UnknownMoney | None, now: Instant) -> Live:
-    """The view, the tally's incidents and today's money as one answer."""
+def live_now(view: LiveView, counters: Counters, money: Money | UnknownMoney | None, now: Instant) -> Live:
+    """The view, the counted incidents and today's money as one answer."""
     ready = readiness(view, now)
     waiting = [row for row in view.queues if not row.begun]
     return Live(
@@ -32,7 +32,7 @@ def live_now(view: LiveView, tally: Counters, money: Money | UnknownMoney | None
         ready=ready.ready,
         problems=ready.problems,
         totals=_totals(view),
-        clusters=[_cluster(cluster, view, tally) for cluster in view.clusters],
+        clusters=[_cluster(cluster, view, counters) for cluster in view.clusters],
         queues=_queues(waiting, view),
         begun=_begun([row for row in view.queues if row.begun and row.reason != RUNNING], view.at),
         slots=limits.slots(view.slots),
@@ -96,7 +96,7 @@ def _totals(view: LiveView) -> Totals:
     )
 
 
-def _cluster(cluster: ClusterHealth, view: LiveView, tally: Counters) -> Cluster:
+def _cluster(cluster: ClusterHealth, view: LiveView, counters: Counters) -> Cluster:
     rows = [row for row in view.queues if row.cluster == cluster.name]
     waiting = [row for row in rows if not row.begun]
     oldest = _oldest(waiting)
@@ -109,8 +109,8 @@ def _cluster(cluster: ClusterHealth, view: LiveView, tally: Counters) -> Cluster
         begun=_count(row for row in rows if row.begun and row.reason != RUNNING),
         oldest_age_ms=None if oldest is None else _age(view.at, oldest.since),
         reasons=_by_reason(waiting, view.at),
-        controller_oom_kills=_counted(tally, catalog.CONTROLLER_OOM_KILLS, cluster.name),
-        controller_restarts=_counted(tally, catalog.CONTROLLER_RESTARTS, cluster.name),
+        controller_oom_kills=_counted(counters, catalog.CONTROLLER_OOM_KILLS, cluster.name),
+        controller_restarts=_counted(counters, catalog.CONTROLLER_RESTARTS, cluster.name),
         controllers=trouble.controllers(view.controllers, cluster.name),
         watches=[
             Watch(
@@ -127,8 +127,8 @@ def _cluster(cluster: ClusterHealth, view: LiveView, tally: Counters) -> Cluster
     )
 
 
-def _counted(tally: Counters, metric: catalog.Metric, cluster: str) -> int | None:
-    found = [total for labels, total in tally.counters.get(metric.name, {}).items() if labels[:1] == (cluster,)]
+def _counted(counters: Counters, metric: catalog.Metric, cluster: str) -> int | None:
+    found = counters.values(metric, cluster=cluster)
     return int(sum(found)) if found else None
 
 

@@ -115,13 +115,13 @@ def test_the_command_prints_and_tells_of_failure(monkeypatch: pytest.MonkeyPatch
 
 
 @asynccontextmanager
-async def filling(settings: Settings, tally: Counters, caught_up: Any = lambda: True) -> AsyncIterator[None]:
+async def filling(settings: Settings, counters: Counters, caught_up: Any = lambda: True) -> AsyncIterator[None]:
     """The loop of a running collector, for as long as the block lasts."""
-    pipeline = Pipeline({"c1": RULES}, books(), UTC, tally)
+    pipeline = Pipeline({"c1": RULES}, books(), UTC, counters)
     live = pipeline.clusters["c1"]
     live.namespaces.update(undisturbed().cluster.namespaces)
     live.plain_nodes.labels.update(undisturbed().cluster.plain_nodes.labels)
-    task = asyncio.create_task(gap_filler.backfill_for_ever(settings, pipeline, tally, caught_up, look_s=0.02))
+    task = asyncio.create_task(gap_filler.backfill_for_ever(settings, pipeline, counters, caught_up, look_s=0.02))
     try:
         yield
     finally:
@@ -146,16 +146,16 @@ async def eventually(condition: Any) -> None:
 
 async def test_a_running_collector_asks_after_each_gap(engine: Running, store: Store) -> None:
     """Once, and counts what it took; a server that is down at first is asked again."""
-    tally, failing = Counters(), [web.json_response({"message": "starting"}, status=503) for _ in range(2)]
+    counters, failing = Counters(), [web.json_response({"message": "starting"}, status=503) for _ in range(2)]
     archive = an_archive(refuse=lambda request: failing.pop() if failing else None)
     a_gap(store)
-    async with archive.serving(), filling(chosen(engine, archive), tally):
+    async with archive.serving(), filling(chosen(engine, archive), counters):
         await eventually(lambda: newest(store, Backfill))
 
     (made,) = newest(store, Backfill)
     assert made.taken == len(archive.workflows)
-    assert tally.counters[metrics.BACKFILLED.name] == {("c1",): made.taken}
-    failures = tally.counters[metrics.BACKFILL_FAILURES.name]
+    assert counters.series[metrics.BACKFILLED.name] == {("c1",): made.taken}
+    failures = counters.series[metrics.BACKFILL_FAILURES.name]
     assert failures == {labels: labels == ("c1", "server") for labels in failures}
 
 

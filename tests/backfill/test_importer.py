@@ -183,13 +183,13 @@ async def test_one_bad_workflow_costs_its_neighbours_nothing(store: Store) -> No
         return web.json_response([1, 2]) if request.path.endswith(bad) else None
 
     archive.refuse = refuse
-    work = a_work(store, None)  # type: ignore[arg-type]  # for its tally
-    made = await fill(store, archive, 0.02, tally=work.tally)
+    work = a_work(store, None)  # type: ignore[arg-type]  # for its counters
+    made = await fill(store, archive, 0.02, counters=work.counters)
 
     assert (made.absent, made.failed) == (1, 2)
     assert {run.uid for run in newest(store, WorkflowRun)} == set(others)
-    assert work.tally.counters[metrics.BACKFILLED.name] == {("c1",): len(others)}
-    assert work.tally.counters[metrics.BACKFILL_FAILURES.name] == {("c1", "forbidden"): 1, ("c1", "unreadable"): 1}
+    assert work.counters.series[metrics.BACKFILLED.name] == {("c1",): len(others)}
+    assert work.counters.series[metrics.BACKFILL_FAILURES.name] == {("c1", "forbidden"): 1, ("c1", "unreadable"): 1}
 
 
 async def test_a_dry_run_writes_nothing(store: Store) -> None:

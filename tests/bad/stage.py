@@ -121,7 +121,7 @@ class Played:
 
     tables: dict[str, list[dict[str, Any]]]
     states: dict[tuple[str, str], bytes]
-    tally: Counters
+    counters: Counters
     cpu_s: float
     """Of the whole stream, from the first byte to the spool's disk."""
 
@@ -138,7 +138,7 @@ class Played:
 
     def reopenings(self) -> dict[str, int]:
         """How often a stream was opened again, by cause."""
-        return restarts(self.tally)
+        return restarts(self.counters)
 
 
 def _about(row: dict[str, Any]) -> Any:
@@ -147,35 +147,35 @@ def _about(row: dict[str, Any]) -> Any:
 
 def play(said: Iterable[Said], file: Path) -> Played:
     """The stream, line by line, through watch, pipeline and spool."""
-    tally = Counters()
-    flow = a_pipeline(CLUSTER, tally=tally)
-    watches = {resource.kind: _opened(resource, tally) for resource in RESOURCES}
+    counters = Counters()
+    flow = a_pipeline(CLUSTER, counters=counters)
+    watches = {resource.kind: _opened(resource, counters) for resource in RESOURCES}
     began, now = time.process_time(), NOON
     for rv, at, kind, text in said:
         watch, now = watches[kind], at
         flow.take(CLUSTER, watch.feed(text, at))
         if not watch.streaming:
             reopen(watch, fence=rv, now=at)
-    return _kept(flow, tally, file, now, began)
+    return _kept(flow, counters, file, now, began)
 
 
 def play_in_one(said: Iterable[Said], file: Path) -> Played:
     """The same with all lines of a kind in one chunk, as after a pause."""
-    tally = Counters()
-    flow = a_pipeline(CLUSTER, tally=tally)
+    counters = Counters()
+    flow = a_pipeline(CLUSTER, counters=counters)
     began, now, lines = time.process_time(), NOON + 40 * MINUTE, list(said)
     for resource in RESOURCES:
         chunk = b"".join(text for _, _, kind, text in lines if kind == resource.kind)
-        flow.take(CLUSTER, _opened(resource, tally).feed(chunk, now))
-    return _kept(flow, tally, file, now, began)
+        flow.take(CLUSTER, _opened(resource, counters).feed(chunk, now))
+    return _kept(flow, counters, file, now, began)
 
 
-def _opened(resource: Resource, tally: Counters) -> Watch:
+def _opened(resource: Resource, counters: Counters) -> Watch:
     """A watch whose list was empty and whose stream is open; all it says is live."""
-    return watching(version=100, resource=resource, tally=tally)
+    return watching(version=100, resource=resource, counters=counters)
 
 
-def _kept(flow: Pipeline, tally: Counters, file: Path, now: Instant, began: float) -> Played:
+def _kept(flow: Pipeline, counters: Counters, file: Path, now: Instant, began: float) -> Played:
     commit = flow.drain(now)
     assert commit is not None
     spool = open_spool(file, 2**30, now)
@@ -183,7 +183,7 @@ def _kept(flow: Pipeline, tally: Counters, file: Path, now: Instant, began: floa
         spool.commit(commit)
         cpu_s = time.process_time() - began
         states = {(kind, uid): state for _, kind, uid, state in spool.load().checkpoints}
-        return Played(_tables(spool, spool.seal(now)), states, tally, cpu_s)
+        return Played(_tables(spool, spool.seal(now)), states, counters, cpu_s)
     finally:
         spool.close()
 

@@ -98,7 +98,7 @@ def outcome_of(played: Played) -> tuple[str, str]:
         return "quarantined", ", ".join(row["reason"] for row in aside)
     if causes := played.reopenings():
         return "reopened", ", ".join(causes)
-    return ("mended" if fallbacks(played.tally) else "accepted"), ""
+    return ("mended" if fallbacks(played.counters) else "accepted"), ""
 
 
 def told_of(bad: Case) -> tuple[str, str]:
@@ -109,7 +109,7 @@ def told_of(bad: Case) -> tuple[str, str]:
 
 def leaks(file: Path, played: Played, log: str) -> list[str]:
     """Where a secret shows, or a sample is without bounds."""
-    shown = {"disk": b"".join(files_of(file)), "log": log.encode(), "metrics": repr(played.tally).encode()}
+    shown = {"disk": b"".join(files_of(file)), "log": log.encode(), "metrics": repr(played.counters).encode()}
     samples = [row["sample"] for row in played.tables.get("quarantine", ())]
     return [where for where, text in shown.items() if CANARY.encode() in text] + [
         "sample" for sample in samples if len(sample) > SAMPLE_LIMIT

@@ -88,7 +88,7 @@ def test_all_bad_inputs_of_a_stream_together_have_their_outcomes(together: tuple
     how = Counter((bad.expected.how, bad.expected.reason) for bad in CASES)
     aside = Counter(("quarantined", row["reason"]) for row in played.tables["quarantine"])
     again = {("reopened", cause): count for cause, count in played.reopenings().items()}
-    fallbacks = sum(played.tally.counters[metrics.DECODE_FALLBACKS.name].values())
+    fallbacks = sum(played.counters.series[metrics.DECODE_FALLBACKS.name].values())
 
     assert dict(aside) | again == {key: n for key, n in how.items() if key[0] in ("quarantined", "reopened")}
     assert fallbacks == how["mended", ""]
@@ -118,7 +118,7 @@ ASKED = {
 def test_a_scrape_survives_all_bad_inputs(together: tuple[Played, bytes]) -> None:
     """Every line is read back by Prometheus' own parser, and none shows a secret."""
     played, _ = together
-    body = render(a_pipeline(CLUSTER).view(NOON, {}, HEALTHY), played.tally).decode()
+    body = render(a_pipeline(CLUSTER).view(NOON, {}, HEALTHY), played.counters).decode()
 
     assert sum(len(family.samples) for family in parse_plain(body)) > 20
     assert CANARY not in body
@@ -236,11 +236,11 @@ def test_a_thousand_new_queues_do_not_fill_the_metrics(tmp_path: Path) -> None:
         told["metadata"] |= {"namespace": f"n{i}", "labels": {"department": f"d{i}"}}
         bomb.append(Said(MIDDLE_RV + i, MIDDLE_AT, "workflows", line(told)))
     played = play(sorted([*sounds(), *bomb], key=lambda said: said.rv), tmp_path / "spool.sqlite")
-    series = played.tally.counters[metrics.SUBMITTED.name]
+    series = played.counters.series[metrics.SUBMITTED.name]
 
     assert len(series) <= MAX_SERIES + 1
     assert sum(series.values()) == count + 2
-    assert played.tally.counters[metrics.LABEL_OVERFLOW.name][metrics.SUBMITTED.name,] > 0
+    assert played.counters.series[metrics.LABEL_OVERFLOW.name][metrics.SUBMITTED.name,] > 0
     assert len({row["department"] for row in played.tables["workflow_run"]}) == count + 1
     assert played.neighbours() == alone()
 

@@ -140,13 +140,13 @@ class Noting(Store):
 
 async def lateness(workflows: int, pace: int, folder: Path) -> list[float]:
     """Seconds from the last event of each workflow on our socket to its row in the store, sorted; the whole pipeline."""
-    tally, token, came_at = Counters(), folder / "store.token", dict[str, int]()
-    pipe, child = a_pipeline(tally), await start_child(folder / "store", "127.0.0.1:0", token)
+    counters, token, came_at = Counters(), folder / "store.token", dict[str, int]()
+    pipe, child = a_pipeline(counters), await start_child(folder / "store", "127.0.0.1:0", token)
     store, disk, asking = Noting(connect(child.url, STORE_USER, token)._make_client), Worker("spool"), Worker("store")
     store.found_at = {}
     spool: Spool = await disk.run(open_spool, folder / "spool.sqlite", SPOOL_BYTES, now_ms())
     await asking.run(migrate, store)
-    inserts = Inserter(spool, disk, store, asking, tally, now_ms)
+    inserts = Inserter(spool, disk, store, asking, counters, now_ms)
 
     def take(outcomes: list[Outcome]) -> None:
         pipe.take(CLUSTER, outcomes)
@@ -154,7 +154,7 @@ async def lateness(workflows: int, pace: int, folder: Path) -> list[float]:
 
     background = [asyncio.create_task(inserts.run()), asyncio.create_task(commit_for_ever(pipe, disk, spool))]
     with serving("workflows", objects=workflows, pace=pace) as server:
-        await watch_until_done(server.server, "workflows", Counted(server.events, take), pipe.room, tally, folder)
+        await watch_until_done(server.server, "workflows", Counted(server.events, take), pipe.room, counters, folder)
     while len(store.found_at) < workflows:
         await asyncio.sleep(0.05)
     for task in background:

@@ -69,12 +69,12 @@ class Counted:
 
 
 async def watch_until_done(
-    server: str, kind: str, sink: Counted, room: Callable[[], Awaitable[None]], tally: Counters, folder: Path
+    server: str, kind: str, sink: Counted, room: Callable[[], Awaitable[None]], counters: Counters, folder: Path
 ) -> None:
     """Run the reflector of one kind until its sink has seen enough."""
     address = ClusterAddress(CLUSTER, kubeconfig=kubeconfig(server, folder))
     resource = next(r for r in resources() if r.kind == kind)
-    watch = Watch(CLUSTER, resource, dice=Random(1), tally=tally)
+    watch = Watch(CLUSTER, resource, dice=Random(1), counters=counters)
     async with Connection(address) as connection:
         running = asyncio.create_task(
             reflect(connection, watch, sink=sink, room=room, lists=asyncio.Lock(), settled=asyncio.Event())
@@ -109,25 +109,25 @@ async def reflector(server: str, kind: str, expected: int, folder: Path) -> Figu
 
 async def pipeline(server: str, kind: str, expected: int, folder: Path) -> Figures:
     """The reflector, core, spool and embedded store together, wired as storing.py wires them."""
-    tally, token = Counters(), folder / "store.token"
-    pipe = a_pipeline(tally)
+    counters, token = Counters(), folder / "store.token"
+    pipe = a_pipeline(counters)
     child = await start_child(folder / "store", "127.0.0.1:0", token)
     store, disk, asking = connect(child.url, STORE_USER, token), Worker("spool"), Worker("store")
     spool = await disk.run(open_spool, folder / "spool.sqlite", SPOOL_BYTES, now_ms())
     await asking.run(migrate, store)
-    inserts = Inserter(spool, disk, store, asking, tally, now_ms, reachable=True)
+    inserts = Inserter(spool, disk, store, asking, counters, now_ms, reachable=True)
     pipe.open_pricing_run(now_ms(), "bench")
     await commit(pipe, disk, spool)
     await inserts.finish(within_s=60)  # a first insert makes the client import what it needs
-    warm = inserted(tally)
+    warm = inserted(counters)
     sink, meter, store_cpu = Counted(expected, lambda o: pipe.take(CLUSTER, o)), Meter(), cpu_s_of(child.process.pid)
     background = [asyncio.create_task(inserts.run()), asyncio.create_task(commit_for_ever(pipe, disk, spool))]
-    await watch_until_done(server, kind, sink, pipe.room, tally, folder)
+    await watch_until_done(server, kind, sink, pipe.room, counters, folder)
     await commit(pipe, disk, spool)
     await inserts.finish(within_s=60)
     figures = Figures(
         "pipeline", kind, sink.seen, sink.last_version, *meter.read(), VERSION,
-        store_cpu_s=cpu_s_of(child.process.pid) - store_cpu, rows=inserted(tally) - warm,
+        store_cpu_s=cpu_s_of(child.process.pid) - store_cpu, rows=inserted(counters) - warm,
     )  # fmt: skip
     for task in background:
         task.cancel()
@@ -135,9 +135,9 @@ async def pipeline(server: str, kind: str, expected: int, folder: Path) -> Figur
     return figures
 
 
-def a_pipeline(tally: Counters) -> Pipeline:
+def a_pipeline(counters: Counters) -> Pipeline:
     """A pipeline with the shipped price books and rules as an operator writes them."""
-    return Pipeline({CLUSTER: RULES}, book.load(book.shipped_ids(), Path()), UTC, tally)
+    return Pipeline({CLUSTER: RULES}, book.load(book.shipped_ids(), Path()), UTC, counters)
 
 
 async def commit_for_ever(pipe: Pipeline, disk: Worker, spool: Spool) -> None:
@@ -154,22 +154,22 @@ async def commit(pipe: Pipeline, disk: Worker, spool: Spool) -> None:
         await disk.run(spool.commit, gathered)
 
 
-def inserted(tally: Counters) -> int:
+def inserted(counters: Counters) -> int:
     """Rows that the store has taken."""
-    return sum(int(count) for count in tally.counters.get(STORE_INSERTED_ROWS.name, {}).values())
+    return int(sum(counters.values(STORE_INSERTED_ROWS)))
 
 
 async def listing(server: str, kind: str, expected: int, folder: Path) -> Figures:
     """A list in pages of 500 through reflector and core; bytes are those that the lives, versions and indexes keep."""
-    tally = Counters()
-    pipe = a_pipeline(tally)
+    counters = Counters()
+    pipe = a_pipeline(counters)
 
     def take(outcomes: list[Outcome]) -> None:
         pipe.take(CLUSTER, outcomes)
         pipe.drain(0)
 
     before, sink, meter = resident_bytes(), Counted(expected, take, until_synced=True), Meter()
-    await watch_until_done(server, kind, sink, pipe.room, tally, folder)
+    await watch_until_done(server, kind, sink, pipe.room, counters, folder)
     spent = meter.read()
     kept = (resident_bytes() - before) / expected
     return Figures("list", kind, sink.seen, sink.last_version, *spent, VERSION, kept_bytes=kept)

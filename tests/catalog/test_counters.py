@@ -10,26 +10,28 @@ from collector.catalog import counters
 from collector.catalog.counters import Counters
 from collector.catalog.metrics import COST, LABEL_OVERFLOW, QUEUE_LATENCY, SUBMITTED
 
-TEAM = ("c1", "team", "night")
+TEAM = {"cluster": "c1", "namespace": "team", "queue": "night"}
+PAID = {"cluster": "c1", "namespace": "team", "product": "eci", "currency": "USD"}
+DAY = {**TEAM, "queue": "day"}
 
 
 def test_a_counter_adds_up() -> None:
     """From nothing, by label values."""
     counts = Counters()
-    counts.add(SUBMITTED, TEAM)
-    counts.add(SUBMITTED, TEAM, 2)
-    counts.add(SUBMITTED, ("c1", "team", "day"))
+    counts.add(SUBMITTED, **TEAM)
+    counts.add(SUBMITTED, 2, **TEAM)
+    counts.add(SUBMITTED, **DAY)
 
-    assert counts.counters == {SUBMITTED.name: {TEAM: 3, ("c1", "team", "day"): 1}}
+    assert counts.series == {SUBMITTED.name: {("c1", "team", "night"): 3, ("c1", "team", "day"): 1}}
 
 
 def test_money_is_added_exactly() -> None:
     """A float counter would drift by cents a day."""
     counts = Counters()
     for _ in range(10):
-        counts.add(COST, ("c1", "team", "eci", "USD"), Decimal("0.1"))
+        counts.add(COST, Decimal("0.1"), **PAID)
 
-    assert counts.counters[COST.name] == {("c1", "team", "eci", "USD"): Decimal("1.0")}
+    assert counts.series[COST.name] == {("c1", "team", "eci", "USD"): Decimal("1.0")}
 
 
 @pytest.mark.parametrize(
@@ -38,7 +40,7 @@ def test_money_is_added_exactly() -> None:
 def test_an_observation_falls_into_the_first_bucket_that_holds_it(seconds: float, bucket: int) -> None:
     """A bound belongs to its bucket; what is over the last is +Inf's."""
     counts = Counters()
-    counts.observe(QUEUE_LATENCY, ("c1", "night"), seconds)
+    counts.observe(QUEUE_LATENCY, seconds, cluster="c1", queue="night")
     found = counts.histograms[QUEUE_LATENCY.name]["c1", "night"]
 
     assert (found.counts[bucket], sum(found.counts), found.sum) == (1, 1, seconds)
@@ -48,26 +50,57 @@ def test_a_histogram_adds_up() -> None:
     """One series a set of label values."""
     counts = Counters()
     for seconds in (0.02, 0.02, 7):
-        counts.observe(QUEUE_LATENCY, ("c1", "night"), seconds)
+        counts.observe(QUEUE_LATENCY, seconds, cluster="c1", queue="night")
 
     assert counts.histograms[QUEUE_LATENCY.name]["c1", "night"].sum == pytest.approx(7.04)
 
 
-def test_a_touched_counter_stands_at_nothing() -> None:
+def test_labels_are_bound_by_name() -> None:
+    """The order in which a caller writes them does not matter."""
+    counts = Counters()
+    counts.add(SUBMITTED, **TEAM)
+    counts.add(SUBMITTED, **dict(reversed(TEAM.items())))
+    counts.observe(QUEUE_LATENCY, 1, queue="night", cluster="c1")
+
+    assert counts.series == {SUBMITTED.name: {("c1", "team", "night"): 2}}
+    assert set(counts.histograms[QUEUE_LATENCY.name]) == {("c1", "night")}
+
+
+@pytest.mark.parametrize("labels", [{}, {"cluster": "c1"}, {**TEAM, "pod": "p"}, {**TEAM, "queues": TEAM["queue"]}])
+def test_a_missing_or_undeclared_label_is_an_error(labels: dict[str, str]) -> None:
+    """A value under a wrong name would be counted for something else."""
+    with pytest.raises(TypeError, match="lynceus_workflows_submitted_total has the labels cluster, namespace, queue"):
+        Counters().add(SUBMITTED, **labels)
+
+
+def test_a_counter_is_read_by_label() -> None:
+    """By some labels, or summed by the values of one."""
+    counts = Counters()
+    counts.add(SUBMITTED, 3, **TEAM)
+    counts.add(SUBMITTED, 4, **DAY)
+    counts.add(SUBMITTED, 5, cluster="c2", namespace="team", queue="night")
+
+    assert counts.values(SUBMITTED) == [3, 4, 5]
+    assert counts.values(SUBMITTED, cluster="c1", queue="night") == [3]
+    assert counts.values(COST, cluster="c1") == []
+    assert counts.by_label(SUBMITTED, "queue") == {"night": 8, "day": 4}
+
+
+def test_an_initialised_counter_is_0() -> None:
     """A counter that appears with its first increase hides it from `increase()`."""
     counts = Counters()
-    counts.touch(SUBMITTED, [TEAM])
+    counts.initialise(SUBMITTED, **TEAM)
 
-    assert counts.counters == {SUBMITTED.name: {TEAM: 0}}
+    assert counts.series == {SUBMITTED.name: {("c1", "team", "night"): 0}}
 
 
-def test_a_touch_takes_nothing_back() -> None:
+def test_initialising_changes_no_value() -> None:
     """Restored totals stay."""
     counts = Counters()
-    counts.add(SUBMITTED, TEAM, 5)
-    counts.touch(SUBMITTED, [TEAM])
+    counts.add(SUBMITTED, 5, **TEAM)
+    counts.initialise(SUBMITTED, **TEAM)
 
-    assert counts.counters[SUBMITTED.name][TEAM] == 5
+    assert counts.series[SUBMITTED.name]["c1", "team", "night"] == 5
 
 
 def test_a_bomb_of_labels_is_added_up_in_one_series(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,22 +108,22 @@ def test_a_bomb_of_labels_is_added_up_in_one_series(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(counters, "MAX_SERIES", 2)
     counts = Counters()
     for queue in ("a", "b", "c", "d", "a"):
-        counts.add(SUBMITTED, ("c1", "team", queue))
-        counts.observe(QUEUE_LATENCY, ("c1", queue), 1)
+        counts.add(SUBMITTED, cluster="c1", namespace="team", queue=queue)
+        counts.observe(QUEUE_LATENCY, 1, cluster="c1", queue=queue)
 
-    assert counts.counters[SUBMITTED.name] == {
+    assert counts.series[SUBMITTED.name] == {
         ("c1", "team", "a"): 2, ("c1", "team", "b"): 1, ("_other", "_other", "_other"): 2,
     }  # fmt: skip
     assert set(counts.histograms[QUEUE_LATENCY.name]) == {("c1", "a"), ("c1", "b"), ("_other", "_other")}
-    assert counts.counters[LABEL_OVERFLOW.name] == {(SUBMITTED.name,): 2, (QUEUE_LATENCY.name,): 2}
+    assert counts.series[LABEL_OVERFLOW.name] == {(SUBMITTED.name,): 2, (QUEUE_LATENCY.name,): 2}
 
 
 def test_totals_are_those_of_one_cluster() -> None:
     """They are stored with its cursor."""
     counts = Counters()
-    counts.add(SUBMITTED, TEAM, 5)
-    counts.add(SUBMITTED, ("c2", "team", "night"), 7)
-    counts.add(LABEL_OVERFLOW, ("some_family",))
+    counts.add(SUBMITTED, 5, **TEAM)
+    counts.add(SUBMITTED, 7, cluster="c2", namespace="team", queue="night")
+    counts.add(LABEL_OVERFLOW, family="some_family")
 
     assert counts.totals("c1") == {f"{SUBMITTED.name}\x1fc1\x1fteam\x1fnight": "5"}
 
@@ -103,9 +136,8 @@ def test_totals_are_those_of_one_cluster() -> None:
 def test_a_counter_goes_on_from_its_total(amount: int | Decimal) -> None:
     """Whatever its amount looks like as text."""
     before, after = Counters(), Counters()
-    labels = ("c1", "team", "eci", "USD")
-    before.add(COST, labels, amount)
+    before.add(COST, amount, **PAID)
     after.restore(before.totals("c1"))
-    after.add(COST, labels, 1)
+    after.add(COST, 1, **PAID)
 
-    assert after.counters[COST.name][labels] == amount + 1
+    assert after.series[COST.name]["c1", "team", "eci", "USD"] == amount + 1

@@ -1,6 +1,12 @@
 """Metrics as data: declared once, as Prometheus wants them."""
 
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
 from collector.catalog import metrics
+
+COLLECTOR = Path(metrics.__file__).parents[1]
 
 
 def test_every_metric_is_declared_once() -> None:
@@ -24,3 +30,32 @@ def test_buckets_rise() -> None:
     """And begin below what an idle controller takes."""
     assert all(list(m.buckets) == sorted(set(m.buckets)) for m in metrics.METRICS)
     assert metrics.LATENCY_BUCKETS[0] <= 0.01
+
+
+def updates() -> Iterator[tuple[str, metrics.Metric, set[str]]]:
+    """Each call in the collector that moves a counter by its declared name: where, the metric, and the labels given."""
+    for path in sorted(COLLECTOR.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
+                continue
+            first = node.args[0]
+            name = first.attr if isinstance(first, ast.Attribute) else getattr(first, "id", "")
+            metric = vars(metrics).get(name)
+            by_name = all(keyword.arg for keyword in node.keywords)
+            if node.func.attr in {"add", "observe", "initialise"} and isinstance(metric, metrics.Metric) and by_name:
+                place = f"{path.relative_to(COLLECTOR)}:{node.lineno}"
+                yield place, metric, {str(keyword.arg) for keyword in node.keywords}
+
+
+def test_every_update_gives_the_labels_that_its_metric_declares() -> None:
+    """Counters check labels when they are moved; this finds a wrong name in a branch that no other test takes."""
+    found = list(updates())
+
+    assert [place for place, metric, labels in found if labels != set(metric.labels)] == []
+    counted = {metric.name for _, metric, _ in found}
+    assert {m.name for m in metrics.METRICS if m.kind != "gauge"} - counted <= {
+        metrics.CRON_MISSED.name,
+        metrics.CRON_SKIPPED.name,
+        metrics.LABEL_OVERFLOW.name,
+        metrics.ROLLED_UP_DAYS.name,
+    }

@@ -109,7 +109,7 @@ async def test_only_warnings_are_watched(control_plane: ControlPlane, tmp_path: 
     async with running(a_service(tmp_path, restricted(control_plane))) as collector:
         await collector.until(lambda: states(collector).get("events") == "watching")
         await player.play()
-        counted = collector.parts.tally.counters[metrics.WATCH_EVENTS.name]
+        counted = collector.parts.counters.series[metrics.WATCH_EVENTS.name]
         await collector.until(lambda: counted.get(("real", "events"), 0) >= warnings)
 
     assert counted["real", "events"] == warnings

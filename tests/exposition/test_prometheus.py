@@ -14,7 +14,7 @@ from collector.catalog import metrics as catalog
 from collector.catalog.counters import MAX_SERIES, Counters
 from collector.exposition.prometheus import answer, render
 from tests.promtool.tool import promtool
-from tests.web.fleet import HOSTILE, MINUTE, a_cluster, a_full_fleet, a_store, a_tally, a_view, a_watch, waiting
+from tests.web.fleet import HOSTILE, MINUTE, a_cluster, a_full_fleet, a_store, a_view, a_watch, some_counters, waiting
 
 PROMETHEUS_2_42 = (
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
@@ -26,6 +26,11 @@ def families(body: bytes, openmetrics: bool = False) -> dict[str, Family]:
     """What a parser makes of an answer, by the name that the catalogue uses."""
     parse = parse_openmetrics if openmetrics else parse_plain
     return {f.name + ("_total" if f.type == "counter" else ""): f for f in parse(body.decode())}
+
+
+def named(metric: catalog.Metric) -> dict[str, str]:
+    """Some value for each label of a metric."""
+    return {label: label for label in metric.labels}
 
 
 def samples(body: bytes, name: str) -> dict[tuple[str, ...], float]:
@@ -50,14 +55,14 @@ def test_every_metric_of_the_catalogue_is_exposed_and_no_other(openmetrics: bool
 
 def test_samples_carry_the_labels_of_the_catalogue() -> None:
     """Every declared label is there, and no other but a histogram's bound."""
-    tally = Counters()
+    counters = Counters()
     for metric in catalog.METRICS:
         if metric.kind == "counter":
-            tally.add(metric, metric.labels)
+            counters.add(metric, **named(metric))
         elif metric.kind == "histogram":
-            tally.observe(metric, metric.labels, 1.0)
+            counters.observe(metric, 1.0, **named(metric))
 
-    exposed = families(render(a_full_fleet(), tally))
+    exposed = families(render(a_full_fleet(), counters))
 
     for metric in catalog.METRICS:
         assert exposed[metric.name].samples, metric.name
@@ -67,11 +72,11 @@ def test_samples_carry_the_labels_of_the_catalogue() -> None:
 
 def test_promtool_finds_nothing_to_say() -> None:
     """Prometheus' own linter is content with what a busy collector answers."""
-    tally = a_tally()
-    tally.add(catalog.COST, ("prod", "ns", "eci", "USD"), Decimal("12.3"))
-    tally.observe(catalog.QUEUE_LATENCY, ("prod", "q"), 0.07)
+    counters = some_counters()
+    counters.add(catalog.COST, Decimal("12.3"), cluster="prod", namespace="ns", product="eci", currency="USD")
+    counters.observe(catalog.QUEUE_LATENCY, 0.07, cluster="prod", queue="q")
 
-    assert promtool("check", "metrics", stdin=render(a_full_fleet(), tally)) == ""
+    assert promtool("check", "metrics", stdin=render(a_full_fleet(), counters)) == ""
 
 
 def test_depth_counts_only_what_has_not_begun() -> None:
@@ -120,11 +125,11 @@ def test_what_was_never_heard_is_not_said() -> None:
 
 def test_histograms_are_cumulative_with_the_bounds_of_the_catalogue() -> None:
     """Each bucket counts what is at most its bound; +Inf counts all; rules rely on exact bounds such as 300.0."""
-    tally = Counters()
+    counters = Counters()
     for seconds in (0.01, 0.07, 299, 90000):
-        tally.observe(catalog.QUEUE_LATENCY, ("prod", "q"), seconds)
+        counters.observe(catalog.QUEUE_LATENCY, seconds, cluster="prod", queue="q")
 
-    body = render(a_view(), tally)
+    body = render(a_view(), counters)
 
     buckets = samples(body, "lynceus_queue_latency_seconds_bucket")
     assert [le for _, le, _ in buckets] == [*(str(float(b)) for b in catalog.LATENCY_BUCKETS), "+Inf"]
@@ -136,16 +141,16 @@ def test_histograms_are_cumulative_with_the_bounds_of_the_catalogue() -> None:
 @pytest.mark.parametrize("openmetrics", [False, True])
 def test_no_created_series(openmetrics: bool) -> None:
     """They double the series and no rule of ours reads them."""
-    assert b"_created" not in render(a_view(), a_tally(), openmetrics)
+    assert b"_created" not in render(a_view(), some_counters(), openmetrics)
 
 
 @given(st.decimals(0, 10**12, places=18, allow_nan=False))
 def test_money_is_the_nearest_number_that_prometheus_can_hold(cost: Decimal) -> None:
     """A sample is a 64-bit float: the text read back is the one closest to the exact amount."""
-    tally = Counters()
-    tally.add(catalog.COST, ("c", "n", "p", "USD"), cost)
+    counters = Counters()
+    counters.add(catalog.COST, cost, cluster="c", namespace="n", product="p", currency="USD")
 
-    assert samples(render(a_view(), tally), "lynceus_cost_total") == {("c", "USD", "n", "p"): float(cost)}
+    assert samples(render(a_view(), counters), "lynceus_cost_total") == {("c", "USD", "n", "p"): float(cost)}
 
 
 LABELS = st.text(st.characters(codec="utf-8")) | st.sampled_from([HOSTILE, "\\", '"', "\n", "a\\nb", "\r", "{}", "\0"])
@@ -191,10 +196,12 @@ def test_a_label_bomb_is_bounded() -> None:
 
 def test_totals_of_another_release_are_left_out() -> None:
     """A stored total whose labels the catalogue no longer has would be a series with the wrong meaning."""
-    tally = Counters()
-    tally.restore({"\x1f".join((catalog.SUBMITTED.name, "prod")): "7", "\x1f".join(("lynceus_gone_total", "x")): "1"})
+    counters = Counters()
+    counters.restore(
+        {"\x1f".join((catalog.SUBMITTED.name, "prod")): "7", "\x1f".join(("lynceus_gone_total", "x")): "1"}
+    )
 
-    body = render(a_view(), tally)
+    body = render(a_view(), counters)
 
     assert samples(body, catalog.SUBMITTED.name) == {}
     assert b"lynceus_gone" not in body
@@ -210,20 +217,20 @@ def test_totals_of_another_release_are_left_out() -> None:
 )
 async def test_the_scraper_chooses_the_format(accept: str, content_type: str) -> None:
     """OpenMetrics for who asks for it, plain text for everybody else, and the same figures in both."""
-    body, said = await answer(a_view(), a_tally(), accept)
+    body, said = await answer(a_view(), some_counters(), accept)
 
     openmetrics = "openmetrics" in content_type
     assert said == content_type
-    assert body == render(a_view(), a_tally(), openmetrics)
+    assert body == render(a_view(), some_counters(), openmetrics)
     assert families(body, openmetrics)["lynceus_queue_depth"].samples
 
 
 async def test_an_answer_is_of_one_moment() -> None:
-    """What is added to the tally while the text is written does not come into it, nor disturb it."""
-    tally = a_tally()
-    writing = asyncio.create_task(answer(a_view(), tally, ""))
+    """What is added to the counters while the text is written does not come into it, nor disturb it."""
+    counters = some_counters()
+    writing = asyncio.create_task(answer(a_view(), counters, ""))
     await asyncio.sleep(0)
-    tally.add(catalog.CONTROLLER_OOM_KILLS, ("prod-hz", "workflow-controller"))
+    counters.add(catalog.CONTROLLER_OOM_KILLS, cluster="prod-hz", container="workflow-controller")
 
     body, _ = await writing
 

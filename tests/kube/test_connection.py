@@ -71,7 +71,7 @@ async def test_a_server_is_believed_by_its_authority_alone(tmp_path: Path, certi
         async with running(good) as run:
             await eventually(lambda: run.watch.streaming)
         async with running(kubeconfig(tmp_path, server.url)) as run:
-            await eventually(lambda: restarts(run.tally).get("tls"))
+            await eventually(lambda: restarts(run.counters).get("tls"))
             assert "certificate verify failed" in run.watch.health().detail
 
 
@@ -174,7 +174,7 @@ async def test_a_refused_token_is_renewed_by_running_the_plugin_again(tmp_path: 
 
     assert [asked.headers["Authorization"] for asked in server.of("watch")] == ["Bearer token-1", "Bearer token-2"]
     assert len(server.of("list")) == 1
-    assert restarts(run.tally) == {"unauthorized": 1}
+    assert restarts(run.counters) == {"unauthorized": 1}
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_a_reconciled_list_is_a_row_and_counted() -> None:
     flow.take("c1", [told])
 
     assert only(Reconciled, drained(flow).facts) == [told]
-    assert flow.tally.counters[metrics.RECONCILE_DIFFERENCES.name] == {
+    assert flow.counters.series[metrics.RECONCILE_DIFFERENCES.name] == {
         ("c1", "pods", "missing"): 2, ("c1", "pods", "stale"): 0, ("c1", "pods", "phantom"): 1,
         **{("c1", "workflows", how): 0 for how in ("missing", "stale", "phantom")},
     }  # fmt: skip

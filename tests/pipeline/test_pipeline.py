@@ -146,7 +146,7 @@ def test_queue_latency_is_observed_in_seconds() -> None:
     """From 10 ms up; only what was seen live at both ends."""
     flow = a_pipeline()
     flow.take("c1", [SUBMITTED, BEGUN])
-    found = flow.tally.histograms[metrics.QUEUE_LATENCY.name]["c1", "team"]
+    found = flow.counters.histograms[metrics.QUEUE_LATENCY.name]["c1", "team"]
 
     assert (found.sum, sum(found.counts)) == (0.05, 1)
 
@@ -157,7 +157,7 @@ def test_a_wait_that_was_not_seen_live_is_not_observed() -> None:
     flow.take("c1", [SUBMITTED, an_observation(a_workflow(phase="Running", started=NOON), "listed", when=NOON + HOUR)])
 
     assert counted(flow, metrics.STARTED) == {("c1", "team", "team"): 1}
-    assert flow.tally.histograms == {}
+    assert flow.counters.histograms == {}
 
 
 def test_a_recording_moves_each_counter_by_what_it_holds() -> None:
@@ -275,7 +275,7 @@ def test_an_old_kill_that_a_list_shows_is_recorded_and_pages_nobody() -> None:
 def test_the_controllers_counters_stand_at_nothing_from_the_start() -> None:
     """One that appears with its first increase hides it from `increase()`."""
     flow = a_pipeline("c1", "c2")
-    series = flow.tally.counters[metrics.CONTROLLER_OOM_KILLS.name]
+    series = flow.counters.series[metrics.CONTROLLER_OOM_KILLS.name]
 
     assert series == {(c, n): 0 for c in ("c1", "c2") for n in ("workflow-controller", "controller")}
 
@@ -315,7 +315,7 @@ def test_a_first_start_is_a_row_and_no_break_that_is_counted() -> None:
 
 def test_counters_that_page_exist_before_they_count() -> None:
     """A series that appears at 1 shows no increase."""
-    counters = a_pipeline().tally.counters
+    counters = a_pipeline().counters.series
 
     assert counters[metrics.WATCH_GAPS.name]["c1", "workflows"] == 0
     assert counters[metrics.RECONCILE_DIFFERENCES.name]["c1", "pods", "stale"] == 0

@@ -78,7 +78,7 @@ async def same_as(calm: Running, other: Running, uids: set[Any]) -> list[str]:
 
 
 def submitted(collector: Running) -> dict[Any, Any]:
-    return dict(collector.parts.tally.counters[metrics.SUBMITTED.name])
+    return dict(collector.parts.counters.series[metrics.SUBMITTED.name])
 
 
 GAPS = "SELECT kind, toUnixTimestamp64Milli(from_at), cause FROM lynceus.watch_gap FINAL ORDER BY kind"

@@ -226,7 +226,7 @@ class Run:
 
     watch: Watch
     connection: Connection
-    tally: Counters
+    counters: Counters
     told: list[Outcome] = field(default_factory=list)
 
 
@@ -241,10 +241,10 @@ async def running(
     **more: Any,
 ) -> AsyncIterator[Run]:
     """Run the reflector on one kind until the block ends; the task must end with it."""
-    tally = Counters()
-    watch = Watch("prod", resource, dice=Impatient(1), tally=tally, **more)
+    counters = Counters()
+    watch = Watch("prod", resource, dice=Impatient(1), counters=counters, **more)
     async with Connection(address, plugin_patience_s=plugin_patience_s) as connection:
-        run = Run(watch, connection, tally)
+        run = Run(watch, connection, counters)
         lists, settled = asyncio.Lock(), asyncio.Event()
         going = reflect(
             connection, watch, sink=run.told.extend, room=room, lists=lists, settled=settled, patience=patience

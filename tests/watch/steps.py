@@ -74,8 +74,8 @@ def refusal(code: int, reason: str | None = None, message: str | None = None, **
     return json.dumps(status(code, reason, message, **details)).encode()
 
 
-def a_watch(resource: Resource = WORKFLOWS, *, tally: Counters | None = None, seed: int = 1, **more: Any) -> Watch:
-    return Watch("prod", resource, dice=Random(seed), tally=tally or Counters(), **more)
+def a_watch(resource: Resource = WORKFLOWS, *, counters: Counters | None = None, seed: int = 1, **more: Any) -> Watch:
+    return Watch("prod", resource, dice=Random(seed), counters=counters or Counters(), **more)
 
 
 def next_request(watch: Watch) -> Request:
@@ -151,14 +151,13 @@ def of_type(outcomes: list[Outcome], wanted: type[Any]) -> list[Any]:
     return [o for o in outcomes if isinstance(o, wanted)]
 
 
-def restarts(tally: Counters) -> dict[str, int]:
+def restarts(counters: Counters) -> dict[str, int]:
     """How often a watch was opened again, by cause."""
-    series = tally.counters.get(WATCH_RESTARTS.name, {})
-    return {labels[2]: int(count) for labels, count in series.items()}
+    return {cause: int(count) for cause, count in counters.by_label(WATCH_RESTARTS, "cause").items()}
 
 
-def fallbacks(tally: Counters) -> int:
-    return int(sum(tally.counters.get(DECODE_FALLBACKS.name, {}).values()))
+def fallbacks(counters: Counters) -> int:
+    return int(sum(counters.values(DECODE_FALLBACKS)))
 
 
 def v(resource_version: int, epoch: int = 0) -> int:

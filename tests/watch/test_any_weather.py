@@ -71,7 +71,7 @@ class Weather(RuleBasedStateMachine):
         self.watch = self._a_watch(None)
 
     def _a_watch(self, resume: Stored | None) -> Watch:
-        return Watch("prod", WORKFLOWS, dice=Random(1), tally=Counters(), resume=resume, resumed_at=self.now)
+        return Watch("prod", WORKFLOWS, dice=Random(1), counters=Counters(), resume=resume, resumed_at=self.now)
 
     def _take(self, outcomes: list[Outcome]) -> None:
         self.told += outcomes

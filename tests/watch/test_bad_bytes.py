@@ -102,14 +102,14 @@ def test_a_bad_item_of_a_list_is_set_aside_alone(item: Any, reason: str, at: int
 
 def test_an_item_that_only_the_second_try_reads_is_counted() -> None:
     """Mended, observed, and visible in lynceus_decode_fallbacks_total."""
-    tally = Counters()
-    watch = a_watch(tally=tally)
+    counters = Counters()
+    watch = a_watch(counters=counters)
     next_request(watch)
     odd = an_object("a", 1, status={"phase": 7})
     out = watch.answered(200, JSON, page(odd, an_object("b", 2), version=100), NOON)
 
     assert len(seen(out)) == 2
-    assert fallbacks(tally) == 1
+    assert fallbacks(counters) == 1
 
 
 @pytest.mark.parametrize("spoil", [deep, lambda b: b.replace(b'"ci"', b'"c\xff"', 1)], ids=["deep", "no UTF-8"])
@@ -274,12 +274,12 @@ def test_a_server_that_changes_its_mind_about_everything_is_survived() -> None:
         DEEP.encode(),
         page(version=1, token="t"),
     ]
-    tally = Counters()
-    watch = a_watch(Resource(kind="pods", group="", version="v1", needed=True, stage=0, feeds=""), tally=tally)
+    counters = Counters()
+    watch = a_watch(Resource(kind="pods", group="", version="v1", needed=True, stage=0, feeds=""), counters=counters)
     for code in (100, 200, 204, 301, 400, 401, 403, 404, 406, 409, 410, 415, 422, 429, 500, 502, 504, 599):
         for body in bodies:
             for headers in ({}, JSON, {"Content-Type": "text/html"}, {"Retry-After": "x"}):
                 watch.answered(code, headers, body, NOON)
                 next_request(watch)
 
-    assert sum(restarts(tally).values()) > 500
+    assert sum(restarts(counters).values()) > 500

@@ -49,7 +49,7 @@ async def a_cluster(
     address: ClusterAddress, told: list[Outcome], patience: Patience = QUICK
 ) -> AsyncIterator[dict[Kind, Watch]]:
     """All kinds of a cluster, watched until the block ends."""
-    watches = {r.kind: Watch("prod", r, dice=Impatient(1), tally=Counters()) for r in resources()}
+    watches = {r.kind: Watch("prod", r, dice=Impatient(1), counters=Counters()) for r in resources()}
     async with Connection(address) as connection:
         running = watch_cluster(
             connection, list(watches.values()), sink=told.extend, room=always_room, patience=patience
@@ -155,7 +155,7 @@ async def test_a_failure_of_the_sink_is_not_swallowed(address: ClusterAddress) -
     def fails(_: list[Outcome]) -> None:
         raise RuntimeError("a bug")
 
-    watches = [Watch("prod", r, dice=Impatient(1), tally=Counters()) for r in resources()]
+    watches = [Watch("prod", r, dice=Impatient(1), counters=Counters()) for r in resources()]
     async with Connection(address) as connection:
         with pytest.raises(ExceptionGroup, match="TaskGroup"):
             await watch_cluster(connection, watches, sink=fails, room=always_room)

@@ -118,13 +118,13 @@ def test_r06_only_an_empty_token_ends_a_list() -> None:
 
 def test_r06_a_token_that_comes_twice_begins_the_list_again() -> None:
     """A list that goes in circles is broken off, waits and starts from its first page."""
-    tally = Counters()
-    watch = a_watch(tally=tally)
+    counters = Counters()
+    watch = a_watch(counters=counters)
     for _ in range(2):
         next_request(watch)
         watch.answered(200, JSON, page(version=100, token="same"), NOON)
 
-    assert restarts(tally) == {"list_loop": 1}
+    assert restarts(counters) == {"list_loop": 1}
     assert a_pause(watch).cause == "list_loop"
     assert "continue" not in next_request(watch).params
 

@@ -146,14 +146,14 @@ def test_r17_leaving_a_selector_is_a_deletion_at_a_version_already_known() -> No
 def test_r18_too_many_requests_waits_as_asked_and_keeps_the_version() -> None:
     """A list costs the server a hundred times a watch: one that asks for less must not be listed."""
     for code in (429, 500, 503):
-        tally = Counters()
-        watch = listed(version=100, tally=tally)
+        counters = Counters()
+        watch = listed(version=100, counters=counters)
         for _ in range(20):
             next_request(watch)
             watch.answered(code, {"Retry-After": "7"}, b"Too many requests", NOON)
             assert a_pause(watch).seconds >= 7
         assert next_request(watch).params["resourceVersion"] == "100"
-        assert restarts(tally) == {("throttled" if code == 429 else "server"): 20}
+        assert restarts(counters) == {("throttled" if code == 429 else "server"): 20}
 
 
 def test_r18_retry_after_may_be_a_date_and_has_a_bound() -> None:
@@ -309,14 +309,14 @@ def test_r22_an_object_without_identity_is_set_aside_and_its_neighbours_observed
 
 def test_r22_an_object_that_the_typed_decoder_refuses_is_mended_and_counted() -> None:
     """One field of the wrong type costs that field, not the object, and the change stays what it was."""
-    tally = Counters()
-    watch = watching(an_object("a", 10), version=100, tally=tally)
+    counters = Counters()
+    watch = watching(an_object("a", 10), version=100, counters=counters)
     odd = an_object("a", 101, status={"phase": "Running", "startedAt": 7})
     out = watch.feed(modified("b", 100) + event("MODIFIED", odd) + deleted("a", 102, status="gone"), NOON)
 
     assert seen(out) == [("modified", "a", 101), ("deleted", "a", 102)]
     assert observed(out)[0].object.status.phase == "Running"
-    assert fallbacks(tally) == 2
+    assert fallbacks(counters) == 2
 
 
 def test_r22_a_line_that_is_no_json_is_asked_for_again_then_set_aside() -> None:

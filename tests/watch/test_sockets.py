@@ -76,7 +76,7 @@ async def test_a_half_open_socket_ends_by_the_idle_deadline(server: ApiServer, a
         await eventually(lambda: len(server.of("watch")) >= 2)
 
     assert server.of("watch")[1].params["resourceVersion"] == "101"
-    assert restarts(run.tally)["idle"] >= 1
+    assert restarts(run.counters)["idle"] >= 1
     assert len(server.of("list")) == 1
 
 
@@ -95,7 +95,7 @@ async def test_a_server_that_never_ends_its_watch_is_left_at_the_deadline(
     async with running(address, patience=replace(QUICK, grace_s=0.2), watch_s=(0, 0)) as run:
         await eventually(lambda: len(server.of("watch")) >= 2)
 
-    assert restarts(run.tally)["deadline"] == 1
+    assert restarts(run.counters)["deadline"] == 1
     assert int(server.of("watch")[1].params["resourceVersion"]) > 101
 
 
@@ -156,7 +156,7 @@ async def test_a_body_that_is_shorter_than_promised_is_no_list(server: ApiServer
         await eventually(lambda: run.watch.synced)
 
     assert seen(run.told) == [("listed", "a", 1), ("listed", "b", 2)]
-    assert restarts(run.tally)["connection"] == 1
+    assert restarts(run.counters)["connection"] == 1
 
 
 async def test_a_line_of_six_megabytes_passes(server: ApiServer, address: ClusterAddress) -> None:
@@ -190,7 +190,7 @@ async def test_a_refused_connection_is_tried_again_at_the_same_version(tmp_path:
         async with server.serving():
             run = await stack.enter_async_context(running(kubeconfig(tmp_path, server.url)))
             await eventually(lambda: seen(run.told))
-        await eventually(lambda: restarts(run.tally).get("connection", 0) >= 3)
+        await eventually(lambda: restarts(run.counters).get("connection", 0) >= 3)
         assert run.watch.health().state == "retrying"
         assert "Connect call failed" in run.watch.health().detail
         await stack.enter_async_context(server.serving())
@@ -210,7 +210,7 @@ async def test_a_server_that_accepts_and_never_answers_is_given_up(
     async with running(address, patience=patience) as run:
         await eventually(lambda: len(server.of(verb)) >= 3)
 
-    assert restarts(run.tally)["deadline"] >= 2
+    assert restarts(run.counters)["deadline"] >= 2
 
 
 async def test_a_missing_right_is_named_exactly(server: ApiServer, address: ClusterAddress) -> None:
@@ -239,7 +239,7 @@ async def test_html_is_quoted_with_its_type_and_tried_again(
     details = [vars(record)["detail"] for record in caplog.records]
     assert '200 with text/html; charset=utf-8: "<html><head><title>Sign in to Example Corp</title>xxxxx' in details[0]
     assert max(map(len, details)) < 160
-    assert restarts(run.tally) == {"unusable": 2}
+    assert restarts(run.counters) == {"unusable": 2}
     assert len(server.of("list")) == 2
 
 
@@ -257,7 +257,7 @@ async def test_that_an_optional_kind_is_not_served_is_said_once_and_is_no_warnin
     (said,) = [record for record in caplog.records if vars(record).get("cause") == "missing"]
     assert said.levelno == logging.INFO
     assert "does not serve" in vars(said)["detail"]
-    assert restarts(run.tally)["missing"] == 3
+    assert restarts(run.counters)["missing"] == 3
 
 
 async def test_that_a_needed_kind_is_not_served_is_a_warning_each_time(
@@ -313,7 +313,7 @@ async def test_without_room_the_connection_is_closed_and_resumed_later(
         await eventually(lambda: seen(run.told))
         space.clear()
         more.set()
-        await eventually(lambda: restarts(run.tally).get("back_pressure") and not server.answering["watch"])
+        await eventually(lambda: restarts(run.counters).get("back_pressure") and not server.answering["watch"])
         assert len(server.of("watch")) == 1
         space.set()
         await eventually(lambda: len(seen(run.told)) == 3)
@@ -354,7 +354,7 @@ async def test_a_restored_etcd_is_noticed_by_the_fence(server: ApiServer, addres
         await eventually(lambda: len(server.of("watch")) == 3)
 
     assert seen(run.told)[-1] == ("listed", "a", 40)
-    assert restarts(run.tally)["went_back"] == 1
+    assert restarts(run.counters)["went_back"] == 1
     assert server.of("watch")[2].params["resourceVersion"] == "50"
 
 

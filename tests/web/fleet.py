@@ -217,14 +217,15 @@ def a_controller(cluster: str = "prod-hz", **changes: object) -> ControllerHealt
     return ControllerHealth(cluster=cluster, **{**values, **changes})  # type: ignore[arg-type]
 
 
-def a_tally() -> Counters:
+def some_counters() -> Counters:
     """Incidents of two clusters' controllers."""
-    tally = Counters()
-    tally.touch(catalog.CONTROLLER_OOM_KILLS, [("prod-hz", "workflow-controller"), ("prod-sh", "workflow-controller")])
-    tally.touch(catalog.CONTROLLER_RESTARTS, [("prod-hz", "workflow-controller"), ("prod-sh", "workflow-controller")])
-    tally.add(catalog.CONTROLLER_OOM_KILLS, ("prod-sh", "workflow-controller"), 2)
-    tally.add(catalog.CONTROLLER_RESTARTS, ("prod-sh", "workflow-controller"), 3)
-    return tally
+    counters = Counters()
+    for cluster in ("prod-hz", "prod-sh"):
+        counters.initialise(catalog.CONTROLLER_OOM_KILLS, cluster=cluster, container="workflow-controller")
+        counters.initialise(catalog.CONTROLLER_RESTARTS, cluster=cluster, container="workflow-controller")
+    counters.add(catalog.CONTROLLER_OOM_KILLS, 2, cluster="prod-sh", container="workflow-controller")
+    counters.add(catalog.CONTROLLER_RESTARTS, 3, cluster="prod-sh", container="workflow-controller")
+    return counters
 
 
 def some_money() -> Money:

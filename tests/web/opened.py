@@ -12,7 +12,7 @@ from collector.exposition.prometheus import answer
 from collector.web.app import create_app
 from collector.web.money import Money
 from tests.web.browser import Page
-from tests.web.fleet import NOW, a_full_fleet, a_tally, some_money
+from tests.web.fleet import NOW, a_full_fleet, some_counters, some_money
 from tests.web.serving import serving
 
 QUICK_MS = 100
@@ -26,7 +26,7 @@ class Fleet:
         self.view: LiveView = a_full_fleet()
         self.spent: Money | None = some_money()
         self.answers = True
-        self.tally = a_tally()
+        self.counters = some_counters()
 
     def live(self) -> LiveView:
         if not self.answers:
@@ -39,7 +39,7 @@ class Fleet:
         return self.spent
 
     async def metrics(self, accept: str) -> tuple[bytes, str]:
-        return await answer(self.view, self.tally, accept)
+        return await answer(self.view, self.counters, accept)
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def page_of(chrome: Chrome, fleet: Fleet, poll_ms: int = QUICK_MS) -> Iterator[P
     """The page, drawn once; blank again afterwards, so that no poll outlives its server."""
     app = create_app(
         live=fleet.live,
-        tally=fleet.tally,
+        counters=fleet.counters,
         metrics=fleet.metrics,
         money=fleet.money,
         now=lambda: NOW,

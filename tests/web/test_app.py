@@ -9,7 +9,7 @@ from collector.core.live_view import LiveView
 from collector.exposition.prometheus import answer
 from collector.web.app import create_app
 from collector.web.money import Money
-from tests.web.fleet import HOSTILE, MINUTE, NOW, a_full_fleet, a_tally, a_view, some_money, waiting
+from tests.web.fleet import HOSTILE, MINUTE, NOW, a_full_fleet, a_view, some_counters, some_money, waiting
 from tests.web.serving import get, serving
 
 
@@ -18,7 +18,7 @@ class Fleet:
 
     def __init__(self) -> None:
         self.view: LiveView = a_view()
-        self.tally = a_tally()
+        self.counters = some_counters()
 
     def live(self) -> LiveView:
         return self.view
@@ -27,7 +27,7 @@ class Fleet:
         return some_money()
 
     async def metrics(self, accept: str) -> tuple[bytes, str]:
-        return await answer(self.view, self.tally, accept)
+        return await answer(self.view, self.counters, accept)
 
 
 @pytest.fixture
@@ -37,7 +37,9 @@ def fleet() -> Fleet:
 
 @pytest.fixture
 def address(fleet: Fleet) -> Iterator[str]:
-    app = create_app(live=fleet.live, tally=fleet.tally, metrics=fleet.metrics, money=fleet.money, now=lambda: NOW)
+    app = create_app(
+        live=fleet.live, counters=fleet.counters, metrics=fleet.metrics, money=fleet.money, now=lambda: NOW
+    )
     with serving(app) as at:
         yield at
 
@@ -145,7 +147,7 @@ def test_the_api_describes_itself(address: str) -> None:
 
 def test_a_server_without_money_shows_none(fleet: Fleet) -> None:
     """Where amounts are not for everybody, there is no section that promises them."""
-    app = create_app(live=fleet.live, tally=fleet.tally, metrics=fleet.metrics, now=lambda: NOW)
+    app = create_app(live=fleet.live, counters=fleet.counters, metrics=fleet.metrics, now=lambda: NOW)
     with serving(app) as address:
         page, live = get(f"{address}/").body, get(f"{address}/api/v1/live").json()
 
@@ -155,7 +157,7 @@ def test_a_server_without_money_shows_none(fleet: Fleet) -> None:
 
 def test_only_our_own_names_are_answered_on_loopback(fleet: Fleet) -> None:
     """A web page that makes a name of its own point to 127.0.0.1 must not read the fleet through a visitor's browser."""
-    app = create_app(live=fleet.live, tally=fleet.tally, metrics=fleet.metrics, hosts=("127.0.0.1", "localhost"))
+    app = create_app(live=fleet.live, counters=fleet.counters, metrics=fleet.metrics, hosts=("127.0.0.1", "localhost"))
     with serving(app) as at:
         ours = get(f"{at}/api/v1/live")
         theirs = get(f"{at}/api/v1/live", Host="evil.example")

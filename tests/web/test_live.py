@@ -13,19 +13,19 @@ from tests.web.fleet import (
     a_cluster,
     a_full_fleet,
     a_store,
-    a_tally,
     a_view,
     a_watch,
+    some_counters,
     some_money,
     waiting,
 )
 
 
 def live(
-    view: LiveView | None = None, tally: Counters | None = None, money: Money | UnknownMoney | None = None
+    view: LiveView | None = None, counters: Counters | None = None, money: Money | UnknownMoney | None = None
 ) -> Live:
     """The answer for a view, some of it as it usually is."""
-    return live_now(view or a_view(), tally or Counters(), money, NOW)
+    return live_now(view or a_view(), counters or Counters(), money, NOW)
 
 
 def test_totals_tell_waiting_running_and_begun_apart() -> None:
@@ -102,7 +102,7 @@ def test_incidents_are_counted_by_cluster_and_unknown_where_no_controller_was_se
     """A cluster whose controller nobody watches has an unknown number of kills, not none."""
     view = a_view(clusters=[a_cluster("prod-hz"), a_cluster("prod-sh"), a_cluster("dark")])
 
-    found = {c.name: (c.controller_oom_kills, c.controller_restarts) for c in live(view, a_tally()).clusters}
+    found = {c.name: (c.controller_oom_kills, c.controller_restarts) for c in live(view, some_counters()).clusters}
 
     assert found == {"prod-hz": (0, 0), "prod-sh": (2, 3), "dark": (None, None)}
 

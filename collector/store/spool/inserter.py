@@ -49,7 +49,7 @@ class Inserter:
     spool_worker: Worker
     store: Store
     store_worker: Worker
-    tally: Counters
+    counters: Counters
     now: Callable[[], Instant]
     reachable: bool = False
     detail: str = NOT_ASKED
@@ -145,18 +145,18 @@ class Inserter:
         try:
             await self.store_worker.run(self.store.insert, table, rows, token)
         except RowsRefusedError as error:
-            self.tally.add(metrics.STORE_INSERT_ERRORS, (table.name,))
+            self.counters.add(metrics.STORE_INSERT_ERRORS, table=table.name)
             if len(rows) == 1:
                 return [(rows[0], str(error))]
             middle = len(rows) // 2
             halves = (rows[:middle], rows[middle:])
             return [bad for half in halves for bad in await self._insert(table, half, _token(table, half))]
         except StoreError:
-            self.tally.add(metrics.STORE_INSERT_ERRORS, (table.name,))
+            self.counters.add(metrics.STORE_INSERT_ERRORS, table=table.name)
             raise
         self.reached("insert:stored")
-        self.tally.observe(metrics.STORE_INSERT_SECONDS, (table.name,), monotonic() - began)
-        self.tally.add(metrics.STORE_INSERTED_ROWS, (table.name,), len(rows))
+        self.counters.observe(metrics.STORE_INSERT_SECONDS, monotonic() - began, table=table.name)
+        self.counters.add(metrics.STORE_INSERTED_ROWS, len(rows), table=table.name)
         self.last_insert_at = self.now()
         self._up()
         return []
@@ -165,7 +165,7 @@ class Inserter:
         """Give up some rows of a batch for good, and say so where it will be seen."""
         for row in instead:
             log.error("row set aside", extra={"table": batch.table, "uid": row.uid, "reason": row.reason})
-            self.tally.add(metrics.QUARANTINED, (row.cluster, batch.table, "store"))
+            self.counters.add(metrics.QUARANTINED, cluster=row.cluster, kind=batch.table, reason="store")
         # A quarantine row that cannot be stored either is only logged: it must not come back for ever.
         kept = () if batch.table == "quarantine" else instead
         await self.spool_worker.run(self.spool.acknowledge, batch, kept)

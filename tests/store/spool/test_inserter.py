@@ -110,11 +110,11 @@ async def test_what_is_committed_arrives(spool_file: Path, store: Store, writer:
         await commit(a_commit(0, 100))
         await until(lambda: work.spool.rows == 0 and work.last_insert_at is not None)
         await until(lambda: position(writer) == [("100",)])
-        inserted = work.tally.counters[metrics.STORE_INSERTED_ROWS.name]
+        inserted = work.counters.series[metrics.STORE_INSERTED_ROWS.name]
 
     assert depths(writer) == (100, 100, 4950)
     assert inserted == {("queue_sample",): 100, ("live_state",): 1, ("watch_cursor",): 1}
-    assert work.tally.histograms[metrics.STORE_INSERT_SECONDS.name].keys() == inserted.keys()
+    assert work.counters.histograms[metrics.STORE_INSERT_SECONDS.name].keys() == inserted.keys()
     assert (work.reachable, work.detail, work.last_insert_at) == (True, "", NOW)
 
 
@@ -234,7 +234,7 @@ async def test_bad_rows_are_set_aside_and_their_neighbours_stored(
     assert [(cluster, kind) for cluster, kind, *_ in aside] == [("c", "queue_sample"), ("other", "queue_sample")]
     assert "depth" in aside[0][3]
     assert "1099511627776" in aside[1][4]
-    assert work.tally.counters[metrics.QUARANTINED.name] == {
+    assert work.counters.series[metrics.QUARANTINED.name] == {
         ("c", "queue_sample", "store"): 1,
         ("other", "queue_sample", "store"): 1,
     }

@@ -44,11 +44,11 @@ async def test_rollups_are_kept_and_it_is_said_how_far(
     for name in [*(rollup.name for rollup in ROLLUPS), *(table.name for table in HOUSEKEEPING)]:
         writer.command(f"TRUNCATE TABLE lynceus.{name}")
     keep(writer, [a_run("w", cluster="rounds")])
-    tally, other = Counters(), Counters()
+    counters, other = Counters(), Counters()
     until: dict[str, Instant] = {}
     heard: dict[str, Instant] = {}
 
-    async with going(jobs.roll_up_for_ever(settings(running), tally, until)):
+    async with going(jobs.roll_up_for_ever(settings(running), counters, until)):
         while len(until) < len(ROLLUPS):
             await asyncio.sleep(0.05)
     monkeypatch.setattr("socket.gethostname", lambda: "another")
@@ -57,9 +57,9 @@ async def test_rollups_are_kept_and_it_is_said_how_far(
             await asyncio.sleep(0.05)
 
     assert heard == until
-    assert tally.counters[metrics.ROLLED_UP_DAYS.name]["workflow_hourly",] >= 1
-    assert other.counters[metrics.ROLLED_UP_DAYS.name]["workflow_hourly",] == 0
-    assert other.counters[metrics.ROLLUP_ERRORS.name] == {(rollup.name,): 0 for rollup in ROLLUPS}
+    assert counters.series[metrics.ROLLED_UP_DAYS.name]["workflow_hourly",] >= 1
+    assert other.series[metrics.ROLLED_UP_DAYS.name]["workflow_hourly",] == 0
+    assert other.series[metrics.ROLLUP_ERRORS.name] == {(rollup.name,): 0 for rollup in ROLLUPS}
     assert writer.query_rows("SELECT sum(runs) FROM lynceus.workflow_hourly WHERE cluster = 'rounds'") == [(1,)]
 
 
@@ -70,11 +70,11 @@ async def test_a_store_that_has_no_rollups_yet_is_asked_again(
     monkeypatch.setattr(jobs, "FIRST_ROUND_S", 0.05)
     writer.command("TRUNCATE TABLE lynceus.claim")
     writer.command("RENAME TABLE lynceus.rollup_state TO lynceus.elsewhere")
-    tally = Counters()
+    counters = Counters()
     until: dict[str, Instant] = {}
-    errors = tally.counters.setdefault(metrics.ROLLUP_ERRORS.name, {})
+    errors = counters.series.setdefault(metrics.ROLLUP_ERRORS.name, {})
 
-    async with going(jobs.roll_up_for_ever(settings(running), tally, until, every_s=0.05)):
+    async with going(jobs.roll_up_for_ever(settings(running), counters, until, every_s=0.05)):
         while not writer.query_rows("SELECT 1 FROM lynceus.claim"):
             await asyncio.sleep(0.05)
         assert not any(errors.values())
