@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install -q --no-deps
 LOCK := .cache/lock/bin/pip-compile -q --generate-hashes --strip-extras --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: demo test check test-cluster test-live soak bench generate docs lock setup system clean
+.PHONY: demo test check test-cluster test-live soak bench generate docs screenshots lock setup system clean
 
 demo: $(RUNS)                    ## a miniature fleet, the collector, the store and the pages; Ctrl-C ends it
 	$(BIN)/lynceus demo
@@ -46,6 +46,9 @@ generate: $(DEVELOPS)            ## dashboards, alert rules and docs/reference, 
 
 docs: $(DEVELOPS)                ## the documentation as a site on http://127.0.0.1:8480, rebuilt as you write
 	$(BIN)/mkdocs serve --strict --dev-addr 127.0.0.1:8480
+
+screenshots: $(DEVELOPS) system  ## the pictures of README, from eight minutes of the demo
+	$(BIN)/python -m tests.screenshots
 
 lock:                            ## pin what pyproject.toml asks for, with hashes and without any index address
 	$(PYTHON) -m venv .cache/lock

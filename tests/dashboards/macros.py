@@ -10,22 +10,32 @@ from dashboards import ALL
 
 FROM_S, TO_S, INTERVAL_S = 1_795_270_000, 1_795_360_000, 300
 
-EXPANSIONS = (
-    (r"\$__timeFilter\((\w+)\)", rf"\1 >= toDateTime({FROM_S}) AND \1 <= toDateTime({TO_S})"),
-    (r"\$__timeInterval\((\w+)\)", rf"toStartOfInterval(toDateTime(\1), INTERVAL {INTERVAL_S} second)"),
-    (r"\$__fromTime\b", f"toDateTime({FROM_S})"),
-    (r"\$__toTime\b", f"toDateTime({TO_S})"),
-    (r"\$__conditionalAll\((.+?), \$\w+\)", r"(\1)"),
-    (r"\$\{cluster:singlequote\}", "'prod-hz','prod-sh'"),
-)
 
+def expand(
+    sql: str,
+    *,
+    from_s: int = FROM_S,
+    to_s: int = TO_S,
+    interval_s: int = INTERVAL_S,
+    clusters: tuple[str, ...] = ("prod-hz", "prod-sh"),
+) -> str:
+    """
+    The statement with every macro and variable replaced; raises on one that is not known here.
 
-def expand(sql: str) -> str:
-    """The statement with every macro and variable replaced; raises on one that is not known here."""
-    for macro, text in EXPANSIONS:
+    Without `clusters` the viewer chose all of them, and the plugin replaces the condition.
+    """
+    expansions = (
+        (r"\$__timeFilter\((\w+)\)", rf"\1 >= toDateTime({from_s}) AND \1 <= toDateTime({to_s})"),
+        (r"\$__timeInterval\((\w+)\)", rf"toStartOfInterval(toDateTime(\1), INTERVAL {interval_s} second)"),
+        (r"\$__fromTime\b", f"toDateTime({from_s})"),
+        (r"\$__toTime\b", f"toDateTime({to_s})"),
+        (r"\$__conditionalAll\((.+?), \$\w+\)", r"(\1)" if clusters else "1=1"),
+        (r"\$\{cluster:singlequote\}", ",".join(f"'{name}'" for name in clusters)),
+    )
+    for macro, text in expansions:
         sql = re.sub(macro, text, sql)
     if "$" in sql:
-        raise ValueError(f"dashboards/macros.py expands no macro like the one left in: {sql}")
+        raise ValueError(f"expand() does not know the macro that is left in: {sql}")
     return sql
 
 
