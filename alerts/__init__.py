@@ -1,8 +1,7 @@
 """
-Prometheus alerts, made from the catalogue by code and checked in under generated/.
+Prometheus alerts, built from the catalogue and checked in under generated/.
 
-Imports nothing of the collector but its catalogue. Numbers are in thresholds.yaml, what to do about each alert in
-runbooks/.
+Imports nothing of the collector but its catalogue. Numbers are in thresholds.yaml, remedies in runbooks/.
 """
 
 from collections.abc import Callable
@@ -17,4 +16,4 @@ ALL: dict[str, Callable[[Thresholds], Group]] = {
     "collector-health": collector_health.build,
     "durability": durability.build,
 }
-"""File name under generated/, and what makes its group."""
+"""File name under generated/, and the function that builds its group."""

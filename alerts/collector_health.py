@@ -1,5 +1,5 @@
 """
-Lynceus itself: alive, able to see every cluster, able to store what it saw.
+Alerts about Lynceus itself: it runs, it watches every cluster, and it can store its rows.
 """
 
 from alerts.rules import Alert, Group
@@ -18,17 +18,17 @@ def _store_insert_failing(own: CollectorThresholds) -> Alert:
     silent_s = own.store_silent_s.value
     return Alert(
         name="StoreInsertFailing",
-        # Not judged by the counter of errors: an insert that hangs makes none. `unless` also holds where no insert ever
+        # The counter of errors is not used: an insert that hangs makes no error. `unless` also holds if no insert ever
         # succeeded and the timestamp does not exist.
         expr="\n".join((
             f"{catalog.SPOOL_ROWS.name} > 0",
             f"unless on (instance) time() - {catalog.STORE_LAST_INSERT.name} < {silent_s}",
         )),
         severity="critical",
-        summary="The store takes no rows.",
+        summary="The store is not accepting rows.",
         description=(
-            '{{ $value | printf "%.0f" }} rows wait in the spool of {{ $labels.instance }} and none was acknowledged '
-            f"for {silent_s // 60} minutes. Nothing is lost while its disk has room; reports lag."
+            '{{ $value | printf "%.0f" }} rows wait in the spool of {{ $labels.instance }}. The store has acknowledged '
+            f"none for {silent_s // 60} minutes. No row is lost while the disk has room; reports are behind."
         ),
         hold=f"{own.store_hold_m.value}m",
         labels=("instance",),
@@ -40,10 +40,10 @@ def _cluster_unreachable(own: CollectorThresholds) -> Alert:
         name="ClusterUnreachable",
         expr=f"max by (cluster) ({catalog.CLUSTER_UP.name}) == 0",
         severity="critical",
-        summary="A cluster is not watched in full.",
+        summary="A cluster is not fully watched.",
         description=(
-            "No replica has watched {{ $labels.cluster }} in full for "
-            f"{own.cluster_unreachable_m.value} minutes: its queues are not seen and its alerts are blind."
+            "No replica has fully watched {{ $labels.cluster }} for "
+            f"{own.cluster_unreachable_m.value} minutes. Its queues are not observed, and its queue alerts are silent."
         ),
         hold=f"{own.cluster_unreachable_m.value}m",
         labels=("cluster",),
@@ -57,8 +57,8 @@ def _collector_absent(own: CollectorThresholds) -> Alert:
         severity="critical",
         summary="No Lynceus collector is scraped.",
         description=(
-            f"Prometheus has had no {catalog.BUILD_INFO.name} for {own.collector_absent_m.value} minutes: "
-            "no cluster is watched, or the scrape is misconfigured."
+            f"Prometheus has had no {catalog.BUILD_INFO.name} for {own.collector_absent_m.value} minutes. "
+            "No cluster is watched, or the scrape is misconfigured."
         ),
         hold=f"{own.collector_absent_m.value}m",
     )
@@ -69,6 +69,6 @@ def _watchdog() -> Alert:
         name="Watchdog",
         expr="vector(1)",
         severity="none",
-        summary="The way from these rules to a person works.",
-        description="This alert always fires. Route it to a dead man's switch, which pages when it stops.",
+        summary="Alert delivery works.",
+        description="This alert always fires. Route it to a dead man's switch that pages when it stops.",
     )

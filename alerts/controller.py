@@ -1,5 +1,5 @@
 """
-The Argo controller itself: a queue that stands still is often its death, and this page comes first.
+Alerts about the Argo controller. A queue that does not drain often has this cause, so this page fires first.
 """
 
 from alerts.rules import Alert, Group
@@ -15,10 +15,10 @@ def build(thresholds: Thresholds) -> Group:
         # No hold: the counter is exact, one kill is one too many, and a loop of them would reset it each time.
         expr=f"sum by (cluster, container) (increase({catalog.CONTROLLER_OOM_KILLS.name}[{window}m])) > 0",
         severity="critical",
-        summary="An Argo controller was killed for lack of memory.",
+        summary="An Argo controller was OOM-killed.",
         description=(
             "{{ $labels.container }} on {{ $labels.cluster }} was OOM-killed "
-            f'{{{{ $value | printf "%.0f" }}}} time(s) in {window} minutes; nothing starts there until it is back.'
+            f'{{{{ $value | printf "%.0f" }}}} time(s) in {window} minutes. Nothing starts on this cluster until it is back.'
         ),
         labels=("cluster", "container"),
     )

@@ -1,7 +1,7 @@
 """
-The durable half: is everything seen, stored and summed, and do the clocks agree?
+Alerts about complete data: is everything observed, stored and summed, and do the clocks agree?
 
-What loses or delays nothing yet is a ticket; only a spool that is about to pause the watches wakes somebody.
+Only a spool that is about to pause the watches pages a person; the others are tickets, since nothing is lost yet.
 """
 
 from alerts.rules import ITSELF, Alert, Group
@@ -21,12 +21,12 @@ def build(thresholds: Thresholds) -> Group:
 
 
 def _grew(metric: Metric, labels: tuple[str, ...], window_m: int) -> str:
-    """Holds while a counter, which goes on after restarts, has grown in the window."""
+    """PromQL that holds while a counter has grown in the window; counters continue after a restart."""
     return f"sum by ({', '.join(labels)}) (increase({metric.name}[{window_m}m])) > 0"
 
 
 def _grew_or_appeared(metric: Metric, labels: tuple[str, ...], window_m: int) -> str:
-    """The same of a counter whose series cannot be foretold, so that none of them exists at 0."""
+    """PromQL like _grew, for a counter whose series are not known in advance, so that none exists at 0."""
     by = f"sum by ({', '.join(labels)})"
     new = f"({by} ({metric.name}) unless {by} ({metric.name} offset {window_m}m)) > 0"
     return f"{_grew(metric, labels, window_m)} or {new}"
@@ -40,8 +40,8 @@ def _watch_gap(own: DurabilityThresholds) -> Alert:
         severity="warning",
         summary="A break in a watch could not be replayed.",
         description=(
-            "The watch of {{ $labels.kind }} in {{ $labels.cluster }} broke for longer than its server keeps history: "
-            "reports of that time are marked incomplete. See the table watch_gap; backfill from Argo's archive if there is one."
+            "The watch of {{ $labels.kind }} in {{ $labels.cluster }} was down for longer than the API server keeps history. "
+            "Reports of that time are marked incomplete. See the table watch_gap. Backfill from Argo's archive if there is one."
         ),
         dashboard=ITSELF,
         labels=labels,
@@ -54,10 +54,10 @@ def _reconcile_differences(own: DurabilityThresholds) -> Alert:
         name="ReconcileDifferences",
         expr=_grew(catalog.RECONCILE_DIFFERENCES, labels, own.seen_window_m.value),
         severity="warning",
-        summary="A list showed what the watch had not told.",
+        summary="A watch missed changes.",
         description=(
-            "{{ $labels.kind }} of {{ $labels.cluster }} were {{ $labels.difference }} when they were compared with a list. "
-            "They are put right, but the watch missed them: look for a proxy that drops or caches answers."
+            "{{ $labels.kind }} of {{ $labels.cluster }} were {{ $labels.difference }} when compared with a list. "
+            "The difference is corrected, but the watch missed it. Look for a proxy that drops or caches responses."
         ),
         dashboard=ITSELF,
         labels=labels,
@@ -70,10 +70,10 @@ def _backfill_failing(own: DurabilityThresholds) -> Alert:
         name="BackfillFailing",
         expr=_grew(catalog.BACKFILL_FAILURES, labels, own.seen_window_m.value),
         severity="warning",
-        summary="Argo's archive does not give what a gap needs.",
+        summary="Backfill from the Argo archive is failing.",
         description=(
-            "The archive of {{ $labels.cluster }} was asked and did not give ({{ $labels.reason }}): workflows that ended in "
-            "a gap stay missing. Mend clusters[].archive, then run lynceus backfill."
+            "The archive of {{ $labels.cluster }} could not be read ({{ $labels.reason }}). Workflows that ended in a gap stay "
+            "missing. Fix clusters[].archive, then run lynceus backfill."
         ),
         dashboard=ITSELF,
         labels=labels,
@@ -86,10 +86,10 @@ def _quarantine_growing(own: DurabilityThresholds) -> Alert:
         name="QuarantineGrowing",
         expr=_grew_or_appeared(catalog.QUARANTINED, labels, own.stored_window_m.value),
         severity="warning",
-        summary="Objects or rows are set aside.",
+        summary="Objects or rows are quarantined.",
         description=(
-            "{{ $labels.kind }} of {{ $labels.cluster }} are set aside ({{ $labels.reason }}) and missing from reports. "
-            "The table quarantine holds why, with a sample."
+            "{{ $labels.kind }} of {{ $labels.cluster }} are quarantined ({{ $labels.reason }}) and missing from reports. "
+            "The table quarantine holds the reason and a sample."
         ),
         dashboard=ITSELF,
         labels=labels,
@@ -104,8 +104,8 @@ def _spool_nearly_full(own: DurabilityThresholds) -> Alert:
         severity="critical",
         summary="The spool is nearly full.",
         description=(
-            'The spool of {{ $labels.instance }} holds {{ $value | printf "%.0f" }} % of what it may; full, it pauses the '
-            "watches. Let the store take rows, or give the disk room and raise spool.max_bytes."
+            'The spool of {{ $labels.instance }} is {{ $value | printf "%.0f" }} % full. A full spool pauses the watches. '
+            "Make the store accept rows, or free disk space and raise spool.max_bytes."
         ),
         hold=f"{own.spool_hold_m.value}m",
         dashboard=ITSELF,
@@ -119,10 +119,10 @@ def _rollup_old(own: DurabilityThresholds) -> Alert:
         name="RollupOld",
         expr=f"time() - max by (rollup) ({catalog.ROLLED_UP.name}) > {hours * 3600}",
         severity="warning",
-        summary="A rollup is not kept up to date.",
+        summary="A rollup is out of date.",
         description=(
-            f"{{{{ $labels.rollup }}}} has not been brought up to date for more than {hours} hours. Reports stay right but "
-            "read more rows. See its errors; perhaps no collector holds the claim to it."
+            f"{{{{ $labels.rollup }}}} has not been updated for more than {hours} hours. Reports stay correct but read "
+            "more rows. See its errors in the log; perhaps no collector holds its claim."
         ),
         hold=f"{own.rollup_hold_m.value}m",
         dashboard=ITSELF,
@@ -138,8 +138,8 @@ def _clock_skewed(own: DurabilityThresholds) -> Alert:
         severity="warning",
         summary="A clock differs from the collector's.",
         description=(
-            'The clock of {{ $labels.subject }} {{ $labels.cluster }} is {{ $value | printf "%.0f" }} s off the collector\'s: '
-            "what is measured across both is wrong by as much. See to time synchronisation on both sides."
+            'The clock of {{ $labels.subject }} {{ $labels.cluster }} is {{ $value | printf "%.0f" }} s off the collector\'s. '
+            "Durations across both clocks are wrong by the same amount. Check time synchronisation on both sides."
         ),
         hold=f"{own.clock_hold_m.value}m",
         dashboard=ITSELF,

@@ -1,8 +1,7 @@
 """
-Queues that grow old or stand still.
+Alerts about queues that are old or do not drain.
 
-Both alerts stay silent for a cluster that is not watched in full: its depth would be a memory, and ClusterUnreachable
-is the page for that.
+Both are silent for a cluster that is not fully watched: its depth is out of date, and ClusterUnreachable pages for it.
 """
 
 import json
@@ -34,18 +33,18 @@ def build(thresholds: Thresholds) -> Group:
 
 
 def _recordings() -> Iterator[Recording]:
-    # Two replicas may watch a cluster for a moment while they hand it over: the same depth must not be added twice.
+    # Two replicas may watch a cluster for a moment while they hand it over: the same depth must not be counted twice.
     once = f"max by ({', '.join(catalog.QUEUE_DEPTH.labels)})"
     depth = catalog.QUEUE_DEPTH.name
     yield Recording(record=DEPTH, expr=f"sum by ({QUEUE}) ({once} ({depth}))")
-    # Parallelism and locks keep workflows by design, for as long as others work; these two reasons nobody wants.
+    # Parallelism and locks delay workflows by design, while others run; these two reasons are faults.
     yield Recording(record=UNATTENDED, expr=f'sum by ({QUEUE}) ({once} ({depth}{{reason=~"unseen|volume"}}))')
     running = f'max by ({", ".join(catalog.WORKFLOWS.labels)}) ({catalog.WORKFLOWS.name}{{reason="running"}})'
     yield Recording(record=RUNNING, expr=f"sum by (cluster) ({running})")
 
 
 def _backlogs(queue: QueueThresholds) -> Iterator[Alert]:
-    """One rule for most queues and one for each that is known to be deep."""
+    """One rule for most queues, and one for each queue with a depth of its own."""
     own = queue.backlog_own_depth
     others = f"{{queue!~{_quoted('|'.join(re.escape(one.queue) for one in own))}}}" if own else ""
     yield _backlog(queue, others, queue.backlog_depth.value)
@@ -54,7 +53,7 @@ def _backlogs(queue: QueueThresholds) -> Iterator[Alert]:
 
 
 def _quoted(text: str) -> str:
-    """A PromQL string; its escapes are JSON's as far as names of queues go."""
+    """A PromQL string; for names of queues its escapes are those of JSON."""
     return json.dumps(text, ensure_ascii=False)
 
 
@@ -82,10 +81,10 @@ def _not_draining(queue: QueueThresholds, severity: Severity, hold: Number) -> A
     window, demand = f"{queue.not_draining_window_m.value}m", f"{queue.not_draining_demand_m.value}m"
     expr = (
         "(",
-        f"  # more than arrived in {window}: some of them nobody has looked at for that long",
+        f"  # more than arrived in {window}: the controller has not processed some of them for that long",
         f"  {UNATTENDED} > on ({QUEUE}) {_increase(catalog.SUBMITTED, window)}",
         "  or",
-        "  # kept by a limit or a lock, and nothing runs that could ever free it",
+        "  # delayed by a limit or a lock, and nothing runs that could free it",
         f"  ({DEPTH} > 0 unless on (cluster) {RUNNING} > 0)",
         ")",
         f"unless on ({QUEUE}) {_increase(catalog.STARTED, window)} > 0",
@@ -97,8 +96,8 @@ def _not_draining(queue: QueueThresholds, severity: Severity, hold: Number) -> A
         name="QueueNotDraining",
         expr="\n".join(expr),
         severity=severity,
-        summary="A queue stands still.",
-        description=f"{COUNT} workflows wait in {WHERE}, no limit or lock explains it, none has begun for {idle} minutes.",
+        summary="A queue is not draining.",
+        description=f"{COUNT} workflows wait in {WHERE}, no limit or lock explains it, none has started for {idle} minutes.",
         hold=f"{hold.value}m",
         labels=LABELS,
     )

@@ -1,8 +1,8 @@
 """
-What an alert is, and how alerts become rule files that Prometheus reads.
+Alerts as data, and the rule files that Prometheus reads.
 
-Everything that all alerts share is said here once: which annotations each carries and where its links point. Without
-group labels and query offsets, which Debian's promtool (2.42), the judge of these files, does not know.
+What all alerts share stands here once: their annotations and where their links point. Group labels and query offsets
+are not used, because Debian's promtool (2.42), which checks these files, does not know them.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ import yaml
 from alerts.thresholds import Links
 
 Severity = Literal["critical", "warning", "none"]
-"""Critical pages somebody now; warning is a ticket for office hours; none is a sign of life."""
+"""Critical pages a person now; warning is a ticket for office hours; none is a sign of life."""
 
 DASHBOARD = "lynceus-fleet"
 ITSELF = "lynceus-itself"
@@ -22,7 +22,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """A series that several rules of the group need."""
+    """A recorded series that several rules of the group use."""
 
     record: str
     expr: str
@@ -30,7 +30,7 @@ class Recording:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """One condition that somebody must know of."""
+    """One condition that a person must know."""
 
     name: str
     expr: str
@@ -38,15 +38,15 @@ class Alert:
     summary: str
     """One constant sentence."""
     description: str
-    """What is so, where, and how bad; may use $labels and $value."""
+    """What is wrong, where, and how bad; may use $labels and $value."""
     hold: str = ""
-    """How long it must be so."""
+    """How long the condition must hold before the alert fires."""
     keep_firing: str = ""
-    """How long it goes on after it was so, to spare somebody a page that comes and goes."""
+    """How long the alert continues after the condition ended, so that it does not flap."""
     dashboard: str = DASHBOARD
-    """Its uid: where whoever is woken sees what is going on."""
+    """Uid of the dashboard that shows the situation."""
     labels: tuple[str, ...] = ()
-    """Labels that the expression leaves, of which the dashboard's link takes those that are its variables."""
+    """Labels of the expression's result; the dashboard's link uses those that are its variables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ def _alert(alert: Alert, links: Links) -> Json:
 
 
 def with_links(alert: Alert, links: Links) -> dict[str, str]:
-    """Where whoever is woken looks next: what to do, and what is going on."""
+    """Links for the person on call: the runbook and the dashboard."""
     cluster = "?var-cluster={{ $labels.cluster | urlquery }}" if "cluster" in alert.labels else ""
     return {
         "runbook_url": f"{links.runbooks.value}/{alert.name}.md",
@@ -94,7 +94,7 @@ def with_links(alert: Alert, links: Links) -> dict[str, str]:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes an expression of several lines as people write it."""
+    """Writes an expression of several lines as a block."""
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
@@ -105,5 +105,5 @@ _Dumper.add_representer(str, _text)
 
 
 def as_yaml(content: Json, header: str) -> str:
-    """A generated file, which says so in its first line."""
+    """A generated file; its first line says so."""
     return f"# {header}\n" + yaml.dump(content, Dumper=_Dumper, sort_keys=False, width=1000, allow_unicode=True)

@@ -1,7 +1,7 @@
 """
-The numbers of thresholds.yaml as typed values; a name that no alert knows is an error.
+The numbers of thresholds.yaml as typed values; an unknown name is an error.
 
-No number has a default here: what an operator does not see in the file cannot be tuned.
+No number has a default here: an operator can only tune a number that is in the file.
 """
 
 from pathlib import Path
@@ -12,28 +12,28 @@ FILE = Path(__file__).parent / "thresholds.yaml"
 
 
 class Number(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A number and why it is that one."""
+    """A number and its reason."""
 
     value: int
     reason: str
 
 
 class Address(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where links point, without a slash at the end."""
+    """Target of links, without a slash at the end."""
 
     value: str
     reason: str
 
 
 class Links(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where runbooks and dashboards are read."""
+    """Addresses of runbooks and dashboards."""
 
     runbooks: Address
     grafana: Address
 
 
 class OwnDepth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A queue whose usual depth is far from the others'."""
+    """A queue with a usual depth of its own."""
 
     queue: str
     depth: int
@@ -41,7 +41,7 @@ class OwnDepth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class QueueThresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When a queue is in trouble."""
+    """Thresholds of queues."""
 
     backlog_depth: Number
     backlog_own_depth: list[OwnDepth]
@@ -54,13 +54,13 @@ class QueueThresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ControllerThresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When a controller is in trouble."""
+    """Thresholds of controllers."""
 
     oom_window_m: Number
 
 
 class CollectorThresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When Lynceus itself is in trouble."""
+    """Thresholds of Lynceus itself."""
 
     store_silent_s: Number
     store_hold_m: Number
@@ -69,7 +69,7 @@ class CollectorThresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
 
 
 class DurabilityThresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When what was seen may be incomplete, late or wrong."""
+    """Thresholds of incomplete, late or wrong data."""
 
     seen_window_m: Number
     stored_window_m: Number
@@ -82,7 +82,7 @@ class DurabilityThresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
 
 
 class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything an operator tunes."""
+    """Every number that an operator tunes."""
 
     links: Links
     queue: QueueThresholds
@@ -92,7 +92,7 @@ class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def load(path: Path = FILE) -> Thresholds:
-    """The thresholds of a file; raises with the file and the place in it."""
+    """Reads the thresholds of a file; an error names the file and the place in it."""
     try:
         return msgspec.yaml.decode(path.read_bytes(), type=Thresholds)
     except msgspec.ValidationError as error:

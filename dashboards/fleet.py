@@ -1,7 +1,7 @@
 """
-The first page an SRE opens: is the fleet up, what waits and why, how runs end, what it costs.
+The first page that an SRE opens: is the fleet up, what waits and why, how runs end, what they cost.
 
-Only what is asked and where it stands is said here; queries come from queries.py, shapes from panels.py.
+This file holds titles and the layout; queries are in queries.py, panel types in panels.py.
 """
 
 from collector.catalog import metrics as catalog
@@ -38,22 +38,22 @@ def _now() -> Section:
     figures = (
         stat(
             "Clusters up",
-            "Clusters whose every needed watch has synced, and all that are configured or discovered.",
+            "Clusters that are fully watched, and all clusters that are configured or discovered.",
             [PrometheusTarget(queries.clusters_up(), "up"), PrometheusTarget(queries.clusters_known(), "known")],
         ),
         stat("Waiting", "Workflows whose work has not begun.", [PrometheusTarget(queries.waiting())]),
-        stat("Running", "Workflows of which a main container runs.", [PrometheusTarget(queries.running())]),
+        stat("Running", "Workflows with a running main container.", [PrometheusTarget(queries.running())]),
         stat("Oldest wait", "Age of the oldest waiting workflow.", [PrometheusTarget(queries.oldest_wait())], "s"),
         stat(
             "Success rate",
-            "Succeeded of succeeded, failed and platform, over the chosen time; cancelled and invalid runs do not count.",
+            "Share of succeeded runs among succeeded, failed and platform. Cancelled and invalid runs do not count.",
             [PrometheusTarget(queries.success_rate("$__range"), instant=True)],
             "percentunit",
             decimals=1,
         ),
         stat(
             "Spent",
-            "Price of the pods that finished in the chosen time, a figure a currency. Bills are in /reports.",
+            "Cost of the pods that finished in the chosen time, by currency. For bills, run lynceus report cost.",
             [PrometheusTarget(queries.spent(), "{{currency}}", instant=True)],
             decimals=2,
         ),
@@ -64,20 +64,20 @@ def _now() -> Section:
 def _queues() -> Section:
     by_reason = series(
         "Waiting, by reason",
-        "Workflows whose work has not begun: not picked up yet, throttled by parallelism, kept by a lock or a volume.",
+        "Workflows whose work has not begun: not processed yet, throttled by parallelism, waiting for a lock or a volume.",
         [PrometheusTarget(queries.waiting("reason"), "{{reason}}")],
         "short",
         stacked=True,
     )
     oldest = series(
         "Oldest wait, by queue",
-        "Age of the oldest waiting workflow in the ten queues where it is highest.",
+        "Age of the oldest waiting workflow, for the ten queues with the highest age.",
         [PrometheusTarget(queries.oldest_waits(10), "{{cluster}} {{namespace}}/{{queue}}")],
         "s",
     )
     latency = series(
         "Queue latency",
-        "First seen in the API to work begins, by the collector's own clock.",
+        "Time from a workflow's first appearance to the begin of its work, by the collector's clock.",
         [PrometheusTarget(queries.queue_latency(q), f"p{q * 100:g}") for q in (0.5, 0.95, 0.99)],
         "s",
     )
@@ -87,10 +87,10 @@ def _queues() -> Section:
 def _flow() -> Panel:
     return series(
         "Arrivals and starts",
-        "Workflow attempts an hour that were first seen, and whose work began. A queue grows while the first is higher.",
+        "Workflow attempts an hour that arrived and that started. A queue grows while more arrive than start.",
         [
             PrometheusTarget(queries.per_hour(queries.rate(catalog.SUBMITTED)), "arrived"),
-            PrometheusTarget(queries.per_hour(queries.rate(catalog.STARTED)), "began"),
+            PrometheusTarget(queries.per_hour(queries.rate(catalog.STARTED)), "started"),
         ],
         "short",
     )
@@ -99,7 +99,7 @@ def _flow() -> Panel:
 def _waited() -> Panel:
     return series(
         "Time waited, by reason",
-        "Of the workflows that finished: the time they had waited, by reason. Runs older than 31 days are left out.",
+        "Waiting time of the finished workflows, by reason. Runs older than 31 days are not included.",
         [ClickHouseTarget(queries.time_waited_sql())],
         "s",
         stacked=True,
@@ -110,14 +110,14 @@ def _waited() -> Panel:
 def _outcomes() -> Section:
     finished = series(
         "Finished, by outcome",
-        "Workflow attempts an hour that ended. Platform: the cloud, the cluster or the controller broke it.",
+        "Finished workflow attempts an hour. Platform: broken by the cloud, the cluster or the controller.",
         [PrometheusTarget(queries.per_hour(queries.rate(catalog.FINISHED, "outcome")), "{{outcome}}")],
         "short",
         stacked=True,
     )
     success = series(
         "Success rate",
-        "All: succeeded of succeeded, failed and platform. Platform: the share that was not the platform's fault.",
+        "All: succeeded among succeeded, failed and platform. Platform: share of runs that the platform did not break.",
         [
             PrometheusTarget(queries.success_rate(), "all"),
             PrometheusTarget(queries.platform_success_rate(), "platform"),
@@ -127,7 +127,7 @@ def _outcomes() -> Section:
     )
     begun = series(
         "Begun, not running",
-        "Workflows whose work began and of which no main container runs, by what they wait for.",
+        "Workflows whose work began and that have no running main container, by reason.",
         [PrometheusTarget(queries.begun_not_running(), "{{reason}}")],
         "short",
         stacked=True,
@@ -138,23 +138,23 @@ def _outcomes() -> Section:
 def _money() -> Section:
     rate = series(
         "Cost rate",
-        "Price an hour of the pods that finished, by currency.",
+        "Cost an hour of the finished pods, by currency.",
         [PrometheusTarget(queries.per_hour(queries.rate(catalog.COST, "currency")), "{{currency}} an hour")],
         "short",
         interval="15m",
     )
     by_day = series(
         "Cost by day and department",
-        "Charges by billing day, running pods included. Choose whole days, or the first and last are cut.",
+        "Charges by billing day, running pods included. Choose whole days, or the first and last day are incomplete.",
         [ClickHouseTarget(queries.cost_by_day_sql())],
         "short",
         stacked=True,
         interval="1h",
     )
     templates = table(
-        "Dearest templates",
-        "What each template cost; what of it was billed before its main container ran, and what was not useful: "
-        "failed, cancelled, retried or reclaimed. Pods without a price are counted, never taken for free.",
+        "Most expensive templates",
+        "Cost of each template; the part before its main container ran; the part that was not useful: failed, cancelled, "
+        "retried or reclaimed. Pods without a price are counted separately, never as free.",
         ClickHouseTarget(queries.dearest_templates_sql(50), table=True),
         {"spent": "locale", "before_running": "locale", "not_useful": "locale"},
     )
@@ -164,7 +164,7 @@ def _money() -> Section:
 def _health() -> Section:
     incidents = series(
         "Controller OOM kills and restarts",
-        "Terminations of Argo controllers as their pods' status tells them, OOM kills apart.",
+        "Terminations of Argo controllers, from their pods' status, with OOM kills shown separately.",
         [
             PrometheusTarget(queries.controller_incidents(catalog.CONTROLLER_OOM_KILLS), "{{cluster}} OOM kill"),
             PrometheusTarget(queries.controller_incidents(catalog.CONTROLLER_RESTARTS), "{{cluster}} restart"),
@@ -173,14 +173,14 @@ def _health() -> Section:
     )
     silence = series(
         "Watch silence",
-        "Time since each watch last heard anything, bookmarks included; a healthy one hears within a minute or two.",
+        "Time since the last message of each watch, bookmarks included. A healthy watch receives one every minute or two.",
         [PrometheusTarget(queries.watch_silence(), "{{cluster}} {{kind}}")],
         "s",
     )
     spool = series(
         "Rows in the spool",
-        "Rows that wait for the store; they are safe on the collector's disk and not yet in reports.",
+        "Rows that wait for the store. They are safe on the collector's disk, but not yet in reports.",
         [PrometheusTarget(queries.spooled_rows(), "{{instance}}")],
         "short",
     )
-    return Section("Is it complete, is it late", (Line(8, (incidents, silence, spool)),))
+    return Section("Is it complete and on time", (Line(8, (incidents, silence, spool)),))

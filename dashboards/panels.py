@@ -1,8 +1,9 @@
 """
-The panel shapes our dashboards are made of, and how they become Grafana's JSON.
+The panel types of our dashboards, and how they become Grafana's JSON.
 
-The only module that knows grafanalib 0.7.1 (its last release: January 2024), so that replacing it touches one file. It
-knows no ClickHouse target, writes schema 12 and leaves nulls everywhere; all three are mended here. No query is written here.
+The only module that knows grafanalib 0.7.1 (its last release: January 2024), so that replacing it touches one file.
+grafanalib has no ClickHouse target, writes schema 12 and leaves nulls in its output; this module corrects all three.
+No query is written here.
 """
 
 import json
@@ -12,13 +13,12 @@ from typing import Any
 
 import attr
 from grafanalib import core
-from grafanalib._gen import DashboardEncoder
 
 SCHEMA_VERSION = 39
-"""What the ClickHouse plugin's own dashboards use; below it Grafana rewrites panels on every load."""
+"""Schema of the ClickHouse plugin's own dashboards; Grafana rewrites panels of an older one on every load."""
 
 CLICKHOUSE_PLUGIN_VERSION = "4.0.0"
-"""Without it the plugin takes a query for one of version 3 and rewrites it."""
+"""Without a version, the plugin reads a query as one of version 3 and rewrites it."""
 
 PROMETHEUS = {"type": "prometheus", "uid": "${prometheus}"}
 CLICKHOUSE = {"type": "grafana-clickhouse-datasource", "uid": "${datasource}"}
@@ -35,7 +35,7 @@ class PrometheusTarget:
     legend: str = ""
     instant: bool = False
     refId: str = ""
-    """Camel-cased, since grafanalib looks for it under Grafana's name."""
+    """In camel case, since grafanalib reads this attribute by Grafana's name."""
 
     def to_json_data(self) -> Json:
         """As Grafana's Prometheus data source reads it."""
@@ -76,10 +76,10 @@ Target = PrometheusTarget | ClickHouseTarget
 
 
 class TablePanel(Panel):
-    """A table as Grafana has drawn it since version 10; grafanalib's own still speaks of `displayMode`."""
+    """A table for Grafana 10 and later; grafanalib's own table uses the older `displayMode`."""
 
     def to_json_data(self) -> Json:
-        """The panel; what differs from one table to the next comes in `extraJson`."""
+        """The panel; options of a single table are in `extraJson`."""
         own = {"type": "table", "options": {"showHeader": True, "cellHeight": "sm"}}
         table: Json = self.panel_json(own)  # type: ignore[no-untyped-call]
         return table
@@ -88,7 +88,7 @@ class TablePanel(Panel):
 def stat(
     title: str, description: str, targets: Sequence[Target], unit: str = "short", *, decimals: int = 0
 ) -> core.Stat:
-    """A figure that is read at a glance, with the shape of its recent past behind it."""
+    """A single figure, with a curve of its recent past behind it."""
     return core.Stat(
         title=title,
         description=description,
@@ -116,7 +116,7 @@ def series(
     interval: str = "1m",
     below_zero: bool = False,
 ) -> core.TimeSeries:
-    """Lines over time; stacked ones are drawn as bars, since their sum is what matters."""
+    """Lines over time; stacked series are drawn as bars, since their sum matters."""
     return core.TimeSeries(
         title=title,
         description=description,
@@ -192,7 +192,7 @@ def dashboard(*, uid: str, title: str, description: str, sections: Iterable[Sect
         templating=core.Templating(list=VARIABLES),
         panels=list(_placed(sections)),
     )
-    return _tidy(json.loads(json.dumps(made, cls=DashboardEncoder)))
+    return _tidy(json.loads(json.dumps(made, default=_to_json)))
 
 
 def annotation(name: str, expr: str, text: str) -> Json:
@@ -267,6 +267,12 @@ def _lettered(targets: Sequence[Target]) -> list[Target]:
 
 def _source(targets: Sequence[Target]) -> Json:
     return CLICKHOUSE if isinstance(targets[0], ClickHouseTarget) else PROMETHEUS
+
+
+def _to_json(value: Any) -> Json:
+    """What json.dumps does not know: every object of grafanalib can write itself."""
+    written: Json = value.to_json_data()
+    return written
 
 
 GRAFANA_5 = ("__inputs", "rows", "sharedCrosshair", "style", "hideControls", "gnetId")

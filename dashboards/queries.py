@@ -1,8 +1,8 @@
 """
 Every PromQL and SQL query of the dashboards, as functions over the catalogue's names.
 
-Two replicas may watch one cluster for a moment while they hand it over, so gauges are taken by `max` over who says them
-before they are summed. No panel is drawn here.
+Two replicas may watch one cluster for a moment during a handover, so `max` over the replicas is taken before gauges are
+summed. No panel is drawn here.
 """
 
 from collector.catalog import metrics as catalog
@@ -16,10 +16,10 @@ REASON_COLUMNS = tuple(
     for column in WORKFLOW_RUN.columns
     if column.name.endswith("_ms") and column.name not in ("queue_latency_ms", "running_ms")
 )
-"""How long a finished workflow waited, one column a reason."""
+"""Waiting time of a finished workflow, one column for each reason."""
 
 COUNTED = "succeeded|failed|platform"
-"""Outcomes that a success rate counts; what a user cancelled or never got past validation is nobody's failure."""
+"""Outcomes that a success rate counts; cancelled and invalid runs are not failures."""
 
 
 def select(metric: Metric, matchers: str = "", suffix: str = "") -> str:
@@ -30,7 +30,7 @@ def select(metric: Metric, matchers: str = "", suffix: str = "") -> str:
 
 
 def gauge(metric: Metric, by: str = "", matchers: str = "") -> str:
-    """The sum of a gauge by some of its labels, said once however many replicas say it."""
+    """The sum of a gauge by some of its labels, counted once for all replicas."""
     once = f"max by ({', '.join(metric.labels)}) ({select(metric, matchers)})"
     return f"sum by ({by}) ({once})" if by else f"sum({once})"
 
@@ -42,12 +42,12 @@ def rate(metric: Metric, by: str = "", matchers: str = "") -> str:
 
 
 def clusters_up() -> str:
-    """How many clusters are watched in full."""
+    """Number of clusters that are fully watched."""
     return gauge(catalog.CLUSTER_UP)
 
 
 def clusters_known() -> str:
-    """How many clusters there are to watch."""
+    """Number of clusters to watch."""
     return f"count(max by (cluster) ({select(catalog.CLUSTER_UP)}))"
 
 
@@ -57,12 +57,12 @@ def waiting(by: str = "") -> str:
 
 
 def running() -> str:
-    """Workflows of which a main container runs."""
+    """Workflows with a running main container."""
     return gauge(catalog.WORKFLOWS, matchers='reason="running"')
 
 
 def begun_not_running() -> str:
-    """Workflows that began and run nothing, by reason."""
+    """Workflows that began and have no running main container, by reason."""
     return gauge(catalog.WORKFLOWS, by="reason", matchers='reason!="running"')
 
 
@@ -77,25 +77,25 @@ def oldest_waits(count: int) -> str:
 
 
 def queue_latency(quantile: float) -> str:
-    """A quantile of first seen to work begins."""
+    """A quantile of the time from first seen to work begins."""
     buckets = f"rate({select(catalog.QUEUE_LATENCY, suffix='_bucket')}[$__rate_interval])"
     return f"histogram_quantile({quantile}, sum by (le) ({buckets}))"
 
 
 def per_hour(per_second: str) -> str:
-    """A rate as people say it."""
+    """A rate per hour."""
     return f"{per_second} * 3600"
 
 
 def success_rate(window: str = "$__rate_interval") -> str:
-    """Succeeded of succeeded, failed and platform."""
+    """Share of succeeded among succeeded, failed and platform."""
     good, counted = _finished("succeeded", window), _finished(COUNTED, window)
-    # No series of an outcome exists before the first run that ended so; that is 0 of them, not an unknown number.
+    # An outcome has no series before the first run with it; that is 0, not an unknown number.
     return f"({good} or vector(0)) / ({counted} > 0)"
 
 
 def platform_success_rate() -> str:
-    """1 less the share that the platform, not the user's code, failed."""
+    """1 minus the share of runs that the platform broke."""
     lost, counted = _finished("platform", "$__rate_interval"), _finished(COUNTED, "$__rate_interval")
     return f"1 - ({lost} or vector(0)) / ({counted} > 0)"
 
@@ -111,7 +111,7 @@ def spent() -> str:
 
 
 def controller_incidents(metric: Metric) -> str:
-    """OOM kills or restarts of controllers by cluster, bars of which each is one interval's count."""
+    """OOM kills or restarts of controllers by cluster, for each interval."""
     return f"sum by (cluster) (increase({select(metric)}[$__rate_interval]))"
 
 
@@ -121,38 +121,38 @@ def controller_oom_kill() -> str:
 
 
 def watch_silence() -> str:
-    """Seconds since each watch last heard anything."""
+    """Seconds since the last message of each watch."""
     return f"time() - max by (cluster, kind) ({select(catalog.WATCH_LAST_EVENT)})"
 
 
 def spooled_rows() -> str:
-    """Rows that wait for the store, of each replica."""
+    """Rows that wait for the store, by replica."""
     return f"sum by (instance) ({select(catalog.SPOOL_ROWS)})"
 
 
 def grown(metric: Metric, by: str) -> str:
-    """By how much a counter grew in each interval, by some of its labels."""
+    """Growth of a counter in each interval, by some of its labels."""
     return f"sum by ({by}) (increase({select(metric)}[$__rate_interval]))"
 
 
 def insert_time(quantile: float) -> str:
-    """Time within which that share of inserts was acknowledged."""
+    """Quantile of the time of acknowledged inserts."""
     buckets = select(catalog.STORE_INSERT_SECONDS, suffix="_bucket")
     return f"histogram_quantile({quantile}, sum by (le) (rate({buckets}[$__rate_interval])))"
 
 
 def spool_fullness() -> str:
-    """Share of what the spool may hold, of each replica."""
+    """Used share of the spool's limit, by replica."""
     return f"max by (instance) ({select(catalog.SPOOL_BYTES)} / {select(catalog.SPOOL_LIMIT)})"
 
 
 def rollup_age() -> str:
-    """Seconds since each rollup held everything."""
+    """Seconds since the last complete update of each rollup."""
     return f"time() - max by (rollup) ({select(catalog.ROLLED_UP)})"
 
 
 def clock_skew() -> str:
-    """Seconds that each clock is ahead of ours; its replica is told, since it may be the one that is wrong."""
+    """Seconds that each clock is ahead of ours, by replica, since the replica's own clock may be wrong."""
     return f"max by (instance, subject, cluster) ({catalog.CLOCK_SKEW.name})"
 
 
@@ -160,7 +160,7 @@ CHOSEN_CLUSTERS = "$__conditionalAll(cluster IN (${cluster:singlequote}), $clust
 
 
 def _recent(days: int) -> str:
-    """Keeps the store from opening every month's partition; what was created longer before the window is left out."""
+    """Limits the partitions that the store opens; rows created longer before the window are not included."""
     return f"created_at >= $__fromTime - INTERVAL {days} DAY"
 
 
@@ -176,7 +176,7 @@ ORDER BY time
 
 
 def dearest_templates_sql(count: int) -> str:
-    """What each template cost, how much of it before its main container ran, and what could not be priced."""
+    """Cost of each template, the part before its main container ran, and pods without a price."""
     return f"""
 SELECT template, department, currency, toFloat64(sum(cost)) AS spent, toFloat64(sum(cost_pending)) AS before_running,
     toFloat64(sum(if(class = 'useful' AND cost IS NOT NULL, toDecimal128(0, 18), cost))) AS not_useful,
@@ -190,7 +190,7 @@ LIMIT {count}
 
 
 def time_waited_sql() -> str:
-    """How long the workflows that finished had waited, by reason."""
+    """Waiting time of the finished workflows, by reason."""
     reasons = ",\n    ".join(f"sum({name}) / 1000 AS {name.removesuffix('_ms')}" for name in REASON_COLUMNS)
     return f"""
 SELECT $__timeInterval(finished_at) AS time,

@@ -27,11 +27,13 @@ def build() -> str:
     alerts = list(_alerts())
     overview = [(_runbook(alert), alert.severity, _hold(alert), alert.summary) for alert in alerts]
     return page(
-        "Alerts",
-        "`alerts/`",
-        INTRODUCTION,
-        table(("alert and runbook", "severity", "for", "summary"), overview),
-        *(part for alert in alerts for part in _section(alert)),
+        title="Alerts",
+        source="`alerts/`",
+        parts=[
+            INTRODUCTION,
+            table(("alert and runbook", "severity", "for", "summary"), overview),
+            *(part for alert in alerts for part in _section(alert)),
+        ],
     )
 
 

@@ -30,11 +30,13 @@ def build() -> str:
         name: schema for name, schema in document["components"]["schemas"].items() if "ValidationError" not in name
     }
     return page(
-        "API",
-        "the OpenAPI document, which `collector/web/` makes",
-        INTRODUCTION,
-        table(("request", "answer", "schema"), paths),
-        *(part for name, schema in sorted(schemas.items()) for part in _section(name, schema)),
+        title="API",
+        source="the OpenAPI document, which `collector/web/` makes",
+        parts=[
+            INTRODUCTION,
+            table(("request", "answer", "schema"), paths),
+            *(part for name, schema in sorted(schemas.items()) for part in _section(name, schema)),
+        ],
     )
 
 

@@ -27,11 +27,13 @@ def build() -> str:
     sections = list(_sections("lynceus", typer.main.get_command(app)))
     overview = [(f"[`{name}`](#{name.replace(' ', '-')})", _about(command)) for name, command in sections]
     return page(
-        "Commands",
-        "`collector/cli/`",
-        INTRODUCTION,
-        table(("command", "does"), overview),
-        *(part for name, command in sections for part in _section(name, command)),
+        title="Commands",
+        source="`collector/cli/`",
+        parts=[
+            INTRODUCTION,
+            table(("command", "does"), overview),
+            *(part for name, command in sections for part in _section(name, command)),
+        ],
     )
 
 

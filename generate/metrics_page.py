@@ -17,12 +17,14 @@ def build() -> str:
     rows = [(code(metric.name), metric.kind, ", ".join(map(code, metric.labels)), metric.help) for metric in METRICS]
     histograms = [(code(metric.name), _buckets(metric)) for metric in METRICS if metric.kind == "histogram"]
     return page(
-        "Metrics",
-        "`collector/catalog/metrics.py`",
-        INTRODUCTION,
-        table(("metric", "kind", "labels", "meaning"), rows),
-        "## Histogram buckets",
-        table(("metric", "upper bounds, seconds"), histograms),
+        title="Metrics",
+        source="`collector/catalog/metrics.py`",
+        parts=[
+            INTRODUCTION,
+            table(("metric", "kind", "labels", "meaning"), rows),
+            "## Histogram buckets",
+            table(("metric", "upper bounds, seconds"), histograms),
+        ],
     )
 
 

@@ -27,6 +27,11 @@ Relative paths of price books start at the folder of the settings file.
 """.strip()
 
 
+RETENTION_NOTE = """
+Keys of `retention` are tables. Whole months are dropped, so a row may stay a month longer.
+Money is kept forever and cannot be listed here.
+""".strip()
+
 WORDS: dict[Any, str] = {str: "text", int: "whole number", float: "number", bool: "`true` or `false`"}
 
 
@@ -47,16 +52,17 @@ def build() -> str:
         (code(name), f"{rule.days}d" if rule.days else "forever", f"{rule.least}d") for name, rule in RETENTION.items()
     ]
     return page(
-        "Settings",
-        "`collector/settings/`",
-        INTRODUCTION,
-        table(("key", "type", "default", "meaning"), rows),
-        "## Retention",
-        "Keys of `retention` are tables. Whole months are dropped, so a row may stay a month longer. "
-        "Money is kept forever and cannot be listed here.",
-        table(("table", "default", "at least"), kept),
-        "## An example with every key",
-        f"```yaml\n{EXAMPLE.read_text(encoding='utf-8').strip()}\n```",
+        title="Settings",
+        source="`collector/settings/`",
+        parts=[
+            INTRODUCTION,
+            table(("key", "type", "default", "meaning"), rows),
+            "## Retention",
+            RETENTION_NOTE,
+            table(("table", "default", "at least"), kept),
+            "## An example with every key",
+            f"```yaml\n{EXAMPLE.read_text(encoding='utf-8').strip()}\n```",
+        ],
     )
 
 

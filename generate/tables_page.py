@@ -29,19 +29,21 @@ DERIVED: tuple[Entry, ...] = (*ROLLUPS, *HOUSEKEEPING)
 def build() -> str:
     """The page."""
     overview = [
-        *((_link(entry.name), entry.meaning, _kept(entry.name)) for entry in TABLES),
-        (_link(COST_CURRENT.name), COST_CURRENT.meaning, _kept(COST_CURRENT.of.name)),
-        *((_link(entry.name), entry.meaning, _kept(entry.name)) for entry in DERIVED),
+        *((_link(entry.name), entry.meaning, _retention(entry.name)) for entry in TABLES),
+        (_link(COST_CURRENT.name), COST_CURRENT.meaning, _retention(COST_CURRENT.of.name)),
+        *((_link(entry.name), entry.meaning, _retention(entry.name)) for entry in DERIVED),
     ]
     return page(
-        "Tables",
-        "`collector/catalog/`",
-        INTRODUCTION,
-        table(("table", "one row is", "kept"), overview),
-        *(part for entry in TABLES for part in _section(entry)),
-        f"## {COST_CURRENT.name}",
-        f"{COST_CURRENT.meaning}. A view with the columns of [{COST_CURRENT.of.name}](#{COST_CURRENT.of.name}).",
-        *(part for entry in DERIVED for part in _section(entry)),
+        title="Tables",
+        source="`collector/catalog/`",
+        parts=[
+            INTRODUCTION,
+            table(("table", "one row is", "kept"), overview),
+            *(part for entry in TABLES for part in _section(entry)),
+            f"## {COST_CURRENT.name}",
+            f"{COST_CURRENT.meaning}. A view with the columns of [{COST_CURRENT.of.name}](#{COST_CURRENT.of.name}).",
+            *(part for entry in DERIVED for part in _section(entry)),
+        ],
     )
 
 
@@ -63,7 +65,7 @@ def _link(name: str) -> str:
     return f"[`{name}`](#{name})"
 
 
-def _kept(name: str) -> str:
+def _retention(name: str) -> str:
     """How long rows are kept by default; a table that does not age is kept forever."""
     if rule := RETENTION.get(name):
         return f"{rule.days}d" if rule.days else "forever"

@@ -94,7 +94,7 @@ def test_every_setting_is_documented(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", list(documented_keys(Settings)), ids=lambda key: key.path)
-def test_every_setting_says_what_it_means(key: Any) -> None:
+def test_every_setting_has_a_meaning(key: Any) -> None:
     """The text under the field in collector/settings is the meaning in the reference."""
     assert key.meaning, "write the meaning as a string under the field"
 
@@ -108,7 +108,7 @@ def test_every_table_is_documented(table: Any) -> None:
 
 
 @pytest.mark.parametrize("table", RETENTION)
-def test_the_reference_says_for_how_long_rows_are_kept(table: str) -> None:
+def test_the_reference_names_the_retention_of_a_table(table: str) -> None:
     """The default, beside the table's name."""
     days = RETENTION[table].days
 

@@ -52,7 +52,7 @@ def test_promtool_takes_the_rules() -> None:
 
 
 @every_topic
-def test_alerts_fire_and_keep_silent_as_told(topic: str) -> None:
+def test_alerts_fire_and_keep_silent_as_their_cases_say(topic: str) -> None:
     """The cases of tests/promtool, with exact labels and texts."""
     promtool("test", "rules", CASES / f"{topic}.yaml")
 
@@ -76,7 +76,7 @@ def test_every_alert_has_a_case_that_fires_and_one_that_does_not(alert: Alert) -
 
 @every_alert
 def test_every_alert_has_a_runbook(alert: Alert) -> None:
-    """Whoever is woken finds out what it means, where to look first and what to do first."""
+    """The person on call finds its meaning, the first look and the first fix."""
     text = (RUNBOOKS / f"{alert.name}.md").read_text()
 
     assert text.startswith(f"# {alert.name}\n")
@@ -99,7 +99,7 @@ def test_links_in_runbooks_lead_somewhere() -> None:
 
 
 @pytest.mark.parametrize("rule", [rule for rule in READ if "alert" in rule], ids=lambda rule: rule["alert"])
-def test_every_alert_says_enough(rule: Json) -> None:
+def test_every_alert_has_all_annotations(rule: Json) -> None:
     """Severity, a constant sentence, what is so and where, what to do, where to look."""
     annotations = rule["annotations"]
 
@@ -134,7 +134,7 @@ def test_dashboard_links_lead_to_dashboards_that_exist() -> None:
 
 
 def test_the_operators_resource_holds_the_same_groups() -> None:
-    """Whoever installs the PrometheusRule gets what was tested."""
+    """The PrometheusRule of the operator holds what was tested."""
     groups = yaml.safe_load(files(THRESHOLDS)["prometheusrule.yaml"])["spec"]["groups"]
     as_files = [
         group
@@ -147,7 +147,7 @@ def test_the_operators_resource_holds_the_same_groups() -> None:
 
 
 def test_rules_stay_readable_for_debians_prometheus() -> None:
-    """Group labels and query offsets came after 2.42."""
+    """Group labels and query offsets are newer than 2.42."""
     for text in files(THRESHOLDS).values():
         for group in (yaml.safe_load(text) or {}).get("groups", ()):
             assert set(group) == {"name", "interval", "rules"}
@@ -187,7 +187,7 @@ def test_a_threshold_that_no_alert_knows_is_an_error(tmp_path: Path) -> None:
 
 
 def test_every_number_has_a_reason() -> None:
-    """Whoever wants to change it should know what it was for."""
+    """An operator who changes a number should know its reason."""
     numbers = yaml.safe_load(FILE.read_text())
 
     for topic in numbers.values():

@@ -1,7 +1,7 @@
 """
 Every dashboard, held against Grafana's dashboard-linter (its rules that make sense for us), promtool and the catalogue.
 
-Left out of the linter's rules: template-job and template-instance, since we speak of clusters and never of scrape
+Rules of the linter that are not used: template-job and template-instance, since we speak of clusters and never of scrape
 targets; the names it wants for data source variables, since `grafana-clickhouse-datasource_datasource` cannot be used
 as a variable.
 """
@@ -66,7 +66,7 @@ def test_files_that_nothing_makes_are_noticed_and_removed(tmp_path: Path) -> Non
 
 
 def test_kustomization_carries_every_dashboard() -> None:
-    """Whoever applies the folder gets all of them, found by the sidecar of Grafana's chart."""
+    """The folder holds all of them, for the sidecar of Grafana's chart."""
     made = yaml.safe_load((GENERATED / "kustomization.yaml").read_text())
 
     assert [name for entry in made["configMapGenerator"] for name in entry["files"]] == [f"{name}.json" for name in ALL]
@@ -87,7 +87,7 @@ def test_a_dashboard_can_be_provisioned_from_its_file(made: Json) -> None:
 
 @every_dashboard
 def test_data_sources_are_chosen_by_the_viewer(made: Json) -> None:
-    """Nobody's data source has our uid."""
+    """A viewer's data source has another uid than ours."""
     variables = {variable["name"]: variable for variable in made["templating"]["list"]}
 
     assert variables["prometheus"]["query"] == "prometheus"
@@ -120,8 +120,8 @@ def test_panels_have_ids_of_their_own_and_do_not_overlap(made: Json) -> None:
 
 
 @every_panel
-def test_a_panel_says_what_it_shows(panel: Json) -> None:
-    """Title, description, a unit that Grafana knows, and words for the case that there is no data."""
+def test_a_panel_describes_itself(panel: Json) -> None:
+    """Title, description, a unit that Grafana knows, and a text for missing data."""
     defaults = panel["fieldConfig"]["defaults"]
 
     assert panel["title"]

@@ -20,12 +20,12 @@ def metric_named(name: str) -> Metric:
     base = re.sub(r"_(bucket|sum|count)$", "", name)
     metric = BY_NAME.get(name) or BY_NAME.get(base)
     assert metric is not None, f"{name} is not in collector/catalog/metrics.py"
-    assert metric.name == name or metric.kind == "histogram", f"{name}: {metric.name} is no histogram"
+    assert metric.name == name or metric.kind == "histogram", f"{name}: {metric.name} is not a histogram"
     return metric
 
 
 def check_against_catalogue(expr: str) -> None:
-    """Fails where an expression names a metric or a label that nobody exposes."""
+    """Fails where an expression names a metric or a label that is not exposed."""
     expr = re.sub(r"#.*", "", expr)
     known = set(SCRAPED)
     for name, matchers in SELECTOR.findall(expr):
@@ -40,7 +40,7 @@ def check_against_catalogue(expr: str) -> None:
 
 def _labels(name: str) -> set[str]:
     if ":" in name:
-        # A recorded series says its labels and its metric in its name: level:metric:operation.
+        # A recorded series has its labels and its metric in its name: level:metric:operation.
         level, metric, _ = name.split(":")
         assert metric in BY_NAME, f"{name} is recorded from {metric}, which is not in the catalogue"
         return set(level.split("_"))
