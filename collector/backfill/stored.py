@@ -12,11 +12,11 @@ from collector.billing.rows import facts
 from collector.catalog.schema import DATABASE
 from collector.core.archive.restore import Charged, ClusterContext, StoredRows
 from collector.core.cost.attribution import NAMESPACE
+from collector.core.cost.changed_charges import WrittenCharges
 from collector.core.facts.bills import PodRun
 from collector.core.facts.watches import WatchGap
 from collector.core.facts.workflows import WorkflowRun
 from collector.core.model import Instant
-from collector.core.pod.lifecycle import WrittenCharges
 from collector.core.units import DAY_MS, HOUR_MS
 from collector.store.clickhouse import Store
 

@@ -24,9 +24,9 @@ from collector.catalog.bills import POD_COST
 from collector.catalog.schema import DATABASE
 from collector.core.cost import charge as billing
 from collector.core.cost.billing_days import month_after
+from collector.core.cost.changed_charges import WrittenCharges
 from collector.core.facts.bills import Period, PodCost, PodRun, PricingRun
 from collector.core.model import Instant
-from collector.core.pod.lifecycle import WrittenCharges
 from collector.core.rules import Rules
 from collector.core.units import MINUTE_MS
 from collector.prices.book import Books

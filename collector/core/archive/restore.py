@@ -22,12 +22,13 @@ from collector.core.archive.pod_estimates import (
 from collector.core.cluster.effects import Effect
 from collector.core.cluster.owners import NOTHING
 from collector.core.cluster.state import Cluster
+from collector.core.cost.changed_charges import WrittenCharges
 from collector.core.facts.bills import PodRun
 from collector.core.facts.workflows import WorkflowRun
 from collector.core.messages import Observation
 from collector.core.model import TERMINAL_PHASES, Instant
 from collector.core.objects import kubernetes
-from collector.core.pod.lifecycle import PodState, WrittenCharges
+from collector.core.pod.lifecycle import PodState
 from collector.core.rules import Rules
 from collector.core.workflow import lifecycle as workflow_lifecycle
 

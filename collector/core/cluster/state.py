@@ -20,13 +20,14 @@ from collector.core.cluster.linking import can_forget, count, same_evidence, shi
 from collector.core.cluster.owners import NOTHING, UNOWNED, Claim, Owners, attempt_of, known
 from collector.core.cluster.plain_nodes import PlainNodes
 from collector.core.cluster.tracked import TrackedObjects
+from collector.core.cost.changed_charges import WrittenCharges
 from collector.core.facts.workflows import WorkflowRun
 from collector.core.live_view import Waiting
 from collector.core.messages import ControllerSettings, Observation, Reading
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
 from collector.core.pod import lifecycle as pod_lifecycle
-from collector.core.pod.lifecycle import PodState, WrittenCharges
+from collector.core.pod.lifecycle import PodState
 from collector.core.queue import locks
 from collector.core.queue import waiting as queueing
 from collector.core.queue.flow import Flows

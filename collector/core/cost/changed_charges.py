@@ -13,7 +13,6 @@ from hashlib import blake2b
 import msgspec
 
 from collector.core.facts.bills import PodCost
-from collector.core.pod.lifecycle import WrittenCharges
 
 MARK_BYTES = 8
 """A corrected row is taken for the one before once in 2^64."""
@@ -22,6 +21,16 @@ _encode = msgspec.msgpack.Encoder(decimal_format="string").encode
 
 Runs = Callable[[int], tuple[int, ...]]
 """The pricing runs under which a charge of a day is written."""
+
+
+class WrittenCharges(msgspec.Struct, frozen=True, array_like=True):
+    """The charges of a pod that were written: their newest version, their billing days, a mark of each row."""
+
+    version: int
+    first_day: int
+    last_day: int
+    marks: tuple[int, ...] = ()
+    """Of the rows in force. Empty: written by another process, or by a release that kept no marks."""
 
 
 def changed_charges(

@@ -23,11 +23,11 @@ import msgspec
 
 from collector.core.cost.billed_interval import Interval, billed_interval
 from collector.core.cost.billed_spec import Spec, spec_of
+from collector.core.cost.changed_charges import WrittenCharges
 from collector.core.cost.meters import Rate, Rates, amount, cut, listed, rounded, total
 from collector.core.cost.product import PLAIN, Product, product_of
 from collector.core.facts.bills import Meter, PodCost, PodRun
 from collector.core.model import Instant
-from collector.core.pod.lifecycle import WrittenCharges
 from collector.core.units import QUARTER_MS
 
 EPOCH_DAY = date(1970, 1, 1)

@@ -14,12 +14,13 @@ from sys import intern
 import msgspec
 
 from collector.core.cost.billed_spec import MALFORMED_REQUESTS
+from collector.core.cost.changed_charges import WrittenCharges
 from collector.core.facts.bills import PodRun
 from collector.core.messages import Observation
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
 from collector.core.objects.quantity import quantity
-from collector.core.queue.waiting import Reason, claim_name, quota_name, said
+from collector.core.queue.waiting import STOCK, Reason, claim_name, quota_name, said
 from collector.core.units import DAY_MS, MAX_AMOUNT, MAX_BYTES, ZERO
 
 PRICING_KEYS = frozenset({
@@ -52,20 +53,8 @@ GPU_ENDINGS = ("/gpu", "/gpu-core")
 NONE_ASKED = (ZERO, ZERO, ZERO, ZERO)
 UNSCHEDULABLE_SIGNS = (("quota", "quota"), ("persistentvolumeclaim", "volume"), ("volume", "volume"))
 """Words of schedulers, in lower case, that tell a quota or a volume from a lack of nodes."""
-STOCK = "stock"
-"""In NoStock, StockExhaust, StockClose and "out of stock": what a cloud says that has no machine left."""
 WAITS_FOR_NOTHING = Reason("")
 _IMAGE = re.compile(r'image "([^"]+)"')
-
-
-class WrittenCharges(msgspec.Struct, frozen=True, array_like=True):
-    """The charges of a pod that were told: their newest version, the billing days they fall on, a mark of each row."""
-
-    version: int
-    first_day: int
-    last_day: int
-    marks: tuple[int, ...] = ()
-    """Of the rows that stand (telling.py); none: a release told them that kept no marks, or another process did."""
 
 
 class PodState(msgspec.Struct, array_like=True, gc=False):

@@ -13,7 +13,7 @@ import msgspec
 
 from collector.core.live_view import Stuck
 from collector.core.model import Instant
-from collector.core.pod.lifecycle import STOCK
+from collector.core.queue.waiting import STOCK
 
 OLDEST_SHOWN = 200
 

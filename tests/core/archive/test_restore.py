@@ -22,11 +22,11 @@ from collector.core.archive.pod_estimates import (
 )
 from collector.core.archive.restore import ArchivedAttempt, Charged, ClusterContext, StoredRows, place_of, read, rows_of
 from collector.core.cost.billed_spec import ARCHIVED
+from collector.core.cost.changed_charges import WrittenCharges
 from collector.core.facts.bills import PodRun
 from collector.core.facts.workflows import StepRun, WorkflowRun
 from collector.core.model import version_of
 from collector.core.objects import kubernetes
-from collector.core.pod.lifecycle import WrittenCharges
 from tests.builders import NOON, RULES, SECOND, a_pod_run
 from tests.reports.stored import a_run
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from collector.core.cost import changed_charges
 from collector.core.cost import charge as billing
+from collector.core.cost.changed_charges import WrittenCharges
 from collector.core.cost.charge import Prices
 from collector.core.cost.meters import Rate, Rates
 from collector.core.facts.bills import PodCost, PodRun
 from collector.core.model import Instant
-from collector.core.pod.lifecycle import WrittenCharges
 from collector.core.workflow.lifecycle import WorkflowState
 from tests.builders import DAY, HOUR, MINUTE, NOON, a_life, version
 from tests.core.cost.charged import Fixed, eci, pod, shipped

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from collector.core.cost import charge as billing
+from collector.core.cost.changed_charges import WrittenCharges
 from collector.core.cost.charge import class_of
 from collector.core.cost.meters import Rate, Rates
 from collector.core.model import Instant
-from collector.core.pod.lifecycle import WrittenCharges
 from tests.builders import (
     DAY,
     HOUR,

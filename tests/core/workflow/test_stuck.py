@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from collector.core.live_view import Stuck
 from collector.core.model import AFTER_WORK, REASONS, Instant
-from collector.core.pod.lifecycle import STOCK
+from collector.core.queue.waiting import STOCK
 from collector.core.workflow import stuck as stuck_module
 from collector.core.workflow.stuck import OLDEST_SHOWN, REMEDIES, Found, stuck
 from tests.builders import HOUR, MINUTE, NOON
