@@ -16,11 +16,11 @@ import uvicorn
 
 from collector import connect
 from collector.catalog.counters import Counters
-from collector.catalog.schema import DATABASE
 from collector.clock import now_ms
 from collector.connect import Failure
 from collector.core.live_view import LiveView
 from collector.exposition import prometheus
+from collector.reports.today import COST_TODAY
 from collector.settings.derived import parse_address
 from collector.settings.model import Settings
 from collector.store.clickhouse import Store
@@ -30,10 +30,6 @@ from collector.web.money import Money, Spent
 from collector.web.readiness import readiness
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
-MONEY_TODAY = f"""
-    SELECT department, currency, sum(cost), countIf(status = 'accruing') > 0, countIf(cost IS NULL)
-    FROM {DATABASE}.cost_current WHERE day = {{day:Date}} GROUP BY department, currency ORDER BY department, currency
-"""
 
 
 class _Server(uvicorn.Server):
@@ -96,10 +92,16 @@ def _money(settings: Settings, reading: Worker) -> Callable[[], Awaitable[Money]
         nonlocal store
         store = store or connect.reading_store(settings, "")
         today = datetime.now(ZoneInfo(settings.billing_timezone)).date()
-        rows = await reading.run(store.query_rows, MONEY_TODAY, {"day": today})
+        rows = await reading.run(store.query_named, COST_TODAY, {"day": today})
         spent = tuple(
-            Spent(department=d, currency=c or settings.currency, cost=cost, accruing=bool(a), unpriced_pods=u)
-            for d, c, cost, a, u in rows
+            Spent(
+                department=row["department"],
+                currency=row["currency"] or settings.currency,
+                cost=row["total"],
+                accruing=bool(row["accruing"]),
+                unpriced_pods=row["unpriced_pods"],
+            )
+            for row in rows
         )
         return Money(day=str(today), at=now_ms(), spent=spent)
 
