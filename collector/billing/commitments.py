@@ -13,12 +13,12 @@ from collector.billing.rows import facts, keep
 from collector.catalog.schema import DATABASE
 from collector.core.cost import commitments
 from collector.core.cost.billing_days import date_of, midnight, month_after
-from collector.core.cost.commitments import Kind, Plan, PlanHour, Shares, Usage, Use
+from collector.core.cost.commitments import CoverageShares, CoveredUsage, Plan, PlanHour, Usage, UsageKind
 from collector.core.cost.meters import total
 from collector.core.facts.bills import CommitmentHour, PodCost
 from collector.core.model import Instant
+from collector.prices.commitments import commitment_plans, hourly_cost
 from collector.prices.lookup import Books
-from collector.prices.plans import hourly, plans
 from collector.reports.report import amount
 from collector.store.clickhouse import Store
 
@@ -33,7 +33,7 @@ class Applied:
 
     def __init__(self, books: Books, zone: tzinfo, first: int, after: int, until: Instant) -> None:
         self.books, self.zone = books, zone
-        self.plans = plans(books)
+        self.plans = commitment_plans(books)
         self.begin, self.end = midnight(date_of(first), zone), min(midnight(date_of(after), zone), until)
         self.hours: list[PlanHour] = []
         self.unknown: list[str] = []
@@ -45,21 +45,21 @@ class Applied:
             return
         usage: Usage = {}
         for page in pages():
-            commitments.add(usage, page, self.plans, self.zone)
-        shares = Shares(self._spend(usage), self.zone)
+            commitments.add_usage(usage, page, self.plans, self.zone)
+        shares = CoverageShares(self._spend(usage), self.zone)
         for page in pages():
             yield [shares.effective(c) if commitments.eligible(c, self.plans) else c for c in page]
 
-    def _spend(self, usage: Usage) -> dict[tuple[Instant, Kind], Use]:
-        by_hour: dict[Instant, dict[Kind, int]] = {}
+    def _spend(self, usage: Usage) -> dict[tuple[Instant, UsageKind], CoveredUsage]:
+        by_hour: dict[Instant, dict[UsageKind, int]] = {}
         for (hour, kind), units in usage.items():
             by_hour.setdefault(hour, {})[kind] = units
-        uses: dict[tuple[Instant, Kind], Use] = {}
+        uses: dict[tuple[Instant, UsageKind], CoveredUsage] = {}
         for hour in commitments.hours_between(self.begin, self.end, self.zone):
-            rated = [(plan, hourly(plan, self.books, hour)) for plan in self.plans if plan.holds(hour)]
+            rated = [(plan, hourly_cost(plan, self.books, hour)) for plan in self.plans if plan.holds(hour)]
             self.unknown += [plan.id for plan, amount in rated if amount is None and plan.id not in self.unknown]
             known = [(plan, amount) for plan, amount in rated if amount is not None]
-            hours, used = commitments.spend(hour, by_hour.get(hour, {}), known)
+            hours, used = commitments.spend_hour(hour, by_hour.get(hour, {}), known)
             self.hours += hours
             uses |= {(hour, kind): use for kind, use in used.items()}
         return uses

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from collector.core.cost.attribution import Owned, owner_again
+from collector.core.cost.attribution import AttributionInput, reattribute
 from collector.core.facts.bills import PodRun
 from collector.core.rules import Rules
 from collector.store.clickhouse import Store
@@ -112,11 +112,11 @@ def _kept(row: Sequence[Any], rules: Rules) -> StoredWorkflow:
         created_at,
         told,
     ) = row
-    owned = Owned(labels, namespace, template, account, created_at)
+    owned = AttributionInput(labels, namespace, template, account, created_at)
     return StoredWorkflow(
-        version, template, owner_again(rules.department, owned, department),
-        owner_again(rules.project, owned, project, otherwise=""),
-        owner_again(rules.creator, owned, creator, otherwise=""), attempt, True, outcome, told,
+        version, template, reattribute(rules.department, owned, department),
+        reattribute(rules.project, owned, project, otherwise=""),
+        reattribute(rules.creator, owned, creator, otherwise=""), attempt, True, outcome, told,
     )  # fmt: skip
 
 

@@ -14,9 +14,9 @@ import msgspec
 
 from collector.core.cost.billed_spec import read_size
 from collector.core.cost.product import Product
-from collector.core.cost.size_grid import Grid, amounts
+from collector.core.cost.size_grid import Grid, parse_amounts
 from collector.prices import schema
-from collector.prices.reading import BookError
+from collector.prices.book_yaml import BookError
 from collector.prices.schema import Book, Dated, PriceRow
 
 T = TypeVar("T")
@@ -29,28 +29,30 @@ def check(book: Book, path: str) -> None:
     if (book.product and book.extends) or (priced and not book.product and not book.extends):
         raise BookError(path, "product", "tell a `product` of its own, or the book that this one `extends`")
     if book.product:
-        _product(book.product, path)
+        _check_product(book.product, path)
     if book.product or book.currency:
-        _known(path, "currency", book.currency, schema.CURRENCIES)
+        _check_known(path, "currency", book.currency, schema.CURRENCIES)
     for i, row in enumerate(book.prices):
-        _row(book, row, path, f"prices[{i}]")
+        _check_price_row(book, row, path, f"prices[{i}]")
     for i, node in enumerate(book.nodes):
-        _node(book, node, path, f"nodes[{i}]")
+        _check_node_row(book, node, path, f"nodes[{i}]")
     if book.nodes and book.split is None:
         raise BookError(path, "split", "is missing; say how much a vCPU, a GiB and a GPU of `nodes` weigh")
-    _groups(book, path)
-    _beside_prices(book, path)
+    _check_region_groups(book, path)
+    _check_other_rows(book, path)
     if not book.nodes:
-        rows: list[tuple[Key, Dated]] = [(key(row, book, meter), row) for row in book.prices for meter in row.meters()]
-        _join("prices", rows, path)
+        rows: list[tuple[Key, Dated]] = [
+            (price_key(row, book, meter), row) for row in book.prices for meter in row.meters()
+        ]
+        _check_continuity("prices", rows, path)
 
 
-def key(row: PriceRow, book: Book, meter: str) -> Key:
+def price_key(row: PriceRow, book: Book, meter: str) -> Key:
     """Rows of one key follow each other in time and never overlap."""
     return (meter, row.region, row.price_class, row.purchase, row.type, row.currency or book.currency)
 
 
-def said(path: str, place: str, read: Callable[[str], T], text: str) -> T:
+def parse_field(path: str, place: str, read: Callable[[str], T], text: str) -> T:
     """What a text means; BookError names its place where it means nothing."""
     try:
         return read(text)
@@ -58,14 +60,14 @@ def said(path: str, place: str, read: Callable[[str], T], text: str) -> T:
         raise BookError(path, place, str(error)) from None
 
 
-def _known(path: str, place: str, text: str, known: Collection[str]) -> None:
+def _check_known(path: str, place: str, text: str, known: Collection[str]) -> None:
     if text not in known:
         raise BookError(path, place, f"{text!r} is unknown; known are {', '.join(sorted(known))}")
 
 
-def _dated(book: Book, row: Dated, path: str, place: str) -> None:
-    begin = said(path, f"{place}.from", schema.instant, row.begin)
-    if row.end and said(path, f"{place}.to", schema.instant, row.end) <= begin:
+def _check_dates(book: Book, row: Dated, path: str, place: str) -> None:
+    begin = parse_field(path, f"{place}.from", schema.parse_instant, row.begin)
+    if row.end and parse_field(path, f"{place}.to", schema.parse_instant, row.end) <= begin:
         raise BookError(path, f"{place}.to", f"{row.end} is not after {row.begin}; `to` is exclusive")
     if row.source not in book.sources:
         raise BookError(
@@ -73,34 +75,34 @@ def _dated(book: Book, row: Dated, path: str, place: str) -> None:
         )
 
 
-def _row(book: Book, row: PriceRow, path: str, place: str) -> None:
-    _known(path, f"{place}.per", row.per, schema.PER_SECONDS)
-    _known(path, f"{place}.purchase", row.purchase, (*schema.PURCHASES, schema.ANY))
+def _check_price_row(book: Book, row: PriceRow, path: str, place: str) -> None:
+    _check_known(path, f"{place}.per", row.per, schema.PER_SECONDS)
+    _check_known(path, f"{place}.purchase", row.purchase, (*schema.PURCHASES, schema.ANY))
     if row.currency:
-        _known(path, f"{place}.currency", row.currency, schema.CURRENCIES)
+        _check_known(path, f"{place}.currency", row.currency, schema.CURRENCIES)
     meters = row.meters()
     if not meters:
         raise BookError(path, place, f"has no price; give it one of {', '.join(schema.UNITS)}")
     for meter, price in meters.items():
-        said(path, f"{place}.{meter}", schema.money, price)
+        parse_field(path, f"{place}.{meter}", schema.parse_money, price)
     if book.product and ("vcpu" in meters) != ("memory" in meters):
         raise BookError(path, place, "has a price of vcpu or memory without the other; pods would be half priced")
     if "instance_type" in meters and not row.type:
         raise BookError(path, f"{place}.type", "is missing; name the instance type that the price is of")
-    _dated(book, row, path, place)
+    _check_dates(book, row, path, place)
 
 
-def _node(book: Book, node: schema.NodeRow, path: str, place: str) -> None:
-    _known(path, f"{place}.per", node.per, schema.PER_SECONDS)
-    _known(path, f"{place}.purchase", node.purchase, schema.PURCHASES)
+def _check_node_row(book: Book, node: schema.NodeRow, path: str, place: str) -> None:
+    _check_known(path, f"{place}.per", node.per, schema.PER_SECONDS)
+    _check_known(path, f"{place}.purchase", node.purchase, schema.PURCHASES)
     for field in ("price", "vcpu", "memory_gib", "gpu"):
-        said(path, f"{place}.{field}", schema.money, getattr(node, field))
-    _dated(book, node, path, place)
-    if not schema.money(node.vcpu) or not schema.money(node.memory_gib):
+        parse_field(path, f"{place}.{field}", schema.parse_money, getattr(node, field))
+    _check_dates(book, node, path, place)
+    if not schema.parse_money(node.vcpu) or not schema.parse_money(node.memory_gib):
         raise BookError(path, place, "has no vCPU or no memory to split a price among")
 
 
-def _groups(book: Book, path: str) -> None:
+def _check_region_groups(book: Book, path: str) -> None:
     """A region in two groups would have two prices."""
     group_of: dict[str, str] = {}
     for group, members in book.region_groups.items():
@@ -110,34 +112,34 @@ def _groups(book: Book, path: str) -> None:
                 raise BookError(path, f"region_groups.{group}", remedy)
 
 
-def _beside_prices(book: Book, path: str) -> None:
+def _check_other_rows(book: Book, path: str) -> None:
     """Discounts, commitments, fees, rates of exchange, weights of a split."""
     for i, discount in enumerate(book.discounts):
-        said(path, f"discounts[{i}].ratio", schema.ratio, discount.ratio)
+        parse_field(path, f"discounts[{i}].ratio", schema.ratio, discount.ratio)
         for purchase in discount.purchases:
-            _known(path, f"discounts[{i}].purchases", purchase, schema.PURCHASES)
+            _check_known(path, f"discounts[{i}].purchases", purchase, schema.PURCHASES)
         for meter in discount.meters:
-            _known(path, f"discounts[{i}].meters", meter, schema.UNITS)
+            _check_known(path, f"discounts[{i}].meters", meter, schema.UNITS)
     for i, plan in enumerate(book.commitments):
-        said(path, f"commitments[{i}].hourly", schema.money, plan.hourly)
-        said(path, f"commitments[{i}].discount", schema.ratio, plan.discount)
-        _currency(book, plan.currency, path, f"commitments[{i}].currency")
+        parse_field(path, f"commitments[{i}].hourly", schema.parse_money, plan.hourly)
+        parse_field(path, f"commitments[{i}].discount", schema.ratio, plan.discount)
+        _check_currency(book, plan.currency, path, f"commitments[{i}].currency")
         if "spot" in plan.purchases:
             raise BookError(path, f"commitments[{i}].purchases", "no provider's plan covers spot; leave it out")
     for i, fee in enumerate(book.fees):
-        said(path, f"fees[{i}].amount", schema.money, fee.amount)
-        _currency(book, fee.currency, path, f"fees[{i}].currency")
-        _basis(fee, path, f"fees[{i}]")
+        parse_field(path, f"fees[{i}].amount", schema.parse_money, fee.amount)
+        _check_currency(book, fee.currency, path, f"fees[{i}].currency")
+        _check_basis(fee, path, f"fees[{i}]")
     for i, exchange in enumerate(book.exchange):
-        _exchange(exchange, path, f"exchange[{i}]")
+        _check_exchange(exchange, path, f"exchange[{i}]")
     for name in ("discounts", "commitments", "fees", "exchange"):
         for i, row in enumerate(getattr(book, name)):
-            _dated(book, row, path, f"{name}[{i}]")
-    _join("exchange", [((row.pair,), row) for row in book.exchange], path)
-    _market(book, path)
+            _check_dates(book, row, path, f"{name}[{i}]")
+    _check_continuity("exchange", [((row.pair,), row) for row in book.exchange], path)
+    _check_market(book, path)
 
 
-def _basis(fee: schema.Fee, path: str, place: str) -> None:
+def _check_basis(fee: schema.Fee, path: str, place: str) -> None:
     """What a fee is shared by is told, once."""
     if bool(fee.shares) != (fee.basis == "fixed"):
         raise BookError(
@@ -145,54 +147,54 @@ def _basis(fee: schema.Fee, path: str, place: str) -> None:
         )
     if bool(fee.metric) != (fee.basis == "metric"):
         raise BookError(path, f"{place}.metric", "goes with `basis: metric`, and only with it: pods or seconds")
-    parts = [said(path, f"{place}.shares.{name}", schema.ratio, part) for name, part in fee.shares.items()]
+    parts = [parse_field(path, f"{place}.shares.{name}", schema.ratio, part) for name, part in fee.shares.items()]
     if parts and (whole := sum(parts)) != 1:
         raise BookError(
             path, f"{place}.shares", f"sum to {whole}; they must sum to 1, `unallocated` may be one of them"
         )
 
 
-def _currency(book: Book, currency: str, path: str, place: str) -> None:
+def _check_currency(book: Book, currency: str, path: str, place: str) -> None:
     """Of something beside the prices: its own, else the file's, else that of the book which the file extends."""
     if currency or not book.extends:
-        _known(path, place, currency or book.currency, schema.CURRENCIES)
+        _check_known(path, place, currency or book.currency, schema.CURRENCIES)
 
 
-def _market(book: Book, path: str) -> None:
+def _check_market(book: Book, path: str) -> None:
     """How a node's price is split, and what is believed of spot."""
     if book.split:
         for meter in ("vcpu", "memory", "gpu"):
-            said(path, f"split.{meter}", schema.money, getattr(book.split, meter))
+            parse_field(path, f"split.{meter}", schema.parse_money, getattr(book.split, meter))
     if book.market and book.market.currency:
-        _known(path, "market.currency", book.market.currency, schema.CURRENCIES)
+        _check_known(path, "market.currency", book.market.currency, schema.CURRENCIES)
     if book.market and book.market.fallback_discount:
-        said(path, "market.fallback_discount", schema.ratio, book.market.fallback_discount)
+        parse_field(path, "market.fallback_discount", schema.ratio, book.market.fallback_discount)
 
 
-def _exchange(exchange: schema.Exchange, path: str, place: str) -> None:
+def _check_exchange(exchange: schema.Exchange, path: str, place: str) -> None:
     first, _, second = exchange.pair.partition("/")
     for currency in (first, second):
-        _known(path, f"{place}.pair", currency, schema.CURRENCIES)
-    if not said(path, f"{place}.rate", schema.money, exchange.rate):
+        _check_known(path, f"{place}.pair", currency, schema.CURRENCIES)
+    if not parse_field(path, f"{place}.rate", schema.parse_money, exchange.rate):
         raise BookError(path, f"{place}.rate", "is 0; no currency is free")
 
 
-def _join(name: str, rows: Iterable[tuple[Key, Dated]], path: str) -> None:
+def _check_continuity(name: str, rows: Iterable[tuple[Key, Dated]], path: str) -> None:
     """Rows of one key must join without overlap or hole."""
     by_key: dict[Key, list[Dated]] = defaultdict(list)
     for at, row in rows:
         by_key[at].append(row)
     for at, dated in by_key.items():
         place = f"{name} of {'/'.join(filter(None, at))}"
-        for before, after in pairwise(sorted(dated, key=lambda row: schema.instant(row.begin))):
-            begin, end = schema.instant(after.begin), schema.instant(before.end) if before.end else None
+        for before, after in pairwise(sorted(dated, key=lambda row: schema.parse_instant(row.begin))):
+            begin, end = schema.parse_instant(after.begin), schema.parse_instant(before.end) if before.end else None
             if end is None or end > begin:
                 raise BookError(path, place, f"two hold on {after.begin}; end the earlier with `to: {after.begin}`")
             if end < begin:
                 raise BookError(path, place, f"none holds from {before.end} to {after.begin}; close the hole")
 
 
-def _product(product: Product, path: str) -> None:
+def _check_product(product: Product, path: str) -> None:
     """Rules that could make an amount negative, endless or unknown."""
     for place, value in _decimals(product, "product"):
         if not (value.is_finite() and 0 <= value <= 10**9):
@@ -200,23 +202,23 @@ def _product(product: Product, path: str) -> None:
     if product.size.default and read_size(product.size.default) is None:
         raise BookError(path, "product.size.default", f"{product.size.default!r} is no size; write it like 2-4Gi")
     for currency, rounding in product.rounding.items():
-        _known(path, "product.rounding", currency, schema.CURRENCIES)
+        _check_known(path, "product.rounding", currency, schema.CURRENCIES)
         if not rounding.unit:
             raise BookError(path, f"product.rounding.{currency}.unit", "is 0; leave out what is not rounded")
     for purchase in (*product.purchase.values.values(), product.purchase.default):
-        _known(path, "product.purchase", purchase, schema.PURCHASES)
+        _check_known(path, "product.purchase", purchase, schema.PURCHASES)
     if not product.interval.begin:
         raise BookError(path, "product.interval.begin", "is empty; name the instants that begin the bill")
     if product.size.grid:
-        _grid(product.size.grid, path)
+        _check_grid(product.size.grid, path)
 
 
-def _grid(grid: Grid, path: str) -> None:
+def _check_grid(grid: Grid, path: str) -> None:
     for region, sizes in {**grid.regions, "": grid.sizes}.items():
         place = f"product.size.grid.{f'regions.{region}' if region else 'sizes'}"
         for cores, line in sizes.items():
-            said(path, f"{place}.{cores}", schema.money, cores)
-            said(path, f"{place}.{cores}", amounts, line)
+            parse_field(path, f"{place}.{cores}", schema.parse_money, cores)
+            parse_field(path, f"{place}.{cores}", parse_amounts, line)
     if grid.steps and not (grid.steps.vcpu and grid.steps.memory_gib):
         raise BookError(path, "product.size.grid.steps", "has a step of 0; amounts are rounded up to it")
 

@@ -12,10 +12,10 @@ from collector.core.cost.allocation import UNITS
 from collector.core.cost.meters import CONTEXT
 from collector.core.model import Instant
 from collector.core.units import HOUR_MS
-from collector.prices.lookup import Books, FeeOrPlan
+from collector.prices.lookup import Books, RecurringCost
 
 
-def amount(fee: FeeOrPlan, books: Books, begin: Instant, end: Instant, zone: tzinfo) -> Decimal | None:
+def amount(fee: RecurringCost, books: Books, begin: Instant, end: Instant, zone: tzinfo) -> Decimal | None:
     """A fee from an instant on to another; None: for a part of it no rate of exchange is known."""
     at = max(begin, fee.begin)
     end = end if fee.end is None else min(end, fee.end)
@@ -23,7 +23,7 @@ def amount(fee: FeeOrPlan, books: Books, begin: Instant, end: Instant, zone: tzi
     while at < end:
         month, next_month = _month(at, zone)
         changes = {next_month, end}
-        rate, _ = books.exchanged(fee.currency, at, changes)
+        rate, _ = books.exchange_rate(fee.currency, at, changes)
         if rate is None:
             return None
         until = min(change for change in changes if change > at)

@@ -19,7 +19,7 @@ from collector.core.model import Instant
 from collector.core.units import ONE
 from collector.prices import schema
 from collector.prices.market import Series
-from collector.prices.node_split import as_prices
+from collector.prices.node_split import price_row
 from collector.prices.schema import ANY, Book, Commitment, Dated, Discount, Exchange, Fee, PriceRow
 
 MOST_CACHED = 20_000
@@ -49,14 +49,14 @@ class Layer:
         self.currency = book.currency or base_currency
         self.market_currency = (book.market.currency if book.market else "") or self.currency
         self.prices: dict[tuple[str, ...], list[Price]] = defaultdict(list)
-        rows = [*book.prices, *(as_prices(node, book.split) for node in book.nodes if book.split)]
+        rows = [*book.prices, *(price_row(node, book.split) for node in book.nodes if book.split)]
         for row in rows:
             self._index(row)
         self.currencies = {key[-1] for key in self.prices}
 
     def _index(self, row: PriceRow) -> None:
         currency = row.currency or self.currency
-        begin, end = span(row)
+        begin, end = validity(row)
         rule = "/".join(filter(None, (row.region, row.price_class, row.purchase, row.type)))
         per_seconds, suffix = schema.PER_SECONDS[row.per], "Seconds" if row.per == "second" else "Hours"
         for meter, amount in row.meters().items():
@@ -75,12 +75,12 @@ class Layer:
         return max(fits)[1] if fits else ""
 
 
-def span(row: Dated) -> tuple[Instant, Instant | None]:
+def validity(row: Dated) -> tuple[Instant, Instant | None]:
     """From when to when a row holds."""
-    return schema.instant(row.begin), schema.instant(row.end) if row.end else None
+    return schema.parse_instant(row.begin), schema.parse_instant(row.end) if row.end else None
 
 
-class Found(msgspec.Struct, frozen=True):
+class MeterPrice(msgspec.Struct, frozen=True):
     """The price of one meter, before discounts and exchange, and what it rests on."""
 
     meter: str
@@ -89,7 +89,7 @@ class Found(msgspec.Struct, frozen=True):
     """None: nobody told it."""
 
 
-class FeeOrPlan(msgspec.Struct, frozen=True):
+class RecurringCost(msgspec.Struct, frozen=True):
     """A fee or a plan of a book, ready to be shared out or applied: amounts as numbers, dates as instants."""
 
     book: str
@@ -128,10 +128,10 @@ class Books:
             self._exchange[row.pair].append(row)
         self._known: dict[tuple[object, ...], list[tuple[Instant, Rates]]] = {}
 
-    def _shared(self, book: Book, row: Fee | Commitment, amount: str, per: str) -> FeeOrPlan:
+    def _shared(self, book: Book, row: Fee | Commitment, amount: str, per: str) -> RecurringCost:
         product = self.product_of(book)
         currency = row.currency or book.currency or (self.layers[product][-1].currency if product else self.currency)
-        return FeeOrPlan(book.name, product, row.id, currency, *span(row), Decimal(amount), per, row)
+        return RecurringCost(book.name, product, row.id, currency, *validity(row), Decimal(amount), per, row)
 
     def files(self) -> list[Book]:
         """Every file in force, a user's own before what it extends."""
@@ -149,7 +149,7 @@ class Books:
         """The product that a file prices; empty: none."""
         return next((p for p, layers in self.layers.items() if any(layer.book is book for layer in layers)), "")
 
-    def told_in(self, currency: str) -> "Books":
+    def in_currency(self, currency: str) -> "Books":
         """The same books, with amounts in another currency."""
         return Books(self.layers, self.products.values(), self.others, currency)
 
@@ -195,9 +195,9 @@ class Books:
         bill = self.bill_currency(spec.product)
         found = {meter: self._find(spec, meter, bill, at, changes) for meter in _meters(spec)}
         known = [(one, self._discount(spec, one.meter, at, changes)) for one in found.values() if one]
-        factor, exchanged = self.exchanged(bill, at, changes)
+        factor, exchange_rate = self.exchange_rate(bill, at, changes)
         missing = _missing(spec, found) or ("no_fx_rate" if factor is None else "")
-        rules = [one.price.rule for one, _ in known] + [f"discount {d.id}" for _, d in known if d] + [exchanged]
+        rules = [one.price.rule for one, _ in known] + [f"discount {d.id}" for _, d in known if d] + [exchange_rate]
         rounding = self.products[spec.product].rounding.get(bill)
         factor = factor or ONE
         return max((c for c in changes if c <= at), default=0), Rates(
@@ -211,7 +211,7 @@ class Books:
             rounding=CONTEXT.multiply(rounding.unit, factor) if rounding else None,
         )
 
-    def _find(self, spec: Spec, meter: str, bill: str, at: Instant, changes: set[Instant]) -> Found | None:
+    def _find(self, spec: Spec, meter: str, bill: str, at: Instant, changes: set[Instant]) -> MeterPrice | None:
         """The price of a meter at an instant; every instant at which another could hold is added to `changes`."""
         if meter == "instance_type" and spec.purchase == "spot":
             return self._spot(spec, bill, at, changes)
@@ -221,7 +221,7 @@ class Books:
         for layer in self.layers[spec.product]:
             for price in self._candidates(layer, spec, meter, bill):
                 if price.holds(at):
-                    return Found(meter, price, self._list_amount(spec, meter, bill, at, changes, price))
+                    return MeterPrice(meter, price, self._list_amount(spec, meter, bill, at, changes, price))
         return None
 
     def _list_amount(
@@ -233,7 +233,7 @@ class Books:
         on_demand = self._find(msgspec.structs.replace(spec, purchase="on_demand"), meter, bill, at, changes)
         return on_demand.price.amount if on_demand else None
 
-    def _spot(self, spec: Spec, bill: str, at: Instant, changes: set[Instant]) -> Found | None:
+    def _spot(self, spec: Spec, bill: str, at: Instant, changes: set[Instant]) -> MeterPrice | None:
         """The market's price; where nobody knows it, the on-demand price less the book's own guess, if it makes one."""
         on_demand = self._find(msgspec.structs.replace(spec, purchase="on_demand"), "instance_type", bill, at, changes)
         list_amount = on_demand.price.amount if on_demand else None
@@ -244,14 +244,14 @@ class Books:
             if amount is not None:
                 rule = f"{spec.zone}/spot/{spec.instance_type}"
                 price = Price(begin, until, amount, "Hours", 3600, rule, "high")
-                return Found("instance_type", price, list_amount)
+                return MeterPrice("instance_type", price, list_amount)
         for layer in self.layers[spec.product]:
             market = layer.book.market
             if on_demand and market and market.fallback_discount:
                 less = CONTEXT.multiply(on_demand.price.amount, ONE - Decimal(market.fallback_discount))
                 rule = f"{on_demand.price.rule}; spot guessed"
                 price = msgspec.structs.replace(on_demand.price, amount=less, rule=rule, confidence="low")
-                return Found("instance_type", price, list_amount)
+                return MeterPrice("instance_type", price, list_amount)
         return None
 
     def _candidates(self, layer: Layer, spec: Spec, meter: str, bill: str) -> Iterator[Price]:
@@ -267,12 +267,12 @@ class Books:
                     for purchase in (spec.purchase, ANY):
                         yield from layer.prices.get((meter, region, price_class, purchase, kind, bill), ())
 
-    def exchanged(self, bill: str, at: Instant, changes: set[Instant]) -> tuple[Decimal | None, str]:
+    def exchange_rate(self, bill: str, at: Instant, changes: set[Instant]) -> tuple[Decimal | None, str]:
         """What one of the bill's currency is in the asked one at an instant, and how a rule says so."""
         if bill == self.currency:
             return ONE, ""
         for row in self._exchange.get(f"{bill}/{self.currency}", ()):
-            begin, end = span(row)
+            begin, end = validity(row)
             changes.update(t for t in (begin, end) if t is not None)
             if begin <= at and (end is None or at < end):
                 return Decimal(row.rate), f"{row.pair} {row.rate}"
@@ -290,7 +290,7 @@ class Books:
                 and meter in discount.meters
             )
             if fits:
-                begin, end = span(discount)
+                begin, end = validity(discount)
                 changes.update(t for t in (begin, end) if t is not None)
                 if begin <= at and (end is None or at < end):
                     return discount
@@ -303,14 +303,14 @@ def _meters(spec: Spec) -> list[str]:
     return [*size, *(["ephemeral"] if spec.ephemeral_gib else []), "flat"]
 
 
-def _missing(spec: Spec, found: Mapping[str, Found | None]) -> str:
+def _missing(spec: Spec, found: Mapping[str, MeterPrice | None]) -> str:
     """Why a spec has no price: the first meter that nobody told one of. A flat price is one more, where there is one."""
     lacking = next((meter for meter, one in found.items() if one is None and meter != "flat"), "")
     named = lacking if lacking in ("gpu", "ephemeral") else spec.purchase
     return f"no_{named}_price" if lacking else ""
 
 
-def _rate(found: Found, discount: Discount | None, factor: Decimal) -> Rate:
+def _rate(found: MeterPrice, discount: Discount | None, factor: Decimal) -> Rate:
     """A meter's price after its discount, in the asked currency, to 18 places."""
     kept = ONE - Decimal(discount.ratio) if discount else ONE
     paid = convert(CONTEXT.multiply(found.price.amount, kept), factor)

@@ -16,10 +16,10 @@ from decimal import Decimal
 from collector.core.model import Instant
 from collector.core.units import HOUR_MS
 from collector.prices import schema
-from collector.prices.checks import said
-from collector.prices.reading import BookError
+from collector.prices.book_yaml import BookError
+from collector.prices.checks import parse_field
 
-HEAD = ["instance_type", "zone", "time", "price"]
+HEADER = ["instance_type", "zone", "time", "price"]
 MOST_POINTS = 2_000_000
 MOST_BYTES = 128 * 1024 * 1024
 Point = tuple[Instant, Decimal | None]
@@ -55,8 +55,8 @@ def read(texts: list[tuple[str, bytes]], hold_h: int) -> Series:
     for path, content in texts:
         for line, (kind, zone, time, price) in _rows(path, content):
             place = f"line {line}"
-            at = said(path, place, schema.instant, time)
-            amount = said(path, place, schema.money, price) if price else None
+            at = parse_field(path, place, schema.parse_instant, time)
+            amount = parse_field(path, place, schema.parse_money, price) if price else None
             if points[kind, zone].setdefault(at, amount) != amount:
                 raise BookError(path, place, f"{kind} in {zone} has another price at {time} already; keep one")
             count += 1
@@ -70,11 +70,11 @@ def _rows(path: str, content: bytes) -> Iterator[tuple[int, list[str]]]:
     """The rows below the head, with their lines."""
     try:
         reader = csv.reader(io.StringIO(content.decode()), strict=True)
-        if next(reader, None) != HEAD:
-            raise BookError(path, "line 1", f"must be {','.join(HEAD)}")
+        if next(reader, None) != HEADER:
+            raise BookError(path, "line 1", f"must be {','.join(HEADER)}")
         for row in reader:
-            if len(row) != len(HEAD) or not row[0]:
-                raise BookError(path, f"line {reader.line_num}", f"must have a type and {len(HEAD)} columns")
+            if len(row) != len(HEADER) or not row[0]:
+                raise BookError(path, f"line {reader.line_num}", f"must have a type and {len(HEADER)} columns")
             yield reader.line_num, row
     except (UnicodeDecodeError, csv.Error) as error:
         raise BookError(path, "file", f"is no CSV: {error}") from None

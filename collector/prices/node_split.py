@@ -30,7 +30,7 @@ def unit_prices(price: Decimal, node: Weights, weights: Weights) -> Weights:
     return Weights(*(CONTEXT.quantize(share, PLACES) for share in shares))
 
 
-def idle(price: Decimal, used: Iterable[Decimal]) -> Decimal:
+def idle_cost(price: Decimal, used: Iterable[Decimal]) -> Decimal:
     """What of a node's price its pods leave over; never below nothing where they ask for more than it has."""
     return max(ZERO, CONTEXT.subtract(price, total(used)))
 
@@ -40,13 +40,13 @@ def shares_idle(books: Iterable[Book]) -> bool:
     return next((book.split.idle == "proportional" for book in books if book.split), False)
 
 
-def sizes(books: Iterable[Book]) -> dict[str, Weights]:
+def node_sizes(books: Iterable[Book]) -> dict[str, Weights]:
     """How large each type of node is that books tell a price of; a machine itself shows less memory than it is sold with."""
     rows = [node for book in books for node in book.nodes]
     return {row.type: Weights(Decimal(row.vcpu), Decimal(row.memory_gib), Decimal(row.gpu)) for row in reversed(rows)}
 
 
-def as_prices(node: NodeRow, split: Split) -> PriceRow:
+def price_row(node: NodeRow, split: Split) -> PriceRow:
     """The price row of the pods on a type of node."""
     size = Weights(Decimal(node.vcpu), Decimal(node.memory_gib), Decimal(node.gpu))
     prices = unit_prices(

@@ -9,8 +9,8 @@ from decimal import Decimal
 import msgspec
 
 from collector.core.cost.billed_interval import Interval
-from collector.core.cost.billed_spec import Size, Spec, beyond_free, read_size, requested
-from collector.core.cost.charge import Day, bill, rounded_costs
+from collector.core.cost.billed_spec import BilledSize, Spec, beyond_free, read_size, requested
+from collector.core.cost.charge import BilledDay, bill, round_costs
 from collector.core.cost.meters import Rates
 from collector.core.facts.bills import Meter
 from collector.core.model import Instant
@@ -64,8 +64,8 @@ def quote(books: Books, ask: QuoteRequest, at: Instant) -> Quote:
     )  # fmt: skip
     rule = product.interval
     seconds = max(ask.seconds, rule.minimum_by_class.get(price_class, rule.minimum_s))
-    (part,) = bill(Interval(at, seconds, 0, ask.seconds), spec, books, [Day(0, at, 0, seconds)])
-    (as_billed,) = rounded_costs([part])
+    (part,) = bill(Interval(at, seconds, 0, ask.seconds), spec, books, [BilledDay(0, at, 0, seconds)])
+    (as_billed,) = round_costs([part])
     missing = part.rates.missing
     return Quote(
         spec, part.rates, seconds, part.meters, None if missing else part.cost, None if missing else part.list_cost,
@@ -73,9 +73,9 @@ def quote(books: Books, ask: QuoteRequest, at: Instant) -> Quote:
     )  # fmt: skip
 
 
-def _size(ask: QuoteRequest, books: Books, region: str) -> Size:
+def _size(ask: QuoteRequest, books: Books, region: str) -> BilledSize:
     if ask.instance_type:
-        return Size(instance_type=ask.instance_type)
+        return BilledSize(instance_type=ask.instance_type)
     if ask.spec:
-        return read_size(ask.spec) or Size(source="none", missing="malformed_spec")
+        return read_size(ask.spec) or BilledSize(source="none", missing="malformed_spec")
     return requested(books.products[ask.product].size, ask.vcpu, ask.memory_gib, region)

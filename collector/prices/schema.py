@@ -28,7 +28,7 @@ _MONEY = re.compile(r"[0-9]{1,12}(\.[0-9]{1,18})?", re.ASCII)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d))?", re.ASCII)
 
 
-def money(text: str) -> Decimal:
+def parse_money(text: str) -> Decimal:
     """An amount of money as an exact number; ValueError says how to write it."""
     if not _MONEY.fullmatch(text):
         raise ValueError(f"{text!r} is no price; write it like 0.0000077, 0 or more, with at most 18 places")
@@ -37,13 +37,13 @@ def money(text: str) -> Decimal:
 
 def ratio(text: str) -> Decimal:
     """A part of one; ValueError says how to write it."""
-    part = money(text)
+    part = parse_money(text)
     if part > 1:
         raise ValueError(f"{text!r} is more than all of it; write 0.15 for 15 %")
     return part
 
 
-def instant(text: str) -> Instant:
+def parse_instant(text: str) -> Instant:
     """A day, which begins at midnight UTC, or a time with its offset; ValueError says how to write it."""
     if not _INSTANT.fullmatch(text):
         raise ValueError(f"{text!r} is no date; write 2026-11-01 or 2026-11-01T00:00:00+08:00")
@@ -55,11 +55,11 @@ def instant(text: str) -> Instant:
         raise ValueError(f"{text!r} is no date: {error}") from None
 
 
-class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class BookPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Part of a book; a key it does not know is an error."""
 
 
-class Dated(Part, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={"begin": "from", "end": "to"}):
+class Dated(BookPart, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={"begin": "from", "end": "to"}):
     """Something that holds from an instant, inclusive, to another, exclusive; without `to` it holds on."""
 
     begin: str
@@ -113,7 +113,7 @@ class NodeRow(Dated, frozen=True, forbid_unknown_fields=True, kw_only=True, rena
     purchase: str = "on_demand"
 
 
-class Split(Part, frozen=True, forbid_unknown_fields=True):
+class Split(BookPart, frozen=True, forbid_unknown_fields=True):
     """How much one of each weighs against the others when a node's price is split."""
 
     vcpu: str
@@ -123,7 +123,7 @@ class Split(Part, frozen=True, forbid_unknown_fields=True):
     """Who bears what no pod took: nobody, it is a line of its own; or departments by what they spent on the nodes."""
 
 
-class Market(Part, frozen=True, forbid_unknown_fields=True):
+class Market(BookPart, frozen=True, forbid_unknown_fields=True):
     """Spot prices of instance types over time, from CSV files beside the book."""
 
     series: tuple[str, ...] = ()
@@ -194,7 +194,7 @@ class Exchange(Dated, frozen=True, forbid_unknown_fields=True, kw_only=True, ren
     rate: str
 
 
-class Oracle(Part, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={"price_class": "class"}):
+class Oracle(BookPart, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={"price_class": "class"}):
     """A known answer that the book must give."""
 
     cost: str
@@ -217,7 +217,7 @@ class Oracle(Part, frozen=True, forbid_unknown_fields=True, kw_only=True, rename
     note: str = ""
 
 
-class Book(Part, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Book(BookPart, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One file. It tells a product and its prices, or extends another book, or only adds fees, discounts and exchange."""
 
     id: str

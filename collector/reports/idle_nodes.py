@@ -21,7 +21,7 @@ from collector.core.model import Instant
 from collector.core.objects.quantity import GIB
 from collector.core.units import ZERO
 from collector.prices.lookup import Books
-from collector.prices.node_split import Weights, idle, shares_idle, sizes
+from collector.prices.node_split import Weights, idle_cost, node_sizes, shares_idle
 from collector.reports.report import BEGIN, END, Query, Report, Span, amount
 
 _TAKEN = """
@@ -81,7 +81,7 @@ def idle_nodes(query: Query, span: Span, books: Books, run: int = 0) -> Idle:
         return Idle(notes=["what is idle of plain nodes is not known; add `plain-node` to the settings' `prices`"])
     nodes = query(_NODES, {**span.parameters(), "clusters": sorted({cluster for cluster, _, _ in taken})})
     used = {key[:2] for key in taken}
-    sold = sizes(layer.book for layer in books.layers[PLAIN])
+    sold = node_sizes(layer.book for layer in books.layers[PLAIN])
     runs = [a_whole(row, sold.get(row[5])) for row in nodes if row[4] > row[3]]
     plain = [run for run in runs if product_of(run, books.products.values()) == PLAIN]
     days = [(run, *priced) for run in plain for priced in prices_of(run, books, ZoneInfo(span.zone))]
@@ -135,8 +135,8 @@ def summed(
 
 def _row(cluster: str, day: date, nodes: Sequence[tuple[Decimal, Decimal]], currency: str) -> tuple[Any, ...]:
     prices, used = (total(amounts) for amounts in zip(*nodes, strict=True))
-    left = total(idle(price, [used]) for price, used in nodes)
-    beyond = total(idle(used, [price]) for price, used in nodes)
+    left = total(idle_cost(price, [used]) for price, used in nodes)
+    beyond = total(idle_cost(used, [price]) for price, used in nodes)
     return (cluster, day, len(nodes), prices, used, left, beyond, currency)
 
 

@@ -59,7 +59,7 @@ def billed(option: str, said: str) -> tuple[str, Decimal]:
     """An amount of the command line, of a product where it names one before a `=`; an empty name is all."""
     name, _, text = said.rpartition("=")
     try:
-        return name, schema.money(text)
+        return name, schema.parse_money(text)
     except ValueError as error:
         raise ReportError(f"{option} {said}: {error}") from None
 
@@ -67,7 +67,7 @@ def billed(option: str, said: str) -> tuple[str, Decimal]:
 def moment(said: str, now: datetime) -> Instant:
     """An instant of the command line."""
     try:
-        return schema.instant(said) if said else int(now.timestamp() * 1000)
+        return schema.parse_instant(said) if said else int(now.timestamp() * 1000)
     except ValueError as error:
         raise ReportError(f"--at {error}") from None
 

@@ -18,7 +18,7 @@ from collector.core.cost.product import PLAIN
 from collector.core.model import Instant
 from collector.core.units import ZERO
 from collector.prices import fees
-from collector.prices.lookup import Books, FeeOrPlan
+from collector.prices.lookup import Books, RecurringCost
 from collector.prices.schema import Fee
 from collector.reports.idle_nodes import Idle, idle_nodes
 from collector.reports.report import Query, Span
@@ -136,7 +136,7 @@ def _weights(use: Iterable[Use], weight: Callable[[Use], Decimal]) -> dict[str, 
     return weights
 
 
-def _scopes(fee: FeeOrPlan, use: Sequence[Use]) -> Iterable[list[Use]]:
+def _scopes(fee: RecurringCost, use: Sequence[Use]) -> Iterable[list[Use]]:
     """The uses among which each payment of a fee is shared: one a cluster, or one of all."""
     assert isinstance(fee.row, Fee)  # noqa: S101 - a plan is no fee
     clusters = fee.row.clusters or tuple(dict.fromkeys(one.cluster for one in use if one.product == fee.product))
@@ -146,7 +146,7 @@ def _scopes(fee: FeeOrPlan, use: Sequence[Use]) -> Iterable[list[Use]]:
 
 
 def _parts(
-    fee: FeeOrPlan, amount: Decimal, use: Iterable[Use], pods: Mapping[tuple[str, str, str], int]
+    fee: RecurringCost, amount: Decimal, use: Iterable[Use], pods: Mapping[tuple[str, str, str], int]
 ) -> dict[str, Decimal]:
     assert isinstance(fee.row, Fee)  # noqa: S101 - a plan is no fee
     if fee.row.basis == "fixed":

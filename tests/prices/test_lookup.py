@@ -247,7 +247,7 @@ def test_books_have_a_hash(tmp_path: Path) -> None:
         book.digest(books(tmp_path, *t)) for t in ((text(),), (text(),), (text(row(vcpu="1")),), (text(), market))
     ]
     (tmp_path / "a.csv").write_text(f"{head}t,z,2026-01-01,1\n", encoding="utf-8")
-    hashes += [book.digest(books(tmp_path, text(), market)), book.digest(books(tmp_path, text()).told_in("CNY"))]
+    hashes += [book.digest(books(tmp_path, text(), market)), book.digest(books(tmp_path, text()).in_currency("CNY"))]
 
     assert hashes[0] == hashes[1]
     assert len(set(hashes)) == 5

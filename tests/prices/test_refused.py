@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from collector.prices import book, checks, reading
+from collector.prices import book, book_yaml, checks
 from collector.prices.book import BookError
 from tests.prices.written import JANUARY, PRODUCT, own, row, text, typed
 
@@ -20,7 +20,7 @@ def product(**changes: Any) -> dict[str, Any]:
 def refused(content: bytes) -> str:
     """What the error says."""
     with pytest.raises(BookError) as error:
-        checks.check(reading.parse(content, "folder/mine.yaml"), "folder/mine.yaml")
+        checks.check(book_yaml.parse(content, "folder/mine.yaml"), "folder/mine.yaml")
     return str(error.value)
 
 
@@ -141,7 +141,7 @@ def test_a_number_is_text_until_it_is_judged() -> None:
     """Written bare it is as exact as in quotes: YAML's float never sees it."""
     bare = text().replace(b"'0.0000077'", b"0.1000000000000000055")
 
-    assert reading.parse(bare, "x").prices[0].vcpu == "0.1000000000000000055"
+    assert book_yaml.parse(bare, "x").prices[0].vcpu == "0.1000000000000000055"
     assert "at most 18 places" in refused(bare)
 
 
@@ -166,7 +166,7 @@ def test_a_million_rows_are_refused_at_once() -> None:
 
 def test_a_file_too_long_is_not_even_read_whole(tmp_path: Path) -> None:
     """Nor is one that is no file."""
-    (tmp_path / "long.yaml").write_bytes(b"x" * (reading.MOST_BYTES + 10))
+    (tmp_path / "long.yaml").write_bytes(b"x" * (book_yaml.MOST_BYTES + 10))
 
     with pytest.raises(BookError, match=r"long\.yaml: file: is longer than 4 MiB"):
         book.load(["long.yaml"], tmp_path)

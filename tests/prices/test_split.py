@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.prices import schema
-from collector.prices.node_split import Weights, idle, shares_idle, sizes, unit_prices
+from collector.prices.node_split import Weights, idle_cost, node_sizes, shares_idle, unit_prices
 
 D = Decimal
 
@@ -45,7 +45,7 @@ def test_the_parts_sum_to_the_node(price: Decimal, node: tuple[Decimal, ...], we
 
 def test_idle_is_what_pods_leave_over() -> None:
     """Never below nothing, where requests exceed a node."""
-    assert [idle(D(10), map(D, used)) for used in ([3, 4], [], [6, 6])] == [3, 10, 0]
+    assert [idle_cost(D(10), map(D, used)) for used in ([3, 4], [], [6, 6])] == [3, 10, 0]
 
 
 def a_book(idle: str, vcpu: str) -> schema.Book:
@@ -66,7 +66,7 @@ def test_the_first_book_that_splits_a_price_says_who_bears_idle() -> None:
 
 def test_a_type_of_node_is_as_large_as_the_first_book_says() -> None:
     """The size that its price is split by."""
-    assert sizes([a_book("none", "4"), a_book("none", "2")]) == {"m": Weights(D(4), D(8))}
+    assert node_sizes([a_book("none", "4"), a_book("none", "2")]) == {"m": Weights(D(4), D(8))}
 
 
 def test_an_unknown_policy_of_idle_is_refused() -> None:

@@ -24,7 +24,7 @@ from collector.core.facts.bills import Period, PodRun
 from collector.core.model import Fact
 from collector.prices import book
 from collector.prices.lookup import Books
-from collector.prices.node_split import sizes
+from collector.prices.node_split import node_sizes
 from collector.reports.cost import cost
 from collector.reports.idle_nodes import Idle, a_whole, idle_nodes, prices_of, summed
 from collector.reports.report import Query, Report, Span
@@ -80,7 +80,7 @@ def of_a_day(row: tuple[Any, ...], pods: list[PodRun], **more: Any) -> tuple[lis
         for charge in billing.charges(pod, None, books(), UTC, NOON + 100 * HOUR):
             key = (charge.cluster, charge.node_name, billing.EPOCH_DAY + timedelta(days=charge.day))
             taken[key] = total((taken.get(key, D(0)), *(meter.cost for meter in charge.meters)))
-    sold = sizes(layer.book for layer in books().layers["plain-node"])
+    sold = node_sizes(layer.book for layer in books().layers["plain-node"])
     run = a_whole(row, sold["m.large"])
     return summed([(run, *one) for one in prices_of(run, books(), ZoneInfo("UTC"))], taken, "USD", **more)
 

@@ -24,7 +24,7 @@ TEXT_LIMIT = 256
 """An annotation may be as long as a book; who pays has a name."""
 
 
-class Owned(msgspec.Struct, frozen=True):
+class AttributionInput(msgspec.Struct, frozen=True):
     """What a rule may look at, as a row of workflow_run holds it."""
 
     labels: Mapping[str, str]
@@ -57,7 +57,7 @@ def owner_of_row(
     created_at: Instant,
 ) -> tuple[str, str, str]:
     """Department, project and creator of a workflow, from its row alone."""
-    owned = Owned(row_labels, namespace, template, service_account, created_at)
+    owned = AttributionInput(row_labels, namespace, template, service_account, created_at)
     return (
         owner(rules.department, owned),
         owner(rules.project, owned, otherwise=""),
@@ -65,10 +65,10 @@ def owner_of_row(
     )
 
 
-def owner(rules: tuple[AttributionRule, ...], owned: Owned, otherwise: str = UNALLOCATED) -> str:
+def owner(rules: tuple[AttributionRule, ...], owned: AttributionInput, otherwise: str = UNALLOCATED) -> str:
     """What the first rule names that holds on the day and matches."""
     for rule in rules:
-        found = _found(rule, owned) if rule.holds(owned.created_at) else ""
+        found = _value_of(rule, owned) if rule.holds(owned.created_at) else ""
         if rule.map is not None:
             found = rule.map.get(found, "")
         if found:
@@ -76,7 +76,9 @@ def owner(rules: tuple[AttributionRule, ...], owned: Owned, otherwise: str = UNA
     return otherwise
 
 
-def owner_again(rules: tuple[AttributionRule, ...], owned: Owned, concluded: str, otherwise: str = UNALLOCATED) -> str:
+def reattribute(
+    rules: tuple[AttributionRule, ...], owned: AttributionInput, concluded: str, otherwise: str = UNALLOCATED
+) -> str:
     """
     The owner by the rules in force, of a workflow of which only its row is left.
 
@@ -87,7 +89,7 @@ def owner_again(rules: tuple[AttributionRule, ...], owned: Owned, concluded: str
     return found or (concluded if unread and concluded else otherwise)
 
 
-def _found(rule: AttributionRule, owned: Owned) -> str:
+def _value_of(rule: AttributionRule, owned: AttributionInput) -> str:
     match rule.source:
         case "workflow_label":
             return owned.labels.get(rule.key, "")

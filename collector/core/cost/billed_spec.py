@@ -65,7 +65,7 @@ class Spec(msgspec.Struct, frozen=True):
         return bool(self.instance_type) and not self.vcpu
 
 
-class Size(msgspec.Struct, frozen=True):
+class BilledSize(msgspec.Struct, frozen=True):
     """How much of a machine is billed, and who said so."""
 
     vcpu: Decimal = ZERO
@@ -76,18 +76,18 @@ class Size(msgspec.Struct, frozen=True):
     missing: str = ""
 
 
-def read_size(text: str) -> Size | None:
+def read_size(text: str) -> BilledSize | None:
     """A size as a provider writes it: `2.0-4.0Gi`, `0.25vCPU 0.5GB` or `ecs.c6.large`; None when it is none of these."""
     # An annotation may be 256 KiB long: such a one is no size, and must not be kept.
     return _read_size(text) if len(text) < 80 else None
 
 
 @lru_cache(maxsize=4096)
-def _read_size(text: str) -> Size | None:
+def _read_size(text: str) -> BilledSize | None:
     match = _CPU_MEMORY.fullmatch(text) or _FARGATE.fullmatch(text)
     if match and Decimal(match[1]) and Decimal(match[2]):
-        return Size(Decimal(match[1]), Decimal(match[2]))
-    return Size(instance_type=text) if _INSTANCE_TYPE.fullmatch(text) else None
+        return BilledSize(Decimal(match[1]), Decimal(match[2]))
+    return BilledSize(instance_type=text) if _INSTANCE_TYPE.fullmatch(text) else None
 
 
 def spec_of(run: PodRun, product: Product) -> Spec:
@@ -113,7 +113,7 @@ def spec_of(run: PodRun, product: Product) -> Spec:
     )  # fmt: skip
 
 
-def _without_gpus(run: PodRun, product: Product, size: Size) -> str:
+def _without_gpus(run: PodRun, product: Product, size: BilledSize) -> str:
     """Why a guessed size cannot stand for a pod with GPUs: their product sells them with an instance type only."""
     guessed = run.gpu and product.gpus == "by_type" and size.source in ("requests", "default")
     return "no_instance_type" if guessed else ""
@@ -123,13 +123,13 @@ def _first_doubt(**understood: bool) -> str:
     return next((doubt for doubt, known in understood.items() if not known), "")
 
 
-def _as_bought(run: PodRun, product: Product, purchase: str, size: Size) -> tuple[str, bool]:
+def _as_bought(run: PodRun, product: Product, purchase: str, size: BilledSize) -> tuple[str, bool]:
     """A spot pod may have been bought on demand where the market was empty: a spec without a machine type shows it."""
     fell_back = purchase == "spot" and run.pricing.get(product.spot.fallback_key) == "true" and not size.instance_type
     return ("on_demand", False) if fell_back else (purchase, True)
 
 
-def _size(run: PodRun, rule: SizeRule, region: str) -> tuple[Size, str]:
+def _size(run: PodRun, rule: SizeRule, region: str) -> tuple[BilledSize, str]:
     """The most trusted size there is, and what was wrong with a more trusted one."""
     told = [run.pricing[key] for key in rule.annotations if key in run.pricing]
     if not told and rule.pair and rule.pair[0] in run.pricing:
@@ -145,26 +145,26 @@ def _size(run: PodRun, rule: SizeRule, region: str) -> tuple[Size, str]:
     malformed = "malformed_requests" if MALFORMED_REQUESTS in run.pricing else ""
     if (where := run.pricing.get(ARCHIVED)) == ARCHIVED_NOWHERE:
         # A product's default is for pods that ask for nothing; of this one nobody knows what it asked for.
-        return Size(source="archive", confidence="low", missing="no_requests"), doubt
+        return BilledSize(source="archive", confidence="low", missing="no_requests"), doubt
     malformed = f"archived_{where}" if where else malformed
     size = requested(rule, run.cpu, gib(run.memory_bytes), region)
     return msgspec.structs.replace(size, instance_type=run.pricing.get(rule.node_type, "")), doubt or malformed
 
 
-def requested(rule: SizeRule, vcpu: Decimal, memory_gib: Decimal, region: str) -> Size:
+def requested(rule: SizeRule, vcpu: Decimal, memory_gib: Decimal, region: str) -> BilledSize:
     """The billed size of requests; of none at all, the product's default."""
     if not vcpu and not memory_gib:
         default = read_size(rule.default)
         if default is None:
-            return Size(source="none", confidence="low", missing="no_requests")
+            return BilledSize(source="none", confidence="low", missing="no_requests")
         return msgspec.structs.replace(default, source="default", confidence=rule.requests)
     memory = memory_gib + rule.overhead_gib
     fit = (vcpu, memory) if rule.grid is None else rule.grid.fit(vcpu, memory, region)
     if fit is None or max(fit) > MAX_AMOUNT:
-        return Size(
+        return BilledSize(
             min(vcpu, MAX_AMOUNT), min(memory, MAX_AMOUNT), "", "requests", "low", missing="larger_than_any_size"
         )
-    return Size(*fit, source="requests", confidence=rule.requests)
+    return BilledSize(*fit, source="requests", confidence=rule.requests)
 
 
 def gib(size_bytes: int) -> Decimal:

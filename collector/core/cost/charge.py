@@ -24,7 +24,7 @@ import msgspec
 from collector.core.cost.billed_interval import Interval, billed_interval
 from collector.core.cost.billed_spec import Spec, spec_of
 from collector.core.cost.changed_charges import WrittenCharges
-from collector.core.cost.meters import Rate, Rates, amount, cut, listed, rounded, total
+from collector.core.cost.meters import Rate, Rates, amount, at_list_price, cut_meter, round_parts, total
 from collector.core.cost.product import PLAIN, Product, product_of
 from collector.core.facts.bills import Meter, PodCost, PodRun
 from collector.core.model import Instant
@@ -53,7 +53,7 @@ class Prices(Protocol):
         ...
 
 
-class Bearer(Protocol):
+class Payer(Protocol):
     """What a charge asks of the workflow that bears it: its life, or the row that was kept of it (repricing/bearers.py)."""
 
     @property
@@ -83,7 +83,7 @@ class Bearer(Protocol):
         ...
 
 
-class Day(msgspec.Struct, frozen=True):
+class BilledDay(msgspec.Struct, frozen=True):
     """The part of a billed interval that falls on one billing day: so many seconds after so many others."""
 
     day: int
@@ -100,7 +100,7 @@ class Stretch(msgspec.Struct, frozen=True):
     rates: Rates
 
 
-class Part(msgspec.Struct, frozen=True):
+class DayPart(msgspec.Struct, frozen=True):
     """One day's meters and sums; without meaning where its rates are missing."""
 
     rates: Rates
@@ -112,7 +112,7 @@ class Part(msgspec.Struct, frozen=True):
 
 def charges(
     run: PodRun,
-    life: Bearer | None,
+    life: Payer | None,
     prices: Prices,
     zone: tzinfo,
     until: Instant,
@@ -126,27 +126,27 @@ def charges(
     interval = billed_interval(run, billed_as.interval, until, spec.price_class)
     if interval is None:
         return []
-    days = _and_told(_days(interval, zone), told) if told else _days(interval, zone)
+    days = _with_written_days(_split_by_day(interval, zone), told) if told else _split_by_day(interval, zone)
     parts = bill(interval, spec, prices, days)
     version = max(run.version, life.version if life else 0, told.version + 1 if told else 0)
     return [
         _charge(run, life, spec, interval, day, part, as_billed, pricing_run, version)
-        for day, part, as_billed in zip(days, parts, rounded_costs(parts), strict=True)
+        for day, part, as_billed in zip(days, parts, round_costs(parts), strict=True)
     ]
 
 
-def bill(interval: Interval, spec: Spec, prices: Prices, days: list[Day]) -> list[Part]:
+def bill(interval: Interval, spec: Spec, prices: Prices, days: list[BilledDay]) -> list[DayPart]:
     """What an interval costs, one part a day."""
-    stretches = _stretches(interval, spec, prices)
-    sheets = [_sheet(days, stretch, spec, interval.pending_seconds) for stretch in stretches]
-    return sheets[0] if len(sheets) == 1 else [_merged(days, stretches, sheets, i) for i in range(len(days))]
+    stretches = _split_by_price(interval, spec, prices)
+    sheets = [_parts_of_stretch(days, stretch, spec, interval.pending_seconds) for stretch in stretches]
+    return sheets[0] if len(sheets) == 1 else [_merge_stretches(days, stretches, sheets, i) for i in range(len(days))]
 
 
-def rounded_costs(parts: list[Part]) -> list[Decimal | None]:
+def round_costs(parts: list[DayPart]) -> list[Decimal | None]:
     """Each part of the cost as the bill rounds an instance's; unknown where a part of it is."""
     if any(part.rates.missing for part in parts):
         return [None] * len(parts)
-    return [*rounded([part.cost for part in parts], parts[-1].rates.rounding)]
+    return [*round_parts([part.cost for part in parts], parts[-1].rates.rounding)]
 
 
 @lru_cache(maxsize=8192)
@@ -157,28 +157,28 @@ def _day_and_midnight(quarter: int, zone: tzinfo) -> tuple[int, Instant]:
     return (local - EPOCH_DAY).days, int(midnight.timestamp() * 1000)
 
 
-def _days(interval: Interval, zone: tzinfo) -> list[Day]:
+def _split_by_day(interval: Interval, zone: tzinfo) -> list[BilledDay]:
     """The interval cut at each midnight of the billing zone; a minimum falls in the last day."""
-    days: list[Day] = []
+    days: list[BilledDay] = []
     begin, first, ran = interval.begin, 0, interval.ran_seconds
     while True:
         day, midnight = _day_and_midnight(begin // QUARTER_MS, zone)
         here = -(-(midnight - begin) // 1000)
         if first + here >= ran:
-            return [*days, Day(day, begin, first, interval.seconds - first)]
-        days.append(Day(day, begin, first, here))
+            return [*days, BilledDay(day, begin, first, interval.seconds - first)]
+        days.append(BilledDay(day, begin, first, here))
         begin, first = begin + here * 1000, first + here
 
 
-def _and_told(days: list[Day], told: WrittenCharges) -> list[Day]:
+def _with_written_days(days: list[BilledDay], told: WrittenCharges) -> list[BilledDay]:
     """The days, and those told before on which nothing falls any more: an end may turn out to lie before midnight."""
     first, last = days[0], days[-1]
     after = last.first + last.seconds
-    before = [Day(day, first.begin, 0, 0) for day in range(told.first_day, first.day)]
-    return [*before, *days, *(Day(day, last.begin, after, 0) for day in range(last.day + 1, told.last_day + 1))]
+    before = [BilledDay(day, first.begin, 0, 0) for day in range(told.first_day, first.day)]
+    return [*before, *days, *(BilledDay(day, last.begin, after, 0) for day in range(last.day + 1, told.last_day + 1))]
 
 
-def _stretches(interval: Interval, spec: Spec, prices: Prices) -> list[Stretch]:
+def _split_by_price(interval: Interval, spec: Spec, prices: Prices) -> list[Stretch]:
     """The interval cut at each change of a price; a minimum falls in the last stretch."""
     if missing := interval.missing or spec.missing:
         unpriced = prices.look_up(msgspec.structs.replace(spec, missing=missing), interval.begin)
@@ -196,22 +196,22 @@ def _stretches(interval: Interval, spec: Spec, prices: Prices) -> list[Stretch]:
         first += here
 
 
-def _shared(day: Day, stretch: Stretch, limit: int | None = None) -> int:
+def _common_seconds(day: BilledDay, stretch: Stretch, limit: int | None = None) -> int:
     """The seconds that a day and a stretch have in common, of those before a limit."""
     end = min(day.first + day.seconds, stretch.first + stretch.seconds)
     return max(0, (end if limit is None else min(end, limit)) - max(day.first, stretch.first))
 
 
-def _sheet(days: list[Day], stretch: Stretch, spec: Spec, pending_seconds: int) -> list[Part]:
+def _parts_of_stretch(days: list[BilledDay], stretch: Stretch, spec: Spec, pending_seconds: int) -> list[DayPart]:
     """A stretch's lines and sums, day by day."""
-    seconds = [_shared(day, stretch) for day in days]
-    waited = [_shared(day, stretch, pending_seconds) for day in days]
+    seconds = [_common_seconds(day, stretch) for day in days]
+    waited = [_common_seconds(day, stretch, pending_seconds) for day in days]
     rates = stretch.rates.rates
-    lines = [cut(amount(rate, spec), rate, seconds) for rate in rates]
-    waits = [cut(amount(rate, spec), rate, waited) for rate in rates] if any(waited) else []
+    lines = [cut_meter(amount(rate, spec), rate, seconds) for rate in rates]
+    waits = [cut_meter(amount(rate, spec), rate, waited) for rate in rates] if any(waited) else []
     before = _before_discounts(rates, spec, seconds, lines)
     return [
-        Part(
+        DayPart(
             stretch.rates,
             tuple([by_day[i] for by_day in lines]),
             total([by_day[i].cost for by_day in lines]),
@@ -228,17 +228,17 @@ def _before_discounts(
     """The lines at list prices; None where one of these is not known."""
     if all(rate.list_price == rate.unit_price for rate in rates):
         return lines
-    known = [listed(rate) for rate in rates]
-    return None if None in known else [cut(amount(rate, spec), rate, seconds) for rate in known if rate]
+    known = [at_list_price(rate) for rate in rates]
+    return None if None in known else [cut_meter(amount(rate, spec), rate, seconds) for rate in known if rate]
 
 
-def _merged(days: list[Day], stretches: list[Stretch], sheets: list[list[Part]], i: int) -> Part:
+def _merge_stretches(days: list[BilledDay], stretches: list[Stretch], sheets: list[list[DayPart]], i: int) -> DayPart:
     """One day of several stretches; without a price for one of them it has none."""
-    here = [sheet[i] for stretch, sheet in zip(stretches, sheets, strict=True) if _shared(days[i], stretch)]
+    here = [sheet[i] for stretch, sheet in zip(stretches, sheets, strict=True) if _common_seconds(days[i], stretch)]
     here = here or [sheets[-1 if days[i].first else 0][i]]
     known = [part.list_cost for part in here if part.list_cost is not None]
-    return Part(
-        next((part.rates for part in here if part.rates.missing), _joined([part.rates for part in here])),
+    return DayPart(
+        next((part.rates for part in here if part.rates.missing), _merge_rates([part.rates for part in here])),
         tuple([meter for part in here for meter in part.meters]),
         total([part.cost for part in here]),
         total([part.pending for part in here]),
@@ -246,14 +246,14 @@ def _merged(days: list[Day], stretches: list[Stretch], sheets: list[list[Part]],
     )
 
 
-def _joined(rates: list[Rates]) -> Rates:
+def _merge_rates(rates: list[Rates]) -> Rates:
     """What a day of several stretches cites: every book and rule once, the lowest confidence."""
     books, rules = ("; ".join(dict.fromkeys(texts)) for texts in zip(*((r.book, r.rule) for r in rates), strict=True))
     confidence = next((r.confidence for r in rates if r.confidence == "low"), "high")
     return msgspec.structs.replace(rates[-1], book=books, rule=rules, confidence=confidence)
 
 
-def class_of(run: PodRun, life: Bearer | None) -> str:
+def class_of(run: PodRun, life: Payer | None) -> str:
     """What the money was spent on; provisional until the workflow's attempt has ended."""
     if any(sign in run.reason for sign in ("Spot", "BidExpired")):
         return "reclaimed"
@@ -282,11 +282,11 @@ def _confidence(spec: Spec, interval: Interval, rates: Rates) -> str:
 
 def _charge(
     run: PodRun,
-    life: Bearer | None,
+    life: Payer | None,
     spec: Spec,
     interval: Interval,
-    day: Day,
-    part: Part,
+    day: BilledDay,
+    part: DayPart,
     rounded_cost: Decimal | None,
     pricing_run: int,
     version: int,

@@ -34,7 +34,7 @@ class Covered(msgspec.Struct, frozen=True):
     """Of the usage, at list price: what the plan had no room for."""
 
 
-class Kind(NamedTuple):
+class UsageKind(NamedTuple):
     """What plans choose usage by."""
 
     product: str
@@ -59,11 +59,11 @@ class Plan(msgspec.Struct, frozen=True):
     classes: tuple[str, ...] = ()
     purchases: tuple[str, ...] = ()
 
-    def covers(self, kind: Kind) -> bool:
+    def covers(self, kind: UsageKind) -> bool:
         """Whether usage of a kind is eligible."""
         named = (self.products, kind.product), (self.classes, kind.price_class), (self.purchases, kind.purchase)
         return all(not some or one in some for some, one in named) and (
-            not self.regions or any(_fits(region, kind.region) for region in self.regions)
+            not self.regions or any(_region_matches(region, kind.region) for region in self.regions)
         )
 
     def holds(self, hour: Instant) -> bool:
@@ -84,7 +84,7 @@ class PlanHour(NamedTuple):
     unused: Decimal
 
 
-class Use(NamedTuple):
+class CoveredUsage(NamedTuple):
     """Of a kind's usage in an hour, in units of the 18th place: at list price, what of it is covered, what for that is paid."""
 
     listed: int
@@ -92,9 +92,9 @@ class Use(NamedTuple):
     used: int
 
 
-Usage = dict[tuple[Instant, Kind], int]
+Usage = dict[tuple[Instant, UsageKind], int]
 """Eligible usage at list price by hour and kind, in units of the 18th place."""
-Uses = Mapping[tuple[Instant, Kind], Use]
+Uses = Mapping[tuple[Instant, UsageKind], CoveredUsage]
 
 
 def cover(listed: Decimal, hourly: Decimal, discount: Decimal) -> Covered:
@@ -107,17 +107,17 @@ def cover(listed: Decimal, hourly: Decimal, discount: Decimal) -> Covered:
     return Covered(covered, used, CONTEXT.subtract(hourly, used), CONTEXT.subtract(listed, covered))
 
 
-def in_order(plans: Iterable[Plan]) -> list[Plan]:
+def order_plans(plans: Iterable[Plan]) -> list[Plan]:
     """The order in which plans are used up: the highest discount first, then the older one."""
     return sorted(plans, key=lambda plan: (-plan.discount, plan.begin, plan.book, plan.id))
 
 
-def add(usage: Usage, charges: Iterable[PodCost], plans: Sequence[Plan], zone: tzinfo) -> None:
+def add_usage(usage: Usage, charges: Iterable[PodCost], plans: Sequence[Plan], zone: tzinfo) -> None:
     """Add what plans may cover of some charges."""
     for charge in charges:
         if eligible(charge, plans):
             kind = kind_of(charge)
-            for hour, units in _by_hour(charge, zone):
+            for hour, units in _units_by_hour(charge, zone):
                 usage[hour, kind] = usage.get((hour, kind), 0) + units
 
 
@@ -127,41 +127,41 @@ def eligible(charge: PodCost, plans: Sequence[Plan]) -> bool:
     return priced and charge.status == "final" and any(plan.covers(kind_of(charge)) for plan in plans)
 
 
-def kind_of(charge: PodCost) -> Kind:
+def kind_of(charge: PodCost) -> UsageKind:
     """What plans choose a charge by."""
-    return Kind(charge.product, charge.region, charge.purchase, charge.price_class)
+    return UsageKind(charge.product, charge.region, charge.purchase, charge.price_class)
 
 
-def spend(hour: Instant, usage: Mapping[Kind, int], plans: Iterable[tuple[Plan, Decimal]]) -> tuple[
-    list[PlanHour], dict[Kind, Use]
+def spend_hour(hour: Instant, usage: Mapping[UsageKind, int], plans: Iterable[tuple[Plan, Decimal]]) -> tuple[
+    list[PlanHour], dict[UsageKind, CoveredUsage]
 ]:  # fmt: skip
     """One hour's plans, in the order in which they are used up and with what they cost then, against its usage."""
-    uses = {kind: Use(listed, 0, 0) for kind, listed in sorted(usage.items())}
+    uses = {kind: CoveredUsage(listed, 0, 0) for kind, listed in sorted(usage.items())}
     hours = []
     for plan, hourly in plans:
         left = {kind: use.listed - use.covered for kind, use in uses.items() if plan.covers(kind)}
         listed = _money(whole := sum(left.values()))
         found, before = cover(listed, hourly, plan.discount), 0
-        of_plan = Use(whole, _units(found.covered), _units(found.used))
+        of_plan = CoveredUsage(whole, _units(found.covered), _units(found.used))
         for kind, rest in left.items():
             covered, used = _share(of_plan, before, rest)
-            uses[kind] = Use(uses[kind].listed, uses[kind].covered + covered, uses[kind].used + used)
+            uses[kind] = CoveredUsage(uses[kind].listed, uses[kind].covered + covered, uses[kind].used + used)
             before += rest
         hours.append(PlanHour(hour, plan, hourly, listed, found.covered, found.used, found.unused))
     return hours, uses
 
 
-class Shares:
+class CoverageShares:
     """Hands each charge its part; to be asked in the order of the charges' keys, once for each."""
 
     def __init__(self, uses: Uses, zone: tzinfo) -> None:
         self.uses, self.zone = uses, zone
-        self._gone: dict[tuple[Instant, Kind], int] = {}
+        self._gone: dict[tuple[Instant, UsageKind], int] = {}
 
     def effective(self, charge: PodCost) -> PodCost:
         """The charge with its part covered, one version up; as it was where nothing of it is."""
         kind, covered, used = kind_of(charge), 0, 0
-        for hour, units in _by_hour(charge, self.zone):
+        for hour, units in _units_by_hour(charge, self.zone):
             if use := self.uses.get((hour, kind)):
                 gone = self._gone.get((hour, kind), 0)
                 # What came since the usage was summed up is at list price: never is more handed out than there is.
@@ -169,7 +169,7 @@ class Shares:
                 more = _share(use, gone, here)
                 covered, used = covered + more[0], used + more[1]
                 self._gone[hour, kind] = gone + here
-        return _with_part(charge, covered, used) if covered else charge
+        return _with_coverage(charge, covered, used) if covered else charge
 
 
 def hours_between(begin: Instant, end: Instant, zone: tzinfo) -> Iterator[Instant]:
@@ -199,7 +199,7 @@ def _hour(quarter: int, zone: tzinfo) -> tuple[Instant, int]:
     return quarter * QUARTER_MS - local.minute * MINUTE_MS, local.toordinal() - EPOCH
 
 
-def _by_hour(charge: PodCost, zone: tzinfo) -> Iterator[tuple[Instant, int]]:
+def _units_by_hour(charge: PodCost, zone: tzinfo) -> Iterator[tuple[Instant, int]]:
     """A charge's list price cut at each hour by seconds; a minimum that reaches into the next day stays in this one's."""
     listed, seconds = _units(charge.list_cost or Decimal(0)), charge.billed_seconds
     at, done = charge.billed_from, 0
@@ -216,7 +216,7 @@ def _part(whole: int, before: int, weight: int, weights: int) -> int:
     return whole * (before + weight) // weights - whole * before // weights if weights else 0
 
 
-def _share(use: Use, before: int, weight: int) -> tuple[int, int]:
+def _share(use: CoveredUsage, before: int, weight: int) -> tuple[int, int]:
     """
     What is covered of usage that comes after other usage, and what is paid for that.
 
@@ -226,7 +226,7 @@ def _share(use: Use, before: int, weight: int) -> tuple[int, int]:
     return covered, _part(use.used, gone, covered, use.covered)
 
 
-def _with_part(charge: PodCost, covered: int, used: int) -> PodCost:
+def _with_coverage(charge: PodCost, covered: int, used: int) -> PodCost:
     """A charge of which so much at list price is paid by plans instead of at its own price."""
     cost, listed = _units(charge.cost or Decimal(0)), _units(charge.list_cost or Decimal(0))
     less = cost * covered // listed - used
@@ -239,7 +239,7 @@ def _with_part(charge: PodCost, covered: int, used: int) -> PodCost:
     )  # fmt: skip
 
 
-def _fits(region: str, name: str) -> bool:
+def _region_matches(region: str, name: str) -> bool:
     return name == region or (region.endswith("*") and name.startswith(region[:-1]))
 
 

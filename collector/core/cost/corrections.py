@@ -30,7 +30,7 @@ def corrections(known: PodCost, booked: Sequence[PodCost], run: int, day: int, e
     paid = {facet: _sum(charge for charge in booked if _facet(charge) == facet) for facet in whose}
     entries: list[PodCost] = []
     for facet, charge in sorted(whose.items(), key=lambda item: item[0]):
-        less = _less(owed.get(facet, NOTHING), paid[facet])
+        less = _difference(owed.get(facet, NOTHING), paid[facet])
         if any(less):
             entries.append(_entry(charge, known, dict(zip(AMOUNTS, less, strict=True)), run, day, entry + len(entries)))
     return entries
@@ -66,7 +66,7 @@ def _sum(charges: Iterable[PodCost]) -> Booked:
     return whole
 
 
-def _less(owed: Booked, paid: Booked) -> Booked:
+def _difference(owed: Booked, paid: Booked) -> Booked:
     return tuple(map(CONTEXT.subtract, owed, paid))
 
 

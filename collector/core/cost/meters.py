@@ -61,7 +61,7 @@ def amount(rate: Rate, spec: Spec) -> Decimal:
     return ONE
 
 
-def line(amount: Decimal, rate: Rate, seconds: int) -> Meter:
+def meter_line(amount: Decimal, rate: Rate, seconds: int) -> Meter:
     """One meter for some seconds: quantity x unit price, quantised once."""
     quantity = CONTEXT.multiply(amount, Decimal(seconds))
     if rate.per_seconds != 1:
@@ -70,17 +70,17 @@ def line(amount: Decimal, rate: Rate, seconds: int) -> Meter:
     return Meter(rate.meter, CONTEXT.quantize(quantity, PLACES), rate.unit, rate.unit_price, cost)
 
 
-def cut(amount: Decimal, rate: Rate, seconds: list[int]) -> list[Meter]:
+def cut_meter(amount: Decimal, rate: Rate, seconds: list[int]) -> list[Meter]:
     """A meter's lines by part; the last part that has any seconds takes the remainder."""
     if len(seconds) == 1:
-        return [line(amount, rate, seconds[0])]
-    whole, parts = line(amount, rate, sum(seconds)), [line(amount, rate, s) for s in seconds]
+        return [meter_line(amount, rate, seconds[0])]
+    whole, parts = meter_line(amount, rate, sum(seconds)), [meter_line(amount, rate, s) for s in seconds]
     last = max((i for i, s in enumerate(seconds) if s), default=0)
     remainder = CONTEXT.subtract(whole.cost, total(m.cost for m in parts[:last]))
     return [*parts[:last], msgspec.structs.replace(parts[last], cost=remainder), *parts[last + 1 :]]
 
 
-def listed(rate: Rate) -> Rate | None:
+def at_list_price(rate: Rate) -> Rate | None:
     """The rate before discounts; None when nobody told it."""
     return None if rate.list_price is None else msgspec.structs.replace(rate, unit_price=rate.list_price)
 
@@ -90,7 +90,7 @@ def total(amounts: Iterable[Decimal]) -> Decimal:
     return reduce(CONTEXT.add, amounts, ZERO)
 
 
-def rounded(costs: list[Decimal], unit: Decimal | None) -> list[Decimal]:
+def round_parts(costs: list[Decimal], unit: Decimal | None) -> list[Decimal]:
     """
     The parts of an instance's cost as its bill rounds it: half up as a whole, the last that costs takes what is left.
 

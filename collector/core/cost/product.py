@@ -23,11 +23,11 @@ PRODUCTS = ("alibaba-eci", "alibaba-acs", "aws-fargate-eks", "gke-autopilot", "a
 Confidence = Literal["high", "low"]
 
 
-class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class BookRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Part of a product as its book writes it; a key it does not know is an error."""
 
 
-class Mark(Rule, frozen=True, forbid_unknown_fields=True):
+class Mark(BookRule, frozen=True, forbid_unknown_fields=True):
     """One sign that a pod is billed as a product: a label or annotation, or how its node is named."""
 
     key: str = ""
@@ -47,7 +47,7 @@ class Mark(Rule, frozen=True, forbid_unknown_fields=True):
         return value is not None and (not self.values or value in self.values)
 
 
-class Dimension(Rule, frozen=True, forbid_unknown_fields=True):
+class Dimension(BookRule, frozen=True, forbid_unknown_fields=True):
     """Something that chooses between prices: the class of machines, or how they are bought."""
 
     default: str
@@ -61,7 +61,7 @@ class Dimension(Rule, frozen=True, forbid_unknown_fields=True):
         return (self.default, True) if said is None else (self.values.get(said, self.default), said in self.values)
 
 
-class SizeRule(Rule, frozen=True, forbid_unknown_fields=True):
+class SizeRule(BookRule, frozen=True, forbid_unknown_fields=True):
     """Where the billed size of a pod stands, most trusted first."""
 
     annotations: tuple[str, ...] = ()
@@ -81,14 +81,14 @@ class SizeRule(Rule, frozen=True, forbid_unknown_fields=True):
     """The size of a pod that requests nothing, as on the annotation; empty: it has none."""
 
 
-class Begin(Rule, frozen=True, forbid_unknown_fields=True):
+class Begin(BookRule, frozen=True, forbid_unknown_fields=True):
     """An instant that may begin the bill."""
 
     at: Literal["instance_created", "scheduled", "main_started"]
     confidence: Confidence = "high"
 
 
-class PendingLimit(Rule, frozen=True, forbid_unknown_fields=True):
+class PendingLimit(BookRule, frozen=True, forbid_unknown_fields=True):
     """After how long the provider gives up, and stops billing, a pod that does not start."""
 
     minutes: int
@@ -97,7 +97,7 @@ class PendingLimit(Rule, frozen=True, forbid_unknown_fields=True):
     most: int = 0
 
 
-class IntervalRule(Rule, frozen=True, forbid_unknown_fields=True):
+class IntervalRule(BookRule, frozen=True, forbid_unknown_fields=True):
     """
     From when to when a pod is billed: from the first known of `begin` to the end of its last container.
 
@@ -112,7 +112,7 @@ class IntervalRule(Rule, frozen=True, forbid_unknown_fields=True):
     minimum_by_class: dict[str, int] = {}
 
 
-class StorageRule(Rule, frozen=True, forbid_unknown_fields=True):
+class StorageRule(BookRule, frozen=True, forbid_unknown_fields=True):
     """Temporary storage: so much is free, the rest is asked for by an annotation or by requests."""
 
     free_gib: Decimal = ZERO
@@ -120,7 +120,7 @@ class StorageRule(Rule, frozen=True, forbid_unknown_fields=True):
     """An annotation that asks for a quantity above the free part; empty: requests tell the whole."""
 
 
-class SpotRule(Rule, frozen=True, forbid_unknown_fields=True):
+class SpotRule(BookRule, frozen=True, forbid_unknown_fields=True):
     """How long the market price at creation holds, and whether a pod may have been bought on demand all the same."""
 
     protection_h: int = 0
@@ -128,13 +128,13 @@ class SpotRule(Rule, frozen=True, forbid_unknown_fields=True):
     fallback_key: str = ""
 
 
-class RoundingRule(Rule, frozen=True, forbid_unknown_fields=True):
+class RoundingRule(BookRule, frozen=True, forbid_unknown_fields=True):
     """What the bill of one currency is rounded to, half up, an instance."""
 
     unit: Decimal
 
 
-class Product(Rule, frozen=True, forbid_unknown_fields=True, dict=True):
+class Product(BookRule, frozen=True, forbid_unknown_fields=True, dict=True):
     """One way a cloud bills a pod."""
 
     id: str

@@ -12,8 +12,8 @@ from functools import cached_property
 import msgspec
 
 _RANGE = re.compile(r"(\d+(?:\.\d+)?)(?:\.\.(\d+(?:\.\d+)?)(?:/(\d+(?:\.\d+)?))?)?", re.ASCII)
-Row = tuple[Decimal, list[Decimal]]
-Size = tuple[Decimal, Decimal]
+GridRow = tuple[Decimal, list[Decimal]]
+GridSize = tuple[Decimal, Decimal]
 
 
 class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,14 +39,14 @@ class Grid(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     steps: Steps | None = None
 
     @cached_property
-    def rows(self) -> dict[str, list[Row]]:
+    def rows(self) -> dict[str, list[GridRow]]:
         """The sizes of each region that has its own, and of all others under the empty name."""
         return {region: _rows(self.sizes | own) for region, own in {**self.regions, "": {}}.items()}
 
-    def fit(self, vcpu: Decimal, memory_gib: Decimal, region: str = "") -> Size | None:
+    def fit(self, vcpu: Decimal, memory_gib: Decimal, region: str = "") -> GridSize | None:
         """The smallest size that holds a request; None when nothing does."""
         if self.steps is not None:
-            return _stepped(self.steps, vcpu, memory_gib)
+            return _round_to_steps(self.steps, vcpu, memory_gib)
         rows = self.rows.get(region, self.rows[""])
         for cores, memories in rows:
             if cores >= vcpu and (i := bisect_left(memories, memory_gib)) < len(memories):
@@ -54,11 +54,11 @@ class Grid(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         return None
 
 
-def _rows(sizes: dict[str, str]) -> list[Row]:
-    return sorted((Decimal(cores), amounts(text)) for cores, text in sizes.items())
+def _rows(sizes: dict[str, str]) -> list[GridRow]:
+    return sorted((Decimal(cores), parse_amounts(text)) for cores, text in sizes.items())
 
 
-def amounts(text: str) -> list[Decimal]:
+def parse_amounts(text: str) -> list[Decimal]:
     """The amounts of a line, ascending; ValueError names a word that is none."""
     found: list[Decimal] = []
     for word in text.split():
@@ -72,16 +72,16 @@ def amounts(text: str) -> list[Decimal]:
     return sorted(found)
 
 
-def _stepped(steps: Steps, vcpu: Decimal, memory_gib: Decimal) -> Size | None:
-    cores = _up(max(vcpu, steps.least_vcpu), steps.vcpu)
-    memory = _up(max(memory_gib, steps.least_memory_gib), steps.memory_gib)
+def _round_to_steps(steps: Steps, vcpu: Decimal, memory_gib: Decimal) -> GridSize | None:
+    cores = _round_up(max(vcpu, steps.least_vcpu), steps.vcpu)
+    memory = _round_up(max(memory_gib, steps.least_memory_gib), steps.memory_gib)
     if steps.most_gib_per_vcpu and memory > cores * steps.most_gib_per_vcpu:
-        cores = _up(memory / steps.most_gib_per_vcpu, steps.vcpu)
-    memory = _up(max(memory, cores * steps.least_gib_per_vcpu), steps.memory_gib)
+        cores = _round_up(memory / steps.most_gib_per_vcpu, steps.vcpu)
+    memory = _round_up(max(memory, cores * steps.least_gib_per_vcpu), steps.memory_gib)
     beyond = (steps.most_vcpu and cores > steps.most_vcpu) or (steps.most_memory_gib and memory > steps.most_memory_gib)
     return None if beyond else (cores, memory)
 
 
-def _up(value: Decimal, step: Decimal) -> Decimal:
+def _round_up(value: Decimal, step: Decimal) -> Decimal:
     """To the next multiple of a step."""
     return (value / step).to_integral_value(ROUND_CEILING) * step

@@ -8,12 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core.cluster.state import Cluster
-from collector.core.cost.attribution import TEXT_LIMIT, UNALLOCATED, Owned, evidence, owner, owner_again, owner_of_row
+from collector.core.cost.attribution import (
+    TEXT_LIMIT,
+    UNALLOCATED,
+    AttributionInput,
+    evidence,
+    owner,
+    owner_of_row,
+    reattribute,
+)
 from collector.core.facts.workflows import WorkflowRun
 from collector.core.rules import ACTOR_LABEL, ARGO_LABELS, CREATOR_LABEL, AttributionRule, Rules
 from tests.builders import DAY, HOUR, NOON, a_namespace, a_workflow, an_observation
 
-OWNED = Owned(
+OWNED = AttributionInput(
     labels={
         "department": "by-label",
         "annotation:paid-by": "by-annotation",
@@ -164,7 +172,7 @@ def test_a_forestalled_rule_changes_nothing(
 ) -> None:
     """What is refused as unreachable is so for every workflow."""
     told = kept | {f"annotation:{k}": v for k, v in kept.items()} | {f"namespace:{k}": v for k, v in kept.items()}
-    owned = Owned(told, name, name, name, NOON)
+    owned = AttributionInput(told, name, name, name, NOON)
 
     assert not first.forestalls(second) or owner((first, second), owned) == owner((first,), owned)
 
@@ -234,6 +242,6 @@ def test_where_no_rule_matches_a_row_that_may_lack_what_one_reads_its_conclusion
     rules: tuple[AttributionRule, ...], concluded: str, expected: str
 ) -> None:
     """What every row keeps is judged anew; an annotation that no rule read then was never kept."""
-    owned = Owned({"department": "autonomy"}, "team", "", "", NOON)
+    owned = AttributionInput({"department": "autonomy"}, "team", "", "", NOON)
 
-    assert owner_again(rules, owned, concluded) == expected
+    assert reattribute(rules, owned, concluded) == expected

@@ -224,7 +224,7 @@ def test_told_days_around_a_changed_price_are_told_as_nothing() -> None:
 )
 def test_the_mainland_site_bills_an_instance_to_the_cent(seconds: int, exact: str, billed: str) -> None:
     """Oracle 7.7: half a cent is one, less is none; the exact cost stands beside it."""
-    (charged,) = billing.charges(pod(seconds), None, shipped().told_in("CNY"), UTC, NOON + DAY)
+    (charged,) = billing.charges(pod(seconds), None, shipped().in_currency("CNY"), UTC, NOON + DAY)
 
     assert (charged.cost, charged.rounded_cost, charged.currency) == (Decimal(exact), Decimal(billed), "CNY")
 
@@ -232,7 +232,7 @@ def test_the_mainland_site_bills_an_instance_to_the_cent(seconds: int, exact: st
 def test_a_bill_over_midnight_is_rounded_once_and_never_below_nothing() -> None:
     """Earlier days are rounded down, the last takes what is left of the instance's rounding."""
     begin = at("2026-11-22T23:59:20")
-    days = billing.charges(pod(80, begin), None, shipped().told_in("CNY"), UTC, begin + DAY)
+    days = billing.charges(pod(80, begin), None, shipped().in_currency("CNY"), UTC, begin + DAY)
 
     assert [(c.billed_seconds, c.cost, c.rounded_cost) for c in days] == [
         (40, Decimal("0.0049008"), Decimal(0)), (40, Decimal("0.0049008"), Decimal("0.01")),
@@ -243,7 +243,7 @@ def test_a_day_that_is_told_as_nothing_takes_no_rounding() -> None:
     """What is left of it falls on the last day that costs anything."""
     today = NOON // DAY
     days = billing.charges(
-        pod(3600), None, shipped().told_in("CNY"), UTC, NOON + DAY, told=WrittenCharges(1, today, today + 1)
+        pod(3600), None, shipped().in_currency("CNY"), UTC, NOON + DAY, told=WrittenCharges(1, today, today + 1)
     )
 
     assert [c.rounded_cost for c in days] == [Decimal("0.44"), Decimal(0)]

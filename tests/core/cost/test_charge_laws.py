@@ -92,7 +92,7 @@ def test_the_parts_sum_to_the_whole_exactly(
 ) -> None:
     """Whatever midnights cut a charge: cost, pending cost, rounded cost, each meter and the seconds."""
     run = pod(seconds, begin + ms, pending, pricing=pricing)
-    books = shipped().told_in(currency)
+    books = shipped().in_currency(currency)
     parts, (whole,) = charge(run, zone=zone, books=books), charges_uncut(run, books)
 
     assert sum(p.billed_seconds for p in parts) == whole.billed_seconds
@@ -109,8 +109,8 @@ def charges_uncut(run: PodRun, books: Prices) -> list[PodCost]:
     spec = spec_of(run, product)
     interval = billed_interval(run, product.interval, NOON + 1000 * DAY)
     assert interval is not None
-    (part,) = billing.bill(interval, spec, books, [billing.Day(0, interval.begin, 0, interval.seconds)])
-    (rounded,) = billing.rounded_costs([part])
+    (part,) = billing.bill(interval, spec, books, [billing.BilledDay(0, interval.begin, 0, interval.seconds)])
+    (rounded,) = billing.round_costs([part])
     one = charge(run, books=books)[0]
     missing = bool(part.rates.missing)
     return [
@@ -166,7 +166,7 @@ def test_a_line_is_the_exact_product_rounded_once(seconds: int, per: int, price:
     """Against exact fractions: half a unit of the eighteenth place at most."""
     rate = Rate("instance_type", "Hours", Decimal(price).scaleb(-12), per)
     exact = Fraction(seconds, per) * Fraction(price, 10**12)
-    said = meters.line(Decimal(1), rate, seconds).cost
+    said = meters.meter_line(Decimal(1), rate, seconds).cost
 
     assert abs(Fraction(said) - exact) <= Fraction(1, 2 * 10**18)
 
@@ -175,7 +175,7 @@ def test_a_line_is_rounded_half_even() -> None:
     """Bankers' rounding: no drift over millions of lines."""
     rate = Rate("vcpu", "vCPU-Seconds", Decimal("5e-19"))
 
-    assert [meters.line(Decimal(1), rate, s).cost * 10**18 for s in (1, 3, 5)] == [0, 2, 2]
+    assert [meters.meter_line(Decimal(1), rate, s).cost * 10**18 for s in (1, 3, 5)] == [0, 2, 2]
 
 
 @given(st.lists(st.tuples(st.integers(1, 7200), st.integers(0, 10**9)), min_size=1, max_size=6), st.integers(0, 9000))
@@ -211,11 +211,11 @@ def test_a_price_integral_is_the_same_however_it_is_cut(changes: list[tuple[int,
 def test_cost_grows_with_seconds_and_with_the_spec(a: int, b: int, spec: str, currency: str) -> None:
     """A longer pod never costs less, exact or as billed, and a larger one neither."""
     short, long = (
-        only(pod(s % 40_000, pricing=eci(spec)), books=shipped().told_in(currency))
+        only(pod(s % 40_000, pricing=eci(spec)), books=shipped().in_currency(currency))
         for s in sorted([a % 40_000, b % 40_000])
     )
-    small = only(pod(b % 40_000, pricing=eci("0.25-0.5Gi")), books=shipped().told_in(currency))
-    large = only(pod(b % 40_000, pricing=eci(spec)), books=shipped().told_in(currency))
+    small = only(pod(b % 40_000, pricing=eci("0.25-0.5Gi")), books=shipped().in_currency(currency))
+    large = only(pod(b % 40_000, pricing=eci(spec)), books=shipped().in_currency(currency))
 
     assert (short.cost or 0) <= (long.cost or 0)
     assert (short.rounded_cost or 0) <= (long.rounded_cost or 0)
@@ -258,7 +258,7 @@ def test_nothing_that_a_pod_may_say_breaks_pricing_or_makes_it_free(
     names = ("scheduled_at", "instance_created_at", "main_started_at", "finished_at")
     run = pod(pricing=marks, memory_bytes=memory, cpu=Decimal(cpu) / 1000, ephemeral_bytes=memory, gpu=Decimal(cpu))
     run = msgspec.structs.replace(run, **dict(zip(names, instants, strict=True)))
-    books = shipped().told_in(currency)
+    books = shipped().in_currency(currency)
 
     for part in charge(run, until=NOON + 30 * DAY, books=books):
         assert part.confidence in ("high", "low", "unpriced")

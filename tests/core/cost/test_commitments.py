@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from collector.core.cost import commitments
-from collector.core.cost.commitments import Covered, Kind, Plan, PlanHour, Shares, Usage, Use, cover
+from collector.core.cost.commitments import (
+    CoverageShares,
+    Covered,
+    CoveredUsage,
+    Plan,
+    PlanHour,
+    Usage,
+    UsageKind,
+    cover,
+)
 from collector.core.cost.meters import total
 from collector.core.facts.bills import PodCost
 from tests.builders import DAY, HOUR, NOON
@@ -66,16 +75,16 @@ def a_charge(listed: str, begin: int = NOON, seconds: int = 3600, **changes: Any
 
 def applied(charges: Sequence[PodCost], plans: Sequence[Plan]) -> tuple[list[PodCost], list[PlanHour]]:
     """The charges of the day of noon with their parts, and its hours."""
-    ordered, usage = commitments.in_order(plans), Usage()
-    commitments.add(usage, charges, ordered, UTC)
-    uses: dict[tuple[int, Kind], Use] = {}
+    ordered, usage = commitments.order_plans(plans), Usage()
+    commitments.add_usage(usage, charges, ordered, UTC)
+    uses: dict[tuple[int, UsageKind], CoveredUsage] = {}
     hours: list[PlanHour] = []
     for hour in commitments.hours_between(NOON - 12 * HOUR, NOON + 12 * HOUR, UTC):
         here = {kind: units for (at, kind), units in usage.items() if at == hour}
-        more, used = commitments.spend(hour, here, [(plan, plan.hourly) for plan in ordered if plan.holds(hour)])
+        more, used = commitments.spend_hour(hour, here, [(plan, plan.hourly) for plan in ordered if plan.holds(hour)])
         hours += more
         uses |= {(hour, kind): use for kind, use in used.items()}
-    shares = Shares(uses, UTC)
+    shares = CoverageShares(uses, UTC)
     return [shares.effective(c) if commitments.eligible(c, ordered) else c for c in charges], hours
 
 
@@ -137,7 +146,7 @@ def test_what_a_plan_does_not_cover_stays(plan: dict[str, Any], charge: dict[str
 )
 def test_a_plan_names_what_it_covers(plan: dict[str, Any]) -> None:
     """A region by name or by how it begins."""
-    assert a_plan(**plan).covers(Kind("alibaba-eci", "cn-hangzhou", "on_demand", "general-purpose"))
+    assert a_plan(**plan).covers(UsageKind("alibaba-eci", "cn-hangzhou", "on_demand", "general-purpose"))
 
 
 def test_own_discounts_go_with_what_is_not_covered() -> None:
@@ -150,9 +159,9 @@ def test_own_discounts_go_with_what_is_not_covered() -> None:
 def test_a_charge_that_came_in_between_takes_nothing_from_others() -> None:
     """Usage was summed up before it came: once that is handed out, the rest is at its own price."""
     usage = Usage()
-    commitments.add(usage, [a_charge("4")], [a_plan()], UTC)
-    _, used = commitments.spend(NOON, {kind: units for (_, kind), units in usage.items()}, [(a_plan(), D("4.55"))])
-    shares = Shares({(NOON, kind): use for kind, use in used.items()}, UTC)
+    commitments.add_usage(usage, [a_charge("4")], [a_plan()], UTC)
+    _, used = commitments.spend_hour(NOON, {kind: units for (_, kind), units in usage.items()}, [(a_plan(), D("4.55"))])
+    shares = CoverageShares({(NOON, kind): use for kind, use in used.items()}, UTC)
 
     assert [shares.effective(a_charge(listed)).covered_cost for listed in ("3", "4")] == [D(3), D(1)]
     assert shares.effective(a_charge("1", NOON + HOUR)).covered_cost is None

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core.cost.product import PRODUCTS
-from collector.core.cost.size_grid import Grid, Steps, amounts
+from collector.core.cost.size_grid import Grid, Steps, parse_amounts
 from tests.core.cost.charged import shipped
 
 GRIDS = {p: grid for p in PRODUCTS if (grid := shipped().products[p].size.grid)}
@@ -71,15 +71,15 @@ def test_asking_for_more_vcpu_never_gives_fewer(product: str, vcpu: Decimal, mor
 
 def test_a_line_is_a_list_of_amounts_and_ranges() -> None:
     """As the providers' tables print them."""
-    assert amounts("0.5 1 2") == [Decimal("0.5"), 1, 2]
-    assert amounts("16..28/4 4..6") == [4, 5, 6, 16, 20, 24, 28]
+    assert parse_amounts("0.5 1 2") == [Decimal("0.5"), 1, 2]
+    assert parse_amounts("16..28/4 4..6") == [4, 5, 6, 16, 20, 24, 28]
 
 
 @pytest.mark.parametrize("text", ["x", "1..", "4..2", "0", "1..2/0", "1..99999", "-1", "1,5", "NaN", "１"])
 def test_a_line_that_is_none_is_refused(text: str) -> None:
     """With what to write."""
     with pytest.raises(ValueError, match=r"is no amount of GiB|does not go up"):
-        amounts(text)
+        parse_amounts(text)
 
 
 def test_steps_without_bounds_only_round_up() -> None:

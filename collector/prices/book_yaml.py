@@ -39,17 +39,17 @@ class _Text(yaml.CSafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def contents(path: Path, most: int = MOST_BYTES) -> bytes:
+def read_file(path: Path, most: int = MOST_BYTES) -> bytes:
     """A file's bytes; BookError when it cannot be read or is too long."""
     try:
         with path.open("rb") as file:
             text = file.read(most + 1)
     except OSError as error:
         raise BookError(str(path), "file", f"cannot be read: {error.strerror}") from None
-    return bounded(text, str(path), most)
+    return check_length(text, str(path), most)
 
 
-def bounded(text: bytes, path: str, most: int = MOST_BYTES) -> bytes:
+def check_length(text: bytes, path: str, most: int = MOST_BYTES) -> bytes:
     """The text itself; BookError when it is longer than anyone will wait for."""
     if len(text) > most:
         remedy = f"is longer than {most // 1024**2} MiB; put series of prices into CSV, and split the rest"
@@ -59,9 +59,9 @@ def bounded(text: bytes, path: str, most: int = MOST_BYTES) -> bytes:
 
 def parse(text: bytes, path: str) -> Book:
     """The book of a YAML text as it is written; BookError names the file, the place in it and the remedy."""
-    bounded(text, path)
+    check_length(text, path)
     try:
-        _plain(text, path)
+        _check_plain(text, path)
         raw = yaml.load(text, _Text)  # noqa: S506  # a SafeLoader
     except (yaml.YAMLError, ValueError) as error:
         if isinstance(error, BookError):
@@ -74,7 +74,7 @@ def parse(text: bytes, path: str) -> Book:
         raise BookError(path, place.strip("`").removeprefix("$").removeprefix(".") or "top", message) from None
 
 
-def _plain(text: bytes, path: str) -> None:
+def _check_plain(text: bytes, path: str) -> None:
     """Refuses aliases and towers before anything is built of them."""
     depth = 0
     for event in yaml.parse(text, yaml.CSafeLoader):
