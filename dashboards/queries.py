@@ -10,12 +10,9 @@ from collector.catalog.bills import COST_CURRENT
 from collector.catalog.metrics import Metric
 from collector.catalog.schema import DATABASE
 from collector.catalog.workflows import WORKFLOW_RUN
+from collector.core.model import REASONS
 
-REASON_COLUMNS = tuple(
-    column.name
-    for column in WORKFLOW_RUN.columns
-    if column.name.endswith("_ms") and column.name not in ("queue_latency_ms", "running_ms")
-)
+REASON_COLUMNS = tuple(f"{reason}_ms" for reason in REASONS if reason != "running")
 """Waiting time of a finished workflow, one column for each reason."""
 
 COUNTED = "succeeded|failed|platform"

@@ -21,6 +21,7 @@ from sqlglot.optimizer.scope import traverse_scope
 from collector.catalog.bills import COST_CURRENT
 from collector.catalog.schema import DATABASE
 from collector.catalog.tables import TABLE_NAMED
+from collector.core.model import REASONS
 from dashboards import ALL
 from dashboards.files import files
 from generate.folder import out_of_date, write
@@ -207,6 +208,13 @@ def test_statements_name_tables_and_columns_of_the_catalogue(title: str, sql: st
     assert table.db == DATABASE
     named = {column.name for column in scope.expression.find_all(exp.Column)}
     assert named - aliases <= {column.name for column in known.columns}
+
+
+def test_waiting_time_is_that_of_waiting_reasons() -> None:
+    """Each reason once, and no latency: a latency is a sum of reasons already."""
+    [sql] = [sql for title, sql in SQL if title.endswith("Time waited, by reason")]
+
+    assert re.findall(r"sum\((\w+)_ms\)", sql) == [reason for reason in REASONS if reason != "running"]
 
 
 @every_statement

@@ -11,7 +11,9 @@ from html import escape
 from tests.screenshots.sources import Series
 
 COLOURS = ("#3b7dd8", "#2a9d6f", "#e0a100", "#d1495b", "#7b5ea7", "#3aa6b9", "#b5651d", "#6b7280", "#9aa91f", "#c2569b")
-LEFT, BOTTOM, TOP = 46, 20, 6
+LEFT, BOTTOM, TOP = 58, 20, 8
+SECONDS = (0.1, 0.2, 0.4, 1, 2, 4, 8, 20, 40, 60, 120, 240, 480, 1200, 2400, 3600, 7200, 14400, 28800, 86400)
+"""Ends of an axis whose quarters read well."""
 
 
 def amount(value: float, unit: str, decimals: int | None = None) -> str:
@@ -38,7 +40,7 @@ def chart(series: Sequence[Series], *, span: tuple[int, int], size: tuple[int, i
     """An SVG of lines, or of bars on top of each other."""
     width, height = size
     highest = _highest(series, stacked)
-    scale = _Scale(span=span, width=width, height=height, top=_nice(highest) if highest > 0 else 1.0)
+    scale = _Scale(span=span, width=width, height=height, top=_nice(highest, unit) if highest > 0 else 1.0)
     marks = _bars(series, scale) if stacked else _lines(series, scale)
     return f'<svg width="{width}" height="{height}">{"".join((*_grid(scale, unit), *marks))}</svg>'
 
@@ -66,10 +68,12 @@ def _highest(series: Sequence[Series], stacked: bool) -> float:
     return max(sums.values(), default=0.0)
 
 
-def _nice(value: float) -> float:
-    """The next round number: 1, 2 or 5 times a power of ten."""
+def _nice(value: float, unit: str) -> float:
+    """The next round number, whose quarters are round too."""
+    if unit == "s":
+        return next((end for end in SECONDS if end >= value), value)
     power: float = 10.0 ** math.floor(math.log10(value))
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= value)
+    return next(step * power for step in (1, 1.2, 1.6, 2, 4, 6, 8, 10) if step * power >= value)
 
 
 def _grid(scale: _Scale, unit: str) -> Iterable[str]:
