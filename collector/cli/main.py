@@ -27,7 +27,7 @@ from collector.clock import now_ms
 from collector.core.cost.billing_days import day_of
 from collector.prices import book
 from collector.prices.quote import quote
-from collector.reports import cost, price_list, queue, shared_costs, steps
+from collector.reports import cost, price_list, queue, render, shared_costs, steps, success
 from collector.reports import report as shape
 from collector.service import run as service
 from collector.settings.load import load_settings
@@ -55,7 +55,7 @@ err = Console(stderr=True, highlight=False)
 REPORTS: dict[str, Callable[[shape.Query, shape.Span, str], shape.Report]] = {
     "cost": cost.cost,
     "queue": queue.queue,
-    "success": queue.success,
+    "success": success.success,
 }
 STEPS = "steps"
 FIRST_DAY = date(1970, 1, 1)
@@ -146,7 +146,7 @@ def report(
         made = cost.cost(query, span, by or DEFAULT_BY[kind], run, fees)
     else:
         made = REPORTS[kind](query, span, by or DEFAULT_BY[kind])
-    shape.text(made, form, out)
+    render.print_report(made, form, out)
 
 
 @app.command()
@@ -163,7 +163,7 @@ def reprice(
     span = _span(begin, end, chosen.billing_timezone, None)
     with progress.shown("pods priced", err) as (say, count):
         made = commands.reprice(chosen, _folder(config), span, dry_run=dry_run, say=say, progress=count)
-    shape.text(made, form, out)
+    render.print_report(made, form, out)
 
 
 @app.command()
@@ -181,7 +181,7 @@ def backfill(
     span = _span(begin, end, chosen.billing_timezone, None)
     with progress.shown("hours asked about", err) as (_, count):
         made = backfilling.backfill_span(chosen, _folder(config), span, cluster, dry_run=dry_run, progress=count)
-    shape.text(made, form, out)
+    render.print_report(made, form, out)
     if any(row[-1] for row in made.rows) or len(made.notes) > dry_run:
         raise typer.Exit(1)
 
@@ -249,7 +249,7 @@ def prices_list(
 ) -> None:
     """The books in force: versions, products, currencies, dates and sources."""
     price_list.one_of("--format", form, ("table", "csv", "json"))
-    shape.text(price_list.listing(connect.books(load_settings(config), _folder(config))), form, out)
+    render.print_report(price_list.listing(connect.books(load_settings(config), _folder(config))), form, out)
 
 
 @period_app.command("list")
@@ -258,7 +258,7 @@ def period_list(
 ) -> None:
     """Each month's state, active run and sums; of a locked one whether it still is as it was locked."""
     price_list.one_of("--format", form, ("table", "csv", "json"))
-    shape.text(commands.months(load_settings(config)), form, out)
+    render.print_report(commands.months(load_settings(config)), form, out)
 
 
 @period_app.command("lock")
@@ -294,7 +294,7 @@ def period_reconcile(
     amounts = dict(price_list.billed("--billed", text) for text in billed)
     within = price_list.billed("--tolerance", tolerance)[1]
     made = commands.reconcile(load_settings(config), _folder(config), _month(month), amounts, within)
-    shape.text(made, form, out)
+    render.print_report(made, form, out)
 
 
 @period_app.command("correct")

@@ -15,6 +15,8 @@ Kind = Literal[
     "workflows", "pods", "nodes", "namespaces", "cronworkflows", "events", "jobs", "rayclusters", "rayjobs",
     "sparkapplications",
 ]  # fmt: skip
+WORKLOAD_KINDS: tuple[Kind, ...] = ("workflows", "pods")
+"""The kinds whose changes make up a run; without them a period is not complete."""
 Change = Literal["listed", "added", "modified", "deleted", "vanished"]
 """`listed`: seen by a LIST. `vanished`: known before a relist and absent from it; the object is its last known one or None."""
 

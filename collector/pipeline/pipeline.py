@@ -22,7 +22,18 @@ from collector.core.facts.bills import PricingRun
 from collector.core.facts.watches import Quarantine, Reconciled, WatchGap
 from collector.core.facts.workflows import QueueSample
 from collector.core.live_view import ClusterHealth, HourlyCost, LiveView, StoreHealth, WatchHealth
-from collector.core.messages import Checkpoint, Commit, Cursor, Gone, Observation, Outcome, Position, Reading, Synced
+from collector.core.messages import (
+    WORKLOAD_KINDS,
+    Checkpoint,
+    Commit,
+    Cursor,
+    Gone,
+    Observation,
+    Outcome,
+    Position,
+    Reading,
+    Synced,
+)
 from collector.core.model import Fact, Instant, version_of
 from collector.core.objects.kubernetes import Meta
 from collector.core.queue import locks, slots
@@ -30,7 +41,7 @@ from collector.core.rules import Rules
 from collector.core.units import MINUTE_MS
 from collector.core.workflow import stuck
 from collector.pipeline import argo_schedule, checkpoints
-from collector.pipeline.recorder import DIFFERENCES, MOVING, Recorder, initialise_counters
+from collector.pipeline.recorder import DIFFERENCES, Recorder, initialise_counters
 from collector.prices.book import Books
 
 log = logging.getLogger(__name__)
@@ -170,7 +181,7 @@ class Pipeline:
 
     def pending_gap(self, cluster: str, kind: str) -> tuple[Instant, str] | None:
         """The break that the first list of a kind ends; None: there is none, or this kind is always listed."""
-        if kind not in MOVING or (cluster, kind) in self._positions:
+        if kind not in WORKLOAD_KINDS or (cluster, kind) in self._positions:
             return None
         return self._breaks.get(cluster, FIRST_START)
 
@@ -209,7 +220,7 @@ class Pipeline:
             # Listed all the same; but with what was known, so that nodes that went meanwhile are told.
             known = {uid: run.version for uid, run in state.plain_nodes.runs.items()}
             return Resume("", position.epoch if position else 0, known, None)
-        if kind not in (*MOVING, "events"):
+        if kind not in (*WORKLOAD_KINDS, "events"):
             return None
         known = {}
         if kind == "workflows":
@@ -326,7 +337,7 @@ class Pipeline:
         self._gathered.facts.append(gap)
         if gap.from_at:  # before its first start nobody can have watched
             self.counters.add(metrics.WATCH_GAPS, cluster=cluster.name, kind=gap.kind)
-        if gap.kind in MOVING:
+        if gap.kind in WORKLOAD_KINDS:
             if gap.from_at:
                 self._gaps[cluster.name, gap.kind] = gap
             cluster.gap_started(gap.kind, gap.from_at)

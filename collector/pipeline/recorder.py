@@ -23,15 +23,13 @@ from collector.core.cost.meters import total
 from collector.core.cost.pricing_runs import FIRST_RUN, Runs
 from collector.core.facts.bills import Period, PodCost
 from collector.core.facts.workflows import ControllerIncident, CronRun
-from collector.core.messages import Kind
+from collector.core.messages import WORKLOAD_KINDS, Kind
 from collector.core.model import Fact, Instant
 from collector.core.pod.lifecycle import PodState
 from collector.core.units import ZERO
 from collector.core.workflow.lifecycle import WorkflowState
 from collector.prices.book import Books
 
-MOVING = ("workflows", "pods")
-"""Kinds whose changes a run is made of."""
 DIFFERENCES = ("missing", "stale", "phantom")
 
 RECENT_PODS = 100_000
@@ -164,6 +162,6 @@ def initialise_counters(counters: Counters, clusters: Iterable[str]) -> None:
             counters.initialise(metrics.CONTROLLER_RESTARTS, cluster=cluster, container=container)
         for kind in get_args(Kind):
             counters.initialise(metrics.WATCH_GAPS, cluster=cluster, kind=kind)
-        for kind in MOVING:
+        for kind in WORKLOAD_KINDS:
             for how in DIFFERENCES:
                 counters.initialise(metrics.RECONCILE_DIFFERENCES, cluster=cluster, kind=kind, difference=how)

@@ -12,7 +12,8 @@ from typing import Any
 
 from collector.core.cost.meters import CONTEXT, PLACES, total
 from collector.core.units import ZERO
-from collector.reports.report import BEGIN, END, Query, Report, Span, amount, columns_by
+from collector.reports.completeness import completeness
+from collector.reports.report import Query, Report, Span, amount, columns_by
 from collector.reports.shared_costs import SharedCosts
 from collector.reports.spending import CLASSES, Spending, Spent, Use, spending
 
@@ -24,8 +25,6 @@ COLUMNS = {
         "product", "purchase", "class", "region",
     )
 } | {"workflow": "workflow_name"}  # fmt: skip
-NEVER = "1970-01-01"
-"""The day of an instant that no row has: none of the gaps was a first start."""
 
 
 def cost(
@@ -114,17 +113,3 @@ def _notes(spent: Spending) -> list[str]:
     if unpriced:
         notes.append(f"{unpriced} charges have no known price and are in no sum; `--by product,purchase` shows which")
     return notes
-
-
-def completeness(query: Query, span: Span) -> str:
-    """Whether every cluster was watched through the whole period, in words."""
-    broken = query(
-        "SELECT cluster, countIf(from_at > toDateTime64(0, 3)), toString(maxIf(to_at, from_at = toDateTime64(0, 3))) "
-        f"FROM watch_gap FINAL WHERE to_at >= {BEGIN} AND from_at < {END} AND kind IN ('workflows', 'pods') "
-        "GROUP BY cluster ORDER BY cluster",
-        span.parameters(),
-    )
-    gaps = ", ".join(f"{cluster} ({count})" for cluster, count, _ in broken if count)
-    since = ", ".join(f"{cluster} {at[:16]}" for cluster, _, at in broken if not at.startswith(NEVER))
-    told = [*([f"gaps in {gaps}"] if gaps else []), *([f"first watched (UTC): {since}"] if since else [])]
-    return f"not complete: {'; '.join(told)}" if told else "complete: no gap in any watch"

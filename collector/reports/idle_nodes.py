@@ -1,16 +1,16 @@
 """
-What of plain nodes nobody's pods took: each node's price for as long as it was there, less what its pods were charged.
+Idle cost of plain nodes: the price of each node while it existed, minus what its pods were charged.
 
-Both sides are at the books' own prices, before commitments, so that a node's pods and what is idle of it sum to its price.
-A node costs what one pod as large as the node would be charged, to the second. Counted are nodes that ran a pod of a
-workflow in the period; others may serve something else, and are only told of.
+Both sides are at the books' own prices, before commitments, so the pods' charges and the idle cost sum to the price.
+A node costs what one pod of the node's size would be charged, to the second. Only nodes that ran a pod of a workflow in
+the period are counted; other nodes may serve other purposes, so a note states their number and price.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from collector.core.cost import charge as billing
@@ -22,16 +22,13 @@ from collector.core.objects.quantity import GIB
 from collector.core.units import ZERO
 from collector.prices.lookup import Books
 from collector.prices.node_split import Weights, idle_cost, node_sizes, shares_idle
-from collector.reports.report import BEGIN, END, Query, Report, Span, amount
+from collector.reports.report import Query, Report, Span, amount
+from collector.reports.sources import BEGIN, END, IN_PERIOD, charges, parameters
 
-_TAKEN = """
-    SELECT cluster, node_name, day, sum(arraySum(meter -> tupleElement(meter, 'cost'), meters))
-    FROM {source} cluster IN (SELECT cluster FROM pod_cost WHERE {on_nodes}) AND {on_nodes}
-    GROUP BY cluster, node_name, day
-"""
-_ON_NODES = "day >= {begin:Date} AND day < {end:Date} AND node_name != '' AND product = {product:String}"
-"""Also of rows that a later one replaced: clusters without any, which are told quickly, need not be merged."""
-_NODES = f"""
+ON_NODES = "node_name != '' AND product = {product:String}"
+CLUSTERS = f"SELECT cluster FROM pod_cost WHERE {IN_PERIOD} AND {ON_NODES}"
+"""Includes replaced rows: it finds the clusters without plain nodes quickly, and their rows need not be merged."""
+NODES = f"""
     SELECT cluster, name, uid, toUnixTimestamp64Milli(greatest(created_at, first_seen_at, {BEGIN})),
            toUnixTimestamp64Milli(least(ifNull(gone_at, last_seen_at), {END})),
            instance_type, region, zone, cpu, memory_bytes, gpu, pricing
@@ -40,128 +37,213 @@ _NODES = f"""
       AND ifNull(gone_at, last_seen_at) > {BEGIN}
     ORDER BY cluster, name, created_at, uid
 """
+"""Selects the fields of NodeRow, in their order."""
 COLUMNS = ("cluster", "day", "nodes", "price", "charged to pods", "idle", "beyond capacity", "currency")
+NAMES_SHOWN = 3
 
-NodeDay = tuple[str, str, date]
-"""A cluster, the name of a node of it, and a billing day."""
+
+class NodeRow(NamedTuple):
+    """A plain node as stored, with the part of its life that lies in the period."""
+
+    cluster: str
+    name: str
+    uid: str
+    begin: Instant
+    end: Instant
+    instance_type: str
+    region: str
+    zone: str
+    cpu: Decimal
+    memory_bytes: int
+    gpu: Decimal
+    pricing: Mapping[str, str]
+
+
+class NodeDay(NamedTuple):
+    """A billing day of a node."""
+
+    cluster: str
+    node: str
+    day: date
+
+
+class NodePrice(NamedTuple):
+    """The price of a node on a billing day; None: not known."""
+
+    node: PodRun
+    day: date
+    price: Decimal | None
+
+
+class IdleDay(NamedTuple):
+    """The plain nodes of a cluster on a billing day; the fields are those of COLUMNS."""
+
+    cluster: str
+    day: date
+    nodes: int
+    price: Decimal
+    charged: Decimal
+    idle: Decimal
+    beyond: Decimal
+    """What pods were charged above the price of their nodes."""
+    currency: str
 
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """What was idle, one row a cluster and day, and what is to be said of it."""
+    """Idle cost by cluster and day, and the notes on it."""
 
-    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    rows: list[IdleDay] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     shared: bool = False
-    """Whether departments bear it, as the book says."""
+    """Whether departments pay for it, as the price book declares."""
 
     def by_cluster(self) -> dict[str, Decimal]:
-        """What is idle in each cluster."""
+        """Sums up the idle cost of each cluster."""
         sums: dict[str, Decimal] = {}
         for row in self.rows:
-            sums[row[0]] = CONTEXT.add(sums.get(row[0], ZERO), row[5])
+            sums[row.cluster] = CONTEXT.add(sums.get(row.cluster, ZERO), row.idle)
         return sums
 
     def report(self) -> Report:
-        """The rows as a table."""
-        return Report("Idle of plain nodes", COLUMNS, self.rows)
+        """Returns the rows as a table."""
+        return Report("Idle of plain nodes", COLUMNS, [tuple(row) for row in self.rows])
 
 
 def idle_nodes(query: Query, span: Span, books: Books, run: int = 0) -> Idle:
-    """What was idle of plain nodes in a period, under a pricing run or the bill."""
-    source = "pod_cost FINAL WHERE run = {run:UInt32} AND" if run else "cost_current WHERE"
-    asked = {**span.parameters(), "product": PLAIN, **({"run": run} if run else {})}
-    taken = {
-        (cluster, node, day): cost
-        for cluster, node, day, cost in query(_TAKEN.format(source=source, on_nodes=_ON_NODES), asked)
-    }
-    if not taken:
+    """Computes the idle cost of plain nodes in a period: under a pricing run, or under the bill (run 0)."""
+    charged = _charged(query, span, run)
+    if not charged:
         return Idle()
     if PLAIN not in books.layers:
-        return Idle(notes=["what is idle of plain nodes is not known; add `plain-node` to the settings' `prices`"])
-    nodes = query(_NODES, {**span.parameters(), "clusters": sorted({cluster for cluster, _, _ in taken})})
-    used = {key[:2] for key in taken}
-    sold = node_sizes(layer.book for layer in books.layers[PLAIN])
-    runs = [a_whole(row, sold.get(row[5])) for row in nodes if row[4] > row[3]]
-    plain = [run for run in runs if product_of(run, books.products.values()) == PLAIN]
-    days = [(run, *priced) for run in plain for priced in prices_of(run, books, ZoneInfo(span.zone))]
-    counted = [one for one in days if (one[0].cluster, one[0].name) in used]
-    others = [one for one in days if (one[0].cluster, one[0].name) not in used]
+        return Idle(notes=["idle cost of plain nodes is unknown; add `plain-node` to the settings' `prices`"])
+    clusters = sorted({key.cluster for key in charged})
+    nodes = [NodeRow(*row) for row in query(NODES, parameters(span, clusters=clusters))]
+    prices = _prices(nodes, books, ZoneInfo(span.zone))
+    used_nodes = {(key.cluster, key.node) for key in charged}
+    used = [price for price in prices if (price.node.cluster, price.node.name) in used_nodes]
+    unused = [price for price in prices if (price.node.cluster, price.node.name) not in used_nodes]
     shared = shares_idle(layer.book for layer in books.layers[PLAIN])
-    rows, notes = summed(counted, taken, books.currency, shared=shared)
-    return Idle(rows, [*notes, *_unused(others, books.currency)], shared)
+    rows, notes = summed(used, charged, books.currency, shared=shared)
+    return Idle(rows, [*notes, *_unused(unused, books.currency)], shared)
 
 
-def a_whole(row: Sequence[Any], sold: Weights | None) -> PodRun:
-    """A pod that takes a whole node for as long as it is there: of the size that its price is of, else of its capacity."""
-    cluster, name, uid, begin, end, _, region, zone, cpu, memory_bytes, gpu, pricing = row
+def _charged(query: Query, span: Span, run: int) -> dict[NodeDay, Decimal]:
+    """Sums up what the pods of each plain node were charged on each day."""
+    sql = f"""
+        SELECT cluster, node_name, day, sum(arraySum(meter -> tupleElement(meter, 'cost'), meters))
+        FROM {charges(run, f"cluster IN ({CLUSTERS}) AND {ON_NODES}")}
+        GROUP BY cluster, node_name, day
+    """
+    rows = query(sql, parameters(span, run, product=PLAIN))
+    return {NodeDay(cluster, node, day): cost for cluster, node, day, cost in rows}
+
+
+def _prices(nodes: Iterable[NodeRow], books: Books, zone: ZoneInfo) -> list[NodePrice]:
+    """Prices every billing day of the nodes that are plain."""
+    sold = node_sizes(layer.book for layer in books.layers[PLAIN])
+    runs = [whole_node_pod(node, sold.get(node.instance_type)) for node in nodes if node.end > node.begin]
+    plain = [run for run in runs if product_of(run, books.products.values()) == PLAIN]
+    return [NodePrice(run, day, price) for run in plain for day, price in prices_of(run, books, zone)]
+
+
+def whole_node_pod(node: NodeRow, sold: Weights | None) -> PodRun:
+    """Makes a pod that takes a node whole for all its time: of the size in the price book, else of the node's capacity."""
+    cpu, memory_bytes, gpu = node.cpu, node.memory_bytes, node.gpu
     if sold is not None:
         cpu, memory_bytes, gpu = sold.vcpu, int(sold.memory * GIB), sold.gpu
     return PodRun(
-        cluster=cluster, namespace="", created_at=begin, uid=uid, version=0, name=name, workflow_uid="",
-        workflow_name="", attempt=0, step="", node_id="", template="", owner_kind="", service_account="", node_name=name,
-        region=region, zone=zone, cpu=cpu, memory_bytes=memory_bytes, gpu=gpu, ephemeral_bytes=0, pricing=dict(pricing),
-        scheduled_at=begin, instance_created_at=None, main_started_at=begin, finished_at=end, phase="", reason="",
+        cluster=node.cluster,
+        namespace="",
+        created_at=node.begin,
+        uid=node.uid,
+        version=0,
+        name=node.name,
+        workflow_uid="",
+        workflow_name="",
+        attempt=0,
+        step="",
+        node_id="",
+        template="",
+        owner_kind="",
+        service_account="",
+        node_name=node.name,
+        region=node.region,
+        zone=node.zone,
+        cpu=cpu,
+        memory_bytes=memory_bytes,
+        gpu=gpu,
+        ephemeral_bytes=0,
+        pricing=dict(node.pricing),
+        scheduled_at=node.begin,
+        instance_created_at=None,
+        main_started_at=node.begin,
+        finished_at=node.end,
+        phase="",
+        reason="",
         exit_code=None,
-    )  # fmt: skip
+    )
 
 
 def prices_of(run: PodRun, books: Books, zone: ZoneInfo) -> Iterator[tuple[date, Decimal | None]]:
-    """A node's price, one a billing day; None: nobody knows it."""
+    """Yields the price of a node for each billing day; None: not known."""
     end: Instant = run.finished_at or run.created_at
-    charges: list[PodCost] = billing.charges(run, None, books, zone, end, PLAIN)
-    return ((billing.EPOCH_DAY + timedelta(days=charge.day), charge.cost) for charge in charges)
+    days: list[PodCost] = billing.charges(run, None, books, zone, end, product=PLAIN)
+    return ((billing.EPOCH_DAY + timedelta(days=charge.day), charge.cost) for charge in days)
 
 
 def summed(
-    days: Iterable[tuple[PodRun, date, Decimal | None]],
-    taken: Mapping[NodeDay, Decimal],
-    currency: str,
-    *,
-    shared: bool = False,
-) -> tuple[list[tuple[Any, ...]], list[str]]:
-    """Rows by cluster and day, and notes: the sum, what is beyond capacity, what has no price, what has no node."""
+    prices: Iterable[NodePrice], charged: Mapping[NodeDay, Decimal], currency: str, *, shared: bool = False
+) -> tuple[list[IdleDay], list[str]]:
+    """Sums up by cluster and day; the notes state the sum, what exceeds capacity, and what is not known."""
     by_node: dict[NodeDay, list[Decimal | None]] = {}
-    for run, day, price in days:
-        by_node.setdefault((run.cluster, run.name, day), []).append(price)
-    unpriced = {key for key, prices in by_node.items() if None in prices}
+    for run, day, price in prices:
+        by_node.setdefault(NodeDay(run.cluster, run.name, day), []).append(price)
+    unpriced = {key for key, amounts in by_node.items() if None in amounts}
     by_day: dict[tuple[str, date], list[tuple[Decimal, Decimal]]] = {}
     for key in sorted(by_node.keys() - unpriced):
-        price = total(p for p in by_node[key] if p is not None)
-        by_day.setdefault((key[0], key[2]), []).append((price, taken.get(key, ZERO)))
-    rows = [_row(cluster, day, nodes, currency) for (cluster, day), nodes in sorted(by_day.items())]
-    return rows, [*_lines(rows, currency, shared=shared), *_unknown(unpriced, taken.keys() - by_node.keys())]
+        price = total(known for known in by_node[key] if known is not None)
+        by_day.setdefault((key.cluster, key.day), []).append((price, charged.get(key, ZERO)))
+    rows = [_idle_day(cluster, day, nodes, currency) for (cluster, day), nodes in sorted(by_day.items())]
+    return rows, [*_notes(rows, currency, shared=shared), *_unknown(unpriced, charged.keys() - by_node.keys())]
 
 
-def _row(cluster: str, day: date, nodes: Sequence[tuple[Decimal, Decimal]], currency: str) -> tuple[Any, ...]:
-    prices, used = (total(amounts) for amounts in zip(*nodes, strict=True))
-    left = total(idle_cost(price, [used]) for price, used in nodes)
-    beyond = total(idle_cost(used, [price]) for price, used in nodes)
-    return (cluster, day, len(nodes), prices, used, left, beyond, currency)
+def _idle_day(cluster: str, day: date, nodes: Sequence[tuple[Decimal, Decimal]], currency: str) -> IdleDay:
+    price, charged = (total(amounts) for amounts in zip(*nodes, strict=True))
+    return IdleDay(
+        cluster=cluster,
+        day=day,
+        nodes=len(nodes),
+        price=price,
+        charged=charged,
+        idle=total(idle_cost(price, [used]) for price, used in nodes),
+        beyond=total(idle_cost(used, [price]) for price, used in nodes),
+        currency=currency,
+    )
 
 
-def _lines(rows: Sequence[tuple[Any, ...]], currency: str, *, shared: bool) -> list[str]:
+def _notes(rows: Sequence[IdleDay], currency: str, *, shared: bool) -> list[str]:
     if not rows:
         return []
-    left, beyond = (total(row[at] for row in rows) for at in (5, 6))
-    where = "shared out by what was spent on them" if shared else "in no sum"
-    lines = [f"idle of plain nodes {amount(left)} {currency}, what no pod of a workflow took; {where}"]
-    return [*lines, f"pods were charged {amount(beyond)} {currency} more than their nodes cost"] if beyond else lines
+    idle, beyond = total(row.idle for row in rows), total(row.beyond for row in rows)
+    where = "allocated to departments by what they spent on the nodes" if shared else "in no sum"
+    notes = [f"idle of plain nodes {amount(idle)} {currency}, not used by any pod of a workflow; {where}"]
+    return [*notes, f"pods were charged {amount(beyond)} {currency} more than their nodes cost"] if beyond else notes
 
 
 def _unknown(unpriced: Set[NodeDay], unseen: Set[NodeDay]) -> list[str]:
-    told = {"no price": unpriced, "not watched on some days": unseen}
-    return [f"what is idle of {_named(keys)} is not known: {why}" for why, keys in told.items() if keys]
+    causes = {"no price": unpriced, "not watched on some days": unseen}
+    return [f"idle cost of {_node_names(keys)} is unknown: {cause}" for cause, keys in causes.items() if keys]
 
 
-def _named(keys: Set[NodeDay]) -> str:
-    names = sorted({f"{cluster}/{node}" for cluster, node, _ in keys})
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"{len(names)} plain nodes ({', '.join(names[:3])}{more})"
+def _node_names(keys: Set[NodeDay]) -> str:
+    names = sorted({f"{key.cluster}/{key.node}" for key in keys})
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return f"{len(names)} plain nodes ({', '.join(names[:NAMES_SHOWN])}{more})"
 
 
-def _unused(days: Sequence[tuple[PodRun, date, Decimal | None]], currency: str) -> list[str]:
-    names = {(run.cluster, run.name) for run, _, _ in days}
-    price = amount(total(price for _, _, price in days if price is not None))
-    told = f"{len(names)} plain nodes ran no pod of a workflow; their price of {price} {currency} is in no sum"
-    return [told] if names else []
+def _unused(prices: Sequence[NodePrice], currency: str) -> list[str]:
+    names = {(price.node.cluster, price.node.name) for price in prices}
+    cost = amount(total(price.price for price in prices if price.price is not None))
+    note = f"{len(names)} plain nodes ran no pod of a workflow; their price of {cost} {currency} is in no sum"
+    return [note] if names else []

@@ -17,7 +17,8 @@ from collector.prices.book import shipped_ids
 from collector.prices.lookup import Books
 from collector.prices.quote import Quote, QuoteRequest
 from collector.prices.schema import Book
-from collector.reports.report import Report, ReportError, amount, text
+from collector.reports.render import print_report
+from collector.reports.report import Report, ReportError, amount
 
 
 def ask(
@@ -89,7 +90,7 @@ def print_quote(quote: Quote, form: str, console: Console) -> None:
         rows.append(("as billed", "", "", "", amount(quote.rounded_cost)))
     title = f"{quote.spec.product} {quote.spec.region}, {quote.seconds} s, {quote.rates.currency}"
     notes = [f"book {quote.rates.book}, rule {quote.rates.rule}"]
-    text(Report(title, ("meter", "quantity", "unit", "unit price", "cost"), rows, notes), "table", console)
+    print_report(Report(title, ("meter", "quantity", "unit", "unit price", "cost"), rows, notes), "table", console)
 
 
 def fields(quote: Quote) -> dict[str, object]:

@@ -1,21 +1,14 @@
 """
-How long workflows queued and what they waited for, and how they ended, over a period.
+Queue report: how long workflows waited before they started, and for what.
 
-The figures are those of finished attempts; the present queue is on the live page. Latencies are exact, from each row of
-workflow_run, since the digests of workflow_hourly are not; outcomes are counted there where it has the asked columns.
+The figures are of the attempts that were created in the period and have finished; the live page shows the present queue.
+Latencies are exact: they come from the rows of workflow_run, because the digests of workflow_hourly are approximate.
 """
 
-from collections.abc import Sequence
-from decimal import Decimal
-from fractions import Fraction
-from typing import Any
-
-from collector.catalog.rollups import WORKFLOW_HOURLY
-from collector.core.model import OUTCOMES, WAITING_REASONS
-from collector.core.workflow.outcome import platform_success_rate, success_rate
-from collector.reports.cost import completeness
-from collector.reports.report import BEGIN, END, Query, Report, Span, columns_by
-from collector.reports.rollup_source import of_whole_hours, rolled
+from collector.core.model import WAITING_REASONS
+from collector.reports.completeness import completeness
+from collector.reports.report import NO_VALUE, Query, Report, Span, columns_by
+from collector.reports.sources import BEGIN, CREATED_ATTEMPTS, END, grouped, listed
 
 COLUMNS = {
     name: name
@@ -23,56 +16,58 @@ COLUMNS = {
         "cluster", "namespace", "queue", "department", "project", "template", "template_version", "creator", "reason",
     )
 }  # fmt: skip
-NOTHING = "—"
-"""What a table shows where nothing was counted: neither 0 nor unknown."""
+"""Grouping columns of attempts: the name after `--by`, and the column of workflow_run."""
 
 LATENCIES = (("", "queue_latency_ms"), ("start ", "start_latency_ms"))
 MEANS = ("unseen", "throttled", "lock", "running")
 QUANTILES = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
-TOP, MOST = 20, 100
-FINISHED = f"finished_at >= {BEGIN} AND finished_at < {END}"
+TOP_LOCKS, TOP_REASONS = 20, 100
 
 
 def queue(query: Query, span: Span, by: str) -> Report:
-    """Queue and start latency quantiles in ms, the mean ms in some reasons; then every reason, and the locks."""
+    """Reports queue and start latency quantiles and mean times in ms; then all waiting reasons, and the locks."""
     names = columns_by(by, COLUMNS)
+    columns = [COLUMNS[name] for name in names]
     quantiles = ", ".join(_quantile(level, column) for _, column in LATENCIES for _, level in QUANTILES)
     sql = f"""
-        SELECT {_lead(names)}count() AS attempts, {quantiles},
+        SELECT {listed(columns)}count() AS attempts, {quantiles},
                {", ".join(f"intDiv(sum({reason}_ms), nullIf(count(), 0))" for reason in MEANS)}
-        FROM workflow_run FINAL
-        WHERE created_at >= {BEGIN} AND created_at < {END}
-        {_grouped(names)}
+        FROM {CREATED_ATTEMPTS}
+        {grouped(columns, "attempts DESC")}
     """
-    latencies = (f"{what}{quantile} ms" for what, _ in LATENCIES for quantile, _ in QUANTILES)
-    columns = (*names, "runs", *latencies, *MEANS)
-    rows = [tuple(row) for row in query(sql, span.parameters())]
-    parts = [_reasons(query, span, names), _locks(query, span)]
-    return Report(f"Queue latency, {span}", columns, rows, [completeness(query, span)], NOTHING, parts)
+    latencies = (f"{prefix}{quantile} ms" for prefix, _ in LATENCIES for quantile, _ in QUANTILES)
+    return Report(
+        title=f"Queue latency, {span}",
+        columns=(*names, "runs", *latencies, *MEANS),
+        rows=[tuple(row) for row in query(sql, span.parameters())],
+        notes=[completeness(query, span)],
+        nothing=NO_VALUE,
+        parts=[_reasons(query, span, names), _locks(query, span)],
+    )
 
 
 def _reasons(query: Query, span: Span, names: list[str]) -> Report:
-    """What waiting time went to, the most first; `runs` are the attempts that met the reason at all."""
-    lead = _lead(names)
+    """Reports the time in each waiting reason, longest first; `runs` counts only attempts that met the reason."""
+    lead = listed([COLUMNS[name] for name in names])
     reasons = ", ".join(f"'{name}'" for name in WAITING_REASONS)
     times = ", ".join(f"{name}_ms" for name in WAITING_REASONS)
     sql = f"""
         SELECT {lead}waited_for, count(), toInt64(sum(ms)) AS total, toInt64(avg(ms)),
                toInt64(quantileExact(0.95)(ms)), toInt64(max(ms))
-        FROM (SELECT * FROM workflow_run FINAL WHERE created_at >= {BEGIN} AND created_at < {END})
+        FROM {CREATED_ATTEMPTS}
         ARRAY JOIN [{reasons}] AS waited_for, [{times}] AS ms
         WHERE ms > 0
         GROUP BY {lead}waited_for
         ORDER BY total DESC, {lead}waited_for
-        LIMIT {MOST}
+        LIMIT {TOP_REASONS}
     """
     rows = [tuple(row) for row in query(sql, span.parameters())]
     columns = (*names, "waiting reason", "runs", "total ms", "mean ms", "p95 ms", "longest ms")
-    return Report("Time by waiting reason", columns, rows, nothing=NOTHING)
+    return Report("Time by waiting reason", columns, rows, nothing=NO_VALUE)
 
 
 def _locks(query: Query, span: Span) -> Report:
-    """The locks that steps of finished attempts waited for, and those that are waited for now."""
+    """Reports the locks that steps of finished attempts waited for, and how many workflows wait for each now."""
     sql = f"""
         SELECT cluster, waiting_on, sum(steps), sum(ms) AS total, max(longest), sum(now) AS waiting
         FROM (
@@ -89,65 +84,13 @@ def _locks(query: Query, span: Span) -> Report:
         )
         GROUP BY cluster, waiting_on
         ORDER BY total DESC, waiting DESC, cluster, waiting_on
-        LIMIT {TOP}
+        LIMIT {TOP_LOCKS}
     """
     rows = [tuple(row) for row in query(sql, span.parameters())]
     columns = ("cluster", "lock", "steps that waited", "total ms", "longest ms", "workflows waiting now")
-    return Report("Locks waited for", columns, rows, nothing=NOTHING)
-
-
-def success(query: Query, span: Span, by: str) -> Report:
-    """Outcomes and both success rates; the platform's leaves the users' own failures out. Then what failed most."""
-    names = columns_by(by, COLUMNS)
-    source, asked, one = f"(SELECT * FROM workflow_run FINAL WHERE {FINISHED})", span.parameters(), "1"
-    if of_whole_hours(span) and {COLUMNS[name] for name in names} <= set(WORKFLOW_HOURLY.order_by):
-        hours, keys = f"hour >= {BEGIN} AND hour < {END}", [*dict.fromkeys(COLUMNS[name] for name in names), "outcome"]
-        source, asked = rolled(query, WORKFLOW_HOURLY, span, hours, FINISHED, keys, ["runs"])
-        one = "sum_runs"
-    counts = ", ".join(f"sumIf({one}, outcome = '{outcome}')" for outcome in OUTCOMES)
-    sql = f"SELECT {_lead(names)}sum({one}) AS attempts, {counts} FROM {source} {_grouped(names)}"
-    columns = (*names, "runs", *OUTCOMES, "success %", "platform success %")
-    rows = [_with_rates(row) for row in query(sql, asked)]
-    return Report(f"Outcomes, {span}", columns, rows, [completeness(query, span)], NOTHING, [_causes(query, span)])
-
-
-def _with_rates(row: Sequence[Any]) -> tuple[Any, ...]:
-    """The row and both of its rates in percent."""
-    runs = dict(zip(OUTCOMES, row[-len(OUTCOMES) :], strict=True))
-    return (*row, _percent(success_rate(runs)), _percent(platform_success_rate(runs)))
-
-
-def _percent(rate: Fraction | None) -> Decimal | None:
-    """To two places, cut and not rounded: 99.999 is no 100."""
-    return None if rate is None else (Decimal(int(rate * 10_000)) / 100).quantize(Decimal("0.01"))
-
-
-def _causes(query: Query, span: Span) -> Report:
-    """Why attempts did not succeed: the reason, and the step that decided it."""
-    sql = f"""
-        SELECT outcome, reason, template, deciding_step, count() AS runs,
-               argMax(name, (finished_at, cluster, name)), argMax(cluster, (finished_at, cluster, name))
-        FROM workflow_run FINAL
-        WHERE {FINISHED} AND outcome != 'succeeded'
-        GROUP BY outcome, reason, template, deciding_step
-        ORDER BY runs DESC, outcome, reason, template, deciding_step
-        LIMIT {TOP}
-    """
-    rows = [tuple(row) for row in query(sql, span.parameters())]
-    columns = ("outcome", "reason", "template", "deciding step", "runs", "latest", "in cluster")
-    return Report("What did not succeed, most often first", columns, rows, nothing=NOTHING)
-
-
-def _lead(names: list[str]) -> str:
-    """The asked columns, to stand before others."""
-    return "".join(f"`{COLUMNS[name]}`, " for name in names)
-
-
-def _grouped(names: list[str]) -> str:
-    keys = _lead(names).rstrip(", ")
-    return f"GROUP BY {keys} ORDER BY attempts DESC, {keys}" if keys else ""
+    return Report("Locks waited for", columns, rows, nothing=NO_VALUE)
 
 
 def _quantile(level: float, column: str) -> str:
-    # ifNull: quantile over no row is NaN, which is no number of milliseconds.
+    # Over no row quantileExact returns NaN, which is not a number of milliseconds.
     return f"if(count({column}) = 0, NULL, toInt64(quantileExact({level})({column})))"

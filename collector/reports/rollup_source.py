@@ -1,8 +1,8 @@
 """
-Rollups as reports read them: never older than the rows they are made of.
+Subqueries that read a rollup and are never older than the rows below the rollup.
 
-Days that the rollup does not hold as they are now are computed from their rows by the rollup's own declaration, in the
-same statement that reads the others from it; a rollup that was never built only makes a report slow.
+A stale day is computed from the rows, by the rollup's own declaration, in the same statement that reads the other days
+from the rollup. A rollup that was never built only makes a report slower.
 """
 
 from collections.abc import Sequence
@@ -14,24 +14,31 @@ from collector.catalog.rollups import Rollup
 from collector.reports.report import Query, Span
 
 
-def rolled(
-    query: Query, rollup: Rollup, span: Span, held: str, rows: str, keys: Sequence[str], sums: Sequence[str]
+def rollup_source(
+    query: Query,
+    rollup: Rollup,
+    span: Span,
+    *,
+    in_rollup: str,
+    in_rows: str,
+    keys: Sequence[str],
+    sums: Sequence[str],
 ) -> tuple[str, dict[str, Any]]:
     """
-    What stands after FROM, with some of the rollup's keys and `sum_cost` for its `cost`, and the parameters it needs.
+    Returns a subquery with some keys and sums of a rollup, and its parameters; the sum of `cost` is named `sum_cost`.
 
-    The period is told as a condition twice: on the rollup (`held`) and on its source (`rows`).
+    The period is given twice: as a condition on the rollup's rows, and as a condition on the rows below.
     """
-    asked = span.parameters()
-    stale = [day for day, *_ in query(rollup.stale(), asked)]
+    parameters = span.parameters()
+    stale = [day for day, *_ in query(rollup.stale(), parameters)]
     if not stale:
-        return f"({rollup.kept(held, keys, sums)})", asked
-    kept = rollup.kept(f"{held} AND {rollup.day} NOT IN {{stale:Array(Date)}}", keys, sums)
-    fresh = rollup.summed(f"{rollup.day_of} IN {{stale:Array(Date)}} AND {rows}", keys, sums)
-    return f"({kept} UNION ALL {fresh})", asked | {"stale": stale}
+        return f"({rollup.kept(in_rollup, keys, sums)})", parameters
+    kept = rollup.kept(f"{in_rollup} AND {rollup.day} NOT IN {{stale:Array(Date)}}", keys, sums)
+    fresh = rollup.summed(f"{rollup.day_of} IN {{stale:Array(Date)}} AND {in_rows}", keys, sums)
+    return f"({kept} UNION ALL {fresh})", parameters | {"stale": stale}
 
 
-def of_whole_hours(span: Span) -> bool:
-    """Whether a period begins and ends at full hours of UTC; it does not in India."""
+def has_whole_hours(span: Span) -> bool:
+    """Returns whether a period begins and ends at full hours of UTC; a period of India does not."""
     ends = (datetime.combine(day, time(), ZoneInfo(span.zone)).astimezone(UTC) for day in (span.begin, span.end))
     return all(end.minute == 0 for end in ends)

@@ -1,14 +1,15 @@
 """
-The fees of the price books over a period, shared out to departments by each fee's own basis; and what nobody used of
-commitments, and of plain nodes where their book wants it shared, by what each department spent.
+Shared costs of a period and the part of each department: fees, unused commitments, and idle cost of plain nodes.
 
-A fee of a cluster is shared among those who used that cluster, one of no cluster among all. A commitment is told of once it
-was applied, by `lynceus reprice`: its hours until then, less what charges used of it.
+A fee is allocated by its own basis: the fee of a cluster among those who used the cluster, any other fee among all.
+Unused commitments, and idle cost where its price book wants it shared, are allocated by what each department spent.
+A commitment counts once `lynceus reprice` has applied it: the cost of its hours until then, minus what charges used of it.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from collector.core.cost.allocation import share
@@ -21,139 +22,170 @@ from collector.prices import fees
 from collector.prices.lookup import Books, RecurringCost
 from collector.prices.schema import Fee
 from collector.reports.idle_nodes import Idle, idle_nodes
-from collector.reports.report import Query, Span
-from collector.reports.report import amount as text
+from collector.reports.report import Query, Span, amount
+from collector.reports.sources import charges, commitment_hours, parameters
 from collector.reports.spending import Use, spending
 
-_PODS = """
-    SELECT department, cluster, product, uniqExact(pod_uid)
-    FROM {source} AND day >= {{begin:Date}} AND day < {{end:Date}} AND currency = {{currency:String}}
-    GROUP BY department, cluster, product
-"""
-"""Each pod once, however many billing days it ran."""
-
-_ACTIVE = "(toStartOfMonth(day), run) IN (SELECT month, active_run FROM period FINAL)"
-_OF_RUN = "run = {run:UInt32}"
-_CHARGES_OF_RUN = "pod_cost FINAL WHERE run = {run:UInt32} AND"
-_COMMITTED = """
-    SELECT commitment, book, sum(committed), sum(covered), formatDateTime(max(at) + INTERVAL 1 HOUR, '%F %R', {{zone:String}})
-    FROM commitment_hour FINAL
-    WHERE day >= {{begin:Date}} AND day < {{end:Date}} AND currency = {{currency:String}} AND {chosen}
-    GROUP BY commitment, book ORDER BY commitment, book
-"""
-_USED = """
-    SELECT sum(committed_cost) FROM {source} day >= {{begin:Date}} AND day < {{end:Date}} AND currency = {{currency:String}}
-"""
+IN_CURRENCY = "currency = {currency:String}"
 
 
-@dataclass(frozen=True, slots=True)
+class Commitment(NamedTuple):
+    """The hours of a commitment in a period."""
+
+    name: str
+    book: str
+    committed: Decimal
+    covered: Decimal
+    """List price of the usage that it covered."""
+    applied_until: str
+
+
+Pods = Mapping[tuple[str, str, str], int]
+"""Pods by department, cluster and product; each once, however many billing days it ran."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SharedCosts:
-    """What the fees of a period come to, and who bears which part."""
+    """The shared costs of a period, and who pays which part."""
 
     currency: str
     total: Decimal = ZERO
     parts: dict[str, Decimal] = field(default_factory=dict)
+    """By department."""
     unknown: list[str] = field(default_factory=list)
-    """Fees for which no rate of exchange is known; they are in no sum."""
+    """Fees without a known exchange rate; they are in no sum."""
     unused: Decimal = ZERO
-    """Of the total, what nobody used of commitments."""
+    """The part of the total that is unused commitments."""
     notes: list[str] = field(default_factory=list)
-    """What each commitment did, and until when it was applied."""
+    """What each commitment covered, and until when it was applied."""
     idle: Idle = field(default_factory=Idle)
-    """What nobody took of plain nodes; part of the total only where the books have it shared."""
+    """Idle cost of plain nodes; in the total only if the price book wants it shared."""
 
 
 def shared_costs(
     query: Query, span: Span, books: Books, now: Instant, run: int = 0, use: Sequence[Use] | None = None
 ) -> SharedCosts:
-    """Fees so far and unused commitments, of a run or of the bill; by who used what of that, asked for if left out."""
-    zone = ZoneInfo(span.zone)
-    begin, end = (midnight(day, zone) for day in (span.begin, span.end))
+    """
+    Computes the shared costs so far, of a pricing run or of the bill (run 0).
+
+    `use` holds the weights; the default is to query them.
+    """
     unused, notes = unused_commitments(query, span, books, run)
     idle = idle_nodes(query, span, books, run)
-    lying = idle.by_cluster() if idle.shared else {}
+    idle_by_cluster = idle.by_cluster() if idle.shared else {}
     if use is None:
-        use = spending(query, span, [], run).use if books.fees or unused or lying else []
-    use = sorted(one for one in use if one.currency == books.currency)
-    counted = _pods(query, span, books, run)
-    parts: dict[str, list[Decimal]] = {}
+        use = spending(query, span, [], run).use if books.fees or unused or idle_by_cluster else []
+    use = sorted(row for row in use if row.currency == books.currency)
+    parts, unknown = _fee_parts(query, span, books, now, run=run, use=use)
+    parts.append(_by_spent(unused, use))
+    parts += [_by_spent(cost, _on_nodes(use, cluster)) for cluster, cost in idle_by_cluster.items()]
+    by_department: dict[str, list[Decimal]] = {}
+    for part in parts:
+        for department, cost in part.items():
+            by_department.setdefault(department, []).append(cost)
+    sums = {department: total(costs) for department, costs in by_department.items()}
+    return SharedCosts(
+        currency=books.currency,
+        total=total(sums.values()),
+        parts=sums,
+        unknown=unknown,
+        unused=unused,
+        notes=notes,
+        idle=idle,
+    )
+
+
+def _fee_parts(
+    query: Query, span: Span, books: Books, now: Instant, *, run: int, use: Sequence[Use]
+) -> tuple[list[dict[str, Decimal]], list[str]]:
+    """Allocates each payment of each fee to departments; the second value names fees without a known exchange rate."""
+    zone = ZoneInfo(span.zone)
+    begin, end = (midnight(day, zone) for day in (span.begin, span.end))
+    pods = _pods(query, span, books, run)
+    parts: list[dict[str, Decimal]] = []
     unknown: list[str] = []
     for fee in books.fees:
-        amount = fees.amount(fee, books, begin, min(end, now), zone)
-        if amount is None:
+        cost = fees.amount(fee, books, begin, min(end, now), zone)
+        if cost is None:
             unknown.append(f"{fee.id} of {fee.book}")
-            continue
-        for rows in _scopes(fee, use):
-            for department, part in _parts(fee, amount, rows, counted).items():
-                parts.setdefault(department, []).append(part)
-    for amount, rows in [(unused, use), *((left, _on_nodes(use, cluster)) for cluster, left in lying.items())]:
-        for department, part in _by_spent(amount, rows).items():
-            parts.setdefault(department, []).append(part)
-    sums = {department: total(of_one) for department, of_one in parts.items()}
-    return SharedCosts(books.currency, total(sums.values()), sums, unknown, unused, notes, idle)
+        else:
+            parts += [_parts(fee, cost, users, pods) for users in _payments(fee, use)]
+    return parts, unknown
 
 
 def unused_commitments(query: Query, span: Span, books: Books, run: int = 0) -> tuple[Decimal, list[str]]:
-    """What commitments cost beyond what charges used of them, where they were applied; and what is to be said of them."""
-    asked = {**span.parameters(), "currency": books.currency, **({"run": run} if run else {})}
-    rows = query(_COMMITTED.format(chosen=_OF_RUN if run else _ACTIVE), asked)
-    ((used,),) = (
-        query(_USED.format(source=_CHARGES_OF_RUN if run else "cost_current WHERE"), asked) if rows else ((None,),)
-    )
+    """Computes what commitments cost beyond what charges used of them; the notes describe each commitment."""
+    bound = parameters(span, run, currency=books.currency)
+    applied = _applied_commitments(query, bound, run)
+    used: Decimal | None = None
+    if applied:
+        ((used,),) = query(f"SELECT sum(committed_cost) FROM {charges(run, IN_CURRENCY)}", bound)
     notes = [
-        f"commitment {name} of {book}: {text(committed)} {books.currency} cover {text(covered)} at list price; "
-        f"applied until {until}, what is billed after that is at its own price"
-        for name, book, committed, covered, until in rows
+        f"commitment {plan.name} of {plan.book}: {amount(plan.committed)} {books.currency} cover "
+        f"{amount(plan.covered)} at list price; applied until {plan.applied_until}, later charges are at their own price"
+        for plan in applied
     ]
-    told = {row[0] for row in rows}
-    lacking = [plan.id for plan in books.commitments if plan.id not in told]
-    notes += [f"commitment {name} is not applied in this period; `lynceus reprice` does" for name in lacking]
-    return CONTEXT.subtract(total(row[2] for row in rows), used or ZERO), notes
+    names = {plan.name for plan in applied}
+    missing = [plan.id for plan in books.commitments if plan.id not in names]
+    notes += [f"commitment {name} is not applied in this period; run `lynceus reprice` to apply it" for name in missing]
+    return CONTEXT.subtract(total(plan.committed for plan in applied), used or ZERO), notes
 
 
-def _pods(query: Query, span: Span, books: Books, run: int) -> dict[tuple[str, str, str], int]:
-    """Pods by department, cluster and product, where a fee is shared by them: they are asked for in vain else."""
+def _applied_commitments(query: Query, bound: Mapping[str, Any], run: int) -> list[Commitment]:
+    sql = f"""
+        SELECT commitment, book, sum(committed), sum(covered),
+               formatDateTime(max(at) + INTERVAL 1 HOUR, '%F %R', {{zone:String}})
+        FROM {commitment_hours(run, IN_CURRENCY)}
+        GROUP BY commitment, book ORDER BY commitment, book
+    """
+    return [Commitment(*row) for row in query(sql, bound)]
+
+
+def _pods(query: Query, span: Span, books: Books, run: int) -> Pods:
+    """Counts the pods if a fee is allocated by them; otherwise the query would cost time for nothing."""
     if not any(isinstance(fee.row, Fee) and fee.row.metric == "pods" for fee in books.fees):
         return {}
-    source = f"pod_cost FINAL WHERE {_OF_RUN}" if run else "cost_current WHERE 1"
-    asked = {**span.parameters(), "currency": books.currency, "run": run}
-    return {tuple(key): pods for *key, pods in query(_PODS.format(source=source), asked)}
+    sql = f"""
+        SELECT department, cluster, product, uniqExact(pod_uid) FROM {charges(run, IN_CURRENCY)}
+        GROUP BY department, cluster, product
+    """
+    rows = query(sql, parameters(span, run, currency=books.currency))
+    return {(department, cluster, product): pods for department, cluster, product, pods in rows}
 
 
 def _on_nodes(use: Iterable[Use], cluster: str) -> list[Use]:
-    return [one for one in use if one.cluster == cluster and one.product == PLAIN]
+    return [row for row in use if row.cluster == cluster and row.product == PLAIN]
 
 
-def _by_spent(amount: Decimal, use: Iterable[Use]) -> dict[str, Decimal]:
-    return share(amount, _weights(use, lambda one: one.cost or ZERO), "proportional") if amount else {}
+def _by_spent(cost: Decimal, use: Iterable[Use]) -> dict[str, Decimal]:
+    return share(cost, _weights(use, lambda row: row.cost or ZERO), "proportional") if cost else {}
 
 
 def _weights(use: Iterable[Use], weight: Callable[[Use], Decimal]) -> dict[str, Decimal]:
-    """The weight of each department."""
+    """Sums up the weight of each department."""
     weights: dict[str, Decimal] = {}
-    for one in use:
-        weights[one.department] = total((weights.get(one.department, ZERO), weight(one)))
+    for row in use:
+        weights[row.department] = total((weights.get(row.department, ZERO), weight(row)))
     return weights
 
 
-def _scopes(fee: RecurringCost, use: Sequence[Use]) -> Iterable[list[Use]]:
-    """The uses among which each payment of a fee is shared: one a cluster, or one of all."""
-    assert isinstance(fee.row, Fee)  # noqa: S101 - a plan is no fee
-    clusters = fee.row.clusters or tuple(dict.fromkeys(one.cluster for one in use if one.product == fee.product))
+def _payments(fee: RecurringCost, use: Sequence[Use]) -> Iterable[list[Use]]:
+    """Returns the uses among which each payment of a fee is allocated: a payment for each cluster, or one for all."""
+    assert isinstance(fee.row, Fee)  # noqa: S101 - the books keep fees and plans apart
+    clusters = fee.row.clusters or tuple(dict.fromkeys(row.cluster for row in use if row.product == fee.product))
     if not fee.product and not fee.row.clusters:
         return [list(use)]
-    return [[one for one in use if one.cluster == cluster] for cluster in clusters]
+    return [[row for row in use if row.cluster == cluster] for cluster in clusters]
 
 
-def _parts(
-    fee: RecurringCost, amount: Decimal, use: Iterable[Use], pods: Mapping[tuple[str, str, str], int]
-) -> dict[str, Decimal]:
-    assert isinstance(fee.row, Fee)  # noqa: S101 - a plan is no fee
+def _parts(fee: RecurringCost, cost: Decimal, use: Iterable[Use], pods: Pods) -> dict[str, Decimal]:
+    """Allocates one payment of a fee to departments."""
+    assert isinstance(fee.row, Fee)  # noqa: S101 - the books keep fees and plans apart
     if fee.row.basis == "fixed":
-        return share(amount, {name: Decimal(part) for name, part in fee.row.shares.items()}, "fixed")
-    weigh: dict[str, Callable[[Use], Decimal]] = {
-        "": lambda one: one.cost or ZERO,
-        "pods": lambda one: Decimal(pods.get((one.department, one.cluster, one.product), 0)),
-        "seconds": lambda one: Decimal(one.seconds),
+        return share(cost, {name: Decimal(part) for name, part in fee.row.shares.items()}, "fixed")
+    weights: dict[str, Callable[[Use], Decimal]] = {
+        "": lambda row: row.cost or ZERO,
+        "pods": lambda row: Decimal(pods.get((row.department, row.cluster, row.product), 0)),
+        "seconds": lambda row: Decimal(row.seconds),
     }
-    return share(amount, _weights(use, weigh[fee.row.metric]), fee.row.basis)
+    return share(cost, _weights(use, weights[fee.row.metric]), fee.row.basis)

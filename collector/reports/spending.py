@@ -12,12 +12,12 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from collector.catalog.rollups import COST_DAILY
-from collector.reports.report import BEGIN, Query, Span
-from collector.reports.rollup_source import rolled
+from collector.reports.report import Query, Span
+from collector.reports.rollup_source import rollup_source
+from collector.reports.sources import BEGIN, IN_PERIOD
 
 CLASSES = ("useful", "failed", "retried", "cancelled", "reclaimed")
 """What money was spent on once main had started; what it cost before is `pending`, whatever came of it."""
-IN_PERIOD = "day >= {begin:Date} AND day < {end:Date}"
 OF_A_RUN = replace(COST_DAILY, rows="pod_cost FINAL")
 """The same sums of a run that need not be the bill."""
 SUMS = ("cost", "cost_pending", "pods", "seconds", "unpriced", "accruing", "workflows")
@@ -89,7 +89,7 @@ def _source(query: Query, span: Span, keys: list[str], run: int) -> tuple[str, d
     if run:
         return f"({OF_A_RUN.summed(f'run = {{run:UInt32}} AND {IN_PERIOD}', keys, SUMS)})", asked | {"run": run}
     if set(keys) <= set(COST_DAILY.order_by):
-        return rolled(query, COST_DAILY, span, IN_PERIOD, IN_PERIOD, keys, SUMS)
+        return rollup_source(query, COST_DAILY, span, in_rollup=IN_PERIOD, in_rows=IN_PERIOD, keys=keys, sums=SUMS)
     return f"({COST_DAILY.summed(IN_PERIOD, keys, SUMS)})", asked
 
 

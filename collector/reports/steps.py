@@ -1,27 +1,28 @@
 """
-What took the time in one workflow: its critical path, and its slowest steps.
+Steps report: the critical path of one workflow, and its slowest steps.
 
-Steps are rows of step_run, each with its pod's row of pod_run where it had one; both are read by the workflow's key.
+Steps are rows of step_run, joined with the row of their pod in pod_run; both tables are read by the workflow's key.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from typing import NamedTuple
 
-from collector.reports.queue import NOTHING
-from collector.reports.report import Query, Report, ReportError, Span
+from collector.core.model import Instant
+from collector.reports.report import NO_VALUE, Query, Report, ReportError, Span
+from collector.reports.sources import CREATED, parameters
 
 SLOWEST = 20
+SAME_NAME = 6
+"""Workflows of the same name that are looked up, the newest included."""
 GROUPS = "('Steps', 'StepGroup', 'DAG', 'TaskGroup', 'Retry')"
-"""Steps that are as long as what is in them."""
+"""Nodes that last as long as the steps inside them."""
 
 STEPS_UNAVAILABLE = {
-    "offloaded": "Argo keeps its steps in a database of its own, so none is known; see ALWAYS_OFFLOAD_NODE_STATUS",
+    "offloaded": "its steps are unknown: Argo stores them in its own database; see ALWAYS_OFFLOAD_NODE_STATUS",
     "unreadable": "its steps could not be unpacked",
     "": "it had no step",
 }
-"""Why a workflow has no steps, by how its status told them."""
+"""Why a workflow has no steps, by `node_status`: how its status held them."""
 
-KEY = ("cluster", "namespace", "created", "uid", "attempt")
 COLUMNS = (
     "step", "template", "phase", "try", "after ms", "length ms", "critical ms", "pod start ms", "waited for",
     "waited ms", "exit code", "node", "message",
@@ -44,52 +45,76 @@ STEPS = f"""
           AND created_at IN (SELECT created_at FROM pod_run WHERE {OF_WORKFLOW})
     ) AS p ON p.uid = s.pod_uid
 """
-"""What of a key is known spares FINAL from comparing all that lies near a uid's rows: a tenth of the time before merges."""
+"""The conditions name as much of each key as is known: before merges, FINAL then takes a tenth of the time."""
 CRITICAL = f"{STEPS} WHERE s.critical ORDER BY s.started_at, s.node_id"
 SLOW = f"{STEPS} WHERE s.type NOT IN {GROUPS} ORDER BY length DESC NULLS LAST, s.node_id LIMIT {SLOWEST}"
+ATTEMPTS = f"""
+    SELECT cluster, namespace, toUnixTimestamp64Milli(created_at), uid, attempt, name, outcome, reason,
+           deciding_step, node_status, dateDiff('millisecond', started_at, finished_at)
+    FROM workflow_run FINAL
+    WHERE (name = {{workflow:String}} OR uid = {{workflow:String}}) AND {CREATED}
+    ORDER BY created_at DESC, attempt DESC
+    LIMIT {SAME_NAME}
+"""
+"""Selects the fields of Attempt, in their order."""
+
+
+class Attempt(NamedTuple):
+    """A finished attempt of a workflow."""
+
+    cluster: str
+    namespace: str
+    created: Instant
+    uid: str
+    attempt: int
+    name: str
+    outcome: str
+    reason: str
+    deciding_step: str
+    node_status: str
+    length_ms: int | None
 
 
 def steps(query: Query, workflow: str, span: Span) -> Report:
-    """The critical path of a finished workflow by name or uid, then its slowest steps; the newest attempt counts."""
-    run, *others = _runs(query, workflow, span)
-    key = {name: run[name] for name in KEY}
-    path, slow = (Report(title, COLUMNS, [tuple(row) for row in query(sql, key)], nothing=NOTHING)
-                  for title, sql in (("", CRITICAL), ("Slowest steps", SLOW)))  # fmt: skip
-    title = f"Critical path of {run['name']}, attempt {run['attempt']}, in {run['cluster']} {run['namespace']}"
-    notes = [
-        _length(run, path),
-        *([] if slow.rows else [STEPS_UNAVAILABLE.get(run["node_status"], "none of its steps is in the store")]),
-    ]
+    """Reports the critical path and the slowest steps of a finished workflow, by name or uid: of its newest attempt."""
+    attempt, *others = _attempts(query, workflow, span)
+    key = {
+        "cluster": attempt.cluster,
+        "namespace": attempt.namespace,
+        "created": attempt.created,
+        "uid": attempt.uid,
+        "attempt": attempt.attempt,
+    }
+    path = [tuple(row) for row in query(CRITICAL, key)]
+    slow = [tuple(row) for row in query(SLOW, key)]
+    notes = [_ending(attempt, sum(row[COLUMNS.index("critical ms")] for row in path))]
+    if not slow:
+        notes.append(STEPS_UNAVAILABLE.get(attempt.node_status, "none of its steps is in the store"))
     if others:
-        known = ", ".join(f"{o['cluster']} {o['namespace']} {o['uid']} attempt {o['attempt']}" for o in others)
-        notes.append(f"also called so, give the uid to see one: {known}")
-    return Report(title, COLUMNS, path.rows, notes, NOTHING, [slow])
+        same_name = ", ".join(f"{one.cluster} {one.namespace} {one.uid} attempt {one.attempt}" for one in others)
+        notes.append(f"other workflows with this name; give a uid to see one: {same_name}")
+    return Report(
+        title=f"Critical path of {attempt.name}, attempt {attempt.attempt}, in {attempt.cluster} {attempt.namespace}",
+        columns=COLUMNS,
+        rows=path,
+        notes=notes,
+        nothing=NO_VALUE,
+        parts=[Report("Slowest steps", COLUMNS, slow, nothing=NO_VALUE)],
+    )
 
 
-def _runs(query: Query, workflow: str, span: Span) -> list[dict[str, Any]]:
-    """The attempts that a name or uid may mean, newest first."""
-    names = (*KEY, "name", "outcome", "reason", "deciding_step", "node_status", "length_ms")
-    sql = """
-        SELECT cluster, namespace, toUnixTimestamp64Milli(created_at), uid, attempt, name, outcome, reason,
-               deciding_step, node_status, dateDiff('millisecond', started_at, finished_at)
-        FROM workflow_run FINAL
-        WHERE (name = {workflow:String} OR uid = {workflow:String})
-          AND created_at >= toDateTime64({begin:Date}, 3, {zone:String})
-          AND created_at < toDateTime64({end:Date}, 3, {zone:String})
-        ORDER BY created_at DESC, attempt DESC
-        LIMIT 6
-    """
-    rows = query(sql, {"workflow": workflow, **span.parameters()})
+def _attempts(query: Query, workflow: str, span: Span) -> list[Attempt]:
+    """Finds the attempts that a name or uid may mean, newest first."""
+    rows = query(ATTEMPTS, parameters(span, workflow=workflow))
     if not rows:
         raise ReportError(f"--workflow {workflow}: no finished workflow of this name or uid was created in {span}")
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    return [Attempt(*row) for row in rows]
 
 
-def _length(run: Mapping[str, Any], path: Report) -> str:
-    """How the workflow ended, and how much of its length its critical path explains."""
-    ended = " ".join(word for word in (run["outcome"], run["reason"]) if word)
-    decided = f", decided by {run['deciding_step']}" if run["deciding_step"] else ""
-    if not run["length_ms"]:
-        return f"{ended}{decided}"
-    critical = sum(row[COLUMNS.index("critical ms")] for row in path.rows)
-    return f"{ended}{decided}; its critical path accounts for {critical} of its {run['length_ms']} ms"
+def _ending(attempt: Attempt, critical_ms: int) -> str:
+    """States the outcome, and how much of the workflow's length its critical path explains."""
+    outcome = " ".join(word for word in (attempt.outcome, attempt.reason) if word)
+    decided = f", decided by {attempt.deciding_step}" if attempt.deciding_step else ""
+    if not attempt.length_ms:
+        return f"{outcome}{decided}"
+    return f"{outcome}{decided}; its critical path accounts for {critical_ms} of its {attempt.length_ms} ms"

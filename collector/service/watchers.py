@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
+from collector.core.messages import WORKLOAD_KINDS
 from collector.kube.connection import Connection
-from collector.pipeline.recorder import MOVING
 from collector.service.runtime import Runtime, background_task
 from collector.settings.model import ClusterSettings
 from collector.watch import kinds
@@ -67,7 +67,7 @@ async def _watch(parts: Runtime, name: str) -> None:
 async def _reconcile(parts: Runtime, name: str, connection: Connection, sink: Sink, lists: asyncio.Lock) -> None:
     """Compare what is known of a cluster with lists, if the settings want it."""
     if every_s := parts.settings.reconcile_hours * 3600:
-        moving = [watch for watch in parts.watches[name] if watch.resource.kind in MOVING]
+        moving = [watch for watch in parts.watches[name] if watch.resource.kind in WORKLOAD_KINDS]
         concerns = partial(parts.pipeline.concerns, name)
         await reconcile_for_ever(connection, moving, sink=sink, lists=lists, concerns=concerns, every_s=every_s)
 

@@ -26,7 +26,16 @@ from collector.prices import book
 from collector.prices.lookup import Books
 from collector.prices.node_split import node_sizes
 from collector.reports.cost import cost
-from collector.reports.idle_nodes import Idle, a_whole, idle_nodes, prices_of, summed
+from collector.reports.idle_nodes import (
+    Idle,
+    NodeDay,
+    NodePrice,
+    NodeRow,
+    idle_nodes,
+    prices_of,
+    summed,
+    whole_node_pod,
+)
 from collector.reports.report import Query, Report, Span
 from collector.reports.shared_costs import shared_costs
 from collector.store.schema.migrate import migrate
@@ -67,22 +76,25 @@ def a_pod_on(node: str, begin: int, end: int, cpu: Decimal, gib: Decimal, **more
     )  # fmt: skip
 
 
-def a_row(begin: int, end: int, node: str = "n1") -> tuple[Any, ...]:
+def a_row(begin: int, end: int, node: str = "n1") -> NodeRow:
     """A node as the store tells it, with the memory that its kernel leaves."""
     pricing = {f"node:{TYPE}": "m.large"}
-    return ("c1", node, node, begin, end, "m.large", "cn-x", "", D(4), 15 * 1024**3, D(0), pricing)
+    return NodeRow(
+        cluster="c1", name=node, uid=node, begin=begin, end=end, instance_type="m.large", region="cn-x", zone="",
+        cpu=D(4), memory_bytes=15 * 1024**3, gpu=D(0), pricing=pricing,
+    )  # fmt: skip
 
 
-def of_a_day(row: tuple[Any, ...], pods: list[PodRun], **more: Any) -> tuple[list[tuple[Any, ...]], list[str]]:
+def of_a_day(row: NodeRow, pods: list[PodRun], **more: Any) -> tuple[list[Any], list[str]]:
     """What is idle of one node, its pods charged as they would be."""
-    taken: dict[tuple[str, str, date], Decimal] = {}
+    charged: dict[NodeDay, Decimal] = {}
     for pod in pods:
         for charge in billing.charges(pod, None, books(), UTC, NOON + 100 * HOUR):
-            key = (charge.cluster, charge.node_name, billing.EPOCH_DAY + timedelta(days=charge.day))
-            taken[key] = total((taken.get(key, D(0)), *(meter.cost for meter in charge.meters)))
+            key = NodeDay(charge.cluster, charge.node_name, billing.EPOCH_DAY + timedelta(days=charge.day))
+            charged[key] = total((charged.get(key, D(0)), *(meter.cost for meter in charge.meters)))
     sold = node_sizes(layer.book for layer in books().layers["plain-node"])
-    run = a_whole(row, sold["m.large"])
-    return summed([(run, *one) for one in prices_of(run, books(), ZoneInfo("UTC"))], taken, "USD", **more)
+    run = whole_node_pod(row, sold["m.large"])
+    return summed([NodePrice(run, *one) for one in prices_of(run, books(), ZoneInfo("UTC"))], charged, "USD", **more)
 
 
 SHARES = st.lists(st.tuples(st.integers(0, 999), st.integers(0, 16_384), st.integers(1, 30)), min_size=1, max_size=6)
@@ -119,7 +131,7 @@ def test_a_day_by_hand() -> None:
     (row,), notes = of_a_day(a_row(NOON, NOON + 12 * HOUR), [a_pod_on("n1", NOON, NOON + 3 * HOUR, D(2), D(8))])
 
     assert [round(amount, 12) for amount in row[3:7]] == [D("4.8"), D("0.6"), D("4.2"), 0]
-    assert notes[0].endswith("USD, what no pod of a workflow took; in no sum")
+    assert notes[0].endswith("USD, not used by any pod of a workflow; in no sum")
 
 
 def test_more_than_a_node_has_is_told_and_idle_is_nothing() -> None:
@@ -133,24 +145,24 @@ def test_more_than_a_node_has_is_told_and_idle_is_nothing() -> None:
 
 def test_a_name_that_two_nodes_had_in_a_day_is_one_node() -> None:
     """Clouds give a new machine the old one's address."""
-    runs = [a_whole(a_row(NOON, NOON + HOUR), None), a_whole(a_row(NOON + HOUR, NOON + 3 * HOUR), None)]
-    days = [(run, *one) for run in runs for one in prices_of(run, books(), ZoneInfo("UTC"))]
-    rows, notes = summed(days, {("c1", "n1", TODAY): D("0.5")}, "USD", shared=True)
+    runs = [whole_node_pod(a_row(NOON, NOON + HOUR), None), whole_node_pod(a_row(NOON + HOUR, NOON + 3 * HOUR), None)]
+    days = [NodePrice(run, *one) for run in runs for one in prices_of(run, books(), ZoneInfo("UTC"))]
+    rows, notes = summed(days, {NodeDay("c1", "n1", TODAY): D("0.5")}, "USD", shared=True)
 
     assert [(row[2], row[3]) for row in rows] == [(1, total(price for _, _, price in days if price))]
-    assert notes[0].endswith("shared out by what was spent on them")
+    assert notes[0].endswith("allocated to departments by what they spent on the nodes")
 
 
 def test_a_node_without_a_price_or_a_row_is_named_and_in_no_sum() -> None:
     """Unknown is never 0."""
-    run = a_whole(a_row(NOON, NOON + HOUR), None)
-    taken = {("c1", name, TODAY): D(1) for name in ("n2", "n3", "n4", "n5")}
-    rows, notes = summed([(run, TODAY, None)], taken, "USD")
+    run = whole_node_pod(a_row(NOON, NOON + HOUR), None)
+    charged = {NodeDay("c1", name, TODAY): D(1) for name in ("n2", "n3", "n4", "n5")}
+    rows, notes = summed([NodePrice(run, TODAY, None)], charged, "USD")
 
     assert rows == []
     assert notes == [
-        "what is idle of 1 plain nodes (c1/n1) is not known: no price",
-        "what is idle of 4 plain nodes (c1/n2, c1/n3, c1/n4 and 1 more) is not known: not watched on some days",
+        "idle cost of 1 plain nodes (c1/n1) is unknown: no price",
+        "idle cost of 4 plain nodes (c1/n2, c1/n3, c1/n4 and 1 more) is unknown: not watched on some days",
     ]
 
 

@@ -13,7 +13,8 @@ from rich.console import Console
 from collector.prices import book
 from collector.prices.quote import QuoteRequest, quote
 from collector.reports import price_list
-from collector.reports.report import ReportError, as_json
+from collector.reports.render import as_json
+from collector.reports.report import ReportError
 from tests.builders import NOON
 
 ASKED = {

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from collector.reports.report import Report, ReportError, Span, amount, as_csv, as_json, columns_by, text
+from collector.reports.render import as_csv, as_json, print_report
+from collector.reports.report import Report, ReportError, Span, amount, columns_by
 
 NOVEMBER = Span(date(2026, 11, 1), date(2026, 12, 1))
 COLUMNS = {"department": "department", "day": "day"}
@@ -24,7 +25,7 @@ def a_report(*rows: tuple[Any, ...], columns: tuple[str, ...] = ("department", "
 
 def printed(report: Report, form: str, width: int = 80) -> str:
     console = Console(file=io.StringIO(), width=width, force_terminal=False)
-    text(report, form, console)
+    print_report(report, form, console)
     out = console.file
     assert isinstance(out, io.StringIO)
     return out.getvalue()

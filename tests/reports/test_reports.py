@@ -10,9 +10,10 @@ import pytest
 from collector.reports.cost import COLUMNS as COST_COLUMNS
 from collector.reports.cost import cost
 from collector.reports.queue import COLUMNS as QUEUE_COLUMNS
-from collector.reports.queue import queue, success
+from collector.reports.queue import queue
 from collector.reports.report import Query, Report, ReportError, Span
 from collector.reports.spending import CLASSES
+from collector.reports.success import success
 
 SPAN = Span(date(2026, 11, 1), date(2026, 12, 1))
 Make = Callable[[Query, Span, str], Report]

@@ -14,9 +14,9 @@ from collector.catalog.rollups import COST_DAILY, ROLLUPS, WORKFLOW_HOURLY, Roll
 from collector.core.cost.billing_days import day_of
 from collector.core.facts.bills import Period, PodCost
 from collector.reports.cost import cost
-from collector.reports.queue import success
 from collector.reports.report import Query, Report, Span
-from collector.reports.rollup_source import of_whole_hours, rolled
+from collector.reports.rollup_source import has_whole_hours, rollup_source
+from collector.reports.success import success
 from collector.store.clickhouse import Store
 from collector.store.rollup import roll_up
 from collector.store.schema.migrate import migrate
@@ -149,13 +149,15 @@ def age(writer: Store) -> None:
 
 def test_what_is_not_at_full_hours_is_read_from_rows() -> None:
     """A day of Kolkata begins half an hour after a full hour of UTC."""
-    assert of_whole_hours(YEAR)
-    assert not of_whole_hours(Span(SPAN.begin, SPAN.end, "Asia/Kolkata"))
+    assert has_whole_hours(YEAR)
+    assert not has_whole_hours(Span(SPAN.begin, SPAN.end, "Asia/Kolkata"))
 
 
 def test_a_rollup_that_is_up_to_date_is_all_that_is_read() -> None:
     """No row of pods is touched for a period that was rebuilt."""
-    source, parameters = rolled(lambda *_: [], COST_DAILY, SPAN, "a", "b", ["day"], ["cost"])
+    source, parameters = rollup_source(
+        lambda *_: [], COST_DAILY, SPAN, in_rollup="a", in_rows="b", keys=["day"], sums=["cost"]
+    )
 
     assert "pod_cost" not in source
     assert "cost_current" not in source

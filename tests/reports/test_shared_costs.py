@@ -137,7 +137,7 @@ def test_rows_that_are_no_departments_say_that_more_is_owed(ask: Query, tmp_path
     report = reported(ask, owing(tmp_path, ("1", "basis: even")), by="cluster")
 
     assert "shared" not in report.columns
-    assert report.notes[0].endswith("they are in no row, `--by department` shares them out")
+    assert report.notes[0].endswith("they are in no row, `--by department` allocates them")
 
 
 def test_a_fee_of_a_product_is_owed_for_each_cluster_that_used_it(ask: Query, tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_a_fee_without_a_rate_of_exchange_is_named_and_in_no_sum(ask: Query, tmp
     """Unknown is never 0."""
     report = reported(ask, owing(tmp_path, ("1", "basis: even"), currency="EUR"))
 
-    assert report.notes[1] == "no rate of exchange for f0 of ours@1, in no sum"
+    assert report.notes[1] == "no exchange rate for f0 of ours@1; not in any sum"
 
 
 @pytest.mark.parametrize("more", [{}, {"now": "2026-10-01"}])

@@ -11,9 +11,11 @@ import pytest
 
 from collector.catalog.tables import TABLE_OF
 from collector.core.model import Fact
-from collector.reports.queue import COLUMNS, queue, success
-from collector.reports.report import Query, Report, ReportError, Span, as_json
+from collector.reports.queue import COLUMNS, queue
+from collector.reports.render import as_json
+from collector.reports.report import Query, Report, ReportError, Span
 from collector.reports.steps import steps
+from collector.reports.success import success
 from collector.store.schema.migrate import migrate
 from tests.builders import HOUR, NOON, SECOND, a_pod_run, version
 from tests.reports.stored import a_live_row, a_run, a_step_run
@@ -173,7 +175,7 @@ def test_a_name_means_its_newest_workflow_and_says_which_others_there_are(ask: Q
     report = steps(ask, "tiles-1", EVER)
 
     assert "in c1 team" in report.title
-    assert report.notes[-1] == "also called so, give the uid to see one: c2 team s1-old attempt 1"
+    assert report.notes[-1] == "other workflows with this name; give a uid to see one: c2 team s1-old attempt 1"
 
 
 def test_a_decided_outcome_is_told_with_its_step(ask: Query) -> None:
@@ -186,7 +188,7 @@ def test_a_decided_outcome_is_told_with_its_step(ask: Query) -> None:
 @pytest.mark.parametrize(
     ("workflow", "why"),
     [
-        ("big", "database of its own"),
+        ("big", "its own database"),
         ("broken", "could not be unpacked"),
         ("nothing", "had no step"),
         ("w3", "none of its steps is in the store"),

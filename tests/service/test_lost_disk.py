@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 
 from collector.catalog import metrics
 from collector.catalog.tables import TABLE_NAMED
-from collector.core.messages import Observation, Outcome, Position
+from collector.core.messages import WORKLOAD_KINDS, Observation, Outcome, Position
 from collector.core.model import version_of
 from collector.pipeline.pipeline import Pipeline
-from collector.pipeline.recorder import MOVING
 from collector.store.spool import batches as sealing
 from collector.store.spool.file import connect
 from collector.store.spool.snapshot import CURSOR
@@ -86,7 +85,9 @@ def watched(cuts: list[tuple[int, str]]) -> tuple[Tables, Pipeline]:
             disk.spool.close()
             disk, at = Disk(tables), sent
             # Namespaces and nodes have no state: whoever starts lists them first.
-            disk.flow.take("c1", [o for o in seen[:sent] if isinstance(o, Observation) and o.kind not in MOVING])
+            disk.flow.take(
+                "c1", [o for o in seen[:sent] if isinstance(o, Observation) and o.kind not in WORKLOAD_KINDS]
+            )
     disk.see(seen[at:], version_of(0, len(seen)))
     disk.send()
     disk.spool.close()

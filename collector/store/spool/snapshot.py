@@ -17,7 +17,7 @@ import msgspec
 from collector.catalog.schema import DATABASE
 from collector.catalog.watches import LIVE_STATE
 from collector.core.facts.watches import LiveState
-from collector.core.messages import Cursor
+from collector.core.messages import WORKLOAD_KINDS, Cursor
 from collector.core.model import Instant
 from collector.core.units import DAY_MS
 from collector.store.clickhouse import Store
@@ -103,7 +103,7 @@ def past(store: Store, cluster: str) -> Past | None:
     if not rows:
         return None
     uid = next((uid for _, uid, _, _ in rows if uid), "")
-    moving = [at for kind, _, at, _ in rows if kind in ("workflows", "pods")]
+    moving = [at for kind, _, at, _ in rows if kind in WORKLOAD_KINDS]
     totals: dict[str, str] = next((totals for kind, _, _, totals in rows if kind == "workflows"), {})
     # The older of the two: from there on something may have been missed.
     return Past(uid, min(moving, default=0), totals)
@@ -112,7 +112,7 @@ def past(store: Store, cluster: str) -> Past | None:
 def _reached(cursors: Iterable[Cursor]) -> list[tuple[int, int]]:
     """How far a copy has come, so that of two the further one is taken."""
     by_kind = {c.kind: (c.epoch, int(c.resource_version)) for c in cursors if c.resource_version.isdecimal()}
-    return [by_kind.get(kind, (0, 0)) for kind in ("workflows", "pods")]
+    return [by_kind.get(kind, (0, 0)) for kind in WORKLOAD_KINDS]
 
 
 def _whole(store: Store, cluster: str) -> dict[str, dict[str, Cursor]]:

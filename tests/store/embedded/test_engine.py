@@ -18,7 +18,7 @@ from collector.core.messages import Outcome
 from collector.core.model import Fact
 from collector.pipeline.pipeline import Pipeline
 from collector.prices import book
-from collector.reports import cost, queue
+from collector.reports import cost, queue, success
 from collector.reports.report import Query, ReportError, Span
 from collector.store.clickhouse import Store
 from collector.store.schema.migrate import migrate
@@ -102,11 +102,11 @@ def test_cost_can_be_asked_by_every_column(store: Store, by: str) -> None:
 @pytest.mark.parametrize("by", ["", *queue.COLUMNS])
 def test_queue_and_success_can_be_asked_by_every_column(store: Store, by: str) -> None:
     """Each column that the help names is one the engine knows; 21 workflows of the recording ended."""
-    latency, success = (report(in_database(store), SPAN, by) for report in (queue.queue, queue.success))
+    latency, outcomes = (report(in_database(store), SPAN, by) for report in (queue.queue, success.success))
     at = len([name for name in by.split(",") if name])
 
     assert sum(row[at] for row in latency.rows) == 21
-    assert sum(row[at] for row in success.rows) == 21
+    assert sum(row[at] for row in outcomes.rows) == 21
 
 
 def test_a_column_that_is_not_declared_never_reaches_sql(store: Store) -> None:
@@ -132,4 +132,4 @@ def test_a_periods_days_begin_at_midnight_of_the_billing_zone(store: Store) -> N
     """The recording ran from 13:22 to 13:24 UTC: 21:22 of the same day in Shanghai, and 02:22 of the next in Auckland."""
     day = {zone: Span(date(2026, 11, 22), date(2026, 11, 23), zone) for zone in ("Asia/Shanghai", "Pacific/Auckland")}
 
-    assert [queue.success(in_database(store), span, "").rows[0][0] for span in day.values()] == [21, 0]
+    assert [success.success(in_database(store), span, "").rows[0][0] for span in day.values()] == [21, 0]
