@@ -1,115 +1,145 @@
 """
-What was spent, on what, and by whoever asks: department, workflow, step, template, product, day.
+Cost report: what was spent in a period, by department, workflow, step, template, product or day.
 
-Sums come from cost_daily where it has the asked columns, else from cost_current, one row a charge of each month's active
-pricing run, or from any run that was ever computed; the figures are the same, digit for digit.
-They are exact: unpriced pods are counted beside the sum, never added as 0, and the parts of an amount sum to it.
+Sums are read from cost_daily where it has the requested columns, otherwise from cost_current, which has one row for each
+charge of each month's active pricing run; or from any other pricing run. The figures are exactly the same.
+Sums are exact: unpriced pods are counted beside the sum and never added as 0, and the parts of an amount sum to it.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from collector.core.cost.meters import CONTEXT, PLACES, total
+from collector.core.cost.meters import total
 from collector.core.units import ZERO
 from collector.reports.completeness import completeness
+from collector.reports.cost_figures import (
+    ACCRUING,
+    COST,
+    CURRENCY,
+    FIGURES,
+    SPENT_ON,
+    UNPRICED,
+    Figure,
+    values,
+)
 from collector.reports.report import Query, Report, Span, amount, columns_by
 from collector.reports.shared_costs import SharedCosts
-from collector.reports.spending import CLASSES, Spending, Spent, Use, spending
+from collector.reports.spending import Spending, Spent, Use, spending
 
 COLUMNS = {
     name: name
     for name in (
         "day", "department", "project", "creator", "cluster", "namespace", "workflow_name", "attempt", "step", "template",
-        "template_version",
-        "product", "purchase", "class", "region",
+        "template_version", "product", "purchase", "class", "region",
     )
 } | {"workflow": "workflow_name"}  # fmt: skip
+"""Grouping columns of charges: the name after `--by`, and the column of pod_cost."""
+
+SharedCostsOf = Callable[[list[Use]], SharedCosts]
+"""Computes the shared costs of the same period and run from what each department used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cost:
+    """The parts from which the report is assembled."""
+
+    names: list[str]
+    figures: Sequence[Figure]
+    spent: Spending
+    shared: SharedCosts | None
 
 
 def cost(
-    query: Query, span: Span, by: str, run: int = 0, shared: Callable[[list[Use]], SharedCosts] | None = None
+    query: Query,
+    span: Span,
+    by: str,
+    run: int = 0,
+    shared: SharedCostsOf | None = None,
+    *,
+    figures: Sequence[Figure] = FIGURES,
 ) -> Report:
-    """
-    Cost of a period by the asked columns, dearest first, one row a currency; of a run, or of the bill.
-
-    `shared` tells the shared costs, given who used what.
-    """
+    """Reports the cost of a period, dearest first, one row for each currency: of a pricing run, or of the bill (run 0)."""
     names = columns_by(by, COLUMNS)
-    spent = spending(query, span, [COLUMNS[name] for name in names], run)
-    costs = shared(spent.use) if shared else None
-    return _assemble(names, spent, span, run, completeness(query, span), costs)
+    spent = spending(query, span, [COLUMNS[name] for name in names], run, figures)
+    parts = _Cost(names=names, figures=figures, spent=spent, shared=shared(spent.use) if shared else None)
+    report = Report(
+        title=f"Cost, {span}" + (f", pricing run {run}" if run else ""),
+        columns=(*names, *(figure.title for figure in figures)),
+        rows=[(*row.keys, *values(figures, row.figures)) for row in spent.rows],
+        notes=[*_notes(spent), completeness(query, span)],
+        parts=[_spent_on(parts)],
+    )
+    return _with_shared(_with_idle(report, parts), parts)
 
 
-def _assemble(
-    names: list[str], spent: Spending, span: Span, run: int, watched: str, shared: SharedCosts | None
-) -> Report:
-    rows = [_row(one) for one in spent.rows]
-    columns = (
-        *names, "cost", "of which pending", "currency", "workflows", "pods", "unpriced pods", "succeeded",
-        "cost per success",
-    )  # fmt: skip
-    title = f"Cost, {span}" + (f", pricing run {run}" if run else "")
-    parts = [Report("What it was spent on", (*names, *CLASSES, "pending", "currency"), _spent_on(spent))]
-    notes = [*_notes(spent), watched]
-    if shared is not None and (shared.idle.rows or shared.idle.notes):
-        notes = [*shared.idle.notes, *notes]
-        parts += [shared.idle.report()] if shared.idle.rows else []
-    if shared is not None and (shared.total or shared.unknown or shared.notes):
-        notes = [*_shared_notes(shared, rows, names), *notes]
-        if names == ["department"]:
-            columns, rows = (*columns, "shared"), _with_shared(rows, shared)
-    return Report(title, columns, rows, notes, parts=parts)
-
-
-def _row(spent: Spent) -> tuple[Any, ...]:
-    """A row, at its end what a success cost, all attempts together; unknown where none succeeded or nothing is priced."""
-    a_success = None
-    if spent.cost is not None and spent.succeeded:
-        a_success = CONTEXT.quantize(CONTEXT.divide(spent.cost, Decimal(spent.succeeded)), PLACES)
-    return (
-        *spent.keys, spent.cost, spent.pending, spent.currency, spent.workflows, spent.pods, spent.unpriced,
-        spent.succeeded, a_success,
-    )  # fmt: skip
-
-
-def _with_shared(rows: Sequence[tuple[Any, ...]], shared: SharedCosts) -> list[tuple[Any, ...]]:
-    """Each department's part beside its own cost; who bears a part and has no pods gets a row."""
-    left = dict(shared.parts)
-    out = [(*row, left.pop(row[0], ZERO) if row[3] == shared.currency else ZERO) for row in rows]
-    more = [(name, ZERO, ZERO, shared.currency, 0, 0, 0, 0, None, part) for name, part in sorted(left.items())]
-    return [*out, *more]
-
-
-def _shared_notes(shared: SharedCosts, rows: Sequence[tuple[Any, ...]], names: list[str]) -> list[str]:
-    at = len(names)
-    own = total(row[at] for row in rows if row[at + 2] == shared.currency and row[at] is not None)
-    where = "" if names == ["department"] else "; they are in no row, `--by department` shares them out"
-    both = amount(total((own, shared.total)))
-    unused = f", of which unused commitments {amount(shared.unused)}" if shared.unused else ""
-    notes = [
-        f"shared costs {amount(shared.total)} {shared.currency}{unused}, with them {both} {shared.currency}{where}"
-    ]
-    unknown = [f"no rate of exchange for {', '.join(shared.unknown)}, in no sum"] if shared.unknown else []
-    return [*notes, *unknown, *shared.notes]
-
-
-def _spent_on(spent: Spending) -> list[tuple[Any, ...]]:
-    """The parts of each row's cost by what it was spent on; they sum to it."""
-    priced = (one for one in spent.rows if one.cost is not None)
-    return [(*one.keys, *one.by_class, one.pending, one.currency) for one in priced]
+def _spent_on(parts: _Cost) -> Report:
+    """Reports the parts of each row's cost, by what it was spent on; they sum to the cost."""
+    priced = (row for row in parts.spent.rows if row.figures[COST] is not None)
+    columns = (*parts.names, *(figure.title for figure in SPENT_ON))
+    return Report("What it was spent on", columns, [(*row.keys, *values(SPENT_ON, row.figures)) for row in priced])
 
 
 def _notes(spent: Spending) -> list[str]:
-    """Totals by currency, charges that still run, and those without a price."""
-    sums: dict[str, list[Decimal]] = {}
-    for one in spent.rows:
-        if one.cost is not None:
-            sums.setdefault(one.currency, []).append(one.cost)
-    notes = [f"total {amount(total(costs))} {currency}" for currency, costs in sorted(sums.items())]
-    accruing, unpriced = sum(one.accruing for one in spent.rows), sum(one.unpriced for one in spent.rows)
+    """States the totals by currency, the charges that still grow, and those without a price."""
+    costs: dict[str, list[Decimal]] = {}
+    for row in spent.rows:
+        if row.figures[COST] is not None:
+            costs.setdefault(row.figures[CURRENCY], []).append(row.figures[COST])
+    notes = [f"total {amount(total(of_currency))} {currency}" for currency, of_currency in sorted(costs.items())]
+    accruing, unpriced = (sum(row.figures[figure] for row in spent.rows) for figure in (ACCRUING, UNPRICED))
     if accruing:
-        notes.append(f"{accruing} charges still accrue: their pods run")
+        notes.append(f"{accruing} charges are not final: their pods are still running")
     if unpriced:
         notes.append(f"{unpriced} charges have no known price and are in no sum; `--by product,purchase` shows which")
     return notes
+
+
+def _with_idle(report: Report, parts: _Cost) -> Report:
+    """Adds the idle cost of plain nodes: its table below the report, and its notes above the others."""
+    idle = parts.shared.idle if parts.shared else None
+    if idle is None or not (idle.rows or idle.notes):
+        return report
+    tables = [*report.parts, *([idle.report()] if idle.rows else [])]
+    return Report(report.title, report.columns, report.rows, [*idle.notes, *report.notes], parts=tables)
+
+
+def _with_shared(report: Report, parts: _Cost) -> Report:
+    """Adds the shared costs: a column if the report is by department, and notes in any case."""
+    shared = parts.shared
+    if shared is None or not (shared.total or shared.unknown or shared.notes):
+        return report
+    columns, rows = report.columns, report.rows
+    if parts.names == ["department"]:
+        columns, rows = (*columns, "shared"), _department_rows(parts, shared)
+    return Report(report.title, columns, rows, [*_shared_notes(shared, parts), *report.notes], parts=report.parts)
+
+
+def _department_rows(parts: _Cost, shared: SharedCosts) -> list[tuple[Any, ...]]:
+    """Returns the rows of departments with their parts of the shared costs; some departments have only such a part."""
+    left = dict(shared.parts)
+
+    def part(row: Spent) -> Decimal:
+        return left.pop(row.keys[0], ZERO) if row.figures[CURRENCY] == shared.currency else ZERO
+
+    rows = [(*row.keys, *values(parts.figures, row.figures), part(row)) for row in parts.spent.rows]
+    empty = [shared.currency if figure is CURRENCY else figure.without_pods for figure in parts.figures]
+    return [*rows, *((department, *empty, part) for department, part in sorted(left.items()))]
+
+
+def _shared_notes(shared: SharedCosts, parts: _Cost) -> list[str]:
+    """States the sum of the shared costs, and what of them is not known."""
+    own = total(
+        row.figures[COST]
+        for row in parts.spent.rows
+        if row.figures[CURRENCY] == shared.currency and row.figures[COST] is not None
+    )
+    where = "" if parts.names == ["department"] else "; they are in no row, `--by department` allocates them"
+    unused = f", including {amount(shared.unused)} for unused commitments" if shared.unused else ""
+    both = amount(total((own, shared.total)))
+    notes = [
+        f"shared costs {amount(shared.total)} {shared.currency}{unused}, with them {both} {shared.currency}{where}",
+    ]
+    unknown = [f"no exchange rate for {', '.join(shared.unknown)}; not in any sum"] if shared.unknown else []
+    return [*notes, *unknown, *shared.notes]

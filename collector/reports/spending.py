@@ -1,9 +1,9 @@
 """
-What charges come to, in one reading of them.
+Sums of charges over a period, all of them read in one statement.
 
-Rows that are not merged yet are merged as they are read (FINAL), which takes longer than all sums of a report together: so
-the sums by the asked columns, and those by which shared costs are shared out, come of the same statement. Days that
-cost_daily holds are read from it where it has the asked columns; the figures are the same, digit for digit.
+Rows that are not merged yet are merged while they are read (FINAL), which takes longer than all sums of a report
+together. One statement therefore gives the sums by the requested columns and those by which shared costs are allocated.
+Days that cost_daily holds are read from the rollup if it has the requested columns; the figures are exactly the same.
 """
 
 from collections.abc import Sequence
@@ -11,43 +11,37 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from collector.catalog.rollups import COST_DAILY
+from collector.catalog.columns import Column
+from collector.catalog.rollups import COST_DAILY, Rollup
+from collector.reports.cost_figures import (
+    COST,
+    CURRENCY,
+    FIGURES,
+    HIDDEN,
+    SECONDS,
+    SPENT_ON,
+    Figure,
+    Figures,
+    sums_of,
+)
 from collector.reports.report import Query, Span
 from collector.reports.rollup_source import rollup_source
-from collector.reports.sources import BEGIN, IN_PERIOD
+from collector.reports.sources import IN_PERIOD, OF_RUN, listed, parameters
 
-CLASSES = ("useful", "failed", "retried", "cancelled", "reclaimed")
-"""What money was spent on once main had started; what it cost before is `pending`, whatever came of it."""
-OF_A_RUN = replace(COST_DAILY, rows="pod_cost FINAL")
-"""The same sums of a run that need not be the bill."""
-SUMS = ("cost", "cost_pending", "pods", "seconds", "unpriced", "accruing", "workflows")
 USE = ("department", "cluster", "product")
-"""The columns by which shared costs are shared out."""
-SUCCEEDED = f"SELECT sipHash64(uid) FROM workflow_run FINAL WHERE outcome = 'succeeded' AND finished_at >= {BEGIN}"
-"""Workflows of which an attempt succeeded; what the attempts before it cost is part of what the success did."""
-_SPENT_ON = ", ".join(f"ifNull(sumIf(sum_cost - ifNull(sum_cost_pending, 0), class = '{name}'), 0)" for name in CLASSES)
+"""The columns by which shared costs are allocated."""
 
 
-class Spent(NamedTuple):
-    """Sums under the same values of the asked columns, in one currency."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """Sums of charges with the same values in the requested columns, in one currency."""
 
     keys: tuple[Any, ...]
-    currency: str
-    cost: Decimal | None
-    """None: none of the charges has a price."""
-    pending: Decimal | None
-    workflows: int
-    succeeded: int
-    pods: int
-    """Each once a billing day: a correction is none, and pods of two periods add up."""
-    unpriced: int
-    accruing: int
-    by_class: tuple[Decimal, ...]
-    """Without `pending`, in the order of CLASSES."""
+    figures: Figures
 
 
 class Use(NamedTuple):
-    """What one department spent in one cluster on one product: a weight when a cost is shared out."""
+    """Use of one product in one cluster by one department: a weight when a cost is allocated."""
 
     department: str
     cluster: str
@@ -62,46 +56,62 @@ class Spending:
     """What was spent in a period."""
 
     rows: list[Spent]
-    """By the asked columns, dearest first."""
+    """By the requested columns, dearest first."""
     use: list[Use]
 
 
-def spending(query: Query, span: Span, columns: Sequence[str], run: int = 0) -> Spending:
-    """What the charges of a period come to by columns of pod_cost; of a run, or of the bill."""
+def spending(
+    query: Query, span: Span, columns: Sequence[str], run: int = 0, figures: Sequence[Figure] = FIGURES
+) -> Spending:
+    """Sums up the charges of a period by columns of pod_cost: of a pricing run, or of the bill (run 0)."""
+    computed = selected(figures)
     by = list(dict.fromkeys(columns))
-    shown = list(dict.fromkeys((*by, *USE)))
-    source, asked = _source(query, span, list(dict.fromkeys((*shown, "class", "currency"))), run)
-    spent, use = list[Spent](), list[Use]()
-    for of_use, *row in query(_statement(source, by, shown), asked):
-        named, sums = dict(zip(shown, row, strict=False)), row[len(shown) :]
-        currency, cost, pending, pods, seconds, unpriced, accruing, workflows, succeeded, *by_class = sums
-        if of_use:
-            use.append(Use(named["department"], named["cluster"], named["product"], cost, seconds, currency))
+    keys = list(dict.fromkeys((*by, *USE)))
+    source, bound = _source(query, span, [*dict.fromkeys((*keys, "class", "currency"))], sums_of(computed), run)
+    rows, use = list[Spent](), list[Use]()
+    for is_use, *row in query(_statement(source, by, keys, computed), bound):
+        values = dict(zip(keys, row, strict=False))
+        sums = dict(zip(computed, row[len(keys) :], strict=True))
+        if is_use:
+            named = {name: values[name] for name in USE}
+            use.append(Use(**named, cost=sums[COST], seconds=sums[SECONDS], currency=sums[CURRENCY]))
         else:
-            keys, parts = tuple(named[name] for name in columns), tuple(by_class)
-            spent.append(Spent(keys, currency, cost, pending, workflows, succeeded, pods, unpriced, accruing, parts))
-    return Spending(spent, use)
+            rows.append(Spent(keys=tuple(values[name] for name in columns), figures=sums))
+    return Spending(rows, use)
 
 
-def _source(query: Query, span: Span, keys: list[str], run: int) -> tuple[str, dict[str, Any]]:
-    """Sums by all columns that the statement asks for, to stand after FROM, and the parameters of it."""
-    asked = span.parameters()
+def selected(figures: Sequence[Figure]) -> list[Figure]:
+    """Returns the figures that the statement computes, in its order: those of the report and those that notes need."""
+    return [figure for figure in dict.fromkeys((*figures, *SPENT_ON, *HIDDEN)) if figure.sql]
+
+
+def _source(query: Query, span: Span, keys: list[str], sums: list[str], run: int) -> tuple[str, dict[str, Any]]:
+    """Returns the subquery of sums by all columns that the statement reads, and its parameters."""
+    rollup = _with_sums(COST_DAILY, sums)
     if run:
-        return f"({OF_A_RUN.summed(f'run = {{run:UInt32}} AND {IN_PERIOD}', keys, SUMS)})", asked | {"run": run}
-    if set(keys) <= set(COST_DAILY.order_by):
-        return rollup_source(query, COST_DAILY, span, in_rollup=IN_PERIOD, in_rows=IN_PERIOD, keys=keys, sums=SUMS)
-    return f"({COST_DAILY.summed(IN_PERIOD, keys, SUMS)})", asked
+        of_run = replace(rollup, rows="pod_cost FINAL")
+        return f"({of_run.summed(f'{OF_RUN} AND {IN_PERIOD}', keys, sums)})", parameters(span, run)
+    if rollup is COST_DAILY and set(keys) <= set(COST_DAILY.order_by):
+        return rollup_source(query, COST_DAILY, span, in_rollup=IN_PERIOD, in_rows=IN_PERIOD, keys=keys, sums=sums)
+    return f"({rollup.summed(IN_PERIOD, keys, sums)})", parameters(span)
 
 
-def _statement(source: str, by: Sequence[str], shown: Sequence[str]) -> str:
-    """Sums by the asked columns, and by those of USE: of these `of_use` is 1, in the others it has its type's default."""
-    keys = "".join(f"`{name}`, " for name in by)
+def _with_sums(rollup: Rollup, names: Sequence[str]) -> Rollup:
+    """Adds sums of columns that the rollup does not hold; the result can sum up rows, but cannot be read as a rollup."""
+    missing = set(names) - {column.name for column, _ in rollup.sums}
+    more = tuple((Column(name, "", ""), f"sum(`{name}`)") for name in sorted(missing))
+    return replace(rollup, sums=(*rollup.sums, *more)) if more else rollup
+
+
+def _statement(source: str, by: Sequence[str], keys: Sequence[str], figures: Sequence[Figure]) -> str:
+    """
+    Returns the statement of both groupings.
+
+    `is_use` is 1 in the rows by USE; in the others it has its type's default, 0.
+    """
     return f"""
-        SELECT of_use, {"".join(f"`{name}`, " for name in shown)}currency, sum(sum_cost) AS total,
-               sum(sum_cost_pending), sum(sum_pods), sum(sum_seconds), sum(sum_unpriced), sum(sum_accruing),
-               uniqExactArray(sum_workflows), uniqExactArray(arrayFilter(uid -> uid IN ({SUCCEEDED}), sum_workflows)),
-               {_SPENT_ON}
-        FROM (SELECT *, materialize(1) AS of_use FROM {source})
-        GROUP BY GROUPING SETS (({keys}currency), ({", ".join(USE)}, currency, of_use))
-        ORDER BY of_use, total DESC NULLS LAST, {keys}currency
+        SELECT is_use, {listed(keys)}{", ".join(figure.sql for figure in figures)}
+        FROM (SELECT *, materialize(1) AS is_use FROM {source})
+        GROUP BY GROUPING SETS (({listed(by)}currency), ({listed(USE)}currency, is_use))
+        ORDER BY is_use, {COST.sql} DESC NULLS LAST, {listed(by)}currency
     """

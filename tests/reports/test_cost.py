@@ -1,5 +1,6 @@
 """What is told of money, on charges that the real engine holds."""
 
+import json
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -12,8 +13,9 @@ from collector.billing.rows import keep
 from collector.core.cost.meters import total
 from collector.core.facts.bills import PodCost
 from collector.reports.cost import COLUMNS, cost
-from collector.reports.report import Query, Report, Span
-from collector.reports.spending import CLASSES
+from collector.reports.cost_figures import CLASSES, FIGURES, Figure
+from collector.reports.render import as_csv, as_json
+from collector.reports.report import Query, Report, Span, amount
 from collector.store.schema.migrate import migrate
 from tests.billing.stored import told
 from tests.builders import NOON, SECOND, a_pod_run
@@ -94,3 +96,20 @@ def test_any_run_can_be_read(ask: Query) -> None:
     """A run that is not the bill, or was it once."""
     assert total(c for c in column(cost(ask, SPAN, "department", 2), "cost") if c is not None) == 10 * PART
     assert cost(ask, SPAN, "department", 9).rows == []
+
+
+def test_a_column_of_the_report_is_one_declaration(ask: Query) -> None:
+    """One entry is in every form, with a sum that the rollup holds and with one that only rows give."""
+    more = (
+        Figure(title="list cost", sql="sum(sum_list_cost)", without_pods=Decimal(0)),
+        Figure(title="as billed", sql="sum(sum_rounded_cost)", without_pods=Decimal(0)),
+    )
+    report = cost(ask, SPAN, "department", figures=(*FIGURES, *more))
+    whole = cost(ask, SPAN, "department")
+
+    assert report.columns == (*whole.columns, "list cost", "as billed")
+    assert [row[:-2] for row in report.rows] == whole.rows
+    sums = ask("SELECT sum(list_cost), sum(rounded_cost) FROM cost_current", {})[0]
+    assert [total(column(report, figure.title)) for figure in more] == list(sums)
+    assert "list cost,as billed" in as_csv(report)
+    assert json.loads(as_json(report))["rows"][0]["as billed"] == amount(report.rows[0][-1])

@@ -9,10 +9,11 @@ import pytest
 
 from collector.reports.cost import COLUMNS as COST_COLUMNS
 from collector.reports.cost import cost
+from collector.reports.cost_figures import ACCRUING, COST, CURRENCY, FIGURES, UNPRICED, Figure
 from collector.reports.queue import COLUMNS as QUEUE_COLUMNS
 from collector.reports.queue import queue
 from collector.reports.report import Query, Report, ReportError, Span
-from collector.reports.spending import CLASSES
+from collector.reports.spending import USE, selected
 from collector.reports.success import success
 
 SPAN = Span(date(2026, 11, 1), date(2026, 12, 1))
@@ -97,21 +98,18 @@ def test_rates_are_those_of_the_counts() -> None:
 
 def test_a_total_is_told_by_currency_with_what_is_not_in_it() -> None:
     """What runs and what has no price is said beside the sum, never added as 0."""
-    sums = [
-        ("USD", Decimal("1.230000000000000000"), 1, 4),
-        ("CNY", Decimal("0.500000000000000000"), 2, 0),
-        ("", None, 0, 3),
+    sums: list[dict[Figure, Any]] = [
+        {CURRENCY: "USD", COST: Decimal("1.230000000000000000"), ACCRUING: 1, UNPRICED: 4},
+        {CURRENCY: "CNY", COST: Decimal("0.500000000000000000"), ACCRUING: 2, UNPRICED: 0},
+        {CURRENCY: "", COST: None, ACCRUING: 0, UNPRICED: 3},
     ]
-    rows = [
-        (0, "", "", "", currency, spent, None, 0, 0, unpriced, accruing, 0, 0, *[Decimal(0)] * len(CLASSES))
-        for currency, spent, accruing, unpriced in sums
-    ]
+    rows = [(0, *[""] * len(USE), *(figures.get(figure, 0) for figure in selected(FIGURES))) for figures in sums]
     notes = cost(Recorded(rows=rows), SPAN, "").notes
 
     assert notes == [
         "total 0.50 CNY",
         "total 1.23 USD",
-        "3 charges still accrue: their pods run",
+        "3 charges are not final: their pods are still running",
         "7 charges have no known price and are in no sum; `--by product,purchase` shows which",
         "complete: no gap in any watch",
     ]

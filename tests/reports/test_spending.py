@@ -16,8 +16,20 @@ from collector.core.cost.billing_days import date_of, day_of
 from collector.core.cost.meters import CONTEXT, total
 from collector.core.facts.bills import PodCost
 from collector.core.units import ZERO
+from collector.reports.cost_figures import (
+    ACCRUING,
+    CLASSES,
+    COST,
+    CURRENCY,
+    FIGURES,
+    PODS,
+    SECONDS,
+    SPENT_ON,
+    SUCCEEDED,
+    UNPRICED,
+)
 from collector.reports.report import Query, Span
-from collector.reports.spending import CLASSES, Spent, spending
+from collector.reports.spending import Spent, selected, spending
 from collector.store.clickhouse import Store
 from collector.store.rollup import roll_up
 from collector.store.schema.migrate import migrate
@@ -75,11 +87,20 @@ def spent(keys: tuple[Any, ...], some: list[PodCost]) -> Spent:
         total(CONTEXT.subtract(one.cost or ZERO, one.cost_pending or ZERO) for one in priced if one.class_ == name)
         for name in CLASSES
     )
-    return Spent(
-        keys[:-1], keys[-1], summed(one.cost for one in some), summed(one.cost_pending for one in some), len(workflows),
-        len(workflows & {"w1"}), sum(one.entry == 0 for one in some), len(some) - len(priced),
-        sum(one.status == "accruing" for one in some), tuple(by_class),
-    )  # fmt: skip
+    pending = summed(one.cost_pending for one in some)
+    by_title = {"of which pending": pending, "workflows": len(workflows), "pending": pending}
+    figures = {
+        COST: summed(one.cost for one in some),
+        CURRENCY: keys[-1],
+        PODS: sum(one.entry == 0 for one in some),
+        UNPRICED: len(some) - len(priced),
+        SUCCEEDED: len(workflows & {"w1"}),
+        ACCRUING: sum(one.status == "accruing" for one in some),
+        SECONDS: sum(one.billed_seconds for one in some),
+        **dict(zip(SPENT_ON, by_class, strict=False)),
+    }
+    named = {figure: by_title[figure.title] for figure in selected(FIGURES) if figure.title in by_title}
+    return Spent(keys=keys[:-1], figures=figures | named)
 
 
 def grouped(charges: Iterable[PodCost], names: Iterable[str]) -> dict[tuple[Any, ...], list[PodCost]]:
@@ -130,8 +151,8 @@ def test_one_reading_tells_what_the_charges_sum_to(
 
     counted = [one for one in latest(charges) if one.run == (run or 1) and SPAN.begin <= date_of(one.day) < SPAN.end]
     rows = {key: spent(key, some) for key, some in grouped(counted, names).items()}
-    assert {(*one.keys, one.currency): one for one in found.rows} == rows
-    costs = [one.cost for one in found.rows if one.cost is not None]
+    assert {(*one.keys, one.figures[CURRENCY]): one for one in found.rows} == rows
+    costs = [one.figures[COST] for one in found.rows if one.figures[COST] is not None]
     assert costs == sorted(costs, reverse=True)
     use = grouped(counted, ("department", "cluster", "product"))
     assert sorted(found.use, key=str) == sorted(
