@@ -29,7 +29,7 @@ BUSY_S = 2.0
 
 def collector(engine: Running) -> subprocess.Popen[bytes]:
     """What a collector writes, by a process of its own."""
-    command = [sys.executable, "-m", "tests.repricing.telling", engine.url, str(engine.token_file), str(LATE)]
+    command = [sys.executable, "-m", "tests.billing.writer", engine.url, str(engine.token_file), str(LATE)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT)
 
 

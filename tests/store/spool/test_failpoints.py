@@ -28,7 +28,7 @@ Live = Callable[[Task], dict[str, Any]]
 def lives() -> Iterator[Live]:
     """A life for each task, and what came of it."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.store.mortal"],
+        [sys.executable, "-m", "tests.store.spool.mortal"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
     )  # fmt: skip
     assert process.stdin is not None

@@ -303,7 +303,7 @@ def test_kill_9_at_any_moment_leaves_a_whole_number_of_commits(spool_file: Path)
     reported = 0
     for _ in range(12):
         process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "tests.store.committer", str(spool_file)],
+            [sys.executable, "-W", "error", "-m", "tests.store.spool.committer", str(spool_file)],
             stdout=subprocess.PIPE, text=True, cwd=ROOT,
         )  # fmt: skip
         assert process.stdout is not None
