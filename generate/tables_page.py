@@ -12,7 +12,7 @@ from collector.catalog.tables import TABLE_NAMED, TABLES
 from generate.markdown import code, page, table
 
 INTRODUCTION = f"""
-All tables are in the database `{DATABASE}`. `DESCRIBE {DATABASE}.workflow_run` shows the columns too.
+All tables are in the database `{DATABASE}`. `DESCRIBE {DATABASE}.workflow_run` shows the columns with the same comments.
 
 Rows are replaced by a newer row with the same key. Add `FINAL` to a table whose rows you sum.
 The view `cost_current` and the rollups need no `FINAL`.
@@ -29,9 +29,9 @@ DERIVED: tuple[Entry, ...] = (*ROLLUPS, *HOUSEKEEPING)
 def build() -> str:
     """The page."""
     overview = [
-        *((_link(entry.name), entry.meaning, _retention(entry.name)) for entry in TABLES),
-        (_link(COST_CURRENT.name), COST_CURRENT.meaning, _retention(COST_CURRENT.of.name)),
-        *((_link(entry.name), entry.meaning, _retention(entry.name)) for entry in DERIVED),
+        *((_link(entry.name), entry.comment, _retention(entry.name)) for entry in TABLES),
+        (_link(COST_CURRENT.name), COST_CURRENT.comment, _retention(COST_CURRENT.of.name)),
+        *((_link(entry.name), entry.comment, _retention(entry.name)) for entry in DERIVED),
     ]
     return page(
         title="Tables",
@@ -41,7 +41,7 @@ def build() -> str:
             table(("table", "one row is", "kept"), overview),
             *(part for entry in TABLES for part in _section(entry)),
             f"## {COST_CURRENT.name}",
-            f"{COST_CURRENT.meaning}. A view with the columns of [{COST_CURRENT.of.name}](#{COST_CURRENT.of.name}).",
+            f"{COST_CURRENT.comment}. A view with the columns of [{COST_CURRENT.of.name}](#{COST_CURRENT.of.name}).",
             *(part for entry in DERIVED for part in _section(entry)),
         ],
     )
@@ -51,12 +51,12 @@ def _section(entry: Entry) -> tuple[str, ...]:
     key = ", ".join(map(code, entry.order_by))
     partition = f" Partitioned by {code(entry.partition)}." if entry.partition else ""
     columns = [
-        (code(column.name), code(column.type), column.meaning + (" *(observed)*" if column.observed else ""))
+        (code(column.name), code(column.type), column.comment + (" *(observed)*" if column.observed else ""))
         for column in entry.columns
     ]
     return (
         f"## {entry.name}",
-        f"{entry.meaning}. Key: {key}.{partition}",
+        f"{entry.comment}. Key: {key}.{partition}",
         table(("column", "type", "meaning"), columns),
     )
 

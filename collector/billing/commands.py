@@ -18,7 +18,7 @@ from collector.billing import commitments, corrections, exclusive, runs, totals
 from collector.billing import lock as locking
 from collector.billing import reconcile as reconciling
 from collector.billing.reprice import CARRIED, Preparation, Terms, applied, prepare, priced, turn
-from collector.catalog.retention import kept_days
+from collector.catalog.retention import retention_days
 from collector.clock import now_ms
 from collector.connect import Failure
 from collector.core.cost.billing_days import date_of, day_of, month_after, months_of
@@ -61,7 +61,7 @@ def reprice(
         months = runs.periods(store, months_of(span.begin, span.end))
         work = Preparation(store, in_force, months, now_ms, say, progress)
         runs.refuse_locked(months)
-        refuse_expired(kept_days(settings.retention), [period.month for period in months], day_of(today(settings)))
+        refuse_expired(retention_days(settings.retention), [period.month for period in months], day_of(today(settings)))
         say(f"pricing {totals.months_named(months)} as a whole with {', '.join(in_force.books.names())}")
         active = [(period.month, period.active_run) for period in months]
         if dry_run:

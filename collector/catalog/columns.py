@@ -1,7 +1,8 @@
 """
-Columns as data: their types as the store spells them, and those that several tables share.
+Columns as data: their types as the store spells them, and the columns that several tables share.
 
-*Observed* columns depend on when and where somebody looked: replaying the same objects may change them and no others.
+*Observed* columns depend on when and where an object was seen: replaying the same objects may change only them.
+A comment is stored with its column: a new or changed comment needs a migration, as a changed type does.
 """
 
 from collections.abc import Iterable
@@ -23,78 +24,84 @@ class Column:
 
     name: str
     type: str
-    meaning: str
+    comment: str
+    """What the column holds, with the unit; the store and docs/reference/tables.md show it."""
     observed: bool = False
     codec: str = ""
 
 
-def low(name: str, meaning: str, observed: bool = False) -> Column:
-    """A word of which there are few, so that the store keeps a dictionary."""
-    return Column(name, LOW, meaning, observed)
+def low(name: str, comment: str, observed: bool = False) -> Column:
+    """A text with few different values, which the store keeps in a dictionary."""
+    return Column(name, LOW, comment, observed)
 
 
-def text(name: str, meaning: str) -> Column:
+def text(name: str, comment: str) -> Column:
     """Any text."""
-    return Column(name, "String", meaning, codec="ZSTD(1)")
+    return Column(name, "String", comment, codec="ZSTD(1)")
 
 
-def at(name: str, meaning: str, observed: bool = False, optional: bool = False) -> Column:
-    """An instant, in milliseconds, UTC."""
-    return Column(name, f"Nullable({AT})" if optional else AT, meaning, observed, "Delta(8), ZSTD(1)")
+def instant(name: str, comment: str, observed: bool = False, optional: bool = False) -> Column:
+    """An instant in UTC, exact to a millisecond."""
+    return Column(name, f"Nullable({AT})" if optional else AT, comment, observed, "Delta(8), ZSTD(1)")
 
 
-def count(name: str, meaning: str, observed: bool = False) -> Column:
+def count(name: str, comment: str, observed: bool = False) -> Column:
     """A number that 32 bits hold."""
-    return Column(name, "UInt32", meaning, observed, "T64, ZSTD(1)")
+    return Column(name, "UInt32", comment, observed, "T64, ZSTD(1)")
 
 
-def big(name: str, meaning: str, observed: bool = False) -> Column:
+def big(name: str, comment: str, observed: bool = False) -> Column:
     """A number that 64 bits hold."""
-    return Column(name, "UInt64", meaning, observed, "T64, ZSTD(1)")
+    return Column(name, "UInt64", comment, observed, "T64, ZSTD(1)")
 
 
-def quantity(name: str, meaning: str) -> Column:
-    """A size that is no money, exact to 9 places."""
-    return Column(name, QUANTITY, meaning, codec="ZSTD(1)")
+def quantity(name: str, comment: str) -> Column:
+    """A size that is not an amount of money, exact to 9 decimal places."""
+    return Column(name, QUANTITY, comment, codec="ZSTD(1)")
 
 
-def money(name: str, meaning: str) -> Column:
-    """An exact amount; NULL: no price is known, which is not 0."""
-    return Column(name, f"Nullable({MONEY})", meaning, codec="ZSTD(1)")
+def money(name: str, comment: str) -> Column:
+    """An exact amount; NULL: no price is known, which differs from 0."""
+    return Column(name, f"Nullable({MONEY})", comment, codec="ZSTD(1)")
 
 
-def paid(name: str, meaning: str) -> Column:
+def paid(name: str, comment: str) -> Column:
     """An exact amount that is always known."""
-    return Column(name, MONEY, meaning, codec="ZSTD(1)")
+    return Column(name, MONEY, comment, codec="ZSTD(1)")
 
 
 def reason_times() -> Iterable[Column]:
-    """One column for each reason to wait, and for running; their names are the model's."""
+    """One column for each waiting reason, and for running; the names are the model's."""
     for reason in model.REASONS:
-        what = "Time with a main container running" if reason == "running" else f"Time waited for reason `{reason}`"
+        what = "Time with a main container running" if reason == "running" else f"Time in waiting reason `{reason}`"
         yield big(f"{reason}_ms", f"{what}, milliseconds", observed=True)
 
 
-CLUSTER = low("cluster", "The cluster's name in the settings")
+CLUSTER = low("cluster", "Name of the cluster in the settings")
 NAMESPACE = low("namespace", "Kubernetes namespace")
-VERSION = Column("version", "UInt64", "Epoch x 2^56 + resourceVersion x 2^8 + revision; the higher one stays")
+VERSION = Column(
+    "version",
+    "UInt64",
+    "Epoch * 2^56 + resourceVersion * 2^8 + revision; of rows with the same key the highest version counts",
+)
 PACKED_VERSION = replace(VERSION, codec="ZSTD(1)")
 """For tables of many small rows: half the size; no other codec does better on versions that lie far apart."""
-INSERTED_AT = Column("inserted_at", AT, "When the store took the row", observed=True, codec="Delta(8), ZSTD(1)")
-TEMPLATE = low("template", "Workflow template, or the pod's template inside it")
+INSERTED_AT = Column("inserted_at", AT, "When the store received the row", observed=True, codec="Delta(8), ZSTD(1)")
+TEMPLATE = low("template", "Name of the workflow template; of a pod or a step the template inside the workflow")
 TEMPLATE_VERSION = low(
-    "template_version", "Its version, as a label says or a hash of its templates; empty: it has none"
+    "template_version",
+    "Version of the template: the value of a label, or a hash of the stored templates; empty: not made from a template",
 )
-QUEUE = low("queue", "Where a workflow waits: the label named in the settings, else the namespace")
-PRIORITY = Column("priority", "Int32", "The workflow's priority", codec="ZSTD(1)")
-DEPARTMENT = low("department", "Who pays, by the first attribution rule that matched, else `unallocated`")
-PROJECT = low("project", "Project, by the same rules")
-CREATOR = low("creator", "Who submitted it, by the same rules")
-WORKFLOW_UID = text("workflow_uid", "The workflow's uid; empty: the pod belongs to none that is known")
-WORKFLOW_NAME = text("workflow_name", "The workflow's name")
-STEP = text("step", "The step's display name")
-FIRST_SEEN_AT = at("first_seen_at", "When this collector or one before it first saw the workflow", observed=True)
-PHASE = low("phase", "Phase as Kubernetes or Argo says it")
-REASON = low("reason", "Why it ended so, in one word; empty: it succeeded")
+QUEUE = low("queue", "Queue of the workflow: the label that the settings name, otherwise the namespace")
+PRIORITY = Column("priority", "Int32", "Priority of the workflow", codec="ZSTD(1)")
+DEPARTMENT = low("department", "Department that pays, by the first attribution rule that matches; else `unallocated`")
+PROJECT = low("project", "Project, by the attribution rules")
+CREATOR = low("creator", "Who submitted the workflow, by the attribution rules")
+WORKFLOW_UID = text("workflow_uid", "uid of the workflow; empty: the pod belongs to no known workflow")
+WORKFLOW_NAME = text("workflow_name", "Name of the workflow")
+STEP = text("step", "Display name of the step")
+FIRST_SEEN_AT = instant("first_seen_at", "When a collector first saw the workflow", observed=True)
+PHASE = low("phase", "Phase as Kubernetes or Argo reports it")
+REASON = low("reason", "Cause of the end in one word; empty: it succeeded")
 REGION = low("region", "Cloud region")
-EXIT_CODE = Column("exit_code", "Nullable(Int32)", "Of the main container; NULL: not known", codec="ZSTD(1)")
+EXIT_CODE = Column("exit_code", "Nullable(Int32)", "Exit code of the main container; NULL: not known", codec="ZSTD(1)")

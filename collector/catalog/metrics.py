@@ -29,7 +29,7 @@ class Metric:
 
 
 LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600)
-"""From 10 ms, since an idle controller picks a workflow up in 43-100 ms, to the hours of a bad night."""
+"""From 10 ms, since an idle controller picks a workflow up in 43-100 ms, to the 6 hours of an overloaded night."""
 
 INSERT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -49,34 +49,34 @@ QUEUE_LATENCY = Metric(
     "lynceus_queue_latency_seconds",
     "histogram",
     ("cluster", "queue"),
-    "First seen in the API to work begins, both live on our arrival clock.",
+    "Time from the first appearance in the API to the begin of work, both observed live.",
     LATENCY_BUCKETS,
 )
 QUEUE_DRAIN = Metric(
     "lynceus_queue_drain_seconds",
     "gauge",
     ("cluster", "namespace", "queue"),
-    "Time until what waits now has started, at the rate of starts of the last 5 minutes; +Inf: nothing started.",
+    "Time until all waiting workflows have started, at the rate of starts of the last 5 minutes; +Inf: none started.",
 )
 START_LATENCY = Metric(
     "lynceus_workflow_start_latency_seconds",
     "histogram",
     ("cluster", "queue"),
-    "First seen in the API to the first main container running, both live on our arrival clock.",
+    "Time from the first appearance in the API to the first main container running, both observed live.",
     LATENCY_BUCKETS,
 )
 POD_START_LATENCY = Metric(
     "lynceus_pod_start_latency_seconds",
     "histogram",
     ("cluster", "namespace"),
-    "Pod first seen to its main container running, both live on our arrival clock.",
+    "Time from a pod's first appearance to its main container running, both observed live.",
     LATENCY_BUCKETS,
 )
 COMPLETION_DELAY = Metric(
     "lynceus_workflow_completion_delay_seconds",
     "histogram",
     ("cluster",),
-    "Last container finished to workflow finished, by the cluster's own whole seconds.",
+    "Time from the end of the last container to the end of the workflow, by the cluster's clock, exact to 1 s.",
     (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800),
 )
 PARALLELISM_LIMIT = Metric(
@@ -89,9 +89,9 @@ PARALLELISM_SLOTS = Metric(
     "lynceus_parallelism_slots",
     "gauge",
     ("cluster", "namespace", "by"),
-    "Parallelism slots in use, by what occupies them: running, suspended, lock.",
+    "Parallelism slots in use, by what occupies the slot: running, suspended, lock.",
 )
-LOCK_LIMIT = Metric("lynceus_lock_limit", "gauge", ("cluster", "lock", "type"), "Holders a lock admits at once.")
+LOCK_LIMIT = Metric("lynceus_lock_limit", "gauge", ("cluster", "lock", "type"), "Holders that a lock admits at once.")
 LOCK_HELD = Metric("lynceus_lock_held", "gauge", ("cluster", "lock", "type"), "Holders of a lock.")
 LOCK_WAITING = Metric(
     "lynceus_lock_waiting", "gauge", ("cluster", "lock", "type"), "Workflows and steps that wait for a lock."
@@ -100,7 +100,7 @@ WORKFLOWS = Metric(
     "lynceus_workflows",
     "gauge",
     ("cluster", "namespace", "reason"),
-    "Live workflows that have begun, by what they do or wait for now.",
+    "Unfinished workflows whose work has begun, by their current state or waiting reason.",
 )
 SUBMITTED = Metric(
     "lynceus_workflows_submitted_total", "counter", ("cluster", "namespace", "queue"), "Workflow attempts first seen."
@@ -121,22 +121,25 @@ PLATFORM_FAILURES = Metric(
     "lynceus_workflow_platform_failures_total",
     "counter",
     ("cluster", "namespace", "reason"),
-    "Finished attempts that the platform broke, by what did.",
+    "Finished attempts that the platform made fail, by cause.",
 )
 RETRIES = Metric(
-    "lynceus_workflow_retries_total", "counter", ("cluster", "namespace"), "Tries of steps beyond the first of each."
+    "lynceus_workflow_retries_total",
+    "counter",
+    ("cluster", "namespace"),
+    "Tries of steps beyond the first try of each step.",
 )
 STUCK = Metric(
     "lynceus_workflows_stuck",
     "gauge",
     ("cluster", "namespace", "cause"),
-    "Workflows that began and have not moved for longer than `stuck_after_minutes`, by likely cause.",
+    "Workflows without progress for longer than `stuck_after_minutes` after work began, by likely cause.",
 )
 CLOCK_CLAMPS = Metric(
     "lynceus_clock_clamped_total",
     "counter",
     ("cluster", "figure"),
-    "Durations that two clocks, or two watches, made negative and that were set to 0.",
+    "Durations that were negative because two clocks or two watches differ, and were set to 0.",
 )
 CRON_LAST_RUN = Metric(
     "lynceus_cron_last_run_timestamp_seconds",
@@ -154,37 +157,37 @@ CRON_MISSED = Metric(
     "lynceus_cron_missed_total",
     "counter",
     ("cluster", "namespace", "cron"),
-    "Due runs that did not start and that nothing forbade.",
+    "Due runs that did not start although no policy forbade them.",
 )
 CRON_SKIPPED = Metric(
     "lynceus_cron_skipped_total",
     "counter",
     ("cluster", "namespace", "cron", "reason"),
-    "Due runs that the cron workflow's own policy forbade.",
+    "Due runs that the policy of the cron workflow forbade.",
 )
 COST = Metric(
     "lynceus_cost_total",
     "counter",
     ("cluster", "namespace", "product", "currency"),
-    "Price of finished pods at the active price books.",
+    "Cost of finished pods at the active price books.",
 )
 UNPRICED_PODS = Metric(
     "lynceus_cost_unpriced_pods_total",
     "counter",
     ("cluster", "reason"),
-    "Finished pods that no price book could price, or only by a guess.",
+    "Finished pods without a price, or with a guessed price, by reason.",
 )
 RUNNING_COST = Metric(
     "lynceus_cost_running_per_hour",
     "gauge",
     ("cluster", "product", "currency"),
-    "Price of one hour of the pods that are billed now, at the active price books; pods without a price are not in it.",
+    "Cost per hour of the pods that are billed now, at the active price books; pods without a price are not included.",
 )
 CONTROLLER_OOM_KILLS = Metric(
     "lynceus_controller_oom_kills_total",
     "counter",
     ("cluster", "container"),
-    "OOM kills of the Argo controller, counted once each from its pod's status.",
+    "OOM kills of the Argo controller, from its pod's status; each is counted once.",
 )
 CONTROLLER_RESTARTS = Metric(
     "lynceus_controller_restarts_total",
@@ -199,10 +202,13 @@ CONTROLLER_LEADER = Metric(
     "lynceus_controller_leader",
     "gauge",
     ("cluster", "pod"),
-    "1 for the leader by its Lease, else by its own metrics; absent where neither says.",
+    "1 for the leader, by the Lease, else by the controller's own metrics; absent if neither is known.",
 )
 CONTROLLER_CRASH_LOOP = Metric(
-    "lynceus_controller_crash_loop", "gauge", ("cluster", "pod"), "1 while the kubelet backs off from restarting it."
+    "lynceus_controller_crash_loop",
+    "gauge",
+    ("cluster", "pod"),
+    "1 while the kubelet delays the restart of the Argo controller (CrashLoopBackOff).",
 )
 CONTROLLER_MEMORY = Metric(
     "lynceus_controller_memory_bytes",
@@ -211,26 +217,29 @@ CONTROLLER_MEMORY = Metric(
     "Memory of the Argo controller: working set by the metrics API, else resident by its own metrics.",
 )
 CONTROLLER_MEMORY_LIMIT = Metric(
-    "lynceus_controller_memory_limit_bytes", "gauge", ("cluster", "pod"), "Its memory limit; absent where it has none."
+    "lynceus_controller_memory_limit_bytes",
+    "gauge",
+    ("cluster", "pod"),
+    "Memory limit of the Argo controller; absent if there is none.",
 )
 CONTROLLER_WORK_QUEUE = Metric(
     "lynceus_controller_work_queue_depth",
     "gauge",
     ("cluster", "pod", "work_queue"),
-    "Keys ready in the controller's work queues, by its own metrics: no queue of workflows.",
+    "Keys that are ready in the controller's internal work queues, by its own metrics; these are not queues of workflows.",
 )
 CLUSTER_UP = Metric(
     "lynceus_cluster_up",
     "gauge",
     ("cluster",),
-    "1 when every needed watch of the cluster has synced and is open or reopening.",
+    "1 when all required watches of the cluster have synced and are open or reopening.",
 )
 WATCH_EVENTS = Metric("lynceus_watch_events_total", "counter", ("cluster", "kind"), "Objects observed.")
 WATCH_LAST_EVENT = Metric(
     "lynceus_watch_last_event_timestamp_seconds",
     "gauge",
     ("cluster", "kind"),
-    "When the watch last heard anything, bookmarks included.",
+    "When the watch last received anything, bookmarks included.",
 )
 WATCH_RESTARTS = Metric(
     "lynceus_watch_restarts_total",
@@ -238,61 +247,71 @@ WATCH_RESTARTS = Metric(
     ("cluster", "kind", "cause"),
     "Times a watch had to be opened again, by cause.",
 )
-WATCH_GAPS = Metric("lynceus_watch_gaps_total", "counter", ("cluster", "kind"), "Breaks that could not be replayed.")
+WATCH_GAPS = Metric(
+    "lynceus_watch_gaps_total", "counter", ("cluster", "kind"), "Breaks of a watch that could not be replayed."
+)
 RECONCILE_DIFFERENCES = Metric(
     "lynceus_reconcile_differences_total",
     "counter",
     ("cluster", "kind", "difference"),
-    "What lists showed otherwise than the watch had told: missing, stale, phantom. 0 is expected.",
+    "Differences between a list and what the watch reported: missing, stale, phantom. 0 is expected.",
 )
 BACKFILLED = Metric(
-    "lynceus_backfilled_workflows_total", "counter", ("cluster",), "Workflows taken from Argo's archive after a gap."
+    "lynceus_backfilled_workflows_total", "counter", ("cluster",), "Workflows imported from Argo's archive after a gap."
 )
 BACKFILL_FAILURES = Metric(
     "lynceus_backfill_failures_total",
     "counter",
     ("cluster", "reason"),
-    "Times that Argo's archive was asked and did not give, by reason.",
+    "Failed reads of Argo's archive, by reason.",
 )
 DECODE_FALLBACKS = Metric(
     "lynceus_decode_fallbacks_total",
     "counter",
     ("cluster", "kind"),
-    "Objects that only the untyped second try could read.",
+    "Objects that only the untyped second attempt could decode.",
 )
 QUARANTINED = Metric(
     "lynceus_quarantined_total", "counter", ("cluster", "kind", "reason"), "Objects and rows set aside."
 )
-STORE_UP = Metric("lynceus_store_up", "gauge", (), "1 when the store answered the last time it was asked.")
+STORE_UP = Metric("lynceus_store_up", "gauge", (), "1 when the store answered the last request.")
 STORE_INSERT_SECONDS = Metric(
-    "lynceus_store_insert_duration_seconds", "histogram", ("table",), "Time of acknowledged inserts.", INSERT_BUCKETS
+    "lynceus_store_insert_duration_seconds",
+    "histogram",
+    ("table",),
+    "Duration of acknowledged inserts.",
+    INSERT_BUCKETS,
 )
 STORE_INSERT_ERRORS = Metric("lynceus_store_insert_errors_total", "counter", ("table",), "Inserts that failed.")
 STORE_INSERTED_ROWS = Metric("lynceus_store_inserted_rows_total", "counter", ("table",), "Rows acknowledged.")
-STORE_LAST_INSERT = Metric("lynceus_store_last_insert_timestamp_seconds", "gauge", (), "The last acknowledged insert.")
-SPOOL_ROWS = Metric("lynceus_store_spool_rows", "gauge", (), "Rows that wait in the spool for the store.")
+STORE_LAST_INSERT = Metric(
+    "lynceus_store_last_insert_timestamp_seconds", "gauge", (), "When the last insert was acknowledged."
+)
+SPOOL_ROWS = Metric(
+    "lynceus_store_spool_rows", "gauge", (), "Rows in the spool that the store has not acknowledged yet."
+)
 SPOOL_BYTES = Metric("lynceus_store_spool_bytes", "gauge", (), "Size of the spool file.")
 SPOOL_LIMIT = Metric(
-    "lynceus_store_spool_limit_bytes", "gauge", (), "Size at which the spool takes no more: spool.max_bytes."
+    "lynceus_store_spool_limit_bytes", "gauge", (), "Size at which the spool accepts no more rows: spool.max_bytes."
 )
 CLOCK_SKEW = Metric(
     "lynceus_clock_skew_seconds",
     "gauge",
     ("subject", "cluster"),
-    "Clock of an API server (subject `cluster`) or of the store minus ours; 0 within a second.",
+    "Clock of an API server (subject `cluster`) or of the store, minus the collector's clock; 0 within a second.",
 )
 NOT_READY = Metric(
     "lynceus_not_ready",
     "gauge",
     ("subject", "cluster", "cause"),
-    "What keeps the collector from being ready, by its cause as /readyz tells it; no series: it is ready.",
+    "Reasons why the collector is not ready, by cause as in /readyz; no series: the collector is ready.",
 )
 ROLLED_UP = Metric(
     "lynceus_rollup_last_success_timestamp_seconds", "gauge", ("rollup",),
-    "Until when a rollup holds everything, by whichever collector keeps it; reports read what is newer from its rows.",
+    "Until when a rollup holds all rows; reports read newer rows from the rollup's source.",
 )  # fmt: skip
 ROLLED_UP_DAYS = Metric("lynceus_rollup_days_total", "counter", ("rollup",), "Days of a rollup that were rebuilt.")
-ROLLUP_ERRORS = Metric("lynceus_rollup_errors_total", "counter", ("rollup",), "Rounds of a rollup that failed.")
+ROLLUP_ERRORS = Metric("lynceus_rollup_errors_total", "counter", ("rollup",), "Failed updates of a rollup.")
 LABEL_OVERFLOW = Metric(
     "lynceus_label_overflow_total",
     "counter",

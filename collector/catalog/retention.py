@@ -1,8 +1,8 @@
 """
-How long each table's rows are kept, as data: by which instant they age, for how long, and which may not go at all.
+How long each table's rows are kept, as data: the instant by which they age, the days, and which tables keep all rows.
 
-A store drops a month's part when the last of its rows is old enough, so rows stay up to a month longer. Money is kept for
-ever: a locked month is proven by its charges, and what would be missing of a bill could not be told from what was free.
+A store drops a month's part when the last row of the part is old enough, so rows stay up to a month longer. Money is kept
+for ever: charges prove a locked month, and charges missing from a bill would look the same as work that was free.
 """
 
 import re
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 FOR_EVER = "forever"
 EVIDENCE_DAYS = 400
-"""A year and a month: what charges are computed from outlives every month that may still be open or be compared."""
+"""A year and a month: the evidence of charges outlives every month that may still be open or be compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +19,14 @@ class Retention:
     """How a table's rows age."""
 
     age: str
-    """By what, as SQL; never a column that may change."""
+    """The instant by which rows age, as SQL; never a column that may change."""
     days: int = 0
-    """For how long they are kept where the settings do not say; 0: for ever."""
+    """How many days rows are kept where the settings give no value; 0: for ever."""
     least: int = 1
+    """The fewest days that the settings may give."""
 
     def ttl(self, days: int) -> str:
-        """The table's TTL expression as the store spells it; empty: rows never expire."""
+        """The table's TTL expression in the store's spelling; empty: rows never expire."""
         return f"{self.age} + toIntervalDay({days})" if days else ""
 
 
@@ -44,15 +45,15 @@ RETENTION: Mapping[str, Retention] = {
 MONEY = ("pod_cost", "cost_daily", "cost_current", "period", "pricing_run")
 
 
-def kept_days(asked: Mapping[str, str]) -> dict[str, int]:
-    """Days by table, 0 for ever, of all tables that age; ValueError names the table that is asked for amiss, and why."""
-    for table, text in asked.items():
+def retention_days(configured: Mapping[str, str]) -> dict[str, int]:
+    """Days by table, 0 for ever, of all tables that age; ValueError names the table whose setting is wrong, and why."""
+    for table in configured:
         if table in MONEY:
-            raise ValueError(f"{table}: money is kept for ever; leave it out")
+            raise ValueError(f"{table}: money is kept for ever; remove this setting")
         if table not in RETENTION:
-            raise ValueError(f"{table}: no table whose rows age; there are {', '.join(RETENTION)}")
-        _days(table, text)
-    return {table: _days(table, asked[table]) if table in asked else rule.days for table, rule in RETENTION.items()}
+            raise ValueError(f"{table}: not a table whose rows age; choose one of {', '.join(RETENTION)}")
+    days = {table: _days(table, text) for table, text in configured.items()}
+    return {table: days.get(table, rule.days) for table, rule in RETENTION.items()}
 
 
 def _days(table: str, text: str) -> int:
@@ -60,7 +61,7 @@ def _days(table: str, text: str) -> int:
         return 0
     found = re.fullmatch(r"([1-9][0-9]{0,4})d", text)
     if not found:
-        raise ValueError(f"{table}: {text!r} is no time to keep rows; write days, like 400d, or {FOR_EVER}")
+        raise ValueError(f"{table}: {text!r} is not a time to keep rows; write days, such as 400d, or {FOR_EVER}")
     if int(found[1]) < RETENTION[table].least:
-        raise ValueError(f"{table}: {text} is too short; keep {RETENTION[table].least}d at least, or {FOR_EVER}")
+        raise ValueError(f"{table}: {text} is too short; keep at least {RETENTION[table].least}d, or {FOR_EVER}")
     return int(found[1])

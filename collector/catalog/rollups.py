@@ -1,8 +1,8 @@
 """
-Sums that are kept beside the rows they come from, and the few tables of the store's own housekeeping; none has a fact.
+Sums stored beside the rows that they summarise, and the tables of the store's own housekeeping; none has a fact.
 
-A rollup is declared by what each of its columns is computed by, so that who rebuilds it and who reads the rows that
-it does not hold yet ask the same question. A day of it is replaced whole, never added to.
+A rollup declares the expression of each column, so that its rebuilding and the reading of rows that it does not hold yet
+use the same SQL. A day of a rollup is replaced whole, never added to.
 """
 
 from collections.abc import Iterable
@@ -14,32 +14,34 @@ from collector.catalog.schema import DATABASE
 from collector.core.model import REASONS
 
 SLOW_S = 120
-"""A row may become visible so long after its `inserted_at`: twice the time after which an inserter gives up and sends again."""
+"""A row may become visible this long after its `inserted_at`: twice the time after which an inserter sends again."""
 ROUND = "toDate(65535)"
-"""The day under which rollup_state says until when everything was looked at; no charge is of that day, in 2149."""
+"""The day under which rollup_state stores until when all rows were checked; no charge has that day, in 2149."""
+DIGEST = "AggregateFunction(quantilesTDigest(0.5, 0.95, 0.99), Nullable(UInt64))"
+"""A state from which three quantiles are read, over any number of rows."""
 RUN_OF = "if(active_run = 0, 1, active_run)"
-"""A month that has no period yet is of the first run."""
+"""A month without a period belongs to the first run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rollup:
-    """Sums of a source's rows under some columns of theirs, by day."""
+    """Sums of a source's rows by some of their columns, day by day."""
 
     name: str
-    meaning: str
+    comment: str
     day: str
-    """The column that it is partitioned by; it is part of the source's key, so that no row ever moves to another day."""
+    """The column of the partition; it is part of the source's key, so that no row ever moves to another day."""
     day_of: str
-    """That day of a row of the source."""
+    """The expression of that day for a row of the source."""
     rows: str
-    """The source as sums want it: one row a key, of the active runs."""
+    """What is summed, as SQL: one row per key, of the active runs."""
     source: str
     """The table whose new rows make a day stale."""
     keys: tuple[tuple[Column, str], ...]
     sums: tuple[tuple[Column, str], ...]
     where: str = "1"
     by_run: bool = False
-    """Whether a month's turn to another pricing run makes its days stale."""
+    """Whether another active pricing run of a month makes the days of that month stale."""
     engine: str = "ReplacingMergeTree"
     engine_args: tuple[str, ...] = ("inserted_at",)
     ttl: str = ""
@@ -48,7 +50,7 @@ class Rollup:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """Its columns as the store has them."""
+        """The rollup's columns in the store's order."""
         return (*(column for column, _ in (*self.keys, *self.sums)), INSERTED_AT)
 
     @property
@@ -61,36 +63,36 @@ class Rollup:
 
     @property
     def names(self) -> str:
-        """The columns that are computed."""
+        """The computed columns, as SQL."""
         return ", ".join(f"`{column.name}`" for column, _ in (*self.keys, *self.sums))
 
     def computed(self, where: str) -> str:
-        """SQL: the sums anew from the source's rows; columns stand as in `names` and have no names of their own."""
-        made = ", ".join(expression for _, expression in (*self.keys, *self.sums))
+        """SQL that computes the sums from the source's rows; unnamed columns in the order of `names`."""
+        columns = ", ".join(expression for _, expression in (*self.keys, *self.sums))
         keys = ", ".join(expression for _, expression in self.keys)
-        return f"SELECT {made} FROM {DATABASE}.{self.rows} WHERE {self.where} AND {where} GROUP BY {keys}"
+        return f"SELECT {columns} FROM {DATABASE}.{self.rows} WHERE {self.where} AND {where} GROUP BY {keys}"
 
-    def kept(self, where: str, keys: Iterable[str], sums: Iterable[str]) -> str:
-        """SQL: some of its columns as they are kept, columns as `summed` has them."""
+    def stored(self, where: str, keys: Iterable[str], sums: Iterable[str]) -> str:
+        """SQL that reads some of the stored columns, named as in `summed`."""
         chosen = ", ".join((*(f"`{key}`" for key in keys), *(f"`{name}` AS `sum_{name}`" for name in sums)))
         return f"SELECT {chosen} FROM {DATABASE}.{self.name} WHERE {where}"
 
     def summed(self, where: str, keys: Iterable[str], sums: Iterable[str]) -> str:
         """
-        SQL: some of the sums anew from the source's rows, by any of its columns.
+        SQL that computes some of the sums from the source's rows, by any of the source's columns.
 
-        A sum of `cost` is called `sum_cost`: an alias `cost` would be what the other expressions count.
+        A sum of `cost` is named `sum_cost`: the other expressions would read an alias `cost` instead of the column.
         """
-        known = {column.name: expression for column, expression in (*self.keys, *self.sums)}
-        by = [known.get(key, f"`{key}`") for key in keys]
-        chosen = ", ".join((*by, *(f"{known[name]} AS `sum_{name}`" for name in sums)))
+        expressions = {column.name: expression for column, expression in (*self.keys, *self.sums)}
+        by = [expressions.get(key, f"`{key}`") for key in keys]
+        chosen = ", ".join((*by, *(f"{expressions[name]} AS `sum_{name}`" for name in sums)))
         return f"SELECT {chosen} FROM {DATABASE}.{self.rows} WHERE {self.where} AND {where} GROUP BY {', '.join(by)}"
 
     def stale(self) -> str:
         """
-        SQL: days that may have rows which the rollup does not hold, newest first, and the run that counts for each.
+        SQL that lists days which may have rows that the rollup does not hold, newest first, each with its active run.
 
-        A day is stale until it was rebuilt `SLOW_S` after its newest row: what an insert was slow with is not missed.
+        A day is stale until it is rebuilt `SLOW_S` after its newest row, so that rows of a slow insert are not missed.
         """
         state = f"{DATABASE}.rollup_state FINAL WHERE name = '{self.name}' AND day"
         since = f"(SELECT max(built_at) FROM {state} = {ROUND}) - toIntervalSecond({SLOW_S})"
@@ -104,22 +106,22 @@ class Rollup:
         if not self.by_run:
             return f"SELECT of_day, 0 FROM ({sql}) ORDER BY of_day DESC"
         months = f"(SELECT month, active_run FROM {DATABASE}.period FINAL) AS period"
-        turned = f"""
+        reassigned = f"""
             SELECT built.day FROM (SELECT day, run FROM {state} != {ROUND}) AS built
             LEFT JOIN {months} ON period.month = toStartOfMonth(built.day) WHERE run != {RUN_OF}
         """
         return f"""
-            SELECT of_day, {RUN_OF} FROM ({sql} UNION DISTINCT {turned}) AS stale
+            SELECT of_day, {RUN_OF} FROM ({sql} UNION DISTINCT {reassigned}) AS stale
             LEFT JOIN {months} ON period.month = toStartOfMonth(of_day) ORDER BY of_day DESC
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Housekeeping:
-    """A small table by which collectors tell one another what they do to the store; the newest row of a key counts."""
+    """A small table through which collectors coordinate work on the store; the newest row of a key counts."""
 
     name: str
-    meaning: str
+    comment: str
     order_by: tuple[str, ...]
     columns: tuple[Column, ...]
     engine: str = "ReplacingMergeTree"
@@ -130,93 +132,142 @@ class Housekeeping:
     ranges: tuple[str, ...] = ()
 
 
-def _same(*shared: Column) -> tuple[tuple[Column, str], ...]:
-    """Columns that are the source's own."""
-    return tuple((column, f"`{column.name}`") for column in shared)
+def _same(columns: Iterable[Column]) -> tuple[tuple[Column, str], ...]:
+    """Columns that the source has under the same name."""
+    return tuple((column, f"`{column.name}`") for column in columns)
 
 
-def _summed(*shared: Column) -> tuple[tuple[Column, str], ...]:
-    return tuple((column, f"sum(`{column.name}`)") for column in shared)
+def _summed(columns: Iterable[Column]) -> tuple[tuple[Column, str], ...]:
+    """Sums of the source's columns with the same names."""
+    return tuple((column, f"sum(`{column.name}`)") for column in columns)
+
+
+def _latency(of: str) -> tuple[Column, str]:
+    """A digest of one latency of finished attempts."""
+    comment = f"Digest of the {of} latency in milliseconds; quantilesTDigestMerge(0.5, 0.95, 0.99) reads approximate quantiles"
+    return Column(f"{of}_latency", DIGEST, comment), f"quantilesTDigestState(0.5, 0.95, 0.99)({of}_latency_ms)"
 
 
 COST_DAILY = Rollup(
-    "cost_daily", "Charges of cost_current by billing day, a day rebuilt whole", day="day", day_of="day",
-    rows="cost_current", source="pod_cost", by_run=True,
+    "cost_daily",
+    "Charges of cost_current by billing day; each day is rebuilt whole",
+    day="day",
+    day_of="day",
+    rows="cost_current",
+    source="pod_cost",
+    by_run=True,
     keys=_same(
-        Column("day", "Date", "Billing day, in the billing time zone", codec="Delta(2), ZSTD(1)"),
-        c.DEPARTMENT, c.CLUSTER, c.NAMESPACE, c.PROJECT, c.TEMPLATE,
-        c.low("product", "Product of the price book"),
-        c.REGION,
-        c.low("purchase", "on_demand, spot, best_effort, reserved"),
-        c.low("class", "useful, failed, cancelled, retried, reclaimed"),
-        c.low("currency", "Currency of every amount of the row"),
+        (
+            Column("day", "Date", "Billing day, in the billing time zone", codec="Delta(2), ZSTD(1)"),
+            c.DEPARTMENT,
+            c.CLUSTER,
+            c.NAMESPACE,
+            c.PROJECT,
+            c.TEMPLATE,
+            c.low("product", "Product of the price book"),
+            c.REGION,
+            c.low("purchase", "Purchase option: on_demand, spot, best_effort, reserved"),
+            c.low("class", "Use of the money: useful, failed, cancelled, retried, reclaimed"),
+            c.low("currency", "Currency of all amounts in the row"),
+        )
     ),
     sums=(
         *_summed(
-            c.money("cost", "Sum of the charges that have a price; NULL: none has"),
-            c.money("cost_pending", "The part before main started"),
-            c.money("list_cost", "Before discounts, of the charges whose list price is known"),
+            (
+                c.money("cost", "Sum of the charges that have a price; NULL: no charge has one"),
+                c.money("cost_pending", "Part of cost before the main container started"),
+                c.money("list_cost", "Cost before discounts, of the charges whose list price is known"),
+            )
         ),
-        (c.big("pods", "Pods, each once a billing day"), "countIf(entry = 0)"),
-        (c.big("seconds", "Seconds billed"), "sum(billed_seconds)"),
+        (c.big("pods", "Pods, each counted once per billing day"), "countIf(entry = 0)"),
+        (c.big("seconds", "Billed time, seconds"), "sum(billed_seconds)"),
         (c.big("unpriced", "Charges without a known price"), "countIf(cost IS NULL)"),
-        (c.big("accruing", "Charges of pods that run"), "countIf(status = 'accruing')"),
-        # Hashes and not a state: who asks for those that succeeded can choose among them. 8 bytes a workflow.
-        (Column("workflows", "Array(UInt64)", "sipHash64 of the uids of its workflows: uniqExactArray counts them",
-                codec="ZSTD(1)"), "arraySort(groupUniqArray(sipHash64(workflow_uid)))"),
+        (c.big("accruing", "Charges of pods that still run"), "countIf(status = 'accruing')"),
+        (
+            # Hashes and not a state, so that a query can select the successful workflows among them. 8 bytes a workflow.
+            Column(
+                "workflows",
+                "Array(UInt64)",
+                "sipHash64 of the uids of the workflows; count them with uniqExactArray",
+                codec="ZSTD(1)",
+            ),
+            "arraySort(groupUniqArray(sipHash64(workflow_uid)))",
+        ),
     ),
-)  # fmt: skip
+)
 
-DIGEST = "AggregateFunction(quantilesTDigest(0.5, 0.95, 0.99), Nullable(UInt64))"
 WORKFLOW_HOURLY = Rollup(
-    "workflow_hourly", "Finished attempts of workflow_run by the hour they finished; a day of creation rebuilt whole",
-    day="created_day", day_of="toDate(created_at)", rows="workflow_run FINAL", source="workflow_run",
+    "workflow_hourly",
+    "Finished attempts of workflow_run by the hour in which they finished; each day of creation is rebuilt whole",
+    day="created_day",
+    day_of="toDate(created_at)",
+    rows="workflow_run FINAL",
+    source="workflow_run",
     where="finished_at IS NOT NULL",
     keys=(
-        (Column("created_day", "Date", "Day on which the workflows were created, UTC", codec="Delta(2), ZSTD(1)"),
-         "toDate(created_at)"),
-        (Column("hour", "DateTime('UTC')", "Hour in which they finished", codec="Delta(4), ZSTD(1)"),
-         "toStartOfHour(toDateTime(assumeNotNull(finished_at), 'UTC'))"),
-        *_same(c.CLUSTER, c.NAMESPACE, c.QUEUE, c.DEPARTMENT, c.PROJECT, c.TEMPLATE,
-               c.low("outcome", "succeeded, failed, platform, cancelled, invalid, unknown")),
+        (
+            Column("created_day", "Date", "Day on which the workflows were created, UTC", codec="Delta(2), ZSTD(1)"),
+            "toDate(created_at)",
+        ),
+        (
+            Column("hour", "DateTime('UTC')", "Hour in which the attempts finished", codec="Delta(4), ZSTD(1)"),
+            "toStartOfHour(toDateTime(assumeNotNull(finished_at), 'UTC'))",
+        ),
+        *_same(
+            (
+                c.CLUSTER,
+                c.NAMESPACE,
+                c.QUEUE,
+                c.DEPARTMENT,
+                c.PROJECT,
+                c.TEMPLATE,
+                c.low("outcome", "succeeded, failed, platform, cancelled, invalid, unknown"),
+            )
+        ),
     ),
     sums=(
-        (c.big("runs", "Attempts"), "count()"),
+        (c.big("runs", "Finished attempts"), "count()"),
         *_summed(
-            c.big("pods", "Pods of them"), c.big("retries", "Children of Retry nodes beyond the first of each"),
-            *(c.big(f"{reason}_ms", f"Time in `{reason}`, milliseconds") for reason in REASONS),
+            (
+                c.big("pods", "Pods of the attempts"),
+                c.big("retries", "Children of Retry nodes beyond the first child of each"),
+                *(c.big(f"{reason}_ms", f"Time in `{reason}`, milliseconds") for reason in REASONS),
+            )
         ),
-        *(
-            (Column(f"{what}_latency", DIGEST, f"quantilesTDigestMerge(0.5, 0.95, 0.99) tells the {what} latency, about"),
-             f"quantilesTDigestState(0.5, 0.95, 0.99)({what}_latency_ms)")
-            for what in ("queue", "start")
-        ),
+        _latency("queue"),
+        _latency("start"),
     ),
-)  # fmt: skip
+)
 
 ROLLUPS: tuple[Rollup, ...] = (COST_DAILY, WORKFLOW_HOURLY)
 
 ROLLUP_STATE = Housekeeping(
-    "rollup_state", "When a day of a rollup was last rebuilt", order_by=("name", "day"),
+    "rollup_state",
+    "When a day of a rollup was last rebuilt",
+    order_by=("name", "day"),
     columns=(
-        c.low("name", "The rollup's name"),
-        Column("day", "Date", "The day; 2149-06-06: rows taken long enough before built_at are in, of whatever day"),
-        Column("version", "UInt64", "The instant as milliseconds; the higher one stays"),
-        c.at("built_at", "The store's clock just before"),
-        c.count("run", "The pricing run that counted then; 0: none does for this rollup"),
+        c.low("name", "Name of the rollup"),
+        Column(
+            "day", "Date", "Day of the rollup; 2149-06-06: rows that arrived long enough before built_at are included"
+        ),
+        Column("version", "UInt64", "Time of the rebuild, Unix milliseconds; the highest counts"),
+        c.instant("built_at", "Time of the store's clock just before the rebuild"),
+        c.count("run", "Pricing run that was active then; 0: the rollup does not depend on one"),
         INSERTED_AT,
     ),
-)  # fmt: skip
+)
 
 CLAIM = Housekeeping(
-    "claim", "Which collector does a job that one is enough for", order_by=("name",),
+    "claim",
+    "Which collector does a job that only one may do",
+    order_by=("name",),
     columns=(
-        c.low("name", "The job"),
-        Column("version", "UInt64", "Milliseconds, or one more than before; the higher one stays"),
-        c.text("holder", "Who does it"),
-        c.at("until", "Until when nobody else takes it"),
+        c.low("name", "Name of the job"),
+        Column("version", "UInt64", "Unix milliseconds, at least 1 more than before; the highest counts"),
+        c.text("holder", "Collector that does the job"),
+        c.instant("until", "When another collector may take the job"),
         INSERTED_AT,
     ),
-)  # fmt: skip
+)
 
 HOUSEKEEPING: tuple[Housekeeping, ...] = (ROLLUP_STATE, CLAIM)

@@ -1,4 +1,4 @@
-"""What a table and a view are, as data. No SQL statement is composed here."""
+"""What a table and a view are, as data, and who writes them. No SQL statement is composed here."""
 
 from dataclasses import dataclass
 
@@ -6,15 +6,18 @@ from collector.catalog.columns import INSERTED_AT, Column
 from collector.core.model import Fact
 
 DATABASE = "lynceus"
+WRITER = "lynceus"
+"""User name of the collector in the store, where the settings give no other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table: whose facts it keeps, and under which key they replace one another."""
+    """One table: the facts that it stores, and the key under which a newer fact replaces an older fact."""
 
     name: str
     fact: type[Fact]
-    meaning: str
+    comment: str
+    """What one row is; stored with the table."""
     order_by: tuple[str, ...]
     columns: tuple[Column, ...]
     engine: str = "ReplacingMergeTree"
@@ -22,15 +25,15 @@ class Table:
     partition: str = ""
     ttl: str = ""
     bloom: tuple[str, ...] = ()
-    """Columns with a bloom-filter skip index: uids somebody asks for without knowing the rest of the key."""
+    """Columns with a bloom-filter skip index: uids that queries select without the rest of the key."""
     shard_by: tuple[str, ...] = ("cluster",)
-    """Columns of the key by which a sharded store keeps rows together; none: every server has all rows."""
+    """Columns of the key that choose a row's shard in a cluster of servers; none: every server has all rows."""
     ranges: tuple[str, ...] = ()
-    """Columns with a minmax skip index: those by which rollup.py finds what is new."""
+    """Columns with a minmax skip index: rollup.py finds new rows by them."""
 
     @property
     def stored(self) -> tuple[Column, ...]:
-        """The columns an insert names; the store fills the others."""
+        """The columns that an insert names; the store fills the others."""
         return tuple(column for column in self.columns if column is not INSERTED_AT)
 
 
@@ -40,4 +43,4 @@ class View:
 
     name: str
     of: Table
-    meaning: str
+    comment: str

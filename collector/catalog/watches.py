@@ -1,102 +1,125 @@
-"""Tables of watching itself: positions and states to go on from, and what was missed, compared, fetched or set aside."""
+"""Tables of watching itself: positions and states to resume from, gaps, comparisons, backfills and quarantined objects."""
 
 from collector.catalog import columns as c
 from collector.catalog.schema import Table
 from collector.core.facts import watches
 
 WATCH_GAP = Table(
-    "watch_gap", watches.WatchGap, "A break in a watch that could not be replayed",
-    order_by=("cluster", "kind", "from_at"), partition="toYYYYMM(from_at)",
+    "watch_gap",
+    watches.WatchGap,
+    "A break in a watch that could not be replayed",
+    order_by=("cluster", "kind", "from_at"),
+    partition="toYYYYMM(from_at)",
     columns=(
         c.CLUSTER,
-        c.low("kind", "What was watched"),
-        c.at("from_at", "Last instant known to be complete"),
+        c.low("kind", "Watched kind"),
+        c.instant("from_at", "Last instant that is known to be complete"),
         c.VERSION,
-        c.at("to_at", "First instant complete again", observed=True),
-        c.low("cause", "Why it could not be replayed"),
-        c.big("objects_unknown", "Objects that vanished meanwhile with an unknown end"),
+        c.instant("to_at", "First instant that is complete again", observed=True),
+        c.low("cause", "Why the break could not be replayed"),
+        c.big("objects_unknown", "Objects that disappeared during the gap, with an unknown end"),
         c.INSERTED_AT,
     ),
-)  # fmt: skip
+)
 
 WATCH_CURSOR = Table(
-    "watch_cursor", watches.WatchCursor, "The watch position whose facts the store has acknowledged",
+    "watch_cursor",
+    watches.WatchCursor,
+    "The watch position whose facts the store has acknowledged",
     order_by=("cluster", "kind"),
     columns=(
         c.CLUSTER,
-        c.low("kind", "What is watched"),
+        c.low("kind", "Watched kind"),
         c.VERSION,
-        c.text("resource_version", "Where a watch may resume"),
+        c.text("resource_version", "resourceVersion from which the watch may resume"),
         c.text("cluster_uid", "uid of the cluster's kube-system namespace"),
-        c.at("at", "When the position was reached", observed=True),
-        c.Column("totals", "Map(String, String)", "Counters at that position, see catalog/counters.py", True, "ZSTD(1)"),
+        c.instant("at", "When the position was reached", observed=True),
+        c.Column(
+            "totals",
+            "Map(String, String)",
+            "Values of the cluster's counters at that position, by metric and labels",
+            observed=True,
+            codec="ZSTD(1)",
+        ),
         c.INSERTED_AT,
     ),
-)  # fmt: skip
+)
 
 LIVE_STATE = Table(
-    "live_state", watches.LiveState, "What a collector goes on from when its disk is gone: states and positions, packed",
-    order_by=("cluster", "snapshot", "kind", "uid"), engine_args=("version", "is_deleted"),
-    # A collector begins a new copy each day and the old one is dropped whole: a marker of a deletion is in one copy only.
+    "live_state",
+    watches.LiveState,
+    "What a collector resumes from after it lost its disk: packed states and positions",
+    order_by=("cluster", "snapshot", "kind", "uid"),
+    engine_args=("version", "is_deleted"),
+    # A collector begins a new copy each day and drops the old copy whole: a marker of a deletion is in one copy only.
     ttl="toDateTime(inserted_at) + toIntervalDay(7)",
     columns=(
         c.CLUSTER,
-        c.low("snapshot", "Whose copy, begun when; a new one holds everything again"),
+        c.low("snapshot", "Collector and begin of the copy; each copy is complete"),
         c.low("kind", "Kind of the object; `cursor`: a watch position"),
-        c.text("uid", "The object's uid; of a position the kind that is watched"),
-        c.Column("version", "UInt64", "The round that wrote it, in Unix milliseconds; the higher one stays"),
-        c.Column("is_deleted", "UInt8", "1: no state is needed any more, FINAL hides the row"),
-        c.Column("state", "String", "Packed by checkpoints.py, for the same release to read", codec="ZSTD(1)"),
+        c.text("uid", "uid of the object; for a position the watched kind"),
+        c.Column("version", "UInt64", "Unix milliseconds of the round that wrote the row; the highest counts"),
+        c.Column("is_deleted", "UInt8", "1: the state is no longer needed, FINAL hides the row"),
+        c.Column("state", "String", "State packed by the collector; only the same release reads it", codec="ZSTD(1)"),
         c.INSERTED_AT,
     ),
-)  # fmt: skip
+)
 
 RECONCILE = Table(
-    "reconcile", watches.Reconciled, "A list that was compared with what the watch had told; 0 differences are expected",
-    order_by=("cluster", "kind", "at"), partition="toYYYYMM(at)",
+    "reconcile",
+    watches.Reconciled,
+    "A comparison of a list with what the watch had reported; 0 differences are expected",
+    order_by=("cluster", "kind", "at"),
+    partition="toYYYYMM(at)",
     columns=(
         c.CLUSTER,
-        c.low("kind", "What was listed"),
-        c.at("at", "When the two were compared"),
+        c.low("kind", "Listed kind"),
+        c.instant("at", "When list and watch were compared"),
         c.VERSION,
         c.count("objects", "Objects in the list"),
-        c.count("missing", "In the list, and never told by the watch"),
-        c.count("stale", "Known in an older version than the list's"),
-        c.count("phantom", "Known, and gone from two lists"),
-        c.count("repaired", "Of these, how many were put right"),
-        c.big("duration_ms", "From the first page to the comparison, milliseconds"),
+        c.count("missing", "Objects in the list that the watch never reported"),
+        c.count("stale", "Objects known in an older version than the list's"),
+        c.count("phantom", "Known objects that two lists in a row did not contain"),
+        c.count("repaired", "Differences that were repaired"),
+        c.big("duration_ms", "Time from the first page to the comparison, milliseconds"),
         c.INSERTED_AT,
     ),
-)  # fmt: skip
+)
 
 BACKFILL = Table(
-    "backfill", watches.Backfill, "A period for which Argo's archive was asked what nobody had watched",
-    order_by=("cluster", "from_at", "to_at"), partition="toYYYYMM(to_at)",
+    "backfill",
+    watches.Backfill,
+    "A period for which missed workflows were imported from Argo's archive",
+    order_by=("cluster", "from_at", "to_at"),
+    partition="toYYYYMM(to_at)",
     columns=(
         c.CLUSTER,
-        c.at("from_at", "Begin of the period"),
-        c.at("to_at", "End of it, exclusive"),
+        c.instant("from_at", "Begin of the period"),
+        c.instant("to_at", "End of the period, exclusive"),
         c.VERSION,
-        c.at("at", "When the archive was asked", observed=True),
+        c.instant("at", "When the archive was read", observed=True),
         c.count("found", "Workflows in the archive that finished in the period", observed=True),
-        c.count("taken", "Those that became rows, for there were none", observed=True),
-        c.count("absent", "Workflows that ended unseen in the period and are not in the archive", observed=True),
-        c.count("failed", "Those that the archive did not give, or that could not be read", observed=True),
+        c.count("taken", "Workflows imported because the store had no row", observed=True),
+        c.count("absent", "Workflows that ended unobserved in the period and are not in the archive", observed=True),
+        c.count("failed", "Workflows that the archive did not return, or that were unreadable", observed=True),
         c.INSERTED_AT,
     ),
-)  # fmt: skip
+)
 
 QUARANTINE = Table(
-    "quarantine", watches.Quarantine, "An object or a row that could not be taken, and why",
-    order_by=("cluster", "kind", "uid", "at"), partition="toYYYYMM(at)",
+    "quarantine",
+    watches.Quarantine,
+    "An object or a row that could not be processed, and the reason",
+    order_by=("cluster", "kind", "uid", "at"),
+    partition="toYYYYMM(at)",
     columns=(
         c.CLUSTER,
-        c.low("kind", "Kind of the object, or the table the row was meant for"),
-        c.text("uid", "Its uid, as far as it could be read"),
-        c.at("at", "When it was set aside"),
+        c.low("kind", "Kind of the object, or the table that the row was for"),
+        c.text("uid", "uid of the object, if readable"),
+        c.instant("at", "When the object or row was set aside"),
         c.VERSION,
-        c.text("reason", "Why"),
-        c.Column("sample", "String", "What it looked like, redacted and capped", codec="ZSTD(3)"),
+        c.text("reason", "Why it could not be processed"),
+        c.Column("sample", "String", "Start of the object or row, redacted and shortened", codec="ZSTD(3)"),
         c.INSERTED_AT,
     ),
-)  # fmt: skip
+)

@@ -32,10 +32,10 @@ def rollup_source(
     parameters = span.parameters()
     stale = [day for day, *_ in query(rollup.stale(), parameters)]
     if not stale:
-        return f"({rollup.kept(in_rollup, keys, sums)})", parameters
-    kept = rollup.kept(f"{in_rollup} AND {rollup.day} NOT IN {{stale:Array(Date)}}", keys, sums)
+        return f"({rollup.stored(in_rollup, keys, sums)})", parameters
+    stored = rollup.stored(f"{in_rollup} AND {rollup.day} NOT IN {{stale:Array(Date)}}", keys, sums)
     fresh = rollup.summed(f"{rollup.day_of} IN {{stale:Array(Date)}} AND {in_rows}", keys, sums)
-    return f"({kept} UNION ALL {fresh})", parameters | {"stale": stale}
+    return f"({stored} UNION ALL {fresh})", parameters | {"stale": stale}
 
 
 def has_whole_hours(span: Span) -> bool:

@@ -14,7 +14,7 @@ from collector import connect
 from collector.billing import corrections, runs
 from collector.catalog import metrics
 from collector.catalog.counters import Counters
-from collector.catalog.retention import kept_days
+from collector.catalog.retention import retention_days
 from collector.catalog.rollups import ROLLUPS, Rollup
 from collector.clock import now_ms
 from collector.core.cost.pricing_runs import FIRST_RUN
@@ -81,7 +81,7 @@ async def retain_once(settings: Settings) -> None:
     try:
         while True:
             try:
-                await worker.run(retain, store, kept_days(settings.retention), settings.store.cluster)
+                await worker.run(retain, store, retention_days(settings.retention), settings.store.cluster)
             except (StoreError, KeyError):  # it does not answer yet, or its tables are still being made
                 await asyncio.sleep(FIRST_ROUND_S)
             else:
@@ -127,6 +127,6 @@ def _roll_up(store: Store, settings: Settings, rollup: Rollup, counters: Counter
         counters.add(metrics.ROLLED_UP_DAYS, rollup=rollup.name)
         claim(now=now_ms())
 
-    kept = kept_days(settings.retention).get(rollup.source, 0)
+    kept = retention_days(settings.retention).get(rollup.source, 0)
     oldest = datetime.now(UTC).date() - timedelta(days=kept) if kept else date.min
     roll_up(store, rollup, oldest, rebuilt)

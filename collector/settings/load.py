@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 import yaml
 
-from collector.catalog.retention import kept_days
+from collector.catalog.retention import retention_days
 from collector.core.cost.product import PRODUCTS
 from collector.settings.attribution import check_rules
 from collector.settings.derived import parse_address, spool_limit_bytes
@@ -106,7 +106,7 @@ def _check(settings: Settings) -> None:
     for kind in ("department", "project", "creator"):
         check_rules(getattr(settings.attribution, kind), ZoneInfo(settings.billing_timezone), f"attribution.{kind}")
     try:
-        kept_days(settings.retention)
+        retention_days(settings.retention)
     except ValueError as error:
         raise SettingsError(f"retention.{error}") from None
     if settings.store.url and (problem := _store_url_problem(settings.store.url)):

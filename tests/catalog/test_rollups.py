@@ -3,7 +3,7 @@
 import pytest
 
 from collector.catalog.columns import INSERTED_AT
-from collector.catalog.retention import MONEY, RETENTION, kept_days
+from collector.catalog.retention import MONEY, RETENTION, retention_days
 from collector.catalog.rollups import COST_DAILY, HOUSEKEEPING, ROLLUPS, WORKFLOW_HOURLY, Housekeeping, Rollup
 from collector.catalog.tables import TABLE_NAMED, TABLES
 
@@ -41,7 +41,7 @@ def test_what_is_computed_stands_in_the_rollups_order(rollup: Rollup) -> None:
 
 def test_some_sums_can_be_had_by_any_column_of_the_source() -> None:
     """Kept and computed anew they are the same columns, under names that no expression can take for the source's own."""
-    assert COST_DAILY.kept("1", ["day"], ["cost"]).startswith(
+    assert COST_DAILY.stored("1", ["day"], ["cost"]).startswith(
         "SELECT `day`, `cost` AS `sum_cost` FROM lynceus.cost_daily "
     )
     assert COST_DAILY.summed("day = 1", ["step", "day"], ["cost", "pods"]) == (
@@ -60,9 +60,9 @@ def test_every_column_is_explained_and_the_last_is_inserted_at() -> None:
     """As of any table."""
     kept: tuple[Rollup | Housekeeping, ...] = (*ROLLUPS, *HOUSEKEEPING)
     for table in kept:
-        assert all(column.meaning for column in table.columns)
+        assert all(column.comment for column in table.columns)
         assert table.columns[-1] is INSERTED_AT
-        assert table.meaning
+        assert table.comment
         assert set(table.order_by) <= {column.name for column in table.columns}
 
 
@@ -75,9 +75,9 @@ def test_rows_age_by_what_never_changes() -> None:
     assert {"pod_cost", "period", "pricing_run"} <= {table.name for table in TABLES} & set(MONEY)
 
 
-def test_what_is_not_asked_for_is_kept_as_the_catalogue_says() -> None:
+def test_tables_without_a_setting_keep_the_default() -> None:
     """Money and evidence for ever, samples and oddities for a while."""
-    kept = kept_days({"queue_sample": "7d", "quarantine": "forever"})
+    kept = retention_days({"queue_sample": "7d", "quarantine": "forever"})
 
     assert (kept["queue_sample"], kept["quarantine"], kept["cron_run"], kept["pod_run"]) == (7, 0, 400, 0)
     assert RETENTION["queue_sample"].ttl(7) == "toDateTime(at) + toIntervalDay(7)"
@@ -87,15 +87,15 @@ def test_what_is_not_asked_for_is_kept_as_the_catalogue_says() -> None:
 @pytest.mark.parametrize(
     ("table", "text", "why"),
     [
-        ("pod_cost", "4000d", "pod_cost: money is kept for ever; leave it out"),
-        ("pods", "9d", "pods: no table whose rows age; there are workflow_run, step_run"),
-        ("workflow_live", "9d", "workflow_live: no table whose rows age"),
-        ("quarantine", "0d", "quarantine: '0d' is no time to keep rows; write days, like 400d, or forever"),
-        ("quarantine", "12h", "quarantine: '12h' is no time"),
-        ("pod_run", "62d", "pod_run: 62d is too short; keep 400d at least, or forever"),
+        ("pod_cost", "4000d", "pod_cost: money is kept for ever; remove this setting"),
+        ("pods", "9d", "pods: not a table whose rows age; choose one of workflow_run, step_run"),
+        ("workflow_live", "9d", "workflow_live: not a table whose rows age"),
+        ("quarantine", "0d", "quarantine: '0d' is not a time to keep rows; write days, such as 400d, or forever"),
+        ("quarantine", "12h", "quarantine: '12h' is not a time"),
+        ("pod_run", "62d", "pod_run: 62d is too short; keep at least 400d, or forever"),
     ],
 )
 def test_what_cannot_be_kept_so_is_refused(table: str, text: str, why: str) -> None:
     """With the table, and what to write instead."""
     with pytest.raises(ValueError, match=why):
-        kept_days({table: text})
+        retention_days({table: text})

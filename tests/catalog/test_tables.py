@@ -93,7 +93,7 @@ def test_every_fact_has_one_table() -> None:
 def test_every_column_is_explained_and_inserted_at_is_observed() -> None:
     """Documentation is made from the meanings; only columns that depend on the looker are exempt from replay checks."""
     unexplained = [
-        (table.name, column.name) for table in TABLES for column in table.columns if not column.meaning.strip()
+        (table.name, column.name) for table in TABLES for column in table.columns if not column.comment.strip()
     ]
 
     assert unexplained == []

@@ -286,7 +286,7 @@ def test_the_spool_is_bounded_by_a_size_as_kubernetes_writes_it() -> None:
 def test_retention_that_cannot_be_is_refused_with_its_key() -> None:
     """An invalid retention is an error with the file, the key and the remedy."""
     with pytest.raises(
-        SettingsError, match=r"x\.yaml: retention\.quarantine: 'soon' is no time to keep rows; write days"
+        SettingsError, match=r"x\.yaml: retention\.quarantine: 'soon' is not a time to keep rows; write days"
     ):
         parse_settings(b"retention: {quarantine: soon}", "x.yaml")
     with pytest.raises(SettingsError, match=r"x\.yaml: retention\.pod_cost: money is kept for ever"):

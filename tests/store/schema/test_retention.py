@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from collector.billing.rows import keep
-from collector.catalog.retention import RETENTION, kept_days
+from collector.catalog.retention import RETENTION, retention_days
 from collector.catalog.rollups import WORKFLOW_HOURLY
 from collector.catalog.watches import QUARANTINE
 from collector.catalog.workflows import QUEUE_SAMPLE
@@ -29,11 +29,11 @@ def store(writer: Store) -> Any:
 
 def test_a_table_is_changed_where_it_differs(store: Store) -> None:
     """A start with the same settings changes nothing; what is no more asked for is kept for ever again."""
-    asked = kept_days({"queue_sample": "7d"})
+    asked = retention_days({"queue_sample": "7d"})
 
     assert set(retain(store, asked)) == {name for name, days in asked.items() if days}
     assert retain(store, asked) == []
-    assert retain(store, kept_days({"queue_sample": "8d"})) == ["queue_sample"]
+    assert retain(store, retention_days({"queue_sample": "8d"})) == ["queue_sample"]
     assert set(retain(store, FOR_EVER)) == {name for name, days in asked.items() if days}
     assert retain(store, FOR_EVER) == []
 
