@@ -67,6 +67,40 @@ def test_columns_stand_in_the_store_as_declared(writer: Store, table: Table | Ro
 
 
 @TABLE
+def test_the_store_explains_each_column_as_declared(writer: Store, table: Table | Rollup | Housekeeping) -> None:
+    """DESCRIBE shows the catalogue's comments, of the columns and of the table."""
+    assert comments(writer, table.name) == {column.name: column.comment for column in table.columns}
+    assert writer.query_rows(
+        "SELECT comment FROM system.tables WHERE database = 'lynceus' AND name = {table:String}", {"table": table.name}
+    ) == [(table.comment,)]
+
+
+def comments(store: Store, table: str) -> dict[str, str]:
+    """The comment of each column that a table or a view has in the store."""
+    found = store.query_rows(
+        "SELECT name, comment FROM system.columns WHERE database = 'lynceus' AND table = {table:String}",
+        {"table": table},
+    )
+    return dict(found)
+
+
+def test_the_store_explains_the_view(writer: Store) -> None:
+    """With the comments of the table that the view reads."""
+    assert comments(writer, COST_CURRENT.name) == {column.name: column.comment for column in POD_COST.columns}
+
+
+def test_no_column_is_without_a_comment(writer: Store) -> None:
+    """Not even in the record of migrations, which no catalogue declares."""
+    assert (
+        writer.query_rows(
+            "SELECT table, name FROM system.columns WHERE database = 'lynceus' AND comment = '' "
+            "UNION ALL SELECT name, '' FROM system.tables WHERE database = 'lynceus' AND comment = ''"
+        )
+        == []
+    )
+
+
+@TABLE
 def test_engine_and_keys_stand_in_the_store_as_declared(writer: Store, table: Table | Rollup | Housekeeping) -> None:
     """Engine, sorting key, partition, life time and skip indexes are the catalogue's."""
     ((engine, sorting, primary, partition, full),) = writer.query_rows(
