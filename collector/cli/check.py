@@ -1,4 +1,4 @@
-"""`lynceus check`: settings, price books, clusters and their rights, archives and the store, one row each."""
+"""The checks of `lynceus check`: settings, price books, clusters and their rights, archives and the store."""
 
 import asyncio
 from pathlib import Path
@@ -17,11 +17,11 @@ from collector.watch import kinds, preflight
 from collector.web.readiness import STORE_REMEDIES
 
 CHECK_S = 10
-"""How long a check waits for the store, in seconds."""
+"""Time limit of the store's check, in seconds."""
 
 
-async def check(settings: Settings, folder: Path) -> list[preflight.Check]:
-    """One row for each thing that must be right; whatever is wrong is a row and not an error."""
+async def run_checks(settings: Settings, folder: Path) -> list[preflight.Check]:
+    """Runs all checks; a failure is a row and not an error."""
     rows: list[preflight.Check] = []
     try:
         loaded = books(settings, folder)
@@ -33,28 +33,28 @@ async def check(settings: Settings, folder: Path) -> list[preflight.Check]:
         known = addresses(settings)
     except SettingsError as error:
         rows.append(preflight.Check(False, "clusters", str(error).removeprefix("clusters: ")))
-    checks = await asyncio.gather(*(_check(address, cluster) for address, cluster in known.values()))
-    rows += [row for rows_of_one in checks for row in rows_of_one]
+    for checks in await asyncio.gather(*(_check_cluster(address, cluster) for address, cluster in known.values())):
+        rows += checks
     archives = [cluster for cluster in settings.clusters if cluster.archive.url]
     rows += await asyncio.gather(*map(_check_archive, archives))
     return [*rows, await _check_store(settings)]
 
 
-async def _check(address: ClusterAddress, cluster: ClusterSettings) -> list[preflight.Check]:
+async def _check_cluster(address: ClusterAddress, cluster: ClusterSettings) -> list[preflight.Check]:
     async with Connection(address) as connection:
         resources = kinds.resources(labelled_pods=cluster.pods == "labelled")
         return await preflight.check_cluster(connection, resources, cluster.controller_namespace)
 
 
 async def _check_archive(cluster: ClusterSettings) -> preflight.Check:
-    """Whether Argo's archive can be listed; what it shows of the last hour tells whether it is the right one."""
+    """Lists the last hour of an archive; the number of workflows shows whether it is the right archive."""
     subject, now = f"cluster {cluster.name}: archive", now_ms()
     try:
         async with ArgoServer(cluster.archive) as server:
             found = await server.finished(now - HOUR_MS, now)
     except ArchiveError as error:
         return preflight.Check(False, subject, str(error))
-    shown = f"{len(found)} workflows that began within the last hour and have ended"
+    shown = f"{len(found)} workflows that started and finished within the last hour"
     return preflight.Check(True, subject, f"{server.place} shows {shown}")
 
 
@@ -71,11 +71,11 @@ async def _check_store(settings: Settings) -> preflight.Check:
         remedy = STORE_REMEDIES.get(error.cause, "check store.url, and that the server is up")
         return preflight.Check(False, "store", f"{settings.store.url}: {error}", remedy)
     if reads_only:
-        detail = f"{settings.store.url}: {settings.store.username} may only read"
+        detail = f"{settings.store.url}: {settings.store.username} has read-only rights"
         return preflight.Check(False, "store", detail, STORE_REMEDIES["store_read_only"])
     return preflight.Check(True, "store", f"{settings.store.url} answers, and {settings.store.username} may write")
 
 
 def _reads_only(store: Store) -> bool:
-    """By the user's profile; a right that was not granted shows at the first insert only, and in `/readyz`."""
+    """Whether the user's profile is read-only. A missing grant shows only at the first insert, and in `/readyz`."""
     return store.query_rows("SELECT value FROM system.settings WHERE name = 'readonly'") != [("0",)]

@@ -1,19 +1,23 @@
 """
-The demo: a miniature fleet as a child process, the collector on it, and a few lines of what was seen.
+`lynceus demo`: a simulated fleet as a child process, the collector on it, and a summary of what was observed.
 """
 
 import asyncio
 import logging
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+import typer
 
 from collector.catalog import metrics
+from collector.cli.console import print_line
 from collector.connect import Failure
 from collector.reports import report
 from collector.service.run import run
@@ -21,31 +25,48 @@ from collector.service.runtime import Runtime
 from collector.settings.model import ClusterSettings, EmbeddedSettings, HttpSettings, Settings
 
 ACCRUE_S = 10
-"""A visitor wants to see money move; a real collector accrues each hour."""
+"""A visitor wants to see costs grow; a real collector updates running pods each hour."""
 DEFAULT_STORE_PORT = 8471
 PRICES = Path(__file__).parents[1] / "demo" / "demo-prices.yaml"
-"""What the shipped books have no price of: the fleet's instance types, and a guess at its spot market."""
+"""Prices that the shipped books lack: the fleet's instance types, and an example spot market."""
 
 
-async def demo(*, port: int, data: Path, clusters: int, seed: int, seconds: int, say: Callable[..., object]) -> None:
-    """The miniature fleet as a child process, and the collector on it; ends after `seconds` or when told to."""
-    say("Starting a fleet of API servers, the store and the collector …", highlight=False)
+def demo(
+    port: Annotated[int, typer.Option(help="Port of the live page; the store listens on the next port.")] = 8470,
+    data: Annotated[Path, typer.Option(help="Folder of the demo's data; a second start continues from it.")] = Path(
+        "lynceus-demo"
+    ),
+    clusters: Annotated[int, typer.Option(min=1, max=9, help="Number of simulated clusters.")] = 3,
+    seed: Annotated[int, typer.Option(help="Random seed of the simulated fleet.")] = 1,
+    seconds: Annotated[
+        int, typer.Option("--for", min=0, help="Stop after this many seconds (0: run until Ctrl-C).")
+    ] = 0,
+) -> None:
+    """Run a simulated fleet and a collector that watches it, without a cluster."""
+    asyncio.run(_run(port=port, data=data, clusters=clusters, seed=seed, seconds=seconds))
+
+
+async def _run(*, port: int, data: Path, clusters: int, seed: int, seconds: int) -> None:
+    """Runs the fleet and the collector until Ctrl-C, or for some seconds."""
+    print_line("Starting a fleet of API servers, the store and the collector …")
     stop, began = asyncio.Event(), time.monotonic()
     async with _fleet(data / "fleet", clusters, seed) as fleet:
         settings = _demo_settings(data, port, fleet)
         if seconds:
             asyncio.get_running_loop().call_later(seconds, stop.set)
 
-        def ready(_: Runtime) -> None:
-            say(f"Live page      http://127.0.0.1:{port}", highlight=False)
+        def print_addresses(_: Runtime) -> None:
+            print_line(f"Live page      http://127.0.0.1:{port}")
             store = "" if port + 1 == DEFAULT_STORE_PORT else f" --url http://127.0.0.1:{port + 1}"
-            say(f"Ask            lynceus report cost{store} · lynceus sql 'SHOW TABLES'{store}", highlight=False)
-            say(f"Ready in {time.monotonic() - began:.1f} s; data in {data}; Ctrl-C ends it.", highlight=False)
+            print_line(f"Ask            lynceus report cost{store} · lynceus sql 'SHOW TABLES'{store}")
+            print_line(f"Ready in {time.monotonic() - began:.1f} s; data in {data}; stop with Ctrl-C.")
 
-        # What goes well is shown on the page; a newcomer's terminal keeps the lines that say where it is.
-        parts = await run(settings, Path(), stop=stop, accrue_s=ACCRUE_S, ready=ready, log_level=logging.WARNING)
-    for line in summary(parts, time.monotonic() - began):
-        say(line, highlight=False)
+        # The page shows what works; at level WARNING a newcomer's terminal keeps the lines with the addresses.
+        runtime = await run(
+            settings, Path(), stop=stop, accrue_s=ACCRUE_S, ready=print_addresses, log_level=logging.WARNING
+        )
+    for line in summary(runtime, time.monotonic() - began):
+        print_line(line)
 
 
 class Fleet(msgspec.Struct):
@@ -57,14 +78,14 @@ class Fleet(msgspec.Struct):
 
 @asynccontextmanager
 async def _fleet(data: Path, clusters: int, seed: int) -> AsyncIterator[Fleet]:
-    """The fleet's process; it ends when its standard input closes, so it cannot outlive us."""
+    """The fleet's process; it ends when its standard input closes, so it cannot outlive the demo."""
     command = ["-m", "collector.demo.fleet", "--data", str(data), "--clusters", str(clusters), "--seed", str(seed)]
     pipe = asyncio.subprocess.PIPE
-    # In a session of its own: Ctrl-C is ours to pass on, after the watches have ended.
+    # In a session of its own: Ctrl-C must not reach the fleet before the watches have ended.
     process = await asyncio.create_subprocess_exec(
         sys.executable, *command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
     )
-    assert process.stdin is not None  # noqa: S101 - asked for above
+    assert process.stdin is not None  # noqa: S101 - a pipe, as above
     assert process.stdout is not None  # noqa: S101
     assert process.stderr is not None  # noqa: S101
     try:
@@ -90,16 +111,17 @@ def _demo_settings(data: Path, port: int, fleet: Fleet) -> Settings:
     )
 
 
-def summary(parts: Runtime, seconds: float) -> list[str]:
-    """What was seen, in a few lines."""
-    counters, view = parts.counters, parts.view()
-    ended = counters.by_label(metrics.FINISHED, "outcome")
+def summary(runtime: Runtime, seconds: float) -> list[str]:
+    """What was observed, in a few lines."""
+    counters, view = runtime.counters, runtime.view()
+    finished = Counter(counters.by_label(metrics.FINISHED, "outcome"))
     cost = sum(counters.values(metrics.COST))
-    waiting = sum(w.count for w in view.queues if not w.begun)
+    waiting = sum(queue.count for queue in view.queues if not queue.begun)
     events = sum(counters.values(metrics.WATCH_EVENTS))
-    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(ended.items(), key=lambda e: -e[1]))
+    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in finished.most_common())
+    currency, unsent = runtime.settings.currency, view.store.spooled_rows
     return [
-        f"Ran {seconds:.0f} s over {len(parts.addresses)} clusters: {events} objects observed.",
+        f"Ran {seconds:.0f} s over {len(runtime.addresses)} clusters: {events} objects observed.",
         f"Finished: {outcomes or 'nothing yet'}; waiting now: {waiting}.",
-        f"Priced: {report.amount(Decimal(cost))} {parts.settings.currency}; rows not yet stored: {view.store.spooled_rows}.",
+        f"Priced: {report.amount(Decimal(cost))} {currency}; rows not yet stored: {unsent}.",
     ]

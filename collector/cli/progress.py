@@ -1,5 +1,5 @@
 """
-How far long work has come: a bar on a terminal, a plain line now and then elsewhere.
+Progress of long work: a bar on a terminal, a plain line now and then elsewhere.
 """
 
 import time
@@ -14,30 +14,32 @@ LINE_S = 5.0
 
 Say = Callable[[str], object]
 Count = Callable[[int, int], object]
+"""Called with what is done, and with the total."""
 
 
 @contextmanager
-def shown(what: str, console: Console) -> Iterator[tuple[Say, Count]]:
-    """A place to say sentences, and to count done of all."""
-    if console.is_terminal:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console, transient=True) as bar:
-            task = bar.add_task(what, total=None)
-            yield (
-                (lambda text: console.print(text, markup=False, soft_wrap=True)),
-                (lambda done, of_all: bar.update(task, completed=done, total=of_all)),
-            )
+def show_progress(what: str, console: Console) -> Iterator[tuple[Say, Count]]:
+    """Yields a function that prints a line, and one that shows how much is done."""
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, soft_wrap=True)
+
+    if not console.is_terminal:
+        yield say, _print_lines(what, console)
         return
-    yield (lambda text: console.print(text, markup=False, soft_wrap=True)), _lines(what, console)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield say, lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _lines(what: str, console: Console) -> Count:
-    said_at = -LINE_S
+def _print_lines(what: str, console: Console) -> Count:
+    printed_at = -LINE_S
 
-    def count(done: int, of_all: int) -> None:
-        nonlocal said_at
-        if done == of_all or time.monotonic() - said_at >= LINE_S:
-            said_at = time.monotonic()
-            console.print(f"{done} of {of_all} {what}", markup=False, soft_wrap=True)
+    def count(done: int, total: int) -> None:
+        nonlocal printed_at
+        if done == total or time.monotonic() - printed_at >= LINE_S:
+            printed_at = time.monotonic()
+            console.print(f"{done} of {total} {what}", markup=False, soft_wrap=True)
 
     return count

@@ -1,22 +1,20 @@
 """
-The commands about a store as a whole: serve it, back it up, restore it, and export its tables.
-
-Like `__main__`, of which this is a part: each reads settings, asks for a wired part and prints. Exit codes are its too.
+`lynceus store` and `lynceus export`: serve the embedded store, back it up and restore it; write a table to a file.
 """
 
 import contextlib
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import typer
-from rich.console import Console
 
 from collector import __version__, connect
+from collector.cli.console import report_step
+from collector.cli.options import Config, Url, parse_day
 from collector.core.cost.billing_days import midnight
-from collector.reports import price_list
+from collector.core.model import Instant
 from collector.settings.derived import make_data_dir, parse_address
 from collector.settings.load import load_settings
 from collector.settings.model import Settings, SettingsError
@@ -27,16 +25,17 @@ from collector.store.manifest import BackupError, Manifest
 from collector.store.schema import migrate as migrations
 
 app = typer.Typer(invoke_without_command=True, help="The embedded store: serve it, back it up, restore it.")
-err = Console(stderr=True, highlight=False)
-
-Config = Annotated[Path | None, typer.Option("--config", help="Settings file (YAML). Left out: defaults.")]
 
 
 @app.callback()
 def serve(
     context: typer.Context,
-    path: Annotated[Path | None, typer.Option("--path", help="Folder of the embedded store.")] = None,
-    listen: Annotated[str, typer.Option(help="Address to serve ClickHouse's HTTP protocol on.")] = "127.0.0.1:8471",
+    path: Annotated[
+        Path | None, typer.Option("--path", help="Folder of the embedded store.", show_default=False)
+    ] = None,
+    listen: Annotated[
+        str, typer.Option(help="HOST:PORT to serve ClickHouse's HTTP protocol on; port 0 takes any free one.")
+    ] = "127.0.0.1:8471",
     token_file: Annotated[
         Path | None,
         typer.Option(help="File with the writer's token; created if missing.", show_default="PATH.token"),
@@ -68,43 +67,42 @@ def serve(
 
 @app.command("backup")
 def back_up(
-    folder: Annotated[Path, typer.Argument(help="A new folder for it; the store's process must be able to write it.")],
+    folder: Annotated[
+        Path, typer.Argument(help="New folder for the backup; the store's process must be able to write it.")
+    ],
     config: Config = None,
 ) -> None:
-    """Back up the running embedded store; inserts go on meanwhile."""
+    """Back up the running embedded store. Inserts continue meanwhile."""
     settings = load_settings(config)
     _refuse_servers(settings)
     store = connect.writing_store(settings)
     with connect.store_failures(), _failures():
-        made = backup.back_up(store, folder, __version__, _say)
-    _say(f"{folder}: {_summary(made)}")
+        made = backup.back_up(store, folder, __version__, report_step)
+    report_step(f"{folder}: {_summary(made)}")
 
 
 @app.command("restore")
 def restore(
-    folder: Annotated[Path, typer.Argument(help="A folder that `lynceus store backup` made.")],
+    folder: Annotated[Path, typer.Argument(help="Folder that `lynceus store backup` made.")],
     path: Annotated[
-        Path | None, typer.Option("--path", help="An empty folder for the store; left out: the settings' data_dir.")
+        Path | None,
+        typer.Option("--path", help="Empty folder for the store.", show_default="the store's folder in data_dir"),
     ] = None,
     config: Config = None,
 ) -> None:
-    """Make a store of a backup, in a place that holds none; `lynceus run` then goes on from it."""
+    """Restore the embedded store from a backup, into an empty folder. `lynceus run` then continues from it."""
     settings = load_settings(config)
     if path is None:
         _refuse_servers(settings)
     to = path or make_data_dir(settings) / "store"
     with _failures():
-        made = backup.restore(folder, to, _say)
-    _say(f"{to}: {_summary(made)}, as of {made.taken_at}")
-
-
-def _say(text: str) -> None:
-    err.print(text, markup=False, soft_wrap=True)
+        made = backup.restore(folder, to, report_step)
+    report_step(f"{to}: {_summary(made)}, as of {made.taken_at}")
 
 
 @contextlib.contextmanager
 def _failures() -> Iterator[None]:
-    """What a user can mend as a Failure."""
+    """Turns errors that a user can fix into a Failure."""
     try:
         yield
     except (BackupError, exports.ExportError) as error:
@@ -114,40 +112,39 @@ def _failures() -> Iterator[None]:
 
 
 def _summary(made: Manifest) -> str:
-    return f"{len(made.tables)} tables, {sum(content.rows for content in made.tables.values())} rows, whole"
+    return f"{len(made.tables)} tables, {sum(content.rows for content in made.tables.values())} rows, complete"
 
 
 def _refuse_servers(settings: Settings) -> None:
     if settings.store.url:
         raise SettingsError(
-            "store.url: a ClickHouse server is backed up by its own means: clickhouse-backup, or in SQL "
+            "store.url: back up a ClickHouse server with its own tools: clickhouse-backup, or in SQL "
             "BACKUP DATABASE lynceus TO Disk('backups', 'lynceus.zip') and RESTORE DATABASE lynceus FROM the same"
             + (f"; both with ON CLUSTER '{settings.store.cluster}'" if settings.store.cluster else "")
         )
 
 
 def export(
-    table: Annotated[str, typer.Argument(help="A table or view, like pod_cost or cost_current.")],
-    begin: Annotated[str, typer.Option("--from", help="First day, inclusive.")],
-    end: Annotated[str, typer.Option("--to", help="Last day, exclusive.")],
-    out: Annotated[Path, typer.Option("--out", help="The file to write.")],
-    form: Annotated[str, typer.Option("--format", help="parquet, csv, or json: a line a row.")] = "parquet",
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    table: Annotated[str, typer.Argument(help="Table or view, like pod_cost or cost_current.")],
+    begin: Annotated[str, typer.Option("--from", help="First day, like 2026-11-01.")],
+    end: Annotated[str, typer.Option("--to", help="Day after the last day.")],
+    out: Annotated[Path, typer.Option("--out", help="File to write.")],
+    output_format: Annotated[
+        Literal["parquet", "csv", "json"], typer.Option("--format", help="File format; json has one row a line.")
+    ] = "parquet",
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     config: Config = None,
-    url: Annotated[
-        str, typer.Option("--url", help="Store to ask, like http://host:8123/lynceus. Left out: the settings'.")
-    ] = "",
+    url: Url = "",
 ) -> None:
-    """Write a table's rows of a period to a file: one row a key, by the instant of the table's key."""
-    price_list.one_of("--format", form, tuple(exports.SINKS))
+    """Write a table's rows of a period to a file: one row for each key, in the order of the table's time."""
     settings = load_settings(config)
-    first, after = (_begin_of(text, option, settings) for text, option in ((begin, "--from"), (end, "--to")))
+    first, after = _midnight(begin, "--from", settings), _midnight(end, "--to", settings)
     if after <= first:
         raise SettingsError(f"--to {end} is not after --from {begin}; --to is exclusive")
     store = connect.reading_store(settings, url)
     with connect.store_failures(), _failures():
-        rows = exports.export(store, _source(table), first, after, out, form, force=force)
-    _say(f"{out}: {rows} rows of {table}")
+        rows = exports.export(store, _source(table), first, after, out, output_format, force=force)
+    report_step(f"{out}: {rows} rows of {table}")
 
 
 def _source(table: str) -> exports.Source:
@@ -157,36 +154,27 @@ def _source(table: str) -> exports.Source:
         raise SettingsError(str(error)) from None
 
 
-def _begin_of(day: str, option: str, settings: Settings) -> int:
-    """When a day begins in the billing time zone, Unix ms."""
-    try:
-        return midnight(date.fromisoformat(day), ZoneInfo(settings.billing_timezone))
-    except ValueError:
-        raise SettingsError(f"{option} {day}: no day; write it like 2026-11-01") from None
+def _midnight(day: str, option: str, settings: Settings) -> Instant:
+    """The beginning of a day in the billing time zone."""
+    return midnight(parse_day(day, option), ZoneInfo(settings.billing_timezone))
 
 
-def migrate(settings: Settings, dry_run: bool) -> list[str]:
-    """Migrate the settings' store; lines for the user. A dry run gives the SQL."""
+def migrate_store(settings: Settings, dry_run: bool) -> list[str]:
+    """Migrates the settings' store and returns lines for the user; a dry run only returns the SQL."""
     if not settings.store.url:
-        raise SettingsError("store.url: migrate needs one; the embedded store is migrated by `lynceus run` itself")
+        raise SettingsError("store.url: is missing; `lynceus run` migrates the embedded store itself")
+    cluster = settings.store.cluster
     password = Path(settings.store.password_file) if settings.store.password_file else None
     store = clickhouse.connect(settings.store.url, settings.store.username, password)
     with connect.store_failures():
         try:
-            applied = migrations.migrate(store, settings.store.cluster, dry_run=dry_run)
+            migrated = migrations.migrate(store, cluster, dry_run=dry_run)
         except migrations.SchemaError as error:
             raise connect.Failure(str(error)) from None
     if dry_run:
-        return [
-            f"{one};" for m in applied for s in m.statements for one in migrations.rendered(s, settings.store.cluster)
-        ]
-    return [f"applied {m.name}" for m in applied] or ["up to date"]
-
-
-def ask(settings: Settings, url: str, query: str, form: str) -> bytes:
-    """The answer to one statement, in a ClickHouse format."""
-    with connect.store_failures():
-        return connect.reading_store(settings, url).query_bytes(query, form)
+        statements = (statement for migration in migrated for statement in migration.statements)
+        return [f"{sql};" for statement in statements for sql in migrations.rendered(statement, cluster)]
+    return [f"applied {migration.name}" for migration in migrated] or ["up to date"]
 
 
 def serve_store(options: StoreOptions) -> int:

@@ -1,76 +1,19 @@
 """
-Price quotes and the books in force, as a person or a program reads them; and the questions that a command line asks.
+Price quotes and the books in force, as a person or a program reads them.
 """
 
-from collections.abc import Collection
-from datetime import datetime
 from decimal import Decimal
 
 import msgspec
 from rich.console import Console
 
 from collector.core.facts.bills import Meter
-from collector.core.model import Instant
-from collector.core.objects.quantity import quantity
-from collector.prices import schema
 from collector.prices.book import shipped_ids
 from collector.prices.lookup import Books
-from collector.prices.quote import Quote, QuoteRequest
+from collector.prices.quote import Quote
 from collector.prices.schema import Book
 from collector.reports.render import print_report
 from collector.reports.report import Report, ReportError, amount
-
-
-def ask(
-    *, product: str, seconds: int, spec: str, instance_type: str, cpu: str, memory_gib: str, region: str, zone: str,
-    purchase: str, price_class: str, ephemeral_gib: str, gpu: str,
-) -> QuoteRequest:  # fmt: skip
-    """The question of a command line; ReportError names the option that makes no sense."""
-    if sum(map(bool, (spec, instance_type, cpu or memory_gib))) != 1:
-        raise ReportError("give one of --spec, --instance-type, or --cpu with --memory-gib")
-    one_of("--purchase", purchase, schema.PURCHASES)
-    amounts = {"--cpu": cpu, "--memory-gib": memory_gib, "--ephemeral-gib": ephemeral_gib, "--gpu": gpu}
-    vcpu, memory, ephemeral, gpus = (_amount(option, said) for option, said in amounts.items())
-    return QuoteRequest(
-        product, seconds, spec, instance_type, vcpu, memory, region, zone, purchase, price_class, ephemeral, gpus,
-    )  # fmt: skip
-
-
-def _amount(option: str, said: str) -> Decimal:
-    """A number of the command line: 2, 0.25 or 250m."""
-    value = quantity(said) if said else Decimal(0)
-    if value is None or value > 10**9:
-        raise ReportError(f"{option} {said}: no amount; write it like 2 or 0.25")
-    return value.normalize()
-
-
-def one_of(option: str, said: str, known: Collection[str]) -> None:
-    """ReportError when an option's word is not among those there are."""
-    if said not in known:
-        raise ReportError(f"{option} {said}: unknown; there are {', '.join(known)}")
-
-
-def currency(said: str) -> str:
-    """A currency of the command line; empty stays empty."""
-    one_of("--currency", said, ("", *sorted(schema.CURRENCIES)))
-    return said
-
-
-def billed(option: str, said: str) -> tuple[str, Decimal]:
-    """An amount of the command line, of a product where it names one before a `=`; an empty name is all."""
-    name, _, text = said.rpartition("=")
-    try:
-        return name, schema.parse_money(text)
-    except ValueError as error:
-        raise ReportError(f"{option} {said}: {error}") from None
-
-
-def moment(said: str, now: datetime) -> Instant:
-    """An instant of the command line."""
-    try:
-        return schema.parse_instant(said) if said else int(now.timestamp() * 1000)
-    except ValueError as error:
-        raise ReportError(f"--at {error}") from None
 
 
 def print_quote(quote: Quote, form: str, console: Console) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from collector.cli.check import check
+from collector.cli.check import run_checks
 from collector.settings.model import ArchiveSettings, ClusterSettings, Settings
 from collector.watch.preflight import Check
 from tests.backfill.argo import Archive
@@ -11,7 +11,7 @@ from tests.backfill.argo import Archive
 async def told(folder: Path, archive: ArchiveSettings) -> Check:
     """The archive's row; the cluster itself cannot be had, which is another one."""
     cluster = ClusterSettings(name="c1", kubeconfig=str(folder / "none"), archive=archive)
-    rows = await check(Settings(clusters=(cluster,), data_dir=str(folder / "data")), folder)
+    rows = await run_checks(Settings(clusters=(cluster,), data_dir=str(folder / "data")), folder)
     (row,) = [row for row in rows if row.subject == "cluster c1: archive"]
     return row
 
@@ -21,7 +21,7 @@ async def test_an_archive_that_lists_is_well(tmp_path: Path) -> None:
     async with Archive({}).serving() as archive:
         row = await told(tmp_path, archive.settings())
 
-    what = "shows 0 workflows that began within the last hour and have ended"
+    what = "shows 0 workflows that started and finished within the last hour"
     assert row == Check(True, "cluster c1: archive", f"{archive.url}/api/v1/archived-workflows {what}")
 
 

@@ -58,8 +58,8 @@ def test_reprice_shows_old_and_new_and_a_dry_run_changes_nothing(store: Store, e
 
 
 def test_a_month_that_is_none_is_told_as_it_was_given() -> None:
-    """The user named a month and no day: exit 2, and how a month is written."""
-    with pytest.raises(ReportError, match=r"^2026-13: no month"):
+    """An invalid month is an error that names it and the expected form."""
+    with pytest.raises(ReportError, match=r"^invalid month '2026-13'"):
         CliRunner().invoke(app, ["period", "lock", "2026-13"], catch_exceptions=False)
 
 

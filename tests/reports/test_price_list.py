@@ -2,8 +2,6 @@
 
 import io
 import json
-from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +14,6 @@ from collector.reports import price_list
 from collector.reports.render import as_json
 from collector.reports.report import ReportError
 from tests.builders import NOON
-
-ASKED = {
-    "product": "alibaba-eci", "seconds": 3600, "spec": "2-4Gi", "instance_type": "", "cpu": "", "memory_gib": "",
-    "region": "cn-hangzhou", "zone": "", "purchase": "on_demand", "price_class": "", "ephemeral_gib": "0", "gpu": "0",
-}  # fmt: skip
 
 
 def quoted(
@@ -82,57 +75,6 @@ def test_without_a_price_the_reason_is_the_answer(asked: dict[str, Any], said: s
         with pytest.raises(ReportError) as error:
             quoted(form, **asked)
         assert said in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({}, QuoteRequest("alibaba-eci", 3600, "2-4Gi", region="cn-hangzhou")),
-        ({"spec": "", "cpu": "250m"}, QuoteRequest("alibaba-eci", 3600, vcpu=Decimal("0.25"), region="cn-hangzhou")),
-        ({"spec": "", "memory_gib": "4", "gpu": "1"},
-         QuoteRequest("alibaba-eci", 3600, memory_gib=Decimal(4), region="cn-hangzhou", gpu=Decimal(1))),
-        ({"spec": "", "instance_type": "ecs.c6.large"},
-         QuoteRequest("alibaba-eci", 3600, "", "ecs.c6.large", region="cn-hangzhou")),
-    ],
-)  # fmt: skip
-def test_a_command_line_is_a_question(changes: dict[str, str], expected: QuoteRequest) -> None:
-    """A spec, an instance type, or what is requested."""
-    assert price_list.ask(**{**ASKED, **changes}) == expected  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"spec": ""}, "give one of --spec, --instance-type, or --cpu with --memory-gib"),
-        ({"cpu": "1"}, "give one of"),
-        ({"instance_type": "ecs.c6.large"}, "give one of"),
-        ({"spec": "", "cpu": "NaN"}, "--cpu NaN: no amount; write it like 2 or 0.25"),
-        ({"gpu": "-1"}, "--gpu -1: no amount"),
-        ({"ephemeral_gib": "1e10"}, "--ephemeral-gib 1e10: no amount"),
-        ({"purchase": "cash"}, "--purchase cash: unknown; there are on_demand, spot"),
-    ],
-)
-def test_a_question_of_no_sense_names_its_option(changes: dict[str, str], said: str) -> None:
-    """And what would make sense."""
-    with pytest.raises(ReportError) as error:
-        price_list.ask(**{**ASKED, **changes})  # type: ignore[arg-type]
-    assert said in str(error.value)
-
-
-def test_a_moment_is_a_day_or_a_time_or_now() -> None:
-    """In UTC where it names no zone."""
-    now = datetime(2026, 11, 22, 12, tzinfo=UTC)
-
-    assert [price_list.moment(t, now) - NOON for t in ("", "2026-11-22", "2026-11-22T13:00:00+01:00")] == [
-        0,
-        -43_200_000,
-        0,
-    ]
-    with pytest.raises(ReportError, match="--at 'noon' is no date"):
-        price_list.moment("noon", now)
-    with pytest.raises(ReportError, match="--currency RMB: unknown"):
-        price_list.currency("RMB")
-    assert price_list.currency("") == ""
 
 
 def test_a_list_shows_books_versions_currencies_dates_and_sources() -> None:

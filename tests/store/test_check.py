@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from collector.cli.check import check
+from collector.cli.check import run_checks
 from collector.settings.model import ClusterSettings, Settings, StoreSettings
 from collector.watch.preflight import Check
 from tests.running import free_port
@@ -13,7 +13,7 @@ from tests.store.running import Running
 async def told(folder: Path, **store: Any) -> Check:
     """The store's row, beside a cluster that does not even have a kubeconfig."""
     nowhere = ClusterSettings(name="c1", kubeconfig=str(folder / "none"))
-    clusters, row = (await check(Settings(clusters=(nowhere,), store=StoreSettings(**store)), folder))[1:]
+    clusters, row = (await run_checks(Settings(clusters=(nowhere,), store=StoreSettings(**store)), folder))[1:]
     assert (clusters.ok, clusters.subject) == (False, "cluster c1")
     return row
 
@@ -29,7 +29,7 @@ async def test_a_user_who_may_only_read_is_told(running: Running, tmp_path: Path
     """It answers every question, and would take no row."""
     row = await told(tmp_path, url=running.url)
 
-    assert (row.ok, row.detail) == (False, f"{running.url}: default may only read")
+    assert (row.ok, row.detail) == (False, f"{running.url}: default has read-only rights")
     assert row.remedy == "grant INSERT, SELECT, CREATE and ALTER on the database lynceus to store.username"
 
 
@@ -54,6 +54,6 @@ async def test_a_store_that_is_not_there_is_told_in_a_line(tmp_path: Path) -> No
 async def test_the_embedded_store_is_where_its_data_are(tmp_path: Path) -> None:
     """There is nothing to ask before it runs."""
     nowhere = ClusterSettings(name="c1", kubeconfig=str(tmp_path / "none"))
-    row = (await check(Settings(clusters=(nowhere,), data_dir=str(tmp_path / "data")), tmp_path))[-1]
+    row = (await run_checks(Settings(clusters=(nowhere,), data_dir=str(tmp_path / "data")), tmp_path))[-1]
 
     assert row == Check(True, "store", f"embedded, in {tmp_path / 'data'}")

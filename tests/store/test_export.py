@@ -192,7 +192,7 @@ def test_the_command_says_what_it_wrote_and_what_there_is(running: Running, samp
     assert f"controller_incident, {COST_CURRENT.name}, cron_run" in str(unknown.exception)
     backwards = CliRunner().invoke(app, [*command, "--to", "2000-01-01", "--url", running.url])
     assert "--to is exclusive" in str(backwards.exception)
-    assert "no day" in str(CliRunner().invoke(app, [*command, "--to", "soon"]).exception)
+    assert "invalid day" in str(CliRunner().invoke(app, [*command, "--to", "soon"]).exception)
 
 
 def test_a_state_is_exported_as_what_it_comes_to(writer: Store, reader: Store, tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ def test_a_dry_run_shows_a_clusters_tables(empty: Store, own: Running) -> None:
     """What would be run on the servers, before anything is: the rows of a shard, and what reads all shards."""
     there = StoreSettings(url=own.url, username="lynceus", password_file=str(own.token_file), cluster="prod")
 
-    lines = cli_store.migrate(Settings(store=there), dry_run=True)
+    lines = cli_store.migrate_store(Settings(store=there), dry_run=True)
 
     assert [line for line in lines if "lynceus.pod_cost_local ON CLUSTER 'prod'\n(" in line]
     assert lines.count(

@@ -1,0 +1,94 @@
+"""`lynceus reprice` and `lynceus period`: the bills of months."""
+
+from typing import Annotated
+
+import typer
+
+from collector.billing import commands
+from collector.billing.runs import RepricingError
+from collector.cli.console import err, out, print_line, report_step
+from collector.cli.options import (
+    Config,
+    DayAfter,
+    FirstDay,
+    Month,
+    OutputFormat,
+    folder_of,
+    parse_billed,
+    parse_month,
+    parse_span,
+)
+from collector.cli.progress import show_progress
+from collector.reports.render import print_report
+from collector.settings.load import load_settings
+
+app = typer.Typer(
+    no_args_is_help=True, help="The bills of months: list, lock and unlock them, compare them with the provider's bill."
+)
+
+
+def reprice(
+    begin: FirstDay,
+    end: DayAfter,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Compute and compare; write nothing.")] = False,
+    output_format: OutputFormat = "table",
+    config: Config = None,
+) -> None:
+    """Compute the bill of whole months again, from stored rows, with the price books and rules of the settings."""
+    settings = load_settings(config)
+    span = parse_span(begin, end, settings.billing_timezone)
+    with show_progress("pods priced", err) as (say, count):
+        made = commands.reprice(settings, folder_of(config), span, dry_run=dry_run, say=say, progress=count)
+    print_report(made, output_format, out)
+
+
+@app.command("list")
+def list_periods(output_format: OutputFormat = "table", config: Config = None) -> None:
+    """List months with state, active pricing run and totals; for a locked month, whether it is unchanged."""
+    print_report(commands.months(load_settings(config)), output_format, out)
+
+
+@app.command()
+def lock(month: Month, config: Config = None) -> None:
+    """Lock a month that has ended: its charges never change again."""
+    print_line(commands.lock(load_settings(config), parse_month(month), report_step))
+
+
+@app.command()
+def unlock(
+    month: Month,
+    yes_really: Annotated[
+        bool, typer.Option("--yes-really", help="Confirm: the bill of this month may have been paid.")
+    ] = False,
+    config: Config = None,
+) -> None:
+    """Unlock a month. Refused if corrections of the month are booked."""
+    if not yes_really:
+        raise RepricingError(f"{month}: a locked month may have been paid; add --yes-really to unlock it")
+    print_line(commands.unlock(load_settings(config), parse_month(month), report_step))
+
+
+@app.command()
+def reconcile(
+    month: Month,
+    billed: Annotated[
+        list[str],
+        typer.Option(
+            help="What the provider billed: AMOUNT, or PRODUCT=AMOUNT; repeatable.", metavar="[PRODUCT=]AMOUNT"
+        ),
+    ],
+    tolerance: Annotated[str, typer.Option(help="Report differences larger than this percentage of the bill.")] = "1",
+    output_format: OutputFormat = "table",
+    config: Config = None,
+) -> None:
+    """Compare the provider's bill of a month that has ended with ours, and store the comparison."""
+    amounts = dict(parse_billed(text, "--billed") for text in billed)
+    percent = parse_billed(tolerance, "--tolerance")[1]
+    made = commands.reconcile(load_settings(config), folder_of(config), parse_month(month), amounts, percent)
+    print_report(made, output_format, out)
+
+
+@app.command()
+def correct(config: Config = None) -> None:
+    """Book charges that arrived late for locked months as corrections in the open month. `lynceus run` does so hourly."""
+    out.print(commands.correct(load_settings(config)), highlight=False)

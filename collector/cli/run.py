@@ -1,0 +1,45 @@
+"""`lynceus run`, `check`, `migrate` and `version`: the collector itself, and what it needs."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from collector import __version__
+from collector.cli.check import run_checks
+from collector.cli.console import out, print_line
+from collector.cli.options import Config, folder_of
+from collector.cli.store import migrate_store
+from collector.service import run as service
+from collector.settings.load import load_settings
+
+
+def run(config: Config = None) -> None:
+    """Watch the clusters; serve the live page, the API and the metrics; fill the store."""
+    asyncio.run(service.run(load_settings(config), folder=folder_of(config)))
+
+
+def check(config: Config = None) -> None:
+    """Check settings, price books, clusters, rights and the store, one line each. Exit code 2 if something needed fails."""
+    failed = False
+    for row in asyncio.run(run_checks(load_settings(config), folder_of(config))):
+        failed = failed or (row.needed and not row.ok)
+        mark = "[green]ok[/]" if row.ok else "[red]failed[/]" if row.needed else "[yellow]without[/]"
+        out.print(f"{mark:20} {row.subject}: {row.detail}", highlight=False, soft_wrap=True)
+        if row.remedy and not row.ok:
+            print_line(f"       remedy: {row.remedy}")
+    raise typer.Exit(2 if failed else 0)
+
+
+def migrate(
+    config: Config = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the SQL and run nothing.")] = False,
+) -> None:
+    """Create or update the tables of your ClickHouse (`store.url`). `lynceus run` migrates the embedded store itself."""
+    for line in migrate_store(load_settings(config), dry_run):
+        print_line(line)
+
+
+def version() -> None:
+    """Print the version."""
+    out.print(__version__, highlight=False)
