@@ -88,7 +88,7 @@ async def _import_all(work: _Import, clusters: list[ClusterSettings]) -> tuple[l
 
 
 async def _import_cluster(work: _Import, cluster: ClusterSettings) -> Backfill:
-    around = await asyncio.to_thread(stored.surroundings, work.store, cluster.name)
+    around = await asyncio.to_thread(stored.cluster_context, work.store, cluster.name)
     async with ArgoServer(cluster.archive) as archive:
         row = await backfill(
             Work(

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from collector.backfill import stored
 from collector.backfill.argo_server import AT_ONCE, ArchiveError, Listed, slices
 from collector.billing import runs
-from collector.billing.rows import keep
+from collector.billing.rows import write_facts
 from collector.catalog import metrics
 from collector.catalog.counters import Counters
 from collector.core.archive import restore
@@ -102,8 +102,8 @@ class Sums:
 
 async def backfill(work: Work, begin: Instant, end: Instant) -> Backfill:
     """Take what ended in a period; its row, written unless it is a dry run. ArchiveError: the archive does not give."""
-    sums, heard = Sums(), await work.ask(runs.known, work.store)
-    vanished = set(await work.ask(stored.unknown, work.store, work.cluster, begin, end))
+    sums, heard = Sums(), await work.ask(runs.current_runs, work.store)
+    vanished = set(await work.ask(stored.unknown_runs, work.store, work.cluster, begin, end))
     before: set[str] = set()
     hours = list(slices(begin - REACH_MS, end + MARGIN_MS))
     for number, (first, after) in enumerate(hours, 1):
@@ -122,7 +122,7 @@ async def backfill(work: Work, begin: Instant, end: Instant) -> Backfill:
         absent=sums.absent, failed=sums.failed,
     )  # fmt: skip
     if not work.dry_run:
-        await work.ask(keep, work.store, [made])
+        await work.ask(write_facts, work.store, [made])
     return made
 
 
@@ -133,7 +133,7 @@ def _ended(one: Listed, begin: Instant, end: Instant) -> bool:
 async def _take(work: Work, chosen: dict[str, Listed] | dict[str, None], heard: Runs, sums: Sums) -> None:
     """Fetch and write those that the store has no row of."""
     for uids in _chunks([uid for uid in chosen if not work.known(uid)], CHUNK):
-        rows = await work.ask(stored.finished, work.store, work.cluster, uids)
+        rows = await work.ask(stored.finished_runs, work.store, work.cluster, uids)
         missing = [uid for uid in uids if not _there(chosen[uid], rows.get(uid, ()))]
         if work.dry_run:
             sums.taken += len(missing)
@@ -183,7 +183,7 @@ def _write(work: Work, bodies: dict[str, bytes], rows: dict[str, list[WorkflowRu
     facts = [fact for one in made for fact in one or ()]
     kinds = {type(fact): None for fact in facts if type(fact) not in ORDER}
     for kind in (*kinds, *ORDER):
-        keep(work.store, [fact for fact in facts if type(fact) is kind])
+        write_facts(work.store, [fact for fact in facts if type(fact) is kind])
     return sum(bool(one) for one in made), made.count(None)
 
 

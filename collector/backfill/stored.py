@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from collector.billing.rows import facts
+from collector.billing.rows import read_facts
 from collector.catalog.schema import DATABASE
 from collector.core.archive.restore import Charged, ClusterContext, StoredRows
 from collector.core.cost.attribution import NAMESPACE
@@ -34,11 +34,11 @@ KNOWN_DAYS = 14
 """From how far back labels of namespaces and machines are taken."""
 
 
-def finished(store: Store, cluster: str, uids: Iterable[str]) -> dict[str, list[WorkflowRun]]:
+def finished_runs(store: Store, cluster: str, uids: Iterable[str]) -> dict[str, list[WorkflowRun]]:
     """The rows of workflows, each attempt's newest, by uid."""
     return _by(
         _newest(
-            facts(store, WorkflowRun, "WHERE cluster = {cluster:String} AND uid IN {uids:Array(String)}",
+            read_facts(store, WorkflowRun, "WHERE cluster = {cluster:String} AND uid IN {uids:Array(String)}",
                   {"cluster": cluster, "uids": sorted(uids)})
         ), "uid",
     )  # fmt: skip
@@ -50,7 +50,7 @@ def rows_of(
     """All that there is of some workflows, by uid."""
     asked = {"cluster": cluster, "uids": sorted(uids)}
     where = "WHERE cluster = {cluster:String} AND workflow_uid IN {uids:Array(String)}"
-    pods = _by(_newest(facts(store, PodRun, where, asked)), "workflow_uid")
+    pods = _by(_newest(read_facts(store, PodRun, where, asked)), "workflow_uid")
     charged: defaultdict[str, list[Charged]] = defaultdict(list)
     for workflow_uid, *row in store.query_rows(
         "SELECT workflow_uid, pod_uid, toUnixTimestamp64Milli(created_at), any(step), max(version), "
@@ -63,7 +63,7 @@ def rows_of(
     return {uid: StoredRows(runs.get(uid, ()), pods.get(uid, ()), charged.get(uid, ())) for uid in uids}
 
 
-def unknown(store: Store, cluster: str, begin: Instant, end: Instant) -> list[str]:
+def unknown_runs(store: Store, cluster: str, begin: Instant, end: Instant) -> list[str]:
     """Workflows that vanished in a period; of some the end may have been told since."""
     rows = store.query_rows(
         f"SELECT DISTINCT uid FROM {DATABASE}.workflow_run WHERE cluster = {{cluster:String}} AND outcome = 'unknown' "
@@ -74,14 +74,14 @@ def unknown(store: Store, cluster: str, begin: Instant, end: Instant) -> list[st
     return [uid for (uid,) in rows]
 
 
-def gaps(store: Store, cluster: str, now: Instant) -> list[tuple[Instant, Instant]]:
+def open_gaps(store: Store, cluster: str, now: Instant) -> list[tuple[Instant, Instant]]:
     """
     Periods in which no workflow was seen to end and that the archive was not asked about, or gave not all of.
 
     What was before a cluster's first start, a break that begins in 1970, is asked about by hand only.
     """
     asked = {"cluster": cluster, "since": now - GIVE_UP_MS, "again": now - AGAIN_MS}
-    found = facts(
+    found = read_facts(
         store, WatchGap,
         "FINAL WHERE cluster = {cluster:String} AND kind = 'workflows' AND from_at > toDateTime64(0, 3, 'UTC') "
         "AND to_at >= fromUnixTimestamp64Milli({since:Int64}) ORDER BY from_at", asked,
@@ -95,7 +95,7 @@ def gaps(store: Store, cluster: str, now: Instant) -> list[tuple[Instant, Instan
     return [(a, b) for a, b in open_ones if not any(first <= a and b <= last for first, last in done)]
 
 
-def surroundings(store: Store, cluster: str) -> ClusterContext:
+def cluster_context(store: Store, cluster: str) -> ClusterContext:
     """Labels of namespaces and machines as rows of the last days kept them, for who does not watch the cluster."""
     since = f"cluster = {{cluster:String}} AND created_at > now() - INTERVAL {KNOWN_DAYS} DAY"
     namespaces = store.query_rows(

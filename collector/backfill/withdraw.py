@@ -11,7 +11,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from collector.backfill.importer import REACH_MS
-from collector.billing.rows import facts, keep
+from collector.billing.rows import read_facts, write_facts
 from collector.core.archive.pod_estimates import ESTIMATED, UID, same_pod
 from collector.core.facts.bills import PodCost, PodRun
 from collector.core.model import Instant
@@ -24,7 +24,7 @@ NOUGHT = Decimal(0)
 
 def withdraw(store: Store, cluster: str, begin: Instant, end: Instant) -> int:
     """Withdraw what was estimated of a period and has been seen since; how many pods that were."""
-    estimated = facts(
+    estimated = read_facts(
         store, PodRun,
         "FINAL WHERE cluster = {cluster:String} AND created_at >= fromUnixTimestamp64Milli({begin:Int64}) "
         "AND created_at < fromUnixTimestamp64Milli({end:Int64}) AND startsWith(uid, {sign:String}) AND reason != {why:String}",
@@ -32,12 +32,12 @@ def withdraw(store: Store, cluster: str, begin: Instant, end: Instant) -> int:
     )  # fmt: skip
     gone = _overtaken(store, cluster, estimated) if estimated else []
     if gone:
-        charges = facts(
+        charges = read_facts(
             store, PodCost, "FINAL WHERE cluster = {cluster:String} AND pod_uid IN {uids:Array(String)} AND entry = 0",
             {"cluster": cluster, "uids": [run.uid for run in gone]},
         )  # fmt: skip
-        keep(store, [_no_charge(charge) for charge in charges])
-        keep(store, [_no_pod(run) for run in gone])
+        write_facts(store, [_no_charge(charge) for charge in charges])
+        write_facts(store, [_no_pod(run) for run in gone])
     return len(gone)
 
 

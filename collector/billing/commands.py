@@ -17,7 +17,7 @@ from collector import connect
 from collector.billing import commitments, corrections, exclusive, runs, totals
 from collector.billing import lock as locking
 from collector.billing import reconcile as reconciling
-from collector.billing.reprice import CARRIED, Preparation, Terms, applied, prepare, priced, turn
+from collector.billing.reprice import CARRIED, Preparation, Terms, activate, commitments_of, prepare, price_pods
 from collector.catalog.retention import retention_days
 from collector.clock import now_ms
 from collector.connect import Failure
@@ -58,28 +58,31 @@ def reprice(
     """A new pricing run for the months of a period, made active unless it is a dry run; old and new side by side."""
     in_force, store = terms(settings, folder), connect.writing_store(settings)
     with connect.store_failures():
-        months = runs.periods(store, months_of(span.begin, span.end))
+        months = runs.periods_of(store, months_of(span.begin, span.end))
         work = Preparation(store, in_force, months, now_ms, say, progress)
         runs.refuse_locked(months)
         refuse_expired(retention_days(settings.retention), [period.month for period in months], day_of(today(settings)))
-        say(f"pricing {totals.months_named(months)} as a whole with {', '.join(in_force.books.names())}")
+        say(f"pricing {totals.month_names(months)} as a whole with {', '.join(in_force.books.names())}")
         active = [(period.month, period.active_run) for period in months]
         if dry_run:
-            new = totals.of_runs(store, active, CARRIED)
-            work.applied = applied(work)
-            for charges in work.applied.to(lambda: priced(work, None)):
-                totals.add(new, charges)
-            title = f"Would change {totals.months_named(months)}; nothing was written"
-            made = totals.difference(title, months, totals.of_runs(store, active), new)
-            made.notes.extend(commitments.notes(work.applied))
+            new = totals.sum_runs(store, active, CARRIED)
+            work.commitments = commitments_of(work)
+            for charges in work.commitments.to(lambda: price_pods(work, None)):
+                totals.add_charges(new, charges)
+            title = f"Would change {totals.month_names(months)}; nothing was written"
+            made = totals.difference_report(title, months, totals.sum_runs(store, active), new)
+            made.notes.extend(commitments.notes(work.commitments))
             return made
-        with exclusive.alone(store, connect.writing_store(settings), now_ms):
+        with exclusive.claim_months(store, connect.writing_store(settings), now_ms):
             prepare(work)
-            old, new = totals.of_runs(store, active), totals.of_runs(store, [(month, work.run) for month, _ in active])
-            turn(work)
-        title = f"Run {work.run} is now the bill of {totals.months_named(months)}"
-        made = totals.difference(title, months, old, new)
-        made.notes.extend(commitments.notes(work.applied))
+            old, new = (
+                totals.sum_runs(store, active),
+                totals.sum_runs(store, [(month, work.run) for month, _ in active]),
+            )
+            activate(work)
+        title = f"Run {work.run} is now the bill of {totals.month_names(months)}"
+        made = totals.difference_report(title, months, old, new)
+        made.notes.extend(commitments.notes(work.commitments))
         before = ", ".join(dict.fromkeys(str(run) for _, run in active))
         made.notes.append(f"what it was before stays readable: `lynceus report cost --run {before}`")
         return made
@@ -99,13 +102,13 @@ def refuse_expired(kept: Mapping[str, int], months: Iterable[int], now: int) -> 
 def months(settings: Settings) -> Report:
     """All months with their states and sums."""
     with connect.store_failures():
-        return locking.listing(connect.writing_store(settings))
+        return locking.list_months(connect.writing_store(settings))
 
 
 def lock(settings: Settings, month: int, say: Callable[[str], object]) -> str:
     """Lock a month; a sentence that says what it holds."""
     store = connect.writing_store(settings)
-    with connect.store_failures(), exclusive.alone(store, connect.writing_store(settings), now_ms):
+    with connect.store_failures(), exclusive.claim_months(store, connect.writing_store(settings), now_ms):
         period = locking.lock(store, month, today(settings), now_ms(), say)
     held = ", ".join(f"{total} {currency}" for currency, total in period.totals.items()) or "nothing"
     return f"{date_of(month):%Y-%m} is locked: {held}; hash {period.hash}"
@@ -114,7 +117,7 @@ def lock(settings: Settings, month: int, say: Callable[[str], object]) -> str:
 def unlock(settings: Settings, month: int, say: Callable[[str], object]) -> str:
     """Open a locked month again."""
     store = connect.writing_store(settings)
-    with connect.store_failures(), exclusive.alone(store, connect.writing_store(settings), now_ms):
+    with connect.store_failures(), exclusive.claim_months(store, connect.writing_store(settings), now_ms):
         locking.unlock(store, month, now_ms(), say)
     return f"{date_of(month):%Y-%m} is open again; what had arrived late is in it"
 
@@ -124,7 +127,7 @@ def reconcile(settings: Settings, folder: Path, month: int, billed: dict[str, De
     store, loaded = connect.writing_store(settings), connect.books(settings, folder)
     span = Span(date_of(month), date_of(month_after(month)), settings.billing_timezone)
     query = connect.reader(settings, "")
-    with connect.store_failures(), exclusive.alone(store, connect.writing_store(settings), now_ms):
+    with connect.store_failures(), exclusive.claim_months(store, connect.writing_store(settings), now_ms):
         fees = shared_costs.shared_costs(query, span, loaded, now_ms()).total
         return reconciling.reconcile(
             store, month, billed, fees, settings.currency, today(settings), now_ms(), tolerance

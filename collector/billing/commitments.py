@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import tzinfo
 
 from collector.billing.evidence import PAGE
-from collector.billing.rows import facts, keep
+from collector.billing.rows import read_facts, write_facts
 from collector.catalog.schema import DATABASE
 from collector.core.cost import commitments
 from collector.core.cost.billing_days import date_of, midnight, month_after
@@ -28,7 +28,7 @@ IN_MONTHS = "day >= toDate({first:UInt16}) AND day < toDate({after:UInt16})"
 ELIGIBLE = f"run = {{run:UInt32}} AND entry = 0 AND status = 'final' AND billed_seconds > 0 AND {IN_MONTHS}"
 
 
-class Applied:
+class AppliedCommitments:
     """What commitments do to the charges of some days; `unknown` are those whose rate of exchange nobody told."""
 
     def __init__(self, books: Books, zone: tzinfo, first: int, after: int, until: Instant) -> None:
@@ -69,20 +69,20 @@ class Applied:
         return [_row(one, run, version, self.books.currency, self.zone) for one in self.hours]
 
 
-def apply(store: Store, run: int, applied: Applied, months: Iterable[int], now: Instant) -> None:
+def apply(store: Store, run: int, applied: AppliedCommitments, months: Iterable[int], now: Instant) -> None:
     """Apply commitments to what a run holds of some months, and keep what each hour of them came to."""
     days = [*months]
     first, after = days[0], month_after(days[-1])
     if not applied.plans:
         return
-    for charges in applied.to(lambda: stored(store, run, first, after)):
-        keep(store, [charge for charge in charges if charge.covered_cost is not None])
+    for charges in applied.to(lambda: stored_charges(store, run, first, after)):
+        write_facts(store, [charge for charge in charges if charge.covered_cost is not None])
     rows = applied.rows(run, now)
     for i in range(0, len(rows), PAGE):
-        keep(store, rows[i : i + PAGE])
+        write_facts(store, rows[i : i + PAGE])
 
 
-def notes(applied: Applied | None) -> list[str]:
+def notes(applied: AppliedCommitments | None) -> list[str]:
     """What each commitment came to, in words."""
     if applied is None:
         return []
@@ -90,7 +90,7 @@ def notes(applied: Applied | None) -> list[str]:
     return [*(_note(plan, applied) for plan in applied.plans if plan.id not in applied.unknown), *unknown]
 
 
-def _note(plan: Plan, applied: Applied) -> str:
+def _note(plan: Plan, applied: AppliedCommitments) -> str:
     mine = [one for one in applied.hours if one.plan == plan]
     committed, covered, unused = (
         amount(total(amounts)) for amounts in zip(*((h.committed, h.covered, h.unused) for h in mine), strict=True)
@@ -99,7 +99,7 @@ def _note(plan: Plan, applied: Applied) -> str:
     return f"commitment {plan.id}: {len(mine)} hours for {committed} {currency} cover {covered} at list price; unused {unused}"
 
 
-def stored(store: Store, run: int, first: int, after: int) -> Iterator[list[PodCost]]:
+def stored_charges(store: Store, run: int, first: int, after: int) -> Iterator[list[PodCost]]:
     """The charges that a run holds of some days, page by page in the order of their keys."""
     key = {"run": run, "first": first, "after": after}
     parts = store.query_rows(
@@ -117,7 +117,7 @@ def _pages(store: Store, key: dict[str, object]) -> Iterator[list[PodCost]]:
         AND (created_at, pod_uid, day) > (fromUnixTimestamp64Milli({{at:Int64}}), {{pod:String}}, toDate({{day:UInt16}}))
         AND {ELIGIBLE} ORDER BY created_at, pod_uid, day LIMIT {PAGE}"""
     while True:
-        found = facts(store, PodCost, chosen, {**key, "at": at, "pod": pod, "day": day})
+        found = read_facts(store, PodCost, chosen, {**key, "at": at, "pod": pod, "day": day})
         if found:
             yield found
         if len(found) < PAGE:

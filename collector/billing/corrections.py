@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from collector.billing import runs
-from collector.billing.rows import facts, keep
+from collector.billing.rows import read_facts, write_facts
 from collector.catalog.schema import DATABASE
 from collector.core.cost.billing_days import day_of, month_after, month_of
 from collector.core.cost.corrections import corrections
@@ -24,13 +24,13 @@ IN_MONTH = "day >= toDate({month:UInt16}) AND day < toDate({after:UInt16})"
 
 def book(store: Store, today: date) -> int:
     """Book all differences; how many entries that took."""
-    months = {period.month: period for period in facts(store, Period, "FINAL")}
+    months = {period.month: period for period in read_facts(store, Period, "FINAL")}
     booking = open_month(months, today)
     count = 0
     for period in months.values():
         if period.hash and period.state == "locked":
             for entries in _entries(store, period, booking):
-                keep(store, entries)
+                write_facts(store, entries)
                 count += len(entries)
     return count
 
@@ -40,7 +40,7 @@ def open_month(months: dict[int, Period], today: date) -> Period:
     month = month_of(day_of(today))
     while month in months and months[month].state == "locked":
         month = month_after(month)
-    return months.get(month) or runs.unwritten(month)
+    return months.get(month) or runs.default_period(month)
 
 
 def _entries(store: Store, period: Period, booking: Period) -> Iterator[list[PodCost]]:
@@ -63,11 +63,13 @@ def _of_pods(store: Store, pods: list[str], period: Period, booking: Period) -> 
     key = {"late": period.late_run, "month": period.month, "after": month_after(period.month), "pods": pods,
            "run": period.active_run}  # fmt: skip
     mine = "pod_uid IN {pods:Array(String)}"
-    late = facts(
+    late = read_facts(
         store, PodCost, f"FINAL WHERE run = {{late:UInt32}} AND {IN_MONTH} AND {mine} AND status = 'final'", key
     )
-    locked = facts(store, PodCost, f"FINAL WHERE run = {{run:UInt32}} AND {IN_MONTH} AND {mine} AND entry = 0", key)
-    earlier = facts(store, PodCost, f"WHERE entry > 0 AND {mine}", key, "cost_current")
+    locked = read_facts(
+        store, PodCost, f"FINAL WHERE run = {{run:UInt32}} AND {IN_MONTH} AND {mine} AND entry = 0", key
+    )
+    earlier = read_facts(store, PodCost, f"WHERE entry > 0 AND {mine}", key, "cost_current")
     booked: dict[tuple[str, int], list[PodCost]] = defaultdict(list)
     for charge in (*locked, *earlier):
         booked[charge.pod_uid, charge.corrects or charge.day].append(charge)

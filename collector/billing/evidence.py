@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from collector.billing.rows import facts
+from collector.billing.rows import read_facts
 from collector.catalog.schema import DATABASE
 from collector.core.cost.billing_days import date_of, midnight
 from collector.core.facts.bills import PodRun
@@ -61,7 +61,7 @@ def pages(
         ORDER BY created_at, uid LIMIT {PAGE}"""
     key = {"cluster": part.cluster, "namespace": part.namespace, "created": part.created}
     while True:
-        found = facts(store, PodRun, chosen, {**_bounds(first, after, zone, since), **key, "at": at, "uid": uid})
+        found = read_facts(store, PodRun, chosen, {**_bounds(first, after, zone, since), **key, "at": at, "uid": uid})
         if found:
             yield found
         if len(found) < PAGE:

@@ -29,7 +29,7 @@ SETTLE_S = 0.2
 
 
 @contextmanager
-def alone(store: Store, renewing: Store, now: Callable[[], Instant]) -> Iterator[None]:
+def claim_months(store: Store, renewing: Store, now: Callable[[], Instant]) -> Iterator[None]:
     """Change months with nobody else at it; RepricingError names who is. `renewing` is a connection of its own."""
     holder = f"process {os.getpid()} on {socket.gethostname()}"
     _claim(store, holder, now)

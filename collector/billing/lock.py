@@ -11,7 +11,7 @@ from datetime import date
 from msgspec.structs import replace
 
 from collector.billing import runs, wait_for_collectors
-from collector.billing.rows import clock, facts, keep
+from collector.billing.rows import read_facts, store_clock, write_facts
 from collector.billing.runs import RepricingError
 from collector.catalog.bills import POD_COST
 from collector.catalog.schema import DATABASE
@@ -27,35 +27,35 @@ COLUMNS = ("month", "state", "run", "total", "currency", "as locked", "billed", 
 
 def lock(store: Store, month: int, today: date, now: int, say: Callable[[str], object]) -> Period:
     """Lock a month that is over; cut short, it is locked and lacks its sums: the same command gives it those."""
-    [period] = runs.periods(store, [month])
+    [period] = runs.periods_of(store, [month])
     if period.hash:
         raise RepricingError(f"{date_of(month):%Y-%m} is locked already")
     if month_after(month) > day_of(today):
         raise RepricingError(f"{date_of(month):%Y-%m} has not ended; lock it when it has")
     if period.state != "locked":
         late = runs.free_number(store)
-        keep(store, [
+        write_facts(store, [
             PricingRun(run=late, version=now, created_at=now, books=[], rules="", state="late", from_day=month,
                        to_day=month_after(month))
         ])  # fmt: skip
         period = replace(period, state="locked", late_run=late, version=max(now, period.version + 1))
-        runs.change(store, [period])
-    wait_for_collectors.follow(
-        store, clock(store), lambda names: say(f"waiting for collectors to hear: {', '.join(names)}")
+        runs.save_periods(store, [period])
+    wait_for_collectors.wait(
+        store, store_clock(store), lambda names: say(f"waiting for collectors to hear: {', '.join(names)}")
     )
-    totals, digest = sealed(store, period)
+    totals, digest = totals_and_hash(store, period)
     only = next(iter(totals.values())) if len(totals) == 1 else None
     period = replace(
         period, version=period.version + 1, hash=digest, total=None if only is None else CONTEXT.create_decimal(only),
         totals=totals,
     )  # fmt: skip
-    runs.change(store, [period])
+    runs.save_periods(store, [period])
     return period
 
 
 def unlock(store: Store, month: int, now: int, say: Callable[[str], object]) -> None:
     """Open a locked month, and let its bill take over what arrived late; not when that has been booked elsewhere."""
-    [period] = runs.periods(store, [month])
+    [period] = runs.periods_of(store, [month])
     if period.state != "locked":
         raise RepricingError(f"{date_of(month):%Y-%m} is not locked")
     bounds = {"month": month, "after": month_after(month)}
@@ -67,9 +67,9 @@ def unlock(store: Store, month: int, now: int, say: Callable[[str], object]) -> 
     if booked:
         raise RepricingError(f"{date_of(month):%Y-%m} has {booked} corrections booked in open months; it stays locked")
     opened = replace(period, state="open", version=max(now, period.version + 1), total=None, hash="", totals={})
-    runs.change(store, [opened])
-    wait_for_collectors.follow(
-        store, clock(store), lambda names: say(f"waiting for collectors to hear: {', '.join(names)}")
+    runs.save_periods(store, [opened])
+    wait_for_collectors.wait(
+        store, store_clock(store), lambda names: say(f"waiting for collectors to hear: {', '.join(names)}")
     )
     names = [f"`{column.name}`" for column in POD_COST.stored]
     taken = ", ".join("{run:UInt32}" if name == "`run`" else name for name in names)
@@ -80,7 +80,7 @@ def unlock(store: Store, month: int, now: int, say: Callable[[str], object]) -> 
     )
 
 
-def sealed(store: Store, period: Period) -> tuple[dict[str, str], str]:
+def totals_and_hash(store: Store, period: Period) -> tuple[dict[str, str], str]:
     """The exact sums of a month's charges by currency, and a hash that any change of one of them changes."""
     bounds = {"run": period.active_run, "month": period.month, "after": month_after(period.month)}
     sums = store.query_rows(
@@ -103,16 +103,18 @@ _HASHED = (
 """Whose charge it is, and how much: what a bill is made of."""
 
 
-def listing(store: Store) -> Report:
+def list_months(store: Store) -> Report:
     """Every month that has charges: its state, and of a locked one whether it is still as it was locked."""
     rows = [
-        row for period in sorted(facts(store, Period, "FINAL"), key=lambda p: p.month) for row in _rows(store, period)
+        row
+        for period in sorted(read_facts(store, Period, "FINAL"), key=lambda p: p.month)
+        for row in _rows(store, period)
     ]
     return Report("Months", COLUMNS, rows, nothing="")
 
 
 def _rows(store: Store, period: Period) -> list[tuple[object, ...]]:
-    totals, digest = sealed(store, period)
+    totals, digest = totals_and_hash(store, period)
     same = None if not period.hash else "yes" if (totals, digest) == (period.totals, period.hash) else "NO"
     month = f"{date_of(period.month):%Y-%m}"
     billed = ", ".join(f"{name} {told}".strip() for name, told in sorted(period.billed.items())) or None

@@ -40,15 +40,15 @@ def reconcile(
     tolerance: Decimal,
 ) -> Report:
     """Put what was billed on record, by product or as a whole, beside our charges and shared costs."""
-    [period] = runs.periods(store, [month])
+    [period] = runs.periods_of(store, [month])
     _refuse(period, today)
-    ours = charged(store, period, currency) | ({"shared costs": shared} if shared else {})
+    ours = charges_by_product(store, period, currency) | ({"shared costs": shared} if shared else {})
     if strangers := sorted(billed.keys() - ours.keys() - {WHOLE}):
         raise RepricingError(
             f"--billed {strangers[0]}: nothing of it in the month; there are {', '.join(ours) or 'none'}"
         )
     told = {name: amount(cost) for name, cost in billed.items()}
-    runs.change(store, [replace(period, state="reconciled", version=max(now, period.version + 1), billed=told)])
+    runs.save_periods(store, [replace(period, state="reconciled", version=max(now, period.version + 1), billed=told)])
     whole = {WHOLE: total(ours.values())}
     rows = [_row(name, cost, billed.get(name), currency) for name, cost in [*sorted(ours.items()), *whole.items()]]
     beyond = [row for row in rows if row[4] is None or abs(row[4]) > tolerance]
@@ -56,7 +56,7 @@ def reconcile(
     return Report(f"{date_of(month):%Y-%m} is reconciled", COLUMNS, rows, notes or ["within the tolerance"], nothing="")
 
 
-def charged(store: Store, period: Period, currency: str) -> dict[str, Decimal]:
+def charges_by_product(store: Store, period: Period, currency: str) -> dict[str, Decimal]:
     """A month's charges by product, as the bill rounds them; corrections in it are other months'."""
     rows = store.query_rows(
         f"SELECT product, sum(rounded_cost) FROM {DATABASE}.pod_cost FINAL WHERE run = {{run:UInt32}} AND {IN_MONTH} "

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from datetime import tzinfo
 
 from collector.billing import commitments, runs, wait_for_collectors
-from collector.billing.commitments import Applied
+from collector.billing.commitments import AppliedCommitments
 from collector.billing.evidence import Slice, pages, slices
 from collector.billing.payers import payers_of
-from collector.billing.rows import clock, keep
+from collector.billing.rows import store_clock, write_facts
 from collector.billing.runs import RepricingError
 from collector.catalog.bills import POD_COST
 from collector.catalog.schema import DATABASE
@@ -32,7 +32,7 @@ from collector.core.units import MINUTE_MS
 from collector.prices.book import Books
 from collector.store.clickhouse import Store
 
-BEAT_MS = MINUTE_MS
+ANNOUNCE_EVERY_MS = MINUTE_MS
 """How often a run that is being prepared says so again; a tenth of runs.FRESH_MS."""
 SETTLE_S = 1.0
 """Before the pointer is turned: a query that began before the last charge was written has read the pointer by then."""
@@ -62,8 +62,8 @@ class Preparation:
     """Pods priced, and how many there are."""
     run: int = 0
     begun_at: Instant = 0
-    said_at: Instant = 0
-    applied: Applied | None = None
+    announced_at: Instant = 0
+    commitments: AppliedCommitments | None = None
     """What the commitments came to, once they were applied."""
 
     @property
@@ -80,50 +80,50 @@ def prepare(work: Preparation) -> None:
     runs.refuse_locked(work.months)
     work.run, work.begun_at = runs.free_number(work.store), work.now()
     # Months that no row tells of get theirs now: turning a pointer must change rows, never add them.
-    runs.change(work.store, work.months)
-    _say_so(work, "preparing")
-    told_at = clock(work.store)
-    for charges in priced(work, None):
-        keep(work.store, charges)
-    wait_for_collectors.follow(work.store, told_at, lambda names: _wait(work, names))
+    runs.save_periods(work.store, work.months)
+    _announce(work, "preparing")
+    told_at = store_clock(work.store)
+    for charges in price_pods(work, None):
+        write_facts(work.store, charges)
+    wait_for_collectors.wait(work.store, told_at, lambda names: _report_waiting(work, names))
     # Whatever is written from here on, collectors write under both runs.
-    for charges in priced(work, told_at):
-        keep(work.store, charges)
+    for charges in price_pods(work, told_at):
+        write_facts(work.store, charges)
     carry_over(work)
-    work.applied = applied(work)
-    commitments.apply(work.store, work.run, work.applied, [period.month for period in work.months], work.now())
+    work.commitments = commitments_of(work)
+    commitments.apply(work.store, work.run, work.commitments, [period.month for period in work.months], work.now())
 
 
-def applied(work: Preparation) -> Applied:
+def commitments_of(work: Preparation) -> AppliedCommitments:
     """What commitments are to do to the months, as far as these have come."""
-    return Applied(work.terms.books, work.terms.zone, work.first, work.after, work.now())
+    return AppliedCommitments(work.terms.books, work.terms.zone, work.first, work.after, work.now())
 
 
-def turn(work: Preparation) -> None:
+def activate(work: Preparation) -> None:
     """Make the prepared run the active one of its months, in one insert."""
     time.sleep(SETTLE_S)
-    if runs.periods(work.store, [p.month for p in work.months]) != work.months:
+    if runs.periods_of(work.store, [p.month for p in work.months]) != work.months:
         raise RepricingError("the months were locked or repriced meanwhile; nothing was changed, run it again")
-    turned = [_turned(period, work) for period in work.months]
-    runs.change(work.store, turned)
-    _say_so(work, "")
+    turned = [_activated(period, work) for period in work.months]
+    runs.save_periods(work.store, turned)
+    _announce(work, "")
 
 
-def priced(work: Preparation, since: int | None) -> Iterator[list[PodCost]]:
+def price_pods(work: Preparation, since: int | None) -> Iterator[list[PodCost]]:
     """The charges of all pods of the months, page by page; with `since` of those that were written after it."""
     parts = slices(work.store, work.first, work.after, work.terms.zone, since)
     total, done = sum(part.pods for part in parts), 0
     for part in parts:
         for page in pages(work.store, part, work.first, work.after, work.terms.zone, since):
-            yield charged(work, part, page)
+            yield charges_of_page(work, part, page)
             done += len(page)
             work.progress(min(done, total), total)
-            _beat(work)
+            _announce_if_due(work)
     if done != total:  # rows that replace one another were counted as so many pods
         work.progress(done, done)
 
 
-def charged(work: Preparation, part: Slice, page: list[PodRun]) -> list[PodCost]:
+def charges_of_page(work: Preparation, part: Slice, page: list[PodRun]) -> list[PodCost]:
     """The charges of a page of pods that fall in the months."""
     terms, rules = work.terms, work.terms.rules(part.cluster)
     bearing, told = payers_of(work.store, page, rules), written_under_run(work, page)
@@ -178,26 +178,26 @@ def written_under_run(work: Preparation, page: list[PodRun]) -> dict[str, Writte
     return {uid: WrittenCharges(version, first, last) for uid, version, first, last in rows}
 
 
-def _wait(work: Preparation, names: list[str]) -> None:
+def _report_waiting(work: Preparation, names: list[str]) -> None:
     work.say(f"waiting for collectors to hear of run {work.run}: {', '.join(names)}")
-    _beat(work)
+    _announce_if_due(work)
 
 
-def _beat(work: Preparation) -> None:
-    if work.run and work.now() - work.said_at >= BEAT_MS:
-        _say_so(work, "preparing")
+def _announce_if_due(work: Preparation) -> None:
+    if work.run and work.now() - work.announced_at >= ANNOUNCE_EVERY_MS:
+        _announce(work, "preparing")
 
 
-def _say_so(work: Preparation, state: str) -> None:
-    work.said_at = max(work.now(), work.said_at + 1)
+def _announce(work: Preparation, state: str) -> None:
+    work.announced_at = max(work.now(), work.announced_at + 1)
     books, digest = work.terms.books.names(), work.terms.digest
-    keep(work.store, [
-        PricingRun(run=work.run, version=work.said_at, created_at=work.begun_at, books=books, rules=digest, state=state,
+    write_facts(work.store, [
+        PricingRun(run=work.run, version=work.announced_at, created_at=work.begun_at, books=books, rules=digest, state=state,
                    from_day=work.first, to_day=work.after)
     ])  # fmt: skip
 
 
-def _turned(period: Period, work: Preparation) -> Period:
+def _activated(period: Period, work: Preparation) -> Period:
     return Period(
         month=period.month, version=max(work.now(), period.version + 1), active_run=work.run, state="open",
         total=None, hash="", late_run=period.late_run, billed=period.billed,

@@ -30,7 +30,7 @@ def column_expr(column: Column) -> str:
     return f"toUInt16(`{column.name}`)" if column.type == "Date" else f"`{column.name}`"
 
 
-def facts(
+def read_facts(
     store: Store, kind: type[F], where: str, parameters: Mapping[str, Any] | None = None, source: str = ""
 ) -> list[F]:
     """The facts of a table that a clause after FROM chooses."""
@@ -46,7 +46,7 @@ def _fact(kind: type[F], row: Sequence[Any]) -> F:
     return kind(**values)
 
 
-def keep(store: Store, new: Iterable[Fact]) -> None:
+def write_facts(store: Store, new: Iterable[Fact]) -> None:
     """Store facts of one kind in one insert; harmless to repeat."""
     packed = batches.encode(listed := list(new))
     if listed:
@@ -54,7 +54,7 @@ def keep(store: Store, new: Iterable[Fact]) -> None:
         store.insert(table, msgspec.msgpack.decode(packed), batches.content_of(table.name, [packed]))
 
 
-def clock(store: Store) -> int:
+def store_clock(store: Store) -> int:
     """The store's own clock, in ms: what inserted_at is of."""
     ((now,),) = store.query_rows("SELECT toUnixTimestamp64Milli(now64(3))")
     return int(now)

@@ -2,14 +2,14 @@
 Pricing runs and months as the store has them: which is active, which is being prepared, and which number is free.
 """
 
-from collector.billing.rows import facts, keep
+from collector.billing.rows import read_facts, write_facts
 from collector.catalog.schema import DATABASE
 from collector.core.cost.billing_days import date_of
 from collector.core.cost.pricing_runs import FIRST_RUN, Preparing, Runs
 from collector.core.facts.bills import Period
 from collector.store.clickhouse import Store
 
-FRESH_MS = 600_000
+ABANDONED_AFTER_MS = 600_000
 """A run whose preparer has not been heard of for so long is abandoned: nobody writes it any more."""
 
 
@@ -17,25 +17,25 @@ class RepricingError(ValueError):
     """Repricing or locking that cannot be done as asked; says why and what to do."""
 
 
-def known(store: Store) -> Runs:
+def current_runs(store: Store) -> Runs:
     """Under which runs charges are to be written now."""
-    periods = facts(store, Period, "FINAL")
+    rows = read_facts(store, Period, "FINAL")
     preparing = store.query_rows(
         f"SELECT run, toUInt16(from_day), toUInt16(to_day) FROM {DATABASE}.pricing_run FINAL "
         "WHERE state = 'preparing' AND version + {fresh:UInt64} > toUnixTimestamp64Milli(now64(3)) ORDER BY run",
-        {"fresh": FRESH_MS},
+        {"fresh": ABANDONED_AFTER_MS},
     )
-    by_month = {p.month: p.late_run if p.state == "locked" else p.active_run for p in periods}
+    by_month = {p.month: p.late_run if p.state == "locked" else p.active_run for p in rows}
     return Runs(by_month, tuple(Preparing(*row) for row in preparing))
 
 
-def periods(store: Store, months: list[int]) -> list[Period]:
+def periods_of(store: Store, months: list[int]) -> list[Period]:
     """The months' rows; a month that has none is open, its charges are those of the first run."""
-    there = {period.month: period for period in facts(store, Period, "FINAL")}
-    return [there.get(month) or unwritten(month) for month in months]
+    there = {period.month: period for period in read_facts(store, Period, "FINAL")}
+    return [there.get(month) or default_period(month) for month in months]
 
 
-def unwritten(month: int) -> Period:
+def default_period(month: int) -> Period:
     """What holds of a month that no row tells of; the collector's first charge of a month says the same."""
     return Period(month=month, version=1, active_run=FIRST_RUN, state="open", total=None, hash="")
 
@@ -57,6 +57,6 @@ def free_number(store: Store) -> int:
     return max(int(taken), FIRST_RUN) + 1
 
 
-def change(store: Store, new: list[Period]) -> None:
+def save_periods(store: Store, new: list[Period]) -> None:
     """Newer rows of months, in one insert: a reader sees all of them or none."""
-    keep(store, new)
+    write_facts(store, new)

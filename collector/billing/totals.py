@@ -19,7 +19,7 @@ Sums = dict[Key, Decimal]
 COLUMNS = ("month", "department", "currency", "old", "new", "difference")
 
 
-def of_runs(store: Store, runs: Iterable[tuple[int, int]], chosen: str = "1") -> Sums:
+def sum_runs(store: Store, runs: Iterable[tuple[int, int]], chosen: str = "1") -> Sums:
     """The sums of (month, run), or of a part of their charges."""
     sums: Sums = {}
     for month, run in runs:
@@ -33,7 +33,7 @@ def of_runs(store: Store, runs: Iterable[tuple[int, int]], chosen: str = "1") ->
     return sums
 
 
-def add(sums: Sums, charges: Iterable[PodCost]) -> None:
+def add_charges(sums: Sums, charges: Iterable[PodCost]) -> None:
     """Add charges to sums; what has no price is in none."""
     for charge in charges:
         if charge.cost is not None:
@@ -41,7 +41,7 @@ def add(sums: Sums, charges: Iterable[PodCost]) -> None:
             sums[key] = CONTEXT.add(sums.get(key, ZERO), charge.cost)
 
 
-def difference(title: str, months: Iterable[Period], old: Sums, new: Sums) -> Report:
+def difference_report(title: str, months: Iterable[Period], old: Sums, new: Sums) -> Report:
     """Old and new by month and department, and in the notes each month's whole."""
     rows = [
         (f"{date_of(key[0]):%Y-%m}", key[2], key[1], old.get(key, ZERO), new.get(key, ZERO),
@@ -66,6 +66,6 @@ def _total(sums: Sums, month: int, currency: str) -> Decimal:
     return total(cost for key, cost in sums.items() if key[:2] == (month, currency))
 
 
-def months_named(months: Iterable[Period]) -> str:
+def month_names(months: Iterable[Period]) -> str:
     """Like 2026-10, 2026-11."""
     return ", ".join(f"{date_of(period.month):%Y-%m}" for period in months)

@@ -8,7 +8,7 @@ once all positions that still move are from after they must have heard, whatever
 import time
 from collections.abc import Callable
 
-from collector.billing.rows import clock
+from collector.billing.rows import store_clock
 from collector.catalog.schema import DATABASE
 from collector.store.clickhouse import Store
 
@@ -20,21 +20,21 @@ PAUSE_S = 1.0
 SAY_LOOKS = 10
 
 
-def behind(store: Store, told_at: int) -> list[str]:
+def collectors_behind(store: Store, told_at: int) -> list[str]:
     """The watches at work whose collectors may not have heard yet of what was told at an instant of the store's clock."""
     rows = store.query_rows(
         f"SELECT cluster, kind FROM {DATABASE}.watch_cursor FINAL WHERE kind IN ('workflows', 'pods') "
         "AND at < fromUnixTimestamp64Milli({heard:Int64}) AND at > fromUnixTimestamp64Milli({alive:Int64}) "
         "ORDER BY cluster, kind",
-        {"heard": told_at + HEARD_MS, "alive": clock(store) - ALIVE_MS},
+        {"heard": told_at + HEARD_MS, "alive": store_clock(store) - ALIVE_MS},
     )
     return [f"{cluster} {kind}" for cluster, kind in rows]
 
 
-def follow(store: Store, told_at: int, beat: Callable[[list[str]], object]) -> None:
+def wait(store: Store, told_at: int, beat: Callable[[list[str]], object]) -> None:
     """Return when none is behind; `beat` is called now and then with those that are."""
     looks = 0
-    while names := behind(store, told_at):
+    while names := collectors_behind(store, told_at):
         if looks % SAY_LOOKS == 0:
             beat(names)
         looks += 1

@@ -82,7 +82,7 @@ async def _fill_gaps(
     if name in pipeline.refused:
         return
     now = now_ms()
-    gaps = await worker.run(stored.gaps, store, name, now)
+    gaps = await worker.run(stored.open_gaps, store, name, now)
     over = [(begin, end) for begin, end in gaps if end < settled_before(now)]
     if not over:
         return

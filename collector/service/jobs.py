@@ -50,7 +50,7 @@ async def look_for_ever(settings: Settings, pipeline: Pipeline) -> None:
     try:
         while True:
             with contextlib.suppress(StoreError):
-                heard, now = await worker.run(runs.known, store), now_ms()
+                heard, now = await worker.run(runs.current_runs, store), now_ms()
                 pipeline.set_pricing_runs(heard, now)
                 if not known and heard.numbers == {FIRST_RUN}:
                     pipeline.open_pricing_run(now, f"{book.digest(pipeline.books)}-{rules_version(settings)}")

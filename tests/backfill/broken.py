@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from collector.backfill.importer import Archive, Work
-from collector.billing.rows import facts, keep
+from collector.billing.rows import read_facts, write_facts
 from collector.catalog.counters import Counters
 from collector.catalog.tables import TABLE_OF
 from collector.core.archive.restore import ClusterContext
@@ -91,7 +91,7 @@ def broken(share: float) -> tuple[Seen, WatchGap]:
 def keep_all(store: Store, new: Sequence[Fact]) -> None:
     """Store facts of any kinds."""
     for kind in dict.fromkeys(map(type, new)):
-        keep(store, [fact for fact in new if type(fact) is kind])
+        write_facts(store, [fact for fact in new if type(fact) is kind])
 
 
 def a_work(store: Store, archive: Archive, **changes: Any) -> Work:
@@ -106,7 +106,7 @@ def a_work(store: Store, archive: Archive, **changes: Any) -> Work:
 
 def newest(store: Store, kind: type[F]) -> list[F]:
     """A table's rows, one a key."""
-    return facts(store, kind, "FINAL")
+    return read_facts(store, kind, "FINAL")
 
 
 def told(fact: Fact) -> dict[str, Any]:

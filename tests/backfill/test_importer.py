@@ -215,10 +215,10 @@ async def test_a_break_is_asked_about_until_the_archive_gave_all(store: Store) -
     gap = broken(0.02)[1]
     keep_all(store, broken(0.02)[0].facts)
     made = await fill(store, an_archive(), 0.02)
-    ask = [stored.gaps(store, "c1", at) for at in (made.at, made.at + stored.AGAIN_MS + 1)]
+    ask = [stored.open_gaps(store, "c1", at) for at in (made.at, made.at + stored.AGAIN_MS + 1)]
     keep_all(store, [msgspec.structs.replace(made, version=made.version + 1, failed=1)])
-    after = [stored.gaps(store, "c1", at) for at in (made.at, made.at + stored.AGAIN_MS + 1)]
-    old = stored.gaps(store, "c1", made.at + stored.GIVE_UP_MS)
+    after = [stored.open_gaps(store, "c1", at) for at in (made.at, made.at + stored.AGAIN_MS + 1)]
+    old = stored.open_gaps(store, "c1", made.at + stored.GIVE_UP_MS)
 
     assert ask == [[], []]
     assert after == [[], [(gap.from_at, gap.to_at)]]
@@ -229,12 +229,12 @@ async def test_what_was_before_the_first_start_is_not_asked_about(store: Store) 
     """It would be all that ever ran: that is for whoever wants it to ask by hand. Of a long break its end is asked about."""
     _, gap = broken(0.02)
     keep_all(store, [msgspec.structs.replace(gap, from_at=0, cause="first start")])
-    first = stored.gaps(store, "c1", gap.to_at)
+    first = stored.open_gaps(store, "c1", gap.to_at)
     long = msgspec.structs.replace(gap, from_at=gap.to_at - 2 * stored.LONGEST_MS)
     keep_all(store, [long])
 
     assert first == []
-    assert stored.gaps(store, "c1", gap.to_at) == [(gap.to_at - stored.LONGEST_MS, gap.to_at)]
+    assert stored.open_gaps(store, "c1", gap.to_at) == [(gap.to_at - stored.LONGEST_MS, gap.to_at)]
 
 
 async def test_labels_are_known_from_rows_where_nobody_watches(store: Store) -> None:
@@ -242,7 +242,7 @@ async def test_labels_are_known_from_rows_where_nobody_watches(store: Store) -> 
     keep_all(store, undisturbed().facts)
     store.command("ALTER TABLE lynceus.workflow_run UPDATE labels = mapConcat(labels, map('namespace:department', 'maps')) "
                   "WHERE namespace = 'mapping' SETTINGS mutations_sync = 1")  # fmt: skip
-    known = stored.surroundings(store, "c1")
+    known = stored.cluster_context(store, "c1")
 
     assert known.namespaces["mapping"] == {"department": "maps"}
     assert known.machines["virtual-kubelet-cn-hangzhou-h"]["type"] == "virtual-kubelet"

@@ -13,7 +13,7 @@ import msgspec
 
 from collector.billing import runs
 from collector.billing.reprice import Preparation, Terms
-from collector.billing.rows import keep
+from collector.billing.rows import write_facts
 from collector.clock import now_ms
 from collector.core.cost import charge
 from collector.core.cost.billing_days import months_of
@@ -42,13 +42,15 @@ prices:
 """
 
 
-def keep_all(store: Store, facts: Sequence[Fact]) -> None:
+def write_all(store: Store, facts: Sequence[Fact]) -> None:
     """Store facts of any kinds."""
     for kind in dict.fromkeys(map(type, facts)):
-        keep(store, [fact for fact in facts if type(fact) is kind])
+        write_facts(store, [fact for fact in facts if type(fact) is kind])
 
 
-def told(pod: PodRun, run: WorkflowRun | None, *, pricing_run: int = 1, books: Books | None = None) -> list[PodCost]:
+def charges_of(
+    pod: PodRun, run: WorkflowRun | None, *, pricing_run: int = 1, books: Books | None = None
+) -> list[PodCost]:
     """The charges that the collector told of a pod at its end."""
     life = None
     if run is not None:
@@ -67,7 +69,7 @@ def a_past(number: int = 3, *, department: str = "maps", **changes: Any) -> list
         run = a_run(uid, department=department)
         pod = a_pod_run(**{"uid": f"p-{uid}", "workflow_uid": uid, "node_id": f"p-{uid}", "version": version(100),
                            "created_at": NOON, **changes})  # fmt: skip
-        past += [run, pod, *told(pod, run)]
+        past += [run, pod, *charges_of(pod, run)]
     return past
 
 
@@ -80,7 +82,7 @@ def dearer(folder: Path) -> Books:
 
 def a_preparation(store: Store, books: Books, span: Span = NOVEMBER, rules: Rules = RULES) -> Preparation:
     """A repricing that nobody watches."""
-    months: list[Period] = runs.periods(store, months_of(span.begin, span.end))
+    months: list[Period] = runs.periods_of(store, months_of(span.begin, span.end))
     terms = Terms(books, ZONE, lambda _: rules, "digest")
     return Preparation(store, terms, months, now_ms, lambda _: None, lambda *_: None)
 

@@ -15,7 +15,7 @@ from collector.cli.main import app
 from collector.reports.report import ReportError
 from collector.store.claim import acquire_claim
 from collector.store.clickhouse import Store
-from tests.billing.stored import DEARER, a_past, current, keep_all
+from tests.billing.stored import DEARER, a_past, current, write_all
 from tests.builders import DAY, NOON
 from tests.processes import ROOT, lynceus
 from tests.store.running import Running
@@ -40,7 +40,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_reprice_shows_old_and_new_and_a_dry_run_changes_nothing(store: Store, engine: Running, tmp_path: Path) -> None:
     """Amounts are exact text, by month and department; a dry run says the same and leaves the store as it was."""
-    keep_all(store, [*a_past(2), *a_past(1, department="vision")])
+    write_all(store, [*a_past(2), *a_past(1, department="vision")])
     config = ("--config", str(settings_of(engine, tmp_path, "./dearer.yaml")), "--format", "json")
 
     tried = run("reprice", *MONTH, *config, "--dry-run")
@@ -77,7 +77,7 @@ def test_a_store_that_is_not_there_is_one_sentence(engine: Running, tmp_path: Pa
 
 def test_kill_9_leaves_the_old_bill_and_a_clean_second_try(store: Store, engine: Running, tmp_path: Path) -> None:
     """Killed between its last charge and the pointer; the number it had taken is never taken again."""
-    keep_all(store, a_past(3))
+    write_all(store, a_past(3))
     config = ("--config", str(settings_of(engine, tmp_path, "./dearer.yaml")))
     before = current(store)
     process = subprocess.Popen(lynceus("reprice", *MONTH, *config), stdout=-3, stderr=-3, cwd=ROOT)
@@ -99,7 +99,7 @@ def test_months_are_locked_listed_and_unlocked(store: Store, engine: Running, tm
     then = NOON - 30 * DAY
     past: dict[str, Any] = {"created_at": then, "scheduled_at": then, "instance_created_at": then, "main_started_at": then,
             "finished_at": then + 60_000}  # fmt: skip
-    keep_all(store, a_past(1, **past))
+    write_all(store, a_past(1, **past))
     config = ("--config", str(settings_of(engine, tmp_path)))
 
     assert run("period", "lock", "2096-11", *config).returncode == 2
@@ -118,7 +118,7 @@ def test_months_are_locked_listed_and_unlocked(store: Store, engine: Running, tm
 def test_a_bill_is_put_beside_ours(store: Store, engine: Running, tmp_path: Path) -> None:
     """Of a month that has ended; who is at work on months is named, and an amount that is none."""
     then = NOON - 30 * DAY
-    keep_all(store, a_past(1, created_at=then, scheduled_at=then, instance_created_at=then, main_started_at=then,
+    write_all(store, a_past(1, created_at=then, scheduled_at=then, instance_created_at=then, main_started_at=then,
                            finished_at=then + 60_000))  # fmt: skip
     config = ("--config", str(settings_of(engine, tmp_path)))
 

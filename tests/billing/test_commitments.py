@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from collector.billing import commitments, evidence, reprice
-from collector.billing.commitments import Applied
-from collector.billing.reprice import applied, prepare, priced, turn
-from collector.billing.rows import facts
+from collector.billing.commitments import AppliedCommitments
+from collector.billing.reprice import activate, commitments_of, prepare, price_pods
+from collector.billing.rows import read_facts
 from collector.clock import now_ms
 from collector.core.cost.meters import total
 from collector.core.facts.bills import CommitmentHour, PodCost
@@ -19,7 +19,7 @@ from collector.prices.book import Books
 from collector.reports.cost import cost
 from collector.reports.shared_costs import SharedCosts, shared_costs
 from collector.store.clickhouse import Store
-from tests.billing.stored import NOVEMBER, a_preparation, changed, keep_all, told
+from tests.billing.stored import NOVEMBER, a_preparation, changed, charges_of, write_all
 from tests.builders import HOUR, NOON, a_pod_run, at
 from tests.reports.stored import a_run
 
@@ -62,14 +62,14 @@ def an_hour_each(number: int, department: str, begin: int = NOON, seconds: int =
     return past
 
 
-def done(store: Store, books: Books) -> Applied:
+def repriced(store: Store, books: Books) -> AppliedCommitments:
     """A repricing from its beginning to its end; what its commitments came to."""
     work = a_preparation(store, books)
     work.now = lambda: max(now_ms(), at("2026-11-30"))
     prepare(work)
-    turn(work)
-    assert work.applied is not None
-    return work.applied
+    activate(work)
+    assert work.commitments is not None
+    return work.commitments
 
 
 def shared(store: Store, books: Books, run: int = 0) -> SharedCosts:
@@ -85,10 +85,10 @@ def test_oracle_7_22_through_a_repricing(
     """10 an hour at list costs 4.55 where the plan holds; 15 cost 9.55; who used 5 of 15 bears a third of that."""
     for module in (evidence, commitments):
         monkeypatch.setattr(module, "PAGE", page)
-    keep_all(store, [*an_hour_each(2, "maps"), *an_hour_each(2, "vision", NOON + HOUR),
+    write_all(store, [*an_hour_each(2, "maps"), *an_hour_each(2, "vision", NOON + HOUR),
                      *an_hour_each(1, "sea", NOON + HOUR), *an_hour_each(1, "late", NOON + 2 * HOUR)])  # fmt: skip
 
-    done(store, books := ours(tmp_path))
+    repriced(store, books := ours(tmp_path))
 
     rows = store.query_rows(
         "SELECT department, sum(cost), sum(list_cost), sum(covered_cost), sum(committed_cost), any(purchase) "
@@ -101,14 +101,14 @@ def test_oracle_7_22_through_a_repricing(
     assert total(row[1] for row in rows) == 5 + Decimal("4.55") + Decimal("9.55")
     assert {row[0]: row[1] for row in rows}["maps"] == Decimal("4.55")
     assert shared(store, books).unused == Decimal(0)
-    assert len(facts(store, CommitmentHour, "FINAL WHERE run = 2")) == 2
+    assert len(read_facts(store, CommitmentHour, "FINAL WHERE run = 2")) == 2
 
 
 def test_what_nobody_used_is_shared_and_shown(store: Store, tmp_path: Path) -> None:
     """An hour of 5 uses 2.275 of the plan; the rest of it and the idle second hour are a line that departments bear."""
-    keep_all(store, an_hour_each(1, "maps"))
+    write_all(store, an_hour_each(1, "maps"))
 
-    said = commitments.notes(done(store, books := ours(tmp_path)))
+    said = commitments.notes(repriced(store, books := ours(tmp_path)))
 
     found = shared(store, books)
     assert found.unused == found.total == Decimal("6.825")
@@ -116,33 +116,33 @@ def test_what_nobody_used_is_shared_and_shown(store: Store, tmp_path: Path) -> N
     assert found.notes == [
         (
             "commitment sp-1 of ours@1: 9.10 USD cover 5.00 at list price; applied until 2026-11-22 14:00, "
-            "what is billed after that is at its own price"
+            "later charges are at their own price"
         )
     ]
     assert said == ["commitment sp-1: 2 hours for 9.10 USD cover 5.00 at list price; unused 6.825"]
     report = cost(
         lambda sql, parameters: store.query_rows(sql, dict(parameters)), NOVEMBER, "department", shared=lambda _: found
     )
-    assert report.notes[0] == ("shared costs 6.825 USD, of which unused commitments 6.825, with them 9.10 USD")
+    assert report.notes[0] == ("shared costs 6.825 USD, including 6.825 for unused commitments, with them 9.10 USD")
 
 
 def test_before_a_repricing_a_plan_is_in_no_sum(store: Store, tmp_path: Path) -> None:
     """Charges are at list, and the report says what is to be done."""
-    keep_all(store, an_hour_each(1, "maps"))
+    write_all(store, an_hour_each(1, "maps"))
 
     found = shared(store, ours(tmp_path))
 
     assert not found.total
-    assert found.notes == ["commitment sp-1 is not applied in this period; `lynceus reprice` does"]
+    assert found.notes == ["commitment sp-1 is not applied in this period; run `lynceus reprice` to apply it"]
 
 
 def test_a_charge_told_again_at_its_own_price_leaves_the_plan_whole(store: Store, tmp_path: Path) -> None:
     """What charges cost and what is unused are at any time the uncovered usage and the committed amount."""
-    keep_all(store, an_hour_each(2, "maps"))
-    done(store, books := ours(tmp_path))
-    [one, two] = facts(store, PodCost, "FINAL WHERE run = 2 ORDER BY pod_uid")
+    write_all(store, an_hour_each(2, "maps"))
+    repriced(store, books := ours(tmp_path))
+    [one, two] = read_facts(store, PodCost, "FINAL WHERE run = 2 ORDER BY pod_uid")
     own = changed(one, version=one.version + 256, cost=one.list_cost, covered_cost=None, committed_cost=None)
-    keep_all(store, [own])
+    write_all(store, [own])
 
     assert two.cost == two.committed_cost == Decimal("2.275")
     assert shared(store, books).unused == Decimal("9.10") - Decimal("2.275")
@@ -151,11 +151,11 @@ def test_a_charge_told_again_at_its_own_price_leaves_the_plan_whole(store: Store
 def test_runs_are_computed_alike(store: Store, tmp_path: Path) -> None:
     """The same evidence gives the same parts, in whichever order it was stored; without the plan it is at list again."""
     past = [*an_hour_each(3, "maps", seconds=777), *an_hour_each(4, "vision", NOON + 1, 901)]
-    keep_all(store, past)
-    done(store, books := ours(tmp_path))
-    keep_all(store, [*reversed(past)])
-    done(store, books)
-    done(store, ours(tmp_path, ""))
+    write_all(store, past)
+    repriced(store, books := ours(tmp_path))
+    write_all(store, [*reversed(past)])
+    repriced(store, books)
+    repriced(store, ours(tmp_path, ""))
 
     costs = {run: store.query_rows(f"SELECT pod_uid, cost, cost_pending FROM lynceus.pod_cost FINAL WHERE run = {run} "
                                    "ORDER BY pod_uid") for run in (2, 3, 4)}  # fmt: skip
@@ -169,37 +169,37 @@ def test_runs_are_computed_alike(store: Store, tmp_path: Path) -> None:
 
 def test_a_dry_run_tells_what_a_run_would_hold(store: Store, tmp_path: Path) -> None:
     """To the last place, without a row written."""
-    keep_all(store, [*an_hour_each(3, "maps", seconds=777), *an_hour_each(4, "vision", NOON + 1, 901)])
+    write_all(store, [*an_hour_each(3, "maps", seconds=777), *an_hour_each(4, "vision", NOON + 1, 901)])
     work = a_preparation(store, ours(tmp_path))
     work.now = lambda: at("2026-11-30")
-    trying = applied(work)
+    trying = commitments_of(work)
 
-    would = [c for page in trying.to(lambda: priced(work, None)) for c in page]
-    assert facts(store, CommitmentHour, "FINAL") == []
+    would = [c for page in trying.to(lambda: price_pods(work, None)) for c in page]
+    assert read_facts(store, CommitmentHour, "FINAL") == []
 
-    done(store, ours(tmp_path))
+    repriced(store, ours(tmp_path))
     assert {c.pod_uid: c.cost for c in would} == {
-        c.pod_uid: c.cost for c in facts(store, PodCost, "FINAL WHERE run = 2")
+        c.pod_uid: c.cost for c in read_facts(store, PodCost, "FINAL WHERE run = 2")
     }
 
 
 def test_a_plan_without_a_rate_of_exchange_is_named_and_not_applied(store: Store, tmp_path: Path) -> None:
     """Unknown is never 0."""
-    keep_all(store, [*an_hour_each(1, "maps"), *told(*an_hour_each(1, "maps")[::-1])])  # type: ignore[arg-type]
+    write_all(store, [*an_hour_each(1, "maps"), *charges_of(*an_hour_each(1, "maps")[::-1])])  # type: ignore[arg-type]
     books = ours(tmp_path, PLAN.replace("source: s}", "source: s, currency: EUR}"))
 
-    said = commitments.notes(done(store, books))
+    said = commitments.notes(repriced(store, books))
 
     assert said == ["no rate of exchange for commitment sp-1: it was not applied"]
-    assert facts(store, CommitmentHour, "FINAL") == []
-    assert {c.covered_cost for c in facts(store, PodCost, "FINAL WHERE run = 2")} == {None}
+    assert read_facts(store, CommitmentHour, "FINAL") == []
+    assert {c.covered_cost for c in read_facts(store, PodCost, "FINAL WHERE run = 2")} == {None}
 
 
 def test_a_plan_that_never_held_says_so(store: Store, tmp_path: Path) -> None:
     """No hours, nothing paid."""
-    keep_all(store, an_hour_each(1, "maps"))
+    write_all(store, an_hour_each(1, "maps"))
     plan: Any = PLAN.replace("2026-11-22T12", "2027-11-22T12").replace("2026-11-22T14", "2027-11-22T14")
 
-    assert commitments.notes(done(store, ours(tmp_path, plan))) == [
+    assert commitments.notes(repriced(store, ours(tmp_path, plan))) == [
         "commitment sp-1: 0 hours for 0 USD cover 0 at list price; unused 0"
     ]

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from collector.billing import exclusive
-from collector.billing.exclusive import MONTHS, alone
+from collector.billing.exclusive import MONTHS, claim_months
 from collector.billing.runs import RepricingError
 from collector.clock import now_ms
 from collector.store.claim import acquire_claim, whose
@@ -33,7 +33,7 @@ def test_the_error_says_who_and_until_when(store: Store) -> None:
         pytest.raises(
             RepricingError, match=r"process 7 on elsewhere is at work .* until 2096-10-02 07:06:40 UTC; wait"
         ),
-        alone(store, store, now_ms),
+        claim_months(store, store, now_ms),
     ):
         pass
 
@@ -42,7 +42,7 @@ def test_it_is_let_go_at_the_end_even_of_a_failure(store: Store, engine: Running
     """The next one need not wait."""
     renewing = engine.writer()
     for _ in range(2):
-        with pytest.raises(KeyError), alone(store, renewing, now_ms):
+        with pytest.raises(KeyError), claim_months(store, renewing, now_ms):
             raise KeyError
     renewing.close()
 
@@ -58,7 +58,7 @@ def test_it_is_said_again_while_it_lasts(store: Store, engine: Running, monkeypa
             told.set()
         return at
 
-    with alone(store, renewing, now):
+    with claim_months(store, renewing, now):
         assert told.wait(20)
     found = whose(store, MONTHS)
     renewing.close()
@@ -79,7 +79,7 @@ def test_a_process_of_this_machine_that_has_ended_holds_nothing(store: Store, ho
     assert acquire_claim(store, MONTHS, told, now_ms(), 60)
 
     try:
-        with alone(store, store, now_ms):
+        with claim_months(store, store, now_ms):
             had = True
     except RepricingError:
         had = False

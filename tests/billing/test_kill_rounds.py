@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from collector.billing.rows import facts
+from collector.billing.rows import read_facts
 from collector.core.facts.bills import PodCost
 from collector.store.clickhouse import Store
-from tests.billing.stored import a_past, current, keep_all
+from tests.billing.stored import a_past, current, write_all
 from tests.billing.test_commands import MONTH, run, settings_of
 from tests.processes import ROOT, lynceus
 from tests.store.running import Running
@@ -47,7 +47,7 @@ def at_work(store: Store, before: int) -> None:
 
 def priced(store: Store, number: int) -> dict[tuple[str, int], tuple[Any, ...]]:
     """What a run holds, without what any later telling may lift: versions."""
-    charges = facts(store, PodCost, "FINAL WHERE run = {run:UInt32}", {"run": number})
+    charges = read_facts(store, PodCost, "FINAL WHERE run = {run:UInt32}", {"run": number})
     return {
         (c.pod_uid, c.day): (c.cost, c.cost_pending, c.list_cost, c.department, c.class_, c.meters) for c in charges
     }
@@ -66,7 +66,7 @@ def watch(engine: Running, seen: list[tuple[Any, ...]], ended: threading.Event) 
 def test_killed_at_any_instant_the_bill_is_whole(store: Store, engine: Running, tmp_path: Path) -> None:
     """No reader sees two runs or half of one; the last repricing gives what an undisturbed one does; run 1 stays."""
     chance = random.Random(6)
-    keep_all(store, a_past(PODS))
+    write_all(store, a_past(PODS))
     config = ("--config", str(settings_of(engine, tmp_path, "./dearer.yaml")))
     first = Decimal(store.query_rows("SELECT sum(cost) FROM lynceus.cost_current")[0][0])
     seen: list[tuple[Any, ...]] = []

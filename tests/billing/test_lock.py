@@ -8,16 +8,16 @@ import pytest
 from msgspec.structs import replace
 
 from collector.billing import corrections, runs
-from collector.billing.lock import listing, lock, unlock
-from collector.billing.reprice import prepare, turn
-from collector.billing.rows import facts, keep
+from collector.billing.lock import list_months, lock, unlock
+from collector.billing.reprice import activate, prepare
+from collector.billing.rows import read_facts, write_facts
 from collector.billing.runs import RepricingError
 from collector.core.cost.billing_days import day_of
 from collector.core.cost.pricing_runs import Runs
 from collector.core.facts.bills import Period, PodCost
 from collector.core.model import Fact
 from collector.store.clickhouse import Store
-from tests.billing.stored import a_past, a_preparation, keep_all, told
+from tests.billing.stored import a_past, a_preparation, charges_of, write_all
 from tests.builders import DAY, NOON, SECOND, a_pod_run, version
 from tests.core.cost.charged import shipped
 from tests.reports.stored import a_run
@@ -51,38 +51,38 @@ def late(store: Store, *, seconds: int = 120, department: str = "maps") -> list[
     pod = a_pod_run(uid="p-maps-0", node_id="p-maps-0", workflow_uid="maps-0", version=version(200), created_at=THEN,
                     instance_created_at=THEN, scheduled_at=THEN, main_started_at=THEN,
                     finished_at=THEN + seconds * SECOND)  # fmt: skip
-    charges = told(pod, a_run("maps-0", department=department))
-    [run] = runs.known(store).of(charges[0].day)
+    charges = charges_of(pod, a_run("maps-0", department=department))
+    [run] = runs.current_runs(store).of(charges[0].day)
     new = [replace(charge, run=run) for charge in charges]
-    keep(store, new)
+    write_facts(store, new)
     return new
 
 
 def test_a_lock_takes_the_sum_and_a_hash(store: Store) -> None:
     """Exact, by currency; the list tells for ever whether the month is still as it was."""
-    keep_all(store, october())
+    write_all(store, october())
     before = sums(store)[10, "maps"]
 
     period = locked(store)
 
     assert period.totals == {"USD": f"{before:f}".rstrip("0")}
     assert period.total == before
-    assert listing(store).rows == [("2026-10", "locked", 1, period.totals["USD"], "USD", "yes", None, period.hash)]
+    assert list_months(store).rows == [("2026-10", "locked", 1, period.totals["USD"], "USD", "yes", None, period.hash)]
 
 
 def test_a_locked_month_that_was_changed_by_force_shows(store: Store) -> None:
     """The hash is of every charge, not of the sum."""
-    keep_all(store, october())
+    write_all(store, october())
     locked(store)
-    [one, *_] = facts(store, PodCost, "FINAL")
-    keep(store, [replace(one, department="other", version=one.version + 1)])
+    [one, *_] = read_facts(store, PodCost, "FINAL")
+    write_facts(store, [replace(one, department="other", version=one.version + 1)])
 
-    assert [row[5] for row in listing(store).rows] == ["NO"]
+    assert [row[5] for row in list_months(store).rows] == ["NO"]
 
 
 def test_late_facts_are_booked_in_the_open_month(store: Store) -> None:
     """October's sums stay; corrections and locked rows together are what is known now; booking twice books once."""
-    keep_all(store, october())
+    write_all(store, october())
     locked(store)
     before = sums(store)
     [known] = late(store)
@@ -93,31 +93,31 @@ def test_late_facts_are_booked_in_the_open_month(store: Store) -> None:
 
     after = sums(store)
     assert after[10, "maps"] == before[10, "maps"]
-    [entry] = facts(store, PodCost, "WHERE entry > 0", source="cost_current")
+    [entry] = read_facts(store, PodCost, "WHERE entry > 0", source="cost_current")
     assert (entry.day, entry.entry, entry.corrects) == (NOVEMBER, 1, known.day)
-    [paid] = facts(store, PodCost, "FINAL WHERE run = 1 AND entry = 0 AND pod_uid = 'p-maps-0'")
+    [paid] = read_facts(store, PodCost, "FINAL WHERE run = 1 AND entry = 0 AND pod_uid = 'p-maps-0'")
     assert paid.cost + entry.cost == known.cost  # type: ignore[operator]
 
 
 def test_a_second_late_word_is_a_second_entry(store: Store) -> None:
     """Each difference is booked once, on top of what was booked before."""
-    keep_all(store, october(1))
+    write_all(store, october(1))
     locked(store)
     late(store)
     corrections.book(store, TODAY)
     [known] = [replace(charge, version=charge.version + 1) for charge in late(store, seconds=30)]
-    keep(store, [known])
+    write_facts(store, [known])
 
     assert corrections.book(store, TODAY) == 1
 
-    entries = facts(store, PodCost, "WHERE entry > 0 ORDER BY entry", source="cost_current")
+    entries = read_facts(store, PodCost, "WHERE entry > 0 ORDER BY entry", source="cost_current")
     assert [entry.entry for entry in entries] == [1, 2]
     assert sum(sums(store).values()) == known.cost
 
 
 def test_money_that_moved_leaves_the_old_department(store: Store) -> None:
     """A negative entry there, a positive one here: each department's bill is right, and so is the whole."""
-    keep_all(store, october(1))
+    write_all(store, october(1))
     locked(store)
     paid = sums(store)[10, "maps"]
     late(store, seconds=60, department="vision")
@@ -129,7 +129,7 @@ def test_money_that_moved_leaves_the_old_department(store: Store) -> None:
 
 def test_a_pod_nobody_had_seen_is_a_correction_of_its_whole(store: Store) -> None:
     """Nothing was locked for it."""
-    keep_all(store, october(1, department="vision"))
+    write_all(store, october(1, department="vision"))
     locked(store)
     [known] = late(store)
 
@@ -140,7 +140,7 @@ def test_a_pod_nobody_had_seen_is_a_correction_of_its_whole(store: Store) -> Non
 
 def test_corrections_are_carried_into_a_new_run_of_their_month(store: Store) -> None:
     """Repricing November keeps what was booked there for October."""
-    keep_all(store, [*october(), *a_past(1, department="vision")])
+    write_all(store, [*october(), *a_past(1, department="vision")])
     locked(store)
     late(store)
     corrections.book(store, TODAY)
@@ -148,7 +148,7 @@ def test_corrections_are_carried_into_a_new_run_of_their_month(store: Store) -> 
     work = a_preparation(store, shipped())
 
     prepare(work)
-    turn(work)
+    activate(work)
 
     assert sums(store) == before
     assert corrections.book(store, TODAY) == 0
@@ -156,16 +156,16 @@ def test_corrections_are_carried_into_a_new_run_of_their_month(store: Store) -> 
 
 def test_what_cannot_be_priced_any_more_corrects_nothing(store: Store) -> None:
     """Unknown is not nothing: a paid amount stands."""
-    keep_all(store, october(1))
+    write_all(store, october(1))
     locked(store)
-    keep(store, [replace(charge, cost=None, version=charge.version + 1) for charge in late(store)])
+    write_facts(store, [replace(charge, cost=None, version=charge.version + 1) for charge in late(store)])
 
     assert corrections.book(store, TODAY) == 0
 
 
 def test_corrections_skip_months_that_are_locked(store: Store) -> None:
     """A correction is booked where something can still change."""
-    november = runs.unwritten(NOVEMBER)
+    november = runs.default_period(NOVEMBER)
 
     assert corrections.open_month({NOVEMBER: replace(november, state="locked")}, TODAY).month == day_of(
         date(2026, 12, 1)
@@ -175,20 +175,20 @@ def test_corrections_skip_months_that_are_locked(store: Store) -> None:
 
 def test_an_unlocked_month_takes_what_came_late(store: Store) -> None:
     """As if it had never been locked."""
-    keep_all(store, october(1))
+    write_all(store, october(1))
     locked(store)
     [known] = late(store)
 
     unlock(store, OCTOBER, 2_000, lambda _: None)
 
     assert sums(store) == {(10, "maps"): known.cost}
-    assert runs.known(store) == Runs({OCTOBER: 1})
+    assert runs.current_runs(store) == Runs({OCTOBER: 1})
     assert locked(store).late_run == 3
 
 
 def test_a_month_whose_corrections_are_booked_stays_locked(store: Store) -> None:
     """Opened, it would count them twice."""
-    keep_all(store, october(1))
+    write_all(store, october(1))
     locked(store)
     late(store)
     corrections.book(store, TODAY)
@@ -199,7 +199,7 @@ def test_a_month_whose_corrections_are_booked_stays_locked(store: Store) -> None
 
 def test_what_cannot_be_locked_or_unlocked_says_why(store: Store) -> None:
     """A month that goes on, one that is locked, one that is not."""
-    keep_all(store, october(1))
+    write_all(store, october(1))
     for month, why in ((NOVEMBER, "has not ended"), (OCTOBER, "")):
         if why:
             with pytest.raises(RepricingError, match=why):
@@ -213,8 +213,8 @@ def test_what_cannot_be_locked_or_unlocked_says_why(store: Store) -> None:
 
 def test_a_lock_that_was_cut_short_is_finished_by_the_next(store: Store) -> None:
     """It is locked from its first row on; only its sums are lacking."""
-    keep_all(store, october(1))
-    keep(store, [replace(runs.unwritten(OCTOBER), state="locked", late_run=2, version=5)])
+    write_all(store, october(1))
+    write_facts(store, [replace(runs.default_period(OCTOBER), state="locked", late_run=2, version=5)])
     assert corrections.book(store, TODAY) == 0
 
     assert (locked(store).late_run, bool(locked_hash(store))) == (2, True)
@@ -222,4 +222,4 @@ def test_a_lock_that_was_cut_short_is_finished_by_the_next(store: Store) -> None
 
 def locked_hash(store: Store) -> str:
     """What October was locked with."""
-    return runs.periods(store, [OCTOBER])[0].hash
+    return runs.periods_of(store, [OCTOBER])[0].hash

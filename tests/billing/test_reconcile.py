@@ -6,15 +6,15 @@ from decimal import Decimal
 import pytest
 
 from collector.billing import runs
-from collector.billing.lock import listing
+from collector.billing.lock import list_months
 from collector.billing.reconcile import reconcile
-from collector.billing.reprice import prepare, turn
-from collector.billing.rows import facts
+from collector.billing.reprice import activate, prepare
+from collector.billing.rows import read_facts
 from collector.billing.runs import RepricingError
 from collector.core.facts.bills import Period
 from collector.reports.report import Report
 from collector.store.clickhouse import Store
-from tests.billing.stored import a_past, a_preparation, changed, keep_all
+from tests.billing.stored import a_past, a_preparation, changed, write_all
 from tests.core.cost.charged import shipped
 
 NOVEMBER = 20758
@@ -22,7 +22,7 @@ ONE = Decimal("0.0013468")
 """A pod's 70 s on ECI."""
 
 
-def told(store: Store, shared: str = "0", tolerance: str = "1", **billed: str) -> Report:
+def reconciled(store: Store, shared: str = "0", tolerance: str = "1", **billed: str) -> Report:
     """November against a bill, in December."""
     amounts = {name.replace("_", "-").removeprefix("all"): Decimal(cost) for name, cost in billed.items()}
     return reconcile(store, NOVEMBER, amounts, Decimal(shared), "USD", date(2026, 12, 5), 9_000, Decimal(tolerance))
@@ -30,9 +30,9 @@ def told(store: Store, shared: str = "0", tolerance: str = "1", **billed: str) -
 
 def test_both_sums_and_what_lies_between(store: Store) -> None:
     """Absolute and in percent of the bill, by product and in all; what was billed stays on record."""
-    keep_all(store, a_past(3))
+    write_all(store, a_past(3))
 
-    found = told(store, shared="1", all="1.1", alibaba_eci="0.0040404")
+    found = reconciled(store, shared="1", all="1.1", alibaba_eci="0.0040404")
 
     assert found.rows == [
         ("alibaba-eci", 3 * ONE, Decimal("0.0040404"), Decimal(0), Decimal("0.00"), "USD"),
@@ -41,9 +41,9 @@ def test_both_sums_and_what_lies_between(store: Store) -> None:
     ]
     assert len(found.notes) == 1
     assert found.notes[0].startswith("all: ours is -0.0959596 USD (-8.72 %) off the bill, more than 1 %: look for")
-    [period] = facts(store, Period, "FINAL")
+    [period] = read_facts(store, Period, "FINAL")
     assert (period.state, period.billed) == ("reconciled", {"": "1.10", "alibaba-eci": "0.0040404"})
-    assert listing(store).rows[0][6] == "1.10, alibaba-eci 0.0040404"
+    assert list_months(store).rows[0][6] == "1.10, alibaba-eci 0.0040404"
 
 
 @pytest.mark.parametrize(("billed", "notes"), [
@@ -51,32 +51,32 @@ def test_both_sums_and_what_lies_between(store: Store) -> None:
 ])  # fmt: skip
 def test_a_difference_is_told_beyond_the_tolerance(store: Store, billed: str, notes: list[str]) -> None:
     """As a part of the bill."""
-    keep_all(store, a_past(3))
+    write_all(store, a_past(3))
 
-    assert [note[: len(notes[0])] for note in told(store, tolerance="2", all=billed).notes] == notes
+    assert [note[: len(notes[0])] for note in reconciled(store, tolerance="2", all=billed).notes] == notes
 
 
 def test_a_repricing_opens_the_month_again(store: Store) -> None:
     """What was compared is no longer the bill; what was billed still is."""
-    keep_all(store, a_past(1))
-    told(store, all="1")
+    write_all(store, a_past(1))
+    reconciled(store, all="1")
     work = a_preparation(store, shipped())
     prepare(work)
-    turn(work)
+    activate(work)
 
-    [period] = facts(store, Period, "FINAL")
+    [period] = read_facts(store, Period, "FINAL")
     assert (period.state, period.billed, period.active_run) == ("open", {"": "1"}, 2)
 
 
 def test_what_cannot_be_reconciled_is_named(store: Store) -> None:
     """A product that the month has nothing of, a month that goes on, one that is locked."""
-    keep_all(store, a_past(1))
+    write_all(store, a_past(1))
     with pytest.raises(
         RepricingError, match="--billed aws-fargate-eks: nothing of it in the month; there are alibaba-eci"
     ):
-        told(store, aws_fargate_eks="1")
+        reconciled(store, aws_fargate_eks="1")
     with pytest.raises(RepricingError, match="2026-11 has not ended"):
         reconcile(store, NOVEMBER, {}, Decimal(0), "USD", date(2026, 11, 30), 1, Decimal(1))
-    runs.change(store, [changed(runs.unwritten(NOVEMBER), state="locked", version=99)])
+    runs.save_periods(store, [changed(runs.default_period(NOVEMBER), state="locked", version=99)])
     with pytest.raises(RepricingError, match="2026-11 is locked"):
-        told(store)
+        reconciled(store)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from collector.billing import evidence, runs
-from collector.billing.reprice import Preparation, prepare, turn
-from collector.billing.rows import facts
+from collector.billing.reprice import Preparation, activate, prepare
+from collector.billing.rows import read_facts
 from collector.billing.runs import RepricingError
 from collector.core.cost.billing_days import date_of
 from collector.core.cost.pricing_runs import Runs
@@ -17,7 +17,7 @@ from collector.core.facts.bills import PodCost, PricingRun
 from collector.core.rules import AttributionRule, Rules
 from collector.reports.report import Span
 from collector.store.clickhouse import Store
-from tests.billing.stored import ZONE, a_past, a_preparation, changed, current, dearer, keep_all, told
+from tests.billing.stored import ZONE, a_past, a_preparation, changed, charges_of, current, dearer, write_all
 from tests.builders import DAY, HOUR, NOON, a_pod_run, version
 from tests.core.cost.charged import shipped
 from tests.reports.stored import a_run, a_step_run
@@ -26,10 +26,10 @@ from tests.store.running import Running
 OCTOBER_ON = Span(date(2026, 10, 1), date(2026, 12, 1))
 
 
-def done(work: Preparation) -> Preparation:
+def repriced(work: Preparation) -> Preparation:
     """A repricing from its beginning to its end."""
     prepare(work)
-    turn(work)
+    activate(work)
     return work
 
 
@@ -41,12 +41,12 @@ def total(store: Store, run: int) -> Decimal:
 
 def test_the_same_books_change_nothing(store: Store) -> None:
     """What the store keeps is enough: amounts, departments and classes come out as the collector told them."""
-    keep_all(
+    write_all(
         store, [*a_past(), *a_past(department="vision", instance_created_at=NOON - 2 * DAY, created_at=NOON - 2 * DAY)]
     )
     before = current(store)
 
-    work = done(a_preparation(store, shipped()))
+    work = repriced(a_preparation(store, shipped()))
 
     assert work.run == 2
     assert current(store) == before != {}
@@ -55,10 +55,10 @@ def test_the_same_books_change_nothing(store: Store) -> None:
 
 def test_repricing_twice_gives_equal_amounts(store: Store, tmp_path: Path) -> None:
     """A run depends on evidence, books and rules alone; each has a number of its own, and the old ones stay."""
-    keep_all(store, a_past())
+    write_all(store, a_past())
     before = total(store, 1)
 
-    first, second = done(a_preparation(store, dearer(tmp_path))), done(a_preparation(store, dearer(tmp_path)))
+    first, second = repriced(a_preparation(store, dearer(tmp_path))), repriced(a_preparation(store, dearer(tmp_path)))
 
     assert (first.run, second.run) == (2, 3)
     assert total(store, 2) == total(store, 3) == 2 * before
@@ -67,13 +67,13 @@ def test_repricing_twice_gives_equal_amounts(store: Store, tmp_path: Path) -> No
 
 def test_until_the_pointer_turns_the_old_run_is_the_bill(store: Store, tmp_path: Path) -> None:
     """A repricing that is cut short leaves rows that nobody reads, and a number that nobody takes again."""
-    keep_all(store, a_past())
+    write_all(store, a_past())
     before = current(store)
 
     prepare(a_preparation(store, dearer(tmp_path)))
     assert current(store) == before
 
-    assert done(a_preparation(store, dearer(tmp_path))).run == 3
+    assert repriced(a_preparation(store, dearer(tmp_path))).run == 3
     assert current(store) != before
 
 
@@ -81,7 +81,7 @@ def test_a_reader_sees_one_run_or_the_other(store: Store, engine: Running, tmp_p
     """Months turn in one insert: whoever polls meanwhile reads the old sum or the new one, never a mixture."""
     october = {"created_at": NOON - 30 * DAY, "instance_created_at": NOON - 30 * DAY, "scheduled_at": NOON - 30 * DAY,
                "main_started_at": NOON - 30 * DAY, "finished_at": NOON - 30 * DAY + HOUR}  # fmt: skip
-    keep_all(store, [*a_past(), *a_past(department="october", **october)])
+    write_all(store, [*a_past(), *a_past(department="october", **october)])
     old, seen, ended = total(store, 1), set[Decimal](), threading.Event()
 
     def poll() -> None:
@@ -93,7 +93,7 @@ def test_a_reader_sees_one_run_or_the_other(store: Store, engine: Running, tmp_p
     readers = [threading.Thread(target=poll) for _ in range(2)]
     for thread in readers:
         thread.start()
-    done(a_preparation(store, dearer(tmp_path), OCTOBER_ON))
+    repriced(a_preparation(store, dearer(tmp_path), OCTOBER_ON))
     ended.set()
     for thread in readers:
         thread.join()
@@ -105,12 +105,12 @@ def test_a_reader_sees_one_run_or_the_other(store: Store, engine: Running, tmp_p
 def test_pages_leave_nobody_out(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """However pods fall into pages, each is priced once: also those that were created in the same instant."""
     monkeypatch.setattr(evidence, "PAGE", 2)
-    keep_all(store, [*a_past(5), *a_past(4, department="vision", namespace="other", created_at=NOON + 1)])
+    write_all(store, [*a_past(5), *a_past(4, department="vision", namespace="other", created_at=NOON + 1)])
     before, counted = current(store), list[tuple[int, int]]()
     work = a_preparation(store, shipped())
     work.progress = lambda n, of_all: counted.append((n, of_all))
 
-    done(work)
+    repriced(work)
 
     assert current(store) == before
     assert counted[-1] == (9, 9)
@@ -120,13 +120,13 @@ def test_only_days_of_the_months_are_written(store: Store) -> None:
     """A pod that ran over the end of a month keeps its other month's charge, which is another run's."""
     end = NOON + 9 * DAY
     pod = a_pod_run(created_at=NOON, finished_at=end)
-    keep_all(store, [pod, a_run(), *told(pod, a_run())])
+    write_all(store, [pod, a_run(), *charges_of(pod, a_run())])
     before = current(store)
 
-    done(a_preparation(store, shipped()))
+    repriced(a_preparation(store, shipped()))
 
     assert current(store) == before
-    months = {date_of(charge.day).month for charge in facts(store, PodCost, "WHERE run = 2")}
+    months = {date_of(charge.day).month for charge in read_facts(store, PodCost, "WHERE run = 2")}
     assert months == {11}
 
 
@@ -140,9 +140,9 @@ def test_evidence_decides_the_class(store: Store) -> None:
             a_run("again", outcome="failed"), a_run("again", attempt=2),
             a_step_run("b", workflow="failed", retried=True), a_step_run("a", workflow="failed", retried=True, version=1),
             a_step_run("a", workflow="failed")]  # fmt: skip
-    keep_all(store, [*pods, *kept])
+    write_all(store, [*pods, *kept])
 
-    done(a_preparation(store, shipped()))
+    repriced(a_preparation(store, shipped()))
 
     classes = {pod: class_ for (pod, _, _), (_, _, class_) in current(store).items()}
     assert classes == {"a": "failed", "b": "retried", "c": "cancelled", "d": "useful", "e": "retried", "f": "useful"}
@@ -150,7 +150,7 @@ def test_evidence_decides_the_class(store: Store) -> None:
 
 def test_departments_follow_the_rules_in_force(store: Store) -> None:
     """The first that what the row keeps matches; a rule that is passed over does not keep a later one from its word."""
-    keep_all(store, [
+    write_all(store, [
         a_run("w1", department="unallocated"), a_run("w2", department="unallocated", labels={"team": "sea"}),
         a_run("w3", department="vision"),
         *(a_pod_run(uid=f"p{i}", node_id=f"p{i}", workflow_uid=f"w{i}") for i in (1, 2, 3)),
@@ -160,7 +160,7 @@ def test_departments_follow_the_rules_in_force(store: Store) -> None:
         AttributionRule("namespace", map={"team": "ground"}),
     ))  # fmt: skip
 
-    done(a_preparation(store, shipped(), rules=rules))
+    repriced(a_preparation(store, shipped(), rules=rules))
 
     assert [department for _, (_, department, _) in sorted(current(store).items())] == ["ground", "sea", "ground"]
 
@@ -168,38 +168,38 @@ def test_departments_follow_the_rules_in_force(store: Store) -> None:
 def test_what_still_runs_is_carried_over(store: Store, tmp_path: Path) -> None:
     """A pod without an end is no evidence yet: its accruing charge goes into the new run as it is, once."""
     running = a_pod_run(uid="r", finished_at=None)
-    [accruing] = told(running, None)[:1]
-    keep_all(store, [*a_past(1), changed(accruing, version=5)])
+    [accruing] = charges_of(running, None)[:1]
+    write_all(store, [*a_past(1), changed(accruing, version=5)])
     cost = current(store)["r", accruing.day, 0][0]
 
-    done(a_preparation(store, dearer(tmp_path)))
+    repriced(a_preparation(store, dearer(tmp_path)))
 
     assert current(store)["r", accruing.day, 0][0] == cost
-    assert len(facts(store, PodCost, "FINAL WHERE run = 2 AND status = 'accruing'")) == 1
+    assert len(read_facts(store, PodCost, "FINAL WHERE run = 2 AND status = 'accruing'")) == 1
 
 
 def test_a_workflow_without_a_row_bears_what_it_was_told_to(store: Store) -> None:
     """Before its end only its charges say whose a workflow is; its end will be told by the collector."""
     pod = a_pod_run(workflow_uid="live")
-    keep_all(store, [pod, *told(pod, a_run("live", department="maps"))])
+    write_all(store, [pod, *charges_of(pod, a_run("live", department="maps"))])
     before = current(store)
 
-    done(a_preparation(store, shipped()))
+    repriced(a_preparation(store, shipped()))
 
     assert current(store) == before
 
 
 def test_what_arrives_meanwhile_is_in_the_new_run(store: Store, tmp_path: Path) -> None:
     """A pod that ends, and a workflow that ends, while others are priced are priced before the pointer turns."""
-    keep_all(store, a_past(2))
+    write_all(store, a_past(2))
     work = a_preparation(store, dearer(tmp_path))
 
-    def arrive(done: int, of_all: int) -> None:
-        if done == of_all == 2:
-            keep_all(store, [*a_past(1, department="late"), a_run("maps-0", outcome="failed", version=version(200))])
+    def arrive(repriced: int, of_all: int) -> None:
+        if repriced == of_all == 2:
+            write_all(store, [*a_past(1, department="late"), a_run("maps-0", outcome="failed", version=version(200))])
 
     work.progress = arrive
-    done(work)
+    repriced(work)
 
     shown = current(store)
     assert {department for _, department, _ in shown.values()} == {"maps", "late"}
@@ -208,43 +208,43 @@ def test_what_arrives_meanwhile_is_in_the_new_run(store: Store, tmp_path: Path) 
 
 def test_a_locked_month_refuses_and_is_named(store: Store) -> None:
     """Its bill is paid."""
-    keep_all(store, [*a_past(1), changed(runs.unwritten(20758), state="locked")])
+    write_all(store, [*a_past(1), changed(runs.default_period(20758), state="locked")])
 
     with pytest.raises(RepricingError, match="2026-11: locked"):
         prepare(a_preparation(store, shipped(), OCTOBER_ON))
-    assert facts(store, PricingRun, "FINAL") == []
+    assert read_facts(store, PricingRun, "FINAL") == []
 
 
 def test_a_month_that_is_locked_meanwhile_is_not_turned(store: Store) -> None:
     """Whoever came first has it; nothing was changed."""
-    keep_all(store, a_past(1))
+    write_all(store, a_past(1))
     work = a_preparation(store, shipped())
     prepare(work)
-    runs.change(store, [changed(work.months[0], state="locked", version=9)])
+    runs.save_periods(store, [changed(work.months[0], state="locked", version=9)])
 
     with pytest.raises(RepricingError, match="meanwhile"):
-        turn(work)
+        activate(work)
 
 
 def test_a_run_says_what_it_was_made_of(store: Store) -> None:
     """Books, rules and days; `preparing` until the pointer has turned."""
-    keep_all(store, a_past(1))
+    write_all(store, a_past(1))
     work = a_preparation(store, shipped())
 
     prepare(work)
-    [preparing] = facts(store, PricingRun, "FINAL")
+    [preparing] = read_facts(store, PricingRun, "FINAL")
     assert (preparing.run, preparing.state, preparing.rules) == (2, "preparing", "digest")
-    assert [p.run for p in runs.known(store).preparing] == [2]
+    assert [p.run for p in runs.current_runs(store).preparing] == [2]
 
-    turn(work)
-    [complete] = facts(store, PricingRun, "FINAL")
+    activate(work)
+    [complete] = read_facts(store, PricingRun, "FINAL")
     assert (complete.state, complete.from_day, complete.to_day) == ("", work.first, work.after)
-    assert runs.known(store) == Runs({20758: 2}, ())
+    assert runs.current_runs(store) == Runs({20758: 2}, ())
 
 
 def test_pods_of_other_months_are_left_alone(store: Store) -> None:
     """They are not even read."""
-    keep_all(store, a_past(1))
+    write_all(store, a_past(1))
     september = a_preparation(store, shipped(), Span(date(2026, 9, 1), date(2026, 10, 1)))
 
     assert evidence.slices(store, september.first, september.after, ZONE) == []

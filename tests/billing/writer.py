@@ -10,7 +10,7 @@ from pathlib import Path
 
 from collector.billing import runs
 from collector.store.clickhouse import connect
-from tests.billing.stored import keep_all, told
+from tests.billing.stored import charges_of, write_all
 from tests.builders import NOON, a_pod_run, version
 from tests.reports.stored import a_run
 
@@ -25,10 +25,10 @@ def main(url: str, token_file: str, pods: int) -> None:
             uid=f"late-{i:04}", node_id=f"late-{i}", workflow_uid="late", version=version(200), created_at=NOON + i
         )
         run = a_run("late", department="late")
-        [day] = {charge.day for charge in told(pod, run)}
-        keep_all(store, [run, pod])
-        for number in runs.known(store).of(day):
-            keep_all(store, told(pod, run, pricing_run=number))
+        [day] = {charge.day for charge in charges_of(pod, run)}
+        write_all(store, [run, pod])
+        for number in runs.current_runs(store).of(day):
+            write_all(store, charges_of(pod, run, pricing_run=number))
         time.sleep(PAUSE_S)
     sys.stdout.write("told\n")
 

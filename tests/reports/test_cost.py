@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from collector.billing.rows import keep
+from collector.billing.rows import write_facts
 from collector.core.cost.meters import total
 from collector.core.facts.bills import PodCost
 from collector.reports.cost import COLUMNS, cost
@@ -17,7 +17,7 @@ from collector.reports.cost_figures import CLASSES, FIGURES, Figure
 from collector.reports.render import as_csv, as_json
 from collector.reports.report import Query, Report, Span, amount
 from collector.store.schema.migrate import migrate
-from tests.billing.stored import told
+from tests.billing.stored import charges_of
 from tests.builders import NOON, SECOND, a_pod_run
 from tests.reports.stored import a_run
 from tests.store.running import start
@@ -27,7 +27,7 @@ SPAN = Span(date(2026, 11, 22), date(2026, 11, 23))
 
 def charged(uid: str, workflow: str, **changes: Any) -> PodCost:
     """What a pod of a workflow cost that pulled its image for 10 s and ran for 60."""
-    [charge] = told(a_pod_run(uid=uid, node_id=uid, workflow_uid=workflow, workflow_name=workflow), None)
+    [charge] = charges_of(a_pod_run(uid=uid, node_id=uid, workflow_uid=workflow, workflow_name=workflow), None)
     return replace(charge, **{"template": "train", "department": "maps", **changes})
 
 
@@ -47,9 +47,9 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Query]:
     running = start(tmp_path_factory.mktemp("engine"))
     writer = running.writer()
     migrate(writer)
-    keep(writer, CHARGES)
-    keep(writer, [replace(charge, run=2, cost=charge.cost and 2 * charge.cost) for charge in CHARGES])
-    keep(writer, RUNS)
+    write_facts(writer, CHARGES)
+    write_facts(writer, [replace(charge, run=2, cost=charge.cost and 2 * charge.cost) for charge in CHARGES])
+    write_facts(writer, RUNS)
     writer.close()
     reader = running.reader()
     yield lambda sql, parameters: reader.query_rows(sql, dict(parameters))

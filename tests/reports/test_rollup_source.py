@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from collector.billing.rows import keep
+from collector.billing.rows import write_facts
 from collector.catalog.rollups import COST_DAILY, ROLLUPS, WORKFLOW_HOURLY, Rollup
 from collector.core.cost.billing_days import day_of
 from collector.core.facts.bills import Period, PodCost
@@ -100,8 +100,8 @@ def test_a_report_is_the_same_from_rollups_and_from_rows(asked: Ask) -> None:
     """Digit for digit through late facts, other owners, corrections and a repriced month, rebuilt or not yet."""
     writer, rollups, _ = asked
     first = charges(150, 1)
-    keep(writer, first)
-    keep(
+    write_facts(writer, first)
+    write_facts(
         writer, [a_run(f"w{i}", finished_at=NOON + i * HOUR, outcome=["succeeded", "failed"][i % 2]) for i in range(50)]
     )
     rebuild(writer)
@@ -116,21 +116,23 @@ def test_a_report_is_the_same_from_rollups_and_from_rows(asked: Ask) -> None:
     moved = [replace(one, department="other", version=one.version + 1) for one in first[:40]]
     entry = [replace(one, entry=1, cost=-one.cost, corrects=one.day) for one in first[40:60] if one.cost is not None]
     for late in (charges(30, 2), moved, entry):
-        keep(writer, late)
-    keep(writer, [a_run("w3", finished_at=NOON + 40 * DAY, version=version(200)), a_run("late", created_at=NOON - DAY)])
+        write_facts(writer, late)
+    write_facts(
+        writer, [a_run("w3", finished_at=NOON + 40 * DAY, version=version(200)), a_run("late", created_at=NOON - DAY)]
+    )
     assert set(stale(rollups, COST_DAILY)) >= {date(2026, 11, 20), date(2026, 11, 24)}
     assert stale(rollups, WORKFLOW_HOURLY) == [date(2026, 11, 22), date(2026, 11, 21)]
     same(asked)
 
     rebuild(writer)
     age(writer)
-    keep(writer, [replace(one, run=2, cost=one.cost and 2 * one.cost) for one in first])
+    write_facts(writer, [replace(one, run=2, cost=one.cost and 2 * one.cost) for one in first])
     age(writer)
     rebuild(writer)
     age(writer)
     turned = Period(month=NOVEMBER, version=2, active_run=2, state="open", total=None, hash="")
     before = cost(rollups, SPAN, "").rows[0][0]
-    keep(writer, [turned])
+    write_facts(writer, [turned])
     assert len(stale(rollups, COST_DAILY)) >= 5
     same(asked)
     assert cost(rollups, SPAN, "").rows[0][0] > before

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from collector.billing.rows import keep
+from collector.billing.rows import write_facts
 from collector.catalog.rollups import COST_DAILY
 from collector.core.cost.billing_days import date_of, day_of
 from collector.core.cost.meters import CONTEXT, total
@@ -117,7 +117,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Que
     running = start(tmp_path_factory.mktemp("engine"))
     writer, reader = running.writer(), running.reader()
     migrate(writer)
-    keep(writer, [a_run("w1"), a_run("w2", outcome="failed")])
+    write_facts(writer, [a_run("w1"), a_run("w2", outcome="failed")])
     with pytest.MonkeyPatch.context() as patch:
         # What was there when the rollup was built is in it, at once.
         patch.setattr("collector.catalog.rollups.SLOW_S", 0)
@@ -143,9 +143,9 @@ def test_one_reading_tells_what_the_charges_sum_to(
     for table in ("pod_cost", "cost_daily", "rollup_state"):
         writer.command(f"TRUNCATE TABLE lynceus.{table}")
     charges = charges_of(told)
-    keep(writer, charges[late:])
+    write_facts(writer, charges[late:])
     roll_up(writer, COST_DAILY)
-    keep(writer, charges[:late])
+    write_facts(writer, charges[:late])
 
     found = spending(query, SPAN, names, run)
 

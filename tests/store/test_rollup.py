@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from collector.billing.rows import keep
+from collector.billing.rows import write_facts
 from collector.catalog.bills import PERIOD, POD_COST
 from collector.catalog.rollups import COST_DAILY, HOUSEKEEPING, ROLLUPS, WORKFLOW_HOURLY
 from collector.catalog.workflows import WORKFLOW_RUN
@@ -63,22 +63,22 @@ def old(store: Store) -> None:
 
 def test_only_days_with_new_rows_are_rebuilt_the_newest_first(store: Store) -> None:
     """A day that nothing came for stays as it is; one that something came for too late is rebuilt."""
-    keep(store, charges("a", "b") + charges("c", day=1))
+    write_facts(store, charges("a", "b") + charges("c", day=1))
     assert rebuilt(store) == [TODAY, YESTERDAY]
     assert rebuilt(store) == [TODAY, YESTERDAY]  # an insert may still be under way that began before the first round
 
     old(store)
     assert rebuilt(store) == []
-    keep(store, charges("late", day=1))
+    write_facts(store, charges("late", day=1))
     assert rebuilt(store) == [YESTERDAY]
     assert held(store) == {(TODAY, "unallocated"): 2, (YESTERDAY, "unallocated"): 2}
 
 
 def test_a_row_that_changed_its_owner_leaves_the_old_ones_sum(store: Store) -> None:
     """The day is computed anew, from the newest version of each row."""
-    keep(store, first := charges("a", "b"))
+    write_facts(store, first := charges("a", "b"))
     rebuilt(store)
-    keep(store, [replace(one, department="maps", version=one.version + 1) for one in first[:1]])
+    write_facts(store, [replace(one, department="maps", version=one.version + 1) for one in first[:1]])
     rebuilt(store)
 
     assert held(store) == {(TODAY, "unallocated"): 1, (TODAY, "maps"): 1}
@@ -86,7 +86,7 @@ def test_a_row_that_changed_its_owner_leaves_the_old_ones_sum(store: Store) -> N
 
 def test_a_day_that_became_empty_goes(store: Store) -> None:
     """No partition of nothing is left, and nothing of what was there."""
-    keep(store, charges("a", run=1))
+    write_facts(store, charges("a", run=1))
     rebuilt(store)
     store.insert(PERIOD, [(date(2026, 11, 1), 1, 2, "open", None, "", {}, 0, {})], "turned")
 
@@ -98,7 +98,7 @@ def test_a_day_that_became_empty_goes(store: Store) -> None:
 
 def test_a_lost_memory_costs_work_and_nothing_else(store: Store) -> None:
     """All days are rebuilt, to what they were."""
-    keep(store, charges("a") + charges("b", day=1))
+    write_facts(store, charges("a") + charges("b", day=1))
     rebuilt(store)
     before = held(store)
     old(store)
@@ -111,7 +111,7 @@ def test_a_lost_memory_costs_work_and_nothing_else(store: Store) -> None:
 
 def test_a_round_that_was_cut_short_goes_on_where_it_was(store: Store) -> None:
     """Days that were done are passed over; the round is not said to be done."""
-    keep(store, charges("a") + charges("b", day=1))
+    write_facts(store, charges("a") + charges("b", day=1))
     old(store)
 
     def cut(day: date) -> None:
@@ -129,7 +129,7 @@ def test_a_round_that_was_cut_short_goes_on_where_it_was(store: Store) -> None:
 def test_two_that_rebuild_at_once_do_not_mix(store: Store, running: Running) -> None:
     """Each computes in a table of its own, and both come to the same."""
     other = running.writer()
-    keep(store, charges("a", "b", "c") + charges("d", day=1))
+    write_facts(store, charges("a", "b", "c") + charges("d", day=1))
 
     def second(day: date) -> None:
         roll_up(other, COST_DAILY)
@@ -143,10 +143,10 @@ def test_two_that_rebuild_at_once_do_not_mix(store: Store, running: Running) -> 
 
 def test_days_whose_rows_have_expired_stay_as_they_were(store: Store) -> None:
     """What is left of their rows is not what they were made of."""
-    keep(store, charges("a") + charges("b", day=1))
+    write_facts(store, charges("a") + charges("b", day=1))
     rebuilt(store)
     store.command("TRUNCATE TABLE lynceus.pod_cost")
-    keep(store, charges("late", day=1))
+    write_facts(store, charges("late", day=1))
 
     assert rebuilt(store, oldest=TODAY) == []
     assert held(store) == {(TODAY, "unallocated"): 1, (YESTERDAY, "unallocated"): 1}
@@ -158,7 +158,7 @@ def test_tables_that_a_killed_collector_left_go_in_time(store: Store, monkeypatc
     """Those of collectors at work stay, and tables of other names."""
     for name in ("cost_daily_next_0123456789ab", "cost_daily_next_mine"):
         store.command(f"CREATE TABLE lynceus.{name} AS lynceus.cost_daily ENGINE = Memory")
-    keep(store, charges("a"))
+    write_facts(store, charges("a"))
     rebuilt(store)
     found = "SELECT name FROM system.tables WHERE name LIKE 'cost_daily_next%' ORDER BY name"
     assert len(store.query_rows(found)) == 2
@@ -171,9 +171,9 @@ def test_tables_that_a_killed_collector_left_go_in_time(store: Store, monkeypatc
 
 def test_an_end_that_moves_to_another_day_moves_the_attempt(store: Store) -> None:
     """workflow_hourly is by the hour finished, and rebuilt by the day created, which no later word changes."""
-    keep(store, [run := a_run("w1", queue_latency_ms=2000), a_run("w2", finished_at=None)])
+    write_facts(store, [run := a_run("w1", queue_latency_ms=2000), a_run("w2", finished_at=None)])
     roll_up(store, WORKFLOW_HOURLY)
-    keep(store, [replace(run, finished_at=NOON + 2 * DAY, version=run.version + 1)])
+    write_facts(store, [replace(run, finished_at=NOON + 2 * DAY, version=run.version + 1)])
     roll_up(store, WORKFLOW_HOURLY)
 
     rows = store.query_rows(

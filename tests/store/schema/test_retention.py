@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from collector.billing.rows import keep
+from collector.billing.rows import write_facts
 from collector.catalog.retention import RETENTION, retention_days
 from collector.catalog.rollups import WORKFLOW_HOURLY
 from collector.catalog.watches import QUARANTINE
@@ -42,9 +42,9 @@ def test_old_rows_go_and_others_stay(store: Store) -> None:
     """A month's part goes once all of it is too old, also one that was there before anybody said for how long."""
     now = int(datetime.now(UTC).timestamp() * 1000)
     at = a_sample(1).at
-    keep(store, [a_sample(1)])
+    write_facts(store, [a_sample(1)])
     recent = (now - at) // 15_000
-    keep(store, [a_sample(recent), a_sample(2)])
+    write_facts(store, [a_sample(recent), a_sample(2)])
     left = "SELECT count() FROM lynceus.queue_sample"
     store.command("OPTIMIZE TABLE lynceus.queue_sample FINAL")
     assert store.query_rows(left) == [(3,)]
@@ -60,7 +60,7 @@ def test_old_rows_go_and_others_stay(store: Store) -> None:
 def test_a_rollup_that_ages_can_be_rebuilt(store: Store) -> None:
     """The table in which a day is computed has no life time of its own, and fits all the same."""
     retain(store, FOR_EVER | {"workflow_hourly": 4000})
-    keep(store, [a_run("aged", cluster="aged")])
+    write_facts(store, [a_run("aged", cluster="aged")])
     roll_up(store, WORKFLOW_HOURLY)
 
     assert store.query_rows("SELECT sum(runs) FROM lynceus.workflow_hourly WHERE cluster = 'aged'") == [(1,)]

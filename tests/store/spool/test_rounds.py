@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from collector.billing.rows import keep
+from collector.billing.rows import write_facts
 from collector.catalog import metrics
 from collector.catalog.counters import Counters
 from collector.catalog.rollups import HOUSEKEEPING, ROLLUPS
@@ -43,7 +43,7 @@ async def test_rollups_are_kept_and_it_is_said_how_far(
     monkeypatch.setattr(jobs, "FIRST_ROUND_S", 0.05)
     for name in [*(rollup.name for rollup in ROLLUPS), *(table.name for table in HOUSEKEEPING)]:
         writer.command(f"TRUNCATE TABLE lynceus.{name}")
-    keep(writer, [a_run("w", cluster="rounds")])
+    write_facts(writer, [a_run("w", cluster="rounds")])
     counters, other = Counters(), Counters()
     until: dict[str, Instant] = {}
     heard: dict[str, Instant] = {}
