@@ -18,7 +18,8 @@ from collector.core.objects import kubernetes
 from collector.core.objects.status_nodes import Node, parse_nodes
 from collector.core.pod.lifecycle import NODE_ID, NODE_NAME
 from collector.core.rules import AttributionRule, Rules
-from collector.core.workflow.lifecycle import WorkflowState
+from collector.core.workflow.payer import Payer, payer_of
+from collector.core.workflow.state import Attempt, WorkflowState
 
 T = TypeVar("T")
 
@@ -239,12 +240,22 @@ def a_pod_run(**changes: Any) -> PodRun:
     return msgspec.structs.replace(run, **changes)
 
 
-def a_life(**changes: Any) -> WorkflowState:
-    """A workflow that began and runs."""
-    life = WorkflowState(
-        uid="w1", namespace="team", name="w1", version=version_of(0, 90), created_at=NOON, template="", queue="team",
-        priority=0, labels=None, department="autonomy", project="", creator="", service_account="", phase="Running",
-        first_seen_at=NOON, first_seen_live=True, picked_up_at=NOON + 50, picked_up_live=True, reason="running",
-        reason_since=NOON + 50,
+def a_state(**changes: Any) -> WorkflowState:
+    """The state of a workflow that began and runs; a change may name a field of the workflow or of its attempt."""
+    of_attempt = {name: changes.pop(name) for name in [*changes] if name in Attempt.__struct_fields__}
+    attempt = Attempt(
+        phase="Running", first_seen_at=NOON, first_seen_live=True, picked_up_at=NOON + 50, picked_up_live=True,
+        reason="running", reason_since=NOON + 50,
     )  # fmt: skip
-    return msgspec.structs.replace(life, **changes)
+    state = WorkflowState(
+        uid="w1", namespace="team", name="w1", created_at=NOON, version=version_of(0, 90), queue="team",
+        department="autonomy", attempt=msgspec.structs.replace(attempt, **of_attempt),
+    )  # fmt: skip
+    return msgspec.structs.replace(state, **changes)
+
+
+def a_payer(**changes: Any) -> Payer:
+    """A running workflow of the department autonomy, as charges see it."""
+    payer = payer_of(a_state())
+    assert payer is not None
+    return msgspec.structs.replace(payer, **changes)

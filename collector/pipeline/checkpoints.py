@@ -19,8 +19,9 @@ from collector.core.facts.workflows import WorkflowLive
 from collector.core.messages import Checkpoint, Gone
 from collector.core.pod.events import EventHint
 from collector.core.pod.lifecycle import PodState
+from collector.core.workflow import layout_1
 from collector.core.workflow import rows as workflow_rows
-from collector.core.workflow.lifecycle import WorkflowState
+from collector.core.workflow.state import WorkflowState
 
 STATE_KINDS = frozenset(get_args(StateKind))
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, zstandard.ZstdError)
@@ -70,7 +71,9 @@ def _packed(cluster: Cluster, kind: StateKind, key: str) -> bytes | None:
         case "pods":
             state = cluster.pods.get(key)
         case "hints":
-            state = cluster.hints.of(key) if key not in cluster.pods else None  # a known pod keeps its own notice
+            state = (
+                cluster.tracked.hints.of(key) if key not in cluster.pods else None
+            )  # a known pod keeps its own notice
         case "nodes":
             state = cluster.plain_nodes.runs.get(key)
         case "cronworkflows":
@@ -101,14 +104,21 @@ def _decompressed(state: bytes) -> bytes:
     return _DECOMPRESSOR.decompress(state)
 
 
+def _workflow(state: bytes) -> WorkflowState:
+    try:
+        return _WORKFLOW.decode(state)
+    except msgspec.ValidationError:
+        return layout_1.decode(state)
+
+
 def _adopt(cluster: Cluster, kind: StateKind, state: bytes) -> None:
     match kind:
         case "workflows":
-            cluster.adopt([_WORKFLOW.decode(state)], [])
+            cluster.adopt([_workflow(state)], [])
         case "pods":
             cluster.adopt([], [_POD.decode(state)])
         case "hints":
-            cluster.hints.adopt(_HINT.decode(state))
+            cluster.tracked.hints.adopt(_HINT.decode(state))
         case "nodes":
             cluster.plain_nodes.adopt(_NODE.decode(state))
         case "cronworkflows":

@@ -104,7 +104,7 @@ class Pipeline:
         self._room = asyncio.Event()
         self._room.set()
         self._sampled: dict[tuple[str, str, str, str], tuple[int, Instant]] = {}
-        self._stuck: dict[str, stuck.Found] = {}
+        self._stuck: dict[str, stuck.StuckWorkflows] = {}
         self._burns = {name: run_rate.RunRate(name, books, rules.product) for name, rules in clusters.items()}
         self._burning: dict[str, list[HourlyCost]] = {}
         self._counting = Recorder(books, zone, counters, self._store)
@@ -210,7 +210,7 @@ class Pipeline:
 
     def concerns(self, cluster: str, kind: str, meta: Meta) -> bool:
         """Whether an object is one that facts are made of."""
-        return kind != "pods" or self.clusters[cluster].claims(meta)
+        return kind != "pods" or self.clusters[cluster].is_relevant(meta)
 
     def resume(self, cluster: str, kind: str) -> Resume | None:
         """Where the watch of a kind goes on; None means it starts from a list. Other kinds always do."""
@@ -224,7 +224,7 @@ class Pipeline:
             return None
         known = {}
         if kind == "workflows":
-            known = {uid: life.version for uid, life in state.workflows.items() if not life.deleted}
+            known = {uid: workflow.version for uid, workflow in state.workflows.items() if not workflow.deleted}
         elif kind == "pods":
             known = {uid: pod.run.version for uid, pod in state.pods.items() if not pod.gone}
             known |= {uid: pod.version for uid, pod in state.controllers.pods.items()}
@@ -274,7 +274,7 @@ class Pipeline:
             view.queues.extend(waiting)
             view.flows.extend(cluster.flows.flow(name, waiting, now))
             view.slots.extend(slots.slots(name, waiting, cluster.settings, cluster.namespaces))
-            view.locks.extend(locks.locks(name, cluster.lock_users.values(), cluster.lock_limits))
+            view.locks.extend(locks.locks(name, cluster.locks.users.values(), cluster.locks.limits))
             view.crons.extend(cluster.crons.view())
             view.controllers.extend(controller.health(cluster.controllers, name, now))
             view.burning.extend(self._burning.get(name, ()))
@@ -309,7 +309,7 @@ class Pipeline:
             case Position():
                 self._positions[cluster.name, outcome.kind] = outcome
                 self._gathered.cursors[cluster.name, outcome.kind] = outcome
-                cluster.tracked.reached(outcome.kind, version_of(outcome.epoch, int(outcome.resource_version)))
+                cluster.tracked.release_until(outcome.kind, version_of(outcome.epoch, int(outcome.resource_version)))
             case Synced():
                 cluster.gap_ended(outcome.kind)
                 if outcome.kind == "namespaces":

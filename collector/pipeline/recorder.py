@@ -27,7 +27,8 @@ from collector.core.messages import WORKLOAD_KINDS, Kind
 from collector.core.model import Fact, Instant
 from collector.core.pod.lifecycle import PodState
 from collector.core.units import ZERO
-from collector.core.workflow.lifecycle import WorkflowState
+from collector.core.workflow.payer import payer_of
+from collector.core.workflow.state import WorkflowState
 from collector.prices.book import Books
 
 DIFFERENCES = ("missing", "stale", "phantom")
@@ -72,8 +73,8 @@ class Recorder:
                 counters.add(metrics.CLOCK_CLAMPS, cluster=name, figure=figure)
             case Ended():
                 self._ended(name, happening)
-            case PodEnded(pod, life):
-                self.charge(cluster, pod, life, at)
+            case PodEnded(pod, workflow):
+                self.charge(cluster, pod, workflow, at)
 
     def _fact(self, fact: Fact, listed: bool) -> None:
         self.store(fact)
@@ -108,10 +109,11 @@ class Recorder:
         elif run.outcome == "skipped":
             self.counters.add(metrics.CRON_SKIPPED, **labels, reason=run.reason)
 
-    def charge(self, cluster: Cluster, pod: PodState, life: WorkflowState | None, until: Instant) -> None:
+    def charge(self, cluster: Cluster, pod: PodState, workflow: WorkflowState | None, until: Instant) -> None:
         """A pod's charges up to its end, or to `until` while it runs; of its days those that changed are told."""
         product = cluster.rules.product
-        charges = billing.charges(pod.run, life, self.books, self.zone, until, product, FIRST_RUN, pod.written)
+        payer = payer_of(workflow)
+        charges = billing.charges(pod.run, payer, self.books, self.zone, until, product, FIRST_RUN, pod.written)
         if not charges:
             return
         new, written = changed_charges.changed_charges(charges, self.runs.of, pod.written)

@@ -111,5 +111,5 @@ async def _fill_gaps(
 
 def _watched(live: Cluster, uid: str) -> bool:
     """Whether a workflow's rows are on their way already; of one that vanished nothing more is."""
-    life = live.workflows.get(uid)
-    return life is not None and life.outcome != "unknown"
+    workflow = live.workflows.get(uid)
+    return workflow is not None and workflow.attempt.outcome != "unknown"

@@ -205,7 +205,7 @@ async def test_where_no_cluster_names_an_archive_nothing_runs() -> None:
 def test_what_vanished_is_not_watched() -> None:
     """A workflow that the cluster still knows is left to its watch, unless it is gone with an unknown end."""
     live = broken(0.5)[0].cluster
-    unknown = {uid for uid, life in live.workflows.items() if life.outcome == "unknown"}
+    unknown = {uid for uid, life in live.workflows.items() if life.attempt.outcome == "unknown"}
     whole = undisturbed().cluster
 
     assert not any(gap_filler._watched(live, uid) for uid in (*unknown, "never"))

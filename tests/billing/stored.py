@@ -25,7 +25,7 @@ from collector.prices import book
 from collector.prices.book import Books
 from collector.reports.report import Span
 from collector.store.clickhouse import Store
-from tests.builders import NOON, RULES, a_life, a_pod_run, version
+from tests.builders import NOON, RULES, a_payer, a_pod_run, version
 from tests.core.cost.charged import shipped
 from tests.reports.stored import a_run
 
@@ -54,7 +54,7 @@ def charges_of(
     """The charges that the collector told of a pod at its end."""
     life = None
     if run is not None:
-        life = a_life(
+        life = a_payer(
             uid=run.uid, department=run.department, project=run.project, creator=run.creator, template=run.template,
             attempt=run.attempt, finished=True, outcome=run.outcome, version=run.version,
         )  # fmt: skip

@@ -39,7 +39,7 @@ from collector.reports.idle_nodes import (
 from collector.reports.report import Query, Report, Span
 from collector.reports.shared_costs import shared_costs
 from collector.store.schema.migrate import migrate
-from tests.builders import HOUR, NOON, SECOND, a_life, a_plain_node, a_pod_run, an_observation, at
+from tests.builders import HOUR, NOON, SECOND, a_payer, a_plain_node, a_pod_run, an_observation, at
 from tests.store.running import start
 
 D = Decimal
@@ -186,8 +186,8 @@ def facts() -> Iterator[Fact]:
             yield from machines.observe(replace(seen, change="deleted", at=NOON + hours * HOUR))
     for uid, department, node, hours in PODS:
         run = a_pod_on(node, NOON, NOON + hours * HOUR, D(2), D(8), uid=uid)
-        yield from billing.charges(run, a_life(department=department), books(), UTC, NOON + 30 * HOUR)
-    yield from billing.charges(a_pod_run(uid="eci"), a_life(), book.load(["alibaba-eci"], Path()), UTC, NOON + HOUR)
+        yield from billing.charges(run, a_payer(department=department), books(), UTC, NOON + 30 * HOUR)
+    yield from billing.charges(a_pod_run(uid="eci"), a_payer(), book.load(["alibaba-eci"], Path()), UTC, NOON + HOUR)
 
 
 @pytest.fixture(scope="module")

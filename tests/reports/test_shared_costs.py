@@ -21,7 +21,7 @@ from collector.reports.cost import cost
 from collector.reports.report import Query, Report, Span
 from collector.reports.shared_costs import shared_costs
 from collector.store.schema.migrate import migrate
-from tests.builders import HOUR, NOON, SECOND, a_life, a_pod_run, at
+from tests.builders import HOUR, NOON, SECOND, a_payer, a_pod_run, at
 from tests.store.running import start
 
 SPAN = Span(date(2026, 11, 1), date(2026, 12, 1))
@@ -52,7 +52,7 @@ def rows() -> Iterator[Fact]:
     for uid, department, cluster, hours in PODS:
         ended = NOON + hours * HOUR + 7 * SECOND
         run = a_pod_run(uid=uid, cluster=cluster, finished_at=ended)
-        for charge in billing.charges(run, a_life(department=department), books, UTC, ended):
+        for charge in billing.charges(run, a_payer(department=department), books, UTC, ended):
             yield charge
             yield msgspec.structs.replace(charge, run=2, department="law")
 

@@ -30,7 +30,8 @@ from collector.core.model import TERMINAL_PHASES, Instant
 from collector.core.objects import kubernetes
 from collector.core.pod.lifecycle import PodState
 from collector.core.rules import Rules
-from collector.core.workflow import lifecycle as workflow_lifecycle
+from collector.core.workflow.lifecycle import new_workflow
+from collector.core.workflow.state import WorkflowState
 
 AS_SEEN = (
     "first_seen_at", "picked_up_at", "first_pod_at", "queue_latency_ms", "latency_source", "start_latency_ms",
@@ -148,13 +149,11 @@ def _ended_pod(run: PodRun, written: WrittenCharges | None) -> PodState:
     return PodState(run, "finished", run.created_at, live=False, historic=True, written=written)
 
 
-def _earlier(
-    seen: Observation, before: WorkflowRun, rules: Rules, labels: Mapping[str, str]
-) -> workflow_lifecycle.WorkflowState:
+def _earlier(seen: Observation, before: WorkflowRun, rules: Rules, labels: Mapping[str, str]) -> WorkflowState:
     """The workflow as it stood after its attempt before, so that the copy takes it up again."""
-    life = workflow_lifecycle.new_workflow(seen, rules, labels)
-    life.attempt, life.finished, life.started_at = before.attempt, True, before.started_at
-    return life
+    state = new_workflow(seen, rules, labels)
+    state.attempt.number, state.attempt.finished, state.attempt.started_at = before.attempt, True, before.started_at
+    return state
 
 
 def _as_seen(happening: Effect, place: ArchivedAttempt, estimated: bool) -> Effect:

@@ -1,12 +1,12 @@
 """
-What follows from an observation: facts to be stored, and what moves a counter or asks for a price.
+What follows from an observation: facts to store, and effects that move a counter or need a price.
 """
 
 import msgspec
 
 from collector.core.model import Fact
 from collector.core.pod.lifecycle import PodState
-from collector.core.workflow.lifecycle import WorkflowState
+from collector.core.workflow.state import WorkflowState
 
 
 class Submitted(msgspec.Struct, frozen=True):
@@ -17,7 +17,7 @@ class Submitted(msgspec.Struct, frozen=True):
 
 
 class Began(msgspec.Struct, frozen=True):
-    """Work on an attempt began; the latency is known only when both ends were live."""
+    """Work on an attempt began; the latency is known only if both ends were live."""
 
     namespace: str
     queue: str
@@ -39,28 +39,28 @@ class PodRan(msgspec.Struct, frozen=True):
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """An attempt ended, said once."""
+    """An attempt ended; emitted once."""
 
     namespace: str
     outcome: str
     reason: str = ""
     retries: int = 0
     delay_ms: int | None = None
-    """What the controller took to notice that the last container had finished."""
+    """The time that the controller took to notice the end of the last container."""
 
 
 class Clamped(msgspec.Struct, frozen=True):
-    """Two clocks, or two watches of which one was ahead, made a duration negative; it was set to 0."""
+    """A duration was negative and was set to 0: two clocks differ, or one watch was ahead of the other."""
 
     figure: str
 
 
 class PodEnded(msgspec.Struct, frozen=True):
-    """A pod has an end, or what decides its charges changed: they are to be computed (again)."""
+    """A pod has ended, or what decides its charges changed: the charges are to be computed (again)."""
 
     pod: PodState
-    life: WorkflowState | None
-    """Its workflow, where that is known; both may be forgotten by the time somebody prices this."""
+    workflow: WorkflowState | None
+    """The pod's workflow, if it is known. Both may be forgotten when the charges are computed."""
 
 
 Effect = Fact | Submitted | Began | FirstRan | PodRan | Ended | Clamped | PodEnded

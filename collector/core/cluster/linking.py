@@ -1,8 +1,8 @@
 """
-What a workflow and its pods tell of each other: counts, what holds them, when the last ended, who was at fault.
+What a workflow and its pods show about each other: counts, what holds the pods, the last end, whose fault a failure was.
 
-A workflow of thousands of pods is judged by a few figures kept up to date and not by its pods, so that an event costs the same
-whatever its size. Both kinds are watched on connections of their own: everything here may be told in either order.
+A workflow of thousands of pods is judged by a few figures that are kept up to date and not by its pods, so that an event
+costs the same for every size. Both kinds are watched on connections of their own: all of this works in either order.
 """
 
 from collections.abc import Iterable
@@ -19,176 +19,185 @@ from collector.core.pod.lifecycle import PodState
 from collector.core.queue.waiting import HeldPods
 from collector.core.workflow import lifecycle as workflow_lifecycle
 from collector.core.workflow import outcome, steps
-from collector.core.workflow.lifecycle import Steps, WorkflowState
+from collector.core.workflow.lifecycle import Steps
+from collector.core.workflow.state import Attempt, WorkflowState
 
-SEEN_THROUGH = ("succeeded", "failed", "platform")
-"""Outcomes of workflows that wait for their pods: none of these outlives its workflow."""
+WITHOUT_LIVE_PODS = ("succeeded", "failed", "platform")
+"""Outcomes of workflows that wait for their pods: no pod outlives such a workflow."""
 FAILED = ("failed", "platform")
 RETRYABLE = (*FAILED, "cancelled")
 """Outcomes of workflows that `argo retry` may take up again; it deletes their failed pods first."""
 STEPS_UNAVAILABLE = ("offloaded", "unreadable")
-"""Of a workflow told so nobody sees the steps: its pods say what they can."""
+"""Values of node_status of a workflow whose steps cannot be read: its pods show what they can."""
 RECLAIMED = "SpotReleased"
-"""The reason of a pod that ended as a notice of release foretold and names no cause itself."""
+"""The reason of a pod whose end confirms a notice of release and names no cause itself."""
 
 
-def count(life: WorkflowState, before: PodState | None, after: PodState) -> bool:
-    """Count a pod of the present attempt, once, and once more if it failed; returns whether it was."""
-    if after.run.attempt != life.attempt:
+def count_pod(attempt: Attempt, before: PodState | None, after: PodState) -> bool:
+    """Counts a pod of this attempt, once, and once more if it failed; returns whether a count changed."""
+    if after.run.attempt != attempt.number:
         return False
     failed = (after.run.phase == "Failed") - (before is not None and before.run.phase == "Failed")
-    life.pods_version = max(life.pods_version, after.run.version)
-    life.pods += before is None
-    life.failed_pods += failed
+    attempt.pods_version = max(attempt.pods_version, after.run.version)
+    attempt.pods += before is None
+    attempt.failed_pods += failed
     return before is None or failed != 0
 
 
-def uncount_pods(life: WorkflowState, ahead: Iterable[PodState], pods: Iterable[PodState]) -> None:
-    """Take from a finished attempt the pods that turned out to be the next one's; `pods` are all of the workflow."""
-    theirs = [pod for pod in pods if pod.run.attempt == life.attempt]
+def uncount_pods(state: WorkflowState, attempt: Attempt, ahead: Iterable[PodState], pods: Iterable[PodState]) -> None:
+    """Takes from a finished attempt the pods that turned out to belong to the next; `pods` are all of the workflow."""
+    own = [pod for pod in pods if pod.run.attempt == attempt.number]
     for pod in ahead:
-        life.pods -= 1
-        life.failed_pods -= pod.run.phase == "Failed"
+        attempt.pods -= 1
+        attempt.failed_pods -= pod.run.phase == "Failed"
         began = first_ran(pod)
-        if began is not None and began == (life.first_main_at, life.first_main_live):
-            life.first_main_at, life.first_main_live = None, False
-    for began in filter(None, map(first_ran, theirs)) if life.first_main_at is None else ():
-        workflow_lifecycle.ran(life, *began)
-    decide_outcome(life, None, theirs)
+        if began is not None and began == (attempt.first_main_at, attempt.first_main_live):
+            attempt.first_main_at, attempt.first_main_live = None, False
+    for at, live in filter(None, map(first_ran, own)) if attempt.first_main_at is None else ():
+        workflow_lifecycle.main_started(attempt, state.created_at, at, live)
+    decide_outcome(attempt, None, own)
 
 
-def of_attempt(life: WorkflowState, attempt: int) -> WorkflowState:
-    """The life of the attempt a pod is of: one that `argo retry` closed, while it is kept, else the present one."""
-    return next((former for former in life.former if former.attempt == attempt), life)
+def attempt_with(state: WorkflowState, number: int) -> Attempt:
+    """The attempt of a pod: a former one while it is kept, otherwise the present one."""
+    return next((former for former in state.former if former.number == number), state.attempt)
 
 
-def shift(life: WorkflowState, before: PodState | None, after: PodState) -> None:
-    """Keep count of what the pods of a workflow do, and of what was last said of those that are held."""
+def update_pod_stages(state: WorkflowState, before: PodState | None, after: PodState) -> None:
+    """Counts what the pods of a workflow do, and keeps the last message about those that are held."""
     for pod, by in ((before, -1), (after, 1)):
         if pod is None:
             continue
-        life.running_pods += by * (pod.stage == "running")
-        life.starting_pods += by * (pod.stage == "starting")
+        state.running_pods += by * (pod.stage == "running")
+        state.starting_pods += by * (pod.stage == "starting")
         if pod.waits:
-            _hold(life, pod, by)
+            _hold(state, pod, by)
 
 
-def _hold(life: WorkflowState, pod: PodState, by: int) -> None:
-    held = dict(life.held_pods or {})
+def _hold(state: WorkflowState, pod: PodState, by: int) -> None:
+    held = dict(state.held_pods or {})
     before = held.pop(pod.waits, HeldPods(0))
     number = before.count + by
     if number and by > 0:
         held[pod.waits] = HeldPods(number, intern(pod.waits_on), intern(pod.waits_words))
     elif number:
         held[pod.waits] = HeldPods(number, before.on, before.words)
-    life.held_pods = held or None
+    state.held_pods = held or None
 
 
-def decide_outcome(life: WorkflowState, ended: Steps | None, pods: Iterable[PodState]) -> None:
-    """What only its pods can tell of how an attempt ended: who made it fail, and when the last container had finished."""
-    mine = [pod for pod in pods if pod.run.attempt == life.attempt]
-    life.last_end_at = _last_end(life, mine)
-    if life.node_status in STEPS_UNAVAILABLE and life.outcome in FAILED:
-        _blame(life, _first_failed(mine))
-    # A retried step keeps its node id, and its next pod may be watched ahead.
-    deciders = (pod.run for pod in mine if life.deciding_node and pod.run.node_id == life.deciding_node)
+def decide_outcome(attempt: Attempt, ended: Steps | None, pods: Iterable[PodState]) -> None:
+    """Takes from the pods what only they show of an end: whose fault it was, and when the last container finished."""
+    own = [pod for pod in pods if pod.run.attempt == attempt.number]
+    attempt.last_end_at = _last_end(attempt, own)
+    if attempt.node_status in STEPS_UNAVAILABLE and attempt.outcome in FAILED:
+        _blame(attempt, _first_failed(own))
+    # A retried step keeps its node id, and its next pod may have been observed already.
+    deciders = (pod.run for pod in own if attempt.deciding_node and pod.run.node_id == attempt.deciding_node)
     decider = min(deciders, key=lambda run: run.created_at, default=None)
     if decider is not None:
-        life.decider_started, life.decider_reason = decider.main_started_at is not None, intern(decider.reason)
-    workflow_lifecycle.judge(life, ended.nodes.get(life.deciding_node) if ended else None)
+        attempt.decider_started, attempt.decider_reason = decider.main_started_at is not None, intern(decider.reason)
+    workflow_lifecycle.refine_outcome(attempt, ended.nodes.get(attempt.deciding_node) if ended else None)
 
 
-def changes_outcome(life: WorkflowState, before: PodState | None, after: PodState) -> bool:
-    """Whether a pod of an attempt tells more of its end than before."""
+def changes_outcome(attempt: Attempt, before: PodState | None, after: PodState) -> bool:
+    """Whether a pod of an attempt shows more of its end than before."""
     same = before is not None and _end(before.run) == _end(after.run)
-    return not same and after.run.attempt == life.attempt
+    return not same and after.run.attempt == attempt.number
 
 
-def redecide_outcome(life: WorkflowState, pods: Iterable[PodState]) -> bool:
-    """Judge an ended attempt again by what its pods tell since; returns whether that changes how it ended."""
-    then = (life.outcome_reason, life.last_end_at)
-    decide_outcome(life, None, pods)
-    return then != (life.outcome_reason, life.last_end_at)
+def redecide_outcome(attempt: Attempt, pods: Iterable[PodState]) -> bool:
+    """Decides the outcome of an ended attempt again from its pods; returns whether that changes how it ended."""
+    earlier = (attempt.outcome_reason, attempt.last_end_at)
+    decide_outcome(attempt, None, pods)
+    return earlier != (attempt.outcome_reason, attempt.last_end_at)
 
 
 def _end(run: PodRun) -> tuple[Instant | None, Instant | None, str]:
     return run.main_started_at, run.finished_at, run.reason
 
 
-def _blame(life: WorkflowState, run: PodRun | None) -> None:
-    """A pod decided how an attempt ended, where no step can be read that did."""
+def _blame(attempt: Attempt, run: PodRun | None) -> None:
+    """Sets the outcome by a pod, where the step that decided it cannot be read."""
     if run is None:
         return
     ending = outcome.by_pod(run)
-    life.outcome, life.outcome_reason = ending.outcome, ending.reason
-    life.deciding_node, life.deciding_step = ending.node_id, ending.step
+    attempt.outcome, attempt.outcome_reason = ending.outcome, ending.reason
+    attempt.deciding_node, attempt.deciding_step = ending.node_id, ending.step
 
 
 def _first_failed(pods: Iterable[PodState]) -> PodRun | None:
-    """Where the steps of a failed attempt cannot be read: its pod that failed first."""
+    """The pod that failed first."""
     failed = [pod.run for pod in pods if pod.run.phase == "Failed"]
     return min(failed, key=lambda run: (run.finished_at or 0, run.uid), default=None)
 
 
-def _last_end(life: WorkflowState, pods: Iterable[PodState]) -> Instant | None:
-    """A daemon or a killed pod may end after its workflow and delayed nothing; where all did so, a clock runs ahead."""
-    ends = [end for pod in pods if (end := end_time(pod, life))]
-    ends += [life.gone_end_at] if life.gone_end_at else []
-    in_time = [end for end in ends if end <= (life.finished_at or 0)]
+def _last_end(attempt: Attempt, pods: Iterable[PodState]) -> Instant | None:
+    """The last end in time: a daemon or a killed pod may end later and delayed nothing. If all are late, a clock is ahead."""
+    ends = [end for pod in pods if (end := end_time(pod, attempt))]
+    ends += [attempt.gone_end_at] if attempt.gone_end_at else []
+    in_time = [end for end in ends if end <= (attempt.finished_at or 0)]
     return max(in_time) if in_time else min(ends, default=None)
 
 
-def forget_pod(life: WorkflowState, run: PodRun) -> None:
-    """Keep of a pod that is let go what a later word on its workflow may still ask for."""
-    if run.attempt != life.attempt or life.deleted:
+def forget_pod(attempt: Attempt, run: PodRun) -> None:
+    """Keeps of a forgotten pod what a later observation of its workflow may still need."""
+    if run.attempt != attempt.number:
         return
-    life.gone_pods = {**(life.gone_pods or {}), run.node_id: run.uid}
-    if run.finished_at and run.finished_at <= (life.finished_at or 0):
-        life.gone_end_at = max(run.finished_at, life.gone_end_at or 0)
+    attempt.gone_pods = {**(attempt.gone_pods or {}), run.node_id: run.uid}
+    if run.finished_at and run.finished_at <= (attempt.finished_at or 0):
+        attempt.gone_end_at = max(run.finished_at, attempt.gone_end_at or 0)
 
 
-def step_rows(cluster: str, life: WorkflowState, ended: Steps, pods: Iterable[PodState], version: int) -> list[StepRun]:
-    """The steps of an ended attempt; none when they were told before and are still the same."""
-    # A step's row names its critical path, which the workflow's own end bounds.
-    mark = life.nodes_mark ^ (life.finished_at or 0)
-    if not ended.nodes or life.steps_mark == mark:
+def step_rows(
+    cluster: str, state: WorkflowState, ended: Steps, pods: Iterable[PodState], version: int
+) -> list[StepRun]:
+    """The steps of an attempt that has ended; none if the same rows were written before."""
+    attempt = state.attempt
+    # The row of a step has the critical path, which the end of the workflow bounds.
+    mark = attempt.nodes_mark ^ (attempt.finished_at or 0)
+    if not ended.nodes or attempt.steps_mark == mark:
         return []
-    life.steps_mark = mark
-    # Those made after the end are watched ahead, and of the next attempt: they hide none of the same node.
-    mine = [pod.run for pod in pods if pod.run.attempt == life.attempt]
-    mine.sort(key=lambda run: run.created_at <= (life.finished_at or 0))
-    uids = {run.node_id: run.uid for run in mine} | (life.gone_pods or {})
+    attempt.steps_mark = mark
+    # A pod that was made after the end belongs to the next attempt: it must not hide a pod of the same node.
+    own = [pod.run for pod in pods if pod.run.attempt == attempt.number]
+    own.sort(key=lambda run: run.created_at <= (attempt.finished_at or 0))
+    uids = {run.node_id: run.uid for run in own} | (attempt.gone_pods or {})
     owner = steps.Owner(
-        cluster, life.namespace, life.created_at, life.uid, life.name, life.attempt, life.started_at, life.finished_at
-    )
-    rows = steps.step_runs(owner, ended.nodes, uids, life.step_holds or {}, version, ended.graph)
-    life.podless_steps = {r.node_id: r for r in rows if not r.pod_uid and has_pod(ended.nodes[r.node_id])} or None
+        cluster=cluster, namespace=state.namespace, workflow_created_at=state.created_at, workflow_uid=state.uid,
+        workflow_name=state.name, attempt=attempt.number, started_at=attempt.started_at,
+        finished_at=attempt.finished_at,
+    )  # fmt: skip
+    rows = steps.step_runs(
+        owner, ended.nodes, pods=uids, holds=attempt.step_holds or {}, version=version, how=ended.graph
+    )  # fmt: skip
+    attempt.podless_steps = {r.node_id: r for r in rows if not r.pod_uid and has_pod(ended.nodes[r.node_id])} or None
     return rows
 
 
-def step_with_pod(life: WorkflowState, pod: PodRun) -> StepRun | None:
-    """The row of a step again, with its pod that arrived after it; None: it lacked none."""
-    row = (life.podless_steps or {}).get(pod.node_id)
-    if row is None or pod.attempt != life.attempt:
+def step_with_pod(attempt: Attempt, pod: PodRun) -> StepRun | None:
+    """The row of a step again, with the pod that was observed after it; None: no row lacked this pod."""
+    row = (attempt.podless_steps or {}).get(pod.node_id)
+    if row is None or pod.attempt != attempt.number:
         return None
-    life.podless_steps = {k: v for k, v in (life.podless_steps or {}).items() if k != row.node_id} or None
+    attempt.podless_steps = {k: v for k, v in (attempt.podless_steps or {}).items() if k != row.node_id} or None
     return msgspec.structs.replace(row, pod_uid=pod.uid, version=max(row.version + 1, pod.version))
 
 
-def end_time(pod: PodState, life: WorkflowState | None) -> Instant | None:
-    """A guessed end by the controller's word; a vanished pod's no later than its workflow's, unless that was cancelled."""
+def end_time(pod: PodState, attempt: Attempt | None) -> Instant | None:
+    """The end of a pod: a guessed one is replaced by the controller's record; a vanished pod ends no later than its
+    workflow, unless the workflow was cancelled."""
     run, at = pod.run, pod.run.finished_at
-    if not pod.guessed or at is None or life is None or run.attempt != life.attempt:
+    if not pod.guessed or at is None or attempt is None or run.attempt != attempt.number:
         return at
-    if said := (life.step_ends or {}).get(run.node_id):
-        return max(said, run.main_started_at or run.created_at)
-    if not life.finished_at or run.reason != "vanished" or life.outcome not in SEEN_THROUGH:
+    if recorded := (attempt.step_ends or {}).get(run.node_id):
+        return max(recorded, run.main_started_at or run.created_at)
+    if not attempt.finished_at or run.reason != "vanished" or attempt.outcome not in WITHOUT_LIVE_PODS:
         return at
-    return min(at, max(life.finished_at, run.main_started_at or run.created_at))
+    return min(at, max(attempt.finished_at, run.main_started_at or run.created_at))
 
 
 def with_event(pod: PodState, hint: EventHint | None) -> PodState:
-    """The pod with an event's words; a notice of release that its end confirms becomes its reason."""
+    """The pod with an event's message; a notice of release that the pod's end confirms becomes its reason."""
     words, notice_at = pod.hint, pod.notice_at
     if hint is not None:
         words = f"{hint.reason}: {hint.message}"
@@ -201,25 +210,26 @@ def with_event(pod: PodState, hint: EventHint | None) -> PodState:
     return msgspec.structs.replace(pod, hint=words, notice_at=notice_at, run=run)
 
 
-def can_forget(life: WorkflowState, pod: PodState) -> bool:
-    """Whether a deleted pod of an ended workflow can be let go: not while a retry may still change its class."""
-    return pod.gone and life.finished and (life.deleted or life.outcome not in RETRYABLE)
+def can_forget(state: WorkflowState, pod: PodState) -> bool:
+    """Whether a deleted pod of an ended workflow can be forgotten: not while a retry may still change its cost class."""
+    attempt = state.attempt
+    return pod.gone and attempt.finished and (state.deleted or attempt.outcome not in RETRYABLE)
 
 
 def wait_state(pod: PodState) -> tuple[str, ...]:
-    """What its workflow is told of when it changes."""
+    """The pod's stage and what it waits for; a change of these updates the workflow."""
     return pod.stage, pod.waits, pod.waits_on, pod.waits_words
 
 
 def first_ran(pod: PodState) -> tuple[Instant, bool] | None:
-    """When main ran first, and whether by our clock; else by the kubelet's. None: it never did."""
+    """When main ran first, and whether by the arrival clock or by the kubelet's; None: it never ran."""
     if pod.running_at is not None and pod.running_live:
         return pod.running_at, True
     return (pod.run.main_started_at, False) if pod.run.main_started_at else None
 
 
 def stage_time(run: PodRun, stage: str) -> Instant | None:
-    """When, by the pod's own clock, it came to this stage."""
+    """When the pod reached this stage, by its own clock."""
     return {"running": run.main_started_at, "finished": run.finished_at}.get(stage, run.created_at)
 
 

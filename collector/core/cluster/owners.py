@@ -18,7 +18,7 @@ from collector.core.model import Instant
 from collector.core.objects import kubernetes
 from collector.core.pod import lifecycle as pod_lifecycle
 from collector.core.pod.lifecycle import PodState
-from collector.core.workflow.lifecycle import WorkflowState
+from collector.core.workflow.state import Attempt, WorkflowState
 
 NOTHING: dict[str, str] = {}
 BETWEEN = {
@@ -67,36 +67,36 @@ class Owners:
     def __init__(self, labels: tuple[str, ...] = (), at_most: int = AT_MOST, parked: int = PARKED_AT_MOST) -> None:
         self.labels = labels
         self._links: OrderedDict[str, Link] = OrderedDict()
-        self._at_most = at_most
+        self.at_most = at_most
         self._named: dict[str, dict[str, Instant]] = {}
         """Workflows that exist, by namespace/name; kept only where a label may name one."""
         self._parked: dict[str, list[Observation]] = {}
         self._awaiting: dict[str, dict[str, None]] = {}
         self._awaits: dict[str, str] = {}
-        self._park_at_most = parked
+        self.park_at_most = parked
 
-    def take(self, seen: Observation) -> None:
+    def learn(self, seen: Observation) -> None:
         """Learn who owns a Job, a Ray cluster, a Spark application; one that is gone may still own pods, but goes first."""
         if isinstance(seen.object, kubernetes.PartialObject):
             self._links[seen.uid] = self._link(seen.object.metadata)
         if seen.change in ("deleted", "vanished") and seen.uid in self._links:
             self._links.move_to_end(seen.uid, last=False)
-        while len(self._links) > self._at_most:
+        while len(self._links) > self.at_most:
             self._links.popitem(last=False)
 
-    def exists(self, life: WorkflowState) -> None:
+    def register(self, state: WorkflowState) -> None:
         """A workflow is there, or is not any more."""
         if not self.labels:
             return
-        name = f"{life.namespace}/{life.name}"
-        if not life.deleted:
-            self._named.setdefault(name, {})[life.uid] = life.created_at
+        name = f"{state.namespace}/{state.name}"
+        if not state.deleted:
+            self._named.setdefault(name, {})[state.uid] = state.created_at
         elif (known := self._named.get(name)) is not None:
-            known.pop(life.uid, None)
+            known.pop(state.uid, None)
             if not known:
                 del self._named[name]
 
-    def claim(self, meta: kubernetes.Meta, pods: Mapping[str, PodState]) -> Claim:
+    def resolve(self, meta: kubernetes.Meta, pods: Mapping[str, PodState]) -> Claim:
         """The workflow of a pod; the first owner that leads to one, or that may once it is known, decides."""
         if owner := pod_lifecycle.workflow_owner(meta):
             return Claim(owner.uid or "", "Workflow", owner.name or "")
@@ -116,7 +116,7 @@ class Owners:
         sights[SIGHTS - 1 :] = [seen]
         self._awaits[seen.uid] = awaits
         self._awaiting.setdefault(awaits, {})[seen.uid] = None
-        if len(self._parked) > self._park_at_most:
+        if len(self._parked) > self.park_at_most:
             self._unpark(next(iter(self._parked)))
 
     def parked(self, uid: str) -> str:
@@ -183,20 +183,21 @@ def _between(meta: kubernetes.Meta) -> Iterable[kubernetes.Owner]:
             yield owner
 
 
-def attempt_of(life: WorkflowState, made_at: Instant, node_id: str) -> int:
+def attempt_of(state: WorkflowState, made_at: Instant, node_id: str) -> int:
     """
-    The attempt a pod is of, by when it was made: none that has not been seen, however far ahead its watch is.
+    The number of the attempt that a pod belongs to, by when the pod was made: never one that was not observed yet.
 
-    The attempt before was over when the controller said so; `argo retry` writes its instant by whatever clock it runs
-    under. Pods that are no step's (a Job's, those that collect artifacts) may be made after an attempt is over.
+    The attempt before was over when the controller recorded its end; `argo retry` writes its instant by the clock of the
+    machine it runs on. Pods without a step (a Job's, those that collect artifacts) may be made after an attempt is over.
     """
-    for one, before in zip_longest((life, *life.former), life.former):
-        if one.attempt == 1 or _is_later(one, before, made_at, node_id):
-            return one.attempt
-    return one.attempt - 1
+    attempt = state.attempt
+    for attempt, before in zip_longest((state.attempt, *state.former), state.former):
+        if attempt.number == 1 or _is_later(attempt, before, made_at, node_id):
+            return attempt.number
+    return attempt.number - 1
 
 
-def _is_later(one: WorkflowState, before: WorkflowState | None, made_at: Instant, node_id: str) -> bool:
-    if before is not None and before.finished_at and (node_id or one.started_at is None):
+def _is_later(attempt: Attempt, before: Attempt | None, made_at: Instant, node_id: str) -> bool:
+    if before is not None and before.finished_at and (node_id or attempt.started_at is None):
         return made_at > before.finished_at
-    return one.started_at is None or made_at >= one.started_at
+    return attempt.started_at is None or made_at >= attempt.started_at

@@ -1,17 +1,15 @@
 """
-Objects that are gone and still needed: each kind is watched on a connection of its own, and one may be minutes behind another.
-
-What is gone is kept until the other kind has been observed as far as the version at which it went.
+Tombstones: deleted objects that are kept until the watch of the other kind has caught up, which may be minutes behind.
 """
 
 from collections.abc import Iterator
 
 AT_MOST = 100_000
-"""Kept for one kind; beyond it the oldest are let go early, and what they would have added to is told without them."""
+"""Tombstones of one kind; beyond that the oldest are released early, and later observations do without them."""
 
 
 class Tombstones:
-    """Uids that wait for one kind to come as far, the longest waiting first."""
+    """Uids and the version that each waits for, the longest waiting first."""
 
     def __init__(self, at_most: int = AT_MOST) -> None:
         self.at_most = at_most
@@ -20,19 +18,19 @@ class Tombstones:
     def __contains__(self, uid: str) -> bool:
         return uid in self._until
 
-    def keep(self, uid: str, version: int) -> Iterator[str]:
-        """Keep an object; yields the one that must go for it, if there are too many."""
-        self._until.pop(uid, None)  # what is kept anew waits at the end, for versions only rise
+    def add(self, uid: str, version: int) -> Iterator[str]:
+        """Keeps an object until a version; yields the oldest one, released, if there are too many."""
+        self._until.pop(uid, None)  # an object that is added again waits at the end, since versions only rise
         self._until[uid] = version
         if len(self._until) > self.at_most:
-            yield self._oldest()
+            yield self._release_oldest()
 
-    def reached(self, version: int) -> Iterator[str]:
-        """Yields those that have waited long enough, and lets them go."""
+    def release_until(self, version: int) -> Iterator[str]:
+        """Releases and yields all objects that waited for this version or an earlier one."""
         while self._until and next(iter(self._until.values())) <= version:
-            yield self._oldest()
+            yield self._release_oldest()
 
-    def _oldest(self) -> str:
+    def _release_oldest(self) -> str:
         uid = next(iter(self._until))
         del self._until[uid]
         return uid

@@ -48,13 +48,9 @@ class StepWait(Protocol):
         """0: it no longer waits."""
 
 
-class LockUser(Protocol):
-    """What a lock must know of a live workflow."""
+class LockingAttempt(Protocol):
+    """What a lock must know of the present attempt."""
 
-    @property
-    def namespace(self) -> str: ...
-    @property
-    def name(self) -> str: ...
     @property
     def finished(self) -> bool: ...
     @property
@@ -67,6 +63,17 @@ class LockUser(Protocol):
     def held_locks(self) -> Iterable[LockHold]: ...
     @property
     def step_holds(self) -> Mapping[str, StepWait] | None: ...
+
+
+class LockUser(Protocol):
+    """What a lock must know of a live workflow."""
+
+    @property
+    def namespace(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def attempt(self) -> LockingAttempt: ...
 
 
 def held_locks(synchronization: kubernetes.Synchronization | None) -> tuple[LockHold, ...]:
@@ -108,21 +115,22 @@ class _Use(msgspec.Struct):
         self.oldest = since if self.oldest is None else min(self.oldest, since)
 
 
-def locks(cluster: str, lives: Iterable[LockUser], limits: Mapping[str, int]) -> list[Lock]:
+def locks(cluster: str, users: Iterable[LockUser], limits: Mapping[str, int]) -> list[Lock]:
     """Every lock that somebody holds or waits for, by name; only workflows that use locks need be given."""
     uses: dict[str, _Use] = {}
-    for life in lives:
-        if life.finished:
+    for user in users:
+        attempt = user.attempt
+        if attempt.finished:
             continue
-        for held in life.held_locks:
+        for held in attempt.held_locks:
             use = uses.setdefault(held.lock, _Use(held.kind))
             use.kind = held.kind  # a database lock's name alone does not say which
             use.held += held.count
             if len(use.holders) < HOLDERS_SHOWN:
-                use.holders.append(f"{life.namespace}/{life.name}")
-        if life.reason == "lock" and life.reason_on:
-            uses.setdefault(life.reason_on, _Use(_kind(life.reason_on))).wait(life.reason_since)
-        for step in life.step_holds.values() if life.step_holds else ():
+                use.holders.append(f"{user.namespace}/{user.name}")
+        if attempt.reason == "lock" and attempt.reason_on:
+            uses.setdefault(attempt.reason_on, _Use(_kind(attempt.reason_on))).wait(attempt.reason_since)
+        for step in attempt.step_holds.values() if attempt.step_holds else ():
             if step.reason == "step_lock" and step.on and step.since:
                 uses.setdefault(step.on, _Use(_kind(step.on))).wait(step.since)
     return [

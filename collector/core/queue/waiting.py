@@ -213,36 +213,53 @@ def _held_step(name: str, node: Node, locks: kubernetes.Synchronization | None) 
     return Reason(name, quota_name(words) if name == "quota" else node.displayName or "", words)
 
 
+class QueuedAttempt(Protocol):
+    """What a queue must know of the present attempt."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def reason_since(self) -> Instant: ...
+    @property
+    def first_seen_at(self) -> Instant: ...
+    @property
+    def picked_up_at(self) -> Instant | None: ...
+    @property
+    def finished(self) -> bool: ...
+
+
 class Queued(Protocol):
     """What a queue must know of a live workflow."""
 
-    namespace: str
-    queue: str
-    reason: str
-    reason_since: Instant
-    created_at: Instant
-    first_seen_at: Instant
-    picked_up_at: Instant | None
-    attempt: int
-    finished: bool
+    @property
+    def namespace(self) -> str: ...
+    @property
+    def queue(self) -> str: ...
+    @property
+    def created_at(self) -> Instant: ...
+    @property
+    def attempt(self) -> QueuedAttempt: ...
 
 
-def waited_since(life: Queued) -> Instant:
-    """Before work begins it has waited since its creation, or since it was reopened; after, since the reason began."""
-    if life.picked_up_at is not None:
-        return life.reason_since
-    return life.created_at if life.attempt == 1 else life.first_seen_at
+def waited_since(created_at: Instant, attempt: QueuedAttempt) -> Instant:
+    """Before work begins the wait counts from the creation, or from the reopening; after it from the reason's beginning."""
+    if attempt.picked_up_at is not None:
+        return attempt.reason_since
+    return created_at if attempt.number == 1 else attempt.first_seen_at
 
 
-def waiting(cluster: str, lives: Iterable[Queued]) -> list[Waiting]:
+def waiting(cluster: str, states: Iterable[Queued]) -> list[Waiting]:
     """Live workflows counted by namespace, queue and reason, with the instant since which the oldest has waited."""
     groups: dict[tuple[str, str, str, bool], list[int]] = {}
-    # Every scrape comes through here with every live workflow: no value is made for each.
-    for life in lives:
-        if life.finished:
+    # Every scrape passes every live workflow through here: no object is made for each.
+    for state in states:
+        attempt = state.attempt
+        if attempt.finished:
             continue
-        since = waited_since(life)
-        key = (life.namespace, life.queue, life.reason, life.picked_up_at is not None)
+        since = waited_since(state.created_at, attempt)
+        key = (state.namespace, state.queue, attempt.reason, attempt.picked_up_at is not None)
         group = groups.get(key)
         if group is None:
             groups[key] = [1, since]

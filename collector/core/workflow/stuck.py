@@ -1,19 +1,19 @@
 """
 Workflows that began and do not move, and the likely cause of each.
 
-Those that wait on purpose are left out: a suspended one waits for a person. So are those whose work has not begun: they
-are queue depth, also when no controller will ever take them up.
+A suspended workflow is not stuck: it waits for a person. Nor is a workflow whose work has not begun: it is part of the
+queue depth, even if no controller will ever take it up.
 """
 
 from collections.abc import Iterable
 from heapq import nsmallest
-from typing import Protocol
 
 import msgspec
 
 from collector.core.live_view import Stuck
 from collector.core.model import Instant
 from collector.core.queue.waiting import STOCK
+from collector.core.workflow.state import Attempt, WorkflowState
 
 OLDEST_SHOWN = 200
 
@@ -36,35 +36,8 @@ _CAUSES = {name: name for name in ("quota", "unschedulable", "image", "volume", 
 """By the reason that a workflow waits for; those that are in here can be stuck."""
 
 
-class Moving(Protocol):
-    """What must be known of a live workflow to say that it does not move."""
-
-    @property
-    def namespace(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def uid(self) -> str: ...
-    @property
-    def finished(self) -> bool: ...
-    @property
-    def picked_up_at(self) -> Instant | None: ...
-    @property
-    def reason(self) -> str: ...
-    @property
-    def reason_on(self) -> str: ...
-    @property
-    def reason_words(self) -> str: ...
-    @property
-    def reason_since(self) -> Instant: ...
-    @property
-    def moved_at(self) -> Instant | None: ...
-    @property
-    def awaits_results(self) -> bool: ...
-
-
-class Found(msgspec.Struct, frozen=True):
-    """What is stuck in a cluster."""
+class StuckWorkflows(msgspec.Struct, frozen=True):
+    """The stuck workflows of a cluster."""
 
     oldest: list[Stuck]
     """At most OLDEST_SHOWN, the oldest first."""
@@ -72,33 +45,35 @@ class Found(msgspec.Struct, frozen=True):
     """All of them, by namespace and cause."""
 
 
-def stuck(cluster: str, lives: Iterable[Moving], now: Instant, after_ms: int) -> Found:
+def stuck(cluster: str, states: Iterable[WorkflowState], now: Instant, after_ms: int) -> StuckWorkflows:
     """Workflows whose reason, progress and pods have not changed for longer than `after_ms`."""
-    found: list[tuple[Instant, str, Moving]] = []
+    found: list[tuple[Instant, str, WorkflowState]] = []
     counts: dict[tuple[str, str], int] = {}
-    for life in lives:
-        # Most are throttled or run: they are told by the first of these.
-        if life.reason not in _CAUSES or life.picked_up_at is None or life.finished:
+    for state in states:
+        attempt = state.attempt
+        # Most workflows are throttled or running: the first condition sorts them out.
+        if attempt.reason not in _CAUSES or attempt.picked_up_at is None or attempt.finished:
             continue
-        since = max(life.reason_since, life.moved_at or 0)
+        since = max(attempt.reason_since, state.moved_at or 0)
         if now - since > after_ms:
-            cause = _cause(life)
-            counts[life.namespace, cause] = counts.get((life.namespace, cause), 0) + 1
-            found.append((since, cause, life))
-    oldest = nsmallest(OLDEST_SHOWN, found, key=lambda one: (one[0], one[2].uid))
-    return Found([_stuck(cluster, life, cause, since) for since, cause, life in oldest], counts)
+            cause = _cause(attempt)
+            counts[state.namespace, cause] = counts.get((state.namespace, cause), 0) + 1
+            found.append((since, cause, state))
+    oldest = nsmallest(OLDEST_SHOWN, found, key=lambda entry: (entry[0], entry[2].uid))
+    return StuckWorkflows([_stuck(cluster, state, cause, since) for since, cause, state in oldest], counts)
 
 
-def _cause(life: Moving) -> str:
-    if life.reason == "advancing" and life.awaits_results:
+def _cause(attempt: Attempt) -> str:
+    if attempt.reason == "advancing" and attempt.awaits_results:
         return "no_pod_task_result"
-    if life.reason == "quota" and life.reason_on == STOCK:
+    if attempt.reason == "quota" and attempt.reason_on == STOCK:
         return "no_stock"
-    return _CAUSES[life.reason]
+    return _CAUSES[attempt.reason]
 
 
-def _stuck(cluster: str, life: Moving, cause: str, since: Instant) -> Stuck:
-    # A lock's words do not name it, a scheduler's name the claim they are about.
-    named = life.reason_on if life.reason_on not in life.reason_words else ""
-    words = ": ".join(part for part in (named, life.reason_words) if part)
-    return Stuck(cluster, life.namespace, life.name, life.uid, life.reason, cause, words, since)
+def _stuck(cluster: str, state: WorkflowState, cause: str, since: Instant) -> Stuck:
+    attempt = state.attempt
+    # A lock's message does not name the lock, but a scheduler's message names the claim.
+    named = attempt.reason_on if attempt.reason_on not in attempt.reason_words else ""
+    words = ": ".join(part for part in (named, attempt.reason_words) if part)
+    return Stuck(cluster, state.namespace, state.name, state.uid, attempt.reason, cause, words, since)

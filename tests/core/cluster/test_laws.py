@@ -7,9 +7,7 @@ The columns that may differ are those that the catalogue calls observed; a versi
 import random
 from collections.abc import Iterable, Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -18,17 +16,13 @@ from hypothesis import strategies as st
 
 from collector.catalog.tables import TABLE_OF
 from collector.core.argo import controller
-from collector.core.cluster.effects import PodEnded
 from collector.core.cluster.state import Cluster
-from collector.core.cost import changed_charges, charge
-from collector.core.cost.pricing_runs import Runs
 from collector.core.facts.bills import PodCost, PodRun
 from collector.core.facts.workflows import WorkflowRun
 from collector.core.messages import Observation
 from collector.core.model import Fact, version_of
 from collector.core.pod.lifecycle import NODE_ID, PodState
-from collector.core.workflow.lifecycle import WorkflowState
-from collector.prices import book
+from collector.core.workflow.state import WorkflowState
 from tests.builders import (
     ECI_2C4G,
     HOUR,
@@ -42,16 +36,10 @@ from tests.builders import (
     ended_pod,
     iso,
 )
+from tests.core.settled import Settled, facts_of, settled
 from tests.replay import KINDS, RULES, observations
 
 MOVING = ("workflows", "pods")
-UTC = ZoneInfo("UTC")
-Settled = dict[tuple[Any, ...], tuple[Any, ...]]
-
-
-@cache
-def books() -> book.Books:
-    return book.load(["alibaba-eci", "alibaba-acs"], Path())
 
 
 @cache
@@ -59,40 +47,6 @@ def recorded(folder: str) -> dict[str, list[Observation]]:
     """A recording by kind, each in its own order."""
     seen = observations(folder)
     return {kind: [o for o in seen if o.kind == kind] for kind in KINDS}
-
-
-def facts_of(cluster: Cluster, seen: Iterable[Observation]) -> Iterator[Fact]:
-    """All facts that follow, charges included."""
-    for one in seen:
-        for happening in cluster.observe(one):
-            if isinstance(happening, Fact):
-                yield happening
-            elif isinstance(happening, PodEnded):
-                yield from charges_of(happening)
-        if one.change != "listed":  # a list has come as far when it is whole
-            cluster.tracked.reached(one.kind, one.version)
-
-
-def charges_of(ended: PodEnded) -> list[PodCost]:
-    pod = ended.pod
-    charges = charge.charges(pod.run, ended.life, books(), UTC, pod.run.finished_at or 0, told=pod.written)
-    new, pod.written = changed_charges.changed_charges(charges, Runs().of, pod.written)
-    return new
-
-
-def settled(facts: Iterable[Fact]) -> Settled:
-    """The rows that stay in the store: of each key the highest version, without what may differ."""
-    versions: dict[tuple[Any, ...], int] = {}
-    rows: Settled = {}
-    for fact in facts:
-        table = TABLE_OF[type(fact)]
-        values = [getattr(fact, field) for field in fact.__struct_fields__]
-        named = dict(zip((column.name for column in table.stored), values, strict=True))
-        key = (table.name, *(named[column] for column in table.order_by))
-        assert named["version"] > versions.get(key, -1), f"{key} was told twice under one version"
-        versions[key] = named["version"]
-        rows[key] = tuple(named[c.name] for c in table.stored if not c.observed and c.name != "version")
-    return rows
 
 
 def merged(streams: dict[str, list[Observation]], chance: random.Random, bias: float) -> list[Observation]:
@@ -180,10 +134,10 @@ def test_the_queue_is_the_workflows_whose_work_has_not_begun(seed: int, bias: fl
     cluster = Cluster("c1", RULES)
     for one in merged(recorded("basics"), random.Random(seed), bias):
         cluster.observe(one)
-        living = [life for life in cluster.workflows.values() if not life.finished]
+        living = [life for life in cluster.workflows.values() if not life.attempt.finished]
 
         assert sum(w.count for w in cluster.waiting() if not w.begun) == sum(
-            1 for x in living if x.picked_up_at is None
+            1 for x in living if x.attempt.picked_up_at is None
         )
         assert sum(w.count for w in cluster.waiting()) == len(living)
 
@@ -197,8 +151,8 @@ def test_every_millisecond_is_accounted_for(seed: int, bias: float) -> None:
         cluster.observe(one)
         life = cluster.workflows.get(one.uid)
         if life is not None:
-            assert min(life.spent or [0]) >= 0
-            assert sum(life.spent or [0]) == life.reason_since - life.first_seen_at
+            assert min(life.attempt.spent or [0]) >= 0
+            assert sum(life.attempt.spent or [0]) == life.attempt.reason_since - life.attempt.first_seen_at
 
 
 @settings(max_examples=20)
@@ -209,7 +163,7 @@ def test_pods_are_counted_as_they_are(seed: int, bias: float) -> None:
     for one in merged(recorded("basics"), random.Random(seed), bias):
         cluster.observe(one)
     for life in cluster.workflows.values():
-        pods = [cluster.pods[uid] for uid in cluster.pods_of.get(life.uid, ())]
+        pods = [cluster.pods[uid] for uid in cluster.tracked.pods_of.get(life.uid, ())]
 
         assert life.running_pods == sum(pod.stage == "running" for pod in pods)
         assert life.starting_pods == sum(pod.stage == "starting" for pod in pods)
@@ -333,7 +287,7 @@ def test_a_finished_attempt_is_let_go_once_the_pods_have_come_as_far() -> None:
     cluster = Cluster("c1", RULES)
     for one in streams["workflows"]:
         cluster.observe(one)
-    kept = [life.attempt for life in cluster.workflows["w1"].former]
-    cluster.tracked.reached("pods", streams["workflows"][-1].version)
+    kept = [former.number for former in cluster.workflows["w1"].former]
+    cluster.tracked.release_until("pods", streams["workflows"][-1].version)
 
     assert (kept, cluster.workflows["w1"].former) == ([2, 1], ())

@@ -14,6 +14,7 @@ from collector.core.facts.workflows import CronRun, StepRun, WorkflowRun
 from collector.core.messages import Checkpoint, ControllerSettings, Gone, Lease, Observation, Reading
 from collector.core.objects import kubernetes
 from collector.core.pod.events import EventHint
+from collector.core.workflow.payer import payer_of
 from collector.core.workflow.steps import HOLDS_LIMIT
 from collector.pipeline import argo_schedule, checkpoints
 from tests.builders import (
@@ -23,8 +24,8 @@ from tests.builders import (
     RULES,
     SECOND,
     a_container,
-    a_life,
     a_pod,
+    a_state,
     a_step,
     a_workflow,
     an_observation,
@@ -138,12 +139,12 @@ def test_a_pod_that_never_comes_is_waited_for_no_longer_than_its_watch_has_come(
     cluster = a_cluster()
     tell(cluster, submitted(), finished())
     life = cluster.workflows["w1"]
-    assert set(life.podless_steps or ()) == {"w1"}
+    assert set(life.attempt.podless_steps or ()) == {"w1"}
 
-    cluster.tracked.reached("pods", life.version - 1)
-    assert life.podless_steps is not None
-    cluster.tracked.reached("pods", life.version)
-    assert life.podless_steps is None
+    cluster.tracked.release_until("pods", life.version - 1)
+    assert life.attempt.podless_steps is not None
+    cluster.tracked.release_until("pods", life.version)
+    assert life.attempt.podless_steps is None
 
 
 def test_a_workflow_that_was_forgotten_waits_for_no_pod() -> None:
@@ -152,7 +153,7 @@ def test_a_workflow_that_was_forgotten_waits_for_no_pod() -> None:
     tell(cluster, submitted(), finished())
     del cluster.workflows["w1"]
 
-    cluster.tracked.reached("pods", 1 << 62)
+    cluster.tracked.release_until("pods", 1 << 62)
 
 
 def test_of_too_many_that_wait_for_pods_the_oldest_gives_up() -> None:
@@ -161,7 +162,7 @@ def test_of_too_many_that_wait_for_pods_the_oldest_gives_up() -> None:
     cluster.tracked.podless.at_most = 1
     tell(cluster, submitted("w1"), finished("w1"), submitted("w2"), finished("w2", when=LATER + SECOND))
 
-    assert [life.podless_steps is None for life in cluster.workflows.values()] == [True, False]
+    assert [life.attempt.podless_steps is None for life in cluster.workflows.values()] == [True, False]
 
 
 def test_the_times_of_a_thousand_held_steps_are_kept_and_no_more() -> None:
@@ -173,7 +174,7 @@ def test_the_times_of_a_thousand_held_steps_are_kept_and_no_more() -> None:
     for number, nodes in enumerate((first, first | second, second)):
         tell(cluster, an_observation(a_workflow(phase="Running", nodes=nodes), when=NOON + number * SECOND))
 
-    assert set(cluster.workflows["w1"].step_holds or ()) == set(first)
+    assert set(cluster.workflows["w1"].attempt.step_holds or ()) == set(first)
 
 
 # Whose fault it was.
@@ -194,7 +195,7 @@ def test_a_deadline_that_was_spent_waiting_is_the_platforms(started: bool, pod_f
     run = only(WorkflowRun, told)[-1]
 
     assert (run.outcome, run.reason) == (("failed", "deadline") if started else ("platform", "deadline_waiting"))
-    assert (run.deciding_node, cluster.workflows["w1"].decider_started) == ("p1", started)
+    assert (run.deciding_node, cluster.workflows["w1"].attempt.decider_started) == ("p1", started)
 
 
 @pytest.mark.parametrize(
@@ -311,8 +312,8 @@ def test_a_pod_that_succeeded_is_kept_for_a_retry_that_makes_it_useful() -> None
     done = finished(when=LATER + 2 * MINUTE, started=LATER + MINUTE, finished=LATER + 2 * MINUTE, nodes={})
     (ended,) = only(PodEnded, tell(cluster, again, done))
 
-    assert ended.life is not None
-    assert class_of(ended.pod.run, ended.life) == "useful"
+    assert ended.workflow is not None
+    assert class_of(ended.pod.run, payer_of(ended.workflow)) == "useful"
     assert cluster.pods == {}
 
 
@@ -376,7 +377,7 @@ def test_the_same_lock_is_named_for_each_reason_it_was_waited_for() -> None:
         an_observation(a_workflow(phase="Running", nodes={"a": step}), when=NOON + SECOND),
     )
 
-    assert cluster.workflows["w1"].waited_on == {"lock": lock, "step_lock": lock}
+    assert cluster.workflows["w1"].attempt.waited_on == {"lock": lock, "step_lock": lock}
 
 
 def test_a_lifes_waits_are_named_by_what_it_waited_for() -> None:
@@ -389,7 +390,7 @@ def test_a_lifes_waits_are_named_by_what_it_waited_for() -> None:
     (run,) = only(WorkflowRun, tell(cluster, finished(nodes={})))
 
     assert run.waited_on == {"lock": "team/Mutex/b"}
-    assert a_life().waited_on is None
+    assert a_state().attempt.waited_on is None
 
 
 def test_a_cluster_without_a_calendar_judges_no_due_time() -> None:
@@ -411,7 +412,7 @@ def test_of_two_pods_that_are_held_one_may_go_on() -> None:
     held = cluster.workflows["w1"].held_pods
 
     assert held is not None
-    assert (held["image"].count, cluster.workflows["w1"].reason) == (1, "image")
+    assert (held["image"].count, cluster.workflows["w1"].attempt.reason) == (1, "image")
 
 
 def test_of_too_many_deleted_workflows_the_oldest_goes() -> None:
@@ -421,6 +422,6 @@ def test_of_too_many_deleted_workflows_the_oldest_goes() -> None:
     for number, uid in enumerate(("w1", "w2")):
         gone = an_observation(a_workflow(uid, phase="Running"), "deleted", when=NOON + (number + 1) * SECOND)
         tell(cluster, submitted(uid), gone)
-    cluster.tracked.reached("nodes", 1 << 62)
+    cluster.tracked.release_until("nodes", 1 << 62)
 
     assert set(cluster.workflows) == {"w2"}

@@ -77,7 +77,7 @@ def test_the_order_of_owners_and_pods_changes_nothing(seen: list[Observation]) -
 
     assert places(cluster) == FOUND
     assert sorted(run.uid for run in runs) == sorted(FOUND)
-    assert (list(cluster.pods_of), cluster.workflows["w1"].pods) == (["w1"], len(FOUND))
+    assert (list(cluster.tracked.pods_of), cluster.workflows["w1"].attempt.pods) == (["w1"], len(FOUND))
 
 
 def test_a_pod_belongs_to_the_first_owner_that_leads_to_a_workflow() -> None:
@@ -127,10 +127,10 @@ def test_what_is_gone_still_owns_until_room_is_needed() -> None:
         an_owner("Job/b", "Workflow/w1", change="deleted"),
         Observation("jobs", "vanished", "x", None, 1, NOON, live=False),
     ):
-        owners.take(seen)
-    before = [owners.claim(pod.metadata, {}).workflow_uid for pod in pods]  # type: ignore[attr-defined]
-    owners.take(an_owner("Job/c", "Workflow/w1"))
-    after = [owners.claim(pod.metadata, {}).workflow_uid for pod in pods]  # type: ignore[attr-defined]
+        owners.learn(seen)
+    before = [owners.resolve(pod.metadata, {}).workflow_uid for pod in pods]  # type: ignore[attr-defined]
+    owners.learn(an_owner("Job/c", "Workflow/w1"))
+    after = [owners.resolve(pod.metadata, {}).workflow_uid for pod in pods]  # type: ignore[attr-defined]
 
     assert (before, after) == (["w1", "w1", ""], ["w1", "", "w1"])
 
@@ -138,7 +138,7 @@ def test_what_is_gone_still_owns_until_room_is_needed() -> None:
 def test_a_placed_pod_outlives_the_memory_of_its_owner() -> None:
     """Its end is told of the same workflow."""
     cluster = a_cluster()
-    cluster.owners = Owners(at_most=1)
+    cluster.owners.at_most = 1
     tell(cluster, submitted(), an_owner("Job/j1", "Workflow/w1"))
     tell(cluster, a_child("p", "Job/j1", phase="Running", ended=None), an_owner("Job/j2", "Workflow/w1"))
     (run,) = only(PodRun, tell(cluster, a_child("p", "Job/j1", when=NOON + 95 * SECOND)))
@@ -149,7 +149,7 @@ def test_a_placed_pod_outlives_the_memory_of_its_owner() -> None:
 def test_parked_pods_are_bounded_and_the_oldest_go() -> None:
     """A kind that is not watched leaves its pods waiting for ever."""
     cluster = a_cluster()
-    cluster.owners = Owners(parked=2)
+    cluster.owners.park_at_most = 2
     tell(cluster, *(a_child(uid, "Job/j1") for uid in "abc"), an_owner("Job/j1", "Workflow/w1"))
 
     assert sorted(cluster.pods) == ["b", "c"]

@@ -19,7 +19,8 @@ from collector.core.facts.bills import PodCost, PodRun
 from collector.core.facts.workflows import StepRun, WorkflowRun
 from collector.core.messages import Observation
 from collector.core.model import Fact
-from tests.core.cluster.test_laws import BIAS, MOVING, facts_of, merged, recorded, settled, told_in_order
+from tests.core.cluster.test_laws import BIAS, MOVING, merged, recorded, told_in_order
+from tests.core.settled import facts_of, settled
 from tests.replay import RULES
 
 

@@ -42,7 +42,7 @@ def test_a_pod_deleted_while_it_runs_after_its_workflow_ended_is_told_with_its_l
 
     (ended,) = only(PodEnded, tell(cluster, an_observation(running_pod(), "deleted", when=NOON + 3 * MINUTE)))
 
-    assert (ended.pod.run.finished_at, ended.life.uid if ended.life else "") == (NOON + 3 * MINUTE, "w1")
+    assert (ended.pod.run.finished_at, ended.workflow.uid if ended.workflow else "") == (NOON + 3 * MINUTE, "w1")
     assert not cluster.pods
 
 
@@ -54,7 +54,7 @@ def test_a_pod_collected_before_its_workflow_ends_is_told_once_more_at_the_end()
 
     ends = only(PodEnded, tell(cluster, finished()))
 
-    assert [(e.pod.run.uid, e.life.finished if e.life else None) for e in ends] == [("p1", True)]
+    assert [(e.pod.run.uid, e.workflow.attempt.finished if e.workflow else None) for e in ends] == [("p1", True)]
 
 
 def test_a_pod_whose_workflow_nobody_knows_is_told() -> None:
@@ -63,7 +63,7 @@ def test_a_pod_whose_workflow_nobody_knows_is_told() -> None:
 
     happened = tell(cluster, an_observation(running_pod(), "deleted", when=NOON + MINUTE))
 
-    assert [e.life for e in only(PodEnded, happened)] == [None]
+    assert [e.workflow for e in only(PodEnded, happened)] == [None]
 
 
 def test_a_late_write_that_changes_no_evidence_tells_nothing() -> None:
@@ -144,7 +144,7 @@ def test_pods_of_nobody_are_not_kept() -> None:
     cluster = a_cluster()
     tell(cluster, an_observation(a_pod(owner="")))
 
-    assert (cluster.pods, cluster.pods_of, len(cluster.changes)) == ({}, {}, 0)
+    assert (cluster.pods, cluster.tracked.pods_of, len(cluster.changes)) == ({}, {}, 0)
 
 
 # What a pod's surroundings add.

@@ -16,8 +16,8 @@ from collector.core.cost.charge import Prices
 from collector.core.cost.meters import Rate, Rates
 from collector.core.facts.bills import PodCost, PodRun
 from collector.core.model import Instant
-from collector.core.workflow.lifecycle import WorkflowState
-from tests.builders import DAY, HOUR, MINUTE, NOON, a_life, version
+from collector.core.workflow.payer import Payer
+from tests.builders import DAY, HOUR, MINUTE, NOON, a_payer, version
 from tests.core.cost.charged import Fixed, eci, pod, shipped
 
 ONE_RUN = (1,)
@@ -26,7 +26,7 @@ ONE_RUN = (1,)
 class Teller:
     """A pod that is charged now and then, and the rows that its store keeps."""
 
-    def __init__(self, run: PodRun, life: WorkflowState | None, books: Prices, zone: str) -> None:
+    def __init__(self, run: PodRun, life: Payer | None, books: Prices, zone: str) -> None:
         self.run, self.life, self.books, self.zone = run, life, books, ZoneInfo(zone)
         self.told: WrittenCharges | None = None
         self.runs: tuple[int, ...] = ONE_RUN
@@ -56,7 +56,7 @@ def said(charge: PodCost) -> PodCost:
 
 def a_teller(zone: str = "UTC", **changes: Any) -> Teller:
     """A pod that runs since noon."""
-    return Teller(pod(**{"finished_at": None, "pricing": eci("2.0-4.0Gi"), **changes}), a_life(), shipped(), zone)
+    return Teller(pod(**{"finished_at": None, "pricing": eci("2.0-4.0Gi"), **changes}), a_payer(), shipped(), zone)
 
 
 def restarted(told: WrittenCharges | None) -> WrittenCharges | None:
@@ -97,9 +97,9 @@ def test_a_class_that_turns_out_otherwise_tells_every_day() -> None:
     teller = a_teller()
     teller.tell(NOON + 3 * DAY)
 
-    teller.life = a_life(version=version(500))
+    teller.life = a_payer(version=version(500))
     assert teller.tell(NOON + 3 * DAY) == []
-    teller.life = a_life(version=version(600), finished=True, outcome="failed")
+    teller.life = a_payer(version=version(600), finished=True, outcome="failed")
     assert len(teller.tell(NOON + 3 * DAY)) == 4
 
 
@@ -148,8 +148,8 @@ BOOKS = st.sampled_from(
 )
 INSTANTS = st.integers(0, 8 * 24 * 60).map(lambda minutes: NOON - DAY + minutes * MINUTE + 1234)
 LIVES = st.sampled_from([
-    None, a_life(), a_life(attempt=2, version=version(7000)), a_life(department="chassis", template="t"),
-    a_life(finished=True, outcome="failed"), a_life(finished=True, outcome="cancelled", version=version(8000)),
+    None, a_payer(), a_payer(attempt=2, version=version(7000)), a_payer(department="chassis", template="t"),
+    a_payer(finished=True, outcome="failed"), a_payer(finished=True, outcome="cancelled", version=version(8000)),
 ])  # fmt: skip
 RUN_CHANGES = st.one_of(
     st.fixed_dictionaries({"main_started_at": INSTANTS}),

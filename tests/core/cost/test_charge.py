@@ -17,7 +17,7 @@ from tests.builders import (
     MINUTE,
     NOON,
     SECOND,
-    a_life,
+    a_payer,
     a_pod_run,
     at,
     version,
@@ -282,7 +282,7 @@ def test_a_charge_told_again_goes_above_the_one_before() -> None:
 
 def test_the_version_of_a_charge_is_the_newest_of_what_it_rests_on() -> None:
     """A later sight of the workflow may change its class."""
-    versions = [only(pod(), life=a_life(version=version(v))).version for v in (1, 500)]
+    versions = [only(pod(), life=a_payer(version=version(v))).version for v in (1, 500)]
 
     assert versions == [version(100), version(500)]
 
@@ -341,12 +341,12 @@ def test_a_charge_has_the_first_class_that_holds(
     run: dict[str, Any], life: dict[str, Any] | None, expected: str
 ) -> None:
     """Reclaimed, retried, cancelled, failed, useful; provisional until the attempt ends."""
-    assert class_of(a_pod_run(**run), None if life is None else a_life(**life)) == expected
+    assert class_of(a_pod_run(**run), None if life is None else a_payer(**life)) == expected
 
 
 def test_a_charge_is_paid_by_its_workflows_department() -> None:
     """Without its workflow it is unallocated, a figure of its own."""
-    known = only(pod(), life=a_life(department="maps", project="tiles", creator="wei", template="render"))
+    known = only(pod(), life=a_payer(department="maps", project="tiles", creator="wei", template="render"))
     unknown = only(pod())
 
     assert (known.department, known.project, known.creator, known.template) == ("maps", "tiles", "wei", "render")

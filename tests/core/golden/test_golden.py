@@ -19,6 +19,7 @@ from collector.core.facts.bills import PodCost, PodRun
 from collector.core.facts.workflows import ControllerIncident, WorkflowRun
 from collector.core.model import REASONS
 from collector.core.objects import kubernetes
+from collector.core.workflow.payer import payer_of
 from collector.prices import book
 from tests.builders import read_nodes
 from tests.replay import RULES, observations
@@ -37,8 +38,8 @@ def replayed(folder: str) -> Replayed:
         for happening in cluster.observe(seen):
             told.append(happening)
             if isinstance(happening, PodEnded):
-                pod, life = happening.pod, happening.life
-                for charge in billing.charges(pod.run, life, books, ZoneInfo("UTC"), seen.at):
+                pod, payer = happening.pod, payer_of(happening.workflow)
+                for charge in billing.charges(pod.run, payer, books, ZoneInfo("UTC"), seen.at):
                     charges[pod.run.name] = charge
     return cluster, told, charges
 
@@ -192,7 +193,7 @@ def test_basics_waited_for_what_it_waited_for(name: str, expected: dict[str, int
 def test_basics_leaves_three_workflows_that_never_end() -> None:
     """Their deadline passes, and nobody could signal their pods."""
     cluster, _, _ = replayed("basics")
-    living = {life.name: life.reason for life in cluster.workflows.values() if not life.finished}
+    living = {life.name: life.attempt.reason for life in cluster.workflows.values() if not life.attempt.finished}
 
     assert living == {"deadline": "running", "image-pull-stuck": "image", "unschedulable": "unschedulable"}
     assert [(w.reason, w.count, w.begun) for w in cluster.waiting()] == [
@@ -205,7 +206,7 @@ def test_basics_leaves_three_workflows_that_never_end() -> None:
 def test_basics_forgets_what_was_deleted() -> None:
     """Two runs of a cron went with their TTL, their pods before them; the pods' stream has come as far by then."""
     cluster, _, _ = replayed("basics")
-    cluster.tracked.reached("pods", 1 << 62)
+    cluster.tracked.release_until("pods", 1 << 62)
 
     assert (len(cluster.workflows), len(cluster.pods)) == (22, 64)
 

@@ -35,6 +35,10 @@ class User:
     held_locks: tuple[LockHold, ...] = ()
     step_holds: Mapping[str, StepHold] | None = field(default=None)
 
+    @property
+    def attempt(self) -> "User":
+        return self
+
 
 def holder(*held: LockHold, **more: Any) -> User:
     return User(held_locks=held, **more)

@@ -10,7 +10,7 @@ from collector.core.model import AFTER_WORK
 from collector.core.objects import kubernetes
 from collector.core.queue import waiting
 from collector.core.queue.waiting import Reason
-from tests.builders import HOUR, MINUTE, NOON, POSTPONED, a_life, a_step, a_workflow, read_nodes
+from tests.builders import HOUR, MINUTE, NOON, POSTPONED, a_state, a_step, a_workflow, read_nodes
 from tests.replay import observations
 
 LOCK = "team/ConfigMap/locks/gpu"
@@ -313,12 +313,12 @@ def test_queues_count_and_keep_the_oldest() -> None:
     volume = {"namespace": "b", "queue": "q", "reason": "volume", "reason_since": NOON}
     lock = {"namespace": "a", "queue": "q", "reason": "lock", "picked_up_at": None}
     lives = [
-        a_life(**volume),
-        a_life(**volume, picked_up_at=None, created_at=NOON + 5),
-        a_life(**lock),
-        a_life(**lock, created_at=NOON - HOUR),
-        a_life(**lock, created_at=NOON - MINUTE),
-        a_life(**lock, finished=True),
+        a_state(**volume),
+        a_state(**volume, picked_up_at=None, created_at=NOON + 5),
+        a_state(**lock),
+        a_state(**lock, created_at=NOON - HOUR),
+        a_state(**lock, created_at=NOON - MINUTE),
+        a_state(**lock, finished=True),
     ]
     found = [(w.cluster, w.namespace, w.reason, w.count, w.since, w.begun) for w in waiting.waiting("c1", lives)]
 
@@ -333,10 +333,12 @@ def test_queues_count_and_keep_the_oldest() -> None:
     ("changes", "since"),
     [
         ({"picked_up_at": None}, NOON),
-        ({"picked_up_at": None, "attempt": 2, "first_seen_at": NOON + HOUR}, NOON + HOUR),
+        ({"picked_up_at": None, "number": 2, "first_seen_at": NOON + HOUR}, NOON + HOUR),
         ({"reason_since": NOON + MINUTE}, NOON + MINUTE),
     ],
 )
 def test_a_wait_begins_with_its_creation_its_reopening_or_its_reason(changes: dict[str, Any], since: int) -> None:
     """An attempt of today has not waited since last week."""
-    assert waiting.waited_since(a_life(**changes)) == since
+    state = a_state(**changes)
+
+    assert waiting.waited_since(state.created_at, state.attempt) == since

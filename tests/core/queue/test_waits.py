@@ -71,7 +71,7 @@ def test_a_pod_that_waits_says_why_its_workflow_waits() -> None:
     for name, seen in cases.items():
         cluster = a_cluster()
         tell(cluster, submitted(), seen)
-        found[name] = cluster.workflows["w1"].reason
+        found[name] = cluster.workflows["w1"].attempt.reason
 
     assert list(found.values()) == [
         "unschedulable", "volume", "quota", "image", "image", "image", "starting", "quota",
@@ -93,7 +93,7 @@ def test_a_pod_that_is_scheduled_after_all_no_longer_holds_its_workflow() -> Non
 
     life = cluster.workflows["w1"]
 
-    assert (life.reason, workflow_ms(life.spent, "unschedulable")) == ("starting", MINUTE)
+    assert (life.attempt.reason, workflow_ms(life.attempt.spent, "unschedulable")) == ("starting", MINUTE)
 
 
 def workflow_ms(spent: list[int] | None, reason: str) -> int:
@@ -135,11 +135,11 @@ def test_a_deleted_workflow_goes_when_its_last_pod_has_gone() -> None:
     cluster = a_cluster()
     gone = an_observation(a_workflow(phase="Succeeded", started=NOON + SECOND, finished=NOON + MINUTE), "deleted")
     tell(cluster, submitted(), running(), an_observation(running_pod()), finished(), gone)
-    cluster.tracked.reached("pods", an_observation(a_pod(), when=NOON + HOUR).version)
+    cluster.tracked.release_until("pods", an_observation(a_pod(), when=NOON + HOUR).version)
     kept = set(cluster.workflows)
     tell(cluster, an_observation(running_pod(), "deleted", when=NOON + HOUR))
 
-    assert (kept, set(cluster.workflows), cluster.pods_of) == ({"w1"}, set(), {})
+    assert (kept, set(cluster.workflows), cluster.tracked.pods_of) == ({"w1"}, set(), {})
 
 
 def test_a_pod_that_goes_leaves_the_others_of_its_workflow() -> None:
@@ -149,7 +149,7 @@ def test_a_pod_that_goes_leaves_the_others_of_its_workflow() -> None:
     tell(cluster, submitted(), running(), *pods, finished())
     tell(cluster, an_observation(ended_pod("p1"), "deleted", when=NOON + HOUR))
 
-    assert (set(cluster.pods), set(cluster.pods_of["w1"])) == ({"p2"}, {"p2"})
+    assert (set(cluster.pods), set(cluster.tracked.pods_of["w1"])) == ({"p2"}, {"p2"})
 
 
 def test_a_deleted_workflow_waits_until_the_pods_have_come_as_far() -> None:
@@ -157,12 +157,12 @@ def test_a_deleted_workflow_waits_until_the_pods_have_come_as_far() -> None:
     cluster = a_cluster(RULES)
     gone = an_observation(a_workflow(labels={"department": "maps"}), "deleted", when=NOON + MINUTE)
     tell(cluster, gone)
-    cluster.tracked.reached("pods", gone.version - 1)
+    cluster.tracked.release_until("pods", gone.version - 1)
 
     (ended,) = only(PodEnded, tell(cluster, an_observation(ended_pod(), when=NOON + HOUR)))
 
-    assert ended.life is not None
-    assert ended.life.department == "maps"
+    assert ended.workflow is not None
+    assert ended.workflow.department == "maps"
 
 
 def test_a_deleted_pod_without_its_workflow_waits_until_the_workflows_have_come_as_far() -> None:
@@ -170,11 +170,11 @@ def test_a_deleted_pod_without_its_workflow_waits_until_the_workflows_have_come_
     cluster = a_cluster()
     gone = an_observation(ended_pod(), "deleted", when=NOON + 90 * SECOND)
     tell(cluster, gone)
-    cluster.tracked.reached("workflows", gone.version - 1)
+    cluster.tracked.release_until("workflows", gone.version - 1)
 
     happened = tell(cluster, submitted(), running(), finished())
 
-    assert [(e.pod.run.uid, e.life.uid if e.life else "") for e in only(PodEnded, happened)] == [("p1", "w1")]
+    assert [(e.pod.run.uid, e.workflow.uid if e.workflow else "") for e in only(PodEnded, happened)] == [("p1", "w1")]
     assert [run.pods for run in only(WorkflowRun, happened)] == [1]
 
 
@@ -183,9 +183,9 @@ def test_a_deleted_pod_whose_workflow_never_comes_is_let_go() -> None:
     cluster = a_cluster()
     gone = an_observation(ended_pod(), "deleted", when=NOON + 90 * SECOND)
     tell(cluster, gone)
-    cluster.tracked.reached("workflows", gone.version)
+    cluster.tracked.release_until("workflows", gone.version)
 
-    assert (cluster.pods, cluster.pods_of) == ({}, {})
+    assert (cluster.pods, cluster.tracked.pods_of) == ({}, {})
 
 
 def test_a_cluster_taken_up_again_lets_go_as_before() -> None:
@@ -195,8 +195,8 @@ def test_a_cluster_taken_up_again_lets_go_as_before() -> None:
     workflow = an_observation(a_workflow("w1"), "deleted", when=NOON + 90 * SECOND)
     tell(cluster, pod, workflow)
     other.adopt(cluster.workflows.values(), cluster.pods.values())
-    other.tracked.reached("pods", workflow.version)
-    other.tracked.reached("workflows", pod.version)
+    other.tracked.release_until("pods", workflow.version)
+    other.tracked.release_until("workflows", pod.version)
 
     assert (other.workflows, other.pods) == ({}, {})
 

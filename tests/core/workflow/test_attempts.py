@@ -7,6 +7,7 @@ from collector.core.facts.bills import PodRun
 from collector.core.facts.workflows import StepRun, WorkflowRun
 from collector.core.messages import Observation
 from collector.core.model import Fact
+from collector.core.workflow.payer import payer_of
 from tests.builders import (
     HOUR,
     MINUTE,
@@ -178,7 +179,7 @@ def test_a_break_makes_living_workflows_incomplete_and_no_others() -> None:
     cluster.changes.drain()
     cluster.gap_started("workflows", 0)
 
-    assert {uid: life.complete for uid, life in cluster.workflows.items()} == {"w1": False, "w2": True}
+    assert {uid: life.attempt.complete for uid, life in cluster.workflows.items()} == {"w1": False, "w2": True}
     assert cluster.changes.drain() == [("workflows", "w1")]
 
 
@@ -244,7 +245,12 @@ def test_a_pod_of_the_next_attempt_may_arrive_before_the_reopening() -> None:
 
     life = cluster.workflows["w1"]
 
-    assert (cluster.pods["p2"].run.attempt, life.attempt, life.pods, life.reason) == (2, 2, 1, "running")
+    assert (cluster.pods["p2"].run.attempt, life.attempt.number, life.attempt.pods, life.attempt.reason) == (
+        2,
+        2,
+        1,
+        "running",
+    )
 
 
 def test_a_pod_made_in_the_second_in_which_its_workflow_ended_is_of_that_attempt() -> None:
@@ -262,7 +268,7 @@ def test_a_pod_made_after_the_end_by_another_clock_is_of_no_attempt_that_nobody_
     tell(cluster, submitted(), running(), finished())
     tell(cluster, an_observation(ended_pod("p1", created=NOON + HOUR), when=NOON + HOUR))
 
-    assert (cluster.pods["p1"].run.attempt, cluster.workflows["w1"].pods) == (1, 1)
+    assert (cluster.pods["p1"].run.attempt, cluster.workflows["w1"].attempt.pods) == (1, 1)
 
 
 def test_a_pod_of_the_next_attempt_is_given_back_by_the_attempt_before() -> None:
@@ -279,7 +285,7 @@ def test_a_pod_of_the_next_attempt_is_given_back_by_the_attempt_before() -> None
 
     assert rows[max(rows)] == (1, 1)
     assert moved == {"p1": 1, "p2": 2}
-    assert cluster.workflows["w1"].pods == 1
+    assert cluster.workflows["w1"].attempt.pods == 1
 
 
 def test_a_first_container_of_the_next_attempt_is_given_back_too() -> None:
@@ -302,7 +308,9 @@ def test_a_terminated_workflow_may_be_retried_and_its_pods_are_kept_for_that() -
     tell(cluster, submitted(), running(), an_observation(ended_pod("p1", phase="Failed")), gone, end)
     told = tell(cluster, reopened(again), finished(started=again, when=again + MINUTE))
 
-    assert [(h.pod.run.uid, charge.class_of(h.pod.run, h.life)) for h in only(PodEnded, told)] == [("p1", "retried")]
+    assert [(h.pod.run.uid, charge.class_of(h.pod.run, payer_of(h.workflow))) for h in only(PodEnded, told)] == [
+        ("p1", "retried")
+    ]
 
 
 def test_a_pod_of_the_attempt_before_may_arrive_after_the_reopening() -> None:
@@ -334,7 +342,7 @@ def retried() -> Cluster:
 def test_a_pod_of_an_attempt_that_was_let_go_is_still_of_that_attempt() -> None:
     """It is older than the retry, whatever else is known."""
     cluster = retried()
-    cluster.tracked.reached("pods", cluster.workflows["w1"].version)
+    cluster.tracked.release_until("pods", cluster.workflows["w1"].version)
     tell(cluster, an_observation(ended_pod("p1"), when=NOON + 11 * MINUTE))
 
     assert (cluster.pods["p1"].run.attempt, cluster.workflows["w1"].former) == (1, ())
@@ -354,6 +362,6 @@ def test_a_workflow_may_go_before_its_finished_attempt_is_let_go() -> None:
     cluster = retried()
     cluster.tracked.gone_workflows.at_most = 0
     tell(cluster, an_observation(a_workflow(), "deleted", when=NOON + 20 * MINUTE))
-    cluster.tracked.reached("pods", 2**60)
+    cluster.tracked.release_until("pods", 2**60)
 
     assert cluster.workflows == {}

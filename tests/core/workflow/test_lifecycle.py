@@ -12,7 +12,8 @@ from collector.core.queue import waiting
 from collector.core.rules import AttributionRule, Rules
 from collector.core.workflow import lifecycle as workflow_lifecycle
 from collector.core.workflow import rows as workflow_rows
-from collector.core.workflow.lifecycle import WorkflowState
+from collector.core.workflow.description import describe
+from collector.core.workflow.state import WorkflowState
 from tests.builders import DAY, HOUR, MINUTE, NOON, POSTPONED, SECOND, a_step, a_workflow, an_observation, version
 
 LOCKED: dict[str, Any] = {"message": "Waiting for team/Mutex/m lock. Lock status: 0/1"}
@@ -23,7 +24,7 @@ def lived(*seen: Observation, rules: Rules = RULES) -> WorkflowState:
     """The life of a workflow that was seen so."""
     life = workflow_lifecycle.new_workflow(seen[0], rules, {})
     for one in seen:
-        workflow_lifecycle.describe(life, one.object, rules, {})  # type: ignore[arg-type]
+        describe(life, one.object, rules, {})  # type: ignore[arg-type]
         workflow_lifecycle.observe(life, one)
     return life
 
@@ -37,12 +38,12 @@ def saw(
 
 def run_of(*seen: Observation) -> WorkflowRun:
     life = lived(*seen)
-    return workflow_rows.run_of("c1", life, life.version)
+    return workflow_rows.run_of("c1", life, life.attempt, life.version)
 
 
 def spent(life: WorkflowState) -> dict[str, int]:
     """What was spent, without the zeros."""
-    return {name: ms for name, ms in workflow_rows.spent_ms(life).items() if ms}
+    return {name: ms for name, ms in workflow_rows.spent_ms(life.attempt).items() if ms}
 
 
 def done(
@@ -80,7 +81,7 @@ def test_a_workflow_listed_while_it_waits_has_waited_so_since_its_creation() -> 
     life = lived(saw(HOUR, "Pending", "listed", message=POSTPONED), saw(HOUR + 1000, "Running", started=NOON + HOUR))
 
     assert spent(life) == {"throttled_ms": HOUR + 1000}
-    assert not life.complete
+    assert not life.attempt.complete
 
 
 def test_a_workflow_listed_while_it_runs_queued_until_it_started() -> None:
@@ -105,7 +106,7 @@ def test_a_workflow_that_waits_for_a_volume_has_not_begun() -> None:
     life = lived(waits)
     later = lived(waits, saw(HOUR + SECOND, "Running", started=NOON + MINUTE))
 
-    assert (life.reason, life.reason_on, life.picked_up_at) == ("volume", "", None)
+    assert (life.attempt.reason, life.attempt.reason_on, life.attempt.picked_up_at) == ("volume", "", None)
     assert spent(later) == {"volume_ms": HOUR + SECOND}
 
 
@@ -115,7 +116,7 @@ def test_a_suspended_workflow_has_begun(spec: dict[str, Any]) -> None:
     nodes = {"s": a_step("Running", kind="Suspend")} if not spec else {}
     life = lived(saw(0), saw(100, "Running", started=NOON, spec=spec, nodes=nodes))
 
-    assert (life.reason, life.picked_up_at) == ("suspended", NOON + 100)
+    assert (life.attempt.reason, life.attempt.picked_up_at) == ("suspended", NOON + 100)
 
 
 def test_a_step_that_waits_for_a_lock_says_which() -> None:
@@ -123,7 +124,7 @@ def test_a_step_that_waits_for_a_lock_says_which() -> None:
     nodes = {"a": a_step("Pending", synchronizationStatus={"waiting": "team/Mutex/m"})}
     life = lived(saw(0), saw(100, "Running", started=NOON, nodes=nodes))
 
-    assert (life.reason, life.reason_on) == ("step_lock", "team/Mutex/m")
+    assert (life.attempt.reason, life.attempt.reason_on) == ("step_lock", "team/Mutex/m")
 
 
 def test_a_reason_that_stays_keeps_its_beginning_and_renews_what_it_waits_on() -> None:
@@ -131,8 +132,8 @@ def test_a_reason_that_stays_keeps_its_beginning_and_renews_what_it_waits_on() -
     first, second = (f"Waiting for team/Mutex/{name} lock. Lock status: 0/1" for name in "ab")
     life = lived(saw(0), saw(100, "Pending", message=first), saw(200, "Pending", message=second))
 
-    assert (life.reason_since, life.reason_on) == (NOON + 100, "team/Mutex/b")
-    assert life.reason_words == "limit 1, held by 1"
+    assert (life.attempt.reason_since, life.attempt.reason_on) == (NOON + 100, "team/Mutex/b")
+    assert life.attempt.reason_words == "limit 1, held by 1"
 
 
 # Queue latency.
@@ -218,7 +219,7 @@ def test_work_that_began_without_a_start_has_no_latency() -> None:
     life = lived(saw(HOUR, change="listed"))
     workflow_lifecycle.pick_up(life, NOON + HOUR, live=True)
 
-    assert workflow_rows.queue_latency(life) == workflow_rows.NONE
+    assert workflow_rows.queue_latency(life, life.attempt) == workflow_rows.NONE
 
 
 # Ends.
@@ -243,14 +244,14 @@ def test_retries_are_counted_from_the_steps() -> None:
     nodes = {"r": a_step("Succeeded", kind="Retry", children=["a", "b"]), "a": a_step("Failed"), "b": a_step()}
     life = lived(saw(0), saw(MINUTE, **done(nodes=nodes)))
 
-    assert (life.retries, life.retried_nodes) == (1, frozenset("a"))
+    assert (life.attempt.retries, life.retried_nodes) == (1, frozenset("a"))
 
 
 def test_a_packed_workflow_has_steps() -> None:
     """They cannot be read here; that there are some is sure."""
     life = lived(saw(0), saw(MINUTE, "Failed", started=NOON, finished=NOON + MINUTE, compressedNodes="H4sI"))
 
-    assert (life.has_nodes, life.picked_up_at) == (True, NOON)
+    assert (life.attempt.has_nodes, life.attempt.picked_up_at) == (True, NOON)
 
 
 def test_a_long_message_is_cut() -> None:
@@ -265,7 +266,7 @@ def test_a_workflow_that_ended_before_it_vanished_ended_as_it_did() -> None:
     life = lived(saw(0), saw(MINUTE, **done()))
     workflow_lifecycle.mark_vanished(life, NOON + HOUR, life.version + 1)
 
-    assert (life.outcome, life.deleted) == ("succeeded", True)
+    assert (life.attempt.outcome, life.deleted) == ("succeeded", True)
 
 
 # Attempts.
@@ -276,7 +277,12 @@ def test_another_start_is_another_attempt() -> None:
     again = saw(HOUR, "Running", started=NOON + HOUR)
     life = lived(saw(0), saw(100, "Running", started=NOON), saw(MINUTE, **done("Failed", started=NOON)), again)
 
-    assert (life.attempt, life.finished, life.picked_up_at, spent(life)) == (2, False, NOON + HOUR, {})
+    assert (life.attempt.number, life.attempt.finished, life.attempt.picked_up_at, spent(life)) == (
+        2,
+        False,
+        NOON + HOUR,
+        {},
+    )
 
 
 def test_an_attempt_after_the_first_has_no_latency_unless_its_reopening_was_seen() -> None:
@@ -292,14 +298,14 @@ def test_an_attempt_seen_from_its_reopening_is_complete_though_the_first_was_not
     """Whether something was left unseen is said of each attempt."""
     life = lived(saw(MINUTE, change="listed", **done("Failed")), saw(HOUR, started=NOON + HOUR))
 
-    assert (life.attempt, life.complete, life.reason) == (2, True, "unseen")
+    assert (life.attempt.number, life.attempt.complete, life.attempt.reason) == (2, True, "unseen")
 
 
 def test_a_reopened_workflow_has_waited_since_then() -> None:
     """Not since its creation days ago: that would page."""
     life = lived(saw(MINUTE, **done("Failed")), saw(DAY, started=NOON + DAY))
 
-    assert (life.reason, waiting.waited_since(life)) == ("unseen", NOON + DAY)
+    assert (life.attempt.reason, waiting.waited_since(life.created_at, life.attempt)) == ("unseen", NOON + DAY)
 
 
 # Who it is.
@@ -347,7 +353,7 @@ def test_an_object_without_anything_is_a_workflow() -> None:
 def test_a_row_told_again_goes_above_the_one_before() -> None:
     """Two rows of one key and version could not be told apart; which stays would be chance."""
     life = lived(saw(0), saw(MINUTE, **done()))
-    versions = [workflow_rows.run_of("c1", life, life.version).version for _ in range(3)]
+    versions = [workflow_rows.run_of("c1", life, life.attempt, life.version).version for _ in range(3)]
 
     assert versions == [life.version, life.version + 1, life.version + 2]
 
@@ -370,7 +376,7 @@ def test_the_live_row_is_taken_away_at_the_end() -> None:
 
 def test_there_is_a_column_for_each_reason() -> None:
     """A new reason without one would be lost silently."""
-    assert list(workflow_rows.spent_ms(lived(saw(0)))) == [f"{reason}_ms" for reason in REASONS]
+    assert list(workflow_rows.spent_ms(lived(saw(0)).attempt)) == [f"{reason}_ms" for reason in REASONS]
 
 
 def test_a_vanished_workflow_takes_the_lists_version() -> None:
@@ -378,4 +384,4 @@ def test_a_vanished_workflow_takes_the_lists_version() -> None:
     life = lived(saw(0))
     workflow_lifecycle.mark_vanished(life, NOON + HOUR, version(9))
 
-    assert (life.version, life.outcome, life.finished_at) == (version(9), "unknown", NOON + HOUR)
+    assert (life.version, life.attempt.outcome, life.attempt.finished_at) == (version(9), "unknown", NOON + HOUR)

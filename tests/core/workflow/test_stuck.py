@@ -1,92 +1,82 @@
 """What began and does not move, and why."""
 
-from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core.live_view import Stuck
-from collector.core.model import AFTER_WORK, REASONS, Instant
+from collector.core.model import AFTER_WORK, REASONS
 from collector.core.queue.waiting import STOCK
 from collector.core.workflow import stuck as stuck_module
-from collector.core.workflow.stuck import OLDEST_SHOWN, REMEDIES, Found, stuck
-from tests.builders import HOUR, MINUTE, NOON
+from collector.core.workflow.state import WorkflowState
+from collector.core.workflow.stuck import OLDEST_SHOWN, REMEDIES, StuckWorkflows, stuck
+from tests.builders import HOUR, MINUTE, NOON, a_state
 
 AFTER = 30 * MINUTE
 
 
-@dataclass
-class Life:
-    """A live workflow, as far as its moving is concerned."""
-
-    namespace: str = "team"
-    name: str = "w1"
-    uid: str = "u1"
-    finished: bool = False
-    picked_up_at: Instant | None = NOON - HOUR
-    reason: str = "image"
-    reason_on: str = ""
-    reason_words: str = ""
-    reason_since: Instant = NOON - HOUR
-    moved_at: Instant | None = None
-    awaits_results: bool = False
+def idle(**changes: Any) -> WorkflowState:
+    """A live workflow that has not moved for an hour."""
+    defaults = {"picked_up_at": NOON - HOUR, "reason": "image", "reason_since": NOON - HOUR}
+    return a_state(**{"uid": "u1", **defaults, **changes})
 
 
-def found(*lives: Life) -> Found:
-    return stuck("c1", lives, NOON, AFTER)
+def stuck_of(*states: WorkflowState) -> StuckWorkflows:
+    return stuck("c1", states, NOON, AFTER)
 
 
-def causes(*lives: Life) -> list[str]:
-    return [one.cause for one in found(*lives).oldest]
+def causes(*states: WorkflowState) -> list[str]:
+    return [one.cause for one in stuck_of(*states).oldest]
 
 
 def test_a_workflow_that_does_not_move_is_told_with_its_cause() -> None:
     """Since when is the last change of anything."""
-    life = Life(reason_on="a:1", reason_words="ErrImagePull: no such image", moved_at=NOON - HOUR + MINUTE)
+    state = idle(reason_on="a:1", reason_words="ErrImagePull: no such image", moved_at=NOON - HOUR + MINUTE)
 
-    assert found(life) == Found(
+    assert stuck_of(state) == StuckWorkflows(
         [Stuck("c1", "team", "w1", "u1", "image", "image", "a:1: ErrImagePull: no such image", NOON - HOUR + MINUTE)],
         {("team", "image"): 1},
     )
 
 
 @pytest.mark.parametrize(
-    ("life", "cause"),
+    ("state", "cause"),
     [
-        (Life(reason="quota", reason_on="team"), "quota"),
-        (Life(reason="quota", reason_on=STOCK), "no_stock"),
-        (Life(reason="unschedulable"), "unschedulable"),
-        (Life(reason="volume"), "volume"),
-        (Life(reason="step_lock", reason_on="team/Mutex/m"), "lock"),
-        (Life(reason="starting"), "starting"),
-        (Life(reason="advancing"), "no_pod_controller"),
-        (Life(reason="advancing", awaits_results=True), "no_pod_task_result"),
-        (Life(reason="starting", awaits_results=True), "starting"),
+        (idle(reason="quota", reason_on="team"), "quota"),
+        (idle(reason="quota", reason_on=STOCK), "no_stock"),
+        (idle(reason="unschedulable"), "unschedulable"),
+        (idle(reason="volume"), "volume"),
+        (idle(reason="step_lock", reason_on="team/Mutex/m"), "lock"),
+        (idle(reason="starting"), "starting"),
+        (idle(reason="advancing"), "no_pod_controller"),
+        (idle(reason="advancing", awaits_results=True), "no_pod_task_result"),
+        (idle(reason="starting", awaits_results=True), "starting"),
     ],
 )
-def test_the_cause_is_the_reason_or_what_is_behind_it(life: Life, cause: str) -> None:
+def test_the_cause_is_the_reason_or_what_is_behind_it(state: WorkflowState, cause: str) -> None:
     """Results are waited for only where no pod could still bring them."""
-    assert causes(life) == [cause]
+    assert causes(state) == [cause]
 
 
 @pytest.mark.parametrize(
-    "life",
+    "state",
     [
-        Life(reason="running"),
-        Life(reason="suspended"),
-        Life(reason="throttled", picked_up_at=None),
-        Life(reason="unseen", picked_up_at=None),
-        Life(reason="volume", picked_up_at=None),
-        Life(finished=True),
-        Life(reason_since=NOON - AFTER),
-        Life(moved_at=NOON - AFTER),
-        Life(reason_since=NOON + MINUTE),
+        idle(reason="running"),
+        idle(reason="suspended"),
+        idle(reason="throttled", picked_up_at=None),
+        idle(reason="unseen", picked_up_at=None),
+        idle(reason="volume", picked_up_at=None),
+        idle(finished=True),
+        idle(reason_since=NOON - AFTER),
+        idle(moved_at=NOON - AFTER),
+        idle(reason_since=NOON + MINUTE),
     ],
 )
-def test_what_runs_moves_waits_on_purpose_or_has_not_begun_is_not_stuck(life: Life) -> None:
+def test_what_runs_moves_waits_on_purpose_or_has_not_begun_is_not_stuck(state: WorkflowState) -> None:
     """A page at night must be about something that stands still."""
-    assert found(life) == Found([], {})
+    assert stuck_of(state) == StuckWorkflows([], {})
 
 
 @pytest.mark.parametrize(
@@ -100,13 +90,13 @@ def test_what_runs_moves_waits_on_purpose_or_has_not_begun_is_not_stuck(life: Li
 )
 def test_the_words_name_what_is_waited_for_once(on: str, words: str, told: str) -> None:
     """A lock's words do not name it, most others do."""
-    assert found(Life(reason_on=on, reason_words=words)).oldest[0].words == told
+    assert stuck_of(idle(reason_on=on, reason_words=words)).oldest[0].words == told
 
 
 def test_the_oldest_are_told_and_all_are_counted() -> None:
     """A broken registry stops thousands at once."""
-    lives = [Life(uid=f"u{i}", reason_since=NOON - HOUR - i, namespace=f"n{i % 2}") for i in range(OLDEST_SHOWN + 50)]
-    both = found(*lives)
+    states = [idle(uid=f"u{i}", reason_since=NOON - HOUR - i, namespace=f"n{i % 2}") for i in range(OLDEST_SHOWN + 50)]
+    both = stuck_of(*states)
 
     assert [one.uid for one in both.oldest] == [f"u{i}" for i in reversed(range(50, OLDEST_SHOWN + 50))]
     assert both.counts == {("n0", "image"): 125, ("n1", "image"): 125}
@@ -114,17 +104,17 @@ def test_the_oldest_are_told_and_all_are_counted() -> None:
 
 def test_every_reason_that_can_be_stuck_has_a_cause_and_every_cause_a_remedy() -> None:
     """A word on a page without a way out helps nobody."""
-    reasons = [life.reason for name in REASONS for life in [Life(reason=name)] if found(life).oldest]
-    named = {cause for name in reasons for cause in causes(Life(reason=name))}
+    reasons = [name for name in REASONS if stuck_of(idle(reason=name)).oldest]
+    named = {cause for name in reasons for cause in causes(idle(reason=name))}
 
     assert set(reasons) == {*AFTER_WORK} - {"suspended"}
     assert {*named, "no_stock", "no_pod_task_result"} == set(REMEDIES)
     assert all(remedy.endswith(".") for remedy in stuck_module.REMEDIES.values())
 
 
-LIVES = st.lists(
+STATES = st.lists(
     st.builds(
-        Life, uid=st.uuids().map(str), reason=st.sampled_from(REASONS), finished=st.booleans(),
+        idle, uid=st.uuids().map(str), reason=st.sampled_from(REASONS), finished=st.booleans(),
         picked_up_at=st.none() | st.just(NOON - HOUR), reason_since=st.integers(NOON - HOUR, NOON),
         moved_at=st.none() | st.integers(NOON - HOUR, NOON),
     ),
@@ -132,10 +122,10 @@ LIVES = st.lists(
 )  # fmt: skip
 
 
-@given(LIVES, st.integers(0, HOUR))
-def test_counts_and_list_agree_and_nothing_gets_unstuck_by_waiting(lives: list[Life], later: int) -> None:
+@given(STATES, st.integers(0, HOUR))
+def test_counts_and_list_agree_and_nothing_gets_unstuck_by_waiting(states: list[WorkflowState], later: int) -> None:
     """As long as nothing changes, what is stuck stays so."""
-    now, then = stuck("c1", lives, NOON, AFTER), stuck("c1", lives, NOON + later, AFTER)
+    now, then = stuck("c1", states, NOON, AFTER), stuck("c1", states, NOON + later, AFTER)
 
     assert sum(now.counts.values()) == len(now.oldest)
     assert {one.uid for one in now.oldest} <= {one.uid for one in then.oldest}

@@ -1,0 +1,33 @@
+"""
+Effects of an attempt that began or ended, and the row of one that ended.
+"""
+
+from collections.abc import Iterator
+
+from collector.core.cluster.effects import Began, Clamped, Effect, Ended
+from collector.core.facts.workflows import WorkflowRun
+from collector.core.workflow import rows
+from collector.core.workflow.state import Attempt, WorkflowState
+
+
+def began(state: WorkflowState) -> Iterator[Effect]:
+    """Work on the present attempt began."""
+    latency = rows.queue_latency(state, state.attempt)
+    yield Began(state.namespace, state.queue, latency.ms if latency.source == "watch" else None)
+    if latency.clamped:
+        yield Clamped("queue_latency")
+
+
+def ended(state: WorkflowState) -> Iterator[Effect]:
+    """The present attempt ended."""
+    attempt = state.attempt
+    delay = rows.completion_delay(attempt)
+    yield Ended(state.namespace, attempt.outcome, attempt.outcome_reason, attempt.retries, delay.ms)
+    if delay.clamped:
+        yield Clamped("completion_delay")
+
+
+def run_row(cluster: str, state: WorkflowState, attempt: Attempt) -> WorkflowRun:
+    """The row of an attempt that has ended, above the rows before and all that it rests on."""
+    version = state.version if attempt is state.attempt else 0
+    return rows.run_of(cluster, state, attempt, max(version, attempt.pods_version))

@@ -1,0 +1,195 @@
+"""
+Observations of workflows: what each changes in the state, and the effects that follow.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Self
+
+import msgspec
+
+from collector.core.argo.cron import Crons
+from collector.core.cluster import attempt_effects, linking
+from collector.core.cluster.effects import Began, Clamped, Effect, Ended, FirstRan, PodEnded, PodRan, Submitted
+from collector.core.cluster.gaps import Gaps
+from collector.core.cluster.lock_users import LockUsers
+from collector.core.cluster.owners import NOTHING, Owners, attempt_of
+from collector.core.cluster.pod_handler import PodHandler
+from collector.core.cluster.tracked import TrackedObjects
+from collector.core.messages import Observation
+from collector.core.model import Instant
+from collector.core.objects import kubernetes
+from collector.core.rules import Rules
+from collector.core.workflow import lifecycle
+from collector.core.workflow.description import describe
+from collector.core.workflow.state import WorkflowState
+
+CRON_LABEL = "workflows.argoproj.io/cron-workflow"
+SCHEDULED_TIME = "workflows.argoproj.io/scheduled-time"
+MOVES_COUNTERS = (Began, Ended, FirstRan, PodRan, Clamped)
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """An attempt as it was before an observation, as far as a change of it has effects."""
+
+    number: int
+    picked_up_at: Instant | None
+    finished: bool
+    finished_at: Instant | None
+    outcome: str
+    outcome_reason: str
+    phase: str
+    message: str
+
+    def ended_since(self, before: "Snapshot") -> bool:
+        """Whether the attempt ended since then, or ended differently than was known."""
+        if not self.finished or not before.finished or self.number != before.number:
+            return self.finished
+        return self._ending() != before._ending()
+
+    def _ending(self) -> tuple[Instant | None, str, str, str, str]:
+        return self.finished_at, self.outcome, self.outcome_reason, self.phase, self.message
+
+    @classmethod
+    def of(cls, state: WorkflowState) -> Self:
+        """The present attempt as it is now."""
+        attempt = state.attempt
+        # By position, in the order of the fields: each event of a workflow makes two of these.
+        return cls(
+            attempt.number, attempt.picked_up_at, attempt.finished, attempt.finished_at,
+            attempt.outcome, attempt.outcome_reason, attempt.phase, attempt.message,
+        )  # fmt: skip
+
+
+@dataclass(slots=True, kw_only=True)
+class WorkflowHandler:
+    """Takes observations of one cluster's workflows."""
+
+    cluster: str
+    rules: Rules
+    tracked: TrackedObjects
+    owners: Owners
+    gaps: Gaps
+    crons: Crons
+    locks: LockUsers
+    namespaces: dict[str, dict[str, str]]
+    """Labels of each namespace."""
+    pods: PodHandler
+
+    def observe(self, seen: Observation) -> Iterator[Effect]:
+        """Takes over one observation of a workflow that exists."""
+        workflow: kubernetes.Workflow = seen.object  # type: ignore[assignment]  # the kind implies the type
+        labels = self.namespaces.get(workflow.metadata.namespace or "", NOTHING)
+        state = self.tracked.workflows.get(seen.uid)
+        historic = state is None and seen.change == "listed"
+        if state is None:
+            state = self.tracked.workflows[seen.uid] = lifecycle.new_workflow(seen, self.rules, labels)
+            before = Snapshot.of(state)
+            self._count_pods(state)
+            yield from self._cron_run(workflow, state)
+            if not historic:
+                yield Submitted(state.namespace, state.queue)
+        else:
+            if (again := lifecycle.restarted_at(state, workflow)) is not None:
+                yield from self._close_unobserved(state, seen, again)
+            describe(state, workflow, self.rules, labels)
+            before = Snapshot.of(state)
+        ended = lifecycle.observe(state, seen)
+        reopened = self._reopened(state, seen) if state.attempt.number != before.number else ()
+        if ended is not None:
+            linking.decide_outcome(state.attempt, ended, self.tracked.pods_of_workflow(state))
+        effects: Iterable[Effect] = chain(reopened, self._changes(state, before))
+        if historic:  # what began or ended before the collector's start is recorded, but moves no counter
+            effects = (effect for effect in effects if not isinstance(effect, MOVES_COUNTERS))
+        yield from effects
+        yield from self.pods.release(f"{state.namespace}/{state.name}")
+        if ended is not None:
+            pods = self.tracked.pods_of_workflow(state)
+            yield from linking.step_rows(self.cluster, state, ended, pods, seen.version)
+            self.tracked.await_pods(state)
+
+    def observe_vanished(self, seen: Observation) -> Iterator[Effect]:
+        """A list after a gap does not have a workflow that was known."""
+        if (state := self.tracked.workflows.get(seen.uid)) is not None:
+            yield from self._close_unobserved(state, seen)
+
+    def _cron_run(self, workflow: kubernetes.Workflow, state: WorkflowState) -> Iterator[Effect]:
+        if cron := (workflow.metadata.labels or NOTHING).get(CRON_LABEL):
+            due = (workflow.metadata.annotations or NOTHING).get(SCHEDULED_TIME)
+            yield from self.crons.started(state.namespace, cron, due, state.name, state.created_at)
+
+    def _close_unobserved(
+        self, state: WorkflowState, seen: Observation, again: Instant | None = None
+    ) -> Iterator[Effect]:
+        """Closes an attempt whose end was not observed: the object is gone, or `argo retry` began another attempt `again`."""
+        before = Snapshot.of(state)
+        at = self.gaps.last_alive(seen, state.attempt.first_seen_at, state.moved_at, state.attempt.reason_since)
+        if again is None:
+            lifecycle.mark_vanished(state, at, max(state.version, seen.version))
+        else:
+            lifecycle.close_unobserved(state, min(at, again))
+        yield from self._changes(state, before)
+
+    def _changes(self, state: WorkflowState, before: Snapshot) -> Iterator[Effect]:
+        """Effects of an update of a workflow's state."""
+        now = Snapshot.of(state)
+        reopened = now.number != before.number
+        self.tracked.mark_workflow(state)
+        self.owners.register(state)
+        self.locks.update(state)
+        if reopened:
+            self.tracked.await_former(state)
+            yield Submitted(state.namespace, state.queue)
+        if now.picked_up_at is not None and (before.picked_up_at is None or reopened):
+            yield from attempt_effects.began(state)
+        if now.finished and (not before.finished or reopened):
+            yield from attempt_effects.ended(state)
+        if now.ended_since(before):
+            yield attempt_effects.run_row(self.cluster, state, state.attempt)
+            yield from self._end_pods(state)
+        self.tracked.await_pods(state)
+        if now.finished:
+            self.tracked.forget_deleted_pods(state)
+
+    def _reopened(self, state: WorkflowState, seen: Observation) -> list[Effect]:
+        """Moves pods that were observed ahead of their workflow from the attempt before to the one that has begun."""
+        former, pods = state.former[0], self.tracked.pods_of_workflow(state)
+        ahead = [pod for pod in pods if pod.run.attempt < attempt_of(state, pod.run.created_at, pod.run.node_id)]
+        effects: list[Effect] = []
+        for pod in ahead:
+            pod.run = msgspec.structs.replace(pod.run, attempt=state.attempt.number, version=pod.run.version + 1)
+            self.tracked.mark_pod(pod)
+            if pod.stage == "finished":
+                effects += [pod.run, PodEnded(pod, state)]
+        if ahead:
+            linking.uncount_pods(state, former, ahead, pods)
+            effects.append(attempt_effects.run_row(self.cluster, state, former))
+        self._count_pods(state)
+        lifecycle.update_reason(state, seen.at)
+        return effects
+
+    def _end_pods(self, state: WorkflowState) -> Iterator[Effect]:
+        """Gives the pods of an ended workflow their final charges, and guessed ends the controller's record."""
+        for pod in self.tracked.pods_of_workflow(state):
+            ended_at = linking.end_time(pod, state.attempt)
+            if ended_at != pod.run.finished_at:
+                version = max(pod.run.version + 1, state.version)
+                pod.run = msgspec.structs.replace(pod.run, finished_at=ended_at, version=version)
+                self.tracked.mark_pod(pod)
+                yield pod.run
+            if pod.stage == "finished":
+                yield PodEnded(pod, state)
+
+    def _count_pods(self, state: WorkflowState) -> None:
+        """Counts the pods that were observed before their workflow, or before its next attempt."""
+        attempt = state.attempt
+        for pod in self.tracked.pods_of_workflow(state):
+            if not state.version:
+                linking.update_pod_stages(state, None, pod)
+            if linking.count_pod(attempt, None, pod):
+                attempt.first_pod_at = min(pod.first_seen_at, attempt.first_pod_at or pod.first_seen_at)
+                lifecycle.pick_up(state, pod.first_seen_at, pod.live)
+                if (first := linking.first_ran(pod)) is not None:
+                    at, live = first
+                    lifecycle.main_started(attempt, state.created_at, at, live)

@@ -1,0 +1,76 @@
+"""
+What labels and spec say of a workflow: template, queue, owners. Any version of the object may change them.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from sys import intern
+
+from collector.core.cost import attribution
+from collector.core.objects import kubernetes
+from collector.core.queue import locks
+from collector.core.rules import Rules
+from collector.core.workflow import template_version
+from collector.core.workflow.state import WorkflowState
+
+TEMPLATE_LABELS = (
+    "workflows.argoproj.io/workflow-template",
+    "workflows.argoproj.io/cluster-workflow-template",
+    "workflows.argoproj.io/cron-workflow",
+)
+"""What a workflow was made from; the first label that is set counts."""
+WORKFLOW_TEXTS = (
+    "namespace", "template", "template_version", "queue", "department", "project", "creator", "service_account",
+    "progress",
+)  # fmt: skip
+ATTEMPT_TEXTS = ("phase", "message", "reason", "reason_on", "reason_words")
+
+
+def describe(
+    state: WorkflowState, workflow: kubernetes.Workflow, rules: Rules, namespace_labels: Mapping[str, str]
+) -> None:
+    """Takes over labels and spec, and what is concluded from them."""
+    meta, spec = workflow.metadata, workflow.spec or kubernetes.WorkflowSpec()
+    labels = meta.labels or {}
+    state.priority = spec.priority or 0
+    account = intern(spec.serviceAccountName or "")
+    evidence = attribution.evidence(rules, labels, meta.annotations or {}, namespace_labels) or None
+    if evidence != state.labels or account != state.service_account or not state.version:
+        # Each status is an event, but the evidence seldom changes: labels of the controller are not part of it.
+        reference = spec.workflowTemplateRef.name if spec.workflowTemplateRef else None
+        named = (labels[k] for k in TEMPLATE_LABELS if k in labels)
+        state.template = intern(reference or next(named, ""))
+        state.labels = _shared(frozenset(evidence.items())) if evidence else None
+        state.queue = intern(labels.get(rules.queue_label) or state.namespace)
+        state.service_account = account
+        _attribute(state, rules)
+    version = template_version.named(rules.version_label, labels, meta.annotations or {})
+    if not version and not state.template_version and workflow.status:  # a workflow's stored spec never changes
+        version = template_version.hashed(workflow.status.storedWorkflowTemplateSpec)
+    state.template_version = intern(version) or state.template_version
+
+
+def restored(state: WorkflowState, rules: Rules) -> WorkflowState:
+    """A state from a checkpoint: it shares its texts with others again, and its owners follow the rules in force."""
+    for name in WORKFLOW_TEXTS:
+        setattr(state, name, intern(getattr(state, name)))
+    attempt = state.attempt
+    for name in ATTEMPT_TEXTS:
+        setattr(attempt, name, intern(getattr(attempt, name)))
+    attempt.held_locks = locks.shared(attempt.held_locks)
+    state.labels = _shared(frozenset(state.labels.items())) if state.labels else None
+    _attribute(state, rules)
+    return state
+
+
+def _attribute(state: WorkflowState, rules: Rules) -> None:
+    owners = attribution.owner_of_row(
+        rules, state.labels or {}, state.namespace, state.template, state.service_account, state.created_at
+    )
+    state.department, state.project, state.creator = map(intern, owners)
+
+
+@lru_cache(maxsize=10_000)
+def _shared(labels: frozenset[tuple[str, str]]) -> dict[str, str]:
+    """One dict for all equal labels, never to be changed: a queue of a hundred thousand workflows has a few dozen."""
+    return {intern(k): intern(v) for k, v in labels}

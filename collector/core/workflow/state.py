@@ -1,0 +1,127 @@
+"""
+The state of a workflow and of its present attempt, as kept in memory and as saved in checkpoints.
+
+Saved states are arrays: the order of fields is the layout, and a field that is added goes to the end and has a default.
+A change of any other kind needs a new tag, and a decoder of the layout before (layout_1.py is one).
+"""
+
+import msgspec
+
+from collector.core.facts.workflows import StepRun
+from collector.core.model import Instant
+from collector.core.queue.locks import LockHold
+from collector.core.queue.waiting import HeldPods, Reason
+from collector.core.workflow.steps import StepHold
+
+
+class Attempt(msgspec.Struct, array_like=True, gc=False):
+    """
+    One run of a workflow, from its submission or from `argo retry` to its end.
+
+    All that must not pass from one attempt to the next stands here: reopening replaces the whole.
+    """
+
+    number: int = 1
+    first_seen_at: Instant = 0
+    first_seen_live: bool = False
+    complete: bool = True
+    """Whether nothing of the attempt was missed."""
+
+    phase: str = ""
+    message: str = ""
+    shutdown: str = ""
+    started_at: Instant | None = None
+    has_nodes: bool = False
+
+    picked_up_at: Instant | None = None
+    picked_up_live: bool = False
+    first_pod_at: Instant | None = None
+    first_main_at: Instant | None = None
+    first_main_live: bool = False
+
+    reason: str = "unseen"
+    reason_on: str = ""
+    reason_words: str = ""
+    reason_since: Instant = 0
+    spent: list[int] | None = None
+    """Milliseconds by reason, in the order of model.REASONS; None until something was spent."""
+    waited_on: dict[str, str] | None = None
+    """By reason the last thing that the attempt waited for."""
+    holds: dict[str, Reason] | None = None
+    """What the object waits for after work began, by the reason's name."""
+    step_holds: dict[str, StepHold] | None = None
+    """What steps waited for without a pod, by node id."""
+    held_locks: tuple[LockHold, ...] = ()
+    awaits_results: bool = False
+    """Whether all steps are done but for results that did not arrive."""
+
+    pods: int = 0
+    """All pods of the attempt, deleted ones included."""
+    failed_pods: int = 0
+    pods_version: int = 0
+    """Version of the newest pod; of a former attempt no lower than the workflow's at its end."""
+    row_version: int = 0
+    """Version of the newest row that was written; a newer row goes above it."""
+
+    finished: bool = False
+    finished_at: Instant | None = None
+    outcome: str = ""
+    outcome_reason: str = ""
+    retries: int = 0
+    last_end_at: Instant | None = None
+    """End of the last container that ended no later than the workflow."""
+    gone_end_at: Instant | None = None
+    """The same of the pods that were forgotten."""
+    deciding_node: str = ""
+    deciding_step: str = ""
+    decider_started: bool | None = None
+    """Whether the main container of the deciding step's pod ever started; None: no such pod is known."""
+    decider_reason: str = ""
+    """The reason that the deciding step's pod itself gives for its end."""
+    node_status: str = ""
+    nodes_mark: int = 0
+    """Checksum of the steps' bytes at the last sight of an end."""
+    steps_mark: int = 0
+    """Checksum of the bytes that step rows were made from: the same rows are not written twice."""
+    step_ends: dict[str, Instant] | None = None
+    """Ends of failed pods by the controller's record: a second source where no kubelet wrote one."""
+    podless_steps: dict[str, StepRun] | None = None
+    """Rows of steps whose pod has not been seen yet, by node id."""
+    gone_pods: dict[str, str] | None = None
+    """Uids of pods that were forgotten after the end, by node id."""
+
+
+class WorkflowState(msgspec.Struct, array_like=True, tag=2, gc=False):
+    """What is known of a workflow. The tag is the number of the layout and stands first in the saved array."""
+
+    uid: str
+    namespace: str
+    name: str
+    created_at: Instant
+    attempt: Attempt
+    """The present attempt."""
+    former: tuple[Attempt, ...] = ()
+    """Finished attempts, the latest first, while the watch of pods may still add to their rows."""
+    version: int = 0
+    """Version of the newest observation; 0 before the first."""
+    deleted: bool = False
+
+    template: str = ""
+    template_version: str = ""
+    queue: str = ""
+    priority: int = 0
+    labels: dict[str, str] | None = None
+    department: str = ""
+    project: str = ""
+    creator: str = ""
+    service_account: str = ""
+
+    progress: str = ""
+    moved_at: Instant | None = None
+    """Last change of progress, phase or pods."""
+    running_pods: int = 0
+    starting_pods: int = 0
+    held_pods: dict[str, HeldPods] | None = None
+    """Starting pods by the name of the reason that they wait for."""
+    retried_nodes: frozenset[str] | None = None
+    """Nodes that a later try replaced, as of the last end; steps that `argo retry` keeps stay what they were."""
