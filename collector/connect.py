@@ -13,7 +13,6 @@ from collector.catalog.schema import DATABASE
 from collector.kube import discovery
 from collector.kube.address import AddressError, ClusterAddress
 from collector.prices import book
-from collector.prices.lookup import Books
 from collector.reports import report
 from collector.settings.derived import make_data_dir
 from collector.settings.model import ClusterSettings, Settings, SettingsError
@@ -27,7 +26,7 @@ class Failure(Exception):  # noqa: N818 - it is what the user is told, not a typ
     """Something outside did not work; the text says what, and what to do."""
 
 
-def books(settings: Settings, folder: Path) -> Books:
+def books(settings: Settings, folder: Path) -> book.Books:
     """The price books in force; each must be in the settings' currency, or be told a rate of exchange."""
     loaded = book.load(settings.prices, folder, settings.currency)
     for product in loaded.layers:
@@ -38,7 +37,7 @@ def books(settings: Settings, folder: Path) -> Books:
     return loaded
 
 
-def books_with(settings: Settings, folder: Path, product: str, currency: str) -> Books:
+def books_with(settings: Settings, folder: Path, product: str, currency: str) -> book.Books:
     """The price books in force and, where they leave a product out, its shipped one; amounts in a currency."""
     chosen = currency or settings.currency
     loaded = book.load(settings.prices, folder, chosen)

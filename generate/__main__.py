@@ -14,12 +14,8 @@ FOLDERS = {
     "dashboards": ("dashboards.files", "dashboards/generated"),
     "alerts": ("alerts.files", "alerts/generated"),
     "reference": ("generate.reference", "docs/reference"),
-    "rights": ("generate.rights", "deploy/kustomize"),
 }
 """By the name on the command line: the module whose `files()` gives names and texts, and the folder that holds them."""
-
-SHARED = {"rights"}
-"""Folders with other files, which are left alone."""
 
 
 def files_of(name: str) -> dict[str, str]:
@@ -34,11 +30,6 @@ def folder_of(name: str) -> Path:
     return ROOT / FOLDERS[name][1]
 
 
-def stale_files(name: str) -> list[str]:
-    """Names of the files that differ from what the code makes."""
-    return out_of_date(folder_of(name), files_of(name), shared=name in SHARED)
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command; the exit code is 1 if --check found a difference."""
     parser = argparse.ArgumentParser(prog="python -m generate", description="Write the generated folders.")
@@ -50,8 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
     stale = 0
     for name in chosen.names or FOLDERS:
         if not chosen.check:
-            write(folder_of(name), files_of(name), shared=name in SHARED)
-        elif differing := stale_files(name):
+            write(folder_of(name), files_of(name))
+        elif differing := out_of_date(folder_of(name), files_of(name)):
             stale = 1
             sys.stderr.write(f"{FOLDERS[name][1]} is out of date: {', '.join(differing)}; run python -m generate\n")
     return stale

@@ -16,7 +16,6 @@ from collector.core.objects import kubernetes
 from collector.core.rules import Rules
 from collector.pipeline.pipeline import Pipeline
 from collector.prices import book
-from collector.prices.lookup import Books
 from tests.builders import (
     NOON,
     RULES,
@@ -38,7 +37,7 @@ HEALTHY = StoreHealth(True, "", 0, 0, NOON)
 
 
 @cache
-def books() -> Books:
+def books() -> book.Books:
     """The books that come with Lynceus."""
     return book.load(["alibaba-eci", "alibaba-acs"], Path())
 

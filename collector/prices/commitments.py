@@ -1,5 +1,5 @@
 """
-Commitments of the loaded books as plans, and the hourly cost of a plan in the currency of the report.
+The commitments of the books in force as plans, and what an hour of one comes to in the currency that is asked for.
 """
 
 from decimal import Decimal
@@ -12,27 +12,18 @@ from collector.prices.schema import Commitment
 
 
 def commitment_plans(books: Books) -> list[Plan]:
-    """Plans in the order of their use; a plan without products covers the product of its book."""
+    """The plans, in the order in which they are used up; one of a product's book covers that product, unless it names some."""
     return order_plans(
         Plan(
-            id=cost.id,
-            book=cost.book,
-            currency=cost.currency,
-            hourly=cost.amount,
-            discount=Decimal(row.discount),
-            begin=cost.begin,
-            end=cost.end,
-            products=row.products or ((cost.product,) if cost.product else ()),
-            regions=row.regions,
-            classes=row.classes,
-            purchases=row.purchases,
+            shared.id, shared.book, shared.currency, shared.amount, Decimal(row.discount), shared.begin, shared.end,
+            row.products or ((shared.product,) if shared.product else ()), row.regions, row.classes, row.purchases,
         )
-        for cost in books.commitments
-        if isinstance(row := cost.row, Commitment)
-    )
+        for shared in books.commitments
+        if isinstance(row := shared.row, Commitment)
+    )  # fmt: skip
 
 
 def hourly_cost(plan: Plan, books: Books, at: Instant) -> Decimal | None:
-    """Cost of a plan for the hour that begins at an instant; None if no exchange rate is known."""
+    """What the hour that begins then costs; None: no rate of exchange is known for it."""
     rate, _ = books.exchange_rate(plan.currency, at, set())
     return None if rate is None else CONTEXT.quantize(CONTEXT.multiply(plan.hourly, rate), PLACES)

@@ -25,7 +25,6 @@ from collector.core.messages import Observation
 from collector.core.model import Fact
 from collector.pipeline.recorder import Recorder
 from collector.prices import book
-from collector.prices.lookup import Books
 from collector.store.clickhouse import Store
 from tests.replay import RULES, observations
 
@@ -37,7 +36,7 @@ F = TypeVar("F", bound=Fact)
 
 
 @cache
-def books() -> Books:
+def books() -> book.Books:
     return book.load(["alibaba-eci", "alibaba-acs", "plain-node"], Path())
 
 
