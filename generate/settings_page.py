@@ -23,7 +23,7 @@ INTRODUCTION = """
 Lynceus reads one YAML file: `lynceus run --config lynceus.yaml`. Every key is optional, and so is the file.
 An unknown key is an error that names the key you probably meant.
 Relative paths of price books start at the folder of the settings file.
-`lynceus check --config lynceus.yaml` proves a file before you use it.
+`lynceus check --config lynceus.yaml` checks a file before you use it.
 """.strip()
 
 
@@ -111,10 +111,9 @@ def _type(hint: Any) -> str:
         return " or ".join(_type(option) for option in typing.get_args(hint) if option is not type(None))
     if origin is typing.Literal:
         return " or ".join(code(str(value)) for value in typing.get_args(hint))
-    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-        return "keys below"
     if origin is tuple:
-        return f"list of {_type(typing.get_args(hint)[0])}"
+        inner, _ = _inner(hint)
+        return "list" if inner else f"list of {_type(typing.get_args(hint)[0])}"
     if origin is dict:
         return "map"
     return WORDS.get(hint, str(getattr(hint, "__name__", hint)))
