@@ -11,9 +11,9 @@ from alerts.rules import Group
 from alerts.thresholds import Thresholds
 
 ALL: dict[str, Callable[[Thresholds], Group]] = {
-    "queue": queue.build,
-    "controller": controller.build,
-    "collector-health": collector_health.build,
-    "durability": durability.build,
+    "queue": lambda thresholds: queue.build(thresholds.queue),
+    "controller": lambda thresholds: controller.build(thresholds.controller),
+    "collector-health": lambda thresholds: collector_health.build(thresholds.collector),
+    "durability": lambda thresholds: durability.build(thresholds.durability),
 }
 """File name under generated/, and the function that builds its group."""

@@ -2,14 +2,24 @@
 Alerts about Lynceus itself: it runs, it watches every cluster, and it can store its rows.
 """
 
+import msgspec
+
+from alerts.numbers import Number
 from alerts.rules import Alert, Group
-from alerts.thresholds import CollectorThresholds, Thresholds
 from collector.catalog import metrics as catalog
 
 
-def build(thresholds: Thresholds) -> Group:
+class CollectorThresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Thresholds of Lynceus itself."""
+
+    store_silent_s: Number
+    store_hold_m: Number
+    cluster_unreachable_m: Number
+    collector_absent_m: Number
+
+
+def build(own: CollectorThresholds) -> Group:
     """The group lynceus-collector."""
-    own = thresholds.collector
     rules = (_store_insert_failing(own), _cluster_unreachable(own), _collector_absent(own), _watchdog())
     return Group(name="lynceus-collector", interval="30s", rules=rules)
 

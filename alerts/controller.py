@@ -2,14 +2,22 @@
 Alerts about the Argo controller. A queue that does not drain often has this cause, so this page fires first.
 """
 
+import msgspec
+
+from alerts.numbers import Number
 from alerts.rules import Alert, Group
-from alerts.thresholds import Thresholds
 from collector.catalog import metrics as catalog
 
 
-def build(thresholds: Thresholds) -> Group:
+class ControllerThresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Thresholds of controllers."""
+
+    oom_window_m: Number
+
+
+def build(own: ControllerThresholds) -> Group:
     """The group lynceus-controller."""
-    window = thresholds.controller.oom_window_m.value
+    window = own.oom_window_m.value
     killed = Alert(
         name="ControllerOOMKilled",
         # No hold: the counter is exact, one kill is one too many, and a loop of them would reset it each time.

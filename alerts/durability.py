@@ -4,15 +4,29 @@ Alerts about complete data: is everything observed, stored and summed, and do th
 Only a spool that is about to pause the watches pages a person; the others are tickets, since nothing is lost yet.
 """
 
+import msgspec
+
+from alerts.numbers import Number
 from alerts.rules import ITSELF, Alert, Group
-from alerts.thresholds import DurabilityThresholds, Thresholds
 from collector.catalog import metrics as catalog
 from collector.catalog.metrics import Metric
 
 
-def build(thresholds: Thresholds) -> Group:
+class DurabilityThresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Thresholds of incomplete, late or wrong data."""
+
+    seen_window_m: Number
+    stored_window_m: Number
+    rollup_age_h: Number
+    rollup_hold_m: Number
+    clock_skew_s: Number
+    clock_hold_m: Number
+    spool_full_percent: Number
+    spool_hold_m: Number
+
+
+def build(own: DurabilityThresholds) -> Group:
     """The group lynceus-durability."""
-    own = thresholds.durability
     rules = (
         _watch_gap(own), _reconcile_differences(own), _backfill_failing(own), _quarantine_growing(own),
         _spool_nearly_full(own), _rollup_old(own), _clock_skewed(own),

@@ -8,8 +8,10 @@ import json
 import re
 from collections.abc import Iterator
 
+import msgspec
+
+from alerts.numbers import Number
 from alerts.rules import Alert, Group, Recording, Severity
-from alerts.thresholds import Number, QueueThresholds, Thresholds
 from collector.catalog import metrics as catalog
 
 QUEUE = "cluster, namespace, queue"
@@ -22,9 +24,29 @@ WHERE = "{{ $labels.namespace }}/{{ $labels.queue }} on {{ $labels.cluster }}"
 COUNT = '{{ $value | printf "%.0f" }}'
 
 
-def build(thresholds: Thresholds) -> Group:
+class OwnDepth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A queue with a usual depth of its own."""
+
+    queue: str
+    depth: int
+    reason: str
+
+
+class QueueThresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Thresholds of queues."""
+
+    backlog_depth: Number
+    backlog_own_depth: list[OwnDepth]
+    backlog_age_s: Number
+    backlog_hold_m: Number
+    not_draining_window_m: Number
+    not_draining_warning_m: Number
+    not_draining_critical_m: Number
+    not_draining_demand_m: Number
+
+
+def build(queue: QueueThresholds) -> Group:
     """The group lynceus-queue."""
-    queue = thresholds.queue
     not_draining = (
         _not_draining(queue, "warning", queue.not_draining_warning_m),
         _not_draining(queue, "critical", queue.not_draining_critical_m),

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import yaml
 
-from alerts.thresholds import Links
+from alerts.numbers import Links
 
 Severity = Literal["critical", "warning", "none"]
 """Critical pages a person now; warning is a ticket for office hours; none is a sign of life."""

@@ -10,8 +10,9 @@ import yaml
 
 from alerts import ALL
 from alerts.files import files
+from alerts.queue import OwnDepth
 from alerts.rules import Alert, group_as_read
-from alerts.thresholds import FILE, OwnDepth, load
+from alerts.thresholds import FILE, load
 from dashboards import ALL as DASHBOARDS
 from generate.folder import out_of_date, write
 from tests.promtool.promql import check_against_catalogue
