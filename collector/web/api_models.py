@@ -1,10 +1,61 @@
 """
-What /api/v1/live answers, type by type; the OpenAPI document is made from these.
+The answers of the API, type by type; the OpenAPI document is made from these models.
 
-Ages instead of instants, since a browser can tick on from an age without trusting its own clock. Money is text.
+Ages instead of instants: a browser counts on from an age without trusting its own clock. Money is text.
 """
 
-from collector.web.readiness import ApiModel, Problem
+from typing import Any, Literal, Self
+
+import msgspec
+from pydantic import BaseModel, ConfigDict
+
+from collector.core.model import Instant
+
+
+def age(at: Instant, since: Instant) -> int:
+    """Milliseconds between the two, at least 0: an object may be stamped by a clock ahead of ours."""
+    return max(0, at - since)
+
+
+def age_or_none(at: Instant, since: Instant | None) -> int | None:
+    """The same for an instant that may be unknown."""
+    return None if since is None else age(at, since)
+
+
+class ApiModel(BaseModel):
+    """A type of the API; the text under a field is its description in the OpenAPI document."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    @classmethod
+    def of(cls, row: msgspec.Struct, **computed: Any) -> Self:
+        """Converts a row of the live view: its fields by name, and those that it does not have."""
+        return cls.model_validate(msgspec.structs.asdict(row) | computed)
+
+
+class Problem(ApiModel):
+    """One thing that is not as it should be."""
+
+    subject: Literal["cluster", "watch", "store", "collector"]
+    cluster: str | None = None
+    kind: str | None = None
+    cause: str
+    """The same in one word, the label of the metric `lynceus_not_ready`."""
+    reason: str
+    """What is wrong, in words."""
+    remedy: str
+    """What to do about it."""
+    blocking: bool = True
+    """False: the collector is ready nonetheless, something optional is missing."""
+    optional: bool = False
+    """True: nobody need act; a right that was left out, and what is not known without it."""
+
+
+class Ready(ApiModel):
+    """The answer of /readyz."""
+
+    ready: bool
+    problems: list[Problem]
 
 
 class Place(ApiModel):

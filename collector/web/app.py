@@ -19,11 +19,11 @@ from collector.catalog.counters import Counters
 from collector.clock import now_ms
 from collector.core.live_view import LiveView
 from collector.core.model import Instant
-from collector.web.api_models import Live
+from collector.web.api_models import Live, Ready
 from collector.web.headers import SecurityHeaders
 from collector.web.live import live_now
 from collector.web.money import Money, MoneyToday
-from collector.web.readiness import Ready, readiness
+from collector.web.readiness import readiness
 from collector.web.reason_texts import BEGUN_WORDS, WAITING_WORDS
 
 HERE = Path(__file__).parent

@@ -1,7 +1,7 @@
 """
-The live view summed up for people: fleet, cluster, queue, and what began without running.
+The live view summed up for people: the fleet, each cluster, each queue, and workflows that began and do not run.
 
-The page draws these figures and computes none of its own, so that whoever reads the JSON sees the same.
+The page draws these figures and computes none of its own, so that a reader of the JSON sees the same.
 """
 
 from collections import defaultdict
@@ -9,18 +9,31 @@ from collections.abc import Iterable
 
 from collector.catalog import metrics as catalog
 from collector.catalog.counters import Counters
-from collector.core.live_view import ClusterHealth, Flow, LiveView, StoreHealth, Waiting
+from collector.core import live_view
+from collector.core.live_view import ClusterHealth, LiveView, StoreHealth, Waiting
 from collector.core.model import REASONS, Instant
-from collector.web import api_models, limits, trouble
-from collector.web.api_models import Begun, Cluster, Live, Place, Queue, ReasonCount, Store, Totals, Watch
-from collector.web.bill import money_now
-from collector.web.money import Money, UnknownMoney
+from collector.web import limits, trouble
+from collector.web.api_models import (
+    Begun,
+    Cluster,
+    Flow,
+    Live,
+    Place,
+    Queue,
+    ReasonCount,
+    Store,
+    Totals,
+    Watch,
+    age,
+    age_or_none,
+)
+from collector.web.money import Money, UnknownMoney, money_now
 from collector.web.readiness import readiness
 
 RUNNING = "running"
 
 SETTLED_S = 60
-"""A rate over less than a minute would call every queue stuck that a restart finds waiting."""
+"""Below this, the state of a queue is `unsettled`: right after a restart every waiting queue would count as not draining."""
 
 
 def live_now(view: LiveView, counters: Counters, money: Money | UnknownMoney | None, now: Instant) -> Live:
@@ -44,11 +57,6 @@ def live_now(view: LiveView, counters: Counters, money: Money | UnknownMoney | N
     )
 
 
-def _age(at: Instant, since: Instant) -> int:
-    # An object may be stamped by a clock that runs ahead of ours.
-    return max(0, at - since)
-
-
 def _oldest(rows: Iterable[Waiting]) -> Waiting | None:
     return min(rows, key=lambda row: row.since, default=None)
 
@@ -58,7 +66,7 @@ def _count(rows: Iterable[Waiting]) -> int:
 
 
 def _place(row: Waiting) -> Place:
-    return Place(cluster=row.cluster, namespace=row.namespace, queue=row.queue)
+    return Place.of(row)
 
 
 def _by_reason(rows: Iterable[Waiting], at: Instant) -> list[ReasonCount]:
@@ -69,7 +77,7 @@ def _by_reason(rows: Iterable[Waiting], at: Instant) -> list[ReasonCount]:
         ReasonCount(
             reason=reason,
             workflows=_count(groups[reason]),
-            oldest_age_ms=_age(at, min(row.since for row in groups[reason])),
+            oldest_age_ms=age(at, min(row.since for row in groups[reason])),
         )
         for reason in sorted(groups, key=_order)
     ]
@@ -90,7 +98,7 @@ def _totals(view: LiveView) -> Totals:
         stuck=sum(view.stuck_counts.values()),
         locks=len(view.locks),
         crons=len(view.crons),
-        oldest_age_ms=None if oldest is None else _age(view.at, oldest.since),
+        oldest_age_ms=None if oldest is None else age(view.at, oldest.since),
         oldest_in=None if oldest is None else _place(oldest),
         reasons=_by_reason(waiting, view.at),
     )
@@ -107,22 +115,13 @@ def _cluster(cluster: ClusterHealth, view: LiveView, counters: Counters) -> Clus
         waiting=_count(waiting),
         running=_count(row for row in rows if row.begun and row.reason == RUNNING),
         begun=_count(row for row in rows if row.begun and row.reason != RUNNING),
-        oldest_age_ms=None if oldest is None else _age(view.at, oldest.since),
+        oldest_age_ms=None if oldest is None else age(view.at, oldest.since),
         reasons=_by_reason(waiting, view.at),
         controller_oom_kills=_counted(counters, catalog.CONTROLLER_OOM_KILLS, cluster.name),
         controller_restarts=_counted(counters, catalog.CONTROLLER_RESTARTS, cluster.name),
         controllers=trouble.controllers(view.controllers, cluster.name),
         watches=[
-            Watch(
-                kind=watch.kind,
-                state=watch.state,
-                detail=watch.detail,
-                synced=watch.synced,
-                needed=watch.needed,
-                last_event_age_ms=None if watch.last_event_at is None else _age(view.at, watch.last_event_at),
-                objects=watch.objects,
-            )
-            for watch in cluster.watches
+            Watch.of(watch, last_event_age_ms=age_or_none(view.at, watch.last_event_at)) for watch in cluster.watches
         ],
     )
 
@@ -144,7 +143,7 @@ def _queues(waiting: list[Waiting], view: LiveView) -> list[Queue]:
             namespace=namespace,
             queue=queue,
             depth=_count(rows),
-            oldest_age_ms=_age(at, min(row.since for row in rows)),
+            oldest_age_ms=age(at, min(row.since for row in rows)),
             reasons=_by_reason(rows, at),
             flow=flows.get((cluster, namespace, queue)),
         )
@@ -153,11 +152,10 @@ def _queues(waiting: list[Waiting], view: LiveView) -> list[Queue]:
     return sorted(queues, key=lambda q: (-q.oldest_age_ms, q.cluster, q.namespace, q.queue))
 
 
-def _flow(flow: Flow) -> api_models.Flow:
-    return api_models.Flow(
+def _flow(flow: live_view.Flow) -> Flow:
+    return Flow.of(
+        flow,
         state=flow.state if flow.window_s >= SETTLED_S else "unsettled",
-        arrivals=flow.arrivals,
-        starts=flow.starts,
         window_ms=round(flow.window_s * 1000),
         drain_ms=None if flow.drain_s is None else round(flow.drain_s * 1000),
     )
@@ -171,10 +169,4 @@ def _begun(rows: list[Waiting], at: Instant) -> list[Begun]:
 
 
 def _store(store: StoreHealth, at: Instant) -> Store:
-    return Store(
-        reachable=store.reachable,
-        detail=store.detail,
-        spooled_rows=store.spooled_rows,
-        spooled_bytes=store.spooled_bytes,
-        last_insert_age_ms=None if store.last_insert_at is None else _age(at, store.last_insert_at),
-    )
+    return Store.of(store, last_insert_age_ms=age_or_none(at, store.last_insert_at))

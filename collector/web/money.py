@@ -6,12 +6,18 @@ No SQL and no sum of pods happens here. Unknown is said in words and never drawn
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from decimal import Decimal
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+from decimal import Context, Decimal
+from typing import Any
 
 import msgspec
 
+from collector.core.cluster.run_rate import sum_by_currency
+from collector.core.cost.attribution import UNALLOCATED
+from collector.core.live_view import HourlyCost
 from collector.core.model import Instant
+from collector.web.api_models import CurrencyTotal, DepartmentMoney, MoneyNow, MoneyPerHour, age
 
 KEEP_S = 5.0
 """Every open page polls each 2 s; the store is asked at most this often for all of them together."""
@@ -20,6 +26,9 @@ PATIENCE_S = 3.0
 """A page that waits longer than this for the store is better served by the word `unknown`."""
 
 DETAIL_LIMIT = 300
+
+EXACT = Context(prec=76)
+"""Room for sums of Decimal(38,18); the default of 28 digits would round them from ten billion up."""
 
 
 class Spent(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,3 +92,74 @@ class MoneyToday:
         except Exception as error:  # noqa: BLE001
             first_line = next(iter(str(error).splitlines()), "") or type(error).__name__
             return UnknownMoney(f"the store could not be read: {first_line[:DETAIL_LIMIT]}")
+
+
+def money_now(money: Money | UnknownMoney, now: Instant, burning: Iterable[HourlyCost] = ()) -> MoneyNow:
+    """Today's money, or why it is not known, and what runs now costs an hour."""
+    running = tuple(map(_hourly, sum_by_currency(burning)))
+    if isinstance(money, UnknownMoney):
+        return MoneyNow(known=False, detail=money.detail, running=running)
+    by_currency: dict[str, list[Spent]] = defaultdict(list)
+    for spent in money.spent:
+        by_currency[spent.currency].append(spent)
+    totals: list[CurrencyTotal] = []
+    departments: list[DepartmentMoney] = []
+    for currency, rows in sorted(by_currency.items()):
+        total = _total(rows)
+        totals.append(CurrencyTotal(currency=currency, cost=_text(total), **_flags(rows)))
+        departments.extend(_departments(currency, rows, total))
+    return MoneyNow(
+        known=True,
+        detail=money.detail,
+        day=money.day,
+        age_ms=age(now, money.at),
+        totals=tuple(totals),
+        departments=tuple(departments),
+        running=running,
+    )
+
+
+def _hourly(cost: HourlyCost) -> MoneyPerHour:
+    return MoneyPerHour.of(cost, per_hour=_text(cost.per_hour))
+
+
+def _departments(currency: str, rows: list[Spent], total: Decimal | None) -> list[DepartmentMoney]:
+    by_name: dict[str, list[Spent]] = defaultdict(list)
+    for spent in rows:
+        by_name[spent.department].append(spent)
+    if total is not None and UNALLOCATED not in by_name:
+        # Nobody may have to wonder whether something was left out: that nothing is unallocated is worth a line.
+        by_name[UNALLOCATED] = [Spent(department=UNALLOCATED, currency=currency, cost=Decimal(0), accruing=False)]
+    priced = [(name, _total(of_one), of_one) for name, of_one in by_name.items()]
+    priced.sort(key=lambda row: (row[1] is None, -(row[1] or 0), row[0]))
+    return [
+        DepartmentMoney(
+            department=name, currency=currency, cost=_text(cost), share=_share(cost, total), **_flags(of_one)
+        )
+        for name, cost, of_one in priced
+    ]
+
+
+def _total(rows: list[Spent]) -> Decimal | None:
+    """The sum of what is known; None when nothing is."""
+    total: Decimal | None = None
+    for spent in rows:
+        if spent.cost is not None:
+            total = EXACT.add(total or Decimal(0), spent.cost)
+    return total
+
+
+def _flags(rows: list[Spent]) -> dict[str, Any]:
+    return {"accruing": any(s.accruing for s in rows), "unpriced_pods": sum(s.unpriced_pods for s in rows)}
+
+
+def _share(cost: Decimal | None, total: Decimal | None) -> float | None:
+    return float(cost / total) if cost is not None and total else None
+
+
+def _text(amount: Decimal | None) -> str | None:
+    """Plain digits, without the zeros that a column of 18 places brings along."""
+    if amount is None:
+        return None
+    text = format(amount, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

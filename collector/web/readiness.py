@@ -6,13 +6,11 @@ Judged from the live view alone: whoever asks must get an answer at once, also w
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Literal
-
-from pydantic import BaseModel, ConfigDict
 
 from collector.core.live_view import ClusterHealth, LiveView, StoreHealth, WatchHealth
 from collector.core.model import Instant
 from collector.core.units import DAY_MS, MINUTE_MS
+from collector.web.api_models import Problem, Ready
 
 BEHIND_MS = MINUTE_MS
 """Rows that wait longer than this for the store make whoever reads it see the past."""
@@ -49,37 +47,6 @@ STORE_REMEDIES = {
     "spool_fails": "look at the disk of data_dir",
 }
 """What to do where another remedy than the address holds."""
-
-
-class ApiModel(BaseModel):
-    """A type of the API; what stands under a field describes it in the OpenAPI document."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-
-class Problem(ApiModel):
-    """One thing that is not as it should be."""
-
-    subject: Literal["cluster", "watch", "store", "collector"]
-    cluster: str | None = None
-    kind: str | None = None
-    cause: str
-    """The same in one word, the label of the metric `lynceus_not_ready`."""
-    reason: str
-    """What is wrong, in words."""
-    remedy: str
-    """What to do about it."""
-    blocking: bool = True
-    """False: the collector is ready nonetheless, something optional is missing."""
-    optional: bool = False
-    """True: nobody need act; a right that was left out, and what is not known without it."""
-
-
-class Ready(ApiModel):
-    """The answer of /readyz."""
-
-    ready: bool
-    problems: list[Problem]
 
 
 def readiness(view: LiveView, now: Instant) -> Ready:

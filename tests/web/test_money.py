@@ -8,8 +8,7 @@ import pytest
 
 from collector.core.live_view import HourlyCost
 from collector.web.api_models import DepartmentMoney
-from collector.web.bill import money_now
-from collector.web.money import Money, MoneyToday, Spent, UnknownMoney
+from collector.web.money import Money, MoneyToday, Spent, UnknownMoney, money_now
 from tests.web.fleet import NOW, SECOND, some_money
 
 

@@ -5,7 +5,8 @@ import pytest
 
 from collector.core.facts.watches import WatchGap
 from collector.core.live_view import Clock, LiveView, StoreHealth
-from collector.web.readiness import BEHIND_MS, BEHIND_ROWS, GAP_TOLD_MS, VIEW_STALE_MS, Problem, readiness
+from collector.web.api_models import Problem
+from collector.web.readiness import BEHIND_MS, BEHIND_ROWS, GAP_TOLD_MS, VIEW_STALE_MS, readiness
 from tests.web.fleet import NOW, SECOND, a_cluster, a_store, a_view, a_watch
 
 
