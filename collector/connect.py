@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from collector.catalog.schema import DATABASE
+from collector.catalog.schema import DATABASE, WRITER
 from collector.kube import discovery
 from collector.kube.address import AddressError, ClusterAddress
 from collector.prices import book
@@ -17,9 +17,6 @@ from collector.reports import report
 from collector.settings.derived import make_data_dir
 from collector.settings.model import ClusterSettings, Settings, SettingsError
 from collector.store.clickhouse import Store, StoreError, StoreUnreachableError, connect
-
-EMBEDDED_WRITER = "lynceus"
-"""The user of the embedded store that may write."""
 
 
 class Failure(Exception):  # noqa: N818 - it is what the user is told, not a type to catch
@@ -98,7 +95,7 @@ def writing_store(settings: Settings, timeout_s: int = 60) -> Store:
             sharded=bool(settings.store.cluster),
         )
     token = make_data_dir(settings) / "store.token"
-    return connect(f"http://{settings.embedded.listen}", EMBEDDED_WRITER, token, timeout_s=timeout_s)
+    return connect(f"http://{settings.embedded.listen}", WRITER, token, timeout_s=timeout_s)
 
 
 def reader(settings: Settings, url: str) -> report.Query:

@@ -7,7 +7,7 @@ from collector.core.model import Fact
 
 DATABASE = "lynceus"
 WRITER = "lynceus"
-"""User name of the collector in the store, where the settings give no other."""
+"""User of the embedded store that may write."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from collector import connect as asking
+from collector.catalog.schema import WRITER
 from collector.clock import now_ms
 from collector.connect import Failure
 from collector.core.messages import Commit
@@ -38,7 +38,6 @@ FLUSH_S = 1.0
 """For a last round to the store at the end; what it does not take stays in the spool."""
 STORE_ENDS_S = 5.0
 """For the store's process to be gone: longer than it is given before it is killed."""
-STORE_USER = asking.EMBEDDED_WRITER
 
 
 async def opened_spool(parts: Runtime, disk: Worker) -> Spool:
@@ -108,7 +107,7 @@ async def _store(parts: Runtime, disk: Worker, sender: Worker, last_call: asynci
     token, up, flushed = parts.data / "store.token", asyncio.Event(), asyncio.Event()
 
     def answers(url: str) -> None:
-        parts.store = parts.store or connect(url, STORE_USER, token)
+        parts.store = parts.store or connect(url, WRITER, token)
         up.set()
 
     embedded = parts.settings.embedded

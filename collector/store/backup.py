@@ -18,7 +18,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from collector.catalog.schema import DATABASE
+from collector.catalog.schema import DATABASE, WRITER
 from collector.store import manifest as manifests
 from collector.store.clickhouse import Store, StoreError, StoreRefusedError, connect
 from collector.store.embedded.child import StoreDidNotStartError, start_child
@@ -28,7 +28,6 @@ from collector.store.schema.migrate import load
 POINTERS = ("watch_cursor", "workflow_live", "live_state", "period", "rollup_state", "backfill")
 """Positions, active runs, what was rebuilt or asked for: older than what they point to they only cause repeated work."""
 
-WRITER = "lynceus"
 _PARTS = ("pointers", "facts")
 _LOOK_EVERY_S = 0.2
 _SLOWEST_ANSWER_S = 4 * 3600

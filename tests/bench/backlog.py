@@ -21,12 +21,12 @@ from typing import Any
 import msgspec
 
 from collector.catalog.counters import Counters
-from collector.catalog.schema import Table
+from collector.catalog.schema import WRITER, Table
 from collector.clock import now_ms
 from collector.core.cost import charge as billing
 from collector.core.messages import Commit, Cursor, Observation, Outcome
 from collector.core.model import Fact
-from collector.service.storage import COMMIT_S, STORE_USER
+from collector.service.storage import COMMIT_S
 from collector.store.clickhouse import Store, connect
 from collector.store.embedded.child import start_child
 from collector.store.schema.migrate import migrate
@@ -91,7 +91,7 @@ async def backlog(rows: int, arrival: int, folder: Path) -> Backlog:
         await disk.run(spool.commit, a_commit(source, a_time, next(numbers)))
     taken, size = spool.rows / (time.perf_counter() - began), spool.bytes
     queued, child = spool.rows, await start_child(folder / "store", "127.0.0.1:0", folder / "token")
-    store = connect(child.url, STORE_USER, folder / "token")
+    store = connect(child.url, WRITER, folder / "token")
     await asking.run(migrate, store)
     inserts = Inserter(spool, disk, store, asking, Counters(), now_ms)
     before, began = _resident(), time.perf_counter()
@@ -142,7 +142,7 @@ async def lateness(workflows: int, pace: int, folder: Path) -> list[float]:
     """Seconds from the last event of each workflow on our socket to its row in the store, sorted; the whole pipeline."""
     counters, token, came_at = Counters(), folder / "store.token", dict[str, int]()
     pipe, child = a_pipeline(counters), await start_child(folder / "store", "127.0.0.1:0", token)
-    store, disk, asking = Noting(connect(child.url, STORE_USER, token)._make_client), Worker("spool"), Worker("store")
+    store, disk, asking = Noting(connect(child.url, WRITER, token)._make_client), Worker("spool"), Worker("store")
     store.found_at = {}
     spool: Spool = await disk.run(open_spool, folder / "spool.sqlite", SPOOL_BYTES, now_ms())
     await asking.run(migrate, store)

@@ -18,6 +18,7 @@ from random import Random
 from collector import __version__
 from collector.catalog.counters import Counters
 from collector.catalog.metrics import STORE_INSERTED_ROWS
+from collector.catalog.schema import WRITER
 from collector.clock import now_ms
 from collector.core.messages import Observation, Outcome, Position, Synced
 from collector.kube.address import ClusterAddress
@@ -25,7 +26,7 @@ from collector.kube.connection import Connection
 from collector.pipeline.pipeline import Pipeline
 from collector.prices import book
 from collector.service.runtime import COLLECT_AFTER
-from collector.service.storage import COMMIT_S, STORE_USER
+from collector.service.storage import COMMIT_S
 from collector.store.clickhouse import connect
 from collector.store.embedded.child import start_child
 from collector.store.schema.migrate import migrate
@@ -112,7 +113,7 @@ async def pipeline(server: str, kind: str, expected: int, folder: Path) -> Figur
     counters, token = Counters(), folder / "store.token"
     pipe = a_pipeline(counters)
     child = await start_child(folder / "store", "127.0.0.1:0", token)
-    store, disk, asking = connect(child.url, STORE_USER, token), Worker("spool"), Worker("store")
+    store, disk, asking = connect(child.url, WRITER, token), Worker("spool"), Worker("store")
     spool = await disk.run(open_spool, folder / "spool.sqlite", SPOOL_BYTES, now_ms())
     await asking.run(migrate, store)
     inserts = Inserter(spool, disk, store, asking, counters, now_ms, reachable=True)

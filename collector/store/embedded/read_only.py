@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from collector.catalog.schema import DATABASE
+
 READONLY = 164
 """ClickHouse's code for a statement that may not run in read-only mode."""
 
@@ -27,7 +29,7 @@ _INNER_READS = frozenset({
 _EXPLAINS = frozenset({
     "EXPLAIN", "EXPLAIN AST", "EXPLAIN ESTIMATE", "EXPLAIN PIPELINE", "EXPLAIN QUERY TREE", "EXPLAIN SYNTAX",
 })  # fmt: skip
-_DATABASES = frozenset({"lynceus", "system", "information_schema", "INFORMATION_SCHEMA"})
+_DATABASES = frozenset({DATABASE, "system", "information_schema", "INFORMATION_SCHEMA"})
 _SYSTEM_TABLES = frozenset({
     "aggregate_function_combinators", "asynchronous_metrics", "collations", "columns", "data_skipping_indices",
     "data_type_families", "databases", "events", "formats", "functions", "keywords", "merges", "metrics", "mutations",

@@ -24,14 +24,13 @@ from pathlib import Path
 import msgspec
 from aiohttp import BodyPartReader, web
 
-from collector.catalog.schema import DATABASE
+from collector.catalog.schema import DATABASE, WRITER
 from collector.store.embedded.compression import UnreadableBodyError, decompressed
 from collector.store.embedded.engine import Answer, Engine, EngineError, Statement, StorePathError
 from collector.store.embedded.options import StoreOptions
 from collector.store.embedded.read_only import READONLY, RefusedStatementError
 from collector.store.embedded.token import TokenFileError, read_or_make_token
 
-WRITER = "lynceus"
 READER = "default"
 
 READER_BODY = 1 << 20
