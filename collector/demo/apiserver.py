@@ -1,7 +1,7 @@
 """
-A Kubernetes API server over one Store: list with pages, watch with bookmarks, and the ways both can be refused.
+A Kubernetes API server over one ObjectStore: list with pages, watch with bookmarks, and the refusals of both.
 
-Only what an observer asks for is served; any other path is a 404 in a real server's words.
+Only the paths that an observer requests are served; any other path is a 404 with a real server's message.
 """
 
 import asyncio
@@ -18,10 +18,10 @@ from typing import Any, Protocol
 import msgspec
 from aiohttp import web
 
-from collector.demo.objects import CLUSTER_WIDE, KINDS, PODS, Kind, Obj, Write
+from collector.demo.objects import CLUSTER_WIDE, KINDS, PODS, Obj, ResourceKind, Write
 from collector.demo.refusals import RefusedError, expired, not_found
 from collector.demo.selectors import EVERYTHING, Selector
-from collector.demo.store import Store
+from collector.demo.store import ObjectStore
 
 VERSION = {
     "major": "1",
@@ -35,33 +35,33 @@ VERSION = {
     "platform": "linux/amd64",
 }
 BUFFERED_CHUNKS = 1000
-"""A watcher that is so far behind is cut off, as a real one is."""
+"""A watcher that is further behind is disconnected, as by a real server."""
 SNAPSHOTS = 16
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 METRICS = "/apis/metrics.k8s.io/v1beta1"
 NO_SUCH_PATH = "404 page not found\n"
-"""What a real server says of a path that no group registered; within the core group it is a Status."""
+"""A real server's answer to a path that no API group registered; within the core group the answer is a Status."""
 NO_SUCH_RESOURCE = RefusedError(404, "NotFound", "the server could not find the requested resource")
 
 
-class Running(Protocol):
-    """What runs in the pods and can be asked how it does; None where nothing answers."""
+class RunningPods(Protocol):
+    """The processes in the pods, as the metrics API and the proxy reach them; None where nothing answers."""
 
     def usage(self, pod: str, now: float) -> Obj | None: ...
     def exposition(self, pod: str, now: float) -> str | None: ...
 
 
 class Watcher:
-    """One open watch: what it still has to be sent."""
+    """One open watch: the events that are still to be sent."""
 
-    def __init__(self, kind: Kind, backlog: bytes, selector: Selector = EVERYTHING) -> None:
+    def __init__(self, kind: ResourceKind, backlog: bytes, selector: Selector = EVERYTHING) -> None:
         self.kind, self.selector = kind, selector
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
         if backlog:
             self._queue.put_nowait(backlog)
 
     def push(self, chunk: bytes) -> bool:
-        """Hands over events; False if the reader is too slow and was given up."""
+        """Queues events; False if the reader is too slow and its watch ends."""
         if self._queue.qsize() < BUFFERED_CHUNKS:
             self._queue.put_nowait(chunk)
             return True
@@ -71,40 +71,42 @@ class Watcher:
         return False
 
     def end(self) -> None:
-        """Nothing more will come after what is there."""
+        """Ends the watch after the events that are queued."""
         self._queue.put_nowait(None)
 
     async def next(self, within_s: float) -> bytes | None:
-        """The next events, None at the end; TimeoutError if there are none in time."""
+        """Waits for the next events; None at the end, TimeoutError if none arrive in time."""
         async with asyncio.timeout(within_s):
             return await self._queue.get()
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Where a list goes on: a continue token."""
+class ContinueToken:
+    """The position at which a list continues."""
 
     version: int
     start: int
 
-    def token(self) -> str:
-        """Opaque to clients."""
+    def encode(self) -> str:
+        """Writes the token, which is opaque to clients."""
         return base64.urlsafe_b64encode(b'{"rv":%d,"start":%d}' % (self.version, self.start)).decode()
 
     @staticmethod
-    def parse(token: str) -> "Page":
-        """The page that a token stands for."""
+    def parse(token: str) -> "ContinueToken":
+        """Reads a token of `encode`."""
         try:
-            found = msgspec.json.decode(base64.urlsafe_b64decode(token), type=dict[str, int])
-            return Page(found["rv"], found["start"])
+            fields = msgspec.json.decode(base64.urlsafe_b64decode(token), type=dict[str, int])
+            return ContinueToken(fields["rv"], fields["start"])
         except (binascii.Error, msgspec.MsgspecError, KeyError) as error:
             raise RefusedError(400, "BadRequest", f"continue key is not valid: {token!r}") from error
 
 
 class ApiServer:
-    """What answers for one cluster."""
+    """The API server of one cluster."""
 
-    def __init__(self, store: Store, token: str, running: Running, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, store: ObjectStore, token: str, running: RunningPods, clock: Callable[[], float] = time.time
+    ) -> None:
         self._store, self._token, self._running, self._clock = store, token, running, clock
         self._watchers: dict[str, set[Watcher]] = {plural: set() for plural in KINDS}
         self._snapshots: OrderedDict[tuple[str, Selector, int], list[bytes]] = OrderedDict()
@@ -124,7 +126,7 @@ class ApiServer:
         return app
 
     def publish(self, writes: list[Write]) -> None:
-        """Sends events that are already durable to everyone who watches."""
+        """Sends events that are already durable to every watcher of their kind."""
         chunks: dict[str, list[bytes]] = {}
         for write in writes:
             if self._watchers[write.kind]:
@@ -146,8 +148,8 @@ class ApiServer:
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         try:
-            given = request.headers.get("Authorization", "")
-            if not hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode()):
+            authorization = request.headers.get("Authorization", "")
+            if not hmac.compare_digest(authorization.encode(), f"Bearer {self._token}".encode()):
                 raise RefusedError(401, "Unauthorized", "Unauthorized")
             return await handler(request)
         except RefusedError as refusal:
@@ -176,9 +178,9 @@ class ApiServer:
 
     async def _usage(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
-        if (found := self._running.usage(name, self._clock())) is None:
+        if (usage := self._running.usage(name, self._clock())) is None:
             raise not_found("podmetrics.metrics.k8s.io", f"{request.match_info['namespace']}/{name}")
-        return _json(found)
+        return _json(usage)
 
     async def _proxy(self, request: web.Request) -> web.Response:
         """A port of a pod, through the API server: `https:NAME:PORT`; the controller speaks TLS alone, since 3.6."""
@@ -194,7 +196,7 @@ class ApiServer:
             return web.Response(text="Client sent an HTTP request to an HTTPS server.\n", status=400)
         return web.Response(text=text, content_type="text/plain")
 
-    def _single(self, kind: Kind) -> Callable[[web.Request], Awaitable[web.Response]]:
+    def _single(self, kind: ResourceKind) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def get(request: web.Request) -> web.Response:
             name, namespace = request.match_info["name"], request.match_info.get("namespace")
             body = self._store.get(kind, f"{namespace}/{name}" if namespace else name)
@@ -204,7 +206,7 @@ class ApiServer:
 
         return get
 
-    def _collection(self, kind: Kind) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    def _collection(self, kind: ResourceKind) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def get(request: web.Request) -> web.StreamResponse:
             if request.query.get("labelSelector"):
                 raise RefusedError(400, "BadRequest", "labelSelector is not served by the demo fleet")
@@ -217,7 +219,7 @@ class ApiServer:
 
     # Lists.
 
-    def _list(self, request: web.Request, kind: Kind, selector: Selector) -> web.Response:
+    def _list(self, request: web.Request, kind: ResourceKind, selector: Selector) -> web.Response:
         limit, token = _number(request, "limit"), request.query.get("continue", "")
         page = self._page(request, kind, selector, token)
         key = (kind.plural, selector, page.version)
@@ -225,34 +227,34 @@ class ApiServer:
         end = page.start + limit if limit else len(bodies)
         more = ""
         if end < len(bodies):
-            # Kept, so that later pages show the same instant and a page can be asked for twice.
-            self._keep(key, bodies)
-            following = Page(page.version, end).token()
+            # Later pages must show the same instant, and a page may be requested twice.
+            self._save_snapshot(key, bodies)
+            following = ContinueToken(page.version, end).encode()
             more = f',"continue":"{following}","remainingItemCount":{len(bodies) - end}'
         return _collection_body(kind, page.version, more, bodies[page.start : end])
 
-    def _page(self, request: web.Request, kind: Kind, selector: Selector, token: str) -> Page:
-        asked = _number(request, "resourceVersion")
+    def _page(self, request: web.Request, kind: ResourceKind, selector: Selector, token: str) -> ContinueToken:
+        version = _number(request, "resourceVersion")
         if not token:
-            self._check_version(asked, request.query.get("resourceVersionMatch", ""))
-            return Page(self._store.version, 0)
-        if asked:
+            self._check_version(version, request.query.get("resourceVersionMatch", ""))
+            return ContinueToken(self._store.version, 0)
+        if version:
             raise RefusedError(400, "BadRequest", "specifying resource version is not allowed when using continue")
-        page = Page.parse(token)
+        page = ContinueToken.parse(token)
         if (kind.plural, selector, page.version) not in self._snapshots:
             raise expired("The provided continue parameter is too old to display a consistent list result.")
         return page
 
-    def _check_version(self, asked: int, match: str) -> None:
-        now = self._store.version
-        if asked > now:
-            message = f"Too large resource version: {asked}, current: {now}"
+    def _check_version(self, version: int, match: str) -> None:
+        newest = self._store.version
+        if version > newest:
+            message = f"Too large resource version: {version}, current: {newest}"
             cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
             raise RefusedError(504, "Timeout", message, causes=[cause], retryAfterSeconds=1)
-        if match == "Exact" and asked != now:
-            raise expired(f"The resourceVersion for the provided list is too old: {asked}.")
+        if match == "Exact" and version != newest:
+            raise expired(f"The resourceVersion for the provided list is too old: {version}.")
 
-    def _keep(self, key: tuple[str, Selector, int], bodies: list[bytes]) -> None:
+    def _save_snapshot(self, key: tuple[str, Selector, int], bodies: list[bytes]) -> None:
         self._snapshots[key] = bodies
         self._snapshots.move_to_end(key)
         while len(self._snapshots) > SNAPSHOTS:
@@ -260,7 +262,7 @@ class ApiServer:
 
     # Watches.
 
-    async def _watch(self, request: web.Request, kind: Kind, selector: Selector) -> web.StreamResponse:
+    async def _watch(self, request: web.Request, kind: ResourceKind, selector: Selector) -> web.StreamResponse:
         if request.query.get("sendInitialEvents"):
             raise RefusedError(422, "Invalid", "sendInitialEvents: Forbidden: WatchList is not enabled on this server")
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
@@ -269,12 +271,12 @@ class ApiServer:
         if since and since < self._store.compacted:
             raise expired(f"too old resource version: {since} ({self._store.compacted})")
         if since and since < self._store.oldest:
-            # The watch cache says so in the stream, after a 200: the other shape of the same answer.
+            # The watch cache refuses within the stream, after a 200: the other form of the same answer.
             status = msgspec.json.encode(expired(f"too old resource version: {since} ({self._store.oldest})").status)
             await response.prepare(request)
             await response.write(b'{"type":"ERROR","object":%s}\n' % status)
             return response
-        # No await between reading the backlog and joining: nothing is missed and nothing comes twice.
+        # No await between reading the backlog and joining: no event is missed and none is sent twice.
         backlog = self._store.since(kind, since) if since else self._initial(kind)
         watcher = Watcher(kind, b"".join(selector.events(backlog)), selector)
         self._watchers[kind.plural].add(watcher)
@@ -282,7 +284,7 @@ class ApiServer:
             await response.prepare(request)
             await self._stream(response, watcher, timeout_s, "allowWatchBookmarks" in request.query)
         except ConnectionError:
-            pass  # The client went away; there is nobody left to tell.
+            pass  # The client has closed the connection.
         finally:
             self._watchers[kind.plural].discard(watcher)
         return response
@@ -304,16 +306,16 @@ class ApiServer:
                 return
             await response.write(chunk)
 
-    def _initial(self, kind: Kind) -> list[bytes]:
+    def _initial(self, kind: ResourceKind) -> list[bytes]:
         return [b'{"type":"ADDED","object":%s}\n' % body for body in self._store.snapshot(kind)]
 
-    def _bookmark(self, kind: Kind) -> bytes:
-        it = f'"metadata":{{"resourceVersion":"{self._store.version}"}}{kind.hollow}'
-        return b'{"type":"BOOKMARK","object":%s%s}}\n' % (kind.prefix, it.encode())
+    def _bookmark(self, kind: ResourceKind) -> bytes:
+        fields = f'"metadata":{{"resourceVersion":"{self._store.version}"}}{kind.hollow}'
+        return b'{"type":"BOOKMARK","object":%s%s}}\n' % (kind.prefix, fields.encode())
 
 
-def _named(kind: Kind) -> str:
-    """Where one object of a kind lies."""
+def _named(kind: ResourceKind) -> str:
+    """The path of one object of a kind."""
     parent = "" if kind in CLUSTER_WIDE else "namespaces/{namespace}/"
     return f"{kind.path.removesuffix(kind.plural)}{parent}{kind.plural}/{{name}}"
 
@@ -331,7 +333,7 @@ def _number(request: web.Request, name: str) -> int:
     return int(text)
 
 
-def _collection_body(kind: Kind, version: int, more: str, bodies: list[bytes]) -> web.Response:
+def _collection_body(kind: ResourceKind, version: int, more: str, bodies: list[bytes]) -> web.Response:
     if not kind.custom:
         # Items of built-in kinds do not repeat their kind; those of custom resources do.
         bodies = [b"{" + body[len(kind.prefix) :] for body in bodies]

@@ -1,66 +1,65 @@
 """
-CronWorkflows of one cluster: what Argo does each minute with each of them, and what it writes down.
+CronWorkflows of one cluster: the runs that Argo starts each minute, and the status that it writes.
 
-Pure: as of the instants that are given. A run that falls due while no controller leads is not made up for, since none of
-the schedules has a startingDeadlineSeconds.
+Pure: each instant is an argument. A run that is due while no controller leads is not started later, since none of the
+schedules has a startingDeadlineSeconds.
 """
 
 from collections.abc import Callable
 
-from collector.demo.objects import CRON_WORKFLOWS, Obj, Objects
+from collector.demo.objects import CRON_WORKFLOWS, Obj
 from collector.demo.recipes import Recipe
-from collector.demo.scenario import Cluster, Cron
+from collector.demo.scenario import SimulatedCron
 from collector.demo.shapes import ARGO, meta, rfc3339, workflow
+from collector.demo.world import World
 
 PERIOD_S = 60
 LABEL = ARGO + "cron-workflow"
 LAST_USED = "cronworkflows.argoproj.io/last-used-schedule"
 
 
-class Crons:
+class CronController:
     """The schedules of one cluster."""
 
-    def __init__(
-        self, cluster: Cluster, objects: Objects, uid: Callable[[], str], create: Callable[[Recipe, Obj, float], None]
-    ) -> None:
-        self._objects, self._uid, self._create = objects, uid, create
-        self._crons = {f"{cron.namespace}/{cron.recipe.name}": cron for cron in cluster.crons}
+    def __init__(self, world: World, create: Callable[[Recipe, Obj, float], None]) -> None:
+        self._world, self._objects, self._create = world, world.objects, create
+        self._crons = {f"{cron.namespace}/{cron.recipe.name}": cron for cron in world.cluster.crons}
 
     def furnish(self, now: float) -> None:
-        """Makes them, as their users did; of one that forbids a second run the last one is still under way."""
+        """Creates the CronWorkflows; a schedule that forbids a second run begins with one that is still running."""
         for key, cron in self._crons.items():
-            self._objects.put(CRON_WORKFLOWS, cron_workflow(cron, self._uid(), now))
+            self._objects.put(CRON_WORKFLOWS, cron_workflow(cron, self._world.new_uid(), now))
             if cron.policy == "Forbid":
                 self._start(cron, self._objects.get(CRON_WORKFLOWS, key), now // PERIOD_S * PERIOD_S, now)
 
     def fire(self, due: float, now: float) -> None:
-        """Starts what was due at `due` and may run; the runs are named after the due time, however late it is."""
+        """Starts the runs that were due at `due` and are allowed; their names have the due time, however late they start."""
         for key, cron in self._crons.items():
-            it = self._objects.get(CRON_WORKFLOWS, key)
-            active = it.get("status", {}).get("active", [])
+            obj = self._objects.get(CRON_WORKFLOWS, key)
+            active = obj.get("status", {}).get("active", [])
             if not cron.template_exists:
-                self._refuse(cron, it)
+                self._write_refused(cron, obj)
             elif not (cron.policy == "Forbid" and active):
-                # What a policy forbids leaves no trace in the object.
-                self._start(cron, it, due, now)
+                # A run that the policy forbids leaves no trace in the object.
+                self._start(cron, obj, due, now)
 
     def ended(self, run: Obj) -> None:
-        """Takes a finished run off its CronWorkflow's list."""
+        """Removes a finished run from its CronWorkflow's list."""
         key = f"{run['metadata']['namespace']}/{run['metadata']['labels'].get(LABEL, '')}"
         if key not in self._crons:
             return
-        it = self._objects.get(CRON_WORKFLOWS, key)
-        status = it["status"]
-        status["active"] = [one for one in status.get("active", []) if one["uid"] != run["metadata"]["uid"]]
+        obj = self._objects.get(CRON_WORKFLOWS, key)
+        status = obj["status"]
+        status["active"] = [entry for entry in status.get("active", []) if entry["uid"] != run["metadata"]["uid"]]
         if not status["active"]:
             del status["active"]
         status["succeeded" if run["status"]["phase"] == "Succeeded" else "failed"] += 1
-        self._objects.put(CRON_WORKFLOWS, it)
+        self._objects.put(CRON_WORKFLOWS, obj)
 
-    def _start(self, cron: Cron, it: Obj, due: float, now: float) -> None:
+    def _start(self, cron: SimulatedCron, obj: Obj, due: float, now: float) -> None:
         name = cron.recipe.name
-        owner = {"apiVersion": it["apiVersion"], "kind": it["kind"], "name": name, "uid": it["metadata"]["uid"]}
-        metadata = meta(f"{name}-{int(due)}", self._uid(), now, cron.namespace, generation=1)
+        owner = {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "name": name, "uid": obj["metadata"]["uid"]}
+        metadata = meta(f"{name}-{int(due)}", self._world.new_uid(), now, cron.namespace, generation=1)
         metadata["labels"] = {LABEL: name}
         metadata["annotations"] = {ARGO + "scheduled-time": rfc3339(due)}
         metadata["ownerReferences"] = [{**owner, "controller": True, "blockOwnerDeletion": True}]
@@ -68,31 +67,31 @@ class Crons:
         # A cron's workflow arrives with a status, but without a phase in it.
         run["status"] = {"startedAt": None, "finishedAt": None}
         self._create(cron.recipe, run, now)
-        self._note(it, run, due)
+        self._write_started(obj, run, due)
 
-    def _note(self, it: Obj, run: Obj, due: float) -> None:
-        """What Argo writes into a CronWorkflow that fired."""
-        it["metadata"]["annotations"][LAST_USED] = it["spec"]["schedules"][0]
-        before = it.get("status", {})
+    def _write_started(self, obj: Obj, run: Obj, due: float) -> None:
+        """Writes the status of a CronWorkflow that started a run."""
+        obj["metadata"]["annotations"][LAST_USED] = obj["spec"]["schedules"][0]
+        before = obj.get("status", {})
         active = {key: run["metadata"][key] for key in ("name", "namespace", "uid", "resourceVersion")}
-        it["status"] = {
+        obj["status"] = {
             "active": [*before.get("active", []), {"apiVersion": run["apiVersion"], "kind": run["kind"], **active}],
             "lastScheduledTime": rfc3339(due),
             "phase": "Active",
             "succeeded": before.get("succeeded", 0),
             "failed": before.get("failed", 0),
         }
-        self._objects.put(CRON_WORKFLOWS, it)
+        self._objects.put(CRON_WORKFLOWS, obj)
 
-    def _refuse(self, cron: Cron, it: Obj) -> None:
-        """A submission that failed: a condition, and lastScheduledTime stays where it was."""
+    def _write_refused(self, cron: SimulatedCron, obj: Obj) -> None:
+        """Writes the status of a failed submission: a condition, and no new lastScheduledTime."""
         why = f'Failed to submit Workflow: workflowtemplates.argoproj.io "{cron.recipe.name}" not found'
         condition = {"type": "SubmissionError", "status": "True", "message": why}
-        it["status"] = {"phase": "Active", "succeeded": 0, "failed": 0, "conditions": [condition]}
-        self._objects.put(CRON_WORKFLOWS, it)
+        obj["status"] = {"phase": "Active", "succeeded": 0, "failed": 0, "conditions": [condition]}
+        self._objects.put(CRON_WORKFLOWS, obj)
 
 
-def cron_workflow(cron: Cron, uid: str, at: float) -> Obj:
+def cron_workflow(cron: SimulatedCron, uid: str, at: float) -> Obj:
     """A CronWorkflow as its user submits it."""
     return {
         "apiVersion": "argoproj.io/v1alpha1",

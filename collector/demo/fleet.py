@@ -1,8 +1,8 @@
 """
-A miniature fleet: starts one API server a cluster, keeps the load going, and ends when its parent does.
+A miniature fleet: starts one API server for each cluster, steps the load, and ends when its parent ends.
 
 Run as `python -m collector.demo.fleet --data DIR --clusters 3 --seed N`. It prints one JSON line when every cluster
-answers, and ends when its standard input closes or on SIGTERM, so that a killed parent leaves nothing behind.
+answers, and ends when its standard input closes or on SIGTERM, so that a killed parent leaves no process behind.
 """
 
 import argparse
@@ -23,12 +23,12 @@ from aiohttp import web
 
 from collector.demo import scenario
 from collector.demo.apiserver import ApiServer
-from collector.demo.load import Load
-from collector.demo.scenario import Cluster
-from collector.demo.store import FleetError, Store
+from collector.demo.load import ClusterLoad
+from collector.demo.scenario import SimulatedCluster
+from collector.demo.store import FleetError, ObjectStore
 
 SHORTEST_NAP_S = 0.02
-"""What falls due closer together is written in one transaction."""
+"""Events that are due closer together are written in one transaction."""
 LONGEST_NAP_S = 0.5
 
 Clock = Callable[[], float]
@@ -39,12 +39,12 @@ Ready = Callable[[Path, list[str]], None]
 class Member:
     """One running cluster of the fleet."""
 
-    def __init__(self, cluster: Cluster, seed: int, folder: Path, window: int, clock: Clock) -> None:
+    def __init__(self, cluster: SimulatedCluster, seed: int, folder: Path, window: int, clock: Clock) -> None:
         self.name, self._clock = cluster.name, clock
-        self._store = Store(folder / f"{cluster.name}.sqlite", window)
+        self._store = ObjectStore(folder / f"{cluster.name}.sqlite", window)
         self.token = self._store.note("token") or secrets.token_urlsafe(24)
-        self._store.keep_note("token", self.token)
-        self._load = Load(cluster, seed, self._store.saved())
+        self._store.write_note("token", self.token)
+        self._load = ClusterLoad(cluster, seed, self._store.saved())
         self._server = ApiServer(self._store, self.token, self._load, clock)
         self._runner = web.AppRunner(
             self._server.app(), handler_cancellation=True, access_log=None, shutdown_timeout=2.0
@@ -52,7 +52,7 @@ class Member:
         self.url = ""
 
     async def open(self) -> None:
-        """Answers from here on, at the address of the last time if it is still free."""
+        """Starts to serve, at the address of the last run if it is still free."""
         self._tick()
         await self._runner.setup()
         last = int(self._store.note("port") or 0)
@@ -61,11 +61,11 @@ class Member:
         except OSError:
             await web.TCPSite(self._runner, "127.0.0.1", 0).start()
         port = self._runner.addresses[0][1]
-        self._store.keep_note("port", str(port))
+        self._store.write_note("port", str(port))
         self.url = f"http://127.0.0.1:{port}"
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Lets the cluster live until told to stop."""
+        """Steps the cluster until `stop` is set."""
         while not stop.is_set():
             nap_s = min(max(self._load.next_due() - self._clock(), SHORTEST_NAP_S), LONGEST_NAP_S)
             try:
@@ -75,7 +75,7 @@ class Member:
                 self._tick()
 
     async def close(self) -> None:
-        """Ends the watches and lets go of the file."""
+        """Ends the watches and closes the file."""
         self._server.close()
         await self._runner.cleanup()
         self._store.close()
@@ -97,7 +97,7 @@ async def run_fleet(
     window: int = 4000,
     clock: Clock = time.time,
 ) -> None:
-    """Serves so many clusters until `stop` is set; `ready` is called once, when all of them answer."""
+    """Serves a number of clusters until `stop` is set; `ready` is called once, when all of them answer."""
     members: list[Member] = []
     try:
         members.extend(_members(data_dir, clusters, seed, window, clock))
@@ -119,13 +119,15 @@ def _members(data_dir: Path, clusters: int, seed: int, window: int, clock: Clock
 
 
 def write_kubeconfig(path: Path, members: list[Member]) -> Path:
-    """One context a cluster, readable by this user alone, replaced at once."""
+    """Writes a kubeconfig with one context for each cluster, readable by this user alone; the file is replaced atomically."""
     content = {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": it.name, "cluster": {"server": it.url}} for it in members],
-        "users": [{"name": it.name, "user": {"token": it.token}} for it in members],
-        "contexts": [{"name": it.name, "context": {"cluster": it.name, "user": it.name}} for it in members],
+        "clusters": [{"name": member.name, "cluster": {"server": member.url}} for member in members],
+        "users": [{"name": member.name, "user": {"token": member.token}} for member in members],
+        "contexts": [
+            {"name": member.name, "context": {"cluster": member.name, "user": member.name}} for member in members
+        ],
         "current-context": members[0].name,
     }
     draft = path.with_suffix(".new")
@@ -143,7 +145,7 @@ def _announce(kubeconfig: Path, contexts: list[str]) -> None:
 
 
 def _watch_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    # os.read and not sys.stdin: a thread inside the latter's lock would break the interpreter's end.
+    # os.read and not sys.stdin: a thread that holds the lock of sys.stdin would break the interpreter's end.
     with contextlib.suppress(OSError):  # No standard input at all counts as a closed one.
         while os.read(0, 4096):
             pass
@@ -159,16 +161,16 @@ async def _main(data: Path, clusters: int, seed: int) -> None:
 
 
 def main() -> int:
-    """The process: 0 when told to end, 1 when it cannot start."""
+    """Runs the process; 0 when it was stopped, 1 when it cannot start."""
     parser = argparse.ArgumentParser(prog="collector.demo.fleet", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder for the clusters and the kubeconfig")
     parser.add_argument("--clusters", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
-    if given.clusters < 1:
+    arguments = parser.parse_args()
+    if arguments.clusters < 1:
         parser.error("--clusters must be at least 1")
     try:
-        asyncio.run(_main(given.data, given.clusters, given.seed))
+        asyncio.run(_main(arguments.data, arguments.clusters, arguments.seed))
     except FleetError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -1,16 +1,14 @@
 """
-Argo's own installation in one cluster: its controller's pods, configuration and Lease, and what those say of themselves.
+Argo's own installation in one cluster: its controller's pods, configuration, Lease and metrics.
 
-Pure: as of the instants that are given. Which of the replicas leads is in the Lease, as everywhere; nothing is kept beside.
+Pure: each instant is an argument. The Lease alone holds which replica leads.
 """
-
-from collections.abc import Callable
 
 import msgspec
 
-from collector.demo.objects import CONFIG_MAPS, LEASES, PODS, Obj, Objects
-from collector.demo.scenario import Cluster
+from collector.demo.objects import CONFIG_MAPS, LEASES, PODS, Obj
 from collector.demo.shapes import meta, rfc3339
+from collector.demo.world import World
 
 NAMESPACE = "argo"
 CONFIG_MAP, LEASE = "workflow-controller-configmap", "workflow-controller"
@@ -23,8 +21,8 @@ METRICS_PORT = 9090
 REPLICAS = ("workflow-controller-6d9f7c4b8-x2k4q", "workflow-controller-6d9f7c4b8-q7vbn")
 
 
-class Work(msgspec.Struct):
-    """How much a controller has to do."""
+class Workload(msgspec.Struct):
+    """The load of a controller, as its metrics show it."""
 
     depth: int
     phases: dict[str, int]
@@ -36,14 +34,14 @@ class Work(msgspec.Struct):
 class Installation:
     """The controllers of one cluster."""
 
-    def __init__(self, cluster: Cluster, objects: Objects, uid: Callable[[], str]) -> None:
-        self._cluster, self._objects, self._uid = cluster, objects, uid
-        self.names = REPLICAS if cluster.controller_dies else REPLICAS[:1]
-        self._container = "controller" if cluster.helm else "workflow-controller"
+    def __init__(self, world: World) -> None:
+        self._world, self._cluster, self._objects = world, world.cluster, world.objects
+        self.names = REPLICAS if self._cluster.controller_dies else REPLICAS[:1]
+        self._container = "controller" if self._cluster.helm else "workflow-controller"
 
     @property
     def leader(self) -> str:
-        """The name of the pod that leads; the chart's single replica does so without a Lease."""
+        """The name of the leading pod; the chart's single replica leads without a Lease."""
         lease = self._objects.of(LEASES).get(f"{NAMESPACE}/{LEASE}")
         return str(lease["spec"]["holderIdentity"]) if lease else self.names[0]
 
@@ -52,50 +50,50 @@ class Installation:
         return self._objects.get(PODS, f"{NAMESPACE}/{name}")
 
     def furnish(self, now: float) -> None:
-        """What Argo's manifests, or its chart, install."""
+        """Creates the objects that Argo's manifests, or its chart, install."""
         for name in self.names:
             self._objects.put(PODS, self._replica(name, now))
         self._objects.put(CONFIG_MAPS, self._config_map(now))
         if not self._cluster.helm:
             lease: Obj = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "spec": {"leaseTransitions": -1}}
-            self._hold({**lease, "metadata": meta(LEASE, self._uid(), now, NAMESPACE)}, self.names[0], now)
+            self._hold({**lease, "metadata": meta(LEASE, self._world.new_uid(), now, NAMESPACE)}, self.names[0], now)
 
     def renew(self, now: float) -> None:
-        """The leader says that it is there."""
+        """Renews the Lease of the leader."""
         if not self._cluster.helm:
             lease = self._objects.get(LEASES, f"{NAMESPACE}/{LEASE}")
             lease["spec"]["renewTime"] = _micro(now)
             self._objects.put(LEASES, lease)
 
     def kill(self, now: float) -> Obj:
-        """The leader runs out of memory; returns its pod."""
+        """Kills the leader for its memory; returns its pod."""
         pod = self.pod(self.leader)
         box = pod["status"]["containerStatuses"][0]
         killed = {"exitCode": 137, "reason": "OOMKilled", "finishedAt": rfc3339(now)}
         killed["startedAt"] = box["state"]["running"]["startedAt"]
-        return self._turn(pod, {"terminated": killed}, box["lastState"], box["restartCount"])
+        return self._write_container(pod, {"terminated": killed}, box["lastState"], box["restartCount"])
 
     def back_off(self) -> Obj:
-        """The kubelet waits before it starts the container again; returns the pod."""
+        """Shows the kubelet's back-off before a restart; returns the pod."""
         pod = next(pod for pod in map(self.pod, self.names) if "terminated" in _state(pod))
         name = pod["metadata"]["name"]
         message = f"back-off 20s restarting failed container={self._container} pod={name}_{NAMESPACE}"
         waiting = {"waiting": {"reason": "CrashLoopBackOff", "message": message}}
-        return self._turn(pod, waiting, _state(pod), pod["status"]["containerStatuses"][0]["restartCount"])
+        return self._write_container(pod, waiting, _state(pod), pod["status"]["containerStatuses"][0]["restartCount"])
 
     def restart(self, now: float) -> None:
-        """The container starts again, as a standby if another one leads by now."""
+        """Starts the container again; the replica is a standby if another one leads by then."""
         pod = next(pod for pod in map(self.pod, self.names) if "running" not in _state(pod))
         box = pod["status"]["containerStatuses"][0]
-        self._turn(pod, {"running": {"startedAt": rfc3339(now)}}, box["lastState"], box["restartCount"] + 1)
+        self._write_container(pod, {"running": {"startedAt": rfc3339(now)}}, box["lastState"], box["restartCount"] + 1)
 
     def take_over(self, now: float) -> None:
-        """The other replica takes the Lease, which nobody has renewed."""
+        """Gives the Lease, which was not renewed, to the other replica."""
         other = next(name for name in self.names if name != self.leader)
         self._hold(self._objects.get(LEASES, f"{NAMESPACE}/{LEASE}"), other, now)
 
-    def usage(self, name: str, work: Work, now: float) -> Obj | None:
-        """What the metrics API says of a replica; None of one that does not run."""
+    def usage(self, name: str, work: Workload, now: float) -> Obj | None:
+        """The metrics API's usage of a replica; None when the replica does not run."""
         pod = self._objects.of(PODS).get(f"{NAMESPACE}/{name}")
         if name not in self.names or pod is None or "running" not in _state(pod):
             return None
@@ -109,17 +107,17 @@ class Installation:
             "containers": [{"name": self._container, "usage": used}],
         }
 
-    def exposition(self, name: str, work: Work, now: float) -> str | None:
-        """What a replica answers on /metrics: nothing from a standby; None of one that does not run."""
+    def exposition(self, name: str, work: Workload, now: float) -> str | None:
+        """A replica's /metrics: empty for a standby, None when the replica does not run."""
         if self.usage(name, work, now) is None:
             return None
         if name != self.leader:
             return ""
-        found = [f'argo_workflows_gauge{{phase="{phase}"}} {count}' for phase, count in sorted(work.phases.items())]
+        gauges = [f'argo_workflows_gauge{{phase="{phase}"}} {count}' for phase, count in sorted(work.phases.items())]
         return "\n".join([
             "# HELP argo_workflows_gauge number of Workflows currently accessible by the controller by phase",
             "# TYPE argo_workflows_gauge gauge",
-            *found,
+            *gauges,
             "# TYPE argo_workflows_is_leader gauge",
             "argo_workflows_is_leader 1",
             "# TYPE argo_workflows_queue_depth_gauge gauge",
@@ -133,8 +131,8 @@ class Installation:
             "",
         ])  # fmt: skip
 
-    def _memory(self, name: str, work: Work) -> int:
-        # A standby's informers hold the same objects, but nobody works on them.
+    def _memory(self, name: str, work: Workload) -> int:
+        # A standby's informers hold the same objects, but it does not reconcile them.
         return int(MEMORY_LIMIT * (work.memory_share if name == self.leader else 0.3))
 
     def _hold(self, lease: Obj, name: str, now: float) -> None:
@@ -155,7 +153,7 @@ class Installation:
         return {
             "apiVersion": "v1",
             "kind": "ConfigMap",
-            "metadata": meta(CONFIG_MAP, self._uid(), now, NAMESPACE),
+            "metadata": meta(CONFIG_MAP, self._world.new_uid(), now, NAMESPACE),
             "data": data,
         }
 
@@ -170,20 +168,20 @@ class Installation:
         }
         node = self._cluster.plain_nodes[self.names.index(name)]
         spec = {"containers": [box], "nodeName": node, "restartPolicy": "Always", "priority": 1000000}
-        it: Obj = {"apiVersion": "v1", "kind": "Pod"}
-        it |= {"metadata": meta(name, self._uid(), at, NAMESPACE, generation=1, labels=labels), "spec": spec}
-        it |= {"status": {"phase": "Running", "qosClass": "Burstable", "startTime": rfc3339(at)}}
-        _say(it, {"running": {"startedAt": rfc3339(at)}}, {}, 0)
-        return it
+        pod: Obj = {"apiVersion": "v1", "kind": "Pod"}
+        pod |= {"metadata": meta(name, self._world.new_uid(), at, NAMESPACE, generation=1, labels=labels), "spec": spec}
+        pod |= {"status": {"phase": "Running", "qosClass": "Burstable", "startTime": rfc3339(at)}}
+        _set_container(pod, {"running": {"startedAt": rfc3339(at)}}, {}, 0)
+        return pod
 
-    def _turn(self, pod: Obj, state: Obj, last: Obj, restarts: int) -> Obj:
-        _say(pod, state, last, restarts)
+    def _write_container(self, pod: Obj, state: Obj, last: Obj, restarts: int) -> Obj:
+        _set_container(pod, state, last, restarts)
         self._objects.put(PODS, pod)
         return pod
 
 
-def _say(pod: Obj, state: Obj, last: Obj, restarts: int) -> None:
-    """Writes what the kubelet says of the controller's container."""
+def _set_container(pod: Obj, state: Obj, last: Obj, restarts: int) -> None:
+    """Sets the kubelet's status of the controller's container."""
     up, box = "running" in state, pod["spec"]["containers"][0]
     pod["status"]["containerStatuses"] = [
         {
@@ -200,10 +198,10 @@ def _say(pod: Obj, state: Obj, last: Obj, restarts: int) -> None:
 
 
 def _state(pod: Obj) -> Obj:
-    found: Obj = pod["status"]["containerStatuses"][0]["state"]
-    return found
+    state: Obj = pod["status"]["containerStatuses"][0]["state"]
+    return state
 
 
 def _micro(at: float) -> str:
-    """An instant as a Lease has it."""
+    """Formats an instant as a Lease has it."""
     return f"{rfc3339(at)[:-1]}.{int(at % 1 * 1e6):06d}Z"

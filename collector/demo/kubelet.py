@@ -1,31 +1,31 @@
 """
-What a scheduler, a cloud's virtual node and a kubelet write on a pod, one write after the other.
+The writes of a scheduler, a cloud's virtual node and a kubelet on a pod, one after the other.
 
-Pure: each stage changes one pod in place as of an instant. The stages' order and delays are drawn in plan.py.
+Pure: each stage changes one pod in place, and the instant is an argument. plan.py draws the order and delays of stages.
 """
 
 from random import Random
 
 from collector.demo import shapes
 from collector.demo.objects import Obj
-from collector.demo.plan import Attempt
+from collector.demo.plan import PodPlan
 from collector.demo.recipes import PRODUCTS, Recipe
-from collector.demo.scenario import Cluster
+from collector.demo.scenario import SimulatedCluster
 from collector.demo.shapes import rfc3339
 
 EVICTED = "The node was low on resource: memory."
 PAST_DEADLINE = "Pod was active on the node longer than the specified deadline"
 
 
-def warning(stage: str, pod: Obj) -> tuple[str, str, str] | None:
-    """The event that goes with a stage: reason, message and who says it; None where nobody says anything."""
+def event_of_stage(stage: str, pod: Obj) -> tuple[str, str, str] | None:
+    """The event of a stage: reason, message and source; None for a stage without an event."""
     match stage:
         case "unschedulable":
             return "FailedScheduling", _no_node(pod), "default-scheduler"
         case "image_failed":
             return "Failed", f'Failed to pull image "{_image(pod)}": dial tcp 10.0.0.5:443: i/o timeout', "kubelet"
         case "release_announced":
-            # ECI and ACS say so three minutes before; what a spot pod's end is called afterwards differs.
+            # ECI and ACS announce the release three minutes before; the reason on the pod differs between them.
             return "SpotToBeReleased", "Preemptible instance will be released soon.", "eci"
         case "evicted":
             return "Evicted", EVICTED, "kubelet"
@@ -35,12 +35,12 @@ def warning(stage: str, pod: Obj) -> tuple[str, str, str] | None:
 class Kubelet:
     """Every node of one cluster."""
 
-    def __init__(self, cluster: Cluster, rng: Random) -> None:
+    def __init__(self, cluster: SimulatedCluster, rng: Random) -> None:
         self._cluster = cluster
         self._rng = rng
 
-    def write(self, stage: str, pod: Obj, recipe: Recipe, attempt: Attempt, now: float) -> None:
-        """Makes the pod what it is after a stage."""
+    def write(self, stage: str, pod: Obj, recipe: Recipe, attempt: PodPlan, now: float) -> None:
+        """Changes a pod to its state after a stage."""
         match stage:
             case "unschedulable":
                 _condition(pod, "PodScheduled", "False", now, reason="Unschedulable", message=_no_node(pod))
@@ -91,7 +91,7 @@ def _create(pod: Obj, recipe: Recipe, now: float) -> None:
     _containers(pod, {"waiting": {"reason": "PodInitializing"}})
 
 
-def _end(stage: str, pod: Obj, attempt: Attempt, now: float) -> None:
+def _end(stage: str, pod: Obj, attempt: PodPlan, now: float) -> None:
     match stage:
         case "main_ended":
             _end_main(pod, attempt, now)
@@ -99,7 +99,7 @@ def _end(stage: str, pod: Obj, attempt: Attempt, now: float) -> None:
             _terminate(pod, "wait", 0, "Completed", now)
             pod["status"]["phase"] = "Succeeded" if attempt.fate == "ok" else "Failed"
         case "evicted":
-            # A kubelet that evicts does not say how the containers ended, so they stay `running` for ever.
+            # A kubelet that evicts does not report how the containers ended, so their state stays `running`.
             pod["status"] |= {"phase": "Failed", "reason": "Evicted", "message": EVICTED}
         case "reclaimed":
             _kill(pod, now)
@@ -110,7 +110,7 @@ def _end(stage: str, pod: Obj, attempt: Attempt, now: float) -> None:
             pod["status"] |= {"reason": "DeadlineExceeded", "message": PAST_DEADLINE}
 
 
-def _end_main(pod: Obj, attempt: Attempt, now: float) -> None:
+def _end_main(pod: Obj, attempt: PodPlan, now: float) -> None:
     code = {"ok": 0, "oom": 137}.get(attempt.fate)
     code = int(attempt.fate.removeprefix("exit ")) if code is None else code
     reason = {"ok": "Completed", "oom": "OOMKilled"}.get(attempt.fate, "Error")
@@ -126,7 +126,7 @@ def _kill(pod: Obj, now: float) -> None:
 
 
 def _released(pod: Obj, now: float) -> str:
-    """What ECI writes on a spot pod that it took back; ACS writes nothing, there the announcement is all there is."""
+    """ECI's message on a spot pod that was reclaimed; ACS writes none, its announcement is the only sign."""
     if "k8s.aliyun.com/eci-instance-id" not in pod["metadata"]["annotations"]:
         return ""
     return f"The pod is spot instance, and have been released at {rfc3339(now)}"
@@ -146,40 +146,40 @@ def _containers(pod: Obj, state: Obj) -> None:
     for field, listed in (("initContainerStatuses", "initContainers"), ("containerStatuses", "containers")):
         pod["status"][field] = [
             {
-                "name": it["name"],
+                "name": container["name"],
                 "state": dict(state),
                 "lastState": {},
                 "ready": up,
                 "restartCount": 0,
-                "image": it["image"],
+                "image": container["image"],
                 "imageID": "",
                 "started": up,
             }
-            for it in pod["spec"][listed]
+            for container in pod["spec"][listed]
         ]
 
 
 def _condition(pod: Obj, kind: str, status: str, now: float, **why: str) -> None:
     """Sets a condition; its transition time moves only when its status does."""
-    held = pod["status"].setdefault("conditions", [])
-    it = next((one for one in held if one["type"] == kind), None)
-    if it is None:
-        it = {"type": kind, "status": "", "lastProbeTime": None, "lastTransitionTime": ""}
-        held.append(it)
-    if it["status"] != status:
-        it |= {"status": status, "lastTransitionTime": rfc3339(now)}
+    conditions = pod["status"].setdefault("conditions", [])
+    condition = next((condition for condition in conditions if condition["type"] == kind), None)
+    if condition is None:
+        condition = {"type": kind, "status": "", "lastProbeTime": None, "lastTransitionTime": ""}
+        conditions.append(condition)
+    if condition["status"] != status:
+        condition |= {"status": status, "lastTransitionTime": rfc3339(now)}
     for field in ("reason", "message"):
-        it.pop(field, None)
-    it |= why
+        condition.pop(field, None)
+    condition |= why
 
 
 def _terminate(pod: Obj, name: str, code: int, reason: str, now: float) -> None:
-    it = _status(pod, name)
-    started = it["state"]["running"]["startedAt"]
+    status = _status(pod, name)
+    started = status["state"]["running"]["startedAt"]
     ended = {"exitCode": code, "reason": reason, "startedAt": started, "finishedAt": rfc3339(now)}
-    it |= {"state": {"terminated": ended}, "ready": False, "started": False}
+    status |= {"state": {"terminated": ended}, "ready": False, "started": False}
 
 
 def _status(pod: Obj, name: str) -> Obj:
-    found: Obj = next(one for one in pod["status"]["containerStatuses"] if one["name"] == name)
-    return found
+    status: Obj = next(status for status in pod["status"]["containerStatuses"] if status["name"] == name)
+    return status

@@ -1,7 +1,7 @@
 """
-The nodes in the status of a workflow: their ids, how they begin, end, hang together and add up, and how Argo packs them.
+The nodes in the status of a workflow: ids, begin and end, links, sums, and Argo's packed form.
 
-Pure: each function reads or changes the nodes of one workflow, as of an instant that is given.
+Pure: each function reads or changes the nodes of one workflow, and the instant is an argument.
 """
 
 import base64
@@ -36,12 +36,12 @@ def node_id(workflow: str, name: str) -> str:
 
 
 def seconds(stamp: str) -> int:
-    """An instant that Kubernetes wrote."""
+    """Reads an instant that Kubernetes wrote."""
     return calendar.timegm(time.strptime(stamp, "%Y-%m-%dT%H:%M:%SZ"))
 
 
-def node(owner: str, name: str, kind: str, template: str, at: float, **more: Any) -> Obj:
-    """A new node."""
+def new_node(owner: str, name: str, kind: str, template: str, at: float, **more: Any) -> Obj:
+    """Makes a node that begins."""
     return {
         **more,
         "displayName": _short(name),
@@ -65,41 +65,41 @@ def _short(name: str) -> str:
     return name if name.endswith(".onExit") else name.rpartition(".")[2]
 
 
-def close(it: Obj, phase: str, message: str, now: float) -> Obj:
-    """Ends a node, and returns it."""
-    it |= {"phase": phase, "finishedAt": rfc3339(now), "progress": "1/1" if phase == "Succeeded" else "0/1"}
-    it.pop("message", None)
+def end_node(node: Obj, phase: str, message: str, now: float) -> Obj:
+    """Ends a node; returns the node."""
+    node |= {"phase": phase, "finishedAt": rfc3339(now), "progress": "1/1" if phase == "Succeeded" else "0/1"}
+    node.pop("message", None)
     if message:
-        it["message"] = message
-    return it
+        node["message"] = message
+    return node
 
 
-def link(before: Obj, after: Obj) -> None:
-    """Notes that a node holds another, or is followed by it."""
+def link_nodes(before: Obj, after: Obj) -> None:
+    """Links a node to one that it contains or that follows it."""
     children = before.setdefault("children", [])
     if after["id"] not in children:
         children.append(after["id"])
 
 
-def last_of(nodes: Nodes, it: Obj) -> list[Obj]:
-    """What the next step hangs on: the last nodes in a group, or the node itself."""
-    if it["type"] == "Retry":
-        return [nodes[it["children"][-1]]]
-    if it["type"] in ("DAG", "Steps"):
-        return [nodes[one] for one in it["outboundNodes"]]
-    return [it]
+def last_nodes(nodes: Nodes, node: Obj) -> list[Obj]:
+    """The nodes that a next step follows: the last nodes in a group, or the node itself."""
+    if node["type"] == "Retry":
+        return [nodes[node["children"][-1]]]
+    if node["type"] in ("DAG", "Steps"):
+        return [nodes[key] for key in node["outboundNodes"]]
+    return [node]
 
 
-def opened(status: Obj) -> Nodes:
-    """The nodes of a workflow, unpacked if need be."""
+def read_nodes(status: Obj) -> Nodes:
+    """Reads the nodes of a workflow, packed or plain."""
     if packed := status.get("compressedNodes"):
         return msgspec.json.decode(gzip.decompress(base64.b64decode(packed)), type=Nodes)
-    found: Nodes = status.get("nodes", {})
-    return found
+    nodes: Nodes = status.get("nodes", {})
+    return nodes
 
 
-def keep(status: Obj, nodes: Nodes) -> None:
-    """Writes the nodes into a status, packed if they are many, and the sums at its top."""
+def write_nodes(status: Obj, nodes: Nodes) -> None:
+    """Writes the nodes into a status, packed if they are many, and the sums above them."""
     text = msgspec.json.encode(nodes)
     for field in ("nodes", "compressedNodes"):
         status.pop(field, None)
@@ -107,29 +107,29 @@ def keep(status: Obj, nodes: Nodes) -> None:
         status["compressedNodes"] = base64.b64encode(gzip.compress(text, mtime=0)).decode()
     else:
         status["nodes"] = nodes
-    running = any(it["type"] == "Pod" and it["phase"] == "Running" for it in nodes.values())
+    running = any(node["type"] == "Pod" and node["phase"] == "Running" for node in nodes.values())
     status["conditions"] = [{"type": "PodRunning", "status": str(running)}]
     if status["phase"] in ENDED:
         status["conditions"].append({"type": "Completed", "status": "True"})
-    leaves = [it for it in nodes.values() if it["type"] in ("Pod", "Suspend")]
-    status["progress"] = f"{sum(it['phase'] == 'Succeeded' for it in leaves)}/{len(leaves)}"
+    leaves = [node for node in nodes.values() if node["type"] in ("Pod", "Suspend")]
+    status["progress"] = f"{sum(node['phase'] == 'Succeeded' for node in leaves)}/{len(leaves)}"
     if total := _total(nodes):
         status["resourcesDuration"] = total
 
 
 def _total(nodes: Nodes) -> dict[str, int]:
     total: dict[str, int] = {}
-    for it in nodes.values():
-        for resource, amount in it.get("resourcesDuration", {}).items():
+    for node in nodes.values():
+        for resource, amount in node.get("resourcesDuration", {}).items():
             total[resource] = total.get(resource, 0) + amount
     return total
 
 
-def resources_duration(it: Obj) -> dict[str, int]:
+def resources_duration(pod: Obj) -> dict[str, int]:
     """Argo's figure for one pod: whole seconds of each ended container times its requests, each product floored."""
     sums: dict[str, int] = {}
-    wanted = {c["name"]: c["resources"].get("requests", {}) for c in it["spec"]["containers"]}
-    status = it["status"]
+    wanted = {c["name"]: c["resources"].get("requests", {}) for c in pod["spec"]["containers"]}
+    status = pod["status"]
     for container in status.get("initContainerStatuses", []) + status.get("containerStatuses", []):
         ended = container["state"].get("terminated")
         if ended is None:
@@ -142,7 +142,7 @@ def resources_duration(it: Obj) -> dict[str, int]:
 
 
 def _denominated(quantity: str, resource: str) -> float:
-    """In units of one core, 100Mi, or one of anything else."""
+    """A quantity in units of one core, 100Mi, or one of any other resource."""
     if resource == "memory":
         return (float(quantity[:-2]) * 1024 if quantity.endswith("Gi") else float(quantity[:-2])) / 100
     return float(quantity[:-1]) / 1000 if quantity.endswith("m") else float(quantity)

@@ -1,5 +1,5 @@
 """
-What one API server holds, as dicts, and the writes that changed it.
+The objects of one API server, as dicts, and the writes that changed them.
 
 Pure: no I/O and no clock. A write is encoded at the moment it is made, so that the dict may change again afterwards.
 """
@@ -14,8 +14,8 @@ Obj = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """One resource that is served, with what an empty object of it looks like in a bookmark."""
+class ResourceKind:
+    """One resource that is served; `hollow` is the rest of an empty object in a bookmark."""
 
     plural: str
     name: str
@@ -26,33 +26,33 @@ class Kind:
 
     @property
     def path(self) -> str:
-        """Where the resource is listed, for the whole cluster."""
+        """The path of the list over all namespaces."""
         return f"/{'apis' if '/' in self.group_version else 'api'}/{self.group_version}/{self.plural}"
 
     @property
     def resource(self) -> str:
-        """What error messages call it."""
+        """The name of the resource in error messages."""
         group = self.group_version.rpartition("/")[0]
         return f"{self.plural}.{group}" if group else self.plural
 
     @property
     def prefix(self) -> bytes:
-        """How every encoded object of the kind begins; the built-in kinds leave it out inside a list."""
+        """The first bytes of every encoded object of the kind; inside a list, built-in kinds omit them."""
         return b'{"apiVersion":"%s","kind":"%s",' % (self.group_version.encode(), self.name.encode())
 
 
-NAMESPACES = Kind("namespaces", "Namespace", hollow=',"spec":{},"status":{}')
-NODES = Kind("nodes", "Node", hollow=',"spec":{},"status":{"daemonEndpoints":{"kubeletEndpoint":{"Port":0}}}')
-PODS = Kind("pods", "Pod", hollow=',"spec":{"containers":null},"status":{}')
-EVENTS = Kind("events", "Event", hollow=',"involvedObject":{},"source":{}')
-CONFIG_MAPS = Kind("configmaps", "ConfigMap")
-JOBS = Kind(
+NAMESPACES = ResourceKind("namespaces", "Namespace", hollow=',"spec":{},"status":{}')
+NODES = ResourceKind("nodes", "Node", hollow=',"spec":{},"status":{"daemonEndpoints":{"kubeletEndpoint":{"Port":0}}}')
+PODS = ResourceKind("pods", "Pod", hollow=',"spec":{"containers":null},"status":{}')
+EVENTS = ResourceKind("events", "Event", hollow=',"involvedObject":{},"source":{}')
+CONFIG_MAPS = ResourceKind("configmaps", "ConfigMap")
+JOBS = ResourceKind(
     "jobs", "Job", "batch/v1", hollow=',"spec":{"template":{"metadata":{},"spec":{"containers":null}}},"status":{}'
 )
-"""Every cluster serves them; here are none."""
-LEASES = Kind("leases", "Lease", "coordination.k8s.io/v1", hollow=',"spec":{}')
-WORKFLOWS = Kind("workflows", "Workflow", "argoproj.io/v1alpha1", custom=True)
-CRON_WORKFLOWS = Kind("cronworkflows", "CronWorkflow", "argoproj.io/v1alpha1", custom=True)
+"""Every cluster serves jobs; the demo has none."""
+LEASES = ResourceKind("leases", "Lease", "coordination.k8s.io/v1", hollow=',"spec":{}')
+WORKFLOWS = ResourceKind("workflows", "Workflow", "argoproj.io/v1alpha1", custom=True)
+CRON_WORKFLOWS = ResourceKind("cronworkflows", "CronWorkflow", "argoproj.io/v1alpha1", custom=True)
 KINDS = {
     kind.plural: kind
     for kind in (NAMESPACES, NODES, PODS, EVENTS, CONFIG_MAPS, JOBS, LEASES, WORKFLOWS, CRON_WORKFLOWS)
@@ -79,7 +79,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A cluster as it was left."""
+    """The saved state of a cluster."""
 
     version: int = 0
     objects: tuple[tuple[str, str, bytes], ...] = ()
@@ -87,15 +87,15 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """What one step did: the writes to publish, and the private records to keep with them (None: forget it)."""
+class StepWrites:
+    """The result of one step: writes to publish, and private records to store with them (None: delete the record)."""
 
     writes: list[Write]
     records: dict[str, bytes | None]
 
 
 def key_of(obj: Obj) -> str:
-    """namespace/name, or the name alone for what has no namespace: the order of etcd's keys."""
+    """namespace/name, or the name alone for an object without a namespace: the order of etcd's keys."""
     meta = obj["metadata"]
     return f"{meta['namespace']}/{meta['name']}" if "namespace" in meta else str(meta["name"])
 
@@ -110,15 +110,15 @@ class Objects:
         for plural, key, body in saved:
             self._held[plural][key] = msgspec.json.decode(body)
 
-    def get(self, kind: Kind, key: str) -> Obj:
+    def get(self, kind: ResourceKind, key: str) -> Obj:
         """The object itself, to be changed and put again."""
         return self._held[kind.plural][key]
 
-    def of(self, kind: Kind) -> dict[str, Obj]:
+    def of(self, kind: ResourceKind) -> dict[str, Obj]:
         """Every object of a kind by key."""
         return self._held[kind.plural]
 
-    def put(self, kind: Kind, obj: Obj) -> None:
+    def put(self, kind: ResourceKind, obj: Obj) -> None:
         """Writes a new or a changed object."""
         key, held = key_of(obj), self._held[kind.plural]
         if key in held and kind.custom:
@@ -126,16 +126,16 @@ class Objects:
         self._record("MODIFIED" if key in held else "ADDED", kind, key, obj)
         held[key] = obj
 
-    def remove(self, kind: Kind, key: str) -> None:
-        """Deletes an object; its last state goes out under the version of the deletion."""
+    def remove(self, kind: ResourceKind, key: str) -> None:
+        """Deletes an object; its last state is published under the version of the deletion."""
         self._record("DELETED", kind, key, self._held[kind.plural].pop(key))
 
     def take(self) -> list[Write]:
-        """The writes since the last call, in the order of their versions."""
+        """Takes the writes since the last call, in the order of their versions."""
         writes, self._writes = self._writes, []
         return writes
 
-    def _record(self, verb: str, kind: Kind, key: str, obj: Obj) -> None:
+    def _record(self, verb: str, kind: ResourceKind, key: str, obj: Obj) -> None:
         self.version += 1
         obj["metadata"]["resourceVersion"] = str(self.version)
         self._writes.append(Write(self.version, verb, kind.plural, key, msgspec.json.encode(obj)))

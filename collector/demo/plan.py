@@ -1,7 +1,7 @@
 """
-What will become of a workflow and its pods, drawn when they begin; kept across restarts beside the objects.
+The future of a workflow and its pods, drawn when they begin, and stored with the objects across restarts.
 
-Pure: draws from a source of chance that is given.
+Pure: the source of chance is an argument.
 """
 
 from random import Random
@@ -9,22 +9,22 @@ from typing import Literal
 
 import msgspec
 
-from collector.demo.recipes import ACS_SPEC, Product, Task
+from collector.demo.recipes import ACS_SPEC, SimulatedProduct, Task
 
 
-class Attempt(msgspec.Struct):
-    """One pod of a workflow and all that will happen to it, drawn when it is created."""
+class PodPlan(msgspec.Struct):
+    """One pod of a workflow and its future, drawn when the pod is created."""
 
     pod: str
     fate: str
     """ok, `exit N`, oom, deadline, evicted or reclaimed."""
     todo: list[tuple[str, float]]
-    """What the kubelet writes next, with the seconds before it."""
+    """The kubelet's next writes: stage and the seconds before it."""
     due: float = 0.0
 
 
-class Plan(msgspec.Struct):
-    """A workflow as the controller thinks of it."""
+class WorkflowPlan(msgspec.Struct):
+    """A workflow as its controller sees it."""
 
     key: str
     recipe: str
@@ -32,33 +32,33 @@ class Plan(msgspec.Struct):
     created: float
     state: Literal["unseen", "throttled", "admitted", "locked", "running", "done"] = "unseen"
     awaits: str = ""
-    """The lock that it, or a step of it, waits for."""
+    """The lock that the workflow, or a step of it, waits for."""
     reopened: bool = False
     """By `argo retry`."""
     look_at: float = 0.0
-    """When something is due in it that no pod tells of; 0: nothing."""
+    """The next due instant that no pod's change announces; 0: none."""
     delete_at: float = 0.0
-    attempts: dict[str, Attempt] = msgspec.field(default_factory=dict)
+    attempts: dict[str, PodPlan] = msgspec.field(default_factory=dict)
     """By the id of the node."""
 
     @property
     def namespace(self) -> str:
-        """Where it runs."""
+        """The namespace of the workflow."""
         return self.key.split("/")[0]
 
     @property
     def owner(self) -> str:
-        """Its name, which its first node bears too."""
+        """The name of the workflow and of its first node."""
         return self.key.split("/")[1]
 
     @property
     def order(self) -> tuple[int, int, str]:
-        """Who is admitted first: priority, then the creation time of which Argo sees whole seconds."""
+        """The order of admission: priority, then the creation time, in whole seconds as Argo sees it."""
         return (-self.priority, int(self.created), self.key)
 
 
-def fate_of(rng: Random, task: Task, number: int) -> str:
-    """How an attempt ends."""
+def draw_fate(rng: Random, task: Task, number: int) -> str:
+    """Draws how an attempt ends."""
     chance = rng.random() * (1 if number == 0 else 2)
     for fate, probability in task.fates.items():
         if chance < probability:
@@ -67,8 +67,8 @@ def fate_of(rng: Random, task: Task, number: int) -> str:
     return "ok"
 
 
-def future(rng: Random, product: Product, task: Task, fate: str) -> list[tuple[str, float]]:
-    """Every write of a pod's life after its creation, in the order a scheduler, a cloud and a kubelet make them."""
+def draw_stages(rng: Random, product: SimulatedProduct, task: Task, fate: str) -> list[tuple[str, float]]:
+    """Draws every write on a pod after its creation, in the order of a scheduler, a cloud and a kubelet."""
     todo = [("scheduled", rng.uniform(0.004, 0.02))]
     if rng.random() < task.unschedulable:
         todo = [("unschedulable", 0.02), ("scheduled", rng.uniform(*task.unschedulable_s))]

@@ -1,7 +1,7 @@
 """
-What runs in the demo: products that pods run on, and the WorkflowTemplates with how their steps end.
+The workloads of the demo: products that pods run on, and WorkflowTemplates with the fates of their steps.
 
-Data only; nothing here knows about clusters, objects or time. Figures are small on purpose: a page must move.
+Data only: nothing about clusters, objects or time. Figures are small on purpose, so that the pages change every second.
 """
 
 from collections.abc import Mapping
@@ -13,30 +13,30 @@ _ACS = {"alibabacloud.com/acs": "true", "alibabacloud.com/compute-class": "gener
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Product:
-    """What a pod runs on, and what marks it so."""
+class SimulatedProduct:
+    """A product that pods run on, and the labels and annotations that mark its pods."""
 
     start_s: tuple[float, float]
     """Seconds from instance to running containers: the image pull, mostly."""
     spec_annotation: str = ""
-    """Where the cloud writes the billed size, after scheduling; empty on a plain node."""
+    """The annotation in which the cloud writes the billed size, after scheduling; empty on a plain node."""
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     """Both as submitted with the pod."""
 
 
 PRODUCTS = {
-    "eci": Product(start_s=(0.9, 2.8), spec_annotation=ECI_SPEC),
-    "eci-spot": Product(
+    "eci": SimulatedProduct(start_s=(0.9, 2.8), spec_annotation=ECI_SPEC),
+    "eci-spot": SimulatedProduct(
         start_s=(0.9, 3.2), spec_annotation=ECI_SPEC, annotations={"k8s.aliyun.com/eci-spot-strategy": "SpotAsPriceGo"}
     ),
-    "acs": Product(
+    "acs": SimulatedProduct(
         start_s=(0.8, 2.2), spec_annotation=ACS_SPEC, labels={**_ACS, "alibabacloud.com/compute-qos": "default"}
     ),
-    "acs-best-effort": Product(
+    "acs-best-effort": SimulatedProduct(
         start_s=(0.8, 2.6), spec_annotation=ACS_SPEC, labels={**_ACS, "alibabacloud.com/compute-qos": "best-effort"}
     ),
-    "plain": Product(start_s=(0.2, 0.7)),
+    "plain": SimulatedProduct(start_s=(0.2, 0.7)),
 }
 
 Lock = tuple[str, int]
@@ -57,23 +57,23 @@ class Task:
     suspend_s: float = 0.0
     """A pause of this length instead of a pod."""
     fates: Mapping[str, float] = field(default_factory=dict)
-    """How the first attempt ends if not well, with its probability; later attempts are twice as lucky."""
+    """Bad ends of the first attempt and their probabilities; later attempts fail half as often."""
     unschedulable: float = 0.0
-    """How often no node takes its pod at first, and for how long then."""
+    """Probability that no node accepts the pod at first; `unschedulable_s` is for how long."""
     unschedulable_s: tuple[float, float] = (3, 9)
     image_fails: float = 0.0
-    """How often the registry does not answer at first."""
+    """Probability that the registry does not answer at first."""
     deadline_s: int = 0
-    """After so long the kubelet ends the pod; 0: never."""
+    """Seconds after which the kubelet ends the pod; 0: never."""
     lock: Lock | None = None
     """Held by each pod of it."""
     cache: str = ""
     """A ConfigMap that remembers its result: every run but the first finds it there."""
     steps: tuple[tuple["Task", ...], ...] = ()
     dag: tuple["Task", ...] = ()
-    """Either instead of a pod; those of a DAG stand behind what they depend on."""
+    """Steps or a DAG instead of a pod; the tasks of a DAG are listed after their dependencies."""
     after: tuple[str, ...] = ()
-    """In a DAG: what must have ended well before."""
+    """In a DAG: the tasks that must have succeeded before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,14 +84,14 @@ class Recipe:
     product: str
     entry: Task
     spec: str = ""
-    """The size the cloud bills, as it writes it."""
+    """The billed size, as the cloud writes it."""
     lock: Lock | None = None
     """Held by the whole workflow."""
     on_exit: Task | None = None
     deadline_s: int = 0
-    """Of the whole workflow: a pod that is still pending then is given up; 0: none."""
+    """Deadline of the whole workflow: pods that are still pending then fail; 0: none."""
     retried: float = 0.0
-    """How often its user says `argo retry` after a failure."""
+    """Probability that a user runs `argo retry` after a failure."""
     project: str = ""
 
 

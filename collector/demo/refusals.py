@@ -1,5 +1,5 @@
 """
-What an API server says when it does not do what it was asked: a code, and a Status.
+An API server's refusals: a status code and a Status.
 """
 
 from typing import Any
@@ -24,12 +24,12 @@ class RefusedError(Exception):
 
 
 def expired(message: str) -> RefusedError:
-    """A version, or a page, that is too old."""
+    """The refusal of a version, or a page, that is too old."""
     return RefusedError(410, "Expired", message)
 
 
 def not_found(resource: str, name: str) -> RefusedError:
-    """An object that is not there, of a resource that is."""
+    """The refusal of a missing object of a resource that is served."""
     group = resource.partition(".")[2]
     details = {"name": name, **({"group": group} if group else {}), "kind": resource.partition(".")[0]}
     return RefusedError(404, "NotFound", f'{resource} "{name}" not found', **details)

@@ -1,8 +1,8 @@
 """
-What the objects look like: workflows as Argo 4.1 writes them, pods as kubelets and Alibaba's virtual nodes do.
+The form of the objects: workflows as Argo 4.1 writes them, pods as kubelets and Alibaba's virtual nodes write them.
 
-Pure: each function builds an object or changes one in place, as of an instant that is given. Compared with the
-recordings in tests/recorded; managedFields, most of env and storedTemplates are left out.
+Pure: each function builds an object or changes one in place, and the instant is an argument. Compared with the
+recordings in tests/recorded; managedFields, most of env and storedTemplates are omitted.
 """
 
 import time
@@ -11,7 +11,7 @@ from typing import Any
 
 from collector.demo.objects import Obj
 from collector.demo.recipes import ECI_SPEC, PRODUCTS, Lock, Recipe, Task
-from collector.demo.scenario import Cluster
+from collector.demo.scenario import SimulatedCluster
 
 ARGO = "workflows.argoproj.io/"
 POSTPONED = "Workflow processing has been postponed because too many workflows are already running"
@@ -19,7 +19,7 @@ LIMIT_LABEL = ARGO + "parallelism-limit"
 
 
 def rfc3339(at: float) -> str:
-    """An instant as Kubernetes writes it, whole seconds."""
+    """Formats an instant as Kubernetes does, in whole seconds."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
 
 
@@ -41,7 +41,7 @@ def namespace(name: str, uid: str, at: float, labels: dict[str, str]) -> Obj:
     }
 
 
-def machine(name: str, uid: str, at: float, cluster: Cluster) -> Obj:
+def cluster_node(name: str, uid: str, at: float, cluster: SimulatedCluster) -> Obj:
     """A node, virtual or an ordinary one."""
     virtual = name == cluster.virtual_node
     labels = {
@@ -62,7 +62,7 @@ def machine(name: str, uid: str, at: float, cluster: Cluster) -> Obj:
 
 
 def workflow(recipe: Recipe, metadata: Obj, priority: int) -> Obj:
-    """A workflow as its user submits it: no status at all."""
+    """A workflow as its user submits it, without a status."""
     spec: Obj = {"workflowTemplateRef": {"name": recipe.name}}
     if priority:
         spec["priority"] = priority
@@ -70,16 +70,16 @@ def workflow(recipe: Recipe, metadata: Obj, priority: int) -> Obj:
 
 
 def event(about: Obj, uid: str, at: float, reason: str, message: str, source: str, kind: str = "Warning") -> Obj:
-    """Something that is worth telling about an object; `kind` is Warning or Normal."""
-    it = about["metadata"]
-    name = f"{it['name']}.{int(at * 1e9):x}"
+    """An event about an object; `kind` is Warning or Normal."""
+    metadata = about["metadata"]
+    name = f"{metadata['name']}.{int(at * 1e9):x}"
     involved = {"kind": about["kind"], "apiVersion": about["apiVersion"]} | {
-        key: it[key] for key in ("namespace", "name", "uid", "resourceVersion")
+        key: metadata[key] for key in ("namespace", "name", "uid", "resourceVersion")
     }
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": meta(name, uid, at, it["namespace"]),
+        "metadata": meta(name, uid, at, metadata["namespace"]),
         "involvedObject": involved,
         "reason": reason,
         "message": message,
@@ -113,7 +113,7 @@ def resources(task: Task) -> Obj:
 
 
 def effective_spec(recipe: Recipe) -> Obj:
-    """What Argo stores of the template in the status of a workflow that refers to it."""
+    """The spec that Argo stores in the status of a workflow that refers to a template."""
     spec: Obj = {"entrypoint": recipe.entry.name, "workflowTemplateRef": {"name": recipe.name}}
     spec["templates"] = list(_templates(recipe, recipe.entry))
     if recipe.on_exit:
@@ -125,17 +125,17 @@ def effective_spec(recipe: Recipe) -> Obj:
 
 
 def _templates(recipe: Recipe, task: Task) -> Iterator[Obj]:
-    """A template and those it uses."""
+    """A template and the templates that it uses."""
     yield {"name": task.name, **_body(recipe, task), **_synchronization(task.lock)}
-    for inner in (*(one for group in task.steps for one in group), *task.dag):
+    for inner in (*(step for group in task.steps for step in group), *task.dag):
         yield from _templates(recipe, inner)
 
 
 def _body(recipe: Recipe, task: Task) -> Obj:
     if task.steps:
-        return {"steps": [[{"name": one.name, "template": one.name} for one in group] for group in task.steps]}
+        return {"steps": [[{"name": step.name, "template": step.name} for step in group] for group in task.steps]}
     if task.dag:
-        used = [{"name": one.name, "template": one.name, "dependencies": list(one.after)} for one in task.dag]
+        used = [{"name": step.name, "template": step.name, "dependencies": list(step.after)} for step in task.dag]
         return {"dag": {"tasks": used, "failFast": False}}
     if task.suspend_s:
         return {"suspend": {"duration": f"{task.suspend_s:g}s"}}
@@ -153,22 +153,27 @@ def _synchronization(lock: Lock | None) -> Obj:
     if lock is None:
         return {}
     name, limit = lock
-    held = {"mutexes": [{"name": name}]} if limit == 1 else {"semaphores": [_config_key(name)]}
-    return {"synchronization": held}
+    fields = {"mutexes": [{"name": name}]} if limit == 1 else {"semaphores": [_config_key(name)]}
+    return {"synchronization": fields}
 
 
 def _config_key(name: str) -> Obj:
     return {"configMapKeyRef": {"name": "locks", "key": name}}
 
 
-def pod(owner: Obj, recipe: Recipe, task: Task, name: str, node: Obj, uid: str, at: float) -> Obj:
+def pod(owner: Obj, recipe: Recipe, task: Task, *, name: str, node: Obj, uid: str, at: float) -> Obj:
     """A pod as the controller creates it for a node, not yet bound to a machine."""
-    it, labels = owner["metadata"], PRODUCTS[recipe.product].labels
-    owned = {"apiVersion": owner["apiVersion"], "kind": "Workflow", "name": it["name"], "uid": it["uid"]}
-    metadata = meta(name, uid, at, it["namespace"], generation=1)
-    metadata["labels"] = {**labels, ARGO + "completed": "false", ARGO + "workflow": it["name"]}
+    parent, labels = owner["metadata"], PRODUCTS[recipe.product].labels
+    owner_reference = {
+        "apiVersion": owner["apiVersion"],
+        "kind": "Workflow",
+        "name": parent["name"],
+        "uid": parent["uid"],
+    }
+    metadata = meta(name, uid, at, parent["namespace"], generation=1)
+    metadata["labels"] = {**labels, ARGO + "completed": "false", ARGO + "workflow": parent["name"]}
     metadata["annotations"] = _pod_annotations(recipe, node)
-    metadata["ownerReferences"] = [{**owned, "controller": True, "blockOwnerDeletion": True}]
+    metadata["ownerReferences"] = [{**owner_reference, "controller": True, "blockOwnerDeletion": True}]
     env = [{"name": "ARGO_NODE_ID", "value": node["id"]}]
     executor = {"image": "quay.io/argoproj/argoexec:v4.1.2", "resources": {}, "env": env}
     main = {"name": "main", "image": f"registry.local/{recipe.name}:stable", "resources": resources(task), "env": env}
@@ -176,7 +181,7 @@ def pod(owner: Obj, recipe: Recipe, task: Task, name: str, node: Obj, uid: str, 
         "initContainers": [{"name": "init", **executor}],
         "containers": [{"name": "wait", **executor}, main],
         "restartPolicy": "Never",
-        "serviceAccountName": f"argo-{it['namespace']}",
+        "serviceAccountName": f"argo-{parent['namespace']}",
         "schedulerName": "default-scheduler",
         "priority": 0,
         **({"activeDeadlineSeconds": task.deadline_s} if task.deadline_s else {}),
@@ -197,11 +202,11 @@ def _pod_annotations(recipe: Recipe, node: Obj) -> dict[str, str]:
     }
 
 
-def billed_annotations(recipe: Recipe, instance: str, cluster: Cluster) -> dict[str, str]:
-    """What the cloud writes on the pod once it has an instance."""
+def billed_annotations(recipe: Recipe, instance: str, cluster: SimulatedCluster) -> dict[str, str]:
+    """The annotations that the cloud writes once the pod has an instance."""
     name = PRODUCTS[recipe.product].spec_annotation
-    found = {name: recipe.spec}
+    annotations = {name: recipe.spec}
     if name == ECI_SPEC:
-        found["k8s.aliyun.com/eci-instance-id"] = f"eci-{instance}"
-        found["k8s.aliyun.com/eci-instance-zone"] = f"{cluster.region}-{cluster.zone}"
-    return found
+        annotations["k8s.aliyun.com/eci-instance-id"] = f"eci-{instance}"
+        annotations["k8s.aliyun.com/eci-instance-zone"] = f"{cluster.region}-{cluster.zone}"
+    return annotations

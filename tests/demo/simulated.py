@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
-from collector.demo.load import Load
-from collector.demo.objects import Batch, Saved, Write
-from collector.demo.scenario import Cluster, clusters
+from collector.demo.load import ClusterLoad
+from collector.demo.objects import Saved, StepWrites, Write
+from collector.demo.scenario import SimulatedCluster, clusters
 
 NOON = 1_795_262_400.0
 """2026-11-21 12:00:00 UTC."""
@@ -25,12 +25,12 @@ SPAN_S = 300
 Obj = dict[str, Any]
 
 
-def cluster(name: str) -> Cluster:
+def cluster(name: str) -> SimulatedCluster:
     """A cluster of the fleet by name."""
-    return next(it for it in clusters(3) if it.name == name)
+    return next(simulated for simulated in clusters(3) if simulated.name == name)
 
 
-def batches(load: Load, seconds: float, begin: float = NOON) -> Iterator[tuple[float, Batch]]:
+def batches(load: ClusterLoad, seconds: float, begin: float = NOON) -> Iterator[tuple[float, StepWrites]]:
     """Steps a load through so many seconds."""
     now = begin
     while now < begin + seconds:
@@ -69,7 +69,7 @@ class Sight:
 @cache
 def watched(name: str, seconds: int = SPAN_S, seed: int = 1) -> tuple[Sight, ...]:
     """Everything that happened in a cluster; computed once a test run."""
-    load = Load(cluster(name), seed)
+    load = ClusterLoad(cluster(name), seed)
     return tuple(
         Sight(at, write, msgspec.json.decode(write.body))
         for at, batch in batches(load, seconds)
@@ -89,7 +89,7 @@ def is_argos(sight: Sight) -> bool:
 
 def fleet(kind: str) -> list[Sight]:
     """The events of one kind in all clusters."""
-    return [sight for it in clusters(3) for sight in of(watched(it.name), kind)]
+    return [sight for simulated in clusters(3) for sight in of(watched(simulated.name), kind)]
 
 
 @dataclass(slots=True)
@@ -100,7 +100,7 @@ class Held:
     objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
     records: dict[str, bytes] = field(default_factory=dict)
 
-    def apply(self, batch: Batch) -> None:
+    def apply(self, batch: StepWrites) -> None:
         """Takes a step in."""
         for write in batch.writes:
             self.version = write.version

@@ -13,9 +13,9 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from collector.demo.apiserver import BUFFERED_CHUNKS, METRICS, REVIEWS, SNAPSHOTS, ApiServer, Watcher
 from collector.demo.installation import REPLICAS
-from collector.demo.load import Load
+from collector.demo.load import ClusterLoad
 from collector.demo.objects import EVENTS, KINDS, PODS, WORKFLOWS
-from collector.demo.store import FleetError, Store
+from collector.demo.store import FleetError, ObjectStore
 from tests.demo.simulated import NOON, Obj, batches, cluster
 
 TOKEN = "right"
@@ -28,8 +28,8 @@ class Rig:
     """One cluster behind HTTP, moved by hand."""
 
     def __init__(self, folder: Path, window: int = 4000) -> None:
-        self.store = Store(folder / "it.sqlite", window)
-        self.load = Load(cluster("prod-hz"), 1, self.store.saved())
+        self.store = ObjectStore(folder / "it.sqlite", window)
+        self.load = ClusterLoad(cluster("prod-hz"), 1, self.store.saved())
         self.server = ApiServer(self.store, TOKEN, self.load)
         self._life = batches(self.load, 3600, NOON)
         self.client: TestClient[Any, Any]
@@ -46,8 +46,8 @@ class Rig:
 
     async def get(self, path: str, **query: object) -> ClientResponse:
         """A request with the right token."""
-        asked = {name.rstrip("_"): str(value) for name, value in query.items()}
-        return await self.client.get(path, params=asked, headers={"Authorization": f"Bearer {TOKEN}"})
+        parameters = {name.rstrip("_"): str(value) for name, value in query.items()}
+        return await self.client.get(path, params=parameters, headers={"Authorization": f"Bearer {TOKEN}"})
 
     async def json(self, path: str, **query: object) -> Obj:
         """The body of an answer."""
@@ -67,28 +67,28 @@ class Rig:
 @asynccontextmanager
 async def rig(folder: Path, window: int = 4000, seconds: float = 20) -> AsyncIterator[Rig]:
     """A rig whose cluster has lived for some seconds."""
-    it = Rig(folder, window)
-    it.live(seconds)
-    async with TestClient(TestServer(it.server.app(), handler_cancellation=True)) as it.client:
-        yield it
-        it.server.close()
-    it.store.close()
+    made = Rig(folder, window)
+    made.live(seconds)
+    async with TestClient(TestServer(made.server.app(), handler_cancellation=True)) as made.client:
+        yield made
+        made.server.close()
+    made.store.close()
 
 
 def keys(items: list[Obj]) -> list[tuple[str, str]]:
-    """What tells one version of an object from all others."""
-    return [(it["metadata"]["uid"], it["metadata"]["resourceVersion"]) for it in items]
+    """The uid and the version of each object."""
+    return [(item["metadata"]["uid"], item["metadata"]["resourceVersion"]) for item in items]
 
 
 async def test_pages_show_one_instant(tmp_path: Path) -> None:
     """All pages carry the version of the first, and together they are the list of that instant, whatever happens since."""
-    async with rig(tmp_path) as it:
-        whole = await it.json(WF)
-        page = await it.json(WF, limit=5)
+    async with rig(tmp_path) as served:
+        whole = await served.json(WF)
+        page = await served.json(WF, limit=5)
         items, versions = page["items"], {page["metadata"]["resourceVersion"]}
         while page["metadata"].get("continue"):
-            it.live(5)
-            page = await it.json(WF, limit=5, continue_=page["metadata"]["continue"])
+            served.live(5)
+            page = await served.json(WF, limit=5, continue_=page["metadata"]["continue"])
             items += page["items"]
             versions.add(page["metadata"]["resourceVersion"])
 
@@ -97,23 +97,23 @@ async def test_pages_show_one_instant(tmp_path: Path) -> None:
     assert versions == {whole["metadata"]["resourceVersion"]}
 
 
-async def test_a_page_can_be_asked_for_twice(tmp_path: Path) -> None:
+async def test_a_page_can_be_requested_twice(tmp_path: Path) -> None:
     """A client that lost the answer asks again with the same token."""
-    async with rig(tmp_path) as it:
-        token = (await it.json(WF, limit=3))["metadata"]["continue"]
-        first, again = [await it.json(WF, limit=3, continue_=token) for _ in range(2)]
+    async with rig(tmp_path) as served:
+        token = (await served.json(WF, limit=3))["metadata"]["continue"]
+        first, again = [await served.json(WF, limit=3, continue_=token) for _ in range(2)]
 
     assert first == again
 
 
 async def test_an_old_page_is_gone(tmp_path: Path) -> None:
     """Snapshots are kept for the newest lists only; an older token is answered with 410 and no new token."""
-    async with rig(tmp_path) as it:
-        token = (await it.json(WF, limit=3))["metadata"]["continue"]
+    async with rig(tmp_path) as served:
+        token = (await served.json(WF, limit=3))["metadata"]["continue"]
         for _ in range(SNAPSHOTS):
-            it.live(1)
-            await it.json(WF, limit=3)
-        gone = await it.get(WF, limit=3, continue_=token)
+            served.live(1)
+            await served.json(WF, limit=3)
+        gone = await served.get(WF, limit=3, continue_=token)
         status = await gone.json()
 
     assert (gone.status, status["reason"]) == (410, "Expired")
@@ -122,12 +122,12 @@ async def test_an_old_page_is_gone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", [WORKFLOWS, PODS], ids=["workflows", "pods"])
 async def test_a_watch_from_a_list_misses_nothing_and_repeats_nothing(tmp_path: Path, kind: Any) -> None:
-    """List + events = the next list, each event is newer than the one before, and none is left out."""
-    async with rig(tmp_path) as it:
-        before = await it.json(kind.path)
-        it.live(10)
-        events = await it.watch(kind.path, before["metadata"]["resourceVersion"], seconds=20)
-        after = await it.json(kind.path)
+    """List + events = the next list, each event is newer than the one before, and none is missing."""
+    async with rig(tmp_path) as served:
+        before = await served.json(kind.path)
+        served.live(10)
+        events = await served.watch(kind.path, before["metadata"]["resourceVersion"], seconds=20)
+        after = await served.json(kind.path)
 
     versions = [int(event["object"]["metadata"]["resourceVersion"]) for event in events]
     state = {item["metadata"]["uid"]: item["metadata"]["resourceVersion"] for item in before["items"]}
@@ -144,11 +144,11 @@ async def test_a_watch_from_a_list_misses_nothing_and_repeats_nothing(tmp_path: 
 
 async def test_a_watch_ends_with_a_bookmark(tmp_path: Path) -> None:
     """At the end of timeoutSeconds a bookmark gives the newest version, so that a quiet kind can resume."""
-    async with rig(tmp_path) as it:
-        version = (await it.json("/api/v1/nodes"))["metadata"]["resourceVersion"]
-        it.live(3)
-        events = await it.watch("/api/v1/nodes", version, timeoutSeconds=1, allowWatchBookmarks="true")
-        newest = it.store.version
+    async with rig(tmp_path) as served:
+        version = (await served.json("/api/v1/nodes"))["metadata"]["resourceVersion"]
+        served.live(3)
+        events = await served.watch("/api/v1/nodes", version, timeoutSeconds=1, allowWatchBookmarks="true")
+        newest = served.store.version
 
     assert [event["type"] for event in events] == ["BOOKMARK"]
     assert events[0]["object"]["kind"] == "Node"
@@ -158,10 +158,10 @@ async def test_a_watch_ends_with_a_bookmark(tmp_path: Path) -> None:
 
 async def test_a_watch_without_a_version_begins_with_all_there_is(tmp_path: Path) -> None:
     """Unset and 0 give a synthetic ADDED for each object."""
-    async with rig(tmp_path) as it:
-        listed = await it.json("/api/v1/namespaces")
+    async with rig(tmp_path) as served:
+        listed = await served.json("/api/v1/namespaces")
         for version in ("", "0"):
-            events = await it.watch("/api/v1/namespaces", version)
+            events = await served.watch("/api/v1/namespaces", version)
 
             assert keys([event["object"] for event in events]) == keys(listed["items"])
             assert {event["type"] for event in events} == {"ADDED"}
@@ -169,13 +169,13 @@ async def test_a_watch_without_a_version_begins_with_all_there_is(tmp_path: Path
 
 async def test_410_in_the_stream_then_as_an_answer(tmp_path: Path) -> None:
     """A version that left the window is refused inside a 200; one that is compacted is refused with HTTP 410."""
-    async with rig(tmp_path, window=100) as it:
-        oldest, compacted = it.store.oldest, it.store.compacted
-        stream = await it.get(PODS.path, watch="true", resourceVersion=oldest - 1)
+    async with rig(tmp_path, window=100) as served:
+        oldest, compacted = served.store.oldest, served.store.compacted
+        stream = await served.get(PODS.path, watch="true", resourceVersion=oldest - 1)
         event = json.loads(await stream.read())
-        refused = await it.get(PODS.path, watch="true", resourceVersion=compacted - 1)
+        refused = await served.get(PODS.path, watch="true", resourceVersion=compacted - 1)
         status = await refused.json()
-        kept = await it.watch(PODS.path, oldest)
+        kept = await served.watch(PODS.path, oldest)
 
     assert (stream.status, event["type"], event["object"]["code"]) == (200, "ERROR", 410)
     assert (refused.status, status["code"], status["reason"]) == (410, 410, "Expired")
@@ -199,23 +199,23 @@ async def test_410_in_the_stream_then_as_an_answer(tmp_path: Path) -> None:
         ("/api/v1/resourcequotas", {}, 404, "NotFound"),
         (f"{ARGO}/configmaps/nothing", {}, 404, "NotFound"),
         (f"{COORDINATION}/leases/nothing", {}, 404, "NotFound"),
-        (f"{METRICS}/namespaces/argo/pods/nobody", {}, 404, "NotFound"),
-        (f"{ARGO}/pods/https:nobody:9090/proxy/metrics", {}, 404, "NotFound"),
+        (f"{METRICS}/namespaces/argo/pods/missing", {}, 404, "NotFound"),
+        (f"{ARGO}/pods/https:missing:9090/proxy/metrics", {}, 404, "NotFound"),
     ],
 )
 async def test_refusals_are_statuses(tmp_path: Path, path: str, query: dict[str, str], code: int, reason: str) -> None:
-    """Whatever is refused is refused with a Status of the right code and reason."""
-    async with rig(tmp_path, seconds=1) as it:
-        answer = await it.get(path, **query)
+    """Every refusal is a Status with the right code and reason."""
+    async with rig(tmp_path, seconds=1) as served:
+        answer = await served.get(path, **query)
         status = await answer.json()
 
     assert (answer.status, status["kind"], status["code"], status["reason"]) == (code, "Status", code, reason)
 
 
-async def test_a_path_of_no_group_is_no_page(tmp_path: Path) -> None:
+async def test_a_path_of_no_group_is_a_plain_404(tmp_path: Path) -> None:
     """kube-apiserver answers what no API group registered in plain text, without a Status."""
-    async with rig(tmp_path, seconds=1) as it:
-        answer = await it.get("/apis/ray.io/v1/rayjobs")
+    async with rig(tmp_path, seconds=1) as served:
+        answer = await served.get("/apis/ray.io/v1/rayjobs")
         text = await answer.text()
 
     assert (answer.status, answer.content_type, text) == (404, "text/plain", "404 page not found\n")
@@ -224,12 +224,12 @@ async def test_a_path_of_no_group_is_no_page(tmp_path: Path) -> None:
 async def test_a_field_selector_leaves_the_others_on_the_server(tmp_path: Path) -> None:
     """List and watch agree: with `type!=Normal` only warnings come, and none of them is missing."""
     wanted = {"fieldSelector": "type!=Normal"}
-    async with rig(tmp_path) as it:
-        everything = await it.json(EVENTS.path)
-        warnings = await it.json(EVENTS.path, **wanted)
-        page = await it.json(EVENTS.path, limit=1, **wanted)
-        answer = await it.get(EVENTS.path, watch=1, **wanted)
-        it.server.close()
+    async with rig(tmp_path) as served:
+        everything = await served.json(EVENTS.path)
+        warnings = await served.json(EVENTS.path, **wanted)
+        page = await served.json(EVENTS.path, limit=1, **wanted)
+        answer = await served.get(EVENTS.path, watch=1, **wanted)
+        served.server.close()
         watched = [json.loads(line) for line in (await answer.read()).splitlines()]
 
     kept = [item for item in everything["items"] if item["type"] == "Warning"]
@@ -240,10 +240,12 @@ async def test_a_field_selector_leaves_the_others_on_the_server(tmp_path: Path) 
 
 async def test_a_watch_with_a_selector_goes_on_with_it(tmp_path: Path) -> None:
     """What happens after a watch began passes the same selector."""
-    async with rig(tmp_path) as it:
-        answer = await it.get(EVENTS.path, watch=1, resourceVersion=it.store.version, fieldSelector="type!=Normal")
-        it.live(60)
-        it.server.close()
+    async with rig(tmp_path) as served:
+        answer = await served.get(
+            EVENTS.path, watch=1, resourceVersion=served.store.version, fieldSelector="type!=Normal"
+        )
+        served.live(60)
+        served.server.close()
         kinds = {json.loads(line)["object"]["type"] for line in (await answer.read()).splitlines()}
 
     assert kinds == {"Warning"}
@@ -258,27 +260,27 @@ async def test_a_watch_with_a_selector_goes_on_with_it(tmp_path: Path) -> None:
         (METRICS, "APIResourceList"),
     ],
 )
-async def test_what_is_asked_for_by_name_is_there(tmp_path: Path, path: str, kind: str) -> None:
+async def test_a_single_object_is_served_by_name(tmp_path: Path, path: str, kind: str) -> None:
     """The controller's settings, its Lease and its memory are answered as one object each."""
-    async with rig(tmp_path, seconds=1) as it:
-        found = await it.json(path)
+    async with rig(tmp_path, seconds=1) as served:
+        found = await served.json(path)
 
     assert found["kind"] == kind
 
 
 async def test_a_controllers_own_metrics_come_through_the_proxy(tmp_path: Path) -> None:
-    """The leader tells by TLS alone, a standby answers with nothing, and where nothing listens the server says so."""
-    async with rig(tmp_path, seconds=1) as it:
+    """The leader answers over TLS alone, a standby with nothing, and without a listener the server reports that."""
+    async with rig(tmp_path, seconds=1) as served:
         path = f"{ARGO}/pods/{{}}:{{}}:9090/proxy/metrics"
         leader, standby, plain = [
-            await it.get(path.format(scheme, name))
+            await served.get(path.format(scheme, name))
             for scheme, name in (("https", REPLICAS[0]), ("https", REPLICAS[1]), ("http", REPLICAS[0]))
         ]
-        told, nothing = await leader.text(), await standby.text()
-        it.live(63)
-        alive = [(await it.get(path.format("https", name))).status for name in REPLICAS]
+        metrics, nothing = await leader.text(), await standby.text()
+        served.live(63)
+        alive = [(await served.get(path.format("https", name))).status for name in REPLICAS]
 
-    assert "argo_workflows_is_leader 1" in told
+    assert "argo_workflows_is_leader 1" in metrics
     assert (leader.status, standby.status, plain.status, nothing) == (200, 200, 400, "")
     assert alive == [503, 200]
 
@@ -286,8 +288,8 @@ async def test_a_controllers_own_metrics_come_through_the_proxy(tmp_path: Path) 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}])
 async def test_a_wrong_token_is_refused(tmp_path: Path, headers: dict[str, str]) -> None:
     """401 with a Status, before anything else is looked at."""
-    async with rig(tmp_path, seconds=1) as it:
-        answer = await it.client.get("/api/v1/pods", headers=headers)
+    async with rig(tmp_path, seconds=1) as served:
+        answer = await served.client.get("/api/v1/pods", headers=headers)
         status = await answer.json()
 
     assert (answer.status, status["reason"]) == (401, "Unauthorized")
@@ -295,20 +297,20 @@ async def test_a_wrong_token_is_refused(tmp_path: Path, headers: dict[str, str])
 
 async def test_rights_are_always_granted(tmp_path: Path) -> None:
     """A self subject access review comes back as it was sent, allowed."""
-    asked = {"kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": {"verb": "list", "resource": "pods"}}}
-    async with rig(tmp_path, seconds=1) as it:
-        answer = await it.client.post(REVIEWS, json=asked, headers={"Authorization": f"Bearer {TOKEN}"})
+    request = {"kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": {"verb": "list", "resource": "pods"}}}
+    async with rig(tmp_path, seconds=1) as served:
+        answer = await served.client.post(REVIEWS, json=request, headers={"Authorization": f"Bearer {TOKEN}"})
         review = await answer.json()
 
-    assert (answer.status, review) == (201, {**asked, "status": {"allowed": True}})
+    assert (answer.status, review) == (201, {**request, "status": {"allowed": True}})
 
 
-async def test_lists_say_what_they_list(tmp_path: Path) -> None:
-    """Items of built-in kinds leave their kind out, those of custom resources repeat it, as a real server has it."""
-    async with rig(tmp_path) as it:
-        lists = {plural: await it.json(kind.path) for plural, kind in KINDS.items()}
-        system = await it.json("/api/v1/namespaces/kube-system")
-        version = await it.json("/version")
+async def test_a_list_has_the_kind_of_its_items(tmp_path: Path) -> None:
+    """Items of built-in kinds omit their kind, those of custom resources repeat it, as by a real server."""
+    async with rig(tmp_path) as served:
+        lists = {plural: await served.json(kind.path) for plural, kind in KINDS.items()}
+        system = await served.json("/api/v1/namespaces/kube-system")
+        version = await served.json("/version")
 
     assert {plural: found["kind"] for plural, found in lists.items()} == {
         plural: f"{kind.name}List" for plural, kind in KINDS.items()
@@ -332,10 +334,10 @@ def test_a_reader_that_falls_behind_is_cut_off() -> None:
 
 def test_the_file_stays_small(tmp_path: Path) -> None:
     """History is trimmed to its window at each commit."""
-    it = Rig(tmp_path, window=50)
-    it.live(60)
-    kept, version = it.store.history_size(), it.store.version
-    it.store.close()
+    served = Rig(tmp_path, window=50)
+    served.live(60)
+    kept, version = served.store.history_size(), served.store.version
+    served.store.close()
 
     assert version > 500
     assert kept == 50
@@ -343,9 +345,9 @@ def test_the_file_stays_small(tmp_path: Path) -> None:
 
 def test_a_file_of_another_version_is_refused(tmp_path: Path) -> None:
     """Private records of another format are not guessed at; the message says what to do."""
-    store = Store(tmp_path / "it.sqlite")
+    store = ObjectStore(tmp_path / "it.sqlite")
     store._db.execute("PRAGMA user_version = 99")
     store.close()
 
     with pytest.raises(FleetError, match="remove it"):
-        Store(tmp_path / "it.sqlite")
+        ObjectStore(tmp_path / "it.sqlite")

@@ -2,7 +2,7 @@
 What the demo shows arrives: real HTTP, the real collector, its tables and its live view.
 
 The fleet's clock runs ten times as fast, from three minutes ago up to now, so that twenty seconds show three minutes and no
-stamp lies ahead of the collector's clock. What stands or falls with that clock, cron runs and Leases, is in test_told.py.
+stamp lies ahead of the collector's clock. What stands or falls with that clock, cron runs and Leases, is in test_refusals.py.
 """
 
 import asyncio
@@ -92,10 +92,14 @@ def seen_in(view: LiveView) -> Iterator[str]:
             yield "limit by label"
         elif slots.source == "configmap":
             yield "limit by ConfigMap, " + ("namespace" if slots.namespace else "whole cluster")
-    for it in view.controllers:
-        yield "leader by its metrics" if it.leader and it.metrics and it.container == "controller" else ""
-        yield "memory" if it.memory_bytes else ""
-        yield "crash loop" if it.crash_loop else ""
+    for controller in view.controllers:
+        yield (
+            "leader by its metrics"
+            if controller.leader and controller.metrics and controller.container == "controller"
+            else ""
+        )
+        yield "memory" if controller.memory_bytes else ""
+        yield "crash loop" if controller.crash_loop else ""
     yield "cron" if len(view.crons) == 3 else ""
 
 
@@ -116,7 +120,7 @@ async def test_whatever_the_demo_shows_is_collected(tmp_path: Path) -> None:
         missing = await until_seen(collector, PATIENCE_S)
         for sql in FACTS.values():
             await collector.until(sql, within_s=PATIENCE_S)
-        unready = [it.detail for it in collector.parts.view().clusters if not it.ready]
+        unready = [health.detail for health in collector.parts.view().clusters if not health.ready]
         quarantined = await collector.rows("SELECT kind, reason FROM quarantine")
 
     assert missing == set()

@@ -28,29 +28,29 @@ def process(data: Path) -> Iterator[tuple["subprocess.Popen[str]", Obj]]:
     """The fleet as its parent runs it, with what it printed when ready."""
     command = [sys.executable, "-m", "collector.demo.fleet", "--data", str(data), "--clusters", "1"]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd=ROOT) as it:
-        assert it.stdout is not None
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd=ROOT) as child:
+        assert child.stdout is not None
         try:
-            yield it, json.loads(it.stdout.readline())
+            yield child, json.loads(child.stdout.readline())
         finally:
-            it.kill()
+            child.kill()
 
 
 def address(ready: Obj) -> tuple[str, dict[str, str]]:
     """Where the first cluster answers, and the header it wants."""
-    found = yaml.safe_load(Path(ready["kubeconfig"]).read_text())
-    token = found["users"][0]["user"]["token"]
-    return found["clusters"][0]["cluster"]["server"], {"Authorization": f"Bearer {token}"}
+    kubeconfig = yaml.safe_load(Path(ready["kubeconfig"]).read_text())
+    token = kubeconfig["users"][0]["user"]["token"]
+    return kubeconfig["clusters"][0]["cluster"]["server"], {"Authorization": f"Bearer {token}"}
 
 
 async def watch(ready: Obj, kind: str, version: str, enough: int) -> list[Obj]:
     """So many events of a kind after a version."""
     url, headers = address(ready)
     events: list[Obj] = []
-    asked = {"watch": "1", "resourceVersion": version}
+    parameters = {"watch": "1", "resourceVersion": version}
     async with (
         aiohttp.ClientSession(headers=headers, read_bufsize=2**22) as session,
-        session.get(url + kind, params=asked) as answer,
+        session.get(url + kind, params=parameters) as answer,
     ):
         async for line in answer.content:
             events.append(json.loads(line))
@@ -70,11 +70,11 @@ async def listed(ready: Obj, kind: str) -> Obj:
 def test_a_watch_resumes_over_kill_9(tmp_path: Path) -> None:
     """After SIGKILL the same clusters go on at the same address: same uids, next versions, nothing lost or repeated."""
     workflows = "/apis/argoproj.io/v1alpha1/workflows"
-    with process(tmp_path) as (it, ready):
+    with process(tmp_path) as (child, ready):
         before = asyncio.run(listed(ready, "/api/v1/namespaces"))
         first = asyncio.run(watch(ready, workflows, "1", 10))
-        it.send_signal(signal.SIGKILL)
-        it.wait()
+        child.send_signal(signal.SIGKILL)
+        child.wait()
     with process(tmp_path) as (_, again):
         after = asyncio.run(listed(again, "/api/v1/namespaces"))
         cursor = first[-1]["object"]["metadata"]["resourceVersion"]
@@ -98,20 +98,20 @@ def test_it_is_ready_in_a_second(tmp_path: Path) -> None:
 
 def test_it_ends_with_its_parent(tmp_path: Path) -> None:
     """A closed standard input, which is what a killed parent leaves, ends the process well."""
-    with process(tmp_path) as (it, _):
-        assert it.stdin is not None
-        it.stdin.close()
+    with process(tmp_path) as (child, _):
+        assert child.stdin is not None
+        child.stdin.close()
 
-        assert it.wait(10) == 0
+        assert child.wait(10) == 0
 
 
 def test_it_ends_on_sigterm(tmp_path: Path) -> None:
     """SIGTERM ends it well, with a watch open."""
-    with process(tmp_path) as (it, ready):
+    with process(tmp_path) as (child, ready):
         asyncio.run(listed(ready, "/api/v1/pods"))
-        it.terminate()
+        child.terminate()
 
-        assert it.wait(10) == 0
+        assert child.wait(10) == 0
 
 
 def test_two_on_one_folder_are_refused(tmp_path: Path) -> None:
@@ -127,27 +127,27 @@ def test_two_on_one_folder_are_refused(tmp_path: Path) -> None:
 
 def test_the_official_client_takes_the_kubeconfig(tmp_path: Path) -> None:
     """Each context works with the kubernetes package, and the file is for its owner alone."""
-    found: list[tuple[Path, list[str]]] = []
+    announced: list[tuple[Path, list[str]]] = []
     names: dict[str, set[str]] = {}
 
     async def look() -> None:
         stop, ready = asyncio.Event(), asyncio.Event()
 
         def note(kubeconfig: Path, contexts: list[str]) -> None:
-            found.append((kubeconfig, contexts))
+            announced.append((kubeconfig, contexts))
             ready.set()
 
         fleet = asyncio.create_task(run_fleet(tmp_path, 3, 1, note, stop))
         await ready.wait()
-        for context in found[0][1]:
-            names[context] = await asyncio.to_thread(namespaces, found[0][0], context)
+        for context in announced[0][1]:
+            names[context] = await asyncio.to_thread(namespaces, announced[0][0], context)
         stop.set()
         await fleet
 
     asyncio.run(look())
 
-    assert stat.S_IMODE(os.stat(found[0][0]).st_mode) == 0o600
-    assert {name: "kube-system" in it for name, it in names.items()} == {
+    assert stat.S_IMODE(os.stat(announced[0][0]).st_mode) == 0o600
+    assert {name: "kube-system" in listed_names for name, listed_names in names.items()} == {
         "prod-hz": True,
         "prod-sh": True,
         "gpu-bj": True,
@@ -159,12 +159,18 @@ def namespaces(kubeconfig: Path, context: str) -> set[str]:
     """What the official client lists."""
     with config.new_client_from_config(str(kubeconfig), context=context) as api:  # type: ignore[no-untyped-call]
         listing = client.CoreV1Api(api).list_namespace()
-    return {str(it.metadata.name) for it in listing.items if it.metadata}
+    return {str(item.metadata.name) for item in listing.items if item.metadata}
 
 
-@pytest.mark.parametrize("given", [["--clusters", "0"], []])
-def test_wrong_use_is_told(given: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("arguments", [["--clusters", "0"], []])
+def test_wrong_use_is_refused(arguments: list[str], tmp_path: Path) -> None:
     """No cluster, or no folder: exit code 2."""
-    command = [sys.executable, "-m", "collector.demo.fleet", *given, *(["--data", str(tmp_path)] if given else [])]
+    command = [
+        sys.executable,
+        "-m",
+        "collector.demo.fleet",
+        *arguments,
+        *(["--data", str(tmp_path)] if arguments else []),
+    ]
 
     assert subprocess.run(command, capture_output=True, cwd=ROOT, check=False).returncode == 2

@@ -8,24 +8,25 @@ from random import Random
 
 import pytest
 
-from collector.demo.controller import Controller
-from collector.demo.load import EVENT_TTL_S, Load
-from collector.demo.locks import Locks
+from collector.demo.controller import SimulatedController
+from collector.demo.load import EVENT_TTL_S, ClusterLoad
 from collector.demo.objects import EVENTS, WORKFLOWS, Obj, Objects, Write
-from collector.demo.plan import Attempt, Plan
+from collector.demo.plan import PodPlan, WorkflowPlan
 from collector.demo.pods import Pods
 from collector.demo.recipes import RECIPES
 from collector.demo.scenario import clusters
 from collector.demo.shapes import LIMIT_LABEL, POSTPONED, meta, workflow
+from collector.demo.world import World
 from tests.demo.simulated import NOON, SPAN_S, Held, Sight, batches, cluster, fleet, is_argos, of, watched
 
-NAMES = [it.name for it in clusters(3)]
+NAMES = [sight.name for sight in clusters(3)]
 
 
 def test_the_same_seed_and_instants_give_the_same_bytes() -> None:
     """Two loads with one seed, stepped at the same instants, write the same events in the same order."""
     runs = [
-        [write for _, batch in batches(Load(cluster("prod-hz"), 7), 60) for write in batch.writes] for _ in range(2)
+        [write for _, batch in batches(ClusterLoad(cluster("prod-hz"), 7), 60) for write in batch.writes]
+        for _ in range(2)
     ]
 
     assert runs[0] == runs[1]
@@ -34,15 +35,15 @@ def test_the_same_seed_and_instants_give_the_same_bytes() -> None:
 
 def test_another_seed_gives_another_story() -> None:
     """The seed decides what happens."""
-    one, other = ({sight.write.key for sight in of(watched("prod-hz", 60, seed), "workflows")} for seed in (1, 2))
+    first, second = ({sight.write.key for sight in of(watched("prod-hz", 60, seed), "workflows")} for seed in (1, 2))
 
-    assert not one & other
+    assert not first & second
 
 
 def test_two_fleets_of_one_seed_never_share_a_uid() -> None:
     """A cluster that starts at another instant is another cluster: a store that knew the first must not mix them."""
     uids = [
-        {json.loads(write.body)["metadata"]["uid"] for write in Load(cluster("prod-hz"), 1).step(at).writes}
+        {json.loads(write.body)["metadata"]["uid"] for write in ClusterLoad(cluster("prod-hz"), 1).step(at).writes}
         for at in (NOON, NOON + 1)
     ]
 
@@ -60,22 +61,28 @@ def test_versions_count_up_by_one(name: str) -> None:
 @pytest.mark.parametrize(
     ("state", "found"),
     [
-        ("throttled", lambda it: it.phase == "Pending" and it.message == POSTPONED),
-        ("semaphore", lambda it: it.message == "Waiting for perception/ConfigMap/locks/gpu lock. Lock status: 0/2"),
-        ("mutex", lambda it: it.message == "Waiting for mapping/Mutex/tile-merge lock. Lock status: 0/1"),
-        ("suspended", lambda it: _node(it, type="Suspend", phase="Running")),
-        ("resumed", lambda it: _node(it, type="Suspend", phase="Succeeded")),
-        ("retried after exit 1", lambda it: _node(it, type="Pod", message="main: Error (exit code 1)", retried=True)),
-        ("retried after OOM", lambda it: _node(it, message="main: OOMKilled (exit code 137)", retried=True)),
-        ("retry helped", lambda it: it.phase == "Succeeded" and _node(it, phase="Failed", retried=True)),
-        ("no retries left", lambda it: it.phase == "Failed" and it.message == "No more retries left"),
-        ("failed with its exit code", lambda it: it.message == "main: Error (exit code 3)"),
-        ("failed in a step", lambda it: it.message.startswith("child '")),
-        ("evicted", lambda it: _node(it, message="The node was low on resource: memory.")),
-        ("started by a cron", lambda it: "status" in it.obj and not it.phase),
-        ("from a template", lambda it: "workflows.argoproj.io/workflow-template" in it.obj["metadata"]["labels"]),
-        ("with its own department", lambda it: "department" in it.obj["metadata"]["labels"]),
-        ("with a priority", lambda it: it.obj["spec"].get("priority", 0) > 0),
+        ("throttled", lambda sight: sight.phase == "Pending" and sight.message == POSTPONED),
+        (
+            "semaphore",
+            lambda sight: sight.message == "Waiting for perception/ConfigMap/locks/gpu lock. Lock status: 0/2",
+        ),
+        ("mutex", lambda sight: sight.message == "Waiting for mapping/Mutex/tile-merge lock. Lock status: 0/1"),
+        ("suspended", lambda sight: _node(sight, type="Suspend", phase="Running")),
+        ("resumed", lambda sight: _node(sight, type="Suspend", phase="Succeeded")),
+        (
+            "retried after exit 1",
+            lambda sight: _node(sight, type="Pod", message="main: Error (exit code 1)", retried=True),
+        ),
+        ("retried after OOM", lambda sight: _node(sight, message="main: OOMKilled (exit code 137)", retried=True)),
+        ("retry helped", lambda sight: sight.phase == "Succeeded" and _node(sight, phase="Failed", retried=True)),
+        ("no retries left", lambda sight: sight.phase == "Failed" and sight.message == "No more retries left"),
+        ("failed with its exit code", lambda sight: sight.message == "main: Error (exit code 3)"),
+        ("failed in a step", lambda sight: sight.message.startswith("child '")),
+        ("evicted", lambda sight: _node(sight, message="The node was low on resource: memory.")),
+        ("started by a cron", lambda sight: "status" in sight.obj and not sight.phase),
+        ("from a template", lambda sight: "workflows.argoproj.io/workflow-template" in sight.obj["metadata"]["labels"]),
+        ("with its own department", lambda sight: "department" in sight.obj["metadata"]["labels"]),
+        ("with a priority", lambda sight: sight.obj["spec"].get("priority", 0) > 0),
     ],
 )
 def test_every_state_of_a_workflow_occurs(state: str, found: Callable[[Sight], bool]) -> None:
@@ -94,15 +101,18 @@ def _node(sight: Sight, *, retried: bool | None = None, **wanted: str) -> bool:
 @pytest.mark.parametrize(
     ("state", "found"),
     [
-        ("reclaimed", lambda it: it.phase == "Failed" and it.obj["status"].get("reason") == "BidExpired"),
-        ("evicted", lambda it: it.phase == "Failed" and it.obj["status"].get("reason") == "Evicted"),
-        ("unschedulable", lambda it: any(c.get("reason") == "Unschedulable" for c in _conditions(it))),
-        ("ECI spec", lambda it: it.obj["metadata"]["annotations"].get(ECI) == "2.0-4.0Gi"),
-        ("ECI by type", lambda it: it.obj["metadata"]["annotations"].get(ECI) == "ecs.gn6i-c4g1.xlarge"),
-        ("ACS spec", lambda it: it.obj["metadata"]["annotations"].get("alibabacloud.com/pod-use-spec") == "2-4Gi"),
-        ("ACS best effort", lambda it: it.obj["metadata"]["labels"].get(QOS) == "best-effort"),
-        ("plain node", lambda it: it.obj["spec"].get("nodeName", "").endswith("10.0.0.11")),
-        ("GPU", lambda it: "nvidia.com/gpu" in it.obj["spec"]["containers"][1]["resources"]["requests"]),
+        ("reclaimed", lambda sight: sight.phase == "Failed" and sight.obj["status"].get("reason") == "BidExpired"),
+        ("evicted", lambda sight: sight.phase == "Failed" and sight.obj["status"].get("reason") == "Evicted"),
+        ("unschedulable", lambda sight: any(c.get("reason") == "Unschedulable" for c in _conditions(sight))),
+        ("ECI spec", lambda sight: sight.obj["metadata"]["annotations"].get(ECI) == "2.0-4.0Gi"),
+        ("ECI by type", lambda sight: sight.obj["metadata"]["annotations"].get(ECI) == "ecs.gn6i-c4g1.xlarge"),
+        (
+            "ACS spec",
+            lambda sight: sight.obj["metadata"]["annotations"].get("alibabacloud.com/pod-use-spec") == "2-4Gi",
+        ),
+        ("ACS best effort", lambda sight: sight.obj["metadata"]["labels"].get(QOS) == "best-effort"),
+        ("plain node", lambda sight: sight.obj["spec"].get("nodeName", "").endswith("10.0.0.11")),
+        ("GPU", lambda sight: "nvidia.com/gpu" in sight.obj["spec"]["containers"][1]["resources"]["requests"]),
     ],
 )
 def test_every_state_of_a_pod_occurs(state: str, found: Callable[[Sight], bool]) -> None:
@@ -122,22 +132,22 @@ def _conditions(sight: Sight) -> list[Obj]:
 
 def test_a_namespace_without_a_department_exists() -> None:
     """Neither it nor its workflows carry the label, so that `unallocated` is not empty."""
-    workflows = [it for it in fleet("workflows") if it.obj["metadata"]["namespace"] == "sandbox"]
-    unlabelled = [it for it in fleet("namespaces") if it.obj["metadata"]["name"] == "sandbox"]
+    workflows = [sight for sight in fleet("workflows") if sight.obj["metadata"]["namespace"] == "sandbox"]
+    unlabelled = [sight for sight in fleet("namespaces") if sight.obj["metadata"]["name"] == "sandbox"]
 
     assert workflows
-    assert not any("department" in it.obj["metadata"]["labels"] for it in workflows + unlabelled)
+    assert not any("department" in sight.obj["metadata"]["labels"] for sight in workflows + unlabelled)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_limits_are_never_exceeded(name: str) -> None:
     """No more workflows than label or ConfigMap allow hold a slot, and no more than a lock allows hold it."""
-    own = next(it.obj["data"] for it in of(watched(name), "configmaps"))
+    own = next(other.obj["data"] for other in of(watched(name), "configmaps"))
     limits = {
-        it.obj["metadata"]["name"]: int(
-            it.obj["metadata"]["labels"].get(LIMIT_LABEL) or own.get("namespaceParallelism", 0)
+        other.obj["metadata"]["name"]: int(
+            other.obj["metadata"]["labels"].get(LIMIT_LABEL) or own.get("namespaceParallelism", 0)
         )
-        for it in of(watched(name), "namespaces")
+        for other in of(watched(name), "namespaces")
     }
     everywhere = int(own.get("parallelism", 1000))
     live: dict[str, Sight] = {}
@@ -146,10 +156,10 @@ def test_limits_are_never_exceeded(name: str) -> None:
         live[sight.write.key] = sight
         if sight.phase in ("Succeeded", "Failed"):
             del live[sight.write.key]
-        fullest |= Counter(it.obj["metadata"]["namespace"] for it in live.values() if _holds_a_slot(it))
-        fullest |= Counter(lock for it in live.values() for lock in _holds(it))
-        fullest |= Counter({"everywhere": sum(_holds_a_slot(it) for it in live.values())})
-        live = {key: it for key, it in live.items() if it.write.verb != "DELETED"}
+        fullest |= Counter(other.obj["metadata"]["namespace"] for other in live.values() if _holds_a_slot(other))
+        fullest |= Counter(lock for other in live.values() for lock in _holds(other))
+        fullest |= Counter({"everywhere": sum(_holds_a_slot(other) for other in live.values())})
+        live = {key: other for key, other in live.items() if other.write.verb != "DELETED"}
 
     assert all(fullest[namespace] <= limit for namespace, limit in limits.items() if limit)
     assert fullest["perception/ConfigMap/locks/gpu"] in (0, 2)
@@ -164,25 +174,27 @@ def _holds_a_slot(sight: Sight) -> bool:
 
 
 def _holds(sight: Sight) -> list[str]:
-    held = sight.obj.get("status", {}).get("synchronization", {})
+    locks = sight.obj.get("status", {}).get("synchronization", {})
     return [
-        str(it[kind])
-        for kind in held
-        for it in held[kind].get("holding", [])
-        for _ in it.get("holders", ["the mutex's one"])
+        str(entry[kind])
+        for kind in locks
+        for entry in locks[kind].get("holding", [])
+        for _ in entry.get("holders", ["the mutex's one"])
     ]
 
 
 def test_the_leader_is_killed_within_100_s_and_everything_waits_until_the_other_takes_over() -> None:
-    """While nobody leads no workflow changes; those that arrive stay without a status, and are taken up afterwards."""
+    """Without a leader no workflow changes; new ones stay without a status, and are reconciled afterwards."""
     sights = watched("prod-hz")
-    states = [(it.at, it.obj["status"]["containerStatuses"][0]) for it in of(sights, "pods") if is_argos(it)]
-    died = next(at for at, box in states if box["state"].get("terminated", {}).get("reason") == "OOMKilled")
-    back, last = next((at, box) for at, box in states if box["restartCount"] == 1)
-    led = next(it.at for it in of(sights, "leases") if it.obj["spec"]["leaseTransitions"] == 1)
-    meanwhile = [it for it in of(sights, "workflows") if died < it.at < led]
-    unseen = {it.write.key for it in meanwhile}
-    seen_later = {it.write.key for it in of(sights, "workflows") if it.at > led and it.phase}
+    states = [
+        (sight.at, sight.obj["status"]["containerStatuses"][0]) for sight in of(sights, "pods") if is_argos(sight)
+    ]
+    died = next(at for at, container in states if container["state"].get("terminated", {}).get("reason") == "OOMKilled")
+    back, last = next((at, container) for at, container in states if container["restartCount"] == 1)
+    led = next(sight.at for sight in of(sights, "leases") if sight.obj["spec"]["leaseTransitions"] == 1)
+    meanwhile = [sight for sight in of(sights, "workflows") if died < sight.at < led]
+    arrived = {sight.write.key for sight in meanwhile}
+    reconciled = {sight.write.key for sight in of(sights, "workflows") if sight.at > led and sight.phase}
 
     assert died - NOON < 100
     assert 15 <= led - died < 20 <= back - died <= 31
@@ -190,15 +202,15 @@ def test_the_leader_is_killed_within_100_s_and_everything_waits_until_the_other_
         137,
         "OOMKilled",
     )
-    assert len(unseen) >= 5
-    assert all(it.write.verb == "ADDED" and not it.phase for it in meanwhile)
-    assert unseen <= seen_later
+    assert len(arrived) >= 5
+    assert all(sight.write.verb == "ADDED" and not sight.phase for sight in meanwhile)
+    assert arrived <= reconciled
 
 
-def test_the_lease_says_who_leads() -> None:
-    """The leader renews it every five seconds; nobody does while it is dead, and then the other replica holds it."""
+def test_the_lease_names_the_leader() -> None:
+    """The leader renews the Lease every five seconds; after its death the renewals pause until the other replica holds it."""
     leases = of(watched("prod-hz"), "leases")
-    holders = [it.obj["spec"]["holderIdentity"] for it in leases]
+    holders = [sight.obj["spec"]["holderIdentity"] for sight in leases]
     pauses = [later.at - earlier.at for earlier, later in pairwise(leases)]
 
     assert sorted(holders, key=holders.index) == holders
@@ -209,7 +221,7 @@ def test_the_lease_says_who_leads() -> None:
 
 def test_only_the_first_clusters_controller_dies() -> None:
     """One cluster has the trouble, so that the others can be compared with it."""
-    killed = {name for name in NAMES if any(_killed(it.write) for it in watched(name))}
+    killed = {name for name in NAMES if any(_killed(sight.write) for sight in watched(name))}
 
     assert killed == {"prod-hz"}
 
@@ -221,8 +233,8 @@ def _killed(write: Write) -> bool:
 def test_an_idle_controller_is_quick() -> None:
     """The first workflow of a user runs within 30 to 130 ms of its creation (one tick of 50 ms is the grain)."""
     workflows = of(watched("prod-sh"), "workflows")
-    first = next(it for it in workflows if "generateName" in it.obj["metadata"])
-    running = next(it for it in workflows if it.write.key == first.write.key and it.phase)
+    first = next(sight for sight in workflows if "generateName" in sight.obj["metadata"])
+    running = next(sight for sight in workflows if sight.write.key == first.write.key and sight.phase)
 
     assert 0.03 <= running.at - first.at <= 0.13
 
@@ -248,20 +260,22 @@ def test_pods_belong_to_their_workflow_and_node(name: str) -> None:
     """A pod's owner is its workflow's uid, and its node-id is a Pod node there; the pod is seen before the status."""
     nodes: dict[str, set[str]] = {}
     for sight in of(watched(name), "workflows"):
-        found = {it["id"] for it in sight.nodes.values() if it["type"] == "Pod"}
-        nodes.setdefault(sight.obj["metadata"]["uid"], set()).update(found)
+        pod_nodes = {node["id"] for node in sight.nodes.values() if node["type"] == "Pod"}
+        nodes.setdefault(sight.obj["metadata"]["uid"], set()).update(pod_nodes)
     for sight in of(watched(name), "pods"):
         if not is_argos(sight) and sight.at < NOON + SPAN_S - 2:
-            it = sight.obj["metadata"]
+            metadata = sight.obj["metadata"]
 
-            assert it["annotations"]["workflows.argoproj.io/node-id"] in nodes[it["ownerReferences"][0]["uid"]]
+            assert (
+                metadata["annotations"]["workflows.argoproj.io/node-id"] in nodes[metadata["ownerReferences"][0]["uid"]]
+            )
 
 
 def test_the_first_attempt_is_flagged_as_retried_too() -> None:
     """All children of a Retry node carry nodeFlag.retried, as Argo writes it."""
     for sight in fleet("workflows"):
         nodes = sight.nodes
-        for retry in (it for it in nodes.values() if it["type"] == "Retry"):
+        for retry in (node for node in nodes.values() if node["type"] == "Retry"):
             assert all(nodes[child]["nodeFlag"] == {"retried": True} for child in retry["children"])
 
 
@@ -269,10 +283,10 @@ def test_the_first_attempt_is_flagged_as_retried_too() -> None:
 def test_a_cluster_stays_small(name: str) -> None:
     """A quarter of an hour holds no more than a page can list, and the controller dies every ten minutes in it."""
     held, most, kills = Held(), 0, []
-    for at, batch in batches(Load(cluster(name), 4), 900):
+    for at, batch in batches(ClusterLoad(cluster(name), 4), 900):
         held.apply(batch)
         most = max(most, len(held.objects) + len(held.records))
-        kills += [at for it in batch.writes if _killed(it)]
+        kills += [at for write in batch.writes if _killed(write)]
 
     assert most < 1000
     assert sum(kind == "events" for kind, _ in held.objects) < 2 * EVENT_TTL_S
@@ -290,14 +304,18 @@ def test_the_rate_is_what_a_small_machine_can_watch() -> None:
 def test_a_restart_goes_on_with_the_same_objects(after_s: int) -> None:
     """A load that is made again from what was durable finishes every workflow that was alive, under the same uid."""
     held = Held()
-    for _, batch in batches(Load(cluster("prod-hz"), 1), after_s):
+    for _, batch in batches(ClusterLoad(cluster("prod-hz"), 1), after_s):
         held.apply(batch)
     alive = {key: _uid(body) for (kind, key), body in held.objects.items() if kind == "workflows"}
     version = held.version
     ended: dict[str, str] = {}
-    for _, batch in batches(Load(cluster("prod-hz"), 1, held.saved()), 420, NOON + after_s + 60):
+    for _, batch in batches(ClusterLoad(cluster("prod-hz"), 1, held.saved()), 420, NOON + after_s + 60):
         held.apply(batch)
-        ended |= {it.key: _uid(it.body) for it in batch.writes if it.kind == "workflows" and it.verb == "DELETED"}
+        ended |= {
+            write.key: _uid(write.body)
+            for write in batch.writes
+            if write.kind == "workflows" and write.verb == "DELETED"
+        }
 
     assert held.version > version
     assert alive.items() <= ended.items()
@@ -310,9 +328,8 @@ def _uid(body: bytes) -> str:
 def test_the_queue_goes_by_priority_then_age() -> None:
     """Where a namespace is full, the next slot goes to the highest priority, and among equals to the oldest."""
     objects = Objects()
-    where, locks = cluster("prod-hz"), Locks()
-    pods = Pods(where, objects, Random(1), Random(2), locks, _ignore)
-    controller = Controller(where, objects, Random(1), Random(2), locks, pods, _quiet)
+    world = World(cluster=cluster("prod-hz"), objects=objects, rng=Random(1), ids=Random(2))
+    controller = SimulatedController(world, Pods(world, _ignore), _quiet)
     for number, priority in enumerate([0] * 4 + [0, 5, 0, 5]):
         _submit(controller, objects, f"it-{number}", priority, NOON + number)
     controller.step(NOON + 60)
@@ -323,27 +340,29 @@ def test_the_queue_goes_by_priority_then_age() -> None:
     assert [key for key, plan in controller.plans.items() if plan.state == "throttled"] == ["sandbox/it-6"]
 
 
-def _submit(controller: Controller, objects: Objects, name: str, priority: int, at: float) -> None:
-    it = workflow(RECIPES["notebook"], meta(name, name, at, "sandbox", generation=1, labels={}), priority)
-    objects.put(WORKFLOWS, it)
-    controller.submit(Plan(key=f"sandbox/{name}", recipe="notebook", priority=priority, created=at), at)
+def _submit(controller: SimulatedController, objects: Objects, name: str, priority: int, at: float) -> None:
+    manifest = workflow(RECIPES["notebook"], meta(name, name, at, "sandbox", generation=1, labels={}), priority)
+    objects.put(WORKFLOWS, manifest)
+    controller.submit(WorkflowPlan(key=f"sandbox/{name}", recipe="notebook", priority=priority, created=at), at)
 
 
-def _ignore(plan: Plan, attempt: Attempt, now: float) -> None:
-    """A pod that never moves."""
+def _ignore(plan: WorkflowPlan, attempt: PodPlan, now: float) -> None:
+    """Leaves a new pod as it is."""
 
 
-def _quiet(plan: Plan, ended: Obj, now: float) -> None:
-    """Nobody waits for the end."""
+def _quiet(plan: WorkflowPlan, ended: Obj, now: float) -> None:
+    """Ignores the end of a workflow."""
 
 
 def test_two_events_of_one_instant_about_one_object_are_forgotten_once() -> None:
     """They have one name; the second to fall due must not end the fleet."""
-    load = Load(cluster("prod-hz"), 1)
+    load = ClusterLoad(cluster("prod-hz"), 1)
     load.step(0.0)
-    it = {"name": "p", "namespace": "ci", "uid": "u", "resourceVersion": "1"}
+    metadata = {"name": "p", "namespace": "ci", "uid": "u", "resourceVersion": "1"}
     for _ in range(2):
-        load._tell({"kind": "Pod", "apiVersion": "v1", "metadata": it}, ("Rebooted", "it did", "kubelet"), 0.0)
+        load._write_event(
+            {"kind": "Pod", "apiVersion": "v1", "metadata": metadata}, ("Rebooted", "it did", "kubelet"), 0.0
+        )
 
     load.step(EVENT_TTL_S)
 

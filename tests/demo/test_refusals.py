@@ -1,5 +1,5 @@
 """
-What the pure core makes of the demo's objects, on the demo's own clock: cron runs, the leader, each end once.
+The pure core on the demo's objects, on the demo's own clock: cron runs, the leader, each end once.
 
 Expected values are read off the raw objects, not off the code under test.
 """
@@ -26,8 +26,8 @@ MINUTE_MS = 60_000
 
 
 @cache
-def told(name: str) -> tuple[Effect, ...]:
-    """All that follows from five minutes of a cluster, and from two more in which its crons are judged."""
+def effects(name: str) -> tuple[Effect, ...]:
+    """The effects of five minutes of a cluster, and of more in which its last cron runs are decided."""
     cluster = Cluster(name, RULES, argo_schedule)
     found: list[Effect] = []
     ticked = NOON
@@ -40,7 +40,7 @@ def told(name: str) -> tuple[Effect, ...]:
 
 
 def observed(cluster: Cluster, sight: Sight) -> list[Effect]:
-    """What follows from one event; a Lease is read and not watched."""
+    """The effects of one event; a Lease is read and not watched."""
     kind, at = sight.write.kind, int(sight.at * 1000)
     if kind == "leases":
         return cluster.read(Reading("lease", "", at, controller_readings.lease(sight.write.body)))
@@ -49,20 +49,22 @@ def observed(cluster: Cluster, sight: Sight) -> list[Effect]:
     obj = msgspec.json.decode(sight.write.body, type=kubernetes.OBJECT_OF[kind])
     uid = sight.obj["metadata"]["uid"]
     change = CHANGES[sight.write.verb]
-    return cluster.observe(Observation(kind, change, uid, obj, sight.write.version, at, True))  # type: ignore[arg-type]
+    return cluster.observe(Observation(kind, change, uid, obj, version=sight.write.version, at=at, live=True))  # type: ignore[arg-type]
 
 
 def cron_outcomes(name: str, cron: str) -> list[str]:
-    """The last word on each due time of the first four minutes, in order."""
-    last = {run.due_at: run.outcome for run in told(name) if isinstance(run, CronRun) and run.cron == cron}
+    """The last outcome of each due time of the first four minutes, in order."""
+    last = {run.due_at: run.outcome for run in effects(name) if isinstance(run, CronRun) and run.cron == cron}
     return [last.get(NOON_MS + minute * MINUTE_MS, "") for minute in range(1, 5)]
 
 
-def test_a_run_that_is_due_while_nobody_leads_is_missed() -> None:
+def test_a_run_that_is_due_without_a_leader_is_missed() -> None:
     """The leader dies just before 12:01 and the other takes over after it; the runs after that are started."""
-    lease = next(it for it in of(watched("prod-hz"), "leases") if it.obj["spec"]["leaseTransitions"] == 1)
+    lease = next(sight for sight in of(watched("prod-hz"), "leases") if sight.obj["spec"]["leaseTransitions"] == 1)
     runs = {
-        it.obj["metadata"]["name"] for it in of(watched("prod-hz"), "workflows") if "cron" in str(it.obj["metadata"])
+        sight.obj["metadata"]["name"]
+        for sight in of(watched("prod-hz"), "workflows")
+        if "cron" in str(sight.obj["metadata"])
     }
 
     assert NOON + 60 < lease.at < NOON + 120
@@ -73,7 +75,11 @@ def test_a_run_that_is_due_while_nobody_leads_is_missed() -> None:
 def test_a_run_that_its_own_policy_forbids_is_skipped() -> None:
     """While a run is under way that takes longer than a minute the next one is skipped, not missed."""
     outcomes = cron_outcomes("prod-sh", "bucket-sync")
-    names = {it.obj["metadata"]["name"] for it in of(watched("prod-sh"), "workflows") if it.write.key.startswith("sim")}
+    names = {
+        sight.obj["metadata"]["name"]
+        for sight in of(watched("prod-sh"), "workflows")
+        if sight.write.key.startswith("sim")
+    }
     due = [f"bucket-sync-{int(NOON) + minute * 60}" for minute in range(1, 5)]
 
     assert outcomes == ["started" if name in names else "skipped" for name in due]
@@ -88,50 +94,56 @@ def test_a_submission_that_fails_is_a_miss() -> None:
 
 def test_the_leaders_death_and_the_change_are_incidents() -> None:
     """One OOM kill, one crash loop and one change of the leader in the first cluster, nothing in the others."""
-    found = {
-        name: [it for it in told(name) if isinstance(it, ControllerIncident)]
+    incidents = {
+        name: [sight for sight in effects(name) if isinstance(sight, ControllerIncident)]
         for name in ("prod-hz", "prod-sh", "gpu-bj")
     }
-    killed = next(
-        it.at
-        for it in of(watched("prod-hz"), "pods")
-        if b'"state":{"terminated"' in it.write.body and b"OOMKilled" in it.write.body
+    killed_at = next(
+        sight.at
+        for sight in of(watched("prod-hz"), "pods")
+        if b'"state":{"terminated"' in sight.write.body and b"OOMKilled" in sight.write.body
     )
-    led = next(it for it in of(watched("prod-hz"), "leases") if it.obj["spec"]["leaseTransitions"] == 1)
+    led = next(sight for sight in of(watched("prod-hz"), "leases") if sight.obj["spec"]["leaseTransitions"] == 1)
 
-    assert sorted(it.kind for it in found["prod-hz"]) == ["crash_loop", "leader_change", "oom_kill"]
-    assert [it.at for it in found["prod-hz"] if it.kind == "oom_kill"] == [int(killed) * 1000]
-    assert [it.reason for it in found["prod-hz"] if it.kind == "leader_change"] == [led.obj["spec"]["holderIdentity"]]
-    assert found["prod-sh"] == found["gpu-bj"] == []
+    assert sorted(sight.kind for sight in incidents["prod-hz"]) == ["crash_loop", "leader_change", "oom_kill"]
+    assert [sight.at for sight in incidents["prod-hz"] if sight.kind == "oom_kill"] == [int(killed_at) * 1000]
+    assert [sight.reason for sight in incidents["prod-hz"] if sight.kind == "leader_change"] == [
+        led.obj["spec"]["holderIdentity"]
+    ]
+    assert incidents["prod-sh"] == incidents["gpu-bj"] == []
 
 
-def test_every_attempt_that_ended_is_told_with_its_phase() -> None:
+def test_every_attempt_that_ended_is_recorded_with_its_phase() -> None:
     """One row for each uid and start, the reopened ones included; no outcome contradicts the phase."""
     for name in ("prod-hz", "prod-sh", "gpu-bj"):
         ended = {
-            (it.obj["metadata"]["uid"], it.obj["status"]["startedAt"]): it.phase
-            for it in of(watched(name), "workflows")
-            if it.phase in ("Succeeded", "Failed")
+            (sight.obj["metadata"]["uid"], sight.obj["status"]["startedAt"]): sight.phase
+            for sight in of(watched(name), "workflows")
+            if sight.phase in ("Succeeded", "Failed")
         }
-        runs = {(it.uid, it.attempt): it for it in told(name) if isinstance(it, WorkflowRun)}
+        runs = {(sight.uid, sight.attempt): sight for sight in effects(name) if isinstance(sight, WorkflowRun)}
 
         assert Counter(uid for uid, _ in ended) == Counter(uid for uid, _ in runs)
-        assert Counter(ended.values()) == Counter(it.phase for it in runs.values())
-        assert {it.outcome for it in runs.values() if it.phase == "Succeeded"} == {"succeeded"}
-        assert {it.outcome for it in runs.values() if it.phase == "Failed"} == {"failed", "platform"}
+        assert Counter(ended.values()) == Counter(sight.phase for sight in runs.values())
+        assert {sight.outcome for sight in runs.values() if sight.phase == "Succeeded"} == {"succeeded"}
+        assert {sight.outcome for sight in runs.values() if sight.phase == "Failed"} == {"failed", "platform"}
 
 
-def test_packed_steps_are_told() -> None:
+def test_packed_steps_are_recorded() -> None:
     """A workflow whose nodes are packed has a row for each of its pods' steps."""
     packed = {
-        it.obj["metadata"]["uid"]: it
-        for it in of(watched("prod-sh"), "workflows")
-        if "compressedNodes" in it.obj.get("status", {})
+        sight.obj["metadata"]["uid"]: sight
+        for sight in of(watched("prod-sh"), "workflows")
+        if "compressedNodes" in sight.obj.get("status", {})
     }
-    ended = {uid: it for uid, it in packed.items() if it.phase == "Succeeded"}
-    steps = {(it.workflow_uid, it.node_id) for it in told("prod-sh") if isinstance(it, StepRun) and it.type == "Pod"}
+    ended = {uid: sight for uid, sight in packed.items() if sight.phase == "Succeeded"}
+    steps = {
+        (sight.workflow_uid, sight.node_id)
+        for sight in effects("prod-sh")
+        if isinstance(sight, StepRun) and sight.type == "Pod"
+    }
 
     assert ended
-    for uid, it in ended.items():
-        pods = {node["id"] for node in it.nodes.values() if node["type"] == "Pod"}
+    for uid, sight in ended.items():
+        pods = {node["id"] for node in sight.nodes.values() if node["type"] == "Pod"}
         assert {node_id for owner, node_id in steps if owner == uid} == pods

@@ -74,10 +74,10 @@ def test_no_field_is_there_that_a_real_control_plane_does_not_write(kind: str) -
 
 
 def test_finished_workflow_has_all_fields_of_a_recorded_one() -> None:
-    """Nothing that the recordings show on a one-pod workflow is missing, but for what the demo leaves out."""
-    left_out = ("managedFields", "spec", "storedTemplates", "inputs", "trace-id", "outputs/parameters")
+    """Nothing that the recordings show on a one-pod workflow is missing, except what the demo omits."""
+    omitted = ("managedFields", "spec", "storedTemplates", "inputs", "trace-id", "outputs/parameters")
     ours = {path for sight in sample("workflows") for path in paths(sight.obj)}
-    missing = {path for path in recorded_paths("workflows") if not any(word in path for word in left_out)} - ours
+    missing = {path for path in recorded_paths("workflows") if not any(word in path for word in omitted)} - ours
 
     assert missing <= {
         "metadata/finalizers",
@@ -98,7 +98,7 @@ def test_node_ids_are_argos(name: str, number: int) -> None:
 
 def test_an_evicted_pod_has_no_container_end() -> None:
     """A kubelet that evicts leaves the containers as they were."""
-    evicted = [it.obj["status"] for it in fleet("pods") if it.obj["status"].get("reason") == "Evicted"]
+    evicted = [sight.obj["status"] for sight in fleet("pods") if sight.obj["status"].get("reason") == "Evicted"]
 
     assert evicted
     assert all("running" in box["state"] for status in evicted for box in status["containerStatuses"])
