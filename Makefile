@@ -9,10 +9,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install -q --no-deps
 LOCK := .cache/lock/bin/pip-compile -q --generate-hashes --strip-extras --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: demo test check test-cluster test-live soak bench generate docs screenshots lock setup system clean
+.PHONY: demo test check test-cluster test-live test-start soak bench generate docs screenshots lock setup system clean
 
-demo: $(RUNS)                    ## a miniature fleet, the collector, the store and the pages; Ctrl-C ends it
-	$(BIN)/lynceus demo
+demo: $(RUNS)                    ## a miniature fleet, the collector, the store and the pages; Ctrl-C ends it; DEMO='--port 9000'
+	$(BIN)/lynceus demo $(DEMO)
 
 test: $(DEVELOPS) system         ## the fast set: at most 8 minutes on 2 cores
 	$(BIN)/pytest -q -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered --cov-fail-under=100
@@ -30,6 +30,9 @@ test-cluster: $(DEVELOPS)        ## a real kube-apiserver, etcd and kwok, built 
 
 test-live: $(DEVELOPS) system    ## kill rounds; live Prometheus and Alertmanager
 	$(BIN)/pytest -q -m live --timeout 900 tests
+
+test-start: $(DEVELOPS) system   ## each Python of the machine: locks, both commands from a clean clone, core and prices
+	$(BIN)/pytest -q -m start tests/start
 
 soak: $(DEVELOPS)                ## the long kill loop, by hand
 	LYNCEUS_KILL_ROUNDS=1000 $(BIN)/pytest -q -m live --timeout 36000 tests -k kill
