@@ -1,0 +1,93 @@
+"""
+The house stays readable: words, sizes, names, rooms and imports, over the rooms that are clean already.
+
+`python -m tests.house.words PATH` and `python -m tests.house.measure PATH` list what a failure here names.
+"""
+
+from graphlib import CycleError, TopologicalSorter
+
+import pytest
+
+from tests.house import imports, measure, words
+
+CLEAN = ["collector/demo", "tests/demo", "tests/house", "tests/start"]
+"""Places without a retired word and without anything too long; it grows until it is the whole tree."""
+FORMATTER_SKIPS = 410
+"""How often the formatter may be switched off in all: for tables, whose columns say more than their lines."""
+AMBIGUOUS = {
+    "Attempt", "Claim", "Cluster", "Commitment", "Cron", "Event", "Failure", "Flow", "Listed", "Lock", "NodeRow",
+    "Owner", "Page", "Payer", "Pod", "Resume", "Slots", "Span", "Spent", "Steps", "Store", "Stuck", "TemplateRef",
+    "Waiting", "Watch", "_Text",
+}  # fmt: skip
+"""Class names that still stand for two things; it shrinks until it is empty."""
+CIRCULAR = {("collector.core.cost", "collector.core.pod")}
+"""Imports between rooms that still close a circle."""
+OWN_ROOMS = {
+    "bad": "what malformed input does to the whole collector",
+    "bench": "ratios to other clients, and figures of the documentation",
+    "core/golden": "recorded workflows, counted by hand",
+    "cluster": "against a real control plane",
+    "house": "the rules of the tree itself",
+    "live": "kill rounds and real Prometheus",
+    "promtool": "Prometheus' own checks of rules and queries",
+    "recorded": "recordings of real control planes",
+    "screenshots": "pictures of the pages for the documentation",
+    "start": "a newcomer's first ten minutes",
+}
+"""Folders of tests that mirror none of the product, and what each is for."""
+
+
+@pytest.mark.parametrize("place", CLEAN)
+def test_a_room_has_no_retired_word(place: str) -> None:
+    """What a reader must translate first is not written."""
+    assert words.report([place]) == []
+
+
+@pytest.mark.parametrize("place", CLEAN)
+def test_a_room_has_nothing_too_long(place: str) -> None:
+    """Files, functions and lists of values by position stay short."""
+    assert measure.report([place]) == []
+
+
+def test_an_exception_has_its_call() -> None:
+    """A call that may bind many values by their order is still made, and says why it may."""
+    calls = {(file, name) for file, name in measure.BY_ORDER if f"{name}(" in (words.ROOT / file).read_text("utf-8")}
+
+    assert calls == set(measure.BY_ORDER)
+    assert all(measure.BY_ORDER.values())
+
+
+def test_the_formatter_is_seldom_switched_off() -> None:
+    """Each such place is one that every editor must format by hand."""
+    assert measure.formatter_skips([]) <= FORMATTER_SKIPS
+
+
+def test_a_class_name_means_one_thing() -> None:
+    """A reader who meets a class anywhere knows which one it is."""
+    defined = imports.classes()
+
+    assert {name: modules for name, modules in defined.items() if len(modules) > 1 and name not in AMBIGUOUS} == {}
+
+
+def test_no_import_goes_round_in_a_circle() -> None:
+    """Neither modules nor rooms import one another, so that each can be read before what uses it."""
+    modules = imports.imports()
+    between = imports.rooms(modules)
+    for importer, imported in CIRCULAR:
+        between[importer].discard(imported)
+
+    for graph in (modules, between):
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError as circle:
+            pytest.fail(" → ".join(circle.args[1]))
+
+
+def test_tests_mirror_the_tree() -> None:
+    """Tests of a room stand in the folder of its name; folders of their own say what they are for."""
+    tests, trees = words.ROOT / "tests", (words.ROOT / "collector", words.ROOT)
+    folders = {str(path.parent.relative_to(tests)) for path in measure.python_files(["tests"])} - {"."}
+    mirrored = {name for name in folders if any((tree / name).is_dir() for tree in trees)}
+
+    assert {name for name in folders - mirrored if not name.startswith(tuple(OWN_ROOMS))} == set()
+    assert all((tests / name).is_dir() for name in OWN_ROOMS)
