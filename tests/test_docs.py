@@ -168,6 +168,47 @@ def test_pages_name_only_metrics_that_exist(page: Path) -> None:
     assert {name for name in named if not any(name.startswith(known) for known in names)} == set()
 
 
+@every_page
+def test_pages_name_only_commands_that_exist(page: Path) -> None:
+    """A command or option that was renamed must not be recommended."""
+    text = page.read_text(encoding="utf-8")
+    commands = {f"lynceus {name}" for name in re.findall(r"^## lynceus (\w+)", REFERENCE["cli.md"], re.MULTILINE)}
+    targets = {f"make {name}" for name in re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)}
+    options = {"--help", *re.findall(r"`(--[\w-]+)`", REFERENCE["cli.md"])}
+    named = [
+        line
+        for code in re.findall(r"```\n(.*?)```|`([^`\n]+)`", text, re.DOTALL)
+        for line in "".join(code).splitlines()
+    ]
+    used = [word for line in named for word in re.findall(r"^(?:lynceus|make) [a-z-]+", line)]
+    given = [option for line in named if line.startswith("lynceus ") for option in re.findall(r"(?<=\s)--[\w-]+", line)]
+
+    assert set(used) - commands - targets == set()
+    assert set(given) - options == set()
+
+
+@every_page
+def test_pages_name_only_files_that_exist(page: Path) -> None:
+    """A file that moved must not be looked for in its old place."""
+    rooms = (
+        "alerts",
+        "collector",
+        "core",
+        "catalog",
+        "dashboards",
+        "deploy",
+        "docs",
+        "generate",
+        "tests",
+        "watch",
+        "store",
+    )
+    paths = re.findall(rf"`((?:{'|'.join(rooms)})/[\w./-]*)`", page.read_text(encoding="utf-8"))
+    known = (ROOT, ROOT / "collector")
+
+    assert [path for path in paths if not any((folder / path).exists() for folder in known)] == []
+
+
 def test_the_readme_stays_short() -> None:
     """A stranger reads a page; the rest is in docs/."""
     text = (ROOT / "README.md").read_bytes()
