@@ -44,7 +44,7 @@ bench: $(DEVELOPS)               ## CPU against kubernetes.watch and client-go, 
 	$(BIN)/python -m tests.bench.backlog
 	$(BIN)/python -m tests.bench.queries
 
-generate: $(DEVELOPS)            ## dashboards, alert rules and docs/reference, from the code
+generate: $(DEVELOPS)            ## dashboards, alert rules, the role and docs/reference, from the code
 	$(BIN)/python -m generate
 
 docs: $(DEVELOPS)                ## the documentation as a site on http://127.0.0.1:8480, rebuilt as you write

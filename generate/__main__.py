@@ -5,29 +5,46 @@
 import argparse
 import importlib
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from generate.folder import out_of_date, write
 
 ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folder:
+    """A folder with generated files."""
+
+    module: str
+    """Its `files()` gives names and texts."""
+    path: str
+    shared: bool = False
+    """Whether files that are not generated stand in the folder too."""
+
+    def files(self) -> dict[str, str]:
+        """Every generated file, by its name."""
+        # Imported only when needed: an operator who changes a threshold does not need what draws dashboards.
+        made: dict[str, str] = importlib.import_module(self.module).files()
+        return made
+
+    def out_of_date(self) -> list[str]:
+        """Names of files that differ from what the code makes."""
+        return out_of_date(ROOT / self.path, self.files(), shared=self.shared)
+
+    def write(self) -> None:
+        """Makes the files what the code makes."""
+        write(ROOT / self.path, self.files(), shared=self.shared)
+
+
 FOLDERS = {
-    "dashboards": ("dashboards.files", "dashboards/generated"),
-    "alerts": ("alerts.files", "alerts/generated"),
-    "reference": ("generate.reference", "docs/reference"),
+    "dashboards": Folder(module="dashboards.files", path="dashboards/generated"),
+    "alerts": Folder(module="alerts.files", path="alerts/generated"),
+    "role": Folder(module="generate.role", path="deploy/kustomize", shared=True),
+    "reference": Folder(module="generate.reference", path="docs/reference"),
 }
-"""By the name on the command line: the module whose `files()` gives names and texts, and the folder that holds them."""
-
-
-def files_of(name: str) -> dict[str, str]:
-    """Every file of a generated folder, by its name."""
-    # Imported only when needed: an operator who changes a threshold does not need what draws dashboards.
-    made: dict[str, str] = importlib.import_module(FOLDERS[name][0]).files()
-    return made
-
-
-def folder_of(name: str) -> Path:
-    """The folder that holds the files."""
-    return ROOT / FOLDERS[name][1]
+"""By the name on the command line."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -39,12 +56,12 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown := [name for name in chosen.names if name not in FOLDERS]:
         parser.error(f"unknown folder {unknown[0]!r}, expected one of {', '.join(FOLDERS)}")
     stale = 0
-    for name in chosen.names or FOLDERS:
+    for folder in (FOLDERS[name] for name in chosen.names or FOLDERS):
         if not chosen.check:
-            write(folder_of(name), files_of(name))
-        elif differing := out_of_date(folder_of(name), files_of(name)):
+            folder.write()
+        elif differing := folder.out_of_date():
             stale = 1
-            sys.stderr.write(f"{FOLDERS[name][1]} is out of date: {', '.join(differing)}; run python -m generate\n")
+            sys.stderr.write(f"{folder.path} is out of date: {', '.join(differing)}; run python -m generate\n")
     return stale
 
 

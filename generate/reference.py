@@ -2,7 +2,7 @@
 The pages of docs/reference, by file name. One module a page says how its subject is read from the code.
 """
 
-from generate import alerts_page, api_page, cli_page, metrics_page, settings_page, tables_page
+from generate import alerts_page, api_page, cli_page, metrics_page, rights_page, settings_page, tables_page
 
 
 def files() -> dict[str, str]:
@@ -14,4 +14,5 @@ def files() -> dict[str, str]:
         "tables.md": tables_page.build(),
         "alerts.md": alerts_page.build(),
         "api.md": api_page.build(),
+        "rights.md": rights_page.build(),
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import yaml
 
 from alerts.files import files as alert_files
 from alerts.thresholds import FILE as THRESHOLDS
@@ -17,13 +18,13 @@ from collector.catalog.tables import TABLES
 from collector.cli.main import app
 from collector.settings.load import parse_settings
 from collector.settings.model import Settings
-from generate.__main__ import FOLDERS, files_of, folder_of, main
+from generate.__main__ import FOLDERS, main
 from generate.folder import out_of_date, write
 from generate.settings_page import keys as documented_keys
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
-REFERENCE = files_of("reference")
+REFERENCE = FOLDERS["reference"].files()
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 
@@ -40,12 +41,12 @@ def keys(struct: type[Any]) -> Iterator[str]:
 @pytest.mark.parametrize("name", FOLDERS)
 def test_generated_folders_are_fresh(name: str) -> None:
     """What is checked in is what the code makes; no more, no less."""
-    assert out_of_date(folder_of(name), files_of(name)) == [], "run: make generate"
+    assert FOLDERS[name].out_of_date() == [], "run: make generate"
 
 
 def test_generating_twice_gives_the_same_pages() -> None:
     """A difference in review means that the code changed."""
-    assert files_of("reference") == REFERENCE
+    assert FOLDERS["reference"].files() == REFERENCE
 
 
 def test_check_names_the_files_and_the_remedy(
@@ -67,7 +68,7 @@ def test_an_unknown_folder_is_refused(capsys: pytest.CaptureFixture[str]) -> Non
     with pytest.raises(SystemExit, match="2"):
         main(["dashbords"])
 
-    assert "expected one of dashboards, alerts, reference" in capsys.readouterr().err
+    assert "expected one of dashboards, alerts, role, reference" in capsys.readouterr().err
 
 
 def test_a_file_that_is_no_longer_generated_is_removed(tmp_path: Path) -> None:
@@ -77,6 +78,28 @@ def test_a_file_that_is_no_longer_generated_is_removed(tmp_path: Path) -> None:
     assert "gone.md" in out_of_date(tmp_path, REFERENCE)
     write(tmp_path, REFERENCE)
     assert out_of_date(tmp_path, REFERENCE) == []
+
+
+def test_a_shared_folder_keeps_its_other_files(tmp_path: Path) -> None:
+    """deploy/kustomize holds one generated file among others."""
+    (tmp_path / "settings.yaml").write_text("by hand")
+    write(tmp_path, {"rbac.yaml": "generated"}, shared=True)
+
+    assert (tmp_path / "settings.yaml").read_text() == "by hand"
+    assert out_of_date(tmp_path, {"rbac.yaml": "generated"}, shared=True) == []
+    assert out_of_date(tmp_path, {"rbac.yaml": "newer"}, shared=True) == ["rbac.yaml"]
+
+
+def test_the_role_grants_reading_alone_and_no_secret() -> None:
+    """Least rights: no verb that changes anything, nothing that holds a credential, by name where there is a name."""
+    documents = list(yaml.safe_load_all(FOLDERS["role"].files()["rbac.yaml"]))
+    rules = [rule for document in documents for rule in document.get("rules", ())]
+
+    assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list", "watch"}
+    assert not {"secrets", "pods/log", "pods/exec", "pods/proxy", "*"} & {
+        name for rule in rules for name in rule["resources"]
+    }
+    assert [rule for rule in rules if rule["resources"] == ["configmaps"] and not rule.get("resourceNames")] == []
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
