@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from collector.core.facts.bills import PodRun
-from collector.core.messages import Change, Kind, Observation
+from collector.core.messages import Change, Observation
 from collector.core.model import Instant, version_of
 from collector.core.objects import kubernetes
+from collector.core.objects.kubernetes import Kind
 from collector.core.objects.status_nodes import Node, parse_nodes
 from collector.core.pod.lifecycle import NODE_ID, NODE_NAME
 from collector.core.rules import AttributionRule, Rules

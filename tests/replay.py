@@ -16,9 +16,10 @@ import zstandard
 
 from collector.core.cluster.effects import Effect
 from collector.core.cluster.state import Cluster
-from collector.core.messages import Change, Kind, Observation
+from collector.core.messages import Change, Observation
 from collector.core.model import version_of
 from collector.core.objects import kubernetes
+from collector.core.objects.kubernetes import Kind
 from collector.core.rules import AttributionRule, Rules
 
 RECORDED = Path(__file__).parent / "recorded"

@@ -10,11 +10,8 @@ import msgspec
 from collector.core.facts.watches import Quarantine, Reconciled, WatchGap
 from collector.core.facts.workflows import WorkflowLive
 from collector.core.model import Fact, Instant
+from collector.core.objects.kubernetes import Kind
 
-Kind = Literal[
-    "workflows", "pods", "nodes", "namespaces", "cronworkflows", "events", "jobs", "rayclusters", "rayjobs",
-    "sparkapplications",
-]  # fmt: skip
 WORKLOAD_KINDS: tuple[Kind, ...] = ("workflows", "pods")
 """The kinds whose changes make up a run; without them a period is not complete."""
 Change = Literal["listed", "added", "modified", "deleted", "vanished"]

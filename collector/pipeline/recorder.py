@@ -23,8 +23,9 @@ from collector.core.cost.meters import total
 from collector.core.cost.pricing_runs import FIRST_RUN, Runs
 from collector.core.facts.bills import Period, PodCost
 from collector.core.facts.workflows import ControllerIncident, CronRun
-from collector.core.messages import WORKLOAD_KINDS, Kind
+from collector.core.messages import WORKLOAD_KINDS
 from collector.core.model import Fact, Instant
+from collector.core.objects.kubernetes import Kind
 from collector.core.pod.lifecycle import PodState
 from collector.core.units import ZERO
 from collector.core.workflow.payer import payer_of

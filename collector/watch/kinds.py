@@ -1,98 +1,105 @@
 """
-What is watched, as data: one row a kind, so that a further kind is a row here and a struct in core/decode.py.
+The watched kinds as data: one row for each kind, and the rights to read single objects beside them. No I/O, no decisions.
 
-No I/O and no decisions; the order of starting is a number in the row.
+To add a kind, edit two files:
+
+1. here: a row in RESOURCES. `make generate` then writes its right into deploy/kustomize/rbac.yaml.
+2. core/objects/kubernetes.py: its name in `Kind`. A kind that only leads from a pod to its workflow has an entry in
+   OWNER_KINDS; core then handles it without further code. Any other kind has a struct in OBJECT_OF.
+
+A kind that is more than an owner also needs what it is watched for: a handler in core/cluster/state.py.
+tests/watch/test_kinds.py names each of these lines that is missing.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from collector.core.messages import Kind
+from collector.core.objects.kubernetes import OWNER_KINDS, Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """A collection of the Kubernetes API, what it is for, and what its absence costs."""
+    """A collection of the Kubernetes API, its use, and what its absence costs."""
 
     kind: Kind
     group: str
     """Empty for the core group."""
     version: str
     needed: bool
-    """False: the facts stand without it, and its absence is said once by `lynceus check` and `/readyz`."""
+    """False: facts do not depend on the kind. `lynceus check` and `/readyz` report its absence, once."""
     stage: int
-    """Kinds of one stage start together, when those of the stages before have synced."""
+    """Kinds of one stage start together, after those of the earlier stages have synced."""
     feeds: str
-    """What is missing without it, in words for an operator."""
+    """What is missing without the kind, for an operator."""
     selector: str = ""
     """A label selector; empty watches everything."""
     whole: bool = True
-    """False: watched from now on, neither listed nor remembered. For what is many, lives an hour and proves nothing."""
+    """False: watched from now on, neither listed nor remembered. For objects that are many, short-lived and no evidence."""
     fields: str = ""
     """A field selector of the watch, for a kind that is not whole."""
-    metadata_only: bool = False
-    """The server is asked to leave out spec and status, which may hold anything and are read by nobody."""
+
+    @property
+    def metadata_only(self) -> bool:
+        """Whether the server is asked to omit spec and status, which are not read and may hold anything."""
+        return self.kind in OWNER_KINDS
 
     @property
     def path(self) -> str:
-        """Where the collection lives, over all namespaces."""
+        """URL path of the collection, over all namespaces."""
         prefix = f"/apis/{self.group}" if self.group else "/api"
         return f"{prefix}/{self.version}/{self.kind}"
 
     @property
     def full_name(self) -> str:
-        """The name that RBAC rules and error messages use."""
+        """Name as in RBAC rules and error messages."""
         return f"{self.kind}.{self.group}" if self.group else self.kind
 
 
-NAMESPACES = Resource(
-    kind="namespaces", group="", version="v1", needed=True, stage=0, feeds="attribution by namespace label"
-)
-NODES = Resource(
-    kind="nodes", group="", version="v1", needed=True, stage=1, feeds="region, product and instance type of a pod"
-)
-WORKFLOWS = Resource(
-    kind="workflows", group="argoproj.io", version="v1alpha1", needed=True, stage=2, feeds="queues, runs and reasons"
-)
-PODS = Resource(kind="pods", group="", version="v1", needed=True, stage=2, feeds="cost, start latency and incidents")
-LABELLED_PODS = replace(PODS, selector="workflows.argoproj.io/workflow")
-"""For clusters that hold much else; pods of Jobs, Ray and Spark are not seen then."""
 _OWNS = "cost of the pods that workflows start through "
-JOBS, RAY_CLUSTERS, RAY_JOBS, SPARK_APPLICATIONS = BETWEEN = (
+RESOURCES = (
     Resource(
-        kind="jobs", group="batch", version="v1", needed=False, stage=1, feeds=f"{_OWNS}Jobs", metadata_only=True,
+        kind="namespaces", group="", version="v1", needed=True, stage=0, feeds="attribution by namespace label",
     ),
     Resource(
-        kind="rayclusters", group="ray.io", version="v1", needed=False, stage=1, feeds=f"{_OWNS}Ray clusters",
-        metadata_only=True,
+        kind="nodes", group="", version="v1", needed=True, stage=1, feeds="region, product and instance type of a pod",
     ),
-    Resource(
-        kind="rayjobs", group="ray.io", version="v1", needed=False, stage=1, feeds=f"{_OWNS}Ray jobs",
-        metadata_only=True,
-    ),
+    # Owners start before the pods: after a restart they are known when the pods go on.
+    Resource(kind="jobs", group="batch", version="v1", needed=False, stage=1, feeds=f"{_OWNS}Jobs"),
+    Resource(kind="rayclusters", group="ray.io", version="v1", needed=False, stage=1, feeds=f"{_OWNS}Ray clusters"),
+    Resource(kind="rayjobs", group="ray.io", version="v1", needed=False, stage=1, feeds=f"{_OWNS}Ray jobs"),
     Resource(
         kind="sparkapplications", group="sparkoperator.k8s.io", version="v1beta2", needed=False, stage=1,
-        feeds=f"{_OWNS}Spark applications", metadata_only=True,
+        feeds=f"{_OWNS}Spark applications",
+    ),
+    Resource(
+        kind="workflows", group="argoproj.io", version="v1alpha1", needed=True, stage=2,
+        feeds="queues, runs and reasons",
+    ),
+    Resource(kind="pods", group="", version="v1", needed=True, stage=2, feeds="cost, start latency and incidents"),
+    Resource(
+        kind="cronworkflows", group="argoproj.io", version="v1alpha1", needed=False, stage=2,
+        feeds="missed and skipped cron runs",
+    ),
+    # The core group's events: events.k8s.io serves the same objects, and one right is enough. Argo alone writes two Normal
+    # events for each step, so the server filters those out.
+    Resource(
+        kind="events", group="", version="v1", needed=False, stage=3, whole=False, fields="type!=Normal",
+        feeds="messages of scheduler, cloud and kubelet beside a reason, confirmed spot reclaims",
     ),
 )  # fmt: skip
-"""What may stand between a workflow and a pod. Before the pods, so that a restart knows them when the pods go on."""
-CRON_WORKFLOWS = Resource(
-    kind="cronworkflows", group="argoproj.io", version="v1alpha1", needed=False, stage=2,
-    feeds="missed and skipped cron runs",
-)  # fmt: skip
-EVENTS = Resource(
-    kind="events", group="", version="v1", needed=False, stage=3, whole=False, fields="type!=Normal",
-    feeds="words of the scheduler, the cloud and the kubelet beside a reason, confirmed spot reclaims",
-)  # fmt: skip
-"""The core group's: the same objects are served by events.k8s.io, and one right is enough. Argo alone writes two Normal
-ones a step, so those stay on the server."""
+"""Every watched kind, in the order of starting."""
+
+BY_KIND = {resource.kind: resource for resource in RESOURCES}
+
+LABELLED_PODS = replace(BY_KIND["pods"], selector="workflows.argoproj.io/workflow")
+"""For clusters that hold many other pods; pods of Jobs, Ray and Spark are not seen then."""
 
 
 def resources(*, labelled_pods: bool = False) -> tuple[Resource, ...]:
-    """The kinds to watch, in the order of starting."""
-    if labelled_pods:
-        return (NAMESPACES, NODES, WORKFLOWS, LABELLED_PODS, CRON_WORKFLOWS, EVENTS)
-    return (NAMESPACES, NODES, *BETWEEN, WORKFLOWS, PODS, CRON_WORKFLOWS, EVENTS)
+    """The kinds to watch, in the order of starting. With labelled pods no owners are watched: their pods are not seen."""
+    if not labelled_pods:
+        return RESOURCES
+    return tuple(LABELLED_PODS if row.kind == "pods" else row for row in RESOURCES if not row.metadata_only)
 
 
 def stages(watched: Iterable[Resource]) -> list[list[Resource]]:
@@ -104,54 +111,55 @@ def stages(watched: Iterable[Resource]) -> list[list[Resource]]:
 
 
 CONFIG_MAP, LEASE = "workflow-controller-configmap", "workflow-controller"
-"""How Argo's manifests and its Helm chart name them; the Lease of an installation with an instance id ends in `-<id>`."""
+"""Names in Argo's manifests and in its Helm chart; the Lease of an installation with an instance id ends in `-<id>`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Right:
-    """Something read by name in the controller's namespace; the facts stand without it."""
+    """The right to read an object by name in the controller's namespace. Facts do not depend on it."""
 
     namespace: str
     group: str
     resource: str
     name: str
-    """Empty: any, since the names of pods are not known before."""
+    """Empty: any name, since the names of pods are not known in advance."""
     feeds: str
+    """What is missing without the right, for an operator."""
     path: str
-    """Where it lies, or tells whether it is served at all; empty: only the right can be asked for."""
+    """Where the object is, or whether its API is served; empty: only the right can be checked."""
 
     @property
     def full_name(self) -> str:
-        """The name that RBAC rules and error messages use, and which one of these."""
+        """Name as in RBAC rules and error messages, with the object's own name."""
         kind = f"{self.resource}.{self.group}" if self.group else self.resource
         return f"{kind} {self.name}".rstrip()
 
     @property
     def attributes(self) -> dict[str, str]:
-        """What an access review asks."""
+        """The resource attributes of an access review."""
         resource, _, part = self.resource.partition("/")
-        asked = {"group": self.group, "resource": resource, "subresource": part, "name": self.name}
-        return {"verb": "get", "namespace": self.namespace} | {key: value for key, value in asked.items() if value}
+        optional = {"group": self.group, "resource": resource, "subresource": part, "name": self.name}
+        return {"verb": "get", "namespace": self.namespace} | {key: value for key, value in optional.items() if value}
 
     @property
     def rule(self) -> str:
-        """The rule of a Role that grants it."""
+        """The rule of a Role that grants the right."""
         names = f', resourceNames: ["{self.name}"]' if self.name else ""
         return f'apiGroups: ["{self.group}"], resources: ["{self.resource}"]{names}, verbs: ["get"]'
 
 
 def config_map_path(namespace: str, name: str = CONFIG_MAP) -> str:
-    """Where the controller's configuration lies."""
+    """URL path of the controller's ConfigMap."""
     return f"/api/v1/namespaces/{namespace}/configmaps/{name}"
 
 
 def lease_path(namespace: str, name: str = LEASE) -> str:
-    """Where the controller's Lease lies."""
+    """URL path of the controller's Lease."""
     return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}"
 
 
 def rights(namespace: str) -> tuple[Right, ...]:
-    """What is asked now and then beside the controller, by watch/readings.py."""
+    """The rights that watch/controller_poll.py uses."""
     return (
         Right(
             namespace=namespace, group="", resource="configmaps", name=CONFIG_MAP,
@@ -159,7 +167,7 @@ def rights(namespace: str) -> tuple[Right, ...]:
         ),
         Right(
             namespace=namespace, group="coordination.k8s.io", resource="leases", name=LEASE,
-            feeds="word of which controller leads", path=lease_path(namespace),
+            feeds="information about which controller leads", path=lease_path(namespace),
         ),
         Right(
             namespace=namespace, group="metrics.k8s.io", resource="pods", name="",
@@ -167,6 +175,6 @@ def rights(namespace: str) -> tuple[Right, ...]:
         ),
         Right(
             namespace=namespace, group="", resource="pods/proxy", name="",
-            feeds="metrics of the controller's own (its memory too, where there is no metrics API)", path="",
+            feeds="metrics of the controller itself (nor its memory, if there is no metrics API)", path="",
         ),
     )  # fmt: skip

@@ -10,8 +10,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from collector.core.messages import Kind
-from collector.core.objects.kubernetes import OBJECT_OF
+from collector.core.objects.kubernetes import OBJECT_OF, Kind
 from collector.core.objects.lenient import mend, printable, untyped
 from collector.watch.api_errors import Trouble, unusable
 from collector.watch.frames import without_depths

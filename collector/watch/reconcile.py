@@ -18,9 +18,9 @@ import msgspec
 
 from collector.clock import now_ms
 from collector.core.facts.watches import Reconciled
-from collector.core.messages import Kind
 from collector.core.model import version_of
 from collector.core.objects import kubernetes
+from collector.core.objects.kubernetes import Kind
 from collector.kube.connection import Connection
 from collector.kube.request import BROKEN, ask
 from collector.watch.api_errors import Trouble, trouble_of

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from collector.core.messages import Kind
+from collector.core.objects.kubernetes import Kind
 from tests.builders import ECI_2C4G, NOON, SECOND, VIRTUAL_NODE, a_step, iso, pod_json, workflow_json
 
 CANARY = "hunter2-canary"

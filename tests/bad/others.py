@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from collector.core.messages import Kind
+from collector.core.objects.kubernetes import Kind
 from tests.bad.cases import CANARY, Case, accepted, all_of, any_of, case, drop, mended, put, quarantined
 from tests.builders import NOON, SECOND, iso
 

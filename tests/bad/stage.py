@@ -15,16 +15,27 @@ import msgspec
 from collector.catalog.counters import Counters
 from collector.catalog.tables import TABLE_NAMED
 from collector.catalog.watches import LIVE_STATE
-from collector.core.messages import Kind
 from collector.core.model import Instant
+from collector.core.objects.kubernetes import Kind
 from collector.pipeline.pipeline import Pipeline
 from collector.store.spool.spool import Batch, Spool, open_spool
-from collector.watch.kinds import CRON_WORKFLOWS, EVENTS, NAMESPACES, NODES, PODS, WORKFLOWS, Resource
+from collector.watch.kinds import Resource
 from collector.watch.protocol import Watch
 from tests.bad.cases import Case, line, sound_cron, sound_event, sound_pod, sound_workflow, versioned
 from tests.builders import MINUTE, NOON, SECOND, VIRTUAL_NODE, iso
 from tests.flow import a_pipeline
-from tests.watch.steps import bookmark, reopen, restarts, watching
+from tests.watch.steps import (
+    CRON_WORKFLOWS,
+    EVENTS,
+    NAMESPACES,
+    NODES,
+    PODS,
+    WORKFLOWS,
+    bookmark,
+    reopen,
+    restarts,
+    watching,
+)
 
 CLUSTER = "prod"
 RESOURCES: tuple[Resource, ...] = (NAMESPACES, NODES, EVENTS, WORKFLOWS, PODS, CRON_WORKFLOWS)

@@ -10,7 +10,7 @@ from typing import Any
 import brotli
 import zstandard
 
-from collector.core.messages import Kind
+from collector.core.objects.kubernetes import Kind
 from tests.bad.cases import (
     CANARY,
     IGNORED,

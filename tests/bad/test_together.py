@@ -25,7 +25,8 @@ from collector.catalog import metrics
 from collector.catalog.counters import MAX_SERIES
 from collector.catalog.tables import TABLE_NAMED
 from collector.core.facts.watches import Quarantine
-from collector.core.messages import Kind, Observation
+from collector.core.messages import Observation
+from collector.core.objects.kubernetes import Kind
 from collector.exposition.prometheus import render
 from collector.store.clickhouse import Store
 from collector.store.schema.migrate import migrate

@@ -22,9 +22,10 @@ import msgspec
 
 from collector.catalog.counters import Counters
 from collector.core.live_view import StoreHealth
-from collector.core.messages import Kind, Observation
+from collector.core.messages import Observation
 from collector.core.model import version_of
 from collector.core.objects import kubernetes
+from collector.core.objects.kubernetes import Kind
 from collector.pipeline.pipeline import Pipeline
 from collector.prices import book
 from tests.bench.measure import resident_bytes

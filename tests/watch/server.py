@@ -21,10 +21,10 @@ import yaml
 from collector.catalog.counters import Counters
 from collector.core.messages import Outcome
 from collector.kube.connection import ClusterAddress, Connection
-from collector.watch.kinds import WORKFLOWS, Resource
+from collector.watch.kinds import Resource
 from collector.watch.protocol import Watch
 from collector.watch.reflector import Patience, Room, reflect
-from tests.watch.steps import page
+from tests.watch.steps import WORKFLOWS, page
 
 
 @dataclass(frozen=True)

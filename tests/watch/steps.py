@@ -12,13 +12,16 @@ from collector.catalog.counters import Counters
 from collector.catalog.metrics import DECODE_FALLBACKS, WATCH_RESTARTS
 from collector.core.messages import Observation, Outcome, Position
 from collector.core.model import Instant, version_of
-from collector.watch.kinds import WORKFLOWS, Resource
+from collector.watch.kinds import BY_KIND, Resource
 from collector.watch.protocol import Watch
 from collector.watch.requests import Pause, Request
 
 NOON = 1_795_348_800_000
 SECOND = 1000
 JSON = {"Content-Type": "application/json"}
+
+NAMESPACES, NODES, WORKFLOWS = BY_KIND["namespaces"], BY_KIND["nodes"], BY_KIND["workflows"]
+PODS, CRON_WORKFLOWS, EVENTS = BY_KIND["pods"], BY_KIND["cronworkflows"], BY_KIND["events"]
 
 
 @dataclass

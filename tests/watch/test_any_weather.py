@@ -21,10 +21,9 @@ from collector.catalog.counters import Counters
 from collector.core.facts.watches import WatchGap
 from collector.core.messages import Observation, Outcome, Position
 from collector.watch.api_errors import Cause
-from collector.watch.kinds import WORKFLOWS
 from collector.watch.protocol import Watch
 from collector.watch.requests import Pause, Refresh, Request, Step
-from tests.watch.steps import JSON, NOON, SECOND, Stored, event, refusal, status
+from tests.watch.steps import JSON, NOON, SECOND, WORKFLOWS, Stored, event, refusal, status
 from tests.watch.truth import Truth
 
 BAD_LINES = (

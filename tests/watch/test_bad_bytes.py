@@ -12,11 +12,13 @@ from collector.catalog.counters import Counters
 from collector.core.facts.watches import Quarantine
 from collector.core.messages import Synced
 from collector.watch.frames import Frames, without_depths
-from collector.watch.kinds import LABELLED_PODS, NODES, PODS, Resource
+from collector.watch.kinds import LABELLED_PODS, Resource
 from collector.watch.requests import LARGE_PAGE_BYTES
 from tests.watch.steps import (
     JSON,
+    NODES,
     NOON,
+    PODS,
     SECOND,
     a_pause,
     a_watch,

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from collector.catalog.counters import Counters
-from collector.core.messages import Kind, Outcome, Synced
+from collector.core.messages import Outcome, Synced
+from collector.core.objects.kubernetes import Kind
 from collector.kube.connection import ClusterAddress, Connection
 from collector.watch.kinds import resources
 from collector.watch.preflight import REVIEWS, Check, check_cluster

@@ -4,18 +4,25 @@ Kinds that nothing depends on: their absence is said and waited out, and the one
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from collector.core.cluster.state import Cluster
 from collector.core.facts.watches import WatchGap
 from collector.core.messages import Synced
-from collector.watch.kinds import CRON_WORKFLOWS, EVENTS, WORKFLOWS, Resource, resources, rights, stages
+from collector.core.objects.kubernetes import OBJECT_OF, OWNER_KINDS, Kind
+from collector.core.rules import Rules
+from collector.watch.kinds import RESOURCES, Resource, resources, rights, stages
 from collector.watch.protocol import ABSENT_S, REFUSED_S
+from generate.role import files
 from tests.watch.steps import (
+    CRON_WORKFLOWS,
+    EVENTS,
     JSON,
     NOON,
     SECOND,
+    WORKFLOWS,
     a_pause,
     a_watch,
     bookmark,
@@ -50,6 +57,39 @@ def test_only_what_facts_are_made_of_is_needed() -> None:
         ["workflows", "pods", "cronworkflows"],
         ["events"],
     ]
+
+
+def test_rows_and_core_know_the_same_kinds() -> None:
+    """A row that core does not know, or a kind without a row, is named with the line to add."""
+    rows = {row.kind: row for row in RESOURCES}
+    handlers = Cluster("prod", Rules())._handlers
+
+    assert rows.keys() == set(get_args(Kind)), "core/objects/kubernetes.py: Kind, watch/kinds.py: RESOURCES"
+    assert rows.keys() == OBJECT_OF.keys(), "core/objects/kubernetes.py: OBJECT_OF or OWNER_KINDS"
+    assert rows.keys() == handlers.keys(), "core/cluster/state.py: a handler for the kind"
+    assert {kind: rows[kind].group for kind in OWNER_KINDS} == {kind: group for kind, (_, group) in OWNER_KINDS.items()}
+
+
+def test_the_shipped_role_grants_each_right_by_name() -> None:
+    """A right that is not granted by default stands there as a comment."""
+    lines = [line.replace("# - ", "- ").replace('"', "") for line in files()["rbac.yaml"].splitlines()]
+
+    for right in rights("argo"):
+        rule = right.rule.replace('"', "")
+        assert f"  - {{{rule}}}" in lines
+
+
+def test_rows_stand_in_the_order_of_starting() -> None:
+    """`resources` returns the rows as they are."""
+    assert [row.stage for row in RESOURCES] == sorted(row.stage for row in RESOURCES)
+
+
+def test_labelled_pods_go_without_owners() -> None:
+    """Pods that only an owner leads to have no label, so nothing is learnt from owners."""
+    labelled = resources(labelled_pods=True)
+
+    assert [row.kind for row in labelled] == ["namespaces", "nodes", "workflows", "pods", "cronworkflows", "events"]
+    assert [row.selector for row in labelled if row.selector] == ["workflows.argoproj.io/workflow"]
 
 
 @pytest.mark.parametrize("resource", [CRON_WORKFLOWS, EVENTS])

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from collector.kube.connection import ClusterAddress, Connection
-from collector.watch.kinds import CRON_WORKFLOWS, EVENTS, lease_path
+from collector.watch.kinds import lease_path
 from collector.watch.preflight import REVIEWS, Check, check_cluster
 from tests.watch.server import Answer, ApiServer, Exchange, body, kubeconfig, raw
-from tests.watch.steps import page, refusal
+from tests.watch.steps import CRON_WORKFLOWS, EVENTS, page, refusal
 
 Asked = dict[str, str]
 
@@ -88,7 +88,7 @@ async def test_a_right_that_is_missing_says_what_is_lost_and_how_to_grant_it(
     row = (await rows_of(address))["leases.coordination.k8s.io workflow-controller in argo"]
 
     assert (row.ok, row.needed) == (False, False)
-    assert row.detail == "no right to get it; without it: no word of which controller leads"
+    assert row.detail == "no right to get it; without it: no information about which controller leads"
     assert row.remedy.startswith("add to a Role of the collector in namespace argo: ")
     assert 'resources: ["leases"], resourceNames: ["workflow-controller"]' in row.remedy
     assert lease_path("argo") not in [asked.path for asked in server.asked]
@@ -103,7 +103,7 @@ async def test_a_lease_that_does_not_exist_needs_no_remedy(server: ApiServer, ad
     row = (await rows_of(address))["leases.coordination.k8s.io workflow-controller in argo"]
 
     assert row.ok
-    assert row.detail == "may be read, but there is none: no word of which controller leads"
+    assert row.detail == "may be read, but there is none: no information about which controller leads"
     assert not row.remedy
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from collector.core.facts.watches import Reconciled
-from collector.core.messages import Kind
 from collector.core.objects import kubernetes
+from collector.core.objects.kubernetes import Kind
 from collector.kube.connection import ClusterAddress
 from collector.watch import reconcile
 from collector.watch.reconcile import Reconciler, reconcile_for_ever

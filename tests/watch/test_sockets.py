@@ -16,9 +16,9 @@ import pytest
 from collector.core.facts.watches import WatchGap
 from collector.kube.connection import ClusterAddress, _socket
 from collector.watch import protocol, reflector
-from collector.watch.kinds import WORKFLOWS
 from tests.watch.server import QUICK, ApiServer, Exchange, body, eventually, kubeconfig, raw, running, silence, stream
 from tests.watch.steps import (
+    WORKFLOWS,
     added,
     an_object,
     bookmark,

@@ -21,9 +21,7 @@ from collector.core.pod.lifecycle import PodState
 from collector.core.workflow.state import Attempt, WorkflowState
 
 NOTHING: dict[str, str] = {}
-BETWEEN = {
-    "Job": "batch", "RayCluster": "ray.io", "RayJob": "ray.io", "SparkApplication": "sparkoperator.k8s.io", "Pod": "",
-}  # fmt: skip
+BETWEEN = {**dict(kubernetes.OWNER_KINDS.values()), "Pod": ""}
 """What may stand between a workflow and a pod, and its API group; a Spark driver owns its executors."""
 AT_MOST, PARKED_AT_MOST = 100_000, 10_000
 """Owners kept, a few hundred bytes each, and pods that wait for one, a few thousand."""

@@ -21,9 +21,10 @@ from collector.core.cluster.tracked import TrackedObjects
 from collector.core.cluster.workflow_handler import WorkflowHandler
 from collector.core.cost.changed_charges import WrittenCharges
 from collector.core.live_view import Waiting
-from collector.core.messages import ControllerSettings, Kind, Observation, Reading
+from collector.core.messages import ControllerSettings, Observation, Reading
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
+from collector.core.objects.kubernetes import OWNER_KINDS, Kind
 from collector.core.pod.lifecycle import PodState
 from collector.core.queue import waiting as queueing
 from collector.core.queue.flow import Flows
@@ -86,10 +87,7 @@ class Cluster:
             "nodes": partial(self.plain_nodes.observe, region=self.rules.region),
             "namespaces": self._observe_namespace,
             "cronworkflows": self.crons.observe,
-            "jobs": observe_owner,
-            "rayclusters": observe_owner,
-            "rayjobs": observe_owner,
-            "sparkapplications": observe_owner,
+            **dict.fromkeys(OWNER_KINDS, observe_owner),
         }
 
     def observe(self, seen: Observation) -> list[Effect]:

@@ -9,7 +9,7 @@ What the typed decoder refuses gets a second try (mending.py); what then has no 
 import re
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -251,11 +251,29 @@ class Event(msgspec.Struct, gc=False):
 
 KubernetesObject = Workflow | Pod | ApiNode | Namespace | CronWorkflow | Event | PartialObject
 
+Kind = Literal[
+    "workflows", "pods", "nodes", "namespaces", "cronworkflows", "events", "jobs", "rayclusters", "rayjobs",
+    "sparkapplications",
+]  # fmt: skip
+"""A watched kind, by the plural name of the Kubernetes API. watch/kinds.py says how to add one."""
+
+OWNER_KINDS: dict[Kind, tuple[str, str]] = {
+    "jobs": ("Job", "batch"),
+    "rayclusters": ("RayCluster", "ray.io"),
+    "rayjobs": ("RayJob", "ray.io"),
+    "sparkapplications": ("SparkApplication", "sparkoperator.k8s.io"),
+}
+"""Kinds that only lead from a pod to its workflow: the kind and API group of an owner reference. Only metadata is read."""
+
 OBJECT_OF: dict[str, type[Any]] = {
-    "workflows": Workflow, "pods": Pod, "nodes": ApiNode, "namespaces": Namespace, "cronworkflows": CronWorkflow,
-    "events": Event, "rayclusters": PartialObject, "rayjobs": PartialObject, "sparkapplications": PartialObject,
-    "jobs": PartialObject,
-}  # fmt: skip
+    "workflows": Workflow,
+    "pods": Pod,
+    "nodes": ApiNode,
+    "namespaces": Namespace,
+    "cronworkflows": CronWorkflow,
+    "events": Event,
+    **dict.fromkeys(OWNER_KINDS, PartialObject),
+}
 """The struct that each watched kind decodes to."""
 
 

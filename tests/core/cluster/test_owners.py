@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from collector.core.cluster.owners import Owners
 from collector.core.cluster.state import Cluster
 from collector.core.facts.bills import PodRun
-from collector.core.messages import Kind, Observation
+from collector.core.messages import Observation
 from collector.core.objects import kubernetes
+from collector.core.objects.kubernetes import Kind
 from collector.core.rules import Rules
 from tests.builders import NOON, SECOND, a_workflow, an_observation, decoded, ended_pod, iso, pod_json
 from tests.core.observed import a_cluster, finished, only, running, submitted, tell
