@@ -13,6 +13,7 @@ from collector.catalog.schema import DATABASE, WRITER
 from collector.kube import discovery
 from collector.kube.address import AddressError, ClusterAddress
 from collector.prices import book
+from collector.prices.lookup import Books
 from collector.reports import report
 from collector.settings.derived import make_data_dir
 from collector.settings.model import ClusterSettings, Settings, SettingsError
@@ -23,7 +24,7 @@ class Failure(Exception):  # noqa: N818 - it is what the user is told, not a typ
     """Something outside did not work; the text says what, and what to do."""
 
 
-def books(settings: Settings, folder: Path) -> book.Books:
+def books(settings: Settings, folder: Path) -> Books:
     """The price books in force; each must be in the settings' currency, or be told a rate of exchange."""
     loaded = book.load(settings.prices, folder, settings.currency)
     for product in loaded.layers:
@@ -34,7 +35,7 @@ def books(settings: Settings, folder: Path) -> book.Books:
     return loaded
 
 
-def books_with(settings: Settings, folder: Path, product: str, currency: str) -> book.Books:
+def books_with(settings: Settings, folder: Path, product: str, currency: str) -> Books:
     """The price books in force and, where they leave a product out, its shipped one; amounts in a currency."""
     chosen = currency or settings.currency
     loaded = book.load(settings.prices, folder, chosen)

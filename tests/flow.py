@@ -16,6 +16,7 @@ from collector.core.objects import kubernetes
 from collector.core.rules import Rules
 from collector.pipeline.pipeline import Pipeline
 from collector.prices import book
+from collector.prices.lookup import Books
 from tests.builders import (
     NOON,
     RULES,
@@ -37,7 +38,7 @@ HEALTHY = StoreHealth(True, "", 0, 0, NOON)
 
 
 @cache
-def books() -> book.Books:
+def books() -> Books:
     """The books that come with Lynceus."""
     return book.load(["alibaba-eci", "alibaba-acs"], Path())
 

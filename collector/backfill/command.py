@@ -17,7 +17,7 @@ from collector.clock import now_ms
 from collector.core.cost.billing_days import midnight
 from collector.core.facts.watches import Backfill
 from collector.core.model import Instant
-from collector.prices.book import Books
+from collector.prices.lookup import Books
 from collector.reports.report import Report, ReportError, Span
 from collector.settings.derived import rules_of
 from collector.settings.model import ClusterSettings, Settings

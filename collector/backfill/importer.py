@@ -28,7 +28,7 @@ from collector.core.model import Fact, Instant
 from collector.core.rules import Rules
 from collector.core.units import DAY_MS, MINUTE_MS
 from collector.pipeline.recorder import Recorder
-from collector.prices.book import Books
+from collector.prices.lookup import Books
 from collector.settings.model import ClusterSettings, Settings
 from collector.store.clickhouse import Store
 

@@ -29,7 +29,7 @@ from collector.core.facts.bills import Period, PodCost, PodRun, PricingRun
 from collector.core.model import Instant
 from collector.core.rules import Rules
 from collector.core.units import MINUTE_MS
-from collector.prices.book import Books
+from collector.prices.lookup import Books
 from collector.store.clickhouse import Store
 
 ANNOUNCE_EVERY_MS = MINUTE_MS

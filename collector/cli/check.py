@@ -9,7 +9,7 @@ from collector.connect import addresses, books, writing_store
 from collector.core.units import HOUR_MS
 from collector.kube.address import ClusterAddress
 from collector.kube.connection import Connection
-from collector.prices.book import BookError
+from collector.prices.book_yaml import BookError
 from collector.settings.derived import make_data_dir
 from collector.settings.model import ClusterSettings, Settings, SettingsError
 from collector.store.clickhouse import Store, StoreError

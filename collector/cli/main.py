@@ -17,7 +17,7 @@ from collector.cli.console import report_step
 from collector.cli.demo import demo
 from collector.cli.report import report, sql
 from collector.cli.run import check, migrate, run, version
-from collector.prices.book import BookError
+from collector.prices.book_yaml import BookError
 from collector.reports.report import ReportError
 from collector.settings.model import SettingsError
 

@@ -42,7 +42,7 @@ from collector.core.units import MINUTE_MS
 from collector.core.workflow import stuck
 from collector.pipeline import argo_schedule, checkpoints
 from collector.pipeline.recorder import DIFFERENCES, Recorder, initialise_counters
-from collector.prices.book import Books
+from collector.prices.lookup import Books
 
 log = logging.getLogger(__name__)
 

@@ -30,7 +30,7 @@ from collector.core.pod.lifecycle import PodState
 from collector.core.units import ZERO
 from collector.core.workflow.payer import payer_of
 from collector.core.workflow.state import WorkflowState
-from collector.prices.book import Books
+from collector.prices.lookup import Books
 
 DIFFERENCES = ("missing", "stale", "phantom")
 

@@ -1,11 +1,12 @@
 """
-Price books by name: those that are shipped and a user's own, read, checked, put together, and put to their own oracles.
+Loads price books, shipped ones by name and a user's own by path: reads, checks and combines them, and tests the oracles.
 
-An own file that `extends` a shipped one goes before it: what it prices, it decides; the rest stays as shipped.
+A user's file that `extends` a shipped book takes precedence over it; the shipped prices apply to the rest.
 """
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -20,11 +21,9 @@ from collector.prices.lookup import Books, Layer
 from collector.prices.quote import QuoteRequest, quote
 from collector.prices.schema import Book, Oracle
 
-__all__ = ["Book", "BookError", "Books", "CheckedBook", "digest", "load", "read", "shipped_ids"]
-
 
 class CheckedBook(msgspec.Struct, frozen=True):
-    """One file that was read and checked, with the market that its CSV files tell."""
+    """One file after its checks, with the market prices of its CSV files."""
 
     path: str
     book: Book
@@ -32,29 +31,27 @@ class CheckedBook(msgspec.Struct, frozen=True):
 
 
 def load(names: Sequence[str], folder: Path, currency: str = "USD") -> Books:
-    """Load books by shipped id or by a file's path relative to `folder`; BookError when one cannot be used."""
-    shelves = [_checked_book(name, folder) for name in dict.fromkeys(names)]
-    books = _combine(shelves, currency)
-    for shelf in shelves:
-        if shelf.book.extends or shelf.book.product is None:
-            _check_oracles(shelf, books)
+    """Load books by shipped id or by a file's path relative to `folder`; BookError when a book is unusable."""
+    files = [_checked_book(name, folder) for name in dict.fromkeys(names)]
+    books = _combine(files, currency)
+    for file in files:
+        if file.book.extends or file.book.product is None:
+            _check_oracles(file, books)
     return books
 
 
 def read(name: str, folder: Path, beside: Sequence[str] = ()) -> Book:
-    """One book, checked, its oracles included; with what it extends, shipped or among the files beside it."""
-    shelf = _checked_book(name, folder)
-    if shelf.book.extends:
-        bases = [
-            other for other in beside if other != name and _checked_book(other, folder).book.id == shelf.book.extends
-        ]
-        bases = bases or [base for base in shipped_ids() if base == shelf.book.extends]
+    """Read and check one book with its oracles; the book that it extends is shipped or one of the files `beside` it."""
+    book = _checked_book(name, folder).book
+    if book.extends:
+        bases = [other for other in beside if other != name and _checked_book(other, folder).book.id == book.extends]
+        bases = bases or [base for base in shipped_ids() if base == book.extends]
         load([*bases, name], folder)
-    return shelf.book
+    return book
 
 
 def shipped_ids() -> list[str]:
-    """The books that come with Lynceus."""
+    """Ids of the books that come with Lynceus."""
     folder = resources.files("collector.prices") / "books"
     return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
 
@@ -66,7 +63,7 @@ def _text(name: str) -> bytes:
 
 @cache
 def _shipped(name: str) -> CheckedBook:
-    """A shipped book, read and checked once."""
+    """Read and check a shipped book, once."""
     return _check_text(_text(name), f"{name}.yaml", Path())
 
 
@@ -75,7 +72,8 @@ def _checked_book(name: str, folder: Path) -> CheckedBook:
         path = folder / name
         return _check_text(read_file(path), str(path), path.parent)
     if name not in shipped_ids():
-        raise BookError(name, "prices", f"no such book; shipped are {', '.join(shipped_ids())}; a file ends in .yaml")
+        remedy = f"unknown book; use one of {', '.join(shipped_ids())}, or the path of a file that ends in .yaml"
+        raise BookError(name, "prices", remedy)
     return _shipped(name)
 
 
@@ -86,108 +84,118 @@ def _check_text(text: bytes, path: str, folder: Path) -> CheckedBook:
     if book.market and book.market.series:
         files = [(str(folder / name), read_file(folder / name, market.MOST_BYTES)) for name in book.market.series]
         series = market.read(files, book.market.hold_h)
-    shelf = CheckedBook(path, book, series)
+    file = CheckedBook(path, book, series)
     if book.product:
-        _check_oracles(shelf, _combine([shelf], book.currency))
-    return shelf
+        _check_oracles(file, _combine([file], book.currency))
+    return file
 
 
-def _combine(shelves: Iterable[CheckedBook], currency: str) -> Books:
-    """The books in force, each product's own files before what they extend."""
-    bases: dict[str, CheckedBook] = {}
-    products: dict[str, Product] = {}
-    shelves = list(shelves)
-    for shelf in shelves:
-        if (product := shelf.book.product) is None:
-            continue
-        if other := bases.get(product.id):
-            remedy = (
-                f"{product.id} has a book already, {other.book.id}; keep one of them, or let one `extends` the other"
-            )
-            raise BookError(shelf.path, "product", remedy)
-        bases[product.id], products[product.id] = shelf, product
-    layers = {product: [*_extending_layers(shelves, base), _layer(base, "")] for product, base in bases.items()}
-    known = {base.book.id for base in bases.values()}
-    for shelf in shelves:
-        if shelf.book.extends and shelf.book.extends not in known:
-            remedy = f"{shelf.book.extends!r} is not among the books in force; add it to `prices`"
-            raise BookError(shelf.path, "extends", remedy)
-    others = [shelf.book for shelf in shelves if shelf.book.product is None and not shelf.book.extends]
+def _combine(files: Sequence[CheckedBook], currency: str) -> Books:
+    """Combine books; for each product, the files that extend its book come before that book."""
+    bases = _base_of_product(files)
+    base_ids = {base.book.id for base in bases.values()}
+    for file in files:
+        if file.book.extends and file.book.extends not in base_ids:
+            remedy = f"{file.book.extends!r} is not among the loaded books; add it to `prices`"
+            raise BookError(file.path, "extends", remedy)
+    layers = {product: [*_extending_layers(files, base), _layer(base, "")] for product, base in bases.items()}
+    products = {product.id: product for base in bases.values() if (product := base.book.product)}
+    others = [file.book for file in files if file.book.product is None and not file.book.extends]
     return Books(layers, _with_shipped(products), others, currency)
 
 
-def _extending_layers(shelves: Iterable[CheckedBook], base: CheckedBook) -> list[Layer]:
-    """The layers that go before a book; where it is in several currencies, their prices say in which they are."""
-    own = [shelf for shelf in shelves if shelf.book.extends == base.book.id]
+def _base_of_product(files: Iterable[CheckedBook]) -> dict[str, CheckedBook]:
+    """Book of each product; two books of one product are refused."""
+    bases: dict[str, CheckedBook] = {}
+    for file in files:
+        if (product := file.book.product) is None:
+            continue
+        if other := bases.get(product.id):
+            remedy = (
+                f"{product.id} already has a book, {other.book.id}; remove one of them, or let one `extends` the other"
+            )
+            raise BookError(file.path, "product", remedy)
+        bases[product.id] = file
+    return bases
+
+
+def _extending_layers(files: Iterable[CheckedBook], base: CheckedBook) -> list[Layer]:
+    """Layers of the files that extend a book; if the book has several currencies, each file must name its own."""
+    own = [file for file in files if file.book.extends == base.book.id]
     currencies = sorted(_layer(base, "").currencies)
-    for shelf in own:
-        book = shelf.book
+    for file in own:
+        book = file.book
         bare = bool(book.nodes) or any(not row.currency for row in book.prices)
         bare |= bool(book.market and book.market.series and not book.market.currency)
         if bare and not book.currency and len(currencies) > 1:
-            remedy = (
-                f"is missing; say in which of {', '.join(currencies)} the prices are, which is then what the bill is in"
-            )
-            raise BookError(shelf.path, "currency", remedy)
-    return [_layer(shelf, base.book.currency) for shelf in own]
+            remedy = f"is missing; name the currency of the prices and of the bill, one of {', '.join(currencies)}"
+            raise BookError(file.path, "currency", remedy)
+    return [_layer(file, base.book.currency) for file in own]
 
 
-def _layer(shelf: CheckedBook, base_currency: str) -> Layer:
-    return Layer(shelf.book, shelf.series, base_currency)
+def _layer(file: CheckedBook, base_currency: str) -> Layer:
+    return Layer(file.book, file.series, base_currency)
 
 
 def _with_shipped(products: dict[str, Product]) -> list[Product]:
-    """How every shipped product is told from others, also where its prices are not in force."""
+    """The given products and every shipped one: a pod's product is recognised even where its prices are not loaded."""
     shipped = {product.id: product for name in shipped_ids() if (product := _shipped_product(name))}
     return list({**shipped, **products}.values())
 
 
 @cache
 def _shipped_product(name: str) -> Product | None:
-    """A shipped book's product, without its prices."""
+    """Product of a shipped book, without its prices."""
     return parse(_text(name), f"{name}.yaml").product
 
 
-def _check_oracles(shelf: CheckedBook, books: Books) -> None:
-    """Known answers catch the slipped decimal point; a book that misses one is refused."""
-    for i, oracle in enumerate(shelf.book.oracles):
+def _check_oracles(file: CheckedBook, books: Books) -> None:
+    """Refuse a book that misses one of its oracles; a known cost catches a misplaced decimal point."""
+    for i, oracle in enumerate(file.book.oracles):
         place = f"oracles[{i}]"
-        product = books.product_of(shelf.book)
-        ask = _quote_request(shelf, product, oracle, place)
-        at = (
-            checks.parse_field(shelf.path, f"{place}.at", schema.parse_instant, oracle.at)
-            if oracle.at
-            else _latest_price_day(books, product)
-        )
-        answer = quote(books.in_currency(oracle.currency or shelf.book.currency or books.currency), ask, at)
+        product = books.product_of(file.book)
+        at = _latest_price_day(books, product)
+        if oracle.at:
+            at = checks.parse_field(file.path, f"{place}.at", schema.parse_instant, oracle.at)
+        in_currency = books.in_currency(oracle.currency or file.book.currency or books.currency)
+        answer = quote(in_currency, _quote_request(file.path, place, oracle, product), at)
         expected = {"cost": oracle.cost} | ({"rounded_cost": oracle.rounded_cost} if oracle.rounded_cost else {})
         for field, text in expected.items():
-            if checks.parse_field(shelf.path, f"{place}.{field}", schema.parse_money, text) != getattr(answer, field):
-                told = answer.missing or f"{getattr(answer, field):f}"
-                raise BookError(
-                    shelf.path, f"{place}.{field}", f"expects {text} ({oracle.source}), the book says {told}"
-                )
+            if checks.parse_field(file.path, f"{place}.{field}", schema.parse_money, text) != getattr(answer, field):
+                got = answer.missing or f"{getattr(answer, field):f}"
+                remedy = f"expected {text} ({oracle.source}), but the book gives {got}; correct the price or the oracle"
+                raise BookError(file.path, f"{place}.{field}", remedy)
 
 
-def _quote_request(shelf: CheckedBook, product: str, oracle: Oracle, place: str) -> QuoteRequest:
-    """An oracle as a question."""
-    seconds, cpu, memory, ephemeral, gpu = (
-        checks.parse_field(shelf.path, f"{place}.{name}", schema.parse_money, getattr(oracle, name) or "0")
-        for name in ("seconds", "cpu", "memory_gib", "ephemeral_gib", "gpu")
-    )
+def _quote_request(path: str, place: str, oracle: Oracle, product: str) -> QuoteRequest:
+    """Quote request of an oracle."""
+
+    def amount(name: str) -> Decimal:
+        return checks.parse_field(path, f"{place}.{name}", schema.parse_money, getattr(oracle, name) or "0")
+
     return QuoteRequest(
-        product, int(seconds), oracle.spec, oracle.instance_type, cpu, memory, oracle.region, oracle.zone,
-        oracle.purchase, oracle.price_class, ephemeral, gpu,
-    )  # fmt: skip
+        product=product,
+        seconds=int(amount("seconds")),
+        spec=oracle.spec,
+        instance_type=oracle.instance_type,
+        vcpu=amount("cpu"),
+        memory_gib=amount("memory_gib"),
+        region=oracle.region,
+        zone=oracle.zone,
+        purchase=oracle.purchase,
+        price_class=oracle.price_class,
+        ephemeral_gib=amount("ephemeral_gib"),
+        gpu=amount("gpu"),
+    )
 
 
 def _latest_price_day(books: Books, product: str) -> Instant:
-    """The latest day on which a price of a product begins."""
+    """Latest begin date among the prices of a product."""
     rows = (row for layer in books.layers[product] for row in (*layer.book.prices, *layer.book.nodes))
     return max((schema.parse_instant(row.begin) for row in rows), default=0)
 
 
 def digest(books: Books) -> str:
-    """A hash of the files in force, so that a changed one shows as a changed pricing run."""
+    """Hash of the loaded files, so that a change of one shows as a change of the pricing run."""
     markets = [series.digest for series in books.series()]
     return hashlib.sha256(msgspec.json.encode([books.files(), markets, books.currency])).hexdigest()[:16]

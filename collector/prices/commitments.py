@@ -1,5 +1,5 @@
 """
-The commitments of the books in force as plans, and what an hour of one comes to in the currency that is asked for.
+Commitments of the loaded books as plans, and the hourly cost of a plan in the currency of the report.
 """
 
 from decimal import Decimal
@@ -12,18 +12,27 @@ from collector.prices.schema import Commitment
 
 
 def commitment_plans(books: Books) -> list[Plan]:
-    """The plans, in the order in which they are used up; one of a product's book covers that product, unless it names some."""
+    """Plans in the order of their use; a plan without products covers the product of its book."""
     return order_plans(
         Plan(
-            shared.id, shared.book, shared.currency, shared.amount, Decimal(row.discount), shared.begin, shared.end,
-            row.products or ((shared.product,) if shared.product else ()), row.regions, row.classes, row.purchases,
+            id=cost.id,
+            book=cost.book,
+            currency=cost.currency,
+            hourly=cost.amount,
+            discount=Decimal(row.discount),
+            begin=cost.begin,
+            end=cost.end,
+            products=row.products or ((cost.product,) if cost.product else ()),
+            regions=row.regions,
+            classes=row.classes,
+            purchases=row.purchases,
         )
-        for shared in books.commitments
-        if isinstance(row := shared.row, Commitment)
-    )  # fmt: skip
+        for cost in books.commitments
+        if isinstance(row := cost.row, Commitment)
+    )
 
 
 def hourly_cost(plan: Plan, books: Books, at: Instant) -> Decimal | None:
-    """What the hour that begins then costs; None: no rate of exchange is known for it."""
+    """Cost of a plan for the hour that begins at an instant; None if no exchange rate is known."""
     rate, _ = books.exchange_rate(plan.currency, at, set())
     return None if rate is None else CONTEXT.quantize(CONTEXT.multiply(plan.hourly, rate), PLACES)

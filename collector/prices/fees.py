@@ -1,7 +1,7 @@
 """
-What a fee of a book comes to over a period, in the currency that is asked for.
+Amount of a book's fee over a period, in the currency of the report.
 
-Exact, and quantised once; a month's fee is its part of that month, by the billing zone's own length of it.
+The sum is exact and quantised once. A monthly fee is prorated by the length of that month in the billing time zone.
 """
 
 from datetime import UTC, datetime, tzinfo
@@ -16,7 +16,7 @@ from collector.prices.lookup import Books, RecurringCost
 
 
 def amount(fee: RecurringCost, books: Books, begin: Instant, end: Instant, zone: tzinfo) -> Decimal | None:
-    """A fee from an instant on to another; None: for a part of it no rate of exchange is known."""
+    """Amount of a fee between two instants; None if no exchange rate is known for a part of that time."""
     at = max(begin, fee.begin)
     end = end if fee.end is None else min(end, fee.end)
     total = Fraction(0)
@@ -34,7 +34,7 @@ def amount(fee: RecurringCost, books: Books, begin: Instant, end: Instant, zone:
 
 
 def _month(at: Instant, zone: tzinfo) -> tuple[Instant, Instant]:
-    """When the month of an instant begins, and the next one."""
+    """Begin of an instant's month, and of the next month."""
     day = datetime.fromtimestamp(at / 1000, UTC).astimezone(zone)
     first = datetime(day.year, day.month, 1, tzinfo=zone)
     following = datetime(day.year + day.month // 12, day.month % 12 + 1, 1, tzinfo=zone)

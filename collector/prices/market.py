@@ -1,8 +1,8 @@
 """
-Spot prices of instance types over time, read from CSV: `instance_type,zone,time,price`, a price an hour.
+Spot prices of instance types over time, read from CSV: `instance_type,zone,time,price`, a price per hour.
 
-A price holds until the next one of its type and zone, but no longer than the book believes it; an empty price says that
-nobody knows from there on. What is not known is a stretch without a price, never the last one drawn out.
+A price is valid until the next one of its type and zone, but at most for the book's `hold_h`. An empty price marks
+the begin of an unknown period. An unknown period has no price; the last known price is never extended into it.
 """
 
 import csv
@@ -26,16 +26,16 @@ Point = tuple[Instant, Decimal | None]
 
 
 class Series:
-    """The market, by instance type and zone."""
+    """Market prices by instance type and zone."""
 
     def __init__(self, points: dict[tuple[str, str], list[Point]], hold_h: int, digest: str) -> None:
         self.digest = digest
-        """Of the files it was read from."""
+        """Hash of the files that were read."""
         self._points = {key: sorted(listed, key=lambda point: point[0]) for key, listed in points.items()}
         self._hold_ms = hold_h * HOUR_MS
 
     def at(self, instance_type: str, zone: str, at: Instant) -> tuple[Decimal | None, Instant, Instant | None]:
-        """The price an hour at an instant, and from when to when that answer holds; None: not known."""
+        """Hourly price at an instant, and the begin and end of its validity; the price is None if unknown."""
         points = self._points.get((instance_type, zone), [])
         i = bisect_right(points, at, key=lambda point: point[0])
         after = points[i][0] if i < len(points) else None
@@ -49,7 +49,7 @@ class Series:
 
 
 def read(texts: list[tuple[str, bytes]], hold_h: int) -> Series:
-    """The series of some files, by path and content; BookError names the line that is wrong."""
+    """Read a series from files, given as path and content; BookError names the faulty line."""
     points: dict[tuple[str, str], dict[Instant, Decimal | None]] = defaultdict(dict)
     count = 0
     for path, content in texts:
@@ -63,11 +63,11 @@ def read(texts: list[tuple[str, bytes]], hold_h: int) -> Series:
             if count > MOST_POINTS:
                 raise BookError(path, place, f"is beyond {MOST_POINTS:,} prices; drop the oldest")
     digest = hashlib.sha256(b"".join(content for _, content in texts)).hexdigest()
-    return Series({key: list(told.items()) for key, told in points.items()}, hold_h, digest)
+    return Series({key: list(by_time.items()) for key, by_time in points.items()}, hold_h, digest)
 
 
 def _rows(path: str, content: bytes) -> Iterator[tuple[int, list[str]]]:
-    """The rows below the head, with their lines."""
+    """Rows below the header, with their line numbers."""
     try:
         reader = csv.reader(io.StringIO(content.decode()), strict=True)
         if next(reader, None) != HEADER:
@@ -77,4 +77,4 @@ def _rows(path: str, content: bytes) -> Iterator[tuple[int, list[str]]]:
                 raise BookError(path, f"line {reader.line_num}", f"must have a type and {len(HEADER)} columns")
             yield reader.line_num, row
     except (UnicodeDecodeError, csv.Error) as error:
-        raise BookError(path, "file", f"is no CSV: {error}") from None
+        raise BookError(path, "file", f"not valid CSV: {error}") from None

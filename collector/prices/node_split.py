@@ -1,7 +1,8 @@
 """
-The price of a node, split among its vCPU, memory and GPU so that the parts sum to it: what a pod's share of it costs.
+Splits the price of a node among its vCPU, memory and GPU, so that pods can be charged for their share of the node.
 
-Weights tell how much one of each is worth against the others; OpenCost and Amazon's split cost allocation do the same.
+The parts sum to the node's price. Weights state the relative value of a vCPU, a GiB and a GPU; OpenCost and Amazon's
+split cost allocation work the same way.
 """
 
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ from collector.prices.schema import Book, NodeRow, PriceRow, Split
 
 
 class Weights(msgspec.Struct, frozen=True):
-    """Of one vCPU, GiB and GPU: a size, a price of each, or what one weighs."""
+    """One value each for vCPU, memory and GPU: amounts of a node, unit prices, or weights."""
 
     vcpu: Decimal
     memory: Decimal
@@ -23,7 +24,7 @@ class Weights(msgspec.Struct, frozen=True):
 
 
 def unit_prices(price: Decimal, node: Weights, weights: Weights) -> Weights:
-    """What one vCPU, GiB and GPU of a node cost, to 18 places."""
+    """Prices of one vCPU, GiB and GPU of a node, to 18 places."""
     pairs = [(node.vcpu, weights.vcpu), (node.memory, weights.memory), (node.gpu, weights.gpu)]
     whole = total(CONTEXT.multiply(count, weight) for count, weight in pairs)
     shares = [CONTEXT.divide(CONTEXT.multiply(price, weight), whole) for _, weight in pairs]
@@ -31,23 +32,23 @@ def unit_prices(price: Decimal, node: Weights, weights: Weights) -> Weights:
 
 
 def idle_cost(price: Decimal, used: Iterable[Decimal]) -> Decimal:
-    """What of a node's price its pods leave over; never below nothing where they ask for more than it has."""
+    """Part of a node's price that its pods do not use; 0 where pods request more than the node has."""
     return max(ZERO, CONTEXT.subtract(price, total(used)))
 
 
 def shares_idle(books: Iterable[Book]) -> bool:
-    """Whether departments bear what is idle; of several books the first that splits a node's price says so."""
+    """Whether departments pay for idle capacity; the first book that splits a node's price decides."""
     return next((book.split.idle == "proportional" for book in books if book.split), False)
 
 
 def node_sizes(books: Iterable[Book]) -> dict[str, Weights]:
-    """How large each type of node is that books tell a price of; a machine itself shows less memory than it is sold with."""
+    """Size of each node type that the books price; a machine itself reports less memory than it is sold with."""
     rows = [node for book in books for node in book.nodes]
     return {row.type: Weights(Decimal(row.vcpu), Decimal(row.memory_gib), Decimal(row.gpu)) for row in reversed(rows)}
 
 
 def price_row(node: NodeRow, split: Split) -> PriceRow:
-    """The price row of the pods on a type of node."""
+    """Price row of the pods on a type of node."""
     size = Weights(Decimal(node.vcpu), Decimal(node.memory_gib), Decimal(node.gpu))
     prices = unit_prices(
         Decimal(node.price), size, Weights(Decimal(split.vcpu), Decimal(split.memory), Decimal(split.gpu))

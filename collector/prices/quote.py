@@ -1,7 +1,7 @@
 """
-What a spec costs for some seconds: asked by `prices quote` and by the oracles inside a book.
+Cost of a spec for a number of seconds, for `prices quote` and for the oracles of a book.
 
-A quote is what a charge would be: the same rules of size, minimum and rounding, the same lines.
+A quote equals the charge of such a pod: the rules of size, minimum and rounding and the lines are the same.
 """
 
 from decimal import Decimal
@@ -9,17 +9,18 @@ from decimal import Decimal
 import msgspec
 
 from collector.core.cost.billed_interval import Interval
-from collector.core.cost.billed_spec import BilledSize, Spec, beyond_free, read_size, requested
+from collector.core.cost.billed_spec import BilledSize, Spec, beyond_free, read_size, size_of_requests
 from collector.core.cost.charge import BilledDay, bill, round_costs
 from collector.core.cost.meters import Rates
+from collector.core.cost.product import Product
 from collector.core.facts.bills import Meter
 from collector.core.model import Instant
 from collector.core.units import ZERO
 from collector.prices.lookup import Books
 
 
-class QuoteRequest(msgspec.Struct, frozen=True):
-    """A question of price: a spec as on the annotation, an instance type, or requests to be sized as the product does."""
+class QuoteRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Input of a quote: a spec as written in the annotation, an instance type, or requests that the product rounds up."""
 
     product: str
     seconds: int
@@ -28,18 +29,18 @@ class QuoteRequest(msgspec.Struct, frozen=True):
     vcpu: Decimal = ZERO
     memory_gib: Decimal = ZERO
     region: str = ""
-    """Empty: the one that the product's book stands in for an unknown one."""
+    """Empty: the region that the product's book uses for an unknown region."""
     zone: str = ""
     purchase: str = "on_demand"
     price_class: str = ""
-    """Empty: the product's default."""
+    """Empty: the product's default class."""
     ephemeral_gib: Decimal = ZERO
-    """In all; the free part is taken off."""
+    """Total, including the free part."""
     gpu: Decimal = ZERO
 
 
-class Quote(msgspec.Struct, frozen=True):
-    """The answer; `cost` is None when there is no price, `missing` says why."""
+class Quote(msgspec.Struct, frozen=True, kw_only=True):
+    """Result of a quote; without a price `cost` is None and `missing` gives the reason."""
 
     spec: Spec
     rates: Rates
@@ -51,31 +52,53 @@ class Quote(msgspec.Struct, frozen=True):
     missing: str
 
 
-def quote(books: Books, ask: QuoteRequest, at: Instant) -> Quote:
-    """Price a question at an instant."""
-    product = books.products[ask.product]
-    price_class = ask.price_class or product.price_class.default
-    region = ask.region or product.region
-    size = _size(ask, books, region)
-    spec = Spec(
-        product.id, ask.purchase, price_class, region, size.vcpu, size.memory_gib, size.instance_type, size.source,
-        size.missing, ask.zone, ask.gpu, "", beyond_free(ask.ephemeral_gib, product), size.confidence,
-        frozen_s=product.spot.protection_h * 3600 if ask.purchase == "spot" else 0,
-    )  # fmt: skip
+def quote(books: Books, request: QuoteRequest, at: Instant) -> Quote:
+    """Price a request at an instant."""
+    product = books.products[request.product]
+    spec = _spec(request, product)
     rule = product.interval
-    seconds = max(ask.seconds, rule.minimum_by_class.get(price_class, rule.minimum_s))
-    (part,) = bill(Interval(at, seconds, 0, ask.seconds), spec, books, [BilledDay(0, at, 0, seconds)])
-    (as_billed,) = round_costs([part])
+    seconds = max(request.seconds, rule.minimum_by_class.get(spec.price_class, rule.minimum_s))
+    interval = Interval(begin=at, seconds=seconds, pending_seconds=0, ran_seconds=request.seconds)
+    (part,) = bill(interval, spec, books, [BilledDay(0, at, 0, seconds)])
+    (rounded_cost,) = round_costs([part])
     missing = part.rates.missing
     return Quote(
-        spec, part.rates, seconds, part.meters, None if missing else part.cost, None if missing else part.list_cost,
-        as_billed, missing,
-    )  # fmt: skip
+        spec=spec,
+        rates=part.rates,
+        seconds=seconds,
+        meters=part.meters,
+        cost=None if missing else part.cost,
+        list_cost=None if missing else part.list_cost,
+        rounded_cost=rounded_cost,
+        missing=missing,
+    )
 
 
-def _size(ask: QuoteRequest, books: Books, region: str) -> BilledSize:
-    if ask.instance_type:
-        return BilledSize(instance_type=ask.instance_type)
-    if ask.spec:
-        return read_size(ask.spec) or BilledSize(source="none", missing="malformed_spec")
-    return requested(books.products[ask.product].size, ask.vcpu, ask.memory_gib, region)
+def _spec(request: QuoteRequest, product: Product) -> Spec:
+    """Billed spec of a request."""
+    region = request.region or product.region
+    size = _size(request, product, region)
+    return Spec(
+        product=product.id,
+        purchase=request.purchase,
+        price_class=request.price_class or product.price_class.default,
+        region=region,
+        zone=request.zone,
+        vcpu=size.vcpu,
+        memory_gib=size.memory_gib,
+        instance_type=size.instance_type,
+        source=size.source,
+        missing=size.missing,
+        gpu=request.gpu,
+        ephemeral_gib=beyond_free(request.ephemeral_gib, product),
+        confidence=size.confidence,
+        frozen_s=product.spot.protection_h * 3600 if request.purchase == "spot" else 0,
+    )
+
+
+def _size(request: QuoteRequest, product: Product, region: str) -> BilledSize:
+    if request.instance_type:
+        return BilledSize(instance_type=request.instance_type)
+    if request.spec:
+        return read_size(request.spec) or BilledSize(source="none", missing="malformed_spec")
+    return size_of_requests(product.size, request.vcpu, request.memory_gib, region)

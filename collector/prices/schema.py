@@ -1,8 +1,8 @@
 """
-What a price book's file may hold: prices with their dates, groups of regions, discounts, fees, rates of exchange, oracles.
+Schema of a price book: prices with their dates, groups of regions, discounts, fees, exchange rates, oracles.
 
-Every amount and date is text here and a number or an instant after checks.py, which names what is wrong with it; YAML's own
-idea of numbers and dates never touches money.
+Every amount and date is text in these structs. checks.py proves that each text parses, so that YAML's own
+conversion of numbers and dates never touches money.
 """
 
 import re
@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from collector.core.cost.allocation import Basis
 from collector.core.cost.product import Confidence, Product
 from collector.core.model import Instant
 
@@ -20,7 +21,7 @@ CURRENCIES = frozenset(
 )
 PURCHASES = ("on_demand", "spot", "best_effort", "reserved")
 UNITS = {"vcpu": "vCPU", "memory": "GiB", "gpu": "GPU", "ephemeral": "GiB", "instance_type": "", "flat": ""}
-"""What one of a meter is; the unit of its price is that and `-Seconds` or `-Hours`."""
+"""Quantity of each meter; `-Seconds` or `-Hours` is appended to make the unit of its price."""
 PER_SECONDS = {"second": 1, "hour": 3600}
 ANY = "*"
 
@@ -29,38 +30,38 @@ _INSTANT = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d))?", re.
 
 
 def parse_money(text: str) -> Decimal:
-    """An amount of money as an exact number; ValueError says how to write it."""
+    """Parse an amount of money as an exact number; ValueError says how to write it."""
     if not _MONEY.fullmatch(text):
-        raise ValueError(f"{text!r} is no price; write it like 0.0000077, 0 or more, with at most 18 places")
+        raise ValueError(f"invalid price {text!r}; write it like 0.0000077, 0 or more, with at most 18 places")
     return Decimal(text)
 
 
-def ratio(text: str) -> Decimal:
-    """A part of one; ValueError says how to write it."""
+def parse_ratio(text: str) -> Decimal:
+    """Parse a share between 0 and 1; ValueError says how to write it."""
     part = parse_money(text)
     if part > 1:
-        raise ValueError(f"{text!r} is more than all of it; write 0.15 for 15 %")
+        raise ValueError(f"{text!r} is more than 1; write 0.15 for 15 %")
     return part
 
 
 def parse_instant(text: str) -> Instant:
-    """A day, which begins at midnight UTC, or a time with its offset; ValueError says how to write it."""
+    """Parse a day, which begins at midnight UTC, or a time with its offset; ValueError says how to write it."""
     if not _INSTANT.fullmatch(text):
-        raise ValueError(f"{text!r} is no date; write 2026-11-01 or 2026-11-01T00:00:00+08:00")
+        raise ValueError(f"invalid date {text!r}; write 2026-11-01 or 2026-11-01T00:00:00+08:00")
     try:
         moment = datetime.fromisoformat(text)
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return int(moment.timestamp() * 1000)
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"{text!r} is no date: {error}") from None
+        raise ValueError(f"invalid date {text!r}: {error}") from None
 
 
 class BookPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Part of a book; a key it does not know is an error."""
+    """Base of every part of a book; an unknown key is an error."""
 
 
 class Dated(BookPart, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={"begin": "from", "end": "to"}):
-    """Something that holds from an instant, inclusive, to another, exclusive; without `to` it holds on."""
+    """A row that is valid from an instant, inclusive, to another, exclusive; without `to` it has no end."""
 
     begin: str
     end: str = ""
@@ -75,17 +76,17 @@ class PriceRow(
     kw_only=True,
     rename={"begin": "from", "end": "to", "price_class": "class"},
 ):
-    """Unit prices of one combination of what chooses between them; `*` stands for any."""
+    """Unit prices of one combination of region, class, purchase and type; `*` stands for any."""
 
     per: str
     region: str = ANY
-    """A region, a group, or any; the narrower one goes first."""
+    """A region, a group, or any; the narrowest match is used."""
     price_class: str = "general-purpose"
     purchase: str = "on_demand"
     type: str = ""
-    """An instance type, or a model of GPU."""
+    """An instance type, or a GPU model."""
     currency: str = ""
-    """Empty: the book's."""
+    """Empty: the book's currency."""
     confidence: Confidence = "high"
     vcpu: str | None = None
     memory: str | None = None
@@ -96,12 +97,12 @@ class PriceRow(
     """An amount for each pod, whatever its size."""
 
     def meters(self) -> dict[str, str]:
-        """The prices that the row tells, by meter."""
+        """Prices of the row by meter."""
         return {meter: price for meter in UNITS if (price := getattr(self, meter)) is not None}
 
 
 class NodeRow(Dated, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={"begin": "from", "end": "to"}):
-    """The price of a whole node, to be split among vCPU, memory and GPU by the book's `split`."""
+    """Price of a whole node; the book's `split` divides it among vCPU, memory and GPU."""
 
     type: str
     vcpu: str
@@ -114,25 +115,25 @@ class NodeRow(Dated, frozen=True, forbid_unknown_fields=True, kw_only=True, rena
 
 
 class Split(BookPart, frozen=True, forbid_unknown_fields=True):
-    """How much one of each weighs against the others when a node's price is split."""
+    """Relative weights of one vCPU, GiB and GPU when a node's price is split."""
 
     vcpu: str
     memory: str
     gpu: str = "0"
     idle: Literal["none", "proportional"] = "none"
-    """Who bears what no pod took: nobody, it is a line of its own; or departments by what they spent on the nodes."""
+    """Who pays for idle capacity: `none` makes it a line of its own; `proportional` divides it by node spending."""
 
 
 class Market(BookPart, frozen=True, forbid_unknown_fields=True):
-    """Spot prices of instance types over time, from CSV files beside the book."""
+    """Spot prices of instance types over time, from CSV files next to the book."""
 
     series: tuple[str, ...] = ()
     currency: str = ""
-    """Of the prices in the files; empty: the book's."""
+    """Currency of the prices in the files; empty: the book's currency."""
     hold_h: int = 24
-    """For how long a price is believed after which no newer one was told."""
+    """Hours for which a price is used while no newer one follows."""
     fallback_discount: str = ""
-    """Off the on-demand price where the market's is not known, with low confidence; empty: it is unknown."""
+    """Discount off the on-demand price where the market price is unknown, with low confidence; empty: no price."""
 
 
 class Discount(
@@ -142,7 +143,7 @@ class Discount(
     kw_only=True,
     rename={"begin": "from", "end": "to", "price_class": "class"},
 ):
-    """A part off list prices; of several that apply to a price the first one counts."""
+    """Discount off list prices; if several apply to a price, the first one is used."""
 
     id: str
     ratio: str
@@ -154,48 +155,48 @@ class Discount(
 
 
 class Commitment(Dated, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={"begin": "from", "end": "to"}):
-    """A savings plan: so much an hour is paid whether used or not, and covers usage at a discount off its list price."""
+    """Savings plan: an hourly amount, paid whether used or not, that covers usage at a discount off list price."""
 
     id: str
     hourly: str
     discount: str
     currency: str = ""
     products: tuple[str, ...] = ()
-    """Empty: the book's product; of a file of no product, all."""
+    """Empty: the book's product, or all products if the file has none."""
     regions: tuple[str, ...] = ()
-    """Names, or how they begin: `cn-*`; empty: all."""
+    """Names or prefixes such as `cn-*`; empty: all."""
     classes: tuple[str, ...] = ()
     """Empty: all."""
     purchases: tuple[str, ...] = ("on_demand",)
-    """Spot is never covered."""
+    """Spot usage is never covered."""
 
 
 class Fee(Dated, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={"begin": "from", "end": "to"}):
-    """A cost that no pod causes: a load balancer, the management of a cluster. Attribution shares it out."""
+    """Cost that no pod causes, such as a load balancer or cluster management. Attribution distributes it."""
 
     id: str
     amount: str
     per: Literal["hour", "month"] = "hour"
     currency: str = ""
     clusters: tuple[str, ...] = ()
-    """Empty: for each cluster of the product."""
-    basis: Literal["proportional", "even", "fixed", "metric"] = "proportional"
-    """By what each department spent, one part each, by `shares`, or by what `metric` counts."""
+    """Empty: each cluster of the product."""
+    basis: Basis = "proportional"
+    """How the fee is distributed: by spending, in equal parts, by `shares`, or by the count that `metric` names."""
     shares: dict[str, str] = {}
-    """Of `fixed`: each department's part, 1 together."""
+    """With `basis: fixed`: each department's part; the parts sum to 1."""
     metric: Literal["", "pods", "seconds"] = ""
-    """Of `metric`: pods, or the seconds they were billed."""
+    """With `basis: metric`: the number of pods, or their billed seconds."""
 
 
 class Exchange(Dated, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={"begin": "from", "end": "to"}):
-    """What one unit of the first currency of a pair is in the second, like CNY/USD 0.1390."""
+    """Value of one unit of a pair's first currency in its second: CNY/USD 0.1390."""
 
     pair: str
     rate: str
 
 
 class Oracle(BookPart, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={"price_class": "class"}):
-    """A known answer that the book must give."""
+    """Known cost that the book must reproduce."""
 
     cost: str
     seconds: str
@@ -213,23 +214,23 @@ class Oracle(BookPart, frozen=True, forbid_unknown_fields=True, kw_only=True, re
     currency: str = ""
     rounded_cost: str = ""
     at: str = ""
-    """Empty: the latest day on which a price of the book begins."""
+    """Empty: the latest begin date among the book's prices."""
     note: str = ""
 
 
 class Book(BookPart, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One file. It tells a product and its prices, or extends another book, or only adds fees, discounts and exchange."""
+    """One file: a product with its prices, an extension of another book, or only fees, discounts and exchange rates."""
 
     id: str
     version: str
     currency: str = ""
-    """What the bill is in; a file that extends another one and names it chooses among that book's currencies."""
+    """Currency of the bill; a file that extends another book chooses with it among that book's currencies."""
     product: Product | None = None
     extends: str = ""
     sources: dict[str, str] = {}
-    """Where numbers are from, and of which day, by a short name that rows cite."""
+    """Origin and date of the numbers, by a short name that rows cite."""
     region_groups: dict[str, tuple[str, ...]] = {}
-    """Regions by name, or by how they begin: `cn-*`; the longest that fits decides."""
+    """Regions by name or by prefix such as `cn-*`; the longest match decides."""
     prices: tuple[PriceRow, ...] = ()
     nodes: tuple[NodeRow, ...] = ()
     split: Split | None = None
@@ -242,5 +243,5 @@ class Book(BookPart, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """What a charge cites: the book and its version."""
+        """Name that a charge cites: the book and its version."""
         return f"{self.id}@{self.version}"

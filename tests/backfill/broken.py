@@ -25,6 +25,7 @@ from collector.core.messages import Observation
 from collector.core.model import Fact
 from collector.pipeline.recorder import Recorder
 from collector.prices import book
+from collector.prices.lookup import Books
 from collector.store.clickhouse import Store
 from tests.replay import RULES, observations
 
@@ -36,7 +37,7 @@ F = TypeVar("F", bound=Fact)
 
 
 @cache
-def books() -> book.Books:
+def books() -> Books:
     return book.load(["alibaba-eci", "alibaba-acs", "plain-node"], Path())
 
 

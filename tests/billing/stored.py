@@ -22,7 +22,7 @@ from collector.core.facts.workflows import WorkflowRun
 from collector.core.model import Fact
 from collector.core.rules import Rules
 from collector.prices import book
-from collector.prices.book import Books
+from collector.prices.lookup import Books
 from collector.reports.report import Span
 from collector.store.clickhouse import Store
 from tests.builders import NOON, RULES, a_payer, a_pod_run, version

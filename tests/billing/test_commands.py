@@ -122,7 +122,7 @@ def test_a_bill_is_put_beside_ours(store: Store, engine: Running, tmp_path: Path
                            finished_at=then + 60_000))  # fmt: skip
     config = ("--config", str(settings_of(engine, tmp_path)))
 
-    assert "is no price" in run("period", "reconcile", "2026-10", "--billed", "much", *config).stderr
+    assert "invalid price" in run("period", "reconcile", "2026-10", "--billed", "much", *config).stderr
     made = run("period", "reconcile", "2026-10", "--billed", "0.0012", "--tolerance", "3", "--format", "csv", *config)
     assert made.stdout.splitlines()[-1] == "all,0.0011544,0.0012,-0.0000456,-3.80,USD"
     store.command("TRUNCATE TABLE lynceus.claim")

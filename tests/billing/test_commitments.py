@@ -15,7 +15,7 @@ from collector.core.cost.meters import total
 from collector.core.facts.bills import CommitmentHour, PodCost
 from collector.core.model import Fact
 from collector.prices import book
-from collector.prices.book import Books
+from collector.prices.lookup import Books
 from collector.reports.cost import cost
 from collector.reports.shared_costs import SharedCosts, shared_costs
 from collector.store.clickhouse import Store

@@ -35,15 +35,20 @@ def run(options: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Result:
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (SIZED, QuoteRequest("alibaba-eci", 3600, "2-4Gi", region="cn-hangzhou")),
-        ({**ECI, "cpu": "250m"}, QuoteRequest("alibaba-eci", 3600, vcpu=Decimal("0.25"), region="cn-hangzhou")),
+        (SIZED, QuoteRequest(product="alibaba-eci", seconds=3600, spec="2-4Gi", region="cn-hangzhou")),
+        (
+            {**ECI, "cpu": "250m"},
+            QuoteRequest(product="alibaba-eci", seconds=3600, vcpu=Decimal("0.25"), region="cn-hangzhou"),
+        ),
         (
             {**ECI, "memory-gib": "4", "gpu": "1"},
-            QuoteRequest("alibaba-eci", 3600, memory_gib=Decimal(4), region="cn-hangzhou", gpu=Decimal(1)),
+            QuoteRequest(
+                product="alibaba-eci", seconds=3600, memory_gib=Decimal(4), region="cn-hangzhou", gpu=Decimal(1)
+            ),
         ),
         (
             {**ECI, "instance-type": "ecs.c6.large"},
-            QuoteRequest("alibaba-eci", 3600, "", "ecs.c6.large", region="cn-hangzhou"),
+            QuoteRequest(product="alibaba-eci", seconds=3600, instance_type="ecs.c6.large", region="cn-hangzhou"),
         ),
     ],
 )
@@ -96,5 +101,5 @@ def test_an_instant_is_a_day_or_a_time_or_now() -> None:
         -43_200_000,
         0,
     ]
-    with pytest.raises(ReportError, match="--at 'noon' is no date"):
+    with pytest.raises(ReportError, match="--at invalid date 'noon'"):
         prices.instant_of("noon", now)

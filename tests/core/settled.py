@@ -16,13 +16,14 @@ from collector.core.messages import Observation
 from collector.core.model import Fact
 from collector.core.workflow.payer import payer_of
 from collector.prices import book
+from collector.prices.lookup import Books
 
 UTC = ZoneInfo("UTC")
 Settled = dict[tuple[Any, ...], tuple[Any, ...]]
 
 
 @cache
-def books() -> book.Books:
+def books() -> Books:
     return book.load(["alibaba-eci", "alibaba-acs"], Path())
 
 

@@ -1,4 +1,4 @@
-"""The own prices that the documentation shows."""
+"""Example of a user's own prices in the documentation."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -11,8 +11,8 @@ from tests.prices.written import NOV, by_type, eci
 EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples"
 
 
-def test_the_example_of_own_prices_is_one() -> None:
-    """It holds its oracles, and what it says of discounts and nodes of the fleet is so."""
+def test_the_example_of_own_prices_works() -> None:
+    """It passes its oracles, and its discounts and node prices apply as its comments state."""
     found = book.load(["alibaba-eci", "our-prices.yaml"], EXAMPLES)
     reserved = found.look_up(by_type(instance_type="ecs.g7.2xlarge", purchase="reserved"), NOV)
     rates = found.look_up(eci(), NOV)
@@ -23,9 +23,9 @@ def test_the_example_of_own_prices_is_one() -> None:
 
 
 def test_a_shipped_book_survives_a_plain_yaml_reader(tmp_path: Path) -> None:
-    """Whoever reads and writes one with another tool loses no digit: amounts stand in quotes."""
+    """A rewrite with another YAML tool keeps every digit, since amounts are in quotes."""
     for name in book.shipped_ids():
-        told = yaml.safe_load((Path(book.__file__).parent / "books" / f"{name}.yaml").read_bytes())
-        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(told), encoding="utf-8")
+        raw = yaml.safe_load((Path(book.__file__).parent / "books" / f"{name}.yaml").read_bytes())
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
 
         assert book.read(f"{name}.yaml", tmp_path).prices == book.read(name, tmp_path).prices

@@ -1,4 +1,4 @@
-"""What a fee comes to: by the hour or the month, from its first day to its last, at the rate of each day."""
+"""Amount of a fee by hour or month, between its first and last day, at the exchange rate of each day."""
 
 from datetime import tzinfo
 from decimal import Decimal
@@ -27,11 +27,11 @@ RATES = """
 """
 
 
-def came_to(
+def fee_amount(
     folder: Path, begin: str, end: str, *, per: str = "hour", value: str = "2", currency: str = "CNY",
     exchange: str = "[]", more: str = "", zone: tzinfo = UTC,
 ) -> Decimal | None:  # fmt: skip
-    """The amount of a fee of an own book."""
+    """Amount of a fee of a user's book."""
     (folder / "ours.yaml").write_text(FILE.format(amount=value, per=per, more=more, exchange=exchange))
     books = book.load(["alibaba-eci", "ours.yaml"], folder, currency)
     (fee,) = books.fees
@@ -54,18 +54,18 @@ def came_to(
     ],
 )
 def test_a_fee_over_a_period(tmp_path: Path, begin: str, end: str, more: dict[str, Any], expected: str) -> None:
-    """By hand."""
-    assert came_to(tmp_path, begin, end, **more) == Decimal(expected)
+    """Expected amounts are computed by hand."""
+    assert fee_amount(tmp_path, begin, end, **more) == Decimal(expected)
 
 
 def test_a_day_without_a_rate_makes_the_fee_unknown(tmp_path: Path) -> None:
-    """Part of an amount would pass for all of it."""
-    assert came_to(tmp_path, "2026-11-30", "2026-12-02", currency="USD", exchange=RATES) is None
+    """A partial amount would be read as the total."""
+    assert fee_amount(tmp_path, "2026-11-30", "2026-12-02", currency="USD", exchange=RATES) is None
 
 
 def test_days_of_a_month_sum_to_its_fee(tmp_path: Path) -> None:
-    """Each is quantised once, so a month of days is at most half a place a day off."""
-    days = [came_to(tmp_path, f"2026-11-{day:02}", f"2026-11-{day + 1:02}", per="month") for day in range(1, 30)]
-    last = came_to(tmp_path, "2026-11-30", "2026-12-01", per="month")
+    """Each day is quantised once, so the sum of a month differs by at most half an 18th place a day."""
+    days = [fee_amount(tmp_path, f"2026-11-{day:02}", f"2026-11-{day + 1:02}", per="month") for day in range(1, 30)]
+    last = fee_amount(tmp_path, "2026-11-30", "2026-12-01", per="month")
 
     assert abs(total(day or Decimal(0) for day in (*days, last)) - 2) <= Decimal("15e-18")

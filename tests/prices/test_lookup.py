@@ -1,4 +1,4 @@
-"""Which price holds: for which region, when, with whose discount, in which currency."""
+"""Choice of the valid price: by region, date, discount and currency."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -9,26 +9,27 @@ import pytest
 from collector.core.cost.billed_spec import Spec
 from collector.core.model import Instant
 from collector.prices import book
-from collector.prices.book import BookError, Books
+from collector.prices.book_yaml import BookError
+from collector.prices.lookup import Books
 from tests.builders import DAY, at
-from tests.prices.written import NOV, PRODUCT, books, eci, own, prices, row, text, typed
+from tests.prices.written import JANUARY, NOV, PRODUCT, books, eci, own, prices, row, text, typed
 
 D = Decimal
-TURN = at("2026-11-01T00:00:00")
+CHANGE = at("2026-11-01T00:00:00")
 OTHER: dict[str, Any] = {"from": "2024-01-01", "source": "test"}
 
 
 def first(found: Books, spec: Spec | None = None, when: Instant = NOV) -> str:
-    """The first unit price that holds, or why there is none."""
-    told = prices(found.look_up(spec or eci(), when))
-    return told if isinstance(told, str) else told[0]
+    """First valid unit price, or the reason why there is none."""
+    valid = prices(found.look_up(spec or eci(), when))
+    return valid if isinstance(valid, str) else valid[0]
 
 
 # Regions.
 
 
-def test_the_region_goes_before_its_group_and_that_before_any(tmp_path: Path) -> None:
-    """The narrower row wins."""
+def test_a_region_takes_precedence_over_its_group_and_a_group_over_any(tmp_path: Path) -> None:
+    """The most specific row is used."""
     found = books(
         tmp_path,
         text(
@@ -42,8 +43,8 @@ def test_the_region_goes_before_its_group_and_that_before_any(tmp_path: Path) ->
     ]  # fmt: skip
 
 
-def test_a_group_may_name_how_its_regions_begin(tmp_path: Path) -> None:
-    """The longest beginning that fits decides, so that Hong Kong is not on the mainland."""
+def test_a_group_may_name_regions_by_prefix(tmp_path: Path) -> None:
+    """The longest matching prefix decides, so that Hong Kong is not on the mainland."""
     groups = {"mainland": ["cn-*"], "overseas": ["cn-hongkong", "ap-*"]}
     found = books(
         tmp_path, text(row(region="mainland", vcpu="1"), row(region="overseas", vcpu="2"), region_groups=groups)
@@ -68,13 +69,13 @@ def test_a_group_may_name_how_its_regions_begin(tmp_path: Path) -> None:
         ({"product": "other", "missing": "absurd_end"}, "absurd_end"),
     ],
 )
-def test_what_no_row_prices_has_no_price(tmp_path: Path, spec: dict[str, Any], why: str) -> None:
-    """Every dimension must match; nothing is guessed from a neighbour."""
+def test_a_spec_without_a_matching_row_has_no_price(tmp_path: Path, spec: dict[str, Any], why: str) -> None:
+    """Every dimension must match; no price is derived from a similar one."""
     assert prices(books(tmp_path, text()).look_up(eci(**spec), NOV)) == why
 
 
-def test_any_class_or_purchase_is_said_so(tmp_path: Path) -> None:
-    """A price of storage does not ask who bought the machine."""
+def test_a_row_applies_to_any_class_or_purchase_only_with_an_asterisk(tmp_path: Path) -> None:
+    """A storage price does not depend on how the machine was bought."""
     storage = row(vcpu=None, memory=None, ephemeral="3", per="hour", purchase="*", **{"class": "*"})
     economy = {"price_class": "economy", "purchase": "reserved", "ephemeral_gib": Decimal(2)}
     found = books(tmp_path, text(row(purchase="reserved", **{"class": "economy"}), storage)).look_up(
@@ -87,7 +88,7 @@ def test_any_class_or_purchase_is_said_so(tmp_path: Path) -> None:
 
 
 def test_a_gpus_price_is_that_of_its_model(tmp_path: Path) -> None:
-    """Or of any, where no model is named."""
+    """Without a model in the row, the price applies to any GPU."""
     found = books(
         tmp_path, text(row(), row(vcpu=None, memory=None, gpu="1", type="T4"), row(vcpu=None, memory=None, gpu="2"))
     )
@@ -97,40 +98,40 @@ def test_a_gpus_price_is_that_of_its_model(tmp_path: Path) -> None:
 
 
 def test_a_flat_price_is_a_line_where_there_is_one(tmp_path: Path) -> None:
-    """An address, a licence: an amount for each pod, whatever its size."""
+    """Such as an address or a licence: a fixed amount for each pod."""
     found = books(tmp_path, text(row(flat="0.005"))).look_up(eci(), NOV)
 
     assert [r.meter for r in found.rates] == ["vcpu", "memory", "flat"]
 
 
-def test_a_row_of_low_confidence_makes_its_charges_so(tmp_path: Path) -> None:
-    """A price that was guessed."""
+def test_a_row_of_low_confidence_makes_its_charges_low_too(tmp_path: Path) -> None:
+    """The price is an estimate."""
     assert books(tmp_path, text(row(confidence="low"))).look_up(eci(), NOV).confidence == "low"
 
 
 # Dates.
 
 
-def test_a_price_holds_from_its_day_to_the_day_before_the_next(tmp_path: Path) -> None:
-    """`from` is inclusive, `to` exclusive; the rates say until when they hold."""
+def test_a_price_is_valid_from_its_day_to_the_day_before_the_next(tmp_path: Path) -> None:
+    """`from` is inclusive, `to` exclusive; the rates state the end of their validity."""
     found = books(tmp_path, text(row(to="2026-11-01"), row(vcpu="0.5", **{"from": "2026-11-01"})))
 
-    assert [first(found, when=t) for t in (TURN - 1, TURN, TURN - DAY, TURN + DAY)] == [
+    assert [first(found, when=t) for t in (CHANGE - 1, CHANGE, CHANGE - DAY, CHANGE + DAY)] == [
         "0.0000077", "0.5", "0.0000077", "0.5",
     ]  # fmt: skip
-    assert [found.look_up(eci(), t).until for t in (TURN - 1, TURN)] == [TURN, None]
+    assert [found.look_up(eci(), t).until for t in (CHANGE - 1, CHANGE)] == [CHANGE, None]
 
 
 def test_a_price_may_begin_at_a_providers_own_midnight(tmp_path: Path) -> None:
-    """With an offset: eight hours before that of UTC."""
-    turn = "2026-11-01T00:00:00+08:00"
-    found = books(tmp_path, text(row(to=turn), row(vcpu="0.5", **{"from": turn})))
+    """With an offset of eight hours before midnight UTC."""
+    begin = "2026-11-01T00:00:00+08:00"
+    found = books(tmp_path, text(row(to=begin), row(vcpu="0.5", **{"from": begin})))
 
-    assert found.look_up(eci(), TURN - DAY).until == TURN - 8 * 3_600_000
+    assert found.look_up(eci(), CHANGE - DAY).until == CHANGE - 8 * 3_600_000
 
 
 def test_before_the_first_and_after_the_last_day_there_is_no_price(tmp_path: Path) -> None:
-    """A book may end, and what is unknown says until when."""
+    """A book may end; missing rates state until when they are missing."""
     found = books(tmp_path, text(row(to="2025-01-01")))
     early = found.look_up(eci(), at("2023-12-31T23:59:59"))
 
@@ -138,31 +139,31 @@ def test_before_the_first_and_after_the_last_day_there_is_no_price(tmp_path: Pat
     assert first(found, when=at("2025-01-01T00:00:00")) == "no_on_demand_price"
 
 
-def test_what_was_looked_up_is_forgotten_before_it_is_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory is bounded whatever specs pods invent."""
+def test_the_cache_of_rates_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is bounded whatever specs pods have."""
     monkeypatch.setattr("collector.prices.lookup.MOST_CACHED", 3)
     found = books(tmp_path, text())
 
     assert {first(found, eci(region=f"r{i}")) for i in range(10)} == {"0.0000077"}
-    assert len(found._known) <= 3
+    assert len(found._cache) <= 3
 
 
 # A user's own file.
 
 
-def test_an_own_file_goes_before_what_it_extends(tmp_path: Path) -> None:
-    """What it prices, it decides, for as long as it does; the rest stays."""
-    mine = own(row(vcpu="0.5", memory=None, to="2026-11-01"), discounts=[])
-    found = books(tmp_path, text(), mine)
+def test_an_own_file_takes_precedence_over_the_book_that_it_extends(tmp_path: Path) -> None:
+    """Its prices apply while they are valid; the rest comes from the extended book."""
+    own_file = own(row(vcpu="0.5", memory=None, to="2026-11-01"), discounts=[])
+    found = books(tmp_path, text(), own_file)
 
-    assert prices(found.look_up(eci(), TURN - 1)) == ["0.5", "0.00000096"]
-    assert prices(found.look_up(eci(), TURN)) == ["0.0000077", "0.00000096"]
+    assert prices(found.look_up(eci(), CHANGE - 1)) == ["0.5", "0.00000096"]
+    assert prices(found.look_up(eci(), CHANGE)) == ["0.0000077", "0.00000096"]
     assert found.look_up(eci(), NOV).book == "own@1+mine@1"
     assert found.names() == ["mine@1", "own@1"]
 
 
 def test_an_own_file_may_extend_a_shipped_book(tmp_path: Path) -> None:
-    """By its id; its oracles are asked of both together."""
+    """By its id; its oracles are tested against both books together."""
     oracle = {"spec": "2-4Gi", "seconds": "1", "cost": "1.00000384", "source": "by hand"}
     found = books(
         tmp_path,
@@ -175,64 +176,69 @@ def test_an_own_file_may_extend_a_shipped_book(tmp_path: Path) -> None:
 
 
 def test_an_own_file_that_misses_its_oracle_is_refused(tmp_path: Path) -> None:
-    """Together with what it extends."""
+    """Oracles are tested together with the extended book."""
     oracle = {"spec": "2-4Gi", "seconds": "1", "cost": "1", "source": "by hand"}
 
-    with pytest.raises(BookError, match=r"book1\.yaml: oracles\[0\]\.cost: expects 1"):
+    with pytest.raises(BookError, match=r"book1\.yaml: oracles\[0\]\.cost: expected 1"):
         books(tmp_path, text(), own(oracles=[oracle]))
 
 
 @pytest.mark.parametrize("given", [{"prices": [typed()]}, {"market": {"series": ["s.csv"]}}])
-def test_own_prices_of_a_book_of_two_currencies_say_theirs(tmp_path: Path, given: dict[str, Any]) -> None:
-    """Else they would silently count for one site and not for the other."""
+def test_own_prices_for_a_book_of_two_currencies_must_name_their_currency(
+    tmp_path: Path, given: dict[str, Any]
+) -> None:
+    """Otherwise they would silently apply to one site and not to the other."""
     (tmp_path / "s.csv").write_text("instance_type,zone,time,price\n", encoding="utf-8")
 
-    with pytest.raises(BookError, match=r"book0\.yaml: currency: is missing; say in which of CNY, USD"):
+    with pytest.raises(
+        BookError,
+        match=r"book0\.yaml: currency: is missing; .* one of CNY, USD",
+    ):
         books(tmp_path, own(**{"extends": "alibaba-eci", **given}), shipped=("alibaba-eci",))
-    marked: dict[str, Any] = (
-        {"prices": [typed(currency="USD")]}
-        if "prices" in given
-        else {"market": {"series": ["s.csv"], "currency": "USD"}}
-    )
-    assert books(tmp_path, own(**{"extends": "alibaba-eci", **marked}), shipped=("alibaba-eci",)).layers
+    with_currency: dict[str, Any] = {"market": {"series": ["s.csv"], "currency": "USD"}}
+    if "prices" in given:
+        with_currency = {"prices": [typed(currency="USD")]}
+    assert books(tmp_path, own(**{"extends": "alibaba-eci", **with_currency}), shipped=("alibaba-eci",)).layers
 
 
-def test_what_is_extended_must_be_in_force(tmp_path: Path) -> None:
-    """Else it would silently price nothing."""
-    with pytest.raises(BookError, match=r"book0\.yaml: extends: 'mine' is not among the books in force"):
+def test_the_extended_book_must_be_loaded(tmp_path: Path) -> None:
+    """Otherwise the file would silently have no effect."""
+    with pytest.raises(BookError, match=r"book0\.yaml: extends: 'mine' is not among the loaded books"):
         books(tmp_path, own(row()))
     with pytest.raises(BookError, match=r"'mine' is not among"):
         book.read("book0.yaml", tmp_path)
 
 
-def test_a_file_is_checked_with_those_beside_it(tmp_path: Path) -> None:
-    """`prices check` is given both."""
+def test_a_file_is_checked_together_with_the_files_beside_it(tmp_path: Path) -> None:
+    """`prices check` gets both files."""
     books(tmp_path, text(), own(row(vcpu="1")))
 
     assert book.read("book1.yaml", tmp_path, ["book0.yaml", "book1.yaml"]).name == "own@1"
 
 
 def test_two_books_of_a_product_are_refused(tmp_path: Path) -> None:
-    """Nobody could say which price holds."""
-    with pytest.raises(BookError, match=r"book0\.yaml: product: alibaba-eci has a book already, alibaba-eci; keep one"):
+    """It would be undefined which price is valid."""
+    with pytest.raises(
+        BookError, match=r"book0\.yaml: product: alibaba-eci already has a book, alibaba-eci; remove one"
+    ):
         books(tmp_path, text(), shipped=("alibaba-eci",))
 
 
-def test_a_book_named_twice_is_one(tmp_path: Path) -> None:
-    """Harmless."""
+def test_a_book_named_twice_is_loaded_once(tmp_path: Path) -> None:
+    """A duplicate name has no effect."""
     assert books(tmp_path, shipped=("alibaba-eci", "alibaba-eci")).names() == ["alibaba-eci@2026.11.2"]
 
 
-def test_an_unknown_id_names_those_there_are() -> None:
+def test_the_error_for_an_unknown_id_lists_the_shipped_books() -> None:
     """A typo in a book's id."""
-    with pytest.raises(BookError, match=r"alibaba-ec1: prices: no such book; shipped are alibaba-acs, alibaba-eci"):
+    with pytest.raises(BookError, match=r"alibaba-ec1: prices: unknown book; use one of alibaba-acs, alibaba-eci"):
         book.load(["alibaba-ec1"], Path())
 
 
-def test_a_product_of_ones_own_is_recognised(tmp_path: Path) -> None:
-    """A new cloud is a new file and no code."""
-    mine = {**PRODUCT, "id": "huawei-cci", "detect": [{"key": "cci.io/pod"}], "priority": "5"}
-    found = books(tmp_path, text(product=mine))
+def test_a_users_own_product_is_recognised(tmp_path: Path) -> None:
+    """A new cloud needs a new file and no code."""
+    own_product = {**PRODUCT, "id": "huawei-cci", "detect": [{"key": "cci.io/pod"}], "priority": "5"}
+    found = books(tmp_path, text(product=own_product))
 
     assert next(iter(found.products)) == "huawei-cci"
     assert prices(found.look_up(eci(product="huawei-cci"), NOV)) == ["0.0000077", "0.00000096"]
@@ -276,8 +282,8 @@ def discount(ratio: str, **changes: Any) -> dict[str, Any]:
         ({"from": "2027-01-01"}, "0.0000077"),
     ],
 )
-def test_a_discount_is_taken_off_what_it_applies_to(tmp_path: Path, given: dict[str, Any], paid: str) -> None:
-    """The list price stays beside what is paid, and the rule names the discount."""
+def test_a_discount_reduces_the_matching_prices(tmp_path: Path, given: dict[str, Any], paid: str) -> None:
+    """The list price is kept beside the discounted price, and the rule names the discount."""
     found = books(tmp_path, text(region_groups={"china": ["cn-*"]}), own(discounts=[discount("0.2", **given)]))
     rates = found.look_up(eci(), NOV)
 
@@ -286,17 +292,17 @@ def test_a_discount_is_taken_off_what_it_applies_to(tmp_path: Path, given: dict[
     assert ("discount contract" in rates.rule) == (paid == "0.00000616" or "memory" in str(given))
 
 
-def test_the_first_discount_that_holds_counts(tmp_path: Path) -> None:
-    """They are never added up; a change of discount ends the rates."""
+def test_the_first_valid_discount_is_used(tmp_path: Path) -> None:
+    """Discounts are never added up; a change of discount ends the validity of the rates."""
     ended, now = discount("0.5", to="2026-11-01"), discount("0.1", id="later", **{"from": "2026-11-01"})
     found = books(tmp_path, text(), own(discounts=[ended, now, discount("0.9")]))
 
-    assert [first(found, when=t) for t in (TURN - 1, TURN)] == ["0.00000385", "0.00000693"]
-    assert found.look_up(eci(), TURN - 1).until == TURN
+    assert [first(found, when=t) for t in (CHANGE - 1, CHANGE)] == ["0.00000385", "0.00000693"]
+    assert found.look_up(eci(), CHANGE - 1).until == CHANGE
 
 
-def test_a_file_may_only_add_to_all(tmp_path: Path) -> None:
-    """Fees, plans, discounts and rates of exchange that are of no one product."""
+def test_a_file_may_only_add_rows_for_all_products(tmp_path: Path) -> None:
+    """Fees, plans, discounts and exchange rates without a product."""
     fee = {"id": "slb", "amount": "0.02", "currency": "USD", **OTHER}
     plan = {"id": "sp", "hourly": "4.55", "discount": "0.545", "currency": "USD", **OTHER}
     adds = own(extends="", fees=[fee], commitments=[plan], discounts=[discount("1")])
@@ -313,12 +319,12 @@ def test_a_file_may_only_add_to_all(tmp_path: Path) -> None:
 
 
 def test_the_fees_of_a_product_are_in_its_books_currency(tmp_path: Path) -> None:
-    """An own file's too, where it names none."""
+    """This also applies to a user's file without a currency."""
     plan = {"id": "cud", "hourly": "1", "discount": "0.2", **OTHER}
     found = books(tmp_path, own(commitments=[plan], extends="gke-autopilot"), shipped=("gke-autopilot",))
-    told = [(s.id, s.product, s.amount, s.currency) for s in (*found.fees, *found.commitments)]
+    costs = [(s.id, s.product, s.amount, s.currency) for s in (*found.fees, *found.commitments)]
 
-    assert told == [("gke-management", "gke-autopilot", D("0.1"), "USD"), ("cud", "gke-autopilot", D(1), "USD")]
+    assert costs == [("gke-management", "gke-autopilot", D("0.1"), "USD"), ("cud", "gke-autopilot", D(1), "USD")]
 
 
 # Currencies.
@@ -328,19 +334,19 @@ def exchange(rate: str, **changes: Any) -> dict[str, Any]:
     return {"pair": "USD/EUR", "rate": rate, **OTHER, **changes}
 
 
-def test_an_amount_is_told_at_the_rate_of_its_day(tmp_path: Path) -> None:
-    """The rule keeps the pair and the rate, so that the bill's own price can be found again."""
+def test_an_amount_is_converted_at_the_exchange_rate_of_its_day(tmp_path: Path) -> None:
+    """The rule names the pair and the rate, so that the original price can be reconstructed."""
     rates = [exchange("0.9", to="2026-11-01"), exchange("0.8", **{"from": "2026-11-01", "to": "2026-12-01"})]
     found = books(tmp_path, text(), own(extends="", exchange=rates), currency="EUR")
-    before, after, late = (found.look_up(eci(), t) for t in (TURN - 1, TURN, TURN + 40 * DAY))
+    before, after, late = (found.look_up(eci(), t) for t in (CHANGE - 1, CHANGE, CHANGE + 40 * DAY))
 
     assert [prices(r)[0] for r in (before, after)] == ["0.00000693", "0.00000616"]
-    assert (before.until, before.rule, before.currency) == (TURN, "*/general-purpose/on_demand; USD/EUR 0.9", "EUR")
+    assert (before.until, before.rule, before.currency) == (CHANGE, "*/general-purpose/on_demand; USD/EUR 0.9", "EUR")
     assert (late.missing, late.currency) == ("no_fx_rate", "EUR")
 
 
-def test_a_bill_in_the_asked_currency_is_taken_as_it_is(tmp_path: Path) -> None:
-    """A book of two sites needs no exchange in either one's currency."""
+def test_a_bill_in_the_requested_currency_is_not_converted(tmp_path: Path) -> None:
+    """A book with prices in two currencies needs no exchange rate for either."""
     both = text(row(), row(currency="CNY", vcpu="0.000049"))
 
     assert [first(books(tmp_path, both, currency=c)) for c in ("USD", "CNY", "EUR")] == [
@@ -349,7 +355,7 @@ def test_a_bill_in_the_asked_currency_is_taken_as_it_is(tmp_path: Path) -> None:
 
 
 def test_an_own_file_may_choose_the_site(tmp_path: Path) -> None:
-    """Billed in CNY and told in USD: at the rate of the day, rounded as the mainland's bill is."""
+    """Billed in CNY and reported in USD: at the exchange rate of the day, rounded as on the mainland."""
     china = own(extends="alibaba-eci", currency="CNY", exchange=[{**exchange("0.14"), "pair": "CNY/USD"}])
     found = books(tmp_path, china, shipped=("alibaba-eci",))
     rates = found.look_up(eci(), NOV)
@@ -359,33 +365,26 @@ def test_an_own_file_may_choose_the_site(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("currency", "fine"), [("USD", True), ("EUR", True), ("JPY", False)])
-def test_books_know_whether_they_can_be_told_in_a_currency(tmp_path: Path, currency: str, fine: bool) -> None:
-    """Settings that name another one are refused."""
+def test_books_report_whether_they_are_convertible_to_a_currency(tmp_path: Path, currency: str, fine: bool) -> None:
+    """Settings with another currency are refused."""
     found = books(tmp_path, text(), own(extends="", exchange=[exchange("0.9")]), currency=currency)
 
     assert found.convertible("alibaba-eci") is fine
 
 
-def test_the_currency_is_said_where_there_is_no_price(tmp_path: Path) -> None:
-    """A row without an amount is grouped with those that have one."""
+def test_rates_without_a_price_have_a_currency(tmp_path: Path) -> None:
+    """Reports group a row without an amount by its currency too."""
     assert books(tmp_path, text()).look_up(eci(product="other"), NOV).currency == "USD"
 
 
 # Nodes.
 
 
-def test_a_nodes_price_is_split_among_what_its_pods_ask_for(tmp_path: Path) -> None:
-    """A pod that asks for all of it costs all of it; on another type the book's own guess holds."""
-    node = {
-        "type": "ecs.c7.large",
-        "vcpu": "2",
-        "memory_gib": "4",
-        "price": "0.08",
-        "from": "2025-01-01",
-        "source": "test",
-    }
-    mine = own(nodes=[node], split={"vcpu": "0.031611", "memory": "0.004237"}, extends="plain-node")
-    found = books(tmp_path, mine, shipped=("plain-node",))
+def test_a_nodes_price_is_split_among_the_requests_of_its_pods(tmp_path: Path) -> None:
+    """A pod that requests the whole node costs its whole price; other types use the book's estimate."""
+    node = {"type": "ecs.c7.large", "vcpu": "2", "memory_gib": "4", "price": "0.08", **JANUARY, "source": "test"}
+    own_file = own(nodes=[node], split={"vcpu": "0.031611", "memory": "0.004237"}, extends="plain-node")
+    found = books(tmp_path, own_file, shipped=("plain-node",))
     whole = found.look_up(eci(product="plain-node", instance_type="ecs.c7.large"), NOV)
     other = found.look_up(eci(product="plain-node", instance_type="ecs.c8.large"), NOV)
 
@@ -393,8 +392,8 @@ def test_a_nodes_price_is_split_among_what_its_pods_ask_for(tmp_path: Path) -> N
     assert (whole.confidence, prices(other)[0], other.confidence) == ("high", "0.031611", "low")
 
 
-def test_a_typed_price_is_by_the_second_of_its_hour(tmp_path: Path) -> None:
-    """By the hour in the book, by the second on the bill."""
+def test_a_price_of_an_instance_type_is_billed_by_the_second(tmp_path: Path) -> None:
+    """The book has the price per hour; the bill is by the second."""
     found = books(tmp_path, text(row(), typed())).look_up(eci(vcpu=Decimal(0), instance_type="ecs.c6.large"), NOV)
 
     assert [(r.meter, r.unit, r.per_seconds) for r in found.rates] == [("instance_type", "Hours", 3600)]

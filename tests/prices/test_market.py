@@ -1,4 +1,4 @@
-"""Spot: what the market asked, when, and what nobody knows."""
+"""Spot prices: the market's prices over time, and periods without a known price."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -9,7 +9,8 @@ import pytest
 from collector.core.cost import charge
 from collector.core.facts.bills import PodCost
 from collector.prices import market
-from collector.prices.book import BookError, Books
+from collector.prices.book_yaml import BookError
+from collector.prices.lookup import Books
 from tests.builders import HOUR, MINUTE
 from tests.core.cost.charged import UTC, eci, pod
 from tests.prices.written import NOV, books, by_type, own, prices, row, text, typed
@@ -39,10 +40,10 @@ def spot(folder: Path, lines: str = LINES, **changes: object) -> Books:
     [(0, "0.056", 60), (59, "0.056", 60), (60, "0.02", 180), (180, "no_spot_price", 240), (240, "0.03", 1680),
      (1680, "no_spot_price", None), (-1, "no_spot_price", 0)],
 )  # fmt: skip
-def test_a_market_price_holds_until_the_next_but_not_for_ever(
+def test_a_market_price_is_valid_until_the_next_but_not_for_ever(
     tmp_path: Path, minutes: int, price: str, until: int | None
 ) -> None:
-    """An empty price is a stretch that nobody knows; the last one is believed for a day."""
+    """An empty price begins an unknown period; the last price is used for a day."""
     rates = spot(tmp_path).look_up(SPOT, NOV + minutes * MINUTE)
 
     assert (prices(rates) if rates.missing else prices(rates)[0]) == price
@@ -57,23 +58,23 @@ def test_spot_is_listed_at_the_price_on_demand(tmp_path: Path) -> None:
 
 
 def test_a_zone_has_its_own_market(tmp_path: Path) -> None:
-    """And an unknown one none."""
+    """An unknown zone has no market."""
     found = spot(tmp_path)
 
     assert prices(found.look_up(by_type(purchase="spot", zone="cn-hangzhou-h"), NOV)) == ["0.01"]
     assert prices(found.look_up(by_type(purchase="spot", zone=""), NOV)) == "no_spot_price"
 
 
-def test_without_a_market_price_the_books_guess_stands_in(tmp_path: Path) -> None:
-    """With low confidence, and until the market is known again."""
+def test_without_a_market_price_the_fallback_discount_applies(tmp_path: Path) -> None:
+    """With low confidence, until the market price is known again."""
     rates = spot(tmp_path, fallback_discount="0.80").look_up(SPOT, NOV + 180 * MINUTE)
 
     assert (prices(rates), rates.confidence, rates.until) == (["0.1244"], "low", NOV + 240 * MINUTE)
     assert "spot guessed" in rates.rule
 
 
-def test_a_guess_needs_a_price_on_demand(tmp_path: Path) -> None:
-    """A discount off nothing known is nothing known; the market's own price needs none, but has no list price."""
+def test_the_fallback_needs_an_on_demand_price(tmp_path: Path) -> None:
+    """The fallback is a discount off it; a market price is valid, but has no list price."""
     found = spot(tmp_path, LINES.replace("c6", "c9"), fallback_discount="0.80")
     there = found.look_up(by_type(purchase="spot", instance_type="ecs.c9.large"), NOV)
 
@@ -82,7 +83,7 @@ def test_a_guess_needs_a_price_on_demand(tmp_path: Path) -> None:
 
 
 def test_a_spot_price_of_vcpu_and_memory_is_listed_on_demand_too(tmp_path: Path) -> None:
-    """Where a cloud sells spot by the vCPU."""
+    """Some clouds sell spot capacity by the vCPU."""
     found = books(tmp_path, text(row(), row(purchase="spot", vcpu="0.000001"))).look_up(SPOT_BY_SIZE, NOV)
     alone = books(tmp_path, text(row(purchase="spot"))).look_up(SPOT_BY_SIZE, NOV)
 
@@ -95,10 +96,10 @@ SPOT_BY_SIZE = by_type(purchase="spot", vcpu=Decimal(2), memory_gib=Decimal(4), 
 
 def charged(found: Books, seconds: int, begin: int = NOV, **marks: Any) -> PodCost:
     pricing = eci("ecs.c6.large", **{"spot-strategy": "SpotAsPriceGo", **marks})
-    (one,) = charge.charges(
+    (charge_,) = charge.charges(
         pod(seconds, begin, pricing=pricing, zone="cn-hangzhou-i"), None, found, UTC, NOV + 48 * HOUR
     )
-    return one
+    return charge_
 
 
 def test_a_pod_pays_its_first_price_through_the_protection_and_the_market_after_it(tmp_path: Path) -> None:
@@ -111,15 +112,15 @@ def test_a_pod_pays_its_first_price_through_the_protection_and_the_market_after_
     assert charged(found, 3600, NOV + 30 * MINUTE, **{"spot-duration": "0"}).cost == Decimal("0.028") + Decimal("0.01")
 
 
-def test_a_market_in_another_currency_than_the_bill_is_not_asked(tmp_path: Path) -> None:
-    """56 cents are no 56 fen."""
+def test_a_market_in_another_currency_than_the_bill_is_ignored(tmp_path: Path) -> None:
+    """A price of 0.56 CNY is not 0.56 USD."""
     found = spot(tmp_path, currency="CNY")
 
     assert prices(found.look_up(SPOT, NOV)) == "no_spot_price"
 
 
-def test_a_pod_over_an_unknown_stretch_has_no_price(tmp_path: Path) -> None:
-    """Not the part that is known: that would be a wrong bill."""
+def test_a_pod_in_an_unknown_period_has_no_price(tmp_path: Path) -> None:
+    """A price for the known part alone would be a wrong bill."""
     found = spot(tmp_path)
 
     assert (charged(found, 4 * 3600).cost, charged(found, 4 * 3600).rule) == (None, "no_spot_price")
@@ -128,8 +129,8 @@ def test_a_pod_over_an_unknown_stretch_has_no_price(tmp_path: Path) -> None:
 
 def test_a_market_of_every_minute_is_priced_minute_by_minute(tmp_path: Path) -> None:
     """The sum of the minutes, to the last place."""
-    told = (f"ecs.c6.large,cn-hangzhou-i,2026-11-22T12:{i:02}:00Z,0.{60 + i}" for i in range(40))
-    lines = "\n".join(told)
+    rows = (f"ecs.c6.large,cn-hangzhou-i,2026-11-22T12:{i:02}:00Z,0.{60 + i}" for i in range(40))
+    lines = "\n".join(rows)
     found = spot(tmp_path, lines)
     expected = sum(Decimal(f"0.{60 + i}") / 60 for i in range(40))
 
@@ -139,36 +140,36 @@ def test_a_market_of_every_minute_is_priced_minute_by_minute(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
-        (b"\xff", "file: is no CSV"),
-        (b'"a', "file: is no CSV"),
+        (b"\xff", "file: not valid CSV"),
+        (b'"a', "file: not valid CSV"),
         (b"", "line 1: must be instance_type,zone,time,price"),
         (b"type,zone,time,price\n", "line 1: must be"),
         (HEAD.encode() + b"a,b,2026-01-01\n", "line 2: must have a type and 4 columns"),
         (HEAD.encode() + b",b,2026-01-01,1\n", "line 2: must have a type"),
-        (HEAD.encode() + b"a,b,yesterday,1\n", "line 2: 'yesterday' is no date"),
-        (HEAD.encode() + b"a,b,2026-01-01,1\na,b,2026-01-01,-1\n", "line 3: '-1' is no price"),
+        (HEAD.encode() + b"a,b,yesterday,1\n", "line 2: invalid date 'yesterday'"),
+        (HEAD.encode() + b"a,b,2026-01-01,1\na,b,2026-01-01,-1\n", "line 3: invalid price '-1'"),
         (HEAD.encode() + b"a,b,2026-01-01,1\na,b,2026-01-01,2\n", "line 3: a in b has another price"),
     ],
 )
-def test_a_series_that_cannot_be_right_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
-    """With its file and line."""
+def test_an_invalid_series_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    """The error names file and line."""
     (tmp_path / "spot.csv").write_bytes(content)
 
     with pytest.raises(BookError) as error:
         books(tmp_path, text(), own(market={"series": ["spot.csv"]}))
-    assert f"spot.csv: {said}" in str(error.value)
+    assert f"spot.csv: {message}" in str(error.value)
 
 
-def test_a_series_that_is_not_there_is_named(tmp_path: Path) -> None:
-    """Beside the book."""
+def test_a_missing_series_is_named(tmp_path: Path) -> None:
+    """The file must be beside the book."""
     with pytest.raises(BookError, match=r"gone\.csv: file: cannot be read: No such file"):
         books(tmp_path, text(), own(market={"series": ["gone.csv"]}))
 
 
 def test_a_series_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory is bounded; a line told twice is one."""
+    """Memory is bounded; a duplicate line counts once."""
     monkeypatch.setattr(market, "MOST_POINTS", 4)
 
     with pytest.raises(BookError, match=r"line 6: is beyond 4 prices; drop the oldest"):

@@ -1,4 +1,4 @@
-"""The books that come with Lynceus, against what the providers' own pages compute."""
+"""Shipped books reproduce the amounts on the providers' own pages."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -13,17 +13,17 @@ from tests.prices.written import NOV
 HOUR = 3600
 
 
-def quoted(product: str, seconds: int, currency: str = "USD", **asked: Any) -> Quote:
-    """What the shipped book of a product says."""
+def quoted(product: str, seconds: int, currency: str = "USD", **request: Any) -> Quote:
+    """Quote by the shipped book of a product."""
     amounts: dict[str, Any] = {
-        k: Decimal(v) if k in ("vcpu", "memory_gib", "ephemeral_gib", "gpu") else v for k, v in asked.items()
+        k: Decimal(v) if k in ("vcpu", "memory_gib", "ephemeral_gib", "gpu") else v for k, v in request.items()
     }
-    return quote(book.load([product], Path(), currency), QuoteRequest(product, seconds, **amounts), NOV)
+    return quote(book.load([product], Path(), currency), QuoteRequest(product=product, seconds=seconds, **amounts), NOV)
 
 
 @pytest.mark.parametrize("name", book.shipped_ids())
 def test_a_shipped_book_is_sound(name: str) -> None:
-    """It holds its own oracles, and every number says where it is from."""
+    """It passes its own oracles, and every source states a date."""
     shipped = book.read(name, Path())
 
     assert shipped.oracles
@@ -33,7 +33,7 @@ def test_a_shipped_book_is_sound(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("product", "seconds", "asked", "cost"),
+    ("product", "seconds", "request_", "cost"),
     [
         ("alibaba-eci", HOUR, {"spec": "2.0-4.0Gi"}, "0.069264"),
         ("alibaba-eci", HOUR, {"spec": "ecs.c6.large", "region": "cn-hangzhou"}, "0.06"),
@@ -60,13 +60,13 @@ def test_a_shipped_book_is_sound(name: str) -> None:
          "7.8b both", "7.8b Hong Kong", "Singapore", "7.10", "7.11 example 2", "7.11 example 3", "7.11 example 4", "7.20",
          "7.14", "Autopilot"],
 )  # fmt: skip
-def test_the_oracles_come_out(product: str, seconds: int, asked: dict[str, str], cost: str) -> None:
+def test_shipped_books_reproduce_the_oracles(product: str, seconds: int, request_: dict[str, str], cost: str) -> None:
     """Section 7 of the field notes, to the last digit; where a page prints cents the exact value of its formula."""
-    assert quoted(product, seconds, **asked).cost == Decimal(cost)
+    assert quoted(product, seconds, **request_).cost == Decimal(cost)
 
 
 def test_extra_storage_is_a_line_of_its_own() -> None:
-    """Oracle 7.5: 20 GiB beyond the free 30 for an hour in Hangzhou; elsewhere nobody told us the price."""
+    """Oracle 7.5: 20 GiB beyond the free 30 for an hour in Hangzhou; other regions have no known price."""
     lines = {m.meter: m.cost for m in quoted("alibaba-eci", HOUR, spec="2-4Gi", ephemeral_gib="50").meters}
     free = quoted("alibaba-eci", HOUR, spec="2-4Gi", ephemeral_gib="30")
     elsewhere = quoted("alibaba-eci", HOUR, spec="2-4Gi", ephemeral_gib="50", region="cn-beijing")
@@ -81,13 +81,13 @@ def test_extra_storage_is_a_line_of_its_own() -> None:
     [("2-4Gi", 40, "0"), ("2-4Gi", 41, "0.01"), ("0.25-0.5Gi", 326, "0"), ("0.25-0.5Gi", 327, "0.01")],
 )
 def test_the_mainland_site_rounds_an_instance_to_the_cent(spec: str, seconds: int, billed: str) -> None:
-    """Oracle 7.7, both sides of half a cent; in USD nothing is rounded."""
+    """Oracle 7.7, on both sides of half a cent; amounts in USD are not rounded."""
     assert quoted("alibaba-eci", seconds, "CNY", spec=spec).rounded_cost == Decimal(billed)
     dollars = quoted("alibaba-eci", seconds, spec=spec)
     assert dollars.rounded_cost == dollars.cost
 
 
-def test_fargate_bills_a_minute_at_least() -> None:
+def test_fargate_bills_at_least_a_minute() -> None:
     """A quote shows the seconds that are billed."""
     short, minute = (quoted("aws-fargate-eks", s, spec="1vCPU 2GB") for s in (1, 60))
 
@@ -95,17 +95,17 @@ def test_fargate_bills_a_minute_at_least() -> None:
 
 
 def test_a_quote_for_requests_is_sized_as_the_product_does() -> None:
-    """Fargate's own example, and the default of nothing asked."""
-    asked = [quoted("aws-fargate-eks", HOUR, vcpu="1", memory_gib="8"), quoted("alibaba-eci", HOUR, vcpu="0")]
+    """Fargate's own example, and the default for a pod without requests."""
+    quotes = [quoted("aws-fargate-eks", HOUR, vcpu="1", memory_gib="8"), quoted("alibaba-eci", HOUR, vcpu="0")]
 
-    assert [(f"{q.spec.vcpu:f}", f"{q.spec.memory_gib.normalize():f}", q.spec.source) for q in asked] == [
+    assert [(f"{q.spec.vcpu:f}", f"{q.spec.memory_gib.normalize():f}", q.spec.source) for q in quotes] == [
         ("2", "9", "requests"),
         ("2", "4", "default"),
     ]
 
 
 @pytest.mark.parametrize(
-    ("product", "asked", "why"),
+    ("product", "request_", "reason"),
     [
         ("alibaba-eci", {"spec": "2-4Gi", "purchase": "spot"}, "no_spot_price"),
         ("alibaba-eci", {"spec": "x"}, "malformed_spec"),
@@ -121,8 +121,8 @@ def test_a_quote_for_requests_is_sized_as_the_product_does() -> None:
         ("plain-node", {}, "no_requests"),
     ],
 )  # fmt: skip
-def test_a_quote_without_a_price_says_why(product: str, asked: dict[str, str], why: str) -> None:
-    """Unknown is never 0."""
-    answer = quoted(product, 1, **asked)
+def test_a_quote_without_a_price_gives_the_reason(product: str, request_: dict[str, str], reason: str) -> None:
+    """An unknown cost is never 0."""
+    answer = quoted(product, 1, **request_)
 
-    assert (answer.cost, answer.rounded_cost, answer.list_cost, answer.missing) == (None, None, None, why)
+    assert (answer.cost, answer.rounded_cost, answer.list_cost, answer.missing) == (None, None, None, reason)

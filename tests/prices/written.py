@@ -1,4 +1,4 @@
-"""Books as a user writes them: what the tests of collector/prices share."""
+"""Builders of price books and specs for the tests of collector/prices."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -11,7 +11,7 @@ import yaml
 from collector.core.cost.billed_spec import Spec
 from collector.core.cost.meters import Rates
 from collector.prices import book
-from collector.prices.book import Books
+from collector.prices.lookup import Books
 from tests.builders import at
 
 NOV = at("2026-11-22T12:00:00")
@@ -23,7 +23,7 @@ JANUARY = {"from": "2025-01-01"}
 
 
 def row(**changes: Any) -> dict[str, Any]:
-    """A vCPU price and a memory price; None takes one away."""
+    """A vCPU price and a memory price; None removes a field."""
     base = {"per": "second", "vcpu": "0.0000077", "memory": "0.00000096", "from": "2024-01-01", "source": "test"}
     return {key: value for key, value in {**base, **changes}.items() if value is not None}
 
@@ -35,14 +35,14 @@ def typed(**changes: Any) -> dict[str, Any]:
 
 
 def text(*rows: Mapping[str, Any], **changes: Any) -> bytes:
-    """A book of ECI; one row where none are given."""
+    """A book of ECI; default: one row."""
     whole = {"id": "mine", "version": "1", "currency": "USD", "product": PRODUCT, "sources": {"test": "by hand, today"}}
-    told = {**whole, "prices": [*map(dict, rows)] or [row()], **changes}
-    return yaml.safe_dump({k: v for k, v in told.items() if v is not None}, sort_keys=False).encode()
+    fields = {**whole, "prices": [*map(dict, rows)] or [row()], **changes}
+    return yaml.safe_dump({k: v for k, v in fields.items() if v is not None}, sort_keys=False).encode()
 
 
 def own(*rows: Mapping[str, Any], extends: str = "mine", **changes: Any) -> bytes:
-    """A file that goes before another book."""
+    """A user's file that extends another book."""
     return text(
         *rows, **{"id": "own", "extends": extends, "product": None, "currency": None, "prices": [*rows], **changes}
     )
@@ -58,7 +58,14 @@ def books(folder: Path, *texts: bytes, currency: str = "USD", shipped: tuple[str
 
 def eci(**changes: Any) -> Spec:
     """2 vCPU and 4 GiB of ECI in Hangzhou."""
-    spec = Spec("alibaba-eci", "on_demand", "general-purpose", "cn-hangzhou", Decimal(2), Decimal(4))
+    spec = Spec(
+        product="alibaba-eci",
+        purchase="on_demand",
+        price_class="general-purpose",
+        region="cn-hangzhou",
+        vcpu=Decimal(2),
+        memory_gib=Decimal(4),
+    )
     return msgspec.structs.replace(spec, **changes)
 
 
@@ -69,5 +76,5 @@ def by_type(**changes: Any) -> Spec:
 
 
 def prices(rates: Rates) -> list[str] | str:
-    """The unit prices that hold, or why there are none."""
+    """Unit prices of rates, or the reason why there are none."""
     return rates.missing or [f"{rate.unit_price:f}" for rate in rates.rates]

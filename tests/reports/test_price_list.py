@@ -16,12 +16,17 @@ from collector.reports.report import ReportError
 from tests.builders import NOON
 
 
+def eci_request(**changes: Any) -> QuoteRequest:
+    """An hour on ECI in Hangzhou, with changes."""
+    return QuoteRequest(**{"product": "alibaba-eci", "seconds": 3600, "region": "cn-hangzhou", **changes})
+
+
 def quoted(
     form: str, spec: str = "2-4Gi", currency: str = "USD", seconds: int = 3600, purchase: str = "on_demand"
 ) -> str:
     """What is printed for a spec on ECI."""
     shipped = book.load(["alibaba-eci"], Path(), currency)
-    answer = quote(shipped, QuoteRequest("alibaba-eci", seconds, spec, region="cn-hangzhou", purchase=purchase), NOON)
+    answer = quote(shipped, eci_request(seconds=seconds, spec=spec, purchase=purchase), NOON)
     out = io.StringIO()
     price_list.print_quote(answer, form, Console(file=out, width=120))
     return out.getvalue()

@@ -147,11 +147,11 @@ def _size(run: PodRun, rule: SizeRule, region: str) -> tuple[BilledSize, str]:
         # A product's default is for pods that ask for nothing; of this one nobody knows what it asked for.
         return BilledSize(source="archive", confidence="low", missing="no_requests"), doubt
     malformed = f"archived_{where}" if where else malformed
-    size = requested(rule, run.cpu, gib(run.memory_bytes), region)
+    size = size_of_requests(rule, run.cpu, gib(run.memory_bytes), region)
     return msgspec.structs.replace(size, instance_type=run.pricing.get(rule.node_type, "")), doubt or malformed
 
 
-def requested(rule: SizeRule, vcpu: Decimal, memory_gib: Decimal, region: str) -> BilledSize:
+def size_of_requests(rule: SizeRule, vcpu: Decimal, memory_gib: Decimal, region: str) -> BilledSize:
     """The billed size of requests; of none at all, the product's default."""
     if not vcpu and not memory_gib:
         default = read_size(rule.default)

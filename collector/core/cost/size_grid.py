@@ -59,12 +59,12 @@ def _rows(sizes: dict[str, str]) -> list[GridRow]:
 
 
 def parse_amounts(text: str) -> list[Decimal]:
-    """The amounts of a line, ascending; ValueError names a word that is none."""
+    """The amounts of a line, ascending; ValueError names an invalid word."""
     found: list[Decimal] = []
     for word in text.split():
         match = _RANGE.fullmatch(word)
         if match is None:
-            raise ValueError(f"{word!r} is no amount of GiB; write 4, 4..16 or 16..60/4")
+            raise ValueError(f"invalid amount of GiB {word!r}; write 4, 4..16 or 16..60/4")
         first, last, step = Decimal(match[1]), Decimal(match[2] or match[1]), Decimal(match[3] or 1)
         if not 0 < first <= last or step <= 0 or (last - first) / step > 1000:
             raise ValueError(f"{word!r} does not go up to its end in at most 1000 steps")

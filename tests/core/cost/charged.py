@@ -12,7 +12,7 @@ from collector.core.cost.meters import Rates
 from collector.core.facts.bills import PodCost, PodRun
 from collector.core.model import Instant
 from collector.prices import book
-from collector.prices.book import Books
+from collector.prices.lookup import Books
 from collector.settings.model import Settings
 from tests.builders import (
     ACS_2C8G,
