@@ -175,6 +175,15 @@ def test_the_example_settings_are_valid_and_whole() -> None:
 
 
 @every_page
+def test_settings_in_pages_are_valid(page: Path) -> None:
+    """What a reader copies is accepted."""
+    text = page.read_text(encoding="utf-8")
+
+    for block in re.findall(r"```yaml\n(.*?)```|<<END\n(.*?)END", text, re.DOTALL):
+        parse_settings("".join(block).encode(), page.name)
+
+
+@every_page
 def test_links_lead_somewhere(page: Path) -> None:
     """A relative link names a file of the repository."""
     links = [link for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")) if "://" not in link]
