@@ -23,10 +23,10 @@ class TooLargeError(aiohttp.ClientError):
 
 
 BROKEN = (aiohttp.ClientError, TimeoutError, OSError, AddressError)
-"""What `ask` raises when no whole answer comes."""
+"""What `fetch` raises when no whole answer comes."""
 
 
-async def ask(
+async def fetch(
     connection: Connection,
     method: str,
     path: str,

@@ -19,7 +19,7 @@ from collector.clock import now_ms
 from collector.core.argo import controller_readings
 from collector.core.messages import ControllerMetrics, ControllerSettings, Lease, Reading
 from collector.kube.connection import Connection
-from collector.kube.request import BROKEN, ask
+from collector.kube.request import BROKEN, fetch
 from collector.watch.api_errors import failure_of, trouble_of
 from collector.watch.kinds import CONFIG_MAP, LEASE, config_map_path, lease_path
 from collector.watch.reflector import Sink
@@ -154,7 +154,7 @@ class ControllerPoll:
 
     async def _try(self, question: _Question, path: str) -> Value | _Failure:
         try:
-            status, headers, body = await ask(
+            status, headers, body = await fetch(
                 self.connection, "GET", path, headers=PLAIN_TEXT if question.kind == "metrics" else None
             )
         except BROKEN as error:

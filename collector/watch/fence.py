@@ -33,7 +33,7 @@ class Fence:
         """Whether live changes can be told."""
         return self._ledger.fence != NOTHING_IS_LIVE
 
-    def lower(self) -> None:
+    def reset(self) -> None:
         """A stream was opened: what its server has to replay is not known yet."""
         self._ledger.fence = NOTHING_IS_LIVE
         self._pause = None

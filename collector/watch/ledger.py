@@ -2,7 +2,7 @@
 What was observed of one kind of one cluster, and up to where: versions, the guard against seeing twice, what is live.
 
 Takes decoded pages and blocks of complete lines, gives outcomes. Asks for nothing and decides no request: protocol.py.
-The loop in `_take` is the hottest of the collector: all events pass here, each costs one lookup besides its decoding.
+The loop in `_observe_events` is the hottest of the collector: all events pass here, each costs one lookup besides its decoding.
 """
 
 import json
@@ -80,20 +80,20 @@ class Ledger:
 
     # The stream.
 
-    def events(self, lines: bytes, now: Instant, out: list[Outcome]) -> Trouble | None:
+    def observe_lines(self, lines: bytes, now: Instant, out: list[Outcome]) -> Trouble | None:
         """Observe a block of complete lines; stops at the first that ends the stream, and says why."""
         try:
-            if self._take(self._event.decode_lines(lines), now, out):
+            if self._observe_events(self._event.decode_lines(lines), now, out):
                 return None
         except UNDECODABLE:
             pass
         # Once more from the first line, one at a time: what was taken already is now a duplicate and drops out.
         for line in lines.split(b"\n"):
-            if line.strip() and (trouble := self._line(line, now, out)):
+            if line.strip() and (trouble := self._observe_observe_line(line, now, out)):
                 return trouble
         return None
 
-    def _take(self, events: Sequence[Event[Any]], now: Instant, out: list[Outcome]) -> bool:
+    def _observe_events(self, events: Sequence[Event[Any]], now: Instant, out: list[Outcome]) -> bool:
         """Observe events up to the first that is not ordinary; returns whether all were."""
         # Of a kind that is not whole the position alone guards against replays; what it lets through twice does no harm.
         kind, known, fence = self.kind, self.known if self.whole else {}, self.fence
@@ -126,10 +126,10 @@ class Ledger:
         self.position = position
         return ordinary
 
-    def _line(self, line: bytes, now: Instant, out: list[Outcome]) -> Trouble | None:
+    def _observe_observe_line(self, line: bytes, now: Instant, out: list[Outcome]) -> Trouble | None:
         """Observe one line; a second, untyped look is taken at what the typed decoder refuses."""
         try:
-            if self._take((self._event.decode(line),), now, out):
+            if self._observe_events((self._event.decode(line),), now, out):
                 return None
         except UNDECODABLE:
             pass
@@ -139,23 +139,23 @@ class Ledger:
             return Trouble("garbled", f"a line of {len(line)} bytes {where} is no JSON object")
         if value.get("type") == "ERROR":
             return trouble_in(value.get("object"))
-        self._mend(value, len(line), now, out)
+        self._observe_repaired(value, len(line), now, out)
         return None
 
-    def _mend(self, line: dict[str, Any], size: int, now: Instant, out: list[Outcome]) -> None:
+    def _observe_repaired(self, line: dict[str, Any], size: int, now: Instant, out: list[Outcome]) -> None:
         """Observe what can be saved of an object, or set it aside and move past it."""
         told = line.get("object")
         if not isinstance(told, dict):
-            out.append(self.quarantine("not_an_object", {}, size, now))
+            out.append(self.quarantine_row("not_an_object", {}, size, now))
             return
         event = Event(str(line.get("type")), mend(told, self._struct).object)
-        if self._take((event,), now, out):
+        if self._observe_events((event,), now, out):
             self._counters.add(DECODE_FALLBACKS, cluster=self.cluster, kind=self.kind)
             return
         meta = event.object.metadata
         number = version_number(meta.resourceVersion)
         reason = "event_type" if event.type not in CHANGES else "no_version" if meta.uid else "no_uid"
-        out.append(self.quarantine(reason, told, size, now, number))
+        out.append(self.quarantine_row(reason, told, size, now, number))
         self.position = max(self.position, version_of(self.epoch, number))
 
     # Lists.
@@ -165,7 +165,7 @@ class Ledger:
         self._listed = set()
         self._list_version = 0
 
-    def listed(self, page: Listed, now: Instant, out: list[Outcome]) -> bool:
+    def observe_page(self, page: Listed, now: Instant, out: list[Outcome]) -> bool:
         """Observe a page; False when an object is older than we know it, which only a restored etcd can show."""
         if not self._list_version:
             if page.resource_version < self.resource_version:
@@ -193,12 +193,12 @@ class Ledger:
             del self.known[uid]
             out.append(Observation(self.kind, "vanished", uid, None, self.position, now, False))
         self.begin_list()
-        out += self.told(), self.synced()
+        out += self.position_message(), self.synced_message()
         return len(absent)
 
     # Beside the stream.
 
-    def seen_beside(self, item: Any, now: Instant) -> Observation | None:
+    def observe_fetched(self, item: Any, now: Instant) -> Observation | None:
         """An object that was read by itself, as a list would show it; None when it is known in this version or a newer one."""
         meta = item.metadata
         version = version_of(self.epoch, version_number(meta.resourceVersion))
@@ -207,7 +207,7 @@ class Ledger:
         self.known[meta.uid] = version
         return Observation(self.kind, "listed", meta.uid, item, version, now, False)
 
-    def vanished(self, uid: str, now: Instant) -> Observation:
+    def observe_vanished(self, uid: str, now: Instant) -> Observation:
         """An object that is known and is not there."""
         del self.known[uid]
         return Observation(self.kind, "vanished", uid, None, self.position, now, False)
@@ -216,7 +216,7 @@ class Ledger:
         """The page's objects that have an identity; the others are set aside."""
         if page.fallbacks:
             self._counters.add(DECODE_FALLBACKS, page.fallbacks, cluster=self.cluster, kind=self.kind)
-        out += [self.quarantine("not_an_object", {}, size, now, page.resource_version) for size in page.refused]
+        out += [self.quarantine_row("not_an_object", {}, size, now, page.resource_version) for size in page.refused]
         for item in page.objects:
             meta = item.metadata
             number = version_number(meta.resourceVersion)
@@ -225,19 +225,19 @@ class Ledger:
                 continue
             about = {"metadata": {"name": meta.name, "namespace": meta.namespace, "uid": meta.uid}}
             reason = "no_version" if meta.uid else "no_uid"
-            out.append(self.quarantine(reason, about, 0, now, number or page.resource_version))
+            out.append(self.quarantine_row(reason, about, 0, now, number or page.resource_version))
 
     # Rows.
 
-    def told(self) -> Position:
+    def position_message(self) -> Position:
         """The position as the spool stores it."""
         return Position(self.kind, str(self.resource_version), self.epoch)
 
-    def synced(self) -> Synced:
+    def synced_message(self) -> Synced:
         """All that existed at the position has been observed."""
         return Synced(self.kind, str(self.resource_version))
 
-    def gap(self, since: Instant, now: Instant, cause: str, unknown: int) -> WatchGap:
+    def gap_row(self, since: Instant, now: Instant, cause: str, unknown: int) -> WatchGap:
         """A break from `since` to now, in which so many objects ended unseen."""
         return WatchGap(
             cluster=self.cluster,
@@ -249,7 +249,9 @@ class Ledger:
             objects_unknown=unknown,
         )
 
-    def quarantine(self, reason: str, about: dict[str, Any], size: int, now: Instant, number: int = 0) -> Quarantine:
+    def quarantine_row(
+        self, reason: str, about: dict[str, Any], size: int, now: Instant, number: int = 0
+    ) -> Quarantine:
         """A row about an object set aside: its identity and its sizes, never its contents."""
         meta = about.get("metadata")
         named = meta if isinstance(meta, dict) else {}

@@ -12,7 +12,7 @@ import aiohttp
 import msgspec
 
 from collector.kube.connection import AddressError, Connection
-from collector.kube.request import BROKEN, ask
+from collector.kube.request import BROKEN, fetch
 from collector.watch.api_errors import quote
 from collector.watch.kinds import Resource, Right, rights
 
@@ -60,7 +60,7 @@ async def check_cluster(
 async def _reach(connection: Connection) -> Check:
     subject = f"cluster {connection.address.name}"
     try:
-        status, _, body = await ask(connection, "GET", "/version")
+        status, _, body = await fetch(connection, "GET", "/version")
     except AddressError as error:
         return Check(False, subject, error.problem, error.remedy)
     except aiohttp.ClientSSLError as error:
@@ -91,7 +91,7 @@ async def _kind(connection: Connection, resource: Resource) -> Check:
     try:
         asked = ({"group": resource.group, "resource": resource.kind, "verb": verb} for verb in VERBS)
         answers = await asyncio.gather(*(_allowed(connection, attributes) for attributes in asked))
-        status, _, _ = await ask(connection, "GET", resource.path, params={"limit": "1"})
+        status, _, _ = await fetch(connection, "GET", resource.path, params={"limit": "1"})
     except BROKEN as error:
         return Check(False, subject, f"cannot be asked: {error}; {missing}", "try again", resource.needed)
     denied = [verb for verb, allowed in zip(VERBS, answers, strict=True) if not allowed]
@@ -114,7 +114,7 @@ async def _right(connection: Connection, right: Right) -> Check:
     missing = f"without it: no {right.feeds}"
     try:
         allowed = await _allowed(connection, right.attributes)
-        status = (await ask(connection, "GET", right.path))[0] if allowed and right.path else 200
+        status = (await fetch(connection, "GET", right.path))[0] if allowed and right.path else 200
     except BROKEN as error:
         return Check(False, subject, f"cannot be asked: {error}; {missing}", "try again", needed=False)
     if not allowed:
@@ -133,7 +133,7 @@ async def _allowed(connection: Connection, attributes: dict[str, str]) -> bool:
         "kind": "SelfSubjectAccessReview",
         "spec": {"resourceAttributes": attributes},
     }
-    status, _, body = await ask(connection, "POST", REVIEWS, body=review)
+    status, _, body = await fetch(connection, "POST", REVIEWS, body=review)
     try:
         return status in (200, 201) and msgspec.json.decode(body, type=Review).status.allowed
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -81,7 +81,7 @@ class Watch:
         self._refresh = self._refreshed = False
         self._gap = gap
         """A break that the next list bridges: since when, and why."""
-        self._heard_at: Instant | None = None
+        self._last_event_at: Instant | None = None
         self._complete_until = resumed_at
         """Nothing before this instant was missed; a gap begins here."""
         self._opened_at = self._opened_position = 0
@@ -101,7 +101,7 @@ class Watch:
         return self._ledger
 
     @property
-    def lists_now(self) -> bool:
+    def is_listing(self) -> bool:
         """Whether a list is under way or due."""
         return self._listing is not None
 
@@ -114,7 +114,7 @@ class Watch:
             self._state,
             self._detail,
             self.synced,
-            self._heard_at,
+            self._last_event_at,
             known,
             self.resource.needed,
         )
@@ -146,30 +146,30 @@ class Watch:
         """Take the whole answer to a list, or to a watch that `opened` did not accept."""
         out: list[Outcome] = []
         if status != 200 or self._listing is None:
-            self._trouble(trouble_of(status, headers, body, now), now, out)
+            self._handle(trouble_of(status, headers, body, now), now, out)
             return out
         page = self._pages.decode(status, headers, body)
-        trouble = self._page(self._listing, page, len(body), now, out)
+        trouble = self._take_page(self._listing, page, len(body), now, out)
         if trouble:
-            self._trouble(trouble, now, out)
+            self._handle(trouble, now, out)
         return out
 
-    def _page(
+    def _take_page(
         self, listing: Listing, page: Listed | Trouble, size: int, now: Instant, out: list[Outcome]
     ) -> Trouble | None:
         if isinstance(page, Trouble):
             return page
         if trouble := listing.take(page.token, size):
             return trouble
-        if not self._ledger.listed(page, now, out):
+        if not self._ledger.observe_page(page, now, out):
             self._ledger.new_epoch()
             return Trouble("went_back", "an object is older than it was before: this etcd was restored")
-        self._well("listing", now)
+        self._mark_healthy("listing", now)
         if listing.done:
-            self._listed(now, out)
+            self._complete_list(now, out)
         return None
 
-    def _listed(self, now: Instant, out: list[Outcome]) -> None:
+    def _complete_list(self, now: Instant, out: list[Outcome]) -> None:
         """The list is complete; the gap it bridges, if any, is told before what vanished in it."""
         at = len(out)
         unknown = self._ledger.end_list(now, out)
@@ -180,16 +180,16 @@ class Watch:
         if self._gap and self.resource.whole:
             # A wall clock that was set back must not turn the gap round.
             since, cause = min(self._gap[0], now), self._gap[1]
-            out.insert(at, self._ledger.gap(since, now, cause, unknown))
+            out.insert(at, self._ledger.gap_row(since, now, cause, unknown))
         self._gap = self._listing = None
         self._complete_until = now
         self.listings += 1
         self.synced = True
 
-    def _well(self, state: str, now: Instant) -> None:
+    def _mark_healthy(self, state: str, now: Instant) -> None:
         self._state, self._detail = state, ""
         self._refreshed = False
-        self._heard_at = now
+        self._last_event_at = now
         self._backoff.healthy(now)
 
     # The stream.
@@ -198,9 +198,9 @@ class Watch:
         """Take the head of the answer to a watch; False: read its body and hand it to `answered`."""
         if status != 200 or not is_json(headers):
             return False
-        self._well("watching", now)
+        self._mark_healthy("watching", now)
         self._opened_at, self._opened_position = now, self._ledger.position
-        self._fence.lower()
+        self._fence.reset()
         self.streaming = True
         return True
 
@@ -212,17 +212,17 @@ class Watch:
         ledger = self._ledger
         before = ledger.position
         block, oversized = self._frames.take(chunk)
-        trouble = ledger.events(block, now, out) if block else None
+        trouble = ledger.observe_lines(block, now, out) if block else None
         if oversized:
-            out += [ledger.quarantine("oversized", {}, size, now) for size in oversized]
+            out += [ledger.quarantine_row("oversized", {}, size, now) for size in oversized]
         if block:
-            self._heard_at = now
+            self._last_event_at = now
         if ledger.position != before:
             self._tries_here = self._garbled_here = 0
             self._complete_until = now
-            out.append(ledger.told())
+            out.append(ledger.position_message())
         if trouble:
-            self._trouble(trouble, now, out)
+            self._handle(trouble, now, out)
         return out
 
     def ended(self, cause: Cause, now: Instant) -> list[Outcome]:
@@ -232,7 +232,7 @@ class Watch:
             self._close(cause)
             self._state, self._detail = "retrying", "stopped until the pipeline has caught up; resumes where it was"
         elif now - self._opened_at < SHORT_MS and self._ledger.position == self._opened_position:
-            self._trouble(Trouble("short", f"the stream ends at once and says nothing ({cause})"), now, out)
+            self._handle(Trouble("short", f"the stream ends at once and says nothing ({cause})"), now, out)
         else:
             self._close(cause)
         return out
@@ -240,29 +240,31 @@ class Watch:
     def broke(self, cause: Cause, detail: str, now: Instant) -> list[Outcome]:
         """No answer came, or it broke off."""
         out: list[Outcome] = []
-        self._trouble(Trouble(cause, detail), now, out)
+        self._handle(Trouble(cause, detail), now, out)
         return out
 
     # Beside the stream.
 
-    def beside(self) -> Request | Pause | None:
+    def side_request(self) -> Request | Pause | None:
         """What to do beside the open stream; None when there is nothing more."""
         return self._fence.step() if self.streaming else None
 
-    def beside_answered(self, status: int, headers: Mapping[str, str], body: bytes, now: Instant) -> list[Outcome]:
+    def side_request_answered(
+        self, status: int, headers: Mapping[str, str], body: bytes, now: Instant
+    ) -> list[Outcome]:
         """Take the answer to what `beside` asked; may end the stream."""
         out: list[Outcome] = []
         trouble = self._fence.answered(status, headers, body, now)
         if trouble:
             self._ledger.new_epoch()
-            self._trouble(trouble, now, out)
+            self._handle(trouble, now, out)
         elif self._fence.known and not self.synced:
             # A resumed watch lists nothing: what it was told to know existed at this position.
             self.synced = True
-            out.append(self._ledger.synced())
+            out.append(self._ledger.synced_message())
         return out
 
-    def beside_broke(self, cause: Cause, detail: str, now: Instant) -> None:
+    def side_request_broke(self, cause: Cause, detail: str, now: Instant) -> None:
         """No answer came to what `beside` asked."""
         self._fence.broke(Trouble(cause, detail), now)
 
@@ -273,7 +275,7 @@ class Watch:
         self._frames.clear()
         self._counters.add(WATCH_RESTARTS, cluster=self.cluster, kind=self.resource.kind, cause=cause)
 
-    def _trouble(self, trouble: Trouble, now: Instant, out: list[Outcome]) -> None:
+    def _handle(self, trouble: Trouble, now: Instant, out: list[Outcome]) -> None:
         """End what is under way and decide how to go on: refresh, wait, list again."""
         self._close(trouble.cause)
         self._state, self._detail = "retrying", trouble.detail
@@ -281,8 +283,8 @@ class Watch:
             self._refresh = self._refreshed = True
             return
         if trouble.cause in ("forbidden", "missing"):
-            self._name_what_is_missing(trouble)
-        wait_s = self._backoff.delay_s(now, self._rest_s(trouble))
+            self._name_missing_right(trouble)
+        wait_s = self._backoff.delay_s(now, self._min_wait_s(trouble))
         self._pause = Pause(wait_s, trouble.cause, self._detail)
         if self._listing is not None:
             if trouble.cause in ("gone", "rejected", "list_loop", "went_back"):
@@ -290,7 +292,7 @@ class Watch:
         elif self._gives_up_version(trouble.cause):
             self._relist(trouble, now, out)
 
-    def _name_what_is_missing(self, trouble: Trouble) -> None:
+    def _name_missing_right(self, trouble: Trouble) -> None:
         """A right or a kind that is not there is named exactly: verb, resource, cluster."""
         verb, name = "watch" if self._listing is None else "list", self.resource.full_name
         if trouble.cause == "forbidden":
@@ -302,7 +304,7 @@ class Watch:
         without = "" if self.resource.needed else f"; without it: no {self.resource.feeds}"
         self._detail = f"{lacks}; {trouble.detail}{without}"
 
-    def _rest_s(self, trouble: Trouble) -> float:
+    def _min_wait_s(self, trouble: Trouble) -> float:
         """How long to wait at least before asking again."""
         if trouble.cause in ("forbidden", "missing") and not self.resource.needed:
             return ABSENT_S
@@ -323,7 +325,7 @@ class Watch:
     def _relist(self, trouble: Trouble, now: Instant, out: list[Outcome]) -> None:
         """List in full; the gap begins where we last knew all, and is told when the list is complete."""
         if trouble.cause == "garbled":
-            out.append(self._ledger.quarantine("not_json", {}, 0, now))
+            out.append(self._ledger.quarantine_row("not_json", {}, 0, now))
         self._gap = (now if self._complete_until is None else self._complete_until, trouble.cause)
         self._tries_here = self._garbled_here = 0
         self._begin_list()

@@ -22,7 +22,7 @@ from collector.core.model import version_of
 from collector.core.objects import kubernetes
 from collector.core.objects.kubernetes import Kind
 from collector.kube.connection import Connection
-from collector.kube.request import BROKEN, ask
+from collector.kube.request import BROKEN, fetch
 from collector.watch.api_errors import Trouble, trouble_of
 from collector.watch.differences import Differences, differences
 from collector.watch.pages import UNDECODABLE, Listed, Pages, version_number
@@ -136,7 +136,7 @@ class Reconciler:
 
     async def _page(self, request: Request) -> tuple[Listed | Trouble, int]:
         async with self.lists:
-            status, headers, body = await ask(
+            status, headers, body = await fetch(
                 self.connection, "GET", request.path, params=request.params, headers=METADATA, within=WITHIN,
                 largest=LARGEST,
             )  # fmt: skip
@@ -158,7 +158,7 @@ class Reconciler:
 
     def _steady(self, listings: int) -> bool:
         """Whether the watch goes on from where it was: neither lists nor has listed since."""
-        return self.watch.synced and not self.watch.lists_now and self.watch.listings == listings
+        return self.watch.synced and not self.watch.is_listing and self.watch.listings == listings
 
     async def _caught_up(self, at: int, listings: int) -> bool:
         """Wait until the watch has told everything up to a version."""
@@ -174,14 +174,14 @@ class Reconciler:
         """Observe what differs as a list would show it; returns how much of it was put right."""
         ledger, repaired = self.watch.ledger, len(found.phantom)
         if found.phantom:
-            self.sink([ledger.vanished(uid, now_ms()) for uid in sorted(found.phantom)])
+            self.sink([ledger.observe_vanished(uid, now_ms()) for uid in sorted(found.phantom)])
         for uid in sorted(found.missing | found.stale)[:MOST_FETCHED]:
             obj = await self._fetch(look.news[uid])
             if not self._steady(listings):
                 break  # a list under way may be older than this object, which would look like a restored etcd
             if obj is None or obj.metadata.uid != uid or uid in (ledger.departed or ()):
                 continue
-            if seen := ledger.seen_beside(obj, now_ms()):
+            if seen := ledger.observe_fetched(obj, now_ms()):
                 self.sink([seen])
             repaired += 1
         return repaired
@@ -192,7 +192,7 @@ class Reconciler:
         root, _, plural = resource.path.rpartition("/")
         path = f"{root}/namespaces/{meta.namespace}/{plural}/{meta.name}"
         try:
-            status, _, body = await ask(self.connection, "GET", path, largest=LARGEST)
+            status, _, body = await fetch(self.connection, "GET", path, largest=LARGEST)
             return msgspec.json.decode(body, type=kubernetes.OBJECT_OF[resource.kind]) if status == 200 else None
         except (*BROKEN, *UNDECODABLE):
             return None

@@ -120,14 +120,14 @@ class _WatchLoop:
         self._settled = settled
         self._patience = patience
         self._access: Access | None = None
-        self._said_absent = False
+        self._absence_logged = False
 
     async def run(self) -> None:
         step = self._watch.step()
         while True:
             match step:
                 case Pause():
-                    self._say(step)
+                    self._log_pause(step)
                     await asyncio.sleep(step.seconds)
                 case Refresh():
                     await self._refresh()
@@ -138,12 +138,12 @@ class _WatchLoop:
                     await self._stream(step)
             step = self._watch.step()
 
-    def _say(self, pause: Pause) -> None:
+    def _log_pause(self, pause: Pause) -> None:
         """A wait is worth a warning, but that a cluster does not serve an optional kind is how it is: said once."""
         if pause.cause != "missing" or self._watch.resource.needed:
             log.warning("a watch waits before it tries again", extra=self._about(pause))
-        elif not self._said_absent:
-            self._said_absent = True
+        elif not self._absence_logged:
+            self._absence_logged = True
             log.info("a cluster does not serve an optional kind", extra=self._about(pause))
 
     def _about(self, pause: Pause) -> dict[str, object]:
@@ -151,7 +151,7 @@ class _WatchLoop:
         about = {"cluster": watch.cluster, "resource": watch.resource.kind, "cause": pause.cause}
         return {**about, "wait_s": round(pause.seconds, 1), "detail": pause.detail}
 
-    def _tell(self, outcomes: list[Outcome]) -> None:
+    def _emit(self, outcomes: list[Outcome]) -> None:
         if outcomes:
             self._sink(outcomes)
         if not self._settled.is_set() and self._watch.settled:
@@ -161,7 +161,7 @@ class _WatchLoop:
         try:
             await self._connection.refresh(self._access)
         except AddressError as error:
-            self._tell(self._watch.broke(*_cause(error), now_ms()))
+            self._emit(self._watch.broke(*_cause(error), now_ms()))
 
     async def _list(self, step: Step) -> Step:
         """All pages of a list in one go, since two lists at once would both outlive their snapshot; returns what is next."""
@@ -171,9 +171,9 @@ class _WatchLoop:
                 try:
                     status, headers, body = await self._fetch(step)
                 except BROKEN as error:
-                    self._tell(self._watch.broke(*_cause(error), now_ms()))
+                    self._emit(self._watch.broke(*_cause(error), now_ms()))
                 else:
-                    self._tell(self._watch.answered(status, headers, body, now_ms()))
+                    self._emit(self._watch.answered(status, headers, body, now_ms()))
                 step = self._watch.step()
         return step
 
@@ -212,12 +212,12 @@ class _WatchLoop:
                     await self._read(answer)
                 else:
                     body = await _beginning(answer)
-                    self._tell(watch.answered(answer.status, answer.headers, body, now_ms()))
+                    self._emit(watch.answered(answer.status, answer.headers, body, now_ms()))
         except BROKEN as error:
             if watch.streaming or not opened:
-                self._tell(self._broken(error, opened))
+                self._emit(self._failure(error, opened))
 
-    def _broken(self, error: Exception, opened: bool) -> list[Outcome]:
+    def _failure(self, error: Exception, opened: bool) -> list[Outcome]:
         cause, detail = _cause(error)
         if not opened:
             return self._watch.broke(cause, detail, now_ms())
@@ -229,21 +229,21 @@ class _WatchLoop:
     async def _read(self, answer: aiohttp.ClientResponse) -> None:
         """Feed the protocol until one side ends the stream or the pipeline has no room for it."""
         watch, content = self._watch, answer.content
-        beside = asyncio.create_task(self._beside(answer))
+        side_requests = asyncio.create_task(self._run_side_requests(answer))
         try:
             while watch.streaming:
                 if not await self._has_room():
                     answer.close()
-                    self._tell(watch.ended("back_pressure", now_ms()))
+                    self._emit(watch.ended("back_pressure", now_ms()))
                     await self._room()
                     return
                 chunk = await content.readany()
-                self._tell(watch.feed(chunk, now_ms()) if chunk else watch.ended("closed", now_ms()))
+                self._emit(watch.feed(chunk, now_ms()) if chunk else watch.ended("closed", now_ms()))
         finally:
-            beside.cancel()
-            await asyncio.wait([beside])
-        if not beside.cancelled():
-            beside.result()
+            side_requests.cancel()
+            await asyncio.wait([side_requests])
+        if not side_requests.cancelled():
+            side_requests.result()
 
     async def _has_room(self) -> bool:
         try:
@@ -253,19 +253,19 @@ class _WatchLoop:
             return False
         return True
 
-    async def _beside(self, answer: aiohttp.ClientResponse) -> None:
+    async def _run_side_requests(self, answer: aiohttp.ClientResponse) -> None:
         """Read the fence. It does not wait for the cluster's lists: it costs one object, and is of use only at once."""
         watch = self._watch
-        while (step := watch.beside()) is not None:
+        while (step := watch.side_request()) is not None:
             if isinstance(step, Pause):
                 await asyncio.sleep(step.seconds)
                 continue
             try:
                 status, headers, body = await self._fetch(step)
             except BROKEN as error:
-                watch.beside_broke(*_cause(error), now_ms())
+                watch.side_request_broke(*_cause(error), now_ms())
             else:
-                self._tell(watch.beside_answered(status, headers, body, now_ms()))
+                self._emit(watch.side_request_answered(status, headers, body, now_ms()))
         if not watch.streaming:
             answer.close()
 

@@ -124,8 +124,8 @@ def reopen(watch: Watch, *, fence: int | None = None, now: Instant = NOON) -> Re
     assert request.verb == "watch", request
     assert watch.opened(200, JSON, now)
     if fence is not None:
-        assert beside_request(watch).verb == "fence"
-        watch.beside_answered(200, JSON, page(version=fence), now)
+        assert next_side_request(watch).verb == "fence"
+        watch.side_request_answered(200, JSON, page(version=fence), now)
     return request
 
 
@@ -143,9 +143,9 @@ def observed(outcomes: list[Outcome]) -> list[Any]:
     return of_type(outcomes, Observation)
 
 
-def beside_request(watch: Watch) -> Request:
+def next_side_request(watch: Watch) -> Request:
     """What is asked beside the open stream."""
-    step = watch.beside()
+    step = watch.side_request()
     assert isinstance(step, Request), step
     return step
 

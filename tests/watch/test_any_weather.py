@@ -152,10 +152,10 @@ class Weather(RuleBasedStateMachine):
     @precondition(lambda self: self.watch.streaming)
     @rule(well=st.booleans())
     def fence(self, well: bool) -> None:
-        step = self.watch.beside()
+        step = self.watch.side_request()
         if isinstance(step, Request):
             code, body = self.truth.answer(step) if well else (500, b"")
-            self._take(self.watch.beside_answered(code, JSON, body, self.now))
+            self._take(self.watch.side_request_answered(code, JSON, body, self.now))
 
     @precondition(lambda self: self.watch.streaming)
     @rule(mark=st.booleans())
@@ -241,10 +241,10 @@ class Weather(RuleBasedStateMachine):
         for _ in range(200):
             while not self.watch.streaming:
                 self.serve()
-            while isinstance(step := self.watch.beside(), Pause):
+            while isinstance(step := self.watch.side_request(), Pause):
                 pass
             if step is not None:
-                self._take(self.watch.beside_answered(*self._well(step), self.now))
+                self._take(self.watch.side_request_answered(*self._well(step), self.now))
             if not self.watch.streaming:
                 continue
             self.send(mark=True)

@@ -24,12 +24,12 @@ from tests.watch.steps import (
     a_watch,
     added,
     an_object,
-    beside_request,
     event,
     fallbacks,
     listed,
     modified,
     next_request,
+    next_side_request,
     observed,
     of_type,
     page,
@@ -238,7 +238,7 @@ def test_pods_by_label_are_asked_for_by_selector() -> None:
     """In each of the three requests, or the fence would be of another collection."""
     watch = watching(version=100, resource=LABELLED_PODS)
     watch.ended("closed", NOON + 60 * SECOND)
-    asked = [next_request(a_watch(LABELLED_PODS)), reopen(watch), beside_request(watch)]
+    asked = [next_request(a_watch(LABELLED_PODS)), reopen(watch), next_side_request(watch)]
 
     assert {request.params["labelSelector"] for request in asked} == {"workflows.argoproj.io/workflow"}
     assert {request.path for request in asked} == {"/api/v1/pods"}

@@ -186,8 +186,8 @@ def test_the_watch_of_events_goes_on_after_a_restored_etcd() -> None:
     """Versions that went back make a new epoch here as anywhere."""
     watch = listed(resource=EVENTS, version=1000)
     reopen(watch)
-    watch.beside()
-    watch.beside_answered(200, JSON, page(version=10), NOON)
+    watch.side_request()
+    watch.side_request_answered(200, JSON, page(version=10), NOON)
     next_request(watch)
     out = watch.answered(200, JSON, page(version=10), NOON + SECOND)
 

@@ -49,8 +49,8 @@ def test_nothing_is_live_before_the_fence_is_known() -> None:
     watch = listed(version=100)
     reopen(watch)
     before = watch.feed(added("a", 101), NOON)
-    watch.beside()
-    watch.beside_answered(200, JSON, page(version=101), NOON)
+    watch.side_request()
+    watch.side_request_answered(200, JSON, page(version=101), NOON)
 
     assert live(before) == [False]
     assert live(watch.feed(modified("a", 102), NOON)) == [True]
@@ -70,9 +70,9 @@ def test_a_fence_that_cannot_be_read_is_asked_for_again() -> None:
     for code, body in ((500, b""), (403, refusal(403)), (200, b"<html>"), (200, page(version="x")), (429, b"")):
         watch = listed(version=100)
         reopen(watch)
-        watch.beside()
-        assert watch.beside_answered(code, JSON, body, NOON) == []
-        pause, again = watch.beside(), watch.beside()
+        watch.side_request()
+        assert watch.side_request_answered(code, JSON, body, NOON) == []
+        pause, again = watch.side_request(), watch.side_request()
 
         assert watch.streaming
         assert isinstance(pause, Pause)
@@ -84,9 +84,9 @@ def test_an_event_that_overtakes_the_fence_does_not_make_it_old() -> None:
     """The answer is as old as the question: an event newer than it may arrive first, and is no restored etcd."""
     watch = listed(version=100)
     reopen(watch)
-    watch.beside()
+    watch.side_request()
     watch.feed(added("a", 180), NOON)
-    watch.beside_answered(200, JSON, page(version=150), NOON)
+    watch.side_request_answered(200, JSON, page(version=150), NOON)
 
     assert watch.streaming
     assert live(watch.feed(modified("a", 181), NOON)) == [True]
@@ -97,8 +97,8 @@ def test_a_fence_below_what_was_told_is_a_restored_etcd() -> None:
     watch = watching(an_object("a", 90), version=100)
     watch.ended("closed", NOON + 60 * SECOND)
     reopen(watch)
-    watch.beside()
-    watch.beside_answered(200, JSON, page(version=70), NOON)
+    watch.side_request()
+    watch.side_request_answered(200, JSON, page(version=70), NOON)
     assert not watch.streaming
     watch.step()
     watch.step()
@@ -131,8 +131,8 @@ def test_a_resumed_watch_is_synced_when_its_fence_is_known() -> None:
     watch = a_watch(resume=Stored("500", epoch=2, known={"a": 2 << 56 | 400 << 8}))
     reopen(watch)
     replayed = watch.feed(modified("a", 501), NOON)
-    watch.beside()
-    out = watch.beside_answered(200, JSON, page(version=600), NOON)
+    watch.side_request()
+    out = watch.side_request_answered(200, JSON, page(version=600), NOON)
 
     assert live(replayed) == [False]
     assert observed(replayed)[0].version == 2 << 56 | 501 << 8

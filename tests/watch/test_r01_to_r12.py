@@ -18,13 +18,13 @@ from tests.watch.steps import (
     a_watch,
     added,
     an_object,
-    beside_request,
     bookmark,
     deleted,
     event,
     listed,
     modified,
     next_request,
+    next_side_request,
     observed,
     of_type,
     page,
@@ -54,7 +54,7 @@ def test_r02_no_version_match_is_ever_sent() -> None:
     """`resourceVersionMatch` belongs to lists at a version, and we make none: neither first, nor again, nor for the fence."""
     watch = watching(an_object("a", 1))
     watch.ended("closed", NOON + 60 * SECOND)
-    asked = [reopen(watch), beside_request(watch)]
+    asked = [reopen(watch), next_side_request(watch)]
     watch.feed(event("ERROR", status(410, "Expired")), NOON)
     asked.append(next_request(watch))
 

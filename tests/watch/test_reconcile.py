@@ -85,7 +85,7 @@ def everything(_kind: Kind, _meta: kubernetes.Meta) -> bool:
 async def reconciling(address: ClusterAddress, **more: Any) -> AsyncIterator[tuple[Run, Reconciler]]:
     """A watch that has listed and streams, and its reconciler."""
     async with running(address) as run:
-        await eventually(lambda: run.watch.streaming and run.watch.beside() is None)
+        await eventually(lambda: run.watch.streaming and run.watch.side_request() is None)
         known: dict[str, Any] = {"concerns": everything, "catch_up_s": 1.0} | more
         yield run, Reconciler(run.connection, run.watch, run.told.extend, asyncio.Lock(), **known)
 

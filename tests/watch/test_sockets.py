@@ -59,7 +59,7 @@ async def test_a_list_then_a_watch_then_its_events(server: ApiServer, address: C
     server.script("fence", body(page(version=100)))
     server.script("watch", after_the_fence)
     async with running(address) as run:
-        await eventually(lambda: run.watch.beside() is None and run.watch.streaming)
+        await eventually(lambda: run.watch.side_request() is None and run.watch.streaming)
         go.set()
         await eventually(lambda: len(seen(run.told)) == 2)
 
@@ -336,7 +336,7 @@ async def test_until_the_fence_is_read_nothing_is_live(server: ApiServer, addres
     server.script("fence", body(b"", 500), body(page(version=101)))
     server.script("watch", stream(added("a", 101)))
     async with running(address) as run:
-        await eventually(lambda: len(server.of("fence")) == 2 and run.watch.beside() is None)
+        await eventually(lambda: len(server.of("fence")) == 2 and run.watch.side_request() is None)
 
     assert [o.live for o in observed(run.told)] == [False]
 
