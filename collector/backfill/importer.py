@@ -202,12 +202,11 @@ def _facts_or_none(work: Work, uid: str, body: bytes, there: StoredRows, heard: 
 
 def facts_of(work: Work, body: bytes, there: StoredRows, heard: Runs) -> list[Fact]:
     """The rows that a copy of a workflow leads to, charges included; none where the store has it already."""
-    at, facts = work.now(), list[Fact]()
-    # Counters cover only what was watched, so these are thrown away.
-    counting = Recorder(work.books, work.zone, Counters(), facts.append, runs=heard)
+    at = work.now()
     found = restore.rows_of(work.cluster, work.rules, work.around, body, there, at)
-    if found is not None:
-        cluster, happened = found
-        for happening in happened:
-            counting.record(cluster, happening, at, listed=True)
-    return facts
+    if found is None:
+        return []
+    cluster, effects = found
+    # Counters cover only what was watched, so the recorder's are dropped.
+    recorder = Recorder(work.books, work.zone, Counters(), runs=heard)
+    return list(recorder.record(cluster, effects, at, listed=True))

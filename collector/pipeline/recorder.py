@@ -1,13 +1,13 @@
 """
-What follows from each happening: facts for the store, counters for Prometheus, charges for whoever pays.
+Turns the effects of an observation into facts for the store and counters for Prometheus, and charges pods.
 
-Runs in the pipeline's loop; keeps nothing but which months have been opened.
+Runs in the pipeline's loop. Facts are returned; the state of a cluster changes only through methods of core.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from typing import get_args
+from typing import Literal, assert_never, get_args
 
 import msgspec
 
@@ -22,6 +22,7 @@ from collector.core.cost.billing_days import month_of
 from collector.core.cost.meters import total
 from collector.core.cost.pricing_runs import FIRST_RUN, Runs
 from collector.core.facts.bills import Period, PodCost
+from collector.core.facts.watches import Reconciled
 from collector.core.facts.workflows import ControllerIncident, CronRun
 from collector.core.messages import WORKLOAD_KINDS
 from collector.core.model import Fact, Instant
@@ -32,34 +33,47 @@ from collector.core.workflow.payer import payer_of
 from collector.core.workflow.state import WorkflowState
 from collector.prices.lookup import Books
 
-DIFFERENCES = ("missing", "stale", "phantom")
+Difference = Literal["missing", "stale", "phantom"]
+"""Between the watched state and a list: an object that was not known, had an old version, or does not exist any more."""
+Counted = Submitted | Began | FirstRan | PodRan | Clamped | Ended
+"""Effects that only move counters."""
 
 RECENT_PODS = 100_000
-"""Pods whose charges are remembered until the next look at the store's runs; more only after a long outage."""
+"""Charged pods remembered until the next look at the store's pricing runs; reached only in a long outage."""
 
 
 @dataclass(slots=True)
 class Recorder:
-    """Where happenings go."""
+    """Records effects: facts, counters and charges."""
 
     books: Books
     zone: tzinfo
     counters: Counters
-    store: Callable[[Fact], object]
-    """Takes a fact that is to become a row."""
     runs: Runs = field(default_factory=Runs)
-    """Under which pricing runs charges are written, as the store was last heard to say."""
+    """The pricing runs that charges are written under, as the store last answered."""
     recent: dict[tuple[str, str], None] = field(default_factory=dict)
-    """Pods charged since then: a run that nobody had heard of yet lacks them."""
+    """Pods charged since then, by cluster and uid: a run that was unknown at that time lacks their charges."""
     _months: set[int] = field(default_factory=set)
 
-    def record(self, cluster: Cluster, happening: Effect, at: Instant, listed: bool) -> None:
-        """A fact goes to the store; the rest moves counters."""
-        if isinstance(happening, Fact):  # most are, a row for each step of a workflow among them
-            self._fact(happening, listed)
-            return
-        name, counters = cluster.name, self.counters
-        match happening:
+    def record(
+        self, cluster: Cluster, effects: Iterable[Effect], at: Instant, *, listed: bool = False
+    ) -> Iterator[Fact]:
+        """Yields the facts of effects, and moves the counters. An effect counts once it is iterated over."""
+        for effect in effects:
+            if isinstance(effect, Fact):  # most are, a row for each step of a workflow among them
+                yield effect
+                if isinstance(effect, ControllerIncident):
+                    self._count_incident(effect, listed)
+                elif isinstance(effect, CronRun):
+                    self._count_cron(effect)
+            elif isinstance(effect, PodEnded):
+                yield from self.charge(cluster, effect.pod, effect.workflow, at)
+            else:
+                self._count(cluster.name, effect)
+
+    def _count(self, name: str, effect: Counted) -> None:
+        counters = self.counters
+        match effect:
             case Submitted(namespace, queue):
                 counters.add(metrics.SUBMITTED, cluster=name, namespace=namespace, queue=queue)
             case Began(namespace, queue, latency_ms):
@@ -73,16 +87,9 @@ class Recorder:
             case Clamped(figure):
                 counters.add(metrics.CLOCK_CLAMPS, cluster=name, figure=figure)
             case Ended():
-                self._ended(name, happening)
-            case PodEnded(pod, workflow):
-                self.charge(cluster, pod, workflow, at)
-
-    def _fact(self, fact: Fact, listed: bool) -> None:
-        self.store(fact)
-        if isinstance(fact, ControllerIncident):
-            self._count_incident(fact, listed)
-        elif isinstance(fact, CronRun):
-            self._count_cron(fact)
+                self._ended(name, effect)
+            case _:
+                assert_never(effect)
 
     def _ended(self, cluster: str, ended: Ended) -> None:
         counters, namespace = self.counters, ended.namespace
@@ -95,7 +102,7 @@ class Recorder:
             counters.observe(metrics.COMPLETION_DELAY, ended.delay_ms / 1000, cluster=cluster)
 
     def _count_incident(self, incident: ControllerIncident, listed: bool) -> None:
-        """An old kill that a list shows is recorded, but must page nobody."""
+        """Counts an incident, unless a list shows it: an old kill must not cause an alert."""
         if listed or incident.kind not in ("oom_kill", "restart"):
             return
         cluster, container = incident.cluster, incident.container
@@ -110,8 +117,8 @@ class Recorder:
         elif run.outcome == "skipped":
             self.counters.add(metrics.CRON_SKIPPED, **labels, reason=run.reason)
 
-    def charge(self, cluster: Cluster, pod: PodState, workflow: WorkflowState | None, until: Instant) -> None:
-        """A pod's charges up to its end, or to `until` while it runs; of its days those that changed are told."""
+    def charge(self, cluster: Cluster, pod: PodState, workflow: WorkflowState | None, until: Instant) -> Iterator[Fact]:
+        """Yields the changed charges of a pod, up to its end or to `until` while it runs, under every pricing run."""
         product = cluster.rules.product
         payer = payer_of(workflow)
         charges = billing.charges(pod.run, payer, self.books, self.zone, until, product, FIRST_RUN, pod.written)
@@ -120,16 +127,16 @@ class Recorder:
         new, written = changed_charges.changed_charges(charges, self.runs.of, pod.written)
         cluster.record_charges(pod, written)
         for charge in new:
-            self._open_month(charge.day)
+            yield from self._open_month(charge.day)
             for run in self.runs.of(charge.day):
-                self.store(charge if run == charge.run else msgspec.structs.replace(charge, run=run))
+                yield charge if run == charge.run else msgspec.structs.replace(charge, run=run)
         if len(self.recent) < RECENT_PODS:
             self.recent[cluster.name, pod.run.uid] = None
         if pod.stage == "finished" and not pod.historic:
             self._count_cost(pod, charges)
 
     def _count_cost(self, pod: PodState, charges: list[PodCost]) -> None:
-        """Add to the counter what it does not hold yet; a correction downwards shows in tables only."""
+        """Adds to the cost counter what it lacks; a counter cannot fall, so a correction downwards shows in tables only."""
         first, charge = not pod.is_counted, charges[0]
         if first and (doubt := billing.doubt_of(charge)):
             self.counters.add(metrics.UNPRICED_PODS, cluster=charge.cluster, reason=doubt)
@@ -149,12 +156,17 @@ class Recorder:
                 currency=charge.currency,
             )
 
-    def _open_month(self, day: int) -> None:
-        """The first charge of a month gives it its active run."""
+    def _open_month(self, day: int) -> Iterator[Period]:
+        """Yields the row that gives a month its active run, at the first charge of the month."""
         month = month_of(day)
         if month not in self._months and month not in self.runs.by_month:
             self._months.add(month)
-            self.store(Period(month=month, version=1, active_run=FIRST_RUN, state="open", total=None, hash=""))
+            yield Period(month=month, version=1, active_run=FIRST_RUN, state="open", total=None, hash="")
+
+
+def differences(reconciled: Reconciled) -> tuple[tuple[Difference, int], ...]:
+    """How often each kind of difference between watch and list was found."""
+    return ("missing", reconciled.missing), ("stale", reconciled.stale), ("phantom", reconciled.phantom)
 
 
 def initialise_counters(counters: Counters, clusters: Iterable[str]) -> None:
@@ -166,5 +178,5 @@ def initialise_counters(counters: Counters, clusters: Iterable[str]) -> None:
         for kind in get_args(Kind):
             counters.initialise(metrics.WATCH_GAPS, cluster=cluster, kind=kind)
         for kind in WORKLOAD_KINDS:
-            for how in DIFFERENCES:
-                counters.initialise(metrics.RECONCILE_DIFFERENCES, cluster=cluster, kind=kind, difference=how)
+            for difference in get_args(Difference):
+                counters.initialise(metrics.RECONCILE_DIFFERENCES, cluster=cluster, kind=kind, difference=difference)

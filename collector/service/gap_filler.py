@@ -79,7 +79,7 @@ async def _fill_gaps(
     settings: Settings, cluster: ClusterSettings, pipeline: Pipeline, counters: Counters, worker: Worker, store: Store
 ) -> None:
     live, name = pipeline.clusters[cluster.name], cluster.name
-    if name in pipeline.refused:
+    if name in pipeline.identities.refused:
         return
     now = now_ms()
     gaps = await worker.run(stored.open_gaps, store, name, now)

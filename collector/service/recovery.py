@@ -67,7 +67,7 @@ def adopt(pipeline: Pipeline, found: Mapping[str, Found], now: Instant) -> Commi
     for name, (copy, past) in found.items():
         if copy is None and past is not None:
             pipeline.restore_identity(name, past.cluster_uid, past.totals, past.at)
-            pipeline.mark_state_lost(now, LOST, [name])
+            pipeline.positions.mark_state_lost(now, LOST, [name])
     copies = {name: copy for name, (copy, _) in found.items() if copy is not None}
     strange = pipeline.restore(
         [cursor for copy in copies.values() for cursor in copy.cursors],
@@ -78,7 +78,7 @@ def adopt(pipeline: Pipeline, found: Mapping[str, Found], now: Instant) -> Commi
             "state that cannot be read, of another release or damaged, is set aside: watching starts from lists",
             extra={"clusters": strange},
         )
-        pipeline.mark_state_lost(now, STRANGE, strange)
+        pipeline.positions.mark_state_lost(now, STRANGE, strange)
     taken = {name: copy for name, copy in copies.items() if name not in strange}
     if not taken:
         return None

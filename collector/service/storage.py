@@ -54,16 +54,18 @@ async def opened_spool(parts: Runtime, disk: Worker) -> Spool:
             "state that cannot be read, of another release or damaged, is set aside: watching starts from lists",
             extra={"clusters": strange},
         )
-        parts.pipeline.mark_state_lost(now_ms(), recovery.STRANGE, strange)
+        parts.pipeline.positions.mark_state_lost(now_ms(), recovery.STRANGE, strange)
     if loaded.damage:
         log.error("the spool was damaged and set aside", extra={"reason": loaded.damage})
-        parts.pipeline.mark_state_lost(written_at, f"spool: {loaded.damage}", parts.pipeline.unknown())
+        parts.pipeline.positions.mark_state_lost(
+            written_at, f"spool: {loaded.damage}", parts.pipeline.positions.clusters_without_position()
+        )
     return spool
 
 
 async def take_over(parts: Runtime, disk: Worker, fresh: bool) -> None:
     """Go on from the store where this disk knows nothing, once it answers; `fresh`: it was only just made."""
-    unknown = parts.pipeline.unknown()
+    unknown = parts.pipeline.positions.clusters_without_position()
     if fresh or not unknown:
         return
     found = await recovery.look(parts.settings, unknown, up=parts.migrated, stop=parts.stop)

@@ -29,15 +29,13 @@ RESTART_S = 30
 async def watching(parts: Runtime, name: str) -> AsyncIterator[None]:
     """Watch a cluster for as long as the block lasts, or until it turns out to be another one."""
     async with background_task(_watch(parts, name), f"watch {name}") as task:
-        previous = parts.pipeline.on_refused
 
-        def refused(cluster: str) -> None:
-            previous(cluster)
+        def close_refused(cluster: str, reason: str) -> None:
             if cluster == name:
-                log.error("a cluster is refused", extra={"cluster": name, "reason": parts.pipeline.refused[name]})
+                log.error("cluster refused, its watches are closed", extra={"cluster": name, "reason": reason})
                 task.cancel()
 
-        parts.pipeline.on_refused = refused
+        parts.pipeline.identities.listeners.append(close_refused)
         yield
 
 
@@ -57,7 +55,7 @@ async def _watch(parts: Runtime, name: str) -> None:
                 lists = asyncio.Lock()
                 look = _reconcile(parts, name, connection, sink, lists)
                 async with background_task(ask, f"readings {name}"), background_task(look, f"reconcile {name}"):
-                    room = parts.pipeline.room
+                    room = parts.pipeline.wait_for_room
                     await watch_cluster(connection, parts.watches[name], sink=sink, room=room, lists=lists)
         except Exception:
             log.exception("the watches of a cluster failed and start again", extra={"cluster": name})
@@ -68,7 +66,7 @@ async def _reconcile(parts: Runtime, name: str, connection: Connection, sink: Si
     """Compare what is known of a cluster with lists, if the settings want it."""
     if every_s := parts.settings.reconcile_hours * 3600:
         moving = [watch for watch in parts.watches[name] if watch.resource.kind in WORKLOAD_KINDS]
-        concerns = partial(parts.pipeline.concerns, name)
+        concerns = partial(parts.pipeline.is_relevant, name)
         await reconcile_for_ever(connection, moving, sink=sink, lists=lists, concerns=concerns, every_s=every_s)
 
 
@@ -79,7 +77,7 @@ def _controller_pods(parts: Runtime, name: str) -> list[tuple[str, str, int | No
 
 
 def _one_watch(parts: Runtime, name: str, resource: kinds.Resource) -> Watch:
-    resume = parts.pipeline.resume(name, resource.kind)
+    resume = parts.pipeline.positions.resume(name, resource.kind)
     at = resume.at if resume else None
-    gap = parts.pipeline.pending_gap(name, resource.kind)
+    gap = parts.pipeline.positions.pending_gap(name, resource.kind)
     return Watch(name, resource, dice=random.Random(), counters=parts.counters, resume=resume, resumed_at=at, gap=gap)

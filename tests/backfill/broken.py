@@ -55,10 +55,11 @@ class Seen:
 def seen(stream: Iterable[Observation]) -> Seen:
     """All facts of a stream, charges included."""
     made = Seen(Cluster("c1", RULES), [])
-    counting = Recorder(books(), UTC, Counters(), made.facts.append)
+    recorder = Recorder(books(), UTC, Counters())
     for one in stream:
-        for happening in made.cluster.observe(one):
-            counting.record(made.cluster, happening, one.at, one.change == "listed")
+        made.facts.extend(
+            recorder.record(made.cluster, made.cluster.observe(one), one.at, listed=one.change == "listed")
+        )
     return made
 
 

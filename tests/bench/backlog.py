@@ -154,7 +154,9 @@ async def lateness(workflows: int, pace: int, folder: Path) -> list[float]:
 
     background = [asyncio.create_task(inserts.run()), asyncio.create_task(commit_for_ever(pipe, disk, spool))]
     with serving("workflows", objects=workflows, pace=pace) as server:
-        await watch_until_done(server.server, "workflows", Counted(server.events, take), pipe.room, counters, folder)
+        await watch_until_done(
+            server.server, "workflows", Counted(server.events, take), pipe.wait_for_room, counters, folder
+        )
     while len(store.found_at) < workflows:
         await asyncio.sleep(0.05)
     for task in background:

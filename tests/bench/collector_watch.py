@@ -123,7 +123,7 @@ async def pipeline(server: str, kind: str, expected: int, folder: Path) -> Figur
     warm = inserted(counters)
     sink, meter, store_cpu = Counted(expected, lambda o: pipe.take(CLUSTER, o)), Meter(), cpu_s_of(child.process.pid)
     background = [asyncio.create_task(inserts.run()), asyncio.create_task(commit_for_ever(pipe, disk, spool))]
-    await watch_until_done(server, kind, sink, pipe.room, counters, folder)
+    await watch_until_done(server, kind, sink, pipe.wait_for_room, counters, folder)
     await commit(pipe, disk, spool)
     await inserts.finish(within_s=60)
     figures = Figures(
@@ -170,7 +170,7 @@ async def listing(server: str, kind: str, expected: int, folder: Path) -> Figure
         pipe.drain(0)
 
     before, sink, meter = resident_bytes(), Counted(expected, take, until_synced=True), Meter()
-    await watch_until_done(server, kind, sink, pipe.room, counters, folder)
+    await watch_until_done(server, kind, sink, pipe.wait_for_room, counters, folder)
     spent = meter.read()
     kept = (resident_bytes() - before) / expected
     return Figures("list", kind, sink.seen, sink.last_version, *spent, VERSION, kept_bytes=kept)

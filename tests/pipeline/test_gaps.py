@@ -9,7 +9,7 @@ from collector.core.facts.watches import Reconciled, WatchGap
 from collector.core.facts.workflows import WorkflowRun
 from collector.core.messages import Observation, Synced
 from collector.core.objects import kubernetes
-from collector.pipeline.pipeline import Resume
+from collector.pipeline.positions import Resume
 from tests.builders import HOUR, NOON, SECOND, a_workflow, an_observation, decoded, pod_json
 from tests.flow import (
     BEGUN,
@@ -36,12 +36,12 @@ def a_gap(kind: str, begin: int) -> WatchGap:
 def test_a_first_start_is_a_gap_from_the_beginning_on() -> None:
     """Nothing before it was seen; once there is a position there is none any more."""
     flow = a_pipeline()
-    before = flow.pending_gap("c1", "workflows")
+    before = flow.positions.pending_gap("c1", "workflows")
     flow.take("c1", [position()])
 
     assert before == (0, "first start")
-    assert flow.pending_gap("c1", "workflows") is None
-    assert flow.pending_gap("c1", "pods") == (0, "first start")
+    assert flow.positions.pending_gap("c1", "workflows") is None
+    assert flow.positions.pending_gap("c1", "pods") == (0, "first start")
 
 
 def test_what_vanished_in_a_gap_ended_when_it_was_last_known_alive() -> None:
@@ -88,11 +88,11 @@ def test_only_pods_that_facts_are_made_of_concern_anybody() -> None:
     }  # fmt: skip
     pods["a Job's"]["metadata"]["ownerReferences"] = job
     concerned = {
-        name for name, told in pods.items() if flow.concerns("c1", "pods", decoded(told, kubernetes.Pod).metadata)
+        name for name, told in pods.items() if flow.is_relevant("c1", "pods", decoded(told, kubernetes.Pod).metadata)
     }
 
     assert concerned == {"a step", "the controller"}
-    assert flow.concerns("c1", "workflows", a_workflow().metadata)
+    assert flow.is_relevant("c1", "workflows", a_workflow().metadata)
 
 
 def test_a_kill_during_the_first_list_forgets_nobody() -> None:
@@ -101,9 +101,9 @@ def test_a_kill_during_the_first_list_forgets_nobody() -> None:
     flow.take("c1", [*identity("u"), SUBMITTED])
     after = restarted([drained(flow)])
 
-    assert after.resume("c1", "workflows") == Resume("", 0, {"w1": SUBMITTED.version}, None)
-    assert after.resume("c1", "pods") is None
-    assert after.pending_gap("c1", "workflows") == (0, "first start")
+    assert after.positions.resume("c1", "workflows") == Resume("", 0, {"w1": SUBMITTED.version}, None)
+    assert after.positions.resume("c1", "pods") is None
+    assert after.positions.pending_gap("c1", "workflows") == (0, "first start")
 
 
 def test_a_cluster_that_comes_back_goes_on_where_it_was() -> None:
@@ -113,20 +113,26 @@ def test_a_cluster_that_comes_back_goes_on_where_it_was() -> None:
     commit = drained(flow)
     restarted([commit], "c2")
     back = restarted([commit], "c1", "c2")
-    resume = back.resume("c1", "workflows")
+    resume = back.positions.resume("c1", "workflows")
 
     assert resume == Resume("70", 0, {"w1": SUBMITTED.version}, NOON)
-    assert back.pending_gap("c1", "workflows") is None
-    assert (back.unknown(), back.pending_gap("c2", "pods")) == (["c2"], (0, "first start"))
+    assert back.positions.pending_gap("c1", "workflows") is None
+    assert (back.positions.clusters_without_position(), back.positions.pending_gap("c2", "pods")) == (
+        ["c2"],
+        (0, "first start"),
+    )
 
 
 def test_a_past_without_states_is_a_gap_from_its_last_position() -> None:
     """The disk is gone and the store has positions only: same cluster, same counters, and a list to start from."""
     flow = a_pipeline()
     flow.restore_identity("c1", "uid-1", {"lynceus_workflows_submitted_total\x1fc1\x1fci\x1fci": "7"}, NOON)
-    flow.mark_state_lost(NOON + HOUR, "the disk was lost", ["c1"])
+    flow.positions.mark_state_lost(NOON + HOUR, "the disk was lost", ["c1"])
     flow.take("c1", identity("uid-2"))
 
-    assert (flow.resume("c1", "workflows"), flow.pending_gap("c1", "workflows")) == (None, (NOON, "the disk was lost"))
+    assert (flow.positions.resume("c1", "workflows"), flow.positions.pending_gap("c1", "workflows")) == (
+        None,
+        (NOON, "the disk was lost"),
+    )
     assert counted(flow, metrics.SUBMITTED) == {("c1", "ci", "ci"): 7}
-    assert list(flow.refused) == ["c1"]
+    assert list(flow.identities.refused) == ["c1"]

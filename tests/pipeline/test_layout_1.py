@@ -103,11 +103,11 @@ def test_a_spool_of_layout_1_is_opened_without_a_gap(name: str, tmp_path: Path) 
 
     assert unreadable == []
     for cluster in CLUSTERS[name]:
-        resume = flow.resume(cluster, "workflows")
+        resume = flow.positions.resume(cluster, "workflows")
         assert resume is not None
         assert resume.resource_version
         assert len(resume.known) == sum(not w.deleted for w in flow.clusters[cluster].workflows.values())
-        assert flow.pending_gap(cluster, "workflows") is None
+        assert flow.positions.pending_gap(cluster, "workflows") is None
 
 
 def halves(seen: list[Observation]) -> tuple[list[Observation], list[Observation]]:

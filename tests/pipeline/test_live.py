@@ -120,7 +120,7 @@ def test_a_refused_cluster_is_not_ready_and_says_why() -> None:
     flow.take("c1", identity("uid-2"))
     (health,) = flow.view(NOON, {"c1": [watch()]}, HEALTHY).clusters
 
-    assert (health.ready, health.detail) == (False, flow.refused["c1"])
+    assert (health.ready, health.detail) == (False, flow.identities.refused["c1"])
 
 
 def test_the_view_shows_every_living_workflow() -> None:

@@ -11,7 +11,8 @@ from collector.core.facts.bills import NodeRun, PodCost, PodRun
 from collector.core.facts.workflows import ControllerIncident, WorkflowRun
 from collector.core.messages import Commit, Cursor, Observation, Outcome, Synced
 from collector.core.model import Fact
-from collector.pipeline.pipeline import Pipeline, Resume
+from collector.pipeline.pipeline import Pipeline
+from collector.pipeline.positions import Resume
 from tests.builders import (
     HOUR,
     NOON,
@@ -46,20 +47,20 @@ def test_a_name_is_bound_to_the_first_cluster_that_answers() -> None:
     flow = a_pipeline()
     flow.take("c1", [*identity("uid-1"), *identity("uid-1"), position()])
 
-    assert (flow.refused, flow.uids) == ({}, {"c1": "uid-1"})
+    assert (flow.identities.refused, flow.identities.uids) == ({}, {"c1": "uid-1"})
     assert drained(flow).cursors[0].cluster_uid == "uid-1"
 
 
 def test_another_cluster_under_an_old_name_is_refused() -> None:
     """Rows of two clusters under one name could never be told apart again."""
-    told: list[str] = []
+    refused: list[str] = []
     flow = a_pipeline()
-    flow.on_refused = told.append
+    flow.identities.listeners.append(lambda name, _reason: refused.append(name))
     flow.take("c1", identity("uid-1"))
     flow.take("c1", [*identity("uid-2"), SUBMITTED, position()])
 
-    assert "is bound to kube-system uid-1 but this is uid-2" in flow.refused["c1"]
-    assert (told, flow.clusters["c1"].workflows, flow.drain(NOON)) == (["c1"], {}, None)
+    assert "is bound to kube-system uid-1 but this is uid-2" in flow.identities.refused["c1"]
+    assert (refused, flow.clusters["c1"].workflows, flow.drain(NOON)) == (["c1"], {}, None)
 
 
 def test_one_cluster_under_two_names_is_refused() -> None:
@@ -68,8 +69,8 @@ def test_one_cluster_under_two_names_is_refused() -> None:
     flow.take("c1", identity("uid-1"))
     flow.take("c2", identity("uid-1"))
 
-    assert list(flow.refused) == ["c2"]
-    assert "is the same cluster as c1: both have kube-system uid-1; remove one" in flow.refused["c2"]
+    assert list(flow.identities.refused) == ["c2"]
+    assert "is the same cluster as c1: both have kube-system uid-1; remove one" in flow.identities.refused["c2"]
 
 
 def test_a_refused_cluster_is_neither_charged_nor_sampled() -> None:
@@ -88,10 +89,10 @@ def test_a_refused_cluster_is_neither_charged_nor_sampled() -> None:
 def test_a_name_that_is_configured_no_more_does_not_count() -> None:
     """A cluster may be given another name."""
     flow = a_pipeline("new")
-    flow.uids["old"] = "uid-1"
+    flow.identities.uids["old"] = "uid-1"
     flow.take("new", identity("uid-1"))
 
-    assert flow.refused == {}
+    assert flow.identities.refused == {}
 
 
 def test_a_cluster_whose_kube_system_may_not_be_seen_is_bound_to_nothing() -> None:
@@ -100,7 +101,7 @@ def test_a_cluster_whose_kube_system_may_not_be_seen_is_bound_to_nothing() -> No
     flow.take("c1", [Synced("namespaces", "5"), Synced("pods", "5")])
     flow.take("c1", identity("uid-1"))
 
-    assert (flow.refused, flow.uids) == ({}, {"c1": "uid-1"})
+    assert (flow.identities.refused, flow.identities.uids) == ({}, {"c1": "uid-1"})
 
 
 def test_a_restart_before_the_cluster_was_bound_refuses_nothing() -> None:
@@ -110,7 +111,7 @@ def test_a_restart_before_the_cluster_was_bound_refuses_nothing() -> None:
     after.restore(drained(flow).cursors, [])
     after.take("c1", identity("uid-1"))
 
-    assert (after.refused, after.uids) == ({}, {"c1": "uid-1"})
+    assert (after.identities.refused, after.identities.uids) == ({}, {"c1": "uid-1"})
 
 
 def test_a_restart_remembers_who_a_name_belongs_to() -> None:
@@ -120,7 +121,7 @@ def test_a_restart_remembers_who_a_name_belongs_to() -> None:
     after.restore(drained(flow).cursors, [])
     after.take("c1", identity("uid-2"))
 
-    assert list(after.refused) == ["c1"]
+    assert list(after.identities.refused) == ["c1"]
 
 
 # Restarts.
@@ -179,8 +180,8 @@ def test_a_watch_resumes_with_what_it_knew() -> None:
     flow.take("c1", [*identity("u"), SUBMITTED, gone, STARTED_POD, position(rv="70", epoch=2), position("pods", "80")])
     after = restarted([drained(flow)])
 
-    assert after.resume("c1", "workflows") == Resume("70", 2, {"w1": SUBMITTED.version}, NOON)
-    assert after.resume("c1", "pods") == Resume("80", 0, {"p1": STARTED_POD.version}, NOON)
+    assert after.positions.resume("c1", "workflows") == Resume("70", 2, {"w1": SUBMITTED.version}, NOON)
+    assert after.positions.resume("c1", "pods") == Resume("80", 0, {"p1": STARTED_POD.version}, NOON)
 
 
 def test_events_go_on_from_where_they_were() -> None:
@@ -188,7 +189,7 @@ def test_events_go_on_from_where_they_were() -> None:
     flow = a_pipeline()
     flow.take("c1", [*identity("u"), position("events", "90")])
 
-    assert restarted([drained(flow)]).resume("c1", "events") == Resume("90", 0, {}, NOON)
+    assert restarted([drained(flow)]).positions.resume("c1", "events") == Resume("90", 0, {}, NOON)
 
 
 def test_plain_nodes_are_told_hourly_and_known_after_a_restart() -> None:
@@ -201,7 +202,7 @@ def test_plain_nodes_are_told_hourly_and_known_after_a_restart() -> None:
     second = drained(flow)
 
     assert [node.last_seen_at for c in (first, second) for node in only(NodeRun, c.facts)] == [NOON, NOON + HOUR]
-    assert restarted([first, second]).resume("c1", "nodes") == Resume("", 2, {"node-n1": seen.version}, None)
+    assert restarted([first, second]).positions.resume("c1", "nodes") == Resume("", 2, {"node-n1": seen.version}, None)
 
 
 def test_virtual_nodes_and_namespaces_are_listed_again() -> None:
@@ -210,7 +211,7 @@ def test_virtual_nodes_and_namespaces_are_listed_again() -> None:
     flow.take("c1", [position("namespaces"), position("nodes")])
     after = restarted([drained(flow)])
 
-    assert [after.resume("c1", kind) for kind in ("namespaces", "nodes", "workflows", "pods")] == [None] * 4
+    assert [after.positions.resume("c1", kind) for kind in ("namespaces", "nodes", "workflows", "pods")] == [None] * 4
 
 
 def test_a_cluster_that_is_configured_no_more_is_left_alone() -> None:
@@ -219,7 +220,7 @@ def test_a_cluster_that_is_configured_no_more_is_left_alone() -> None:
     flow.take("old", [*WHOLE, position()])
     after = restarted([drained(flow)], "new")
 
-    assert (after.clusters["new"].workflows, after.uids, counted(after, metrics.SUBMITTED)) == ({}, {}, {})
+    assert (after.clusters["new"].workflows, after.identities.uids, counted(after, metrics.SUBMITTED)) == ({}, {}, {})
 
 
 def test_attempts_are_numbered_on() -> None:

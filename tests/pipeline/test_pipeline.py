@@ -324,12 +324,12 @@ def test_counters_that_page_exist_before_they_count() -> None:
 def test_a_lost_spool_is_a_gap_of_every_cluster() -> None:
     """What it held nobody can tell again."""
     flow = a_pipeline("c1", "c2")
-    flow.mark_state_lost(NOON, "not a database", ["c1", "c2"])
+    flow.positions.mark_state_lost(NOON, "not a database", ["c1", "c2"])
 
-    assert {flow.pending_gap(cluster, kind) for cluster in ("c1", "c2") for kind in ("workflows", "pods")} == {
-        (NOON, "not a database")
-    }
-    assert flow.pending_gap("c1", "nodes") is None
+    assert {
+        flow.positions.pending_gap(cluster, kind) for cluster in ("c1", "c2") for kind in ("workflows", "pods")
+    } == {(NOON, "not a database")}
+    assert flow.positions.pending_gap("c1", "nodes") is None
 
 
 def test_an_object_set_aside_is_a_row_and_counted() -> None:
@@ -361,9 +361,9 @@ async def test_a_full_pipeline_has_no_room_until_it_is_drained(monkeypatch: pyte
     """Watches are stopped cleanly; what was taken is kept."""
     monkeypatch.setattr(pipeline, "PENDING_LIMIT", 2)
     flow = a_pipeline()
-    await asyncio.wait_for(flow.room(), 1)
+    await asyncio.wait_for(flow.wait_for_room(), 1)
     flow.take("c1", [an_observation(a_workflow(f"w{i}"), "added") for i in range(3)])
-    waiting = asyncio.ensure_future(flow.room())
+    waiting = asyncio.ensure_future(flow.wait_for_room())
     await asyncio.sleep(0)
     stopped = not waiting.done()
     drained(flow)

@@ -154,8 +154,8 @@ async def test_two_names_for_one_cluster_are_refused(tmp_path: Path) -> None:
     async with good_cluster(tmp_path) as good:
         twin = msgspec.structs.replace(good, name="twin")
         async with running(a_service(tmp_path, good, twin)) as collector:
-            await collector.until(lambda: bool(collector.parts.pipeline.refused))
-            refused = dict(collector.parts.pipeline.refused)
+            await collector.until(lambda: bool(collector.parts.pipeline.identities.refused))
+            refused = dict(collector.parts.pipeline.identities.refused)
             await collector.until(lambda: any(c.name in refused and c.detail for c in collector.parts.view().clusters))
             async with aiohttp.ClientSession() as session, session.get(f"{collector.url}/readyz") as answer:
                 problems = (await answer.json())["problems"]

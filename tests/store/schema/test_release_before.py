@@ -109,9 +109,9 @@ def test_watches_resume_where_they_were(store: Store) -> None:
 
     assert {"workflows", "pods"} <= {kind for kind, _ in rows}
     for kind, _ in rows:
-        assert flow.pending_gap(CLUSTER, kind) is None
+        assert flow.positions.pending_gap(CLUSTER, kind) is None
     for kind in ("workflows", "pods"):
-        assert flow.resume(CLUSTER, kind) is not None
+        assert flow.positions.resume(CLUSTER, kind) is not None
 
 
 def test_counters_go_on(store: Store) -> None:
