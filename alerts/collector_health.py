@@ -30,10 +30,12 @@ def _store_insert_failing(own: CollectorThresholds) -> Alert:
         name="StoreInsertFailing",
         # The counter of errors is not used: an insert that hangs makes no error. `unless` also holds if no insert ever
         # succeeded and the timestamp does not exist.
-        expr="\n".join((
-            f"{catalog.SPOOL_ROWS.name} > 0",
-            f"unless on (instance) time() - {catalog.STORE_LAST_INSERT.name} < {silent_s}",
-        )),
+        expr="\n".join(
+            (
+                f"{catalog.SPOOL_ROWS.name} > 0",
+                f"unless on (instance) time() - {catalog.STORE_LAST_INSERT.name} < {silent_s}",
+            )
+        ),
         severity="critical",
         summary="The store is not accepting rows.",
         description=(
@@ -42,7 +44,7 @@ def _store_insert_failing(own: CollectorThresholds) -> Alert:
         ),
         hold=f"{own.store_hold_m.value}m",
         labels=("instance",),
-    )  # fmt: skip
+    )
 
 
 def _cluster_unreachable(own: CollectorThresholds) -> Alert:

@@ -28,9 +28,14 @@ class DurabilityThresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
 def build(own: DurabilityThresholds) -> Group:
     """The group lynceus-durability."""
     rules = (
-        _watch_gap(own), _reconcile_differences(own), _backfill_failing(own), _quarantine_growing(own),
-        _spool_nearly_full(own), _rollup_old(own), _clock_skewed(own),
-    )  # fmt: skip
+        _watch_gap(own),
+        _reconcile_differences(own),
+        _backfill_failing(own),
+        _quarantine_growing(own),
+        _spool_nearly_full(own),
+        _rollup_old(own),
+        _clock_skewed(own),
+    )
     return Group(name="lynceus-durability", interval="30s", rules=rules)
 
 

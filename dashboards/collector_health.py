@@ -27,23 +27,28 @@ def _observed() -> Section:
     silence = _lines(
         "Watch silence",
         "Time since the last message of each watch, bookmarks included. A healthy watch receives one every minute or two.",
-        queries.watch_silence(), "{{cluster}} {{kind}}", "s",
-    )  # fmt: skip
+        queries.watch_silence(),
+        "{{cluster}} {{kind}}",
+        "s",
+    )
     restarts = _bars(
         "Watches reopened",
         "By cause. Reopening a watch every few minutes is normal.",
-        queries.grown(catalog.WATCH_RESTARTS, "cause"), "{{cause}}",
-    )  # fmt: skip
+        queries.grown(catalog.WATCH_RESTARTS, "cause"),
+        "{{cause}}",
+    )
     gaps = _bars(
         "Gaps",
         "Breaks of a watch that could not be replayed. Reports of that time are incomplete.",
-        queries.grown(catalog.WATCH_GAPS, "cluster, kind"), "{{cluster}} {{kind}}",
-    )  # fmt: skip
+        queries.grown(catalog.WATCH_GAPS, "cluster, kind"),
+        "{{cluster}} {{kind}}",
+    )
     differences = _bars(
         "Differences between lists and watches",
         "Objects for which a list and the watch disagreed. None is expected.",
-        queries.grown(catalog.RECONCILE_DIFFERENCES, "cluster, kind, difference"), "{{cluster}} {{kind}} {{difference}}",
-    )  # fmt: skip
+        queries.grown(catalog.RECONCILE_DIFFERENCES, "cluster, kind, difference"),
+        "{{cluster}} {{kind}} {{difference}}",
+    )
     backfill = series(
         "Backfilled from Argo's archive",
         "Workflows that ended in a gap and were imported from the archive, and failed attempts by reason.",
@@ -60,18 +65,28 @@ def _stored() -> Section:
     fullness = _lines(
         "Spool fullness",
         "Share of spool.max_bytes that is in use. A full spool pauses the watches.",
-        queries.spool_fullness(), "{{instance}}", "percentunit",
-    )  # fmt: skip
+        queries.spool_fullness(),
+        "{{instance}}",
+        "percentunit",
+    )
     spooled = _lines(
         "Rows in the spool",
         "Rows that wait for the store, safe on the collector's disk. A falling line is a backlog that drains.",
-        queries.spooled_rows(), "{{instance}}", "short",
-    )  # fmt: skip
+        queries.spooled_rows(),
+        "{{instance}}",
+        "short",
+    )
     inserted = _lines(
         "Rows stored a second",
         "Rows that the store acknowledged, by table.",
-        queries.rate(catalog.STORE_INSERTED_ROWS, "table"), "{{table}}", "short",
-    )  # fmt: skip
+        queries.rate(catalog.STORE_INSERTED_ROWS, "table"),
+        "{{table}}",
+        "short",
+    )
+    return Section("Is everything stored", (Line(8, (fullness, spooled, inserted)), Line(8, _inserts())))
+
+
+def _inserts() -> tuple[Panel, ...]:
     waited = series(
         "Insert time",
         "Time of acknowledged inserts.",
@@ -81,32 +96,38 @@ def _stored() -> Section:
     refused = _bars(
         "Inserts that failed",
         "By table. All tables: the store is down. One table: its columns differ.",
-        queries.grown(catalog.STORE_INSERT_ERRORS, "table"), "{{table}}",
-    )  # fmt: skip
+        queries.grown(catalog.STORE_INSERT_ERRORS, "table"),
+        "{{table}}",
+    )
     aside = _bars(
         "Quarantined",
         "Objects and rows that could not be processed. The table quarantine holds the reason.",
-        queries.grown(catalog.QUARANTINED, "cluster, kind, reason"), "{{cluster}} {{kind}} {{reason}}",
-    )  # fmt: skip
-    return Section("Is everything stored", (Line(8, (fullness, spooled, inserted)), Line(8, (waited, refused, aside))))
+        queries.grown(catalog.QUARANTINED, "cluster, kind, reason"),
+        "{{cluster}} {{kind}} {{reason}}",
+    )
+    return waited, refused, aside
 
 
 def _summed() -> Section:
     age = _lines(
         "Age of rollups",
         "Time since the last complete update of each rollup. Reports read newer data from rows.",
-        queries.rollup_age(), "{{rollup}}", "s",
-    )  # fmt: skip
+        queries.rollup_age(),
+        "{{rollup}}",
+        "s",
+    )
     failures = _bars(
         "Failed rollup updates",
         "By rollup. The collector's log has the store's message.",
-        queries.grown(catalog.ROLLUP_ERRORS, "rollup"), "{{rollup}}",
-    )  # fmt: skip
+        queries.grown(catalog.ROLLUP_ERRORS, "rollup"),
+        "{{rollup}}",
+    )
     rebuilt = _bars(
         "Days rebuilt, by collector",
         "Days of rollups that were rebuilt, by the collector that held the claim.",
-        queries.grown(catalog.ROLLED_UP_DAYS, "instance, rollup"), "{{instance}} {{rollup}}",
-    )  # fmt: skip
+        queries.grown(catalog.ROLLED_UP_DAYS, "instance, rollup"),
+        "{{instance}} {{rollup}}",
+    )
     return Section("Is everything summed", (Line(8, (age, failures, rebuilt)),))
 
 

@@ -9,17 +9,16 @@ import argparse
 import base64
 import json
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
 from selenium.webdriver import Chrome
 
-from tests.processes import ROOT
+from tests.processes import ROOT, lynceus
 from tests.running import free_port
 from tests.screenshots.board import page
 from tests.screenshots.sources import Sources
@@ -32,7 +31,7 @@ SECTIONS = ("Now", "Queues", "Outcomes")
 
 
 @contextmanager
-def child(folder: Path, *command: str) -> Iterator[None]:
+def child(folder: Path, command: Sequence[str]) -> Iterator[None]:
     """A process for as long as the block lasts."""
     with (folder / f"{Path(command[0]).name}.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
@@ -46,7 +45,7 @@ def child(folder: Path, *command: str) -> Iterator[None]:
 @contextmanager
 def demo(folder: Path, port: int) -> Iterator[None]:
     """The demo; its store takes the port after the page's."""
-    with child(folder, sys.executable, "-m", "collector", "demo", "--port", str(port), "--data", str(folder / "data")):
+    with child(folder, lynceus("demo", "--port", str(port), "--data", str(folder / "data"))):
         yield
 
 
@@ -57,7 +56,7 @@ def prometheus(folder: Path, port: int, target: str, scrape_s: int) -> Iterator[
     config = folder / "prometheus.yaml"
     config.write_text(yaml.safe_dump({"scrape_configs": jobs}), encoding="utf-8")
     options = (f"--config.file={config}", f"--storage.tsdb.path={folder / 'tsdb'}")
-    with child(folder, "prometheus", *options, f"--web.listen-address=127.0.0.1:{port}"):
+    with child(folder, ["prometheus", *options, f"--web.listen-address=127.0.0.1:{port}"]):
         yield
 
 
