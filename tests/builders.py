@@ -17,7 +17,7 @@ from collector.core.model import Instant, version_of
 from collector.core.objects import kubernetes
 from collector.core.objects.kubernetes import Kind
 from collector.core.objects.status_nodes import Node, parse_nodes
-from collector.core.pod.lifecycle import NODE_ID, NODE_NAME
+from collector.core.pod.lifecycle import NODE_ID, NODE_NAME, AttemptPlace
 from collector.core.rules import AttributionRule, Rules
 from collector.core.workflow.payer import Payer, payer_of
 from collector.core.workflow.state import Attempt, WorkflowState
@@ -226,6 +226,14 @@ def an_observation(
 def a_vanishing(kind: Kind, uid: str, *, when: Instant = NOON) -> Observation:
     """What a list that lacks a known object says of it."""
     return Observation(kind, "vanished", uid, None, version_of(0, when // 10), when, live=False)
+
+
+def a_place(**changes: Any) -> AttemptPlace:
+    """The first attempt of the workflow w1, on a node without labels."""
+    place = AttemptPlace(
+        cluster="c1", workflow_uid="w1", workflow_name="w1", attempt=1, owner_kind="Workflow", node_labels={}
+    )  # fmt: skip
+    return msgspec.structs.replace(place, **changes)
 
 
 def a_pod_run(**changes: Any) -> PodRun:

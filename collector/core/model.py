@@ -8,23 +8,43 @@ A field that a later release adds stands at the end and has a default, so that w
 No I/O happens here, and nothing here imports another module of this project.
 """
 
+from typing import Literal, get_args
+
 import msgspec
 
 Instant = int
 """Unix milliseconds, UTC."""
 
-BEFORE_WORK = ("unseen", "throttled", "lock", "volume")
-"""Waiting reasons of a workflow whose work has not begun; only these count as queue depth."""
+WaitReason = Literal[
+    "unseen", "throttled", "lock", "volume", "suspended", "quota", "unschedulable", "image", "step_lock", "starting",
+    "advancing", "running",
+]  # fmt: skip
+"""What a live workflow waits for; `running`: at least one main container runs."""
 
-AFTER_WORK = ("suspended", "quota", "unschedulable", "image", "volume", "step_lock", "starting", "advancing")
-"""Waiting reasons of a workflow that began but runs no main container, the first that holds wins."""
+BEFORE_WORK: tuple[WaitReason, ...] = ("unseen", "throttled", "lock", "volume")
+"""Reasons of a workflow whose work has not begun; only these count as queue depth."""
 
-WAITING_REASONS = (*BEFORE_WORK, *(r for r in AFTER_WORK if r not in BEFORE_WORK))
-REASONS = (*WAITING_REASONS, "running")
-"""One millisecond column each; they sum to finished - created within the clock's resolution."""
+AFTER_WORK: tuple[WaitReason, ...] = (
+    "suspended", "quota", "unschedulable", "image", "volume", "step_lock", "starting", "advancing",
+)  # fmt: skip
+"""Reasons of a workflow that began but runs no main container; the first that holds wins."""
 
-OUTCOMES = ("succeeded", "failed", "platform", "cancelled", "invalid", "unknown")
-"""How an attempt ended. `unknown`: the object vanished while nobody watched."""
+WAITING_REASONS: tuple[WaitReason, ...] = (*BEFORE_WORK, *(r for r in AFTER_WORK if r not in BEFORE_WORK))
+REASONS: tuple[WaitReason, ...] = (*WAITING_REASONS, "running")
+"""Each has a column of milliseconds; together these sum to finished - created within the clock's resolution."""
+
+AttemptOutcome = Literal["succeeded", "failed", "platform", "cancelled", "invalid", "unknown"]
+"""How an attempt ended. `unknown`: the object vanished in a watch gap."""
+OUTCOMES: tuple[AttemptOutcome, ...] = get_args(AttemptOutcome)
+
+PodStage = Literal["starting", "running", "finished"]
+"""`running`: a main container runs."""
+
+NodeStatus = Literal["", "plain", "packed", "offloaded", "unreadable"]
+"""How the steps of a workflow were stored: in its object, compressed, in Argo's database only. Empty: there are none."""
+
+LatencySource = Literal["", "watch", "object"]
+"""Whose clock measured a latency. `watch`: the arrival clock, both ends were live. `object`: whole seconds of the object."""
 
 TERMINAL_PHASES = frozenset({"Succeeded", "Failed", "Error"})
 

@@ -18,7 +18,7 @@ from collector.core.facts.bills import NodeRun
 from collector.core.facts.workflows import WorkflowLive
 from collector.core.messages import Checkpoint, Gone
 from collector.core.pod.events import EventHint
-from collector.core.pod.lifecycle import PodState
+from collector.core.pod.state import PodState
 from collector.core.workflow import layout_1
 from collector.core.workflow import rows as workflow_rows
 from collector.core.workflow.state import WorkflowState

@@ -27,7 +27,7 @@ from collector.core.facts.workflows import ControllerIncident, CronRun
 from collector.core.messages import WORKLOAD_KINDS
 from collector.core.model import Fact, Instant
 from collector.core.objects.kubernetes import Kind
-from collector.core.pod.lifecycle import PodState
+from collector.core.pod.state import PodState
 from collector.core.units import ZERO
 from collector.core.workflow.payer import payer_of
 from collector.core.workflow.state import WorkflowState

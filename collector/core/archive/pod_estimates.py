@@ -18,8 +18,8 @@ from collector.core.model import Instant
 from collector.core.objects import kubernetes
 from collector.core.objects.lenient import mend, printable, untyped
 from collector.core.objects.status_nodes import Node, NodeTemplate, has_pod, template_of
-from collector.core.pod import lifecycle as pod_lifecycle
-from collector.core.pod.lifecycle import NODE_KEYS, REGION, ZONE
+from collector.core.pod.price_marks import NODE_KEYS, PRICING_KEYS, REGION, ZONE
+from collector.core.pod.requests import GPU_ENDINGS, malformed, requests
 from collector.core.units import MAX_AMOUNT, MAX_BYTES, ZERO
 from collector.core.workflow.steps import exit_code
 
@@ -146,7 +146,7 @@ def steps_of(body: bytes) -> Steps:
 def _marks(meta: kubernetes.Meta | None) -> dict[str, str]:
     """What was wished for with a price; what the provider makes of it stands on the pod alone."""
     told = {**(meta.labels or {}), **(meta.annotations or {})} if meta else {}
-    return {key: text for key, text in told.items() if key in pod_lifecycle.PRICING_KEYS}
+    return {key: text for key, text in told.items() if key in PRICING_KEYS}
 
 
 def _entries(raw: msgspec.Raw, wanted: type[T]) -> dict[str, T]:
@@ -271,8 +271,8 @@ def _asked(template: Template) -> Size | None:
     if _sizes(template.podSpecPatch) or not work or not all(_named(c) for c in work):
         return None
     spec = kubernetes.PodSpec(containers=[*work, *(template.sidecars or ())], initContainers=template.initContainers)
-    asked = pod_lifecycle.requests(spec)
-    return asked if (asked[0] or asked[1]) and not pod_lifecycle.malformed(spec) else None
+    asked = requests(spec)
+    return asked if (asked[0] or asked[1]) and not malformed(spec) else None
 
 
 def _named(container: kubernetes.Container) -> bool:
@@ -289,7 +289,7 @@ def _counted(node: Step, begin: Instant, end: Instant) -> Size | None:
         return amount.quantize(NANO, ROUND_CEILING)
 
     cpu, memory, ephemeral = each("cpu"), each("memory"), each("ephemeral-storage")
-    gpu = sum((each(name) for name in counted if name.endswith(pod_lifecycle.GPU_ENDINGS)), ZERO)
+    gpu = sum((each(name) for name in counted if name.endswith(GPU_ENDINGS)), ZERO)
     if not (cpu or memory) or cpu > LARGEST_CPU:
         return None
     return cpu, min(memory, MAX_BYTES), min(gpu, MAX_AMOUNT), min(ephemeral, MAX_BYTES)

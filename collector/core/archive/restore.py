@@ -28,7 +28,7 @@ from collector.core.facts.workflows import WorkflowRun
 from collector.core.messages import Observation
 from collector.core.model import TERMINAL_PHASES, Instant
 from collector.core.objects import kubernetes
-from collector.core.pod.lifecycle import PodState
+from collector.core.pod.state import PodState
 from collector.core.rules import Rules
 from collector.core.workflow.lifecycle import new_workflow
 from collector.core.workflow.state import WorkflowState

@@ -5,7 +5,7 @@ What follows from an observation: facts to store, and effects that move a counte
 import msgspec
 
 from collector.core.model import Fact
-from collector.core.pod.lifecycle import PodState
+from collector.core.pod.state import PodState
 from collector.core.workflow.state import WorkflowState
 
 

@@ -12,10 +12,10 @@ import msgspec
 
 from collector.core.facts.bills import PodRun
 from collector.core.facts.workflows import StepRun
-from collector.core.model import Instant
+from collector.core.model import Instant, WaitReason
 from collector.core.objects.status_nodes import has_pod
 from collector.core.pod.events import EventHint, confirmed_reclaim
-from collector.core.pod.lifecycle import PodState
+from collector.core.pod.state import PodState
 from collector.core.queue.waiting import HeldPods
 from collector.core.workflow import lifecycle as workflow_lifecycle
 from collector.core.workflow import outcome, steps
@@ -71,17 +71,17 @@ def update_pod_stages(state: WorkflowState, before: PodState | None, after: PodS
         state.running_pods += by * (pod.stage == "running")
         state.starting_pods += by * (pod.stage == "starting")
         if pod.waits:
-            _hold(state, pod, by)
+            _hold(state, pod.waits, pod, by)
 
 
-def _hold(state: WorkflowState, pod: PodState, by: int) -> None:
+def _hold(state: WorkflowState, reason: WaitReason, pod: PodState, by: int) -> None:
     held = dict(state.held_pods or {})
-    before = held.pop(pod.waits, HeldPods(0))
+    before = held.pop(reason, HeldPods(0))
     number = before.count + by
     if number and by > 0:
-        held[pod.waits] = HeldPods(number, intern(pod.waits_on), intern(pod.waits_words))
+        held[reason] = HeldPods(number, intern(pod.waits_on), intern(pod.waits_words))
     elif number:
-        held[pod.waits] = HeldPods(number, before.on, before.words)
+        held[reason] = HeldPods(number, before.on, before.words)
     state.held_pods = held or None
 
 

@@ -17,7 +17,7 @@ from collector.core.messages import Observation
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
 from collector.core.pod import lifecycle as pod_lifecycle
-from collector.core.pod.lifecycle import PodState
+from collector.core.pod.state import PodState
 from collector.core.workflow.state import Attempt, WorkflowState
 
 NOTHING: dict[str, str] = {}

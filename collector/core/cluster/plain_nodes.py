@@ -18,7 +18,8 @@ from collector.core.model import Instant
 from collector.core.objects import kubernetes
 from collector.core.objects.kubernetes import instant
 from collector.core.objects.quantity import quantity
-from collector.core.pod.lifecycle import GPU_ENDINGS, NODE_KEYS, REGION, ZONE
+from collector.core.pod.price_marks import NODE_KEYS, REGION, ZONE
+from collector.core.pod.requests import GPU_ENDINGS
 from collector.core.units import MAX_AMOUNT, MAX_BYTES, ZERO
 
 INSTANCE_TYPE = "node.kubernetes.io/instance-type"

@@ -16,7 +16,7 @@ from collector.core.cluster.tracked import TrackedObjects
 from collector.core.messages import Observation
 from collector.core.objects import kubernetes
 from collector.core.pod import lifecycle as pod_lifecycle
-from collector.core.pod.lifecycle import PodState
+from collector.core.pod.state import PodState
 from collector.core.rules import Rules
 from collector.core.workflow import lifecycle as workflow_lifecycle
 from collector.core.workflow import rows as workflow_rows

@@ -17,7 +17,7 @@ from collector.core.cost.product import product_of
 from collector.core.facts.bills import PodRun
 from collector.core.live_view import HourlyCost
 from collector.core.model import Instant
-from collector.core.pod.lifecycle import PodState
+from collector.core.pod.state import PodState
 
 HOUR_S = Decimal(3600)
 UNREAD: tuple[int, Spec | None] = (-1, None)

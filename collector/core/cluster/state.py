@@ -25,7 +25,7 @@ from collector.core.messages import ControllerSettings, Observation, Reading
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
 from collector.core.objects.kubernetes import OWNER_KINDS, Kind
-from collector.core.pod.lifecycle import PodState
+from collector.core.pod.state import PodState
 from collector.core.queue import waiting as queueing
 from collector.core.queue.flow import Flows
 from collector.core.rules import Rules

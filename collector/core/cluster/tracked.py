@@ -12,7 +12,7 @@ from collector.core.cluster import linking
 from collector.core.cluster.linking import can_forget
 from collector.core.cluster.tombstones import Tombstones
 from collector.core.pod.events import EventHints
-from collector.core.pod.lifecycle import PodState
+from collector.core.pod.state import PodState
 from collector.core.workflow.state import WorkflowState
 
 

@@ -14,6 +14,7 @@ import brotli
 import msgspec
 import zstandard
 
+from collector.core.model import NodeStatus
 from collector.core.objects.kubernetes import Int32, WorkflowStatus
 from collector.core.objects.lenient import mend, printable, untyped
 
@@ -87,7 +88,7 @@ class ParsedNodes(msgspec.Struct, frozen=True):
     """The steps of a workflow by node id, and how they were told."""
 
     nodes: dict[str, Node]
-    how: str
+    how: NodeStatus
     """`plain`, `packed`, `offloaded` (in Argo's database only), `unreadable`; empty: there are none."""
 
 

@@ -15,7 +15,7 @@ from typing import Protocol
 import msgspec
 
 from collector.core.live_view import Waiting
-from collector.core.model import AFTER_WORK, Instant
+from collector.core.model import AFTER_WORK, Instant, WaitReason
 from collector.core.objects import kubernetes
 from collector.core.objects.status_nodes import Node
 
@@ -45,7 +45,7 @@ _CLAIM_NAME = re.compile(r'persistentvolumeclaims? "([^"]+)"')
 class Reason(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a workflow waits for."""
 
-    name: str
+    name: WaitReason
     on: str = ""
     """The thing: lock, quota, image, claim, suspended step. Rows are grouped by it."""
     words: str = ""
@@ -60,7 +60,7 @@ class HeldPods(msgspec.Struct, frozen=True, array_like=True, gc=False):
     words: str = ""
 
 
-UNSEEN, RUNNING, STARTING, ADVANCING = (Reason(name) for name in ("unseen", "running", "starting", "advancing"))
+UNSEEN, RUNNING, STARTING, ADVANCING = Reason("unseen"), Reason("running"), Reason("starting"), Reason("advancing")
 THROTTLED = Reason("throttled", "", POSTPONED)
 
 
@@ -151,7 +151,7 @@ def awaited_lock(locks: kubernetes.Synchronization | None) -> str:
     return next((lock for lock, _, _ in awaited(locks) if lock not in mine), "")
 
 
-def _lock_reason(name: str, lock: str, words: str, locks: kubernetes.Synchronization | None) -> Reason:
+def _lock_reason(name: WaitReason, lock: str, words: str, locks: kubernetes.Synchronization | None) -> Reason:
     """A wait for a lock, with its limit by the message and its holders by the entry, as far as either says."""
     told = lock_told(words)
     holders = next((who for other, _, who in awaited(locks) if other == lock), []) if locks else []
@@ -164,7 +164,7 @@ def _lock_reason(name: str, lock: str, words: str, locks: kubernetes.Synchroniza
     return Reason(name, lock, said(", ".join(part for part in parts if part)))
 
 
-def after_work(running_pods: int, starting_pods: int, holds: Mapping[str, Reason]) -> Reason:
+def after_work(running_pods: int, starting_pods: int, holds: Mapping[WaitReason, Reason]) -> Reason:
     """What a workflow does once its work began: the first that holds of what its pods and its steps say."""
     if running_pods:
         return RUNNING
@@ -174,9 +174,9 @@ def after_work(running_pods: int, starting_pods: int, holds: Mapping[str, Reason
     return STARTING if starting_pods else ADVANCING
 
 
-def held_steps(nodes: Mapping[str, Node], locks: kubernetes.Synchronization | None = None) -> dict[str, Reason]:
+def held_steps(nodes: Mapping[str, Node], locks: kubernetes.Synchronization | None = None) -> dict[WaitReason, Reason]:
     """What steps without a pod wait for: someone to resume them, a quota, a lock; by reason, the first step's."""
-    holds: dict[str, Reason] = {}
+    holds: dict[WaitReason, Reason] = {}
     for node in nodes.values():
         name = _hold(node)
         if name and name not in holds:
@@ -195,18 +195,19 @@ def held_by_step(nodes: Mapping[str, Node], locks: kubernetes.Synchronization | 
     return holds
 
 
-def _hold(node: Node) -> str:
-    """The reason that holds a step back before it has a pod; empty: none. A lock entry outlives the wait in a step too."""
+def _hold(node: Node) -> WaitReason | None:
+    """The reason that holds a step back before it has a pod; None: nothing does."""
+    # A step's lock entry outlives the wait, as a workflow's does: it counts only while the step is pending.
     if node.type == "Suspend" and node.phase == "Running":
         return "suspended"
     if node.phase != "Pending":
-        return ""
+        return None
     if node.synchronizationStatus and node.synchronizationStatus.waiting:
         return "step_lock"
-    return "quota" if QUOTA_MESSAGE in (node.message or "") else ""
+    return "quota" if QUOTA_MESSAGE in (node.message or "") else None
 
 
-def _held_step(name: str, node: Node, locks: kubernetes.Synchronization | None) -> Reason:
+def _held_step(name: WaitReason, node: Node, locks: kubernetes.Synchronization | None) -> Reason:
     words = said(node.message)
     if name == "step_lock" and node.synchronizationStatus:
         return _lock_reason(name, node.synchronizationStatus.waiting or "", words, locks)
@@ -219,7 +220,7 @@ class QueuedAttempt(Protocol):
     @property
     def number(self) -> int: ...
     @property
-    def reason(self) -> str: ...
+    def reason(self) -> WaitReason: ...
     @property
     def reason_since(self) -> Instant: ...
     @property

@@ -23,7 +23,7 @@ WORKFLOW_TEXTS = (
     "namespace", "template", "template_version", "queue", "department", "project", "creator", "service_account",
     "progress",
 )  # fmt: skip
-ATTEMPT_TEXTS = ("phase", "message", "reason", "reason_on", "reason_words")
+ATTEMPT_TEXTS = ("phase", "message", "reason_on", "reason_words")
 
 
 def describe(

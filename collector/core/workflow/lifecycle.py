@@ -12,7 +12,7 @@ from zlib import crc32
 import msgspec
 
 from collector.core.messages import Observation
-from collector.core.model import REASONS, TERMINAL_PHASES, Instant
+from collector.core.model import REASONS, TERMINAL_PHASES, AttemptOutcome, Instant, WaitReason
 from collector.core.objects import kubernetes
 from collector.core.objects.status_nodes import MESSAGE_LIMIT, Graph, Node, graph, parse_nodes
 from collector.core.queue import locks, waiting
@@ -25,7 +25,8 @@ from collector.core.workflow.state import Attempt, WorkflowState
 from collector.core.workflow.steps import timed
 
 PROGRESS_LIMIT = 32
-NO_HOLDS: Mapping[str, Reason] = {}
+SUSPENDED = Reason("suspended")
+NO_HOLDS: Mapping[WaitReason, Reason] = {}
 FORMER_LIMIT = 8
 """Finished attempts of one workflow that are kept for the watch of pods, which may lag far behind."""
 UNSYNCED = b'"taskResultSynced":false'
@@ -55,7 +56,7 @@ def new_workflow(seen: Observation, rules: Rules, namespace_labels: Mapping[str,
     if not seen.live:
         # The present reason has most likely held since the creation, and a running attempt has run since its start.
         waits = waiting.before_work(status.phase or "", status.message or "", status.synchronization)
-        attempt.reason = intern(waits.name)
+        attempt.reason = waits.name
         attempt.waited_on = {attempt.reason: intern(waits.on)} if waits.on else None
         started_at = kubernetes.instant(status.startedAt)
         if started_at and status.phase not in (None, "", "Pending"):
@@ -103,7 +104,9 @@ def _hold(state: WorkflowState, at: Instant, spec: kubernetes.WorkflowSpec, stat
     may_hold = any(sign in raw for sign in waiting.HOLD_SIGNS) or (status.compressedNodes and not state.running_pods)
     steps = parse_nodes(status).nodes if may_hold else {}
     holds = waiting.held_steps(steps, status.synchronization) if steps else {}
-    attempt.holds = ({"suspended": Reason("suspended")} | holds if spec.suspend else holds) or None
+    if spec.suspend:
+        holds = {"suspended": SUSPENDED, **holds}
+    attempt.holds = holds or None
     attempt.held_locks = locks.held_locks(status.synchronization) if status.synchronization else ()
     results = status.taskResultsCompletionStatus
     attempt.awaits_results = UNSYNCED in raw or (results is not None and False in results.values())
@@ -131,6 +134,8 @@ def main_started(attempt: Attempt, created_at: Instant, at: Instant, live: bool)
 
 def refine_outcome(attempt: Attempt, node: Node | None) -> None:
     """Corrects an outcome by the deciding step's pod: only the pod shows that it never ran, or what killed it."""
+    if not attempt.outcome:
+        return
     ending = outcome.Ending(
         attempt.outcome, attempt.outcome_reason, attempt.deciding_node, attempt.deciding_step
     )  # fmt: skip
@@ -151,7 +156,7 @@ def update_reason(state: WorkflowState, at: Instant, status: kubernetes.Workflow
         set_reason(attempt, waiting.before_work(attempt.phase, attempt.message, status.synchronization), at)
 
 
-def _holds(state: WorkflowState) -> Mapping[str, Reason]:
+def _holds(state: WorkflowState) -> Mapping[WaitReason, Reason]:
     """What pods and steps of the workflow wait for, by the reason's name."""
     holds = state.attempt.holds
     if not state.held_pods:
@@ -164,7 +169,7 @@ def set_reason(attempt: Attempt, reason: Reason, at: Instant) -> None:
     """From `at` on the attempt waits for this reason."""
     if reason.name != attempt.reason:
         _spend(attempt, at)
-        attempt.reason = intern(reason.name)
+        attempt.reason = reason.name
     if reason.on and reason.on != (attempt.waited_on or {}).get(attempt.reason):
         attempt.waited_on = {**(attempt.waited_on or {}), attempt.reason: intern(reason.on)}
     attempt.reason_on, attempt.reason_words = intern(reason.on), intern(reason.words)
@@ -234,7 +239,7 @@ def _finish(state: WorkflowState, seen: Observation, status: kubernetes.Workflow
     return steps
 
 
-def _end(attempt: Attempt, at: Instant, how: str, why: str) -> None:
+def _end(attempt: Attempt, at: Instant, how: AttemptOutcome, why: str) -> None:
     _spend(attempt, at)
     attempt.finished = True
     attempt.finished_at = at

@@ -13,6 +13,7 @@ from fractions import Fraction
 import msgspec
 
 from collector.core.facts.bills import PodRun
+from collector.core.model import AttemptOutcome
 from collector.core.objects import kubernetes
 from collector.core.objects.status_nodes import FAILED, MESSAGE_LIMIT, Graph, Node, beneath, graph, memoized
 
@@ -103,7 +104,7 @@ POD_REASONS = {
 class Ending(msgspec.Struct, frozen=True):
     """An outcome with the reason that decided it, and the step that did; without a step nobody knows or none did."""
 
-    outcome: str
+    outcome: AttemptOutcome
     reason: str = ""
     node_id: str = ""
     step: str = ""
@@ -138,7 +139,7 @@ def fault(leaf: Leaf) -> Ending:
     return Ending(outcome, reason, leaf.node_id, leaf.step)
 
 
-def _judged(kind: str, phase: str, text: str) -> tuple[str, str]:
+def _judged(kind: str, phase: str, text: str) -> tuple[AttemptOutcome, str]:
     if kind not in USER_WORDED:
         if ended := _CONTAINER_END.match(text):
             return _container_end(phase, ended[1], ended[2], text[ended.end() :])
@@ -155,12 +156,12 @@ def _read(signs: Signs, text: str) -> str:
     return next((reason for reason, sign in signs if sign.match(text)), "")
 
 
-def _container_end(phase: str, why: str, code: str, said: str) -> tuple[str, str]:
+def _container_end(phase: str, why: str, code: str, rest: str) -> tuple[AttemptOutcome, str]:
     """A container's end by the reason that its kubelet gave; Argo calls it an Error where its own container failed."""
     if why in _LOST:
         return "platform", "node_lost"
     if phase == "Error":
-        return ("failed", "missing_artifact") if _MISSING.search(said) else ("platform", "executor_error")
+        return ("failed", "missing_artifact") if _MISSING.search(rest) else ("platform", "executor_error")
     return "failed", "oom" if why == "OOMKilled" else f"exit_{code}"
 
 

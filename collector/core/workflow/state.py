@@ -5,10 +5,12 @@ Saved states are arrays: the order of fields is the layout, and a field that is 
 A change of any other kind needs a new tag, and a decoder of the layout before (layout_1.py is one).
 """
 
+from typing import Literal
+
 import msgspec
 
 from collector.core.facts.workflows import StepRun
-from collector.core.model import Instant
+from collector.core.model import AttemptOutcome, Instant, NodeStatus, WaitReason
 from collector.core.queue.locks import LockHold
 from collector.core.queue.waiting import HeldPods, Reason
 from collector.core.workflow.steps import StepHold
@@ -39,7 +41,7 @@ class Attempt(msgspec.Struct, array_like=True, gc=False):
     first_main_at: Instant | None = None
     first_main_live: bool = False
 
-    reason: str = "unseen"
+    reason: WaitReason = "unseen"
     reason_on: str = ""
     reason_words: str = ""
     reason_since: Instant = 0
@@ -47,7 +49,7 @@ class Attempt(msgspec.Struct, array_like=True, gc=False):
     """Milliseconds by reason, in the order of model.REASONS; None until something was spent."""
     waited_on: dict[str, str] | None = None
     """By reason the last thing that the attempt waited for."""
-    holds: dict[str, Reason] | None = None
+    holds: dict[WaitReason, Reason] | None = None
     """What the object waits for after work began, by the reason's name."""
     step_holds: dict[str, StepHold] | None = None
     """What steps waited for without a pod, by node id."""
@@ -65,7 +67,7 @@ class Attempt(msgspec.Struct, array_like=True, gc=False):
 
     finished: bool = False
     finished_at: Instant | None = None
-    outcome: str = ""
+    outcome: AttemptOutcome | Literal[""] = ""
     outcome_reason: str = ""
     retries: int = 0
     last_end_at: Instant | None = None
@@ -78,7 +80,7 @@ class Attempt(msgspec.Struct, array_like=True, gc=False):
     """Whether the main container of the deciding step's pod ever started; None: no such pod is known."""
     decider_reason: str = ""
     """The reason that the deciding step's pod itself gives for its end."""
-    node_status: str = ""
+    node_status: NodeStatus = ""
     nodes_mark: int = 0
     """Checksum of the steps' bytes at the last sight of an end."""
     steps_mark: int = 0
@@ -121,7 +123,7 @@ class WorkflowState(msgspec.Struct, array_like=True, tag=2, gc=False):
     """Last change of progress, phase or pods."""
     running_pods: int = 0
     starting_pods: int = 0
-    held_pods: dict[str, HeldPods] | None = None
+    held_pods: dict[WaitReason, HeldPods] | None = None
     """Starting pods by the name of the reason that they wait for."""
     retried_nodes: frozenset[str] | None = None
     """Nodes that a later try replaced, as of the last end; steps that `argo retry` keeps stay what they were."""

@@ -21,7 +21,8 @@ from collector.core.facts.bills import PodCost, PodRun
 from collector.core.facts.workflows import WorkflowRun
 from collector.core.messages import Observation
 from collector.core.model import Fact, version_of
-from collector.core.pod.lifecycle import NODE_ID, PodState
+from collector.core.pod.lifecycle import NODE_ID
+from collector.core.pod.state import PodState
 from collector.core.workflow.state import WorkflowState
 from tests.builders import (
     ECI_2C4G,

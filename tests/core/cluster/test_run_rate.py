@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from collector.core.cluster.run_rate import RunRate, sum_by_currency
 from collector.core.facts.bills import PodRun
 from collector.core.live_view import HourlyCost
-from collector.core.pod.lifecycle import PodState
+from collector.core.model import PodStage
+from collector.core.pod.state import PodState
 from tests.builders import HOUR, MINUTE, NOON, a_pod_run
 from tests.core.cost.charged import acs, only, shipped
 
 
-def living(uid: str = "p1", stage: str = "running", **changes: Any) -> PodState:
+def living(uid: str = "p1", stage: PodStage = "running", **changes: Any) -> PodState:
     """A pod that is not at its end."""
     return PodState(a_pod_run(**{"uid": uid, "finished_at": None, "exit_code": None, **changes}), stage, NOON, True)
 

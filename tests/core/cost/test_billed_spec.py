@@ -17,8 +17,8 @@ from collector.core.cost.billed_spec import (
 )
 from collector.core.cost.product import PRODUCTS, Mark, product_of
 from collector.core.objects import kubernetes
-from collector.core.pod.lifecycle import AttemptPlace, observe
-from tests.builders import ACS_2C8G, a_pod, a_pod_run, an_observation
+from collector.core.pod.lifecycle import observe
+from tests.builders import ACS_2C8G, a_place, a_pod, a_pod_run, an_observation
 from tests.core.cost.charged import ACS, ECI, acs, eci, only, pod, shipped
 
 GIB = 1024**3
@@ -220,7 +220,7 @@ def test_what_was_not_understood_lowers_the_confidence(changes: dict[str, Any], 
 @pytest.mark.parametrize("text", ["1e3Ki?", "m", "NaN", "-1", "1_000", "１", " 5", "1K", "9" * 50])
 def test_a_malformed_request_is_told_to_pricing(text: str) -> None:
     """The pod's life leaves a mark, since what is left of its requests is not what it asked for."""
-    place = AttemptPlace("c1", "w1", "w1", 1, "Workflow", {})
+    place = a_place()
     seen = a_pod(requests={"cpu": text, "memory": "4Gi"}, annotations={})
 
     run = observe(None, an_observation(seen), place).run
@@ -238,7 +238,7 @@ def test_a_size_that_nobody_told_is_no_products_default() -> None:
 
 def test_sound_requests_leave_no_mark() -> None:
     """Nor does a pod without any."""
-    place = AttemptPlace("c1", "w1", "w1", 1, "Workflow", {})
+    place = a_place()
     bare = kubernetes.PodSpec(containers=[kubernetes.Container()])
     pods = [a_pod(), msgspec.structs.replace(a_pod(), spec=bare), msgspec.structs.replace(a_pod(), spec=None)]
 

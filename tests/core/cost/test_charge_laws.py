@@ -21,7 +21,7 @@ from collector.core.cost.charge import Prices
 from collector.core.cost.meters import Rate, Rates
 from collector.core.cost.product import product_of
 from collector.core.facts.bills import PodCost, PodRun
-from collector.core.pod.lifecycle import NODE_KEYS, PRICING_KEYS
+from collector.core.pod.price_marks import NODE_KEYS, PRICING_KEYS
 from tests.builders import (
     DAY,
     NOON,

@@ -11,7 +11,8 @@ from collector.core.messages import Change
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
 from collector.core.pod import lifecycle as pod_lifecycle
-from collector.core.pod.lifecycle import AttemptPlace, PodState
+from collector.core.pod.price_marks import REGION, ZONE
+from collector.core.pod.state import PodState
 from tests.builders import (
     DAY,
     HOUR,
@@ -20,6 +21,7 @@ from tests.builders import (
     SECOND,
     a_condition,
     a_container,
+    a_place,
     a_pod,
     a_pod_run,
     an_observation,
@@ -30,7 +32,7 @@ from tests.builders import (
 )
 from tests.replay import observations
 
-PLACE = AttemptPlace("c1", "w1", "w1", 1, "Workflow", {})
+PLACE = a_place()
 GIB = 1024**3
 
 
@@ -502,7 +504,7 @@ def test_the_template_is_read_from_a_name_of_the_known_form_only(name: str, node
 def test_a_pod_of_an_unnamed_workflow_has_its_name_from_the_label() -> None:
     """The owner reference has it nearly always."""
     told = pod_json(labels={pod_lifecycle.WORKFLOW_LABEL: "nightly"})
-    place = AttemptPlace("c1", "w1", "", 1, "Workflow", {})
+    place = a_place(workflow_name="")
     run = pod_lifecycle.observe(None, an_observation(decoded(told, kubernetes.Pod)), place).run
 
     assert (run.workflow_name, run.template) == ("nightly", "")
@@ -544,10 +546,8 @@ def test_only_argo_workflows_own_pods_directly() -> None:
 
 def test_the_node_may_be_overruled_by_the_pods_own_labels() -> None:
     """A virtual node spans zones; the pod knows its own."""
-    place = AttemptPlace(
-        "c1", "w1", "w1", 1, "Workflow", {pod_lifecycle.ZONE: "z-node", pod_lifecycle.REGION: "r-node"}
-    )
-    pod = a_pod(labels={pod_lifecycle.ZONE: "z-pod"})
+    place = a_place(node_labels={ZONE: "z-node", REGION: "r-node"})
+    pod = a_pod(labels={ZONE: "z-pod"})
     run = pod_lifecycle.observe(None, an_observation(pod), place).run
 
     assert (run.zone, run.region) == ("z-pod", "r-node")

@@ -8,14 +8,14 @@ import pytest
 from collector.core.facts.bills import PodRun
 from collector.core.objects import kubernetes
 from collector.core.pod import lifecycle as pod_lifecycle
-from collector.core.pod.lifecycle import AttemptPlace
 from tests.builders import (
+    a_place,
     an_observation,
     decoded,
     pod_json,
 )
 
-PLACE = AttemptPlace("c1", "w1", "w1", 1, "Workflow", {})
+PLACE = a_place()
 GIB = 1024**3
 
 

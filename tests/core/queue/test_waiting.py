@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.model import AFTER_WORK
+from collector.core.model import AFTER_WORK, WaitReason
 from collector.core.objects import kubernetes
 from collector.core.queue import waiting
 from collector.core.queue.waiting import Reason
@@ -212,12 +212,12 @@ def test_recorded_postponed_workflows_are_throttled() -> None:
         ((0, 0), (), "advancing"),
     ],
 )
-def test_the_first_reason_that_holds_wins(pods: tuple[int, int], holds: tuple[str, ...], expected: str) -> None:
+def test_the_first_reason_that_holds_wins(pods: tuple[int, int], holds: tuple[WaitReason, ...], expected: str) -> None:
     """One reason at a time, in the order of the model."""
     assert waiting.after_work(*pods, holding(holds)).name == expected
 
 
-def holding(names: tuple[str, ...]) -> dict[str, Reason]:
+def holding(names: tuple[WaitReason, ...]) -> dict[WaitReason, Reason]:
     return {name: Reason(name, "thing", "words") for name in names}
 
 
@@ -227,7 +227,7 @@ def test_what_holds_is_told_with_its_thing_and_its_words() -> None:
 
 
 @pytest.mark.parametrize("order", [(a, b) for i, a in enumerate(AFTER_WORK) for b in AFTER_WORK[i + 1 :]])
-def test_the_order_of_the_reasons_is_the_models(order: tuple[str, str]) -> None:
+def test_the_order_of_the_reasons_is_the_models(order: tuple[WaitReason, WaitReason]) -> None:
     """Of two that hold the earlier is told."""
     assert waiting.after_work(0, 0, holding(order)).name == order[0]
 

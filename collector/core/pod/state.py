@@ -1,0 +1,65 @@
+"""
+The state of a pod, as kept in memory and as saved in checkpoints.
+
+Saved states are arrays: the order of fields is the layout, and a field that is added goes to the end and has a default.
+"""
+
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from collector.core.cost.changed_charges import WrittenCharges
+from collector.core.facts.bills import PodRun
+from collector.core.model import Instant, PodStage, WaitReason
+from collector.core.units import ZERO
+
+
+class PodState(msgspec.Struct, array_like=True, gc=False):
+    """What is known of a pod of a workflow."""
+
+    run: PodRun
+    stage: PodStage
+    first_seen_at: Instant
+    live: bool
+    """Whether the first observation was live."""
+    historic: bool = False
+    """Whether the pod was over when a list first showed it: its row is written, but no counter moves for the past."""
+    gone: bool = False
+    """Whether the object is deleted; the state is kept until the attempt of the workflow ends."""
+    counted_cost: Decimal | None = None
+    """How much of the price the cost counter already holds; None before the end was counted."""
+    guessed: bool = False
+    """Whether the end is by the arrival clock, since no kubelet wrote one; so it is for an evicted pod."""
+    waits: WaitReason | Literal[""] = ""
+    """Why the pod cannot start: quota, unschedulable, image, volume; empty: no reason is known."""
+    written: WrittenCharges | None = None
+    """The charges that were written; newer ones go above them."""
+    waits_on: str = ""
+    """Which quota, image or claim; the text is shared, since thousands of pods wait for the same."""
+    waits_words: str = ""
+    """The message of the scheduler, the kubelet or the cloud; shared too."""
+    running_at: Instant | None = None
+    """When main was first seen running."""
+    running_live: bool = False
+    """Whether that observation was live and followed one that showed the pod not running yet."""
+    hint: str = ""
+    """The message of the last Kubernetes event about the pod."""
+    notice_at: Instant | None = None
+    """When an event announced that the spot instance is taken back; kept, since an event is sent once."""
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the pod was counted, by its cost or as one without a price."""
+        return self.counted_cost is not None
+
+    def count_unpriced(self) -> None:
+        """Notes that the pod was counted as one without a price."""
+        self.counted_cost = ZERO
+
+    def count_cost(self, cost: Decimal) -> Decimal:
+        """Raises the counted cost to `cost`; returns the increase, 0 if the counter already holds as much."""
+        increase = cost - (self.counted_cost or ZERO)
+        if increase > 0:
+            self.counted_cost = cost
+        return max(increase, ZERO)

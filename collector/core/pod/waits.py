@@ -1,0 +1,46 @@
+"""
+What keeps a pod from starting: a quota, no node, a volume or an image.
+"""
+
+import re
+
+from collector.core.model import WaitReason
+from collector.core.objects import kubernetes
+from collector.core.queue.waiting import STOCK, Reason, claim_name, quota_name, said
+
+UNSCHEDULABLE_SIGNS: tuple[tuple[str, WaitReason], ...] = (
+    ("quota", "quota"), ("persistentvolumeclaim", "volume"), ("volume", "volume"),
+)  # fmt: skip
+"""Words of schedulers, in lower case, that distinguish a quota or a volume from a lack of nodes."""
+_IMAGE = re.compile(r'image "([^"]+)"')
+
+
+def waits_for(status: kubernetes.PodStatus) -> Reason | None:
+    """The reason that a pod has not started, as its status shows it; None: it shows none."""
+    for condition in status.conditions or ():
+        reason, message = condition.reason or "", condition.message or ""
+        instance = condition.type == "ContainerInstanceCreated" and condition.status == "False"
+        if instance and STOCK in f"{reason} {message}".lower():
+            return Reason("quota", STOCK, said(message or reason))
+        if condition.type == "PodScheduled" and reason == "Unschedulable":
+            return _unschedulable(said(message))
+    for container in (*(status.initContainerStatuses or ()), *(status.containerStatuses or ())):
+        waiting = container.state.waiting if container.state else None
+        if waiting and "Image" in (waiting.reason or ""):
+            return _image(container, waiting)
+    return None
+
+
+def _unschedulable(message: str) -> Reason:
+    """A scheduler's refusal: for a quota, for a volume, or because no node fits."""
+    text = message.lower()
+    name: WaitReason = next((reason for sign, reason in UNSCHEDULABLE_SIGNS if sign in text), "unschedulable")
+    return Reason(name, {"quota": quota_name(message), "volume": claim_name(message)}.get(name, ""), message)
+
+
+def _image(container: kubernetes.ContainerStatus, waiting: kubernetes.Waiting) -> Reason:
+    """A kubelet's failure to get an image, whose name is in the container or in the message."""
+    message = waiting.message or ""
+    named = _IMAGE.search(message)
+    image = container.image or (named[1] if named else "")
+    return Reason("image", said(image), said(f"{waiting.reason}: {message}" if message else waiting.reason))
