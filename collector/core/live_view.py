@@ -10,7 +10,7 @@ import msgspec
 
 from collector.core.facts.watches import WatchGap
 from collector.core.messages import ControllerMetrics
-from collector.core.model import Instant
+from collector.core.model import Instant, WaitReason
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):
@@ -19,7 +19,7 @@ class Waiting(msgspec.Struct, frozen=True, gc=False):
     cluster: str
     namespace: str
     queue: str
-    reason: str
+    reason: WaitReason
     count: int
     since: Instant
     """Since when the oldest of them has waited: creation before work began, the start of the reason after."""

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 from collector.core.cluster.state import Cluster
 from collector.core.facts.workflows import QueueSample
-from collector.core.model import Instant
+from collector.core.model import Instant, WaitReason
 from collector.core.units import MINUTE_MS
 
 SAMPLE_MS = 15_000
 RESAMPLE_MS = 5 * MINUTE_MS
 """An unchanged queue is sampled this often all the same, so that a chart has no holes."""
 
-Key = tuple[str, str, str, str]
+Key = tuple[str, str, str, WaitReason]
 """Cluster, namespace, queue and reason."""
 
 

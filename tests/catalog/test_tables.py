@@ -61,8 +61,10 @@ KINDS: dict[object, tuple[str, ...]] = {
 
 
 def _parts(hint: object) -> list[object]:
-    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    return [typing.get_origin(option) or option for option in options if option is not type(None)]
+    """The types that a field may have; a Literal has those of its words."""
+    options = typing.get_args(hint) if typing.get_origin(hint) in (types.UnionType, typing.Union) else (hint,)
+    origins = [typing.get_origin(option) or option for option in options if option is not type(None)]
+    return [str if origin is typing.Literal else origin for origin in origins]
 
 
 @TABLE

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from collector.core.facts.workflows import StepRun, WorkflowLive, WorkflowRun
-from collector.core.model import REASONS
+from collector.core.model import REASONS, WaitReason
 from tests.builders import NOON, SECOND, version
 
 NO_TIMES: dict[str, Any] = {f"{reason}_ms": 0 for reason in REASONS}
@@ -38,7 +38,7 @@ def a_step_run(node_id: str, *, workflow: str = "w1", **changes: Any) -> StepRun
     return replace(step, **changes)
 
 
-def a_live_row(uid: str, reason: str, waiting_on: str) -> WorkflowLive:
+def a_live_row(uid: str, reason: WaitReason, waiting_on: str) -> WorkflowLive:
     """A workflow that waits."""
     return WorkflowLive(
         cluster="c1", uid=uid, version=version(100), is_deleted=0, namespace="team", name=uid, created_at=NOON,

@@ -4,6 +4,7 @@ A live view as a real fleet would give it, for tests of what is drawn from one. 
 
 from collections import Counter
 from decimal import Decimal
+from typing import cast
 
 from collector.catalog import metrics as catalog
 from collector.catalog.counters import Counters
@@ -23,6 +24,7 @@ from collector.core.live_view import (
     WatchHealth,
 )
 from collector.core.messages import ControllerMetrics
+from collector.core.model import WaitReason
 from collector.web.money import Money, Spent
 
 NOW = 1_795_360_000_000
@@ -108,8 +110,8 @@ def a_store(**changes: object) -> StoreHealth:
 def waiting(
     cluster: str, namespace: str, queue: str, reason: str, count: int, age_ms: int, begun: bool = False
 ) -> Waiting:
-    """Workflows of one queue that wait for one reason."""
-    return Waiting(cluster, namespace, queue, reason, count, NOW - age_ms, begun)
+    """Workflows of one queue that wait for one reason, which may be one that no collector knows."""
+    return Waiting(cluster, namespace, queue, cast(WaitReason, reason), count, NOW - age_ms, begun)
 
 
 def a_view(**changes: object) -> LiveView:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from collector.core.facts.workflows import ControllerIncident
+from collector.core.facts.workflows import ControllerIncident, IncidentKind
 from collector.core.live_view import ControllerHealth
 from collector.core.messages import ControllerMetrics, Lease, Observation, Reading
 from collector.core.model import Instant
@@ -232,7 +232,7 @@ def _ends(pod: kubernetes.Pod, status: kubernetes.ContainerStatus) -> Iterator[t
         yield at, ended
 
 
-def _kind(ended: kubernetes.Terminated) -> str:
+def _kind(ended: kubernetes.Terminated) -> IncidentKind:
     """`oom_kill` by the kubelet's word alone: when a node runs out of memory the end looks as any kill -9, Error and 137."""
     return "oom_kill" if ended.reason == "OOMKilled" else "restart"
 
@@ -301,7 +301,7 @@ def _is_over(pod: kubernetes.Pod) -> bool:
 
 
 def _incident(
-    cluster: str, uid: str, pod: Pod, at: Instant, kind: str, reason: str, exit_code: int | None
+    cluster: str, uid: str, pod: Pod, at: Instant, kind: IncidentKind, reason: str, exit_code: int | None
 ) -> ControllerIncident:
     return ControllerIncident(
         cluster=cluster, pod_uid=uid, container=pod.container, at=at, version=pod.version, namespace=pod.namespace,

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
-from collector.core.model import Fact, Instant
+from collector.core.model import Fact, Instant, LatencySource
 
 
 class PodRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
@@ -43,7 +43,7 @@ class PodRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     exit_code: int | None
     start_latency_ms: int | None = None
     """Created to main running: our clock where both were live, else the object's whole seconds."""
-    start_latency_source: str = ""
+    start_latency_source: LatencySource = ""
     hint: str = ""
     """What a Kubernetes event said of it last: never evidence by itself."""
 

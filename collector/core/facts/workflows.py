@@ -1,8 +1,14 @@
 """Facts of workflows: attempts, steps, queues, cron runs, and what happened to controllers."""
 
+from typing import Literal
+
 import msgspec
 
-from collector.core.model import Fact, Instant
+from collector.core.model import AttemptOutcome, Fact, Instant, LatencySource, NodeStatus, WaitReason
+
+CronOutcome = Literal["started", "missed", "skipped"]
+"""What became of a due time. `missed`: nothing ran and nothing forbade it. `skipped`: the cron's own policy forbade it."""
+IncidentKind = Literal["oom_kill", "restart", "crash_loop", "leader_change"]
 
 
 class WorkflowRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
@@ -29,11 +35,11 @@ class WorkflowRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     started_at: Instant | None
     finished_at: Instant | None
     phase: str
-    outcome: str
+    outcome: AttemptOutcome | Literal[""]
     reason: str
     message: str
     queue_latency_ms: int | None
-    latency_source: str
+    latency_source: LatencySource
     """`watch`: both ends live on our clock. `object`: startedAt - creationTimestamp, whole seconds. Empty: none."""
     unseen_ms: int
     throttled_ms: int
@@ -54,13 +60,13 @@ class WorkflowRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     """False when a gap, a restart without state or a vanished object left something unseen."""
     start_latency_ms: int | None = None
     """First seen to the first main container running, by the rule of `queue_latency_ms`."""
-    start_latency_source: str = ""
+    start_latency_source: LatencySource = ""
     completion_delay_ms: int | None = None
     """Last container finished to workflow finished, both in the cluster's whole seconds."""
     deciding_node: str = ""
     """Node id of the step that decided the outcome; empty: it succeeded, or no step decided it."""
     deciding_step: str = ""
-    node_status: str = ""
+    node_status: NodeStatus = ""
     """How its steps were told: `plain`, `packed`, `offloaded` (in Argo's database only), `unreadable`, or none at all."""
     waited_on: dict[str, str] = msgspec.field(default_factory=dict)
     """By waiting reason what it waited for last: which lock, quota, image or claim."""
@@ -85,7 +91,7 @@ class WorkflowLive(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     queue: str
     department: str
     phase: str
-    waiting_reason: str
+    waiting_reason: WaitReason
     waiting_since: Instant
     waiting_on: str
     first_seen_at: Instant
@@ -147,7 +153,7 @@ class StepRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     """On the path that made the workflow as long as it was."""
     critical_ms: int
     """How much of the workflow's length this step alone accounts for; the path's parts sum to its length at most."""
-    waiting_reason: str
+    waiting_reason: WaitReason | Literal[""]
     """What a step without a pod waited for longest: step_lock, quota, suspended."""
     waiting_on: str
     waiting_ms: int
@@ -159,7 +165,7 @@ class QueueSample(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     cluster: str
     namespace: str
     queue: str
-    reason: str
+    reason: WaitReason
     at: Instant
     version: int
     depth: int
@@ -174,8 +180,8 @@ class CronRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     cron: str
     due_at: Instant
     version: int
-    outcome: str
-    """`started`, `missed` (nothing ran and nothing forbade it), `skipped` (its own policy forbade it)."""
+    outcome: CronOutcome | Literal[""]
+    """Empty while it is not decided."""
     reason: str
     """Why it was skipped: forbid, suspended, stopped, when; or missed: submission_error."""
     workflow_name: str
@@ -188,7 +194,7 @@ class CronRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
 
 
 class ControllerIncident(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
-    """Something that happened to an Argo controller, once each: oom_kill, restart, crash_loop, leader_change."""
+    """Something that happened to an Argo controller, emitted once."""
 
     cluster: str
     pod_uid: str
@@ -197,7 +203,7 @@ class ControllerIncident(Fact, frozen=True, array_like=True, kw_only=True, gc=Fa
     version: int
     namespace: str
     pod: str
-    kind: str
+    kind: IncidentKind
     reason: str
     exit_code: int | None
     memory_limit_bytes: int

@@ -253,7 +253,7 @@ def waited_since(created_at: Instant, attempt: QueuedAttempt) -> Instant:
 
 def waiting(cluster: str, states: Iterable[Queued]) -> list[Waiting]:
     """Live workflows counted by namespace, queue and reason, with the instant since which the oldest has waited."""
-    groups: dict[tuple[str, str, str, bool], list[int]] = {}
+    groups: dict[tuple[str, str, WaitReason, bool], list[int]] = {}
     # Every scrape passes every live workflow through here: no object is made for each.
     for state in states:
         attempt = state.attempt

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from collector.core.facts.workflows import WorkflowLive, WorkflowRun
-from collector.core.model import REASONS, Instant
+from collector.core.model import REASONS, Instant, LatencySource
 from collector.core.workflow.state import Attempt, WorkflowState
 
 _COLUMNS = tuple(f"{reason}_ms" for reason in REASONS)
@@ -20,7 +20,7 @@ class Latency(msgspec.Struct, frozen=True):
     """A duration, whose clock measured it, and whether it had to be set to 0."""
 
     ms: int | None = None
-    source: str = ""
+    source: LatencySource = ""
     """`watch`: the arrival clock, both ends were live. `object`: the object's whole seconds. Empty: no reliable figure."""
     clamped: bool = False
 
@@ -57,7 +57,7 @@ def completion_delay(attempt: Attempt) -> Latency:
     return _between(attempt.last_end_at, attempt.finished_at, "object")
 
 
-def _between(begin: Instant, end: Instant, source: str) -> Latency:
+def _between(begin: Instant, end: Instant, source: LatencySource) -> Latency:
     return Latency(max(0, end - begin), source, end < begin)
 
 

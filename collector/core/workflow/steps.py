@@ -8,11 +8,12 @@ of the controller's and the kubelets' clocks, so two steps that touch may seem t
 import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import msgspec
 
 from collector.core.facts.workflows import StepRun
-from collector.core.model import Instant
+from collector.core.model import Instant, WaitReason
 from collector.core.objects import kubernetes
 from collector.core.objects.lenient import INT32
 from collector.core.objects.status_nodes import (
@@ -49,12 +50,12 @@ class Owner(msgspec.Struct, frozen=True):
 
 
 class StepHold(msgspec.Struct, array_like=True, gc=False):
-    """What a step without a pod waited for, on our own clock."""
+    """What a step without a pod waited for, by the arrival clock."""
 
-    reason: str
+    reason: WaitReason | Literal[""]
     on: str
     since: Instant
-    """Since when it waits; 0: it does no more."""
+    """Begin of the wait; 0: the step no longer waits."""
     spent_ms: int
 
 

@@ -15,6 +15,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.core.model import NodeStatus
 from collector.core.objects import kubernetes, status_nodes
 from collector.core.objects.lenient import mend
 from collector.core.objects.status_nodes import Node, has_pod, memoized, parse_nodes, template_of
@@ -45,7 +46,7 @@ def steps(**told: dict[str, Any]) -> dict[str, Node]:
 @pytest.mark.parametrize(
     ("raw", "how"), [(b"", ""), (b"null", ""), (b"{}", ""), (b"[]", "unreadable"), (b'"x"', "unreadable")]
 )
-def test_what_holds_no_steps_has_none(raw: bytes, how: str) -> None:
+def test_what_holds_no_steps_has_none(raw: bytes, how: NodeStatus) -> None:
     """Null and empty are none; a list where a map should be is something that we cannot read."""
     assert parse_nodes(with_nodes(raw)) == status_nodes.ParsedNodes({}, how)
 

@@ -6,14 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core.live_view import Flow, Waiting
-from collector.core.model import Instant
+from collector.core.model import Instant, WaitReason
 from collector.core.queue.flow import SLOT_MS, SLOTS, Flows
 from tests.builders import HOUR, MINUTE, NOON, SECOND
 
 WINDOW_MS = SLOTS * SLOT_MS
 
 
-def depth(count: int, queue: str = "q", begun: bool = False, reason: str = "throttled") -> Waiting:
+def depth(count: int, queue: str = "q", begun: bool = False, reason: WaitReason = "throttled") -> Waiting:
     return Waiting("c1", "team", queue, reason, count, NOON, begun)
 
 

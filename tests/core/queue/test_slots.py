@@ -4,11 +4,12 @@ import pytest
 
 from collector.core.live_view import Slots, Waiting
 from collector.core.messages import ControllerSettings
+from collector.core.model import WaitReason
 from collector.core.queue.slots import LIMIT_LABEL, slots
 from tests.builders import NOON
 
 
-def row(namespace: str, reason: str, count: int, begun: bool = False, queue: str = "q") -> Waiting:
+def row(namespace: str, reason: WaitReason, count: int, begun: bool = False, queue: str = "q") -> Waiting:
     return Waiting("c1", namespace, queue, reason, count, NOON, begun)
 
 

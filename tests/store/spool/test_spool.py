@@ -213,7 +213,9 @@ def test_batches_are_cut_at_their_size(spool: Spool, monkeypatch: pytest.MonkeyP
 
 def test_a_fact_that_cannot_be_packed_does_not_hold_up_its_neighbours(spool: Spool) -> None:
     """It becomes a quarantine row of the same commit, with the reason."""
-    bad = QueueSample(cluster="c", namespace="n", queue="q", reason="r", at=2**70, version=1, depth=1, oldest_age_ms=1)
+    bad = QueueSample(
+        cluster="c", namespace="n", queue="q", reason="lock", at=2**70, version=1, depth=1, oldest_age_ms=1
+    )
     live = Checkpoint(cluster="c", kind="workflows", uid="w", state=b"s", live=a_live("w", version=2**70))
     spool.commit(Commit(at=NOW, facts=[a_sample(1), bad, a_sample(2)], upserts=[live]))
 
