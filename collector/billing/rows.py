@@ -13,7 +13,7 @@ from collector.catalog.tables import TABLE_OF
 from collector.core.facts.bills import Meter
 from collector.core.model import Fact
 from collector.store.clickhouse import Store
-from collector.store.spool import batches
+from collector.store.spool import packing
 
 F = TypeVar("F", bound=Fact)
 
@@ -48,10 +48,10 @@ def _fact(kind: type[F], row: Sequence[Any]) -> F:
 
 def write_facts(store: Store, new: Iterable[Fact]) -> None:
     """Store facts of one kind in one insert; harmless to repeat."""
-    packed = batches.encode(listed := list(new))
+    packed = packing.encode(listed := list(new))
     if listed:
         table = TABLE_OF[type(listed[0])]
-        store.insert(table, msgspec.msgpack.decode(packed), batches.content_of(table.name, [packed]))
+        store.insert(table, msgspec.msgpack.decode(packed), packing.hash_rows(table.name, [packed]))
 
 
 def store_clock(store: Store) -> int:

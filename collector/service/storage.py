@@ -23,8 +23,8 @@ from collector.store.embedded import child
 from collector.store.schema import migrate as migrations
 from collector.store.spool import file as spool_file
 from collector.store.spool import inserter
-from collector.store.spool.batches import BATCH_ROWS
 from collector.store.spool.file import SpoolError
+from collector.store.spool.packing import BATCH_ROWS
 from collector.store.spool.spool import Spool, open_spool
 from collector.store.worker import Worker
 

@@ -18,7 +18,8 @@ from collector.catalog.watches import LIVE_STATE
 from collector.core.model import Instant
 from collector.core.objects.kubernetes import Kind
 from collector.pipeline.pipeline import Pipeline
-from collector.store.spool.spool import Batch, Spool, open_spool
+from collector.store.spool.batches import Batch
+from collector.store.spool.spool import Spool, open_spool
 from collector.watch.kinds import Resource
 from collector.watch.protocol import Watch
 from tests.bad.cases import Case, line, sound_cron, sound_event, sound_pod, sound_workflow, versioned

@@ -12,8 +12,8 @@ from collector.catalog.tables import TABLE_NAMED
 from collector.core.messages import WORKLOAD_KINDS, Observation, Outcome, Position
 from collector.core.model import version_of
 from collector.pipeline.pipeline import Pipeline
-from collector.store.spool import batches as sealing
 from collector.store.spool.file import connect
+from collector.store.spool.packing import decode_cursor
 from collector.store.spool.snapshot import CURSOR
 from collector.store.spool.spool import Spool
 from tests.builders import NOON
@@ -44,7 +44,7 @@ class Disk:
     def __init__(self, tables: Tables) -> None:
         self.tables, self.flow, self.spool = tables, a_pipeline(), Spool(connect(Path(":memory:")), 1 << 30, "")
         copy = [row for row in tables.get("live_state", {}).values() if not row[5]]
-        cursors = [sealing.decode_cursor(row[6]) for row in copy if row[2] == CURSOR]
+        cursors = [decode_cursor(row[6]) for row in copy if row[2] == CURSOR]
         self.flow.restore(cursors, [(row[0], row[2], row[3], row[6]) for row in copy if row[2] != CURSOR])
 
     def see(self, outcomes: list[Outcome], number: int) -> None:

@@ -1,125 +1,99 @@
 """
-How the spool's facts become batches: packed at a commit, cut at a seal, read again for each try.
+Batches: sealed boundaries over the spool's facts, so that each try sends the same rows under the same hash.
 
-Functions over an open SQLite connection of spool.py; nothing here begins or ends a transaction.
+Functions over the open SQLite connection of spool.py, which begins and ends their transactions.
 """
 
-import hashlib
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
-import zstandard
 
-from collector.catalog.schema import Table
-from collector.catalog.tables import TABLE_NAMED, TABLE_OF
 from collector.catalog.watches import LIVE_STATE, WATCH_CURSOR
 from collector.catalog.workflows import WORKFLOW_LIVE
-from collector.core.facts.watches import Quarantine, WatchCursor
+from collector.core.facts.watches import WatchCursor
 from collector.core.messages import Cursor
-from collector.core.model import Fact, Instant, version_of
-from collector.store.spool import snapshot
+from collector.core.model import Instant, version_of
+from collector.store.spool import packing, snapshot
+from collector.store.spool.failpoints import Failpoint
+from collector.store.spool.packing import Packed, decode_cursor, hash_rows, pack_rows
 
-BATCH_ROWS = 10_000
 ROUND_ROWS = 200_000
-"""Rows sealed at once; bounds the time of one transaction when a long outage is over."""
+"""Rows sealed at once; bounds the time of one transaction after a long outage."""
 
-SAMPLE_CHARACTERS = 2_000
-
-Packed = tuple[str, int, bytes]
-"""(table, rows, the rows as one msgpack array of arrays, compressed where they are many)"""
-
-WORTH_BYTES = 1024
-"""Of rows, from which on they are compressed: each byte is written to a journal and to the file, and read twice."""
-_LEVEL = 1
-UNPACKED_BYTES = 1 << 28
-"""No piece is nearly as large; a damaged frame may claim any size, and would be given the memory."""
-
-encode = msgspec.msgpack.Encoder(decimal_format="string").encode
-_decode = msgspec.msgpack.Decoder().decode
-
-INSERT_FACT = "INSERT INTO fact (name, rows, body) VALUES (?, ?, ?)"
-
-UNPACKABLE = (OverflowError, TypeError, ValueError)
-"""What the encoder raises for a value that MessagePack cannot carry."""
-
-UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, zstandard.ZstdError)
-"""What comes of bytes that were changed on disk: SQLite has no checksums, and finds nothing wrong with them."""
-
-decode_cursor = msgspec.msgpack.Decoder(Cursor).decode
+_INSERT_FACT = "INSERT INTO fact (name, rows, body) VALUES (?, ?, ?)"
 
 
-def packed(facts: Iterable[Fact], at: Instant) -> list[Packed]:
-    """Facts by table, in order, in pieces no larger than a batch. One that cannot be packed becomes a quarantine row."""
-    by_type: dict[type[Fact], list[Fact]] = {}
-    for fact in facts:
-        by_type.setdefault(type(fact), []).append(fact)
-    pieces: list[Packed] = []
-    for kind, group in by_type.items():
-        table = TABLE_OF[kind]
-        for piece in _pieces(group):
-            try:
-                pieces.append((table.name, len(piece), body_of(piece)))
-            except UNPACKABLE:
-                pieces += _packed_one_by_one(table, piece, at)
-    return pieces
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of one table that are sent together, always the same rows."""
+
+    id: int
+    table: str
+    first_seq: int
+    last_seq: int
+    rows: int
+    content: str
+    """Hash of the rows; the store's deduplication token."""
+    sealed_at: Instant
 
 
-def body_of(rows: Sequence[Any]) -> bytes:
-    """Rows as the spool keeps them; raises one of UNPACKABLE."""
-    body = encode(rows)
-    return zstandard.compress(body, _LEVEL) if len(body) >= WORTH_BYTES else body
+class Cut(NamedTuple):
+    """The boundaries of a batch to be."""
+
+    table: str
+    first_seq: int
+    last_seq: int
+    rows: int
 
 
-def rows_of(body: bytes) -> list[list[Any]]:
-    """The rows of a body, whose array begins with no frame's magic number; raises one of UNREADABLE."""
-    if body.startswith(zstandard.FRAME_HEADER):
-        if (size := zstandard.frame_content_size(body)) > UNPACKED_BYTES:
-            raise ValueError(f"claims to be {size} bytes")
-        body = zstandard.decompress(body)
-    rows: list[list[Any]] = _decode(body)
-    return rows
+def insert_facts(connection: sqlite3.Connection, packed: Iterable[Packed]) -> None:
+    """Adds packed facts behind all others."""
+    connection.executemany(_INSERT_FACT, packed)
 
 
-def _packed_one_by_one(table: Table, facts: Sequence[Fact], at: Instant) -> Iterator[Packed]:
-    for fact in facts:
-        try:
-            yield table.name, 1, encode([fact])
-        except UNPACKABLE as error:
-            values = [getattr(fact, name) for name in fact.__struct_fields__]
-            yield "quarantine", 1, encode([quarantined(table, values, f"{type(error).__name__}: {error}", at)])
+def sealed_batches(connection: sqlite3.Connection) -> list[Batch]:
+    """The sealed batches that the store has not acknowledged, in order."""
+    return [Batch(*row) for row in connection.execute("SELECT * FROM batch ORDER BY id")]
 
 
-def quarantined(table: Table, row: Sequence[Any], reason: str, at: Instant) -> Quarantine:
-    """What is kept of a row that cannot be stored. Facts hold allow-listed fields only, so a sample shows no secret."""
-    values = dict(zip((column.name for column in table.columns), row, strict=False))
-    sample = repr(list(row))
-    digest = hashlib.sha256(sample.encode(errors="backslashreplace")).hexdigest()[:16]
-    return Quarantine(
-        cluster=_clean(values.get("cluster", "")),
-        kind=table.name,
-        uid=_clean(values.get("uid") or values.get("pod_uid") or digest),
-        at=at,
-        version=1,
-        reason=_clean(reason)[:SAMPLE_CHARACTERS],
-        sample=_clean(sample)[:SAMPLE_CHARACTERS],
+def seal_round(connection: sqlite3.Connection, now: Instant, *, positions: bool, failpoint: Failpoint) -> None:
+    """Cuts the facts since the last round into batches; a round with all facts may end with positions and live rows."""
+    before: int = connection.execute("SELECT seq FROM sealed").fetchone()[0]
+    last, complete = _end_of_round(connection, before)
+    if complete and positions:  # all facts up to the newest position are in this round, so the position may follow them
+        last = max(last, _append_positions(connection, now))
+        failpoint("seal:positions")
+    for cut in _cuts(connection, before, last):
+        content = hash_rows(cut.table, bodies(connection, cut.table, cut.first_seq, cut.last_seq))
+        connection.execute(
+            "INSERT INTO batch (name, first_seq, last_seq, rows, content, sealed_at) VALUES (?, ?, ?, ?, ?, ?)",
+            (*cut, content, now),
+        )
+    connection.execute("UPDATE sealed SET seq = ?", (last,))
+
+
+def bodies(connection: sqlite3.Connection, table: str, first_seq: int, last_seq: int) -> list[bytes]:
+    """The packed rows of one table between two sequence numbers."""
+    rows = connection.execute(
+        "SELECT body FROM fact WHERE name = ? AND seq BETWEEN ? AND ? ORDER BY seq", (table, first_seq, last_seq)
     )
+    return [body for (body,) in rows]
 
 
-def _clean(value: object) -> str:
-    """Text that UTF-8 can carry, whatever it was."""
-    return str(value).encode(errors="backslashreplace").decode()
+def delete_batch(connection: sqlite3.Connection, batch: Batch) -> None:
+    """Deletes a batch and its facts."""
+    connection.execute(
+        "DELETE FROM fact WHERE name = ? AND seq BETWEEN ? AND ?", (batch.table, batch.first_seq, batch.last_seq)
+    )
+    connection.execute("DELETE FROM batch WHERE id = ?", (batch.id,))
 
 
-def _pieces(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(rows), BATCH_ROWS):
-        yield rows[start : start + BATCH_ROWS]
-
-
-def next_round(connection: sqlite3.Connection, after: int) -> tuple[int, bool]:
-    """(last seq to seal now, whether nothing is left behind it)"""
+def _end_of_round(connection: sqlite3.Connection, after: int) -> tuple[int, bool]:
+    """(last sequence number to seal now, whether no fact is left behind it)"""
     last, rows = after, 0
     for seq, count in connection.execute("SELECT seq, rows FROM fact WHERE seq > ? ORDER BY seq", (after,)):
         if rows >= ROUND_ROWS:
@@ -128,8 +102,8 @@ def next_round(connection: sqlite3.Connection, after: int) -> tuple[int, bool]:
     return last, True
 
 
-def append_positions(connection: sqlite3.Connection, now: Instant) -> int:
-    """Turn changed live rows, states and positions into facts behind all others; the last seq, 0 if nothing changed."""
+def _append_positions(connection: sqlite3.Connection, now: Instant) -> int:
+    """Adds changed live rows, states and positions as facts behind all others; returns the last seq, 0: none changed."""
     written = snapshot.begin(connection, now)
     live = connection.execute("SELECT live FROM checkpoint WHERE dirty = 1 AND live IS NOT NULL")
     cursors = [decode_cursor(body) for (body,) in connection.execute("SELECT body FROM cursor WHERE dirty = 1")]
@@ -140,7 +114,7 @@ def append_positions(connection: sqlite3.Connection, now: Instant) -> int:
         (WATCH_CURSOR, map(_position, cursors)),
     ):
         for piece in _chunks(rows):
-            last = connection.execute(INSERT_FACT, (table.name, len(piece), body_of(piece))).lastrowid or 0
+            last = connection.execute(_INSERT_FACT, (table.name, len(piece), pack_rows(piece))).lastrowid or 0
     connection.execute("DELETE FROM checkpoint WHERE dirty = 1 AND state IS NULL")
     connection.execute("UPDATE checkpoint SET dirty = 0 WHERE dirty = 1")
     connection.execute("UPDATE cursor SET dirty = 0 WHERE dirty = 1")
@@ -148,8 +122,8 @@ def append_positions(connection: sqlite3.Connection, now: Instant) -> int:
 
 
 def _chunks(rows: Iterator[Any]) -> Iterator[list[Any]]:
-    """No more of a large round in memory than a batch."""
-    while piece := list(islice(rows, BATCH_ROWS)):
+    """Lists no larger than a batch, so that a large round is never in memory whole."""
+    while piece := list(islice(rows, packing.BATCH_ROWS)):
         yield piece
 
 
@@ -166,53 +140,20 @@ def _position(cursor: Cursor) -> WatchCursor:
     )
 
 
-def cut(connection: sqlite3.Connection, after: int, last: int) -> list[tuple[str, int, int, int]]:
-    """Boundaries of the batches between two seqs: (table, first seq, last seq, rows), positions last."""
+def _cuts(connection: sqlite3.Connection, after: int, last: int) -> list[Cut]:
+    """The batches between two sequence numbers, positions last."""
     rows = connection.execute(
         "SELECT name, seq, rows FROM fact WHERE seq > ? AND seq <= ? ORDER BY name, seq", (after, last)
     )
-    batches: list[tuple[str, int, int, int]] = []
+    cuts: list[Cut] = []
     for name, seq, count in rows:
-        if batches and batches[-1][0] == name and batches[-1][3] + count <= BATCH_ROWS:
-            _, first, _, so_far = batches.pop()
-            batches.append((name, first, seq, so_far + count))
+        if cuts and cuts[-1].table == name and cuts[-1].rows + count <= packing.BATCH_ROWS:
+            former = cuts.pop()
+            cuts.append(Cut(name, former.first_seq, seq, former.rows + count))
         else:
-            batches.append((name, seq, seq, count))
-    return sorted(batches, key=lambda batch: (_LAST.get(batch[0], 0), batch[1]))
+            cuts.append(Cut(name, seq, seq, count))
+    return sorted(cuts, key=lambda cut: (_LAST.get(cut.table, 0), cut.first_seq))
 
 
 _LAST = {WORKFLOW_LIVE.name: 1, LIVE_STATE.name: 2, WATCH_CURSOR.name: 3}
-"""A position is sent when everything it led to is there: whoever resumes from it must find the rest."""
-
-
-def bodies(connection: sqlite3.Connection, table: str, first_seq: int, last_seq: int) -> list[bytes]:
-    """The packed rows of one table between two seqs."""
-    found = connection.execute(
-        "SELECT body FROM fact WHERE name = ? AND seq BETWEEN ? AND ? ORDER BY seq", (table, first_seq, last_seq)
-    )
-    return [body for (body,) in found]
-
-
-def content_of(table: str, packed_rows: Iterable[bytes]) -> str:
-    """The hash by which the same rows are known again."""
-    digest = hashlib.sha256(table.encode())
-    for body in packed_rows:
-        digest.update(len(body).to_bytes(8, "little"))
-        digest.update(body)
-    return digest.hexdigest()
-
-
-def unpacked(table: str, packed_rows: Iterable[bytes]) -> list[list[Any]]:
-    """The rows, each a list in the order of the table's columns; fields an older release did not know have their default."""
-    fields = msgspec.structs.fields(TABLE_NAMED[table].fact)
-    rows: list[list[Any]] = []
-    for body in packed_rows:
-        piece = rows_of(body)
-        known = len(piece[0]) if piece else 0  # one release packed the whole piece
-        missing = [_default(field) for field in fields[known:]]
-        rows += [row + missing for row in piece] if missing else piece
-    return rows
-
-
-def _default(field: msgspec.structs.FieldInfo) -> Any:
-    return field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+"""A position is sent after all rows that it stands for: a collector that resumes from the position needs those rows."""

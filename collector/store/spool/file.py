@@ -1,8 +1,8 @@
 """
-The spool's file: opening it, its schema, and what SQLite says when it cannot, told apart by what has to be done about it.
+The spool's file: how it is opened, its schema, and SQLite's errors, one class for each remedy.
 
-SQLite because it is the best-tested crash-safe file format there is; WAL with synchronous = FULL, so that what is
-committed survives a power cut.
+SQLite because it is the best-tested crash-safe file format; WAL with synchronous = FULL, so that commits survive a power
+cut.
 """
 
 import sqlite3
@@ -35,22 +35,22 @@ INSERT INTO snapshot VALUES ('', 0, 0);
 """
 
 _COMPRESSED = ""
-"""Nothing but the number differs: facts may be compressed, which a program before that would take for damage."""
+"""Only the number differs: facts may be compressed, which an older program would read as damage."""
 
 _UPGRADES = (_SCHEMA, _SNAPSHOT, _COMPRESSED)
-"""What leads from each version to the next."""
+"""The steps from each version to the next."""
 
 
 class SpoolError(Exception):
-    """The spool could not do what it was asked; nothing of the commit is kept."""
+    """The operation failed; nothing of the commit is kept."""
 
 
 class SpoolFullError(SpoolError):
-    """No room, by our own bound or the disk's. Stop reading; try again when batches were acknowledged."""
+    """No room, by spool.max_bytes or on the disk. Stop reading; try again when batches are acknowledged."""
 
 
 class SpoolDamagedError(SpoolError):
-    """The file or a batch in it is not what was written."""
+    """The file or a batch in it is not as it was written."""
 
 
 class SpoolBusyError(SpoolError):
@@ -62,13 +62,15 @@ class SpoolNewerError(SpoolError):
 
 
 def connect(file: Path) -> sqlite3.Connection:
-    """The file, open and ours alone; raises SpoolDamagedError if it should not be used."""
-    with told_apart(file):
+    """Opens the file for this process alone; raises SpoolDamagedError if the file must not be used."""
+    with sqlite_errors(file):
         connection = sqlite3.connect(file, isolation_level=None, timeout=1.0)
     try:
-        with told_apart(file):
+        with sqlite_errors(file):
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # one collector, and no shared memory to be torn
+            connection.execute(
+                "PRAGMA locking_mode = EXCLUSIVE"
+            )  # one collector, and no shared memory that could be torn
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -88,7 +90,7 @@ def _prepare(connection: sqlite3.Connection, file: Path) -> None:
             f"{file} was written by a newer Lynceus (spool schema {version}, this one knows {SCHEMA_VERSION}); "
             "run that version until the spool is empty"
         )
-    connection.execute("BEGIN IMMEDIATE")  # takes the lock, which is kept from here on
+    connection.execute("BEGIN IMMEDIATE")  # takes the lock and keeps it
     for script in _UPGRADES[version:]:
         for statement in script.split(";\n"):
             connection.execute(statement)
@@ -97,14 +99,14 @@ def _prepare(connection: sqlite3.Connection, file: Path) -> None:
 
 
 def written_at(file: Path) -> Instant:
-    """When a spool was last written to, by the file system: what a damaged one says is no proof. 0: there is none."""
+    """When a spool was last written, by the file system's time: a damaged file cannot prove its own. 0: no spool."""
     parts = (file.with_name(file.name + suffix) for suffix in ("", "-wal"))
     return max((part.stat().st_mtime_ns // 1_000_000 for part in parts if part.exists()), default=0)
 
 
 @contextmanager
-def told_apart(file: Path | str = "the spool") -> Iterator[None]:
-    """SQLite's errors as ours."""
+def sqlite_errors(file: Path | str = "the spool") -> Iterator[None]:
+    """Raises SQLite's errors as SpoolError."""
     try:
         yield
     except sqlite3.Error as error:
@@ -120,8 +122,8 @@ _KINDS: dict[int, type[SpoolError]] = {
     sqlite3.SQLITE_LOCKED: SpoolBusyError,
 }
 
-_IN_USE = "; another Lynceus uses it: stop that, or give this one its own data_dir"
-_NOT_OURS = "; let this user read and write it and its folder, or choose another data_dir"
+_IN_USE = "; another Lynceus uses it: stop that process, or give this one its own data_dir"
+_NOT_OURS = "; let this user read and write the file and its folder, or choose another data_dir"
 
 _REMEDIES = {
     sqlite3.SQLITE_BUSY: _IN_USE,

@@ -1,9 +1,9 @@
 """
-The spool's positions and states as rows of `live_state`: what another replica goes on from when this disk is gone.
+The spool's positions and states as rows of `live_state`: another replica resumes from them when this disk is gone.
 
-A copy is one spool's own, and two copies never mix. Each round adds what changed since the last one, positions behind all
-states, so that up to 10,000 changes are one insert, all of it or nothing. A round that was cut between two inserts shows: its
-states are newer than its newest position. Begun anew each day, so that old copies, deletions and all, may simply expire.
+A copy belongs to one spool, and copies never mix. Each round adds the changes since the last round, positions after all
+states, so that up to 10,000 changes are one atomic insert. A round that ended between two inserts is visible: its states
+are newer than its newest position. A new copy begins each day, so that old copies, with their deletions, can expire.
 """
 
 import sqlite3
@@ -33,32 +33,32 @@ _cursor = msgspec.msgpack.Decoder(Cursor).decode
 
 
 class Copy(NamedTuple):
-    """What the store has of one cluster."""
+    """The positions and states of one cluster in the store."""
 
     cursors: list[Cursor]
     states: list[State]
 
 
 class Past(NamedTuple):
-    """What is known of a cluster whose states are not to be had."""
+    """What the store knows about a cluster without states."""
 
     cluster_uid: str
     at: Instant
-    """When its newest position was reached."""
+    """When the newest position was reached."""
     totals: dict[str, str]
 
 
 class Round(NamedTuple):
-    """Which copy is written, and the round of it."""
+    """The copy that is written, and its round."""
 
     snapshot: str
     number: int
 
 
 def begin(connection: sqlite3.Connection, now: Instant) -> Round:
-    """The next round; with the first of a copy everything is to be sent again."""
+    """Begins the next round; the first round of a copy sends everything again."""
     name, begun_at, last = connection.execute("SELECT name, begun_at, round FROM snapshot").fetchone()
-    number = max(now, last + 1)  # a clock that was set back must not make a newer state look older
+    number = max(now, last + 1)  # after a clock was set back a newer state must not look older
     if not begun_at <= now < begun_at + DAY_MS:
         name, begun_at = f"{now}-{uuid.uuid4().hex[:12]}", now
         connection.execute("UPDATE checkpoint SET dirty = 1 WHERE dirty = 0")
@@ -68,33 +68,38 @@ def begin(connection: sqlite3.Connection, now: Instant) -> Round:
 
 
 def changed(connection: sqlite3.Connection, written: Round) -> Iterator[LiveState]:
-    """Every state that changed since the last round, then every position."""
+    """All states that changed since the last round, then all positions."""
     states = "SELECT cluster, kind, uid, state FROM checkpoint WHERE dirty = 1"
     positions = f"SELECT cluster, '{CURSOR}', kind, body FROM cursor WHERE dirty = 1"
     for query in (states, positions):
         for cluster, kind, uid, state in connection.execute(query):
             yield LiveState(
-                cluster=cluster, snapshot=written.snapshot, kind=kind, uid=uid, version=written.number,
-                is_deleted=int(state is None), state=state or b"",
-            )  # fmt: skip
+                cluster=cluster,
+                snapshot=written.snapshot,
+                kind=kind,
+                uid=uid,
+                version=written.number,
+                is_deleted=int(state is None),
+                state=state or b"",
+            )
 
 
 def newest(store: Store, cluster: str) -> Copy | None:
-    """The newest whole copy of a cluster; None when there is none. Raises StoreError."""
+    """Reads the newest complete copy of a cluster; None: there is none. Raises StoreError."""
     for _ in range(READ_TRIES):
-        before = _whole(store, cluster)
+        before = _complete(store, cluster)
         if not before:
             return None
-        snapshot = max(before, key=lambda name: _reached(before[name].values()))
+        snapshot = max(before, key=lambda name: _progress(before[name].values()))
         states = [*_states(store, cluster, snapshot)]
-        # Whose copy this is may go on writing it: read again until nothing was written meanwhile.
-        if _whole(store, cluster).get(snapshot) == before[snapshot]:
+        # The owner of this copy may still write to it: read again until nothing was written meanwhile.
+        if _complete(store, cluster).get(snapshot) == before[snapshot]:
             return Copy([*before[snapshot].values()], states)
     return None
 
 
 def past(store: Store, cluster: str) -> Past | None:
-    """What the acknowledged positions tell without states: identity, counters, when; None: nothing. Raises StoreError."""
+    """Reads identity, counters and time from acknowledged positions; None: there is no position. Raises StoreError."""
     sql = f"""
         SELECT kind, cluster_uid, toUnixTimestamp64Milli(at), totals
         FROM {DATABASE}.watch_cursor FINAL WHERE cluster = {{cluster:String}}
@@ -103,39 +108,41 @@ def past(store: Store, cluster: str) -> Past | None:
     if not rows:
         return None
     uid = next((uid for _, uid, _, _ in rows if uid), "")
-    moving = [at for kind, _, at, _ in rows if kind in WORKLOAD_KINDS]
+    reached = [at for kind, _, at, _ in rows if kind in WORKLOAD_KINDS]
     totals: dict[str, str] = next((totals for kind, _, _, totals in rows if kind == "workflows"), {})
-    # The older of the two: from there on something may have been missed.
-    return Past(uid, min(moving, default=0), totals)
+    # The older of the two: changes after it may have been missed.
+    return Past(uid, min(reached, default=0), totals)
 
 
-def _reached(cursors: Iterable[Cursor]) -> list[tuple[int, int]]:
-    """How far a copy has come, so that of two the further one is taken."""
+def _progress(cursors: Iterable[Cursor]) -> list[tuple[int, int]]:
+    """How far a copy has come; of two copies the further one is used."""
     by_kind = {c.kind: (c.epoch, int(c.resource_version)) for c in cursors if c.resource_version.isdecimal()}
     return [by_kind.get(kind, (0, 0)) for kind in WORKLOAD_KINDS]
 
 
-def _whole(store: Store, cluster: str) -> dict[str, dict[str, Cursor]]:
-    """The positions, by kind, of every copy whose last round is all there."""
+def _complete(store: Store, cluster: str) -> dict[str, dict[str, Cursor]]:
+    """The positions, by kind, of all copies whose last round is complete."""
     table = f"{DATABASE}.{LIVE_STATE.name}"
     newest_of = f"""
         SELECT snapshot, maxIf(version, kind = '{CURSOR}') AS position, maxIf(version, kind != '{CURSOR}') AS state
         FROM {table} WHERE cluster = {{cluster:String}} GROUP BY snapshot
     """
-    whole = {name for name, position, state in store.query_rows(newest_of, {"cluster": cluster}) if position >= state}
+    complete = {
+        name for name, position, state in store.query_rows(newest_of, {"cluster": cluster}) if position >= state
+    }
     positions = f"""
         SELECT snapshot, uid, base64Encode(state) FROM {table} FINAL
         WHERE cluster = {{cluster:String}} AND kind = '{CURSOR}'
     """
     found: dict[str, dict[str, Cursor]] = {}
     for name, kind, body in store.query_rows(positions, {"cluster": cluster}):
-        if name in whole:
+        if name in complete:
             found.setdefault(name, {})[kind] = _cursor(b64decode(body))
     return found
 
 
 def _states(store: Store, cluster: str, snapshot: str) -> Iterator[State]:
-    # Base64: a driver takes a String for text.
+    # Base64: the driver decodes a String as text.
     sql = f"""
         SELECT kind, uid, base64Encode(state) FROM {DATABASE}.{LIVE_STATE.name} FINAL
         WHERE cluster = {{cluster:String}} AND snapshot = {{snapshot:String}} AND kind != '{CURSOR}'

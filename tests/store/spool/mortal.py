@@ -65,12 +65,12 @@ def a_commit(cluster: str, number: int) -> Commit:
     )  # fmt: skip
 
 
-async def live(task: Task, reached: Failpoint) -> None:
+async def live(task: Task, failpoint: Failpoint) -> None:
     """Go on where an earlier life ended, until everything is stored."""
     disk, asking = Worker("spool"), Worker("store")
-    spool = await disk.run(partial(open_spool, Path(task.spool), 1 << 30, NOW, reached=reached))
+    spool = await disk.run(partial(open_spool, Path(task.spool), 1 << 30, NOW, failpoint=failpoint))
     store = connect(task.url, "lynceus", Path(task.token_file))
-    work = Inserter(spool, disk, store, asking, Counters(), lambda: NOW, reachable=True, reached=reached)
+    work = Inserter(spool, disk, store, asking, Counters(), lambda: NOW, reachable=True, failpoint=failpoint)
     cursors = (await disk.run(spool.load)).cursors
     done = int(cursors[0].resource_version) if cursors else 0
     for number in range(done + 1, COMMITS + 1):
@@ -89,12 +89,12 @@ async def live(task: Task, reached: Failpoint) -> None:
 def _one_life(task: Task, answer: int) -> None:
     hits: Counter[str] = Counter()
 
-    def reached(point: str) -> None:
+    def kill_at(point: str) -> None:
         hits[point] += 1
         if point == task.point and hits[point] == task.hit:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    asyncio.run(live(task, reached))
+    asyncio.run(live(task, kill_at))
     os.write(answer, json.dumps(hits).encode())
     os._exit(0)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from collector.core.messages import Commit
-from collector.store.spool import batches
+from collector.store.spool import packing
 from collector.store.spool.file import SpoolBusyError, SpoolDamagedError, SpoolError, SpoolNewerError
 from collector.store.spool.spool import Spool, open_spool
 from tests.store.facts import a_sample
@@ -47,7 +47,7 @@ def test_a_damaged_position_is_a_damaged_file(spool: Spool, spool_file: Path) ->
     again.close()
 
 
-FRAME = batches.body_of([["row"] * 1000])
+FRAME = packing.pack_rows([["row"] * 1000])
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_spool_that_cannot_be_opened_says_what_to_do(spool_file: Path) -> None
     """A folder in its place, another user's file: one sentence that names the file and the remedy."""
     spool_file.mkdir()
 
-    with pytest.raises(SpoolError, match=rf"{spool_file}: unable to open .* let this user read and write it"):
+    with pytest.raises(SpoolError, match=rf"{spool_file}: unable to open .* let this user read and write the file"):
         open_spool(spool_file, 1 << 30, NOW)
 
 
@@ -86,9 +86,9 @@ def test_rows_that_changed_on_disk_are_noticed(spool: Spool) -> None:
     """SQLite has no checksums of its own; a batch has."""
     spool.commit(Commit(at=NOW, facts=[a_sample(1)]))
     (batch,) = spool.seal(NOW)
-    spool._connection.execute("UPDATE fact SET body = ?", (batches.encode([["other"]]),))
+    spool._connection.execute("UPDATE fact SET body = ?", (packing.encode([["other"]]),))
 
-    with pytest.raises(SpoolDamagedError, match="not what was sealed"):
+    with pytest.raises(SpoolDamagedError, match="not as it was sealed"):
         spool.read(batch)
 
 

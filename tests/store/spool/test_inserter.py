@@ -256,7 +256,7 @@ async def test_what_the_spool_cannot_read_is_set_aside(spool_file: Path, store: 
     reasons = [reason for (reason,) in writer.query_rows("SELECT reason FROM lynceus.quarantine FINAL ORDER BY reason")]
     assert depths(writer)[0] == 5
     assert reasons[0].startswith("1 rows: no such table")
-    assert "not what was sealed" in reasons[1]
+    assert "not as it was sealed" in reasons[1]
 
 
 async def test_a_store_that_comes_up_later_gets_everything(spool_file: Path, tmp_path: Path) -> None:

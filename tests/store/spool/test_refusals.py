@@ -14,7 +14,7 @@ from collector.core.facts.workflows import QueueSample
 from collector.core.messages import Commit
 from collector.store.clickhouse import Store, connect
 from collector.store.schema.migrate import migrate
-from collector.store.spool.batches import BATCH_ROWS, content_of, encode
+from collector.store.spool.packing import BATCH_ROWS, encode, hash_rows
 from tests.store.facts import a_sample
 from tests.store.running import Running
 from tests.store.spool.refusing import refusing
@@ -154,5 +154,5 @@ def _insert(running: Running, cluster: str, facts: Sequence[tuple[int, int]], si
     for start in range(0, len(facts), size):
         piece = [_of(cluster, *fact) for fact in facts[start : start + size]]
         rows = [[getattr(fact, name) for name in fact.__struct_fields__] for fact in piece]
-        store.insert(QUEUE_SAMPLE, rows, content_of("queue_sample", [encode(piece)]))
+        store.insert(QUEUE_SAMPLE, rows, hash_rows("queue_sample", [encode(piece)]))
     store.close()

@@ -10,7 +10,7 @@ from collector.catalog.watches import LIVE_STATE
 from collector.core.messages import Checkpoint, Commit, Cursor, Gone
 from collector.store.clickhouse import Store
 from collector.store.spool import snapshot
-from collector.store.spool.batches import encode
+from collector.store.spool.packing import encode
 from collector.store.spool.spool import Spool, open_spool
 
 NOW = 1_700_000_000_000

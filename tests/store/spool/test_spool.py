@@ -18,7 +18,8 @@ from collector.core.facts.watches import WatchCursor
 from collector.core.facts.workflows import QueueSample, WorkflowLive, WorkflowRun
 from collector.core.messages import Checkpoint, Commit, Gone
 from collector.core.model import version_of
-from collector.store.spool import batches as sealing
+from collector.store.spool import batches as batches_module
+from collector.store.spool import packing
 from collector.store.spool import spool as spool_module
 from collector.store.spool.file import SCHEMA_VERSION, SpoolFullError, connect, written_at
 from collector.store.spool.spool import Spool, open_spool
@@ -42,7 +43,7 @@ def test_rows_of_an_older_release_get_the_defaults_of_newer_columns() -> None:
     fields = WorkflowLive.__struct_fields__
     older = list(range(len(fields) - 3))
 
-    (row,) = sealing.unpacked("workflow_live", [sealing.encode([older])])
+    (row,) = packing.unpack_table("workflow_live", [packing.encode([older])])
 
     assert row == [*older, "", "", None]
 
@@ -50,7 +51,7 @@ def test_rows_of_an_older_release_get_the_defaults_of_newer_columns() -> None:
 def test_a_column_that_holds_a_map_is_empty_by_default() -> None:
     """Its default is made anew for each row, and not what says that there is none."""
     known = WorkflowRun.__struct_fields__.index("waited_on")
-    (row,) = sealing.unpacked("workflow_run", [sealing.encode([list(range(known))])])
+    (row,) = packing.unpack_table("workflow_run", [packing.encode([list(range(known))])])
 
     assert row[known:] == [{}, "", ""]
 
@@ -58,12 +59,12 @@ def test_a_column_that_holds_a_map_is_empty_by_default() -> None:
 def test_rows_of_a_release_that_compressed_none_go_with_those_of_this_one() -> None:
     """One batch may hold both, in order; many rows take a fraction of their bytes."""
     rows = [[f"workflow-{n}", "Succeeded", n] for n in range(200)]
-    plain, compressed = sealing.encode(rows[:100]), sealing.body_of(rows[100:])
+    plain, compressed = packing.encode(rows[:100]), packing.pack_rows(rows[100:])
 
-    assert sealing.unpacked("workflow_live", [plain, compressed, sealing.body_of(rows[:1])]) == [
+    assert packing.unpack_table("workflow_live", [plain, compressed, packing.pack_rows(rows[:1])]) == [
         row + [field.default for field in fields(WorkflowLive)[3:]] for row in [*rows, rows[0]]
     ]
-    assert len(compressed) * 3 < len(sealing.encode(rows[100:]))
+    assert len(compressed) * 3 < len(packing.encode(rows[100:]))
 
 
 def test_a_spool_of_a_release_that_compressed_none_is_opened(spool: Spool, spool_file: Path) -> None:
@@ -191,8 +192,8 @@ def test_a_retry_sends_the_same_bytes(spool: Spool, spool_file: Path) -> None:
 
 def test_batches_are_cut_at_their_size(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A large commit becomes several batches, a backlog several rounds; no row is lost or doubled at the cuts."""
-    monkeypatch.setattr(sealing, "BATCH_ROWS", 10)
-    monkeypatch.setattr(sealing, "ROUND_ROWS", 40)
+    monkeypatch.setattr(packing, "BATCH_ROWS", 10)
+    monkeypatch.setattr(batches_module, "ROUND_ROWS", 40)
     for start in range(0, 105, 35):
         spool.commit(Commit(at=NOW, facts=[a_sample(start + n) for n in range(35)], cursors=[a_cursor(str(start))]))
 
@@ -234,7 +235,7 @@ def test_rows_set_aside_take_the_batchs_place(spool: Spool) -> None:
     """Acknowledging and quarantining are one transaction: a crash between them would lose or double."""
     spool.commit(Commit(at=NOW, facts=[a_sample(1)]))
     (batch,) = spool.seal(NOW)
-    aside = sealing.quarantined(QUEUE_SAMPLE, spool.read(batch)[0], "why", batch.sealed_at)
+    aside = packing.quarantine_row(QUEUE_SAMPLE, spool.read(batch)[0], "why", batch.sealed_at)
     spool.acknowledge(batch, [aside])
 
     assert spool.rows == 1
@@ -283,7 +284,9 @@ def test_some_room_is_kept_on_the_disk(spool: Spool, monkeypatch: pytest.MonkeyP
     spool.commit(Commit(at=NOW, facts=[a_sample(1)]))
     with monkeypatch.context() as patched:
         patched.setattr(spool_module, "RESERVE_BYTES", 1 << 60)
-        with pytest.raises(SpoolFullError, match="are kept free, so that the spool can be emptied; free some, or give"):
+        with pytest.raises(
+            SpoolFullError, match="stay free, so that the spool can be emptied; free some space, or move"
+        ):
             spool.commit(Commit(at=NOW, facts=[a_sample(2)]))
         assert [row[6] for row in sent(spool)["queue_sample"]] == [1]
     spool.commit(Commit(at=NOW, facts=[a_sample(2)]))
@@ -341,7 +344,7 @@ class SpoolMachine(RuleBasedStateMachine):
         """With small batches a round takes several inserts, between any of which a disk may be lost."""
         self.spool = Spool(_in_memory(), 1 << 30, "")
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(sealing, "BATCH_ROWS", batch)
+        self.patch.setattr(packing, "BATCH_ROWS", batch)
 
     @rule(count=st.integers(0, 5))
     def commit(self, count: int) -> None:
@@ -381,7 +384,7 @@ class SpoolMachine(RuleBasedStateMachine):
         states = {key: row for key, row in self.copied.items() if key[0] != "cursor"}
         position = self.copied.get(("cursor", "pods"))
         if position and all(round_ <= position[0] for round_, _, _ in states.values()):
-            at = int(sealing.decode_cursor(position[2]).resource_version)
+            at = int(packing.decode_cursor(position[2]).resource_version)
             there = {uid: int(state) for (_, uid), (_, is_deleted, state) in states.items() if not is_deleted}
             assert there == self.states_at[at]
 
