@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from collector.core.cost.payer import Payer
 from collector.core.facts.bills import PodRun
 from collector.core.messages import Change, Observation
 from collector.core.model import Instant, version_of
@@ -19,7 +20,7 @@ from collector.core.objects.kubernetes import Kind
 from collector.core.objects.status_nodes import Node, parse_nodes
 from collector.core.pod.lifecycle import NODE_ID, NODE_NAME, AttemptPlace
 from collector.core.rules import AttributionRule, Rules
-from collector.core.workflow.payer import Payer, payer_of
+from collector.core.workflow.payer import payer_of
 from collector.core.workflow.state import Attempt, WorkflowState
 
 T = TypeVar("T")

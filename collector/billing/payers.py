@@ -11,26 +11,12 @@ from typing import Any
 import msgspec
 
 from collector.core.cost.attribution import AttributionInput, reattribute
+from collector.core.cost.payer import Payer
 from collector.core.facts.bills import PodRun
 from collector.core.rules import Rules
 from collector.store.clickhouse import Store
 
 NONE: frozenset[str] = frozenset()
-
-
-class StoredWorkflow(msgspec.Struct, frozen=True):
-    """A workflow as billing asks for it (billing.Bearer), from its rows."""
-
-    version: int
-    template: str
-    department: str
-    project: str
-    creator: str
-    attempt: int
-    finished: bool
-    outcome: str
-    template_version: str = ""
-    retried_nodes: frozenset[str] = NONE
 
 
 RUNS = """
@@ -62,7 +48,7 @@ RETRIED = """
 """
 
 
-def payers_of(store: Store, page: Sequence[PodRun], rules: Rules) -> dict[str, StoredWorkflow]:
+def payers_of(store: Store, page: Sequence[PodRun], rules: Rules) -> dict[str, Payer]:
     """The workflows of pods of one cluster and namespace, by uid; those of which nothing is known are not there."""
     asked = _asked(page)
     known = {str(row[0]): _kept(row, rules) for row in store.query_rows(RUNS, asked)}
@@ -91,12 +77,15 @@ def _asked(page: Sequence[PodRun]) -> dict[str, Any]:
     }
 
 
-def _as_told(row: Sequence[Any]) -> StoredWorkflow:
+def _as_told(row: Sequence[Any]) -> Payer:
     _, version, template, department, project, creator, attempt, template_version = row
-    return StoredWorkflow(version, template, department, project, creator, attempt, False, "", template_version)
+    return Payer(
+        version=version, template=template, template_version=template_version, department=department, project=project,
+        creator=creator, attempt=attempt, finished=False, outcome="",
+    )  # fmt: skip
 
 
-def _kept(row: Sequence[Any], rules: Rules) -> StoredWorkflow:
+def _kept(row: Sequence[Any], rules: Rules) -> Payer:
     (
         _,
         version,
@@ -113,14 +102,20 @@ def _kept(row: Sequence[Any], rules: Rules) -> StoredWorkflow:
         told,
     ) = row
     owned = AttributionInput(labels, namespace, template, account, created_at)
-    return StoredWorkflow(
-        version, template, reattribute(rules.department, owned, department),
-        reattribute(rules.project, owned, project, otherwise=""),
-        reattribute(rules.creator, owned, creator, otherwise=""), attempt, True, outcome, told,
-    )  # fmt: skip
+    return Payer(
+        version=version,
+        template=template,
+        template_version=told,
+        department=reattribute(rules.department, owned, department),
+        project=reattribute(rules.project, owned, project, otherwise=""),
+        creator=reattribute(rules.creator, owned, creator, otherwise=""),
+        attempt=attempt,
+        finished=True,
+        outcome=outcome,
+    )
 
 
-def _as_of_now(kept: StoredWorkflow, live: tuple[int, int] | None) -> StoredWorkflow:
+def _as_of_now(kept: Payer, live: tuple[int, int] | None) -> Payer:
     """A workflow that was taken up again after its row: its newest attempt runs."""
     if live is None or live[1] <= kept.attempt:
         return kept

@@ -131,8 +131,8 @@ def charges_of_page(work: Preparation, part: Slice, page: list[PodRun]) -> list[
         charge
         for pod in page
         for charge in billing.charges(
-            pod, bearing.get(pod.workflow_uid), terms.books, terms.zone, work.now(), rules.product, work.run,
-            told.get(pod.uid),
+            pod, bearing.get(pod.workflow_uid), terms.books, terms.zone, work.now(), product=rules.product,
+            pricing_run=work.run, written=told.get(pod.uid),
         )
         if work.first <= charge.day < work.after
     ]  # fmt: skip

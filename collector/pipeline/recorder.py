@@ -121,7 +121,7 @@ class Recorder:
         """Yields the changed charges of a pod, up to its end or to `until` while it runs, under every pricing run."""
         product = cluster.rules.product
         payer = payer_of(workflow)
-        charges = billing.charges(pod.run, payer, self.books, self.zone, until, product, FIRST_RUN, pod.written)
+        charges = billing.charges(pod.run, payer, self.books, self.zone, until, product=product, written=pod.written)
         if not charges:
             return
         new, written = changed_charges.changed_charges(charges, self.runs.of, pod.written)

@@ -13,7 +13,7 @@ from decimal import Decimal
 import msgspec
 
 from collector.core.cost.billed_spec import Spec
-from collector.core.cost.meters import CONTEXT, PLACES, Rate, Rates
+from collector.core.cost.meters import CONTEXT, PLACES, MeterName, Rate, Rates
 from collector.core.cost.product import Product
 from collector.core.model import Instant
 from collector.core.units import ONE
@@ -91,7 +91,7 @@ def validity(row: Dated) -> tuple[Instant, Instant | None]:
 class MeterPrice(msgspec.Struct, frozen=True):
     """Price of one meter before discounts and exchange, with its list price."""
 
-    meter: str
+    meter: MeterName
     price: Price
     list_amount: Decimal | None
     """None: unknown."""
@@ -235,7 +235,7 @@ class Books:
             rounding=CONTEXT.multiply(rounding.unit, factor) if rounding else None,
         )
 
-    def _find(self, spec: Spec, meter: str, bill: str, at: Instant, changes: set[Instant]) -> MeterPrice | None:
+    def _find(self, spec: Spec, meter: MeterName, bill: str, at: Instant, changes: set[Instant]) -> MeterPrice | None:
         """Find the price of a meter at an instant; add each instant at which the price may change to `changes`."""
         if meter == "instance_type" and spec.purchase == "spot":
             return self._spot(spec, bill, at, changes)
@@ -252,7 +252,7 @@ class Books:
         return None
 
     def _find_on_demand(
-        self, spec: Spec, meter: str, bill: str, at: Instant, changes: set[Instant]
+        self, spec: Spec, meter: MeterName, bill: str, at: Instant, changes: set[Instant]
     ) -> MeterPrice | None:
         """Find the on-demand price of a spot spec, which is its list price: spot is a discount off it."""
         return self._find(msgspec.structs.replace(spec, purchase="on_demand"), meter, bill, at, changes)
@@ -280,7 +280,7 @@ class Books:
                 return MeterPrice("instance_type", price, list_amount)
         return None
 
-    def _candidates(self, layer: Layer, spec: Spec, meter: str, bill: str) -> Iterator[Price]:
+    def _candidates(self, layer: Layer, spec: Spec, meter: MeterName, bill: str) -> Iterator[Price]:
         """Prices that match a meter of a spec, the most specific first."""
         types = {"instance_type": (spec.instance_type,), "gpu": (spec.gpu_model, "")}.get(
             meter, (spec.instance_type, "")
@@ -304,7 +304,7 @@ class Books:
                 return Decimal(row.rate), f"{row.pair} {row.rate}"
         return None, ""
 
-    def _discount(self, spec: Spec, meter: str, at: Instant, changes: set[Instant]) -> Discount | None:
+    def _discount(self, spec: Spec, meter: MeterName, at: Instant, changes: set[Instant]) -> Discount | None:
         """Find the first discount that applies to a meter at an instant."""
         groups = {layer.group_of(spec.region) for layer in self.layers[spec.product]}
         for discount in self.discounts:
@@ -323,13 +323,17 @@ class Books:
         return None
 
 
-def _meters(spec: Spec) -> list[str]:
+def _meters(spec: Spec) -> list[MeterName]:
     """Meters by which a spec is billed."""
-    size = ["instance_type"] if spec.by_type else ["vcpu", "memory", *(["gpu"] if spec.gpu else [])]
-    return [*size, *(["ephemeral"] if spec.ephemeral_gib else []), "flat"]
+    meters: list[MeterName] = ["instance_type"] if spec.by_type else ["vcpu", "memory"]
+    if spec.gpu and not spec.by_type:
+        meters.append("gpu")
+    if spec.ephemeral_gib:
+        meters.append("ephemeral")
+    return [*meters, "flat"]
 
 
-def _missing(spec: Spec, found: Mapping[str, MeterPrice | None]) -> str:
+def _missing(spec: Spec, found: Mapping[MeterName, MeterPrice | None]) -> str:
     """Reason why a spec has no price: the first meter without one. A flat price is optional."""
     lacking = next((meter for meter, price in found.items() if price is None and meter != "flat"), "")
     named = lacking if lacking in ("gpu", "ephemeral") else spec.purchase

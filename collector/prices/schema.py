@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from collector.core.cost.allocation import Basis
+from collector.core.cost.meters import MeterName
 from collector.core.cost.product import Confidence, Product
 from collector.core.model import Instant
 
@@ -20,7 +21,14 @@ CURRENCIES = frozenset(
     {"AUD", "BRL", "CAD", "CHF", "CNY", "EUR", "GBP", "HKD", "INR", "JPY", "KRW", "SGD", "TWD", "USD"}
 )
 PURCHASES = ("on_demand", "spot", "best_effort", "reserved")
-UNITS = {"vcpu": "vCPU", "memory": "GiB", "gpu": "GPU", "ephemeral": "GiB", "instance_type": "", "flat": ""}
+UNITS: dict[MeterName, str] = {
+    "vcpu": "vCPU",
+    "memory": "GiB",
+    "gpu": "GPU",
+    "ephemeral": "GiB",
+    "instance_type": "",
+    "flat": "",
+}
 """Quantity of each meter; `-Seconds` or `-Hours` is appended to make the unit of its price."""
 PER_SECONDS = {"second": 1, "hour": 3600}
 ANY = "*"
@@ -96,7 +104,7 @@ class PriceRow(
     flat: str | None = None
     """An amount for each pod, whatever its size."""
 
-    def meters(self) -> dict[str, str]:
+    def meters(self) -> dict[MeterName, str]:
         """Prices of the row by meter."""
         return {meter: price for meter in UNITS if (price := getattr(self, meter)) is not None}
 

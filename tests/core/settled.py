@@ -42,7 +42,7 @@ def facts_of(cluster: Cluster, seen: Iterable[Observation]) -> Iterator[Fact]:
 def charges_of(ended: PodEnded) -> list[PodCost]:
     pod = ended.pod
     charges = charge.charges(
-        pod.run, payer_of(ended.workflow), books(), UTC, pod.run.finished_at or 0, told=pod.written
+        pod.run, payer_of(ended.workflow), books(), UTC, pod.run.finished_at or 0, written=pod.written
     )
     new, pod.written = changed_charges.changed_charges(charges, Runs().of, pod.written)
     return new

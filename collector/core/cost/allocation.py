@@ -1,8 +1,8 @@
 """
-A cost that no pod causes, shared out to the last place: the parts sum to the total, always.
+Allocates a cost that no pod causes, such that the parts always sum to the total exactly.
 
-Each part is cut down to 18 places, and the places that are left over go to the largest remainders, by name where these are
-equal; so the same question has the same answer.
+Each part is rounded down to 18 places; the remaining units go to the largest remainders, by name where remainders are
+equal. So the same input always gives the same result.
 """
 
 from collections.abc import Mapping
@@ -16,10 +16,11 @@ from collector.core.cost.meters import CONTEXT
 
 Basis = Literal["proportional", "even", "fixed", "metric"]
 UNITS = 10**18
+"""Units of the 18th place in 1."""
 
 
 def share(total: Decimal, weights: Mapping[str, Decimal], basis: Basis) -> dict[str, Decimal]:
-    """Everyone's part by weight (spent, agreed or measured), or `even` of all that are named; of nobody: unallocated."""
+    """Divide a total by weight, or evenly among all names; without any weight the total is `unallocated`."""
     units = Fraction(total) * UNITS
     if units.denominator != 1:
         raise ValueError(f"{total} has more than 18 places; quantise it first")

@@ -1,14 +1,16 @@
 """
-Who pays for a workflow: the first rule that matches decides, and what matches none is `unallocated`, never hidden.
+Decides who pays for a workflow: the first rule that matches; without a match the owner is `unallocated`, never hidden.
 
-Judged from the workflow, not from its pods: a pod carries labels of its template, its workflow those of its owner. And from
-what its row keeps, nothing else: so rules that change can be put to old rows, and give what they would have given then.
-The date that counts is the workflow's creation. A run has one owner from its first pod to its last and through every retry;
-by the day of each pod, a run over midnight would be two departments' and neither would find it whole.
+1. Rules read the workflow, not its pods: a pod has the labels of its template, a workflow those of its owner.
+2. Rules read only what the workflow's row keeps. So new rules can be applied to old rows, with the result that they
+   would have had at the time.
+3. The date that counts is the workflow's creation. A run has one owner from its first pod to its last and through every
+   retry. By the day of each pod, a run over midnight would belong to two departments, and neither would see all of it.
 """
 
 import hashlib
 from collections.abc import Mapping
+from typing import assert_never
 
 import msgspec
 
@@ -17,15 +19,15 @@ from collector.core.rules import AttributionRule, Rules
 
 UNALLOCATED = "unallocated"
 ALWAYS_KEPT = ("workflow_label", "template", "namespace")
-"""Sources that a row of any release and under any rules keeps; others it keeps only if a rule of its day read them."""
+"""Sources that every row keeps, of any release and rules; other sources are kept only if a rule of that time read them."""
 ANNOTATION, NAMESPACE = "annotation:", "namespace:"
-"""Set the kept annotations, and the labels of the namespace, apart from labels, whose names have no colon."""
+"""Prefixes of kept annotations and namespace labels; label names contain no colon, so they cannot collide."""
 TEXT_LIMIT = 256
-"""An annotation may be as long as a book; who pays has a name."""
+"""Longest kept annotation; a department or a name is shorter, while an annotation may have 256 KiB."""
 
 
 class AttributionInput(msgspec.Struct, frozen=True):
-    """What a rule may look at, as a row of workflow_run holds it."""
+    """Inputs of the rules, as a row of workflow_run keeps them."""
 
     labels: Mapping[str, str]
     namespace: str
@@ -37,19 +39,20 @@ class AttributionInput(msgspec.Struct, frozen=True):
 def evidence(
     rules: Rules, labels: Mapping[str, str], annotations: Mapping[str, str], namespace_labels: Mapping[str, str]
 ) -> dict[str, str]:
-    """What is kept of a workflow's labels and annotations and its namespace's labels: what a rule reads."""
-    kept = {key: text for key, text in labels.items() if key in rules.kept_labels}
+    """Labels and annotations of a workflow, and labels of its namespace, that the rules read and a row keeps."""
+    evidence = {key: text for key, text in labels.items() if key in rules.kept_labels}
     for key in rules.kept_annotations:
         if text := annotations.get(key):
-            kept[ANNOTATION + key] = text[:TEXT_LIMIT]
+            evidence[ANNOTATION + key] = text[:TEXT_LIMIT]
     for key in rules.kept_namespace_labels:
         if text := namespace_labels.get(key):
-            kept[NAMESPACE + key] = text
-    return kept
+            evidence[NAMESPACE + key] = text
+    return evidence
 
 
 def owner_of_row(
     rules: Rules,
+    *,
     row_labels: Mapping[str, str],
     namespace: str,
     template: str,
@@ -57,54 +60,58 @@ def owner_of_row(
     created_at: Instant,
 ) -> tuple[str, str, str]:
     """Department, project and creator of a workflow, from its row alone."""
-    owned = AttributionInput(row_labels, namespace, template, service_account, created_at)
+    row = AttributionInput(row_labels, namespace, template, service_account, created_at)
     return (
-        owner(rules.department, owned),
-        owner(rules.project, owned, otherwise=""),
-        owner(rules.creator, owned, otherwise=""),
+        owner(rules.department, row),
+        owner(rules.project, row, otherwise=""),
+        owner(rules.creator, row, otherwise=""),
     )
 
 
-def owner(rules: tuple[AttributionRule, ...], owned: AttributionInput, otherwise: str = UNALLOCATED) -> str:
-    """What the first rule names that holds on the day and matches."""
+def owner(rules: tuple[AttributionRule, ...], row: AttributionInput, otherwise: str = UNALLOCATED) -> str:
+    """Owner by the first rule that is valid on the workflow's day and matches."""
     for rule in rules:
-        found = _value_of(rule, owned) if rule.holds(owned.created_at) else ""
+        value = _value_of(rule, row) if rule.holds(row.created_at) else ""
         if rule.map is not None:
-            found = rule.map.get(found, "")
-        if found:
-            return found
+            value = rule.map.get(value, "")
+        if value:
+            return value
     return otherwise
 
 
 def reattribute(
-    rules: tuple[AttributionRule, ...], owned: AttributionInput, concluded: str, otherwise: str = UNALLOCATED
+    rules: tuple[AttributionRule, ...], row: AttributionInput, former: str, otherwise: str = UNALLOCATED
 ) -> str:
     """
-    The owner by the rules in force, of a workflow of which only its row is left.
+    Attribute a stored workflow again, by the present rules and from its row alone.
 
-    Where none matches, but one reads what the row may not have kept, what was concluded then stands.
+    The former owner stays if no rule matches and a rule reads a source that the row may not have kept.
     """
-    found = owner(rules, owned, "")
+    found = owner(rules, row, "")
     unread = any(rule.source not in ALWAYS_KEPT for rule in rules)
-    return found or (concluded if unread and concluded else otherwise)
+    return found or (former if unread and former else otherwise)
 
 
-def _value_of(rule: AttributionRule, owned: AttributionInput) -> str:
+def _value_of(rule: AttributionRule, row: AttributionInput) -> str:
+    """Value that a rule reads from a row; empty: the row has none."""
     match rule.source:
         case "workflow_label":
-            return owned.labels.get(rule.key, "")
+            return row.labels.get(rule.key, "")
         case "workflow_annotation":
-            return owned.labels.get(ANNOTATION + rule.key, "")
+            return row.labels.get(ANNOTATION + rule.key, "")
         case "namespace_label":
-            return owned.labels.get(NAMESPACE + rule.key, "")
+            return row.labels.get(NAMESPACE + rule.key, "")
         case "template":
-            return owned.template
+            return row.template
         case "service_account":
-            return owned.service_account
-    return owned.namespace
+            return row.service_account
+        case "namespace":
+            return row.namespace
+        case _:
+            assert_never(rule.source)
 
 
 def version(rules: Rules) -> str:
-    """A hash of the rules in their order: another one means that something may have another owner."""
-    told = msgspec.json.encode([rules.department, rules.project, rules.creator], order="deterministic")
-    return hashlib.sha256(told).hexdigest()[:16]
+    """Hash of the rules in their order; a different hash means that some workflow may have a different owner."""
+    encoded = msgspec.json.encode([rules.department, rules.project, rules.creator], order="deterministic")
+    return hashlib.sha256(encoded).hexdigest()[:16]

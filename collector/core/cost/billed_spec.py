@@ -1,13 +1,15 @@
 """
-The billed spec of a pod, in order of trust: the provider's annotation, what the user wished for, the requests through the
-product's grid, the product's default.
+Billed spec of a pod, from the most trusted source: the provider's annotation, the size that the user asked for, the
+requests rounded up to the product's grid, the product's default.
 
-A malformed annotation never makes a pod free: the next source stands in, the charge says so and is of low confidence.
+A malformed annotation never makes a pod free: the next source is used, and the charge names the problem and has low
+confidence.
 """
 
 import re
 from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
+from typing import Literal
 
 import msgspec
 
@@ -18,24 +20,27 @@ from collector.core.units import MAX_AMOUNT, ZERO
 
 NANO = Decimal("1e-9")
 ARCHIVED = "archived"
-"""Mark that core/archived.py leaves in `pricing` of a pod that nobody saw: where its size was read, or ARCHIVED_NOWHERE."""
+"""Key in `pricing` of a missed pod, set by core/archive: the source of its size, or ARCHIVED_NOWHERE."""
 ARCHIVED_NOWHERE = "nowhere"
 MALFORMED_REQUESTS = "requests:malformed"
-"""Mark that core/pod_life.py leaves in `pricing` where a request was no quantity."""
+"""Key in `pricing` of a pod with a malformed request, set by core/pod/lifecycle.py."""
 
 DOUBTS = (
     "malformed_spec", "malformed_requests", "malformed_storage", "malformed_limit", "malformed_protection",
     "unknown_class", "unknown_purchase", "archived_template", "archived_duration",
 )  # fmt: skip
-"""Why a priced charge is of low confidence though its pod was marked: label values of the counter of such pods."""
+"""Reasons for low confidence of a priced charge whose pod has marks: label values of the counter of such pods."""
+
+SizeSource = Literal["annotation", "asked", "requests", "default", "archive", "none"]
+"""`annotation`: the provider's; `asked`: the size that the user asked for."""
 
 _CPU_MEMORY = re.compile(r"(\d{1,4}(?:\.\d{1,3})?)-(\d{1,5}(?:\.\d{1,3})?)Gi", re.ASCII)
 _FARGATE = re.compile(r"(\d{1,4}(?:\.\d{1,3})?)vCPU (\d{1,5}(?:\.\d{1,3})?)GB", re.ASCII)
 _INSTANCE_TYPE = re.compile(r"ecs\.[a-z0-9][a-z0-9.-]{1,60}")
 
 
-class Spec(msgspec.Struct, frozen=True):
-    """What is billed of a pod."""
+class Spec(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything about a pod on which its price depends."""
 
     product: str
     purchase: str
@@ -44,10 +49,10 @@ class Spec(msgspec.Struct, frozen=True):
     vcpu: Decimal = ZERO
     memory_gib: Decimal = ZERO
     instance_type: str = ""
-    """What is billed instead of vCPU and memory; beside them, the type of the node whose price is split."""
-    source: str = "annotation"
+    """Billed instead of vCPU and memory; if these are set too, the type of the node whose price is split."""
+    source: SizeSource = "annotation"
     missing: str = ""
-    """Why nothing can be priced; empty when it can."""
+    """Reason why the pod cannot be priced; empty: it can."""
     zone: str = ""
     gpu: Decimal = ZERO
     gpu_model: str = ""
@@ -55,30 +60,30 @@ class Spec(msgspec.Struct, frozen=True):
     """Temporary storage beyond the free part."""
     confidence: Confidence = "high"
     doubt: str = ""
-    """What was malformed or unknown, one of DOUBTS."""
+    """Malformed or unknown input, one of DOUBTS; empty: none."""
     frozen_s: int = 0
-    """For how long the price at the bill's beginning holds, whatever the market does."""
+    """Seconds for which the first price stays valid, whatever the market does."""
 
     @property
     def by_type(self) -> bool:
-        """Whether the instance type alone is billed."""
+        """Whether only the instance type is billed."""
         return bool(self.instance_type) and not self.vcpu
 
 
 class BilledSize(msgspec.Struct, frozen=True):
-    """How much of a machine is billed, and who said so."""
+    """Billed size of a machine, and its source."""
 
     vcpu: Decimal = ZERO
     memory_gib: Decimal = ZERO
     instance_type: str = ""
-    source: str = "annotation"
+    source: SizeSource = "annotation"
     confidence: Confidence = "high"
     missing: str = ""
 
 
 def read_size(text: str) -> BilledSize | None:
-    """A size as a provider writes it: `2.0-4.0Gi`, `0.25vCPU 0.5GB` or `ecs.c6.large`; None when it is none of these."""
-    # An annotation may be 256 KiB long: such a one is no size, and must not be kept.
+    """Parse a size in a provider's form: `2.0-4.0Gi`, `0.25vCPU 0.5GB` or `ecs.c6.large`; None: none of these."""
+    # An annotation may have 256 KiB. No size is that long, and the cache must not keep it.
     return _read_size(text) if len(text) < 80 else None
 
 
@@ -91,14 +96,14 @@ def _read_size(text: str) -> BilledSize | None:
 
 
 def spec_of(run: PodRun, product: Product) -> Spec:
-    """What a product bills of a pod."""
+    """Billed spec of a pod on a product."""
     region = run.region or product.region
     price_class, class_known = product.price_class.of(run)
     purchase, purchase_known = product.purchase.of(run)
     size, doubt = _size(run, product.size, region)
     extra, storage_known = _extra_storage(run, product)
     frozen_s, frozen_known = _protection(run, product) if purchase == "spot" else (0, True)
-    purchase, bought = _as_bought(run, product, purchase, size)
+    purchase, bought = _without_fallback(run, product, purchase, size)
     doubt = doubt or _first_doubt(
         unknown_class=class_known, unknown_purchase=purchase_known, malformed_storage=storage_known,
         malformed_protection=frozen_known,
@@ -114,37 +119,41 @@ def spec_of(run: PodRun, product: Product) -> Spec:
 
 
 def _without_gpus(run: PodRun, product: Product, size: BilledSize) -> str:
-    """Why a guessed size cannot stand for a pod with GPUs: their product sells them with an instance type only."""
-    guessed = run.gpu and product.gpus == "by_type" and size.source in ("requests", "default")
-    return "no_instance_type" if guessed else ""
+    """Reason why a size from requests cannot price a pod with GPUs: the product sells GPUs only with an instance type."""
+    derived = run.gpu and product.gpus == "by_type" and size.source in ("requests", "default")
+    return "no_instance_type" if derived else ""
 
 
 def _first_doubt(**understood: bool) -> str:
     return next((doubt for doubt, known in understood.items() if not known), "")
 
 
-def _as_bought(run: PodRun, product: Product, purchase: str, size: BilledSize) -> tuple[str, bool]:
-    """A spot pod may have been bought on demand where the market was empty: a spec without a machine type shows it."""
+def _without_fallback(run: PodRun, product: Product, purchase: str, size: BilledSize) -> tuple[str, bool]:
+    """
+    Replace spot by on demand where the provider fell back to it, and report whether the purchase is certain.
+
+    A spot pod may be bought on demand when the market is empty: then its spec has no instance type.
+    """
     fell_back = purchase == "spot" and run.pricing.get(product.spot.fallback_key) == "true" and not size.instance_type
     return ("on_demand", False) if fell_back else (purchase, True)
 
 
 def _size(run: PodRun, rule: SizeRule, region: str) -> tuple[BilledSize, str]:
-    """The most trusted size there is, and what was wrong with a more trusted one."""
-    told = [run.pricing[key] for key in rule.annotations if key in run.pricing]
-    if not told and rule.pair and rule.pair[0] in run.pricing:
-        told = ["{}-{}Gi".format(*(run.pricing.get(key, "") for key in rule.pair))]
-    for text in told:
+    """Most trusted size of a pod, and the problem of a more trusted source."""
+    billed = [run.pricing[key] for key in rule.annotations if key in run.pricing]
+    if not billed and rule.pair and rule.pair[0] in run.pricing:
+        billed = ["{}-{}Gi".format(*(run.pricing.get(key, "") for key in rule.pair))]
+    for text in billed:
         if size := read_size(text):
             return size, ""
-    doubt = "malformed_spec" if told else ""
-    for text in (run.pricing[key] for key in rule.asked if key in run.pricing):
+    doubt = "malformed_spec" if billed else ""
+    for text in (run.pricing[key] for key in rule.user_annotations if key in run.pricing):
         if size := read_size(text.partition(",")[0].strip()):
             return msgspec.structs.replace(size, source="asked", confidence="low"), doubt
         doubt = "malformed_spec"
     malformed = "malformed_requests" if MALFORMED_REQUESTS in run.pricing else ""
     if (where := run.pricing.get(ARCHIVED)) == ARCHIVED_NOWHERE:
-        # A product's default is for pods that ask for nothing; of this one nobody knows what it asked for.
+        # A product's default is for pods without requests; the requests of this pod are unknown.
         return BilledSize(source="archive", confidence="low", missing="no_requests"), doubt
     malformed = f"archived_{where}" if where else malformed
     size = size_of_requests(rule, run.cpu, gib(run.memory_bytes), region)
@@ -152,7 +161,7 @@ def _size(run: PodRun, rule: SizeRule, region: str) -> tuple[BilledSize, str]:
 
 
 def size_of_requests(rule: SizeRule, vcpu: Decimal, memory_gib: Decimal, region: str) -> BilledSize:
-    """The billed size of requests; of none at all, the product's default."""
+    """Billed size of requests; without any, the product's default."""
     if not vcpu and not memory_gib:
         default = read_size(rule.default)
         if default is None:
@@ -162,23 +171,27 @@ def size_of_requests(rule: SizeRule, vcpu: Decimal, memory_gib: Decimal, region:
     fit = (vcpu, memory) if rule.grid is None else rule.grid.fit(vcpu, memory, region)
     if fit is None or max(fit) > MAX_AMOUNT:
         return BilledSize(
-            min(vcpu, MAX_AMOUNT), min(memory, MAX_AMOUNT), "", "requests", "low", missing="larger_than_any_size"
+            vcpu=min(vcpu, MAX_AMOUNT),
+            memory_gib=min(memory, MAX_AMOUNT),
+            source="requests",
+            confidence="low",
+            missing="larger_than_any_size",
         )
     return BilledSize(*fit, source="requests", confidence=rule.requests)
 
 
 def gib(size_bytes: int) -> Decimal:
-    """Bytes as GiB, to the nine places that are kept, upwards."""
+    """Convert bytes to GiB, rounded up to nine places."""
     return (Decimal(size_bytes) / GIB).quantize(NANO, ROUND_CEILING).normalize()
 
 
 def beyond_free(total_gib: Decimal, product: Product) -> Decimal:
-    """The billed part of so much temporary storage."""
+    """Billed part of an amount of temporary storage."""
     return max(ZERO, total_gib - product.storage.free_gib) if product.storage else ZERO
 
 
 def _extra_storage(run: PodRun, product: Product) -> tuple[Decimal, bool]:
-    """Temporary storage beyond the free part, and whether what asked for it was understood."""
+    """Temporary storage beyond the free part, and whether its annotation parsed."""
     if product.storage is None or not product.storage.extra_key:
         return beyond_free(gib(run.ephemeral_bytes), product), True
     text = run.pricing.get(product.storage.extra_key)
@@ -189,7 +202,7 @@ def _extra_storage(run: PodRun, product: Product) -> tuple[Decimal, bool]:
 
 
 def _protection(run: PodRun, product: Product) -> tuple[int, bool]:
-    """Seconds in which the market price at creation holds, and whether the annotation was understood."""
+    """Seconds for which the market price at creation stays valid, and whether the annotation parsed."""
     text = run.pricing.get(product.spot.protection_key)
     if text is None:
         return product.spot.protection_h * 3600, True

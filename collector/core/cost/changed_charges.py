@@ -1,10 +1,10 @@
 """
-Which charges of a pod say something new.
+Filters out unchanged charges.
 
-A pod that runs is charged every hour, with all its days; of these all but today's, and yesterday's once it is over, say
-what they said before. Telling them again would change nothing and have each of their days' rollups built anew. So a mark
-of each row that was told is remembered, and a row of the same mark is left out. What a row depends on need not be known
-here: a new class, owner, price, end or pricing run makes another row, whatever made it.
+A running pod is priced again every hour, for all its days. Most of these rows equal the rows written before; to write
+them again would change nothing and rebuild the rollup of each day. So a mark of each written row is remembered, and a
+row with the same mark is not emitted. This module need not know what a row depends on: a new class, owner, price, end or
+pricing run gives another row and so another mark.
 """
 
 from collections.abc import Callable
@@ -15,12 +15,12 @@ import msgspec
 from collector.core.facts.bills import PodCost
 
 MARK_BYTES = 8
-"""A corrected row is taken for the one before once in 2^64."""
+"""Bytes of a mark: a changed row is mistaken for the row before once in 2^64."""
 
 _encode = msgspec.msgpack.Encoder(decimal_format="string").encode
 
 Runs = Callable[[int], tuple[int, ...]]
-"""The pricing runs under which a charge of a day is written."""
+"""Function from a day to the pricing runs under which its charges are written."""
 
 
 class WrittenCharges(msgspec.Struct, frozen=True, array_like=True):
@@ -34,18 +34,18 @@ class WrittenCharges(msgspec.Struct, frozen=True, array_like=True):
 
 
 def changed_charges(
-    charges: list[PodCost], runs: Runs, told: WrittenCharges | None
+    charges: list[PodCost], runs: Runs, written: WrittenCharges | None
 ) -> tuple[list[PodCost], WrittenCharges | None]:
-    """Of all charges of a pod those that were not told before, and what has been told with them."""
+    """Filter out unchanged charges of a pod; also returns the charges that are written after this call."""
     marks = [_mark(charge, runs(charge.day)) for charge in charges]
-    before = frozenset(told.marks) if told else frozenset()
+    before = frozenset(written.marks) if written else frozenset()
     new = [charge for charge, mark in zip(charges, marks, strict=True) if mark not in before]
     if not new:
-        return [], told
+        return [], written
     return new, WrittenCharges(new[0].version, charges[0].day, charges[-1].day, tuple(marks))
 
 
 def _mark(charge: PodCost, runs: tuple[int, ...]) -> int:
-    """The same for the same row under the same runs, in every process; its version says nothing of it."""
+    """Hash of a row and its runs without the row's version; equal in every process."""
     row = _encode((msgspec.structs.replace(charge, version=0), runs))
     return int.from_bytes(blake2b(row, digest_size=MARK_BYTES).digest(), "big")

@@ -1,10 +1,10 @@
 """
-Savings plans against usage: what each hour of them covers, which charge that is, and what of them nobody used.
+Applies savings plans to usage: covered usage of each hour, its distribution over charges, and the unused part of a plan.
 
-A plan is paid for whether used or not, and covers usage at its discount until its hourly amount is spent. The plan with the
-highest discount goes first, as providers apply them. Of what is covered in an hour every charge has its part in proportion
-to its list price; charges go by in the order of their key, in a stream, so a part is cut from the running sum: at most one
-18th place from the exact one, and all of them together are the whole.
+A plan is paid whether used or not. It covers usage at its discount until its hourly amount is spent. The plan with the
+highest discount is applied first, as providers do. Each charge of an hour is covered in proportion to its list price.
+Charges arrive as a stream, in the order of their key, so each part is cut from the running sum: it differs from the exact
+part by at most one 18th place, and all parts sum to the whole.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,19 +23,19 @@ from collector.core.units import HOUR_MS, MINUTE_MS, ONE, QUARTER_MS
 
 
 class Covered(msgspec.Struct, frozen=True):
-    """One hour under a plan; used + overflow is what usage costs, used + unused what the plan does."""
+    """One hour under a plan; used + overflow is the cost of usage, used + unused is the cost of the plan."""
 
     covered: Decimal
-    """Of the usage, at list price."""
+    """Covered usage at list price."""
     used: Decimal
-    """Of the plan's hourly amount."""
+    """Used part of the plan's hourly amount."""
     unused: Decimal
     overflow: Decimal
-    """Of the usage, at list price: what the plan had no room for."""
+    """Usage at list price beyond the plan's amount."""
 
 
 class UsageKind(NamedTuple):
-    """What plans choose usage by."""
+    """Properties by which plans select usage."""
 
     product: str
     region: str
@@ -43,8 +43,8 @@ class UsageKind(NamedTuple):
     price_class: str
 
 
-class Plan(msgspec.Struct, frozen=True):
-    """What a plan covers and since when; an empty tuple is any."""
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """Coverage, price and validity of a plan; an empty tuple means any."""
 
     id: str
     book: str
@@ -55,37 +55,39 @@ class Plan(msgspec.Struct, frozen=True):
     end: Instant | None
     products: tuple[str, ...] = ()
     regions: tuple[str, ...] = ()
-    """Names, or how they begin: `cn-*`."""
+    """Names or prefixes such as `cn-*`."""
     classes: tuple[str, ...] = ()
     purchases: tuple[str, ...] = ()
 
     def covers(self, kind: UsageKind) -> bool:
         """Whether usage of a kind is eligible."""
-        named = (self.products, kind.product), (self.classes, kind.price_class), (self.purchases, kind.purchase)
-        return all(not some or one in some for some, one in named) and (
-            not self.regions or any(_region_matches(region, kind.region) for region in self.regions)
+        return (
+            (not self.products or kind.product in self.products)
+            and (not self.classes or kind.price_class in self.classes)
+            and (not self.purchases or kind.purchase in self.purchases)
+            and (not self.regions or any(_region_matches(region, kind.region) for region in self.regions))
         )
 
     def holds(self, hour: Instant) -> bool:
-        """Whether an hour is paid for: the plan holds when it begins."""
+        """Whether the plan is paid for an hour: it must be valid when the hour begins."""
         return self.begin <= hour and (self.end is None or hour < self.end)
 
 
 class PlanHour(NamedTuple):
-    """What an hour did to a plan."""
+    """Use of a plan in one hour."""
 
     hour: Instant
     plan: Plan
     committed: Decimal
     listed: Decimal
-    """Eligible usage that plans before it left."""
+    """Eligible usage at list price that earlier plans did not cover."""
     covered: Decimal
     used: Decimal
     unused: Decimal
 
 
 class CoveredUsage(NamedTuple):
-    """Of a kind's usage in an hour, in units of the 18th place: at list price, what of it is covered, what for that is paid."""
+    """Usage of a kind in an hour, in units of the 18th place: at list price, its covered part, and the payment for that."""
 
     listed: int
     covered: int
@@ -98,22 +100,23 @@ Uses = Mapping[tuple[Instant, UsageKind], CoveredUsage]
 
 
 def cover(listed: Decimal, hourly: Decimal, discount: Decimal) -> Covered:
-    """What a plan of so much an hour, at a discount, does to an hour's usage at list price."""
-    paid = CONTEXT.subtract(ONE, discount)
-    room = listed if not paid else CONTEXT.quantize(CONTEXT.divide(hourly, paid), PLACES)
+    """Apply a plan's hourly amount and discount to an hour's usage at list price."""
+    paid_ratio = CONTEXT.subtract(ONE, discount)
+    room = listed if not paid_ratio else CONTEXT.quantize(CONTEXT.divide(hourly, paid_ratio), PLACES)
     covered = min(listed, room)
-    # Where the plan is full it is used to the last place, whatever the division rounded.
-    used = hourly if paid and room <= listed else CONTEXT.quantize(CONTEXT.multiply(covered, paid), PLACES)
+    # A full plan is used to the last place, whatever the division rounded.
+    full = paid_ratio and room <= listed
+    used = hourly if full else CONTEXT.quantize(CONTEXT.multiply(covered, paid_ratio), PLACES)
     return Covered(covered, used, CONTEXT.subtract(hourly, used), CONTEXT.subtract(listed, covered))
 
 
 def order_plans(plans: Iterable[Plan]) -> list[Plan]:
-    """The order in which plans are used up: the highest discount first, then the older one."""
+    """Sort plans into the order of their use: the highest discount first, then the older one."""
     return sorted(plans, key=lambda plan: (-plan.discount, plan.begin, plan.book, plan.id))
 
 
 def add_usage(usage: Usage, charges: Iterable[PodCost], plans: Sequence[Plan], zone: tzinfo) -> None:
-    """Add what plans may cover of some charges."""
+    """Add the eligible usage of charges."""
     for charge in charges:
         if eligible(charge, plans):
             kind = kind_of(charge)
@@ -122,58 +125,68 @@ def add_usage(usage: Usage, charges: Iterable[PodCost], plans: Sequence[Plan], z
 
 
 def eligible(charge: PodCost, plans: Sequence[Plan]) -> bool:
-    """Whether any plan may cover a charge; what accrues and what corrects stays at its own price."""
+    """Whether any plan may cover a charge; accruing charges and corrections keep their own price."""
     priced = charge.cost is not None and bool(charge.list_cost) and not charge.entry
     return priced and charge.status == "final" and any(plan.covers(kind_of(charge)) for plan in plans)
 
 
 def kind_of(charge: PodCost) -> UsageKind:
-    """What plans choose a charge by."""
+    """Kind of a charge's usage."""
     return UsageKind(charge.product, charge.region, charge.purchase, charge.price_class)
 
 
 def spend_hour(hour: Instant, usage: Mapping[UsageKind, int], plans: Iterable[tuple[Plan, Decimal]]) -> tuple[
     list[PlanHour], dict[UsageKind, CoveredUsage]
 ]:  # fmt: skip
-    """One hour's plans, in the order in which they are used up and with what they cost then, against its usage."""
+    """Apply an hour's plans to its usage; plans are in the order of their use, each with its cost in that hour."""
     uses = {kind: CoveredUsage(listed, 0, 0) for kind, listed in sorted(usage.items())}
     hours = []
     for plan, hourly in plans:
         left = {kind: use.listed - use.covered for kind, use in uses.items() if plan.covers(kind)}
         listed = _money(whole := sum(left.values()))
-        found, before = cover(listed, hourly, plan.discount), 0
-        of_plan = CoveredUsage(whole, _units(found.covered), _units(found.used))
+        result, before = cover(listed, hourly, plan.discount), 0
+        of_plan = CoveredUsage(whole, _units(result.covered), _units(result.used))
         for kind, rest in left.items():
             covered, used = _share(of_plan, before, rest)
             uses[kind] = CoveredUsage(uses[kind].listed, uses[kind].covered + covered, uses[kind].used + used)
             before += rest
-        hours.append(PlanHour(hour, plan, hourly, listed, found.covered, found.used, found.unused))
+        hours.append(
+            PlanHour(
+                hour=hour,
+                plan=plan,
+                committed=hourly,
+                listed=listed,
+                covered=result.covered,
+                used=result.used,
+                unused=result.unused,
+            )
+        )
     return hours, uses
 
 
 class CoverageShares:
-    """Hands each charge its part; to be asked in the order of the charges' keys, once for each."""
+    """Distributes covered usage over charges; call `effective` once for each charge, in the order of their keys."""
 
     def __init__(self, uses: Uses, zone: tzinfo) -> None:
         self.uses, self.zone = uses, zone
-        self._gone: dict[tuple[Instant, UsageKind], int] = {}
+        self._distributed: dict[tuple[Instant, UsageKind], int] = {}
 
     def effective(self, charge: PodCost) -> PodCost:
-        """The charge with its part covered, one version up; as it was where nothing of it is."""
+        """The charge with its covered part, one version higher; unchanged if no part of it is covered."""
         kind, covered, used = kind_of(charge), 0, 0
         for hour, units in _units_by_hour(charge, self.zone):
             if use := self.uses.get((hour, kind)):
-                gone = self._gone.get((hour, kind), 0)
-                # What came since the usage was summed up is at list price: never is more handed out than there is.
-                here = min(units, use.listed - gone)
-                more = _share(use, gone, here)
+                before = self._distributed.get((hour, kind), 0)
+                # Charges that arrived after the usage was summed up stay at list price, so the sum is never exceeded.
+                share = min(units, use.listed - before)
+                more = _share(use, before, share)
                 covered, used = covered + more[0], used + more[1]
-                self._gone[hour, kind] = gone + here
+                self._distributed[hour, kind] = before + share
         return _with_coverage(charge, covered, used) if covered else charge
 
 
 def hours_between(begin: Instant, end: Instant, zone: tzinfo) -> Iterator[Instant]:
-    """The hours of a zone that begin and end between two instants."""
+    """Hours of a zone that begin and end between two instants."""
     hour = hour_of(begin, zone)
     while hour + HOUR_MS <= end:
         if hour >= begin:
@@ -182,61 +195,65 @@ def hours_between(begin: Instant, end: Instant, zone: tzinfo) -> Iterator[Instan
 
 
 def hour_of(at: Instant, zone: tzinfo) -> Instant:
-    """When the hour of an instant begins by the clocks of a zone."""
+    """Begin of an instant's hour by the clocks of a zone."""
     return _hour(at // QUARTER_MS, zone)[0]
 
 
 def day_of(at: Instant, zone: tzinfo) -> int:
-    """The billing day of an instant."""
+    """Billing day of an instant."""
     return _hour(at // QUARTER_MS, zone)[1]
 
 
 @lru_cache(maxsize=8192)
 def _hour(quarter: int, zone: tzinfo) -> tuple[Instant, int]:
-    """The beginning of the hour of a quarter of an hour, and its day; clocks of all zones differ by quarters."""
+    """Begin of the hour of a quarter of an hour, and its day; the clocks of all zones differ by quarters."""
     local = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=quarter * QUARTER_MS)
     local = local.astimezone(zone)
     return quarter * QUARTER_MS - local.minute * MINUTE_MS, local.toordinal() - EPOCH
 
 
 def _units_by_hour(charge: PodCost, zone: tzinfo) -> Iterator[tuple[Instant, int]]:
-    """A charge's list price cut at each hour by seconds; a minimum that reaches into the next day stays in this one's."""
+    """Cut a charge's list price at each hour, by seconds; a minimum that reaches into the next day stays in its own day."""
     listed, seconds = _units(charge.list_cost or Decimal(0)), charge.billed_seconds
     at, done = charge.billed_from, 0
     while done < seconds:
         hour = hour_of(at, zone)
         ended = hour + HOUR_MS
-        here = seconds - done if day_of(ended, zone) > charge.day else min(seconds - done, -(-(ended - at) // 1000))
-        yield hour, _part(listed, done, here, seconds)
-        at, done = at + here * 1000, done + here
+        part = seconds - done if day_of(ended, zone) > charge.day else min(seconds - done, -(-(ended - at) // 1000))
+        yield hour, _part(listed, done, part, seconds)
+        at, done = at + part * 1000, done + part
 
 
 def _part(whole: int, before: int, weight: int, weights: int) -> int:
-    """The part of a whole for a weight that comes after others; all parts together are the whole."""
+    """Part of a whole for a weight that follows other weights; all parts sum to the whole."""
     return whole * (before + weight) // weights - whole * before // weights if weights else 0
 
 
 def _share(use: CoveredUsage, before: int, weight: int) -> tuple[int, int]:
     """
-    What is covered of usage that comes after other usage, and what is paid for that.
+    Covered part of usage that follows other usage, and the payment for it.
 
-    What is paid goes by what is covered, so that nothing is paid, to the last place, where nothing is covered.
+    The payment is in proportion to the covered part, so that it is exactly 0 where nothing is covered.
     """
-    gone, covered = _part(use.covered, 0, before, use.listed), _part(use.covered, before, weight, use.listed)
-    return covered, _part(use.used, gone, covered, use.covered)
+    earlier, covered = _part(use.covered, 0, before, use.listed), _part(use.covered, before, weight, use.listed)
+    return covered, _part(use.used, earlier, covered, use.covered)
 
 
 def _with_coverage(charge: PodCost, covered: int, used: int) -> PodCost:
-    """A charge of which so much at list price is paid by plans instead of at its own price."""
+    """A charge whose covered part is paid by plans instead of at its own price."""
     cost, listed = _units(charge.cost or Decimal(0)), _units(charge.list_cost or Decimal(0))
-    less = cost * covered // listed - used
-    pending = _units(charge.cost_pending or Decimal(0)) * (cost - less) // cost if cost else 0
+    reduction = cost * covered // listed - used
+    pending = _units(charge.cost_pending or Decimal(0)) * (cost - reduction) // cost if cost else 0
     rounded = charge.rounded_cost
     return msgspec.structs.replace(
-        charge, version=charge.version + 1, cost=_money(cost - less), cost_pending=_money(pending),
-        rounded_cost=None if rounded is None else _money(max(0, _units(rounded) - less)),
-        covered_cost=_money(covered), committed_cost=_money(used),
-    )  # fmt: skip
+        charge,
+        version=charge.version + 1,
+        cost=_money(cost - reduction),
+        cost_pending=_money(pending),
+        rounded_cost=None if rounded is None else _money(max(0, _units(rounded) - reduction)),
+        covered_cost=_money(covered),
+        committed_cost=_money(used),
+    )
 
 
 def _region_matches(region: str, name: str) -> bool:

@@ -1,8 +1,8 @@
 """
-What a locked month lacks or has too much of: entries that are booked in an open month, so that the locked one stays.
+Corrections of a locked month: entries that are booked in an open month, so that the locked month never changes.
 
-An entry is the difference between what is known now of a pod's day and what was booked for it, locked charge and earlier
-corrections together. Money that moved to another department or class leaves the old one as a negative entry.
+An entry is the difference between the present charge of a pod's day and the amounts booked for it, which are the locked
+charge and earlier corrections. Money that moved to another department or class gives a negative entry for the old one.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,19 +20,20 @@ Booked = tuple[Decimal, ...]
 
 
 def corrections(known: PodCost, booked: Sequence[PodCost], run: int, day: int, entry: int) -> list[PodCost]:
-    """The entries, numbered on from `entry`, that bring what was booked for a pod's day to what is known now."""
+    """Entries, numbered on from `entry`, that adjust the booked amounts of a pod's day to its present charge."""
     if known.cost is None:
-        # That nobody can price it any more makes no paid amount wrong.
+        # A charge that can no longer be priced does not make a paid amount wrong.
         return []
     known = _as_covered(known, booked)
-    whose = {_facet(charge): charge for charge in [*booked, known]}
+    by_facet = {_facet(charge): charge for charge in [*booked, known]}
     owed = {_facet(known): _amounts(known)}
-    paid = {facet: _sum(charge for charge in booked if _facet(charge) == facet) for facet in whose}
+    paid = {facet: _sum(charge for charge in booked if _facet(charge) == facet) for facet in by_facet}
     entries: list[PodCost] = []
-    for facet, charge in sorted(whose.items(), key=lambda item: item[0]):
-        less = _difference(owed.get(facet, NOTHING), paid[facet])
-        if any(less):
-            entries.append(_entry(charge, known, dict(zip(AMOUNTS, less, strict=True)), run, day, entry + len(entries)))
+    for facet, charge in sorted(by_facet.items(), key=lambda item: item[0]):
+        difference = _difference(owed.get(facet, NOTHING), paid[facet])
+        if any(difference):
+            amounts = dict(zip(AMOUNTS, difference, strict=True))
+            entries.append(_entry(charge, known, amounts, run=run, day=day, number=entry + len(entries)))
     return entries
 
 
@@ -40,18 +41,25 @@ NOTHING: Booked = (ZERO,) * len(AMOUNTS)
 
 
 def _as_covered(known: PodCost, booked: Sequence[PodCost]) -> PodCost:
-    """Known at its own price; what commitments paid of the locked charge they still do, so that less is owed of this one."""
+    """Present charge less the amount that commitments paid of the locked one: they still pay that amount."""
     locked = next((charge for charge in booked if charge.covered_cost is not None), None)
     if locked is None or known.covered_cost is not None:
         return known
-    less = CONTEXT.subtract(total(meter.cost for meter in locked.meters), locked.cost or ZERO)
-    return msgspec.structs.replace(known, **{
-        name: max(ZERO, CONTEXT.subtract(getattr(known, name) or ZERO, less)) for name in ("cost", "rounded_cost")
-    }, cost_pending=min(known.cost_pending or ZERO, locked.cost_pending or ZERO))  # fmt: skip
+    reduction = CONTEXT.subtract(total(meter.cost for meter in locked.meters), locked.cost or ZERO)
+
+    def reduced(amount: Decimal | None) -> Decimal:
+        return max(ZERO, CONTEXT.subtract(amount or ZERO, reduction))
+
+    return msgspec.structs.replace(
+        known,
+        cost=reduced(known.cost),
+        rounded_cost=reduced(known.rounded_cost),
+        cost_pending=min(known.cost_pending or ZERO, locked.cost_pending or ZERO),
+    )
 
 
 def _facet(charge: PodCost) -> tuple[str, ...]:
-    """Whose money it is, and what it was spent on."""
+    """Currency, owner and class of a charge: the dimensions by which corrections are booked."""
     return charge.currency, charge.department, charge.project, charge.class_
 
 
@@ -70,9 +78,9 @@ def _difference(owed: Booked, paid: Booked) -> Booked:
     return tuple(map(CONTEXT.subtract, owed, paid))
 
 
-def _entry(charge: PodCost, known: PodCost, less: dict[str, Any], run: int, day: int, number: int) -> PodCost:
-    """A correction has no seconds and no meters: those of the pod's day stand where they were."""
+def _entry(charge: PodCost, known: PodCost, amounts: dict[str, Any], *, run: int, day: int, number: int) -> PodCost:
+    """Correction with the given amounts; it has no seconds and no meters, which stay with the pod's own day."""
     return msgspec.structs.replace(
         charge, run=run, day=day, entry=number, corrects=known.day, version=known.version, status="final", meters=(),
-        billed_seconds=0, covered_cost=None, committed_cost=None, **less,
+        billed_seconds=0, covered_cost=None, committed_cost=None, **amounts,
     )  # fmt: skip

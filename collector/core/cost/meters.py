@@ -1,12 +1,13 @@
 """
-The lines of a charge: quantity x unit price in Decimal, each quantised once, to 18 places half-even.
+Lines of a charge: quantity x unit price in Decimal, each quantised once, to 18 places half-even.
 
-Where a charge is cut, the last part takes the remainder, so that parts sum to the whole exactly.
+Where a charge is cut, the last part takes the remainder, so that the parts sum to the whole exactly.
 """
 
 from collections.abc import Iterable
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 from functools import reduce
+from typing import Literal, assert_never
 
 import msgspec
 
@@ -20,20 +21,23 @@ PLACES = Decimal(1).scaleb(-18)
 CONTEXT = Context(prec=76, rounding=ROUND_HALF_EVEN)
 
 
-class Rate(msgspec.Struct, frozen=True):
-    """The unit price of one meter."""
+MeterName = Literal["vcpu", "memory", "gpu", "ephemeral", "instance_type", "flat"]
 
-    meter: str
+
+class Rate(msgspec.Struct, frozen=True):
+    """Unit price of one meter."""
+
+    meter: MeterName
     unit: str
     unit_price: Decimal
     per_seconds: int = 1
     """Seconds in the unit: 1 for vCPU-Seconds, 3600 for Hours."""
     list_price: Decimal | None = None
-    """Before discounts; None: nobody told it."""
+    """Unit price before discounts; None: unknown."""
 
 
 class Rates(msgspec.Struct, frozen=True):
-    """The prices that apply to a spec from an instant on, or why there are none."""
+    """Prices of a spec from an instant on, or the reason why there are none."""
 
     book: str
     rule: str
@@ -41,14 +45,14 @@ class Rates(msgspec.Struct, frozen=True):
     rates: tuple[Rate, ...] = ()
     missing: str = ""
     until: Instant | None = None
-    """The first instant at which other prices may hold; None: these hold on."""
+    """First instant at which other prices may be valid; None: these have no end."""
     confidence: Confidence = "high"
     rounding: Decimal | None = None
-    """What the bill of an instance is rounded to, half up; in the currency of these rates."""
+    """Unit to which the bill of an instance is rounded half up, in the currency of these rates."""
 
 
 def amount(rate: Rate, spec: Spec) -> Decimal:
-    """How much of a meter one second of the pod uses."""
+    """Amount of a meter that the pod uses at any second."""
     match rate.meter:
         case "vcpu":
             return spec.vcpu
@@ -58,11 +62,14 @@ def amount(rate: Rate, spec: Spec) -> Decimal:
             return spec.gpu
         case "ephemeral":
             return spec.ephemeral_gib
-    return ONE
+        case "instance_type" | "flat":
+            return ONE
+        case _:
+            assert_never(rate.meter)
 
 
 def meter_line(amount: Decimal, rate: Rate, seconds: int) -> Meter:
-    """One meter for some seconds: quantity x unit price, quantised once."""
+    """Line of one meter for a number of seconds: quantity x unit price, quantised once."""
     quantity = CONTEXT.multiply(amount, Decimal(seconds))
     if rate.per_seconds != 1:
         quantity = CONTEXT.divide(quantity, Decimal(rate.per_seconds))
@@ -71,7 +78,7 @@ def meter_line(amount: Decimal, rate: Rate, seconds: int) -> Meter:
 
 
 def cut_meter(amount: Decimal, rate: Rate, seconds: list[int]) -> list[Meter]:
-    """A meter's lines by part; the last part that has any seconds takes the remainder."""
+    """Lines of a meter for each part; the last part with any seconds takes the remainder."""
     if len(seconds) == 1:
         return [meter_line(amount, rate, seconds[0])]
     whole, parts = meter_line(amount, rate, sum(seconds)), [meter_line(amount, rate, s) for s in seconds]
@@ -81,29 +88,29 @@ def cut_meter(amount: Decimal, rate: Rate, seconds: list[int]) -> list[Meter]:
 
 
 def at_list_price(rate: Rate) -> Rate | None:
-    """The rate before discounts; None when nobody told it."""
+    """Rate before discounts; None: unknown."""
     return None if rate.list_price is None else msgspec.structs.replace(rate, unit_price=rate.list_price)
 
 
 def total(amounts: Iterable[Decimal]) -> Decimal:
-    """The exact sum; Python's own would round beyond 28 digits."""
+    """Exact sum; Python's own would round beyond 28 digits."""
     return reduce(CONTEXT.add, amounts, ZERO)
 
 
 def round_parts(costs: list[Decimal], unit: Decimal | None) -> list[Decimal]:
     """
-    The parts of an instance's cost as its bill rounds it: half up as a whole, the last that costs takes what is left.
+    Round the parts of an instance's cost as its bill rounds it: half up as a whole.
 
-    Earlier parts are rounded down, so that none falls below nothing.
+    Earlier parts are rounded down and the last part with a cost takes the remainder, so that no part is negative.
     """
     if unit is None:
         return costs
     last = max((i for i, cost in enumerate(costs) if cost), default=0)
     earlier = [_round(cost, unit, ROUND_FLOOR) for cost in costs[:last]]
-    left = CONTEXT.subtract(_round(total(costs), unit, ROUND_HALF_UP), total(earlier))
-    return [*earlier, left, *costs[last + 1 :]]
+    remainder = CONTEXT.subtract(_round(total(costs), unit, ROUND_HALF_UP), total(earlier))
+    return [*earlier, remainder, *costs[last + 1 :]]
 
 
-def _round(cost: Decimal, unit: Decimal, way: str) -> Decimal:
-    steps = CONTEXT.divide(cost, unit).to_integral_value(way)
+def _round(cost: Decimal, unit: Decimal, rounding: str) -> Decimal:
+    steps = CONTEXT.divide(cost, unit).to_integral_value(rounding)
     return CONTEXT.multiply(steps, unit)

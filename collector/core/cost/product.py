@@ -1,8 +1,8 @@
 """
-How a cloud bills one product, as data: what marks its pods, where the billed size stands, when the bill begins and ends.
+Billing rules of a cloud product as data: the marks of its pods, the source of the billed size, begin and end of the bill.
 
-A price book holds one of these beside its prices (prices/books/*.yaml), so a new product is a new file and no new code.
-Everything here is a value; spec.py, interval.py and billing.py read them.
+A price book has these rules beside its prices (prices/books/*.yaml), so a new product needs a new file and no code. All
+structs here are values; billed_spec.py, billed_interval.py and charge.py apply them.
 """
 
 from collections.abc import Iterable
@@ -18,29 +18,29 @@ from collector.core.units import ZERO
 
 PLAIN = "plain-node"
 PRODUCTS = ("alibaba-eci", "alibaba-acs", "aws-fargate-eks", "gke-autopilot", "azure-aci", PLAIN)
-"""What a pod can be billed as; each has a shipped book of the same name. Without any mark it is on a plain node."""
+"""Products with a shipped book of the same name. A pod without any mark is billed as on a plain node."""
 
 Confidence = Literal["high", "low"]
 
 
 class BookRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Part of a product as its book writes it; a key it does not know is an error."""
+    """Base of every part of a product in a book; an unknown key is an error."""
 
 
 class Mark(BookRule, frozen=True, forbid_unknown_fields=True):
-    """One sign that a pod is billed as a product: a label or annotation, or how its node is named."""
+    """One sign that a pod is billed as a product: a label, an annotation, or its node's name."""
 
     key: str = ""
-    """A label or annotation of the pod, or with `node:` before it a label of the node."""
+    """A label or annotation of the pod, or with the prefix `node:` a label of the node."""
     values: tuple[str, ...] = ()
     """Empty: any value."""
     node_name: str = ""
-    """What the node's name begins with."""
+    """Prefix of the node's name."""
     weak: bool = False
-    """Shared with other products: counts only where the settings tell no product of the cluster."""
+    """Shared with other products: used only if the settings name no product for the cluster."""
 
     def on(self, run: PodRun) -> bool:
-        """Whether the pod bears it."""
+        """Whether a pod has this mark."""
         if self.node_name:
             return run.node_name.startswith(self.node_name)
         value = run.pricing.get(self.key)
@@ -48,48 +48,48 @@ class Mark(BookRule, frozen=True, forbid_unknown_fields=True):
 
 
 class Dimension(BookRule, frozen=True, forbid_unknown_fields=True):
-    """Something that chooses between prices: the class of machines, or how they are bought."""
+    """A property that selects prices: the machine class, or the purchase option."""
 
     default: str
     key: str = ""
     values: dict[str, str] = {}
-    """The provider's words and ours; a word that is not here is billed as the default and doubted."""
+    """Our value by the provider's; an unknown value is billed as the default, with low confidence."""
 
     def of(self, run: PodRun) -> tuple[str, bool]:
-        """Our word for a pod, and whether the provider's was understood."""
-        said = run.pricing.get(self.key)
-        return (self.default, True) if said is None else (self.values.get(said, self.default), said in self.values)
+        """Our value for a pod, and whether the provider's value is known."""
+        value = run.pricing.get(self.key)
+        return (self.default, True) if value is None else (self.values.get(value, self.default), value in self.values)
 
 
-class SizeRule(BookRule, frozen=True, forbid_unknown_fields=True):
-    """Where the billed size of a pod stands, most trusted first."""
+class SizeRule(BookRule, frozen=True, forbid_unknown_fields=True, rename={"user_annotations": "asked"}):
+    """Sources of a pod's billed size, the most trusted first."""
 
     annotations: tuple[str, ...] = ()
-    """The provider's own word of what it bills."""
+    """Annotations in which the provider states the billed size."""
     pair: tuple[str, ...] = ()
-    """Two annotations, vCPU and GiB, where the provider splits its word."""
-    asked: tuple[str, ...] = ()
-    """The user's wish for a size: the first of a list may have been in stock, or not."""
+    """Two annotations for vCPU and GiB, where the provider states them separately."""
+    user_annotations: tuple[str, ...] = ()
+    """Annotations in which the user asks for a list of sizes; the first may or may not have been in stock."""
     node_type: str = ""
-    """The node's label that names its type, where a node's price is split among its pods."""
+    """Label of the node that names its type, where a node's price is split among its pods."""
     requests: Confidence = "low"
-    """`high` where requests themselves are what is billed."""
+    """`high` if the provider bills the requests themselves."""
     overhead_gib: Decimal = ZERO
-    """Memory that the provider adds to the requests for itself."""
+    """Memory that the provider adds to the requests."""
     grid: Grid | None = None
     default: str = ""
-    """The size of a pod that requests nothing, as on the annotation; empty: it has none."""
+    """Size of a pod without requests, written as in the annotation; empty: no size."""
 
 
 class Begin(BookRule, frozen=True, forbid_unknown_fields=True):
-    """An instant that may begin the bill."""
+    """An event that may begin the bill."""
 
     at: Literal["instance_created", "scheduled", "main_started"]
     confidence: Confidence = "high"
 
 
 class PendingLimit(BookRule, frozen=True, forbid_unknown_fields=True):
-    """After how long the provider gives up, and stops billing, a pod that does not start."""
+    """Time after which the provider gives up a pod that does not start, and stops billing it."""
 
     minutes: int
     key: str = ""
@@ -99,29 +99,29 @@ class PendingLimit(BookRule, frozen=True, forbid_unknown_fields=True):
 
 class IntervalRule(BookRule, frozen=True, forbid_unknown_fields=True):
     """
-    From when to when a pod is billed: from the first known of `begin` to the end of its last container.
+    Begin and end of a pod's bill: from the first known event of `begin` to the end of its last container.
 
-    What lies between is billed, whatever the state: pulling, back-off, restarts, termination. Scheduling is not.
+    Every state between them is billed: pulling, back-off, restarts, termination. Scheduling is not billed.
     """
 
     begin: tuple[Begin, ...]
     instance: tuple[str, ...] = ()
-    """Labels or annotations that prove an instance, where the node takes pods it has no stock for; empty: a node is one."""
+    """Labels or annotations that prove an instance, if a node accepts pods without stock; empty: a node is the proof."""
     pending_limit: PendingLimit | None = None
     minimum_s: int = 0
     minimum_by_class: dict[str, int] = {}
 
 
 class StorageRule(BookRule, frozen=True, forbid_unknown_fields=True):
-    """Temporary storage: so much is free, the rest is asked for by an annotation or by requests."""
+    """Temporary storage: a free part, and more by an annotation or by requests."""
 
     free_gib: Decimal = ZERO
     extra_key: str = ""
-    """An annotation that asks for a quantity above the free part; empty: requests tell the whole."""
+    """Annotation that asks for storage beyond the free part; empty: the requests state the total."""
 
 
 class SpotRule(BookRule, frozen=True, forbid_unknown_fields=True):
-    """How long the market price at creation holds, and whether a pod may have been bought on demand all the same."""
+    """Hours for which the market price at creation stays valid, and the annotation for a fallback to on demand."""
 
     protection_h: int = 0
     protection_key: str = ""
@@ -129,36 +129,37 @@ class SpotRule(BookRule, frozen=True, forbid_unknown_fields=True):
 
 
 class RoundingRule(BookRule, frozen=True, forbid_unknown_fields=True):
-    """What the bill of one currency is rounded to, half up, an instance."""
+    """Unit to which the bill of one currency is rounded half up, per instance."""
 
     unit: Decimal
 
 
 class Product(BookRule, frozen=True, forbid_unknown_fields=True, dict=True):
-    """One way a cloud bills a pod."""
+    """Billing rules of one cloud product."""
 
     id: str
     provider: str
+    """For readers of the book, as is `service`: no code depends on them."""
     service: str
     detect: tuple[Mark, ...]
-    """Any of these marks a pod as this product's."""
+    """Marks, of which one is enough."""
     size: SizeRule
     interval: IntervalRule
     priority: int = 100
-    """Where two products' marks are on a pod, the lower number has it."""
+    """If a pod has marks of two products, the lower number wins."""
     region: str = ""
-    """Whose prices stand in, with low confidence, for a pod of no known region."""
+    """Region whose prices are used, with low confidence, if the pod's region is unknown."""
     price_class: Dimension = Dimension("general-purpose")
     purchase: Dimension = Dimension("on_demand")
     gpus: Literal["beside", "by_type"] = "beside"
-    """Whether a GPU is billed beside vCPU and memory, or only as part of an instance type."""
+    """Whether a GPU is billed in addition to vCPU and memory, or only as part of an instance type."""
     gpu_model: str = ""
-    """The label that names the model of a GPU."""
+    """Label that names the GPU model."""
     storage: StorageRule | None = None
-    """None: temporary storage is not billed, or nobody could tell its price."""
+    """None: temporary storage is not billed, or its price is unknown."""
     spot: SpotRule = SpotRule()
     rounding: dict[str, RoundingRule] = {}
-    """By currency of the bill; a currency that is not here is billed to the last place."""
+    """Rounding by currency of the bill; other currencies are not rounded."""
 
     @cached_property
     def strong(self) -> tuple[Mark, ...]:
@@ -170,11 +171,11 @@ class Product(BookRule, frozen=True, forbid_unknown_fields=True, dict=True):
 
 
 def product_of(run: PodRun, products: Iterable[Product], otherwise: str = "") -> str:
-    """What bills a pod: its own marks, else what the settings say of its cluster, else a weak mark, else a plain node."""
-    known = tuple(products)
-    for product in known:
+    """Product that bills a pod: by its own marks, else the settings of its cluster, else a weak mark, else a plain node."""
+    ordered = tuple(products)
+    for product in ordered:
         if any(mark.on(run) for mark in product.strong):
             return product.id
     if otherwise:
         return otherwise
-    return next((p.id for p in known if any(mark.on(run) for mark in p.weak)), PLAIN)
+    return next((p.id for p in ordered if any(mark.on(run) for mark in p.weak)), PLAIN)

@@ -1,7 +1,7 @@
 """
-The sizes a cloud sells: a request is billed as the smallest that holds it in both dimensions.
+Sizes that a cloud sells: a request is billed as the smallest size that is large enough in both dimensions.
 
-Among those it is the one with the fewest vCPUs, then the least memory: so the providers' own examples come out.
+That is the size with the fewest vCPUs, then with the least memory; this order reproduces the providers' own examples.
 """
 
 import re
@@ -17,7 +17,7 @@ GridSize = tuple[Decimal, Decimal]
 
 
 class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A cloud without a list of sizes: amounts are rounded up to a step, within bounds and a ratio."""
+    """Rule of a cloud without a list of sizes: amounts are rounded up to a step, within bounds and a ratio."""
 
     vcpu: Decimal
     memory_gib: Decimal
@@ -25,26 +25,26 @@ class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     least_memory_gib: Decimal = Decimal(0)
     least_gib_per_vcpu: Decimal = Decimal(0)
     most_gib_per_vcpu: Decimal = Decimal(0)
-    """0: any."""
+    """0: no limit."""
     most_vcpu: Decimal = Decimal(0)
     most_memory_gib: Decimal = Decimal(0)
 
 
 class Grid(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
-    """Sizes by vCPU, each with the GiB it is sold with: `1 2 4`, `4..16` or `16..60/4`."""
+    """Sizes by vCPU, each with the GiB that it is sold with: `1 2 4`, `4..16` or `16..60/4`."""
 
     sizes: dict[str, str] = {}
     regions: dict[str, dict[str, str]] = {}
-    """Lines that take the place of others in one region."""
+    """Lines that replace others in one region."""
     steps: Steps | None = None
 
     @cached_property
     def rows(self) -> dict[str, list[GridRow]]:
-        """The sizes of each region that has its own, and of all others under the empty name."""
+        """Sizes of each region that has its own, and of all other regions under the empty name."""
         return {region: _rows(self.sizes | own) for region, own in {**self.regions, "": {}}.items()}
 
     def fit(self, vcpu: Decimal, memory_gib: Decimal, region: str = "") -> GridSize | None:
-        """The smallest size that holds a request; None when nothing does."""
+        """Find the smallest size for a request; None: the request is larger than any size."""
         if self.steps is not None:
             return _round_to_steps(self.steps, vcpu, memory_gib)
         rows = self.rows.get(region, self.rows[""])
@@ -59,17 +59,17 @@ def _rows(sizes: dict[str, str]) -> list[GridRow]:
 
 
 def parse_amounts(text: str) -> list[Decimal]:
-    """The amounts of a line, ascending; ValueError names an invalid word."""
-    found: list[Decimal] = []
+    """Parse the amounts of a line, in ascending order; ValueError names an invalid word."""
+    amounts: list[Decimal] = []
     for word in text.split():
         match = _RANGE.fullmatch(word)
         if match is None:
             raise ValueError(f"invalid amount of GiB {word!r}; write 4, 4..16 or 16..60/4")
         first, last, step = Decimal(match[1]), Decimal(match[2] or match[1]), Decimal(match[3] or 1)
         if not 0 < first <= last or step <= 0 or (last - first) / step > 1000:
-            raise ValueError(f"{word!r} does not go up to its end in at most 1000 steps")
-        found += [first + step * i for i in range(int((last - first) / step) + 1)]
-    return sorted(found)
+            raise ValueError(f"invalid range {word!r}; write an end above its begin, at most 1000 steps away")
+        amounts += [first + step * i for i in range(int((last - first) / step) + 1)]
+    return sorted(amounts)
 
 
 def _round_to_steps(steps: Steps, vcpu: Decimal, memory_gib: Decimal) -> GridSize | None:
@@ -83,5 +83,5 @@ def _round_to_steps(steps: Steps, vcpu: Decimal, memory_gib: Decimal) -> GridSiz
 
 
 def _round_up(value: Decimal, step: Decimal) -> Decimal:
-    """To the next multiple of a step."""
+    """Round up to the next multiple of a step."""
     return (value / step).to_integral_value(ROUND_CEILING) * step

@@ -65,7 +65,12 @@ def restored(state: WorkflowState, rules: Rules) -> WorkflowState:
 
 def _attribute(state: WorkflowState, rules: Rules) -> None:
     owners = attribution.owner_of_row(
-        rules, state.labels or {}, state.namespace, state.template, state.service_account, state.created_at
+        rules,
+        row_labels=state.labels or {},
+        namespace=state.namespace,
+        template=state.template,
+        service_account=state.service_account,
+        created_at=state.created_at,
     )
     state.department, state.project, state.creator = map(intern, owners)
 

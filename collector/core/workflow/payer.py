@@ -1,27 +1,9 @@
 """
-A workflow as the charges of its pods see it (cost/charge.py).
+A live workflow as the payer of its pods' charges.
 """
 
-import msgspec
-
+from collector.core.cost.payer import Payer
 from collector.core.workflow.state import WorkflowState
-
-
-class Payer(msgspec.Struct, frozen=True):
-    """Who pays for a pod, and what decides the class of its cost."""
-
-    version: int
-    template: str
-    template_version: str
-    department: str
-    project: str
-    creator: str
-    attempt: int
-    """Number of the present attempt."""
-    finished: bool
-    outcome: str
-    retried_nodes: frozenset[str] | None = None
-    """Nodes that a later try replaced."""
 
 
 def payer_of(state: WorkflowState | None) -> Payer | None:

@@ -118,7 +118,11 @@ def test_a_row_keeps_what_a_rule_reads_and_no_more() -> None:
 )
 def test_the_creator_is_who_submitted_it_else_who_acted_on_it(labels: dict[str, str], expected: str) -> None:
     """Nobody is made up: without either there is none."""
-    assert owner_of_row(Rules(), labels, "team", "", "", NOON) == (UNALLOCATED, "", expected)
+    owners = owner_of_row(
+        Rules(), row_labels=labels, namespace="team", template="", service_account="", created_at=NOON
+    )
+
+    assert owners == (UNALLOCATED, "", expected)
 
 
 @pytest.mark.parametrize(
@@ -194,9 +198,16 @@ def test_the_row_alone_names_the_owner_that_the_workflow_did(
         phase="Succeeded", started=NOON, finished=NOON + HOUR, labels=labels, annotations=annotations, spec=spec
     )
     (row,) = rows_of(rules, seen, namespace)
-    told = owner_of_row(rules, row.labels, row.namespace, row.template, row.service_account, row.created_at)
+    owners = owner_of_row(
+        rules,
+        row_labels=row.labels,
+        namespace=row.namespace,
+        template=row.template,
+        service_account=row.service_account,
+        created_at=row.created_at,
+    )
 
-    assert told == (row.department, row.project, row.creator)
+    assert owners == (row.department, row.project, row.creator)
 
 
 def test_a_run_keeps_its_owner_when_a_rule_ends_while_it_runs() -> None:

@@ -14,9 +14,9 @@ from collector.core.cost import charge as billing
 from collector.core.cost.changed_charges import WrittenCharges
 from collector.core.cost.charge import Prices
 from collector.core.cost.meters import Rate, Rates
+from collector.core.cost.payer import Payer
 from collector.core.facts.bills import PodCost, PodRun
 from collector.core.model import Instant
-from collector.core.workflow.payer import Payer
 from tests.builders import DAY, HOUR, MINUTE, NOON, a_payer, version
 from tests.core.cost.charged import Fixed, eci, pod, shipped
 
@@ -33,7 +33,7 @@ class Teller:
         self.rows: dict[int, PodCost] = {}
 
     def charges(self, until: Instant, told: WrittenCharges | None) -> list[PodCost]:
-        return billing.charges(self.run, self.life, self.books, self.zone, until, told=told)
+        return billing.charges(self.run, self.life, self.books, self.zone, until, written=told)
 
     def tell(self, until: Instant) -> list[int]:
         """The days that were told; each above the row before, and with marks none for nothing."""

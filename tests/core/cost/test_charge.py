@@ -213,7 +213,7 @@ def test_told_days_around_a_changed_price_are_told_as_nothing() -> None:
     """With the book of the stretch that is next to them."""
     today = NOON // DAY
     told = WrittenCharges(1, today - 1, today + 1)
-    charged = billing.charges(pod(3600), None, Fixed(rates("1", TURN), rates("3")), UTC, NOON + DAY, told=told)
+    charged = billing.charges(pod(3600), None, Fixed(rates("1", TURN), rates("3")), UTC, NOON + DAY, written=told)
 
     assert [(c.cost, c.rule) for c in charged] == [(D(0), "r1"), (D(8800), "r1; r3"), (D(0), "r3")]
 
@@ -243,7 +243,7 @@ def test_a_day_that_is_told_as_nothing_takes_no_rounding() -> None:
     """What is left of it falls on the last day that costs anything."""
     today = NOON // DAY
     days = billing.charges(
-        pod(3600), None, shipped().in_currency("CNY"), UTC, NOON + DAY, told=WrittenCharges(1, today, today + 1)
+        pod(3600), None, shipped().in_currency("CNY"), UTC, NOON + DAY, written=WrittenCharges(1, today, today + 1)
     )
 
     assert [c.rounded_cost for c in days] == [Decimal("0.44"), Decimal(0)]
@@ -275,7 +275,7 @@ def test_a_charge_told_again_goes_above_the_one_before() -> None:
     """A pod that runs on is charged hourly under one key: the later row must stay."""
     first = only(pod(finished_at=None), until=NOON + HOUR)
     told = WrittenCharges(first.version, first.day, first.day)
-    second = only(pod(finished_at=None), until=NOON + 2 * HOUR, told=told)
+    second = only(pod(finished_at=None), until=NOON + 2 * HOUR, written=told)
 
     assert second.version == first.version + 1
 
@@ -290,7 +290,7 @@ def test_the_version_of_a_charge_is_the_newest_of_what_it_rests_on() -> None:
 def test_days_that_were_told_and_have_nothing_left_are_told_as_nothing() -> None:
     """A pod that accrued past midnight may turn out to have ended before it."""
     today = (NOON // DAY) - 1
-    charged = charge(pod(3600), told=WrittenCharges(1, today, today + 2))
+    charged = charge(pod(3600), written=WrittenCharges(1, today, today + 2))
 
     assert [(c.day - today, c.billed_seconds, c.cost) for c in charged] == [
         (0, 0, 0),

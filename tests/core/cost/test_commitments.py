@@ -60,7 +60,16 @@ PRICED = only(pod())
 
 def a_plan(**changes: Any) -> Plan:
     """Oracle 7.22's, of everything and for good."""
-    plan = Plan("sp-1", "ours@1", "USD", D("4.55"), D("0.545"), 0, None, purchases=("on_demand",))
+    plan = Plan(
+        id="sp-1",
+        book="ours@1",
+        currency="USD",
+        hourly=D("4.55"),
+        discount=D("0.545"),
+        begin=0,
+        end=None,
+        purchases=("on_demand",),
+    )
     return replace(plan, **changes)
 
 
