@@ -1,5 +1,5 @@
 """
-Pricing runs in the store: new ones computed from what is kept of pods and workflows, months locked, and what comes later.
+Bills of months: pricing runs computed from stored pods and workflows, locked months, corrections, reconciliation.
 
-Knows the store, the books and core; the collector's loop knows nothing of it but which runs there are.
+Uses the store, the price books and core. The running collector only needs to know which pricing runs there are.
 """

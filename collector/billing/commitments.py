@@ -1,12 +1,13 @@
 """
-Commitments applied to a pricing run: first the usage of each hour is summed up, then each charge is given its part.
+Applies commitments to a pricing run: sums up the usage of each hour, then gives each charge its part.
 
-Both look at all charges in the order of their keys, a page at a time, so memory holds hours and kinds of usage only. What a
-collector writes under the run afterwards is at its own price; reports show what is then left of a commitment as unused.
+Both steps read all charges in the order of their keys, page by page, so memory holds only hours and kinds of usage. Charges
+that a collector writes under the run later are at their own price; reports show the rest of a commitment as unused.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import tzinfo
+from typing import Any, NamedTuple
 
 from collector.billing.evidence import PAGE
 from collector.billing.rows import read_facts, write_facts
@@ -23,13 +24,13 @@ from collector.reports.report import amount
 from collector.store.clickhouse import Store
 
 Pages = Callable[[], Iterable[list[PodCost]]]
-"""All charges of a run in the order of their keys; asked twice."""
+"""Returns all charges of a run in the order of their keys; called twice."""
 IN_MONTHS = "day >= toDate({first:UInt16}) AND day < toDate({after:UInt16})"
 ELIGIBLE = f"run = {{run:UInt32}} AND entry = 0 AND status = 'final' AND billed_seconds > 0 AND {IN_MONTHS}"
 
 
 class AppliedCommitments:
-    """What commitments do to the charges of some days; `unknown` are those whose rate of exchange nobody told."""
+    """Commitments applied to the charges of some days; `unknown` names those without a known exchange rate."""
 
     def __init__(self, books: Books, zone: tzinfo, first: int, after: int, until: Instant) -> None:
         self.books, self.zone = books, zone
@@ -39,7 +40,7 @@ class AppliedCommitments:
         self.unknown: list[str] = []
 
     def to(self, pages: Pages) -> Iterator[list[PodCost]]:
-        """All charges, page by page, those that are covered with their parts."""
+        """Yields all charges page by page; a covered charge has its part."""
         if not self.plans:
             yield from pages()
             return
@@ -65,12 +66,12 @@ class AppliedCommitments:
         return uses
 
     def rows(self, run: int, version: int) -> list[CommitmentHour]:
-        """The hours as the store keeps them; known when all charges have been given their parts."""
-        return [_row(one, run, version, self.books.currency, self.zone) for one in self.hours]
+        """Returns the rows of all hours; complete only after `to` has yielded all charges."""
+        return [_row(hour, run, version, self.books.currency, self.zone) for hour in self.hours]
 
 
 def apply(store: Store, run: int, applied: AppliedCommitments, months: Iterable[int], now: Instant) -> None:
-    """Apply commitments to what a run holds of some months, and keep what each hour of them came to."""
+    """Applies commitments to a run's charges of some months, and writes the rows of their hours."""
     days = [*months]
     first, after = days[0], month_after(days[-1])
     if not applied.plans:
@@ -83,51 +84,70 @@ def apply(store: Store, run: int, applied: AppliedCommitments, months: Iterable[
 
 
 def notes(applied: AppliedCommitments | None) -> list[str]:
-    """What each commitment came to, in words."""
+    """Describes each commitment in a sentence."""
     if applied is None:
         return []
-    unknown = [f"no rate of exchange for commitment {name}: it was not applied" for name in applied.unknown]
+    unknown = [f"no exchange rate for commitment {name}: it was not applied" for name in applied.unknown]
     return [*(_note(plan, applied) for plan in applied.plans if plan.id not in applied.unknown), *unknown]
 
 
 def _note(plan: Plan, applied: AppliedCommitments) -> str:
-    mine = [one for one in applied.hours if one.plan == plan]
+    hours = [hour for hour in applied.hours if hour.plan == plan]
     committed, covered, unused = (
-        amount(total(amounts)) for amounts in zip(*((h.committed, h.covered, h.unused) for h in mine), strict=True)
-    ) if mine else ("0",) * 3  # fmt: skip
+        amount(total(getattr(hour, name) for hour in hours)) if hours else "0"
+        for name in ("committed", "covered", "unused")
+    )
     currency = applied.books.currency
-    return f"commitment {plan.id}: {len(mine)} hours for {committed} {currency} cover {covered} at list price; unused {unused}"
+    return f"commitment {plan.id}: {len(hours)} hours for {committed} {currency} cover {covered} at list price; unused {unused}"
+
+
+class Slice(NamedTuple):
+    """The eligible charges of one cluster and namespace whose pods were created in one month."""
+
+    cluster: str
+    namespace: str
+    created: int
+    """Like 202611: the partition."""
 
 
 def stored_charges(store: Store, run: int, first: int, after: int) -> Iterator[list[PodCost]]:
-    """The charges that a run holds of some days, page by page in the order of their keys."""
-    key = {"run": run, "first": first, "after": after}
-    parts = store.query_rows(
+    """Yields the charges that commitments may cover, page by page in the order of their keys."""
+    key: dict[str, Any] = {"run": run, "first": first, "after": after}
+    rows = store.query_rows(
         f"SELECT DISTINCT cluster, namespace, toYYYYMM(created_at) FROM {DATABASE}.pod_cost WHERE {ELIGIBLE} ORDER BY 3, 1, 2",
         key,
     )
-    for cluster, namespace, created in parts:
-        yield from _pages(store, key | {"cluster": cluster, "namespace": namespace, "created": created})
+    for row in rows:
+        yield from _pages(store, key | Slice(*row)._asdict())
 
 
-def _pages(store: Store, key: dict[str, object]) -> Iterator[list[PodCost]]:
-    at, pod, day = 0, "", 0
-    chosen = f"""FINAL WHERE cluster = {{cluster:String}} AND namespace = {{namespace:String}}
+def _pages(store: Store, key: dict[str, Any]) -> Iterator[list[PodCost]]:
+    created_at, pod, day = 0, "", 0
+    where = f"""FINAL WHERE cluster = {{cluster:String}} AND namespace = {{namespace:String}}
         AND toYYYYMM(created_at) = {{created:UInt32}} AND created_at >= fromUnixTimestamp64Milli({{at:Int64}})
         AND (created_at, pod_uid, day) > (fromUnixTimestamp64Milli({{at:Int64}}), {{pod:String}}, toDate({{day:UInt16}}))
         AND {ELIGIBLE} ORDER BY created_at, pod_uid, day LIMIT {PAGE}"""
     while True:
-        found = read_facts(store, PodCost, chosen, {**key, "at": at, "pod": pod, "day": day})
-        if found:
-            yield found
-        if len(found) < PAGE:
+        page = read_facts(store, PodCost, where, {**key, "at": created_at, "pod": pod, "day": day})
+        if page:
+            yield page
+        if len(page) < PAGE:
             return
-        at, pod, day = found[-1].created_at, found[-1].pod_uid, found[-1].day
+        created_at, pod, day = page[-1].created_at, page[-1].pod_uid, page[-1].day
 
 
-def _row(one: PlanHour, run: int, version: int, currency: str, zone: tzinfo) -> CommitmentHour:
+def _row(hour: PlanHour, run: int, version: int, currency: str, zone: tzinfo) -> CommitmentHour:
     return CommitmentHour(
-        run=run, at=one.hour, book=one.plan.book, commitment=one.plan.id, version=version,
-        day=commitments.day_of(one.hour, zone), currency=currency, committed=one.committed, listed=one.listed,
-        covered=one.covered, used=one.used, unused=one.unused,
-    )  # fmt: skip
+        run=run,
+        at=hour.hour,
+        book=hour.plan.book,
+        commitment=hour.plan.id,
+        version=version,
+        day=commitments.day_of(hour.hour, zone),
+        currency=currency,
+        committed=hour.committed,
+        listed=hour.listed,
+        covered=hour.covered,
+        used=hour.used,
+        unused=hour.unused,
+    )

@@ -1,15 +1,17 @@
 """
-Books what arrived late for locked months as corrections on the first day of the first open month.
+Books late charges of locked months as corrections on the first day of the first open month.
 
-Always the first day, so that two that book the same at once write the same row. What was booked before is part of the
-difference: booking again books nothing.
+The day is always the first, so that two processes that book the same charges write the same rows. Earlier corrections
+are part of the difference: booking again books nothing.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date
+from typing import Any
 
 from collector.billing import runs
+from collector.billing.queries import OF_RUN_MONTH, run_month
 from collector.billing.rows import read_facts, write_facts
 from collector.catalog.schema import DATABASE
 from collector.core.cost.billing_days import day_of, month_after, month_of
@@ -17,13 +19,17 @@ from collector.core.cost.corrections import corrections
 from collector.core.facts.bills import Period, PodCost
 from collector.store.clickhouse import Store
 
-PODS = 1_000
-"""Looked at together."""
-IN_MONTH = "day >= toDate({month:UInt16}) AND day < toDate({after:UInt16})"
+PAGE = 1_000
+"""Pods that are compared together."""
+LATE_PODS = f"""
+    SELECT DISTINCT pod_uid FROM {DATABASE}.pod_cost WHERE {OF_RUN_MONTH} AND pod_uid > {{last:String}}
+    ORDER BY pod_uid LIMIT {PAGE}
+"""
+OF_PODS = "pod_uid IN {pods:Array(String)}"
 
 
 def book(store: Store, today: date) -> int:
-    """Book all differences; how many entries that took."""
+    """Books all differences and returns the number of new entries."""
     months = {period.month: period for period in read_facts(store, Period, "FINAL")}
     booking = open_month(months, today)
     count = 0
@@ -36,7 +42,7 @@ def book(store: Store, today: date) -> int:
 
 
 def open_month(months: dict[int, Period], today: date) -> Period:
-    """The month of today, or the first one after it that is not locked."""
+    """Returns the month of today, or the first month after it that is not locked."""
     month = month_of(day_of(today))
     while month in months and months[month].state == "locked":
         month = month_after(month)
@@ -44,32 +50,18 @@ def open_month(months: dict[int, Period], today: date) -> Period:
 
 
 def _entries(store: Store, period: Period, booking: Period) -> Iterator[list[PodCost]]:
-    """The entries that a locked month needs, some pods at a time."""
+    """Yields the entries that a locked month needs, for a page of pods at a time."""
     last = ""
-    key = {"late": period.late_run, "month": period.month, "after": month_after(period.month)}
-    while True:
-        rows = store.query_rows(
-            f"SELECT DISTINCT pod_uid FROM {DATABASE}.pod_cost WHERE run = {{late:UInt32}} AND {IN_MONTH} "
-            f"AND pod_uid > {{last:String}} ORDER BY pod_uid LIMIT {PODS}",
-            {**key, "last": last},
-        )
-        if not rows:
-            return
-        last = rows[-1][0]
-        yield _of_pods(store, [uid for (uid,) in rows], period, booking)
+    while rows := store.query_rows(LATE_PODS, run_month(period.late_run, period.month, last=last)):
+        pods = [uid for (uid,) in rows]
+        last = pods[-1]
+        yield _entries_of(store, pods, period, booking)
 
 
-def _of_pods(store: Store, pods: list[str], period: Period, booking: Period) -> list[PodCost]:
-    key = {"late": period.late_run, "month": period.month, "after": month_after(period.month), "pods": pods,
-           "run": period.active_run}  # fmt: skip
-    mine = "pod_uid IN {pods:Array(String)}"
-    late = read_facts(
-        store, PodCost, f"FINAL WHERE run = {{late:UInt32}} AND {IN_MONTH} AND {mine} AND status = 'final'", key
-    )
-    locked = read_facts(
-        store, PodCost, f"FINAL WHERE run = {{run:UInt32}} AND {IN_MONTH} AND {mine} AND entry = 0", key
-    )
-    earlier = read_facts(store, PodCost, f"WHERE entry > 0 AND {mine}", key, "cost_current")
+def _entries_of(store: Store, pods: list[str], period: Period, booking: Period) -> list[PodCost]:
+    late = _charges(store, period.late_run, period, pods, "status = 'final'")
+    locked = _charges(store, period.active_run, period, pods, "entry = 0")
+    earlier = read_facts(store, PodCost, f"WHERE entry > 0 AND {OF_PODS}", {"pods": pods}, "cost_current")
     booked: dict[tuple[str, int], list[PodCost]] = defaultdict(list)
     for charge in (*locked, *earlier):
         booked[charge.pod_uid, charge.corrects or charge.day].append(charge)
@@ -85,3 +77,8 @@ def _of_pods(store: Store, pods: list[str], period: Period, booking: Period) -> 
         numbers[known.pod_uid] += len(new)
         entries += new
     return entries
+
+
+def _charges(store: Store, run: int, period: Period, pods: list[str], where: str) -> list[PodCost]:
+    parameters: dict[str, Any] = run_month(run, period.month, pods=pods)
+    return read_facts(store, PodCost, f"FINAL WHERE {OF_RUN_MONTH} AND {OF_PODS} AND {where}", parameters)

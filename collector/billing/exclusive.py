@@ -1,9 +1,9 @@
 """
-Whoever changes months says so in the store, so that two that reprice or lock at once are kept apart.
+Allows one process at a time to change months: reprice, lock, unlock or reconcile.
 
-A claim (store/claim.py) saves work and a quarrel; that nothing goes wrong without it is for others to see to (reprice.turn
-looks again).
-A claim runs out by itself; one of a process of this machine that has ended is free at once.
+The claim in the store (store/claim.py) saves work and prevents conflicts; correctness does not depend on it, because
+reprice.activate checks the months again. A claim expires by itself; the claim of a process of this machine that has
+ended is free at once.
 """
 
 import contextlib
@@ -25,12 +25,12 @@ MONTHS = "months"
 FOR_S = 120
 RENEW_S = 30.0
 SETTLE_S = 0.2
-"""Between asking and asking again: two that began in the same instant have both written by then."""
+"""Between claiming and checking: two processes that claim at the same instant have both written by then."""
 
 
 @contextmanager
 def claim_months(store: Store, renewing: Store, now: Callable[[], Instant]) -> Iterator[None]:
-    """Change months with nobody else at it; RepricingError names who is. `renewing` is a connection of its own."""
+    """Claims the months for the block, or raises RepricingError with the holder; `renewing` is a connection of its own."""
     holder = f"process {os.getpid()} on {socket.gethostname()}"
     _claim(store, holder, now)
     ended = threading.Event()
@@ -46,22 +46,22 @@ def claim_months(store: Store, renewing: Store, now: Callable[[], Instant]) -> I
 
 
 def _claim(store: Store, holder: str, now: Callable[[], Instant]) -> None:
-    there = whose(store, MONTHS)
-    at = now() if there is None or not _has_ended(there.holder) else max(now(), there.until)
+    current = whose(store, MONTHS)
+    at = now() if current is None or not _has_ended(current.holder) else max(now(), current.until)
     if acquire_claim(store, MONTHS, holder, at, FOR_S):
         time.sleep(SETTLE_S)
         if acquire_claim(store, MONTHS, holder, at, FOR_S):
             return
-    there = whose(store, MONTHS)
-    who, until = (there.holder, there.until) if there else ("another process", at)
+    current = whose(store, MONTHS)
+    other, until = (current.holder, current.until) if current else ("another process", at)
     raise RepricingError(
-        f"{who} is at work on months, and has claimed them until {datetime.fromtimestamp(until / 1000, UTC):%F %T} UTC; "
-        "wait for it to end: one that was killed lets go then"
+        f"{other} is changing months and holds the claim until {datetime.fromtimestamp(until / 1000, UTC):%F %T} UTC; "
+        "wait for it to end: if it was killed, the claim expires then"
     )
 
 
 def _has_ended(holder: str) -> bool:
-    """Whether it was a process of this machine that is no more."""
+    """Returns whether the holder is a process of this machine that has ended."""
     words = holder.split()
     if len(words) != 4 or words[3] != socket.gethostname() or not words[1].isdigit():
         return False

@@ -1,8 +1,8 @@
 """
-Who bears the charges of pods whose objects are long gone: their workflows, as the store kept them.
+Payers of pods whose objects no longer exist: their workflows, from stored rows.
 
-A workflow that has not finished has no row yet; what its charges said of it so far stands in until its end, which the
-collector will tell of. Every question is bounded by the pods of one page.
+A workflow that has not finished has no row yet. Until the collector writes its end, the workflow's earlier charges stand
+in. Every query is bounded by the pods of one page.
 """
 
 from collections.abc import Sequence
@@ -10,25 +10,76 @@ from typing import Any
 
 import msgspec
 
+from collector.billing.rows import read_rows
 from collector.core.cost.attribution import AttributionInput, reattribute
 from collector.core.cost.payer import Payer
 from collector.core.facts.bills import PodRun
+from collector.core.model import Instant
 from collector.core.rules import Rules
 from collector.store.clickhouse import Store
 
 NONE: frozenset[str] = frozenset()
 
 
+class RunRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest row of a workflow's newest finished attempt."""
+
+    uid: str
+    version: int
+    template: str
+    department: str
+    project: str
+    creator: str
+    attempt: int
+    outcome: str
+    namespace: str
+    labels: dict[str, str]
+    service_account: str
+    created_ms: Instant
+    template_version: str
+
+
+class ChargesRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The latest values in a workflow's charges."""
+
+    workflow_uid: str
+    last_version: int
+    last_template: str
+    last_department: str
+    last_project: str
+    last_creator: str
+    last_attempt: int
+    last_template_version: str
+
+
+class LiveRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A workflow that runs now."""
+
+    uid: str
+    version: int
+    attempt: int
+
+
+class RetriedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The retried nodes of an attempt."""
+
+    workflow_uid: str
+    attempt: int
+    nodes: list[str]
+
+
 RUNS = """
     SELECT uid, version, template, department, project, creator, attempt, outcome, namespace, labels,
-           service_account, toUnixTimestamp64Milli(created_at), template_version
+           service_account, toUnixTimestamp64Milli(created_at) AS created_ms, template_version
     FROM lynceus.workflow_run
     WHERE cluster = {cluster:String} AND namespace = {namespace:String} AND uid IN {uids:Array(String)}
     ORDER BY uid, attempt DESC, version DESC LIMIT 1 BY uid
 """
-TOLD = """
-    SELECT workflow_uid, max(version), argMax(template, version), argMax(department, version),
-           argMax(project, version), argMax(creator, version), max(attempt), argMax(template_version, version)
+CHARGES = """
+    SELECT workflow_uid, max(version) AS last_version, argMax(template, version) AS last_template,
+           argMax(department, version) AS last_department, argMax(project, version) AS last_project,
+           argMax(creator, version) AS last_creator, max(attempt) AS last_attempt,
+           argMax(template_version, version) AS last_template_version
     FROM lynceus.pod_cost
     WHERE cluster = {cluster:String} AND namespace = {namespace:String} AND pod_uid IN {pods:Array(String)}
       AND created_at >= fromUnixTimestamp64Milli({first:Int64})
@@ -40,7 +91,7 @@ LIVE = """
     WHERE cluster = {cluster:String} AND uid IN {uids:Array(String)}
 """
 RETRIED = """
-    SELECT workflow_uid, attempt, groupArray(node_id) FROM (
+    SELECT workflow_uid, attempt, groupArray(node_id) AS nodes FROM (
         SELECT workflow_uid, attempt, node_id, retried FROM lynceus.step_run
         WHERE cluster = {cluster:String} AND namespace = {namespace:String} AND workflow_uid IN {uids:Array(String)}
         ORDER BY version DESC LIMIT 1 BY workflow_uid, attempt, node_id
@@ -49,23 +100,21 @@ RETRIED = """
 
 
 def payers_of(store: Store, page: Sequence[PodRun], rules: Rules) -> dict[str, Payer]:
-    """The workflows of pods of one cluster and namespace, by uid; those of which nothing is known are not there."""
-    asked = _asked(page)
-    known = {str(row[0]): _kept(row, rules) for row in store.query_rows(RUNS, asked)}
-    if missing := [uid for uid in asked["uids"] if uid not in known]:
-        told = store.query_rows(TOLD, {**asked, "uids": missing})
-        known |= {str(row[0]): _as_told(row) for row in told}
-    retried = {(uid, attempt): frozenset(nodes) for uid, attempt, nodes in store.query_rows(RETRIED, asked)}
-    live = {uid: (version, attempt) for uid, version, attempt in store.query_rows(LIVE, asked)}
+    """Returns the workflows of pods of one cluster and namespace by uid; unknown workflows are absent."""
+    parameters = _parameters(page)
+    workflows = {row.uid: _from_run(row, rules) for row in read_rows(store, RunRow, RUNS, parameters)}
+    if missing := [uid for uid in parameters["uids"] if uid not in workflows]:
+        rows = read_rows(store, ChargesRow, CHARGES, {**parameters, "uids": missing})
+        workflows |= {row.workflow_uid: _from_charges(row) for row in rows}
+    retried = {(row.workflow_uid, row.attempt): row for row in read_rows(store, RetriedRow, RETRIED, parameters)}
+    live = {row.uid: row for row in read_rows(store, LiveRow, LIVE, parameters)}
     return {
-        uid: _as_of_now(
-            msgspec.structs.replace(kept, retried_nodes=retried.get((uid, kept.attempt), NONE)), live.get(uid)
-        )
-        for uid, kept in known.items()
+        uid: _reopened(_with_retried(workflow, retried.get((uid, workflow.attempt))), live.get(uid))
+        for uid, workflow in workflows.items()
     }
 
 
-def _asked(page: Sequence[PodRun]) -> dict[str, Any]:
+def _parameters(page: Sequence[PodRun]) -> dict[str, Any]:
     created = [pod.created_at for pod in page]
     return {
         "cluster": page[0].cluster,
@@ -77,49 +126,49 @@ def _asked(page: Sequence[PodRun]) -> dict[str, Any]:
     }
 
 
-def _as_told(row: Sequence[Any]) -> Payer:
-    _, version, template, department, project, creator, attempt, template_version = row
+def _from_charges(row: ChargesRow) -> Payer:
     return Payer(
-        version=version, template=template, template_version=template_version, department=department, project=project,
-        creator=creator, attempt=attempt, finished=False, outcome="",
-    )  # fmt: skip
-
-
-def _kept(row: Sequence[Any], rules: Rules) -> Payer:
-    (
-        _,
-        version,
-        template,
-        department,
-        project,
-        creator,
-        attempt,
-        outcome,
-        namespace,
-        labels,
-        account,
-        created_at,
-        told,
-    ) = row
-    owned = AttributionInput(labels, namespace, template, account, created_at)
-    return Payer(
-        version=version,
-        template=template,
-        template_version=told,
-        department=reattribute(rules.department, owned, department),
-        project=reattribute(rules.project, owned, project, otherwise=""),
-        creator=reattribute(rules.creator, owned, creator, otherwise=""),
-        attempt=attempt,
-        finished=True,
-        outcome=outcome,
+        version=row.last_version,
+        template=row.last_template,
+        department=row.last_department,
+        project=row.last_project,
+        creator=row.last_creator,
+        attempt=row.last_attempt,
+        finished=False,
+        outcome="",
+        template_version=row.last_template_version,
     )
 
 
-def _as_of_now(kept: Payer, live: tuple[int, int] | None) -> Payer:
-    """A workflow that was taken up again after its row: its newest attempt runs."""
-    if live is None or live[1] <= kept.attempt:
-        return kept
-    version, attempt = live
+def _from_run(row: RunRow, rules: Rules) -> Payer:
+    """Applies the attribution rules that are now in force to a stored workflow."""
+    owned = AttributionInput(row.labels, row.namespace, row.template, row.service_account, row.created_ms)
+    return Payer(
+        version=row.version,
+        template=row.template,
+        department=reattribute(rules.department, owned, row.department),
+        project=reattribute(rules.project, owned, row.project, otherwise=""),
+        creator=reattribute(rules.creator, owned, row.creator, otherwise=""),
+        attempt=row.attempt,
+        finished=True,
+        outcome=row.outcome,
+        template_version=row.template_version,
+    )
+
+
+def _with_retried(workflow: Payer, retried: RetriedRow | None) -> Payer:
+    return msgspec.structs.replace(workflow, retried_nodes=frozenset(retried.nodes) if retried else NONE)
+
+
+def _reopened(workflow: Payer, live: LiveRow | None) -> Payer:
+    """Replaces the finished attempt of a workflow that was retried since: its newest attempt is running."""
+    if live is None or live.attempt <= workflow.attempt:
+        return workflow
     return msgspec.structs.replace(
-        kept, version=max(version, kept.version), attempt=attempt, finished=False, outcome="", retried_nodes=NONE
+        workflow,
+        version=max(live.version, workflow.version),
+        attempt=live.attempt,
+        finished=False,
+        outcome="",
+        retried_nodes=NONE,
     )

@@ -1,20 +1,22 @@
 """
-The provider's bill of a month beside ours: how far apart they are, and the month's state `reconciled`.
+Compares the provider's bill of a month with our charges, and records the comparison.
 
-What a month costs is an estimate while it is open; reconciled, what was billed is on record beside it; locked, it never
-changes again. Late facts leave a month reconciled, and `lynceus period list` shows what it sums to now beside what was
-billed; a repricing opens it again, for what was compared is no longer the bill.
+The cost of an open month is an estimate. After reconciliation the provider's amounts are recorded beside it, and the
+month's state is `reconciled`; after the lock it never changes. Late charges leave a month reconciled, and `lynceus period
+list` shows its present sum beside the billed amount. A repricing opens the month again, because the bill is a new one.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from collector.billing import runs
+from collector.billing.queries import charges, run_month
 from collector.billing.runs import RepricingError
-from collector.catalog.schema import DATABASE
 from collector.core.cost.billing_days import date_of, day_of, month_after
 from collector.core.cost.meters import CONTEXT, total
 from collector.core.facts.bills import Period
@@ -25,69 +27,89 @@ from collector.store.clickhouse import Store
 WHOLE = ""
 """In place of a product: the whole bill."""
 COLUMNS = ("product", "ours", "billed", "difference", "%", "currency")
-IN_MONTH = "day >= toDate({month:UInt16}) AND day < toDate({after:UInt16})"
 PERCENT = Decimal("0.01")
+BY_PRODUCT = f"""
+    SELECT product, sum(rounded_cost) FROM {charges("entry = 0 AND currency = {currency:String} AND cost IS NOT NULL")}
+    GROUP BY product ORDER BY product
+"""
+"""As the provider's bill rounds them, without corrections: those belong to other months."""
 
 
-def reconcile(
-    store: Store,
-    month: int,
-    billed: Mapping[str, Decimal],
-    shared: Decimal,
-    currency: str,
-    today: date,
-    now: int,
-    tolerance: Decimal,
-) -> Report:
-    """Put what was billed on record, by product or as a whole, beside our charges and shared costs."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """The provider's bill of a month, and what it is compared with."""
+
+    billed: Mapping[str, Decimal]
+    """By product; WHOLE is the whole bill."""
+    shared: Decimal
+    """Our shared costs of the month."""
+    currency: str
+    tolerance: Decimal
+    """In percent of the bill."""
+
+
+class Line(NamedTuple):
+    """One product, or the whole bill; the fields are those of COLUMNS."""
+
+    product: str
+    ours: Decimal
+    billed: Decimal | None
+    difference: Decimal | None
+    percent: Decimal | None
+    currency: str
+
+
+def reconcile(store: Store, month: int, bill: Bill, *, today: date, now: int) -> Report:
+    """Records the provider's bill of a month, and reports the differences from our charges and shared costs."""
     [period] = runs.periods_of(store, [month])
     _refuse(period, today)
-    ours = charges_by_product(store, period, currency) | ({"shared costs": shared} if shared else {})
-    if strangers := sorted(billed.keys() - ours.keys() - {WHOLE}):
-        raise RepricingError(
-            f"--billed {strangers[0]}: nothing of it in the month; there are {', '.join(ours) or 'none'}"
-        )
-    told = {name: amount(cost) for name, cost in billed.items()}
-    runs.save_periods(store, [replace(period, state="reconciled", version=max(now, period.version + 1), billed=told)])
-    whole = {WHOLE: total(ours.values())}
-    rows = [_row(name, cost, billed.get(name), currency) for name, cost in [*sorted(ours.items()), *whole.items()]]
-    beyond = [row for row in rows if row[4] is None or abs(row[4]) > tolerance]
-    notes = [_beyond(row, tolerance) for row in beyond if row[2] is not None]
-    return Report(f"{date_of(month):%Y-%m} is reconciled", COLUMNS, rows, notes or ["within the tolerance"], nothing="")
+    shared = {"shared costs": bill.shared} if bill.shared else {}
+    ours = charges_by_product(store, period, bill.currency) | shared
+    if unknown := sorted(bill.billed.keys() - ours.keys() - {WHOLE}):
+        raise RepricingError(f"--billed {unknown[0]}: no charges in the month; there are {', '.join(ours) or 'none'}")
+    recorded = {product: amount(cost) for product, cost in bill.billed.items()}
+    runs.save_periods(
+        store, [replace(period, state="reconciled", version=max(now, period.version + 1), billed=recorded)]
+    )
+    lines = [_line(product, cost, bill) for product, cost in [*sorted(ours.items()), (WHOLE, total(ours.values()))]]
+    notes = [_note(line, bill.tolerance) for line in lines if _is_beyond(line, bill.tolerance)]
+    title = f"{date_of(month):%Y-%m} is reconciled"
+    return Report(title, COLUMNS, [tuple(line) for line in lines], notes or ["within the tolerance"], nothing="")
 
 
 def charges_by_product(store: Store, period: Period, currency: str) -> dict[str, Decimal]:
-    """A month's charges by product, as the bill rounds them; corrections in it are other months'."""
-    rows = store.query_rows(
-        f"SELECT product, sum(rounded_cost) FROM {DATABASE}.pod_cost FINAL WHERE run = {{run:UInt32}} AND {IN_MONTH} "
-        "AND entry = 0 AND currency = {currency:String} AND cost IS NOT NULL GROUP BY product ORDER BY product",
-        {"run": period.active_run, "month": period.month, "after": month_after(period.month), "currency": currency},
-    )
+    """Sums up a month's charges by product."""
+    rows = store.query_rows(BY_PRODUCT, run_month(period.active_run, period.month, currency=currency))
     return {product: cost or ZERO for product, cost in rows}
 
 
 def _refuse(period: Period, today: date) -> None:
+    """Raises RepricingError if a month is locked or has not ended."""
     if period.state == "locked":
         raise RepricingError(f"{date_of(period.month):%Y-%m} is locked; see `lynceus period unlock`")
     if month_after(period.month) > day_of(today):
-        raise RepricingError(f"{date_of(period.month):%Y-%m} has not ended; reconcile it when its bill is there")
+        raise RepricingError(f"{date_of(period.month):%Y-%m} has not ended; reconcile it when its bill has arrived")
 
 
-def _row(
-    name: str, ours: Decimal, billed: Decimal | None, currency: str
-) -> tuple[str, Decimal, Decimal | None, Decimal | None, Decimal | None, str]:
-    """Both sums, and by how much ours is above the bill, absolute and in percent of the bill."""
+def _line(product: str, ours: Decimal, bill: Bill) -> Line:
+    """Compares one amount: the difference is ours minus the bill, the percentage is of the bill."""
+    name, billed = product or "all", bill.billed.get(product)
     if billed is None:
-        return name or "all", ours, None, None, None, currency
-    less = CONTEXT.subtract(ours, billed)
-    percent = CONTEXT.quantize(CONTEXT.divide(less * 100, billed), PERCENT) if billed else None if less else ZERO
-    return name or "all", ours, billed, less, percent, currency
+        return Line(product=name, ours=ours, billed=None, difference=None, percent=None, currency=bill.currency)
+    difference = CONTEXT.subtract(ours, billed)
+    percent = None if difference else ZERO
+    if billed:
+        percent = CONTEXT.quantize(CONTEXT.divide(difference * 100, billed), PERCENT)
+    return Line(product=name, ours=ours, billed=billed, difference=difference, percent=percent, currency=bill.currency)
 
 
-def _beyond(row: tuple[str, Decimal, Decimal | None, Decimal | None, Decimal | None, str], tolerance: Decimal) -> str:
-    name, _, _, less, percent, currency = row
-    by = f"{percent} %" if percent is not None else "of a bill of nothing"
+def _is_beyond(line: Line, tolerance: Decimal) -> bool:
+    return line.billed is not None and (line.percent is None or abs(line.percent) > tolerance)
+
+
+def _note(line: Line, tolerance: Decimal) -> str:
+    by = f"{line.percent} %" if line.percent is not None else "the bill is 0"
     return (
-        f"{name}: ours is {amount(less or ZERO)} {currency} ({by}) off the bill, more than {tolerance} %: look for prices, "
-        "discounts and commitments that the books lack, mend them and reprice"
+        f"{line.product}: ours differs by {amount(line.difference or ZERO)} {line.currency} ({by}) from the bill, more "
+        f"than {tolerance} %: look for prices, discounts and commitments that the books lack, add them and reprice"
     )

@@ -1,26 +1,30 @@
 """
-A new pricing run from stored evidence alone, beside the old one, and then the months' pointer to it, all at once.
+Prepares a new pricing run from stored evidence alone, beside the old run, and then activates it for its months at once.
 
-1. The run takes a number that no run ever had and says that it is being prepared: from now on collectors write it too.
-2. Pods are read page by page, priced with the books and rules in force, and written under the new number.
-3. What cannot be computed again is carried over: pods that still run, and corrections that were booked in these months.
-4. When all collectors at work have heard of the run, what arrived meanwhile is priced once more.
-5. Commitments are applied to all of it (commitments.py).
-6. One insert turns the pointer. Cut short anywhere before it, the old run is active and the number is never used again.
+1. The run takes a number that no run ever had and announces its preparation: from then on collectors write under it too.
+2. Pods are read page by page, priced with the current books and rules, and written under the new number.
+3. What cannot be computed again is carried over: charges of running pods, and corrections booked in these months.
+4. When all running collectors have read of the run, pods that arrived meanwhile are priced once more.
+5. Commitments are applied to all charges (commitments.py).
+6. One insert makes the run active. If the process stops before that, the old run stays active and the number is not
+   used again.
 """
 
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
+from typing import Literal
+
+import msgspec
 
 from collector.billing import commitments, runs, wait_for_collectors
 from collector.billing.commitments import AppliedCommitments
-from collector.billing.evidence import Slice, pages, slices
+from collector.billing.evidence import BilledDays, Slice, pages, slices
 from collector.billing.payers import payers_of
-from collector.billing.rows import store_clock, write_facts
+from collector.billing.queries import IN_MONTH, OF_RUN_MONTH, copy_charges, run_month
+from collector.billing.rows import read_rows, store_clock, write_facts
 from collector.billing.runs import RepricingError
-from collector.catalog.bills import POD_COST
 from collector.catalog.schema import DATABASE
 from collector.core.cost import charge as billing
 from collector.core.cost.billing_days import month_after
@@ -33,153 +37,174 @@ from collector.prices.lookup import Books
 from collector.store.clickhouse import Store
 
 ANNOUNCE_EVERY_MS = MINUTE_MS
-"""How often a run that is being prepared says so again; a tenth of runs.FRESH_MS."""
+"""How often a run in preparation is announced; a tenth of runs.ABANDONED_AFTER_MS."""
 SETTLE_S = 1.0
-"""Before the pointer is turned: a query that began before the last charge was written has read the pointer by then."""
+"""Before activation: a query that began before the last charge was written has read the active run by then."""
+
+RunState = Literal["preparing", ""]
+"""Empty: prepared."""
+CARRIED = f"""(entry > 0 OR status = 'accruing' AND pod_uid NOT IN (
+    SELECT uid FROM {DATABASE}.pod_run WHERE uid IN (
+        SELECT pod_uid FROM {DATABASE}.pod_cost WHERE {OF_RUN_MONTH} AND status = 'accruing'
+    )
+))"""
+"""Condition: the charge of an old run is carried over unchanged."""
+NOT_IN_NEW_RUN = f"""(pod_uid, day, entry) NOT IN (
+    SELECT pod_uid, day, entry FROM {DATABASE}.pod_cost WHERE run = {{to_run:UInt32}} AND {IN_MONTH}
+)"""
+WRITTEN = f"""
+    SELECT pod_uid, max(version) AS last_version, toUInt16(min(day)) AS first_day, toUInt16(max(day)) AS last_day
+    FROM {DATABASE}.pod_cost
+    WHERE cluster = {{cluster:String}} AND namespace = {{namespace:String}} AND run = {{run:UInt32}} AND entry = 0
+      AND created_at >= fromUnixTimestamp64Milli({{first:Int64}})
+      AND created_at <= fromUnixTimestamp64Milli({{last:Int64}}) AND pod_uid IN {{pods:Array(String)}}
+    GROUP BY pod_uid
+"""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """By what pods are charged: the settings now in force."""
+    """The settings that decide charges."""
 
     books: Books
     zone: tzinfo
     rules: Callable[[str], Rules]
-    """By the cluster's name."""
+    """Rules of a cluster, by its name."""
     digest: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Preparation:
-    """A run in the making."""
+    """A pricing run in preparation."""
 
     store: Store
     terms: Terms
     months: list[Period]
     now: Callable[[], Instant]
-    say: Callable[[str], object]
+    report_step: Callable[[str], object]
     progress: Callable[[int, int], object]
-    """Pods priced, and how many there are."""
+    """Called with the number of priced pods, and with their total."""
     run: int = 0
     begun_at: Instant = 0
     announced_at: Instant = 0
     commitments: AppliedCommitments | None = None
-    """What the commitments came to, once they were applied."""
+    """None until the commitments are applied."""
 
     @property
     def first(self) -> int:
+        """The first day of the months."""
         return self.months[0].month
 
     @property
     def after(self) -> int:
+        """The day after the months."""
         return month_after(self.months[-1].month)
 
 
+class WrittenRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The charges of a pod that collectors wrote."""
+
+    pod_uid: str
+    last_version: int
+    first_day: int
+    last_day: int
+
+
 def prepare(work: Preparation) -> None:
-    """Everything up to the pointer."""
+    """Does everything before the activation."""
     runs.refuse_locked(work.months)
     work.run, work.begun_at = runs.free_number(work.store), work.now()
-    # Months that no row tells of get theirs now: turning a pointer must change rows, never add them.
+    # Months without a row get one now: the activation must change rows, never add them.
     runs.save_periods(work.store, work.months)
     _announce(work, "preparing")
-    told_at = store_clock(work.store)
-    for charges in price_pods(work, None):
+    announced = store_clock(work.store)
+    for charges in price_pods(work):
         write_facts(work.store, charges)
-    wait_for_collectors.wait(work.store, told_at, lambda names: _report_waiting(work, names))
-    # Whatever is written from here on, collectors write under both runs.
-    for charges in price_pods(work, told_at):
+    wait_for_collectors.wait(work.store, announced, lambda names: _report_waiting(work, names))
+    # From here on collectors write under both runs.
+    for charges in price_pods(work, since=announced):
         write_facts(work.store, charges)
     carry_over(work)
     work.commitments = commitments_of(work)
-    commitments.apply(work.store, work.run, work.commitments, [period.month for period in work.months], work.now())
+    months = [period.month for period in work.months]
+    commitments.apply(work.store, work.run, work.commitments, months, work.now())
 
 
 def commitments_of(work: Preparation) -> AppliedCommitments:
-    """What commitments are to do to the months, as far as these have come."""
+    """Returns the commitments for the part of the months that is over, ready to be applied."""
     return AppliedCommitments(work.terms.books, work.terms.zone, work.first, work.after, work.now())
 
 
 def activate(work: Preparation) -> None:
-    """Make the prepared run the active one of its months, in one insert."""
+    """Makes the prepared run the active run of its months, in one insert."""
     time.sleep(SETTLE_S)
-    if runs.periods_of(work.store, [p.month for p in work.months]) != work.months:
+    if runs.periods_of(work.store, [period.month for period in work.months]) != work.months:
         raise RepricingError("the months were locked or repriced meanwhile; nothing was changed, run it again")
-    turned = [_activated(period, work) for period in work.months]
-    runs.save_periods(work.store, turned)
+    runs.save_periods(work.store, [_activated(period, work) for period in work.months])
     _announce(work, "")
 
 
-def price_pods(work: Preparation, since: int | None) -> Iterator[list[PodCost]]:
-    """The charges of all pods of the months, page by page; with `since` of those that were written after it."""
-    parts = slices(work.store, work.first, work.after, work.terms.zone, since)
+def price_pods(work: Preparation, since: int | None = None) -> Iterator[list[PodCost]]:
+    """Yields the charges of all pods of the months page by page; with `since` only of pods written after it."""
+    days = BilledDays(first=work.first, after=work.after, zone=work.terms.zone, since=since)
+    parts = slices(work.store, days)
     total, done = sum(part.pods for part in parts), 0
     for part in parts:
-        for page in pages(work.store, part, work.first, work.after, work.terms.zone, since):
+        for page in pages(work.store, part, days):
             yield charges_of_page(work, part, page)
             done += len(page)
             work.progress(min(done, total), total)
             _announce_if_due(work)
-    if done != total:  # rows that replace one another were counted as so many pods
+    if done != total:  # several rows of one pod were counted as several pods
         work.progress(done, done)
 
 
 def charges_of_page(work: Preparation, part: Slice, page: list[PodRun]) -> list[PodCost]:
-    """The charges of a page of pods that fall in the months."""
+    """Prices a page of pods and returns the charges that fall in the months."""
     terms, rules = work.terms, work.terms.rules(part.cluster)
-    bearing, told = payers_of(work.store, page, rules), written_under_run(work, page)
+    payers, written = payers_of(work.store, page, rules), written_under_run(work, page)
     return [
         charge
         for pod in page
         for charge in billing.charges(
-            pod, bearing.get(pod.workflow_uid), terms.books, terms.zone, work.now(), product=rules.product,
-            pricing_run=work.run, written=told.get(pod.uid),
+            pod,
+            payers.get(pod.workflow_uid),
+            terms.books,
+            terms.zone,
+            work.now(),
+            product=rules.product,
+            pricing_run=work.run,
+            written=written.get(pod.uid),
         )
         if work.first <= charge.day < work.after
-    ]  # fmt: skip
+    ]
 
 
 def carry_over(work: Preparation) -> None:
-    """Rows of the old runs that no evidence stands for yet: charges of pods without an end, and booked corrections."""
-    names = [f"`{column.name}`" for column in POD_COST.stored]
-    taken = ", ".join("{run:UInt32}" if name == "`run`" else name for name in names)
+    """Copies charges of the old runs without evidence: charges of running pods, and booked corrections."""
+    statement = copy_charges(f"{CARRIED} AND {NOT_IN_NEW_RUN}")
     for period in work.months:
-        work.store.command(
-            f"INSERT INTO {DATABASE}.pod_cost ({', '.join(names)}) SELECT {taken} FROM {DATABASE}.pod_cost FINAL "
-            f"WHERE run = {{old:UInt32}} AND {CARRIED} AND (pod_uid, day, entry) NOT IN "
-            f"(SELECT pod_uid, day, entry FROM {DATABASE}.pod_cost WHERE run = {{run:UInt32}} AND {IN_MONTH})",
-            {"run": work.run, "old": period.active_run, "month": period.month, "after": month_after(period.month)},
-        )
-
-
-IN_MONTH = "day >= toDate({month:UInt16}) AND day < toDate({after:UInt16})"
-CARRIED = f"""{IN_MONTH} AND (entry > 0 OR status = 'accruing' AND pod_uid NOT IN (
-    SELECT uid FROM {DATABASE}.pod_run WHERE uid IN (
-        SELECT pod_uid FROM {DATABASE}.pod_cost WHERE run = {{old:UInt32}} AND {IN_MONTH} AND status = 'accruing'
-    )
-))"""
-"""What is taken over unchanged from an old run."""
+        work.store.command(statement, run_month(period.active_run, period.month, to_run=work.run))
 
 
 def written_under_run(work: Preparation, page: list[PodRun]) -> dict[str, WrittenCharges]:
-    """What collectors wrote of these pods under the new run meanwhile: ours goes above it."""
+    """Returns the charges that collectors wrote meanwhile under the new run; ours need higher versions."""
     if not work.run:
         return {}
-    rows = work.store.query_rows(
-        f"SELECT pod_uid, max(version), toUInt16(min(day)), toUInt16(max(day)) FROM {DATABASE}.pod_cost "
-        "WHERE cluster = {cluster:String} AND namespace = {namespace:String} AND run = {run:UInt32} AND entry = 0 "
-        "AND created_at >= fromUnixTimestamp64Milli({first:Int64}) "
-        "AND created_at <= fromUnixTimestamp64Milli({last:Int64}) AND pod_uid IN {pods:Array(String)} GROUP BY pod_uid",
-        {
-            "cluster": page[0].cluster, "namespace": page[0].namespace, "run": work.run,
-            "first": min(pod.created_at for pod in page), "last": max(pod.created_at for pod in page),
-            "pods": [pod.uid for pod in page],
-        },
-    )  # fmt: skip
-    return {uid: WrittenCharges(version, first, last) for uid, version, first, last in rows}
+    parameters = {
+        "cluster": page[0].cluster,
+        "namespace": page[0].namespace,
+        "run": work.run,
+        "first": min(pod.created_at for pod in page),
+        "last": max(pod.created_at for pod in page),
+        "pods": [pod.uid for pod in page],
+    }
+    rows = read_rows(work.store, WrittenRow, WRITTEN, parameters)
+    return {row.pod_uid: WrittenCharges(row.last_version, row.first_day, row.last_day) for row in rows}
 
 
 def _report_waiting(work: Preparation, names: list[str]) -> None:
-    work.say(f"waiting for collectors to hear of run {work.run}: {', '.join(names)}")
+    work.report_step(f"waiting until collectors have read of run {work.run}: {', '.join(names)}")
     _announce_if_due(work)
 
 
@@ -188,17 +213,30 @@ def _announce_if_due(work: Preparation) -> None:
         _announce(work, "preparing")
 
 
-def _announce(work: Preparation, state: str) -> None:
+def _announce(work: Preparation, state: RunState) -> None:
+    """Writes the state of the run, so that collectors write under it and its number stays taken."""
     work.announced_at = max(work.now(), work.announced_at + 1)
-    books, digest = work.terms.books.names(), work.terms.digest
-    write_facts(work.store, [
-        PricingRun(run=work.run, version=work.announced_at, created_at=work.begun_at, books=books, rules=digest, state=state,
-                   from_day=work.first, to_day=work.after)
-    ])  # fmt: skip
+    row = PricingRun(
+        run=work.run,
+        version=work.announced_at,
+        created_at=work.begun_at,
+        books=work.terms.books.names(),
+        rules=work.terms.digest,
+        state=state,
+        from_day=work.first,
+        to_day=work.after,
+    )
+    write_facts(work.store, [row])
 
 
 def _activated(period: Period, work: Preparation) -> Period:
     return Period(
-        month=period.month, version=max(work.now(), period.version + 1), active_run=work.run, state="open",
-        total=None, hash="", late_run=period.late_run, billed=period.billed,
-    )  # fmt: skip
+        month=period.month,
+        version=max(work.now(), period.version + 1),
+        active_run=work.run,
+        state="open",
+        total=None,
+        hash="",
+        late_run=period.late_run,
+        billed=period.billed,
+    )

@@ -1,8 +1,8 @@
 """
-Facts in and out of the store, as the collector's own inserts would have them: a table's stored columns, in its order.
+Reads facts from the store and writes facts to it, as the collector's own inserts do: stored columns, in their order.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,10 +16,11 @@ from collector.store.clickhouse import Store
 from collector.store.spool import packing
 
 F = TypeVar("F", bound=Fact)
+R = TypeVar("R")
 
 
 def selected(table: Table, source: str = "") -> str:
-    """What to select of a table's rows to have its facts again: instants as milliseconds, days as numbers."""
+    """Returns the SELECT of a table's stored columns: instants as milliseconds, days as numbers."""
     return f"SELECT {', '.join(column_expr(column) for column in table.stored)} FROM {DATABASE}.{source or table.name} "
 
 
@@ -33,7 +34,7 @@ def column_expr(column: Column) -> str:
 def read_facts(
     store: Store, kind: type[F], where: str, parameters: Mapping[str, Any] | None = None, source: str = ""
 ) -> list[F]:
-    """The facts of a table that a clause after FROM chooses."""
+    """Reads the facts of a table; `where` is the clause after FROM, `source` a view with the table's columns."""
     table = TABLE_OF[kind]
     rows = store.query_rows(selected(table, source) + where, dict(parameters or {}))
     return [_fact(kind, row) for row in rows]
@@ -46,8 +47,13 @@ def _fact(kind: type[F], row: Sequence[Any]) -> F:
     return kind(**values)
 
 
+def read_rows(store: Store, kind: Callable[..., R], sql: str, parameters: Mapping[str, Any] | None = None) -> list[R]:
+    """Reads rows as objects whose fields are the names in the SELECT."""
+    return [kind(**row) for row in store.query_named(sql, dict(parameters or {}))]
+
+
 def write_facts(store: Store, new: Iterable[Fact]) -> None:
-    """Store facts of one kind in one insert; harmless to repeat."""
+    """Writes facts of one kind in one insert; harmless to repeat."""
     packed = packing.encode(listed := list(new))
     if listed:
         table = TABLE_OF[type(listed[0])]
@@ -55,6 +61,6 @@ def write_facts(store: Store, new: Iterable[Fact]) -> None:
 
 
 def store_clock(store: Store) -> int:
-    """The store's own clock, in ms: what inserted_at is of."""
+    """Returns the store's own clock in ms, which also sets `inserted_at`."""
     ((now,),) = store.query_rows("SELECT toUnixTimestamp64Milli(now64(3))")
     return int(now)

@@ -38,7 +38,7 @@ def reprice(
     settings = load_settings(config)
     span = parse_span(begin, end, settings.billing_timezone)
     with show_progress("pods priced", err) as (say, count):
-        made = commands.reprice(settings, folder_of(config), span, dry_run=dry_run, say=say, progress=count)
+        made = commands.reprice(settings, folder_of(config), span, dry_run=dry_run, report_step=say, progress=count)
     print_report(made, output_format, out)
 
 

@@ -83,8 +83,10 @@ def dearer(folder: Path) -> Books:
 def a_preparation(store: Store, books: Books, span: Span = NOVEMBER, rules: Rules = RULES) -> Preparation:
     """A repricing that nobody watches."""
     months: list[Period] = runs.periods_of(store, months_of(span.begin, span.end))
-    terms = Terms(books, ZONE, lambda _: rules, "digest")
-    return Preparation(store, terms, months, now_ms, lambda _: None, lambda *_: None)
+    terms = Terms(books=books, zone=ZONE, rules=lambda _: rules, digest="digest")
+    return Preparation(
+        store=store, terms=terms, months=months, now=now_ms, report_step=lambda _: None, progress=lambda *_: None
+    )
 
 
 def current(store: Store) -> dict[tuple[str, int, int], Any]:

@@ -128,4 +128,4 @@ def test_a_bill_is_put_beside_ours(store: Store, engine: Running, tmp_path: Path
     store.command("TRUNCATE TABLE lynceus.claim")
     acquire_claim(store, MONTHS, "process 1 on elsewhere", 3_999_999_940_000, 60)
     refused = run("reprice", *MONTH, *config)
-    assert (refused.returncode, "process 1 on elsewhere is at work on months" in refused.stderr) == (2, True)
+    assert (refused.returncode, "process 1 on elsewhere is changing months" in refused.stderr) == (2, True)

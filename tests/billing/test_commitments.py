@@ -190,7 +190,7 @@ def test_a_plan_without_a_rate_of_exchange_is_named_and_not_applied(store: Store
 
     said = commitments.notes(repriced(store, books))
 
-    assert said == ["no rate of exchange for commitment sp-1: it was not applied"]
+    assert said == ["no exchange rate for commitment sp-1: it was not applied"]
     assert read_facts(store, CommitmentHour, "FINAL") == []
     assert {c.covered_cost for c in read_facts(store, PodCost, "FINAL WHERE run = 2")} == {None}
 

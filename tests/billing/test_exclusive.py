@@ -31,7 +31,7 @@ def test_the_error_says_who_and_until_when(store: Store) -> None:
 
     with (
         pytest.raises(
-            RepricingError, match=r"process 7 on elsewhere is at work .* until 2096-10-02 07:06:40 UTC; wait"
+            RepricingError, match=r"process 7 on elsewhere is changing months .* until 2096-10-02 07:06:40 UTC; wait"
         ),
         claim_months(store, store, now_ms),
     ):

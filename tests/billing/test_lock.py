@@ -207,7 +207,7 @@ def test_what_cannot_be_locked_or_unlocked_says_why(store: Store) -> None:
     with pytest.raises(RepricingError, match="is not locked"):
         unlock(store, OCTOBER, 1_000, lambda _: None)
     locked(store)
-    with pytest.raises(RepricingError, match="locked already"):
+    with pytest.raises(RepricingError, match="already locked"):
         locked(store)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from collector.billing import runs
 from collector.billing.lock import list_months
-from collector.billing.reconcile import reconcile
+from collector.billing.reconcile import Bill, reconcile
 from collector.billing.reprice import activate, prepare
 from collector.billing.rows import read_facts
 from collector.billing.runs import RepricingError
@@ -25,7 +25,8 @@ ONE = Decimal("0.0013468")
 def reconciled(store: Store, shared: str = "0", tolerance: str = "1", **billed: str) -> Report:
     """November against a bill, in December."""
     amounts = {name.replace("_", "-").removeprefix("all"): Decimal(cost) for name, cost in billed.items()}
-    return reconcile(store, NOVEMBER, amounts, Decimal(shared), "USD", date(2026, 12, 5), 9_000, Decimal(tolerance))
+    bill = Bill(billed=amounts, shared=Decimal(shared), currency="USD", tolerance=Decimal(tolerance))
+    return reconcile(store, NOVEMBER, bill, today=date(2026, 12, 5), now=9_000)
 
 
 def test_both_sums_and_what_lies_between(store: Store) -> None:
@@ -40,14 +41,16 @@ def test_both_sums_and_what_lies_between(store: Store) -> None:
         ("all", 1 + 3 * ONE, Decimal("1.1"), 3 * ONE - Decimal("0.1"), Decimal("-8.72"), "USD"),
     ]
     assert len(found.notes) == 1
-    assert found.notes[0].startswith("all: ours is -0.0959596 USD (-8.72 %) off the bill, more than 1 %: look for")
+    assert found.notes[0].startswith(
+        "all: ours differs by -0.0959596 USD (-8.72 %) from the bill, more than 1 %: look for"
+    )
     [period] = read_facts(store, Period, "FINAL")
     assert (period.state, period.billed) == ("reconciled", {"": "1.10", "alibaba-eci": "0.0040404"})
     assert list_months(store).rows[0][6] == "1.10, alibaba-eci 0.0040404"
 
 
 @pytest.mark.parametrize(("billed", "notes"), [
-    ("0.0041", ["within the tolerance"]), ("0", ["all: ours is 0.0040404 USD (of a bill of nothing) off the bill"]),
+    ("0.0041", ["within the tolerance"]), ("0", ["all: ours differs by 0.0040404 USD (the bill is 0) from the bill"]),
 ])  # fmt: skip
 def test_a_difference_is_told_beyond_the_tolerance(store: Store, billed: str, notes: list[str]) -> None:
     """As a part of the bill."""
@@ -72,11 +75,12 @@ def test_what_cannot_be_reconciled_is_named(store: Store) -> None:
     """A product that the month has nothing of, a month that goes on, one that is locked."""
     write_all(store, a_past(1))
     with pytest.raises(
-        RepricingError, match="--billed aws-fargate-eks: nothing of it in the month; there are alibaba-eci"
+        RepricingError, match="--billed aws-fargate-eks: no charges in the month; there are alibaba-eci"
     ):
         reconciled(store, aws_fargate_eks="1")
+    nothing = Bill(billed={}, shared=Decimal(0), currency="USD", tolerance=Decimal(1))
     with pytest.raises(RepricingError, match="2026-11 has not ended"):
-        reconcile(store, NOVEMBER, {}, Decimal(0), "USD", date(2026, 11, 30), 1, Decimal(1))
+        reconcile(store, NOVEMBER, nothing, today=date(2026, 11, 30), now=1)
     runs.save_periods(store, [changed(runs.default_period(NOVEMBER), state="locked", version=99)])
     with pytest.raises(RepricingError, match="2026-11 is locked"):
         reconciled(store)

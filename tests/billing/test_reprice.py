@@ -246,5 +246,6 @@ def test_pods_of_other_months_are_left_alone(store: Store) -> None:
     """They are not even read."""
     write_all(store, a_past(1))
     september = a_preparation(store, shipped(), Span(date(2026, 9, 1), date(2026, 10, 1)))
+    days = evidence.BilledDays(first=september.first, after=september.after, zone=ZONE)
 
-    assert evidence.slices(store, september.first, september.after, ZONE) == []
+    assert evidence.slices(store, days) == []
