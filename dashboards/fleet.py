@@ -77,7 +77,7 @@ def _queues() -> Section:
     )
     latency = series(
         "Queue latency",
-        "Time from a workflow's first appearance to the begin of its work, by the collector's clock.",
+        "Time from a workflow's first appearance until its work begins, by the collector's clock.",
         [PrometheusTarget(queries.queue_latency(q), f"p{q * 100:g}") for q in (0.5, 0.95, 0.99)],
         "s",
     )
