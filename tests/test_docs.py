@@ -138,6 +138,15 @@ def test_the_reference_names_the_retention_of_a_table(table: str) -> None:
     assert f"| `{table}` | {f'{days}d' if days else 'forever'} |" in REFERENCE["settings.md"]
 
 
+def test_every_field_of_the_api_has_a_meaning() -> None:
+    """The text under the field in collector/web is its description in the OpenAPI document."""
+    rows = [
+        line for line in REFERENCE["api.md"].splitlines() if line.startswith("| `") and not line.startswith("| `GET")
+    ]
+
+    assert [row for row in rows if row.endswith("|  |")] == []
+
+
 def test_every_command_is_documented() -> None:
     """A command has a section, and so has each command of a group."""
     names = {

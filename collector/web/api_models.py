@@ -1,44 +1,22 @@
 """
 The answers of the API, type by type; the OpenAPI document is made from these models.
-
-Ages instead of instants: a browser counts on from an age without trusting its own clock. Money is text.
 """
 
-from typing import Any, Literal, Self
+from typing import Literal
 
-import msgspec
-from pydantic import BaseModel, ConfigDict
-
-from collector.core.model import Instant
-
-
-def age(at: Instant, since: Instant) -> int:
-    """Milliseconds between the two, at least 0: an object may be stamped by a clock ahead of ours."""
-    return max(0, at - since)
-
-
-def age_or_none(at: Instant, since: Instant | None) -> int | None:
-    """The same for an instant that may be unknown."""
-    return None if since is None else age(at, since)
-
-
-class ApiModel(BaseModel):
-    """A type of the API; the text under a field is its description in the OpenAPI document."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-    @classmethod
-    def of(cls, row: msgspec.Struct, **computed: Any) -> Self:
-        """Converts a row of the live view: its fields by name, and those that it does not have."""
-        return cls.model_validate(msgspec.structs.asdict(row) | computed)
+from collector.web.api_model import ApiModel
+from collector.web.api_money import MoneyNow
 
 
 class Problem(ApiModel):
-    """One thing that is not as it should be."""
+    """One thing that is wrong or missing."""
 
     subject: Literal["cluster", "watch", "store", "collector"]
+    """What the problem is about."""
     cluster: str | None = None
+    """Name of the cluster; null if the problem is not about one."""
     kind: str | None = None
+    """Kind of the watch; null if the problem is not about one."""
     cause: str
     """The same in one word, the label of the metric `lynceus_not_ready`."""
     reason: str
@@ -46,51 +24,62 @@ class Problem(ApiModel):
     remedy: str
     """What to do about it."""
     blocking: bool = True
-    """False: the collector is ready nonetheless, something optional is missing."""
+    """False: the collector is ready although something optional is missing."""
     optional: bool = False
-    """True: nobody need act; a right that was left out, and what is not known without it."""
+    """True: no action is needed; an optional right is missing, and the reason says what is then unknown."""
 
 
 class Ready(ApiModel):
     """The answer of /readyz."""
 
     ready: bool
+    """True when no problem is blocking."""
     problems: list[Problem]
+    """Problems, blocking or not."""
 
 
 class Place(ApiModel):
     """Where a workflow is."""
 
     cluster: str
+    """Name of the cluster."""
     namespace: str
+    """Namespace of the workflow."""
     queue: str
+    """Queue of the workflow."""
 
 
 class ReasonCount(ApiModel):
     """Live workflows that wait for one reason."""
 
     reason: str
+    """The waiting reason."""
     workflows: int
+    """Workflows with this reason."""
     oldest_age_ms: int
+    """Longest wait among them."""
 
 
 class Begun(ReasonCount):
     """Workflows that began and run no main container, of the whole fleet, for one reason."""
 
     oldest_in: Place
+    """Queue of the workflow that has waited longest."""
 
 
 class Flow(ApiModel):
-    """How a queue moved in the last minutes, and when it will be empty if it goes on so."""
+    """Arrivals and starts of a queue in the last minutes, and when the waiting workflows will have started."""
 
     state: str
     """draining; growing: it drains, but more arrive than start; not_draining; unsettled: not watched for long enough."""
     arrivals: int
+    """Workflows that arrived in the window."""
     starts: int
+    """Workflows that started in the window."""
     window_ms: int
-    """How much of the last 5 minutes has been watched."""
+    """Watched part of the last 5 minutes."""
     drain_ms: int | None
-    """Until what waits now has started; null where nothing started."""
+    """Time until the waiting workflows have started; null: no workflow started."""
 
 
 class Queue(Place):
@@ -99,21 +88,26 @@ class Queue(Place):
     depth: int
     """Workflows whose work has not begun."""
     oldest_age_ms: int
+    """Longest wait in the queue."""
     reasons: list[ReasonCount]
+    """Its workflows by waiting reason."""
     flow: Flow | None
-    """Null where nothing has been counted yet."""
+    """Null: no arrival or start has been counted yet."""
 
 
 class Slots(ApiModel):
     """A parallelism limit and what fills it."""
 
     cluster: str
+    """Name of the cluster."""
     namespace: str
     """Empty: the limit of the whole installation."""
     limit: int | None
     """Null: workflows are throttled here by a limit that could not be read."""
     source: str
+    """Where the limit was read."""
     running: int
+    """Workflows that run and occupy a slot."""
     suspended: int
     """Suspended workflows; they occupy a slot too."""
     lock_waiting: int
@@ -121,186 +115,193 @@ class Slots(ApiModel):
     throttled: int
     """Workflows that wait for a slot."""
     used: int
-    """Slots in use, by whatever of the three."""
+    """Slots in use: the three together."""
     share: float | None
-    """Slots in use of the limit; above 1 when the limit was lowered."""
+    """Used slots divided by the limit; above 1 after the limit was lowered."""
 
 
 class Lock(ApiModel):
-    """A semaphore or mutex that somebody waits for."""
+    """A semaphore or mutex that workflows wait for."""
 
     cluster: str
+    """Name of the cluster."""
     name: str
+    """Name of the lock."""
     kind: str
+    """Type of the lock."""
     limit: int | None
+    """Holders that it admits at once; null: not known."""
     held: int
+    """Holders of the lock."""
     waiting: int
     """Workflows and steps."""
     oldest_age_ms: int | None
+    """Longest wait for the lock."""
     holders: list[str]
     """A few of them."""
 
 
 class Stuck(ApiModel):
-    """A workflow that began and does not move."""
+    """A workflow that began and makes no progress."""
 
     cluster: str
+    """Name of the cluster."""
     namespace: str
+    """Namespace of the workflow."""
     name: str
+    """Name of the workflow."""
     uid: str
+    """Uid of the workflow."""
     cause: str
+    """Likely cause, as in the metric `lynceus_workflows_stuck`."""
     words: str
-    """What the scheduler, kubelet, cloud or controller says of it."""
+    """Message of the scheduler, kubelet, cloud or controller."""
     advice: str
     """What to look at."""
     age_ms: int
+    """Time without progress."""
 
 
 class Cron(ApiModel):
     """A cron workflow."""
 
     cluster: str
+    """Name of the cluster."""
     namespace: str
+    """Namespace of the cron workflow."""
     name: str
+    """Name of the cron workflow."""
     schedule: str
+    """Its schedules."""
     timezone: str
+    """Its time zone."""
     suspended: bool
+    """True while it is suspended."""
     problem: str
+    """What is wrong with it; empty: nothing."""
     missed: int
-    """Due runs that did not start and that nothing forbade."""
+    """Due runs that did not start although no policy forbade them."""
     skipped: int
     """Due runs that its own policy forbade."""
     active: int
+    """Runs that are active."""
     last_age_ms: int | None
-    """Since its last run was due."""
+    """Time since its last run was due."""
     due_in_ms: int | None
-    """Until its next run; below 0 when that is overdue, null when there is none."""
+    """Time until its next run; negative if the run is overdue, null if there is none."""
 
 
 class Controller(ApiModel):
     """One controller pod."""
 
     namespace: str
+    """Namespace of the pod."""
     pod: str
+    """Name of the pod."""
     ready: bool
+    """True when its container is ready."""
     leader: bool | None
-    """Null: neither a Lease nor its metrics say."""
+    """Null: neither a Lease nor its own metrics show the leader."""
     restarts: int
+    """Terminations of its container, OOM kills included."""
     crash_loop: bool
+    """True while the kubelet delays its restart."""
     memory_bytes: int | None
+    """Memory in use; null: not known."""
     memory_limit_bytes: int | None
     """Null: it has none."""
     memory_share: float | None
+    """Memory in use of its limit; null: one of them is not known."""
     detail: str
     """Why its own metrics are not read."""
 
 
-class CurrencyTotal(ApiModel):
-    """All departments' money of one currency; text, since a float loses cents."""
-
-    currency: str
-    cost: str | None
-    """Null when not one pod could be priced."""
-    accruing: bool
-    """Pods behind it still run."""
-    unpriced_pods: int
-
-
-class DepartmentMoney(ApiModel):
-    """What one department has spent today in one currency."""
-
-    department: str
-    currency: str
-    cost: str | None
-    """Null when none of its pods could be priced."""
-    share: float | None
-    """Of the currency's total; null where either is unknown or the total is 0."""
-    accruing: bool
-    """Pods behind it still run."""
-    unpriced_pods: int
-
-
-class MoneyPerHour(ApiModel):
-    """What the pods that are billed now cost an hour, in one currency."""
-
-    currency: str
-    per_hour: str | None
-    """Null when none of them has a price."""
-    pods: int
-    unpriced_pods: int
-
-
-class MoneyNow(ApiModel):
-    """Today's money by department."""
-
-    known: bool
-    detail: str
-    """Why it is not known, or what it lacks."""
-    day: str | None = None
-    age_ms: int | None = None
-    totals: tuple[CurrencyTotal, ...] = ()
-    departments: tuple[DepartmentMoney, ...] = ()
-    running: tuple[MoneyPerHour, ...] = ()
-    """Known whether or not the store answers."""
-
-
 class Totals(ApiModel):
-    """The fleet in a few figures; spent is in `money`."""
+    """The fleet in a few figures; the cost is in `money`."""
 
     waiting: int
+    """Workflows whose work has not begun."""
     running: int
+    """Workflows with a running main container."""
     begun: int
-    """Begun, and no main container runs."""
+    """Workflows whose work began, without a running main container."""
     queues: int
+    """Queues with waiting workflows."""
     stuck: int
+    """Workflows that are stuck."""
     locks: int
     """Locks that are held or waited for."""
     crons: int
+    """Cron workflows."""
     oldest_age_ms: int | None
+    """Longest wait of the fleet; null: no workflow waits."""
     oldest_in: Place | None
+    """Queue of that workflow."""
     reasons: list[ReasonCount]
+    """Waiting workflows by reason."""
 
 
 class Watch(ApiModel):
     """One watch as it is now."""
 
     kind: str
+    """Kind of the objects."""
     state: str
+    """State of the watch."""
     detail: str
+    """Why it is in this state, or what is missing without it."""
     synced: bool
+    """True after the first complete list."""
     needed: bool
-    """False: its cluster is ready without it, and `detail` says what is then not known."""
+    """False: the cluster is ready without this watch, and `detail` says what is then unknown."""
     last_event_age_ms: int | None
+    """Time since the last message, bookmarks included."""
     objects: int
+    """Objects that are known."""
 
 
 class Cluster(ApiModel):
     """One cluster as it is now."""
 
     name: str
+    """Name of the cluster."""
     ready: bool
+    """True when every needed watch has synced."""
     detail: str
+    """Why the cluster is refused; empty: it is not."""
     waiting: int
+    """Workflows whose work has not begun."""
     running: int
+    """Workflows with a running main container."""
     begun: int
+    """Workflows whose work began, without a running main container."""
     oldest_age_ms: int | None
+    """Longest wait; null: no workflow waits."""
     reasons: list[ReasonCount]
+    """Waiting workflows by reason."""
     controller_oom_kills: int | None
-    """Null while no controller was seen."""
+    """OOM kills of the controller. Null while no controller was seen."""
     controller_restarts: int | None
+    """Terminations of the controller, OOM kills included. Null while no controller was seen."""
     controllers: list[Controller]
     """The leader first."""
     watches: list[Watch]
+    """Its watches."""
 
 
 class Store(ApiModel):
     """The way to the store as it is now."""
 
     reachable: bool
+    """True when the store answered the last request."""
     detail: str
+    """Why the store does not answer."""
     spooled_rows: int
+    """Rows that wait in the spool."""
     spooled_bytes: int
+    """Size of the spool file."""
     last_insert_age_ms: int | None
+    """Time since the last acknowledged insert; null: there was none."""
 
 
 class Live(ApiModel):
@@ -309,20 +310,26 @@ class Live(ApiModel):
     at_ms: int
     """When the view was drawn, Unix milliseconds."""
     ready: bool
+    """As in `/readyz`."""
     problems: list[Problem]
+    """As in `/readyz`."""
     totals: Totals
+    """The fleet in a few figures."""
     clusters: list[Cluster]
+    """Every cluster."""
     queues: list[Queue]
     """The one that has waited longest first."""
     begun: list[Begun]
+    """Workflows that began and run no main container, by reason."""
     slots: list[Slots]
     """The fullest first; only where there is a limit."""
     locks: list[Lock]
-    """Those that are waited for, the longest queue first; at most 100."""
+    """Locks that workflows wait for, the longest queue first; at most 100."""
     stuck: list[Stuck]
     """The longest first; at most 100, `totals.stuck` counts all."""
     crons: list[Cron]
     """Those that missed runs first, then those with a problem; at most 100, `totals.crons` counts all."""
     money: MoneyNow | None
-    """Null where this server shows no money."""
+    """Null: this server shows no money."""
     store: Store
+    """The way to the store."""

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from collector.core import live_view
 from collector.core.model import Instant
-from collector.web.api_models import Lock, Slots, age_or_none
+from collector.web.api_model import age_or_none
+from collector.web.api_models import Lock, Slots
 
 LOCKS_SHOWN = 100
 

@@ -13,6 +13,7 @@ from collector.core import live_view
 from collector.core.live_view import ClusterHealth, LiveView, StoreHealth, Waiting
 from collector.core.model import REASONS, Instant
 from collector.web import limits, trouble
+from collector.web.api_model import age, age_or_none
 from collector.web.api_models import (
     Begun,
     Cluster,
@@ -24,8 +25,6 @@ from collector.web.api_models import (
     Store,
     Totals,
     Watch,
-    age,
-    age_or_none,
 )
 from collector.web.money import Money, UnknownMoney, money_now
 from collector.web.readiness import readiness

@@ -17,7 +17,8 @@ from collector.core.cluster.run_rate import sum_by_currency
 from collector.core.cost.attribution import UNALLOCATED
 from collector.core.live_view import HourlyCost
 from collector.core.model import Instant
-from collector.web.api_models import CurrencyTotal, DepartmentMoney, MoneyNow, MoneyPerHour, age
+from collector.web.api_model import age
+from collector.web.api_money import CurrencyTotal, DepartmentMoney, MoneyNow, MoneyPerHour
 
 KEEP_S = 5.0
 """Every open page polls each 2 s; the store is asked at most this often for all of them together."""

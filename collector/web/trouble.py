@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from collector.core import live_view
 from collector.core.model import Instant
 from collector.core.workflow.stuck import REMEDIES
-from collector.web.api_models import Controller, Cron, Stuck, age, age_or_none
+from collector.web.api_model import age, age_or_none
+from collector.web.api_models import Controller, Cron, Stuck
 
 STUCK_SHOWN = CRONS_SHOWN = 100
 

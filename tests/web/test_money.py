@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from collector.core.live_view import HourlyCost
-from collector.web.api_models import DepartmentMoney
+from collector.web.api_money import DepartmentMoney
 from collector.web.money import Money, MoneyToday, Spent, UnknownMoney, money_now
 from tests.web.fleet import NOW, SECOND, some_money
 
