@@ -209,9 +209,9 @@ def slices(begin: Instant, end: Instant) -> Iterator[tuple[Instant, Instant]]:
 def _listed(page: Page) -> Iterator[Listed]:
     for item in page.items or ():
         status = item.status or kubernetes.WorkflowStatus()
-        finished_at = kubernetes.instant(status.finishedAt)
+        finished_at = kubernetes.parse_time(status.finishedAt)
         if item.metadata.uid and finished_at is not None:
-            yield Listed(item.metadata.uid, kubernetes.instant(status.startedAt), finished_at)
+            yield Listed(item.metadata.uid, kubernetes.parse_time(status.startedAt), finished_at)
 
 
 def _rfc3339(at: Instant) -> str:

@@ -11,7 +11,7 @@ from collector import connect
 from collector.cli.console import out, print_line
 from collector.cli.options import Config, OutputFormat, folder_of
 from collector.core.model import Instant
-from collector.core.objects.quantity import quantity
+from collector.core.objects.quantity import parse_quantity
 from collector.prices import book
 from collector.prices.quote import QuoteRequest, quote
 from collector.prices.schema import CURRENCIES, parse_instant
@@ -91,7 +91,7 @@ def list_books(output_format: OutputFormat = "table", config: Config = None) -> 
 
 def parse_amount(number: str, option: str) -> Decimal:
     """The number of an option, like 2, 0.25 or 250m; empty is 0."""
-    value = quantity(number) if number else Decimal(0)
+    value = parse_quantity(number) if number else Decimal(0)
     if value is None or value > LARGEST:
         raise ReportError(f"{option}: invalid amount {number!r}, expected a number like 2, 0.25 or 250m")
     return value.normalize()

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from collector.core.model import Instant
-from collector.core.objects.kubernetes import instant
+from collector.core.objects.kubernetes import parse_time
 from collector.kube.address import AddressError, ClusterAddress
 
 PATIENCE_S = 15.0
@@ -158,5 +158,5 @@ def _read(address: ClusterAddress, command: str, version: str, output: bytes) ->
         problem = f"the exec plugin {command!r} gave neither a token nor a certificate with its key"
         raise AddressError(address, problem, remedy)
     return Credential(
-        status.token, status.clientCertificateData, status.clientKeyData, instant(status.expirationTimestamp)
+        status.token, status.clientCertificateData, status.clientKeyData, parse_time(status.expirationTimestamp)
     )

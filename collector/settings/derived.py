@@ -7,7 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from collector.core.cost import attribution
-from collector.core.objects.quantity import quantity
+from collector.core.objects.quantity import parse_quantity
 from collector.core.rules import Rules
 from collector.settings.attribution import rule_of
 from collector.settings.model import ClusterSettings, Settings, SettingsError
@@ -25,7 +25,7 @@ def parse_address(text: str, place: str) -> tuple[str, int]:
 
 def spool_limit_bytes(settings: Settings) -> int:
     """The size at which the spool is full, in bytes."""
-    size = quantity(settings.spool.max_bytes)
+    size = parse_quantity(settings.spool.max_bytes)
     if size is None or size < SMALLEST_SPOOL:
         raise SettingsError(
             f"spool.max_bytes: invalid size {settings.spool.max_bytes!r}, expected 1Mi or more, like 8Gi"

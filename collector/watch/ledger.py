@@ -17,7 +17,7 @@ from collector.core.facts.watches import Quarantine, WatchGap
 from collector.core.messages import Change, Observation, Outcome, Position, Synced
 from collector.core.model import Instant, version_of
 from collector.core.objects.kubernetes import OBJECT_OF
-from collector.core.objects.lenient import mend, untyped
+from collector.core.objects.lenient import fit_object, parse_untyped
 from collector.watch.api_errors import Trouble, trouble_in
 from collector.watch.frames import without_depths
 from collector.watch.kinds import Resource
@@ -133,7 +133,7 @@ class Ledger:
                 return None
         except UNDECODABLE:
             pass
-        value = untyped(line) or untyped(without_depths(line))
+        value = parse_untyped(line) or parse_untyped(without_depths(line))
         if value is None:
             where = f"after version {self.resource_version}"
             return Trouble("garbled", f"a line of {len(line)} bytes {where} is no JSON object")
@@ -148,7 +148,7 @@ class Ledger:
         if not isinstance(told, dict):
             out.append(self.quarantine_row("not_an_object", {}, size, now))
             return
-        event = Event(str(line.get("type")), mend(told, self._struct).object)
+        event = Event(str(line.get("type")), fit_object(told, self._struct).object)
         if self._observe_events((event,), now, out):
             self._counters.add(DECODE_FALLBACKS, cluster=self.cluster, kind=self.kind)
             return

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from collector.core.objects.kubernetes import OBJECT_OF, Kind
-from collector.core.objects.lenient import mend, printable, untyped
+from collector.core.objects.lenient import fit_object, parse_untyped, printable
 from collector.watch.api_errors import Trouble, unusable
 from collector.watch.frames import without_depths
 
@@ -114,18 +114,18 @@ class Pages:
             try:
                 objects.append(self._item.decode(item))
             except UNDECODABLE:
-                value = untyped(bytes(item))
+                value = parse_untyped(bytes(item))
                 if value is None:
                     refused.append(len(bytes(item)))
                     continue
                 fallbacks += 1
-                objects.append(mend(value, self._struct).object)
+                objects.append(fit_object(value, self._struct).object)
         return objects, refused, fallbacks
 
 
 def _split_untyped(body: bytes) -> Page[msgspec.Raw] | None:
     """A page that a strict decoder cannot even walk past, for a NaN or half a surrogate in one of its items."""
-    page = untyped(body) or {}
+    page = parse_untyped(body) or {}
     meta, items = page.get("metadata"), page.get("items")
     if not isinstance(meta, dict) or not isinstance(items, list):
         return None

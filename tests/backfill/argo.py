@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from collector.core.objects.kubernetes import instant
+from collector.core.objects.kubernetes import parse_time
 from collector.settings.model import ArchiveSettings
 from tests.replay import raw_events
 
@@ -61,8 +61,8 @@ class Archive:
         if (refused := self._refused(request)) is not None:
             return refused
         bounds = dict(part[len("spec.startedAt") :].partition(part[14])[1:] for part in _selectors(request))
-        after, until = instant(bounds[">"]) or 0, instant(bounds["<"]) or 0
-        found = [w for w in self.workflows.values() if after < (instant(w["status"]["startedAt"]) or 0) < until]
+        after, until = parse_time(bounds[">"]) or 0, parse_time(bounds["<"]) or 0
+        found = [w for w in self.workflows.values() if after < (parse_time(w["status"]["startedAt"]) or 0) < until]
         found.sort(key=lambda w: str(w["status"]["startedAt"]), reverse=True)
         limit, offset = int(request.query["listOptions.limit"]), int(request.query.get("listOptions.continue", "0"))
         page, more = found[offset : offset + limit], len(found) > offset + limit

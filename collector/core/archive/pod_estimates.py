@@ -16,7 +16,7 @@ from collector.core.cost.billed_spec import ARCHIVED, ARCHIVED_NOWHERE, NANO
 from collector.core.facts.bills import PodRun
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
-from collector.core.objects.lenient import mend, printable, untyped
+from collector.core.objects.lenient import fit_object, parse_untyped, printable
 from collector.core.objects.status_nodes import Node, NodeTemplate, has_pod, template_of
 from collector.core.pod.price_marks import NODE_KEYS, PRICING_KEYS, REGION, ZONE
 from collector.core.pod.requests import GPU_ENDINGS, malformed, requests
@@ -127,7 +127,7 @@ def decoded(body: bytes | msgspec.Raw, wanted: type[T]) -> T | None:
     try:
         return msgspec.json.decode(body, type=wanted)
     except UNDECODABLE:
-        value: T | None = mend(untyped(bytes(body)), wanted).object
+        value: T | None = fit_object(parse_untyped(bytes(body)), wanted).object
         return value
 
 
@@ -153,8 +153,8 @@ def _entries(raw: msgspec.Raw, wanted: type[T]) -> dict[str, T]:
     try:
         return msgspec.json.decode(raw, type=dict[str, wanted] | None) or {}  # type: ignore[valid-type]
     except UNDECODABLE:
-        entries = (untyped(bytes(raw)) or {}).items()
-        mended = {printable(k): mend(v, wanted).object for k, v in entries}
+        entries = (parse_untyped(bytes(raw)) or {}).items()
+        mended = {printable(k): fit_object(v, wanted).object for k, v in entries}
         return {k: v for k, v in mended.items() if v is not None}
 
 
@@ -173,7 +173,7 @@ def estimates(
     found = [
         _estimate(steps, key, node, begin, whose, machines)
         for key, node in steps.nodes.items()
-        if has_pod(node) and (begin := kubernetes.instant(node.startedAt)) is not None
+        if has_pod(node) and (begin := kubernetes.parse_time(node.startedAt)) is not None
         and not any(same_pod(run.created_at, begin, _end(node, begin, whose)) for run in known.get(key, ()))
     ]  # fmt: skip
     return sorted(found, key=lambda run: (run.created_at, run.uid))
@@ -182,7 +182,7 @@ def estimates(
 def with_step_end(steps: Steps, whose: WorkflowRef, run: PodRun) -> PodRun | None:
     """A pod that vanished, with the end that Argo tells of it; None: its end was seen, or Argo tells none."""
     node = steps.nodes.get(run.node_id) if run.reason == VANISHED else None
-    begin = kubernetes.instant(node.startedAt) if node else None
+    begin = kubernetes.parse_time(node.startedAt) if node else None
     if node is None or begin is None or not same_pod(run.created_at, begin, _end(node, begin, whose)):
         return None
     end, code = max(_end(node, begin, whose), run.main_started_at or run.created_at), exit_code(node)
@@ -207,7 +207,7 @@ def key_of(workflow_uid: str, node_id: str, begin: Instant) -> str:
 
 def _end(node: Step, begin: Instant, whose: WorkflowRef) -> Instant:
     """The end of its last container; a step left open ends with its workflow."""
-    return max(begin, kubernetes.instant(node.finishedAt) or whose.finished_at)
+    return max(begin, kubernetes.parse_time(node.finishedAt) or whose.finished_at)
 
 
 def _estimate(

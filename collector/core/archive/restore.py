@@ -85,7 +85,7 @@ def read(body: bytes) -> kubernetes.Workflow | None:
 
 def place_of(workflow: kubernetes.Workflow, runs: Sequence[WorkflowRun]) -> ArchivedAttempt | None:
     """Where a copy stands among the attempts that the store has; None: it is one of them."""
-    started_at = kubernetes.instant(workflow.status.startedAt) if workflow.status else None
+    started_at = kubernetes.parse_time(workflow.status.startedAt) if workflow.status else None
     for run in runs:
         if run.outcome != "unknown" and run.started_at == started_at:
             return None
@@ -126,7 +126,7 @@ def _whose(name: str, workflow: kubernetes.Workflow, place: ArchivedAttempt, rul
     status = workflow.status or kubernetes.WorkflowStatus()
     return WorkflowRef(
         name, meta.namespace or "", meta.uid or "", meta.name or "", place.attempt,
-        kubernetes.instant(status.startedAt), kubernetes.instant(status.finishedAt) or at,
+        kubernetes.parse_time(status.startedAt), kubernetes.parse_time(status.finishedAt) or at,
         spec.serviceAccountName or "", rules.region,
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ import msgspec
 
 from collector.core.messages import ControllerMetrics, ControllerSettings, Lease
 from collector.core.objects import kubernetes
-from collector.core.objects.quantity import quantity
+from collector.core.objects.quantity import parse_quantity
 
 Sample = tuple[str, Mapping[str, str], float]
 """One line of a Prometheus exposition: name, labels, value."""
@@ -93,9 +93,9 @@ def lease(body: bytes) -> Lease | None:
         return None
     spec = read.spec
     return Lease(
-        name=read.metadata.name or "", holder=spec.holderIdentity or "", renewed_at=kubernetes.instant(spec.renewTime),
+        name=read.metadata.name or "", holder=spec.holderIdentity or "", renewed_at=kubernetes.parse_time(spec.renewTime),
         duration_s=max(0, spec.leaseDurationSeconds or 0), transitions=max(0, spec.leaseTransitions or 0),
-        acquired_at=kubernetes.instant(spec.acquireTime),
+        acquired_at=kubernetes.parse_time(spec.acquireTime),
     )  # fmt: skip
 
 
@@ -104,7 +104,7 @@ def memory(body: bytes, container: str) -> int | None:
     read = _decoded(body, _PodMetrics)
     for used in (read.containers if read else None) or ():
         if used.name == container:
-            amount = quantity((used.usage or {}).get("memory", ""))
+            amount = parse_quantity((used.usage or {}).get("memory", ""))
             return None if amount is None else int(amount)
     return None
 

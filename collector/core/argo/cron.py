@@ -21,7 +21,7 @@ from collector.core.live_view import Cron
 from collector.core.messages import Observation
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
-from collector.core.queue.waiting import said
+from collector.core.queue.waiting import one_line
 from collector.core.units import HOUR_MS, MINUTE_MS
 
 GRACE_MS = MINUTE_MS
@@ -37,9 +37,9 @@ REMEMBERED = 20
 HELD_AT_MOST = 200
 SCHEDULES_AT_MOST, SCHEDULE_LIMIT, SCHEDULE_TEXT = 100, 1024, 256
 """Schedules of one cron that are followed, their characters read, and the characters of them all that a row repeats."""
-PARTING_MS = HOUR_MS
+DELETED_KEPT_MS = HOUR_MS
 """How long a deleted cron is kept for runs that are told late, and an unknown one's runs for the cron itself."""
-STRANGERS_AT_MOST = 1000
+UNSEEN_AT_MOST = 1000
 _RANK = {"missed": 1, "skipped": 2, "started": 3}
 """Versions of a row: a run proves a miss wrong, whoever reckoned it and when; its name makes it complete (4)."""
 SUBMISSION_ERROR = "SubmissionError"
@@ -91,7 +91,7 @@ class CronState(msgspec.Struct, array_like=True, gc=False):
     """What was due up to here has been noted."""
     next_at: Instant | None = None
     last_at: Instant | None = None
-    gone_at: Instant | None = None
+    deleted_at: Instant | None = None
     problem: str = ""
     missed: int = 0
     skipped: int = 0
@@ -107,23 +107,23 @@ class Crons:
     def __init__(self, cluster: str, calendar: Calendar, changes: ChangeLog) -> None:
         self.cluster, self.calendar, self.changes = cluster, calendar, changes
         self.lives: dict[str, CronState] = {}
-        self.strangers: dict[str, CronState] = {}
+        self.unseen: dict[str, CronState] = {}
         """Runs of crons that have not been seen: theirs may be told before them."""
         self._keys: dict[str, str] = {}
 
     def life(self, key: str) -> CronState | None:
         """The state to be checkpointed under a key; None when it is gone."""
-        return self.lives.get(key) or self.strangers.get(key)
+        return self.lives.get(key) or self.unseen.get(key)
 
     def adopt(self, life: CronState) -> None:
         """Take up a checkpointed state."""
         key = _key(life.namespace, life.name)
         if not life.uid:
-            self.strangers[key] = life
+            self.unseen[key] = life
             return
         self.lives[key] = life
         self._keys[life.uid] = key
-        self._foresee(life)
+        self._schedule_next(life)
 
     def observe(self, seen: Observation) -> list[CronRun]:
         """Take over what a cron workflow says now; returns the rows that follow."""
@@ -135,13 +135,13 @@ class Crons:
         if life is not None and seen.version <= life.version:
             return []
         if life is not None and life.uid == seen.uid:
-            told = self._reach(life, seen.at)
+            told = self._advance(life, seen.at)
         else:
-            life, told = self._meet(key, cron, seen)
+            life, told = self._register(key, cron, seen)
         life.version = seen.version
         _describe(life, cron)
-        self._foresee(life)
-        last_at = kubernetes.instant(cron.status.lastScheduledTime) if cron.status else None
+        self._schedule_next(life)
+        last_at = kubernetes.parse_time(cron.status.lastScheduledTime) if cron.status else None
         if last_at is not None and last_at != life.last_at:
             told += self._began(life, last_at, "", None)
         self.changes.mark("cronworkflows", key)
@@ -151,60 +151,62 @@ class Crons:
         self, namespace: str, cron: str, scheduled: str | None, workflow: str, created_at: Instant
     ) -> list[CronRun]:
         """A workflow with a cron's label was seen, with its scheduled-time; returns the rows that follow."""
-        due_at = kubernetes.instant(scheduled)
+        due_at = kubernetes.parse_time(scheduled)
         if due_at is None or workflow != f"{cron}-{due_at // 1000}":
             return []  # by hand, or resubmitted: no due time led to it
         key = _key(namespace, cron)
         life = self.life(key)
         if life is None:
-            if len(self.strangers) >= STRANGERS_AT_MOST:
+            if len(self.unseen) >= UNSEEN_AT_MOST:
                 return []
-            life = self.strangers[key] = CronState(namespace, cron, gone_at=created_at)
+            life = self.unseen[key] = CronState(namespace, cron, deleted_at=created_at)
         return self._began(life, due_at, workflow, created_at)
 
     def tick(self, now: Instant) -> list[CronRun]:
         """Judge what was due long enough ago; returns the rows that follow. To be called while the watches are up."""
-        told = [run for life in self.lives.values() for run in (*self._reach(life, now), *self._settle(life, now))]
-        for lives in (self.lives, self.strangers):
-            for key in [k for k, v in lives.items() if v.gone_at is not None and now > v.gone_at + PARTING_MS]:
+        told = [run for life in self.lives.values() for run in (*self._advance(life, now), *self._settle(life, now))]
+        for lives in (self.lives, self.unseen):
+            for key in [
+                k for k, v in lives.items() if v.deleted_at is not None and now > v.deleted_at + DELETED_KEPT_MS
+            ]:
                 self._keys.pop(lives.pop(key).uid, None)
                 self.changes.mark("cronworkflows", key)
         return told
 
     def view(self) -> list[Cron]:
         """The cron workflows as they are now."""
-        return [_seen(self.cluster, life) for life in self.lives.values() if life.gone_at is None]
+        return [_view(self.cluster, life) for life in self.lives.values() if life.deleted_at is None]
 
-    def _meet(self, key: str, cron: kubernetes.CronWorkflow, seen: Observation) -> tuple[CronState, list[CronRun]]:
+    def _register(self, key: str, cron: kubernetes.CronWorkflow, seen: Observation) -> tuple[CronState, list[CronRun]]:
         """The life of a cron seen for the first time, which may bear the name of one before it."""
-        made_at = kubernetes.instant(cron.metadata.creationTimestamp)
+        made_at = kubernetes.parse_time(cron.metadata.creationTimestamp)
         since = made_at if made_at is not None and seen.change == "added" else seen.at
         life, told = self.lives.get(key), list[CronRun]()
         if life is not None:
-            told = self._reach(life, since)
+            told = self._advance(life, since)
             self._keys.pop(life.uid, None)
         else:
-            life = self.strangers.pop(key, None) or CronState(cron.metadata.namespace or "", cron.metadata.name or "")
+            life = self.unseen.pop(key, None) or CronState(cron.metadata.namespace or "", cron.metadata.name or "")
             life.since = life.reached = since
             life.runs = {due_at: run for due_at, run in life.runs.items() if due_at > since}
         self.lives[key] = life
         self._keys[seen.uid] = key
-        life.uid, life.gone_at = seen.uid, None
+        life.uid, life.deleted_at = seen.uid, None
         return life, told
 
     def _part(self, seen: Observation) -> list[CronRun]:
         """A cron is deleted: nothing more is due, and what was not started yet never will be."""
         key = self._keys.get(seen.uid, "")
         life = self.lives.get(key)
-        if life is None or life.gone_at is not None:
+        if life is None or life.deleted_at is not None:
             return []
-        told = self._reach(life, seen.at)
-        life.version, life.gone_at, life.next_at = max(life.version, seen.version), seen.at, None
+        told = self._advance(life, seen.at)
+        life.version, life.deleted_at, life.next_at = max(life.version, seen.version), seen.at, None
         life.runs = {due_at: run for due_at, run in life.runs.items() if run.outcome}
         self.changes.mark("cronworkflows", key)
         return told
 
-    def _foresee(self, life: CronState) -> None:
+    def _schedule_next(self, life: CronState) -> None:
         """When it is due next, or what keeps that from being known."""
         life.next_at = None
         try:
@@ -215,10 +217,10 @@ class Crons:
         moments = [at for at in found if at is not None]
         if not moments:
             life.problem = life.problem or UNFORESEEN
-        elif not (life.suspended or life.stopped or life.gone_at is not None):
+        elif not (life.suspended or life.stopped or life.deleted_at is not None):
             life.next_at = min(moments)
 
-    def _reach(self, life: CronState, until: Instant) -> list[CronRun]:
+    def _advance(self, life: CronState, until: Instant) -> list[CronRun]:
         """Note what fell due up to an instant, by the state it was in; tell the runs that were seen before that."""
         if until <= life.reached:
             return []
@@ -229,7 +231,7 @@ class Crons:
         early = [run for due_at, run in life.runs.items() if run.outcome and not run.version and due_at <= until]
         life.reached = until
         if life.next_at is not None and life.next_at <= until:
-            self._foresee(life)
+            self._schedule_next(life)
         return [self._tell(life, _as_now(life, run)) for run in early]
 
     def _due(self, life: CronState, until: Instant) -> list[Instant]:
@@ -265,7 +267,7 @@ class Crons:
                 continue
             life.missed += not run.reason
             life.skipped += bool(run.reason)
-            told.append(self._tell(life, _judged(life, run)))
+            told.append(self._tell(life, _conclude(life, run)))
         if told:
             _forget(life)
             self.changes.mark("cronworkflows", _key(life.namespace, life.name))
@@ -286,7 +288,7 @@ class Crons:
         )  # fmt: skip
 
 
-def _judged(life: CronState, run: CronRun) -> CronRun:
+def _conclude(life: CronState, run: CronRun) -> CronRun:
     """A due time that led to nothing, with what its cron says of it."""
     if run.reason:
         return replace(run, outcome="skipped")
@@ -308,7 +310,7 @@ def _describe(life: CronState, cron: kubernetes.CronWorkflow) -> None:
     life.suspended, life.stopped = bool(spec.suspend), status.phase == "Stopped"
     life.active = len(status.active or ())
     failed = (c.message for c in status.conditions or () if c.type == SUBMISSION_ERROR and c.status == "True")
-    life.refused = said(next(failed, None))
+    life.refused = one_line(next(failed, None))
     if life.suspended or life.stopped:
         # It may have been so a moment before the due times that are still open: no page for those.
         why = "suspended" if life.suspended else "stopped"
@@ -328,7 +330,7 @@ def _as_now(life: CronState, run: CronRun) -> CronRun:
     return replace(run, schedule=_text(life), concurrency_policy=life.policy)
 
 
-def _seen(cluster: str, life: CronState) -> Cron:
+def _view(cluster: str, life: CronState) -> Cron:
     return Cron(
         cluster=cluster, namespace=life.namespace, name=life.name, schedule=_text(life), timezone=life.timezone,
         suspended=life.suspended, concurrency_policy=life.policy, last_at=life.last_at, next_at=life.next_at,

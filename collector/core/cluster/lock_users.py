@@ -22,4 +22,4 @@ class LockUsers:
             return
         self.users[state.uid] = state
         waits = (attempt.holds or {}).get("step_lock")
-        locks.remember(self.limits, waits or Reason(attempt.reason, attempt.reason_on, attempt.reason_words))
+        locks.remember_limit(self.limits, waits or Reason(attempt.reason, attempt.reason_on, attempt.reason_words))

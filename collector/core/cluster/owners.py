@@ -145,7 +145,7 @@ class Owners:
             UNOWNED,
             tuple(owner.uid or "" for owner in _between(meta)),
             f"{meta.namespace}/{named}" if named else "",
-            kubernetes.instant(meta.creationTimestamp) or 0,
+            kubernetes.parse_time(meta.creationTimestamp) or 0,
         )
 
     def _up(self, uid: str, pods: Mapping[str, PodState], passed: tuple[str, ...]) -> Claim:

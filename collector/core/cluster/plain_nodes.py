@@ -16,8 +16,8 @@ from collector.core.facts.bills import NodeRun
 from collector.core.messages import Observation
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
-from collector.core.objects.kubernetes import instant
-from collector.core.objects.quantity import quantity
+from collector.core.objects.kubernetes import parse_time
+from collector.core.objects.quantity import parse_quantity
 from collector.core.pod.price_marks import NODE_KEYS, REGION, ZONE
 from collector.core.pod.requests import GPU_ENDINGS
 from collector.core.units import MAX_AMOUNT, MAX_BYTES, ZERO
@@ -103,11 +103,11 @@ def node_run(
 ) -> NodeRun:
     """A node as it is seen; when it was made and first seen is as it was told before."""
     labels, capacity = node.metadata.labels or {}, (node.status.capacity if node.status else None) or {}
-    amounts = {name: quantity(text) or ZERO for name, text in capacity.items()}
+    amounts = {name: parse_quantity(text) or ZERO for name, text in capacity.items()}
     first = before.first_seen_at if before else seen.at
     return NodeRun(
         cluster=cluster, name=node.metadata.name or "", uid=seen.uid,
-        created_at=before.created_at if before else instant(node.metadata.creationTimestamp) or seen.at,
+        created_at=before.created_at if before else parse_time(node.metadata.creationTimestamp) or seen.at,
         version=seen.version, first_seen_at=first, last_seen_at=max(seen.at, first), gone_at=None,
         instance_type=labels.get(INSTANCE_TYPE, ""), region=labels.get(REGION) or region, zone=labels.get(ZONE, ""),
         cpu=min(amounts.get("cpu", ZERO), MAX_AMOUNT), memory_bytes=int(min(amounts.get("memory", ZERO), MAX_BYTES)),

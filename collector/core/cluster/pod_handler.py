@@ -80,7 +80,7 @@ class PodHandler:
         """The workflow that a pod belongs to, and which attempt of it."""
         workflow = self.tracked.workflows.get(claim.workflow_uid)
         meta, node_name = pod.metadata, pod.spec.nodeName if pod.spec else None
-        made_at = kubernetes.instant(meta.creationTimestamp) or 0
+        made_at = kubernetes.parse_time(meta.creationTimestamp) or 0
         node_id = (meta.annotations or NOTHING).get(pod_lifecycle.NODE_ID, "")
         return pod_lifecycle.AttemptPlace(
             cluster=self.cluster,

@@ -46,7 +46,7 @@ class Cluster:
         self.plain_nodes = PlainNodes(name, self.changes)
         self.namespaces: dict[str, dict[str, str]] = {}
         """Labels of each namespace."""
-        self.controllers = controller.Seen()
+        self.controllers = controller.ControllerState()
         self.crons = Crons(name, calendar, self.changes)
         self.flows = Flows()
         self.locks = LockUsers()
@@ -73,7 +73,7 @@ class Cluster:
         def observe_pod(seen: Observation) -> Iterable[Effect]:
             if seen.change != "vanished":
                 return pods.observe(seen)
-            controller.gone(self.controllers, seen.uid)
+            controller.forget_pod(self.controllers, seen.uid)
             return pods.observe_vanished(seen)
 
         def observe_owner(seen: Observation) -> Iterable[Effect]:
@@ -106,7 +106,7 @@ class Cluster:
             self.settings = reading.value if isinstance(reading.value, ControllerSettings) else self.settings
             return []
         self.changes.mark("controller", "")
-        return [*controller.read(self.name, self.rules.controller_namespace, reading, self.controllers)]
+        return [*controller.take_reading(self.name, self.rules.controller_namespace, reading, self.controllers)]
 
     def tick(self, now: Instant) -> list[Effect]:
         """Returns what follows from time alone: cron runs that were due and did not start."""
@@ -114,7 +114,7 @@ class Cluster:
 
     def waiting(self) -> list[Waiting]:
         """All live workflows, counted by queue and reason."""
-        return queueing.waiting(self.name, self.workflows.values())
+        return queueing.waiting_rows(self.name, self.workflows.values())
 
     def record_charges(self, pod: PodState, written: WrittenCharges | None) -> None:
         """Keeps with a pod which of its charges were written."""

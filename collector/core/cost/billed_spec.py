@@ -15,7 +15,7 @@ import msgspec
 
 from collector.core.cost.product import Confidence, Product, SizeRule
 from collector.core.facts.bills import PodRun
-from collector.core.objects.quantity import GIB, quantity
+from collector.core.objects.quantity import GIB, parse_quantity
 from collector.core.units import MAX_AMOUNT, ZERO
 
 NANO = Decimal("1e-9")
@@ -197,7 +197,7 @@ def _extra_storage(run: PodRun, product: Product) -> tuple[Decimal, bool]:
     text = run.pricing.get(product.storage.extra_key)
     if text is None:
         return ZERO, True
-    extra = quantity(text)
+    extra = parse_quantity(text)
     return (ZERO, False) if extra is None or extra > MAX_AMOUNT * GIB else (gib(int(extra)), True)
 
 

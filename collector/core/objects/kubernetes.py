@@ -283,7 +283,7 @@ _EARLIEST, _LATEST = 1_000_000_000_000, 4_102_444_800_000
 
 
 @lru_cache(maxsize=65536)
-def instant(text: str | None) -> Instant | None:
+def parse_time(text: str | None) -> Instant | None:
     """An RFC 3339 time as Unix ms; None for null, for nonsense, and for the 1970 that means `never`."""
     match = _RFC3339.fullmatch(text) if text else None
     if match is None:

@@ -17,17 +17,17 @@ INT32 = 2**31
 LONGEST_INT = 100
 
 
-class Mended(msgspec.Struct):
+class FittedObject(msgspec.Struct):
     """An object that the untyped second try could save, and the paths it had to drop or turn into text."""
 
     object: Any
     paths: list[str]
 
 
-def mend(untyped: Any, wanted: type[Any]) -> Mended:
+def fit_object(value: Any, wanted: type[Any]) -> FittedObject:
     """Fit a parsed JSON value into a struct, field by field; a field of the wrong type becomes its default."""
     paths: list[str] = []
-    return Mended(_fit(untyped, wanted, "", paths), paths)
+    return FittedObject(_fit(value, wanted, "", paths), paths)
 
 
 def _fit(value: Any, wanted: Any, path: str, paths: list[str]) -> Any:
@@ -98,7 +98,7 @@ def _hints(struct: type) -> dict[str, Any]:
     return typing.get_type_hints(struct)
 
 
-def untyped(line: bytes) -> dict[str, Any] | None:
+def parse_untyped(line: bytes) -> dict[str, Any] | None:
     """The parsed line for a second try; None when it is not a JSON object at all."""
     try:
         value = json.loads(line.decode("utf-8", "replace"), parse_int=_int)

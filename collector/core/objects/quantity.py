@@ -24,7 +24,7 @@ GIB = Decimal(1024**3)
 
 
 @lru_cache(maxsize=4096)
-def quantity(text: str) -> Decimal | None:
+def parse_quantity(text: str) -> Decimal | None:
     """The amount, or None when it is no quantity, negative, or beyond what the API can hold."""
     match = _FORM.fullmatch(text)
     if match is None or not text.isascii():

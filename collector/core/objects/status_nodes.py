@@ -16,7 +16,7 @@ import zstandard
 
 from collector.core.model import NodeStatus
 from collector.core.objects.kubernetes import Int32, WorkflowStatus
-from collector.core.objects.lenient import mend, printable, untyped
+from collector.core.objects.lenient import fit_object, parse_untyped, printable
 
 MESSAGE_LIMIT = 4096
 """Characters that are kept of a message; its beginning says what happened."""
@@ -113,8 +113,8 @@ def _nodes(raw: bytes | msgspec.Raw) -> dict[str, Node]:
     try:
         return _NODES.decode(raw) or {}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        entries = (untyped(bytes(raw)) or {}).items()
-        mended = {printable(k): mend(v, Node).object for k, v in entries}
+        entries = (parse_untyped(bytes(raw)) or {}).items()
+        mended = {printable(k): fit_object(v, Node).object for k, v in entries}
         return {k: v for k, v in mended.items() if v is not None}
 
 
@@ -161,14 +161,14 @@ def template_of(node: Node) -> str:
     return (node.templateRef and node.templateRef.template) or node.templateName or ""
 
 
-def memoized(node: Node) -> bool:
+def is_memoized(node: Node) -> bool:
     """Whether a step's result came from a cache."""
     return bool(node.memoizationStatus and node.memoizationStatus.hit)
 
 
 def has_pod(node: Node) -> bool:
     """Whether a pod was to run for this step: a hit in a cache has the type Pod and none."""
-    return node.type == "Pod" and node.phase not in UNRUN and not memoized(node)
+    return node.type == "Pod" and node.phase not in UNRUN and not is_memoized(node)
 
 
 def is_hook(node: Node) -> bool:
@@ -192,7 +192,7 @@ class Graph(msgspec.Struct, frozen=True):
     """Exit handlers and lifecycle hooks, and all that runs in them."""
 
 
-def graph(nodes: Mapping[str, Node]) -> Graph:
+def build_graph(nodes: Mapping[str, Node]) -> Graph:
     """How steps hang together, in time linear in nodes and edges whatever the graph; cycles are cut."""
     inner = {key: _inner(nodes, key) for key, node in nodes.items() if node.type in HOLDERS}
     tries = {key: children for key, children in inner.items() if nodes[key].type == "Retry"}
@@ -201,15 +201,15 @@ def graph(nodes: Mapping[str, Node]) -> Graph:
     held: dict[str, list[str]] = {}
     for key, outer in holder.items():
         held.setdefault(outer, []).append(key)
-    before, followed = _order(nodes, holder)
+    before, followed = _follow_edges(nodes, holder)
     for attempts in tries.values():
         for earlier, later in pairwise(attempts):
             before.setdefault(later, []).append(earlier)
     hooks = {key for key, node in nodes.items() if is_hook(node)}
-    return Graph(holder, held, tries, before, followed, hooks | beneath(held, hooks))
+    return Graph(holder, held, tries, before, followed, hooks | descendants(held, hooks))
 
 
-def beneath(held: Mapping[str, list[str]], outer: Iterable[str]) -> set[str]:
+def descendants(held: Mapping[str, list[str]], outer: Iterable[str]) -> set[str]:
     """All that runs in the given nodes, at any depth."""
     found: set[str] = set()
     stack = list(outer)
@@ -237,7 +237,7 @@ def _holds(outer: Node, inner: Node) -> bool:
     return not (outer.name and inner.name) or inner.name.startswith((f"{outer.name}(", f"{outer.name}."))
 
 
-def _order(nodes: Mapping[str, Node], holder: Mapping[str, str]) -> tuple[dict[str, list[str]], set[str]]:
+def _follow_edges(nodes: Mapping[str, Node], holder: Mapping[str, str]) -> tuple[dict[str, list[str]], set[str]]:
     """What each node follows, and which nodes something followed: what ends a group stands for the whole group."""
     before: dict[str, list[str]] = {}
     followed: set[str] = set()

@@ -64,7 +64,7 @@ def hint(event: kubernetes.Event) -> EventHint | None:
     if about is None or not about.uid or about.kind not in OURS or event.type == "Normal":
         return None
     times = (event.lastTimestamp, event.eventTime, event.metadata.creationTimestamp)
-    at = next((at for text in times if (at := kubernetes.instant(text))), None)
+    at = next((at for text in times if (at := kubernetes.parse_time(text))), None)
     if at is None:
         return None
     reason, message = event.reason or "", event.message or ""

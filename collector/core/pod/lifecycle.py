@@ -116,7 +116,7 @@ def _run(
     return PodRun(
         cluster=place.cluster,
         namespace=meta.namespace or "",
-        created_at=kubernetes.instant(meta.creationTimestamp) or (before.created_at if before else seen.at),
+        created_at=kubernetes.parse_time(meta.creationTimestamp) or (before.created_at if before else seen.at),
         uid=seen.uid,
         version=seen.version,
         name=meta.name or "",
@@ -151,7 +151,7 @@ def _condition(status: kubernetes.PodStatus, name: str, seen_at: Instant) -> Ins
     """When a condition became true; an instant in the future is ignored, for a clock may be years ahead."""
     for condition in status.conditions or ():
         if condition.type == name and condition.status == "True":
-            at = kubernetes.instant(condition.lastTransitionTime)
+            at = kubernetes.parse_time(condition.lastTransitionTime)
             return at if at and at <= seen_at + DAY_MS else None
     return None
 
@@ -171,7 +171,7 @@ def _started(main: kubernetes.ContainerStatus | None) -> Instant | None:
     if main is None or main.state is None:
         return None
     state = main.state
-    return kubernetes.instant(
+    return kubernetes.parse_time(
         state.running.startedAt if state.running else state.terminated.startedAt if state.terminated else None
     )
 
@@ -202,7 +202,7 @@ def _end(pod: kubernetes.Pod, seen: Observation, before: PodState | None) -> tup
     if not terminal and seen.change != "deleted":
         return None, False
     states = [c.state for c in (*(status.initContainerStatuses or ()), *(status.containerStatuses or ())) if c.state]
-    ends = [kubernetes.instant(state.terminated.finishedAt) for state in states if state.terminated]
+    ends = [kubernetes.parse_time(state.terminated.finishedAt) for state in states if state.terminated]
     # A kubelet's clock may be years ahead: an instant in the future is not an end.
     recorded = [end for end in ends if end and end <= seen.at + DAY_MS]
     # The status of an evicted pod shows main running for ever, that of a deleted one waiting: other ends mean nothing then.
@@ -218,12 +218,12 @@ def _last_sign(
     status: kubernetes.PodStatus, meta: kubernetes.Meta, seen: Observation, started: Instant | None
 ) -> tuple[Instant, bool]:
     """When the pod ceased to be ready or its deletion began; else the arrival, or before a list the pod's last change."""
-    changes = [(c.status, kubernetes.instant(c.lastTransitionTime)) for c in status.conditions or ()]
+    changes = [(c.status, kubernetes.parse_time(c.lastTransitionTime)) for c in status.conditions or ()]
     ceased = [at for value, at in changes if value == "False" and at and started and at > started]
     if ceased:
         return max(ceased), False
-    if deleted_at := kubernetes.instant(meta.deletionTimestamp):
-        return deleted_at, False
+    if gone_at := kubernetes.parse_time(meta.deletionTimestamp):
+        return gone_at, False
     return max((at for _, at in changes if at and seen.change == "listed"), default=seen.at), True
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from collector.core.cost.billed_spec import MALFORMED_REQUESTS
 from collector.core.objects import kubernetes
-from collector.core.objects.quantity import quantity
+from collector.core.objects.quantity import parse_quantity
 from collector.core.units import MAX_AMOUNT, MAX_BYTES, ZERO
 
 GPU_ENDINGS = ("/gpu", "/gpu-core")
@@ -36,7 +36,7 @@ def _of_container(container: kubernetes.Container) -> Requests:
     texts = {**(resources.limits or {}), **(resources.requests or {})} if resources else None
     if not texts:
         return NO_REQUESTS
-    amounts = {name: quantity(text) or ZERO for name, text in texts.items()}
+    amounts = {name: parse_quantity(text) or ZERO for name, text in texts.items()}
     cpu, memory, ephemeral = (amounts.get(name, ZERO) for name in ("cpu", "memory", "ephemeral-storage"))
     return cpu, memory, sum((v for k, v in amounts.items() if k.endswith(GPU_ENDINGS)), ZERO), ephemeral
 
@@ -45,4 +45,4 @@ def malformed(spec: kubernetes.PodSpec) -> dict[str, str]:
     """A mark for pricing if a request or limit is not a quantity: what a cloud bills of it is a guess."""
     resources = (c.resources for c in (*(spec.containers or ()), *(spec.initContainers or ())) if c.resources)
     texts = (text for r in resources for text in ({**(r.limits or {}), **(r.requests or {})}).values())
-    return {} if all(quantity(text) is not None for text in texts) else {MALFORMED_REQUESTS: ""}
+    return {} if all(parse_quantity(text) is not None for text in texts) else {MALFORMED_REQUESTS: ""}

@@ -6,7 +6,7 @@ import re
 
 from collector.core.model import WaitReason
 from collector.core.objects import kubernetes
-from collector.core.queue.waiting import STOCK, Reason, claim_name, quota_name, said
+from collector.core.queue.waiting import STOCK, Reason, claim_name, one_line, quota_name
 
 UNSCHEDULABLE_SIGNS: tuple[tuple[str, WaitReason], ...] = (
     ("quota", "quota"), ("persistentvolumeclaim", "volume"), ("volume", "volume"),
@@ -21,9 +21,9 @@ def waits_for(status: kubernetes.PodStatus) -> Reason | None:
         reason, message = condition.reason or "", condition.message or ""
         instance = condition.type == "ContainerInstanceCreated" and condition.status == "False"
         if instance and STOCK in f"{reason} {message}".lower():
-            return Reason("quota", STOCK, said(message or reason))
+            return Reason("quota", STOCK, one_line(message or reason))
         if condition.type == "PodScheduled" and reason == "Unschedulable":
-            return _unschedulable(said(message))
+            return _unschedulable(one_line(message))
     for container in (*(status.initContainerStatuses or ()), *(status.containerStatuses or ())):
         waiting = container.state.waiting if container.state else None
         if waiting and "Image" in (waiting.reason or ""):
@@ -43,4 +43,4 @@ def _image(container: kubernetes.ContainerStatus, waiting: kubernetes.Waiting) -
     message = waiting.message or ""
     named = _IMAGE.search(message)
     image = container.image or (named[1] if named else "")
-    return Reason("image", said(image), said(f"{waiting.reason}: {message}" if message else waiting.reason))
+    return Reason("image", one_line(image), one_line(f"{waiting.reason}: {message}" if message else waiting.reason))

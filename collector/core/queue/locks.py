@@ -23,7 +23,7 @@ from collector.core.queue.waiting import Reason
 LOCKS_LIMIT = 10_000
 """Locks whose limit is remembered; the ones heard of longest ago are forgotten first."""
 HOLDERS_SHOWN = 5
-_LIMIT_SAID = re.compile(r"limit (\d+)")
+_LIMIT = re.compile(r"limit (\d+)")
 
 
 class LockHold(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -76,25 +76,25 @@ class LockUser(Protocol):
     def attempt(self) -> LockingAttempt: ...
 
 
-def held_locks(synchronization: kubernetes.Synchronization | None) -> tuple[LockHold, ...]:
+def lock_holds(synchronization: kubernetes.Synchronization | None) -> tuple[LockHold, ...]:
     """The locks that a workflow holds; equal ones are one value, since thousands hold the same."""
     if synchronization is None:
         return ()
     counts: dict[tuple[str, str], int] = {}
     for lock, kind, holders in queueing.held_locks(synchronization):
         counts[lock, kind] = counts.get((lock, kind), 0) + len(holders)
-    return shared(tuple(LockHold(intern(lock), kind, count) for (lock, kind), count in counts.items() if count))
+    return shared_holds(tuple(LockHold(intern(lock), kind, count) for (lock, kind), count in counts.items() if count))
 
 
 @lru_cache(maxsize=10_000)
-def shared(held: tuple[LockHold, ...]) -> tuple[LockHold, ...]:
+def shared_holds(held: tuple[LockHold, ...]) -> tuple[LockHold, ...]:
     """The one value of all equal ones, for what is taken up from a checkpoint too."""
     return held
 
 
-def remember(limits: dict[str, int], waits: Reason) -> None:
+def remember_limit(limits: dict[str, int], waits: Reason) -> None:
     """Keep the limit that a workflow or step was told which waits for a lock; the last word wins, for limits change."""
-    said = _LIMIT_SAID.match(waits.words)
+    said = _LIMIT.match(waits.words)
     if said is None or not waits.on or waits.name not in ("lock", "step_lock"):
         return
     limits.pop(waits.on, None)
@@ -103,7 +103,7 @@ def remember(limits: dict[str, int], waits: Reason) -> None:
         del limits[next(iter(limits))]
 
 
-class _Use(msgspec.Struct):
+class _LockUse(msgspec.Struct):
     kind: str
     held: int = 0
     waiting: int = 0
@@ -117,22 +117,22 @@ class _Use(msgspec.Struct):
 
 def locks(cluster: str, users: Iterable[LockUser], limits: Mapping[str, int]) -> list[Lock]:
     """Every lock that somebody holds or waits for, by name; only workflows that use locks need be given."""
-    uses: dict[str, _Use] = {}
+    uses: dict[str, _LockUse] = {}
     for user in users:
         attempt = user.attempt
         if attempt.finished:
             continue
         for held in attempt.held_locks:
-            use = uses.setdefault(held.lock, _Use(held.kind))
+            use = uses.setdefault(held.lock, _LockUse(held.kind))
             use.kind = held.kind  # a database lock's name alone does not say which
             use.held += held.count
             if len(use.holders) < HOLDERS_SHOWN:
                 use.holders.append(f"{user.namespace}/{user.name}")
         if attempt.reason == "lock" and attempt.reason_on:
-            uses.setdefault(attempt.reason_on, _Use(_kind(attempt.reason_on))).wait(attempt.reason_since)
+            uses.setdefault(attempt.reason_on, _LockUse(_kind(attempt.reason_on))).wait(attempt.reason_since)
         for step in attempt.step_holds.values() if attempt.step_holds else ():
             if step.reason == "step_lock" and step.on and step.since:
-                uses.setdefault(step.on, _Use(_kind(step.on))).wait(step.since)
+                uses.setdefault(step.on, _LockUse(_kind(step.on))).wait(step.since)
     return [
         Lock(cluster, lock, use.kind, 1 if use.kind == "mutex" else limits.get(lock), use.held, use.waiting, use.oldest,
              tuple(use.holders))

@@ -64,7 +64,7 @@ UNSEEN, RUNNING, STARTING, ADVANCING = Reason("unseen"), Reason("running"), Reas
 THROTTLED = Reason("throttled", "", POSTPONED)
 
 
-class LockTold(msgspec.Struct, frozen=True):
+class LockMessage(msgspec.Struct, frozen=True):
     """What the waiter for a lock was told of it; None: the message does not say."""
 
     lock: str = ""
@@ -72,7 +72,7 @@ class LockTold(msgspec.Struct, frozen=True):
     held: int | None = None
 
 
-def said(text: str | None) -> str:
+def one_line(text: str | None) -> str:
     """Somebody's words on one line, cut to the longest that is kept."""
     return " ".join(text[: 4 * WORDS_LIMIT].split())[:WORDS_LIMIT] if text else ""
 
@@ -90,14 +90,14 @@ def claim_name(words: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def lock_told(message: str) -> LockTold:
+def parse_lock_message(message: str) -> LockMessage:
     """What a message says of the lock that is waited for; thousands wait with the same one."""
     found = _LOCK_STATUS.search(message)
     if found is None:
         named = _LOCK_NAMED.search(message)
-        return LockTold(named[1].rstrip(".,:;") if named else "")
+        return LockMessage(named[1].rstrip(".,:;") if named else "")
     first, limit = int(found["first"]), int(found["limit"])
-    return LockTold(found["lock"], limit, first if found["key"] else max(0, limit - first))
+    return LockMessage(found["lock"], limit, first if found["key"] else max(0, limit - first))
 
 
 def before_work(phase: str, message: str, locks: kubernetes.Synchronization | None) -> Reason:
@@ -107,21 +107,21 @@ def before_work(phase: str, message: str, locks: kubernetes.Synchronization | No
     if message == POSTPONED:
         return THROTTLED
     if message.startswith(VOLUME_MESSAGE):
-        return Reason("volume", claim_name(message), said(message))
-    lock = awaited_lock(locks)
+        return Reason("volume", claim_name(message), one_line(message))
+    lock = first_awaited_lock(locks)
     if lock or message.startswith(LOCK_MESSAGES):
-        words = said(message)
-        return _lock_reason("lock", lock_told(words).lock or lock, words, locks)
-    return Reason("throttled", "", said(message)) if message else UNSEEN
+        words = one_line(message)
+        return _lock_reason("lock", parse_lock_message(words).lock or lock, words, locks)
+    return Reason("throttled", "", one_line(message)) if message else UNSEEN
 
 
-Entry = tuple[str, str, list[str]]
+LockEntry = tuple[str, str, list[str]]
 """A lock, its kind (`semaphore`, `mutex`), and who holds it, also where it is waited for."""
 
 
 def lock_entries(
     semaphores: list[kubernetes.SemaphoreLock] | None, mutexes: list[kubernetes.MutexLock] | None
-) -> Iterator[Entry]:
+) -> Iterator[LockEntry]:
     """The entries of one side of status.synchronization, held or waited for, that name a lock."""
     for semaphore in semaphores or ():
         if semaphore.semaphore:
@@ -131,37 +131,37 @@ def lock_entries(
             yield mutex.mutex, "mutex", [mutex.holder] if mutex.holder else []
 
 
-def held_locks(locks: kubernetes.Synchronization) -> Iterator[Entry]:
+def held_locks(locks: kubernetes.Synchronization) -> Iterator[LockEntry]:
     """The locks that a workflow holds."""
     semaphore, mutex = locks.semaphore or kubernetes.Semaphores(), locks.mutex or kubernetes.Mutexes()
     return lock_entries(semaphore.holding, mutex.holding)
 
 
-def awaited(locks: kubernetes.Synchronization) -> Iterator[Entry]:
+def awaited_locks(locks: kubernetes.Synchronization) -> Iterator[LockEntry]:
     """The locks that a workflow waits for or once waited for: such entries outlive the wait."""
     semaphore, mutex = locks.semaphore or kubernetes.Semaphores(), locks.mutex or kubernetes.Mutexes()
     return lock_entries(semaphore.waiting, mutex.waiting)
 
 
-def awaited_lock(locks: kubernetes.Synchronization | None) -> str:
+def first_awaited_lock(locks: kubernetes.Synchronization | None) -> str:
     """The first lock that a workflow waits for and does not hold by now; empty: none."""
     if locks is None:
         return ""
     mine = {lock for lock, _, holders in held_locks(locks) if holders}
-    return next((lock for lock, _, _ in awaited(locks) if lock not in mine), "")
+    return next((lock for lock, _, _ in awaited_locks(locks) if lock not in mine), "")
 
 
 def _lock_reason(name: WaitReason, lock: str, words: str, locks: kubernetes.Synchronization | None) -> Reason:
     """A wait for a lock, with its limit by the message and its holders by the entry, as far as either says."""
-    told = lock_told(words)
-    holders = next((who for other, _, who in awaited(locks) if other == lock), []) if locks else []
+    told = parse_lock_message(words)
+    holders = next((who for other, _, who in awaited_locks(locks) if other == lock), []) if locks else []
     if told.limit is None and words:
         return Reason(name, lock, words)  # an error on the way to the lock says more than who holds it
     count = len(holders) or told.held
     shown = ": " + ", ".join(holders[:HOLDERS_SHOWN]) if holders else ""
     more = f" and {len(holders) - HOLDERS_SHOWN} more" if len(holders) > HOLDERS_SHOWN else ""
     parts = (told.limit is not None and f"limit {told.limit}", count is not None and f"held by {count}{shown}{more}")
-    return Reason(name, lock, said(", ".join(part for part in parts if part)))
+    return Reason(name, lock, one_line(", ".join(part for part in parts if part)))
 
 
 def after_work(running_pods: int, starting_pods: int, holds: Mapping[WaitReason, Reason]) -> Reason:
@@ -174,28 +174,30 @@ def after_work(running_pods: int, starting_pods: int, holds: Mapping[WaitReason,
     return STARTING if starting_pods else ADVANCING
 
 
-def held_steps(nodes: Mapping[str, Node], locks: kubernetes.Synchronization | None = None) -> dict[WaitReason, Reason]:
+def waits_by_reason(
+    nodes: Mapping[str, Node], locks: kubernetes.Synchronization | None = None
+) -> dict[WaitReason, Reason]:
     """What steps without a pod wait for: someone to resume them, a quota, a lock; by reason, the first step's."""
     holds: dict[WaitReason, Reason] = {}
     for node in nodes.values():
-        name = _hold(node)
+        name = _reason_name(node)
         if name and name not in holds:
-            holds[name] = _held_step(name, node, locks)
+            holds[name] = _step_reason(name, node, locks)
     return holds
 
 
-def held_by_step(nodes: Mapping[str, Node], locks: kubernetes.Synchronization | None = None) -> dict[str, Reason]:
+def waits_by_step(nodes: Mapping[str, Node], locks: kubernetes.Synchronization | None = None) -> dict[str, Reason]:
     """The same by node id, of every held step up to a bound."""
     holds: dict[str, Reason] = {}
     for node_id, node in nodes.items():
-        if name := _hold(node):
-            holds[node_id] = _held_step(name, node, locks)
+        if name := _reason_name(node):
+            holds[node_id] = _step_reason(name, node, locks)
             if len(holds) == HELD_STEPS_LIMIT:
                 break
     return holds
 
 
-def _hold(node: Node) -> WaitReason | None:
+def _reason_name(node: Node) -> WaitReason | None:
     """The reason that holds a step back before it has a pod; None: nothing does."""
     # A step's lock entry outlives the wait, as a workflow's does: it counts only while the step is pending.
     if node.type == "Suspend" and node.phase == "Running":
@@ -207,8 +209,8 @@ def _hold(node: Node) -> WaitReason | None:
     return "quota" if QUOTA_MESSAGE in (node.message or "") else None
 
 
-def _held_step(name: WaitReason, node: Node, locks: kubernetes.Synchronization | None) -> Reason:
-    words = said(node.message)
+def _step_reason(name: WaitReason, node: Node, locks: kubernetes.Synchronization | None) -> Reason:
+    words = one_line(node.message)
     if name == "step_lock" and node.synchronizationStatus:
         return _lock_reason(name, node.synchronizationStatus.waiting or "", words, locks)
     return Reason(name, quota_name(words) if name == "quota" else node.displayName or "", words)
@@ -251,7 +253,7 @@ def waited_since(created_at: Instant, attempt: QueuedAttempt) -> Instant:
     return created_at if attempt.number == 1 else attempt.first_seen_at
 
 
-def waiting(cluster: str, states: Iterable[Queued]) -> list[Waiting]:
+def waiting_rows(cluster: str, states: Iterable[Queued]) -> list[Waiting]:
     """Live workflows counted by namespace, queue and reason, with the instant since which the oldest has waited."""
     groups: dict[tuple[str, str, WaitReason, bool], list[int]] = {}
     # Every scrape passes every live workflow through here: no object is made for each.

@@ -44,9 +44,9 @@ def describe(
         state.queue = intern(labels.get(rules.queue_label) or state.namespace)
         state.service_account = account
         _attribute(state, rules)
-    version = template_version.named(rules.version_label, labels, meta.annotations or {})
+    version = template_version.version_of_label(rules.version_label, labels, meta.annotations or {})
     if not version and not state.template_version and workflow.status:  # a workflow's stored spec never changes
-        version = template_version.hashed(workflow.status.storedWorkflowTemplateSpec)
+        version = template_version.version_of_spec(workflow.status.storedWorkflowTemplateSpec)
     state.template_version = intern(version) or state.template_version
 
 
@@ -57,7 +57,7 @@ def restored(state: WorkflowState, rules: Rules) -> WorkflowState:
     attempt = state.attempt
     for name in ATTEMPT_TEXTS:
         setattr(attempt, name, intern(getattr(attempt, name)))
-    attempt.held_locks = locks.shared(attempt.held_locks)
+    attempt.held_locks = locks.shared_holds(attempt.held_locks)
     state.labels = _shared(frozenset(state.labels.items())) if state.labels else None
     _attribute(state, rules)
     return state

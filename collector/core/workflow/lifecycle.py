@@ -14,7 +14,7 @@ import msgspec
 from collector.core.messages import Observation
 from collector.core.model import REASONS, TERMINAL_PHASES, AttemptOutcome, Instant, WaitReason
 from collector.core.objects import kubernetes
-from collector.core.objects.status_nodes import MESSAGE_LIMIT, Graph, Node, graph, parse_nodes
+from collector.core.objects.status_nodes import MESSAGE_LIMIT, Graph, Node, build_graph, parse_nodes
 from collector.core.queue import locks, waiting
 from collector.core.queue.waiting import Reason
 from collector.core.rules import Rules
@@ -44,7 +44,7 @@ def new_workflow(seen: Observation, rules: Rules, namespace_labels: Mapping[str,
     """The state of a workflow at its first observation; a listed one has a past that was not observed."""
     workflow: kubernetes.Workflow = seen.object  # type: ignore[assignment]  # the kind implies the type
     meta, status = workflow.metadata, workflow.status or kubernetes.WorkflowStatus()
-    created_at = kubernetes.instant(meta.creationTimestamp) or seen.at
+    created_at = kubernetes.parse_time(meta.creationTimestamp) or seen.at
     attempt = Attempt(
         first_seen_at=seen.at, first_seen_live=seen.live, reason_since=seen.at if seen.live else created_at,
         complete=seen.change != "listed",
@@ -58,7 +58,7 @@ def new_workflow(seen: Observation, rules: Rules, namespace_labels: Mapping[str,
         waits = waiting.before_work(status.phase or "", status.message or "", status.synchronization)
         attempt.reason = waits.name
         attempt.waited_on = {attempt.reason: intern(waits.on)} if waits.on else None
-        started_at = kubernetes.instant(status.startedAt)
+        started_at = kubernetes.parse_time(status.startedAt)
         if started_at and status.phase not in (None, "", "Pending"):
             set_reason(attempt, waiting.RUNNING, started_at)
     return state
@@ -68,7 +68,7 @@ def observe(state: WorkflowState, seen: Observation) -> Steps | None:
     """Takes over the status of one more observation; returns its steps if it shows how the attempt ended."""
     workflow: kubernetes.Workflow = seen.object  # type: ignore[assignment]  # the kind implies the type
     spec, status = workflow.spec or kubernetes.WorkflowSpec(), workflow.status or kubernetes.WorkflowStatus()
-    started_at, phase = kubernetes.instant(status.startedAt), status.phase or ""
+    started_at, phase = kubernetes.parse_time(status.startedAt), status.phase or ""
     progress, attempt = status.progress or "", state.attempt
     if not state.version or (phase, progress) != (attempt.phase, state.progress):
         state.moved_at = seen.at
@@ -103,15 +103,15 @@ def _hold(state: WorkflowState, at: Instant, spec: kubernetes.WorkflowSpec, stat
     # Packed steps hide the signs of a hold; they matter only while nothing runs.
     may_hold = any(sign in raw for sign in waiting.HOLD_SIGNS) or (status.compressedNodes and not state.running_pods)
     steps = parse_nodes(status).nodes if may_hold else {}
-    holds = waiting.held_steps(steps, status.synchronization) if steps else {}
+    holds = waiting.waits_by_reason(steps, status.synchronization) if steps else {}
     if spec.suspend:
         holds = {"suspended": SUSPENDED, **holds}
     attempt.holds = holds or None
-    attempt.held_locks = locks.held_locks(status.synchronization) if status.synchronization else ()
+    attempt.held_locks = locks.lock_holds(status.synchronization) if status.synchronization else ()
     results = status.taskResultsCompletionStatus
     attempt.awaits_results = UNSYNCED in raw or (results is not None and False in results.values())
     if holds or attempt.step_holds:
-        by_step = waiting.held_by_step(steps, status.synchronization)
+        by_step = waiting.waits_by_step(steps, status.synchronization)
         attempt.step_holds = timed(attempt.step_holds or {}, by_step, at) or None
 
 
@@ -187,7 +187,7 @@ def mark_vanished(state: WorkflowState, at: Instant, version: int) -> None:
 def restarted_at(state: WorkflowState, workflow: kubernetes.Workflow) -> Instant | None:
     """When an attempt began after one whose end was not seen: nothing but `argo retry` moves the start."""
     attempt = state.attempt
-    started_at = kubernetes.instant(workflow.status.startedAt) if workflow.status else None
+    started_at = kubernetes.parse_time(workflow.status.startedAt) if workflow.status else None
     moved = started_at is not None and attempt.started_at is not None and started_at > attempt.started_at
     return started_at if moved and not attempt.finished else None
 
@@ -217,10 +217,10 @@ def _finish(state: WorkflowState, seen: Observation, status: kubernetes.Workflow
     never = bool(attempt.shutdown) and not attempt.has_nodes and attempt.picked_up_at is None
     phase = "Failed" if never else attempt.phase
     parsed = parse_nodes(status)
-    steps = Steps(parsed.nodes, graph(parsed.nodes))
+    steps = Steps(parsed.nodes, build_graph(parsed.nodes))
     leaves = outcome.failed_leaves(steps.nodes, steps.graph) if phase != "Succeeded" else ()
     ending = outcome.ending(phase, attempt.message, attempt.shutdown, leaves)
-    finished_at = kubernetes.instant(status.finishedAt)
+    finished_at = kubernetes.parse_time(status.finishedAt)
     if finished_at is None or finished_at > seen.at + DAY_MS:  # a clock may be years ahead
         finished_at = seen.at
     if attempt.picked_up_at is None and ending.outcome != "invalid" and (attempt.has_nodes or phase == "Succeeded"):

@@ -15,7 +15,15 @@ import msgspec
 from collector.core.facts.bills import PodRun
 from collector.core.model import AttemptOutcome
 from collector.core.objects import kubernetes
-from collector.core.objects.status_nodes import FAILED, MESSAGE_LIMIT, Graph, Node, beneath, graph, memoized
+from collector.core.objects.status_nodes import (
+    FAILED,
+    MESSAGE_LIMIT,
+    Graph,
+    Node,
+    build_graph,
+    descendants,
+    is_memoized,
+)
 
 INVALID_MESSAGE = "invalid spec"
 STOPPED_MESSAGE = "Stopped with strategy"
@@ -208,9 +216,9 @@ def failed_leaves(nodes: Mapping[str, Node], how: Graph | None = None) -> list[L
     Not those that were tried again, that something followed (continueOn, depends on a failure), that a succeeded node
     holds, daemons that were still up, nor hooks, unless only they failed.
     """
-    how = how or graph(nodes)
+    how = how or build_graph(nodes)
     well = [key for key, node in nodes.items() if node.phase == "Succeeded"]
-    spared = retried_away(nodes, how) | how.followed | beneath(how.held, well)
+    spared = retried_away(nodes, how) | how.followed | descendants(how.held, well)
     bad = {k for k, n in nodes.items() if n.phase in FAILED and n.type != "Container" and not n.daemoned} - spared
     begun = bad - _above(how.holder, bad)
     return [_leaf(key, nodes[key]) for key in sorted(begun - how.hooks or begun)]
@@ -218,7 +226,7 @@ def failed_leaves(nodes: Mapping[str, Node], how: Graph | None = None) -> list[L
 
 def _leaf(key: str, node: Node) -> Leaf:
     # A pod whose containers never wrote an end has none either; it ended after it began.
-    at = kubernetes.instant(node.finishedAt) or kubernetes.instant(node.startedAt) or 0
+    at = kubernetes.parse_time(node.finishedAt) or kubernetes.parse_time(node.startedAt) or 0
     step = (node.displayName or key)[:MESSAGE_LIMIT]
     return Leaf(at, node.phase or "", (node.message or "")[:MESSAGE_LIMIT], node.type or "", key, step)
 
@@ -237,20 +245,20 @@ def _above(holder: Mapping[str, str], keys: Iterable[str]) -> set[str]:
 def failed_ends(nodes: Mapping[str, Node]) -> dict[str, int]:
     """When the failed pods ended by the controller's word, by node id."""
     failed = ((key, node.finishedAt) for key, node in nodes.items() if node.type == "Pod" and node.phase != "Succeeded")
-    return {key: at for key, text in failed if (at := kubernetes.instant(text))}
+    return {key: at for key, text in failed if (at := kubernetes.parse_time(text))}
 
 
 def retries(nodes: Mapping[str, Node], how: Graph | None = None) -> int:
     """Tries beyond the first of every Retry node; a hook is no try, nor is a result from a cache."""
-    tries = (how or graph(nodes)).tries.values()
-    return sum(max(0, len([t for t in mine if t not in nodes or not memoized(nodes[t])]) - 1) for mine in tries)
+    tries = (how or build_graph(nodes)).tries.values()
+    return sum(max(0, len([t for t in mine if t not in nodes or not is_memoized(nodes[t])]) - 1) for mine in tries)
 
 
 def retried_away(nodes: Mapping[str, Node], how: Graph | None = None) -> set[str]:
     """Ids of nodes that a later try of the same step replaced, and of all that ran in them."""
-    how = how or graph(nodes)
+    how = how or build_graph(nodes)
     away = {key for mine in how.tries.values() for key in mine[:-1]}
-    return away | beneath(how.held, away)
+    return away | descendants(how.held, away)
 
 
 def success_rate(runs: Mapping[str, int]) -> Fraction | None:

@@ -23,9 +23,9 @@ from collector.core.objects.status_nodes import (
     UNRUN,
     Graph,
     Node,
-    graph,
+    build_graph,
     has_pod,
-    memoized,
+    is_memoized,
     template_of,
 )
 from collector.core.queue.waiting import Reason
@@ -97,11 +97,11 @@ def step_runs(
     how: Graph | None = None,
 ) -> list[StepRun]:
     """One row for each finished step of an attempt, with its pod's uid and what it waited for by node id."""
-    how = how or graph(nodes)
+    how = how or build_graph(nodes)
     path = critical_path(nodes, owner.started_at, owner.finished_at, how)
     away = retried_away(nodes, how) if how.tries else ()
     numbers = {key: number for tries in how.tries.values() for number, key in enumerate(tries, 1)}
-    instant, hooks = kubernetes.instant, how.hooks
+    instant, hooks = kubernetes.parse_time, how.hooks
     rows: list[StepRun] = []
     for key, node in nodes.items():
         if node.phase not in FINISHED or (node.type in GROUPS and _is_frame(owner, key, node)):
@@ -117,7 +117,7 @@ def step_runs(
             template=template_of(node), type=node.type or "", phase=node.phase, started_at=instant(node.startedAt),
             finished_at=instant(node.finishedAt), pod_uid=pods.get(key, "") if has_pod(node) else "",
             message=(node.message or "")[:MESSAGE_LIMIT], boundary_id=node.boundaryID or "",
-            try_number=numbers.get(key, 1), retried=key in away, hook=key in hooks, memoized=memoized(node),
+            try_number=numbers.get(key, 1), retried=key in away, hook=key in hooks, memoized=is_memoized(node),
             exit_code=exit_code(node) if node.outputs else None, critical=key in path, critical_ms=path.get(key, 0),
             waiting_reason=hold.reason, waiting_on=hold.on[:MESSAGE_LIMIT], waiting_ms=hold.spent_ms,
         ))  # fmt: skip
@@ -131,7 +131,7 @@ def _is_frame(owner: Owner, key: str, node: Node) -> bool:
 
 def _kept(owner: Owner, node: Node) -> bool:
     """Whether a step is an earlier attempt's: `argo retry` keeps what went well, with its old times."""
-    ended = kubernetes.instant(node.finishedAt)
+    ended = kubernetes.parse_time(node.finishedAt)
     return bool(ended and owner.started_at and ended < owner.started_at)
 
 
@@ -155,7 +155,7 @@ def critical_path(
     in the graph and follows what ended last before it. A part ends where the next one begins, so parts never overlap and
     sum to the attempt's length at most; what is missing to it the controller, queues and locks took between steps.
     """
-    how = how or graph(nodes)
+    how = how or build_graph(nodes)
     walk = _Walk(nodes, how, started_at or 0)
     parts: dict[str, int] = {}
     until, span = finished_at, walk.last()
@@ -214,7 +214,7 @@ def _span(key: str, node: Node, how: Graph) -> Span | None:
     """When a step worked; None for what is part of another: containers, and groups with something in them."""
     if node.phase not in FINISHED or node.type == "Container" or (node.type in GROUPS and key in how.held):
         return None
-    start, finish = kubernetes.instant(node.startedAt), kubernetes.instant(node.finishedAt)
+    start, finish = kubernetes.parse_time(node.startedAt), kubernetes.parse_time(node.finishedAt)
     if start is None or finish is None:
         return None
     return Span(max(start, finish), max(0, finish - start), key, start)

@@ -26,12 +26,12 @@ class _Stored(msgspec.Struct, gc=False):
 _DECODER = msgspec.json.Decoder(_Stored)
 
 
-def named(label: str, labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
+def version_of_label(label: str, labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
     """What the label, or the annotation of that name, says; empty: none is asked for, or it is not there."""
     return (labels.get(label) or annotations.get(label) or "")[:256] if label else ""
 
 
-def hashed(stored: bytes) -> str:
+def version_of_spec(stored: bytes) -> str:
     """The version of a stored spec, 12 hex digits; empty where it has no templates or cannot be read."""
     if len(stored) <= len(b"null"):
         return ""

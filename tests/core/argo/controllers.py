@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from collector.core.argo import controller
-from collector.core.argo.controller import Seen
+from collector.core.argo.controller import ControllerState
 from collector.core.facts.workflows import ControllerIncident
 from collector.core.live_view import ControllerHealth
 from collector.core.messages import Lease, Reading
@@ -25,8 +25,8 @@ def a_controller(*statuses: dict[str, Any], uid: str = "ctl", **spec: Any) -> ku
     return decoded(told, kubernetes.Pod)
 
 
-def told(*pods: kubernetes.Pod, seen: Seen | None = None) -> list[ControllerIncident]:
-    seen = Seen() if seen is None else seen
+def told(*pods: kubernetes.Pod, seen: ControllerState | None = None) -> list[ControllerIncident]:
+    seen = ControllerState() if seen is None else seen
     return [i for pod in pods for i in controller.incidents("c1", pod, an_observation(pod), seen)]
 
 
@@ -47,7 +47,7 @@ def deleting(pod: kubernetes.Pod) -> kubernetes.Pod:
     return pod
 
 
-def watch(state: Seen, *sights: tuple[int, dict[str, Any]]) -> list[ControllerIncident]:
+def watch(state: ControllerState, *sights: tuple[int, dict[str, Any]]) -> list[ControllerIncident]:
     """What is told of one pod, seen at these seconds with these statuses."""
     incidents: list[ControllerIncident] = []
     for at, status in sights:
@@ -60,21 +60,23 @@ def names(incidents: list[ControllerIncident]) -> list[tuple[str, str, int]]:
     return [(i.kind, i.reason, (i.at - NOON) // SECOND) for i in incidents]
 
 
-def health(state: Seen, now: int = NOON) -> ControllerHealth:
+def health(state: ControllerState, now: int = NOON) -> ControllerHealth:
     (one,) = controller.health(state, "c1", now)
     return one
 
 
-def take(state: Seen, kind: Any, value: Any, subject: str = "ctl", at: int = NOON, detail: str = "") -> list[Any]:
-    return list(controller.read("c1", "argo", Reading(kind, subject, at, value, detail), state))
+def take(
+    state: ControllerState, kind: Any, value: Any, subject: str = "ctl", at: int = NOON, detail: str = ""
+) -> list[Any]:
+    return list(controller.take_reading("c1", "argo", Reading(kind, subject, at, value, detail), state))
 
 
-def controller_lease(state: Seen, holder: str, at: int = NOON, **changes: Any) -> list[ControllerIncident]:
+def controller_lease(state: ControllerState, holder: str, at: int = NOON, **changes: Any) -> list[ControllerIncident]:
     lease = Lease("workflow-controller", holder, at, 15, 0, NOON + 1234)
     return take(state, "lease", msgspec.structs.replace(lease, **changes), subject="", at=at)
 
 
-def a_state() -> Seen:
-    state = Seen()
+def a_state() -> ControllerState:
+    state = ControllerState()
     told(a_controller({"state": runs(0), "ready": True}), seen=state)
     return state

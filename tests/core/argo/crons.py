@@ -105,6 +105,6 @@ def name_of(minute: int) -> str:
 def restarted(crons: Crons) -> Crons:
     """Crons taken up from the checkpoints of others."""
     fresh = Crons(crons.cluster, crons.calendar, ChangeLog())
-    for key in (*crons.lives, *crons.strangers):
+    for key in (*crons.lives, *crons.unseen):
         fresh.adopt(msgspec.msgpack.decode(msgspec.msgpack.encode(crons.life(key)), type=CronState))
     return fresh

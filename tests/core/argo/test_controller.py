@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core.argo import controller
-from collector.core.argo.controller import Seen
+from collector.core.argo.controller import ControllerState
 from collector.core.facts.workflows import ControllerIncident
 from collector.core.objects import kubernetes
 from tests.builders import NOON, SECOND, an_observation, iso
@@ -110,7 +110,7 @@ def test_the_limit_is_zero_where_there_is_none() -> None:
 def test_what_was_told_is_remembered_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest are forgotten first."""
     monkeypatch.setattr(controller, "REMEMBERED", 2)
-    seen = Seen()
+    seen = ControllerState()
     told(*(a_controller({"state": ended(i)}) for i in range(3)), seen=seen)
 
     assert [at for _, _, at in seen.keys] == [NOON + SECOND, NOON + 2 * SECOND]
@@ -145,7 +145,7 @@ def test_a_kill_that_the_kubelet_does_not_call_oom_is_a_restart() -> None:
 @pytest.mark.parametrize(("reason", "exit_code"), [("Completed", 0), ("Error", 143), ("Error", 2), ("Error", 137)])
 def test_the_end_that_a_roll_out_asked_for_is_no_restart(reason: str, exit_code: int) -> None:
     """Nothing starts again in a pod that is being deleted; nor is its end one that was missed."""
-    state = Seen()
+    state = ControllerState()
     up = a_controller({"state": runs(5), "restartCount": 0})
     down = deleting(a_controller({"state": ran(5, 20, reason, exit_code), "restartCount": 0}))
 
@@ -161,7 +161,7 @@ def test_an_oom_kill_during_a_roll_out_is_told() -> None:
 
 def test_a_restart_between_two_sights_is_told_at_the_start_that_followed_it() -> None:
     """restartCount grew by two and one end is shown: when the other was nobody knows, but when it was up again."""
-    state = Seen()
+    state = ControllerState()
     first = watch(state, (5, {"state": runs(0), "restartCount": 0}))
     jump = {"state": runs(30), "lastState": ran(20, 29), "restartCount": 2}
     then = watch(state, (31, jump), (40, jump))
@@ -174,7 +174,7 @@ def test_a_restart_between_two_sights_is_told_at_the_start_that_followed_it() ->
 
 def test_of_several_missed_restarts_the_last_is_told() -> None:
     """The others have no instant; health counts them."""
-    state = Seen()
+    state = ControllerState()
     watch(state, (5, {"state": runs(0), "restartCount": 0}))
     then = watch(state, (99, {"state": runs(30), "lastState": ran(20, 29), "restartCount": 7}))
 
@@ -191,7 +191,7 @@ def test_of_several_missed_restarts_the_last_is_told() -> None:
 )
 def test_an_end_that_is_not_shown_is_told_by_the_start_that_followed(status: dict[str, Any]) -> None:
     """A runtime may forget a dead container, or when it died."""
-    state = Seen()
+    state = ControllerState()
     watch(state, (1, {"state": runs(0), "restartCount": 0}))
 
     assert names(watch(state, (9, status))) == [("restart", "unseen", 3)]
@@ -206,7 +206,7 @@ def test_an_end_that_is_not_shown_is_told_by_the_start_that_followed(status: dic
 )
 def test_a_missed_restart_without_an_honest_instant_is_only_counted(status: dict[str, Any]) -> None:
     """No start is shown, or none that is later than what was told."""
-    state = Seen()
+    state = ControllerState()
     watch(state, (6, {"state": runs(5), "lastState": ran(1, 5), "restartCount": 1}))
     watch(state, (7, {"state": ended(6), "lastState": ran(1, 5), "restartCount": 1}))
 
@@ -216,7 +216,7 @@ def test_a_missed_restart_without_an_honest_instant_is_only_counted(status: dict
 
 def test_what_was_before_the_first_sight_was_not_missed() -> None:
     """A pod that has restarted for weeks."""
-    assert names(watch(Seen(), (9, {"state": runs(5), "lastState": ran(1, 4), "restartCount": 50}))) == [
+    assert names(watch(ControllerState(), (9, {"state": runs(5), "lastState": ran(1, 4), "restartCount": 50}))) == [
         ("restart", "Error", 4)
     ]
 
@@ -224,7 +224,7 @@ def test_what_was_before_the_first_sight_was_not_missed() -> None:
 def test_a_kill_seen_on_the_way_is_not_missed_later() -> None:
     """Down, backing off, up again: one end each time, whatever restartCount says meanwhile."""
     steps = watch(
-        Seen(),
+        ControllerState(),
         (0, {"state": runs(0), "restartCount": 0}),
         (3, {"state": ran(0, 3), "restartCount": 0}),
         (4, {"state": runs(4), "lastState": ran(0, 3), "restartCount": 1}),
@@ -248,7 +248,7 @@ def loop(at: int) -> tuple[int, dict[str, Any]]:
 
 def test_a_crash_loop_is_told_once() -> None:
     """However often it crashes in it, and beside the end it began with: their rows have one key but for a millisecond."""
-    state = Seen()
+    state = ControllerState()
     incidents = watch(state, loop(10), loop(30), (40, {"state": runs(40), "lastState": ran(24, 29)}), loop(60))
     loops = [i for i in incidents if i.kind == "crash_loop"]
 
@@ -260,7 +260,7 @@ def test_a_crash_loop_is_told_once() -> None:
 def test_a_loop_that_begins_after_a_long_run_is_one_loop() -> None:
     """The long run stays in lastState while the next one is under way."""
     incidents = watch(
-        Seen(),
+        ControllerState(),
         (901, {"state": BACK_OFF, "lastState": ran(0, 900)}),
         (911, {"state": runs(911), "lastState": ran(0, 900)}),
         loop(920),
@@ -272,7 +272,7 @@ def test_a_loop_that_begins_after_a_long_run_is_one_loop() -> None:
 def test_a_start_that_fails_is_no_missed_restart() -> None:
     """The end is shown while restartCount lags behind."""
     incidents = watch(
-        Seen(),
+        ControllerState(),
         (0, {"state": runs(0), "restartCount": 0}),
         (9, {"state": {"waiting": {"reason": "CreateContainerError"}}, "lastState": ran(0, 8), "restartCount": 0}),
         (12, {"state": runs(11), "lastState": {}, "restartCount": 1}),
@@ -283,11 +283,11 @@ def test_a_start_that_fails_is_no_missed_restart() -> None:
 
 def test_a_crash_loop_ends_when_the_container_has_run_ten_minutes() -> None:
     """Seen running by then, or told by the next end; then a new one is news."""
-    state = Seen()
+    state = ControllerState()
     watch(state, loop(10), (20, {"state": runs(20), "lastState": ran(4, 9)}))
     early, late = (health(state, NOON + at * SECOND).crash_loop for at in (619, 620))
     again = watch(state, (800, {"state": BACK_OFF, "lastState": ran(20, 799)}))
-    state = Seen()
+    state = ControllerState()
     watch(state, loop(10), (700, {"state": runs(20), "lastState": ran(4, 9)}))
 
     assert (early, late) == (True, False)
@@ -298,12 +298,12 @@ def test_a_crash_loop_ends_when_the_container_has_run_ten_minutes() -> None:
 
 def test_a_crash_loop_without_an_end_begins_when_it_is_seen() -> None:
     """Some runtimes show none."""
-    assert names(watch(Seen(), (7, {"state": BACK_OFF}))) == [("crash_loop", "CrashLoopBackOff", 7)]
+    assert names(watch(ControllerState(), (7, {"state": BACK_OFF}))) == [("crash_loop", "CrashLoopBackOff", 7)]
 
 
 def test_a_list_after_a_restart_tells_nothing_again() -> None:
     """The state is a checkpoint's."""
-    state = Seen()
+    state = ControllerState()
     looping = {"state": BACK_OFF, "lastState": ran(20, 29), "restartCount": 1}
     sights = ((5, {"state": runs(0), "restartCount": 0}), (31, looping))
     watch(state, *sights)
@@ -319,13 +319,13 @@ def test_the_state_of_an_older_release_is_taken_up() -> None:
     """It packed the keys of incidents, and nothing else."""
     key = ("ctl", "workflow-controller", NOON)
 
-    assert controller.unpack(msgspec.msgpack.encode([key])) == Seen({key: None})
-    assert controller.unpack(msgspec.msgpack.encode([])) == Seen()
+    assert controller.unpack(msgspec.msgpack.encode([key])) == ControllerState({key: None})
+    assert controller.unpack(msgspec.msgpack.encode([])) == ControllerState()
 
 
 def test_the_recorded_controller_dies_as_was_counted() -> None:
     """throttled: two OOM kills, the second of which began a crash loop, a restart with Error, a roll-out. Counted by eye."""
-    state = Seen()
+    state = ControllerState()
     incidents: list[ControllerIncident] = []
     for sight in observations("throttled"):
         pod = sight.object
@@ -348,7 +348,7 @@ STATUSES = st.fixed_dictionaries({"state": STATES, "lastState": STATES, "restart
 @given(st.lists(st.tuples(STATUSES, st.booleans()), max_size=6))
 def test_whatever_is_seen_is_told_once(seen: list[tuple[dict[str, Any], bool]]) -> None:
     """Each incident has a key of its own, and the last sight tells nothing the second time."""
-    state = Seen()
+    state = ControllerState()
     pods = [deleting(a_controller(status)) if over else a_controller(status) for status, over in seen]
     first = told(*pods, seen=state)
     again = told(*pods[-1:], seen=state)
@@ -359,7 +359,7 @@ def test_whatever_is_seen_is_told_once(seen: list[tuple[dict[str, Any], bool]]) 
 
 def test_an_older_sight_again_is_no_restart() -> None:
     """A watch that resumes from before shows restart counts that were passed long ago."""
-    state = Seen()
+    state = ControllerState()
     early = a_controller({"state": runs(0), "restartCount": 0})
     late = a_controller({"state": runs(9), "lastState": ran(0, 8), "restartCount": 1})
     for pod, when in ((late, NOON + 10 * SECOND), (early, NOON), (late, NOON + 10 * SECOND)):

@@ -3,7 +3,7 @@
 import pytest
 
 from collector.core.argo import controller
-from collector.core.argo.controller import Seen
+from collector.core.argo.controller import ControllerState
 from collector.core.facts.workflows import ControllerIncident
 from collector.core.live_view import ControllerHealth
 from collector.core.messages import ControllerMetrics, ControllerSettings
@@ -26,7 +26,7 @@ MINUTE = 60 * SECOND
 
 def test_each_replica_has_its_health() -> None:
     """By name; a standby is ready too."""
-    state = Seen()
+    state = ControllerState()
     for uid, ready in (("b", True), ("a", None)):
         told(a_controller({"state": runs(0), "ready": ready, "restartCount": 3}, uid=uid), seen=state)
 
@@ -43,7 +43,7 @@ def test_a_pod_that_has_just_been_made_is_not_ready() -> None:
     """It has a container and no status."""
     pod = a_controller({})
     pod.status = None
-    state = Seen()
+    state = ControllerState()
 
     assert told(pod, seen=state) == []
     assert not health(state).ready
@@ -53,7 +53,7 @@ def test_a_pod_that_has_just_been_made_is_not_ready() -> None:
 def test_an_evicted_pod_is_no_controller_any_more(phase: str) -> None:
     """Its object stays, another takes its place."""
     pod = a_controller({"state": runs(0)})
-    state = Seen()
+    state = ControllerState()
     told(pod, seen=state)
     assert pod.status
     pod.status.phase = phase
@@ -64,15 +64,15 @@ def test_an_evicted_pod_is_no_controller_any_more(phase: str) -> None:
 
 def test_a_deleted_pod_is_gone_with_its_last_words() -> None:
     """Seen or, after a break, only missed; a uid that is none of ours is no matter."""
-    state = Seen()
+    state = ControllerState()
     pod = a_controller({"state": runs(0)})
     last = a_controller({"state": runs(5), "lastState": ran(0, 4)})
     told(pod, seen=state)
     words = list(controller.incidents("c1", last, an_observation(last, "deleted"), state))
     deleted = dict(state.pods)
     told(pod, seen=state)
-    controller.gone(state, "ctl")
-    controller.gone(state, "other")
+    controller.forget_pod(state, "ctl")
+    controller.forget_pod(state, "other")
 
     assert names(words) == [("restart", "Error", 4)]
     assert deleted == {}
@@ -82,7 +82,7 @@ def test_a_deleted_pod_is_gone_with_its_last_words() -> None:
 def test_a_pod_without_the_controller_s_container_is_none() -> None:
     """Whatever its labels say."""
     pod = a_controller({"name": "argo-server", "state": ended(1)}, containers=[{"name": "argo-server"}])
-    state = Seen()
+    state = ControllerState()
 
     assert told(pod, seen=state) == []
     assert state.pods == {}
@@ -91,7 +91,7 @@ def test_a_pod_without_the_controller_s_container_is_none() -> None:
 def test_pods_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Something may label a thousand."""
     monkeypatch.setattr(controller, "PODS", 2)
-    state = Seen()
+    state = ControllerState()
     told(*(a_controller({}, uid=uid) for uid in "abc"), seen=state)
 
     assert list(state.pods) == ["b", "c"]
@@ -99,7 +99,7 @@ def test_pods_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_new_holder_of_the_lease_is_an_incident() -> None:
     """At the instant the Lease says, with the holder as reason; who held it first is none."""
-    state = Seen()
+    state = ControllerState()
     first = controller_lease(state, "ctl")
     same = controller_lease(state, "ctl")
     (incident,) = controller_lease(state, "other")
@@ -113,7 +113,7 @@ def test_a_new_holder_of_the_lease_is_an_incident() -> None:
 
 def test_a_lease_that_was_given_back_is_no_change_until_another_takes_it() -> None:
     """A controller that stops in order frees it; nor is a change without an instant told."""
-    state = Seen()
+    state = ControllerState()
     controller_lease(state, "ctl")
     freed = controller_lease(state, "")
     back = controller_lease(state, "ctl")

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from collector.core.argo.cron import GRACE_MS, PARTING_MS
+from collector.core.argo.cron import DELETED_KEPT_MS, GRACE_MS
 from collector.core.facts.workflows import CronRun
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
@@ -253,12 +253,12 @@ def test_a_run_is_told_even_after_its_cron_is_gone() -> None:
     world.see(a_cron(), NOON + 90 * SECOND, "deleted")
     world.run(NOON + MINUTE)
     world.crons.changes.drain()
-    world.tick(NOON + 90 * SECOND + PARTING_MS)
+    world.tick(NOON + 90 * SECOND + DELETED_KEPT_MS)
 
     assert world.told() == [("1", "started", name_of(1))]
     assert not world.crons.changes
 
-    world.tick(NOON + 90 * SECOND + PARTING_MS + 1)
+    world.tick(NOON + 90 * SECOND + DELETED_KEPT_MS + 1)
 
     assert world.crons.changes.drain() == [("cronworkflows", "team/nightly")]
     assert world.crons.life("team/nightly") is None

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from collector.core.argo.cron import DUE_AT_MOST, HELD_AT_MOST, PARTING_MS, REMEMBERED, STRANGERS_AT_MOST
+from collector.core.argo.cron import DELETED_KEPT_MS, DUE_AT_MOST, HELD_AT_MOST, REMEMBERED, UNSEEN_AT_MOST
 from collector.core.objects import kubernetes
 from tests.builders import DAY, HOUR, MINUTE, NOON, SECOND, decoded
 from tests.core.argo.crons import Watched, a_cron, name_of, watched
@@ -127,12 +127,12 @@ def test_an_empty_cron_harms_nobody(told: dict[str, Any]) -> None:
 def test_unknown_crons_fill_no_memory() -> None:
     """Anybody may put the label on a workflow, and the right to watch crons may be missing."""
     world = Watched()
-    for i in range(STRANGERS_AT_MOST + 10):
+    for i in range(UNSEEN_AT_MOST + 10):
         world.run(NOON, cron=f"cron{i}")
 
-    assert len(world.crons.strangers) == STRANGERS_AT_MOST
+    assert len(world.crons.unseen) == UNSEEN_AT_MOST
     assert world.rows == []
 
-    world.tick(NOON + SECOND + PARTING_MS + 1)
+    world.tick(NOON + SECOND + DELETED_KEPT_MS + 1)
 
-    assert not world.crons.strangers
+    assert not world.crons.unseen

@@ -106,7 +106,7 @@ def test_a_recorded_cron_is_told_as_its_raw_objects_say() -> None:
         if what == "run":
             due_at, created = meta["annotations"][prefix + "scheduled-time"], meta["creationTimestamp"]
             world.rows += world.crons.started(
-                "ci", "every-minute", due_at, meta["name"], kubernetes.instant(created) or 0
+                "ci", "every-minute", due_at, meta["name"], kubernetes.parse_time(created) or 0
             )
         else:
             cron = decoded(o, kubernetes.CronWorkflow)

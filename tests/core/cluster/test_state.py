@@ -258,7 +258,7 @@ def test_an_evicted_pods_end_is_the_controllers_word() -> None:
             pods += [h for h in cluster.observe(late) if isinstance(h, PodRun) and h.name == "evicted-main-439679706"]
         ends.add(pods[-1].finished_at)
 
-    assert ends == {kubernetes.instant("2026-11-22T13:22:43Z")}
+    assert ends == {kubernetes.parse_time("2026-11-22T13:22:43Z")}
 
 
 @pytest.mark.parametrize("spoilt", ["cut", "size"])

@@ -31,9 +31,9 @@ def rows(folder: str, name: str) -> list[StepRun]:
     workflow = last(folder)[name]
     status = workflow.status or kubernetes.WorkflowStatus()
     owner = Owner(
-        cluster="c1", namespace="", workflow_created_at=kubernetes.instant(workflow.metadata.creationTimestamp) or 0,
+        cluster="c1", namespace="", workflow_created_at=kubernetes.parse_time(workflow.metadata.creationTimestamp) or 0,
         workflow_uid=workflow.metadata.uid or "", workflow_name=name, attempt=1,
-        started_at=kubernetes.instant(status.startedAt), finished_at=kubernetes.instant(status.finishedAt),
+        started_at=kubernetes.parse_time(status.startedAt), finished_at=kubernetes.parse_time(status.finishedAt),
     )  # fmt: skip
     return step_runs(owner, parse_nodes(status).nodes, {}, {}, version=1)
 
@@ -124,7 +124,9 @@ def test_the_path_of_a_workflow(folder: str, name: str, parts: dict[str, int], l
     status = last(folder)[name].status or kubernetes.WorkflowStatus()
 
     assert path(folder, name) == parts
-    assert (kubernetes.instant(status.finishedAt) or 0) - (kubernetes.instant(status.startedAt) or 0) == length * 1000
+    assert (kubernetes.parse_time(status.finishedAt) or 0) - (
+        kubernetes.parse_time(status.startedAt) or 0
+    ) == length * 1000
 
 
 @pytest.mark.parametrize(

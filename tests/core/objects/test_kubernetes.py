@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core.objects import kubernetes
-from collector.core.objects.kubernetes import OBJECT_OF, instant
-from collector.core.objects.lenient import mend, untyped
+from collector.core.objects.kubernetes import OBJECT_OF, parse_time
+from collector.core.objects.lenient import fit_object, parse_untyped
 from collector.core.objects.status_nodes import Node
 from tests.builders import NOON, SECOND, a_container, a_workflow, decoded, pod_json, read_nodes, workflow_json
 from tests.replay import raw_events
@@ -34,7 +34,7 @@ from tests.replay import raw_events
 )
 def test_rfc_3339_is_read(text: str, expected: int) -> None:
     """Nanoseconds are cut to ms, a leap second is smeared onto :59."""
-    assert instant(text) == expected
+    assert parse_time(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -49,13 +49,13 @@ def test_rfc_3339_is_read(text: str, expected: int) -> None:
 )  # fmt: skip
 def test_what_is_no_instant_is_none(text: str | None) -> None:
     """The 1970 of containerd would bill 56 years; dates and week dates, which Python takes, are no instants."""
-    assert instant(text) is None
+    assert parse_time(text) is None
 
 
 @given(st.text(max_size=30) | st.from_regex(r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)\Z"))
 def test_any_text_is_an_instant_in_bounds_or_none(text: str) -> None:
     """Between 2001 and 2100: what ClickHouse's columns hold, and no exception."""
-    moment = instant(text)
+    moment = parse_time(text)
 
     assert moment is None or 1_000_000_000_000 <= moment < 4_102_444_800_000
 
@@ -90,7 +90,7 @@ def test_env_values_and_arguments_have_no_field() -> None:
 def test_a_field_of_the_wrong_type_is_mended_and_the_rest_is_untouched() -> None:
     """One label that is a number must not cost the pod."""
     told = pod_json(labels={"a": 1, "b": True, "c": [1], "d": "x"})  # type: ignore[dict-item]
-    mended = mend(told, kubernetes.Pod)
+    mended = fit_object(told, kubernetes.Pod)
     plain = decoded(pod_json(labels={"a": "1", "b": "true", "d": "x"}), kubernetes.Pod)
 
     assert mended.object == plain
@@ -99,7 +99,7 @@ def test_a_field_of_the_wrong_type_is_mended_and_the_rest_is_untouched() -> None
 
 def test_a_quantity_that_is_a_number_is_kept_as_its_text() -> None:
     """YAML writes `cpu: 2` as often as `cpu: "2"`."""
-    mended = mend(pod_json(requests={"cpu": 2, "memory": "4Gi"}), kubernetes.Pod)  # type: ignore[dict-item]
+    mended = fit_object(pod_json(requests={"cpu": 2, "memory": "4Gi"}), kubernetes.Pod)  # type: ignore[dict-item]
 
     assert mended.object.spec.containers[0].resources.requests == {"cpu": "2", "memory": "4Gi"}
 
@@ -112,7 +112,7 @@ def test_a_number_is_kept_if_it_is_one_of_32_bits(value: Any, kept: int | None) 
     """Exit codes and priorities are; a larger one would stop a whole insert."""
     told = pod_json(containers=[a_container(ended=NOON)])
     told["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] = value
-    pod = mend(told, kubernetes.Pod).object
+    pod = fit_object(told, kubernetes.Pod).object
 
     assert pod.status.containerStatuses[0].state.terminated.exitCode == kept
 
@@ -131,7 +131,7 @@ def test_a_lone_surrogate_becomes_a_question_mark() -> None:
     told = json.loads(
         '{"metadata": {"uid": "u", "labels": {"a\\ud800": "\\udfffb"}}, "status": {"nodes": ["\\ud800"]}}'
     )
-    mended = mend(told, kubernetes.Workflow)
+    mended = fit_object(told, kubernetes.Workflow)
 
     assert mended.object.metadata.labels == {"a?": "?b"}
     assert bytes(mended.object.status.nodes) == b'["?"]'
@@ -140,7 +140,7 @@ def test_a_lone_surrogate_becomes_a_question_mark() -> None:
 @pytest.mark.parametrize("wrong", [[], "x", 1, None])
 def test_an_object_that_is_no_object_is_none(wrong: Any) -> None:
     """Whoever asked sets it aside."""
-    assert mend(wrong, kubernetes.Pod).object is None
+    assert fit_object(wrong, kubernetes.Pod).object is None
 
 
 # Lines.
@@ -149,12 +149,12 @@ def test_an_object_that_is_no_object_is_none(wrong: Any) -> None:
 @pytest.mark.parametrize("line", [b"", b"[]", b"3", b"nope", b"{", b"[" * 100_000])
 def test_a_line_that_is_no_json_object_is_none(line: bytes) -> None:
     """The watch then reads on from where it was."""
-    assert untyped(line) is None
+    assert parse_untyped(line) is None
 
 
 def test_bytes_that_are_no_utf8_are_replaced() -> None:
     """A second try reads what the first refused."""
-    assert untyped(b'{"a": "\xff"}') == {"a": "�"}
+    assert parse_untyped(b'{"a": "\xff"}') == {"a": "�"}
 
 
 # Anything at all.
@@ -202,7 +202,7 @@ def test_a_mutilated_object_is_decoded_or_mended(kind: str, seed: int, rate: flo
     try:
         seen = msgspec.json.decode(json.dumps(told).encode(), type=OBJECT_OF[kind])
     except (msgspec.DecodeError, UnicodeDecodeError):
-        seen = mend(told, OBJECT_OF[kind]).object
+        seen = fit_object(told, OBJECT_OF[kind]).object
     steps = read_nodes(seen.status) if isinstance(seen, kubernetes.Workflow) else {}
 
     assert seen is None or msgspec.json.encode(seen)
@@ -226,7 +226,7 @@ def test_a_wrong_field_leaves_all_others_as_they_were(kind: str, seed: int, wron
     for key in path[:-1]:
         inner = inner[key]
     inner[path[-1]] = wrong
-    mended, sound = (without(mend(t, OBJECT_OF[kind]).object, path) for t in (told, whole))
+    mended, sound = (without(fit_object(t, OBJECT_OF[kind]).object, path) for t in (told, whole))
 
     assert mended == sound
 
@@ -248,7 +248,7 @@ def test_a_sound_object_needs_no_mending() -> None:
     """The untyped way gives what the typed one does."""
     for kind, objects in OBJECTS.items():
         for told in objects:
-            mended = mend(told, OBJECT_OF[kind])
+            mended = fit_object(told, OBJECT_OF[kind])
             typed = decoded(told, OBJECT_OF[kind])
             if isinstance(typed, kubernetes.Workflow) and typed.status and mended.object.status:
                 assert read_nodes(mended.object.status) == read_nodes(typed.status)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.objects.quantity import quantity
+from collector.core.objects.quantity import parse_quantity
 
 GIB = 1024**3
 
@@ -22,7 +22,7 @@ GIB = 1024**3
 )  # fmt: skip
 def test_the_forms_of_the_api_are_read(text: str, amount: str) -> None:
     """Plain, decimal and binary suffixes, exponents."""
-    assert quantity(text) == Decimal(amount)
+    assert parse_quantity(text) == Decimal(amount)
 
 
 @pytest.mark.parametrize(
@@ -34,18 +34,18 @@ def test_the_forms_of_the_api_are_read(text: str, amount: str) -> None:
 )  # fmt: skip
 def test_what_is_no_quantity_is_none(text: str) -> None:
     """The kubernetes package takes several of these, and hangs on one."""
-    assert quantity(text) is None
+    assert parse_quantity(text) is None
 
 
 @pytest.mark.parametrize(("text", "amount"), [("1e-30", "0.000000001"), ("0.1234567891", "0.123456790"), ("0n", "0")])
 def test_nothing_is_finer_than_a_billionth(text: str, amount: str) -> None:
     """The API itself rounds up to nano; a finer one would not fit its column."""
-    assert quantity(text) == Decimal(amount)
+    assert parse_quantity(text) == Decimal(amount)
 
 
 @given(st.text(max_size=12) | st.from_regex(r"\A[+-]?\d{0,25}\.?\d{0,25}([a-zA-Z]{0,2}|[eE][+-]?\d{1,9})\Z"))
 def test_any_text_is_an_amount_in_bounds_or_none(text: str) -> None:
     """From 0 up to what an int64 holds, in billionths; never NaN, never an exception."""
-    amount = quantity(text)
+    amount = parse_quantity(text)
 
     assert amount is None or (0 <= amount < 2**63 and amount.quantize(Decimal("1e-9")) == amount)

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from collector.core.model import NodeStatus
 from collector.core.objects import kubernetes, status_nodes
-from collector.core.objects.lenient import mend
-from collector.core.objects.status_nodes import Node, has_pod, memoized, parse_nodes, template_of
+from collector.core.objects.lenient import fit_object
+from collector.core.objects.status_nodes import Node, has_pod, is_memoized, parse_nodes, template_of
 from tests.builders import a_step, a_workflow, read_nodes, workflow_json
 from tests.replay import raw_events
 
@@ -85,7 +85,7 @@ def test_nodes_too_deep_to_be_walked_are_left_out() -> None:
     deep: Any = "end"
     for _ in range(600):
         deep = {"a": [deep]}
-    mended = mend(workflow_json(labels={"n": 1}, nodes=deep), kubernetes.Workflow)  # type: ignore[dict-item]
+    mended = fit_object(workflow_json(labels={"n": 1}, nodes=deep), kubernetes.Workflow)  # type: ignore[dict-item]
 
     assert (mended.object.metadata.uid, read_nodes(mended.object.status)) == ("w1", {})
     assert "status.nodes" in mended.paths
@@ -283,4 +283,4 @@ def test_only_a_step_that_ran_itself_has_a_pod(step: dict[str, Any], has: bool) 
     (node,) = steps(a=step).values()
 
     assert has_pod(node) is has
-    assert memoized(node) is ((step.get("memoizationStatus") or {}).get("hit") is True)
+    assert is_memoized(node) is ((step.get("memoizationStatus") or {}).get("hit") is True)

@@ -51,7 +51,7 @@ def waiter(lock: str, since: Instant = NOON, **more: Any) -> User:
 def held(**synchronization: Any) -> tuple[LockHold, ...]:
     status = a_workflow(synchronization=synchronization).status
     assert status is not None
-    return locks.held_locks(status.synchronization)
+    return locks.lock_holds(status.synchronization)
 
 
 # What one workflow holds.
@@ -81,7 +81,7 @@ def test_a_workflow_holds_what_its_entries_say() -> None:
 )
 def test_an_entry_without_holders_or_for_waiting_holds_nothing(synchronization: dict[str, Any]) -> None:
     """Holders may be empty after a release; those of a waiting entry are others."""
-    assert held(**synchronization) == locks.held_locks(None) == ()
+    assert held(**synchronization) == locks.lock_holds(None) == ()
 
 
 def test_equal_holdings_are_one_value() -> None:
@@ -89,7 +89,7 @@ def test_equal_holdings_are_one_value() -> None:
     entry = {"holding": [{"semaphore": GPU, "holders": ["team/a"]}]}
 
     assert held(semaphore=entry) is held(semaphore=entry)
-    assert locks.shared((LockHold(GPU, "semaphore", 1),)) is held(semaphore=entry)
+    assert locks.shared_holds((LockHold(GPU, "semaphore", 1),)) is held(semaphore=entry)
 
 
 # Limits.
@@ -106,7 +106,7 @@ def test_equal_holdings_are_one_value() -> None:
 )
 def test_both_forms_of_the_message_tell_the_limit(message: str, limit: int | None) -> None:
     """It is what stands after the slash."""
-    assert waiting.lock_told(waiting.said(message)).limit == limit
+    assert waiting.parse_lock_message(waiting.one_line(message)).limit == limit
 
 
 def test_the_last_limit_told_is_remembered() -> None:
@@ -119,7 +119,7 @@ def test_the_last_limit_told_is_remembered() -> None:
         Reason("lock", "", "limit 9"),
         Reason("quota", DB, "limit 9"),
     ):
-        locks.remember(limits, reason)
+        locks.remember_limit(limits, reason)
 
     assert limits == {GPU: 4}
 
@@ -129,7 +129,7 @@ def test_limits_are_bounded_and_the_ones_heard_of_longest_ago_go_first(monkeypat
     monkeypatch.setattr(locks, "LOCKS_LIMIT", 2)
     limits: dict[str, int] = {}
     for lock in ("a", "b", "a", "c"):
-        locks.remember(limits, Reason("lock", lock, "limit 1"))
+        locks.remember_limit(limits, Reason("lock", lock, "limit 1"))
 
     assert set(limits) == {"a", "c"}
 
@@ -226,11 +226,11 @@ def user(workflow: kubernetes.Workflow, limits: dict[str, int]) -> User:
     """What a life is to keep of a workflow's status."""
     status = workflow.status or kubernetes.WorkflowStatus()
     reason = waiting.before_work(status.phase or "", status.message or "", status.synchronization)
-    steps = waiting.held_by_step(read_nodes(status), status.synchronization)
+    steps = waiting.waits_by_step(read_nodes(status), status.synchronization)
     for one in (reason, *steps.values()):
-        locks.remember(limits, one)
+        locks.remember_limit(limits, one)
     return User(
         workflow.metadata.namespace or "", workflow.metadata.name or "", status.phase in TERMINAL_PHASES,
-        reason.name, reason.on, NOON, locks.held_locks(status.synchronization),
+        reason.name, reason.on, NOON, locks.lock_holds(status.synchronization),
         {key: StepHold(step.name, step.on, NOON, 0) for key, step in steps.items()},
     )  # fmt: skip

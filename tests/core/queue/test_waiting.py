@@ -149,9 +149,9 @@ def test_pending_for_words_nobody_knows_is_throttled() -> None:
 
 def test_words_are_one_line_and_bounded() -> None:
     """An error may hold a page of YAML."""
-    assert waiting.said("a\n\tb  c") == "a b c"
-    assert waiting.said("x" * 10_000) == "x" * waiting.WORDS_LIMIT
-    assert waiting.said(None) == ""
+    assert waiting.one_line("a\n\tb  c") == "a b c"
+    assert waiting.one_line("x" * 10_000) == "x" * waiting.WORDS_LIMIT
+    assert waiting.one_line(None) == ""
 
 
 ENTRY = st.fixed_dictionaries({
@@ -249,7 +249,7 @@ NODES = {
 
 def test_a_held_step_says_what_it_waits_for() -> None:
     """Steps without a pod: someone must resume, a quota must rise, a lock must be let go; the first of each is told."""
-    holds = waiting.held_steps(read_nodes(a_workflow(nodes=NODES).status))
+    holds = waiting.waits_by_reason(read_nodes(a_workflow(nodes=NODES).status))
 
     assert holds == {
         "suspended": Reason("suspended", "approve"),
@@ -260,7 +260,7 @@ def test_a_held_step_says_what_it_waits_for() -> None:
 
 def test_every_held_step_is_told_by_its_node() -> None:
     """A step that ended no longer waits, whatever its entry says."""
-    held = waiting.held_by_step(read_nodes(a_workflow(nodes=NODES).status))
+    held = waiting.waits_by_step(read_nodes(a_workflow(nodes=NODES).status))
 
     assert {key: (reason.name, reason.on) for key, reason in held.items()} == {
         "a": ("suspended", "approve"), "b": ("quota", "team"), "c": ("step_lock", LOCK), "h": ("quota", "other"),
@@ -273,14 +273,14 @@ def test_held_steps_are_bounded() -> None:
     step = a_step("Pending", synchronizationStatus={"waiting": LOCK})
     nodes = read_nodes(a_workflow(nodes={str(i): step for i in range(waiting.HELD_STEPS_LIMIT + 5)}).status)
 
-    assert len(waiting.held_by_step(nodes)) == waiting.HELD_STEPS_LIMIT
+    assert len(waiting.waits_by_step(nodes)) == waiting.HELD_STEPS_LIMIT
 
 
 def test_a_held_step_names_the_holders_by_its_workflows_entry() -> None:
     """Steps have no entry of their own; the first sight of three steps that wait for a fourth, as recorded."""
     sights = (o.object for o in observations("basics") if isinstance(o.object, kubernetes.Workflow))
     status = next(w.status for w in sights if w.status and b'"waiting":"' in bytes(w.status.nodes).replace(b": ", b":"))
-    held = waiting.held_by_step(read_nodes(status), status.synchronization)
+    held = waiting.waits_by_step(read_nodes(status), status.synchronization)
     words = "limit 1, held by 1: mapping/template-lock/template-lock-2114759838"
 
     assert held == {
@@ -320,7 +320,7 @@ def test_queues_count_and_keep_the_oldest() -> None:
         a_state(**lock, created_at=NOON - MINUTE),
         a_state(**lock, finished=True),
     ]
-    found = [(w.cluster, w.namespace, w.reason, w.count, w.since, w.begun) for w in waiting.waiting("c1", lives)]
+    found = [(w.cluster, w.namespace, w.reason, w.count, w.since, w.begun) for w in waiting.waiting_rows("c1", lives)]
 
     assert found == [
         ("c1", "a", "lock", 3, NOON - HOUR, False),

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core.objects import status_nodes
-from collector.core.objects.status_nodes import Node, graph
+from collector.core.objects.status_nodes import Node, build_graph
 from tests.builders import a_step, a_workflow, read_nodes
 
 
@@ -21,7 +21,7 @@ def group(kind: str, *children: str, **more: Any) -> dict[str, Any]:
 
 def test_a_boundary_holds_what_runs_in_it() -> None:
     """A DAG's children are only its first tasks; a boundary that is not there, or is itself, holds nothing."""
-    how = graph(
+    how = build_graph(
         steps(
             dag=group("DAG", "a"), a=a_step(boundaryID="dag", children=["b"]), b=a_step(boundaryID="dag"),
             lost=a_step(boundaryID="gone"), own=a_step(boundaryID="own"),
@@ -35,7 +35,7 @@ def test_a_boundary_holds_what_runs_in_it() -> None:
 
 def test_groups_and_retries_hold_their_children() -> None:
     """A step group in its Steps node, a step in its group, a try in its Retry node."""
-    how = graph(
+    how = build_graph(
         steps(
             wf=group("Steps", "g0", name="wf"),
             g0=group("StepGroup", "r", "s", name="wf[0]", boundaryID="wf"),
@@ -55,7 +55,7 @@ def test_groups_and_retries_hold_their_children() -> None:
 
 def test_what_follows_an_empty_group_does_not_run_in_it() -> None:
     """A loop over nothing has the next step as its child, and the names tell it apart."""
-    how = graph(
+    how = build_graph(
         steps(
             dag=group("DAG", "loop", name="wf"),
             loop=group("TaskGroup", "next", name="wf.loop", boundaryID="dag"),
@@ -72,7 +72,7 @@ def test_what_follows_an_empty_group_does_not_run_in_it() -> None:
 
 def test_an_item_of_a_loop_runs_in_its_group() -> None:
     """Its name goes on with a bracket."""
-    how = graph(
+    how = build_graph(
         steps(
             loop=group("TaskGroup", "a"), a=a_step(), t=group("TaskGroup", "i", name="wf.t"), i=a_step(name="wf.t(0:x)")
         )
@@ -86,7 +86,7 @@ HOOKED: dict[str, Any] = {"nodeFlag": {"hooked": True}}
 
 def test_hooks_are_no_tries() -> None:
     """They stand beside the tries among the children of a Retry node; the tries of a hook are hooked as well."""
-    how = graph(
+    how = build_graph(
         steps(
             r=group("Retry", "r-0", "h", "r-1", "gone", "r"), r_0=a_step(), r_1=a_step(),
             h=group("Retry", "h-0", "h-1", **HOOKED), h_0=a_step(**HOOKED), h_1=a_step(**HOOKED),
@@ -101,14 +101,16 @@ def test_hooks_are_no_tries() -> None:
 
 def test_before_argo_3_5_the_name_tells_an_exit_handler() -> None:
     """There was no flag; a user's own task may be called the same, without a dot before it."""
-    how = graph(steps(a=a_step(displayName="wf.onExit"), b=a_step(displayName="onExit"), c=a_step(boundaryID="a")))
+    how = build_graph(
+        steps(a=a_step(displayName="wf.onExit"), b=a_step(displayName="onExit"), c=a_step(boundaryID="a"))
+    )
 
     assert how.hooks == {"a", "c"}
 
 
 def test_what_was_left_out_followed_nothing() -> None:
     """Argo omits what its dependencies did not allow."""
-    how = graph(steps(a=a_step("Failed", children=["b", "gone"]), b=a_step("Omitted")))
+    how = build_graph(steps(a=a_step("Failed", children=["b", "gone"]), b=a_step("Omitted")))
 
     assert (how.before, how.followed) == ({"b": ["a"]}, set())
 
@@ -117,7 +119,7 @@ def test_what_holds_itself_in_a_circle_ends() -> None:
     """Nobody makes such a workflow, but somebody can write one."""
     circle = steps(a=a_step(boundaryID="b", displayName="a.onExit", children=["b"]), b=a_step(boundaryID="a"))
 
-    assert graph(circle).hooks == {"a", "b"}
+    assert build_graph(circle).hooks == {"a", "b"}
 
 
 IDS = st.sampled_from("abcdefg")
@@ -135,7 +137,7 @@ ANY_NODE = st.builds(
 @given(st.dictionaries(IDS, ANY_NODE))
 def test_any_graph_is_put_in_order(told: dict[str, Node]) -> None:
     """Cycles end, nothing runs in itself, and what is held is the reverse of what holds."""
-    how = graph(told)
+    how = build_graph(told)
 
     assert all(inner != outer and {inner, outer} <= told.keys() for inner, outer in how.holder.items())
     assert {inner: outer for outer, held in how.held.items() for inner in held} == how.holder

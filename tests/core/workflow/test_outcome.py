@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.objects.status_nodes import FAILED, Node, graph
+from collector.core.objects.status_nodes import FAILED, Node, build_graph
 from collector.core.workflow import outcome
 from collector.core.workflow.outcome import Ending, Leaf, ending
 from tests.builders import NOON, SECOND, a_step, a_workflow, iso, read_nodes
@@ -236,7 +236,7 @@ IDS = st.sampled_from("abcdefgh")
 )))  # fmt: skip
 def test_what_decides_is_a_failed_step_that_was_not_taken_back(nodes: dict[str, Node]) -> None:
     """In any graph, and none of them holds another, of whatever type; a Retry holds its tries whatever bounds they name."""
-    deciding, away, holder = begun(nodes), outcome.retried_away(nodes), graph(nodes).holder
+    deciding, away, holder = begun(nodes), outcome.retried_away(nodes), build_graph(nodes).holder
 
     assert all(nodes[key].phase in FAILED and key not in away for key in deciding)
     assert not any(holder.get(key) in deciding for key in deciding)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from collector.core.workflow.template_version import hashed
+from collector.core.workflow.template_version import version_of_spec
 from tests.builders import RULES
 from tests.core.workflow.test_lifecycle import lived, saw
 
@@ -20,7 +20,7 @@ STORED: dict[str, Any] = {
 
 
 def version(stored: Any) -> str:
-    return hashed(json.dumps(stored).encode())
+    return version_of_spec(json.dumps(stored).encode())
 
 
 def test_what_is_submitted_is_no_other_version() -> None:
@@ -43,7 +43,7 @@ def test_another_image_is_another_version() -> None:
 )  # fmt: skip
 def test_what_cannot_be_read_has_no_version(stored: bytes) -> None:
     """Unknown is no hash of nothing; a mutilated object stops nobody."""
-    assert hashed(stored) == ""
+    assert version_of_spec(stored) == ""
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers(-10, 10) | st.text(), lambda inner: st.lists(inner)
@@ -58,12 +58,12 @@ def test_the_order_of_keys_is_no_other_version(value: Any) -> None:
 
     spec = {"templates": [value, 1]}
 
-    assert hashed(json.dumps(spec).encode()) == hashed(json.dumps(turned(spec), indent=1).encode())
+    assert version_of_spec(json.dumps(spec).encode()) == version_of_spec(json.dumps(turned(spec), indent=1).encode())
 
 
 def test_a_lone_surrogate_is_hashed_as_well() -> None:
     """Legal in JSON, and in no UTF-8."""
-    assert hashed(b'{"templates":["\\ud800"]}') in ("", hashed(b'{"templates":["?"]}'))
+    assert version_of_spec(b'{"templates":["\\ud800"]}') in ("", version_of_spec(b'{"templates":["?"]}'))
 
 
 def test_a_life_keeps_the_hash_it_first_saw() -> None:
