@@ -55,7 +55,7 @@ def charges_of(
     life = None
     if run is not None:
         life = a_payer(
-            uid=run.uid, department=run.department, project=run.project, creator=run.creator, template=run.template,
+            department=run.department, project=run.project, creator=run.creator, template=run.template,
             attempt=run.attempt, finished=True, outcome=run.outcome, version=run.version,
         )  # fmt: skip
     return charge.charges(pod, life, books or shipped(), ZONE, now_ms(), pricing_run=pricing_run)
