@@ -9,12 +9,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install -q --no-deps
 LOCK := .cache/lock/bin/pip-compile -q --generate-hashes --strip-extras --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: demo test check test-cluster test-live test-start soak bench generate docs screenshots lock setup system clean
+.PHONY: demo test check test-cluster test-live test-laws test-start soak bench generate docs screenshots lock setup system clean
 
 demo: $(RUNS)                    ## a miniature fleet, the collector, the store and the pages; Ctrl-C ends it; DEMO='--port 9000'
 	$(BIN)/lynceus demo $(DEMO)
 
-test: $(DEVELOPS) system         ## the fast set: at most 8 minutes on 2 cores
+test: $(DEVELOPS) system         ## the fast set: at most 5 minutes on 2 cores; a quarter of the examples of each law
 	$(BIN)/pytest -q -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered --cov-fail-under=100
 
 check: $(DEVELOPS)               ## style, types, direction of imports, documentation
@@ -28,8 +28,11 @@ test-cluster: $(DEVELOPS)        ## a real kube-apiserver, etcd and kwok, built 
 	$(BIN)/python -m tests.cluster.build
 	$(BIN)/pytest -q -m cluster --timeout 600 tests/cluster
 
-test-live: $(DEVELOPS) system    ## kill rounds; live Prometheus and Alertmanager
+test-live: $(DEVELOPS) system    ## kill rounds; live Prometheus and Alertmanager; clickhouse-go, compiled
 	$(BIN)/pytest -q -m live --timeout 900 tests
+
+test-laws: $(DEVELOPS)           ## every law with all its examples
+	LYNCEUS_EXAMPLES=full $(BIN)/pytest -q -n 2 --timeout 600 -m "hypothesis and not live and not cluster" tests
 
 test-start: $(DEVELOPS) system   ## each Python of the machine: locks, both commands from a clean clone, core and prices
 	$(BIN)/pytest -q -m start tests/start

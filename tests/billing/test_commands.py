@@ -17,6 +17,7 @@ from collector.store.claim import acquire_claim
 from collector.store.clickhouse import Store
 from tests.billing.stored import DEARER, a_past, current, write_all
 from tests.builders import DAY, NOON
+from tests.commands import run_command
 from tests.processes import ROOT, lynceus
 from tests.store.running import Running
 
@@ -33,19 +34,14 @@ def settings_of(engine: Running, folder: Path, *books: str) -> Path:
     return path
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """One command and what it said."""
-    return subprocess.run(lynceus(*arguments), capture_output=True, text=True, cwd=ROOT, check=False)
-
-
 def test_reprice_shows_old_and_new_and_a_dry_run_changes_nothing(store: Store, engine: Running, tmp_path: Path) -> None:
     """Amounts are exact text, by month and department; a dry run says the same and leaves the store as it was."""
     write_all(store, [*a_past(2), *a_past(1, department="vision")])
     config = ("--config", str(settings_of(engine, tmp_path, "./dearer.yaml")), "--format", "json")
 
-    tried = run("reprice", *MONTH, *config, "--dry-run")
+    tried = run_command("reprice", *MONTH, *config, "--dry-run")
     assert store.query_rows("SELECT max(run) FROM lynceus.pod_cost") == [(1,)]
-    made = run("reprice", *MONTH, *config)
+    made = run_command("reprice", *MONTH, *config)
 
     before, after = msgspec.json.decode(tried.stdout), msgspec.json.decode(made.stdout)
     assert (tried.returncode, made.returncode) == (0, 0)
@@ -68,7 +64,7 @@ def test_a_store_that_is_not_there_is_one_sentence(engine: Running, tmp_path: Pa
     path = settings_of(engine, tmp_path)
     path.write_text("store: {url: 'http://127.0.0.1:9'}\n", encoding="utf-8")
 
-    said = run("reprice", *MONTH, "--config", str(path))
+    said = run_command("reprice", *MONTH, "--config", str(path))
 
     assert said.returncode == 1
     assert "does not answer" in said.stderr
@@ -87,7 +83,7 @@ def test_kill_9_leaves_the_old_bill_and_a_clean_second_try(store: Store, engine:
     process.wait()
     assert current(store) == before
 
-    assert run("reprice", *MONTH, *config).returncode == 0
+    assert run_command("reprice", *MONTH, *config).returncode == 0
     assert store.query_rows("SELECT DISTINCT run FROM lynceus.cost_current") == [(3,)]
     assert {key: 2 * cost for key, (cost, *_) in before.items()} == {
         k: cost for k, (cost, *_) in current(store).items()
@@ -102,17 +98,19 @@ def test_months_are_locked_listed_and_unlocked(store: Store, engine: Running, tm
     write_all(store, a_past(1, **past))
     config = ("--config", str(settings_of(engine, tmp_path)))
 
-    assert run("period", "lock", "2096-11", *config).returncode == 2
-    assert "locked: 0.0011544 USD" in run("period", "lock", "2026-10", *config).stdout.replace("is locked", "locked")
-    listed = msgspec.json.decode(run("period", "list", "--format", "json", *config).stdout)["rows"]
+    assert run_command("period", "lock", "2096-11", *config).returncode == 2
+    assert "locked: 0.0011544 USD" in run_command("period", "lock", "2026-10", *config).stdout.replace(
+        "is locked", "locked"
+    )
+    listed = msgspec.json.decode(run_command("period", "list", "--format", "json", *config).stdout)["rows"]
     assert [(row["month"], row["state"], row["total"], row["as locked"]) for row in listed] == [
         ("2026-10", "locked", "0.0011544", "yes")
     ]
-    refused = run("reprice", "--from", "2026-10-01", "--to", "2026-11-01", *config)
+    refused = run_command("reprice", "--from", "2026-10-01", "--to", "2026-11-01", *config)
     assert (refused.returncode, "2026-10: locked" in refused.stderr) == (2, True)
-    assert "nothing to correct" in run("period", "correct", *config).stdout
-    assert "--yes-really" in run("period", "unlock", "2026-10", *config).stderr
-    assert "open again" in run("period", "unlock", "2026-10", "--yes-really", *config).stdout
+    assert "nothing to correct" in run_command("period", "correct", *config).stdout
+    assert "--yes-really" in run_command("period", "unlock", "2026-10", *config).stderr
+    assert "open again" in run_command("period", "unlock", "2026-10", "--yes-really", *config).stdout
 
 
 def test_a_bill_is_put_beside_ours(store: Store, engine: Running, tmp_path: Path) -> None:
@@ -122,10 +120,12 @@ def test_a_bill_is_put_beside_ours(store: Store, engine: Running, tmp_path: Path
                            finished_at=then + 60_000))  # fmt: skip
     config = ("--config", str(settings_of(engine, tmp_path)))
 
-    assert "invalid price" in run("period", "reconcile", "2026-10", "--billed", "much", *config).stderr
-    made = run("period", "reconcile", "2026-10", "--billed", "0.0012", "--tolerance", "3", "--format", "csv", *config)
+    assert "invalid price" in run_command("period", "reconcile", "2026-10", "--billed", "much", *config).stderr
+    made = run_command(
+        "period", "reconcile", "2026-10", "--billed", "0.0012", "--tolerance", "3", "--format", "csv", *config
+    )
     assert made.stdout.splitlines()[-1] == "all,0.0011544,0.0012,-0.0000456,-3.80,USD"
     store.command("TRUNCATE TABLE lynceus.claim")
     acquire_claim(store, MONTHS, "process 1 on elsewhere", 3_999_999_940_000, 60)
-    refused = run("reprice", *MONTH, *config)
+    refused = run_command("reprice", *MONTH, *config)
     assert (refused.returncode, "process 1 on elsewhere is changing months" in refused.stderr) == (2, True)

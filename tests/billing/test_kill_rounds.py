@@ -15,7 +15,8 @@ from collector.billing.rows import read_facts
 from collector.core.facts.bills import PodCost
 from collector.store.clickhouse import Store
 from tests.billing.stored import a_past, current, write_all
-from tests.billing.test_commands import MONTH, run, settings_of
+from tests.billing.test_commands import MONTH, settings_of
+from tests.commands import run_command
 from tests.processes import ROOT, lynceus
 from tests.store.running import Running
 
@@ -85,7 +86,7 @@ def test_killed_at_any_instant_the_bill_is_whole(store: Store, engine: Running, 
             killed(teller)
             teller = collector(engine)
     assert teller.communicate(timeout=60)[0] == b"told\n"
-    done = [run("reprice", *MONTH, *config) for _ in range(2)]
+    done = [run_command("reprice", *MONTH, *config) for _ in range(2)]
     ended.set()
     reader.join()
 

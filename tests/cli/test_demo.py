@@ -9,6 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from tests.commands import run_command
 from tests.processes import ROOT, alive, descendants, lynceus, started, until
 from tests.running import free_port
 
@@ -105,7 +106,7 @@ ECI = ("--product", "alibaba-eci", "--spec", "2-4Gi")
 )
 def test_wrong_use_is_one_sentence_with_a_remedy(arguments: tuple[str, ...], code: int, message: str) -> None:
     """Wrong use is one line on standard error, with its exit code and never a stack trace."""
-    done = subprocess.run(lynceus(*arguments), capture_output=True, text=True, cwd=ROOT, check=False)
+    done = run_command(*arguments)
 
     assert done.returncode == code
     assert message in done.stderr
@@ -114,11 +115,9 @@ def test_wrong_use_is_one_sentence_with_a_remedy(arguments: tuple[str, ...], cod
 
 def test_a_quote_is_exact() -> None:
     """The provider's own example: 2 vCPU and 4 GiB for an hour on ECI."""
-    done = subprocess.run(
-        lynceus("prices", "quote", *ECI, "--seconds", "3600", "--format", "json"),
-        capture_output=True, text=True, cwd=ROOT, check=True,
-    )  # fmt: skip
+    done = run_command("prices", "quote", *ECI, *("--seconds", "3600", "--format", "json"))
 
+    assert done.returncode == 0
     assert '"cost": "0.069264"' in done.stdout
 
 

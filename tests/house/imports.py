@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.house.measure import python_files
 from tests.house.words import ROOT
 
-PACKAGES = ["collector", "dashboards", "alerts"]
+PACKAGES = ["collector", "dashboards", "alerts", "generate"]
 
 
 def module_of(path: Path) -> str:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from collector.core.model import Instant
 from collector.pipeline.argo_schedule import ScheduleError, due, next_due
 from tests.builders import DAY, HOUR, MINUTE, NOON, at
+from tests.examples import examples
 
 
 def first(schedule: str, after: str, timezone: str = "", count: int = 3) -> list[str]:
@@ -154,7 +155,7 @@ def looked_up(minutes: set[int], hours: set[int], days: set[int] | None, week: s
     return found
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(NUMBERS[0], NUMBERS[1], st.none() | NUMBERS[2], st.none() | NUMBERS[3], CLOCK_CHANGES, ZONES)
 def test_an_oracle_that_looks_at_every_minute_agrees(
     minutes: set[int], hours: set[int], days: set[int] | None, week: set[int] | None, start: str, zone: str

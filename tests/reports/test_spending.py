@@ -35,6 +35,7 @@ from collector.store.rollup import roll_up
 from collector.store.schema.migrate import migrate
 from tests.builders import a_pod_run
 from tests.core.cost.charged import charge
+from tests.examples import examples
 from tests.reports.stored import a_run
 from tests.store.running import start
 
@@ -128,7 +129,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Que
 
 
 @settings(
-    max_examples=15, phases=(Phase.reuse, Phase.generate), suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(15),
+    phases=(Phase.reuse, Phase.generate),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     told=st.lists(changes(), min_size=4, max_size=25, unique_by=lambda one: (*map(one.get, KEY), one["version"])),

@@ -17,6 +17,7 @@ from collector.store.spool.packing import decode_cursor
 from collector.store.spool.snapshot import CURSOR
 from collector.store.spool.spool import Spool
 from tests.builders import NOON
+from tests.examples import examples
 from tests.flow import a_pipeline, counted
 from tests.replay import observations
 
@@ -94,7 +95,7 @@ def watched(cuts: list[tuple[int, str]]) -> tuple[Tables, Pipeline]:
     return tables, disk.flow
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 475), st.sampled_from(["send", "lose"])), min_size=2, max_size=6))
 def test_a_lost_disk_goes_on_as_if_nothing_had_happened(cuts: list[tuple[int, str]]) -> None:
     """Same rows in every column but the observed ones, and the same counters, wherever disks were lost between rounds."""

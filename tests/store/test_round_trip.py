@@ -17,6 +17,7 @@ from collector.core.messages import Commit
 from collector.core.model import Fact
 from collector.store.clickhouse import RowsRefusedError, Store, StoreRefusedError, StoreUnreachableError, connect
 from collector.store.spool.spool import open_spool
+from tests.examples import examples
 from tests.store.facts import a_sample, as_fact, facts, key_of
 
 
@@ -31,7 +32,7 @@ def through_the_spool(drawn: list[Fact]) -> list[tuple[list[list[object]], str]]
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_facts_come_back_as_they_went_in(table: Table, writer: Store, data: st.DataObject) -> None:
     """Through spool, insert and select a fact keeps every value; of one key the highest version stays."""

@@ -23,6 +23,7 @@ from collector.core.messages import Observation, Outcome, Position
 from collector.watch.api_errors import Cause
 from collector.watch.protocol import Watch
 from collector.watch.requests import Pause, Refresh, Request, Step
+from tests.examples import examples
 from tests.watch.steps import JSON, NOON, SECOND, WORKFLOWS, Stored, event, refusal, status
 from tests.watch.truth import Truth
 
@@ -282,7 +283,7 @@ def test_in_any_weather_the_truth_is_known_and_nothing_seen_twice() -> None:
     run_state_machine_as_test(
         Weather,
         settings=settings(
-            max_examples=200,
+            max_examples=examples(200),
             stateful_step_count=60,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

@@ -12,6 +12,7 @@ from collector.core.model import Instant, version_of
 from collector.core.objects import kubernetes
 from tests.builders import MINUTE, NOON, SECOND, decoded, iso
 from tests.core.argo.crons import Watched, a_cron, kept, restarted, sight
+from tests.examples import examples
 from tests.replay import raw_events
 
 
@@ -76,7 +77,7 @@ def played(story: Story, chance: random.Random, bias: float, restarts: float) ->
     return kept(world.rows)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.integers(0, 2**32), st.sampled_from([0.0, 0.02, 0.12, 0.5, 1.0]), st.sampled_from([0.0, 0.1, 1.0]))
 def test_order_repetition_and_restarts_change_no_row(seed: int, bias: float, restarts: float) -> None:
     """Each due time ends with the one outcome that is true, whatever came first."""

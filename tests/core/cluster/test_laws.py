@@ -38,6 +38,7 @@ from tests.builders import (
     iso,
 )
 from tests.core.settled import Settled, facts_of, settled
+from tests.examples import examples
 from tests.replay import KINDS, RULES, observations
 
 MOVING = ("workflows", "pods")
@@ -74,7 +75,7 @@ def told_in_order(folder: str) -> Settled:
 BIAS = st.sampled_from([0.0, 0.02, 0.3, 0.5, 0.8, 0.98, 1.0])
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(st.integers(0, 2**32), BIAS)
 def test_the_order_between_kinds_changes_no_fact(seed: int, bias: float) -> None:
     """Kinds are watched on connections of their own; after a restart one may be told minutes before another."""
@@ -111,7 +112,7 @@ def guarded(seen: Iterable[Observation]) -> Iterator[Observation]:
             yield one
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(st.integers(0, 2**32), BIAS)
 def test_what_is_told_twice_changes_no_fact(seed: int, bias: float) -> None:
     """A watch may resume from an older position; its guard and the keys make that harmless."""
@@ -128,7 +129,7 @@ def test_the_same_sight_twice_in_a_row_changes_no_fact_even_without_the_guard() 
     assert settled(facts_of(Cluster("c1", RULES), twice)) == told_in_order("basics")
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(st.integers(0, 2**32), BIAS)
 def test_the_queue_is_the_workflows_whose_work_has_not_begun(seed: int, bias: float) -> None:
     """At every instant; nobody is counted twice or forgotten."""
@@ -143,7 +144,7 @@ def test_the_queue_is_the_workflows_whose_work_has_not_begun(seed: int, bias: fl
         assert sum(w.count for w in cluster.waiting()) == len(living)
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(st.integers(0, 2**32), BIAS)
 def test_every_millisecond_is_accounted_for(seed: int, bias: float) -> None:
     """At every instant the reasons are not negative and sum to the time from first sight to the last change of reason."""
@@ -156,7 +157,7 @@ def test_every_millisecond_is_accounted_for(seed: int, bias: float) -> None:
             assert sum(life.attempt.spent or [0]) == life.attempt.reason_since - life.attempt.first_seen_at
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(st.integers(0, 2**32), BIAS)
 def test_pods_are_counted_as_they_are(seed: int, bias: float) -> None:
     """What a life has counted of its pods is what its pods are, at every instant."""
@@ -183,7 +184,7 @@ def restarted(cluster: Cluster) -> Cluster:
     return fresh
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(st.integers(0, 2**32), BIAS, st.lists(st.integers(0, 475), max_size=4))
 def test_a_restart_changes_no_fact(seed: int, bias: float, points: list[int]) -> None:
     """Checkpoints hold all that a life needs, observed columns included; the rest is listed again."""

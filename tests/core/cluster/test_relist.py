@@ -21,6 +21,7 @@ from collector.core.messages import Observation
 from collector.core.model import Fact
 from tests.core.cluster.test_laws import BIAS, MOVING, merged, recorded, told_in_order
 from tests.core.settled import facts_of, settled
+from tests.examples import examples
 from tests.replay import RULES
 
 
@@ -70,7 +71,7 @@ def uids_of(fact: Fact) -> set[str]:
     return set()
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(st.sampled_from(MOVING), st.integers(0, 10**6), st.integers(1, 10**6), st.integers(0, 2**32), BIAS)
 def test_a_relist_changes_nothing_of_what_was_not_lost(
     kind: str, begin: int, length: int, seed: int, bias: float

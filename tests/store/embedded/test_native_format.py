@@ -96,6 +96,7 @@ def goclient(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return program
 
 
+@pytest.mark.live
 @pytest.mark.timeout(300)
 def test_clickhouse_go_as_it_comes(goclient: Path, running: Running, writer: Store) -> None:
     """Grafana's ClickHouse plugin reads through clickhouse-go: ping, sums, many blocks, empty results, errors, refusals."""

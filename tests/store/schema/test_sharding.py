@@ -16,6 +16,7 @@ from collector.catalog.workflows import STEP_RUN, WORKFLOW_LIVE, WORKFLOW_RUN
 from collector.store.clickhouse import Store, connect
 from collector.store.schema import sharding
 from collector.store.schema.migrate import SchemaError, load, rendered
+from tests.examples import examples
 from tests.store.facts import facts, row_of
 from tests.store.running import Running
 
@@ -116,7 +117,7 @@ def _key_of_first(pair: tuple[Any, Any]) -> tuple[Any, ...]:
     return tuple(getattr(pair[0], name) for name in POD_COST.order_by)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@settings(max_examples=examples(8), deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 @given(drawn=st.lists(st.tuples(facts(POD_COST), facts(POD_COST)), min_size=1, max_size=4, unique_by=_key_of_first))
 def test_newest_rows_over_two_shards_are_those_of_one_server(drawn: list[tuple[Any, Any]], shards: Store) -> None:
     """Whatever of a row changes but its key, a later version finds the earlier one on its shard; FINAL hides it there."""

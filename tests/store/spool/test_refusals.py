@@ -15,6 +15,7 @@ from collector.core.messages import Commit
 from collector.store.clickhouse import Store, connect
 from collector.store.schema.migrate import migrate
 from collector.store.spool.packing import BATCH_ROWS, encode, hash_rows
+from tests.examples import examples
 from tests.store.facts import a_sample
 from tests.store.running import Running
 from tests.store.spool.refusing import refusing
@@ -121,7 +122,7 @@ SIGHTS = st.lists(st.tuples(st.integers(0, 5), st.integers(1, 3)), min_size=1, m
 """Facts by key and version; one key and version always holds the same values."""
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(sights=SIGHTS, data=st.data())
 def test_the_same_facts_in_any_order_batches_and_number_of_writers_make_the_same_table(
     running: Running, sights: list[tuple[int, int]], data: st.DataObject

@@ -23,6 +23,7 @@ from collector.store.spool import packing
 from collector.store.spool import spool as spool_module
 from collector.store.spool.file import SCHEMA_VERSION, SpoolFullError, connect, written_at
 from collector.store.spool.spool import Spool, open_spool
+from tests.examples import examples
 from tests.store.facts import a_live, a_sample
 from tests.store.running import ROOT
 from tests.store.spool.committer import FACTS, committed
@@ -408,4 +409,4 @@ def _in_memory() -> sqlite3.Connection:
 
 
 TestSpoolMachine = SpoolMachine.TestCase
-TestSpoolMachine.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestSpoolMachine.settings = settings(max_examples=examples(40), stateful_step_count=30, deadline=None)
