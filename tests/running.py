@@ -43,14 +43,14 @@ def a_service(folder: Path, *clusters: ClusterSettings, **changes: Any) -> Setti
 class Running:
     """A running collector and its tables."""
 
-    def __init__(self, parts: Runtime, worker: Worker) -> None:
-        self.parts = parts
+    def __init__(self, runtime: Runtime, worker: Worker) -> None:
+        self.runtime = runtime
         self._worker = worker
-        self._store = connect.reading_store(parts.settings, "")
+        self._store = connect.reading_store(runtime.settings, "")
 
     @property
     def url(self) -> str:
-        return f"http://{self.parts.settings.http.listen}"
+        return f"http://{self.runtime.settings.http.listen}"
 
     async def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows of a query."""
@@ -63,7 +63,7 @@ class Running:
                 while not await self._holds(what):
                     await asyncio.sleep(0.05)
         except TimeoutError:
-            raise AssertionError(f"not within {within_s:g} s: {what}; {self.parts.view().clusters}") from None
+            raise AssertionError(f"not within {within_s:g} s: {what}; {self.runtime.view().clusters}") from None
 
     async def _holds(self, what: Callable[[], bool] | str) -> bool:
         if callable(what):

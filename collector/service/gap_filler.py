@@ -7,6 +7,7 @@ Runs beside the pipeline: an archive that does not answer is asked again later a
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -21,6 +22,7 @@ from collector.clock import now_ms
 from collector.core.archive.restore import ClusterContext
 from collector.core.cluster.state import Cluster
 from collector.pipeline.pipeline import Pipeline
+from collector.service.tasks import every, own_thread
 from collector.settings.model import ClusterSettings, Settings
 from collector.store.clickhouse import Store, StoreError
 from collector.store.worker import Worker
@@ -31,10 +33,10 @@ LOOK_S = 60.0
 LONGEST_PAUSE_S = 900.0
 
 
-async def backfill_for_ever(
+async def backfill_forever(
     settings: Settings, pipeline: Pipeline, counters: Counters, caught_up: Callable[[], bool], look_s: float = LOOK_S
 ) -> None:
-    """Ask the archives about each gap, once; returns at once where no cluster names one."""
+    """Imports each gap once; returns at once when no cluster has an archive."""
     clusters = clusters_with_archive(settings)
     for cluster in clusters:
         counters.initialise(metrics.BACKFILLED, cluster=cluster.name)
@@ -42,74 +44,82 @@ async def backfill_for_ever(
             counters.initialise(metrics.BACKFILL_FAILURES, cluster=cluster.name, reason=reason)
     async with asyncio.TaskGroup() as group:
         for cluster in clusters:
-            group.create_task(_one_for_ever(settings, cluster, pipeline, counters, caught_up, look_s))
+            filler = GapFiller(settings, cluster, pipeline, counters, caught_up)
+            group.create_task(filler.run(look_s))
 
 
-async def _one_for_ever(
-    settings: Settings,
-    cluster: ClusterSettings,
-    pipeline: Pipeline,
-    counters: Counters,
-    caught_up: Callable[[], bool],
-    look_s: float,
-) -> None:
-    worker, store, pause_s = Worker("backfill"), connect.writing_store(settings), look_s
-    try:
-        while True:
-            await asyncio.sleep(pause_s)
-            try:
-                if caught_up():
-                    await _fill_gaps(settings, cluster, pipeline, counters, worker, store)
-                pause_s = look_s
-            except StoreError:
-                pause_s = look_s
-            except ArchiveError as error:
-                counters.add(metrics.BACKFILL_FAILURES, cluster=cluster.name, reason=error.reason)
-                log.warning("the archive cannot be asked", extra={"cluster": cluster.name, "reason": str(error)})
-                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-            except Exception:
-                log.exception("filling the gaps of a cluster failed and starts again", extra={"cluster": cluster.name})
-                pause_s = LONGEST_PAUSE_S
-    finally:
-        worker.close()
-        store.close()
+@dataclass(frozen=True, slots=True)
+class GapFiller:
+    """Imports the missed workflows of one cluster."""
 
+    settings: Settings
+    cluster: ClusterSettings
+    pipeline: Pipeline
+    counters: Counters
+    caught_up: Callable[[], bool]
+    """Whether the store has everything that was watched."""
 
-async def _fill_gaps(
-    settings: Settings, cluster: ClusterSettings, pipeline: Pipeline, counters: Counters, worker: Worker, store: Store
-) -> None:
-    live, name = pipeline.clusters[cluster.name], cluster.name
-    if name in pipeline.identities.refused:
-        return
-    now = now_ms()
-    gaps = await worker.run(stored.open_gaps, store, name, now)
-    over = [(begin, end) for begin, end in gaps if end < settled_before(now)]
-    if not over:
-        return
-    around = ClusterContext(dict(live.namespaces), dict(live.plain_nodes.labels))
-    async with ArgoServer(cluster.archive) as archive:
-        work = Work(
-            cluster=name,
-            archive=archive,
-            store=store,
-            ask=worker.run,
-            rules=live.rules,
-            books=pipeline.books,
-            zone=ZoneInfo(settings.billing_timezone),
-            around=around,
-            now=now_ms,
-            known=partial(_watched, live),
-            counters=counters,
-        )
-        for begin, end in over:
-            made = await backfill(work, begin, end)
-            await worker.run(withdraw, store, name, begin, end)
-            log.info(
-                "a gap was filled from the archive", extra={"cluster": name, "taken": made.taken, "failed": made.failed}
+    async def run(self, look_s: float) -> None:
+        """Looks for gaps every so often; waits longer each time the archive fails."""
+        store, pause_s = connect.writing_store(self.settings), look_s
+        with own_thread("backfill", store) as worker:
+
+            async def look() -> float:
+                nonlocal pause_s
+                pause_s = await self._look(worker, store, pause_s, look_s)
+                return pause_s
+
+            await every(look_s, look)
+
+    async def _look(self, worker: Worker, store: Store, pause_s: float, look_s: float) -> float:
+        """Fills gaps once the store has caught up; returns the pause until the next look."""
+        name = self.cluster.name
+        try:
+            if self.caught_up():
+                await self._fill_gaps(worker, store)
+        except StoreError:
+            return look_s
+        except ArchiveError as error:
+            self.counters.add(metrics.BACKFILL_FAILURES, cluster=name, reason=error.reason)
+            log.warning("the archive failed, retrying later", extra={"cluster": name, "reason": str(error)})
+            return min(2 * pause_s, LONGEST_PAUSE_S)
+        except Exception:
+            log.exception("unexpected error while filling gaps, retrying later", extra={"cluster": name})
+            return LONGEST_PAUSE_S
+        return look_s
+
+    async def _fill_gaps(self, worker: Worker, store: Store) -> None:
+        name, live, now = self.cluster.name, self.pipeline.clusters[self.cluster.name], now_ms()
+        if name in self.pipeline.identities.refused:
+            return
+        gaps = await worker.run(stored.open_gaps, store, name, now)
+        settled = [(begin, end) for begin, end in gaps if end < settled_before(now)]
+        if not settled:
+            return
+        async with ArgoServer(self.cluster.archive) as archive:
+            work = Work(
+                cluster=name,
+                archive=archive,
+                store=store,
+                ask=worker.run,
+                rules=live.rules,
+                books=self.pipeline.books,
+                zone=ZoneInfo(self.settings.billing_timezone),
+                around=ClusterContext(dict(live.namespaces), dict(live.plain_nodes.labels)),
+                now=now_ms,
+                known=partial(_is_watched, live),
+                counters=self.counters,
             )
+            for begin, end in settled:
+                made = await backfill(work, begin, end)
+                await worker.run(withdraw, store, name, begin, end)
+                log.info(
+                    "filled a gap from the archive",
+                    extra={"cluster": name, "taken": made.taken, "failed": made.failed},
+                )
 
 
-def _watched(live: Cluster, uid: str) -> bool:
-    """Whether a workflow's rows are on their way already; of one that vanished nothing more is."""
+def _is_watched(live: Cluster, uid: str) -> bool:
+    """Whether the rows of a workflow are written by the watches; not if it vanished, since then no more follow."""
     workflow = live.workflows.get(uid)
     return workflow is not None and workflow.attempt.outcome != "unknown"

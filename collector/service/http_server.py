@@ -1,10 +1,11 @@
 """
-The pages, the API and the metrics on their port, from the first moment of a collector to its last.
+Serves pages, API and metrics, from the start of a collector to its end.
 """
 
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -33,7 +34,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to us: the whole tree ends in order, not the pages first."""
+    """Ignores signals: the collector ends all parts in order, and the pages last."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -42,25 +43,33 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def serving(settings: Settings, view: Callable[[], LiveView], counters: Counters) -> AsyncIterator[None]:
-    """Serve for as long as the block lasts: what is not ready yet says so there. Raises Failure with the remedy."""
+    """Serves for as long as the block lasts; the pages name what is not ready yet. Failure names the remedy."""
     host, port = parse_address(settings.http.listen, "http.listen")
     reading = Worker("money")
     app = create_app(
         live=view,
         counters=counters,
-        metrics=lambda accept: prometheus.answer(judged(view()), counters, accept),
+        metrics=lambda accept: prometheus.answer(with_problems(view()), counters, accept),
         money=_money(settings, reading),
         hosts=LOOPBACK if host in LOOPBACK else ("*",),
     )
     tls = settings.http.tls
     config = uvicorn.Config(
-        app, host=host, port=port, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1,
-        ssl_certfile=tls.cert or None, ssl_keyfile=tls.key or None, ssl_ca_certs=tls.client_ca or None,
-        ssl_cert_reqs=2 if tls.client_ca else 0,
-    )  # fmt: skip
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=1,
+        ssl_certfile=tls.cert or None,
+        ssl_keyfile=tls.key or None,
+        ssl_ca_certs=tls.client_ca or None,
+        ssl_cert_reqs=ssl.CERT_REQUIRED if tls.client_ca else ssl.CERT_NONE,
+    )
     try:
         config.load()
-    except OSError as error:  # ssl's errors too; without this the collector would run on without its pages
+    except OSError as error:  # ssl's errors too: uvicorn would log them, and the collector would run without its pages
         raise Failure(f"http.tls: cert {tls.cert}, key {tls.key}: {error.strerror or error}; give PEM files") from None
     server = _Server(config)
     try:
@@ -76,8 +85,8 @@ async def serving(settings: Settings, view: Callable[[], LiveView], counters: Co
         reading.close()
 
 
-def judged(view: LiveView) -> LiveView:
-    """The view with what /readyz says of it, so that a scrape tells the same."""
+def with_problems(view: LiveView) -> LiveView:
+    """The view with the problems that /readyz reports, so that a scrape reports the same."""
     problems = readiness(view, view.at).problems
     return msgspec.structs.replace(
         view, not_ready=Counter((p.subject, p.cluster or "", p.cause) for p in problems if p.blocking)
@@ -85,7 +94,7 @@ def judged(view: LiveView) -> LiveView:
 
 
 def _money(settings: Settings, reading: Worker) -> Callable[[], Awaitable[Money]]:
-    """Asks for today's money by department, over a connection of its own, so that pages never wait behind an insert."""
+    """A query for today's cost by department, over its own connection, so that pages never wait for an insert."""
     store: Store | None = None
 
     async def money() -> Money:

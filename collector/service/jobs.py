@@ -1,5 +1,5 @@
 """
-What a running collector asks of the store's months, and does to them, now and then: beside the loop, in threads of its own.
+Periodic jobs of a running collector: queue samples and charges, and work on the store in threads of its own.
 """
 
 import asyncio
@@ -18,115 +18,155 @@ from collector.catalog.retention import retention_days
 from collector.catalog.rollups import ROLLUPS, Rollup
 from collector.clock import now_ms
 from collector.core.cost.pricing_runs import FIRST_RUN
+from collector.core.live_view import Clock
 from collector.core.model import Instant
 from collector.pipeline.pipeline import Pipeline
 from collector.prices import book
+from collector.service.runtime import Runtime
+from collector.service.tasks import every, own_thread
 from collector.settings.derived import make_data_dir, rules_version
 from collector.settings.model import Settings
 from collector.store.claim import acquire_claim
 from collector.store.clickhouse import Store, StoreError
 from collector.store.rollup import roll_up, rolled_up_at
 from collector.store.schema.retention import retain
-from collector.store.worker import Worker
+from collector.web.readiness import SKEWED_MS
 
 log = logging.getLogger(__name__)
 
+SAMPLE_S = 15
 LOOK_S = 15
-"""How often the store is asked which pricing runs to write; repricing/following.py waits for longer than that."""
+"""Between two looks at the store's pricing runs; billing/wait_for_collectors.py waits for longer than that."""
 FIRST_LOOK_S = 1
-"""Until the store first answers."""
+"""The same until the store first answers."""
 ROLL_UP_S = 60
 ROLL_UP_CLAIM_S = 3 * ROLL_UP_S
-"""After so long without a word from who rebuilds rollups another collector does it."""
+"""After this time without a sign of the collector that rebuilds rollups another collector takes over."""
 REBUILD_TIMEOUT_S = 600
 """For one cluster's day."""
 FIRST_ROUND_S = 5
-"""Until the store first answers, and is migrated."""
+"""Between two attempts until the store first answers and is migrated."""
 
 
-async def look_for_ever(settings: Settings, pipeline: Pipeline) -> None:
-    """Hear of new pricing runs and locked months; until the store first says, charges are the first run's."""
-    worker, known, store = Worker("runs"), False, connect.reading_store(settings, "")
-    try:
-        while True:
+async def sample_forever(runtime: Runtime) -> None:
+    """Samples queues and applies what follows from time alone, every 15 seconds."""
+    warned: set[tuple[str, str]] = set()
+
+    async def sample() -> None:
+        now = now_ms()
+        runtime.pipeline.sample_queues(now)
+        runtime.pipeline.tick(now, runtime.watchers.with_crons_watched())
+        warn_of_clocks(runtime.clocks(), warned)
+
+    await every(SAMPLE_S, sample)
+
+
+def warn_of_clocks(clocks: list[Clock], warned: set[tuple[str, str]]) -> None:
+    """Warns once about each clock that is off."""
+    for clock in clocks:
+        owner = (clock.subject, clock.cluster)
+        if abs(clock.skew_ms) > SKEWED_MS and owner not in warned:
+            warned.add(owner)
+            log.warning(
+                "a clock is off, set both by NTP",
+                extra={
+                    "subject": clock.subject,
+                    "cluster": clock.cluster,
+                    "theirs_minus_ours_s": clock.skew_ms // 1000,
+                },
+            )
+
+
+async def accrue_forever(pipeline: Pipeline, every_s: float) -> None:
+    """Charges running pods every so often."""
+
+    async def accrue() -> None:
+        pipeline.accrue(now_ms())
+
+    await every(every_s, accrue)
+
+
+async def follow_pricing_runs(settings: Settings, pipeline: Pipeline) -> None:
+    """Passes the store's pricing runs and locked months to the pipeline; until then charges are the first run's."""
+    known, store = False, connect.reading_store(settings, "")
+    with own_thread("runs", store) as worker:
+
+        async def look() -> float:
+            nonlocal known
             with contextlib.suppress(StoreError):
-                heard, now = await worker.run(runs.current_runs, store), now_ms()
-                pipeline.set_pricing_runs(heard, now)
-                if not known and heard.numbers == {FIRST_RUN}:
+                current, now = await worker.run(runs.current_runs, store), now_ms()
+                pipeline.set_pricing_runs(current, now)
+                if not known and current.numbers == {FIRST_RUN}:
                     pipeline.open_pricing_run(now, f"{book.digest(pipeline.books)}-{rules_version(settings)}")
                 known = True
-            await asyncio.sleep(LOOK_S if known else FIRST_LOOK_S)
-    finally:
-        worker.close()
-        store.close()
+            return LOOK_S if known else FIRST_LOOK_S
+
+        await every(LOOK_S, look, first_s=0)
 
 
-async def correct_for_ever(settings: Settings, every_s: float) -> None:
-    """Book what came late for locked months; several collectors that do so write the same rows."""
-    worker, store, zone = Worker("corrections"), connect.writing_store(settings), ZoneInfo(settings.billing_timezone)
-    try:
-        while True:
-            await asyncio.sleep(every_s)
+async def correct_forever(settings: Settings, every_s: float) -> None:
+    """Books charges that arrived late for locked months. Several collectors that do so write the same rows."""
+    store, zone = connect.writing_store(settings), ZoneInfo(settings.billing_timezone)
+    with own_thread("corrections", store) as worker:
+
+        async def correct() -> float:
             with contextlib.suppress(StoreError):
                 if booked := await worker.run(corrections.book, store, datetime.now(zone).date()):
-                    log.info("corrections of locked months were booked", extra={"entries": booked})
-    finally:
-        worker.close()
-        store.close()
+                    log.info("booked corrections of locked months", extra={"entries": booked})
+            return every_s
+
+        await every(every_s, correct)
 
 
 async def retain_once(settings: Settings) -> None:
-    """Give the store's tables the life times of the settings, as soon as it answers and has them."""
-    worker, store = Worker("retention"), connect.writing_store(settings)
-    try:
+    """Sets the retention of the store's tables, as soon as the store answers and has the tables."""
+    store, days = connect.writing_store(settings), retention_days(settings.retention)
+    with own_thread("retention", store) as worker:
         while True:
             try:
-                await worker.run(retain, store, retention_days(settings.retention), settings.store.cluster)
+                await worker.run(retain, store, days, settings.store.cluster)
             except (StoreError, KeyError):  # it does not answer yet, or its tables are still being made
                 await asyncio.sleep(FIRST_ROUND_S)
             else:
                 return
-    finally:
-        worker.close()
-        store.close()
 
 
-async def roll_up_for_ever(
+async def roll_up_forever(
     settings: Settings, counters: Counters, rolled_up: dict[str, Instant], every_s: float = ROLL_UP_S
 ) -> None:
-    """Keep the rollups, as one collector of those that share the store; all of them say in `rolled_up` how it goes."""
-    worker, store = Worker("rollups"), connect.writing_store(settings, REBUILD_TIMEOUT_S)
+    """Rebuilds rollups, in one collector of those that share the store; every collector keeps `rolled_up` up to date."""
     for rollup in ROLLUPS:
         for metric in (metrics.ROLLED_UP_DAYS, metrics.ROLLUP_ERRORS):
             counters.initialise(metric, rollup=rollup.name)
-    try:
-        while True:
+    store = connect.writing_store(settings, REBUILD_TIMEOUT_S)
+    with own_thread("rollups", store) as worker:
+
+        async def roll_all_up() -> float:
             for rollup in ROLLUPS:
                 try:
                     await worker.run(_roll_up, store, settings, rollup, counters)
                 except StoreError as error:
-                    if rolled_up:  # before the first time it may not be up, or have the tables
+                    if rolled_up:  # before the first success the store may be down, or lack the tables
                         counters.add(metrics.ROLLUP_ERRORS, rollup=rollup.name)
-                        log.warning("a rollup was not rebuilt", extra={"rollup": rollup.name, "reason": str(error)})
+                        log.warning("a rollup failed", extra={"rollup": rollup.name, "reason": str(error)})
             with contextlib.suppress(StoreError):
                 rolled_up.update(await worker.run(rolled_up_at, store))
-            await asyncio.sleep(every_s if rolled_up else FIRST_ROUND_S)
-    finally:
-        worker.close()
-        store.close()
+            return every_s if rolled_up else FIRST_ROUND_S
+
+        await every(every_s, roll_all_up, first_s=0)
 
 
 def _roll_up(store: Store, settings: Settings, rollup: Rollup, counters: Counters) -> None:
-    """One round, if nobody else does it. The collector's name outlives a restart, which goes on with its own claim."""
+    """Rebuilds one rollup unless another collector does. The holder's name survives a restart, and so does its claim."""
     holder, now = f"{socket.gethostname()}:{make_data_dir(settings)}", now_ms()
     claim = partial(acquire_claim, store, f"rollup {rollup.name}", holder, for_s=ROLL_UP_CLAIM_S)
     if not claim(now=now):
         return
 
-    def rebuilt(_: date) -> None:
+    def count_day(_: date) -> None:
         counters.add(metrics.ROLLED_UP_DAYS, rollup=rollup.name)
         claim(now=now_ms())
 
     kept = retention_days(settings.retention).get(rollup.source, 0)
     oldest = datetime.now(UTC).date() - timedelta(days=kept) if kept else date.min
-    roll_up(store, rollup, oldest, rebuilt)
+    roll_up(store, rollup, oldest, count_day)

@@ -1,19 +1,20 @@
 """
-Going on from the store when the disk is gone: positions, states and counters as the last acknowledged round left them.
+Recovery from the store when the disk is lost: positions, states and counters as of the last acknowledged round.
 
-Asked only for clusters of which the spool knows nothing. A new embedded store has nothing to tell and is not waited for; any
-other store is, since a collector that starts from lists while its store is merely slow would tear a hole that nobody needed.
+Only for clusters that the spool knows nothing of. A new embedded store is empty and is not waited for. Any other store is: a
+collector that starts from lists while its store is merely slow would create an avoidable gap.
 """
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from collector import connect
-from collector.core.messages import Checkpoint, Commit
+from collector.core.messages import Checkpoint, Commit, Cursor
 from collector.core.model import Instant
 from collector.pipeline.pipeline import Pipeline
+from collector.service.tasks import own_thread
 from collector.settings.model import Settings
 from collector.store.clickhouse import Store, StoreError
 from collector.store.spool import snapshot
@@ -22,97 +23,103 @@ from collector.store.worker import Worker
 log = logging.getLogger(__name__)
 
 LOST = "the disk was lost, and the store has no state to go on from"
-STRANGE = "state of another release"
+UNREADABLE = "state of another release"
 PAUSE_S = 0.5
 
 
 class Found(NamedTuple):
-    """What the store has of one cluster: a copy, or at least its past, or nothing."""
+    """The store's knowledge of one cluster: a copy of its state, or only its past, or nothing."""
 
     copy: snapshot.Copy | None
     past: snapshot.Past | None
 
 
-async def look(
+async def look_up(
     settings: Settings, clusters: Iterable[str], *, up: asyncio.Event, stop: asyncio.Event
 ) -> dict[str, Found]:
-    """What the store has of some clusters, asked once it is `up`; nothing when it takes too long, or on `stop`."""
-    # Our own child comes up or says why not; somebody else's store may be away for a day.
+    """Queries the store for some clusters once it is `up`; returns nothing when it takes too long, or on `stop`."""
+    # An embedded store comes up or fails; a store elsewhere may be down for a day.
     patience_s = settings.store.wait_seconds if settings.store.url else None
-    asked, stopped = asyncio.create_task(_asked(settings, clusters, up)), asyncio.create_task(stop.wait())
+    query, stopped = asyncio.create_task(_query(settings, clusters, up)), asyncio.create_task(stop.wait())
     try:
-        await asyncio.wait([asked, stopped], timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
-        if asked.done():
-            return asked.result()
+        await asyncio.wait([query, stopped], timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+        if query.done():
+            return query.result()
         if not stopped.done():
-            log.warning("the store was not ready in time, watching starts from lists", extra={"waited_s": patience_s})
+            log.warning("the store did not answer in time, starting from full lists", extra={"waited_s": patience_s})
         return {}
     finally:
-        asked.cancel()
+        query.cancel()
         stopped.cancel()
 
 
-async def _asked(settings: Settings, clusters: Iterable[str], up: asyncio.Event) -> dict[str, Found]:
+async def _query(settings: Settings, clusters: Iterable[str], up: asyncio.Event) -> dict[str, Found]:
     await up.wait()
-    worker, store = Worker("take over"), connect.writing_store(settings)
-    try:
-        return await _found(worker, store, clusters)
-    finally:
-        worker.close()
-        store.close()
+    store = connect.writing_store(settings)
+    with own_thread("recovery", store) as worker:
+        return await _find(worker, store, clusters)
+
+
+def restore(
+    pipeline: Pipeline, cursors: Iterable[Cursor], states: Sequence[tuple[str, str, str, bytes]], now: Instant
+) -> list[str]:
+    """Restores the pipeline; returns the clusters whose saved state is unreadable, which start from full lists."""
+    unreadable = pipeline.restore(cursors, states)
+    if unreadable:
+        log.warning(
+            "saved state is unreadable (other version or corrupt), starting from full lists",
+            extra={"clusters": unreadable},
+        )
+        pipeline.positions.mark_state_lost(now, UNREADABLE, unreadable)
+    return unreadable
 
 
 def adopt(pipeline: Pipeline, found: Mapping[str, Found], now: Instant) -> Commit | None:
-    """Go on from what was found; what the spool must hold of it before anything is watched, None when nothing."""
+    """Continues from what was found; returns the commit that the spool needs before any watch starts, or None."""
     for name, (copy, past) in found.items():
         if copy is None and past is not None:
             pipeline.restore_identity(name, past.cluster_uid, past.totals, past.at)
             pipeline.positions.mark_state_lost(now, LOST, [name])
     copies = {name: copy for name, (copy, _) in found.items() if copy is not None}
-    strange = pipeline.restore(
+    unreadable = restore(
+        pipeline,
         [cursor for copy in copies.values() for cursor in copy.cursors],
         [state for copy in copies.values() for state in copy.states],
+        now,
     )
-    if strange:
-        log.warning(
-            "state that cannot be read, of another release or damaged, is set aside: watching starts from lists",
-            extra={"clusters": strange},
-        )
-        pipeline.positions.mark_state_lost(now, STRANGE, strange)
-    taken = {name: copy for name, copy in copies.items() if name not in strange}
-    if not taken:
+    adopted = {name: copy for name, copy in copies.items() if name not in unreadable}
+    if not adopted:
         return None
-    log.info("went on from the store", extra={"clusters": sorted(taken)})
-    return _kept(taken.values(), now)
+    log.info("recovered from the store", extra={"clusters": sorted(adopted)})
+    return _as_commit(list(adopted.values()), now)
 
 
-async def _found(worker: Worker, store: Store, clusters: Iterable[str]) -> dict[str, Found]:
-    """Ask until the store has answered for every cluster."""
+async def _find(worker: Worker, store: Store, clusters: Iterable[str]) -> dict[str, Found]:
+    """Queries the store until it has answered for every cluster."""
     found: dict[str, Found] = {}
     for name in clusters:
         while name not in found:
             try:
-                found[name] = await worker.run(_look, store, name)
+                found[name] = await worker.run(_look_up, store, name)
             except StoreError as error:
-                log.warning("the store does not say how far it is, asking again", extra={"reason": str(error)})
+                log.warning("cannot read saved positions from the store, retrying", extra={"reason": str(error)})
                 await asyncio.sleep(PAUSE_S)
     return found
 
 
-def _look(store: Store, cluster: str) -> Found:
+def _look_up(store: Store, cluster: str) -> Found:
     copy = snapshot.newest(store, cluster)
     return Found(copy, None if copy else snapshot.past(store, cluster))
 
 
-def _kept(copies: Iterable[snapshot.Copy], now: Instant) -> Commit:
-    """What was taken over, for the new spool: it is the next copy's beginning."""
-    known = list(copies)
+def _as_commit(copies: Sequence[snapshot.Copy], now: Instant) -> Commit:
+    """The copies as the new spool's first content: the next copies are made from it."""
     return Commit(
         at=now,
-        cursors=[cursor for copy in known for cursor in copy.cursors],
+        cursors=[cursor for copy in copies for cursor in copy.cursors],
         upserts=[
             Checkpoint(cluster=cluster, kind=kind, uid=uid, state=state)
-            for copy in known
+            for copy in copies
             for cluster, kind, uid, state in copy.states
         ],
     )

@@ -1,7 +1,7 @@
 """
-The way of what was observed to the disk and from there to the store: what a start finds, commits, the store's own life.
+The way of observations to the disk and from there to the store.
 
-A store that is down holds up nothing but its own inserts; a spool that takes nothing closes the watches and loses nothing.
+A store that is down delays nothing but its own inserts. A spool that is full or fails pauses the watches and loses nothing.
 """
 
 import asyncio
@@ -11,19 +11,24 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from collector.catalog.schema import WRITER
+from collector import connect
+from collector.catalog.counters import Counters
 from collector.clock import now_ms
 from collector.connect import Failure
+from collector.core.live_view import Clock, StoreHealth
 from collector.core.messages import Commit
+from collector.core.model import Instant
+from collector.pipeline.pipeline import Pipeline
 from collector.service import recovery
-from collector.service.runtime import Runtime, background_task
-from collector.settings.derived import spool_limit_bytes
-from collector.store.clickhouse import Store, connect
+from collector.service.tasks import background_task
+from collector.settings.derived import make_data_dir, spool_limit_bytes
+from collector.settings.model import Settings
+from collector.store.clickhouse import Store
 from collector.store.embedded import child
 from collector.store.schema import migrate as migrations
 from collector.store.spool import file as spool_file
-from collector.store.spool import inserter
 from collector.store.spool.file import SpoolError
+from collector.store.spool.inserter import Inserter
 from collector.store.spool.packing import BATCH_ROWS
 from collector.store.spool.spool import Spool, open_spool
 from collector.store.worker import Worker
@@ -31,169 +36,201 @@ from collector.store.worker import Worker
 log = logging.getLogger(__name__)
 
 COMMIT_S = 0.2
-"""How often what was observed becomes durable; what a crash may have to be replayed."""
+"""Between two commits to the spool; a crash loses at most this much, and the watches replay it."""
 SPOOL_RETRY_S = 2.0
-"""Before a commit that the spool could not take is tried again."""
+"""Before a commit that the spool refused is tried again."""
 FLUSH_S = 1.0
-"""For a last round to the store at the end; what it does not take stays in the spool."""
+"""Time limit of the last inserts at the end; rows that the store does not take in time stay in the spool."""
 STORE_ENDS_S = 5.0
-"""For the store's process to be gone: longer than it is given before it is killed."""
+"""Time limit for the end of the store's process: longer than the time after which it is killed."""
 
 
-async def opened_spool(parts: Runtime, disk: Worker) -> Spool:
-    """The spool, with what it holds taken up by the pipeline; Failure names what to do where it cannot be used."""
-    file = parts.data / "spool.sqlite"
-    try:
-        written_at = await disk.run(spool_file.written_at, file)
-        spool = await disk.run(open_spool, file, spool_limit_bytes(parts.settings), now_ms())
-        loaded = await disk.run(spool.load)
-    except SpoolError as error:
-        raise Failure(f"{error}") from None
-    if strange := parts.pipeline.restore(loaded.cursors, loaded.checkpoints):
-        log.warning(
-            "state that cannot be read, of another release or damaged, is set aside: watching starts from lists",
-            extra={"clusters": strange},
+class Storage:
+    """Owns the spool, the embedded store if there is one, and the inserts from one to the other."""
+
+    def __init__(self, settings: Settings, pipeline: Pipeline, counters: Counters, stop: asyncio.Event) -> None:
+        self._settings, self._pipeline, self._counters, self._stop = settings, pipeline, counters, stop
+        self._data = make_data_dir(settings)
+        self._had_no_store = not settings.store.url and not (self._data / "store").exists()
+        self.disk = Worker("spool")
+        self.inserter: Inserter | None = None
+        """None until the spool is open."""
+        self.spool_detail = ""
+        """Why the spool takes no rows; empty: it does."""
+        self.failure = ""
+        """Why the store's task ended the collector; empty: it did not."""
+        self.rolled_up_at: dict[str, Instant] = {}
+        """The instant up to which each rollup is complete, as the store last answered."""
+        self._is_starting = True
+        self._migrated = asyncio.Event()
+        """Set when the store answers and its tables are this release's."""
+
+    def health(self) -> StoreHealth:
+        """The state of spool and store."""
+        inserter = self.inserter
+        rows, size = (inserter.spool.rows, inserter.spool.bytes) if inserter else (0, 0)
+        started = None if self._is_starting else inserter
+        return StoreHealth(
+            reachable=started.reachable if started else False,
+            detail=started.detail if started else "starting",
+            cause=started.cause if started else "store_starts",
+            last_insert_at=started.last_insert_at if started else None,
+            spooled_rows=rows,
+            spooled_bytes=size,
+            spool_detail=self.spool_detail,
+            spool_limit_bytes=spool_limit_bytes(self._settings),
+            rolled_up_at=self.rolled_up_at,
         )
-        parts.pipeline.positions.mark_state_lost(now_ms(), recovery.STRANGE, strange)
-    if loaded.damage:
-        log.error("the spool was damaged and set aside", extra={"reason": loaded.damage})
-        parts.pipeline.positions.mark_state_lost(
-            written_at, f"spool: {loaded.damage}", parts.pipeline.positions.clusters_without_position()
-        )
-    return spool
 
+    def clocks(self) -> list[Clock]:
+        """The skew of the store's clock, if it is known."""
+        skew_ms = self.inserter.skew_ms if self.inserter else None
+        return [] if skew_ms is None else [Clock("store", "", skew_ms)]
 
-async def take_over(parts: Runtime, disk: Worker, fresh: bool) -> None:
-    """Go on from the store where this disk knows nothing, once it answers; `fresh`: it was only just made."""
-    unknown = parts.pipeline.positions.clusters_without_position()
-    if fresh or not unknown:
-        return
-    found = await recovery.look(parts.settings, unknown, up=parts.migrated, stop=parts.stop)
-    if commit := recovery.adopt(parts.pipeline, found, now_ms()):
-        await commit_until_done(parts, disk, commit)
+    def is_caught_up(self) -> bool:
+        """Whether the store has all rows but those of the last seconds."""
+        inserter = self.inserter
+        return bool(inserter and inserter.reachable and inserter.spool.rows < BATCH_ROWS)
 
-
-@asynccontextmanager
-async def storing(parts: Runtime, disk: Worker) -> AsyncIterator[None]:
-    """The store, and the way of facts into it; a store that is down holds up nothing but its own inserts."""
-    sender, last_call = Worker("store"), asyncio.Event()
-    task = asyncio.create_task(_store(parts, disk, sender, last_call), name="store")
-    task.add_done_callback(lambda done: _ended(parts, done))
-    try:
-        yield
-    finally:
-        # By now the last commit is in the spool: one more round to the store, if it takes it in time.
-        last_call.set()
-        await asyncio.wait([task], timeout=FLUSH_S + 1)
-        task.cancel()
-        await asyncio.wait([task], timeout=STORE_ENDS_S)
-        sender.close()
-
-
-def _ended(parts: Runtime, task: asyncio.Task[None]) -> None:
-    """Only what cannot be mended by trying again ends the store's task: say why and stop, nothing would be stored."""
-    if not task.cancelled() and (error := task.exception()):
-        while isinstance(error, ExceptionGroup):
-            error = error.exceptions[0]
-        parts.failure = str(error)
-        parts.stop.set()
-
-
-async def _store(parts: Runtime, disk: Worker, sender: Worker, last_call: asyncio.Event) -> None:
-    settings = parts.settings.store
-    if settings.url:
-        password = Path(settings.password_file) if settings.password_file else None
-        parts.store = connect(settings.url, settings.username, password, sharded=bool(settings.cluster))
-        await _insert(parts, disk, sender, last_call)
-        return
-    token, up, flushed = parts.data / "store.token", asyncio.Event(), asyncio.Event()
-
-    def answers(url: str) -> None:
-        parts.store = parts.store or connect(url, WRITER, token)
-        up.set()
-
-    embedded = parts.settings.embedded
-    keep_running = child.supervise(
-        parts.data / "store",
-        embedded.listen,
-        token,
-        stop=flushed,
-        on_ready=answers,
-        reader_token_file=Path(embedded.reader_token_file) if embedded.reader_token_file else None,
-    )
-    async with asyncio.TaskGroup() as group:
-        group.create_task(keep_running)
-        await up.wait()
-        await _insert(parts, disk, sender, last_call)
-        flushed.set()
-
-
-async def _insert(parts: Runtime, disk: Worker, sender: Worker, last_call: asyncio.Event) -> None:
-    """Migrate as soon as the store answers, then insert until the last call, and once more after it."""
-    assert parts.store is not None  # noqa: S101 - set before this is called
-    assert parts.spool is not None  # noqa: S101
-    parts.inserts = inserter.Inserter(parts.spool, disk, parts.store, sender, parts.counters, now_ms)
-    on_cluster = parts.settings.store.cluster
-    loop = asyncio.get_running_loop()
-
-    def prepare(store: Store) -> None:
-        migrations.migrate(store, on_cluster)
-        loop.call_soon_threadsafe(parts.migrated.set)
-
-    run = asyncio.create_task(parts.inserts.run(prepare=prepare))
-    call = asyncio.create_task(last_call.wait())
-    await asyncio.wait([run, call], return_when=asyncio.FIRST_COMPLETED)
-    call.cancel()
-    if run.done():
-        run.result()
-    run.cancel()
-    await asyncio.wait([run], timeout=FLUSH_S)
-    await parts.inserts.finish(FLUSH_S)
-
-
-@asynccontextmanager
-async def committing(parts: Runtime, disk: Worker) -> AsyncIterator[None]:
-    """Make durable what is observed, now and then, and the rest at the end."""
-    async with background_task(_commit_for_ever(parts, disk), "commit"):
-        yield
-    # What the watches brought since the last commit; they have ended by now.
-    if (commit := parts.pipeline.drain(now_ms())) is not None:
-        with contextlib.suppress(SpoolError):
-            await _commit(parts, disk, commit)
-
-
-async def _commit_for_ever(parts: Runtime, disk: Worker) -> None:
-    while True:
-        await asyncio.sleep(COMMIT_S)
-        commit = parts.pipeline.drain(now_ms())
-        if commit is not None:
-            # A commit under way is finished even when we are told to stop: it holds what was already drained.
-            await asyncio.shield(commit_until_done(parts, disk, commit))
-
-
-async def commit_until_done(parts: Runtime, disk: Worker, commit: Commit) -> None:
-    """A spool that takes nothing is waited out with the same commit; the pipeline fills up and the watches are closed."""
-    while True:
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Opens the spool, starts the store, and commits and inserts for as long as the block lasts."""
         try:
-            await _commit(parts, disk, commit)
+            spool = await self._open_spool()
+            try:
+                async with self._inserting(spool):
+                    await self._recover(spool)
+                    async with self._committing(spool):
+                        yield
+            finally:
+                await self.disk.run(spool.close)
+        finally:
+            self.disk.close()
+
+    async def _open_spool(self) -> Spool:
+        """Opens the spool and restores the pipeline from it; Failure names the remedy when it cannot be used."""
+        file = self._data / "spool.sqlite"
+        try:
+            written_at = await self.disk.run(spool_file.written_at, file)
+            spool = await self.disk.run(open_spool, file, spool_limit_bytes(self._settings), now_ms())
+            loaded = await self.disk.run(spool.load)
         except SpoolError as error:
-            if not parts.spool_detail:
-                log.error("the spool takes nothing, watches will be paused", extra={"reason": str(error)})
-            parts.spool_detail = str(error)
-            await asyncio.sleep(SPOOL_RETRY_S)
-        else:
-            if parts.spool_detail:
-                log.warning("the spool takes rows again")
-            parts.spool_detail = ""
+            raise Failure(str(error)) from None
+        recovery.restore(self._pipeline, loaded.cursors, loaded.checkpoints, now_ms())
+        if loaded.damage:
+            log.error("the spool was damaged and set aside", extra={"reason": loaded.damage})
+            positions = self._pipeline.positions
+            positions.mark_state_lost(written_at, f"spool: {loaded.damage}", positions.clusters_without_position())
+        return spool
+
+    async def _recover(self, spool: Spool) -> None:
+        """Continues from the store's copy where the disk knows nothing of a cluster, unless the store is new."""
+        unknown = self._pipeline.positions.clusters_without_position()
+        if self._had_no_store or not unknown:
             return
+        found = await recovery.look_up(self._settings, unknown, up=self._migrated, stop=self._stop)
+        if commit := recovery.adopt(self._pipeline, found, now_ms()):
+            await self.commit(spool, commit)
 
+    @asynccontextmanager
+    async def _inserting(self, spool: Spool) -> AsyncIterator[None]:
+        """Runs the store and the inserts; at the end sends what was committed last, if the store takes it in time."""
+        thread, store, last_call = Worker("store"), connect.writing_store(self._settings), asyncio.Event()
+        inserter = Inserter(
+            spool=spool,
+            spool_worker=self.disk,
+            store=store,
+            store_worker=thread,
+            counters=self._counters,
+            now=now_ms,
+        )
+        self.inserter = inserter
+        work = self._insert(inserter, last_call) if self._settings.store.url else self._embedded(inserter, last_call)
+        task = asyncio.create_task(work, name="store")
+        task.add_done_callback(self._end_on_failure)
+        try:
+            yield
+        finally:
+            last_call.set()
+            await asyncio.wait([task], timeout=FLUSH_S + 1)
+            task.cancel()
+            await asyncio.wait([task], timeout=STORE_ENDS_S)
+            thread.close()
 
-async def _commit(parts: Runtime, disk: Worker, commit: Commit) -> None:
-    assert parts.spool is not None  # noqa: S101 - opened before any commit
-    await disk.run(parts.spool.commit, commit)
+    def _end_on_failure(self, task: asyncio.Task[None]) -> None:
+        """Stops the collector with a reason: only an error that a retry cannot fix ends the store's task."""
+        if not task.cancelled() and (error := task.exception()):
+            while isinstance(error, ExceptionGroup):
+                error = error.exceptions[0]
+            self.failure = str(error)
+            self._stop.set()
 
+    async def _embedded(self, inserter: Inserter, last_call: asyncio.Event) -> None:
+        """Runs the embedded store, and the inserts once it answers."""
+        embedded, up, flushed = self._settings.embedded, asyncio.Event(), asyncio.Event()
+        keep_running = child.supervise(
+            self._data / "store",
+            embedded.listen,
+            self._data / "store.token",
+            stop=flushed,
+            on_ready=lambda _url: up.set(),
+            reader_token_file=Path(embedded.reader_token_file) if embedded.reader_token_file else None,
+        )
+        async with asyncio.TaskGroup() as group:
+            group.create_task(keep_running)
+            await up.wait()
+            await self._insert(inserter, last_call)
+            flushed.set()
 
-def caught_up(parts: Runtime) -> bool:
-    """Whether the store has what was watched, but for the last seconds."""
-    inserts = parts.inserts
-    return bool(inserts and inserts.reachable and parts.spool and parts.spool.rows < BATCH_ROWS)
+    async def _insert(self, inserter: Inserter, last_call: asyncio.Event) -> None:
+        """Migrates as soon as the store answers, inserts until the last call, and once more after it."""
+        on_cluster, loop = self._settings.store.cluster, asyncio.get_running_loop()
+        self._is_starting = False
+
+        def prepare(store: Store) -> None:
+            migrations.migrate(store, on_cluster)
+            loop.call_soon_threadsafe(self._migrated.set)
+
+        run = asyncio.create_task(inserter.run(prepare=prepare))
+        call = asyncio.create_task(last_call.wait())
+        await asyncio.wait([run, call], return_when=asyncio.FIRST_COMPLETED)
+        call.cancel()
+        if run.done():
+            run.result()
+        run.cancel()
+        await asyncio.wait([run], timeout=FLUSH_S)
+        await inserter.finish(FLUSH_S)
+
+    @asynccontextmanager
+    async def _committing(self, spool: Spool) -> AsyncIterator[None]:
+        """Commits what is observed, now and then, and the rest at the end."""
+        async with background_task(self._commit_forever(spool), "commit"):
+            yield
+        # The watches have ended: their last observations are gathered by now.
+        if (commit := self._pipeline.drain(now_ms())) is not None:
+            with contextlib.suppress(SpoolError):
+                await self.disk.run(spool.commit, commit)
+
+    async def _commit_forever(self, spool: Spool) -> None:
+        while True:
+            await asyncio.sleep(COMMIT_S)
+            commit = self._pipeline.drain(now_ms())
+            if commit is not None:
+                # Also a cancelled task finishes its commit: what was drained exists nowhere else.
+                await asyncio.shield(self.commit(spool, commit))
+
+    async def commit(self, spool: Spool, commit: Commit) -> None:
+        """Commits to the spool, and retries while the spool refuses; meanwhile the pipeline fills up and watches pause."""
+        while True:
+            try:
+                await self.disk.run(spool.commit, commit)
+            except SpoolError as error:
+                if not self.spool_detail:
+                    log.error("the spool takes no rows, watches will pause", extra={"reason": str(error)})
+                self.spool_detail = str(error)
+                await asyncio.sleep(SPOOL_RETRY_S)
+            else:
+                if self.spool_detail:
+                    log.warning("the spool takes rows again")
+                self.spool_detail = ""
+                return

@@ -1,18 +1,22 @@
 """
-The watches of each cluster, for ever; whatever goes wrong in one cluster stays there.
+The watches of all clusters. A failure in one cluster does not affect the others.
 """
 
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 
+from collector.catalog.counters import Counters
+from collector.core.live_view import Clock, WatchHealth
 from collector.core.messages import WORKLOAD_KINDS
+from collector.kube.address import ClusterAddress
 from collector.kube.connection import Connection
-from collector.service.runtime import Runtime, background_task
-from collector.settings.model import ClusterSettings
+from collector.pipeline.pipeline import Pipeline
+from collector.service.tasks import background_task
+from collector.settings.model import ClusterSettings, Settings
 from collector.watch import kinds
 from collector.watch.controller_poll import read_for_ever
 from collector.watch.protocol import Watch
@@ -22,62 +26,97 @@ from collector.watch.reflector import Sink, watch_cluster
 log = logging.getLogger(__name__)
 
 RESTART_S = 30
-"""Before a cluster whose watches failed in an unforeseen way is started again."""
+"""Before the watches of a cluster are restarted after an unexpected error."""
 
 
-@asynccontextmanager
-async def watching(parts: Runtime, name: str) -> AsyncIterator[None]:
-    """Watch a cluster for as long as the block lasts, or until it turns out to be another one."""
-    async with background_task(_watch(parts, name), f"watch {name}") as task:
+class Watchers:
+    """Owns the watches and the connections of all clusters."""
 
-        def close_refused(cluster: str, reason: str) -> None:
-            if cluster == name:
-                log.error("cluster refused, its watches are closed", extra={"cluster": name, "reason": reason})
-                task.cancel()
+    def __init__(
+        self, settings: Settings, addresses: Mapping[str, ClusterAddress], pipeline: Pipeline, counters: Counters
+    ) -> None:
+        self._settings, self._addresses = settings, addresses
+        self._pipeline, self._counters = pipeline, counters
+        self._watches: dict[str, list[Watch]] = {}
+        self._connections: dict[str, Connection] = {}
 
-        parts.pipeline.identities.listeners.append(close_refused)
-        yield
+    def health(self) -> dict[str, list[WatchHealth]]:
+        """The health of every watch, by cluster."""
+        return {name: [watch.health() for watch in watches] for name, watches in self._watches.items()}
+
+    def clocks(self) -> list[Clock]:
+        """The skew of the API servers' clocks, where it is known."""
+        skews = ((name, connection.skew_ms) for name, connection in self._connections.items())
+        return [Clock("cluster", name, skew_ms) for name, skew_ms in skews if skew_ms is not None]
+
+    def with_crons_watched(self) -> set[str]:
+        """The clusters in which no run of a cron can be missed: both kinds that would show it are watched now."""
+        return {name for name, watches in self._watches.items() if _shows_cron_runs(watches)}
+
+    @asynccontextmanager
+    async def watching(self, name: str) -> AsyncIterator[None]:
+        """Watches a cluster for as long as the block lasts, or until the cluster is refused."""
+        async with background_task(self._watch(name), f"watch {name}") as task:
+
+            def close_refused(cluster: str, reason: str) -> None:
+                if cluster == name:
+                    log.error("cluster refused, its watches are closed", extra={"cluster": name, "reason": reason})
+                    task.cancel()
+
+            self._pipeline.identities.listeners.append(close_refused)
+            yield
+
+    async def _watch(self, name: str) -> None:
+        """Watches one cluster; restarts all its watches after an unexpected error."""
+        cluster = next((c for c in self._settings.clusters if c.name == name), ClusterSettings(name=name))
+        while True:
+            resources = kinds.resources(labelled_pods=cluster.pods == "labelled")
+            self._watches[name] = [self._new_watch(name, resource) for resource in resources]
+            try:
+                async with Connection(self._addresses[name]) as connection:
+                    self._connections[name] = connection
+                    await self._use(connection, name, cluster)
+            except Exception:
+                log.exception("unexpected error, all watches of the cluster restart", extra={"cluster": name})
+            await asyncio.sleep(RESTART_S)
+
+    async def _use(self, connection: Connection, name: str, cluster: ClusterSettings) -> None:
+        """Runs all that one connection serves: the watches, the controller's poll and the reconciliation."""
+        sink, lists = partial(self._pipeline.take, name), asyncio.Lock()
+        poll = read_for_ever(
+            connection, cluster.controller_namespace, sink=sink, pods=partial(self._controller_pods, name)
+        )
+        reconcile = self._reconcile(name, connection, sink, lists)
+        async with background_task(poll, f"readings {name}"), background_task(reconcile, f"reconcile {name}"):
+            room = self._pipeline.wait_for_room
+            await watch_cluster(connection, self._watches[name], sink=sink, room=room, lists=lists)
+
+    async def _reconcile(self, name: str, connection: Connection, sink: Sink, lists: asyncio.Lock) -> None:
+        """Compares the watched state with lists now and then, unless the settings switch it off."""
+        if every_s := self._settings.reconcile_hours * 3600:
+            watches = [watch for watch in self._watches[name] if watch.resource.kind in WORKLOAD_KINDS]
+            concerns = partial(self._pipeline.is_relevant, name)
+            await reconcile_for_ever(connection, watches, sink=sink, lists=lists, concerns=concerns, every_s=every_s)
+
+    def _controller_pods(self, name: str) -> list[tuple[str, str, int | None]]:
+        """The pods of the cluster's workflow controller, to be polled."""
+        known = self._pipeline.clusters[name].controllers.pods.values()
+        return [(pod.name, pod.container, None) for pod in known]
+
+    def _new_watch(self, name: str, resource: kinds.Resource) -> Watch:
+        positions = self._pipeline.positions
+        resume = positions.resume(name, resource.kind)
+        return Watch(
+            name,
+            resource,
+            dice=random.Random(),
+            counters=self._counters,
+            resume=resume,
+            resumed_at=resume.at if resume else None,
+            gap=positions.pending_gap(name, resource.kind),
+        )
 
 
-async def _watch(parts: Runtime, name: str) -> None:
-    """One cluster's watches for ever; whatever goes wrong in them stays in this cluster."""
-    cluster = next((c for c in parts.settings.clusters if c.name == name), ClusterSettings(name=name))
-    while True:
-        resources = kinds.resources(labelled_pods=cluster.pods == "labelled")
-        parts.watches[name] = [_one_watch(parts, name, resource) for resource in resources]
-        sink = lambda outcomes: parts.pipeline.take(name, outcomes)  # noqa: E731 - bound to this cluster
-        try:
-            async with Connection(parts.addresses[name]) as connection:
-                parts.connections[name] = connection
-                ask = read_for_ever(
-                    connection, cluster.controller_namespace, sink=sink, pods=lambda: _controller_pods(parts, name)
-                )
-                lists = asyncio.Lock()
-                look = _reconcile(parts, name, connection, sink, lists)
-                async with background_task(ask, f"readings {name}"), background_task(look, f"reconcile {name}"):
-                    room = parts.pipeline.wait_for_room
-                    await watch_cluster(connection, parts.watches[name], sink=sink, room=room, lists=lists)
-        except Exception:
-            log.exception("the watches of a cluster failed and start again", extra={"cluster": name})
-        await asyncio.sleep(RESTART_S)
-
-
-async def _reconcile(parts: Runtime, name: str, connection: Connection, sink: Sink, lists: asyncio.Lock) -> None:
-    """Compare what is known of a cluster with lists, if the settings want it."""
-    if every_s := parts.settings.reconcile_hours * 3600:
-        moving = [watch for watch in parts.watches[name] if watch.resource.kind in WORKLOAD_KINDS]
-        concerns = partial(parts.pipeline.is_relevant, name)
-        await reconcile_for_ever(connection, moving, sink=sink, lists=lists, concerns=concerns, every_s=every_s)
-
-
-def _controller_pods(parts: Runtime, name: str) -> list[tuple[str, str, int | None]]:
-    """The controller's pods, to be asked how they do."""
-    known = parts.pipeline.clusters[name].controllers.pods.values()
-    return [(pod.name, pod.container, None) for pod in known]
-
-
-def _one_watch(parts: Runtime, name: str, resource: kinds.Resource) -> Watch:
-    resume = parts.pipeline.positions.resume(name, resource.kind)
-    at = resume.at if resume else None
-    gap = parts.pipeline.positions.pending_gap(name, resource.kind)
-    return Watch(name, resource, dice=random.Random(), counters=parts.counters, resume=resume, resumed_at=at, gap=gap)
+def _shows_cron_runs(watches: list[Watch]) -> bool:
+    watched = {w.resource.kind for w in watches if w.synced and w.health().state == "watching"}
+    return watched >= {"workflows", "cronworkflows"}

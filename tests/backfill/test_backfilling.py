@@ -121,7 +121,7 @@ async def filling(settings: Settings, counters: Counters, caught_up: Any = lambd
     live = pipeline.clusters["c1"]
     live.namespaces.update(undisturbed().cluster.namespaces)
     live.plain_nodes.labels.update(undisturbed().cluster.plain_nodes.labels)
-    task = asyncio.create_task(gap_filler.backfill_for_ever(settings, pipeline, counters, caught_up, look_s=0.02))
+    task = asyncio.create_task(gap_filler.backfill_forever(settings, pipeline, counters, caught_up, look_s=0.02))
     try:
         yield
     finally:
@@ -197,7 +197,7 @@ async def test_where_no_cluster_names_an_archive_nothing_runs() -> None:
     """The loop is over at once, and its store is not asked."""
     pipeline = Pipeline({"c1": RULES}, books(), UTC, Counters())
 
-    await gap_filler.backfill_for_ever(
+    await gap_filler.backfill_forever(
         Settings(clusters=(ClusterSettings(name="c1"),)), pipeline, Counters(), lambda: True
     )
 
@@ -208,5 +208,5 @@ def test_what_vanished_is_not_watched() -> None:
     unknown = {uid for uid, life in live.workflows.items() if life.attempt.outcome == "unknown"}
     whole = undisturbed().cluster
 
-    assert not any(gap_filler._watched(live, uid) for uid in (*unknown, "never"))
-    assert all(gap_filler._watched(whole, uid) for uid in whole.workflows)
+    assert not any(gap_filler._is_watched(live, uid) for uid in (*unknown, "never"))
+    assert all(gap_filler._is_watched(whole, uid) for uid in whole.workflows)

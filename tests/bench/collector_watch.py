@@ -25,7 +25,7 @@ from collector.kube.address import ClusterAddress
 from collector.kube.connection import Connection
 from collector.pipeline.pipeline import Pipeline
 from collector.prices import book
-from collector.service.runtime import COLLECT_AFTER
+from collector.service.run import COLLECT_AFTER
 from collector.service.storage import COMMIT_S
 from collector.store.clickhouse import connect
 from collector.store.embedded.child import start_child

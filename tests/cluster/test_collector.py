@@ -25,7 +25,7 @@ async def test_facts_arrive_from_a_real_api_server(fresh_control_plane: ControlP
     cluster = ClusterSettings(name="real", kubeconfig=str(fresh_control_plane.restricted_kubeconfig))
 
     async with running(a_service(tmp_path, cluster, reconcile_hours=0.0005)) as collector:
-        await collector.until(lambda: collector.parts.view().clusters[0].ready)
+        await collector.until(lambda: collector.runtime.view().clusters[0].ready)
         await ArgoPlayer(fresh_control_plane, RECORDED / "basics", kwok=False).play()
         await collector.until(f"SELECT uniqExact(uid) = {len(OUTCOMES)} FROM workflow_run")
         await collector.until("SELECT uniqExact(uid) >= 60 FROM pod_run")
@@ -51,7 +51,7 @@ async def test_a_collector_goes_on_where_it_stopped(fresh_control_plane: Control
     player = ArgoPlayer(fresh_control_plane, RECORDED / "basics", kwok=False)
 
     async with running(chosen) as collector:
-        await collector.until(lambda: collector.parts.view().clusters[0].ready)
+        await collector.until(lambda: collector.runtime.view().clusters[0].ready)
         await player.play(limit=150)
     await player.play()
     async with running(chosen) as collector:
@@ -74,7 +74,7 @@ async def test_a_break_that_cannot_be_replayed_is_a_row(fresh_control_plane: Con
     player = ArgoPlayer(fresh_control_plane, RECORDED / "basics", kwok=False)
 
     async with running(chosen) as collector:
-        await collector.until(lambda: collector.parts.view().clusters[0].ready)
+        await collector.until(lambda: collector.runtime.view().clusters[0].ready)
         await player.play(limit=150)
     await player.play()
     fresh_control_plane.expire_versions()

@@ -26,7 +26,7 @@ READ_NEEDED = (
 
 def states(collector: Running) -> dict[str, str]:
     """How each watch of the only cluster does."""
-    return {watch.kind: watch.state for watch in collector.parts.view().clusters[0].watches}
+    return {watch.kind: watch.state for watch in collector.runtime.view().clusters[0].watches}
 
 
 def stamp(seconds: float) -> str:
@@ -44,11 +44,11 @@ async def test_optional_kinds_may_be_refused(fresh_control_plane: ControlPlane, 
     grant(fresh_control_plane, a_role("ClusterRole", "needed-only", *READ_NEEDED))
 
     async with running(a_service(tmp_path, restricted(fresh_control_plane))) as collector:
-        await collector.until(lambda: collector.parts.view().clusters[0].ready)
+        await collector.until(lambda: collector.runtime.view().clusters[0].ready)
         await collector.until(
             lambda: {kind for kind, state in states(collector).items() if state == "refused"} == OPTIONAL
         )
-        cluster = collector.parts.view().clusters[0]
+        cluster = collector.runtime.view().clusters[0]
 
     assert cluster.ready
     assert {watch.kind for watch in cluster.watches if watch.state == "watching"} == {
@@ -62,7 +62,7 @@ async def test_kinds_that_are_not_installed_hold_up_nothing(control_plane: Contr
     grant_deployed_roles(control_plane)
 
     async with running(a_service(tmp_path, restricted(control_plane))) as collector:
-        await collector.until(lambda: collector.parts.view().clusters[0].ready, within_s=20)
+        await collector.until(lambda: collector.runtime.view().clusters[0].ready, within_s=20)
         absent = {kind for kind, state in states(collector).items() if state == "absent"}
 
     assert absent == NOT_INSTALLED
@@ -90,9 +90,9 @@ async def test_the_shipped_role_is_enough_to_read_the_controller(control_plane: 
     install_argo(control_plane)
 
     async with running(a_service(tmp_path, restricted(control_plane))) as collector:
-        await collector.until(lambda: any(slots.source == "configmap" for slots in collector.parts.view().slots))
-        await collector.until(lambda: any(it.leader and it.detail for it in collector.parts.view().controllers))
-        view = collector.parts.view()
+        await collector.until(lambda: any(slots.source == "configmap" for slots in collector.runtime.view().slots))
+        await collector.until(lambda: any(it.leader and it.detail for it in collector.runtime.view().controllers))
+        view = collector.runtime.view()
 
     assert [(it.namespace, it.limit) for it in view.slots if it.source == "configmap"] == [("", 25)]
     assert [(it.pod, it.leader, it.memory_bytes) for it in view.controllers] == [(CONTROLLER, True, None)]
@@ -109,7 +109,7 @@ async def test_only_warnings_are_watched(control_plane: ControlPlane, tmp_path: 
     async with running(a_service(tmp_path, restricted(control_plane))) as collector:
         await collector.until(lambda: states(collector).get("events") == "watching")
         await player.play()
-        counted = collector.parts.counters.series[metrics.WATCH_EVENTS.name]
+        counted = collector.runtime.counters.series[metrics.WATCH_EVENTS.name]
         await collector.until(lambda: counted.get(("real", "events"), 0) >= warnings)
 
     assert counted["real", "events"] == warnings

@@ -108,7 +108,7 @@ async def until_seen(collector: Running, within_s: float) -> set[str]:
     missing = set(SIGHTS)
     ends = time.monotonic() + within_s
     while missing and time.monotonic() < ends:
-        missing.difference_update(seen_in(collector.parts.view()))
+        missing.difference_update(seen_in(collector.runtime.view()))
         await asyncio.sleep(0.05)
     return missing
 
@@ -120,7 +120,7 @@ async def test_whatever_the_demo_shows_is_collected(tmp_path: Path) -> None:
         missing = await until_seen(collector, PATIENCE_S)
         for sql in FACTS.values():
             await collector.until(sql, within_s=PATIENCE_S)
-        unready = [health.detail for health in collector.parts.view().clusters if not health.ready]
+        unready = [health.detail for health in collector.runtime.view().clusters if not health.ready]
         quarantined = await collector.rows("SELECT kind, reason FROM quarantine")
 
     assert missing == set()

@@ -102,8 +102,8 @@ async def test_a_page_reaches_alertmanager_and_figures_reach_prometheus(tmp_path
     """The Watchdog fires through a real Prometheus into a real Alertmanager, and queue depth is there to be graphed."""
     prometheus_port, alerts_port = free_port(), free_port()
     async with watched_fleet(tmp_path) as collector:
-        await collector.until(lambda: all(c.ready for c in collector.parts.view().clusters))
-        target = collector.parts.settings.http.listen
+        await collector.until(lambda: all(c.ready for c in collector.runtime.view().clusters))
+        target = collector.runtime.settings.http.listen
         with alertmanager(tmp_path, alerts_port), prometheus(tmp_path, prometheus_port, target, alerts_port):
             query = f"http://127.0.0.1:{prometheus_port}/api/v1/query?query="
             up = await ask(query + "sum(lynceus_cluster_up)", lambda a: a["data"]["result"])

@@ -86,10 +86,10 @@ async def test_bad_clusters_say_why_and_leave_the_good_one_alone(tmp_path: Path)
             ClusterSettings(name="no-file", kubeconfig=str(tmp_path / "missing.yaml")),
         ]
         async with running(a_service(tmp_path, good, *bad)) as collector, aiohttp.ClientSession() as session:
-            await collector.until(lambda: collector.parts.view().clusters[0].ready)
-            await collector.until(lambda: all(c.detail != "not started" for c in collector.parts.view().clusters[1:]))
+            await collector.until(lambda: collector.runtime.view().clusters[0].ready)
+            await collector.until(lambda: all(c.detail != "not started" for c in collector.runtime.view().clusters[1:]))
             await collector.until("SELECT count() > 0 FROM pod_run")
-            detail = {c.name: c.detail for c in collector.parts.view().clusters}
+            detail = {c.name: c.detail for c in collector.runtime.view().clusters}
             async with session.get(f"{collector.url}/readyz") as answer:
                 ready, said = answer.status, await answer.text()
             async with session.get(f"{collector.url}/metrics") as answer:
@@ -116,12 +116,12 @@ async def test_a_store_that_is_down_at_start_is_waited_for(tmp_path: Path) -> No
     url = f"http://127.0.0.1:{port}/lynceus"
     store = StoreSettings(url=url, username="lynceus", password_file=str(token), wait_seconds=1)
     async with good_cluster(tmp_path) as good, running(a_service(tmp_path, good, store=store)) as collector:
-        await collector.until(lambda: collector.parts.view().clusters[0].ready)
-        await collector.until(lambda: collector.parts.view().store.spooled_rows > 0)
-        before = collector.parts.view().store
+        await collector.until(lambda: collector.runtime.view().clusters[0].ready)
+        await collector.until(lambda: collector.runtime.view().store.spooled_rows > 0)
+        before = collector.runtime.view().store
         up = await child.start_child(tmp_path / "late", f"127.0.0.1:{port}", token)
         await collector.until("SELECT count() > 0 FROM pod_run")
-        await collector.until(lambda: collector.parts.view().store.reachable)
+        await collector.until(lambda: collector.runtime.view().store.reachable)
         await up.stop()
 
     assert not before.reachable
@@ -143,7 +143,7 @@ async def test_two_collectors_cannot_share_a_data_directory(tmp_path: Path) -> N
     async with good_cluster(tmp_path) as good:
         first = a_service(tmp_path, good)
         async with running(first) as collector:
-            await collector.until(lambda: collector.parts.spool is not None)
+            await collector.until(lambda: collector.runtime.storage.inserter is not None)
             second = msgspec.structs.replace(a_service(tmp_path, good), data_dir=first.data_dir)
             with pytest.raises(connect.Failure, match="spool"):
                 await run.run(second, Path())
@@ -154,9 +154,11 @@ async def test_two_names_for_one_cluster_are_refused(tmp_path: Path) -> None:
     async with good_cluster(tmp_path) as good:
         twin = msgspec.structs.replace(good, name="twin")
         async with running(a_service(tmp_path, good, twin)) as collector:
-            await collector.until(lambda: bool(collector.parts.pipeline.identities.refused))
-            refused = dict(collector.parts.pipeline.identities.refused)
-            await collector.until(lambda: any(c.name in refused and c.detail for c in collector.parts.view().clusters))
+            await collector.until(lambda: bool(collector.runtime.pipeline.identities.refused))
+            refused = dict(collector.runtime.pipeline.identities.refused)
+            await collector.until(
+                lambda: any(c.name in refused and c.detail for c in collector.runtime.view().clusters)
+            )
             async with aiohttp.ClientSession() as session, session.get(f"{collector.url}/readyz") as answer:
                 problems = (await answer.json())["problems"]
 

@@ -52,18 +52,19 @@ async def test_a_full_spool_pauses_the_watches_and_nothing_is_missed(
         url=f"http://127.0.0.1:{port}/lynceus", username="lynceus", password_file=str(token), wait_seconds=1
     )
     async with good_cluster(tmp_path) as good, running(a_service(tmp_path, good, store=store)) as collector:
-        parts = collector.parts
+        parts = collector.runtime
         await collector.until(lambda: parts.view().clusters[0].ready and parts.view().store.spooled_rows > 0)
-        assert parts.spool is not None
-        parts.spool._max_bytes = parts.spool.bytes  # as if it had taken that long to fill
+        assert parts.storage.inserter is not None
+        spool = parts.storage.inserter.spool
+        spool._max_bytes = spool.bytes  # as if it had taken that long to fill
         await collector.until(lambda: _paused(parts) == {"workflows", "pods"})
         said, scraped = await asked(collector, "/readyz"), await asked(collector, "/metrics")
         while not (before := await ended_workflows(good)):
             await asyncio.sleep(0.1)
 
         late = await child.start_child(tmp_path / "late", f"127.0.0.1:{port}", token)
-        parts.spool._max_bytes = 8 << 30
-        await collector.until(lambda: not _paused(parts) and not parts.spool_detail)
+        spool._max_bytes = 8 << 30
+        await collector.until(lambda: not _paused(parts) and not parts.storage.spool_detail)
         ended = await ended_workflows(good)
         uids = ", ".join(f"'{uid}'" for uid in ended)
         await collector.until(f"SELECT uniqExact(uid) = {len(ended)} FROM workflow_run WHERE uid IN ({uids})")

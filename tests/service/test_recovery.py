@@ -78,7 +78,7 @@ async def same_as(calm: Running, other: Running, uids: set[Any]) -> list[str]:
 
 
 def submitted(collector: Running) -> dict[Any, Any]:
-    return dict(collector.parts.counters.series[metrics.SUBMITTED.name])
+    return dict(collector.runtime.counters.series[metrics.SUBMITTED.name])
 
 
 GAPS = "SELECT kind, toUnixTimestamp64Milli(from_at), cause FROM lynceus.watch_gap FINAL ORDER BY kind"
@@ -97,7 +97,7 @@ async def test_a_new_disk_goes_on_where_the_old_ones_were(tmp_path: Path, store:
             shutil.rmtree(lossy.data_dir)
             again = msgspec.structs.replace(lossy, reconcile_hours=0.0002)
             async with running(again) as after:
-                went_on = after.parts.pipeline.positions.resume(cluster.name, "workflows")
+                went_on = after.runtime.pipeline.positions.resume(cluster.name, "workflows")
                 at_start, known = submitted(after), await finished(after)
                 await after.until(f"SELECT count(DISTINCT uid) > {len(known) + 4} FROM lynceus.workflow_run")
                 await after.until("SELECT count(DISTINCT kind) = 2 FROM lynceus.reconcile")
@@ -130,8 +130,8 @@ async def test_a_lost_spool_beside_its_own_store_is_made_good(tmp_path: Path) ->
             await before.until("SELECT count() > 5 FROM lynceus.live_state")
         lose(Path(settings.data_dir))
         async with running(settings) as after:
-            went_on = after.parts.pipeline.positions.resume(cluster.name, "pods")
-            await after.until(lambda: after.parts.view().clusters[0].ready)
+            went_on = after.runtime.pipeline.positions.resume(cluster.name, "pods")
+            await after.until(lambda: after.runtime.view().clusters[0].ready)
             gaps = await after.rows(GAPS)
 
     assert went_on is not None
@@ -149,8 +149,8 @@ async def test_a_store_that_is_slow_to_come_up_is_waited_for(tmp_path: Path) -> 
         shutil.rmtree(settings.data_dir)
         coming = asyncio.create_task(asyncio.to_thread(start, tmp_path, first.address))
         async with running(settings) as after:
-            went_on = after.parts.pipeline.positions.resume(cluster.name, "workflows")
-            await after.until(lambda: after.parts.view().clusters[0].ready)
+            went_on = after.runtime.pipeline.positions.resume(cluster.name, "workflows")
+            await after.until(lambda: after.runtime.view().clusters[0].ready)
             gaps = await after.rows(GAPS)
         await asyncio.to_thread((await coming).stop)
 

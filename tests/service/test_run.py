@@ -9,14 +9,12 @@ from msgspec import structs
 from collector.catalog.counters import Counters
 from collector.core.live_view import Clock
 from collector.core.messages import Commit
-from collector.service import run, storage
-from collector.service.runtime import Runtime
+from collector.service import jobs, storage
 from collector.settings.model import ClusterSettings, EmbeddedSettings, Settings
 from collector.store import clickhouse
 from collector.store.clickhouse import StoreError
 from collector.store.spool.file import SpoolError, connect
 from collector.store.spool.spool import Spool
-from collector.store.worker import Worker
 from tests.builders import NOON
 from tests.flow import a_pipeline
 from tests.running import a_service, running
@@ -40,27 +38,28 @@ async def test_a_disk_that_fails_is_waited_out_with_the_same_commit(
 ) -> None:
     """Whatever SQLite says: what was drained exists nowhere else, and /readyz says so meanwhile."""
     monkeypatch.setattr(storage, "SPOOL_RETRY_S", 0.01)
-    disk = Worker("spool")
-    ailing = await disk.run(lambda: Ailing(connect(tmp_path / "spool.sqlite"), 1 << 30, ""))
-    parts = Runtime(Settings(), tmp_path, tmp_path, {}, a_pipeline(), Counters(), asyncio.Event())
-    parts.spool, said = ailing, []
-    monkeypatch.setattr(storage.log, "error", lambda *_, extra: said.append(parts.spool_detail or extra["reason"]))
+    kept = storage.Storage(Settings(data_dir=str(tmp_path)), a_pipeline(), Counters(), asyncio.Event())
+    ailing = await kept.disk.run(lambda: Ailing(connect(tmp_path / "spool.sqlite"), 1 << 30, ""))
+    errors: list[str] = []
+    monkeypatch.setattr(storage.log, "error", lambda *_, extra: errors.append(kept.spool_detail or extra["reason"]))
 
-    await storage.commit_until_done(parts, disk, Commit(at=NOON, facts=[a_sample(1)]))
+    await kept.commit(ailing, Commit(at=NOON, facts=[a_sample(1)]))
 
-    assert said == ["disk I/O error"]
-    assert (parts.spool_detail, ailing.rows) == ("", 1)
-    await disk.run(ailing.close)
-    disk.close()
+    assert errors == ["disk I/O error"]
+    assert (kept.spool_detail, ailing.rows) == ("", 1)
+    await kept.disk.run(ailing.close)
+    kept.disk.close()
 
 
-def test_a_clock_that_is_off_is_warned_of_once() -> None:
+def test_a_clock_that_is_off_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
     """By whose it is; one that is right again and off again is no news for the log, the metric tells."""
     off, right = Clock("cluster", "c1", -7_200_000), Clock("store", "", 400)
-    warned = set(run._warn_of_clocks([off, right], set()))
+    warned: set[tuple[str, str]] = set()
+    for _ in range(2):
+        jobs.warn_of_clocks([off, right], warned)
 
     assert warned == {("cluster", "c1")}
-    assert set(run._warn_of_clocks([off, right], warned)) == set()
+    assert [record.message for record in caplog.records] == ["a clock is off, set both by NTP"]
 
 
 async def test_the_embedded_store_serves_other_hosts_with_a_readers_token(tmp_path: Path) -> None:

@@ -48,11 +48,11 @@ async def test_rollups_are_kept_and_it_is_said_how_far(
     until: dict[str, Instant] = {}
     heard: dict[str, Instant] = {}
 
-    async with going(jobs.roll_up_for_ever(settings(running), counters, until)):
+    async with going(jobs.roll_up_forever(settings(running), counters, until)):
         while len(until) < len(ROLLUPS):
             await asyncio.sleep(0.05)
     monkeypatch.setattr("socket.gethostname", lambda: "another")
-    async with going(jobs.roll_up_for_ever(settings(running), other, heard)):
+    async with going(jobs.roll_up_forever(settings(running), other, heard)):
         while not heard:
             await asyncio.sleep(0.05)
 
@@ -74,7 +74,7 @@ async def test_a_store_that_has_no_rollups_yet_is_asked_again(
     until: dict[str, Instant] = {}
     errors = counters.series.setdefault(metrics.ROLLUP_ERRORS.name, {})
 
-    async with going(jobs.roll_up_for_ever(settings(running), counters, until, every_s=0.05)):
+    async with going(jobs.roll_up_forever(settings(running), counters, until, every_s=0.05)):
         while not writer.query_rows("SELECT 1 FROM lynceus.claim"):
             await asyncio.sleep(0.05)
         assert not any(errors.values())

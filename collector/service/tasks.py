@@ -1,0 +1,62 @@
+"""
+How background work runs: a task for as long as a block lasts, a job every so often, a thread with a store of its own.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+from collector.store.clickhouse import Store
+from collector.store.worker import Worker
+
+log = logging.getLogger(__name__)
+
+Job = Callable[[], Awaitable[float | None]]
+"""Runs once. It may return the seconds until its next run, when that is not the regular one."""
+
+
+@asynccontextmanager
+async def background_task(work: Any, name: str, patience_s: float = 2.0) -> AsyncIterator[asyncio.Task[Any]]:
+    """Runs a coroutine as a task for as long as the block lasts."""
+    task = asyncio.create_task(work, name=name)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait([task], timeout=patience_s)
+
+
+async def every(seconds: float, job: Job, *, first_s: float | None = None) -> None:
+    """
+    Runs a job every so many seconds until cancelled, first after `first_s`; by default after the regular pause.
+
+    Runs keep to a grid, however long each takes; runs that are overdue are made up by one. An unexpected error is logged, and
+    the next run goes on.
+    """
+    clock = asyncio.get_running_loop().time
+    due = clock() + (seconds if first_s is None else first_s)
+    while True:
+        await asyncio.sleep(due - clock())
+        pause: float | None = None
+        try:
+            pause = await job()
+        except Exception:
+            log.exception("unexpected error in a periodic job, which continues", extra={"job": _name(job)})
+        due = max(due + seconds, clock()) if pause is None else clock() + pause
+
+
+def _name(job: Job) -> str:
+    return getattr(job, "__qualname__", repr(job))
+
+
+@contextmanager
+def own_thread(name: str, store: Store) -> Iterator[Worker]:
+    """A thread for the calls of one job to its store; closes both at the end of the block."""
+    worker = Worker(name)
+    try:
+        yield worker
+    finally:
+        worker.close()
+        store.close()
