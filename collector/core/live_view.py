@@ -5,12 +5,17 @@ Made anew each time it is asked for; nothing here is stored.
 """
 
 from decimal import Decimal
+from typing import Literal
 
 import msgspec
 
 from collector.core.facts.watches import WatchGap
 from collector.core.messages import ControllerMetrics
 from collector.core.model import Instant, WaitReason
+
+FlowState = Literal["empty", "draining", "growing", "not_draining"]
+LimitSource = Literal["", "namespace_label", "configmap"]
+LockKind = Literal["semaphore", "mutex", "database"]
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):
@@ -40,7 +45,7 @@ class Flow(msgspec.Struct, frozen=True, gc=False):
     starts: int
     drain_s: float | None
     """Depth / starts per second; None: it is empty or does not drain, see `state`."""
-    state: str
+    state: FlowState
     """`empty`, `draining`, `growing` (drains, but more arrive than start, and still do), `not_draining` (nothing started)."""
 
 
@@ -52,7 +57,7 @@ class Slots(msgspec.Struct, frozen=True, gc=False):
     """Empty: the limit of the whole installation."""
     limit: int | None
     """0: unlimited. None: not known."""
-    source: str
+    source: LimitSource
     """`namespace_label`, `configmap`, or empty."""
     running: int
     """Began and not finished, suspended ones left out."""
@@ -70,7 +75,7 @@ class Lock(msgspec.Struct, frozen=True, gc=False):
     cluster: str
     name: str
     """`namespace/ConfigMap/name/key`, `namespace/Mutex/name` or `namespace/Database/name`."""
-    kind: str
+    kind: LockKind
     """`semaphore`, `mutex`, or `database` while nobody holds one that may be either."""
     limit: int | None
     held: int

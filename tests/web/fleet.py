@@ -14,6 +14,7 @@ from collector.core.live_view import (
     ControllerHealth,
     Cron,
     Flow,
+    FlowState,
     HourlyCost,
     LiveView,
     Lock,
@@ -132,7 +133,7 @@ def a_view(**changes: object) -> LiveView:
 
 def a_flow(cluster: str, namespace: str, queue: str, depth: int, arrivals: int, starts: int) -> Flow:
     """How a queue moved in the last 5 minutes."""
-    state = ("growing" if arrivals > starts else "draining") if starts else "not_draining"
+    state: FlowState = ("growing" if arrivals > starts else "draining") if starts else "not_draining"
     drain_s = depth / (starts / 300) if depth and starts else None
     return Flow(cluster, namespace, queue, depth, 300.0, arrivals, starts, drain_s, state if depth else "empty")
 

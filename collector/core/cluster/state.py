@@ -95,9 +95,9 @@ class Cluster:
         effects = [*self._handlers[seen.kind](seen)]
         for effect in effects:
             if type(effect) is Submitted:
-                self.flows.arrived(effect.namespace, effect.queue, seen.at)
+                self.flows.count_arrival(effect.namespace, effect.queue, seen.at)
             elif type(effect) is Began:
-                self.flows.started(effect.namespace, effect.queue, seen.at)
+                self.flows.count_start(effect.namespace, effect.queue, seen.at)
         return effects
 
     def read(self, reading: Reading) -> list[Effect]:

@@ -1,9 +1,9 @@
 """
-Semaphores and mutexes: who holds them and who waits, by what the workflows' own status says.
+Semaphores and mutexes: holders and waiting workflows, from the workflows' own status.
 
-ConfigMaps and databases are never read: a semaphore's limit is known once somebody was told to wait for it, and stays the
-one last told. Nothing here may trust an entry alone: those for waiting name the holders and outlive the wait, those for
-holding may be empty after a release.
+ConfigMaps and databases are never read. A semaphore's limit is known once a workflow waits for it, since the message of
+the wait contains the limit; the last message counts. An entry alone is never trusted: a waiting entry names the holders
+and outlives the wait, and a holding entry may be empty after a release.
 """
 
 import re
@@ -14,30 +14,28 @@ from typing import Protocol
 
 import msgspec
 
-from collector.core.live_view import Lock
+from collector.core.live_view import Lock, LockKind
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
 from collector.core.queue import waiting as queueing
-from collector.core.queue.waiting import Reason
+from collector.core.queue.waiting import HOLDERS_SHOWN, HeldLockKind, Reason
 
 LOCKS_LIMIT = 10_000
-"""Locks whose limit is remembered; the ones heard of longest ago are forgotten first."""
-HOLDERS_SHOWN = 5
+"""Locks whose limit is remembered; the least recently updated ones are forgotten first."""
 _LIMIT = re.compile(r"limit (\d+)")
 
 
 class LockHold(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A lock that a workflow holds, by itself or by its steps."""
+    """A lock that a workflow or its steps hold."""
 
     lock: str
-    kind: str
-    """`semaphore` or `mutex`."""
+    kind: HeldLockKind
     count: int
-    """Its holders: steps hold each for itself."""
+    """Number of holders: each step is one."""
 
 
 class StepWait(Protocol):
-    """What a held step says of its wait."""
+    """Wait of a held step."""
 
     @property
     def reason(self) -> str: ...
@@ -45,11 +43,11 @@ class StepWait(Protocol):
     def on(self) -> str: ...
     @property
     def since(self) -> Instant:
-        """0: it no longer waits."""
+        """0: the step no longer waits."""
 
 
 class LockingAttempt(Protocol):
-    """What a lock must know of the present attempt."""
+    """Present attempt of a workflow, as far as locks need it."""
 
     @property
     def finished(self) -> bool: ...
@@ -66,7 +64,7 @@ class LockingAttempt(Protocol):
 
 
 class LockUser(Protocol):
-    """What a lock must know of a live workflow."""
+    """Live workflow, as far as locks need it."""
 
     @property
     def namespace(self) -> str: ...
@@ -77,10 +75,10 @@ class LockUser(Protocol):
 
 
 def lock_holds(synchronization: kubernetes.Synchronization | None) -> tuple[LockHold, ...]:
-    """The locks that a workflow holds; equal ones are one value, since thousands hold the same."""
+    """Locks that a workflow holds; equal results are one object, since thousands of workflows hold the same locks."""
     if synchronization is None:
         return ()
-    counts: dict[tuple[str, str], int] = {}
+    counts: dict[tuple[str, HeldLockKind], int] = {}
     for lock, kind, holders in queueing.held_locks(synchronization):
         counts[lock, kind] = counts.get((lock, kind), 0) + len(holders)
     return shared_holds(tuple(LockHold(intern(lock), kind, count) for (lock, kind), count in counts.items() if count))
@@ -88,23 +86,23 @@ def lock_holds(synchronization: kubernetes.Synchronization | None) -> tuple[Lock
 
 @lru_cache(maxsize=10_000)
 def shared_holds(held: tuple[LockHold, ...]) -> tuple[LockHold, ...]:
-    """The one value of all equal ones, for what is taken up from a checkpoint too."""
+    """The one object for all equal holds; values from a checkpoint are replaced by it too."""
     return held
 
 
 def remember_limit(limits: dict[str, int], waits: Reason) -> None:
-    """Keep the limit that a workflow or step was told which waits for a lock; the last word wins, for limits change."""
-    said = _LIMIT.match(waits.words)
-    if said is None or not waits.on or waits.name not in ("lock", "step_lock"):
+    """Remember the limit in the message of a wait for a lock; the last message counts, since limits change."""
+    limit = _LIMIT.match(waits.words)
+    if limit is None or not waits.on or waits.name not in ("lock", "step_lock"):
         return
     limits.pop(waits.on, None)
-    limits[waits.on] = int(said[1])
+    limits[waits.on] = int(limit[1])
     if len(limits) > LOCKS_LIMIT:
         del limits[next(iter(limits))]
 
 
 class _LockUse(msgspec.Struct):
-    kind: str
+    kind: LockKind
     held: int = 0
     waiting: int = 0
     oldest: Instant | None = None
@@ -116,7 +114,7 @@ class _LockUse(msgspec.Struct):
 
 
 def locks(cluster: str, users: Iterable[LockUser], limits: Mapping[str, int]) -> list[Lock]:
-    """Every lock that somebody holds or waits for, by name; only workflows that use locks need be given."""
+    """All locks with holders or waiting workflows, by name; `users` may omit workflows without locks."""
     uses: dict[str, _LockUse] = {}
     for user in users:
         attempt = user.attempt
@@ -124,7 +122,7 @@ def locks(cluster: str, users: Iterable[LockUser], limits: Mapping[str, int]) ->
             continue
         for held in attempt.held_locks:
             use = uses.setdefault(held.lock, _LockUse(held.kind))
-            use.kind = held.kind  # a database lock's name alone does not say which
+            use.kind = held.kind  # the name of a database lock does not show its kind
             use.held += held.count
             if len(use.holders) < HOLDERS_SHOWN:
                 use.holders.append(f"{user.namespace}/{user.name}")
@@ -134,12 +132,20 @@ def locks(cluster: str, users: Iterable[LockUser], limits: Mapping[str, int]) ->
             if step.reason == "step_lock" and step.on and step.since:
                 uses.setdefault(step.on, _LockUse(_kind(step.on))).wait(step.since)
     return [
-        Lock(cluster, lock, use.kind, 1 if use.kind == "mutex" else limits.get(lock), use.held, use.waiting, use.oldest,
-             tuple(use.holders))
+        Lock(
+            cluster=cluster,
+            name=lock,
+            kind=use.kind,
+            limit=1 if use.kind == "mutex" else limits.get(lock),
+            held=use.held,
+            waiting=use.waiting,
+            oldest_since=use.oldest,
+            holders=tuple(use.holders),
+        )
         for lock, use in sorted(uses.items())
-    ]  # fmt: skip
+    ]
 
 
-def _kind(lock: str) -> str:
-    """By its name; that of a database lock is the same for both, and tells no more until somebody holds it."""
+def _kind(lock: str) -> LockKind:
+    """Kind of a lock by its name; the name of a database lock is the same for both kinds until a workflow holds it."""
     return "mutex" if "/Mutex/" in lock else "database" if "/Database/" in lock else "semaphore"

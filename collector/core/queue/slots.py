@@ -1,19 +1,24 @@
 """
-Parallelism: how many workflows the controller lets run at once, and what occupies the slots.
+Parallelism: number of workflows that the controller runs at once, and the workflows that occupy its slots.
 
-Suspended workflows and those that wait for a lock hold a slot while they do nothing: a limit can be used up with nothing
-running. A workflow that waits for a volume before its work began holds one too and shows in no figure here.
+Suspended workflows and workflows that wait for a lock occupy a slot, so a limit can be exhausted while nothing runs. A
+workflow that waits for a volume before its work begins occupies a slot too, but appears in no figure here.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import Literal
 
-from collector.core.live_view import Slots, Waiting
+from collector.core.live_view import LimitSource, Slots, Waiting
 from collector.core.messages import ControllerSettings
 
 LIMIT_LABEL = "workflows.argoproj.io/parallelism-limit"
-"""On a namespace; goes before the controller's ConfigMap."""
+"""Label of a namespace; it takes precedence over the controller's ConfigMap."""
 DIGITS_LIMIT = 18
-NOBODY = (0, 0, 0, 0)
+
+
+Figure = Literal["running", "suspended", "lock_waiting", "throttled"]
+"""Fields of a row of slots that count workflows."""
 
 
 def slots(
@@ -22,35 +27,52 @@ def slots(
     settings: ControllerSettings | None,
     namespaces: Mapping[str, Mapping[str, str]],
 ) -> list[Slots]:
-    """The installation's slots, then those of each namespace with a limit or with something throttled or locked.
-
-    `settings` None: the ConfigMap could not be read. `namespaces` are their labels.
     """
-    everywhere = [0, 0, 0, 0]
-    counts: dict[str, list[int]] = {}
+    Slots of the installation, then of each namespace with a limit or with throttled or lock-waiting workflows.
+
+    `settings` is None if the ConfigMap could not be read; `namespaces` maps a namespace to its labels.
+    """
+    everywhere: Counter[Figure] = Counter()
+    by_namespace: dict[str, Counter[Figure]] = {}
     for row in waiting:
-        if (place := _place(row)) is not None:
-            everywhere[place] += row.count
-            counts.setdefault(row.namespace, [0, 0, 0, 0])[place] += row.count
+        if figure := _figure(row):
+            everywhere[figure] += row.count
+            by_namespace.setdefault(row.namespace, Counter())[figure] += row.count
     limit = None if settings is None else settings.parallelism or 0
-    rows = [Slots(cluster, "", limit, "configmap" if limit else "", *everywhere)]
-    for namespace in sorted({*counts, *(name for name, labels in namespaces.items() if LIMIT_LABEL in labels)}):
+    rows = [_row(cluster, "", limit, "configmap" if limit else "", everywhere)]
+    limited = (name for name, labels in namespaces.items() if LIMIT_LABEL in labels)
+    for namespace in sorted({*by_namespace, *limited}):
         limit, source = _limit(namespaces.get(namespace, {}).get(LIMIT_LABEL, ""), settings)
-        running, suspended, locked, throttled = counts.get(namespace, NOBODY)
-        if limit or locked or throttled:
-            rows.append(Slots(cluster, namespace, limit, source, running, suspended, locked, throttled))
+        counts = by_namespace.get(namespace, Counter())
+        if limit or counts["lock_waiting"] or counts["throttled"]:
+            rows.append(_row(cluster, namespace, limit, source, counts))
     return rows
 
 
-def _place(row: Waiting) -> int | None:
-    """Which figure a group of workflows counts in: running, suspended, waiting for a lock, throttled; None: in none."""
+def _figure(row: Waiting) -> Figure | None:
+    """Figure in which a group of workflows counts; None: in none."""
     if row.begun:
-        return int(row.reason == "suspended")
-    return {"lock": 2, "throttled": 3}.get(row.reason)
+        return "suspended" if row.reason == "suspended" else "running"
+    if row.reason == "lock":
+        return "lock_waiting"
+    return "throttled" if row.reason == "throttled" else None
 
 
-def _limit(label: str, settings: ControllerSettings | None) -> tuple[int | None, str]:
-    """A namespace's limit and who says so; a label that is no number says nothing, as to the controller."""
+def _row(cluster: str, namespace: str, limit: int | None, source: LimitSource, counts: Counter[Figure]) -> Slots:
+    return Slots(
+        cluster=cluster,
+        namespace=namespace,
+        limit=limit,
+        source=source,
+        running=counts["running"],
+        suspended=counts["suspended"],
+        lock_waiting=counts["lock_waiting"],
+        throttled=counts["throttled"],
+    )
+
+
+def _limit(label: str, settings: ControllerSettings | None) -> tuple[int | None, LimitSource]:
+    """Limit of a namespace and its source; a label that is not a number is ignored, as the controller does."""
     if label.isascii() and label.isdigit() and len(label) <= DIGITS_LIMIT:
         return int(label), "namespace_label"
     if settings is None:

@@ -1,16 +1,16 @@
 """
-Why a workflow waits, one reason at a time, and how deep the queues are.
+Reason for which a workflow waits, one at a time, and depth of the queues.
 
-The words of the controller that tell the reasons apart are facts of Argo 3.4 to 4.1 (field notes, lifecycle table):
-throttling and locks share the phase Pending and differ in the message only. Nothing here keeps state.
-A workflow that was throttled first and then admitted suspended keeps the phase and the words of the throttle, and no
-field tells the two apart: it counts as throttled until it is resumed.
+The controller's messages that distinguish the reasons are those of Argo 3.4 to 4.1 (field notes, lifecycle table):
+throttling and locks share the phase Pending and differ only in the message. Nothing here keeps state.
+A workflow that was throttled and then admitted suspended keeps the phase and the message of the throttle, and no field
+differs between the two: it counts as throttled until it is resumed.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -20,14 +20,14 @@ from collector.core.objects import kubernetes
 from collector.core.objects.status_nodes import Node
 
 POSTPONED = "Workflow processing has been postponed because too many workflows are already running"
-"""One text for the global and the namespace limit, written once and never refreshed."""
+"""Message for the global and the namespace limit; Argo writes it once and never updates it."""
 LOCK_MESSAGES = ("Waiting for ", "Failed to get semaphore limit", "Waiting to acquire", "failed to lock")
 VOLUME_MESSAGE = "Waiting for a PVC to be created"
 QUOTA_MESSAGE = "exceeded quota"
 STOCK = "stock"
 """In NoStock, StockExhaust, StockClose and "out of stock": messages of a cloud that has no machine left."""
 HOLD_SIGNS = (b'"Suspend"', b'"waiting"', QUOTA_MESSAGE.encode())
-"""Bytes of which one is in status.nodes wherever a step is held."""
+"""Byte strings; status.nodes contains at least one of them if a step is held."""
 WORDS_LIMIT = 500
 HELD_STEPS_LIMIT = 1000
 HOLDERS_SHOWN = 5
@@ -35,25 +35,25 @@ HOLDERS_SHOWN = 5
 _LOCK_STATUS = re.compile(
     r"Waiting for (?P<lock>.+?) lock(?P<key> \(.*?\))?\. Lock status: (?P<first>-?\d{1,9})/(?P<limit>\d{1,9})"
 )
-"""In-memory locks print what is available before the slash; database locks, which have a key, print what is held."""
+"""Before the slash, in-memory locks print the available number; database locks, which have a key, print the held one."""
 _LOCK_NAMED = re.compile(r"(?:Failed to get semaphore limit for|failed to initialize semaphore) (\S+)")
 _QUOTA_NAME = re.compile(r"(?:exceeded quota: |quotaName: |ElasticQuota (?!used )(?=\S+ is ))([^\s,]+)")
-"""As the API server, Koordinator's and the scheduler plugins' elastic quotas put it."""
+"""Forms of the API server, of Koordinator's quotas and of the scheduler plugins' elastic quotas."""
 _CLAIM_NAME = re.compile(r'persistentvolumeclaims? "([^"]+)"')
 
 
 class Reason(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a workflow waits for."""
+    """Reason for which a workflow waits."""
 
     name: WaitReason
     on: str = ""
-    """The thing: lock, quota, image, claim, suspended step. Rows are grouped by it."""
+    """Name of the awaited lock, quota, image, claim or suspended step. Rows are grouped by it."""
     words: str = ""
-    """What the controller, the scheduler, the kubelet or the cloud said; for a lock its limit and its holders."""
+    """Message of the controller, the scheduler, the kubelet or the cloud; for a lock its limit and its holders."""
 
 
 class HeldPods(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """How many pods of a workflow wait for one reason, and what was last said of it."""
+    """Number of a workflow's pods that wait for one reason, and the latest message about it."""
 
     count: int
     on: str = ""
@@ -65,7 +65,7 @@ THROTTLED = Reason("throttled", "", POSTPONED)
 
 
 class LockMessage(msgspec.Struct, frozen=True):
-    """What the waiter for a lock was told of it; None: the message does not say."""
+    """Contents of the message about an awaited lock; None: not in the message."""
 
     lock: str = ""
     limit: int | None = None
@@ -73,35 +73,35 @@ class LockMessage(msgspec.Struct, frozen=True):
 
 
 def one_line(text: str | None) -> str:
-    """Somebody's words on one line, cut to the longest that is kept."""
+    """Put a message on one line and cut it to the longest length that is kept."""
     return " ".join(text[: 4 * WORDS_LIMIT].split())[:WORDS_LIMIT] if text else ""
 
 
 def quota_name(words: str) -> str:
-    """The quota that words of the API server or a scheduler name; empty: none."""
-    found = _QUOTA_NAME.search(words)
-    return found[1] if found else ""
+    """Quota that a message of the API server or a scheduler names; empty: none."""
+    match = _QUOTA_NAME.search(words)
+    return match[1] if match else ""
 
 
 def claim_name(words: str) -> str:
-    """The volume claim that words of the controller or a scheduler name; empty: none."""
-    found = _CLAIM_NAME.search(words)
-    return found[1] if found else ""
+    """Volume claim that a message of the controller or a scheduler names; empty: none."""
+    match = _CLAIM_NAME.search(words)
+    return match[1] if match else ""
 
 
 @lru_cache(maxsize=4096)
 def parse_lock_message(message: str) -> LockMessage:
-    """What a message says of the lock that is waited for; thousands wait with the same one."""
-    found = _LOCK_STATUS.search(message)
-    if found is None:
+    """Parse a message about an awaited lock; cached, since thousands of workflows wait with the same message."""
+    status = _LOCK_STATUS.search(message)
+    if status is None:
         named = _LOCK_NAMED.search(message)
         return LockMessage(named[1].rstrip(".,:;") if named else "")
-    first, limit = int(found["first"]), int(found["limit"])
-    return LockMessage(found["lock"], limit, first if found["key"] else max(0, limit - first))
+    first, limit = int(status["first"]), int(status["limit"])
+    return LockMessage(status["lock"], limit, first if status["key"] else max(0, limit - first))
 
 
 def before_work(phase: str, message: str, locks: kubernetes.Synchronization | None) -> Reason:
-    """Why work has not begun; a stale lock entry is believed only while the phase is Pending."""
+    """Reason why work has not begun; a lock entry, which may be stale, counts only while the phase is Pending."""
     if phase != "Pending":
         return UNSEEN
     if message == POSTPONED:
@@ -115,14 +115,15 @@ def before_work(phase: str, message: str, locks: kubernetes.Synchronization | No
     return Reason("throttled", "", one_line(message)) if message else UNSEEN
 
 
-LockEntry = tuple[str, str, list[str]]
-"""A lock, its kind (`semaphore`, `mutex`), and who holds it, also where it is waited for."""
+HeldLockKind = Literal["semaphore", "mutex"]
+LockEntry = tuple[str, HeldLockKind, list[str]]
+"""Name, kind and holders of a lock; an entry of a waiting workflow names the holders too."""
 
 
 def lock_entries(
     semaphores: list[kubernetes.SemaphoreLock] | None, mutexes: list[kubernetes.MutexLock] | None
 ) -> Iterator[LockEntry]:
-    """The entries of one side of status.synchronization, held or waited for, that name a lock."""
+    """Entries with a lock's name of one side of status.synchronization, holding or waiting."""
     for semaphore in semaphores or ():
         if semaphore.semaphore:
             yield semaphore.semaphore, "semaphore", semaphore.holders or []
@@ -132,40 +133,44 @@ def lock_entries(
 
 
 def held_locks(locks: kubernetes.Synchronization) -> Iterator[LockEntry]:
-    """The locks that a workflow holds."""
+    """Locks that a workflow holds."""
     semaphore, mutex = locks.semaphore or kubernetes.Semaphores(), locks.mutex or kubernetes.Mutexes()
     return lock_entries(semaphore.holding, mutex.holding)
 
 
 def awaited_locks(locks: kubernetes.Synchronization) -> Iterator[LockEntry]:
-    """The locks that a workflow waits for or once waited for: such entries outlive the wait."""
+    """Locks that a workflow waits for, or waited for earlier: entries outlive the wait."""
     semaphore, mutex = locks.semaphore or kubernetes.Semaphores(), locks.mutex or kubernetes.Mutexes()
     return lock_entries(semaphore.waiting, mutex.waiting)
 
 
 def first_awaited_lock(locks: kubernetes.Synchronization | None) -> str:
-    """The first lock that a workflow waits for and does not hold by now; empty: none."""
+    """First lock that a workflow waits for and does not hold; empty: none."""
     if locks is None:
         return ""
-    mine = {lock for lock, _, holders in held_locks(locks) if holders}
-    return next((lock for lock, _, _ in awaited_locks(locks) if lock not in mine), "")
+    held = {lock for lock, _, holders in held_locks(locks) if holders}
+    return next((lock for lock, _, _ in awaited_locks(locks) if lock not in held), "")
 
 
 def _lock_reason(name: WaitReason, lock: str, words: str, locks: kubernetes.Synchronization | None) -> Reason:
-    """A wait for a lock, with its limit by the message and its holders by the entry, as far as either says."""
-    told = parse_lock_message(words)
-    holders = next((who for other, _, who in awaited_locks(locks) if other == lock), []) if locks else []
-    if told.limit is None and words:
-        return Reason(name, lock, words)  # an error on the way to the lock says more than who holds it
-    count = len(holders) or told.held
-    shown = ": " + ", ".join(holders[:HOLDERS_SHOWN]) if holders else ""
-    more = f" and {len(holders) - HOLDERS_SHOWN} more" if len(holders) > HOLDERS_SHOWN else ""
-    parts = (told.limit is not None and f"limit {told.limit}", count is not None and f"held by {count}{shown}{more}")
-    return Reason(name, lock, one_line(", ".join(part for part in parts if part)))
+    """Wait for a lock, with its limit from the message and its holders from the entry, if known."""
+    message = parse_lock_message(words)
+    holders = next((names for other, _, names in awaited_locks(locks) if other == lock), []) if locks else []
+    if message.limit is None and words:
+        return Reason(name, lock, words)  # an error while locking explains more than the holders
+    count = len(holders) or message.held
+    parts: list[str] = []
+    if message.limit is not None:
+        parts.append(f"limit {message.limit}")
+    if count is not None:
+        shown = ": " + ", ".join(holders[:HOLDERS_SHOWN]) if holders else ""
+        more = f" and {len(holders) - HOLDERS_SHOWN} more" if len(holders) > HOLDERS_SHOWN else ""
+        parts.append(f"held by {count}{shown}{more}")
+    return Reason(name, lock, one_line(", ".join(parts)))
 
 
 def after_work(running_pods: int, starting_pods: int, holds: Mapping[WaitReason, Reason]) -> Reason:
-    """What a workflow does once its work began: the first that holds of what its pods and its steps say."""
+    """State of a workflow after its work began: the first that applies, by its pods and its steps."""
     if running_pods:
         return RUNNING
     for name in AFTER_WORK if holds else ():
@@ -177,7 +182,7 @@ def after_work(running_pods: int, starting_pods: int, holds: Mapping[WaitReason,
 def waits_by_reason(
     nodes: Mapping[str, Node], locks: kubernetes.Synchronization | None = None
 ) -> dict[WaitReason, Reason]:
-    """What steps without a pod wait for: someone to resume them, a quota, a lock; by reason, the first step's."""
+    """Waits of steps without a pod (suspended, quota, lock): for each reason that of the first step."""
     holds: dict[WaitReason, Reason] = {}
     for node in nodes.values():
         name = _reason_name(node)
@@ -187,7 +192,7 @@ def waits_by_reason(
 
 
 def waits_by_step(nodes: Mapping[str, Node], locks: kubernetes.Synchronization | None = None) -> dict[str, Reason]:
-    """The same by node id, of every held step up to a bound."""
+    """Waits of steps without a pod by node id, up to a bound."""
     holds: dict[str, Reason] = {}
     for node_id, node in nodes.items():
         if name := _reason_name(node):
@@ -217,7 +222,7 @@ def _step_reason(name: WaitReason, node: Node, locks: kubernetes.Synchronization
 
 
 class QueuedAttempt(Protocol):
-    """What a queue must know of the present attempt."""
+    """Present attempt of a workflow, as far as queues need it."""
 
     @property
     def number(self) -> int: ...
@@ -234,7 +239,7 @@ class QueuedAttempt(Protocol):
 
 
 class Queued(Protocol):
-    """What a queue must know of a live workflow."""
+    """Live workflow, as far as queues need it."""
 
     @property
     def namespace(self) -> str: ...
@@ -254,7 +259,7 @@ def waited_since(created_at: Instant, attempt: QueuedAttempt) -> Instant:
 
 
 def waiting_rows(cluster: str, states: Iterable[Queued]) -> list[Waiting]:
-    """Live workflows counted by namespace, queue and reason, with the instant since which the oldest has waited."""
+    """Count live workflows by namespace, queue and reason, each with the begin of the oldest wait."""
     groups: dict[tuple[str, str, WaitReason, bool], list[int]] = {}
     # Every scrape passes every live workflow through here: no object is made for each.
     for state in states:
@@ -270,6 +275,6 @@ def waiting_rows(cluster: str, states: Iterable[Queued]) -> list[Waiting]:
         group[0] += 1
         group[1] = min(group[1], since)
     return [
-        Waiting(cluster, namespace, queue, reason, count, since, begun)
+        Waiting(cluster=cluster, namespace=namespace, queue=queue, reason=reason, count=count, since=since, begun=begun)
         for (namespace, queue, reason, begun), (count, since) in sorted(groups.items())
     ]

@@ -1,4 +1,4 @@
-"""How queues move over the last five minutes."""
+"""Movement of queues over the last five minutes."""
 
 from collections import Counter
 
@@ -14,7 +14,7 @@ WINDOW_MS = SLOTS * SLOT_MS
 
 
 def depth(count: int, queue: str = "q", begun: bool = False, reason: WaitReason = "throttled") -> Waiting:
-    return Waiting("c1", "team", queue, reason, count, NOON, begun)
+    return Waiting(cluster="c1", namespace="team", queue=queue, reason=reason, count=count, since=NOON, begun=begun)
 
 
 def moved(arrivals: int = 0, starts: int = 0, at: Instant = NOON, since: Instant = NOON - HOUR) -> Flows:
@@ -22,9 +22,9 @@ def moved(arrivals: int = 0, starts: int = 0, at: Instant = NOON, since: Instant
     flows = Flows()
     flows.flow("c1", [], since)
     for _ in range(arrivals):
-        flows.arrived("team", "q", at)
+        flows.count_arrival("team", "q", at)
     for _ in range(starts):
-        flows.started("team", "q", at)
+        flows.count_start("team", "q", at)
     return flows
 
 
@@ -34,14 +34,24 @@ def state(flows: Flows, waiting: int, now: Instant = NOON) -> tuple[str, float |
 
 
 def test_a_queue_drains_at_the_rate_of_its_starts() -> None:
-    """NOON begins a slot, so 285 s before it and 9 s of it were seen: 100 wait, 10 of them start in each 294 s."""
+    """NOON begins a slot, so the window has 285 s before it and 9 s of it: 100 wait, 10 of them start in each 294 s."""
     assert moved(starts=10).flow("c1", [depth(60), depth(40, reason="lock")], NOON + 9 * SECOND) == [
-        Flow("c1", "team", "q", 100, 294.0, 0, 10, 2940.0, "draining"),
+        Flow(
+            cluster="c1",
+            namespace="team",
+            queue="q",
+            depth=100,
+            window_s=294.0,
+            arrivals=0,
+            starts=10,
+            drain_s=2940.0,
+            state="draining",
+        ),
     ]
 
 
-def test_each_state_has_its_word() -> None:
-    """One that grows drains all the same, were it not for what arrives."""
+def test_each_state_has_its_name() -> None:
+    """A growing queue has a drain time too: it would drain if nothing more arrived."""
     assert state(moved(starts=5, arrivals=5), 57) == ("draining", 57 * 57.0)
     assert state(moved(starts=5, arrivals=6), 57) == ("growing", 57 * 57.0)
     assert state(moved(arrivals=6), 57) == ("not_draining", None)
@@ -49,8 +59,8 @@ def test_each_state_has_its_word() -> None:
     assert state(moved(starts=5), 0) == ("empty", None)
 
 
-def test_only_what_has_not_begun_is_depth() -> None:
-    """A workflow that waits for a volume in the middle of its work is in no queue."""
+def test_only_workflows_that_have_not_begun_count_as_depth() -> None:
+    """A workflow that waits for a volume in the middle of its work is not in a queue."""
     (flow,) = moved().flow("c1", [depth(3), depth(4, begun=True)], NOON)
 
     assert flow.depth == 3
@@ -66,7 +76,7 @@ def test_rates_are_over_what_was_seen() -> None:
 
 
 def test_the_first_moment_is_a_second_long() -> None:
-    """Nothing can be said of it, least of all that the queue empties at once."""
+    """No drain time is known; it must not look as if the queue emptied immediately."""
     assert Flows().flow("c1", [depth(5)], NOON)[0].window_s == 0
     assert state(moved(starts=1, since=NOON), 5) == ("draining", 5.0)
 
@@ -75,17 +85,17 @@ def test_a_queue_that_is_quiet_for_the_window_is_forgotten() -> None:
     """Queues come and go with departments."""
     flows = moved(arrivals=1)
     last, after = (flows.flow("c1", [], NOON + ms) for ms in (WINDOW_MS - 1, WINDOW_MS))
-    flows.arrived("team", "other", NOON + WINDOW_MS)
+    flows.count_arrival("team", "other", NOON + WINDOW_MS)
 
     assert ([flow.queue for flow in last], after) == (["q"], [])
     assert [flow.queue for flow in flows.flow("c1", [], NOON + WINDOW_MS)] == ["other"]
 
 
 def test_a_clock_that_is_set_back_begins_anew() -> None:
-    """What was counted in a future that did not come is not counted now; the window is never negative."""
+    """Counts of a future clock do not count now; the window is never negative."""
     flows = moved(starts=3, since=NOON)
     (now,) = flows.flow("c1", [depth(5)], NOON - HOUR)
-    flows.started("team", "q", NOON - HOUR + MINUTE)
+    flows.count_start("team", "q", NOON - HOUR + MINUTE)
     (later,) = flows.flow("c1", [depth(5)], NOON - HOUR + MINUTE)
 
     (again,) = flows.flow("c1", [depth(5)], NOON)
@@ -95,10 +105,10 @@ def test_a_clock_that_is_set_back_begins_anew() -> None:
 
 
 def test_the_number_of_queues_is_bounded() -> None:
-    """Of a queue that was not counted nothing is said, for it would seem to stand still; until that is out of the window."""
+    """An uncounted queue has no row while its slot is in the window, since it would look like not draining."""
     flows = Flows(queues_limit=1)
     for queue in ("q", "r"):
-        flows.started("team", queue, NOON)
+        flows.count_start("team", queue, NOON)
     rows = [depth(1, "q"), depth(1, "r")]
     early, late = (flows.flow("c1", rows, NOON + ms) for ms in (MINUTE, WINDOW_MS))
 
@@ -111,14 +121,14 @@ SLOTTED = st.lists(st.integers(0, WINDOW_MS - 2 * MINUTE), min_size=1, max_size=
 
 @given(SLOTTED, st.integers(1, 5), st.integers(0, 3))
 def test_a_burst_that_is_over_does_not_make_a_queue_grow(burst: list[int], each: int, starts: int) -> None:
-    """From a minute and a slot after its last arrival on a queue that starts anything drains, however many came."""
+    """From a minute and a slot after its last arrival on a queue that starts anything drains, however many arrived."""
     flows = moved(since=NOON - HOUR)
     for after in burst:
         for _ in range(each):
-            flows.arrived("team", "q", NOON + after)
+            flows.count_arrival("team", "q", NOON + after)
     now = NOON + max(burst) + MINUTE + SLOT_MS
     for _ in range(starts):
-        flows.started("team", "q", now)
+        flows.count_start("team", "q", now)
 
     assert state(flows, 100, now)[0] == ("draining" if starts else "not_draining")
 
@@ -130,9 +140,9 @@ def test_a_queue_grows_as_long_as_more_comes_than_starts(slots: int, more: int, 
         flows = moved(since=NOON - HOUR)
         for at in range(NOON, NOON + slots * SLOT_MS, SLOT_MS):
             for _ in range(starts):
-                flows.started("team", "q", at)
+                flows.count_start("team", "q", at)
             for _ in range(starts + surplus):
-                flows.arrived("team", "q", at)
+                flows.count_arrival("team", "q", at)
 
         assert state(flows, 100, NOON + (slots - 1) * SLOT_MS)[0] == word
 
@@ -141,11 +151,11 @@ EVENTS = st.lists(st.tuples(st.integers(0, 3 * WINDOW_MS), st.sampled_from("qr")
 
 
 @given(EVENTS, st.integers(0, WINDOW_MS))
-def test_the_window_holds_what_came_within_it(events: list[tuple[int, str, bool]], more: int) -> None:
+def test_the_window_contains_the_events_of_five_minutes(events: list[tuple[int, str, bool]], more: int) -> None:
     """Whatever the pauses: exactly the slots that touch the last five minutes, the present one included."""
     flows = Flows()
     for after, queue, starts in sorted(events):
-        (flows.started if starts else flows.arrived)("team", queue, NOON + after)
+        (flows.count_start if starts else flows.count_arrival)("team", queue, NOON + after)
     now = NOON + max((after for after, _, _ in events), default=0) + more
     first = now // SLOT_MS - SLOTS + 1
     expected = Counter((queue, starts) for after, queue, starts in events if (NOON + after) // SLOT_MS >= first)

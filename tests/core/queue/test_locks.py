@@ -1,4 +1,4 @@
-"""Locks as the workflows that hold them and wait for them tell it."""
+"""Locks by the status of the workflows that hold them or wait for them."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ def waiter(lock: str, since: Instant = NOON, **more: Any) -> User:
     return User(reason="lock", reason_on=lock, reason_since=since, **more)
 
 
-def held(**synchronization: Any) -> tuple[LockHold, ...]:
+def holds_of(**synchronization: Any) -> tuple[LockHold, ...]:
     status = a_workflow(synchronization=synchronization).status
     assert status is not None
     return locks.lock_holds(status.synchronization)
@@ -65,7 +65,7 @@ def test_a_workflow_holds_what_its_entries_say() -> None:
         {"semaphore": DB, "holders": ["team/w1"]},
     ]
 
-    assert held(semaphore={"holding": semaphores}, mutex={"holding": [{"mutex": TILE, "holder": "w1"}]}) == (
+    assert holds_of(semaphore={"holding": semaphores}, mutex={"holding": [{"mutex": TILE, "holder": "w1"}]}) == (
         LockHold(GPU, "semaphore", 3), LockHold(DB, "semaphore", 1), LockHold(TILE, "mutex", 1),
     )  # fmt: skip
 
@@ -81,15 +81,15 @@ def test_a_workflow_holds_what_its_entries_say() -> None:
 )
 def test_an_entry_without_holders_or_for_waiting_holds_nothing(synchronization: dict[str, Any]) -> None:
     """Holders may be empty after a release; those of a waiting entry are others."""
-    assert held(**synchronization) == locks.lock_holds(None) == ()
+    assert holds_of(**synchronization) == locks.lock_holds(None) == ()
 
 
 def test_equal_holdings_are_one_value() -> None:
     """Thousands of workflows hold the same semaphore once."""
     entry = {"holding": [{"semaphore": GPU, "holders": ["team/a"]}]}
 
-    assert held(semaphore=entry) is held(semaphore=entry)
-    assert locks.shared_holds((LockHold(GPU, "semaphore", 1),)) is held(semaphore=entry)
+    assert holds_of(semaphore=entry) is holds_of(semaphore=entry)
+    assert locks.shared_holds((LockHold(GPU, "semaphore", 1),)) is holds_of(semaphore=entry)
 
 
 # Limits.
@@ -104,13 +104,13 @@ def test_equal_holdings_are_one_value() -> None:
         ("", None),
     ],
 )
-def test_both_forms_of_the_message_tell_the_limit(message: str, limit: int | None) -> None:
-    """It is what stands after the slash."""
+def test_both_forms_of_the_message_contain_the_limit(message: str, limit: int | None) -> None:
+    """The limit is the number after the slash."""
     assert waiting.parse_lock_message(waiting.one_line(message)).limit == limit
 
 
-def test_the_last_limit_told_is_remembered() -> None:
-    """A limit may be changed while it is in use; what tells none leaves it as it is."""
+def test_the_limit_of_the_last_message_is_remembered() -> None:
+    """A limit may change while it is in use; a message without a limit changes nothing."""
     limits: dict[str, int] = {}
     for reason in (
         Reason("lock", GPU, "limit 2, held by 2"),
@@ -138,7 +138,7 @@ def test_limits_are_bounded_and_the_ones_heard_of_longest_ago_go_first(monkeypat
 
 
 def test_a_lock_counts_holders_and_waiters() -> None:
-    """Workflows and steps wait alike; a step that waits no more does not count, nor does what is over."""
+    """Workflows and steps count alike; steps that no longer wait and finished workflows do not count."""
     steps = {
         "a": StepHold("step_lock", GPU, NOON - MINUTE, 0),
         "b": StepHold("step_lock", GPU, 0, 5),
@@ -156,12 +156,21 @@ def test_a_lock_counts_holders_and_waiters() -> None:
     ]
 
     assert locks.locks("c1", lives, {GPU: 3}) == [
-        Lock("c1", GPU, "semaphore", 3, 3, 3, NOON - MINUTE, ("team/h1", "team/h2")),
+        Lock(
+            cluster="c1",
+            name=GPU,
+            kind="semaphore",
+            limit=3,
+            held=3,
+            waiting=3,
+            oldest_since=NOON - MINUTE,
+            holders=("team/h1", "team/h2"),
+        ),
     ]
 
 
 def test_a_mutex_admits_one_and_a_semaphore_nobody_waited_for_is_not_known() -> None:
-    """A database lock's name does not say which it is: its holders do, whoever is heard first."""
+    """The name of a database lock does not show its kind: its holders do, in any order."""
     lives = [
         waiter(DB), waiter(TILE), holder(LockHold(DB, "mutex", 1)),
         holder(LockHold(GPU, "semaphore", 1)), waiter("a/Database/b"),
@@ -200,11 +209,11 @@ def test_sums_do_not_depend_on_the_order_of_workflows(lives: list[User], chance:
     assert sum(x[2] for x in found) == sum(h.count for life in lives if not life.finished for h in life.held_locks)
 
 
-# What a real controller said; counted on the raw JSON by a script apart.
+# Messages of a real controller; counted on the raw JSON by a separate script.
 
 
 def test_recorded_locks_fill_up_and_empty() -> None:
-    """(held, waiting) of each lock at every change of any workflow, as the raw JSON tells it."""
+    """(held, waiting) of each lock at every change of any workflow, from the raw JSON."""
     seen: dict[str, Counter[tuple[int, int]]] = {}
     lives: dict[str, User] = {}
     limits: dict[str, int] = {}
@@ -223,14 +232,19 @@ def test_recorded_locks_fill_up_and_empty() -> None:
 
 
 def user(workflow: kubernetes.Workflow, limits: dict[str, int]) -> User:
-    """What a life is to keep of a workflow's status."""
+    """A user of locks, from a workflow's status."""
     status = workflow.status or kubernetes.WorkflowStatus()
     reason = waiting.before_work(status.phase or "", status.message or "", status.synchronization)
     steps = waiting.waits_by_step(read_nodes(status), status.synchronization)
-    for one in (reason, *steps.values()):
-        locks.remember_limit(limits, one)
+    for wait in (reason, *steps.values()):
+        locks.remember_limit(limits, wait)
     return User(
-        workflow.metadata.namespace or "", workflow.metadata.name or "", status.phase in TERMINAL_PHASES,
-        reason.name, reason.on, NOON, locks.lock_holds(status.synchronization),
-        {key: StepHold(step.name, step.on, NOON, 0) for key, step in steps.items()},
-    )  # fmt: skip
+        namespace=workflow.metadata.namespace or "",
+        name=workflow.metadata.name or "",
+        finished=status.phase in TERMINAL_PHASES,
+        reason=reason.name,
+        reason_on=reason.on,
+        reason_since=NOON,
+        held_locks=locks.lock_holds(status.synchronization),
+        step_holds={key: StepHold(step.name, step.on, NOON, 0) for key, step in steps.items()},
+    )

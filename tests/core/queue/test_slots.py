@@ -1,8 +1,8 @@
-"""What occupies the controller's parallelism, and what limits it."""
+"""Limits of the controller's parallelism, and the workflows that occupy its slots."""
 
 import pytest
 
-from collector.core.live_view import Slots, Waiting
+from collector.core.live_view import LimitSource, Slots, Waiting
 from collector.core.messages import ControllerSettings
 from collector.core.model import WaitReason
 from collector.core.queue.slots import LIMIT_LABEL, slots
@@ -10,7 +10,22 @@ from tests.builders import NOON
 
 
 def row(namespace: str, reason: WaitReason, count: int, begun: bool = False, queue: str = "q") -> Waiting:
-    return Waiting("c1", namespace, queue, reason, count, NOON, begun)
+    return Waiting(cluster="c1", namespace=namespace, queue=queue, reason=reason, count=count, since=NOON, begun=begun)
+
+
+def a_row(namespace: str, limit: int | None, source: LimitSource, counts: tuple[int, int, int, int]) -> Slots:
+    """Slots with their running, suspended, lock-waiting and throttled workflows."""
+    running, suspended, lock_waiting, throttled = counts
+    return Slots(
+        cluster="c1",
+        namespace=namespace,
+        limit=limit,
+        source=source,
+        running=running,
+        suspended=suspended,
+        lock_waiting=lock_waiting,
+        throttled=throttled,
+    )
 
 
 ROWS = [
@@ -27,12 +42,12 @@ ROWS = [
 
 
 def test_suspended_workflows_and_lock_waiters_occupy_slots() -> None:
-    """A limit of 34 is used up with 28 that work; what nobody has seen yet and what is throttled holds none."""
+    """A limit of 34 is used up with 28 that work; workflows that are unseen or throttled occupy none."""
     settings = ControllerSettings(parallelism=100, namespace_parallelism=None)
 
     assert slots("c1", ROWS, settings, {"a": {LIMIT_LABEL: "34"}, "b": {}}) == [
-        Slots("c1", "", 100, "configmap", 29, 2, 4, 70),
-        Slots("c1", "a", 34, "namespace_label", 28, 2, 4, 70),
+        a_row("", 100, "configmap", (29, 2, 4, 70)),
+        a_row("a", 34, "namespace_label", (28, 2, 4, 70)),
     ]
 
 
@@ -51,9 +66,9 @@ def test_suspended_workflows_and_lock_waiters_occupy_slots() -> None:
     ],
 )
 def test_a_namespaces_limit_is_its_labels_else_the_config_maps(
-    label: str, settings: ControllerSettings | None, limit: int | None, source: str
+    label: str, settings: ControllerSettings | None, limit: int | None, source: LimitSource
 ) -> None:
-    """A label that is no number is ignored; a ConfigMap that says nothing sets no limit; one not read is not known."""
+    """A label that is not a number is ignored; a ConfigMap without a value sets no limit; unread, the limit is unknown."""
     found = slots("c1", [row("a", "throttled", 1)], settings, {"a": {LIMIT_LABEL: label} if label else {}})[1]
 
     assert (found.namespace, found.limit, found.source) == ("a", limit, source)
@@ -69,14 +84,14 @@ def test_a_namespaces_limit_is_its_labels_else_the_config_maps(
     ],
 )
 def test_the_installations_limit_is_the_config_maps(
-    settings: ControllerSettings | None, limit: int | None, source: str
+    settings: ControllerSettings | None, limit: int | None, source: LimitSource
 ) -> None:
-    """It is always told, also where nothing runs."""
-    assert slots("c1", [], settings, {}) == [Slots("c1", "", limit, source, 0, 0, 0, 0)]
+    """The installation always has a row, even if nothing runs."""
+    assert slots("c1", [], settings, {}) == [a_row("", limit, source, (0, 0, 0, 0))]
 
 
 @pytest.mark.parametrize(
-    ("rows", "labels", "settings", "told"),
+    ("rows", "labels", "settings", "listed"),
     [
         ([], {"a": {LIMIT_LABEL: "3"}}, None, True),
         ([], {"a": {LIMIT_LABEL: "0"}}, None, False),
@@ -87,8 +102,8 @@ def test_the_installations_limit_is_the_config_maps(
         ([row("a", "unseen", 1)], {}, ControllerSettings(1, 1), False),
     ],
 )
-def test_a_namespace_is_told_where_it_is_limited_or_something_waits(
-    rows: list[Waiting], labels: dict[str, dict[str, str]], settings: ControllerSettings | None, told: bool
+def test_a_namespace_has_a_row_if_it_is_limited_or_has_waiting_workflows(
+    rows: list[Waiting], labels: dict[str, dict[str, str]], settings: ControllerSettings | None, listed: bool
 ) -> None:
-    """A fleet has thousands of namespaces, most of which are neither."""
-    assert [found.namespace for found in slots("c1", rows, settings, labels)] == ["", *(["a"] if told else [])]
+    """A fleet has thousands of namespaces; most have neither."""
+    assert [found.namespace for found in slots("c1", rows, settings, labels)] == ["", *(["a"] if listed else [])]

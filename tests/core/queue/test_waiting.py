@@ -1,4 +1,4 @@
-"""Why a workflow waits, by the controller's words."""
+"""Reason for which a workflow waits, by the controller's messages."""
 
 from typing import Any
 
@@ -28,12 +28,12 @@ def semaphore(*names: str | None) -> dict[str, Any]:
 
 @pytest.mark.parametrize("phase", ["", "Running", "Succeeded", "Weird"])
 def test_what_the_controller_has_not_put_off_is_unseen(phase: str) -> None:
-    """Only Pending is the controller's word for waiting."""
+    """Only in the phase Pending a workflow waits."""
     assert why(phase, POSTPONED, semaphore=semaphore(LOCK)) == Reason("unseen")
 
 
 def test_a_postponed_workflow_is_throttled() -> None:
-    """One text for the global and the namespace limit, from 3.5 to 4.1."""
+    """The message for the global and the namespace limit is the same, from 3.5 to 4.1."""
     assert why("Pending", POSTPONED) == Reason("throttled", "", POSTPONED)
 
 
@@ -48,7 +48,7 @@ def test_a_postponed_workflow_is_throttled() -> None:
     ],
 )
 def test_what_is_before_the_slash_depends_on_where_the_lock_is_kept(message: str, lock: str, words: str) -> None:
-    """In-memory locks print what is available, database locks what is held; the name and the limit are the same."""
+    """In-memory locks print the available number, database locks the held one; the name and the limit are the same."""
     assert why("Pending", message) == Reason("lock", lock, words)
 
 
@@ -62,13 +62,13 @@ def test_what_is_before_the_slash_depends_on_where_the_lock_is_kept(message: str
         (f"Waiting for {LOCK}", ""),
     ],
 )
-def test_an_error_on_the_way_to_a_lock_is_told_in_its_own_words(message: str, lock: str) -> None:
-    """It is a wait for the lock all the same."""
+def test_an_error_while_locking_keeps_its_message(message: str, lock: str) -> None:
+    """It still counts as a wait for the lock."""
     assert why("Pending", message) == Reason("lock", lock, message)
 
 
 def test_an_error_without_a_name_has_it_from_the_entry() -> None:
-    """The entry may be there before the message says which lock."""
+    """The entry may exist before the message names the lock."""
     assert why("Pending", "failed to lock()", semaphore=semaphore(LOCK)) == Reason("lock", LOCK, "failed to lock()")
 
 
@@ -89,7 +89,7 @@ def test_an_error_without_a_name_has_it_from_the_entry() -> None:
     ],
 )
 def test_the_lock_entry_names_the_lock_and_its_holders(entries: dict[str, Any], message: str, words: str) -> None:
-    """Its holders are those who hold it, not those who wait; the entry stands without a message too."""
+    """The holders do not include the waiting workflow; the entry counts without a message too."""
     assert why("Pending", message, **entries) == Reason("lock", LOCK, words)
 
 
@@ -101,13 +101,13 @@ def test_a_few_holders_are_named_and_all_are_counted() -> None:
     assert reason.words == "limit 7, held by 7: team/w0, team/w1, team/w2, team/w3, team/w4 and 2 more"
 
 
-def test_an_entry_without_holders_says_nothing_of_them() -> None:
+def test_an_entry_without_holders_names_none() -> None:
     """Holders may be an empty list, or missing."""
     assert why("Pending", "", semaphore={"waiting": [{"semaphore": LOCK}]}) == Reason("lock", LOCK)
 
 
 def test_the_message_goes_before_an_entry_for_another_lock() -> None:
-    """The message is of now; the entry may be of the lock before."""
+    """The message is current; the entry may be of an earlier lock."""
     other = "team/Mutex/other"
     reason = why("Pending", f"Waiting for {other} lock. Lock status: 0/1", semaphore=semaphore(LOCK))
 
@@ -119,13 +119,13 @@ def test_the_message_goes_before_an_entry_for_another_lock() -> None:
     [([{"semaphore": LOCK, "holders": ["team/w1"]}], "unseen"), ([{"semaphore": LOCK, "holders": []}], "lock")],
 )
 def test_a_lock_that_is_held_is_not_waited_for(holding: list[Any], expected: str) -> None:
-    """The entry for waiting stays beside it in most versions; one for holding stays too, without a holder."""
+    """In most versions the waiting entry remains; a holding entry without a holder remains too."""
     assert why("Pending", "", semaphore=semaphore(LOCK) | {"holding": holding}).name == expected
 
 
 @pytest.mark.parametrize("entries", [{}, {"semaphore": None}, {"mutex": {"waiting": []}}, {"semaphore": {}}])
 def test_no_lock_entry_is_no_lock(entries: dict[str, Any]) -> None:
-    """Pending without a word is a workflow on its way."""
+    """Pending without a message is a workflow that was just created."""
     assert why("Pending", "", **entries) == Reason("unseen")
 
 
@@ -143,7 +143,7 @@ def test_a_volume_that_is_not_there_yet_is_waited_for() -> None:
 
 
 def test_pending_for_words_nobody_knows_is_throttled() -> None:
-    """A later version may put it in other words; that it was put off is sure."""
+    """A later version may use another message; that the workflow is postponed is certain."""
     assert why("Pending", "Workflow  is\nqueued") == Reason("throttled", "", "Workflow is queued")
 
 
@@ -164,18 +164,18 @@ WORD = st.sampled_from(["Waiting for ", " lock", " (sem/a)", ". Lock status: ", 
 
 @given(st.lists(WORD).map("".join), st.none() | SIDES, st.none() | SIDES)
 def test_whatever_stands_in_an_object_has_a_reason(message: str, semaphores: Any, mutexes: Any) -> None:
-    """Words and entries are other programs' and users': none of them may raise, or be kept without bound."""
+    """Messages and entries come from other programs and users: none may raise an error or be kept without bound."""
     reason = why("Pending", message, semaphore=semaphores, mutex=mutexes)
 
     assert reason.name in ("unseen", "throttled", "lock", "volume")
     assert len(reason.words) <= waiting.WORDS_LIMIT
 
 
-# What a real controller said; counted on the raw JSON by a script apart.
+# Messages of a real controller; counted on the raw JSON by a separate script.
 
 
 def reasons(folder: str) -> set[tuple[str, Reason]]:
-    """Name and reason of every sight of a pending workflow."""
+    """Name and reason of every observation of a pending workflow."""
     sights = (o.object for o in observations(folder) if isinstance(o.object, kubernetes.Workflow))
     held = ((w.metadata.name or "", w.status) for w in sights if w.status and w.status.phase == "Pending")
     return {(n, waiting.before_work("Pending", s.message or "", s.synchronization)) for n, s in held}
@@ -221,14 +221,14 @@ def holding(names: tuple[WaitReason, ...]) -> dict[WaitReason, Reason]:
     return {name: Reason(name, "thing", "words") for name in names}
 
 
-def test_what_holds_is_told_with_its_thing_and_its_words() -> None:
-    """They are the pod's or the step's that holds."""
+def test_a_reason_after_work_began_keeps_its_name_and_message() -> None:
+    """They are those of the pod or step that waits."""
     assert waiting.after_work(0, 1, holding(("image",))) == Reason("image", "thing", "words")
 
 
 @pytest.mark.parametrize("order", [(a, b) for i, a in enumerate(AFTER_WORK) for b in AFTER_WORK[i + 1 :]])
 def test_the_order_of_the_reasons_is_the_models(order: tuple[WaitReason, WaitReason]) -> None:
-    """Of two that hold the earlier is told."""
+    """Of two reasons the earlier one in the list is used."""
     assert waiting.after_work(0, 0, holding(order)).name == order[0]
 
 
@@ -247,8 +247,8 @@ NODES = {
 }
 
 
-def test_a_held_step_says_what_it_waits_for() -> None:
-    """Steps without a pod: someone must resume, a quota must rise, a lock must be let go; the first of each is told."""
+def test_a_held_step_has_a_reason() -> None:
+    """Steps without a pod wait to be resumed, for a quota or for a lock; the first step of each reason is used."""
     holds = waiting.waits_by_reason(read_nodes(a_workflow(nodes=NODES).status))
 
     assert holds == {
@@ -258,8 +258,8 @@ def test_a_held_step_says_what_it_waits_for() -> None:
     }
 
 
-def test_every_held_step_is_told_by_its_node() -> None:
-    """A step that ended no longer waits, whatever its entry says."""
+def test_every_held_step_is_listed_by_its_node() -> None:
+    """A step that ended no longer waits, whatever its entry contains."""
     held = waiting.waits_by_step(read_nodes(a_workflow(nodes=NODES).status))
 
     assert {key: (reason.name, reason.on) for key, reason in held.items()} == {
@@ -290,7 +290,7 @@ def test_a_held_step_names_the_holders_by_its_workflows_entry() -> None:
 
 
 def test_a_held_step_shows_in_the_bytes() -> None:
-    """Steps are parsed only where one of these signs is; a sign that no held step carries would hide it."""
+    """Steps are parsed only if one of these byte strings is present; a held step without one would be overlooked."""
     held = [
         a_step("Running", kind="Suspend"),
         a_step("Pending", message="exceeded quota"),
@@ -309,7 +309,7 @@ def test_a_held_step_shows_in_the_bytes() -> None:
 
 
 def test_queues_count_and_keep_the_oldest() -> None:
-    """One line a namespace, queue, reason, and whether work has begun; what is over is in none."""
+    """One row for each namespace, queue, reason and whether work has begun; finished workflows are in none."""
     volume = {"namespace": "b", "queue": "q", "reason": "volume", "reason_since": NOON}
     lock = {"namespace": "a", "queue": "q", "reason": "lock", "picked_up_at": None}
     lives = [

@@ -1,4 +1,4 @@
-"""What a workflow waits for by what its pods say, and until when anything is kept."""
+"""Reasons of a workflow by the state of its pods, and how long objects are kept."""
 
 from typing import Any
 
@@ -24,11 +24,11 @@ from tests.builders import (
 )
 from tests.core.observed import a_cluster, depth, finished, only, running, submitted, tell
 
-# What a workflow waits for.
+# Reasons of a workflow.
 
 
-def test_each_pod_that_starts_or_ends_changes_what_its_workflow_does() -> None:
-    """After work began the pods say what it waits for."""
+def test_each_pod_that_starts_or_ends_changes_the_reason_of_its_workflow() -> None:
+    """After work began the reason follows from the pods."""
     cluster = a_cluster()
     seen = [
         submitted(),
@@ -37,15 +37,15 @@ def test_each_pod_that_starts_or_ends_changes_what_its_workflow_does() -> None:
         an_observation(ended_pod(), when=NOON + 3 * SECOND),
     ]
 
-    reasons = [next(iter(depth(cluster))) for one in seen for _ in [tell(cluster, one)]]
+    reasons = [next(iter(depth(cluster))) for observation in seen for _ in [tell(cluster, observation)]]
 
     assert reasons == ["unseen", "starting", "running", "advancing"]
 
 
 def unfit(message: str) -> Observation:
-    """A pod that no node takes, and why."""
-    said = [a_condition("PodScheduled", NOON, "False", reason="Unschedulable", message=message)]
-    return an_observation(a_pod(conditions=said, containers=[], node=""))
+    """A pod that cannot be scheduled, with the message."""
+    conditions = [a_condition("PodScheduled", NOON, "False", reason="Unschedulable", message=message)]
+    return an_observation(a_pod(conditions=conditions, containers=[], node=""))
 
 
 def hanging(waits: str) -> Observation:
@@ -53,8 +53,8 @@ def hanging(waits: str) -> Observation:
     return an_observation(a_pod(containers=[a_container(waits=waits)]))
 
 
-def test_a_pod_that_waits_says_why_its_workflow_waits() -> None:
-    """The first reason of the list that holds for any pod is the workflow's."""
+def test_a_waiting_pod_determines_the_reason_of_its_workflow() -> None:
+    """The reason of a workflow is the first of the list that applies to any of its pods."""
     quota = [a_condition("ContainerInstanceCreated", NOON, "False", reason="NoStock")]
     cases = {
         "0/2 nodes are available: 2 Insufficient nvidia.com/gpu.": unfit("0/2 nodes are available"),
@@ -79,7 +79,7 @@ def test_a_pod_that_waits_says_why_its_workflow_waits() -> None:
 
 
 def test_a_running_pod_outweighs_one_that_waits() -> None:
-    """A workflow that gets on is running, however many of its pods wait."""
+    """A workflow with a running pod is running, however many of its pods wait."""
     cluster = a_cluster()
     tell(cluster, submitted(), unfit("0/2 nodes are available"), an_observation(running_pod("p2")))
 
@@ -91,9 +91,9 @@ def test_a_pod_that_is_scheduled_after_all_no_longer_holds_its_workflow() -> Non
     cluster = a_cluster()
     tell(cluster, submitted(), unfit("0/2 nodes are available"), an_observation(a_pod(), when=NOON + MINUTE))
 
-    life = cluster.workflows["w1"]
+    attempt = cluster.workflows["w1"].attempt
 
-    assert (life.attempt.reason, workflow_ms(life.attempt.spent, "unschedulable")) == ("starting", MINUTE)
+    assert (attempt.reason, workflow_ms(attempt.spent, "unschedulable")) == ("starting", MINUTE)
 
 
 def workflow_ms(spent: list[int] | None, reason: str) -> int:
@@ -101,7 +101,7 @@ def workflow_ms(spent: list[int] | None, reason: str) -> int:
 
 
 def test_a_workflow_that_waits_for_a_volume_after_it_began_is_not_in_the_queue() -> None:
-    """`volume` can hold before and after work begins; only the first is queue depth."""
+    """`volume` is possible before and after work begins; only before it counts as queue depth."""
     cluster = a_cluster()
     tell(cluster, submitted(), unfit("pod has unbound immediate PersistentVolumeClaims"))
 
@@ -127,11 +127,11 @@ def test_the_queue_counts_by_namespace_queue_and_reason() -> None:
     ]
 
 
-# What is kept, and until when.
+# How long objects are kept.
 
 
 def test_a_deleted_workflow_goes_when_its_last_pod_has_gone() -> None:
-    """A charge needs its workflow as long as pods of it live."""
+    """A charge needs its workflow as long as its pods exist."""
     cluster = a_cluster()
     gone = an_observation(a_workflow(phase="Succeeded", started=NOON + SECOND, finished=NOON + MINUTE), "deleted")
     tell(cluster, submitted(), running(), an_observation(running_pod()), finished(), gone)
@@ -143,7 +143,7 @@ def test_a_deleted_workflow_goes_when_its_last_pod_has_gone() -> None:
 
 
 def test_a_pod_that_goes_leaves_the_others_of_its_workflow() -> None:
-    """After the end pods are collected one by one."""
+    """After the workflow's end, pods are deleted one by one."""
     cluster = a_cluster()
     pods = [an_observation(ended_pod(uid), when=NOON + MINUTE) for uid in ("p1", "p2")]
     tell(cluster, submitted(), running(), *pods, finished())
@@ -152,8 +152,8 @@ def test_a_pod_that_goes_leaves_the_others_of_its_workflow() -> None:
     assert (set(cluster.pods), set(cluster.tracked.pods_of["w1"])) == ({"p2"}, {"p2"})
 
 
-def test_a_deleted_workflow_waits_until_the_pods_have_come_as_far() -> None:
-    """Pods that are watched later than their workflow still find who pays."""
+def test_a_deleted_workflow_waits_until_the_pods_are_observed_as_far() -> None:
+    """Pods that are observed later than their workflow still get their payer."""
     cluster = a_cluster(RULES)
     gone = an_observation(a_workflow(labels={"department": "maps"}), "deleted", when=NOON + MINUTE)
     tell(cluster, gone)
@@ -165,21 +165,21 @@ def test_a_deleted_workflow_waits_until_the_pods_have_come_as_far() -> None:
     assert ended.workflow.department == "maps"
 
 
-def test_a_deleted_pod_without_its_workflow_waits_until_the_workflows_have_come_as_far() -> None:
-    """Its charge is told again when the workflow is known, and ended."""
+def test_a_deleted_pod_without_its_workflow_waits_until_the_workflows_are_observed_as_far() -> None:
+    """Its charge is written again when the workflow is known and has ended."""
     cluster = a_cluster()
     gone = an_observation(ended_pod(), "deleted", when=NOON + 90 * SECOND)
     tell(cluster, gone)
     cluster.tracked.release_until("workflows", gone.version - 1)
 
-    happened = tell(cluster, submitted(), running(), finished())
+    effects = tell(cluster, submitted(), running(), finished())
 
-    assert [(e.pod.run.uid, e.workflow.uid if e.workflow else "") for e in only(PodEnded, happened)] == [("p1", "w1")]
-    assert [run.pods for run in only(WorkflowRun, happened)] == [1]
+    assert [(e.pod.run.uid, e.workflow.uid if e.workflow else "") for e in only(PodEnded, effects)] == [("p1", "w1")]
+    assert [run.pods for run in only(WorkflowRun, effects)] == [1]
 
 
-def test_a_deleted_pod_whose_workflow_never_comes_is_let_go() -> None:
-    """Once the workflows are watched further than the pod's end, its workflow is gone for good."""
+def test_a_deleted_pod_is_forgotten_if_its_workflow_does_not_appear() -> None:
+    """Once workflows are observed beyond the pod's end, its workflow cannot appear any more."""
     cluster = a_cluster()
     gone = an_observation(ended_pod(), "deleted", when=NOON + 90 * SECOND)
     tell(cluster, gone)
@@ -188,8 +188,8 @@ def test_a_deleted_pod_whose_workflow_never_comes_is_let_go() -> None:
     assert (cluster.pods, cluster.tracked.pods_of) == ({}, {})
 
 
-def test_a_cluster_taken_up_again_lets_go_as_before() -> None:
-    """Gone objects that wait for the other kind are checkpointed too."""
+def test_a_restored_cluster_forgets_objects_as_before() -> None:
+    """Deleted objects that wait for the other kind are checkpointed too."""
     cluster, other = a_cluster(), a_cluster()
     pod = an_observation(ended_pod(owner="w0"), "deleted", when=NOON + 90 * SECOND)
     workflow = an_observation(a_workflow("w1"), "deleted", when=NOON + 90 * SECOND)
@@ -202,7 +202,7 @@ def test_a_cluster_taken_up_again_lets_go_as_before() -> None:
 
 
 def test_what_waits_for_another_kind_is_bounded() -> None:
-    """A kind that may not be watched never comes; the oldest go first."""
+    """A kind without permission is never observed; the oldest objects are forgotten first."""
     cluster = a_cluster()
     cluster.tracked.gone_pods.at_most = cluster.tracked.gone_workflows.at_most = 2
     for i in range(4):
