@@ -139,13 +139,16 @@ class ControllerHealth(msgspec.Struct, frozen=True, gc=False):
     """Why its own metrics are not read."""
 
 
+WatchState = Literal["starting", "listing", "watching", "retrying", "refused", "absent"]
+"""`absent`: an optional kind that the cluster does not serve. `refused`: a right is missing."""
+
+
 class WatchHealth(msgspec.Struct, frozen=True, gc=False):
     """One watch of one cluster as it is now."""
 
     cluster: str
     kind: str
-    state: str
-    """`starting`, `listing`, `watching`, `retrying`, `refused`, `absent` (an optional kind that the cluster does not serve)."""
+    state: WatchState
     detail: str
     """Why it is not watching, in words for an operator; empty when it is."""
     synced: bool

@@ -79,10 +79,13 @@ class ControllerMetrics(msgspec.Struct, frozen=True):
     scheme: str = ""
 
 
+ReadingKind = Literal["settings", "lease", "memory", "metrics"]
+
+
 class Reading(msgspec.Struct, frozen=True):
     """The answer to one of the few questions that are asked now and then and not watched."""
 
-    kind: Literal["settings", "lease", "memory", "metrics"]
+    kind: ReadingKind
     subject: str
     """The pod it is about; empty: the installation."""
     at: Instant

@@ -1,5 +1,5 @@
 """
-A mounted Argo CD cluster secret to a kubeconfig document, so that one loader serves both. Reads files only.
+Converts a mounted Argo CD cluster secret to a kubeconfig document, so that both use one loader. Reads files only.
 """
 
 from pathlib import Path
@@ -40,7 +40,7 @@ class ClusterConfig(msgspec.Struct):
 
 
 class ClusterSecret(msgspec.Struct):
-    """The three keys of the secret that say how to reach a cluster."""
+    """The three keys of the secret that describe how to reach a cluster."""
 
     name: str
     server: str
@@ -48,7 +48,7 @@ class ClusterSecret(msgspec.Struct):
 
 
 def secret(path: Path) -> ClusterSecret:
-    """The secret in a folder with a file a key, or in a JSON file; raises OSError or msgspec.MsgspecError."""
+    """Reads the secret from a folder with one file per key, or from a JSON file; raises OSError or msgspec.MsgspecError."""
     if path.is_file():
         return msgspec.json.decode(_text(path), type=ClusterSecret)
     keys = {key: _text(path / key) for key in ("name", "server", "config") if (path / key).is_file()}
@@ -56,28 +56,32 @@ def secret(path: Path) -> ClusterSecret:
 
 
 def read(address: ClusterAddress) -> Document:
-    """The secret as a kubeconfig with one context."""
+    """Reads the secret as a kubeconfig with one context."""
     path = address.argocd_secret or Path()
     try:
-        found = secret(path)
-        config = msgspec.json.decode(found.config, type=ClusterConfig)
+        cluster_secret = secret(path)
+        config = msgspec.json.decode(cluster_secret.config, type=ClusterConfig)
     except OSError as error:
-        raise AddressError(address, f"cannot read it: {error.strerror}", "mount the cluster secret there") from None
+        raise AddressError(
+            address, f"the secret cannot be read: {error.strerror}", "mount the cluster secret there"
+        ) from None
     except msgspec.MsgspecError as error:
         # msgspec names the path and the type, never the value.
-        raise AddressError(address, f"it is no Argo CD cluster secret: {error}", "see Argo CD's docs") from None
+        raise AddressError(address, f"not an Argo CD cluster secret: {error}", "see Argo CD's documentation") from None
     if config.awsAuthConfig is not None and not (config.bearerToken or config.execProviderConfig):
         remedy = "use execProviderConfig with `argocd-k8s-auth aws`, or a bearerToken"
         raise AddressError(address, "awsAuthConfig is not supported", remedy)
     return {
-        "current-context": found.name,
-        "contexts": [{"name": found.name, "context": {"cluster": found.name, "user": found.name}}],
-        "clusters": [{"name": found.name, "cluster": _cluster(found, config)}],
-        "users": [{"name": found.name, "user": _user(config)}],
+        "current-context": cluster_secret.name,
+        "contexts": [
+            {"name": cluster_secret.name, "context": {"cluster": cluster_secret.name, "user": cluster_secret.name}}
+        ],
+        "clusters": [{"name": cluster_secret.name, "cluster": _cluster(cluster_secret, config)}],
+        "users": [{"name": cluster_secret.name, "user": _user(config)}],
     }
 
 
-def _cluster(found: ClusterSecret, config: ClusterConfig) -> dict[str, Any]:
+def _cluster(cluster_secret: ClusterSecret, config: ClusterConfig) -> dict[str, Any]:
     tls = config.tlsClientConfig
     optional = {
         "certificate-authority-data": tls.caData,
@@ -85,7 +89,7 @@ def _cluster(found: ClusterSecret, config: ClusterConfig) -> dict[str, Any]:
         "proxy-url": config.proxyUrl,
         "insecure-skip-tls-verify": tls.insecure,
     }
-    return {"server": found.server.strip()} | {key: value for key, value in optional.items() if value}
+    return {"server": cluster_secret.server.strip()} | {key: value for key, value in optional.items() if value}
 
 
 def _user(config: ClusterConfig) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """
-An open way to one cluster: credentials that are renewed in time, TLS, and HTTP requests over sockets that notice death.
+An open connection to one cluster: credentials renewed in time, TLS, and HTTP requests over sockets that detect a dead peer.
 
-Follows no redirect, keeps no cookie, asks no proxy of the environment. Tokens are in no log, error or repr.
-What the answers mean is protocol.py's.
+Follows no redirect, keeps no cookie, ignores the proxies of the environment. Tokens are in no log, error or repr.
+Answers are interpreted in watch/api_errors.py.
 """
 
 import asyncio
@@ -29,18 +29,18 @@ __all__ = ["AddressError", "ClusterAddress", "Connection"]
 log = logging.getLogger(__name__)
 
 REREAD_S = 60.0
-"""Tokens that Kubernetes mounts are exchanged while we run; client-go reads them as often."""
+"""Kubernetes replaces mounted tokens while the collector runs; client-go reads them as often."""
 
 EXPIRY_LEEWAY_MS = MINUTE_MS
 PLUGIN_REST_S = 10.0
-"""A plugin whose credentials are born old is not run with each request."""
+"""A plugin whose credentials expire at once is not run for each request."""
 
 READ_BUFFER = 2**18
-"""A watch under load then comes in blocks of some fifty events; aiohttp stops the socket at twice as much."""
+"""A watch under load then arrives in blocks of some fifty events; aiohttp pauses the socket at twice this size."""
 
 
 class Connection:
-    """One cluster's session. `async with` opens and closes it; errors of the address come with the first request."""
+    """One cluster's session. `async with` opens and closes it; the first request raises errors of the address."""
 
     def __init__(self, address: ClusterAddress, *, plugin_patience_s: float = exec_plugin.PATIENCE_S) -> None:
         self.address = address
@@ -51,11 +51,11 @@ class Connection:
         self._reading = asyncio.Lock()
         self._session: aiohttp.ClientSession | None = None
         self.skew_ms: int | None = None
-        """The server's clock minus ours, by the last answer that said; None: none has."""
+        """The server's clock minus ours, from the last answer with a date; None: no answer had a date."""
 
     async def __aenter__(self) -> Self:
-        """Make the session; no request is sent."""
-        # Watches hold a connection each for ever: with the usual limit they would one day wait for one another.
+        """Makes the session; sends no request."""
+        # Each watch holds a connection permanently; with the default limit, watches would wait for one another.
         connector = aiohttp.TCPConnector(limit=0, socket_factory=_socket)
         self._session = aiohttp.ClientSession(
             connector=connector, cookie_jar=aiohttp.DummyCookieJar(), read_bufsize=READ_BUFFER
@@ -65,12 +65,12 @@ class Connection:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close all connections, open streams too."""
+        """Closes all connections, open streams too."""
         if self._session is not None:
             await self._session.close()
 
     async def access(self) -> Access:
-        """How to reach the cluster now; read anew each minute, or when a plugin's credential ends."""
+        """Returns the current access; reads it again each minute, or when a plugin's credential expires."""
         async with self._reading:
             age_s = time.monotonic() - self._read_at
             due = age_s >= REREAD_S or (age_s >= PLUGIN_REST_S and self._expires(self._credential))
@@ -78,13 +78,13 @@ class Connection:
                 try:
                     await self._read()
                 except AddressError as error:
-                    # Half of a rotation may be on disk; the server says soon enough if the old words no longer count.
-                    log.warning("cannot read a cluster's credentials anew", extra={"detail": str(error)})
+                    # A rotation may be half written; if the old credentials are no longer valid, the server will refuse them.
+                    log.warning("cannot read the new credentials of a cluster", extra={"detail": str(error)})
                     self._read_at = time.monotonic()
             return self._access or await self._read()
 
     async def refresh(self, refused: Access | None) -> None:
-        """Get new credentials after the server refused these; does nothing if they were renewed in between."""
+        """Gets new credentials after the server refused these; does nothing if they were renewed in between."""
         async with self._reading:
             if refused is self._access:
                 self._credential = None
@@ -101,9 +101,9 @@ class Connection:
         headers: Mapping[str, str] | None = None,
         body: Any = None,
     ) -> aiohttp.ClientResponse:
-        """Send a request and wait for the head of its answer; the caller closes the answer."""
+        """Sends a request and waits for the head of its answer; the caller closes the answer."""
         assert self._session is not None, "a Connection is used inside `async with`"  # noqa: S101
-        asked = time.time()
+        sent_at = time.time()
         answer = await self._session.request(
             method,
             access.server + path,
@@ -116,7 +116,7 @@ class Connection:
             server_hostname=access.server_hostname,
             proxy=access.proxy,
         )
-        skew_ms = skew(answer.headers.get("Date", ""), asked, time.time())
+        skew_ms = skew(answer.headers.get("Date", ""), sent_at, time.time())
         self.skew_ms = self.skew_ms if skew_ms is None else skew_ms
         return answer
 
@@ -126,7 +126,7 @@ class Connection:
         return self._access
 
     async def _load(self) -> Access:
-        """Read files in a thread, run the plugin if there is one and its last word no longer counts."""
+        """Reads files in a thread; runs the plugin, if there is one, when its last credential has expired."""
         address = self.address
         if address.in_cluster:
             return await asyncio.to_thread(load, address, None, self._access)
@@ -149,25 +149,25 @@ class Connection:
         return credential.expires_at - now < EXPIRY_LEEWAY_MS
 
 
-def skew(date: str, asked: float, answered: float) -> int | None:
-    """Server's clock minus ours in ms, 0 where whole seconds and the time on the way explain it; None: no date is told."""
+def skew(date: str, sent_at: float, answered_at: float) -> int | None:
+    """Server's clock minus ours in ms; 0 if whole seconds and the transfer explain the difference; None without a date."""
     try:
-        told = parsedate_to_datetime(date)
+        server_time = parsedate_to_datetime(date)
     except ValueError:
         return None
-    earliest = told.replace(tzinfo=told.tzinfo or UTC).timestamp()
-    latest = earliest + 1  # whole seconds, cut off
-    if latest < asked:
-        return round((latest - asked) * 1000)
-    return max(0, round((earliest - answered) * 1000))
+    earliest = server_time.replace(tzinfo=server_time.tzinfo or UTC).timestamp()
+    latest = earliest + 1  # whole seconds, truncated
+    if latest < sent_at:
+        return round((latest - sent_at) * 1000)
+    return max(0, round((earliest - answered_at) * 1000))
 
 
 def _socket(info: Any) -> socket.socket:
-    """A socket that finds a dead peer within a minute: one that is merely silent keeps a watch waiting for ever."""
+    """Makes a socket that detects a dead peer within a minute; otherwise a silent peer would block a watch for ever."""
     family, kind, protocol, _, _ = info
-    made = socket.socket(family, kind, protocol)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    # Linux names; elsewhere the idle deadline of the reflector does this alone, a little later.
+    result = socket.socket(family, kind, protocol)
+    result.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    # Linux names; on other systems only the idle deadline of the reflector detects it, a little later.
     for option, value in (
         ("TCP_KEEPIDLE", 20),
         ("TCP_KEEPINTVL", 10),
@@ -175,5 +175,5 @@ def _socket(info: Any) -> socket.socket:
         ("TCP_USER_TIMEOUT", 50_000),
     ):
         if hasattr(socket, option):
-            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
-    return made
+            result.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+    return result

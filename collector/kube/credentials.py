@@ -1,8 +1,8 @@
 """
-A kubeconfig document to what a request needs: address, headers, TLS. Only here the kubernetes package's loader is touched.
+From a kubeconfig document to what a request needs: address, headers, TLS. The only user of the kubernetes package's loader.
 
-Blocks (files, at times a sign-in over the network), so it runs in a thread. Keys given as data pass through a folder in memory
-that only we can read and that is gone before this returns: OpenSSL takes keys from files alone.
+Blocks (files, sometimes a sign-in over the network), so it runs in a thread. Keys given as data pass through a folder in
+memory that only this user can read and that is deleted before `load` returns: OpenSSL reads keys from files only.
 """
 
 import hashlib
@@ -22,40 +22,40 @@ from collector.kube.address import AddressError, ClusterAddress
 from collector.kube.kubeconfig import Document
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of our own is made in it, mode 0700
+MEMORY = Path("/dev/shm")  # noqa: S108  # a private folder is made in it, mode 0700
 
 MALFORMED = (ConfigException, OSError, ValueError, LookupError, TypeError, AttributeError)
-"""What the loader raises on files that are missing or entries of the wrong shape; it checks little itself."""
+"""Errors of the loader on missing files and malformed entries; the loader checks little itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How to reach a cluster, as of one reading of its files."""
+    """How to reach a cluster, from one reading of its files."""
 
     server: str
     headers: dict[str, str] = field(repr=False)
     tls: ssl.SSLContext | bool
-    """True for plain http, where it means nothing."""
+    """True for plain http, where it has no meaning."""
     tls_digest: str
-    """Of the certificates the context was made from: as long as they do not change, connections may be reused."""
+    """Digest of the certificates behind the context: while they do not change, connections may be reused."""
     server_hostname: str | None
     proxy: str | None
 
 
 def load(address: ClusterAddress, document: Document | None, before: Access | None) -> Access:
-    """Read the files of a kubeconfig document, or of the mounted account when there is none."""
+    """Reads the files of a kubeconfig document, or of the mounted service account if there is no document."""
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as private:
         found = SimpleNamespace(api_key={})
         try:
-            _ask_loader(document, private, found)
+            _run_loader(document, private, found)
         except MALFORMED as error:
-            raise AddressError(address, f"its entries cannot be used: {_words(error)}", _remedy(address)) from None
+            raise AddressError(address, f"its entries cannot be used: {_reason(error)}", _remedy(address)) from None
         server = str(getattr(found, "host", ""))
         verify = bool(getattr(found, "verify_ssl", True))
         proxy = getattr(found, "proxy", None)
         _refuse_unsafe(address, server, verify)
         if proxy and urlsplit(str(proxy)).scheme != "http":
-            raise AddressError(address, "its proxy-url is no http address", "only http proxies are supported")
+            raise AddressError(address, "its proxy-url is not an http address", "only http proxies are supported")
         tls, digest = _tls(address, found, verify, before) if server.startswith("https") else (True, "")
     return Access(
         server=server,
@@ -67,8 +67,8 @@ def load(address: ClusterAddress, document: Document | None, before: Access | No
     )
 
 
-def _ask_loader(document: Document | None, private: str, found: SimpleNamespace) -> None:
-    """Fill the namespace with the attributes that the package would set on its Configuration."""
+def _run_loader(document: Document | None, private: str, found: SimpleNamespace) -> None:
+    """Sets the attributes that the package would set on its Configuration."""
     if document is None:
         token, authority = str(SERVICE_ACCOUNT / "token"), str(SERVICE_ACCOUNT / "ca.crt")
         mounted = InClusterConfigLoader(token, authority, try_refresh_token=False)  # type: ignore[no-untyped-call]
@@ -78,14 +78,14 @@ def _ask_loader(document: Document | None, private: str, found: SimpleNamespace)
     loader.load_and_set(found)  # type: ignore[no-untyped-call]
 
 
-def _words(error: Exception) -> str:
-    """What is wrong, without the values of entries."""
+def _reason(error: Exception) -> str:
+    """The reason of an error, without the values of entries."""
     if isinstance(error, ConfigException):
-        # The further lines of a sign-in command's error are what it printed.
+        # The other lines of a sign-in command's error are its output.
         return str(error).partition("\n")[0].rstrip(".")
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    return f"something has the wrong form ({type(error).__name__})"
+    return f"a value is malformed ({type(error).__name__})"
 
 
 def _remedy(address: ClusterAddress) -> str:
@@ -95,14 +95,14 @@ def _remedy(address: ClusterAddress) -> str:
 
 
 def _refuse_unsafe(address: ClusterAddress, server: str, verify: bool) -> None:
-    """Refuse what would show our token to anyone on the way, or to a cloud's metadata service."""
+    """Refuses addresses that would expose the token to others on the network, or to a cloud's metadata service."""
     try:
         parts = urlsplit(server)
         host, named = parts.hostname or "", parts.username or parts.password
     except ValueError:
         parts, host, named = None, "", None
     if parts is None or parts.scheme not in ("http", "https") or not host:
-        raise AddressError(address, "its server is no http or https address", "correct `server`")
+        raise AddressError(address, "its server is not an http or https address", "correct `server`")
     if named:
         raise AddressError(address, "its server address holds a user name", "move it to the user entry")
     if _is(host, "is_link_local"):
@@ -110,7 +110,7 @@ def _refuse_unsafe(address: ClusterAddress, server: str, verify: bool) -> None:
     if address.allow_insecure:
         return
     if parts.scheme == "http" and host != "localhost" and not _is(host, "is_loopback"):
-        raise AddressError(address, f"plain http to {host} would show its token", "use https, or set allow_insecure")
+        raise AddressError(address, f"plain http to {host} would expose its token", "use https, or set allow_insecure")
     if parts.scheme == "https" and not verify:
         raise AddressError(
             address, "insecure-skip-tls-verify is set", "give its certificate-authority, or set allow_insecure"
@@ -127,7 +127,7 @@ def _is(host: str, quality: str) -> bool:
 def _tls(
     address: ClusterAddress, found: SimpleNamespace, verify: bool, before: Access | None
 ) -> tuple[ssl.SSLContext | bool, str]:
-    """The TLS context and the digest of what it is made from; the one from before if nothing changed."""
+    """Makes the TLS context and the digest of its files; returns the previous context if they have not changed."""
     names = [getattr(found, name, None) for name in ("ssl_ca_cert", "cert_file", "key_file")]
     try:
         contents = [Path(name).read_bytes() if name else b"" for name in names]
@@ -139,13 +139,13 @@ def _tls(
         problem = f"its certificates cannot be used: {error.reason or 'no PEM certificate in them'}"
         raise AddressError(address, problem, "check certificate-authority, client-certificate and client-key") from None
     except OSError as error:
-        raise AddressError(address, f"cannot read its certificates: {_words(error)}", _remedy(address)) from None
+        raise AddressError(address, f"cannot read its certificates: {_reason(error)}", _remedy(address)) from None
 
 
 def _context(names: list[str | None], verify: bool) -> ssl.SSLContext:
     authority, certificate, key = names
     context = ssl.create_default_context(cafile=authority)
-    # Python 3.13 asks for extensions that the authorities of many clusters, old kubeadm's too, never had.
+    # Python 3.13 requires extensions that the authorities of many clusters lack, for example those of old kubeadm.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if not verify:
         context.check_hostname = False
@@ -161,5 +161,5 @@ def _headers(address: ClusterAddress, authorization: str) -> dict[str, str]:
     if not kind:
         return headers
     if not secret or not secret.isprintable():
-        raise AddressError(address, "its token is empty or holds line breaks", "write the bare token into the file")
+        raise AddressError(address, "its token is empty or contains line breaks", "write the bare token into the file")
     return headers | {"Authorization": f"{kind.capitalize()} {secret}"}

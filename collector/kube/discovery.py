@@ -1,7 +1,7 @@
 """
-Which clusters there are, when settings list none: the contexts of the current kubeconfig, or a folder of Argo CD secrets.
+Finds clusters when the settings list none: the contexts of the current kubeconfig, or a folder of Argo CD secrets.
 
-Opens no connection. What cannot be read is told with its path and leaves the other clusters alone.
+Opens no connection. An unreadable secret is logged with its path and does not affect the other clusters.
 """
 
 import logging
@@ -16,14 +16,14 @@ log = logging.getLogger(__name__)
 
 
 def current_contexts(*, allow_insecure: bool = False) -> list[ClusterAddress]:
-    """Every context of $KUBECONFIG or ~/.kube/config, named as in the file; an AddressError if there is none to read."""
+    """Every context of $KUBECONFIG or ~/.kube/config, named as in the file; raises AddressError if neither can be read."""
     whole = kubeconfig.merge(ClusterAddress("(all)"))
     names = [str(entry["name"]) for entry in whole["contexts"]]
     return [ClusterAddress(name, context=name, allow_insecure=allow_insecure) for name in names]
 
 
 def argocd_secrets(folder: Path, *, allow_insecure: bool = False) -> list[ClusterAddress]:
-    """Every cluster secret in the folder: a sub-folder with a file a key, or a JSON file; named by its key `name`."""
+    """Every cluster secret in the folder: a sub-folder with one file per key, or a JSON file; named by its key `name`."""
     found: dict[str, ClusterAddress] = {}
     for path in sorted(folder.iterdir()):
         # kubelet keeps the versions of a mounted secret in hidden folders beside the links to them.
@@ -36,7 +36,7 @@ def argocd_secrets(folder: Path, *, allow_insecure: bool = False) -> list[Cluste
             continue
         if name in found:
             extra = {"path": str(path), "detail": f"{found[name].argocd_secret} has the same name"}
-            log.error("two cluster secrets have one name; the second is left out", extra=extra)
+            log.error("two cluster secrets have the same name, the second is ignored", extra=extra)
             continue
         found[name] = ClusterAddress(name, argocd_secret=path, allow_insecure=allow_insecure)
     return list(found.values())

@@ -1,8 +1,8 @@
 """
 Runs a kubeconfig's exec plugin, such as `aws eks get-token`, with bounds on its time and its output.
 
-Not by the kubernetes package: that one waits for ever, and when a plugin fails goes on anonymously. No shell, no terminal, no
-inherited descriptors; what the plugin prints is never repeated in an error, since it prints credentials.
+The kubernetes package is not used for this: it waits without limit, and continues anonymously after a plugin's failure. No
+shell, no terminal, no inherited descriptors. A plugin's output is never in an error, since it contains credentials.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ class PluginStatus(msgspec.Struct):
 
 
 class ExecCredential(msgspec.Struct):
-    """What a plugin prints."""
+    """The output of a plugin."""
 
     apiVersion: str
     kind: str
@@ -55,7 +55,7 @@ class ExecCredential(msgspec.Struct):
 
 
 class Credential(msgspec.Struct, frozen=True):
-    """Who we are, as a plugin says; PEM texts, and when to ask again."""
+    """Credentials from a plugin, certificate and key as PEM text, and their expiry."""
 
     token: str
     certificate: str
@@ -69,18 +69,18 @@ class Credential(msgspec.Struct, frozen=True):
         return data | ({"token": self.token} if self.token else {})
 
     def __repr__(self) -> str:
-        """No credential belongs into a log, also not by accident."""
+        """Hides the credentials: none may reach a log, not even by accident."""
         return f"Credential(expires_at={self.expires_at})"
 
 
 async def credential(
     address: ClusterAddress, entry: Any, cluster: dict[str, Any], patience_s: float = PATIENCE_S
 ) -> Credential:
-    """Run the plugin of a kubeconfig user and read what it prints."""
+    """Runs the plugin of a kubeconfig user and reads its output."""
     try:
         spec = msgspec.convert(entry, ExecSpec)
     except msgspec.ValidationError as error:
-        raise AddressError(address, f"its exec entry has the wrong form: {error}", "correct the entry") from None
+        raise AddressError(address, f"its exec entry is malformed: {error}", "correct the entry") from None
     process = await _start(address, spec, cluster)
     try:
         async with asyncio.timeout(patience_s):
@@ -88,7 +88,7 @@ async def credential(
             code = await process.wait()
     except TimeoutError:
         problem = f"the exec plugin {spec.command!r} did not end within {patience_s:g} s"
-        raise AddressError(address, problem, "run it by hand: it must ask nothing") from None
+        raise AddressError(address, problem, "run it by hand: it must not ask for input") from None
     finally:
         await _end(process)
     if code:
@@ -115,17 +115,17 @@ async def _start(address: ClusterAddress, spec: ExecSpec, cluster: dict[str, Any
 
 
 def _environment(spec: ExecSpec, cluster: dict[str, Any]) -> dict[str, str]:
-    """Our own environment, since plugins find their profiles and proxies there, and what the kubeconfig adds."""
+    """The collector's own environment, where plugins find profiles and proxies, and the variables of the kubeconfig."""
     info: dict[str, Any] = {"interactive": False}
     if spec.provideClusterInfo:
         info["cluster"] = {k: cluster[k] for k in ("server", "certificate-authority-data") if k in cluster}
-    told = {"apiVersion": spec.apiVersion, "kind": "ExecCredential", "spec": info}
+    exec_info = {"apiVersion": spec.apiVersion, "kind": "ExecCredential", "spec": info}
     added = {variable.name: variable.value for variable in spec.env or ()}
-    return os.environ | added | {"KUBERNETES_EXEC_INFO": json.dumps(told)}
+    return os.environ | added | {"KUBERNETES_EXEC_INFO": json.dumps(exec_info)}
 
 
 async def _output(process: asyncio.subprocess.Process) -> bytes:
-    """What the plugin prints, up to the bound; one byte more tells that it went beyond."""
+    """Reads the plugin's output up to the limit; kills the plugin when it exceeds the limit."""
     assert process.stdout is not None  # noqa: S101  # we asked for the pipe
     pieces: list[bytes] = []
     size = 0
@@ -138,7 +138,7 @@ async def _output(process: asyncio.subprocess.Process) -> bytes:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Leave no process behind, nor its children."""
+    """Ends the process and its children."""
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -150,12 +150,12 @@ def _read(address: ClusterAddress, command: str, version: str, output: bytes) ->
     try:
         printed = msgspec.json.decode(output, type=ExecCredential)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise AddressError(address, f"what the exec plugin {command!r} printed cannot be read", remedy) from None
+        raise AddressError(address, f"the output of the exec plugin {command!r} cannot be read", remedy) from None
     if printed.kind != "ExecCredential" or printed.apiVersion != version:
-        raise AddressError(address, f"the exec plugin {command!r} speaks another version than {version}", remedy)
+        raise AddressError(address, f"the exec plugin {command!r} printed another version than {version}", remedy)
     status = printed.status
     if not status.token and not (status.clientCertificateData and status.clientKeyData):
-        problem = f"the exec plugin {command!r} gave neither a token nor a certificate with its key"
+        problem = f"the exec plugin {command!r} printed neither a token nor a certificate with its key"
         raise AddressError(address, problem, remedy)
     return Credential(
         status.token, status.clientCertificateData, status.clientKeyData, parse_time(status.expirationTimestamp)

@@ -1,8 +1,8 @@
 """
-Kubeconfig files to one document with a single context in it, its paths made absolute.
+Reads kubeconfig files into one document with a single context and absolute paths.
 
-Reads files and nothing else; what the entries mean is the kubernetes package's business, see connection.py. Its own reader is
-not used because its errors quote entries, and entries hold tokens.
+Only reads files; credentials.py lets the kubernetes package interpret the entries. The package's own reader is not used,
+because its errors quote entries, and entries contain tokens.
 """
 
 import os
@@ -22,7 +22,7 @@ Document = dict[str, Any]
 
 
 def files(kubeconfig: Path | None) -> list[Path]:
-    """The files that make up a kubeconfig; a later one only adds what the earlier ones do not name."""
+    """The files of a kubeconfig; a later file only adds entries that the earlier files do not have."""
     if kubeconfig is not None:
         return [kubeconfig.expanduser()]
     listed = os.environ.get("KUBECONFIG", "")
@@ -31,7 +31,7 @@ def files(kubeconfig: Path | None) -> list[Path]:
 
 
 def read(address: ClusterAddress) -> Document:
-    """The chosen context with its cluster and user, as a kubeconfig of its own."""
+    """Reads the chosen context with its cluster and user, as a kubeconfig of its own."""
     merged = merge(address)
     name = address.context or merged.get("current-context")
     if not name:
@@ -48,7 +48,7 @@ def read(address: ClusterAddress) -> Document:
 
 
 def merge(address: ClusterAddress) -> Document:
-    """All files of the address as one document."""
+    """Reads all files of the address as one document."""
     merged: Document = {section: [] for section in SECTIONS}
     for path in files(address.kubeconfig):
         document = _parse(address, path)
@@ -68,19 +68,19 @@ def _parse(address: ClusterAddress, path: Path) -> Document:
         why = error.strerror or type(error).__name__
         raise AddressError(address, f"cannot read {path}: {why}", "give the path of a readable kubeconfig") from None
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        # Never the error's own text: it quotes the lines around, and the line after next may be a token.
+        # Never the error's own text: it quotes lines of the file, and one of these may be a token.
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise AddressError(
-            address, f"{path} is no valid YAML{where}", "mend it, `kubectl config view` shows it"
+            address, f"{path} is not valid YAML{where}", "fix the file; `kubectl config view` shows the error"
         ) from None
     if not isinstance(document, dict):
-        raise AddressError(address, f"{path} holds no kubeconfig", "give the path of a kubeconfig")
+        raise AddressError(address, f"{path} is not a kubeconfig", "give the path of a kubeconfig")
     return document
 
 
 def _entries(section: Any, folder: Path) -> Iterable[Document]:
-    """The named entries of a section, their file names relative to the folder they were read from."""
+    """The named entries of a section, with file names resolved against the folder of the kubeconfig."""
     for entry in section if isinstance(section, list) else ():
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
             continue
@@ -105,8 +105,8 @@ def _find(address: ClusterAddress, merged: Document, section: str, name: str) ->
         if entry["name"] == name:
             inner = entry.get(kind) or {}
             if not isinstance(inner, dict):
-                raise AddressError(address, f"the {kind} of {name!r} under {section} has the wrong form", "correct it")
+                raise AddressError(address, f"the {kind} of {name!r} under {section} is malformed", "correct the entry")
             return {"name": name, kind: inner}
-    there = ", ".join(sorted(entry["name"] for entry in merged[section])[:10]) or "none"
+    existing = ", ".join(sorted(entry["name"] for entry in merged[section])[:10]) or "none"
     problem = f"it has no entry {name!r} under {section}"
-    raise AddressError(address, problem, f"there are: {there}; correct the name or the file")
+    raise AddressError(address, problem, f"existing entries: {existing}; correct the name or the file")

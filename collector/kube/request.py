@@ -1,7 +1,7 @@
 """
-One question to an API server and its whole answer, for what is asked now and then and not watched.
+A request to an API server and its whole answer, for what is read from time to time and not watched.
 
-Credentials that are refused are renewed once; a body has an end. What an answer means is the asker's.
+Refused credentials are renewed once; the size of a body is limited. The caller interprets the answer.
 """
 
 from collections.abc import Mapping
@@ -15,15 +15,15 @@ from collector.kube.credentials import Access
 WITHIN = aiohttp.ClientTimeout(total=20, sock_connect=10)
 
 LARGEST = 8 * 2**20
-"""The metrics of a controller are some hundred kilobytes; whatever else listens on that port may never end."""
+"""A controller's metrics are some hundred kilobytes; another program on that port may send without end."""
 
 
 class TooLargeError(aiohttp.ClientError):
-    """An answer that goes on beyond all reason."""
+    """An answer larger than the limit."""
 
 
 BROKEN = (aiohttp.ClientError, TimeoutError, OSError, AddressError)
-"""What `fetch` raises when no whole answer comes."""
+"""Errors of `fetch` if no whole answer arrives."""
 
 
 async def fetch(
@@ -37,7 +37,7 @@ async def fetch(
     within: aiohttp.ClientTimeout = WITHIN,
     largest: int = LARGEST,
 ) -> tuple[int, Mapping[str, str], bytes]:
-    """Status, headers and body; raises one of BROKEN when there is no answer, or no end to it."""
+    """Sends a request; returns status, headers and body. Raises one of BROKEN without a whole answer."""
 
     async def once(access: Access) -> tuple[int, Mapping[str, str], bytes]:
         async with await connection.request(

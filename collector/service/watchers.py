@@ -18,7 +18,7 @@ from collector.pipeline.pipeline import Pipeline
 from collector.service.tasks import background_task
 from collector.settings.model import ClusterSettings, Settings
 from collector.watch import kinds
-from collector.watch.controller_poll import read_for_ever
+from collector.watch.controller_poll import poll_for_ever
 from collector.watch.protocol import Watch
 from collector.watch.reconcile import reconcile_for_ever
 from collector.watch.reflector import Sink, watch_cluster
@@ -83,7 +83,7 @@ class Watchers:
     async def _use(self, connection: Connection, name: str, cluster: ClusterSettings) -> None:
         """Runs all that one connection serves: the watches, the controller's poll and the reconciliation."""
         sink, lists = partial(self._pipeline.take, name), asyncio.Lock()
-        poll = read_for_ever(
+        poll = poll_for_ever(
             connection, cluster.controller_namespace, sink=sink, pods=partial(self._controller_pods, name)
         )
         reconcile = self._reconcile(name, connection, sink, lists)

@@ -1,7 +1,7 @@
 """
-What an answer of an API server means if it is not what was asked for: a cause, and words for an operator.
+The meaning of an unexpected answer of an API server: a cause, and a message for an operator.
 
-Decides nothing: what to do about a cause is protocol.py's. Quotes at most 80 characters, and never of an object.
+Decides nothing: the reaction to a cause is in protocol.py. Quotes at most 80 characters, and never of an object.
 """
 
 from collections.abc import Mapping
@@ -19,19 +19,19 @@ Cause = Literal[
     "unusable", "stream_error", "garbled", "list_loop", "went_back", "connection", "tls", "deadline", "idle", "cut",
     "credentials", "back_pressure", "short", "closed", "no_position",
 ]  # fmt: skip
-"""Why a watch had to be opened again, or a list begun again; the values of the metric's label."""
+"""Why a watch was opened again, or a list begun again; the values of the metric's label."""
 
 MAX_RETRY_AFTER_S = 600.0
-"""A server may ask for patience, not for oblivion."""
+"""The longest pause that a server may ask for."""
 
 QUOTED_CHARACTERS = 80
 
 CORRUPT = ("StorageReadError", "corrupt object has been deleted", "corrupt object(s)")
-"""How kube-apiserver says that etcd holds an object it cannot decode; the reason is not always sent."""
+"""Texts by which kube-apiserver reports an undecodable object in etcd; the reason is not always sent."""
 
 
 class Trouble(msgspec.Struct, frozen=True):
-    """An answer that is not what was asked for."""
+    """An unexpected answer."""
 
     cause: Cause
     detail: str
@@ -49,13 +49,13 @@ class Details(msgspec.Struct, gc=False):
 
 
 class Failure(Status, gc=False):
-    """core/decode.py's Status and the details that say which kind of 504 this is."""
+    """The Status of core/objects/kubernetes.py, and the details that distinguish one 504 from another."""
 
     details: Details | None = None
 
 
 def failure_of(body: bytes) -> Failure:
-    """The Status in a body; an empty one when there is none, since reason and message may be absent anyway."""
+    """Decodes the Status in a body; an empty one if there is none, since reason and message may be absent anyway."""
     try:
         return msgspec.json.decode(body, type=Failure)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -63,7 +63,7 @@ def failure_of(body: bytes) -> Failure:
 
 
 def is_json(headers: Mapping[str, str]) -> bool:
-    """Whether the answer claims to be JSON; no claim at all is believed, the decoder will tell."""
+    """Whether the answer is declared as JSON. Without a declaration: yes, the decoder will find out."""
     kind = headers.get("Content-Type", "")
     return not kind or kind.partition(";")[0].strip().lower().endswith("json")
 
@@ -75,64 +75,64 @@ def quote(body: bytes) -> str:
 
 
 def unusable(status: int, headers: Mapping[str, str], body: bytes) -> Trouble:
-    """An answer in the wrong language: a login page, a proxy's error, half a list."""
+    """Trouble for an answer that is not an API server's: a login page, a proxy's error, half a list."""
     kind = headers.get("Content-Type", "no content type")
-    # The beginning of a list that broke off could be a part of an object, and those are quoted nowhere.
-    said = "JSON that is no list of objects" if body.lstrip()[:1] in (b"{", b"[") else f'"{quote(body)}"'
-    return Trouble("unusable", f"the server answered {status} with {kind}: {said}")
+    # The beginning of a list that broke off could be part of an object, and objects are never quoted.
+    detail = "JSON that is not a list of objects" if body.lstrip()[:1] in (b"{", b"[") else f'"{quote(body)}"'
+    return Trouble("unusable", f"the server answered {status} with {kind}: {detail}")
 
 
 NOT_SERVED = b"404 page not found"
-"""What a real API server says, as plain text, of an API group that it does not have; another 404 is a proxy's."""
+"""The plain text of an API server for an API group that it does not have; another 404 is a proxy's."""
 
 
 def trouble_of(status: int, headers: Mapping[str, str], body: bytes, now: Instant) -> Trouble:
-    """What a complete answer with this status means, when a page or a stream was asked for."""
+    """Derives the trouble from a whole answer with this status to a request for a page or a stream."""
     failure = failure_of(body)
     wait_s = _retry_after_s(headers, failure, now)
-    said = failure.message or quote(body)
+    detail = failure.message or quote(body)
     if status == 401:
         return Trouble("unauthorized", "the server does not accept our credentials (401)")
     if status == 429:
-        return Trouble("throttled", f"the server asks for less (429): {said}", wait_s)
+        return Trouble("throttled", f"the server asks for fewer requests (429): {detail}", wait_s)
     if status >= 500:
-        return _server_trouble(failure, f"the server failed ({status}): {said}", wait_s)
+        return _server_trouble(failure, f"the server failed ({status}): {detail}", wait_s)
     unserved = status == 404 and body.strip() == NOT_SERVED
     if not (unserved or is_json(headers)) or status < 400:
         return unusable(status, headers, body)
     causes: dict[int, Cause] = {403: "forbidden", 404: "missing", 410: "gone"}
-    return Trouble(causes.get(status, "rejected"), f"the server refused ({status}): {said}", wait_s)
+    return Trouble(causes.get(status, "rejected"), f"the server refused ({status}): {detail}", wait_s)
 
 
 def trouble_in(error: Any) -> Trouble:
-    """What the object of an ERROR event means."""
+    """Derives the trouble from the object of an ERROR event."""
     failure = failure_of(msgspec.json.encode(error)) if isinstance(error, dict) else Failure()
     code = failure.code or 500
-    said = f"the server ended the stream ({code} {failure.reason or 'without a reason'}): {failure.message or ''}"
+    detail = f"the server ended the stream ({code} {failure.reason or 'without a reason'}): {failure.message or ''}"
     wait_s = _retry_after_s({}, failure, 0)
     if code == 410 or failure.reason in ("Expired", "Gone"):
-        return Trouble("gone", said)
+        return Trouble("gone", detail)
     if code == 429:
-        return Trouble("throttled", said, wait_s)
+        return Trouble("throttled", detail, wait_s)
     if code == 401:
-        return Trouble("unauthorized", said)
-    trouble = _server_trouble(failure, said, wait_s)
-    return Trouble("stream_error", said, wait_s) if trouble.cause == "server" else trouble
+        return Trouble("unauthorized", detail)
+    trouble = _server_trouble(failure, detail, wait_s)
+    return Trouble("stream_error", detail, wait_s) if trouble.cause == "server" else trouble
 
 
 def _server_trouble(failure: Failure, detail: str, wait_s: float) -> Trouble:
-    """A 5xx, told apart by what only the body says."""
+    """Derives the trouble from a 5xx: only the body distinguishes its causes."""
     message = failure.message or ""
     causes = (failure.details.causes or []) if failure.details else []
     if any(c.reason == "ResourceVersionTooLarge" for c in causes) or "Too large resource version" in message:
         return Trouble("too_large", detail, wait_s)
-    if failure.reason == CORRUPT[0] or any(words in message for words in CORRUPT):
+    if failure.reason == CORRUPT[0] or any(text in message for text in CORRUPT):
         return Trouble("corrupt", detail, wait_s)
     return Trouble("server", detail, wait_s)
 
 
 def _retry_after_s(headers: Mapping[str, str], failure: Failure, now: Instant) -> float:
-    """How long the server asks us to wait: the header's seconds or date, else the body's word; 0 for not at all."""
+    """The wait that the server asks for: the header's seconds or date, else the body's value; 0 for none."""
     text = headers.get("Retry-After", "").strip()
     wait_s = 0.0
     if text.isascii() and text.isdigit():

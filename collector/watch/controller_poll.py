@@ -1,8 +1,9 @@
 """
-The few questions that are asked now and then and not watched: the controller's settings, its Lease, its memory, its metrics.
+Polls what is not watched: the controller's settings, its Lease, its memory and its metrics.
 
-One question at a time a cluster, at its own pace; what is refused or not there is said once and then asked seldom. A question
-that fails fails alone: the watches know nothing of it. What answers mean is core/readings.py's, here is only their text.
+One request at a time for each cluster, each at its own interval. A reading that is refused or absent is reported once, then
+polled seldom. A failure does not affect the watches. core/argo/controller_readings.py interprets the values; here are only
+requests and formats.
 """
 
 import asyncio
@@ -10,14 +11,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from random import Random
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
 from collector.clock import now_ms
 from collector.core.argo import controller_readings
-from collector.core.messages import ControllerMetrics, ControllerSettings, Lease, Reading
+from collector.core.messages import ControllerMetrics, ControllerSettings, Lease, Reading, ReadingKind
 from collector.kube.connection import Connection
 from collector.kube.request import BROKEN, fetch
 from collector.watch.api_errors import failure_of, trouble_of
@@ -25,15 +26,15 @@ from collector.watch.kinds import CONFIG_MAP, LEASE, config_map_path, lease_path
 from collector.watch.reflector import Sink
 
 Pods = Callable[[], Iterable[tuple[str, str, int | None]]]
-"""Name, container and metrics port of each controller pod; None: Argo's own port."""
+"""Name, container and metrics port of each controller pod; None: Argo's default port."""
 
 METRICS_PORT = 9090
 EVERY_S = 15.0
-"""Memory, metrics and Lease: a controller fills its memory in minutes, and its Lease runs out in seconds."""
+"""Memory, metrics and Lease: a controller can fill its memory in minutes, and its Lease expires in seconds."""
 SELDOM_S = 60.0
-"""Settings, which change with a deployment."""
+"""Settings, which change only with a deployment."""
 ABSENT_S = 600.0
-"""What is refused or not there needs a person first."""
+"""A reading that is refused or absent: a person must act first."""
 
 MOST_SAMPLES = 100_000
 PLAIN_TEXT = {"Accept": "text/plain;version=0.0.4"}
@@ -42,40 +43,40 @@ Value = ControllerSettings | Lease | ControllerMetrics | int
 
 
 class _Failure(msgspec.Struct, frozen=True):
-    """No value came, and why."""
+    """The reason why there is no value."""
 
     detail: str
     rest_s: float = 0.0
-    """Ask again after this, if that is later than usual."""
+    """The shortest pause before the next request."""
     final: bool = False
-    """No other way to the same thing will do better."""
+    """Whether other paths to the same value would fail too."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
-    kind: Literal["settings", "lease", "memory", "metrics"]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Query:
+    kind: ReadingKind
     subject: str
-    what: str
-    """In words, for whoever must grant it."""
+    target: str
+    """The resource and its name, for the person who grants the right."""
     paths: tuple[str, ...]
-    """Ways to the same thing."""
+    """Alternative paths to the same value."""
     read: Callable[[bytes], Value | None]
-    """The value in an answer; None or ValueError when it is not what was asked for."""
+    """Reads the value from an answer; None or ValueError if the answer is of another kind."""
     every_s: float
 
 
 @dataclass(slots=True)
-class _Asked:
-    """What became of a question so far."""
+class _Progress:
+    """The state of a query."""
 
     due_s: float = 0.0
     trouble: str = ""
-    """The last that was told."""
-    way: str = ""
+    """The last reported trouble."""
+    path: str = ""
     """The path that worked."""
 
 
-async def read_for_ever(
+async def poll_for_ever(
     connection: Connection,
     namespace: str,
     *,
@@ -87,18 +88,27 @@ async def read_for_ever(
     metrics_port: int = METRICS_PORT,
     dice: Random | None = None,
 ) -> None:
-    """Ask until cancelled; each answer is one Reading to the sink."""
+    """Polls until cancelled; each answer is a Reading for the sink."""
     dice = dice or Random()
-    rounds = ControllerPoll(connection, namespace, sink, pods, every_s, config_map, lease, metrics_port)
+    poll = ControllerPoll(
+        connection=connection,
+        namespace=namespace,
+        sink=sink,
+        pods=pods,
+        every_s=every_s,
+        config_map=config_map,
+        lease=lease,
+        metrics_port=metrics_port,
+    )
     await asyncio.sleep(dice.uniform(0, every_s))
     while True:
-        await rounds.ask_due()
+        await poll.read_due()
         await asyncio.sleep(every_s * dice.uniform(0.9, 1.1))
 
 
-@dataclass
+@dataclass(kw_only=True)
 class ControllerPoll:
-    """One installation's questions and when each is due."""
+    """The queries of one installation, and when each is due."""
 
     connection: Connection
     namespace: str
@@ -108,82 +118,112 @@ class ControllerPoll:
     config_map: str = CONFIG_MAP
     lease: str = LEASE
     metrics_port: int = METRICS_PORT
-    _asked: dict[tuple[str, str], _Asked] = field(default_factory=dict)
+    _progress: dict[tuple[str, str], _Progress] = field(default_factory=dict)
 
-    async def ask_due(self) -> None:
-        """Ask, one after the other, what is due; what nobody asks any more is forgotten."""
-        before, self._asked = self._asked, {}
-        questions = {(q.kind, q.subject): q for q in self._questions()}
-        self._asked = {key: before.get(key, _Asked()) for key in questions}
-        for key, question in questions.items():
-            asked = self._asked[key]
-            if asyncio.get_running_loop().time() >= asked.due_s:
-                await self._ask(question, asked)
+    async def read_due(self) -> None:
+        """Reads, one after the other, the values that are due; forgets queries of pods that are gone."""
+        before = self._progress
+        queries = {(query.kind, query.subject): query for query in self._queries()}
+        self._progress = {key: before.get(key, _Progress()) for key in queries}
+        for key, query in queries.items():
+            progress = self._progress[key]
+            if asyncio.get_running_loop().time() >= progress.due_s:
+                await self._read(query, progress)
 
-    def _questions(self) -> Iterator[_Question]:
-        namespace, seldom_s = self.namespace, self.every_s * SELDOM_S / EVERY_S
-        name, path = self.config_map, config_map_path(self.namespace, self.config_map)
-        yield _Question("settings", "", f"configmaps {name}", (path,), settings, seldom_s)
-        name, path = self.lease, lease_path(namespace, self.lease)
-        yield _Question(
-            "lease", "", f"leases.coordination.k8s.io {name}", (path,), controller_readings.lease, self.every_s
+    def _queries(self) -> Iterator[_Query]:
+        namespace, config_map, lease = self.namespace, self.config_map, self.lease
+        yield _Query(
+            kind="settings",
+            subject="",
+            target=f"configmaps {config_map}",
+            paths=(config_map_path(namespace, config_map),),
+            read=settings,
+            every_s=self.every_s * SELDOM_S / EVERY_S,
+        )
+        yield _Query(
+            kind="lease",
+            subject="",
+            target=f"leases.coordination.k8s.io {lease}",
+            paths=(lease_path(namespace, lease),),
+            read=controller_readings.lease,
+            every_s=self.every_s,
         )
         for pod, container, port in self.pods():
-            path = f"/apis/metrics.k8s.io/v1beta1/namespaces/{namespace}/pods/{pod}"
-            yield _Question("memory", pod, f"pods.metrics.k8s.io {pod}", (path,), _memory_of(container), self.every_s)
-            # Through the API server: no pod need be reachable from here. TLS is Argo's default since 3.6, plain before.
-            proxied = f"/api/v1/namespaces/{namespace}/pods/{{}}:{pod}:{port or self.metrics_port}/proxy/metrics"
-            ways = (proxied.format("https"), proxied.format("http"))
-            yield _Question("metrics", pod, f"pods/proxy {pod}", ways, metrics, self.every_s)
+            yield self._memory_query(pod, container)
+            yield self._metrics_query(pod, port or self.metrics_port)
 
-    async def _ask(self, question: _Question, asked: _Asked) -> None:
-        """Ask and tell; the same trouble is told once."""
-        got: Value | _Failure = _Failure("")
-        for path in sorted(question.paths, key=lambda path: path != asked.way):
-            got = await self._try(question, path)
-            if not isinstance(got, _Failure):
-                asked.way = path
-                break
-            if got.final:
-                break
-        value, trouble, rest_s = (None, got.detail, got.rest_s) if isinstance(got, _Failure) else (got, "", 0.0)
-        asked.due_s = asyncio.get_running_loop().time() + max(rest_s, question.every_s * 0.9)
-        if value is not None or trouble != asked.trouble:
-            self.sink([Reading(question.kind, question.subject, now_ms(), value, trouble)])
-        asked.trouble = trouble
+    def _memory_query(self, pod: str, container: str) -> _Query:
+        return _Query(
+            kind="memory",
+            subject=pod,
+            target=f"pods.metrics.k8s.io {pod}",
+            paths=(f"/apis/metrics.k8s.io/v1beta1/namespaces/{self.namespace}/pods/{pod}",),
+            read=lambda body: controller_readings.memory(body, container),
+            every_s=self.every_s,
+        )
 
-    async def _try(self, question: _Question, path: str) -> Value | _Failure:
+    def _metrics_query(self, pod: str, port: int) -> _Query:
+        # Through the API server: the pod itself need not be reachable. TLS is Argo's default since 3.6, plain before.
+        pods = f"/api/v1/namespaces/{self.namespace}/pods"
+        return _Query(
+            kind="metrics",
+            subject=pod,
+            target=f"pods/proxy {pod}",
+            paths=tuple(f"{pods}/{scheme}:{pod}:{port}/proxy/metrics" for scheme in ("https", "http")),
+            read=metrics,
+            every_s=self.every_s,
+        )
+
+    async def _read(self, query: _Query, progress: _Progress) -> None:
+        """Reads a value and emits it; a trouble that repeats is emitted once."""
+        result: Value | _Failure = _Failure("")
+        for path in sorted(query.paths, key=lambda path: path != progress.path):
+            result = await self._try(query, path)
+            if not isinstance(result, _Failure):
+                progress.path = path
+                break
+            if result.final:
+                break
+        value, trouble, rest_s = (
+            (None, result.detail, result.rest_s) if isinstance(result, _Failure) else (result, "", 0.0)
+        )
+        progress.due_s = asyncio.get_running_loop().time() + max(rest_s, query.every_s * 0.9)
+        if value is not None or trouble != progress.trouble:
+            self.sink([Reading(kind=query.kind, subject=query.subject, at=now_ms(), value=value, detail=trouble)])
+        progress.trouble = trouble
+
+    async def _try(self, query: _Query, path: str) -> Value | _Failure:
         try:
             status, headers, body = await fetch(
-                self.connection, "GET", path, headers=PLAIN_TEXT if question.kind == "metrics" else None
+                self.connection, "GET", path, headers=PLAIN_TEXT if query.kind == "metrics" else None
             )
         except BROKEN as error:
-            return _Failure(f"{question.what}: no answer: {str(error)[:300] or type(error).__name__}")
+            return _Failure(f"{query.target}: no answer: {str(error)[:300] or type(error).__name__}")
         if status != 200:
-            return self._refused(question, status, headers, body)
+            return self._refusal(query, status, headers, body)
         try:
             # Up to 8 MiB of text; the loop has watches to read.
-            value = await asyncio.to_thread(question.read, body)
+            value = await asyncio.to_thread(query.read, body)
         except ValueError as error:
-            return _Failure(f"{question.what}: the answer cannot be read: {str(error)[:300]}")
-        return _Failure(f"{question.what}: the answer is something else") if value is None else value
+            return _Failure(f"{query.target}: the answer cannot be read: {str(error)[:300]}")
+        return _Failure(f"{query.target}: the answer is of another kind") if value is None else value
 
-    def _refused(self, question: _Question, status: int, headers: Any, body: bytes) -> _Failure:
-        """Why, in words; what is refused or not there rests for long."""
+    def _refusal(self, query: _Query, status: int, headers: Any, body: bytes) -> _Failure:
+        """The failure for a refused or absent reading; the next request follows after a long pause."""
         trouble = trouble_of(status, headers, body, now_ms())
         if status == 403:
-            lacks = f"no right to get {question.what} in namespace {self.namespace}"
+            lacks = f"no right to get {query.target} in namespace {self.namespace}"
             return _Failure(f"{lacks}; {trouble.detail}", ABSENT_S, final=True)
         if status == 404:
-            # The metrics API does not know a pod in its first minute, nor after a restart: when it matters most.
-            passing = question.subject and failure_of(body).reason == "NotFound"
-            detail = f"namespace {self.namespace} has no {question.what}; {trouble.detail}"
+            # The metrics API does not know a pod in its first minute, nor after a restart, when its memory matters most.
+            passing = query.subject and failure_of(body).reason == "NotFound"
+            detail = f"namespace {self.namespace} has no {query.target}; {trouble.detail}"
             return _Failure(detail, 0.0 if passing else ABSENT_S, final=True)
-        return _Failure(f"{question.what}: {trouble.detail}", trouble.retry_after_s, final=status in (401, 429))
+        return _Failure(f"{query.target}: {trouble.detail}", trouble.retry_after_s, final=status in (401, 429))
 
 
 def settings(body: bytes) -> ControllerSettings | None:
-    """The limits in a ConfigMap; None when it is none, ValueError when its YAML cannot be read."""
+    """Reads the limits in a ConfigMap; None if the body is not a ConfigMap, ValueError if its YAML cannot be read."""
     texts = controller_readings.config_texts(body)
     if texts is None:
         return None
@@ -194,17 +234,13 @@ def settings(body: bytes) -> ControllerSettings | None:
 
 
 def metrics(body: bytes) -> ControllerMetrics | None:
-    """A controller's metrics; an empty answer is a standby's, and None no controller's. ValueError when a line is broken."""
+    """Reads a controller's metrics: empty from a standby; None if they are not a controller's. ValueError for a broken line."""
     if not body.strip():
         return ControllerMetrics(is_leader=False)
-    # Only the lines that are of use are parsed: the others are ten times as many, and their names follow newer rules.
+    # Only useful lines are parsed: the others are ten times as many, and their names follow newer rules.
     wanted = tuple(controller_readings.WANTED)
     lines = islice(
         (line for line in body.decode("utf-8", "replace").split("\n") if line.startswith(wanted)), MOST_SAMPLES
     )
     families = text_string_to_metric_families("\n".join(lines) + "\n")
     return controller_readings.metrics((s.name, s.labels, s.value) for family in families for s in family.samples)
-
-
-def _memory_of(container: str) -> Callable[[bytes], int | None]:
-    return lambda body: controller_readings.memory(body, container)

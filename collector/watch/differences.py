@@ -1,8 +1,8 @@
 """
-A list against what the watch told of the same collection: what differs although nothing should.
+The differences between a list and the watch of the same collection. None is expected.
 
-Both move while they are compared. Everything up to the list's version must have been observed by then; what the watch tells
-beyond that version is no difference but news.
+Both change while they are compared. The watch must have observed everything up to the list's version; a later version in
+the watch is not a difference.
 """
 
 from collections.abc import Container, Mapping
@@ -11,27 +11,27 @@ import msgspec
 
 
 class Differences(msgspec.Struct, frozen=True):
-    """Uids by what is wrong with them; none of any is expected."""
+    """Uids by kind of difference."""
 
     missing: frozenset[str] = frozenset()
-    """In the list, and never told."""
+    """In the list, and not observed."""
     stale: frozenset[str] = frozenset()
-    """Known in an older version than the list's."""
+    """Known in an older version than in the list."""
     phantom: frozenset[str] = frozenset()
-    """Known, and not in the list that should show it."""
+    """Known, and missing from the list."""
 
 
 def differences(
     listed: Mapping[str, int], listed_at: int, known: Mapping[str, int], departed: Container[str]
 ) -> Differences:
     """
-    What a list shows otherwise than the watch, which has been observed up to the list's version, or further.
+    Compares a list with the watch, which has been observed at least up to the list's version.
 
-    `listed` and `known` are versions by uid, `listed_at` the collection's; `departed` holds the uids whose deletion the watch
-    told since before the list was asked for.
+    `listed` and `known` are versions by uid, `listed_at` is the collection's version. `departed` holds the uids whose deletion
+    was observed since before the list was requested.
     """
     missing = {uid for uid in listed if uid not in known and uid not in departed}
     stale = {uid for uid, version in listed.items() if known.get(uid, version) < version}
-    # A version above the list's was made after it: so was the object, or the list would show it.
+    # An object with a version above the list's was created after the list; otherwise the list would show it.
     phantom = {uid for uid, version in known.items() if uid not in listed and version <= listed_at}
     return Differences(frozenset(missing), frozenset(stale), frozenset(phantom))

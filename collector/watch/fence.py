@@ -1,8 +1,8 @@
 """
-The fence between replayed and live: the collection's version, read by a list of one object just after a stream was opened.
+The fence between replayed and live changes: the collection's version, read by a list of one object after a stream opens.
 
-Only a change above it happened while we looked, so only its arrival instant means something. Until the fence is known, and
-as long as it cannot be read, nothing is live. The same read finds a restored etcd: its versions went back. No I/O.
+A change above the fence happened while the stream was open, so its arrival instant is meaningful. Until the fence is known,
+no change is live. The same read detects a restored etcd, whose versions went back. No I/O.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from collector.watch.requests import Pause, Request, fence_request
 
 
 class Fence:
-    """The conversation beside one stream, from its opening until the fence is known."""
+    """The requests beside one stream, from its opening until the fence is known."""
 
     def __init__(self, resource: Resource, ledger: Ledger, pages: Pages, dice: Random) -> None:
         self._resource = resource
@@ -26,42 +26,44 @@ class Fence:
         self._pages = pages
         self._backoff = Backoff(dice)
         self._pause: Pause | None = None
-        self._asked_at = 0
+        self._position_at_request = 0
 
     @property
     def known(self) -> bool:
-        """Whether live changes can be told."""
+        """Whether live changes can be distinguished from replayed ones."""
         return self._ledger.fence != NOTHING_IS_LIVE
 
     def reset(self) -> None:
-        """A stream was opened: what its server has to replay is not known yet."""
+        """Starts anew for an opened stream: it is not yet known what its server replays."""
         self._ledger.fence = NOTHING_IS_LIVE
         self._pause = None
 
     def step(self) -> Request | Pause | None:
-        """What to do next; None when there is nothing more to ask of this stream."""
+        """The next step; None when this stream needs no more requests."""
         if self._pause is not None:
             pause, self._pause = self._pause, None
             return pause
         if self.known:
             return None
-        self._asked_at = self._ledger.resource_version
+        self._position_at_request = self._ledger.resource_version
         return fence_request(self._resource)
 
     def answered(self, status: int, headers: Mapping[str, str], body: bytes, now: Instant) -> Trouble | None:
-        """Take the answer; returns only trouble that concerns the stream itself."""
+        """Takes the answer; returns only trouble that concerns the stream itself."""
         good = status == 200
         version = self._pages.version(status, headers, body) if good else trouble_of(status, headers, body, now)
         if isinstance(version, Trouble):
             self.broke(version, now)
             return None
-        # The version is a quorum's, so it is at least that of any event sent before we asked.
-        if version < self._asked_at:
-            return Trouble("went_back", f"the server is at version {version} but told {self._asked_at} before")
+        # The version is read from a quorum, so it is at least that of any event sent before the request.
+        if version < self._position_at_request:
+            return Trouble(
+                "went_back", f"the server is at version {version}, but sent version {self._position_at_request} before"
+            )
         self._ledger.fence = version_of(self._ledger.epoch, version)
         self._backoff.healthy(now)
         return None
 
     def broke(self, trouble: Trouble, now: Instant) -> None:
-        """Ask again later."""
+        """Takes a failure: the next request follows after a pause."""
         self._pause = Pause(self._backoff.delay_s(now, trouble.retry_after_s), trouble.cause, trouble.detail)

@@ -1,18 +1,18 @@
 """
-Chunks of a socket to complete lines: the framing of a watch stream, and the repair of bytes a decoder refuses to walk.
+The framing of a watch stream: chunks of a socket to complete lines, and the repair of bytes that a decoder refuses.
 
-Splits on b"\\n" and on nothing else: U+0085 and U+2028 are legal inside JSON, and splitting there kills a watch.
-Never looks into a line, never holds more than one unfinished line of at most MAX_LINE_BYTES.
+Splits on b"\\n" only: U+0085 and U+2028 are legal inside JSON, and a split there would break a watch.
+Never parses a line, never holds more than one unfinished line of at most MAX_LINE_BYTES.
 """
 
 import re
 from dataclasses import dataclass, field
 
 MAX_LINE_BYTES = 16 * 2**20
-"""etcd takes objects up to 1.5 MiB unless told otherwise; ten times that is somebody's mistake or attack."""
+"""etcd accepts objects up to 1.5 MiB by default; ten times that is a mistake or an attack."""
 
 MAX_DEPTH = 64
-"""All fields we read lie above depth 20. Argo's open schemas admit 10,000 levels, decoders stop at 1,000."""
+"""All fields that are read are above depth 20. Argo's open schemas allow 10,000 levels, decoders stop at 1,000."""
 
 
 @dataclass(slots=True)
@@ -22,10 +22,10 @@ class Frames:
     pieces: list[bytes] = field(default_factory=list)
     size: int = 0
     skipping: int = 0
-    """Bytes of an oversized line thrown away so far; 0 when none is being skipped."""
+    """Bytes of an oversized line dropped so far; 0 when no line is being skipped."""
 
     def take(self, chunk: bytes) -> tuple[bytes, list[int]]:
-        """The complete lines that this chunk ends, as one block, and the sizes of oversized lines it ended."""
+        """Takes a chunk; returns the lines that it completes, as one block, and the sizes of oversized lines that it ends."""
         if self.skipping or self.size + len(chunk) > MAX_LINE_BYTES:
             return self._take_carefully(chunk)
         end = chunk.rfind(b"\n") + 1
@@ -43,7 +43,7 @@ class Frames:
         return block, []
 
     def _take_carefully(self, chunk: bytes) -> tuple[bytes, list[int]]:
-        """The same line by line, for the chunks in which a line outgrows the limit."""
+        """Does the same line by line, for chunks in which a line exceeds the limit."""
         done: list[bytes] = []
         oversized: list[int] = []
         *ended, rest = chunk.split(b"\n")
@@ -68,17 +68,17 @@ class Frames:
             self.size += len(piece)
 
     def clear(self) -> None:
-        """Forget the unfinished line; what a stream ended in the middle of comes again on resuming."""
+        """Drops the unfinished line; the server sends it again when the watch resumes."""
         self.pieces.clear()
         self.size = self.skipping = 0
 
 
 _STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)|[\[{]|[\]}]', re.DOTALL)
-"""A string that never ends is one token too, else each quote in it would be tried again up to the end."""
+"""A string without an end is one token too; otherwise each quote in it would be tried again up to the end."""
 
 
 def without_depths(text: bytes) -> bytes:
-    """The JSON text with everything nested deeper than MAX_DEPTH replaced by null; no recursion, one pass."""
+    """Replaces everything nested deeper than MAX_DEPTH by null; no recursion, one pass."""
     kept: list[bytes] = []
     depth = start = 0
     for token in _STRUCTURE.finditer(text):

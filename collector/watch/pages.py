@@ -1,7 +1,7 @@
 """
-The body of a LIST to typed objects, one bad item never costing its neighbours.
+The body of a LIST to typed objects; an unreadable item does not affect the others.
 
-Knows nothing of versions or of what was seen before.
+Knows nothing of versions or of earlier observations.
 """
 
 import json
@@ -18,7 +18,7 @@ from collector.watch.frames import without_depths
 T = TypeVar("T")
 
 UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises on bytes from outside; depth is the decoder's limit and not the object's fault, see `frames`."""
+"""What msgspec raises on bytes from outside; the limit of depth is the decoder's own, see `frames`."""
 
 
 class ListMeta(msgspec.Struct, gc=False):
@@ -27,14 +27,14 @@ class ListMeta(msgspec.Struct, gc=False):
 
 
 class Page(msgspec.Struct, Generic[T], gc=False):
-    """`items` has no default: a Table or a Status has none, and taking that for an empty list makes all objects vanish."""
+    """`items` has no default: a Table or a Status has no items; as an empty list, it would make all objects vanish."""
 
     items: list[T] | None
     metadata: ListMeta = msgspec.field(default_factory=ListMeta)
 
 
 class PageHead(msgspec.Struct, gc=False):
-    """A page whose items nobody wants."""
+    """A page without its items."""
 
     metadata: ListMeta = msgspec.field(default_factory=ListMeta)
 
@@ -46,13 +46,13 @@ class Listed(msgspec.Struct):
     token: str
     objects: list[Any]
     fallbacks: int
-    """How many objects only the second, mending try could read."""
+    """Number of objects that only the second, lenient try could read."""
     refused: list[int]
-    """The sizes of items that are no objects at all."""
+    """Sizes of the items that are not objects."""
 
 
 def version_number(text: str | None) -> int:
-    """A resource version as a number; 0 when it is none, or too large for its 48 bits of our version column."""
+    """A resource version as a number; 0 if it is not a number, or exceeds the 48 bits it has in the version column."""
     if not text or len(text) > 15 or not (text.isascii() and text.isdigit()):
         return 0
     number = int(text)
@@ -60,7 +60,7 @@ def version_number(text: str | None) -> int:
 
 
 class Pages:
-    """The decoders of one kind's pages."""
+    """The decoders for one kind's pages."""
 
     def __init__(self, kind: Kind, struct: type[Any] | None = None) -> None:
         self._struct = struct or OBJECT_OF[kind]
@@ -70,7 +70,7 @@ class Pages:
         self._head = msgspec.json.Decoder(PageHead)
 
     def decode(self, status: int, headers: Mapping[str, str], body: bytes) -> Listed | Trouble:
-        """The page, or why it is none."""
+        """Decodes the page; returns trouble if the body is not a page."""
         fallbacks = 0
         refused: list[int] = []
         try:
@@ -88,7 +88,7 @@ class Pages:
         return Listed(version, page.metadata.token or "", objects, fallbacks, refused)
 
     def version(self, status: int, headers: Mapping[str, str], body: bytes) -> int | Trouble:
-        """The collection's version alone, for the fence."""
+        """Decodes only the collection's version, for the fence."""
         try:
             version = version_number(self._head.decode(body).metadata.resourceVersion)
         except UNDECODABLE:
@@ -96,7 +96,7 @@ class Pages:
         return version or unusable(status, headers, body)
 
     def _split_anyhow(self, body: bytes) -> Page[msgspec.Raw] | None:
-        """The page with its items left as bytes; after repair if the bytes are no UTF-8 or too deep to walk."""
+        """Decodes the page with its items left as bytes; repairs bytes that are not UTF-8 or too deeply nested."""
         try:
             return self._split.decode(body)
         except UNDECODABLE:
@@ -124,7 +124,7 @@ class Pages:
 
 
 def _split_untyped(body: bytes) -> Page[msgspec.Raw] | None:
-    """A page that a strict decoder cannot even walk past, for a NaN or half a surrogate in one of its items."""
+    """Decodes a page that a strict decoder cannot skip through, because an item has a NaN or half a surrogate."""
     page = parse_untyped(body) or {}
     meta, items = page.get("metadata"), page.get("items")
     if not isinstance(meta, dict) or not isinstance(items, list):

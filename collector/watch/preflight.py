@@ -1,8 +1,8 @@
 """
-What `lynceus check` asks of a cluster: does it answer, which version is it, may we list and watch what we need.
+The checks of `lynceus check` on a cluster: it answers, its version, and the rights to list and watch.
 
-Changes nothing in the cluster: an access review is a question. Uses the collector's own connection, so that a pass here means
-that the watches get through too.
+Changes nothing in the cluster: an access review only reads. Uses the collector's own connection, so that a check that passes
+means that the watches get through too.
 """
 
 import asyncio
@@ -27,9 +27,9 @@ class Check(msgspec.Struct, frozen=True):
     subject: str
     detail: str
     remedy: str = ""
-    """Empty when there is nothing to do."""
+    """Empty if no action is needed."""
     needed: bool = True
-    """False: the collector runs without it, and says what it then cannot know."""
+    """False: the collector runs without it, and `detail` names what it then cannot know."""
 
 
 class Version(msgspec.Struct):
@@ -48,33 +48,37 @@ class Review(msgspec.Struct):
 async def check_cluster(
     connection: Connection, resources: Iterable[Resource], controller_namespace: str = ""
 ) -> list[Check]:
-    """One row for the address, and no more if it does not answer; then one for each kind, and each right in the namespace."""
+    """Checks the address first; only if it answers, each kind and each right in the controller's namespace."""
     first = await _reach(connection)
     if not first.ok:
         return [first]
     named = rights(controller_namespace) if controller_namespace else ()
-    kinds = (_kind(connection, resource) for resource in resources)
-    return [first, *await asyncio.gather(*kinds, *(_right(connection, right) for right in named))]
+    kinds = (_check_kind(connection, resource) for resource in resources)
+    return [first, *await asyncio.gather(*kinds, *(_check_right(connection, right) for right in named))]
 
 
 async def _reach(connection: Connection) -> Check:
     subject = f"cluster {connection.address.name}"
+
+    def failure(detail: str, remedy: str) -> Check:
+        return Check(ok=False, subject=subject, detail=detail, remedy=remedy)
+
     try:
         status, _, body = await fetch(connection, "GET", "/version")
     except AddressError as error:
-        return Check(False, subject, error.problem, error.remedy)
+        return failure(error.problem, error.remedy)
     except aiohttp.ClientSSLError as error:
-        return Check(False, subject, f"TLS fails: {error}", "give the cluster's certificate-authority")
+        return failure(f"TLS failed: {error}", "set the cluster's certificate-authority in its kubeconfig")
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        why = str(error) or "no answer in time"
-        return Check(False, subject, f"does not answer: {why}", "check `server`, the network and its proxies")
+        reason = str(error) or "no answer in time"
+        return failure(f"does not answer: {reason}", "check `server`, the network and any proxy")
     if status == 401:
-        return Check(False, subject, "does not accept our credentials (401)", "renew the token or certificate")
+        return failure("does not accept the credentials (401)", "renew the token or the certificate")
     version = _version(body) if status == 200 else ""
     if not version:
-        said = f'is no Kubernetes API server: {status} "{quote(body)}"'
-        return Check(False, subject, said, "correct `server`; is a proxy or a login page between?")
-    return Check(True, subject, f"Kubernetes {version}")
+        detail = f'is not a Kubernetes API server: {status} "{quote(body)}"'
+        return failure(detail, "correct `server`; a proxy or a login page may answer instead")
+    return Check(ok=True, subject=subject, detail=f"Kubernetes {version}")
 
 
 def _version(body: bytes) -> str:
@@ -84,47 +88,56 @@ def _version(body: bytes) -> str:
         return ""
 
 
-async def _kind(connection: Connection, resource: Resource) -> Check:
-    """Whether the kind is served and both rights on it are granted."""
+async def _check_kind(connection: Connection, resource: Resource) -> Check:
+    """Checks that the kind is served and that both rights on it are granted."""
     subject = f"cluster {connection.address.name}: {resource.full_name}"
-    missing = f"without it: no {resource.feeds}"
+
+    def failure(problem: str, remedy: str) -> Check:
+        detail = f"{problem}; without it: no {resource.feeds}"
+        return Check(ok=False, subject=subject, detail=detail, remedy=remedy, needed=resource.needed)
+
     try:
-        asked = ({"group": resource.group, "resource": resource.kind, "verb": verb} for verb in VERBS)
-        answers = await asyncio.gather(*(_allowed(connection, attributes) for attributes in asked))
+        reviews = ({"group": resource.group, "resource": resource.kind, "verb": verb} for verb in VERBS)
+        answers = await asyncio.gather(*(_allowed(connection, attributes) for attributes in reviews))
         status, _, _ = await fetch(connection, "GET", resource.path, params={"limit": "1"})
     except BROKEN as error:
-        return Check(False, subject, f"cannot be asked: {error}; {missing}", "try again", resource.needed)
+        return failure(f"the check failed: {error}", "try again")
     denied = [verb for verb, allowed in zip(VERBS, answers, strict=True) if not allowed]
     if denied:
         rule = f'apiGroups: ["{resource.group}"], resources: ["{resource.kind}"], verbs: ["list", "watch"]'
-        detail = f"no right to {' and '.join(denied)} it in all namespaces; {missing}"
-        return Check(False, subject, detail, f"add to the collector's ClusterRole: {rule}", resource.needed)
+        return failure(
+            f"no right to {' and '.join(denied)} it in all namespaces", f"add to the collector's ClusterRole: {rule}"
+        )
     if status == 404:
-        detail = f"the cluster does not serve it; {missing}"
-        remedy = "install Argo Workflows there, or leave the cluster out" if resource.needed else ""
-        return Check(False, subject, detail, remedy, resource.needed)
+        remedy = "install Argo Workflows there, or remove the cluster from the settings" if resource.needed else ""
+        return failure("the cluster does not serve it", remedy)
     if status != 200:
-        return Check(False, subject, f"a list is answered with {status}; {missing}", "try again", resource.needed)
-    return Check(True, subject, "list and watch are allowed", needed=resource.needed)
+        return failure(f"a list is answered with {status}", "try again")
+    return Check(ok=True, subject=subject, detail="list and watch are allowed", needed=resource.needed)
 
 
-async def _right(connection: Connection, right: Right) -> Check:
-    """Whether one thing may be read by name, and is there."""
+async def _check_right(connection: Connection, right: Right) -> Check:
+    """Checks that an object may be read by name and that it exists."""
     subject = f"cluster {connection.address.name}: {right.full_name} in {right.namespace}"
-    missing = f"without it: no {right.feeds}"
+
+    def failure(problem: str, remedy: str) -> Check:
+        detail = f"{problem}; without it: no {right.feeds}"
+        return Check(ok=False, subject=subject, detail=detail, remedy=remedy, needed=False)
+
     try:
         allowed = await _allowed(connection, right.attributes)
         status = (await fetch(connection, "GET", right.path))[0] if allowed and right.path else 200
     except BROKEN as error:
-        return Check(False, subject, f"cannot be asked: {error}; {missing}", "try again", needed=False)
+        return failure(f"the check failed: {error}", "try again")
     if not allowed:
         remedy = f"add to a Role of the collector in namespace {right.namespace}: {right.rule}"
-        return Check(False, subject, f"no right to get it; {missing}", remedy, needed=False)
+        return failure("no right to get it", remedy)
     if status == 404:
-        return Check(True, subject, f"may be read, but there is none: no {right.feeds}", needed=False)
+        detail = f"the right is granted, but the object does not exist: no {right.feeds}"
+        return Check(ok=True, subject=subject, detail=detail, needed=False)
     if status != 200:
-        return Check(False, subject, f"is answered with {status}; {missing}", "try again", needed=False)
-    return Check(True, subject, "get is allowed", needed=False)
+        return failure(f"is answered with {status}", "try again")
+    return Check(ok=True, subject=subject, detail="get is allowed", needed=False)
 
 
 async def _allowed(connection: Connection, attributes: dict[str, str]) -> bool:

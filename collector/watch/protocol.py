@@ -1,17 +1,39 @@
 """
-How to watch one kind of one cluster: what to ask next, and what each answer means. All rules of list and watch are here.
+The protocol of watching one kind of one cluster: the next request, and the meaning of each answer. All rules are here.
 
-No sockets, no clock, no dice of its own: the instant is an argument, so are the dice, so each rule is tested without I/O.
-Never raises on what a server sends, never lists because it was asked to slow down, and no break goes untold: a gap is a row.
+No sockets, no clock and no random source of its own: the instant and the dice are arguments, so each rule is tested without
+I/O. Never raises on what a server sends, never lists because a server asked for fewer requests, and records every gap.
+
+Reaction by cause; api_errors.py derives the cause from an answer. "List" is a full list that records a gap. Before each
+retry is a pause with backoff, at least as long as the server asked for.
+
+| cause | answer | reaction during a watch | during a list |
+|---|---|---|---|
+| gone | 410; ERROR event Expired or Gone | list | first page again |
+| too_large, corrupt | 5xx: version ahead of the server; unreadable object in etcd | list | same page again |
+| went_back | an older version than before: etcd was restored | new epoch, list | new epoch, first page again |
+| rejected | other 4xx | resume; list at the 5th failure at one version | first page again |
+| stream_error | ERROR event with another code | resume; list at the 5th failure at one version | |
+| garbled | a line that is not JSON | resume; list at the 3rd failure at one version, set the line aside | |
+| list_loop | a continue token twice | | first page again |
+| unauthorized | 401 | new credentials at once, once; then resume | then same page again |
+| forbidden | 403 | resume after 60 s, an optional kind after 600 s; `refused` | same page again |
+| missing | 404 | resume, an optional kind after 600 s; `absent` | same page again |
+| throttled, server, unusable | 429; other 5xx; not an API server's answer | resume | same page again |
+| connection, tls, deadline, credentials | no answer | resume | same page again |
+| cut, short | the stream breaks off; it ends at once | resume | |
+| closed, idle, deadline | the stream ends; it is silent; it lasts too long | resume without a pause | |
+| back_pressure | the pipeline is full | resume when it has room | |
+| no_position | objects vanished without a known position | only as the cause of a gap | |
 """
 
 from collections.abc import Mapping
 from random import Random
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from collector.catalog.counters import Counters
 from collector.catalog.metrics import WATCH_RESTARTS
-from collector.core.live_view import WatchHealth
+from collector.core.live_view import WatchHealth, WatchState
 from collector.core.messages import Outcome
 from collector.core.model import Instant
 from collector.watch.api_errors import Cause, Trouble, is_json, trouble_of
@@ -24,23 +46,23 @@ from collector.watch.pages import Listed, Pages, version_number
 from collector.watch.requests import Listing, Pause, Refresh, Request, Step, watch_request
 
 WATCH_S = (300, 600)
-"""A server-side end within these bounds, at random: a fleet's watches must not end together."""
+"""Bounds of a watch's random server-side timeout: the watches of a fleet must not end together."""
 
 SHORT_MS = 5_000
-"""A stream that ended sooner and moved nothing forward is a failure, else it would be opened again at once for ever."""
+"""A stream that ends sooner without progress is a failure; otherwise it would be opened again at once, for ever."""
 
 REFUSED_S = 60.0
-"""A missing right is granted by a person; asking more often only fills the audit log."""
+"""Pause after a missing right. A person grants the right; more requests only fill the audit log."""
 
 ABSENT_S = 600.0
-"""A kind that nothing depends on, and that is not served or not granted, may stay away for good."""
+"""Pause of an optional kind that is not served or not granted, perhaps for good."""
 
 SAME_VERSION_TRIES = 5
 GARBLED_TRIES = 3
 
 
 class Resume(Protocol):
-    """Where an earlier process stopped: the position and the versions of what existed there."""
+    """Where an earlier process stopped: the position, and the versions of the objects that existed there."""
 
     @property
     def resource_version(self) -> str: ...
@@ -51,7 +73,9 @@ class Resume(Protocol):
 
 
 class Watch:
-    """One watch: ask `step`, do it, hand in what came, pass on the outcomes, ask again."""
+    """
+    One watch. The caller asks for a `step`, takes it, hands in the answer, passes on the outcomes, and asks again.
+    """
 
     def __init__(
         self,
@@ -67,11 +91,12 @@ class Watch:
     ) -> None:
         self.cluster, self.resource = cluster, resource
         self.streaming = False
-        """Whether the open stream is to be read on."""
+        """Whether the caller should go on reading the open stream."""
         self.synced = False
         self.listings = 0
-        """How many lists were completed."""
-        self._state, self._detail = "starting", ""
+        """Number of completed lists."""
+        self._state: WatchState = "starting"
+        self._detail = ""
         self._dice, self._counters, self._watch_s = dice, counters, watch_s
         self._frames, self._pages, self._backoff = Frames(), Pages(resource.kind), Backoff(dice)
         self._ledger = Ledger(cluster, resource, counters)
@@ -80,10 +105,10 @@ class Watch:
         self._pause: Pause | None = None
         self._refresh = self._refreshed = False
         self._gap = gap
-        """A break that the next list bridges: since when, and why."""
+        """A gap that the next list ends: its begin and its cause."""
         self._last_event_at: Instant | None = None
         self._complete_until = resumed_at
-        """Nothing before this instant was missed; a gap begins here."""
+        """Nothing before this instant was missed; a gap begins at this instant."""
         self._opened_at = self._opened_position = 0
         self._tries_here = self._garbled_here = 0
         if resume:
@@ -97,36 +122,35 @@ class Watch:
 
     @property
     def ledger(self) -> Ledger:
-        """What was observed, for whoever compares it with a list."""
+        """The observed versions, for a comparison with a list."""
         return self._ledger
 
     @property
     def is_listing(self) -> bool:
-        """Whether a list is under way or due."""
+        """Whether a list is running or due."""
         return self._listing is not None
 
     def health(self) -> WatchHealth:
-        """How this watch does now."""
-        known = len(self._ledger.known)
+        """The watch's health now."""
         return WatchHealth(
-            self.cluster,
-            self.resource.kind,
-            self._state,
-            self._detail,
-            self.synced,
-            self._last_event_at,
-            known,
-            self.resource.needed,
+            cluster=self.cluster,
+            kind=self.resource.kind,
+            state=self._state,
+            detail=self._detail,
+            synced=self.synced,
+            last_event_at=self._last_event_at,
+            objects=len(self._ledger.known),
+            needed=self.resource.needed,
         )
 
     @property
     def settled(self) -> bool:
-        """Whether waiting for this watch is over: it has synced, or somebody must grant or install something first."""
-        waits_for_nobody = self._state == "retrying" and not self.resource.needed
-        return self.synced or waits_for_nobody or self._state in ("refused", "absent")
+        """Whether later kinds may start: the watch has synced, or a person must grant or install something first."""
+        optional = self._state == "retrying" and not self.resource.needed
+        return self.synced or optional or self._state in ("refused", "absent")
 
     def step(self) -> Step:
-        """What to do next, when no stream is open."""
+        """The next step while no stream is open."""
         if self._refresh:
             self._refresh = False
             return Refresh()
@@ -140,10 +164,10 @@ class Watch:
             return self._listing.request()
         return watch_request(self.resource, self._ledger.resource_version, self._dice.randint(*self._watch_s))
 
-    # Answers with an end.
+    # Whole answers.
 
     def answered(self, status: int, headers: Mapping[str, str], body: bytes, now: Instant) -> list[Outcome]:
-        """Take the whole answer to a list, or to a watch that `opened` did not accept."""
+        """Takes the whole answer to a list, or to a watch that `opened` did not accept."""
         out: list[Outcome] = []
         if status != 200 or self._listing is None:
             self._handle(trouble_of(status, headers, body, now), now, out)
@@ -163,22 +187,22 @@ class Watch:
             return trouble
         if not self._ledger.observe_page(page, now, out):
             self._ledger.new_epoch()
-            return Trouble("went_back", "an object is older than it was before: this etcd was restored")
+            return Trouble("went_back", "an object is older than at its last sight: etcd was restored")
         self._mark_healthy("listing", now)
         if listing.done:
             self._complete_list(now, out)
         return None
 
     def _complete_list(self, now: Instant, out: list[Outcome]) -> None:
-        """The list is complete; the gap it bridges, if any, is told before what vanished in it."""
+        """Ends the list; a gap that it ends is emitted before the objects that vanished in the gap."""
         at = len(out)
         unknown = self._ledger.end_list(now, out)
         if unknown and not self._gap:
-            # Something was known and yet there was no position to go on from.
+            # Objects were known, but not the position to go on from.
             self._gap = (self._complete_until or now, "no_position")
-        # A kind that is not whole makes no fact, so that missing some of it leaves no fact incomplete.
+        # No fact comes from a kind that is not whole, so a gap of such a kind leaves no fact incomplete.
         if self._gap and self.resource.whole:
-            # A wall clock that was set back must not turn the gap round.
+            # The wall clock may have been set back; a gap must not end before it begins.
             since, cause = min(self._gap[0], now), self._gap[1]
             out.insert(at, self._ledger.gap_row(since, now, cause, unknown))
         self._gap = self._listing = None
@@ -186,7 +210,7 @@ class Watch:
         self.listings += 1
         self.synced = True
 
-    def _mark_healthy(self, state: str, now: Instant) -> None:
+    def _mark_healthy(self, state: WatchState, now: Instant) -> None:
         self._state, self._detail = state, ""
         self._refreshed = False
         self._last_event_at = now
@@ -195,7 +219,7 @@ class Watch:
     # The stream.
 
     def opened(self, status: int, headers: Mapping[str, str], now: Instant) -> bool:
-        """Take the head of the answer to a watch; False: read its body and hand it to `answered`."""
+        """Takes the head of the answer to a watch; False: read the body and hand it to `answered`."""
         if status != 200 or not is_json(headers):
             return False
         self._mark_healthy("watching", now)
@@ -205,7 +229,7 @@ class Watch:
         return True
 
     def feed(self, chunk: bytes, now: Instant) -> list[Outcome]:
-        """Take bytes of the stream, cut anywhere."""
+        """Takes bytes of the stream, split at any byte."""
         out: list[Outcome] = []
         if not self.streaming:
             return out
@@ -226,46 +250,49 @@ class Watch:
         return out
 
     def ended(self, cause: Cause, now: Instant) -> list[Outcome]:
-        """The stream came to its end, or we ended it; half a line at its end is dropped and comes again."""
+        """Takes the end of the stream, whichever side ended it. Half a line is dropped; the server sends it again."""
         out: list[Outcome] = []
         if cause == "back_pressure":
             self._close(cause)
-            self._state, self._detail = "retrying", "stopped until the pipeline has caught up; resumes where it was"
+            self._state, self._detail = (
+                "retrying",
+                "paused until the pipeline has caught up; then resumes at the same position",
+            )
         elif now - self._opened_at < SHORT_MS and self._ledger.position == self._opened_position:
-            self._handle(Trouble("short", f"the stream ends at once and says nothing ({cause})"), now, out)
+            self._handle(Trouble("short", f"the stream ends at once without an event ({cause})"), now, out)
         else:
             self._close(cause)
         return out
 
     def broke(self, cause: Cause, detail: str, now: Instant) -> list[Outcome]:
-        """No answer came, or it broke off."""
+        """Takes the failure of a request: no answer arrived, or the answer broke off."""
         out: list[Outcome] = []
         self._handle(Trouble(cause, detail), now, out)
         return out
 
-    # Beside the stream.
+    # The request beside the stream.
 
     def side_request(self) -> Request | Pause | None:
-        """What to do beside the open stream; None when there is nothing more."""
+        """The next request beside the open stream; None when no more is needed."""
         return self._fence.step() if self.streaming else None
 
     def side_request_answered(
         self, status: int, headers: Mapping[str, str], body: bytes, now: Instant
     ) -> list[Outcome]:
-        """Take the answer to what `beside` asked; may end the stream."""
+        """Takes the answer to `side_request`; may end the stream."""
         out: list[Outcome] = []
         trouble = self._fence.answered(status, headers, body, now)
         if trouble:
             self._ledger.new_epoch()
             self._handle(trouble, now, out)
         elif self._fence.known and not self.synced:
-            # A resumed watch lists nothing: what it was told to know existed at this position.
+            # A resumed watch does not list: the restored objects existed at this position.
             self.synced = True
             out.append(self._ledger.synced_message())
         return out
 
     def side_request_broke(self, cause: Cause, detail: str, now: Instant) -> None:
-        """No answer came to what `beside` asked."""
+        """Takes the failure of `side_request`."""
         self._fence.broke(Trouble(cause, detail), now)
 
     # Trouble.
@@ -276,24 +303,24 @@ class Watch:
         self._counters.add(WATCH_RESTARTS, cluster=self.cluster, kind=self.resource.kind, cause=cause)
 
     def _handle(self, trouble: Trouble, now: Instant, out: list[Outcome]) -> None:
-        """End what is under way and decide how to go on: refresh, wait, list again."""
+        """Ends the request and decides how to go on: new credentials, a pause, a new list."""
         self._close(trouble.cause)
         self._state, self._detail = "retrying", trouble.detail
         if trouble.cause == "unauthorized" and not self._refreshed:
             self._refresh = self._refreshed = True
             return
-        if trouble.cause in ("forbidden", "missing"):
+        if trouble.cause in {"forbidden", "missing"}:
             self._name_missing_right(trouble)
         wait_s = self._backoff.delay_s(now, self._min_wait_s(trouble))
         self._pause = Pause(wait_s, trouble.cause, self._detail)
         if self._listing is not None:
-            if trouble.cause in ("gone", "rejected", "list_loop", "went_back"):
+            if _restarts_list(trouble.cause):
                 self._begin_list()
         elif self._gives_up_version(trouble.cause):
             self._relist(trouble, now, out)
 
     def _name_missing_right(self, trouble: Trouble) -> None:
-        """A right or a kind that is not there is named exactly: verb, resource, cluster."""
+        """Names a missing right or kind exactly: verb, resource, cluster."""
         verb, name = "watch" if self._listing is None else "list", self.resource.full_name
         if trouble.cause == "forbidden":
             self._state = "refused"
@@ -305,25 +332,32 @@ class Watch:
         self._detail = f"{lacks}; {trouble.detail}{without}"
 
     def _min_wait_s(self, trouble: Trouble) -> float:
-        """How long to wait at least before asking again."""
+        """The shortest pause before the next request."""
         if trouble.cause in ("forbidden", "missing") and not self.resource.needed:
             return ABSENT_S
         return REFUSED_S if trouble.cause == "forbidden" else trouble.retry_after_s
 
     def _gives_up_version(self, cause: Cause) -> bool:
-        """Whether the resume version is of no more use after this."""
-        if cause in ("gone", "too_large", "corrupt", "went_back"):
-            return True
-        if cause in ("stream_error", "rejected"):
-            self._tries_here += 1
-            return self._tries_here >= SAME_VERSION_TRIES
-        if cause == "garbled":
-            self._garbled_here += 1
-            return self._garbled_here >= GARBLED_TRIES
-        return False
+        """Whether a watch can no longer resume from its version after this cause."""
+        match cause:
+            case "gone" | "too_large" | "corrupt" | "went_back":
+                return True
+            case "stream_error" | "rejected":
+                self._tries_here += 1
+                return self._tries_here >= SAME_VERSION_TRIES
+            case "garbled":
+                self._garbled_here += 1
+                return self._garbled_here >= GARBLED_TRIES
+            case "unauthorized" | "forbidden" | "missing" | "throttled" | "server" | "unusable":
+                return False
+            case "connection" | "tls" | "deadline" | "credentials" | "cut" | "short":
+                return False
+            case "closed" | "idle" | "back_pressure" | "list_loop" | "no_position":
+                return False
+        assert_never(cause)
 
     def _relist(self, trouble: Trouble, now: Instant, out: list[Outcome]) -> None:
-        """List in full; the gap begins where we last knew all, and is told when the list is complete."""
+        """Starts a full list. The gap begins where everything was last known, and is emitted when the list is complete."""
         if trouble.cause == "garbled":
             out.append(self._ledger.quarantine_row("not_json", {}, 0, now))
         self._gap = (now if self._complete_until is None else self._complete_until, trouble.cause)
@@ -333,3 +367,17 @@ class Watch:
     def _begin_list(self) -> None:
         self._ledger.begin_list()
         self._listing = Listing(self.resource)
+
+
+def _restarts_list(cause: Cause) -> bool:
+    """Whether a list begins again at its first page after this cause; otherwise the same page is asked for again."""
+    match cause:
+        case "gone" | "rejected" | "list_loop" | "went_back":
+            return True
+        case "unauthorized" | "forbidden" | "missing" | "throttled" | "server" | "unusable":
+            return False
+        case "connection" | "tls" | "deadline" | "credentials" | "too_large" | "corrupt":
+            return False
+        case "stream_error" | "garbled" | "cut" | "short" | "closed" | "idle" | "back_pressure" | "no_position":
+            return False
+    assert_never(cause)

@@ -1,8 +1,8 @@
 """
-The thin shell around protocol.py: sockets, deadlines, cancellation, and the pipeline's word on whether there is room.
+The I/O around protocol.py: sockets, deadlines, cancellation, and back-pressure from the pipeline.
 
-Decides nothing about Kubernetes. A stream is read as long as the pipeline has room; when it has none for some seconds the
-stream is closed and later resumed from its version, because a slow reader is cut off by the server in the middle of events.
+Decides nothing about Kubernetes. A stream is read as long as the pipeline has room. If it has none for some seconds, the
+stream is closed and later resumed from its version, because a server cuts off a slow reader in the middle of events.
 """
 
 import asyncio
@@ -24,33 +24,33 @@ from collector.watch.requests import Pause, Refresh, Request, Step
 log = logging.getLogger(__name__)
 
 Sink = Callable[[list[Outcome]], None]
-"""Takes outcomes in order; must return fast and not raise."""
+"""Takes outcomes in order; must return quickly and must not raise."""
 
 Room = Callable[[], Awaitable[object]]
-"""Returns when the pipeline can take more; may be cancelled while it waits."""
+"""Returns when the pipeline has room; may be cancelled while it waits."""
 
 LARGEST_REFUSAL = 64 * 2**10
-"""How much is read of an answer that is not what was asked for."""
+"""Bytes that are read of an answer that is not the expected one."""
 
 BROKEN = (aiohttp.ClientError, TimeoutError, OSError, AddressError)
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long each thing may take, in seconds."""
+    """Time limits, in seconds."""
 
     connect_s: float = 10.0
     answer_s: float = 60.0
-    """Until the head of an answer, and between two pieces of a page."""
+    """Until the head of an answer, and between two parts of a page."""
     page_s: float = 300.0
     """A page of 500 large workflows over a slow line."""
     idle_s: float = 150.0
-    """A stream that is silent for longer is opened again, which costs little: a bookmark comes about once a minute."""
+    """A stream that is silent for longer is opened again. That costs little, and a bookmark arrives about once a minute."""
     grace_s: float = 30.0
-    """How long a server may go on beyond the end it was asked for."""
+    """How long a server may continue after the requested end of a watch."""
     room_s: float = 3.0
     stage_s: float = 60.0
-    """How long the kinds of a later stage wait for those of an earlier one."""
+    """How long the kinds of a later stage wait for those of an earlier stage."""
 
 
 async def watch_cluster(
@@ -63,9 +63,9 @@ async def watch_cluster(
     patience: Patience = Patience(),
 ) -> None:
     """
-    Run all watches of one cluster until cancelled: namespaces first, then nodes, then workflows and pods.
+    Runs all watches of one cluster until cancelled: namespaces first, then nodes, then workflows and pods.
 
-    `lists` is shared with whoever else lists in this cluster.
+    `lists` is shared with the reconciliation of the same cluster.
     """
     lists = lists or asyncio.Lock()
     by_kind = {watch.resource.kind: watch for watch in watches}
@@ -78,7 +78,7 @@ async def watch_cluster(
                 run = reflect(connection, watch, sink=sink, room=room, lists=lists, settled=event, patience=patience)
                 group.create_task(run, name=f"{watch.cluster}/{resource.kind}")
             try:
-                # One that cannot be reached must not keep the others from trying.
+                # A kind that cannot be reached must not delay the others for ever.
                 await asyncio.wait(settled, timeout=patience.stage_s)
             finally:
                 for waiter in settled:
@@ -95,17 +95,18 @@ async def reflect(
     settled: asyncio.Event,
     patience: Patience = Patience(),
 ) -> None:
-    """Run one watch until cancelled. `lists` lets one list of a cluster run at a time; `settled` is set once synced."""
-    await _WatchLoop(connection, watch, sink, room, lists, settled, patience).run()
+    """Runs one watch until cancelled. `lists` allows one list of a cluster at a time; `settled` is set when it has synced."""
+    await _WatchLoop(connection, watch, sink=sink, room=room, lists=lists, settled=settled, patience=patience).run()
 
 
 class _WatchLoop:
-    """One watch's requests, one after the other, and the one beside the stream."""
+    """One watch's requests, one after the other, and the side requests of its stream."""
 
     def __init__(
         self,
         connection: Connection,
         watch: Watch,
+        *,
         sink: Sink,
         room: Room,
         lists: asyncio.Lock,
@@ -139,9 +140,9 @@ class _WatchLoop:
             step = self._watch.step()
 
     def _log_pause(self, pause: Pause) -> None:
-        """A wait is worth a warning, but that a cluster does not serve an optional kind is how it is: said once."""
+        """Logs a pause as a warning; that a cluster does not serve an optional kind is logged once, as information."""
         if pause.cause != "missing" or self._watch.resource.needed:
-            log.warning("a watch waits before it tries again", extra=self._about(pause))
+            log.warning("a watch failed and will be retried", extra=self._about(pause))
         elif not self._absence_logged:
             self._absence_logged = True
             log.info("a cluster does not serve an optional kind", extra=self._about(pause))
@@ -164,7 +165,7 @@ class _WatchLoop:
             self._emit(self._watch.broke(*_cause(error), now_ms()))
 
     async def _list(self, step: Step) -> Step:
-        """All pages of a list in one go, since two lists at once would both outlive their snapshot; returns what is next."""
+        """Reads all pages of a list without another list between them: two at once could outlive their snapshots."""
         async with self._lists:
             while isinstance(step, Request) and step.verb == "list":
                 await self._room()
@@ -178,7 +179,7 @@ class _WatchLoop:
         return step
 
     async def _fetch(self, request: Request) -> tuple[int, Mapping[str, str], bytes]:
-        """A whole answer; of one that is not what was asked for only the beginning."""
+        """Reads a whole answer; of an unexpected one only the beginning."""
         patience = self._patience
         timeout = aiohttp.ClientTimeout(
             total=patience.page_s, sock_connect=patience.connect_s, sock_read=patience.answer_s
@@ -198,14 +199,14 @@ class _WatchLoop:
         )
 
     async def _stream(self, request: Request) -> None:
-        """Open a watch and read it to its end, whoever ends it."""
+        """Opens a watch and reads it until either side ends it."""
         watch, patience = self._watch, self._patience
         timeout = aiohttp.ClientTimeout(
             total=request.timeout_s + patience.grace_s, sock_connect=patience.connect_s, sock_read=patience.idle_s
         )
         opened = False
         try:
-            # Uncompressed: a server would hold events back until its compressor has a block full.
+            # Uncompressed: a server would hold events back until its compressor has a full block.
             async with await self._get(request, timeout, "identity") as answer:
                 opened = watch.opened(answer.status, answer.headers, now_ms())
                 if opened:
@@ -227,7 +228,7 @@ class _WatchLoop:
         return self._watch.broke("cut", f"the stream broke off: {detail}", now_ms())
 
     async def _read(self, answer: aiohttp.ClientResponse) -> None:
-        """Feed the protocol until one side ends the stream or the pipeline has no room for it."""
+        """Feeds the protocol until one side ends the stream or the pipeline has no room."""
         watch, content = self._watch, answer.content
         side_requests = asyncio.create_task(self._run_side_requests(answer))
         try:
@@ -254,7 +255,7 @@ class _WatchLoop:
         return True
 
     async def _run_side_requests(self, answer: aiohttp.ClientResponse) -> None:
-        """Read the fence. It does not wait for the cluster's lists: it costs one object, and is of use only at once."""
+        """Reads the fence, without waiting for the cluster's lists: it costs one object and is useful only at once."""
         watch = self._watch
         while (step := watch.side_request()) is not None:
             if isinstance(step, Pause):
@@ -271,7 +272,7 @@ class _WatchLoop:
 
 
 async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
-    """The first bytes of a body of any length."""
+    """Reads the first bytes of a body."""
     pieces: list[bytes] = []
     size = 0
     while size < LARGEST_REFUSAL and (piece := await answer.content.readany()):
@@ -281,15 +282,15 @@ async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
 
 
 def _cause(error: Exception) -> tuple[Cause, str]:
-    """What broke, for the metric, and in words."""
-    said = str(error)[:300] or type(error).__name__
+    """The cause of a failure, for the metric, and a message."""
+    message = str(error)[:300] or type(error).__name__
     if isinstance(error, AddressError):
         return "credentials", str(error)
     if isinstance(error, (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch)):
-        return "tls", f"TLS fails: {said}"
+        return "tls", f"TLS failed: {message}"
     if isinstance(error, TimeoutError):
-        return "deadline", f"no answer in time: {said}"
+        return "deadline", f"no answer in time: {message}"
     if isinstance(error, aiohttp.ClientPayloadError):
-        # aiohttp says it in terms of its parser, with a status that nobody sent.
+        # aiohttp's own message is about its parser, and names a status that was not sent.
         return "connection", "the other side closed the connection in the middle of an answer"
-    return "connection", said
+    return "connection", message

@@ -1,5 +1,5 @@
 """
-What the protocol asks its shell to do next. Values only.
+The steps that the protocol asks of the reflector. Values only.
 """
 
 from typing import Literal
@@ -12,24 +12,24 @@ from collector.watch.kinds import Resource
 PAGE_SIZE = 500
 SMALLEST_PAGE = 20
 LARGE_PAGE_BYTES = 32 * 2**20
-"""500 workflows of 1 MB would be half a gigabyte in one piece; pages shrink before that."""
+"""A page of 500 workflows of 1 MB would be half a gigabyte; pages shrink before that."""
 
 MAX_PAGES = 50_000
-"""A list that is longer than this never ends: 25 million objects."""
+"""A longer list is taken as endless: 25 million objects."""
 
 
 class Request(msgspec.Struct, frozen=True):
-    """A GET of the collection. Only `watch` streams; `fence` is a list of one object, for its resource version."""
+    """A GET of the collection. Only `watch` streams; `fence` lists one object, for the collection's resource version."""
 
     verb: Literal["list", "watch", "fence"]
     path: str
     params: dict[str, str]
     timeout_s: int = 0
-    """When the server ends a watch by itself."""
+    """The server ends a watch after this."""
 
 
 class Pause(msgspec.Struct, frozen=True):
-    """Wait this long, then ask for the next step."""
+    """A wait; the next step follows."""
 
     seconds: float
     cause: Cause
@@ -37,21 +37,21 @@ class Pause(msgspec.Struct, frozen=True):
 
 
 class Refresh(msgspec.Struct, frozen=True):
-    """Renew the credentials, then ask for the next step."""
+    """A renewal of the credentials; the next step follows."""
 
 
 Step = Request | Pause | Refresh
 
 
 def watch_request(resource: Resource, resource_version: int, timeout_s: int) -> Request:
-    """Everything after the version, with bookmarks: without them a quiet kind falls out of etcd's window."""
+    """A watch of everything after the version. Without bookmarks, the version of a quiet kind would expire in etcd."""
     params = {"watch": "1", "allowWatchBookmarks": "true", "resourceVersion": str(resource_version)}
     params |= {"fieldSelector": resource.fields} if resource.fields else {}
     return Request("watch", resource.path, _selected(resource, params, timeoutSeconds=str(timeout_s)), timeout_s)
 
 
 def fence_request(resource: Resource) -> Request:
-    """The collection's version now; a version left unset is read from a quorum, so it is never a lagging server's."""
+    """A read of the collection's version. An unset version is read from a quorum, so a lagging server cannot answer."""
     return Request("fence", resource.path, _selected(resource, {"limit": "1"}))
 
 
@@ -60,7 +60,7 @@ def _selected(resource: Resource, params: dict[str, str], **more: str) -> dict[s
 
 
 class Listing:
-    """A LIST under way: pages of one snapshot, until the token is empty. Of a kind that is not whole, one object's worth."""
+    """A running LIST: pages of one snapshot until the token is empty. For a kind that is not whole: one object."""
 
     def __init__(self, resource: Resource) -> None:
         self.done = False
@@ -70,14 +70,16 @@ class Listing:
         self._page_size = PAGE_SIZE if resource.whole else 1
 
     def request(self) -> Request:
-        """The next page. The version stays unset: the stored one may be newer than a lagging server's cache."""
+        """The request for the next page. The version stays unset: a stored one may be newer than a lagging server's cache."""
         params = {"limit": str(self._page_size)} | ({"continue": self._token} if self._token else {})
         return Request("list", self._resource.path, _selected(self._resource, params))
 
     def take(self, token: str, size: int) -> Trouble | None:
-        """Go on behind this page of so many bytes; a token that came before is trouble, or the list would never end."""
+        """Takes a page's token and its size in bytes. A repeated token is trouble: the list would never end."""
         if hash(token) in self._tokens or len(self._tokens) >= MAX_PAGES:
-            return Trouble("list_loop", f"the list of {self._resource.full_name} goes in circles: a token came twice")
+            return Trouble(
+                "list_loop", f"the list of {self._resource.full_name} does not end: a continue token was repeated"
+            )
         self._tokens.add(hash(token))
         self._token = token
         self.done = not token or not self._resource.whole

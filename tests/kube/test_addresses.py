@@ -39,9 +39,9 @@ async def error_of(address: ClusterAddress, patience_s: float = 5) -> str:
         ("https://10.1.2.3", {"insecure-skip-tls-verify": True}, ["insecure-skip-tls-verify", "certificate-authority"]),
         ("http://169.254.169.254", {}, ["link-local"]),
         ("https://me:pw@10.1.2.3", {}, ["holds a user name"]),
-        ("file:///etc/passwd", {}, ["no http or https address"]),
-        ("https://[::1", {}, ["no http or https address"]),
-        ("", {}, ["no http or https address"]),
+        ("file:///etc/passwd", {}, ["not an http or https address"]),
+        ("https://[::1", {}, ["not an http or https address"]),
+        ("", {}, ["not an http or https address"]),
         ("https://10.1.2.3", {"certificate-authority": "gone.crt"}, ["gone.crt", "correct the entry"]),
         ("https://10.1.2.3", {"certificate-authority-data": "%%%"}, ["cannot be used"]),
         ("https://10.1.2.3", {"certificate-authority-data": base64.b64encode(b"no PEM").decode()}, ["certificates"]),
@@ -64,7 +64,7 @@ async def test_a_cluster_entry_that_cannot_be_used(
     [
         ({"tokenFile": "gone"}, ["gone", "No such file"]),
         ({"token": f"{SECRET}\nHost: evil"}, ["line breaks"]),
-        ({"exec": "oops"}, ["exec entry has the wrong form", "Expected `object`"]),
+        ({"exec": "oops"}, ["exec entry is malformed", "Expected `object`"]),
         ({"exec": {"command": "x", "apiVersion": "v1", "args": [5]}}, ["$.args[0]"]),
         (
             {"exec": {"command": "/no/such/plugin", "apiVersion": "v1"}},
@@ -124,18 +124,24 @@ def _runs(pid: int) -> bool:
     ("text", "words"),
     [
         (None, ["cannot read", "No such file", "give the path"]),
-        (f"users:\n- user: {{token: {SECRET}}}\n  name: [x\ny: {SECRET}\n", ["no valid YAML in line 4"]),
-        ("a: \tb: c", ["no valid YAML"]),
-        ("- just\n- a list\n", ["holds no kubeconfig"]),
-        ("", ["holds no kubeconfig"]),
+        (f"users:\n- user: {{token: {SECRET}}}\n  name: [x\ny: {SECRET}\n", ["not valid YAML in line 4"]),
+        ("a: \tb: c", ["not valid YAML"]),
+        ("- just\n- a list\n", ["is not a kubeconfig"]),
+        ("", ["is not a kubeconfig"]),
         ("contexts: []", ["no context is chosen"]),
-        ("current-context: dev\ncontexts: [{name: prod, context: {}}]", ["'dev' under contexts", "there are: prod"]),
-        ("current-context: a\ncontexts: [{name: a, context: {cluster: b}}]", ["'b' under clusters", "there are: none"]),
+        (
+            "current-context: dev\ncontexts: [{name: prod, context: {}}]",
+            ["'dev' under contexts", "existing entries: prod"],
+        ),
+        (
+            "current-context: a\ncontexts: [{name: a, context: {cluster: b}}]",
+            ["'b' under clusters", "existing entries: none"],
+        ),
         (
             "current-context: a\ncontexts: [{name: a, context: {cluster: b, user: u}}]\nclusters: [{name: b, cluster: {}}]",
             ["'u' under users"],
         ),
-        ("current-context: a\ncontexts: [{name: a, context: 5}]", ["the context of 'a'", "wrong form"]),
+        ("current-context: a\ncontexts: [{name: a, context: 5}]", ["the context of 'a'", "malformed"]),
     ],
 )
 async def test_a_file_that_is_no_kubeconfig(tmp_path: Path, text: str | None, words: list[str]) -> None:
@@ -212,7 +218,7 @@ async def test_an_argocd_secret_opens_its_cluster(tmp_path: Path) -> None:
     [
         ({"tlsClientConfig": {"insecure": True}}, ["insecure-skip-tls-verify"]),
         ({"awsAuthConfig": {"clusterName": "x"}}, ["awsAuthConfig is not supported", "execProviderConfig"]),
-        ({"bearerToken": 5}, ["no Argo CD cluster secret", "$.bearerToken"]),
+        ({"bearerToken": 5}, ["not an Argo CD cluster secret", "$.bearerToken"]),
         ({"execProviderConfig": {"command": "/no/plugin", "env": {"A": "b"}}}, ["'/no/plugin' cannot be started"]),
         ({"tlsClientConfig": {"caData": "eA=="}}, ["certificates"]),
     ],

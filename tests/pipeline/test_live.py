@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from collector.core.facts.workflows import QueueSample
-from collector.core.live_view import WatchHealth
+from collector.core.live_view import WatchHealth, WatchState
 from collector.core.model import Instant
 from collector.pipeline.pipeline import Pipeline
 from tests.builders import (
@@ -93,7 +93,7 @@ def test_what_has_begun_is_in_no_queue() -> None:
 # The live view.
 
 
-def watch(kind: str = "pods", *, synced: bool = True, detail: str = "", state: str = "watching") -> WatchHealth:
+def watch(kind: str = "pods", *, synced: bool = True, detail: str = "", state: WatchState = "watching") -> WatchHealth:
     return WatchHealth("c1", kind, state, detail, synced, NOON, 3)
 
 

@@ -227,9 +227,9 @@ async def test_a_cluster_without_argo_is_told(server: ApiServer, address: Cluste
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (body(b"<html>Sign in", Content_Type="text/html"), 'no Kubernetes API server: 200 "<html>Sign in"'),
-        (body(b"{}", 503), "no Kubernetes API server: 503"),
-        (body(refusal(401), 401), "does not accept our credentials"),
+        (body(b"<html>Sign in", Content_Type="text/html"), 'not a Kubernetes API server: 200 "<html>Sign in"'),
+        (body(b"{}", 503), "not a Kubernetes API server: 503"),
+        (body(refusal(401), 401), "does not accept the credentials"),
     ],
 )
 async def test_something_else_behind_the_address_is_one_row(

@@ -20,7 +20,7 @@ from collector.kube import request
 from collector.kube.connection import Connection
 from collector.kube.request import LARGEST
 from collector.watch import controller_poll as asked_now_and_then
-from collector.watch.controller_poll import ControllerPoll, read_for_ever
+from collector.watch.controller_poll import ControllerPoll, poll_for_ever
 from tests.watch.server import Answer, ApiServer, Exchange, Impatient, body, eventually, kubeconfig, raw, silence
 from tests.watch.steps import refusal
 
@@ -76,7 +76,10 @@ class Installation:
 
     def rounds(self, **more: Any) -> ControllerPoll:
         # So short that everything is due again in the next round, and what rests is not.
-        return ControllerPoll(self.connection, "argo", self.told.extend, lambda: self.pods, **{"every_s": 0.001} | more)
+        values = {"every_s": 0.001} | more
+        return ControllerPoll(
+            connection=self.connection, namespace="argo", sink=self.told.extend, pods=lambda: self.pods, **values
+        )
 
     def readings(self, kind: str) -> list[Reading]:
         return [o for o in self.told if isinstance(o, Reading) and o.kind == kind]
@@ -103,7 +106,7 @@ async def argo(tmp_path: Path) -> AsyncIterator[Installation]:
 
 async def ask(rounds: ControllerPoll, times: int = 1) -> None:
     for _ in range(times):
-        await rounds.ask_due()
+        await rounds.read_due()
         await asyncio.sleep(0.01)
 
 
@@ -233,14 +236,14 @@ async def test_a_server_that_asks_for_patience_gets_it(argo: Installation) -> No
 
     assert argo.asked()[HTTPS] == 1
     assert argo.asked()[HTTP] == 0
-    assert "asks for less" in argo.readings("metrics")[0].detail
+    assert "asks for fewer requests" in argo.readings("metrics")[0].detail
 
 
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
         (raw(b""), "no answer: "),
-        (body(b"<html>Sign in"), "is something else"),
+        (body(b"<html>Sign in"), "is of another kind"),
         (body(b"argo_workflows_gauge{phase=x} 1\n"), "cannot be read: "),
         (body(b"", 500), "the server failed (500)"),
         (body(b"", 401), "does not accept our credentials"),
@@ -327,7 +330,7 @@ async def test_one_question_at_a_time(argo: Installation) -> None:
 
 @asynccontextmanager
 async def reading(argo: Installation, **more: Any) -> AsyncIterator[asyncio.Task[None]]:
-    going = read_for_ever(argo.connection, "argo", sink=argo.told.extend, pods=lambda: argo.pods, **more)
+    going = poll_for_ever(argo.connection, "argo", sink=argo.told.extend, pods=lambda: argo.pods, **more)
     task = asyncio.create_task(going)
     try:
         yield task

@@ -103,12 +103,14 @@ async def test_a_lease_that_does_not_exist_needs_no_remedy(server: ApiServer, ad
     row = (await rows_of(address))["leases.coordination.k8s.io workflow-controller in argo"]
 
     assert row.ok
-    assert row.detail == "may be read, but there is none: no information about which controller leads"
+    assert (
+        row.detail == "the right is granted, but the object does not exist: no information about which controller leads"
+    )
     assert not row.remedy
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"), [(body(b"", 500), "is answered with 500"), (raw(b""), "cannot be asked: ")]
+    ("answer", "words"), [(body(b"", 500), "is answered with 500"), (raw(b""), "the check failed: ")]
 )
 async def test_what_cannot_be_asked_is_a_row(
     server: ApiServer, address: ClusterAddress, answer: Answer, words: str

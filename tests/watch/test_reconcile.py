@@ -98,7 +98,7 @@ def figures(told: Reconciled | None) -> tuple[int, ...]:
 async def test_a_watch_that_told_everything_differs_in_nothing(there: Collection, address: ClusterAddress) -> None:
     """The row says so; only metadata was asked for, of a version that nobody fixed."""
     async with reconciling(address) as (run, reconciler):
-        told = await reconciler.once()
+        told = await reconciler.reconcile()
 
     assert figures(told) == (2, 0, 0, 0, 0)
     assert of_type(run.told, Reconciled) == [told]
@@ -112,8 +112,8 @@ async def test_what_the_watch_left_out_is_found_and_put_right(there: Collection,
         before = len(run.told)
         there.objects, there.version = {"a": 110, "c": 105}, 120
         there.say(bookmark(120))
-        told = await reconciler.once()
-        again = await reconciler.once()
+        told = await reconciler.reconcile()
+        again = await reconciler.reconcile()
 
     assert figures(told) == (2, 1, 1, 1, 3)
     assert sorted(seen(run.told[before:])) == [("listed", "a", 110), ("listed", "c", 105), ("vanished", "b", 120)]
@@ -125,7 +125,7 @@ async def test_what_happens_during_the_list_is_no_difference(there: Collection, 
     there.objects |= {"c": 92}
     async with reconciling(address) as (_, reconciler):
         there.before_list = [modified("a", 130), deleted("b", 131), added("d", 132)]
-        told = await reconciler.once()
+        told = await reconciler.reconcile()
 
     assert figures(told) == (3, 0, 0, 0, 0)
 
@@ -134,7 +134,7 @@ async def test_a_list_that_forgets_an_object_is_asked_again(there: Collection, a
     """An object ends only if two lists lack it."""
     async with reconciling(address) as (run, reconciler):
         there.forgotten = {"b"}
-        told = await reconciler.once()
+        told = await reconciler.reconcile()
 
     assert figures(told) == (1, 0, 0, 0, 0)
     assert len(there.headers) == 3
@@ -145,7 +145,7 @@ async def test_pods_of_others_are_not_missed(there: Collection, address: Cluster
     """They are watched, but after a restart nobody knows them; they are neither counted nor fetched."""
     async with reconciling(address, concerns=lambda _, meta: meta.name != "x") as (run, reconciler):
         there.objects |= {"x": 99}
-        told = await reconciler.once()
+        told = await reconciler.reconcile()
 
     assert figures(told) == (3, 0, 0, 0, 0)
     assert "x" not in run.watch.ledger.known
@@ -157,7 +157,7 @@ async def test_nothing_is_concluded_before_the_watch_has_come_as_far(
     """What it has not told yet it may still tell."""
     async with reconciling(address, catch_up_s=0.1) as (run, reconciler):
         there.objects, there.version = {"a": 110}, 120
-        told = await reconciler.once()
+        told = await reconciler.reconcile()
 
     assert told is None
     assert run.watch.ledger.departed is None
@@ -168,7 +168,7 @@ async def test_nothing_is_concluded_when_the_watch_lists_itself(there: Collectio
     async with reconciling(address) as (run, reconciler):
         there.version = 120
         there.before_list = [event("ERROR", told_status(410, "Expired"))]
-        told = await reconciler.once()
+        told = await reconciler.reconcile()
         await eventually(lambda: run.watch.listings == 2)
 
     assert told is None
@@ -183,7 +183,7 @@ async def test_an_object_that_ends_before_it_is_fetched_is_left_to_the_watch(
         there.say(bookmark(120))
         there.objects |= {"gone": 110}
         reconciler.concerns = lambda *_: there.objects.pop("gone") > 0
-        told = await reconciler.once()
+        told = await reconciler.reconcile()
 
     assert figures(told) == (3, 1, 0, 0, 0)
 
@@ -196,8 +196,8 @@ async def test_a_refused_list_comes_to_nothing(server: ApiServer, address: Clust
 
     async with reconciling(address) as (_, reconciler):
         server.script("list", busy)
-        refused = await reconciler.once()
-        after = await reconciler.once()
+        refused = await reconciler.reconcile()
+        after = await reconciler.reconcile()
 
     assert refused is None
     assert figures(after) == (2, 0, 0, 0, 0)
