@@ -228,6 +228,16 @@ def test_pages_name_only_commands_that_exist(page: Path) -> None:
     assert set(given) - options == set()
 
 
+def test_every_target_of_make_is_documented() -> None:
+    """A developer finds each set of tests and each generator in one place, and CI runs only targets that exist."""
+    targets = set(re.findall(r"^([\w-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    text = (ROOT / "docs" / "develop" / "testing.md").read_text(encoding="utf-8")
+    run = set(re.findall(r"^make ([\w-]+)", (ROOT / ".ci" / "run").read_text(), re.MULTILINE))
+
+    assert {name for name in targets - {"demo", "system"} if f"`make {name}`" not in text} == set()
+    assert run <= targets
+
+
 @every_page
 def test_pages_name_only_files_that_exist(page: Path) -> None:
     """A file that moved must not be looked for in its old place."""
