@@ -260,6 +260,15 @@ def test_pages_name_only_files_that_exist(page: Path) -> None:
     assert [path for path in paths if not any((folder / path).exists() for folder in known)] == []
 
 
+def test_every_room_is_in_the_map() -> None:
+    """A stranger finds each package in docs/develop/architecture.md, with a line on its purpose."""
+    text = (ROOT / "docs" / "develop" / "architecture.md").read_text(encoding="utf-8")
+    rooms = [path.parent.relative_to(ROOT) for path in (ROOT / "collector").rglob("__init__.py")]
+    names = [str(room).removeprefix("collector/core/") for room in rooms if str(room) != "collector"]
+
+    assert [name for name in names if f"`{name}/`" not in text and f"`core/{name}/`" not in text] == []
+
+
 def test_the_readme_stays_short() -> None:
     """A stranger reads a page; the rest is in docs/."""
     text = (ROOT / "README.md").read_bytes()
