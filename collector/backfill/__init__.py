@@ -1,4 +1,6 @@
 """
-What nobody watched, fetched again from Argo's archive: `argo_server` asks it, `held` asks the store what is there already,
-`taking` makes rows of the difference and writes them, and then that it was done.
+Imports missed workflows from Argo's archive.
+
+`argo_server` reads the archive, `stored` reads what the store already has, `importer` writes rows of the difference and
+then a row for the imported period, and `withdraw` removes estimates that evidence has replaced.
 """

@@ -1,10 +1,10 @@
 """
-An argo-server's archive over HTTP: which workflows finished in a period, and each of them whole.
+Client of an argo-server's archive: lists the workflows that finished in a period, and fetches each of them whole.
 
-The endpoint is the one that Argo 3.5 to 4.1 have alike, `GET /api/v1/archived-workflows` and `…/{uid}` (server/workflowarchive
-in Argo's tree). Its list takes periods by `spec.startedAt` alone, gives no steps, and counts its pages by an offset that
-shifts while rows arrive: so the periods asked for are short, and what comes twice is the reader's to drop.
-Follows no redirect, keeps no cookie, bounds every answer in bytes and in time, and asks at a bounded rate.
+The endpoint is the same in Argo 3.5 to 4.1: `GET /api/v1/archived-workflows` and `…/{uid}` (server/workflowarchive in
+Argo's tree). Its list selects periods by `spec.startedAt` only, has no steps, and pages by an offset that shifts while
+rows arrive. The periods are therefore short, and the reader drops duplicates.
+The client follows no redirect, keeps no cookie, bounds every answer in bytes and in time, and limits its request rate.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self, get_args
 
 import aiohttp
 import msgspec
@@ -30,27 +30,33 @@ from collector.settings.model import ArchiveSettings
 PATH = "/api/v1/archived-workflows"
 PAGE = 200
 SLICE_MS = HOUR_MS
-"""Of a period that is listed at once."""
+"""Length of a period that is listed in one request."""
 EDGE_MS = 1000
-"""Whether its ends are within a period differs between Argo's versions; both count whole seconds."""
+"""Argo's versions differ in whether a period includes its ends; all of them count whole seconds."""
 PER_SECOND = 10
+"""Requests a second."""
 AT_ONCE = 4
+"""Parallel requests."""
 ANSWER_BYTES = 32 * 2**20
 PATIENCE = aiohttp.ClientTimeout(total=60, connect=10)
 QUOTED = 80
+"""Characters of an error message that are quoted."""
 UID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 class ArchiveError(Exception):
-    """The archive did not give; names the address and the remedy. `reason` is one of few words."""
+    """The archive failed; the message names the address and the remedy."""
 
-    def __init__(self, reason: str, text: str) -> None:
+    def __init__(self, reason: "FailureReason", text: str) -> None:
         super().__init__(text)
         self.reason = reason
 
 
-REASONS = ("connection", "unauthorized", "forbidden", "missing", "unusable", "server", "too_large", "settings")
-"""What a failure is counted under."""
+FailureReason = Literal[
+    "connection", "unauthorized", "forbidden", "missing", "unusable", "server", "too_large", "settings"
+]
+"""The label under which a failure is counted."""
+REASONS: tuple[FailureReason, ...] = get_args(FailureReason)
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -72,13 +78,13 @@ class Page(msgspec.Struct):
 
 @dataclass(slots=True)
 class Pace:
-    """At most so many requests a second, spread evenly."""
+    """Limits the request rate, evenly spread."""
 
     per_second: float
     _next_at: float = 0.0
 
-    async def turn(self) -> None:
-        """Returns when the next request may go out."""
+    async def wait(self) -> None:
+        """Returns when the next request may be sent."""
         now = time.monotonic()
         at = max(now, self._next_at)
         self._next_at = at + 1 / self.per_second
@@ -87,7 +93,7 @@ class Pace:
 
 @dataclass(slots=True)
 class ArgoServer:
-    """One argo-server; `async with` opens and closes the connections to it."""
+    """Client of one argo-server; `async with` opens and closes its connections."""
 
     settings: ArchiveSettings
     pace: Pace = field(default_factory=lambda: Pace(PER_SECOND))
@@ -111,21 +117,21 @@ class ArgoServer:
 
     @property
     def place(self) -> str:
-        """What errors name."""
+        """Returns the address that errors name."""
         return self.settings.url.rstrip("/") + PATH
 
     async def finished(self, begin: Instant, end: Instant) -> list[Listed]:
-        """The workflows that started within a period, each once."""
+        """Lists the finished workflows that started within a period, each once."""
         found: dict[str, Listed] = {}
         offset = 0
         selector = f"spec.startedAt>{_rfc3339(begin - EDGE_MS)},spec.startedAt<{_rfc3339(end + EDGE_MS)}"
         while True:
-            asked = {"listOptions.limit": str(PAGE), "listOptions.fieldSelector": selector}
-            body = await self._get("", asked | ({"listOptions.continue": str(offset)} if offset else {}))
+            parameters = {"listOptions.limit": str(PAGE), "listOptions.fieldSelector": selector}
+            body = await self._get("", parameters | ({"listOptions.continue": str(offset)} if offset else {}))
             page = decoded(body, Page) if body is not None else None
             if page is None:
                 raise self._error("unusable", "answered with no list of workflows", "is it an argo-server's address?")
-            found |= {one.uid: one for one in _listed(page)}
+            found |= {workflow.uid: workflow for workflow in _listed(page)}
             token = page.metadata.token or ""
             if not token:
                 return list(found.values())
@@ -134,37 +140,37 @@ class ArgoServer:
             offset = int(token)
 
     async def workflow(self, uid: str) -> bytes | None:
-        """A whole workflow as JSON; None: it is not in the archive."""
+        """Fetches a whole workflow as JSON; None if it is not in the archive."""
         if not UID.fullmatch(uid):
             return None
         return await self._get(f"/{uid}", {}, absent_is_none=True)
 
     async def _get(self, path: str, params: dict[str, str], *, absent_is_none: bool = False) -> bytes | None:
-        """The body of an answer; tried once more where the server or the way to it failed."""
+        """Requests a body; retries once if the connection or the server failed."""
         try:
-            return await self._ask(path, params, absent_is_none)
+            return await self._request(path, params, absent_is_none)
         except ArchiveError as error:
             if error.reason not in ("connection", "server"):
                 raise
         await asyncio.sleep(1 / self.pace.per_second)
-        return await self._ask(path, params, absent_is_none)
+        return await self._request(path, params, absent_is_none)
 
-    async def _ask(self, path: str, params: dict[str, str], absent_is_none: bool) -> bytes | None:
+    async def _request(self, path: str, params: dict[str, str], absent_is_none: bool) -> bytes | None:
         assert self._session is not None  # noqa: S101 - set by async with
-        await self.pace.turn()
+        await self.pace.wait()
         try:
             async with self._session.get(
                 self.place + path, params=params, headers=self._headers, allow_redirects=False
             ) as answer:
                 body = await self._read(answer)
                 kind = answer.headers.get("Content-Type", "")
-                return self._judge(answer.status, kind, body, absent_is_none)
+                return self._checked(answer.status, kind, body, absent_is_none)
         except (aiohttp.ClientSSLError, ssl.SSLError) as error:
             raise self._error("connection", f"TLS: {error}", "give its authority as archive.ca_file") from None
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            said = str(error) or type(error).__name__
+            message = str(error) or type(error).__name__
             raise self._error(
-                "connection", f"does not answer: {said}", "is archive.url right, and the server up?"
+                "connection", f"does not answer: {message}", "is archive.url right, and the server up?"
             ) from None
 
     async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
@@ -177,8 +183,8 @@ class ArgoServer:
                 )
         return bytes(body)
 
-    def _judge(self, status: int, kind: str, body: bytes, absent_is_none: bool) -> bytes | None:
-        """The body where it is what was asked for; else an error that names the remedy."""
+    def _checked(self, status: int, kind: str, body: bytes, absent_is_none: bool) -> bytes | None:
+        """Returns the body of a good answer; raises ArchiveError with the remedy for any other."""
         json = kind.partition(";")[0].strip().lower().endswith("json")
         if status == 200 and json:
             return body
@@ -196,12 +202,12 @@ class ArgoServer:
         what = f"answered {status} with {kind or 'no content type'}"
         raise self._error("unusable", what, "give the argo-server's own address, not one that asks people to sign in")
 
-    def _error(self, reason: str, what: str, remedy: str) -> ArchiveError:
+    def _error(self, reason: FailureReason, what: str, remedy: str) -> ArchiveError:
         return ArchiveError(reason, f"{self.place}: {what}; {remedy}")
 
 
 def slices(begin: Instant, end: Instant) -> Iterator[tuple[Instant, Instant]]:
-    """A period in parts that are listed at once."""
+    """Divides a period into parts that are listed in one request."""
     for at in range(begin, end, SLICE_MS):
         yield at, min(end, at + SLICE_MS)
 
@@ -219,26 +225,26 @@ def _rfc3339(at: Instant) -> str:
 
 
 def _quote(body: bytes) -> str:
-    """The beginning of an error's own words, on one line; never of an object."""
+    """Returns the beginning of an error message on one line, never of an object."""
     try:
-        said = msgspec.json.decode(body, type=kubernetes.Status).message or ""
+        message = msgspec.json.decode(body, type=kubernetes.Status).message or ""
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        said = body[: QUOTED * 4].decode("utf-8", "replace")
-    return " ".join("".join(c if c.isprintable() else " " for c in said).split())[:QUOTED]
+        message = body[: QUOTED * 4].decode("utf-8", "replace")
+    return " ".join("".join(c if c.isprintable() else " " for c in message).split())[:QUOTED]
 
 
 def _headers(settings: ArchiveSettings) -> dict[str, str]:
-    """Read each time a connection is made, for tokens are exchanged while we run."""
+    """Reads the token for each connection, because tokens are renewed while the collector runs."""
     headers = {"Accept": "application/json", "User-Agent": "lynceus"}
     if not settings.token_file:
         return headers
     try:
         token = Path(settings.token_file).read_text(encoding="utf-8").strip().removeprefix("Bearer ")
     except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "is no text"
+        why = getattr(error, "strerror", None) or "is not text"
         raise ArchiveError("settings", f"{settings.token_file}: {why}; it holds the token for {settings.url}") from None
     if not token or not token.isprintable():
-        raise ArchiveError("settings", f"{settings.token_file}: is empty or no token; write the bare token into it")
+        raise ArchiveError("settings", f"{settings.token_file}: is empty or not a token; write the bare token into it")
     return headers | {"Authorization": f"Bearer {token}"}
 
 
@@ -248,7 +254,7 @@ def _tls(settings: ArchiveSettings) -> ssl.SSLContext:
     except OSError as error:
         why = error.strerror or "holds no PEM certificate"
         raise ArchiveError("settings", f"{settings.ca_file}: {why}; it holds the authority of {settings.url}") from None
-    # As in watch/access.py: authorities of many clusters lack extensions that Python 3.13 asks for.
+    # As in kube/credentials.py: the authorities of many clusters lack extensions that Python 3.13 requires.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if settings.allow_insecure:
         context.check_hostname = False

@@ -74,7 +74,7 @@ def _no_archive(settings: Settings, only: str) -> str:
 
 
 async def _import_all(work: _Import, clusters: list[ClusterSettings]) -> tuple[list[Backfill], list[str]]:
-    """The row of each cluster, and a note for each archive that failed; Failure when all of them did."""
+    """Imports cluster by cluster; a failed archive is a note, and Failure is raised if all of them failed."""
     made, notes = list[Backfill](), list[str]()
     with connect.store_failures():
         for cluster in clusters:
@@ -88,18 +88,18 @@ async def _import_all(work: _Import, clusters: list[ClusterSettings]) -> tuple[l
 
 
 async def _import_cluster(work: _Import, cluster: ClusterSettings) -> Backfill:
-    around = await asyncio.to_thread(stored.cluster_context, work.store, cluster.name)
+    context = await asyncio.to_thread(stored.cluster_context, work.store, cluster.name)
     async with ArgoServer(cluster.archive) as archive:
         row = await backfill(
             Work(
                 cluster=cluster.name,
                 archive=archive,
                 store=work.store,
-                ask=asyncio.to_thread,
+                in_thread=asyncio.to_thread,
                 rules=rules_of(work.settings, cluster),
                 books=work.books,
                 zone=ZoneInfo(work.settings.billing_timezone),
-                around=around,
+                context=context,
                 now=now_ms,
                 dry_run=work.dry_run,
                 progress=work.progress,

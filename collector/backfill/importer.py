@@ -1,8 +1,8 @@
 """
-A period of one cluster from the archive into the store: list, compare, fetch what is missing, make rows, write them.
+Imports a period of one cluster from the archive: list, compare with the store, fetch what is missing, write its rows.
 
-The workflow's own row is written last, for it is what says that the workflow is there; the row that says that the period
-was asked about comes after all of them. Cut short anywhere, the next try does the rest, and what it does twice changes nothing.
+A workflow's own row is written last, because it marks the workflow as stored; the row of the imported period follows
+after all of them. After an interruption the next import does the rest, and repeated work changes nothing.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from datetime import tzinfo
 from typing import Any, Protocol
 
 from collector.backfill import stored
-from collector.backfill.argo_server import AT_ONCE, ArchiveError, Listed, slices
+from collector.backfill.argo_server import AT_ONCE, ArchiveError, FailureReason, Listed, slices
 from collector.billing import runs
 from collector.billing.rows import write_facts
 from collector.catalog import metrics
@@ -35,64 +35,66 @@ from collector.store.clickhouse import Store
 log = logging.getLogger(__name__)
 
 REACH_MS = DAY_MS
-"""How long before a period a workflow may have started that ended in it, for the archive lists by start alone. One that
-runs longer is found all the same where it was watched before the break: its row says `unknown`, and names its uid."""
+"""
+How long before the period a workflow of the period may have started, because the archive lists by start only. A workflow
+that ran longer is found if it was watched before the gap: its row has the outcome `unknown` and names its uid.
+"""
 MARGIN_MS = MINUTE_MS
-"""Around a period; clocks differ, and what the store has is not taken twice."""
+"""Around the period, because clocks differ; what the store already has is not imported again."""
 CHUNK = 100
-"""Workflows that the store is asked about at once."""
+"""Workflows that are compared with the store in one query."""
 ORDER: tuple[type[Fact], ...] = (StepRun, PodRun, PodCost, Period, WorkflowRun)
-"""In which rows are written; whatever else a workflow leads to comes before them."""
+"""The order in which rows are written; all other kinds are written before them."""
 UNREADABLE = "unreadable"
-"""What a copy that cannot be read is counted under."""
+"""The label under which unreadable workflows are counted."""
 QUIET_MS = 2 * MINUTE_MS
-"""After the end of a gap: by then the store has what the relist showed, and Argo has archived what ended in the gap."""
-ALL_ALIKE = ("connection", "unauthorized", "settings")
+"""After the end of a gap: by then the store has the relist, and Argo has archived what ended in the gap."""
+FAILS_FOR_ALL: tuple[FailureReason, ...] = ("connection", "unauthorized", "settings")
 """Failures that the next workflow would meet as well."""
 
 
 class Archive(Protocol):
-    """What is asked of an archive; argo_server.py is one."""
+    """The archive of one cluster; argo_server.py implements it."""
 
     async def finished(self, begin: Instant, end: Instant) -> list[Listed]: ...
     async def workflow(self, uid: str) -> bytes | None: ...
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Work:
-    """A cluster, its archive, and where to."""
+    """An import from the archive of one cluster into the store."""
 
     cluster: str
     archive: Archive
     store: Store
-    ask: Callable[..., Awaitable[Any]]
-    """Runs what blocks in a thread."""
+    in_thread: Callable[..., Awaitable[Any]]
+    """Runs a blocking function in a thread."""
     rules: Rules
     books: Books
     zone: tzinfo
-    around: ClusterContext
+    context: ClusterContext
     now: Callable[[], Instant]
-    known: Callable[[str], bool] = frozenset[str]().__contains__
-    """Whether a workflow is watched by us now, by its uid: then its rows are on their way."""
+    is_watched: Callable[[str], bool] = frozenset[str]().__contains__
+    """Returns whether we watch a workflow now, by its uid: then its rows arrive by themselves."""
     counters: Counters = field(default_factory=Counters)
     dry_run: bool = False
-    progress: Callable[[int, int], object] = lambda done, total: None  # noqa: ARG005 - nobody looks
-    """Hours listed, and how many there are."""
+    progress: Callable[[int, int], object] = lambda done, total: None  # noqa: ARG005 - the default ignores both
+    """Called with the number of listed hours, and with their total."""
 
 
 def clusters_with_archive(settings: Settings) -> list[ClusterSettings]:
-    """The clusters that name an argo-server."""
+    """Returns the clusters that name an argo-server."""
     return [cluster for cluster in settings.clusters if cluster.archive.url]
 
 
 def settled_before(now: Instant) -> Instant:
-    """The instant up to which the archive and the store are complete."""
+    """Returns the instant up to which the archive and the store are complete."""
     return now - QUIET_MS
 
 
 @dataclass(slots=True)
-class Sums:
-    """What a period has come to so far."""
+class Tally:
+    """Counts of one import so far."""
 
     found: int = 0
     taken: int = 0
@@ -101,112 +103,126 @@ class Sums:
 
 
 async def backfill(work: Work, begin: Instant, end: Instant) -> Backfill:
-    """Take what ended in a period; its row, written unless it is a dry run. ArchiveError: the archive does not give."""
-    sums, heard = Sums(), await work.ask(runs.current_runs, work.store)
-    vanished = set(await work.ask(stored.unknown_runs, work.store, work.cluster, begin, end))
+    """Imports what ended in a period and returns its row, which is written unless it is a dry run; or ArchiveError."""
+    tally, pricing_runs = Tally(), await work.in_thread(runs.current_runs, work.store)
+    vanished = set(await work.in_thread(stored.unknown_runs, work.store, work.cluster, begin, end))
     before: set[str] = set()
     hours = list(slices(begin - REACH_MS, end + MARGIN_MS))
     for number, (first, after) in enumerate(hours, 1):
-        listed = {one.uid: one for one in await work.archive.finished(first, after)}
-        chosen = {uid: one for uid, one in listed.items() if uid not in before and _ended(one, begin, end)}
+        listed = {workflow.uid: workflow for workflow in await work.archive.finished(first, after)}
+        chosen = {uid: one for uid, one in listed.items() if uid not in before and _has_ended(one, begin, end)}
         before = set(listed)
         vanished -= chosen.keys()
-        sums.found += len(chosen)
-        await _take(work, chosen, heard, sums)
+        tally.found += len(chosen)
+        await _import_missing(work, chosen, pricing_runs, tally)
         work.progress(number, len(hours))
-    # What started too long ago to be listed, or is not there.
-    await _take(work, dict.fromkeys(sorted(vanished)), heard, sums)
-    at = work.now()
-    made = Backfill(
-        cluster=work.cluster, from_at=begin, to_at=end, version=at, at=at, found=sums.found, taken=sums.taken,
-        absent=sums.absent, failed=sums.failed,
-    )  # fmt: skip
+    # Those that started too long ago to be listed, or that are not in the archive.
+    await _import_missing(work, dict.fromkeys(sorted(vanished)), pricing_runs, tally)
+    row = _row(work, begin, end, tally)
     if not work.dry_run:
-        await work.ask(write_facts, work.store, [made])
-    return made
+        await work.in_thread(write_facts, work.store, [row])
+    return row
 
 
-def _ended(one: Listed, begin: Instant, end: Instant) -> bool:
-    return begin - MARGIN_MS <= one.finished_at < end + MARGIN_MS
+def _row(work: Work, begin: Instant, end: Instant, tally: Tally) -> Backfill:
+    at = work.now()
+    return Backfill(
+        cluster=work.cluster,
+        from_at=begin,
+        to_at=end,
+        version=at,
+        at=at,
+        found=tally.found,
+        taken=tally.taken,
+        absent=tally.absent,
+        failed=tally.failed,
+    )
 
 
-async def _take(work: Work, chosen: dict[str, Listed] | dict[str, None], heard: Runs, sums: Sums) -> None:
-    """Fetch and write those that the store has no row of."""
-    for uids in _chunks([uid for uid in chosen if not work.known(uid)], CHUNK):
-        rows = await work.ask(stored.finished_runs, work.store, work.cluster, uids)
-        missing = [uid for uid in uids if not _there(chosen[uid], rows.get(uid, ()))]
+def _has_ended(workflow: Listed, begin: Instant, end: Instant) -> bool:
+    return begin - MARGIN_MS <= workflow.finished_at < end + MARGIN_MS
+
+
+async def _import_missing(
+    work: Work, chosen: dict[str, Listed] | dict[str, None], pricing_runs: Runs, tally: Tally
+) -> None:
+    """Fetches and writes the workflows that the store does not have."""
+    for uids in _chunks([uid for uid in chosen if not work.is_watched(uid)], CHUNK):
+        rows = await work.in_thread(stored.finished_runs, work.store, work.cluster, uids)
+        missing = [uid for uid in uids if not _is_stored(chosen[uid], rows.get(uid, ()))]
         if work.dry_run:
-            sums.taken += len(missing)
+            tally.taken += len(missing)
             continue
         for group in _chunks(missing, AT_ONCE):
-            bodies = await asyncio.gather(*(_fetch(work, uid, sums) for uid in group))
-            got = {uid: body for uid, body in zip(group, bodies, strict=True) if body}
-            taken, bad = await work.ask(_write, work, got, rows, heard)
-            sums.taken += taken
-            sums.failed += bad
+            fetched = await asyncio.gather(*(_fetch(work, uid, tally) for uid in group))
+            bodies = {uid: body for uid, body in zip(group, fetched, strict=True) if body}
+            taken, unreadable = await work.in_thread(_write, work, bodies, rows, pricing_runs)
+            tally.taken += taken
+            tally.failed += unreadable
             work.counters.add(metrics.BACKFILLED, taken, cluster=work.cluster)
-            if bad:
-                work.counters.add(metrics.BACKFILL_FAILURES, bad, cluster=work.cluster, reason=UNREADABLE)
+            if unreadable:
+                work.counters.add(metrics.BACKFILL_FAILURES, unreadable, cluster=work.cluster, reason=UNREADABLE)
 
 
 def _chunks(uids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     return (uids[at : at + size] for at in range(0, len(uids), size))
 
 
-def _there(one: Listed | None, rows: Iterable[WorkflowRun]) -> bool:
-    """Whether the store has the attempt that the archive lists; of what is not listed, whether no end is unknown."""
-    if one is None:
+def _is_stored(workflow: Listed | None, rows: Iterable[WorkflowRun]) -> bool:
+    """Returns whether the store has the listed attempt; for an unlisted workflow, whether every end is known."""
+    if workflow is None:
         return all(run.outcome != "unknown" for run in rows)
-    return any(run.outcome != "unknown" and run.started_at == one.started_at for run in rows)
+    return any(run.outcome != "unknown" and run.started_at == workflow.started_at for run in rows)
 
 
-async def _fetch(work: Work, uid: str, sums: Sums) -> bytes | None:
+async def _fetch(work: Work, uid: str, tally: Tally) -> bytes | None:
     try:
         body = await work.archive.workflow(uid)
     except ArchiveError as error:
-        if error.reason in ALL_ALIKE:
+        if error.reason in FAILS_FOR_ALL:
             raise
         log.warning(
-            "the archive did not give a workflow", extra={"cluster": work.cluster, "uid": uid, "reason": str(error)}
+            "fetching a workflow from the archive failed",
+            extra={"cluster": work.cluster, "uid": uid, "reason": str(error)},
         )
         work.counters.add(metrics.BACKFILL_FAILURES, cluster=work.cluster, reason=error.reason)
-        sums.failed += 1
+        tally.failed += 1
         return None
-    sums.absent += body is None
+    tally.absent += body is None
     return body
 
 
-def _write(work: Work, bodies: dict[str, bytes], rows: dict[str, list[WorkflowRun]], heard: Runs) -> tuple[int, int]:
-    """Make rows of workflows and store them; how many those are, and how many could not be read. Runs in a thread."""
-    there = stored.rows_of(work.store, work.cluster, rows, list(bodies))
-    made = [_facts_or_none(work, uid, body, there[uid], heard) for uid, body in bodies.items()]
-    facts = [fact for one in made for fact in one or ()]
+def _write(
+    work: Work, bodies: dict[str, bytes], rows: dict[str, list[WorkflowRun]], pricing_runs: Runs
+) -> tuple[int, int]:
+    """Writes the rows of workflows; returns how many were imported and how many are unreadable. Runs in a thread."""
+    known = stored.rows_of(work.store, work.cluster, rows, list(bodies))
+    made = [_facts_or_none(work, uid, body, known[uid], pricing_runs) for uid, body in bodies.items()]
+    facts = [fact for of_workflow in made for fact in of_workflow or ()]
     kinds = {type(fact): None for fact in facts if type(fact) not in ORDER}
     for kind in (*kinds, *ORDER):
         write_facts(work.store, [fact for fact in facts if type(fact) is kind])
-    return sum(bool(one) for one in made), made.count(None)
+    return sum(bool(of_workflow) for of_workflow in made), made.count(None)
 
 
-def _facts_or_none(work: Work, uid: str, body: bytes, there: StoredRows, heard: Runs) -> list[Fact] | None:
-    """What core did not foresee costs its neighbours nothing."""
+def _facts_or_none(work: Work, uid: str, body: bytes, known: StoredRows, pricing_runs: Runs) -> list[Fact] | None:
+    """Returns the rows of a workflow, or None: an unreadable workflow must not stop the others."""
     try:
         if restore.read(body) is not None:
-            return facts_of(work, body, there, heard)
-        log.warning(
-            "the archive gave something that is no finished workflow", extra={"cluster": work.cluster, "uid": uid}
-        )
+            return facts_of(work, body, known, pricing_runs)
+        log.warning("the archive returned an unfinished workflow", extra={"cluster": work.cluster, "uid": uid})
     except Exception:
-        log.exception("a workflow of the archive was set aside", extra={"cluster": work.cluster, "uid": uid})
+        log.exception("an archived workflow is unreadable and was skipped", extra={"cluster": work.cluster, "uid": uid})
     return None
 
 
-def facts_of(work: Work, body: bytes, there: StoredRows, heard: Runs) -> list[Fact]:
-    """The rows that a copy of a workflow leads to, charges included; none where the store has it already."""
+def facts_of(work: Work, body: bytes, known: StoredRows, pricing_runs: Runs) -> list[Fact]:
+    """Returns the rows of an archived workflow, charges included; none if the store has it already."""
     at = work.now()
-    found = restore.rows_of(work.cluster, work.rules, work.around, body, there, at)
-    if found is None:
+    restored = restore.rows_of(work.cluster, work.rules, work.context, body, known, at=at)
+    if restored is None:
         return []
-    cluster, effects = found
+    cluster, effects = restored
     # Counters cover only what was watched, so the recorder's are dropped.
-    recorder = Recorder(work.books, work.zone, Counters(), runs=heard)
+    recorder = Recorder(work.books, work.zone, Counters(), runs=pricing_runs)
     return list(recorder.record(cluster, effects, at, listed=True))

@@ -1,12 +1,11 @@
 """
-Estimates that evidence has overtaken: a pod's own row arrived after its workflow had been taken from the archive.
+Withdraws estimates of pods whose own rows arrived after their workflow was imported from the archive.
 
-Its key is another than the estimate's, so that nothing replaces the estimate by itself. It is withdrawn: its charges become
-0, which is no guess here, since the pod's own charge stands beside them; its row keeps no instant that could be billed.
+The pod's own row has another key than the estimate, so it does not replace the estimate. The withdrawn estimate's charges
+become 0, because the pod's own charges stand beside them, and its row loses every instant that could be billed.
 """
 
 from collections import defaultdict
-from decimal import Decimal
 
 from msgspec.structs import replace
 
@@ -15,57 +14,67 @@ from collector.billing.rows import read_facts, write_facts
 from collector.core.archive.pod_estimates import ESTIMATED, UID, same_pod
 from collector.core.facts.bills import PodCost, PodRun
 from collector.core.model import Instant
+from collector.core.units import ZERO
 from collector.store.clickhouse import Store
 
 WITHDRAWN = "withdrawn"
-"""The rule of a charge, and the reason of a pod's row, that another one stands for."""
-NOUGHT = Decimal(0)
+"""The rule of a withdrawn charge, and the reason of a withdrawn pod's row."""
+ESTIMATES = """FINAL
+    WHERE cluster = {cluster:String} AND created_at >= fromUnixTimestamp64Milli({begin:Int64})
+      AND created_at < fromUnixTimestamp64Milli({end:Int64})
+      AND startsWith(uid, {sign:String}) AND reason != {withdrawn:String}
+"""
 
 
 def withdraw(store: Store, cluster: str, begin: Instant, end: Instant) -> int:
-    """Withdraw what was estimated of a period and has been seen since; how many pods that were."""
-    estimated = read_facts(
-        store, PodRun,
-        "FINAL WHERE cluster = {cluster:String} AND created_at >= fromUnixTimestamp64Milli({begin:Int64}) "
-        "AND created_at < fromUnixTimestamp64Milli({end:Int64}) AND startsWith(uid, {sign:String}) AND reason != {why:String}",
-        {"cluster": cluster, "begin": begin - REACH_MS, "end": end, "sign": UID, "why": WITHDRAWN},
-    )  # fmt: skip
-    gone = _overtaken(store, cluster, estimated) if estimated else []
-    if gone:
+    """Withdraws the estimates of a period whose pods have rows of their own by now; returns the number of pods."""
+    parameters = {"cluster": cluster, "begin": begin - REACH_MS, "end": end, "sign": UID, "withdrawn": WITHDRAWN}
+    estimated = read_facts(store, PodRun, ESTIMATES, parameters)
+    replaced = _replaced(store, cluster, estimated) if estimated else []
+    if replaced:
         charges = read_facts(
-            store, PodCost, "FINAL WHERE cluster = {cluster:String} AND pod_uid IN {uids:Array(String)} AND entry = 0",
-            {"cluster": cluster, "uids": [run.uid for run in gone]},
-        )  # fmt: skip
-        write_facts(store, [_no_charge(charge) for charge in charges])
-        write_facts(store, [_no_pod(run) for run in gone])
-    return len(gone)
+            store,
+            PodCost,
+            "FINAL WHERE cluster = {cluster:String} AND pod_uid IN {uids:Array(String)} AND entry = 0",
+            {"cluster": cluster, "uids": [run.uid for run in replaced]},
+        )
+        write_facts(store, [_withdrawn_charge(charge) for charge in charges])
+        write_facts(store, [_withdrawn_pod(run) for run in replaced])
+    return len(replaced)
 
 
-def _overtaken(store: Store, cluster: str, estimated: list[PodRun]) -> list[PodRun]:
-    """Those of which a row of their own is there."""
+def _replaced(store: Store, cluster: str, estimated: list[PodRun]) -> list[PodRun]:
+    """Returns the estimates whose pods have rows of their own."""
     rows = store.query_rows(
         "SELECT workflow_uid, node_id, toUnixTimestamp64Milli(created_at) FROM lynceus.pod_run "
         "WHERE cluster = {cluster:String} AND workflow_uid IN {uids:Array(String)} AND NOT startsWith(uid, {sign:String})",
         {"cluster": cluster, "uids": sorted({run.workflow_uid for run in estimated}), "sign": UID},
     )
-    seen: defaultdict[tuple[str, str], list[Instant]] = defaultdict(list)
+    created: defaultdict[tuple[str, str], list[Instant]] = defaultdict(list)
     for workflow_uid, node_id, created_at in rows:
-        seen[workflow_uid, node_id].append(created_at)
+        created[workflow_uid, node_id].append(created_at)
     return [
         run
         for run in estimated
-        if any(same_pod(at, run.created_at, run.finished_at or at) for at in seen[run.workflow_uid, run.node_id])
+        if any(same_pod(at, run.created_at, run.finished_at or at) for at in created[run.workflow_uid, run.node_id])
     ]
 
 
-def _no_charge(charge: PodCost) -> PodCost:
+def _withdrawn_charge(charge: PodCost) -> PodCost:
     return replace(
-        charge, version=charge.version + 1, cost=NOUGHT, cost_pending=NOUGHT, list_cost=NOUGHT, rounded_cost=NOUGHT,
-        billed_seconds=0, meters=(), rule=WITHDRAWN,
-    )  # fmt: skip
+        charge,
+        version=charge.version + 1,
+        cost=ZERO,
+        cost_pending=ZERO,
+        list_cost=ZERO,
+        rounded_cost=ZERO,
+        billed_seconds=0,
+        meters=(),
+        rule=WITHDRAWN,
+    )
 
 
-def _no_pod(run: PodRun) -> PodRun:
+def _withdrawn_pod(run: PodRun) -> PodRun:
     return replace(
         run, version=ESTIMATED + 1, reason=WITHDRAWN, scheduled_at=None, main_started_at=None, exit_code=None
-    )  # fmt: skip
+    )

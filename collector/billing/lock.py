@@ -2,7 +2,7 @@
 Locks months: a locked month never changes again, and its row holds the sums and a hash of its charges.
 
 From the lock on, collectors write what arrives for the month under a late run, so that no charge of the bill changes. The
-sums are taken when all running collectors have read of the lock. An unlocked month takes over its late charges.
+sums are taken when all running collectors have read the lock. An unlocked month takes over its late charges.
 """
 
 from collections.abc import Callable
@@ -105,7 +105,7 @@ def _wait(store: Store, report_step: Callable[[str], object]) -> None:
     wait_for_collectors.wait(
         store,
         store_clock(store),
-        lambda names: report_step(f"waiting until collectors have read of the change: {', '.join(names)}"),
+        lambda names: report_step(f"waiting for collectors to read the change: {', '.join(names)}"),
     )
 
 

@@ -66,7 +66,9 @@ def reconcile(store: Store, month: int, bill: Bill, *, today: date, now: int) ->
     shared = {"shared costs": bill.shared} if bill.shared else {}
     ours = charges_by_product(store, period, bill.currency) | shared
     if unknown := sorted(bill.billed.keys() - ours.keys() - {WHOLE}):
-        raise RepricingError(f"--billed {unknown[0]}: no charges in the month; there are {', '.join(ours) or 'none'}")
+        raise RepricingError(
+            f"--billed {unknown[0]}: the month has no charges of this product; its products: {', '.join(ours) or 'none'}"
+        )
     recorded = {product: amount(cost) for product, cost in bill.billed.items()}
     runs.save_periods(
         store, [replace(period, state="reconciled", version=max(now, period.version + 1), billed=recorded)]

@@ -4,7 +4,7 @@ Prepares a new pricing run from stored evidence alone, beside the old run, and t
 1. The run takes a number that no run ever had and announces its preparation: from then on collectors write under it too.
 2. Pods are read page by page, priced with the current books and rules, and written under the new number.
 3. What cannot be computed again is carried over: charges of running pods, and corrections booked in these months.
-4. When all running collectors have read of the run, pods that arrived meanwhile are priced once more.
+4. When all running collectors have read the run, pods that arrived meanwhile are priced once more.
 5. Commitments are applied to all charges (commitments.py).
 6. One insert makes the run active. If the process stops before that, the old run stays active and the number is not
    used again.
@@ -204,7 +204,7 @@ def written_under_run(work: Preparation, page: list[PodRun]) -> dict[str, Writte
 
 
 def _report_waiting(work: Preparation, names: list[str]) -> None:
-    work.report_step(f"waiting until collectors have read of run {work.run}: {', '.join(names)}")
+    work.report_step(f"waiting for collectors to read run {work.run}: {', '.join(names)}")
     _announce_if_due(work)
 
 

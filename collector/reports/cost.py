@@ -78,7 +78,9 @@ def _spent_on(parts: _Cost) -> Report:
     """Reports the parts of each row's cost, by what it was spent on; they sum to the cost."""
     priced = (row for row in parts.spent.rows if row.figures[COST] is not None)
     columns = (*parts.names, *(figure.title for figure in SPENT_ON))
-    return Report("What it was spent on", columns, [(*row.keys, *values(SPENT_ON, row.figures)) for row in priced])
+    return Report(
+        "What the money was spent on", columns, [(*row.keys, *values(SPENT_ON, row.figures)) for row in priced]
+    )
 
 
 def _notes(spent: Spending) -> list[str]:

@@ -74,4 +74,4 @@ def _causes(query: Query, span: Span) -> Report:
     """
     rows = [tuple(row) for row in query(sql, span.parameters())]
     columns = ("outcome", "reason", "template", "deciding step", "runs", "latest", "in cluster")
-    return Report("What did not succeed, most often first", columns, rows, nothing=NO_VALUE)
+    return Report("Causes of runs that did not succeed, most frequent first", columns, rows, nothing=NO_VALUE)

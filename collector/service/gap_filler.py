@@ -101,13 +101,13 @@ class GapFiller:
                 cluster=name,
                 archive=archive,
                 store=store,
-                ask=worker.run,
+                in_thread=worker.run,
                 rules=live.rules,
                 books=self.pipeline.books,
                 zone=ZoneInfo(self.settings.billing_timezone),
-                around=ClusterContext(dict(live.namespaces), dict(live.plain_nodes.labels)),
+                context=ClusterContext(dict(live.namespaces), dict(live.plain_nodes.labels)),
                 now=now_ms,
-                known=partial(_is_watched, live),
+                is_watched=partial(_is_watched, live),
                 counters=self.counters,
             )
             for begin, end in settled:

@@ -78,7 +78,7 @@ def broken(share: float) -> tuple[Seen, WatchGap]:
     last = {one.uid: one for one in before if one.kind in ("workflows", "pods")}
     version, begin, end = stream[-1].version + 256, before[-1].at, stream[-1].at
     gone = [
-        Observation(one.kind, "vanished", uid, None, version, end, live=False)
+        Observation(kind=one.kind, change="vanished", uid=uid, object=None, version=version, at=end, live=False)
         for uid, one in sorted(last.items(), key=lambda item: item[1].kind)
         if one.change != "deleted"
     ]
@@ -99,8 +99,17 @@ def keep_all(store: Store, new: Sequence[Fact]) -> None:
 def a_work(store: Store, archive: Archive, **changes: Any) -> Work:
     """The recording's cluster and an archive of it."""
     cluster = undisturbed().cluster
-    around = ClusterContext(cluster.namespaces, cluster.plain_nodes.labels)
-    work = Work("c1", archive, store, asyncio.to_thread, RULES, books(), UTC, around, lambda: NOW)
+    work = Work(
+        cluster="c1",
+        archive=archive,
+        store=store,
+        in_thread=asyncio.to_thread,
+        rules=RULES,
+        books=books(),
+        zone=UTC,
+        context=ClusterContext(cluster.namespaces, cluster.plain_nodes.labels),
+        now=lambda: NOW,
+    )
     for name, value in changes.items():
         setattr(work, name, value)
     return work

@@ -163,7 +163,7 @@ async def test_plain_http_behind_https_is_a_connection_trouble() -> None:
     [
         ({"token_file": "absent"}, "absent: No such file.*holds the token"),
         ({"token_file": "empty"}, "empty: is empty"),
-        ({"token_file": "binary"}, "binary: is no text"),
+        ({"token_file": "binary"}, "binary: is not text"),
         ({"ca_file": "absent"}, "absent: No such file.*authority"),
         ({"ca_file": "empty"}, "empty: .*authority"),
     ],
@@ -204,6 +204,6 @@ async def test_requests_are_spread() -> None:
     """A hundred a second need a hundredth of a second each."""
     pace = Pace(100)
     for _ in range(3):
-        await pace.turn()
+        await pace.wait()
 
     assert pace._next_at > 0

@@ -205,7 +205,7 @@ async def test_a_dry_run_writes_nothing(store: Store) -> None:
 async def test_what_is_watched_is_left_to_those_who_watch(store: Store) -> None:
     """A workflow whose rows are on their way is not asked for."""
     archive = an_archive()
-    await fill(store, archive, 0.02, known=lambda uid: True)
+    await fill(store, archive, 0.02, is_watched=lambda uid: True)
 
     assert newest(store, WorkflowRun) == []
 

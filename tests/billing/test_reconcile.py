@@ -75,7 +75,8 @@ def test_what_cannot_be_reconciled_is_named(store: Store) -> None:
     """A product that the month has nothing of, a month that goes on, one that is locked."""
     write_all(store, a_past(1))
     with pytest.raises(
-        RepricingError, match="--billed aws-fargate-eks: no charges in the month; there are alibaba-eci"
+        RepricingError,
+        match="--billed aws-fargate-eks: the month has no charges of this product; its products: alibaba-eci",
     ):
         reconciled(store, aws_fargate_eks="1")
     nothing = Bill(billed={}, shared=Decimal(0), currency="USD", tolerance=Decimal(1))
