@@ -1,4 +1,4 @@
-"""The wall clock; core/ knows none and is told the time."""
+"""The wall clock. core/ has no clock: "now" is an argument of its functions."""
 
 import time
 
@@ -6,5 +6,5 @@ from collector.core.model import Instant
 
 
 def now_ms() -> Instant:
-    """The present instant."""
+    """The present time."""
     return time.time_ns() // 1_000_000

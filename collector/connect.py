@@ -1,5 +1,5 @@
 """
-Opens what settings name: the store, the price books, the addresses of the clusters.
+Opens the store, the price books and the clusters' addresses that settings name.
 
 Errors that a user can fix are raised as Failure or SettingsError, with one sentence that names the remedy.
 """
@@ -20,30 +20,30 @@ from collector.settings.model import ClusterSettings, Settings, SettingsError
 from collector.store.clickhouse import Store, StoreError, StoreUnreachableError, connect
 
 
-class Failure(Exception):  # noqa: N818 - it is what the user is told, not a type to catch
-    """Something outside did not work; the text says what, and what to do."""
+class Failure(Exception):  # noqa: N818 - a message for the user, not a type to catch
+    """A failure outside the program; the text names the problem and the remedy."""
 
 
 def books(settings: Settings, folder: Path) -> Books:
-    """The price books in force; each must be in the settings' currency, or be told a rate of exchange."""
+    """The price books in force; each must be in the settings' currency, or have an exchange rate to it."""
     loaded = book.load(settings.prices, folder, settings.currency)
     for product in loaded.layers:
         if not loaded.convertible(product):
             bill = loaded.bill_currency(product)
-            remedy = f"give a file of `prices` an `exchange` row {bill}/{settings.currency}"
+            remedy = f"add an `exchange` row {bill}/{settings.currency} to a file of `prices`"
             raise SettingsError(f"currency: is {settings.currency}, but {product} is billed in {bill}; {remedy}")
     return loaded
 
 
 def books_with(settings: Settings, folder: Path, product: str, currency: str) -> Books:
-    """The price books in force and, where they leave a product out, its shipped one; amounts in a currency."""
+    """The price books in force, in a currency; with the shipped book of a product that they lack."""
     chosen = currency or settings.currency
     loaded = book.load(settings.prices, folder, chosen)
     if product in loaded.layers:
         return loaded
     if product not in book.shipped_ids():
         known = ", ".join(sorted({*loaded.layers, *book.shipped_ids()}))
-        raise report.ReportError(f"--product {product}: no such product; there are {known}")
+        raise report.ReportError(f"--product {product}: no such product, expected one of {known}")
     return book.load([*settings.prices, product], folder, chosen)
 
 
@@ -61,7 +61,7 @@ def addresses(settings: Settings) -> dict[str, tuple[ClusterAddress, ClusterSett
     except OSError as error:
         raise SettingsError(f"discovery.argocd_secrets: {error.filename}: {error.strerror}") from None
     if not found:
-        raise SettingsError("clusters: there is none to watch; list one, or make a kubeconfig with a context")
+        raise SettingsError("clusters: none to watch; list one, or create a kubeconfig with a context")
     return {address.name: (address, cluster) for address, cluster in found}
 
 
@@ -100,7 +100,7 @@ def writing_store(settings: Settings, timeout_s: int = 60) -> Store:
 
 
 def reader(settings: Settings, url: str) -> report.Query:
-    """What reports ask; Failure when the store does not answer."""
+    """A function that queries the store for reports; it raises Failure when the store does not answer."""
     store = reading_store(settings, url)
 
     def query(sql: str, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
@@ -112,13 +112,13 @@ def reader(settings: Settings, url: str) -> report.Query:
 
 @contextlib.contextmanager
 def store_failures() -> Iterator[None]:
-    """Trouble with the store as a Failure, for as long as the block lasts."""
+    """Turns errors of the store into a Failure for as long as the block lasts."""
     try:
         yield
     except StoreUnreachableError as error:
         raise Failure(
-            f"the store does not answer: {error}; is `lynceus run` or `lynceus demo` up, or --url right?"
+            f"the store does not answer: {error}; start `lynceus run` or `lynceus demo`, or check --url"
         ) from None
     except StoreError as error:
-        said = str(error).partition("server response: ")[2].partition(" (for url")[0]
-        raise Failure(f"the store refused: {said or error}") from None
+        message = str(error).partition("server response: ")[2].partition(" (for url")[0]
+        raise Failure(f"the store refused: {message or error}") from None

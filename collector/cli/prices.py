@@ -65,9 +65,7 @@ def print_quote(
         ephemeral_gib=parse_amount(ephemeral_gib, "--ephemeral-gib"),
         gpu=parse_amount(gpu, "--gpu"),
     )
-    if currency and currency not in CURRENCIES:
-        raise ReportError(f"--currency {currency}: unknown, expected one of {', '.join(sorted(CURRENCIES))}")
-    books = connect.books_with(load_settings(config), folder_of(config), product, currency)
+    books = connect.books_with(load_settings(config), folder_of(config), product, known_currency(currency))
     price_list.print_quote(quote(books, request, instant_of(at, datetime.now(UTC))), output_format, out)
 
 
@@ -87,6 +85,13 @@ def check_books(
 def list_books(output_format: OutputFormat = "table", config: Config = None) -> None:
     """List the price books in force: versions, products, currencies, dates and sources."""
     print_report(price_list.listing(connect.books(load_settings(config), folder_of(config))), output_format, out)
+
+
+def known_currency(currency: str) -> str:
+    """The currency of --currency, which may be empty; ReportError for an unknown one."""
+    if currency and currency not in CURRENCIES:
+        raise ReportError(f"--currency {currency}: unknown, expected one of {', '.join(sorted(CURRENCIES))}")
+    return currency
 
 
 def parse_amount(number: str, option: str) -> Decimal:

@@ -4,7 +4,6 @@ import functools
 import sys
 from collections.abc import Callable
 from datetime import date
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -17,7 +16,6 @@ from collector.reports import cost, queue, shared_costs, steps, success
 from collector.reports.render import print_report
 from collector.reports.report import Query, Report, ReportError, Span, columns_by
 from collector.settings.load import load_settings
-from collector.settings.model import Settings
 
 Kind = Literal["cost", "queue", "success", "steps"]
 
@@ -52,26 +50,27 @@ def report(
     url: Url = "",
 ) -> None:
     """Print a report of a period: cost, queue waits or success rates, or the steps of one workflow."""
-    if bool(workflow) != (kind == "steps"):
-        raise ReportError("`report steps` needs --workflow NAME, and other reports do not take it")
-    if run and kind != "cost":
-        raise ReportError("--run N goes with `report cost` only")
+    _check_options(kind, workflow, run)
     settings = load_settings(config)
     span = parse_span(begin, end, settings.billing_timezone, earliest=FIRST_DAY if workflow else None)
     query = connect.reader(settings, url)
     if kind == "steps":
         made = steps.steps(query, workflow, span)
     elif kind == "cost":
-        made = _cost(query, span, by or DEFAULT_BY[kind], run, settings, folder_of(config))
+        columns_by(by, cost.COLUMNS)  # wrong use is an error before the store is asked
+        books = connect.books(settings, folder_of(config))
+        shared = functools.partial(shared_costs.shared_costs, query, span, books, now_ms(), run=run)
+        made = cost.cost(query, span, by or DEFAULT_BY[kind], run, shared)
     else:
         made = GROUPED[kind](query, span, by or DEFAULT_BY[kind])
     print_report(made, output_format, out)
 
 
-def _cost(query: Query, span: Span, by: str, run: int, settings: Settings, folder: Path) -> Report:
-    columns_by(by, cost.COLUMNS)  # wrong use is an error before the store is asked
-    books, now = connect.books(settings, folder), now_ms()
-    return cost.cost(query, span, by, run, functools.partial(shared_costs.shared_costs, query, span, books, now, run))
+def _check_options(kind: Kind, workflow: str, run: int) -> None:
+    if bool(workflow) != (kind == "steps"):
+        raise ReportError("`report steps` needs --workflow NAME, and other reports do not take it")
+    if run and kind != "cost":
+        raise ReportError("--run N goes with `report cost` only")
 
 
 def sql(

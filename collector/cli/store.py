@@ -143,7 +143,7 @@ def export(
         raise SettingsError(f"--to {end} is not after --from {begin}; --to is exclusive")
     store = connect.reading_store(settings, url)
     with connect.store_failures(), _failures():
-        rows = exports.export(store, _source(table), first, after, out, output_format, force=force)
+        rows = exports.export(store, _source(table), first, after, file=out, form=output_format, force=force)
     report_step(f"{out}: {rows} rows of {table}")
 
 

@@ -1,14 +1,14 @@
 """
-When a cron schedule is due, as Argo reckons it.
+When a cron schedule is due, as Argo computes it.
 
-Argo asks robfig/cron v3 (github.com/robfig/cron, parser.go and spec.go): five fields, names, steps, `@daily` and its kin,
-`TZ=`. Day of month and day of week must both match where one of them is a star, else either does; `*/2` is no star there.
-A wall time that the clocks skip is not due, one that they repeat is due twice.
+Argo uses robfig/cron v3 (github.com/robfig/cron, parser.go and spec.go): five fields, names, steps, `@daily` and its kin,
+`TZ=`. Day of month and day of week must both match if one of them is a star, else either is enough; `*/2` does not count as
+a star. A wall time that the clocks skip is not due; one that they repeat is due twice.
 
-cronsim walks the calendar: small, typed, without dependencies, kept up for Healthchecks. APScheduler's CronTrigger always
-joins the two days by AND and begins its week on Monday; croniter brings clock change rules of its own. robfig's grammar is
-read here all the same, into plain numbers: cronsim takes `*/2` for a star, `5/1` for Friday to Sunday, and `L`, `#` and a
-field of seconds that Argo refuses.
+cronsim walks the calendar: small, typed, without dependencies, maintained for Healthchecks. APScheduler's CronTrigger
+always joins the two days by AND and begins its week on Monday; croniter has clock change rules of its own. This module still
+parses robfig's grammar, into plain numbers: cronsim takes `*/2` for a star, `5/1` for Friday to Sunday, and accepts `L`, `#`
+and a field of seconds, which Argo refuses.
 """
 
 import re
@@ -24,24 +24,24 @@ from cronsim import CronSim, CronSimError
 from collector.core.model import Instant
 
 LENGTH_LIMIT = 1000
-"""Characters of a schedule; nobody writes more on purpose."""
+"""Characters of a schedule; more is a mistake or an attack."""
 REMEDY = (
     "write minute, hour, day of month, month and day of week, or one of @hourly, @daily, @weekly, @monthly, @yearly"
 )
 
 
 class ScheduleError(ValueError):
-    """A schedule or a time zone that Argo cannot read either; the words name it and the remedy."""
+    """A schedule or a time zone that Argo cannot read either; the text names it and the remedy."""
 
 
 def due(schedule: str, timezone: str, after: Instant, until: Instant, at_most: int) -> list[Instant]:
     """The first due times after one instant and up to another, in order; ScheduleError if it cannot be read."""
-    return list(islice(takewhile(lambda at: at <= until, _moments(schedule, timezone, after)), at_most))
+    return list(islice(takewhile(lambda at: at <= until, _due_times(schedule, timezone, after)), at_most))
 
 
 def next_due(schedule: str, timezone: str, after: Instant) -> Instant | None:
-    """The first due time after an instant; None if it is never due, or by `@every`, which nobody can foretell."""
-    return next(_moments(schedule, timezone, after), None)
+    """The first due time after an instant; None if it is never due, or by `@every`, which depends on Argo's start."""
+    return next(_due_times(schedule, timezone, after), None)
 
 
 class _Field(NamedTuple):
@@ -49,7 +49,7 @@ class _Field(NamedTuple):
     low: int
     high: int
     words: tuple[str, ...] = ()
-    """What its numbers are called, from `low` on."""
+    """Names of its numbers, from `low` on."""
 
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -65,34 +65,34 @@ _NAMED = {
     "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@hourly": "0 * * * *",
 }  # fmt: skip
 LONGEST_SHIFT = timedelta(hours=3)
-"""More than any clock is set forward or back by."""
+"""Longer than any change of a clock."""
 _ZONED = re.compile(r"(?:CRON_)?TZ=(\S*) +(.*)", re.DOTALL)
 _EVERY = re.compile(r"@every [-+]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)")
 _PART = re.compile(r"(?:([*?])|(\d{1,9}|[a-z]{3})(?:-(\d{1,9}|[a-z]{3}))?)(?:/(\d{1,9}))?", re.ASCII)
 
 
-def _moments(schedule: str, timezone: str, after: Instant) -> Iterator[Instant]:
-    """All due times after an instant: a wall time that the clocks skip is none, one that they repeat is two."""
+def _due_times(schedule: str, timezone: str, after: Instant) -> Iterator[Instant]:
+    """All due times after an instant: none for a wall time that the clocks skip, two for one that they repeat."""
     expression, zone = _read(schedule, timezone)
     if not expression:
         return
     begin = datetime.fromtimestamp(after // 1000, zone).replace(tzinfo=None) - LONGEST_SHIFT
     try:
         walk = CronSim(expression, begin)
-    except CronSimError:  # well written, but no month has such a day: 30 February
+    except CronSimError:  # valid, but no month has such a day: 30 February
         return
-    held: list[Instant] = []
+    pending: list[Instant] = []
     for wall in walk:
         # In an hour that is repeated the first of a later wall time comes before the second of an earlier one.
         first, instants = _instants(wall, zone)
-        ready = sorted(at for at in held if at <= first)
-        held = [at for at in held if at > first] + instants
+        ready = sorted(at for at in pending if at <= first)
+        pending = [at for at in pending if at > first] + instants
         yield from (at for at in ready if at > after)
-    yield from sorted(at for at in held if at > after)
+    yield from sorted(at for at in pending if at > after)
 
 
 def _instants(wall: datetime, zone: tzinfo) -> tuple[Instant, list[Instant]]:
-    """The earliest that a wall time can be, and all the instants at which clocks do show it."""
+    """The earliest instant of a wall time, and all instants at which clocks show it."""
     folds = [wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
     shown = sorted({at for at in folds if at.astimezone(zone).replace(tzinfo=None) == wall})
     return int(folds[0].timestamp()) * 1000, [int(at.timestamp()) * 1000 for at in shown]
@@ -100,7 +100,7 @@ def _instants(wall: datetime, zone: tzinfo) -> tuple[Instant, list[Instant]]:
 
 @lru_cache(maxsize=8192)
 def _read(schedule: str, timezone: str) -> tuple[str, tzinfo]:
-    """A schedule in cronsim's words, nothing for `@every`, and its zone; UTC where none is named, as in Argo's image."""
+    """A schedule in cronsim's grammar, empty for `@every`, and its zone; by default UTC, as in Argo's image."""
     if len(schedule) > LENGTH_LIMIT:
         raise ScheduleError(f"schedule {schedule[:40]!r}… has {len(schedule)} characters; {REMEDY}")
     zoned = _ZONED.fullmatch(f"CRON_TZ={timezone} {schedule}" if timezone else schedule)
@@ -123,18 +123,18 @@ def _zone(name: str, schedule: str) -> tzinfo:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         raise ScheduleError(
-            f"schedule {schedule!r}: there is no time zone {name[:100]!r}; name one of the tz database, as Europe/Berlin"
+            f"schedule {schedule!r}: unknown time zone {name[:100]!r}, expected one of the tz database, like Europe/Berlin"
         ) from None
 
 
 def _plain(text: str, field: _Field, schedule: str) -> str:
-    """One field as a star or as its numbers."""
+    """One field as a star, or as a list of numbers."""
     parts = [_part(part, field, schedule) for part in text.split(",") if part]
     if None in parts:
         return "*"
     numbers = sorted({n for part in parts for n in part or ()})
     if not numbers:
-        raise ScheduleError(f"schedule {schedule!r}: its {field.name} is empty; {REMEDY}")
+        raise ScheduleError(f"schedule {schedule!r}: the {field.name} is empty; {REMEDY}")
     return ",".join(map(str, numbers))
 
 
@@ -151,12 +151,12 @@ def _part(text: str, field: _Field, schedule: str) -> range | None:
         if step and field.low <= low <= high <= field.high:
             return range(low, high + 1, step)
     raise ScheduleError(
-        f"schedule {schedule!r}: {text!r} is no {field.name} between {field.low} and {field.high}; {REMEDY}"
+        f"schedule {schedule!r}: invalid {field.name} {text!r}, expected {field.low} to {field.high}; {REMEDY}"
     )
 
 
 def _number(text: str, field: _Field) -> int:
-    """A number by digits or name; what is neither lies below every field."""
+    """A number by digits or name; -1, below every field, for any other text."""
     if text in field.words:
         return field.low + field.words.index(text)
     return int(text) if text.isdigit() else -1

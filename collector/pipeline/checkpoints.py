@@ -1,7 +1,7 @@
 """
-The state of a cluster as bytes: what a restart goes on from, one piece an object.
+The state of a cluster as bytes, one piece an object: a restart continues from them.
 
-A piece that this release cannot read is no reason to stop: its cluster starts from lists, and the break is written down.
+A piece that this release cannot read does not stop the collector: its cluster starts from lists, and the gap is recorded.
 """
 
 from collections.abc import Iterator

@@ -254,7 +254,7 @@ class Pipeline:
             )
 
     def _gap(self, cluster: Cluster, gap: WatchGap) -> None:
-        """Records a gap. A cluster's first start is no gap that is counted or shown."""
+        """Records a gap. A cluster's first start is neither counted nor shown."""
         self._gathered.facts.append(gap)
         if gap.from_at:
             self.counters.add(metrics.WATCH_GAPS, cluster=cluster.name, kind=gap.kind)

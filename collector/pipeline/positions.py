@@ -72,7 +72,7 @@ class Positions:
 
     def resume(self, cluster: str, kind: str) -> Resume | None:
         """Where the watch of a kind resumes; None when it starts from a list and no object of the kind is known."""
-        position, known = self._positions.get((cluster, kind)), self._known(cluster, kind)
+        position, known = self._positions.get((cluster, kind)), self._known_versions(cluster, kind)
         if kind == "nodes":
             # Listed all the same, but with the known versions, so that nodes that vanished meanwhile are noticed.
             return Resume("", position.epoch if position else 0, known, None) if known else None
@@ -83,7 +83,7 @@ class Positions:
             return Resume("", 0, known, None) if known else None
         return Resume(position.resource_version, position.epoch, known, self._durable_at.get((cluster, kind)))
 
-    def _known(self, cluster: str, kind: str) -> dict[str, int]:
+    def _known_versions(self, cluster: str, kind: str) -> dict[str, int]:
         """The versions of a kind's live objects, by uid."""
         state = self._clusters[cluster]
         if kind == "nodes":

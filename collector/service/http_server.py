@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import uvicorn
+from fastapi import FastAPI
 
 from collector import connect
 from collector.catalog.counters import Counters
@@ -23,7 +24,7 @@ from collector.core.live_view import LiveView
 from collector.exposition import prometheus
 from collector.reports.today import COST_TODAY
 from collector.settings.derived import parse_address
-from collector.settings.model import Settings
+from collector.settings.model import Settings, TlsSettings
 from collector.store.clickhouse import Store
 from collector.store.worker import Worker
 from collector.web.app import create_app
@@ -53,7 +54,22 @@ async def serving(settings: Settings, view: Callable[[], LiveView], counters: Co
         money=_money(settings, reading),
         hosts=LOOPBACK if host in LOOPBACK else ("*",),
     )
-    tls = settings.http.tls
+    server = _Server(_config(app, settings.http.tls, host, port))
+    try:
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise Failure(f"http.listen: {host}:{port} is taken; choose another port ({error.strerror})") from None
+    task = asyncio.create_task(server.serve([listener]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await asyncio.wait([task], timeout=2)
+        reading.close()
+
+
+def _config(app: FastAPI, tls: TlsSettings, host: str, port: int) -> uvicorn.Config:
+    """The server's configuration; Failure when the TLS files cannot be used."""
     config = uvicorn.Config(
         app,
         host=host,
@@ -71,18 +87,7 @@ async def serving(settings: Settings, view: Callable[[], LiveView], counters: Co
         config.load()
     except OSError as error:  # ssl's errors too: uvicorn would log them, and the collector would run without its pages
         raise Failure(f"http.tls: cert {tls.cert}, key {tls.key}: {error.strerror or error}; give PEM files") from None
-    server = _Server(config)
-    try:
-        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise Failure(f"http.listen: {host}:{port} is taken; choose another port ({error.strerror})") from None
-    task = asyncio.create_task(server.serve([listener]))
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await asyncio.wait([task], timeout=2)
-        reading.close()
+    return config
 
 
 def with_problems(view: LiveView) -> LiveView:
