@@ -18,6 +18,7 @@ from collector.catalog.tables import TABLES
 from collector.cli.main import app
 from collector.settings.load import parse_settings
 from collector.settings.model import Settings
+from collector.web.readiness import STORE_REMEDIES
 from generate.__main__ import FOLDERS, main
 from generate.folder import out_of_date, write
 from generate.settings_page import keys as documented_keys
@@ -236,6 +237,15 @@ def test_every_target_of_make_is_documented() -> None:
 
     assert {name for name in targets - {"demo", "system"} if f"`make {name}`" not in text} == set()
     assert run <= targets
+
+
+def test_every_cause_of_not_ready_is_explained() -> None:
+    """An operator finds what /readyz names on one page."""
+    text = (ROOT / "docs" / "operate" / "troubleshooting.md").read_text(encoding="utf-8")
+    source = (ROOT / "collector" / "web" / "readiness.py").read_text(encoding="utf-8")
+    causes = {*STORE_REMEDIES, *re.findall(r'cause="(\w+)"', source)}
+
+    assert {cause for cause in causes if f"| `{cause}` |" not in text} == set()
 
 
 @every_page
