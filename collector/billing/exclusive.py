@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 
 from collector.billing.runs import RepricingError
 from collector.core.model import Instant
-from collector.store.claim import acquire_claim, whose
+from collector.store.claim import acquire_claim, current_claim
 from collector.store.clickhouse import Store, StoreError
 
 MONTHS = "months"
@@ -46,13 +46,13 @@ def claim_months(store: Store, renewing: Store, now: Callable[[], Instant]) -> I
 
 
 def _claim(store: Store, holder: str, now: Callable[[], Instant]) -> None:
-    current = whose(store, MONTHS)
+    current = current_claim(store, MONTHS)
     at = now() if current is None or not _has_ended(current.holder) else max(now(), current.until)
     if acquire_claim(store, MONTHS, holder, at, FOR_S):
         time.sleep(SETTLE_S)
         if acquire_claim(store, MONTHS, holder, at, FOR_S):
             return
-    current = whose(store, MONTHS)
+    current = current_claim(store, MONTHS)
     other, until = (current.holder, current.until) if current else ("another process", at)
     raise RepricingError(
         f"{other} is changing months and holds the claim until {datetime.fromtimestamp(until / 1000, UTC):%F %T} UTC; "

@@ -143,13 +143,15 @@ def export(
         raise SettingsError(f"--to {end} is not after --from {begin}; --to is exclusive")
     store = connect.reading_store(settings, url)
     with connect.store_failures(), _failures():
-        rows = exports.export(store, _source(table), first, after, file=out, form=output_format, force=force)
+        rows = exports.export(
+            store, _source(table), begin=first, end=after, file=out, output_format=output_format, force=force
+        )
     report_step(f"{out}: {rows} rows of {table}")
 
 
 def _source(table: str) -> exports.Source:
     try:
-        return exports.source(table)
+        return exports.source_of(table)
     except exports.ExportError as error:
         raise SettingsError(str(error)) from None
 
@@ -173,7 +175,7 @@ def migrate_store(settings: Settings, dry_run: bool) -> list[str]:
             raise connect.Failure(str(error)) from None
     if dry_run:
         statements = (statement for migration in migrated for statement in migration.statements)
-        return [f"{sql};" for statement in statements for sql in migrations.rendered(statement, cluster)]
+        return [f"{sql};" for statement in statements for sql in migrations.render(statement, cluster)]
     return [f"applied {migration.name}" for migration in migrated] or ["up to date"]
 
 

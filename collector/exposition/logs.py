@@ -1,7 +1,7 @@
 """
-Log lines as JSON, one object a line: a constant sentence under `message`, the facts beside it.
+Log lines as JSON, one object per line: a constant sentence under `message`, the facts in other keys.
 
-Facts are those that a caller gave in `extra`; no object, no credential and no row is ever given there.
+Facts come from `extra` of the call; callers never pass objects, credentials or rows there.
 """
 
 import json
@@ -12,10 +12,10 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 
 class JsonLines(logging.Formatter):
-    """Renders a record as one line."""
+    """Formats a record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, without its end."""
+        """Returns the line, without the newline."""
         line = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -28,7 +28,7 @@ class JsonLines(logging.Formatter):
 
 
 def to_stderr(level: int = logging.INFO) -> None:
-    """Send every logger's records to standard error; libraries speak up from WARNING on."""
+    """Sends the records of all loggers to standard error; those of libraries from WARNING on."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
     root = logging.getLogger()

@@ -29,7 +29,7 @@ from collector.settings.model import Settings
 from collector.store.claim import acquire_claim
 from collector.store.clickhouse import Store, StoreError
 from collector.store.rollup import roll_up, rolled_up_at
-from collector.store.schema.retention import retain
+from collector.store.schema.retention import apply_retention
 from collector.web.readiness import SKEWED_MS
 
 log = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ async def retain_once(settings: Settings) -> None:
     with own_thread("retention", store) as worker:
         while True:
             try:
-                await worker.run(retain, store, days, settings.store.cluster)
+                await worker.run(apply_retention, store, days, settings.store.cluster)
             except (StoreError, KeyError):  # it does not answer yet, or its tables are still being made
                 await asyncio.sleep(FIRST_ROUND_S)
             else:

@@ -1,10 +1,10 @@
 """
 Backup and restore of the embedded store.
 
-A running store is backed up by its own engine (`BACKUP`), which copies immutable parts: inserts go on meanwhile, and
-each insert's part of a month is in the backup whole or not at all. Tables are copied one after another, so those that
-say how far others have come (POINTERS) go first: what they point to is in the copies made after them. A second engine
-then reads the copy and counts it, and only then does the folder get its name.
+A running store is backed up by its own engine (`BACKUP`), which copies immutable parts: inserts continue meanwhile, and
+each insert's part of a month is in the backup whole or not at all. Tables are copied one after another. Tables that
+record the progress of others (POINTERS) are copied first, so that the later copies hold the rows that they point to.
+A second engine then reads and counts the copy, and only then the folder gets its name.
 
 A restore fills an empty path under another name, compares every table with the manifest, and renames last.
 """
@@ -19,68 +19,88 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from collector.catalog.schema import DATABASE, WRITER
-from collector.store import manifest as manifests
 from collector.store.clickhouse import Store, StoreError, StoreRefusedError, connect
 from collector.store.embedded.child import StoreDidNotStartError, start_child
-from collector.store.manifest import Applied, BackupError, Content, Manifest
+from collector.store.manifest import (
+    FORMAT,
+    PRODUCT,
+    Applied,
+    BackupError,
+    Content,
+    Manifest,
+    hash_files,
+    read_manifest,
+    refuse_damaged,
+    refuse_newer,
+    write_manifest,
+)
 from collector.store.schema.migrate import load
 
 POINTERS = ("watch_cursor", "workflow_live", "live_state", "period", "rollup_state", "backfill")
-"""Positions, active runs, what was rebuilt or asked for: older than what they point to they only cause repeated work."""
+"""Positions, active runs, rebuilt days, backfills: if they are older than the other tables, work is only repeated."""
 
 _PARTS = ("pointers", "facts")
-_LOOK_EVERY_S = 0.2
-_SLOWEST_ANSWER_S = 4 * 3600
+_POLL_S = 0.2
+_ANSWER_TIMEOUT_S = 4 * 3600
 
-Say = Callable[[str], object]
+Report = Callable[[str], object]
+"""Takes a line about the progress."""
 
 
-def back_up(store: Store, folder: Path, version: str, say: Say) -> Manifest:
-    """Write a backup of the running store into a new folder; `store` is its writer's connection."""
+def back_up(store: Store, folder: Path, version: str, report: Report) -> Manifest:
+    """Writes a backup of the running store into a new folder; `store` is the writer's connection."""
     folder = folder.absolute()
     if folder.exists():
-        raise BackupError(f"{folder}: is there already; name a folder that is not")
+        raise BackupError(f"{folder}: exists already; name a new folder")
     taken_at = datetime.now(UTC).isoformat(timespec="seconds")
     applied = _applied(store)
     partial = _beside(folder)
     try:
-        say(f"copying the store to {folder}")
+        report(f"copying the store to {folder}")
         _copy(store, partial)
-        say("reading the copy")
+        report("reading the copy")
         tables = _content_of_copy(partial)
-        files = manifests.hashes(partial)
-        made = Manifest(manifests.PRODUCT, manifests.FORMAT, version, taken_at, applied, tables, files)
-        manifests.write(partial, made)
+        manifest = Manifest(
+            product=PRODUCT,
+            format=FORMAT,
+            lynceus=version,
+            taken_at=taken_at,
+            migrations=applied,
+            tables=tables,
+            files=hash_files(partial),
+        )
+        write_manifest(partial, manifest)
         partial.rename(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return made
+    return manifest
 
 
-def restore(folder: Path, path: Path, say: Say) -> Manifest:
-    """Fill an empty store path from a backup; the path is there only once all of it is, and equal."""
+def restore(folder: Path, path: Path, report: Report) -> Manifest:
+    """Fills an empty store path from a backup; the path appears only when all tables are restored and equal."""
     folder, path = folder.absolute(), path.absolute()
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise BackupError(f"{path}: holds something; restore into a path that is empty, or move this one away")
-    made = manifests.read(folder)
-    manifests.refuse_newer(folder, made, load())
-    say("comparing the backup's files with its manifest")
-    manifests.refuse_damaged(folder, made)
+        raise BackupError(f"{path}: is not empty; restore into an empty path, or move this one away")
+    manifest = read_manifest(folder)
+    refuse_newer(folder, manifest, load())
+    report("comparing the backup's files with its manifest")
+    refuse_damaged(folder, manifest)
     partial = _beside(path)
     try:
-        say(f"restoring to {path}")
-        found = _with_engine(partial / "store", lambda engine: _fill(engine, folder))
-        wrong = sorted(name for name in made.tables.keys() | found.keys() if made.tables.get(name) != found.get(name))
+        report(f"restoring to {path}")
+        restored = _with_engine(partial / "store", lambda engine: _fill(engine, folder))
+        names = sorted(manifest.tables.keys() | restored.keys())
+        wrong = [name for name in names if manifest.tables.get(name) != restored.get(name)]
         if wrong:
-            raise BackupError(f"{folder}: {', '.join(wrong)} came out other than its manifest says; use another backup")
-        (partial / "store").rename(path)  # an empty folder of that name gives way
+            raise BackupError(f"{folder}: {', '.join(wrong)} differ from the manifest; use another backup")
+        (partial / "store").rename(path)  # replaces an empty folder of that name
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return made
+    return manifest
 
 
 def _beside(place: Path) -> Path:
-    """A new folder on the same file system, to become the place when it is whole."""
+    """Creates a folder on the same file system, to be renamed when it is complete."""
     place.parent.mkdir(parents=True, exist_ok=True)
     return Path(tempfile.mkdtemp(prefix=f"{place.name}.partial-", dir=place.parent))
 
@@ -98,12 +118,12 @@ def _applied(store: Store) -> list[Applied]:
 def _copy(store: Store, folder: Path) -> None:
     tables = ", ".join(f"TABLE {DATABASE}.{name}" for name in POINTERS)
     others = ", ".join(f"{DATABASE}.{name}" for name in POINTERS)
-    _backed_up(store, tables, folder / _PARTS[0])
-    _backed_up(store, f"DATABASE {DATABASE} EXCEPT TABLES {others}", folder / _PARTS[1])
+    _run_backup(store, tables, folder / _PARTS[0])
+    _run_backup(store, f"DATABASE {DATABASE} EXCEPT TABLES {others}", folder / _PARTS[1])
 
 
-def _backed_up(store: Store, what: str, to: Path) -> None:
-    """One BACKUP, waited for: asynchronous, since a statement of the writer holds up inserts as long as it runs."""
+def _run_backup(store: Store, what: str, to: Path) -> None:
+    """Runs one BACKUP and waits; ASYNC, since a statement of the writer delays inserts while it runs."""
     name = str(uuid.uuid4())
     try:
         store.command(f"BACKUP {what} TO File({_text(to)}) SETTINGS id = '{name}' ASYNC")
@@ -112,36 +132,38 @@ def _backed_up(store: Store, what: str, to: Path) -> None:
                 "SELECT toString(status), error FROM system.backups WHERE id = {name:String}", {"name": name}
             )
             if not rows:
-                raise BackupError(f"{to}: the store was started anew while it wrote; take the backup again")
+                raise BackupError(f"{to}: the store was restarted during the backup; take the backup again")
             ((status, error),) = rows
             if status == "BACKUP_CREATED":
                 return
             if status != "CREATING_BACKUP":
                 raise BackupError(
-                    f"{to}: the store could not write it: {error}; make room there, or name another place"
+                    f"{to}: the store could not write the backup: {error}; free some space there, or name another folder"
                 )
-            time.sleep(_LOOK_EVERY_S)
+            time.sleep(_POLL_S)
     except StoreRefusedError as error:
-        raise BackupError(f"{to}: the store cannot write it: {error}; name a folder its process may write") from error
+        raise BackupError(
+            f"{to}: the store cannot write the backup: {error}; name a folder that its process may write"
+        ) from error
 
 
 def _content_of_copy(folder: Path) -> dict[str, Content]:
-    """What a fresh engine reads in a copy: the proof that it is one; on a full disk the first reports success (chdb 4.4)."""
+    """Reads a copy with a new engine, as proof: on a full disk the first engine reports success (chdb 4.4)."""
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            return _with_engine(Path(scratch) / "store", lambda engine: _attached(engine, folder))
+            return _with_engine(Path(scratch) / "store", lambda engine: _read_copy(engine, folder))
         except BackupError as error:
             raise BackupError(f"{folder.parent}: the copy written there cannot be read: {error}") from error
 
 
-def _attached(engine: Store, folder: Path) -> dict[str, Content]:
+def _read_copy(engine: Store, folder: Path) -> dict[str, Content]:
     for part in _PARTS:
         engine.command(f"CREATE DATABASE {part} ENGINE = Backup({_text(DATABASE)}, File({_text(folder / part)}))")
     return {name: content for part in _PARTS for name, content in _contents(engine, part).items()}
 
 
 def _fill(engine: Store, folder: Path) -> dict[str, Content]:
-    """Restore into an engine that has nothing; what its tables then hold."""
+    """Restores into an empty engine; returns the content of its tables."""
     pointers = ", ".join(f"TABLE {DATABASE}.{name}" for name in POINTERS)
     whole = [
         f"RESTORE DATABASE {DATABASE} FROM File({_text(folder / _PARTS[1])})",
@@ -149,7 +171,7 @@ def _fill(engine: Store, folder: Path) -> dict[str, Content]:
     ]
     for statement in whole:
         engine.command(f"{statement} SETTINGS structure_only = true")
-    # Merges drop rows that are outlived or replaced: none before the tables were compared with the manifest.
+    # Merges drop expired and replaced rows: no merge before the tables are compared with the manifest.
     engine.command("SYSTEM STOP MERGES")
     for statement in whole:
         engine.command(statement)
@@ -166,11 +188,11 @@ def _contents(engine: Store, database: str) -> dict[str, Content]:
 
 
 def _with_engine(path: Path, work: Callable[[Store], dict[str, Content]]) -> dict[str, Content]:
-    """What the work found, done on an engine of its own at that path, as its writer."""
+    """Starts an engine at that path and does some work with it as its writer."""
 
     async def run(token: Path) -> dict[str, Content]:
         child = await start_child(path, "127.0.0.1:0", token)
-        store = connect(child.url, WRITER, token, timeout_s=_SLOWEST_ANSWER_S)
+        store = connect(child.url, WRITER, token, timeout_s=_ANSWER_TIMEOUT_S)
         try:
             return await asyncio.to_thread(work, store)
         finally:
@@ -185,5 +207,5 @@ def _with_engine(path: Path, work: Callable[[Store], dict[str, Content]]) -> dic
 
 
 def _text(value: object) -> str:
-    """A literal of SQL: a path cannot be bound where a statement of BACKUP or RESTORE names it."""
+    """A literal of SQL: statements of BACKUP and RESTORE cannot bind a path."""
     return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"

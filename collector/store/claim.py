@@ -1,10 +1,10 @@
 """
-Claims on jobs that one collector should do and that two may: kept in the store, which all collectors share.
+Claims on jobs that one collector should do and that two may do: rows in the store, which all collectors share.
 
-ClickHouse has no compare-and-set, so this is no lock. One that asks while another's claim runs is told no, and of two
-that ask again and again at most one is told yes from their second time on. Two that ask in the same instant, or that
-ask two replicas of the store of which one lags, may both be told yes until they ask next. Whatever is done under a
-claim must therefore be harmless when two do it: a claim saves work, it does not make anything right.
+ClickHouse has no compare-and-set, so a claim is not a lock. A request during another collector's claim is refused; of two
+collectors that repeat their requests at most one succeeds from the second request on. Two requests in the same instant,
+or to two replicas while one lags, may both succeed until the next request. A job under a claim must therefore be harmless
+when two collectors do it: a claim saves work, it does not protect data.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from collector.store.clickhouse import Store
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who has a job, or had it last, and until when."""
+    """The current or last holder of a job, and the end of the claim."""
 
     holder: str
     until: Instant
@@ -25,22 +25,22 @@ class Claim:
 
 
 def acquire_claim(store: Store, name: str, holder: str, now: Instant, for_s: int) -> bool:
-    """Whether `holder` has the job, from now on for so many seconds; asking again before they end keeps it."""
-    there = whose(store, name)
-    if there is not None and there.holder != holder and there.until > now:
+    """Claims a job for some seconds, or extends the claim; returns whether `holder` has the job now."""
+    current = current_claim(store, name)
+    if current is not None and current.holder != holder and current.until > now:
         return False
-    version = now if there is None else max(now, there.version + 1)
+    version = now if current is None else max(now, current.version + 1)
     store.command(
         f"INSERT INTO {DATABASE}.{CLAIM.name} (name, version, holder, until) SELECT {{name:String}}, {{version:UInt64}}, "
         "{holder:String}, fromUnixTimestamp64Milli({until:Int64})",
         {"name": name, "version": version, "holder": holder, "until": now + for_s * 1000},
     )
-    written = whose(store, name)
+    written = current_claim(store, name)
     return written is not None and written.holder == holder
 
 
-def whose(store: Store, name: str) -> Claim | None:
-    """Who has a claim, or had it last; None: nobody ever did."""
+def current_claim(store: Store, name: str) -> Claim | None:
+    """Reads the current or last claim on a job; None: there was never one."""
     rows = store.query_rows(
         f"SELECT holder, toUnixTimestamp64Milli(until), version FROM {DATABASE}.{CLAIM.name} FINAL "
         "WHERE name = {name:String}",

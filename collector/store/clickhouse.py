@@ -1,8 +1,8 @@
 """
-The store as its clients see it: one ClickHouse HTTP address, be it a cluster or our own embedded one.
+The store as its clients see it: one ClickHouse HTTP address, of a cluster or of the embedded store.
 
-Blocking; whoever runs an event loop calls it from a worker thread. What went wrong is told apart by type, since it decides
-what happens next: StoreUnreachableError and StoreRefusedError are tried again with the same bytes, RowsRefusedError never.
+Blocking: callers with an event loop use a worker thread. The type of an error decides what happens next:
+after StoreUnreachableError and StoreRefusedError the same bytes are sent again, after RowsRefusedError never.
 Values are bound, never written into SQL; identifiers come from the catalogue.
 """
 
@@ -29,7 +29,7 @@ _PINNED = {
 }
 
 _SHARDED = {"distributed_product_mode": "global"}
-"""A subquery on one sharded table within a query on another is asked once, of all shards."""
+"""A subquery on a sharded table inside a query on another one runs once, over all shards."""
 
 _ROWS_AT_FAULT = frozenset({
     53,   # TYPE_MISMATCH
@@ -41,12 +41,12 @@ _ROWS_AT_FAULT = frozenset({
     407,  # DECIMAL_OVERFLOW
     469,  # VIOLATED_CONSTRAINT
 })  # fmt: skip
-"""Errors that name a value. CANNOT_READ_ALL_DATA (33) is none of them: a cut connection looks the same."""
+"""Errors caused by a value. CANNOT_READ_ALL_DATA (33) is not listed: a broken connection looks the same."""
 
 _POOL = re.compile(r"HTTPS?ConnectionPool\(host='([^']*)', port=(\d+)\)")
 
 _TOO_MANY_PARTS = 252
-"""Either merges lag behind, which time cures, or one insert spans over 100 partitions, which smaller inserts cure."""
+"""Merges lag behind, then time helps; or one insert has more than 100 partitions, then smaller inserts help."""
 
 _PASSWORD_AT_FAULT = frozenset({192, 193, 194, 516})
 
@@ -59,23 +59,23 @@ _CAUSES = {
     202: "store_overloaded",       # TOO_MANY_SIMULTANEOUS_QUERIES
     _TOO_MANY_PARTS: "store_overloaded",
 }  # fmt: skip
-"""What a refusal means to whoever has to act; the numbers are ClickHouse's, src/Common/ErrorCodes.cpp."""
+"""What a refusal means for the operator; the numbers are ClickHouse's, src/Common/ErrorCodes.cpp."""
 
-_DOES_NOT_FIT = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, struct.error)
-"""What the driver's type writers raise for a value that does not fit its column; nothing has been stored then."""
+_VALUE_ERRORS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, struct.error)
+"""What the driver raises for a value that does not fit its column, before anything is stored."""
 
 
 class StoreError(Exception):
-    """Something came of the store that is no answer."""
+    """Base class of store failures."""
 
     @property
     def cause(self) -> str:
-        """What is wrong, in one word: what `/readyz` has a remedy for, and a metric a label."""
+        """The failure in one word: the key of a remedy in `/readyz`, and a metric's label."""
         return "store_refuses"
 
 
 class StoreUnreachableError(StoreError):
-    """Nobody answered, or not in time, or not with ClickHouse's protocol."""
+    """The store did not answer, or not in time, or not in ClickHouse's protocol."""
 
     @property
     def cause(self) -> str:
@@ -83,7 +83,7 @@ class StoreUnreachableError(StoreError):
 
 
 class StoreRefusedError(StoreError):
-    """The store answered with an error of its own; `code` is ClickHouse's."""
+    """The store answered with an error; `code` is ClickHouse's."""
 
     def __init__(self, text: str, code: int | None):
         super().__init__(text)
@@ -95,21 +95,21 @@ class StoreRefusedError(StoreError):
 
 
 class RowsRefusedError(StoreError):
-    """These rows cannot be stored, however often they are sent."""
+    """The rows can never be stored."""
 
 
 Row = Sequence[Any]
 
 
 class Store:
-    """A connection that is made when it is first needed and made anew after it broke."""
+    """A connection that opens when it is first needed, and again after it broke."""
 
     def __init__(self, make_client: Callable[[], Client]):
         self._make_client = make_client
         self._client: Client | None = None
 
     def insert(self, table: Table, rows: Sequence[Row], token: str) -> None:
-        """Store rows, in the order of the table's columns; returns when they are stored. Harmless to repeat."""
+        """Stores rows, given in the order of the table's columns, and waits for that. Harmless to repeat."""
         columns = table.stored
 
         def insert(client: Client) -> None:
@@ -123,77 +123,77 @@ class Store:
             )
 
         try:
-            self._ask(insert)
-        except _DOES_NOT_FIT as error:
+            self._call(insert)
+        except _VALUE_ERRORS as error:
             raise RowsRefusedError(f"{type(error).__name__}: {error}") from error
 
     def query_rows(self, sql: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        """The rows of a query; `{name:Type}` in it stands for a parameter."""
-        return [tuple(row) for row in self._ask(lambda client: client.query(sql, parameters)).result_rows]
+        """Returns the rows of a query; `{name:Type}` in the query stands for a parameter."""
+        return [tuple(row) for row in self._call(lambda client: client.query(sql, parameters)).result_rows]
 
     def query_stream(self, sql: str, parameters: dict[str, Any] | None = None) -> Iterator[tuple[Any, ...]]:
-        """The rows of a query as they arrive, for answers that need not be in memory twice."""
-        with self._ask(lambda client: client.query_rows_stream(sql, parameters)) as rows:
+        """Yields the rows of a query as they arrive, so that a large answer is not in memory twice."""
+        with self._call(lambda client: client.query_rows_stream(sql, parameters)) as rows:
             try:
                 yield from (tuple(row) for row in rows)
             except ClickHouseError as error:
-                raise self._told_apart(error) from error
+                raise self._classify(error) from error
 
     def query_named(self, sql: str, parameters: dict[str, Any] | None = None) -> list[dict[str, Any]]:
-        """The rows of a query by column name."""
-        return list(self._ask(lambda client: client.query(sql, parameters)).named_results())
+        """Returns the rows of a query by column name."""
+        return list(self._call(lambda client: client.query(sql, parameters)).named_results())
 
     def query_bytes(self, sql: str, output_format: str, parameters: dict[str, Any] | None = None) -> bytes:
-        """The answer as the store renders it."""
-        return bytes(self._ask(lambda client: client.raw_query(sql, parameters, fmt=output_format)))
+        """Returns the answer in an output format of the store."""
+        return bytes(self._call(lambda client: client.raw_query(sql, parameters, fmt=output_format)))
 
     def command(self, sql: str, parameters: dict[str, Any] | None = None) -> None:
-        """Run a statement that has no result."""
-        self._ask(lambda client: client.command(sql, parameters, use_database=False))
+        """Runs a statement that has no result."""
+        self._call(lambda client: client.command(sql, parameters, use_database=False))
 
     def ping(self) -> Instant:
-        """The store's clock, when it answers a query; raises when it does not."""
+        """Returns the time of the store's clock; raises when the store does not answer a query."""
         ((now,),) = self.query_rows("SELECT toUnixTimestamp64Milli(now64(3))")
         return int(now)
 
     def close(self) -> None:
-        """Give up the connection; the next call makes a new one."""
+        """Closes the connection; the next call opens a new one."""
         if self._client is not None:
             self._client.close()
             self._client = None
 
-    def _ask(self, question: Callable[[Client], Any]) -> Any:
+    def _call(self, request: Callable[[Client], Any]) -> Any:
         try:
             if self._client is None:
                 self._client = self._make_client()
-            return question(self._client)
+            return request(self._client)
         except ClickHouseError as error:
-            raise self._told_apart(error) from error
+            raise self._classify(error) from error
         except OSError as error:
             self.close()
             raise StoreUnreachableError(str(error)) from error
 
-    def _told_apart(self, error: ClickHouseError) -> StoreError:
+    def _classify(self, error: ClickHouseError) -> StoreError:
         code = getattr(error, "code", None)
         too_many_partitions = code == _TOO_MANY_PARTS and "partitions for single INSERT" in str(error)
         if isinstance(error, ClientDataError) or code in _ROWS_AT_FAULT or too_many_partitions:
             return RowsRefusedError(str(error))
         if isinstance(error, OperationalError) or code is None:
             self.close()
-            return StoreUnreachableError(_said(error))
+            return StoreUnreachableError(_reason(error))
         if code in _PASSWORD_AT_FAULT:
             self.close()  # the next connection reads the password file again
         return StoreRefusedError(str(error), code)
 
 
-def _said(error: BaseException) -> str:
-    """Who did not answer, and why: the driver quotes its whole request, of which nobody can make anything."""
-    place = _POOL.search(str(error))
-    if place is None:
+def _reason(error: BaseException) -> str:
+    """Names the address that did not answer, and why; the driver's text quotes its whole request instead."""
+    address = _POOL.search(str(error))
+    if address is None:
         return str(error)
-    while isinstance(deeper := getattr(error, "reason", None) or error.__cause__ or error.__context__, BaseException):
-        error = deeper
-    return f"{place[1]}:{place[2]}: {getattr(error, 'strerror', None) or error}"
+    while isinstance(cause := getattr(error, "reason", None) or error.__cause__ or error.__context__, BaseException):
+        error = cause
+    return f"{address[1]}:{address[2]}: {getattr(error, 'strerror', None) or error}"
 
 
 def connect(
@@ -207,41 +207,36 @@ def connect(
     sharded: bool = False,
 ) -> Store:
     """
-    The store at `http://host:8123/lynceus`. The password file is read at each connection: secrets may be rotated.
+    Returns the store at `http://host:8123/lynceus`. Each connection reads the password file, since secrets may rotate.
 
-    The path of the address is not used: a first migration finds no database there, and every name of ours is qualified.
+    The path of the address is not used: a first migration finds no database there, and all names in SQL are qualified.
     """
     address = urlsplit(url)._replace(path="").geturl()
-    # Every failure they log they raise too, and the inserter tells of it once rather than at each try.
+    # These libraries raise every failure that they log, and the inserter logs it once instead of at each attempt.
     for library in ("clickhouse_connect", "urllib3"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
     settings = _SHARDED if sharded else {}
-    return Store(lambda: _client(address, username, password_file, database, timeout_s, connect_timeout_s, settings))
+
+    def make_client() -> Client:
+        return clickhouse_connect.get_client(
+            dsn=address,
+            username=username,
+            password=_password(username, password_file),
+            database=database,
+            autogenerate_session_id=False,  # a session would serialise its queries
+            dedicated_pool=True,  # so that close() closes its sockets
+            connect_timeout=connect_timeout_s,
+            send_receive_timeout=timeout_s,
+            query_retries=0,
+            settings=settings,
+            tz_mode="aware",
+        )
+
+    return Store(make_client)
 
 
-def _client(
-    address: str,
-    username: str,
-    password_file: Path | None,
-    database: str,
-    timeout_s: int,
-    connect_timeout_s: int,
-    settings: dict[str, Any],
-) -> Client:
+def _password(username: str, file: Path | None) -> str:
     try:
-        password = password_file.read_text(encoding="utf-8").strip() if password_file else ""
+        return file.read_text(encoding="utf-8").strip() if file else ""
     except OSError as error:
-        raise OperationalError(f"{password_file}: {error.strerror}; it holds the password of {username}") from error
-    return clickhouse_connect.get_client(
-        dsn=address,
-        username=username,
-        password=password,
-        database=database,
-        autogenerate_session_id=False,  # a session would serialise its queries
-        dedicated_pool=True,  # so that close() closes its sockets
-        connect_timeout=connect_timeout_s,
-        send_receive_timeout=timeout_s,
-        query_retries=0,
-        settings=settings,
-        tz_mode="aware",
-    )
+        raise OperationalError(f"{file}: {error.strerror}; it holds the password of {username}") from error

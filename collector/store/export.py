@@ -1,9 +1,9 @@
 """
-Writes one table's rows of a period to a file, in pieces of bounded size, through any store's reader account.
+Writes one table's rows of a period to a file, in pieces of bounded size, with a reader's account.
 
-Neither side ever holds more than a piece: the period is cut where the rows are, first by the hour, and finer where an
-hour holds too many. One row a key (FINAL). The file gets its name when it is whole. A piece shows the table at its own
-moment, so what arrives while an export runs may be in it or not.
+Neither side ever holds more than a piece in memory: the period is cut by the hour, and finer where an hour has too many
+rows. One row per key (FINAL). The file gets its name when it is complete. Each piece reads the table at its own time, so
+rows that arrive during an export may be missing.
 """
 
 import importlib
@@ -22,19 +22,19 @@ from collector.catalog.tables import TABLES
 from collector.core.units import HOUR_MS
 from collector.store.clickhouse import Store
 
-MOST_ROWS = 50_000
-"""Of a piece, where an instant does not hold more."""
+MAX_ROWS = 50_000
+"""Rows of a piece, unless a single instant has more."""
 
 _INSTANT = "DateTime64(3, 'UTC')"
 
 
 class ExportError(Exception):
-    """What was asked cannot be exported; the text names it and the remedy."""
+    """The table or file cannot be exported; the text names it and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What can be exported, and by which instant a period of it is meant."""
+    """A table or view to export, and the column by which its period is source."""
 
     name: str
     columns: tuple[Column, ...]
@@ -45,7 +45,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Rows of a table from one instant up to another, Unix ms."""
+    """Rows of a table from `begin` to `end`, exclusive, Unix milliseconds."""
 
     begin: int
     end: int
@@ -53,90 +53,100 @@ class Piece:
 
 
 class Sink(Protocol):
-    """Takes the pieces of a file in one format."""
+    """Writes the pieces of a file in one format."""
 
-    asks: str
-    """The format in which it takes them from the store."""
+    store_format: str
+    """The output format in which the store sends the next piece."""
 
     def put(self, data: bytes) -> None: ...
 
     def close(self) -> None: ...
 
 
-def source(name: str) -> Source:
-    """A table or view of the catalogue; ExportError lists them all."""
+def source_of(name: str) -> Source:
+    """Finds a table or view of the catalogue; ExportError lists all of them."""
     named = {table.name: _source(table.name, table, "FINAL") for table in TABLES}
     named[COST_CURRENT.name] = _source(COST_CURRENT.name, COST_CURRENT.of, "")
     if name not in named:
-        raise ExportError(f"{name}: no such table; there are {', '.join(sorted(named))}")
+        raise ExportError(f"{name}: unknown table; choose one of {', '.join(sorted(named))}")
     return named[name]
 
 
 def _source(name: str, table: Table, final: str) -> Source:
-    """The instant is the one the table is partitioned by, else the first that its rows have."""
+    """Chooses the instant of the partition, else the first instant among the columns."""
     instants = [column for column in table.columns if column.type in {_INSTANT, "Date"}]
     at = next((column for column in instants if f"({column.name})" in table.partition), instants[0])
     return Source(name, table.columns, table.order_by, final, at)
 
 
-def export(store: Store, chosen: Source, begin: int, end: int, file: Path, form: str, *, force: bool) -> int:
-    """Write the rows from one instant up to another, Unix ms, to a file; how many they were."""
+def export(
+    store: Store,
+    source: Source,
+    *,
+    begin: int,
+    end: int,
+    file: Path,
+    output_format: str,
+    force: bool,
+    max_rows: int = MAX_ROWS,
+) -> int:
+    """Writes the rows from `begin` to `end`, exclusive, Unix milliseconds, to a file; returns the number of rows."""
     if file.is_dir():
-        raise ExportError(f"{file}: is a folder; name a file in it")
+        raise ExportError(f"{file}: is a folder; name a file in the folder")
     if file.exists() and not force:
-        raise ExportError(f"{file}: is there already; name another file, or say --force")
+        raise ExportError(f"{file}: exists already; name another file, or use --force")
     rows = 0
-    with _writable(file), _replaced(file) as out:
-        sink = SINKS[form](out)
-        sink.put(store.query_bytes(f"{_select(chosen, form)} WHERE 0", sink.asks))
-        for piece in pieces(store, chosen, begin, end):
-            order = ", ".join(f"`{name}`" for name in chosen.order_by)
-            sql = f"{_select(chosen, form)} WHERE {_within(chosen.at)} ORDER BY {order}"
-            sink.put(store.query_bytes(sql, sink.asks, _bounds(piece.begin, piece.end)))
+    with _disk_errors(file), _replace(file) as out:
+        sink = SINKS[output_format](out)
+        sink.put(store.query_bytes(f"{_select(source, output_format)} WHERE 0", sink.store_format))
+        for piece in pieces(store, source, begin, end, max_rows=max_rows):
+            order = ", ".join(f"`{name}`" for name in source.order_by)
+            sql = f"{_select(source, output_format)} WHERE {_within(source.at)} ORDER BY {order}"
+            sink.put(store.query_bytes(sql, sink.store_format, _bounds(piece.begin, piece.end)))
             rows += piece.rows
         sink.close()
     return rows
 
 
 def pieces(
-    store: Store, chosen: Source, begin: int, end: int, width: int = HOUR_MS, most: int = MOST_ROWS
+    store: Store, source: Source, begin: int, end: int, *, width: int = HOUR_MS, max_rows: int = MAX_ROWS
 ) -> Iterator[Piece]:
-    """The period cut at multiples of a width, neighbours joined while they hold few rows; finer where one holds many."""
-    held: Piece | None = None
-    for at, rows in _counted(store, chosen, begin, end, width):
-        one = Piece(max(begin, at), min(end, at + width), rows)
-        if held and held.rows + rows <= most:
-            held = Piece(held.begin, one.end, held.rows + rows)
+    """Cuts a period at multiples of a width, joins neighbours with few rows, and cuts a piece with many rows finer."""
+    joined: Piece | None = None
+    for at, rows in _count_rows(store, source, begin, end, width):
+        piece = Piece(max(begin, at), min(end, at + width), rows)
+        if joined and joined.rows + rows <= max_rows:
+            joined = Piece(joined.begin, piece.end, joined.rows + rows)
             continue
-        if held:
-            yield held
-            held = None
-        if rows > most and width > 1:
-            yield from pieces(store, chosen, one.begin, one.end, max(width // 60, 1), most)
+        if joined:
+            yield joined
+            joined = None
+        if rows > max_rows and width > 1:
+            yield from pieces(store, source, piece.begin, piece.end, width=max(width // 60, 1), max_rows=max_rows)
         else:
-            held = one
-    if held:
-        yield held
+            joined = piece
+    if joined:
+        yield joined
 
 
-def _counted(store: Store, chosen: Source, begin: int, end: int, width: int) -> list[tuple[Any, ...]]:
+def _count_rows(store: Store, source: Source, begin: int, end: int, width: int) -> list[tuple[Any, ...]]:
     sql = (
-        f"SELECT intDiv({_ms(chosen.at)}, {{width:Int64}}) * {{width:Int64}} AS slot, count() "
-        f"FROM {DATABASE}.{chosen.name} {chosen.final} WHERE {_within(chosen.at)} GROUP BY slot ORDER BY slot"
+        f"SELECT intDiv({_ms(source.at)}, {{width:Int64}}) * {{width:Int64}} AS slot, count() "
+        f"FROM {DATABASE}.{source.name} {source.final} WHERE {_within(source.at)} GROUP BY slot ORDER BY slot"
     )
     return store.query_rows(sql, {**_bounds(begin, end), "width": width})
 
 
-def _select(chosen: Source, form: str) -> str:
-    columns = ", ".join(export_expr(column, form) for column in chosen.columns)
-    return f"SELECT {columns} FROM {DATABASE}.{chosen.name} {chosen.final}"
+def _select(source: Source, output_format: str) -> str:
+    columns = ", ".join(export_expr(column, output_format) for column in source.columns)
+    return f"SELECT {columns} FROM {DATABASE}.{source.name} {source.final}"
 
 
-def export_expr(column: Column, form: str) -> str:
-    """Money is text in JSON, whose readers make floats of numbers; a state of an aggregate is what it comes to."""
+def export_expr(column: Column, output_format: str) -> str:
+    """The SQL of a column: money as text in JSON, whose readers parse numbers as floats; an aggregate state as its result."""
     if column.type.startswith("AggregateFunction("):
         return f"finalizeAggregation(`{column.name}`) AS `{column.name}`"
-    if form != "json" or "Decimal" not in column.type:
+    if output_format != "json" or "Decimal" not in column.type:
         return f"`{column.name}`"
     as_text = column.type.replace("Decimal(38, 18)", "String").replace("Decimal(18, 9)", "String")
     return f"CAST(`{column.name}` AS {as_text}) AS `{column.name}`"
@@ -162,19 +172,19 @@ def _bounds(begin: int, end: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _writable(file: Path) -> Iterator[None]:
-    """What the disk says, of the file that was asked for: it knows nothing of our name for an unfinished one."""
+def _disk_errors(file: Path) -> Iterator[None]:
+    """Reports errors of the disk with the name of the final file, not of the temporary file."""
     try:
         yield
     except OSError as error:
         raise ExportError(
-            f"{file}: {error.strerror or error}; nothing was written, name a file where there is room"
+            f"{file}: {error.strerror or error}; nothing was written, name a file on a disk with free space"
         ) from error
 
 
 @contextmanager
-def _replaced(file: Path) -> Iterator[IO[bytes]]:
-    """A file that takes the place of another when the block ends well, and leaves nothing when it does not."""
+def _replace(file: Path) -> Iterator[IO[bytes]]:
+    """Opens a temporary file that replaces a file when the block succeeds, and is deleted when the block fails."""
     with tempfile.NamedTemporaryFile(prefix=f"{file.name}.partial-", dir=file.absolute().parent, delete=False) as out:
         try:
             yield out
@@ -187,10 +197,10 @@ def _replaced(file: Path) -> Iterator[IO[bytes]]:
 
 
 class _Text:
-    """Lines, as the store renders them."""
+    """Lines in the store's format."""
 
-    def __init__(self, out: IO[bytes], asks: str):
-        self._out, self.asks = out, asks
+    def __init__(self, out: IO[bytes], store_format: str):
+        self._out, self.store_format = out, store_format
 
     def put(self, data: bytes) -> None:
         self._out.write(data)
@@ -200,20 +210,20 @@ class _Text:
 
 
 class _Csv(_Text):
-    """One line of names, which the first piece brings, then the rows."""
+    """One line of names from the first piece, then the rows."""
 
     def __init__(self, out: IO[bytes]):
         super().__init__(out, "CSVWithNames")
 
     def put(self, data: bytes) -> None:
         super().put(data)
-        self.asks = "CSV"
+        self.store_format = "CSV"
 
 
 class _Parquet:
-    """A row group a piece."""
+    """One row group per piece."""
 
-    asks = "ArrowStream"
+    store_format = "ArrowStream"
 
     def __init__(self, out: IO[bytes]):
         self._out = out
@@ -231,12 +241,12 @@ class _Parquet:
 
 
 def _arrow(part: str) -> Any:
-    """A module of pyarrow: 100 MB that nothing else needs, and only the extras `parquet` and `embedded` bring."""
+    """Imports a module of pyarrow: 100 MB that nothing else needs, part of the extras `parquet` and `embedded` only."""
     try:
         return importlib.import_module(f"pyarrow.{part}")
     except ImportError:
         raise ExportError(
-            "Parquet needs pyarrow: pip install 'lynceus[parquet]', or take --format csv or json"
+            "Parquet needs pyarrow: pip install 'lynceus[parquet]', or use --format csv or json"
         ) from None
 
 
@@ -245,4 +255,4 @@ SINKS: dict[str, Callable[[IO[bytes]], Sink]] = {
     "csv": _Csv,
     "json": lambda out: _Text(out, "JSONEachRow"),
 }
-"""What makes a file of the store's answers, by format; `json` is a line a row."""
+"""The writer of each file format; `json` has one line per row."""

@@ -1,7 +1,7 @@
 """
-What a backup says of itself: whose it is, of which schema, what its tables hold, and what each of its files hashes to.
+The manifest of a backup: its product, schema, tables' contents, and the hash of each file.
 
-It is written last, so that a folder without one is no backup. Nothing here asks a store.
+The manifest is written last, so a folder without one is not a complete backup. Nothing here uses a store.
 """
 
 import hashlib
@@ -13,17 +13,17 @@ import msgspec
 
 from collector.store.schema.migrate import Migration
 
-NAME = "manifest.json"
+FILE_NAME = "manifest.json"
 PRODUCT = "lynceus"
 FORMAT = 1
 
 
 class BackupError(Exception):
-    """The backup or its place cannot be used; the text names it, the reason and the remedy."""
+    """The backup or its folder cannot be used; the text names it, the reason and the remedy."""
 
 
 class Content(msgspec.Struct, frozen=True):
-    """What a table holds, whatever the order and the parts its rows lie in."""
+    """The content of a table, independent of the order of its rows and of their parts."""
 
     rows: int
     hash: int
@@ -31,22 +31,22 @@ class Content(msgspec.Struct, frozen=True):
 
 
 class Applied(msgspec.Struct, frozen=True):
-    """A migration that the store had."""
+    """A migration that the store had applied."""
 
     number: int
     name: str
     checksum: str
 
 
-class Manifest(msgspec.Struct, frozen=True):
-    """A whole backup."""
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """A complete backup."""
 
     product: str
     format: int
     lynceus: str
-    """The version that made it."""
+    """The version of Lynceus that wrote the backup."""
     taken_at: str
-    """When it began, UTC: what was acknowledged before is in it."""
+    """When the backup began, UTC: it holds everything that was acknowledged before."""
     migrations: list[Applied]
     tables: dict[str, Content]
     files: dict[str, str]
@@ -54,26 +54,24 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 class _Head(msgspec.Struct):
-    """What every format will keep, so that a later one can be told from something else."""
+    """Fields that every format keeps, so that a later format can be recognised."""
 
     product: str = ""
     format: int = 0
     lynceus: str = "?"
 
 
-def read(folder: Path) -> Manifest:
-    """The manifest of a backup; BackupError where it is none of ours."""
-    file = folder / NAME
+def read_manifest(folder: Path) -> Manifest:
+    """Reads the manifest of a backup; raises BackupError if it is missing, damaged, or not Lynceus'."""
+    file = folder / FILE_NAME
     try:
         text = file.read_bytes()
     except OSError as error:
-        raise BackupError(
-            f"{file}: {error.strerror}; a folder without it is no backup, or one that was not finished"
-        ) from None
+        raise BackupError(f"{file}: {error.strerror}; a folder without it is not a complete backup") from None
     try:
         head = msgspec.json.decode(text, type=_Head)
         if head.product != PRODUCT:
-            raise BackupError(f"{file}: is of product {head.product!r}, not a backup of Lynceus")
+            raise BackupError(f"{file}: product {head.product!r}, not a backup of Lynceus")
         if head.format > FORMAT:
             raise BackupError(f"{file}: made by a newer Lynceus ({head.lynceus}); restore it with that version")
         return msgspec.json.decode(text, type=Manifest)
@@ -81,37 +79,37 @@ def read(folder: Path) -> Manifest:
         raise BackupError(f"{file}: is damaged: {error}; take another backup") from None
 
 
-def write(folder: Path, manifest: Manifest) -> None:
-    """Put the manifest into the folder, durably."""
-    with (folder / NAME).open("wb") as file:
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Writes the manifest into the folder and syncs it to disk."""
+    with (folder / FILE_NAME).open("wb") as file:
         file.write(msgspec.json.format(msgspec.json.encode(manifest), indent=2))
         file.flush()
         os.fsync(file.fileno())
 
 
 def refuse_newer(folder: Path, manifest: Manifest, known: list[Migration]) -> None:
-    """Raise for a schema this program does not know, or knows otherwise."""
+    """Raises for a schema that this program does not know, or knows with other content."""
     ours = {migration.number: migration.checksum for migration in known}
-    strange = [applied.name for applied in manifest.migrations if ours.get(applied.number) != applied.checksum]
-    if strange:
+    unknown = [applied.name for applied in manifest.migrations if ours.get(applied.number) != applied.checksum]
+    if unknown:
         raise BackupError(
-            f"{folder}: its schema is newer than this program's, or another ({', '.join(strange)}); "
-            f"it was made by Lynceus {manifest.lynceus}: restore it with that version or a later one"
+            f"{folder}: the schema is newer than this program's, or different ({', '.join(unknown)}); "
+            f"the backup was made by Lynceus {manifest.lynceus}: restore it with that version or a later one"
         )
 
 
 def refuse_damaged(folder: Path, manifest: Manifest) -> None:
-    """Raise when a file is missing, was changed, or was added."""
-    found = hashes(folder)
-    for name in sorted(found.keys() | manifest.files.keys()):
-        if found.get(name) != manifest.files.get(name):
-            wrong = "missing" if name not in found else "changed" if name in manifest.files else "not its own"
+    """Raises when a file is missing, was changed, or was added."""
+    hashes = hash_files(folder)
+    for name in sorted(hashes.keys() | manifest.files.keys()):
+        if hashes.get(name) != manifest.files.get(name):
+            wrong = "missing" if name not in hashes else "changed" if name in manifest.files else "not its own"
             raise BackupError(f"{folder / name}: {wrong}; the backup is damaged, use another one")
 
 
-def hashes(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file below a folder but the manifest; each is brought to disk on the way."""
-    return {name: _hash(folder / name) for name in _files(folder) if name != NAME}
+def hash_files(folder: Path) -> dict[str, str]:
+    """Returns SHA-256 of every file below a folder except the manifest, and syncs each file to disk."""
+    return {name: _hash(folder / name) for name in _files(folder) if name != FILE_NAME}
 
 
 def _files(folder: Path) -> Iterator[str]:

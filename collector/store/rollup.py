@@ -1,10 +1,10 @@
 """
-Rebuilds rollups, day by day: a stale day is computed into a table of our own and then replaces the old one whole.
+Rebuilds rollups day by day: a stale day is computed in a separate table and then replaces the old day whole.
 
-Readers see the old day or the new one. Nothing is added up, so a day may be rebuilt at any time and by anybody: two at
-once compute the same sums from the same rows, each in a table of its own, and the later one stays. What was rebuilt is
-remembered in rollup_state; a lost memory costs work. Blocking; it asks for one cluster at a time, so that inserts of the
-embedded store, which has one writer's thread, get in between.
+Readers see the old day or the new day. Nothing is added to a day, so any collector may rebuild it at any time: two at
+once compute the same sums from the same rows, each in its own table, and the later one remains. rollup_state records
+what was rebuilt; a lost record costs only work. Blocking; each statement reads one cluster, so that inserts into the
+embedded store, which has a single writer thread, run in between.
 """
 
 import re
@@ -18,38 +18,41 @@ from collector.catalog.schema import DATABASE
 from collector.core.model import Instant
 from collector.store.clickhouse import Store, StoreError
 
-LEFT_AFTER_S = 3600
-"""A table to compute in that is so old was left by a collector that was killed."""
+ABANDONED_AFTER_S = 3600
+"""A staging table of this age was left by a collector that was killed."""
 
 
-def roll_up(store: Store, rollup: Rollup, oldest: date = date.min, rebuilt: Callable[[date], object] = str) -> Instant:
+def roll_up(
+    store: Store, rollup: Rollup, oldest: date = date.min, rebuilt: Callable[[date], object] | None = None
+) -> Instant:
     """
-    Rebuild all stale days, the newest first; until when everything is in. `rebuilt` is called after each day.
+    Rebuilds all stale days, the newest first, and returns until when the rollup holds all rows.
 
-    Days before `oldest` stay as they are: rows that they were made of have expired.
+    Days before `oldest` stay as they are, since rows that they sum have expired. `rebuilt` is called after each day.
     """
     ((at,),) = store.query_rows("SELECT toUnixTimestamp64Milli(now64(3))")
     stale = [(day, run) for day, run in store.query_rows(rollup.stale())]
     if stale:
-        _drop_left_behind(store, rollup)
+        _drop_abandoned(store, rollup)
         with _staging(store, rollup) as staging:
             for day, run in stale:
                 if day >= oldest:
                     _rebuild(store, rollup, staging, day)
-                    rebuilt(day)
-                _remember(store, rollup, f"toDate('{day}')", at, run)
-    # Last: cut short before it, the next round looks at all of this again and passes over what is done.
-    _remember(store, rollup, ROUND, at, 0)
+                    if rebuilt is not None:
+                        rebuilt(day)
+                _record(store, rollup, f"toDate('{day}')", at, run)
+    # Last: after an interruption the next round checks all of these days again and skips those that are done.
+    _record(store, rollup, ROUND, at, 0)
     return int(at)
 
 
 @contextmanager
 def _staging(store: Store, rollup: Rollup) -> Iterator[str]:
     """
-    A table of the rollup's structure, on this server alone: partitions are taken from it here and replicated there.
+    Creates a table of the rollup's structure on this server alone; partitions are taken from it here, then replicated.
 
-    No other round ever has its name: where a balancer sends a statement to another server of a cluster, the round fails
-    for want of the table, and never takes what an earlier one left there.
+    The name is unique to this round: if a load balancer sends a statement to another server of a cluster, the round fails
+    because the table is missing, and never uses a table of an earlier round.
     """
     staging = f"{rollup.name}_next_{secrets.token_hex(6)}"
     store.command(
@@ -59,14 +62,14 @@ def _staging(store: Store, rollup: Rollup) -> Iterator[str]:
     try:
         yield staging
     finally:
-        with suppress(StoreError):  # else it goes with what others left behind
+        with suppress(StoreError):  # else a later round drops the table
             store.command(f"DROP TABLE IF EXISTS {DATABASE}.{staging} SYNC")
 
 
 def _rebuild(store: Store, rollup: Rollup, staging: str, day: date) -> None:
     store.command(f"TRUNCATE TABLE {DATABASE}.{staging} SYNC")
     of_day, key = f"{rollup.day_of} = {{day:Date}}", {"day": day}
-    # Whatever a row that was replaced by now says, its cluster and its day are part of the key.
+    # Replaced rows do not matter here: cluster and day are part of the key.
     clusters = store.query_rows(f"SELECT DISTINCT cluster FROM {DATABASE}.{rollup.source} WHERE {of_day}", key)
     for (cluster,) in clusters:
         store.command(
@@ -80,7 +83,7 @@ def _rebuild(store: Store, rollup: Rollup, staging: str, day: date) -> None:
     store.command(f"ALTER TABLE {DATABASE}.{rollup.name} {change}")
 
 
-def _remember(store: Store, rollup: Rollup, day: str, at: Instant, run: int) -> None:
+def _record(store: Store, rollup: Rollup, day: str, at: Instant, run: int) -> None:
     store.command(
         f"INSERT INTO {DATABASE}.{ROLLUP_STATE.name} (name, day, version, built_at, run) SELECT '{rollup.name}', {day}, "
         "{at:UInt64}, fromUnixTimestamp64Milli({at:Int64}), {run:UInt32}",
@@ -88,11 +91,11 @@ def _remember(store: Store, rollup: Rollup, day: str, at: Instant, run: int) -> 
     )
 
 
-def _drop_left_behind(store: Store, rollup: Rollup) -> None:
+def _drop_abandoned(store: Store, rollup: Rollup) -> None:
     tables = store.query_rows(
         "SELECT name FROM system.tables WHERE database = {database:String} AND startsWith(name, {prefix:String}) "
         "AND metadata_modification_time < now() - {age:Int32}",
-        {"database": DATABASE, "prefix": f"{rollup.name}_next_", "age": LEFT_AFTER_S},
+        {"database": DATABASE, "prefix": f"{rollup.name}_next_", "age": ABANDONED_AFTER_S},
     )
     for (name,) in tables:
         if re.fullmatch(rf"{rollup.name}_next_[0-9a-f]{{12}}", name):
@@ -100,7 +103,7 @@ def _drop_left_behind(store: Store, rollup: Rollup) -> None:
 
 
 def rolled_up_at(store: Store) -> dict[str, Instant]:
-    """Until when each rollup holds everything, in ms of the store's clock; one that was never rebuilt is not there."""
+    """Until when each rollup holds all rows, by the store's clock; a rollup that was never rebuilt is absent."""
     rows = store.query_rows(
         f"SELECT name, toUnixTimestamp64Milli(max(built_at)) FROM {DATABASE}.{ROLLUP_STATE.name} "
         f"WHERE day = {ROUND} GROUP BY name"

@@ -1,5 +1,5 @@
 """
-One thread and its queue, for things that block and want to be used from one thread only: SQLite, a store's connection.
+One thread and its queue, for blocking objects that only one thread may use: SQLite, a connection to the store.
 """
 
 import asyncio
@@ -12,15 +12,15 @@ T = TypeVar("T")
 
 
 class Worker:
-    """Runs calls one after another in a thread of its own."""
+    """Runs calls one after another in its own thread."""
 
     def __init__(self, name: str):
         self._thread = ThreadPoolExecutor(1, name)
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What the call returns or raises."""
+        """Runs a call in the thread; returns or raises what the call does."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(*args, **kwargs))
 
     def close(self) -> None:
-        """Let the thread end after the call under way, which is not waited for."""
+        """Ends the thread after the current call, without waiting for it."""
         self._thread.shutdown(wait=False, cancel_futures=True)

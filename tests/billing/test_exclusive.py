@@ -11,7 +11,7 @@ from collector.billing import exclusive
 from collector.billing.exclusive import MONTHS, claim_months
 from collector.billing.runs import RepricingError
 from collector.clock import now_ms
-from collector.store.claim import acquire_claim, whose
+from collector.store.claim import acquire_claim, current_claim
 from collector.store.clickhouse import Store
 from tests.store.running import Running
 
@@ -60,7 +60,7 @@ def test_it_is_said_again_while_it_lasts(store: Store, engine: Running, monkeypa
 
     with claim_months(store, renewing, now):
         assert told.wait(20)
-    found = whose(store, MONTHS)
+    found = current_claim(store, MONTHS)
     renewing.close()
 
     assert found is not None

@@ -40,7 +40,7 @@ def test_what_is_computed_stands_in_the_rollups_order(rollup: Rollup) -> None:
 
 
 def test_some_sums_can_be_had_by_any_column_of_the_source() -> None:
-    """Kept and computed anew they are the same columns, under names that no expression can take for the source's own."""
+    """Stored and computed, the columns are the same, with names that no expression confuses with the source's columns."""
     assert COST_DAILY.stored("1", ["day"], ["cost"]).startswith(
         "SELECT `day`, `cost` AS `sum_cost` FROM lynceus.cost_daily "
     )

@@ -1,4 +1,4 @@
-"""What each gauge says of locks, slots, crons and controllers, and what it leaves unsaid."""
+"""The samples of each gauge about locks, slots, crons and controllers, and when there is no sample."""
 
 import math
 from decimal import Decimal
@@ -32,96 +32,96 @@ def test_a_spool_of_unknown_size_has_no_limit() -> None:
     """0 would make every spool overfull."""
     unknown = a_view(store=a_store(spool_limit_bytes=0))
 
-    assert told("lynceus_store_spool_limit_bytes", a_view()) == {(): 8.0 * GIB}
-    assert told("lynceus_store_spool_limit_bytes", unknown) == {}
+    assert gauge("lynceus_store_spool_limit_bytes", a_view()) == {(): 8.0 * GIB}
+    assert gauge("lynceus_store_spool_limit_bytes", unknown) == {}
 
 
-def told(name: str, view: LiveView) -> dict[tuple[str, ...], float]:
+def gauge(name: str, view: LiveView) -> dict[tuple[str, ...], float]:
     """The samples of one gauge for a view."""
     return samples(render(view, Counters()), name)
 
 
 def test_a_queue_drains_at_the_rate_of_its_starts() -> None:
-    """64 wait and 80 started in 5 minutes: 240 s; what grows drains all the same, only not for those who come."""
+    """64 wait and 80 started in 5 minutes: 240 s; a queue that grows drains too, for the workflows that wait now."""
     flows = [a_flow("c", "n", "fast", 64, 22, 80), a_flow("c", "n", "grows", 300, 200, 100)]
 
-    assert told("lynceus_queue_drain_seconds", a_view(flows=flows)) == {
+    assert gauge("lynceus_queue_drain_seconds", a_view(flows=flows)) == {
         ("c", "n", "fast"): 240,
         ("c", "n", "grows"): 900,
     }
 
 
-def test_a_queue_that_does_not_drain_takes_for_ever_and_an_empty_one_no_time() -> None:
+def test_a_queue_that_does_not_drain_takes_for_ever_and_an_empty_queue_no_time() -> None:
     """+Inf is above every threshold of an alert; a queue without workflows has no drain time at all."""
     flows = [a_flow("c", "n", "hangs", 5, 3, 0), a_flow("c", "n", "empty", 0, 3, 3)]
 
-    assert told("lynceus_queue_drain_seconds", a_view(flows=flows)) == {("c", "n", "hangs"): math.inf}
+    assert gauge("lynceus_queue_drain_seconds", a_view(flows=flows)) == {("c", "n", "hangs"): math.inf}
 
 
-def test_a_drain_time_that_is_not_known_is_not_said() -> None:
-    """A rate of which nothing has been seen is no rate."""
+def test_an_unknown_drain_time_has_no_sample() -> None:
+    """Without an observed start there is no rate."""
     flow = Flow("c", "n", "q", 5, 0.0, 0, 0, None, "draining")
 
-    assert told("lynceus_queue_drain_seconds", a_view(flows=[flow])) == {}
+    assert gauge("lynceus_queue_drain_seconds", a_view(flows=[flow])) == {}
 
 
 def test_what_runs_now_costs_by_the_hour() -> None:
-    """Where no pod has a price there is no sample: unknown is not 0."""
+    """If no pod has a price, there is no sample: unknown differs from 0."""
     burning = [
         HourlyCost("c", "alibaba-eci", "USD", Decimal("1.5"), 3, 0),
         HourlyCost("c", "azure-aci", "USD", None, 1, 1),
     ]
 
-    told_of = told("lynceus_cost_running_per_hour", a_view(burning=burning))
-    assert told_of == {("c", "USD", "alibaba-eci"): 1.5}
+    by_product = gauge("lynceus_cost_running_per_hour", a_view(burning=burning))
+    assert by_product == {("c", "USD", "alibaba-eci"): 1.5}
 
 
-def test_a_parallelism_limit_is_said_where_it_is_known() -> None:
-    """0 is unlimited, which is knowledge too; the empty namespace is the whole installation."""
+def test_a_known_parallelism_limit_has_a_sample() -> None:
+    """0 means unlimited, which is known too; the empty namespace is the whole installation."""
     slots = [
         some_slots(cluster="a", namespace="", limit=500),
         some_slots(cluster="a", namespace="maps", limit=0),
         some_slots(cluster="b", namespace="", limit=None),
     ]
 
-    assert told("lynceus_parallelism_limit", a_view(slots=slots)) == {("a", ""): 500, ("a", "maps"): 0}
+    assert gauge("lynceus_parallelism_limit", a_view(slots=slots)) == {("a", ""): 500, ("a", "maps"): 0}
 
 
-def test_slots_are_told_by_what_occupies_them() -> None:
-    """What waits for a lock or for a person fills a slot as much as what runs; what is throttled has none."""
+def test_slots_are_counted_by_what_occupies_them() -> None:
+    """A workflow that waits for a lock or a person occupies a slot like one that runs; a throttled one does not."""
     slots = [some_slots(running=2306, suspended=4, lock_waiting=80, throttled=1476)]
 
-    assert told("lynceus_parallelism_slots", a_view(slots=slots)) == {
+    assert gauge("lynceus_parallelism_slots", a_view(slots=slots)) == {
         ("running", "prod-hz", "perception"): 2306,
         ("suspended", "prod-hz", "perception"): 4,
         ("lock", "prod-hz", "perception"): 80,
     }
 
 
-def test_a_lock_tells_its_limit_where_somebody_said_it() -> None:
+def test_a_lock_has_a_limit_where_the_limit_is_known() -> None:
     """A database lock's limit may be known to Argo alone."""
     view = a_view(locks=[a_lock(name="n/ConfigMap/m/k"), a_lock(name="n/Database/d", limit=None, held=0, waiting=51)])
 
-    assert told("lynceus_lock_limit", view) == {("prod-hz", "n/ConfigMap/m/k", "semaphore"): 8}
-    assert told("lynceus_lock_held", view)["prod-hz", "n/Database/d", "semaphore"] == 0
-    assert told("lynceus_lock_waiting", view) == {
+    assert gauge("lynceus_lock_limit", view) == {("prod-hz", "n/ConfigMap/m/k", "semaphore"): 8}
+    assert gauge("lynceus_lock_held", view)["prod-hz", "n/Database/d", "semaphore"] == 0
+    assert gauge("lynceus_lock_waiting", view) == {
         ("prod-hz", "n/ConfigMap/m/k", "semaphore"): 80,
         ("prod-hz", "n/Database/d", "semaphore"): 51,
     }
 
 
 def test_stuck_workflows_are_counted_by_cause() -> None:
-    """However many there are, a cause is one series."""
+    """Each cause is one series, however many workflows there are."""
     counts = {("prod-hz", "maps", "unschedulable"): 5000, ("prod-hz", "maps", "quota"): 1}
 
-    assert told("lynceus_workflows_stuck", a_view(stuck=[a_stuck()], stuck_counts=counts)) == {
+    assert gauge("lynceus_workflows_stuck", a_view(stuck=[a_stuck()], stuck_counts=counts)) == {
         ("unschedulable", "prod-hz", "maps"): 5000,
         ("quota", "prod-hz", "maps"): 1,
     }
 
 
-def test_a_cron_that_is_suspended_is_due_at_no_time() -> None:
-    """And one that never ran has no last run, rather than one in 1970."""
+def test_a_suspended_cron_has_no_due_time() -> None:
+    """A cron that never ran has no last run, instead of one in 1970."""
     crons = [
         a_cron(name="well", last_at=NOW - 60 * SECOND, next_at=NOW + 60 * SECOND),
         a_cron(name="new", last_at=None),
@@ -130,16 +130,16 @@ def test_a_cron_that_is_suspended_is_due_at_no_time() -> None:
     ]
     view = a_view(crons=crons)
 
-    assert set(told("lynceus_cron_last_run_timestamp_seconds", view)) == {
+    assert set(gauge("lynceus_cron_last_run_timestamp_seconds", view)) == {
         ("prod-hz", "well", "perception"),
         ("prod-hz", "off", "perception"),
     }
-    due = told("lynceus_cron_next_due_timestamp_seconds", view)
+    due = gauge("lynceus_cron_next_due_timestamp_seconds", view)
     assert set(due) == {("prod-hz", "well", "perception"), ("prod-hz", "new", "perception")}
     assert due["prod-hz", "well", "perception"] == (NOW + 60 * SECOND) / 1000
 
 
-def test_a_controller_tells_what_is_known_of_it() -> None:
+def test_a_controller_has_a_sample_for_each_known_value() -> None:
     """No limit, no leader and no memory reading are absent, and not 0: a ratio of them would be nonsense."""
     view = a_view(
         controllers=[
@@ -152,7 +152,7 @@ def test_a_controller_tells_what_is_known_of_it() -> None:
     )
 
     def of(what: str) -> dict[str, float]:
-        return {labels[1]: value for labels, value in told(f"lynceus_controller_{what}", view).items()}
+        return {labels[1]: value for labels, value in gauge(f"lynceus_controller_{what}", view).items()}
 
     assert of("ready") == {"leads": 1, "stands-by": 1, "dark": 0}
     assert of("leader") == {"leads": 1, "stands-by": 0}
@@ -165,7 +165,7 @@ def test_a_controller_tells_what_is_known_of_it() -> None:
 @pytest.mark.parametrize("openmetrics", [False, True])
 @given(LABELS, LABELS)
 def test_hostile_names_come_back_as_they_were_in_every_gauge(openmetrics: bool, namespace: str, name: str) -> None:
-    """Whatever strangers call a lock, a cron workflow, a pod or a work queue."""
+    """Any name of a lock, a cron workflow, a pod or a work queue is read back unchanged."""
     view = a_view(
         flows=[a_flow("c", namespace, name, 5, 3, 0)],
         slots=[some_slots(namespace=namespace)],
@@ -209,7 +209,7 @@ def test_a_bomb_of_locks_or_crons_is_bounded() -> None:
         crons=[a_cron(name=f"c{i}", next_at=NOW + i * SECOND) for i in many],
     )
 
-    waiting, due = told("lynceus_lock_waiting", view), told("lynceus_cron_next_due_timestamp_seconds", view)
+    waiting, due = gauge("lynceus_lock_waiting", view), gauge("lynceus_cron_next_due_timestamp_seconds", view)
     assert len(waiting) == len(due) == MAX_SERIES + 1
     assert waiting["_other", "_other", "_other"] == 1000
     assert due["_other", "_other", "_other"] == NOW / 1000 + MAX_SERIES

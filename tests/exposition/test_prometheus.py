@@ -1,4 +1,4 @@
-"""What a scraper reads, held against the catalogue, prometheus-client's parsers and promtool."""
+"""What a scraper reads, compared with the catalogue, prometheus-client's parsers and promtool."""
 
 import asyncio
 from decimal import Decimal
@@ -70,7 +70,7 @@ def test_samples_carry_the_labels_of_the_catalogue() -> None:
             assert set(sample.labels) - {"le"} == set(metric.labels)
 
 
-def test_promtool_finds_nothing_to_say() -> None:
+def test_promtool_finds_no_problem() -> None:
     """Prometheus' own linter is content with what a busy collector answers."""
     counters = some_counters()
     counters.add(catalog.COST, Decimal("12.3"), cluster="prod", namespace="ns", product="eci", currency="USD")
@@ -80,7 +80,7 @@ def test_promtool_finds_nothing_to_say() -> None:
 
 
 def test_depth_counts_only_what_has_not_begun() -> None:
-    """What began and waits again is no queue; it is counted by its reason elsewhere."""
+    """Workflows that wait after work began are not a queue; another gauge counts them by reason."""
     body = render(a_view(), Counters())
 
     assert samples(body, "lynceus_queue_depth") == {
@@ -94,7 +94,7 @@ def test_depth_counts_only_what_has_not_begun() -> None:
 
 
 def test_oldest_age_is_the_queues_oldest_of_all_reasons() -> None:
-    """One age a queue: that of whoever has waited longest, for whatever reason."""
+    """One age per queue: that of the workflow that has waited longest, for any reason."""
     body = render(a_view(), Counters())
 
     assert samples(body, "lynceus_queue_oldest_age_seconds") == {("prod-hz", "perception", "nightly"): 134 * 60}
@@ -112,8 +112,8 @@ def test_a_queue_that_empties_disappears() -> None:
     assert samples(render(a_view(queues=[]), Counters()), "lynceus_queue_depth") == {}
 
 
-def test_what_was_never_heard_is_not_said() -> None:
-    """A watch that heard nothing and a store that took nothing have no timestamp, rather than 1970."""
+def test_an_unknown_time_has_no_sample() -> None:
+    """A watch without events and a store without rows have no timestamp, instead of 1970."""
     cluster = a_cluster("prod-hz", ready=False, watches=[a_watch("prod-hz", last_event_at=None)])
     body = render(a_view(clusters=[cluster], store=a_store(reachable=False, last_insert_at=None)), Counters())
 
@@ -159,7 +159,7 @@ LABELS = st.text(st.characters(codec="utf-8")) | st.sampled_from([HOSTILE, "\\",
 @pytest.mark.parametrize("openmetrics", [False, True])
 @given(LABELS, LABELS)
 def test_hostile_names_come_back_as_they_were(openmetrics: bool, namespace: str, queue: str) -> None:
-    """Whatever strangers call a queue, the scraper reads that name and nothing else."""
+    """Any name of a queue is read back unchanged."""
     view = a_view(queues=[waiting("prod-hz", namespace, queue, "unseen", 3, MINUTE)])
 
     [sample] = families(render(view, Counters(), openmetrics), openmetrics)["lynceus_queue_depth"].samples
@@ -183,7 +183,7 @@ def test_a_lone_surrogate_costs_one_letter_not_the_scrape() -> None:
 
 
 def test_a_label_bomb_is_bounded() -> None:
-    """However many queues somebody invents, a family has a bounded number of series, and their sum stays right."""
+    """With any number of queues a family has a bounded number of series, and their sum stays right."""
     bomb = [waiting("prod-hz", "ns", f"q{i}", "unseen", 1, MINUTE + i) for i in range(MAX_SERIES + 500)]
 
     body = render(a_view(queues=bomb), Counters())
@@ -216,11 +216,11 @@ def test_totals_of_another_release_are_left_out() -> None:
     ],
 )
 async def test_the_scraper_chooses_the_format(accept: str, content_type: str) -> None:
-    """OpenMetrics for who asks for it, plain text for everybody else, and the same figures in both."""
-    body, said = await answer(a_view(), some_counters(), accept)
+    """OpenMetrics on request, otherwise plain text, with the same figures in both."""
+    body, returned_type = await answer(a_view(), some_counters(), accept)
 
     openmetrics = "openmetrics" in content_type
-    assert said == content_type
+    assert returned_type == content_type
     assert body == render(a_view(), some_counters(), openmetrics)
     assert families(body, openmetrics)["lynceus_queue_depth"].samples
 

@@ -1,4 +1,4 @@
-"""A disk that is really full, on either side: what cannot be written is refused whole, and goes in once there is room."""
+"""A full disk on either side: rows that cannot be written are refused whole, and stored when there is room."""
 
 import contextlib
 import os
@@ -44,7 +44,7 @@ def a_disk(folder: Path, size: int) -> Iterator[Path]:
 
 
 def fill(folder: Path) -> Path:
-    """Somebody else takes all that is left."""
+    """Fills the disk from outside."""
     ballast = folder / "ballast"
     with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
         while file.write(os.urandom(64 << 10)):
@@ -62,7 +62,7 @@ def large(number: int) -> Quarantine:
 
 
 def sent(spool: Spool) -> list[str]:
-    """What a store would get now, acknowledged batch by batch."""
+    """The rows that a store would get now, acknowledged batch by batch."""
     uids: list[str] = []
     while batches := spool.seal(NOW):
         for batch in batches:
@@ -72,7 +72,7 @@ def sent(spool: Spool) -> list[str]:
 
 
 def test_a_spool_stops_before_the_disk_is_full_and_can_be_emptied(tmp_path: Path) -> None:
-    """Taking rows out writes too: what is kept free is enough for it, and all that was taken comes out."""
+    """Removing rows writes too: the reserve is enough for that, and all accepted rows come out."""
     with a_disk(tmp_path / "disk", RESERVE_BYTES + 24 * MIB) as folder:
         spool, taken = open_spool(folder / "spool.sqlite", 1 << 33, NOW), 0
         why = ""
@@ -88,13 +88,13 @@ def test_a_spool_stops_before_the_disk_is_full_and_can_be_emptied(tmp_path: Path
         spool.commit(Commit(at=NOW, facts=[a_sample(1)]))
         spool.close()
 
-    assert "are kept free" in why
-    assert "give data_dir a larger disk" in why
+    assert "stay free" in why
+    assert "move data_dir to a larger disk" in why
     assert uids == [str(n) for n in range(taken)]
 
 
-def test_a_disk_that_somebody_else_filled_is_waited_out(tmp_path: Path) -> None:
-    """Not a byte is left: every step says that it is full, none is done by half, and with room again all comes out."""
+def test_rows_wait_until_a_full_disk_has_room(tmp_path: Path) -> None:
+    """Without a free byte every step reports the full disk, none is half done, and with room again all rows come out."""
     with a_disk(tmp_path / "disk", 64 * MIB) as folder:
         spool = open_spool(folder / "spool.sqlite", 1 << 33, NOW)
         for first in range(0, 4000, 500):
@@ -111,7 +111,7 @@ def test_a_disk_that_somebody_else_filled_is_waited_out(tmp_path: Path) -> None:
     assert sorted(map(int, uids)) == list(range(4000))
 
 
-async def test_a_store_whose_disk_is_full_is_waited_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_rows_wait_until_a_full_store_has_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine refuses (NOT_ENOUGH_SPACE, or the disk's own error), rows wait, and go in when there is room, each once."""
     monkeypatch.setattr(inserter, "EVERY_S", 0.05)
     monkeypatch.setattr(inserter, "LONGEST_PAUSE_S", 0.5)

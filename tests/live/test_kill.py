@@ -1,8 +1,8 @@
 """
-kill -9 of the collector, of the store, and of both, against a twin on the same fleet that nobody disturbs.
+kill -9 of the collector, of the store, and of both, compared with an undisturbed collector on the same fleet.
 
-The fleet lives on while its watchers die, so the twin's tables are the truth. Columns that the catalogue marks as observed
-may differ; every other column of every row about what has ended must be equal, in every table that holds facts.
+The fleet continues while its collectors are killed, so the tables of the undisturbed collector are the reference. Columns
+that the catalogue marks as observed may differ; all other columns of rows about ended objects must be equal, in all tables.
 """
 
 import asyncio
@@ -33,17 +33,17 @@ SEED = int(os.environ.get("LYNCEUS_KILL_SEED", "1"))
 pytestmark = [pytest.mark.live, pytest.mark.timeout(180 + 10 * ROUNDS)]
 
 AS_ONE_S = 60
-"""How long the two may take, after the last kill, to say the same of what had ended by then."""
+"""How long the two may take, after the last kill, to agree about everything that had ended."""
 
 WHOLE = """
     SELECT cluster, uid FROM (
         SELECT cluster, uid, created_at, finished_at FROM workflow_run
         UNION ALL SELECT cluster, uid, created_at, now64(3) FROM workflow_live FINAL
-    ) GROUP BY cluster, uid HAVING min(created_at) >= {born:DateTime64(3)} AND max(finished_at) <= {last:DateTime64(3)}
+    ) GROUP BY cluster, uid HAVING min(created_at) >= {begin:DateTime64(3)} AND max(finished_at) <= {last:DateTime64(3)}
 """
-"""Workflows whose whole life lies between two instants."""
+"""Workflows that were created and ended between two instants."""
 
-BETWEEN = "BETWEEN {born:DateTime64(3)} AND {last:DateTime64(3)}"
+BETWEEN = "BETWEEN {begin:DateTime64(3)} AND {last:DateTime64(3)}"
 EVICTED = "(SELECT uid FROM pod_run WHERE reason = 'Evicted')"
 ENDED = [
     ("workflow_run", f"(cluster, uid) IN ({WHOLE})", ""),
@@ -63,14 +63,14 @@ ENDED = [
     ("quarantine", "1", ""),
 ]
 """
-The tables of facts, which of their rows are about what had ended when the kills did, and which columns are left out.
+The tables of facts, the rows about what had ended before the last kill, and the columns that are not compared.
 
-Whether a run of a cron was missed or skipped is judged by who was awake when it was due, and a Lease is asked for now and then.
-Nobody writes down when an evicted pod ended: that, and what it cost, is by the clock of who saw it; all else is not.
+Whether a cron run was missed or skipped depends on the collector that ran when it was due, and a Lease is only polled.
+Kubernetes does not record when an evicted pod ended: that, and the cost, depends on the observer's clock.
 """
 
 A_MATTER_OF_WHEN = "version"
-"""Which of an object's versions was the last to be seen depends on when one looked; what the row says does not."""
+"""The last version that was seen of an object depends on the time of the observation; the row's content does not."""
 
 
 @dataclass
@@ -108,7 +108,7 @@ def a_watcher(folder: Path, kubeconfig: Path, contexts: list[str]) -> Watcher:
 
 @dataclass
 class Target:
-    """The collector that is hit: started again whenever it is dead."""
+    """The collector that is killed: it is started again whenever it is not running."""
 
     watcher: Watcher
     kills: Counter[str] = field(default_factory=Counter)
@@ -118,7 +118,7 @@ class Target:
     _process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> subprocess.Popen[bytes]:
-        """It runs, from now on if it did not."""
+        """Starts the collector unless it runs."""
         if self._process is None:
             log = self.watcher.folder / "log"
             self._process = self._stack.enter_context(started("run", "--config", str(self.watcher.config), log=log))
@@ -154,7 +154,7 @@ class Target:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """In the end it runs on in peace, whether or not it was alive."""
+        """Runs the collector undisturbed at the end."""
         with self._stack:
             self.start()
             yield
@@ -162,7 +162,7 @@ class Target:
 
 @asynccontextmanager
 async def fleet(folder: Path) -> AsyncIterator[tuple[Path, list[str]]]:
-    """A fleet in this process, which outlives every watcher of it."""
+    """A fleet in this process, which outlives every collector."""
     stop, up = asyncio.Event(), asyncio.get_running_loop().create_future()
     task = asyncio.create_task(run_fleet(folder, 3, SEED, lambda path, names: up.set_result((path, names)), stop))
     try:
@@ -180,12 +180,12 @@ async def test_nothing_is_lost_and_nothing_doubled_by_kill_9(tmp_path: Path) -> 
         target = Target(hit)
         with started("run", "--config", str(calm.config), log=calm.folder / "log"):
             target.start()
-            born = max([await _all_positions(watcher, len(contexts)) for watcher in (calm, hit)])
+            begin = max([await _all_positions(watcher, len(contexts)) for watcher in (calm, hit)])
             for _ in range(ROUNDS):
                 await target.hit(dice)
             with target.running():
                 ((ended, last),) = await calm.rows("SELECT count(), max(finished_at) FROM workflow_run FINAL")
-                differences = await _differences(calm, hit, born, last)
+                differences = await _differences(calm, hit, begin, last)
                 doubles = await hit.rows("SELECT count() - uniqExact(cluster, pod_uid, day, entry) FROM cost_current")
 
     assert ended > 20
@@ -196,7 +196,7 @@ async def test_nothing_is_lost_and_nothing_doubled_by_kill_9(tmp_path: Path) -> 
 
 
 async def _all_positions(watcher: Watcher, clusters: int) -> datetime:
-    """When all that is to be resumed had been listed: what exists from then on is seen by both from its birth."""
+    """When everything was listed: both see objects created later from their creation on."""
     while True:
         found = await watcher.rows(
             "SELECT count(), now64(3) FROM watch_cursor FINAL WHERE kind IN ('workflows', 'pods', 'events')"
@@ -206,29 +206,29 @@ async def _all_positions(watcher: Watcher, clusters: int) -> datetime:
         await asyncio.sleep(0.2)
 
 
-async def _differences(calm: Watcher, hit: Watcher, born: datetime, last: datetime) -> list[str]:
-    """Rows about what was born and had ended between two instants that only one of them has, once both had time to hear."""
+async def _differences(calm: Watcher, hit: Watcher, begin: datetime, last: datetime) -> list[str]:
+    """Rows about objects of the interval that only one of the two has, after both had time to catch up."""
     found: list[str] = []
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(AS_ONE_S):
-            while found := [line for part in ENDED for line in await _of_table(*part, calm, hit, born, last)]:
+            while found := [line for part in ENDED for line in await _of_table(*part, calm, hit, begin, last)]:
                 await asyncio.sleep(0.5)
     return found
 
 
 async def _of_table(
-    name: str, where: str, unlike: str, calm: Watcher, hit: Watcher, born: datetime, last: datetime
+    name: str, where: str, unlike: str, calm: Watcher, hit: Watcher, begin: datetime, last: datetime
 ) -> list[str]:
-    left_out = {A_MATTER_OF_WHEN, *unlike.split()}
-    columns = ", ".join(c.name for c in TABLE_NAMED[name].stored if not c.observed and c.name not in left_out)
-    between: dict[str, Any] = {"born": born, "last": last}
+    excluded = {A_MATTER_OF_WHEN, *unlike.split()}
+    columns = ", ".join(c.name for c in TABLE_NAMED[name].stored if not c.observed and c.name not in excluded)
+    between: dict[str, Any] = {"begin": begin, "last": last}
     sql = f"SELECT {columns} FROM {name} FINAL WHERE {where}"
-    ours, theirs = [{_said(row) for row in await watcher.rows(sql, between)} for watcher in (calm, hit)]
+    ours, theirs = [{_as_text(row) for row in await watcher.rows(sql, between)} for watcher in (calm, hit)]
     return [f"{name} calm only {row}" for row in sorted(ours - theirs)] + [
         f"{name} hit only {row}" for row in sorted(theirs - ours)
     ]
 
 
-def _said(row: tuple[Any, ...]) -> str:
+def _as_text(row: tuple[Any, ...]) -> str:
     """A row as text; a map has no order, and the engine keeps none."""
     return repr([sorted(value.items()) if isinstance(value, dict) else value for value in row])

@@ -35,10 +35,10 @@ def daemon(*command: str, log: Path) -> Iterator[None]:
 
 @contextmanager
 def alertmanager(folder: Path, port: int) -> Iterator[None]:
-    """Alertmanager that routes everything to nobody."""
+    """Alertmanager without a real receiver."""
     config = folder / "alertmanager.yaml"
     config.write_text(
-        yaml.safe_dump({"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}), encoding="utf-8"
+        yaml.safe_dump({"route": {"receiver": "none"}, "receivers": [{"name": "none"}]}), encoding="utf-8"
     )
     with daemon(
         "prometheus-alertmanager", f"--config.file={config}", f"--storage.path={folder / 'am'}", "--cluster.listen-address=",

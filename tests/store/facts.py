@@ -75,8 +75,8 @@ def key_of(table: Table, fact: Fact) -> tuple[Any, ...]:
 
 def as_fact(table: Table, row: tuple[Any, ...]) -> Fact:
     """The fact of a row as clickhouse-connect gives it back."""
-    told = [_told(column, value) for column, value in zip(table.stored, row, strict=True)]
-    return table.fact(**dict(zip(table.fact.__struct_fields__, told, strict=True)))
+    values = [_as_fact_value(column, value) for column, value in zip(table.stored, row, strict=True)]
+    return table.fact(**dict(zip(table.fact.__struct_fields__, values, strict=True)))
 
 
 def row_of(fact: Fact) -> list[Any]:
@@ -85,7 +85,7 @@ def row_of(fact: Fact) -> list[Any]:
     return [list(map(astuple, value)) if isinstance(value, tuple) else value for value in values]
 
 
-def _told(column: Column, value: Any) -> Any:
+def _as_fact_value(column: Column, value: Any) -> Any:
     if isinstance(value, datetime):
         return (value - _EPOCH) // timedelta(milliseconds=1)
     if isinstance(value, date):

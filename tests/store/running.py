@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A store that has said `ready`."""
+    """A store that has printed `ready`."""
 
     process: subprocess.Popen[str]
     url: str
@@ -133,7 +133,7 @@ def ask(
 
 
 def free_address() -> str:
-    """An address nobody listens on now."""
+    """An address that no process listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         host, port = probe.getsockname()

@@ -1,4 +1,4 @@
-"""A backup of a running store is whole, says what it holds, and becomes a store again that is equal."""
+"""A backup of a running store is complete, lists its content, and restores to an equal store."""
 
 import json
 import shutil
@@ -17,21 +17,21 @@ from collector.cli.main import app
 from collector.connect import Failure
 from collector.core.facts.watches import WatchCursor
 from collector.settings.model import SettingsError
-from collector.store import backup, manifest
+from collector.store import backup
 from collector.store.clickhouse import Store
 from collector.store.embedded.options import StoreOptions
-from collector.store.manifest import BackupError
+from collector.store.manifest import FILE_NAME, BackupError, read_manifest
 from collector.store.schema.migrate import load, migrate
 from tests.store.facts import a_sample, row_of
 from tests.store.running import Running, start
 
 
 def quiet(_text: str) -> None:
-    """Nobody listens."""
+    """Ignores progress."""
 
 
 class Inserting:
-    """Samples with ever higher numbers, each batch followed by the position that says so, as the inserter does it."""
+    """Inserts samples with rising numbers, each followed by its position, as the inserter does."""
 
     def __init__(self, store: Running):
         self._store, self._stop = store, threading.Event()
@@ -74,8 +74,8 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @pytest.fixture(scope="module")
-def taken(live: Running, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, int]:
-    """A backup taken while inserts went on; what was acknowledged when it began and when it ended."""
+def recent_backup(live: Running, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, int]:
+    """A backup made during inserts; the rows that were acknowledged when it began and when it ended."""
     folder = tmp_path_factory.mktemp("backups") / "one"
     writer = live.writer()
     with Inserting(live) as inserting:
@@ -89,10 +89,10 @@ def taken(live: Running, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
 
 
 @pytest.fixture(scope="module")
-def restored(taken: tuple[Path, int, int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """A store made of that backup, served as any other."""
+def restored(recent_backup: tuple[Path, int, int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A store restored from that backup."""
     folder = tmp_path_factory.mktemp("restored")
-    backup.restore(taken[0], folder / "chdb", quiet)
+    backup.restore(recent_backup[0], folder / "chdb", quiet)
     running = start(folder)
     store = running.writer()
     yield store
@@ -100,9 +100,11 @@ def restored(taken: tuple[Path, int, int], tmp_path_factory: pytest.TempPathFact
     running.stop()
 
 
-def test_inserts_go_on_and_what_was_acknowledged_before_is_in_it(taken: tuple[Path, int, int], restored: Store) -> None:
-    """The rows are those of some moment while it ran: none from before is missing, none is half there."""
-    _, before, after = taken
+def test_inserts_continue_and_earlier_rows_are_in_the_backup(
+    recent_backup: tuple[Path, int, int], restored: Store
+) -> None:
+    """The rows are those of one instant of the backup: no earlier row is missing, no row is incomplete."""
+    _, before, after = recent_backup
 
     ((rows, last),) = restored.query_rows(
         "SELECT count(), max(depth) FROM lynceus.queue_sample FINAL WHERE cluster = 'c'"
@@ -114,20 +116,20 @@ def test_inserts_go_on_and_what_was_acknowledged_before_is_in_it(taken: tuple[Pa
 
 
 def test_no_position_is_ahead_of_its_facts(restored: Store) -> None:
-    """A watch that goes on from the restored position takes again what it must: never less."""
+    """A watch that resumes from the restored position misses no event."""
     ((position,),) = restored.query_rows("SELECT max(toUInt32(resource_version)) FROM lynceus.watch_cursor FINAL")
 
     assert restored.query_rows("SELECT max(depth) >= {p:UInt32} FROM lynceus.queue_sample", {"p": position}) == [(1,)]
 
 
-def test_a_restored_store_is_gone_on_with(restored: Store, taken: tuple[Path, int, int]) -> None:
-    """Its schema is known, its view answers, and it takes rows."""
-    told = manifest.read(taken[0])
+def test_a_restored_store_continues(restored: Store, recent_backup: tuple[Path, int, int]) -> None:
+    """Its schema is known, its view answers, and it accepts rows."""
+    written = read_manifest(recent_backup[0])
 
     assert migrate(restored) == []
     assert restored.query_rows("SELECT count() FROM lynceus.cost_current") == [(0,)]
-    assert [applied.name for applied in told.migrations] == [migration.name for migration in load()]
-    assert (told.lynceus, set(backup.POINTERS) - told.tables.keys()) == ("1.2.3", set())
+    assert [applied.name for applied in written.migrations] == [migration.name for migration in load()]
+    assert (written.lynceus, set(backup.POINTERS) - written.tables.keys()) == ("1.2.3", set())
     restored.insert(QUEUE_SAMPLE, [row_of(a_sample(1, cluster="later"))], "later")
 
 
@@ -146,22 +148,22 @@ def _flip(folder: Path) -> None:
     file.write_bytes(content)
 
 
-def _said(**changes: Any) -> Callable[[Path], None]:
+def _manifest_with(**changes: Any) -> Callable[[Path], None]:
     def change(folder: Path) -> None:
-        file = folder / manifest.NAME
+        file = folder / FILE_NAME
         file.write_text(json.dumps(json.loads(file.read_text(encoding="utf-8")) | changes), encoding="utf-8")
 
     return change
 
 
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "not finished": (_without(manifest.NAME), "no backup, or one that was not finished"),
-    "no json": (lambda folder: (folder / manifest.NAME).write_text("{", encoding="utf-8"), "damaged"),
-    "not whole json": (lambda folder: (folder / manifest.NAME).write_text('{"product":"lynceus"}'), "damaged"),
-    "another product's": (_said(product="clickhouse-backup"), "not a backup of Lynceus"),
-    "a later format": (_said(format=2), "newer Lynceus \\(1.2.3\\)"),
+    "not finished": (_without(FILE_NAME), "not a complete backup"),
+    "no json": (lambda folder: (folder / FILE_NAME).write_text("{", encoding="utf-8"), "damaged"),
+    "not whole json": (lambda folder: (folder / FILE_NAME).write_text('{"product":"lynceus"}'), "damaged"),
+    "another product's": (_manifest_with(product="clickhouse-backup"), "not a backup of Lynceus"),
+    "a later format": (_manifest_with(format=2), "newer Lynceus \\(1.2.3\\)"),
     "a later schema": (
-        _said(migrations=[{"number": 9999, "name": "9999_later", "checksum": "x"}]), r"newer.*9999_later.*1\.2\.3"
+        _manifest_with(migrations=[{"number": 9999, "name": "9999_later", "checksum": "x"}]), r"newer.*9999_later.*1\.2\.3"
     ),
     "a flipped bit": (_flip, "changed; the backup is damaged"),
     "a missing file": (lambda folder: _some_file(folder).unlink(), "missing; the backup is damaged"),
@@ -170,49 +172,51 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-def test_what_is_no_whole_backup_of_ours_is_refused(name: str, taken: tuple[Path, int, int], tmp_path: Path) -> None:
-    """Before anything is made of it, in a sentence that names the file."""
-    damage, said = DAMAGES[name]
+def test_an_incomplete_or_foreign_backup_is_refused(
+    name: str, recent_backup: tuple[Path, int, int], tmp_path: Path
+) -> None:
+    """Before anything is restored, with a message that names the file."""
+    damage, message = DAMAGES[name]
     folder = tmp_path / "copy"
-    shutil.copytree(taken[0], folder)
+    shutil.copytree(recent_backup[0], folder)
     damage(folder)
 
-    with pytest.raises(BackupError, match=said):
+    with pytest.raises(BackupError, match=message):
         backup.restore(folder, tmp_path / "store", quiet)
 
     assert list(tmp_path.iterdir()) == [folder]
 
 
 @pytest.mark.live
-def test_tables_other_than_the_manifest_says_are_no_store(taken: tuple[Path, int, int], tmp_path: Path) -> None:
+def test_tables_that_differ_from_the_manifest_are_refused(recent_backup: tuple[Path, int, int], tmp_path: Path) -> None:
     """The rows are counted and hashed before the path gets its name."""
     folder = tmp_path / "copy"
-    shutil.copytree(taken[0], folder)
-    tables = json.loads((folder / manifest.NAME).read_bytes())["tables"]
-    _said(tables=tables | {"queue_sample": {"rows": 1, "hash": 1}})(folder)
+    shutil.copytree(recent_backup[0], folder)
+    tables = json.loads((folder / FILE_NAME).read_bytes())["tables"]
+    _manifest_with(tables=tables | {"queue_sample": {"rows": 1, "hash": 1}})(folder)
 
-    with pytest.raises(BackupError, match="queue_sample came out other"):
+    with pytest.raises(BackupError, match="queue_sample differ from the manifest"):
         backup.restore(folder, tmp_path / "store", quiet)
 
     assert list(tmp_path.iterdir()) == [folder]
 
 
-def test_nothing_is_overwritten(live: Running, taken: tuple[Path, int, int], tmp_path: Path) -> None:
-    """Neither a backup by a backup, nor a store, or anything else, by a restore."""
-    (tmp_path / "mine").write_text("mine", encoding="utf-8")
+def test_nothing_is_overwritten(live: Running, recent_backup: tuple[Path, int, int], tmp_path: Path) -> None:
+    """A backup overwrites no backup, and a restore overwrites no store or other file."""
+    (tmp_path / "other").write_text("other", encoding="utf-8")
     writer = live.writer()
 
-    with pytest.raises(BackupError, match="is there already"):
-        backup.back_up(writer, taken[0], "1", quiet)
-    with pytest.raises(BackupError, match="holds something"):
-        backup.restore(taken[0], tmp_path, quiet)
-    with pytest.raises(BackupError, match="holds something"):
-        backup.restore(taken[0], tmp_path / "mine", quiet)
+    with pytest.raises(BackupError, match="exists already"):
+        backup.back_up(writer, recent_backup[0], "1", quiet)
+    with pytest.raises(BackupError, match="is not empty"):
+        backup.restore(recent_backup[0], tmp_path, quiet)
+    with pytest.raises(BackupError, match="is not empty"):
+        backup.restore(recent_backup[0], tmp_path / "other", quiet)
     writer.close()
 
 
 def test_a_backup_that_fails_leaves_nothing(live: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However it ends before its end, no folder has its name; the store's own words say why."""
+    """However a backup fails, no folder gets its name; the message is the store's."""
     writer = live.writer()
     monkeypatch.setattr(backup, "POINTERS", ("no_such_table",))
 
@@ -223,12 +227,12 @@ def test_a_backup_that_fails_leaves_nothing(live: Running, tmp_path: Path, monke
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_store_that_was_started_anew_has_forgotten_the_backup() -> None:
-    """Supervision brings a killed store back, which then knows of no backup: that is no half success."""
+def test_a_restarted_store_has_forgotten_the_backup() -> None:
+    """A killed store is restarted and then knows no backup: that is a failure, not a partial success."""
 
-    class Anew(Store):
+    class Restarted(Store):
         def __init__(self) -> None:
-            """Nobody is asked."""
+            """Has no connection."""
 
         def command(self, sql: str, parameters: dict[str, Any] | None = None) -> None:
             assert sql.startswith("BACKUP x TO File('/y') SETTINGS id = '")
@@ -236,12 +240,12 @@ def test_a_store_that_was_started_anew_has_forgotten_the_backup() -> None:
         def query_rows(self, sql: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
             return []
 
-    with pytest.raises(BackupError, match="started anew"):
-        backup._backed_up(Anew(), "x", Path("/y"))
+    with pytest.raises(BackupError, match="was restarted"):
+        backup._run_backup(Restarted(), "x", Path("/y"))
 
 
 def test_a_store_without_tables_is_not_backed_up(tmp_path: Path) -> None:
-    """It would be a backup of nothing."""
+    """The backup would be empty."""
     running = start(tmp_path / "store")
     writer = running.writer()
 
@@ -253,7 +257,7 @@ def test_a_store_without_tables_is_not_backed_up(tmp_path: Path) -> None:
 
 
 def test_the_commands_for_the_embedded_store_and_for_a_server(live: Running, tmp_path: Path) -> None:
-    """`backup` finds the running store by the settings; of a ClickHouse server they say what to use instead."""
+    """`backup` finds the running store by the settings; for a ClickHouse server the message names the alternative."""
     data = tmp_path / "data"
     data.mkdir()
     shutil.copy(live.token_file, data / "store.token")

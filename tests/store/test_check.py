@@ -10,7 +10,7 @@ from tests.running import free_port
 from tests.store.running import Running
 
 
-async def told(folder: Path, **store: Any) -> Check:
+async def check_store(folder: Path, **store: Any) -> Check:
     """The store's row, beside a cluster that does not even have a kubeconfig."""
     nowhere = ClusterSettings(name="c1", kubeconfig=str(folder / "none"))
     clusters, row = (await run_checks(Settings(clusters=(nowhere,), store=StoreSettings(**store)), folder))[1:]
@@ -20,14 +20,14 @@ async def told(folder: Path, **store: Any) -> Check:
 
 async def test_a_store_that_takes_rows_is_well(running: Running, tmp_path: Path) -> None:
     """Whatever else is wrong is a row of its own."""
-    row = await told(tmp_path, url=running.url, username="lynceus", password_file=str(running.token_file))
+    row = await check_store(tmp_path, url=running.url, username="lynceus", password_file=str(running.token_file))
 
     assert row == Check(True, "store", f"{running.url} answers, and lynceus may write")
 
 
-async def test_a_user_who_may_only_read_is_told(running: Running, tmp_path: Path) -> None:
+async def test_a_user_without_write_access_is_reported(running: Running, tmp_path: Path) -> None:
     """It answers every question, and would take no row."""
-    row = await told(tmp_path, url=running.url)
+    row = await check_store(tmp_path, url=running.url)
 
     assert (row.ok, row.detail) == (False, f"{running.url}: default has read-only rights")
     assert row.remedy == "grant INSERT, SELECT, CREATE and ALTER on the database lynceus to store.username"
@@ -36,16 +36,16 @@ async def test_a_user_who_may_only_read_is_told(running: Running, tmp_path: Path
 async def test_a_wrong_password_names_the_file(running: Running, tmp_path: Path) -> None:
     """And not the address, which is right."""
     (tmp_path / "password").write_text("wrong", encoding="utf-8")
-    row = await told(tmp_path, url=running.url, username="lynceus", password_file=str(tmp_path / "password"))
+    row = await check_store(tmp_path, url=running.url, username="lynceus", password_file=str(tmp_path / "password"))
 
     assert not row.ok
     assert row.remedy.startswith("put the right password into store.password_file")
 
 
-async def test_a_store_that_is_not_there_is_told_in_a_line(tmp_path: Path) -> None:
+async def test_a_missing_store_is_reported_in_a_line(tmp_path: Path) -> None:
     """The driver quotes its whole request; who did not answer, and why, is all that helps."""
     port = free_port()
-    row = await told(tmp_path, url=f"http://127.0.0.1:{port}")
+    row = await check_store(tmp_path, url=f"http://127.0.0.1:{port}")
 
     assert row.detail == f"http://127.0.0.1:{port}: 127.0.0.1:{port}: Connection refused"
     assert row.remedy == "check store.url, and that the server is up"

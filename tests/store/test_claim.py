@@ -42,7 +42,7 @@ def test_a_clock_that_goes_back_loses_nothing_it_holds(store: Store) -> None:
 
 
 def test_of_two_that_claim_at_once_one_is_left(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both may be told yes once; of their next questions one is answered no."""
+    """Both may succeed once; of their next requests one is refused."""
     ask = store.query_rows
     between: list[object] = []
 

@@ -23,11 +23,11 @@ from collector.connect import Failure
 from collector.settings.model import SettingsError
 from collector.store import export
 from collector.store.clickhouse import Store
-from collector.store.export import ExportError, Piece, pieces, source
+from collector.store.export import ExportError, Piece, pieces, source_of
 from tests.store.facts import a_sample, facts, row_of
 from tests.store.running import Running
 
-FOREVER = (0, 5_000_000_000_000)
+FOREVER = {"begin": 0, "end": 5_000_000_000_000}
 TABLE = pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 
 
@@ -43,7 +43,7 @@ def test_parquet_reads_back_equal(
     writer.insert(table, [row_of(fact) for fact in drawn], "drawn")
     file = tmp_path / f"{table.name}.parquet"
 
-    export.export(reader, source(table.name), *FOREVER, file, "parquet", force=True)
+    export.export(reader, source_of(table.name), **FOREVER, file=file, output_format="parquet", force=True)
 
     columns = ", ".join(f"`{column.name}`" for column in table.columns)
     typed = ", ".join(f"CAST(`{column.name}` AS {column.type})" for column in table.columns)
@@ -64,10 +64,10 @@ def samples(writer: Store) -> list[int]:
 
 @pytest.mark.parametrize("most", [1, 7, 1000])
 def test_a_period_is_cut_where_the_rows_are(most: int, samples: list[int], reader: Store) -> None:
-    """Every row is in one piece, no piece holds more than it may, and none begins before the one before it ended."""
+    """Every row is in one piece, no piece has too many rows, and pieces do not overlap."""
     begin, end = samples[3], samples[-3]
 
-    found = list(pieces(reader, source("queue_sample"), begin, end, most=most))
+    found = list(pieces(reader, source_of("queue_sample"), begin, end, max_rows=most))
 
     assert sum(piece.rows for piece in found) == 194
     assert max(piece.rows for piece in found) <= most
@@ -75,29 +75,32 @@ def test_a_period_is_cut_where_the_rows_are(most: int, samples: list[int], reade
     assert (found[0].begin >= begin, found[-1].end <= end) == (True, True)
 
 
-def test_what_one_instant_holds_is_never_cut(writer: Store, samples: list[int], reader: Store) -> None:
-    """A piece has at least a millisecond; more rows than a piece may have is no reason to leave one out."""
+def test_one_instant_is_never_cut(writer: Store, samples: list[int], reader: Store) -> None:
+    """A piece has at least a millisecond, even if that millisecond has more rows than a piece may have."""
     writer.insert(QUEUE_SAMPLE, [[*row_of(a_sample(0, cluster=f"c{n}"))] for n in range(5)], "many at once")
 
-    (first, *_) = pieces(reader, source("queue_sample"), samples[0], samples[1], most=2)
+    (first, *_) = pieces(reader, source_of("queue_sample"), samples[0], samples[1], max_rows=2)
 
     assert first == Piece(samples[0], samples[0] + 1, 6)
 
 
-@pytest.mark.parametrize("form", ["csv", "json", "parquet"])
+@pytest.mark.parametrize("output_format", ["csv", "json", "parquet"])
 def test_a_file_of_many_pieces_is_one_file(
-    form: str, samples: list[int], reader: Store, writer: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    output_format: str, samples: list[int], reader: Store, writer: Store, tmp_path: Path
 ) -> None:
-    """One heading, every row once, in the order of time; the newest version of a key."""
-    monkeypatch.setattr(export, "MOST_ROWS", 7)
+    """One heading, each row once, in the order of time; of each key the newest version."""
     file = tmp_path / "out"
 
-    rows = export.export(reader, source("queue_sample"), *FOREVER, file, form, force=False)
+    rows = export.export(
+        reader, source_of("queue_sample"), **FOREVER, file=file, output_format=output_format, force=False, max_rows=7
+    )
 
-    kind = {"csv": "CSVWithNames", "json": "JSONEachRow", "parquet": "Parquet"}[form]
-    told = writer.query_rows(f"SELECT toUnixTimestamp64Milli(at), depth FROM file('{file}', '{kind}', '{_types()}')")
+    kind = {"csv": "CSVWithNames", "json": "JSONEachRow", "parquet": "Parquet"}[output_format]
+    exported = writer.query_rows(
+        f"SELECT toUnixTimestamp64Milli(at), depth FROM file('{file}', '{kind}', '{_types()}')"
+    )
     assert rows == 200
-    assert told == [(at, 7 if number == 0 else number) for number, at in enumerate(samples)]
+    assert exported == [(at, 7 if number == 0 else number) for number, at in enumerate(samples)]
 
 
 def _types() -> str:
@@ -105,7 +108,7 @@ def _types() -> str:
 
 
 def test_money_is_text_in_json(writer: Store, reader: Store, tmp_path: Path) -> None:
-    """A reader of JSON makes a float of a number; the view that bills are read from can be exported too."""
+    """Readers of JSON parse numbers as floats; the view of bills can be exported too."""
     for table in ("pod_cost", "period"):
         writer.command(f"TRUNCATE TABLE lynceus.{table}")
     writer.command(
@@ -113,39 +116,43 @@ def test_money_is_text_in_json(writer: Store, reader: Store, tmp_path: Path) -> 
         "'0.123456789012345678', [('cpu', 1, 's', '0.000000000000000001', 2)])"
     )
 
-    export.export(reader, source(COST_CURRENT.name), *FOREVER, tmp_path / "out", "json", force=False)
+    export.export(
+        reader, source_of(COST_CURRENT.name), **FOREVER, file=tmp_path / "out", output_format="json", force=False
+    )
 
     (line,) = (tmp_path / "out").read_text(encoding="utf-8").splitlines()
-    told = json.loads(line)
-    assert (told["cost"], told["list_cost"], told["meters"][0]["unit_price"]) == (
+    row = json.loads(line)
+    assert (row["cost"], row["list_cost"], row["meters"][0]["unit_price"]) == (
         "0.123456789012345678", None, "0.000000000000000001"
     )  # fmt: skip
     writer.command("TRUNCATE TABLE lynceus.pod_cost")
 
 
-def test_a_file_is_replaced_only_when_told_to(samples: list[int], reader: Store, tmp_path: Path) -> None:
-    """And a failed export leaves neither a half file nor a changed one."""
+def test_a_file_is_replaced_only_with_force(samples: list[int], reader: Store, tmp_path: Path) -> None:
+    """A failed export leaves no incomplete file and changes no file."""
     file = tmp_path / "out.csv"
-    file.write_text("mine", encoding="utf-8")
+    file.write_text("old", encoding="utf-8")
 
     with pytest.raises(ExportError, match="--force"):
-        export.export(reader, source("queue_sample"), *FOREVER, file, "csv", force=False)
+        export.export(reader, source_of("queue_sample"), **FOREVER, file=file, output_format="csv", force=False)
     with pytest.raises(Exception, match="no_such"):
-        export.export(reader, _broken(), *FOREVER, file, "csv", force=True)
+        export.export(reader, _broken(), **FOREVER, file=file, output_format="csv", force=True)
 
-    assert [(path, path.read_text(encoding="utf-8")) for path in tmp_path.iterdir()] == [(file, "mine")]
+    assert [(path, path.read_text(encoding="utf-8")) for path in tmp_path.iterdir()] == [(file, "old")]
 
 
-def test_what_cannot_be_written_is_told_of_the_file_that_was_asked_for(
+def test_a_failed_write_names_the_requested_file(
     samples: list[int], reader: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No folder, a folder in its place, a full disk: the name that the user gave, what is wrong, and nothing left."""
+    """Missing folder, folder instead of a file, full disk: the user's file name, the error, and no file left behind."""
     for file, why in ((tmp_path, "is a folder"), (tmp_path / "none" / "out.csv", "No such file or directory")):
         with pytest.raises(ExportError, match=f"^{file}: {why}"):
-            export.export(reader, source("queue_sample"), *FOREVER, file, "csv", force=True)
+            export.export(reader, source_of("queue_sample"), **FOREVER, file=file, output_format="csv", force=True)
     monkeypatch.setattr("os.fsync", _no_room)
     with pytest.raises(ExportError, match=rf"^{tmp_path}/out.csv: No space left on device; nothing was written"):
-        export.export(reader, source("queue_sample"), *FOREVER, tmp_path / "out.csv", "csv", force=False)
+        export.export(
+            reader, source_of("queue_sample"), **FOREVER, file=tmp_path / "out.csv", output_format="csv", force=False
+        )
 
     assert list(tmp_path.iterdir()) == []
 
@@ -155,20 +162,22 @@ def _no_room(_: int) -> None:
 
 
 def _broken() -> Any:
-    sound = source("queue_sample")
+    sound = source_of("queue_sample")
     return export.Source("no_such", sound.columns, sound.order_by, sound.final, sound.at)
 
 
 @TABLE
 def test_every_table_has_an_instant_to_choose_a_period_by(table: Table) -> None:
-    """The one it is partitioned by, which never changes for a row; of a table in one piece the first it has."""
-    at = source(table.name).at.name
+    """The instant of the partition, which never changes; for a table without partitions the first instant."""
+    at = source_of(table.name).at.name
 
     assert at in table.partition if table.partition else at in {"created_at", "at", "month", "inserted_at"}
 
 
-def test_the_command_says_what_it_wrote_and_what_there_is(running: Running, samples: list[int], tmp_path: Path) -> None:
-    """Days are the billing time zone's; a table it does not know is told with those it does."""
+def test_the_command_reports_what_it_wrote_and_lists_tables(
+    running: Running, samples: list[int], tmp_path: Path
+) -> None:
+    """Days are the billing time zone's; the error for an unknown table lists the known tables."""
     day = datetime.fromtimestamp(samples[0] / 1000, UTC)
     command = [
         "export",
@@ -180,14 +189,14 @@ def test_the_command_says_what_it_wrote_and_what_there_is(running: Running, samp
         "--format",
         "csv",
     ]
-    asked = [*command, "--to", "2030-01-01", "--url", running.url]
+    arguments = [*command, "--to", "2030-01-01", "--url", running.url]
 
-    written = CliRunner().invoke(app, asked)
+    written = CliRunner().invoke(app, arguments)
 
     assert (written.exit_code, written.stderr) == (0, f"{tmp_path / 'a.csv'}: 200 rows of queue_sample\n")
     assert len((tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()) == 201
-    assert isinstance(CliRunner().invoke(app, asked).exception, Failure)
-    unknown = CliRunner().invoke(app, ["export", "nothing", *asked[2:]])
+    assert isinstance(CliRunner().invoke(app, arguments).exception, Failure)
+    unknown = CliRunner().invoke(app, ["export", "nothing", *arguments[2:]])
     assert isinstance(unknown.exception, SettingsError)
     assert f"controller_incident, {COST_CURRENT.name}, cron_run" in str(unknown.exception)
     backwards = CliRunner().invoke(app, [*command, "--to", "2000-01-01", "--url", running.url])
@@ -195,8 +204,8 @@ def test_the_command_says_what_it_wrote_and_what_there_is(running: Running, samp
     assert "invalid day" in str(CliRunner().invoke(app, [*command, "--to", "soon"]).exception)
 
 
-def test_a_state_is_exported_as_what_it_comes_to(writer: Store, reader: Store, tmp_path: Path) -> None:
-    """No file format holds the engine's states; a rollup's reader wants the figure."""
+def test_a_state_is_exported_as_its_result(writer: Store, reader: Store, tmp_path: Path) -> None:
+    """No file format stores states of the engine; readers of a rollup want the number."""
     writer.command(
         "CREATE OR REPLACE TABLE lynceus.states (day Date, pods AggregateFunction(uniqExact, String)) "
         "ENGINE = AggregatingMergeTree ORDER BY day"
@@ -206,8 +215,10 @@ def test_a_state_is_exported_as_what_it_comes_to(writer: Store, reader: Store, t
     columns = (Column("day", "Date", ""), Column("pods", "AggregateFunction(uniqExact, String)", ""))
     rollup = export.Source("states", columns, ("day",), "FINAL", columns[0])
 
-    for form in export.SINKS:
-        export.export(reader, rollup, *FOREVER, tmp_path / form, form, force=False)
+    for output_format in export.SINKS:
+        export.export(
+            reader, rollup, **FOREVER, file=tmp_path / output_format, output_format=output_format, force=False
+        )
 
     assert (tmp_path / "csv").read_text(encoding="utf-8") == '"day","pods"\n"2026-11-01",2\n'
     assert json.loads((tmp_path / "json").read_bytes()) == {"day": "2026-11-01", "pods": 2}
@@ -216,7 +227,7 @@ def test_a_state_is_exported_as_what_it_comes_to(writer: Store, reader: Store, t
 
 
 def test_money_columns_are_as_wide_as_the_json_cast_knows() -> None:
-    """A new width of money would be told as a number."""
+    """A new width of money would be written as a number."""
     widths = {word for column in POD_COST.columns for word in column.type.split("Decimal")[1:]}
 
     assert {word[: word.index(")") + 1] for word in widths} == {"(38, 18)", "(18, 9)"}

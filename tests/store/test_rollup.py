@@ -48,7 +48,7 @@ def rebuilt(store: Store, **more: Any) -> list[date]:
     return days
 
 
-def held(store: Store) -> dict[tuple[date, str], int]:
+def stored_days(store: Store) -> dict[tuple[date, str], int]:
     """What the rollup holds: pods by day and department."""
     rows = store.query_rows("SELECT day, department, sum(pods) FROM lynceus.cost_daily GROUP BY 1, 2")
     return {(day, department): pods for day, department, pods in rows}
@@ -62,7 +62,7 @@ def old(store: Store) -> None:
 
 
 def test_only_days_with_new_rows_are_rebuilt_the_newest_first(store: Store) -> None:
-    """A day that nothing came for stays as it is; one that something came for too late is rebuilt."""
+    """A day without new rows stays as it is; a day with late rows is rebuilt."""
     write_facts(store, charges("a", "b") + charges("c", day=1))
     assert rebuilt(store) == [TODAY, YESTERDAY]
     assert rebuilt(store) == [TODAY, YESTERDAY]  # an insert may still be under way that began before the first round
@@ -71,17 +71,17 @@ def test_only_days_with_new_rows_are_rebuilt_the_newest_first(store: Store) -> N
     assert rebuilt(store) == []
     write_facts(store, charges("late", day=1))
     assert rebuilt(store) == [YESTERDAY]
-    assert held(store) == {(TODAY, "unallocated"): 2, (YESTERDAY, "unallocated"): 2}
+    assert stored_days(store) == {(TODAY, "unallocated"): 2, (YESTERDAY, "unallocated"): 2}
 
 
 def test_a_row_that_changed_its_owner_leaves_the_old_ones_sum(store: Store) -> None:
-    """The day is computed anew, from the newest version of each row."""
+    """The day is computed again, from the newest version of each row."""
     write_facts(store, first := charges("a", "b"))
     rebuilt(store)
     write_facts(store, [replace(one, department="maps", version=one.version + 1) for one in first[:1]])
     rebuilt(store)
 
-    assert held(store) == {(TODAY, "unallocated"): 1, (TODAY, "maps"): 1}
+    assert stored_days(store) == {(TODAY, "unallocated"): 1, (TODAY, "maps"): 1}
 
 
 def test_a_day_that_became_empty_goes(store: Store) -> None:
@@ -91,7 +91,7 @@ def test_a_day_that_became_empty_goes(store: Store) -> None:
     store.insert(PERIOD, [(date(2026, 11, 1), 1, 2, "open", None, "", {}, 0, {})], "turned")
 
     assert rebuilt(store) == [TODAY]
-    assert held(store) == {}
+    assert stored_days(store) == {}
     old(store)
     assert rebuilt(store) == []
 
@@ -100,17 +100,17 @@ def test_a_lost_memory_costs_work_and_nothing_else(store: Store) -> None:
     """All days are rebuilt, to what they were."""
     write_facts(store, charges("a") + charges("b", day=1))
     rebuilt(store)
-    before = held(store)
+    before = stored_days(store)
     old(store)
     store.command("TRUNCATE TABLE lynceus.rollup_state")
 
     assert rolled_up_at(store) == {}
     assert rebuilt(store) == [TODAY, YESTERDAY]
-    assert held(store) == before
+    assert stored_days(store) == before
 
 
 def test_a_round_that_was_cut_short_goes_on_where_it_was(store: Store) -> None:
-    """Days that were done are passed over; the round is not said to be done."""
+    """Days that are done are skipped; the round is not recorded as done."""
     write_facts(store, charges("a") + charges("b", day=1))
     old(store)
 
@@ -137,11 +137,11 @@ def test_two_that_rebuild_at_once_do_not_mix(store: Store, running: Running) -> 
     roll_up(store, COST_DAILY, rebuilt=second)
     other.close()
 
-    assert held(store) == {(TODAY, "unallocated"): 3, (YESTERDAY, "unallocated"): 1}
+    assert stored_days(store) == {(TODAY, "unallocated"): 3, (YESTERDAY, "unallocated"): 1}
     assert store.query_rows("SELECT count() FROM system.tables WHERE name LIKE '%_next_%'") == [(0,)]
 
 
-def test_days_whose_rows_have_expired_stay_as_they_were(store: Store) -> None:
+def test_days_of_expired_rows_stay_as_they_were(store: Store) -> None:
     """What is left of their rows is not what they were made of."""
     write_facts(store, charges("a") + charges("b", day=1))
     rebuilt(store)
@@ -149,7 +149,7 @@ def test_days_whose_rows_have_expired_stay_as_they_were(store: Store) -> None:
     write_facts(store, charges("late", day=1))
 
     assert rebuilt(store, oldest=TODAY) == []
-    assert held(store) == {(TODAY, "unallocated"): 1, (YESTERDAY, "unallocated"): 1}
+    assert stored_days(store) == {(TODAY, "unallocated"): 1, (YESTERDAY, "unallocated"): 1}
     old(store)
     assert rebuilt(store) == []
 
@@ -163,7 +163,7 @@ def test_tables_that_a_killed_collector_left_go_in_time(store: Store, monkeypatc
     found = "SELECT name FROM system.tables WHERE name LIKE 'cost_daily_next%' ORDER BY name"
     assert len(store.query_rows(found)) == 2
 
-    monkeypatch.setattr("collector.store.rollup.LEFT_AFTER_S", -10)
+    monkeypatch.setattr("collector.store.rollup.ABANDONED_AFTER_S", -10)
     rebuilt(store)
     assert store.query_rows(found) == [("cost_daily_next_mine",)]
     store.command("DROP TABLE lynceus.cost_daily_next_mine SYNC")

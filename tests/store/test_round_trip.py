@@ -54,7 +54,7 @@ def test_facts_come_back_as_they_went_in(table: Table, writer: Store, data: st.D
 
 
 def test_unknown_money_is_not_nothing(writer: Store) -> None:
-    """A charge nobody could price is stored as NULL, and does not lower an average or hide in a sum."""
+    """An unpriced charge is stored as NULL, and does not lower an average or disappear in a sum."""
     row: dict[str, object] = dict.fromkeys(PodCost.__struct_fields__, 0)
     row |= {name: "" for name, column in zip(row, POD_COST.stored, strict=True) if "String" in column.type}
     row |= {"cost": None, "cost_pending": None, "list_cost": None, "rounded_cost": Decimal(0), "meters": []}
@@ -66,7 +66,7 @@ def test_unknown_money_is_not_nothing(writer: Store) -> None:
 
 
 def test_a_value_that_does_not_fit_is_refused_before_anything_is_stored(writer: Store) -> None:
-    """One bad value keeps its whole batch out, and the error is told apart from a store that is down."""
+    """One bad value keeps its whole batch out, and the error differs from that of a store that is down."""
     writer.command("TRUNCATE TABLE lynceus.queue_sample")
     good = [getattr(a_sample(1), name) for name in a_sample(1).__struct_fields__]
     for bad in (-1, 2**32, "many", None):
@@ -79,7 +79,7 @@ def test_a_value_that_does_not_fit_is_refused_before_anything_is_stored(writer: 
     assert writer.query_rows("SELECT count() FROM lynceus.queue_sample") == [(0,)]
 
 
-def test_a_batch_over_too_many_months_is_told_apart(writer: Store) -> None:
+def test_a_batch_over_too_many_months_has_its_own_error(writer: Store) -> None:
     """Over 100 partitions in one insert is the batch's fault, which halving cures; the rows themselves are fine."""
     month = 31 * 86_400_000
     rows = [[*row[:4], number * month, *row[5:]] for number, row in enumerate([_row(0)] * 150)]
@@ -89,7 +89,7 @@ def test_a_batch_over_too_many_months_is_told_apart(writer: Store) -> None:
 
 
 def test_a_store_that_is_not_there_is_unreachable(tmp_path: Path) -> None:
-    """Nobody listens: the same bytes may be tried again."""
+    """No server listens: the same bytes may be sent again."""
     store = connect("http://127.0.0.1:9", connect_timeout_s=1)
 
     with pytest.raises(StoreUnreachableError):

@@ -1,5 +1,5 @@
 """
-Undoes a request body's Content-Encoding, within a bound: a body that would grow beyond it is refused, not unpacked.
+Decodes the Content-Encoding of a request body, up to a maximum size: a larger body is refused before it is decoded.
 """
 
 import zlib
@@ -11,50 +11,50 @@ import lz4.frame
 
 
 class UnreadableBodyError(ValueError):
-    """The body cannot be decompressed; its text says why."""
+    """The body cannot be decompressed; the text says why."""
 
 
-def decompressed(body: bytes, encoding: str, most: int) -> bytes:
-    """The body without its encoding, at most that many bytes."""
+def decompress(body: bytes, encoding: str, max_bytes: int) -> bytes:
+    """Decodes a body to at most `max_bytes`."""
     try:
-        plain = _UNDO[encoding.strip().lower()](body, most + 1)
+        plain = _DECODERS[encoding.strip().lower()](body, max_bytes + 1)
     except KeyError:
-        raise UnreadableBodyError(f"Content-Encoding {encoding!r} is not spoken here; use lz4 or gzip") from None
+        raise UnreadableBodyError(f"Content-Encoding {encoding!r} is not supported; use lz4 or gzip") from None
     except (RuntimeError, zlib.error, EOFError) as error:
         raise UnreadableBodyError(f"the body is not {encoding}: {error}") from None
-    if len(plain) > most:
-        raise UnreadableBodyError(f"the body is more than {most} bytes when decompressed; send smaller batches")
+    if len(plain) > max_bytes:
+        raise UnreadableBodyError(f"the body is more than {max_bytes} bytes when decompressed; send smaller batches")
     return plain
 
 
-def _lz4(body: bytes, most: int) -> bytes:
-    return _whole(body, most, lz4.frame.LZ4FrameDecompressor)
+def _lz4(body: bytes, max_bytes: int) -> bytes:
+    return _all_frames(body, max_bytes, lz4.frame.LZ4FrameDecompressor)
 
 
-def _zlib(window: int, body: bytes, most: int) -> bytes:
-    return _whole(body, most, lambda: zlib.decompressobj(window))
+def _zlib(window: int, body: bytes, max_bytes: int) -> bytes:
+    return _all_frames(body, max_bytes, lambda: zlib.decompressobj(window))
 
 
-def _whole(body: bytes, most: int, new_unpacker: Callable[[], Any]) -> bytes:
-    """Every frame of the body, one behind the other: clickhouse-connect writes one a block."""
+def _all_frames(body: bytes, max_bytes: int, new_unpacker: Callable[[], Any]) -> bytes:
+    """Decodes all frames of the body in order: clickhouse-connect writes one frame per block."""
     parts: list[bytes] = []
-    while body and most > 0:
+    while body and max_bytes > 0:
         unpacker = new_unpacker()
-        part = bytes(unpacker.decompress(body, most))
-        if len(part) < most and not unpacker.eof:
+        part = bytes(unpacker.decompress(body, max_bytes))
+        if len(part) < max_bytes and not unpacker.eof:
             raise EOFError("it ends early")
         parts.append(part)
-        most -= len(part)
+        max_bytes -= len(part)
         body = unpacker.unused_data or b""
     return b"".join(parts)
 
 
-def _as_it_is(body: bytes, _most: int) -> bytes:
+def _identity(body: bytes, _max_bytes: int) -> bytes:
     return body
 
 
-_UNDO: dict[str, Callable[[bytes, int], bytes]] = {
-    "identity": _as_it_is,
+_DECODERS: dict[str, Callable[[bytes, int], bytes]] = {
+    "identity": _identity,
     "lz4": _lz4,
     "gzip": partial(_zlib, 16 + zlib.MAX_WBITS),
     "deflate": partial(_zlib, zlib.MAX_WBITS),

@@ -1,10 +1,10 @@
 """
-Owns the chdb engine of one path: who may run what on it, in which thread, within which limits.
+Owns the chdb engine of one path: which user may run which statement, in which thread, within which limits.
 
-One handle a request. A handle costs 1.2 ms and keeps what it is told (SET, USE, temporary tables), and chdb 4.4 puts
-the rows of a failed query before those of the next one on the same handle (measured); neither may pass between requests.
-Only this module imports chdb, and only the process that `embedded.py` starts imports this module: an engine is 300 MB,
-and nothing may fork after it was opened. It knows nothing of HTTP.
+Each request has its own handle. A handle costs 1.2 ms and keeps state (SET, USE, temporary tables), and chdb 4.4 returns
+the rows of a failed query before those of the next query on the same handle (measured); requests must share neither.
+Only this module imports chdb, and only the process of server.py imports this module: an engine takes 300 MB, and the
+process must not fork after opening it. Nothing here knows HTTP.
 """
 
 import asyncio
@@ -31,16 +31,16 @@ from collector.store.embedded.read_only import READONLY, ReadOnlyChecker, Refuse
 
 READERS = 2
 MAX_WAITING = 64
-"""Readers, and writers, that may be at it or wait; beyond, the store says it is busy rather than collect memory."""
+"""Statements of readers, and of writers, that may run or wait; further ones are refused, so that memory is bounded."""
 
 MAX_QUERY = 1 << 20
-"""Bytes of a statement, and of the longer one that asks for its parse."""
+"""Bytes of a statement, and of the longer statement that requests its parse."""
 
 KILL_AGAIN_S = 0.2
-"""A query killed between two of its steps is killed again at the next."""
+"""A query that is killed between two steps is killed again at the next step."""
 
 ENGINE_BYTES = 4 << 30
-"""What the engine may hold in all, results under way included, which `max_memory_usage` of a query does not count."""
+"""Memory limit of the engine, including results in transfer, which a query's `max_memory_usage` does not count."""
 
 MAX_RESULT = 256 << 20
 
@@ -50,7 +50,7 @@ READER_LIMITS = {
     "max_result_bytes": MAX_RESULT,
     "max_result_rows": 5_000_000,
 }
-"""What one reader's query may take. A request may ask for less, never for more."""
+"""Limits of one reader's query. A request may set lower limits, never higher ones."""
 
 _MAY_BE_SET_BY_READERS = frozenset({*READER_LIMITS, "max_threads", "max_block_size", "max_rows_to_read"})
 _SESSION_STATEMENT = re.compile(r"\s*(?:SET|USE)\b", re.IGNORECASE)
@@ -66,7 +66,7 @@ _RESULT_TOO_LARGE = 396
 
 
 class EngineError(Exception):
-    """The engine's own words, `Code: N. DB::Exception: …`, and the N."""
+    """An error of the engine: the text `Code: N. DB::Exception: …`, and the code N."""
 
     def __init__(self, text: str, code: int | None = None):
         if code is not None:
@@ -78,12 +78,12 @@ class EngineError(Exception):
 
 
 class StorePathError(Exception):
-    """The path cannot be served; its text names the path, the reason and the remedy."""
+    """The path cannot be served; the text names the path, the reason and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement as a client sent it."""
+    """A statement as a client sent it."""
 
     statement: str
     parameters: dict[str, str] = field(default_factory=dict)
@@ -91,19 +91,19 @@ class Statement:
     database: str = DATABASE
     output_format: str = "TabSeparated"
     revision: int = 0
-    """The Native revision the client understands."""
+    """The revision of the Native format that the client reads."""
     data: bytes | None = None
-    """What an INSERT … FORMAT f is followed by; the statement then ends before FORMAT."""
+    """The data of an INSERT … FORMAT f; the statement then ends before FORMAT."""
     data_format: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of it."""
+    """The result of a statement."""
 
     body: bytes
     output_format: str = ""
-    """Empty: the statement has no result."""
+    """Empty: no result."""
     read_rows: int = 0
     read_bytes: int = 0
     written_rows: int = 0
@@ -112,29 +112,29 @@ class Answer:
 
 
 class Engine:
-    """The open engine. `read` and `write` may be awaited from one event loop; `close` ends it."""
+    """The open engine. One event loop may await `read` and `write`; `close` ends the engine."""
 
     def __init__(self, path: Path):
         if "?" in str(path):
-            raise StorePathError(f"{path}: chdb reads what follows a '?' as options; choose a path without one")
+            raise StorePathError(f"{path}: chdb parses text after a '?' as options; choose a path without '?'")
         path.mkdir(parents=True, exist_ok=True)
         self._path = str(path.resolve())
         self._lock = _locked(path)
         try:
-            # While this handle is open the engine is, whatever others come and go. A backup may go anywhere: the
-            # writer, who alone may ask for one, can write files by INTO OUTFILE too.
+            # This handle keeps the engine open while others open and close. Backups may be written anywhere: only the
+            # writer may request one, and the writer can write files with INTO OUTFILE anyway.
             self._keeper = connect(f"{self._path}?max_server_memory_usage={ENGINE_BYTES}&backups.allowed_path=/")
         except RuntimeError as error:
             raise StorePathError(f"{path}: the engine cannot open it: {error}") from error
         self._keeper.query(f"CREATE DATABASE IF NOT EXISTS {DATABASE} ENGINE = Atomic")
-        self._judge = self._make_judge()
+        self._checker = self._make_checker()
         formats = self._rows("SELECT name FROM system.formats WHERE is_output")
         self._formats = frozenset(name.casefold() for (name,) in formats)
         self._writer, self._writing = ThreadPoolExecutor(1, "store-writer"), set[Future[Answer]]()
         self._readers, self._reading = ThreadPoolExecutor(READERS, "store-reader"), set[Future[Answer]]()
         self._killer = ThreadPoolExecutor(1, "store-killer")
 
-    def _make_judge(self) -> ReadOnlyChecker:
+    def _make_checker(self) -> ReadOnlyChecker:
         functions = self._rows("SELECT name, alias_to, categories FROM system.functions")
         table_functions = self._rows("SELECT name FROM system.table_functions")
         return ReadOnlyChecker.of([(n, a, c) for n, a, c in functions], [name for (name,) in table_functions])
@@ -143,71 +143,76 @@ class Engine:
         rows: list[list[Any]] = json.loads(self._keeper.query(statement, "JSONCompact").bytes())["data"]
         return rows
 
-    async def read(self, ask: Statement) -> Answer:
-        """Run a statement that may only read; cancelled, it ends."""
+    async def read(self, request: Statement) -> Answer:
+        """Runs a statement that may only read; a cancelled call ends the query."""
         name = uuid.uuid4().hex
-        work = _begin(self._readers, self._reading, lambda: self._read(ask, name))
+        work = _begin(self._readers, self._reading, lambda: self._read(request, name))
         try:
             return await asyncio.wrap_future(work)
         except asyncio.CancelledError:
             self._killer.submit(self._kill, work, name)
             raise
 
-    async def write(self, ask: Statement) -> Answer:
-        """Run any statement; the caller has proved to be the writer. Begun, it goes on to its end."""
-        return await asyncio.wrap_future(_begin(self._writer, self._writing, lambda: self._write(ask)))
+    async def write(self, request: Statement) -> Answer:
+        """Runs any statement of the writer, which the caller has authenticated; once begun it runs to its end."""
+        return await asyncio.wrap_future(_begin(self._writer, self._writing, lambda: self._write(request)))
 
     def _kill(self, work: Future[Answer], name: str) -> None:
-        """End a reader's query, whichever of its steps it is at."""
+        """Ends a reader's query, whatever step it is in."""
         with _Handle(self._path, DATABASE, {}) as handle:
             while not work.done():
                 handle.run(f"KILL QUERY WHERE Settings['log_comment'] = '{name}' ASYNC")
                 wait([work], KILL_AGAIN_S)
 
-    def _read(self, ask: Statement, name: str) -> Answer:
-        self._judge.database(ask.database)
-        settings = {**_limits(ask.settings), "log_comment": name, "readonly": "1"}
-        with _Handle(self._path, ask.database, settings) as handle:
-            return handle.query(ask, self._known(self._judged(handle, ask.statement) or ask.output_format))
+    def _read(self, request: Statement, name: str) -> Answer:
+        self._checker.check_database(request.database)
+        settings = {**_limits(request.settings), "log_comment": name, "readonly": "1"}
+        with _Handle(self._path, request.database, settings) as handle:
+            return handle.query(
+                request, self._output_format(self._checked_format(handle, request.statement) or request.output_format)
+            )
 
-    def _known(self, output_format: str) -> str:
-        """The format, if the engine has it: chdb makes Python objects in some of its own."""
+    def _output_format(self, output_format: str) -> str:
+        """Returns a format that the engine has; raises for others: chdb returns Python objects for some of its own."""
         if output_format.casefold() not in self._formats:
             raise EngineError(f"Unknown format {output_format}. (UNKNOWN_FORMAT)", _UNKNOWN_FORMAT)
         return output_format
 
-    def _write(self, ask: Statement) -> Answer:
-        if _SESSION_STATEMENT.match(ask.statement):
-            raise EngineError("no session is kept here: send settings and database with the statement", _UNSUPPORTED)
-        with _Handle(self._path, ask.database, ask.settings) as handle:
-            if ask.data is not None:
-                return handle.insert(ask.statement, ask.data_format, ask.data)
-            return handle.query(ask, self._result_format(handle, ask))
+    def _write(self, request: Statement) -> Answer:
+        if _SESSION_STATEMENT.match(request.statement):
+            raise EngineError("sessions are not supported: send settings and database with the statement", _UNSUPPORTED)
+        with _Handle(self._path, request.database, request.settings) as handle:
+            if request.data is not None:
+                return handle.insert(request.statement, request.data_format, request.data)
+            return handle.query(request, self._result_format(handle, request))
 
-    def _judged(self, handle: "_Handle", statement: str) -> str:
-        """The output format the statement names; raises if it may do more than read."""
+    def _checked_format(self, handle: "_Handle", statement: str) -> str:
+        """Returns the output format that the statement names; raises if the statement may do more than read."""
         try:
             parsed = handle.parse("parseQueryToJSON", statement)
         except EngineError as error:
             if error.code != _BAD_ARGUMENTS:
                 raise
-            named = self._judge.plain(handle.parse("formatQuerySingleLine", statement))
+            named = self._checker.check_plain(handle.parse("formatQuerySingleLine", statement))
             if named is None:
                 raise RefusedStatementError("a reader may SELECT, SHOW TABLES, DESCRIBE, EXPLAIN a SELECT") from error
             return named
-        return self._judge.tree(_tree(parsed))
+        return self._checker.check_tree(_tree(parsed))
 
-    def _result_format(self, handle: "_Handle", ask: Statement) -> str:
-        """The output format of a writer's statement, "" when it has no result."""
+    def _result_format(self, handle: "_Handle", request: Statement) -> str:
+        """Returns the output format of a writer's statement, "": no result."""
         try:
-            tree = _tree(handle.parse("parseQueryToJSON", ask.statement))
-        except (EngineError, RefusedStatementError):  # not a SELECT; the engine will say if anything is wrong with it
+            tree = _tree(handle.parse("parseQueryToJSON", request.statement))
+        except (
+            EngineError,
+            RefusedStatementError,
+        ):  # not a SELECT; the engine reports errors when it runs the statement
             return ""
         named = output_format(tree)
-        return "" if named is None else self._known(named or ask.output_format)
+        return "" if named is None else self._output_format(named or request.output_format)
 
     def close(self) -> None:
-        """End the engine; statements under way are waited for."""
+        """Ends the engine after the running statements."""
         self._writer.shutdown(cancel_futures=True)
         self._readers.shutdown(cancel_futures=True)
         self._killer.shutdown()
@@ -216,11 +221,11 @@ class Engine:
 
 
 def _begin(threads: ThreadPoolExecutor, pending: set[Future[Answer]], work: Callable[[], Answer]) -> Future[Answer]:
-    """Have the work done by a thread, unless too much of its kind is pending: readers must not hold up the writer."""
-    pending.difference_update([one for one in pending if one.done()])
+    """Submits work to a thread, unless too much work of its kind is pending: readers must not delay the writer."""
+    pending.difference_update([future for future in pending if future.done()])
     if len(pending) >= MAX_WAITING:
         raise EngineError(
-            "Too many simultaneous queries; ask again later. (TOO_MANY_SIMULTANEOUS_QUERIES)", _TOO_MANY_QUERIES
+            "Too many simultaneous queries; try again later. (TOO_MANY_SIMULTANEOUS_QUERIES)", _TOO_MANY_QUERIES
         )
     begun = threads.submit(work)
     pending.add(begun)
@@ -228,7 +233,7 @@ def _begin(threads: ThreadPoolExecutor, pending: set[Future[Answer]], work: Call
 
 
 class _Handle:
-    """One request's view of the engine."""
+    """A connection to the engine for one request."""
 
     def __init__(self, path: str, database: str, settings: Mapping[str, str]):
         self._handle: Connection = connect(path)
@@ -244,7 +249,7 @@ class _Handle:
         self._handle.close()
 
     def run(self, statement: str) -> None:
-        """One statement of our own without a result."""
+        """Runs an internal statement without a result."""
         self._prepare([statement])
 
     def _prepare(self, statements: list[str]) -> None:
@@ -256,7 +261,7 @@ class _Handle:
             raise EngineError(str(error)) from error
 
     def parse(self, function: str, statement: str) -> str:
-        """The statement as the engine's parser understood it; it is passed as base64, which needs no quoting to be exact."""
+        """Returns the engine's parse of a statement, which is passed as base64 because base64 needs no quoting."""
         encoded = base64.b64encode(statement.encode()).decode()
         try:
             result = self._handle.query(f"SELECT {function}(base64Decode('{encoded}'))", "TSVRaw")
@@ -264,26 +269,31 @@ class _Handle:
             raise EngineError(str(error).partition(": In scope ")[0]) from error
         return str(result.bytes(), "utf-8", "replace").rstrip("\n")
 
-    def query(self, ask: Statement, result_format: str) -> Answer:
-        """Run the statement; its own FORMAT clause wins over the format given here."""
+    def query(self, request: Statement, result_format: str) -> Answer:
+        """Runs the statement; its FORMAT clause takes precedence over the format given here."""
         try:
-            result = self._handle.query(ask.statement, result_format or ask.output_format, params=ask.parameters)
+            result = self._handle.query(
+                request.statement, result_format or request.output_format, params=request.parameters
+            )
         except RuntimeError as error:
             raise EngineError(str(error)) from error
         if result.size() > MAX_RESULT:  # max_result_bytes counts a constant column as one value
-            raise EngineError(f"the result has more than {MAX_RESULT} bytes; ask for less", _RESULT_TOO_LARGE)
+            raise EngineError(f"the result has more than {MAX_RESULT} bytes; select less", _RESULT_TOO_LARGE)
         body = bytes(result.bytes() or b"")
-        if result_format == "Native" and ask.revision >= CUSTOM_SERIALIZATION_REVISION:
+        if result_format == "Native" and request.revision >= CUSTOM_SERIALIZATION_REVISION:
             body = _for_revision(body)
         return Answer(
-            body, result_format or (ask.output_format if body else ""),
-            read_rows=result.rows_read(), read_bytes=result.bytes_read(), elapsed_s=result.elapsed(),
-        )  # fmt: skip
+            body,
+            result_format or (request.output_format if body else ""),
+            read_rows=result.rows_read(),
+            read_bytes=result.bytes_read(),
+            elapsed_s=result.elapsed(),
+        )
 
     def insert(self, statement: str, data_format: str, data: bytes) -> Answer:
-        """Run an INSERT with the data that followed its FORMAT clause."""
-        # chdb's own way to insert bytes, send_insert, reports success when the table refused them (4.4, measured).
-        with _passing_file(data) as name:
+        """Runs an INSERT with the data that followed its FORMAT clause."""
+        # chdb's own function for inserting bytes, send_insert, reports success when the table refused them (4.4, measured).
+        with _temporary_file(data) as name:
             source = f"FROM INFILE {_quoted(name, QUOTE)} COMPRESSION 'none' FORMAT {data_format}"
             try:
                 result = self._handle.query(f"{statement} {source}")
@@ -301,13 +311,13 @@ def _tree(parsed: str) -> dict[str, Any]:
     try:
         tree: dict[str, Any] = json.loads(parsed)
     except (ValueError, RecursionError):
-        raise RefusedStatementError("the statement is nested too deeply to be judged") from None
+        raise RefusedStatementError("the statement is nested too deeply to be checked") from None
     return tree
 
 
 @contextmanager
-def _passing_file(data: bytes) -> Iterator[str]:
-    """The name of a file with the data, which is gone afterwards, also after a crash where the system can do that."""
+def _temporary_file(data: bytes) -> Iterator[str]:
+    """Yields the name of a file with the data; the file disappears afterwards, on Linux even after a crash."""
     if sys.platform == "linux":
         with os.fdopen(os.memfd_create("insert"), "wb") as memory:
             memory.write(data)
@@ -327,21 +337,21 @@ def _for_revision(body: bytes) -> bytes:
         raise EngineError(f"{error}. (NOT_IMPLEMENTED)", _UNSUPPORTED) from error
 
 
-def _limits(asked: Mapping[str, str]) -> dict[str, str]:
-    """The limits of one reader's query; a setting that is none of them is refused as ClickHouse refuses it."""
+def _limits(requested: Mapping[str, str]) -> dict[str, str]:
+    """The limits of one reader's query; any other setting is refused with ClickHouse's own error."""
     limits = {name: str(value) for name, value in READER_LIMITS.items()}
-    for name, text in asked.items():
+    for name, text in requested.items():
         if name not in _MAY_BE_SET_BY_READERS or not text.isdecimal():
             raise EngineError(f"Cannot modify '{name}' setting in readonly mode. (READONLY)", READONLY)
-        most = READER_LIMITS.get(name)
+        maximum = READER_LIMITS.get(name)
         value = int(text)
-        limits[name] = str(value if most is None else min(value or most, most))
+        limits[name] = str(value if maximum is None else min(value or maximum, maximum))
     return limits
 
 
 def _assignment(name: str, value: str) -> str:
     if not re.fullmatch(r"[A-Za-z_]\w*", name):
-        raise EngineError(f"{name!r} is no name of a setting. (UNKNOWN_SETTING)", _UNKNOWN_SETTING)
+        raise EngineError(f"{name!r} is not a valid name of a setting. (UNKNOWN_SETTING)", _UNKNOWN_SETTING)
     return f"SET {name} = {_quoted(value, QUOTE)}"
 
 
@@ -350,7 +360,7 @@ def _quoted(text: str, quote: str) -> str:
 
 
 def _locked(path: Path) -> TextIO:
-    """The path's lock, held; it ends with the process, however that ends."""
+    """Locks the path; the lock ends with the process, however the process ends."""
     lock = path.with_name(path.name + ".lock").open("a+", encoding="ascii")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -359,7 +369,7 @@ def _locked(path: Path) -> TextIO:
         holder = lock.read().strip() or "unknown"
         lock.close()
         raise StorePathError(
-            f"{path}: process {holder} serves this path already; stop it, or give this collector a data_dir of its own"
+            f"{path}: process {holder} serves this path already; stop that process, or give this collector its own data_dir"
         ) from error
     lock.truncate(0)
     lock.write(str(os.getpid()))

@@ -1,8 +1,8 @@
 """
-Turns ClickHouse's Native format at revision 0, all that chdb writes, into that of 54454 and up, which clickhouse-go wants.
+Converts ClickHouse's Native format from revision 0, the only one that chdb writes, to 54454, which clickhouse-go needs.
 
-The difference is small: a block starts with its info, and after each column's name and type stands one byte (0: no
-custom serialization). To know where a column ends it must be walked; nothing is decoded, no value is changed here.
+The difference is small: a block starts with its info, and one byte follows each column's name and type (0: no custom
+serialization). The end of a column is found by skipping over its values; nothing is decoded, no value changes.
 """
 
 import re
@@ -18,22 +18,22 @@ _BLOCK_INFO = b"\x01\x00\x02\xff\xff\xff\xff\x00"
 _NO_CUSTOM_SERIALIZATION = b"\x00"
 
 Skip = Callable[[bytes, int, int], int]
-"""(data, position, rows) -> position behind the values of that many rows."""
+"""(data, position, rows) -> position after the values of that many rows."""
 
 
 class Layout(NamedTuple):
-    """How one type lies in a block: bytes before the first value, then the values."""
+    """How one type is stored in a block: bytes before the first value, then the values."""
 
     prefix: int
     skip: Skip
 
 
 class UnknownLayoutError(ValueError):
-    """A column's type cannot be walked, so its end cannot be found."""
+    """The values of a column's type cannot be skipped, so its end cannot be found."""
 
 
 def upgrade_native(data: bytes) -> bytes:
-    """The same blocks as a client of revision 54454 and later expects them."""
+    """Returns the same blocks as a client of revision 54454 and later expects them."""
     parts: list[bytes] = []
     position = 0
     while position < len(data):
@@ -48,7 +48,7 @@ def upgrade_native(data: bytes) -> bytes:
             type_name, position = _text(data, position)
             parts += (data[start:position], _NO_CUSTOM_SERIALIZATION)
             start = position
-            if rows:  # no rows are written as no bytes at all, not even the prefix
+            if rows:  # a block without rows has no bytes here, not even the prefix
                 layout = layout_of(type_name)
                 position = layout.skip(data, position + layout.prefix, rows)
             parts.append(data[start:position])
@@ -87,7 +87,7 @@ _WIDTHS = {
 
 @lru_cache(maxsize=1024)
 def layout_of(type_name: str) -> Layout:
-    """How a type lies in a block; raises for the few that hold another format inside (JSON, aggregate states)."""
+    """Finds the layout of a type; raises for the few types with another format inside (JSON, aggregate states)."""
     name, inner = _split_type(type_name)
     if name in _WIDTHS or name.startswith("Interval"):
         return Layout(0, _fixed(_WIDTHS.get(name, 8)))
@@ -98,13 +98,13 @@ def layout_of(type_name: str) -> Layout:
     composite = _COMPOSITES.get(name)
     if composite is None:
         raise UnknownLayoutError(
-            f"the embedded store cannot hand a {name} column to this client; wrap it in toString()"
+            f"the embedded store cannot send columns of type {name} to this client; wrap the column in toString()"
         )
     return composite(inner)
 
 
 def _split_type(type_name: str) -> tuple[str, list[str]]:
-    """A type's name and its arguments as text, split at commas of the outermost level."""
+    """Splits a type into its name and its arguments, at commas of the outermost level."""
     name, bracket, rest = type_name.partition("(")
     if not bracket:
         return name, []
@@ -130,7 +130,7 @@ def _decimal_width(precision: int) -> int:
 def _skip_strings(data: bytes, position: int, rows: int) -> int:
     for _ in range(rows):
         length = data[position]
-        if length < 0x80:  # nearly all of them; a call each would double the time
+        if length < 0x80:  # nearly all strings; a call for each would double the time
             position += 1 + length
         else:
             length, position = _varint(data, position)
@@ -171,7 +171,7 @@ def _tuple(inner: list[str]) -> Layout:
 
 
 def _element_type(element: str) -> str:
-    """The type of a tuple's element, which may have a name before it."""
+    """The type of a tuple's element, without the optional name before it."""
     named = re.match(r"(?:`(?:[^`\\]|\\.)*`|\w+) (.*)", element, re.DOTALL)
     return named.group(1) if named else element
 
@@ -189,7 +189,7 @@ def _simple_aggregate(inner: list[str]) -> Layout:
 
 
 def _low_cardinality(inner: list[str]) -> Layout:
-    """A dictionary, then an index a row, 8 bytes of version before. The lowest byte of the flags is the index's width."""
+    """8 bytes of version, a dictionary, then one index per row. The lowest byte of the flags is the index's width."""
     name, arguments = _split_type(inner[0])
     value = layout_of(arguments[0] if name == "Nullable" else inner[0])
 

@@ -1,10 +1,10 @@
 """
-Judges whether a statement only reads, from the engine's own parse of it, for readers of the embedded store.
+Checks that a reader's statement only reads, from the engine's own parse of the statement.
 
-chdb's `readonly = 1` refuses writes, DDL and most table functions, yet still answers the scalar `file('/etc/passwd')`
-and writes `INTO OUTFILE`. So a reader's statement must be one SELECT, SHOW, DESCRIBE, EXISTS or EXPLAIN made of known
-parts. The parse comes from the engine (`parseQueryToJSON`, `formatQuerySingleLine`), so no second grammar can disagree
-with the one that runs the statement. What is not known is refused; nothing here searches the text for bad words.
+chdb's `readonly = 1` refuses writes, DDL and most table functions, but still answers the scalar `file('/etc/passwd')`
+and writes `INTO OUTFILE`. So a reader's statement must be one SELECT, SHOW, DESCRIBE, EXISTS or EXPLAIN of known parts.
+The engine parses it (`parseQueryToJSON`, `formatQuerySingleLine`), so no second grammar can differ from the one that
+runs the statement. Anything unknown is refused; nothing here searches the text for forbidden words.
 """
 
 import re
@@ -15,11 +15,11 @@ from typing import Any
 from collector.catalog.schema import DATABASE
 
 READONLY = 164
-"""ClickHouse's code for a statement that may not run in read-only mode."""
+"""ClickHouse's error code for a statement that may not run in read-only mode."""
 
 
 class RefusedStatementError(Exception):
-    """The statement does more than read; its text says what."""
+    """The statement does more than read; the text says what."""
 
 
 _READS = frozenset({"SelectWithUnionQuery", "ShowTablesQuery", "ExplainQuery"})
@@ -36,7 +36,7 @@ _SYSTEM_TABLES = frozenset({
     "numbers", "numbers_mt", "one", "parts", "parts_columns", "settings", "table_engines", "table_functions", "tables",
     "time_zones", "zeros", "zeros_mt",
 })  # fmt: skip
-"""What drivers and dashboards ask of the engine itself. Others show queries of others, the host's disks, stacks, logs."""
+"""Tables that drivers and dashboards read. Other tables show other users' queries, the host's disks, stacks, logs."""
 _TABLE_FUNCTIONS = frozenset({
     "generate_series", "generateseries", "null", "numbers", "numbers_mt", "values", "view", "zeros", "zeros_mt",
 })  # fmt: skip
@@ -48,8 +48,8 @@ _KNOWN_CATEGORIES = frozenset({
     "String Replacement", "String Search", "String Splitting", "Time Series", "Time Window", "Tuple",
     "Type Conversion", "URL", "UUID",
 })  # fmt: skip
-"""Of the engine's own categories those whose functions only compute. AI, Dictionary, Encryption, Introspection, Machine
-Learning are left out whole; so is any category a later engine invents."""
+"""The engine's categories whose functions only compute. AI, Dictionary, Encryption, Introspection, Machine Learning are
+excluded whole, and so is any category of a later engine."""
 
 _KNOWN_FUNCTIONS = frozenset(
     """
@@ -66,17 +66,17 @@ _KNOWN_FUNCTIONS = frozenset(
     variantElement variantType version visibleWidth
     """.casefold().split()
 )
-"""Of the categories Other and Internal, the functions read one by one and found harmless."""
+"""Functions of the categories Other and Internal that were checked one by one and only compute."""
 
 _NOT_A_NAME = frozenset({"type", "alias", "kind", "like", "pattern"})
-"""Keys of the parse whose text names nothing that could be called."""
+"""Keys of the parse whose text names nothing that can be called."""
 
 _NAME = r"(?:[A-Za-z_]\w*|`[\w .$-]+`)"
 _PLAIN = re.compile(
     rf"(?:DESCRIBE TABLE|EXISTS TABLE|EXISTS VIEW|SHOW CREATE TABLE|SHOW CREATE VIEW) "
     rf"(?:(?P<database>{_NAME})\.)?{_NAME}(?: FORMAT (?P<format>\w+))?"
 )
-"""The statements the engine cannot give as a tree, in the engine's canonical spelling and nothing beside it."""
+"""Statements that the engine cannot return as a tree, in the engine's canonical spelling only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class ReadOnlyChecker:
 
     @classmethod
     def of(cls, functions: Iterable[tuple[str, str, str]], table_functions: Iterable[str]) -> "ReadOnlyChecker":
-        """A judge for an engine, from (name, alias of, category) of all its functions and its table functions' names."""
+        """A checker for an engine, from (name, alias of, category) of all functions and the names of table functions."""
         rows = [(name.casefold(), alias_of.casefold(), category) for name, alias_of, category in functions]
         harmless = {name for name, _, category in rows if category in _KNOWN_CATEGORIES or name in _KNOWN_FUNCTIONS}
         harmless |= {name for name, alias_of, _ in rows if alias_of in harmless}
@@ -96,24 +96,24 @@ class ReadOnlyChecker:
         tables = {name.casefold() for name in table_functions}
         return cls(frozenset(known - harmless), frozenset(tables - known - _TABLE_FUNCTIONS))
 
-    def database(self, name: str) -> None:
-        """Raise unless names without a database may be looked up in that one: `system` is asked by its name only."""
+    def check_database(self, name: str) -> None:
+        """Raises unless a request may have this database; tables of `system` must be named with their database."""
         if name == "system":
             raise RefusedStatementError("name tables as system.tables; the database of a request is lynceus")
-        _check_database(name)
+        _refuse_database(name)
 
-    def plain(self, canonical: str) -> str | None:
-        """The output format ("" when none is named) of a statement about one table; None if it is no such statement."""
+    def check_plain(self, canonical: str) -> str | None:
+        """Returns the output format ("": not named) of a statement about one table; None: another kind of statement."""
         match = _PLAIN.fullmatch(canonical)
         if match is None:
             return None
         database = match.group("database")
         if database is not None:
-            _check_database(database.strip("`"))
+            _refuse_database(database.strip("`"))
         return match.group("format") or ""
 
-    def tree(self, parsed: Mapping[str, Any]) -> str:
-        """The output format a statement names, "" when it names none; raises if it may do more than read."""
+    def check_tree(self, parsed: Mapping[str, Any]) -> str:
+        """Returns the output format that a statement names, "": none; raises if the statement may do more than read."""
         root = dict(parsed)
         if root.get("type") not in _READS:
             raise RefusedStatementError(f"a reader may not run a {root.get('type')}")
@@ -140,14 +140,14 @@ class ReadOnlyChecker:
         if "out_file" in node:
             raise RefusedStatementError("INTO OUTFILE writes a file")
         if kind == "SetQuery":
-            raise RefusedStatementError("settings are fixed for readers; leave out SETTINGS")
+            raise RefusedStatementError("settings are fixed for readers; remove SETTINGS")
         if kind.endswith("Query") and kind not in _INNER_READS:
             raise RefusedStatementError(f"a reader may not run a {kind}")
         if kind == "QueryParameter" and "identifier" in str(node.get("param_type")).casefold():
             raise RefusedStatementError("a name may not be a parameter; write it out")
         parts = [str(part) for part in node.get("name_parts") or ()]
         if parts and (kind == "TableIdentifier" or parts[0].casefold() == "default"):
-            _check_database(parts[0])
+            _refuse_database(parts[0])
         # `x IN system.t` names a table too, and is parsed like a column of a table
         if len(parts) > 1 and parts[0] == "system" and parts[1] not in _SYSTEM_TABLES:
             raise RefusedStatementError(f"table system.{parts[1]} is not for readers")
@@ -166,13 +166,13 @@ class ReadOnlyChecker:
 
 
 def output_format(parsed: Mapping[str, Any]) -> str | None:
-    """The output format a statement names, "" when it names none, None when it has no result at all."""
+    """Returns the output format that a statement names, "": none; None: the statement has no result."""
     if parsed.get("type") not in _READS:
         return None
     chosen = parsed.get("format_ast") or {}
     return str(chosen.get("name", ""))
 
 
-def _check_database(name: str) -> None:
+def _refuse_database(name: str) -> None:
     if name not in _DATABASES:
-        raise RefusedStatementError(f"database {name} is not for readers; there are lynceus and system")
+        raise RefusedStatementError(f"database {name} is not for readers; use lynceus or system")

@@ -25,7 +25,7 @@ import msgspec
 from aiohttp import BodyPartReader, web
 
 from collector.catalog.schema import DATABASE, WRITER
-from collector.store.embedded.compression import UnreadableBodyError, decompressed
+from collector.store.embedded.compression import UnreadableBodyError, decompress
 from collector.store.embedded.engine import Answer, Engine, EngineError, Statement, StorePathError
 from collector.store.embedded.options import StoreOptions
 from collector.store.embedded.read_only import READONLY, RefusedStatementError
@@ -226,7 +226,7 @@ async def _body(request: web.Request, limit: int) -> bytes:
     encoding = request.headers.get("Content-Encoding", "")
     if not encoding:
         return bytes(chunks)
-    return await asyncio.to_thread(decompressed, bytes(chunks), encoding, limit)
+    return await asyncio.to_thread(decompress, bytes(chunks), encoding, limit)
 
 
 async def _form_fields(request: web.Request, limit: int) -> dict[str, str]:

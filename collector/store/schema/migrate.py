@@ -1,7 +1,7 @@
 """
 Brings a store's schema up to this program's, forward only: numbered files of SQL, each applied once, never changed.
 
-DDL is not transactional: a migration that was cut short is run again from its start, so every statement must bear that.
+DDL is not transactional: an interrupted migration runs again from its start, so every statement must be repeatable.
 A store that a newer program migrated is refused, since older code would misread it. Several replicas may migrate at once.
 """
 
@@ -19,7 +19,7 @@ from collector.store.schema import sharding
 from collector.store.schema.sharding import SchemaError
 from collector.store.schema.verify import foreign_table, other_columns
 
-__all__ = ["FOLDER", "Migration", "SchemaError", "load", "migrate", "rendered"]
+__all__ = ["FOLDER", "Migration", "SchemaError", "load", "migrate", "render"]
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ ORDER BY number
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One numbered file."""
+    """One numbered file of SQL."""
 
     number: int
     name: str
@@ -50,23 +50,23 @@ class Migration:
 
 
 def load(folder: Path = FOLDER) -> list[Migration]:
-    """The migrations this program brings, in order."""
-    found = [_read(file) for file in sorted(folder.glob("*.sql"))]
-    numbers = [migration.number for migration in found]
+    """Reads the migrations of this program, in order."""
+    migrations = [_read(file) for file in sorted(folder.glob("*.sql"))]
+    numbers = [migration.number for migration in migrations]
     if numbers != list(range(1, len(numbers) + 1)):
         raise SchemaError(f"{folder}: migrations must be numbered 1, 2, 3 …, found {numbers}")
-    return found
+    return migrations
 
 
 def migrate(
     store: Store, cluster: str = "", *, dry_run: bool = False, migrations: Sequence[Migration] | None = None
 ) -> list[Migration]:
-    """Apply what is missing and return it; a dry run only returns it. `cluster` is the server's name of a cluster."""
+    """Applies and returns missing migrations; a dry run only returns them. `cluster` is the server's name of a cluster."""
     known = load() if migrations is None else migrations
     if why := foreign_table(store):
         raise SchemaError(why)
     missing = _missing(known, _applied(store))
-    _refuse_another_shape(store, cluster)
+    _refuse_other_topology(store, cluster)
     if dry_run:
         return missing
     for statement in (_CREATE_DATABASE, _CREATE_RECORD):
@@ -91,7 +91,7 @@ def _read(file: Path) -> Migration:
 
 
 def _statements(text: str) -> Iterator[str]:
-    """The statements of a file: each ends with a semicolon at the end of its line."""
+    """Splits a file into statements: each ends with a semicolon at the end of its line."""
     for statement in re.split(r";[ \t]*\n", text + "\n"):
         bare = "\n".join(line for line in statement.splitlines() if not line.startswith("--")).strip()
         if bare:
@@ -99,12 +99,12 @@ def _statements(text: str) -> Iterator[str]:
 
 
 def _applied(store: Store) -> dict[int, tuple[str, str]]:
-    """Name and checksum of each migration the store has, by number."""
-    there = store.query_rows(
+    """Reads name and checksum of each applied migration, by number."""
+    record = store.query_rows(
         "SELECT name FROM system.tables WHERE database = {database:String} AND name = 'schema_migrations'",
         {"database": DATABASE},
     )
-    if not there:
+    if not record:
         return {}
     rows = store.query_rows(f"SELECT number, name, checksum FROM {DATABASE}.schema_migrations FINAL")
     return {number: (name, checksum) for number, name, checksum in rows}
@@ -121,26 +121,26 @@ def _missing(known: Sequence[Migration], applied: dict[int, tuple[str, str]]) ->
         name, checksum = applied.get(migration.number, (migration.name, migration.checksum))
         if checksum != migration.checksum:
             raise SchemaError(
-                f"migration {migration.name} is not the one the store has as {name}; applied migrations never change: "
-                "restore the file and put the change into a new one"
+                f"migration {migration.name} differs from {name} in the store; applied migrations never change: "
+                "restore the file and put the change into a new file"
             )
     return [migration for migration in known if migration.number not in applied]
 
 
 def _run(store: Store, statement: str, cluster: str) -> None:
-    for one in rendered(statement, cluster):
-        store.command(one)
+    for sql in render(statement, cluster):
+        store.command(sql)
 
 
-def rendered(statement: str, cluster: str) -> list[str]:
-    """A statement of a migration as the store is to run it: on one server as it is, on a cluster one or two."""
+def render(statement: str, cluster: str) -> list[str]:
+    """Renders a statement of a migration for the store: one statement on a single server, one or two on a cluster."""
     if cluster:
-        return sharding.rendered(statement, cluster)
+        return sharding.render_on_cluster(statement, cluster)
     return [statement.replace("{on_cluster}", "").replace("{engine}", "ReplacingMergeTree")]
 
 
-def _refuse_another_shape(store: Store, cluster: str) -> None:
-    """Tables of one server and those of a cluster have the same names, and would each be altered wrongly."""
+def _refuse_other_topology(store: Store, cluster: str) -> None:
+    """Refuses a wrong `store.cluster`: tables of one server and of a cluster share names, but need other statements."""
     sharded = [table.name for table in TABLES if sharding.local_name(table.name) != table.name]
     rows = store.query_rows(
         "SELECT name, engine FROM system.tables WHERE database = {database:String} AND name IN {names:Array(String)}",
@@ -151,7 +151,7 @@ def _refuse_another_shape(store: Store, cluster: str) -> None:
         made_for = "one server" if cluster else "a cluster"
         raise SchemaError(
             f"store.cluster is {cluster!r}, but {wrong[0]} and others were made for {made_for}; "
-            "set store.cluster as it was then, or point store.url at an empty store"
+            "restore the former value of store.cluster, or point store.url at an empty store"
         )
 
 

@@ -1,10 +1,10 @@
 """
-How a migration reads on a cluster of several servers, from the same text that serves one.
+Renders migrations for a cluster of several servers, from the same text that serves one server.
 
-Readers and writers use the same names in both worlds. What is `x` on one server is on a cluster a Distributed table `x`
-over `x_local` on every shard; a table that is small and asked of by all others (`shard_by=()` in the catalogue) is `x`
-on every server, each with all of its rows. Rows of one key must lie on one shard, since FINAL picks the newest of what
-one shard holds: so a table is sharded by columns of its key only, which never change. Pure text, no store.
+Readers and writers use the same names in both cases. A table `x` of a single server is on a cluster a Distributed table
+`x` over `x_local` on every shard; a small table that queries on all shards need (`shard_by=()` in the catalogue) is `x`
+on every server, with all rows. Rows of one key must be on one shard, since FINAL chooses the newest row within a shard:
+so a table is sharded only by columns of its key, which never change. Pure text, no store.
 """
 
 import re
@@ -23,13 +23,15 @@ _OF_ALL_SERVERS = (
 
 
 class SchemaError(Exception):
-    """The store's schema and this program do not fit; the text names both and the remedy."""
+    """The store's schema does not fit this program; the text names both and the remedy."""
 
 
-def rendered(statement: str, cluster: str) -> list[str]:
-    """What a statement of a migration is on a cluster, which is the server's name of one or a macro like {cluster}."""
+def render_on_cluster(statement: str, cluster: str) -> list[str]:
+    """Renders a statement of a migration for a cluster, given by the server's name for it or a macro like {cluster}."""
     if not _NAME.fullmatch(cluster):
-        raise SchemaError(f"store.cluster {cluster!r} is no name of a cluster: letters, digits, '.', '-' and '_'")
+        raise SchemaError(
+            f"store.cluster {cluster!r} is not a valid cluster name: use letters, digits, '.', '-' and '_'"
+        )
     on_cluster = f" ON CLUSTER '{cluster}'"
     about = _ABOUT_A_TABLE.match(statement)
     name = about.group(2) if about else ""
@@ -40,21 +42,21 @@ def rendered(statement: str, cluster: str) -> list[str]:
 
 
 def local_name(table: str) -> str:
-    """Where a table's rows lie on each server of a cluster: whose partitions can be replaced, detached or dropped."""
-    known = TABLE_NAMED.get(table)
-    return f"{table}_local" if known and known.shard_by else table
+    """The table that holds the rows on each server of a cluster; its partitions can be replaced, detached or dropped."""
+    declared = TABLE_NAMED.get(table)
+    return f"{table}_local" if declared and declared.shard_by else table
 
 
 def shard_of(table: str) -> str:
-    """The expression that says which shard a row of a sharded table lies on."""
+    """The expression that chooses the shard of a row."""
     return f"cityHash64({', '.join(TABLE_NAMED[table].shard_by)})"
 
 
 def _distributed(table: str, cluster: str) -> str:
     """
-    The table that readers and writers name. It holds nothing, so that it is made anew with each change of the columns.
+    The table that readers and writers name. It holds no rows, so each change of columns replaces it.
 
-    Inserts must be sent with distributed_foreground_insert = 1, or it would hold what it acknowledged.
+    Inserts must use distributed_foreground_insert = 1, or the table would hold rows that it has acknowledged.
     """
     return (
         f"CREATE OR REPLACE TABLE {DATABASE}.{table} ON CLUSTER '{cluster}' AS {DATABASE}.{local_name(table)}\n"

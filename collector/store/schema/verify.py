@@ -1,8 +1,7 @@
 """
-Whether the tables of a store are ours: looked at before the first statement that could change one of another product's.
+Checks that a store's tables are Lynceus', before the first statement that could change another product's table.
 
-A name proves nothing: CREATE TABLE IF NOT EXISTS is content with any table that has it, and the first insert would
-fail, or fit.
+A name proves nothing: CREATE TABLE IF NOT EXISTS accepts any table with that name, and the first insert might even fit.
 """
 
 from collector.catalog.schema import DATABASE
@@ -16,29 +15,29 @@ _COLUMNS = "SELECT table, name, type FROM system.columns WHERE database = {datab
 
 
 def foreign_table(store: Store) -> str:
-    """The table with a name of ours that no migration of ours can have made, and the remedy; empty: there is none."""
-    found = _found(store)
-    record = set(found.get(RECORD, ()))
+    """Finds a table with a name of Lynceus' that no migration can have made; returns the error, empty: none."""
+    tables = _columns(store)
+    record = set(tables.get(RECORD, ()))
     if record and not record >= _RECORD_COLUMNS:
         return foreign_table_error(RECORD, f"it lacks {', '.join(sorted(_RECORD_COLUMNS - record))}")
-    ours = sorted(found.keys() & {table.name for table in TABLES})
+    ours = sorted(tables.keys() & {table.name for table in TABLES})
     return foreign_table_error(ours[0], f"there is no {RECORD} beside it") if ours and not record else ""
 
 
 def other_columns(store: Store) -> str:
-    """The first table that is not as the catalogue says once all migrations are applied, and the remedy; empty: none is."""
-    found = _found(store)
+    """Finds a table that differs from the catalogue after all migrations; returns the error, empty: none."""
+    tables = _columns(store)
     for table in TABLES:
-        there = found.get(table.name, {})
+        columns = tables.get(table.name, {})
         for column in table.columns:
-            if there.get(column.name) != column.type:
-                is_there = there.get(column.name, "not there")
-                return foreign_table_error(table.name, f"column {column.name} is {is_there} and not {column.type}")
+            if columns.get(column.name) != column.type:
+                actual = columns.get(column.name, "missing")
+                return foreign_table_error(table.name, f"column {column.name} is {actual} and not {column.type}")
     return ""
 
 
-def _found(store: Store) -> dict[str, dict[str, str]]:
-    """Column types by table and name."""
+def _columns(store: Store) -> dict[str, dict[str, str]]:
+    """Reads column types by table and name."""
     tables: dict[str, dict[str, str]] = {}
     for table, name, column_type in store.query_rows(_COLUMNS, {"database": DATABASE}):
         tables.setdefault(table, {})[name] = column_type

@@ -39,7 +39,7 @@ CHECK_EVERY_S = 15.0
 """How often an idle store is asked whether it still answers, and for its time."""
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
-NOT_ASKED = "not asked yet"
+UNKNOWN = "not asked yet"
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ class Inserter:
     counters: Counters
     now: Callable[[], Instant]
     reachable: bool = False
-    detail: str = NOT_ASKED
+    detail: str = UNKNOWN
     """Why rows wait in the spool; empty: the store accepts rows."""
     cause: str = ""
     """The reason as one word."""
@@ -188,7 +188,7 @@ class Inserter:
         self.reachable, self.detail, self.cause = True, "", ""
 
     def _down(self, why: str, cause: str) -> None:
-        if self.reachable or self.detail == NOT_ASKED:
+        if self.reachable or self.detail == UNKNOWN:
             log.warning("the store does not accept rows, they stay in the spool", extra={"reason": why})
         self.reachable, self.detail, self.cause = False, why, cause
 

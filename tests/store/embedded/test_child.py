@@ -28,7 +28,7 @@ async def test_a_started_child_answers_and_ends_with_its_input(tmp_path: Path) -
     assert group != os.getpgrp()  # a terminal's Ctrl-C is not for it: it takes the collector's last rows
 
 
-async def test_a_child_that_does_not_start_says_why(running: Running, tmp_path: Path) -> None:
+async def test_a_child_that_does_not_start_reports_why(running: Running, tmp_path: Path) -> None:
     """The child's own words, not a time-out: another process has the path, or something else the port."""
     with pytest.raises(StoreDidNotStartError, match=f"process {running.process.pid} serves this path already"):
         await start_child(running.path, "127.0.0.1:0", running.token_file)
@@ -95,14 +95,14 @@ async def test_pauses_grow_while_it_dies_at_once_and_start_small_after_a_steady_
     monkeypatch.setattr(child, "start_child", started)
     await supervise(Path("x"), "127.0.0.1:0", Path("t"), stop=stop, on_ready=ready)
 
-    told = [record.pause_s for record in caplog.records if hasattr(record, "pause_s")]
-    assert told[: len(pauses)] == pauses
+    pauses_logged = [record.pause_s for record in caplog.records if hasattr(record, "pause_s")]
+    assert pauses_logged[: len(pauses)] == pauses
 
 
 async def test_a_store_that_does_not_come_back_is_tried_again(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """After the first start nothing that goes wrong ends the supervision; each time it is told why."""
+    """After the first start no failure ends the supervision; each failure is reported with its reason."""
     monkeypatch.setattr(child, "FIRST_PAUSE_S", 0.001)
     stop, attempts = asyncio.Event(), 0
 
@@ -144,16 +144,16 @@ async def test_a_store_that_is_killed_while_it_starts_is_started_again(
     stop.set()
     await keep
 
-    (told,) = [
+    (message,) = [
         vars(record)["reason"]
         for record in caplog.records
         if record.message == "embedded store did not start, retrying"
     ]
-    assert told == f"the embedded store at {tmp_path / 'chdb'} did not start: it ended with exit code -9"
+    assert message == f"the embedded store at {tmp_path / 'chdb'} did not start: it ended with exit code -9"
 
 
 async def test_a_store_that_does_not_answer_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A start that hangs is told as such, and leaves no process."""
+    """A start that hangs is reported as such, and leaves no process."""
     spawn = asyncio.create_subprocess_exec
     spawned: list[asyncio.subprocess.Process] = []
 
@@ -168,7 +168,7 @@ async def test_a_store_that_does_not_answer_is_ended(tmp_path: Path, monkeypatch
     assert spawned[0].returncode == -9
 
 
-async def test_a_store_that_cannot_be_had_is_told_at_once(running: Running) -> None:
+async def test_a_store_that_cannot_start_is_reported_at_once(running: Running) -> None:
     """The first start fails loudly: a wrong path or port should not become an endless retry."""
     with pytest.raises(StoreDidNotStartError):
         await supervise(

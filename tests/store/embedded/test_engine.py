@@ -52,9 +52,9 @@ def store(facts: list[Fact], tmp_path_factory: pytest.TempPathFactory) -> Iterat
     for fact in facts:
         rows[type(fact)].append(fact)
     encoder = msgspec.msgpack.Encoder(decimal_format="string")
-    for turn in ("first", "again"):
+    for attempt in ("first", "again"):
         for kind, some in rows.items():
-            writer.insert(TABLE_OF[kind], msgspec.msgpack.decode(encoder.encode(some)), f"{turn}-{kind.__name__}")
+            writer.insert(TABLE_OF[kind], msgspec.msgpack.decode(encoder.encode(some)), f"{attempt}-{kind.__name__}")
     writer.close()
     reader = running.reader()
     yield reader
@@ -94,13 +94,13 @@ def test_departments_add_up_to_the_whole(facts: list[Fact], store: Store) -> Non
 
 
 @pytest.mark.parametrize("by", ["", *cost.COLUMNS])
-def test_cost_can_be_asked_by_every_column(store: Store, by: str) -> None:
+def test_cost_can_be_grouped_by_every_column(store: Store, by: str) -> None:
     """Each column that the help names is one the engine knows."""
     assert cost.cost(in_database(store), SPAN, by).rows
 
 
 @pytest.mark.parametrize("by", ["", *queue.COLUMNS])
-def test_queue_and_success_can_be_asked_by_every_column(store: Store, by: str) -> None:
+def test_queue_and_success_can_be_grouped_by_every_column(store: Store, by: str) -> None:
     """Each column that the help names is one the engine knows; 21 workflows of the recording ended."""
     latency, outcomes = (report(in_database(store), SPAN, by) for report in (queue.queue, success.success))
     at = len([name for name in by.split(",") if name])

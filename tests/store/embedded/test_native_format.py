@@ -37,12 +37,12 @@ def test_every_type_is_walked_to_its_end(expression: str, rows: int, running: Ru
     """Per block 8 bytes, per column 1, and nothing else, are added; a wrong end of one column would misplace the next."""
     query = f"SELECT {expression} AS v, number AS n FROM numbers({rows}) FORMAT Native"
     plain = ask(running, query).body
-    asked = ask(running, query, client_protocol_version="54460").body
+    upgraded = ask(running, query, client_protocol_version="54460").body
 
     if "UUID" not in expression:
-        assert asked == upgrade_native(plain)
-    assert (len(asked) - len(plain)) % (len(BLOCK_INFO) + 2) == 0
-    assert asked.startswith(BLOCK_INFO) == (rows > 0)
+        assert upgraded == upgrade_native(plain)
+    assert (len(upgraded) - len(plain)) % (len(BLOCK_INFO) + 2) == 0
+    assert upgraded.startswith(BLOCK_INFO) == (rows > 0)
 
 
 def test_all_types_in_one_block(running: Running) -> None:
@@ -66,7 +66,7 @@ def test_a_type_that_cannot_be_walked_is_refused_in_words(running: Running) -> N
     reply = ask(running, "SELECT sumState(1) AS s FORMAT Native", client_protocol_version="54460")
 
     assert reply.headers["X-ClickHouse-Exception-Code"] == "48"
-    assert "wrap it in toString()" in reply.text
+    assert "wrap the column in toString()" in reply.text
     with pytest.raises(UnknownLayoutError, match="AggregateFunction"):
         layout_of("AggregateFunction(sum, UInt8)")
 

@@ -263,7 +263,7 @@ def test_a_reader_only_reads(attack: str, running: Running, prey: dict[str, str]
     "attack", ["SELECT file('{file}')", "SELECT 1 INTO OUTFILE '{out}'", "DROP TABLE lynceus.pod_run"]
 )
 def test_the_way_a_statement_comes_in_makes_no_difference(attack: str, running: Running, prey: dict[str, str]) -> None:
-    """In the address, in the body, in a form, as GET: one judge for all of them; for GET even the writer is a reader."""
+    """In the address, in the body, in a form, as GET: one checker for all of them; for GET even the writer is a reader."""
     statement = attack.format(**prey)
     token = running.token_file.read_text(encoding="ascii")
     form = f'--x\r\nContent-Disposition: form-data; name="query"\r\n\r\n{statement}\r\n--x--\r\n'
@@ -321,14 +321,14 @@ def test_a_request_may_lower_a_limit_but_not_raise_it(running: Running) -> None:
 
 @pytest.mark.parametrize(("statement", "expected"), READS.values(), ids=READS.keys())
 def test_what_dashboards_ask_is_answered(statement: str, expected: str, running: Running) -> None:
-    """The judge stands in nobody's way who only reads."""
+    """The checker accepts every statement that only reads."""
     reply = ask(running, statement)
 
     assert (reply.text, reply.status) == (expected, 200)
 
 
 def test_a_statement_may_hold_any_bytes_and_any_depth(running: Running) -> None:
-    """What cannot be judged is refused in words; nothing of it makes the judge itself fail."""
+    """What cannot be judged is refused in words; nothing of it makes the checker itself fail."""
     assert ask(running, r"SELECT '\xff\xfe' AS `a\xffb`").body == b"\xff\xfe\n"
     for depth in (50, 200, 400, 900, 5000):
         deep = ask(running, "SELECT " + "abs(" * depth + "1" + ")" * depth)
@@ -347,18 +347,18 @@ def test_no_column_of_ours_has_a_refused_functions_name(running: Running) -> Non
 
 def test_a_function_of_a_later_engine_is_refused_until_it_was_read() -> None:
     """Only categories and names somebody looked at are let through; a new engine's inventions are not."""
-    judge = ReadOnlyChecker.of(
+    checker = ReadOnlyChecker.of(
         [("plus", "", "Arithmetic"), ("brew", "", "Coffee"), ("make_coffee", "brew", "")], ["coffee_table"]
     )
 
-    assert judge.functions == {"brew", "make_coffee"}
-    assert judge.table_functions == {"coffee_table"}
+    assert checker.functions == {"brew", "make_coffee"}
+    assert checker.table_functions == {"coffee_table"}
 
 
 def test_a_statement_kind_of_a_later_engine_is_refused_until_it_was_read() -> None:
     """The same for kinds of statements, at the top and anywhere inside."""
-    judge = ReadOnlyChecker.of([], [])
+    checker = ReadOnlyChecker.of([], [])
 
     for tree in ({"type": "BrewQuery"}, {"type": "SelectWithUnionQuery", "x": [{"type": "BrewQuery"}]}):
         with pytest.raises(RefusedStatementError, match="BrewQuery"):
-            judge.tree(tree)
+            checker.check_tree(tree)

@@ -181,7 +181,7 @@ def test_clickhouses_block_compression_is_refused_in_words(running: Running) -> 
     ids=["none", "wrong", "other", "odd"],
 )
 def test_only_the_token_makes_a_writer(user: str, key: str, running: Running) -> None:
-    """Who says to be the writer without its token is nobody, not even a reader."""
+    """A user named as the writer without the writer's token is refused, even as a reader."""
     reply = ask(
         running, "SELECT 1", headers={"X-ClickHouse-User": user, "X-ClickHouse-Key": key.encode().decode("latin-1")}
     )
@@ -210,9 +210,9 @@ def test_a_web_page_cannot_reach_the_open_reader(running: Running) -> None:
 def test_a_reader_needs_a_token_where_others_can_reach_the_store(tmp_path: Path) -> None:
     """Beyond loopback the store does not start without one, and with one it asks for it."""
     process = spawn(tmp_path / "chdb", tmp_path / "token", "0.0.0.0:0")
-    _, said = process.communicate(timeout=20)
+    _, message = process.communicate(timeout=20)
     assert process.returncode == 1
-    assert "readers need a token" in said
+    assert "readers need a token" in message
 
     running = start(tmp_path, "0.0.0.0:0", tmp_path / "reader.token")
     reader = (tmp_path / "reader.token").read_text(encoding="ascii")
@@ -269,7 +269,7 @@ def test_the_token_is_its_owners_alone(tmp_path: Path) -> None:
 
 
 def test_a_readers_query_is_bounded(running: Running) -> None:
-    """Time, memory and result have an end that the reader is told of."""
+    """Time, memory and result are limited, and the reader gets the reason."""
     slow = ask(
         running,
         "SELECT count() FROM numbers(1000000000000) WHERE NOT ignore(sipHash64(number))",
@@ -318,7 +318,7 @@ ENDLESS = "SELECT count() FROM numbers(1000000000000) WHERE NOT ignore(sipHash64
 
 def test_readers_hold_up_neither_the_writer_nor_one_another_for_ever(running: Running, writer: Store) -> None:
     """
-    Slow readers wait for one another and never for the writer, nor the writer for them; more than may wait are told to
+    Slow readers wait for one another and never for the writer, nor the writer for them; more than may wait must
     come again; a client that goes away takes its query with it.
     """
     writer.command("TRUNCATE TABLE lynceus.queue_sample")
@@ -344,7 +344,7 @@ def test_readers_hold_up_neither_the_writer_nor_one_another_for_ever(running: Ru
 
 @pytest.mark.parametrize("name", ["DataFrame", "arrowtable", "Nope", "CSV INTO OUTFILE 'x'"])
 def test_a_format_is_one_of_the_engines(name: str, running: Running) -> None:
-    """chdb has some of its own that make Python objects, and fall over here; they are told like any that is unknown."""
+    """chdb has formats of its own that return Python objects and fail here; they are refused like unknown formats."""
     for reply in (
         ask(running, "SELECT 1", default_format=name),
         ask(running, "SELECT 1", default_format=name, user="lynceus", key=token(running)),
@@ -357,7 +357,7 @@ def test_a_format_is_one_of_the_engines(name: str, running: Running) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_within_two_seconds_even_during_a_query(number: int, tmp_path: Path) -> None:
-    """Whoever supervises it need not resort to SIGKILL, whatever it is asked to do at that moment."""
+    """Its supervisor never needs SIGKILL, whatever the store does at that moment."""
     running = start(tmp_path)
     endless = "SELECT count() FROM numbers(1000000000000) WHERE NOT ignore(sipHash64(number))"
     asking = subprocess.Popen(
@@ -387,12 +387,12 @@ def test_a_signal_ends_it_within_two_seconds_even_during_a_query(number: int, tm
 def test_a_second_process_on_the_same_path_is_refused(running: Running) -> None:
     """One process owns a path; the other says in one line who does and what to do, and harms nothing."""
     process = spawn(running.path, running.token_file)
-    _, said = process.communicate(timeout=20)
+    _, message = process.communicate(timeout=20)
 
     assert process.returncode == 1
-    assert said == (
-        f"{running.path}: process {running.process.pid} serves this path already; stop it, "
-        "or give this collector a data_dir of its own\n"
+    assert message == (
+        f"{running.path}: process {running.process.pid} serves this path already; stop that process, "
+        "or give this collector its own data_dir\n"
     )
     assert ask(running, "SELECT 1").status == 200
 

@@ -1,4 +1,4 @@
-"""The store's schema against the catalogue, and how it gets there."""
+"""The store's schema compared with the catalogue, and its migrations."""
 
 import re
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ TABLE = pytest.mark.parametrize("table", ALL, ids=lambda table: table.name)
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A store of its own: these tests break its schema."""
+    """A separate store: these tests break its schema."""
     running = start(tmp_path_factory.mktemp("fresh"))
     yield running
     running.stop()
@@ -123,7 +123,7 @@ def test_engine_and_keys_stand_in_the_store_as_declared(writer: Store, table: Ta
 
 
 def test_no_table_is_undeclared(writer: Store) -> None:
-    """What is in the store and not in the catalogue would be documented, checked and backed up by nobody."""
+    """A table that only the store has would not be documented, checked or backed up."""
     found = {name for (name,) in writer.query_rows("SELECT name FROM system.tables WHERE database = 'lynceus'")}
 
     assert found == {table.name for table in ALL} | {COST_CURRENT.name, "schema_migrations"}
@@ -138,7 +138,7 @@ def test_the_view_has_the_tables_columns(writer: Store) -> None:
     assert found == [(column.name, column.type) for column in POD_COST.columns]
 
 
-def test_a_dry_run_says_what_is_missing_and_changes_nothing(empty: Store) -> None:
+def test_a_dry_run_lists_missing_migrations_and_changes_nothing(empty: Store) -> None:
     """`lynceus migrate --dry-run` can be run against a store in use."""
     missing = migrate(empty, dry_run=True)
 
@@ -147,7 +147,7 @@ def test_a_dry_run_says_what_is_missing_and_changes_nothing(empty: Store) -> Non
 
 
 def test_a_dry_run_shows_a_clusters_tables(empty: Store, own: Running) -> None:
-    """What would be run on the servers, before anything is: the rows of a shard, and what reads all shards."""
+    """The statements for the servers before they run: the table of a shard, and the table over all shards."""
     there = StoreSettings(url=own.url, username="lynceus", password_file=str(own.token_file), cluster="prod")
 
     lines = cli_store.migrate_store(Settings(store=there), dry_run=True)
@@ -161,7 +161,7 @@ def test_a_dry_run_shows_a_clusters_tables(empty: Store, own: Running) -> None:
 
 
 def test_one_server_does_not_become_a_cluster_by_a_setting(empty: Store) -> None:
-    """Nor a cluster one server: its next migration would alter tables that are not there."""
+    """Nor does a cluster become one server: the next migration would alter missing tables."""
     migrate(empty)
 
     with pytest.raises(
@@ -177,16 +177,16 @@ def test_migrating_twice_changes_nothing(empty: Store) -> None:
 
 
 def test_a_migration_that_was_cut_short_is_run_again(empty: Store) -> None:
-    """DDL is not transactional: a crash between two statements must not need a hand."""
+    """DDL is not transactional: a crash between two statements must not need manual repair."""
     first = load()[0]
     migrate(empty, migrations=[replace(first, statements=first.statements[:3])])
-    empty.command("TRUNCATE TABLE lynceus.schema_migrations")  # the crash came before it was recorded
+    empty.command("TRUNCATE TABLE lynceus.schema_migrations")  # the crash was before the record
 
     assert migrate(empty) == load()
 
 
 def test_a_newer_schema_is_refused_with_the_remedy(empty: Store) -> None:
-    """An older program would misread a newer store; it says which version wrote it and what to do."""
+    """An older program would misread a newer store; the error names the newer version and the remedy."""
     known = load()
     later = replace(known[-1], number=len(known) + 1, name="9999_later", checksum="x", statements=())
     migrate(empty, migrations=[*known, later])
@@ -199,7 +199,7 @@ def test_a_changed_migration_is_refused(empty: Store) -> None:
     """A file that was applied elsewhere with other content would leave two stores with one number and two schemas."""
     migrate(empty)
 
-    with pytest.raises(SchemaError, match="0001_first is not the one the store has"):
+    with pytest.raises(SchemaError, match="0001_first differs from 0001_first in the store"):
         migrate(empty, migrations=[replace(load()[0], checksum="other"), *load()[1:]])
 
 
@@ -222,7 +222,7 @@ def _schema(store: Store) -> dict[str, str]:
 def test_every_older_schema_becomes_the_newest_and_keeps_its_rows(
     empty: Store, number: int, clean: dict[str, str]
 ) -> None:
-    """An upgrade from any version ends where a new store begins, and every row of every table keeps what it said."""
+    """An upgrade from any version ends with the schema of a new store, and every row of every table keeps its values."""
     migrate(empty, migrations=load()[:number])
     columns = _columns(empty)
     for table, typed in columns.items():
@@ -242,7 +242,7 @@ def test_every_older_schema_becomes_the_newest_and_keeps_its_rows(
 
 
 def _drawn(name: str, kind: str) -> str:
-    """Anything, but no key twice, no time that a retention has passed, and no mark that hides the row."""
+    """Random values, but no duplicate key, no expired time, and no marker that hides the row."""
     if "DateTime64" in kind:
         return "now64(3) - rowNumberInAllBlocks()"
     numbered = {"month": "today() - rowNumberInAllBlocks()", "name": "toString(rowNumberInAllBlocks())"}
@@ -250,12 +250,12 @@ def _drawn(name: str, kind: str) -> str:
 
 
 def _columns(store: Store) -> dict[str, list[tuple[str, str]]]:
-    """Names and types of the columns of each table of rows, without what the store itself fills."""
+    """Names and types of each table's columns, without columns that the store fills."""
     rows = store.query_rows(
         "SELECT table, name, type FROM system.columns WHERE database = 'lynceus' AND name != 'inserted_at' "
         "AND table NOT IN ('cost_current', 'schema_migrations') ORDER BY table, position"
     )
-    rolled_up = {rollup.name for rollup in ROLLUPS}  # states of sums, which cannot be drawn, and are made anew anyway
+    rolled_up = {rollup.name for rollup in ROLLUPS}  # states of sums, which cannot be drawn, and are rebuilt anyway
     rows = [row for row in rows if row[0] not in rolled_up]
     return {
         table: [(name, kind) for of, name, kind in rows if of == table] for table in dict.fromkeys(r[0] for r in rows)
@@ -285,7 +285,7 @@ def test_migrations_are_numbered_without_gaps(tmp_path: Path) -> None:
 
 
 def test_no_table_of_a_single_node_trusts_a_token(writer: Store) -> None:
-    """The engine notes a token before its rows are safe: after a kill between the two a re-sent batch would be dropped."""
+    """The engine records a token before its rows are durable: after a kill in between a re-sent batch would be dropped."""
     trusting = writer.query_rows(
         "SELECT name FROM system.tables WHERE database = 'lynceus' AND engine_full LIKE '%deduplication_window%'"
     )
@@ -308,7 +308,7 @@ class Mortal(Store):
 
 
 class KilledError(Exception):
-    """Stands for kill -9: what migrates keeps nothing but what it has sent."""
+    """Stands for kill -9: only statements that were sent have an effect."""
 
 
 def drawn_instants() -> list[int]:
@@ -321,7 +321,7 @@ def drawn_instants() -> list[int]:
 def test_a_migration_killed_between_two_statements_is_finished_by_the_next_start(
     empty: Store, writer: Store, statements: int
 ) -> None:
-    """Whatever had been sent, the schema is then that of a store that was migrated in peace."""
+    """Whatever had been sent, the schema is then that of an undisturbed migration."""
     mortal = Mortal(empty, statements)
     with pytest.raises(KilledError):
         migrate(mortal)
@@ -340,7 +340,7 @@ def schema(store: Store) -> list[tuple[str, ...]]:
 
 
 def test_tables_of_another_product_are_left_alone(empty: Store) -> None:
-    """A table with a name of ours that we did not make is refused before the first statement, whatever it holds."""
+    """A foreign table with a name of Lynceus' is refused before the first statement, whatever its content."""
     empty.command("CREATE TABLE lynceus.period (id UInt64, body String) ENGINE = MergeTree ORDER BY id")
     before = schema(empty)
 
@@ -359,7 +359,7 @@ def test_another_products_record_of_migrations_is_left_alone(empty: Store) -> No
 
 
 def test_a_table_with_other_columns_is_refused_before_the_first_insert(empty: Store) -> None:
-    """Somebody changed it by hand: the migrations are applied and it is not what they made."""
+    """A table was changed by hand: all migrations are applied and it differs from their result."""
     migrate(empty)
     empty.command("ALTER TABLE lynceus.pod_cost MODIFY COLUMN cost Nullable(Float64)")
 

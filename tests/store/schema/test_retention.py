@@ -1,4 +1,4 @@
-"""How long rows stay, on the real engine."""
+"""How long rows are kept, on the real engine."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +12,7 @@ from collector.catalog.watches import QUARANTINE
 from collector.catalog.workflows import QUEUE_SAMPLE
 from collector.store.clickhouse import Store
 from collector.store.rollup import roll_up
-from collector.store.schema.retention import retain
+from collector.store.schema.retention import apply_retention
 from tests.reports.stored import a_run
 from tests.store.facts import a_sample
 
@@ -24,22 +24,22 @@ def store(writer: Store) -> Any:
     for table in (QUEUE_SAMPLE, QUARANTINE, WORKFLOW_HOURLY):
         writer.command(f"TRUNCATE TABLE lynceus.{table.name}")
     yield writer
-    retain(writer, FOR_EVER)
+    apply_retention(writer, FOR_EVER)
 
 
 def test_a_table_is_changed_where_it_differs(store: Store) -> None:
-    """A start with the same settings changes nothing; what is no more asked for is kept for ever again."""
-    asked = retention_days({"queue_sample": "7d"})
+    """A start with the same settings changes nothing; a table without a setting keeps its rows for ever again."""
+    days = retention_days({"queue_sample": "7d"})
 
-    assert set(retain(store, asked)) == {name for name, days in asked.items() if days}
-    assert retain(store, asked) == []
-    assert retain(store, retention_days({"queue_sample": "8d"})) == ["queue_sample"]
-    assert set(retain(store, FOR_EVER)) == {name for name, days in asked.items() if days}
-    assert retain(store, FOR_EVER) == []
+    assert set(apply_retention(store, days)) == {name for name, kept in days.items() if kept}
+    assert apply_retention(store, days) == []
+    assert apply_retention(store, retention_days({"queue_sample": "8d"})) == ["queue_sample"]
+    assert set(apply_retention(store, FOR_EVER)) == {name for name, kept in days.items() if kept}
+    assert apply_retention(store, FOR_EVER) == []
 
 
 def test_old_rows_go_and_others_stay(store: Store) -> None:
-    """A month's part goes once all of it is too old, also one that was there before anybody said for how long."""
+    """A month's part is dropped when all of its rows are too old, even if the part is older than the setting."""
     now = int(datetime.now(UTC).timestamp() * 1000)
     at = a_sample(1).at
     write_facts(store, [a_sample(1)])
@@ -49,7 +49,7 @@ def test_old_rows_go_and_others_stay(store: Store) -> None:
     store.command("OPTIMIZE TABLE lynceus.queue_sample FINAL")
     assert store.query_rows(left) == [(3,)]
 
-    retain(store, FOR_EVER | {"queue_sample": 90})
+    apply_retention(store, FOR_EVER | {"queue_sample": 90})
     store.command("ALTER TABLE lynceus.queue_sample MATERIALIZE TTL SETTINGS mutations_sync = 1")
     store.command("OPTIMIZE TABLE lynceus.queue_sample FINAL")
 
@@ -58,8 +58,8 @@ def test_old_rows_go_and_others_stay(store: Store) -> None:
 
 
 def test_a_rollup_that_ages_can_be_rebuilt(store: Store) -> None:
-    """The table in which a day is computed has no life time of its own, and fits all the same."""
-    retain(store, FOR_EVER | {"workflow_hourly": 4000})
+    """The table in which a day is computed has no TTL, and its partitions fit nevertheless."""
+    apply_retention(store, FOR_EVER | {"workflow_hourly": 4000})
     write_facts(store, [a_run("aged", cluster="aged")])
     roll_up(store, WORKFLOW_HOURLY)
 

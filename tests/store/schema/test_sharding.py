@@ -1,4 +1,4 @@
-"""What migrations are on a cluster: said by every statement, and true of rows spread over two shards."""
+"""Migrations on a cluster: every statement is rendered, and rows on two shards give the results of one server."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from collector.catalog.tables import TABLE_NAMED, TABLES
 from collector.catalog.workflows import STEP_RUN, WORKFLOW_LIVE, WORKFLOW_RUN
 from collector.store.clickhouse import Store, connect
 from collector.store.schema import sharding
-from collector.store.schema.migrate import SchemaError, load, rendered
+from collector.store.schema.migrate import SchemaError, load, render
 from tests.examples import examples
 from tests.store.facts import facts, row_of
 from tests.store.running import Running
@@ -30,10 +30,10 @@ def test_one_text_serves_a_single_node_and_a_cluster() -> None:
     """One server gets the statement as it stands; a cluster gets the rows of a shard, and what reads all shards."""
     text = "CREATE TABLE IF NOT EXISTS lynceus.pod_run{on_cluster} (a Int8) ENGINE = {engine}(version)"
 
-    assert rendered(text, "") == [
+    assert render(text, "") == [
         "CREATE TABLE IF NOT EXISTS lynceus.pod_run (a Int8) ENGINE = ReplacingMergeTree(version)"
     ]
-    rows, all_shards = rendered(text, "prod")
+    rows, all_shards = render(text, "prod")
     assert rows == (
         "CREATE TABLE IF NOT EXISTS lynceus.pod_run_local ON CLUSTER 'prod' (a Int8) "
         "ENGINE = ReplicatedReplacingMergeTree(version)"
@@ -45,10 +45,10 @@ def test_one_text_serves_a_single_node_and_a_cluster() -> None:
 
 
 def test_a_small_table_is_whole_on_every_server() -> None:
-    """Pricing runs, months and applied migrations are asked of by queries of every shard: one replica set over all."""
+    """Queries on every shard need pricing runs, months and applied migrations: one replica set over all servers."""
     text = "CREATE TABLE IF NOT EXISTS lynceus.period{on_cluster} (a Int8) ENGINE = {engine}(version)"
 
-    (whole,) = rendered(text, "{cluster}")
+    (whole,) = render(text, "{cluster}")
     assert whole == (
         "CREATE TABLE IF NOT EXISTS lynceus.period ON CLUSTER '{cluster}' (a Int8) ENGINE = "
         "ReplicatedReplacingMergeTree('/clickhouse/tables/{database}/{table}', '{shard}-{replica}', version)"
@@ -56,29 +56,29 @@ def test_a_small_table_is_whole_on_every_server() -> None:
 
 
 def test_a_changed_table_is_changed_on_the_shards_and_made_anew_above_them() -> None:
-    """A Distributed table holds nothing: it takes the new columns, whatever kind of change there was below it."""
-    altered = rendered("ALTER TABLE lynceus.pod_run{on_cluster} ADD COLUMN a Int8", "prod")
+    """A Distributed table has no rows: it is replaced with the new columns after any change of the local table."""
+    altered = render("ALTER TABLE lynceus.pod_run{on_cluster} ADD COLUMN a Int8", "prod")
 
     assert altered[0] == "ALTER TABLE lynceus.pod_run_local ON CLUSTER 'prod' ADD COLUMN a Int8"
     assert altered[1].startswith("CREATE OR REPLACE TABLE lynceus.pod_run ON CLUSTER 'prod' AS lynceus.pod_run_local\n")
 
 
 def test_the_name_of_a_cluster_cannot_carry_sql() -> None:
-    """It stands in SQL as text."""
-    with pytest.raises(SchemaError, match="no name of a cluster"):
-        rendered("SELECT 1", "a' ENGINE = Null --")
+    """The name is part of SQL text."""
+    with pytest.raises(SchemaError, match="not a valid cluster name"):
+        render("SELECT 1", "a' ENGINE = Null --")
 
 
 @EACH
 def test_every_statement_is_understood_by_the_engine_in_both_renderings(
     name: str, number: int, statement: str, writer: Store
 ) -> None:
-    """No placeholder is left and the engine's parser takes it; a cluster itself cannot be had here."""
-    for one in [*rendered(statement, ""), *rendered(statement, "prod")]:
+    """No placeholder is left and the engine's parser takes it; a real cluster is not available here."""
+    for one in [*render(statement, ""), *render(statement, "prod")]:
         ((formatted,),) = writer.query_rows("SELECT formatQuery({statement:String})", {"statement": one})
         assert formatted
         assert not re.search(r"\{(?!shard\}|replica\}|database\}|table\})", one)
-        assert len(re.findall("ON CLUSTER", one)) == (one not in rendered(statement, ""))
+        assert len(re.findall("ON CLUSTER", one)) == (one not in render(statement, ""))
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
@@ -113,7 +113,7 @@ def shards(running: Running) -> Iterator[Store]:
 
 
 def _key_of_first(pair: tuple[Any, Any]) -> tuple[Any, ...]:
-    """Two rows of one key and one version would leave it to chance which of them stays."""
+    """Of two rows with one key and one version a random one would remain."""
     return tuple(getattr(pair[0], name) for name in POD_COST.order_by)
 
 
@@ -129,8 +129,8 @@ def test_newest_rows_over_two_shards_are_those_of_one_server(drawn: list[tuple[A
         shards.insert(POD_COST, [row_of(fact)], str(number))
     names = ", ".join(f"`{column.name}`" for column in POD_COST.stored)
     for n in (0, 1):
-        mine = f"{sharding.shard_of('pod_cost')} % 2 = {n}"
-        shards.command(f"INSERT INTO shard_{n}.pod_cost SELECT * FROM lynceus.pod_cost WHERE {mine}")
+        condition = f"{sharding.shard_of('pod_cost')} % 2 = {n}"
+        shards.command(f"INSERT INTO shard_{n}.pod_cost SELECT * FROM lynceus.pod_cost WHERE {condition}")
     one = shards.query_rows(f"SELECT {names} FROM lynceus.pod_cost FINAL")
     two = [row for n in (0, 1) for row in shards.query_rows(f"SELECT {names} FROM shard_{n}.pod_cost FINAL")]
     for database in ("lynceus", "shard_0", "shard_1"):
@@ -141,7 +141,7 @@ def test_newest_rows_over_two_shards_are_those_of_one_server(drawn: list[tuple[A
 
 
 def test_sharded_by_what_may_change_a_charge_would_count_twice(shards: Store) -> None:
-    """Why pods are not sharded by their workflow, which is told later for those of Jobs, Ray and Spark."""
+    """Why pods are not sharded by their workflow, which is known later for pods of Jobs, Ray and Spark."""
     for shard, workflow, version in ((0, "", 1), (1, "w", 2)):
         shards.command(
             f"INSERT INTO shard_{shard}.pod_cost (cluster, pod_uid, workflow_uid, version, cost) "
@@ -159,14 +159,14 @@ def test_sharded_by_what_may_change_a_charge_would_count_twice(shards: Store) ->
 
 
 def test_a_subquery_on_another_sharded_table_is_allowed(running: Running) -> None:
-    """Servers deny it unless told that it is to be asked once, of all shards; an insert waits for its shard."""
+    """Servers refuse it unless the subquery runs once, over all shards; an insert waits for its shard."""
     store = connect(running.url, "lynceus", running.token_file, sharded=True)
 
     assert store.query_rows("SELECT getSetting('distributed_product_mode')") == [("global",)]
     store.close()
 
 
-def test_local_names_are_told_for_sharded_tables_only() -> None:
+def test_only_sharded_tables_have_local_names() -> None:
     """Partitions are replaced, detached or dropped where the rows lie."""
     assert {name: sharding.local_name(name) for name in ("pod_cost", "period", "schema_migrations")} == {
         "pod_cost": "pod_cost_local", "period": "period", "schema_migrations": "schema_migrations"

@@ -1,7 +1,7 @@
 """
-A process that makes copies of itself, each of which commits, seals, inserts and acknowledges until a named point kills it.
+A process that forks children; each commits, seals, inserts and acknowledges until a named point kills it.
 
-One line of JSON in, one out for each life. Copies by fork, since starting Python and the driver anew costs a second a life.
+One line of JSON in and one line out per child. Fork, since starting Python and the driver again costs a second per child.
 """
 
 import asyncio
@@ -66,7 +66,7 @@ def a_commit(cluster: str, number: int) -> Commit:
 
 
 async def live(task: Task, failpoint: Failpoint) -> None:
-    """Go on where an earlier life ended, until everything is stored."""
+    """Continues where an earlier process ended, until everything is stored."""
     disk, asking = Worker("spool"), Worker("store")
     spool = await disk.run(partial(open_spool, Path(task.spool), 1 << 30, NOW, failpoint=failpoint))
     store = connect(task.url, "lynceus", Path(task.token_file))

@@ -1,5 +1,5 @@
 """
-A way to a store that answers inserts itself, with an error of ClickHouse's, as long as it is told to; the rest passes.
+A proxy in front of a store that answers inserts with an error of ClickHouse's while a test wants that.
 """
 
 from collections.abc import AsyncIterator
@@ -43,10 +43,10 @@ async def refusing(running: Running) -> AsyncIterator[Door]:
             }
             url = f"{running.url}{request.path_qs}"
             async with session.request(request.method, url, data=body, headers=headers) as answer:
-                told = {
+                headers = {
                     k: v for k, v in answer.headers.items() if k.startswith(("X-", "Content-Type", "Content-Encoding"))
                 }
-                return web.Response(status=answer.status, body=await answer.read(), headers=told)
+                return web.Response(status=answer.status, body=await answer.read(), headers=headers)
 
         app = web.Application(client_max_size=1 << 28)
         app.router.add_route("*", "/{any:.*}", pass_on)

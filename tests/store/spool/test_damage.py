@@ -1,4 +1,4 @@
-"""A spool that somebody else has, or that is not as it was written: told, moved aside, and never misread."""
+"""A spool that another process uses, or that was damaged: reported, moved aside, and never misread."""
 
 from pathlib import Path
 
@@ -68,7 +68,7 @@ def test_a_fact_that_changed_before_it_was_sealed_is_noticed(body: bytes, spool:
         spool.read(batch)
 
 
-def test_a_spool_that_cannot_be_opened_says_what_to_do(spool_file: Path) -> None:
+def test_a_spool_that_cannot_be_opened_names_the_remedy(spool_file: Path) -> None:
     """A folder in its place, another user's file: one sentence that names the file and the remedy."""
     spool_file.mkdir()
 

@@ -25,34 +25,34 @@ Live = Callable[[Task], dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def lives() -> Iterator[Live]:
-    """A life for each task, and what came of it."""
+def run_once() -> Iterator[Live]:
+    """Runs a process for each task and returns the result."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.store.spool.mortal"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
     )  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None
-    sent, told = process.stdin, process.stdout
+    requests, answers = process.stdin, process.stdout
 
     def live(task: Task) -> dict[str, Any]:
-        sent.write(msgspec.json.encode(task).decode() + "\n")
-        sent.flush()
-        answer: dict[str, Any] = json.loads(told.readline())
+        requests.write(msgspec.json.encode(task).decode() + "\n")
+        requests.flush()
+        answer: dict[str, Any] = json.loads(answers.readline())
         return answer
 
     yield live
-    sent.close()
+    requests.close()
     assert process.wait(10) == 0
-    told.close()
+    answers.close()
 
 
 @pytest.fixture(scope="module")
-def calm(lives: Live, running: Running, tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
-    """How often an undisturbed life came to each point."""
-    told = lives(a_task(CALM, tmp_path_factory.mktemp("calm"), running))
-    assert told["code"] == 0
-    hits: dict[str, int] = told["hits"]
+def calm(run_once: Live, running: Running, tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
+    """How often an undisturbed process reached each point."""
+    result = run_once(a_task(CALM, tmp_path_factory.mktemp("calm"), running))
+    assert result["code"] == 0
+    hits: dict[str, int] = result["hits"]
     return hits
 
 
@@ -65,9 +65,9 @@ def stored(writer: Store, cluster: str) -> dict[str, list[str]]:
     rows: dict[str, list[str]] = {}
     for name in TABLES:
         columns = [c.name for c in TABLE_NAMED[name].stored if c.name not in ("cluster", "sample")]
-        told = ", ".join("'' AS uid" if name == "quarantine" and c == "uid" else c for c in columns)
+        selected = ", ".join("'' AS uid" if name == "quarantine" and c == "uid" else c for c in columns)
         found = writer.query_rows(
-            f"SELECT {told} FROM lynceus.{name} FINAL WHERE cluster = {{cluster:String}}", {"cluster": cluster}
+            f"SELECT {selected} FROM lynceus.{name} FINAL WHERE cluster = {{cluster:String}}", {"cluster": cluster}
         )
         rows[name] = sorted(repr(row).replace(cluster, "") for row in found)
     return rows
@@ -92,7 +92,7 @@ def test_a_kill_at_a_point_loses_and_doubles_nothing(
     point: str,
     calm: dict[str, int],
     wanted: dict[str, list[str]],
-    lives: Live,
+    run_once: Live,
     running: Running,
     writer: Store,
     tmp_path: Path,
@@ -101,25 +101,25 @@ def test_a_kill_at_a_point_loses_and_doubles_nothing(
     cluster = f"at {point}"
     hit = random.Random(point).randint(1, calm[point])
 
-    first = lives(a_task(cluster, tmp_path, running, point, hit))
-    second = lives(a_task(cluster, tmp_path, running))
+    first = run_once(a_task(cluster, tmp_path, running, point, hit))
+    second = run_once(a_task(cluster, tmp_path, running))
 
     assert (first["code"], second["code"]) == (KILLED, 0)
     assert stored(writer, cluster) == wanted
 
 
 @pytest.mark.live
-def test_two_kills_one_after_the_other_lose_and_double_nothing(
-    calm: dict[str, int], wanted: dict[str, list[str]], lives: Live, running: Running, writer: Store, tmp_path: Path
+def test_after_two_kills_no_row_is_missing_or_doubled(
+    calm: dict[str, int], wanted: dict[str, list[str]], run_once: Live, running: Running, writer: Store, tmp_path: Path
 ) -> None:
     """The long form: two hits of each point, and after each a second kill at the first hit of another point."""
     dice, differ = random.Random(1), []
     for point, hits in calm.items():
         for hit in dice.sample(range(1, hits + 1), min(hits, 2)):
             cluster = f"{point} {hit}"
-            lives(a_task(cluster, tmp_path, running, point, hit))
-            lives(a_task(cluster, tmp_path, running, dice.choice(FAILPOINTS), 1))
-            last = lives(a_task(cluster, tmp_path, running))
+            run_once(a_task(cluster, tmp_path, running, point, hit))
+            run_once(a_task(cluster, tmp_path, running, dice.choice(FAILPOINTS), 1))
+            last = run_once(a_task(cluster, tmp_path, running))
             if last["code"] != 0 or stored(writer, cluster) != wanted:
                 differ.append(cluster)
 

@@ -102,7 +102,7 @@ def test_a_full_disk_refuses_in_words_and_goes_on_once_there_is_room(small_disk:
 
 @pytest.mark.live
 def test_a_backup_that_finds_no_room_leaves_none_of_itself(small_disk: Path, tmp_path: Path) -> None:
-    """Nobody takes it for a backup, the words say what is wrong, and the store goes on."""
+    """The folder is not a backup, the error says what is wrong, and the store continues."""
     running = start(tmp_path / "elsewhere")
     writer = running.writer()
     migrate(writer)

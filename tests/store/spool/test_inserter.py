@@ -48,9 +48,9 @@ def store(running: Running, writer: Store) -> Iterator[Store]:
     """A connection for the inserter alone, to a store whose tables are empty."""
     for table in ("queue_sample", "watch_cursor", "quarantine"):
         writer.command(f"TRUNCATE TABLE lynceus.{table}")
-    mine = running.writer()
-    yield mine
-    mine.close()
+    writer = running.writer()
+    yield writer
+    writer.close()
 
 
 @asynccontextmanager
@@ -105,7 +105,7 @@ def position(writer: Store) -> list[tuple[Any, ...]]:
 
 
 async def test_what_is_committed_arrives(spool_file: Path, store: Store, writer: Store) -> None:
-    """Facts first, then their position; the spool is empty, the metrics tell of it, health is good."""
+    """Facts first, then their position; the spool is empty, metrics show the rows, health is good."""
     async with inserting(spool_file, store) as (work, commit):
         await commit(a_commit(0, 100))
         await until(lambda: work.spool.rows == 0 and work.last_insert_at is not None)
@@ -137,7 +137,7 @@ async def test_a_backlog_is_sent_without_pauses(
 async def test_a_restart_sends_again_what_was_under_way_and_nothing_doubles(
     spool_file: Path, store: Store, writer: Store
 ) -> None:
-    """The batch was stored, the acknowledgement never came down: same bytes, same token, no second row."""
+    """The batch was stored, the acknowledgement was lost: same bytes, same token, no second row."""
 
     class Deaf(Store):
         """Stores, and dies before it can say so."""
@@ -241,7 +241,7 @@ async def test_bad_rows_are_set_aside_and_their_neighbours_stored(
 
 
 async def test_what_the_spool_cannot_read_is_set_aside(spool_file: Path, store: Store, writer: Store) -> None:
-    """A batch changed on disk, or of a table this version has not, is told of and does not hold up what follows."""
+    """A batch changed on disk, or of a table this version has not, is reported and does not delay later batches."""
     spool = open_spool(spool_file, 1 << 30, NOW)
     spool.commit(Commit(at=NOW, facts=samples(0, 3)))
     spool.seal(NOW)
@@ -265,7 +265,7 @@ async def test_a_store_that_comes_up_later_gets_everything(spool_file: Path, tmp
     store = connect(f"http://{address}", "lynceus", tmp_path / "store.token", connect_timeout_s=1)
     async with inserting(spool_file, store, prepare=migrate) as (work, commit):
         await commit(a_commit(0, 30))
-        await until(lambda: work.detail not in ("", inserter.NOT_ASKED))
+        await until(lambda: work.detail not in ("", inserter.UNKNOWN))
         assert (work.reachable, work.spool.rows) == (False, 30)
 
         late = await asyncio.to_thread(start, tmp_path, address)
@@ -279,7 +279,7 @@ async def test_a_store_that_comes_up_later_gets_everything(spool_file: Path, tmp
 
 
 async def test_a_store_of_a_newer_version_ends_the_inserter(spool_file: Path, store: Store) -> None:
-    """That no retry cures; whoever started the inserter is told the remedy."""
+    """Retries do not help; the error with the remedy reaches the caller of the inserter."""
 
     def prepare(_store: Store) -> None:
         raise SchemaError("run that version")

@@ -38,7 +38,7 @@ WAITED_OUT = {
 async def test_what_is_no_rows_fault_is_waited_out(
     fault: str, spool_file: Path, running: Running, store: Store, writer: Store
 ) -> None:
-    """Rows stay in the spool, none is set aside, one word tells why; when it is over they go in, once."""
+    """Rows stay in the spool, none is set aside, one word names the cause; afterwards each row is stored once."""
     async with refusing(running) as door:
         through = connect(door.address, "lynceus", running.token_file)
         door.code, door.text, cause = WAITED_OUT[fault]
@@ -55,7 +55,7 @@ async def test_what_is_no_rows_fault_is_waited_out(
     assert writer.query_rows("SELECT count() FROM lynceus.quarantine") == [(0,)]
 
 
-async def test_a_reader_cannot_write_and_that_is_said(spool_file: Path, running: Running, store: Store) -> None:
+async def test_a_reader_cannot_write_and_the_cause_names_it(spool_file: Path, running: Running, store: Store) -> None:
     """An account that may only read, at a real engine: waited out from the first migration on."""
     async with inserting(spool_file, running.reader(), prepare=migrate) as (work, commit):
         await commit(Commit(at=NOW, facts=samples(0, 3)))
@@ -65,7 +65,7 @@ async def test_a_reader_cannot_write_and_that_is_said(spool_file: Path, running:
 
 
 async def test_the_stores_clock_is_compared_with_ours(spool_file: Path, store: Store) -> None:
-    """It is asked with the question whether it answers; here our clock stands still years ago."""
+    """The skew is measured with the check that the store answers; the collector's clock is fixed years ago here."""
     async with inserting(spool_file, store) as (work, _):
         await until(lambda: work.skew_ms is not None)
 
@@ -107,7 +107,7 @@ async def test_refused_rows_in_any_place_of_a_batch_are_found(spool_file: Path, 
 async def test_a_batch_of_which_every_row_is_refused_is_set_aside_whole(
     spool_file: Path, store: Store, writer: Store
 ) -> None:
-    """Nothing of it goes in, each row is told of, and what follows is not held up."""
+    """Nothing of the batch is stored, each row is reported, and later batches are not delayed."""
     async with inserting(spool_file, store) as (work, commit):
         await commit(Commit(at=NOW, facts=[a_sample(n, depth=-1) for n in range(16)]))
         await until(lambda: work.spool.rows == 0)

@@ -36,10 +36,10 @@ async def going(work: Any) -> AsyncIterator[None]:
     await asyncio.wait([task])
 
 
-async def test_rollups_are_kept_and_it_is_said_how_far(
+async def test_rollups_are_kept_and_their_progress_is_reported(
     running: Running, writer: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each collector tells until when they hold everything; one of them rebuilds them."""
+    """Each collector reports until when rollups hold all rows; one of them rebuilds."""
     monkeypatch.setattr(jobs, "FIRST_ROUND_S", 0.05)
     for name in [*(rollup.name for rollup in ROLLUPS), *(table.name for table in HOUSEKEEPING)]:
         writer.command(f"TRUNCATE TABLE lynceus.{name}")
@@ -63,7 +63,7 @@ async def test_rollups_are_kept_and_it_is_said_how_far(
     assert writer.query_rows("SELECT sum(runs) FROM lynceus.workflow_hourly WHERE cluster = 'rounds'") == [(1,)]
 
 
-async def test_a_store_that_has_no_rollups_yet_is_asked_again(
+async def test_a_store_without_rollups_is_tried_again(
     running: Running, writer: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At the first start the tables are made after the first question; afterwards a failure is counted."""

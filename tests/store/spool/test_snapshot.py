@@ -88,7 +88,7 @@ def test_a_round_that_was_cut_short_is_not_taken_for_a_whole_one(spool: Spool, w
     assert snapshot.newest(writer, "c") is None
 
 
-def test_of_two_collectors_the_one_that_came_further_counts(tmp_path: Path, writer: Store) -> None:
+def test_of_two_copies_the_further_one_counts(tmp_path: Path, writer: Store) -> None:
     """Each writes a copy of its own; whichever is taken holds nothing of the other's."""
     ahead, behind = (open_spool(tmp_path / name / "spool.sqlite", 1 << 30, NOW) for name in ("a", "b"))
     ahead.commit(a_commit(9, "p1", gone="p2"))
@@ -126,8 +126,8 @@ def test_rounds_grow_though_the_clock_goes_back(spool: Spool, writer: Store) -> 
     assert states(snapshot.newest(writer, "c")) == {"p1": 6}
 
 
-def test_positions_without_states_still_tell_the_past(spool: Spool, writer: Store) -> None:
-    """An older release left them, or the copy has expired: who the cluster is, its counters, and since when nobody watched."""
+def test_positions_without_states_still_give_identity_and_counters(spool: Spool, writer: Store) -> None:
+    """An older release wrote them, or the copy expired: identity of the cluster, its counters, and the begin of the gap."""
     spool.commit(a_commit(5, "p1"))
     send(spool, writer, leave_out="live_state")
 

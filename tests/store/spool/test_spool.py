@@ -50,7 +50,7 @@ def test_rows_of_an_older_release_get_the_defaults_of_newer_columns() -> None:
 
 
 def test_a_column_that_holds_a_map_is_empty_by_default() -> None:
-    """Its default is made anew for each row, and not what says that there is none."""
+    """Each row gets a new default value, and not the marker for a missing default."""
     known = WorkflowRun.__struct_fields__.index("waited_on")
     (row,) = packing.unpack_table("workflow_run", [packing.encode([list(range(known))])])
 
@@ -125,7 +125,7 @@ def test_the_newest_position_and_state_replace_the_older(spool: Spool) -> None:
 
 
 def test_positions_are_sent_last_and_once(spool: Spool) -> None:
-    """Whoever resumes from a position in the store must find there what it led to."""
+    """A collector that resumes from a position in the store must find all of its rows there."""
     spool.commit(Commit(at=NOW, facts=[a_sample(1)], cursors=[a_cursor("9", n="5")]))
 
     tables = sent(spool)
@@ -262,7 +262,7 @@ def test_a_full_spool_takes_nothing_and_loses_nothing(spool_file: Path) -> None:
     spool.close()
 
 
-def test_a_full_disk_is_told_apart(spool_file: Path) -> None:
+def test_a_full_disk_has_its_own_error(spool_file: Path) -> None:
     """SQLite's own bound stands in for the disk's: the commit is refused whole and can be tried again."""
     spool = open_spool(spool_file, 1 << 30, NOW)
     thousand = [a_sample(n) for n in range(1000)]
@@ -342,7 +342,7 @@ class SpoolMachine(RuleBasedStateMachine):
 
     @initialize(batch=st.sampled_from([3, 10_000]))
     def begin(self, batch: int) -> None:
-        """With small batches a round takes several inserts, between any of which a disk may be lost."""
+        """With small batches a round takes several inserts, and a disk may be lost between any two."""
         self.spool = Spool(_in_memory(), 1 << 30, "")
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(packing, "BATCH_ROWS", batch)
