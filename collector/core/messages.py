@@ -61,7 +61,6 @@ class Lease(msgspec.Struct, frozen=True):
     holder: str
     renewed_at: Instant | None
     duration_s: int
-    transitions: int
     acquired_at: Instant | None = None
 
 
@@ -72,8 +71,6 @@ class ControllerMetrics(msgspec.Struct, frozen=True):
     memory_bytes: int | None = None
     queue_depth: dict[str, float] = {}
     """Keys ready in a work queue, by its name: not the depth of any queue of workflows."""
-    workers_busy: dict[str, float] = {}
-    errors: dict[str, float] = {}
     workflows: dict[str, float] = {}
     """Workflow objects by phase."""
     scheme: str = ""

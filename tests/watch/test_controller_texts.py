@@ -54,8 +54,8 @@ def test_metrics_of_3_5_are_read() -> None:
 def test_samples_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A label that somebody fills."""
     monkeypatch.setattr(controller_poll, "MOST_SAMPLES", 2)
-    lines = "".join(f'argo_workflows_error_count{{cause="{n}"}} 1\n' for n in range(5)).encode()
+    lines = "".join(f'argo_workflows_queue_depth_count{{queue_name="{n}"}} 1\n' for n in range(5)).encode()
     read = controller_poll.metrics(lines)
 
     assert read
-    assert read.errors == {"0": 1.0, "1": 1.0}
+    assert read.queue_depth == {"0": 1.0, "1": 1.0}

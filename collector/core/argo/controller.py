@@ -1,14 +1,14 @@
 """
-An Argo controller as its pods, its Lease and its own words show it: what happened to it, each once, and how it does now.
+Incidents and health of an Argo controller, from its pods, its Lease and its metrics. Each incident is emitted once.
 
-The kubelet keeps only the last termination in lastState, and it dies with the pod, so every observation is looked at and
-the key (pod uid, container, finishedAt) tells a new one from a repeated one. The container is called
+The kubelet keeps only the last termination in lastState, and it is lost with the pod. So every observation is examined,
+and the key (pod uid, container, finishedAt) distinguishes a new termination from a repeated one. The container is named
 `workflow-controller` in the manifests and `controller` in the Helm chart.
 """
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, assert_never
 
 import msgspec
 
@@ -27,21 +27,21 @@ LABELS = (
     ("app.kubernetes.io/name", "argo-workflows-workflow-controller"),
 )
 REMEMBERED = 1000
-"""Incidents remembered to tell repeats; a crash loop of days stays far below it."""
+"""Incidents remembered to recognise repeats; a crash loop of days has far fewer."""
 PODS = 100
-"""Controllers of one installation; there are one to three."""
-LOOP_OVER_MS = 600_000
-"""A container that has run this long starts without back-off again: kubelets forget a crash loop then."""
+"""Most controller pods of one installation; there are one to three."""
+LOOP_OVER_MS = 10 * MINUTE_MS
+"""Running time after which the kubelet forgets a crash loop and starts a container without back-off again."""
 LOOP_MS, UNSEEN_MS = 1, 2
-"""Ends are whole seconds and the key of a row has no kind: what else is told of that second stands a little beside it."""
-FRESH_MS = 180_000
-"""A reading older than this says nothing of now; the rarest is made once a minute."""
+"""Offsets of a crash loop and an unseen restart from an end: ends are whole seconds, and a row's key has no kind."""
+FRESH_MS = 3 * MINUTE_MS
+"""Age beyond which a reading is out of date; the rarest reading is made once a minute."""
 LEASE_SLACK_MS = MINUTE_MS
-"""How far the clocks of a cluster and ours may differ before a Lease that is renewed counts as run out."""
+"""Clock difference between a cluster and us up to which a renewed Lease does not count as expired."""
 
 
 class ControllerPod(msgspec.Struct, array_like=True):
-    """A controller's pod as last seen."""
+    """A controller's pod as last observed."""
 
     namespace: str
     name: str
@@ -51,29 +51,47 @@ class ControllerPod(msgspec.Struct, array_like=True):
     restarts: int = 0
     memory_limit_bytes: int = 0
     running_since: Instant = 0
-    """0: it does not run."""
+    """0: not running."""
     ends: int = 0
-    """How often its container ended, whether that was seen or not."""
+    """Number of ends of its container, observed or not."""
     ended_at: Instant = 0
     loop_at: Instant = 0
-    """The end its crash loop began with; 0: there is none."""
+    """End with which its crash loop began; 0: no crash loop."""
     memory_bytes: int | None = None
     memory_at: Instant = 0
     metrics: ControllerMetrics | None = None
     metrics_at: Instant = 0
     detail: str = ""
-    """Why its own metrics are not read."""
+    """Reason why its own metrics could not be read."""
+
+    def incident(
+        self, cluster: str, uid: str, *, at: Instant, kind: IncidentKind, reason: str, exit_code: int | None = None
+    ) -> ControllerIncident:
+        """Incident of this pod."""
+        return ControllerIncident(
+            cluster=cluster,
+            pod_uid=uid,
+            container=self.container,
+            at=at,
+            version=self.version,
+            namespace=self.namespace,
+            pod=self.name,
+            kind=kind,
+            reason=reason,
+            exit_code=exit_code,
+            memory_limit_bytes=self.memory_limit_bytes,
+        )
 
 
 class ControllerState(msgspec.Struct, array_like=True):
-    """All that is known of a cluster's controllers: keys of the incidents already told, the pods by uid, who leads."""
+    """State of a cluster's controllers: keys of the emitted incidents, the pods by uid, the leader."""
 
     keys: dict[tuple[str, str, int], None] = {}
     pods: dict[str, ControllerPod] = {}
     lease: Lease | None = None
     lease_at: Instant = 0
     leader: str = ""
-    """The last that held the Lease."""
+    """Last holder of the Lease."""
 
 
 _PACK = msgspec.msgpack.Encoder()
@@ -82,12 +100,12 @@ _KEYS = msgspec.msgpack.Decoder(list[tuple[str, str, int]])
 
 
 def pack(state: ControllerState) -> bytes:
-    """The state as bytes for a checkpoint."""
+    """Encode the state for a checkpoint."""
     return _PACK.encode(state)
 
 
 def unpack(state: bytes) -> ControllerState:
-    """The state from a checkpoint; release 0.1 packed the keys alone."""
+    """Decode the state of a checkpoint; release 0.1 encoded only the keys."""
     try:
         return _UNPACK.decode(state)
     except msgspec.ValidationError:
@@ -103,67 +121,75 @@ def is_controller(pod: kubernetes.Pod, namespace: str) -> bool:
 def incidents(
     cluster: str, pod: kubernetes.Pod, seen: Observation, state: ControllerState
 ) -> Iterator[ControllerIncident]:
-    """What happened to a controller that was not told before; keeps what is known of its pod up to date."""
+    """Emit the new incidents of a controller's pod, and update its state."""
     container = _container(pod)
     if not container:
         return
     status = _status(pod, container)
     before = state.pods.get(seen.uid)
     if before is not None and seen.version < before.version:
-        return  # an older sight again would look like restarts that nobody saw
+        return  # an older observation would look like unseen restarts
     state.pods.pop(seen.uid, None)
     after = _updated_pod(pod, seen, container, status, before)
     ends = list(_container_ends(pod, status))
     for at, ended in ends:
         if _is_new(state, (seen.uid, container, at)):
-            yield _incident(cluster, seen.uid, after, at, _kind(ended), ended.reason or "", ended.exitCode)
+            yield after.incident(
+                cluster, seen.uid, at=at, kind=_kind(ended), reason=ended.reason or "", exit_code=ended.exitCode
+            )
     new = sum(before is None or at > before.ended_at for at, _ in ends)
     total = after.restarts + _is_down(pod, status)
     if before is not None and total > before.ends + new:
         at = _unseen_start(after, status)
         if at and _is_new(state, (seen.uid, container, at)):
-            yield _incident(cluster, seen.uid, after, at, "restart", "unseen", None)
+            yield after.incident(cluster, seen.uid, at=at, kind="restart", reason="unseen")
     after.ends = max(total, before.ends + new if before else 0)
     after.ended_at = max([after.ended_at, *(at for at, _ in ends)])
     if _crash_loop_begins(after, status, seen.at) and _is_new(state, (seen.uid, container, after.loop_at + LOOP_MS)):
-        yield _incident(cluster, seen.uid, after, after.loop_at + LOOP_MS, "crash_loop", "CrashLoopBackOff", None)
+        yield after.incident(
+            cluster, seen.uid, at=after.loop_at + LOOP_MS, kind="crash_loop", reason="CrashLoopBackOff"
+        )
     if seen.change != "deleted" and not _is_over(pod):
         _put_bounded(state.pods, seen.uid, after, PODS)
 
 
 def forget_pod(state: ControllerState, uid: str) -> None:
-    """A pod vanished while nobody watched; any other pod's uid is none of ours."""
+    """Forget a pod that vanished during a watch gap; the uid of any other pod is ignored."""
     state.pods.pop(uid, None)
 
 
 def take_reading(
     cluster: str, namespace: str, reading: Reading, state: ControllerState
 ) -> Iterator[ControllerIncident]:
-    """Take a reading; a Lease that another holds than before is an incident. Those of pods not known are dropped."""
+    """Take a reading; a new holder of the Lease is an incident. Readings of unknown pods are dropped."""
     value = reading.value
-    if reading.kind == "lease":
-        state.lease, state.lease_at = (value if isinstance(value, Lease) else None), reading.at
-        yield from _leader_change(cluster, namespace, state)
-        return
-    for pod in state.pods.values():
-        if pod.name != reading.subject:
-            continue
-        if reading.kind == "memory":
-            pod.memory_bytes, pod.memory_at = (value if isinstance(value, int) else None), reading.at
-        elif reading.kind == "metrics":
-            pod.metrics = value if isinstance(value, ControllerMetrics) else None
-            pod.metrics_at, pod.detail = reading.at, reading.detail
+    pods = [pod for pod in state.pods.values() if pod.name == reading.subject]
+    match reading.kind:
+        case "lease":
+            state.lease, state.lease_at = (value if isinstance(value, Lease) else None), reading.at
+            yield from _leader_change(cluster, namespace, state)
+        case "memory":
+            for pod in pods:
+                pod.memory_bytes, pod.memory_at = (value if isinstance(value, int) else None), reading.at
+        case "metrics":
+            for pod in pods:
+                pod.metrics = value if isinstance(value, ControllerMetrics) else None
+                pod.metrics_at, pod.detail = reading.at, reading.detail
+        case "settings":
+            pass  # parallelism is the cluster's, not a controller's
+        case _:
+            assert_never(reading.kind)
 
 
 def health(state: ControllerState, cluster: str, now: Instant) -> list[ControllerHealth]:
-    """How each controller pod does, by name."""
+    """Health of each controller pod, by name."""
     return [_health(state, cluster, pod, now) for pod in sorted(state.pods.values(), key=lambda pod: pod.name)]
 
 
 def _health(state: ControllerState, cluster: str, pod: ControllerPod, now: Instant) -> ControllerHealth:
     metrics = pod.metrics if now - pod.metrics_at <= FRESH_MS else None
     memory = pod.memory_bytes if now - pod.memory_at <= FRESH_MS else None
-    # Our clock against the node's: minutes, so that a second between them does not matter.
+    # Our clock against the node's: the limit is minutes, so a difference of a second does not matter.
     runs_well = pod.running_since and now - pod.running_since >= LOOP_OVER_MS
     return ControllerHealth(
         cluster=cluster, namespace=pod.namespace, pod=pod.name, container=pod.container, ready=pod.ready,
@@ -175,7 +201,7 @@ def _health(state: ControllerState, cluster: str, pod: ControllerPod, now: Insta
 
 
 def _leads(state: ControllerState, name: str, metrics: ControllerMetrics | None, now: Instant) -> bool | None:
-    """Whether a pod holds the Lease, in which Argo writes pod names; without a Lease, what its metrics say."""
+    """Whether a pod holds the Lease, in which Argo writes pod names; without a Lease, by the pod's metrics."""
     lease = state.lease
     if lease is None or now - state.lease_at > FRESH_MS:
         return metrics.is_leader if metrics else None
@@ -184,7 +210,7 @@ def _leads(state: ControllerState, name: str, metrics: ControllerMetrics | None,
 
 
 def _leader_change(cluster: str, namespace: str, state: ControllerState) -> Iterator[ControllerIncident]:
-    """A new holder of the Lease; one that gave it back and nobody yet in its place is none."""
+    """Emit a new holder of the Lease; a Lease that was given back and has no holder yet is not a change."""
     lease = state.lease
     if lease is None or not lease.holder:
         return
@@ -199,7 +225,7 @@ def _leader_change(cluster: str, namespace: str, state: ControllerState) -> Iter
 
 
 def _container(pod: kubernetes.Pod) -> str:
-    """The controller's container; empty where the pod has none, whatever its labels say."""
+    """Name of the controller's container; empty: the pod has none, whatever its labels are."""
     statuses = (pod.status.containerStatuses if pod.status else None) or ()
     specs = (pod.spec.containers if pod.spec else None) or ()
     return next((c.name for c in (*statuses, *specs) if c.name in CONTAINERS), "") or ""
@@ -230,40 +256,40 @@ def _updated_pod(
 def _container_ends(
     pod: kubernetes.Pod, status: kubernetes.ContainerStatus
 ) -> Iterator[tuple[Instant, kubernetes.Terminated]]:
-    """The container's ends that are shown, the older one first, without the one a roll-out or a drain asked for."""
+    """Ends in the container's status, the older one first, without an end that a roll-out or a drain caused."""
     for state in (status.lastState, status.state):
         ended = state.terminated if state else None
         at = kubernetes.parse_time(ended.finishedAt) if ended else None
         if ended is None or at is None:
             continue
-        # In a pod that is being deleted nothing starts again: its last end was asked for, unless memory ended it.
+        # A pod that is being deleted starts nothing again: its last end was requested, unless it ran out of memory.
         if state is status.state and pod.metadata.deletionTimestamp and ended.reason != "OOMKilled":
             continue
         yield at, ended
 
 
 def _kind(ended: kubernetes.Terminated) -> IncidentKind:
-    """`oom_kill` by the kubelet's word alone: when a node runs out of memory the end looks as any kill -9, Error and 137."""
+    """Kind of an end; only the kubelet's reason shows `oom_kill`: a kill by the node looks like kill -9 (Error and 137)."""
     return "oom_kill" if ended.reason == "OOMKilled" else "restart"
 
 
 def _is_new(state: ControllerState, key: tuple[str, str, int]) -> bool:
-    """Whether an incident was not told before; it counts as told from now on."""
+    """Whether an incident is new; it is remembered by this call."""
     if key in state.keys:
         return False
     _put_bounded(state.keys, key, None, REMEMBERED)
     return True
 
 
-def _put_bounded(held: dict[Any, Any], key: Any, value: Any, most: int) -> None:
-    """Hold one more and let the oldest go."""
-    held[key] = value
-    if len(held) > most:
-        held.pop(next(iter(held)))
+def _put_bounded(entries: dict[Any, Any], key: Any, value: Any, most: int) -> None:
+    """Add an entry and drop the oldest one beyond the limit."""
+    entries[key] = value
+    if len(entries) > most:
+        entries.pop(next(iter(entries)))
 
 
 def _is_down(pod: kubernetes.Pod, status: kubernetes.ContainerStatus) -> bool:
-    """Whether its last end is to be followed by a start; restartCount counts starts."""
+    """Whether a start must follow the last end; restartCount counts starts."""
     ended = status.state is not None and status.state.terminated is not None
     return (ended or _backs_off(status)) and not pod.metadata.deletionTimestamp
 
@@ -274,7 +300,7 @@ def _backs_off(status: kubernetes.ContainerStatus) -> bool:
 
 
 def _container_runs(status: kubernetes.ContainerStatus) -> Iterator[tuple[Instant, Instant | None]]:
-    """From when to when the container ran, as far as shown, the older run first; None: it still does."""
+    """Begin and end of the container's runs in its status, the older run first; an end of None: still running."""
     for state in (status.lastState, status.state):
         ended, running = (state.terminated, state.running) if state else (None, None)
         since = kubernetes.parse_time(ended.startedAt if ended else running.startedAt if running else None)
@@ -285,18 +311,18 @@ def _container_runs(status: kubernetes.ContainerStatus) -> Iterator[tuple[Instan
 
 def _unseen_start(pod: ControllerPod, status: kubernetes.ContainerStatus) -> Instant:
     """
-    The start behind an end between two sights of the pod, the only instant that is known of it; 0: not even that is.
+    Start after an end between two observations of the pod, the only known instant of that end; 0: unknown.
 
-    Of several such ends only the last has one; the others show in `restarts` alone.
+    Of several such ends only the last one has a start; the others appear only in `restarts`.
     """
     since = next((since for since, _ in _container_runs(status)), 0)
     return since + UNSEEN_MS if since and since >= pod.ended_at else 0
 
 
 def _crash_loop_begins(pod: ControllerPod, status: kubernetes.ContainerStatus, now: Instant) -> bool:
-    """Whether a crash loop begins; one that was told is over once the container has run well."""
+    """Whether a crash loop begins; an emitted loop is over once the container has run long enough."""
     runs = list(_container_runs(status))
-    # A run is as long as the node says; one that goes on is measured by our clock, in minutes.
+    # The node's clock measures a finished run; our clock measures a present one, which is exact enough for minutes.
     if any(since >= pod.loop_at and (until or now) - since >= LOOP_OVER_MS for since, until in runs):
         pod.loop_at = 0
     if pod.loop_at or not _backs_off(status):
@@ -306,17 +332,8 @@ def _crash_loop_begins(pod: ControllerPod, status: kubernetes.ContainerStatus, n
 
 
 def _is_over(pod: kubernetes.Pod) -> bool:
-    """An evicted pod stays as an object; another takes its place."""
+    """Whether a pod has ended: an evicted pod remains as an object while another one replaces it."""
     return pod.status is not None and pod.status.phase in ("Succeeded", "Failed")
-
-
-def _incident(
-    cluster: str, uid: str, pod: ControllerPod, at: Instant, kind: IncidentKind, reason: str, exit_code: int | None
-) -> ControllerIncident:
-    return ControllerIncident(
-        cluster=cluster, pod_uid=uid, container=pod.container, at=at, version=pod.version, namespace=pod.namespace,
-        pod=pod.name, kind=kind, reason=reason, exit_code=exit_code, memory_limit_bytes=pod.memory_limit_bytes,
-    )  # fmt: skip
 
 
 def _memory_limit(pod: kubernetes.Pod, container: str) -> int:

@@ -42,7 +42,6 @@ class Meta(msgspec.Struct, gc=False):
 
 class TemplateRef(msgspec.Struct, gc=False):
     name: str | None = None
-    clusterScope: bool | None = None
 
 
 class WorkflowSpec(msgspec.Struct, gc=False):
@@ -162,7 +161,6 @@ class PodStatus(msgspec.Struct, gc=False):
     phase: str | None = None
     reason: str | None = None
     message: str | None = None
-    startTime: str | None = None
     conditions: list[Condition] | None = None
     initContainerStatuses: list[ContainerStatus] | None = None
     containerStatuses: list[ContainerStatus] | None = None

@@ -72,7 +72,7 @@ def take(
 
 
 def controller_lease(state: ControllerState, holder: str, at: int = NOON, **changes: Any) -> list[ControllerIncident]:
-    lease = Lease("workflow-controller", holder, at, 15, 0, NOON + 1234)
+    lease = Lease("workflow-controller", holder, at, 15, acquired_at=NOON + 1234)
     return take(state, "lease", msgspec.structs.replace(lease, **changes), subject="", at=at)
 
 

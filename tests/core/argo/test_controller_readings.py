@@ -56,7 +56,7 @@ def test_a_lease_says_who_leads_since_when() -> None:
 
     assert len(read) == 20
     assert read[0] == Lease(
-        name="workflow-controller", holder="lab", renewed_at=1_795_353_761_840, duration_s=15, transitions=0,
+        name="workflow-controller", holder="lab", renewed_at=1_795_353_761_840, duration_s=15,
         acquired_at=1_795_353_756_809,
     )  # fmt: skip
 
@@ -118,8 +118,7 @@ V40: list[Sample] = [
 def test_each_release_s_names_mean_the_same() -> None:
     """3.6 renamed the metrics, 4.0 a label, and memory is told from 3.6 on."""
     assert controller_readings.metrics(V35) == ControllerMetrics(
-        queue_depth={"workflow_queue": 3}, workers_busy={"workflow_queue": 2}, errors={"OperationPanic": 1},
-        workflows={"Pending": 70, "Running": 25}, scheme="3.5",
+        queue_depth={"workflow_queue": 3}, workflows={"Pending": 70, "Running": 25}, scheme="3.5",
     )  # fmt: skip
     assert controller_readings.metrics(V36) == ControllerMetrics(
         is_leader=True,
@@ -145,21 +144,23 @@ def test_the_metrics_of_something_else_are_none() -> None:
 
 def test_series_that_differ_in_other_labels_are_added_up() -> None:
     """And what is no number is left out."""
-    name = "argo_workflows_error_count"
-    samples = [(name, {"cause": "a", "x": "1"}, 1.0), (name, {"cause": "a", "x": "2"}, 2.0), (name, {}, 4.0)]
+    name = "argo_workflows_queue_depth_count"
+    samples = [(name, {"queue_name": "a", "x": "1"}, 1.0), (name, {"queue_name": "a", "x": "2"}, 2.0), (name, {}, 4.0)]
     read = controller_readings.metrics(
-        [*samples, (name, {"cause": "b"}, float("nan")), (controller_readings.MEMORY, {}, float("inf"))]
+        [*samples, (name, {"queue_name": "b"}, float("nan")), (controller_readings.MEMORY, {}, float("inf"))]
     )
 
-    assert read == ControllerMetrics(errors={"a": 3, "": 4})
+    assert read == ControllerMetrics(queue_depth={"a": 3, "": 4})
 
 
 def test_series_are_bounded() -> None:
     """A label that somebody else fills."""
-    read = controller_readings.metrics(("argo_workflows_error_count", {"cause": str(n)}, 1.0) for n in range(1000))
+    read = controller_readings.metrics(
+        ("argo_workflows_queue_depth_count", {"queue_name": str(n)}, 1.0) for n in range(1000)
+    )
 
     assert read
-    assert len(read.errors) == controller_readings.MOST_SERIES
+    assert len(read.queue_depth) == controller_readings.MOST_SERIES
 
 
 @given(st.binary(max_size=300))

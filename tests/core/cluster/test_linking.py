@@ -327,7 +327,7 @@ def test_what_was_read_is_kept_until_it_is_read_again() -> None:
     for value in (limits, None):
         assert cluster.read(Reading("settings", "", NOON, value)) == []
     for holder in ("a", "b"):
-        lease = Lease("workflow-controller", holder, NOON, 15, 1, acquired_at=NOON)
+        lease = Lease("workflow-controller", holder, NOON, 15, acquired_at=NOON)
         happened = cluster.read(Reading("lease", "", NOON, lease))
 
     assert cluster.settings == limits
