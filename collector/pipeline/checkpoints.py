@@ -77,7 +77,7 @@ def _packed(cluster: Cluster, kind: StateKind, key: str) -> bytes | None:
         case "nodes":
             state = cluster.plain_nodes.runs.get(key)
         case "cronworkflows":
-            state = cluster.crons.life(key)
+            state = cluster.crons.state_of(key)
         case "controller":
             return controller.pack(cluster.controllers)
         case _:

@@ -117,7 +117,7 @@ class WorkflowHandler:
     def _cron_run(self, workflow: kubernetes.Workflow, state: WorkflowState) -> Iterator[Effect]:
         if cron := (workflow.metadata.labels or NOTHING).get(CRON_LABEL):
             due = (workflow.metadata.annotations or NOTHING).get(SCHEDULED_TIME)
-            yield from self.crons.started(state.namespace, cron, due, state.name, state.created_at)
+            yield from self.crons.record_run(state.namespace, cron, due, state.name, state.created_at)
 
     def _close_unobserved(
         self, state: WorkflowState, seen: Observation, again: Instant | None = None

@@ -59,7 +59,7 @@ class Watched:
     def run(self, due_at: Instant, *, cron: str = "nightly", name: str = "", at: Instant | None = None) -> None:
         """A workflow of a cron, made a second after it was due."""
         workflow = name or f"{cron}-{due_at // SECOND}"
-        self.rows += self.crons.started("team", cron, iso(due_at), workflow, at or due_at + SECOND)
+        self.rows += self.crons.record_run("team", cron, iso(due_at), workflow, at or due_at + SECOND)
 
     def tick(self, until: Instant, since: Instant | None = None) -> None:
         """Let time pass; with `since`, look at the clock every ten seconds."""
@@ -105,6 +105,6 @@ def name_of(minute: int) -> str:
 def restarted(crons: Crons) -> Crons:
     """Crons taken up from the checkpoints of others."""
     fresh = Crons(crons.cluster, crons.calendar, ChangeLog())
-    for key in (*crons.lives, *crons.unseen):
-        fresh.adopt(msgspec.msgpack.decode(msgspec.msgpack.encode(crons.life(key)), type=CronState))
+    for key in (*crons.states, *crons.unseen):
+        fresh.adopt(msgspec.msgpack.decode(msgspec.msgpack.encode(crons.state_of(key)), type=CronState))
     return fresh

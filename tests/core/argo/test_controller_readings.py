@@ -64,7 +64,7 @@ def test_a_lease_says_who_leads_since_when() -> None:
 def test_a_lease_that_was_given_back_has_no_holder() -> None:
     """A controller that stops in order."""
     assert controller_readings.lease(b'{"spec": {"leaseTransitions": -1, "leaseDurationSeconds": -5}}') == Lease(
-        "", "", None, 0, 0
+        "", "", None, 0
     )
 
 

@@ -218,8 +218,8 @@ def test_a_run_by_hand_is_no_due_time(scheduled: Instant | None, name: str) -> N
     """`argo submit --from` and resubmit give label and annotation, but not the name."""
     world = watched()
 
-    assert world.crons.started("team", "nightly", iso(scheduled), name, NOON + MINUTE) == []
-    assert world.crons.started("team", "nightly", "yesterday", name, NOON + MINUTE) == []
+    assert world.crons.record_run("team", "nightly", iso(scheduled), name, NOON + MINUTE) == []
+    assert world.crons.record_run("team", "nightly", "yesterday", name, NOON + MINUTE) == []
     assert world.view().last_at is None
 
 
@@ -261,7 +261,7 @@ def test_a_run_is_told_even_after_its_cron_is_gone() -> None:
     world.tick(NOON + 90 * SECOND + DELETED_KEPT_MS + 1)
 
     assert world.crons.changes.drain() == [("cronworkflows", "team/nightly")]
-    assert world.crons.life("team/nightly") is None
+    assert world.crons.state_of("team/nightly") is None
 
 
 def test_a_cron_under_the_name_of_another_goes_on_from_its_own_beginning() -> None:

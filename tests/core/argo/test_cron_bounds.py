@@ -27,10 +27,10 @@ def test_only_the_newest_due_times_are_remembered() -> None:
     """State stays small; a run of a forgotten one is told all the same, with the higher version."""
     world = watched()
     world.tick(NOON + 3 * HOUR, NOON)
-    (life,) = world.crons.lives.values()
+    (state,) = world.crons.states.values()
     world.run(NOON + MINUTE)
 
-    assert len([run for run in life.runs.values() if run.version]) <= REMEMBERED + 1
+    assert len([run for run in state.runs.values() if run.version]) <= REMEMBERED + 1
     assert len(world.rows) == 180
     assert world.kept()[0] == ("1", "started", name_of(1))
 
@@ -40,10 +40,10 @@ def test_a_hostile_status_fills_no_memory() -> None:
     world = watched()
     for i in range(HELD_AT_MOST + 50):
         world.see(a_cron(last=NOON + DAY + i * HOUR), NOON + SECOND + i * SECOND)
-    (life,) = world.crons.lives.values()
+    (state,) = world.crons.states.values()
 
-    assert len(life.runs) <= HELD_AT_MOST
-    assert life.last_at == NOON + DAY + (HELD_AT_MOST + 49) * HOUR
+    assert len(state.runs) <= HELD_AT_MOST
+    assert state.last_at == NOON + DAY + (HELD_AT_MOST + 49) * HOUR
 
 
 def test_several_schedules_are_due_together_once() -> None:
@@ -71,8 +71,8 @@ def test_the_one_schedule_of_older_argo_is_read() -> None:
         (a_cron("every day"), "schedule 'every day' has 2 fields"),
         (a_cron(["* * * * *", "61 * * * *"]), "invalid minute '61'"),
         (a_cron(timezone="Mars/Base"), "unknown time zone 'Mars/Base'"),
-        (a_cron("@every 5m"), "no due time can be foretold"),
-        (a_cron("0 0 30 2 *"), "no due time can be foretold"),
+        (a_cron("@every 5m"), "no due time can be calculated"),
+        (a_cron("0 0 30 2 *"), "no due time can be calculated"),
         (a_cron("1" * 5000), "has 1024 characters"),
     ],
 )

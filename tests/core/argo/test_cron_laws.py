@@ -106,7 +106,7 @@ def test_a_recorded_cron_is_told_as_its_raw_objects_say() -> None:
         now, meta = at, o["metadata"]
         if what == "run":
             due_at, created = meta["annotations"][prefix + "scheduled-time"], meta["creationTimestamp"]
-            world.rows += world.crons.started(
+            world.rows += world.crons.record_run(
                 "ci", "every-minute", due_at, meta["name"], kubernetes.parse_time(created) or 0
             )
         else:
