@@ -35,7 +35,7 @@ def at(text: str) -> Instant:
 
 
 NOON = at("2026-11-22T12:00:00")
-"""A Sunday; all times of a test are told from here."""
+"""A Sunday; all times of a test count from here."""
 
 POSTPONED = "Workflow processing has been postponed because too many workflows are already running"
 VIRTUAL_NODE = "virtual-kubelet-cn-hangzhou-h"
@@ -58,9 +58,9 @@ def a_workflow(
     return decoded(workflow_json(uid, created=created, phase=phase, **more), kubernetes.Workflow)
 
 
-def decoded(told: dict[str, Any], struct: type[T]) -> T:
+def decoded(fields: dict[str, Any], struct: type[T]) -> T:
     """The object of a JSON value, by the decoder that the watch uses."""
-    return msgspec.json.decode(msgspec.json.encode(told), type=struct)
+    return msgspec.json.decode(msgspec.json.encode(fields), type=struct)
 
 
 def workflow_json(
@@ -94,7 +94,7 @@ def a_step(phase: str = "Succeeded", kind: str = "Pod", **more: Any) -> dict[str
 
 
 def read_nodes(status: kubernetes.WorkflowStatus | None) -> dict[str, Node]:
-    """The steps that a status tells of, however they are packed."""
+    """The steps in a status, packed or plain."""
     return parse_nodes(status).nodes
 
 
@@ -199,11 +199,11 @@ PLAIN_LABELS = {
 def a_plain_node(
     name: str = "n1", *, labels: dict[str, str] | None = None, capacity: dict[str, str] | None = None
 ) -> kubernetes.ApiNode:
-    """A spot machine in Hangzhou that was made at noon, of 4 cores and 8 GiB unless it is told otherwise."""
+    """A spot machine in Hangzhou that was made at noon, of 4 cores and 8 GiB by default."""
     meta = {"name": name, "uid": f"node-{name}", "creationTimestamp": iso(NOON), "resourceVersion": "1"}
-    told = {"labels": PLAIN_LABELS if labels is None else labels}
+    fields = {"labels": PLAIN_LABELS if labels is None else labels}
     status = {"capacity": capacity or {"cpu": "4", "memory": "8Gi"}, "nodeInfo": {"machineID": "m"}}
-    return decoded({"metadata": meta | told, "spec": {}, "status": status}, kubernetes.ApiNode)
+    return decoded({"metadata": meta | fields, "spec": {}, "status": status}, kubernetes.ApiNode)
 
 
 _KINDS: dict[type[Any], Kind] = {struct: kind for kind, struct in kubernetes.OBJECT_OF.items()}  # type: ignore[misc]

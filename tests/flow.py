@@ -94,5 +94,5 @@ def identity(uid: str) -> list[Outcome]:
 def controller(change: Any = "modified", reason: str = "OOMKilled") -> Observation:
     """The workflow controller, its container ended a second after noon."""
     ended = a_container("workflow-controller", started=NOON, ended=NOON + SECOND, exit_code=137, reason=reason)
-    told = pod_json("ctl", owner="", namespace="argo", labels={"app": "workflow-controller"}, containers=[ended])
-    return an_observation(decoded(told, kubernetes.Pod), change)
+    pod = pod_json("ctl", owner="", namespace="argo", labels={"app": "workflow-controller"}, containers=[ended])
+    return an_observation(decoded(pod, kubernetes.Pod), change)

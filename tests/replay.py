@@ -40,7 +40,7 @@ def read(folder: str, name: str) -> bytes:
 
 
 def raw_events(folder: str, kind: str) -> list[dict[str, Any]]:
-    """The events of one kind as plain JSON: {"at", "event": {"type", "object"}}; bookmarks left out."""
+    """The events of one kind as plain JSON: {"at", "event": {"type", "object"}}; without bookmarks."""
     lines = io.BytesIO(read(folder, f"{kind}.watch.jsonl"))
     return [e for e in map(json.loads, lines) if e["event"]["type"] != "BOOKMARK"]
 
@@ -56,8 +56,8 @@ def observations(folder: str) -> list[Observation]:
 def play(folder: str, rules: Rules = RULES) -> tuple[Cluster, list[Effect]]:
     """A cluster that has seen a whole recording, and all that followed from it."""
     cluster = Cluster("c1", rules)
-    happened = [h for seen in observations(folder) for h in cluster.observe(seen)]
-    return cluster, happened
+    effects = [h for observation in observations(folder) for h in cluster.observe(observation)]
+    return cluster, effects
 
 
 class _Event(msgspec.Struct):

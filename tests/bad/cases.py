@@ -24,7 +24,7 @@ GIB = 1024**3
 SEEN, UID = object(), object()
 """Stand in an expectation for the instant of the line and for the object's uid."""
 
-Told = dict[str, Any]
+Obj = dict[str, Any]
 Rows = Mapping[str, Mapping[str, Any] | None]
 """By table: fields of the object's newest row, or None where it must have no row."""
 Spoil = Callable[[Any], Any]
@@ -35,7 +35,7 @@ class Expected:
     """What must come of a bad input."""
 
     how: str
-    """`accepted`, `mended` (by the second try), `quarantined`, `ignored`, or `reopened`: the stream, at the same version."""
+    """`accepted`, `repaired` (by the second try), `quarantined`, `ignored`, or `reopened`: the stream, at the same version."""
     rows: Rows
     reason: str = ""
 
@@ -57,9 +57,9 @@ def accepted(*rows: Rows) -> Expected:
     return Expected("accepted", _merged(rows))
 
 
-def mended(*rows: Rows) -> Expected:
+def repaired(*rows: Rows) -> Expected:
     """Taken by the second try, with these rows."""
-    return Expected("mended", _merged(rows))
+    return Expected("repaired", _merged(rows))
 
 
 def quarantined(reason: str) -> Expected:
@@ -68,7 +68,7 @@ def quarantined(reason: str) -> Expected:
 
 
 def reopened(cause: str) -> Expected:
-    """The stream is opened again at its position for this cause, and nothing is told of the line."""
+    """The stream is opened again at its position for this cause, and the line has no effect."""
     return Expected("reopened", NOTHING, cause)
 
 
@@ -89,10 +89,10 @@ def run(**changes: Any) -> Rows:
         "finished_at": NOON + 71 * SECOND, "phase": "Succeeded", "outcome": "succeeded", "reason": "", "message": "",
         "retries": 1, "complete": True,
     }  # fmt: skip
-    told: dict[str, Any] = fields | changes
-    if told["namespace"]:  # a rule reads its namespace's label too
-        told["labels"] = told["labels"] | {"namespace:department": "robotics"}
-    return {"workflow_run": told}
+    obj: dict[str, Any] = fields | changes
+    if obj["namespace"]:  # a rule reads its namespace's label too
+        obj["labels"] = obj["labels"] | {"namespace:department": "robotics"}
+    return {"workflow_run": obj}
 
 
 def live(**fields: Any) -> Rows:
@@ -120,24 +120,24 @@ def cost(**changes: Any) -> Rows:
 # Sound objects.
 
 
-def sound_workflow(uid: str) -> Told:
+def sound_workflow(uid: str) -> Obj:
     """A workflow that succeeded with its second try."""
-    told = workflow_json(
+    obj = workflow_json(
         uid, phase="Succeeded", started=NOON + SECOND, finished=NOON + 71 * SECOND, labels={"department": "autonomy"},
         annotations={APPLIED: CANARY}, nodes=steps(uid), storedTemplates={"t": {"container": {"args": [CANARY]}}},
         outputs={"parameters": [{"name": "token", "value": CANARY}]},
     )  # fmt: skip
-    told["spec"] = {
+    obj["spec"] = {
         "arguments": {"parameters": [{"name": "token", "value": CANARY}]},
         "templates": [{"name": "t", "script": {"source": CANARY, "env": [{"name": "TOKEN", "value": CANARY}]}}],
     }
-    return told
+    return obj
 
 
-def steps(uid: str) -> dict[str, Told]:
-    """A step that was tried twice; nobody but who reads them knows of the retry."""
+def steps(uid: str) -> dict[str, Obj]:
+    """A step with two attempts; only the steps show the retry."""
     secret = {"parameters": [{"name": "token", "value": CANARY}]}
-    span: Told = {
+    span: Obj = {
         "startedAt": iso(NOON + SECOND),
         "finishedAt": iso(NOON + 71 * SECOND),
         "inputs": secret,
@@ -151,24 +151,24 @@ def steps(uid: str) -> dict[str, Told]:
     }
 
 
-def sound_pod(uid: str) -> Told:
+def sound_pod(uid: str) -> Obj:
     """A pod whose main container ran from 10 s to 70 s after noon."""
-    told = pod_json(
+    obj = pod_json(
         uid, owner=f"w-{uid}", phase="Succeeded", started=NOON + 10 * SECOND, ended=NOON + 70 * SECOND,
         labels={"a": "b"}, annotations=ECI_2C4G | {APPLIED: CANARY, "workflows.argoproj.io/template": CANARY},
     )  # fmt: skip
-    told["spec"]["containers"][0] |= {
+    obj["spec"]["containers"][0] |= {
         "command": [CANARY], "args": [f"--password={CANARY}"], "env": [{"name": "TOKEN", "value": CANARY}],
     }  # fmt: skip
-    return told
+    return obj
 
 
-def sound_machine(uid: str) -> Told:
+def sound_machine(uid: str) -> Obj:
     """A node of the cluster."""
     return {"metadata": {"name": uid, "uid": uid, "labels": {"type": "virtual-kubelet"}, "annotations": {"a": CANARY}}}
 
 
-def sound_cron(uid: str) -> Told:
+def sound_cron(uid: str) -> Obj:
     """A cron workflow that runs every minute, with a secret in what it runs."""
     return {
         "metadata": {"name": uid, "namespace": "team", "uid": uid, "creationTimestamp": iso(NOON)},
@@ -177,7 +177,7 @@ def sound_cron(uid: str) -> Told:
     }
 
 
-def sound_event(uid: str) -> Told:
+def sound_event(uid: str) -> Obj:
     """What a scheduler says of a pod."""
     return {
         "metadata": {"name": uid, "namespace": "team", "uid": uid, "managedFields": [CANARY]},
@@ -186,7 +186,7 @@ def sound_event(uid: str) -> Told:
     }  # fmt: skip
 
 
-SOUND: dict[Kind, Callable[[str], Told]] = {
+SOUND: dict[Kind, Callable[[str], Obj]] = {
     "workflows": sound_workflow, "pods": sound_pod, "nodes": sound_machine, "namespaces": sound_machine,
     "cronworkflows": sound_cron, "events": sound_event,
 }  # fmt: skip
@@ -195,23 +195,23 @@ SOUND: dict[Kind, Callable[[str], Told]] = {
 # How a case is made.
 
 
-def line(told: Any, change: Any = "MODIFIED") -> bytes:
+def line(obj: Any, change: Any = "MODIFIED") -> bytes:
     """One event as the API server writes it."""
-    return json.dumps({"type": change, "object": told}).encode() + b"\n"
+    return json.dumps({"type": change, "object": obj}).encode() + b"\n"
 
 
-def versioned(told: Told, rv: int) -> Told:
+def versioned(obj: Obj, rv: int) -> Obj:
     """The object at this version."""
-    told["metadata"]["resourceVersion"] = str(rv)
-    return told
+    obj["metadata"]["resourceVersion"] = str(rv)
+    return obj
 
 
 def case(name: str, kind: Kind, spoil: Spoil, expected: Expected, *more: Spoil, change: Any = "MODIFIED") -> Case:
-    """A sound object spoiled once; with more spoils, told again and again, each time spoiled anew."""
+    """A sound object spoiled once; with more spoils it is sent once for each, spoiled in another way each time."""
 
     def lines(uid: str, rv: int) -> list[bytes]:
-        told = (versioned(SOUND[kind](uid), rv + i) for i in range(1 + len(more)))
-        return [line(by(object_), change) for by, object_ in zip((spoil, *more), told, strict=True)]
+        obj = (versioned(SOUND[kind](uid), rv + i) for i in range(1 + len(more)))
+        return [line(by(object_), change) for by, object_ in zip((spoil, *more), obj, strict=True)]
 
     return Case(name, kind, lines, expected)
 
@@ -221,9 +221,9 @@ def twisted(name: str, kind: Kind, twist: Callable[[bytes], bytes], expected: Ex
     return Case(name, kind, lambda uid, rv: [twist(line(versioned(SOUND[kind](uid), rv)))], expected)
 
 
-def sound(told: Told) -> Told:
+def sound(obj: Obj) -> Obj:
     """The object as it is."""
-    return told
+    return obj
 
 
 def any_of(*values: Any) -> tuple[Any, ...]:
@@ -234,12 +234,12 @@ def any_of(*values: Any) -> tuple[Any, ...]:
 def put(value: Any, *path: str | int) -> Spoil:
     """Put a value at a path."""
 
-    def spoil(told: Told) -> Told:
-        inner: Any = told
+    def spoil(obj: Obj) -> Obj:
+        inner: Any = obj
         for key in path[:-1]:
             inner = inner[key]
         inner[path[-1]] = copy.deepcopy(value)
-        return told
+        return obj
 
     return spoil
 
@@ -247,12 +247,12 @@ def put(value: Any, *path: str | int) -> Spoil:
 def drop(*path: str | int) -> Spoil:
     """Take out what is at a path."""
 
-    def spoil(told: Told) -> Told:
-        inner: Any = told
+    def spoil(obj: Obj) -> Obj:
+        inner: Any = obj
         for key in path[:-1]:
             inner = inner[key]
         del inner[path[-1]]
-        return told
+        return obj
 
     return spoil
 
@@ -260,10 +260,10 @@ def drop(*path: str | int) -> Spoil:
 def all_of(*spoils: Spoil) -> Spoil:
     """Several spoils, one after another."""
 
-    def spoil(told: Any) -> Any:
+    def spoil(obj: Any) -> Any:
         for one in spoils:
-            told = one(told)
-        return told
+            obj = one(obj)
+        return obj
 
     return spoil
 
@@ -286,10 +286,10 @@ def replaced(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
 def packed(pack: Callable[[bytes], str], *, keep_open: bool = False) -> Spoil:
     """The steps as compressedNodes, packed in this way."""
 
-    def spoil(told: Told) -> Told:
-        nodes = told["status"]["nodes"] if keep_open else told["status"].pop("nodes")
-        told["status"]["compressedNodes"] = pack(json.dumps(nodes).encode())
-        return told
+    def spoil(obj: Obj) -> Obj:
+        nodes = obj["status"]["nodes"] if keep_open else obj["status"].pop("nodes")
+        obj["status"]["compressedNodes"] = pack(json.dumps(nodes).encode())
+        return obj
 
     return spoil
 

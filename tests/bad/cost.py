@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from tests.bad.stage import Said, play, sounds
+from tests.bad.stage import WatchLine, play, sounds
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
@@ -24,14 +24,14 @@ class Cost(msgspec.Struct, frozen=True):
     grown_mib: float
 
 
-def measured(said: list[Said]) -> Cost:
+def measured(sent: list[WatchLine]) -> Cost:
     """The cost of playing a stream here and now."""
     with TemporaryDirectory() as folder:
         alone = play(sounds(), Path(folder) / "alone.sqlite").cpu_s
         CLEAR.write_text("5", encoding="ascii")  # the mark falls to what is held now
         before = _mib("VmRSS")
         # The least of three: other work on the same cores makes every second longer and none shorter.
-        whole = min(play(said, Path(folder) / f"{i}.sqlite").cpu_s for i in range(3))
+        whole = min(play(sent, Path(folder) / f"{i}.sqlite").cpu_s for i in range(3))
     return Cost(whole - alone, _mib("VmHWM") - before)
 
 
@@ -43,5 +43,5 @@ def _mib(name: str) -> float:
 
 
 if __name__ == "__main__":
-    lines = msgspec.msgpack.decode(Path(sys.argv[1]).read_bytes(), type=list[Said])
+    lines = msgspec.msgpack.decode(Path(sys.argv[1]).read_bytes(), type=list[WatchLine])
     sys.stdout.buffer.write(msgspec.json.encode(measured(lines)))

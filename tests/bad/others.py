@@ -3,7 +3,7 @@
 from typing import Any
 
 from collector.core.objects.kubernetes import Kind
-from tests.bad.cases import CANARY, Case, accepted, all_of, any_of, case, drop, mended, put, quarantined
+from tests.bad.cases import CANARY, Case, accepted, all_of, any_of, case, drop, put, quarantined, repaired
 from tests.builders import NOON, SECOND, iso
 
 SPEC, STATUS, ABOUT = ("spec",), ("status",), ("involvedObject",)
@@ -55,7 +55,7 @@ def number(path: tuple[str, ...]) -> str:
 
 
 CASES: tuple[Case, ...] = (
-    *(case(f"{number(path)} {kind}: {'.'.join(path)} is {str(v)[:30]!r}, {type(v).__name__}", kind, put(v, *path), mended())
+    *(case(f"{number(path)} {kind}: {'.'.join(path)} is {str(v)[:30]!r}, {type(v).__name__}", kind, put(v, *path), repaired())
       for kind, path, values in WRONG for v in values),
     *(case(f"{number(path)} {kind}: {'.'.join(path)} is {str(v)[:30]!r} and read", kind, put(v, *path), accepted())
       for kind, path, values in READ for v in values),

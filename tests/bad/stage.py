@@ -47,10 +47,10 @@ SLOTS = {
     "middle": (5_000, NOON + 5 * MINUTE),
     "last": (2_000_000, NOON + 20 * MINUTE),
 }
-"""Where a bad object stands between its neighbours: its resource version and when it is said."""
+"""Where a bad object stands between its neighbours: its resource version and when it is sent."""
 
 
-class Said(NamedTuple):
+class WatchLine(NamedTuple):
     """One line of a watch."""
 
     rv: int
@@ -59,72 +59,72 @@ class Said(NamedTuple):
     text: bytes
 
 
-def sounds() -> list[Said]:
+def sounds() -> list[WatchLine]:
     """Two workflows with a pod each; the first pair lives around the middle, and both are paid for by their namespace."""
     team = {"metadata": {"name": "team", "uid": "ns-team", "labels": {"department": "robotics"}}}
     machine = {"metadata": {"name": VIRTUAL_NODE, "uid": "vk", "labels": VIRTUAL}}
-    said = [_said(200, 0, "namespaces", team), _said(210, 0, "nodes", machine)]
-    said += _lived("a", (1_100, 2 * MINUTE), (900_000, 10 * MINUTE))
+    sent = [_sent(200, 0, "namespaces", team), _sent(210, 0, "nodes", machine)]
+    sent += _lived("a", (1_100, 2 * MINUTE), (900_000, 10 * MINUTE))
     hint = sound_event("ea") | {"involvedObject": {"kind": "Pod", "uid": "pa"}}
-    said += [
-        _said(1_200, 2 * MINUTE + 5 * SECOND, "events", hint),
-        _said(1_210, 3 * MINUTE, "cronworkflows", sound_cron("ca")),
+    sent += [
+        _sent(1_200, 2 * MINUTE + 5 * SECOND, "events", hint),
+        _sent(1_210, 3 * MINUTE, "cronworkflows", sound_cron("ca")),
     ]
-    said += [_said(950_000, 11 * MINUTE, "namespaces", team), _said(950_010, 11 * MINUTE, "nodes", machine)]
-    said += _lived("b", (1_000_000, 12 * MINUTE), (1_000_100, 14 * MINUTE))
+    sent += [_sent(950_000, 11 * MINUTE, "namespaces", team), _sent(950_010, 11 * MINUTE, "nodes", machine)]
+    sent += _lived("b", (1_000_000, 12 * MINUTE), (1_000_100, 14 * MINUTE))
     # What is kept until another kind has come as far must not depend on who moved that kind along.
     ends: tuple[Kind, ...] = ("workflows", "pods")
-    said += [Said(3_000_000, NOON + 30 * MINUTE, kind, bookmark(3_000_000)) for kind in ends]
-    return sorted(said, key=lambda one: one.rv)
+    sent += [WatchLine(3_000_000, NOON + 30 * MINUTE, kind, bookmark(3_000_000)) for kind in ends]
+    return sorted(sent, key=lambda one: one.rv)
 
 
-def _lived(name: str, began: tuple[int, int], ended: tuple[int, int]) -> list[Said]:
+def _lived(name: str, began: tuple[int, int], ended: tuple[int, int]) -> list[WatchLine]:
     """A workflow and its pod: added, running; and ended."""
     (rv, at), (last_rv, last_at) = began, ended
     workflow, pod = f"w{name}", f"p{name}"
     return [
-        _said(rv, at, "workflows", _workflow(workflow, ""), "ADDED"),
-        _said(rv + 10, at + SECOND, "pods", _pod(pod, workflow, "Pending"), "ADDED"),
-        _said(rv + 20, at + 2 * SECOND, "workflows", _workflow(workflow, "Running")),
-        _said(rv + 30, at + 3 * SECOND, "pods", _pod(pod, workflow, "Running")),
-        _said(last_rv, last_at, "pods", _pod(pod, workflow, "Succeeded")),
-        _said(last_rv + 10, last_at + SECOND, "workflows", _workflow(workflow, "Succeeded")),
+        _sent(rv, at, "workflows", _workflow(workflow, ""), "ADDED"),
+        _sent(rv + 10, at + SECOND, "pods", _pod(pod, workflow, "Pending"), "ADDED"),
+        _sent(rv + 20, at + 2 * SECOND, "workflows", _workflow(workflow, "Running")),
+        _sent(rv + 30, at + 3 * SECOND, "pods", _pod(pod, workflow, "Running")),
+        _sent(last_rv, last_at, "pods", _pod(pod, workflow, "Succeeded")),
+        _sent(last_rv + 10, last_at + SECOND, "workflows", _workflow(workflow, "Succeeded")),
     ]
 
 
-def _said(rv: int, after: int, kind: Kind, told: dict[str, Any], change: str = "MODIFIED") -> Said:
-    return Said(rv, NOON + after, kind, line(versioned(told, rv), change))
+def _sent(rv: int, after: int, kind: Kind, obj: dict[str, Any], change: str = "MODIFIED") -> WatchLine:
+    return WatchLine(rv, NOON + after, kind, line(versioned(obj, rv), change))
 
 
 def _workflow(uid: str, phase: str) -> dict[str, Any]:
-    told = sound_workflow(uid)
-    told["metadata"]["labels"] = None
+    obj = sound_workflow(uid)
+    obj["metadata"]["labels"] = None
     if phase != "Succeeded":
-        told["status"] = {"phase": phase or None, "startedAt": iso(NOON + SECOND) if phase else None}
-    return told
+        obj["status"] = {"phase": phase or None, "startedAt": iso(NOON + SECOND) if phase else None}
+    return obj
 
 
 def _pod(uid: str, workflow: str, phase: str) -> dict[str, Any]:
-    told = sound_pod(uid)
-    told["metadata"]["ownerReferences"][0]["uid"] = workflow
-    told["status"]["phase"] = phase
+    obj = sound_pod(uid)
+    obj["metadata"]["ownerReferences"][0]["uid"] = workflow
+    obj["status"]["phase"] = phase
     if phase != "Succeeded":
         running = {"running": {"startedAt": iso(NOON + 10 * SECOND)}} if phase == "Running" else {}
-        told["status"]["containerStatuses"][0]["state"] = running
-    return told
+        obj["status"]["containerStatuses"][0]["state"] = running
+    return obj
 
 
-def with_bad(bad: Case, uid: str, slot: str) -> list[Said]:
+def with_bad(bad: Case, uid: str, slot: str) -> list[WatchLine]:
     """The neighbours with a bad input among them."""
     rv, at = SLOTS[slot]
     if slot == "first" and bad.kind in ("namespaces", "nodes"):  # the others' own stand before all workflows and pods
         rv = 150
-    return sorted([*sounds(), *said_of(bad, uid, rv, at)], key=lambda said: said.rv)
+    return sorted([*sounds(), *lines_of(bad, uid, rv, at)], key=lambda sent: sent.rv)
 
 
-def said_of(bad: Case, uid: str, rv: int, at: Instant) -> list[Said]:
+def lines_of(bad: Case, uid: str, rv: int, at: Instant) -> list[WatchLine]:
     """The lines of a bad input, from a version on."""
-    return [Said(rv + i, at, bad.kind, text) for i, text in enumerate(bad.lines(uid, rv))]
+    return [WatchLine(rv + i, at, bad.kind, text) for i, text in enumerate(bad.lines(uid, rv))]
 
 
 @dataclass
@@ -144,9 +144,9 @@ class Played:
 
     def neighbours(self) -> bytes:
         """All that is kept of the neighbours: their rows and states, as bytes."""
-        told = {t: [r for r in rows if _about(r) in NEIGHBOURS] for t, rows in self.tables.items() if t != "quarantine"}
+        obj = {t: [r for r in rows if _about(r) in NEIGHBOURS] for t, rows in self.tables.items() if t != "quarantine"}
         states = {key: state for key, state in self.states.items() if key[1] in NEIGHBOURS}
-        return msgspec.msgpack.encode([sorted((t, r) for t, r in told.items() if r), sorted(states.items())])
+        return msgspec.msgpack.encode([sorted((t, r) for t, r in obj.items() if r), sorted(states.items())])
 
     def reopenings(self) -> dict[str, int]:
         """How often a stream was opened again, by cause."""
@@ -157,29 +157,29 @@ def _about(row: dict[str, Any]) -> Any:
     return row.get("uid") or row.get("pod_uid") or row.get("workflow_uid")
 
 
-def play(said: Iterable[Said], file: Path) -> Played:
+def play(sent: Iterable[WatchLine], file: Path) -> Played:
     """The stream, line by line, through watch, pipeline and spool."""
     counters = Counters()
     flow = a_pipeline(CLUSTER, counters=counters)
     watches = {resource.kind: _opened(resource, counters) for resource in RESOURCES}
     began, now = time.process_time(), NOON
-    for rv, at, kind, text in said:
+    for rv, at, kind, text in sent:
         watch, now = watches[kind], at
         flow.take(CLUSTER, watch.feed(text, at))
         if not watch.streaming:
             reopen(watch, fence=rv, now=at)
-    return _kept(flow, counters, file, now, began)
+    return _stored(flow, counters, file, now, began)
 
 
-def play_in_one(said: Iterable[Said], file: Path) -> Played:
+def play_in_one(sent: Iterable[WatchLine], file: Path) -> Played:
     """The same with all lines of a kind in one chunk, as after a pause."""
     counters = Counters()
     flow = a_pipeline(CLUSTER, counters=counters)
-    began, now, lines = time.process_time(), NOON + 40 * MINUTE, list(said)
+    began, now, lines = time.process_time(), NOON + 40 * MINUTE, list(sent)
     for resource in RESOURCES:
         chunk = b"".join(text for _, _, kind, text in lines if kind == resource.kind)
         flow.take(CLUSTER, _opened(resource, counters).feed(chunk, now))
-    return _kept(flow, counters, file, now, began)
+    return _stored(flow, counters, file, now, began)
 
 
 def _opened(resource: Resource, counters: Counters) -> Watch:
@@ -187,7 +187,7 @@ def _opened(resource: Resource, counters: Counters) -> Watch:
     return watching(version=100, resource=resource, counters=counters)
 
 
-def _kept(flow: Pipeline, counters: Counters, file: Path, now: Instant, began: float) -> Played:
+def _stored(flow: Pipeline, counters: Counters, file: Path, now: Instant, began: float) -> Played:
     commit = flow.drain(now)
     assert commit is not None
     spool = open_spool(file, 2**30, now)

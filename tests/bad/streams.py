@@ -1,4 +1,4 @@
-"""Bad inputs 53 to 70: sizes, encodings, identities, and lines that are no events."""
+"""Bad inputs 53 to 70: sizes, encodings, identities, and lines that are not events."""
 
 import base64
 import gzip
@@ -15,8 +15,8 @@ from tests.bad.cases import (
     CANARY,
     IGNORED,
     Case,
+    Obj,
     Spoil,
-    Told,
     accepted,
     all_of,
     any_of,
@@ -27,12 +27,12 @@ from tests.bad.cases import (
     instead,
     line,
     live,
-    mended,
     packed,
     pod,
     put,
     quarantined,
     reopened,
+    repaired,
     replaced,
     run,
     sound,
@@ -118,19 +118,19 @@ SIZES = (
     unreadable("60 packed nonsense", packed(lambda _: as_argo_packs(b"no JSON"))),
     readable("61 base64 in lines", packed(lambda raw: base64.encodebytes(gzip.compress(raw, 0)).decode())),
     case("60 packed steps that are a number", "workflows", packed(lambda _: 5),  # type: ignore[arg-type,return-value]
-         mended(run(retries=0))),
-    twisted("62 100,000 deep where nobody looks", "workflows", replaced(f'"{CANARY}"'.encode(), DEEP), mended(run())),
+         repaired(run(retries=0))),
+    twisted("62 100,000 deep in an unread field", "workflows", replaced(f'"{CANARY}"'.encode(), DEEP), repaired(run())),
     twisted("62 100,000 deep in a label", "workflows", replaced(b'"autonomy"', DEEP),
-            mended(run(department="robotics", labels={}))),
-    twisted("62 100,000 deep in a step", "workflows", replaced(b'"exit code 1"', DEEP), mended(run())),
+            repaired(run(department="robotics", labels={}))),
+    twisted("62 100,000 deep in a step", "workflows", replaced(b'"exit code 1"', DEEP), repaired(run())),
     twisted("62 a key twice", "workflows", replaced(b'"phase":', b'"phase": "Failed", "phase":'), accepted(run())),
-    twisted("62 NaN", "workflows", replaced(b'"spec": {', b'"spec": {"priority": NaN, '), mended(run(priority=0))),
-    twisted("62 Infinity", "workflows", replaced(b'"spec": {', b'"spec": {"x": -Infinity, '), mended(run())),
+    twisted("62 NaN", "workflows", replaced(b'"spec": {', b'"spec": {"priority": NaN, '), repaired(run(priority=0))),
+    twisted("62 Infinity", "workflows", replaced(b'"spec": {', b'"spec": {"x": -Infinity, '), repaired(run())),
     twisted("62 a number beyond floats", "workflows", replaced(b'"spec": {', b'"spec": {"priority": 1e999, '),
-            mended(run(priority=0))),
+            repaired(run(priority=0))),
     twisted("62 a priority of 5,000 digits", "workflows",
-            replaced(b'"spec": {', b'"spec": {"priority": ' + b"9" * 5000 + b", "), mended(run(priority=0))),
-    twisted("62 5,000 digits where nobody looks", "workflows",
+            replaced(b'"spec": {', b'"spec": {"priority": ' + b"9" * 5000 + b", "), repaired(run(priority=0))),
+    twisted("62 5,000 digits in an unread field", "workflows",
             replaced(b'"spec": {', b'"spec": {"x": ' + b"9" * 5000 + b", "), accepted(run())),
     twisted("62 5,000 digits in a step", "workflows",
             replaced(b'"message": "exit code 1"', b'"message": ' + b"9" * 5000), accepted(run())),
@@ -142,7 +142,7 @@ SIZES = (
          accepted(run(retries=0, node_status="offloaded"))),
     case("64 steps in a database, by a number", "workflows",
          all_of(drop("status", "nodes"), put(7, "status", "offloadNodeStatusVersion")),
-         mended(run(retries=0, node_status="offloaded"))),
+         repaired(run(retries=0, node_status="offloaded"))),
 )  # fmt: skip
 
 OWNERS = ("metadata", "ownerReferences")
@@ -151,15 +151,15 @@ OWNERS = ("metadata", "ownerReferences")
 def owned_by(*owners: Any) -> Spoil:
     """Owner references; in their texts `{}` stands for the object's uid."""
 
-    def spoil(told: Told) -> Told:
-        text = json.dumps(owners).replace("{}", told["metadata"]["uid"])
-        put(json.loads(text), *OWNERS)(told)
-        return told
+    def spoil(obj: Obj) -> Obj:
+        text = json.dumps(owners).replace("{}", obj["metadata"]["uid"])
+        put(json.loads(text), *OWNERS)(obj)
+        return obj
 
     return spoil
 
 
-def owner(uid: Any = "w-{}", kind: Any = "Workflow", version: Any = "argoproj.io/v1alpha1", **more: Any) -> Told:
+def owner(uid: Any = "w-{}", kind: Any = "Workflow", version: Any = "argoproj.io/v1alpha1", **more: Any) -> Obj:
     return {"apiVersion": version, "kind": kind, "name": "w", "uid": uid, **more}
 
 
@@ -177,9 +177,9 @@ OWNED = (
     case("65 a workflow of another group", "pods", owned_by(owner(version="example.com/v1")), IGNORED),
     case("65 an owner without uid", "pods", owned_by(owner(None)), IGNORED),
     case("65 an owner with an empty uid", "pods", owned_by(owner("")), IGNORED),
-    *(case(f"65 owners {v}", "pods", put(v, *OWNERS), mended(NONE_OWNED)) for NONE_OWNED in (IGNORED.rows,)
+    *(case(f"65 owners {v}", "pods", put(v, *OWNERS), repaired(NONE_OWNED)) for NONE_OWNED in (IGNORED.rows,)
       for v in ("w", {"uid": "w"}, [None], ["w"])),
-    case("65 an owner whose uid is a number", "pods", owned_by(owner(7)), mended(pod(workflow_uid="7"), cost())),
+    case("65 an owner whose uid is a number", "pods", owned_by(owner(7)), repaired(pod(workflow_uid="7"), cost())),
 )  # fmt: skip
 
 META, STAMP, IDENTITY = ("metadata",), ("metadata", "resourceVersion"), ("metadata", "uid")
@@ -211,8 +211,8 @@ IDENTITIES = (
     case("68 a version that goes back", "workflows", sound, accepted(run()),
          all_of(put("Running", "status", "phase"), put("51", *STAMP))),
     case("68 a version twice", "workflows", sound, accepted(run()),
-         lambda told: put("Running", "status", "phase")(told) | {"metadata": told["metadata"] | {
-             "resourceVersion": str(int(told["metadata"]["resourceVersion"]) - 1)}}),
+         lambda obj: put("Running", "status", "phase")(obj) | {"metadata": obj["metadata"] | {
+             "resourceVersion": str(int(obj["metadata"]["resourceVersion"]) - 1)}}),
 )  # fmt: skip
 
 
@@ -222,7 +222,7 @@ def by_rv(name: str, kind: Kind, text: Any, expected: Any) -> Case:
 
 
 def as_event(name: str, kind: str | None, value: Any, expected: Any) -> Case:
-    """An event about something that is no workflow."""
+    """An event about an object that is not a workflow."""
     return by_rv(name, "workflows", lambda _: line(value, kind), expected)
 
 
@@ -258,21 +258,21 @@ EVENTS = (
     by_rv("70 a bookmark of a whole object", "workflows",
           lambda rv: line(versioned(sound_workflow("bad-bookmark"), rv), "BOOKMARK"), IGNORED),
     by_rv("70 a bookmark whose version is a number", "workflows",
-          lambda _: line({"metadata": {"resourceVersion": 7}}, "BOOKMARK"), mended()),
+          lambda _: line({"metadata": {"resourceVersion": 7}}, "BOOKMARK"), repaired()),
     by_rv("70 a bookmark of nothing", "workflows", lambda _: line(None, "BOOKMARK"), quarantined("not_an_object")),
 )  # fmt: skip
 
 TURNS = (
     case("16 waits for a lock that is null", "workflows",
          all_of(put("Pending", "status", "phase"), put({"mutex": {"waiting": [None]}}, "status", "synchronization")),
-         mended(live(phase="Pending", waiting_reason="unseen"))),
+         repaired(live(phase="Pending", waiting_reason="unseen"))),
     case("16 waits for a lock without a name", "workflows",
          all_of(put("Pending", "status", "phase"), put({"mutex": {"waiting": [{}]}}, "status", "synchronization")),
          accepted(live(phase="Pending", waiting_reason="unseen"))),
     case("16 locks that are text", "workflows",
          all_of(put("Pending", "status", "phase"), put("x", "status", "synchronization")),
-         mended(live(phase="Pending", waiting_reason="unseen"))),
-    case("16 pending in words nobody knows", "workflows",
+         repaired(live(phase="Pending", waiting_reason="unseen"))),
+    case("16 pending with an unknown message", "workflows",
          all_of(put("Pending", "status", "phase"), put("¿?", "status", "message")),
          accepted(live(phase="Pending", waiting_reason="throttled"))),
 )  # fmt: skip

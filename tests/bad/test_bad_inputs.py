@@ -1,8 +1,8 @@
 """
-What clusters send that no schema foresaw: each bad input as the first, a middle and the last object of a stream.
+Inputs that no schema allows: each bad input as the first, a middle and the last object of a stream.
 
 Each goes the whole way from the bytes of a watch to the spool's disk, has the outcome that the table names, costs a
-bounded time, tells no secret, and leaves what is kept of its neighbours equal to the byte.
+bounded time, shows no secret, and leaves the stored rows of its neighbours equal to the byte.
 """
 
 from collections import Counter
@@ -39,7 +39,7 @@ IN_A_CHUNK = [pytest.param(bad, id=bad.name) for bad in CASES if bad.expected.ho
 
 @cache
 def alone(in_one: bool = False) -> bytes:
-    """What is kept of the neighbours when nobody stands between them."""
+    """The stored rows and states of the neighbours without a bad input between them."""
     with TemporaryDirectory() as folder:
         played = (play_in_one if in_one else play)(sounds(), Path(folder) / "spool.sqlite")
     assert all(played.rows("workflow_run" if uid[0] == "w" else "pod_run", uid) for uid in NEIGHBOURS)
@@ -98,10 +98,10 @@ def outcome_of(played: Played) -> tuple[str, str]:
         return "quarantined", ", ".join(row["reason"] for row in aside)
     if causes := played.reopenings():
         return "reopened", ", ".join(causes)
-    return ("mended" if fallbacks(played.counters) else "accepted"), ""
+    return ("repaired" if fallbacks(played.counters) else "accepted"), ""
 
 
-def told_of(bad: Case) -> tuple[str, str]:
+def expected_outcome(bad: Case) -> tuple[str, str]:
     """The same as the case expects it; what is ignored was taken and led to nothing."""
     how = "accepted" if bad.expected.how == "ignored" else bad.expected.how
     return how, bad.expected.reason
@@ -121,11 +121,11 @@ def leaks(file: Path, played: Played, log: str) -> list[str]:
 def test_a_bad_input_has_its_outcome_and_its_neighbours_theirs(
     bad: Case, slot: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Accepted, mended, set aside or passed over as the table says, in bounded time; nothing else is touched or told."""
+    """Accepted, repaired, set aside or ignored as the table has it, in bounded time; nothing else changes."""
     file = tmp_path / "spool.sqlite"
     played = play(with_bad(bad, BAD, slot), file)
 
-    assert outcome_of(played) == told_of(bad)
+    assert outcome_of(played) == expected_outcome(bad)
     assert wrong_rows(bad, played, SLOTS[slot][1]) == []
     assert impossible(played) == []
     assert bad.expected.how != "ignored" or not any(uid == BAD for _, uid in played.states)
@@ -139,16 +139,16 @@ def test_a_bad_line_does_no_harm_to_the_lines_of_its_chunk(bad: Case, tmp_path: 
     """After a pause hundreds of events come in one piece; a block that cannot be decoded whole is taken line by line."""
     played = play_in_one(with_bad(bad, BAD, "middle"), tmp_path / "spool.sqlite")
 
-    assert outcome_of(played) == told_of(bad)
+    assert outcome_of(played) == expected_outcome(bad)
     assert played.neighbours() == alone(in_one=True)
 
 
 def test_sound_objects_carry_the_secret_and_rows_that_were_counted() -> None:
     """Without it the search for it would prove nothing; and each number of the list of 1 to 70 has a case."""
-    assert all(str(told).count(CANARY) >= 4 for told in (sound_workflow("w"), sound_pod("p")))
+    assert all(str(obj).count(CANARY) >= 4 for obj in (sound_workflow("w"), sound_pod("p")))
     assert {int(bad.name[:2]) for bad in CASES} == set(range(1, 71)) - {52, 66}
     assert len(BY_NAME) == len(CASES)
     assert {*COSTLY} <= set(BY_NAME)
     assert Counter(bad.expected.how for bad in CASES).keys() == {
-        "accepted", "mended", "quarantined", "ignored", "reopened",
+        "accepted", "repaired", "quarantined", "ignored", "reopened",
     }  # fmt: skip

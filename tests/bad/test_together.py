@@ -31,9 +31,9 @@ from collector.exposition.prometheus import render
 from collector.store.clickhouse import Store
 from collector.store.schema.migrate import migrate
 from collector.store.spool.spool import open_spool
-from tests.bad.cases import CANARY, Case, Told, line, put, sound_pod, sound_workflow, versioned
+from tests.bad.cases import CANARY, Case, Obj, line, put, sound_pod, sound_workflow, versioned
 from tests.bad.cost import Cost
-from tests.bad.stage import CLUSTER, RESOURCES, SLOTS, Played, Said, files_of, play, said_of, sounds, with_bad
+from tests.bad.stage import CLUSTER, RESOURCES, SLOTS, Played, WatchLine, files_of, lines_of, play, sounds, with_bad
 from tests.bad.table import BY_NAME, CASES, COSTLY
 from tests.builders import NOON
 from tests.flow import HEALTHY, a_pipeline, drained, only
@@ -46,7 +46,7 @@ MIDDLE_RV, MIDDLE_AT = SLOTS["middle"]
 
 @cache
 def alone() -> bytes:
-    """What is kept of the neighbours when nobody stands between them."""
+    """The stored rows and states of the neighbours without a bad input between them."""
     with TemporaryDirectory() as folder:
         return play(sounds(), Path(folder) / "spool.sqlite").neighbours()
 
@@ -54,14 +54,14 @@ def alone() -> bytes:
 # All in one stream.
 
 
-def all_at_once() -> list[Said]:
+def all_at_once() -> list[WatchLine]:
     """Every case between the neighbours, under a uid of its own."""
-    said = sounds()
+    sent = sounds()
     for i, bad in enumerate(CASES):
         rv = MIDDLE_RV + 10 * i
         # Else one line after another that ends the stream, at one and the same version, would lead to a list.
-        said += [Said(rv - 1, MIDDLE_AT, "workflows", bookmark(rv - 1)), *said_of(bad, f"bad-{i}", rv, MIDDLE_AT)]
-    return sorted(said, key=lambda s: s.rv)
+        sent += [WatchLine(rv - 1, MIDDLE_AT, "workflows", bookmark(rv - 1)), *lines_of(bad, f"bad-{i}", rv, MIDDLE_AT)]
+    return sorted(sent, key=lambda s: s.rv)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 
 def test_all_bad_inputs_of_a_stream_together_have_their_outcomes(together: tuple[Played, bytes]) -> None:
-    """As many set aside for each reason, opened again for each cause and mended as the table counts; nobody else is hurt."""
+    """As many quarantined, reopened and repaired by reason and cause as in the table; no other object is affected."""
     played, disk = together
     how = Counter((bad.expected.how, bad.expected.reason) for bad in CASES)
     aside = Counter(("quarantined", row["reason"]) for row in played.tables["quarantine"])
@@ -92,7 +92,7 @@ def test_all_bad_inputs_of_a_stream_together_have_their_outcomes(together: tuple
     fallbacks = sum(played.counters.series[metrics.DECODE_FALLBACKS.name].values())
 
     assert dict(aside) | again == {key: n for key, n in how.items() if key[0] in ("quarantined", "reopened")}
-    assert fallbacks == how["mended", ""]
+    assert fallbacks == how["repaired", ""]
     assert played.neighbours() == alone()
     assert CANARY.encode() not in disk
 
@@ -102,15 +102,15 @@ def test_the_engine_takes_every_row_of_all_bad_inputs(together: tuple[Played, by
     played, _ = together
     for name, rows in played.tables.items():
         store.insert(TABLE_NAMED[name], [list(row.values()) for row in rows], name)
-    stored = {table: store.query_rows(f"SELECT {what} FROM lynceus.{table} FINAL") for table, what in ASKED.items()}
+    stored = {table: store.query_rows(f"SELECT {what} FROM lynceus.{table} FINAL") for table, what in QUERIES.items()}
 
-    for table, what in ASKED.items():
+    for table, what in QUERIES.items():
         names = what.split(", ")
         newest = {(row[names[0]],): row for row in sorted(played.tables[table], key=lambda row: int(row["version"]))}
         assert sorted(stored[table]) == sorted(tuple(row[name] for name in names) for row in newest.values())
 
 
-ASKED = {
+QUERIES = {
     "workflow_run": "uid, name, department, template, creator, message, labels, priority, retries",
     "pod_run": "uid, name, reason, memory_bytes, exit_code, pricing",
 }  # fmt: skip
@@ -139,7 +139,7 @@ LISTED = [
 
 
 def items_of(bad: Case) -> list[bytes]:
-    """The object of a case's first line, as an item of a list; none where the line is no ordinary event."""
+    """The object of a case's first line, as an item of a list; None where the line is not an ordinary event."""
     text = bad.lines("bad", 50)[0].rstrip(b"\r\n")
     return [text[len(HEAD) : -1]] if text.startswith(HEAD) and text.count(HEAD) == 1 else []
 
@@ -179,7 +179,7 @@ HOSTILE: tuple[Any, ...] = (
     "'); DROP TABLE x; --", '"} 1\nevil 5', "x" * 100_000, ["x"] * 2_000, 2**63, -(2**63) - 1,
 )  # fmt: skip
 STEPS: dict[Kind, int] = {"workflows": 9, "pods": 23}
-RECORDED: dict[Kind, list[Told]] = {
+RECORDED: dict[Kind, list[Obj]] = {
     kind: [e["event"]["object"] for folder in ("basics", "packed") for e in raw_events(folder, kind)[::step]]
     for kind, step in STEPS.items()
 }
@@ -192,12 +192,12 @@ def paths_of(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path, *inner] if path else inner
 
 
-def with_secrets(told: Told) -> Told:
+def with_secrets(obj: Obj) -> Obj:
     """Secrets where the recording has none."""
-    for container in told.get("spec", {}).get("containers", ()):
+    for container in obj.get("spec", {}).get("containers", ()):
         container |= {"args": [CANARY], "env": [{"name": "TOKEN", "value": CANARY}]}
-    told["spec"] |= {"arguments": {"parameters": [{"name": "token", "value": CANARY}]}}
-    return told
+    obj["spec"] |= {"arguments": {"parameters": [{"name": "token", "value": CANARY}]}}
+    return obj
 
 
 @given(
@@ -208,11 +208,11 @@ def with_secrets(told: Told) -> Told:
 def test_whatever_is_wrong_with_an_object_its_neighbours_are_untouched(
     kind: Kind, seed: int, wrong: Any, slot: str
 ) -> None:
-    """Any value of a recorded object replaced by a hostile one, anywhere in a stream: taken, mended or set aside."""
+    """Any value of a recorded object replaced by a hostile one, anywhere in a stream: taken, repaired or set aside."""
     chance = random.Random(seed)
-    told = with_secrets(copy.deepcopy(chance.choice(RECORDED[kind])))
-    told["metadata"] |= {"uid": "bad", "resourceVersion": str(SLOTS[slot][0])}
-    spoiled = put(wrong, *chance.choice(paths_of(told)))(told)
+    obj = with_secrets(copy.deepcopy(chance.choice(RECORDED[kind])))
+    obj["metadata"] |= {"uid": "bad", "resourceVersion": str(SLOTS[slot][0])}
+    spoiled = put(wrong, *chance.choice(paths_of(obj)))(obj)
     bad = Case("", kind, lambda _uid, _rv: [line(spoiled)], CASES[0].expected)
     with TemporaryDirectory() as folder:
         file = Path(folder) / "spool.sqlite"
@@ -233,10 +233,10 @@ def test_a_thousand_new_queues_do_not_fill_the_metrics(tmp_path: Path) -> None:
     count = 2 * MAX_SERIES
     bomb = []
     for i in range(count):
-        told = versioned(sound_workflow(f"bad-{i}"), MIDDLE_RV + i)
-        told["metadata"] |= {"namespace": f"n{i}", "labels": {"department": f"d{i}"}}
-        bomb.append(Said(MIDDLE_RV + i, MIDDLE_AT, "workflows", line(told)))
-    played = play(sorted([*sounds(), *bomb], key=lambda said: said.rv), tmp_path / "spool.sqlite")
+        obj = versioned(sound_workflow(f"bad-{i}"), MIDDLE_RV + i)
+        obj["metadata"] |= {"namespace": f"n{i}", "labels": {"department": f"d{i}"}}
+        bomb.append(WatchLine(MIDDLE_RV + i, MIDDLE_AT, "workflows", line(obj)))
+    played = play(sorted([*sounds(), *bomb], key=lambda sent: sent.rv), tmp_path / "spool.sqlite")
     series = played.counters.series[metrics.SUBMITTED.name]
 
     assert len(series) <= MAX_SERIES + 1
@@ -250,8 +250,8 @@ def test_one_uid_in_two_clusters_is_two_workflows(tmp_path: Path) -> None:
     """66: a restored backup of etcd has the uids of its origin; each cluster keeps its own row."""
     flow = a_pipeline("c1", "c2")
     for cluster, phase in (("c1", "Succeeded"), ("c2", "Failed")):
-        told = put(phase, "status", "phase")(versioned(sound_workflow("w"), 200))
-        flow.take(cluster, watching(version=100).feed(line(told), MIDDLE_AT))
+        obj = put(phase, "status", "phase")(versioned(sound_workflow("w"), 200))
+        flow.take(cluster, watching(version=100).feed(line(obj), MIDDLE_AT))
     spool = open_spool(tmp_path / "spool.sqlite", 2**30, NOON)
     spool.commit(drained(flow, MIDDLE_AT))
     (batch,) = [b for b in spool.seal(NOON) if b.table == "workflow_run"]
@@ -266,12 +266,12 @@ def test_one_uid_in_two_clusters_is_two_workflows(tmp_path: Path) -> None:
 
 
 def test_a_name_taken_again_is_another_workflow(tmp_path: Path) -> None:
-    """Names are free again when their object is gone, and nobody need tell of that; rows go by uid."""
+    """Names are free again when their object is deleted, even without a DELETED event; rows are keyed by uid."""
     earlier, later = (put("nightly", "metadata", "name")(sound_workflow(uid)) for uid in ("bad-1", "bad-2"))
     earlier["status"] = {"phase": "Running"}
-    texts = [line(versioned(told, MIDDLE_RV + i)) for i, told in enumerate((earlier, later))]
-    said = [Said(MIDDLE_RV + i, MIDDLE_AT, "workflows", text) for i, text in enumerate(texts)]
-    played = play(sorted([*sounds(), *said], key=lambda s: s.rv), tmp_path / "spool.sqlite")
+    texts = [line(versioned(obj, MIDDLE_RV + i)) for i, obj in enumerate((earlier, later))]
+    sent = [WatchLine(MIDDLE_RV + i, MIDDLE_AT, "workflows", text) for i, text in enumerate(texts)]
+    played = play(sorted([*sounds(), *sent], key=lambda s: s.rv), tmp_path / "spool.sqlite")
 
     assert [row["phase"] for row in played.rows("workflow_run", "bad-2")] == ["Succeeded"]
     assert played.rows("workflow_run", "bad-1") == []

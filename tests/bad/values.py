@@ -7,15 +7,15 @@ from tests.bad.cases import (
     GIB,
     SEEN,
     Case,
-    Told,
+    Obj,
     accepted,
     all_of,
     any_of,
     case,
     cost,
-    mended,
     pod,
     put,
+    repaired,
     replaced,
     run,
     twisted,
@@ -52,14 +52,14 @@ QUANTITIES = (
          put([{"name": n, "resources": {"requests": {"ephemeral-storage": "7Ei"}}} for n in ("main", "a", "b")],
              "spec", "containers"),
          accepted({"pod_run": {"phase": "Succeeded"}}, cost())),
-    case("40 cpu a number", "pods", put(2, *REQUESTS, "cpu"), mended(pod(), cost())),
-    case("40 cpu a fraction", "pods", put(0.5, *REQUESTS, "cpu"), mended(pod(cpu=Decimal("0.5")), cost())),
-    *(case(f"40 cpu {v}", "pods", put(v, *REQUESTS, "cpu"), mended(pod(cpu=Decimal(0)), cost()))
+    case("40 cpu a number", "pods", put(2, *REQUESTS, "cpu"), repaired(pod(), cost())),
+    case("40 cpu a fraction", "pods", put(0.5, *REQUESTS, "cpu"), repaired(pod(cpu=Decimal("0.5")), cost())),
+    *(case(f"40 cpu {v}", "pods", put(v, *REQUESTS, "cpu"), repaired(pod(cpu=Decimal(0)), cost()))
       for v in any_of(None, True, [], {"value": 2})),
     *(case(f"40 requests {v}", "pods", put(v, *REQUESTS), how(pod(cpu=Decimal(0), memory_bytes=0), cost()))
-      for v, how in ((None, accepted), ({}, accepted), ([], mended), ("2", mended))),
+      for v, how in ((None, accepted), ({}, accepted), ([], repaired), ("2", repaired))),
     case("41 half a GPU", "pods", put("0.5", *REQUESTS, "nvidia.com/gpu"), accepted(pod(gpu=Decimal("0.5")), cost())),
-    case("41 a GPU nobody can read", "pods", put("all", *REQUESTS, "nvidia.com/gpu"), accepted(pod(), cost())),
+    case("41 an unreadable GPU", "pods", put("all", *REQUESTS, "nvidia.com/gpu"), accepted(pod(), cost())),
 )  # fmt: skip
 
 TEXTS = {
@@ -75,16 +75,16 @@ TEXTS = {
     "51 decomposed": "Büro", "51 composed": "Büro", "51 confusable": "аutоnоmу",
     "51 zero width": "auto\u200bnomy",
 }  # fmt: skip
-"""Legal JSON and legal UTF-8: kept as it is, everywhere. Whoever shows it escapes it."""
+"""Legal JSON and legal UTF-8: stored unchanged everywhere; the pages escape it."""
 
 
-def said_everywhere(text: str) -> Any:
+def text_everywhere(text: str) -> Any:
     """The text in each place where a workflow's words are kept."""
 
-    def step(told: Told) -> Told:
-        nodes = told["status"]["nodes"]
+    def step(obj: Obj) -> Obj:
+        nodes = obj["status"]["nodes"]
         nodes["x"] = a_step(displayName=text, templateName=text, message=text, id=text, phase=text)
-        return told
+        return obj
 
     return all_of(
         put(text, *DEPARTMENT), put(text, "metadata", "name"), put(text, "status", "message"), step,
@@ -93,7 +93,7 @@ def said_everywhere(text: str) -> Any:
     )  # fmt: skip
 
 
-def kept(text: str, **more: Any) -> Any:
+def stored_text(text: str, **more: Any) -> Any:
     creator = "workflows.argoproj.io/creator"
     labels = {"department": text, creator: text} | ({text: text} if text == "department" else {})
     return run(name=text, department=text, template=text, creator=text, message=text, labels=labels, **more)
@@ -103,19 +103,19 @@ LONG = "x" * 50_000
 SURROGATES = {"a half": "a\ud800b", "the other half": "\udfff", "both, the wrong way round": "\udc00\ud800"}
 
 TEXT = (
-    *(case(name, "workflows", said_everywhere(text), accepted(kept(text))) for name, text in TEXTS.items()),
+    *(case(name, "workflows", text_everywhere(text), accepted(stored_text(text))) for name, text in TEXTS.items()),
     *(case(f"{name}: pod", "pods", all_of(put(text, "metadata", "name"), put(text, "status", "reason")),
            accepted(pod(name=text, reason=text), cost())) for name, text in TEXTS.items()),
-    *(case(f"43 {name} of a surrogate pair", "workflows", said_everywhere(text),
-           mended(kept(text.encode("utf-8", "replace").decode()))) for name, text in SURROGATES.items()),
+    *(case(f"43 {name} of a surrogate pair", "workflows", text_everywhere(text),
+           repaired(stored_text(text.encode("utf-8", "replace").decode()))) for name, text in SURROGATES.items()),
     *(case(f"43 {name} of a surrogate pair: pod", "pods", put(text, "metadata", "name"),
-           mended(pod(name=text.encode("utf-8", "replace").decode()), cost())) for name, text in SURROGATES.items()),
-    twisted("44 a byte that is no UTF-8", "workflows", replaced(b"autonomy", b"aut\xffnomy"),
-            mended(run(department="aut\ufffdnomy", labels={"department": "aut\ufffdnomy"}))),
+           repaired(pod(name=text.encode("utf-8", "replace").decode()), cost())) for name, text in SURROGATES.items()),
+    twisted("44 a byte that is not UTF-8", "workflows", replaced(b"autonomy", b"aut\xffnomy"),
+            repaired(run(department="aut\ufffdnomy", labels={"department": "aut\ufffdnomy"}))),
     twisted("44 half a character", "workflows", replaced(b"autonomy", b"aut\xc3nomy"),
-            mended(run(department="aut\ufffdnomy", labels={"department": "aut\ufffdnomy"}))),
+            repaired(run(department="aut\ufffdnomy", labels={"department": "aut\ufffdnomy"}))),
     twisted("44 a slash in two bytes", "workflows", replaced(b"autonomy", b"\xc0\xaf"),
-            mended(run(department="\ufffd\ufffd", labels={"department": "\ufffd\ufffd"}))),
+            repaired(run(department="\ufffd\ufffd", labels={"department": "\ufffd\ufffd"}))),
     twisted("44 no UTF-8 in a step", "workflows", replaced(b"exit code 1", b"exit \xff\xfe"), accepted(run())),
     case("50 a label of 50 kB", "workflows", put(LONG, *DEPARTMENT),
          accepted(run(department=LONG, labels={"department": LONG}))),

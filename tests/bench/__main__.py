@@ -2,7 +2,8 @@
 `make bench`: CPU seconds of each client for the same bytes in one run, as ratios.
 
 CPU and not wall time, since server and client share the cores. Every client runs in turn, as often as there are rounds,
-and its cheapest round counts: other work on the machine can only make a figure worse. A target missed is said, no failure.
+and its cheapest round counts: other work on the machine can only make a figure worse. A missed target is
+shown and is not a failure.
 """
 
 import argparse
@@ -160,19 +161,19 @@ def main() -> None:
     parser.add_argument("--pods", type=int, default=4_000, help="lives of 5 events each")
     parser.add_argument("--listed", type=int, default=LIST_OBJECTS)
     parser.add_argument("--rounds", type=int, default=2)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     say(about())
     cases = [KUBERNETES, GO, REFLECTOR, PIPELINE]
     if missing := build_go():
         out.print(f"client-go is not measured: {missing}")
         cases.remove(GO)
-    workflows = measure(WORKFLOWS, "workflows", cases, asked.rounds, objects=asked.workflows)
-    pods = measure("pods", "pods", cases, asked.rounds, objects=asked.pods)
+    workflows = measure(WORKFLOWS, "workflows", cases, arguments.rounds, objects=arguments.workflows)
+    pods = measure("pods", "pods", cases, arguments.rounds, objects=arguments.pods)
     show(workflows)
     show(pods)
     show_mix(workflows, pods)
     show(measure(f"{WORKFLOWS} at {PACE:,}/s", "workflows", cases, 1, objects=PACED_OBJECTS, pace=PACE))
-    show_list(asked.listed, asked.rounds)
+    show_list(arguments.listed, arguments.rounds)
 
 
 if __name__ == "__main__":

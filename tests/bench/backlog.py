@@ -49,7 +49,7 @@ EVENTS_A_SECOND, WORKFLOWS, P99_S = 1_000, 6_000, 2.0
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What came of one outage."""
+    """The figures of one outage."""
 
     rows: int
     stored: int
@@ -140,7 +140,7 @@ class Noting(Store):
 
 async def lateness(workflows: int, pace: int, folder: Path) -> list[float]:
     """Seconds from the last event of each workflow on our socket to its row in the store, sorted; the whole pipeline."""
-    counters, token, came_at = Counters(), folder / "store.token", dict[str, int]()
+    counters, token, arrived_at = Counters(), folder / "store.token", dict[str, int]()
     pipe, child = a_pipeline(counters), await start_child(folder / "store", "127.0.0.1:0", token)
     store, disk, asking = Noting(connect(child.url, WRITER, token)._make_client), Worker("spool"), Worker("store")
     store.found_at = {}
@@ -150,7 +150,7 @@ async def lateness(workflows: int, pace: int, folder: Path) -> list[float]:
 
     def take(outcomes: list[Outcome]) -> None:
         pipe.take(CLUSTER, outcomes)
-        came_at.update({o.uid: o.at for o in outcomes if isinstance(o, Observation)})
+        arrived_at.update({o.uid: o.at for o in outcomes if isinstance(o, Observation)})
 
     background = [asyncio.create_task(inserts.run()), asyncio.create_task(commit_for_ever(pipe, disk, spool))]
     with serving("workflows", objects=workflows, pace=pace) as server:
@@ -162,7 +162,7 @@ async def lateness(workflows: int, pace: int, folder: Path) -> list[float]:
     for task in background:
         task.cancel()
     await child.stop()
-    return sorted((store.found_at[uid] - at) / 1000 for uid, at in came_at.items())
+    return sorted((store.found_at[uid] - at) / 1000 for uid, at in arrived_at.items())
 
 
 def show_backlog(figures: Backlog, arrival: int) -> None:
@@ -199,12 +199,12 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=ROWS)
     parser.add_argument("--arrival", type=int, default=ARRIVAL, help="rows a second")
     parser.add_argument("--workflows", type=int, default=WORKFLOWS, help="lives of 5 events each")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     say(about())
     with tempfile.TemporaryDirectory() as folder:
-        show_lateness(asyncio.run(lateness(asked.workflows, EVENTS_A_SECOND, Path(folder))), EVENTS_A_SECOND)
+        show_lateness(asyncio.run(lateness(arguments.workflows, EVENTS_A_SECOND, Path(folder))), EVENTS_A_SECOND)
     with tempfile.TemporaryDirectory() as folder:
-        show_backlog(asyncio.run(backlog(asked.rows, asked.arrival, Path(folder))), asked.arrival)
+        show_backlog(asyncio.run(backlog(arguments.rows, arguments.arrival, Path(folder))), arguments.arrival)
 
 
 if __name__ == "__main__":

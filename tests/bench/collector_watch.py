@@ -161,7 +161,7 @@ def inserted(counters: Counters) -> int:
 
 
 async def listing(server: str, kind: str, expected: int, folder: Path) -> Figures:
-    """A list in pages of 500 through reflector and core; bytes are those that the lives, versions and indexes keep."""
+    """A list in pages of 500 through reflector and core; bytes are those of states, versions and indexes."""
     counters = Counters()
     pipe = a_pipeline(counters)
 

@@ -2,7 +2,8 @@
 `python -m tests.bench.pricing`: pods priced a second on one core, and what samplers make of short pods.
 
 CPU time, best of some rounds. A sampler looks every so many seconds and charges that long for each time it saw the pod run,
-as tools that scrape do; the bill is the product's own formula in exact fractions. A target missed is said, no failure.
+as tools that scrape do; the bill is the product's own formula in exact fractions. A missed target is
+shown and is not a failure.
 """
 
 import argparse
@@ -135,9 +136,9 @@ def main() -> None:
     """Measure and print everything."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.pricing", description=__doc__)
     parser.add_argument("--pods", type=int, default=50_000)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     say(about())
-    rate = priced_a_second(pods(asked.pods))
+    rate = priced_a_second(pods(arguments.pods))
     out.print(f"{rate:,.0f} pods priced a CPU second ({verdict(rate >= TARGET)}: at least {TARGET:,})")
     say({"pods_priced_a_second": round(rate)})
     show_samplers(10_000)

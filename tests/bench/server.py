@@ -39,7 +39,7 @@ def chunk(line: bytes) -> bytes:
 
 
 class Sender(ThreadingHTTPServer):
-    """The collection of one kind: what a list shows, and what a watch tells after it."""
+    """The collection of one kind: the objects of a list, and the events of a watch after it."""
 
     daemon_threads = True
 
@@ -49,7 +49,7 @@ class Sender(ThreadingHTTPServer):
         self.items = list(list_items(kind, listed))
         self.chunks = [chunk(line) for line in watch_events(kind, objects)]
         self.version = FIRST_VERSION
-        """How far the newest stream has been sent: what a fence is told. A list always shows the beginning."""
+        """The newest version that a stream has sent, for the fence. A list always shows the beginning."""
         self.fenced = threading.Event()
         self.pace = pace
         """Events a second, each in a packet of its own; 0: as fast as the client reads."""
@@ -79,13 +79,13 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer a list, a fence or a watch."""
         url = urlsplit(self.path)
-        asked = dict(parse_qsl(url.query))
+        parameters = dict(parse_qsl(url.query))
         if url.path != self.server.names["path"]:
             self._answer(404, b'{"kind":"Status","code":404}')
-        elif asked.get("watch", "").lower() in ("1", "true"):
-            self._stream(asked)
+        elif parameters.get("watch", "").lower() in ("1", "true"):
+            self._stream(parameters)
         else:
-            self._list(int(asked.get("limit", "0")), int(asked.get("continue") or "0"))
+            self._list(int(parameters.get("limit", "0")), int(parameters.get("continue") or "0"))
 
     def log_message(self, *args: object) -> None:
         """Say nothing."""
@@ -108,9 +108,9 @@ class Handler(BaseHTTPRequestHandler):
         if limit == 1:
             self.server.fenced.set()
 
-    def _stream(self, asked: dict[str, str]) -> None:
+    def _stream(self, parameters: dict[str, str]) -> None:
         server = self.server
-        version = max(FIRST_VERSION, int(asked.get("resourceVersion") or "0"))
+        version = max(FIRST_VERSION, int(parameters.get("resourceVersion") or "0"))
         server.version = version
         server.fenced.clear()
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
@@ -119,11 +119,11 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        if asked.get("sendInitialEvents") == "true":
+        if parameters.get("sendInitialEvents") == "true":
             self.wfile.write(server.bookmark(version, initial=True))
         server.fenced.wait(HOLD_S)
         try:
-            self._send_events(version, bookmarks=asked.get("allowWatchBookmarks") == "true")
+            self._send_events(version, bookmarks=parameters.get("allowWatchBookmarks") == "true")
             self.connection.recv(1)  # returns when the client has gone
         except OSError:
             return
@@ -145,11 +145,11 @@ def main() -> None:
     """Serve until standard input closes."""
     parser = argparse.ArgumentParser(prog="tests.bench.server")
     parser.add_argument("--kind", choices=KINDS, default="workflows")
-    parser.add_argument("--objects", type=int, default=0, help="lives whose events a watch tells")
+    parser.add_argument("--objects", type=int, default=0, help="objects whose events a watch sends")
     parser.add_argument("--listed", type=int, default=0, help="objects that a list shows")
     parser.add_argument("--pace", type=int, default=0, help="events a second; 0: as fast as the client reads")
-    asked = parser.parse_args()
-    server = Sender(asked.kind, asked.objects, asked.listed, asked.pace)
+    parameters = parser.parse_args()
+    server = Sender(parameters.kind, parameters.objects, parameters.listed, parameters.pace)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     sys.stdout.write(json.dumps(server.about()) + "\n")
     sys.stdout.flush()

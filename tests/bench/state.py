@@ -1,5 +1,5 @@
 """
-What the live state of a large cluster weighs: 240,000 workflows, of which 40,000 run, and 60,000 of their pods.
+The size of a large cluster's live state: 240,000 workflows, 40,000 of them running, and 60,000 of their pods.
 
     python -m tests.bench.state
 
@@ -78,10 +78,10 @@ def pod(number: int) -> dict[str, Any]:
     )  # fmt: skip
 
 
-def seen(kind: Kind, made: Iterable[dict[str, Any]], first: int) -> Iterator[Observation]:
+def observations(kind: Kind, made: Iterable[dict[str, Any]], first: int) -> Iterator[Observation]:
     decoder = msgspec.json.Decoder(kubernetes.OBJECT_OF[kind])
-    for number, told in enumerate(made, first):
-        obj = decoder.decode(msgspec.json.encode(told))
+    for number, raw in enumerate(made, first):
+        obj = decoder.decode(msgspec.json.encode(raw))
         yield Observation(kind, "added", obj.metadata.uid, obj, version_of(0, number), NOON + number, live=True)
 
 
@@ -92,14 +92,14 @@ def a_pipeline() -> Pipeline:
 def fill(pipeline: Pipeline, kind: Kind, count: int, first: int, checkpoints: BinaryIO) -> None:
     """Let the pipeline see so many objects; their checkpoints go to a file, a length before each."""
     make = workflow if kind == "workflows" else pod
-    for number, one in enumerate(seen(kind, map(make, range(count)), first)):
+    for number, one in enumerate(observations(kind, map(make, range(count)), first)):
         pipeline.take(CLUSTER, [one])
         if number % DRAIN_EVERY == DRAIN_EVERY - 1 and (commit := pipeline.drain(NOON)):
             packed = msgspec.msgpack.encode([(c.kind, c.state) for c in commit.upserts])
             checkpoints.write(len(packed).to_bytes(4, "little") + packed)
 
 
-def kept(checkpoints: BinaryIO) -> Iterator[tuple[str, str, str, bytes]]:
+def checkpoint_rows(checkpoints: BinaryIO) -> Iterator[tuple[str, str, str, bytes]]:
     """The checkpoints of a file, as the spool gives them."""
     while head := checkpoints.read(4):
         packed = checkpoints.read(int.from_bytes(head, "little"))
@@ -138,7 +138,7 @@ def restored(checkpoints: Path) -> None:
     begin = resident_bytes()
     after = 0
     with checkpoints.open("rb") as file:
-        for state in kept(file):
+        for state in checkpoint_rows(file):
             if state[1] == "pods" and not after:
                 gc.collect()
                 after = resident_bytes()
@@ -155,20 +155,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.state", description=__doc__)
     parser.add_argument("case", nargs="?", choices=["live", "restored"])
     parser.add_argument("--checkpoints", type=Path, default=ROOT / ".cache" / "bench-state.msgpack")
-    asked = parser.parse_args()
-    if asked.case:
-        (live if asked.case == "live" else restored)(asked.checkpoints)
+    arguments = parser.parse_args()
+    if arguments.case:
+        (live if arguments.case == "live" else restored)(arguments.checkpoints)
         return
-    asked.checkpoints.parent.mkdir(exist_ok=True)
+    arguments.checkpoints.parent.mkdir(exist_ok=True)
     for case in ("live", "restored"):
-        command = [sys.executable, "-m", "tests.bench.state", case, "--checkpoints", str(asked.checkpoints)]
+        command = [sys.executable, "-m", "tests.bench.state", case, "--checkpoints", str(arguments.checkpoints)]
         done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
         figures = json.loads(done.stdout)
         small = figures["bytes_a_workflow"] <= MOST_BYTES_A_WORKFLOW
         fits = figures.get("resident_mib", 0) <= MOST_RESIDENT_BYTES >> 20
         sys.stdout.write(f"{done.stdout.strip()} {'met' if small and fits else 'MISSED'}: at most ")
         sys.stdout.write(f"{MOST_BYTES_A_WORKFLOW} B a workflow, {MOST_RESIDENT_BYTES >> 20} MiB resident\n")
-    asked.checkpoints.unlink()
+    arguments.checkpoints.unlink()
 
 
 if __name__ == "__main__":

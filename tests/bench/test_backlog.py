@@ -19,7 +19,7 @@ def test_every_row_of_an_outage_is_stored_once(tmp_path: Path) -> None:
 
 
 def test_each_workflow_has_its_lateness(tmp_path: Path) -> None:
-    """From its last event, and none was stored before it came."""
+    """From its last event, and none was stored before it arrived."""
     late = asyncio.run(lateness(50, 200, tmp_path))
 
     assert len(late) == 50

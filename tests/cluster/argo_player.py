@@ -52,7 +52,7 @@ class Step:
 
 @dataclass(slots=True, kw_only=True)
 class Played:
-    """An object on the server: its path and version there, and what the recording last said of it."""
+    """An object on the server: its path and version there, and its last state in the recording."""
 
     path: str
     version: str
@@ -66,7 +66,7 @@ class ArgoPlayer:
 
     With `kwok`, a pod that has orders for kwok (`lab/run`) lives by them in real time, and only its creation, labels,
     annotations and deletion are played; give `speed=1`, or workflows end before their pods. Without, all statuses are
-    written here, and `lab/` annotations are left out so that kwok keeps off. `speed` is recorded seconds per second.
+    written here, and `lab/` annotations are omitted, so that kwok ignores the object. `speed` is recorded seconds per second.
     """
 
     plane: ControlPlane
@@ -203,7 +203,7 @@ def _unpacked(file: Path) -> str:
 
 
 def _creatable(recorded: Json) -> Json:
-    """The object without what only a server may say; managedFields too, which tell of other writers than this one."""
+    """The object without what only a server may say; managedFields too, which name other writers than this one."""
     metadata = {key: recorded["metadata"][key] for key in OURS_TO_SAY if key in recorded["metadata"]}
     return recorded | {"metadata": metadata}
 

@@ -65,7 +65,7 @@ class Child:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listened on a moment ago."""
+    """Ports of loopback that were free a moment ago."""
     with ExitStack() as stack:
         # All are held until all are known, or the same port could be handed out twice.
         sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]

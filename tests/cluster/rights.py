@@ -65,5 +65,5 @@ def _attributes(role: Json, namespace: str) -> Iterator[Json]:
         )
         for verb, group, resource, name in rights:
             kind, _, part = resource.partition("/")
-            asked = {"verb": verb, "group": group, "resource": kind, "subresource": part, "name": name}
-            yield {"resourceAttributes": asked | {"namespace": namespace}}
+            attributes = {"verb": verb, "group": group, "resource": kind, "subresource": part, "name": name}
+            yield {"resourceAttributes": attributes | {"namespace": namespace}}

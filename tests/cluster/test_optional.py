@@ -58,7 +58,7 @@ async def test_optional_kinds_may_be_refused(fresh_control_plane: ControlPlane, 
 
 
 async def test_kinds_that_are_not_installed_hold_up_nothing(control_plane: ControlPlane, tmp_path: Path) -> None:
-    """kube-apiserver answers a group that nobody registered in plain text: the kind is absent, and the cluster ready."""
+    """kube-apiserver answers an unregistered group in plain text: the kind is absent, and the cluster ready."""
     grant_deployed_roles(control_plane)
 
     async with running(a_service(tmp_path, restricted(control_plane))) as collector:
@@ -116,7 +116,7 @@ async def test_only_warnings_are_watched(control_plane: ControlPlane, tmp_path: 
     assert 5 < warnings < len(events) / 5
 
 
-async def test_a_run_of_a_cron_workflow_is_told(control_plane: ControlPlane, tmp_path: Path) -> None:
+async def test_a_run_of_a_cron_workflow_is_recorded(control_plane: ControlPlane, tmp_path: Path) -> None:
     """A workflow that is named after a due time of its cron is one row, started, with its name."""
     grant_deployed_roles(control_plane)
     cluster = restricted(control_plane)

@@ -34,7 +34,7 @@ def is_running(pid: int) -> bool:
 
 
 def a_workflow(name: str) -> Json:
-    """A workflow that nobody will run."""
+    """A workflow without a controller."""
     return named("argoproj.io/v1alpha1", "Workflow", name) | {"spec": {"entrypoint": "main"}}
 
 
@@ -68,7 +68,7 @@ def phases_now(plane: ControlPlane, path: str) -> dict[str, str]:
     return {item["metadata"]["uid"]: phase_of(item) for item in plane.items(path)}
 
 
-def seen(event: str, obj: Json) -> tuple[str, Json]:
+def sight(event: str, obj: Json) -> tuple[str, Json]:
     """What two watchers of the same play must agree on."""
     metadata = obj["metadata"]
     marks = {key: metadata.get(key) for key in ("namespace", "name", "labels", "generation")}
@@ -174,8 +174,8 @@ async def test_a_watcher_of_the_play_sees_what_the_recorder_saw(control_plane: C
         for event in control_plane.watch(path, before)
         if event["object"]["metadata"].get("uid") in server_uid.values()
     ]
-    assert [seen(event["type"], event["object"]) for event in played] == [
-        seen(*event) for event in events_of(BASICS, kind)
+    assert [sight(event["type"], event["object"]) for event in played] == [
+        sight(*event) for event in events_of(BASICS, kind)
     ]
 
 

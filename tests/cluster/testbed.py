@@ -46,7 +46,7 @@ ARGO_KINDS = {
 
 
 class ApiError(RuntimeError):
-    """The server said no; `code` is what it said, 0 when it could not be reached."""
+    """A refusal of the server; `code` is its status, 0 when the server could not be reached."""
 
     def __init__(self, call: str, code: int, body: str) -> None:
         super().__init__(f"{call}: {code} {body[:500]}")
@@ -157,7 +157,7 @@ class ControlPlane:
         """
         From here on a watch from an older version gets 410, as after a night's outage; returns the oldest good version.
 
-        Every open watch breaks off, since kube-apiserver must start anew for its watch caches to begin at the present.
+        Every open watch breaks off, since kube-apiserver must restart for its watch caches to begin at the present.
         """
         revision = self.compact()
         self.kill_apiserver()
