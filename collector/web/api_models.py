@@ -18,9 +18,9 @@ class Problem(ApiModel):
     kind: str | None = None
     """Kind of the watch; null if the problem is not about one."""
     cause: str
-    """The same in one word, the label of the metric `lynceus_not_ready`."""
+    """The cause in one word, as in the metric `lynceus_not_ready`."""
     reason: str
-    """What is wrong, in words."""
+    """What is wrong."""
     remedy: str
     """What to do about it."""
     blocking: bool = True
@@ -39,7 +39,7 @@ class Ready(ApiModel):
 
 
 class Place(ApiModel):
-    """Where a workflow is."""
+    """The cluster, namespace and queue of a workflow."""
 
     cluster: str
     """Name of the cluster."""
@@ -50,7 +50,7 @@ class Place(ApiModel):
 
 
 class ReasonCount(ApiModel):
-    """Live workflows that wait for one reason."""
+    """Live workflows that wait for the same reason."""
 
     reason: str
     """The waiting reason."""
@@ -61,7 +61,7 @@ class ReasonCount(ApiModel):
 
 
 class Begun(ReasonCount):
-    """Workflows that began and run no main container, of the whole fleet, for one reason."""
+    """Workflows of the fleet that began and run no main container, by reason."""
 
     oldest_in: Place
     """Queue of the workflow that has waited longest."""
@@ -103,15 +103,15 @@ class Slots(ApiModel):
     namespace: str
     """Empty: the limit of the whole installation."""
     limit: int | None
-    """Null: workflows are throttled here by a limit that could not be read."""
+    """Null: workflows are throttled by a limit that could not be read."""
     source: str
     """Where the limit was read."""
     running: int
     """Workflows that run and occupy a slot."""
     suspended: int
-    """Suspended workflows; they occupy a slot too."""
+    """Suspended workflows, which occupy a slot too."""
     lock_waiting: int
-    """Workflows that wait for a lock, and occupy a slot meanwhile."""
+    """Workflows that wait for a lock and occupy a slot."""
     throttled: int
     """Workflows that wait for a slot."""
     used: int
@@ -138,7 +138,7 @@ class Lock(ApiModel):
     oldest_age_ms: int | None
     """Longest wait for the lock."""
     holders: list[str]
-    """A few of them."""
+    """Some of the holders."""
 
 
 class Stuck(ApiModel):
@@ -157,7 +157,7 @@ class Stuck(ApiModel):
     words: str
     """Message of the scheduler, kubelet, cloud or controller."""
     advice: str
-    """What to look at."""
+    """What to check."""
     age_ms: int
     """Time without progress."""
 
@@ -182,7 +182,7 @@ class Cron(ApiModel):
     missed: int
     """Due runs that did not start although no policy forbade them."""
     skipped: int
-    """Due runs that its own policy forbade."""
+    """Due runs that its concurrency policy forbade."""
     active: int
     """Runs that are active."""
     last_age_ms: int | None
@@ -209,11 +209,11 @@ class Controller(ApiModel):
     memory_bytes: int | None
     """Memory in use; null: not known."""
     memory_limit_bytes: int | None
-    """Null: it has none."""
+    """Null: no limit."""
     memory_share: float | None
     """Memory in use of its limit; null: one of them is not known."""
     detail: str
-    """Why its own metrics are not read."""
+    """Why its metrics are not read."""
 
 
 class Totals(ApiModel):
@@ -230,7 +230,7 @@ class Totals(ApiModel):
     stuck: int
     """Workflows that are stuck."""
     locks: int
-    """Locks that are held or waited for."""
+    """Locks that are held or have waiters."""
     crons: int
     """Cron workflows."""
     oldest_age_ms: int | None
@@ -242,7 +242,7 @@ class Totals(ApiModel):
 
 
 class Watch(ApiModel):
-    """One watch as it is now."""
+    """The state of a watch."""
 
     kind: str
     """Kind of the objects."""
@@ -261,7 +261,7 @@ class Watch(ApiModel):
 
 
 class Cluster(ApiModel):
-    """One cluster as it is now."""
+    """The state of a cluster."""
 
     name: str
     """Name of the cluster."""
@@ -290,7 +290,7 @@ class Cluster(ApiModel):
 
 
 class Store(ApiModel):
-    """The way to the store as it is now."""
+    """The state of the spool and the store."""
 
     reachable: bool
     """True when the store answered the last request."""
@@ -308,7 +308,7 @@ class Live(ApiModel):
     """Everything the live page shows."""
 
     at_ms: int
-    """When the view was drawn, Unix milliseconds."""
+    """Time of the view, Unix milliseconds."""
     ready: bool
     """As in `/readyz`."""
     problems: list[Problem]
@@ -318,17 +318,17 @@ class Live(ApiModel):
     clusters: list[Cluster]
     """Every cluster."""
     queues: list[Queue]
-    """The one that has waited longest first."""
+    """The longest wait first."""
     begun: list[Begun]
     """Workflows that began and run no main container, by reason."""
     slots: list[Slots]
-    """The fullest first; only where there is a limit."""
+    """The fullest first; only clusters and namespaces with a limit."""
     locks: list[Lock]
     """Locks that workflows wait for, the longest queue first; at most 100."""
     stuck: list[Stuck]
     """The longest first; at most 100, `totals.stuck` counts all."""
     crons: list[Cron]
-    """Those that missed runs first, then those with a problem; at most 100, `totals.crons` counts all."""
+    """Cron workflows with missed runs first, then those with a problem; at most 100, `totals.crons` counts all."""
     money: MoneyNow | None
     """Null: this server shows no money."""
     store: Store

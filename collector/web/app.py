@@ -1,8 +1,8 @@
 """
-The HTTP surface: the live page, its JSON, the scrape, and whether all is well.
+The HTTP server's app: the live page, its JSON, the Prometheus scrape, health and readiness.
 
-It draws what it is handed and owns no state but a few seconds of today's money. Whoever builds the app decides where
-the live view, the money and the scrape come from; nothing here reaches a cluster or the store.
+The app shows the values that it is given; its only state is today's money of the last few seconds. The caller provides the
+live view, the money and the scrape; nothing here reaches a cluster or the store.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -24,12 +24,12 @@ from collector.web.headers import SecurityHeaders
 from collector.web.live import live_now
 from collector.web.money import Money, MoneyToday
 from collector.web.readiness import readiness
-from collector.web.reason_texts import BEGUN_WORDS, WAITING_WORDS
+from collector.web.reason_texts import BEGUN_TEXTS, WAITING_TEXTS
 
 HERE = Path(__file__).parent
 
 POLL_MS = 2000
-"""How often an open page asks again."""
+"""Interval at which an open page reads the JSON again."""
 
 Scrape = Callable[[str], Awaitable[tuple[bytes, str]]]
 """Body and content type of /metrics for an Accept header."""
@@ -48,7 +48,8 @@ def create_app(
     """
     The app, to be served in the loop that `live` and `counters` belong to. Without `money` no amount is shown.
 
-    `hosts` are the names it answers to: on loopback only its own, or a web page could reach it by a name of its making.
+    `hosts` are the accepted host names. On loopback these are only the server's own, because a web page could reach the
+    server by another name that resolves to loopback.
     """
     # The documentation pages of FastAPI load scripts from a CDN; the OpenAPI document alone is served.
     app = FastAPI(title="Lynceus", version="1", openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None)
@@ -93,5 +94,5 @@ def _live_page(poll_ms: int, shows_money: bool) -> str:
         loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     return pages.get_template("live.html").render(
-        poll_ms=poll_ms, shows_money=shows_money, waiting_words=WAITING_WORDS, begun_words=BEGUN_WORDS
+        poll_ms=poll_ms, shows_money=shows_money, waiting_texts=WAITING_TEXTS, begun_texts=BEGUN_TEXTS
     )

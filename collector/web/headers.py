@@ -1,7 +1,7 @@
 """
-Response headers that keep a page from doing anything but talk to the server it came from.
+Response headers that restrict a page to requests to its own server.
 
-Names of workflows and queues are written by strangers; even if one ever reached a page as markup, it could run nothing.
+Names of workflows and queues are foreign input; even if one reached a page as markup, it could not run.
 """
 
 from starlette.datastructures import MutableHeaders
@@ -28,13 +28,13 @@ HEADERS = {
 
 
 class SecurityHeaders:
-    """Puts the headers on every response, errors and static files included."""
+    """Adds the headers to every response, errors and static files included."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass one request on."""
+        """Handles one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -44,7 +44,7 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers[name] = value
-                # Static files are asked for again by their ETag; everything else is of this moment.
+                # A browser revalidates static files by ETag; every other response is valid only now.
                 headers["cache-control"] = "no-cache" if scope["path"].startswith("/static/") else "no-store"
             await send(message)
 

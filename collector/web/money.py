@@ -1,7 +1,7 @@
 """
-Today's money as the live page asks for it: the shape that whoever reads the store fills in, and a short memory of it.
+Today's money for the live page: departments with their shares, the highest cost first, and a total for each currency.
 
-No SQL and no sum of pods happens here. Unknown is said in words and never drawn as 0.
+No SQL is here. Currencies are never added to each other. An unknown amount is reported as unknown, and never counted as 0.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ from collector.web.api_model import age
 from collector.web.api_money import CurrencyTotal, DepartmentMoney, MoneyNow, MoneyPerHour
 
 KEEP_S = 5.0
-"""Every open page polls each 2 s; the store is asked at most this often for all of them together."""
+"""Every open page polls each 2 s; for all pages together the store is queried at most this often."""
 
 PATIENCE_S = 3.0
-"""A page that waits longer than this for the store is better served by the word `unknown`."""
+"""After this wait for the store, a page shows the money as unknown."""
 
 DETAIL_LIMIT = 300
 
@@ -33,38 +33,38 @@ EXACT = Context(prec=76)
 
 
 class Spent(msgspec.Struct, frozen=True, kw_only=True):
-    """What one department has spent today in one currency."""
+    """Today's cost of one department in one currency."""
 
     department: str
-    """`unallocated` where no rule names one."""
+    """`unallocated` if no rule names a department."""
     currency: str
     cost: Decimal | None
-    """None when not one of its pods could be priced."""
+    """None if no pod of the department has a price."""
     accruing: bool
-    """True while a pod behind this amount still runs, so that it will grow without anything new happening."""
+    """True while a pod behind this amount still runs: the amount grows by itself."""
     unpriced_pods: int = 0
 
 
 class Money(msgspec.Struct, frozen=True, kw_only=True):
-    """All departments' money of one billing day, as the store had it."""
+    """All departments' money of one billing day, as read from the store."""
 
     day: str
     """The billing day, as in 2026-11-22."""
     at: Instant
-    """When the store was asked."""
+    """Time of the query."""
     spent: tuple[Spent, ...]
     detail: str = ""
-    """What these amounts lack, in words; empty when nothing is known to be missing."""
+    """What is missing from these amounts; empty if nothing is known to be missing."""
 
 
 class UnknownMoney(msgspec.Struct, frozen=True):
-    """The store did not say; `detail` tells why, in words for an operator."""
+    """No answer from the store, and the reason for an operator."""
 
     detail: str
 
 
 class MoneyToday:
-    """Today's money, read again when a few seconds old; a failure is kept as long, to spare a store in need."""
+    """Today's money, read again after a few seconds. A failure is kept as long, to spare a store in trouble."""
 
     def __init__(
         self, read: Callable[[], Awaitable[Money]], *, keep_s: float = KEEP_S, patience_s: float = PATIENCE_S
@@ -73,30 +73,30 @@ class MoneyToday:
         self._keep_s = keep_s
         self._patience_s = patience_s
         self._known: Money | UnknownMoney | None = None
-        self._asked_at = 0.0
+        self._read_at = 0.0
         self._lock = asyncio.Lock()
 
     async def latest(self) -> Money | UnknownMoney:
-        """The newest answer; one question at a time, whoever else asks waits for its answer."""
+        """Returns the newest answer. One query runs at a time; other callers wait for its answer."""
         async with self._lock:
-            if self._known is None or time.monotonic() - self._asked_at >= self._keep_s:
-                self._known = await self._ask()
-                self._asked_at = time.monotonic()
+            if self._known is None or time.monotonic() - self._read_at >= self._keep_s:
+                self._known = await self._read_store()
+                self._read_at = time.monotonic()
             return self._known
 
-    async def _ask(self) -> Money | UnknownMoney:
+    async def _read_store(self) -> Money | UnknownMoney:
         try:
             return await asyncio.wait_for(self._read(), self._patience_s)
         except TimeoutError:
             return UnknownMoney(f"the store did not answer within {self._patience_s:g} s")
-        # The edge between the page and whatever client reads the store: the rest of the page must not fall with it.
+        # The edge between the page and the store's client: its failure must not break the rest of the page.
         except Exception as error:  # noqa: BLE001
             first_line = next(iter(str(error).splitlines()), "") or type(error).__name__
             return UnknownMoney(f"the store could not be read: {first_line[:DETAIL_LIMIT]}")
 
 
 def money_now(money: Money | UnknownMoney, now: Instant, burning: Iterable[HourlyCost] = ()) -> MoneyNow:
-    """Today's money, or why it is not known, and what runs now costs an hour."""
+    """Today's money or the reason why it is unknown, and the cost per hour of running pods."""
     running = tuple(map(_hourly, sum_by_currency(burning)))
     if isinstance(money, UnknownMoney):
         return MoneyNow(known=False, detail=money.detail, running=running)
@@ -129,7 +129,7 @@ def _departments(currency: str, rows: list[Spent], total: Decimal | None) -> lis
     for spent in rows:
         by_name[spent.department].append(spent)
     if total is not None and UNALLOCATED not in by_name:
-        # Nobody may have to wonder whether something was left out: that nothing is unallocated is worth a line.
+        # A line shows that nothing is unallocated, so that a reader need not wonder whether cost is missing.
         by_name[UNALLOCATED] = [Spent(department=UNALLOCATED, currency=currency, cost=Decimal(0), accruing=False)]
     priced = [(name, _total(of_one), of_one) for name, of_one in by_name.items()]
     priced.sort(key=lambda row: (row[1] is None, -(row[1] or 0), row[0]))
@@ -142,7 +142,7 @@ def _departments(currency: str, rows: list[Spent], total: Decimal | None) -> lis
 
 
 def _total(rows: list[Spent]) -> Decimal | None:
-    """The sum of what is known; None when nothing is."""
+    """The sum of the known amounts; None if no amount is known."""
     total: Decimal | None = None
     for spent in rows:
         if spent.cost is not None:
@@ -159,7 +159,7 @@ def _share(cost: Decimal | None, total: Decimal | None) -> float | None:
 
 
 def _text(amount: Decimal | None) -> str | None:
-    """Plain digits, without the zeros that a column of 18 places brings along."""
+    """Formats an amount as plain digits, without trailing zeros of the column's 18 places."""
     if amount is None:
         return None
     text = format(amount, "f")

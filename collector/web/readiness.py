@@ -1,7 +1,7 @@
 """
-What keeps the collector from being ready, one reason a problem, each with its remedy.
+The collector's readiness: every problem with its reason and its remedy.
 
-Judged from the live view alone: whoever asks must get an answer at once, also when a cluster or the store gives none.
+Decided from the live view alone, so that /readyz answers at once even if a cluster or the store does not.
 """
 
 from collections.abc import Iterator
@@ -13,44 +13,44 @@ from collector.core.units import DAY_MS, MINUTE_MS
 from collector.web.api_models import Problem, Ready
 
 BEHIND_MS = MINUTE_MS
-"""Rows that wait longer than this for the store make whoever reads it see the past."""
+"""Rows that wait longer than this for the store: reports and dashboards show the past."""
 
 BEHIND_ROWS = 500_000
-"""About half an hour of a full-sized fleet; inserts may succeed and still lose the race."""
+"""About half an hour of a full-sized fleet; inserts may succeed and still be too slow."""
 
 VIEW_STALE_MS = 30_000
-"""The live view is drawn every few seconds at most; one this old means that the loop hangs."""
+"""The live view is made every few seconds; an older one means that the event loop hangs."""
 
-GAP_TOLD_MS = DAY_MS
-"""For how long a gap is told here; reports tell it for good."""
+GAP_SHOWN_MS = DAY_MS
+"""How long a gap is reported here; reports show it permanently."""
 
 NOTHING_IS_LOST = "nothing is lost, rows wait in the spool"
 
 REMEDIES = {
-    "starting": "wait; if it stays so, look for this cluster in the collector's log",
+    "starting": "wait; if it does not change, look for this cluster in the collector's log",
     "listing": "wait for the first list to finish; large collections take a minute",
-    "retrying": "check that the API server can be reached from here, with its certificate and token",
-    "cluster_refused": "name each cluster once, under a name of its own, in the settings, and start again",
+    "retrying": "check that the collector can reach the API server, its certificate and its token",
+    "cluster_refused": "give each cluster one entry with a unique name in the settings, then restart",
     "refused": "grant get, list and watch on this kind; lynceus check prints the missing rule",
 }
 
 
 SKEWED_MS = 30_000
-"""A clock that is kept by NTP is within a second; a page's ages and a month's first minutes are wrong by this much."""
+"""A clock with NTP is right within a second. A page's ages and a month's first minutes are wrong by the skew."""
 
 STORE_REMEDIES = {
-    "store_password": "put the right password into store.password_file, which is read at each try",
+    "store_password": "write the correct password into store.password_file; it is read before each try",
     "store_read_only": "grant INSERT, SELECT, CREATE and ALTER on the database lynceus to store.username",
-    "store_disk_full": "free space on the store's disk, or give it more",
-    "store_overloaded": "it is tried again; if it stays so, give the store more memory or look at its merges",
-    "store_refuses": "look at the store's own log; the same rows are tried again until it takes them",
-    "spool_fails": "look at the disk of data_dir",
+    "store_disk_full": "free space on the store's disk, or enlarge it",
+    "store_overloaded": "the rows are sent again; if it does not change, give the store more memory or check its merges",
+    "store_refuses": "check the store's own log; the same rows are sent again until it accepts them",
+    "spool_fails": "check the disk of data_dir",
 }
-"""What to do where another remedy than the address holds."""
+"""Remedies by cause, for causes other than a wrong address."""
 
 
 def readiness(view: LiveView, now: Instant) -> Ready:
-    """Ready when no problem blocks."""
+    """Collects the problems; the collector is ready if none of them blocks."""
     problems = [
         *_clusters(view),
         *_gaps(view, now),
@@ -71,14 +71,14 @@ def _clusters(view: LiveView) -> Iterator[Problem]:
                 subject="cluster",
                 cluster=cluster.name,
                 cause="cluster_refused" if cluster.detail else "starting",
-                reason=cluster.detail or "it is not watched yet",
+                reason=cluster.detail or "its watches have not started yet",
                 remedy=REMEDIES["cluster_refused" if cluster.detail else "starting"],
             )
 
 
 def _is_troubled(cluster: ClusterHealth, watch: WatchHealth) -> bool:
-    # An optional kind that a cluster does not serve is not missed there.
-    # Servers end a watch every few minutes; one that has synced and opens again leaves its cluster ready.
+    # An optional kind that a cluster does not serve is not needed there.
+    # Servers end a watch every few minutes; a synced watch that opens again leaves its cluster ready.
     reopening = cluster.ready and watch.synced and watch.state != "refused"
     return watch.state != "absent" and not reopening and (watch.state != "watching" or not watch.synced)
 
@@ -91,29 +91,29 @@ def _watch(cluster: ClusterHealth, watch: WatchHealth) -> Problem:
         kind=watch.kind,
         cause=f"watch_{watch.state}",
         reason=reason,
-        remedy=REMEDIES.get(watch.state, "wait; it has not listed everything yet"),
-        # A cluster that is ready without this kind does not need it.
+        remedy=REMEDIES.get(watch.state, "wait until the first list is complete"),
+        # A cluster that is ready without this kind does not need the kind.
         blocking=watch.needed and not cluster.ready,
         optional=not watch.needed and watch.state == "refused",
     )
 
 
 def _gaps(view: LiveView, now: Instant) -> Iterator[Problem]:
-    """A collector with a gap is ready; but whoever reads of that time should know."""
+    """Reports recent gaps: the collector is ready, but data of that time is incomplete."""
     for cluster in view.clusters:
         for gap in cluster.gaps:
-            if now - gap.to_at < GAP_TOLD_MS:
+            if now - gap.to_at < GAP_SHOWN_MS:
                 begin, end = (
                     datetime.fromtimestamp(at / 1000, UTC).strftime("%F %T") for at in (gap.from_at, gap.to_at)
                 )
-                ended = f"; {gap.objects_unknown} objects ended unseen" if gap.objects_unknown else ""
+                ended = f"; {gap.objects_unknown} objects ended unobserved" if gap.objects_unknown else ""
                 yield Problem(
                     subject="watch",
                     cluster=gap.cluster,
                     kind=gap.kind,
                     cause="gap",
-                    reason=f"not complete from {begin} to {end} UTC: {gap.cause}{ended}",
-                    remedy="nothing; reports of that time say so, and watch_gap has the row",
+                    reason=f"data is incomplete from {begin} to {end} UTC: {gap.cause}{ended}",
+                    remedy="no action needed; reports of that time show the gap, watch_gap has its row",
                     blocking=False,
                     optional=True,
                 )
@@ -129,19 +129,19 @@ def _store(store: StoreHealth, now: Instant) -> Iterator[Problem]:
         )
     elif store.spooled_rows and (store.last_insert_at is None or now - store.last_insert_at > BEHIND_MS):
         at = store.last_insert_at
-        since = "none was yet" if at is None else f"none was for {_seconds(now - at)} s"
+        since = "none was inserted yet" if at is None else f"the last insert was {_seconds(now - at)} s ago"
         yield Problem(
             subject="store",
             cause="behind",
-            reason=f"behind: {store.spooled_rows} rows wait to be acknowledged and {since}",
-            remedy="look at lynceus_store_insert_errors_total by table, then at the store's own log",
+            reason=f"behind: {store.spooled_rows} rows wait for the store, {since}",
+            remedy="check lynceus_store_insert_errors_total by table, then the store's own log",
         )
     elif store.spooled_rows > BEHIND_ROWS:
         yield Problem(
             subject="store",
             cause="behind",
             reason=f"behind: {store.spooled_rows} rows wait in the spool, more than {BEHIND_ROWS}",
-            remedy="give the store more room, or split the clusters between replicas",
+            remedy="give the store more resources, or split the clusters between collectors",
         )
 
 
@@ -151,7 +151,7 @@ def _collector(view: LiveView, now: Instant) -> Iterator[Problem]:
             subject="collector",
             cause="hangs",
             reason=f"its live view is {_seconds(now - view.at)} s old",
-            remedy="restart it and send its log; the spool keeps what it knew",
+            remedy="restart the collector and report its log; the spool keeps all data",
         )
 
 
@@ -160,22 +160,22 @@ def _spool(store: StoreHealth) -> Iterator[Problem]:
         yield Problem(
             subject="collector",
             cause="spool_full",
-            reason=f"the spool takes nothing and watches are paused: {store.spool_detail}",
-            remedy="let the store take rows, free space under data_dir, or raise spool.max_bytes; then watches go on",
+            reason=f"the spool accepts no rows and watches are paused: {store.spool_detail}",
+            remedy="make the store accept rows, free space under data_dir, or raise spool.max_bytes; then watches continue",
         )
 
 
 def _clocks(view: LiveView) -> Iterator[Problem]:
     for clock in view.clocks:
         if abs(clock.skew_ms) > SKEWED_MS:
-            whose = f"API server of {clock.cluster}" if clock.cluster else "store"
+            owner = f"API server of {clock.cluster}" if clock.cluster else "store"
             side = "ahead of" if clock.skew_ms > 0 else "behind"
             yield Problem(
                 subject="cluster" if clock.cluster else "store",
                 cluster=clock.cluster or None,
                 cause="clock",
-                reason=f"the clock of the {whose} is {_seconds(abs(clock.skew_ms))} s {side} ours",
-                remedy="set both by NTP; latencies and charges stay right, ages and what runs now are off by that much",
+                reason=f"the clock of the {owner} is {_seconds(abs(clock.skew_ms))} s {side} ours",
+                remedy="synchronise both clocks by NTP; latencies and charges stay correct, ages are off by the skew",
                 blocking=False,
             )
 

@@ -1,7 +1,7 @@
 """
-The waiting reasons explained to people, a clause each.
+The meaning of each waiting reason, as a clause.
 
-The reasons' own names stay as core has them, so that what is read on a page can be typed into a query.
+The names of the reasons are those of core, so that a name on a page can be used in a query.
 """
 
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from collector.core.model import AFTER_WORK, BEFORE_WORK
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """A reason and what it means."""
+class ReasonText:
+    """A reason and its meaning."""
 
     reason: str
     meaning: str
@@ -19,17 +19,17 @@ class Words:
 
 MEANINGS = {
     "unseen": "the controller has not looked at it yet",
-    "throttled": "too many workflows run already: a global or namespace parallelism limit",
+    "throttled": "a parallelism limit of the controller or the namespace is reached",
     "lock": "another workflow holds the mutex or semaphore it needs",
-    "volume": "a volume claim is being made",
-    "suspended": "a suspend step waits for someone to resume it",
-    "quota": "a resource quota, or the cloud's stock, leaves no room for its pods",
+    "volume": "a volume claim is being created",
+    "suspended": "a suspend step waits until a person resumes it",
+    "quota": "a resource quota, or the cloud's stock, is used up",
     "unschedulable": "no node fits its pods",
-    "image": "an image is being pulled, or cannot be",
+    "image": "an image is being pulled, or the pull fails",
     "step_lock": "one of its steps waits for a mutex or semaphore",
-    "starting": "its pods exist and no main container runs yet",
+    "starting": "its pods exist, but no main container runs yet",
     "advancing": "between steps: no pod of it exists",
 }
 
-WAITING_WORDS = tuple(Words(reason, MEANINGS[reason]) for reason in BEFORE_WORK)
-BEGUN_WORDS = tuple(Words(reason, MEANINGS[reason]) for reason in AFTER_WORK)
+WAITING_TEXTS = tuple(ReasonText(reason, MEANINGS[reason]) for reason in BEFORE_WORK)
+BEGUN_TEXTS = tuple(ReasonText(reason, MEANINGS[reason]) for reason in AFTER_WORK)

@@ -97,7 +97,7 @@ def test_what_began_and_does_not_run_is_told_by_reason(page: Page) -> None:
     assert quota.split("\n") == [
         "quota",
         "64",
-        "a resource quota, or the cloud's stock, leaves no room for its pods",
+        "a resource quota, or the cloud's stock, is used up",
         "47 m 00 s",
     ]
 
@@ -109,13 +109,13 @@ def test_money_is_shown_by_department_with_unallocated_always(page: Page) -> Non
     assert cny.split("\n")[0] == "18,450.10 CNY accruing"
     assert "maps\n< 0.01\n< 1 %" in cny
     assert "unallocated\n0.00\n0 %" in cny
-    assert "perception\naccruing, 3 pods unpriced\n3,411.20\n27 %" in usd
+    assert "perception\naccruing, 3 pods without a price\n3,411.20\n27 %" in usd
     assert "unallocated" in usd
 
 
 def test_what_runs_now_is_told_by_the_hour(page: Page) -> None:
     """All clusters together, and how many pods the amount lacks."""
-    assert page.texts("#money-running") == ["now 499.90 USD an hour, 7,500 pods, 3 of them unpriced"]
+    assert page.texts("#money-running") == ["running now: 499.90 USD per hour, 7,500 pods, 3 of them without a price"]
 
 
 def test_watches_and_store_are_shown(page: Page) -> None:
@@ -175,7 +175,7 @@ def test_a_day_without_charges_is_not_unknown(chrome: Chrome, fleet: Fleet) -> N
     fleet.spent = msgspec.structs.replace(some_money(), spent=())
     with page_of(chrome, fleet) as page:
         assert "nothing charged yet" in page.text("#total-spent")
-        assert "Nothing was charged yet" in page.text("#no-money")
+        assert "No cost yet today" in page.text("#no-money")
         assert not page.chrome.find_element("id", "money-unknown").is_displayed()
 
 
@@ -183,10 +183,10 @@ def test_an_empty_fleet_explains_itself(page: Page, fleet: Fleet) -> None:
     """A first start shows what to do, and a calm evening shows calm."""
     fleet.view = a_view(clusters=[], queues=[])
     page.shows("#no-clusters", "No cluster is watched yet")
-    assert page.text("#no-queues") == "No cluster is watched, so no queue is known."
+    assert page.text("#no-queues") == "No cluster is watched yet, so no queue is known."
 
     fleet.view = a_view(queues=[])
-    page.shows("#no-queues", "Nothing waits.")
+    page.shows("#no-queues", "No workflow is waiting.")
     assert page.text("#total-oldest") == "none"
     assert not page.chrome.find_element("id", "queues").is_displayed()
     assert not page.chrome.find_element("id", "begun-section").is_displayed()

@@ -6,7 +6,7 @@ import pytest
 from collector.core.facts.watches import WatchGap
 from collector.core.live_view import Clock, LiveView, StoreHealth
 from collector.web.api_models import Problem
-from collector.web.readiness import BEHIND_MS, BEHIND_ROWS, GAP_TOLD_MS, VIEW_STALE_MS, readiness
+from collector.web.readiness import BEHIND_MS, BEHIND_ROWS, GAP_SHOWN_MS, VIEW_STALE_MS, readiness
 from tests.web.fleet import NOW, SECOND, a_cluster, a_store, a_view, a_watch
 
 
@@ -156,10 +156,10 @@ def test_a_gap_of_the_last_day_is_told_and_does_not_block() -> None:
     problem = the_problem(view)
 
     assert (problem.cluster, problem.kind, problem.blocking, problem.optional) == ("c", "pods", False, True)
-    assert problem.reason.startswith("not complete from ")
-    assert problem.reason.endswith(" UTC: gone; 3 objects ended unseen")
+    assert problem.reason.startswith("data is incomplete from ")
+    assert problem.reason.endswith(" UTC: gone; 3 objects ended unobserved")
     assert readiness(a_view(clusters=[a_cluster("c", gaps=[gap])]), NOW).ready
-    old = msgspec.structs.replace(gap, to_at=NOW - GAP_TOLD_MS)
+    old = msgspec.structs.replace(gap, to_at=NOW - GAP_SHOWN_MS)
     assert readiness(a_view(clusters=[a_cluster("c", gaps=[old])]), NOW).problems == []
 
 

@@ -42,7 +42,7 @@ def test_after_a_restart_it_is_too_early_to_tell(page: Page, fleet: Fleet) -> No
     flow = Flow("prod-hz", "perception", "nightly", 492, 20.0, 3, 0, None, "not_draining")
     fleet.view = a_view(flows=[flow])
 
-    page.shows("#queue-rows .c-flow", "too early to tell")
+    page.shows("#queue-rows .c-flow", "measuring")
 
 
 def test_slots_say_what_fills_them(page: Page) -> None:
@@ -114,7 +114,7 @@ def test_crons_that_missed_or_cannot_be_judged_are_shown(chrome: Chrome, fleet: 
     assert "21 m 0" in missed
     assert "minute 61 is out of range" in unread
     assert "no run yet" in unread
-    assert "2 skipped by its own policy; 1 running now" in rest[0]
+    assert "2 skipped by its concurrency policy; 1 running now" in rest[0]
     assert "suspended" in rest[1]
     assert rest[2].startswith("nightly-training")
 
@@ -155,9 +155,9 @@ def test_a_calm_evening_is_one_quiet_line(page: Page, fleet: Fleet) -> None:
     idle = a_lock(waiting=0, held=1, oldest_since=None)
     fleet.view = a_view(locks=[idle], crons=[a_cron()], slots=[some_slots(limit=0)])
 
-    page.shows("#quiet", "Nothing is stuck.")
+    page.shows("#quiet", "No workflow is stuck.")
     assert page.text("#quiet") == (
-        "Nothing is stuck. 1 lock held, nobody waits for one. No parallelism limit is known. "
+        "No workflow is stuck. 1 lock held, no workflow waits for one. No parallelism limit is known. "
         "1 cron workflow, none missed a run."
     )
     for section in ("stuck", "crons", "slots", "locks"):

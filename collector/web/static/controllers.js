@@ -1,6 +1,6 @@
-// The controllers of a cluster, in its card: who leads, whether it is well, and how near its memory limit it is.
+// The controllers of a cluster, in its card: the leader, their state, and their memory against its limit.
 
-import { keep, make, named, part, say, show } from "./dom.js";
+import { el, named, part, reconcile, setText, show } from "./dom.js";
 import { bytes, NOT_KNOWN, plural, share } from "./words.js";
 
 const NEAR_THE_LIMIT = 0.85;
@@ -12,28 +12,28 @@ export function makeControllers() {
 export function drawControllers(card, controllers) {
   const list = part(card, "controllers");
   show(list, controllers.length > 0);
-  keep(list, controllers, (c) => c.pod, makeController, updateController);
+  reconcile(list, controllers, (c) => c.pod, makeController, updateController);
 }
 
 function makeController() {
-  const track = make("div", "track", named("bar", "div", "bar"));
+  const track = el("div", "track", named("bar", "div", "bar"));
   track.setAttribute("aria-hidden", "true");
-  return make("li", "", named("role", "span", "role"), named("memory", "span", "number"), track);
+  return el("li", "", named("role", "span", "role"), named("memory", "span", "number"), track);
 }
 
 function updateController(item, controller) {
   const { pod, leader, ready, crash_loop: crashes, memory_share: part_of, detail } = controller;
   const role = leader === null ? "controller" : leader ? "leader" : "standby";
-  say(part(item, "role"), crashes ? looping(controller) : `${role} ${ready ? "ready" : "not ready"}`);
+  setText(part(item, "role"), crashes ? looping(controller) : `${role} ${ready ? "ready" : "not ready"}`);
   item.classList.toggle("bad", crashes || !ready);
   item.classList.toggle("near", part_of !== null && part_of >= NEAR_THE_LIMIT);
-  say(part(item, "memory"), memory(controller));
+  setText(part(item, "memory"), memory(controller));
   show(item.querySelector(".track"), part_of !== null);
   part(item, "bar").style.width = `${Math.min(100, (part_of ?? 0) * 100)}%`;
   item.title = [pod, detail].filter(Boolean).join(": ");
 }
 
-// One that crashes leads nobody and stands by for nobody, whatever a Lease it cannot give back says.
+// A controller in a crash loop is neither leader nor standby, even if it still holds the Lease.
 function looping({ restarts: n }) {
   return `controller in a crash loop${n ? `, ${plural(n, "restart", "restarts")}` : ""}`;
 }

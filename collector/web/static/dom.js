@@ -1,18 +1,18 @@
-// The few moves this page makes on the document. Text is only ever set as text, so a name is never read as markup.
+// Helpers for the document. Text is set only as text, so a name is never parsed as markup.
 
 export function byId(id) {
   return document.getElementById(id);
 }
 
-export function make(tag, className = "", ...children) {
+export function el(tag, className = "", ...children) {
   const node = document.createElement(tag);
   if (className) node.className = className;
   node.append(...children);
   return node;
 }
 
-// Writing what already stands there would make screen readers speak and selections jump.
-export function say(node, text) {
+// Writes only a changed text: otherwise screen readers would speak and selections would jump.
+export function setText(node, text) {
   if (node && node.textContent !== text) node.textContent = text;
 }
 
@@ -20,8 +20,8 @@ export function show(node, visible) {
   if (node && node.hidden === visible) node.hidden = !visible;
 }
 
-// Makes the children of `parent` be one for each item, in order, keeping those that were there already.
-export function keep(parent, items, keyOf, create, update) {
+// Makes `parent` have one child for each item, in order; reuses the children of items that were there before.
+export function reconcile(parent, items, keyOf, create, update) {
   const before = new Map([...parent.children].map((node) => [node.dataset.key, node]));
   let place = parent.firstElementChild;
   for (const item of items) {
@@ -36,7 +36,7 @@ export function keep(parent, items, keyOf, create, update) {
     else parent.insertBefore(node, place);
     update(node, item);
   }
-  for (const gone of before.values()) gone.remove();
+  for (const node of before.values()) node.remove();
 }
 
 export function part(node, name) {
@@ -44,35 +44,35 @@ export function part(node, name) {
 }
 
 export function named(name, tag, className = "") {
-  const node = make(tag, className);
+  const node = el(tag, className);
   node.dataset.part = name;
   return node;
 }
 
-// An age goes on by itself between two answers of the server (tick() in live.js); without one, words stand there.
+// Shows an age, which grows by itself between two answers of the server (tick() in live.js); without an age, a text.
 export function setAge(node, ms, otherwise = "–") {
   if (ms === null || ms === undefined) {
     delete node.dataset.ageMs;
-    say(node, otherwise);
+    setText(node, otherwise);
   } else node.dataset.ageMs = ms;
 }
 
-// A time to come shrinks by itself in the same way.
+// Shows the time until an instant, which shrinks in the same way.
 export function setDue(node, ms, otherwise) {
   if (ms === null || ms === undefined) {
     delete node.dataset.dueMs;
-    say(node, otherwise);
+    setText(node, otherwise);
   } else node.dataset.dueMs = ms;
 }
 
-// A stacked bar: one segment a reason, as wide as its share; `length` is the whole bar's, of 1.
+// Draws a stacked bar: one segment for each reason, as wide as its share; `length` is the length of the whole bar, of 1.
 export function stack(bar, groups, length) {
   bar.style.width = `${Math.max(length * 100, 0.5)}%`;
-  keep(
+  reconcile(
     bar,
     groups,
     (group) => group.reason,
-    (group) => make("span", `r-${group.reason}`),
+    (group) => el("span", `r-${group.reason}`),
     (segment, group) => {
       segment.style.flexGrow = group.workflows;
     },

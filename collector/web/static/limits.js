@@ -1,6 +1,6 @@
-// Parallelism slots and locks: what keeps workflows waiting although nothing is broken.
+// Parallelism limits and locks: they keep workflows waiting although nothing is broken.
 
-import { byId, keep, make, named, part, say, setAge, show, stack } from "./dom.js";
+import { byId, el, named, part, reconcile, setAge, setText, show, stack } from "./dom.js";
 import { first } from "./more.js";
 import { count, NOT_KNOWN, share } from "./words.js";
 
@@ -9,34 +9,34 @@ const SOURCES = { namespace_label: "the namespace's label", configmap: "the cont
 
 export function drawLimits({ slots, locks }, view) {
   show(byId("slots-section"), slots.length > 0);
-  keep(byId("slots"), first("slots", slots, SHOWN, view), (s) => JSON.stringify([s.cluster, s.namespace]), makeMeter, updateSlots);
+  reconcile(byId("slots"), first("slots", slots, SHOWN, view), (s) => JSON.stringify([s.cluster, s.namespace]), makeMeter, updateSlots);
   show(byId("locks-section"), locks.length > 0);
-  keep(byId("locks"), first("locks", locks, SHOWN, view), (l) => JSON.stringify([l.cluster, l.name]), makeMeter, updateLock);
+  reconcile(byId("locks"), first("locks", locks, SHOWN, view), (l) => JSON.stringify([l.cluster, l.name]), makeMeter, updateLock);
 }
 
 function makeMeter() {
-  const head = make("div", "head", named("name", "b"), named("where", "small"), named("figure", "span", "number"));
-  const track = make("div", "track", named("bar", "div", "bar"));
+  const head = el("div", "head", named("name", "b"), named("where", "small"), named("figure", "span", "number"));
+  const track = el("div", "track", named("bar", "div", "bar"));
   track.setAttribute("aria-hidden", "true");
-  return make("li", "", head, track, make("div", "foot", named("words", "small"), named("aside", "small", "number")));
+  return el("li", "", head, track, el("div", "foot", named("words", "small"), named("aside", "small", "number")));
 }
 
 function updateSlots(item, slots) {
   const known = slots.limit !== null;
-  say(part(item, "name"), slots.namespace || "whole installation");
-  say(part(item, "where"), slots.cluster);
-  say(part(item, "figure"), known ? `${count(slots.used)} of ${count(slots.limit)}` : "limit not known");
+  setText(part(item, "name"), slots.namespace || "whole installation");
+  setText(part(item, "where"), slots.cluster);
+  setText(part(item, "figure"), known ? `${count(slots.used)} of ${count(slots.limit)}` : "limit not known");
   part(item, "figure").classList.toggle("unknown", !known);
   const parts = [["running", slots.running], ["suspended", slots.suspended], ["lock", slots.lock_waiting]];
   const groups = parts.filter(([, n]) => n > 0).map(([reason, workflows]) => ({ reason, workflows }));
   stack(part(item, "bar"), groups, Math.min(1, slots.share ?? 0));
   show(item.querySelector(".track"), known);
-  say(part(item, "words"), slotWords(slots));
-  say(part(item, "aside"), known ? share(slots.share) : "");
-  item.title = known ? `told by ${SOURCES[slots.source] ?? slots.source}` : "the right to read the controller's ConfigMap is missing";
+  setText(part(item, "words"), slotWords(slots));
+  setText(part(item, "aside"), known ? share(slots.share) : "");
+  item.title = known ? `limit from ${SOURCES[slots.source] ?? slots.source}` : "the right to read the controller's ConfigMap is missing";
 }
 
-// What sits in a slot without running is named, since nobody else does.
+// Names the workflows that occupy a slot without running, because no other part of the page does.
 function slotWords({ suspended, lock_waiting: locked, throttled }) {
   const idle = [locked ? `${count(locked)} wait for a lock` : "", suspended ? `${count(suspended)} suspended` : ""];
   const held = idle.filter(Boolean).join(", ");
@@ -46,13 +46,13 @@ function slotWords({ suspended, lock_waiting: locked, throttled }) {
 function updateLock(item, lock) {
   const words = lock.name.split("/");
   const namespace = words.length > 2 ? words[0] : "";
-  say(part(item, "name"), namespace ? words.slice(words[1] === "ConfigMap" ? 2 : 1).join("/") : lock.name);
-  say(part(item, "where"), [lock.cluster, namespace].filter(Boolean).join(" · "));
-  say(part(item, "figure"), `${count(lock.waiting)} wait`);
+  setText(part(item, "name"), namespace ? words.slice(words[1] === "ConfigMap" ? 2 : 1).join("/") : lock.name);
+  setText(part(item, "where"), [lock.cluster, namespace].filter(Boolean).join(" · "));
+  setText(part(item, "figure"), `${count(lock.waiting)} wait`);
   const known = lock.limit > 0;
   stack(part(item, "bar"), [{ reason: "lock", workflows: 1 }], known ? Math.min(1, lock.held / lock.limit) : 0);
   show(item.querySelector(".track"), known);
-  say(part(item, "words"), lockWords(lock));
+  setText(part(item, "words"), lockWords(lock));
   setAge(part(item, "aside"), lock.oldest_age_ms, NOT_KNOWN);
   item.title = lock.name;
 }

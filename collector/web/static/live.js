@@ -1,7 +1,7 @@
-// Asks the server every few seconds and lets ages tick in between. When the server is silent, the page says since when
-// and stops ticking: an age that goes on without news would be made up.
+// Polls the server every few seconds and counts ages in between. If the server does not answer, the page shows since when
+// and stops counting, because the ages would no longer be known.
 
-import { byId, say } from "./dom.js";
+import { byId, setText } from "./dom.js";
 import { draw } from "./draw.js";
 import { age, clock, count, plural, until } from "./words.js";
 
@@ -11,22 +11,22 @@ const SPOKEN_EVERY_MS = 15_000;
 
 const view = { filter: "", sort: "depth", descending: true, all: new Set() };
 let newest = null;
-let heardAt = 0;
-let heardOn = null;
+let answeredAt = 0;
+let answeredOn = null;
 let stale = false;
 let spokenAt = -Infinity;
 
-async function ask() {
+async function refresh() {
   try {
     const response = await fetch("/api/v1/live", { signal: AbortSignal.timeout(PATIENCE_MS), cache: "no-store" });
     if (!response.ok) throw new Error(`the server answers ${response.status}`);
     newest = await response.json();
   } catch (error) {
-    sayStale(error);
+    showStale(error);
     return;
   }
-  heardAt = performance.now();
-  heardOn = new Date();
+  answeredAt = performance.now();
+  answeredOn = new Date();
   stale = false;
   redraw();
 }
@@ -35,33 +35,33 @@ function redraw() {
   draw(newest, view);
   tick();
   speak();
-  sayLive();
+  showLive();
 }
 
 function tick() {
   if (newest === null || stale) return;
-  const since = performance.now() - heardAt;
-  for (const node of document.querySelectorAll("[data-age-ms]")) say(node, age(Number(node.dataset.ageMs) + since));
-  for (const node of document.querySelectorAll("[data-due-ms]")) say(node, until(Number(node.dataset.dueMs) - since));
+  const since = performance.now() - answeredAt;
+  for (const node of document.querySelectorAll("[data-age-ms]")) setText(node, age(Number(node.dataset.ageMs) + since));
+  for (const node of document.querySelectorAll("[data-due-ms]")) setText(node, until(Number(node.dataset.dueMs) - since));
 }
 
-function sayLive() {
+function showLive() {
   if (stale) return;
   document.body.classList.remove("stale");
   const pulse = byId("pulse");
   const problems = newest.problems.filter((problem) => !problem.optional).length;
   pulse.dataset.state = newest.ready ? "live" : "troubled";
   pulse.title = "";
-  say(pulse, problems ? `live, ${plural(problems, "problem", "problems")}` : "live");
+  setText(pulse, problems ? `live, ${plural(problems, "problem", "problems")}` : "live");
   document.title = `${count(newest.totals.waiting)} waiting · Lynceus`;
 }
 
-function sayStale(error) {
+function showStale(error) {
   stale = true;
   document.body.classList.add("stale");
   const pulse = byId("pulse");
   pulse.dataset.state = "stale";
-  say(pulse, heardOn === null ? "no answer yet" : `stale since ${clock(heardOn)}`);
+  setText(pulse, answeredOn === null ? "no answer yet" : `stale since ${clock(answeredOn)}`);
   pulse.title = String(error.message ?? error);
   document.title = "stale · Lynceus";
 }
@@ -72,7 +72,7 @@ function speak() {
   const { waiting, running, begun } = newest.totals;
   const words = `${count(waiting)} waiting, ${count(running)} running, ${count(begun)} begun and not running.`;
   if (byId("summary").textContent === words) return;
-  say(byId("summary"), words);
+  setText(byId("summary"), words);
   spokenAt = performance.now();
 }
 
@@ -87,7 +87,7 @@ function sortBy(header) {
 
 async function poll() {
   try {
-    if (!document.hidden) await ask();
+    if (!document.hidden) await refresh();
   } finally {
     setTimeout(poll, POLL_MS);
   }
@@ -107,7 +107,7 @@ for (const button of document.querySelectorAll("[data-more]")) {
   });
 }
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) ask();
+  if (!document.hidden) refresh();
 });
 setInterval(tick, 1000);
 poll();

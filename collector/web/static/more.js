@@ -1,6 +1,6 @@
-// Lists that show their first few until somebody asks for all.
+// Lists that show their first few entries, and all of them on demand.
 
-import { say, show } from "./dom.js";
+import { setText, show } from "./dom.js";
 import { count } from "./words.js";
 
 export function first(name, items, shown, view) {
@@ -8,6 +8,6 @@ export function first(name, items, shown, view) {
   const all = view.all.has(name);
   show(button, items.length > shown);
   button.setAttribute("aria-expanded", String(all));
-  say(button, all ? "show fewer" : `show all ${count(items.length)}`);
+  setText(button, all ? "show fewer" : `show all ${count(items.length)}`);
   return all ? items : items.slice(0, shown);
 }

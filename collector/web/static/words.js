@@ -1,4 +1,4 @@
-// How figures read: whole numbers, ages, bytes and money. Nothing here touches the page.
+// Formats figures: whole numbers, ages, bytes and money. Does not touch the page.
 
 const whole = new Intl.NumberFormat("en");
 const cents = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
@@ -23,7 +23,7 @@ export function age(ms) {
   return `${Math.floor(s / 86400)} d ${pad(Math.floor((s % 86400) / 3600))} h`;
 }
 
-// Amounts arrive as text and are formatted as text: a Number would round what a ledger must not.
+// Amounts arrive as text and are formatted as text, because a Number would round them.
 export function money(cost) {
   if (cost === null || cost === undefined) return "unknown";
   const shown = cents.format(cost);
@@ -58,7 +58,7 @@ export function queueName(place) {
   return place.namespace === place.queue ? place.queue : `${place.namespace} / ${place.queue}`;
 }
 
-// Until when, from a time span that shrinks; a minute is fine enough for what is only a forecast.
+// A rough time span, to the minute: it is only a forecast.
 export function about(ms) {
   const minutes = Math.round(ms / 60_000);
   if (minutes < 1) return "< 1 min";
@@ -70,21 +70,21 @@ export function until(ms) {
   return ms <= 0 ? `due ${age(-ms)} ago` : `due in ${age(ms)}`;
 }
 
-// How a queue moves, in words, in counts, and in a sentence.
+// How a queue moves: a short text, counts, and a sentence.
 export function drain(flow) {
   if (!flow) return { words: NOT_KNOWN, counts: "", meaning: "nothing has been counted yet" };
   const span = flow.window_ms >= 290_000 ? "5 minutes" : about(flow.window_ms);
   const counts = `${count(flow.arrivals)} in, ${count(flow.starts)} began`;
-  const told = `in the last ${span} ${count(flow.arrivals)} came and ${count(flow.starts)} began`;
+  const summary = `in the last ${span} ${count(flow.arrivals)} arrived and ${count(flow.starts)} began`;
   switch (flow.state) {
     case "draining":
-      return { words: `drains in ${about(flow.drain_ms)}`, counts, meaning: `${told}; at that rate all that wait now will have begun` };
+      return { words: `drains in ${about(flow.drain_ms)}`, counts, meaning: `${summary}; at this rate, all that wait now will have begun by then` };
     case "growing":
-      return { words: "growing", counts, meaning: `${told}; those who wait now begin within ${about(flow.drain_ms)}, and more come` };
+      return { words: "growing", counts, meaning: `${summary}; those that wait now begin within ${about(flow.drain_ms)}, but more arrive than begin` };
     case "not_draining":
-      return { words: "not draining", counts, meaning: `${told}: look at why they wait, and at the controller` };
+      return { words: "not draining", counts, meaning: `${summary}: check why they wait, and the controller` };
     default:
-      return { words: "too early to tell", counts, meaning: told };
+      return { words: "measuring", counts, meaning: summary };
   }
 }
 
