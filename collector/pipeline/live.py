@@ -17,7 +17,7 @@ from collector.pipeline.identity import Identities
 from collector.prices.lookup import Books
 
 
-class Live:
+class LivePicture:
     """Assembles the live view. Run rates and stuck workflows are computed by a timer, as they cost more than a look."""
 
     def __init__(self, clusters: Mapping[str, Rules], books: Books, stuck_after_ms: int) -> None:

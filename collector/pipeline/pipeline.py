@@ -38,7 +38,7 @@ from collector.core.rules import Rules
 from collector.core.units import MINUTE_MS
 from collector.pipeline import argo_schedule, checkpoints
 from collector.pipeline.identity import Identities
-from collector.pipeline.live import Live
+from collector.pipeline.live import LivePicture
 from collector.pipeline.positions import Positions
 from collector.pipeline.queue_samples import QueueSampler
 from collector.pipeline.recorder import Recorder, differences, initialise_counters
@@ -75,7 +75,7 @@ class Pipeline:
         self.books, self.counters = books, counters
         self.positions = Positions(self.clusters)
         self.identities = Identities(self.clusters)
-        self._live = Live(clusters, books, stuck_after_ms)
+        self._live = LivePicture(clusters, books, stuck_after_ms)
         self._queue_sampler = QueueSampler()
         self._recorder = Recorder(books, zone, counters)
         self._gathered = Gathered()

@@ -1,4 +1,4 @@
-"""When schedules are due: robfig/cron's rules, told by hand, and an oracle that looks at every minute."""
+"""When schedules are due: robfig/cron's rules, written by hand, and an oracle that looks at every minute."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -84,7 +84,7 @@ def test_what_is_never_due_ends_at_once(schedule: str) -> None:
 
 @pytest.mark.parametrize("schedule", ["@every 1h30m", "@every 90s", "@every 1.5h", "TZ=UTC @every 0", "@every .5h3ms"])
 def test_every_so_often_cannot_be_foretold(schedule: str) -> None:
-    """It counts from when the controller took the schedule up, which no object tells."""
+    """It counts from when the controller took the schedule up, which no object shows."""
     assert next_due(schedule, "Asia/Tokyo" if "=" not in schedule else "", NOON) is None
     assert due(schedule, "", NOON, NOON + DAY, 10) == []
 
@@ -180,7 +180,7 @@ def test_no_text_does_more_than_be_refused(schedule: str, zone: str) -> None:
     assert following is None or following > NOON
 
 
-def test_a_year_of_minutes_costs_no_more_than_was_asked_for() -> None:
+def test_a_year_of_minutes_is_computed_only_as_far_as_needed() -> None:
     """The number of due times bounds the work, not the stretch of time."""
     begun = datetime.now(UTC)
 

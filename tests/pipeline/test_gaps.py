@@ -66,12 +66,12 @@ def test_what_vanished_in_a_gap_ended_when_it_was_last_known_alive() -> None:
 def test_a_reconciled_list_is_a_row_and_counted() -> None:
     """A difference that is not there is counted as 0, so that the first one can be seen as an increase."""
     flow = a_pipeline()
-    told = Reconciled(
+    outcome = Reconciled(
         cluster="c1", kind="pods", at=NOON, version=1, objects=9, missing=2, stale=0, phantom=1, repaired=3, duration_ms=5
     )  # fmt: skip
-    flow.take("c1", [told])
+    flow.take("c1", [outcome])
 
-    assert only(Reconciled, drained(flow).facts) == [told]
+    assert only(Reconciled, drained(flow).facts) == [outcome]
     assert flow.counters.series[metrics.RECONCILE_DIFFERENCES.name] == {
         ("c1", "pods", "missing"): 2, ("c1", "pods", "stale"): 0, ("c1", "pods", "phantom"): 1,
         **{("c1", "workflows", how): 0 for how in ("missing", "stale", "phantom")},
@@ -88,7 +88,7 @@ def test_only_pods_that_facts_are_made_of_concern_anybody() -> None:
     }  # fmt: skip
     pods["a Job's"]["metadata"]["ownerReferences"] = job
     concerned = {
-        name for name, told in pods.items() if flow.is_relevant("c1", "pods", decoded(told, kubernetes.Pod).metadata)
+        name for name, pod in pods.items() if flow.is_relevant("c1", "pods", decoded(pod, kubernetes.Pod).metadata)
     }
 
     assert concerned == {"a step", "the controller"}
@@ -107,7 +107,7 @@ def test_a_kill_during_the_first_list_forgets_nobody() -> None:
 
 
 def test_a_cluster_that_comes_back_goes_on_where_it_was() -> None:
-    """While it was not in the settings nobody watched: if that cannot be replayed, the gap begins at its last position."""
+    """A cluster that was not in the settings: if the break cannot be replayed, its gap begins at its last position."""
     flow = a_pipeline("c1", "c2")
     flow.take("c1", [*identity("u"), SUBMITTED, position(rv="70")])
     commit = drained(flow)

@@ -123,7 +123,7 @@ def rows_over_a_restart(cluster: Cluster, before: list[Observation], after: list
     return settled([*facts_of(Cluster(cluster.name, RULES), before), *facts_of(cluster, [*listed, *after])])
 
 
-def test_watching_goes_on_from_layout_1_as_if_nothing_had_happened(tmp_path: Path) -> None:
+def test_state_of_layout_1_changes_nothing_that_is_stored(tmp_path: Path) -> None:
     """Half of a recording was watched by the build before, the rest is watched now: the rows are those of one watch."""
     flow, _ = restored("restart", tmp_path)
     before, after = halves(observations("basics"))

@@ -62,7 +62,7 @@ def test_a_queue_is_sampled_on_change_once_empty_and_every_five_minutes() -> Non
 
 
 def test_a_change_of_reason_empties_one_queue_and_fills_another() -> None:
-    """Depth is told by reason."""
+    """Depth is counted by reason."""
     flow = a_pipeline()
     flow.take("c1", [SUBMITTED])
     samples(flow, NOON + 15 * SECOND)
@@ -113,7 +113,7 @@ def test_a_cluster_is_ready_when_all_its_watches_are(watches: list[WatchHealth],
     assert (health.name, health.ready, health.detail, health.watches) == ("c1", ready, detail, watches)
 
 
-def test_a_refused_cluster_is_not_ready_and_says_why() -> None:
+def test_a_refused_cluster_is_not_ready_with_the_reason() -> None:
     """Whatever its watches say."""
     flow = a_pipeline()
     flow.take("c1", identity("uid-1"))
@@ -138,14 +138,14 @@ def test_the_view_shows_every_living_workflow() -> None:
 
 
 def test_a_vanished_workflow_leaves_the_view() -> None:
-    """Nobody knows how it ended; that it waits no more is sure."""
+    """Its end is unknown, but it certainly does not wait any more."""
     flow = a_pipeline()
     flow.take("c1", [SUBMITTED, a_vanishing("workflows", "w1")])
 
     assert flow.view(NOON, {}, HEALTHY).queues == []
 
 
-def test_the_view_tells_what_runs_now_costs_an_hour() -> None:
+def test_the_view_has_the_hourly_cost_of_running_pods() -> None:
     """As of the last tick; a pod that has ended is gone from it at the next."""
     flow = a_pipeline()
     flow.take("c1", [SUBMITTED, BEGUN, STARTED_POD])

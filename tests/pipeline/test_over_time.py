@@ -52,7 +52,7 @@ def test_a_name_is_bound_to_the_first_cluster_that_answers() -> None:
 
 
 def test_another_cluster_under_an_old_name_is_refused() -> None:
-    """Rows of two clusters under one name could never be told apart again."""
+    """Rows of two clusters under one name could never be separated again."""
     refused: list[str] = []
     flow = a_pipeline()
     flow.identities.listeners.append(lambda name, _reason: refused.append(name))
@@ -74,7 +74,7 @@ def test_one_cluster_under_two_names_is_refused() -> None:
 
 
 def test_a_refused_cluster_is_neither_charged_nor_sampled() -> None:
-    """What it was before nobody watches any more."""
+    """The cluster under its former name is not watched any more."""
     flow = a_pipeline()
     flow.take("c1", [*identity("uid-1"), an_observation(a_workflow("w2"), "added"), SUBMITTED, STARTED_POD])
     drained(flow)
@@ -95,7 +95,7 @@ def test_a_name_that_is_configured_no_more_does_not_count() -> None:
     assert flow.identities.refused == {}
 
 
-def test_a_cluster_whose_kube_system_may_not_be_seen_is_bound_to_nothing() -> None:
+def test_a_cluster_without_a_visible_kube_system_is_not_bound() -> None:
     """And may be bound later, when it may."""
     flow = a_pipeline()
     flow.take("c1", [Synced("namespaces", "5"), Synced("pods", "5")])
@@ -142,7 +142,7 @@ def restarted(commits: Iterable[Commit], *names: str) -> Pipeline:
 
 
 @pytest.mark.parametrize("at", range(0, 476, 53))
-def test_a_restart_goes_on_as_if_nothing_had_happened(at: int) -> None:
+def test_a_restart_changes_nothing_that_is_stored(at: int) -> None:
     """Same rows and same counters as an undisturbed run, wherever it was killed."""
     seen: list[Outcome] = list(observations("basics"))
     whole, first = a_pipeline(), a_pipeline()
@@ -185,15 +185,15 @@ def test_a_watch_resumes_with_what_it_knew() -> None:
 
 
 def test_events_go_on_from_where_they_were() -> None:
-    """They are told once: one that announced a pod's end while nobody watched must not be missed."""
+    """Events are sent once: one that announced a pod's end during a break must not be missed."""
     flow = a_pipeline()
     flow.take("c1", [*identity("u"), position("events", "90")])
 
     assert restarted([drained(flow)]).positions.resume("c1", "events") == Resume("90", 0, {}, NOON)
 
 
-def test_plain_nodes_are_told_hourly_and_known_after_a_restart() -> None:
-    """Their list begins anew, and says which of them went meanwhile."""
+def test_plain_nodes_are_written_hourly_and_known_after_a_restart() -> None:
+    """After a restart nodes are listed again, and those that vanished meanwhile are noticed."""
     flow = a_pipeline()
     seen = an_observation(a_plain_node("n1"), "listed")
     flow.take("c1", [seen, position("nodes", "70", epoch=2)])
@@ -258,7 +258,7 @@ def test_a_piece_that_cannot_be_read_starts_its_cluster_from_lists(piece: bytes)
     assert flow.clusters["c1"].workflows == {}
 
 
-def test_an_incident_is_not_told_again_after_a_restart() -> None:
+def test_an_incident_is_not_recorded_again_after_a_restart() -> None:
     """It would page twice."""
     flow = a_pipeline()
     flow.take("c1", [controller(), position()])
@@ -309,8 +309,8 @@ def test_a_running_pods_charge_of_the_day_is_written_again() -> None:
     assert list(counted(flow, metrics.COST).values()) == [Decimal("0.0013468")]
 
 
-def test_days_that_are_over_are_not_told_again() -> None:
-    """Their rollups would be built anew each hour; a restart remembers what was told."""
+def test_days_that_are_over_are_not_written_again() -> None:
+    """Else their rollups would be rebuilt each hour; a restart remembers what was written."""
     flow = a_pipeline()
     flow.take("c1", [SUBMITTED, STARTED_POD, position(), position("pods")])
     flow.accrue(NOON + 61 * HOUR)

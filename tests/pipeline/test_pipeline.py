@@ -91,7 +91,7 @@ def test_what_is_gone_needs_no_checkpoint() -> None:
 
 
 def test_counters_are_stored_with_every_checkpoint() -> None:
-    """A crash after a commit without them would lose what its observations counted: they are not told again."""
+    """A crash after a commit without them would lose what its observations counted: they are not sent again."""
     flow = a_pipeline()
     flow.take("c1", [position()])
     drained(flow)
@@ -132,8 +132,8 @@ def test_the_first_charge_of_a_month_opens_it_once() -> None:
 # Counters.
 
 
-def test_each_attempt_is_counted_once_at_each_turn() -> None:
-    """Submitted, started, finished; whatever is told again."""
+def test_each_attempt_is_counted_once_at_each_stage() -> None:
+    """Submitted, started and finished are counted once, also when an observation repeats."""
     flow = a_pipeline()
     flow.take("c1", [*WHOLE, DONE, ENDED_POD, DONE])
 
@@ -161,7 +161,7 @@ def test_a_wait_that_was_not_seen_live_is_not_observed() -> None:
 
 
 def test_a_recording_moves_each_counter_by_what_it_holds() -> None:
-    """24 submitted, 23 began, 21 ended, of which 1 by the platform, 2 by the users' code, 1 invalid, 2 cancelled."""
+    """24 submitted, 23 began, 21 ended: 1 by the platform, 2 by the users' code, 1 invalid, 2 cancelled."""
     flow = a_pipeline()
     flow.take("c1", list(observations("basics")))
     ended: dict[str, int] = {}
@@ -236,7 +236,7 @@ def test_a_malformed_annotation_is_counted_though_its_pod_is_priced() -> None:
     assert list(counted(flow, metrics.COST).values()) == [Decimal("0.0013468")]
 
 
-def test_what_was_over_before_we_came_is_charged_and_moves_no_counter() -> None:
+def test_pods_that_ended_before_the_first_start_are_charged_and_not_counted() -> None:
     """The row is the bill's; the counter would jump by a month at each start."""
     flow = a_pipeline()
     flow.take("c1", [an_observation(ended_pod(), "listed", when=NOON + DAY)])
@@ -304,7 +304,7 @@ def test_a_gap_is_a_row_and_makes_living_workflows_incomplete(kind: str, complet
 
 
 def test_a_first_start_is_a_row_and_no_break_that_is_counted() -> None:
-    """Nobody can have watched before: each new installation would have somebody paged for it."""
+    """Before the first start there is nothing to miss: else each new installation would cause an alert."""
     flow = a_pipeline()
     first = replace(a_gap(), from_at=0, cause="first start")
     flow.take("c1", [first])
@@ -322,7 +322,7 @@ def test_counters_that_page_exist_before_they_count() -> None:
 
 
 def test_a_lost_spool_is_a_gap_of_every_cluster() -> None:
-    """What it held nobody can tell again."""
+    """What the lost spool held cannot be replayed."""
     flow = a_pipeline("c1", "c2")
     flow.positions.mark_state_lost(NOON, "not a database", ["c1", "c2"])
 

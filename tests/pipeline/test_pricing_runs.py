@@ -1,4 +1,4 @@
-"""Charges under every run that counts or is to count, as the collector hears of them."""
+"""Charges under every pricing run that is active or in preparation."""
 
 from datetime import date
 
@@ -12,7 +12,7 @@ NOVEMBER, DECEMBER = 20758, 20788
 PREPARED = Runs({NOVEMBER: 1}, (Preparing(2, NOVEMBER, DECEMBER),))
 
 
-def told(facts: object) -> set[tuple[int, str]]:
+def charged(facts: object) -> set[tuple[int, str]]:
     """The runs and states of charges."""
     return {(charge.run, charge.status) for charge in only(PodCost, facts)}  # type: ignore[arg-type]
 
@@ -30,7 +30,7 @@ def test_a_charge_goes_to_the_active_run_and_to_one_in_preparation() -> None:
 
 
 def test_the_first_run_is_always_among_those_that_are_written() -> None:
-    """A month that nobody has opened yet is its own."""
+    """A month without a stored period belongs to the first run."""
     assert PREPARED.numbers == {1, 2}
     assert Runs().numbers == {1}
 
@@ -43,17 +43,17 @@ def test_what_runs_accrues_at_once_under_a_run_nobody_had_heard_of() -> None:
 
     flow.set_pricing_runs(PREPARED, NOON + HOUR)
 
-    assert told(drained(flow).facts) == {(1, "accruing"), (2, "accruing")}
+    assert charged(drained(flow).facts) == {(1, "accruing"), (2, "accruing")}
 
 
 def test_what_ended_before_the_news_is_charged_under_the_new_run_too() -> None:
-    """A collector hears of a run some seconds late; hearing the same again charges nothing."""
+    """A collector learns of a run some seconds late; the same answer again charges nothing."""
     flow = a_pipeline()
     flow.take("c1", [*WHOLE[:2], STARTED_POD, ENDED_POD])
     drained(flow)
 
     flow.set_pricing_runs(PREPARED, NOON + 80 * SECOND)
-    assert told(drained(flow).facts) == {(1, "final"), (2, "final")}
+    assert charged(drained(flow).facts) == {(1, "final"), (2, "final")}
 
     flow.set_pricing_runs(PREPARED, NOON + 90 * SECOND)
     assert flow.drain(NOON) is None
@@ -67,7 +67,7 @@ def test_a_locked_month_is_written_under_its_late_run_only() -> None:
 
     facts = drained(flow).facts
 
-    assert told(facts) == {(7, "final")}
+    assert charged(facts) == {(7, "final")}
     assert only(Period, facts) == []
 
 

@@ -71,7 +71,7 @@ def status(code: int, reason: str) -> str:
 
 
 async def test_bad_clusters_say_why_and_leave_the_good_one_alone(tmp_path: Path) -> None:
-    """401, 403, a login page, nobody there, a missing file: each is a reason in /readyz, and the good one goes on."""
+    """401, 403, a login page, no server, a missing file: each is a reason in /readyz, and the good one goes on."""
     async with (
         good_cluster(tmp_path) as good,
         answering(401, status(401, "Unauthorized"), "application/json") as unknown,
@@ -82,7 +82,7 @@ async def test_bad_clusters_say_why_and_leave_the_good_one_alone(tmp_path: Path)
             a_cluster(tmp_path, "unauthorized", unknown),
             a_cluster(tmp_path, "forbidden", forbidden),
             a_cluster(tmp_path, "login-page", page),
-            a_cluster(tmp_path, "nobody", f"http://127.0.0.1:{free_port()}"),
+            a_cluster(tmp_path, "absent", f"http://127.0.0.1:{free_port()}"),
             ClusterSettings(name="no-file", kubeconfig=str(tmp_path / "missing.yaml")),
         ]
         async with running(a_service(tmp_path, good, *bad)) as collector, aiohttp.ClientSession() as session:
@@ -91,7 +91,7 @@ async def test_bad_clusters_say_why_and_leave_the_good_one_alone(tmp_path: Path)
             await collector.until("SELECT count() > 0 FROM pod_run")
             detail = {c.name: c.detail for c in collector.runtime.view().clusters}
             async with session.get(f"{collector.url}/readyz") as answer:
-                ready, said = answer.status, await answer.text()
+                ready, body = answer.status, await answer.text()
             async with session.get(f"{collector.url}/metrics") as answer:
                 metrics = await answer.text()
 
@@ -99,16 +99,16 @@ async def test_bad_clusters_say_why_and_leave_the_good_one_alone(tmp_path: Path)
     assert "401" in detail["unauthorized"]
     assert "403" in detail["forbidden"]
     assert "please log in" in detail["login-page"]
-    assert "connect" in detail["nobody"].lower()
+    assert "connect" in detail["absent"].lower()
     assert "missing.yaml" in detail["no-file"]
     assert 'lynceus_cluster_up{cluster="good"} 1.0' in metrics
     assert metrics.count("lynceus_cluster_up{") == 6
     assert metrics.count('"} 1.0\nlynceus_cluster_up') <= 1
-    assert "s3cret-token" not in said + metrics
+    assert "s3cret-token" not in body + metrics
 
 
 async def test_a_store_that_is_down_at_start_is_waited_for(tmp_path: Path) -> None:
-    """Watching begins without the store, the reason is told, and what was spooled meanwhile arrives once it is up."""
+    """Watching begins without the store, the reason is shown, and what was spooled meanwhile arrives once it is up."""
     from collector.store.embedded import child  # noqa: PLC0415 - beside its only use
 
     port = free_port()
@@ -139,7 +139,7 @@ async def test_a_port_that_is_taken_is_one_sentence(tmp_path: Path) -> None:
 
 
 async def test_two_collectors_cannot_share_a_data_directory(tmp_path: Path) -> None:
-    """The spool has one owner: the second collector is told so and leaves it alone."""
+    """The spool has one owner: the second collector fails with that reason."""
     async with good_cluster(tmp_path) as good:
         first = a_service(tmp_path, good)
         async with running(first) as collector:
@@ -163,9 +163,9 @@ async def test_two_names_for_one_cluster_are_refused(tmp_path: Path) -> None:
                 problems = (await answer.json())["problems"]
 
     ((name, why),) = refused.items()
-    told = [(p["cause"], p["reason"]) for p in problems if p["cluster"] == name]
+    shown = [(p["cause"], p["reason"]) for p in problems if p["cluster"] == name]
     assert why.endswith("remove one of them")
-    assert told == [("cluster_refused", why)]  # and not that one has to wait for a list which will never come
+    assert shown == [("cluster_refused", why)]  # and not that its list is late: that list never comes
 
 
 async def test_a_missing_certificate_is_one_sentence(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A spool that takes nothing: watches are closed cleanly, the reason is told, and they go on from where they were."""
+"""A spool that takes no rows: watches close cleanly, the reason is shown, and they continue from their positions."""
 
 import asyncio
 from pathlib import Path
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.live
 
 
 async def ended_workflows(cluster: ClusterSettings) -> set[str]:
-    """The uids of those that have ended, asked of the API server itself."""
+    """The uids of the workflows that have ended, from the API server itself."""
     document = yaml.safe_load(await asyncio.to_thread(Path(cluster.kubeconfig).read_bytes))
     context = next(c["context"] for c in document["contexts"] if c["name"] == cluster.context)
     server = next(c["cluster"]["server"] for c in document["clusters"] if c["name"] == context["cluster"])
@@ -34,7 +34,7 @@ async def ended_workflows(cluster: ClusterSettings) -> set[str]:
     return {i["metadata"]["uid"] for i in items if i.get("status", {}).get("finishedAt")}
 
 
-async def asked(collector: Running, path: str) -> str:
+async def fetch(collector: Running, path: str) -> str:
     """What the collector answers on its port."""
     async with aiohttp.ClientSession() as session, session.get(f"{collector.url}{path}") as answer:
         return await answer.text()
@@ -58,7 +58,7 @@ async def test_a_full_spool_pauses_the_watches_and_nothing_is_missed(
         spool = parts.storage.inserter.spool
         spool._max_bytes = spool.bytes  # as if it had taken that long to fill
         await collector.until(lambda: _paused(parts) == {"workflows", "pods"})
-        said, scraped = await asked(collector, "/readyz"), await asked(collector, "/metrics")
+        readiness, scraped = await fetch(collector, "/readyz"), await fetch(collector, "/metrics")
         while not (before := await ended_workflows(good)):
             await asyncio.sleep(0.1)
 
@@ -71,8 +71,8 @@ async def test_a_full_spool_pauses_the_watches_and_nothing_is_missed(
         gaps = await collector.rows("SELECT count() FROM watch_gap WHERE cause != 'first start'")
         await late.stop()
 
-    assert "spool_full" in said
-    assert "raise spool.max_bytes" in said
+    assert "spool_full" in readiness
+    assert "raise spool.max_bytes" in readiness
     assert 'lynceus_not_ready{cause="spool_full",cluster="",subject="collector"} 1.0' in scraped
     assert 'cause="store_unreachable"' in scraped
     assert 'lynceus_clock_skew_seconds{cluster="good",subject="cluster"} 0.0' in scraped

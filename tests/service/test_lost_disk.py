@@ -34,9 +34,9 @@ def insert(tables: Tables, name: str, rows: Iterable[list[Any]]) -> None:
     key, version = [names.index(name) for name in table.order_by], names.index("version")
     there = tables.setdefault(name, {})
     for row in rows:
-        mine = tuple(row[i] for i in key)
-        if mine not in there or there[mine][version] <= row[version]:
-            there[mine] = row
+        row_key = tuple(row[i] for i in key)
+        if row_key not in there or there[row_key][version] <= row[version]:
+            there[row_key] = row
 
 
 class Disk:
@@ -85,7 +85,7 @@ def watched(cuts: list[tuple[int, str]]) -> tuple[Tables, Pipeline]:
         elif sent:
             disk.spool.close()
             disk, at = Disk(tables), sent
-            # Namespaces and nodes have no state: whoever starts lists them first.
+            # Namespaces and nodes have no state: every start lists them first.
             disk.flow.take(
                 "c1", [o for o in seen[:sent] if isinstance(o, Observation) and o.kind not in WORKLOAD_KINDS]
             )
@@ -97,7 +97,7 @@ def watched(cuts: list[tuple[int, str]]) -> tuple[Tables, Pipeline]:
 
 @settings(max_examples=examples(15), deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 475), st.sampled_from(["send", "lose"])), min_size=2, max_size=6))
-def test_a_lost_disk_goes_on_as_if_nothing_had_happened(cuts: list[tuple[int, str]]) -> None:
+def test_a_lost_disk_changes_nothing_that_is_stored(cuts: list[tuple[int, str]]) -> None:
     """Same rows in every column but the observed ones, and the same counters, wherever disks were lost between rounds."""
     calm, whole = watched([])
     tables, flow = watched(cuts)

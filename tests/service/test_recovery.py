@@ -53,7 +53,7 @@ def beside(folder: Path, store: RunningStore, cluster: ClusterSettings) -> Setti
 
 
 async def finished(collector: Running) -> set[Any]:
-    """The workflows of which the store has an end."""
+    """The workflows whose end is in the store."""
     return {uid for (uid,) in await collector.rows("SELECT DISTINCT uid FROM lynceus.workflow_run")}
 
 
@@ -86,7 +86,7 @@ FIRST_STARTS = [("pods", 0, "first start"), ("workflows", 0, "first start")]
 
 
 async def test_a_new_disk_goes_on_where_the_old_ones_were(tmp_path: Path, store: RunningStore) -> None:
-    """Two collectors on one store lose their disks; a third has the rows of a fourth whose disk was never lost, and no gap."""
+    """Two collectors on one store continue on new disks; a third has the rows of a fourth that kept its disk, and no gap."""
     async with a_fleet(tmp_path / "fleet") as cluster:
         lossy, other = (beside(tmp_path / name, store, cluster) for name in ("hit", "other"))
         async with running(a_service(tmp_path / "calm", cluster)) as calm:
@@ -115,7 +115,7 @@ async def test_a_new_disk_goes_on_where_the_old_ones_were(tmp_path: Path, store:
     assert found == [(0, True)]
 
 
-def lose(data: Path) -> None:
+def remove_disk(data: Path) -> None:
     """Everything but the embedded store's own folder."""
     for part in data.glob("*"):
         if part.name != "store":
@@ -128,7 +128,7 @@ async def test_a_lost_spool_beside_its_own_store_is_made_good(tmp_path: Path) ->
         settings = a_service(tmp_path, cluster)
         async with running(settings) as before:
             await before.until("SELECT count() > 5 FROM lynceus.live_state")
-        lose(Path(settings.data_dir))
+        remove_disk(Path(settings.data_dir))
         async with running(settings) as after:
             went_on = after.runtime.pipeline.positions.resume(cluster.name, "pods")
             await after.until(lambda: after.runtime.view().clusters[0].ready)

@@ -52,7 +52,7 @@ async def test_a_disk_that_fails_is_waited_out_with_the_same_commit(
 
 
 def test_a_clock_that_is_off_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
-    """By whose it is; one that is right again and off again is no news for the log, the metric tells."""
+    """One warning for each clock; later changes are in the metric only."""
     off, right = Clock("cluster", "c1", -7_200_000), Clock("store", "", 400)
     warned: set[tuple[str, str]] = set()
     for _ in range(2):
@@ -66,7 +66,7 @@ async def test_the_embedded_store_serves_other_hosts_with_a_readers_token(tmp_pa
     """`embedded.reader_token_file` reaches the store's process, and reports of this collector send the token."""
     kubeconfig = tmp_path / "kube.yaml"
     kubeconfig.write_text("apiVersion: v1\nkind: Config\n", encoding="utf-8")
-    settings = a_service(tmp_path, ClusterSettings(name="nobody", kubeconfig=str(kubeconfig)))
+    settings = a_service(tmp_path, ClusterSettings(name="absent", kubeconfig=str(kubeconfig)))
     listen = settings.embedded.listen.replace("127.0.0.1", "0.0.0.0")
     embedded = EmbeddedSettings(listen=listen, reader_token_file=str(tmp_path / "reader.token"))
     async with running(structs.replace(settings, embedded=embedded)) as collector:

@@ -33,6 +33,10 @@ class Running:
     def address(self) -> str:
         return urlsplit(self.url).netloc
 
+    def token(self) -> str:
+        """The writer's token."""
+        return self.token_file.read_text(encoding="ascii")
+
     def writer(self) -> Store:
         return connect(self.url, "lynceus", self.token_file)
 

@@ -1,4 +1,4 @@
-"""The embedded store as a ClickHouse server: its protocol, its doors, its limits, its beginning and its end."""
+"""The embedded store as a ClickHouse server: its protocol, its limits, its start and its end."""
 
 import gzip
 import os
@@ -20,18 +20,13 @@ import urllib3
 from collector.catalog.workflows import QUEUE_SAMPLE
 from collector.store.clickhouse import Store
 from collector.store.embedded.engine import MAX_WAITING, READERS
-from collector.store.embedded.token import TokenFileError, read_or_make_token
 from tests.processes import until
 from tests.store.facts import a_sample, row_of
-from tests.store.running import ROOT, Running, alive, ask, piped, ready, spawn, start
-
-
-def token(running: Running) -> str:
-    return running.token_file.read_text(encoding="ascii")
+from tests.store.running import ROOT, Running, alive, ask, spawn, start
 
 
 def write(running: Running, statement: str | bytes, **more: Any) -> None:
-    reply = ask(running, statement, user="lynceus", key=token(running), **more)
+    reply = ask(running, statement, user="lynceus", key=running.token(), **more)
     assert reply.status == 200, reply.text
 
 
@@ -69,7 +64,7 @@ def test_clickhouse_connect_as_it_comes(running: Running) -> None:
         host="127.0.0.1",
         port=urlsplit(running.url).port,
         username="lynceus",
-        password=token(running),
+        password=running.token(),
         database="lynceus",
     )
     client.command("DROP TABLE IF EXISTS many")
@@ -117,7 +112,7 @@ def test_a_body_may_be_compressed_in_several_frames(encoding: str, running: Runn
 )
 def test_a_body_that_cannot_be_unpacked_is_refused(body: bytes, encoding: str, running: Running) -> None:
     """Nothing of it is run, and a small body that unpacks to a huge one is not unpacked."""
-    reply = ask(running, body, user="lynceus", key=token(running), headers={"Content-Encoding": encoding})
+    reply = ask(running, body, user="lynceus", key=running.token(), headers={"Content-Encoding": encoding})
 
     assert (reply.status, reply.headers["X-ClickHouse-Exception-Code"]) == (500, "36")
 
@@ -139,7 +134,7 @@ def test_a_refused_insert_is_an_error(running: Running, writer: Store) -> None:
         running, "CREATE OR REPLACE TABLE strict (a Int8, CONSTRAINT small CHECK a < 5) ENGINE = MergeTree ORDER BY a"
     )
 
-    reply = ask(running, "INSERT INTO strict FORMAT CSV\n9\n", user="lynceus", key=token(running))
+    reply = ask(running, "INSERT INTO strict FORMAT CSV\n9\n", user="lynceus", key=running.token())
 
     assert reply.headers["X-ClickHouse-Exception-Code"] == "469"
     assert writer.query_rows("SELECT count() FROM lynceus.strict") == [(0,)]
@@ -157,9 +152,9 @@ def test_nothing_of_a_failed_query_shows_up_in_the_next_answer(running: Running)
 
 def test_requests_leave_nothing_behind_for_others(running: Running) -> None:
     """No session is kept: a setting or a database of one request is not the next one's, and SET says so."""
-    reply = ask(running, "SET max_threads = 1", user="lynceus", key=token(running), session_id="mine")
-    own = ask(running, "SELECT getSetting('max_threads')", user="lynceus", key=token(running), max_threads="7")
-    next_one = ask(running, "SELECT getSetting('max_threads') = 7", user="lynceus", key=token(running))
+    reply = ask(running, "SET max_threads = 1", user="lynceus", key=running.token(), session_id="mine")
+    own = ask(running, "SELECT getSetting('max_threads')", user="lynceus", key=running.token(), max_threads="7")
+    next_one = ask(running, "SELECT getSetting('max_threads') = 7", user="lynceus", key=running.token())
 
     assert reply.headers["X-ClickHouse-Exception-Code"] == "48"
     assert (own.text, next_one.text) == ("7\n", "0\n")
@@ -170,99 +165,6 @@ def test_clickhouses_block_compression_is_refused_in_words(running: Running) -> 
     reply = ask(running, "SELECT 1", compress="1")
 
     assert "use none, lz4 or gzip" in reply.text
-
-
-# --- doors ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("user", "key"),
-    [("lynceus", ""), ("lynceus", "wrong"), ("admin", ""), ("lynceus", "ü")],
-    ids=["none", "wrong", "other", "odd"],
-)
-def test_only_the_token_makes_a_writer(user: str, key: str, running: Running) -> None:
-    """A user named as the writer without the writer's token is refused, even as a reader."""
-    reply = ask(
-        running, "SELECT 1", headers={"X-ClickHouse-User": user, "X-ClickHouse-Key": key.encode().decode("latin-1")}
-    )
-
-    assert (reply.status, reply.headers["X-ClickHouse-Exception-Code"]) == (403, "516")
-
-
-def test_basic_authentication_and_query_parameters_are_understood(running: Running) -> None:
-    """Drivers use either; an unreadable header is refused."""
-    basic = urllib3.make_headers(basic_auth=f"lynceus:{token(running)}")
-
-    assert ask(running, "SELECT getSetting('readonly')", headers=dict(basic)).text == "0\n"
-    assert ask(running, "SELECT 1", headers={"Authorization": "Basic ?"}).status == 403
-    with urllib3.HTTPConnectionPool("127.0.0.1", urlsplit(running.url).port) as pool:
-        path = f"/?user=lynceus&password={token(running)}"
-        assert pool.request("POST", path, body=b"SELECT getSetting('readonly')").data == b"0\n"
-
-
-def test_a_web_page_cannot_reach_the_open_reader(running: Running) -> None:
-    """A page whose name was made to point to 127.0.0.1 still sends its own Host."""
-    reply = ask(running, "SELECT 1", headers={"Host": "attacker.example"})
-
-    assert reply.status == 403
-
-
-def test_a_reader_needs_a_token_where_others_can_reach_the_store(tmp_path: Path) -> None:
-    """Beyond loopback the store does not start without one, and with one it asks for it."""
-    process = spawn(tmp_path / "chdb", tmp_path / "token", "0.0.0.0:0")
-    _, message = process.communicate(timeout=20)
-    assert process.returncode == 1
-    assert "readers need a token" in message
-
-    running = start(tmp_path, "0.0.0.0:0", tmp_path / "reader.token")
-    reader = (tmp_path / "reader.token").read_text(encoding="ascii")
-    assert ask(running, "SELECT 1").status == 403
-    assert ask(running, "SELECT 1", user="default", key=reader).status == 200
-    assert ask(running, "CREATE DATABASE x", user="default", key=reader).status == 500
-    assert running.stop() == 0
-
-
-def test_the_command_serves_other_hosts_with_a_readers_token(tmp_path: Path) -> None:
-    """`lynceus store` takes the option that its own error demands, and its readers then need the token."""
-    command = (
-        "-m",
-        "collector",
-        "store",
-        "--path",
-        str(tmp_path / "chdb"),
-        "--listen",
-        "0.0.0.0:0",
-        "--until-stdin-closes",
-    )
-    refused = piped(*command)
-    _, message = refused.communicate(timeout=20)
-    assert refused.returncode == 1
-    assert "--reader-token-file of `lynceus store`" in message
-
-    served = piped(*command, "--reader-token-file", str(tmp_path / "reader.token"))
-    running = ready(served, tmp_path / "chdb", tmp_path / "chdb.token")
-    reader = (tmp_path / "reader.token").read_text(encoding="ascii")
-    assert ask(running, "SELECT 1").status == 403
-    assert ask(running, "SELECT 1", user="default", key=reader).status == 200
-    assert ask(running, "SELECT getSetting('readonly')", user="lynceus", key=token(running)).text == "0\n"
-    assert running.stop() == 0
-
-
-def test_the_token_is_its_owners_alone(tmp_path: Path) -> None:
-    """Made 0600, kept over restarts, and refused once others may read it."""
-    file = tmp_path / "store.token"
-    made = read_or_make_token(file)
-
-    assert len(made) >= 32
-    assert file.stat().st_mode & 0o777 == 0o600
-    assert read_or_make_token(file) == made
-    file.chmod(0o640)
-    with pytest.raises(TokenFileError, match="chmod 600"):
-        read_or_make_token(file)
-    file.write_text("short", encoding="ascii")
-    file.chmod(0o600)
-    with pytest.raises(TokenFileError, match="no token"):
-        read_or_make_token(file)
 
 
 # --- limits -----------------------------------------------------------------------------------------------------------
@@ -310,7 +212,7 @@ def _asking(running: Running, statement: str) -> socket.socket:
 def _endless(running: Running) -> int:
     """How many endless queries run."""
     count = "SELECT count() FROM system.processes WHERE query LIKE 'SELECT count() FROM numbers(1000000000000)%'"
-    return int(ask(running, count, user="lynceus", key=token(running)).text)
+    return int(ask(running, count, user="lynceus", key=running.token()).text)
 
 
 ENDLESS = "SELECT count() FROM numbers(1000000000000) WHERE NOT ignore(sipHash64(number))"
@@ -347,7 +249,7 @@ def test_a_format_is_one_of_the_engines(name: str, running: Running) -> None:
     """chdb has formats of its own that return Python objects and fail here; they are refused like unknown formats."""
     for reply in (
         ask(running, "SELECT 1", default_format=name),
-        ask(running, "SELECT 1", default_format=name, user="lynceus", key=token(running)),
+        ask(running, "SELECT 1", default_format=name, user="lynceus", key=running.token()),
     ):
         assert (reply.status, reply.headers["X-ClickHouse-Exception-Code"]) == (500, "73")
 
@@ -373,7 +275,7 @@ def test_a_signal_ends_it_within_two_seconds_even_during_a_query(number: int, tm
     watching = (
         "SELECT count() FROM system.processes WHERE query LIKE '%1000000000000%' AND query NOT LIKE '%processes%'"
     )
-    while ask(running, watching, user="lynceus", key=token(running)).text != "1\n":
+    while ask(running, watching, user="lynceus", key=running.token()).text != "1\n":
         assert asking.poll() is None
 
     began = time.monotonic()
