@@ -6,10 +6,10 @@ charge of each month's active pricing run; or from any other pricing run. The fi
 Sums are exact: unpriced pods are counted beside the sum and never added as 0, and the parts of an amount sum to it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from collector.core.cost.meters import total
 from collector.core.units import ZERO
@@ -37,8 +37,11 @@ COLUMNS = {
 } | {"workflow": "workflow_name"}  # fmt: skip
 """Grouping columns of charges: the name after `--by`, and the column of pod_cost."""
 
-SharedCostsOf = Callable[[list[Use]], SharedCosts]
-"""Computes the shared costs of the same period and run from what each department used."""
+
+class SharedCostsOf(Protocol):
+    """Computes the shared costs of the same period and run from what each department used."""
+
+    def __call__(self, *, use: Sequence[Use]) -> SharedCosts: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +66,7 @@ def cost(
     """Reports the cost of a period, dearest first, one row for each currency: of a pricing run, or of the bill (run 0)."""
     names = columns_by(by, COLUMNS)
     spent = spending(query, span, [COLUMNS[name] for name in names], run, figures)
-    parts = _Cost(names=names, figures=figures, spent=spent, shared=shared(spent.use) if shared else None)
+    parts = _Cost(names=names, figures=figures, spent=spent, shared=shared(use=spent.use) if shared else None)
     report = Report(
         title=f"Cost, {span}" + (f", pricing run {run}" if run else ""),
         columns=(*names, *(figure.title for figure in figures)),

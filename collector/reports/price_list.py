@@ -1,5 +1,5 @@
 """
-Price quotes and the books in force, as a person or a program reads them.
+Prints price quotes, and reports the price books in force.
 """
 
 from decimal import Decimal
@@ -16,13 +16,13 @@ from collector.reports.render import print_report
 from collector.reports.report import Report, ReportError, amount
 
 
-def print_quote(quote: Quote, form: str, console: Console) -> None:
-    """One line a meter and the sum; JSON has the fields that scripts rely on, amounts as strings."""
+def print_quote(quote: Quote, output_format: str, console: Console) -> None:
+    """Prints a quote: a line for each meter, and the sum; JSON has amounts as strings, and its fields are public."""
     if quote.cost is None:
-        asked = quote.spec.instance_type or f"{_plain(quote.spec.vcpu)}-{_plain(quote.spec.memory_gib)}Gi"
+        size = quote.spec.instance_type or f"{_plain(quote.spec.vcpu)}-{_plain(quote.spec.memory_gib)}Gi"
         where = f"{quote.spec.region or 'any region'}, {quote.spec.price_class}, {quote.spec.purchase}"
-        raise ReportError(f"{quote.spec.product} {asked} ({where}): no price: {quote.missing}")
-    if form == "json":
+        raise ReportError(f"{quote.spec.product} {size} ({where}): no price: {quote.missing}")
+    if output_format == "json":
         console.file.write(msgspec.json.format(msgspec.json.encode(fields(quote)), indent=2).decode() + "\n")
         return
     rows: list[tuple[object, ...]] = [
@@ -37,7 +37,7 @@ def print_quote(quote: Quote, form: str, console: Console) -> None:
 
 
 def fields(quote: Quote) -> dict[str, object]:
-    """The quote as plain values."""
+    """Returns the quote as plain values."""
     spec = quote.spec
     return {
         "product": spec.product,
@@ -74,28 +74,28 @@ def _line(meter: Meter) -> dict[str, str]:
 
 
 def _plain(value: Decimal) -> str:
-    """A number without an exponent or idle zeros."""
+    """Formats a number without an exponent or trailing zeros."""
     return f"{value.normalize():f}"
 
 
 def _money(value: Decimal | None) -> str:
-    """An amount; empty where it is unknown."""
+    """Formats an amount; empty if it is unknown."""
     return "" if value is None else amount(value)
 
 
 def checked(name: str, book: Book) -> str:
-    """What `prices check` says of a sound book."""
+    """Summarises a valid book for `prices check`."""
     kinds = ("prices", "nodes", "discounts", "commitments", "fees", "exchange")
     counts = ", ".join(f"{len(rows)} {kind}" for kind in kinds if (rows := getattr(book, kind)))
     return f"{name}: {book.name}, {counts or 'no prices'}, {len(book.oracles)} oracles hold"
 
 
 def listing(books: Books) -> Report:
-    """The books in force, one row each."""
+    """Reports the price books in force, one row each."""
     rows: list[tuple[object, ...]] = [_listed(book, books) for book in books.files()]
     idle = sorted({*shipped_ids()} - {book.id for book in books.files()})
     notes = [
-        f"amounts are told in {books.currency}",
+        f"amounts are in {books.currency}",
         *([f"shipped, but not in force: {', '.join(idle)}"] if idle else []),
     ]
     return Report(

@@ -63,7 +63,7 @@ class SharedCosts:
 
 
 def shared_costs(
-    query: Query, span: Span, books: Books, now: Instant, run: int = 0, use: Sequence[Use] | None = None
+    query: Query, span: Span, books: Books, now: Instant, *, run: int = 0, use: Sequence[Use] | None = None
 ) -> SharedCosts:
     """
     Computes the shared costs so far, of a pricing run or of the bill (run 0).

@@ -31,12 +31,12 @@ def finished(folder: str) -> dict[str, dict[str, Any]]:
 
 @dataclass
 class Archive:
-    """What it holds, whom it serves, and what it was asked."""
+    """An archive: its workflows, its token, and the requests it received."""
 
     workflows: dict[str, dict[str, Any]]
     token: str = ""
     refuse: Refusal = lambda request: None
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
     url: str = ""
 
     def settings(self, **changes: Any) -> ArchiveSettings:
@@ -78,7 +78,7 @@ class Archive:
         return web.json_response(workflow)
 
     def _refused(self, request: web.Request) -> web.Response | None:
-        self.asked.append(request.path_qs)
+        self.requests.append(request.path_qs)
         if self.token and request.headers.get("Authorization") != f"Bearer {self.token}":
             return web.json_response({"code": 16, "message": "token not valid"}, status=401)
         return self.refuse(request)
@@ -89,11 +89,11 @@ def _selectors(request: web.Request) -> list[str]:
 
 
 def _listed(workflow: dict[str, Any]) -> dict[str, Any]:
-    """What a list tells of it: no steps, no spec."""
+    """Returns a workflow as the list shows it: no steps, no spec."""
     status = {key: workflow["status"].get(key) for key in ("phase", "startedAt", "finishedAt", "progress")}
     return {"metadata": workflow["metadata"], "spec": {"arguments": {}}, "status": status}
 
 
-def said(workflow: dict[str, Any]) -> bytes:
-    """It as the archive's answer."""
+def as_answer(workflow: dict[str, Any]) -> bytes:
+    """Returns a workflow as the archive answers it."""
     return json.dumps(workflow).encode()

@@ -1,5 +1,5 @@
 """
-A recording with a break that nothing was seen in: what a collector stored of it, and what one without the break did.
+A recording with a gap: the facts of a collector with the gap, and of one without it.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ def books() -> Books:
 
 @dataclass
 class Seen:
-    """What a collector has seen and made of it."""
+    """A collector's state and its facts."""
 
     cluster: Cluster
     facts: list[Fact]
@@ -52,7 +52,7 @@ class Seen:
         return [fact for fact in self.facts if isinstance(fact, kind)]
 
 
-def seen(stream: Iterable[Observation]) -> Seen:
+def record(stream: Iterable[Observation]) -> Seen:
     """All facts of a stream, charges included."""
     made = Seen(Cluster("c1", RULES), [])
     recorder = Recorder(books(), UTC, Counters())
@@ -66,12 +66,12 @@ def seen(stream: Iterable[Observation]) -> Seen:
 @cache
 def undisturbed() -> Seen:
     """Without any break."""
-    return seen(observations(FOLDER))
+    return record(observations(FOLDER))
 
 
 @cache
 def broken(share: float) -> tuple[Seen, WatchGap]:
-    """The stream up to a share of it; after the break nothing of workflows and pods is there any more."""
+    """The stream up to a share of it; after the gap no workflow and no pod is left."""
     stream = observations(FOLDER)
     listed = sum(not one.live for one in stream)
     before = stream[: listed + 1 + int((len(stream) - listed) * share)]
@@ -85,7 +85,7 @@ def broken(share: float) -> tuple[Seen, WatchGap]:
     gap = WatchGap(
         cluster="c1", kind="workflows", from_at=begin, version=version, to_at=end, cause="gone", objects_unknown=len(gone)
     )  # fmt: skip
-    made = seen([*before, *gone])
+    made = record([*before, *gone])
     made.facts.append(gap)
     return made, gap
 
@@ -120,17 +120,17 @@ def newest(store: Store, kind: type[F]) -> list[F]:
     return read_facts(store, kind, "FINAL")
 
 
-def told(fact: Fact) -> dict[str, Any]:
-    """A row in the columns that do not depend on who looked when; its version does, for it counts what was seen."""
+def comparable_columns(fact: Fact) -> dict[str, Any]:
+    """Returns the columns of a row that do not depend on the observer; the version does, because it counts observations."""
     columns = [c.name for c in TABLE_OF[type(fact)].stored if not c.observed and c.name != "version"]
     return {name: getattr(fact, name) for name in columns}
 
 
 def by_uid(rows: Iterable[WorkflowRun | PodRun]) -> dict[str, Any]:
-    """The newest row of each uid, as told."""
+    """Returns the comparable columns of the newest row of each uid."""
     found: dict[str, Any] = {}
     for row in sorted(rows, key=lambda row: row.version):
-        found[row.uid] = told(row)
+        found[row.uid] = comparable_columns(row)
     return found
 
 

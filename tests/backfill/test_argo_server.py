@@ -1,4 +1,4 @@
-"""An argo-server over HTTP: pages, periods, and what each wrong answer tells the operator to do."""
+"""An argo-server over HTTP: pages, periods, and the remedy in the error for each wrong answer."""
 
 import copy
 from collections.abc import Awaitable, Callable
@@ -21,8 +21,8 @@ def an_archive(**changes: Any) -> Archive:
     return Archive(copy.deepcopy(finished("basics")), **changes)
 
 
-async def asked(archive: Archive, ask: Callable[[ArgoServer], Awaitable[Any]], **settings: Any) -> Any:
-    """What the client makes of the archive's answers."""
+async def answer_of(archive: Archive, ask: Callable[[ArgoServer], Awaitable[Any]], **settings: Any) -> Any:
+    """Returns what the client makes of the archive's answers."""
     async with archive.serving(), ArgoServer(archive.settings(**settings), Pace(10_000)) as server:
         return await ask(server)
 
@@ -35,20 +35,20 @@ async def test_pages_are_followed_to_their_end(monkeypatch: pytest.MonkeyPatch) 
     """A list in pages gives each workflow once, with the time of its end."""
     monkeypatch.setattr(argo_server, "PAGE", 4)
     archive = an_archive()
-    listed = await asked(archive, everything)
+    listed = await answer_of(archive, everything)
 
     assert {one.uid for one in listed} == archive.workflows.keys()
     assert len(listed) == len(archive.workflows) > 4
-    assert len(archive.asked) == -(-len(listed) // 4)
+    assert len(archive.requests) == -(-len(listed) // 4)
 
 
 async def test_both_ends_of_a_period_are_in_it() -> None:
     """Argo's versions differ in whether a bound is within; a workflow on the bound is listed."""
     archive = an_archive()
-    listed = await asked(archive, everything)
+    listed = await answer_of(archive, everything)
     first = min(one.started_at for one in listed)
-    at_begin = await asked(archive, lambda server: server.finished(first, first + HOUR))
-    at_end = await asked(archive, lambda server: server.finished(first - HOUR, first))
+    at_begin = await answer_of(archive, lambda server: server.finished(first, first + HOUR))
+    at_end = await answer_of(archive, lambda server: server.finished(first - HOUR, first))
 
     assert first in {one.started_at for one in at_begin}
     assert first in {one.started_at for one in at_end}
@@ -56,21 +56,21 @@ async def test_both_ends_of_a_period_are_in_it() -> None:
 
 async def test_an_empty_archive_has_no_items() -> None:
     """Argo sends null for an empty list."""
-    assert await asked(Archive({}), everything) == []
+    assert await answer_of(Archive({}), everything) == []
 
 
 async def test_a_workflow_comes_whole_or_not_at_all() -> None:
-    """A uid that is not archived is None, and one that is no uid is not asked for."""
+    """A uid that is not archived is None, and an invalid uid is not requested."""
     archive = an_archive()
     uid = next(iter(archive.workflows))
 
     async def three(server: ArgoServer) -> Any:
         return [await server.workflow(one) for one in (uid, "00000000-0000", "../secrets")]
 
-    whole, absent, never = await asked(archive, three)
+    whole, absent, never = await answer_of(archive, three)
     assert uid.encode() in whole
     assert (absent, never) == (None, None)
-    assert len(archive.asked) == 2
+    assert len(archive.requests) == 2
 
 
 async def test_the_token_is_sent_and_read_again(tmp_path: Path) -> None:
@@ -78,10 +78,10 @@ async def test_the_token_is_sent_and_read_again(tmp_path: Path) -> None:
     archive, token = an_archive(token="secret"), tmp_path / "token"
     token.write_text("old\n")
     with pytest.raises(ArchiveError, match=r"does not accept our token \(401\); renew what archive.token_file holds"):
-        await asked(archive, everything, token_file=str(token))
+        await answer_of(archive, everything, token_file=str(token))
     token.write_text("Bearer secret\n")
 
-    assert await asked(archive, everything, token_file=str(token))
+    assert await answer_of(archive, everything, token_file=str(token))
 
 
 def html(request: web.Request) -> web.Response:
@@ -114,32 +114,32 @@ async def test_a_wrong_answer_names_the_address_and_the_remedy(wrong: str) -> No
     answer, reason, words = WRONG[wrong]
     archive = an_archive(refuse=answer)
     with pytest.raises(ArchiveError, match=words) as refused:
-        await asked(archive, everything)
+        await answer_of(archive, everything)
 
     assert refused.value.reason == reason
     assert str(refused.value).startswith(f"{archive.url}/api/v1/archived-workflows: ")
     assert reason in argo_server.REASONS
 
 
-async def test_a_server_that_failed_once_is_asked_again() -> None:
-    """One failure is none."""
+async def test_a_request_that_failed_once_is_repeated() -> None:
+    """A single failure is not an error."""
     failures = [web.json_response({}, status=503)]
     archive = an_archive(refuse=lambda request: failures.pop() if failures else None)
 
-    assert await asked(archive, everything)
+    assert await answer_of(archive, everything)
 
 
 async def test_an_answer_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that never ends is given up, and costs no more than the bound."""
     monkeypatch.setattr(argo_server, "ANSWER_BYTES", 1000)
     with pytest.raises(ArchiveError, match="larger than") as refused:
-        await asked(an_archive(), everything)
+        await answer_of(an_archive(), everything)
 
     assert refused.value.reason == "too_large"
 
 
-async def test_nobody_answers() -> None:
-    """A dead server is told as such."""
+async def test_a_dead_server_is_an_error() -> None:
+    """The error says that the server does not answer."""
     server = ArgoServer(ArchiveSettings(url="http://127.0.0.1:1"), Pace(10_000))
     async with server:
         with pytest.raises(ArchiveError, match="does not answer") as refused:

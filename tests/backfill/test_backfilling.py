@@ -95,13 +95,13 @@ async def test_an_archive_that_fails_costs_the_others_nothing(engine: Running, s
     ],
     ids=str,
 )
-def test_without_an_archive_the_remedy_is_told(clusters: Any, only: str, words: str) -> None:
+def test_without_an_archive_the_error_names_the_remedy(clusters: Any, only: str, words: str) -> None:
     """Nothing is asked of anybody."""
     with pytest.raises(ReportError, match=words):
         command.backfill_span(Settings(clusters=clusters), Path(), DAYS, only, dry_run=False)
 
 
-def test_the_command_prints_and_tells_of_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_prints_its_report_and_its_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit 1 where a workflow failed or a cluster's archive did, 0 else."""
     codes = []
     for row, notes, more in ((("c1", 5, 5, 0, 0), [], ()), (("c1", 5, 4, 0, 1), [], ()), (("c1", 5, 5, 0, 0), ["c2"], ()),
@@ -178,19 +178,19 @@ async def test_what_nobody_foresaw_ends_one_look_and_not_the_loop(
     assert looks == []
 
 
-async def test_nothing_is_asked_while_rows_wait_for_the_store(engine: Running, store: Store) -> None:
+async def test_nothing_is_requested_while_rows_wait_for_the_store(engine: Running, store: Store) -> None:
     """What is in the spool would be taken for missing."""
-    archive, asked = an_archive(), []
+    archive, looks = an_archive(), []
     a_gap(store)
 
     def caught_up() -> bool:
-        asked.append(1)
+        looks.append(1)
         return False
 
     async with archive.serving(), filling(chosen(engine, archive), Counters(), caught_up):
-        await eventually(lambda: len(asked) > 2)
+        await eventually(lambda: len(looks) > 2)
 
-    assert archive.asked == []
+    assert archive.requests == []
 
 
 async def test_where_no_cluster_names_an_archive_nothing_runs() -> None:

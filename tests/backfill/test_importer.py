@@ -26,9 +26,9 @@ from tests.backfill.broken import (
     a_work,
     broken,
     by_uid,
+    comparable_columns,
     keep_all,
     newest,
-    told,
     undisturbed,
 )
 
@@ -52,7 +52,7 @@ async def fill(store: Store, archive: Archive, share: float, **changes: Any) -> 
 
 @pytest.mark.parametrize("share", [0.02, 0.5])
 async def test_what_a_break_lost_is_as_if_there_had_been_none(store: Store, share: float) -> None:
-    """Workflows that came and went in a break, and those that vanished in it, have the rows of an undisturbed run."""
+    """Workflows that ran within a gap, and those that vanished in it, have the rows of an undisturbed run."""
     keep_all(store, broken(share)[0].facts)
     lost = {run.uid for run in undisturbed().of(WorkflowRun)} - {
         run.uid for run in newest(store, WorkflowRun) if run.outcome != "unknown"
@@ -72,8 +72,8 @@ async def test_what_a_break_lost_is_as_if_there_had_been_none(store: Store, shar
     assert {column for _, column in different} <= {"failed_pods", "completion_delay_ms"}
 
 
-async def test_estimated_money_says_so(store: Store) -> None:
-    """Each charge of a pod that nobody saw is of low confidence and names its source, or has no price and says why."""
+async def test_an_estimated_charge_is_marked(store: Store) -> None:
+    """Each charge of an unobserved pod has low confidence and names its source, or has no price and names the cause."""
     keep_all(store, broken(0.02)[0].facts)
     await fill(store, an_archive(), 0.02)
     seen = {pod.uid for pod in broken(0.02)[0].of(PodRun)}
@@ -95,12 +95,12 @@ async def test_asking_twice_changes_nothing(store: Store) -> None:
     keep_all(store, broken(0.5)[0].facts)
     archive = an_archive()
     await fill(store, archive, 0.5)
-    first, archive.asked = [newest(store, table) for table in TABLES], []
+    first, archive.requests = [newest(store, table) for table in TABLES], []
     again = await fill(store, archive, 0.5)
 
     assert [newest(store, table) for table in TABLES] == first
     assert again.taken == 0
-    fetched = {path.rpartition("/")[2] for path in archive.asked if "?" not in path}
+    fetched = {path.rpartition("/")[2] for path in archive.requests if "?" not in path}
     assert fetched & archive.workflows.keys() == set()
 
 
@@ -114,7 +114,7 @@ async def test_what_was_seen_stands_whenever_it_arrives(store: Store) -> None:
     assert by_uid(newest(store, WorkflowRun)) == by_uid(undisturbed().of(WorkflowRun))
     pods = {run.uid: run for run in newest(store, PodRun)}
     seen = by_uid(undisturbed().of(PodRun))
-    assert {uid: told(run) for uid, run in pods.items() if uid in seen} == seen
+    assert {uid: comparable_columns(run) for uid, run in pods.items() if uid in seen} == seen
     assert withdrawn > 50
     assert withdraw(store, "c1", gap.from_at, gap.to_at) == 0
     # What is left are pods that the recording never showed the end of.
@@ -193,12 +193,12 @@ async def test_one_bad_workflow_costs_its_neighbours_nothing(store: Store) -> No
 
 
 async def test_a_dry_run_writes_nothing(store: Store) -> None:
-    """It tells how many would be taken, and fetches none."""
+    """It counts what would be imported, and fetches nothing."""
     archive = an_archive()
     made = await fill(store, archive, 0.02, dry_run=True)
 
     assert made.taken == made.found > 15
-    assert all("?" in path for path in archive.asked)
+    assert all("?" in path for path in archive.requests)
     assert [newest(store, table) for table in (*TABLES, Backfill)] == [[]] * 5
 
 
@@ -210,7 +210,7 @@ async def test_what_is_watched_is_left_to_those_who_watch(store: Store) -> None:
     assert newest(store, WorkflowRun) == []
 
 
-async def test_a_break_is_asked_about_until_the_archive_gave_all(store: Store) -> None:
+async def test_a_gap_is_imported_again_until_the_archive_gave_everything(store: Store) -> None:
     """A gap is open until a row says that its period was asked about; where something failed it is open again in an hour."""
     gap = broken(0.02)[1]
     keep_all(store, broken(0.02)[0].facts)
@@ -225,8 +225,8 @@ async def test_a_break_is_asked_about_until_the_archive_gave_all(store: Store) -
     assert old == []
 
 
-async def test_what_was_before_the_first_start_is_not_asked_about(store: Store) -> None:
-    """It would be all that ever ran: that is for whoever wants it to ask by hand. Of a long break its end is asked about."""
+async def test_the_time_before_the_first_start_is_not_imported(store: Store) -> None:
+    """It would be everything that ever ran, which users import by hand. Of a long gap only the end is imported."""
     _, gap = broken(0.02)
     keep_all(store, [msgspec.structs.replace(gap, from_at=0, cause="first start")])
     first = stored.open_gaps(store, "c1", gap.to_at)
@@ -237,7 +237,7 @@ async def test_what_was_before_the_first_start_is_not_asked_about(store: Store) 
     assert stored.open_gaps(store, "c1", gap.to_at) == [(gap.to_at - stored.LONGEST_MS, gap.to_at)]
 
 
-async def test_labels_are_known_from_rows_where_nobody_watches(store: Store) -> None:
+async def test_labels_of_an_unwatched_cluster_come_from_rows(store: Store) -> None:
     """What rules read of namespaces, and what decides prices of machines, is in the rows of the last days."""
     keep_all(store, undisturbed().facts)
     store.command("ALTER TABLE lynceus.workflow_run UPDATE labels = mapConcat(labels, map('namespace:department', 'maps')) "

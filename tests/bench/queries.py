@@ -185,7 +185,7 @@ def alternately(bench: Bench, *works: Callable[[], object], rounds: int = 3) -> 
 def whole(bench: Bench) -> Report:
     """All that `lynceus report cost` asks with the settings' defaults, shared costs with it."""
     books = book.load(Settings().prices, Path(), "USD")
-    return cost(bench.query, SPAN, "department,day", shared=partial(shared_costs, bench.query, SPAN, books, NOW, 0))
+    return cost(bench.query, SPAN, "department,day", shared=partial(shared_costs, bench.query, SPAN, books, NOW))
 
 
 def show(what: str, took: float, target: float | None = None) -> None:

@@ -1,5 +1,5 @@
 """
-What a collector left in a store: pods, workflows and the charges it told of them under the first run.
+Facts that a collector has written: pods, workflows, and their charges under the first run.
 """
 
 from collections.abc import Sequence
@@ -51,7 +51,7 @@ def write_all(store: Store, facts: Sequence[Fact]) -> None:
 def charges_of(
     pod: PodRun, run: WorkflowRun | None, *, pricing_run: int = 1, books: Books | None = None
 ) -> list[PodCost]:
-    """The charges that the collector told of a pod at its end."""
+    """Returns the charges that the collector writes at a pod's end."""
     life = None
     if run is not None:
         life = a_payer(
@@ -81,7 +81,7 @@ def dearer(folder: Path) -> Books:
 
 
 def a_preparation(store: Store, books: Books, span: Span = NOVEMBER, rules: Rules = RULES) -> Preparation:
-    """A repricing that nobody watches."""
+    """A repricing without progress output."""
     months: list[Period] = runs.periods_of(store, months_of(span.begin, span.end))
     terms = Terms(books=books, zone=ZONE, rules=lambda _: rules, digest="digest")
     return Preparation(
@@ -90,7 +90,7 @@ def a_preparation(store: Store, books: Books, span: Span = NOVEMBER, rules: Rule
 
 
 def current(store: Store) -> dict[tuple[str, int, int], Any]:
-    """What the bill says: cost by pod, day and entry."""
+    """Returns the bill: cost by pod, day and entry."""
     rows = store.query_rows("SELECT pod_uid, toUInt16(day), entry, cost, department, class FROM lynceus.cost_current")
     return {(pod, day, entry): (cost, *more) for pod, day, entry, cost, *more in rows}
 

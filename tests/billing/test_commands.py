@@ -53,7 +53,7 @@ def test_reprice_shows_old_and_new_and_a_dry_run_changes_nothing(store: Store, e
     assert store.query_rows("SELECT DISTINCT run FROM lynceus.cost_current") == [(2,)]
 
 
-def test_a_month_that_is_none_is_told_as_it_was_given() -> None:
+def test_an_invalid_month_is_named_in_the_error() -> None:
     """An invalid month is an error that names it and the expected form."""
     with pytest.raises(ReportError, match=r"^invalid month '2026-13'"):
         CliRunner().invoke(app, ["period", "lock", "2026-13"], catch_exceptions=False)
@@ -64,11 +64,11 @@ def test_a_store_that_is_not_there_is_one_sentence(engine: Running, tmp_path: Pa
     path = settings_of(engine, tmp_path)
     path.write_text("store: {url: 'http://127.0.0.1:9'}\n", encoding="utf-8")
 
-    said = run_command("reprice", *MONTH, "--config", str(path))
+    result = run_command("reprice", *MONTH, "--config", str(path))
 
-    assert said.returncode == 1
-    assert "does not answer" in said.stderr
-    assert "Traceback" not in said.stderr
+    assert result.returncode == 1
+    assert "does not answer" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_kill_9_leaves_the_old_bill_and_a_clean_second_try(store: Store, engine: Running, tmp_path: Path) -> None:

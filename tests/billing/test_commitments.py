@@ -40,7 +40,7 @@ commitments:
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody else asks this store: the pointer can turn without waiting for earlier queries."""
+    """No other process queries this store: a run can be activated without waiting for earlier queries."""
     monkeypatch.setattr(reprice, "SETTLE_S", 0)
 
 
@@ -63,7 +63,7 @@ def an_hour_each(number: int, department: str, begin: int = NOON, seconds: int =
 
 
 def repriced(store: Store, books: Books) -> AppliedCommitments:
-    """A repricing from its beginning to its end; what its commitments came to."""
+    """Reprices a month, and returns its applied commitments."""
     work = a_preparation(store, books)
     work.now = lambda: max(now_ms(), at("2026-11-30"))
     prepare(work)
@@ -73,9 +73,9 @@ def repriced(store: Store, books: Books) -> AppliedCommitments:
 
 
 def shared(store: Store, books: Books, run: int = 0) -> SharedCosts:
-    """What the report says of the month's shared costs."""
+    """Returns the month's shared costs."""
     return shared_costs(lambda sql, parameters: store.query_rows(sql, dict(parameters)), NOVEMBER, books,
-                        at("2026-11-30"), run)  # fmt: skip
+                        at("2026-11-30"), run=run)  # fmt: skip
 
 
 @pytest.mark.parametrize("page", [2, 5_000])
@@ -108,7 +108,7 @@ def test_what_nobody_used_is_shared_and_shown(store: Store, tmp_path: Path) -> N
     """An hour of 5 uses 2.275 of the plan; the rest of it and the idle second hour are a line that departments bear."""
     write_all(store, an_hour_each(1, "maps"))
 
-    said = commitments.notes(repriced(store, books := ours(tmp_path)))
+    notes = commitments.notes(repriced(store, books := ours(tmp_path)))
 
     found = shared(store, books)
     assert found.unused == found.total == Decimal("6.825")
@@ -119,9 +119,12 @@ def test_what_nobody_used_is_shared_and_shown(store: Store, tmp_path: Path) -> N
             "later charges are at their own price"
         )
     ]
-    assert said == ["commitment sp-1: 2 hours for 9.10 USD cover 5.00 at list price; unused 6.825"]
+    assert notes == ["commitment sp-1: 2 hours for 9.10 USD cover 5.00 at list price; unused 6.825"]
     report = cost(
-        lambda sql, parameters: store.query_rows(sql, dict(parameters)), NOVEMBER, "department", shared=lambda _: found
+        lambda sql, parameters: store.query_rows(sql, dict(parameters)),
+        NOVEMBER,
+        "department",
+        shared=lambda use: found,
     )
     assert report.notes[0] == ("shared costs 6.825 USD, including 6.825 for unused commitments, with them 9.10 USD")
 
@@ -136,7 +139,7 @@ def test_before_a_repricing_a_plan_is_in_no_sum(store: Store, tmp_path: Path) ->
     assert found.notes == ["commitment sp-1 is not applied in this period; run `lynceus reprice` to apply it"]
 
 
-def test_a_charge_told_again_at_its_own_price_leaves_the_plan_whole(store: Store, tmp_path: Path) -> None:
+def test_a_charge_written_again_at_its_own_price_leaves_the_plan_whole(store: Store, tmp_path: Path) -> None:
     """What charges cost and what is unused are at any time the uncovered usage and the committed amount."""
     write_all(store, an_hour_each(2, "maps"))
     repriced(store, books := ours(tmp_path))
@@ -167,7 +170,7 @@ def test_runs_are_computed_alike(store: Store, tmp_path: Path) -> None:
     assert again == listed
 
 
-def test_a_dry_run_tells_what_a_run_would_hold(store: Store, tmp_path: Path) -> None:
+def test_a_dry_run_shows_what_a_run_would_hold(store: Store, tmp_path: Path) -> None:
     """To the last place, without a row written."""
     write_all(store, [*an_hour_each(3, "maps", seconds=777), *an_hour_each(4, "vision", NOON + 1, 901)])
     work = a_preparation(store, ours(tmp_path))
@@ -188,14 +191,14 @@ def test_a_plan_without_a_rate_of_exchange_is_named_and_not_applied(store: Store
     write_all(store, [*an_hour_each(1, "maps"), *charges_of(*an_hour_each(1, "maps")[::-1])])  # type: ignore[arg-type]
     books = ours(tmp_path, PLAN.replace("source: s}", "source: s, currency: EUR}"))
 
-    said = commitments.notes(repriced(store, books))
+    notes = commitments.notes(repriced(store, books))
 
-    assert said == ["no exchange rate for commitment sp-1: it was not applied"]
+    assert notes == ["no exchange rate for commitment sp-1: it was not applied"]
     assert read_facts(store, CommitmentHour, "FINAL") == []
     assert {c.covered_cost for c in read_facts(store, PodCost, "FINAL WHERE run = 2")} == {None}
 
 
-def test_a_plan_that_never_held_says_so(store: Store, tmp_path: Path) -> None:
+def test_a_plan_that_never_applied_has_a_note(store: Store, tmp_path: Path) -> None:
     """No hours, nothing paid."""
     write_all(store, an_hour_each(1, "maps"))
     plan: Any = PLAN.replace("2026-11-22T12", "2027-11-22T12").replace("2026-11-22T14", "2027-11-22T14")

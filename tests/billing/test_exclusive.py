@@ -1,4 +1,4 @@
-"""Who changes months says so in the store; nobody else does meanwhile."""
+"""One process at a time changes months, by a claim in the store."""
 
 import os
 import socket
@@ -17,7 +17,7 @@ from tests.store.running import Running
 
 
 def test_one_has_it_until_it_runs_out(store: Store) -> None:
-    """Asking again keeps it; another is told no until then, and has it then."""
+    """The holder can renew a claim; another process gets it only after it expired."""
     assert acquire_claim(store, "job", "a", 1_000, 60)
     assert acquire_claim(store, "job", "a", 2_000, 60)
     assert not acquire_claim(store, "job", "b", 61_999, 60)
@@ -25,7 +25,7 @@ def test_one_has_it_until_it_runs_out(store: Store) -> None:
     assert not acquire_claim(store, "job", "a", 62_001, 60)
 
 
-def test_the_error_says_who_and_until_when(store: Store) -> None:
+def test_the_error_names_the_holder_and_the_end_of_the_claim(store: Store) -> None:
     """And what to do."""
     assert acquire_claim(store, MONTHS, "process 7 on elsewhere", 3_999_999_940_000, 60)
 
@@ -38,7 +38,7 @@ def test_the_error_says_who_and_until_when(store: Store) -> None:
         pass
 
 
-def test_it_is_let_go_at_the_end_even_of_a_failure(store: Store, engine: Running) -> None:
+def test_a_claim_is_released_at_the_end_even_after_a_failure(store: Store, engine: Running) -> None:
     """The next one need not wait."""
     renewing = engine.writer()
     for _ in range(2):
@@ -47,19 +47,21 @@ def test_it_is_let_go_at_the_end_even_of_a_failure(store: Store, engine: Running
     renewing.close()
 
 
-def test_it_is_said_again_while_it_lasts(store: Store, engine: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long the work takes without a word."""
+def test_a_claim_is_renewed_while_the_work_lasts(
+    store: Store, engine: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the work takes."""
     monkeypatch.setattr(exclusive, "RENEW_S", 0.01)
-    renewing, told = engine.writer(), threading.Event()
+    renewing, renewed = engine.writer(), threading.Event()
     versions = iter(range(1_000, 10**9))
 
     def now() -> int:
         if (at := next(versions)) > 1_010:
-            told.set()
+            renewed.set()
         return at
 
     with claim_months(store, renewing, now):
-        assert told.wait(20)
+        assert renewed.wait(20)
     found = current_claim(store, MONTHS)
     renewing.close()
 
@@ -75,8 +77,8 @@ def test_a_process_of_this_machine_that_has_ended_holds_nothing(store: Store, ho
     """One that may run, here or elsewhere, does until its claim runs out."""
     ended = subprocess.Popen(["true"])
     ended.wait()
-    told = holder.format(gone=ended.pid, me=os.getppid(), here=socket.gethostname())
-    assert acquire_claim(store, MONTHS, told, now_ms(), 60)
+    name = holder.format(gone=ended.pid, me=os.getppid(), here=socket.gethostname())
+    assert acquire_claim(store, MONTHS, name, now_ms(), 60)
 
     try:
         with claim_months(store, store, now_ms):

@@ -47,7 +47,7 @@ def at_work(store: Store, before: int) -> None:
 
 
 def priced(store: Store, number: int) -> dict[tuple[str, int], tuple[Any, ...]]:
-    """What a run holds, without what any later telling may lift: versions."""
+    """Returns the charges of a run without their versions, which any later write may raise."""
     charges = read_facts(store, PodCost, "FINAL WHERE run = {run:UInt32}", {"run": number})
     return {
         (c.pod_uid, c.day): (c.cost, c.cost_pending, c.list_cost, c.department, c.class_, c.meters) for c in charges
@@ -74,7 +74,7 @@ def test_killed_at_any_instant_the_bill_is_whole(store: Store, engine: Running, 
     ended = threading.Event()
     reader = threading.Thread(target=watch, args=(engine, seen, ended))
     reader.start()
-    teller = collector(engine)
+    writer = collector(engine)
     for _ in range(ROUNDS):
         before = store.query_rows("SELECT max(run) FROM lynceus.pricing_run")[0][0]
         process = subprocess.Popen(lynceus("reprice", *MONTH, *config), stdout=-3, stderr=-3, cwd=ROOT)
@@ -83,9 +83,9 @@ def test_killed_at_any_instant_the_bill_is_whole(store: Store, engine: Running, 
         process.kill()
         process.wait()
         if chance.random() < 1 / 2:
-            killed(teller)
-            teller = collector(engine)
-    assert teller.communicate(timeout=60)[0] == b"told\n"
+            killed(writer)
+            writer = collector(engine)
+    assert writer.communicate(timeout=60)[0] == b"written\n"
     done = [run_command("reprice", *MONTH, *config) for _ in range(2)]
     ended.set()
     reader.join()
@@ -94,7 +94,7 @@ def test_killed_at_any_instant_the_bill_is_whole(store: Store, engine: Running, 
     ((active,),) = store.query_rows("SELECT DISTINCT run FROM lynceus.cost_current")
     assert priced(store, active) == priced(store, active - 1)
     assert len(priced(store, active)) == PODS + LATE
-    # A repricing that was quicker than its kill has turned the month: what ends after that is no longer told under run 1.
+    # A repricing that was quicker than its kill has activated its run: later charges are not written under run 1.
     now, then = priced(store, active), priced(store, 1)
     assert sum(cost for cost, *_ in current(store).values()) == sum(cost for cost, *_ in now.values())
     assert {key: 2 * cost for key, (cost, *_) in then.items()} == {key: now[key][0] for key in then}

@@ -28,7 +28,7 @@ THEN = NOON - 30 * DAY
 
 
 def october(number: int = 2, **changes: Any) -> list[Fact]:
-    """What was told of October."""
+    """Returns the facts of October."""
     return a_past(number, **{"created_at": THEN, "instance_created_at": THEN, "scheduled_at": THEN,
                              "main_started_at": THEN, "finished_at": THEN + 60 * SECOND, **changes})  # fmt: skip
 
@@ -59,7 +59,7 @@ def late(store: Store, *, seconds: int = 120, department: str = "maps") -> list[
 
 
 def test_a_lock_takes_the_sum_and_a_hash(store: Store) -> None:
-    """Exact, by currency; the list tells for ever whether the month is still as it was."""
+    """Exact, by currency; the list shows at any later time whether the month is unchanged."""
     write_all(store, october())
     before = sums(store)[10, "maps"]
 
@@ -173,7 +173,7 @@ def test_corrections_skip_months_that_are_locked(store: Store) -> None:
     assert corrections.open_month({}, TODAY) == november
 
 
-def test_an_unlocked_month_takes_what_came_late(store: Store) -> None:
+def test_an_unlocked_month_takes_over_its_late_charges(store: Store) -> None:
     """As if it had never been locked."""
     write_all(store, october(1))
     locked(store)
@@ -186,7 +186,7 @@ def test_an_unlocked_month_takes_what_came_late(store: Store) -> None:
     assert locked(store).late_run == 3
 
 
-def test_a_month_whose_corrections_are_booked_stays_locked(store: Store) -> None:
+def test_a_month_with_booked_corrections_stays_locked(store: Store) -> None:
     """Opened, it would count them twice."""
     write_all(store, october(1))
     locked(store)
@@ -197,7 +197,7 @@ def test_a_month_whose_corrections_are_booked_stays_locked(store: Store) -> None
         unlock(store, OCTOBER, 2_000, lambda _: None)
 
 
-def test_what_cannot_be_locked_or_unlocked_says_why(store: Store) -> None:
+def test_a_refused_lock_or_unlock_names_the_reason(store: Store) -> None:
     """A month that goes on, one that is locked, one that is not."""
     write_all(store, october(1))
     for month, why in ((NOVEMBER, "has not ended"), (OCTOBER, "")):

@@ -52,7 +52,7 @@ def test_both_sums_and_what_lies_between(store: Store) -> None:
 @pytest.mark.parametrize(("billed", "notes"), [
     ("0.0041", ["within the tolerance"]), ("0", ["all: ours differs by 0.0040404 USD (the bill is 0) from the bill"]),
 ])  # fmt: skip
-def test_a_difference_is_told_beyond_the_tolerance(store: Store, billed: str, notes: list[str]) -> None:
+def test_a_difference_beyond_the_tolerance_has_a_note(store: Store, billed: str, notes: list[str]) -> None:
     """As a part of the bill."""
     write_all(store, a_past(3))
 

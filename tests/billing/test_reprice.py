@@ -40,7 +40,7 @@ def total(store: Store, run: int) -> Decimal:
 
 
 def test_the_same_books_change_nothing(store: Store) -> None:
-    """What the store keeps is enough: amounts, departments and classes come out as the collector told them."""
+    """Stored rows are enough: amounts, departments and classes are those that the collector wrote."""
     write_all(
         store, [*a_past(), *a_past(department="vision", instance_created_at=NOON - 2 * DAY, created_at=NOON - 2 * DAY)]
     )
@@ -66,7 +66,7 @@ def test_repricing_twice_gives_equal_amounts(store: Store, tmp_path: Path) -> No
 
 
 def test_until_the_pointer_turns_the_old_run_is_the_bill(store: Store, tmp_path: Path) -> None:
-    """A repricing that is cut short leaves rows that nobody reads, and a number that nobody takes again."""
+    """An interrupted repricing leaves rows that are never read, and a number that is never used again."""
     write_all(store, a_past())
     before = current(store)
 
@@ -78,7 +78,7 @@ def test_until_the_pointer_turns_the_old_run_is_the_bill(store: Store, tmp_path:
 
 
 def test_a_reader_sees_one_run_or_the_other(store: Store, engine: Running, tmp_path: Path) -> None:
-    """Months turn in one insert: whoever polls meanwhile reads the old sum or the new one, never a mixture."""
+    """Months change in one insert: a reader sees the old sum or the new one, never a mixture."""
     october = {"created_at": NOON - 30 * DAY, "instance_created_at": NOON - 30 * DAY, "scheduled_at": NOON - 30 * DAY,
                "main_started_at": NOON - 30 * DAY, "finished_at": NOON - 30 * DAY + HOUR}  # fmt: skip
     write_all(store, [*a_past(), *a_past(department="october", **october)])
@@ -131,7 +131,7 @@ def test_only_days_of_the_months_are_written(store: Store) -> None:
 
 
 def test_evidence_decides_the_class(store: Store) -> None:
-    """A failed attempt's pods, a step that was tried again and a cancelled workflow are told apart without any object."""
+    """A failed attempt's pods, a step that was tried again and a cancelled workflow are distinguished without any object."""
     pods = [a_pod_run(uid="a", node_id="a", workflow_uid="failed"), a_pod_run(uid="b", node_id="b", workflow_uid="failed"),
             a_pod_run(uid="c", node_id="c", workflow_uid="stopped"), a_pod_run(uid="d", workflow_uid=""),
             a_pod_run(uid="e", node_id="e", workflow_uid="again", phase="Failed"),
@@ -166,7 +166,7 @@ def test_departments_follow_the_rules_in_force(store: Store) -> None:
 
 
 def test_what_still_runs_is_carried_over(store: Store, tmp_path: Path) -> None:
-    """A pod without an end is no evidence yet: its accruing charge goes into the new run as it is, once."""
+    """A running pod is not evidence yet: its accruing charge goes into the new run as it is, once."""
     running = a_pod_run(uid="r", finished_at=None)
     [accruing] = charges_of(running, None)[:1]
     write_all(store, [*a_past(1), changed(accruing, version=5)])
@@ -178,8 +178,8 @@ def test_what_still_runs_is_carried_over(store: Store, tmp_path: Path) -> None:
     assert len(read_facts(store, PodCost, "FINAL WHERE run = 2 AND status = 'accruing'")) == 1
 
 
-def test_a_workflow_without_a_row_bears_what_it_was_told_to(store: Store) -> None:
-    """Before its end only its charges say whose a workflow is; its end will be told by the collector."""
+def test_a_workflow_without_a_row_keeps_its_charges(store: Store) -> None:
+    """Before its end only its charges name a workflow's department; the collector will write its end."""
     pod = a_pod_run(workflow_uid="live")
     write_all(store, [pod, *charges_of(pod, a_run("live", department="maps"))])
     before = current(store)
@@ -216,7 +216,7 @@ def test_a_locked_month_refuses_and_is_named(store: Store) -> None:
 
 
 def test_a_month_that_is_locked_meanwhile_is_not_turned(store: Store) -> None:
-    """Whoever came first has it; nothing was changed."""
+    """The earlier change wins; nothing is changed."""
     write_all(store, a_past(1))
     work = a_preparation(store, shipped())
     prepare(work)
@@ -226,7 +226,7 @@ def test_a_month_that_is_locked_meanwhile_is_not_turned(store: Store) -> None:
         activate(work)
 
 
-def test_a_run_says_what_it_was_made_of(store: Store) -> None:
+def test_a_run_records_what_it_was_made_of(store: Store) -> None:
     """Books, rules and days; `preparing` until the pointer has turned."""
     write_all(store, a_past(1))
     work = a_preparation(store, shipped())

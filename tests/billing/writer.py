@@ -1,7 +1,7 @@
 """
 A collector as the store sees it: pods that end one after another, each written with its charges under every run there is.
 
-Started anew it tells everything again, which changes nothing.
+After a restart it writes everything again, which changes nothing.
 """
 
 import sys
@@ -18,7 +18,7 @@ PAUSE_S = 0.05
 
 
 def main(url: str, token_file: str, pods: int) -> None:
-    """Tell of so many pods, and say so at the end."""
+    """Writes a number of pods, and prints a line at the end."""
     store = connect(url, "lynceus", Path(token_file))
     for i in range(pods):
         pod = a_pod_run(
@@ -30,7 +30,7 @@ def main(url: str, token_file: str, pods: int) -> None:
         for number in runs.current_runs(store).of(day):
             write_all(store, charges_of(pod, run, pricing_run=number))
         time.sleep(PAUSE_S)
-    sys.stdout.write("told\n")
+    sys.stdout.write("written\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is told of money, on charges that the real engine holds."""
+"""The cost report, on charges in the real engine."""
 
 import json
 from collections.abc import Iterator
@@ -63,7 +63,7 @@ def column(report: Report, name: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("by", COLUMNS)
-def test_parts_sum_to_the_total_whatever_is_asked(ask: Query, by: str) -> None:
+def test_parts_sum_to_the_total_by_every_column(ask: Query, by: str) -> None:
     """Departments with unallocated, classes, steps: no way of cutting loses or adds anything."""
     report = cost(ask, SPAN, by)
 

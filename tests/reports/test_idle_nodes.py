@@ -1,4 +1,4 @@
-"""What nobody's pods took of plain nodes: by law, by hand, and through the real engine."""
+"""Idle cost of plain nodes: as a law, by hand, and through the real engine."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, timedelta
@@ -61,7 +61,7 @@ nodes:
 
 @cache
 def books(shared: str = "none") -> Books:
-    """A node of 4 cores and 16 GiB for 0.40 USD an hour, 0.10 as spot; of what is no m.large the shipped guess."""
+    """A node of 4 cores and 16 GiB for 0.40 USD an hour, 0.10 as spot; any other type has the shipped example price."""
     with TemporaryDirectory() as folder:
         (Path(folder) / "ours.yaml").write_text(OWN.replace("SHARED", shared))
         return book.load(["plain-node", "ours.yaml"], Path(folder))
@@ -77,7 +77,7 @@ def a_pod_on(node: str, begin: int, end: int, cpu: Decimal, gib: Decimal, **more
 
 
 def a_row(begin: int, end: int, node: str = "n1") -> NodeRow:
-    """A node as the store tells it, with the memory that its kernel leaves."""
+    """A node as stored, with the memory that its kernel leaves."""
     pricing = {f"node:{TYPE}": "m.large"}
     return NodeRow(
         cluster="c1", name=node, uid=node, begin=begin, end=end, instance_type="m.large", region="cn-x", zone="",
@@ -134,7 +134,7 @@ def test_a_day_by_hand() -> None:
     assert notes[0].endswith("USD, not used by any pod of a workflow; in no sum")
 
 
-def test_more_than_a_node_has_is_told_and_idle_is_nothing() -> None:
+def test_charges_beyond_a_node_have_a_note_and_its_idle_cost_is_0() -> None:
     """Requests may exceed capacity where somebody lies; the node costs no more for it."""
     pods = [a_pod_on("n1", NOON, NOON + HOUR, D(4), D(16), uid=uid) for uid in ("p1", "p2")]
     (row,), notes = of_a_day(a_row(NOON, NOON + HOUR), pods)
@@ -174,7 +174,7 @@ PODS = [("a", "maps", "n1", 1), ("b", "sre", "n1", 3), ("c", "maps", "n2", 2)]
 
 
 def facts() -> Iterator[Fact]:
-    """Three nodes of which one is never used, three pods, and one on ECI."""
+    """Three nodes, one of them never used; three pods on nodes, and one on ECI."""
     month = (SPAN.begin - billing.EPOCH_DAY).days
     yield Period(month=month, version=1, active_run=1, state="open", total=None, hash="")
     machines = PlainNodes("c1", ChangeLog())
@@ -207,12 +207,12 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Query]:
 
 
 def reported(ask: Query, books: Books, by: str = "department", run: int = 0) -> Report:
-    return cost(ask, SPAN, by, run, partial(shared_costs, ask, SPAN, books, at("2026-12-01"), run))
+    return cost(ask, SPAN, by, run, partial(shared_costs, ask, SPAN, books, at("2026-12-01"), run=run))
 
 
 @pytest.mark.parametrize("run", [0, 1])
 def test_idle_is_a_table_and_a_line_of_the_report(ask: Query, run: int) -> None:
-    """By cluster and day; a node that ran nothing is told of, and what is idle is in no department's sum."""
+    """By cluster and day; a node that ran nothing has a note, and idle cost is in no department's sum."""
     report = reported(ask, books(), run=run)
     found = report.parts[-1]
 
@@ -250,13 +250,13 @@ def test_without_a_book_of_plain_nodes_idle_is_not_known(ask: Query) -> None:
     )
 
 
-def test_without_pods_on_plain_nodes_there_is_nothing_to_tell(ask: Query) -> None:
+def test_without_pods_on_plain_nodes_there_is_no_idle_cost(ask: Query) -> None:
     """A serverless fleet has no idle."""
     assert idle_nodes(ask, Span(date(2026, 10, 1), date(2026, 11, 1)), books()) == Idle()
 
 
 def test_the_last_word_of_a_node_stands(ask: Query) -> None:
-    """Its hourly rows have one version; the store keeps the last that came."""
+    """Its hourly rows have one version; the store keeps the latest row."""
     rows = ask(
         "SELECT name, toUnixTimestamp64Milli(last_seen_at), gone_at IS NULL FROM node_run FINAL ORDER BY name", {}
     )

@@ -50,10 +50,10 @@ def test_json_has_the_documented_fields() -> None:
 
 def test_json_of_a_machine_type_has_its_hours() -> None:
     """One line, by the type."""
-    told = json.loads(quoted("json", "ecs.c6.large"))
+    shown = json.loads(quoted("json", "ecs.c6.large"))
 
-    assert (told["instance_type"], told["billed_vcpu"], told["cost"]) == ("ecs.c6.large", "0", "0.06")
-    assert [(m["quantity"], m["unit"]) for m in told["meters"]] == [("1", "Hours")]
+    assert (shown["instance_type"], shown["billed_vcpu"], shown["cost"]) == ("ecs.c6.large", "0", "0.06")
+    assert [(m["quantity"], m["unit"]) for m in shown["meters"]] == [("1", "Hours")]
 
 
 def test_a_person_reads_lines_and_a_total() -> None:
@@ -67,30 +67,30 @@ def test_a_person_reads_lines_and_a_total() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("options", "message"),
     [
         ({"purchase": "spot"}, "alibaba-eci 2-4Gi (cn-hangzhou, general-purpose, spot): no price: no_spot_price"),
         ({"spec": "two"}, "no price: malformed_spec"),
         ({"spec": "ecs.g9.large"}, "alibaba-eci ecs.g9.large (cn-hangzhou"),
     ],
 )
-def test_without_a_price_the_reason_is_the_answer(asked: dict[str, Any], said: str) -> None:
+def test_without_a_price_the_reason_is_the_answer(options: dict[str, Any], message: str) -> None:
     """In either form."""
     for form in ("table", "json"):
         with pytest.raises(ReportError) as error:
-            quoted(form, **asked)
-        assert said in str(error.value)
+            quoted(form, **options)
+        assert message in str(error.value)
 
 
 def test_a_list_shows_books_versions_currencies_dates_and_sources() -> None:
     """Those in force, and which shipped ones are not."""
-    told = json.loads(as_json(price_list.listing(book.load(["alibaba-eci"], Path()))))
+    shown = json.loads(as_json(price_list.listing(book.load(["alibaba-eci"], Path()))))
 
-    assert [(r["book"], r["product"], r["currencies"], r["from"], r["to"]) for r in told["rows"]] == [
+    assert [(r["book"], r["product"], r["currencies"], r["from"], r["to"]) for r in shown["rows"]] == [
         ("alibaba-eci@2026.11.2", "alibaba-eci", "CNY, USD", "2022-01-01", "open")
     ]
-    assert "ECI billing overview" in told["rows"][0]["sources"]
-    assert "plain-node" in told["notes"][1]
+    assert "ECI billing overview" in shown["rows"][0]["sources"]
+    assert "plain-node" in shown["notes"][1]
 
 
 def test_an_own_file_is_listed_with_what_it_extends(tmp_path: Path) -> None:
@@ -106,10 +106,10 @@ def test_an_own_file_is_listed_with_what_it_extends(tmp_path: Path) -> None:
 
     assert rows["own@1"] == ("plain-node (own)", "as the book it extends", 0, "2026-01-01", "2027-01-01")
     assert rows["fx@1"] == ("any", "as the book it extends", 0, "", "open")
-    assert listing.notes == ["amounts are told in USD"]
+    assert listing.notes == ["amounts are in USD"]
 
 
-def test_a_checked_book_says_what_it_holds() -> None:
+def test_a_checked_book_is_summarised() -> None:
     """One line."""
     fargate = book.read("aws-fargate-eks", Path())
 

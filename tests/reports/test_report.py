@@ -56,21 +56,21 @@ def test_an_amount_loses_nothing(value: Decimal) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"), [("", []), ("day", ["day"]), (" day , department,", ["day", "department"])]
+    ("option", "expected"), [("", []), ("day", ["day"]), (" day , department,", ["day", "department"])]
 )
-def test_columns_are_asked_for_by_name(asked: str, expected: list[str]) -> None:
+def test_columns_are_chosen_by_name(option: str, expected: list[str]) -> None:
     """In the order asked."""
-    assert columns_by(asked, COLUMNS) == expected
+    assert columns_by(option, COLUMNS) == expected
 
 
-@pytest.mark.parametrize("asked", ["team", "day,team", "day; DROP TABLE x", "*", "`day`"])
-def test_a_column_that_is_not_there_is_refused(asked: str) -> None:
+@pytest.mark.parametrize("option", ["team", "day,team", "day; DROP TABLE x", "*", "`day`"])
+def test_an_unknown_column_is_refused(option: str) -> None:
     """Only declared names ever reach SQL; the error lists them."""
     with pytest.raises(ReportError, match=r"--by .*: no such column; there are department, day"):
-        columns_by(asked, COLUMNS)
+        columns_by(option, COLUMNS)
 
 
-def test_a_period_is_told_with_its_end() -> None:
+def test_a_period_is_shown_with_its_end() -> None:
     """`to` is exclusive, and readers forget it."""
     assert str(NOVEMBER) == "2026-11-01 to 2026-12-01 (exclusive)"
     assert NOVEMBER.parameters() == {"begin": date(2026, 11, 1), "end": date(2026, 12, 1), "zone": "UTC"}
@@ -98,10 +98,12 @@ def test_json_holds_the_parts_of_a_report() -> None:
     """A report of one table has no empty list of them."""
     parts = [a_report(("maps", 1), notes=["of the part"])]
 
-    told = json.loads(as_json(Report("Both", ("a",), [(1,)], parts=parts)))
+    decoded = json.loads(as_json(Report("Both", ("a",), [(1,)], parts=parts)))
 
-    assert "parts" not in told["parts"][0]
-    assert told["parts"] == [{"title": "Cost", "rows": [{"department": "maps", "cost": 1}], "notes": ["of the part"]}]
+    assert "parts" not in decoded["parts"][0]
+    assert decoded["parts"] == [
+        {"title": "Cost", "rows": [{"department": "maps", "cost": 1}], "notes": ["of the part"]}
+    ]
 
 
 # CSV.
@@ -125,7 +127,7 @@ def test_csv_has_amounts_in_full_and_nothing_for_unknown() -> None:
 # Tables.
 
 
-def test_a_table_says_unknown_where_no_price_is() -> None:
+def test_a_table_shows_unknown_where_no_price_is() -> None:
     """An empty cell would be read as nothing."""
     shown = printed(a_report(("maps", Decimal("1.23")), ("ci", None), notes=["complete: no gap in any watch"]), "table")
 
@@ -155,7 +157,7 @@ def test_an_empty_report_has_its_columns() -> None:
 
 
 def test_a_table_may_say_otherwise_what_nothing_is() -> None:
-    """A rate of which nothing was counted is not unknown, there is none."""
+    """A rate of nothing is not unknown, it does not exist."""
     report = Report("Outcomes", ("queue", "success %"), [("q", None)], nothing="—")
 
     assert "—" in printed(report, "table")
@@ -163,7 +165,7 @@ def test_a_table_may_say_otherwise_what_nothing_is() -> None:
 
 
 def test_parts_follow_their_table_and_are_no_csv() -> None:
-    """A CSV file has one table; whoever wants all asks for JSON."""
+    """A CSV file has one table; JSON has all of them."""
     report = Report("Whole", ("column",), [("1",)], ["note"], parts=[Report("Part", ("other",), [("2",)])])
 
     table = printed(report, "table")

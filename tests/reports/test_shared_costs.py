@@ -74,14 +74,14 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Query]:
 
 
 def owing(folder: Path, *fees: tuple[str, str], currency: str = "USD") -> Books:
-    """Books with own fees: what each is an hour, and what else is said of it."""
-    told = "".join(FEE.format(n=n, amount=amount, more=more) for n, (amount, more) in enumerate(fees))
-    (folder / "ours.yaml").write_text(OWN.format(currency=currency) + told)
+    """Books with own fees: the amount of each in an hour, and its other fields."""
+    rows = "".join(FEE.format(n=n, amount=amount, more=more) for n, (amount, more) in enumerate(fees))
+    (folder / "ours.yaml").write_text(OWN.format(currency=currency) + rows)
     return book.load(["alibaba-eci", "ours.yaml"], folder)
 
 
 def reported(ask: Query, books: Books, by: str = "department", now: str = "2026-11-11") -> Report:
-    return cost(ask, SPAN, by, shared=partial(shared_costs, ask, SPAN, books, at(now), 0))
+    return cost(ask, SPAN, by, shared=partial(shared_costs, ask, SPAN, books, at(now), run=0))
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def reported(ask: Query, books: Books, by: str = "department", now: str = "2026-
     ],
 )
 def test_each_basis_by_hand(ask: Query, tmp_path: Path, amount: str, more: str, expected: dict[str, str]) -> None:
-    """Ten days of one USD an hour, on the cluster that it is of; on one that nobody used it is nobody's, and shown."""
+    """Ten days of one USD an hour, on its cluster; the fee of an unused cluster is unallocated."""
     found = shared_costs(ask, SPAN, owing(tmp_path, (amount, more)), at("2026-11-11"))
 
     assert {name: part for name, part in found.parts.items() if part} == {k: Decimal(v) for k, v in expected.items()}
@@ -106,10 +106,10 @@ def test_each_basis_by_hand(ask: Query, tmp_path: Path, amount: str, more: str, 
 def test_a_report_of_a_run_shares_out_by_what_was_used_under_it(ask: Query, tmp_path: Path, basis: str) -> None:
     """What another run concluded of the same pods is not this one's."""
     books = owing(tmp_path, ("1", f"basis: {basis}"))
-    told = cost(ask, SPAN, "department", 2, partial(shared_costs, ask, SPAN, books, at("2026-11-11"), 2))
-    alone = shared_costs(ask, SPAN, books, at("2026-11-11"), 2)
+    report = cost(ask, SPAN, "department", 2, partial(shared_costs, ask, SPAN, books, at("2026-11-11"), run=2))
+    alone = shared_costs(ask, SPAN, books, at("2026-11-11"), run=2)
 
-    assert [(row[0], row[-1]) for row in told.rows] == [("law", Decimal(240))]
+    assert [(row[0], row[-1]) for row in report.rows] == [("law", Decimal(240))]
     assert alone.parts == {"law": Decimal(240)}
 
 
@@ -133,7 +133,7 @@ def test_departments_unallocated_and_shared_are_the_total(ask: Query, tmp_path: 
 
 
 def test_rows_that_are_no_departments_say_that_more_is_owed(ask: Query, tmp_path: Path) -> None:
-    """Nobody must take a sum without the fees for the whole."""
+    """A sum without the fees must not be taken for the whole."""
     report = reported(ask, owing(tmp_path, ("1", "basis: even")), by="cluster")
 
     assert "shared" not in report.columns

@@ -62,9 +62,9 @@ def changes(draw: st.DrawFn) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def charges_of(told: Iterable[dict[str, Any]]) -> list[PodCost]:
-    """Of rows of one key and version the last stays, as in the store; they are told apart nowhere else."""
-    return [replace(ONE, **one) for one in told]
+def charges_of(rows: Iterable[dict[str, Any]]) -> list[PodCost]:
+    """Returns the charges; of rows with one key and version the last stays, as in the store."""
+    return [replace(ONE, **one) for one in rows]
 
 
 def latest(charges: Iterable[PodCost]) -> list[PodCost]:
@@ -134,18 +134,18 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Que
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
-    told=st.lists(changes(), min_size=4, max_size=25, unique_by=lambda one: (*map(one.get, KEY), one["version"])),
+    rows=st.lists(changes(), min_size=4, max_size=25, unique_by=lambda one: (*map(one.get, KEY), one["version"])),
     late=st.integers(1, 4), run=st.integers(0, 2),
     names=st.sampled_from([(), ("department",), ("day", "department"), ("product", "day", "product"), ("creator", "day")]),
 )  # fmt: skip
-def test_one_reading_tells_what_the_charges_sum_to(
-    store: tuple[Store, Query], told: list[dict[str, Any]], late: int, run: int, names: tuple[str, ...]
+def test_one_reading_gives_the_sums_of_the_charges(
+    store: tuple[Store, Query], rows: list[dict[str, Any]], late: int, run: int, names: tuple[str, ...]
 ) -> None:
-    """To the last digit, of whichever run, of days that the rollup holds and of charges that came after it was built."""
+    """To the last digit, of whichever run, of days that the rollup holds and of charges that arrived after it was built."""
     writer, query = store
     for table in ("pod_cost", "cost_daily", "rollup_state"):
         writer.command(f"TRUNCATE TABLE lynceus.{table}")
-    charges = charges_of(told)
+    charges = charges_of(rows)
     write_facts(writer, charges[late:])
     roll_up(writer, COST_DAILY)
     write_facts(writer, charges[:late])
@@ -153,8 +153,8 @@ def test_one_reading_tells_what_the_charges_sum_to(
     found = spending(query, SPAN, names, run)
 
     counted = [one for one in latest(charges) if one.run == (run or 1) and SPAN.begin <= date_of(one.day) < SPAN.end]
-    rows = {key: spent(key, some) for key, some in grouped(counted, names).items()}
-    assert {(*one.keys, one.figures[CURRENCY]): one for one in found.rows} == rows
+    expected = {key: spent(key, some) for key, some in grouped(counted, names).items()}
+    assert {(*one.keys, one.figures[CURRENCY]): one for one in found.rows} == expected
     costs = [one.figures[COST] for one in found.rows if one.figures[COST] is not None]
     assert costs == sorted(costs, reverse=True)
     use = grouped(counted, ("department", "cluster", "product"))

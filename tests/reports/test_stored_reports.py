@@ -83,7 +83,7 @@ def column(report: Report, name: str) -> list[Any]:
     return [row[at] for row in report.rows]
 
 
-def test_latencies_are_told_by_queue_and_none_is_made_up(ask: Query) -> None:
+def test_latencies_are_reported_by_queue_and_none_is_made_up(ask: Query) -> None:
     """Five runs of the queue have 2, 4, 2 and 2 s and one none: the median of what is known is 2 s, the highest 4 s."""
     report = queue(ask, SPAN, "queue")
 
@@ -95,14 +95,14 @@ def test_latencies_are_told_by_queue_and_none_is_made_up(ask: Query) -> None:
     assert nightly["throttled"] == (1000 + 3000) // 5
 
 
-def test_where_no_latency_is_known_none_is_told(ask: Query) -> None:
-    """NaN is no number of milliseconds, and 0 would be a lie."""
+def test_unknown_latencies_are_absent(ask: Query) -> None:
+    """NaN is not a number of milliseconds, and 0 would be wrong."""
     report = queue(ask, YESTERDAY, "")
 
     assert [column(report, name) for name in ("runs", "p50 ms", "start p99 ms")] == [[0], [None], [None]]
 
 
-def test_waiting_time_is_told_by_reason(ask: Query) -> None:
+def test_waiting_time_is_reported_by_reason(ask: Query) -> None:
     """Of the attempts that met a reason at all: two were throttled, one waited for a lock."""
     reasons, _ = queue(ask, SPAN, "queue").parts
 
@@ -112,8 +112,8 @@ def test_waiting_time_is_told_by_reason(ask: Query) -> None:
     ]
 
 
-def test_locks_are_told_with_who_waits_now(ask: Query) -> None:
-    """Two finished steps waited 10 s together for the mutex, for which one workflow waits now; a quota is no lock."""
+def test_locks_are_reported_with_who_waits_now(ask: Query) -> None:
+    """Two finished steps waited 10 s together for the mutex, for which one workflow waits now; a quota is not a lock."""
     _, locks = queue(ask, SPAN, "").parts
 
     assert locks.rows == [
@@ -123,7 +123,7 @@ def test_locks_are_told_with_who_waits_now(ask: Query) -> None:
 
 
 @pytest.mark.parametrize("by", ["", *COLUMNS, ",".join(COLUMNS)])
-def test_queue_and_success_can_be_asked_by_every_column(ask: Query, by: str) -> None:
+def test_queue_and_success_group_by_every_column(ask: Query, by: str) -> None:
     """Alone and all at once; 12 workflows ended."""
     for make in (queue, success):
         assert sum(column(make(ask, SPAN, by), "runs")) == 12
@@ -137,7 +137,7 @@ def test_success_rates_leave_out_what_nobody_decided(ask: Query) -> None:
     assert rows[2] == ("adhoc", 2, 0, 0, 0, 1, 0, 1, None, None)
 
 
-def test_what_did_not_succeed_is_told_with_the_step_that_decided(ask: Query) -> None:
+def test_failures_are_reported_with_the_deciding_step(ask: Query) -> None:
     """The most frequent first, with the latest run to look at."""
     [causes] = success(ask, SPAN, "").parts
 
@@ -170,16 +170,16 @@ def test_the_slowest_steps_leave_groups_out(ask: Query) -> None:
     assert column(slow, "length ms")[-1] is None
 
 
-def test_a_name_means_its_newest_workflow_and_says_which_others_there_are(ask: Query) -> None:
-    """Names come again, in other clusters and on other days; a period before any Date is no harm."""
+def test_a_name_means_its_newest_workflow_and_the_others_are_listed(ask: Query) -> None:
+    """Names come again, in other clusters and on other days; a period before any Date does no harm."""
     report = steps(ask, "tiles-1", EVER)
 
     assert "in c1 team" in report.title
     assert report.notes[-1] == "other workflows with this name; give a uid to see one: c2 team s1-old attempt 1"
 
 
-def test_a_decided_outcome_is_told_with_its_step(ask: Query) -> None:
-    """Whoever asks for the steps of a failed workflow wants that one."""
+def test_a_decided_outcome_is_reported_with_its_step(ask: Query) -> None:
+    """A reader of a failed workflow's steps looks for that one."""
     assert steps(ask, "w3", SPAN).notes[0] == (
         "failed exit_1, decided by fit; its critical path accounts for 0 of its 3600000 ms"
     )
@@ -194,7 +194,7 @@ def test_a_decided_outcome_is_told_with_its_step(ask: Query) -> None:
         ("w3", "none of its steps is in the store"),
     ],
 )
-def test_a_workflow_without_steps_says_why(ask: Query, workflow: str, why: str) -> None:
+def test_a_workflow_without_steps_has_the_cause(ask: Query, workflow: str, why: str) -> None:
     """An empty table alone would say that nothing ran."""
     report = steps(ask, workflow, SPAN)
 
@@ -202,7 +202,7 @@ def test_a_workflow_without_steps_says_why(ask: Query, workflow: str, why: str) 
     assert why in report.notes[1]
 
 
-@pytest.mark.parametrize(("workflow", "span"), [("nobody", SPAN), ("s1", YESTERDAY), ("' OR 1 = 1 --", EVER)])
+@pytest.mark.parametrize(("workflow", "span"), [("missing", SPAN), ("s1", YESTERDAY), ("' OR 1 = 1 --", EVER)])
 def test_a_workflow_that_is_not_there_is_an_error(ask: Query, workflow: str, span: Span) -> None:
     """It says of what period; a name is bound and never written into SQL."""
     with pytest.raises(ReportError, match="no finished workflow of this name or uid"):
@@ -212,7 +212,7 @@ def test_a_workflow_that_is_not_there_is_an_error(ask: Query, workflow: str, spa
 @pytest.mark.parametrize("make", [queue, success])
 def test_json_holds_all_tables(ask: Query, make: Any) -> None:
     """Rates are strings as amounts are; nothing counted is null."""
-    told = json.loads(as_json(make(ask, SPAN, "queue")))
+    decoded = json.loads(as_json(make(ask, SPAN, "queue")))
 
-    assert told["parts"]
-    assert all(part["rows"] for part in told["parts"])
+    assert decoded["parts"]
+    assert all(part["rows"] for part in decoded["parts"])
