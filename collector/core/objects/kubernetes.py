@@ -1,9 +1,9 @@
 """
-Bytes of the Kubernetes API to typed objects that hold an allow-list of fields and nothing else.
+Typed objects of the Kubernetes API, decoded from bytes; they contain an allow-list of fields and nothing else.
 
-Env values, arguments, parameters and secrets have no field here, so they can reach neither disk nor a log.
-Everything is optional: real clusters send null for lists, and a strict decoder that raises on one pod stops a fleet.
-What the typed decoder refuses gets a second try (mending.py); what then has no identity is refused.
+Environment values, arguments, parameters and secrets have no field here, so they can reach neither disk nor a log.
+All fields are optional: real clusters send null for lists, and a strict decoder that fails on one pod would stop a fleet.
+An object that the typed decoder refuses gets a second try (lenient.py); an object without an identity is then refused.
 """
 
 import re
@@ -83,15 +83,15 @@ class WorkflowStatus(msgspec.Struct, gc=False):
     finishedAt: str | None = None
     message: str | None = None
     progress: str | None = None
-    """"N/M" steps: tells whether a workflow moves without a look into its nodes."""
+    """Finished and all steps, "N/M": shows progress without parsing the nodes."""
     taskResultsCompletionStatus: dict[str, bool] | None = None
     nodes: msgspec.Raw = msgspec.Raw(b"")
-    """Kept as bytes: most events are judged without looking into a thousand nodes. See nodes.py."""
+    """Kept as bytes: most events are handled without parsing a thousand nodes. See status_nodes.py."""
     compressedNodes: str | None = None
     offloadNodeStatusVersion: str | None = None
     synchronization: Synchronization | None = None
     storedWorkflowTemplateSpec: msgspec.Raw = msgspec.Raw(b"null")
-    """Kept as bytes until its hash is taken, once. See template_version.py."""
+    """Kept as bytes until its hash is computed, once. See template_version.py."""
 
 
 class Workflow(msgspec.Struct, gc=False):
@@ -177,7 +177,7 @@ class NodeStatus(msgspec.Struct, gc=False):
 
 
 class ApiNode(msgspec.Struct, gc=False):
-    """A machine. Only its labels matter (product, region, zone, instance type), and how large it is."""
+    """A machine. Only its labels (product, region, zone, instance type) and its size are read."""
 
     metadata: Meta = msgspec.field(default_factory=Meta)
     status: NodeStatus | None = None
@@ -188,13 +188,13 @@ class Namespace(msgspec.Struct, gc=False):
 
 
 class PartialObject(msgspec.Struct, gc=False):
-    """What is asked of a kind that only leads from pods to workflows: its metadata."""
+    """Metadata of an object of a kind that only connects pods with workflows."""
 
     metadata: Meta = msgspec.field(default_factory=Meta)
 
 
 class Status(msgspec.Struct, gc=False):
-    """The API server's word for a failure, and the object of an ERROR event."""
+    """Failure of the API server, and the object of an ERROR event."""
 
     code: int | None = None
     reason: str | None = None
@@ -213,7 +213,7 @@ class CronWorkflowSpec(msgspec.Struct, gc=False):
 
 
 class Reference(msgspec.Struct, gc=False):
-    """The object that something is about."""
+    """Reference to another object."""
 
     kind: str | None = None
     namespace: str | None = None
@@ -225,7 +225,7 @@ class CronWorkflowStatus(msgspec.Struct, gc=False):
     active: list[Reference] | None = None
     lastScheduledTime: str | None = None
     phase: str | None = None
-    """`Stopped`: its stop strategy was met and nothing is due any more."""
+    """`Stopped`: its stop strategy applies and nothing is due any more."""
     conditions: list[Condition] | None = None
 
 
@@ -236,7 +236,7 @@ class CronWorkflow(msgspec.Struct, gc=False):
 
 
 class Event(msgspec.Struct, gc=False):
-    """A Kubernetes event of the core group: a hint, never evidence; clusters drop, merge and disable them."""
+    """A Kubernetes event of the core group: a hint, never evidence, since clusters drop, merge and disable events."""
 
     metadata: Meta = msgspec.field(default_factory=Meta)
     involvedObject: Reference | None = None
@@ -277,12 +277,12 @@ OBJECT_OF: dict[str, type[Any]] = {
 
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:)(\d\d)(\.\d{1,9})?(Z|[+-](?:0\d|1[0-4]):[0-5]\d)")
 _EARLIEST, _LATEST = 1_000_000_000_000, 4_102_444_800_000
-"""September 2001 and the year 2100. containerd writes 1970 for a container that never started; ClickHouse's dates end."""
+"""September 2001 and the year 2100: containerd writes 1970 for a container that never started, and ClickHouse's dates end."""
 
 
 @lru_cache(maxsize=65536)
 def parse_time(text: str | None) -> Instant | None:
-    """An RFC 3339 time as Unix ms; None for null, for nonsense, and for the 1970 that means `never`."""
+    """Parse an RFC 3339 time as Unix ms; None for null, for invalid text, and for 1970, which stands for `never`."""
     match = _RFC3339.fullmatch(text) if text else None
     if match is None:
         return None

@@ -1,8 +1,8 @@
 """
-The second try at an object that the typed decoder refused: an untyped parse, then each field by itself.
+Lenient decoding of an object that the typed decoder refused: an untyped parse, then each field separately.
 
-A strict decoder that raises on one pod stops a fleet. What is of the wrong type becomes its default and is told by its path;
-nothing here knows which objects there are.
+A strict decoder that fails on one pod would stop a fleet. A field of the wrong type becomes its default and is reported by
+its path. This module does not know the kinds of objects.
 """
 
 import json
@@ -18,20 +18,20 @@ LONGEST_INT = 100
 
 
 class FittedObject(msgspec.Struct):
-    """An object that the untyped second try could save, and the paths it had to drop or turn into text."""
+    """Result of lenient decoding: the object, and the paths that were dropped or converted to text."""
 
     object: Any
     paths: list[str]
 
 
 def fit_object(value: Any, wanted: type[Any]) -> FittedObject:
-    """Fit a parsed JSON value into a struct, field by field; a field of the wrong type becomes its default."""
+    """Convert a parsed JSON value to a struct, field by field; a field of the wrong type becomes its default."""
     paths: list[str] = []
     return FittedObject(_fit(value, wanted, "", paths), paths)
 
 
 def _fit(value: Any, wanted: Any, path: str, paths: list[str]) -> Any:
-    """The value as the wanted type, or None with its path noted."""
+    """Convert a value to the wanted type; None if that is impossible, with its path added."""
     if value is None:
         return None
     if typing.get_origin(wanted) in (typing.Union, types.UnionType):
@@ -83,7 +83,7 @@ def _fit_scalar(value: Any, wanted: type[Any], path: str, paths: list[str]) -> A
 
 
 def printable(value: Any) -> Any:
-    """Lone surrogates are legal in JSON and in no UTF-8; one of them in a label would break a whole scrape."""
+    """Replace lone surrogates, which are valid in JSON but not in UTF-8; one in a label would break a whole scrape."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, list):
@@ -99,7 +99,7 @@ def _hints(struct: type) -> dict[str, Any]:
 
 
 def parse_untyped(line: bytes) -> dict[str, Any] | None:
-    """The parsed line for a second try; None when it is not a JSON object at all."""
+    """Parse a line without types; None: it is not a JSON object."""
     try:
         value = json.loads(line.decode("utf-8", "replace"), parse_int=_int)
     except (ValueError, RecursionError):
@@ -108,5 +108,5 @@ def parse_untyped(line: bytes) -> dict[str, Any] | None:
 
 
 def _int(digits: str) -> int | str:
-    """Python refuses to read an integer of thousands of digits; no field of ours holds one."""
+    """Parse an integer; one of thousands of digits, which Python refuses, stays text, since no field has such a value."""
     return int(digits) if len(digits) <= LONGEST_INT else digits

@@ -1,8 +1,8 @@
 """
 Kubernetes quantities as Decimal.
 
-Our own parser because the kubernetes package's accepts NaN, Infinity, 1_000 and exponents that never end; the form and
-the bounds here are the API's.
+This is a separate parser since that of the kubernetes package accepts NaN, Infinity, 1_000 and unlimited exponents. Syntax
+and bounds here are those of the API.
 """
 
 import re
@@ -19,13 +19,13 @@ _SUFFIX: dict[str | None, Decimal] = {
 }  # fmt: skip
 _LIMIT = Decimal(2**63)
 _NANO = Decimal("1e-9")
-"""The API keeps nothing finer, and rounds up to it."""
+"""Finest unit of the API, which rounds up to it."""
 GIB = Decimal(1024**3)
 
 
 @lru_cache(maxsize=4096)
 def parse_quantity(text: str) -> Decimal | None:
-    """The amount, or None when it is no quantity, negative, or beyond what the API can hold."""
+    """Parse a quantity; None: invalid, negative, or larger than the API allows."""
     match = _FORM.fullmatch(text)
     if match is None or not text.isascii():
         return None

@@ -1,8 +1,8 @@
 """
-The steps of a workflow: status.nodes as typed values, packed or not, and how they hang together.
+Steps of a workflow: status.nodes as typed values, packed or not, and their graph.
 
-Kept apart from decode.py because most events are judged without looking into a thousand of them. Argo's nodes are steps,
-not machines; `children` mixes what a node holds with what follows it, and graph() tells the two apart.
+This is separate from kubernetes.py since most events are handled without parsing a thousand nodes. Argo's nodes are steps,
+not machines. `children` contains both the steps inside a node and the steps after it; build_graph() separates the two.
 """
 
 import base64
@@ -19,18 +19,18 @@ from collector.core.objects.kubernetes import Int32, WorkflowStatus
 from collector.core.objects.lenient import fit_object, parse_untyped, printable
 
 MESSAGE_LIMIT = 4096
-"""Characters that are kept of a message; its beginning says what happened."""
+"""Characters kept of a message; its beginning contains the cause."""
 UNPACKED_LIMIT = 64 * 1024**2
-"""Bytes of unpacked steps; a workflow of a hundred thousand has less, a bomb more."""
+"""Bytes of unpacked steps; a workflow of a hundred thousand steps has fewer, a decompression bomb more."""
 OBJECTS_LIMIT = 1_000_000
-"""JSON objects in unpacked steps, ten for each of a hundred thousand: a dense bomb costs more memory than its bytes."""
+"""JSON objects in unpacked steps, ten for each of a hundred thousand: a dense bomb needs more memory than its bytes."""
 MEMBERS_LIMIT = 16
-"""Gzip members read one after another; Argo's writer makes one."""
+"""Gzip members that are read; Argo writes one."""
 
 GROUPS = frozenset({"Steps", "StepGroup", "DAG", "TaskGroup", "Retry"})
-"""Types that hold other steps and do no work themselves."""
+"""Types that contain other steps and do no work themselves."""
 HOLDERS = frozenset({"StepGroup", "TaskGroup", "Retry"})
-"""Types whose children are what they hold; what a DAG, a Steps or a container set holds names it as its boundary."""
+"""Types that list the steps inside them as children; steps inside other types name those as their boundary."""
 FAILED = frozenset({"Failed", "Error"})
 UNRUN = frozenset({"Skipped", "Omitted"})
 FINISHED = FAILED | UNRUN | {"Succeeded"}
@@ -54,7 +54,7 @@ class Memoization(msgspec.Struct, gc=False):
 
 
 class Outputs(msgspec.Struct, gc=False):
-    """Of what a step gave back the exit code alone: parameters and results are the user's."""
+    """Exit code of a step; its parameters and results belong to the user and are not read."""
 
     exitCode: str | None = None
 
@@ -85,7 +85,7 @@ class Node(msgspec.Struct, gc=False):
 
 
 class ParsedNodes(msgspec.Struct, frozen=True):
-    """The steps of a workflow by node id, and how they were told."""
+    """Steps of a workflow by node id, and the form in which they were stored."""
 
     nodes: dict[str, Node]
     how: NodeStatus
@@ -96,7 +96,7 @@ _NODES = msgspec.json.Decoder(dict[str, Node] | None)
 
 
 def parse_nodes(status: WorkflowStatus | None) -> ParsedNodes:
-    """The steps of a workflow and how they were told. Plain ones go before packed ones, as in Argo's own packer.go."""
+    """Parse the steps of a workflow. Plain steps take precedence over packed ones, as in Argo's own packer.go."""
     if status is None:
         return ParsedNodes({}, "")
     if plain := _nodes(status.nodes):
@@ -114,12 +114,12 @@ def _nodes(raw: bytes | msgspec.Raw) -> dict[str, Node]:
         return _NODES.decode(raw) or {}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         entries = (parse_untyped(bytes(raw)) or {}).items()
-        mended = {printable(k): fit_object(v, Node).object for k, v in entries}
-        return {k: v for k, v in mended.items() if v is not None}
+        fitted = {printable(k): fit_object(v, Node).object for k, v in entries}
+        return {k: v for k, v in fitted.items() if v is not None}
 
 
 def _unpacked(text: str) -> bytes:
-    """The JSON of packed steps, by magic as in Argo 4.1; empty when they are cut, a bomb, or followed by garbage."""
+    """Unpack steps to JSON, by their magic bytes as in Argo 4.1; empty: truncated, a bomb, or followed by garbage."""
     try:
         # Go's base64 skips line ends and nothing else.
         packed = base64.b64decode(text.replace("\n", "").replace("\r", ""), validate=True)
@@ -157,43 +157,44 @@ _CODECS: tuple[tuple[bytes, Callable[[bytes], bytes]], ...] = ((b"\x1f\x8b", _gz
 
 
 def template_of(node: Node) -> str:
-    """The template a step was made from, its own workflow's or another's; empty when it does not say."""
+    """Name of a step's template, in its own workflow or in another template; empty: unknown."""
     return (node.templateRef and node.templateRef.template) or node.templateName or ""
 
 
 def is_memoized(node: Node) -> bool:
-    """Whether a step's result came from a cache."""
+    """Whether a step's result was read from a cache."""
     return bool(node.memoizationStatus and node.memoizationStatus.hit)
 
 
 def has_pod(node: Node) -> bool:
-    """Whether a pod was to run for this step: a hit in a cache has the type Pod and none."""
+    """Whether a pod is created for a step; a cache hit has the type Pod too, but no pod."""
     return node.type == "Pod" and node.phase not in UNRUN and not is_memoized(node)
 
 
 def is_hook(node: Node) -> bool:
-    """Whether a step is itself an exit handler or a lifecycle hook; before Argo 3.5 only the name of the first tells."""
+    """Whether a step is an exit handler or a lifecycle hook; before Argo 3.5 only the name of an exit handler shows it."""
     return bool(node.nodeFlag and node.nodeFlag.hooked) or (node.displayName or "").endswith(".onExit")
 
 
 class Graph(msgspec.Struct, frozen=True):
-    """How the steps of a workflow hang together. Ids of nodes that are not there occur as tries alone."""
+    """Relations between the steps of a workflow. Ids of missing nodes appear only in `tries`."""
 
     holder: dict[str, str]
-    """The node that a node runs in: its Retry or group, else its boundary."""
+    """Node in which a node runs: its Retry or group, else its boundary."""
     held: dict[str, list[str]]
+    """Nodes that run in a node: the inverse of `holder`."""
     tries: dict[str, list[str]]
-    """The tries of each Retry node, in order; its hooks are none."""
+    """Tries of each Retry node, in order, without its hooks."""
     before: dict[str, list[str]]
-    """The nodes that a node follows directly, its previous try included."""
+    """Nodes that a node follows directly, including its previous try."""
     followed: set[str]
-    """Nodes after whose end something else ran: had they failed, it was allowed for."""
+    """Nodes after which another node ran: if they failed, the failure was tolerated."""
     hooks: set[str]
-    """Exit handlers and lifecycle hooks, and all that runs in them."""
+    """Exit handlers and lifecycle hooks, and all nodes inside them."""
 
 
 def build_graph(nodes: Mapping[str, Node]) -> Graph:
-    """How steps hang together, in time linear in nodes and edges whatever the graph; cycles are cut."""
+    """Build the graph of steps, in time linear in nodes and edges; cycles are cut."""
     inner = {key: _inner(nodes, key) for key, node in nodes.items() if node.type in HOLDERS}
     tries = {key: children for key, children in inner.items() if nodes[key].type == "Retry"}
     holder = {k: n.boundaryID for k, n in nodes.items() if n.boundaryID and n.boundaryID in nodes and n.boundaryID != k}
@@ -206,11 +207,18 @@ def build_graph(nodes: Mapping[str, Node]) -> Graph:
         for earlier, later in pairwise(attempts):
             before.setdefault(later, []).append(earlier)
     hooks = {key for key, node in nodes.items() if is_hook(node)}
-    return Graph(holder, held, tries, before, followed, hooks | descendants(held, hooks))
+    return Graph(
+        holder=holder,
+        held=held,
+        tries=tries,
+        before=before,
+        followed=followed,
+        hooks=hooks | descendants(held, hooks),
+    )
 
 
 def descendants(held: Mapping[str, list[str]], outer: Iterable[str]) -> set[str]:
-    """All that runs in the given nodes, at any depth."""
+    """All nodes inside the given nodes, at any depth."""
     found: set[str] = set()
     stack = list(outer)
     while stack:
@@ -222,7 +230,7 @@ def descendants(held: Mapping[str, list[str]], outer: Iterable[str]) -> set[str]
 
 
 def _inner(nodes: Mapping[str, Node], key: str) -> list[str]:
-    """The children of a group that run in it; a hook's own tries are hooked as well, all other hooks stand beside."""
+    """Children that run in a group; the tries of a hook are hooks themselves, all other hooks run beside the group."""
     outer = nodes[key]
     children = [child for child in dict.fromkeys(outer.children or ()) if child != key]
     return [
@@ -231,14 +239,14 @@ def _inner(nodes: Mapping[str, Node], key: str) -> list[str]:
 
 
 def _holds(outer: Node, inner: Node) -> bool:
-    """Whether a child of a group runs in it: what follows an empty group is its child too, and named otherwise."""
+    """Whether a child of a group runs in it: a step after an empty group is its child too, but has another name."""
     if inner.type == "StepGroup":
         return False
     return not (outer.name and inner.name) or inner.name.startswith((f"{outer.name}(", f"{outer.name}."))
 
 
 def _follow_edges(nodes: Mapping[str, Node], holder: Mapping[str, str]) -> tuple[dict[str, list[str]], set[str]]:
-    """What each node follows, and which nodes something followed: what ends a group stands for the whole group."""
+    """Nodes before each node, and nodes that others follow: the last node of a group stands for the whole group."""
     before: dict[str, list[str]] = {}
     followed: set[str] = set()
     for key, node in nodes.items():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from collector.core.workflow.template_version import version_of_spec
+from collector.core.workflow.template_version import DEPTH_LIMIT, version_of_spec
 from tests.builders import RULES
 from tests.core.workflow.test_lifecycle import lived, saw
 
@@ -44,6 +44,20 @@ def test_another_image_is_another_version() -> None:
 def test_what_cannot_be_read_has_no_version(stored: bytes) -> None:
     """Unknown is no hash of nothing; a mutilated object stops nobody."""
     assert version_of_spec(stored) == ""
+
+
+@pytest.mark.parametrize("brackets", [b"[]", b"{}"])
+@pytest.mark.parametrize("place", [b'{"templates":%b}', b'{"templates":[1],"arguments":%b}'])
+def test_a_spec_beyond_the_depth_limit_has_no_version_on_any_python(brackets: bytes, place: bytes) -> None:
+    """The limit is ours and lies below that of every Python release; brackets in strings do not count."""
+
+    def nested(depth: int) -> bytes:
+        opening, closing = (b"[", b"]") if brackets == b"[]" else (b'{"a":', b"}")
+        return place % (opening * (depth - 1) + b'"\\"[[[{{{"' + closing * (depth - 1))
+
+    assert version_of_spec(nested(DEPTH_LIMIT)) != ""
+    assert version_of_spec(nested(DEPTH_LIMIT + 1)) == ""
+    assert version_of_spec(b'{"templates":["' + b"[" * 5000 + b'"]}') != ""
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers(-10, 10) | st.text(), lambda inner: st.lists(inner)
