@@ -307,9 +307,11 @@ NOT_READY = Metric(
     "Reasons why the collector is not ready, by cause as in /readyz; no series: the collector is ready.",
 )
 ROLLED_UP = Metric(
-    "lynceus_rollup_last_success_timestamp_seconds", "gauge", ("rollup",),
+    "lynceus_rollup_last_success_timestamp_seconds",
+    "gauge",
+    ("rollup",),
     "Until when a rollup holds all rows; reports read newer rows from the rollup's source.",
-)  # fmt: skip
+)
 ROLLED_UP_DAYS = Metric("lynceus_rollup_days_total", "counter", ("rollup",), "Days of a rollup that were rebuilt.")
 ROLLUP_ERRORS = Metric("lynceus_rollup_errors_total", "counter", ("rollup",), "Failed updates of a rollup.")
 LABEL_OVERFLOW = Metric(

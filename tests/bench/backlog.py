@@ -93,7 +93,9 @@ async def backlog(rows: int, arrival: int, folder: Path) -> Backlog:
     queued, child = spool.rows, await start_child(folder / "store", "127.0.0.1:0", folder / "token")
     store = connect(child.url, WRITER, folder / "token")
     await asking.run(migrate, store)
-    inserts = Inserter(spool, disk, store, asking, Counters(), now_ms)
+    inserts = Inserter(
+        spool=spool, spool_worker=disk, store=store, store_worker=asking, counters=Counters(), now=now_ms
+    )
     before, began = _resident(), time.perf_counter()
     sending = asyncio.create_task(inserts.run())
     more, peak = 0, before
@@ -146,7 +148,7 @@ async def lateness(workflows: int, pace: int, folder: Path) -> list[float]:
     store.found_at = {}
     spool: Spool = await disk.run(open_spool, folder / "spool.sqlite", SPOOL_BYTES, now_ms())
     await asking.run(migrate, store)
-    inserts = Inserter(spool, disk, store, asking, counters, now_ms)
+    inserts = Inserter(spool=spool, spool_worker=disk, store=store, store_worker=asking, counters=counters, now=now_ms)
 
     def take(outcomes: list[Outcome]) -> None:
         pipe.take(CLUSTER, outcomes)

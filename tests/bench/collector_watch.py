@@ -116,7 +116,9 @@ async def pipeline(server: str, kind: str, expected: int, folder: Path) -> Figur
     store, disk, asking = connect(child.url, WRITER, token), Worker("spool"), Worker("store")
     spool = await disk.run(open_spool, folder / "spool.sqlite", SPOOL_BYTES, now_ms())
     await asking.run(migrate, store)
-    inserts = Inserter(spool, disk, store, asking, counters, now_ms, reachable=True)
+    inserts = Inserter(
+        spool=spool, spool_worker=disk, store=store, store_worker=asking, counters=counters, now=now_ms, reachable=True
+    )
     pipe.open_pricing_run(now_ms(), "bench")
     await commit(pipe, disk, spool)
     await inserts.finish(within_s=60)  # a first insert makes the client import what it needs

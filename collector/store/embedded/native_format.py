@@ -205,6 +205,12 @@ def _low_cardinality(inner: list[str]) -> Layout:
 
 
 _COMPOSITES: dict[str, Callable[[list[str]], Layout]] = {
-    "Array": _array, "LowCardinality": _low_cardinality, "Map": _map, "Nested": _nested, "Nullable": _nullable,
-    "SimpleAggregateFunction": _simple_aggregate, "String": _string, "Tuple": _tuple,
-}  # fmt: skip
+    "Array": _array,
+    "LowCardinality": _low_cardinality,
+    "Map": _map,
+    "Nested": _nested,
+    "Nullable": _nullable,
+    "SimpleAggregateFunction": _simple_aggregate,
+    "String": _string,
+    "Tuple": _tuple,
+}

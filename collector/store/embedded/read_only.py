@@ -23,12 +23,24 @@ class RefusedStatementError(Exception):
 
 
 _READS = frozenset({"SelectWithUnionQuery", "ShowTablesQuery", "ExplainQuery"})
-_INNER_READS = frozenset({
-    "SelectIntersectExceptQuery", "SelectQuery", "SelectWithUnionQuery", "TablesInSelectQuery",
-})  # fmt: skip
-_EXPLAINS = frozenset({
-    "EXPLAIN", "EXPLAIN AST", "EXPLAIN ESTIMATE", "EXPLAIN PIPELINE", "EXPLAIN QUERY TREE", "EXPLAIN SYNTAX",
-})  # fmt: skip
+_INNER_READS = frozenset(
+    {
+        "SelectIntersectExceptQuery",
+        "SelectQuery",
+        "SelectWithUnionQuery",
+        "TablesInSelectQuery",
+    }
+)
+_EXPLAINS = frozenset(
+    {
+        "EXPLAIN",
+        "EXPLAIN AST",
+        "EXPLAIN ESTIMATE",
+        "EXPLAIN PIPELINE",
+        "EXPLAIN QUERY TREE",
+        "EXPLAIN SYNTAX",
+    }
+)
 _DATABASES = frozenset({DATABASE, "system", "information_schema", "INFORMATION_SCHEMA"})
 _SYSTEM_TABLES = frozenset({
     "aggregate_function_combinators", "asynchronous_metrics", "collations", "columns", "data_skipping_indices",

@@ -42,7 +42,7 @@ LONGEST_PAUSE_S = 30.0
 UNKNOWN = "not asked yet"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Inserter:
     """Sends from one spool to one store: `run` never ends, `finish` sends the rest; `wake` starts a round at once."""
 

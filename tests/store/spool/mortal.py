@@ -28,23 +28,23 @@ from tests.store.facts import a_live, a_sample
 NOW = 1_700_000_000_000
 COMMITS, FACTS = 4, 5
 POISON = 2
-"""The commit that holds a row which the store refuses."""
+"""The commit with a row that the store refuses."""
 
 
 class Task(msgspec.Struct):
-    """One life: whose rows, over which spool into which store, and where it ends."""
+    """The task of one process: cluster, spool, store, and the point that ends the process."""
 
     cluster: str
     spool: str
     url: str
     token_file: str
     point: str = ""
-    """Empty: it lives to its end."""
+    """Empty: it runs to its end."""
     hit: int = 1
 
 
 def a_commit(cluster: str, number: int) -> Commit:
-    """Facts, a live row that comes and one that goes, and the position behind them; always the same ones."""
+    """Facts, a live row that appears and one that disappears, and their position; always the same rows."""
     depths = {number * FACTS + n: None for n in range(FACTS)}
     facts = [a_sample(at, cluster=cluster, depth=depth) for at, depth in depths.items()]
     if number == POISON:
@@ -70,7 +70,16 @@ async def live(task: Task, failpoint: Failpoint) -> None:
     disk, asking = Worker("spool"), Worker("store")
     spool = await disk.run(partial(open_spool, Path(task.spool), 1 << 30, NOW, failpoint=failpoint))
     store = connect(task.url, "lynceus", Path(task.token_file))
-    work = Inserter(spool, disk, store, asking, Counters(), lambda: NOW, reachable=True, failpoint=failpoint)
+    work = Inserter(
+        spool=spool,
+        spool_worker=disk,
+        store=store,
+        store_worker=asking,
+        counters=Counters(),
+        now=lambda: NOW,
+        reachable=True,
+        failpoint=failpoint,
+    )
     cursors = (await disk.run(spool.load)).cursors
     done = int(cursors[0].resource_version) if cursors else 0
     for number in range(done + 1, COMMITS + 1):
@@ -86,7 +95,7 @@ async def live(task: Task, failpoint: Failpoint) -> None:
     asking.close()
 
 
-def _one_life(task: Task, answer: int) -> None:
+def _one_process(task: Task, answer: int) -> None:
     hits: Counter[str] = Counter()
 
     def kill_at(point: str) -> None:
@@ -117,7 +126,7 @@ def main() -> None:
         pid = os.fork()
         if pid == 0:
             try:
-                _one_life(task, writing)
+                _one_process(task, writing)
             finally:
                 os._exit(1)
         os.close(writing)

@@ -57,11 +57,18 @@ def calm(run_once: Live, running: Running, tmp_path_factory: pytest.TempPathFact
 
 
 def a_task(cluster: str, folder: Path, running: Running, point: str = "", hit: int = 1) -> Task:
-    return Task(cluster, str(folder / f"{cluster}.sqlite"), running.url, str(running.token_file), point, hit)
+    return Task(
+        cluster=cluster,
+        spool=str(folder / f"{cluster}.sqlite"),
+        url=running.url,
+        token_file=str(running.token_file),
+        point=point,
+        hit=hit,
+    )
 
 
 def stored(writer: Store, cluster: str) -> dict[str, list[str]]:
-    """The rows of a cluster without its name; what names a row set aside is a hash of it."""
+    """The rows of a cluster without its name; the uid of a quarantine row is a hash and is left empty."""
     rows: dict[str, list[str]] = {}
     for name in TABLES:
         columns = [c.name for c in TABLE_NAMED[name].stored if c.name not in ("cluster", "sample")]
@@ -75,7 +82,7 @@ def stored(writer: Store, cluster: str) -> dict[str, list[str]]:
 
 @pytest.fixture(scope="module")
 def wanted(calm: dict[str, int], running: Running) -> dict[str, list[str]]:
-    """What a life that nothing ended left in the store."""
+    """The rows that an undisturbed process leaves in the store."""
     store = running.reader()
     rows = stored(store, CALM)
     store.close()

@@ -60,7 +60,9 @@ async def inserting(
     """An inserter at work, and how to commit to its spool."""
     disk, asking = Worker("spool"), Worker("store")
     spool: Spool = await disk.run(open_spool, file, 1 << 30, NOW)
-    work = Inserter(spool, disk, store, asking, Counters(), lambda: NOW)
+    work = Inserter(
+        spool=spool, spool_worker=disk, store=store, store_worker=asking, counters=Counters(), now=lambda: NOW
+    )
     task = asyncio.create_task(work.run(**more))
     try:
         yield work, lambda commit: disk.run(spool.commit, commit)

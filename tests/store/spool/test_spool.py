@@ -11,11 +11,10 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from msgspec.structs import fields
 
 from collector.catalog.workflows import QUEUE_SAMPLE
 from collector.core.facts.watches import WatchCursor
-from collector.core.facts.workflows import QueueSample, WorkflowLive, WorkflowRun
+from collector.core.facts.workflows import QueueSample
 from collector.core.messages import Checkpoint, Commit, Gone
 from collector.core.model import version_of
 from collector.store.spool import batches as batches_module
@@ -37,35 +36,6 @@ def sent(spool: Spool) -> dict[str, list[list[object]]]:
         tables.setdefault(batch.table, []).extend(spool.read(batch))
         spool.acknowledge(batch)
     return tables
-
-
-def test_rows_of_an_older_release_get_the_defaults_of_newer_columns() -> None:
-    """A spool that an upgrade finds half full is still sent: what a field was not known to is what it is by default."""
-    fields = WorkflowLive.__struct_fields__
-    older = list(range(len(fields) - 3))
-
-    (row,) = packing.unpack_table("workflow_live", [packing.encode([older])])
-
-    assert row == [*older, "", "", None]
-
-
-def test_a_column_that_holds_a_map_is_empty_by_default() -> None:
-    """Each row gets a new default value, and not the marker for a missing default."""
-    known = WorkflowRun.__struct_fields__.index("waited_on")
-    (row,) = packing.unpack_table("workflow_run", [packing.encode([list(range(known))])])
-
-    assert row[known:] == [{}, "", ""]
-
-
-def test_rows_of_a_release_that_compressed_none_go_with_those_of_this_one() -> None:
-    """One batch may hold both, in order; many rows take a fraction of their bytes."""
-    rows = [[f"workflow-{n}", "Succeeded", n] for n in range(200)]
-    plain, compressed = packing.encode(rows[:100]), packing.pack_rows(rows[100:])
-
-    assert packing.unpack_table("workflow_live", [plain, compressed, packing.pack_rows(rows[:1])]) == [
-        row + [field.default for field in fields(WorkflowLive)[3:]] for row in [*rows, rows[0]]
-    ]
-    assert len(compressed) * 3 < len(packing.encode(rows[100:]))
 
 
 def test_a_spool_of_a_release_that_compressed_none_is_opened(spool: Spool, spool_file: Path) -> None:
