@@ -1,4 +1,4 @@
-"""A controller's pod at some seconds past noon, and what is told of it; the tests hold the rules."""
+"""A controller's pod at some seconds past noon, and the incidents that it causes; the rules are in the tests."""
 
 from typing import Any
 
@@ -18,14 +18,14 @@ def ended(at: int, reason: str = "OOMKilled", exit_code: int = 137) -> dict[str,
 
 
 def a_controller(*statuses: dict[str, Any], uid: str = "ctl", **spec: Any) -> kubernetes.Pod:
-    told = pod_json(uid, owner="", namespace="argo", labels={"app": "workflow-controller"})
+    raw = pod_json(uid, owner="", namespace="argo", labels={"app": "workflow-controller"})
     limit = {"name": "workflow-controller", "resources": {"limits": {"memory": "1Gi"}}}
-    told["spec"] = {"containers": [{"name": "istio", "resources": None}, limit], **spec}
-    told["status"]["containerStatuses"] = [{"name": "workflow-controller", **status} for status in statuses]
-    return decoded(told, kubernetes.Pod)
+    raw["spec"] = {"containers": [{"name": "istio", "resources": None}, limit], **spec}
+    raw["status"]["containerStatuses"] = [{"name": "workflow-controller", **status} for status in statuses]
+    return decoded(raw, kubernetes.Pod)
 
 
-def told(*pods: kubernetes.Pod, seen: ControllerState | None = None) -> list[ControllerIncident]:
+def emitted(*pods: kubernetes.Pod, seen: ControllerState | None = None) -> list[ControllerIncident]:
     seen = ControllerState() if seen is None else seen
     return [i for pod in pods for i in controller.incidents("c1", pod, an_observation(pod), seen)]
 
@@ -48,7 +48,7 @@ def deleting(pod: kubernetes.Pod) -> kubernetes.Pod:
 
 
 def watch(state: ControllerState, *sights: tuple[int, dict[str, Any]]) -> list[ControllerIncident]:
-    """What is told of one pod, seen at these seconds with these statuses."""
+    """Incidents of one pod that is observed at these seconds with these statuses."""
     incidents: list[ControllerIncident] = []
     for at, status in sights:
         pod = a_controller(status)
@@ -61,8 +61,8 @@ def names(incidents: list[ControllerIncident]) -> list[tuple[str, str, int]]:
 
 
 def health(state: ControllerState, now: int = NOON) -> ControllerHealth:
-    (one,) = controller.health(state, "c1", now)
-    return one
+    (row,) = controller.health(state, "c1", now)
+    return row
 
 
 def take(
@@ -78,5 +78,5 @@ def controller_lease(state: ControllerState, holder: str, at: int = NOON, **chan
 
 def a_state() -> ControllerState:
     state = ControllerState()
-    told(a_controller({"state": runs(0), "ready": True}), seen=state)
+    emitted(a_controller({"state": runs(0), "ready": True}), seen=state)
     return state

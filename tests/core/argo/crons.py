@@ -15,7 +15,7 @@ from collector.core.objects import kubernetes
 from collector.pipeline import argo_schedule
 from tests.builders import MINUTE, NOON, SECOND, decoded, iso
 
-Told = tuple[str, str, str]
+Summary = tuple[str, str, str]
 """Minutes after noon, outcome, reason or the workflow's name."""
 
 
@@ -32,22 +32,30 @@ def a_cron(
     **spec: Any,
 ) -> kubernetes.CronWorkflow:
     """A cron workflow as the API shows it; what is not named here goes into its spec."""
-    told = {
+    raw = {
         "metadata": {"name": name, "namespace": namespace, "uid": uid, "creationTimestamp": iso(created)},
         "spec": {"schedules": [due] if isinstance(due, str) else due, **spec},
         "status": {"phase": phase, "lastScheduledTime": iso(last), "active": [{"name": "w"}] * active},
     }
-    return decoded(told, kubernetes.CronWorkflow)
+    return decoded(raw, kubernetes.CronWorkflow)
 
 
 def sight(cron: kubernetes.CronWorkflow, when: Instant, change: Any = "modified") -> Observation:
-    """One sight of a cron workflow; a later one has the higher version."""
+    """An observation of a cron workflow; a later one has the higher version."""
     version = version_of(0, when // 10)
-    return Observation("cronworkflows", change, cron.metadata.uid or "", cron, version, when, change != "listed")
+    return Observation(
+        kind="cronworkflows",
+        change=change,
+        uid=cron.metadata.uid or "",
+        object=cron,
+        version=version,
+        at=when,
+        live=change != "listed",
+    )
 
 
 class Watched:
-    """Crons with all they ever told."""
+    """Crons with all rows that they emitted."""
 
     def __init__(self, crons: Crons | None = None) -> None:
         self.crons = crons or Crons("c1", argo_schedule, ChangeLog())
@@ -66,33 +74,33 @@ class Watched:
         for now in (*range(since or until, until, 10 * SECOND), until):
             self.rows += self.crons.tick(now)
 
-    def told(self) -> list[Told]:
-        """The rows in the order in which they were told."""
-        return [in_short(row) for row in self.rows]
+    def emitted(self) -> list[Summary]:
+        """Rows in the order in which they were emitted."""
+        return [summary(row) for row in self.rows]
 
-    def kept(self) -> list[Told]:
-        """The rows that stay, by due time."""
-        return [in_short(row) for _, row in sorted(kept(self.rows).items())]
+    def final(self) -> list[Summary]:
+        """Final rows by due time."""
+        return [summary(row) for _, row in sorted(newest_rows(self.rows).items())]
 
     def view(self) -> Cron:
         (view,) = self.crons.view()
         return view
 
 
-def in_short(row: CronRun) -> Told:
+def summary(row: CronRun) -> Summary:
     return f"{(row.due_at - NOON) / MINUTE:g}", row.outcome, row.reason or row.workflow_name
 
 
-def kept(rows: Iterable[CronRun]) -> dict[tuple[str, str, Instant], CronRun]:
-    """What the store keeps: of each due time the highest version, of equal ones any."""
-    found: dict[tuple[str, str, Instant], CronRun] = {}
+def newest_rows(rows: Iterable[CronRun]) -> dict[tuple[str, str, Instant], CronRun]:
+    """Rows that the store keeps: for each due time the one with the highest version."""
+    newest: dict[tuple[str, str, Instant], CronRun] = {}
     for row in sorted(rows, key=lambda r: r.version):
-        found[row.namespace, row.cron, row.due_at] = row
-    return found
+        newest[row.namespace, row.cron, row.due_at] = row
+    return newest
 
 
 def watched(cron: kubernetes.CronWorkflow | None = None, when: Instant = NOON) -> Watched:
-    """A cron workflow that was made under our eyes."""
+    """A cron workflow whose creation was observed live."""
     world = Watched()
     world.see(cron or a_cron(), when, "added")
     return world
@@ -103,7 +111,7 @@ def name_of(minute: int) -> str:
 
 
 def restarted(crons: Crons) -> Crons:
-    """Crons taken up from the checkpoints of others."""
+    """Crons restored from the checkpoints of others."""
     fresh = Crons(crons.cluster, crons.calendar, ChangeLog())
     for key in (*crons.states, *crons.unseen):
         fresh.adopt(msgspec.msgpack.decode(msgspec.msgpack.encode(crons.state_of(key)), type=CronState))

@@ -17,22 +17,22 @@ from tests.core.argo.controllers import (
     a_controller,
     controller_lease,
     deleting,
+    emitted,
     ended,
     health,
     names,
     ran,
     runs,
-    told,
     watch,
 )
 from tests.replay import observations
 
 
-def test_a_kill_is_told_once_however_often_it_is_seen() -> None:
+def test_a_kill_is_emitted_once_however_often_it_is_observed() -> None:
     """The kubelet keeps it in lastState until the next one."""
     pod = a_controller({"state": {"running": {}}, "lastState": ended(1)})
 
-    (incident,) = told(pod, pod, pod)
+    (incident,) = emitted(pod, pod, pod)
 
     assert incident == ControllerIncident(
         cluster="c1", pod_uid="ctl", container="workflow-controller", at=NOON + SECOND,
@@ -46,26 +46,26 @@ def test_a_kill_that_moves_from_state_to_last_state_is_the_same() -> None:
     down = a_controller({"state": ended(1)})
     up = a_controller({"state": {"running": {}}, "lastState": ended(1)})
 
-    assert len(told(down, up)) == 1
+    assert len(emitted(down, up)) == 1
 
 
 def test_two_kills_in_one_status_are_two() -> None:
     """A container that is down again after it was killed before."""
     pod = a_controller({"state": ended(9), "lastState": ended(1)})
 
-    assert [i.at for i in told(pod)] == [NOON + SECOND, NOON + 9 * SECOND]
+    assert [i.at for i in emitted(pod)] == [NOON + SECOND, NOON + 9 * SECOND]
 
 
 def test_an_end_for_another_reason_is_a_restart() -> None:
-    """A crash is no kill."""
-    (incident,) = told(a_controller({"lastState": ended(1, "Error", 2)}))
+    """A crash is not a kill."""
+    (incident,) = emitted(a_controller({"lastState": ended(1, "Error", 2)}))
 
     assert (incident.kind, incident.reason, incident.exit_code) == ("restart", "Error", 2)
 
 
 def test_two_pods_may_die_in_the_same_second() -> None:
     """The key names the pod."""
-    assert len(told(a_controller({"state": ended(1)}, uid="a"), a_controller({"state": ended(1)}, uid="b"))) == 2
+    assert len(emitted(a_controller({"state": ended(1)}, uid="a"), a_controller({"state": ended(1)}, uid="b"))) == 2
 
 
 @pytest.mark.parametrize(
@@ -77,21 +77,21 @@ def test_two_pods_may_die_in_the_same_second() -> None:
         {"state": {"terminated": {"reason": "OOMKilled", "finishedAt": "1970-01-01T00:00:00Z"}}},
     ],
 )
-def test_an_end_without_an_instant_cannot_be_told_from_another(status: dict[str, Any]) -> None:
+def test_an_end_without_an_instant_is_ignored(status: dict[str, Any]) -> None:
     """The instant is its key."""
-    assert told(a_controller(status)) == []
+    assert emitted(a_controller(status)) == []
 
 
 def test_other_containers_of_the_pod_do_not_count() -> None:
     """A mesh's sidecar is restarted all the time."""
     pod = a_controller({"name": "istio-proxy", "state": ended(1)})
 
-    assert told(pod) == []
+    assert emitted(pod) == []
 
 
-def test_a_pod_without_a_status_tells_nothing() -> None:
+def test_a_pod_without_a_status_has_no_incidents() -> None:
     """It has just been made."""
-    assert told(kubernetes.Pod(kubernetes.Meta(uid="ctl"))) == []
+    assert emitted(kubernetes.Pod(kubernetes.Meta(uid="ctl"))) == []
 
 
 def test_the_limit_is_zero_where_there_is_none() -> None:
@@ -104,14 +104,14 @@ def test_the_limit_is_zero_where_there_is_none() -> None:
         containers=[{"name": "workflow-controller", "resources": {"limits": {"cpu": "1"}}}],
     )
 
-    assert [i.memory_limit_bytes for i in told(bare, other, bad)] == [0, 0, 0]
+    assert [i.memory_limit_bytes for i in emitted(bare, other, bad)] == [0, 0, 0]
 
 
-def test_what_was_told_is_remembered_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_remembered_incidents_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest are forgotten first."""
     monkeypatch.setattr(controller, "REMEMBERED", 2)
     seen = ControllerState()
-    told(*(a_controller({"state": ended(i)}) for i in range(3)), seen=seen)
+    emitted(*(a_controller({"state": ended(i)}) for i in range(3)), seen=seen)
 
     assert [at for _, _, at in seen.keys] == [NOON + SECOND, NOON + 2 * SECOND]
 
@@ -128,7 +128,7 @@ def test_what_was_told_is_remembered_in_bounds(monkeypatch: pytest.MonkeyPatch) 
         ("other", {"app": "workflow-controller"}, False),
     ],
 )
-def test_a_controller_is_told_by_its_label_in_its_namespace(namespace: str, labels: Any, expected: bool) -> None:
+def test_a_controller_is_recognised_by_its_label_in_its_namespace(namespace: str, labels: Any, expected: bool) -> None:
     """The manifests and the Helm chart label it differently."""
     pod = kubernetes.Pod(kubernetes.Meta(namespace=namespace, labels=labels))
 
@@ -137,30 +137,30 @@ def test_a_controller_is_told_by_its_label_in_its_namespace(namespace: str, labe
 
 def test_a_kill_that_the_kubelet_does_not_call_oom_is_a_restart() -> None:
     """When a node runs out of memory it looks so, but so does any kill -9; the exit code stands beside it."""
-    (incident,) = told(a_controller({"lastState": ended(1, "Error", 137)}))
+    (incident,) = emitted(a_controller({"lastState": ended(1, "Error", 137)}))
 
     assert (incident.kind, incident.reason, incident.exit_code) == ("restart", "Error", 137)
 
 
 @pytest.mark.parametrize(("reason", "exit_code"), [("Completed", 0), ("Error", 143), ("Error", 2), ("Error", 137)])
-def test_the_end_that_a_roll_out_asked_for_is_no_restart(reason: str, exit_code: int) -> None:
+def test_an_end_caused_by_a_roll_out_is_not_a_restart(reason: str, exit_code: int) -> None:
     """Nothing starts again in a pod that is being deleted; nor is its end one that was missed."""
     state = ControllerState()
     up = a_controller({"state": runs(5), "restartCount": 0})
     down = deleting(a_controller({"state": ran(5, 20, reason, exit_code), "restartCount": 0}))
 
-    assert told(up, down, down, seen=state) == []
+    assert emitted(up, down, down, seen=state) == []
 
 
-def test_an_oom_kill_during_a_roll_out_is_told() -> None:
-    """Nobody asked for that, and what crashed before the deletion restarted."""
+def test_an_oom_kill_during_a_roll_out_is_emitted() -> None:
+    """The roll-out did not cause it; a crash before the deletion counts as a restart."""
     pod = deleting(a_controller({"state": ended(20), "lastState": ended(1, "Error", 2)}))
 
-    assert [i.kind for i in told(pod)] == ["restart", "oom_kill"]
+    assert [i.kind for i in emitted(pod)] == ["restart", "oom_kill"]
 
 
-def test_a_restart_between_two_sights_is_told_at_the_start_that_followed_it() -> None:
-    """restartCount grew by two and one end is shown: when the other was nobody knows, but when it was up again."""
+def test_a_restart_between_two_observations_has_the_instant_of_the_next_start() -> None:
+    """restartCount grew by two and one end is shown: of the other only the next start is known."""
     state = ControllerState()
     first = watch(state, (5, {"state": runs(0), "restartCount": 0}))
     jump = {"state": runs(30), "lastState": ran(20, 29), "restartCount": 2}
@@ -172,7 +172,7 @@ def test_a_restart_between_two_sights_is_told_at_the_start_that_followed_it() ->
     assert health(state).restarts == 2
 
 
-def test_of_several_missed_restarts_the_last_is_told() -> None:
+def test_of_several_missed_restarts_the_last_is_emitted() -> None:
     """The others have no instant; health counts them."""
     state = ControllerState()
     watch(state, (5, {"state": runs(0), "restartCount": 0}))
@@ -189,7 +189,7 @@ def test_of_several_missed_restarts_the_last_is_told() -> None:
         {"state": runs(3), "lastState": {"terminated": {"startedAt": iso(NOON)}}, "restartCount": 1},
     ],
 )
-def test_an_end_that_is_not_shown_is_told_by_the_start_that_followed(status: dict[str, Any]) -> None:
+def test_an_end_that_is_not_shown_is_emitted_at_the_next_start(status: dict[str, Any]) -> None:
     """A runtime may forget a dead container, or when it died."""
     state = ControllerState()
     watch(state, (1, {"state": runs(0), "restartCount": 0}))
@@ -205,7 +205,7 @@ def test_an_end_that_is_not_shown_is_told_by_the_start_that_followed(status: dic
     ],
 )
 def test_a_missed_restart_without_an_honest_instant_is_only_counted(status: dict[str, Any]) -> None:
-    """No start is shown, or none that is later than what was told."""
+    """No start is shown, or none after the emitted incidents."""
     state = ControllerState()
     watch(state, (6, {"state": runs(5), "lastState": ran(1, 5), "restartCount": 1}))
     watch(state, (7, {"state": ended(6), "lastState": ran(1, 5), "restartCount": 1}))
@@ -246,7 +246,7 @@ def loop(at: int) -> tuple[int, dict[str, Any]]:
     return at, {"state": BACK_OFF, "lastState": ran(at - 6, at - 1)}
 
 
-def test_a_crash_loop_is_told_once() -> None:
+def test_a_crash_loop_is_emitted_once() -> None:
     """However often it crashes in it, and beside the end it began with: their rows have one key but for a millisecond."""
     state = ControllerState()
     incidents = watch(state, loop(10), loop(30), (40, {"state": runs(40), "lastState": ran(24, 29)}), loop(60))
@@ -282,7 +282,7 @@ def test_a_start_that_fails_is_no_missed_restart() -> None:
 
 
 def test_a_crash_loop_ends_when_the_container_has_run_ten_minutes() -> None:
-    """Seen running by then, or told by the next end; then a new one is news."""
+    """Shown by a long run, observed or derived from the next end; after it a new loop is emitted."""
     state = ControllerState()
     watch(state, loop(10), (20, {"state": runs(20), "lastState": ran(4, 9)}))
     early, late = (health(state, NOON + at * SECOND).crash_loop for at in (619, 620))
@@ -301,7 +301,7 @@ def test_a_crash_loop_without_an_end_begins_when_it_is_seen() -> None:
     assert names(watch(ControllerState(), (7, {"state": BACK_OFF}))) == [("crash_loop", "CrashLoopBackOff", 7)]
 
 
-def test_a_list_after_a_restart_tells_nothing_again() -> None:
+def test_a_list_after_a_restart_emits_nothing_again() -> None:
     """The state is a checkpoint's."""
     state = ControllerState()
     looping = {"state": BACK_OFF, "lastState": ran(20, 29), "restartCount": 1}
@@ -324,7 +324,7 @@ def test_the_state_of_an_older_release_is_taken_up() -> None:
 
 
 def test_the_recorded_controller_dies_as_was_counted() -> None:
-    """throttled: two OOM kills, the second of which began a crash loop, a restart with Error, a roll-out. Counted by eye."""
+    """throttled: two OOM kills, the second one beginning a crash loop, a restart with Error, a roll-out. Counted by hand."""
     state = ControllerState()
     incidents: list[ControllerIncident] = []
     for sight in observations("throttled"):
@@ -346,12 +346,12 @@ STATUSES = st.fixed_dictionaries({"state": STATES, "lastState": STATES, "restart
 
 
 @given(st.lists(st.tuples(STATUSES, st.booleans()), max_size=6))
-def test_whatever_is_seen_is_told_once(seen: list[tuple[dict[str, Any], bool]]) -> None:
-    """Each incident has a key of its own, and the last sight tells nothing the second time."""
+def test_every_incident_is_emitted_once(seen: list[tuple[dict[str, Any], bool]]) -> None:
+    """Each incident has its own key, and the last observation emits nothing the second time."""
     state = ControllerState()
     pods = [deleting(a_controller(status)) if over else a_controller(status) for status, over in seen]
-    first = told(*pods, seen=state)
-    again = told(*pods[-1:], seen=state)
+    first = emitted(*pods, seen=state)
+    again = emitted(*pods[-1:], seen=state)
 
     assert len({(i.pod_uid, i.container, i.at) for i in first}) == len(first)
     assert again == []

@@ -12,13 +12,13 @@ from tests.core.argo.controllers import (
     a_controller,
     a_state,
     controller_lease,
+    emitted,
     ended,
     health,
     names,
     ran,
     runs,
     take,
-    told,
 )
 
 MINUTE = 60 * SECOND
@@ -28,7 +28,7 @@ def test_each_replica_has_its_health() -> None:
     """By name; a standby is ready too."""
     state = ControllerState()
     for uid, ready in (("b", True), ("a", None)):
-        told(a_controller({"state": runs(0), "ready": ready, "restartCount": 3}, uid=uid), seen=state)
+        emitted(a_controller({"state": runs(0), "ready": ready, "restartCount": 3}, uid=uid), seen=state)
 
     assert controller.health(state, "c1", NOON) == [
         ControllerHealth(
@@ -45,7 +45,7 @@ def test_a_pod_that_has_just_been_made_is_not_ready() -> None:
     pod.status = None
     state = ControllerState()
 
-    assert told(pod, seen=state) == []
+    assert emitted(pod, seen=state) == []
     assert not health(state).ready
 
 
@@ -54,23 +54,23 @@ def test_an_evicted_pod_is_no_controller_any_more(phase: str) -> None:
     """Its object stays, another takes its place."""
     pod = a_controller({"state": runs(0)})
     state = ControllerState()
-    told(pod, seen=state)
+    emitted(pod, seen=state)
     assert pod.status
     pod.status.phase = phase
-    told(pod, seen=state)
+    emitted(pod, seen=state)
 
     assert state.pods == {}
 
 
 def test_a_deleted_pod_is_gone_with_its_last_words() -> None:
-    """Seen or, after a break, only missed; a uid that is none of ours is no matter."""
+    """By a deletion, or by its absence after a gap; unknown uids are ignored."""
     state = ControllerState()
     pod = a_controller({"state": runs(0)})
     last = a_controller({"state": runs(5), "lastState": ran(0, 4)})
-    told(pod, seen=state)
+    emitted(pod, seen=state)
     words = list(controller.incidents("c1", last, an_observation(last, "deleted"), state))
     deleted = dict(state.pods)
-    told(pod, seen=state)
+    emitted(pod, seen=state)
     controller.forget_pod(state, "ctl")
     controller.forget_pod(state, "other")
 
@@ -84,7 +84,7 @@ def test_a_pod_without_the_controller_s_container_is_none() -> None:
     pod = a_controller({"name": "argo-server", "state": ended(1)}, containers=[{"name": "argo-server"}])
     state = ControllerState()
 
-    assert told(pod, seen=state) == []
+    assert emitted(pod, seen=state) == []
     assert state.pods == {}
 
 
@@ -92,7 +92,7 @@ def test_pods_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Something may label a thousand."""
     monkeypatch.setattr(controller, "PODS", 2)
     state = ControllerState()
-    told(*(a_controller({}, uid=uid) for uid in "abc"), seen=state)
+    emitted(*(a_controller({}, uid=uid) for uid in "abc"), seen=state)
 
     assert list(state.pods) == ["b", "c"]
 
@@ -112,7 +112,7 @@ def test_a_new_holder_of_the_lease_is_an_incident() -> None:
 
 
 def test_a_lease_that_was_given_back_is_no_change_until_another_takes_it() -> None:
-    """A controller that stops in order frees it; nor is a change without an instant told."""
+    """A controller that stops in order releases it; a change without an instant is not emitted."""
     state = ControllerState()
     controller_lease(state, "ctl")
     freed = controller_lease(state, "")
@@ -155,12 +155,12 @@ def test_without_a_lease_its_metrics_say_who_leads() -> None:
     state = a_state()
     unknown = health(state).leader
     take(state, "metrics", ControllerMetrics(is_leader=True))
-    said = health(state).leader
+    by_metrics = health(state).leader
     controller_lease(state, "other")
     lease = health(state).leader
     take(state, "lease", None, subject="")
 
-    assert (unknown, said, lease, health(state).leader) == (None, True, False, True)
+    assert (unknown, by_metrics, lease, health(state).leader) == (None, True, False, True)
 
 
 def test_memory_is_the_metrics_api_s_else_its_own() -> None:

@@ -18,7 +18,7 @@ def packed(value: Any) -> bytes:
     return json.dumps(value).encode()
 
 
-def test_only_what_tells_of_parallelism_is_read_of_the_config_map() -> None:
+def test_only_limits_of_parallelism_are_read_from_the_config_map() -> None:
     """It may hold a database's address."""
     body = packed({"kind": "ConfigMap", "data": {"parallelism": "100", "persistence": "postgresql: {}"}})
 
@@ -26,7 +26,7 @@ def test_only_what_tells_of_parallelism_is_read_of_the_config_map() -> None:
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"data": null}', b'{"data": {}}'])
-def test_an_empty_config_map_says_nothing(body: bytes) -> None:
+def test_an_empty_config_map_sets_no_limit(body: bytes) -> None:
     """Argo's quick start has one."""
     assert controller_readings.config_texts(body) == ConfigTexts()
 
@@ -38,18 +38,18 @@ def test_what_is_no_config_map_is_none(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "limit"),
+    ("value", "limit"),
     [("100", 100), (" 7\n", 7), (12, 12), ("0", 0), (0, 0), (-1, 0), ("-3", 0), ("+4", 4)]
-    + [(said, None) for said in (None, "", "many", "1e3", "٣", True, 2.5, [1], "9" * 40)],
+    + [(value, None) for value in (None, "", "many", "1e3", "٣", True, 2.5, [1], "9" * 40)],
 )
-def test_a_limit_is_a_whole_number_in_whatever_form(said: object, limit: int | None) -> None:
+def test_a_limit_is_a_whole_number_in_any_form(value: object, limit: int | None) -> None:
     """Text in a key of its own, a number in the YAML; what is below one is unlimited, what is absent unknown."""
-    values = {"parallelism": said, "namespaceParallelism": said, 5: "a key of YAML"}
+    values = {"parallelism": value, "namespaceParallelism": value, 5: "a key of YAML"}
 
     assert controller_readings.settings(values) == ControllerSettings(limit, limit)
 
 
-def test_a_lease_says_who_leads_since_when() -> None:
+def test_a_lease_names_the_leader_and_its_begin() -> None:
     """In microseconds, as Kubernetes writes it; counted on the recording."""
     leases = [json.dumps(e["event"]["object"]).encode() for e in raw_events("basics", "leases")]
     read = [controller_readings.lease(body) for body in leases]
@@ -89,7 +89,7 @@ def test_memory_is_the_container_s_own() -> None:
     [b"", b"{}", b'{"containers": null}', b'{"containers": [{"name": "main", "usage": {"memory": "5"}}]}']
     + [b'{"containers": [{"name": "controller", "usage": %s}]}' % u for u in (b"null", b"{}", b'{"memory": "lots"}')],
 )
-def test_memory_that_is_not_said_is_unknown(body: bytes) -> None:
+def test_memory_that_is_not_reported_is_unknown(body: bytes) -> None:
     """Never 0."""
     assert controller_readings.memory(body, "controller") is None
 
@@ -116,7 +116,7 @@ V40: list[Sample] = [
 
 
 def test_each_release_s_names_mean_the_same() -> None:
-    """3.6 renamed the metrics, 4.0 a label, and memory is told from 3.6 on."""
+    """3.6 renamed the metrics, 4.0 a label, and memory exists from 3.6 on."""
     assert controller_readings.metrics(V35) == ControllerMetrics(
         queue_depth={"workflow_queue": 3}, workflows={"Pending": 70, "Running": 25}, scheme="3.5",
     )  # fmt: skip
@@ -143,7 +143,7 @@ def test_the_metrics_of_something_else_are_none() -> None:
 
 
 def test_series_that_differ_in_other_labels_are_added_up() -> None:
-    """And what is no number is left out."""
+    """Values that are not finite are ignored."""
     name = "argo_workflows_queue_depth_count"
     samples = [(name, {"queue_name": "a", "x": "1"}, 1.0), (name, {"queue_name": "a", "x": "2"}, 2.0), (name, {}, 4.0)]
     read = controller_readings.metrics(
@@ -154,7 +154,7 @@ def test_series_that_differ_in_other_labels_are_added_up() -> None:
 
 
 def test_series_are_bounded() -> None:
-    """A label that somebody else fills."""
+    """Another program chooses the label values."""
     read = controller_readings.metrics(
         ("argo_workflows_queue_depth_count", {"queue_name": str(n)}, 1.0) for n in range(1000)
     )
@@ -165,7 +165,7 @@ def test_series_are_bounded() -> None:
 
 @given(st.binary(max_size=300))
 def test_no_bytes_raise(body: bytes) -> None:
-    """An answer comes from whoever listens there."""
+    """Any program may answer on that port."""
     controller_readings.config_texts(body)
     controller_readings.lease(body)
     controller_readings.memory(body, "controller")

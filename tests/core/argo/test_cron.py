@@ -27,7 +27,7 @@ def test_a_due_time_that_led_to_a_workflow_is_started() -> None:
     )  # fmt: skip
 
 
-def test_nothing_is_told_again() -> None:
+def test_nothing_is_emitted_again() -> None:
     """Neither by the same workflow, nor by its cron's status, nor by time."""
     world = watched()
     world.run(NOON + MINUTE)
@@ -37,16 +37,16 @@ def test_nothing_is_told_again() -> None:
     world.run(NOON + MINUTE)
     world.tick(NOON + 150 * SECOND, NOON)
 
-    assert world.told() == [("1", "started", name_of(1))]
+    assert world.emitted() == [("1", "started", name_of(1))]
 
 
-def test_the_cron_itself_says_what_started() -> None:
+def test_the_status_of_a_cron_shows_started_runs() -> None:
     """Where its workflow is not seen; the name comes when the workflow does."""
     world = watched()
     world.see(a_cron(last=NOON + MINUTE), NOON + MINUTE + SECOND)
     world.run(NOON + MINUTE)
 
-    assert world.told() == [("1", "started", ""), ("1", "started", name_of(1))]
+    assert world.emitted() == [("1", "started", ""), ("1", "started", name_of(1))]
     assert [row.version for row in world.rows] == [3, 4]
     assert world.rows[0].started_at is None
 
@@ -54,11 +54,11 @@ def test_the_cron_itself_says_what_started() -> None:
 def test_what_argo_could_not_submit_is_quoted() -> None:
     """A run that was missed says why, and so does the cron, until one of its runs is made."""
     cron, well = a_cron("0 * * * *"), a_cron("0 * * * *")
-    said = {"type": "SubmissionError", "status": "True", "message": 'workflowtemplates "gone"\nnot found'}
+    failed = {"type": "SubmissionError", "status": "True", "message": 'workflowtemplates "gone"\nnot found'}
     other = {"type": "SubmissionError", "status": "False", "message": "once"}
     assert cron.status is not None
     assert well.status is not None
-    cron.status.conditions = [kubernetes.Condition(**other), kubernetes.Condition(**said)]
+    cron.status.conditions = [kubernetes.Condition(**other), kubernetes.Condition(**failed)]
     well.status.conditions = [kubernetes.Condition(**other)]
     world = watched(cron)
     world.tick(NOON + 62 * MINUTE)
@@ -82,7 +82,7 @@ def test_a_due_time_without_a_run_is_missed_after_the_grace() -> None:
 
     world.tick(NOON + HOUR + GRACE_MS)
 
-    assert world.told() == [("60", "missed", "")]
+    assert world.emitted() == [("60", "missed", "")]
     assert (world.view().missed, world.view().skipped, world.view().last_at) == (1, 0, None)
 
 
@@ -96,18 +96,18 @@ def test_the_starting_deadline_lengthens_the_grace(deadline: int, judged: int) -
 
     world.tick(NOON + HOUR + judged * SECOND)
 
-    assert world.told() == [("60", "missed", "")]
+    assert world.emitted() == [("60", "missed", "")]
 
 
 @pytest.mark.parametrize(("skipped", "reason"), [({}, ""), ({"when": "{{= false }}"}, "when")])
-def test_a_run_that_comes_late_corrects_what_was_told(skipped: dict[str, Any], reason: str) -> None:
+def test_a_late_run_corrects_an_emitted_row(skipped: dict[str, Any], reason: str) -> None:
     """A controller that was down makes up for its latest missed run."""
     world = watched(a_cron("0 13 * * *", **skipped))
     world.tick(NOON + HOUR + 5 * MINUTE, NOON + HOUR)
     world.run(NOON + HOUR, at=NOON + HOUR + 6 * MINUTE)
 
-    assert world.told()[0] == ("60", "skipped" if reason else "missed", reason)
-    assert world.kept() == [("60", "started", name_of(60))]
+    assert world.emitted()[0] == ("60", "skipped" if reason else "missed", reason)
+    assert world.final() == [("60", "started", name_of(60))]
     assert world.rows[-1].started_at == NOON + HOUR + 6 * MINUTE
     assert (world.view().missed, world.view().skipped) == (0, 0)
 
@@ -119,7 +119,7 @@ def test_forbid_with_an_active_run_skips() -> None:
     world.see(a_cron("*/2 * * * *", concurrencyPolicy="Forbid"), NOON + 3 * MINUTE)
     world.tick(NOON + 6 * MINUTE, NOON + 3 * MINUTE)
 
-    assert world.told() == [("2", "skipped", "forbid"), ("4", "missed", "")]
+    assert world.emitted() == [("2", "skipped", "forbid"), ("4", "missed", "")]
     assert (world.view().missed, world.view().skipped, world.view().active) == (1, 1, 0)
 
 
@@ -130,7 +130,7 @@ def test_the_state_when_it_fell_due_decides() -> None:
     world.see(a_cron("*/2 * * * *", concurrencyPolicy="Forbid", active=1), NOON + 4 * MINUTE + SECOND)
     world.tick(NOON + 5 * MINUTE + 10 * SECOND, NOON + 4 * MINUTE + SECOND)
 
-    assert world.kept() == [("2", "skipped", "forbid"), ("4", "missed", "")]
+    assert world.final() == [("2", "skipped", "forbid"), ("4", "missed", "")]
 
 
 @pytest.mark.parametrize("policy", ["Allow", "Replace", "", None])
@@ -139,13 +139,13 @@ def test_other_policies_forbid_nothing(policy: str | None) -> None:
     world = watched(a_cron("*/2 * * * *", concurrencyPolicy=policy, active=1))
     world.tick(NOON + 3 * MINUTE, NOON)
 
-    assert world.told() == [("2", "missed", "")]
+    assert world.emitted() == [("2", "missed", "")]
     assert world.rows[0].concurrency_policy == (policy or "Allow")
 
 
 @pytest.mark.parametrize("off", [{"suspend": True}, {"phase": "Stopped"}])
 def test_nothing_is_due_while_it_is_off(off: dict[str, Any]) -> None:
-    """A year of suspension is no row."""
+    """A year of suspension gives no rows."""
     world = watched(a_cron(**off))
     world.tick(NOON + HOUR, NOON)
 
@@ -158,12 +158,12 @@ def test_nothing_is_due_while_it_is_off(off: dict[str, Any]) -> None:
 
     world.tick(NOON + HOUR + 2 * MINUTE, NOON + HOUR)
 
-    assert world.told() == [("61", "missed", "")]
+    assert world.emitted() == [("61", "missed", "")]
 
 
 @pytest.mark.parametrize(("off", "reason"), [({"suspend": True}, "suspended"), ({"phase": "Stopped"}, "stopped")])
 def test_what_is_still_open_when_it_is_switched_off_was_skipped(off: dict[str, Any], reason: str) -> None:
-    """Switched off a moment before, told a moment after: no page for that. What has a reason or a run keeps it."""
+    """A suspension observed shortly after a due time is not a miss. A row with a reason or a run keeps it."""
     world = watched()
     world.run(NOON + MINUTE)
     world.see(a_cron(when="x"), NOON + MINUTE + SECOND)
@@ -172,11 +172,11 @@ def test_what_is_still_open_when_it_is_switched_off_was_skipped(off: dict[str, A
     world.see(a_cron(**off), NOON + 3 * MINUTE + SECOND)
     world.tick(NOON + 9 * MINUTE, NOON + 3 * MINUTE)
 
-    assert world.kept() == [("1", "started", name_of(1)), ("2", "skipped", "when"), ("3", "skipped", reason)]
+    assert world.final() == [("1", "started", name_of(1)), ("2", "skipped", "when"), ("3", "skipped", reason)]
 
 
 def test_the_past_of_a_listed_cron_is_not_judged() -> None:
-    """What was due before we came nobody watched; its last run is known all the same."""
+    """Due times before our first observation are not judged; the last run is known nevertheless."""
     world = Watched()
     world.run(NOON - HOUR)
     world.see(a_cron("0 * * * *", created=NOON - DAY, last=NOON), NOON + 30 * MINUTE, "listed")
@@ -188,15 +188,15 @@ def test_the_past_of_a_listed_cron_is_not_judged() -> None:
 
 
 def test_a_cron_made_while_a_watch_lagged_is_judged_from_its_beginning() -> None:
-    """It was added, so that its creation is its first instant, however late we hear of it."""
+    """It was added, so its creation is its first instant, however late it is observed."""
     world = Watched()
     world.see(a_cron("0 13 * * *"), NOON + HOUR + SECOND, "added")
     world.tick(NOON + HOUR + GRACE_MS, NOON + HOUR)
 
-    assert world.told() == [("60", "missed", "")]
+    assert world.emitted() == [("60", "missed", "")]
 
 
-def test_a_run_may_be_told_before_its_cron() -> None:
+def test_a_run_may_be_observed_before_its_cron() -> None:
     """Kinds are watched on connections of their own."""
     world = Watched()
     world.run(NOON + MINUTE)
@@ -206,7 +206,7 @@ def test_a_run_may_be_told_before_its_cron() -> None:
 
     world.tick(NOON + MINUTE)
 
-    assert world.told() == [("1", "started", name_of(1))]
+    assert world.emitted() == [("1", "started", name_of(1))]
     assert world.rows[0].schedule == "*/5 * * * *"
 
 
@@ -230,12 +230,12 @@ def test_what_nobody_watched_and_was_followed_by_a_run_is_not_judged() -> None:
     world.see(a_cron("*/10 * * * *", last=NOON + 30 * MINUTE), NOON + 55 * MINUTE, "listed")
     world.tick(NOON + 55 * MINUTE)
 
-    assert world.kept() == [("30", "started", ""), ("40", "missed", ""), ("50", "missed", "")]
+    assert world.final() == [("30", "started", ""), ("40", "missed", ""), ("50", "missed", "")]
 
 
 @pytest.mark.parametrize("change", ["deleted", "vanished"])
 def test_nothing_is_due_after_the_end(change: Any) -> None:
-    """What was open then never starts; what was told before its cron's end stays."""
+    """Open due times never start; rows emitted before the deletion stay."""
     world = watched()
     world.tick(NOON + 2 * MINUTE, NOON)
     gone = sight(a_cron(), NOON + 150 * SECOND, change)
@@ -243,11 +243,11 @@ def test_nothing_is_due_after_the_end(change: Any) -> None:
         world.rows += world.crons.observe(msgspec.structs.replace(gone, object=None))
     world.tick(NOON + HOUR, NOON + 150 * SECOND)
 
-    assert world.told() == [("1", "missed", "")]
+    assert world.emitted() == [("1", "missed", "")]
     assert world.crons.view() == []
 
 
-def test_a_run_is_told_even_after_its_cron_is_gone() -> None:
+def test_a_run_is_emitted_even_after_its_cron_is_deleted() -> None:
     """For as long as one stream may lag behind another; then both are forgotten."""
     world = watched()
     world.see(a_cron(), NOON + 90 * SECOND, "deleted")
@@ -255,7 +255,7 @@ def test_a_run_is_told_even_after_its_cron_is_gone() -> None:
     world.crons.changes.drain()
     world.tick(NOON + 90 * SECOND + DELETED_KEPT_MS)
 
-    assert world.told() == [("1", "started", name_of(1))]
+    assert world.emitted() == [("1", "started", name_of(1))]
     assert not world.crons.changes
 
     world.tick(NOON + 90 * SECOND + DELETED_KEPT_MS + 1)
@@ -277,7 +277,7 @@ def test_a_cron_under_the_name_of_another_goes_on_from_its_own_beginning() -> No
         world.tick(NOON + 45 * MINUTE, NOON + 15 * MINUTE)
 
         expected = [("20", "missed", ""), ("40", "missed", "")]
-        assert world.kept() == (expected if ended else [("10", "missed", ""), *expected])
+        assert world.final() == (expected if ended else [("10", "missed", ""), *expected])
         assert world.view().schedule == "*/20 * * * *"
 
 
@@ -324,7 +324,7 @@ def test_a_break_between_two_collectors_leaves_the_due_times_in_order() -> None:
     world.crons = restarted(world.crons)
     world.tick(NOON + 7 * MINUTE, NOON + 4 * MINUTE)
 
-    assert world.told() == [("2", "missed", ""), ("4", "missed", ""), ("6", "missed", "")]
+    assert world.emitted() == [("2", "missed", ""), ("4", "missed", ""), ("6", "missed", "")]
 
     world.rows += world.crons.observe(
         msgspec.structs.replace(sight(a_cron(), NOON + 8 * MINUTE, "deleted"), object=None)

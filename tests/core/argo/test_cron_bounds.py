@@ -24,7 +24,7 @@ def test_a_long_break_costs_no_more_than_a_bounded_number_of_rows(cron: kubernet
 
 
 def test_only_the_newest_due_times_are_remembered() -> None:
-    """State stays small; a run of a forgotten one is told all the same, with the higher version."""
+    """State stays small; a run of a forgotten due time is still emitted, with the higher version."""
     world = watched()
     world.tick(NOON + 3 * HOUR, NOON)
     (state,) = world.crons.states.values()
@@ -32,7 +32,7 @@ def test_only_the_newest_due_times_are_remembered() -> None:
 
     assert len([run for run in state.runs.values() if run.version]) <= REMEMBERED + 1
     assert len(world.rows) == 180
-    assert world.kept()[0] == ("1", "started", name_of(1))
+    assert world.final()[0] == ("1", "started", name_of(1))
 
 
 def test_a_hostile_status_fills_no_memory() -> None:
@@ -51,7 +51,7 @@ def test_several_schedules_are_due_together_once() -> None:
     world = watched(a_cron(["*/4 * * * *", "*/6 * * * *", "*/4 * * * *"]))
     world.tick(NOON + 14 * MINUTE, NOON)
 
-    assert [due for due, _, _ in world.told()] == ["4", "6", "8", "12"]
+    assert [due for due, _, _ in world.emitted()] == ["4", "6", "8", "12"]
     assert world.view().schedule == "*/4 * * * *; */6 * * * *"
     assert world.view().next_at == NOON + 16 * MINUTE
 
@@ -79,7 +79,7 @@ def test_the_one_schedule_of_older_argo_is_read() -> None:
 def test_a_schedule_that_cannot_be_followed_is_a_problem_and_never_missed(
     cron: kubernetes.CronWorkflow, problem: str
 ) -> None:
-    """Argo runs none of these either; `@every` nobody can foretell."""
+    """Argo runs none of these either; `@every` cannot be calculated."""
     world = watched(cron)
     world.tick(NOON + HOUR, NOON)
 
@@ -102,7 +102,7 @@ def test_both_kinds_of_schedule_are_a_problem() -> None:
     world = watched(a_cron("*/2 * * * *", schedule="0 0 1 1 *"))
     world.tick(NOON + 3 * MINUTE, NOON)
 
-    assert world.told() == [("2", "missed", "")]
+    assert world.emitted() == [("2", "missed", "")]
     assert "remove schedule" in world.view().problem
 
 
@@ -114,11 +114,11 @@ def test_a_thousand_schedules_are_a_problem_and_bounded() -> None:
     assert len(world.view().schedule) == 256
 
 
-@pytest.mark.parametrize("told", [{}, {"spec": None, "status": None}, {"spec": {}, "status": {"active": None}}])
-def test_an_empty_cron_harms_nobody(told: dict[str, Any]) -> None:
+@pytest.mark.parametrize("raw", [{}, {"spec": None, "status": None}, {"spec": {}, "status": {"active": None}}])
+def test_an_empty_cron_raises_no_error(raw: dict[str, Any]) -> None:
     """Anything may be null or missing."""
     world = Watched()
-    world.see(decoded({"metadata": {"uid": "u1"}, **told}, kubernetes.CronWorkflow), NOON, "added")
+    world.see(decoded({"metadata": {"uid": "u1"}, **raw}, kubernetes.CronWorkflow), NOON, "added")
     world.tick(NOON + MINUTE)
 
     assert world.view().problem.startswith("schedule ''")
