@@ -55,13 +55,13 @@ class Counters:
         self.add(metric, 0, **labels)
 
     def values(self, metric: Metric, /, **labels: str) -> list[Decimal | int]:
-        """The values of a counter's series that have these labels, whatever their other labels are."""
+        """Returns the values of a counter's series that have these labels, whatever their other labels are."""
         wanted = [(metric.labels.index(name), value) for name, value in labels.items()]
         series = self.series.get(metric.name, {})
         return [value for key, value in series.items() if all(key[place] == label for place, label in wanted)]
 
     def by_label(self, metric: Metric, label: str) -> dict[str, Decimal | int]:
-        """A counter's sums by the values of one label."""
+        """Sums a counter's series by the values of one label."""
         sums: dict[str, Decimal | int] = defaultdict(int)
         place = metric.labels.index(label)
         for key, value in self.series.get(metric.name, {}).items():
@@ -81,7 +81,7 @@ class Counters:
         return ("_other",) * len(labels)
 
     def totals(self, cluster: str) -> dict[str, str]:
-        """The counters of one cluster as text, stored with its cursor; `restore` reads them."""
+        """Returns the counters of one cluster as text, to be stored with its cursor; `restore` reads them."""
         return {
             "\x1f".join((name, *labels)): str(value)
             for name, series in self.series.items()

@@ -35,12 +35,12 @@ Reader = Callable[[LiveView], Series]
 
 
 def render(view: LiveView, counters: Counters, openmetrics: bool = False) -> bytes:
-    """Every metric of the catalogue, in Prometheus' plain text or as OpenMetrics."""
+    """Renders all metrics of the catalogue, as Prometheus' plain text or as OpenMetrics."""
     return text(families(view, counters), openmetrics)
 
 
 async def answer(view: LiveView, counters: Counters, accept: str) -> tuple[bytes, str]:
-    """The body and content type for a scraper that accepts this."""
+    """Returns body and content type for a scraper with this Accept header."""
     openmetrics = "application/openmetrics-text" in accept
     # 24,000 samples take 30 ms to gather and 160 ms to write as text. Only gathering needs the event loop's thread, and an
     # event that waits for a scrape would get a late arrival time.
@@ -50,12 +50,12 @@ async def answer(view: LiveView, counters: Counters, accept: str) -> tuple[bytes
 
 
 def families(view: LiveView, counters: Counters) -> list[Metric]:
-    """Every metric family with its samples; shares nothing with the view or the counters afterwards."""
+    """Gathers all metric families with their samples; the result shares nothing with the view or the counters afterwards."""
     return [_family(metric, view, counters) for metric in catalog.METRICS]
 
 
 def text(gathered: Iterable[Metric], openmetrics: bool) -> bytes:
-    """Families as the scraper reads them."""
+    """Renders families as text."""
     write: Callable[[Collector], bytes] = openmetrics_text if openmetrics else plain_text
     return write(_Gathered(gathered))
 
@@ -94,14 +94,14 @@ def _gauge(metric: catalog.Metric, series: Series) -> Metric:
 
 
 def _with_declared_labels(metric: catalog.Metric, series: Mapping[Labels, V]) -> Iterator[tuple[list[str], V]]:
-    """The series that have as many labels as the catalogue declares: a stored total may be of a release with others."""
+    """Yields series with as many labels as the catalogue declares: stored totals may be of a release with others."""
     for labels, value in series.items():
         if len(labels) == len(metric.labels):
             yield [_encodable(label) for label in labels], value
 
 
 def _encodable(label: str) -> str:
-    """The label as UTF-8 can encode it: one lone surrogate would make the whole scrape fail."""
+    """Makes a label encodable as UTF-8: one lone surrogate would make the whole scrape fail."""
     return label if label.isascii() else label.encode("utf-8", "replace").decode()
 
 

@@ -16,7 +16,7 @@ DAY = {**TEAM, "queue": "day"}
 
 
 def test_a_counter_adds_up() -> None:
-    """From nothing, by label values."""
+    """From 0, by label values."""
     counts = Counters()
     counts.add(SUBMITTED, **TEAM)
     counts.add(SUBMITTED, 2, **TEAM)
@@ -38,7 +38,7 @@ def test_money_is_added_exactly() -> None:
     ("seconds", "bucket"), [(0, 0), (0.01, 0), (0.011, 1), (21600, len(QUEUE_LATENCY.buckets) - 1), (99999, -1)]
 )
 def test_an_observation_falls_into_the_first_bucket_that_holds_it(seconds: float, bucket: int) -> None:
-    """A bound belongs to its bucket; what is over the last is +Inf's."""
+    """A bound belongs to its bucket; values above the last bound belong to +Inf."""
     counts = Counters()
     counts.observe(QUEUE_LATENCY, seconds, cluster="c1", queue="night")
     found = counts.histograms[QUEUE_LATENCY.name]["c1", "night"]
@@ -47,7 +47,7 @@ def test_an_observation_falls_into_the_first_bucket_that_holds_it(seconds: float
 
 
 def test_a_histogram_adds_up() -> None:
-    """One series a set of label values."""
+    """One series per set of label values."""
     counts = Counters()
     for seconds in (0.02, 0.02, 7):
         counts.observe(QUEUE_LATENCY, seconds, cluster="c1", queue="night")
@@ -87,7 +87,7 @@ def test_a_counter_is_read_by_label() -> None:
 
 
 def test_an_initialised_counter_is_0() -> None:
-    """A counter that appears with its first increase hides it from `increase()`."""
+    """`increase()` does not see a first increase that creates its series."""
     counts = Counters()
     counts.initialise(SUBMITTED, **TEAM)
 
@@ -104,7 +104,7 @@ def test_initialising_changes_no_value() -> None:
 
 
 def test_a_bomb_of_labels_is_added_up_in_one_series(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory is bounded, and the bound is a metric; series that exist go on."""
+    """Memory is bounded, and a metric shows the overflow; existing series continue."""
     monkeypatch.setattr(counters, "MAX_SERIES", 2)
     counts = Counters()
     for queue in ("a", "b", "c", "d", "a"):
@@ -119,7 +119,7 @@ def test_a_bomb_of_labels_is_added_up_in_one_series(monkeypatch: pytest.MonkeyPa
 
 
 def test_totals_are_those_of_one_cluster() -> None:
-    """They are stored with its cursor."""
+    """Totals are stored with the cluster's cursor."""
     counts = Counters()
     counts.add(SUBMITTED, 5, **TEAM)
     counts.add(SUBMITTED, 7, cluster="c2", namespace="team", queue="night")
@@ -133,8 +133,8 @@ def test_totals_are_those_of_one_cluster() -> None:
     | st.decimals(min_value=0, max_value=10**9, places=18)
     | st.sampled_from([Decimal("1E-18"), Decimal("0E-18"), Decimal("1E+3"), Decimal(12)])
 )
-def test_a_counter_goes_on_from_its_total(amount: int | Decimal) -> None:
-    """Whatever its amount looks like as text."""
+def test_a_counter_continues_from_its_total(amount: int | Decimal) -> None:
+    """Any amount survives as text."""
     before, after = Counters(), Counters()
     before.add(COST, amount, **PAID)
     after.restore(before.totals("c1"))

@@ -10,7 +10,7 @@ COLLECTOR = Path(metrics.__file__).parents[1]
 
 
 def test_every_metric_is_declared_once() -> None:
-    """One declaration a name; units and kinds as Prometheus wants them."""
+    """One declaration per name, with Prometheus' conventions for units and kinds."""
     names = [metric.name for metric in metrics.METRICS]
 
     assert len(names) == len(set(names))
@@ -20,20 +20,20 @@ def test_every_metric_is_declared_once() -> None:
 
 
 def test_every_metric_of_the_module_is_in_the_list() -> None:
-    """What is declared is exposed and documented."""
+    """A declared metric is exposed and documented."""
     declared = {value.name for value in vars(metrics).values() if isinstance(value, metrics.Metric)}
 
     assert declared == {metric.name for metric in metrics.METRICS}
 
 
 def test_buckets_rise() -> None:
-    """And begin below what an idle controller takes."""
+    """The first bucket is below the pick-up time of an idle controller."""
     assert all(list(m.buckets) == sorted(set(m.buckets)) for m in metrics.METRICS)
     assert metrics.LATENCY_BUCKETS[0] <= 0.01
 
 
 def updates() -> Iterator[tuple[str, metrics.Metric, set[str]]]:
-    """Each call in the collector that moves a counter by its declared name: where, the metric, and the labels given."""
+    """Each call in the collector that updates a declared counter: place, metric, and given labels."""
     for path in sorted(COLLECTOR.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):

@@ -1,4 +1,4 @@
-"""The catalogue of rollups, of what collectors keep for one another, and of how long rows stay."""
+"""The catalogue of rollups, of housekeeping tables, and of retention."""
 
 import pytest
 
@@ -11,8 +11,8 @@ ROLLUP = pytest.mark.parametrize("rollup", ROLLUPS, ids=lambda rollup: rollup.na
 
 
 @ROLLUP
-def test_a_rollup_is_partitioned_by_what_a_row_can_never_change(rollup: Rollup) -> None:
-    """Else a changed row would be counted in its new day and in its old one too."""
+def test_a_rollup_is_partitioned_by_an_immutable_column(rollup: Rollup) -> None:
+    """Otherwise a changed row would count in its new day and in its old day."""
     source = TABLE_NAMED[rollup.source]
     day_of = rollup.day_of.removeprefix("toDate(").removesuffix(")")
 
@@ -23,15 +23,15 @@ def test_a_rollup_is_partitioned_by_what_a_row_can_never_change(rollup: Rollup) 
 
 
 @ROLLUP
-def test_the_days_that_changed_can_be_found_without_reading_all(rollup: Rollup) -> None:
-    """Its source has a range index on what is asked for."""
+def test_changed_days_are_found_without_reading_all_rows(rollup: Rollup) -> None:
+    """The source has a range index on the column of the condition."""
     assert "inserted_at" in TABLE_NAMED[rollup.source].ranges
     assert "inserted_at >=" in rollup.stale()
 
 
 @ROLLUP
-def test_what_is_computed_stands_in_the_rollups_order(rollup: Rollup) -> None:
-    """Its columns but inserted_at, grouped by its keys, of the rows asked for and of no others."""
+def test_computed_columns_are_in_the_rollups_order(rollup: Rollup) -> None:
+    """All columns except inserted_at, grouped by the keys, of the selected rows only."""
     sql = rollup.computed("day = 1")
 
     assert rollup.names == ", ".join(f"`{column.name}`" for column in rollup.columns[:-1])
@@ -39,7 +39,7 @@ def test_what_is_computed_stands_in_the_rollups_order(rollup: Rollup) -> None:
     assert sql.index(rollup.sums[0][1]) < sql.index("FROM")
 
 
-def test_some_sums_can_be_had_by_any_column_of_the_source() -> None:
+def test_sums_are_available_by_any_column_of_the_source() -> None:
     """Stored and computed, the columns are the same, with names that no expression confuses with the source's columns."""
     assert COST_DAILY.stored("1", ["day"], ["cost"]).startswith(
         "SELECT `day`, `cost` AS `sum_cost` FROM lynceus.cost_daily "
@@ -50,14 +50,14 @@ def test_some_sums_can_be_had_by_any_column_of_the_source() -> None:
     )
 
 
-def test_only_what_a_months_run_decides_looks_at_months() -> None:
+def test_only_rollups_by_pricing_run_read_months() -> None:
     """Attempts of workflows have no pricing run."""
     assert "period" in COST_DAILY.stale()
     assert "period" not in WORKFLOW_HOURLY.stale()
 
 
 def test_every_column_is_explained_and_the_last_is_inserted_at() -> None:
-    """As of any table."""
+    """The same rule as for other tables."""
     kept: tuple[Rollup | Housekeeping, ...] = (*ROLLUPS, *HOUSEKEEPING)
     for table in kept:
         assert all(column.comment for column in table.columns)
@@ -66,7 +66,7 @@ def test_every_column_is_explained_and_the_last_is_inserted_at() -> None:
         assert set(table.order_by) <= {column.name for column in table.columns}
 
 
-def test_rows_age_by_what_never_changes() -> None:
+def test_rows_age_by_an_immutable_column() -> None:
     """A column of the key, so that neither a later version nor another collector makes a row younger."""
     for name, rule in RETENTION.items():
         key = {table.name: table.order_by for table in TABLES} | {rollup.name: rollup.order_by for rollup in ROLLUPS}
@@ -76,7 +76,7 @@ def test_rows_age_by_what_never_changes() -> None:
 
 
 def test_tables_without_a_setting_keep_the_default() -> None:
-    """Money and evidence for ever, samples and oddities for a while."""
+    """Money and evidence for ever, samples and quarantine for some time."""
     kept = retention_days({"queue_sample": "7d", "quarantine": "forever"})
 
     assert (kept["queue_sample"], kept["quarantine"], kept["cron_run"], kept["pod_run"]) == (7, 0, 400, 0)
@@ -95,7 +95,7 @@ def test_tables_without_a_setting_keep_the_default() -> None:
         ("pod_run", "62d", "pod_run: 62d is too short; keep at least 400d, or forever"),
     ],
 )
-def test_what_cannot_be_kept_so_is_refused(table: str, text: str, why: str) -> None:
-    """With the table, and what to write instead."""
+def test_a_wrong_retention_is_refused(table: str, text: str, why: str) -> None:
+    """The message names the table and the remedy."""
     with pytest.raises(ValueError, match=why):
         retention_days({table: text})

@@ -1,4 +1,4 @@
-"""The catalogue of tables against the model it describes."""
+"""The catalogue of tables compared with the model."""
 
 import types
 import typing
@@ -38,7 +38,7 @@ def test_a_column_is_nullable_exactly_where_the_fact_may_say_none(table: Table) 
 
 @TABLE
 def test_column_types_can_hold_what_the_facts_hold(table: Table) -> None:
-    """Each Python type has its kinds of columns; money and quantities are decimals, never floats."""
+    """Each Python type has its column types; money and quantities are decimals, never floats."""
     hints = typing.get_type_hints(table.fact)
 
     for name, column in zip(table.fact.__struct_fields__, table.stored, strict=True):
@@ -69,7 +69,7 @@ def _parts(hint: object) -> list[object]:
 
 @TABLE
 def test_keys_are_columns_that_never_change(table: Table) -> None:
-    """A key is made of declared columns; what depends on who looked when cannot be part of it."""
+    """A key consists of declared columns; observed columns cannot be part of it."""
     columns = {column.name: column for column in table.columns}
 
     assert table.order_by
@@ -87,13 +87,13 @@ def test_the_partition_is_the_month_of_an_instant_in_the_key(table: Table) -> No
 
 
 def test_every_fact_has_one_table() -> None:
-    """Whatever core can conclude can be stored, in one place."""
+    """Every fact of core can be stored, in one table."""
     assert set(TABLE_OF) == set(Fact.__subclasses__())
     assert len({table.name for table in TABLES}) == len(TABLES)
 
 
 def test_every_column_is_explained_and_inserted_at_is_observed() -> None:
-    """Documentation is made from the meanings; only columns that depend on the looker are exempt from replay checks."""
+    """Documentation is generated from the comments; only observed columns are exempt from replay checks."""
     unexplained = [
         (table.name, column.name) for table in TABLES for column in table.columns if not column.comment.strip()
     ]

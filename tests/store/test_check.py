@@ -1,4 +1,4 @@
-"""What `lynceus check` says of the store."""
+"""The rows of `lynceus check` about the store."""
 
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,15 @@ async def check_store(folder: Path, **store: Any) -> Check:
     return row
 
 
-async def test_a_store_that_takes_rows_is_well(running: Running, tmp_path: Path) -> None:
-    """Whatever else is wrong is a row of its own."""
+async def test_a_store_that_accepts_rows_passes(running: Running, tmp_path: Path) -> None:
+    """Other failures have their own rows."""
     row = await check_store(tmp_path, url=running.url, username="lynceus", password_file=str(running.token_file))
 
     assert row == Check(True, "store", f"{running.url} answers, and lynceus may write")
 
 
 async def test_a_user_without_write_access_is_reported(running: Running, tmp_path: Path) -> None:
-    """It answers every question, and would take no row."""
+    """Such a store answers every query, and would accept no row."""
     row = await check_store(tmp_path, url=running.url)
 
     assert (row.ok, row.detail) == (False, f"{running.url}: default has read-only rights")
@@ -34,7 +34,7 @@ async def test_a_user_without_write_access_is_reported(running: Running, tmp_pat
 
 
 async def test_a_wrong_password_names_the_file(running: Running, tmp_path: Path) -> None:
-    """And not the address, which is right."""
+    """The message does not name the address, which is right."""
     (tmp_path / "password").write_text("wrong", encoding="utf-8")
     row = await check_store(tmp_path, url=running.url, username="lynceus", password_file=str(tmp_path / "password"))
 
@@ -43,7 +43,7 @@ async def test_a_wrong_password_names_the_file(running: Running, tmp_path: Path)
 
 
 async def test_a_missing_store_is_reported_in_a_line(tmp_path: Path) -> None:
-    """The driver quotes its whole request; who did not answer, and why, is all that helps."""
+    """The driver quotes its whole request; only the address and the reason help."""
     port = free_port()
     row = await check_store(tmp_path, url=f"http://127.0.0.1:{port}")
 
@@ -51,8 +51,8 @@ async def test_a_missing_store_is_reported_in_a_line(tmp_path: Path) -> None:
     assert row.remedy == "check store.url, and that the server is up"
 
 
-async def test_the_embedded_store_is_where_its_data_are(tmp_path: Path) -> None:
-    """There is nothing to ask before it runs."""
+async def test_the_embedded_store_is_checked_by_its_folder(tmp_path: Path) -> None:
+    """The store cannot be asked before it runs."""
     nowhere = ClusterSettings(name="c1", kubeconfig=str(tmp_path / "none"))
     row = (await run_checks(Settings(clusters=(nowhere,), data_dir=str(tmp_path / "data")), tmp_path))[-1]
 

@@ -1,4 +1,4 @@
-"""Who does a job that one collector is enough for, on the real engine."""
+"""Claims on jobs that one collector should do, on the real engine."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def store(writer: Store) -> Store:
 
 
 def test_one_of_two_holds_a_job_until_it_is_silent(store: Store, running: Running) -> None:
-    """Who asks in time keeps it; who does not loses it to the next that asks."""
+    """A holder that renews in time keeps the job; otherwise the next collector gets it."""
     other = running.writer()
 
     assert acquire_claim(store, "job", "a", NOW, 60)
@@ -29,12 +29,12 @@ def test_one_of_two_holds_a_job_until_it_is_silent(store: Store, running: Runnin
 
 
 def test_jobs_are_claimed_each_by_itself(store: Store) -> None:
-    """Two collectors may share the work."""
+    """Two collectors may hold different jobs."""
     assert acquire_claim(store, "one", "a", NOW, 60)
     assert acquire_claim(store, "two", "b", NOW, 60)
 
 
-def test_a_clock_that_goes_back_loses_nothing_it_holds(store: Store) -> None:
+def test_a_clock_that_goes_back_keeps_its_claims(store: Store) -> None:
     """A claim made by a clock that is ahead is replaced once it has ended, whatever its version."""
     assert acquire_claim(store, "job", "a", NOW, 60)
     assert acquire_claim(store, "job", "a", NOW - 30_000, 60)

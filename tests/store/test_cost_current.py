@@ -26,7 +26,7 @@ def charge(pod: str, cost: str, day: date = SEPTEMBER, **more: Any) -> dict[str,
 
 
 def keep(store: Store, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Each row as an insert of its own, so that nothing is merged yet."""
+    """Inserts each row by itself, so that nothing is merged yet."""
     for row in rows:
         full = [row.get(column.name, _nothing(column.type)) for column in table.stored]
         store.insert(table, [full], repr(row))
@@ -46,7 +46,7 @@ def current(store: Store) -> Iterable[tuple[Any, ...]]:
     return store.query_rows("SELECT pod_uid, run, cost FROM lynceus.cost_current ORDER BY pod_uid")
 
 
-def test_one_row_a_key_whatever_has_been_merged(store: Store) -> None:
+def test_one_row_per_key_before_any_merge(store: Store) -> None:
     """A charge rewritten hourly counts once, with its highest version, before any merge has run."""
     keep(store, POD_COST, [charge("a", "1", version=1), charge("a", "3", version=3), charge("a", "2", version=2)])
 
@@ -54,14 +54,14 @@ def test_one_row_a_key_whatever_has_been_merged(store: Store) -> None:
 
 
 def test_a_month_without_a_period_uses_run_one(store: Store) -> None:
-    """Nothing has to be declared before the first bill can be read."""
+    """The first bill needs no declaration."""
     keep(store, POD_COST, [charge("a", "1"), charge("b", "9", run=2)])
 
     assert current(store) == [("a", 1, Decimal(1))]
 
 
 def test_repricing_counts_when_the_pointer_moves(store: Store) -> None:
-    """A new run is written beside the old; the month's pointer flips all of it at once, and only that month's."""
+    """A new run is written beside the old one; the month's pointer switches all of that month at once."""
     keep(store, POD_COST, [charge("a", "1"), charge("a", "2", run=2), charge("b", "5", day=OCTOBER)])
     keep(store, PERIOD, [{"month": SEPTEMBER, "active_run": 1, "version": 1}])
     assert current(store) == [("a", 1, Decimal(1)), ("b", 1, Decimal(5))]
@@ -70,7 +70,7 @@ def test_repricing_counts_when_the_pointer_moves(store: Store) -> None:
     assert current(store) == [("a", 2, Decimal(2)), ("b", 1, Decimal(5))]
 
 
-def test_corrections_are_rows_of_their_own(store: Store) -> None:
+def test_corrections_are_separate_rows(store: Store) -> None:
     """A correction of a locked month is a further entry, booked on a day of the open month, and is summed with it."""
     keep(store, POD_COST, [charge("a", "10"), charge("a", "-1", entry=1, day=OCTOBER)])
 

@@ -1,4 +1,4 @@
-"""How rollups are rebuilt, on the real engine; that reports read the same from them is tests/reports/test_rolled.py."""
+"""How rollups are rebuilt, on the real engine; tests/reports/test_rollup_source.py compares reports."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -42,20 +42,20 @@ def charges(*pods: str, day: int = 0, **changes: Any) -> list[PodCost]:
 
 
 def rebuilt(store: Store, **more: Any) -> list[date]:
-    """The days that a round rebuilt."""
+    """Runs a round; returns the days that it rebuilt."""
     days: list[date] = []
     roll_up(store, COST_DAILY, rebuilt=days.append, **more)
     return days
 
 
 def stored_days(store: Store) -> dict[tuple[date, str], int]:
-    """What the rollup holds: pods by day and department."""
+    """The content of the rollup: pods by day and department."""
     rows = store.query_rows("SELECT day, department, sum(pods) FROM lynceus.cost_daily GROUP BY 1, 2")
     return {(day, department): pods for day, department, pods in rows}
 
 
 def old(store: Store) -> None:
-    """As if all rows had been there for an hour."""
+    """Makes all rows an hour older."""
     store.command(
         "ALTER TABLE lynceus.pod_cost UPDATE inserted_at = inserted_at - 3600 WHERE 1 SETTINGS mutations_sync = 1"
     )
@@ -74,7 +74,7 @@ def test_only_days_with_new_rows_are_rebuilt_the_newest_first(store: Store) -> N
     assert stored_days(store) == {(TODAY, "unallocated"): 2, (YESTERDAY, "unallocated"): 2}
 
 
-def test_a_row_that_changed_its_owner_leaves_the_old_ones_sum(store: Store) -> None:
+def test_a_row_with_a_new_owner_leaves_the_old_owners_sum(store: Store) -> None:
     """The day is computed again, from the newest version of each row."""
     write_facts(store, first := charges("a", "b"))
     rebuilt(store)
@@ -84,8 +84,8 @@ def test_a_row_that_changed_its_owner_leaves_the_old_ones_sum(store: Store) -> N
     assert stored_days(store) == {(TODAY, "unallocated"): 1, (TODAY, "maps"): 1}
 
 
-def test_a_day_that_became_empty_goes(store: Store) -> None:
-    """No partition of nothing is left, and nothing of what was there."""
+def test_a_day_that_became_empty_is_dropped(store: Store) -> None:
+    """No empty partition and no old row is left."""
     write_facts(store, charges("a", run=1))
     rebuilt(store)
     store.insert(PERIOD, [(date(2026, 11, 1), 1, 2, "open", None, "", {}, 0, {})], "turned")
@@ -96,8 +96,8 @@ def test_a_day_that_became_empty_goes(store: Store) -> None:
     assert rebuilt(store) == []
 
 
-def test_a_lost_memory_costs_work_and_nothing_else(store: Store) -> None:
-    """All days are rebuilt, to what they were."""
+def test_a_lost_record_costs_only_work(store: Store) -> None:
+    """All days are rebuilt with the same result."""
     write_facts(store, charges("a") + charges("b", day=1))
     rebuilt(store)
     before = stored_days(store)
@@ -109,7 +109,7 @@ def test_a_lost_memory_costs_work_and_nothing_else(store: Store) -> None:
     assert stored_days(store) == before
 
 
-def test_a_round_that_was_cut_short_goes_on_where_it_was(store: Store) -> None:
+def test_an_interrupted_round_is_continued(store: Store) -> None:
     """Days that are done are skipped; the round is not recorded as done."""
     write_facts(store, charges("a") + charges("b", day=1))
     old(store)
@@ -127,7 +127,7 @@ def test_a_round_that_was_cut_short_goes_on_where_it_was(store: Store) -> None:
 
 
 def test_two_that_rebuild_at_once_do_not_mix(store: Store, running: Running) -> None:
-    """Each computes in a table of its own, and both come to the same."""
+    """Each computes in its own table, with the same result."""
     other = running.writer()
     write_facts(store, charges("a", "b", "c") + charges("d", day=1))
 
@@ -142,7 +142,7 @@ def test_two_that_rebuild_at_once_do_not_mix(store: Store, running: Running) -> 
 
 
 def test_days_of_expired_rows_stay_as_they_were(store: Store) -> None:
-    """What is left of their rows is not what they were made of."""
+    """Their sums include rows that have expired."""
     write_facts(store, charges("a") + charges("b", day=1))
     rebuilt(store)
     store.command("TRUNCATE TABLE lynceus.pod_cost")
@@ -154,8 +154,8 @@ def test_days_of_expired_rows_stay_as_they_were(store: Store) -> None:
     assert rebuilt(store) == []
 
 
-def test_tables_that_a_killed_collector_left_go_in_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of collectors at work stay, and tables of other names."""
+def test_abandoned_staging_tables_are_dropped(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Staging tables of working collectors stay, and tables with other names."""
     for name in ("cost_daily_next_0123456789ab", "cost_daily_next_mine"):
         store.command(f"CREATE TABLE lynceus.{name} AS lynceus.cost_daily ENGINE = Memory")
     write_facts(store, charges("a"))
@@ -170,7 +170,7 @@ def test_tables_that_a_killed_collector_left_go_in_time(store: Store, monkeypatc
 
 
 def test_an_end_that_moves_to_another_day_moves_the_attempt(store: Store) -> None:
-    """workflow_hourly is by the hour finished, and rebuilt by the day created, which no later word changes."""
+    """workflow_hourly is by the hour of the end, and rebuilt by the day of creation, which never changes."""
     write_facts(store, [run := a_run("w1", queue_latency_ms=2000), a_run("w2", finished_at=None)])
     roll_up(store, WORKFLOW_HOURLY)
     write_facts(store, [replace(run, finished_at=NOON + 2 * DAY, version=run.version + 1)])

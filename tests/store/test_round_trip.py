@@ -1,4 +1,4 @@
-"""What a fact says is what the store gives back, for every table and every value its columns can hold."""
+"""The store returns each fact unchanged, for every table and every value of its columns."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -34,8 +34,8 @@ def through_the_spool(drawn: list[Fact]) -> list[tuple[list[list[object]], str]]
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 @settings(max_examples=examples(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_facts_come_back_as_they_went_in(table: Table, writer: Store, data: st.DataObject) -> None:
-    """Through spool, insert and select a fact keeps every value; of one key the highest version stays."""
+def test_facts_are_read_back_unchanged(table: Table, writer: Store, data: st.DataObject) -> None:
+    """Through spool, insert and select a fact keeps every value; of each key the highest version remains."""
     drawn = data.draw(st.lists(facts(table), min_size=1, max_size=16))
     expected: dict[object, Fact] = {}
     for fact in drawn:
@@ -53,7 +53,7 @@ def test_facts_come_back_as_they_went_in(table: Table, writer: Store, data: st.D
     assert sorted(found, key=repr) == sorted(alive, key=repr)
 
 
-def test_unknown_money_is_not_nothing(writer: Store) -> None:
+def test_unknown_money_is_not_0(writer: Store) -> None:
     """An unpriced charge is stored as NULL, and does not lower an average or disappear in a sum."""
     row: dict[str, object] = dict.fromkeys(PodCost.__struct_fields__, 0)
     row |= {name: "" for name, column in zip(row, POD_COST.stored, strict=True) if "String" in column.type}
@@ -80,7 +80,7 @@ def test_a_value_that_does_not_fit_is_refused_before_anything_is_stored(writer: 
 
 
 def test_a_batch_over_too_many_months_has_its_own_error(writer: Store) -> None:
-    """Over 100 partitions in one insert is the batch's fault, which halving cures; the rows themselves are fine."""
+    """More than 100 partitions in one insert are an error of the batch; halves of the batch can be stored."""
     month = 31 * 86_400_000
     rows = [[*row[:4], number * month, *row[5:]] for number, row in enumerate([_row(0)] * 150)]
 
@@ -88,7 +88,7 @@ def test_a_batch_over_too_many_months_has_its_own_error(writer: Store) -> None:
         writer.insert(QUEUE_SAMPLE, rows, "too many months")
 
 
-def test_a_store_that_is_not_there_is_unreachable(tmp_path: Path) -> None:
+def test_a_missing_store_is_unreachable(tmp_path: Path) -> None:
     """No server listens: the same bytes may be sent again."""
     store = connect("http://127.0.0.1:9", connect_timeout_s=1)
 
@@ -99,15 +99,15 @@ def test_a_store_that_is_not_there_is_unreachable(tmp_path: Path) -> None:
 
 
 def test_a_server_error_keeps_its_code(writer: Store) -> None:
-    """What the store itself says is passed on with ClickHouse's number for it."""
+    """The store's own message is kept, with ClickHouse's error number."""
     with pytest.raises(StoreRefusedError) as refused:
         writer.query_rows("SELECT no_such_column")
 
     assert refused.value.code == 47
 
 
-def test_parameters_are_bound_and_rows_can_be_had_by_name(reader: Store) -> None:
-    """Whatever a value holds, it stays a value."""
+def test_parameters_are_bound_and_rows_have_names(reader: Store) -> None:
+    """Any text in a value stays a value."""
     hostile = "'); DROP TABLE lynceus.pod_cost; -- \\ \n\t{x}"
 
     assert reader.query_rows("SELECT {hostile:String}", {"hostile": hostile}) == [(hostile,)]

@@ -56,7 +56,7 @@ def insert_facts(connection: sqlite3.Connection, packed: Iterable[Packed]) -> No
 
 
 def sealed_batches(connection: sqlite3.Connection) -> list[Batch]:
-    """The sealed batches that the store has not acknowledged, in order."""
+    """Reads the sealed batches that the store has not acknowledged, in order."""
     return [Batch(*row) for row in connection.execute("SELECT * FROM batch ORDER BY id")]
 
 
@@ -77,7 +77,7 @@ def seal_round(connection: sqlite3.Connection, now: Instant, *, positions: bool,
 
 
 def bodies(connection: sqlite3.Connection, table: str, first_seq: int, last_seq: int) -> list[bytes]:
-    """The packed rows of one table between two sequence numbers."""
+    """Reads the packed rows of one table between two sequence numbers."""
     rows = connection.execute(
         "SELECT body FROM fact WHERE name = ? AND seq BETWEEN ? AND ? ORDER BY seq", (table, first_seq, last_seq)
     )
@@ -141,7 +141,7 @@ def _position(cursor: Cursor) -> WatchCursor:
 
 
 def _cuts(connection: sqlite3.Connection, after: int, last: int) -> list[Cut]:
-    """The batches between two sequence numbers, positions last."""
+    """Cuts the facts between two sequence numbers into batches, positions last."""
     rows = connection.execute(
         "SELECT name, seq, rows FROM fact WHERE seq > ? AND seq <= ? ORDER BY name, seq", (after, last)
     )

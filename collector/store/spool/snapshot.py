@@ -121,7 +121,7 @@ def _progress(cursors: Iterable[Cursor]) -> list[tuple[int, int]]:
 
 
 def _complete(store: Store, cluster: str) -> dict[str, dict[str, Cursor]]:
-    """The positions, by kind, of all copies whose last round is complete."""
+    """Reads the positions, by kind, of all copies whose last round is complete."""
     table = f"{DATABASE}.{LIVE_STATE.name}"
     newest_of = f"""
         SELECT snapshot, maxIf(version, kind = '{CURSOR}') AS position, maxIf(version, kind != '{CURSOR}') AS state

@@ -19,7 +19,7 @@ def committed(spool: Spool) -> int:
 
 
 def main() -> None:
-    """Commit for ever."""
+    """Commits for ever."""
     spool = open_spool(Path(sys.argv[1]), 1 << 30, 1)
     number = committed(spool)
     while True:

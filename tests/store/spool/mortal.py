@@ -110,7 +110,7 @@ def _one_process(task: Task, answer: int) -> None:
 
 @cache
 def _warm(url: str, token_file: str) -> None:
-    """What the driver imports with its first question, imported once for all lives."""
+    """Imports once, for all processes, what the driver imports with its first request."""
     store = connect(url, "lynceus", Path(token_file))
     store.insert(QUEUE_SAMPLE, [], "warm")
     store.ping()
@@ -118,7 +118,7 @@ def _warm(url: str, token_file: str) -> None:
 
 
 def main() -> None:
-    """One life for each line."""
+    """Runs one process for each line."""
     for line in sys.stdin:
         task = msgspec.json.decode(line, type=Task)
         _warm(task.url, task.token_file)

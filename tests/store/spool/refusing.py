@@ -14,7 +14,7 @@ from tests.store.running import Running
 
 @dataclass
 class Door:
-    """What is refused now, and how often it was."""
+    """Which inserts are refused now, and how many were."""
 
     address: str = ""
     code: int = 0
@@ -25,7 +25,7 @@ class Door:
 
 @asynccontextmanager
 async def refusing(running: Running) -> AsyncIterator[Door]:
-    """Such a way, for as long as the block lasts."""
+    """Runs the proxy during the block."""
     door = Door()
     async with aiohttp.ClientSession(auto_decompress=False) as session:
 

@@ -1,4 +1,4 @@
-"""What the spool's tests put into it."""
+"""Test data for the spool."""
 
 from collector.core.messages import Cursor
 

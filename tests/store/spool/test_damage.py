@@ -14,7 +14,7 @@ from tests.store.spool.spooled import NOW, a_cursor
 
 @pytest.mark.parametrize("damage", ["text", "header", "middle"])
 def test_a_damaged_file_is_moved_aside(damage: str, spool_file: Path) -> None:
-    """The collector starts with an empty spool, says why, and keeps the evidence; what was in it is a gap."""
+    """The collector starts with an empty spool, reports why, and keeps the damaged file; its content is a gap."""
     spool = open_spool(spool_file, 1 << 30, NOW)
     for start in range(20):
         spool.commit(Commit(at=NOW, facts=[a_sample(start * 100 + n) for n in range(100)]))
@@ -35,7 +35,7 @@ def test_a_damaged_file_is_moved_aside(damage: str, spool_file: Path) -> None:
 
 
 def test_a_damaged_position_is_a_damaged_file(spool: Spool, spool_file: Path) -> None:
-    """SQLite finds nothing wrong with a value that changed; a start from it would be no start at all."""
+    """SQLite does not notice a changed value, and no watch could resume from it."""
     spool.commit(Commit(at=NOW, facts=[a_sample(1)], cursors=[a_cursor()]))
     spool._connection.execute("UPDATE cursor SET body = x'93ca01'")
     spool.close()
@@ -59,7 +59,7 @@ FRAME = packing.pack_rows([["row"] * 1000])
     ids=["code", "text", "number", "row", "frame", "header", "size"],
 )  # fmt: skip
 def test_a_fact_that_changed_before_it_was_sealed_is_noticed(body: bytes, spool: Spool) -> None:
-    """The hash of a batch proves nothing of what was spoilt before it: such a batch is set aside, and not a crash."""
+    """The hash of a batch does not cover earlier damage: such a batch is set aside, and the collector does not crash."""
     spool.commit(Commit(at=NOW, facts=[a_sample(1)]))
     spool._connection.execute("UPDATE fact SET body = ?", (body,))
     (batch,) = spool.seal(NOW)
@@ -69,7 +69,7 @@ def test_a_fact_that_changed_before_it_was_sealed_is_noticed(body: bytes, spool:
 
 
 def test_a_spool_that_cannot_be_opened_names_the_remedy(spool_file: Path) -> None:
-    """A folder in its place, another user's file: one sentence that names the file and the remedy."""
+    """A folder instead of the file, another user's file: one sentence names the file and the remedy."""
     spool_file.mkdir()
 
     with pytest.raises(SpoolError, match=rf"{spool_file}: unable to open .* let this user read and write the file"):
@@ -83,7 +83,7 @@ def _spoilt(body: bytearray) -> bytes:
 
 
 def test_rows_that_changed_on_disk_are_noticed(spool: Spool) -> None:
-    """SQLite has no checksums of its own; a batch has."""
+    """SQLite has no checksums; a batch has one."""
     spool.commit(Commit(at=NOW, facts=[a_sample(1)]))
     (batch,) = spool.seal(NOW)
     spool._connection.execute("UPDATE fact SET body = ?", (packing.encode([["other"]]),))
@@ -93,13 +93,13 @@ def test_rows_that_changed_on_disk_are_noticed(spool: Spool) -> None:
 
 
 def test_a_second_collector_on_the_same_spool_is_refused(spool: Spool, spool_file: Path) -> None:
-    """Two of them would send each other's positions."""
+    """Two collectors would send each other's positions."""
     with pytest.raises(SpoolBusyError, match="another Lynceus uses it"):
         open_spool(spool_file, 1 << 30, NOW)
 
 
 def test_a_newer_spool_is_refused_with_the_remedy(spool: Spool, spool_file: Path) -> None:
-    """A downgrade must not misread what a newer program wrote, nor take it for damage."""
+    """A downgrade must neither misread a newer program's file nor treat it as damaged."""
     spool._connection.execute("PRAGMA user_version = 99")
     spool.close()
 

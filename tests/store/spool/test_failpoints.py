@@ -1,4 +1,4 @@
-"""kill -9 at each named point between a commit and its acknowledgement, against a life that nothing disturbed."""
+"""kill -9 at each named point between a commit and its acknowledgement, compared with an undisturbed process."""
 
 import json
 import random
@@ -89,13 +89,13 @@ def wanted(calm: dict[str, int], running: Running) -> dict[str, list[str]]:
     return rows
 
 
-def test_every_point_is_visited(calm: dict[str, int]) -> None:
-    """A point that nothing comes to would be tested by nothing; one that is not declared neither."""
+def test_every_point_is_reached(calm: dict[str, int]) -> None:
+    """A point that no process reaches would not be tested, and neither would an undeclared point."""
     assert set(calm) == set(FAILPOINTS)
 
 
 @pytest.mark.parametrize("point", FAILPOINTS)
-def test_a_kill_at_a_point_loses_and_doubles_nothing(
+def test_after_a_kill_no_row_is_missing_or_doubled(
     point: str,
     calm: dict[str, int],
     wanted: dict[str, list[str]],
@@ -104,7 +104,7 @@ def test_a_kill_at_a_point_loses_and_doubles_nothing(
     writer: Store,
     tmp_path: Path,
 ) -> None:
-    """The next life goes on, and the tables are those of a life that was not ended; which hit kills is drawn."""
+    """The next process continues, and the tables equal those of an undisturbed process; the hit that kills is random."""
     cluster = f"at {point}"
     hit = random.Random(point).randint(1, calm[point])
 

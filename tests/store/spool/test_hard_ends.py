@@ -1,4 +1,4 @@
-"""What the engine's process leaves behind when it is killed while it writes, or when its disk is full."""
+"""The engine's data after a kill during writes, and on a full disk."""
 
 import contextlib
 import shutil
@@ -22,8 +22,8 @@ MIB = 1 << 20
 
 
 @pytest.mark.live
-def test_what_was_acknowledged_survives_kill_9_under_inserts(tmp_path: Path) -> None:
-    """Killed again and again with inserts under way: every acknowledged batch is there, and each is whole."""
+def test_acknowledged_rows_survive_kill_9_under_inserts(tmp_path: Path) -> None:
+    """After repeated kills during inserts every acknowledged batch is there, and each is whole."""
     acknowledged: set[int] = set()
     for round_ in range(3):
         running = start(tmp_path)
@@ -49,7 +49,7 @@ def test_what_was_acknowledged_survives_kill_9_under_inserts(tmp_path: Path) -> 
 
 
 def _insert_until_it_fails(writer: Store, first: int, acknowledged: set[int], enough: threading.Event) -> None:
-    """Batches of 20 rows, each of a cluster of its own."""
+    """Batches of 20 rows, each with its own cluster."""
     with contextlib.suppress(StoreError):
         for number in range(first, first + 10_000):
             writer.insert(QUEUE_SAMPLE, [row_of(a_sample(n, cluster=f"b{number}")) for n in range(20)], f"b{number}")
@@ -73,8 +73,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.live
-def test_a_full_disk_refuses_in_words_and_goes_on_once_there_is_room(small_disk: Path) -> None:
-    """No acknowledged row is lost, none is half there; the reader is answered all the time; room cures it."""
+def test_a_full_disk_refuses_inserts_until_there_is_room(small_disk: Path) -> None:
+    """No acknowledged row is lost or incomplete; readers get answers all the time; free space is the remedy."""
     running = start(small_disk)
     writer, reader = running.writer(), running.reader()
     migrate(writer)
@@ -101,7 +101,7 @@ def test_a_full_disk_refuses_in_words_and_goes_on_once_there_is_room(small_disk:
 
 
 @pytest.mark.live
-def test_a_backup_that_finds_no_room_leaves_none_of_itself(small_disk: Path, tmp_path: Path) -> None:
+def test_a_backup_without_room_leaves_nothing(small_disk: Path, tmp_path: Path) -> None:
     """The folder is not a backup, the error says what is wrong, and the store continues."""
     running = start(tmp_path / "elsewhere")
     writer = running.writer()
@@ -121,7 +121,7 @@ def test_a_backup_that_finds_no_room_leaves_none_of_itself(small_disk: Path, tmp
 
 
 def _fill_up(writer: Store) -> tuple[int, StoreRefusedError]:
-    """Insert until it is refused; rows acknowledged, and the refusal."""
+    """Inserts until a refusal; returns the acknowledged rows and the refusal."""
     acknowledged, ends = 0, time.monotonic() + 60
     while time.monotonic() < ends:
         rows = [row_of(a_sample(acknowledged + n, cluster=f"{n:064x}")) for n in range(2_000)]

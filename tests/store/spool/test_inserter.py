@@ -1,4 +1,4 @@
-"""From spool to store: everything arrives once, whatever happens to store, network and rows on the way."""
+"""From spool to store: each row arrives once, whatever happens to store, network and rows."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ NOW = 1_700_000_000_000
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same rhythm, faster."""
+    """Shorter intervals."""
     monkeypatch.setattr(inserter, "EVERY_S", 0.02)
     monkeypatch.setattr(inserter, "POSITIONS_EVERY_S", 0.0)
     monkeypatch.setattr(inserter, "FIRST_PAUSE_S", 0.05)
@@ -57,7 +57,7 @@ def store(running: Running, writer: Store) -> Iterator[Store]:
 async def inserting(
     file: Path, store: Store, **more: Any
 ) -> AsyncIterator[tuple[Inserter, Callable[[Commit], Awaitable[None]]]]:
-    """An inserter at work, and how to commit to its spool."""
+    """A running inserter, and a function that commits to its spool."""
     disk, asking = Worker("spool"), Worker("store")
     spool: Spool = await disk.run(open_spool, file, 1 << 30, NOW)
     work = Inserter(
@@ -123,7 +123,7 @@ async def test_what_is_committed_arrives(spool_file: Path, store: Store, writer:
 async def test_a_backlog_is_sent_without_pauses(
     spool_file: Path, store: Store, writer: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After an outage the store gets full batches one after another, not one a second."""
+    """After an outage the store gets full batches without pauses, instead of one per second."""
     monkeypatch.setattr(inserter, "EVERY_S", 3600.0)
     spool = open_spool(spool_file, 1 << 30, NOW)
     for first in range(0, 60_000, 2_000):
@@ -136,13 +136,13 @@ async def test_a_backlog_is_sent_without_pauses(
     assert depths(writer)[0] == 60_000
 
 
-async def test_a_restart_sends_again_what_was_under_way_and_nothing_doubles(
+async def test_a_restart_repeats_an_unacknowledged_batch_and_nothing_doubles(
     spool_file: Path, store: Store, writer: Store
 ) -> None:
     """The batch was stored, the acknowledgement was lost: same bytes, same token, no second row."""
 
     class Deaf(Store):
-        """Stores, and dies before it can say so."""
+        """Stores, and ends before the acknowledgement."""
 
         def insert(self, table: Table, rows: Sequence[Any], token: str) -> None:
             store.insert(table, rows, token)
@@ -179,7 +179,7 @@ async def test_a_lost_reply_changes_nothing(spool_file: Path, running: Running, 
 
 @contextlib.contextmanager
 def dropping_replies(running: Running, every: int) -> Iterator[tuple[str, Callable[[], int]]]:
-    """A way to the store that passes every request on and swallows each n-th reply; and how many it swallowed."""
+    """A proxy that passes every request and drops each n-th reply; and the number of dropped replies."""
     host, _, port = running.address.partition(":")
     listener = socket.create_server(("127.0.0.1", 0))
     requests = 0
@@ -223,7 +223,7 @@ def _readable(one: socket.socket) -> bool:
 async def test_bad_rows_are_set_aside_and_their_neighbours_stored(
     spool_file: Path, store: Store, writer: Store
 ) -> None:
-    """A batch is halved until the rows that can never be stored stand alone; they are counted and can be looked at."""
+    """A batch is halved until each bad row is alone; bad rows are counted and stored in quarantine."""
     facts: list[QueueSample] = samples(0, 500)
     facts[7] = a_sample(7, depth=-1)
     facts[400] = a_sample(400, depth=2**40, cluster="other")
@@ -262,7 +262,7 @@ async def test_what_the_spool_cannot_read_is_set_aside(spool_file: Path, store: 
 
 
 async def test_a_store_that_comes_up_later_gets_everything(spool_file: Path, tmp_path: Path) -> None:
-    """Nothing listens at first: rows wait, health says why; then the store starts, is migrated and filled."""
+    """Without a store rows wait and health names the cause; then the store starts, is migrated and filled."""
     address = free_address()
     store = connect(f"http://{address}", "lynceus", tmp_path / "store.token", connect_timeout_s=1)
     async with inserting(spool_file, store, prepare=migrate) as (work, commit):
@@ -306,8 +306,8 @@ async def test_a_last_flush_sends_what_is_there(
     assert position(writer) == [("10",)]
 
 
-async def test_kill_9_of_the_store_loses_and_doubles_nothing(spool_file: Path, tmp_path: Path) -> None:
-    """The engine dies again and again amid inserts; each time it is started again and the same batches are sent again."""
+async def test_after_kill_9_of_the_store_no_row_is_missing_or_doubled(spool_file: Path, tmp_path: Path) -> None:
+    """The engine is killed repeatedly during inserts; each time it is restarted and the same batches are sent again."""
     dice, address, token = random.Random(11), free_address(), tmp_path / "store.token"
     stop, pids = asyncio.Event(), asyncio.Queue[int]()
     started = child.start_child

@@ -24,7 +24,7 @@ def test_a_column_that_holds_a_map_is_empty_by_default() -> None:
     assert row[known:] == [{}, "", ""]
 
 
-def test_rows_of_a_release_that_compressed_none_go_with_those_of_this_one() -> None:
+def test_uncompressed_rows_of_an_older_release_mix_with_compressed_rows() -> None:
     """One batch may hold both, in order; compression makes many rows several times smaller."""
     rows = [[f"workflow-{n}", "Succeeded", n] for n in range(200)]
     plain, compressed = packing.encode(rows[:100]), packing.pack_rows(rows[100:])

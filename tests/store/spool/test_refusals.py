@@ -1,4 +1,4 @@
-"""What a store refuses: rows go to quarantine one by one, all else is waited out, and says by which word."""
+"""Refusals of a store: bad rows go to quarantine one by one, after other errors rows wait, and each cause has a word."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -35,7 +35,7 @@ WAITED_OUT = {
 
 
 @pytest.mark.parametrize("fault", WAITED_OUT)
-async def test_what_is_no_rows_fault_is_waited_out(
+async def test_after_an_error_without_bad_rows_the_rows_wait(
     fault: str, spool_file: Path, running: Running, store: Store, writer: Store
 ) -> None:
     """Rows stay in the spool, none is set aside, one word names the cause; afterwards each row is stored once."""
@@ -56,7 +56,7 @@ async def test_what_is_no_rows_fault_is_waited_out(
 
 
 async def test_a_reader_cannot_write_and_the_cause_names_it(spool_file: Path, running: Running, store: Store) -> None:
-    """An account that may only read, at a real engine: waited out from the first migration on."""
+    """A read-only account at a real engine: the inserter waits from the first migration on."""
     async with inserting(spool_file, running.reader(), prepare=migrate) as (work, commit):
         await commit(Commit(at=NOW, facts=samples(0, 3)))
         await until(lambda: work.cause == "store_read_only")
@@ -64,7 +64,7 @@ async def test_a_reader_cannot_write_and_the_cause_names_it(spool_file: Path, ru
     assert work.spool.rows == 3
 
 
-async def test_the_stores_clock_is_compared_with_ours(spool_file: Path, store: Store) -> None:
+async def test_the_stores_clock_is_compared_with_the_collectors(spool_file: Path, store: Store) -> None:
     """The skew is measured with the check that the store answers; the collector's clock is fixed years ago here."""
     async with inserting(spool_file, store) as (work, _):
         await until(lambda: work.skew_ms is not None)
@@ -73,10 +73,10 @@ async def test_the_stores_clock_is_compared_with_ours(spool_file: Path, store: S
     assert work.skew_ms > 365 * 86_400_000
 
 
-async def test_a_password_that_is_put_right_is_read_anew(
+async def test_a_corrected_password_file_is_read_again(
     spool_file: Path, tmp_path: Path, running: Running, store: Store, writer: Store
 ) -> None:
-    """A real engine refuses it; no restart is needed once the file holds the right one."""
+    """A real engine refuses the wrong password; after the file is corrected no restart is needed."""
     password = tmp_path / "password"
     password.write_text("wrong", encoding="ascii")
     async with inserting(spool_file, connect(running.url, "lynceus", password)) as (work, commit):
@@ -89,7 +89,7 @@ async def test_a_password_that_is_put_right_is_read_anew(
 
 
 async def test_refused_rows_in_any_place_of_a_batch_are_found(spool_file: Path, store: Store, writer: Store) -> None:
-    """The first, one in the middle and the last of a full batch: the other 9,997 go in."""
+    """Bad rows are first, in the middle and last of a full batch: the other 9,997 are stored."""
     facts: list[QueueSample] = samples(0, BATCH_ROWS)
     bad = (0, BATCH_ROWS // 2, BATCH_ROWS - 1)
     for place in bad:
@@ -104,9 +104,7 @@ async def test_refused_rows_in_any_place_of_a_batch_are_found(spool_file: Path, 
     assert all("depth" in reason for _, reason in aside)
 
 
-async def test_a_batch_of_which_every_row_is_refused_is_set_aside_whole(
-    spool_file: Path, store: Store, writer: Store
-) -> None:
+async def test_a_batch_of_bad_rows_only_is_set_aside_whole(spool_file: Path, store: Store, writer: Store) -> None:
     """Nothing of the batch is stored, each row is reported, and later batches are not delayed."""
     async with inserting(spool_file, store) as (work, commit):
         await commit(Commit(at=NOW, facts=[a_sample(n, depth=-1) for n in range(16)]))
@@ -119,7 +117,7 @@ async def test_a_batch_of_which_every_row_is_refused_is_set_aside_whole(
 
 _number = count()
 SIGHTS = st.lists(st.tuples(st.integers(0, 5), st.integers(1, 3)), min_size=1, max_size=12)
-"""Facts by key and version; one key and version always holds the same values."""
+"""Facts by key and version; one key and version always has the same values."""
 
 
 @settings(max_examples=examples(12), deadline=None)
@@ -127,7 +125,7 @@ SIGHTS = st.lists(st.tuples(st.integers(0, 5), st.integers(1, 3)), min_size=1, m
 def test_the_same_facts_in_any_order_batches_and_number_of_writers_make_the_same_table(
     running: Running, sights: list[tuple[int, int]], data: st.DataObject
 ) -> None:
-    """Two writers at once, each with all facts in an order and in batches of its own, some of them twice."""
+    """Two writers at once, each with all facts in its own order and batches, some facts twice."""
     cluster = f"law {next(_number)}"
     each = [data.draw(st.permutations(sights + sights[: data.draw(st.integers(0, len(sights)))])) for _ in range(2)]
     sizes = [data.draw(st.integers(1, 5)) for _ in range(2)]

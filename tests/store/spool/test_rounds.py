@@ -1,4 +1,4 @@
-"""What a running collector does to its store now and then: rollups and retention, against the real engine."""
+"""Periodic jobs of a collector on its store: rollups and retention, with the real engine."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,14 +22,14 @@ ENGINE = "SELECT engine_full FROM system.tables WHERE name = 'quarantine'"
 
 
 def settings(running: Running, **more: Any) -> Settings:
-    """Those of a collector that started this store."""
+    """Settings of a collector that started this store."""
     listen = EmbeddedSettings(listen=running.address)
     return Settings(embedded=listen, data_dir=str(running.token_file.parent), **more)
 
 
 @asynccontextmanager
 async def going(work: Any) -> AsyncIterator[None]:
-    """A round, for as long as the block lasts."""
+    """Runs a job during the block."""
     task = asyncio.create_task(work)
     yield
     task.cancel()
@@ -66,7 +66,7 @@ async def test_rollups_are_kept_and_their_progress_is_reported(
 async def test_a_store_without_rollups_is_tried_again(
     running: Running, writer: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At the first start the tables are made after the first question; afterwards a failure is counted."""
+    """At the first start the tables are created after the first query; later a failure is counted."""
     monkeypatch.setattr(jobs, "FIRST_ROUND_S", 0.05)
     writer.command("TRUNCATE TABLE lynceus.claim")
     writer.command("RENAME TABLE lynceus.rollup_state TO lynceus.elsewhere")
@@ -87,8 +87,8 @@ async def test_a_store_without_rollups_is_tried_again(
     writer.command("RENAME TABLE lynceus.elsewhere TO lynceus.rollup_state")
 
 
-async def test_retention_is_the_settings(running: Running, writer: Store) -> None:
-    """Given once, at the start; `forever` takes it back."""
+async def test_retention_follows_the_settings(running: Running, writer: Store) -> None:
+    """It is applied once, at the start; `forever` removes it."""
     await jobs.retain_once(settings(running, retention={"quarantine": "9d"}))
     assert "toIntervalDay(9)" in writer.query_rows(ENGINE)[0][0]
 

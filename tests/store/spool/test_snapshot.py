@@ -1,4 +1,4 @@
-"""The copy of the spool in the store: the newest whole one is found, and copies do not mix."""
+"""The copy of the spool in the store: the newest complete copy is found, and copies do not mix."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ DAY = 86_400_000
 
 @pytest.fixture(autouse=True)
 def empty(writer: Store) -> None:
-    """Copies are looked for over the whole table."""
+    """Copies are searched in the whole table."""
     for table in ("live_state", "watch_cursor"):
         writer.command(f"TRUNCATE TABLE lynceus.{table}")
 
@@ -39,7 +39,7 @@ def a_cursor(version: int, kind: str = "workflows", cluster: str = "c", epoch: i
 
 
 def a_commit(version: int, *uids: str, gone: str = "", cluster: str = "c") -> Commit:
-    """States that say at which version they were."""
+    """States that contain their version."""
     state = b"\xff\x00 %d" % version
     return Commit(
         at=NOW,
@@ -50,7 +50,7 @@ def a_commit(version: int, *uids: str, gone: str = "", cluster: str = "c") -> Co
 
 
 def send(spool: Spool, writer: Store, now: int = NOW, leave_out: str = "") -> None:
-    """A round to the store."""
+    """Sends a round to the store."""
     for batch in spool.seal(now):
         if batch.table != leave_out:
             writer.insert(TABLE_NAMED[batch.table], spool.read(batch), batch.content)
@@ -63,7 +63,7 @@ def states(copy: snapshot.Copy | None) -> dict[str, int]:
 
 
 def test_positions_and_states_come_back_as_they_were(spool: Spool, writer: Store) -> None:
-    """Of several rounds the newest state of each, without what is gone, and the last positions with their counters."""
+    """After several rounds: the newest state of each object that still exists, and the last positions with their counters."""
     spool.commit(a_commit(5, "p1", "p2", "p3"))
     send(spool, writer)
     spool.commit(a_commit(9, "p2", gone="p3"))
@@ -76,8 +76,8 @@ def test_positions_and_states_come_back_as_they_were(spool: Spool, writer: Store
     assert snapshot.newest(writer, "other") is None
 
 
-def test_a_round_that_was_cut_short_is_not_taken_for_a_whole_one(spool: Spool, writer: Store) -> None:
-    """States that are newer than their position would be counted twice; then there is no copy."""
+def test_an_interrupted_round_is_not_complete(spool: Spool, writer: Store) -> None:
+    """Events behind states that are newer than their position would count twice, so this copy is not used."""
     spool.commit(a_commit(5, "p1"))
     send(spool, writer)
     spool.commit(a_commit(9, "p1"))
@@ -89,7 +89,7 @@ def test_a_round_that_was_cut_short_is_not_taken_for_a_whole_one(spool: Spool, w
 
 
 def test_of_two_copies_the_further_one_counts(tmp_path: Path, writer: Store) -> None:
-    """Each writes a copy of its own; whichever is taken holds nothing of the other's."""
+    """Each collector writes its own copy; the chosen copy has nothing of the other one."""
     ahead, behind = (open_spool(tmp_path / name / "spool.sqlite", 1 << 30, NOW) for name in ("a", "b"))
     ahead.commit(a_commit(9, "p1", gone="p2"))
     behind.commit(a_commit(5, "p1", "p2"))
@@ -101,8 +101,8 @@ def test_of_two_copies_the_further_one_counts(tmp_path: Path, writer: Store) -> 
     assert states(snapshot.newest(writer, "c")) == {"p1": 9}
 
 
-def test_a_copy_is_begun_anew_each_day(spool: Spool, writer: Store) -> None:
-    """So that old ones may expire: the new one holds what did not change for days as well."""
+def test_a_new_copy_begins_each_day(spool: Spool, writer: Store) -> None:
+    """Old copies may expire: a new copy also has states that did not change for days."""
     spool.commit(a_commit(5, "p1", "p2"))
     send(spool, writer)
     send(spool, writer, NOW + DAY - 1)
@@ -116,8 +116,8 @@ def test_a_copy_is_begun_anew_each_day(spool: Spool, writer: Store) -> None:
     assert states(snapshot.newest(writer, "c")) == {"p1": 6, "p2": 5}
 
 
-def test_rounds_grow_though_the_clock_goes_back(spool: Spool, writer: Store) -> None:
-    """Or an older state would win over a newer one."""
+def test_round_numbers_rise_although_the_clock_goes_back(spool: Spool, writer: Store) -> None:
+    """Otherwise an older state would replace a newer one."""
     spool.commit(a_commit(5, "p1"))
     send(spool, writer, NOW + 1000)
     spool.commit(a_commit(6, "p1"))
@@ -137,7 +137,7 @@ def test_positions_without_states_still_give_identity_and_counters(spool: Spool,
 
 
 def test_a_spool_of_an_older_release_is_copied_whole(spool_file: Path, writer: Store) -> None:
-    """What it kept before there were copies is in the first one."""
+    """States that the spool had before copies existed are in the first copy."""
     old = open_spool(spool_file, 1 << 30, NOW)
     old.commit(a_commit(5, "p1"))
     old._connection.execute("UPDATE checkpoint SET dirty = 0")
@@ -153,5 +153,5 @@ def test_a_spool_of_an_older_release_is_copied_whole(spool_file: Path, writer: S
 
 
 def test_a_state_is_bytes_to_the_end() -> None:
-    """No text codec may touch it."""
+    """No text codec may change the bytes."""
     assert encode(b"\xff\x00") == b"\xc4\x02\xff\x00"

@@ -1,4 +1,4 @@
-"""The spool: what is committed is kept, whole, in order, and leaves only when the store has it."""
+"""The spool: commits are kept whole and in order, and leave only when the store has them."""
 
 import random
 import sqlite3
@@ -30,7 +30,7 @@ from tests.store.spool.spooled import NOW, a_cursor
 
 
 def sent(spool: Spool) -> dict[str, list[list[object]]]:
-    """What a store would get now, by table in the order of sending; all of it acknowledged."""
+    """The rows that a store would get now, by table in the order of sending; all are acknowledged."""
     tables: dict[str, list[list[object]]] = {}
     for batch in spool.seal(NOW):
         tables.setdefault(batch.table, []).extend(spool.read(batch))
@@ -38,8 +38,8 @@ def sent(spool: Spool) -> dict[str, list[list[object]]]:
     return tables
 
 
-def test_a_spool_of_a_release_that_compressed_none_is_opened(spool: Spool, spool_file: Path) -> None:
-    """And is marked as one that such a release must not take up again."""
+def test_a_spool_of_a_release_without_compression_is_opened(spool: Spool, spool_file: Path) -> None:
+    """It is then marked, so that such a release does not open it again."""
     spool._connection.execute("PRAGMA user_version = 2")
     spool.close()
 
@@ -51,7 +51,7 @@ def test_a_spool_of_a_release_that_compressed_none_is_opened(spool: Spool, spool
 
 
 def test_everything_of_a_commit_is_there_after_reopening(spool: Spool, spool_file: Path) -> None:
-    """A start gets positions and states back, and the facts still wait for the store."""
+    """A start reads positions and states, and the facts still wait for the store."""
     spool.commit(
         Commit(
             at=NOW,
@@ -76,7 +76,7 @@ def test_everything_of_a_commit_is_there_after_reopening(spool: Spool, spool_fil
 def test_when_a_spool_was_last_written_is_known_without_reading_it(
     spool: Spool, spool_file: Path, tmp_path: Path
 ) -> None:
-    """A gap that a damaged one leaves begins there."""
+    """The gap of a damaged spool begins at that time."""
     before = time.time_ns() // 1_000_000 - 1000
     spool.commit(Commit(at=NOW, facts=[a_sample(1)]))
 
@@ -85,7 +85,7 @@ def test_when_a_spool_was_last_written_is_known_without_reading_it(
 
 
 def test_the_newest_position_and_state_replace_the_older(spool: Spool) -> None:
-    """One row a watch and an object: the spool does not grow while nothing new exists."""
+    """One row per watch and per object: the spool does not grow without new objects."""
     for number in range(3):
         upsert = Checkpoint(cluster="c", kind="pods", uid="p", state=str(number).encode())
         spool.commit(Commit(at=NOW, cursors=[a_cursor(str(number))], upserts=[upsert]))
@@ -108,7 +108,7 @@ def test_positions_are_sent_last_and_once(spool: Spool) -> None:
 
 
 def test_facts_can_be_sent_without_positions(spool: Spool) -> None:
-    """Positions go every few seconds only; they wait without getting lost."""
+    """Positions are sent only every few seconds; until then they are kept."""
     spool.commit(Commit(at=NOW, facts=[a_sample(1)], cursors=[a_cursor()]))
 
     first = [batch.table for batch in spool.seal(NOW, positions=False)]
@@ -120,7 +120,7 @@ def test_facts_can_be_sent_without_positions(spool: Spool) -> None:
 
 
 def test_live_rows_are_sent_as_they_are_now(spool: Spool) -> None:
-    """Of many changes between two rounds the last one counts; a workflow that ended is sent as deleted, then forgotten."""
+    """Of many changes between two rounds the last is sent; an ended workflow is sent as deleted, then dropped."""
     for phase in ("Pending", "Running"):
         upsert = Checkpoint(cluster="c", kind="workflows", uid="w", state=b"s", live=a_live("w", phase=phase))
         spool.commit(Commit(at=NOW, upserts=[upsert]))
@@ -251,7 +251,7 @@ def test_a_full_disk_has_its_own_error(spool_file: Path) -> None:
 
 
 def test_some_room_is_kept_on_the_disk(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Taking rows out of a spool writes as well: on a disk that is full to the last byte nothing could ever leave."""
+    """Removing rows from a spool writes too: on a completely full disk no row could ever leave."""
     spool.commit(Commit(at=NOW, facts=[a_sample(1)]))
     with monkeypatch.context() as patched:
         patched.setattr(spool_module, "RESERVE_BYTES", 1 << 60)
@@ -265,7 +265,7 @@ def test_some_room_is_kept_on_the_disk(spool: Spool, monkeypatch: pytest.MonkeyP
     assert spool.rows == 1
 
 
-def test_what_is_synced_is_what_was_meant(spool: Spool) -> None:
+def test_the_pragmas_are_in_force(spool: Spool) -> None:
     """WAL with full sync, or a power cut would take acknowledged commits; and the file shrinks after an outage."""
     names = ("journal_mode", "synchronous", "auto_vacuum")
     pragmas = {name: spool._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names}
@@ -299,7 +299,7 @@ def test_kill_9_at_any_moment_leaves_a_whole_number_of_commits(spool_file: Path)
 
 
 class SpoolMachine(RuleBasedStateMachine):
-    """Any order of commits, seals, acknowledgements and restarts against a list in memory."""
+    """Any order of commits, seals, acknowledgements and restarts, compared with a list in memory."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -351,7 +351,7 @@ class SpoolMachine(RuleBasedStateMachine):
 
     @invariant()
     def a_whole_copy_is_what_was_at_its_position(self) -> None:
-        """Between any two inserts: a copy in the store is as the spool was at the copy's position, or is seen not to be."""
+        """Between any two inserts: a copy in the store equals the spool at the copy's position, or is visibly incomplete."""
         states = {key: row for key, row in self.copied.items() if key[0] != "cursor"}
         position = self.copied.get(("cursor", "pods"))
         if position and all(round_ <= position[0] for round_, _, _ in states.values()):
