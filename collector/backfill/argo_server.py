@@ -59,7 +59,7 @@ FailureReason = Literal[
 REASONS: tuple[FailureReason, ...] = get_args(FailureReason)
 
 
-class Listed(msgspec.Struct, frozen=True):
+class ListedWorkflow(msgspec.Struct, frozen=True):
     """A finished workflow as the archive lists it."""
 
     uid: str
@@ -67,13 +67,13 @@ class Listed(msgspec.Struct, frozen=True):
     finished_at: Instant
 
 
-class PageMeta(msgspec.Struct):
+class ArchivePageMeta(msgspec.Struct):
     token: str | None = msgspec.field(default=None, name="continue")
 
 
-class Page(msgspec.Struct):
+class ArchivePage(msgspec.Struct):
     items: list[kubernetes.Workflow] | None
-    metadata: PageMeta = msgspec.field(default_factory=PageMeta)
+    metadata: ArchivePageMeta = msgspec.field(default_factory=ArchivePageMeta)
 
 
 @dataclass(slots=True)
@@ -120,18 +120,18 @@ class ArgoServer:
         """Returns the address that errors name."""
         return self.settings.url.rstrip("/") + PATH
 
-    async def finished(self, begin: Instant, end: Instant) -> list[Listed]:
+    async def finished(self, begin: Instant, end: Instant) -> list[ListedWorkflow]:
         """Lists the finished workflows that started within a period, each once."""
-        found: dict[str, Listed] = {}
+        found: dict[str, ListedWorkflow] = {}
         offset = 0
         selector = f"spec.startedAt>{_rfc3339(begin - EDGE_MS)},spec.startedAt<{_rfc3339(end + EDGE_MS)}"
         while True:
             parameters = {"listOptions.limit": str(PAGE), "listOptions.fieldSelector": selector}
             body = await self._get("", parameters | ({"listOptions.continue": str(offset)} if offset else {}))
-            page = decoded(body, Page) if body is not None else None
+            page = decoded(body, ArchivePage) if body is not None else None
             if page is None:
                 raise self._error("unusable", "answered with no list of workflows", "is it an argo-server's address?")
-            found |= {workflow.uid: workflow for workflow in _listed(page)}
+            found |= {workflow.uid: workflow for workflow in _parse_list(page)}
             token = page.metadata.token or ""
             if not token:
                 return list(found.values())
@@ -164,7 +164,7 @@ class ArgoServer:
             ) as answer:
                 body = await self._read(answer)
                 kind = answer.headers.get("Content-Type", "")
-                return self._checked(answer.status, kind, body, absent_is_none)
+                return self._check_answer(answer.status, kind, body, absent_is_none)
         except (aiohttp.ClientSSLError, ssl.SSLError) as error:
             raise self._error("connection", f"TLS: {error}", "give its authority as archive.ca_file") from None
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
@@ -183,7 +183,7 @@ class ArgoServer:
                 )
         return bytes(body)
 
-    def _checked(self, status: int, kind: str, body: bytes, absent_is_none: bool) -> bytes | None:
+    def _check_answer(self, status: int, kind: str, body: bytes, absent_is_none: bool) -> bytes | None:
         """Returns the body of a good answer; raises ArchiveError with the remedy for any other."""
         json = kind.partition(";")[0].strip().lower().endswith("json")
         if status == 200 and json:
@@ -212,12 +212,12 @@ def slices(begin: Instant, end: Instant) -> Iterator[tuple[Instant, Instant]]:
         yield at, min(end, at + SLICE_MS)
 
 
-def _listed(page: Page) -> Iterator[Listed]:
+def _parse_list(page: ArchivePage) -> Iterator[ListedWorkflow]:
     for item in page.items or ():
         status = item.status or kubernetes.WorkflowStatus()
         finished_at = kubernetes.parse_time(status.finishedAt)
         if item.metadata.uid and finished_at is not None:
-            yield Listed(item.metadata.uid, kubernetes.parse_time(status.startedAt), finished_at)
+            yield ListedWorkflow(item.metadata.uid, kubernetes.parse_time(status.startedAt), finished_at)
 
 
 def _rfc3339(at: Instant) -> str:

@@ -13,7 +13,7 @@ from datetime import tzinfo
 from typing import Any, Protocol
 
 from collector.backfill import stored
-from collector.backfill.argo_server import AT_ONCE, ArchiveError, FailureReason, Listed, slices
+from collector.backfill.argo_server import AT_ONCE, ArchiveError, FailureReason, ListedWorkflow, slices
 from collector.billing import runs
 from collector.billing.rows import write_facts
 from collector.catalog import metrics
@@ -56,7 +56,7 @@ FAILS_FOR_ALL: tuple[FailureReason, ...] = ("connection", "unauthorized", "setti
 class Archive(Protocol):
     """The archive of one cluster; argo_server.py implements it."""
 
-    async def finished(self, begin: Instant, end: Instant) -> list[Listed]: ...
+    async def finished(self, begin: Instant, end: Instant) -> list[ListedWorkflow]: ...
     async def workflow(self, uid: str) -> bytes | None: ...
 
 
@@ -139,12 +139,12 @@ def _row(work: Work, begin: Instant, end: Instant, tally: Tally) -> Backfill:
     )
 
 
-def _has_ended(workflow: Listed, begin: Instant, end: Instant) -> bool:
+def _has_ended(workflow: ListedWorkflow, begin: Instant, end: Instant) -> bool:
     return begin - MARGIN_MS <= workflow.finished_at < end + MARGIN_MS
 
 
 async def _import_missing(
-    work: Work, chosen: dict[str, Listed] | dict[str, None], pricing_runs: Runs, tally: Tally
+    work: Work, chosen: dict[str, ListedWorkflow] | dict[str, None], pricing_runs: Runs, tally: Tally
 ) -> None:
     """Fetches and writes the workflows that the store does not have."""
     for uids in _chunks([uid for uid in chosen if not work.is_watched(uid)], CHUNK):
@@ -168,7 +168,7 @@ def _chunks(uids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     return (uids[at : at + size] for at in range(0, len(uids), size))
 
 
-def _is_stored(workflow: Listed | None, rows: Iterable[WorkflowRun]) -> bool:
+def _is_stored(workflow: ListedWorkflow | None, rows: Iterable[WorkflowRun]) -> bool:
     """Returns whether the store has the listed attempt; for an unlisted workflow, whether every end is known."""
     if workflow is None:
         return all(run.outcome != "unknown" for run in rows)

@@ -80,7 +80,7 @@ def _compare(work: Preparation) -> Report:
     active = [(period.month, period.active_run) for period in work.months]
     new = totals.sum_runs(work.store, active, CARRIED)
     applied = commitments_of(work)
-    for charges in applied.to(lambda: price_pods(work)):
+    for charges in applied.apply_to(lambda: price_pods(work)):
         totals.add_charges(new, charges)
     title = f"Would change {totals.month_names(work.months)}; nothing was written"
     report = totals.difference_report(title, work.months, totals.sum_runs(work.store, active), new)

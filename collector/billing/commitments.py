@@ -39,7 +39,7 @@ class AppliedCommitments:
         self.hours: list[PlanHour] = []
         self.unknown: list[str] = []
 
-    def to(self, pages: Pages) -> Iterator[list[PodCost]]:
+    def apply_to(self, pages: Pages) -> Iterator[list[PodCost]]:
         """Yields all charges page by page; a covered charge has its part."""
         if not self.plans:
             yield from pages()
@@ -66,7 +66,7 @@ class AppliedCommitments:
         return uses
 
     def rows(self, run: int, version: int) -> list[CommitmentHour]:
-        """Returns the rows of all hours; complete only after `to` has yielded all charges."""
+        """Returns the rows of all hours; complete only after `apply_to` has yielded all charges."""
         return [_row(hour, run, version, self.books.currency, self.zone) for hour in self.hours]
 
 
@@ -76,7 +76,7 @@ def apply(store: Store, run: int, applied: AppliedCommitments, months: Iterable[
     first, after = days[0], month_after(days[-1])
     if not applied.plans:
         return
-    for charges in applied.to(lambda: stored_charges(store, run, first, after)):
+    for charges in applied.apply_to(lambda: stored_charges(store, run, first, after)):
         write_facts(store, [charge for charge in charges if charge.covered_cost is not None])
     rows = applied.rows(run, now)
     for i in range(0, len(rows), PAGE):
@@ -101,7 +101,7 @@ def _note(plan: Plan, applied: AppliedCommitments) -> str:
     return f"commitment {plan.id}: {len(hours)} hours for {committed} {currency} cover {covered} at list price; unused {unused}"
 
 
-class Slice(NamedTuple):
+class ChargeSlice(NamedTuple):
     """The eligible charges of one cluster and namespace whose pods were created in one month."""
 
     cluster: str
@@ -118,7 +118,7 @@ def stored_charges(store: Store, run: int, first: int, after: int) -> Iterator[l
         key,
     )
     for row in rows:
-        yield from _pages(store, key | Slice(*row)._asdict())
+        yield from _pages(store, key | ChargeSlice(*row)._asdict())
 
 
 def _pages(store: Store, key: dict[str, Any]) -> Iterator[list[PodCost]]:

@@ -30,7 +30,7 @@ SINCE = f"""
 """
 
 
-class Slice(msgspec.Struct, frozen=True, kw_only=True):
+class PodSlice(msgspec.Struct, frozen=True, kw_only=True):
     """The pods of one cluster and namespace that were created in one month."""
 
     cluster: str
@@ -62,18 +62,18 @@ class BilledDays(msgspec.Struct, frozen=True, kw_only=True):
         return {"begin": begin, "end": end, "since": self.since or 0}
 
 
-def slices(store: Store, days: BilledDays) -> list[Slice]:
+def slices(store: Store, days: BilledDays) -> list[PodSlice]:
     """Finds where the pods are that may have charges on some days."""
     return read_rows(
         store,
-        Slice,
+        PodSlice,
         f"SELECT cluster, namespace, toYYYYMM(created_at) AS created, count() AS pods FROM {DATABASE}.pod_run "
         f"WHERE {days.condition} GROUP BY cluster, namespace, created ORDER BY created, cluster, namespace",
         days.parameters,
     )
 
 
-def pages(store: Store, part: Slice, days: BilledDays) -> Iterator[list[PodRun]]:
+def pages(store: Store, part: PodSlice, days: BilledDays) -> Iterator[list[PodRun]]:
     """Yields the pods of a slice in the order of their key; each page begins where the page before it ended."""
     created_at, uid = 0, ""
     where = f"""FINAL WHERE cluster = {{cluster:String}} AND namespace = {{namespace:String}}

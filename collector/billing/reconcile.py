@@ -48,7 +48,7 @@ class Bill:
     """In percent of the bill."""
 
 
-class Line(NamedTuple):
+class BillLine(NamedTuple):
     """One product, or the whole bill; the fields are those of COLUMNS."""
 
     product: str
@@ -93,23 +93,25 @@ def _refuse(period: Period, today: date) -> None:
         raise RepricingError(f"{date_of(period.month):%Y-%m} has not ended; reconcile it when its bill has arrived")
 
 
-def _line(product: str, ours: Decimal, bill: Bill) -> Line:
+def _line(product: str, ours: Decimal, bill: Bill) -> BillLine:
     """Compares one amount: the difference is ours minus the bill, the percentage is of the bill."""
     name, billed = product or "all", bill.billed.get(product)
     if billed is None:
-        return Line(product=name, ours=ours, billed=None, difference=None, percent=None, currency=bill.currency)
+        return BillLine(product=name, ours=ours, billed=None, difference=None, percent=None, currency=bill.currency)
     difference = CONTEXT.subtract(ours, billed)
     percent = None if difference else ZERO
     if billed:
         percent = CONTEXT.quantize(CONTEXT.divide(difference * 100, billed), PERCENT)
-    return Line(product=name, ours=ours, billed=billed, difference=difference, percent=percent, currency=bill.currency)
+    return BillLine(
+        product=name, ours=ours, billed=billed, difference=difference, percent=percent, currency=bill.currency
+    )
 
 
-def _is_beyond(line: Line, tolerance: Decimal) -> bool:
+def _is_beyond(line: BillLine, tolerance: Decimal) -> bool:
     return line.billed is not None and (line.percent is None or abs(line.percent) > tolerance)
 
 
-def _note(line: Line, tolerance: Decimal) -> str:
+def _note(line: BillLine, tolerance: Decimal) -> str:
     by = f"{line.percent} %" if line.percent is not None else "the bill is 0"
     return (
         f"{line.product}: ours differs by {amount(line.difference or ZERO)} {line.currency} ({by}) from the bill, more "

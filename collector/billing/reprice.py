@@ -20,7 +20,7 @@ import msgspec
 
 from collector.billing import commitments, runs, wait_for_collectors
 from collector.billing.commitments import AppliedCommitments
-from collector.billing.evidence import BilledDays, Slice, pages, slices
+from collector.billing.evidence import BilledDays, PodSlice, pages, slices
 from collector.billing.payers import payers_of
 from collector.billing.queries import IN_MONTH, OF_RUN_MONTH, copy_charges, run_month
 from collector.billing.rows import read_rows, store_clock, write_facts
@@ -159,7 +159,7 @@ def price_pods(work: Preparation, since: int | None = None) -> Iterator[list[Pod
         work.progress(done, done)
 
 
-def charges_of_page(work: Preparation, part: Slice, page: list[PodRun]) -> list[PodCost]:
+def charges_of_page(work: Preparation, part: PodSlice, page: list[PodRun]) -> list[PodCost]:
     """Prices a page of pods and returns the charges that fall in the months."""
     terms, rules = work.terms, work.terms.rules(part.cluster)
     payers, written = payers_of(work.store, page, rules), written_under_run(work, page)

@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Fact)
 R = TypeVar("R")
 
 
-def selected(table: Table, source: str = "") -> str:
+def select_columns(table: Table, source: str = "") -> str:
     """Returns the SELECT of a table's stored columns: instants as milliseconds, days as numbers."""
     return f"SELECT {', '.join(column_expr(column) for column in table.stored)} FROM {DATABASE}.{source or table.name} "
 
@@ -36,7 +36,7 @@ def read_facts(
 ) -> list[F]:
     """Reads the facts of a table; `where` is the clause after FROM, `source` a view with the table's columns."""
     table = TABLE_OF[kind]
-    rows = store.query_rows(selected(table, source) + where, dict(parameters or {}))
+    rows = store.query_rows(select_columns(table, source) + where, dict(parameters or {}))
     return [_fact(kind, row) for row in rows]
 
 

@@ -15,7 +15,7 @@ from collector.reports.report import Report, amount
 from collector.store.clickhouse import Store
 
 
-class Key(NamedTuple):
+class SumKey(NamedTuple):
     """Where a sum belongs."""
 
     month: int
@@ -23,7 +23,7 @@ class Key(NamedTuple):
     department: str
 
 
-Sums = dict[Key, Decimal]
+Sums = dict[SumKey, Decimal]
 COLUMNS = ("month", "department", "currency", "old", "new", "difference")
 
 
@@ -36,7 +36,7 @@ def sum_runs(store: Store, runs: Iterable[tuple[int, int]], where: str = "1") ->
             "GROUP BY currency, department",
             run_month(run, month),
         )
-        sums |= {Key(month, currency, department): cost for currency, department, cost in rows}
+        sums |= {SumKey(month, currency, department): cost for currency, department, cost in rows}
     return sums
 
 
@@ -44,7 +44,7 @@ def add_charges(sums: Sums, new: Iterable[PodCost]) -> None:
     """Adds charges to sums; charges without a price are in no sum."""
     for charge in new:
         if charge.cost is not None:
-            key = Key(month_of(charge.day), charge.currency, charge.department)
+            key = SumKey(month_of(charge.day), charge.currency, charge.department)
             sums[key] = CONTEXT.add(sums.get(key, ZERO), charge.cost)
 
 
@@ -55,7 +55,7 @@ def difference_report(title: str, months: Iterable[Period], old: Sums, new: Sums
     return Report(title, COLUMNS, rows, notes or ["no charges in these months"])
 
 
-def _row(key: Key, old: Decimal, new: Decimal) -> tuple[object, ...]:
+def _row(key: SumKey, old: Decimal, new: Decimal) -> tuple[object, ...]:
     return (f"{date_of(key.month):%Y-%m}", key.department, key.currency, old, new, CONTEXT.subtract(new, old))
 
 

@@ -78,13 +78,13 @@ def check_books(
     """Validate price books, and compute the example bills (oracles) that they contain."""
     names = [str(file) for file in files or ()] or book.shipped_ids()
     for name in names:
-        print_line(price_list.checked(name, book.read(name, Path(), names)))
+        print_line(price_list.book_summary(name, book.read(name, Path(), names)))
 
 
 @app.command("list")
 def list_books(output_format: OutputFormat = "table", config: Config = None) -> None:
     """List the price books in force: versions, products, currencies, dates and sources."""
-    print_report(price_list.listing(connect.books(load_settings(config), folder_of(config))), output_format, out)
+    print_report(price_list.list_books(connect.books(load_settings(config), folder_of(config))), output_format, out)
 
 
 def known_currency(currency: str) -> str:

@@ -26,7 +26,7 @@ from collector.reports.cost_figures import (
 )
 from collector.reports.report import Query, Report, Span, amount, columns_by
 from collector.reports.shared_costs import SharedCosts
-from collector.reports.spending import Spending, Spent, Use, spending
+from collector.reports.spending import CostRow, Spending, Use, spending
 
 COLUMNS = {
     name: name
@@ -125,7 +125,7 @@ def _department_rows(parts: _Cost, shared: SharedCosts) -> list[tuple[Any, ...]]
     """Returns the rows of departments with their parts of the shared costs; some departments have only such a part."""
     left = dict(shared.parts)
 
-    def part(row: Spent) -> Decimal:
+    def part(row: CostRow) -> Decimal:
         return left.pop(row.keys[0], ZERO) if row.figures[CURRENCY] == shared.currency else ZERO
 
     rows = [(*row.keys, *values(parts.figures, row.figures), part(row)) for row in parts.spent.rows]

@@ -37,12 +37,12 @@ NODES = f"""
       AND ifNull(gone_at, last_seen_at) > {BEGIN}
     ORDER BY cluster, name, created_at, uid
 """
-"""Selects the fields of NodeRow, in their order."""
+"""Selects the fields of StoredNode, in their order."""
 COLUMNS = ("cluster", "day", "nodes", "price", "charged to pods", "idle", "beyond capacity", "currency")
 NAMES_SHOWN = 3
 
 
-class NodeRow(NamedTuple):
+class StoredNode(NamedTuple):
     """A plain node as stored, with the part of its life that lies in the period."""
 
     cluster: str
@@ -118,13 +118,13 @@ def idle_nodes(query: Query, span: Span, books: Books, run: int = 0) -> Idle:
     if PLAIN not in books.layers:
         return Idle(notes=["idle cost of plain nodes is unknown; add `plain-node` to the settings' `prices`"])
     clusters = sorted({key.cluster for key in charged})
-    nodes = [NodeRow(*row) for row in query(NODES, parameters(span, clusters=clusters))]
+    nodes = [StoredNode(*row) for row in query(NODES, parameters(span, clusters=clusters))]
     prices = _prices(nodes, books, ZoneInfo(span.zone))
     used_nodes = {(key.cluster, key.node) for key in charged}
     used = [price for price in prices if (price.node.cluster, price.node.name) in used_nodes]
     unused = [price for price in prices if (price.node.cluster, price.node.name) not in used_nodes]
     shared = shares_idle(layer.book for layer in books.layers[PLAIN])
-    rows, notes = summed(used, charged, books.currency, shared=shared)
+    rows, notes = sum_idle(used, charged, books.currency, shared=shared)
     return Idle(rows, [*notes, *_unused(unused, books.currency)], shared)
 
 
@@ -139,7 +139,7 @@ def _charged(query: Query, span: Span, run: int) -> dict[NodeDay, Decimal]:
     return {NodeDay(cluster, node, day): cost for cluster, node, day, cost in rows}
 
 
-def _prices(nodes: Iterable[NodeRow], books: Books, zone: ZoneInfo) -> list[NodePrice]:
+def _prices(nodes: Iterable[StoredNode], books: Books, zone: ZoneInfo) -> list[NodePrice]:
     """Prices every billing day of the nodes that are plain."""
     sold = node_sizes(layer.book for layer in books.layers[PLAIN])
     runs = [whole_node_pod(node, sold.get(node.instance_type)) for node in nodes if node.end > node.begin]
@@ -147,7 +147,7 @@ def _prices(nodes: Iterable[NodeRow], books: Books, zone: ZoneInfo) -> list[Node
     return [NodePrice(run, day, price) for run in plain for day, price in prices_of(run, books, zone)]
 
 
-def whole_node_pod(node: NodeRow, sold: Weights | None) -> PodRun:
+def whole_node_pod(node: StoredNode, sold: Weights | None) -> PodRun:
     """Makes a pod that takes a node whole for all its time: of the size in the price book, else of the node's capacity."""
     cpu, memory_bytes, gpu = node.cpu, node.memory_bytes, node.gpu
     if sold is not None:
@@ -192,7 +192,7 @@ def prices_of(run: PodRun, books: Books, zone: ZoneInfo) -> Iterator[tuple[date,
     return ((billing.EPOCH_DAY + timedelta(days=charge.day), charge.cost) for charge in days)
 
 
-def summed(
+def sum_idle(
     prices: Iterable[NodePrice], charged: Mapping[NodeDay, Decimal], currency: str, *, shared: bool = False
 ) -> tuple[list[IdleDay], list[str]]:
     """Sums up by cluster and day; the notes state the sum, what exceeds capacity, and what is not known."""

@@ -23,7 +23,7 @@ def print_quote(quote: Quote, output_format: str, console: Console) -> None:
         where = f"{quote.spec.region or 'any region'}, {quote.spec.price_class}, {quote.spec.purchase}"
         raise ReportError(f"{quote.spec.product} {size} ({where}): no price: {quote.missing}")
     if output_format == "json":
-        console.file.write(msgspec.json.format(msgspec.json.encode(fields(quote)), indent=2).decode() + "\n")
+        console.file.write(msgspec.json.format(msgspec.json.encode(quote_fields(quote)), indent=2).decode() + "\n")
         return
     rows: list[tuple[object, ...]] = [
         (m.meter, _plain(m.quantity), m.unit, f"{m.unit_price:f}", amount(m.cost)) for m in quote.meters
@@ -36,7 +36,7 @@ def print_quote(quote: Quote, output_format: str, console: Console) -> None:
     print_report(Report(title, ("meter", "quantity", "unit", "unit price", "cost"), rows, notes), "table", console)
 
 
-def fields(quote: Quote) -> dict[str, object]:
+def quote_fields(quote: Quote) -> dict[str, object]:
     """Returns the quote as plain values."""
     spec = quote.spec
     return {
@@ -83,16 +83,16 @@ def _money(value: Decimal | None) -> str:
     return "" if value is None else amount(value)
 
 
-def checked(name: str, book: Book) -> str:
+def book_summary(name: str, book: Book) -> str:
     """Summarises a valid book for `prices check`."""
     kinds = ("prices", "nodes", "discounts", "commitments", "fees", "exchange")
     counts = ", ".join(f"{len(rows)} {kind}" for kind in kinds if (rows := getattr(book, kind)))
     return f"{name}: {book.name}, {counts or 'no prices'}, {len(book.oracles)} oracles hold"
 
 
-def listing(books: Books) -> Report:
+def list_books(books: Books) -> Report:
     """Reports the price books in force, one row each."""
-    rows: list[tuple[object, ...]] = [_listed(book, books) for book in books.files()]
+    rows: list[tuple[object, ...]] = [_book_row(book, books) for book in books.files()]
     idle = sorted({*shipped_ids()} - {book.id for book in books.files()})
     notes = [
         f"amounts are in {books.currency}",
@@ -103,7 +103,7 @@ def listing(books: Books) -> Report:
     )
 
 
-def _listed(book: Book, books: Books) -> tuple[object, ...]:
+def _book_row(book: Book, books: Books) -> tuple[object, ...]:
     dated = [*book.prices, *book.nodes, *book.discounts, *book.commitments, *book.fees, *book.exchange]
     currencies = {book.currency, *(row.currency for row in book.prices)} - {""}
     product = books.product_of(book)

@@ -8,7 +8,7 @@ Latencies are exact: they come from the rows of workflow_run, because the digest
 from collector.core.model import WAITING_REASONS
 from collector.reports.completeness import completeness
 from collector.reports.report import NO_VALUE, Query, Report, Span, columns_by
-from collector.reports.sources import BEGIN, CREATED_ATTEMPTS, END, grouped, listed
+from collector.reports.sources import BEGIN, CREATED_ATTEMPTS, END, column_list, group_by
 
 COLUMNS = {
     name: name
@@ -30,10 +30,10 @@ def queue(query: Query, span: Span, by: str) -> Report:
     columns = [COLUMNS[name] for name in names]
     quantiles = ", ".join(_quantile(level, column) for _, column in LATENCIES for _, level in QUANTILES)
     sql = f"""
-        SELECT {listed(columns)}count() AS attempts, {quantiles},
+        SELECT {column_list(columns)}count() AS attempts, {quantiles},
                {", ".join(f"intDiv(sum({reason}_ms), nullIf(count(), 0))" for reason in MEANS)}
         FROM {CREATED_ATTEMPTS}
-        {grouped(columns, "attempts DESC")}
+        {group_by(columns, "attempts DESC")}
     """
     latencies = (f"{prefix}{quantile} ms" for prefix, _ in LATENCIES for quantile, _ in QUANTILES)
     return Report(
@@ -48,7 +48,7 @@ def queue(query: Query, span: Span, by: str) -> Report:
 
 def _reasons(query: Query, span: Span, names: list[str]) -> Report:
     """Reports the time in each waiting reason, longest first; `runs` counts only attempts that met the reason."""
-    lead = listed([COLUMNS[name] for name in names])
+    lead = column_list([COLUMNS[name] for name in names])
     reasons = ", ".join(f"'{name}'" for name in WAITING_REASONS)
     times = ", ".join(f"{name}_ms" for name in WAITING_REASONS)
     sql = f"""

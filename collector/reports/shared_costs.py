@@ -29,7 +29,7 @@ from collector.reports.spending import Use, spending
 IN_CURRENCY = "currency = {currency:String}"
 
 
-class Commitment(NamedTuple):
+class CommitmentUse(NamedTuple):
     """The hours of a commitment in a period."""
 
     name: str
@@ -131,14 +131,14 @@ def unused_commitments(query: Query, span: Span, books: Books, run: int = 0) -> 
     return CONTEXT.subtract(total(plan.committed for plan in applied), used or ZERO), notes
 
 
-def _applied_commitments(query: Query, bound: Mapping[str, Any], run: int) -> list[Commitment]:
+def _applied_commitments(query: Query, bound: Mapping[str, Any], run: int) -> list[CommitmentUse]:
     sql = f"""
         SELECT commitment, book, sum(committed), sum(covered),
                formatDateTime(max(at) + INTERVAL 1 HOUR, '%F %R', {{zone:String}})
         FROM {commitment_hours(run, IN_CURRENCY)}
         GROUP BY commitment, book ORDER BY commitment, book
     """
-    return [Commitment(*row) for row in query(sql, bound)]
+    return [CommitmentUse(*row) for row in query(sql, bound)]
 
 
 def _pods(query: Query, span: Span, books: Books, run: int) -> Pods:

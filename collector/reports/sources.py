@@ -43,12 +43,12 @@ def parameters(span: Span, run: int = 0, **more: Any) -> dict[str, Any]:
     return {**span.parameters(), **({"run": run} if run else {}), **more}
 
 
-def listed(columns: Sequence[str]) -> str:
+def column_list(columns: Sequence[str]) -> str:
     """Returns columns as they stand before others in a SELECT or ORDER BY, each followed by a comma."""
     return "".join(f"`{column}`, " for column in columns)
 
 
-def grouped(columns: Sequence[str], order: str) -> str:
+def group_by(columns: Sequence[str], order: str) -> str:
     """Returns GROUP BY with ORDER BY, ties in the order of the columns; nothing for the sum over all rows."""
-    keys = listed(columns).rstrip(", ")
+    keys = column_list(columns).rstrip(", ")
     return f"GROUP BY {keys} ORDER BY {order}, {keys}" if keys else ""

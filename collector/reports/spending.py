@@ -26,14 +26,14 @@ from collector.reports.cost_figures import (
 )
 from collector.reports.report import Query, Span
 from collector.reports.rollup_source import rollup_source
-from collector.reports.sources import IN_PERIOD, OF_RUN, listed, parameters
+from collector.reports.sources import IN_PERIOD, OF_RUN, column_list, parameters
 
 USE = ("department", "cluster", "product")
 """The columns by which shared costs are allocated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spent:
+class CostRow:
     """Sums of charges with the same values in the requested columns, in one currency."""
 
     keys: tuple[Any, ...]
@@ -55,7 +55,7 @@ class Use(NamedTuple):
 class Spending:
     """What was spent in a period."""
 
-    rows: list[Spent]
+    rows: list[CostRow]
     """By the requested columns, dearest first."""
     use: list[Use]
 
@@ -64,11 +64,11 @@ def spending(
     query: Query, span: Span, columns: Sequence[str], run: int = 0, figures: Sequence[Figure] = FIGURES
 ) -> Spending:
     """Sums up the charges of a period by columns of pod_cost: of a pricing run, or of the bill (run 0)."""
-    computed = selected(figures)
+    computed = selected_figures(figures)
     by = list(dict.fromkeys(columns))
     keys = list(dict.fromkeys((*by, *USE)))
     source, bound = _source(query, span, [*dict.fromkeys((*keys, "class", "currency"))], sums_of(computed), run)
-    rows, use = list[Spent](), list[Use]()
+    rows, use = list[CostRow](), list[Use]()
     for is_use, *row in query(_statement(source, by, keys, computed), bound):
         values = dict(zip(keys, row, strict=False))
         sums = dict(zip(computed, row[len(keys) :], strict=True))
@@ -76,11 +76,11 @@ def spending(
             named = {name: values[name] for name in USE}
             use.append(Use(**named, cost=sums[COST], seconds=sums[SECONDS], currency=sums[CURRENCY]))
         else:
-            rows.append(Spent(keys=tuple(values[name] for name in columns), figures=sums))
+            rows.append(CostRow(keys=tuple(values[name] for name in columns), figures=sums))
     return Spending(rows, use)
 
 
-def selected(figures: Sequence[Figure]) -> list[Figure]:
+def selected_figures(figures: Sequence[Figure]) -> list[Figure]:
     """Returns the figures that the statement computes, in its order: those of the report and those that notes need."""
     return [figure for figure in dict.fromkeys((*figures, *SPENT_ON, *HIDDEN)) if figure.sql]
 
@@ -110,8 +110,8 @@ def _statement(source: str, by: Sequence[str], keys: Sequence[str], figures: Seq
     `is_use` is 1 in the rows by USE; in the others it has its type's default, 0.
     """
     return f"""
-        SELECT is_use, {listed(keys)}{", ".join(figure.sql for figure in figures)}
+        SELECT is_use, {column_list(keys)}{", ".join(figure.sql for figure in figures)}
         FROM (SELECT *, materialize(1) AS is_use FROM {source})
-        GROUP BY GROUPING SETS (({listed(by)}currency), ({listed(USE)}currency, is_use))
-        ORDER BY is_use, {COST.sql} DESC NULLS LAST, {listed(by)}currency
+        GROUP BY GROUPING SETS (({column_list(by)}currency), ({column_list(USE)}currency, is_use))
+        ORDER BY is_use, {COST.sql} DESC NULLS LAST, {column_list(by)}currency
     """

@@ -56,10 +56,10 @@ ATTEMPTS = f"""
     ORDER BY created_at DESC, attempt DESC
     LIMIT {SAME_NAME}
 """
-"""Selects the fields of Attempt, in their order."""
+"""Selects the fields of FinishedAttempt, in their order."""
 
 
-class Attempt(NamedTuple):
+class FinishedAttempt(NamedTuple):
     """A finished attempt of a workflow."""
 
     cluster: str
@@ -103,15 +103,15 @@ def steps(query: Query, workflow: str, span: Span) -> Report:
     )
 
 
-def _attempts(query: Query, workflow: str, span: Span) -> list[Attempt]:
+def _attempts(query: Query, workflow: str, span: Span) -> list[FinishedAttempt]:
     """Finds the attempts that a name or uid may mean, newest first."""
     rows = query(ATTEMPTS, parameters(span, workflow=workflow))
     if not rows:
         raise ReportError(f"--workflow {workflow}: no finished workflow of this name or uid was created in {span}")
-    return [Attempt(*row) for row in rows]
+    return [FinishedAttempt(*row) for row in rows]
 
 
-def _ending(attempt: Attempt, critical_ms: int) -> str:
+def _ending(attempt: FinishedAttempt, critical_ms: int) -> str:
     """States the outcome, and how much of the workflow's length its critical path explains."""
     outcome = " ".join(word for word in (attempt.outcome, attempt.reason) if word)
     decided = f", decided by {attempt.deciding_step}" if attempt.deciding_step else ""

@@ -16,7 +16,7 @@ from collector.reports.completeness import completeness
 from collector.reports.queue import COLUMNS
 from collector.reports.report import NO_VALUE, Query, Report, Span, columns_by
 from collector.reports.rollup_source import has_whole_hours, rollup_source
-from collector.reports.sources import BEGIN, END, FINISHED, FINISHED_ATTEMPTS, grouped, listed
+from collector.reports.sources import BEGIN, END, FINISHED, FINISHED_ATTEMPTS, column_list, group_by
 
 TOP_CAUSES = 20
 HOUR_IN_PERIOD = f"hour >= {BEGIN} AND hour < {END}"
@@ -39,7 +39,7 @@ def success(query: Query, span: Span, by: str) -> Report:
         )
         runs = "sum_runs"
     counts = ", ".join(f"sumIf({runs}, outcome = '{outcome}')" for outcome in OUTCOMES)
-    sql = f"SELECT {listed(columns)}sum({runs}) AS attempts, {counts} FROM {source} {grouped(columns, 'attempts DESC')}"
+    sql = f"SELECT {column_list(columns)}sum({runs}) AS attempts, {counts} FROM {source} {group_by(columns, 'attempts DESC')}"
     return Report(
         title=f"Outcomes, {span}",
         columns=(*names, "runs", *OUTCOMES, "success %", "platform success %"),

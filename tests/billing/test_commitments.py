@@ -177,7 +177,7 @@ def test_a_dry_run_shows_what_a_run_would_hold(store: Store, tmp_path: Path) -> 
     work.now = lambda: at("2026-11-30")
     trying = commitments_of(work)
 
-    would = [c for page in trying.to(lambda: price_pods(work, None)) for c in page]
+    would = [c for page in trying.apply_to(lambda: price_pods(work, None)) for c in page]
     assert read_facts(store, CommitmentHour, "FINAL") == []
 
     repriced(store, ours(tmp_path))

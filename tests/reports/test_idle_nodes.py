@@ -30,10 +30,10 @@ from collector.reports.idle_nodes import (
     Idle,
     NodeDay,
     NodePrice,
-    NodeRow,
+    StoredNode,
     idle_nodes,
     prices_of,
-    summed,
+    sum_idle,
     whole_node_pod,
 )
 from collector.reports.report import Query, Report, Span
@@ -76,16 +76,16 @@ def a_pod_on(node: str, begin: int, end: int, cpu: Decimal, gib: Decimal, **more
     )  # fmt: skip
 
 
-def a_row(begin: int, end: int, node: str = "n1") -> NodeRow:
+def a_row(begin: int, end: int, node: str = "n1") -> StoredNode:
     """A node as stored, with the memory that its kernel leaves."""
     pricing = {f"node:{TYPE}": "m.large"}
-    return NodeRow(
+    return StoredNode(
         cluster="c1", name=node, uid=node, begin=begin, end=end, instance_type="m.large", region="cn-x", zone="",
         cpu=D(4), memory_bytes=15 * 1024**3, gpu=D(0), pricing=pricing,
     )  # fmt: skip
 
 
-def of_a_day(row: NodeRow, pods: list[PodRun], **more: Any) -> tuple[list[Any], list[str]]:
+def of_a_day(row: StoredNode, pods: list[PodRun], **more: Any) -> tuple[list[Any], list[str]]:
     """What is idle of one node, its pods charged as they would be."""
     charged: dict[NodeDay, Decimal] = {}
     for pod in pods:
@@ -94,7 +94,7 @@ def of_a_day(row: NodeRow, pods: list[PodRun], **more: Any) -> tuple[list[Any], 
             charged[key] = total((charged.get(key, D(0)), *(meter.cost for meter in charge.meters)))
     sold = node_sizes(layer.book for layer in books().layers["plain-node"])
     run = whole_node_pod(row, sold["m.large"])
-    return summed([NodePrice(run, *one) for one in prices_of(run, books(), ZoneInfo("UTC"))], charged, "USD", **more)
+    return sum_idle([NodePrice(run, *one) for one in prices_of(run, books(), ZoneInfo("UTC"))], charged, "USD", **more)
 
 
 SHARES = st.lists(st.tuples(st.integers(0, 999), st.integers(0, 16_384), st.integers(1, 30)), min_size=1, max_size=6)
@@ -147,7 +147,7 @@ def test_a_name_that_two_nodes_had_in_a_day_is_one_node() -> None:
     """Clouds give a new machine the old one's address."""
     runs = [whole_node_pod(a_row(NOON, NOON + HOUR), None), whole_node_pod(a_row(NOON + HOUR, NOON + 3 * HOUR), None)]
     days = [NodePrice(run, *one) for run in runs for one in prices_of(run, books(), ZoneInfo("UTC"))]
-    rows, notes = summed(days, {NodeDay("c1", "n1", TODAY): D("0.5")}, "USD", shared=True)
+    rows, notes = sum_idle(days, {NodeDay("c1", "n1", TODAY): D("0.5")}, "USD", shared=True)
 
     assert [(row[2], row[3]) for row in rows] == [(1, total(price for _, _, price in days if price))]
     assert notes[0].endswith("allocated to departments by what they spent on the nodes")
@@ -157,7 +157,7 @@ def test_a_node_without_a_price_or_a_row_is_named_and_in_no_sum() -> None:
     """Unknown is never 0."""
     run = whole_node_pod(a_row(NOON, NOON + HOUR), None)
     charged = {NodeDay("c1", name, TODAY): D(1) for name in ("n2", "n3", "n4", "n5")}
-    rows, notes = summed([NodePrice(run, TODAY, None)], charged, "USD")
+    rows, notes = sum_idle([NodePrice(run, TODAY, None)], charged, "USD")
 
     assert rows == []
     assert notes == [

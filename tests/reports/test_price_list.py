@@ -84,7 +84,7 @@ def test_without_a_price_the_reason_is_the_answer(options: dict[str, Any], messa
 
 def test_a_list_shows_books_versions_currencies_dates_and_sources() -> None:
     """Those in force, and which shipped ones are not."""
-    shown = json.loads(as_json(price_list.listing(book.load(["alibaba-eci"], Path()))))
+    shown = json.loads(as_json(price_list.list_books(book.load(["alibaba-eci"], Path()))))
 
     assert [(r["book"], r["product"], r["currencies"], r["from"], r["to"]) for r in shown["rows"]] == [
         ("alibaba-eci@2026.11.2", "alibaba-eci", "CNY, USD", "2022-01-01", "open")
@@ -101,7 +101,7 @@ def test_an_own_file_is_listed_with_what_it_extends(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     (tmp_path / "fx.yaml").write_text("{id: fx, version: 1}", encoding="utf-8")
-    listing = price_list.listing(book.load([*book.shipped_ids(), "own.yaml", "fx.yaml"], tmp_path))
+    listing = price_list.list_books(book.load([*book.shipped_ids(), "own.yaml", "fx.yaml"], tmp_path))
     rows = {row[0]: row[1:6] for row in listing.rows}
 
     assert rows["own@1"] == ("plain-node (own)", "as the book it extends", 0, "2026-01-01", "2027-01-01")
@@ -113,4 +113,4 @@ def test_a_checked_book_is_summarised() -> None:
     """One line."""
     fargate = book.read("aws-fargate-eks", Path())
 
-    assert price_list.checked("x", fargate) == "x: aws-fargate-eks@2026.11.1, 4 prices, 1 fees, 6 oracles hold"
+    assert price_list.book_summary("x", fargate) == "x: aws-fargate-eks@2026.11.1, 4 prices, 1 fees, 6 oracles hold"

@@ -13,7 +13,7 @@ from collector.reports.cost_figures import ACCRUING, COST, CURRENCY, FIGURES, UN
 from collector.reports.queue import COLUMNS as QUEUE_COLUMNS
 from collector.reports.queue import queue
 from collector.reports.report import Query, Report, ReportError, Span
-from collector.reports.spending import USE, selected
+from collector.reports.spending import USE, selected_figures
 from collector.reports.success import success
 
 SPAN = Span(date(2026, 11, 1), date(2026, 12, 1))
@@ -103,7 +103,9 @@ def test_a_total_by_currency_names_what_is_not_in_it() -> None:
         {CURRENCY: "CNY", COST: Decimal("0.500000000000000000"), ACCRUING: 2, UNPRICED: 0},
         {CURRENCY: "", COST: None, ACCRUING: 0, UNPRICED: 3},
     ]
-    rows = [(0, *[""] * len(USE), *(figures.get(figure, 0) for figure in selected(FIGURES))) for figures in sums]
+    rows = [
+        (0, *[""] * len(USE), *(figures.get(figure, 0) for figure in selected_figures(FIGURES))) for figures in sums
+    ]
     notes = cost(Recorded(rows=rows), SPAN, "").notes
 
     assert notes == [

@@ -29,7 +29,7 @@ from collector.reports.cost_figures import (
     UNPRICED,
 )
 from collector.reports.report import Query, Span
-from collector.reports.spending import Spent, selected, spending
+from collector.reports.spending import CostRow, selected_figures, spending
 from collector.store.clickhouse import Store
 from collector.store.rollup import roll_up
 from collector.store.schema.migrate import migrate
@@ -80,7 +80,7 @@ def summed(amounts: Iterable[Decimal | None]) -> Decimal | None:
     return total(known) if known else None
 
 
-def spent(keys: tuple[Any, ...], some: list[PodCost]) -> Spent:
+def spent(keys: tuple[Any, ...], some: list[PodCost]) -> CostRow:
     """What charges of one row come to."""
     priced = [one for one in some if one.cost is not None]
     workflows = {one.workflow_uid for one in some}
@@ -100,8 +100,8 @@ def spent(keys: tuple[Any, ...], some: list[PodCost]) -> Spent:
         SECONDS: sum(one.billed_seconds for one in some),
         **dict(zip(SPENT_ON, by_class, strict=False)),
     }
-    named = {figure: by_title[figure.title] for figure in selected(FIGURES) if figure.title in by_title}
-    return Spent(keys=keys[:-1], figures=figures | named)
+    named = {figure: by_title[figure.title] for figure in selected_figures(FIGURES) if figure.title in by_title}
+    return CostRow(keys=keys[:-1], figures=figures | named)
 
 
 def grouped(charges: Iterable[PodCost], names: Iterable[str]) -> dict[tuple[Any, ...], list[PodCost]]:
