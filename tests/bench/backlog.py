@@ -108,8 +108,16 @@ async def backlog(rows: int, arrival: int, folder: Path) -> Backlog:
     stored = await asking.run(_distinct, store)
     sending.cancel()
     figures = Backlog(
-        queued + more * a_time, stored, taken, size, spool.bytes, drained_s, drained / drained_s, before, peak
-    )  # fmt: skip
+        rows=queued + more * a_time,
+        stored=stored,
+        taken_a_second=taken,
+        spool_bytes=size,
+        left_bytes=spool.bytes,
+        drained_s=drained_s,
+        drained_a_second=drained / drained_s,
+        rss_before=before,
+        rss_peak=peak,
+    )
     await disk.run(spool.close)
     await child.stop()
     return figures
@@ -157,7 +165,12 @@ async def lateness(workflows: int, pace: int, folder: Path) -> list[float]:
     background = [asyncio.create_task(inserts.run()), asyncio.create_task(commit_for_ever(pipe, disk, spool))]
     with serving("workflows", objects=workflows, pace=pace) as server:
         await watch_until_done(
-            server.server, "workflows", Counted(server.events, take), pipe.wait_for_room, counters, folder
+            server.server,
+            "workflows",
+            Counted(server.events, take),
+            room=pipe.wait_for_room,
+            counters=counters,
+            folder=folder,
         )
     while len(store.found_at) < workflows:
         await asyncio.sleep(0.05)

@@ -70,7 +70,7 @@ class Counted:
 
 
 async def watch_until_done(
-    server: str, kind: str, sink: Counted, room: Callable[[], Awaitable[None]], counters: Counters, folder: Path
+    server: str, kind: str, sink: Counted, *, room: Callable[[], Awaitable[None]], counters: Counters, folder: Path
 ) -> None:
     """Run the reflector of one kind until its sink has seen enough."""
     address = ClusterAddress(CLUSTER, kubeconfig=kubeconfig(server, folder))
@@ -104,7 +104,7 @@ def kubeconfig(server: str, folder: Path) -> Path:
 async def reflector(server: str, kind: str, expected: int, folder: Path) -> Figures:
     """Transport, framing, decoding and the version guard; nothing is done with the events."""
     sink, meter = Counted(expected), Meter()
-    await watch_until_done(server, kind, sink, always_room, Counters(), folder)
+    await watch_until_done(server, kind, sink, room=always_room, counters=Counters(), folder=folder)
     return Figures("reflector", kind, sink.seen, sink.last_version, *meter.read(), VERSION)
 
 
@@ -125,7 +125,7 @@ async def pipeline(server: str, kind: str, expected: int, folder: Path) -> Figur
     warm = inserted(counters)
     sink, meter, store_cpu = Counted(expected, lambda o: pipe.take(CLUSTER, o)), Meter(), cpu_s_of(child.process.pid)
     background = [asyncio.create_task(inserts.run()), asyncio.create_task(commit_for_ever(pipe, disk, spool))]
-    await watch_until_done(server, kind, sink, pipe.wait_for_room, counters, folder)
+    await watch_until_done(server, kind, sink, room=pipe.wait_for_room, counters=counters, folder=folder)
     await commit(pipe, disk, spool)
     await inserts.finish(within_s=60)
     figures = Figures(
@@ -172,7 +172,7 @@ async def listing(server: str, kind: str, expected: int, folder: Path) -> Figure
         pipe.drain(0)
 
     before, sink, meter = resident_bytes(), Counted(expected, take, until_synced=True), Meter()
-    await watch_until_done(server, kind, sink, pipe.wait_for_room, counters, folder)
+    await watch_until_done(server, kind, sink, room=pipe.wait_for_room, counters=counters, folder=folder)
     spent = meter.read()
     kept = (resident_bytes() - before) / expected
     return Figures("list", kind, sink.seen, sink.last_version, *spent, VERSION, kept_bytes=kept)

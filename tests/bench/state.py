@@ -82,7 +82,9 @@ def observations(kind: Kind, made: Iterable[dict[str, Any]], first: int) -> Iter
     decoder = msgspec.json.Decoder(kubernetes.OBJECT_OF[kind])
     for number, raw in enumerate(made, first):
         obj = decoder.decode(msgspec.json.encode(raw))
-        yield Observation(kind, "added", obj.metadata.uid, obj, version_of(0, number), NOON + number, live=True)
+        yield Observation(
+            kind, "added", obj.metadata.uid, obj, version=version_of(0, number), at=NOON + number, live=True
+        )
 
 
 def a_pipeline() -> Pipeline:

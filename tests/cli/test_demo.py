@@ -37,7 +37,7 @@ def test_the_demo_ends_by_itself_with_a_summary(tmp_path: Path) -> None:
     port, began = a_port(), time.monotonic()
     with (tmp_path / "out").open("wb") as out:
         process = subprocess.Popen(
-            lynceus("demo", "--port", str(port), "--data", str(tmp_path / "demo"), "--for", "20"),
+            lynceus("demo", "--port", str(port), "--data", str(tmp_path / "demo"), "--for", "12"),
             stdout=out, stderr=subprocess.STDOUT, cwd=ROOT,
         )  # fmt: skip
         until(lambda: answers(port), 10, "a ready page")

@@ -15,6 +15,9 @@ LINES = 400
 FUNCTION_LINES = 40
 POSITIONAL = 5
 
+ALIKE = {"all_of", "any_of", "lynceus"}
+"""Functions that take any number of values of one meaning, as the words of a command line."""
+
 BY_ORDER: dict[tuple[str, str], str] = {}
 """Calls that may bind more values by their order: file and name, and the reason with its measurement."""
 
@@ -34,7 +37,7 @@ def positional_calls(tree: ast.AST, file: str) -> Iterator[tuple[int, str]]:
         if not isinstance(node, ast.Call) or any(isinstance(value, ast.Starred) for value in node.args):
             continue
         name = ast.unparse(node.func)
-        if len(node.args) > POSITIONAL and (file, name) not in BY_ORDER:
+        if len(node.args) > POSITIONAL and name not in ALIKE and (file, name) not in BY_ORDER:
             yield node.lineno, f"{name} is called with {len(node.args)} values by position"
 
 
