@@ -1,5 +1,5 @@
 """
-The house stays readable: words, sizes, names, rooms and imports, over the rooms that are clean already.
+The house stays readable: words, sizes, names, rooms and imports, over the whole tree.
 
 `python -m tests.house.words PATH` and `python -m tests.house.measure PATH` list what a failure here names.
 """
@@ -10,14 +10,17 @@ import pytest
 
 from tests.house import imports, measure, words
 
-CLEAN = ["collector/demo", "tests/demo", "tests/house", "tests/start"]
-"""Places without a retired word and without anything too long; it grows until it is the whole tree."""
+UNFINISHED = (
+    "collector/core", "collector/reports", "collector/watch", "tests/builders.py", "tests/core", "tests/kube", "tests/pipeline",
+    "tests/replay.py", "tests/reports", "tests/watch", "tests/web",
+)  # fmt: skip
+"""Places that still have retired words, or something too long; it shrinks until it is empty."""
 FORMATTER_SKIPS = 410
 """How often the formatter may be switched off in all: for tables, whose columns say more than their lines."""
 AMBIGUOUS = {
-    "Attempt", "Claim", "Cluster", "Commitment", "Cron", "Event", "Failure", "Flow", "Listed", "Lock", "NodeRow",
-    "Owner", "Page", "Payer", "Pod", "Resume", "Slots", "Span", "Spent", "Steps", "Store", "Stuck", "TemplateRef",
-    "Waiting", "Watch", "_Text",
+    "Attempt", "Claim", "Cluster", "Commitment", "Cron", "Event", "Failure", "Flow", "Key", "Line", "Listed",
+    "Lock", "NodeRow", "Owner", "Page", "Resume", "Slice", "Slots", "Snapshot", "Span", "Spent", "Steps", "Store",
+    "Stuck", "TemplateRef", "Waiting", "Watch", "_Text",
 }  # fmt: skip
 """Class names that still stand for two things; it shrinks until it is empty."""
 CIRCULAR = {("collector.core.cost", "collector.core.pod")}
@@ -37,16 +40,14 @@ OWN_ROOMS = {
 """Folders of tests that mirror none of the product, and what each is for."""
 
 
-@pytest.mark.parametrize("place", CLEAN)
-def test_a_room_has_no_retired_word(place: str) -> None:
-    """What a reader must translate first is not written."""
-    assert words.report([place]) == []
+def test_no_retired_word_is_written() -> None:
+    """A word that a reader must translate first has a plain one."""
+    assert [hit for hit in words.report([]) if not hit.startswith(UNFINISHED)] == []
 
 
-@pytest.mark.parametrize("place", CLEAN)
-def test_a_room_has_nothing_too_long(place: str) -> None:
+def test_nothing_is_too_long() -> None:
     """Files, functions and lists of values by position stay short."""
-    assert measure.report([place]) == []
+    assert [finding for finding in measure.report([]) if not finding.startswith(UNFINISHED)] == []
 
 
 def test_an_exception_has_its_call() -> None:
