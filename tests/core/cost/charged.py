@@ -1,4 +1,4 @@
-"""Pods and their charges at the shipped books: what the tests of core/billing.py share."""
+"""Pods and their charges at the shipped books: shared by the tests of core/cost."""
 
 from functools import cache
 from pathlib import Path
@@ -29,7 +29,7 @@ ECI = "k8s.aliyun.com/eci-"
 
 @cache
 def shipped() -> Books:
-    """The books in force where settings name none."""
+    """Books that are loaded by default."""
     return book.load(Settings().prices, Path())
 
 
@@ -38,22 +38,22 @@ def charge(
     *,
     zone: str = "UTC",
     until: Instant = NOON + 1000 * DAY,
-    life: Any = None,
+    payer: Any = None,
     books: Prices | None = None,
     **more: Any,
 ) -> list[PodCost]:
     """The charges of a pod, one a billing day."""
-    return billing.charges(run, life, books or shipped(), ZoneInfo(zone), until, **more)
+    return billing.charges(run, payer, books or shipped(), ZoneInfo(zone), until, **more)
 
 
 def only(run: PodRun, **more: Any) -> PodCost:
     """The charge of a pod that falls on one day."""
-    (one,) = charge(run, **more)
-    return one
+    (day,) = charge(run, **more)
+    return day
 
 
 def pod(seconds: int = 3600, begin: Instant = NOON, pending: int = 0, **changes: Any) -> PodRun:
-    """A pod billed for so many seconds, main from the first or later."""
+    """A pod that is billed for a number of seconds; its main container starts at once or later."""
     return a_pod_run(
         **{
             "created_at": begin,
@@ -67,15 +67,15 @@ def pod(seconds: int = 3600, begin: Instant = NOON, pending: int = 0, **changes:
 
 
 class Fixed:
-    """Books of one answer, whatever is asked; products as shipped."""
+    """Books with fixed rates for every spec; products as shipped."""
 
     def __init__(self, *rates: Rates) -> None:
         self.products = shipped().products
         self.rates = rates
-        self.asked: list[tuple[Spec, Instant]] = []
+        self.lookups: list[tuple[Spec, Instant]] = []
 
     def look_up(self, spec: Spec, at: Instant) -> Rates:
-        self.asked.append((spec, at))
+        self.lookups.append((spec, at))
         if spec.missing:
             return Rates("b", "", "USD", missing=spec.missing)
         return next(r for r in self.rates if r.until is None or at < r.until)

@@ -48,7 +48,7 @@ def test_the_order_of_the_weights_means_nothing(amount: Decimal, weights: dict[s
     ],
 )  # fmt: skip
 def test_each_basis(amount: str, weights: dict[str, str], basis: Basis, expected: dict[str, str]) -> None:
-    """By hand; what nobody used is nobody's, and shown."""
+    """Expected parts are computed by hand; without any weight the total is unallocated."""
     parts = share(Decimal(amount), {name: Decimal(weight) for name, weight in weights.items()}, basis)
 
     assert parts == {name: Decimal(part) for name, part in expected.items()}
@@ -56,7 +56,7 @@ def test_each_basis(amount: str, weights: dict[str, str], basis: Basis, expected
 
 @given(st.dictionaries(st.text(max_size=3), st.decimals(0, 10**9, places=18), max_size=5), AMOUNTS, BASES)
 def test_departments_unallocated_and_shared_are_the_total(spent: dict[str, Decimal], fee: Decimal, basis: Any) -> None:
-    """Nothing is lost between what was spent, what nobody owns and what all bear."""
+    """No amount is lost between spending, unallocated and shared costs."""
     parts = share(fee, spent, basis)
     owed = [total((spent.get(name, Decimal(0)), parts.get(name, Decimal(0)))) for name in {*spent, *parts}]
 

@@ -1,4 +1,4 @@
-"""Who pays: where each rule looks, when it holds, which one wins, and that a row tells it as well as the workflow did."""
+"""Attribution: the source of each rule, its validity and precedence, and equal results from row and workflow."""
 
 from typing import Any
 
@@ -78,8 +78,8 @@ def test_the_first_rule_that_matches_decides() -> None:
 
 
 @pytest.mark.parametrize(("more", "expected"), [({}, UNALLOCATED), ({"otherwise": ""}, "")])
-def test_what_matches_none_is_said(more: dict[str, Any], expected: str) -> None:
-    """Cost that nobody owns is a figure of its own."""
+def test_a_workflow_without_a_matching_rule_is_unallocated(more: dict[str, Any], expected: str) -> None:
+    """Unallocated cost is a separate figure."""
     assert owner((), OWNED, **more) == expected
 
 
@@ -97,15 +97,15 @@ def test_only_labels_that_a_rule_reads_are_kept() -> None:
 
 
 def test_without_a_queue_label_none_is_kept() -> None:
-    """An empty name is no label."""
+    """An empty name is not a label."""
     assert Rules().kept_labels == {*ARGO_LABELS, ACTOR_LABEL}
 
 
 def test_a_row_keeps_what_a_rule_reads_and_no_more() -> None:
-    """Annotations and the namespace's labels stand beside the labels, told apart by what no name of a label can hold."""
-    told = {"dep": "a", "other": "b", "note": "c" * 300, "x": "d"}
+    """Annotations and the namespace's labels are kept beside the labels, with a prefix that no label name can have."""
+    texts = {"dep": "a", "other": "b", "note": "c" * 300, "x": "d"}
 
-    assert evidence(READS, told, told, told) == {"dep": "a", "annotation:note": "c" * TEXT_LIMIT, "namespace:x": "d"}
+    assert evidence(READS, texts, texts, texts) == {"dep": "a", "annotation:note": "c" * TEXT_LIMIT, "namespace:x": "d"}
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_row_keeps_what_a_rule_reads_and_no_more() -> None:
     ],
 )
 def test_the_creator_is_who_submitted_it_else_who_acted_on_it(labels: dict[str, str], expected: str) -> None:
-    """Nobody is made up: without either there is none."""
+    """Without either annotation there is no creator."""
     owners = owner_of_row(
         Rules(), row_labels=labels, namespace="team", template="", service_account="", created_at=NOON
     )
@@ -148,9 +148,9 @@ def test_a_rule_forestalls_what_it_always_matches_before(
     first: dict[str, Any], second: dict[str, Any], expected: bool
 ) -> None:
     """Same place, no day and no text less."""
-    told = {"source": "workflow_label", "key": "a"}
+    rule = {"source": "workflow_label", "key": "a"}
 
-    assert AttributionRule(**told | first).forestalls(AttributionRule(**told | second)) is expected
+    assert AttributionRule(**rule | first).forestalls(AttributionRule(**rule | second)) is expected
 
 
 TEXTS = st.sampled_from(["a", "b", "c"])
@@ -175,8 +175,8 @@ def test_a_forestalled_rule_changes_nothing(
     first: AttributionRule, second: AttributionRule, kept: Any, name: str
 ) -> None:
     """What is refused as unreachable is so for every workflow."""
-    told = kept | {f"annotation:{k}": v for k, v in kept.items()} | {f"namespace:{k}": v for k, v in kept.items()}
-    owned = AttributionInput(told, name, name, name, NOON)
+    labels = kept | {f"annotation:{k}": v for k, v in kept.items()} | {f"namespace:{k}": v for k, v in kept.items()}
+    owned = AttributionInput(labels, name, name, name, NOON)
 
     assert not first.forestalls(second) or owner((first, second), owned) == owner((first,), owned)
 
@@ -252,7 +252,7 @@ def test_changed_rules_are_put_to_what_was_taken_up_from_a_checkpoint() -> None:
 def test_where_no_rule_matches_a_row_that_may_lack_what_one_reads_its_conclusion_stands(
     rules: tuple[AttributionRule, ...], concluded: str, expected: str
 ) -> None:
-    """What every row keeps is judged anew; an annotation that no rule read then was never kept."""
+    """Sources that every row keeps are evaluated again; an annotation that no rule read was never kept."""
     owned = AttributionInput({"department": "autonomy"}, "team", "", "", NOON)
 
     assert reattribute(rules, owned, concluded) == expected

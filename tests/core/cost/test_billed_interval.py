@@ -87,7 +87,7 @@ def test_a_scheduled_pod_on_a_real_node_is_there() -> None:
     assert [c.product for c in charge(run)] == ["plain-node"]
 
 
-def test_a_creation_that_was_told_anew_does_not_shorten_the_bill() -> None:
+def test_a_rewritten_creation_does_not_shorten_the_bill() -> None:
     """A container runs in an instance: main's start an hour before it is the better word."""
     found = interval(instance_created_at=NOON + HOUR, main_started_at=NOON, finished_at=NOON + 2 * HOUR)
 
@@ -129,7 +129,7 @@ def test_an_absurd_end_has_no_amount(end: int) -> None:
 
 @pytest.mark.parametrize(("end", "confidence"), [(NOON, "high"), (NOON - SECOND, "low"), (NOON - MINUTE, "low")])
 def test_clocks_that_disagree_a_little_bill_nothing(end: int, confidence: str) -> None:
-    """An end a moment before the beginning is no second, and gives nothing back."""
+    """An end shortly before the begin gives 0 seconds and no negative amount."""
     found = interval(finished_at=end)
 
     assert (found.seconds, found.missing, found.confidence) == (0, "", confidence)

@@ -128,7 +128,7 @@ def test_the_most_trusted_word_is_billed(changes: dict[str, Any], expected: tupl
 
 
 @pytest.mark.parametrize(
-    ("asked", "region", "billed"),
+    ("requests", "region", "billed"),
     [
         ((7, 13), "cn-hangzhou", "8-14"),
         ((7, 13), "cn-beijing", "8-16"),
@@ -137,10 +137,10 @@ def test_the_most_trusted_word_is_billed(changes: dict[str, Any], expected: tupl
     ],
 )
 def test_requests_are_billed_as_the_smallest_size_that_holds_them(
-    asked: tuple[int, int], region: str, billed: str
+    requests: tuple[int, int], region: str, billed: str
 ) -> None:
     """In both dimensions, of the sizes that the region sells."""
-    found = spec(pricing={}, cpu=Decimal(asked[0]), memory_bytes=asked[1] * GIB, region=region)
+    found = spec(pricing={}, cpu=Decimal(requests[0]), memory_bytes=requests[1] * GIB, region=region)
 
     assert sized(found)[0] == billed
 
@@ -154,7 +154,7 @@ def test_fargate_adds_a_quarter_gib_for_itself() -> None:
 
 
 def test_what_no_size_holds_has_no_price() -> None:
-    """Nobody sold it; the row says so, with what was asked for."""
+    """Such a size is not sold; the row gives the reason and the requests."""
     found = spec(pricing={}, cpu=Decimal(65))
     vast = spec(pricing={}, node_name="n1", memory_bytes=2**63 - 1)
 
@@ -183,7 +183,7 @@ MALFORMED = ["2-4", "2.0-4.0gi", "-4Gi", "2-Gi", "2 - 4Gi", "２-４Gi", "ecs.",
 
 @pytest.mark.parametrize("text", MALFORMED)
 def test_a_spec_of_another_form_gives_way_to_the_requests(text: str) -> None:
-    """The pod is no freer for it: priced by the next source, doubted, and counted."""
+    """The pod is priced by the next source, with low confidence, and counted."""
     charged = only(pod(pricing=eci(text)))
 
     assert read_size(text) is None
@@ -218,7 +218,7 @@ def test_what_was_not_understood_lowers_the_confidence(changes: dict[str, Any], 
 
 
 @pytest.mark.parametrize("text", ["1e3Ki?", "m", "NaN", "-1", "1_000", "１", " 5", "1K", "9" * 50])
-def test_a_malformed_request_is_told_to_pricing(text: str) -> None:
+def test_a_malformed_request_is_passed_to_pricing(text: str) -> None:
     """The pod's life leaves a mark, since what is left of its requests is not what it asked for."""
     place = a_place()
     seen = a_pod(requests={"cpu": text, "memory": "4Gi"}, annotations={})
@@ -227,7 +227,7 @@ def test_a_malformed_request_is_told_to_pricing(text: str) -> None:
     assert MALFORMED_REQUESTS in run.pricing
 
 
-def test_a_size_that_nobody_told_is_no_products_default() -> None:
+def test_an_unknown_size_is_not_a_products_default() -> None:
     """A pod of the archive whose requests are not known has no price, though one that asks for nothing has."""
     silent = spec("alibaba-eci", pricing={}, **NOTHING)
     unknown = spec("alibaba-eci", pricing={ARCHIVED: ARCHIVED_NOWHERE}, **NOTHING)
@@ -266,7 +266,7 @@ def test_the_providers_words_choose_class_and_purchase() -> None:
 
 
 def test_a_spot_pod_without_a_machine_type_may_have_been_bought_on_demand() -> None:
-    """Only where it allowed that; the spec tells what was bought, not the wish."""
+    """Only if it allowed the fallback; the spec shows the actual purchase, not the requested one."""
     wish = {"spot-strategy": "SpotAsPriceGo", "spot-fallback": "true"}
     bought = [spec(pricing=eci(text, **wish)) for text in ("2-4Gi", "ecs.c6.large")]
 

@@ -1,4 +1,4 @@
-"""What must hold of charges that are told again and again: the rows that stay are those that one telling would leave."""
+"""Law of repeated charges: the final rows equal the rows of a single write at the end."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -23,104 +23,106 @@ from tests.core.cost.charged import Fixed, eci, pod, shipped
 ONE_RUN = (1,)
 
 
-class Teller:
-    """A pod that is charged now and then, and the rows that its store keeps."""
+class ChargedPod:
+    """A pod that is charged at intervals, and the rows that its store keeps."""
 
-    def __init__(self, run: PodRun, life: Payer | None, books: Prices, zone: str) -> None:
-        self.run, self.life, self.books, self.zone = run, life, books, ZoneInfo(zone)
-        self.told: WrittenCharges | None = None
+    def __init__(self, run: PodRun, payer: Payer | None, books: Prices, zone: str) -> None:
+        self.run, self.payer, self.books, self.zone = run, payer, books, ZoneInfo(zone)
+        self.written: WrittenCharges | None = None
         self.runs: tuple[int, ...] = ONE_RUN
         self.rows: dict[int, PodCost] = {}
 
-    def charges(self, until: Instant, told: WrittenCharges | None) -> list[PodCost]:
-        return billing.charges(self.run, self.life, self.books, self.zone, until, written=told)
+    def charges(self, until: Instant, written: WrittenCharges | None) -> list[PodCost]:
+        return billing.charges(self.run, self.payer, self.books, self.zone, until, written=written)
 
-    def tell(self, until: Instant) -> list[int]:
-        """The days that were told; each above the row before, and with marks none for nothing."""
-        marked = bool(self.told and self.told.marks)
-        new, self.told = changed_charges.changed_charges(
-            self.charges(until, self.told), lambda day: self.runs, self.told
+    def write(self, until: Instant) -> list[int]:
+        """Days that were written: each with a higher version, and, with marks, only if the row changed."""
+        marked = bool(self.written and self.written.marks)
+        new, self.written = changed_charges.changed_charges(
+            self.charges(until, self.written), lambda day: self.runs, self.written
         )
         for charge in new:
             before = self.rows.get(charge.day)
             assert before is None or charge.version > before.version
-            assert before is None or not marked or repr(said(charge)) != repr(said(before))  # 0 may be 0E-18
+            assert (
+                before is None or not marked or repr(without_version(charge)) != repr(without_version(before))
+            )  # 0 may be 0E-18
             self.rows[charge.day] = charge
         return [charge.day for charge in new]
 
 
-def said(charge: PodCost) -> PodCost:
+def without_version(charge: PodCost) -> PodCost:
     """A row without its version."""
     return msgspec.structs.replace(charge, version=0)
 
 
-def a_teller(zone: str = "UTC", **changes: Any) -> Teller:
+def a_charged_pod(zone: str = "UTC", **changes: Any) -> ChargedPod:
     """A pod that runs since noon."""
-    return Teller(pod(**{"finished_at": None, "pricing": eci("2.0-4.0Gi"), **changes}), a_payer(), shipped(), zone)
+    return ChargedPod(pod(**{"finished_at": None, "pricing": eci("2.0-4.0Gi"), **changes}), a_payer(), shipped(), zone)
 
 
-def restarted(told: WrittenCharges | None) -> WrittenCharges | None:
+def restarted(written: WrittenCharges | None) -> WrittenCharges | None:
     """What a checkpoint keeps."""
-    return msgspec.msgpack.decode(msgspec.msgpack.encode(told), type=WrittenCharges | None)
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(written), type=WrittenCharges | None)
 
 
-def of_the_release_before(told: WrittenCharges | None) -> WrittenCharges | None:
+def of_the_release_before(written: WrittenCharges | None) -> WrittenCharges | None:
     """What a checkpoint keeps that knew no marks."""
-    fields = [told.version, told.first_day, told.last_day] if told else None
+    fields = [written.version, written.first_day, written.last_day] if written else None
     return msgspec.msgpack.decode(msgspec.msgpack.encode(fields), type=WrittenCharges | None)
 
 
-def test_of_a_long_pod_only_today_is_told_each_hour_and_yesterday_once_more() -> None:
-    """Whatever is told has the rollup of its day built anew: 20 days each hour would be 20 rollups."""
-    teller = a_teller()
-    teller.tell(NOON + 19 * DAY)
+def test_of_a_long_pod_only_today_is_written_each_hour_and_yesterday_once_more() -> None:
+    """Each written row rebuilds the rollup of its day: 20 days each hour would be 20 rollups."""
+    charged = a_charged_pod()
+    charged.write(NOON + 19 * DAY)
     today = NOON // DAY + 19
 
-    assert [teller.tell(NOON + 19 * DAY + hour * HOUR) for hour in (1, 11, 13, 14)] == [
+    assert [charged.write(NOON + 19 * DAY + hour * HOUR) for hour in (1, 11, 13, 14)] == [
         [today], [today], [today, today + 1], [today + 1],
     ]  # fmt: skip
-    assert teller.tell(NOON + 19 * DAY + 14 * HOUR) == []
+    assert charged.write(NOON + 19 * DAY + 14 * HOUR) == []
 
 
-def test_the_end_tells_every_day() -> None:
+def test_the_end_writes_every_day() -> None:
     """None of them accrues any more."""
-    teller = a_teller()
-    teller.tell(NOON + 3 * DAY)
-    teller.run = msgspec.structs.replace(teller.run, finished_at=NOON + 3 * DAY + HOUR, version=version(500))
+    charged = a_charged_pod()
+    charged.write(NOON + 3 * DAY)
+    charged.run = msgspec.structs.replace(charged.run, finished_at=NOON + 3 * DAY + HOUR, version=version(500))
 
-    assert len(teller.tell(NOON + 3 * DAY + HOUR)) == 4
-    assert {row.status for row in teller.rows.values()} == {"final"}
-
-
-def test_a_class_that_turns_out_otherwise_tells_every_day() -> None:
-    """It stands on each row; a newer sight of the workflow that changes nothing is told nowhere."""
-    teller = a_teller()
-    teller.tell(NOON + 3 * DAY)
-
-    teller.life = a_payer(version=version(500))
-    assert teller.tell(NOON + 3 * DAY) == []
-    teller.life = a_payer(version=version(600), finished=True, outcome="failed")
-    assert len(teller.tell(NOON + 3 * DAY)) == 4
+    assert len(charged.write(NOON + 3 * DAY + HOUR)) == 4
+    assert {row.status for row in charged.rows.values()} == {"final"}
 
 
-def test_days_under_a_run_that_is_new_are_told_again() -> None:
-    """Under the new run nothing stands yet; the same news again tells nothing."""
-    teller = a_teller()
-    teller.tell(NOON + 3 * DAY)
-    teller.runs, teller.rows = (1, 2), {}
+def test_a_changed_class_writes_every_day() -> None:
+    """Each row has the class; a newer observation of the workflow without a change writes nothing."""
+    charged = a_charged_pod()
+    charged.write(NOON + 3 * DAY)
 
-    assert len(teller.tell(NOON + 3 * DAY)) == 4
-    assert teller.tell(NOON + 3 * DAY) == []
+    charged.payer = a_payer(version=version(500))
+    assert charged.write(NOON + 3 * DAY) == []
+    charged.payer = a_payer(version=version(600), finished=True, outcome="failed")
+    assert len(charged.write(NOON + 3 * DAY)) == 4
 
 
-def test_a_checkpoint_of_the_release_before_tells_all_days_once() -> None:
-    """It kept no marks; its version and days are taken up."""
-    teller = a_teller()
-    teller.tell(NOON + 3 * DAY)
-    teller.told = of_the_release_before(teller.told)
+def test_days_are_written_again_under_a_new_run() -> None:
+    """The new run has no rows yet; a second write without changes emits nothing."""
+    charged = a_charged_pod()
+    charged.write(NOON + 3 * DAY)
+    charged.runs, charged.rows = (1, 2), {}
 
-    assert len(teller.tell(NOON + 3 * DAY)) == 4
-    assert teller.tell(NOON + 3 * DAY) == []
+    assert len(charged.write(NOON + 3 * DAY)) == 4
+    assert charged.write(NOON + 3 * DAY) == []
+
+
+def test_a_checkpoint_of_the_release_before_writes_all_days_once() -> None:
+    """It has no marks; its version and days are used."""
+    charged = a_charged_pod()
+    charged.write(NOON + 3 * DAY)
+    charged.written = of_the_release_before(charged.written)
+
+    assert len(charged.write(NOON + 3 * DAY)) == 4
+    assert charged.write(NOON + 3 * DAY) == []
 
 
 # The law.
@@ -160,26 +162,26 @@ RUN_CHANGES = st.one_of(
 )
 
 
-def sees(changes: dict[str, Any]) -> Callable[[Teller], None]:
+def sees(changes: dict[str, Any]) -> Callable[[ChargedPod], None]:
     """Newer evidence."""
 
-    def step(teller: Teller) -> None:
-        teller.run = msgspec.structs.replace(teller.run, **changes, version=teller.run.version + 256)
+    def step(charged: ChargedPod) -> None:
+        charged.run = msgspec.structs.replace(charged.run, **changes, version=charged.run.version + 256)
 
     return step
 
 
-def sets(name: str, value: Any) -> Callable[[Teller], None]:
-    """Another workflow, another book, or what a start finds of the marks."""
-    return lambda teller: setattr(teller, name, value(teller.told) if name == "told" else value)
+def sets(name: str, value: Any) -> Callable[[ChargedPod], None]:
+    """Another payer, another book, or the marks after a restart."""
+    return lambda charged: setattr(charged, name, value(charged.written) if name == "written" else value)
 
 
 STEPS = st.one_of(
     RUN_CHANGES.map(sees),
-    LIVES.map(lambda life: sets("life", life)),
+    LIVES.map(lambda payer: sets("payer", payer)),
     BOOKS.map(lambda books: sets("books", books)),
-    st.sampled_from([restarted, of_the_release_before]).map(lambda kept: sets("told", kept)),
-    st.just(lambda teller: None),
+    st.sampled_from([restarted, of_the_release_before]).map(lambda restore: sets("written", restore)),
+    st.just(lambda charged: None),
 )
 
 
@@ -190,30 +192,30 @@ STEPS = st.one_of(
     st.booleans(),
     INSTANTS,
 )
-def test_the_rows_that_stay_are_those_of_one_telling_at_the_end(
-    steps: list[tuple[int, Callable[[Teller], None]]], zone: str, books: Prices, started: bool, end: Instant
+def test_the_final_rows_equal_those_of_one_write_at_the_end(
+    steps: list[tuple[int, Callable[[ChargedPod], None]]], zone: str, books: Prices, started: bool, end: Instant
 ) -> None:
-    """Digit for digit, whatever was told before, and under rising versions; a day that is none any more says nothing."""
+    """Exactly, whatever was written before, and with rising versions; a day without seconds has no amount."""
     first = pod(finished_at=None, main_started_at=NOON + MINUTE if started else None, pricing=eci("2.0-4.0Gi"))
-    teller, now = Teller(first, None, books, zone), NOON
+    charged, now = ChargedPod(first, None, books, zone), NOON
     for hours, step in steps:
         now += hours * HOUR
-        step(teller)
-        teller.tell(now)
-    sees({"finished_at": end})(teller)
-    teller.tell(max(now, end))
-    once = {charge.day: said(charge) for charge in teller.charges(max(now, end), None)}
+        step(charged)
+        charged.write(now)
+    sees({"finished_at": end})(charged)
+    charged.write(max(now, end))
+    once = {charge.day: without_version(charge) for charge in charged.charges(max(now, end), None)}
 
-    assert {day: said(row) for day, row in teller.rows.items() if day in once} == once
-    assert all(not (row.billed_seconds or row.cost) for day, row in teller.rows.items() if day not in once)
+    assert {day: without_version(row) for day, row in charged.rows.items() if day in once} == once
+    assert all(not (row.billed_seconds or row.cost) for day, row in charged.rows.items() if day not in once)
 
 
 @given(INSTANTS, INSTANTS)
-def test_a_mark_tells_rows_apart(a: Instant, b: Instant) -> None:
-    """By what they say alone."""
-    one, other = (a_teller().charges(NOON + DAY + at % DAY, None)[0] for at in (a, b))
+def test_different_rows_have_different_marks(a: Instant, b: Instant) -> None:
+    """A mark depends only on the content of a row."""
+    one, other = (a_charged_pod().charges(NOON + DAY + at % DAY, None)[0] for at in (a, b))
     again = changed_charges.changed_charges(
         [other], lambda day: ONE_RUN, changed_charges.changed_charges([one], lambda day: ONE_RUN, None)[1]
     )[0]
 
-    assert bool(again) == (repr(said(one)) != repr(said(other)))
+    assert bool(again) == (repr(without_version(one)) != repr(without_version(other)))

@@ -1,4 +1,4 @@
-"""What a pod cost: the provider's own numbers, who bills it, and what it was spent on."""
+"""Cost of a pod: the provider's own numbers, its product, and its class."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -42,13 +42,15 @@ from tests.core.cost.charged import UTC, Fixed, acs, charge, eci, only, pod, shi
     ids=["7.1 ECI", "7.2 ECI by type", "7.4 ECI economy", "7.8 ACS", "7.8b best effort", "7.8b performance",
          "7.8b performance best effort", "7.8b Hong Kong"],
 )  # fmt: skip
-def test_the_providers_examples_come_out(pricing: dict[str, str], seconds: int, region: str, expected: str) -> None:
+def test_charges_reproduce_the_providers_examples(
+    pricing: dict[str, str], seconds: int, region: str, expected: str
+) -> None:
     """Oracles 7.1, 7.2, 7.4, 7.8 and 7.8b of the field notes, to the last digit."""
     assert only(pod(seconds, pricing=pricing, region=region)).cost == Decimal(expected)
 
 
 def test_each_meter_is_a_line_of_its_own() -> None:
-    """A reader can multiply: quantity times unit price is the line's cost, lines sum to the charge's."""
+    """Quantity times unit price is the cost of a line, and the lines sum to the charge."""
     charged = only(pod(3600))
 
     assert [(m.meter, m.quantity, m.unit, m.unit_price, m.cost) for m in charged.meters] == [
@@ -57,8 +59,8 @@ def test_each_meter_is_a_line_of_its_own() -> None:
     ]
 
 
-def test_a_charge_says_what_it_rests_on() -> None:
-    """Book, rule, spec and interval go with every amount."""
+def test_a_charge_names_its_sources() -> None:
+    """Each amount has its book, rule, spec and interval."""
     charged = only(pod(90))
 
     assert (charged.price_book, charged.currency, charged.rule) == (
@@ -75,11 +77,11 @@ def test_a_charge_says_what_it_rests_on() -> None:
     assert (charged.status, charged.confidence, charged.entry, charged.run) == ("final", "high", 0, 1)
 
 
-# What is billed.
+# Billed time and amounts.
 
 
 def test_pulling_an_image_is_billed() -> None:
-    """ECI bills from the instance's creation, so a pod that never starts costs all the same, all of it pending."""
+    """ECI bills from the instance's creation, so a pod that never starts has a cost too, all of it pending."""
     charged = only(pod(main_started_at=None, finished_at=None), until=NOON + 10 * MINUTE)
 
     assert (charged.cost, charged.cost_pending, charged.status) == (
@@ -89,31 +91,31 @@ def test_pulling_an_image_is_billed() -> None:
     )
 
 
-def test_the_time_before_main_started_is_told_apart() -> None:
-    """It is waste that somebody can shorten."""
+def test_the_cost_before_the_start_of_main_is_a_separate_figure() -> None:
+    """This cost is avoidable."""
     charged = only(pod(3600, pending=60))
 
     assert charged.cost_pending == Decimal("0.0011544")
 
 
 @pytest.mark.parametrize(
-    ("pricing", "why"),
+    ("pricing", "reason"),
     [
         (eci("ecs.c6.large", **{"spot-strategy": "SpotWithPriceLimit"}), "no_spot_price"),
         (eci("ecs.g8.large"), "no_on_demand_price"),
         (acs("gpu"), "no_on_demand_price"),
     ],
 )
-def test_what_has_no_price_says_why_and_has_no_amount(pricing: dict[str, str], why: str) -> None:
-    """Unknown is never 0."""
+def test_a_charge_without_a_price_has_a_reason_and_no_amount(pricing: dict[str, str], reason: str) -> None:
+    """An unknown cost is never 0."""
     charged = only(pod(pricing=pricing))
 
     assert (charged.cost, charged.cost_pending, charged.list_cost, charged.rounded_cost) == (None, None, None, None)
-    assert (charged.rule, charged.confidence, charged.meters) == (why, "unpriced", ())
+    assert (charged.rule, charged.confidence, charged.meters) == (reason, "unpriced", ())
 
 
-def test_what_cannot_be_timed_has_no_amount() -> None:
-    """A row on the day the pod was made says why, and is of no length."""
+def test_a_pod_without_a_possible_interval_has_no_amount() -> None:
+    """A row on the day of the pod's creation gives the reason and has no seconds."""
     charged = only(pod(finished_at=NOON - HOUR))
 
     assert (charged.cost, charged.rule, charged.confidence) == (None, "absurd_end", "unpriced")
@@ -121,7 +123,7 @@ def test_what_cannot_be_timed_has_no_amount() -> None:
 
 
 def test_a_doubt_goes_with_the_source_of_the_size() -> None:
-    """A malformed annotation lowers the confidence; what stood in for it is priced."""
+    """A malformed annotation lowers the confidence; the next source is priced."""
     charged = [only(pod(pricing=p)) for p in (eci("two"), eci("2-4Gi", **{"max-pending-minute": "soon"}), eci("2-4Gi"))]
 
     assert [(c.spec_source, c.confidence, billing.doubt_of(c)) for c in charged] == [
@@ -132,15 +134,15 @@ def test_a_doubt_goes_with_the_source_of_the_size() -> None:
     assert {c.cost for c in charged} == {Decimal("0.069264")}
 
 
-def test_a_product_without_a_book_says_so() -> None:
-    """A plain node has a price that nobody told us."""
+def test_a_product_without_a_book_has_a_reason() -> None:
+    """Without a book, the price of a plain node is unknown."""
     charged = only(pod(pricing={}, node_name="n1"))
 
     assert (charged.cost, charged.rule, charged.currency) == (None, "no_price_book", "USD")
 
 
 def test_a_price_before_the_books_first_day_is_unknown() -> None:
-    """Prices hold from a day on."""
+    """Prices are valid from a day on."""
     charged = only(pod(begin=at("2020-01-01T00:00:00")))
 
     assert (charged.cost, charged.rule) == (None, "no_on_demand_price")
@@ -149,7 +151,7 @@ def test_a_price_before_the_books_first_day_is_unknown() -> None:
 # Prices that change, and bills that round.
 
 
-TURN = NOON + 1000 * SECOND
+CHANGE = NOON + 1000 * SECOND
 D = Decimal
 
 
@@ -160,8 +162,8 @@ def rates(price: str, until: Instant | None = None, **more: Any) -> Rates:
 
 
 def test_a_price_that_changes_cuts_the_charge_at_that_instant() -> None:
-    """Each stretch is a line of its own, by what held in it; quantity times unit price still holds."""
-    (charged,) = billing.charges(pod(3600), None, Fixed(rates("1", TURN), rates("3")), UTC, NOON + DAY)
+    """Each stretch is a separate line at its own price; quantity times unit price is still exact."""
+    (charged,) = billing.charges(pod(3600), None, Fixed(rates("1", CHANGE), rates("3")), UTC, NOON + DAY)
 
     assert [(m.quantity, m.unit_price, m.cost) for m in charged.meters] == [
         (D(1000), D(1), D(1000)),
@@ -170,26 +172,26 @@ def test_a_price_that_changes_cuts_the_charge_at_that_instant() -> None:
     assert (charged.cost, charged.list_cost, charged.rule) == (D(8800), D(17600), "r1; r3")
 
 
-def test_the_seconds_before_main_are_priced_by_what_held_then() -> None:
+def test_the_seconds_before_main_are_priced_at_the_price_of_that_time() -> None:
     """Pending over a change of price."""
     run = pod(3600, pending=1001)
-    (charged,) = billing.charges(run, None, Fixed(rates("1", TURN), rates("3")), UTC, NOON + DAY)
+    (charged,) = billing.charges(run, None, Fixed(rates("1", CHANGE), rates("3")), UTC, NOON + DAY)
 
     assert charged.cost_pending == 1003
 
 
-def test_a_price_holds_through_its_protection_whatever_the_market_does() -> None:
-    """The market is asked for the first instant, and again when the hour is over."""
-    market = Fixed(rates("1", TURN), rates("3"))
+def test_a_price_stays_valid_through_its_protection_whatever_the_market_does() -> None:
+    """The market price is looked up for the first instant, and again when the hour is over."""
+    market = Fixed(rates("1", CHANGE), rates("3"))
     run = pod(2 * 3600, pricing=eci("ecs.c6.large", **{"spot-strategy": "SpotAsPriceGo"}))
     (charged,) = billing.charges(run, None, market, UTC, NOON + DAY)
 
     assert [(m.quantity, m.unit_price) for m in charged.meters] == [(D(3600), D(1)), (D(3600), D(3))]
-    assert [at for _, at in market.asked] == [NOON, NOON + HOUR]
+    assert [at for _, at in market.lookups] == [NOON, NOON + HOUR]
 
 
 def test_a_day_with_a_stretch_of_no_price_has_no_amount_and_others_do() -> None:
-    """Half a price would be a wrong one."""
+    """A partial price would be wrong."""
     unknown = Rates("b", "", "USD", missing="no_spot_price")
     days = billing.charges(
         pod(2 * DAY // 1000), None, Fixed(rates("1", NOON + 13 * HOUR), unknown), UTC, NOON + 9 * DAY
@@ -200,20 +202,20 @@ def test_a_day_with_a_stretch_of_no_price_has_no_amount_and_others_do() -> None:
     ]  # fmt: skip
 
 
-def test_a_list_price_that_nobody_told_is_unknown() -> None:
-    """Not the price paid, and not nothing."""
-    untold = Rates("b", "r", "USD", (Rate("vcpu", "vCPU-Seconds", Decimal(1)),))
-    (one,) = billing.charges(pod(1), None, Fixed(untold), UTC, NOON + DAY)
-    (both,) = billing.charges(pod(3600), None, Fixed(rates("1", TURN), untold), UTC, NOON + DAY)
+def test_a_missing_list_price_is_unknown() -> None:
+    """It is neither the paid price nor 0."""
+    unlisted = Rates("b", "r", "USD", (Rate("vcpu", "vCPU-Seconds", Decimal(1)),))
+    (one,) = billing.charges(pod(1), None, Fixed(unlisted), UTC, NOON + DAY)
+    (both,) = billing.charges(pod(3600), None, Fixed(rates("1", CHANGE), unlisted), UTC, NOON + DAY)
 
     assert (one.cost, one.list_cost, both.list_cost) == (D(2), None, None)
 
 
-def test_told_days_around_a_changed_price_are_told_as_nothing() -> None:
-    """With the book of the stretch that is next to them."""
+def test_written_days_around_a_changed_price_are_written_as_zero() -> None:
+    """Each with the book of the nearest stretch."""
     today = NOON // DAY
-    told = WrittenCharges(1, today - 1, today + 1)
-    charged = billing.charges(pod(3600), None, Fixed(rates("1", TURN), rates("3")), UTC, NOON + DAY, written=told)
+    written = WrittenCharges(1, today - 1, today + 1)
+    charged = billing.charges(pod(3600), None, Fixed(rates("1", CHANGE), rates("3")), UTC, NOON + DAY, written=written)
 
     assert [(c.cost, c.rule) for c in charged] == [(D(0), "r1"), (D(8800), "r1; r3"), (D(0), "r3")]
 
@@ -239,8 +241,8 @@ def test_a_bill_over_midnight_is_rounded_once_and_never_below_nothing() -> None:
     ]  # fmt: skip
 
 
-def test_a_day_that_is_told_as_nothing_takes_no_rounding() -> None:
-    """What is left of it falls on the last day that costs anything."""
+def test_a_day_that_is_written_as_zero_takes_no_rounding() -> None:
+    """The remainder falls on the last day with a cost."""
     today = NOON // DAY
     days = billing.charges(
         pod(3600), None, shipped().in_currency("CNY"), UTC, NOON + DAY, written=WrittenCharges(1, today, today + 1)
@@ -268,26 +270,26 @@ def test_the_least_time_is_no_reason_for_another_day() -> None:
     assert [(c.billed_seconds, c.confidence) for c in days] == [(60, "high")]
 
 
-# Charges told again.
+# Charges written again.
 
 
-def test_a_charge_told_again_goes_above_the_one_before() -> None:
+def test_a_charge_written_again_has_a_higher_version() -> None:
     """A pod that runs on is charged hourly under one key: the later row must stay."""
     first = only(pod(finished_at=None), until=NOON + HOUR)
-    told = WrittenCharges(first.version, first.day, first.day)
-    second = only(pod(finished_at=None), until=NOON + 2 * HOUR, written=told)
+    written = WrittenCharges(first.version, first.day, first.day)
+    second = only(pod(finished_at=None), until=NOON + 2 * HOUR, written=written)
 
     assert second.version == first.version + 1
 
 
-def test_the_version_of_a_charge_is_the_newest_of_what_it_rests_on() -> None:
-    """A later sight of the workflow may change its class."""
-    versions = [only(pod(), life=a_payer(version=version(v))).version for v in (1, 500)]
+def test_the_version_of_a_charge_is_the_newest_of_its_inputs() -> None:
+    """A later observation of the workflow may change the class."""
+    versions = [only(pod(), payer=a_payer(version=version(v))).version for v in (1, 500)]
 
     assert versions == [version(100), version(500)]
 
 
-def test_days_that_were_told_and_have_nothing_left_are_told_as_nothing() -> None:
+def test_written_days_without_seconds_are_written_as_zero() -> None:
     """A pod that accrued past midnight may turn out to have ended before it."""
     today = (NOON // DAY) - 1
     charged = charge(pod(3600), written=WrittenCharges(1, today, today + 2))
@@ -307,16 +309,16 @@ def test_a_running_pods_charge_accrues() -> None:
     ]
 
 
-def test_an_end_that_nobody_saw_is_of_low_confidence() -> None:
+def test_an_unobserved_end_has_low_confidence() -> None:
     """It lies somewhere before the list that lacked the pod."""
     assert only(pod(reason="vanished")).confidence == "low"
 
 
-# What it was spent on.
+# Class and payer.
 
 
 @pytest.mark.parametrize(
-    ("run", "life", "expected"),
+    ("run", "payer", "expected"),
     [
         ({}, None, "useful"),
         ({}, {}, "useful"),
@@ -338,22 +340,22 @@ def test_an_end_that_nobody_saw_is_of_low_confidence() -> None:
     ],
 )
 def test_a_charge_has_the_first_class_that_holds(
-    run: dict[str, Any], life: dict[str, Any] | None, expected: str
+    run: dict[str, Any], payer: dict[str, Any] | None, expected: str
 ) -> None:
     """Reclaimed, retried, cancelled, failed, useful; provisional until the attempt ends."""
-    assert class_of(a_pod_run(**run), None if life is None else a_payer(**life)) == expected
+    assert class_of(a_pod_run(**run), None if payer is None else a_payer(**payer)) == expected
 
 
 def test_a_charge_is_paid_by_its_workflows_department() -> None:
     """Without its workflow it is unallocated, a figure of its own."""
-    known = only(pod(), life=a_payer(department="maps", project="tiles", creator="wei", template="render"))
+    known = only(pod(), payer=a_payer(department="maps", project="tiles", creator="wei", template="render"))
     unknown = only(pod())
 
     assert (known.department, known.project, known.creator, known.template) == ("maps", "tiles", "wei", "render")
     assert (unknown.department, unknown.project, unknown.creator, unknown.template) == ("unallocated", "", "", "")
 
 
-def test_a_look_up_without_rates_costs_nothing_only_if_it_says_so() -> None:
+def test_rates_without_meters_cost_0_only_if_nothing_is_missing() -> None:
     """`missing` decides, not the number of rates."""
     free = billing.charges(pod(), None, Fixed(Rates("b", "r", "USD")), UTC, NOON + DAY)
 

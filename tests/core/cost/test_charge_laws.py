@@ -1,4 +1,4 @@
-"""What any charge must keep: midnights cut it exactly, nothing is negative, no float takes part."""
+"""Laws of every charge: midnights cut it exactly, no amount is negative, no float takes part."""
 
 from bisect import bisect_right
 from datetime import timedelta
@@ -48,7 +48,7 @@ from tests.core.cost.charged import Fixed, acs, charge, eci, only, pod, shipped
     ],
 )
 def test_days_are_those_of_the_billing_zone(zone: str, begin: str, hours: list[int]) -> None:
-    """With the hour that spring takes and autumn gives, also where midnight itself is left out or comes twice."""
+    """Including the hour of summer time, also where midnight itself is skipped or occurs twice."""
     charged = charge(pod(48 * 3600, begin=at(begin)), zone=zone)
 
     if zone == "Australia/Lord_Howe":
@@ -166,9 +166,9 @@ def test_a_line_is_the_exact_product_rounded_once(seconds: int, per: int, price:
     """Against exact fractions: half a unit of the eighteenth place at most."""
     rate = Rate("instance_type", "Hours", Decimal(price).scaleb(-12), per)
     exact = Fraction(seconds, per) * Fraction(price, 10**12)
-    said = meters.meter_line(Decimal(1), rate, seconds).cost
+    cost = meters.meter_line(Decimal(1), rate, seconds).cost
 
-    assert abs(Fraction(said) - exact) <= Fraction(1, 2 * 10**18)
+    assert abs(Fraction(cost) - exact) <= Fraction(1, 2 * 10**18)
 
 
 def test_a_line_is_rounded_half_even() -> None:

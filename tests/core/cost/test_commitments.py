@@ -59,7 +59,7 @@ PRICED = only(pod())
 
 
 def a_plan(**changes: Any) -> Plan:
-    """Oracle 7.22's, of everything and for good."""
+    """Plan of oracle 7.22, for all usage and without an end."""
     plan = Plan(
         id="sp-1",
         book="ours@1",
@@ -74,7 +74,7 @@ def a_plan(**changes: Any) -> Plan:
 
 
 def a_charge(listed: str, begin: int = NOON, seconds: int = 3600, **changes: Any) -> PodCost:
-    """A charge of so much at list price, from an instant on."""
+    """A charge with a list price, from an instant on."""
     spent = D(listed)
     return replace(
         PRICED, cost=spent, list_cost=spent, rounded_cost=spent, cost_pending=spent / 4, billed_from=begin,
@@ -145,9 +145,9 @@ def test_the_highest_discount_goes_first() -> None:
 )  # fmt: skip
 def test_what_a_plan_does_not_cover_stays(plan: dict[str, Any], charge: dict[str, Any]) -> None:
     """By product, region, class, purchase and time; what still accrues, corrects or has no price is not touched."""
-    mine = replace(a_charge("3"), **charge)
+    charge_ = replace(a_charge("3"), **charge)
 
-    assert applied([mine], [a_plan(**plan)])[0] == [mine]
+    assert applied([charge_], [a_plan(**plan)])[0] == [charge_]
 
 
 @pytest.mark.parametrize(
@@ -165,8 +165,8 @@ def test_own_discounts_go_with_what_is_not_covered() -> None:
     assert (charge.cost, charge.covered_cost, charge.committed_cost) == (D("13.55"), D(10), D("4.55"))
 
 
-def test_a_charge_that_came_in_between_takes_nothing_from_others() -> None:
-    """Usage was summed up before it came: once that is handed out, the rest is at its own price."""
+def test_a_charge_that_arrives_late_takes_nothing_from_others() -> None:
+    """The usage was summed up before; once it is distributed, the rest is at its own price."""
     usage = Usage()
     commitments.add_usage(usage, [a_charge("4")], [a_plan()], UTC)
     _, used = commitments.spend_hour(NOON, {kind: units for (_, kind), units in usage.items()}, [(a_plan(), D("4.55"))])
@@ -178,7 +178,7 @@ def test_a_charge_that_came_in_between_takes_nothing_from_others() -> None:
 
 
 def test_free_pods_and_unrounded_ones_are_covered_too() -> None:
-    """A discount of everything leaves a cost of 0, of which nothing can be pending; an unknown rounding stays so."""
+    """With a discount of 100 % the cost and the pending cost are 0; an unknown rounded cost stays unknown."""
     free = replace(a_charge("4"), cost=D(0), cost_pending=D(0), rounded_cost=None)
 
     [charge], _ = applied([free], [a_plan()])
@@ -188,7 +188,7 @@ def test_free_pods_and_unrounded_ones_are_covered_too() -> None:
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "Asia/Kathmandu", "America/New_York"])
 def test_hours_are_those_of_the_clocks_of_the_zone(zone: str) -> None:
-    """Where clocks differ by half an hour hours begin at the half; none is left out, none comes twice."""
+    """In zones with half an hour of offset, hours begin at the half; none is skipped, none occurs twice."""
     there = ZoneInfo(zone)
     begin = commitments.hour_of(NOON - 30 * DAY, there)
     hours = [*commitments.hours_between(begin - 1, begin + 2 * DAY, there)]
@@ -198,7 +198,7 @@ def test_hours_are_those_of_the_clocks_of_the_zone(zone: str) -> None:
 
 
 def test_a_minimum_over_midnight_stays_in_its_day() -> None:
-    """A day's charge never uses another day's hours, so that days can be told apart."""
+    """A day's charge never uses another day's hours, so that days stay independent."""
     late = replace(a_charge("1", NOON + 12 * HOUR - 1000, 60), day=NOON // DAY)
 
     [charge], hours = applied([late], [a_plan()])

@@ -23,14 +23,14 @@ CHARGES = st.builds(
 
 
 def owed(charges: list[PodCost]) -> dict[str, Decimal]:
-    """What each department pays, nothing left out but nothing."""
+    """Amount of each department, without zeros."""
     sums = {c.department: total(d.cost or Decimal(0) for d in charges if d.department == c.department) for c in charges}
     return {department: cost for department, cost in sums.items() if cost}
 
 
 @given(st.lists(CHARGES, min_size=1, max_size=5))
 def test_locked_and_corrections_are_what_is_known_now(words: list[PodCost]) -> None:
-    """However often the last word changes: by department and exactly; entries are numbered on, and told twice are none."""
+    """Exactly by department, however often a charge changes; entries are numbered on, and a repeat adds none."""
     locked, *later = words
     booked = [locked]
     for known in later:
@@ -54,12 +54,12 @@ def test_an_entry_names_the_day_it_corrects_and_has_no_seconds() -> None:
 
 
 def test_a_charge_that_lost_its_price_corrects_nothing() -> None:
-    """That nobody can price it any more makes no paid amount wrong."""
+    """A charge that can no longer be priced does not make a paid amount wrong."""
     assert corrections(replace(LOCKED, cost=None), [LOCKED], 1, LOCKED.day, 1) == []
 
 
 def test_what_commitments_paid_of_a_locked_charge_stays_paid() -> None:
-    """A late word is at its own price: that nothing covers it yet is no difference, that it costs more is."""
+    """A late charge is at its own price: missing coverage is not a difference, a higher cost is."""
     cost = LOCKED.cost or Decimal(0)
     half = cost / 2
     covered = replace(

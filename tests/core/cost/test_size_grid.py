@@ -11,7 +11,7 @@ from collector.core.cost.size_grid import Grid, Steps, parse_amounts
 from tests.core.cost.charged import shipped
 
 GRIDS = {p: grid for p in PRODUCTS if (grid := shipped().products[p].size.grid)}
-ASKED = st.decimals(min_value=0, max_value=600, places=9)
+AMOUNTS = st.decimals(min_value=0, max_value=600, places=9)
 
 
 def fit(product: str, vcpu: str, memory: str, region: str = "") -> str:
@@ -47,7 +47,7 @@ def test_the_providers_sizes(product: str, vcpu: str, memory: str, billed: str) 
     assert fit(product, vcpu, memory) == billed
 
 
-@given(st.sampled_from(sorted(GRIDS)), ASKED, ASKED, st.sampled_from(["", "cn-hangzhou"]))
+@given(st.sampled_from(sorted(GRIDS)), AMOUNTS, AMOUNTS, st.sampled_from(["", "cn-hangzhou"]))
 def test_a_size_holds_its_request_and_is_its_own_size(
     product: str, vcpu: Decimal, memory: Decimal, region: str
 ) -> None:
@@ -60,7 +60,7 @@ def test_a_size_holds_its_request_and_is_its_own_size(
         assert GRIDS[product].fit(*found, region) == found
 
 
-@given(st.sampled_from(sorted(GRIDS)), ASKED, ASKED, ASKED)
+@given(st.sampled_from(sorted(GRIDS)), AMOUNTS, AMOUNTS, AMOUNTS)
 def test_asking_for_more_vcpu_never_gives_fewer(product: str, vcpu: Decimal, more: Decimal, memory: Decimal) -> None:
     """Where both can be had."""
     small, large = GRIDS[product].fit(vcpu, memory), GRIDS[product].fit(vcpu + more, memory)
