@@ -44,8 +44,8 @@ def gauge(name: str, view: LiveView) -> dict[tuple[str, ...], float]:
 def test_a_queue_drains_at_the_rate_of_its_starts() -> None:
     """64 wait and 80 started in 5 minutes: 240 s; a queue that grows drains too, for the workflows that wait now."""
     flows = [
-        a_flow("c", "n", "fast", depth=64, arrivals=22, starts=80),
-        a_flow("c", "n", "grows", depth=300, arrivals=200, starts=100),
+        a_flow(("c", "n", "fast"), depth=64, arrivals=22, starts=80),
+        a_flow(("c", "n", "grows"), depth=300, arrivals=200, starts=100),
     ]
 
     assert gauge("lynceus_queue_drain_seconds", a_view(flows=flows)) == {
@@ -57,8 +57,8 @@ def test_a_queue_drains_at_the_rate_of_its_starts() -> None:
 def test_a_queue_that_does_not_drain_takes_for_ever_and_an_empty_queue_no_time() -> None:
     """+Inf is above every threshold of an alert; a queue without workflows has no drain time at all."""
     flows = [
-        a_flow("c", "n", "hangs", depth=5, arrivals=3, starts=0),
-        a_flow("c", "n", "empty", depth=0, arrivals=3, starts=3),
+        a_flow(("c", "n", "hangs"), depth=5, arrivals=3, starts=0),
+        a_flow(("c", "n", "empty"), depth=0, arrivals=3, starts=3),
     ]
 
     assert gauge("lynceus_queue_drain_seconds", a_view(flows=flows)) == {("c", "n", "hangs"): math.inf}
@@ -183,7 +183,7 @@ def test_a_controller_has_a_sample_for_each_known_value() -> None:
 def test_hostile_names_come_back_as_they_were_in_every_gauge(openmetrics: bool, namespace: str, name: str) -> None:
     """Any name of a lock, a cron workflow, a pod or a work queue is read back unchanged."""
     view = a_view(
-        flows=[a_flow("c", namespace, name, depth=5, arrivals=3, starts=0)],
+        flows=[a_flow(("c", namespace, name), depth=5, arrivals=3, starts=0)],
         slots=[some_slots(namespace=namespace)],
         locks=[a_lock(name=name)],
         stuck_counts={("prod-hz", namespace, name): 1},
@@ -206,7 +206,7 @@ def test_hostile_names_come_back_as_they_were_in_every_gauge(openmetrics: bool, 
 def test_promtool_reads_hostile_names_in_every_gauge() -> None:
     """Prometheus' own parser takes them as well, and +Inf with them."""
     view = a_view(
-        flows=[a_flow(HOSTILE, HOSTILE, HOSTILE, depth=5, arrivals=3, starts=0)],
+        flows=[a_flow((HOSTILE, HOSTILE, HOSTILE), depth=5, arrivals=3, starts=0)],
         slots=[some_slots(namespace=HOSTILE)],
         locks=[a_lock(name=HOSTILE, kind=HOSTILE)],
         stuck_counts={(HOSTILE, HOSTILE, HOSTILE): 1},

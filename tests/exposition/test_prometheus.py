@@ -14,7 +14,8 @@ from collector.catalog import metrics as catalog
 from collector.catalog.counters import MAX_SERIES, Counters
 from collector.exposition.prometheus import answer, render
 from tests.promtool.tool import promtool
-from tests.web.fleet import HOSTILE, MINUTE, a_cluster, a_full_fleet, a_store, a_view, a_watch, some_counters, waiting
+from tests.web.fleet import HOSTILE, MINUTE, a_cluster, a_store, a_view, a_watch, some_counters, waiting
+from tests.web.full_fleet import a_full_fleet
 
 PROMETHEUS_2_42 = (
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
@@ -102,7 +103,7 @@ def test_oldest_age_is_the_queues_oldest_of_all_reasons() -> None:
 
 def test_an_object_from_the_future_has_waited_no_time() -> None:
     """An API server's clock may run ahead of ours; no age is negative."""
-    view = a_view(queues=[waiting("prod-hz", "ns", "q", "unseen", count=1, age_ms=-5 * MINUTE)])
+    view = a_view(queues=[waiting(("prod-hz", "ns", "q"), "unseen", count=1, age_ms=-5 * MINUTE)])
 
     assert samples(render(view, Counters()), "lynceus_queue_oldest_age_seconds") == {("prod-hz", "ns", "q"): 0}
 
@@ -160,7 +161,7 @@ LABELS = st.text(st.characters(codec="utf-8")) | st.sampled_from([HOSTILE, "\\",
 @given(LABELS, LABELS)
 def test_hostile_names_come_back_as_they_were(openmetrics: bool, namespace: str, queue: str) -> None:
     """Any name of a queue is read back unchanged."""
-    view = a_view(queues=[waiting("prod-hz", namespace, queue, "unseen", count=3, age_ms=MINUTE)])
+    view = a_view(queues=[waiting(("prod-hz", namespace, queue), "unseen", count=3, age_ms=MINUTE)])
 
     [sample] = families(render(view, Counters(), openmetrics), openmetrics)["lynceus_queue_depth"].samples
 
@@ -170,21 +171,21 @@ def test_hostile_names_come_back_as_they_were(openmetrics: bool, namespace: str,
 
 def test_promtool_reads_hostile_names() -> None:
     """Prometheus' own parser takes them as well; a name that it refused would cost the whole scrape."""
-    view = a_view(queues=[waiting("prod-hz", HOSTILE, "\0\r\t\u2028\ufffe", "unseen", count=3, age_ms=MINUTE)])
+    view = a_view(queues=[waiting(("prod-hz", HOSTILE, "\0\r\t\u2028\ufffe"), "unseen", count=3, age_ms=MINUTE)])
 
     assert promtool("check", "metrics", stdin=render(view, Counters())) == ""
 
 
 def test_a_lone_surrogate_costs_one_letter_not_the_scrape() -> None:
     """JSON may smuggle in half a character that UTF-8 cannot carry."""
-    view = a_view(queues=[waiting("prod-hz", "ns", "q\ud800", "unseen", count=3, age_ms=MINUTE)])
+    view = a_view(queues=[waiting(("prod-hz", "ns", "q\ud800"), "unseen", count=3, age_ms=MINUTE)])
 
     assert samples(render(view, Counters()), "lynceus_queue_depth") == {("prod-hz", "ns", "q?", "unseen"): 3}
 
 
 def test_a_label_bomb_is_bounded() -> None:
     """With any number of queues a family has a bounded number of series, and their sum stays right."""
-    bomb = [waiting("prod-hz", "ns", f"q{i}", "unseen", count=1, age_ms=MINUTE + i) for i in range(MAX_SERIES + 500)]
+    bomb = [waiting(("prod-hz", "ns", f"q{i}"), "unseen", count=1, age_ms=MINUTE + i) for i in range(MAX_SERIES + 500)]
 
     body = render(a_view(queues=bomb), Counters())
 

@@ -21,7 +21,7 @@ USER = {"token": SECRET}
 
 
 async def error_of(address: ClusterAddress, patience_s: float = 5) -> str:
-    """What is said when the address is first used."""
+    """What is message when the address is first used."""
     async with Connection(address, plugin_patience_s=patience_s) as connection:
         with pytest.raises(AddressError) as raised:
             await connection.access()
@@ -74,7 +74,7 @@ async def test_a_cluster_entry_that_cannot_be_used(
     ],
 )
 async def test_a_user_entry_that_cannot_be_used(tmp_path: Path, user: dict[str, Any], words: list[str]) -> None:
-    """A sign-in that cannot work is no reason to go on anonymously."""
+    """After a failed sign-in the collector does not continue anonymously."""
     text = await error_of(kubeconfig(tmp_path, "https://127.0.0.1:1", user=user))
 
     for word in words:
@@ -86,7 +86,7 @@ async def test_a_user_entry_that_cannot_be_used(tmp_path: Path, user: dict[str, 
     [
         ("sys.exit(7)", ["exit code 7", "run it by hand"]),
         (f"print('<html>{SECRET}')", ["cannot be read", "ExecCredential"]),
-        (f"tell(other='{SECRET}')", ["neither a token nor a certificate"]),
+        (f"report(other='{SECRET}')", ["neither a token nor a certificate"]),
         (
             "print(json.dumps(dict(apiVersion='v0', kind='ExecCredential', status=dict(token='x'))))",
             ["another version"],
@@ -149,21 +149,21 @@ async def test_a_file_that_is_no_kubeconfig(tmp_path: Path, text: str | None, wo
     path = tmp_path / "config"
     if text is not None:
         path.write_text(text)
-    said = await error_of(ClusterAddress("prod", kubeconfig=path))
+    message = await error_of(ClusterAddress("prod", kubeconfig=path))
 
     for word in [str(path), *words]:
-        assert word in said
+        assert word in message
 
 
 async def test_an_account_that_is_not_mounted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Outside a cluster there is no account of our own."""
+    """Outside a cluster there is no mounted service account."""
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
 
     assert "mount a service account token" in await error_of(ClusterAddress("here", in_cluster=True))
 
 
-async def test_a_watch_tells_why_its_address_cannot_be_used_and_recovers(tmp_path: Path) -> None:
-    """The other clusters go on; this one says what is wrong until somebody has mended the file."""
+async def test_a_watch_reports_why_its_address_cannot_be_used_and_recovers(tmp_path: Path) -> None:
+    """The other clusters continue; this one reports the problem until the file is fixed."""
     server = ApiServer()
     async with server.serving():
         address = ClusterAddress("prod", kubeconfig=tmp_path / "kubeconfig")
@@ -185,7 +185,7 @@ def a_secret(folder: Path, name: str, server: str, config: dict[str, Any]) -> Pa
 
 
 async def test_argocd_secrets_are_clusters(tmp_path: Path) -> None:
-    """Folders with a file a key and JSON files; a name twice and a file that is no secret are left out and logged."""
+    """Folders with one file per key, and JSON files; a repeated name and a file that is not a secret are skipped and logged."""
     a_secret(tmp_path, "east", "https://east", {"bearerToken": SECRET})
     (tmp_path / "west.json").write_text(json.dumps({"name": "west", "server": "https://west", "config": "{}"}))
     (tmp_path / "x-twice.json").write_text(json.dumps({"name": "west", "server": "https://other", "config": "{}"}))
@@ -210,7 +210,7 @@ async def test_an_argocd_secret_opens_its_cluster(tmp_path: Path) -> None:
         async with running(ClusterAddress("east", argocd_secret=path)) as run:
             await eventually(lambda: run.watch.streaming)
 
-    assert server.asked[0].headers["Authorization"] == f"Bearer {SECRET}"
+    assert server.requests[0].headers["Authorization"] == f"Bearer {SECRET}"
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 PRELUDE = """#!{python} -IS
 import json, os, sys, time
-def tell(**status):
+def report(**status):
     print(json.dumps(dict(apiVersion="client.authentication.k8s.io/v1", kind="ExecCredential", status=status)))
 def run_number():
     with open({count!r}, "a") as file:
@@ -60,7 +60,7 @@ async def ask(connection: Connection) -> int:
 
 
 def tokens(server: ApiServer) -> list[str]:
-    return [asked.headers.get("Authorization", "") for asked in server.asked]
+    return [request.headers.get("Authorization", "") for request in server.requests]
 
 
 async def test_a_server_is_believed_by_its_authority_alone(tmp_path: Path, certificates: Certificates) -> None:
@@ -166,13 +166,13 @@ async def test_half_a_rotation_does_not_stop_a_watch(
 
 async def test_a_refused_token_is_renewed_by_running_the_plugin_again(tmp_path: Path) -> None:
     """One 401, one more run of the plugin, and the watch goes on where it was."""
-    user = a_plugin(tmp_path, "tell(token=f'token-{run_number()}')")
+    user = a_plugin(tmp_path, "report(token=f'token-{run_number()}')")
     server = ApiServer()
     server.script("watch", body(refusal(401, "Unauthorized"), 401))
     async with server.serving(), running(kubeconfig(tmp_path, server.url, user=user)) as run:
         await eventually(lambda: run.watch.streaming)
 
-    assert [asked.headers["Authorization"] for asked in server.of("watch")] == ["Bearer token-1", "Bearer token-2"]
+    assert [request.headers["Authorization"] for request in server.of("watch")] == ["Bearer token-1", "Bearer token-2"]
     assert len(server.of("list")) == 1
     assert restarts(run.counters) == {"unauthorized": 1}
 
@@ -184,9 +184,9 @@ async def test_a_refused_token_is_renewed_by_running_the_plugin_again(tmp_path: 
 async def test_a_plugin_runs_again_when_its_word_expires(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expires: str, rest_s: float, expected: int
 ) -> None:
-    """Its credential counts until it says; one that is born old is still not asked for with each request."""
+    """Its credential is valid until its expiry; a plugin with expired credentials does not run for each request."""
     monkeypatch.setattr(connection_module, "PLUGIN_REST_S", rest_s)
-    user = a_plugin(tmp_path, f"run_number(); tell(token='t', expirationTimestamp={expires!r})")
+    user = a_plugin(tmp_path, f"run_number(); report(token='t', expirationTimestamp={expires!r})")
     async with Connection(kubeconfig(tmp_path, "http://127.0.0.1:1", user=user)) as connection:
         for _ in range(3):
             await connection.access()
@@ -195,12 +195,12 @@ async def test_a_plugin_runs_again_when_its_word_expires(
 
 
 async def test_a_plugin_may_give_a_certificate(tmp_path: Path, certificates: Certificates) -> None:
-    """As cloud plugins with short-lived certificates do; it gets its own variables, and the cluster if that is asked."""
+    """Cloud plugins print short-lived certificates; each gets its own variables, and the cluster if its entry requests that."""
     certificate, key = (file.read_text() for file in certificates.of("client"))
     script = f"""
 assert os.environ["PROFILE"] == "prod"
 assert json.loads(os.environ["KUBERNETES_EXEC_INFO"])["spec"]["cluster"]["server"]
-tell(clientCertificateData={certificate!r}, clientKeyData={key!r})
+report(clientCertificateData={certificate!r}, clientKeyData={key!r})
 """
     user = a_plugin(tmp_path, script, env=[{"name": "PROFILE", "value": "prod"}], provideClusterInfo=True)
     server = ApiServer()
@@ -264,7 +264,7 @@ async def test_names_and_password_are_basic_authorization(tmp_path: Path) -> Non
 
 async def test_renewing_at_once_runs_the_plugin_once(tmp_path: Path) -> None:
     """Four watches are refused at one instant; the first renews for all."""
-    user = a_plugin(tmp_path, "run_number(); tell(token='t')")
+    user = a_plugin(tmp_path, "run_number(); report(token='t')")
     async with Connection(kubeconfig(tmp_path, "http://127.0.0.1:1", user=user)) as connection:
         refused = await connection.access()
         await asyncio.gather(*(connection.refresh(refused) for _ in range(4)))
@@ -294,7 +294,7 @@ async def test_a_path_before_the_api_is_kept(tmp_path: Path) -> None:
     async with server.serving(), running(kubeconfig(tmp_path, f"{server.url}/k8s/clusters/c-1")) as run:
         await eventually(lambda: run.watch.streaming)
 
-    assert server.asked[0].path == "/k8s/clusters/c-1/apis/argoproj.io/v1alpha1/workflows"
+    assert server.requests[0].path == "/k8s/clusters/c-1/apis/argoproj.io/v1alpha1/workflows"
 
 
 @pytest.mark.parametrize(
@@ -309,7 +309,7 @@ async def test_a_path_before_the_api_is_kept(tmp_path: Path) -> None:
     ],
 )
 def test_the_servers_clock_is_compared_with_ours(date: str, skew_ms: int | None) -> None:
-    """Whole seconds and the time on the way are no skew; no date, or none that can be read, is no figure."""
+    """Whole seconds and the transfer time do not count as skew; without a readable date there is no figure."""
     noon = 1_795_348_800.0
 
     assert skew(date, noon, noon + 0.5) == skew_ms

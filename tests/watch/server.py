@@ -1,7 +1,7 @@
 """
 A scripted API server on a real socket: each kind of request has a queue of answers, and an answer may misbehave in any way.
 
-Speaks HTTP by hand, since no library sends half a chunk, resets in a character or falls silent on demand.
+Writes HTTP by hand, because no library sends half a chunk, resets within a character or falls silent on demand.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from tests.watch.steps import WORKFLOWS, page
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReceivedRequest:
     """A request as it arrived."""
 
     verb: str
@@ -43,7 +43,7 @@ class Asked:
 class Exchange:
     """One request's socket, to answer on."""
 
-    asked: Asked
+    request: ReceivedRequest
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
@@ -104,20 +104,20 @@ def raw(data: bytes) -> Answer:
 
 
 async def silence(exchange: Exchange) -> None:
-    """Nothing, for as long as the other side bears it."""
+    """Sends nothing until the client closes the connection."""
     await exchange.reader.read()
     exchange.writer.close()
 
 
 class ApiServer:
     """
-    Answers from scripts; what no script answers gets an empty list at version 100, or a watch that stays silent.
+    Answers from scripts; without a script, with an empty list at version 100, or with a silent watch.
 
     The fence is far above, as on a busy cluster: below what a watch has seen it would mean a restored etcd.
     """
 
     def __init__(self) -> None:
-        self.asked: list[Asked] = []
+        self.requests: list[ReceivedRequest] = []
         self.scripts: defaultdict[str, deque[Answer]] = defaultdict(deque)
         self.otherwise: dict[str, Answer] = {
             "list": body(page(version=100)),
@@ -135,8 +135,8 @@ class ApiServer:
     def script(self, verb: str, *answers: Answer) -> None:
         self.scripts[verb].extend(answers)
 
-    def of(self, verb: str) -> list[Asked]:
-        return [asked for asked in self.asked if asked.verb == verb]
+    def of(self, verb: str) -> list[ReceivedRequest]:
+        return [request for request in self.requests if request.verb == verb]
 
     @asynccontextmanager
     async def serving(self, tls: ssl.SSLContext | None = None) -> AsyncIterator["ApiServer"]:
@@ -157,15 +157,15 @@ class ApiServer:
         self._tasks.add(task)
         self.open += 1
         try:
-            while asked := await _read_request(reader):
-                self.asked.append(asked)
-                script = self.scripts[asked.verb]
-                answer = script.popleft() if script else self.otherwise[asked.verb]
-                self.answering[asked.verb] += 1
+            while request := await _read_request(reader):
+                self.requests.append(request)
+                script = self.scripts[request.verb]
+                answer = script.popleft() if script else self.otherwise[request.verb]
+                self.answering[request.verb] += 1
                 try:
-                    await answer(Exchange(asked, reader, writer))
+                    await answer(Exchange(request, reader, writer))
                 finally:
-                    self.answering[asked.verb] -= 1
+                    self.answering[request.verb] -= 1
                 if writer.is_closing():
                     break
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
@@ -176,7 +176,7 @@ class ApiServer:
             writer.transport.abort()
 
 
-async def _read_request(reader: asyncio.StreamReader) -> Asked | None:
+async def _read_request(reader: asyncio.StreamReader) -> ReceivedRequest | None:
     head = (await reader.readuntil(b"\r\n\r\n")).decode()
     first, *rest = head.split("\r\n")
     method, target, _ = first.split(" ")
@@ -187,7 +187,9 @@ async def _read_request(reader: asyncio.StreamReader) -> Asked | None:
     verb = "watch" if "watch" in params else "fence" if params.get("limit") == "1" else "list"
     if method != "GET" or parts.path == "/version":
         verb = parts.path
-    return Asked(verb, parts.path, params, headers, content, asyncio.get_running_loop().time())
+    return ReceivedRequest(
+        verb=verb, path=parts.path, params=params, headers=headers, body=content, at=asyncio.get_running_loop().time()
+    )
 
 
 def kubeconfig(folder: Path, server: str, *, user: Any = None, **cluster: Any) -> ClusterAddress:
@@ -222,12 +224,12 @@ async def always_room() -> None:
 
 @dataclass
 class Run:
-    """A watch that runs, and what it told."""
+    """A running watch and its outcomes."""
 
     watch: Watch
     connection: Connection
     counters: Counters
-    told: list[Outcome] = field(default_factory=list)
+    emitted: list[Outcome] = field(default_factory=list)
 
 
 @asynccontextmanager
@@ -247,7 +249,7 @@ async def running(
         run = Run(watch, connection, counters)
         lists, settled = asyncio.Lock(), asyncio.Event()
         going = reflect(
-            connection, watch, sink=run.told.extend, room=room, lists=lists, settled=settled, patience=patience
+            connection, watch, sink=run.emitted.extend, room=room, lists=lists, settled=settled, patience=patience
         )
         task = asyncio.create_task(going)
         try:
@@ -264,5 +266,5 @@ async def eventually(condition: Callable[[], object], within_s: float = 10) -> N
     """Wait until the condition holds."""
     deadline = asyncio.get_running_loop().time() + within_s
     while not condition():
-        assert asyncio.get_running_loop().time() < deadline, "this never came about"
+        assert asyncio.get_running_loop().time() < deadline, "the condition did not become true in time"
         await asyncio.sleep(0.002)

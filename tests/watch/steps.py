@@ -1,5 +1,5 @@
 """
-What API servers say, as bytes, and a watch to say it to. No sockets and no judgement: the tests hold the rules.
+Answers of API servers as bytes, and a watch to give them to. No sockets and no assertions of rules: these are in the tests.
 """
 
 import json
@@ -26,7 +26,7 @@ PODS, CRON_WORKFLOWS, EVENTS = BY_KIND["pods"], BY_KIND["cronworkflows"], BY_KIN
 
 @dataclass
 class Stored:
-    """What a spool gives back after a restart."""
+    """The stored position and versions after a restart."""
 
     resource_version: str
     epoch: int = 0
@@ -68,9 +68,9 @@ def page(*objects: Any, version: int | str, token: str = "") -> bytes:
 
 
 def status(code: int, reason: str | None = None, message: str | None = None, **details: Any) -> dict[str, Any]:
-    told = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": code}
+    fields = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": code}
     optional = {"reason": reason, "message": message, "details": details or None}
-    return told | {key: value for key, value in optional.items() if value is not None}
+    return fields | {key: value for key, value in optional.items() if value is not None}
 
 
 def refusal(code: int, reason: str | None = None, message: str | None = None, **details: Any) -> bytes:
@@ -82,7 +82,7 @@ def a_watch(resource: Resource = WORKFLOWS, *, counters: Counters | None = None,
 
 
 def next_request(watch: Watch) -> Request:
-    """What is asked next, after whatever wait there is."""
+    """The next request, after any wait."""
     for _ in range(5):
         step = watch.step()
         if isinstance(step, Request):
@@ -91,7 +91,7 @@ def next_request(watch: Watch) -> Request:
 
 
 def request_at_once(watch: Watch) -> Request:
-    """What is asked next, which must need no wait."""
+    """The next request, which must not need a wait."""
     step = watch.step()
     assert isinstance(step, Request), step
     return step
@@ -129,7 +129,7 @@ def reopen(watch: Watch, *, fence: int | None = None, now: Instant = NOON) -> Re
     return request
 
 
-def seen(outcomes: list[Outcome]) -> list[tuple[str, str, int]]:
+def changes_of(outcomes: list[Outcome]) -> list[tuple[str, str, int]]:
     """Observations as change, uid and resource version."""
     return [(o.change, o.uid, (o.version & (1 << 56) - 1) >> 8) for o in outcomes if isinstance(o, Observation)]
 
@@ -144,7 +144,7 @@ def observed(outcomes: list[Outcome]) -> list[Any]:
 
 
 def next_side_request(watch: Watch) -> Request:
-    """What is asked beside the open stream."""
+    """The next request beside the open stream."""
     step = watch.side_request()
     assert isinstance(step, Request), step
     return step

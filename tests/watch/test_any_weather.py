@@ -62,7 +62,7 @@ class Weather(RuleBasedStateMachine):
         super().__init__()
         self.truth = Truth()
         self.now = NOON
-        self.told: list[Outcome] = []
+        self.emitted: list[Outcome] = []
         self.known: dict[str, int] = {}
         self.pending = b""
         """Bytes on the way."""
@@ -74,7 +74,7 @@ class Weather(RuleBasedStateMachine):
         return Watch("prod", WORKFLOWS, dice=Random(1), counters=Counters(), resume=resume, resumed_at=self.now)
 
     def _take(self, outcomes: list[Outcome]) -> None:
-        self.told += outcomes
+        self.emitted += outcomes
         for outcome in outcomes:
             if isinstance(outcome, Observation):
                 if outcome.change in ("deleted", "vanished"):
@@ -202,14 +202,14 @@ class Weather(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        """The collector is killed and resumes from the last position told."""
-        positions = [told for told in self.told if isinstance(told, Position)]
+        """The collector is killed and resumes from the last position emitted."""
+        positions = [emitted for emitted in self.emitted if isinstance(emitted, Position)]
         if positions:
-            # What is durable is what was told up to the position; a half-read list behind it is not.
-            last = max(i for i, told in enumerate(self.told) if isinstance(told, Position))
-            self.told = self.told[: last + 1]
-            told, self.told, self.known = self.told, [], {}
-            self._take(told)
+            # Outcomes up to the position are durable; a half-read list behind it is not.
+            last = max(i for i, emitted in enumerate(self.emitted) if isinstance(emitted, Position))
+            self.emitted = self.emitted[: last + 1]
+            emitted, self.emitted, self.known = self.emitted, [], {}
+            self._take(emitted)
             self.watch = self._a_watch(Stored(positions[-1].resource_version, positions[-1].epoch, dict(self.known)))
             self.pending = b""
 
@@ -228,14 +228,14 @@ class Weather(RuleBasedStateMachine):
     @invariant()
     def nothing_is_seen_twice(self) -> None:
         observed = [
-            (o.uid, o.version, o.change in ("deleted", "vanished")) for o in self.told if isinstance(o, Observation)
+            (o.uid, o.version, o.change in ("deleted", "vanished")) for o in self.emitted if isinstance(o, Observation)
         ]
         assert len(observed) == len(set(observed))
 
     @invariant()
     def positions_only_grow(self) -> None:
-        told = [(p.epoch, int(p.resource_version)) for p in self.told if isinstance(p, Position)]
-        assert told == sorted(told)
+        emitted = [(p.epoch, int(p.resource_version)) for p in self.emitted if isinstance(p, Position)]
+        assert emitted == sorted(emitted)
 
     def _settle(self) -> None:
         """Everything works for a while."""
@@ -267,13 +267,13 @@ class Weather(RuleBasedStateMachine):
 
         assert {uid: version >> 8 & (1 << 48) - 1 for uid, version in self.known.items()} == self.truth.objects
         assert self.known == self.watch._ledger.known
-        if epoch == 0 and not any(isinstance(o, WatchGap) for o in self.told):
+        if epoch == 0 and not any(isinstance(o, WatchGap) for o in self.emitted):
             self._nothing_was_missed()
 
     def _nothing_was_missed(self) -> None:
         """Without a gap row each change since the first list has been observed."""
-        first = next(int(o.resource_version) for o in self.told if isinstance(o, Position))
-        observed = {(o.version >> 8, o.uid) for o in self.told if isinstance(o, Observation)}
+        first = next(int(o.resource_version) for o in self.emitted if isinstance(o, Position))
+        observed = {(o.version >> 8, o.uid) for o in self.emitted if isinstance(o, Observation)}
         missed = [(at, uid) for at, _, uid in self.truth.history if at > first and (at, uid) not in observed]
         assert missed == []
 

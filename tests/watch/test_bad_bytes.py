@@ -24,6 +24,7 @@ from tests.watch.steps import (
     a_watch,
     added,
     an_object,
+    changes_of,
     event,
     fallbacks,
     listed,
@@ -36,7 +37,6 @@ from tests.watch.steps import (
     refusal,
     reopen,
     restarts,
-    seen,
     watching,
 )
 
@@ -69,7 +69,7 @@ def test_a_list_without_items_is_no_empty_list() -> None:
 
 
 def test_null_items_are_an_empty_list() -> None:
-    """Go writes an empty list as null where nobody took care."""
+    """Go often writes an empty list as null."""
     watch = a_watch()
     next_request(watch)
     out = watch.answered(200, JSON, b'{"metadata":{"resourceVersion":"7"},"items":null}', NOON)
@@ -96,38 +96,38 @@ def test_a_bad_item_of_a_list_is_set_aside_alone(item: Any, reason: str, at: int
     next_request(watch)
     out = watch.answered(200, JSON, page(*items, version=100), NOON)
 
-    assert [uid for _, uid, _ in seen(out)] == ["a", "b"]
+    assert [uid for _, uid, _ in changes_of(out)] == ["a", "b"]
     assert [q.reason for q in of_type(out, Quarantine)] == [reason]
     assert of_type(out, Synced)
     assert "hunter2" not in repr(out)
 
 
 def test_an_item_that_only_the_second_try_reads_is_counted() -> None:
-    """Mended, observed, and visible in lynceus_decode_fallbacks_total."""
+    """It is repaired, observed, and counted in lynceus_decode_fallbacks_total."""
     counters = Counters()
     watch = a_watch(counters=counters)
     next_request(watch)
     odd = an_object("a", 1, status={"phase": 7})
     out = watch.answered(200, JSON, page(odd, an_object("b", 2), version=100), NOON)
 
-    assert len(seen(out)) == 2
+    assert len(changes_of(out)) == 2
     assert fallbacks(counters) == 1
 
 
 @pytest.mark.parametrize("spoil", [deep, lambda b: b.replace(b'"ci"', b'"c\xff"', 1)], ids=["deep", "no UTF-8"])
 def test_an_object_that_no_decoder_walks_is_still_observed(spoil: Callable[[bytes], bytes]) -> None:
-    """An object nested 5,000 deep, or with bytes that are no UTF-8, is legal to store; it must not stop a fleet."""
+    """An object nested 5,000 deep, or with bytes that are not UTF-8, may be stored; it must not stop a fleet."""
     stream = spoil(added("a", 101)) + added("b", 102)
     out = watching(version=100).feed(stream, NOON)
     watch = a_watch()
     next_request(watch)
     listing = watch.answered(200, JSON, spoil(page(an_object("a", 1), an_object("b", 2), version=100)), NOON)
 
-    assert seen(out) == [("added", "a", 101), ("added", "b", 102)]
-    assert [uid for _, uid, _ in seen(listing)] == ["a", "b"]
+    assert changes_of(out) == [("added", "a", 101), ("added", "b", 102)]
+    assert [uid for _, uid, _ in changes_of(listing)] == ["a", "b"]
 
 
-def test_half_a_surrogate_pair_is_legal_json_and_mended() -> None:
+def test_half_a_surrogate_pair_is_legal_json_and_repaired() -> None:
     """JSON admits what UTF-8 does not; the object stays, the character becomes a question mark."""
     line = added("a", 101).replace(b'"name": "a"', b'"name": "\\ud800"')
     out = watching(version=100).feed(line, NOON)
@@ -136,7 +136,7 @@ def test_half_a_surrogate_pair_is_legal_json_and_mended() -> None:
 
 
 def test_depth_is_cut_without_recursion_or_loss_of_the_rest() -> None:
-    """Braces in strings are no depth, escaped quotes end no string, an unclosed one does not cost quadratic time."""
+    """Braces in strings do not count as depth, escaped quotes do not end a string, an unclosed string costs linear time."""
     assert json.loads(without_depths(b'{"a":"[[{\\"","b":' + DEEP.encode() + b',"c":[1]}'))["c"] == [1]
     assert without_depths(b'{"a":[1,{"b":2}]}') == b'{"a":[1,{"b":2}]}'
     assert without_depths(b'"' + b'\\"' * 200_000) == b'"' + b'\\"' * 200_000
@@ -154,14 +154,14 @@ def test_frames_split_anywhere_are_the_same_lines() -> None:
 
 
 def test_empty_lines_keep_a_stream_alive_and_say_nothing() -> None:
-    """Some proxies send newlines so that nobody thinks them dead."""
+    """Some proxies send newlines to keep the connection alive."""
     watch = watching(version=100)
 
     assert watch.feed(b"\n\n  \n", NOON + SECOND) == []
     assert watch.health().last_event_at == NOON + SECOND
 
 
-def test_large_pages_are_asked_for_in_smaller_pieces() -> None:
+def test_large_pages_are_requested_in_smaller_parts() -> None:
     """500 workflows of 1 MB are half a gigabyte in one piece; the pages behind such a one shrink."""
     watch = a_watch()
     next_request(watch)
@@ -207,7 +207,7 @@ def test_a_kind_that_is_not_served_is_named() -> None:
 
 
 def test_a_refused_version_is_tried_again_then_listed() -> None:
-    """A server that will not take our version at all (400) must not be asked with it for ever."""
+    """A server that refuses the version (400) must not receive it for ever."""
     watch = listed(version=100)
     verbs = []
     for _ in range(5):
@@ -234,14 +234,14 @@ def test_json_by_any_content_type_is_believed_and_nothing_else() -> None:
     assert watch.opened(200, {}, NOON)
 
 
-def test_pods_by_label_are_asked_for_by_selector() -> None:
+def test_labelled_pods_are_requested_by_selector() -> None:
     """In each of the three requests, or the fence would be of another collection."""
     watch = watching(version=100, resource=LABELLED_PODS)
     watch.ended("closed", NOON + 60 * SECOND)
-    asked = [next_request(a_watch(LABELLED_PODS)), reopen(watch), next_side_request(watch)]
+    requests = [next_request(a_watch(LABELLED_PODS)), reopen(watch), next_side_request(watch)]
 
-    assert {request.params["labelSelector"] for request in asked} == {"workflows.argoproj.io/workflow"}
-    assert {request.path for request in asked} == {"/api/v1/pods"}
+    assert {request.params["labelSelector"] for request in requests} == {"workflows.argoproj.io/workflow"}
+    assert {request.path for request in requests} == {"/api/v1/pods"}
     assert "labelSelector" not in next_request(a_watch(PODS)).params
 
 

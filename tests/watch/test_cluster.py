@@ -47,13 +47,13 @@ def address(server: ApiServer, tmp_path: Path) -> ClusterAddress:
 
 @asynccontextmanager
 async def a_cluster(
-    address: ClusterAddress, told: list[Outcome], patience: Patience = QUICK
+    address: ClusterAddress, emitted: list[Outcome], patience: Patience = QUICK
 ) -> AsyncIterator[dict[Kind, Watch]]:
     """All kinds of a cluster, watched until the block ends."""
     watches = {r.kind: Watch("prod", r, dice=Impatient(1), counters=Counters()) for r in resources()}
     async with Connection(address) as connection:
         running = watch_cluster(
-            connection, list(watches.values()), sink=told.extend, room=always_room, patience=patience
+            connection, list(watches.values()), sink=emitted.extend, room=always_room, patience=patience
         )
         task = asyncio.create_task(running)
         try:
@@ -65,12 +65,12 @@ async def a_cluster(
 
 
 def kinds_of(server: ApiServer, verb: str) -> list[str]:
-    return [asked.path.rsplit("/", 1)[1] for asked in server.of(verb)]
+    return [request.path.rsplit("/", 1)[1] for request in server.of(verb)]
 
 
 async def test_namespaces_then_nodes_then_workflows_and_pods(server: ApiServer, address: ClusterAddress) -> None:
     """Labels of namespaces and nodes are known before the first pod asks for them."""
-    told: list[Outcome] = []
+    emitted: list[Outcome] = []
     held = asyncio.Event()
 
     async def after(exchange: Exchange) -> None:
@@ -78,14 +78,14 @@ async def test_namespaces_then_nodes_then_workflows_and_pods(server: ApiServer, 
         await exchange.body(page(version=100))
 
     server.script("list", after)
-    async with a_cluster(address, told) as watches:
+    async with a_cluster(address, emitted) as watches:
         await eventually(lambda: server.answering["list"])
         states = {kind: watch.health().state for kind, watch in watches.items()}
         held.set()
         await eventually(lambda: all(watch.streaming for watch in watches.values()))
 
     assert states == {kind: "listing" if kind == "namespaces" else "starting" for kind in watches}
-    synced = [outcome.kind for outcome in of_type(told, Synced)]
+    synced = [outcome.kind for outcome in of_type(emitted, Synced)]
     assert synced[0] == "namespaces"
     assert set(synced[1:6]) == {"nodes", "jobs", "rayclusters", "rayjobs", "sparkapplications"}
     assert set(synced[6:9]) == {"workflows", "pods", "cronworkflows"}
@@ -97,7 +97,7 @@ def one_kind(kind: str, answer: Answer, otherwise: Answer) -> Answer:
     """This answer for one kind and that for the others."""
 
     async def choose(exchange: Exchange) -> None:
-        await (answer if exchange.asked.path.endswith(kind) else otherwise)(exchange)
+        await (answer if exchange.request.path.endswith(kind) else otherwise)(exchange)
 
     return choose
 
@@ -108,9 +108,9 @@ async def test_a_kind_that_cannot_be_read_does_not_keep_the_others_from_starting
 ) -> None:
     """Without namespaces there is no attribution by their labels, but there are still queues and costs."""
     server.otherwise["list"] = one_kind("namespaces", answer, body(page(version=100)))
-    told: list[Outcome] = []
+    emitted: list[Outcome] = []
     patience = replace(QUICK, stage_s=0.2, answer_s=0.1)
-    async with a_cluster(address, told, patience) as watches:
+    async with a_cluster(address, emitted, patience) as watches:
         await eventually(lambda: watches["pods"].streaming and watches["workflows"].streaming)
 
         assert not watches["namespaces"].synced
@@ -124,13 +124,13 @@ async def test_one_list_at_a_time_and_fences_beside_it(server: ApiServer, addres
     async def slowly(exchange: Exchange) -> None:
         nonlocal most
         most = max(most, server.answering["list"])
-        if exchange.asked.path.endswith(("workflows", "pods")):
+        if exchange.request.path.endswith(("workflows", "pods")):
             await held.wait()
         await exchange.body(page(version=100))
 
     server.otherwise["list"] = slowly
-    told: list[Outcome] = []
-    async with a_cluster(address, told) as watches:
+    emitted: list[Outcome] = []
+    async with a_cluster(address, emitted) as watches:
         await eventually(lambda: server.answering["list"] and {"namespaces", "nodes"} <= set(kinds_of(server, "fence")))
         held.set()
         await eventually(lambda: all(watch.streaming for watch in watches.values()))
@@ -138,15 +138,15 @@ async def test_one_list_at_a_time_and_fences_beside_it(server: ApiServer, addres
     assert most == 1
 
 
-async def test_of_what_only_owns_pods_metadata_alone_is_asked_for(server: ApiServer, address: ClusterAddress) -> None:
+async def test_only_metadata_is_requested_of_owners_of_pods(server: ApiServer, address: ClusterAddress) -> None:
     """Specs of other people's Jobs may hold anything; lists and watches leave them out, where the server can."""
     async with a_cluster(address, []) as watches:
         await eventually(lambda: all(watch.streaming for watch in watches.values()))
     partial = "application/json;as=PartialObjectMetadata{};v=v1;g=meta.k8s.io,application/json"
-    asked = [{a.headers["Accept"] for a in server.of(verb) if a.path.endswith("jobs")} for verb in ("list", "watch")]
+    wanted = [{a.headers["Accept"] for a in server.of(verb) if a.path.endswith("jobs")} for verb in ("list", "watch")]
     whole = {a.headers["Accept"] for a in server.of("list") if a.path.endswith("pods")}
 
-    assert asked == [{partial.format("List")}, {partial.format("")}]
+    assert wanted == [{partial.format("List")}, {partial.format("")}]
     assert whole == {"application/json"}
 
 
@@ -166,8 +166,8 @@ def reviewing(allowed: Callable[[dict[str, str]], bool]) -> Answer:
     """An authorizer that answers access reviews by this rule."""
 
     async def answer(exchange: Exchange) -> None:
-        asked = json.loads(exchange.asked.body)["spec"]["resourceAttributes"]
-        await exchange.body(json.dumps({"status": {"allowed": allowed(asked)}}).encode(), 201)
+        attributes = json.loads(exchange.request.body)["spec"]["resourceAttributes"]
+        await exchange.body(json.dumps({"status": {"allowed": allowed(attributes)}}).encode(), 201)
 
     return answer
 
@@ -180,7 +180,7 @@ async def checked(address: ClusterAddress) -> list[Check]:
 async def test_a_cluster_that_is_well_has_a_row_for_itself_and_for_each_kind(
     server: ApiServer, address: ClusterAddress
 ) -> None:
-    """Reachable, its version, and both rights on each kind, asked through the collector's own connection."""
+    """Address, version, and both rights on each kind are checked through the collector's own connection."""
     server.otherwise |= {"/version": body(b'{"gitVersion":"v1.35.0"}'), REVIEWS: reviewing(lambda _: True)}
     rows = await checked(address)
 
@@ -204,7 +204,7 @@ async def test_a_right_that_is_missing_is_a_row_with_the_rule_to_add(
     server: ApiServer, address: ClusterAddress
 ) -> None:
     """What is denied, what it costs, and the exact rule."""
-    reviews = reviewing(lambda asked: (asked["resource"], asked["verb"]) != ("nodes", "watch"))
+    reviews = reviewing(lambda review: (review["resource"], review["verb"]) != ("nodes", "watch"))
     server.otherwise |= {"/version": body(b'{"gitVersion":"v1.35.0"}'), REVIEWS: reviews}
     (bad,) = [row for row in await checked(address) if not row.ok]
 
@@ -214,8 +214,8 @@ async def test_a_right_that_is_missing_is_a_row_with_the_rule_to_add(
     assert 'apiGroups: [""], resources: ["nodes"], verbs: ["list", "watch"]' in bad.remedy
 
 
-async def test_a_cluster_without_argo_is_told(server: ApiServer, address: ClusterAddress) -> None:
-    """Rights on a kind that nobody serves are easily granted."""
+async def test_a_cluster_without_argo_is_reported(server: ApiServer, address: ClusterAddress) -> None:
+    """Rights can be granted on a kind that the cluster does not serve."""
     fence = one_kind("/workflows", body(refusal(404, "NotFound"), 404), body(page(version=1)))
     server.otherwise |= {"/version": body(b'{"gitVersion":"v1"}'), REVIEWS: reviewing(lambda _: True), "fence": fence}
     (bad,) = [row for row in await checked(address) if not row.ok]
@@ -235,7 +235,7 @@ async def test_a_cluster_without_argo_is_told(server: ApiServer, address: Cluste
 async def test_something_else_behind_the_address_is_one_row(
     server: ApiServer, address: ClusterAddress, answer: Answer, words: str
 ) -> None:
-    """Nothing more is asked of what is no API server; refused credentials were renewed once before."""
+    """No further check runs against something else; refused credentials were renewed once before."""
     server.otherwise["/version"] = answer
     (row,) = await checked(address)
 

@@ -1,4 +1,4 @@
-"""The law of reconciling: a watch that told everything never differs from a list, one that left something out does."""
+"""The law of reconciliation: a complete watch never differs from a list, an incomplete one does."""
 
 from typing import NamedTuple
 
@@ -19,12 +19,12 @@ def histories(draw: st.DrawFn) -> list[Event]:
     """What befell a few objects, each made, changed and deleted in this order, or not at all."""
     events: list[Event] = []
     living: list[str] = []
-    version = born = 0
+    version = created = 0
     for choice in draw(st.lists(st.integers(0, 2**16), min_size=1, max_size=40)):
         version += 1 + choice % 3
         if choice % 4 == 0 or not living:
-            born += 1
-            uid = f"u{born}"
+            created += 1
+            uid = f"u{created}"
             living.append(uid)
             events.append(Event(version, "added", uid))
         else:
@@ -47,17 +47,17 @@ def played(events: list[Event], until: int) -> dict[str, int]:
     return there
 
 
-def compared(told: list[Event], true: list[Event], begun: int, listed_at: int, now: int) -> Differences:
-    """A list at one version, asked for when the watch had come to `begun` and compared when it had come to `now`."""
-    departed = {event.uid for event in told if event.what == "deleted" and begun < event.version <= now}
-    return differences(played(true, listed_at), listed_at, played(told, now), departed)
+def compared(reported: list[Event], true: list[Event], begun: int, listed_at: int, now: int) -> Differences:
+    """A list at one version, requested when the watch was at `begun` and compared when the watch was at `now`."""
+    departed = {event.uid for event in reported if event.what == "deleted" and begun < event.version <= now}
+    return differences(played(true, listed_at), listed_at, played(reported, now), departed)
 
 
 MOMENTS = st.tuples(*[st.integers(0, 130)] * 3).map(sorted)
 
 
 @given(histories(), MOMENTS)
-def test_a_watch_that_tells_everything_never_differs(events: list[Event], moments: list[int]) -> None:
+def test_a_complete_watch_never_differs(events: list[Event], moments: list[int]) -> None:
     """However the list falls among the events."""
     begun, listed_at, now = moments
 

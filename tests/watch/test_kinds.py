@@ -1,5 +1,5 @@
 """
-Kinds that nothing depends on: their absence is said and waited out, and the one that is not whole costs no list and no memory.
+Optional kinds: their absence is reported and waited for, and the kind that is not whole costs no list and no memory.
 """
 
 import json
@@ -26,6 +26,7 @@ from tests.watch.steps import (
     a_pause,
     a_watch,
     bookmark,
+    changes_of,
     event,
     listed,
     next_request,
@@ -35,7 +36,6 @@ from tests.watch.steps import (
     refusal,
     reopen,
     request_at_once,
-    seen,
     watching,
 )
 
@@ -93,7 +93,7 @@ def test_labelled_pods_go_without_owners() -> None:
 
 
 @pytest.mark.parametrize("resource", [CRON_WORKFLOWS, EVENTS])
-def test_an_optional_kind_that_is_refused_is_asked_for_seldom(resource: Resource) -> None:
+def test_an_optional_kind_that_is_refused_is_requested_seldom(resource: Resource) -> None:
     """It says what is lost, others need not wait for it, and a right given later is found without a restart."""
     watch = a_watch(resource)
     next_request(watch)
@@ -112,7 +112,7 @@ def test_an_optional_kind_that_is_refused_is_asked_for_seldom(resource: Resource
 
 
 def test_an_optional_kind_that_is_not_served_is_absent() -> None:
-    """Nobody waits for it, and that is no trouble."""
+    """Other kinds do not wait for it, and it is not a problem."""
     watch = a_watch(CRON_WORKFLOWS)
     next_request(watch)
     before = watch.settled
@@ -125,7 +125,7 @@ def test_an_optional_kind_that_is_not_served_is_absent() -> None:
     assert a_pause(watch).seconds >= ABSENT_S
 
 
-def test_a_needed_kind_is_still_asked_for_soon() -> None:
+def test_a_needed_kind_is_still_requested_soon() -> None:
     """Argo may be installed, or a right be granted, any moment."""
     missing, refused = a_watch(WORKFLOWS), a_watch(WORKFLOWS)
     for watch, status in ((missing, 404), (refused, 403)):
@@ -147,7 +147,7 @@ def test_events_are_watched_from_now_on_and_not_listed() -> None:
     then = request_at_once(watch)
 
     assert first.params == {"limit": "1"}
-    assert seen(out) == []
+    assert changes_of(out) == []
     assert [o.resource_version for o in of_type(out, Synced)] == ["100"]
     assert then.verb == "watch"
     assert then.params["fieldSelector"] == "type!=Normal"
@@ -155,17 +155,17 @@ def test_events_are_watched_from_now_on_and_not_listed() -> None:
 
 
 def test_events_are_not_remembered() -> None:
-    """They are hints that live an hour; the position alone tells a replay from news."""
+    """They are hints that exist for an hour; only the position separates a replay from a new event."""
     watch = watching(resource=EVENTS)
     out = watch.feed(event("ADDED", an_event("e1", 101)) + event("MODIFIED", an_event("e1", 102)), NOON)
     objects = watch.health().objects
     again = watch.feed(event("ADDED", an_event("e1", 101)) + bookmark(110), NOON)
     expired = watch.feed(event("DELETED", an_event("e1", 120)), NOON)
 
-    assert seen(out) == [("added", "e1", 101), ("modified", "e1", 102)]
-    assert seen(again) == []
+    assert changes_of(out) == [("added", "e1", 101), ("modified", "e1", 102)]
+    assert changes_of(again) == []
     assert positions(again) == ["110"]
-    assert seen(expired) == [("deleted", "e1", 120)]
+    assert changes_of(expired) == [("deleted", "e1", 120)]
     assert objects == 0
 
 
@@ -209,5 +209,5 @@ def test_every_right_names_its_rule() -> None:
 
 
 def test_no_selector_without_one() -> None:
-    """Of needed kinds everything is asked for."""
+    """Of a needed kind every object is requested."""
     assert "fieldSelector" not in reopen(listed(resource=replace(WORKFLOWS, whole=True))).params

@@ -30,7 +30,7 @@ def live(outcomes: list[Outcome]) -> list[bool]:
 
 
 def test_a_listed_object_is_never_live() -> None:
-    """A list shows what is, not when it came about."""
+    """A list shows the present state, not when it began."""
     watch = a_watch()
     watch.step()
 
@@ -65,7 +65,7 @@ def test_each_opening_has_a_fence_of_its_own() -> None:
     assert live(watch.feed(added("a", 150), NOON)) == [False]
 
 
-def test_a_fence_that_cannot_be_read_is_asked_for_again() -> None:
+def test_a_fence_that_cannot_be_read_is_requested_again() -> None:
     """By whatever failure; and the stream goes on meanwhile."""
     for code, body in ((500, b""), (403, refusal(403)), (200, b"<html>"), (200, page(version="x")), (429, b"")):
         watch = listed(version=100)
@@ -81,7 +81,7 @@ def test_a_fence_that_cannot_be_read_is_asked_for_again() -> None:
 
 
 def test_an_event_that_overtakes_the_fence_does_not_make_it_old() -> None:
-    """The answer is as old as the question: an event newer than it may arrive first, and is no restored etcd."""
+    """The answer is as old as the request: a newer event may arrive first; that does not mean a restored etcd."""
     watch = listed(version=100)
     reopen(watch)
     watch.side_request()
@@ -92,7 +92,7 @@ def test_an_event_that_overtakes_the_fence_does_not_make_it_old() -> None:
     assert live(watch.feed(modified("a", 181), NOON)) == [True]
 
 
-def test_a_fence_below_what_was_told_is_a_restored_etcd() -> None:
+def test_a_fence_below_an_observed_version_is_a_restored_etcd() -> None:
     """A watch from a version that is yet to come would be silent until it comes; so the stream ends and a list begins."""
     watch = watching(an_object("a", 90), version=100)
     watch.ended("closed", NOON + 60 * SECOND)
@@ -109,7 +109,7 @@ def test_a_fence_below_what_was_told_is_a_restored_etcd() -> None:
 
 
 def test_an_object_older_than_known_is_a_restored_etcd() -> None:
-    """A restored etcd may have moved beyond our position before we came back; an object that grew younger gives it away."""
+    """A restored etcd may be beyond the position at a restart; an object with an older version reveals it."""
     watch = watching(an_object("a", 90), an_object("b", 95), version=100)
     watch.broke("cut", "", NOON)
     watch.step()
@@ -127,7 +127,7 @@ def test_an_object_older_than_known_is_a_restored_etcd() -> None:
 
 
 def test_a_resumed_watch_is_synced_when_its_fence_is_known() -> None:
-    """It lists nothing: what it was told to know existed at its position. Replayed events are not live."""
+    """It does not list: the restored objects existed at its position. Replayed events are not live."""
     watch = a_watch(resume=Stored("500", epoch=2, known={"a": 2 << 56 | 400 << 8}))
     reopen(watch)
     replayed = watch.feed(modified("a", 501), NOON)
@@ -140,7 +140,7 @@ def test_a_resumed_watch_is_synced_when_its_fence_is_known() -> None:
     assert watch.health().synced
 
 
-def test_a_position_is_told_for_each_chunk_that_moved_it() -> None:
+def test_a_position_is_emitted_for_each_chunk_that_moved_it() -> None:
     """The spool stores it with the facts of the chunk; a bookmark moves it too."""
     watch = watching(version=100)
 

@@ -14,7 +14,7 @@ from collector.watch.preflight import REVIEWS, Check, check_cluster
 from tests.watch.server import Answer, ApiServer, Exchange, body, kubeconfig, raw
 from tests.watch.steps import CRON_WORKFLOWS, EVENTS, page, refusal
 
-Asked = dict[str, str]
+ReceivedRequest = dict[str, str]
 
 
 @pytest.fixture
@@ -29,10 +29,10 @@ def address(server: ApiServer, tmp_path: Path) -> ClusterAddress:
     return kubeconfig(tmp_path, server.url, user={"token": "t"})
 
 
-def allowing(granted: Callable[[Asked], bool]) -> Answer:
+def allowing(granted: Callable[[ReceivedRequest], bool]) -> Answer:
     async def answer(exchange: Exchange) -> None:
-        asked = json.loads(exchange.asked.body)["spec"]["resourceAttributes"]
-        await exchange.body(json.dumps({"status": {"allowed": granted(asked)}}).encode(), 201)
+        attributes = json.loads(exchange.request.body)["spec"]["resourceAttributes"]
+        await exchange.body(json.dumps({"status": {"allowed": granted(attributes)}}).encode(), 201)
 
     return answer
 
@@ -41,7 +41,7 @@ def at(path: str, answer: Answer) -> Answer:
     """This answer there, an empty list anywhere else."""
 
     async def choose(exchange: Exchange) -> None:
-        await (answer if exchange.asked.path == path else body(page(version=1)))(exchange)
+        await (answer if exchange.request.path == path else body(page(version=1)))(exchange)
 
     return choose
 
@@ -54,10 +54,10 @@ async def rows_of(address: ClusterAddress) -> dict[str, Check]:
 
 async def test_each_thing_read_by_name_has_a_row(server: ApiServer, address: ClusterAddress) -> None:
     """All of them optional; the reviews name the verb, the namespace and the very object."""
-    asked: list[Asked] = []
+    reviews: list[ReceivedRequest] = []
 
-    def granted(review: Asked) -> bool:
-        asked.append(review)
+    def granted(review: ReceivedRequest) -> bool:
+        reviews.append(review)
         return True
 
     server.otherwise[REVIEWS] = allowing(granted)
@@ -75,15 +75,13 @@ async def test_each_thing_read_by_name_has_a_row(server: ApiServer, address: Clu
     assert all(row.ok for row in rows.values())
     assert [row.needed for row in rows.values()] == [True, *[False] * 6]
     get = {"verb": "get", "namespace": "argo"}
-    assert get | {"resource": "configmaps", "name": "workflow-controller-configmap"} in asked
-    assert get | {"group": "metrics.k8s.io", "resource": "pods"} in asked
-    assert get | {"resource": "pods", "subresource": "proxy"} in asked
+    assert get | {"resource": "configmaps", "name": "workflow-controller-configmap"} in reviews
+    assert get | {"group": "metrics.k8s.io", "resource": "pods"} in reviews
+    assert get | {"resource": "pods", "subresource": "proxy"} in reviews
 
 
-async def test_a_right_that_is_missing_says_what_is_lost_and_how_to_grant_it(
-    server: ApiServer, address: ClusterAddress
-) -> None:
-    """The collector runs without it; nothing is asked for that is known to be refused."""
+async def test_a_missing_right_names_its_use_and_its_rule(server: ApiServer, address: ClusterAddress) -> None:
+    """The collector runs without it; a refused object is not requested."""
     server.otherwise[REVIEWS] = allowing(lambda review: review["resource"] != "leases")
     row = (await rows_of(address))["leases.coordination.k8s.io workflow-controller in argo"]
 
@@ -91,11 +89,11 @@ async def test_a_right_that_is_missing_says_what_is_lost_and_how_to_grant_it(
     assert row.detail == "no right to get it; without it: no information about which controller leads"
     assert row.remedy.startswith("add to a Role of the collector in namespace argo: ")
     assert 'resources: ["leases"], resourceNames: ["workflow-controller"]' in row.remedy
-    assert lease_path("argo") not in [asked.path for asked in server.asked]
+    assert lease_path("argo") not in [request.path for request in server.requests]
 
 
 async def test_a_lease_that_does_not_exist_needs_no_remedy(server: ApiServer, address: ClusterAddress) -> None:
-    """The Helm chart's single replica elects nobody."""
+    """The Helm chart's single replica has no leader election."""
     server.otherwise |= {
         REVIEWS: allowing(lambda _: True),
         "list": at(lease_path("argo"), body(refusal(404, "NotFound"), 404)),
@@ -112,9 +110,7 @@ async def test_a_lease_that_does_not_exist_needs_no_remedy(server: ApiServer, ad
 @pytest.mark.parametrize(
     ("answer", "words"), [(body(b"", 500), "is answered with 500"), (raw(b""), "the check failed: ")]
 )
-async def test_what_cannot_be_asked_is_a_row(
-    server: ApiServer, address: ClusterAddress, answer: Answer, words: str
-) -> None:
+async def test_a_failed_check_is_a_row(server: ApiServer, address: ClusterAddress, answer: Answer, words: str) -> None:
     """Never an exception."""
     server.otherwise |= {REVIEWS: allowing(lambda _: True), "list": at(lease_path("argo"), answer)}
     row = (await rows_of(address))["leases.coordination.k8s.io workflow-controller in argo"]

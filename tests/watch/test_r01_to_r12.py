@@ -1,7 +1,7 @@
 """
 The 24 rules that a list and watch client must keep, each as a scripted case against the protocol alone.
 
-R1 to R12: what is asked, where a watch resumes from, and when a version is given up.
+R1 to R12: the requests, where a watch resumes, and when a version is given up.
 """
 
 from collector.catalog.counters import Counters
@@ -19,6 +19,7 @@ from tests.watch.steps import (
     added,
     an_object,
     bookmark,
+    changes_of,
     deleted,
     event,
     listed,
@@ -32,7 +33,6 @@ from tests.watch.steps import (
     refusal,
     reopen,
     restarts,
-    seen,
     status,
     v,
     watching,
@@ -54,12 +54,12 @@ def test_r02_no_version_match_is_ever_sent() -> None:
     """`resourceVersionMatch` belongs to lists at a version, and we make none: neither first, nor again, nor for the fence."""
     watch = watching(an_object("a", 1))
     watch.ended("closed", NOON + 60 * SECOND)
-    asked = [reopen(watch), next_side_request(watch)]
+    requests = [reopen(watch), next_side_request(watch)]
     watch.feed(event("ERROR", status(410, "Expired")), NOON)
-    asked.append(next_request(watch))
+    requests.append(next_request(watch))
 
-    assert [request.verb for request in asked] == ["watch", "fence", "list"]
-    assert not any("resourceVersionMatch" in request.params for request in asked)
+    assert [request.verb for request in requests] == ["watch", "fence", "list"]
+    assert not any("resourceVersionMatch" in request.params for request in requests)
 
 
 def test_r03_the_first_list_after_a_restart_is_not_at_the_stored_version() -> None:
@@ -76,19 +76,19 @@ def test_r03_the_first_list_after_a_restart_is_not_at_the_stored_version() -> No
 
 
 def test_r04_a_watch_always_starts_from_a_version() -> None:
-    """Without a version a watch begins with unordered ADDED events, whose versions are no resume points."""
-    asked = []
+    """Without a version a watch begins with unordered ADDED events, and no watch can resume from their versions."""
+    requests = []
     for resume in (None, Stored("500"), Stored("0"), Stored("")):
         watch = a_watch(resume=resume)
         while (request := next_request(watch)).verb == "list":
             watch.answered(200, JSON, page(version=100), NOON)
-        asked.append(request.params["resourceVersion"])
+        requests.append(request.params["resourceVersion"])
 
-    assert asked == ["100", "500", "100", "100"]
+    assert requests == ["100", "500", "100", "100"]
 
 
 def test_r05_versions_are_numbers_within_one_epoch() -> None:
-    """1000 is newer than 999 though it sorts before it; a version that is no number is set aside; going back is an epoch."""
+    """1000 is newer than 999; a version that is not a number is set aside; going back begins an epoch."""
     watch = watching(an_object("a", 900), version=998)
     out = watch.feed(modified("a", 999) + modified("a", 1000), NOON)
     nonsense = watch.feed(event("ADDED", an_object("b", "abc")), NOON)
@@ -96,7 +96,7 @@ def test_r05_versions_are_numbers_within_one_epoch() -> None:
     next_request(watch)
     restored = watch.answered(200, JSON, page(an_object("a", 50), version=60), NOON)
 
-    assert [version for _, _, version in seen(out)] == [999, 1000]
+    assert [version for _, _, version in changes_of(out)] == [999, 1000]
     assert of_type(nonsense, Quarantine)[0].reason == "no_version"
     assert observed(restored)[0].version == v(50, epoch=1) > v(1000)
     assert of_type(restored, Position)[0].epoch == 1
@@ -141,7 +141,7 @@ def test_r06_an_expired_token_begins_the_list_again_even_if_a_new_one_is_offered
     out = watch.answered(200, JSON, page(an_object("b", 110), version=120), NOON)
 
     assert again.params == {"limit": "500"}
-    assert seen(out) == [("listed", "b", 110), ("vanished", "a", 120)]
+    assert changes_of(out) == [("listed", "b", 110), ("vanished", "a", 120)]
 
 
 def test_r07_a_relist_is_paged_and_unset_like_the_first() -> None:
@@ -153,7 +153,7 @@ def test_r07_a_relist_is_paged_and_unset_like_the_first() -> None:
     assert next_request(watch).params == {"limit": "500"}
 
 
-def test_r08_bookmarks_are_asked_for_and_move_the_position() -> None:
+def test_r08_bookmarks_are_requested_and_move_the_position() -> None:
     """Without bookmarks a quiet kind falls out of etcd's window, and each reconnection is a full list."""
     watch = listed(version=100)
     request = reopen(watch)
@@ -174,12 +174,12 @@ def test_r08_a_bookmark_without_a_version_is_harmless() -> None:
 
 
 def test_r09_the_end_of_initial_events_is_an_ordinary_bookmark() -> None:
-    """We list before we watch, so a server that marks the end of initial events tells us a version and no more."""
+    """A watch follows a list, so a mark of the end of initial events only carries a version."""
     watch = watching(version=100)
     out = watch.feed(bookmark(130, {"k8s.io/initial-events-end": "true"}) + added("a", 131), NOON)
 
     assert positions(out) == ["131"]
-    assert seen(out) == [("added", "a", 131)]
+    assert changes_of(out) == [("added", "a", 131)]
 
 
 def gone_by_status(watch: Watch) -> None:
@@ -198,7 +198,7 @@ def gone_by_reason_alone(watch: Watch) -> None:
 
 
 def test_r10_an_expired_version_is_a_gap_and_a_list_compared_by_uid() -> None:
-    """In all its shapes: the version is dropped, the list shows what vanished, and the break is told as a row."""
+    """In all its forms: the version is dropped, the list shows what vanished, and the gap is a row."""
     for shape in (gone_by_status, gone_in_the_stream, gone_by_reason_alone):
         watch = watching(an_object("a", 10), an_object("b", 20), version=100)
         shape(watch)
@@ -206,14 +206,14 @@ def test_r10_an_expired_version_is_a_gap_and_a_list_compared_by_uid() -> None:
         out = watch.answered(200, JSON, page(an_object("b", 20), an_object("c", 150), version=200), NOON + 90 * SECOND)
 
         assert request.verb == "list"
-        assert seen(out) == [("listed", "c", 150), ("vanished", "a", 200)]
+        assert changes_of(out) == [("listed", "c", 150), ("vanished", "a", 200)]
         (gap,) = of_type(out, WatchGap)
         assert (gap.from_at, gap.to_at, gap.cause, gap.objects_unknown) == (NOON, NOON + 90 * SECOND, "gone", 1)
         assert next_request(watch).params["resourceVersion"] == "200"
 
 
 def test_r10_a_gap_after_a_restart_begins_at_the_stored_instant() -> None:
-    """What happened while nobody watched is in the gap, from the last position made durable."""
+    """The time without a watch is in the gap, from the last durable position."""
     watch = a_watch(resume=Stored("500", known={"a": v(480)}), resumed_at=NOON - 3600 * SECOND)
     reopen(watch)
     watch.feed(event("ERROR", status(410)), NOON)
@@ -221,7 +221,7 @@ def test_r10_a_gap_after_a_restart_begins_at_the_stored_instant() -> None:
     out = watch.answered(200, JSON, page(version=900), NOON)
 
     assert of_type(out, WatchGap)[0].from_at == NOON - 3600 * SECOND
-    assert seen(out) == [("vanished", "a", 900)]
+    assert changes_of(out) == [("vanished", "a", 900)]
 
 
 def test_r10_lists_do_not_chase_one_another_when_every_version_is_expired() -> None:
@@ -239,7 +239,7 @@ def test_r10_lists_do_not_chase_one_another_when_every_version_is_expired() -> N
 
 
 def test_r11_a_version_too_large_for_a_lagging_server_is_waited_for_then_dropped() -> None:
-    """After a failover: back off as asked, then list with the version unset; in both shapes."""
+    """After a failover: back off as requested, then list with the version unset; in both forms."""
     cause = {"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]}
     body = refusal(504, "Timeout", "Too large resource version: 100, current: 90", retryAfterSeconds=4, **cause)
     watch = listed(an_object("a", 10), version=100)
@@ -285,7 +285,7 @@ def test_r12_a_corrupt_object_removed_from_etcd_means_a_list() -> None:
     out = watch.answered(200, JSON, page(version=120), NOON)
 
     assert request.verb == "list"
-    assert seen(out) == [("vanished", "a", 120)]
+    assert changes_of(out) == [("vanished", "a", 120)]
     assert of_type(out, WatchGap)[0].cause == "corrupt"
 
 
@@ -300,10 +300,10 @@ def test_r12_an_error_that_is_no_status_is_an_internal_error() -> None:
 
 
 def test_a_deletion_is_not_observed_twice_in_a_relist() -> None:
-    """What the stream told as deleted is not told again as vanished."""
+    """An object that the stream deleted is not emitted again as vanished."""
     watch = watching(an_object("a", 10), version=100)
     watch.feed(deleted("a", 110), NOON)
     watch.feed(event("ERROR", status(410)), NOON)
     next_request(watch)
 
-    assert seen(watch.answered(200, JSON, page(version=120), NOON)) == []
+    assert changes_of(watch.answered(200, JSON, page(version=120), NOON)) == []

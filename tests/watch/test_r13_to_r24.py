@@ -22,6 +22,7 @@ from tests.watch.steps import (
     added,
     an_object,
     bookmark,
+    changes_of,
     deleted,
     event,
     fallbacks,
@@ -36,7 +37,6 @@ from tests.watch.steps import (
     reopen,
     request_at_once,
     restarts,
-    seen,
     status,
     v,
     watching,
@@ -45,15 +45,15 @@ from tests.watch.steps import (
 
 def test_r13_watches_end_at_random_within_five_to_ten_minutes() -> None:
     """Watches that ended together would come back together."""
-    asked = {next_request(a_watch(resume=Stored("5"), seed=seed)).timeout_s for seed in range(50)}
+    timeouts = {next_request(a_watch(resume=Stored("5"), seed=seed)).timeout_s for seed in range(50)}
 
-    assert len(asked) > 30
-    assert min(asked) >= 300
-    assert max(asked) <= 600
+    assert len(timeouts) > 30
+    assert min(timeouts) >= 300
+    assert max(timeouts) <= 600
 
 
 def test_r13_a_short_watch_without_news_is_a_failure() -> None:
-    """A server that ends each watch at once would else be asked hundreds of times a second."""
+    """A server that ends each watch at once would otherwise receive hundreds of requests a second."""
     watch = watching(version=100)
     watch.ended("closed", NOON + SECOND)
 
@@ -62,7 +62,7 @@ def test_r13_a_short_watch_without_news_is_a_failure() -> None:
 
 
 def test_r13_a_watch_that_ends_in_time_or_brought_news_is_opened_again_at_once() -> None:
-    """The ordinary end of a watch is no trouble."""
+    """The ordinary end of a watch is not a failure."""
     watch = watching(version=100)
     watch.ended("closed", NOON + 300 * SECOND)
     assert request_at_once(watch).verb == "watch"
@@ -83,7 +83,7 @@ def test_r14_under_back_pressure_the_watch_stops_cleanly_and_resumes() -> None:
     out = watch.feed(added("b", 102), NOON)
 
     assert (request.verb, request.params["resourceVersion"]) == ("watch", "101")
-    assert seen(out) == [("added", "b", 102)]
+    assert changes_of(out) == [("added", "b", 102)]
     assert not of_type(out, WatchGap)
 
 
@@ -95,17 +95,17 @@ def test_r15_what_was_seen_is_not_seen_again() -> None:
     reopen(watch)
     again = watch.feed(modified("a", 105) + modified("a", 110) + added("b", 111) + deleted("b", 112), NOON)
 
-    assert len(seen(first)) == 3
+    assert len(changes_of(first)) == 3
     assert again == []
 
 
-def test_r15_a_list_tells_only_what_changed() -> None:
-    """A relist of 200,000 objects of which one changed is one observation."""
+def test_r15_a_list_emits_only_changes() -> None:
+    """A relist of 200,000 objects with one change is one observation."""
     watch = watching(an_object("a", 90), an_object("b", 95), version=100)
     watch.feed(event("ERROR", status(410)), NOON)
     next_request(watch)
 
-    assert seen(watch.answered(200, JSON, page(an_object("a", 90), an_object("b", 130), version=140), NOON)) == [
+    assert changes_of(watch.answered(200, JSON, page(an_object("a", 90), an_object("b", 130), version=140), NOON)) == [
         ("listed", "b", 130)
     ]
 
@@ -117,7 +117,7 @@ def test_r16_a_uid_replaced_under_its_name_is_two_objects() -> None:
     next_request(watch)
     out = watch.answered(200, JSON, page(an_object("new", 150, "nightly"), version=200), NOON)
 
-    assert seen(out) == [("listed", "new", 150), ("vanished", "old", 200)]
+    assert changes_of(out) == [("listed", "new", 150), ("vanished", "old", 200)]
 
 
 def test_r17_a_deletion_carries_the_last_state_at_its_own_version() -> None:
@@ -129,21 +129,21 @@ def test_r17_a_deletion_carries_the_last_state_at_its_own_version() -> None:
     assert watch.health().objects == 0
 
 
-def test_r17_the_deletion_of_an_object_never_seen_is_told_too() -> None:
+def test_r17_the_deletion_of_an_unobserved_object_is_emitted_too() -> None:
     """Created and deleted between two looks, it still cost money."""
     watch = watching(version=100)
 
-    assert seen(watch.feed(deleted("a", 140), NOON)) == [("deleted", "a", 140)]
+    assert changes_of(watch.feed(deleted("a", 140), NOON)) == [("deleted", "a", 140)]
 
 
 def test_r17_leaving_a_selector_is_a_deletion_at_a_version_already_known() -> None:
     """A server sends DELETED with the version of the change that took the label away."""
     watch = watching(an_object("a", 100), version=100)
 
-    assert seen(watch.feed(deleted("a", 100) + deleted("a", 100), NOON)) == [("deleted", "a", 100)]
+    assert changes_of(watch.feed(deleted("a", 100) + deleted("a", 100), NOON)) == [("deleted", "a", 100)]
 
 
-def test_r18_too_many_requests_waits_as_asked_and_keeps_the_version() -> None:
+def test_r18_too_many_requests_waits_as_requested_and_keeps_the_version() -> None:
     """A list costs the server a hundred times a watch: one that asks for less must not be listed."""
     for code in (429, 500, 503):
         counters = Counters()
@@ -160,10 +160,10 @@ def test_r18_retry_after_may_be_a_date_and_has_a_bound() -> None:
     """Seconds or a date; nonsense is ignored, and an hour is shortened."""
     date = "Sun, 22 Nov 2026 12:00:20 GMT"
     waits = []
-    for said in (date, "soon", "86400"):
+    for header in (date, "soon", "86400"):
         watch = listed(version=100)
         next_request(watch)
-        watch.answered(429, {"Retry-After": said}, b"", NOON)
+        watch.answered(429, {"Retry-After": header}, b"", NOON)
         waits.append(a_pause(watch).seconds)
 
     assert 20 <= waits[0] <= 22
@@ -218,7 +218,7 @@ def test_r19_a_refused_connection_keeps_the_version() -> None:
 
 
 def test_r20_refused_credentials_are_renewed_once_and_then_waited_for() -> None:
-    """A token may just have expired; if the new one is refused too, more haste helps nobody. Then it starts over."""
+    """A token may have expired; if the new one is refused too, the watch waits, and then starts over."""
     watch = listed(version=100)
     steps = []
     for _ in range(4):
@@ -262,7 +262,7 @@ def test_r22_a_line_may_come_in_any_pieces() -> None:
     watch = watching(version=100)
     out = [o for cut in range(len(line)) for o in watch.feed(line[cut : cut + 1], NOON)]
 
-    assert seen(out) == [("added", "a", 101)]
+    assert changes_of(out) == [("added", "a", 101)]
     assert observed(out)[0].object.metadata.name == text
 
 
@@ -274,7 +274,7 @@ def test_r22_half_a_line_at_the_end_is_dropped_and_comes_again() -> None:
     request = reopen(watch)
 
     assert request.params["resourceVersion"] == "101"
-    assert seen(watch.feed(added("b", 102), NOON)) == [("added", "b", 102)]
+    assert changes_of(watch.feed(added("b", 102), NOON)) == [("added", "b", 102)]
 
 
 def test_r22_an_unknown_event_type_is_set_aside_and_passed() -> None:
@@ -283,7 +283,7 @@ def test_r22_an_unknown_event_type_is_set_aside_and_passed() -> None:
     out = watch.feed(event("PATCHED", an_object("a", 101)) + added("b", 102), NOON)
 
     assert [q.reason for q in of_type(out, Quarantine)] == ["event_type"]
-    assert seen(out) == [("added", "b", 102)]
+    assert changes_of(out) == [("added", "b", 102)]
     assert positions(out) == ["102"]
 
 
@@ -302,24 +302,24 @@ def test_r22_an_object_without_identity_is_set_aside_and_its_neighbours_observed
             out = watching(version=100).feed(b"".join(lines), NOON)
 
             assert len(of_type(out, Quarantine)) == 1
-            assert len(seen(out)) == len(lines) - 1
+            assert len(changes_of(out)) == len(lines) - 1
             assert positions(out)[0] in ("104", "105")
             assert "hunter2" not in repr(out)
 
 
-def test_r22_an_object_that_the_typed_decoder_refuses_is_mended_and_counted() -> None:
+def test_r22_an_object_that_the_typed_decoder_refuses_is_repaired_and_counted() -> None:
     """One field of the wrong type costs that field, not the object, and the change stays what it was."""
     counters = Counters()
     watch = watching(an_object("a", 10), version=100, counters=counters)
     odd = an_object("a", 101, status={"phase": "Running", "startedAt": 7})
     out = watch.feed(modified("b", 100) + event("MODIFIED", odd) + deleted("a", 102, status="gone"), NOON)
 
-    assert seen(out) == [("modified", "a", 101), ("deleted", "a", 102)]
+    assert changes_of(out) == [("modified", "a", 101), ("deleted", "a", 102)]
     assert observed(out)[0].object.status.phase == "Running"
     assert fallbacks(counters) == 2
 
 
-def test_r22_a_line_that_is_no_json_is_asked_for_again_then_set_aside() -> None:
+def test_r22_a_line_that_is_not_json_is_requested_again_then_set_aside() -> None:
     """Bytes may be damaged on the way; when the same version gives them three times, only a list gets past them."""
     watch = watching(version=100)
     for _ in range(2):
@@ -344,7 +344,7 @@ def test_r22_a_line_of_many_megabytes_is_taken_and_a_larger_one_skipped() -> Non
         out += watch.feed(stream[start : start + 2**18], NOON)
         held = max(held, watch._frames.size)
 
-    assert seen(out) == [("added", "a", 101), ("added", "c", 103)]
+    assert changes_of(out) == [("added", "a", 101), ("added", "c", 103)]
     assert [(q.reason, json.loads(q.sample)["bytes"]) for q in of_type(out, Quarantine)] == [
         ("oversized", len(monstrous) - 1)
     ]
@@ -352,7 +352,7 @@ def test_r22_a_line_of_many_megabytes_is_taken_and_a_larger_one_skipped() -> Non
 
 
 def test_r23_a_list_that_fails_as_a_whole_makes_nothing_vanish() -> None:
-    """One object that etcd cannot decode fails the whole list; what is known stays known, and the reason is told."""
+    """One object that etcd cannot decode fails the whole list; known objects stay known, and the reason is reported."""
     watch = watching(an_object("a", 10), version=100)
     watch.feed(event("ERROR", status(410)), NOON)
     for _ in range(3):

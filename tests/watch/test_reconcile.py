@@ -1,4 +1,4 @@
-"""A list beside the watch, over sockets: what a server left out is found, put right and told, and nothing else is."""
+"""A list compared with the watch, over sockets: a missed change is found, repaired and reported, and nothing else is."""
 
 import asyncio
 import json
@@ -17,27 +17,27 @@ from collector.kube.connection import ClusterAddress
 from collector.watch import reconcile
 from collector.watch.reconcile import Reconciler, reconcile_for_ever
 from tests.watch.server import ApiServer, Exchange, Impatient, Run, eventually, kubeconfig, running
-from tests.watch.steps import added, an_object, bookmark, deleted, event, modified, of_type, page, seen
-from tests.watch.steps import status as told_status
+from tests.watch.steps import added, an_object, bookmark, changes_of, deleted, event, modified, of_type, page
+from tests.watch.steps import status as status_object
 
 
 @dataclass
 class Collection:
-    """What there is, told by list and get; what its watch says is another matter."""
+    """The true objects, for list and get; its watch may differ from them."""
 
     version: int = 100
     objects: dict[str, int] = field(default_factory=dict)
     forgotten: set[str] = field(default_factory=set)
-    """Left out of the next list."""
+    """Omitted from the next list."""
     pieces: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
     before_list: list[bytes] = field(default_factory=list)
     """What the watch says while a list is under way."""
     headers: list[str] = field(default_factory=list)
 
     async def read(self, exchange: Exchange) -> None:
-        *_, last = exchange.asked.path.split("/")
+        *_, last = exchange.request.path.split("/")
         if last == "workflows":
-            self.headers.append(exchange.asked.headers.get("Accept", ""))
+            self.headers.append(exchange.request.headers.get("Accept", ""))
             shown = [an_object(uid, at) for uid, at in self.objects.items() if uid not in self.forgotten]
             self.forgotten = set()
             answer = page(*shown, version=self.version)
@@ -47,7 +47,7 @@ class Collection:
         elif last in self.objects:
             await exchange.body(json.dumps(an_object(last, self.objects[last])).encode())
         else:
-            await exchange.body(json.dumps(told_status(404, "NotFound")).encode(), 404)
+            await exchange.body(json.dumps(status_object(404, "NotFound")).encode(), 404)
 
     async def watch(self, exchange: Exchange) -> None:
         await exchange.head(Transfer_Encoding="chunked")
@@ -87,79 +87,83 @@ async def reconciling(address: ClusterAddress, **more: Any) -> AsyncIterator[tup
     async with running(address) as run:
         await eventually(lambda: run.watch.streaming and run.watch.side_request() is None)
         known: dict[str, Any] = {"concerns": everything, "catch_up_s": 1.0} | more
-        yield run, Reconciler(run.connection, run.watch, run.told.extend, asyncio.Lock(), **known)
+        yield run, Reconciler(run.connection, run.watch, run.emitted.extend, asyncio.Lock(), **known)
 
 
-def figures(told: Reconciled | None) -> tuple[int, ...]:
-    assert told is not None
-    return told.objects, told.missing, told.stale, told.phantom, told.repaired
+def figures(report: Reconciled | None) -> tuple[int, ...]:
+    assert report is not None
+    return report.objects, report.missing, report.stale, report.phantom, report.repaired
 
 
-async def test_a_watch_that_told_everything_differs_in_nothing(there: Collection, address: ClusterAddress) -> None:
-    """The row says so; only metadata was asked for, of a version that nobody fixed."""
+async def test_a_complete_watch_has_no_differences(there: Collection, address: ClusterAddress) -> None:
+    """The row shows it; only metadata was requested, with the version unset."""
     async with reconciling(address) as (run, reconciler):
-        told = await reconciler.reconcile()
+        report = await reconciler.reconcile()
 
-    assert figures(told) == (2, 0, 0, 0, 0)
-    assert of_type(run.told, Reconciled) == [told]
+    assert figures(report) == (2, 0, 0, 0, 0)
+    assert of_type(run.emitted, Reconciled) == [report]
     assert "PartialObjectMetadataList" in there.headers[1]
     assert len(there.headers) == 2
 
 
 async def test_what_the_watch_left_out_is_found_and_put_right(there: Collection, address: ClusterAddress) -> None:
-    """An object never told, one told in an older version, one whose end was not told; then all is well."""
+    """A missed object, one with a missed change, one with a missed deletion; then nothing differs."""
     async with reconciling(address) as (run, reconciler):
-        before = len(run.told)
+        before = len(run.emitted)
         there.objects, there.version = {"a": 110, "c": 105}, 120
         there.say(bookmark(120))
-        told = await reconciler.reconcile()
+        report = await reconciler.reconcile()
         again = await reconciler.reconcile()
 
-    assert figures(told) == (2, 1, 1, 1, 3)
-    assert sorted(seen(run.told[before:])) == [("listed", "a", 110), ("listed", "c", 105), ("vanished", "b", 120)]
+    assert figures(report) == (2, 1, 1, 1, 3)
+    assert sorted(changes_of(run.emitted[before:])) == [
+        ("listed", "a", 110),
+        ("listed", "c", 105),
+        ("vanished", "b", 120),
+    ]
     assert figures(again) == (2, 0, 0, 0, 0)
 
 
 async def test_what_happens_during_the_list_is_no_difference(there: Collection, address: ClusterAddress) -> None:
-    """Made, changed or deleted after the list's version, and told before the two are compared."""
+    """Created, changed or deleted after the list's version, and observed before the comparison."""
     there.objects |= {"c": 92}
     async with reconciling(address) as (_, reconciler):
         there.before_list = [modified("a", 130), deleted("b", 131), added("d", 132)]
-        told = await reconciler.reconcile()
+        report = await reconciler.reconcile()
 
-    assert figures(told) == (3, 0, 0, 0, 0)
+    assert figures(report) == (3, 0, 0, 0, 0)
 
 
-async def test_a_list_that_forgets_an_object_is_asked_again(there: Collection, address: ClusterAddress) -> None:
+async def test_a_list_that_omits_an_object_is_repeated(there: Collection, address: ClusterAddress) -> None:
     """An object ends only if two lists lack it."""
     async with reconciling(address) as (run, reconciler):
         there.forgotten = {"b"}
-        told = await reconciler.reconcile()
+        report = await reconciler.reconcile()
 
-    assert figures(told) == (1, 0, 0, 0, 0)
+    assert figures(report) == (1, 0, 0, 0, 0)
     assert len(there.headers) == 3
-    assert [change for change, *_ in seen(run.told)] == ["listed", "listed"]
+    assert [change for change, *_ in changes_of(run.emitted)] == ["listed", "listed"]
 
 
 async def test_pods_of_others_are_not_missed(there: Collection, address: ClusterAddress) -> None:
-    """They are watched, but after a restart nobody knows them; they are neither counted nor fetched."""
+    """They are watched, but unknown after a restart; they are neither counted nor fetched."""
     async with reconciling(address, concerns=lambda _, meta: meta.name != "x") as (run, reconciler):
         there.objects |= {"x": 99}
-        told = await reconciler.reconcile()
+        report = await reconciler.reconcile()
 
-    assert figures(told) == (3, 0, 0, 0, 0)
+    assert figures(report) == (3, 0, 0, 0, 0)
     assert "x" not in run.watch.ledger.known
 
 
 async def test_nothing_is_concluded_before_the_watch_has_come_as_far(
     there: Collection, address: ClusterAddress
 ) -> None:
-    """What it has not told yet it may still tell."""
+    """It may still observe the changes that are missing."""
     async with reconciling(address, catch_up_s=0.1) as (run, reconciler):
         there.objects, there.version = {"a": 110}, 120
-        told = await reconciler.reconcile()
+        report = await reconciler.reconcile()
 
-    assert told is None
+    assert report is None
     assert run.watch.ledger.departed is None
 
 
@@ -167,11 +171,11 @@ async def test_nothing_is_concluded_when_the_watch_lists_itself(there: Collectio
     """Its own list knows better."""
     async with reconciling(address) as (run, reconciler):
         there.version = 120
-        there.before_list = [event("ERROR", told_status(410, "Expired"))]
-        told = await reconciler.reconcile()
+        there.before_list = [event("ERROR", status_object(410, "Expired"))]
+        report = await reconciler.reconcile()
         await eventually(lambda: run.watch.listings == 2)
 
-    assert told is None
+    assert report is None
 
 
 async def test_an_object_that_ends_before_it_is_fetched_is_left_to_the_watch(
@@ -183,9 +187,9 @@ async def test_an_object_that_ends_before_it_is_fetched_is_left_to_the_watch(
         there.say(bookmark(120))
         there.objects |= {"gone": 110}
         reconciler.concerns = lambda *_: there.objects.pop("gone") > 0
-        told = await reconciler.reconcile()
+        report = await reconciler.reconcile()
 
-    assert figures(told) == (3, 1, 0, 0, 0)
+    assert figures(report) == (3, 1, 0, 0, 0)
 
 
 async def test_a_refused_list_comes_to_nothing(server: ApiServer, address: ClusterAddress) -> None:
@@ -211,13 +215,13 @@ async def test_it_comes_round_and_soon_after_a_list(
     async with running(address) as run:
         await eventually(lambda: run.watch.streaming)
         going = reconcile_for_ever(
-            run.connection, [run.watch], sink=run.told.extend, lists=asyncio.Lock(), concerns=everything, every_s=3600,
+            run.connection, [run.watch], sink=run.emitted.extend, lists=asyncio.Lock(), concerns=everything, every_s=3600,
             dice=Impatient(1),
         )  # fmt: skip
         task = asyncio.create_task(going)
-        there.say(event("ERROR", told_status(410, "Expired")))
-        await eventually(lambda: of_type(run.told, Reconciled))
+        there.say(event("ERROR", status_object(410, "Expired")))
+        await eventually(lambda: of_type(run.emitted, Reconciled))
         task.cancel()
         await asyncio.wait([task])
 
-    assert [figures(told) for told in of_type(run.told, Reconciled)] == [(2, 0, 0, 0, 0)]
+    assert [figures(report) for report in of_type(run.emitted, Reconciled)] == [(2, 0, 0, 0, 0)]

@@ -22,6 +22,7 @@ from tests.watch.steps import (
     added,
     an_object,
     bookmark,
+    changes_of,
     event,
     modified,
     observed,
@@ -29,9 +30,8 @@ from tests.watch.steps import (
     page,
     refusal,
     restarts,
-    seen,
 )
-from tests.watch.steps import status as told_status
+from tests.watch.steps import status as status_object
 
 
 @pytest.fixture
@@ -61,10 +61,10 @@ async def test_a_list_then_a_watch_then_its_events(server: ApiServer, address: C
     async with running(address) as run:
         await eventually(lambda: run.watch.side_request() is None and run.watch.streaming)
         go.set()
-        await eventually(lambda: len(seen(run.told)) == 2)
+        await eventually(lambda: len(changes_of(run.emitted)) == 2)
 
-    assert seen(run.told) == [("listed", "a", 1), ("added", "b", 101)]
-    assert [o.live for o in observed(run.told)] == [False, True]
+    assert changes_of(run.emitted) == [("listed", "a", 1), ("added", "b", 101)]
+    assert [o.live for o in observed(run.emitted)] == [False, True]
     assert server.of("list")[1].params["continue"] == "t"
     assert server.of("watch")[0].headers["Authorization"] == "Bearer t-secret"
 
@@ -83,7 +83,7 @@ async def test_a_half_open_socket_ends_by_the_idle_deadline(server: ApiServer, a
 async def test_a_server_that_never_ends_its_watch_is_left_at_the_deadline(
     server: ApiServer, address: ClusterAddress
 ) -> None:
-    """A server that goes on far beyond the end it was asked for is not ours to trust; events alone keep no stream open."""
+    """A server that continues far beyond the requested end is not trusted; events alone do not keep a stream open."""
 
     async def chatter(exchange: Exchange) -> None:
         await exchange.head(Transfer_Encoding="chunked")
@@ -110,9 +110,9 @@ async def test_a_slow_server_loses_no_event(server: ApiServer, address: ClusterA
 
     server.script("watch", drip)
     async with running(address) as run:
-        await eventually(lambda: len(seen(run.told)) == 2)
+        await eventually(lambda: len(changes_of(run.emitted)) == 2)
 
-    assert seen(run.told) == [("added", "a", 101), ("modified", "a", 102)]
+    assert changes_of(run.emitted) == [("added", "a", 101), ("modified", "a", 102)]
     assert len(server.of("watch")) == 1
 
 
@@ -125,24 +125,24 @@ async def test_a_stream_cut_in_an_event_resumes_before_it(
     whole = json.dumps({"type": "ADDED", "object": an_object("b", 102, "caf\u00e9\u00e9\u00e9")}, ensure_ascii=False)
     line = whole.encode() + b"\n"
     cut = line.rindex(b"\xc3") + 1 if cut < 0 else cut
-    first_came = asyncio.Event()
+    first_arrived = asyncio.Event()
 
     async def breaks_off(exchange: Exchange) -> None:
         await exchange.head(Transfer_Encoding="chunked")
         await exchange.chunks(added("a", 101), line[:cut])
         # A reset overtakes what was sent before it.
-        await first_came.wait()
+        await first_arrived.wait()
         exchange.writer.transport.abort() if then == "reset" else await exchange.send(b"0\r\n\r\n")
 
     server.script("watch", breaks_off, stream(line))
     async with running(address) as run:
-        await eventually(lambda: seen(run.told))
-        first_came.set()
-        await eventually(lambda: len(seen(run.told)) == 2)
+        await eventually(lambda: changes_of(run.emitted))
+        first_arrived.set()
+        await eventually(lambda: len(changes_of(run.emitted)) == 2)
 
     assert server.of("watch")[1].params["resourceVersion"] == "101"
-    assert observed(run.told)[-1].object.metadata.name == "caf\u00e9\u00e9\u00e9"
-    assert not of_type(run.told, WatchGap)
+    assert observed(run.emitted)[-1].object.metadata.name == "caf\u00e9\u00e9\u00e9"
+    assert not of_type(run.emitted, WatchGap)
 
 
 async def test_a_body_that_is_shorter_than_promised_is_no_list(server: ApiServer, address: ClusterAddress) -> None:
@@ -155,7 +155,7 @@ async def test_a_body_that_is_shorter_than_promised_is_no_list(server: ApiServer
     async with running(address) as run:
         await eventually(lambda: run.watch.synced)
 
-    assert seen(run.told) == [("listed", "a", 1), ("listed", "b", 2)]
+    assert changes_of(run.emitted) == [("listed", "a", 1), ("listed", "b", 2)]
     assert restarts(run.counters)["connection"] == 1
 
 
@@ -164,14 +164,14 @@ async def test_a_line_of_six_megabytes_passes(server: ApiServer, address: Cluste
     line = added("a", 101, status={"message": "x" * 6 * 2**20})
     server.script("watch", stream(*(line[i : i + 50_000] for i in range(0, len(line), 50_000)), modified("a", 102)))
     async with running(address) as run:
-        await eventually(lambda: len(seen(run.told)) == 2)
+        await eventually(lambda: len(changes_of(run.emitted)) == 2)
 
-    (large, _) = observed(run.told)
+    (large, _) = observed(run.emitted)
     assert len(large.object.status.message) == 6 * 2**20
 
 
 async def test_too_many_requests_is_waited_for_and_never_listed(server: ApiServer, address: ClusterAddress) -> None:
-    """The second watch comes when the server said, at the version of the first, and no list is asked."""
+    """The second watch starts when the server asked for it, at the version of the first, without a list."""
     server.script("watch", body(b"Too many requests", 429, Retry_After="1", Content_Type="text/plain"))
     async with running(address) as run:
         await eventually(lambda: len(server.of("watch")) == 2 and run.watch.streaming)
@@ -189,7 +189,7 @@ async def test_a_refused_connection_is_tried_again_at_the_same_version(tmp_path:
     async with AsyncExitStack() as stack:
         async with server.serving():
             run = await stack.enter_async_context(running(kubeconfig(tmp_path, server.url)))
-            await eventually(lambda: seen(run.told))
+            await eventually(lambda: changes_of(run.emitted))
         await eventually(lambda: restarts(run.counters).get("connection", 0) >= 3)
         assert run.watch.health().state == "retrying"
         assert "Connect call failed" in run.watch.health().detail
@@ -215,15 +215,15 @@ async def test_a_server_that_accepts_and_never_answers_is_given_up(
 
 async def test_a_missing_right_is_named_exactly(server: ApiServer, address: ClusterAddress) -> None:
     """The operator reads the verb, the resource and the cluster, and the state says that waiting will not help."""
-    said = 'workflows.argoproj.io is forbidden: User "lynceus" cannot list resource "workflows" in API group'
-    server.otherwise["list"] = body(refusal(403, "Forbidden", said), 403)
+    message = 'workflows.argoproj.io is forbidden: User "lynceus" cannot list resource "workflows" in API group'
+    server.otherwise["list"] = body(refusal(403, "Forbidden", message), 403)
     async with running(address) as run:
         await eventually(lambda: run.watch.health().state == "refused")
         detail = run.watch.health().detail
 
     assert "no right to list workflows.argoproj.io in cluster prod" in detail
-    assert said in detail
-    assert len(server.asked) == 1
+    assert message in detail
+    assert len(server.requests) == 1
 
 
 async def test_html_is_quoted_with_its_type_and_tried_again(
@@ -243,7 +243,7 @@ async def test_html_is_quoted_with_its_type_and_tried_again(
     assert len(server.of("list")) == 2
 
 
-async def test_that_an_optional_kind_is_not_served_is_said_once_and_is_no_warning(
+async def test_an_optional_kind_that_is_not_served_is_logged_once_without_a_warning(
     server: ApiServer, address: ClusterAddress, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Most clusters have no Ray and no Spark; asking them again every ten minutes must not fill a log."""
@@ -254,9 +254,9 @@ async def test_that_an_optional_kind_is_not_served_is_said_once_and_is_no_warnin
     async with running(address, resource=replace(WORKFLOWS, needed=False)) as run:
         await eventually(lambda: len(server.of("list")) >= 4)
 
-    (said,) = [record for record in caplog.records if vars(record).get("cause") == "missing"]
-    assert said.levelno == logging.INFO
-    assert "does not serve" in vars(said)["detail"]
+    (record,) = [entry for entry in caplog.records if vars(entry).get("cause") == "missing"]
+    assert record.levelno == logging.INFO
+    assert "does not serve" in vars(record)["detail"]
     assert restarts(run.counters)["missing"] == 3
 
 
@@ -269,7 +269,7 @@ async def test_that_a_needed_kind_is_not_served_is_a_warning_each_time(
     async with running(address):
         await eventually(lambda: len(server.of("list")) >= 3)
 
-    levels = [record.levelno for record in caplog.records if vars(record).get("cause") == "missing"]
+    levels = [entry.levelno for entry in caplog.records if vars(entry).get("cause") == "missing"]
     assert levels == [logging.WARNING] * 2
 
 
@@ -279,18 +279,18 @@ async def test_a_redirect_is_not_followed(server: ApiServer, address: ClusterAdd
     async with running(address) as run:
         await eventually(lambda: run.watch.streaming)
 
-    assert {asked.path for asked in server.asked} == {"/apis/argoproj.io/v1alpha1/workflows"}
+    assert {request.path for request in server.requests} == {"/apis/argoproj.io/v1alpha1/workflows"}
 
 
 async def test_an_expired_version_over_a_socket_is_a_gap(server: ApiServer, address: ClusterAddress) -> None:
     """200 and then 410 in the stream: a list, a gap row, and the watch goes on behind it."""
-    server.script("watch", stream(event("ERROR", told_status(410, "Expired")), then="end"))
+    server.script("watch", stream(event("ERROR", status_object(410, "Expired")), then="end"))
     server.script("list", body(page(an_object("a", 90), version=100)), body(page(version=200)))
     async with running(address) as run:
         await eventually(lambda: len(server.of("watch")) == 2)
 
-    assert seen(run.told) == [("listed", "a", 90), ("vanished", "a", 200)]
-    assert [gap.objects_unknown for gap in of_type(run.told, WatchGap)] == [1]
+    assert changes_of(run.emitted) == [("listed", "a", 90), ("vanished", "a", 200)]
+    assert [gap.objects_unknown for gap in of_type(run.emitted, WatchGap)] == [1]
     assert server.of("watch")[1].params["resourceVersion"] == "200"
 
 
@@ -310,13 +310,13 @@ async def test_without_room_the_connection_is_closed_and_resumed_later(
 
     server.script("watch", goes_on, stream(added("c", 103)))
     async with running(address, room=space.wait) as run:
-        await eventually(lambda: seen(run.told))
+        await eventually(lambda: changes_of(run.emitted))
         space.clear()
         more.set()
         await eventually(lambda: restarts(run.counters).get("back_pressure") and not server.answering["watch"])
         assert len(server.of("watch")) == 1
         space.set()
-        await eventually(lambda: len(seen(run.told)) == 3)
+        await eventually(lambda: len(changes_of(run.emitted)) == 3)
 
     assert server.of("watch")[1].params["resourceVersion"] == "102"
     assert len(server.of("list")) == 1
@@ -332,17 +332,17 @@ async def test_cancelling_leaves_no_connection_open(server: ApiServer, address: 
 
 
 async def test_until_the_fence_is_read_nothing_is_live(server: ApiServer, address: ClusterAddress) -> None:
-    """A fence that cannot be read is tried again, and what came in between stays a replay."""
+    """The request is repeated, and events until then count as a replay."""
     server.script("fence", body(b"", 500), body(page(version=101)))
     server.script("watch", stream(added("a", 101)))
     async with running(address) as run:
         await eventually(lambda: len(server.of("fence")) == 2 and run.watch.side_request() is None)
 
-    assert [o.live for o in observed(run.told)] == [False]
+    assert [o.live for o in observed(run.emitted)] == [False]
 
 
 async def test_a_restored_etcd_is_noticed_by_the_fence(server: ApiServer, address: ClusterAddress) -> None:
-    """A watch ahead of its server would hang in silence until versions have caught up; the fence tells at once."""
+    """A watch ahead of its server would hang until the versions catch up; the fence reveals it at once."""
 
     async def restored_by_the_second_watch(exchange: Exchange) -> None:
         await exchange.body(page(version=900 if len(server.of("watch")) < 2 else 50))
@@ -353,7 +353,7 @@ async def test_a_restored_etcd_is_noticed_by_the_fence(server: ApiServer, addres
     async with running(address, patience=replace(QUICK, idle_s=60)) as run:
         await eventually(lambda: len(server.of("watch")) == 3)
 
-    assert seen(run.told)[-1] == ("listed", "a", 40)
+    assert changes_of(run.emitted)[-1] == ("listed", "a", 40)
     assert restarts(run.counters)["went_back"] == 1
     assert server.of("watch")[2].params["resourceVersion"] == "50"
 

@@ -23,12 +23,12 @@ class Truth:
     """Version, event type, uid."""
     oldest: int = 0
     """A watch from below this version is expired."""
-    born: int = 0
+    created: int = 0
     _snapshots: dict[str, tuple[int, list[tuple[str, int]]]] = field(default_factory=dict)
 
     def create(self) -> None:
-        self.born += 1
-        self._write("ADDED", f"u{self.born}")
+        self.created += 1
+        self._write("ADDED", f"u{self.created}")
 
     def modify(self, uid: str) -> None:
         self._write("MODIFIED", uid)

@@ -12,7 +12,8 @@ from collector.exposition.prometheus import answer
 from collector.web.app import create_app
 from collector.web.money import Money
 from tests.web.browser import Page
-from tests.web.fleet import NOW, a_full_fleet, some_counters, some_money
+from tests.web.fleet import NOW, some_counters, some_money
+from tests.web.full_fleet import a_full_fleet
 from tests.web.serving import serving
 
 QUICK_MS = 100

@@ -9,7 +9,8 @@ from collector.core.live_view import LiveView
 from collector.exposition.prometheus import answer
 from collector.web.app import create_app
 from collector.web.money import Money
-from tests.web.fleet import HOSTILE, MINUTE, NOW, a_full_fleet, a_view, some_counters, some_money, waiting
+from tests.web.fleet import HOSTILE, MINUTE, NOW, a_view, some_counters, some_money, waiting
+from tests.web.full_fleet import a_full_fleet
 from tests.web.serving import get, serving
 
 
@@ -85,7 +86,7 @@ def test_live_json_has_ages_in_milliseconds_and_money_as_text(fleet: Fleet, addr
 
 def test_hostile_names_are_data_in_json(fleet: Fleet, address: str) -> None:
     """They come back as they went in."""
-    fleet.view = a_view(queues=[waiting(HOSTILE, HOSTILE, HOSTILE, "unseen", 1, MINUTE)])
+    fleet.view = a_view(queues=[waiting((HOSTILE, HOSTILE, HOSTILE), "unseen", 1, MINUTE)])
 
     [queue] = get(f"{address}/api/v1/live").json()["queues"]
 
@@ -94,7 +95,7 @@ def test_hostile_names_are_data_in_json(fleet: Fleet, address: str) -> None:
 
 def test_the_page_holds_no_name_and_no_inline_code(fleet: Fleet, address: str) -> None:
     """The page itself is the same for everybody: names arrive as JSON, code and style as files."""
-    fleet.view = a_view(queues=[waiting(HOSTILE, HOSTILE, HOSTILE, "unseen", 1, MINUTE)])
+    fleet.view = a_view(queues=[waiting((HOSTILE, HOSTILE, HOSTILE), "unseen", 1, MINUTE)])
 
     page = get(f"{address}/").body.decode()
 

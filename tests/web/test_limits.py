@@ -5,7 +5,8 @@ from collector.core.live_view import Flow, LiveView
 from collector.web.api_models import Live
 from collector.web.limits import LOCKS_SHOWN
 from collector.web.live import live_now
-from tests.web.fleet import MINUTE, NOW, a_flow, a_full_fleet, a_lock, a_view, some_slots, waiting
+from tests.web.fleet import MINUTE, NOW, a_flow, a_lock, a_view, some_slots, waiting
+from tests.web.full_fleet import a_full_fleet
 
 
 def live(view: LiveView) -> Live:
@@ -15,8 +16,8 @@ def live(view: LiveView) -> Live:
 
 def test_a_queue_says_how_it_moves() -> None:
     """What came, what began, and until when those who wait now have begun: 64 of 80 in 5 minutes are 4."""
-    queues = [waiting("c", "n", "q", "throttled", 64, MINUTE), waiting("c", "n", "quiet", "unseen", 1, MINUTE)]
-    view = a_view(queues=queues, flows=[a_flow("c", "n", "q", 64, 22, 80)])
+    queues = [waiting(("c", "n", "q"), "throttled", 64, MINUTE), waiting(("c", "n", "quiet"), "unseen", 1, MINUTE)]
+    view = a_view(queues=queues, flows=[a_flow(("c", "n", "q"), 64, 22, 80)])
 
     flows = {queue.queue: queue.flow for queue in live(view).queues}
 
@@ -33,8 +34,8 @@ def test_a_queue_says_how_it_moves() -> None:
 
 def test_growing_and_not_draining_are_answers_of_their_own() -> None:
     """The one will empty, only not for those who come; the other will not."""
-    queues = [waiting("c", "n", name, "throttled", 300, MINUTE) for name in ("grows", "hangs")]
-    flows = [a_flow("c", "n", "grows", 300, 200, 100), a_flow("c", "n", "hangs", 300, 5, 0)]
+    queues = [waiting(("c", "n", name), "throttled", 300, MINUTE) for name in ("grows", "hangs")]
+    flows = [a_flow(("c", "n", "grows"), 300, 200, 100), a_flow(("c", "n", "hangs"), 300, 5, 0)]
 
     told = {q.queue: q.flow for q in live(a_view(queues=queues, flows=flows)).queues}
 
@@ -44,8 +45,20 @@ def test_growing_and_not_draining_are_answers_of_their_own() -> None:
 def test_after_a_restart_no_queue_is_called_stuck_at_once() -> None:
     """Ten seconds in which nothing began say nothing of a queue."""
     view = a_view(
-        queues=[waiting("c", "n", "q", "throttled", 64, MINUTE)],
-        flows=[Flow("c", "n", "q", 64, 10.0, 0, 0, None, "not_draining")],
+        queues=[waiting(("c", "n", "q"), "throttled", 64, MINUTE)],
+        flows=[
+            Flow(
+                cluster="c",
+                namespace="n",
+                queue="q",
+                depth=64,
+                window_s=10.0,
+                arrivals=0,
+                starts=0,
+                drain_s=None,
+                state="not_draining",
+            )
+        ],
     )
 
     [queue] = live(view).queues

@@ -11,7 +11,6 @@ from tests.web.fleet import (
     NOW,
     SECOND,
     a_cluster,
-    a_full_fleet,
     a_store,
     a_view,
     a_watch,
@@ -19,6 +18,7 @@ from tests.web.fleet import (
     some_money,
     waiting,
 )
+from tests.web.full_fleet import a_full_fleet
 
 
 def live(
@@ -74,7 +74,9 @@ def test_queues_come_with_the_longest_wait_first() -> None:
 
 def test_reasons_come_in_the_models_order() -> None:
     """A bar whose colours changed places at every poll could not be read."""
-    view = a_view(queues=[waiting("c", "n", "q", reason, 1, MINUTE) for reason in ("volume", "lock", "new", "unseen")])
+    view = a_view(
+        queues=[waiting(("c", "n", "q"), reason, 1, MINUTE) for reason in ("volume", "lock", "new", "unseen")]
+    )
 
     assert [group.reason for group in live(view).queues[0].reasons] == ["unseen", "lock", "volume", "new"]
 
@@ -83,8 +85,8 @@ def test_begun_says_where_it_has_lasted_longest() -> None:
     """One line a reason, with the place where somebody should look."""
     view = a_view(
         queues=[
-            waiting("c", "n", "young", "quota", 1, MINUTE, begun=True),
-            waiting("c", "n", "old", "quota", 2, HOUR, begun=True),
+            waiting(("c", "n", "young"), "quota", 1, MINUTE, begun=True),
+            waiting(("c", "n", "old"), "quota", 2, HOUR, begun=True),
         ]
     )
 
@@ -95,7 +97,7 @@ def test_begun_says_where_it_has_lasted_longest() -> None:
 
 def test_an_object_from_the_future_has_waited_no_time() -> None:
     """Clocks of API servers run ahead of ours; no age is negative."""
-    assert live(a_view(queues=[waiting("c", "n", "q", "unseen", 1, -MINUTE)])).queues[0].oldest_age_ms == 0
+    assert live(a_view(queues=[waiting(("c", "n", "q"), "unseen", 1, -MINUTE)])).queues[0].oldest_age_ms == 0
 
 
 def test_incidents_are_counted_by_cluster_and_unknown_where_no_controller_was_seen() -> None:

@@ -129,7 +129,7 @@ def test_watches_and_store_are_shown(page: Page) -> None:
 
 def test_the_page_follows_the_fleet(page: Page, fleet: Fleet) -> None:
     """Without a reload: new figures, new queues, and what is gone is gone."""
-    fleet.view = a_view(queues=[waiting("prod-hz", "maps", "fresh", "lock", 7, HOUR)])
+    fleet.view = a_view(queues=[waiting(("prod-hz", "maps", "fresh"), "lock", 7, HOUR)])
 
     page.shows("#total-waiting", "7")
     assert len(rows(page)) == 1
@@ -141,7 +141,7 @@ def test_the_page_follows_the_fleet(page: Page, fleet: Fleet) -> None:
 
 def test_ages_tick_between_answers(chrome: Chrome, fleet: Fleet) -> None:
     """A wait grows while nobody is asked."""
-    fleet.view = a_view(queues=[waiting("prod-hz", "maps", "fresh", "lock", 7, 30_000)])
+    fleet.view = a_view(queues=[waiting(("prod-hz", "maps", "fresh"), "lock", 7, 30_000)])
     with page_of(chrome, fleet, NEVER_MS) as page:
         before = int(page.text("#queue-rows .c-oldest").removesuffix(" s"))
 
@@ -197,8 +197,8 @@ def test_hostile_names_are_shown_as_text(chrome: Chrome, fleet: Fleet) -> None:
     view = a_view(
         clusters=[a_cluster(HOSTILE, ready=False, detail=HOSTILE, watches=[a_watch(HOSTILE, HOSTILE, state=HOSTILE)])],
         queues=[
-            waiting(HOSTILE, HOSTILE, "q" + HOSTILE, HOSTILE, 5, MINUTE),
-            waiting(HOSTILE, HOSTILE, "q" + HOSTILE, "quota", 5, MINUTE, begun=True),
+            waiting((HOSTILE, HOSTILE, "q" + HOSTILE), HOSTILE, 5, MINUTE),
+            waiting((HOSTILE, HOSTILE, "q" + HOSTILE), "quota", 5, MINUTE, begun=True),
         ],
         store=a_store(reachable=False, detail=HOSTILE),
     )
@@ -216,7 +216,7 @@ def test_hostile_names_are_shown_as_text(chrome: Chrome, fleet: Fleet) -> None:
 def test_sixty_queues_and_very_long_names_fit(chrome: Chrome, fleet: Fleet) -> None:
     """Names break or are cut, with their whole in a tooltip; the page never scrolls sideways."""
     name = "a-very-long-name-that-goes-on-" * 8
-    queues = [waiting(f"{name}{i % 3}", f"{name}{i}", f"{name}{i}", "lock", i + 1, i * MINUTE) for i in range(60)]
+    queues = [waiting((f"{name}{i % 3}", f"{name}{i}", f"{name}{i}"), "lock", i + 1, i * MINUTE) for i in range(60)]
     fleet.view = a_view(clusters=[a_cluster(f"{name}{i}") for i in range(3)], queues=queues)
     with page_of(chrome, fleet) as page:
         assert len(rows(page)) == 20

@@ -111,8 +111,10 @@ def test_unknown_money_has_no_figures() -> None:
 def test_what_runs_now_is_known_without_the_store() -> None:
     """Exact, as text; pods without a price are beside it."""
     burning = [
-        HourlyCost("a", "x", "USD", Decimal("0.069264000000000000"), 1, 0),
-        HourlyCost("b", "x", "USD", None, 2, 2),
+        HourlyCost(
+            cluster="a", product="x", currency="USD", per_hour=Decimal("0.069264000000000000"), pods=1, unpriced_pods=0
+        ),
+        HourlyCost(cluster="b", product="x", currency="USD", per_hour=None, pods=2, unpriced_pods=2),
     ]
 
     [told] = money_now(UnknownMoney("down"), NOW, burning).running

@@ -8,19 +8,8 @@ from collector.core.workflow.stuck import REMEDIES
 from collector.web.api_models import Live
 from collector.web.live import live_now
 from collector.web.trouble import CRONS_SHOWN, STUCK_SHOWN
-from tests.web.fleet import (
-    GIB,
-    HOUR,
-    MINUTE,
-    NOW,
-    SECOND,
-    a_cluster,
-    a_controller,
-    a_cron,
-    a_full_fleet,
-    a_stuck,
-    a_view,
-)
+from tests.web.fleet import GIB, HOUR, MINUTE, NOW, SECOND, a_cluster, a_controller, a_cron, a_stuck, a_view
+from tests.web.full_fleet import a_full_fleet
 
 
 def live(view: LiveView) -> Live:

@@ -39,7 +39,17 @@ def test_a_queue_says_visibly_whether_it_drains(page: Page) -> None:
 
 def test_after_a_restart_it_is_too_early_to_tell(page: Page, fleet: Fleet) -> None:
     """Instead of an alarm that the next minute takes back."""
-    flow = Flow("prod-hz", "perception", "nightly", 492, 20.0, 3, 0, None, "not_draining")
+    flow = Flow(
+        cluster="prod-hz",
+        namespace="perception",
+        queue="nightly",
+        depth=492,
+        window_s=20.0,
+        arrivals=3,
+        starts=0,
+        drain_s=None,
+        state="not_draining",
+    )
     fleet.view = a_view(flows=[flow])
 
     page.shows("#queue-rows .c-flow", "measuring")
@@ -199,8 +209,8 @@ def test_hostile_names_are_text_here_too(chrome: Chrome, fleet: Fleet) -> None:
     """Locks, holders, messages, schedules and pods are named by strangers."""
     fleet.view = a_view(
         clusters=[a_cluster(HOSTILE)],
-        queues=[waiting(HOSTILE, HOSTILE, HOSTILE, "lock", 5, MINUTE)],
-        flows=[a_flow(HOSTILE, HOSTILE, HOSTILE, 5, 1, 1)],
+        queues=[waiting((HOSTILE, HOSTILE, HOSTILE), "lock", 5, MINUTE)],
+        flows=[a_flow((HOSTILE, HOSTILE, HOSTILE), 5, 1, 1)],
         slots=[some_slots(cluster=HOSTILE, namespace=HOSTILE, source=HOSTILE)],
         locks=[a_lock(cluster=HOSTILE, name=HOSTILE, kind=HOSTILE, holders=(HOSTILE,))],
         stuck=[a_stuck(cluster=HOSTILE, name=HOSTILE, cause=HOSTILE, words=HOSTILE)],
