@@ -142,7 +142,7 @@ class Product(BookRule, frozen=True, forbid_unknown_fields=True, dict=True):
     """For readers of the book, as is `service`: no code depends on them."""
     service: str
     detect: tuple[Mark, ...]
-    """Marks, of which one is enough."""
+    """Marks; one of them is enough."""
     size: SizeRule
     interval: IntervalRule
     priority: int = 100

@@ -48,7 +48,7 @@ def test_rfc_3339_is_read(text: str, expected: int) -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_instant_is_none(text: str | None) -> None:
-    """The 1970 of containerd would bill 56 years; dates and week dates, which Python takes, are no instants."""
+    """The 1970 of containerd would bill 56 years; dates and week dates, which Python parses, are not accepted."""
     assert parse_time(text) is None
 
 
@@ -60,7 +60,7 @@ def test_any_text_is_an_instant_in_bounds_or_none(text: str) -> None:
     assert moment is None or 1_000_000_000_000 <= moment < 4_102_444_800_000
 
 
-# Strange objects.
+# Malformed objects.
 
 
 @pytest.mark.parametrize("phase", ["Weird", "", None, "running"])
@@ -73,35 +73,35 @@ def test_an_unknown_phase_is_kept_as_it_is(phase: str | None) -> None:
 
 
 @pytest.mark.parametrize("kind", ["workflows", "pods", "nodes", "namespaces"])
-@pytest.mark.parametrize("told", [{}, {"metadata": {}}, {"metadata": {"labels": None}, "spec": None, "status": None}])
-def test_everything_may_be_missing(kind: str, told: dict[str, Any]) -> None:
+@pytest.mark.parametrize("raw", [{}, {"metadata": {}}, {"metadata": {"labels": None}, "spec": None, "status": None}])
+def test_everything_may_be_missing(kind: str, raw: dict[str, Any]) -> None:
     """Null stands for absent everywhere."""
-    assert decoded(told, OBJECT_OF[kind]) == OBJECT_OF[kind]()
+    assert decoded(raw, OBJECT_OF[kind]) == OBJECT_OF[kind]()
 
 
 def test_env_values_and_arguments_have_no_field() -> None:
     """What is not decoded can reach neither disk nor a log."""
-    told = pod_json()
-    told["spec"]["containers"][0] |= {"env": [{"name": "TOKEN", "value": "s3cret"}], "args": ["--password=s3cret"]}
+    raw = pod_json()
+    raw["spec"]["containers"][0] |= {"env": [{"name": "TOKEN", "value": "s3cret"}], "args": ["--password=s3cret"]}
 
-    assert "s3cret" not in str(msgspec.to_builtins(decoded(told, kubernetes.Pod)))
+    assert "s3cret" not in str(msgspec.to_builtins(decoded(raw, kubernetes.Pod)))
 
 
-def test_a_field_of_the_wrong_type_is_mended_and_the_rest_is_untouched() -> None:
+def test_a_field_of_the_wrong_type_is_converted_and_the_rest_is_untouched() -> None:
     """One label that is a number must not cost the pod."""
-    told = pod_json(labels={"a": 1, "b": True, "c": [1], "d": "x"})  # type: ignore[dict-item]
-    mended = fit_object(told, kubernetes.Pod)
+    raw = pod_json(labels={"a": 1, "b": True, "c": [1], "d": "x"})  # type: ignore[dict-item]
+    fitted = fit_object(raw, kubernetes.Pod)
     plain = decoded(pod_json(labels={"a": "1", "b": "true", "d": "x"}), kubernetes.Pod)
 
-    assert mended.object == plain
-    assert mended.paths == ["metadata.labels.a", "metadata.labels.b", "metadata.labels.c"]
+    assert fitted.object == plain
+    assert fitted.paths == ["metadata.labels.a", "metadata.labels.b", "metadata.labels.c"]
 
 
 def test_a_quantity_that_is_a_number_is_kept_as_its_text() -> None:
     """YAML writes `cpu: 2` as often as `cpu: "2"`."""
-    mended = fit_object(pod_json(requests={"cpu": 2, "memory": "4Gi"}), kubernetes.Pod)  # type: ignore[dict-item]
+    fitted = fit_object(pod_json(requests={"cpu": 2, "memory": "4Gi"}), kubernetes.Pod)  # type: ignore[dict-item]
 
-    assert mended.object.spec.containers[0].resources.requests == {"cpu": "2", "memory": "4Gi"}
+    assert fitted.object.spec.containers[0].resources.requests == {"cpu": "2", "memory": "4Gi"}
 
 
 @pytest.mark.parametrize(
@@ -110,9 +110,9 @@ def test_a_quantity_that_is_a_number_is_kept_as_its_text() -> None:
 )
 def test_a_number_is_kept_if_it_is_one_of_32_bits(value: Any, kept: int | None) -> None:
     """Exit codes and priorities are; a larger one would stop a whole insert."""
-    told = pod_json(containers=[a_container(ended=NOON)])
-    told["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] = value
-    pod = fit_object(told, kubernetes.Pod).object
+    raw = pod_json(containers=[a_container(ended=NOON)])
+    raw["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] = value
+    pod = fit_object(raw, kubernetes.Pod).object
 
     assert pod.status.containerStatuses[0].state.terminated.exitCode == kept
 
@@ -120,26 +120,24 @@ def test_a_number_is_kept_if_it_is_one_of_32_bits(value: Any, kept: int | None) 
 @pytest.mark.parametrize("priority", [2**31, -(2**31) - 1, 10**30])
 def test_the_typed_decoder_refuses_what_no_column_holds(priority: int) -> None:
     """It then goes the untyped way, which drops the field."""
-    told = workflow_json(spec={"priority": priority})
+    raw = workflow_json(spec={"priority": priority})
 
     with pytest.raises(msgspec.ValidationError):
-        decoded(told, kubernetes.Workflow)
+        decoded(raw, kubernetes.Workflow)
 
 
 def test_a_lone_surrogate_becomes_a_question_mark() -> None:
     """It is legal in JSON and in no UTF-8; one of them in a label would break a whole scrape."""
-    told = json.loads(
-        '{"metadata": {"uid": "u", "labels": {"a\\ud800": "\\udfffb"}}, "status": {"nodes": ["\\ud800"]}}'
-    )
-    mended = fit_object(told, kubernetes.Workflow)
+    raw = json.loads('{"metadata": {"uid": "u", "labels": {"a\\ud800": "\\udfffb"}}, "status": {"nodes": ["\\ud800"]}}')
+    fitted = fit_object(raw, kubernetes.Workflow)
 
-    assert mended.object.metadata.labels == {"a?": "?b"}
-    assert bytes(mended.object.status.nodes) == b'["?"]'
+    assert fitted.object.metadata.labels == {"a?": "?b"}
+    assert bytes(fitted.object.status.nodes) == b'["?"]'
 
 
 @pytest.mark.parametrize("wrong", [[], "x", 1, None])
 def test_an_object_that_is_no_object_is_none(wrong: Any) -> None:
-    """Whoever asked sets it aside."""
+    """The caller quarantines such an object."""
     assert fit_object(wrong, kubernetes.Pod).object is None
 
 
@@ -195,14 +193,14 @@ def mutilated(value: Any, chance: random.Random, rate: float) -> Any:
 
 
 @given(st.sampled_from(["workflows", "pods"]), st.integers(0, 2**32), st.sampled_from([0.01, 0.05, 0.3]))
-def test_a_mutilated_object_is_decoded_or_mended(kind: str, seed: int, rate: float) -> None:
-    """Whatever is wrong with an object, decode and mend do not raise, and what is mended can be packed."""
+def test_a_mutilated_object_is_decoded_or_fitted(kind: str, seed: int, rate: float) -> None:
+    """Whatever is wrong with an object, neither decoder raises an error, and the result can be encoded."""
     chance = random.Random(seed)
-    told = mutilated(chance.choice(OBJECTS[kind]), chance, rate)
+    raw = mutilated(chance.choice(OBJECTS[kind]), chance, rate)
     try:
-        seen = msgspec.json.decode(json.dumps(told).encode(), type=OBJECT_OF[kind])
+        seen = msgspec.json.decode(json.dumps(raw).encode(), type=OBJECT_OF[kind])
     except (msgspec.DecodeError, UnicodeDecodeError):
-        seen = fit_object(told, OBJECT_OF[kind]).object
+        seen = fit_object(raw, OBJECT_OF[kind]).object
     steps = read_nodes(seen.status) if isinstance(seen, kubernetes.Workflow) else {}
 
     assert seen is None or msgspec.json.encode(seen)
@@ -217,18 +215,18 @@ def paths_of(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 @given(st.sampled_from(["workflows", "pods"]), st.integers(0, 2**32), st.sampled_from(WRONG))
 def test_a_wrong_field_leaves_all_others_as_they_were(kind: str, seed: int, wrong: Any) -> None:
-    """Mending one field is no excuse to lose another."""
+    """A dropped field does not affect the others."""
     chance = random.Random(seed)
     whole = chance.choice(OBJECTS[kind])
-    told = copy.deepcopy(whole)
-    path = chance.choice([p for p in paths_of(told) if len(p) > 1 and p[:2] != ("status", "nodes")])
-    inner = told
+    raw = copy.deepcopy(whole)
+    path = chance.choice([p for p in paths_of(raw) if len(p) > 1 and p[:2] != ("status", "nodes")])
+    inner = raw
     for key in path[:-1]:
         inner = inner[key]
     inner[path[-1]] = wrong
-    mended, sound = (without(fit_object(t, OBJECT_OF[kind]).object, path) for t in (told, whole))
+    fitted, sound = (without(fit_object(t, OBJECT_OF[kind]).object, path) for t in (raw, whole))
 
-    assert mended == sound
+    assert fitted == sound
 
 
 def without(seen: Any, path: tuple[Any, ...]) -> Any:
@@ -244,13 +242,13 @@ def without(seen: Any, path: tuple[Any, ...]) -> Any:
     return plain
 
 
-def test_a_sound_object_needs_no_mending() -> None:
+def test_a_valid_object_is_fitted_without_changes() -> None:
     """The untyped way gives what the typed one does."""
     for kind, objects in OBJECTS.items():
-        for told in objects:
-            mended = fit_object(told, OBJECT_OF[kind])
-            typed = decoded(told, OBJECT_OF[kind])
-            if isinstance(typed, kubernetes.Workflow) and typed.status and mended.object.status:
-                assert read_nodes(mended.object.status) == read_nodes(typed.status)
-                typed.status.nodes = mended.object.status.nodes = msgspec.Raw(b"")
-            assert (mended.object, mended.paths) == (typed, [])
+        for raw in objects:
+            fitted = fit_object(raw, OBJECT_OF[kind])
+            typed = decoded(raw, OBJECT_OF[kind])
+            if isinstance(typed, kubernetes.Workflow) and typed.status and fitted.object.status:
+                assert read_nodes(fitted.object.status) == read_nodes(typed.status)
+                typed.status.nodes = fitted.object.status.nodes = msgspec.Raw(b"")
+            assert (fitted.object, fitted.paths) == (typed, [])

@@ -1,4 +1,4 @@
-"""The steps of a workflow: read however Argo told them, bounded whatever is in them, and put in their places."""
+"""Steps of a workflow: parsed in every form that Argo stores, within bounds, and related to each other."""
 
 import base64
 import gzip
@@ -35,9 +35,9 @@ def packed(raw: bytes, pack: Pack = gzip.compress) -> kubernetes.WorkflowStatus:
     return kubernetes.WorkflowStatus(compressedNodes=base64.b64encode(pack(raw)).decode())
 
 
-def steps(**told: dict[str, Any]) -> dict[str, Node]:
+def steps(**nodes: dict[str, Any]) -> dict[str, Node]:
     """Steps by id, as the decoder gives them; `_` stands for the dash."""
-    return read_nodes(a_workflow(nodes={k.replace("_", "-"): v for k, v in told.items()}).status)
+    return read_nodes(a_workflow(nodes={k.replace("_", "-"): v for k, v in nodes.items()}).status)
 
 
 # Plain.
@@ -57,7 +57,7 @@ def test_a_workflow_that_no_controller_has_looked_at_has_no_steps() -> None:
 
 
 def test_one_bad_step_does_not_hide_the_others() -> None:
-    """They are mended one by one; what is no object at all is left out."""
+    """They are fitted one by one; entries that are not objects are dropped."""
     raw = b'{"a": {"phase": 7, "type": "Pod"}, "b": [1], "c": null, "d": {"phase": "Failed"}}'
 
     assert read_nodes(with_nodes(raw)) == {"a": Node(phase="7", type="Pod"), "d": Node(phase="Failed")}
@@ -76,7 +76,7 @@ def test_one_bad_step_does_not_hide_the_others() -> None:
     ],
 )
 def test_steps_never_raise(raw: bytes) -> None:
-    """They are kept as bytes that nobody has looked into yet."""
+    """They are kept as bytes that were not parsed yet."""
     assert isinstance(read_nodes(with_nodes(raw)), dict)
 
 
@@ -85,10 +85,10 @@ def test_nodes_too_deep_to_be_walked_are_left_out() -> None:
     deep: Any = "end"
     for _ in range(600):
         deep = {"a": [deep]}
-    mended = fit_object(workflow_json(labels={"n": 1}, nodes=deep), kubernetes.Workflow)  # type: ignore[dict-item]
+    fitted = fit_object(workflow_json(labels={"n": 1}, nodes=deep), kubernetes.Workflow)  # type: ignore[dict-item]
 
-    assert (mended.object.metadata.uid, read_nodes(mended.object.status)) == ("w1", {})
-    assert "status.nodes" in mended.paths
+    assert (fitted.object.metadata.uid, read_nodes(fitted.object.status)) == ("w1", {})
+    assert "status.nodes" in fitted.paths
 
 
 def test_parameters_and_results_of_a_step_have_no_field() -> None:
@@ -177,11 +177,11 @@ def test_a_bomb_costs_no_memory(monkeypatch: pytest.MonkeyPatch, pack: Pack) -> 
     monkeypatch.setattr(status_nodes, "UNPACKED_LIMIT", 2**20)
     bomb = packed(b'{"a": {"message": "' + b"x" * 2**26 + b'"}}', pack)
     tracemalloc.start()
-    told = parse_nodes(bomb)
+    parsed = parse_nodes(bomb)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    assert told == status_nodes.ParsedNodes({}, "unreadable")
+    assert parsed == status_nodes.ParsedNodes({}, "unreadable")
     assert peak < 2**23
 
 
@@ -241,10 +241,10 @@ def test_a_real_packed_status_is_read_whole() -> None:
     """The recorded controller's, against the standard library's own reading of it."""
     status = raw_events("packed", "workflows")[-1]["event"]["object"]["status"]
     unpacked = json.loads(zlib.decompress(base64.b64decode(status["compressedNodes"]), wbits=31))
-    told = parse_nodes(msgspec.convert(status, kubernetes.WorkflowStatus, strict=False))
+    parsed = parse_nodes(msgspec.convert(status, kubernetes.WorkflowStatus, strict=False))
 
-    assert (told.how, len(told.nodes)) == ("packed", 152)
-    assert {k: n.finishedAt for k, n in told.nodes.items()} == {k: n["finishedAt"] for k, n in unpacked.items()}
+    assert (parsed.how, len(parsed.nodes)) == ("packed", 152)
+    assert {k: n.finishedAt for k, n in parsed.nodes.items()} == {k: n["finishedAt"] for k, n in unpacked.items()}
 
 
 # What a step is.
