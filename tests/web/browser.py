@@ -111,7 +111,7 @@ class Page:
         self.chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
 
     def console(self) -> list[str]:
-        """Everything the console said, policy violations included."""
+        """All messages of the console, policy violations included."""
         return [entry["message"] for entry in self._log("browser")]
 
     def requests(self) -> set[str]:

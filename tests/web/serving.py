@@ -17,7 +17,7 @@ from fastapi import FastAPI
 
 
 class Answer(NamedTuple):
-    """What a server said."""
+    """A server's answer."""
 
     status: int
     headers: Message
@@ -33,7 +33,7 @@ def serving(app: FastAPI) -> Iterator[str]:
     """Serve the app in a thread of its own; yields its address."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        # Whoever connects before uvicorn is up waits in this queue, so that nobody has to ask whether it is.
+        # Clients that connect before uvicorn is up wait in this queue, so no client needs to poll.
         listener.listen()
         config = uvicorn.Config(app, log_level="critical", lifespan="off", ws="none", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)

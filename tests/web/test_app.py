@@ -46,7 +46,7 @@ def address(fleet: Fleet) -> Iterator[str]:
 
 
 def test_health_is_the_process_alone(fleet: Fleet, address: str) -> None:
-    """A cluster or store in trouble is no reason to restart the collector."""
+    """A cluster or store in trouble must not lead to a restart of the collector."""
     fleet.view = a_full_fleet()
 
     assert (get(f"{address}/healthz").status, get(f"{address}/healthz").json()) == (200, {"status": "ok"})
@@ -64,7 +64,7 @@ def test_readiness_is_200_or_503_with_reasons(fleet: Fleet, address: str) -> Non
     assert not_ready.json()["problems"][0]["remedy"]
 
 
-def test_metrics_are_what_the_exposition_says(fleet: Fleet, address: str) -> None:
+def test_metrics_are_those_of_the_exposition(fleet: Fleet, address: str) -> None:
     """One content type, in one piece, in the format that was asked for."""
     plain = get(f"{address}/metrics")
     openmetrics = get(f"{address}/metrics", accept="application/openmetrics-text; version=1.0.0")

@@ -14,8 +14,8 @@ def live(view: LiveView) -> Live:
     return live_now(view, Counters(), None, NOW)
 
 
-def test_a_queue_says_how_it_moves() -> None:
-    """What came, what began, and until when those who wait now have begun: 64 of 80 in 5 minutes are 4."""
+def test_a_queue_shows_how_it_moves() -> None:
+    """Arrivals, starts, and the time until all waiting workflows have begun: 64 at 80 in 5 minutes are 4 minutes."""
     queues = [waiting(("c", "n", "q"), "throttled", 64, MINUTE), waiting(("c", "n", "quiet"), "unseen", 1, MINUTE)]
     view = a_view(queues=queues, flows=[a_flow(("c", "n", "q"), 64, 22, 80)])
 
@@ -37,9 +37,9 @@ def test_growing_and_not_draining_are_answers_of_their_own() -> None:
     queues = [waiting(("c", "n", name), "throttled", 300, MINUTE) for name in ("grows", "hangs")]
     flows = [a_flow(("c", "n", "grows"), 300, 200, 100), a_flow(("c", "n", "hangs"), 300, 5, 0)]
 
-    told = {q.queue: q.flow for q in live(a_view(queues=queues, flows=flows)).queues}
+    flow_of = {q.queue: q.flow for q in live(a_view(queues=queues, flows=flows)).queues}
 
-    assert [(f.state, f.drain_ms) for f in told.values() if f] == [("growing", 15 * MINUTE), ("not_draining", None)]
+    assert [(f.state, f.drain_ms) for f in flow_of.values() if f] == [("growing", 15 * MINUTE), ("not_draining", None)]
 
 
 def test_after_a_restart_no_queue_is_called_stuck_at_once() -> None:
@@ -68,7 +68,7 @@ def test_after_a_restart_no_queue_is_called_stuck_at_once() -> None:
 
 
 def test_slots_are_shown_where_there_is_a_limit_the_fullest_first() -> None:
-    """What waits for a lock or for a person fills a slot like what runs; unlimited is no news."""
+    """Workflows that wait for a lock or a person fill a slot as running ones do; an unlimited cluster is not shown."""
     shown = live(a_full_fleet()).slots
 
     assert [(s.cluster, s.namespace, s.used, s.limit) for s in shown] == [
@@ -83,7 +83,7 @@ def test_slots_are_shown_where_there_is_a_limit_the_fullest_first() -> None:
 
 
 def test_a_limit_that_could_not_be_read_is_one_row_and_only_while_it_throttles() -> None:
-    """Where another limit of the cluster is known, that one explains it; where nothing is throttled, nobody asks."""
+    """A known limit of the cluster explains the throttling; without throttling the limit is not needed."""
     view = a_view(
         slots=[
             some_slots(cluster="a", namespace="", limit=None, throttled=0),
@@ -105,7 +105,7 @@ def test_a_limit_that_was_lowered_is_more_than_full() -> None:
 
 
 def test_locks_that_somebody_waits_for_come_first_and_others_not_at_all() -> None:
-    """A lock that is held and wanted by nobody keeps nobody; it is counted."""
+    """A held lock without waiters delays no workflow; it is only counted."""
     shown = live(a_full_fleet())
 
     assert [(lock.name, lock.waiting) for lock in shown.locks] == [

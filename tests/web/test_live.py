@@ -28,15 +28,15 @@ def live(
     return live_now(view or a_view(), counters or Counters(), money, NOW)
 
 
-def test_totals_tell_waiting_running_and_begun_apart() -> None:
+def test_totals_separate_waiting_running_and_begun() -> None:
     """What begun means and what counts as waiting is the model's, not the page's."""
     totals = live().totals
 
     assert (totals.waiting, totals.running, totals.begun, totals.queues) == (492, 500, 31, 1)
 
 
-def test_the_oldest_wait_says_where() -> None:
-    """The one figure that tells whether anybody suffers comes with its place."""
+def test_the_oldest_wait_shows_its_place() -> None:
+    """The most important figure is shown with its place."""
     totals = live(a_full_fleet()).totals
 
     assert totals.oldest_age_ms == 27 * HOUR
@@ -81,7 +81,7 @@ def test_reasons_come_in_the_models_order() -> None:
     assert [group.reason for group in live(view).queues[0].reasons] == ["unseen", "lock", "volume", "new"]
 
 
-def test_begun_says_where_it_has_lasted_longest() -> None:
+def test_begun_shows_where_it_has_lasted_longest() -> None:
     """One line a reason, with the place where somebody should look."""
     view = a_view(
         queues=[
@@ -101,7 +101,7 @@ def test_an_object_from_the_future_has_waited_no_time() -> None:
 
 
 def test_incidents_are_counted_by_cluster_and_unknown_where_no_controller_was_seen() -> None:
-    """A cluster whose controller nobody watches has an unknown number of kills, not none."""
+    """A cluster whose controller was never observed has an unknown number of kills, not 0."""
     view = a_view(clusters=[a_cluster("prod-hz"), a_cluster("prod-sh"), a_cluster("dark")])
 
     found = {c.name: (c.controller_oom_kills, c.controller_restarts) for c in live(view, some_counters()).clusters}

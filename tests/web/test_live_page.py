@@ -43,7 +43,7 @@ def test_the_figures_are_those_of_the_fleet(page: Page) -> None:
 
 
 def test_a_queue_shows_where_how_many_why_and_how_long(page: Page) -> None:
-    """One row answers the four questions of whoever waits in it."""
+    """One row answers four questions: how many wait, since when, why, and whether the queue moves."""
     first = rows(page)[0]
 
     assert all(words in first for words in ("prod-hz", "perception / nightly-training", "1,492", "2 h 14 m"))
@@ -63,13 +63,13 @@ def test_a_bar_is_as_long_as_the_queue_is_deep_and_parted_as_its_reasons_are(pag
 
 
 def test_every_reason_has_a_colour_of_its_own() -> None:
-    """A reason that nobody coloured would look like another."""
+    """A reason without a colour of its own would look like another."""
     css = (HERE / "static" / "live.css").read_text()
 
     assert [reason for reason in WAITING_REASONS if f".r-{reason} " not in css and f".r-{reason}," not in css] == []
 
 
-def test_a_cluster_in_trouble_says_why_and_what_to_do(page: Page) -> None:
+def test_a_cluster_in_trouble_shows_the_reason_and_the_remedy(page: Page) -> None:
     """The card has the reason, the list of problems the remedy, and its figures do not pass for whole."""
     [card] = page.texts("#clusters .card.bad")
 
@@ -82,7 +82,7 @@ def test_a_cluster_in_trouble_says_why_and_what_to_do(page: Page) -> None:
 
 
 def test_incidents_of_controllers_are_shown(page: Page) -> None:
-    """Two kills are told apart from none and from a controller that nobody saw."""
+    """Two kills differ from none and from a controller that was never observed."""
     cards = page.texts("#clusters .card")
 
     assert "controller: 0 OOM kills" in cards[0]
@@ -90,7 +90,7 @@ def test_incidents_of_controllers_are_shown(page: Page) -> None:
     assert "controller not seen" in cards[4]
 
 
-def test_what_began_and_does_not_run_is_told_by_reason(page: Page) -> None:
+def test_workflows_that_began_and_do_not_run_are_shown_by_reason(page: Page) -> None:
     """Each with its count, its meaning and the longest time."""
     quota = next(text for text in page.texts("#begun li") if text.startswith("quota"))
 
@@ -113,13 +113,13 @@ def test_money_is_shown_by_department_with_unallocated_always(page: Page) -> Non
     assert "unallocated" in usd
 
 
-def test_what_runs_now_is_told_by_the_hour(page: Page) -> None:
+def test_the_cost_of_running_pods_is_shown_per_hour(page: Page) -> None:
     """All clusters together, and how many pods the amount lacks."""
     assert page.texts("#money-running") == ["running now: 499.90 USD per hour, 7,500 pods, 3 of them without a price"]
 
 
 def test_watches_and_store_are_shown(page: Page) -> None:
-    """The footer tells whether what stands above it is complete and late."""
+    """The footer shows whether the figures above are complete and up to date."""
     table = page.text("#watches")
 
     assert "1,204 objects" in table
@@ -140,7 +140,7 @@ def test_the_page_follows_the_fleet(page: Page, fleet: Fleet) -> None:
 
 
 def test_ages_tick_between_answers(chrome: Chrome, fleet: Fleet) -> None:
-    """A wait grows while nobody is asked."""
+    """A wait grows between two requests."""
     fleet.view = a_view(queues=[waiting(("prod-hz", "maps", "fresh"), "lock", 7, 30_000)])
     with page_of(chrome, fleet, NEVER_MS) as page:
         before = int(page.text("#queue-rows .c-oldest").removesuffix(" s"))
@@ -242,7 +242,7 @@ def test_queues_can_be_sorted_and_filtered(page: Page) -> None:
     assert page.run("return document.querySelector('[aria-sort=descending]').dataset.sort") == "oldest_age_ms"
 
 
-def test_only_our_own_server_is_asked_and_the_console_is_silent(page: Page, fleet: Fleet) -> None:
+def test_only_our_own_server_gets_requests_and_the_console_is_silent(page: Page, fleet: Fleet) -> None:
     """No font, script, picture or beacon from elsewhere, no policy violation, no error."""
     fleet.view = a_view()
     page.shows("#total-waiting", "492")
@@ -255,7 +255,7 @@ def test_only_our_own_server_is_asked_and_the_console_is_silent(page: Page, flee
 
 
 def test_the_policy_holds_in_the_browser(page: Page) -> None:
-    """An inline script is refused, whoever managed to put it there."""
+    """An inline script is refused, whatever its origin."""
     page.run(
         """const script = document.createElement("script");
         script.textContent = "document.title = 'pwned'";
@@ -293,6 +293,6 @@ def test_the_page_can_be_used_without_seeing_it(page: Page) -> None:
     assert page.run("return document.documentElement.lang") == "en"
 
 
-def test_without_script_the_page_says_where_the_figures_are(page: Page) -> None:
-    """Whoever has no JavaScript is shown where the same figures are."""
+def test_without_script_the_page_shows_where_the_figures_are(page: Page) -> None:
+    """A reader without JavaScript sees where the same figures are."""
     assert "/api/v1/live" in page.run("return document.querySelector('noscript').textContent")

@@ -1,4 +1,4 @@
-"""Today's money: asked for seldom, shown by department, and never guessed."""
+"""Today's money: reads for seldom, shown by department, and never guessed."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -27,54 +27,54 @@ def departments(*rows: Spent) -> list[tuple[str, str | None, float | None]]:
 
 def counting(answers: list[Money | Exception]) -> tuple[list[int], Callable[[], Awaitable[Money]]]:
     """A store that gives these answers in turn and counts the questions."""
-    asked: list[int] = []
+    reads: list[int] = []
 
     async def read() -> Money:
-        asked.append(1)
-        answer = answers[min(len(asked), len(answers)) - 1]
+        reads.append(1)
+        answer = answers[min(len(reads), len(answers)) - 1]
         if isinstance(answer, Exception):
             raise answer
         return answer
 
-    return asked, read
+    return reads, read
 
 
 async def test_many_pages_ask_the_store_once() -> None:
-    """However many pages are open, and even at the same moment, the store is asked once in a few seconds."""
-    asked, read = counting([some_money()])
+    """However many pages are open, and even at the same moment, the store is reads once in a few seconds."""
+    reads, read = counting([some_money()])
     today = MoneyToday(read)
 
     answers = await asyncio.gather(*(today.latest() for _ in range(50)))
 
-    assert len(asked) == 1
+    assert len(reads) == 1
     assert all(answer == some_money() for answer in answers)
 
 
-async def test_money_is_asked_for_again_when_it_is_old() -> None:
+async def test_old_money_is_read_again() -> None:
     """What is kept too long would be yesterday's."""
-    asked, read = counting([some_money()])
+    reads, read = counting([some_money()])
     today = MoneyToday(read, keep_s=0)
 
     await today.latest()
     await today.latest()
 
-    assert len(asked) == 2
+    assert len(reads) == 2
 
 
 async def test_a_store_that_fails_gives_its_reason_and_is_left_alone_a_while() -> None:
-    """The first line of its error is shown, long ones cut; a store in need is not asked at every poll."""
-    asked, read = counting([ConnectionError("connection refused by clickhouse:8123\nmore\n")])
+    """The first line of its error is shown, long ones cut; a store in need is not reads at every poll."""
+    reads, read = counting([ConnectionError("connection refused by clickhouse:8123\nmore\n")])
     today = MoneyToday(read)
 
     answer = await today.latest()
     await today.latest()
 
     assert answer == UnknownMoney("the store could not be read: connection refused by clickhouse:8123")
-    assert len(asked) == 1
+    assert len(reads) == 1
 
 
 async def test_an_error_without_words_is_named() -> None:
-    """An empty reason would help nobody."""
+    """An empty reason would not help a reader."""
     _, read = counting([ValueError()])
 
     assert await MoneyToday(read).latest() == UnknownMoney("the store could not be read: ValueError")
@@ -117,9 +117,9 @@ def test_what_runs_now_is_known_without_the_store() -> None:
         HourlyCost(cluster="b", product="x", currency="USD", per_hour=None, pods=2, unpriced_pods=2),
     ]
 
-    [told] = money_now(UnknownMoney("down"), NOW, burning).running
+    [hourly] = money_now(UnknownMoney("down"), NOW, burning).running
 
-    assert (told.currency, told.per_hour, told.pods, told.unpriced_pods) == ("USD", "0.069264", 3, 2)
+    assert (hourly.currency, hourly.per_hour, hourly.pods, hourly.unpriced_pods) == ("USD", "0.069264", 3, 2)
 
 
 def test_departments_come_dearest_first_with_exact_amounts() -> None:
@@ -141,7 +141,7 @@ def test_shares_are_of_the_currencys_own_total() -> None:
 
 
 def test_rows_of_one_department_are_one_line() -> None:
-    """The store may tell accruing and final charges apart; the page has one line a department."""
+    """The store may separate accruing and final charges; the page has one line for each department."""
     money = Money(day="d", at=NOW, spent=(spent("a", "1"), spent("a", "2", accruing=True, unpriced_pods=4)))
 
     shown = money_now(money, NOW).departments[0]
@@ -167,6 +167,6 @@ def test_a_total_of_nothing_has_no_shares(amounts: tuple[str, str]) -> None:
     assert [share for _, _, share in rows] == [None, None]
 
 
-def test_money_says_how_old_it_is() -> None:
+def test_money_has_an_age() -> None:
     """It is kept for seconds; its age goes with it."""
     assert money_now(some_money(), NOW + SECOND).age_ms == 2 * SECOND

@@ -1,4 +1,4 @@
-"""When the collector is ready, and what it says when it is not."""
+"""When the collector is ready, and the problems it reports otherwise."""
 
 import msgspec
 import pytest
@@ -31,7 +31,7 @@ def test_an_empty_fleet_is_ready() -> None:
 
 @pytest.mark.parametrize("state", ["starting", "listing", "retrying", "refused"])
 def test_a_watch_that_does_not_watch_names_cluster_kind_and_remedy(state: str) -> None:
-    """Whoever reads the answer knows which watch of which cluster, why, and what to do."""
+    """The answer names the watch, the cluster, the reason and the remedy."""
     broken = a_watch("prod-hz", "pods", state=state, synced=False, detail="403 Forbidden")
     view = a_view(clusters=[a_cluster("prod-hz", ready=False, watches=[a_watch("prod-hz"), broken])])
 
@@ -45,7 +45,7 @@ def test_a_watch_that_does_not_watch_names_cluster_kind_and_remedy(state: str) -
 
 
 def test_a_watch_without_words_is_described_by_its_state() -> None:
-    """An empty reason would help nobody."""
+    """An empty reason would not help a reader."""
     unsynced = a_view(clusters=[a_cluster("c", ready=False, watches=[a_watch("c", synced=False)])])
     retrying = a_view(clusters=[a_cluster("c", ready=False, watches=[a_watch("c", state="retrying")])])
 
@@ -53,8 +53,8 @@ def test_a_watch_without_words_is_described_by_its_state() -> None:
     assert the_problem(retrying).reason == "the watch is retrying"
 
 
-def test_a_missing_optional_right_is_said_and_does_not_block() -> None:
-    """A cluster that is ready without a kind stays ready, and its operator is told what is missing."""
+def test_a_missing_optional_right_is_reported_and_does_not_block() -> None:
+    """A cluster that is ready without a kind stays ready, and its operator learns what is missing."""
     events = a_watch("prod-hz", "events", state="refused", synced=False, detail="403 Forbidden", needed=False)
     view = a_view(clusters=[a_cluster("prod-hz", watches=[a_watch("prod-hz"), events])])
 
@@ -63,14 +63,14 @@ def test_a_missing_optional_right_is_said_and_does_not_block() -> None:
 
 
 def test_an_optional_kind_that_a_cluster_does_not_serve_is_no_problem() -> None:
-    """Nobody can grant what is not there."""
+    """No right can be granted on a kind that is not served."""
     absent = a_watch("prod-hz", "cronworkflows", state="absent", synced=False, needed=False)
 
     assert readiness(a_view(clusters=[a_cluster("prod-hz", watches=[absent])]), NOW).problems == []
 
 
 def test_an_optional_right_is_not_what_keeps_a_cluster_from_being_ready() -> None:
-    """Its own words are told beside it, and only they block."""
+    """Its watches' own problems are listed too, and only they block."""
     events = a_watch("c", "events", state="refused", synced=False, needed=False)
     view = a_view(clusters=[a_cluster("c", ready=False, detail="the uid has changed", watches=[events])])
 
@@ -80,13 +80,13 @@ def test_an_optional_right_is_not_what_keeps_a_cluster_from_being_ready() -> Non
 
 
 def test_a_watch_that_reopens_is_no_problem() -> None:
-    """Servers end watches every few minutes; while its cluster counts as ready, there is nothing to tell."""
+    """Servers end watches every few minutes; while its cluster is ready, this is not a problem."""
     view = a_view(clusters=[a_cluster("prod-hz", watches=[a_watch("prod-hz", state="retrying", detail="EOF")])])
 
     assert readiness(view, NOW).problems == []
 
 
-def test_a_cluster_that_cannot_be_watched_at_all_says_why() -> None:
+def test_a_cluster_that_cannot_be_watched_shows_the_reason() -> None:
     """Before any watch exists, the cluster's own words are the reason."""
     view = a_view(clusters=[a_cluster("prod-hz", ready=False, detail="certificate has expired", watches=[])])
 
@@ -96,7 +96,7 @@ def test_a_cluster_that_cannot_be_watched_at_all_says_why() -> None:
 
 
 def test_an_unreachable_store_is_a_problem_and_reassures() -> None:
-    """Rows wait in the spool meanwhile; whoever is woken should know that nothing is lost."""
+    """Rows wait in the spool in the meantime; the remedy says that nothing is lost."""
     problem = the_problem(a_view(store=a_store(reachable=False, detail="connection refused")))
 
     assert (problem.subject, problem.reason) == ("store", "connection refused")
@@ -129,7 +129,7 @@ def test_a_store_that_falls_behind_blocks(store: StoreHealth) -> None:
     ],
 )
 def test_a_store_with_nothing_to_do_is_not_behind(store: StoreHealth) -> None:
-    """An idle fleet inserts nothing for hours, and rows in flight are no lag."""
+    """An idle fleet inserts nothing for hours, and rows in flight do not count as lag."""
     assert readiness(a_view(store=store), NOW).ready
 
 
@@ -141,7 +141,7 @@ def test_a_view_that_is_no_longer_drawn_is_a_problem() -> None:
     assert "31 s old" in problem.reason
 
 
-def test_a_gap_of_the_last_day_is_told_and_does_not_block() -> None:
+def test_a_gap_of_the_last_day_is_reported_and_does_not_block() -> None:
     """Everything works again, but that time is not complete."""
     gap = WatchGap(
         cluster="c",
@@ -177,7 +177,7 @@ def test_a_gap_of_the_last_day_is_told_and_does_not_block() -> None:
     ],
 )
 def test_each_refusal_of_the_store_has_its_own_remedy(cause: str, remedy: str) -> None:
-    """Whoever is paged at night is told what to do, and that nothing is lost meanwhile."""
+    """A person who is paged learns what to do, and that nothing is lost in the meantime."""
     problem = the_problem(a_view(store=a_store(reachable=False, detail="Code: 1", cause=cause)))
 
     assert (problem.cause, problem.reason, problem.blocking) == (cause, "Code: 1", True)
@@ -185,7 +185,7 @@ def test_each_refusal_of_the_store_has_its_own_remedy(cause: str, remedy: str) -
     assert "nothing is lost" in problem.remedy
 
 
-def test_a_spool_that_takes_nothing_is_told_though_the_store_is_well() -> None:
+def test_a_full_spool_is_reported_even_if_the_store_works() -> None:
     """The watches are paused: what the pages show is old."""
     problem = the_problem(a_view(store=a_store(spool_detail="the disk has 0 bytes left")))
 
@@ -201,8 +201,8 @@ def test_a_spool_that_takes_nothing_is_told_though_the_store_is_well() -> None:
         (Clock("store", "", -7_200_000), "clock of the store is 7200 s behind ours"),
     ],
 )
-def test_a_clock_two_hours_off_is_told_and_does_not_block(clock: Clock, words: str) -> None:
-    """Facts rest on the cluster's own instants; what is shown as happening now does not."""
+def test_a_clock_two_hours_off_is_reported_and_does_not_block(clock: Clock, words: str) -> None:
+    """Facts use the cluster's own instants; the live view uses the collector's clock."""
     view = a_view(clocks=[clock])
 
     assert words in the_problem(view).reason

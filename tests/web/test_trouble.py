@@ -60,7 +60,7 @@ def test_crons_come_with_those_first_that_somebody_should_look_at() -> None:
         ({"next_at": NOW - MINUTE}, 9 * HOUR, -MINUTE),
     ],
 )
-def test_a_cron_tells_its_last_and_next_run_from_now(
+def test_a_cron_shows_its_last_and_next_run_from_now(
     changes: dict[str, object], last: int | None, due: int | None
 ) -> None:
     """A browser need not agree with our clock; what is suspended is due at no time."""
@@ -77,7 +77,7 @@ def test_crons_are_bounded() -> None:
 
 
 def test_controllers_stand_with_their_cluster_the_leader_first() -> None:
-    """How near its limit one is can be said only where it has one and its memory is known."""
+    """The share of the limit is known only with a limit and a known memory use."""
     view = a_view(
         clusters=[a_cluster("a"), a_cluster("b"), a_cluster("c")],
         controllers=[

@@ -25,7 +25,7 @@ from tests.web.fleet import (
 from tests.web.opened import NEVER_MS, Fleet, page_of
 
 
-def test_a_queue_says_visibly_whether_it_drains(page: Page) -> None:
+def test_a_queue_shows_whether_it_drains(page: Page) -> None:
     """In words; not draining is an answer and not a missing figure."""
     flows = dict(zip(page.texts("#queue-rows .c-queue"), page.texts("#queue-rows .c-flow"), strict=True))
 
@@ -37,7 +37,7 @@ def test_a_queue_says_visibly_whether_it_drains(page: Page) -> None:
     assert flows["ingest"] == "–"
 
 
-def test_after_a_restart_it_is_too_early_to_tell(page: Page, fleet: Fleet) -> None:
+def test_after_a_restart_a_queue_is_being_measured(page: Page, fleet: Fleet) -> None:
     """Instead of an alarm that the next minute takes back."""
     flow = Flow(
         cluster="prod-hz",
@@ -56,7 +56,7 @@ def test_after_a_restart_it_is_too_early_to_tell(page: Page, fleet: Fleet) -> No
 
 
 def test_slots_say_what_fills_them(page: Page) -> None:
-    """Also what sits in one without running; a limit that could not be read is said to be unknown."""
+    """Workflows that occupy a slot without running count too; a limit that could not be read is unknown."""
     rows = page.texts("#slots li")
 
     assert rows[0].split("\n") == [
@@ -72,7 +72,7 @@ def test_slots_say_what_fills_them(page: Page) -> None:
 
 
 def test_locks_say_who_holds_them(page: Page) -> None:
-    """With the limit where somebody told it, and since when the first has waited."""
+    """With the limit if it is known, and the longest wait."""
     mutex, semaphore, database = page.texts("#locks li")
 
     assert mutex.split("\n") == [
@@ -87,7 +87,7 @@ def test_locks_say_who_holds_them(page: Page) -> None:
     assert "semaphore, limit not known, no holder known" in database
 
 
-def test_stuck_workflows_say_why_in_whose_words_and_what_to_do(page: Page) -> None:
+def test_stuck_workflows_show_cause_message_and_advice(page: Page) -> None:
     """The figure at the top leads there."""
     rows = page.texts("#stuck li")
 
@@ -130,7 +130,7 @@ def test_crons_that_missed_or_cannot_be_judged_are_shown(chrome: Chrome, fleet: 
 
 
 def test_what_is_due_comes_nearer_between_answers_and_passes(chrome: Chrome, fleet: Fleet) -> None:
-    """A time to come shrinks while nobody is asked."""
+    """The time until a run shrinks between two requests."""
     fleet.view = a_view(crons=[a_cron(missed=1, next_at=NOW + 2000)])
     with page_of(chrome, fleet, NEVER_MS) as page:
         page.shows("#crons .when", "due < 1 s ago")
@@ -175,8 +175,8 @@ def test_a_calm_evening_is_one_quiet_line(page: Page, fleet: Fleet) -> None:
     assert page.text("#begun-meaning") == "work began, no main container"
 
 
-def test_without_clusters_nothing_is_said_to_be_well(page: Page, fleet: Fleet) -> None:
-    """Nobody looked."""
+def test_without_clusters_nothing_is_reported_as_good(page: Page, fleet: Fleet) -> None:
+    """Nothing was observed."""
     fleet.view = a_view(clusters=[], queues=[])
 
     page.shows("#no-clusters", "No cluster is watched yet")
