@@ -20,7 +20,7 @@ from tests.builders import (
 H = TypeVar("H")
 
 
-def tell(cluster: Cluster, *seen: Observation) -> list[Effect]:
+def feed(cluster: Cluster, *seen: Observation) -> list[Effect]:
     """What follows from some observations, one after another."""
     return [h for one in seen for h in cluster.observe(one)]
 

@@ -35,7 +35,7 @@ from tests.builders import (
     running_pod,
 )
 from tests.core.argo.crons import a_cron, sight
-from tests.core.observed import a_cluster, finished, only, running, submitted, tell
+from tests.core.observed import a_cluster, feed, finished, only, running, submitted
 
 LATER = NOON + 2 * MINUTE
 
@@ -56,7 +56,7 @@ def failed_pod(uid: str = "p1", **more: Any) -> kubernetes.Pod:
 def test_a_first_main_container_is_told_once_with_its_latency() -> None:
     """From the first sight of the workflow, and of the pod, to the first sight of main running."""
     cluster = a_cluster()
-    happened = tell(
+    happened = feed(
         cluster,
         submitted(),
         at(NOON + SECOND, a_pod(), "added"),
@@ -72,7 +72,7 @@ def test_a_first_main_container_is_told_once_with_its_latency() -> None:
 def test_a_latency_below_nothing_is_nothing_and_is_counted() -> None:
     """Our own clock may be set back between two sights."""
     cluster = a_cluster()
-    happened = tell(
+    happened = feed(
         cluster,
         submitted(when=NOON + HOUR),
         at(NOON + HOUR + SECOND, a_pod(), "added"),
@@ -86,7 +86,7 @@ def test_a_latency_below_nothing_is_nothing_and_is_counted() -> None:
 def test_what_a_controller_took_to_notice_is_from_the_last_container_to_its_word() -> None:
     """Of two pods the later one; a daemon that was killed after the end delayed nothing."""
     cluster = a_cluster()
-    happened = tell(
+    happened = feed(
         cluster,
         submitted(),
         at(NOON + 80 * SECOND, ended_pod("p1"), "added"),
@@ -100,7 +100,7 @@ def test_what_a_controller_took_to_notice_is_from_the_last_container_to_its_word
 
 def test_a_delay_below_nothing_is_nothing_and_is_counted() -> None:
     """The kubelet's clock runs ahead of the controller's."""
-    happened = tell(
+    happened = feed(
         a_cluster(), submitted(), at(LATER - 1, ended_pod(ended=LATER + 3 * SECOND), "added"), finished(nodes={})
     )
 
@@ -111,7 +111,7 @@ def test_a_delay_below_nothing_is_nothing_and_is_counted() -> None:
 def test_a_container_that_ends_after_its_pods_workflow_was_told_corrects_the_row() -> None:
     """The pods' watch may be behind; the row is told again with a higher version."""
     cluster = a_cluster()
-    happened = tell(
+    happened = feed(
         cluster, submitted(), at(NOON, running_pod(), "added"), finished(nodes={}), at(LATER + SECOND, ended_pod())
     )
     first, last = only(WorkflowRun, happened)
@@ -126,9 +126,9 @@ def test_a_container_that_ends_after_its_pods_workflow_was_told_corrects_the_row
 def test_a_step_is_told_again_when_its_pod_arrives() -> None:
     """Kinds are watched on connections of their own."""
     cluster = a_cluster()
-    told = tell(cluster, submitted("p1"), finished("p1", nodes={"p1": a_step()}))
+    told = feed(cluster, submitted("p1"), finished("p1", nodes={"p1": a_step()}))
     (early,) = only(StepRun, told)
-    (late,) = only(StepRun, tell(cluster, at(LATER + SECOND, ended_pod("p1", owner="p1"), "added")))
+    (late,) = only(StepRun, feed(cluster, at(LATER + SECOND, ended_pod("p1", owner="p1"), "added")))
 
     assert (early.pod_uid, late.pod_uid) == ("", "p1")
     assert late.version > early.version
@@ -137,7 +137,7 @@ def test_a_step_is_told_again_when_its_pod_arrives() -> None:
 def test_a_pod_that_never_comes_is_waited_for_no_longer_than_its_watch_has_come() -> None:
     """Its object may have been deleted before anybody looked."""
     cluster = a_cluster()
-    tell(cluster, submitted(), finished())
+    feed(cluster, submitted(), finished())
     life = cluster.workflows["w1"]
     assert set(life.attempt.podless_steps or ()) == {"w1"}
 
@@ -150,7 +150,7 @@ def test_a_pod_that_never_comes_is_waited_for_no_longer_than_its_watch_has_come(
 def test_a_workflow_that_was_forgotten_waits_for_no_pod() -> None:
     """Its deletion may come before the pods' watch does."""
     cluster = a_cluster()
-    tell(cluster, submitted(), finished())
+    feed(cluster, submitted(), finished())
     del cluster.workflows["w1"]
 
     cluster.tracked.release_until("pods", 1 << 62)
@@ -160,7 +160,7 @@ def test_of_too_many_that_wait_for_pods_the_oldest_gives_up() -> None:
     """Memory is bounded; the row stays without its pod."""
     cluster = a_cluster()
     cluster.tracked.podless.at_most = 1
-    tell(cluster, submitted("w1"), finished("w1"), submitted("w2"), finished("w2", when=LATER + SECOND))
+    feed(cluster, submitted("w1"), finished("w1"), submitted("w2"), finished("w2", when=LATER + SECOND))
 
     assert [life.attempt.podless_steps is None for life in cluster.workflows.values()] == [True, False]
 
@@ -172,7 +172,7 @@ def test_the_times_of_a_thousand_held_steps_are_kept_and_no_more() -> None:
     first = {f"a{i}": held for i in range(HOLDS_LIMIT)}
     second = {f"b{i}": held for i in range(3)}
     for number, nodes in enumerate((first, first | second, second)):
-        tell(cluster, an_observation(a_workflow(phase="Running", nodes=nodes), when=NOON + number * SECOND))
+        feed(cluster, an_observation(a_workflow(phase="Running", nodes=nodes), when=NOON + number * SECOND))
 
     assert set(cluster.workflows["w1"].attempt.step_holds or ()) == set(first)
 
@@ -191,7 +191,7 @@ def test_a_deadline_that_was_spent_waiting_is_the_platforms(started: bool, pod_f
     stay: dict[str, Any] = {"started": NOON + SECOND, "ended": LATER} if started else {"containers": []}
     pod = at(LATER, a_pod("p1", phase="Failed", reason="DeadlineExceeded", **stay), "added")
     end = finished(nodes=DEADLINE, phase="Failed", when=LATER + SECOND)
-    told = tell(cluster, submitted(), *((pod, end) if pod_first else (end, pod)))
+    told = feed(cluster, submitted(), *((pod, end) if pod_first else (end, pod)))
     run = only(WorkflowRun, told)[-1]
 
     assert (run.outcome, run.reason) == (("failed", "deadline") if started else ("platform", "deadline_waiting"))
@@ -212,7 +212,7 @@ def test_where_the_steps_are_offloaded_the_pod_that_failed_first_decides(
     """They lie in the controller's database; without a failed pod the message is all there is."""
     cluster = a_cluster()
     away: dict[str, Any] = {"offloadNodeStatusVersion": "fnv:1", "nodes": {}}
-    told = tell(cluster, submitted(), finished(phase="Failed", **away), at(LATER + SECOND, pod, "added"))
+    told = feed(cluster, submitted(), finished(phase="Failed", **away), at(LATER + SECOND, pod, "added"))
     run = only(WorkflowRun, told)[-1]
 
     assert (run.outcome, run.reason, run.deciding_node) == expected
@@ -240,7 +240,7 @@ def test_a_notice_of_release_that_the_pods_end_confirms_is_its_reason(event_firs
     """Whichever came first; the pod alone says only that it was killed."""
     cluster = a_cluster()
     pod = at(NOON + 71 * SECOND, failed_pod(), "added")
-    told = tell(cluster, submitted(), *((an_event(), pod) if event_first else (pod, an_event())))
+    told = feed(cluster, submitted(), *((an_event(), pod) if event_first else (pod, an_event())))
     run = only(PodRun, told)[-1]
 
     assert (run.reason, run.hint) == (RECLAIMED, f"{NOTICE.reason}: {NOTICE.message}")
@@ -250,7 +250,7 @@ def test_a_notice_of_release_that_the_pods_end_confirms_is_its_reason(event_firs
 def test_a_hint_alone_decides_nothing() -> None:
     """A pod that did well after the notice did well; one that nobody knows is left alone; said twice is said once."""
     cluster = a_cluster()
-    told = tell(
+    told = feed(
         cluster, submitted(), at(NOON + 71 * SECOND, ended_pod(), "added"), an_event(), an_event(), an_event(uid="p9")
     )
 
@@ -263,9 +263,9 @@ def test_a_hint_alone_decides_nothing() -> None:
 def test_a_notice_is_remembered_over_a_restart() -> None:
     """It is told once, and the pod may end when another process watches."""
     cluster, after = a_cluster(), a_cluster()
-    tell(cluster, submitted(), at(NOON, running_pod(), "added"), an_event())
+    feed(cluster, submitted(), at(NOON, running_pod(), "added"), an_event())
     after.adopt(cluster.workflows.values(), cluster.pods.values())
-    (run,) = only(PodRun, tell(after, at(NOON + 71 * SECOND, failed_pod())))
+    (run,) = only(PodRun, feed(after, at(NOON + 71 * SECOND, failed_pod())))
 
     assert run.reason == RECLAIMED
 
@@ -273,11 +273,11 @@ def test_a_notice_is_remembered_over_a_restart() -> None:
 def test_a_notice_that_came_before_its_pod_is_remembered_over_a_restart() -> None:
     """Their watches resume each on its own: between the two a collector may be killed, and the event is not told again."""
     cluster, after = a_cluster(), a_cluster()
-    tell(cluster, submitted(), an_event())
+    feed(cluster, submitted(), an_event())
     (kept,) = [c for c in checkpoints.changes(cluster) if c.kind == "hints"]
     assert isinstance(kept, Checkpoint)
     checkpoints.adopt(after, kept.kind, kept.state)
-    (run,) = only(PodRun, tell(after, at(NOON + 71 * SECOND, failed_pod(), "added")))
+    (run,) = only(PodRun, feed(after, at(NOON + 71 * SECOND, failed_pod(), "added")))
     (dropped,) = [c for c in checkpoints.changes(after) if c.kind == "hints"]
 
     assert run.reason == RECLAIMED
@@ -290,13 +290,13 @@ def test_a_notice_that_came_before_its_pod_is_remembered_over_a_restart() -> Non
 def test_a_failed_pod_is_kept_for_a_retry_that_gives_its_charge_another_class() -> None:
     """`argo retry` deletes the failed pods before it takes the workflow up again."""
     cluster = a_cluster()
-    tell(cluster, submitted(), at(NOON + 71 * SECOND, failed_pod(), "added"), finished(phase="Failed", nodes={}))
-    tell(cluster, at(LATER + SECOND, failed_pod(), "deleted"))
+    feed(cluster, submitted(), at(NOON + 71 * SECOND, failed_pod(), "added"), finished(phase="Failed", nodes={}))
+    feed(cluster, at(LATER + SECOND, failed_pod(), "deleted"))
     assert set(cluster.pods) == {"p1"}
 
     again = an_observation(a_workflow(phase="Running", started=LATER + MINUTE), when=LATER + MINUTE)
     done = finished(when=LATER + 2 * MINUTE, started=LATER + MINUTE, finished=LATER + 2 * MINUTE, nodes={})
-    ended = only(PodEnded, tell(cluster, again, done))
+    ended = only(PodEnded, feed(cluster, again, done))
 
     assert [e.pod.run.attempt for e in ended] == [1]
     assert cluster.pods == {}
@@ -305,12 +305,12 @@ def test_a_failed_pod_is_kept_for_a_retry_that_gives_its_charge_another_class() 
 def test_a_pod_that_succeeded_is_kept_for_a_retry_that_makes_it_useful() -> None:
     """What had succeeded serves the next attempt, though it was deleted before: its class is none of who looked when."""
     cluster = a_cluster()
-    tell(cluster, submitted(), at(NOON + 71 * SECOND, ended_pod(), "added"), finished(phase="Failed", nodes={}))
-    tell(cluster, at(LATER + SECOND, ended_pod(), "deleted"))
+    feed(cluster, submitted(), at(NOON + 71 * SECOND, ended_pod(), "added"), finished(phase="Failed", nodes={}))
+    feed(cluster, at(LATER + SECOND, ended_pod(), "deleted"))
 
     again = an_observation(a_workflow(phase="Running", started=LATER + MINUTE), when=LATER + MINUTE)
     done = finished(when=LATER + 2 * MINUTE, started=LATER + MINUTE, finished=LATER + 2 * MINUTE, nodes={})
-    (ended,) = only(PodEnded, tell(cluster, again, done))
+    (ended,) = only(PodEnded, feed(cluster, again, done))
 
     assert ended.workflow is not None
     assert class_of(ended.pod.run, payer_of(ended.workflow)) == "useful"
@@ -338,12 +338,12 @@ def test_what_was_read_is_kept_until_it_is_read_again() -> None:
 def test_a_due_time_that_passes_without_a_run_is_told() -> None:
     """By the clock alone: no object changes when nothing happens. Its neighbour's run is told by the workflow."""
     cluster = Cluster("c1", RULES, argo_schedule)
-    tell(cluster, sight(a_cron("*/5 * * * *", created=NOON - MINUTE), NOON - SECOND, "added"))
+    feed(cluster, sight(a_cron("*/5 * * * *", created=NOON - MINUTE), NOON - SECOND, "added"))
     labels = {"workflows.argoproj.io/cron-workflow": "nightly"}
     due = {"workflows.argoproj.io/scheduled-time": iso(NOON)}
     name = f"nightly-{NOON // SECOND}"
     run = a_workflow(name=name, labels=labels, annotations=due, created=NOON + SECOND)
-    told = only(CronRun, tell(cluster, an_observation(run, "added", when=NOON + SECOND)))
+    told = only(CronRun, feed(cluster, an_observation(run, "added", when=NOON + SECOND)))
     late = only(CronRun, cluster.tick(NOON + 5 * MINUTE + 90 * SECOND))
 
     assert told == []  # it is judged with the others of its minute
@@ -357,7 +357,7 @@ def test_a_list_moves_no_counter_of_clamps() -> None:
     """A kubelet's clock that ran behind when the pod started is the past; each start of the collector would count it."""
     cluster = a_cluster()
     early = running_pod(started=NOON - MINUTE)
-    happened = tell(
+    happened = feed(
         cluster,
         an_observation(a_workflow(phase="Running", started=NOON), "listed", when=NOON + HOUR),
         at(NOON + HOUR, early, "listed"),
@@ -371,7 +371,7 @@ def test_the_same_lock_is_named_for_each_reason_it_was_waited_for() -> None:
     lock = "team/Mutex/m"
     step = {"type": "Pod", "phase": "Pending", "synchronizationStatus": {"waiting": lock}}
     cluster = a_cluster()
-    tell(
+    feed(
         cluster,
         an_observation(a_workflow(phase="Pending", message=f"Waiting for {lock} lock. Lock status: 0/1"), when=NOON),
         an_observation(a_workflow(phase="Running", nodes={"a": step}), when=NOON + SECOND),
@@ -385,9 +385,9 @@ def test_a_lifes_waits_are_named_by_what_it_waited_for() -> None:
     cluster = a_cluster()
     for number, lock in enumerate("ab"):
         message = f"Waiting for team/Mutex/{lock} lock. Lock status: 0/1"
-        tell(cluster, an_observation(a_workflow(phase="Pending", message=message), when=NOON + number))
-    tell(cluster, running(when=NOON + SECOND))
-    (run,) = only(WorkflowRun, tell(cluster, finished(nodes={})))
+        feed(cluster, an_observation(a_workflow(phase="Pending", message=message), when=NOON + number))
+    feed(cluster, running(when=NOON + SECOND))
+    (run,) = only(WorkflowRun, feed(cluster, finished(nodes={})))
 
     assert run.waited_on == {"lock": "team/Mutex/b"}
     assert a_state().attempt.waited_on is None
@@ -396,7 +396,7 @@ def test_a_lifes_waits_are_named_by_what_it_waited_for() -> None:
 def test_a_cluster_without_a_calendar_judges_no_due_time() -> None:
     """Whoever only replays objects need not know what a cron expression means."""
     cluster = a_cluster()
-    tell(cluster, sight(a_cron(), NOON, "added"))
+    feed(cluster, sight(a_cron(), NOON, "added"))
 
     assert cluster.tick(NOON + HOUR) == []
     assert [cron.next_at for cron in cluster.crons.view()] == [None]
@@ -407,8 +407,8 @@ def test_of_two_pods_that_are_held_one_may_go_on() -> None:
     """What the other was told stays the workflow's words."""
     cluster = a_cluster()
     stuck: dict[str, Any] = {"containers": [a_container(waits="ImagePullBackOff")]}
-    tell(cluster, submitted(), at(NOON, a_pod("p1", **stuck), "added"), at(NOON, a_pod("p2", **stuck), "added"))
-    tell(cluster, at(NOON + SECOND, running_pod("p1")), at(NOON + 2 * SECOND, ended_pod("p1")))
+    feed(cluster, submitted(), at(NOON, a_pod("p1", **stuck), "added"), at(NOON, a_pod("p2", **stuck), "added"))
+    feed(cluster, at(NOON + SECOND, running_pod("p1")), at(NOON + 2 * SECOND, ended_pod("p1")))
     held = cluster.workflows["w1"].held_pods
 
     assert held is not None
@@ -421,7 +421,7 @@ def test_of_too_many_deleted_workflows_the_oldest_goes() -> None:
     cluster.tracked.gone_workflows.at_most = 1
     for number, uid in enumerate(("w1", "w2")):
         gone = an_observation(a_workflow(uid, phase="Running"), "deleted", when=NOON + (number + 1) * SECOND)
-        tell(cluster, submitted(uid), gone)
+        feed(cluster, submitted(uid), gone)
     cluster.tracked.release_until("nodes", 1 << 62)
 
     assert set(cluster.workflows) == {"w2"}

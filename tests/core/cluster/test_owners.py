@@ -15,7 +15,7 @@ from collector.core.objects import kubernetes
 from collector.core.objects.kubernetes import Kind
 from collector.core.rules import Rules
 from tests.builders import NOON, SECOND, a_workflow, an_observation, decoded, ended_pod, iso, pod_json
-from tests.core.observed import a_cluster, finished, only, running, submitted, tell
+from tests.core.observed import a_cluster, feed, finished, only, running, submitted
 
 GROUPS = {
     "Job": "batch/v1", "RayCluster": "ray.io/v1", "RayJob": "ray.io/v1", "Pod": "v1", "Workflow": "argoproj.io/v1alpha1",
@@ -74,7 +74,7 @@ FOUND = {
 def test_the_order_of_owners_and_pods_changes_nothing(seen: list[Observation]) -> None:
     """A pod may be told before its Job, a Job before its workflow; each pod is counted once."""
     cluster = a_cluster()
-    runs = only(PodRun, tell(cluster, *seen))
+    runs = only(PodRun, feed(cluster, *seen))
 
     assert places(cluster) == FOUND
     assert sorted(run.uid for run in runs) == sorted(FOUND)
@@ -84,8 +84,8 @@ def test_the_order_of_owners_and_pods_changes_nothing(seen: list[Observation]) -
 def test_a_pod_belongs_to_the_first_owner_that_leads_to_a_workflow() -> None:
     """One pod, one workflow, whatever else owns it; a workflow itself goes before all."""
     cluster = a_cluster()
-    tell(cluster, an_owner("Job/j1", "Workflow/w1"), an_owner("Job/j2", "Workflow/w2"), an_owner("Job/j0"))
-    tell(cluster, a_child("a", "ReplicaSet/r", "Job/j0", "Job/j2", "Job/j1"), a_child("b", "Job/j1", "Workflow/w3"))
+    feed(cluster, an_owner("Job/j1", "Workflow/w1"), an_owner("Job/j2", "Workflow/w2"), an_owner("Job/j0"))
+    feed(cluster, a_child("a", "ReplicaSet/r", "Job/j0", "Job/j2", "Job/j1"), a_child("b", "Job/j1", "Workflow/w3"))
 
     assert {uid: place[0] for uid, place in places(cluster).items()} == {"a": "w2", "b": "w3"}
 
@@ -95,7 +95,7 @@ def test_an_owner_of_another_group_leads_nowhere() -> None:
     cluster = a_cluster()
     told = pod_json(phase="Succeeded", started=NOON, ended=NOON + SECOND)
     told["metadata"]["ownerReferences"] = [{"apiVersion": "example.com/v1", "kind": "Job", "name": "j", "uid": "j1"}]
-    tell(cluster, an_owner("Job/j1", "Workflow/w1"), an_observation(decoded(told, kubernetes.Pod)))
+    feed(cluster, an_owner("Job/j1", "Workflow/w1"), an_observation(decoded(told, kubernetes.Pod)))
 
     assert cluster.pods == {}
 
@@ -103,8 +103,8 @@ def test_an_owner_of_another_group_leads_nowhere() -> None:
 def test_a_circle_of_owners_leads_nowhere() -> None:
     """And ends: uids come from outside."""
     cluster = a_cluster()
-    tell(cluster, an_owner("Job/a", "Job/b"), an_owner("RayJob/b", "Job/a"), an_owner("Job/c", "Job/c"))
-    tell(cluster, a_child("p", "Job/a"), a_child("q", "Job/c"))
+    feed(cluster, an_owner("Job/a", "Job/b"), an_owner("RayJob/b", "Job/a"), an_owner("Job/c", "Job/c"))
+    feed(cluster, a_child("p", "Job/a"), a_child("q", "Job/c"))
 
     assert (cluster.pods, cluster.owners.parked("p")) == ({}, "")
 
@@ -112,8 +112,8 @@ def test_a_circle_of_owners_leads_nowhere() -> None:
 def test_a_tower_of_owners_leads_nowhere() -> None:
     """Nine are more than anybody builds."""
     cluster = a_cluster()
-    tell(cluster, *(an_owner(f"Job/{n}", f"Job/{n + 1}") for n in range(12)), an_owner("Job/12", "Workflow/w1"))
-    tell(cluster, a_child("low", "Job/0"), a_child("high", "Job/5"))
+    feed(cluster, *(an_owner(f"Job/{n}", f"Job/{n + 1}") for n in range(12)), an_owner("Job/12", "Workflow/w1"))
+    feed(cluster, a_child("low", "Job/0"), a_child("high", "Job/5"))
 
     assert list(cluster.pods) == ["high"]
 
@@ -140,9 +140,9 @@ def test_a_placed_pod_outlives_the_memory_of_its_owner() -> None:
     """Its end is told of the same workflow."""
     cluster = a_cluster()
     cluster.owners.at_most = 1
-    tell(cluster, submitted(), an_owner("Job/j1", "Workflow/w1"))
-    tell(cluster, a_child("p", "Job/j1", phase="Running", ended=None), an_owner("Job/j2", "Workflow/w1"))
-    (run,) = only(PodRun, tell(cluster, a_child("p", "Job/j1", when=NOON + 95 * SECOND)))
+    feed(cluster, submitted(), an_owner("Job/j1", "Workflow/w1"))
+    feed(cluster, a_child("p", "Job/j1", phase="Running", ended=None), an_owner("Job/j2", "Workflow/w1"))
+    (run,) = only(PodRun, feed(cluster, a_child("p", "Job/j1", when=NOON + 95 * SECOND)))
 
     assert (run.workflow_uid, run.owner_kind) == ("w1", "Job")
 
@@ -151,7 +151,7 @@ def test_parked_pods_are_bounded_and_the_oldest_go() -> None:
     """A kind that is not watched leaves its pods waiting for ever."""
     cluster = a_cluster()
     cluster.owners.park_at_most = 2
-    tell(cluster, *(a_child(uid, "Job/j1") for uid in "abc"), an_owner("Job/j1", "Workflow/w1"))
+    feed(cluster, *(a_child(uid, "Job/j1") for uid in "abc"), an_owner("Job/j1", "Workflow/w1"))
 
     assert sorted(cluster.pods) == ["b", "c"]
 
@@ -161,8 +161,8 @@ def test_a_parked_pod_is_told_as_it_was_seen() -> None:
     cluster = a_cluster()
     sights = [a_child("p", "Job/j1", phase="Running", ended=None, when=NOON + n) for n in range(0, 60, 10)]
     gone = Observation("pods", "vanished", "p", None, 10**12, NOON + 99 * SECOND, live=False)
-    before = tell(cluster, submitted(), *sights, gone)
-    after = tell(cluster, an_owner("Job/j1", "Workflow/w1"))
+    before = feed(cluster, submitted(), *sights, gone)
+    after = feed(cluster, an_owner("Job/j1", "Workflow/w1"))
 
     assert only(PodRun, before) == []
     assert [(run.workflow_uid, run.reason) for run in only(PodRun, after)] == [("w1", "vanished")]
@@ -172,9 +172,9 @@ def test_a_parked_pod_waits_for_what_is_missing_next() -> None:
     """Its Ray cluster is known, its Ray job is not yet."""
     cluster = a_cluster()
     child = a_child("p", "RayCluster/rc")
-    tell(cluster, child, an_owner("RayCluster/rc", "RayJob/rj"))
+    feed(cluster, child, an_owner("RayCluster/rc", "RayJob/rj"))
     first = cluster.owners.parked("p")
-    tell(cluster, a_child("q", "Job/j1"), a_child("q", "Job/j2", when=NOON + 95 * SECOND))
+    feed(cluster, a_child("q", "Job/j1"), a_child("q", "Job/j2", when=NOON + 95 * SECOND))
 
     assert (first, cluster.owners.parked("q"), cluster.owners.parked("nobody")) == ("rj", "j2", "")
 
@@ -194,7 +194,7 @@ def test_a_parked_pod_waits_for_what_is_missing_next() -> None:
 def test_a_label_names_the_workflow(seen: list[Observation], kind: str, turned: bool) -> None:
     """On the pod or on what owns it, whichever kind is told first."""
     cluster = a_cluster(LABELLED)
-    tell(cluster, *([*seen, submitted()] if turned else [submitted(), *seen]))
+    feed(cluster, *([*seen, submitted()] if turned else [submitted(), *seen]))
 
     assert places(cluster) == {"p": ("w1", "w1", 1, kind)}
 
@@ -227,7 +227,7 @@ def test_a_label_names_the_workflow(seen: list[Observation], kind: str, turned: 
 def test_a_label_that_names_no_one_workflow_joins_nothing(workflows: list[Observation], labels: dict[str, str]) -> None:
     """Names are reused: a bill must not go to whoever has the name now."""
     cluster = a_cluster(LABELLED)
-    tell(cluster, *workflows, a_child("p", labels=labels))
+    feed(cluster, *workflows, a_child("p", labels=labels))
 
     assert cluster.pods == {}
 
@@ -236,8 +236,8 @@ def test_of_two_workflows_of_one_name_the_one_that_is_left_counts() -> None:
     """A deleted one does not stand in the way of its successor."""
     cluster = a_cluster(LABELLED)
     first, second = (an_observation(a_workflow(uid, name="a"), when=NOON + n) for n, uid in enumerate(("w1", "w2")))
-    tell(cluster, first, second, an_observation(a_workflow("w1", name="a"), "deleted", when=NOON + 5000))
-    tell(cluster, a_child("p", labels={"flow": "a"}))
+    feed(cluster, first, second, an_observation(a_workflow("w1", name="a"), "deleted", when=NOON + 5000))
+    feed(cluster, a_child("p", labels={"flow": "a"}))
 
     assert places(cluster) == {"p": ("w2", "a", 1, "")}
 
@@ -245,8 +245,8 @@ def test_of_two_workflows_of_one_name_the_one_that_is_left_counts() -> None:
 def test_an_owner_goes_before_a_label() -> None:
     """A reference is a uid, a label is a word."""
     cluster = a_cluster(LABELLED)
-    tell(cluster, submitted("w1"), submitted("w2"), an_owner("Job/j1", "Workflow/w1"))
-    tell(cluster, a_child("p", "Job/j1", labels={"flow": "w2"}))
+    feed(cluster, submitted("w1"), submitted("w2"), an_owner("Job/j1", "Workflow/w1"))
+    feed(cluster, a_child("p", "Job/j1", labels={"flow": "w2"}))
 
     assert places(cluster)["p"][0] == "w1"
 
@@ -254,10 +254,10 @@ def test_an_owner_goes_before_a_label() -> None:
 def test_a_label_still_names_the_workflow_after_a_restart() -> None:
     """Names are known again from the checkpoint, before a list comes."""
     cluster = a_cluster(LABELLED)
-    tell(cluster, submitted())
+    feed(cluster, submitted())
     again = a_cluster(LABELLED)
     again.adopt(cluster.workflows.values(), ())
-    tell(again, a_child("p", labels={"flow": "w1"}))
+    feed(again, a_child("p", labels={"flow": "w1"}))
 
     assert places(again) == {"p": ("w1", "w1", 1, "")}
 
@@ -266,8 +266,8 @@ def test_a_pod_of_the_second_attempt_is_told_by_when_it_was_made() -> None:
     """As one that the workflow owns itself."""
     cluster = a_cluster()
     again = a_workflow(phase="Running", started=NOON + 500 * SECOND)
-    tell(cluster, submitted(), finished(phase="Failed"), an_observation(again, when=NOON + 501 * SECOND))
-    tell(cluster, an_owner("Job/j1", "Workflow/w1"), a_child("early", "Job/j1"), an_observation(ended_pod("direct")))
-    tell(cluster, a_child("late", "Job/j1", created=NOON + 510 * SECOND, when=NOON + 600 * SECOND))
+    feed(cluster, submitted(), finished(phase="Failed"), an_observation(again, when=NOON + 501 * SECOND))
+    feed(cluster, an_owner("Job/j1", "Workflow/w1"), a_child("early", "Job/j1"), an_observation(ended_pod("direct")))
+    feed(cluster, a_child("late", "Job/j1", created=NOON + 510 * SECOND, when=NOON + 600 * SECOND))
 
     assert {uid: place[2] for uid, place in places(cluster).items()} == {"early": 1, "direct": 1, "late": 2}

@@ -14,13 +14,13 @@ from collector.core.rules import Rules
 from collector.core.units import MAX_AMOUNT
 from collector.pipeline import checkpoints
 from tests.builders import DAY, HOUR, MINUTE, NOON, a_machine, a_plain_node, a_vanishing, an_observation
-from tests.core.observed import a_cluster, only, tell
+from tests.core.observed import a_cluster, feed, only
 from tests.replay import play
 
 
 def rows(cluster: Cluster, *seen: Any) -> list[NodeRun]:
     """The nodes' rows that follow from some observations."""
-    return only(NodeRun, tell(cluster, *seen))
+    return only(NodeRun, feed(cluster, *seen))
 
 
 def test_a_plain_node_is_told_when_it_is_first_seen() -> None:
@@ -77,7 +77,7 @@ def test_labels_of_machines_that_went_long_ago_are_let_go(monkeypatch: pytest.Mo
     monkeypatch.setattr(plain_nodes, "LABELS_AT_MOST", 2)
     cluster = a_cluster()
     for number, name in enumerate(["n1", "n2", "n1", "n3"]):
-        tell(cluster, an_observation(a_machine(name), when=NOON + number * MINUTE))
+        feed(cluster, an_observation(a_machine(name), when=NOON + number * MINUTE))
 
     assert list(cluster.plain_nodes.labels) == ["n1", "n3"]
 
@@ -105,7 +105,7 @@ def test_a_deleted_node_is_gone_when_we_hear_of_it() -> None:
 def test_a_node_that_vanished_was_there_until_it_was_last_known() -> None:
     """Nobody pays in our books for an outage that nobody watched."""
     cluster = a_cluster()
-    tell(cluster, an_observation(a_plain_node("n1"), "added"))
+    feed(cluster, an_observation(a_plain_node("n1"), "added"))
     list(cluster.plain_nodes.accrue(NOON + HOUR))
 
     assert [row.gone_at for row in rows(cluster, a_vanishing("nodes", "node-n1", when=NOON + DAY))] == [NOON + HOUR]
@@ -125,12 +125,12 @@ def test_a_node_that_tells_nothing_of_itself_is_told_all_the_same() -> None:
 def test_a_restart_goes_on_with_the_nodes_it_knew() -> None:
     """First seen as before; the labels serve pods although the list says nothing new; one that went is let go."""
     before, after = a_cluster(), a_cluster()
-    tell(before, an_observation(a_plain_node("n1"), "listed"), an_observation(a_plain_node("n2"), "listed"))
+    feed(before, an_observation(a_plain_node("n1"), "listed"), an_observation(a_plain_node("n2"), "listed"))
     for change in checkpoints.changes(before):
         assert isinstance(change, Checkpoint)
         checkpoints.adopt(after, change.kind, change.state)
     too_early = list(after.plain_nodes.accrue(NOON + HOUR))
-    tell(after, a_vanishing("nodes", "node-n2", when=NOON + HOUR))
+    feed(after, a_vanishing("nodes", "node-n2", when=NOON + HOUR))
     after.gap_ended("nodes")
 
     assert too_early == []

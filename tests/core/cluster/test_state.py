@@ -30,7 +30,7 @@ from tests.builders import (
     pod_json,
     running_pod,
 )
-from tests.core.observed import a_cluster, finished, only, running, submitted, tell
+from tests.core.observed import a_cluster, feed, finished, only, running, submitted
 
 # A pod that ends.
 
@@ -38,9 +38,9 @@ from tests.core.observed import a_cluster, finished, only, running, submitted, t
 def test_a_pod_deleted_while_it_runs_after_its_workflow_ended_is_told_with_its_life() -> None:
     """Pods outlive terminated workflows: whoever prices the end needs the life that is forgotten in the same breath."""
     cluster = a_cluster()
-    tell(cluster, submitted(), running(), an_observation(running_pod(), when=NOON + 10 * SECOND), finished())
+    feed(cluster, submitted(), running(), an_observation(running_pod(), when=NOON + 10 * SECOND), finished())
 
-    (ended,) = only(PodEnded, tell(cluster, an_observation(running_pod(), "deleted", when=NOON + 3 * MINUTE)))
+    (ended,) = only(PodEnded, feed(cluster, an_observation(running_pod(), "deleted", when=NOON + 3 * MINUTE)))
 
     assert (ended.pod.run.finished_at, ended.workflow.uid if ended.workflow else "") == (NOON + 3 * MINUTE, "w1")
     assert not cluster.pods
@@ -50,9 +50,9 @@ def test_a_pod_collected_before_its_workflow_ends_is_told_once_more_at_the_end()
     """With podGC pods go first; the end of the attempt gives their charges the last class."""
     cluster = a_cluster()
     gone = an_observation(ended_pod(), "deleted", when=NOON + 90 * SECOND)
-    tell(cluster, submitted(), running(), an_observation(ended_pod(), when=NOON + 80 * SECOND), gone)
+    feed(cluster, submitted(), running(), an_observation(ended_pod(), when=NOON + 80 * SECOND), gone)
 
-    ends = only(PodEnded, tell(cluster, finished()))
+    ends = only(PodEnded, feed(cluster, finished()))
 
     assert [(e.pod.run.uid, e.workflow.attempt.finished if e.workflow else None) for e in ends] == [("p1", True)]
 
@@ -61,7 +61,7 @@ def test_a_pod_whose_workflow_nobody_knows_is_told() -> None:
     """Pods that outlive their deleted workflow still cost."""
     cluster = a_cluster()
 
-    happened = tell(cluster, an_observation(running_pod(), "deleted", when=NOON + MINUTE))
+    happened = feed(cluster, an_observation(running_pod(), "deleted", when=NOON + MINUTE))
 
     assert [e.workflow for e in only(PodEnded, happened)] == [None]
 
@@ -69,9 +69,9 @@ def test_a_pod_whose_workflow_nobody_knows_is_told() -> None:
 def test_a_late_write_that_changes_no_evidence_tells_nothing() -> None:
     """Most writes after a pod's end only touch labels."""
     cluster = a_cluster()
-    tell(cluster, submitted(), an_observation(ended_pod(), when=NOON + 80 * SECOND))
+    feed(cluster, submitted(), an_observation(ended_pod(), when=NOON + 80 * SECOND))
 
-    happened = tell(cluster, an_observation(ended_pod(labels={"completed": "true"}), when=NOON + 90 * SECOND))
+    happened = feed(cluster, an_observation(ended_pod(labels={"completed": "true"}), when=NOON + 90 * SECOND))
 
     assert happened == []
 
@@ -79,8 +79,8 @@ def test_a_late_write_that_changes_no_evidence_tells_nothing() -> None:
 def test_a_rewritten_end_is_told_again_under_a_higher_version() -> None:
     """The finishedAt of an ended pod does get rewritten by a second or two."""
     cluster = a_cluster()
-    first = tell(cluster, submitted(), an_observation(ended_pod(), when=NOON + 80 * SECOND))
-    second = tell(cluster, an_observation(ended_pod(ended=NOON + 72 * SECOND), when=NOON + 90 * SECOND))
+    first = feed(cluster, submitted(), an_observation(ended_pod(), when=NOON + 80 * SECOND))
+    second = feed(cluster, an_observation(ended_pod(ended=NOON + 72 * SECOND), when=NOON + 90 * SECOND))
 
     (before,), (after,) = only(PodRun, first), only(PodRun, second)
 
@@ -90,9 +90,9 @@ def test_a_rewritten_end_is_told_again_under_a_higher_version() -> None:
 def test_a_pod_that_vanished_ended_no_later_than_now() -> None:
     """What a list no longer shows is over; nobody saw how."""
     cluster = a_cluster()
-    tell(cluster, submitted(), an_observation(running_pod(), when=NOON + 10 * SECOND))
+    feed(cluster, submitted(), an_observation(running_pod(), when=NOON + 10 * SECOND))
 
-    (run,) = only(PodRun, tell(cluster, a_vanishing("pods", "p1", when=NOON + HOUR)))
+    (run,) = only(PodRun, feed(cluster, a_vanishing("pods", "p1", when=NOON + HOUR)))
 
     assert (run.finished_at, run.reason) == (NOON + HOUR, "vanished")
 
@@ -102,9 +102,9 @@ def test_a_pod_that_vanished_ended_no_later_than_its_workflow() -> None:
     ends = []
     for order in (0, 1):
         cluster = a_cluster()
-        tell(cluster, submitted(), running(), an_observation(running_pod(), when=NOON + 10 * SECOND))
+        feed(cluster, submitted(), running(), an_observation(running_pod(), when=NOON + 10 * SECOND))
         over = finished(when=NOON + 24 * HOUR), a_vanishing("pods", "p1", when=NOON + 24 * HOUR)
-        happened = tell(cluster, over[order], over[1 - order])
+        happened = feed(cluster, over[order], over[1 - order])
         runs, charged = only(PodRun, happened), only(PodEnded, happened)
         ends.append(
             (runs[-1].finished_at, charged[-1].pod.run.finished_at, len({r.version for r in runs}) == len(runs))
@@ -116,10 +116,10 @@ def test_a_pod_that_vanished_ended_no_later_than_its_workflow() -> None:
 def test_a_pod_that_vanished_may_outlive_a_workflow_that_was_cancelled() -> None:
     """Its end says nothing then."""
     cluster = a_cluster()
-    tell(cluster, submitted(), running(), an_observation(running_pod(), when=NOON + 10 * SECOND))
-    tell(cluster, finished(phase="Failed", message="Stopped with strategy 'Terminate'"))
+    feed(cluster, submitted(), running(), an_observation(running_pod(), when=NOON + 10 * SECOND))
+    feed(cluster, finished(phase="Failed", message="Stopped with strategy 'Terminate'"))
 
-    (run,) = only(PodRun, tell(cluster, a_vanishing("pods", "p1", when=NOON + HOUR)))
+    (run,) = only(PodRun, feed(cluster, a_vanishing("pods", "p1", when=NOON + HOUR)))
 
     assert run.finished_at == NOON + HOUR
 
@@ -127,22 +127,22 @@ def test_a_pod_that_vanished_may_outlive_a_workflow_that_was_cancelled() -> None
 def test_a_vanished_pod_that_had_ended_tells_nothing_new() -> None:
     """Its end was seen; that its object is gone changes no row."""
     cluster = a_cluster()
-    tell(cluster, submitted(), an_observation(ended_pod(), when=NOON + 80 * SECOND))
+    feed(cluster, submitted(), an_observation(ended_pod(), when=NOON + 80 * SECOND))
 
-    happened = tell(cluster, a_vanishing("pods", "p1", when=NOON + HOUR))
+    happened = feed(cluster, a_vanishing("pods", "p1", when=NOON + HOUR))
 
     assert happened == []
 
 
 def test_a_pod_nobody_knew_may_vanish() -> None:
     """A list can miss what we never saw."""
-    assert tell(a_cluster(), a_vanishing("pods", "p9"), a_vanishing("workflows", "w9")) == []
+    assert feed(a_cluster(), a_vanishing("pods", "p9"), a_vanishing("workflows", "w9")) == []
 
 
 def test_pods_of_nobody_are_not_kept() -> None:
     """All pods of a cluster are watched; those of no workflow and no controller cost no memory."""
     cluster = a_cluster()
-    tell(cluster, an_observation(a_pod(owner="")))
+    feed(cluster, an_observation(a_pod(owner="")))
 
     assert (cluster.pods, cluster.tracked.pods_of, len(cluster.changes)) == ({}, {}, 0)
 
@@ -159,9 +159,9 @@ def test_the_machine_tells_region_zone_and_instance_type() -> None:
         "node.kubernetes.io/instance-type": "ecs.c7.xlarge",
         "secret": "not kept",
     }
-    tell(cluster, an_observation(a_machine("n1", labels), "listed"), submitted())
+    feed(cluster, an_observation(a_machine("n1", labels), "listed"), submitted())
 
-    (run,) = only(PodRun, tell(cluster, an_observation(ended_pod(node="n1", annotations={}))))
+    (run,) = only(PodRun, feed(cluster, an_observation(ended_pod(node="n1", annotations={}))))
 
     assert (run.region, run.zone) == ("cn-shanghai", "cn-shanghai-b")
     assert run.pricing["node:node.kubernetes.io/instance-type"] == "ecs.c7.xlarge"
@@ -172,9 +172,9 @@ def test_a_machine_that_is_gone_still_tells_where_its_pods_ran() -> None:
     """The last words of pods often arrive after their node's end."""
     cluster = a_cluster()
     machine = a_machine("n1", {"topology.kubernetes.io/region": "cn-shanghai"})
-    tell(cluster, an_observation(machine), an_observation(machine, "deleted"), a_vanishing("nodes", "node-n1"))
+    feed(cluster, an_observation(machine), an_observation(machine, "deleted"), a_vanishing("nodes", "node-n1"))
 
-    (run,) = only(PodRun, tell(cluster, an_observation(ended_pod(node="n1"))))
+    (run,) = only(PodRun, feed(cluster, an_observation(ended_pod(node="n1"))))
 
     assert run.region == "cn-shanghai"
 
@@ -183,7 +183,7 @@ def test_a_pod_whose_node_tells_nothing_is_where_its_cluster_is() -> None:
     """A region in the settings keeps a mainland pod from overseas prices."""
     cluster = a_cluster(Rules(region="cn-beijing"))
 
-    (run,) = only(PodRun, tell(cluster, an_observation(ended_pod())))
+    (run,) = only(PodRun, feed(cluster, an_observation(ended_pod())))
 
     assert run.region == "cn-beijing"
 
@@ -192,7 +192,7 @@ def test_the_namespace_may_name_who_pays() -> None:
     """A rule may read the labels of the namespace, the latest that are known."""
     cluster = a_cluster()
     named, renamed = (a_namespace(labels={"department": name}) for name in ("autonomy", "maps"))
-    tell(cluster, an_observation(named, "listed"), submitted(), an_observation(renamed), running())
+    feed(cluster, an_observation(named, "listed"), submitted(), an_observation(renamed), running())
 
     assert cluster.workflows["w1"].department == "maps"
 
@@ -202,7 +202,7 @@ def test_a_deleted_namespace_still_names_who_pays() -> None:
     cluster = a_cluster()
     named = a_namespace(labels={"department": "maps"})
     gone = an_observation(a_namespace(), "deleted")
-    tell(cluster, an_observation(named), gone, a_vanishing("namespaces", "ns-team"), submitted())
+    feed(cluster, an_observation(named), gone, a_vanishing("namespaces", "ns-team"), submitted())
 
     assert cluster.workflows["w1"].department == "maps"
 
@@ -210,7 +210,7 @@ def test_a_deleted_namespace_still_names_who_pays() -> None:
 def test_a_cluster_is_known_by_the_uid_of_kube_system() -> None:
     """Names are chosen, this is not."""
     cluster = a_cluster()
-    tell(cluster, an_observation(a_namespace("kube-system", "uid-1"), "listed"), an_observation(a_namespace()))
+    feed(cluster, an_observation(a_namespace("kube-system", "uid-1"), "listed"), an_observation(a_namespace()))
 
     assert cluster.uid == "uid-1"
 
@@ -230,14 +230,14 @@ def test_a_controllers_incident_is_told_and_checkpointed() -> None:
     """A restart of the collector must not tell it again."""
     cluster = a_cluster()
 
-    (incident,) = only(ControllerIncident, tell(cluster, controller_pod(), controller_pod()))
+    (incident,) = only(ControllerIncident, feed(cluster, controller_pod(), controller_pod()))
 
     assert (incident.kind, cluster.changes.drain()) == ("oom_kill", [("controller", "")])
 
 
 def test_a_controller_elsewhere_is_no_business_of_ours() -> None:
     """A tenant may run an Argo of their own."""
-    assert tell(a_cluster(), controller_pod("somewhere")) == []
+    assert feed(a_cluster(), controller_pod("somewhere")) == []
 
 
 def test_evidence_is_compared_without_its_version() -> None:

@@ -22,7 +22,7 @@ from tests.builders import (
     ended_pod,
     running_pod,
 )
-from tests.core.observed import a_cluster, depth, finished, only, running, submitted, tell
+from tests.core.observed import a_cluster, depth, feed, finished, only, running, submitted
 
 # Reasons of a workflow.
 
@@ -37,7 +37,7 @@ def test_each_pod_that_starts_or_ends_changes_the_reason_of_its_workflow() -> No
         an_observation(ended_pod(), when=NOON + 3 * SECOND),
     ]
 
-    reasons = [next(iter(depth(cluster))) for observation in seen for _ in [tell(cluster, observation)]]
+    reasons = [next(iter(depth(cluster))) for observation in seen for _ in [feed(cluster, observation)]]
 
     assert reasons == ["unseen", "starting", "running", "advancing"]
 
@@ -70,7 +70,7 @@ def test_a_waiting_pod_determines_the_reason_of_its_workflow() -> None:
     found = {}
     for name, seen in cases.items():
         cluster = a_cluster()
-        tell(cluster, submitted(), seen)
+        feed(cluster, submitted(), seen)
         found[name] = cluster.workflows["w1"].attempt.reason
 
     assert list(found.values()) == [
@@ -81,7 +81,7 @@ def test_a_waiting_pod_determines_the_reason_of_its_workflow() -> None:
 def test_a_running_pod_outweighs_one_that_waits() -> None:
     """A workflow with a running pod is running, however many of its pods wait."""
     cluster = a_cluster()
-    tell(cluster, submitted(), unfit("0/2 nodes are available"), an_observation(running_pod("p2")))
+    feed(cluster, submitted(), unfit("0/2 nodes are available"), an_observation(running_pod("p2")))
 
     assert depth(cluster) == {"running": 1}
 
@@ -89,7 +89,7 @@ def test_a_running_pod_outweighs_one_that_waits() -> None:
 def test_a_pod_that_is_scheduled_after_all_no_longer_holds_its_workflow() -> None:
     """Reasons follow the pod."""
     cluster = a_cluster()
-    tell(cluster, submitted(), unfit("0/2 nodes are available"), an_observation(a_pod(), when=NOON + MINUTE))
+    feed(cluster, submitted(), unfit("0/2 nodes are available"), an_observation(a_pod(), when=NOON + MINUTE))
 
     attempt = cluster.workflows["w1"].attempt
 
@@ -103,7 +103,7 @@ def workflow_ms(spent: list[int] | None, reason: str) -> int:
 def test_a_workflow_that_waits_for_a_volume_after_it_began_is_not_in_the_queue() -> None:
     """`volume` is possible before and after work begins; only before it counts as queue depth."""
     cluster = a_cluster()
-    tell(cluster, submitted(), unfit("pod has unbound immediate PersistentVolumeClaims"))
+    feed(cluster, submitted(), unfit("pod has unbound immediate PersistentVolumeClaims"))
 
     assert [(w.reason, w.begun) for w in cluster.waiting()] == [("volume", True)]
 
@@ -112,7 +112,7 @@ def test_the_queue_counts_by_namespace_queue_and_reason() -> None:
     """A label names the queue where settings say so, else the namespace does."""
     cluster = a_cluster(Rules(queue_label="queue"))
     held: dict[str, Any] = {"phase": "Pending", "message": POSTPONED}
-    tell(
+    feed(
         cluster,
         an_observation(a_workflow("w1", labels={"queue": "night"}, **held), "added"),
         an_observation(a_workflow("w2", labels={"queue": "night"}, created=NOON - HOUR, **held), "added"),
@@ -134,10 +134,10 @@ def test_a_deleted_workflow_goes_when_its_last_pod_has_gone() -> None:
     """A charge needs its workflow as long as its pods exist."""
     cluster = a_cluster()
     gone = an_observation(a_workflow(phase="Succeeded", started=NOON + SECOND, finished=NOON + MINUTE), "deleted")
-    tell(cluster, submitted(), running(), an_observation(running_pod()), finished(), gone)
+    feed(cluster, submitted(), running(), an_observation(running_pod()), finished(), gone)
     cluster.tracked.release_until("pods", an_observation(a_pod(), when=NOON + HOUR).version)
     kept = set(cluster.workflows)
-    tell(cluster, an_observation(running_pod(), "deleted", when=NOON + HOUR))
+    feed(cluster, an_observation(running_pod(), "deleted", when=NOON + HOUR))
 
     assert (kept, set(cluster.workflows), cluster.tracked.pods_of) == ({"w1"}, set(), {})
 
@@ -146,8 +146,8 @@ def test_a_pod_that_goes_leaves_the_others_of_its_workflow() -> None:
     """After the workflow's end, pods are deleted one by one."""
     cluster = a_cluster()
     pods = [an_observation(ended_pod(uid), when=NOON + MINUTE) for uid in ("p1", "p2")]
-    tell(cluster, submitted(), running(), *pods, finished())
-    tell(cluster, an_observation(ended_pod("p1"), "deleted", when=NOON + HOUR))
+    feed(cluster, submitted(), running(), *pods, finished())
+    feed(cluster, an_observation(ended_pod("p1"), "deleted", when=NOON + HOUR))
 
     assert (set(cluster.pods), set(cluster.tracked.pods_of["w1"])) == ({"p2"}, {"p2"})
 
@@ -156,10 +156,10 @@ def test_a_deleted_workflow_waits_until_the_pods_are_observed_as_far() -> None:
     """Pods that are observed later than their workflow still get their payer."""
     cluster = a_cluster(RULES)
     gone = an_observation(a_workflow(labels={"department": "maps"}), "deleted", when=NOON + MINUTE)
-    tell(cluster, gone)
+    feed(cluster, gone)
     cluster.tracked.release_until("pods", gone.version - 1)
 
-    (ended,) = only(PodEnded, tell(cluster, an_observation(ended_pod(), when=NOON + HOUR)))
+    (ended,) = only(PodEnded, feed(cluster, an_observation(ended_pod(), when=NOON + HOUR)))
 
     assert ended.workflow is not None
     assert ended.workflow.department == "maps"
@@ -169,10 +169,10 @@ def test_a_deleted_pod_without_its_workflow_waits_until_the_workflows_are_observ
     """Its charge is written again when the workflow is known and has ended."""
     cluster = a_cluster()
     gone = an_observation(ended_pod(), "deleted", when=NOON + 90 * SECOND)
-    tell(cluster, gone)
+    feed(cluster, gone)
     cluster.tracked.release_until("workflows", gone.version - 1)
 
-    effects = tell(cluster, submitted(), running(), finished())
+    effects = feed(cluster, submitted(), running(), finished())
 
     assert [(e.pod.run.uid, e.workflow.uid if e.workflow else "") for e in only(PodEnded, effects)] == [("p1", "w1")]
     assert [run.pods for run in only(WorkflowRun, effects)] == [1]
@@ -182,7 +182,7 @@ def test_a_deleted_pod_is_forgotten_if_its_workflow_does_not_appear() -> None:
     """Once workflows are observed beyond the pod's end, its workflow cannot appear any more."""
     cluster = a_cluster()
     gone = an_observation(ended_pod(), "deleted", when=NOON + 90 * SECOND)
-    tell(cluster, gone)
+    feed(cluster, gone)
     cluster.tracked.release_until("workflows", gone.version)
 
     assert (cluster.pods, cluster.tracked.pods_of) == ({}, {})
@@ -193,7 +193,7 @@ def test_a_restored_cluster_forgets_objects_as_before() -> None:
     cluster, other = a_cluster(), a_cluster()
     pod = an_observation(ended_pod(owner="w0"), "deleted", when=NOON + 90 * SECOND)
     workflow = an_observation(a_workflow("w1"), "deleted", when=NOON + 90 * SECOND)
-    tell(cluster, pod, workflow)
+    feed(cluster, pod, workflow)
     other.adopt(cluster.workflows.values(), cluster.pods.values())
     other.tracked.release_until("pods", workflow.version)
     other.tracked.release_until("workflows", pod.version)
@@ -206,8 +206,8 @@ def test_what_waits_for_another_kind_is_bounded() -> None:
     cluster = a_cluster()
     cluster.tracked.gone_pods.at_most = cluster.tracked.gone_workflows.at_most = 2
     for i in range(4):
-        tell(cluster, an_observation(a_workflow(f"w{i}"), "deleted", when=NOON + i * SECOND))
+        feed(cluster, an_observation(a_workflow(f"w{i}"), "deleted", when=NOON + i * SECOND))
 
-        tell(cluster, an_observation(a_pod(f"p{i}", owner="unseen"), "deleted", when=NOON + i * SECOND))
+        feed(cluster, an_observation(a_pod(f"p{i}", owner="unseen"), "deleted", when=NOON + i * SECOND))
 
     assert (set(cluster.workflows), set(cluster.pods)) == ({"w2", "w3"}, {"p2", "p3"})

@@ -21,7 +21,7 @@ from tests.builders import (
     ended_pod,
     running_pod,
 )
-from tests.core.observed import a_cluster, depth, finished, only, running, submitted, tell
+from tests.core.observed import a_cluster, depth, feed, finished, only, running, submitted
 
 # When work begins.
 
@@ -31,14 +31,14 @@ def test_work_begins_with_the_first_pod_though_the_phase_lags() -> None:
     cluster = a_cluster()
     pod = an_observation(a_pod(), "added", when=NOON + 80)
 
-    (began,) = only(Began, tell(cluster, submitted(), pod, running(when=NOON + 12 * SECOND)))
+    (began,) = only(Began, feed(cluster, submitted(), pod, running(when=NOON + 12 * SECOND)))
 
     assert began.latency_ms == 80
 
 
 def test_work_begins_with_the_phase_where_no_pod_is_made() -> None:
     """A workflow that starts with a suspend step has begun."""
-    (began,) = only(Began, tell(a_cluster(), submitted(), running(when=NOON + 43)))
+    (began,) = only(Began, feed(a_cluster(), submitted(), running(when=NOON + 43)))
 
     assert began.latency_ms == 43
 
@@ -47,7 +47,7 @@ def test_a_pod_that_arrives_before_its_workflow_begins_it() -> None:
     """Kinds are watched on connections of their own: the counter of started work must not lose these."""
     cluster = a_cluster()
 
-    happened = tell(cluster, an_observation(a_pod(), "added"), submitted(when=NOON + 20), running())
+    happened = feed(cluster, an_observation(a_pod(), "added"), submitted(when=NOON + 20), running())
 
     assert [type(h) for h in happened] == [Submitted, Began, Clamped]
 
@@ -57,7 +57,7 @@ def test_what_began_before_we_came_moves_no_counter() -> None:
     cluster = a_cluster()
     work = a_workflow(phase="Running", started=NOON + SECOND)
 
-    happened = tell(
+    happened = feed(
         cluster,
         an_observation(work, "listed", when=NOON + HOUR),
         an_observation(running_pod(), "listed", when=NOON + HOUR),
@@ -69,7 +69,7 @@ def test_what_began_before_we_came_moves_no_counter() -> None:
 def test_a_pod_that_a_list_shows_begins_its_listed_workflow_without_being_counted() -> None:
     """The phase may lag behind the pods in a list too."""
     cluster = a_cluster()
-    happened = tell(
+    happened = feed(
         cluster,
         an_observation(a_workflow(), "listed", when=NOON + HOUR),
         an_observation(running_pod(), "listed", when=NOON + HOUR),
@@ -83,7 +83,7 @@ def test_what_a_relist_shows_to_have_begun_is_counted() -> None:
     cluster = a_cluster()
     pod = an_observation(a_pod(), "listed", when=NOON + HOUR)
 
-    (began,) = only(Began, tell(cluster, submitted(), pod))
+    (began,) = only(Began, feed(cluster, submitted(), pod))
 
     assert began.latency_ms is None
 
@@ -92,7 +92,7 @@ def test_what_ended_before_we_came_is_recorded_and_moves_no_counter() -> None:
     """The row is the bill's; the counter is the present's."""
     done = a_workflow(phase="Failed", started=NOON + SECOND, finished=NOON + MINUTE, nodes={"w1": a_step("Failed")})
 
-    happened = tell(a_cluster(), an_observation(done, "listed", when=NOON + HOUR))
+    happened = feed(a_cluster(), an_observation(done, "listed", when=NOON + HOUR))
 
     assert [type(h) for h in happened] == [WorkflowRun, StepRun]
 
@@ -103,9 +103,9 @@ def test_what_ended_before_we_came_is_recorded_and_moves_no_counter() -> None:
 def test_an_end_is_told_once() -> None:
     """Later writes of a finished workflow are labels, archiving, deletion."""
     cluster = a_cluster()
-    tell(cluster, submitted(), running(), finished())
+    feed(cluster, submitted(), running(), finished())
 
-    happened = tell(cluster, finished(when=NOON + 3 * MINUTE), finished(when=NOON + 4 * MINUTE))
+    happened = feed(cluster, finished(when=NOON + 3 * MINUTE), finished(when=NOON + 4 * MINUTE))
 
     assert happened == []
 
@@ -113,8 +113,8 @@ def test_an_end_is_told_once() -> None:
 def test_a_corrected_end_is_recorded_and_not_counted_again() -> None:
     """A terminal fact may be corrected: same key, higher version."""
     cluster = a_cluster()
-    first = only(WorkflowRun, tell(cluster, submitted(), running(), finished()))
-    happened = tell(cluster, finished(when=NOON + 3 * MINUTE, finished=NOON + 121 * SECOND))
+    first = only(WorkflowRun, feed(cluster, submitted(), running(), finished()))
+    happened = feed(cluster, finished(when=NOON + 3 * MINUTE, finished=NOON + 121 * SECOND))
 
     (corrected,) = only(WorkflowRun, happened)
 
@@ -127,7 +127,7 @@ def test_pods_that_went_before_their_workflow_ended_are_counted() -> None:
     cluster = a_cluster()
     pod = an_observation(ended_pod(phase="Failed"), when=NOON + 80 * SECOND)
     gone = an_observation(ended_pod(phase="Failed"), "deleted", when=NOON + 90 * SECOND)
-    happened = tell(cluster, submitted(), running(), pod, gone, finished(), finished(message="m", when=NOON + HOUR))
+    happened = feed(cluster, submitted(), running(), pod, gone, finished(), finished(message="m", when=NOON + HOUR))
 
     runs = only(WorkflowRun, happened)
 
@@ -137,9 +137,9 @@ def test_pods_that_went_before_their_workflow_ended_are_counted() -> None:
 def test_a_pod_that_shows_up_after_the_end_is_counted_in_a_newer_row() -> None:
     """Kinds may run minutes apart after a restart; the row of the attempt is written again."""
     cluster = a_cluster()
-    (first,) = only(WorkflowRun, tell(cluster, submitted(), running(), finished()))
+    (first,) = only(WorkflowRun, feed(cluster, submitted(), running(), finished()))
 
-    (second,) = only(WorkflowRun, tell(cluster, an_observation(ended_pod(phase="Failed"), when=NOON + HOUR)))
+    (second,) = only(WorkflowRun, feed(cluster, an_observation(ended_pod(phase="Failed"), when=NOON + HOUR)))
 
     assert (first.pods, second.pods, second.failed_pods) == (0, 1, 1)
     assert second.version > first.version
@@ -150,7 +150,7 @@ def test_a_workflow_deleted_while_it_ran_was_cancelled() -> None:
     cluster = a_cluster()
     gone = an_observation(a_workflow(phase="Running", started=NOON + SECOND), "deleted", when=NOON + MINUTE)
 
-    (run,) = only(WorkflowRun, tell(cluster, submitted(), running(), gone))
+    (run,) = only(WorkflowRun, feed(cluster, submitted(), running(), gone))
 
     assert (run.outcome, run.reason, run.finished_at) == ("cancelled", "deleted", NOON + MINUTE)
 
@@ -159,7 +159,7 @@ def test_a_workflow_that_vanished_ended_in_a_way_nobody_saw() -> None:
     """Unknown is said, not guessed."""
     cluster = a_cluster()
 
-    (run,) = only(WorkflowRun, tell(cluster, submitted(), running(), a_vanishing("workflows", "w1", when=NOON + HOUR)))
+    (run,) = only(WorkflowRun, feed(cluster, submitted(), running(), a_vanishing("workflows", "w1", when=NOON + HOUR)))
 
     assert (run.outcome, run.reason, run.complete) == ("unknown", "vanished", False)
 
@@ -167,15 +167,15 @@ def test_a_workflow_that_vanished_ended_in_a_way_nobody_saw() -> None:
 def test_a_finished_workflow_that_vanished_tells_nothing_new() -> None:
     """Its end was seen; its object went with the TTL during a break."""
     cluster = a_cluster()
-    tell(cluster, submitted(), running(), finished())
+    feed(cluster, submitted(), running(), finished())
 
-    assert tell(cluster, a_vanishing("workflows", "w1", when=NOON + HOUR)) == []
+    assert feed(cluster, a_vanishing("workflows", "w1", when=NOON + HOUR)) == []
 
 
 def test_a_break_makes_living_workflows_incomplete_and_no_others() -> None:
     """What lives now may have done things that nobody saw; what is over is told already."""
     cluster = a_cluster()
-    tell(cluster, submitted("w1"), submitted("w2"), running("w2"), finished("w2"))
+    feed(cluster, submitted("w1"), submitted("w2"), running("w2"), finished("w2"))
     cluster.changes.drain()
     cluster.gap_started("workflows", 0)
 
@@ -195,9 +195,9 @@ def test_a_retried_workflow_is_a_new_attempt_that_queues_from_its_reopening() ->
     """`argo retry` keeps uid and creation; counting from creation would call its first run a wait."""
     cluster = a_cluster()
     again = NOON + 10 * MINUTE
-    tell(cluster, submitted(), running(), finished(phase="Failed"))
+    feed(cluster, submitted(), running(), finished(phase="Failed"))
     begun = an_observation(a_workflow(phase="Running", started=again), when=again + 900)
-    happened = tell(cluster, reopened(again), begun, finished(started=again, when=again + MINUTE))
+    happened = feed(cluster, reopened(again), begun, finished(started=again, when=again + MINUTE))
 
     (run,) = only(WorkflowRun, happened)
 
@@ -209,10 +209,10 @@ def test_an_attempt_that_ended_and_was_retried_during_a_break_is_told_as_unknown
     """What a list shows is the next attempt: the one before ended while nobody watched, no later than that began."""
     cluster = a_cluster()
     again = NOON + 10 * MINUTE
-    tell(cluster, submitted(), running(), an_observation(running_pod("p1"), when=NOON + MINUTE))
+    feed(cluster, submitted(), running(), an_observation(running_pod("p1"), when=NOON + MINUTE))
     cluster.gap_started("workflows", NOON + 5 * MINUTE)
     listed = an_observation(a_workflow(phase="Running", started=again), "listed", when=NOON + HOUR)
-    told = tell(cluster, listed, finished(started=again, when=NOON + 2 * HOUR, finished=NOON + 2 * HOUR))
+    told = feed(cluster, listed, finished(started=again, when=NOON + 2 * HOUR, finished=NOON + 2 * HOUR))
 
     first, second = only(WorkflowRun, told)
 
@@ -226,11 +226,11 @@ def test_pods_are_counted_by_attempt() -> None:
     """Attempt 2 has one pod of its own, whatever attempt 1 had."""
     cluster = a_cluster()
     again = NOON + 10 * MINUTE
-    tell(cluster, submitted(), an_observation(ended_pod("p1", phase="Failed")), finished(phase="Failed"))
+    feed(cluster, submitted(), an_observation(ended_pod("p1", phase="Failed")), finished(phase="Failed"))
     second = an_observation(ended_pod("p2", created=again + SECOND), when=again + MINUTE)
     end = finished(started=again, when=again + 2 * MINUTE, finished=again + 2 * MINUTE)
 
-    (run,) = only(WorkflowRun, tell(cluster, reopened(again), second, end))
+    (run,) = only(WorkflowRun, feed(cluster, reopened(again), second, end))
 
     assert (run.pods, run.failed_pods) == (1, 0)
 
@@ -239,9 +239,9 @@ def test_a_pod_of_the_next_attempt_may_arrive_before_the_reopening() -> None:
     """Kinds are not ordered among each other: a pod made after the end belongs to the attempt that comes."""
     cluster = a_cluster()
     again = NOON + 10 * MINUTE
-    tell(cluster, submitted(), running(), finished(phase="Failed"))
+    feed(cluster, submitted(), running(), finished(phase="Failed"))
     early = an_observation(running_pod("p2", created=again + SECOND), when=again + 2 * SECOND)
-    tell(cluster, early, reopened(again))
+    feed(cluster, early, reopened(again))
 
     life = cluster.workflows["w1"]
 
@@ -256,8 +256,8 @@ def test_a_pod_of_the_next_attempt_may_arrive_before_the_reopening() -> None:
 def test_a_pod_made_in_the_second_in_which_its_workflow_ended_is_of_that_attempt() -> None:
     """Instants have whole seconds; nobody retries within one."""
     cluster = a_cluster()
-    tell(cluster, submitted(), running(), finished())
-    tell(cluster, an_observation(ended_pod("p1", created=NOON + 2 * MINUTE), when=NOON + HOUR))
+    feed(cluster, submitted(), running(), finished())
+    feed(cluster, an_observation(ended_pod("p1", created=NOON + 2 * MINUTE), when=NOON + HOUR))
 
     assert cluster.pods["p1"].run.attempt == 1
 
@@ -265,8 +265,8 @@ def test_a_pod_made_in_the_second_in_which_its_workflow_ended_is_of_that_attempt
 def test_a_pod_made_after_the_end_by_another_clock_is_of_no_attempt_that_nobody_saw() -> None:
     """The API server stamps pods, the controller ends: where their clocks differ, no retry is made up."""
     cluster = a_cluster()
-    tell(cluster, submitted(), running(), finished())
-    tell(cluster, an_observation(ended_pod("p1", created=NOON + HOUR), when=NOON + HOUR))
+    feed(cluster, submitted(), running(), finished())
+    feed(cluster, an_observation(ended_pod("p1", created=NOON + HOUR), when=NOON + HOUR))
 
     assert (cluster.pods["p1"].run.attempt, cluster.workflows["w1"].attempt.pods) == (1, 1)
 
@@ -279,7 +279,7 @@ def test_a_pod_of_the_next_attempt_is_given_back_by_the_attempt_before() -> None
         an_observation(ended_pod("p1", phase="Failed")),
         an_observation(ended_pod("p2", phase="Failed", created=again)),
     ]
-    told = tell(cluster, submitted(), running(), *pods, finished(phase="Failed"), reopened(again))
+    told = feed(cluster, submitted(), running(), *pods, finished(phase="Failed"), reopened(again))
     rows = {(r.attempt, r.version): (r.pods, r.failed_pods) for r in only(WorkflowRun, told)}
     moved = {r.uid: r.attempt for r in only(PodRun, told)}
 
@@ -293,7 +293,7 @@ def test_a_first_container_of_the_next_attempt_is_given_back_too() -> None:
     cluster = a_cluster()
     again = NOON + 10 * MINUTE
     late = ended_pod("p2", created=again, started=again + SECOND, ended=again + MINUTE)
-    told = tell(cluster, submitted(), running(), an_observation(late), finished(phase="Failed"), reopened(again))
+    told = feed(cluster, submitted(), running(), an_observation(late), finished(phase="Failed"), reopened(again))
     latencies = [(r.start_latency_ms, r.completion_delay_ms) for r in only(WorkflowRun, told)]
 
     assert latencies == [(10 * MINUTE + SECOND, 0), (None, None)]
@@ -305,8 +305,8 @@ def test_a_terminated_workflow_may_be_retried_and_its_pods_are_kept_for_that() -
     again = NOON + 10 * MINUTE
     gone = an_observation(ended_pod("p1", phase="Failed"), "deleted", when=NOON + 80 * SECOND)
     end = finished(phase="Failed", spec={"shutdown": "Terminate"})
-    tell(cluster, submitted(), running(), an_observation(ended_pod("p1", phase="Failed")), gone, end)
-    told = tell(cluster, reopened(again), finished(started=again, when=again + MINUTE))
+    feed(cluster, submitted(), running(), an_observation(ended_pod("p1", phase="Failed")), gone, end)
+    told = feed(cluster, reopened(again), finished(started=again, when=again + MINUTE))
 
     assert [(h.pod.run.uid, charge.class_of(h.pod.run, payer_of(h.workflow))) for h in only(PodEnded, told)] == [
         ("p1", "retried")
@@ -316,8 +316,8 @@ def test_a_terminated_workflow_may_be_retried_and_its_pods_are_kept_for_that() -
 def test_a_pod_of_the_attempt_before_may_arrive_after_the_reopening() -> None:
     """And one made before the retry belongs to the attempt that is over."""
     cluster = a_cluster()
-    tell(cluster, submitted(), running(), finished(phase="Failed"), reopened())
-    tell(cluster, an_observation(ended_pod("p1"), when=NOON + 11 * MINUTE))
+    feed(cluster, submitted(), running(), finished(phase="Failed"), reopened())
+    feed(cluster, an_observation(ended_pod("p1"), when=NOON + 11 * MINUTE))
 
     assert cluster.pods["p1"].run.attempt == 1
 
@@ -325,9 +325,9 @@ def test_a_pod_of_the_attempt_before_may_arrive_after_the_reopening() -> None:
 def test_a_pod_that_collects_artifacts_after_the_end_is_no_new_attempt() -> None:
     """The controller makes it when the workflow is over."""
     cluster = a_cluster()
-    tell(cluster, submitted(), running(), finished())
+    feed(cluster, submitted(), running(), finished())
     labels = {"workflows.argoproj.io/component": "artifact-gc"}
-    tell(cluster, an_observation(a_pod("gc", created=NOON + HOUR, labels=labels), when=NOON + HOUR))
+    feed(cluster, an_observation(a_pod("gc", created=NOON + HOUR, labels=labels), when=NOON + HOUR))
 
     assert cluster.pods["gc"].run.attempt == 1
 
@@ -335,7 +335,7 @@ def test_a_pod_that_collects_artifacts_after_the_end_is_no_new_attempt() -> None
 def retried() -> Cluster:
     """A cluster that saw an attempt fail and `argo retry` take it up again, and no pods yet."""
     cluster = a_cluster()
-    tell(cluster, submitted(), running(), finished(phase="Failed"), reopened())
+    feed(cluster, submitted(), running(), finished(phase="Failed"), reopened())
     return cluster
 
 
@@ -343,7 +343,7 @@ def test_a_pod_of_an_attempt_that_was_let_go_is_still_of_that_attempt() -> None:
     """It is older than the retry, whatever else is known."""
     cluster = retried()
     cluster.tracked.release_until("pods", cluster.workflows["w1"].version)
-    tell(cluster, an_observation(ended_pod("p1"), when=NOON + 11 * MINUTE))
+    feed(cluster, an_observation(ended_pod("p1"), when=NOON + 11 * MINUTE))
 
     assert (cluster.pods["p1"].run.attempt, cluster.workflows["w1"].former) == (1, ())
 
@@ -352,7 +352,7 @@ def test_too_many_attempts_that_wait_for_their_pods_are_let_go_early() -> None:
     """Memory is bounded, also where pods may not be watched at all."""
     cluster = a_cluster()
     cluster.tracked.reopened.at_most = 0
-    tell(cluster, submitted(), running(), finished(phase="Failed"), reopened())
+    feed(cluster, submitted(), running(), finished(phase="Failed"), reopened())
 
     assert cluster.workflows["w1"].former == ()
 
@@ -361,7 +361,7 @@ def test_a_workflow_may_go_before_its_finished_attempt_is_let_go() -> None:
     """Too many deleted ones are let go early."""
     cluster = retried()
     cluster.tracked.gone_workflows.at_most = 0
-    tell(cluster, an_observation(a_workflow(), "deleted", when=NOON + 20 * MINUTE))
+    feed(cluster, an_observation(a_workflow(), "deleted", when=NOON + 20 * MINUTE))
     cluster.tracked.release_until("pods", 2**60)
 
     assert cluster.workflows == {}
