@@ -24,7 +24,7 @@ class BookError(ValueError):
         super().__init__(f"{path}: {place}: {remedy}")
 
 
-class _Text(yaml.CSafeLoader):
+class _TextLoader(yaml.CSafeLoader):
     """YAML loader that leaves every scalar as text."""
 
     yaml_implicit_resolvers: dict[str, list[Any]] = {}  # noqa: RUF012 - as the loader declares it
@@ -62,7 +62,7 @@ def parse(text: bytes, path: str) -> Book:
     check_length(text, path)
     try:
         _check_plain(text, path)
-        raw = yaml.load(text, _Text)  # noqa: S506  # a SafeLoader
+        raw = yaml.load(text, _TextLoader)  # noqa: S506  # a SafeLoader
     except (yaml.YAMLError, ValueError) as error:
         if isinstance(error, BookError):
             raise

@@ -255,7 +255,7 @@ def _updated_pod(
 
 def _container_ends(
     pod: kubernetes.Pod, status: kubernetes.ContainerStatus
-) -> Iterator[tuple[Instant, kubernetes.Terminated]]:
+) -> Iterator[tuple[Instant, kubernetes.ContainerTerminated]]:
     """Ends in the container's status, the older one first, without an end that a roll-out or a drain caused."""
     for state in (status.lastState, status.state):
         ended = state.terminated if state else None
@@ -268,7 +268,7 @@ def _container_ends(
         yield at, ended
 
 
-def _kind(ended: kubernetes.Terminated) -> IncidentKind:
+def _kind(ended: kubernetes.ContainerTerminated) -> IncidentKind:
     """Kind of an end; only the kubelet's reason shows `oom_kill`: a kill by the node looks like kill -9 (Error and 137)."""
     return "oom_kill" if ended.reason == "OOMKilled" else "restart"
 

@@ -173,7 +173,7 @@ class Owners:
         return UNOWNED
 
 
-def _between(meta: kubernetes.Meta) -> Iterable[kubernetes.Owner]:
+def _between(meta: kubernetes.Meta) -> Iterable[kubernetes.OwnerReference]:
     """The owners through which a workflow may be reached."""
     for owner in meta.ownerReferences or ():
         group = BETWEEN.get(owner.kind or "")

@@ -16,7 +16,7 @@ GridRow = tuple[Decimal, list[Decimal]]
 GridSize = tuple[Decimal, Decimal]
 
 
-class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class StepRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Rule of a cloud without a list of sizes: amounts are rounded up to a step, within bounds and a ratio."""
 
     vcpu: Decimal
@@ -36,7 +36,7 @@ class Grid(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     sizes: dict[str, str] = {}
     regions: dict[str, dict[str, str]] = {}
     """Lines that replace others in one region."""
-    steps: Steps | None = None
+    steps: StepRule | None = None
 
     @cached_property
     def rows(self) -> dict[str, list[GridRow]]:
@@ -72,7 +72,7 @@ def parse_amounts(text: str) -> list[Decimal]:
     return sorted(amounts)
 
 
-def _round_to_steps(steps: Steps, vcpu: Decimal, memory_gib: Decimal) -> GridSize | None:
+def _round_to_steps(steps: StepRule, vcpu: Decimal, memory_gib: Decimal) -> GridSize | None:
     cores = _round_up(max(vcpu, steps.least_vcpu), steps.vcpu)
     memory = _round_up(max(memory_gib, steps.least_memory_gib), steps.memory_gib)
     if steps.most_gib_per_vcpu and memory > cores * steps.most_gib_per_vcpu:

@@ -20,7 +20,7 @@ Int32 = Annotated[int, msgspec.Meta(ge=-INT32, lt=INT32)]
 """The CRD of a workflow has no schema: a priority of any size is accepted, and would stop a whole insert."""
 
 
-class Owner(msgspec.Struct, gc=False):
+class OwnerReference(msgspec.Struct, gc=False):
     apiVersion: str | None = None
     kind: str | None = None
     name: str | None = None
@@ -37,10 +37,10 @@ class Meta(msgspec.Struct, gc=False):
     deletionTimestamp: str | None = None
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
-    ownerReferences: list[Owner] | None = None
+    ownerReferences: list[OwnerReference] | None = None
 
 
-class TemplateRef(msgspec.Struct, gc=False):
+class WorkflowTemplateRef(msgspec.Struct, gc=False):
     name: str | None = None
 
 
@@ -49,7 +49,7 @@ class WorkflowSpec(msgspec.Struct, gc=False):
     suspend: bool | None = None
     shutdown: str | None = None
     serviceAccountName: str | None = None
-    workflowTemplateRef: TemplateRef | None = None
+    workflowTemplateRef: WorkflowTemplateRef | None = None
 
 
 class SemaphoreLock(msgspec.Struct, gc=False):
@@ -126,16 +126,16 @@ class Condition(msgspec.Struct, gc=False):
     lastTransitionTime: str | None = None
 
 
-class Running(msgspec.Struct, gc=False):
+class ContainerRunning(msgspec.Struct, gc=False):
     startedAt: str | None = None
 
 
-class Waiting(msgspec.Struct, gc=False):
+class ContainerWaiting(msgspec.Struct, gc=False):
     reason: str | None = None
     message: str | None = None
 
 
-class Terminated(msgspec.Struct, gc=False):
+class ContainerTerminated(msgspec.Struct, gc=False):
     exitCode: Int32 | None = None
     reason: str | None = None
     startedAt: str | None = None
@@ -143,9 +143,9 @@ class Terminated(msgspec.Struct, gc=False):
 
 
 class ContainerState(msgspec.Struct, gc=False):
-    running: Running | None = None
-    waiting: Waiting | None = None
-    terminated: Terminated | None = None
+    running: ContainerRunning | None = None
+    waiting: ContainerWaiting | None = None
+    terminated: ContainerTerminated | None = None
 
 
 class ContainerStatus(msgspec.Struct, gc=False):
@@ -235,7 +235,7 @@ class CronWorkflow(msgspec.Struct, gc=False):
     status: CronWorkflowStatus | None = None
 
 
-class Event(msgspec.Struct, gc=False):
+class KubernetesEvent(msgspec.Struct, gc=False):
     """A Kubernetes event of the core group: a hint, never evidence, since clusters drop, merge and disable events."""
 
     metadata: Meta = msgspec.field(default_factory=Meta)
@@ -247,7 +247,7 @@ class Event(msgspec.Struct, gc=False):
     eventTime: str | None = None
 
 
-KubernetesObject = Workflow | Pod | ApiNode | Namespace | CronWorkflow | Event | PartialObject
+KubernetesObject = Workflow | Pod | ApiNode | Namespace | CronWorkflow | KubernetesEvent | PartialObject
 
 Kind = Literal[
     "workflows", "pods", "nodes", "namespaces", "cronworkflows", "events", "jobs", "rayclusters", "rayjobs",
@@ -269,7 +269,7 @@ OBJECT_OF: dict[str, type[Any]] = {
     "nodes": ApiNode,
     "namespaces": Namespace,
     "cronworkflows": CronWorkflow,
-    "events": Event,
+    "events": KubernetesEvent,
     **dict.fromkeys(OWNER_KINDS, PartialObject),
 }
 """The struct that each watched kind decodes to."""

@@ -58,7 +58,7 @@ class EventHint(msgspec.Struct, frozen=True, gc=False):
     at: Instant
 
 
-def hint(event: kubernetes.Event) -> EventHint | None:
+def hint(event: kubernetes.KubernetesEvent) -> EventHint | None:
     """The hint in an event; None when it is no warning, not about what is ours, or says not of what or when."""
     about = event.involvedObject
     if about is None or not about.uid or about.kind not in OURS or event.type == "Normal":
@@ -92,7 +92,7 @@ class EventHints:
         """Keep an event's hint, if there is one in it, and return what is now known of its object."""
         # An event that is deleted has merely grown an hour old.
         event = seen.object if seen.change != "deleted" else None
-        new = hint(event) if isinstance(event, kubernetes.Event) else None
+        new = hint(event) if isinstance(event, kubernetes.KubernetesEvent) else None
         if new is None:
             return None
         last = self._last.pop(new.uid, None)

@@ -27,7 +27,7 @@ NODE_NAME = "workflows.argoproj.io/node-name"
 INSTANCE = "ContainerInstanceCreated"
 
 
-def workflow_owner(meta: kubernetes.Meta) -> kubernetes.Owner | None:
+def workflow_owner(meta: kubernetes.Meta) -> kubernetes.OwnerReference | None:
     """The Workflow that owns an object directly."""
     for owner in meta.ownerReferences or ():
         if owner.kind == "Workflow" and (owner.apiVersion or "").startswith("argoproj.io/") and owner.uid:
@@ -176,7 +176,7 @@ def _started(main: kubernetes.ContainerStatus | None) -> Instant | None:
     )
 
 
-def _terminated(main: kubernetes.ContainerStatus | None) -> kubernetes.Terminated | None:
+def _terminated(main: kubernetes.ContainerStatus | None) -> kubernetes.ContainerTerminated | None:
     for state in (main.state, main.lastState) if main else ():
         if state and state.terminated:
             return state.terminated

@@ -38,7 +38,7 @@ def _unschedulable(message: str) -> Reason:
     return Reason(name, {"quota": quota_name(message), "volume": claim_name(message)}.get(name, ""), message)
 
 
-def _image(container: kubernetes.ContainerStatus, waiting: kubernetes.Waiting) -> Reason:
+def _image(container: kubernetes.ContainerStatus, waiting: kubernetes.ContainerWaiting) -> Reason:
     """A kubelet's failure to get an image, whose name is in the container or in the message."""
     message = waiting.message or ""
     named = _IMAGE.search(message)

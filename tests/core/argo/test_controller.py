@@ -223,17 +223,16 @@ def test_what_was_before_the_first_sight_was_not_missed() -> None:
 
 def test_a_kill_seen_on_the_way_is_not_missed_later() -> None:
     """Down, backing off, up again: one end each time, whatever restartCount says meanwhile."""
-    steps = watch(
-        ControllerState(),
+    sights = [
         (0, {"state": runs(0), "restartCount": 0}),
         (3, {"state": ran(0, 3), "restartCount": 0}),
         (4, {"state": runs(4), "lastState": ran(0, 3), "restartCount": 1}),
         (8, {"state": BACK_OFF, "lastState": ran(4, 7), "restartCount": 1}),
         (9, {"state": runs(9), "lastState": ran(4, 7), "restartCount": 2}),
         (12, {"state": runs(12), "lastState": ran(9, 12), "restartCount": 3}),
-    )
+    ]
 
-    assert names(steps) == [
+    assert names(watch(ControllerState(), *sights)) == [
         ("restart", "Error", 3),
         ("restart", "Error", 7),
         ("crash_loop", "CrashLoopBackOff", 7),

@@ -232,7 +232,7 @@ def an_event(reason: str = NOTICE.reason, uid: str = "p1") -> Observation:
         "involvedObject": about, "type": "Warning", "reason": reason, "message": NOTICE.message,
         "lastTimestamp": iso(NOTICE.at),
     }  # fmt: skip
-    return an_observation(decoded(told, kubernetes.Event), "added", when=NOON + MINUTE)
+    return an_observation(decoded(told, kubernetes.KubernetesEvent), "added", when=NOON + MINUTE)
 
 
 @pytest.mark.parametrize("event_first", [True, False])

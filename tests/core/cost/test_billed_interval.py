@@ -198,7 +198,9 @@ def test_fargate_bills_a_minute_at_least(price_class: str, seconds: int, billed:
 TIMES = st.one_of(st.none(), st.integers(0, 2 * NOON), st.integers(NOON - 2 * DAY, NOON + 2 * DAY))
 
 
-@given(TIMES, TIMES, TIMES, TIMES, st.sampled_from([None, 0]), st.sampled_from([0, 60]))
+@given(
+    created=TIMES, bound=TIMES, main=TIMES, end=TIMES, code=st.sampled_from([None, 0]), least=st.sampled_from([0, 60])
+)
 def test_no_interval_is_negative_or_absurd(
     created: int | None, bound: int | None, main: int | None, end: int | None, code: int | None, least: int
 ) -> None:

@@ -86,7 +86,15 @@ SPECS = st.sampled_from(
 CURRENCIES = st.sampled_from(["USD", "CNY"])
 
 
-@given(ZONES, BEGINS, SECONDS, st.integers(-86_400, 5 * 86_400), SPECS, st.integers(0, 999), CURRENCIES)
+@given(
+    zone=ZONES,
+    begin=BEGINS,
+    seconds=SECONDS,
+    pending=st.integers(-86_400, 5 * 86_400),
+    pricing=SPECS,
+    ms=st.integers(0, 999),
+    currency=CURRENCIES,
+)
 def test_the_parts_sum_to_the_whole_exactly(
     zone: str, begin: int, seconds: int, pending: int, pricing: Any, ms: int, currency: str
 ) -> None:

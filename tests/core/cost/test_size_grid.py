@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core.cost.product import PRODUCTS
-from collector.core.cost.size_grid import Grid, Steps, parse_amounts
+from collector.core.cost.size_grid import Grid, StepRule, parse_amounts
 from tests.core.cost.charged import shipped
 
 GRIDS = {p: grid for p in PRODUCTS if (grid := shipped().products[p].size.grid)}
@@ -84,6 +84,6 @@ def test_a_line_that_is_none_is_refused(text: str) -> None:
 
 def test_steps_without_bounds_only_round_up() -> None:
     """Most clouds have bounds."""
-    grid = Grid(steps=Steps(Decimal(1), Decimal("0.5")))
+    grid = Grid(steps=StepRule(Decimal(1), Decimal("0.5")))
 
     assert grid.fit(Decimal("1.2"), Decimal("700.1")) == (Decimal(2), Decimal("700.5"))

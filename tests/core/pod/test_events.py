@@ -19,14 +19,14 @@ MINUTE = 60 * SECOND
 
 def an_event(
     reason: str = "FailedScheduling", message: str = "", *, about: str = "p1", at: int = NOON, **more: Any
-) -> kubernetes.Event:
+) -> kubernetes.KubernetesEvent:
     told: dict[str, Any] = {
         "metadata": kubernetes.Meta(uid="e1"),
         "involvedObject": kubernetes.Reference(kind="Pod", uid=about),
         "type": "Warning",
         "lastTimestamp": iso(at),
     }
-    return kubernetes.Event(reason=reason, message=message, **(told | more))
+    return kubernetes.KubernetesEvent(reason=reason, message=message, **(told | more))
 
 
 def kind_of(reason: str, message: str = "") -> str:
@@ -104,7 +104,7 @@ def test_an_event_that_says_nothing_but_its_object_is_still_taken() -> None:
     assert said == EventHint("p1", "other", "", "", NOON)
 
 
-def observed(event: kubernetes.Event, change: Any = "added") -> Observation:
+def observed(event: kubernetes.KubernetesEvent, change: Any = "added") -> Observation:
     return an_observation(event, change)
 
 
@@ -215,7 +215,7 @@ def test_the_recorded_events_say_what_was_counted_in_them() -> None:
     found: Counter[tuple[str, str]] = Counter()
     for folder in ("basics", "packed", "throttled"):
         for raw in raw_events(folder, "events"):
-            said = hint(msgspec.convert(raw["event"]["object"], kubernetes.Event))
+            said = hint(msgspec.convert(raw["event"]["object"], kubernetes.KubernetesEvent))
             if said:
                 found[said.kind, said.reason] += 1
 

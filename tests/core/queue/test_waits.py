@@ -134,7 +134,8 @@ def test_a_deleted_workflow_goes_when_its_last_pod_has_gone() -> None:
     """A charge needs its workflow as long as its pods exist."""
     cluster = a_cluster()
     gone = an_observation(a_workflow(phase="Succeeded", started=NOON + SECOND, finished=NOON + MINUTE), "deleted")
-    feed(cluster, submitted(), running(), an_observation(running_pod()), finished(), gone)
+    feed(cluster, submitted(), running(), an_observation(running_pod()))
+    feed(cluster, finished(), gone)
     cluster.tracked.release_until("pods", an_observation(a_pod(), when=NOON + HOUR).version)
     kept = set(cluster.workflows)
     feed(cluster, an_observation(running_pod(), "deleted", when=NOON + HOUR))
