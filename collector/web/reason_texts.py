@@ -19,7 +19,7 @@ class ReasonText:
 
 MEANINGS = {
     "unseen": "the controller has not looked at it yet",
-    "throttled": "a parallelism limit of the controller or the namespace is reached",
+    "throttled": "a parallelism limit of controller or namespace is reached",
     "lock": "another workflow holds the mutex or semaphore it needs",
     "volume": "a volume claim is being created",
     "suspended": "a suspend step waits until a person resumes it",

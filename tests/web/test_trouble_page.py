@@ -63,7 +63,7 @@ def test_slots_say_what_fills_them(page: Page) -> None:
         "perception",
         "prod-hz",
         "2,390 of 2,500",
-        "in slots: 80 wait for a lock, 4 suspended; 1,476 throttled",
+        "includes 80 waiting for a lock, 4 suspended; 1,476 throttled",
         "96 %",
     ]
     assert rows[2].startswith("whole installation\nprod-sh\n1,503 of 2,000")

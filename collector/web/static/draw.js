@@ -291,7 +291,7 @@ function updateWatches(row, { cluster, kinds }) {
     row,
     cells,
     (cell) => cell.kind,
-    () => el("td", "watch", named("state", "span", "state"), named("objects", "span"), named("heard", "small", "muted")),
+    () => el("td", "watch", named("state", "span", "state"), named("objects", "span"), named("event", "small", "muted")),
     updateWatch,
   );
 }
@@ -303,7 +303,7 @@ function updateWatch(cell, watch) {
   cell.classList.toggle("fine", fine);
   setText(part(cell, "state"), watch.state ? (fine ? "" : watch.state === "absent" ? "not served" : watch.state) : NOT_KNOWN);
   setText(part(cell, "objects"), watch.state && (watch.needed || fine) ? plural(watch.objects, "object", "objects") : "");
-  setAge(part(cell, "heard"), watch.last_event_age_ms);
+  setAge(part(cell, "event"), watch.last_event_age_ms);
   cell.title = watch.detail ?? "";
 }
 

@@ -38,9 +38,9 @@ function updateSlots(item, slots) {
 
 // Names the workflows that occupy a slot without running, because no other part of the page does.
 function slotWords({ suspended, lock_waiting: locked, throttled }) {
-  const idle = [locked ? `${count(locked)} wait for a lock` : "", suspended ? `${count(suspended)} suspended` : ""];
+  const idle = [locked ? `${count(locked)} waiting for a lock` : "", suspended ? `${count(suspended)} suspended` : ""];
   const held = idle.filter(Boolean).join(", ");
-  return [held ? `in slots: ${held}` : "", throttled ? `${count(throttled)} throttled` : "none throttled"].filter(Boolean).join("; ");
+  return [held ? `includes ${held}` : "", throttled ? `${count(throttled)} throttled` : "none throttled"].filter(Boolean).join("; ");
 }
 
 function updateLock(item, lock) {
