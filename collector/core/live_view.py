@@ -1,7 +1,7 @@
 """
-What is known at an instant, as values: `/metrics`, `/readyz` and the live page are drawn from these and from nothing else.
+The live view: what is known at an instant. `/metrics`, `/readyz` and the live page show nothing else.
 
-Made anew each time it is asked for; nothing here is stored.
+Every request computes it again; nothing here is stored.
 """
 
 from decimal import Decimal
@@ -19,7 +19,7 @@ LockKind = Literal["semaphore", "mutex", "database"]
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):
-    """Live workflows of one queue that wait for one reason (or run: reason `running`)."""
+    """Live workflows of one queue that wait for one reason, or run (reason `running`)."""
 
     cluster: str
     namespace: str
@@ -27,30 +27,30 @@ class Waiting(msgspec.Struct, frozen=True, gc=False):
     reason: WaitReason
     count: int
     since: Instant
-    """Since when the oldest of them has waited: creation before work began, the start of the reason after."""
+    """Begin of the longest wait: the creation before work began, the begin of the reason after it."""
     begun: bool
-    """False: these count as queue depth."""
+    """Whether work has begun; workflows whose work has not are the queue depth."""
 
 
 class Flow(msgspec.Struct, frozen=True, gc=False):
-    """How one queue moves, over a window that ends now."""
+    """The flow of one queue over a window that ends now."""
 
     cluster: str
     namespace: str
     queue: str
     depth: int
     window_s: float
-    """How much of the window has been seen; rates over less than a minute mean little."""
+    """The observed part of the window; rates over less than a minute mean little."""
     arrivals: int
     starts: int
     drain_s: float | None
-    """Depth / starts per second; None: it is empty or does not drain, see `state`."""
+    """Depth / starts per second; None: the queue is empty or not draining, see `state`."""
     state: FlowState
     """`empty`, `draining`, `growing` (drains, but more arrive than start, and still do), `not_draining` (nothing started)."""
 
 
 class Slots(msgspec.Struct, frozen=True, gc=False):
-    """A parallelism limit of the controller and what fills it."""
+    """A parallelism limit of the controller, and the workflows that fill it."""
 
     cluster: str
     namespace: str
@@ -60,29 +60,29 @@ class Slots(msgspec.Struct, frozen=True, gc=False):
     source: LimitSource
     """`namespace_label`, `configmap`, or empty."""
     running: int
-    """Began and not finished, suspended ones left out."""
+    """Workflows that began and have not finished, without suspended ones."""
     suspended: int
-    """Suspended ones: they occupy a slot too."""
+    """Suspended workflows, which occupy a slot too."""
     lock_waiting: int
-    """Wait for a lock, and occupy a slot meanwhile."""
+    """Workflows that wait for a lock and occupy a slot meanwhile."""
     throttled: int
-    """Wait for a slot."""
+    """Workflows that wait for a slot."""
 
 
 class Lock(msgspec.Struct, frozen=True, gc=False):
-    """A semaphore or mutex as the workflows' own status tells it."""
+    """A semaphore or mutex, as the status of workflows shows it."""
 
     cluster: str
     name: str
     """`namespace/ConfigMap/name/key`, `namespace/Mutex/name` or `namespace/Database/name`."""
     kind: LockKind
-    """`semaphore`, `mutex`, or `database` while nobody holds one that may be either."""
+    """`semaphore`, `mutex`, or `database` for a lock in a database that is not held: it may be either."""
     limit: int | None
     held: int
     waiting: int
     oldest_since: Instant | None
     holders: tuple[str, ...] = ()
-    """A few of them, `namespace/workflow[/node]`."""
+    """A few holders, `namespace/workflow[/node]`."""
 
 
 class Stuck(msgspec.Struct, frozen=True, gc=False):
@@ -94,13 +94,13 @@ class Stuck(msgspec.Struct, frozen=True, gc=False):
     uid: str
     reason: str
     cause: str
-    """One word, see core/stuck.py."""
+    """One word, see core/workflow/stuck.py."""
     words: str
     since: Instant
 
 
 class Cron(msgspec.Struct, frozen=True, gc=False):
-    """A cron workflow as it is now."""
+    """The present state of a cron workflow."""
 
     cluster: str
     namespace: str
@@ -110,9 +110,9 @@ class Cron(msgspec.Struct, frozen=True, gc=False):
     suspended: bool
     concurrency_policy: str
     last_at: Instant | None
-    """The due time of its last run."""
+    """Due time of the last run."""
     next_at: Instant | None
-    """None: it is suspended or stopped, or its schedule cannot be read: see `problem`."""
+    """None: the cron is suspended or stopped, or its schedule is invalid, see `problem`."""
     missed: int
     skipped: int
     active: int
@@ -120,7 +120,7 @@ class Cron(msgspec.Struct, frozen=True, gc=False):
 
 
 class ControllerHealth(msgspec.Struct, frozen=True, gc=False):
-    """One controller pod as it is now."""
+    """The present state of one controller pod."""
 
     cluster: str
     namespace: str
@@ -128,15 +128,15 @@ class ControllerHealth(msgspec.Struct, frozen=True, gc=False):
     container: str
     ready: bool
     leader: bool | None
-    """None: there is no Lease and its metrics do not say."""
+    """None: there is no Lease, and the metrics do not show the leader."""
     restarts: int
     crash_loop: bool
     memory_bytes: int | None
     memory_limit_bytes: int
-    """0: none."""
+    """0: no limit."""
     metrics: ControllerMetrics | None
     detail: str
-    """Why its own metrics are not read."""
+    """Why the pod's own metrics are not read."""
 
 
 WatchState = Literal["starting", "listing", "watching", "retrying", "refused", "absent"]
@@ -144,22 +144,22 @@ WatchState = Literal["starting", "listing", "watching", "retrying", "refused", "
 
 
 class WatchHealth(msgspec.Struct, frozen=True, gc=False):
-    """One watch of one cluster as it is now."""
+    """The present state of one watch of one cluster."""
 
     cluster: str
     kind: str
     state: WatchState
     detail: str
-    """Why it is not watching, in words for an operator; empty when it is."""
+    """Why the kind is not watched, as a message for an operator; empty if it is."""
     synced: bool
     last_event_at: Instant | None
     objects: int
     needed: bool = True
-    """False: the cluster is ready without it, and `detail` says what is then not known."""
+    """False: the cluster is ready without this watch, and `detail` names what is unknown then."""
 
 
 class StoreHealth(msgspec.Struct, frozen=True, gc=False):
-    """The way from spool to store as it is now."""
+    """The present state of the way from spool to store."""
 
     reachable: bool
     detail: str
@@ -167,52 +167,52 @@ class StoreHealth(msgspec.Struct, frozen=True, gc=False):
     spooled_bytes: int
     last_insert_at: Instant | None
     cause: str = ""
-    """Why it takes no rows, in one word; empty: it does, or was not asked yet."""
+    """Why the store takes no rows, in one word; empty: it takes rows, or was not asked yet."""
     spool_detail: str = ""
-    """Why the spool takes none; empty: it does."""
+    """Why the spool takes no rows; empty: it takes rows."""
     rolled_up_at: dict[str, Instant] = {}
-    """Until when each rollup holds everything, as the store said last."""
+    """Up to when each rollup is complete, by the last answer of the store."""
     spool_limit_bytes: int = 0
-    """Size at which the spool takes no more; 0: not known."""
+    """Size at which the spool takes no more rows; 0: not known."""
 
 
 class Clock(msgspec.Struct, frozen=True, gc=False):
-    """How far the clock of an API server, or of the store, is from ours."""
+    """Difference between the clock of an API server, or of the store, and the collector's clock."""
 
     subject: str
     """`cluster` or `store`."""
     cluster: str
-    """Its name; empty: the store."""
+    """Name of the cluster; empty: the store."""
     skew_ms: int
-    """Theirs minus ours."""
+    """The other clock minus the collector's."""
 
 
 class ClusterHealth(msgspec.Struct, frozen=True, gc=False):
-    """One cluster as it is now: whether it may be watched at all, and how each watch of it does."""
+    """The present state of one cluster: whether it may be watched at all, and each of its watches."""
 
     name: str
     ready: bool
     detail: str
     watches: list[WatchHealth]
     gaps: list[WatchGap] = []
-    """The last break of each kind that was not replayed, since this collector started."""
+    """The last gap of each kind since the start of this collector."""
 
 
 class HourlyCost(msgspec.Struct, frozen=True, gc=False):
-    """What the pods of one cluster and product that are billed now cost an hour."""
+    """The hourly cost of the pods of one cluster and product that are billed now."""
 
     cluster: str
     product: str
     currency: str
     per_hour: Decimal | None
-    """None: not one of them has a price."""
+    """None: no pod has a price."""
     pods: int
     unpriced_pods: int
-    """Of these, those that the amount lacks."""
+    """Pods without a price, which the amount does not include."""
 
 
 class LiveView(msgspec.Struct, frozen=True, gc=False):
-    """What the collector knows at an instant; `/metrics`, `/readyz` and the live page are drawn from it."""
+    """What the collector knows at an instant."""
 
     at: Instant
     clusters: list[ClusterHealth]
@@ -222,12 +222,12 @@ class LiveView(msgspec.Struct, frozen=True, gc=False):
     slots: list[Slots] = []
     locks: list[Lock] = []
     stuck: list[Stuck] = []
-    """The oldest of them."""
+    """The workflows that are stuck for longest."""
     stuck_counts: dict[tuple[str, str, str], int] = {}
-    """All of them, by cluster, namespace and cause."""
+    """Numbers of all stuck workflows, by cluster, namespace and cause."""
     crons: list[Cron] = []
     controllers: list[ControllerHealth] = []
     burning: list[HourlyCost] = []
     clocks: list[Clock] = []
     not_ready: dict[tuple[str, str, str], int] = {}
-    """What blocks readiness, by subject, cluster and cause; filled in by whoever judges it."""
+    """What blocks readiness, by subject, cluster and cause; web/readiness.py fills it in."""

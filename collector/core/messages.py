@@ -1,5 +1,5 @@
 """
-What flows between a watch, the pipeline and the spool: observations and positions in, commits out.
+Messages between a watch, the pipeline and the spool: observations and positions in, commits out.
 """
 
 from collections.abc import Sequence
@@ -65,12 +65,12 @@ class Lease(msgspec.Struct, frozen=True):
 
 
 class ControllerMetrics(msgspec.Struct, frozen=True):
-    """What one controller pod says of itself, whatever its version calls it; None: it does not say."""
+    """The metrics of one controller pod under one set of names for all Argo versions; None: the pod does not report it."""
 
     is_leader: bool | None = None
     memory_bytes: int | None = None
     queue_depth: dict[str, float] = {}
-    """Keys ready in a work queue, by its name: not the depth of any queue of workflows."""
+    """Keys ready in each work queue of the controller: not the depth of a queue of workflows."""
     workflows: dict[str, float] = {}
     """Workflow objects by phase."""
     scheme: str = ""
@@ -80,23 +80,23 @@ ReadingKind = Literal["settings", "lease", "memory", "metrics"]
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """The answer to one of the few questions that are asked now and then and not watched."""
+    """A value of the controller that is polled and not watched."""
 
     kind: ReadingKind
     subject: str
-    """The pod it is about; empty: the installation."""
+    """The pod that was read; empty: the installation."""
     at: Instant
     value: ControllerSettings | Lease | ControllerMetrics | int | None
-    """Memory in bytes is an int; None: it could not be read, `detail` says why."""
+    """Memory in bytes is an int; None: the reading failed, `detail` has the reason."""
     detail: str = ""
 
 
 Outcome = Observation | Synced | Position | WatchGap | Reconciled | Quarantine | Reading
-"""What a watch tells the pipeline, in order."""
+"""What a watch hands to the pipeline, in order."""
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
-    """How far one watch has come, durable together with the facts that led there."""
+    """The position of one watch, durable together with the facts up to it."""
 
     cluster: str
     kind: str
@@ -105,11 +105,11 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     cluster_uid: str
     at: Instant
     totals: dict[str, str]
-    """The cluster's counters, on the workflows' cursor only."""
+    """The cluster's counters; only in the cursor of workflows."""
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of one live object, as its owner packed it, and its row in workflow_live if it has one."""
+    """The packed state of one live object, and its row in workflow_live if it has one."""
 
     cluster: str
     kind: str
@@ -119,7 +119,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Gone(msgspec.Struct, frozen=True, kw_only=True):
-    """An object that needs no state any more; `live` is its last row, with is_deleted = 1."""
+    """An object whose saved state is deleted; `live` is its last row, with is_deleted = 1."""
 
     cluster: str
     kind: str
@@ -128,7 +128,7 @@ class Gone(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
-    """What one spool transaction makes durable, all or nothing."""
+    """The content of one spool transaction, which is durable as a whole or not at all."""
 
     at: Instant
     facts: Sequence[Fact] = ()

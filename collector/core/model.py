@@ -1,10 +1,10 @@
 """
-What every fact is, and the words they are told in: facts/ has one for each table, by domain; what carries them is in stream.py.
+The base of every fact, and the values that facts and states share. facts/ has a struct for each table.
 
-An instant is an int: Unix milliseconds, UTC. It cannot be naive, it costs nothing to compare, and it is what ClickHouse's
-DateTime64(3) stores; zones matter in billing only, which names its own. Money and quantities are Decimal, floats lose cents.
-A fact is a frozen struct whose fields are, in this order, the columns of its table (catalog/ binds the two).
-A field that a later release adds stands at the end and has a default, so that what an older one spooled is still read.
+An instant is an int: Unix milliseconds, UTC. It has no missing zone, costs nothing to compare, and is what ClickHouse's
+DateTime64(3) stores; zones matter in billing only, which names its own. Money and quantities are Decimal, since floats lose
+cents. A fact is a frozen struct whose fields are, in this order, the columns of its table (catalog/ binds the two).
+A field that a later release adds stands at the end and has a default, so that facts in the spool of an older one are read.
 No I/O happens here, and nothing here imports another module of this project.
 """
 
@@ -50,9 +50,9 @@ TERMINAL_PHASES = frozenset({"Succeeded", "Failed", "Error"})
 
 
 def version_of(epoch: int, resource_version: int, revision: int = 0) -> int:
-    """The version column of a fact; grows with the object, with a restored cluster, and with our own re-derivation."""
+    """The version column of a fact: it grows with the object, with a cluster that was restored, and with a re-computation."""
     return epoch << 56 | resource_version << 8 | revision
 
 
 class Fact(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False):
-    """A row to be: packs as an array in column order, so that the spool and the insert need no code of their own a table."""
+    """A row: packed as an array in column order, so that spool and insert need no code for each table."""

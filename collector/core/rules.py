@@ -1,5 +1,5 @@
 """
-The choices of an operator that core needs to reach its conclusions: what a queue is, who pays, which labels are kept.
+Choices of the operator that core needs: what a queue is, who pays, which labels are kept.
 
 Plain values made once from the settings; core never reads a file.
 """
@@ -20,9 +20,9 @@ ARGO_LABELS = (
     "workflows.argoproj.io/creator",
     "workflows.argoproj.io/resubmitted-from-workflow",
 )
-"""Labels of a workflow that are kept whatever the settings say: they name what ran and who asked for it."""
+"""Labels of a workflow that are kept under any settings: they name what ran and who submitted it."""
 CREATOR_LABEL, ACTOR_LABEL = "workflows.argoproj.io/creator", "workflows.argoproj.io/actor"
-"""Who submitted a workflow, and who last acted on it, as Argo's server writes them down."""
+"""Who submitted a workflow, and who acted on it last, as Argo's server records them."""
 
 
 class AttributionRule(msgspec.Struct, frozen=True):
@@ -30,19 +30,19 @@ class AttributionRule(msgspec.Struct, frozen=True):
 
     source: Source
     key: str = ""
-    """The label or annotation to read; unused by sources that are looked up in `map` as they are."""
+    """The label or annotation to read; unused by sources that need none."""
     map: dict[str, str] | None = None
-    """What was found is translated through this, where present; what it lacks does not match."""
+    """Translation of the text that was found; a text that is not in it does not match."""
     begin: Instant | None = None
-    """Workflows created from here on; None: ever since."""
+    """Applies to workflows created from this instant on; None: from the beginning."""
     end: Instant | None = None
-    """Workflows created before this; None: for ever."""
+    """Applies to workflows created before this instant; None: without end."""
 
     def holds(self, at: Instant) -> bool:
         return (self.begin is None or self.begin <= at) and (self.end is None or at < self.end)
 
-    def forestalls(self, later: "AttributionRule") -> bool:
-        """Whether a later rule can never match, since this one matches whatever that one would."""
+    def shadows(self, later: "AttributionRule") -> bool:
+        """Whether a later rule can never match, since this one matches first wherever the later one would."""
         begins = self.begin is None or (later.begin is not None and self.begin <= later.begin)
         ends = self.end is None or (later.end is not None and later.end <= self.end)
         texts = self.map is None or (later.map is not None and later.map.keys() <= self.map.keys())
@@ -60,29 +60,29 @@ class Rules(msgspec.Struct, frozen=True, dict=True):
     project: tuple[AttributionRule, ...] = ()
     creator: tuple[AttributionRule, ...] = BY_CREATOR
     owner_labels: tuple[str, ...] = ()
-    """Labels of a pod, a Job, a Ray or Spark object that name the workflow which it belongs to."""
+    """Labels of a pod, a Job, a Ray or a Spark object that name the workflow of the object."""
     version_label: str = ""
-    """Label or annotation of a workflow that names its template's version; empty: a hash of what is stored of it."""
+    """Label or annotation of a workflow that has the version of its template; empty: a hash of the stored template is used."""
     controller_namespace: str = "argo"
     region: str = ""
-    """Where the cluster is; for pods whose labels and node tell none."""
+    """Region of the cluster, for pods whose labels and node name none."""
     product: str = ""
-    """What bills the cluster's pods that carry no provider's mark."""
+    """Product that bills pods without a mark of a provider."""
 
     @cached_property
     def kept_labels(self) -> frozenset[str]:
-        """The workflow labels that may be stored: Argo's own few and those that a rule reads."""
+        """Workflow labels that may be stored: a few of Argo's own, and the labels that a rule reads."""
         queue = [self.queue_label] if self.queue_label else []
         return frozenset((*ARGO_LABELS, *self._keys("workflow_label"), *queue))
 
     @cached_property
     def kept_annotations(self) -> tuple[str, ...]:
-        """The workflow annotations that a rule reads."""
+        """Workflow annotations that a rule reads."""
         return self._keys("workflow_annotation")
 
     @cached_property
     def kept_namespace_labels(self) -> tuple[str, ...]:
-        """The labels of its namespace that a rule reads."""
+        """Labels of the namespace that a rule reads."""
         return self._keys("namespace_label")
 
     def _keys(self, source: Source) -> tuple[str, ...]:

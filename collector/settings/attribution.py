@@ -69,7 +69,7 @@ def check_rules(rules: tuple[RuleSettings, ...], zone: ZoneInfo, place: str) -> 
             raise ValueError(f"{place}[{i}]: {problem}")
     made = [rule_of(rule, zone) for rule in rules]
     for i, rule in enumerate(made):
-        before = next((n for n in range(i) if made[n].forestalls(rule)), None)
+        before = next((n for n in range(i) if made[n].shadows(rule)), None)
         if before is not None:
             raise ValueError(
                 f"{place}[{i}]: can never match: {place}[{before}] always matches first for "

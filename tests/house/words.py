@@ -36,7 +36,7 @@ PROSE = {
     r"hears? of|heard of": "is notified of, learns about",
     r"puts? up with": "tolerate",
     r"anew|afresh": "again, from scratch",
-    r"forestalls?|hitherto|naught|henceforth|thereof|whereof": "a current word",
+    r"shadows?|hitherto|naught|henceforth|thereof|whereof": "a current word",
 }
 """Pattern of a retired word, and what to write instead."""
 

@@ -1,4 +1,4 @@
-"""Facts of money: the evidence of pods and nodes, charges, and the months and runs they are told in."""
+"""Facts of money: evidence of pods and nodes, charges, and the months and pricing runs that charges belong to."""
 
 from decimal import Decimal
 
@@ -8,7 +8,7 @@ from collector.core.model import Fact, Instant, LatencySource
 
 
 class PodRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
-    """A finished pod, as evidence: what was seen, nothing concluded."""
+    """A finished pod as evidence: what was observed, without any conclusion."""
 
     cluster: str
     namespace: str
@@ -28,12 +28,12 @@ class PodRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     region: str
     zone: str
     cpu: Decimal
-    """Cores requested by the long-running containers together, or by the largest init container if that is more."""
+    """Cores that the long-running containers request together, or the largest init container if that is more."""
     memory_bytes: int
     gpu: Decimal
     ephemeral_bytes: int
     pricing: dict[str, str]
-    """Allow-listed labels and annotations that decide the price, and the node's, prefixed `node:`."""
+    """Allow-listed labels and annotations that decide the price; those of the node have the prefix `node:`."""
     scheduled_at: Instant | None
     instance_created_at: Instant | None
     main_started_at: Instant | None
@@ -42,14 +42,14 @@ class PodRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     reason: str
     exit_code: int | None
     start_latency_ms: int | None = None
-    """Created to main running: our clock where both were live, else the object's whole seconds."""
+    """Creation to main running: by the arrival clock if both were live, otherwise in the object's whole seconds."""
     start_latency_source: LatencySource = ""
     hint: str = ""
-    """What a Kubernetes event said of it last: never evidence by itself."""
+    """The message of the last Kubernetes event about the pod: never evidence by itself."""
 
 
 class NodeRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
-    """A plain node's stay in a cluster, as evidence; virtual nodes, which nobody pays for, have none."""
+    """A plain node's stay in a cluster as evidence; virtual nodes have none, since they cost nothing."""
 
     cluster: str
     name: str
@@ -58,22 +58,22 @@ class NodeRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     version: int
     first_seen_at: Instant
     last_seen_at: Instant
-    """Until when it is known to have been there: hourly, while it is."""
+    """When the node was last known to exist; updated hourly while it exists."""
     gone_at: Instant | None
-    """None: it is still there, as far as anybody knows."""
+    """None: as far as known the node still exists."""
     instance_type: str
     region: str
     zone: str
     cpu: Decimal
-    """Its capacity in cores, not what pods may ask of it."""
+    """Capacity in cores, not what pods may request."""
     memory_bytes: int
     gpu: Decimal
     pricing: dict[str, str]
-    """Allow-listed labels that decide its price, as its pods keep them: prefixed `node:`."""
+    """Allow-listed labels that decide the price, with the prefix `node:` as in the rows of pods."""
 
 
 class Meter(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One line of a charge: quantity x unit price, quantised once."""
+    """One line of a charge: quantity x unit price, rounded once."""
 
     meter: str
     quantity: Decimal
@@ -83,7 +83,7 @@ class Meter(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class PodCost(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
-    """A charge: one pod, pricing run, billing day and entry. Amounts are None when no price is known, never 0."""
+    """A charge of one pod, pricing run, billing day and entry. An amount is None if no price is known, never 0."""
 
     cluster: str
     namespace: str
@@ -127,16 +127,16 @@ class PodCost(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     status: str
     """`accruing` while the pod runs, then `final`."""
     corrects: int = 0
-    """Of an entry above 0 the day of the locked month that it corrects; 0: it is no correction."""
+    """The day of a locked month that an entry above 0 corrects; 0 if the row corrects nothing."""
     price_class: str = ""
-    """The product's own class, as books and commitments choose by it."""
+    """The product's own class, by which price books and commitments select."""
     covered_cost: Decimal | None = None
-    """Of `list_cost`, what commitments cover; None: nothing, or it was not asked yet."""
+    """The part of `list_cost` that commitments cover; None: none, or not computed yet."""
     committed_cost: Decimal | None = None
-    """Of `cost`, what the commitments' hourly amounts pay."""
+    """The part of `cost` that the hourly amounts of commitments pay."""
     template_version: str = ""
     node_name: str = ""
-    """The plain node that it is a share of; empty: it is a share of none."""
+    """The plain node whose price the charge is a share of; empty: it is not a share of one."""
 
 
 class PricingRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
@@ -148,15 +148,15 @@ class PricingRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     books: list[str]
     rules: str
     state: str = ""
-    """`preparing`: being written, active nowhere yet. `late`: what arrives for a locked month. Empty: complete."""
+    """`preparing`: being written, not active yet. `late`: takes charges that arrive for a locked month. Empty: complete."""
     from_day: int = 0
-    """The first day it was made for; a collector writes it as well while it is prepared."""
+    """The first day of the run; collectors write charges of the run too while it is prepared."""
     to_day: int = 0
     """Exclusive."""
 
 
 class Period(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
-    """A month's active pricing run and its state: open, reconciled, locked."""
+    """A month: its active pricing run and its state, one of open, reconciled and locked."""
 
     month: int
     """Days since 1970-01-01 of the month's first day."""
@@ -166,19 +166,19 @@ class Period(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     total: Decimal | None
     hash: str
     totals: dict[str, str] = msgspec.field(default_factory=dict)
-    """The sums at the time of locking by currency, exact, as text; `total` is the only one where there is but one."""
+    """Sums by currency when the month was locked, exact, as text; `total` is set if there is only one currency."""
     late_run: int = 0
-    """The pricing run under which charges are kept that arrive after the month was locked."""
+    """The pricing run that takes charges which arrive after the month was locked."""
     billed: dict[str, str] = msgspec.field(default_factory=dict)
-    """What the provider billed, by product, exact, as text; under an empty name the whole."""
+    """What the provider billed by product, exact, as text; the empty name has the total."""
 
 
 class CommitmentHour(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
-    """An hour of a commitment under a pricing run: what was paid for it, and what of that was used."""
+    """An hour of a commitment under a pricing run: the amount paid, and how much of it was used."""
 
     run: int
     at: Instant
-    """When the hour begins."""
+    """Begin of the hour."""
     book: str
     commitment: str
     version: int
@@ -187,7 +187,7 @@ class CommitmentHour(Fact, frozen=True, array_like=True, kw_only=True, gc=False)
     currency: str
     committed: Decimal
     listed: Decimal
-    """Eligible usage at list price that commitments before it left."""
+    """Eligible usage at list price that earlier commitments did not cover."""
     covered: Decimal
     used: Decimal
     unused: Decimal

@@ -1,10 +1,10 @@
-"""Facts of watching itself: positions and states, gaps, comparisons, and what was set aside."""
+"""Facts of watching itself: positions and states, gaps, comparisons, and objects that were set aside."""
 
 from collector.core.model import Fact, Instant
 
 
 class WatchCursor(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
-    """The watch position whose facts the store has acknowledged."""
+    """A watch position; the store has acknowledged all facts up to it."""
 
     cluster: str
     kind: str
@@ -16,7 +16,7 @@ class WatchCursor(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
 
 
 class WatchGap(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
-    """A break in a watch that could not be replayed."""
+    """A period in which a watch missed changes that could not be replayed."""
 
     cluster: str
     kind: str
@@ -28,21 +28,21 @@ class WatchGap(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
 
 
 class LiveState(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
-    """A copy of what the spool keeps of one object, or of one position (kind `cursor`); `is_deleted` takes it away."""
+    """A copy of one saved state in the spool, or of one position (kind `cursor`); `is_deleted` removes it."""
 
     cluster: str
     snapshot: str
-    """Whose copy: one spool's, for about a day. Copies never mix, so two collectors on one store cannot spoil each other's."""
+    """Name of the copy: one spool's, for about a day. Copies never mix: two collectors on one store do not harm each other."""
     kind: str
     uid: str
     version: int
-    """The round that wrote it; a position is only as good as the states of its round and of those before."""
+    """The round that wrote the row; a position holds for the states of its round and of earlier rounds."""
     is_deleted: int
     state: bytes
 
 
 class Reconciled(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
-    """A list that was compared with what the watch had told."""
+    """A comparison of a list with what the watch had observed."""
 
     cluster: str
     kind: str
@@ -57,7 +57,7 @@ class Reconciled(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
 
 
 class Backfill(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
-    """A period for which Argo's archive was asked what nobody had watched."""
+    """A period whose missed workflows were read from Argo's archive."""
 
     cluster: str
     from_at: Instant
@@ -65,19 +65,19 @@ class Backfill(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     """Exclusive."""
     version: int
     at: Instant
-    """When it was asked."""
+    """When the archive was read."""
     found: int
     """Workflows in the archive that finished in the period."""
     taken: int
-    """Those that became rows, for there were none."""
+    """Workflows that became rows, since there were none."""
     absent: int
-    """Workflows that ended unseen in the period and are not in the archive."""
+    """Workflows that ended unobserved in the period and are not in the archive."""
     failed: int
-    """Those that the archive did not give, or that could not be read."""
+    """Workflows that the archive did not return, or that could not be read."""
 
 
 class Quarantine(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
-    """An object or a row that could not be taken, and why."""
+    """An object or a row that could not be processed, and why."""
 
     cluster: str
     kind: str
@@ -86,4 +86,4 @@ class Quarantine(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     version: int
     reason: str
     sample: str
-    """Redacted and capped."""
+    """An excerpt, redacted and shortened."""

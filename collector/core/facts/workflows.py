@@ -7,7 +7,7 @@ import msgspec
 from collector.core.model import AttemptOutcome, Fact, Instant, LatencySource, NodeStatus, WaitReason
 
 CronOutcome = Literal["started", "missed", "skipped"]
-"""What became of a due time. `missed`: nothing ran and nothing forbade it. `skipped`: the cron's own policy forbade it."""
+"""The outcome of a due time. `missed`: no run, though none was forbidden. `skipped`: the cron's own policy forbade the run."""
 IncidentKind = Literal["oom_kill", "restart", "crash_loop", "leader_change"]
 
 
@@ -30,7 +30,7 @@ class WorkflowRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     creator: str
     first_seen_at: Instant
     picked_up_at: Instant | None
-    """First evidence that work began, on the arrival clock when live, else the object's own."""
+    """First evidence that work began: by the arrival clock if live, otherwise by the object's own clock."""
     first_pod_at: Instant | None
     started_at: Instant | None
     finished_at: Instant | None
@@ -40,7 +40,6 @@ class WorkflowRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     message: str
     queue_latency_ms: int | None
     latency_source: LatencySource
-    """`watch`: both ends live on our clock. `object`: startedAt - creationTimestamp, whole seconds. Empty: none."""
     unseen_ms: int
     throttled_ms: int
     lock_ms: int
@@ -57,27 +56,26 @@ class WorkflowRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     failed_pods: int
     retries: int
     complete: bool
-    """False when a gap, a restart without state or a vanished object left something unseen."""
+    """False if something was missed: by a gap, by a restart without state, or because the object vanished."""
     start_latency_ms: int | None = None
-    """First seen to the first main container running, by the rule of `queue_latency_ms`."""
+    """First sight to the first running main container, by the same rule as `queue_latency_ms`."""
     start_latency_source: LatencySource = ""
     completion_delay_ms: int | None = None
-    """Last container finished to workflow finished, both in the cluster's whole seconds."""
+    """End of the last container to end of the workflow, both in the cluster's whole seconds."""
     deciding_node: str = ""
-    """Node id of the step that decided the outcome; empty: it succeeded, or no step decided it."""
+    """Node id of the step that decided the outcome; empty: the attempt succeeded, or no step decided it."""
     deciding_step: str = ""
     node_status: NodeStatus = ""
-    """How its steps were told: `plain`, `packed`, `offloaded` (in Argo's database only), `unreadable`, or none at all."""
     waited_on: dict[str, str] = msgspec.field(default_factory=dict)
-    """By waiting reason what it waited for last: which lock, quota, image or claim."""
+    """By waiting reason the last thing waited for: which lock, quota, image or claim."""
     service_account: str = ""
-    """What its pods run as unless a template says otherwise."""
+    """Service account of the pods, unless a template names another."""
     template_version: str = ""
-    """As a label says, or a hash of the templates that Argo stored; empty: it was made from no template."""
+    """From a label, or a hash of the templates that Argo stored; empty: the workflow was made without a template."""
 
 
 class WorkflowLive(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
-    """The newest state of a workflow that has not finished; `is_deleted` takes the row away."""
+    """The newest state of a workflow that has not finished; `is_deleted` removes the row."""
 
     cluster: str
     uid: str
@@ -108,11 +106,11 @@ class WorkflowLive(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     advancing_ms: int
     running_ms: int
     waiting_words: str = ""
-    """The reason in the words of who said it: scheduler, kubelet, cloud or controller; for a lock its limit and holders."""
+    """The message behind the reason, from the scheduler, kubelet, cloud or controller; for a lock its limit and holders."""
     progress: str = ""
-    """Steps done of steps known, as Argo counts them."""
+    """Finished and known steps, as Argo counts them."""
     moved_at: Instant | None = None
-    """When its progress, phase or pods last changed."""
+    """Last change of progress, phase or pods."""
 
 
 class StepRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
@@ -127,34 +125,34 @@ class StepRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     version: int
     workflow_name: str
     step: str
-    """Its display name."""
+    """Display name."""
     template: str
     type: str
-    """Argo's word: Pod, Container, Steps, StepGroup, DAG, TaskGroup, Retry, Skipped, Suspend, HTTP, Plugin."""
+    """Argo's type: Pod, Container, Steps, StepGroup, DAG, TaskGroup, Retry, Skipped, Suspend, HTTP, Plugin."""
     phase: str
     started_at: Instant | None
-    """When the controller made the node's record, which is before its pod and its container."""
+    """When the controller recorded the node, which is before its pod and its container exist."""
     finished_at: Instant | None
     pod_uid: str
-    """Empty: it never had a pod, or the pod was never seen."""
+    """Empty: the step had no pod, or its pod was never observed."""
     message: str
     boundary_id: str
-    """The DAG or Steps node it runs in."""
+    """The DAG or Steps node around the step."""
     try_number: int
     """1 for the first try of a step, 2 for its first retry."""
     retried: bool
-    """A later try took its place."""
+    """Whether a later try replaced this one."""
     hook: bool
-    """An exit handler's or a lifecycle hook's."""
+    """Whether the step belongs to an exit handler or a lifecycle hook."""
     memoized: bool
-    """Its result came from a cache: no pod."""
+    """Whether the result is from a cache, without a pod."""
     exit_code: int | None
     critical: bool
-    """On the path that made the workflow as long as it was."""
+    """Whether the step is on the path that decided the workflow's length."""
     critical_ms: int
-    """How much of the workflow's length this step alone accounts for; the path's parts sum to its length at most."""
+    """The part of the workflow's length that this step alone accounts for; the parts of a path sum to its length at most."""
     waiting_reason: WaitReason | Literal[""]
-    """What a step without a pod waited for longest: step_lock, quota, suspended."""
+    """The longest wait of a step without a pod: step_lock, quota, suspended."""
     waiting_on: str
     waiting_ms: int
 
@@ -173,7 +171,7 @@ class QueueSample(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
 
 
 class CronRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
-    """A due time of a cron workflow, and what became of it."""
+    """A due time of a cron workflow, and its outcome."""
 
     cluster: str
     namespace: str
@@ -183,18 +181,18 @@ class CronRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     outcome: CronOutcome | Literal[""]
     """Empty while it is not decided."""
     reason: str
-    """Why it was skipped: forbid, suspended, stopped, when; or missed: submission_error."""
+    """Why the run was skipped: forbid, suspended, stopped, when; or missed: submission_error."""
     workflow_name: str
     started_at: Instant | None
-    """When the run it led to was created."""
+    """Creation of the workflow that the due time led to."""
     schedule: str
     concurrency_policy: str
     message: str = ""
-    """What Argo said when it could not submit the run."""
+    """Argo's message if it could not submit the run."""
 
 
 class ControllerIncident(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
-    """Something that happened to an Argo controller, emitted once."""
+    """An incident of an Argo controller, emitted once."""
 
     cluster: str
     pod_uid: str

@@ -150,7 +150,7 @@ def test_a_rule_forestalls_what_it_always_matches_before(
     """Same place, no day and no text less."""
     rule = {"source": "workflow_label", "key": "a"}
 
-    assert AttributionRule(**rule | first).forestalls(AttributionRule(**rule | second)) is expected
+    assert AttributionRule(**rule | first).shadows(AttributionRule(**rule | second)) is expected
 
 
 TEXTS = st.sampled_from(["a", "b", "c"])
@@ -178,7 +178,7 @@ def test_a_forestalled_rule_changes_nothing(
     labels = kept | {f"annotation:{k}": v for k, v in kept.items()} | {f"namespace:{k}": v for k, v in kept.items()}
     owned = AttributionInput(labels, name, name, name, NOON)
 
-    assert not first.forestalls(second) or owner((first, second), owned) == owner((first,), owned)
+    assert not first.shadows(second) or owner((first, second), owned) == owner((first,), owned)
 
 
 def rows_of(rules: Rules, seen: Any, labels: dict[str, str]) -> list[WorkflowRun]:
