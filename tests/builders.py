@@ -20,6 +20,7 @@ from collector.core.objects.kubernetes import Kind
 from collector.core.objects.status_nodes import Node, parse_nodes
 from collector.core.pod.lifecycle import NODE_ID, NODE_NAME, AttemptPlace
 from collector.core.rules import AttributionRule, Rules
+from collector.core.workflow.outcome import Leaf
 from collector.core.workflow.payer import payer_of
 from collector.core.workflow.state import Attempt, WorkflowState
 
@@ -91,6 +92,11 @@ def workflow_json(
 def a_step(phase: str = "Succeeded", kind: str = "Pod", **more: Any) -> dict[str, Any]:
     """One entry of status.nodes."""
     return {"type": kind, "phase": phase, **more}
+
+
+def a_leaf(finished_at: Instant, phase: str, text: str, kind: str = "", *, node_id: str = "", step: str = "") -> Leaf:
+    """A failed step in which no other failed."""
+    return Leaf(finished_at=finished_at, phase=phase, text=text, type=kind, node_id=node_id, step=step)
 
 
 def read_nodes(status: kubernetes.WorkflowStatus | None) -> dict[str, Node]:

@@ -20,10 +20,10 @@ class ChangeLog:
         return len(self._changed)
 
     def mark(self, kind: StateKind, key: str) -> None:
-        """Record that an object's state is new, different or gone."""
+        """Records that an object's state is new, different or gone."""
         self._changed[kind, key] = None
 
     def drain(self) -> list[tuple[StateKind, str]]:
-        """Return the changed objects and start anew."""
+        """Returns the changed objects and empties the log."""
         changed, self._changed = self._changed, {}
         return [*changed]

@@ -245,7 +245,7 @@ async def test_labels_of_an_unwatched_cluster_come_from_rows(store: Store) -> No
     known = stored.cluster_context(store, "c1")
 
     assert known.namespaces["mapping"] == {"department": "maps"}
-    assert known.machines["virtual-kubelet-cn-hangzhou-h"]["type"] == "virtual-kubelet"
+    assert known.node_labels["virtual-kubelet-cn-hangzhou-h"]["type"] == "virtual-kubelet"
 
 
 async def test_a_dead_archive_leaves_no_row_behind(store: Store) -> None:

@@ -1,9 +1,9 @@
 """
-Which workflow, and which attempt of it, a pod belongs to: by owner uid, for names are reused and a label alone joins nothing
-but where the operator says so.
+The workflow, and the attempt of it, that a pod belongs to.
 
+Matched by owner uid, since names are reused; labels are used only if the operator configured them (`ownership.labels`).
 Between a workflow and a pod there may be a Job, a Ray cluster, a Spark application or another pod, each watched on a
-connection of its own and in no order: a pod whose owner is not known yet is parked, and told again when that owner comes.
+connection of its own and in any order: a pod whose owner is not known yet is parked, and released when the owner arrives.
 """
 
 from collections import OrderedDict
@@ -22,59 +22,60 @@ from collector.core.workflow.state import Attempt, WorkflowState
 
 NOTHING: dict[str, str] = {}
 BETWEEN = {**dict(kubernetes.OWNER_KINDS.values()), "Pod": ""}
-"""What may stand between a workflow and a pod, and its API group; a Spark driver owns its executors."""
+"""Kinds that may stand between a workflow and a pod, and their API groups; a Spark driver owns its executors."""
 AT_MOST, PARKED_AT_MOST = 100_000, 10_000
-"""Owners kept, a few hundred bytes each, and pods that wait for one, a few thousand."""
+"""Bounds of the owners that are kept, a few hundred bytes each, and of parked pods, a few thousand bytes each."""
 DEEPEST = 8
+"""Owners that are followed upwards from a pod."""
 SIGHTS = 4
-"""Kept of a parked pod: its first ones, and the last."""
+"""Observations that are kept of a parked pod: the first ones and the last."""
 
 
 class Link(msgspec.Struct, frozen=True, gc=False):
-    """What leads from an object towards its workflow."""
+    """The way from an object to its workflow."""
 
     workflow: "Claim"
-    """The workflow itself, where it owns the object; else one of the following leads there."""
+    """The workflow, if it owns the object directly; otherwise one of the following leads to it."""
     owners: tuple[str, ...] = ()
     name: str = ""
-    """namespace/name of the workflow that a label names; empty: none does."""
+    """namespace/name of the workflow in a label; empty: no label names one."""
     made_at: Instant = 0
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):
-    """Where a pod belongs, as far as is known."""
+    """The owner of a pod, as far as it is known."""
 
     workflow_uid: str = ""
     owner_kind: str = ""
     workflow_name: str = ""
     awaits: str = ""
-    """The owner, or the workflow's namespace/name, without which nothing can be said yet."""
+    """Uid of the owner, or namespace/name of the workflow, that must be observed first; empty: nothing is awaited."""
 
 
 UNOWNED = Claim()
 
 
-def known(run: PodRun) -> Claim:
-    """The claim of a pod that has a row: once placed it stays so, though its owner may be forgotten before it."""
+def claim_of(run: PodRun) -> Claim:
+    """The claim of a pod with a state: it never changes, even if the owner is forgotten before the pod."""
     return Claim(run.workflow_uid, run.owner_kind, run.workflow_name)
 
 
 class Owners:
-    """Who owns whom, and the pods that wait to be told."""
+    """Owners of objects, and the parked pods that wait for one."""
 
     def __init__(self, labels: tuple[str, ...] = (), at_most: int = AT_MOST, parked: int = PARKED_AT_MOST) -> None:
         self.labels = labels
         self._links: OrderedDict[str, Link] = OrderedDict()
         self.at_most = at_most
         self._named: dict[str, dict[str, Instant]] = {}
-        """Workflows that exist, by namespace/name; kept only where a label may name one."""
+        """Existing workflows by namespace/name; kept only if a label may name one."""
         self._parked: dict[str, list[Observation]] = {}
         self._awaiting: dict[str, dict[str, None]] = {}
         self._awaits: dict[str, str] = {}
         self.park_at_most = parked
 
     def learn(self, seen: Observation) -> None:
-        """Learn who owns a Job, a Ray cluster, a Spark application; one that is gone may still own pods, but goes first."""
+        """Takes over the owner of a Job, a Ray or Spark object; deleted objects may own pods still, but are dropped first."""
         if isinstance(seen.object, kubernetes.PartialObject):
             self._links[seen.uid] = self._link(seen.object.metadata)
         if seen.change in ("deleted", "vanished") and seen.uid in self._links:
@@ -83,19 +84,19 @@ class Owners:
             self._links.popitem(last=False)
 
     def register(self, state: WorkflowState) -> None:
-        """A workflow is there, or is not any more."""
+        """Notes by name that a workflow exists, or no longer does."""
         if not self.labels:
             return
         name = f"{state.namespace}/{state.name}"
         if not state.deleted:
             self._named.setdefault(name, {})[state.uid] = state.created_at
-        elif (known := self._named.get(name)) is not None:
-            known.pop(state.uid, None)
-            if not known:
+        elif (uids := self._named.get(name)) is not None:
+            uids.pop(state.uid, None)
+            if not uids:
                 del self._named[name]
 
     def resolve(self, meta: kubernetes.Meta, pods: Mapping[str, PodState]) -> Claim:
-        """The workflow of a pod; the first owner that leads to one, or that may once it is known, decides."""
+        """The workflow of a pod; the first owner decides that leads to one, or may lead to one when it is known."""
         if owner := pod_lifecycle.workflow_owner(meta):
             return Claim(owner.uid or "", "Workflow", owner.name or "")
         direct = next((owner.kind or "" for owner in meta.ownerReferences or ()), "")
@@ -106,7 +107,7 @@ class Owners:
         return found if found is UNOWNED else msgspec.structs.replace(found, owner_kind=direct)
 
     def park(self, awaits: str, seen: Observation) -> None:
-        """Keep the sights of a pod until its owner comes; the longest waiting go when there are too many."""
+        """Keeps the observations of a pod until its owner arrives; if there are too many pods, the oldest is dropped."""
         if before := self._awaits.get(seen.uid):
             self._awaiting[before].pop(seen.uid)
             self._tidy(before)
@@ -118,11 +119,11 @@ class Owners:
             self._unpark(next(iter(self._parked)))
 
     def parked(self, uid: str) -> str:
-        """What a pod waits for; empty: it does not."""
+        """What a pod is parked for; empty: it is not parked."""
         return self._awaits.get(uid, "")
 
     def release_waiting(self, awaited: str) -> Iterator[Observation]:
-        """The sights of the pods that waited for this, in their order."""
+        """Yields the observations of the pods that were parked for this owner, in their order."""
         for uid in [*self._awaiting.get(awaited, ())]:
             yield from self._unpark(uid)
 
@@ -148,21 +149,21 @@ class Owners:
             kubernetes.parse_time(meta.creationTimestamp) or 0,
         )
 
-    def _up(self, uid: str, pods: Mapping[str, PodState], passed: tuple[str, ...]) -> Claim:
-        """The workflow above an object, or what must be known first. A circle of owners leads to none, nor does a tower."""
+    def _up(self, uid: str, pods: Mapping[str, PodState], visited: tuple[str, ...]) -> Claim:
+        """The workflow above an object, or what must be known first; a circle or too long a chain of owners leads to none."""
         if (pod := pods.get(uid)) is not None:
             return Claim(pod.run.workflow_uid, "", pod.run.workflow_name)
         if (link := self._links.get(uid)) is None:
             return Claim(awaits=uid)
         if link.workflow is not UNOWNED:
             return link.workflow
-        for owner in link.owners if len(passed) < DEEPEST else ():
-            if owner not in (uid, *passed) and (found := self._up(owner, pods, (*passed, uid))) is not UNOWNED:
+        for owner in link.owners if len(visited) < DEEPEST else ():
+            if owner not in (uid, *visited) and (found := self._up(owner, pods, (*visited, uid))) is not UNOWNED:
                 return found
         return self._by_name(link)
 
     def _by_name(self, link: Link) -> Claim:
-        """The one workflow of that name that exists; of two, or of one made later than what it would own, none."""
+        """The only existing workflow of that name; none if there are two, or if it is younger than the object."""
         if not link.name:
             return UNOWNED
         match [*self._named.get(link.name, {}).items()]:
@@ -174,7 +175,7 @@ class Owners:
 
 
 def _between(meta: kubernetes.Meta) -> Iterable[kubernetes.OwnerReference]:
-    """The owners through which a workflow may be reached."""
+    """Owners that may lead to a workflow."""
     for owner in meta.ownerReferences or ():
         group = BETWEEN.get(owner.kind or "")
         if owner.uid and group is not None and group == (owner.apiVersion or "").rpartition("/")[0]:

@@ -1,9 +1,9 @@
 """
-The plain nodes of a cluster as evidence: from when to when each was there, how large, and what decides its price.
+Evidence of plain nodes: when each existed, how large it was, and what decides its price.
 
-What of a node's price no pod took can be told only of nodes whose life is known. Virtual nodes make no evidence: nobody
-pays for them. A node is rewritten hourly while it is there, as the charges of its pods are, so that it is never counted
-for longer than it was seen.
+Idle cost, the part of a node's price that no pod was charged for, is known only for nodes with a known begin and end.
+Virtual nodes are no evidence: they cost nothing. The row of a node is rewritten hourly while the node exists, as the
+charges of its pods are, so that a node is never counted for longer than it was observed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,45 +26,45 @@ INSTANCE_TYPE = "node.kubernetes.io/instance-type"
 VIRTUAL_LABELS = {
     "type": "virtual-kubelet", "alibabacloud.com/virtual-node": "true", "eks.amazonaws.com/compute-type": "fargate",
 }  # fmt: skip
-"""By any of these a cloud says that a node is none: ECI's and ACS's, Azure's, Fargate's."""
+"""Labels of virtual nodes, any of which is enough: of ECI and ACS, of Azure, of Fargate."""
 VIRTUAL_NAMES = ("virtual-kubelet", "virtual-node")
 LABELS_AT_MOST = 100_000
-"""Machines whose labels are kept, those that are gone included; what is there is told anew every few minutes."""
+"""Nodes whose labels are kept, deleted ones included; existing nodes are observed again every few minutes."""
 EVIDENCE = ("instance_type", "region", "zone", "cpu", "memory_bytes", "gpu", "pricing")
 
 
 class PlainNodes:
-    """The plain nodes of one cluster that are there, by uid."""
+    """The existing plain nodes of one cluster, by uid."""
 
     def __init__(self, cluster: str, changes: ChangeLog) -> None:
         self.cluster = cluster
         self._changes = changes
         self.runs: dict[str, NodeRun] = {}
         self.labels: dict[str, dict[str, str]] = {}
-        """By name what prices its pods; kept after its end, for the last words of its pods often arrive later."""
+        """Labels that price the pods of a node, by its name; kept after its end, since updates of pods often arrive later."""
         self.listed = True
-        """False after a restart, until a list has told which of the nodes that were known are still there."""
+        """False after a restart, until a list has shown which of the known nodes still exist."""
 
     def adopt(self, run: NodeRun) -> None:
-        """Take up a node of a checkpoint."""
+        """Takes over a node of a checkpoint."""
         self.runs[run.uid] = run
         self.labels[run.name] = {key.removeprefix("node:"): value for key, value in run.pricing.items()}
         self.listed = False
 
     def observe(self, seen: Observation, region: str = "") -> Iterator[NodeRun]:
-        """The row of a plain node that is new, changed or gone; `region` is the cluster's own, for nodes that tell none."""
+        """Yields the row of a plain node that is new, changed or gone; `region` is the cluster's, for nodes without one."""
         before = self.runs.get(seen.uid)
         node = seen.object
         if isinstance(node, kubernetes.ApiNode):
             self._label(node.metadata.name or "", node.metadata.labels or {})
         if not isinstance(node, kubernetes.ApiNode):
             if before is not None:
-                # Nobody saw when it went: it is counted until it was last known to be there.
-                yield self._gone(before, before.last_seen_at, seen.version)
+                # The deletion was not observed: the node is counted until it was last known to exist.
+                yield self._close(before, before.last_seen_at, seen.version)
             return
         if seen.change == "deleted" or virtual(node):
             if before is not None:
-                yield self._gone(before, max(seen.at, before.first_seen_at), seen.version)
+                yield self._close(before, max(seen.at, before.first_seen_at), seen.version)
             return
         after = node_run(self.cluster, node, seen, before, region)
         self.runs[seen.uid] = after
@@ -73,7 +73,7 @@ class PlainNodes:
             yield after
 
     def accrue(self, now: Instant) -> Iterator[NodeRun]:
-        """The rows of all nodes that are still there at an instant; none while that is not known."""
+        """Yields the rows of all nodes that exist at an instant; none while that is not known."""
         for uid, run in self.runs.items() if self.listed else ():
             self.runs[uid] = msgspec.structs.replace(run, last_seen_at=max(now, run.last_seen_at))
             self._changes.mark("nodes", uid)
@@ -85,14 +85,14 @@ class PlainNodes:
         if len(self.labels) > LABELS_AT_MOST:
             del self.labels[next(iter(self.labels))]
 
-    def _gone(self, run: NodeRun, at: Instant, version: int) -> NodeRun:
+    def _close(self, run: NodeRun, at: Instant, version: int) -> NodeRun:
         del self.runs[run.uid]
         self._changes.mark("nodes", run.uid)
         return msgspec.structs.replace(run, gone_at=at, last_seen_at=at, version=max(version, run.version))
 
 
 def virtual(node: kubernetes.ApiNode) -> bool:
-    """Whether a node is a cloud's door to pods without nodes."""
+    """Whether a node is virtual: a cloud's entry point to pods without nodes of their own."""
     labels = node.metadata.labels or {}
     marked = any(labels.get(key) == value for key, value in VIRTUAL_LABELS.items())
     return marked or (node.metadata.name or "").startswith(VIRTUAL_NAMES)
@@ -101,7 +101,7 @@ def virtual(node: kubernetes.ApiNode) -> bool:
 def node_run(
     cluster: str, node: kubernetes.ApiNode, seen: Observation, before: NodeRun | None, region: str = ""
 ) -> NodeRun:
-    """A node as it is seen; when it was made and first seen is as it was told before."""
+    """The row of a node as observed; its creation and first sight stay those of the row before."""
     labels, capacity = node.metadata.labels or {}, (node.status.capacity if node.status else None) or {}
     amounts = {name: parse_quantity(text) or ZERO for name, text in capacity.items()}
     first = before.first_seen_at if before else seen.at

@@ -10,7 +10,7 @@ import msgspec
 from collector.core.cluster import attempt_effects, linking
 from collector.core.cluster.effects import Clamped, Effect, FirstRan, PodEnded, PodRan
 from collector.core.cluster.gaps import Gaps
-from collector.core.cluster.owners import NOTHING, UNOWNED, Claim, Owners, attempt_of, known
+from collector.core.cluster.owners import NOTHING, UNOWNED, Claim, Owners, attempt_of, claim_of
 from collector.core.cluster.plain_nodes import PlainNodes
 from collector.core.cluster.tracked import TrackedObjects
 from collector.core.messages import Observation
@@ -40,7 +40,7 @@ class PodHandler:
         """Takes over one observation of a pod that exists."""
         before = self.tracked.pods.get(seen.uid)
         pod: kubernetes.Pod = seen.object  # type: ignore[assignment]  # the kind implies the type
-        claim = known(before.run) if before else self.owners.resolve(pod.metadata, self.tracked.pods)
+        claim = claim_of(before.run) if before else self.owners.resolve(pod.metadata, self.tracked.pods)
         if claim.awaits:
             self.owners.park(claim.awaits, seen)
             return

@@ -1,8 +1,8 @@
 """
-What runs now costs an hour: the rates of every pod that is billed at this moment.
+The run rate: what all pods that are billed now cost an hour.
 
-A pod's size is read once, and again when its object changes or while it has not started; pods of one size are priced
-together, so that tens of thousands cost a tick some milliseconds.
+The size of a pod is read once, and again when its object changes or while it has not started. Pods of equal size are
+priced together, so that tens of thousands of pods take a few milliseconds.
 """
 
 from collections import Counter
@@ -24,15 +24,15 @@ UNREAD: tuple[int, Spec | None] = (-1, None)
 
 
 class RunRate:
-    """One cluster's pods that are billed now, and the sizes they were read as."""
+    """The pods of one cluster that are billed now, and their sizes."""
 
     def __init__(self, cluster: str, prices: Prices, product: str = "") -> None:
         self.cluster, self.prices, self.product = cluster, prices, product
         self._read: dict[str, tuple[int, Spec | None]] = {}
-        """By pod the version it was read at, and its size; None: it is not billed."""
+        """By pod the version that was read and its size; None: it is not billed."""
 
     def now(self, pods: Iterable[PodState], at: Instant) -> list[HourlyCost]:
-        """Cost an hour by product and currency; pods without a price are counted beside it, never as 0."""
+        """Hourly cost by product and currency; pods without a price are counted apart, never as 0."""
         read: dict[str, tuple[int, Spec | None]] = {}
         for pod in pods:
             if pod.stage == "finished":
@@ -46,22 +46,22 @@ class RunRate:
         rated = [(spec.product, count, self.prices.look_up(spec, at), spec) for spec, count in counts.items()]
         keys = sorted({(product, rates.currency) for product, _, rates, _ in rated})
         return [
-            self._burning(
+            self._hourly_cost(
                 *key, [(n, rates, spec) for product, n, rates, spec in rated if (product, rates.currency) == key]
             )
             for key in keys
         ]
 
     def _spec(self, run: PodRun, at: Instant) -> Spec | None:
-        """What is billed of a pod at this instant; None before it has an instance, or after its provider gave it up."""
+        """The billed size of a pod at an instant; None before it has an instance, or after its provider gave it up."""
         product = self.prices.products[product_of(run, self.prices.products.values(), self.product)]
         spec = spec_of(run, product)
         interval = billed_interval(run, product.interval, at, spec.price_class)
-        # A pod that was given up has fewer seconds than have passed.
-        given_up = interval is not None and at - interval.begin > (interval.ran_seconds + 1) * 1000
-        return None if interval is None or given_up else spec
+        # An abandoned pod has fewer billed seconds than have passed.
+        abandoned = interval is not None and at - interval.begin > (interval.ran_seconds + 1) * 1000
+        return None if interval is None or abandoned else spec
 
-    def _burning(self, product: str, currency: str, kinds: list[tuple[int, Rates, Spec]]) -> HourlyCost:
+    def _hourly_cost(self, product: str, currency: str, kinds: list[tuple[int, Rates, Spec]]) -> HourlyCost:
         priced = [(count, rates, spec) for count, rates, spec in kinds if not rates.missing]
         per_hour = total(CONTEXT.multiply(an_hour(rates, spec), Decimal(count)) for count, rates, spec in priced)
         pods, known = sum(count for count, _, _ in kinds), sum(count for count, _, _ in priced)
@@ -69,7 +69,7 @@ class RunRate:
 
 
 def an_hour(rates: Rates, spec: Spec) -> Decimal:
-    """What one hour of a pod of that size costs at these rates."""
+    """The cost of one hour of a pod of that size at these rates."""
     return total(
         CONTEXT.quantize(
             CONTEXT.multiply(
@@ -82,14 +82,14 @@ def an_hour(rates: Rates, spec: Spec) -> Decimal:
     )
 
 
-def sum_by_currency(burning: Iterable[HourlyCost]) -> list[HourlyCost]:
-    """All clusters and products of a currency as one."""
+def sum_by_currency(costs: Iterable[HourlyCost]) -> list[HourlyCost]:
+    """The sum of all clusters and products, by currency."""
     found: dict[str, HourlyCost] = {}
-    for one in burning:
-        so_far = found.get(one.currency, HourlyCost("", "", one.currency, None, 0, 0))
-        known = [cost for cost in (so_far.per_hour, one.per_hour) if cost is not None]
-        found[one.currency] = HourlyCost(
-            "", "", one.currency, total(known) if known else None, so_far.pods + one.pods,
-            so_far.unpriced_pods + one.unpriced_pods,
+    for cost in costs:
+        so_far = found.get(cost.currency, HourlyCost("", "", cost.currency, None, 0, 0))
+        known = [amount for amount in (so_far.per_hour, cost.per_hour) if amount is not None]
+        found[cost.currency] = HourlyCost(
+            "", "", cost.currency, total(known) if known else None, so_far.pods + cost.pods,
+            so_far.unpriced_pods + cost.unpriced_pods,
         )  # fmt: skip
     return [found[currency] for currency in sorted(found)]

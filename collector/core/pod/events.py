@@ -1,9 +1,11 @@
 """
-What Kubernetes events say about our objects: hints, never evidence.
+Kubernetes events as hints, never as evidence.
 
-Clusters drop events, merge them, delete them after an hour or write none. So a hint gives words to what the object itself
-shows and may confirm it; nothing is concluded from a hint alone, nor from the lack of one.
+Clusters drop events, merge them, delete them after an hour or write none. So a hint adds a message to what the object
+itself shows and may confirm it; no conclusion rests on a hint alone, nor on the lack of one.
 """
+
+from typing import Literal
 
 import msgspec
 
@@ -13,10 +15,16 @@ from collector.core.messages import Observation
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
 
-OURS = frozenset({"Pod", "Workflow", "CronWorkflow", "Node", "Job", "RayJob", "RayCluster", "SparkApplication"})
-"""What workflows are made of, what these make, and what they run on."""
+HintKind = Literal[
+    "scheduling", "quota", "image", "spot", "preempted", "evicted", "oom", "node", "volume", "workflow", "other"
+]  # fmt: skip
 
-KINDS = {
+RELEVANT_KINDS = frozenset(
+    {"Pod", "Workflow", "CronWorkflow", "Node", "Job", "RayJob", "RayCluster", "SparkApplication"}
+)
+"""Kinds of workflows, of what they create, and of what they run on."""
+
+KINDS: dict[str, HintKind] = {
     "FailedScheduling": "scheduling",
     "SpotToBeReleased": "spot", "SpotReleased": "spot",
     "Preempted": "preempted", "Preempting": "preempted",
@@ -28,40 +36,44 @@ KINDS = {
     "WorkflowFailed": "workflow", "WorkflowNodeFailed": "workflow", "WorkflowNodeError": "workflow",
     "WorkflowTimedOut": "workflow",
 }  # fmt: skip
-"""Reasons that say by themselves what they are about: kubelet, scheduler, node problem detector, Argo, and Alibaba's ECI
-and ACS, which tell of a spot instance's end 3 to 5 minutes before it (alibabacloud.com/help, "preemptible ECI")."""
+"""Kinds of hints by reasons that are unambiguous: of kubelet, scheduler, node problem detector, Argo, and Alibaba's ECI and
+ACS, which announce the end of a spot instance 3 to 5 minutes before it (alibabacloud.com/help, "preemptible ECI")."""
 
-SIGNS = (("exceeded quota", "quota"), ("nostock", "quota"), ("out of stock", "quota"), ("image", "image"))
-"""Words that tell apart what is merely called Failed, FailedCreate or BackOff; the first that is found counts."""
+SIGNS: tuple[tuple[str, HintKind], ...] = (
+    ("exceeded quota", "quota"),
+    ("nostock", "quota"),
+    ("out of stock", "quota"),
+    ("image", "image"),
+)
+"""Words of messages that distinguish the reasons Failed, FailedCreate and BackOff; the first match counts."""
 
 MESSAGE_CHARACTERS = 300
 MOST = 10_000
 
 RECLAIM_MS = 600_000
-"""The notice, the grace period and some delay in writing it down."""
+"""The notice, the grace period and some delay in recording the end."""
 
 VAGUE = frozenset({"", "Error", "Unknown", "ContainerStatusUnknown", "NodeLost", "vanished"})
-"""Reasons of a pod's end that name no cause; beside any other a hint has nothing to say."""
+"""Reasons of a pod's end that name no cause; any other reason outweighs a hint."""
 
 KILLED = (None, 137, 143)
-"""Exit codes of what was killed from outside, or could not report. Any other is the program's own word."""
+"""Exit codes of a container that was killed from outside, or could not report. Any other code is the program's own."""
 
 
 class EventHint(msgspec.Struct, frozen=True, gc=False):
-    """What an event says of one object."""
+    """The content of an event about one object."""
 
     uid: str
-    kind: str
-    """scheduling, quota, image, spot, preempted, evicted, oom, node, volume, workflow or other."""
+    kind: HintKind
     reason: str
     message: str
     at: Instant
 
 
 def hint(event: kubernetes.KubernetesEvent) -> EventHint | None:
-    """The hint in an event; None when it is no warning, not about what is ours, or says not of what or when."""
+    """The hint in an event; None if the event is not a warning, is about another kind, or lacks its object or its time."""
     about = event.involvedObject
-    if about is None or not about.uid or about.kind not in OURS or event.type == "Normal":
+    if about is None or not about.uid or about.kind not in RELEVANT_KINDS or event.type == "Normal":
         return None
     times = (event.lastTimestamp, event.eventTime, event.metadata.creationTimestamp)
     at = next((at for text in times if (at := kubernetes.parse_time(text))), None)
@@ -71,13 +83,15 @@ def hint(event: kubernetes.KubernetesEvent) -> EventHint | None:
     return EventHint(about.uid, _kind(reason, message), reason[:MESSAGE_CHARACTERS], message[:MESSAGE_CHARACTERS], at)
 
 
-def _kind(reason: str, message: str) -> str:
-    said = message.lower()
-    return KINDS.get(reason) or next((kind for sign, kind in SIGNS if sign in said), "other")
+def _kind(reason: str, message: str) -> HintKind:
+    text = message.lower()
+    if (kind := KINDS.get(reason)) is not None:
+        return kind
+    return next((kind for sign, kind in SIGNS if sign in text), "other")
 
 
 class EventHints:
-    """The last hint of each object, as many as fit; the longest untouched goes first."""
+    """The last hint of each object, up to a bound; the one that was not updated for longest is dropped first."""
 
     def __init__(self, changes: ChangeLog, most: int = MOST) -> None:
         self._changes = changes
@@ -89,14 +103,14 @@ class EventHints:
         return len(self._last)
 
     def take(self, seen: Observation) -> EventHint | None:
-        """Keep an event's hint, if there is one in it, and return what is now known of its object."""
-        # An event that is deleted has merely grown an hour old.
+        """Keeps the hint in an event, if there is one; returns the hint that its object has now."""
+        # A deleted event has merely become an hour old.
         event = seen.object if seen.change != "deleted" else None
         new = hint(event) if isinstance(event, kubernetes.KubernetesEvent) else None
         if new is None:
             return None
         last = self._last.pop(new.uid, None)
-        # What follows on a notice of release (a node not ready, a mount that fails) is its consequence.
+        # An event after a notice of release (node not ready, mount failed) is a consequence of the release.
         stays = last is not None and last.kind == "spot" and 0 <= new.at - last.at <= RECLAIM_MS
         kept = self._last[new.uid] = last if last is not None and stays else new
         if kept.kind == "spot":
@@ -105,25 +119,25 @@ class EventHints:
             self.forget(next(iter(self._last)))
         return kept
 
-    def adopt(self, kept: EventHint) -> None:
-        """Take up a hint of a checkpoint."""
-        self._last[kept.uid] = kept
+    def adopt(self, saved: EventHint) -> None:
+        """Takes over a hint of a checkpoint."""
+        self._last[saved.uid] = saved
 
     def of(self, uid: str) -> EventHint | None:
         """The last hint of an object."""
         return self._last.get(uid)
 
     def forget(self, uid: str) -> None:
-        """An object is gone and its words are used up."""
+        """Drops the hint of an object, which is gone or keeps the hint itself."""
         gone = self._last.pop(uid, None)
         if gone is not None and gone.kind == "spot":
             self._changes.mark("hints", uid)
 
 
 def confirmed_reclaim(notice_at: Instant | None, run: PodRun) -> bool:
-    """Whether a pod ended as a spot release foretold: soon after the notice, killed, and with no better reason of its own."""
+    """Whether a pod ended as its notice of release announced: soon after it, killed, and without a better reason of its own."""
     if notice_at is None or run.finished_at is None:
         return False
-    # Both instants are the cluster's, in whole seconds.
+    # Both instants are by the cluster's clocks, in whole seconds.
     soon = 0 <= run.finished_at - notice_at <= RECLAIM_MS
     return soon and run.phase != "Succeeded" and run.reason in VAGUE and run.exit_code in KILLED

@@ -1,9 +1,9 @@
 """
-How a finished attempt ended, and whose fault it was.
+How a finished attempt ended, and whose fault a failure was.
 
-`platform` is what pages an SRE: the cloud, the cluster or the controller broke it. `failed` is the user's own code,
-an OOM kill at the container's own limit included. The earliest finished leaf that failed decides, since later ones
-are often its consequence. A message may quote the user: signs are looked for where Argo and the kubelets put them.
+`platform` pages an SRE: the cloud, the cluster or the controller caused the failure. `failed` is the user's own code, which
+includes an OOM kill at the container's own limit. The failed leaf that finished first decides, since later failures are
+often its consequence. A message may quote the user: signs are matched only where Argo and the kubelets write them.
 """
 
 import re
@@ -28,12 +28,12 @@ from collector.core.objects.status_nodes import (
 INVALID_MESSAGE = "invalid spec"
 STOPPED_MESSAGE = "Stopped with strategy"
 USER_WORDED = frozenset({"HTTP", "Plugin", "Suspend"})
-"""Types of steps whose message a user, a server or a plugin wrote."""
+"""Types of steps whose message is written by a user, a server or a plugin."""
 
 _CONTAINER_END = re.compile(r"(?:[a-z0-9][-a-z0-9.]*: )?(\w*) ?\(exit code (-?\d{1,10})\)")
-"""inferFailedReason of Argo's operator.go; the container's name is there from 3.7, and what follows is the user's own text."""
+"""inferFailedReason of Argo's operator.go; 3.7 and later add the container's name, and the rest is the user's own text."""
 _LOST = ("ContainerStatusUnknown", "Unknown")
-"""Reasons of kubelet and containerd for a container whose end nobody saw: the machine went away."""
+"""Reasons of kubelet and containerd for a container whose end was not observed: the machine went away."""
 _MISSING = re.compile(r"does not exist|no such file or directory", re.IGNORECASE)
 _EXIT_CODE = re.compile(r"exit code (\d{1,3})\b")
 
@@ -42,7 +42,7 @@ Signs = tuple[tuple[str, re.Pattern[str]], ...]
 
 
 def _signs(**signs: tuple[str, ...]) -> Signs:
-    """How a message begins, by reason; Argo puts the task's name before it where the controller itself failed."""
+    """Patterns of how a message begins, by reason; Argo adds the task's name in front if the controller itself failed."""
     wrapped = r"(?:(?:task|step) '[^']*' errored: |error in (?:entry|exit) template execution ?: )*"
     return tuple((reason, re.compile(f"{wrapped}(?:{'|'.join(begins)})")) for reason, begins in signs.items())
 
@@ -75,7 +75,7 @@ PLATFORM_SIGNS = _signs(
     ),
 )  # fmt: skip
 """
-What the words of kubelets, clouds and the controller begin with where the platform failed: pod.status.message of
+Beginnings of messages of kubelets, clouds and the controller for failures of the platform: pod.status.message of
 Kubernetes' eviction and shutdown managers, and operator.go of Argo 3.4 to 4.1.
 """
 
@@ -94,10 +94,10 @@ USER_SIGNS = _signs(
     ),
     container_config=(r"Pod failed before \S+ container starts due to CreateContainer",),
 )  # fmt: skip
-"""What they begin with where the user's own limit, deadline or template ended the step."""
+"""Beginnings of messages for steps that the user's own limit, deadline or template ended."""
 
 PLATFORM_REASONS = frozenset({*dict(PLATFORM_SIGNS), "executor_error", "controller_error", "deadline_waiting"})
-"""Every reason an outcome `platform` can have: a label of a metric, thus few."""
+"""All reasons of the outcome `platform`: a label of a metric, so they are few."""
 
 POD_REASONS = {
     "Evicted": "evicted", "Preempting": "preempted", "NodeLost": "node_lost", "NodeShutdown": "node_lost",
@@ -106,11 +106,11 @@ POD_REASONS = {
     "OutOfcpu": "rejected", "OutOfmemory": "rejected", "OutOfpods": "rejected", "NodeAffinity": "rejected",
     "UnexpectedAdmissionError": "rejected", "ContainerStatusUnknown": "node_lost",
 }  # fmt: skip
-"""What a pod's own status.reason means; Argo's message carries status.message alone."""
+"""Reasons of an outcome by the pod's own status.reason; Argo's message has status.message only."""
 
 
 class Ending(msgspec.Struct, frozen=True):
-    """An outcome with the reason that decided it, and the step that did; without a step nobody knows or none did."""
+    """An outcome, its reason and the step that decided it; without a step, none did or it is unknown."""
 
     outcome: AttemptOutcome
     reason: str = ""
@@ -118,8 +118,8 @@ class Ending(msgspec.Struct, frozen=True):
     step: str = ""
 
 
-class Leaf(msgspec.Struct, frozen=True):
-    """A failed step in which nothing else failed, as far as it decides."""
+class Leaf(msgspec.Struct, frozen=True, kw_only=True):
+    """A failed step in which no other step failed: what the outcome needs of it."""
 
     finished_at: int
     phase: str
@@ -138,16 +138,16 @@ def ending(phase: str, message: str, shutdown: str, leaves: Iterable[Leaf]) -> E
     if shutdown or message.startswith(STOPPED_MESSAGE):
         return Ending("cancelled", (shutdown or message.removeprefix(STOPPED_MESSAGE).strip(" '")).lower())
     earliest = min(leaves, key=lambda leaf: (leaf.finished_at, leaf.node_id), default=None)
-    return fault(earliest or Leaf(0, phase, message))
+    return fault(earliest or Leaf(finished_at=0, phase=phase, text=message))
 
 
 def fault(leaf: Leaf) -> Ending:
-    """Whose fault one failed step was."""
-    outcome, reason = _judged(leaf.type, leaf.phase, leaf.text[:MESSAGE_LIMIT])
+    """The outcome of one failed step: whose fault it was."""
+    outcome, reason = _outcome_of(leaf.type, leaf.phase, leaf.text[:MESSAGE_LIMIT])
     return Ending(outcome, reason, leaf.node_id, leaf.step)
 
 
-def _judged(kind: str, phase: str, text: str) -> tuple[AttemptOutcome, str]:
+def _outcome_of(kind: str, phase: str, text: str) -> tuple[AttemptOutcome, str]:
     if kind not in USER_WORDED:
         if ended := _CONTAINER_END.match(text):
             return _container_end(phase, ended[1], ended[2], text[ended.end() :])
@@ -165,7 +165,7 @@ def _read(signs: Signs, text: str) -> str:
 
 
 def _container_end(phase: str, why: str, code: str, rest: str) -> tuple[AttemptOutcome, str]:
-    """A container's end by the reason that its kubelet gave; Argo calls it an Error where its own container failed."""
+    """The outcome of a container's end by its kubelet's reason; the phase is Error if Argo's own container failed."""
     if why in _LOST:
         return "platform", "node_lost"
     if phase == "Error":
@@ -174,7 +174,7 @@ def _container_end(phase: str, why: str, code: str, rest: str) -> tuple[AttemptO
 
 
 def waits_out(ended: Ending, pod_started: bool | None, node: Node | None) -> Ending:
-    """A deadline that was spent waiting is the platform's: whether the deciding step's main container ever ran."""
+    """Blames the platform for a deadline that passed while the step waited, which is so if its main container never ran."""
     if ended.reason != "deadline" or ended.outcome != "failed":
         return ended
     never = not pod_started if pod_started is not None else _never_ran(node)
@@ -182,18 +182,18 @@ def waits_out(ended: Ending, pod_started: bool | None, node: Node | None) -> End
 
 
 def not_waited_out(ended: Ending) -> Ending:
-    """The same before anybody asked whether its deadline was spent waiting."""
+    """The ending as it was before waits_out."""
     waited = ended.reason == "deadline_waiting"
     return msgspec.structs.replace(ended, outcome="failed", reason="deadline") if waited else ended
 
 
 def _never_ran(node: Node | None) -> bool:
-    """By the node alone: a pod without a machine; a step that waits for a person is none."""
+    """Whether a pod has no node, as far as the step shows it; a step that waits for a person has no pod."""
     return bool(node and node.type == "Pod" and not node.hostNodeName and not node.outputs)
 
 
 def with_pod(ended: Ending, pod_reason: str) -> Ending:
-    """Where Argo saw a killed container or no pod at all, the pod's own status.reason may say who did it."""
+    """Takes the cause from the pod's own status.reason, if Argo saw a killed container or no pod at all."""
     reason = POD_REASONS.get(pod_reason)
     vague = ("exit_137", "exit_143", "step_failed", "executor_error", "never_started", "pod_deleted", "pod_lost")
     if reason is None or ended.reason not in vague:
@@ -202,7 +202,7 @@ def with_pod(ended: Ending, pod_reason: str) -> Ending:
 
 
 def by_pod(run: PodRun) -> Ending:
-    """Whose fault a failed pod was, by its own words alone."""
+    """The ending by a failed pod alone: whose fault it was by its own status."""
     if reason := POD_REASONS.get(run.reason):
         return Ending("platform", reason, run.node_id, run.step)
     why = "oom" if run.reason == "OOMKilled" else "step_failed" if run.exit_code is None else f"exit_{run.exit_code}"
@@ -211,10 +211,10 @@ def by_pod(run: PodRun) -> Ending:
 
 def failed_leaves(nodes: Mapping[str, Node], how: Graph | None = None) -> list[Leaf]:
     """
-    The failed steps in which no other failed and whose failure went all the way up: where the end began.
+    The failed steps without a failed step inside whose failure reached the workflow: where the end began.
 
-    Not those that were tried again, that something followed (continueOn, depends on a failure), that a succeeded node
-    holds, daemons that were still up, nor hooks, unless only they failed.
+    These do not count: steps that were tried again, steps that others followed (continueOn, depends on a failure), steps
+    inside a succeeded node, daemons that were still running, and hooks, unless only hooks failed.
     """
     how = how or build_graph(nodes)
     well = [key for key, node in nodes.items() if node.phase == "Succeeded"]
@@ -225,14 +225,15 @@ def failed_leaves(nodes: Mapping[str, Node], how: Graph | None = None) -> list[L
 
 
 def _leaf(key: str, node: Node) -> Leaf:
-    # A pod whose containers never wrote an end has none either; it ended after it began.
+    # A pod whose containers recorded no end has none either; it ended after its start.
     at = kubernetes.parse_time(node.finishedAt) or kubernetes.parse_time(node.startedAt) or 0
     step = (node.displayName or key)[:MESSAGE_LIMIT]
-    return Leaf(at, node.phase or "", (node.message or "")[:MESSAGE_LIMIT], node.type or "", key, step)
+    text = (node.message or "")[:MESSAGE_LIMIT]
+    return Leaf(finished_at=at, phase=node.phase or "", text=text, type=node.type or "", node_id=key, step=step)
 
 
 def _above(holder: Mapping[str, str], keys: Iterable[str]) -> set[str]:
-    """All nodes that hold one of the given, at any depth."""
+    """All nodes around the given ones, at any depth."""
     found: set[str] = set()
     for key in keys:
         outer = holder.get(key)
@@ -243,32 +244,34 @@ def _above(holder: Mapping[str, str], keys: Iterable[str]) -> set[str]:
 
 
 def failed_ends(nodes: Mapping[str, Node]) -> dict[str, int]:
-    """When the failed pods ended by the controller's word, by node id."""
+    """Ends of failed pods in the controller's record, by node id."""
     failed = ((key, node.finishedAt) for key, node in nodes.items() if node.type == "Pod" and node.phase != "Succeeded")
     return {key: at for key, text in failed if (at := kubernetes.parse_time(text))}
 
 
 def retries(nodes: Mapping[str, Node], how: Graph | None = None) -> int:
-    """Tries beyond the first of every Retry node; a hook is no try, nor is a result from a cache."""
+    """Tries beyond the first of every Retry node; hooks and results from a cache do not count."""
     tries = (how or build_graph(nodes)).tries.values()
-    return sum(max(0, len([t for t in mine if t not in nodes or not is_memoized(nodes[t])]) - 1) for mine in tries)
+    return sum(max(0, len([t for t in keys if t not in nodes or not is_memoized(nodes[t])]) - 1) for keys in tries)
 
 
 def retried_away(nodes: Mapping[str, Node], how: Graph | None = None) -> set[str]:
-    """Ids of nodes that a later try of the same step replaced, and of all that ran in them."""
+    """Ids of nodes that a later try of the same step replaced, and of all nodes inside these."""
     how = how or build_graph(nodes)
-    away = {key for mine in how.tries.values() for key in mine[:-1]}
+    away = {key for keys in how.tries.values() for key in keys[:-1]}
     return away | descendants(how.held, away)
 
 
 def success_rate(runs: Mapping[str, int]) -> Fraction | None:
-    """Succeeded of succeeded, failed and platform, by outcome; cancelled and invalid count nowhere. None: nothing counted."""
+    """Share of succeeded in succeeded, failed and platform, from counts by outcome; cancelled and invalid do not count.
+
+    None: no attempt counts."""
     counted = _counted(runs)
     return Fraction(runs.get("succeeded", 0), counted) if counted else None
 
 
 def platform_success_rate(runs: Mapping[str, int]) -> Fraction | None:
-    """1 - platform of succeeded, failed and platform: what the users' own failures leave to the platform."""
+    """1 minus the share of platform in succeeded, failed and platform: failures of users do not lower it."""
     counted = _counted(runs)
     return 1 - Fraction(runs.get("platform", 0), counted) if counted else None
 

@@ -1,8 +1,8 @@
 """
-The steps of a finished attempt as rows, and the path of those that made it as long as it was.
+The steps of a finished attempt as rows, and its critical path: the steps that decided its length.
 
-A step is one entry of status.nodes, groups included; what it cost is told by its pod. Argo's own times are whole seconds
-of the controller's and the kubelets' clocks, so two steps that touch may seem to overlap by one.
+A step is one entry of status.nodes, groups included; its cost is that of its pod. Argo's own times are whole seconds by
+the clocks of the controller and the kubelets, so two consecutive steps may seem to overlap by a second.
 """
 
 import re
@@ -32,12 +32,12 @@ from collector.core.queue.waiting import Reason
 from collector.core.workflow.outcome import retried_away
 
 GRAIN_MS = 1000
-"""How much later than its successor's start a step may seem to end: both are cut to whole seconds."""
+"""How long after the start of its successor a step may seem to end: both instants are cut to whole seconds."""
 _EXIT_CODE = re.compile(r"-?[0-9]{1,10}", re.ASCII)
 
 
-class Owner(msgspec.Struct, frozen=True):
-    """The attempt of a workflow that steps belong to."""
+class Owner(msgspec.Struct, frozen=True, kw_only=True):
+    """The attempt of a workflow that owns the steps."""
 
     cluster: str
     namespace: str
@@ -65,7 +65,7 @@ HOLDS_LIMIT = 1000
 
 
 def timed(holds: Mapping[str, StepHold], held: Mapping[str, Reason], at: Instant) -> dict[str, StepHold]:
-    """The time that each step is held, by node id, from the sight that says so to the one that does not."""
+    """Times of held steps by node id: from the first observation that shows the hold to the first that does not."""
     out = dict(holds)
     for key, hold in holds.items():
         if hold.since and key not in held:
@@ -80,7 +80,7 @@ def timed(holds: Mapping[str, StepHold], held: Mapping[str, Reason], at: Instant
 
 
 class Span(msgspec.Struct, frozen=True, order=True, gc=False):
-    """When a step without steps of its own worked. Orders by its end; of those that end in one second the longest is last."""
+    """The working time of a step without steps inside. Sorted by end; of spans that end in one second the longest is last."""
 
     finish: Instant
     length: int
@@ -96,7 +96,7 @@ def step_runs(
     version: int,
     how: Graph | None = None,
 ) -> list[StepRun]:
-    """One row for each finished step of an attempt, with its pod's uid and what it waited for by node id."""
+    """One row for each finished step of an attempt; `pods` and `holds` have uids of pods and waits by node id."""
     how = how or build_graph(nodes)
     path = critical_path(nodes, owner.started_at, owner.finished_at, how)
     away = retried_away(nodes, how) if how.tries else ()
@@ -106,10 +106,10 @@ def step_runs(
     for key, node in nodes.items():
         if node.phase not in FINISHED or (node.type in GROUPS and _is_frame(owner, key, node)):
             continue
-        if owner.attempt > 1 and _kept(owner, node):
+        if owner.attempt > 1 and _is_former(owner, node):
             continue
         hold = holds.get(key, NOT_HELD)
-        # Written out here, once: a workflow's end makes thousands of these.
+        # Constructed in place: the end of one workflow makes thousands of these.
         rows.append(StepRun(
             cluster=owner.cluster, namespace=owner.namespace, workflow_created_at=owner.workflow_created_at,
             workflow_uid=owner.workflow_uid, attempt=owner.attempt, node_id=key, version=version,
@@ -125,18 +125,18 @@ def step_runs(
 
 
 def _is_frame(owner: Owner, key: str, node: Node) -> bool:
-    """Whether a group is no step of its own: Argo's groups of parallel steps, and the root, which is the workflow."""
+    """Whether a group is only a frame: Argo's groups of parallel steps, and the root, which is the workflow."""
     return node.type in ("StepGroup", "TaskGroup") or (key == owner.workflow_name and node.type != "Retry")
 
 
-def _kept(owner: Owner, node: Node) -> bool:
-    """Whether a step is an earlier attempt's: `argo retry` keeps what went well, with its old times."""
+def _is_former(owner: Owner, node: Node) -> bool:
+    """Whether a step belongs to an earlier attempt: `argo retry` keeps succeeded steps with their old times."""
     ended = kubernetes.parse_time(node.finishedAt)
     return bool(ended and owner.started_at and ended < owner.started_at)
 
 
 def exit_code(node: Node) -> int | None:
-    """Of the main container, as text in Argo's outputs; a Retry node repeats its last try's, which is not its own."""
+    """The exit code of the main container, from Argo's outputs; a Retry node only repeats the code of its last try."""
     text = (node.outputs and node.outputs.exitCode) or ""
     code = int(text) if text and node.type not in GROUPS and _EXIT_CODE.fullmatch(text) else None
     return code if code is not None and -INT32 <= code < INT32 else None
@@ -146,14 +146,14 @@ def critical_path(
     nodes: Mapping[str, Node], started_at: Instant | None, finished_at: Instant | None, how: Graph | None = None
 ) -> dict[str, int]:
     """
-    The steps that made an attempt as long as it was, last first, each with the milliseconds of its own work.
+    The steps that decided the length of an attempt, the last one first, each with the milliseconds of its own work.
 
-    Walks back from the step that ended last, of those that nothing followed, always to a step that it waited for by the
-    graph: of what it follows directly, or else of what its group follows, the one that ended last by the time it began.
-    By the graph and not by time alone, since of a thousand parallel steps some other one always ended just before. Where
-    nothing had ended (a daemon that is up lets others begin) the one that began last. A hook of the workflow has no place
-    in the graph and follows what ended last before it. A part ends where the next one begins, so parts never overlap and
-    sum to the attempt's length at most; what is missing to it the controller, queues and locks took between steps.
+    Walks back from the last step that no other step followed. Each move goes to a step that the present one waited for in
+    the graph: of the steps that it follows directly, or else of those that its group follows, the one that ended last
+    before it began. The graph decides and not time alone, since of a thousand parallel steps another one always ended just
+    before. If none had ended (a running daemon lets others begin), the one that began last is taken. A hook of the workflow
+    has no place in the graph and follows the step that ended last before it. A part ends where the next begins, so parts
+    never overlap and sum to the attempt's length at most; the controller, queues and locks took the rest between steps.
     """
     how = how or build_graph(nodes)
     walk = _Walk(nodes, how, started_at or 0)
@@ -168,7 +168,7 @@ def critical_path(
 
 
 class _Walk:
-    """The way back through the steps of an attempt; each place in the graph is left once, so that it ends."""
+    """The way back through the steps of an attempt; it leaves each place in the graph once, so it ends."""
 
     def __init__(self, nodes: Mapping[str, Node], how: Graph, since: Instant) -> None:
         self.how = how
@@ -180,11 +180,11 @@ class _Walk:
         self.left: set[str] = set()
 
     def last(self) -> Span | None:
-        """The step that ended last, of those that nothing waited for."""
+        """The step that ended last, of the steps that no other step followed."""
         return self.ends[-1] if self.ends else None
 
     def before(self, span: Span) -> Span | None:
-        """The step that this one waited for; None: it was the first, or it cannot be told."""
+        """The step that this one waited for; None: it was the first, or the graph does not show it."""
         place: str | None = span.key
         while place is not None and place not in self.left:
             self.left.add(place)
@@ -211,7 +211,7 @@ def _finish(span: Span) -> Instant:
 
 
 def _span(key: str, node: Node, how: Graph) -> Span | None:
-    """When a step worked; None for what is part of another: containers, and groups with something in them."""
+    """The working time of a step; None for parts of others: containers, and groups with steps inside."""
     if node.phase not in FINISHED or node.type == "Container" or (node.type in GROUPS and key in how.held):
         return None
     start, finish = kubernetes.parse_time(node.startedAt), kubernetes.parse_time(node.finishedAt)
@@ -221,7 +221,7 @@ def _span(key: str, node: Node, how: Graph) -> Span | None:
 
 
 def _last_in(nodes: Mapping[str, Node], spans: Sequence[Span], how: Graph) -> dict[str, Span]:
-    """For each node the step in it that ended last; for a step itself, for a container its pod."""
+    """For each node the step inside that ended last; for a step the step itself, for a container its pod."""
     last = {span.key: span for span in spans}
     for span in reversed(spans):
         outer = how.holder.get(span.key)

@@ -18,22 +18,22 @@ from collector.core.workflow.state import Attempt, WorkflowState
 OLDEST_SHOWN = 200
 
 REMEDIES = {
-    "no_pod_task_result": "Its steps are done but a result never came: see who may write WorkflowTaskResults, then stop it.",
-    "no_pod_controller": "No pod exists and nobody says why: see if the controller keeps up, and its own parallelism.",
+    "no_pod_task_result": "Its steps are done but a result is missing: check who may write WorkflowTaskResults, then stop it.",
+    "no_pod_controller": "No pod exists and no reason is known: check if the controller keeps up, and its own parallelism.",
     "quota": "A ResourceQuota or an elastic quota is used up: raise it, or wait for others to finish.",
     "no_stock": "The cloud has no machine of this size left: allow other zones, sizes or purchase options.",
     "unschedulable": "No node takes its pod: compare the pod's requests, selectors and tolerations with the nodes.",
     "image": "Its image cannot be pulled: check the name, the tag, the pull secret and the registry.",
     "volume": "Its volume claim is not bound or cannot be mounted: look at the claim and its storage class.",
-    "lock": "A step waits for a lock that is not let go: look at the holders and at the lock's limit.",
-    "starting": "Its pod exists and no container starts: the pod's events tell of volumes, networks and secrets.",
+    "lock": "A step waits for a lock that is not released: check its holders and its limit.",
+    "starting": "Its pod exists and no container starts: the pod's events name the volume, network or secret.",
 }  # fmt: skip
-"""By cause, what to do, one sentence each."""
+"""What to do about each cause, in one sentence."""
 
 _CAUSES = {name: name for name in ("quota", "unschedulable", "image", "volume", "starting")} | {
     "step_lock": "lock", "advancing": "no_pod_controller"
 }  # fmt: skip
-"""By the reason that a workflow waits for; those that are in here can be stuck."""
+"""Cause by waiting reason; a workflow with another reason is never stuck."""
 
 
 class StuckWorkflows(msgspec.Struct, frozen=True):

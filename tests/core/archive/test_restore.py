@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from collector.core.archive.pod_estimates import (
     ESTIMATED,
     UID,
-    Steps,
+    SizedSteps,
     WorkflowRef,
     estimates,
     key_of,
@@ -32,7 +32,10 @@ from tests.reports.stored import a_run
 
 MiB = 1024**2
 BEGUN, ENDED = "2026-11-22T12:00:00Z", "2026-11-22T12:00:30Z"
-WHOSE = WorkflowRef("c1", "team", "w-uid", "w1", 1, NOON, NOON + 60 * SECOND, "runner", "cn-hangzhou")
+WORKFLOW = WorkflowRef(
+    cluster="c1", namespace="team", uid="w-uid", name="w1", attempt=1, started_at=NOON,
+    finished_at=NOON + 60 * SECOND, service_account="runner", region="cn-hangzhou",
+)  # fmt: skip
 ASKS = {"requests": {"cpu": "2", "memory": "4Gi"}}
 
 
@@ -56,7 +59,7 @@ def templates(**more: Any) -> dict[str, Any]:
 
 def a_pod(*nodes: dict[str, Any], machines: Any = None, **copied: Any) -> PodRun:
     """The estimate of the only pod."""
-    (run,) = estimates(steps_of(a_copy(*nodes, **copied)), WHOSE, [], machines or {})
+    (run,) = estimates(steps_of(a_copy(*nodes, **copied)), WORKFLOW, [], machines or {})
     return run
 
 
@@ -164,7 +167,7 @@ def test_what_never_ran_has_no_start() -> None:
     never = a_pod(a_node(phase="Error", hostNodeName=None, finishedAt=None))
 
     assert (bound.main_started_at, bound.scheduled_at, bound.phase) == (None, NOON, "Failed")
-    assert (never.main_started_at, never.scheduled_at, never.finished_at) == (None, None, WHOSE.finished_at)
+    assert (never.main_started_at, never.scheduled_at, never.finished_at) == (None, None, WORKFLOW.finished_at)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +177,7 @@ def test_what_never_ran_has_no_start() -> None:
 )
 def test_steps_without_a_pod_are_none(node: Any) -> None:
     """Only a step that a pod was made for is estimated."""
-    assert estimates(steps_of(a_copy(node)), WHOSE, [], {}) == []
+    assert estimates(steps_of(a_copy(node)), WORKFLOW, [], {}) == []
 
 
 def test_a_pod_that_was_seen_is_not_estimated() -> None:
@@ -182,8 +185,8 @@ def test_a_pod_that_was_seen_is_not_estimated() -> None:
     steps = steps_of(a_copy(a_node()))
     seen = a_pod_run(node_id="w1-1", created_at=NOON + SECOND)
 
-    assert estimates(steps, WHOSE, [seen], {}) == []
-    assert len(estimates(steps, WHOSE, [msgspec.structs.replace(seen, created_at=NOON - 60 * SECOND)], {})) == 1
+    assert estimates(steps, WORKFLOW, [seen], {}) == []
+    assert len(estimates(steps, WORKFLOW, [msgspec.structs.replace(seen, created_at=NOON - 60 * SECOND)], {})) == 1
 
 
 @given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6))
@@ -206,7 +209,7 @@ def test_the_key_of_an_unseen_pod_is_its_own_and_always_the_same() -> None:
 
 def test_what_a_retry_kept_belongs_to_the_attempt_before() -> None:
     """`argo retry` keeps steps that went well, with their old times."""
-    later = msgspec.structs.replace(WHOSE, attempt=2, started_at=NOON + 40 * SECOND)
+    later = msgspec.structs.replace(WORKFLOW, attempt=2, started_at=NOON + 40 * SECOND)
     nodes = (a_node(), a_node(id="w1-2", startedAt="2026-11-22T12:00:50Z", finishedAt=None))
 
     assert [run.attempt for run in estimates(steps_of(a_copy(*nodes)), later, [], {})] == [1, 2]
@@ -222,14 +225,14 @@ def test_a_vanished_pod_gets_the_end_that_argo_tells() -> None:
     steps = steps_of(a_copy(a_node(outputs={"exitCode": "0"}), a_node(id="w1-2", startedAt=None)))
     gone = a_pod_run(node_id="w1-1", created_at=NOON, reason="vanished", phase="Running", finished_at=NOON + 10**7,
                      main_started_at=NOON + SECOND)  # fmt: skip
-    ended = with_step_end(steps, WHOSE, gone)
+    ended = with_step_end(steps, WORKFLOW, gone)
 
     assert ended is not None
     assert (ended.finished_at, ended.phase, ended.exit_code) == (NOON + 30 * SECOND, "Succeeded", 0)
     assert (ended.version, ended.uid, ended.reason) == (gone.version + 1, gone.uid, "vanished")
     for other in ({"reason": ""}, {"node_id": "w1-2"}, {"node_id": "x"}, {"created_at": NOON - 60 * SECOND}):
-        assert with_step_end(steps, WHOSE, msgspec.structs.replace(gone, **other)) is None
-    failed = with_step_end(steps_of(a_copy(a_node(phase="Failed"))), WHOSE, gone)
+        assert with_step_end(steps, WORKFLOW, msgspec.structs.replace(gone, **other)) is None
+    failed = with_step_end(steps_of(a_copy(a_node(phase="Failed"))), WORKFLOW, gone)
     assert failed is not None
     assert (failed.phase, failed.exit_code) == ("Failed", None)
 
@@ -240,9 +243,9 @@ def test_mutilated_copies_are_read_as_far_as_they_go() -> None:
     steps = steps_of(a_copy(broken, a_node(id="w1-2"), spec={"templates": 3}, status={"storedTemplates": {"a": 4}}))
 
     assert set(steps.nodes) == {"w1-1", "w1-2"}
-    assert len(estimates(steps, WHOSE, [], {})) == 1
-    assert steps_of(b"<html>") == Steps({}, {}, {}, False)
-    assert steps_of(b"[1]") == Steps({}, {}, {}, False)
+    assert len(estimates(steps, WORKFLOW, [], {})) == 1
+    assert steps_of(b"<html>") == SizedSteps({}, {}, {}, False)
+    assert steps_of(b"[1]") == SizedSteps({}, {}, {}, False)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,15 @@ from collector.core.change_log import ChangeLog
 from collector.core.facts.bills import PodRun
 from collector.core.messages import Observation
 from collector.core.objects import kubernetes
-from collector.core.pod.events import MESSAGE_CHARACTERS, RECLAIM_MS, EventHint, EventHints, confirmed_reclaim, hint
+from collector.core.pod.events import (
+    MESSAGE_CHARACTERS,
+    RECLAIM_MS,
+    EventHint,
+    EventHints,
+    HintKind,
+    confirmed_reclaim,
+    hint,
+)
 from tests.builders import NOON, SECOND, a_pod_run, an_observation, iso
 from tests.replay import raw_events
 
@@ -171,7 +179,7 @@ def test_hints_are_bounded() -> None:
     assert hints.of("p1")
 
 
-def a_notice(kind: str = "spot") -> EventHint:
+def a_notice(kind: HintKind = "spot") -> EventHint:
     return EventHint("p1", kind, "SpotToBeReleased", "", NOON)
 
 

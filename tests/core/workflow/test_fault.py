@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from collector.core.objects.status_nodes import Node, Outputs
 from collector.core.workflow import outcome
-from collector.core.workflow.outcome import Ending, Leaf, waits_out, with_pod
+from collector.core.workflow.outcome import Ending, waits_out, with_pod
+from tests.builders import a_leaf
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ from collector.core.workflow.outcome import Ending, Leaf, waits_out, with_pod
 )
 def test_the_platform_failed_in_these_words(text: str, reason: str) -> None:
     """The cloud's, the cluster's and the controller's words page an SRE."""
-    assert outcome.fault(Leaf(0, "Failed", text)) == Ending("platform", reason)
+    assert outcome.fault(a_leaf(0, "Failed", text)) == Ending("platform", reason)
     assert reason in outcome.PLATFORM_REASONS
 
 
@@ -78,7 +79,7 @@ def test_the_platform_failed_in_these_words(text: str, reason: str) -> None:
 )
 def test_the_users_own_code_or_limit_failed_in_these_words(text: str, reason: str) -> None:
     """An exit code, an OOM kill or a full disk at the container's own limit, a deadline: no SRE can help."""
-    assert outcome.fault(Leaf(0, "Failed", text)) == Ending("failed", reason)
+    assert outcome.fault(a_leaf(0, "Failed", text)) == Ending("failed", reason)
 
 
 PLATFORM_WORDS = (
@@ -93,30 +94,30 @@ PLATFORM_WORDS = (
 @pytest.mark.parametrize("words", PLATFORM_WORDS)
 def test_a_user_who_quotes_the_platform_is_still_the_user(words: str) -> None:
     """What follows an exit code is the container's own last message, and of an HTTP step all is."""
-    assert outcome.fault(Leaf(0, "Failed", f"main: Error (exit code 1): {words} from cache")) == Ending(
+    assert outcome.fault(a_leaf(0, "Failed", f"main: Error (exit code 1): {words} from cache")) == Ending(
         "failed", "exit_1"
     )
-    assert outcome.fault(Leaf(0, "Failed", f"it said: {words}")) == Ending("failed", "step_failed")
+    assert outcome.fault(a_leaf(0, "Failed", f"it said: {words}")) == Ending("failed", "step_failed")
     for kind in ("HTTP", "Plugin", "Suspend"):
-        assert outcome.fault(Leaf(0, "Failed", words, kind)) == Ending("failed", "step_failed")
+        assert outcome.fault(a_leaf(0, "Failed", words, kind)) == Ending("failed", "step_failed")
 
 
 @given(st.sampled_from(["Failed", "Error"]), st.text(), st.sampled_from(["Pod", "HTTP", ""]))
 def test_every_platform_reason_is_one_of_the_known(phase: str, text: str, kind: str) -> None:
     """They label a metric."""
-    ended = outcome.fault(Leaf(0, phase, text, kind))
+    ended = outcome.fault(a_leaf(0, phase, text, kind))
 
     assert ended.outcome == "failed" or ended.reason in outcome.PLATFORM_REASONS
 
 
 def test_a_long_message_is_judged_by_its_beginning() -> None:
     """A megabyte of a container's last words must cost no second."""
-    assert outcome.fault(Leaf(0, "Failed", "x" * 5000 + "exit code 3")) == Ending("failed", "step_failed")
+    assert outcome.fault(a_leaf(0, "Failed", "x" * 5000 + "exit code 3")) == Ending("failed", "step_failed")
 
 
 def test_an_error_without_a_reason_is_the_controllers() -> None:
     """Argo says Error where it could not do its work, Failed where the step did not do its."""
-    assert outcome.fault(Leaf(0, "Error", "task 'x' errored: boom")) == Ending("platform", "controller_error")
+    assert outcome.fault(a_leaf(0, "Error", "task 'x' errored: boom")) == Ending("platform", "controller_error")
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,7 @@ def test_an_error_without_a_reason_is_the_controllers() -> None:
 )
 def test_an_error_of_argos_own_container(text: str, expected: Ending) -> None:
     """An Error with an exit code is init's or wait's: theirs, unless what the user promised is not there."""
-    assert outcome.fault(Leaf(0, "Error", text)) == expected
+    assert outcome.fault(a_leaf(0, "Error", text)) == expected
 
 
 # A deadline, and what the pod says.

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from collector.core.objects.status_nodes import FAILED, Node, build_graph
 from collector.core.workflow import outcome
-from collector.core.workflow.outcome import Ending, Leaf, ending
-from tests.builders import NOON, SECOND, a_step, a_workflow, iso, read_nodes
+from collector.core.workflow.outcome import Ending, ending
+from tests.builders import NOON, SECOND, a_leaf, a_step, a_workflow, iso, read_nodes
 
 
 def steps(**nodes: dict[str, Any]) -> dict[str, Node]:
@@ -49,7 +49,7 @@ def test_what_was_never_valid_is_nobodys_failure(phase: str) -> None:
 )
 def test_stopped_and_terminated_are_cancelled(message: str, shutdown: str, reason: str) -> None:
     """Somebody wanted it so; either the spec or the message says it."""
-    leaves = [Leaf(1, "Failed", "main: Error (exit code 1)")]
+    leaves = [a_leaf(1, "Failed", "main: Error (exit code 1)")]
 
     assert ending("Failed", message, shutdown, leaves) == Ending("cancelled", reason)
 
@@ -57,8 +57,8 @@ def test_stopped_and_terminated_are_cancelled(message: str, shutdown: str, reaso
 def test_the_earliest_failure_decides() -> None:
     """Later ones are often its consequence."""
     leaves = [
-        Leaf(9, "Failed", "main: Error (exit code 1)"),
-        Leaf(3, "Failed", "The node was low on resource: memory.", "Pod", "n", "train"),
+        a_leaf(9, "Failed", "main: Error (exit code 1)"),
+        a_leaf(3, "Failed", "The node was low on resource: memory.", "Pod", node_id="n", step="train"),
     ]
 
     assert ending("Failed", "child failed", "", leaves) == Ending("platform", "evicted", "n", "train")
@@ -66,7 +66,7 @@ def test_the_earliest_failure_decides() -> None:
 
 def test_of_two_failures_in_one_second_it_is_always_the_same() -> None:
     """Argo's times are whole seconds, and the order of a map is no order."""
-    leaves = [Leaf(3, "Failed", "", node_id="b"), Leaf(3, "Failed", "", node_id="a")]
+    leaves = [a_leaf(3, "Failed", "", node_id="b"), a_leaf(3, "Failed", "", node_id="a")]
 
     assert (
         ending("Failed", "", "", leaves)
@@ -96,7 +96,7 @@ def test_a_failure_begins_in_the_leaf() -> None:
     )  # fmt: skip
 
     assert outcome.failed_leaves(nodes) == [
-        Leaf(NOON + 3 * SECOND, "Failed", "main: Error (exit code 1)", "Pod", "leaf", "train")
+        a_leaf(NOON + 3 * SECOND, "Failed", "main: Error (exit code 1)", "Pod", node_id="leaf", step="train")
     ]
 
 
@@ -208,8 +208,8 @@ def test_an_error_of_a_step_counts_like_a_failure() -> None:
     nodes = steps(leaf=a_step("Error", message="pod deleted"), begun=a_step("Failed", startedAt=iso(NOON)))
 
     assert outcome.failed_leaves(nodes) == [
-        Leaf(NOON, "Failed", "", "Pod", "begun", "begun"),
-        Leaf(0, "Error", "pod deleted", "Pod", "leaf", "leaf"),
+        a_leaf(NOON, "Failed", "", "Pod", node_id="begun", step="begun"),
+        a_leaf(0, "Error", "pod deleted", "Pod", node_id="leaf", step="leaf"),
     ]
 
 
