@@ -95,8 +95,10 @@ class Watchers:
         """Compares the watched state with lists now and then, unless the settings switch it off."""
         if every_s := self._settings.reconcile_hours * 3600:
             watches = [watch for watch in self._watches[name] if watch.resource.kind in WORKLOAD_KINDS]
-            concerns = partial(self._pipeline.is_relevant, name)
-            await reconcile_for_ever(connection, watches, sink=sink, lists=lists, concerns=concerns, every_s=every_s)
+            is_relevant = partial(self._pipeline.is_relevant, name)
+            await reconcile_for_ever(
+                connection, watches, sink=sink, lists=lists, is_relevant=is_relevant, every_s=every_s
+            )
 
     def _controller_pods(self, name: str) -> list[tuple[str, str, int | None]]:
         """The pods of the cluster's workflow controller, to be polled."""

@@ -32,7 +32,7 @@ from collector.watch.requests import LARGE_PAGE_BYTES, Listing, Request
 
 log = logging.getLogger(__name__)
 
-Concerns = Callable[[Kind, kubernetes.Meta], bool]
+IsRelevant = Callable[[Kind, kubernetes.Meta], bool]
 """Whether facts depend on an object: pods of other owners are watched, and not restored after a restart."""
 
 AFTER_LIST_S = 60.0
@@ -69,7 +69,7 @@ class Reconciler:
     watch: Watch
     sink: Sink
     lists: asyncio.Lock
-    concerns: Concerns
+    is_relevant: IsRelevant
     catch_up_s: float = CATCH_UP_S
     lists_seen: int = -1
     """Number of the watch's own lists when this was last due."""
@@ -123,7 +123,7 @@ class Reconciler:
     def _differences(self, snapshot: Snapshot) -> Differences:
         ledger, kind = self.watch.ledger, self.watch.resource.kind
         found = differences(snapshot.versions, snapshot.at, ledger.known, ledger.departed or ())
-        relevant = frozenset(uid for uid in found.missing if self.concerns(kind, snapshot.news[uid]))
+        relevant = frozenset(uid for uid in found.missing if self.is_relevant(kind, snapshot.news[uid]))
         return msgspec.structs.replace(found, missing=relevant)
 
     async def _list(self, listings: int) -> Snapshot | None:
@@ -144,9 +144,14 @@ class Reconciler:
     async def _page(self, request: Request) -> tuple[Listed | Trouble, int]:
         async with self.lists:
             status, headers, body = await fetch(
-                self.connection, "GET", request.path, params=request.params, headers=METADATA, within=WITHIN,
+                self.connection,
+                "GET",
+                request.path,
+                params=request.params,
+                headers=METADATA,
+                within=WITHIN,
                 largest=LARGEST,
-            )  # fmt: skip
+            )
         if status != 200:
             return trouble_of(status, headers, body, now_ms()), 0
         return self._pages.decode(status, headers, body), len(body)
@@ -215,13 +220,13 @@ async def reconcile_for_ever(
     *,
     sink: Sink,
     lists: asyncio.Lock,
-    concerns: Concerns,
+    is_relevant: IsRelevant,
     every_s: float,
     dice: Random | None = None,
 ) -> None:
     """Reconciles the kinds until cancelled, one after the other: every `every_s`, and soon after the watch itself listed."""
     dice, clock = dice or Random(), asyncio.get_running_loop().time
-    kinds = [Reconciler(connection, watch, sink, lists, concerns) for watch in watches]
+    kinds = [Reconciler(connection, watch, sink, lists, is_relevant) for watch in watches]
     for kind in kinds:
         kind.lists_seen, kind.due_s = kind.watch.listings, clock() + every_s * dice.uniform(0.1, 0.5)
     while True:

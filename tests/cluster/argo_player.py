@@ -36,7 +36,7 @@ MERGE_PATCH = "application/merge-patch+json"
 
 
 class PlayError(RuntimeError):
-    """The server refused a write that a real server once took."""
+    """The server refused a write that the recorded server accepted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ class ArgoPlayer:
         self.steps = recorded_steps(self.recording, self.kinds)
 
     async def play(self, limit: int | None = None) -> dict[str, str]:
-        """Plays `limit` steps, or all that are left; returns `server_uid`. The first call sets the stage."""
+        """Plays `limit` steps, or all remaining ones; returns `server_uid`. The first call prepares the cluster."""
         end = len(self.steps) if limit is None else min(self.position + limit, len(self.steps))
         # A session a call: between two calls the server may be restarted, which pooled connections would not survive.
         connector = aiohttp.TCPConnector(ssl=self.plane.ssl_context())
@@ -105,7 +105,7 @@ class ArgoPlayer:
         return self.server_uid
 
     async def _set_the_stage(self) -> None:
-        """The recorded nodes and namespaces are there, and none of an earlier play's objects are."""
+        """Creates the recorded nodes and namespaces, and deletes the objects of an earlier play."""
         for kind, namespace in sorted({(step.kind, step.namespace) for step in self.steps}):
             path = f"{PREFIXES[kind]}/namespaces/{namespace}/{kind}"
             await self._send("DELETE", path, {"gracePeriodSeconds": 0})
@@ -114,7 +114,7 @@ class ArgoPlayer:
                 await self._settle(f"/api/v1/{kind}", item)
 
     async def _settle(self, path: str, item: Json) -> None:
-        """Creates a node or namespace, or gives the one that is there the recorded labels and annotations."""
+        """Creates a node or namespace, or sets the recorded labels and annotations on the existing one."""
         new = _creatable(item)
         if await self._send("POST", path, new, may_fail_with=409) is None:
             marks = {key: new["metadata"].get(key) for key in ("labels", "annotations")}
@@ -152,7 +152,7 @@ class ArgoPlayer:
         played.version, played.recorded = answer["metadata"]["resourceVersion"], recorded
 
     async def _change_pod(self, played: Played, recorded: Json) -> None:
-        """Makes the writes of the several parties at a pod: Argo or the cloud its marks, the kubelet its status."""
+        """Makes the writes of each party at a pod: labels and annotations of Argo and the cloud, the status of the kubelet."""
         before, played.recorded = played.recorded, recorded
         if marks := _changed_marks(before["metadata"], recorded["metadata"]):
             await self._send("PATCH", played.path, {"metadata": marks}, MERGE_PATCH)
@@ -168,7 +168,7 @@ class ArgoPlayer:
     async def _send(
         self, method: str, path: str, body: Json, content: str = JSON_BODY, may_fail_with: int | None = None
     ) -> Json | None:
-        """The server's answer; None for the one failure that is as good as success."""
+        """The server's answer; None for the one failure that counts as success."""
         data, headers = json.dumps(body), {"Content-Type": content}
         async with self._session.request(method, path, data=data, headers=headers) as answer:
             if answer.status == may_fail_with:
@@ -203,7 +203,7 @@ def _unpacked(file: Path) -> str:
 
 
 def _creatable(recorded: Json) -> Json:
-    """The object without what only a server may say; managedFields too, which name other writers than this one."""
+    """The object without fields that only a server may set, and without managedFields, which name other writers."""
     metadata = {key: recorded["metadata"][key] for key in OURS_TO_SAY if key in recorded["metadata"]}
     return recorded | {"metadata": metadata}
 
@@ -215,7 +215,7 @@ def _forget_orders(pod: Json) -> None:
 
 
 def _changed_marks(before: Json, after: Json) -> Json:
-    """A merge patch of the labels and annotations that differ; None takes one away."""
+    """A merge patch of the labels and annotations that differ; None removes one."""
     marks = {}
     for part in ("labels", "annotations"):
         old, new = before.get(part, {}), after.get(part, {})

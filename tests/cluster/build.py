@@ -47,7 +47,7 @@ PROGRAMS = (
 
 
 def pins_hash() -> str:
-    """A name for what go.mod, go.sum and tools.go pin."""
+    """A digest of go.mod, go.sum and tools.go, as a name."""
     digest = hashlib.sha256()
     for module in sorted({program.module for program in PROGRAMS}):
         for pin in PINS:
@@ -57,7 +57,7 @@ def pins_hash() -> str:
 
 
 def programs() -> Mapping[str, Path]:
-    """The path of each program by its name, built first where missing."""
+    """The path of each program by its name; builds missing ones first."""
     folder = CACHE / pins_hash()
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder / "lock"):
@@ -65,7 +65,7 @@ def programs() -> Mapping[str, Path]:
 
 
 def _built(program: Program, folder: Path) -> Path:
-    """The program's path; it is there in full or not at all, however a build ends."""
+    """The program's path; the file is complete or missing, however a build ends."""
     path = folder / program.name
     if path.exists():
         return path

@@ -1,7 +1,7 @@
 """
-Fixtures for tests that need a real API server; every test in this folder is marked `cluster`, asked for or not.
+Fixtures for tests that need a real API server; every test in this folder is marked `cluster`.
 
-The mark comes from the folder, since one forgotten by hand would put minutes of compiling into `make test`.
+The folder sets the mark: a forgotten mark would add minutes of compiling to `make test`.
 """
 
 from collections.abc import Iterator

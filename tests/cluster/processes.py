@@ -20,11 +20,11 @@ WATCHED = 'exec 3<&0 </dev/null; (cat <&3 >/dev/null; kill -9 0) & exec "$@" 3<&
 
 
 class ChildError(RuntimeError):
-    """A program did not come up, or ended, or never did what was waited for."""
+    """A program did not start, ended, or did not reach the expected state."""
 
 
 class Child:
-    """A running program; its output goes to a file, for the moment when it fails."""
+    """A running program; its output goes to a file, to be shown if it fails."""
 
     def __init__(self, name: str, command: Sequence[str], log: Path, environment: Mapping[str, str]) -> None:
         self.name = name
@@ -45,12 +45,12 @@ class Child:
         return self._process.pid
 
     def check_alive(self) -> None:
-        """Raises with the program's last words when it has ended."""
+        """Raises with the end of the program's log if it has ended."""
         if (code := self._process.poll()) is not None:
             raise ChildError(f"{self.name} ended with {code}; {self.last_words()}")
 
     def last_words(self) -> str:
-        """The end of the program's log, and where the rest is."""
+        """The end of the program's log, and the path of the whole log."""
         lines = self._log.read_text(errors="replace").splitlines()
         return f"the end of {self._log}:\n" + "\n".join(lines[-15:])
 
@@ -73,7 +73,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def until(ready: Callable[[], bool], what: str, children: Collection[Child], timeout_s: float) -> None:
-    """Returns as soon as `ready` holds; raises when a child ends first, or time does."""
+    """Returns as soon as `ready` holds; raises if a child ends first, or after the timeout."""
     deadline = time.monotonic() + timeout_s
     while not ready():
         for child in children:

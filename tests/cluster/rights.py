@@ -56,7 +56,7 @@ def _is_allowed(plane: ControlPlane, attributes: Json) -> bool:
 
 
 def _attributes(role: Json, namespace: str) -> Iterator[Json]:
-    """What an access review asks, one for each single right of the role."""
+    """The attributes of an access review, one for each single right of the role."""
     for rule in role.get("rules") or []:
         for verb, path in product(rule["verbs"], rule.get("nonResourceURLs", [])):
             yield {"nonResourceAttributes": {"verb": verb, "path": path}}

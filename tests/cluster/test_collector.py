@@ -16,7 +16,7 @@ OUTCOMES = {
     "retry-then-ok": "succeeded", "suspend-short": "succeeded", "template-lock": "succeeded", "to-stop": "cancelled",
     "to-terminate": "cancelled",
 }  # fmt: skip
-"""Read off the recording: 24 workflows; deadline, image-pull-stuck and unschedulable never end."""
+"""As recorded: 24 workflows; deadline, image-pull-stuck and unschedulable never end."""
 
 
 async def test_facts_arrive_from_a_real_api_server(fresh_control_plane: ControlPlane, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ async def test_a_collector_goes_on_where_it_stopped(fresh_control_plane: Control
 
 
 async def test_a_break_that_cannot_be_replayed_is_a_row(fresh_control_plane: ControlPlane, tmp_path: Path) -> None:
-    """When the server has forgotten our version, the gap is recorded and the list repairs the rest."""
+    """When the server no longer has the version, the gap is recorded and a list repairs the rest."""
     cluster = ClusterSettings(name="real", kubeconfig=str(fresh_control_plane.kubeconfig))
     chosen = a_service(tmp_path, cluster)
     player = ArgoPlayer(fresh_control_plane, RECORDED / "basics", kwok=False)

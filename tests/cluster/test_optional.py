@@ -1,4 +1,4 @@
-"""What is nice to have on a real API server: optional kinds, what is read by name, events by selector, cron runs."""
+"""Optional reads on a real API server: optional kinds, objects by name, events by selector, cron runs."""
 
 import json
 import time
@@ -25,7 +25,7 @@ READ_NEEDED = (
 
 
 def states(collector: Running) -> dict[str, str]:
-    """How each watch of the only cluster does."""
+    """The health of each watch of the only cluster."""
     return {watch.kind: watch.state for watch in collector.runtime.view().clusters[0].watches}
 
 
@@ -35,12 +35,12 @@ def stamp(seconds: float) -> str:
 
 
 def restricted(plane: ControlPlane) -> ClusterSettings:
-    """The cluster as the user sees it who has only what it was granted."""
+    """The cluster as seen by the user that has only the granted rights."""
     return ClusterSettings(name="real", kubeconfig=str(plane.restricted_kubeconfig))
 
 
 async def test_optional_kinds_may_be_refused(fresh_control_plane: ControlPlane, tmp_path: Path) -> None:
-    """Without the right to any optional kind the cluster is ready, and says what is not known."""
+    """Without the right to any optional kind the cluster is ready, and the problems name what is unknown."""
     grant(fresh_control_plane, a_role("ClusterRole", "needed-only", *READ_NEEDED))
 
     async with running(a_service(tmp_path, restricted(fresh_control_plane))) as collector:
@@ -85,7 +85,7 @@ def install_argo(plane: ControlPlane) -> None:
 
 
 async def test_the_shipped_role_is_enough_to_read_the_controller(control_plane: ControlPlane, tmp_path: Path) -> None:
-    """The limit in the ConfigMap and who leads by the Lease are known; its metrics are not, for that right is not shipped."""
+    """The limit in the ConfigMap and the leader of the Lease are known; metrics are not, that right is not shipped."""
     grant_deployed_roles(control_plane)
     install_argo(control_plane)
 
@@ -100,7 +100,7 @@ async def test_the_shipped_role_is_enough_to_read_the_controller(control_plane: 
 
 
 async def test_only_warnings_are_watched(control_plane: ControlPlane, tmp_path: Path) -> None:
-    """The field selector works on a real server: of all recorded events the warnings come, once each."""
+    """The field selector works on a real server: of all recorded events only the warnings arrive, once each."""
     grant_deployed_roles(control_plane)
     player = ArgoPlayer(control_plane, BASICS, kinds=("workflows", "pods", "events"))
     events = [json.loads(step.line)["event"]["object"] for step in player.steps if step.kind == "events"]

@@ -28,7 +28,7 @@ READ_WORKFLOWS = {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "ver
 
 
 def is_running(pid: int) -> bool:
-    """False for a zombie too, which not every container's init buries."""
+    """Whether the process runs; False for a zombie, which not every container's init reaps."""
     command = Path(f"/proc/{pid}/cmdline")
     return command.exists() and command.read_bytes() != b""
 
@@ -53,7 +53,7 @@ def events_of(recording: Path, kind: str) -> Iterator[tuple[str, Json]]:
 
 
 def phase_of(obj: Json) -> str:
-    """The phase, also of a workflow that has not got one yet."""
+    """The phase; empty for a workflow without one."""
     return str(obj.get("status", {}).get("phase", "none yet"))
 
 
@@ -77,7 +77,7 @@ def sight(event: str, obj: Json) -> tuple[str, Json]:
 
 
 def test_the_kubeconfig_serves_the_official_client(control_plane: ControlPlane) -> None:
-    """What the collector's users have, a kubeconfig file, is enough to list and to watch workflows."""
+    """A kubeconfig file is enough to list and to watch workflows."""
     api = OFFICIAL.client.CustomObjectsApi(OFFICIAL.config.new_client_from_config(str(control_plane.kubeconfig)))
     before = api.list_cluster_custom_object("argoproj.io", "v1alpha1", "workflows")["metadata"]["resourceVersion"]
     control_plane.call("POST", WORKFLOWS, a_workflow("seen"))
@@ -87,7 +87,7 @@ def test_the_kubeconfig_serves_the_official_client(control_plane: ControlPlane) 
 
 
 def test_a_watch_where_nothing_happens_gets_bookmarks(control_plane: ControlPlane) -> None:
-    """They carry versions made by other kinds, so that a quiet watch does not grow too old to be resumed."""
+    """They carry versions of changes to other kinds, so that a quiet watch can still be resumed."""
     before = control_plane.revision()
     control_plane.apply("/api/v1/namespaces/elsewhere", named("v1", "Namespace", "elsewhere"))
 
@@ -97,7 +97,7 @@ def test_a_watch_where_nothing_happens_gets_bookmarks(control_plane: ControlPlan
 
 
 def test_a_status_write_moves_the_generation(control_plane: ControlPlane) -> None:
-    """Workflow has no status subresource, as Argo ships it: a generation says nothing about the spec."""
+    """Workflow has no status subresource, as Argo ships it: a generation does not reveal a change of the spec."""
     created = control_plane.call("POST", WORKFLOWS, a_workflow("moved"))
     changed = control_plane.call("PUT", f"{WORKFLOWS}/moved", created | {"status": {"phase": "Running"}})
 
@@ -105,7 +105,7 @@ def test_a_status_write_moves_the_generation(control_plane: ControlPlane) -> Non
 
 
 def test_compaction_alone_expires_nothing(control_plane: ControlPlane) -> None:
-    """kube-apiserver answers from its watch cache what etcd has forgotten; a 410 takes more than a compaction."""
+    """kube-apiserver answers from its watch cache after a compaction of etcd; a 410 needs more than that."""
     before = control_plane.revision()
     control_plane.call("POST", WORKFLOWS, a_workflow("cached"))
     control_plane.compact()
@@ -114,7 +114,7 @@ def test_compaction_alone_expires_nothing(control_plane: ControlPlane) -> None:
 
 
 def test_a_watch_from_an_expired_version_gets_410(control_plane: ControlPlane) -> None:
-    """It comes as an event of a watch that was answered 200: who looks at HTTP codes alone never sees it."""
+    """It arrives as an event of a watch with status 200: a client that checks only HTTP codes misses it."""
     before = control_plane.revision()
     control_plane.call("POST", WORKFLOWS, a_workflow("forgotten"))
     control_plane.expire_versions()
@@ -124,7 +124,7 @@ def test_a_watch_from_an_expired_version_gets_410(control_plane: ControlPlane) -
 
 
 def test_the_restricted_user_has_what_it_was_granted(control_plane: ControlPlane) -> None:
-    """Rights are enforced, else a test of ours for missing rights would pass on anything; no shipped role grants this one."""
+    """Rights are enforced; otherwise a test for missing rights would always pass. No shipped role grants this right."""
     token = control_plane.restricted_token
     with pytest.raises(ApiError) as refused:
         control_plane.call("GET", f"{ARGO}/workflowtemplates", token=token)
@@ -137,7 +137,7 @@ def test_the_restricted_user_has_what_it_was_granted(control_plane: ControlPlane
 
 
 def test_roles_are_granted_from_files(control_plane: ControlPlane, tmp_path: Path) -> None:
-    """Of all that is deployed the roles count, and a Role without a namespace is one of the deployment's own."""
+    """All roles of the deployment are granted; a Role without a namespace belongs to the deployment's own."""
     objects = [
         named("kustomize.config.k8s.io/v1beta1", "Kustomization", "x"),
         a_role(
@@ -164,7 +164,7 @@ async def test_a_play_ends_as_the_recording_ended(control_plane: ControlPlane) -
 
 @pytest.mark.parametrize("kind", ["workflows", "pods"])
 async def test_a_watcher_of_the_play_sees_what_the_recorder_saw(control_plane: ControlPlane, kind: str) -> None:
-    """Same events, same order, same labels, statuses and generations: a play is as good as the recorded cluster."""
+    """Same events, order, labels, statuses and generations: a play equals the recorded cluster."""
     before = control_plane.revision()
     server_uid = await ArgoPlayer(control_plane, BASICS).play()
 
@@ -180,7 +180,7 @@ async def test_a_watcher_of_the_play_sees_what_the_recorder_saw(control_plane: C
 
 
 async def test_played_pods_belong_to_played_workflows(control_plane: ControlPlane) -> None:
-    """Owner references are this server's uids, or nothing could be joined."""
+    """Owner references have this server's uids; otherwise pods could not be linked to workflows."""
     await ArgoPlayer(control_plane, BASICS).play()
 
     workflows = {item["metadata"]["uid"] for item in control_plane.items(f"{ARGO}/namespaces/simulation/workflows")}
@@ -210,7 +210,7 @@ async def test_kwok_ends_pods_as_their_orders_say(control_plane: ControlPlane) -
 
 
 def test_nothing_outlives_a_killed_test_run(tmp_path: Path) -> None:
-    """kill -9 of the tests leaves no etcd behind that would hold memory and ports for weeks."""
+    """After kill -9 of the tests no etcd remains that would hold memory and ports for weeks."""
     start = "from tests.cluster.processes import Child; from pathlib import Path; import sys, time; "
     start += "print(Child('sleep', ['sleep', '600'], Path(sys.argv[1]), {}).pid, flush=True); time.sleep(600)"
     command = [sys.executable, "-c", start, str(tmp_path / "log")]

@@ -95,11 +95,11 @@ class ControlPlane:
         self._kill_all()
 
     def headers(self, token: str | None = None) -> dict[str, str]:
-        """What a request needs beside the URL; the admin's unless another token is given."""
+        """The headers of a request; with the admin's token unless another is given."""
         return {"Authorization": f"Bearer {token or self.token}"}
 
     def ssl_context(self) -> ssl.SSLContext:
-        """Trusts this server's authority and no other."""
+        """A TLS context that trusts only this server's authority."""
         return ssl.create_default_context(cafile=str(self.ca_file))
 
     def call(
@@ -119,7 +119,7 @@ class ControlPlane:
         return parsed
 
     def apply(self, path: str, obj: Json) -> Json:
-        """The object at `path` as it is after this, created or changed as needed (server-side apply)."""
+        """Creates or changes the object at `path` (server-side apply); returns its new state."""
         query = f"{path}?fieldManager=testbed&force=true"
         return self.call("PATCH", query, obj, content="application/apply-patch+yaml")
 
@@ -135,7 +135,7 @@ class ControlPlane:
         return [json.loads(line) for line in answer.splitlines()]
 
     def revision(self) -> int:
-        """etcd's revision: the newest resourceVersion there is, of whatever kind."""
+        """etcd's revision: the newest resourceVersion of any kind."""
         return int(self._etcd("/v3/maintenance/status", {})["header"]["revision"])
 
     def compact(self) -> int:
@@ -165,7 +165,7 @@ class ControlPlane:
         return revision
 
     def kill_apiserver(self) -> None:
-        """kube-apiserver is gone at once: connections are reset, new ones refused."""
+        """Kills kube-apiserver: connections are reset, new ones refused."""
         self._children.pop("kube-apiserver").kill()
 
     def start_apiserver(self) -> None:
@@ -275,7 +275,7 @@ class ControlPlane:
 
 
 def named(version: str, kind: str, name: str) -> Json:
-    """The beginning of an object to create."""
+    """The first fields of an object to create."""
     return {"apiVersion": version, "kind": kind, "metadata": {"name": name}}
 
 

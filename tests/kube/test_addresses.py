@@ -21,7 +21,7 @@ USER = {"token": SECRET}
 
 
 async def error_of(address: ClusterAddress, patience_s: float = 5) -> str:
-    """What is message when the address is first used."""
+    """The message when the address is first used."""
     async with Connection(address, plugin_patience_s=patience_s) as connection:
         with pytest.raises(AddressError) as raised:
             await connection.access()
@@ -51,7 +51,7 @@ async def error_of(address: ClusterAddress, patience_s: float = 5) -> str:
 async def test_a_cluster_entry_that_cannot_be_used(
     tmp_path: Path, server: str, cluster: dict[str, Any], words: list[str]
 ) -> None:
-    """Named with file, context and cluster before anything is sent."""
+    """The error names file, context and cluster before any request is sent."""
     address = kubeconfig(tmp_path, server, user=USER, **cluster)
     text = await error_of(address)
 
@@ -95,7 +95,7 @@ async def test_a_user_entry_that_cannot_be_used(tmp_path: Path, user: dict[str, 
     ],
 )
 async def test_a_plugin_that_fails(tmp_path: Path, script: str, words: list[str]) -> None:
-    """Its command is named; what it printed is not repeated, since plugins print credentials."""
+    """The error names its command, and never repeats its output, because plugins print credentials."""
     text = await error_of(kubeconfig(tmp_path, "https://127.0.0.1:1", user=a_plugin(tmp_path, script)))
 
     for word in [str(tmp_path / "plugin"), *words]:
@@ -103,7 +103,7 @@ async def test_a_plugin_that_fails(tmp_path: Path, script: str, words: list[str]
 
 
 async def test_a_plugin_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
-    """A plugin that asks for a password on a terminal would else hold a cluster for ever."""
+    """A plugin that asks for a password on a terminal would otherwise block a cluster for ever."""
     forks = "child = os.fork() or time.sleep(600)\n"
     notes = f"open({str(tmp_path / 'pids')!r}, 'w').write(f'{{os.getpid()}} {{child}}')\n"
     user = a_plugin(tmp_path, f"{forks}{notes}time.sleep(600)")
@@ -145,7 +145,7 @@ def _runs(pid: int) -> bool:
     ],
 )
 async def test_a_file_that_is_no_kubeconfig(tmp_path: Path, text: str | None, words: list[str]) -> None:
-    """Missing, torn or incomplete: the path, the place in it and the remedy; never the lines around, they hold tokens."""
+    """Missing, truncated or incomplete: the error has path, place and remedy, but no other line, because lines hold tokens."""
     path = tmp_path / "config"
     if text is not None:
         path.write_text(text)
@@ -224,7 +224,7 @@ async def test_an_argocd_secret_opens_its_cluster(tmp_path: Path) -> None:
     ],
 )
 async def test_an_argocd_secret_that_cannot_be_used(tmp_path: Path, config: dict[str, Any], words: list[str]) -> None:
-    """Named by its path, with what to change."""
+    """The error names its path and the necessary change."""
     path = a_secret(tmp_path, "east", "https://10.0.0.1", config | {"password": SECRET})
     text = await error_of(ClusterAddress("east", argocd_secret=path))
 
@@ -242,7 +242,7 @@ def test_the_current_contexts_are_clusters(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_the_default_kubeconfig_is_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As for kubectl; without it the error says where it looked."""
+    """The default is that of kubectl; without the file the error names its path."""
     monkeypatch.delenv("KUBECONFIG", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(AddressError, match=r"\.kube/config"):

@@ -64,7 +64,7 @@ def tokens(server: ApiServer) -> list[str]:
 
 
 async def test_a_server_is_believed_by_its_authority_alone(tmp_path: Path, certificates: Certificates) -> None:
-    """With the kubeconfig's authority the connection stands; with the system's it does not, and the detail says TLS."""
+    """With the kubeconfig's authority the connection works; with the system's it fails, and the detail names TLS."""
     server = ApiServer()
     async with server.serving(certificates.server()):
         good = kubeconfig(tmp_path, server.url, **{"certificate-authority-data": certificates.data("ca.crt")})
@@ -118,7 +118,7 @@ async def test_keys_given_as_data_leave_no_file_behind(
 async def test_an_unverified_server_is_talked_to_only_when_permitted(
     tmp_path: Path, certificates: Certificates
 ) -> None:
-    """insecure-skip-tls-verify needs our own flag beside it."""
+    """insecure-skip-tls-verify also needs the collector's own flag."""
     server = ApiServer()
     async with server.serving(certificates.server()):
         address = kubeconfig(tmp_path, server.url, **{"insecure-skip-tls-verify": True})
@@ -127,7 +127,7 @@ async def test_an_unverified_server_is_talked_to_only_when_permitted(
 
 
 async def test_a_token_file_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Mounted tokens are exchanged while we run; the package reads them once."""
+    """Mounted tokens are replaced while the collector runs; the package reads them only once."""
     monkeypatch.setattr(connection_module, "REREAD_S", 0.0)
     (tmp_path / "token").write_text("first\n")
     server = ApiServer()
@@ -146,7 +146,7 @@ async def test_a_token_file_is_read_again(tmp_path: Path, monkeypatch: pytest.Mo
 async def test_half_a_rotation_does_not_stop_a_watch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """While a file is being exchanged the words from before still count; it is logged, without them."""
+    """While a file is being replaced, the old credentials stay in use; a log line reports it without them."""
     monkeypatch.setattr(connection_module, "REREAD_S", 0.0)
     (tmp_path / "token").write_text("first-s3cr3t")
     server = ApiServer()
@@ -165,7 +165,7 @@ async def test_half_a_rotation_does_not_stop_a_watch(
 
 
 async def test_a_refused_token_is_renewed_by_running_the_plugin_again(tmp_path: Path) -> None:
-    """One 401, one more run of the plugin, and the watch goes on where it was."""
+    """One 401, one more run of the plugin, and the watch continues at its position."""
     user = a_plugin(tmp_path, "report(token=f'token-{run_number()}')")
     server = ApiServer()
     server.script("watch", body(refusal(401, "Unauthorized"), 401))
@@ -256,7 +256,7 @@ async def test_credentials_are_in_no_repr(tmp_path: Path) -> None:
 
 
 async def test_names_and_password_are_basic_authorization(tmp_path: Path) -> None:
-    """Old clusters and some proxies before them."""
+    """Old clusters and some proxies use basic authentication."""
     user = {"username": "me", "password": "pw"}
     async with Connection(kubeconfig(tmp_path, "http://127.0.0.1:1", user=user)) as connection:
         assert (await connection.access()).headers["Authorization"] == "Basic bWU6cHc="
@@ -273,7 +273,7 @@ async def test_renewing_at_once_runs_the_plugin_once(tmp_path: Path) -> None:
 
 
 async def test_several_files_make_one_kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """$KUBECONFIG lists files; a context may stand in one and its user in another, and the first to name a thing wins."""
+    """$KUBECONFIG lists files; a context and its user may be in different files; the first file with an entry wins."""
     first, second = tmp_path / "a", tmp_path / "b"
     first.write_text("contexts: [{name: c, context: {cluster: k, user: u}}]\nusers: [{name: u, user: {token: one}}]\n")
     second.write_text(

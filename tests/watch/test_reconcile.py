@@ -86,7 +86,7 @@ async def reconciling(address: ClusterAddress, **more: Any) -> AsyncIterator[tup
     """A watch that has listed and streams, and its reconciler."""
     async with running(address) as run:
         await eventually(lambda: run.watch.streaming and run.watch.side_request() is None)
-        known: dict[str, Any] = {"concerns": everything, "catch_up_s": 1.0} | more
+        known: dict[str, Any] = {"is_relevant": everything, "catch_up_s": 1.0} | more
         yield run, Reconciler(run.connection, run.watch, run.emitted.extend, asyncio.Lock(), **known)
 
 
@@ -147,7 +147,7 @@ async def test_a_list_that_omits_an_object_is_repeated(there: Collection, addres
 
 async def test_pods_of_others_are_not_missed(there: Collection, address: ClusterAddress) -> None:
     """They are watched, but unknown after a restart; they are neither counted nor fetched."""
-    async with reconciling(address, concerns=lambda _, meta: meta.name != "x") as (run, reconciler):
+    async with reconciling(address, is_relevant=lambda _, meta: meta.name != "x") as (run, reconciler):
         there.objects |= {"x": 99}
         report = await reconciler.reconcile()
 
@@ -186,7 +186,7 @@ async def test_an_object_that_ends_before_it_is_fetched_is_left_to_the_watch(
         there.version = 120
         there.say(bookmark(120))
         there.objects |= {"gone": 110}
-        reconciler.concerns = lambda *_: there.objects.pop("gone") > 0
+        reconciler.is_relevant = lambda *_: there.objects.pop("gone") > 0
         report = await reconciler.reconcile()
 
     assert figures(report) == (3, 1, 0, 0, 0)
@@ -215,7 +215,7 @@ async def test_it_comes_round_and_soon_after_a_list(
     async with running(address) as run:
         await eventually(lambda: run.watch.streaming)
         going = reconcile_for_ever(
-            run.connection, [run.watch], sink=run.emitted.extend, lists=asyncio.Lock(), concerns=everything, every_s=3600,
+            run.connection, [run.watch], sink=run.emitted.extend, lists=asyncio.Lock(), is_relevant=everything, every_s=3600,
             dice=Impatient(1),
         )  # fmt: skip
         task = asyncio.create_task(going)
