@@ -8,6 +8,8 @@ from collector.core.model import Fact
 DATABASE = "lynceus"
 WRITER = "lynceus"
 """User of the embedded store that may write."""
+RECORD = "schema_migrations"
+"""The table of applied migrations, which the migration program itself creates."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from collector.catalog.schema import DATABASE, WRITER
+from collector.catalog.schema import DATABASE, RECORD, WRITER
 from collector.store.clickhouse import Store, StoreError, StoreRefusedError, connect
 from collector.store.embedded.child import StoreDidNotStartError, start_child
 from collector.store.manifest import (
@@ -109,9 +109,9 @@ def _applied(store: Store) -> list[Applied]:
     tables = store.query_rows(
         "SELECT name FROM system.tables WHERE database = {database:String}", {"database": DATABASE}
     )
-    if ("schema_migrations",) not in tables:
+    if (RECORD,) not in tables:
         raise BackupError("the store has no tables yet; there is nothing to back up")
-    rows = store.query_rows(f"SELECT number, name, checksum FROM {DATABASE}.schema_migrations FINAL ORDER BY number")
+    rows = store.query_rows(f"SELECT number, name, checksum FROM {DATABASE}.{RECORD} FINAL ORDER BY number")
     return [Applied(*row) for row in rows]
 
 

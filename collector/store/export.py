@@ -16,16 +16,14 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from collector.catalog.bills import COST_CURRENT
-from collector.catalog.columns import Column
+from collector.catalog.columns import AT, Column
 from collector.catalog.schema import DATABASE, Table
 from collector.catalog.tables import TABLES
-from collector.core.units import HOUR_MS
+from collector.core.units import DAY_MS, HOUR_MS
 from collector.store.clickhouse import Store
 
 MAX_ROWS = 50_000
 """Rows of a piece, unless a single instant has more."""
-
-_INSTANT = "DateTime64(3, 'UTC')"
 
 
 class ExportError(Exception):
@@ -74,7 +72,7 @@ def source_of(name: str) -> Source:
 
 def _source(name: str, table: Table, final: str) -> Source:
     """Chooses the instant of the partition, else the first instant among the columns."""
-    instants = [column for column in table.columns if column.type in {_INSTANT, "Date"}]
+    instants = [column for column in table.columns if column.type in {AT, "Date"}]
     at = next((column for column in instants if f"({column.name})" in table.partition), instants[0])
     return Source(name, table.columns, table.order_by, final, at)
 
@@ -153,13 +151,11 @@ def export_expr(column: Column, output_format: str) -> str:
 
 
 def _ms(at: Column) -> str:
-    return (
-        f"toUnixTimestamp64Milli(`{at.name}`)" if at.type == _INSTANT else f"toInt64(toUInt16(`{at.name}`)) * 86400000"
-    )
+    return f"toUnixTimestamp64Milli(`{at.name}`)" if at.type == AT else f"toInt64(toUInt16(`{at.name}`)) * {DAY_MS}"
 
 
 def _within(at: Column) -> str:
-    if at.type == _INSTANT:
+    if at.type == AT:
         return (
             f"`{at.name}` >= fromUnixTimestamp64Milli({{begin:Int64}}) AND "
             f"`{at.name}` < fromUnixTimestamp64Milli({{end:Int64}})"

@@ -17,11 +17,11 @@ from collector.store.spool.file import SpoolFullError
 from collector.store.spool.spool import RESERVE_BYTES, Spool, open_spool
 from tests.store.facts import a_sample
 from tests.store.running import start
+from tests.store.spool.spooled import NOW
 from tests.store.spool.test_inserter import inserting, until
 
 pytestmark = pytest.mark.live
 
-NOW = 1_700_000_000_000
 MIB = 1 << 20
 
 

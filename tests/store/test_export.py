@@ -96,8 +96,9 @@ def test_a_file_of_many_pieces_is_one_file(
     )
 
     kind = {"csv": "CSVWithNames", "json": "JSONEachRow", "parquet": "Parquet"}[output_format]
-    exported = writer.query_rows(
-        f"SELECT toUnixTimestamp64Milli(at), depth FROM file('{file}', '{kind}', '{_types()}')"
+    exported = writer.query_rows(  # one thread: several would read row groups in any order
+        f"SELECT toUnixTimestamp64Milli(at), depth FROM file('{file}', '{kind}', '{_types()}') "
+        "SETTINGS max_threads = 1, input_format_parquet_preserve_order = 1"
     )
     assert rows == 200
     assert exported == [(at, 7 if number == 0 else number) for number, at in enumerate(samples)]

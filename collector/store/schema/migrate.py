@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from collector.catalog.schema import DATABASE
+from collector.catalog.schema import DATABASE, RECORD
 from collector.catalog.tables import TABLES
 from collector.store.clickhouse import Store
 from collector.store.schema import sharding
@@ -27,7 +27,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "migrations"
 
 _CREATE_DATABASE = f"CREATE DATABASE IF NOT EXISTS {DATABASE}{{on_cluster}} ENGINE = Atomic"
 _CREATE_RECORD = f"""
-CREATE TABLE IF NOT EXISTS {DATABASE}.schema_migrations{{on_cluster}}
+CREATE TABLE IF NOT EXISTS {DATABASE}.{RECORD}{{on_cluster}}
 (
     number     UInt32,
     name       String,
@@ -101,12 +101,12 @@ def _statements(text: str) -> Iterator[str]:
 def _applied(store: Store) -> dict[int, tuple[str, str]]:
     """Reads name and checksum of each applied migration, by number."""
     record = store.query_rows(
-        "SELECT name FROM system.tables WHERE database = {database:String} AND name = 'schema_migrations'",
-        {"database": DATABASE},
+        "SELECT name FROM system.tables WHERE database = {database:String} AND name = {name:String}",
+        {"database": DATABASE, "name": RECORD},
     )
     if not record:
         return {}
-    rows = store.query_rows(f"SELECT number, name, checksum FROM {DATABASE}.schema_migrations FINAL")
+    rows = store.query_rows(f"SELECT number, name, checksum FROM {DATABASE}.{RECORD} FINAL")
     return {number: (name, checksum) for number, name, checksum in rows}
 
 
@@ -157,7 +157,7 @@ def _refuse_other_topology(store: Store, cluster: str) -> None:
 
 def _record(store: Store, migration: Migration) -> None:
     store.command(
-        f"INSERT INTO {DATABASE}.schema_migrations (number, name, checksum) "
+        f"INSERT INTO {DATABASE}.{RECORD} (number, name, checksum) "
         "SELECT {number:UInt32}, {name:String}, {checksum:String}",
         {"number": migration.number, "name": migration.name, "checksum": migration.checksum},
     )

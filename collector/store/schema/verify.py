@@ -4,11 +4,10 @@ Checks that a store's tables are Lynceus', before the first statement that could
 A name proves nothing: CREATE TABLE IF NOT EXISTS accepts any table with that name, and the first insert might even fit.
 """
 
-from collector.catalog.schema import DATABASE
+from collector.catalog.schema import DATABASE, RECORD
 from collector.catalog.tables import TABLES
 from collector.store.clickhouse import Store
 
-RECORD = "schema_migrations"
 _RECORD_COLUMNS = {"number", "name", "checksum", "applied_at"}
 
 _COLUMNS = "SELECT table, name, type FROM system.columns WHERE database = {database:String} ORDER BY table, position"

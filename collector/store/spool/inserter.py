@@ -21,6 +21,7 @@ from collector.catalog import metrics
 from collector.catalog.counters import Counters
 from collector.catalog.schema import Table
 from collector.catalog.tables import TABLE_NAMED
+from collector.catalog.watches import QUARANTINE
 from collector.core.facts.watches import Quarantine
 from collector.core.model import Instant
 from collector.store.clickhouse import RowsRefusedError, Store, StoreError
@@ -168,7 +169,7 @@ class Inserter:
             log.error("a row was set aside", extra={"table": batch.table, "uid": row.uid, "reason": row.reason})
             self.counters.add(metrics.QUARANTINED, cluster=row.cluster, kind=batch.table, reason="store")
         # A quarantine row that cannot be stored is only logged: it must not return for ever.
-        rows = () if batch.table == "quarantine" else instead
+        rows = () if batch.table == QUARANTINE.name else instead
         await self.spool_worker.run(self.spool.acknowledge, batch, rows)
 
     def _unreadable(self, batch: Batch, why: str) -> Quarantine:

@@ -11,6 +11,7 @@ import zstandard
 
 from collector.catalog.schema import Table
 from collector.catalog.tables import TABLE_NAMED, TABLE_OF
+from collector.catalog.watches import QUARANTINE
 from collector.core.facts.watches import Quarantine
 from collector.core.messages import Cursor
 from collector.core.model import Fact, Instant
@@ -116,7 +117,7 @@ def _pack_one_by_one(table: Table, facts: Sequence[Fact], at: Instant) -> Iterat
             yield table.name, 1, encode([fact])
         except UNPACKABLE as error:
             values = [getattr(fact, name) for name in fact.__struct_fields__]
-            yield "quarantine", 1, encode([quarantine_row(table, values, f"{type(error).__name__}: {error}", at)])
+            yield QUARANTINE.name, 1, encode([quarantine_row(table, values, f"{type(error).__name__}: {error}", at)])
 
 
 def _encodable(value: object) -> str:

@@ -24,8 +24,8 @@ from collector.store.spool.inserter import Inserter
 from collector.store.spool.spool import open_spool
 from collector.store.worker import Worker
 from tests.store.facts import a_live, a_sample
+from tests.store.spool.spooled import NOW
 
-NOW = 1_700_000_000_000
 COMMITS, FACTS = 4, 5
 POISON = 2
 """The commit with a row that the store refuses."""

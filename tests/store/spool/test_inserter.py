@@ -29,8 +29,7 @@ from collector.store.spool.spool import Spool, open_spool
 from collector.store.worker import Worker
 from tests.store.facts import a_sample
 from tests.store.running import Running, free_address, start
-
-NOW = 1_700_000_000_000
+from tests.store.spool.spooled import NOW
 
 
 @pytest.fixture(autouse=True)

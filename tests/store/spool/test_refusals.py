@@ -19,7 +19,8 @@ from tests.examples import examples
 from tests.store.facts import a_sample
 from tests.store.running import Running
 from tests.store.spool.refusing import refusing
-from tests.store.spool.test_inserter import NOW, depths, hurry, inserting, samples, store, until
+from tests.store.spool.spooled import NOW
+from tests.store.spool.test_inserter import depths, hurry, inserting, samples, store, until
 
 __all__ = ["hurry", "store"]
 

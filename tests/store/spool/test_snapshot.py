@@ -12,8 +12,8 @@ from collector.store.clickhouse import Store
 from collector.store.spool import snapshot
 from collector.store.spool.packing import encode
 from collector.store.spool.spool import Spool, open_spool
+from tests.store.spool.spooled import NOW
 
-NOW = 1_700_000_000_000
 DAY = 86_400_000
 
 
