@@ -54,6 +54,14 @@ def price_row(node: NodeRow, split: Split) -> PriceRow:
         Decimal(node.price), size, Weights(Decimal(split.vcpu), Decimal(split.memory), Decimal(split.gpu))
     )
     return PriceRow(
-        begin=node.begin, end=node.end, source=node.source, per=node.per, region=node.region, purchase=node.purchase,
-        type=node.type, vcpu=f"{prices.vcpu:f}", memory=f"{prices.memory:f}", gpu=f"{prices.gpu:f}",
-    )  # fmt: skip
+        begin=node.begin,
+        end=node.end,
+        source=node.source,
+        per=node.per,
+        region=node.region,
+        purchase=node.purchase,
+        type=node.type,
+        vcpu=f"{prices.vcpu:f}",
+        memory=f"{prices.memory:f}",
+        gpu=f"{prices.gpu:f}",
+    )

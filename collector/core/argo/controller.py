@@ -192,12 +192,19 @@ def _health(state: ControllerState, cluster: str, pod: ControllerPod, now: Insta
     # Our clock against the node's: the limit is minutes, so a difference of a second does not matter.
     runs_well = pod.running_since and now - pod.running_since >= LOOP_OVER_MS
     return ControllerHealth(
-        cluster=cluster, namespace=pod.namespace, pod=pod.name, container=pod.container, ready=pod.ready,
-        leader=_leads(state, pod.name, metrics, now), restarts=pod.restarts,
+        cluster=cluster,
+        namespace=pod.namespace,
+        pod=pod.name,
+        container=pod.container,
+        ready=pod.ready,
+        leader=_leads(state, pod.name, metrics, now),
+        restarts=pod.restarts,
         crash_loop=bool(pod.loop_at and not runs_well),
         memory_bytes=memory if memory is not None or metrics is None else metrics.memory_bytes,
-        memory_limit_bytes=pod.memory_limit_bytes, metrics=metrics, detail=pod.detail,
-    )  # fmt: skip
+        memory_limit_bytes=pod.memory_limit_bytes,
+        metrics=metrics,
+        detail=pod.detail,
+    )
 
 
 def _leads(state: ControllerState, name: str, metrics: ControllerMetrics | None, now: Instant) -> bool | None:
@@ -218,10 +225,18 @@ def _leader_change(cluster: str, namespace: str, state: ControllerState) -> Iter
     if not before or before == lease.holder or lease.acquired_at is None:
         return
     yield ControllerIncident(
-        cluster=cluster, pod_uid="", container="lease", at=lease.acquired_at, version=lease.acquired_at,
-        namespace=namespace, pod=lease.holder, kind="leader_change", reason=lease.holder, exit_code=None,
+        cluster=cluster,
+        pod_uid="",
+        container="lease",
+        at=lease.acquired_at,
+        version=lease.acquired_at,
+        namespace=namespace,
+        pod=lease.holder,
+        kind="leader_change",
+        reason=lease.holder,
+        exit_code=None,
         memory_limit_bytes=0,
-    )  # fmt: skip
+    )
 
 
 def _container(pod: kubernetes.Pod) -> str:
@@ -245,11 +260,15 @@ def _updated_pod(
 ) -> ControllerPod:
     state = status.state
     now: dict[str, Any] = {
-        "namespace": pod.metadata.namespace or "", "name": pod.metadata.name or "", "container": container,
-        "version": seen.version, "ready": status.ready is True, "restarts": max(0, status.restartCount or 0),
+        "namespace": pod.metadata.namespace or "",
+        "name": pod.metadata.name or "",
+        "container": container,
+        "version": seen.version,
+        "ready": status.ready is True,
+        "restarts": max(0, status.restartCount or 0),
         "memory_limit_bytes": _memory_limit(pod, container),
         "running_since": (kubernetes.parse_time(state.running.startedAt) if state and state.running else None) or 0,
-    }  # fmt: skip
+    }
     return msgspec.structs.replace(before, **now) if before else ControllerPod(**now)
 
 

@@ -285,9 +285,18 @@ class Crons:
         """Row of a due time by the present state of its cron, without outcome and version."""
         reason = "forbid" if state.policy == "Forbid" and state.active else "when" if state.when else ""
         return CronRun(
-            cluster=self.cluster, namespace=state.namespace, cron=state.name, due_at=due_at, version=0, outcome="",
-            reason=reason, workflow_name="", started_at=None, schedule=_text(state), concurrency_policy=state.policy,
-        )  # fmt: skip
+            cluster=self.cluster,
+            namespace=state.namespace,
+            cron=state.name,
+            due_at=due_at,
+            version=0,
+            outcome="",
+            reason=reason,
+            workflow_name="",
+            started_at=None,
+            schedule=_text(state),
+            concurrency_policy=state.policy,
+        )
 
 
 def _conclude(state: CronState, run: CronRun) -> CronRun:
@@ -335,10 +344,20 @@ def _as_now(state: CronState, run: CronRun) -> CronRun:
 
 def _view(cluster: str, state: CronState) -> Cron:
     return Cron(
-        cluster=cluster, namespace=state.namespace, name=state.name, schedule=_text(state), timezone=state.timezone,
-        suspended=state.suspended, concurrency_policy=state.policy, last_at=state.last_at, next_at=state.next_at,
-        missed=state.missed, skipped=state.skipped, active=state.active, problem=state.problem or state.submission_error,
-    )  # fmt: skip
+        cluster=cluster,
+        namespace=state.namespace,
+        name=state.name,
+        schedule=_text(state),
+        timezone=state.timezone,
+        suspended=state.suspended,
+        concurrency_policy=state.policy,
+        last_at=state.last_at,
+        next_at=state.next_at,
+        missed=state.missed,
+        skipped=state.skipped,
+        active=state.active,
+        problem=state.problem or state.submission_error,
+    )
 
 
 def _text(state: CronState) -> str:

@@ -87,9 +87,9 @@ def reattribute(
 
     The former owner stays if no rule matches and a rule reads a source that the row may not have kept.
     """
-    found = owner(rules, row, "")
+    present = owner(rules, row, "")
     unread = any(rule.source not in ALWAYS_KEPT for rule in rules)
-    return found or (former if unread and former else otherwise)
+    return present or (former if unread and former else otherwise)
 
 
 def _value_of(rule: AttributionRule, row: AttributionInput) -> str:

@@ -44,10 +44,10 @@ def billed_interval(run: PodRun, rule: IntervalRule, until: Instant, price_class
         anchors = [(run.created_at, "low")]
     if not _got_instance(run, rule):
         return None
-    known = [(at, confidence) for at, confidence in anchors if at is not None and _possible(at, run, until)]
-    if not known:
+    possible = [(at, confidence) for at, confidence in anchors if at is not None and _possible(at, run, until)]
+    if not possible:
         return _unbilled(_booking_instant(run, until), "absurd_begin")
-    begin, confidence = known[0]
+    begin, confidence = possible[0]
     started = run.main_started_at
     if started is not None and started < begin - SLACK_MS and _possible(started, run, until):
         # A container runs inside an instance, so an instance creation after its start was overwritten.
@@ -115,5 +115,5 @@ def _limit(run: PodRun, rule: PendingLimit | None) -> tuple[int, bool]:
     text = run.pricing.get(rule.key)
     if text is None:
         return rule.minutes * MINUTE_MS, True
-    known = text.isascii() and text.isdecimal() and len(text) < 6 and rule.least <= int(text) <= rule.most
-    return (int(text) if known else rule.minutes) * MINUTE_MS, known
+    valid = text.isascii() and text.isdecimal() and len(text) < 6 and rule.least <= int(text) <= rule.most
+    return (int(text) if valid else rule.minutes) * MINUTE_MS, valid

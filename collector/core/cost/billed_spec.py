@@ -105,17 +105,30 @@ def spec_of(run: PodRun, product: Product) -> Spec:
     frozen_s, frozen_known = _protection(run, product) if purchase == "spot" else (0, True)
     purchase, bought = _without_fallback(run, product, purchase, size)
     doubt = doubt or _first_doubt(
-        unknown_class=class_known, unknown_purchase=purchase_known, malformed_storage=storage_known,
+        unknown_class=class_known,
+        unknown_purchase=purchase_known,
+        malformed_storage=storage_known,
         malformed_protection=frozen_known,
-    )  # fmt: skip
+    )
     sure = size.confidence == "high" and run.region and bought and not doubt
     return Spec(
-        product=product.id, purchase=purchase, price_class=price_class, region=region, zone=run.zone, vcpu=size.vcpu,
-        memory_gib=size.memory_gib, instance_type=size.instance_type, source=size.source, ephemeral_gib=extra,
-        gpu=run.gpu if product.gpus == "beside" else ZERO, gpu_model=run.pricing.get(product.gpu_model, ""),
-        missing=size.missing or _without_gpus(run, product, size), confidence="high" if sure else "low", doubt=doubt,
+        product=product.id,
+        purchase=purchase,
+        price_class=price_class,
+        region=region,
+        zone=run.zone,
+        vcpu=size.vcpu,
+        memory_gib=size.memory_gib,
+        instance_type=size.instance_type,
+        source=size.source,
+        ephemeral_gib=extra,
+        gpu=run.gpu if product.gpus == "beside" else ZERO,
+        gpu_model=run.pricing.get(product.gpu_model, ""),
+        missing=size.missing or _without_gpus(run, product, size),
+        confidence="high" if sure else "low",
+        doubt=doubt,
         frozen_s=frozen_s,
-    )  # fmt: skip
+    )
 
 
 def _without_gpus(run: PodRun, product: Product, size: BilledSize) -> str:
@@ -206,5 +219,5 @@ def _protection(run: PodRun, product: Product) -> tuple[int, bool]:
     text = run.pricing.get(product.spot.protection_key)
     if text is None:
         return product.spot.protection_h * 3600, True
-    known = text.isascii() and text.isdecimal() and len(text) < 4
-    return (int(text) if known else product.spot.protection_h) * 3600, known
+    valid = text.isascii() and text.isdecimal() and len(text) < 4
+    return (int(text) if valid else product.spot.protection_h) * 3600, valid

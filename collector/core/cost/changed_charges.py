@@ -24,13 +24,13 @@ Runs = Callable[[int], tuple[int, ...]]
 
 
 class WrittenCharges(msgspec.Struct, frozen=True, array_like=True):
-    """The charges of a pod that were written: their newest version, their billing days, a mark of each row."""
+    """Written charges of a pod: their newest version, their billing days, a mark of each row."""
 
     version: int
     first_day: int
     last_day: int
     marks: tuple[int, ...] = ()
-    """Of the rows in force. Empty: written by another process, or by a release that kept no marks."""
+    """Marks of the newest rows. Empty: written by another process, or by a release that kept no marks."""
 
 
 def changed_charges(

@@ -112,11 +112,18 @@ def charges(
     version = max(run.version, payer.version if payer else 0, written.version + 1 if written else 0)
     return [
         _charge(
-            run, payer, spec, interval, day=day, part=part, rounded_cost=rounded_cost, pricing_run=pricing_run,
+            run,
+            payer,
+            spec,
+            interval,
+            day=day,
+            part=part,
+            rounded_cost=rounded_cost,
+            pricing_run=pricing_run,
             version=version,
         )
         for day, part, rounded_cost in zip(days, parts, round_costs(parts), strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def bill(interval: Interval, spec: Spec, prices: Prices, days: list[BilledDay]) -> list[DayPart]:

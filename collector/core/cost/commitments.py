@@ -135,9 +135,9 @@ def kind_of(charge: PodCost) -> UsageKind:
     return UsageKind(charge.product, charge.region, charge.purchase, charge.price_class)
 
 
-def spend_hour(hour: Instant, usage: Mapping[UsageKind, int], plans: Iterable[tuple[Plan, Decimal]]) -> tuple[
-    list[PlanHour], dict[UsageKind, CoveredUsage]
-]:  # fmt: skip
+def spend_hour(
+    hour: Instant, usage: Mapping[UsageKind, int], plans: Iterable[tuple[Plan, Decimal]]
+) -> tuple[list[PlanHour], dict[UsageKind, CoveredUsage]]:
     """Apply an hour's plans to its usage; plans are in the order of their use, each with its cost in that hour."""
     uses = {kind: CoveredUsage(listed, 0, 0) for kind, listed in sorted(usage.items())}
     hours = []

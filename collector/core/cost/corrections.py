@@ -81,6 +81,16 @@ def _difference(owed: Booked, paid: Booked) -> Booked:
 def _entry(charge: PodCost, known: PodCost, amounts: dict[str, Any], *, run: int, day: int, number: int) -> PodCost:
     """Correction with the given amounts; it has no seconds and no meters, which stay with the pod's own day."""
     return msgspec.structs.replace(
-        charge, run=run, day=day, entry=number, corrects=known.day, version=known.version, status="final", meters=(),
-        billed_seconds=0, covered_cost=None, committed_cost=None, **amounts,
-    )  # fmt: skip
+        charge,
+        run=run,
+        day=day,
+        entry=number,
+        corrects=known.day,
+        version=known.version,
+        status="final",
+        meters=(),
+        billed_seconds=0,
+        covered_cost=None,
+        committed_cost=None,
+        **amounts,
+    )

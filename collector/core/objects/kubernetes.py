@@ -17,7 +17,7 @@ from collector.core.model import Instant
 from collector.core.objects.lenient import INT32
 
 Int32 = Annotated[int, msgspec.Meta(ge=-INT32, lt=INT32)]
-"""The CRD of a workflow has no schema: a priority of any size is accepted, and would stop a whole insert."""
+"""A 32-bit integer. The CRD of a workflow has no schema, so a priority may have any size and would fail a whole insert."""
 
 
 class OwnerReference(msgspec.Struct, gc=False):
@@ -272,7 +272,7 @@ OBJECT_OF: dict[str, type[Any]] = {
     "events": KubernetesEvent,
     **dict.fromkeys(OWNER_KINDS, PartialObject),
 }
-"""The struct that each watched kind decodes to."""
+"""Struct of each watched kind."""
 
 
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:)(\d\d)(\.\d{1,9})?(Z|[+-](?:0\d|1[0-4]):[0-5]\d)")

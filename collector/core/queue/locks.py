@@ -86,7 +86,7 @@ def lock_holds(synchronization: kubernetes.Synchronization | None) -> tuple[Lock
 
 @lru_cache(maxsize=10_000)
 def shared_holds(held: tuple[LockHold, ...]) -> tuple[LockHold, ...]:
-    """The one object for all equal holds; values from a checkpoint are replaced by it too."""
+    """Return one shared object for all equal holds, including those from a checkpoint."""
     return held
 
 

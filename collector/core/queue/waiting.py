@@ -203,8 +203,8 @@ def waits_by_step(nodes: Mapping[str, Node], locks: kubernetes.Synchronization |
 
 
 def _reason_name(node: Node) -> WaitReason | None:
-    """The reason that holds a step back before it has a pod; None: nothing does."""
-    # A step's lock entry outlives the wait, as a workflow's does: it counts only while the step is pending.
+    """Reason for which a step waits before it has a pod; None: it does not wait."""
+    # A step's lock entry outlives the wait, as a workflow's entry does, so it counts only while the step is pending.
     if node.type == "Suspend" and node.phase == "Running":
         return "suspended"
     if node.phase != "Pending":
