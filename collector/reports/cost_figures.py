@@ -51,6 +51,7 @@ def cost_per_success(figures: Figures) -> Decimal | None:
 
 COST = Figure(title="cost", sql="sum(sum_cost)", without_pods=ZERO)
 """NULL if none of the charges has a price."""
+PENDING = Figure(title="of which pending", sql="sum(sum_cost_pending)", without_pods=ZERO)
 CURRENCY = Figure(title="currency", sql="currency")
 PODS = Figure(title="pods", sql="sum(sum_pods)")
 """Each pod counts once a billing day; corrections do not count, and the pods of two periods add up."""
@@ -63,7 +64,7 @@ SECONDS = Figure(title="seconds", sql="sum(sum_seconds)")
 
 FIGURES = (
     COST,
-    Figure(title="of which pending", sql="sum(sum_cost_pending)", without_pods=ZERO),
+    PENDING,
     CURRENCY,
     Figure(title="workflows", sql="uniqExactArray(sum_workflows)"),
     PODS,
@@ -77,7 +78,7 @@ SPENT_ON = (
         Figure(title=name, sql=f"ifNull(sumIf(sum_cost - ifNull(sum_cost_pending, 0), class = '{name}'), 0)")
         for name in CLASSES
     ),
-    Figure(title="pending", sql="sum(sum_cost_pending)"),
+    Figure(title="pending", derived=lambda figures: figures[PENDING]),
     CURRENCY,
 )
 """The columns of the second table: the parts of each row's cost."""

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+import msgspec
+
 from collector.catalog.columns import Column
 from collector.catalog.rollups import COST_DAILY, Rollup
 from collector.reports.cost_figures import (
@@ -32,8 +34,7 @@ USE = ("department", "cluster", "product")
 """The columns by which shared costs are allocated."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CostRow:
+class CostRow(msgspec.Struct, frozen=True, kw_only=True):
     """Sums of charges with the same values in the requested columns, in one currency."""
 
     keys: tuple[Any, ...]
@@ -68,15 +69,25 @@ def spending(
     by = list(dict.fromkeys(columns))
     keys = list(dict.fromkeys((*by, *USE)))
     source, bound = _source(query, span, [*dict.fromkeys((*keys, "class", "currency"))], sums_of(computed), run)
+    by_place = [1 + keys.index(name) for name in columns]
+    use_place = [1 + keys.index(name) for name in USE]
     rows, use = list[CostRow](), list[Use]()
-    for is_use, *row in query(_statement(source, by, keys, computed), bound):
-        values = dict(zip(keys, row, strict=False))
-        sums = dict(zip(computed, row[len(keys) :], strict=True))
-        if is_use:
-            named = {name: values[name] for name in USE}
-            use.append(Use(**named, cost=sums[COST], seconds=sums[SECONDS], currency=sums[CURRENCY]))
+    for row in query(_statement(source, by, keys, computed), bound):
+        sums = dict(zip(computed, row[1 + len(keys) :], strict=True))
+        if row[0]:
+            department, cluster, product = (row[place] for place in use_place)
+            use.append(
+                Use(
+                    department=department,
+                    cluster=cluster,
+                    product=product,
+                    cost=sums[COST],
+                    seconds=sums[SECONDS],
+                    currency=sums[CURRENCY],
+                )
+            )
         else:
-            rows.append(CostRow(keys=tuple(values[name] for name in columns), figures=sums))
+            rows.append(CostRow(keys=tuple(row[place] for place in by_place), figures=sums))
     return Spending(rows, use)
 
 
