@@ -85,7 +85,7 @@ class Lock(msgspec.Struct, frozen=True, gc=False):
     """A few holders, `namespace/workflow[/node]`."""
 
 
-class Stuck(msgspec.Struct, frozen=True, gc=False):
+class Stuck(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A workflow that began and does not move, and the likely cause."""
 
     cluster: str
@@ -198,7 +198,7 @@ class ClusterHealth(msgspec.Struct, frozen=True, gc=False):
     """The last gap of each kind since the start of this collector."""
 
 
-class HourlyCost(msgspec.Struct, frozen=True, gc=False):
+class HourlyCost(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The hourly cost of the pods of one cluster and product that are billed now."""
 
     cluster: str

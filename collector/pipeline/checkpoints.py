@@ -27,15 +27,15 @@ STATE_KINDS = frozenset(get_args(StateKind))
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, zstandard.ZstdError)
 
 WORTH_BYTES = 512
-"""Of a workflow, from which on it is compressed: it is written to the spool and to the store each time it changes. One that
-waits has a fifth of this, one that ended with steps whose pods are still to come has many times as much."""
+"""Size from which the state of a workflow is compressed, since each change writes it to the spool and to the store. A waiting
+workflow has a fifth of this; one that ended with steps whose pods were not observed yet has many times as much."""
 
 LARGEST = 1 << 28
-"""Bytes; of a workflow with thousands of steps it has a few millions."""
+"""Largest unpacked state in bytes; a workflow with thousands of steps has a few million."""
 
 _ENCODER = msgspec.msgpack.Encoder()
 _COMPRESSOR, _DECOMPRESSOR = zstandard.ZstdCompressor(level=1), zstandard.ZstdDecompressor()
-"""Of the loop's own thread."""
+"""Used by the thread of the event loop only."""
 _WORKFLOW = msgspec.msgpack.Decoder(WorkflowState)
 _POD = msgspec.msgpack.Decoder(PodState)
 _HINT = msgspec.msgpack.Decoder(EventHint)

@@ -84,8 +84,10 @@ def test_an_unknown_drain_time_has_no_sample() -> None:
 def test_what_runs_now_costs_by_the_hour() -> None:
     """If no pod has a price, there is no sample: unknown differs from 0."""
     burning = [
-        HourlyCost("c", "alibaba-eci", "USD", per_hour=Decimal("1.5"), pods=3, unpriced_pods=0),
-        HourlyCost("c", "azure-aci", "USD", per_hour=None, pods=1, unpriced_pods=1),
+        HourlyCost(
+            cluster="c", product="alibaba-eci", currency="USD", per_hour=Decimal("1.5"), pods=3, unpriced_pods=0
+        ),
+        HourlyCost(cluster="c", product="azure-aci", currency="USD", per_hour=None, pods=1, unpriced_pods=1),
     ]
 
     by_product = gauge("lynceus_cost_running_per_hour", a_view(burning=burning))

@@ -154,8 +154,8 @@ def _entries(raw: msgspec.Raw, wanted: type[T]) -> dict[str, T]:
         return msgspec.json.decode(raw, type=dict[str, wanted] | None) or {}  # type: ignore[valid-type]
     except UNDECODABLE:
         entries = (parse_untyped(bytes(raw)) or {}).items()
-        mended = {printable(k): fit_object(v, wanted).object for k, v in entries}
-        return {k: v for k, v in mended.items() if v is not None}
+        repaired = {printable(k): fit_object(v, wanted).object for k, v in entries}
+        return {k: v for k, v in repaired.items() if v is not None}
 
 
 def _sizes(patch: str | None) -> bool:

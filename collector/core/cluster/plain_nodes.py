@@ -2,7 +2,7 @@
 Evidence of plain nodes: when each existed, how large it was, and what decides its price.
 
 Idle cost, the part of a node's price that no pod was charged for, is known only for nodes with a known begin and end.
-Virtual nodes are no evidence: they cost nothing. The row of a node is rewritten hourly while the node exists, as the
+Virtual nodes have no rows: they cost nothing. The row of a node is rewritten hourly while the node exists, as the
 charges of its pods are, so that a node is never counted for longer than it was observed.
 """
 
@@ -26,7 +26,7 @@ INSTANCE_TYPE = "node.kubernetes.io/instance-type"
 VIRTUAL_LABELS = {
     "type": "virtual-kubelet", "alibabacloud.com/virtual-node": "true", "eks.amazonaws.com/compute-type": "fargate",
 }  # fmt: skip
-"""Labels of virtual nodes, any of which is enough: of ECI and ACS, of Azure, of Fargate."""
+"""Labels of virtual nodes: of ECI and ACS, of Azure, of Fargate. One of them is enough."""
 VIRTUAL_NAMES = ("virtual-kubelet", "virtual-node")
 LABELS_AT_MOST = 100_000
 """Nodes whose labels are kept, deleted ones included; existing nodes are observed again every few minutes."""

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
 
+import msgspec
+
 from collector.core.cost.billed_interval import billed_interval
 from collector.core.cost.billed_spec import Spec, spec_of
 from collector.core.cost.charge import Prices
@@ -65,7 +67,10 @@ class RunRate:
         priced = [(count, rates, spec) for count, rates, spec in kinds if not rates.missing]
         per_hour = total(CONTEXT.multiply(an_hour(rates, spec), Decimal(count)) for count, rates, spec in priced)
         pods, known = sum(count for count, _, _ in kinds), sum(count for count, _, _ in priced)
-        return HourlyCost(self.cluster, product, currency, per_hour if known else None, pods, pods - known)
+        return HourlyCost(
+            cluster=self.cluster, product=product, currency=currency, per_hour=per_hour if known else None, pods=pods,
+            unpriced_pods=pods - known,
+        )  # fmt: skip
 
 
 def an_hour(rates: Rates, spec: Spec) -> Decimal:
@@ -86,10 +91,13 @@ def sum_by_currency(costs: Iterable[HourlyCost]) -> list[HourlyCost]:
     """The sum of all clusters and products, by currency."""
     found: dict[str, HourlyCost] = {}
     for cost in costs:
-        so_far = found.get(cost.currency, HourlyCost("", "", cost.currency, None, 0, 0))
+        so_far = found.get(cost.currency)
+        if so_far is None:
+            found[cost.currency] = msgspec.structs.replace(cost, cluster="", product="")
+            continue
         known = [amount for amount in (so_far.per_hour, cost.per_hour) if amount is not None]
-        found[cost.currency] = HourlyCost(
-            "", "", cost.currency, total(known) if known else None, so_far.pods + cost.pods,
-            so_far.unpriced_pods + cost.unpriced_pods,
+        found[cost.currency] = msgspec.structs.replace(
+            so_far, per_hour=total(known) if known else None, pods=so_far.pods + cost.pods,
+            unpriced_pods=so_far.unpriced_pods + cost.unpriced_pods,
         )  # fmt: skip
     return [found[currency] for currency in sorted(found)]

@@ -55,10 +55,10 @@ class Snapshot(msgspec.Struct, frozen=True):
     def of(cls, state: WorkflowState) -> Self:
         """The present attempt as it is now."""
         attempt = state.attempt
-        # By position, in the order of the fields: each event of a workflow makes two of these.
         return cls(
-            attempt.number, attempt.picked_up_at, attempt.finished, attempt.finished_at,
-            attempt.outcome, attempt.outcome_reason, attempt.phase, attempt.message,
+            number=attempt.number, picked_up_at=attempt.picked_up_at, finished=attempt.finished,
+            finished_at=attempt.finished_at, outcome=attempt.outcome, outcome_reason=attempt.outcome_reason,
+            phase=attempt.phase, message=attempt.message,
         )  # fmt: skip
 
 

@@ -76,4 +76,7 @@ def _stuck(cluster: str, state: WorkflowState, cause: str, since: Instant) -> St
     # A lock's message does not name the lock, but a scheduler's message names the claim.
     named = attempt.reason_on if attempt.reason_on not in attempt.reason_words else ""
     words = ": ".join(part for part in (named, attempt.reason_words) if part)
-    return Stuck(cluster, state.namespace, state.name, state.uid, attempt.reason, cause, words, since)
+    return Stuck(
+        cluster=cluster, namespace=state.namespace, name=state.name, uid=state.uid, reason=attempt.reason, cause=cause,
+        words=words, since=since,
+    )  # fmt: skip

@@ -15,6 +15,14 @@ from tests.builders import HOUR, MINUTE, NOON, a_pod_run
 from tests.core.cost.charged import acs, only, shipped
 
 
+def hourly(
+    cluster: str, product: str, currency: str, per_hour: Decimal | None, *, pods: int, unpriced: int
+) -> HourlyCost:
+    return HourlyCost(
+        cluster=cluster, product=product, currency=currency, per_hour=per_hour, pods=pods, unpriced_pods=unpriced
+    )  # fmt: skip
+
+
 def living(uid: str = "p1", stage: PodStage = "running", **changes: Any) -> PodState:
     """A pod that is not at its end."""
     return PodState(a_pod_run(**{"uid": uid, "finished_at": None, "exit_code": None, **changes}), stage, NOON, True)
@@ -27,7 +35,7 @@ def burn(*pods: PodState, at: int = NOON + MINUTE) -> list[HourlyCost]:
 
 def test_an_hour_of_a_pod_is_what_an_hour_is_billed_at() -> None:
     """2 vCPU and 4 GiB on ECI cost 0.069264 an hour, by Alibaba's own example."""
-    assert burn(living()) == [HourlyCost("c1", "alibaba-eci", "USD", Decimal("0.069264"), 1, 0)]
+    assert burn(living()) == [hourly("c1", "alibaba-eci", "USD", Decimal("0.069264"), pods=1, unpriced=0)]
 
 
 @given(st.lists(st.sampled_from(["1.0-2.0Gi", "2.0-4.0Gi", "8.0-64.0Gi"]), min_size=1, max_size=8))
@@ -55,7 +63,7 @@ def test_a_pod_without_a_price_is_counted_and_not_added() -> None:
     unknown = living("u", pricing={**a_pod_run().pricing, "k8s.aliyun.com/eci-instance-spec": "ecs.unheard.large"})
 
     assert burn(unknown)[0].per_hour is None
-    assert burn(unknown, living())[0] == HourlyCost("c1", "alibaba-eci", "USD", Decimal("0.069264"), 2, 1)
+    assert burn(unknown, living())[0] == hourly("c1", "alibaba-eci", "USD", Decimal("0.069264"), pods=2, unpriced=1)
 
 
 def test_a_pod_that_its_provider_gave_up_is_not_billed_any_more() -> None:
@@ -81,11 +89,11 @@ def test_a_pod_is_read_again_when_it_changes() -> None:
 def test_currencies_are_never_added_up() -> None:
     """Clusters and products of one currency are; what has no amount adds only its pods."""
     rows = [
-        HourlyCost("a", "x", "USD", Decimal("1.5"), 2, 0), HourlyCost("b", "y", "USD", None, 1, 1),
-        HourlyCost("b", "x", "USD", Decimal(1), 1, 0), HourlyCost("a", "x", "CNY", None, 3, 3),
+        hourly("a", "x", "USD", Decimal("1.5"), pods=2, unpriced=0), hourly("b", "y", "USD", None, pods=1, unpriced=1),
+        hourly("b", "x", "USD", Decimal(1), pods=1, unpriced=0), hourly("a", "x", "CNY", None, pods=3, unpriced=3),
     ]  # fmt: skip
 
     assert sum_by_currency(rows) == [
-        HourlyCost("", "", "CNY", None, 3, 3),
-        HourlyCost("", "", "USD", Decimal("2.5"), 4, 1),
+        hourly("", "", "CNY", None, pods=3, unpriced=3),
+        hourly("", "", "USD", Decimal("2.5"), pods=4, unpriced=1),
     ]

@@ -36,7 +36,18 @@ def test_a_workflow_that_does_not_move_is_told_with_its_cause() -> None:
     state = idle(reason_on="a:1", reason_words="ErrImagePull: no such image", moved_at=NOON - HOUR + MINUTE)
 
     assert stuck_of(state) == StuckWorkflows(
-        [Stuck("c1", "team", "w1", "u1", "image", "image", "a:1: ErrImagePull: no such image", NOON - HOUR + MINUTE)],
+        [
+            Stuck(
+                cluster="c1",
+                namespace="team",
+                name="w1",
+                uid="u1",
+                reason="image",
+                cause="image",
+                words="a:1: ErrImagePull: no such image",
+                since=NOON - HOUR + MINUTE,
+            )
+        ],
         {("team", "image"): 1},
     )
 
