@@ -231,10 +231,10 @@ class Pipeline:
     def _observe(self, cluster: Cluster, seen: Observation) -> None:
         """Applies an object to the state; an unforeseen error quarantines the object, and the next ones go on."""
         try:
-            effects = cluster.observe(seen)
+            effects, facts = cluster.observe(seen), self._gathered.facts
             # One by one: facts that were made before an error are kept, as the state is.
             for fact in self._recorder.record(cluster, effects, seen.at, listed=seen.change == "listed"):
-                self._gathered.facts.append(fact)
+                facts.append(fact)
         except Exception as error:
             log.exception(
                 "unexpected error, the object is quarantined",
