@@ -65,7 +65,7 @@ class Weather(RuleBasedStateMachine):
         self.emitted: list[Outcome] = []
         self.known: dict[str, int] = {}
         self.pending = b""
-        """Bytes on the way."""
+        """Bytes that are sent and not yet received."""
         self.sent = 0
         """The version up to which the open stream was sent events."""
         self.watch = self._a_watch(None)
@@ -88,7 +88,7 @@ class Weather(RuleBasedStateMachine):
 
     @initialize(objects=st.integers(0, 8), fair=st.booleans())
     def begin(self, objects: int, fair: bool) -> None:
-        """Some clusters are old when we come, and half of the time the first minutes are fair."""
+        """Some clusters already have a history, and half of the runs begin without failures."""
         for _ in range(objects):
             self.truth.create()
         if fair:
@@ -96,7 +96,7 @@ class Weather(RuleBasedStateMachine):
 
     @rule(changes=st.lists(st.tuples(st.sampled_from("cmmd"), st.integers(0, 99)), min_size=1, max_size=6))
     def live(self, changes: list[tuple[str, int]]) -> None:
-        """Objects come, change and go."""
+        """Objects are created, changed and deleted."""
         for what, choose in changes:
             if what == "c" or not self.truth.objects:
                 self.truth.create()
@@ -113,7 +113,7 @@ class Weather(RuleBasedStateMachine):
     @precondition(lambda self: not self.watch.streaming)
     @rule(steps=st.integers(1, 6))
     def serve(self, steps: int = 1) -> None:
-        """The next steps are taken and go well."""
+        """The next steps succeed."""
         for _ in range(steps):
             if not self.watch.streaming:
                 self._serve(self.watch.step())
@@ -132,7 +132,7 @@ class Weather(RuleBasedStateMachine):
     @precondition(lambda self: not self.watch.streaming)
     @rule(refusal=st.sampled_from(REFUSALS))
     def refuse(self, refusal: tuple[int, bytes]) -> None:
-        """The next request, if it is one, is refused."""
+        """The next step is refused, if it is a request."""
         step = self.watch.step()
         if isinstance(step, Request):
             code, body = refusal
@@ -161,14 +161,14 @@ class Weather(RuleBasedStateMachine):
     @precondition(lambda self: self.watch.streaming)
     @rule(mark=st.booleans())
     def send(self, mark: bool) -> None:
-        """The server puts what is new on the way."""
+        """The server sends its new events."""
         self.pending += b"".join(self.truth.lines(self.sent)) + (self.truth.bookmark() if mark else b"")
         self.sent = self.truth.version
 
     @precondition(lambda self: self.watch.streaming)
     @rule(back=st.integers(0, 40))
     def send_again(self, back: int) -> None:
-        """The server repeats itself; only what it sent before."""
+        """The server sends events again that it sent before."""
         lines = [line for line in self.truth.lines(max(self.sent - back, self.truth.oldest)) if b"ERROR" not in line]
         if self.sent == self.truth.version:
             self.pending += b"".join(lines)
@@ -181,14 +181,14 @@ class Weather(RuleBasedStateMachine):
     @precondition(lambda self: self.watch.streaming)
     @rule()
     def flow(self) -> None:
-        """All that is new arrives."""
+        """All new events arrive."""
         self.send(mark=False)
         self.deliver(100)
 
     @precondition(lambda self: self.pending)
     @rule(share=st.integers(1, 100))
     def deliver(self, share: int) -> None:
-        """Some of what is on the way arrives, cut anywhere."""
+        """A part of the sent bytes arrives, cut at any byte."""
         cut = max(1, len(self.pending) * share // 100)
         piece, self.pending = self.pending[:cut], self.pending[cut:]
         self._take(self.watch.feed(piece, self.now))
@@ -196,7 +196,7 @@ class Weather(RuleBasedStateMachine):
     @precondition(lambda self: self.watch.streaming)
     @rule(cause=st.sampled_from(ENDS), after_s=st.integers(0, 300))
     def end(self, cause: Cause, after_s: int) -> None:
-        """The stream ends, and what was on the way is lost."""
+        """The stream ends, and bytes that were not received are lost."""
         self.now += after_s * SECOND
         self._take(self.watch.broke("cut", "", self.now) if cause == "cut" else self.watch.ended(cause, self.now))
 
@@ -216,7 +216,7 @@ class Weather(RuleBasedStateMachine):
     @precondition(lambda self: len(self.truth.history) > 12)
     @rule(back=st.integers(1, 5))
     def restore(self, back: int) -> None:
-        """The etcd is restored; the next thing that works is the whole conversation, before anybody writes again."""
+        """etcd is restored; before the next write, all requests succeed once."""
         entries = self.truth.history
         self.truth.restore(entries[max(0, len(entries) - 1 - back)][0])
         if self.watch.streaming:

@@ -44,7 +44,7 @@ DEEP = "[" * 5000 + "]" * 5000
 
 
 def deep(line: bytes) -> bytes:
-    """The same with a field as deep as Argo's open schemas admit."""
+    """Adds a field as deep as Argo's open schemas allow."""
     return line.replace(b'"kind": "Workflow"', b'"spec": {"arguments": ' + DEEP.encode() + b"}", 1)
 
 
@@ -89,7 +89,7 @@ def test_null_items_are_an_empty_list() -> None:
 )
 @pytest.mark.parametrize("at", [0, 1, 2])
 def test_a_bad_item_of_a_list_is_set_aside_alone(item: Any, reason: str, at: int) -> None:
-    """First, in the middle or last: the others are observed, the list is complete, its contents are nowhere kept."""
+    """First, in the middle or last: the others are observed, the list is complete, its contents are not stored."""
     items = [an_object("a", 1), an_object("b", 2)]
     items.insert(at, item)
     watch = a_watch()
@@ -128,7 +128,7 @@ def test_an_object_that_no_decoder_walks_is_still_observed(spoil: Callable[[byte
 
 
 def test_half_a_surrogate_pair_is_legal_json_and_repaired() -> None:
-    """JSON admits what UTF-8 does not; the object stays, the character becomes a question mark."""
+    """JSON allows half a surrogate, UTF-8 does not: the object is kept, the character becomes a question mark."""
     line = added("a", 101).replace(b'"name": "a"', b'"name": "\\ud800"')
     out = watching(version=100).feed(line, NOON)
 
@@ -143,7 +143,7 @@ def test_depth_is_cut_without_recursion_or_loss_of_the_rest() -> None:
 
 
 def test_frames_split_anywhere_are_the_same_lines() -> None:
-    """However the bytes come, the same lines go on; blank ones and carriage returns do no harm."""
+    """However the bytes are split, the same lines result; blank lines and carriage returns are ignored."""
     whole = b'{"a":1}\n\n{"b":2}\r\n{"c":3}\n'
     for size in range(1, len(whole)):
         frames = Frames()
@@ -162,7 +162,7 @@ def test_empty_lines_keep_a_stream_alive_and_say_nothing() -> None:
 
 
 def test_large_pages_are_requested_in_smaller_parts() -> None:
-    """500 workflows of 1 MB are half a gigabyte in one piece; the pages behind such a one shrink."""
+    """A page of 500 workflows of 1 MB is half a gigabyte; the pages after such a page shrink."""
     watch = a_watch()
     next_request(watch)
     padding = an_object("a", 1, spec={"x": "y" * LARGE_PAGE_BYTES})
@@ -172,7 +172,7 @@ def test_large_pages_are_requested_in_smaller_parts() -> None:
 
 
 def test_a_missing_right_to_watch_is_named_and_tried_once_a_minute() -> None:
-    """Verb, resource and cluster; more haste would only fill the audit log."""
+    """The detail names verb, resource and cluster; more requests would only fill the audit log."""
     watch = listed(version=100, resource=NODES)
     for _ in range(3):
         next_request(watch)
@@ -188,7 +188,7 @@ def test_a_missing_right_to_watch_is_named_and_tried_once_a_minute() -> None:
 
 
 def test_a_proxy_that_forbids_is_not_a_missing_right() -> None:
-    """403 with a web page is somebody between us and the cluster."""
+    """A 403 with a web page comes from a proxy in front of the cluster."""
     watch = a_watch()
     next_request(watch)
     watch.answered(403, {"Content-Type": "text/html"}, b"<h1>Blocked by policy</h1>", NOON)
@@ -235,7 +235,7 @@ def test_json_by_any_content_type_is_believed_and_nothing_else() -> None:
 
 
 def test_labelled_pods_are_requested_by_selector() -> None:
-    """In each of the three requests, or the fence would be of another collection."""
+    """All three requests have the selector; otherwise the fence would be that of another collection."""
     watch = watching(version=100, resource=LABELLED_PODS)
     watch.ended("closed", NOON + 60 * SECOND)
     requests = [next_request(a_watch(LABELLED_PODS)), reopen(watch), next_side_request(watch)]
@@ -246,7 +246,7 @@ def test_labelled_pods_are_requested_by_selector() -> None:
 
 
 def test_health_follows_the_watch() -> None:
-    """starting, listing, watching, retrying, and back; the operator reads why."""
+    """starting, listing, watching, retrying, and back; `detail` has the reason."""
     watch = a_watch()
     states = [watch.health().state]
     next_request(watch)
@@ -264,7 +264,7 @@ def test_health_follows_the_watch() -> None:
 
 
 def test_a_server_that_changes_its_mind_about_everything_is_survived() -> None:
-    """Any status with any body at any step: an outcome or none, never an exception, and a next step."""
+    """Any status with any body at any step leads to outcomes or none, never to an exception, and there is a next step."""
     bodies = [
         b"",
         b"{}",

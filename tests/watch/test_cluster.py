@@ -69,7 +69,7 @@ def kinds_of(server: ApiServer, verb: str) -> list[str]:
 
 
 async def test_namespaces_then_nodes_then_workflows_and_pods(server: ApiServer, address: ClusterAddress) -> None:
-    """Labels of namespaces and nodes are known before the first pod asks for them."""
+    """Labels of namespaces and nodes are known before the first pod needs them."""
     emitted: list[Outcome] = []
     held = asyncio.Event()
 
@@ -94,7 +94,7 @@ async def test_namespaces_then_nodes_then_workflows_and_pods(server: ApiServer, 
 
 
 def one_kind(kind: str, answer: Answer, otherwise: Answer) -> Answer:
-    """This answer for one kind and that for the others."""
+    """One answer for one kind, another for all other kinds."""
 
     async def choose(exchange: Exchange) -> None:
         await (answer if exchange.request.path.endswith(kind) else otherwise)(exchange)
@@ -117,7 +117,7 @@ async def test_a_kind_that_cannot_be_read_does_not_keep_the_others_from_starting
 
 
 async def test_one_list_at_a_time_and_fences_beside_it(server: ApiServer, address: ClusterAddress) -> None:
-    """A list costs a server a hundred times a watch; a fence costs one object, is of use only at once, and waits for none."""
+    """A list costs a server a hundred times a watch; a fence costs one object and does not wait for lists."""
     most = 0
     held = asyncio.Event()
 
@@ -139,7 +139,7 @@ async def test_one_list_at_a_time_and_fences_beside_it(server: ApiServer, addres
 
 
 async def test_only_metadata_is_requested_of_owners_of_pods(server: ApiServer, address: ClusterAddress) -> None:
-    """Specs of other people's Jobs may hold anything; lists and watches leave them out, where the server can."""
+    """Specs of foreign Jobs may hold anything; lists and watches omit them if the server supports that."""
     async with a_cluster(address, []) as watches:
         await eventually(lambda: all(watch.streaming for watch in watches.values()))
     partial = "application/json;as=PartialObjectMetadata{};v=v1;g=meta.k8s.io,application/json"
@@ -151,7 +151,7 @@ async def test_only_metadata_is_requested_of_owners_of_pods(server: ApiServer, a
 
 
 async def test_a_failure_of_the_sink_is_not_swallowed(address: ClusterAddress) -> None:
-    """The pipeline must not raise; if it does all watches of the cluster stop, rather than go on into nothing."""
+    """The pipeline must not raise; if it does, all watches of the cluster stop instead of losing outcomes."""
 
     def fails(_: list[Outcome]) -> None:
         raise RuntimeError("a bug")
@@ -203,7 +203,7 @@ async def test_a_cluster_that_is_well_has_a_row_for_itself_and_for_each_kind(
 async def test_a_right_that_is_missing_is_a_row_with_the_rule_to_add(
     server: ApiServer, address: ClusterAddress
 ) -> None:
-    """What is denied, what it costs, and the exact rule."""
+    """The row names the denied verb, the consequence and the exact rule."""
     reviews = reviewing(lambda review: (review["resource"], review["verb"]) != ("nodes", "watch"))
     server.otherwise |= {"/version": body(b'{"gitVersion":"v1.35.0"}'), REVIEWS: reviews}
     (bad,) = [row for row in await checked(address) if not row.ok]
@@ -258,7 +258,7 @@ async def no_file(tmp_path: Path) -> ClusterAddress:
 async def test_a_cluster_that_cannot_be_reached_is_one_row(
     tmp_path: Path, where: Callable[[Path], Awaitable[ClusterAddress]], words: str
 ) -> None:
-    """Why, and what to do about it; never an exception."""
+    """The row has reason and remedy; there is no exception."""
     (row,) = await checked(await where(tmp_path))
 
     assert not row.ok

@@ -53,7 +53,7 @@ def as_json(value: Any) -> Answer:
 
 
 def all_answers() -> dict[str, Answer]:
-    """An installation where all may be read and is there."""
+    """An installation in which every value exists and may be read."""
     containers = [{"name": "controller", "usage": {"memory": "512Mi"}}]
     return {
         CONFIG_MAP: as_json({"data": {"parallelism": "100"}}),
@@ -66,7 +66,7 @@ def all_answers() -> dict[str, Answer]:
 
 @dataclass
 class Installation:
-    """A controller's namespace, and who asks in it."""
+    """A controller's namespace, and the poll that reads in it."""
 
     server: ApiServer
     answers: dict[str, Answer]
@@ -182,7 +182,7 @@ async def test_the_other_way_is_tried_again_when_the_known_one_fails(argo: Insta
 async def test_a_missing_right_is_reported_once_and_polled_seldom(
     argo: Installation, path: str, kind: str, words: str
 ) -> None:
-    """And nothing else suffers from it."""
+    """The other values are still read."""
     argo.answers[path] = body(refusal(403, "Forbidden", "cannot get"), 403)
     await read_due(argo.poll(), 3)
 
@@ -195,7 +195,7 @@ async def test_a_missing_right_is_reported_once_and_polled_seldom(
 
 @pytest.mark.parametrize(("path", "kind"), [(CONFIG_MAP, "settings"), (LEASE, "lease"), (MEMORY, "memory")])
 async def test_an_absent_reading_is_reported_once_and_polled_seldom(argo: Installation, path: str, kind: str) -> None:
-    """No Lease for a single replica, no metrics API in a small cluster."""
+    """A single replica has no Lease, a small cluster no metrics API."""
     argo.answers[path] = body(b"404 page not found\n", 404, Content_Type="text/plain")
     await read_due(argo.poll(), 3)
 
@@ -206,7 +206,7 @@ async def test_an_absent_reading_is_reported_once_and_polled_seldom(argo: Instal
 
 
 async def test_a_pod_that_the_metrics_api_does_not_know_yet_is_polled_soon(argo: Installation) -> None:
-    """It takes a minute to know a container that was killed and restarted, just when its memory matters."""
+    """The metrics API needs a minute for a restarted container, just when its memory matters."""
     argo.answers[MEMORY] = body(refusal(404, "NotFound", 'podmetrics "argo/ctl" not found'), 404)
     poll = argo.poll()
     await read_due(poll, 2)
@@ -226,14 +226,14 @@ async def test_settings_are_polled_less_often(argo: Installation, monkeypatch: p
 
 
 async def test_a_query_that_is_not_due_is_not_sent(argo: Installation) -> None:
-    """However often somebody calls."""
+    """The interval holds, however often the poll is called."""
     await read_due(argo.poll(every_s=15), 3)
 
     assert set(argo.requests().values()) == {1}
 
 
 async def test_a_server_that_asks_for_patience_gets_it(argo: Installation) -> None:
-    """429 with a time, and no other way is tried meanwhile."""
+    """After a 429 with a time, no other path is tried until then."""
     argo.answers[HTTPS] = body(refusal(429, "TooManyRequests"), 429, Retry_After="30")
     await read_due(argo.poll(), 3)
 
@@ -253,7 +253,7 @@ async def test_a_server_that_asks_for_patience_gets_it(argo: Installation) -> No
     ],
 )
 async def test_trouble_is_reported_once_and_recovery_at_once(argo: Installation, answer: Answer, words: str) -> None:
-    """The value is unknown meanwhile; the next good answer counts."""
+    """The value is unknown until the next good answer."""
     argo.answers |= {HTTPS: answer, HTTP: answer}
     poll = argo.poll()
     await read_due(poll, 2)
@@ -265,7 +265,7 @@ async def test_trouble_is_reported_once_and_recovery_at_once(argo: Installation,
 
 
 async def test_an_answer_without_end_is_given_up(argo: Installation) -> None:
-    """Whatever listens on that port."""
+    """Another program may listen on that port."""
 
     async def endless(exchange: Exchange) -> None:
         await exchange.head(Transfer_Encoding="chunked")
@@ -280,7 +280,7 @@ async def test_an_answer_without_end_is_given_up(argo: Installation) -> None:
 
 
 async def test_a_silent_server_delays_and_harms_nothing(argo: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each question has an end of its own."""
+    """Each query has its own timeout."""
     monkeypatch.setattr(request, "WITHIN", aiohttp.ClientTimeout(total=0.2))
     argo.answers[LEASE] = silence
     await read_due(argo.poll())
@@ -290,7 +290,7 @@ async def test_a_silent_server_delays_and_harms_nothing(argo: Installation, monk
 
 
 async def test_refused_credentials_are_renewed_once(argo: Installation) -> None:
-    """As everywhere."""
+    """Refused credentials are renewed once."""
     argo.server.script("list", body(refusal(401), 401))
     await read_due(argo.poll())
 
@@ -312,7 +312,7 @@ async def test_a_pod_that_is_gone_is_forgotten(argo: Installation) -> None:
 
 
 async def test_one_question_at_a_time(argo: Installation) -> None:
-    """A small API server has other things to do."""
+    """Requests to a small API server are limited to one at a time."""
     most = 0
     answers = dict(argo.answers)
 
@@ -343,7 +343,7 @@ async def reading(argo: Installation, **more: Any) -> AsyncIterator[asyncio.Task
 
 
 async def test_it_goes_on_until_it_is_cancelled(argo: Installation) -> None:
-    """Round after round, through whatever fails."""
+    """The poll continues after every failure."""
     argo.answers[MEMORY] = raw(b"")
     async with reading(argo, every_s=0.01, dice=Impatient()) as task:
         await eventually(lambda: len(argo.values("metrics")) >= 3)
@@ -353,7 +353,7 @@ async def test_it_goes_on_until_it_is_cancelled(argo: Installation) -> None:
 
 
 async def test_a_fleet_does_not_ask_at_one_instant(argo: Installation) -> None:
-    """The first round waits a part of the period, by dice of its own."""
+    """The first round waits for a random part of the interval."""
 
     class Late(Impatient):
         def uniform(self, a: float, b: float) -> float:

@@ -32,18 +32,18 @@ def test_yaml_that_cannot_be_read_is_an_error(config: str) -> None:
 
 
 def test_what_is_no_config_map_has_no_settings() -> None:
-    """A page of a proxy."""
+    """The answer may be a proxy's page."""
     assert controller_poll.settings(b"<html>") is None
 
 
 @pytest.mark.parametrize("text", [b"", b"\n", b"  \n "])
 def test_an_empty_answer_is_a_standby_s(text: bytes) -> None:
-    """Argo's replicas that do not lead serve 200 and nothing."""
+    """Replicas of Argo that do not lead answer 200 with an empty body."""
     assert controller_poll.metrics(text) == ControllerMetrics(is_leader=False)
 
 
 def test_metrics_of_3_5_are_read() -> None:
-    """Plain text with classic names; what is not UTF-8 is none of what is wanted."""
+    """Plain text with classic names; lines that are not UTF-8 are not needed."""
     text = (
         b'# caf\xe9\nargo_workflows_count{status="Running"} 2\nargo_workflows_count{status="Error"} 1\ngo_threads 5\n'
     )
@@ -52,7 +52,7 @@ def test_metrics_of_3_5_are_read() -> None:
 
 
 def test_samples_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A label that somebody fills."""
+    """A label may have very many values."""
     monkeypatch.setattr(controller_poll, "MOST_SAMPLES", 2)
     lines = "".join(f'argo_workflows_queue_depth_count{{queue_name="{n}"}} 1\n' for n in range(5)).encode()
     read = controller_poll.metrics(lines)

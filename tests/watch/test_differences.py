@@ -16,7 +16,7 @@ class Event(NamedTuple):
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Event]:
-    """What befell a few objects, each made, changed and deleted in this order, or not at all."""
+    """Events of a few objects: each is created, changed and deleted in this order, or not at all."""
     events: list[Event] = []
     living: list[str] = []
     version = created = 0
@@ -36,7 +36,7 @@ def histories(draw: st.DrawFn) -> list[Event]:
 
 
 def played(events: list[Event], until: int) -> dict[str, int]:
-    """Versions by uid of what is there."""
+    """Versions by uid of the existing objects."""
     there: dict[str, int] = {}
     for event in events:
         if event.version <= until:
@@ -58,7 +58,7 @@ MOMENTS = st.tuples(*[st.integers(0, 130)] * 3).map(sorted)
 
 @given(histories(), MOMENTS)
 def test_a_complete_watch_never_differs(events: list[Event], moments: list[int]) -> None:
-    """However the list falls among the events."""
+    """The list may be at any point among the events."""
     begun, listed_at, now = moments
 
     assert compared(events, events, begun, listed_at, now) == Differences()
@@ -66,7 +66,7 @@ def test_a_complete_watch_never_differs(events: list[Event], moments: list[int])
 
 @given(histories(), MOMENTS, st.integers(0, 1000))
 def test_what_a_watch_left_out_is_one_difference(events: list[Event], moments: list[int], choose: int) -> None:
-    """Any last word of an object that the list reflects and no later event makes good."""
+    """The missed event is the last one of an object, reflected by the list and not repaired by a later event."""
     begun, listed_at, now = moments
     last = {event.uid: event for event in events if event.version <= now}
     candidates = [event for event in last.values() if event.version <= listed_at]

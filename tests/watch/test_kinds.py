@@ -46,7 +46,7 @@ def an_event(uid: str, version: int) -> dict[str, Any]:
 
 
 def test_only_what_facts_are_made_of_is_needed() -> None:
-    """A cluster that grants nothing else is watched all the same, and the rest starts last."""
+    """A cluster that grants only these is watched too, and the other kinds start last."""
     needed = [resource.kind for resource in resources() if resource.needed]
     order = [[resource.kind for resource in stage] for stage in stages(resources())]
 
@@ -94,7 +94,7 @@ def test_labelled_pods_go_without_owners() -> None:
 
 @pytest.mark.parametrize("resource", [CRON_WORKFLOWS, EVENTS])
 def test_an_optional_kind_that_is_refused_is_requested_seldom(resource: Resource) -> None:
-    """It says what is lost, others need not wait for it, and a right given later is found without a restart."""
+    """The detail names the consequence, other kinds do not wait, and a later right takes effect without a restart."""
     watch = a_watch(resource)
     next_request(watch)
     watch.answered(403, JSON, refusal(403, "Forbidden", "events is forbidden"), NOON)
@@ -183,7 +183,7 @@ def test_events_that_were_missed_are_no_gap() -> None:
 
 
 def test_the_watch_of_events_goes_on_after_a_restored_etcd() -> None:
-    """Versions that went back make a new epoch here as anywhere."""
+    """Versions that went back begin a new epoch, as for other kinds."""
     watch = listed(resource=EVENTS, version=1000)
     reopen(watch)
     watch.side_request()

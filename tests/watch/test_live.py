@@ -38,7 +38,7 @@ def test_a_listed_object_is_never_live() -> None:
 
 
 def test_only_changes_above_the_fence_are_live() -> None:
-    """What the server replays up to the version of our own question had happened before we looked."""
+    """Events up to the version of the fence happened before the stream was opened."""
     watch = watching(version=100, fence=110)
 
     assert live(watch.feed(added("a", 110) + modified("a", 111), NOON)) == [False, True]
@@ -66,7 +66,7 @@ def test_each_opening_has_a_fence_of_its_own() -> None:
 
 
 def test_a_fence_that_cannot_be_read_is_requested_again() -> None:
-    """By whatever failure; and the stream goes on meanwhile."""
+    """After any failure of the request; the stream continues."""
     for code, body in ((500, b""), (403, refusal(403)), (200, b"<html>"), (200, page(version="x")), (429, b"")):
         watch = listed(version=100)
         reopen(watch)
@@ -93,7 +93,7 @@ def test_an_event_that_overtakes_the_fence_does_not_make_it_old() -> None:
 
 
 def test_a_fence_below_an_observed_version_is_a_restored_etcd() -> None:
-    """A watch from a version that is yet to come would be silent until it comes; so the stream ends and a list begins."""
+    """A watch from a version that is yet to come would be silent until that version; so the stream ends and a list begins."""
     watch = watching(an_object("a", 90), version=100)
     watch.ended("closed", NOON + 60 * SECOND)
     reopen(watch)

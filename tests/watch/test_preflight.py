@@ -38,7 +38,7 @@ def allowing(granted: Callable[[ReceivedRequest], bool]) -> Answer:
 
 
 def at(path: str, answer: Answer) -> Answer:
-    """This answer there, an empty list anywhere else."""
+    """One answer at this path, an empty list at any other."""
 
     async def choose(exchange: Exchange) -> None:
         await (answer if exchange.request.path == path else body(page(version=1)))(exchange)
@@ -120,7 +120,7 @@ async def test_a_failed_check_is_a_row(server: ApiServer, address: ClusterAddres
 
 
 async def test_an_optional_kind_that_is_not_served_needs_no_remedy(server: ApiServer, address: ClusterAddress) -> None:
-    """Leaving the cluster out would be poor advice."""
+    """To remove the cluster would be bad advice."""
     server.otherwise |= {
         REVIEWS: allowing(lambda _: True),
         "fence": at(CRON_WORKFLOWS.path, body(refusal(404, "NotFound"), 404)),

@@ -51,7 +51,7 @@ def test_r01_a_list_leaves_the_version_unset() -> None:
 
 
 def test_r02_no_version_match_is_ever_sent() -> None:
-    """`resourceVersionMatch` belongs to lists at a version, and we make none: neither first, nor again, nor for the fence."""
+    """`resourceVersionMatch` is for lists at a version, and the watch makes none: not at first, not later, not for a fence."""
     watch = watching(an_object("a", 1))
     watch.ended("closed", NOON + 60 * SECOND)
     requests = [reopen(watch), next_side_request(watch)]
@@ -63,7 +63,7 @@ def test_r02_no_version_match_is_ever_sent() -> None:
 
 
 def test_r03_the_first_list_after_a_restart_is_not_at_the_stored_version() -> None:
-    """The stored version may be newer than a lagging server's cache; a list at it, or at 0, would raise deleted pods."""
+    """The stored version may be newer than a lagging server's cache; a list at it, or at 0, would show deleted pods again."""
     watch = a_watch(resume=Stored("500", known={"a": v(480)}))
     reopen(watch)
     watch.feed(event("ERROR", status(410, "Expired", "too old")), NOON)
@@ -117,7 +117,7 @@ def test_r06_only_an_empty_token_ends_a_list() -> None:
 
 
 def test_r06_a_token_that_comes_twice_begins_the_list_again() -> None:
-    """A list that goes in circles is broken off, waits and starts from its first page."""
+    """A list with a repeated token is aborted, and starts from its first page after a pause."""
     counters = Counters()
     watch = a_watch(counters=counters)
     for _ in range(2):
@@ -166,7 +166,7 @@ def test_r08_bookmarks_are_requested_and_move_the_position() -> None:
 
 
 def test_r08_a_bookmark_without_a_version_is_harmless() -> None:
-    """Nothing is promised about a bookmark but its version, and if that is missing there is nothing to learn."""
+    """A bookmark guarantees only its version; without a version it is ignored."""
     watch = watching(version=100)
 
     assert watch.feed(event("BOOKMARK", {"metadata": {}}), NOON) == []
@@ -256,7 +256,7 @@ def test_r11_a_version_too_large_for_a_lagging_server_is_waited_for_then_dropped
 
 
 def test_r12_an_internal_error_in_the_stream_is_tried_again_then_listed() -> None:
-    """Five times at the same version, since most pass; then in full, since some do not. Reason and message may be absent."""
+    """It resumes five times, since most errors pass; then it lists. Reason and message may be absent."""
     watch = watching(version=100)
     verbs = []
     for _ in range(5):
@@ -269,7 +269,7 @@ def test_r12_an_internal_error_in_the_stream_is_tried_again_then_listed() -> Non
 
 
 def test_r12_progress_makes_the_count_of_internal_errors_start_again() -> None:
-    """Errors far apart are five times one error, not one error five times."""
+    """Errors with progress between them do not add up."""
     watch = watching(version=100)
     for version in range(101, 112):
         watch.feed(modified("a", version), NOON)
@@ -278,7 +278,7 @@ def test_r12_progress_makes_the_count_of_internal_errors_start_again() -> None:
 
 
 def test_r12_a_corrupt_object_removed_from_etcd_means_a_list() -> None:
-    """The watch cannot say which object it was, so only a comparison can."""
+    """The watch does not name the object, so only a list reveals it."""
     watch = watching(an_object("a", 10), version=100)
     watch.feed(event("ERROR", status(500, "StorageReadError", "corrupt object has been deleted")), NOON)
     request = next_request(watch)

@@ -44,7 +44,7 @@ from tests.watch.steps import (
 
 
 def test_r13_watches_end_at_random_within_five_to_ten_minutes() -> None:
-    """Watches that ended together would come back together."""
+    """Watches that end together would reconnect together."""
     timeouts = {next_request(a_watch(resume=Stored("5"), seed=seed)).timeout_s for seed in range(50)}
 
     assert len(timeouts) > 30
@@ -74,7 +74,7 @@ def test_r13_a_watch_that_ends_in_time_or_brought_news_is_opened_again_at_once()
 
 
 def test_r14_under_back_pressure_the_watch_stops_cleanly_and_resumes() -> None:
-    """A slow reader is cut off amid events; stopping ourselves costs neither a list nor a wait nor half a line."""
+    """A slow reader is cut off in the middle of events; a stop by the watch itself costs no list, no pause and no half line."""
     watch = watching(version=100)
     watch.feed(added("a", 101) + added("b", 102)[:40], NOON)
     watch.ended("back_pressure", NOON + SECOND)
@@ -130,7 +130,7 @@ def test_r17_a_deletion_carries_the_last_state_at_its_own_version() -> None:
 
 
 def test_r17_the_deletion_of_an_unobserved_object_is_emitted_too() -> None:
-    """Created and deleted between two looks, it still cost money."""
+    """A pod that was created and deleted between two streams still cost money."""
     watch = watching(version=100)
 
     assert changes_of(watch.feed(deleted("a", 140), NOON)) == [("deleted", "a", 140)]
@@ -144,7 +144,7 @@ def test_r17_leaving_a_selector_is_a_deletion_at_a_version_already_known() -> No
 
 
 def test_r18_too_many_requests_waits_as_requested_and_keeps_the_version() -> None:
-    """A list costs the server a hundred times a watch: one that asks for less must not be listed."""
+    """A list costs the server a hundred times a watch: one that asks for fewer requests must not be listed."""
     for code in (429, 500, 503):
         counters = Counters()
         watch = listed(version=100, counters=counters)
@@ -197,7 +197,7 @@ def _delays(seed: int) -> list[float]:
 
 
 def test_r19_two_healthy_minutes_make_the_next_failure_the_first() -> None:
-    """A failure a day must not wait for half a minute because of last year's."""
+    """A rare failure must not wait for half a minute because of earlier failures."""
     backoff = Backoff(Random(1), failures=9)
     backoff.healthy(NOON)
     soon = Backoff(Random(1), failures=9, healthy_since=NOON).delay_s(NOON + 119 * SECOND)
@@ -278,7 +278,7 @@ def test_r22_half_a_line_at_the_end_is_dropped_and_comes_again() -> None:
 
 
 def test_r22_an_unknown_event_type_is_set_aside_and_passed() -> None:
-    """A newer server may send what we do not know; it must not come again for ever."""
+    """A newer server may send unknown event types; they must not be received again for ever."""
     watch = watching(version=100)
     out = watch.feed(event("PATCHED", an_object("a", 101)) + added("b", 102), NOON)
 
@@ -308,7 +308,7 @@ def test_r22_an_object_without_identity_is_set_aside_and_its_neighbours_observed
 
 
 def test_r22_an_object_that_the_typed_decoder_refuses_is_repaired_and_counted() -> None:
-    """One field of the wrong type costs that field, not the object, and the change stays what it was."""
+    """A field of the wrong type is dropped; the object and its change are kept."""
     counters = Counters()
     watch = watching(an_object("a", 10), version=100, counters=counters)
     odd = an_object("a", 101, status={"phase": "Running", "startedAt": 7})
@@ -320,7 +320,7 @@ def test_r22_an_object_that_the_typed_decoder_refuses_is_repaired_and_counted() 
 
 
 def test_r22_a_line_that_is_not_json_is_requested_again_then_set_aside() -> None:
-    """Bytes may be damaged on the way; when the same version gives them three times, only a list gets past them."""
+    """Bytes may be damaged in transit; after three times at the same version, only a list gets past them."""
     watch = watching(version=100)
     for _ in range(2):
         out = watch.feed(added("a", 101) + b'{"type":"ADDED", hunter2\n', NOON)
@@ -334,7 +334,7 @@ def test_r22_a_line_that_is_not_json_is_requested_again_then_set_aside() -> None
 
 
 def test_r22_a_line_of_many_megabytes_is_taken_and_a_larger_one_skipped() -> None:
-    """16 MiB are ten times what etcd takes; what is larger is counted and passed without being kept."""
+    """16 MiB are ten times what etcd takes; a larger line is counted and skipped."""
     watch = watching(version=100)
     large = added("a", 101, status={"message": "x" * 6 * 2**20})
     monstrous = added("b", 102, status={"message": "x" * 17 * 2**20})
@@ -367,5 +367,5 @@ def test_r23_a_list_that_fails_as_a_whole_makes_nothing_vanish() -> None:
 
 
 def test_r24_no_fact_stands_on_the_events_kind() -> None:
-    """Events live an hour and are updated in place: a hint, never the only evidence of a cost."""
+    """Events exist for an hour and are updated in place: a hint, never the only evidence of a cost."""
     assert "events" not in {resource.kind for resource in resources() if resource.needed}

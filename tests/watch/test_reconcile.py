@@ -31,7 +31,7 @@ class Collection:
     """Omitted from the next list."""
     pieces: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
     before_list: list[bytes] = field(default_factory=list)
-    """What the watch says while a list is under way."""
+    """Lines of the watch while a list is running."""
     headers: list[str] = field(default_factory=list)
 
     async def read(self, exchange: Exchange) -> None:
@@ -106,7 +106,7 @@ async def test_a_complete_watch_has_no_differences(there: Collection, address: C
     assert len(there.headers) == 2
 
 
-async def test_what_the_watch_left_out_is_found_and_put_right(there: Collection, address: ClusterAddress) -> None:
+async def test_changes_that_the_watch_missed_are_found_and_repaired(there: Collection, address: ClusterAddress) -> None:
     """A missed object, one with a missed change, one with a missed deletion; then nothing differs."""
     async with reconciling(address) as (run, reconciler):
         before = len(run.emitted)
@@ -168,7 +168,7 @@ async def test_nothing_is_concluded_before_the_watch_has_come_as_far(
 
 
 async def test_nothing_is_concluded_when_the_watch_lists_itself(there: Collection, address: ClusterAddress) -> None:
-    """Its own list knows better."""
+    """The watch's own list repairs the difference."""
     async with reconciling(address) as (run, reconciler):
         there.version = 120
         there.before_list = [event("ERROR", status_object(410, "Expired"))]
@@ -181,7 +181,7 @@ async def test_nothing_is_concluded_when_the_watch_lists_itself(there: Collectio
 async def test_an_object_that_ends_before_it_is_fetched_is_left_to_the_watch(
     there: Collection, address: ClusterAddress
 ) -> None:
-    """It differed, it was not put right, and that shows."""
+    """The report counts the difference, and no repair."""
     async with reconciling(address) as (_, reconciler):
         there.version = 120
         there.say(bookmark(120))
@@ -193,7 +193,7 @@ async def test_an_object_that_ends_before_it_is_fetched_is_left_to_the_watch(
 
 
 async def test_a_refused_list_comes_to_nothing(server: ApiServer, address: ClusterAddress) -> None:
-    """The right may be missing, the server busy: it is tried again much later."""
+    """The right may be missing or the server busy: the next try is much later."""
 
     async def busy(exchange: Exchange) -> None:
         await exchange.body(b"Too many requests", 429)
@@ -210,7 +210,7 @@ async def test_a_refused_list_comes_to_nothing(server: ApiServer, address: Clust
 async def test_it_comes_round_and_soon_after_a_list(
     there: Collection, address: ClusterAddress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every so often by itself, and before that when the watch had to list."""
+    """It runs at its interval, and earlier after a list of the watch itself."""
     monkeypatch.setattr(reconcile, "AFTER_LIST_S", 0.05)
     async with running(address) as run:
         await eventually(lambda: run.watch.streaming)

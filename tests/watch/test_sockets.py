@@ -46,7 +46,7 @@ def address(server: ApiServer, tmp_path: Path) -> ClusterAddress:
 
 
 async def test_a_list_then_a_watch_then_its_events(server: ApiServer, address: ClusterAddress) -> None:
-    """The whole way over a socket: pages, the stream behind them, and the fence that makes changes live."""
+    """All of it over a socket: pages, the stream after them, and the fence that makes changes live."""
     server.script("list", body(page(an_object("a", 1), version=100, token="t")), body(page(version=100)))
     go = asyncio.Event()
 
@@ -70,7 +70,7 @@ async def test_a_list_then_a_watch_then_its_events(server: ApiServer, address: C
 
 
 async def test_a_half_open_socket_ends_by_the_idle_deadline(server: ApiServer, address: ClusterAddress) -> None:
-    """A peer that is gone without a word sends no end either: only our own deadline notices, and the version is kept."""
+    """A dead peer does not end the stream: only the idle deadline detects it, and the version is kept."""
     server.script("watch", stream(added("a", 101)))
     async with running(address, patience=replace(QUICK, idle_s=0.2)) as run:
         await eventually(lambda: len(server.of("watch")) >= 2)
@@ -100,7 +100,7 @@ async def test_a_server_that_never_ends_its_watch_is_left_at_the_deadline(
 
 
 async def test_a_slow_server_loses_no_event(server: ApiServer, address: ClusterAddress) -> None:
-    """A byte at a time is still a stream."""
+    """A slow stream of single bytes is read like any other."""
 
     async def drip(exchange: Exchange) -> None:
         await exchange.head(Transfer_Encoding="chunked")
@@ -121,7 +121,7 @@ async def test_a_slow_server_loses_no_event(server: ApiServer, address: ClusterA
 async def test_a_stream_cut_in_an_event_resumes_before_it(
     server: ApiServer, address: ClusterAddress, then: str, cut: int
 ) -> None:
-    """Cut amid a frame or amid a character of it: the half is dropped, and the event comes whole from the server."""
+    """After a cut within an event or a character, the half is dropped, and the server sends the event again."""
     whole = json.dumps({"type": "ADDED", "object": an_object("b", 102, "caf\u00e9\u00e9\u00e9")}, ensure_ascii=False)
     line = whole.encode() + b"\n"
     cut = line.rindex(b"\xc3") + 1 if cut < 0 else cut
@@ -183,7 +183,7 @@ async def test_too_many_requests_is_waited_for_and_never_listed(server: ApiServe
 
 
 async def test_a_refused_connection_is_tried_again_at_the_same_version(tmp_path: Path) -> None:
-    """A server that restarts is found again, and costs no list."""
+    """The watch reconnects to a restarted server without a list."""
     server = ApiServer()
     server.script("watch", stream(added("a", 101)))
     async with AsyncExitStack() as stack:
@@ -204,7 +204,7 @@ async def test_a_refused_connection_is_tried_again_at_the_same_version(tmp_path:
 async def test_a_server_that_accepts_and_never_answers_is_given_up(
     server: ApiServer, address: ClusterAddress, verb: str
 ) -> None:
-    """A load balancer in front of nothing: each request ends by its own deadline."""
+    """Behind a load balancer without a server, each request ends by its own deadline."""
     server.script(verb, silence, silence)
     patience = replace(QUICK, answer_s=0.1, idle_s=0.1)
     async with running(address, patience=patience) as run:
@@ -214,7 +214,7 @@ async def test_a_server_that_accepts_and_never_answers_is_given_up(
 
 
 async def test_a_missing_right_is_named_exactly(server: ApiServer, address: ClusterAddress) -> None:
-    """The operator reads the verb, the resource and the cluster, and the state says that waiting will not help."""
+    """The operator reads the verb, the resource and the cluster, and the state shows that waiting does not help."""
     message = 'workflows.argoproj.io is forbidden: User "lynceus" cannot list resource "workflows" in API group'
     server.otherwise["list"] = body(refusal(403, "Forbidden", message), 403)
     async with running(address) as run:
@@ -229,7 +229,7 @@ async def test_a_missing_right_is_named_exactly(server: ApiServer, address: Clus
 async def test_html_is_quoted_with_its_type_and_tried_again(
     server: ApiServer, address: ClusterAddress, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A login page or a proxy's error is not an API server's answer; the operator sees what it was."""
+    """A login page or a proxy's error is not an API server's answer; the operator sees its beginning."""
     html = b"<html><head><title>Sign in to\tExample Corp</title>" + b"x" * 5000
     server.script("list", body(html, Content_Type="text/html; charset=utf-8"))
     server.script("watch", body(html, Content_Type="text/html"))
@@ -246,7 +246,7 @@ async def test_html_is_quoted_with_its_type_and_tried_again(
 async def test_an_optional_kind_that_is_not_served_is_logged_once_without_a_warning(
     server: ApiServer, address: ClusterAddress, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Most clusters have no Ray and no Spark; asking them again every ten minutes must not fill a log."""
+    """Most clusters have no Ray and no Spark; a request every ten minutes must not fill the log."""
     monkeypatch.setattr(protocol, "ABSENT_S", 0.0)
     caplog.set_level(logging.INFO, logger=reflector.__name__)
     for _ in range(3):
@@ -263,7 +263,7 @@ async def test_an_optional_kind_that_is_not_served_is_logged_once_without_a_warn
 async def test_that_a_needed_kind_is_not_served_is_a_warning_each_time(
     server: ApiServer, address: ClusterAddress, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A cluster without workflows is one that somebody configured by mistake."""
+    """A cluster without workflows was probably configured by mistake."""
     for _ in range(2):
         server.script("list", body(refusal(404), 404))
     async with running(address):
@@ -274,7 +274,7 @@ async def test_that_a_needed_kind_is_not_served_is_a_warning_each_time(
 
 
 async def test_a_redirect_is_not_followed(server: ApiServer, address: ClusterAddress) -> None:
-    """A redirect could carry our token to another host."""
+    """A redirect could send the token to another host."""
     server.script("list", body(b"", 302, Location=f"{server.url}/elsewhere"))
     async with running(address) as run:
         await eventually(lambda: run.watch.streaming)
@@ -283,7 +283,7 @@ async def test_a_redirect_is_not_followed(server: ApiServer, address: ClusterAdd
 
 
 async def test_an_expired_version_over_a_socket_is_a_gap(server: ApiServer, address: ClusterAddress) -> None:
-    """200 and then 410 in the stream: a list, a gap row, and the watch goes on behind it."""
+    """A 410 in a stream with status 200 leads to a list and a gap row, and the watch continues after it."""
     server.script("watch", stream(event("ERROR", status_object(410, "Expired")), then="end"))
     server.script("list", body(page(an_object("a", 90), version=100)), body(page(version=200)))
     async with running(address) as run:
@@ -297,7 +297,7 @@ async def test_an_expired_version_over_a_socket_is_a_gap(server: ApiServer, addr
 async def test_without_room_the_connection_is_closed_and_resumed_later(
     server: ApiServer, address: ClusterAddress
 ) -> None:
-    """When the pipeline is behind the socket is given back, not left to fill; later the stream goes on where it was."""
+    """If the pipeline is behind, the stream is closed, and later resumed at its position."""
     space, more = asyncio.Event(), asyncio.Event()
     space.set()
 

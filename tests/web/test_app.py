@@ -1,4 +1,4 @@
-"""The HTTP surface, over a real connection."""
+"""The HTTP server's app, over a real connection."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tests.web.serving import get, serving
 
 
 class Fleet:
-    """What the app is handed; tests change it while it serves."""
+    """The app's sources; tests change them while it serves."""
 
     def __init__(self) -> None:
         self.view: LiveView = a_view()
@@ -65,7 +65,7 @@ def test_readiness_is_200_or_503_with_reasons(fleet: Fleet, address: str) -> Non
 
 
 def test_metrics_are_those_of_the_exposition(fleet: Fleet, address: str) -> None:
-    """One content type, in one piece, in the format that was asked for."""
+    """One content type, in one piece, in the requested format."""
     plain = get(f"{address}/metrics")
     openmetrics = get(f"{address}/metrics", accept="application/openmetrics-text; version=1.0.0")
 
@@ -85,7 +85,7 @@ def test_live_json_has_ages_in_milliseconds_and_money_as_text(fleet: Fleet, addr
 
 
 def test_hostile_names_are_data_in_json(fleet: Fleet, address: str) -> None:
-    """They come back as they went in."""
+    """Names are returned unchanged."""
     fleet.view = a_view(queues=[waiting((HOSTILE, HOSTILE, HOSTILE), "unseen", 1, MINUTE)])
 
     [queue] = get(f"{address}/api/v1/live").json()["queues"]
@@ -94,7 +94,7 @@ def test_hostile_names_are_data_in_json(fleet: Fleet, address: str) -> None:
 
 
 def test_the_page_holds_no_name_and_no_inline_code(fleet: Fleet, address: str) -> None:
-    """The page itself is the same for everybody: names arrive as JSON, code and style as files."""
+    """The page is always the same: names arrive as JSON, code and style as files."""
     fleet.view = a_view(queues=[waiting((HOSTILE, HOSTILE, HOSTILE), "unseen", 1, MINUTE)])
 
     page = get(f"{address}/").body.decode()
@@ -125,7 +125,7 @@ def test_every_answer_carries_the_guarding_headers(address: str, path: str) -> N
 
 
 def test_what_is_of_this_moment_is_not_kept(address: str) -> None:
-    """A cached answer would be a stale fleet; files may be kept and asked for again."""
+    """A cached answer would show an old fleet; files may be cached and revalidated."""
     assert get(f"{address}/api/v1/live").headers["cache-control"] == "no-store"
     assert get(f"{address}/static/live.js").headers["cache-control"] == "no-cache"
     assert get(f"{address}/static/live.js").headers["etag"]
@@ -147,7 +147,7 @@ def test_the_api_describes_itself(address: str) -> None:
 
 
 def test_a_server_without_money_shows_none(fleet: Fleet) -> None:
-    """Where amounts are not for everybody, there is no section that promises them."""
+    """A server that hides amounts has no section for them."""
     app = create_app(live=fleet.live, counters=fleet.counters, metrics=fleet.metrics, now=lambda: NOW)
     with serving(app) as address:
         page, live = get(f"{address}/").body, get(f"{address}/api/v1/live").json()
@@ -157,7 +157,7 @@ def test_a_server_without_money_shows_none(fleet: Fleet) -> None:
 
 
 def test_only_our_own_names_are_answered_on_loopback(fleet: Fleet) -> None:
-    """A web page that makes a name of its own point to 127.0.0.1 must not read the fleet through a visitor's browser."""
+    """A web page whose host name resolves to 127.0.0.1 must not read the fleet through a visitor's browser."""
     app = create_app(live=fleet.live, counters=fleet.counters, metrics=fleet.metrics, hosts=("127.0.0.1", "localhost"))
     with serving(app) as at:
         ours = get(f"{at}/api/v1/live")

@@ -33,7 +33,7 @@ def test_a_queue_shows_how_it_moves() -> None:
 
 
 def test_growing_and_not_draining_are_answers_of_their_own() -> None:
-    """The one will empty, only not for those who come; the other will not."""
+    """A growing queue still drains for the workflows that wait now; a queue without starts does not."""
     queues = [waiting(("c", "n", name), "throttled", 300, MINUTE) for name in ("grows", "hangs")]
     flows = [a_flow(("c", "n", "grows"), 300, 200, 100), a_flow(("c", "n", "hangs"), 300, 5, 0)]
 
@@ -43,7 +43,7 @@ def test_growing_and_not_draining_are_answers_of_their_own() -> None:
 
 
 def test_after_a_restart_no_queue_is_called_stuck_at_once() -> None:
-    """Ten seconds in which nothing began say nothing of a queue."""
+    """Ten seconds without a start are too few to judge a queue."""
     view = a_view(
         queues=[waiting(("c", "n", "q"), "throttled", 64, MINUTE)],
         flows=[
@@ -98,7 +98,7 @@ def test_a_limit_that_could_not_be_read_is_one_row_and_only_while_it_throttles()
 
 
 def test_a_limit_that_was_lowered_is_more_than_full() -> None:
-    """What runs is not stopped by it."""
+    """A lowered limit does not stop running workflows."""
     [row] = live(a_view(slots=[some_slots(limit=1195)])).slots
 
     assert row.share == 2

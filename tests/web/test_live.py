@@ -29,7 +29,7 @@ def live(
 
 
 def test_totals_separate_waiting_running_and_begun() -> None:
-    """What begun means and what counts as waiting is the model's, not the page's."""
+    """The model decides which workflows have begun and which wait, not the page."""
     totals = live().totals
 
     assert (totals.waiting, totals.running, totals.begun, totals.queues) == (492, 500, 31, 1)
@@ -57,14 +57,14 @@ def test_parts_sum_to_the_whole() -> None:
 
 
 def test_an_empty_fleet_has_no_oldest_wait() -> None:
-    """No wait is not a wait of 0."""
+    """An empty fleet has no oldest wait; it is not 0."""
     totals = live(a_view(queues=[])).totals
 
     assert (totals.waiting, totals.oldest_age_ms, totals.oldest_in) == (0, None, None)
 
 
 def test_queues_come_with_the_longest_wait_first() -> None:
-    """The order does not depend on how the view was put together."""
+    """The order does not depend on the order of the view's rows."""
     queues = live(a_full_fleet()).queues
     ages = [queue.oldest_age_ms for queue in queues]
 
@@ -82,7 +82,7 @@ def test_reasons_come_in_the_models_order() -> None:
 
 
 def test_begun_shows_where_it_has_lasted_longest() -> None:
-    """One line a reason, with the place where somebody should look."""
+    """There is one line for each reason, with the place of the longest wait."""
     view = a_view(
         queues=[
             waiting(("c", "n", "young"), "quota", 1, MINUTE, begun=True),
@@ -110,7 +110,7 @@ def test_incidents_are_counted_by_cluster_and_unknown_where_no_controller_was_se
 
 
 def test_instants_become_ages() -> None:
-    """A browser's clock need not agree with ours to tick on from an age."""
+    """A browser counts on from an age without a correct clock."""
     watch = a_watch("c", last_event_at=NOW - 5 * SECOND)
     view = a_view(clusters=[a_cluster("c", watches=[watch])], store=a_store(last_insert_at=NOW - 7 * SECOND))
 

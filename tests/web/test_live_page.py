@@ -24,12 +24,12 @@ from tests.web.opened import NEVER_MS, Fleet, page_of
 
 
 def rows(page: Page) -> list[str]:
-    """The queues table, a text a row."""
+    """The queues table, one text for each row."""
     return page.texts("#queue-rows tr")
 
 
 def test_the_figures_are_those_of_the_fleet(page: Page) -> None:
-    """Totals, clusters, queues, reasons and money stand on the page as the API gives them."""
+    """Totals, clusters, queues, reasons and money are on the page as the API gives them."""
     assert page.text("#total-waiting") == "3,806"
     assert page.text("#total-running") == "3,913"
     assert page.text("#total-begun") == "283"
@@ -70,7 +70,7 @@ def test_every_reason_has_a_colour_of_its_own() -> None:
 
 
 def test_a_cluster_in_trouble_shows_the_reason_and_the_remedy(page: Page) -> None:
-    """The card has the reason, the list of problems the remedy, and its figures do not pass for whole."""
+    """The card has the reason, the list of problems the remedy, and its figures are marked as incomplete."""
     [card] = page.texts("#clusters .card.bad")
 
     assert "edge-osaka" in card
@@ -103,7 +103,7 @@ def test_workflows_that_began_and_do_not_run_are_shown_by_reason(page: Page) -> 
 
 
 def test_money_is_shown_by_department_with_unallocated_always(page: Page) -> None:
-    """Also where it is nothing; the smallest amount is not rounded away."""
+    """Unallocated is shown even if it is 0; the smallest amount is not rounded to 0."""
     cny, usd = page.texts("#money > div")
 
     assert cny.split("\n")[0] == "18,450.10 CNY accruing"
@@ -114,7 +114,7 @@ def test_money_is_shown_by_department_with_unallocated_always(page: Page) -> Non
 
 
 def test_the_cost_of_running_pods_is_shown_per_hour(page: Page) -> None:
-    """All clusters together, and how many pods the amount lacks."""
+    """The sum of all clusters, and the number of pods without a price."""
     assert page.texts("#money-running") == ["running now: 499.90 USD per hour, 7,500 pods, 3 of them without a price"]
 
 
@@ -128,7 +128,7 @@ def test_watches_and_store_are_shown(page: Page) -> None:
 
 
 def test_the_page_follows_the_fleet(page: Page, fleet: Fleet) -> None:
-    """Without a reload: new figures, new queues, and what is gone is gone."""
+    """Without a reload, new figures and queues appear, and ended ones disappear."""
     fleet.view = a_view(queues=[waiting(("prod-hz", "maps", "fresh"), "lock", 7, HOUR)])
 
     page.shows("#total-waiting", "7")
@@ -149,7 +149,7 @@ def test_ages_tick_between_answers(chrome: Chrome, fleet: Fleet) -> None:
 
 
 def test_a_silent_server_makes_the_page_stale_and_it_recovers(page: Page, fleet: Fleet) -> None:
-    """The page says since when it knows nothing, stops the clocks, and goes on when it hears again."""
+    """The page shows since when it has no answer, stops counting, and continues with the next answer."""
     fleet.answers = False
     page.shows("#pulse", "stale since ")
     assert re.search(r"stale since \d\d:\d\d:\d\d", page.text("#pulse"))
@@ -162,7 +162,7 @@ def test_a_silent_server_makes_the_page_stale_and_it_recovers(page: Page, fleet:
 
 
 def test_unknown_money_is_unknown(chrome: Chrome, fleet: Fleet) -> None:
-    """Where the store does not answer, its reason stands there and no figure that could be read as 0."""
+    """Without an answer of the store, the reason is shown, and no figure that could be read as 0."""
     fleet.spent = None
     with page_of(chrome, fleet) as page:
         assert page.text("#total-spent") == "unknown"
@@ -171,7 +171,7 @@ def test_unknown_money_is_unknown(chrome: Chrome, fleet: Fleet) -> None:
 
 
 def test_a_day_without_charges_is_not_unknown(chrome: Chrome, fleet: Fleet) -> None:
-    """The store answered, and the answer is: nothing yet."""
+    """The store answered that there is no cost yet."""
     fleet.spent = msgspec.structs.replace(some_money(), spent=())
     with page_of(chrome, fleet) as page:
         assert "nothing charged yet" in page.text("#total-spent")
@@ -193,7 +193,7 @@ def test_an_empty_fleet_explains_itself(page: Page, fleet: Fleet) -> None:
 
 
 def test_hostile_names_are_shown_as_text(chrome: Chrome, fleet: Fleet) -> None:
-    """Whatever a stranger calls a cluster, queue, department or error, it is letters on the page and nothing runs."""
+    """Any name of a cluster, queue, department or error is only text on the page, and never runs."""
     view = a_view(
         clusters=[a_cluster(HOSTILE, ready=False, detail=HOSTILE, watches=[a_watch(HOSTILE, HOSTILE, state=HOSTILE)])],
         queues=[

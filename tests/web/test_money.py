@@ -1,4 +1,4 @@
-"""Today's money: reads for seldom, shown by department, and never guessed."""
+"""Today's money: read seldom, shown by department, and never guessed."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -26,7 +26,7 @@ def departments(*rows: Spent) -> list[tuple[str, str | None, float | None]]:
 
 
 def counting(answers: list[Money | Exception]) -> tuple[list[int], Callable[[], Awaitable[Money]]]:
-    """A store that gives these answers in turn and counts the questions."""
+    """A store that gives these answers in turn and counts the reads."""
     reads: list[int] = []
 
     async def read() -> Money:
@@ -40,7 +40,7 @@ def counting(answers: list[Money | Exception]) -> tuple[list[int], Callable[[], 
 
 
 async def test_many_pages_ask_the_store_once() -> None:
-    """However many pages are open, and even at the same moment, the store is reads once in a few seconds."""
+    """However many pages are open, and even at the same moment, the store is read once in a few seconds."""
     reads, read = counting([some_money()])
     today = MoneyToday(read)
 
@@ -51,7 +51,7 @@ async def test_many_pages_ask_the_store_once() -> None:
 
 
 async def test_old_money_is_read_again() -> None:
-    """What is kept too long would be yesterday's."""
+    """An old answer could be that of the day before."""
     reads, read = counting([some_money()])
     today = MoneyToday(read, keep_s=0)
 
@@ -62,7 +62,7 @@ async def test_old_money_is_read_again() -> None:
 
 
 async def test_a_store_that_fails_gives_its_reason_and_is_left_alone_a_while() -> None:
-    """The first line of its error is shown, long ones cut; a store in need is not reads at every poll."""
+    """The first line of its error is shown, long ones cut; a store in trouble is not read at every poll."""
     reads, read = counting([ConnectionError("connection refused by clickhouse:8123\nmore\n")])
     today = MoneyToday(read)
 
@@ -102,7 +102,7 @@ async def test_money_recovers() -> None:
 
 
 def test_unknown_money_has_no_figures() -> None:
-    """Where the store does not say, nothing is shown that could be read as 0."""
+    """Without an answer of the store, nothing is shown that could be read as 0."""
     shown = money_now(UnknownMoney("down"), NOW)
 
     assert (shown.known, shown.detail, shown.totals, shown.departments) == (False, "down", (), ())
@@ -168,5 +168,5 @@ def test_a_total_of_nothing_has_no_shares(amounts: tuple[str, str]) -> None:
 
 
 def test_money_has_an_age() -> None:
-    """It is kept for seconds; its age goes with it."""
+    """The answer is kept for seconds, and its age is shown."""
     assert money_now(some_money(), NOW + SECOND).age_ms == 2 * SECOND

@@ -87,7 +87,7 @@ def test_a_watch_that_reopens_is_no_problem() -> None:
 
 
 def test_a_cluster_that_cannot_be_watched_shows_the_reason() -> None:
-    """Before any watch exists, the cluster's own words are the reason."""
+    """Before any watch exists, the cluster's own detail is the reason."""
     view = a_view(clusters=[a_cluster("prod-hz", ready=False, detail="certificate has expired", watches=[])])
 
     problem = the_problem(view)
@@ -134,7 +134,7 @@ def test_a_store_with_nothing_to_do_is_not_behind(store: StoreHealth) -> None:
 
 
 def test_a_view_that_is_no_longer_drawn_is_a_problem() -> None:
-    """A loop that hangs answers with the fleet of then; that must not look like now."""
+    """A hanging loop answers with an old view; that must be visible."""
     problem = the_problem(a_view(store=a_store(last_insert_at=None)), NOW + VIEW_STALE_MS + SECOND)
 
     assert problem.subject == "collector"

@@ -18,7 +18,7 @@ def live(view: LiveView) -> Live:
 
 
 def test_the_longest_stuck_comes_first_with_what_to_do() -> None:
-    """The words are the scheduler's, the advice is ours."""
+    """The message is the scheduler's, the advice is the collector's."""
     shown = live(a_full_fleet())
 
     assert [one.name for one in shown.stuck[:2]] == ["replay-0090", "sweep-2231"]
@@ -45,7 +45,7 @@ def test_stuck_workflows_are_bounded() -> None:
 
 
 def test_crons_come_with_those_first_that_somebody_should_look_at() -> None:
-    """Missed runs, then what cannot be judged, then what its own policy skipped, then the rest."""
+    """Missed runs first, then problems, then skipped runs, then the others."""
     shown = live(a_full_fleet()).crons
 
     assert [cron.name for cron in shown] == ["every-5-min", "cleanup", "refresh", "rebuild", "nightly-training"]
@@ -63,7 +63,7 @@ def test_crons_come_with_those_first_that_somebody_should_look_at() -> None:
 def test_a_cron_shows_its_last_and_next_run_from_now(
     changes: dict[str, object], last: int | None, due: int | None
 ) -> None:
-    """A browser need not agree with our clock; what is suspended is due at no time."""
+    """Times are relative to the server's clock; a suspended cron workflow is never due."""
     [cron] = live(a_view(crons=[a_cron(**changes)])).crons
 
     assert (cron.last_age_ms, cron.due_in_ms) == (last, due)

@@ -1,4 +1,4 @@
-"""What the live page shows of flows, slots, locks, stuck and cron workflows, and controllers, in a real browser."""
+"""Flows, limits, locks, stuck and cron workflows, and controllers on the live page, in a real browser."""
 
 import pytest
 from selenium.webdriver import Chrome, Keys
@@ -26,7 +26,7 @@ from tests.web.opened import NEVER_MS, Fleet, page_of
 
 
 def test_a_queue_shows_whether_it_drains(page: Page) -> None:
-    """In words; not draining is an answer and not a missing figure."""
+    """The state is shown as text; "not draining" is a state, not a missing figure."""
     flows = dict(zip(page.texts("#queue-rows .c-queue"), page.texts("#queue-rows .c-flow"), strict=True))
 
     assert flows["perception / nightly-training"] == "not draining\n40 in, 0 began"
@@ -38,7 +38,7 @@ def test_a_queue_shows_whether_it_drains(page: Page) -> None:
 
 
 def test_after_a_restart_a_queue_is_being_measured(page: Page, fleet: Fleet) -> None:
-    """Instead of an alarm that the next minute takes back."""
+    """No alarm is shown that a minute later would be wrong."""
     flow = Flow(
         cluster="prod-hz",
         namespace="perception",
@@ -101,7 +101,7 @@ def test_stuck_workflows_show_cause_message_and_advice(page: Page) -> None:
 
 
 def test_all_can_be_shown_by_keyboard_and_few_again(page: Page) -> None:
-    """A long list is asked for, with a button that says whether it is open."""
+    """A long list opens on demand, with a button that shows whether it is open."""
     button = page.chrome.find_element("css selector", "[data-more=stuck]")
     button.send_keys(Keys.ENTER)
     opened = (len(page.texts("#stuck li")), button.get_attribute("aria-expanded"), button.text)
@@ -113,7 +113,7 @@ def test_all_can_be_shown_by_keyboard_and_few_again(page: Page) -> None:
 
 
 def test_crons_that_missed_or_cannot_be_judged_are_shown(chrome: Chrome, fleet: Fleet) -> None:
-    """What its own policy skipped, or what runs as it should, is there when asked for."""
+    """Skipped runs and cron workflows without problems are shown on demand."""
     with page_of(chrome, fleet, NEVER_MS) as page:
         missed, unread = page.texts("#crons li")
         page.chrome.find_element("css selector", "[data-more=crons]").click()
@@ -137,7 +137,7 @@ def test_what_is_due_comes_nearer_between_answers_and_passes(chrome: Chrome, fle
 
 
 def test_controllers_stand_in_their_clusters_card(page: Page) -> None:
-    """Who leads, how near its limit it is, and that it crashes."""
+    """The leader, its memory against the limit, and a crash loop are shown."""
     hz, sh, fra, osaka, staging = page.texts("#clusters .card")
 
     assert "leader ready\n30 % of 4.0 GiB" in hz
@@ -161,7 +161,7 @@ def test_a_controller_that_is_not_ready_and_of_unknown_memory(page: Page, fleet:
 
 
 def test_a_calm_evening_is_one_quiet_line(page: Page, fleet: Fleet) -> None:
-    """Sections that have nothing to say are not there."""
+    """Empty sections are hidden."""
     idle = a_lock(waiting=0, held=1, oldest_since=None)
     fleet.view = a_view(locks=[idle], crons=[a_cron()], slots=[some_slots(limit=0)])
 
@@ -184,7 +184,7 @@ def test_without_clusters_nothing_is_reported_as_good(page: Page, fleet: Fleet) 
 
 
 def test_a_right_that_was_left_out_is_no_alarm(page: Page, fleet: Fleet) -> None:
-    """It stands with the watches, quietly; figures that do not need it are whole."""
+    """It is shown only among the watches; figures that do not need the kind are complete."""
     refused = a_watch("prod-hz", "events", state="refused", synced=False, needed=False, detail="403 Forbidden")
     absent = a_watch("prod-hz", "cronworkflows", state="absent", synced=False, needed=False)
     fleet.view = a_view(clusters=[a_cluster("prod-hz", watches=[a_watch("prod-hz"), refused, absent])])
@@ -206,7 +206,7 @@ def test_a_slot_and_a_lock_of_one_row_each_have_no_button(page: Page, fleet: Fle
 
 
 def test_hostile_names_are_text_here_too(chrome: Chrome, fleet: Fleet) -> None:
-    """Locks, holders, messages, schedules and pods are named by strangers."""
+    """Names of locks, holders, messages, schedules and pods are foreign input."""
     fleet.view = a_view(
         clusters=[a_cluster(HOSTILE)],
         queues=[waiting((HOSTILE, HOSTILE, HOSTILE), "lock", 5, MINUTE)],
