@@ -1,8 +1,8 @@
 """
-What a bad input is: the lines of a watch that hold it, and what must come of it, as data.
+A bad input as data: the lines of a watch that contain it, and the expected outcome.
 
 A case spoils one sound object, whose every field is known, so that what it expects is the sound row and the difference.
-Secrets are planted in every object where pods and workflows carry them; nothing that is kept may show one.
+Secrets are planted in every object where pods and workflows carry them; no stored byte may show one.
 """
 
 import base64
@@ -32,7 +32,7 @@ Spoil = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class Expected:
-    """What must come of a bad input."""
+    """The expected outcome of a bad input."""
 
     how: str
     """`accepted`, `repaired` (by the second try), `quarantined`, `ignored`, or `reopened`: the stream, at the same version."""
@@ -82,7 +82,7 @@ NO_POD: Rows = {"pod_run": None, "pod_cost": None}
 
 
 def run(**changes: Any) -> Rows:
-    """The row of the sound workflow, but for what is named."""
+    """The row of the sound workflow with these changes."""
     fields = {
         "name": UID, "namespace": "team", "created_at": NOON, "attempt": 1, "template": "", "queue": "team",
         "priority": 0, "labels": {"department": "autonomy"}, "department": "autonomy", "started_at": NOON + SECOND,
@@ -96,12 +96,12 @@ def run(**changes: Any) -> Rows:
 
 
 def live(**fields: Any) -> Rows:
-    """The row of a workflow that goes on."""
+    """The row of a live workflow."""
     return {"workflow_run": None, "workflow_live": {"is_deleted": 0, "name": UID} | fields}
 
 
 def pod(**changes: Any) -> Rows:
-    """The evidence of the sound pod, but for what is named."""
+    """The evidence of the sound pod with these changes."""
     fields = {
         "name": UID, "namespace": "team", "created_at": NOON, "attempt": 1, "node_name": VIRTUAL_NODE,
         "region": "cn-hangzhou", "cpu": Decimal(2), "memory_bytes": 4 * GIB, "gpu": Decimal(0), "ephemeral_bytes": 0,
@@ -112,7 +112,7 @@ def pod(**changes: Any) -> Rows:
 
 
 def cost(**changes: Any) -> Rows:
-    """The charge of the sound pod, but for what is named: 70 s of 2 vCPU and 4 GiB."""
+    """The charge of the sound pod, 70 s of 2 vCPU and 4 GiB, with these changes."""
     fields = {"billed_from": NOON, "billed_seconds": 70, "cost": Decimal("0.0013468"), "confidence": "high"}
     return {"pod_cost": fields | changes}
 
@@ -169,7 +169,7 @@ def sound_machine(uid: str) -> Obj:
 
 
 def sound_cron(uid: str) -> Obj:
-    """A cron workflow that runs every minute, with a secret in what it runs."""
+    """A cron workflow that runs every minute, with a secret in its workflow spec."""
     return {
         "metadata": {"name": uid, "namespace": "team", "uid": uid, "creationTimestamp": iso(NOON)},
         "spec": {"schedules": ["* * * * *"], "concurrencyPolicy": "Forbid", "workflowSpec": {"arguments": [CANARY]}},
@@ -178,7 +178,7 @@ def sound_cron(uid: str) -> Obj:
 
 
 def sound_event(uid: str) -> Obj:
-    """What a scheduler says of a pod."""
+    """A scheduler's event about a pod."""
     return {
         "metadata": {"name": uid, "namespace": "team", "uid": uid, "managedFields": [CANARY]},
         "involvedObject": {"kind": "Pod", "namespace": "team", "name": f"p-{uid}", "uid": f"p-{uid}"},
@@ -232,7 +232,7 @@ def any_of(*values: Any) -> tuple[Any, ...]:
 
 
 def put(value: Any, *path: str | int) -> Spoil:
-    """Put a value at a path."""
+    """Puts a value at a path."""
 
     def spoil(obj: Obj) -> Obj:
         inner: Any = obj
@@ -245,7 +245,7 @@ def put(value: Any, *path: str | int) -> Spoil:
 
 
 def drop(*path: str | int) -> Spoil:
-    """Take out what is at a path."""
+    """Removes the value at a path."""
 
     def spoil(obj: Obj) -> Obj:
         inner: Any = obj
@@ -258,7 +258,7 @@ def drop(*path: str | int) -> Spoil:
 
 
 def all_of(*spoils: Spoil) -> Spoil:
-    """Several spoils, one after another."""
+    """Applies several spoils, one after another."""
 
     def spoil(obj: Any) -> Any:
         for one in spoils:
@@ -269,12 +269,12 @@ def all_of(*spoils: Spoil) -> Spoil:
 
 
 def instead(value: Any) -> Spoil:
-    """Something else in the object's place."""
+    """Replaces the object by a value."""
     return lambda _: value
 
 
 def replaced(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
-    """Bytes in place of others, once."""
+    """Replaces bytes by others, once."""
 
     def twist(text: bytes) -> bytes:
         assert old in text, old

@@ -1,5 +1,5 @@
 """
-What one stream costs a process of its own: run with a file of lines, prints CPU seconds and how far memory grew.
+The cost of one stream in a process of its own: takes a file of lines, prints CPU seconds and the growth of memory.
 
 A process apart, since the high-water mark of a test run's own memory belongs to whatever ran before. It is read from
 Linux' /proc: getrusage's outlives exec, so a large parent would hide what its child takes.
@@ -18,14 +18,14 @@ STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """Of one stream, beyond that of its neighbours' alone."""
+    """The cost of one stream beyond that of its neighbours alone."""
 
     cpu_s: float
     grown_mib: float
 
 
 def measured(sent: list[WatchLine]) -> Cost:
-    """The cost of playing a stream here and now."""
+    """Measures the cost of a stream in this process."""
     with TemporaryDirectory() as folder:
         alone = play(sounds(), Path(folder) / "alone.sqlite").cpu_s
         CLEAR.write_text("5", encoding="ascii")  # the mark falls to what is held now

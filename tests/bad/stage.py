@@ -1,7 +1,7 @@
 """
-The way of a bad input: a watch fed with bytes, a pipeline with real books, a spool on disk, and what is then read from it.
+The path of a bad input: a watch fed with bytes, a pipeline with real price books, a spool on disk, and the rows read from it.
 
-Its neighbours live on before and after it. What the stage adds is a server that opens a stream again where it was.
+Its neighbours exist before and after it. The stage adds a server that opens a stream again at its position.
 """
 
 import time
@@ -60,7 +60,7 @@ class WatchLine(NamedTuple):
 
 
 def sounds() -> list[WatchLine]:
-    """Two workflows with a pod each; the first pair lives around the middle, and both are paid for by their namespace."""
+    """Two workflows with one pod each; the first pair runs around the middle, and the namespace's department pays both."""
     team = {"metadata": {"name": "team", "uid": "ns-team", "labels": {"department": "robotics"}}}
     machine = {"metadata": {"name": VIRTUAL_NODE, "uid": "vk", "labels": VIRTUAL}}
     sent = [_sent(200, 0, "namespaces", team), _sent(210, 0, "nodes", machine)]
@@ -79,7 +79,7 @@ def sounds() -> list[WatchLine]:
 
 
 def _lived(name: str, began: tuple[int, int], ended: tuple[int, int]) -> list[WatchLine]:
-    """A workflow and its pod: added, running; and ended."""
+    """A workflow and its pod: added, running, ended."""
     (rv, at), (last_rv, last_at) = began, ended
     workflow, pod = f"w{name}", f"p{name}"
     return [
@@ -129,7 +129,7 @@ def lines_of(bad: Case, uid: str, rv: int, at: Instant) -> list[WatchLine]:
 
 @dataclass
 class Played:
-    """What is on disk after a stream, and what it cost."""
+    """The content of the disk after a stream, and the CPU time of the stream."""
 
     tables: dict[str, list[dict[str, Any]]]
     states: dict[tuple[str, str], bytes]
@@ -143,7 +143,7 @@ class Played:
         return sorted(found, key=lambda row: row["version"])
 
     def neighbours(self) -> bytes:
-        """All that is kept of the neighbours: their rows and states, as bytes."""
+        """The neighbours' rows and states, as bytes."""
         obj = {t: [r for r in rows if _about(r) in NEIGHBOURS] for t, rows in self.tables.items() if t != "quarantine"}
         states = {key: state for key, state in self.states.items() if key[1] in NEIGHBOURS}
         return msgspec.msgpack.encode([sorted((t, r) for t, r in obj.items() if r), sorted(states.items())])
@@ -158,7 +158,7 @@ def _about(row: dict[str, Any]) -> Any:
 
 
 def play(sent: Iterable[WatchLine], file: Path) -> Played:
-    """The stream, line by line, through watch, pipeline and spool."""
+    """Plays the stream, line by line, through watch, pipeline and spool."""
     counters = Counters()
     flow = a_pipeline(CLUSTER, counters=counters)
     watches = {resource.kind: _opened(resource, counters) for resource in RESOURCES}
@@ -172,7 +172,7 @@ def play(sent: Iterable[WatchLine], file: Path) -> Played:
 
 
 def play_in_one(sent: Iterable[WatchLine], file: Path) -> Played:
-    """The same with all lines of a kind in one chunk, as after a pause."""
+    """Plays the stream with all lines of a kind in one chunk, as after a pause."""
     counters = Counters()
     flow = a_pipeline(CLUSTER, counters=counters)
     began, now, lines = time.process_time(), NOON + 40 * MINUTE, list(sent)
@@ -183,7 +183,7 @@ def play_in_one(sent: Iterable[WatchLine], file: Path) -> Played:
 
 
 def _opened(resource: Resource, counters: Counters) -> Watch:
-    """A watch whose list was empty and whose stream is open; all it says is live."""
+    """A watch with an empty list and an open stream; all its changes are live."""
     return watching(version=100, resource=resource, counters=counters)
 
 
@@ -201,7 +201,7 @@ def _stored(flow: Pipeline, counters: Counters, file: Path, now: Instant, began:
 
 
 def _tables(spool: Spool, batches: Iterable[Batch]) -> dict[str, list[dict[str, Any]]]:
-    """What goes to the store, without the copy of the states: they are compared as they are."""
+    """The rows for the store, without the copy of the states, which are compared directly."""
     tables: dict[str, list[dict[str, Any]]] = {}
     for batch in batches:
         if batch.table == LIVE_STATE.name:
@@ -212,6 +212,6 @@ def _tables(spool: Spool, batches: Iterable[Batch]) -> dict[str, list[dict[str, 
 
 
 def files_of(file: Path) -> Iterator[bytes]:
-    """All that a spool wrote to disk."""
+    """The bytes of each file of a spool."""
     for part in sorted(file.parent.glob(f"{file.name}*")):
         yield part.read_bytes()

@@ -31,7 +31,7 @@ from tests.watch.steps import fallbacks
 BAD = "bad"
 SAMPLE_LIMIT = 5_000
 CPU_S = 5.0
-"""Against what never ends or grows by the square; on an idle core the worst of them takes 1 s."""
+"""Limit against endless or quadratic work; on an idle core the slowest case takes 1 s."""
 
 EACH = [pytest.param(bad, id=bad.name) for bad in CASES]
 IN_A_CHUNK = [pytest.param(bad, id=bad.name) for bad in CASES if bad.expected.how != "reopened"]
@@ -56,7 +56,7 @@ def fits(expected: Any, found: Any, at: int) -> bool:
 
 
 def wrong_rows(bad: Case, played: Played, at: int) -> list[str]:
-    """What the object's stored rows say otherwise than the case."""
+    """Differences between the object's stored rows and the case."""
     wrong: list[str] = []
     for table, fields in bad.expected.rows.items():
         rows = played.rows(table, BAD)
@@ -70,7 +70,7 @@ def wrong_rows(bad: Case, played: Played, at: int) -> list[str]:
 
 
 def impossible(played: Played) -> list[str]:
-    """Figures that no object may lead to: time and money below nothing, parts beyond their whole."""
+    """Impossible figures: negative time or money, parts larger than their whole."""
     rows = [(table, row) for table, some in played.tables.items() for row in some if table != "quarantine"]
     below = [
         f"{table}.{name}" for table, row in rows for name, value in row.items()
@@ -82,7 +82,7 @@ def impossible(played: Played) -> list[str]:
 
 
 def critical_paths(played: Played) -> list[tuple[str, int, int]]:
-    """Of each workflow that ended: its uid, its steps' milliseconds on the critical path, and those it lasted."""
+    """For each ended workflow: its uid, its milliseconds on the critical path, and its duration in milliseconds."""
     critical: Counter[str] = Counter()
     for step in played.tables.get("step_run", ()):
         critical[step["workflow_uid"]] += step["critical_ms"]
@@ -102,13 +102,13 @@ def outcome_of(played: Played) -> tuple[str, str]:
 
 
 def expected_outcome(bad: Case) -> tuple[str, str]:
-    """The same as the case expects it; what is ignored was taken and led to nothing."""
+    """The outcome that the case expects; an ignored input is accepted without effect."""
     how = "accepted" if bad.expected.how == "ignored" else bad.expected.how
     return how, bad.expected.reason
 
 
 def leaks(file: Path, played: Played, log: str) -> list[str]:
-    """Where a secret shows, or a sample is without bounds."""
+    """Places that show a secret, and samples beyond the limit."""
     shown = {"disk": b"".join(files_of(file)), "log": log.encode(), "metrics": repr(played.counters).encode()}
     samples = [row["sample"] for row in played.tables.get("quarantine", ())]
     return [where for where, text in shown.items() if CANARY.encode() in text] + [
@@ -121,7 +121,7 @@ def leaks(file: Path, played: Played, log: str) -> list[str]:
 def test_a_bad_input_has_its_outcome_and_its_neighbours_theirs(
     bad: Case, slot: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Accepted, repaired, set aside or ignored as the table has it, in bounded time; nothing else changes."""
+    """The input is accepted, repaired, set aside or ignored as in the table, in bounded time; nothing else changes."""
     file = tmp_path / "spool.sqlite"
     played = play(with_bad(bad, BAD, slot), file)
 
@@ -136,7 +136,7 @@ def test_a_bad_input_has_its_outcome_and_its_neighbours_theirs(
 
 @pytest.mark.parametrize("bad", IN_A_CHUNK)
 def test_a_bad_line_does_no_harm_to_the_lines_of_its_chunk(bad: Case, tmp_path: Path) -> None:
-    """After a pause hundreds of events come in one piece; a block that cannot be decoded whole is taken line by line."""
+    """After a pause hundreds of events arrive in one chunk; a block that cannot be decoded whole is taken line by line."""
     played = play_in_one(with_bad(bad, BAD, "middle"), tmp_path / "spool.sqlite")
 
     assert outcome_of(played) == expected_outcome(bad)
@@ -144,7 +144,7 @@ def test_a_bad_line_does_no_harm_to_the_lines_of_its_chunk(bad: Case, tmp_path: 
 
 
 def test_sound_objects_carry_the_secret_and_rows_that_were_counted() -> None:
-    """Without it the search for it would prove nothing; and each number of the list of 1 to 70 has a case."""
+    """Without the secret, its search would prove nothing; and each number from 1 to 70 has a case."""
     assert all(str(obj).count(CANARY) >= 4 for obj in (sound_workflow("w"), sound_pod("p")))
     assert {int(bad.name[:2]) for bad in CASES} == set(range(1, 71)) - {52, 66}
     assert len(BY_NAME) == len(CASES)

@@ -59,14 +59,14 @@ def all_at_once() -> list[WatchLine]:
     sent = sounds()
     for i, bad in enumerate(CASES):
         rv = MIDDLE_RV + 10 * i
-        # Else one line after another that ends the stream, at one and the same version, would lead to a list.
+        # Otherwise several lines that end the stream at the same version would lead to a list.
         sent += [WatchLine(rv - 1, MIDDLE_AT, "workflows", bookmark(rv - 1)), *lines_of(bad, f"bad-{i}", rv, MIDDLE_AT)]
     return sorted(sent, key=lambda s: s.rv)
 
 
 @pytest.fixture(scope="module")
 def together(tmp_path_factory: pytest.TempPathFactory) -> tuple[Played, bytes]:
-    """The stream of all cases, and what it left on disk."""
+    """The stream of all cases, and the bytes on disk after it."""
     file = tmp_path_factory.mktemp("together") / "spool.sqlite"
     played = play(all_at_once(), file)
     return played, b"".join(files_of(file))
@@ -98,7 +98,7 @@ def test_all_bad_inputs_of_a_stream_together_have_their_outcomes(together: tuple
 
 
 def test_the_engine_takes_every_row_of_all_bad_inputs(together: tuple[Played, bytes], store: Store) -> None:
-    """No row is refused, none is changed on the way: texts of every kind come back as they went in, once each."""
+    """No row is refused or changed: texts of every kind are read back unchanged, once each."""
     played, _ = together
     for name, rows in played.tables.items():
         store.insert(TABLE_NAMED[name], [list(row.values()) for row in rows], name)
@@ -130,7 +130,7 @@ def test_a_scrape_survives_all_bad_inputs(together: tuple[Played, bytes]) -> Non
 
 HEAD = b'{"type": "MODIFIED", "object": '
 NO_ITEM = ("ignored", "reopened", "event_type", "oversized")
-"""What only a line of a stream can be."""
+"""Outcomes that only a line of a stream can have."""
 LISTED = [
     pytest.param(bad, id=bad.name)
     for bad in CASES
@@ -147,7 +147,7 @@ def items_of(bad: Case) -> list[bytes]:
 @pytest.mark.parametrize("bad", LISTED)
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_a_bad_item_does_no_harm_to_its_list(bad: Case, place: int) -> None:
-    """First, between and last: the others are observed whole and the list is complete."""
+    """At the first, middle or last place, the other items are observed and the list is complete."""
     sound: Any = sound_pod if bad.kind == "pods" else sound_workflow
     items = [json.dumps(versioned(sound(uid), 60)).encode() for uid in ("a", "b")]
     items[place:place] = items_of(bad)
@@ -229,7 +229,7 @@ def test_whatever_is_wrong_with_an_object_its_neighbours_are_untouched(
 
 
 def test_a_thousand_new_queues_do_not_fill_the_metrics(tmp_path: Path) -> None:
-    """52: labels without end go under one name, and the overflow is counted; the rows keep theirs."""
+    """52: labels beyond the limit share one name in the metrics, and the overflow is counted; rows keep their own."""
     count = 2 * MAX_SERIES
     bomb = []
     for i in range(count):
@@ -284,7 +284,7 @@ def test_a_name_taken_again_is_another_workflow(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", COSTLY)
 def test_the_worst_inputs_cost_little(name: str, tmp_path: Path) -> None:
-    """A second and a quarter of a gigabyte at most, in a process of its own, whatever a megabyte unfolds to."""
+    """At most a second and a quarter of a gigabyte, in a process of its own, however large an input unpacks."""
     lines = tmp_path / "lines"
     lines.write_bytes(msgspec.msgpack.encode(with_bad(BY_NAME[name], "bad", "middle")))
     done = subprocess.run(
