@@ -39,7 +39,7 @@ async def test_a_wrong_password_names_the_file(running: Running, tmp_path: Path)
     row = await check_store(tmp_path, url=running.url, username="lynceus", password_file=str(tmp_path / "password"))
 
     assert not row.ok
-    assert row.remedy.startswith("put the right password into store.password_file")
+    assert row.remedy.startswith("write the correct password into store.password_file")
 
 
 async def test_a_missing_store_is_reported_in_a_line(tmp_path: Path) -> None:
