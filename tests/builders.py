@@ -225,14 +225,13 @@ def an_observation(
 ) -> Observation:
     """One sight of an object; a later one has the higher version unless it is given. Listed ones are not live."""
     version = version_of(0, rv or when // 10)
-    return Observation(
-        _KINDS[type(seen)], change, seen.metadata.uid, seen, version, when, change != "listed" if live is None else live
-    )
+    live = change != "listed" if live is None else live
+    return Observation(_KINDS[type(seen)], change, seen.metadata.uid, seen, version=version, at=when, live=live)
 
 
 def a_vanishing(kind: Kind, uid: str, *, when: Instant = NOON) -> Observation:
     """What a list that lacks a known object says of it."""
-    return Observation(kind, "vanished", uid, None, version_of(0, when // 10), when, live=False)
+    return Observation(kind, "vanished", uid, None, version=version_of(0, when // 10), at=when, live=False)
 
 
 def a_place(**changes: Any) -> AttemptPlace:

@@ -88,4 +88,4 @@ def _watched(folder: str, kind: Kind) -> Iterator[Observation]:
 def _observation(kind: Kind, change: Change, item: msgspec.Raw, at: int) -> Observation:
     obj = msgspec.json.decode(item, type=kubernetes.OBJECT_OF[kind])
     version = version_of(0, int(obj.metadata.resourceVersion))
-    return Observation(kind, change, obj.metadata.uid, obj, version, at, change != "listed")
+    return Observation(kind, change, obj.metadata.uid, obj, version=version, at=at, live=change != "listed")

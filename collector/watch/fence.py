@@ -34,7 +34,7 @@ class Fence:
         return self._ledger.fence != NOTHING_IS_LIVE
 
     def reset(self) -> None:
-        """Starts anew for an opened stream: it is not yet known what its server replays."""
+        """Restarts for an opened stream: it is not yet known which changes its server replays."""
         self._ledger.fence = NOTHING_IS_LIVE
         self._pause = None
 

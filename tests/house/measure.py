@@ -15,7 +15,7 @@ LINES = 400
 FUNCTION_LINES = 40
 POSITIONAL = 5
 
-ALIKE = {"all_of", "any_of", "lynceus"}
+ALIKE = {"all_of", "any_of", "given", "lynceus"}
 """Functions that take any number of values of one meaning, as the words of a command line."""
 
 BY_ORDER: dict[tuple[str, str], str] = {}

@@ -19,7 +19,7 @@ PROSE = {
     r"told|untold|tell|tells|telling": "reported, emitted, written, shown",
     r"said": "message, reported",
     r"whoever|whosoever": "name the reader",
-    r"of which": "a sentence of its own",
+    r"of which(?! pending)": "a sentence of its own; `of which pending` is a column of a report",
     r"nobody|no one": "missed, unobserved, not seen",
     r"mend|mends|mended|mending": "fix, repair",
     r"strange|strangely": "unreadable, unknown",
@@ -36,7 +36,7 @@ PROSE = {
     r"hears? of|heard of": "is notified of, learns about",
     r"puts? up with": "tolerate",
     r"anew|afresh": "again, from scratch",
-    r"shadows?|hitherto|naught|henceforth|thereof|whereof": "a current word",
+    r"forestalls?|hitherto|naught|henceforth|thereof|whereof": "a current word",
 }
 """Pattern of a retired word, and what to write instead."""
 
@@ -47,7 +47,7 @@ NAMES = {
 }  # fmt: skip
 """Retired parts of names, wherever an identifier or a file has one between its underscores."""
 
-BARE = {"held", "kept", "known", "seen", "found", "made", "given", "taken", "gone", "passed", "reached"}
+BARE = {"held", "kept", "seen", "found", "made", "given", "taken", "gone", "passed", "reached"}
 """Participles that name no function or class by themselves."""
 
 READ = {".py", ".md", ".yaml", ".yml", ".sql", ".toml", ".js", ".html", ".css", ".json", ".sh", ""}

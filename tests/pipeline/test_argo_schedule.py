@@ -142,9 +142,10 @@ ZONES = st.sampled_from(
 CLOCK_CHANGES = st.sampled_from(["2018-11-03T20:00", "2018-02-17T20:00", "2024-03-30T20:00", "2024-10-26T20:00"])
 
 
-def looked_up(minutes: set[int], hours: set[int], days: set[int] | None, week: set[int] | None, after: Instant,
-              zone: str) -> list[Instant]:  # fmt: skip
-    """Every minute of two days, looked at one by one on the wall clock."""
+def due_by_wall_clock(
+    minutes: set[int], hours: set[int], days: set[int] | None, week: set[int] | None, *, after: Instant, zone: str
+) -> list[Instant]:
+    """Checks each minute of two days on the wall clock."""
     found = []
     for moment in range(after + MINUTE, after + 2 * DAY, MINUTE):
         wall = datetime.fromtimestamp(moment // 1000, ZoneInfo(zone))
@@ -166,7 +167,7 @@ def test_an_oracle_that_looks_at_every_minute_agrees(
 
     found = due(schedule, zone, at(start), at(start) + 2 * DAY - 1, 10_000)
 
-    assert found == looked_up(minutes, hours, days, week, at(start), zone)
+    assert found == due_by_wall_clock(minutes, hours, days, week, after=at(start), zone=zone)
 
 
 @given(st.text(max_size=40), st.text(max_size=20))

@@ -48,7 +48,7 @@ def test_what_vanished_in_a_gap_ended_when_it_was_last_known_alive() -> None:
     """The gap's beginning, or its own later signs; its price is marked as a guess, and a later gap starts from scratch."""
     flow, later = a_pipeline(), NOON + 2 * HOUR
     gap, pods = a_gap("workflows", NOON + 60 * SECOND), a_gap("pods", NOON)
-    gone = Observation("workflows", "vanished", "w1", None, 900 << 8, NOON + HOUR, live=False)
+    gone = Observation("workflows", "vanished", "w1", None, version=900 << 8, at=NOON + HOUR, live=False)
     pod = msgspec.structs.replace(gone, kind="pods", uid="p1")
     other = an_observation(a_workflow("w2"), "added", when=NOON + HOUR)
     flow.take("c1", [SUBMITTED, BEGUN, STARTED_POD, gap, gone, Synced("workflows", "900")])

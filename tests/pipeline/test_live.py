@@ -94,7 +94,7 @@ def test_what_has_begun_is_in_no_queue() -> None:
 
 
 def watch(kind: str = "pods", *, synced: bool = True, detail: str = "", state: WatchState = "watching") -> WatchHealth:
-    return WatchHealth("c1", kind, state, detail, synced, NOON, 3)
+    return WatchHealth("c1", kind, state, detail, synced=synced, last_event_at=NOON, objects=3)
 
 
 @pytest.mark.parametrize(

@@ -346,7 +346,7 @@ def test_an_object_set_aside_is_a_row_and_counted() -> None:
 def test_an_object_that_core_does_not_understand_is_set_aside() -> None:
     """A defect of ours on one object must not stop a fleet; it is logged with the object's identity."""
     flow = a_pipeline()
-    wrong = Observation("pods", "modified", "p1", None, 5, NOON, live=True)
+    wrong = Observation("pods", "modified", "p1", None, version=5, at=NOON, live=True)
     flow.take("c1", [wrong, SUBMITTED])
     (row,) = only(Quarantine, drained(flow).facts)
 
