@@ -25,7 +25,7 @@ class Observation(msgspec.Struct, frozen=True, gc=False):
     change: Change
     uid: str
     object: object
-    """The typed object of core/decode.py; None for `vanished`."""
+    """The typed object of core/objects/kubernetes.py; None for `vanished`."""
     version: int
     at: Instant
     live: bool

@@ -109,7 +109,7 @@ async def reflector(server: str, kind: str, expected: int, folder: Path) -> Figu
 
 
 async def pipeline(server: str, kind: str, expected: int, folder: Path) -> Figures:
-    """The reflector, core, spool and embedded store together, wired as storing.py wires them."""
+    """The reflector, core, spool and embedded store together, wired as service/storage.py wires them."""
     counters, token = Counters(), folder / "store.token"
     pipe = a_pipeline(counters)
     child = await start_child(folder / "store", "127.0.0.1:0", token)
@@ -144,7 +144,7 @@ def a_pipeline(counters: Counters) -> Pipeline:
 
 
 async def commit_for_ever(pipe: Pipeline, disk: Worker, spool: Spool) -> None:
-    """What storing.py does between pipeline and spool."""
+    """Commits as service/storage.py does."""
     while True:
         await asyncio.sleep(COMMIT_S)
         await asyncio.shield(commit(pipe, disk, spool))
