@@ -31,7 +31,7 @@ def a_cron(
     phase: str = "Active",
     **spec: Any,
 ) -> kubernetes.CronWorkflow:
-    """A cron workflow as the API shows it; what is not named here goes into its spec."""
+    """A cron workflow as the API shows it; other keywords go into its spec."""
     raw = {
         "metadata": {"name": name, "namespace": namespace, "uid": uid, "creationTimestamp": iso(created)},
         "spec": {"schedules": [due] if isinstance(due, str) else due, **spec},

@@ -94,7 +94,7 @@ def test_a_pod_without_a_status_has_no_incidents() -> None:
     assert emitted(kubernetes.Pod(kubernetes.Meta(uid="ctl"))) == []
 
 
-def test_the_limit_is_zero_where_there_is_none() -> None:
+def test_the_memory_limit_is_0_if_there_is_none() -> None:
     """Helm's default sets none."""
     bare = a_controller({"state": ended(1)}, containers=None)
     other = a_controller({"state": ended(1)}, uid="b", containers=[{"name": "workflow-controller"}])
@@ -136,7 +136,7 @@ def test_a_controller_is_recognised_by_its_label_in_its_namespace(namespace: str
 
 
 def test_a_kill_that_the_kubelet_does_not_call_oom_is_a_restart() -> None:
-    """When a node runs out of memory it looks so, but so does any kill -9; the exit code stands beside it."""
+    """A kill by a node without memory looks the same as any kill -9; the exit code is kept too."""
     (incident,) = emitted(a_controller({"lastState": ended(1, "Error", 137)}))
 
     assert (incident.kind, incident.reason, incident.exit_code) == ("restart", "Error", 137)
@@ -214,7 +214,7 @@ def test_a_missed_restart_without_an_honest_instant_is_only_counted(status: dict
     assert health(state).restarts == status["restartCount"]
 
 
-def test_what_was_before_the_first_sight_was_not_missed() -> None:
+def test_restarts_before_the_first_observation_are_not_missed() -> None:
     """A pod that has restarted for weeks."""
     assert names(watch(ControllerState(), (9, {"state": runs(5), "lastState": ran(1, 4), "restartCount": 50}))) == [
         ("restart", "Error", 4)

@@ -79,7 +79,7 @@ def test_a_deleted_pod_is_gone_with_its_last_words() -> None:
     assert state.pods == {}
 
 
-def test_a_pod_without_the_controller_s_container_is_none() -> None:
+def test_a_pod_without_the_controllers_container_is_not_a_controller() -> None:
     """Whatever its labels say."""
     pod = a_controller({"name": "argo-server", "state": ended(1)}, containers=[{"name": "argo-server"}])
     state = ControllerState()
@@ -98,7 +98,7 @@ def test_pods_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_new_holder_of_the_lease_is_an_incident() -> None:
-    """At the instant the Lease says, with the holder as reason; who held it first is none."""
+    """At the instant in the Lease, with the holder as reason; the first holder is not a change."""
     state = ControllerState()
     first = controller_lease(state, "ctl")
     same = controller_lease(state, "ctl")
@@ -151,7 +151,7 @@ def test_without_a_renewal_the_holder_is_believed() -> None:
 
 
 def test_without_a_lease_its_metrics_say_who_leads() -> None:
-    """The Helm chart's single replica has none; a Lease that was read long ago is none either."""
+    """The Helm chart's single replica has no Lease; a Lease that was read long ago does not count either."""
     state = a_state()
     unknown = health(state).leader
     take(state, "metrics", ControllerMetrics(is_leader=True))
@@ -180,7 +180,7 @@ def test_memory_is_the_metrics_api_s_else_its_own() -> None:
 
 
 def test_metrics_and_why_they_are_not_read_are_shown() -> None:
-    """The last word counts."""
+    """The latest reading counts."""
     state = a_state()
     metrics = ControllerMetrics(scheme="4.0")
     take(state, "metrics", metrics)

@@ -32,7 +32,7 @@ def test_an_empty_config_map_sets_no_limit(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b'{"data": {"parallelism": 5}}', b"\xff", b"[" * 100_000])
-def test_what_is_no_config_map_is_none(body: bytes) -> None:
+def test_a_body_that_is_not_a_config_map_is_none(body: bytes) -> None:
     """A proxy's page, for one."""
     assert controller_readings.config_texts(body) is None
 
@@ -69,8 +69,8 @@ def test_a_lease_that_was_given_back_has_no_holder() -> None:
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"spec": null}', b'{"spec": {"leaseDurationSeconds": 1e99}}', b"nonsense"])
-def test_what_is_no_lease_is_none(body: bytes) -> None:
-    """Nothing is made up."""
+def test_a_body_that_is_not_a_lease_is_none(body: bytes) -> None:
+    """No value is invented."""
     assert controller_readings.lease(body) is None
 
 

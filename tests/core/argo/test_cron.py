@@ -14,7 +14,7 @@ from tests.core.argo.crons import Watched, a_cron, name_of, restarted, sight, wa
 
 
 def test_a_due_time_that_led_to_a_workflow_is_started() -> None:
-    """The workflow bears the due time in its annotation and its name."""
+    """The workflow has the due time in its annotation and its name."""
     world = watched()
     world.run(NOON + MINUTE, at=NOON + MINUTE + 2 * SECOND)
     world.tick(NOON + MINUTE + 5 * SECOND)
@@ -41,7 +41,7 @@ def test_nothing_is_emitted_again() -> None:
 
 
 def test_the_status_of_a_cron_shows_started_runs() -> None:
-    """Where its workflow is not seen; the name comes when the workflow does."""
+    """If its workflow is not observed yet; the name follows with the workflow."""
     world = watched()
     world.see(a_cron(last=NOON + MINUTE), NOON + MINUTE + SECOND)
     world.run(NOON + MINUTE)
@@ -51,8 +51,8 @@ def test_the_status_of_a_cron_shows_started_runs() -> None:
     assert world.rows[0].started_at is None
 
 
-def test_what_argo_could_not_submit_is_quoted() -> None:
-    """A run that was missed says why, and so does the cron, until one of its runs is made."""
+def test_the_message_of_a_failed_submission_is_kept() -> None:
+    """A missed run has the reason, and so does the cron, until one of its runs is created."""
     cron, well = a_cron("0 * * * *"), a_cron("0 * * * *")
     failed = {"type": "SubmissionError", "status": "True", "message": 'workflowtemplates "gone"\nnot found'}
     other = {"type": "SubmissionError", "status": "False", "message": "once"}
@@ -135,7 +135,7 @@ def test_the_state_when_it_fell_due_decides() -> None:
 
 @pytest.mark.parametrize("policy", ["Allow", "Replace", "", None])
 def test_other_policies_forbid_nothing(policy: str | None) -> None:
-    """Replace ends the run before; that is a started run of ours."""
+    """Replace ends the previous run; the new run counts as started."""
     world = watched(a_cron("*/2 * * * *", concurrencyPolicy=policy, active=1))
     world.tick(NOON + 3 * MINUTE, NOON)
 
@@ -162,7 +162,7 @@ def test_nothing_is_due_while_it_is_off(off: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("off", "reason"), [({"suspend": True}, "suspended"), ({"phase": "Stopped"}, "stopped")])
-def test_what_is_still_open_when_it_is_switched_off_was_skipped(off: dict[str, Any], reason: str) -> None:
+def test_open_due_times_of_a_suspended_cron_are_skipped(off: dict[str, Any], reason: str) -> None:
     """A suspension observed shortly after a due time is not a miss. A row with a reason or a run keeps it."""
     world = watched()
     world.run(NOON + MINUTE)
@@ -223,7 +223,7 @@ def test_a_run_by_hand_is_no_due_time(scheduled: Instant | None, name: str) -> N
     assert world.view().last_at is None
 
 
-def test_what_nobody_watched_and_was_followed_by_a_run_is_not_judged() -> None:
+def test_an_unobserved_due_time_before_a_run_is_not_judged() -> None:
     """After a break the workflows in between may be gone; what followed the last run surely did not start."""
     world = watched(a_cron("*/10 * * * *"))
     world.tick(NOON + 30 * SECOND)
@@ -248,7 +248,7 @@ def test_nothing_is_due_after_the_end(change: Any) -> None:
 
 
 def test_a_run_is_emitted_even_after_its_cron_is_deleted() -> None:
-    """For as long as one stream may lag behind another; then both are forgotten."""
+    """As long as one stream may lag behind another; then both are forgotten."""
     world = watched()
     world.see(a_cron(), NOON + 90 * SECOND, "deleted")
     world.run(NOON + MINUTE)
@@ -265,7 +265,7 @@ def test_a_run_is_emitted_even_after_its_cron_is_deleted() -> None:
 
 
 def test_a_cron_under_the_name_of_another_goes_on_from_its_own_beginning() -> None:
-    """Between the two nothing is due, whether the end of the first was seen or not."""
+    """Between the two nothing is due, whether the deletion of the first was observed or not."""
     for ended in (True, False):
         world = watched(a_cron("*/10 * * * *"))
         world.tick(NOON + 5 * MINUTE)
@@ -293,7 +293,7 @@ def test_one_name_in_two_namespaces_is_two_crons() -> None:
 
 
 def test_all_that_changes_state_is_marked_for_the_checkpoint() -> None:
-    """And what changes nothing is not: most crons sleep most of the time."""
+    """A tick without changes is not checkpointed: most crons are idle most of the time."""
     world = watched(a_cron("*/5 * * * *"))
 
     def marked() -> bool:

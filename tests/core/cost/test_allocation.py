@@ -63,7 +63,7 @@ def test_departments_unallocated_and_shared_are_the_total(spent: dict[str, Decim
     assert total(owed) == total((*spent.values(), fee))
 
 
-def test_what_has_more_places_is_refused() -> None:
+def test_an_amount_of_more_than_18_places_is_refused() -> None:
     """It could not be shared out without a loss."""
     with pytest.raises(ValueError, match="more than 18 places"):
         share(Decimal("1e-19"), {"a": Decimal(1)}, "even")

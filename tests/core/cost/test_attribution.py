@@ -49,7 +49,7 @@ OWNED = AttributionInput(
     ],
 )
 def test_each_source_is_read(rule: AttributionRule, expected: str) -> None:
-    """Where a rule says to look, there it looks."""
+    """A rule reads the source that it names."""
     assert owner((rule,), OWNED) == expected
 
 
@@ -66,12 +66,12 @@ def test_each_source_is_read(rule: AttributionRule, expected: str) -> None:
     ],
 )
 def test_a_rule_that_finds_nothing_leaves_it_to_the_next(rule: AttributionRule) -> None:
-    """Empty text is nothing, so is what a map lacks, and so is a day on which it does not hold."""
+    """A rule does not match on empty text, on a value missing in its map, or on a day outside its validity."""
     assert owner((rule, AttributionRule("namespace")), OWNED) == "team"
 
 
 def test_the_first_rule_that_matches_decides() -> None:
-    """Their order is the operator's word."""
+    """The operator decides their order."""
     rules = (AttributionRule("namespace_label", "department"), AttributionRule("workflow_label", "department"))
 
     assert owner(rules, OWNED) == "by-namespace-label"
@@ -101,7 +101,7 @@ def test_without_a_queue_label_none_is_kept() -> None:
     assert Rules().kept_labels == {*ARGO_LABELS, ACTOR_LABEL}
 
 
-def test_a_row_keeps_what_a_rule_reads_and_no_more() -> None:
+def test_a_row_keeps_only_the_inputs_of_rules() -> None:
     """Annotations and the namespace's labels are kept beside the labels, with a prefix that no label name can have."""
     texts = {"dep": "a", "other": "b", "note": "c" * 300, "x": "d"}
 
@@ -174,7 +174,7 @@ RULES = st.builds(Rules, department=LISTS, project=LISTS, creator=LISTS)
 def test_a_forestalled_rule_changes_nothing(
     first: AttributionRule, second: AttributionRule, kept: Any, name: str
 ) -> None:
-    """What is refused as unreachable is so for every workflow."""
+    """A rule that is refused as unreachable is unreachable for every workflow."""
     labels = kept | {f"annotation:{k}": v for k, v in kept.items()} | {f"namespace:{k}": v for k, v in kept.items()}
     owned = AttributionInput(labels, name, name, name, NOON)
 
@@ -211,7 +211,7 @@ def test_the_row_alone_names_the_owner_that_the_workflow_did(
 
 
 def test_a_run_keeps_its_owner_when_a_rule_ends_while_it_runs() -> None:
-    """The workflow's creation counts: a run over the day of a change is one department's, not two halves."""
+    """The workflow's creation counts: a run over the day of a change belongs to one department."""
     rules = Rules(
         department=(
             AttributionRule("namespace", map={"team": "before"}, end=NOON + 1),
@@ -224,8 +224,8 @@ def test_a_run_keeps_its_owner_when_a_rule_ends_while_it_runs() -> None:
     assert [row.department for one in (seen, later) for row in rows_of(rules, one, {})] == ["before", "after"]
 
 
-def test_changed_rules_are_put_to_what_was_taken_up_from_a_checkpoint() -> None:
-    """A restart with other rules must not leave running workflows to the old ones."""
+def test_changed_rules_apply_to_workflows_from_a_checkpoint() -> None:
+    """After a restart with other rules, the new rules apply to running workflows too."""
     cluster = Cluster("c1", Rules(department=(AttributionRule("namespace", map={"team": "a"}),)))
     cluster.observe(an_observation(a_workflow(phase="Running", started=NOON)))
     life = msgspec.convert(msgspec.to_builtins(cluster.workflows["w1"]), type(cluster.workflows["w1"]))
@@ -249,7 +249,7 @@ def test_changed_rules_are_put_to_what_was_taken_up_from_a_checkpoint() -> None:
         ((AttributionRule("workflow_annotation", "team"),), "", "unallocated"),
     ],
 )
-def test_where_no_rule_matches_a_row_that_may_lack_what_one_reads_its_conclusion_stands(
+def test_the_former_owner_stays_if_a_row_may_lack_the_input_of_a_rule(
     rules: tuple[AttributionRule, ...], concluded: str, expected: str
 ) -> None:
     """Sources that every row keeps are evaluated again; an annotation that no rule read was never kept."""

@@ -46,14 +46,14 @@ def test_pulling_an_image_is_billed_from_the_instances_creation() -> None:
     ],
 )
 def test_without_the_clouds_word_the_next_best_instant_begins_the_bill(instants: dict[str, Any]) -> None:
-    """Bound to its node, or main's start; on ECI neither is what the bill says."""
+    """The binding to its node, or main's start; on ECI the bill uses neither."""
     found = interval(**instants)
 
     assert (found.begin, found.confidence) == (NOON + SECOND, "low")
 
 
 def test_where_a_pod_is_bound_to_a_machine_of_its_own_that_begins_the_bill() -> None:
-    """Fargate, Autopilot and plain nodes are there when the pod is bound: the word is as good as any."""
+    """Fargate, Autopilot and plain nodes exist when the pod is bound, so this instant is exact."""
     found = [interval(p, scheduled_at=NOON - SECOND) for p in ("aws-fargate-eks", "gke-autopilot", "plain-node")]
 
     assert [(f.begin, f.confidence) for f in found] == [(NOON - SECOND, "high")] * 3
@@ -76,19 +76,19 @@ def test_a_pod_of_which_only_the_end_is_known_is_billed_from_its_creation() -> N
     ids=["no node took it", "not yet", "the virtual node found no stock"],
 )
 def test_a_pod_that_got_no_instance_has_no_charge(run: PodRun) -> None:
-    """Providers bill no instance that could not be made, however long it was asked for."""
+    """Providers do not bill an instance that could not be created, however long the pod waited."""
     assert charge(run) == []
 
 
 def test_a_scheduled_pod_on_a_real_node_is_there() -> None:
-    """A node of one's own has it from then on."""
+    """On a plain node the pod has its instance from then on."""
     run = a_pod_run(instance_created_at=None, main_started_at=None, pricing={}, node_name="n1")
 
     assert [c.product for c in charge(run)] == ["plain-node"]
 
 
 def test_a_rewritten_creation_does_not_shorten_the_bill() -> None:
-    """A container runs in an instance: main's start an hour before it is the better word."""
+    """A container runs inside an instance, so main's start an hour earlier is the better evidence."""
     found = interval(instance_created_at=NOON + HOUR, main_started_at=NOON, finished_at=NOON + 2 * HOUR)
 
     assert (found.begin, found.seconds, found.confidence) == (NOON, 7200, "low")
@@ -99,21 +99,21 @@ def test_a_rewritten_creation_does_not_shorten_the_bill() -> None:
 
 @pytest.mark.parametrize("absurd", [0, 1, EARLIEST - 1, NOON - 2 * DAY, NOON + 3650 * DAY])
 def test_an_absurd_beginning_gives_way_to_the_next_best(absurd: int) -> None:
-    """1970, long before the pod was made, ten years ahead: no 56-year bill."""
+    """1970, long before the pod's creation, ten years ahead: none may cause a 56-year bill."""
     found = interval(instance_created_at=absurd)
 
     assert (found.begin, found.seconds, found.confidence) == (NOON, 3600, "low")
 
 
 def test_without_any_beginning_that_can_be_there_is_no_amount() -> None:
-    """A flagged row on the day that the pod was made."""
+    """A flagged row on the day of the pod's creation."""
     found = interval(instance_created_at=0, scheduled_at=0, main_started_at=0)
 
     assert (found.missing, found.begin, found.seconds) == ("absurd_begin", NOON, 0)
 
 
-def test_a_pod_made_in_1970_is_judged_by_what_else_is_known() -> None:
-    """And booked on today where nothing is."""
+def test_a_pod_created_in_1970_is_billed_by_its_other_instants() -> None:
+    """It is booked today if no instant is known."""
     assert interval(created_at=0).begin == NOON
     lost = interval(created_at=0, instance_created_at=0, scheduled_at=0, main_started_at=0, until=NOON + DAY)
     assert (lost.begin, lost.missing) == (NOON + DAY, "absurd_begin")
@@ -121,7 +121,7 @@ def test_a_pod_made_in_1970_is_judged_by_what_else_is_known() -> None:
 
 @pytest.mark.parametrize("end", [0, NOON - HOUR, NOON + 3650 * DAY])
 def test_an_absurd_end_has_no_amount(end: int) -> None:
-    """Neither nothing nor ten years: unknown."""
+    """The cost is unknown, neither 0 nor that of ten years."""
     charged = only(pod(finished_at=end), until=NOON + DAY)
 
     assert (charged.cost, charged.rule, charged.billed_seconds) == (None, "absurd_end", 0)
@@ -141,7 +141,7 @@ def test_a_start_of_main_that_cannot_be_leaves_no_pending_beyond_the_end() -> No
 
 
 def test_an_end_that_nobody_saw_is_of_low_confidence() -> None:
-    """It lies somewhere before the list that lacked the pod."""
+    """The end is at some time before the list without the pod."""
     assert interval(reason="vanished").confidence == "low"
 
 
@@ -149,7 +149,7 @@ def test_an_end_that_nobody_saw_is_of_low_confidence() -> None:
 
 
 def test_a_pod_that_runs_is_billed_until_now() -> None:
-    """And before its beginning nothing is."""
+    """Before its begin nothing is billed."""
     found = [interval(finished_at=None, until=NOON + s) for s in (90 * SECOND, -90 * SECOND)]
 
     assert [f.seconds for f in found] == [90, 0]
@@ -168,7 +168,7 @@ def test_a_pod_that_never_starts_is_given_up_after_four_hours(text: str | None, 
     assert (found.seconds, found.pending_seconds, found.confidence) == (hours * 3600, hours * 3600, confidence)
 
 
-def test_a_stuck_pod_costs_what_four_hours_cost() -> None:
+def test_a_stuck_pod_costs_as_much_as_four_hours() -> None:
     """The notes' worst case: 0.277 for 2 vCPU and 4 GiB."""
     assert str(only(pod(main_started_at=None, finished_at=None)).cost).startswith("0.277056")
 
@@ -179,7 +179,7 @@ def test_a_pod_that_started_was_not_given_up() -> None:
 
 
 def test_a_malformed_limit_is_named() -> None:
-    """For the counter of doubts."""
+    """It is counted as a doubt."""
     assert interval(pricing=eci("2-4Gi", **{"max-pending-minute": "x"})).doubt == "malformed_limit"
 
 
@@ -204,7 +204,7 @@ TIMES = st.one_of(st.none(), st.integers(0, 2 * NOON), st.integers(NOON - 2 * DA
 def test_no_interval_is_negative_or_absurd(
     created: int | None, bound: int | None, main: int | None, end: int | None, code: int | None, least: int
 ) -> None:
-    """Whatever the instants: pending lies inside, nothing is longer than the pod can have lived."""
+    """Whatever the instants are: pending is inside, and no interval is longer than the pod can have existed."""
     rule = IntervalRule(
         (Begin("instance_created"), Begin("scheduled", "low"), Begin("main_started", "low")), minimum_s=least
     )

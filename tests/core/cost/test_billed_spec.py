@@ -27,13 +27,13 @@ NOTHING: dict[str, Any] = {"cpu": Decimal(0), "memory_bytes": 0}
 
 
 def spec(otherwise: str = "", **changes: Any) -> Spec:
-    """What is billed of a pod of 2 vCPU and 4 GiB, on ECI unless it is changed."""
+    """Billed spec of a pod of 2 vCPU and 4 GiB, on ECI by default."""
     run = a_pod_run(**{"region": "cn-beijing", **changes})
     return spec_of(run, shipped().products[product_of(run, shipped().products.values(), otherwise)])
 
 
 def sized(found: Spec) -> tuple[str, str, str]:
-    """vCPU, GiB or type, and where it is from."""
+    """vCPU, GiB or type, and its source."""
     size = found.instance_type or f"{found.vcpu.normalize():f}-{found.memory_gib.normalize():f}"
     return size, found.source, found.confidence
 
@@ -60,7 +60,7 @@ def sized(found: Spec) -> tuple[str, str, str]:
     ],
 )
 def test_a_pods_marks_say_who_bills_it(changes: dict[str, Any], product: str) -> None:
-    """ACS before ECI, whose virtual nodes it shares; without a mark it is on a node of one's own."""
+    """ACS takes precedence over ECI, whose virtual nodes it shares; without a mark the pod is on a plain node."""
     assert spec(**changes).product == product
 
 
@@ -75,10 +75,10 @@ def test_a_pods_marks_say_who_bills_it(changes: dict[str, Any], product: str) ->
         ("azure-aci", {"node_name": "x", "pricing": {"node:type": "virtual-kubelet"}}, "azure-aci"),
     ],
 )
-def test_a_pod_without_marks_is_billed_by_what_its_cluster_runs_on(
+def test_a_pod_without_marks_is_billed_by_the_product_of_its_cluster(
     otherwise: str, changes: dict[str, Any], product: str
 ) -> None:
-    """The settings say it; a mark says it better, unless other products share it."""
+    """A mark takes precedence over the settings, unless other products share the mark."""
     assert spec(otherwise, **{"pricing": {}, **changes}).product == product
 
 
@@ -123,7 +123,7 @@ def test_a_mark_without_values_takes_any() -> None:
     ],
 )
 def test_the_most_trusted_word_is_billed(changes: dict[str, Any], expected: tuple[str, str, str]) -> None:
-    """The provider's annotation, its pair of annotations, the user's wish, requests through the grid, the default."""
+    """The provider's annotation, its pair of annotations, the user's annotation, requests through the grid, the default."""
     assert sized(spec(**changes)) == expected
 
 
@@ -153,7 +153,7 @@ def test_fargate_adds_a_quarter_gib_for_itself() -> None:
     assert sized(found)[0] == "2-9"
 
 
-def test_what_no_size_holds_has_no_price() -> None:
+def test_a_request_beyond_every_size_has_no_price() -> None:
     """Such a size is not sold; the row gives the reason and the requests."""
     found = spec(pricing={}, cpu=Decimal(65))
     vast = spec(pricing={}, node_name="n1", memory_bytes=2**63 - 1)
@@ -163,12 +163,12 @@ def test_what_no_size_holds_has_no_price() -> None:
 
 
 def test_a_plain_nodes_pod_that_requests_nothing_has_no_known_share() -> None:
-    """It may use much of the node; not 0."""
+    """It may use much of the node, so its cost is unknown, not 0."""
     assert spec(pricing={}, node_name="n1", **NOTHING).missing == "no_requests"
 
 
 def test_a_pod_on_a_plain_node_is_billed_its_requests_of_that_node() -> None:
-    """The node's type goes along, for its price to be split."""
+    """The spec has the node's type, since its price is split."""
     found = spec(pricing={"node:node.kubernetes.io/instance-type": "ecs.c7.large"}, node_name="n1")
 
     assert (found.vcpu, found.memory_gib, found.instance_type, found.by_type) == (D(2), D(4), "ecs.c7.large", False)
@@ -209,8 +209,8 @@ def test_a_spec_of_another_form_gives_way_to_the_requests(text: str) -> None:
         ),
     ],
 )
-def test_what_was_not_understood_lowers_the_confidence(changes: dict[str, Any], doubt: str) -> None:
-    """And is named, for the counter."""
+def test_an_unknown_value_lowers_the_confidence(changes: dict[str, Any], doubt: str) -> None:
+    """The doubt is named, for the counter."""
     found = spec(**changes)
 
     assert (found.doubt, found.confidence) == (doubt, "low")
@@ -219,7 +219,7 @@ def test_what_was_not_understood_lowers_the_confidence(changes: dict[str, Any], 
 
 @pytest.mark.parametrize("text", ["1e3Ki?", "m", "NaN", "-1", "1_000", "１", " 5", "1K", "9" * 50])
 def test_a_malformed_request_is_passed_to_pricing(text: str) -> None:
-    """The pod's life leaves a mark, since what is left of its requests is not what it asked for."""
+    """The pod's row has a mark, since its readable requests are incomplete."""
     place = a_place()
     seen = a_pod(requests={"cpu": text, "memory": "4Gi"}, annotations={})
 
@@ -228,7 +228,7 @@ def test_a_malformed_request_is_passed_to_pricing(text: str) -> None:
 
 
 def test_an_unknown_size_is_not_a_products_default() -> None:
-    """A pod of the archive whose requests are not known has no price, though one that asks for nothing has."""
+    """An archived pod with unknown requests has no price, while a pod without requests has one."""
     silent = spec("alibaba-eci", pricing={}, **NOTHING)
     unknown = spec("alibaba-eci", pricing={ARCHIVED: ARCHIVED_NOWHERE}, **NOTHING)
 
@@ -249,7 +249,7 @@ def test_sound_requests_leave_no_mark() -> None:
 
 
 def test_the_providers_words_choose_class_and_purchase() -> None:
-    """In our words; the default where it says nothing."""
+    """In our terms; without a value the default."""
     found = [
         spec(pricing=eci("2-4Gi")),
         spec(pricing=eci("2-4Gi", **{"instance-compute-category": "economy"})),
@@ -289,7 +289,7 @@ def test_a_pod_of_no_known_region_is_priced_as_in_the_products_own() -> None:
 
 
 def test_gpus_are_billed_beside_or_with_their_machine() -> None:
-    """ECI sells them by machine type: a guessed size of vCPU and memory cannot stand for one."""
+    """ECI sells GPUs by machine type, so a size of vCPU and memory cannot price them."""
     two: dict[str, Any] = {"gpu": D(2)}
     found = [
         spec(pricing={**acs("gpu"), ACS + "gpu-model-series": "T4"}, **two),

@@ -225,7 +225,7 @@ def test_written_days_around_a_changed_price_are_written_as_zero() -> None:
     [(40, "0.0049008", "0"), (41, "0.00502332", "0.01"), (3600, "0.441072", "0.44")],
 )
 def test_the_mainland_site_bills_an_instance_to_the_cent(seconds: int, exact: str, billed: str) -> None:
-    """Oracle 7.7: half a cent is one, less is none; the exact cost stands beside it."""
+    """Oracle 7.7: half a cent is rounded up, less is rounded to 0; the exact cost is a separate figure."""
     (charged,) = billing.charges(pod(seconds), None, shipped().in_currency("CNY"), UTC, NOON + DAY)
 
     assert (charged.cost, charged.rounded_cost, charged.currency) == (Decimal(exact), Decimal(billed), "CNY")
@@ -310,7 +310,7 @@ def test_a_running_pods_charge_accrues() -> None:
 
 
 def test_an_unobserved_end_has_low_confidence() -> None:
-    """It lies somewhere before the list that lacked the pod."""
+    """The end is at some time before the list without the pod."""
     assert only(pod(reason="vanished")).confidence == "low"
 
 

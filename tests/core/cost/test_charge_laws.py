@@ -142,8 +142,8 @@ def test_no_amount_is_negative_and_pending_is_part_of_the_cost(
             assert 0 <= part.cost_pending <= part.cost
 
 
-def test_pending_over_two_midnights_leaves_none_on_the_day_without() -> None:
-    """Parts are rounded; what rounding leaves belongs to a day that had some of it."""
+def test_a_day_without_pending_seconds_has_no_pending_cost() -> None:
+    """Parts are rounded; the remainder belongs to a day with pending seconds."""
     # A second costs a sixty-thousandth: one on either side of a day rounds up twice, both together round down.
     run = pod(3 * 86_400, at("2026-11-22T23:59:59"), pending=1 + 86_400 + 1, pricing=eci("ecs.c6.large"))
 
@@ -217,7 +217,7 @@ def test_a_price_integral_is_the_same_however_it_is_cut(changes: list[tuple[int,
     CURRENCIES,
 )
 def test_cost_grows_with_seconds_and_with_the_spec(a: int, b: int, spec: str, currency: str) -> None:
-    """A longer pod never costs less, exact or as billed, and a larger one neither."""
+    """A longer or larger pod never costs less, exact or as billed."""
     short, long = (
         only(pod(s % 40_000, pricing=eci(spec)), books=shipped().in_currency(currency))
         for s in sorted([a % 40_000, b % 40_000])
@@ -262,7 +262,7 @@ MAYBE = st.one_of(st.none(), st.integers(NOON - 9 * DAY, NOON + 9 * DAY), st.int
 def test_nothing_that_a_pod_may_say_breaks_pricing_or_makes_it_free(
     marks: dict[str, str], instants: tuple[Any, ...], memory: int, cpu: int, currency: str
 ) -> None:
-    """Hostile annotations, instants and quantities: a charge with an amount, or one that says why it has none."""
+    """Hostile annotations, instants and quantities: a charge has an amount, or a reason why it has none."""
     names = ("scheduled_at", "instance_created_at", "main_started_at", "finished_at")
     run = pod(pricing=marks, memory_bytes=memory, cpu=Decimal(cpu) / 1000, ephemeral_bytes=memory, gpu=Decimal(cpu))
     run = msgspec.structs.replace(run, **dict(zip(names, instants, strict=True)))

@@ -41,7 +41,7 @@ def test_a_plan_covers_usage_at_its_discount(listed: str, expected: tuple[str, .
 
 
 def test_a_plan_of_everything_off_covers_everything() -> None:
-    """Nothing of it is ever used."""
+    """No part of it is ever used."""
     assert cover(D(7), D(1), D(1)) == Covered(D(7), D(0), D(1), D(0))
 
 
@@ -122,7 +122,7 @@ def test_a_plan_covers_hour_by_hour() -> None:
 
 
 def test_the_highest_discount_goes_first() -> None:
-    """And the next one covers what it left."""
+    """The next plan covers the rest."""
     small, large = (
         a_plan(id="small", hourly=D(1), discount=D("0.5")),
         a_plan(id="large", hourly=D(1), discount=D("0.8")),
@@ -143,8 +143,8 @@ def test_the_highest_discount_goes_first() -> None:
      ({}, {"purchase": "spot"}), ({}, {"status": "accruing"}), ({}, {"entry": 1}), ({}, {"cost": None}),
      ({}, {"list_cost": None}), ({"begin": NOON + 1}, {}), ({"end": NOON}, {})],
 )  # fmt: skip
-def test_what_a_plan_does_not_cover_stays(plan: dict[str, Any], charge: dict[str, Any]) -> None:
-    """By product, region, class, purchase and time; what still accrues, corrects or has no price is not touched."""
+def test_charges_that_a_plan_does_not_cover_stay_unchanged(plan: dict[str, Any], charge: dict[str, Any]) -> None:
+    """By product, region, class, purchase and time; accruing charges, corrections and unpriced ones do not change."""
     charge_ = replace(a_charge("3"), **charge)
 
     assert applied([charge_], [a_plan(**plan)])[0] == [charge_]
@@ -153,13 +153,13 @@ def test_what_a_plan_does_not_cover_stays(plan: dict[str, Any], charge: dict[str
 @pytest.mark.parametrize(
     "plan", [{"regions": ("cn-*",)}, {"regions": ("cn-hangzhou",)}, {"products": ("alibaba-eci",)}]
 )
-def test_a_plan_names_what_it_covers(plan: dict[str, Any]) -> None:
-    """A region by name or by how it begins."""
+def test_a_plan_covers_the_usage_that_it_names(plan: dict[str, Any]) -> None:
+    """A region by name or by prefix."""
     assert a_plan(**plan).covers(UsageKind("alibaba-eci", "cn-hangzhou", "on_demand", "general-purpose"))
 
 
-def test_own_discounts_go_with_what_is_not_covered() -> None:
-    """What a plan covers is paid by the plan, at its rate of the list price; the rest at the pod's own price."""
+def test_own_discounts_apply_to_the_uncovered_part() -> None:
+    """The covered part is paid at the plan's rate of the list price, the rest at the pod's own price."""
     [charge], _ = applied([replace(a_charge("20"), cost=D(18))], [a_plan()])
 
     assert (charge.cost, charge.covered_cost, charge.committed_cost) == (D("13.55"), D(10), D("4.55"))
@@ -259,7 +259,7 @@ def test_the_order_of_charges_moves_nothing_but_the_last_place(
 
 @given(CHARGES, AMOUNTS, AMOUNTS)
 def test_a_larger_plan_covers_no_less(charges: list[PodCost], hourly: Decimal, more: Decimal) -> None:
-    """Of all usage together; and what charges cost beside the plan falls with it."""
+    """For all usage together; the cost of charges outside the plan falls accordingly."""
     sums = [
         total(c.covered_cost or D(0) for c in applied(charges, [a_plan(hourly=amount)])[0])
         for amount in (hourly, hourly + more)

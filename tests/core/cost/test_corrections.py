@@ -29,7 +29,7 @@ def owed(charges: list[PodCost]) -> dict[str, Decimal]:
 
 
 @given(st.lists(CHARGES, min_size=1, max_size=5))
-def test_locked_and_corrections_are_what_is_known_now(words: list[PodCost]) -> None:
+def test_locked_charges_and_corrections_sum_to_the_present_charge(words: list[PodCost]) -> None:
     """Exactly by department, however often a charge changes; entries are numbered on, and a repeat adds none."""
     locked, *later = words
     booked = [locked]
@@ -58,7 +58,7 @@ def test_a_charge_that_lost_its_price_corrects_nothing() -> None:
     assert corrections(replace(LOCKED, cost=None), [LOCKED], 1, LOCKED.day, 1) == []
 
 
-def test_what_commitments_paid_of_a_locked_charge_stays_paid() -> None:
+def test_the_amount_that_commitments_paid_of_a_locked_charge_stays_paid() -> None:
     """A late charge is at its own price: missing coverage is not a difference, a higher cost is."""
     cost = LOCKED.cost or Decimal(0)
     half = cost / 2

@@ -51,7 +51,7 @@ def test_the_providers_sizes(product: str, vcpu: str, memory: str, billed: str) 
 def test_a_size_holds_its_request_and_is_its_own_size(
     product: str, vcpu: Decimal, memory: Decimal, region: str
 ) -> None:
-    """Never below what was asked for; asked for again it stays as it is."""
+    """Never below the request; a rounded size is rounded to itself."""
     found = GRIDS[product].fit(vcpu, memory, region)
 
     if found is not None:
@@ -62,7 +62,7 @@ def test_a_size_holds_its_request_and_is_its_own_size(
 
 @given(st.sampled_from(sorted(GRIDS)), AMOUNTS, AMOUNTS, AMOUNTS)
 def test_asking_for_more_vcpu_never_gives_fewer(product: str, vcpu: Decimal, more: Decimal, memory: Decimal) -> None:
-    """Where both can be had."""
+    """If both sizes exist."""
     small, large = GRIDS[product].fit(vcpu, memory), GRIDS[product].fit(vcpu + more, memory)
 
     if small and large:
@@ -76,8 +76,8 @@ def test_a_line_is_a_list_of_amounts_and_ranges() -> None:
 
 
 @pytest.mark.parametrize("text", ["x", "1..", "4..2", "0", "1..2/0", "1..99999", "-1", "1,5", "NaN", "１"])
-def test_a_line_that_is_none_is_refused(text: str) -> None:
-    """With what to write."""
+def test_an_invalid_line_of_sizes_is_refused(text: str) -> None:
+    """The error shows the valid form."""
     with pytest.raises(ValueError, match=r"invalid amount of GiB|invalid range"):
         parse_amounts(text)
 

@@ -47,7 +47,7 @@ def test_rfc_3339_is_read(text: str, expected: int) -> None:
         "2026-11-22T12:00:00.Z", "2026-11-22T12:00:00Z\n", "9223372036", "2026-11-22t12:00:00z",
     ],
 )  # fmt: skip
-def test_what_is_no_instant_is_none(text: str | None) -> None:
+def test_an_invalid_time_is_none(text: str | None) -> None:
     """The 1970 of containerd would bill 56 years; dates and week dates, which Python parses, are not accepted."""
     assert parse_time(text) is None
 
@@ -80,7 +80,7 @@ def test_everything_may_be_missing(kind: str, raw: dict[str, Any]) -> None:
 
 
 def test_env_values_and_arguments_have_no_field() -> None:
-    """What is not decoded can reach neither disk nor a log."""
+    """A field that is not decoded can reach neither disk nor a log."""
     raw = pod_json()
     raw["spec"]["containers"][0] |= {"env": [{"name": "TOKEN", "value": "s3cret"}], "args": ["--password=s3cret"]}
 
@@ -88,7 +88,7 @@ def test_env_values_and_arguments_have_no_field() -> None:
 
 
 def test_a_field_of_the_wrong_type_is_converted_and_the_rest_is_untouched() -> None:
-    """One label that is a number must not cost the pod."""
+    """One numeric label must not make the pod unreadable."""
     raw = pod_json(labels={"a": 1, "b": True, "c": [1], "d": "x"})  # type: ignore[dict-item]
     fitted = fit_object(raw, kubernetes.Pod)
     plain = decoded(pod_json(labels={"a": "1", "b": "true", "d": "x"}), kubernetes.Pod)
@@ -109,7 +109,7 @@ def test_a_quantity_that_is_a_number_is_kept_as_its_text() -> None:
     [(137.0, 137), (137.5, None), ("137", None), (True, None), (2**31, None), (-(2**31), -(2**31)), (1e300, None)],
 )
 def test_a_number_is_kept_if_it_is_one_of_32_bits(value: Any, kept: int | None) -> None:
-    """Exit codes and priorities are; a larger one would stop a whole insert."""
+    """Exit codes and priorities have 32 bits; a larger number would fail a whole insert."""
     raw = pod_json(containers=[a_container(ended=NOON)])
     raw["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] = value
     pod = fit_object(raw, kubernetes.Pod).object
@@ -118,8 +118,8 @@ def test_a_number_is_kept_if_it_is_one_of_32_bits(value: Any, kept: int | None) 
 
 
 @pytest.mark.parametrize("priority", [2**31, -(2**31) - 1, 10**30])
-def test_the_typed_decoder_refuses_what_no_column_holds(priority: int) -> None:
-    """It then goes the untyped way, which drops the field."""
+def test_the_typed_decoder_refuses_a_priority_beyond_32_bits(priority: int) -> None:
+    """Lenient decoding then drops the field."""
     raw = workflow_json(spec={"priority": priority})
 
     with pytest.raises(msgspec.ValidationError):
@@ -127,7 +127,7 @@ def test_the_typed_decoder_refuses_what_no_column_holds(priority: int) -> None:
 
 
 def test_a_lone_surrogate_becomes_a_question_mark() -> None:
-    """It is legal in JSON and in no UTF-8; one of them in a label would break a whole scrape."""
+    """It is valid in JSON but not in UTF-8; one in a label would break a whole scrape."""
     raw = json.loads('{"metadata": {"uid": "u", "labels": {"a\\ud800": "\\udfffb"}}, "status": {"nodes": ["\\ud800"]}}')
     fitted = fit_object(raw, kubernetes.Workflow)
 
@@ -136,7 +136,7 @@ def test_a_lone_surrogate_becomes_a_question_mark() -> None:
 
 
 @pytest.mark.parametrize("wrong", [[], "x", 1, None])
-def test_an_object_that_is_no_object_is_none(wrong: Any) -> None:
+def test_a_value_that_is_not_an_object_is_none(wrong: Any) -> None:
     """The caller quarantines such an object."""
     assert fit_object(wrong, kubernetes.Pod).object is None
 
@@ -145,13 +145,13 @@ def test_an_object_that_is_no_object_is_none(wrong: Any) -> None:
 
 
 @pytest.mark.parametrize("line", [b"", b"[]", b"3", b"nope", b"{", b"[" * 100_000])
-def test_a_line_that_is_no_json_object_is_none(line: bytes) -> None:
+def test_a_line_that_is_not_a_json_object_is_none(line: bytes) -> None:
     """The watch then reads on from where it was."""
     assert parse_untyped(line) is None
 
 
 def test_bytes_that_are_no_utf8_are_replaced() -> None:
-    """A second try reads what the first refused."""
+    """Lenient decoding reads a line that the typed decoder refused."""
     assert parse_untyped(b'{"a": "\xff"}') == {"a": "�"}
 
 
@@ -243,7 +243,7 @@ def without(seen: Any, path: tuple[Any, ...]) -> Any:
 
 
 def test_a_valid_object_is_fitted_without_changes() -> None:
-    """The untyped way gives what the typed one does."""
+    """Lenient and typed decoding give the same object."""
     for kind, objects in OBJECTS.items():
         for raw in objects:
             fitted = fit_object(raw, OBJECT_OF[kind])

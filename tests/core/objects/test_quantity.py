@@ -32,7 +32,7 @@ def test_the_forms_of_the_api_are_read(text: str, amount: str) -> None:
         "5\n", "1K", "9" * 50, "8Ei", "1e19", "1,5", "0x10", "1..2", "1e", "Ki", "5 Gi", "٣",
     ],
 )  # fmt: skip
-def test_what_is_no_quantity_is_none(text: str) -> None:
+def test_an_invalid_quantity_is_none(text: str) -> None:
     """The kubernetes package takes several of these, and hangs on one."""
     assert parse_quantity(text) is None
 

@@ -46,8 +46,8 @@ def steps(**nodes: dict[str, Any]) -> dict[str, Node]:
 @pytest.mark.parametrize(
     ("raw", "how"), [(b"", ""), (b"null", ""), (b"{}", ""), (b"[]", "unreadable"), (b'"x"', "unreadable")]
 )
-def test_what_holds_no_steps_has_none(raw: bytes, how: NodeStatus) -> None:
-    """Null and empty are none; a list where a map should be is something that we cannot read."""
+def test_a_status_without_steps_has_none(raw: bytes, how: NodeStatus) -> None:
+    """Null and empty mean no steps; a list instead of a map is unreadable."""
     assert parse_nodes(with_nodes(raw)) == status_nodes.ParsedNodes({}, how)
 
 
@@ -81,7 +81,7 @@ def test_steps_never_raise(raw: bytes) -> None:
 
 
 def test_nodes_too_deep_to_be_walked_are_left_out() -> None:
-    """The rest of the workflow is worth having."""
+    """The rest of the workflow is still read."""
     deep: Any = "end"
     for _ in range(600):
         deep = {"a": [deep]}
@@ -92,7 +92,7 @@ def test_nodes_too_deep_to_be_walked_are_left_out() -> None:
 
 
 def test_parameters_and_results_of_a_step_have_no_field() -> None:
-    """Of its outputs the exit code alone is kept: what is not decoded can reach neither disk nor a log."""
+    """Of its outputs only the exit code is kept: other fields can reach neither disk nor a log."""
     secret = {"parameters": [{"name": "token", "value": "s3cret"}]}
     step = a_step(inputs=secret, outputs={**secret, "result": "s3cret", "exitCode": "3"})
     (read,) = steps(a=step).values()
@@ -102,7 +102,7 @@ def test_parameters_and_results_of_a_step_have_no_field() -> None:
 
 
 def test_a_step_of_the_builders_is_a_step() -> None:
-    """What tests build is what the decoder reads."""
+    """The steps that tests build are those that the decoder reads."""
     assert steps(a=a_step()) == {"a": Node(type="Pod", phase="Succeeded")}
 
 
@@ -122,7 +122,7 @@ CODECS: dict[str, Pack] = {"gzip": gzip.compress, "zstd": zstandard.compress, "b
     [*CODECS.values(), twice(gzip.compress), twice(zstandard.compress)],
     ids=[*CODECS, "gzip members", "zstd frames"],
 )
-def test_packed_steps_are_read_by_what_they_begin_with(pack: Pack) -> None:
+def test_packed_steps_are_read_by_their_magic_bytes(pack: Pack) -> None:
     """Argo packs what would be too large, by gzip or, from 4.1, by zstd or brotli; members are read to the last."""
     assert parse_nodes(packed(STEPS, pack)) == status_nodes.ParsedNodes(READ, "packed")
 
@@ -137,7 +137,7 @@ def test_line_ends_in_base64_are_skipped() -> None:
 @pytest.mark.parametrize("pack", CODECS.values(), ids=CODECS)
 @pytest.mark.parametrize("spoil", [lambda b: b[:-1], lambda b: b + b"garbage", lambda b: b[:9] + b"\xff" * 9 + b[18:]])
 def test_packed_steps_that_are_cut_or_followed_by_garbage_are_refused(pack: Pack, spoil: Pack) -> None:
-    """Argo's own readers refuse them too; half of the steps would be taken for all."""
+    """Argo's own readers refuse them too; half of the steps would look like all of them."""
     assert parse_nodes(packed(STEPS, lambda raw: spoil(pack(raw)))) == status_nodes.ParsedNodes({}, "unreadable")
 
 
@@ -156,12 +156,12 @@ def test_packed_steps_that_are_cut_or_followed_by_garbage_are_refused(pack: Pack
     ids=["no base64", "cut", "no ASCII", "a blank", "nothing", "wrong sum", "no JSON", "many members"],
 )
 def test_packed_steps_that_cannot_be_read_are_none(text: str) -> None:
-    """Top-level fields say enough for a row; nothing raises."""
+    """Top-level fields are enough for a row; no error is raised."""
     assert parse_nodes(kubernetes.WorkflowStatus(compressedNodes=text)) == status_nodes.ParsedNodes({}, "unreadable")
 
 
 def small_window(raw: bytes) -> bytes:
-    """By zstd with a window that is itself no reason to refuse it."""
+    """With a zstd window that is within the limit."""
     modest = zstandard.ZstdCompressionParameters(window_log=17, compression_level=1, write_content_size=False)
     writer = zstandard.ZstdCompressor(compression_params=modest).compressobj()
     return writer.compress(raw) + writer.flush()
@@ -204,7 +204,7 @@ def test_a_dense_bomb_is_refused_before_it_is_parsed(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("raw", [b"", b"null", b"{}"])
 def test_packed_steps_are_read_where_no_plain_ones_are(raw: bytes) -> None:
-    """An empty map beside them says nothing."""
+    """An empty map beside them is ignored."""
     both = packed(STEPS)
     both.nodes = msgspec.Raw(raw)
 
@@ -213,7 +213,7 @@ def test_packed_steps_are_read_where_no_plain_ones_are(raw: bytes) -> None:
 
 @pytest.mark.parametrize("text", [base64.b64encode(gzip.compress(STEPS, mtime=0)).decode(), "@@@@"])
 def test_plain_steps_go_before_packed_ones(text: str) -> None:
-    """Argo's own DecompressWorkflow unpacks only where no plain ones are."""
+    """Argo's own DecompressWorkflow unpacks only if there are no plain steps."""
     both = kubernetes.WorkflowStatus(nodes=msgspec.Raw(b'{"b": {}}'), compressedNodes=text)
 
     assert parse_nodes(both) == status_nodes.ParsedNodes({"b": Node()}, "plain")
@@ -233,7 +233,7 @@ def test_offloaded_steps_are_in_argos_database_only() -> None:
     st.binary(min_size=1, max_size=200), st.sampled_from([b"", b"\x1f\x8b", b"\x1f\x8b\x08\x00", b"\x28\xb5\x2f\xfd"])
 )
 def test_any_bytes_are_steps_or_unreadable(raw: bytes, magic: bytes) -> None:
-    """Somebody with the right to edit workflows can write anything there."""
+    """A user who may edit workflows can write anything there."""
     assert parse_nodes(packed(magic + raw, bytes)).how in ("packed", "unreadable")
 
 
@@ -279,7 +279,7 @@ def test_a_template_of_another_object_goes_before_the_steps_own() -> None:
     ],
 )
 def test_only_a_step_that_ran_itself_has_a_pod(step: dict[str, Any], has: bool) -> None:
-    """A hit in a cache is of the type Pod and has none."""
+    """A cache hit has the type Pod but no pod."""
     (node,) = steps(a=step).values()
 
     assert has_pod(node) is has
