@@ -1,4 +1,4 @@
-"""A cluster that is told things: what the tests of core/cluster.py share."""
+"""A cluster that observes objects: what the tests of core/cluster/ share."""
 
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -25,9 +25,9 @@ def feed(cluster: Cluster, *seen: Observation) -> list[Effect]:
     return [h for one in seen for h in cluster.observe(one)]
 
 
-def only(kind: type[H], happened: Iterable[object]) -> list[H]:
-    """The happenings of one type."""
-    return [h for h in happened if isinstance(h, kind)]
+def only(kind: type[H], effects: Iterable[object]) -> list[H]:
+    """The effects of one type."""
+    return [h for h in effects if isinstance(h, kind)]
 
 
 def a_cluster(rules: Rules = RULES) -> Cluster:
@@ -36,7 +36,7 @@ def a_cluster(rules: Rules = RULES) -> Cluster:
 
 
 def submitted(uid: str = "w1", when: int = NOON) -> Observation:
-    """A workflow that nobody has looked at yet."""
+    """A workflow that the controller has not processed yet."""
     return an_observation(a_workflow(uid), "added", when=when)
 
 

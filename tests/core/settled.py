@@ -30,11 +30,11 @@ def books() -> Books:
 def facts_of(cluster: Cluster, seen: Iterable[Observation]) -> Iterator[Fact]:
     """All facts that follow, charges included."""
     for one in seen:
-        for happening in cluster.observe(one):
-            if isinstance(happening, Fact):
-                yield happening
-            elif isinstance(happening, PodEnded):
-                yield from charges_of(happening)
+        for effect in cluster.observe(one):
+            if isinstance(effect, Fact):
+                yield effect
+            elif isinstance(effect, PodEnded):
+                yield from charges_of(effect)
         if one.change != "listed":  # a list has come as far when it is whole
             cluster.tracked.release_until(one.kind, one.version)
 
@@ -57,7 +57,7 @@ def settled(facts: Iterable[Fact]) -> Settled:
         values = [getattr(fact, field) for field in fact.__struct_fields__]
         named = dict(zip((column.name for column in table.stored), values, strict=True))
         key = (table.name, *(named[column] for column in table.order_by))
-        assert named["version"] > versions.get(key, -1), f"{key} was told twice under one version"
+        assert named["version"] > versions.get(key, -1), f"{key} was written twice under one version"
         versions[key] = named["version"]
         rows[key] = tuple(named[c.name] for c in table.stored if not c.observed and c.name != "version")
     return rows

@@ -1,4 +1,4 @@
-"""A workflow of the archive: which attempt it is, and what its steps tell of pods that nobody saw."""
+"""A workflow from the archive: which attempt it is, and what its steps show of missed pods."""
 
 import json
 from decimal import Decimal
@@ -63,7 +63,7 @@ def a_pod(*nodes: dict[str, Any], machines: Any = None, **copied: Any) -> PodRun
     return run
 
 
-def test_a_pod_is_as_large_as_its_template_asks() -> None:
+def test_a_pod_is_as_large_as_its_template_requests() -> None:
     """Times are the step's; the size is the template's; the mark says where it was read."""
     run = a_pod(a_node(outputs={"exitCode": "0"}), spec=templates())
 
@@ -124,7 +124,7 @@ DURATION = {"cpu": 60, "memory": 1200, "nvidia.com/gpu": 30, "ephemeral-storage"
     ],
     ids=["none", "patched", "all patched", "no resources", "no container", "a parameter", "half readable", "gpu alone"],
 )
-def test_where_no_template_tells_argo_has_counted(spec: Any) -> None:
+def test_where_no_template_shows_argo_has_counted(spec: Any) -> None:
     """resourcesDuration over the step's length; of memory a second is of 100 MiB, of storage of 10 GiB."""
     run = a_pod(a_node(resourcesDuration=DURATION), spec=spec)
 
@@ -136,8 +136,8 @@ def test_where_no_template_tells_argo_has_counted(spec: Any) -> None:
 @pytest.mark.parametrize(
     "counted", [None, {}, {"cpu": 0}, {"cpu": -5}, {"cpu": 10**9}, {"nvidia.com/gpu": 30}], ids=str
 )
-def test_what_nobody_told_is_unknown_and_no_size(counted: Any) -> None:
-    """Nothing counted, or the nonsense of a container of 1970: there is no size and thus no price."""
+def test_what_none_reported_is_unknown_and_no_size(counted: Any) -> None:
+    """No durations, or implausible ones from a container start in 1970: the size is unknown, and so is the price."""
     run = a_pod(a_node(resourcesDuration=counted))
 
     assert (run.cpu, run.memory_bytes, run.pricing) == (Decimal(0), 0, {ARCHIVED: "nowhere"})
@@ -152,7 +152,7 @@ def test_what_was_wished_for_with_a_price_is_kept() -> None:
     assert a_pod(a_node(), spec=spec).pricing == {spot: "SpotAsPriceGo", acs: "true", ARCHIVED: "template"}
 
 
-def test_a_machine_that_is_known_tells_region_and_zone() -> None:
+def test_a_machine_that_is_known_shows_region_and_zone() -> None:
     """Labels of the machine that decide a price stand on the pod, as if it had been seen."""
     labels = {"topology.kubernetes.io/region": "cn-beijing", "topology.kubernetes.io/zone": "b", "other": "x"}
     run = a_pod(a_node(), machines={"n1": labels})
@@ -200,7 +200,7 @@ def test_a_pod_is_of_one_step_or_of_none(begin: int, length: int, made: int) -> 
 
 
 def test_the_key_of_an_unseen_pod_is_its_own_and_always_the_same() -> None:
-    """It tells workflow, step and beginning, and is no uid that Kubernetes could give."""
+    """The key has workflow, step and begin, and differs from every uid that Kubernetes could give."""
     again = a_pod(a_node(startedAt="2026-11-22T12:00:01Z"))
 
     assert a_pod(a_node()).uid == key_of("w-uid", "w1-1", NOON) == f"{UID}w-uid:w1-1:{NOON // 1000}"
@@ -220,8 +220,8 @@ def test_a_workflow_of_one_step_gives_the_pod_its_name() -> None:
     assert a_pod(a_node(id="w1", name="w1")).name == "w1"
 
 
-def test_a_vanished_pod_gets_the_end_that_argo_tells() -> None:
-    """Its end was a guess; one that was seen stands, and so does one of which no step tells."""
+def test_a_vanished_pod_gets_the_end_that_argo_shows() -> None:
+    """A guessed end is replaced; an observed end stays, and so does one without a step."""
     steps = steps_of(a_copy(a_node(outputs={"exitCode": "0"}), a_node(id="w1-2", startedAt=None)))
     gone = a_pod_run(node_id="w1-1", created_at=NOON, reason="vanished", phase="Running", finished_at=NOON + 10**7,
                      main_started_at=NOON + SECOND)  # fmt: skip
@@ -238,7 +238,7 @@ def test_a_vanished_pod_gets_the_end_that_argo_tells() -> None:
 
 
 def test_mutilated_copies_are_read_as_far_as_they_go() -> None:
-    """A field of the wrong type costs that field; what is no workflow is none."""
+    """A field of the wrong type is lost alone; other JSON has no steps."""
     broken = a_node(startedAt=7, resourcesDuration={"cpu": "x"})
     steps = steps_of(a_copy(broken, a_node(id="w1-2"), spec={"templates": 3}, status={"storedTemplates": {"a": 4}}))
 
@@ -290,18 +290,18 @@ def rows(held: StoredRows, *nodes: dict[str, Any]) -> list[Any]:
     return found[1]
 
 
-def the_run(happened: list[Any]) -> WorkflowRun:
-    (run,) = [h for h in happened if isinstance(h, WorkflowRun)]
+def the_run(effects: list[Any]) -> WorkflowRun:
+    (run,) = [h for h in effects if isinstance(h, WorkflowRun)]
     return run
 
 
-def test_a_workflow_that_nobody_saw_has_whole_seconds() -> None:
-    """Its row is an object's: latency of the object, not complete, nothing of what only watching could tell."""
-    happened = rows(StoredRows())
+def test_a_workflow_that_none_saw_has_whole_seconds() -> None:
+    """The row rests on the object: latency of the object, not complete, nothing that only a watch could observe."""
+    effects = rows(StoredRows())
     run, (pod,), (step,) = (
-        the_run(happened),
-        [h for h in happened if isinstance(h, PodRun)],
-        [h for h in happened if isinstance(h, StepRun)],
+        the_run(effects),
+        [h for h in effects if isinstance(h, PodRun)],
+        [h for h in effects if isinstance(h, StepRun)],
     )
 
     assert (run.outcome, run.attempt, run.version, run.complete) == ("succeeded", 1, ESTIMATED, False)
@@ -311,7 +311,7 @@ def test_a_workflow_that_nobody_saw_has_whole_seconds() -> None:
 
 
 def test_a_vanished_workflow_keeps_what_was_seen_of_it() -> None:
-    """Its queue latency was measured; its end is the archive's, above the row that said `unknown`."""
+    """The measured queue latency stays; the end is the archive's, above the row with `unknown`."""
     gone = a_run("w-uid", outcome="unknown", started_at=NOON, queue_latency_ms=43, latency_source="watch")
     run = the_run(rows(StoredRows([gone])))
     pending = the_run(rows(StoredRows([msgspec.structs.replace(gone, picked_up_at=None)])))
@@ -322,22 +322,22 @@ def test_a_vanished_workflow_keeps_what_was_seen_of_it() -> None:
 
 
 def test_seen_pods_do_not_lift_the_workflows_row() -> None:
-    """Else it would stand above what a watch is yet to tell of it."""
+    """Otherwise the row would outrank later observations of a watch."""
     seen = a_pod_run(node_id="w1-1", created_at=NOON, workflow_uid="w-uid")
-    happened = rows(StoredRows(pods=[seen]))
+    effects = rows(StoredRows(pods=[seen]))
 
-    assert the_run(happened).version == ESTIMATED
-    assert [h for h in happened if isinstance(h, PodRun)] == []
+    assert the_run(effects).version == ESTIMATED
+    assert [h for h in effects if isinstance(h, PodRun)] == []
 
 
 def test_an_open_charge_lends_its_key() -> None:
     """A pod that was charged while it ran is the same pod; a charge of another step or time is not."""
-    mine = Charged("real", NOON + SECOND, "w1.a", WrittenCharges(5, 1, 1))
+    own = Charged("real", NOON + SECOND, "w1.a", WrittenCharges(5, 1, 1))
     others = [
         Charged("x", NOON, "w1.b", WrittenCharges(5, 1, 1)),
         Charged("y", NOON - 10**6, "w1.a", WrittenCharges(5, 1, 1)),
     ]
-    keyed = [h for h in rows(StoredRows(charged=[*others, mine])) if isinstance(h, PodRun)]
+    keyed = [h for h in rows(StoredRows(charged=[*others, own])) if isinstance(h, PodRun)]
     unkeyed = [h for h in rows(StoredRows(charged=others)) if isinstance(h, PodRun)]
 
     assert [(run.uid, run.created_at) for run in keyed] == [("real", NOON + SECOND)]
@@ -345,7 +345,7 @@ def test_an_open_charge_lends_its_key() -> None:
 
 
 def test_the_next_attempt_follows_the_one_that_was_seen() -> None:
-    """It is the second, and has no latency of its own: nobody saw it reopened."""
+    """It is the second attempt, and has no latency since its reopening was missed."""
     run = the_run(rows(StoredRows([a_run("w-uid", started_at=NOON - 10**6)])))
 
     assert (run.attempt, run.queue_latency_ms, run.outcome) == (2, None, "succeeded")

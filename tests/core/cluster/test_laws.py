@@ -1,5 +1,5 @@
 """
-What must hold however a recording is told: in whatever order between kinds, twice, or over a restart.
+Laws of a recording: they hold in any order between kinds, for repeated observations, and over a restart.
 
 The columns that may differ are those that the catalogue calls observed; a version may differ, and must only ever rise.
 """
@@ -67,7 +67,7 @@ def merged(streams: dict[str, list[Observation]], chance: random.Random, bias: f
 
 
 @cache
-def told_in_order(folder: str) -> Settled:
+def reported_in_order(folder: str) -> Settled:
     """What a recording leads to in the order in which it arrived."""
     return settled(facts_of(Cluster("c1", RULES), observations(folder)))
 
@@ -78,10 +78,10 @@ BIAS = st.sampled_from([0.0, 0.02, 0.3, 0.5, 0.8, 0.98, 1.0])
 @settings(max_examples=examples(40))
 @given(st.integers(0, 2**32), BIAS)
 def test_the_order_between_kinds_changes_no_fact(seed: int, bias: float) -> None:
-    """Kinds are watched on connections of their own; after a restart one may be told minutes before another."""
+    """Kinds are watched on connections of their own; after a restart one kind may be minutes ahead of another."""
     seen = merged(recorded("basics"), random.Random(seed), bias)
 
-    assert settled(facts_of(Cluster("c1", RULES), seen)) == told_in_order("basics")
+    assert settled(facts_of(Cluster("c1", RULES), seen)) == reported_in_order("basics")
 
 
 @pytest.mark.parametrize("folder", ["throttled", "packed"])
@@ -90,7 +90,7 @@ def test_the_order_between_kinds_changes_no_fact_of_a_large_workflow(folder: str
     """All pods before all workflows, mixed, and after them."""
     seen = merged(recorded(folder), random.Random(1), bias)
 
-    assert settled(facts_of(Cluster("c1", RULES), seen)) == told_in_order(folder)
+    assert settled(facts_of(Cluster("c1", RULES), seen)) == reported_in_order(folder)
 
 
 def repeated(seen: list[Observation], chance: random.Random) -> Iterator[Observation]:
@@ -114,25 +114,25 @@ def guarded(seen: Iterable[Observation]) -> Iterator[Observation]:
 
 @settings(max_examples=examples(25))
 @given(st.integers(0, 2**32), BIAS)
-def test_what_is_told_twice_changes_no_fact(seed: int, bias: float) -> None:
+def test_what_is_reported_twice_changes_no_fact(seed: int, bias: float) -> None:
     """A watch may resume from an older position; its guard and the keys make that harmless."""
     chance = random.Random(seed)
     again = {kind: list(guarded(repeated(stream, chance))) for kind, stream in recorded("basics").items()}
 
-    assert settled(facts_of(Cluster("c1", RULES), merged(again, chance, bias))) == told_in_order("basics")
+    assert settled(facts_of(Cluster("c1", RULES), merged(again, chance, bias))) == reported_in_order("basics")
 
 
 def test_the_same_sight_twice_in_a_row_changes_no_fact_even_without_the_guard() -> None:
-    """Nothing in a life counts sights; only what is deleted and let go cannot be known again."""
+    """No state counts observations; only what is deleted and forgotten cannot be recognised again."""
     twice = [one for one in observations("basics") for _ in range(1 if one.change == "deleted" else 2)]
 
-    assert settled(facts_of(Cluster("c1", RULES), twice)) == told_in_order("basics")
+    assert settled(facts_of(Cluster("c1", RULES), twice)) == reported_in_order("basics")
 
 
 @settings(max_examples=examples(20))
 @given(st.integers(0, 2**32), BIAS)
-def test_the_queue_is_the_workflows_whose_work_has_not_begun(seed: int, bias: float) -> None:
-    """At every instant; nobody is counted twice or forgotten."""
+def test_the_queue_is_the_workflows_of_work_has_not_begun(seed: int, bias: float) -> None:
+    """At every instant; no workflow is counted twice or forgotten."""
     cluster = Cluster("c1", RULES)
     for one in merged(recorded("basics"), random.Random(seed), bias):
         cluster.observe(one)
@@ -214,8 +214,8 @@ def every_column(facts: Iterable[Fact]) -> dict[tuple[Any, ...], Fact]:
     return rows
 
 
-def test_a_restart_tells_no_incident_again() -> None:
-    """What was told is checkpointed."""
+def test_a_restart_shows_no_incident_again() -> None:
+    """What was written is part of the checkpoint."""
     seen = observations("throttled")
     cluster = Cluster("c1", RULES)
     before = list(facts_of(cluster, seen[: len(seen) // 2]))
@@ -262,8 +262,8 @@ def retried(step: str = "") -> dict[str, list[Observation]]:
 def test_a_retry_takes_nothing_from_the_attempt_before(step: str, lag: int, points: list[int]) -> None:
     """Pods may be watched attempts behind their workflow, or attempts ahead of it, over any restart."""
     streams = retried(step)
-    told = [(one.at, one) for one in streams["workflows"]] + [(one.at + lag, one) for one in streams["pods"]]
-    seen = [one for _, one in sorted(told, key=lambda at_and_one: at_and_one[0])]
+    reported = [(one.at, one) for one in streams["workflows"]] + [(one.at + lag, one) for one in streams["pods"]]
+    seen = [one for _, one in sorted(reported, key=lambda at_and_one: at_and_one[0])]
     in_time = sorted(streams["workflows"] + streams["pods"], key=lambda one: one.at)
     cluster, facts = Cluster("c1", RULES), list[Fact]()
     for begin, end in zip([0, *sorted(points)], [*sorted(points), len(seen)], strict=True):

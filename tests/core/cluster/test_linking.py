@@ -1,4 +1,4 @@
-"""What a workflow and its pods tell of each other, in whatever order it is told."""
+"""What a workflow and its pods show about each other, in any order."""
 
 from typing import Any
 
@@ -53,10 +53,10 @@ def failed_pod(uid: str = "p1", **more: Any) -> kubernetes.Pod:
 # Latencies.
 
 
-def test_a_first_main_container_is_told_once_with_its_latency() -> None:
+def test_a_first_main_container_is_reported_once_with_its_latency() -> None:
     """From the first sight of the workflow, and of the pod, to the first sight of main running."""
     cluster = a_cluster()
-    happened = feed(
+    effects = feed(
         cluster,
         submitted(),
         at(NOON + SECOND, a_pod(), "added"),
@@ -65,28 +65,28 @@ def test_a_first_main_container_is_told_once_with_its_latency() -> None:
         at(NOON + 5 * SECOND, running_pod("p2"), "added"),
     )
 
-    assert [h.latency_ms for h in only(FirstRan, happened)] == [3 * SECOND]
-    assert [h.latency_ms for h in only(PodRan, happened)] == [2 * SECOND]
+    assert [h.latency_ms for h in only(FirstRan, effects)] == [3 * SECOND]
+    assert [h.latency_ms for h in only(PodRan, effects)] == [2 * SECOND]
 
 
 def test_a_latency_below_nothing_is_nothing_and_is_counted() -> None:
     """Our own clock may be set back between two sights."""
     cluster = a_cluster()
-    happened = feed(
+    effects = feed(
         cluster,
         submitted(when=NOON + HOUR),
         at(NOON + HOUR + SECOND, a_pod(), "added"),
         an_observation(running_pod(), when=NOON + SECOND, rv=1 << 30),
     )
 
-    assert [h.latency_ms for h in only(FirstRan, happened)] == [0]
-    assert {h.figure for h in only(Clamped, happened)} == {"start_latency", "pod_start_latency"}
+    assert [h.latency_ms for h in only(FirstRan, effects)] == [0]
+    assert {h.figure for h in only(Clamped, effects)} == {"start_latency", "pod_start_latency"}
 
 
 def test_what_a_controller_took_to_notice_is_from_the_last_container_to_its_word() -> None:
     """Of two pods the later one; a daemon that was killed after the end delayed nothing."""
     cluster = a_cluster()
-    happened = feed(
+    effects = feed(
         cluster,
         submitted(),
         at(NOON + 80 * SECOND, ended_pod("p1"), "added"),
@@ -95,26 +95,26 @@ def test_what_a_controller_took_to_notice_is_from_the_last_container_to_its_word
         finished(nodes={}),
     )
 
-    assert [h.delay_ms for h in only(Ended, happened)] == [20 * SECOND]
+    assert [h.delay_ms for h in only(Ended, effects)] == [20 * SECOND]
 
 
 def test_a_delay_below_nothing_is_nothing_and_is_counted() -> None:
     """The kubelet's clock runs ahead of the controller's."""
-    happened = feed(
+    effects = feed(
         a_cluster(), submitted(), at(LATER - 1, ended_pod(ended=LATER + 3 * SECOND), "added"), finished(nodes={})
     )
 
-    assert [h.delay_ms for h in only(Ended, happened)] == [0]
-    assert [h.figure for h in only(Clamped, happened)] == ["completion_delay"]
+    assert [h.delay_ms for h in only(Ended, effects)] == [0]
+    assert [h.figure for h in only(Clamped, effects)] == ["completion_delay"]
 
 
-def test_a_container_that_ends_after_its_pods_workflow_was_told_corrects_the_row() -> None:
-    """The pods' watch may be behind; the row is told again with a higher version."""
+def test_a_container_that_ends_after_its_pods_workflow_was_reported_corrects_the_row() -> None:
+    """The watch of pods may be behind; the row is written again with a higher version."""
     cluster = a_cluster()
-    happened = feed(
+    effects = feed(
         cluster, submitted(), at(NOON, running_pod(), "added"), finished(nodes={}), at(LATER + SECOND, ended_pod())
     )
-    first, last = only(WorkflowRun, happened)
+    first, last = only(WorkflowRun, effects)
 
     assert (first.completion_delay_ms, last.completion_delay_ms) == (None, 50 * SECOND)
     assert last.version > first.version
@@ -123,11 +123,11 @@ def test_a_container_that_ends_after_its_pods_workflow_was_told_corrects_the_row
 # Steps.
 
 
-def test_a_step_is_told_again_when_its_pod_arrives() -> None:
+def test_a_step_is_reported_again_when_its_pod_arrives() -> None:
     """Kinds are watched on connections of their own."""
     cluster = a_cluster()
-    told = feed(cluster, submitted("p1"), finished("p1", nodes={"p1": a_step()}))
-    (early,) = only(StepRun, told)
+    reported = feed(cluster, submitted("p1"), finished("p1", nodes={"p1": a_step()}))
+    (early,) = only(StepRun, reported)
     (late,) = only(StepRun, feed(cluster, at(LATER + SECOND, ended_pod("p1", owner="p1"), "added")))
 
     assert (early.pod_uid, late.pod_uid) == ("", "p1")
@@ -186,13 +186,13 @@ DEADLINE = {"p1": a_step("Failed", message="Pod was active on the node longer th
 @pytest.mark.parametrize("started", [True, False])
 @pytest.mark.parametrize("pod_first", [True, False])
 def test_a_deadline_that_was_spent_waiting_is_the_platforms(started: bool, pod_first: bool) -> None:
-    """Whether the pod or its workflow is told first; a pod that ran for long has its own code to blame."""
+    """In either order of pod and workflow; if a pod ran for long, its own code is to blame."""
     cluster = a_cluster()
     stay: dict[str, Any] = {"started": NOON + SECOND, "ended": LATER} if started else {"containers": []}
     pod = at(LATER, a_pod("p1", phase="Failed", reason="DeadlineExceeded", **stay), "added")
     end = finished(nodes=DEADLINE, phase="Failed", when=LATER + SECOND)
-    told = feed(cluster, submitted(), *((pod, end) if pod_first else (end, pod)))
-    run = only(WorkflowRun, told)[-1]
+    reported = feed(cluster, submitted(), *((pod, end) if pod_first else (end, pod)))
+    run = only(WorkflowRun, reported)[-1]
 
     assert (run.outcome, run.reason) == (("failed", "deadline") if started else ("platform", "deadline_waiting"))
     assert (run.deciding_node, cluster.workflows["w1"].attempt.decider_started) == ("p1", started)
@@ -212,8 +212,8 @@ def test_where_the_steps_are_offloaded_the_pod_that_failed_first_decides(
     """They lie in the controller's database; without a failed pod the message is all there is."""
     cluster = a_cluster()
     away: dict[str, Any] = {"offloadNodeStatusVersion": "fnv:1", "nodes": {}}
-    told = feed(cluster, submitted(), finished(phase="Failed", **away), at(LATER + SECOND, pod, "added"))
-    run = only(WorkflowRun, told)[-1]
+    reported = feed(cluster, submitted(), finished(phase="Failed", **away), at(LATER + SECOND, pod, "added"))
+    run = only(WorkflowRun, reported)[-1]
 
     assert (run.outcome, run.reason, run.deciding_node) == expected
     assert run.node_status == "offloaded"
@@ -227,41 +227,41 @@ NOTICE = EventHint("p1", "spot", "SpotToBeReleased", "the instance will be relea
 
 def an_event(reason: str = NOTICE.reason, uid: str = "p1") -> Observation:
     about = {"kind": "Pod", "namespace": "team", "name": uid, "uid": uid}
-    told = {
+    reported = {
         "metadata": {"name": "e", "namespace": "team", "uid": f"e-{reason}-{uid}", "creationTimestamp": iso(NOON)},
         "involvedObject": about, "type": "Warning", "reason": reason, "message": NOTICE.message,
         "lastTimestamp": iso(NOTICE.at),
     }  # fmt: skip
-    return an_observation(decoded(told, kubernetes.KubernetesEvent), "added", when=NOON + MINUTE)
+    return an_observation(decoded(reported, kubernetes.KubernetesEvent), "added", when=NOON + MINUTE)
 
 
 @pytest.mark.parametrize("event_first", [True, False])
 def test_a_notice_of_release_that_the_pods_end_confirms_is_its_reason(event_first: bool) -> None:
-    """Whichever came first; the pod alone says only that it was killed."""
+    """In either order; the pod alone shows only that it was killed."""
     cluster = a_cluster()
     pod = at(NOON + 71 * SECOND, failed_pod(), "added")
-    told = feed(cluster, submitted(), *((an_event(), pod) if event_first else (pod, an_event())))
-    run = only(PodRun, told)[-1]
+    reported = feed(cluster, submitted(), *((an_event(), pod) if event_first else (pod, an_event())))
+    run = only(PodRun, reported)[-1]
 
     assert (run.reason, run.hint) == (RECLAIMED, f"{NOTICE.reason}: {NOTICE.message}")
-    assert [e.pod.run.reason for e in only(PodEnded, told)][-1] == RECLAIMED
+    assert [e.pod.run.reason for e in only(PodEnded, reported)][-1] == RECLAIMED
 
 
 def test_a_hint_alone_decides_nothing() -> None:
-    """A pod that did well after the notice did well; one that nobody knows is left alone; said twice is said once."""
+    """A pod that succeeded after the notice stays succeeded; a notice for an unknown pod or a second notice has no effect."""
     cluster = a_cluster()
-    told = feed(
+    reported = feed(
         cluster, submitted(), at(NOON + 71 * SECOND, ended_pod(), "added"), an_event(), an_event(), an_event(uid="p9")
     )
 
-    assert [run.reason for run in only(PodRun, told)] == ["", ""]
+    assert [run.reason for run in only(PodRun, reported)] == ["", ""]
     pod = cluster.pods["p1"]
     assert with_event(pod, None) is pod
     assert with_event(pod, EventHint("p1", "node", "NodeNotReady", "", NOON)).notice_at == NOTICE.at
 
 
 def test_a_notice_is_remembered_over_a_restart() -> None:
-    """It is told once, and the pod may end when another process watches."""
+    """The event is sent once, and the pod may end when another process watches."""
     cluster, after = a_cluster(), a_cluster()
     feed(cluster, submitted(), at(NOON, running_pod(), "added"), an_event())
     after.adopt(cluster.workflows.values(), cluster.pods.values())
@@ -270,8 +270,8 @@ def test_a_notice_is_remembered_over_a_restart() -> None:
     assert run.reason == RECLAIMED
 
 
-def test_a_notice_that_came_before_its_pod_is_remembered_over_a_restart() -> None:
-    """Their watches resume each on its own: between the two a collector may be killed, and the event is not told again."""
+def test_a_notice_that_arrived_before_its_pod_is_remembered_over_a_restart() -> None:
+    """Each watch resumes on its own: a collector may be killed between the two, and the event is not sent again."""
     cluster, after = a_cluster(), a_cluster()
     feed(cluster, submitted(), an_event())
     (kept,) = [c for c in checkpoints.changes(cluster) if c.kind == "hints"]
@@ -328,25 +328,25 @@ def test_what_was_read_is_kept_until_it_is_read_again() -> None:
         assert cluster.read(Reading("settings", "", NOON, value)) == []
     for holder in ("a", "b"):
         lease = Lease("workflow-controller", holder, NOON, 15, acquired_at=NOON)
-        happened = cluster.read(Reading("lease", "", NOON, lease))
+        effects = cluster.read(Reading("lease", "", NOON, lease))
 
     assert cluster.settings == limits
-    assert [h.kind for h in happened] == ["leader_change"]  # type: ignore[union-attr]
+    assert [h.kind for h in effects] == ["leader_change"]  # type: ignore[union-attr]
     assert ("controller", "") in cluster.changes.drain()
 
 
-def test_a_due_time_that_passes_without_a_run_is_told() -> None:
-    """By the clock alone: no object changes when nothing happens. Its neighbour's run is told by the workflow."""
+def test_a_due_time_that_passes_without_a_run_is_reported() -> None:
+    """By the clock alone: no object changes when nothing happens. The neighbour's run is known from the workflow."""
     cluster = Cluster("c1", RULES, argo_schedule)
     feed(cluster, sight(a_cron("*/5 * * * *", created=NOON - MINUTE), NOON - SECOND, "added"))
     labels = {"workflows.argoproj.io/cron-workflow": "nightly"}
     due = {"workflows.argoproj.io/scheduled-time": iso(NOON)}
     name = f"nightly-{NOON // SECOND}"
     run = a_workflow(name=name, labels=labels, annotations=due, created=NOON + SECOND)
-    told = only(CronRun, feed(cluster, an_observation(run, "added", when=NOON + SECOND)))
+    reported = only(CronRun, feed(cluster, an_observation(run, "added", when=NOON + SECOND)))
     late = only(CronRun, cluster.tick(NOON + 5 * MINUTE + 90 * SECOND))
 
-    assert told == []  # it is judged with the others of its minute
+    assert reported == []  # it is judged with the others of its minute
     assert [(row.due_at, row.outcome, row.workflow_name) for row in late] == [
         (NOON, "started", name),
         (NOON + 5 * MINUTE, "missed", ""),
@@ -357,13 +357,13 @@ def test_a_list_moves_no_counter_of_clamps() -> None:
     """A kubelet's clock that ran behind when the pod started is the past; each start of the collector would count it."""
     cluster = a_cluster()
     early = running_pod(started=NOON - MINUTE)
-    happened = feed(
+    effects = feed(
         cluster,
         an_observation(a_workflow(phase="Running", started=NOON), "listed", when=NOON + HOUR),
         at(NOON + HOUR, early, "listed"),
     )
 
-    assert only(Clamped, happened) == []
+    assert only(Clamped, effects) == []
 
 
 def test_the_same_lock_is_named_for_each_reason_it_was_waited_for() -> None:
@@ -394,7 +394,7 @@ def test_a_lifes_waits_are_named_by_what_it_waited_for() -> None:
 
 
 def test_a_cluster_without_a_calendar_judges_no_due_time() -> None:
-    """Whoever only replays objects need not know what a cron expression means."""
+    """A replay of objects needs no calendar of cron expressions."""
     cluster = a_cluster()
     feed(cluster, sight(a_cron(), NOON, "added"))
 
@@ -404,7 +404,7 @@ def test_a_cluster_without_a_calendar_judges_no_due_time() -> None:
 
 
 def test_of_two_pods_that_are_held_one_may_go_on() -> None:
-    """What the other was told stays the workflow's words."""
+    """The message of the remaining pod stays the workflow's."""
     cluster = a_cluster()
     stuck: dict[str, Any] = {"containers": [a_container(waits="ImagePullBackOff")]}
     feed(cluster, submitted(), at(NOON, a_pod("p1", **stuck), "added"), at(NOON, a_pod("p2", **stuck), "added"))

@@ -43,9 +43,11 @@ def an_owner(what: str, *owners: str, labels: Any = None, change: Any = "added",
 
 def a_child(uid: str, *owners: str, labels: Any = None, when: int = NOON + 90 * SECOND, **more: Any) -> Observation:
     """A pod that ran and ended, and who owns it."""
-    told = pod_json(uid, **{"phase": "Succeeded", "started": NOON, "ended": NOON + SECOND, "labels": labels, **more})
-    told["metadata"]["ownerReferences"] = owned_by(*owners)
-    return an_observation(decoded(told, kubernetes.Pod), when=when)
+    reported = pod_json(
+        uid, **{"phase": "Succeeded", "started": NOON, "ended": NOON + SECOND, "labels": labels, **more}
+    )
+    reported["metadata"]["ownerReferences"] = owned_by(*owners)
+    return an_observation(decoded(reported, kubernetes.Pod), when=when)
 
 
 def places(cluster: Cluster) -> dict[str, tuple[str, str, int, str]]:
@@ -72,7 +74,7 @@ FOUND = {
 
 @given(st.permutations(CHAINS))
 def test_the_order_of_owners_and_pods_changes_nothing(seen: list[Observation]) -> None:
-    """A pod may be told before its Job, a Job before its workflow; each pod is counted once."""
+    """A pod may be observed before its Job, a Job before its workflow; each pod is counted once."""
     cluster = a_cluster()
     runs = only(PodRun, feed(cluster, *seen))
 
@@ -93,9 +95,11 @@ def test_a_pod_belongs_to_the_first_owner_that_leads_to_a_workflow() -> None:
 def test_an_owner_of_another_group_leads_nowhere() -> None:
     """Anybody may call a kind Job."""
     cluster = a_cluster()
-    told = pod_json(phase="Succeeded", started=NOON, ended=NOON + SECOND)
-    told["metadata"]["ownerReferences"] = [{"apiVersion": "example.com/v1", "kind": "Job", "name": "j", "uid": "j1"}]
-    feed(cluster, an_owner("Job/j1", "Workflow/w1"), an_observation(decoded(told, kubernetes.Pod)))
+    reported = pod_json(phase="Succeeded", started=NOON, ended=NOON + SECOND)
+    reported["metadata"]["ownerReferences"] = [
+        {"apiVersion": "example.com/v1", "kind": "Job", "name": "j", "uid": "j1"}
+    ]
+    feed(cluster, an_owner("Job/j1", "Workflow/w1"), an_observation(decoded(reported, kubernetes.Pod)))
 
     assert cluster.pods == {}
 
@@ -137,7 +141,7 @@ def test_what_is_gone_still_owns_until_room_is_needed() -> None:
 
 
 def test_a_placed_pod_outlives_the_memory_of_its_owner() -> None:
-    """Its end is told of the same workflow."""
+    """The end is that of the same workflow."""
     cluster = a_cluster()
     cluster.owners.at_most = 1
     feed(cluster, submitted(), an_owner("Job/j1", "Workflow/w1"))
@@ -156,7 +160,7 @@ def test_parked_pods_are_bounded_and_the_oldest_go() -> None:
     assert sorted(cluster.pods) == ["b", "c"]
 
 
-def test_a_parked_pod_is_told_as_it_was_seen() -> None:
+def test_a_parked_pod_is_reported_as_it_was_seen() -> None:
     """Its first sight, its end and its going, in order, when its owner comes."""
     cluster = a_cluster()
     sights = [a_child("p", "Job/j1", phase="Running", ended=None, when=NOON + n) for n in range(0, 60, 10)]
@@ -176,7 +180,7 @@ def test_a_parked_pod_waits_for_what_is_missing_next() -> None:
     first = cluster.owners.parked("p")
     feed(cluster, a_child("q", "Job/j1"), a_child("q", "Job/j2", when=NOON + 95 * SECOND))
 
-    assert (first, cluster.owners.parked("q"), cluster.owners.parked("nobody")) == ("rj", "j2", "")
+    assert (first, cluster.owners.parked("q"), cluster.owners.parked("unknown")) == ("rj", "j2", "")
 
 
 # By label, where the operator says so.
@@ -192,7 +196,7 @@ def test_a_parked_pod_waits_for_what_is_missing_next() -> None:
     ],
 )
 def test_a_label_names_the_workflow(seen: list[Observation], kind: str, turned: bool) -> None:
-    """On the pod or on what owns it, whichever kind is told first."""
+    """On the pod or on its owner, whichever kind is observed first."""
     cluster = a_cluster(LABELLED)
     feed(cluster, *([*seen, submitted()] if turned else [submitted(), *seen]))
 
@@ -225,7 +229,7 @@ def test_a_label_names_the_workflow(seen: list[Observation], kind: str, turned: 
     ],
 )
 def test_a_label_that_names_no_one_workflow_joins_nothing(workflows: list[Observation], labels: dict[str, str]) -> None:
-    """Names are reused: a bill must not go to whoever has the name now."""
+    """Names are reused: a bill must not go to the present holder of the name."""
     cluster = a_cluster(LABELLED)
     feed(cluster, *workflows, a_child("p", labels=labels))
 
@@ -262,7 +266,7 @@ def test_a_label_still_names_the_workflow_after_a_restart() -> None:
     assert places(again) == {"p": ("w1", "w1", 1, "")}
 
 
-def test_a_pod_of_the_second_attempt_is_told_by_when_it_was_made() -> None:
+def test_a_pod_of_the_second_attempt_is_reported_by_when_it_was_made() -> None:
     """As one that the workflow owns itself."""
     cluster = a_cluster()
     again = a_workflow(phase="Running", started=NOON + 500 * SECOND)

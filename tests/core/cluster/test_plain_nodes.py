@@ -23,7 +23,7 @@ def rows(cluster: Cluster, *seen: Any) -> list[NodeRun]:
     return only(NodeRun, feed(cluster, *seen))
 
 
-def test_a_plain_node_is_told_when_it_is_first_seen() -> None:
+def test_a_plain_node_is_reported_when_it_is_first_seen() -> None:
     """With all that its price needs: type, place, capacity, and the marks of how it was bought."""
     node = a_plain_node("n1", capacity={"cpu": "31850m", "memory": "64Gi", "nvidia.com/gpu": "2", "pods": "110"})
     (row,) = rows(a_cluster(), an_observation(node, "added", when=NOON + MINUTE))
@@ -47,11 +47,11 @@ def test_a_plain_node_is_told_when_it_is_first_seen() -> None:
     ],
 )
 def test_a_virtual_node_is_no_node(name: str, labels: dict[str, str]) -> None:
-    """Nobody pays for it: its pods are billed by themselves."""
+    """It costs nothing: its pods are billed on their own."""
     assert rows(a_cluster(), an_observation(a_machine(name, labels), "listed")) == []
 
 
-def test_a_heartbeat_tells_nothing() -> None:
+def test_a_heartbeat_shows_nothing() -> None:
     """Kubelets write their node's status every few minutes."""
     cluster = a_cluster()
     node = a_plain_node("n1")
@@ -61,7 +61,7 @@ def test_a_heartbeat_tells_nothing() -> None:
     assert [row.last_seen_at for row in cluster.plain_nodes.accrue(NOON)] == [NOON + HOUR]
 
 
-def test_labels_that_come_late_are_told_under_a_higher_version() -> None:
+def test_labels_that_come_late_are_reported_under_a_higher_version() -> None:
     """A cloud's controller writes type and zone after the kubelet registered."""
     cluster = a_cluster()
     first = an_observation(a_machine("n1", {}), "added")
@@ -73,7 +73,7 @@ def test_labels_that_come_late_are_told_under_a_higher_version() -> None:
 
 
 def test_labels_of_machines_that_went_long_ago_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nodes of an autoscaled pool have new names each day; those that are there are told anew and stay."""
+    """Nodes of an autoscaled pool have new names each day; existing ones are observed again and stay."""
     monkeypatch.setattr(plain_nodes, "LABELS_AT_MOST", 2)
     cluster = a_cluster()
     for number, name in enumerate(["n1", "n2", "n1", "n3"]):
@@ -103,7 +103,7 @@ def test_a_deleted_node_is_gone_when_we_hear_of_it() -> None:
 
 
 def test_a_node_that_vanished_was_there_until_it_was_last_known() -> None:
-    """Nobody pays in our books for an outage that nobody watched."""
+    """A gap costs nothing: a node is not counted for longer than it was observed."""
     cluster = a_cluster()
     feed(cluster, an_observation(a_plain_node("n1"), "added"))
     list(cluster.plain_nodes.accrue(NOON + HOUR))
@@ -111,7 +111,7 @@ def test_a_node_that_vanished_was_there_until_it_was_last_known() -> None:
     assert [row.gone_at for row in rows(cluster, a_vanishing("nodes", "node-n1", when=NOON + DAY))] == [NOON + HOUR]
 
 
-def test_a_node_that_tells_nothing_of_itself_is_told_all_the_same() -> None:
+def test_a_node_that_shows_nothing_of_itself_is_reported_all_the_same() -> None:
     """Unknown sizes are 0, which no price fits, and absurd ones are cut to what the columns hold."""
     bare = msgspec.structs.replace(a_machine("n1", {}), status=None)
     odd = a_plain_node("n2", labels={}, capacity={"cpu": "9e17", "memory": "nonsense", "x.io/gpu": "9e17"})
@@ -123,7 +123,7 @@ def test_a_node_that_tells_nothing_of_itself_is_told_all_the_same() -> None:
 
 
 def test_a_restart_goes_on_with_the_nodes_it_knew() -> None:
-    """First seen as before; the labels serve pods although the list says nothing new; one that went is let go."""
+    """First seen as before; the labels serve pods although the list shows nothing new; a vanished node is closed."""
     before, after = a_cluster(), a_cluster()
     feed(before, an_observation(a_plain_node("n1"), "listed"), an_observation(a_plain_node("n2"), "listed"))
     for change in checkpoints.changes(before):
@@ -142,8 +142,12 @@ def test_a_restart_goes_on_with_the_nodes_it_knew() -> None:
 
 def test_recorded_nodes() -> None:
     """A real API server's: virtual ones make no row, plain ones one each."""
-    cluster, happened = play("basics")
-    told = only(NodeRun, happened)
+    cluster, effects = play("basics")
+    reported = only(NodeRun, effects)
 
-    assert {row.name for row in told} == {name for name in cluster.plain_nodes.labels if not name.startswith("virtual")}
-    assert {(row.cpu, row.memory_bytes // 1024**3, row.instance_type) for row in told} >= {(32, 512, "ecs.c7.8xlarge")}
+    assert {row.name for row in reported} == {
+        name for name in cluster.plain_nodes.labels if not name.startswith("virtual")
+    }
+    assert {(row.cpu, row.memory_bytes // 1024**3, row.instance_type) for row in reported} >= {
+        (32, 512, "ecs.c7.8xlarge")
+    }

@@ -1,8 +1,8 @@
 """
-A break in a watch at any point, then a list: what is told of the objects that were not lost meanwhile stays the same.
+A gap in a watch at any point, then a list: the rows of objects that did not vanish in the gap stay the same.
 
-An object that came and went inside the break was seen by nobody, one that went inside it has an unknown end; every row
-that depends on neither is as if there had been no break.
+An object that was created and deleted inside the gap is missed, and one that was deleted inside it has an unknown end; every
+row that depends on neither is as if there had been no gap.
 """
 
 import random
@@ -19,7 +19,7 @@ from collector.core.facts.bills import PodCost, PodRun
 from collector.core.facts.workflows import StepRun, WorkflowRun
 from collector.core.messages import Observation
 from collector.core.model import Fact
-from tests.core.cluster.test_laws import BIAS, MOVING, merged, recorded, told_in_order
+from tests.core.cluster.test_laws import BIAS, MOVING, merged, recorded, reported_in_order
 from tests.core.settled import facts_of, settled
 from tests.examples import examples
 from tests.replay import RULES
@@ -85,14 +85,14 @@ def test_a_relist_changes_nothing_of_what_was_not_lost(
     facts = list(facts_of(Cluster("c1", RULES), merged(broken, random.Random(seed), bias)))
     missing = lost(stream, begin, end)
     kept: dict[tuple[Any, ...], Any] = settled(fact for fact in facts if not uids_of(fact) & missing)
-    expected = told_in_order("basics")
+    expected = reported_in_order("basics")
 
     assert {key: row for key, row in kept.items() if expected.get(key) != row} == {}
 
 
 @pytest.mark.parametrize("kind", MOVING)
 def test_what_went_inside_a_break_has_an_unknown_end(kind: str) -> None:
-    """It is told as ended, it is marked, and nothing stays in memory."""
+    """The pod is reported as ended and marked, and nothing stays in memory."""
     stream = recorded("basics")[kind]
     deleted = next(i for i, one in enumerate(stream) if one.change == "deleted")
     uid = stream[deleted].uid

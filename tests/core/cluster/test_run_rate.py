@@ -50,7 +50,7 @@ def test_pods_of_one_product_sum_exactly(sizes: list[str]) -> None:
     assert burning.pods == len(sizes)
 
 
-def test_products_are_told_apart_and_what_ended_costs_nothing() -> None:
+def test_products_are_reported_apart_and_what_ended_costs_nothing() -> None:
     """One row a product; a finished pod is in none, and a pod without an instance is not billed yet."""
     waiting = living("w", "starting", instance_created_at=None, main_started_at=None, scheduled_at=None, pricing={})
     rows = burn(living(), living("a", pricing=acs()), living("e", "finished"), waiting)
@@ -75,7 +75,7 @@ def test_a_pod_that_its_provider_gave_up_is_not_billed_any_more() -> None:
 
 
 def test_a_pod_is_read_again_when_it_changes() -> None:
-    """Its size may come late; the version tells."""
+    """The size may be known late; a new version shows it."""
     pods, meter = [living()], RunRate("c1", shipped())
     first = meter.now(pods, NOON + MINUTE)
     assert meter.now(pods, NOON + 2 * MINUTE) == first

@@ -1,4 +1,4 @@
-"""One cluster: what joins what, in whatever order it arrives, and what the world is told of it."""
+"""One cluster: observations in any order, and the effects that follow."""
 
 import msgspec
 import pytest
@@ -35,8 +35,8 @@ from tests.core.observed import a_cluster, feed, finished, only, running, submit
 # A pod that ends.
 
 
-def test_a_pod_deleted_while_it_runs_after_its_workflow_ended_is_told_with_its_life() -> None:
-    """Pods outlive terminated workflows: whoever prices the end needs the life that is forgotten in the same breath."""
+def test_a_pod_deleted_while_it_runs_after_its_workflow_ended_is_reported_with_its_life() -> None:
+    """Pods outlive terminated workflows: pricing the end needs the state that is forgotten in the same step."""
     cluster = a_cluster()
     feed(cluster, submitted(), running(), an_observation(running_pod(), when=NOON + 10 * SECOND), finished())
 
@@ -46,7 +46,7 @@ def test_a_pod_deleted_while_it_runs_after_its_workflow_ended_is_told_with_its_l
     assert not cluster.pods
 
 
-def test_a_pod_collected_before_its_workflow_ends_is_told_once_more_at_the_end() -> None:
+def test_a_pod_collected_before_its_workflow_ends_is_reported_once_more_at_the_end() -> None:
     """With podGC pods go first; the end of the attempt gives their charges the last class."""
     cluster = a_cluster()
     gone = an_observation(ended_pod(), "deleted", when=NOON + 90 * SECOND)
@@ -57,26 +57,26 @@ def test_a_pod_collected_before_its_workflow_ends_is_told_once_more_at_the_end()
     assert [(e.pod.run.uid, e.workflow.attempt.finished if e.workflow else None) for e in ends] == [("p1", True)]
 
 
-def test_a_pod_whose_workflow_nobody_knows_is_told() -> None:
+def test_a_pod_of_workflow_none_knows_is_reported() -> None:
     """Pods that outlive their deleted workflow still cost."""
     cluster = a_cluster()
 
-    happened = feed(cluster, an_observation(running_pod(), "deleted", when=NOON + MINUTE))
+    effects = feed(cluster, an_observation(running_pod(), "deleted", when=NOON + MINUTE))
 
-    assert [e.workflow for e in only(PodEnded, happened)] == [None]
+    assert [e.workflow for e in only(PodEnded, effects)] == [None]
 
 
-def test_a_late_write_that_changes_no_evidence_tells_nothing() -> None:
+def test_a_late_write_that_changes_no_evidence_shows_nothing() -> None:
     """Most writes after a pod's end only touch labels."""
     cluster = a_cluster()
     feed(cluster, submitted(), an_observation(ended_pod(), when=NOON + 80 * SECOND))
 
-    happened = feed(cluster, an_observation(ended_pod(labels={"completed": "true"}), when=NOON + 90 * SECOND))
+    effects = feed(cluster, an_observation(ended_pod(labels={"completed": "true"}), when=NOON + 90 * SECOND))
 
-    assert happened == []
+    assert effects == []
 
 
-def test_a_rewritten_end_is_told_again_under_a_higher_version() -> None:
+def test_a_rewritten_end_is_reported_again_under_a_higher_version() -> None:
     """The finishedAt of an ended pod does get rewritten by a second or two."""
     cluster = a_cluster()
     first = feed(cluster, submitted(), an_observation(ended_pod(), when=NOON + 80 * SECOND))
@@ -88,7 +88,7 @@ def test_a_rewritten_end_is_told_again_under_a_higher_version() -> None:
 
 
 def test_a_pod_that_vanished_ended_no_later_than_now() -> None:
-    """What a list no longer shows is over; nobody saw how."""
+    """A workflow that a list no longer shows is over, with an unknown outcome."""
     cluster = a_cluster()
     feed(cluster, submitted(), an_observation(running_pod(), when=NOON + 10 * SECOND))
 
@@ -104,8 +104,8 @@ def test_a_pod_that_vanished_ended_no_later_than_its_workflow() -> None:
         cluster = a_cluster()
         feed(cluster, submitted(), running(), an_observation(running_pod(), when=NOON + 10 * SECOND))
         over = finished(when=NOON + 24 * HOUR), a_vanishing("pods", "p1", when=NOON + 24 * HOUR)
-        happened = feed(cluster, over[order], over[1 - order])
-        runs, charged = only(PodRun, happened), only(PodEnded, happened)
+        effects = feed(cluster, over[order], over[1 - order])
+        runs, charged = only(PodRun, effects), only(PodEnded, effects)
         ends.append(
             (runs[-1].finished_at, charged[-1].pod.run.finished_at, len({r.version for r in runs}) == len(runs))
         )
@@ -124,22 +124,22 @@ def test_a_pod_that_vanished_may_outlive_a_workflow_that_was_cancelled() -> None
     assert run.finished_at == NOON + HOUR
 
 
-def test_a_vanished_pod_that_had_ended_tells_nothing_new() -> None:
+def test_a_vanished_pod_that_had_ended_shows_nothing_new() -> None:
     """Its end was seen; that its object is gone changes no row."""
     cluster = a_cluster()
     feed(cluster, submitted(), an_observation(ended_pod(), when=NOON + 80 * SECOND))
 
-    happened = feed(cluster, a_vanishing("pods", "p1", when=NOON + HOUR))
+    effects = feed(cluster, a_vanishing("pods", "p1", when=NOON + HOUR))
 
-    assert happened == []
+    assert effects == []
 
 
-def test_a_pod_nobody_knew_may_vanish() -> None:
+def test_a_pod_none_knew_may_vanish() -> None:
     """A list can miss what we never saw."""
     assert feed(a_cluster(), a_vanishing("pods", "p9"), a_vanishing("workflows", "w9")) == []
 
 
-def test_pods_of_nobody_are_not_kept() -> None:
+def test_pods_of_none_are_not_kept() -> None:
     """All pods of a cluster are watched; those of no workflow and no controller cost no memory."""
     cluster = a_cluster()
     feed(cluster, an_observation(a_pod(owner="")))
@@ -150,7 +150,7 @@ def test_pods_of_nobody_are_not_kept() -> None:
 # What a pod's surroundings add.
 
 
-def test_the_machine_tells_region_zone_and_instance_type() -> None:
+def test_the_machine_shows_region_zone_and_instance_type() -> None:
     """Only the node knows where a pod ran."""
     cluster = a_cluster()
     labels = {
@@ -168,7 +168,7 @@ def test_the_machine_tells_region_zone_and_instance_type() -> None:
     assert "node:secret" not in run.pricing
 
 
-def test_a_machine_that_is_gone_still_tells_where_its_pods_ran() -> None:
+def test_a_machine_that_is_gone_still_shows_where_its_pods_ran() -> None:
     """The last words of pods often arrive after their node's end."""
     cluster = a_cluster()
     machine = a_machine("n1", {"topology.kubernetes.io/region": "cn-shanghai"})
@@ -179,7 +179,7 @@ def test_a_machine_that_is_gone_still_tells_where_its_pods_ran() -> None:
     assert run.region == "cn-shanghai"
 
 
-def test_a_pod_whose_node_tells_nothing_is_where_its_cluster_is() -> None:
+def test_a_pod_of_node_shows_nothing_is_where_its_cluster_is() -> None:
     """A region in the settings keeps a mainland pod from overseas prices."""
     cluster = a_cluster(Rules(region="cn-beijing"))
 
@@ -221,13 +221,13 @@ def test_a_cluster_is_known_by_the_uid_of_kube_system() -> None:
 def controller_pod(namespace: str = "argo") -> Observation:
     """The workflow controller, killed for memory."""
     killed = {"terminated": {"exitCode": 137, "reason": "OOMKilled", "finishedAt": "2026-11-22T11:59:00Z"}}
-    told = pod_json("ctl", owner="", namespace=namespace, labels={"app": "workflow-controller"}, phase="Running")
-    told["status"]["containerStatuses"] = [{"name": "workflow-controller", "state": {}, "lastState": killed}]
-    return an_observation(decoded(told, kubernetes.Pod))
+    reported = pod_json("ctl", owner="", namespace=namespace, labels={"app": "workflow-controller"}, phase="Running")
+    reported["status"]["containerStatuses"] = [{"name": "workflow-controller", "state": {}, "lastState": killed}]
+    return an_observation(decoded(reported, kubernetes.Pod))
 
 
-def test_a_controllers_incident_is_told_and_checkpointed() -> None:
-    """A restart of the collector must not tell it again."""
+def test_a_controllers_incident_is_reported_and_checkpointed() -> None:
+    """A restart of the collector must not report it again."""
     cluster = a_cluster()
 
     (incident,) = only(ControllerIncident, feed(cluster, controller_pod(), controller_pod()))
@@ -249,7 +249,7 @@ def test_evidence_is_compared_without_its_version() -> None:
 
 
 def test_an_evicted_pods_end_is_the_controllers_word() -> None:
-    """No kubelet writes an evicted pod's end; the workflow's node does, so the row is the same whenever we heard of it."""
+    """No kubelet records an evicted pod's end; the workflow's node does, so the row is the same at any time of observation."""
     ends = set()
     for late_ms in (0, 7_000):
         cluster, pods = Cluster("c1", replay.RULES), []
@@ -262,7 +262,7 @@ def test_an_evicted_pods_end_is_the_controllers_word() -> None:
 
 
 @pytest.mark.parametrize("spoilt", ["cut", "size"])
-def test_a_damaged_state_that_was_compressed_is_told(spoilt: str) -> None:
+def test_a_damaged_state_that_was_compressed_is_reported(spoilt: str) -> None:
     """It may claim any size: it is set aside as one that cannot be read, and is not given the memory."""
     cluster, frame = a_cluster(), zstandard.compress(b"x" * 9999)
     damaged = frame[:20] if spoilt == "cut" else frame[:4] + b"\xe0" + (1 << 60).to_bytes(8, "little") + frame[7:]

@@ -1,5 +1,5 @@
 """
-What three real control planes said, and the facts that follow.
+Recordings of three real control planes, and the facts that follow.
 
 The literals were read off the recordings by a script of its own on the raw JSON, never printed by the code under test.
 """
@@ -30,18 +30,18 @@ Replayed = tuple[Cluster, list[Effect], dict[str, PodCost]]
 
 @cache
 def replayed(folder: str) -> Replayed:
-    """A cluster after a recording, what it told, and each pod's last charge by the pod's name."""
+    """A cluster after a recording, its effects, and each pod's last charge by the pod's name."""
     cluster, books = Cluster("c1", RULES), book.load(["alibaba-eci", "alibaba-acs"], Path())
-    told: list[Effect] = []
+    reported: list[Effect] = []
     charges: dict[str, PodCost] = {}
     for seen in observations(folder):
-        for happening in cluster.observe(seen):
-            told.append(happening)
-            if isinstance(happening, PodEnded):
-                pod, payer = happening.pod, payer_of(happening.workflow)
+        for effect in cluster.observe(seen):
+            reported.append(effect)
+            if isinstance(effect, PodEnded):
+                pod, payer = effect.pod, payer_of(effect.workflow)
                 for charge in billing.charges(pod.run, payer, books, ZoneInfo("UTC"), seen.at):
                     charges[pod.run.name] = charge
-    return cluster, told, charges
+    return cluster, reported, charges
 
 
 def runs(folder: str) -> dict[str, WorkflowRun]:
@@ -60,7 +60,7 @@ def spent(run: WorkflowRun) -> dict[str, int]:
     return {reason: ms for reason, ms in columns.items() if ms}
 
 
-def told(folder: str, kind: type[object]) -> int:
+def reported(folder: str, kind: type[object]) -> int:
     return sum(isinstance(h, kind) for h in replayed(folder)[1])
 
 
@@ -71,9 +71,11 @@ def told(folder: str, kind: type[object]) -> int:
     ("folder", "submitted", "began", "ended", "pods"),
     [("basics", 24, 23, 21, 60), ("throttled", 111, 111, 111, 1310), ("packed", 1, 1, 1, 150)],
 )
-def test_each_beginning_and_end_is_told_once(folder: str, submitted: int, began: int, ended: int, pods: int) -> None:
+def test_each_beginning_and_end_is_reported_once(
+    folder: str, submitted: int, began: int, ended: int, pods: int
+) -> None:
     """In `basics` one workflow is invalid and never begins, three never end, and six pods never do."""
-    found = (told(folder, Submitted), told(folder, Began), told(folder, Ended), len(pod_runs(folder)))
+    found = (reported(folder, Submitted), reported(folder, Began), reported(folder, Ended), len(pod_runs(folder)))
 
     assert found == (submitted, began, ended, pods)
     assert len(runs(folder)) == ended
@@ -102,7 +104,7 @@ def test_everything_was_seen(folder: str) -> None:
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_no_ended_pod_lacks_its_instants(folder: str) -> None:
-    """Scheduled, started and ended in this order, whatever order the annotations came in."""
+    """Scheduled, started and ended in this order, in whatever order the annotations arrived."""
     for pod in pod_runs(folder).values():
         instants = [pod.created_at, pod.scheduled_at, pod.main_started_at, pod.finished_at]
 
@@ -112,7 +114,7 @@ def test_no_ended_pod_lacks_its_instants(folder: str) -> None:
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_rows_of_one_key_have_rising_versions(folder: str) -> None:
-    """What is told again replaces what was told before, in whatever order rows are inserted."""
+    """A row that is written again replaces the one before, in whatever order rows are inserted."""
     newest: dict[tuple[str, str, int], int] = {}
     for row in replayed(folder)[1]:
         if isinstance(row, (WorkflowRun, PodRun)):
@@ -156,7 +158,7 @@ LATENCIES = {
     "template-lock": 150, "daemon-sidecar": 37, "container-set": 48, "every-minute-1795353780": 20,
     "every-minute-1795353840": 17,
 }  # fmt: skip
-"""From the workflow's arrival to the arrival of its first pod or of phase Running, whichever came first."""
+"""From the workflow's arrival to the arrival of its first pod or of phase Running, whichever was first."""
 
 
 def test_basics_ends_as_it_ended() -> None:
@@ -186,12 +188,12 @@ def test_basics_queued_as_long_as_it_queued() -> None:
     ],
 )
 def test_basics_waited_for_what_it_waited_for(name: str, expected: dict[str, int]) -> None:
-    """Each reason's milliseconds, by the arrival of what the controller and the kubelets said."""
+    """Each reason's milliseconds, by the arrival of the updates of controller and kubelets."""
     assert spent(runs("basics")[name]) == expected
 
 
 def test_basics_leaves_three_workflows_that_never_end() -> None:
-    """Their deadline passes, and nobody could signal their pods."""
+    """Their deadline passes, and their pods could not be signalled."""
     cluster, _, _ = replayed("basics")
     living = {life.name: life.attempt.reason for life in cluster.workflows.values() if not life.attempt.finished}
 
@@ -330,7 +332,7 @@ def test_throttled_queued_for_what_it_queued_for() -> None:
 
 
 def test_throttled_begins_with_the_first_pod() -> None:
-    """The status of 1,200 pods said Running 11.9 s after the first of them arrived."""
+    """The status turned Running 11.9 s after the first of 1,200 pods arrived."""
     run = runs("throttled")["replay-1200"]
 
     assert (run.queue_latency_ms, run.pods, run.outcome) == (81, 1200, "succeeded")
@@ -361,7 +363,7 @@ def test_throttled_leaves_nothing_waiting() -> None:
 
 
 def test_packed_is_read_though_it_is_packed() -> None:
-    """150 pods below a Steps node and a group; phase Running came 2.9 s after the first pod."""
+    """150 pods below a Steps node and a group; phase Running arrived 2.9 s after the first pod."""
     run = runs("packed")["packed-150"]
     last = [seen.object for seen in observations("packed") if seen.kind == "workflows"][-1]
     assert isinstance(last, kubernetes.Workflow)

@@ -75,7 +75,7 @@ def test_each_finished_step_has_a_row(folder: str, steps: dict[tuple[str, str], 
 def test_tries_hooks_and_exit_codes(
     folder: str, tries: dict[int, int], retried: int, hooks: int, codes: dict[int | None, int]
 ) -> None:
-    """Three Retry nodes with seven tries; four pods have no exit code: three were told to stop or evicted, one is a daemon."""
+    """Three Retry nodes with seven tries; four pods have no exit code: three were stopped or evicted, one is a daemon."""
     made = all_rows(folder)
 
     assert Counter(row.try_number for row in made) == tries

@@ -28,13 +28,13 @@ MINUTE = 60 * SECOND
 def an_event(
     reason: str = "FailedScheduling", message: str = "", *, about: str = "p1", at: int = NOON, **more: Any
 ) -> kubernetes.KubernetesEvent:
-    told: dict[str, Any] = {
+    reported: dict[str, Any] = {
         "metadata": kubernetes.Meta(uid="e1"),
         "involvedObject": kubernetes.Reference(kind="Pod", uid=about),
         "type": "Warning",
         "lastTimestamp": iso(at),
     }
-    return kubernetes.KubernetesEvent(reason=reason, message=message, **(told | more))
+    return kubernetes.KubernetesEvent(reason=reason, message=message, **(reported | more))
 
 
 def kind_of(reason: str, message: str = "") -> str:
@@ -44,10 +44,10 @@ def kind_of(reason: str, message: str = "") -> str:
 
 
 def test_a_warning_about_a_pod_is_a_hint() -> None:
-    """Who, what, when, in the words of whoever said it."""
-    said = hint(an_event("FailedScheduling", "0/9 nodes are available"))
+    """Object, kind and time, with the message of the component that sent the event."""
+    stated = hint(an_event("FailedScheduling", "0/9 nodes are available"))
 
-    assert said == EventHint("p1", "scheduling", "FailedScheduling", "0/9 nodes are available", NOON)
+    assert stated == EventHint("p1", "scheduling", "FailedScheduling", "0/9 nodes are available", NOON)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_warning_about_a_pod_is_a_hint() -> None:
         ("SomethingNew", "", "other"),
     ],
 )
-def test_reason_and_words_tell_what_it_is_about(reason: str, message: str, kind: str) -> None:
+def test_reason_and_words_show_what_it_is_about(reason: str, message: str, kind: str) -> None:
     """A reason that says it itself first, then the words."""
     assert kind_of(reason, message) == kind
 
@@ -89,7 +89,7 @@ def test_what_is_no_warning_about_ours_or_has_no_instant_is_no_hint(more: dict[s
     assert hint(an_event(**more)) is None
 
 
-def test_newer_events_tell_their_time_elsewhere() -> None:
+def test_newer_events_show_their_time_elsewhere() -> None:
     """events.k8s.io leaves lastTimestamp empty; what has neither was at least made some time."""
     newer = an_event(lastTimestamp=None, eventTime="2026-11-22T12:00:01.5Z")
     older = an_event(lastTimestamp=None, metadata=kubernetes.Meta(creationTimestamp=iso(NOON)))
@@ -99,17 +99,17 @@ def test_newer_events_tell_their_time_elsewhere() -> None:
 
 def test_long_words_are_cut() -> None:
     """A scheduler lists every node."""
-    said = hint(an_event(message="x" * 5000))
+    stated = hint(an_event(message="x" * 5000))
 
-    assert said
-    assert len(said.message) == MESSAGE_CHARACTERS
+    assert stated
+    assert len(stated.message) == MESSAGE_CHARACTERS
 
 
-def test_an_event_that_says_nothing_but_its_object_is_still_taken() -> None:
+def test_an_event_that_states_nothing_but_its_object_is_still_taken() -> None:
     """Reason and message may be null."""
-    said = hint(an_event(reason=None, message=None))  # type: ignore[arg-type]
+    stated = hint(an_event(reason=None, message=None))  # type: ignore[arg-type]
 
-    assert said == EventHint("p1", "other", "", "", NOON)
+    assert stated == EventHint("p1", "other", "", "", NOON)
 
 
 def observed(event: kubernetes.KubernetesEvent, change: Any = "added") -> Observation:
@@ -154,7 +154,7 @@ def test_a_notice_of_release_outlasts_its_consequences() -> None:
     assert (soon.kind, late.kind) == ("spot", "node")
 
 
-def test_a_notice_that_is_let_go_is_told_to_be_forgotten() -> None:
+def test_a_notice_that_is_let_go_is_reported_to_be_forgotten() -> None:
     """Or its checkpoint would stay for ever; other hints have none."""
     changes = ChangeLog()
     hints = EventHints(changes)
@@ -214,7 +214,7 @@ def test_a_better_reason_or_another_time_is_no_reclaim(changes: dict[str, Any]) 
 
 
 def test_without_a_notice_nothing_was_reclaimed() -> None:
-    """Being killed is no sign by itself."""
+    """Being killed does not show a release by itself."""
     assert not confirmed_reclaim(None, a_killed_pod())
 
 
@@ -223,8 +223,8 @@ def test_the_recorded_events_say_what_was_counted_in_them() -> None:
     found: Counter[tuple[str, str]] = Counter()
     for folder in ("basics", "packed", "throttled"):
         for raw in raw_events(folder, "events"):
-            said = hint(msgspec.convert(raw["event"]["object"], kubernetes.KubernetesEvent))
-            if said:
-                found[said.kind, said.reason] += 1
+            stated = hint(msgspec.convert(raw["event"]["object"], kubernetes.KubernetesEvent))
+            if stated:
+                found[stated.kind, stated.reason] += 1
 
     assert found == {("workflow", "WorkflowNodeFailed"): 13, ("workflow", "WorkflowFailed"): 6}

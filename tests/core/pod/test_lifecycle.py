@@ -80,7 +80,7 @@ def test_a_pod_that_never_got_past_its_init_container_ends_with_it() -> None:
 
 
 def test_a_pod_killed_while_main_ran_does_not_end_with_its_init_container() -> None:
-    """An evicted pod's main is said to run for ever: what ended before it tells nothing of the end."""
+    """The status of an evicted pod shows main running for ever: earlier ends of other containers mean nothing."""
     init = a_container("init", started=NOON, ended=NOON + 5 * SECOND)
     pod = a_pod(
         phase="Failed", reason="Evicted", containers=[a_container(started=NOON + 6 * SECOND)],
@@ -107,7 +107,7 @@ def test_a_condition_that_was_false_before_main_started_is_no_end() -> None:
     assert run_of(pod, when=NOON + HOUR).finished_at == NOON + HOUR
 
 
-def test_an_end_nobody_wrote_down_stays_where_it_was_first_seen() -> None:
+def test_an_end_none_wrote_down_stays_where_it_was_first_seen() -> None:
     """Later sights of an evicted pod must not make it longer."""
     pod = a_pod(phase="Failed", reason="Evicted", containers=[a_container(started=NOON)], conditions=[])
 
@@ -122,7 +122,7 @@ def test_an_end_that_is_written_down_later_corrects_the_guess() -> None:
 
 
 def test_a_pod_deleted_while_it_pulled_its_image_lived_until_then() -> None:
-    """ECI bills pulling: the conditions that were false from the start are no end."""
+    """ECI bills pulling: conditions that were false from the start do not show an end."""
     never = [a_condition("PodScheduled", NOON), a_condition("ContainersReady", NOON, "False")]
     pod = a_pod(conditions=never, containers=[a_container(waits="ImagePullBackOff")])
 
@@ -137,16 +137,16 @@ def test_a_pod_deleted_while_main_waited_does_not_end_with_its_init_container() 
     assert run_of((pod, "deleted"), when=NOON + HOUR).finished_at == NOON + HOUR
 
 
-def test_a_deletion_says_itself_when_it_was_asked_for() -> None:
-    """The server's instant goes before the one at which we heard of it."""
-    told = pod_json(started=NOON, phase="Running")
-    told["metadata"]["deletionTimestamp"] = "2026-11-22T12:00:40Z"
+def test_a_deletion_states_itself_when_it_was_requested_for() -> None:
+    """The server's instant outweighs the instant of arrival."""
+    reported = pod_json(started=NOON, phase="Running")
+    reported["metadata"]["deletionTimestamp"] = "2026-11-22T12:00:40Z"
 
-    assert run_of((decoded(told, kubernetes.Pod), "deleted")).finished_at == NOON + 40 * SECOND
+    assert run_of((decoded(reported, kubernetes.Pod), "deleted")).finished_at == NOON + 40 * SECOND
 
 
 def test_the_end_of_a_pod_that_a_list_shows_is_not_now() -> None:
-    """Without a word of its end, a pod that was over before we came ended with its last change, not when we looked."""
+    """A pod without a recorded end that a list shows as over ended with its last change, not at the list."""
     changes = [a_condition("PodScheduled", NOON), a_condition("ContainersReady", NOON + SECOND, "False")]
     pod = a_pod(phase="Failed", containers=[a_container(waits="ErrImagePull")], conditions=changes)
 
@@ -167,7 +167,7 @@ def test_a_pod_without_any_instant_ended_when_we_saw_it() -> None:
     assert run_of((pod, "listed"), when=NOON + HOUR, live=False).finished_at == NOON + HOUR
 
 
-def test_a_vanished_pod_ends_now_and_keeps_what_it_said_last() -> None:
+def test_a_vanished_pod_ends_now_and_keeps_what_it_stated_last() -> None:
     """What a relist lacks ended in between; the reason we saw is better than `vanished`."""
     life = lived(a_pod(containers=[a_container(waits="ImagePullBackOff")]))
 
@@ -178,8 +178,8 @@ def test_a_vanished_pod_ends_now_and_keeps_what_it_said_last() -> None:
     )  # fmt: skip
 
 
-def test_a_pod_whose_end_is_known_keeps_it_when_it_vanishes() -> None:
-    """Finished pods are collected; a list that lacks one tells nothing new of it."""
+def test_a_pod_of_end_is_known_keeps_it_when_it_vanishes() -> None:
+    """Finished pods are collected; a list without one has no news of it."""
     life = lived(ended_pod())
     closed = pod_lifecycle.close(life, NOON + DAY, 7, "vanished")
 
@@ -224,14 +224,14 @@ def test_annotations_may_come_after_the_end() -> None:
     assert run.pricing["k8s.aliyun.com/eci-instance-spec"] == "2.0-4.0Gi"
 
 
-def test_a_condition_that_is_not_true_says_no_instant() -> None:
+def test_a_condition_that_is_not_true_states_no_instant() -> None:
     """An instance that could not be made was not made."""
     pod = a_pod(conditions=[a_condition("ContainerInstanceCreated", NOON, "False", reason="NoStock")])
 
     assert run_of(pod).instance_created_at is None
 
 
-def test_a_container_without_a_state_says_nothing() -> None:
+def test_a_container_without_a_state_states_nothing() -> None:
     """Nothing in a status is sure to be there."""
     run = run_of(a_pod(containers=[{"name": "main"}, {"name": "other", "lastState": {}}]))
 
@@ -251,8 +251,8 @@ def test_what_a_pod_waited_for_on_its_way_is_no_reason_of_its_end() -> None:
 def test_an_oom_kill_may_be_in_the_last_state_alone() -> None:
     """The present state of a container that was killed and waits says nothing of the kill."""
     killed = {"terminated": {"exitCode": 137, "reason": "OOMKilled", "finishedAt": "2026-11-22T12:00:30Z"}}
-    told = a_container(waits="CrashLoopBackOff") | {"lastState": killed}
-    run = run_of(a_pod(phase="Failed", containers=[told]))
+    reported = a_container(waits="CrashLoopBackOff") | {"lastState": killed}
+    run = run_of(a_pod(phase="Failed", containers=[reported]))
 
     assert (run.reason, run.exit_code) == ("OOMKilled", 137)
 
@@ -275,8 +275,8 @@ def test_a_reason_that_vanishes_after_the_end_is_kept() -> None:
 
 
 def unfit(message: str) -> kubernetes.Pod:
-    said = [a_condition("PodScheduled", NOON, "False", reason="Unschedulable", message=message)]
-    return a_pod(conditions=said, containers=[])
+    stated = [a_condition("PodScheduled", NOON, "False", reason="Unschedulable", message=message)]
+    return a_pod(conditions=stated, containers=[])
 
 
 def hanging(reason: str, **more: Any) -> dict[str, Any]:
@@ -303,8 +303,8 @@ def awaits(pod: kubernetes.Pod) -> tuple[str, str, str]:
         ("1 node(s) had volume node affinity conflict", "volume", ""),
     ],
 )
-def test_a_scheduler_says_why_it_does_not_place_a_pod(words: str, reason: str, on: str) -> None:
-    """A quota or a volume is told from a lack of nodes by its words, which are kept."""
+def test_a_scheduler_states_why_it_does_not_place_a_pod(words: str, reason: str, on: str) -> None:
+    """The message distinguishes a quota or a volume from a lack of nodes, and is kept."""
     assert awaits(unfit(words)) == (reason, on, words)
 
 
@@ -355,7 +355,7 @@ def test_a_container_on_its_way_waits_for_nothing(container: dict[str, Any]) -> 
 
 
 def test_a_pod_that_got_on_or_is_gone_waits_for_nothing() -> None:
-    """What kept it is forgotten with it, also when nobody saw it go."""
+    """What held it is forgotten with it, also if its deletion was missed."""
     hung = a_pod(containers=[hanging("ErrImagePull", image="a:1")])
     ends = [
         lived(hung, running_pod()),
@@ -374,7 +374,7 @@ def test_pods_that_wait_with_the_same_words_share_them() -> None:
 
 
 def test_recorded_pods_that_never_started_say_why() -> None:
-    """Read off the raw JSON: an image pull that hangs in two containers, and a pod for which there is no node."""
+    """Read from the raw JSON: an image pull that hangs in two containers, and a pod without a fitting node."""
     lives: dict[str, PodState] = {}
     for seen in observations("basics"):
         if seen.kind == "pods":
@@ -428,7 +428,7 @@ def test_a_pod_that_runs_at_first_sight_is_timed_by_its_own_instants() -> None:
 
 
 def test_a_pod_that_ended_between_two_sights_is_timed_by_its_own_instants() -> None:
-    """Nobody saw it run."""
+    """Its start was not observed."""
     life = lived(a_pod(), ended_pod())
 
     assert (life.running_at, pod_lifecycle.start_latency(life)) == (None, (10 * SECOND, "object"))
@@ -444,7 +444,7 @@ def test_a_pod_that_ended_between_two_sights_is_timed_by_its_own_instants() -> N
     ],
 )
 def test_two_clocks_that_disagree_make_no_negative_start(life: Any, expected: tuple[bool, tuple[Any, str]]) -> None:
-    """It is set to 0, and the caller can tell."""
+    """The latency is set to 0, and the caller can find out."""
     assert (pod_lifecycle.clamped(life()), pod_lifecycle.start_latency(life())) == expected
 
 
@@ -463,7 +463,7 @@ def test_a_sight_that_comes_twice_changes_nothing(order: list[int], later: int) 
     assert once == twice
 
 
-def test_what_an_event_hinted_at_stays_with_the_evidence() -> None:
+def test_what_an_event_noted_at_stays_with_the_evidence() -> None:
     """Events come before the pod's end, and are gone within the hour."""
     life = lived(a_pod())
     life.hint = "FailedMount: secret not found"
@@ -477,9 +477,9 @@ def test_what_an_event_hinted_at_stays_with_the_evidence() -> None:
 
 def test_only_what_decides_a_price_is_kept() -> None:
     """Labels and annotations of a pod may hold anything."""
-    told = ended_pod(labels={"alibabacloud.com/acs": "true", "secret": "s"}, annotations={"token": "t"})
+    reported = ended_pod(labels={"alibabacloud.com/acs": "true", "secret": "s"}, annotations={"token": "t"})
 
-    assert run_of(told).pricing == {"alibabacloud.com/acs": "true"}
+    assert run_of(reported).pricing == {"alibabacloud.com/acs": "true"}
 
 
 @pytest.mark.parametrize(
@@ -494,27 +494,27 @@ def test_only_what_decides_a_price_is_kept() -> None:
     ],
 )
 def test_the_template_is_read_from_a_name_of_the_known_form_only(name: str, node_id: str, template: str) -> None:
-    """Names are workflow-template-hash from Argo 3.4 on; anything else tells nothing."""
-    told = pod_json(name=name)
-    told["metadata"]["annotations"] = {pod_lifecycle.NODE_ID: node_id}
+    """Names are workflow-template-hash from Argo 3.4 on; other names have no template."""
+    reported = pod_json(name=name)
+    reported["metadata"]["annotations"] = {pod_lifecycle.NODE_ID: node_id}
 
-    assert run_of(decoded(told, kubernetes.Pod)).template == template
+    assert run_of(decoded(reported, kubernetes.Pod)).template == template
 
 
 def test_a_pod_of_an_unnamed_workflow_has_its_name_from_the_label() -> None:
     """The owner reference has it nearly always."""
-    told = pod_json(labels={pod_lifecycle.WORKFLOW_LABEL: "nightly"})
+    reported = pod_json(labels={pod_lifecycle.WORKFLOW_LABEL: "nightly"})
     place = a_place(workflow_name="")
-    run = pod_lifecycle.observe(None, an_observation(decoded(told, kubernetes.Pod)), place).run
+    run = pod_lifecycle.observe(None, an_observation(decoded(reported, kubernetes.Pod)), place).run
 
     assert (run.workflow_name, run.template) == ("nightly", "")
 
 
 def test_a_pod_without_a_creation_instant_was_made_when_it_was_first_seen() -> None:
     """It is part of its key and must not move."""
-    told = pod_json()
-    del told["metadata"]["creationTimestamp"]
-    pod = decoded(told, kubernetes.Pod)
+    reported = pod_json()
+    del reported["metadata"]["creationTimestamp"]
+    pod = decoded(reported, kubernetes.Pod)
 
     assert run_of(pod, pod, when=NOON + MINUTE).created_at == NOON + MINUTE
 
@@ -535,9 +535,9 @@ def test_only_argo_workflows_own_pods_directly() -> None:
         {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow"},
         {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "uid": "c"},
     ]
-    told = pod_json()
-    told["metadata"]["ownerReferences"] = owners
-    owner = pod_lifecycle.workflow_owner(decoded(told, kubernetes.Pod).metadata)
+    reported = pod_json()
+    reported["metadata"]["ownerReferences"] = owners
+    owner = pod_lifecycle.workflow_owner(decoded(reported, kubernetes.Pod).metadata)
 
     assert owner is not None
     assert owner.uid == "c"

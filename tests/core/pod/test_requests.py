@@ -21,9 +21,9 @@ GIB = 1024**3
 
 def requested(containers: list[dict[str, Any]], inits: list[dict[str, Any]] | None = None) -> PodRun:
     """The evidence of a pod with these containers."""
-    told = pod_json()
-    told["spec"] = {"containers": containers, "initContainers": inits}
-    return pod_lifecycle.observe(None, an_observation(decoded(told, kubernetes.Pod)), PLACE).run
+    reported = pod_json()
+    reported["spec"] = {"containers": containers, "initContainers": inits}
+    return pod_lifecycle.observe(None, an_observation(decoded(reported, kubernetes.Pod)), PLACE).run
 
 
 def asking(cpu: str, memory: str = "0", **more: Any) -> dict[str, Any]:
@@ -68,8 +68,8 @@ def test_gpus_of_any_vendor_are_counted_once() -> None:
 
 
 @pytest.mark.parametrize("resources", [None, {}, {"requests": None}, {"requests": {"cpu": "NaN", "memory": "-1"}}])
-def test_nothing_asked_for_is_nothing(resources: Any) -> None:
-    """What is no quantity asks for nothing."""
+def test_nothing_requested_for_is_nothing(resources: Any) -> None:
+    """An invalid quantity requests nothing."""
     run = requested([{"name": "c", "resources": resources}])
 
     assert (run.cpu, run.memory_bytes, run.gpu, run.ephemeral_bytes) == (Decimal(0), 0, Decimal(0), 0)

@@ -27,7 +27,7 @@ from tests.core.observed import a_cluster, depth, feed, finished, only, running,
 
 
 def test_work_begins_with_the_first_pod_though_the_phase_lags() -> None:
-    """A large workflow's status said Running 12 s after its first 400 pods."""
+    """A large workflow's status turned Running 12 s after its first 400 pods."""
     cluster = a_cluster()
     pod = an_observation(a_pod(), "added", when=NOON + 80)
 
@@ -47,35 +47,35 @@ def test_a_pod_that_arrives_before_its_workflow_begins_it() -> None:
     """Kinds are watched on connections of their own: the counter of started work must not lose these."""
     cluster = a_cluster()
 
-    happened = feed(cluster, an_observation(a_pod(), "added"), submitted(when=NOON + 20), running())
+    effects = feed(cluster, an_observation(a_pod(), "added"), submitted(when=NOON + 20), running())
 
-    assert [type(h) for h in happened] == [Submitted, Began, Clamped]
+    assert [type(h) for h in effects] == [Submitted, Began, Clamped]
 
 
-def test_what_began_before_we_came_moves_no_counter() -> None:
+def test_what_began_before_we_arrived_moves_no_counter() -> None:
     """A list shows the past: counting it would show a burst at each start of the collector."""
     cluster = a_cluster()
     work = a_workflow(phase="Running", started=NOON + SECOND)
 
-    happened = feed(
+    effects = feed(
         cluster,
         an_observation(work, "listed", when=NOON + HOUR),
         an_observation(running_pod(), "listed", when=NOON + HOUR),
     )
 
-    assert happened == []
+    assert effects == []
 
 
 def test_a_pod_that_a_list_shows_begins_its_listed_workflow_without_being_counted() -> None:
     """The phase may lag behind the pods in a list too."""
     cluster = a_cluster()
-    happened = feed(
+    effects = feed(
         cluster,
         an_observation(a_workflow(), "listed", when=NOON + HOUR),
         an_observation(running_pod(), "listed", when=NOON + HOUR),
     )
 
-    assert (happened, depth(cluster)) == ([], {"running": 1})
+    assert (effects, depth(cluster)) == ([], {"running": 1})
 
 
 def test_what_a_relist_shows_to_have_begun_is_counted() -> None:
@@ -88,38 +88,38 @@ def test_what_a_relist_shows_to_have_begun_is_counted() -> None:
     assert began.latency_ms is None
 
 
-def test_what_ended_before_we_came_is_recorded_and_moves_no_counter() -> None:
+def test_what_ended_before_we_arrived_is_recorded_and_moves_no_counter() -> None:
     """The row is the bill's; the counter is the present's."""
     done = a_workflow(phase="Failed", started=NOON + SECOND, finished=NOON + MINUTE, nodes={"w1": a_step("Failed")})
 
-    happened = feed(a_cluster(), an_observation(done, "listed", when=NOON + HOUR))
+    effects = feed(a_cluster(), an_observation(done, "listed", when=NOON + HOUR))
 
-    assert [type(h) for h in happened] == [WorkflowRun, StepRun]
+    assert [type(h) for h in effects] == [WorkflowRun, StepRun]
 
 
 # How an attempt ends.
 
 
-def test_an_end_is_told_once() -> None:
+def test_an_end_is_reported_once() -> None:
     """Later writes of a finished workflow are labels, archiving, deletion."""
     cluster = a_cluster()
     feed(cluster, submitted(), running(), finished())
 
-    happened = feed(cluster, finished(when=NOON + 3 * MINUTE), finished(when=NOON + 4 * MINUTE))
+    effects = feed(cluster, finished(when=NOON + 3 * MINUTE), finished(when=NOON + 4 * MINUTE))
 
-    assert happened == []
+    assert effects == []
 
 
 def test_a_corrected_end_is_recorded_and_not_counted_again() -> None:
     """A terminal fact may be corrected: same key, higher version."""
     cluster = a_cluster()
     first = only(WorkflowRun, feed(cluster, submitted(), running(), finished()))
-    happened = feed(cluster, finished(when=NOON + 3 * MINUTE, finished=NOON + 121 * SECOND))
+    effects = feed(cluster, finished(when=NOON + 3 * MINUTE, finished=NOON + 121 * SECOND))
 
-    (corrected,) = only(WorkflowRun, happened)
+    (corrected,) = only(WorkflowRun, effects)
 
     assert (corrected.finished_at, corrected.version > first[0].version) == (NOON + 121 * SECOND, True)
-    assert only(Ended, happened) == []
+    assert only(Ended, effects) == []
 
 
 def test_pods_that_went_before_their_workflow_ended_are_counted() -> None:
@@ -127,9 +127,9 @@ def test_pods_that_went_before_their_workflow_ended_are_counted() -> None:
     cluster = a_cluster()
     pod = an_observation(ended_pod(phase="Failed"), when=NOON + 80 * SECOND)
     gone = an_observation(ended_pod(phase="Failed"), "deleted", when=NOON + 90 * SECOND)
-    happened = feed(cluster, submitted(), running(), pod, gone, finished(), finished(message="m", when=NOON + HOUR))
+    effects = feed(cluster, submitted(), running(), pod, gone, finished(), finished(message="m", when=NOON + HOUR))
 
-    runs = only(WorkflowRun, happened)
+    runs = only(WorkflowRun, effects)
 
     assert [(run.pods, run.failed_pods) for run in runs] == [(1, 1), (1, 1)]
 
@@ -146,7 +146,7 @@ def test_a_pod_that_shows_up_after_the_end_is_counted_in_a_newer_row() -> None:
 
 
 def test_a_workflow_deleted_while_it_ran_was_cancelled() -> None:
-    """Somebody took it away; that is no failure of anybody."""
+    """A user deleted it, which is not a failure."""
     cluster = a_cluster()
     gone = an_observation(a_workflow(phase="Running", started=NOON + SECOND), "deleted", when=NOON + MINUTE)
 
@@ -155,8 +155,8 @@ def test_a_workflow_deleted_while_it_ran_was_cancelled() -> None:
     assert (run.outcome, run.reason, run.finished_at) == ("cancelled", "deleted", NOON + MINUTE)
 
 
-def test_a_workflow_that_vanished_ended_in_a_way_nobody_saw() -> None:
-    """Unknown is said, not guessed."""
+def test_a_workflow_that_vanished_ended_in_a_way_none_saw() -> None:
+    """The outcome is unknown, not guessed."""
     cluster = a_cluster()
 
     (run,) = only(WorkflowRun, feed(cluster, submitted(), running(), a_vanishing("workflows", "w1", when=NOON + HOUR)))
@@ -164,7 +164,7 @@ def test_a_workflow_that_vanished_ended_in_a_way_nobody_saw() -> None:
     assert (run.outcome, run.reason, run.complete) == ("unknown", "vanished", False)
 
 
-def test_a_finished_workflow_that_vanished_tells_nothing_new() -> None:
+def test_a_finished_workflow_that_vanished_shows_nothing_new() -> None:
     """Its end was seen; its object went with the TTL during a break."""
     cluster = a_cluster()
     feed(cluster, submitted(), running(), finished())
@@ -173,7 +173,7 @@ def test_a_finished_workflow_that_vanished_tells_nothing_new() -> None:
 
 
 def test_a_break_makes_living_workflows_incomplete_and_no_others() -> None:
-    """What lives now may have done things that nobody saw; what is over is told already."""
+    """Changes of live workflows may have been missed; finished ones are reported already."""
     cluster = a_cluster()
     feed(cluster, submitted("w1"), submitted("w2"), running("w2"), finished("w2"))
     cluster.changes.drain()
@@ -197,29 +197,29 @@ def test_a_retried_workflow_is_a_new_attempt_that_queues_from_its_reopening() ->
     again = NOON + 10 * MINUTE
     feed(cluster, submitted(), running(), finished(phase="Failed"))
     begun = an_observation(a_workflow(phase="Running", started=again), when=again + 900)
-    happened = feed(cluster, reopened(again), begun, finished(started=again, when=again + MINUTE))
+    effects = feed(cluster, reopened(again), begun, finished(started=again, when=again + MINUTE))
 
-    (run,) = only(WorkflowRun, happened)
+    (run,) = only(WorkflowRun, effects)
 
     assert (run.attempt, run.queue_latency_ms, run.latency_source, run.outcome) == (2, 900, "watch", "succeeded")
-    assert [type(h) for h in happened if not isinstance(h, Fact)] == [Submitted, Began, Ended]
+    assert [type(h) for h in effects if not isinstance(h, Fact)] == [Submitted, Began, Ended]
 
 
-def test_an_attempt_that_ended_and_was_retried_during_a_break_is_told_as_unknown() -> None:
-    """What a list shows is the next attempt: the one before ended while nobody watched, no later than that began."""
+def test_an_attempt_that_ended_and_was_retried_during_a_break_is_reported_as_unknown() -> None:
+    """A list shows the next attempt: the one before ended in the gap, no later than the next began."""
     cluster = a_cluster()
     again = NOON + 10 * MINUTE
     feed(cluster, submitted(), running(), an_observation(running_pod("p1"), when=NOON + MINUTE))
     cluster.gap_started("workflows", NOON + 5 * MINUTE)
     listed = an_observation(a_workflow(phase="Running", started=again), "listed", when=NOON + HOUR)
-    told = feed(cluster, listed, finished(started=again, when=NOON + 2 * HOUR, finished=NOON + 2 * HOUR))
+    reported = feed(cluster, listed, finished(started=again, when=NOON + 2 * HOUR, finished=NOON + 2 * HOUR))
 
-    first, second = only(WorkflowRun, told)
+    first, second = only(WorkflowRun, reported)
 
     assert (first.attempt, first.outcome, first.reason, first.complete) == (1, "unknown", "unwatched", False)
     assert (first.finished_at, first.started_at, first.pods) == (NOON + 5 * MINUTE, NOON + SECOND, 1)
     assert (second.attempt, second.outcome, second.complete) == (2, "succeeded", False)
-    assert [type(h) for h in told if not isinstance(h, Fact)] == [Ended, Submitted, Began, Ended]
+    assert [type(h) for h in reported if not isinstance(h, Fact)] == [Ended, Submitted, Began, Ended]
 
 
 def test_pods_are_counted_by_attempt() -> None:
@@ -254,7 +254,7 @@ def test_a_pod_of_the_next_attempt_may_arrive_before_the_reopening() -> None:
 
 
 def test_a_pod_made_in_the_second_in_which_its_workflow_ended_is_of_that_attempt() -> None:
-    """Instants have whole seconds; nobody retries within one."""
+    """Instants have whole seconds; a retry within the same second does not occur."""
     cluster = a_cluster()
     feed(cluster, submitted(), running(), finished())
     feed(cluster, an_observation(ended_pod("p1", created=NOON + 2 * MINUTE), when=NOON + HOUR))
@@ -262,7 +262,7 @@ def test_a_pod_made_in_the_second_in_which_its_workflow_ended_is_of_that_attempt
     assert cluster.pods["p1"].run.attempt == 1
 
 
-def test_a_pod_made_after_the_end_by_another_clock_is_of_no_attempt_that_nobody_saw() -> None:
+def test_a_pod_made_after_the_end_by_another_clock_is_of_no_attempt_that_none_saw() -> None:
     """The API server stamps pods, the controller ends: where their clocks differ, no retry is made up."""
     cluster = a_cluster()
     feed(cluster, submitted(), running(), finished())
@@ -279,9 +279,9 @@ def test_a_pod_of_the_next_attempt_is_given_back_by_the_attempt_before() -> None
         an_observation(ended_pod("p1", phase="Failed")),
         an_observation(ended_pod("p2", phase="Failed", created=again)),
     ]
-    told = feed(cluster, submitted(), running(), *pods, finished(phase="Failed"), reopened(again))
-    rows = {(r.attempt, r.version): (r.pods, r.failed_pods) for r in only(WorkflowRun, told)}
-    moved = {r.uid: r.attempt for r in only(PodRun, told)}
+    reported = feed(cluster, submitted(), running(), *pods, finished(phase="Failed"), reopened(again))
+    rows = {(r.attempt, r.version): (r.pods, r.failed_pods) for r in only(WorkflowRun, reported)}
+    moved = {r.uid: r.attempt for r in only(PodRun, reported)}
 
     assert rows[max(rows)] == (1, 1)
     assert moved == {"p1": 1, "p2": 2}
@@ -293,8 +293,8 @@ def test_a_first_container_of_the_next_attempt_is_given_back_too() -> None:
     cluster = a_cluster()
     again = NOON + 10 * MINUTE
     late = ended_pod("p2", created=again, started=again + SECOND, ended=again + MINUTE)
-    told = feed(cluster, submitted(), running(), an_observation(late), finished(phase="Failed"), reopened(again))
-    latencies = [(r.start_latency_ms, r.completion_delay_ms) for r in only(WorkflowRun, told)]
+    reported = feed(cluster, submitted(), running(), an_observation(late), finished(phase="Failed"), reopened(again))
+    latencies = [(r.start_latency_ms, r.completion_delay_ms) for r in only(WorkflowRun, reported)]
 
     assert latencies == [(10 * MINUTE + SECOND, 0), (None, None)]
 
@@ -306,9 +306,9 @@ def test_a_terminated_workflow_may_be_retried_and_its_pods_are_kept_for_that() -
     gone = an_observation(ended_pod("p1", phase="Failed"), "deleted", when=NOON + 80 * SECOND)
     end = finished(phase="Failed", spec={"shutdown": "Terminate"})
     feed(cluster, submitted(), running(), an_observation(ended_pod("p1", phase="Failed")), gone, end)
-    told = feed(cluster, reopened(again), finished(started=again, when=again + MINUTE))
+    reported = feed(cluster, reopened(again), finished(started=again, when=again + MINUTE))
 
-    assert [(h.pod.run.uid, charge.class_of(h.pod.run, payer_of(h.workflow))) for h in only(PodEnded, told)] == [
+    assert [(h.pod.run.uid, charge.class_of(h.pod.run, payer_of(h.workflow))) for h in only(PodEnded, reported)] == [
         ("p1", "retried")
     ]
 
@@ -358,7 +358,7 @@ def test_too_many_attempts_that_wait_for_their_pods_are_let_go_early() -> None:
 
 
 def test_a_workflow_may_go_before_its_finished_attempt_is_let_go() -> None:
-    """Too many deleted ones are let go early."""
+    """Too many deleted workflows are forgotten early."""
     cluster = retried()
     cluster.tracked.gone_workflows.at_most = 0
     feed(cluster, an_observation(a_workflow(), "deleted", when=NOON + 20 * MINUTE))

@@ -13,7 +13,7 @@ from tests.builders import HOUR, NOON
 from tests.flow import WHOLE, a_pipeline, drained
 
 OURS = {"first_seen_at", "picked_up_at", "first_pod_at"}
-"""Instants of our own clock: they move with it, and no duration that is told does."""
+"""Instants of the arrival clock move with it, and no reported duration does."""
 
 
 def seen_by_a_clock(off: int) -> list[Fact]:
@@ -24,7 +24,7 @@ def seen_by_a_clock(off: int) -> list[Fact]:
     return list(drained(flow, NOON + off).facts)
 
 
-def told(facts: Iterable[Fact]) -> list[dict[str, object]]:
+def reported(facts: Iterable[Fact]) -> list[dict[str, object]]:
     rows = [msgspec.structs.asdict(fact) for fact in facts if isinstance(fact, (WorkflowRun, PodRun, PodCost))]
     return [{name: value for name, value in row.items() if name not in OURS} for row in rows]
 
@@ -32,7 +32,7 @@ def told(facts: Iterable[Fact]) -> list[dict[str, object]]:
 @pytest.mark.parametrize("off", [-2 * HOUR, 2 * HOUR, -300, 300])
 def test_a_clock_that_is_off_changes_no_duration_and_no_charge(off: int) -> None:
     """Latencies by our clock have both ends on it, all others both on the cluster's; money rests on the pod's own."""
-    assert told(seen_by_a_clock(off)) == told(seen_by_a_clock(0))
+    assert reported(seen_by_a_clock(off)) == reported(seen_by_a_clock(0))
 
 
 def test_the_reasons_still_sum_to_what_the_workflow_took() -> None:

@@ -97,7 +97,7 @@ def test_a_user_who_quotes_the_platform_is_still_the_user(words: str) -> None:
     assert outcome.fault(a_leaf(0, "Failed", f"main: Error (exit code 1): {words} from cache")) == Ending(
         "failed", "exit_1"
     )
-    assert outcome.fault(a_leaf(0, "Failed", f"it said: {words}")) == Ending("failed", "step_failed")
+    assert outcome.fault(a_leaf(0, "Failed", f"it wrote: {words}")) == Ending("failed", "step_failed")
     for kind in ("HTTP", "Plugin", "Suspend"):
         assert outcome.fault(a_leaf(0, "Failed", words, kind)) == Ending("failed", "step_failed")
 
@@ -156,7 +156,7 @@ DEADLINE = Ending("failed", "deadline", "n", "train")
 def test_a_deadline_that_was_spent_waiting_is_the_platforms(
     started: bool | None, node: Node | None, waited: bool
 ) -> None:
-    """The pod tells whether its main container ever ran; without one, a step that no machine was found for did not."""
+    """The pod shows whether its main container ever ran; without a pod, a step without a node did not."""
     expected = Ending("platform", "deadline_waiting", "n", "train") if waited else DEADLINE
 
     assert waits_out(DEADLINE, started, node) == expected
@@ -168,8 +168,8 @@ def test_only_a_deadline_can_be_spent_waiting() -> None:
         assert waits_out(ended, False, None) == ended
 
 
-def test_the_pods_own_reason_says_who_killed_a_container() -> None:
-    """Argo's message has the pod's words and not its reason; an exit code of its own is the user's whatever came after."""
+def test_the_pods_own_reason_states_who_killed_a_container() -> None:
+    """Argo's message has the pod's message and not its reason; an own exit code is the user's, whatever followed."""
     assert with_pod(Ending("failed", "exit_143", "n"), "BidExpired") == Ending("platform", "spot_reclaimed", "n")
     assert with_pod(Ending("platform", "pod_deleted"), "Preempting") == Ending("platform", "preempted")
     assert with_pod(Ending("failed", "exit_143"), "Error") == Ending("failed", "exit_143")

@@ -10,9 +10,9 @@ from collector.core.objects.status_nodes import Node, build_graph
 from tests.builders import a_step, a_workflow, read_nodes
 
 
-def steps(**told: dict[str, Any]) -> dict[str, Node]:
+def steps(**reported: dict[str, Any]) -> dict[str, Node]:
     """Steps by id, as the decoder gives them; `_` stands for the dash."""
-    return read_nodes(a_workflow(nodes={k.replace("_", "-"): v for k, v in told.items()}).status)
+    return read_nodes(a_workflow(nodes={k.replace("_", "-"): v for k, v in reported.items()}).status)
 
 
 def group(kind: str, *children: str, **more: Any) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def test_groups_and_retries_hold_their_children() -> None:
 
 
 def test_what_follows_an_empty_group_does_not_run_in_it() -> None:
-    """A loop over nothing has the next step as its child, and the names tell it apart."""
+    """A loop over nothing has the next step as its child, and the names show the difference."""
     how = build_graph(
         steps(
             dag=group("DAG", "loop", name="wf"),
@@ -99,7 +99,7 @@ def test_hooks_are_no_tries() -> None:
     assert not how.followed
 
 
-def test_before_argo_3_5_the_name_tells_an_exit_handler() -> None:
+def test_before_argo_3_5_the_name_shows_an_exit_handler() -> None:
     """There was no flag; a user's own task may be called the same, without a dot before it."""
     how = build_graph(
         steps(a=a_step(displayName="wf.onExit"), b=a_step(displayName="onExit"), c=a_step(boundaryID="a"))
@@ -116,7 +116,7 @@ def test_what_was_left_out_followed_nothing() -> None:
 
 
 def test_what_holds_itself_in_a_circle_ends() -> None:
-    """Nobody makes such a workflow, but somebody can write one."""
+    """No real workflow looks like this, but a user can write one."""
     circle = steps(a=a_step(boundaryID="b", displayName="a.onExit", children=["b"]), b=a_step(boundaryID="a"))
 
     assert build_graph(circle).hooks == {"a", "b"}
@@ -135,10 +135,10 @@ ANY_NODE = st.builds(
 
 
 @given(st.dictionaries(IDS, ANY_NODE))
-def test_any_graph_is_put_in_order(told: dict[str, Node]) -> None:
+def test_any_graph_is_put_in_order(reported: dict[str, Node]) -> None:
     """Cycles end, nothing runs in itself, and what is held is the reverse of what holds."""
-    how = build_graph(told)
+    how = build_graph(reported)
 
-    assert all(inner != outer and {inner, outer} <= told.keys() for inner, outer in how.holder.items())
+    assert all(inner != outer and {inner, outer} <= reported.keys() for inner, outer in how.holder.items())
     assert {inner: outer for outer, held in how.held.items() for inner in held} == how.holder
-    assert how.followed | how.hooks <= told.keys()
+    assert how.followed | how.hooks <= reported.keys()

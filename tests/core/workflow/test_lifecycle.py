@@ -85,7 +85,7 @@ def test_a_workflow_listed_while_it_waits_has_waited_so_since_its_creation() -> 
 
 
 def test_a_workflow_listed_while_it_runs_queued_until_it_started() -> None:
-    """What it did since then nobody saw; it is not time in a queue."""
+    """Its changes since then were missed; that is not time in a queue."""
     running = saw(HOUR, "Running", "listed", started=NOON + MINUTE)
     life = lived(running, saw(HOUR + MINUTE, **done(started=NOON + MINUTE, finished=NOON + HOUR + MINUTE)))
 
@@ -119,7 +119,7 @@ def test_a_suspended_workflow_has_begun(spec: dict[str, Any]) -> None:
     assert (life.attempt.reason, life.attempt.picked_up_at) == ("suspended", NOON + 100)
 
 
-def test_a_step_that_waits_for_a_lock_says_which() -> None:
+def test_a_step_that_waits_for_a_lock_states_which() -> None:
     """The workflow runs by its phase."""
     nodes = {"a": a_step("Pending", synchronizationStatus={"waiting": "team/Mutex/m"})}
     life = lived(saw(0), saw(100, "Running", started=NOON, nodes=nodes))
@@ -147,7 +147,7 @@ def test_latency_is_from_first_seen_to_begun_on_our_clock() -> None:
 
 
 def test_latency_of_what_was_not_seen_live_is_the_objects() -> None:
-    """Whole seconds, and said to be so."""
+    """Whole seconds, and the source says so."""
     run = run_of(
         saw(HOUR, "Running", "listed", started=NOON + 7 * SECOND), saw(HOUR, **done(started=NOON + 7 * SECOND))
     )
@@ -163,7 +163,7 @@ def test_work_that_began_in_a_break_has_the_objects_latency() -> None:
 
 
 def test_a_replayed_change_is_not_live() -> None:
-    """After a resume the server tells the past; it is no gap, and has no instants on our clock."""
+    """After a resume the server replays the past; that is not a gap, and has no instants by the arrival clock."""
     run = run_of(saw(HOUR, change="added", live=False), saw(HOUR, "Running", live=False, started=NOON + SECOND))
 
     assert (run.queue_latency_ms, run.latency_source, run.complete) == (SECOND, "object", True)
@@ -179,7 +179,7 @@ def test_a_replayed_change_is_not_live() -> None:
     ],
 )
 def test_what_never_began_has_no_latency(last: Observation) -> None:
-    """Invalid and terminated-while-pending workflows get a startedAt that is no start."""
+    """Invalid and terminated-while-pending workflows get a startedAt without having started."""
     run = run_of(saw(0), last)
 
     assert (run.queue_latency_ms, run.latency_source, run.picked_up_at) == (None, "", None)
@@ -215,7 +215,7 @@ def test_a_start_before_its_creation_is_no_negative_wait() -> None:
 
 
 def test_work_that_began_without_a_start_has_no_latency() -> None:
-    """A pod is evidence, and tells no instant of the workflow's."""
+    """A pod is evidence, but has no instant of the workflow."""
     life = lived(saw(HOUR, change="listed"))
     workflow_lifecycle.pick_up(life, NOON + HOUR, live=True)
 
@@ -295,7 +295,7 @@ def test_an_attempt_after_the_first_has_no_latency_unless_its_reopening_was_seen
 
 
 def test_an_attempt_seen_from_its_reopening_is_complete_though_the_first_was_not() -> None:
-    """Whether something was left unseen is said of each attempt."""
+    """Whether something was missed is recorded for each attempt."""
     life = lived(saw(MINUTE, change="listed", **done("Failed")), saw(HOUR, started=NOON + HOUR))
 
     assert (life.attempt.number, life.attempt.complete, life.attempt.reason) == (2, True, "unseen")
@@ -350,8 +350,8 @@ def test_an_object_without_anything_is_a_workflow() -> None:
 # Rows.
 
 
-def test_a_row_told_again_goes_above_the_one_before() -> None:
-    """Two rows of one key and version could not be told apart; which stays would be chance."""
+def test_a_row_reported_again_goes_above_the_one_before() -> None:
+    """Of two rows of one key and version a random one would stay."""
     life = lived(saw(0), saw(MINUTE, **done()))
     versions = [workflow_rows.run_of("c1", life, life.attempt, life.version).version for _ in range(3)]
 

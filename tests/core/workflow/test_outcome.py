@@ -65,7 +65,7 @@ def test_the_earliest_failure_decides() -> None:
 
 
 def test_of_two_failures_in_one_second_it_is_always_the_same() -> None:
-    """Argo's times are whole seconds, and the order of a map is no order."""
+    """Argo's times are whole seconds, and the order of a map means nothing."""
     leaves = [a_leaf(3, "Failed", "", node_id="b"), a_leaf(3, "Failed", "", node_id="a")]
 
     assert (
@@ -108,7 +108,7 @@ def test_a_group_that_failed_by_itself_is_where_it_began() -> None:
 
 
 def test_a_step_that_was_retried_did_not_decide() -> None:
-    """A retry that went well takes the failure back; the one that ended the workflow came later."""
+    """A retry that succeeded revokes the failure; the failure that ended the workflow was later."""
     nodes = steps(
         root=failed(9, children=["again", "last"]),
         again=retry("again-0", "again-1", phase="Succeeded", boundaryID="root"),
@@ -141,7 +141,7 @@ def test_what_failed_in_a_whole_try_that_was_repeated_did_not_decide() -> None:
     assert outcome.retried_away(nodes) == {"r-0", "x"}
 
 
-def test_a_failure_that_a_group_was_told_to_bear_did_not_decide() -> None:
+def test_a_failure_that_a_group_was_reported_to_bear_did_not_decide() -> None:
     """continueOn: the step's group, its DAG or one above ended well in spite of it."""
     nodes = steps(
         root=failed(9, kind="DAG"),
@@ -157,7 +157,7 @@ def test_a_failure_that_a_group_was_told_to_bear_did_not_decide() -> None:
 
 
 def test_a_failure_after_which_the_graph_went_on_did_not_decide() -> None:
-    """In a DAG whose other branch failed nothing but that tells; for a retried or nested step its group was gone on from."""
+    """In a DAG whose other branch failed nothing else shows it; for a retried or nested step, its group was followed."""
     nodes = steps(
         root=failed(9, kind="DAG"),
         borne=retry("borne-0", boundaryID="root"),
@@ -214,7 +214,7 @@ def test_an_error_of_a_step_counts_like_a_failure() -> None:
 
 
 def test_steps_in_a_circle_end() -> None:
-    """Nobody makes such a workflow, but somebody can write one; the workflow's own words decide then."""
+    """No real workflow looks like this, but a user can write one; then the workflow's own message decides."""
     nodes = steps(a=failed(1, boundaryID="b"), b=failed(2, boundaryID="a"))
 
     assert begun(nodes) == []
@@ -243,7 +243,7 @@ def test_what_decides_is_a_failed_step_that_was_not_taken_back(nodes: dict[str, 
 
 
 def test_retries_are_the_attempts_beyond_the_first() -> None:
-    """The flag `retried` is on the first child too; a hook is no attempt, nor is a result from a cache."""
+    """The flag `retried` is on the first child too; hooks and results from a cache do not count as tries."""
     nodes = steps(
         one=retry("a", "b", "c", "h"), a=failed(1), b=failed(2), c=a_step(), h=a_step(**HOOKED), two=retry("d"), d=a_step(),
         none=retry(), three=retry("e", "f", "gone"), e=failed(1), f=a_step(memoizationStatus={"hit": True}),
@@ -259,7 +259,7 @@ def test_what_a_later_attempt_replaced_was_retried_away() -> None:
     assert outcome.retried_away(nodes) == {"a", "gone"}
 
 
-def test_failed_pods_end_when_the_controller_says() -> None:
+def test_failed_pods_end_when_the_controller_states() -> None:
     """A second witness where no kubelet wrote it down; one without an end is none."""
     nodes = steps(a=failed(3), b=a_step(finishedAt=iso(NOON)), c=a_step("Error"), d=failed(1, kind="Retry"))
 
@@ -281,5 +281,5 @@ def test_failed_pods_end_when_the_controller_says() -> None:
 def test_rates_count_what_ran_to_its_own_end(
     runs: dict[str, int], success: float | None, platform: float | None
 ) -> None:
-    """Cancelled and invalid runs are nobody's failure; of nothing there is no rate."""
+    """Cancelled and invalid runs do not count; without any run there is no rate."""
     assert (outcome.success_rate(runs), outcome.platform_success_rate(runs)) == (success, platform)

@@ -20,38 +20,42 @@ OWNER = Owner(
 HOOKED: dict[str, Any] = {"nodeFlag": {"hooked": True}}
 
 
-def steps(**told: dict[str, Any]) -> dict[str, Node]:
+def steps(**reported: dict[str, Any]) -> dict[str, Node]:
     """Steps by id, as the decoder gives them; `_` stands for the dash."""
-    return read_nodes(a_workflow(nodes={k.replace("_", "-"): v for k, v in told.items()}).status)
+    return read_nodes(a_workflow(nodes={k.replace("_", "-"): v for k, v in reported.items()}).status)
 
 
 def ran(
     start: int, end: int, *children: str, kind: str = "Pod", phase: str = "Succeeded", **more: Any
 ) -> dict[str, Any]:
     """A step from one second after noon to another."""
-    told = {"startedAt": iso(NOON + start * SECOND), "finishedAt": iso(NOON + end * SECOND), "children": list(children)}
-    return a_step(phase, kind, **told, **more)
+    reported = {
+        "startedAt": iso(NOON + start * SECOND),
+        "finishedAt": iso(NOON + end * SECOND),
+        "children": list(children),
+    }
+    return a_step(phase, kind, **reported, **more)
 
 
-def rows(told: dict[str, Node], owner: Owner = OWNER, **more: Any) -> dict[str, StepRun]:
+def rows(reported: dict[str, Node], owner: Owner = OWNER, **more: Any) -> dict[str, StepRun]:
     """The rows of an attempt by node id, each once."""
-    made = step_runs(owner, told, more.get("pods", {}), more.get("holds", {}), version=7)
+    made = step_runs(owner, reported, more.get("pods", {}), more.get("holds", {}), version=7)
     assert len({row.node_id for row in made}) == len(made)
     return {row.node_id: row for row in made}
 
 
-def path(told: dict[str, Node], until: int = 100) -> dict[str, int]:
+def path(reported: dict[str, Node], until: int = 100) -> dict[str, int]:
     """The critical path in seconds, first step first."""
-    parts = critical_path(told, NOON, NOON + until * SECOND)
+    parts = critical_path(reported, NOON, NOON + until * SECOND)
     return {key: ms // SECOND for key, ms in reversed(parts.items())}
 
 
 # Rows.
 
 
-def test_a_row_says_what_is_known_of_a_step() -> None:
+def test_a_row_states_what_is_known_of_a_step() -> None:
     """Where it stands, when it ran, its pod, its end, and what it waited for."""
-    told = steps(
+    reported = steps(
         a=ran(
             2, 9, displayName="train", templateName="gpu", boundaryID="wf", phase="Failed",
             message="main: Error (exit code 3)", outputs={"exitCode": "3"},
@@ -59,7 +63,7 @@ def test_a_row_says_what_is_known_of_a_step() -> None:
     )  # fmt: skip
     hold = StepHold("step_lock", "team/Mutex/m", 0, 1500)
 
-    assert rows(told, pods={"a": "p1"}, holds={"a": hold})["a"] == StepRun(
+    assert rows(reported, pods={"a": "p1"}, holds={"a": hold})["a"] == StepRun(
         cluster="c1", namespace="team", workflow_created_at=NOON - SECOND, workflow_uid="w1", attempt=1, node_id="a",
         version=7, workflow_name="wf", step="train", template="gpu", type="Pod", phase="Failed",
         started_at=NOON + 2 * SECOND, finished_at=NOON + 9 * SECOND, pod_uid="p1", message="main: Error (exit code 3)",
@@ -68,7 +72,7 @@ def test_a_row_says_what_is_known_of_a_step() -> None:
     )  # fmt: skip
 
 
-def test_a_step_that_says_nothing_has_a_row_all_the_same() -> None:
+def test_a_step_that_states_nothing_has_a_row_all_the_same() -> None:
     """An empty name is its id; the rest is empty."""
     row = rows({"a": Node(phase="Omitted")})["a"]
 
@@ -82,7 +86,7 @@ def test_a_step_that_has_not_finished_has_no_row(phase: str | None) -> None:
     assert rows({"a": Node(phase=phase), "b": Node(phase="Skipped")}).keys() == {"b"}
 
 
-def test_each_step_is_told_once_however_it_is_nested() -> None:
+def test_each_step_is_reported_once_however_it_is_nested() -> None:
     """Nested templates, tries, containers and steps that never had a pod, but no frame; only type Pod may have a pod."""
     kinds = [
         "Pod",
@@ -97,8 +101,8 @@ def test_each_step_is_told_once_however_it_is_nested() -> None:
         "HTTP",
         "Plugin",
     ]
-    told = {kind: Node(type=kind, phase="Succeeded", children=kinds, boundaryID="DAG") for kind in kinds}
-    made = rows(told, pods=dict.fromkeys(kinds, "p1"))
+    reported = {kind: Node(type=kind, phase="Succeeded", children=kinds, boundaryID="DAG") for kind in kinds}
+    made = rows(reported, pods=dict.fromkeys(kinds, "p1"))
 
     assert {kind: row.type for kind, row in made.items()} == {
         kind: kind for kind in kinds if kind not in ("StepGroup", "TaskGroup")
@@ -106,19 +110,19 @@ def test_each_step_is_told_once_however_it_is_nested() -> None:
     assert [kind for kind, row in made.items() if row.pod_uid] == ["Pod"]
 
 
-@pytest.mark.parametrize(("kind", "told"), [("DAG", set()), ("Steps", set()), ("Retry", {"wf"}), ("Pod", {"wf"})])
-def test_the_root_of_a_workflow_is_a_step_only_if_it_works_itself(kind: str, told: set[str]) -> None:
+@pytest.mark.parametrize(("kind", "reported"), [("DAG", set()), ("Steps", set()), ("Retry", {"wf"}), ("Pod", {"wf"})])
+def test_the_root_of_a_workflow_is_a_step_only_if_it_works_itself(kind: str, reported: set[str]) -> None:
     """A DAG at the root is the workflow, which has a row of its own; its tries or its only pod are steps."""
-    assert rows(steps(wf=ran(0, 9, kind=kind))).keys() == told
+    assert rows(steps(wf=ran(0, 9, kind=kind))).keys() == reported
 
 
 def test_tries_are_numbered_and_all_but_the_last_were_retried() -> None:
     """Hooks between them count for nothing; what ran in a try that was repeated was repeated with it."""
-    told = steps(
+    reported = steps(
         r=ran(0, 9, "r-0", "h", "r-1", kind="Retry"), r_0=ran(0, 4, kind="DAG", phase="Failed"), r_1=ran(4, 9),
         h=ran(4, 5, **HOOKED), inner=ran(0, 4, boundaryID="r-0", phase="Failed"), mail=ran(4, 5, boundaryID="h"),
     )  # fmt: skip
-    made = rows(told)
+    made = rows(reported)
 
     assert {key: row.try_number for key, row in made.items() if row.try_number > 1} == {"r-1": 2}
     assert {key for key, row in made.items() if row.retried} == {"r-0", "inner"}
@@ -144,20 +148,20 @@ def test_an_exit_code_is_a_number_of_32_bits_and_the_steps_own(text: str, kind: 
 
 def test_words_of_any_length_are_kept_short() -> None:
     """A message can be a megabyte, the name of a loop's item is its whole value, a quota lists all that it counts."""
-    told = steps(a=ran(0, 1, message="m" * 9999, displayName="n" * 9999))
-    row = rows(told, holds={"a": StepHold("quota", "q" * 9999, 0, 1)})["a"]
+    reported = steps(a=ran(0, 1, message="m" * 9999, displayName="n" * 9999))
+    row = rows(reported, holds={"a": StepHold("quota", "q" * 9999, 0, 1)})["a"]
 
     assert (len(row.message), len(row.step), len(row.waiting_on)) == (4096, 4096, 4096)
 
 
-def test_what_an_earlier_attempt_did_is_not_told_again() -> None:
+def test_what_an_earlier_attempt_did_is_not_reported_again() -> None:
     """`argo retry` keeps the steps that went well with their old times."""
-    told = steps(old=ran(-9, -1), new=ran(1, 5), left=a_step("Omitted"))
+    reported = steps(old=ran(-9, -1), new=ran(1, 5), left=a_step("Omitted"))
     second = msgspec.structs.replace(OWNER, attempt=2)
 
-    assert rows(told, second).keys() == {"new", "left"}
-    assert rows(told).keys() == {"old", "new", "left"}
-    assert rows(told, msgspec.structs.replace(second, started_at=None)).keys() == {"old", "new", "left"}
+    assert rows(reported, second).keys() == {"new", "left"}
+    assert rows(reported).keys() == {"old", "new", "left"}
+    assert rows(reported, msgspec.structs.replace(second, started_at=None)).keys() == {"old", "new", "left"}
 
 
 # The critical path.
@@ -170,7 +174,7 @@ def test_nothing_that_finished_has_no_path() -> None:
 
 def test_a_diamond_takes_its_longer_side() -> None:
     """The shorter one could have taken longer for nothing; the seconds between two steps are the controller's."""
-    told = steps(
+    reported = steps(
         wf=ran(0, 20, "a", kind="DAG"),
         a=ran(0, 3, "b", "c", boundaryID="wf"),
         b=ran(4, 6, "d", boundaryID="wf"),
@@ -178,7 +182,7 @@ def test_a_diamond_takes_its_longer_side() -> None:
         d=ran(16, 19, boundaryID="wf"),
     )
 
-    assert path(told) == {"a": 3, "c": 11, "d": 3}
+    assert path(reported) == {"a": 3, "c": 11, "d": 3}
 
 
 def test_of_two_that_end_in_one_second_the_longer_one_counts() -> None:
@@ -189,28 +193,28 @@ def test_of_two_that_end_in_one_second_the_longer_one_counts() -> None:
 
 def test_a_parallel_step_that_ended_just_before_is_not_waited_for() -> None:
     """Time alone would take it: c began when x ended, but by the graph it waited for a."""
-    told = steps(
+    reported = steps(
         wf=ran(0, 9, "a", "x", kind="DAG"), a=ran(0, 2, "c", boundaryID="wf"), x=ran(0, 5, boundaryID="wf"),
         c=ran(5, 9, boundaryID="wf"),
     )  # fmt: skip
 
-    assert path(told) == {"a": 2, "c": 4}
+    assert path(reported) == {"a": 2, "c": 4}
 
 
 def test_tries_of_one_step_follow_one_another() -> None:
     """Each is a part of its own, and the first follows what its Retry node does."""
-    told = steps(
+    reported = steps(
         wf=ran(0, 20, "a", kind="DAG"), a=ran(0, 2, "r", boundaryID="wf"),
         r=ran(3, 19, "r-0", "r-1", "r-2", kind="Retry", boundaryID="wf"), r_0=ran(3, 6, phase="Failed", boundaryID="wf"),
         r_1=ran(8, 11, phase="Failed", boundaryID="wf"), r_2=ran(15, 19, boundaryID="wf"),
     )  # fmt: skip
 
-    assert path(told) == {"a": 2, "r-0": 3, "r-1": 3, "r-2": 4}
+    assert path(reported) == {"a": 2, "r-0": 3, "r-1": 3, "r-2": 4}
 
 
 def test_a_step_in_a_group_follows_what_its_group_does() -> None:
     """Step groups, a nested Steps template, and a try that is a whole DAG."""
-    told = steps(
+    reported = steps(
         wf=ran(0, 30, "g0", kind="Steps", name="wf"),
         g0=ran(0, 5, "a", kind="StepGroup", name="wf[0]", boundaryID="wf"),
         a=ran(0, 5, "g1", name="wf[0].a", boundaryID="wf"),
@@ -223,48 +227,48 @@ def test_a_step_in_a_group_follows_what_its_group_does() -> None:
         z=ran(21, 29, name="wf[1].r(1).z", boundaryID="r-1"),
     )
 
-    assert path(told) == {"a": 5, "x": 9, "y": 4, "z": 8}
+    assert path(reported) == {"a": 5, "x": 9, "y": 4, "z": 8}
 
 
 def test_what_was_skipped_or_held_nothing_is_passed_through() -> None:
     """It took no time: a condition that was false, a loop over nothing."""
-    told = steps(
+    reported = steps(
         a=ran(0, 4, "skipped"), skipped=ran(4, 4, "loop", kind="Skipped", phase="Skipped"),
         loop=ran(5, 5, "b", kind="TaskGroup", name="wf.loop"), b=ran(6, 9, name="wf.b"),
     )  # fmt: skip
 
-    assert path(told) == {"a": 4, "b": 3}
+    assert path(reported) == {"a": 4, "b": 3}
 
 
 def test_containers_are_a_part_of_their_pod() -> None:
     """What follows a container set is a child of its last container."""
-    told = steps(
+    reported = steps(
         set=ran(0, 6, "c1", boundaryID="wf"), c1=ran(0, 2, "c2", kind="Container", boundaryID="set"),
         c2=ran(2, 6, "next", kind="Container", boundaryID="set"), next=ran(7, 9, boundaryID="wf"), wf=ran(0, 9, kind="DAG"),
         stray=ran(0, 99, kind="Container"),
     )  # fmt: skip
 
-    assert path(told) == {"set": 6, "next": 2}
+    assert path(reported) == {"set": 6, "next": 2}
 
 
 def test_a_daemon_counts_until_it_was_up() -> None:
-    """Others begin while it runs, and its end is nobody's wait: killed with its group, it would else be the whole path."""
-    told = steps(
+    """Others begin while it runs, and none waits for its end: killed with its group, it would otherwise be the whole path."""
+    reported = steps(
         daemon=ran(0, 50, "job"), job=ran(4, 40), early=ran(2, 3, "late"), late=ran(9, 20),
         up=ran(0, 60, daemoned=True),
     )  # fmt: skip
 
-    assert path(told) == {"daemon": 4, "job": 36}
+    assert path(reported) == {"daemon": 4, "job": 36}
 
 
 def test_an_exit_handler_follows_what_ended_last_before_it() -> None:
     """It has no place in the graph; its own steps have."""
-    told = steps(
+    reported = steps(
         a=ran(0, 9), b=ran(0, 5), exit=ran(10, 16, "g", kind="Steps", displayName="wf.onExit", **HOOKED),
         g=ran(10, 16, "mail", kind="StepGroup", boundaryID="exit"), mail=ran(10, 16, boundaryID="exit"),
     )  # fmt: skip
 
-    assert path(told) == {"a": 9, "mail": 6}
+    assert path(reported) == {"a": 9, "mail": 6}
 
 
 def test_an_exit_handler_alone_follows_nothing() -> None:
@@ -274,18 +278,18 @@ def test_an_exit_handler_alone_follows_nothing() -> None:
 
 def test_a_hook_of_a_step_follows_its_step() -> None:
     """It is a child of it."""
-    told = steps(
+    reported = steps(
         a=ran(0, 4, "h", boundaryID="wf"), b=ran(0, 5), h=ran(5, 9, boundaryID="wf", **HOOKED), wf=ran(0, 9, kind="DAG")
     )
 
-    assert path(told) == {"a": 4, "h": 4}
+    assert path(reported) == {"a": 4, "h": 4}
 
 
 def test_clocks_that_disagree_by_a_second_break_no_path() -> None:
     """A kubelet says the end, the controller the next beginning; the second is counted once."""
-    told = steps(a=ran(0, 6, "c"), b=ran(0, 4, "c"), c=ran(5, 9))
+    reported = steps(a=ran(0, 6, "c"), b=ran(0, 4, "c"), c=ran(5, 9))
 
-    assert path(told) == {"a": 5, "c": 4}
+    assert path(reported) == {"a": 5, "c": 4}
 
 
 def test_what_began_later_was_not_waited_for() -> None:
@@ -295,11 +299,11 @@ def test_what_began_later_was_not_waited_for() -> None:
 
 def test_a_part_ends_with_the_attempt() -> None:
     """And what an earlier attempt did accounts for none of it."""
-    told = steps(old=ran(-9, -3, "a"), a=ran(0, 20, "b"), b=ran(20, 120))
+    reported = steps(old=ran(-9, -3, "a"), a=ran(0, 20, "b"), b=ran(20, 120))
 
-    assert path(told) == {"a": 20, "b": 80}
+    assert path(reported) == {"a": 20, "b": 80}
     assert path(steps(a=ran(-5, 3))) == {"a": 3}
-    assert critical_path(told, None, None) == {"b": 100_000, "a": 20_000, "old": 6000}
+    assert critical_path(reported, None, None) == {"b": 100_000, "a": 20_000, "old": 6000}
 
 
 def test_an_end_before_its_beginning_is_no_time() -> None:
@@ -308,7 +312,7 @@ def test_an_end_before_its_beginning_is_no_time() -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "reported",
     [
         steps(a=ran(0, 1, "b"), b=ran(0, 1, "a"), c=ran(0, 2, boundaryID="a")),
         steps(
@@ -321,9 +325,9 @@ def test_an_end_before_its_beginning_is_no_time() -> None:
     ],
     ids=["a circle of steps", "a circle of groups", "a step that holds another", "a source that never ended"],
 )
-def test_a_graph_that_cannot_be_has_a_path_of_steps_that_were(told: dict[str, Node]) -> None:
+def test_a_graph_that_cannot_be_has_a_path_of_steps_that_were(reported: dict[str, Node]) -> None:
     """Each is passed once at most."""
-    assert path(told).keys() <= told.keys()
+    assert path(reported).keys() <= reported.keys()
 
 
 IDS = st.sampled_from("abcdefgh")
@@ -345,28 +349,28 @@ def any_node(draw: st.DrawFn) -> Node:
 
 
 @given(st.dictionaries(IDS, any_node()), SECONDS, SECONDS)
-def test_the_parts_of_any_path_sum_to_the_length_at_most(told: dict[str, Node], start: int, length: int) -> None:
+def test_the_parts_of_any_path_sum_to_the_length_at_most(reported: dict[str, Node], start: int, length: int) -> None:
     """And are of finished steps that hold no others; rows and path agree."""
     owner = msgspec.structs.replace(
         OWNER, started_at=NOON + start * SECOND, finished_at=NOON + (start + length) * SECOND
     )
-    parts = critical_path(told, owner.started_at, owner.finished_at)
-    made = rows(told, owner)
+    parts = critical_path(reported, owner.started_at, owner.finished_at)
+    made = rows(reported, owner)
 
     assert all(ms >= 0 for ms in parts.values())
     assert sum(parts.values()) <= length * SECOND
     assert {key: row.critical_ms for key, row in made.items() if row.critical} == parts
-    finished = {key for key, node in told.items() if node.phase in FINISHED}
-    assert made.keys() == {key for key in finished if told[key].type != "StepGroup"}
-    assert not any(told[key].type in status_nodes.GROUPS | {"Container"} for key in parts)
+    finished = {key for key, node in reported.items() if node.phase in FINISHED}
+    assert made.keys() == {key for key in finished if reported[key].type != "StepGroup"}
+    assert not any(reported[key].type in status_nodes.GROUPS | {"Container"} for key in parts)
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 9)), min_size=1, max_size=12))
 def test_a_chain_is_its_own_path(links: list[tuple[int, int]]) -> None:
     """Of steps that wait for one another each counts with all of its own time."""
-    told, clock = {}, 0
+    reported, clock = {}, 0
     for number, (gap, length) in enumerate(links):
-        told[f"s{number}"] = ran(clock + gap, clock + gap + length, f"s{number + 1}")
+        reported[f"s{number}"] = ran(clock + gap, clock + gap + length, f"s{number + 1}")
         clock += gap + length
 
-    assert path(steps(**told), until=clock) == {f"s{number}": length for number, (_, length) in enumerate(links)}
+    assert path(steps(**reported), until=clock) == {f"s{number}": length for number, (_, length) in enumerate(links)}

@@ -31,7 +31,7 @@ def causes(*states: WorkflowState) -> list[str]:
     return [one.cause for one in stuck_of(*states).oldest]
 
 
-def test_a_workflow_that_does_not_move_is_told_with_its_cause() -> None:
+def test_a_workflow_that_does_not_move_is_reported_with_its_cause() -> None:
     """Since when is the last change of anything."""
     state = idle(reason_on="a:1", reason_words="ErrImagePull: no such image", moved_at=NOON - HOUR + MINUTE)
 
@@ -86,12 +86,12 @@ def test_the_cause_is_the_reason_or_what_is_behind_it(state: WorkflowState, caus
     ],
 )
 def test_what_runs_moves_waits_on_purpose_or_has_not_begun_is_not_stuck(state: WorkflowState) -> None:
-    """A page at night must be about something that stands still."""
+    """A page at night must be about a workflow that does not move."""
     assert stuck_of(state) == StuckWorkflows([], {})
 
 
 @pytest.mark.parametrize(
-    ("on", "words", "told"),
+    ("on", "words", "reported"),
     [
         ("team/Mutex/m", "limit 1, held by 1", "team/Mutex/m: limit 1, held by 1"),
         ("a:1", 'ErrImagePull: no "a:1"', 'ErrImagePull: no "a:1"'),
@@ -99,12 +99,12 @@ def test_what_runs_moves_waits_on_purpose_or_has_not_begun_is_not_stuck(state: W
         ("", "", ""),
     ],
 )
-def test_the_words_name_what_is_waited_for_once(on: str, words: str, told: str) -> None:
+def test_the_words_name_what_is_waited_for_once(on: str, words: str, reported: str) -> None:
     """A lock's words do not name it, most others do."""
-    assert stuck_of(idle(reason_on=on, reason_words=words)).oldest[0].words == told
+    assert stuck_of(idle(reason_on=on, reason_words=words)).oldest[0].words == reported
 
 
-def test_the_oldest_are_told_and_all_are_counted() -> None:
+def test_the_oldest_are_reported_and_all_are_counted() -> None:
     """A broken registry stops thousands at once."""
     states = [idle(uid=f"u{i}", reason_since=NOON - HOUR - i, namespace=f"n{i % 2}") for i in range(OLDEST_SHOWN + 50)]
     both = stuck_of(*states)
@@ -114,7 +114,7 @@ def test_the_oldest_are_told_and_all_are_counted() -> None:
 
 
 def test_every_reason_that_can_be_stuck_has_a_cause_and_every_cause_a_remedy() -> None:
-    """A word on a page without a way out helps nobody."""
+    """A cause on a page without a remedy helps no reader."""
     reasons = [name for name in REASONS if stuck_of(idle(reason=name)).oldest]
     named = {cause for name in reasons for cause in causes(idle(reason=name))}
 

@@ -42,7 +42,7 @@ def test_another_image_is_another_version() -> None:
                b'{"templates":' + b"[" * 5000 + b"]" * 5000 + b"}"],
 )  # fmt: skip
 def test_what_cannot_be_read_has_no_version(stored: bytes) -> None:
-    """Unknown is no hash of nothing; a mutilated object stops nobody."""
+    """An unknown template has no hash, and a damaged object does not stop the collector."""
     assert version_of_spec(stored) == ""
 
 
@@ -65,10 +65,10 @@ def test_a_spec_beyond_the_depth_limit_has_no_version_on_any_python(brackets: by
 def test_the_order_of_keys_is_no_other_version(value: Any) -> None:
     """An API server may send an object's keys in any order, and blanks."""
 
-    def turned(told: Any) -> Any:
-        if isinstance(told, dict):
-            return {key: turned(told[key]) for key in reversed(list(told))}
-        return [turned(one) for one in told] if isinstance(told, list) else told
+    def turned(reported: Any) -> Any:
+        if isinstance(reported, dict):
+            return {key: turned(reported[key]) for key in reversed(list(reported))}
+        return [turned(one) for one in reported] if isinstance(reported, list) else reported
 
     spec = {"templates": [value, 1]}
 
@@ -94,9 +94,11 @@ def test_a_label_or_an_annotation_goes_first() -> None:
     """The operator knows what a version is; it may come late."""
     rules = replace(RULES, version_label="example.com/release")
     for place in ("labels", "annotations"):
-        told: dict[str, Any] = {place: {"example.com/release": "v7"}}
+        reported: dict[str, Any] = {place: {"example.com/release": "v7"}}
         life = lived(
-            saw(0, storedWorkflowTemplateSpec=STORED), saw(1, storedWorkflowTemplateSpec=STORED, **told), rules=rules
+            saw(0, storedWorkflowTemplateSpec=STORED),
+            saw(1, storedWorkflowTemplateSpec=STORED, **reported),
+            rules=rules,
         )
         assert life.template_version == "v7"
 
