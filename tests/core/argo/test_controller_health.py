@@ -32,11 +32,21 @@ def test_each_replica_has_its_health() -> None:
 
     assert controller.health(state, "c1", NOON) == [
         ControllerHealth(
-            cluster="c1", namespace="argo", pod=pod, container="workflow-controller", ready=ready, leader=None,
-            restarts=3, crash_loop=False, memory_bytes=None, memory_limit_bytes=1024**3, metrics=None, detail="",
+            cluster="c1",
+            namespace="argo",
+            pod=pod,
+            container="workflow-controller",
+            ready=ready,
+            leader=None,
+            restarts=3,
+            crash_loop=False,
+            memory_bytes=None,
+            memory_limit_bytes=1024**3,
+            metrics=None,
+            detail="",
         )
         for pod, ready in (("a", False), ("b", True))
-    ]  # fmt: skip
+    ]
 
 
 def test_a_pod_that_has_just_been_made_is_not_ready() -> None:
@@ -106,9 +116,18 @@ def test_a_new_holder_of_the_lease_is_an_incident() -> None:
 
     assert first == same == []
     assert incident == ControllerIncident(
-        cluster="c1", pod_uid="", container="lease", at=NOON + 1234, version=NOON + 1234, namespace="argo", pod="other",
-        kind="leader_change", reason="other", exit_code=None, memory_limit_bytes=0,
-    )  # fmt: skip
+        cluster="c1",
+        pod_uid="",
+        container="lease",
+        at=NOON + 1234,
+        version=NOON + 1234,
+        namespace="argo",
+        pod="other",
+        kind="leader_change",
+        reason="other",
+        exit_code=None,
+        memory_limit_bytes=0,
+    )
 
 
 def test_a_lease_that_was_given_back_is_no_change_until_another_takes_it() -> None:

@@ -56,9 +56,12 @@ def test_a_lease_names_the_leader_and_its_begin() -> None:
 
     assert len(read) == 20
     assert read[0] == Lease(
-        name="workflow-controller", holder="lab", renewed_at=1_795_353_761_840, duration_s=15,
+        name="workflow-controller",
+        holder="lab",
+        renewed_at=1_795_353_761_840,
+        duration_s=15,
         acquired_at=1_795_353_756_809,
-    )  # fmt: skip
+    )
 
 
 def test_a_lease_that_was_given_back_has_no_holder() -> None:
@@ -118,8 +121,10 @@ V40: list[Sample] = [
 def test_each_release_s_names_mean_the_same() -> None:
     """3.6 renamed the metrics, 4.0 a label, and memory exists from 3.6 on."""
     assert controller_readings.metrics(V35) == ControllerMetrics(
-        queue_depth={"workflow_queue": 3}, workflows={"Pending": 70, "Running": 25}, scheme="3.5",
-    )  # fmt: skip
+        queue_depth={"workflow_queue": 3},
+        workflows={"Pending": 70, "Running": 25},
+        scheme="3.5",
+    )
     assert controller_readings.metrics(V36) == ControllerMetrics(
         is_leader=True,
         memory_bytes=120_000_000,

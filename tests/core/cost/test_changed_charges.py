@@ -79,8 +79,11 @@ def test_of_a_long_pod_only_today_is_written_each_hour_and_yesterday_once_more()
     today = NOON // DAY + 19
 
     assert [charged.write(NOON + 19 * DAY + hour * HOUR) for hour in (1, 11, 13, 14)] == [
-        [today], [today], [today, today + 1], [today + 1],
-    ]  # fmt: skip
+        [today],
+        [today],
+        [today, today + 1],
+        [today + 1],
+    ]
     assert charged.write(NOON + 19 * DAY + 14 * HOUR) == []
 
 
@@ -149,10 +152,16 @@ BOOKS = st.sampled_from(
     ]
 )
 INSTANTS = st.integers(0, 8 * 24 * 60).map(lambda minutes: NOON - DAY + minutes * MINUTE + 1234)
-LIVES = st.sampled_from([
-    None, a_payer(), a_payer(attempt=2, version=version(7000)), a_payer(department="chassis", template="t"),
-    a_payer(finished=True, outcome="failed"), a_payer(finished=True, outcome="cancelled", version=version(8000)),
-])  # fmt: skip
+LIVES = st.sampled_from(
+    [
+        None,
+        a_payer(),
+        a_payer(attempt=2, version=version(7000)),
+        a_payer(department="chassis", template="t"),
+        a_payer(finished=True, outcome="failed"),
+        a_payer(finished=True, outcome="cancelled", version=version(8000)),
+    ]
+)
 RUN_CHANGES = st.one_of(
     st.fixed_dictionaries({"main_started_at": INSTANTS}),
     st.fixed_dictionaries({"instance_created_at": INSTANTS}),

@@ -74,9 +74,19 @@ def test_each_part_begins_where_the_one_before_ended() -> None:
 
 
 ZONES = st.sampled_from(
-    ["UTC", "Asia/Shanghai", "Europe/Berlin", "America/Sao_Paulo", "Africa/Cairo", "Asia/Kolkata", "America/Havana",
-     "Pacific/Apia", "Australia/Lord_Howe", "America/St_Johns"]
-)  # fmt: skip
+    [
+        "UTC",
+        "Asia/Shanghai",
+        "Europe/Berlin",
+        "America/Sao_Paulo",
+        "Africa/Cairo",
+        "Asia/Kolkata",
+        "America/Havana",
+        "Pacific/Apia",
+        "Australia/Lord_Howe",
+        "America/St_Johns",
+    ]
+)
 BEGINS = st.integers(at("2024-02-01T00:00:00"), at("2027-12-31T00:00:00"))
 SECONDS = st.integers(0, 4 * 86_400)
 FARGATE = {"CapacityProvisioned": "0.25vCPU 0.5GB"}
@@ -123,11 +133,15 @@ def charges_uncut(run: PodRun, books: Prices) -> list[PodCost]:
     missing = bool(part.rates.missing)
     return [
         msgspec.structs.replace(
-            one, billed_seconds=interval.seconds, cost=None if missing else part.cost,
-            list_cost=None if missing else part.list_cost, rounded_cost=rounded,
-            cost_pending=None if missing else part.pending, meters=part.meters,
+            one,
+            billed_seconds=interval.seconds,
+            cost=None if missing else part.cost,
+            list_cost=None if missing else part.list_cost,
+            rounded_cost=rounded,
+            cost_pending=None if missing else part.pending,
+            meters=part.meters,
         )
-    ]  # fmt: skip
+    ]
 
 
 @given(ZONES, BEGINS, SECONDS, st.integers(-86_400, 5 * 86_400), SPECS)
@@ -148,8 +162,11 @@ def test_a_day_without_pending_seconds_has_no_pending_cost() -> None:
     run = pod(3 * 86_400, at("2026-11-22T23:59:59"), pending=1 + 86_400 + 1, pricing=eci("ecs.c6.large"))
 
     assert [p.cost_pending for p in charge(run)] == [
-        Decimal("0.000016666666666667"), Decimal("1.44"), Decimal("0.000016666666666666"), Decimal(0),
-    ]  # fmt: skip
+        Decimal("0.000016666666666667"),
+        Decimal("1.44"),
+        Decimal("0.000016666666666666"),
+        Decimal(0),
+    ]
 
 
 @given(SECONDS, SECONDS, SPECS)
@@ -249,9 +266,27 @@ def test_no_float_takes_part(zone: str, begin: int, seconds: int, pricing: Any) 
 
 WORDS = st.one_of(
     st.text(max_size=12),
-    st.sampled_from(["2-4Gi", "ecs.c6.large", "SpotAsPriceGo", "true", "gpu", "economy", "best-effort", "50Gi", "240", "NaN",
-                     "-1", "1e999999", "\ud800", "２", "0.25vCPU 0.5GB", "9" * 400]),
-)  # fmt: skip
+    st.sampled_from(
+        [
+            "2-4Gi",
+            "ecs.c6.large",
+            "SpotAsPriceGo",
+            "true",
+            "gpu",
+            "economy",
+            "best-effort",
+            "50Gi",
+            "240",
+            "NaN",
+            "-1",
+            "1e999999",
+            "\ud800",
+            "２",
+            "0.25vCPU 0.5GB",
+            "9" * 400,
+        ]
+    ),
+)
 MARKS = st.dictionaries(
     st.sampled_from(sorted(PRICING_KEYS) + [f"node:{key}" for key in sorted(NODE_KEYS)]), WORDS, max_size=8
 )

@@ -32,9 +32,13 @@ D = Decimal
 
 @pytest.mark.parametrize(
     ("listed", "expected"),
-    [("10", ("10", "4.55", "0", "0")), ("15", ("10", "4.55", "0", "5")), ("4", ("4", "1.82", "2.73", "0")),
-     ("0", ("0", "0", "4.55", "0"))],
-)  # fmt: skip
+    [
+        ("10", ("10", "4.55", "0", "0")),
+        ("15", ("10", "4.55", "0", "5")),
+        ("4", ("4", "1.82", "2.73", "0")),
+        ("0", ("0", "0", "4.55", "0")),
+    ],
+)
 def test_a_plan_covers_usage_at_its_discount(listed: str, expected: tuple[str, ...]) -> None:
     """Oracle 7.22: 4.55 an hour at 54.5 % off covers 10 at list; above it list prices hold, below it some is unused."""
     assert cover(D(listed), D("4.55"), D("0.545")) == Covered(*map(D, expected))
@@ -77,9 +81,17 @@ def a_charge(listed: str, begin: int = NOON, seconds: int = 3600, **changes: Any
     """A charge with a list price, from an instant on."""
     spent = D(listed)
     return replace(
-        PRICED, cost=spent, list_cost=spent, rounded_cost=spent, cost_pending=spent / 4, billed_from=begin,
-        billed_to=begin + seconds * 1000, billed_seconds=seconds, day=begin // DAY, **changes,
-    )  # fmt: skip
+        PRICED,
+        cost=spent,
+        list_cost=spent,
+        rounded_cost=spent,
+        cost_pending=spent / 4,
+        billed_from=begin,
+        billed_to=begin + seconds * 1000,
+        billed_seconds=seconds,
+        day=begin // DAY,
+        **changes,
+    )
 
 
 def applied(charges: Sequence[PodCost], plans: Sequence[Plan]) -> tuple[list[PodCost], list[PlanHour]]:
@@ -106,8 +118,9 @@ def test_oracle_7_22_over_charges() -> None:
 
     over, _ = applied([a_charge("5"), a_charge("15")], [a_plan()])
     assert [(c.cost, c.covered_cost, c.list_cost) for c in over] == [
-        (D("3.6375"), D("2.5"), D(5)), (D("10.9125"), D("7.5"), D(15)),
-    ]  # fmt: skip
+        (D("3.6375"), D("2.5"), D(5)),
+        (D("10.9125"), D("7.5"), D(15)),
+    ]
 
 
 def test_a_plan_covers_hour_by_hour() -> None:
@@ -139,10 +152,19 @@ def test_the_highest_discount_goes_first() -> None:
 
 @pytest.mark.parametrize(
     ("plan", "charge"),
-    [({"products": ("alibaba-acs",)}, {}), ({"regions": ("us-*", "cn-beijing")}, {}), ({"classes": ("economy",)}, {}),
-     ({}, {"purchase": "spot"}), ({}, {"status": "accruing"}), ({}, {"entry": 1}), ({}, {"cost": None}),
-     ({}, {"list_cost": None}), ({"begin": NOON + 1}, {}), ({"end": NOON}, {})],
-)  # fmt: skip
+    [
+        ({"products": ("alibaba-acs",)}, {}),
+        ({"regions": ("us-*", "cn-beijing")}, {}),
+        ({"classes": ("economy",)}, {}),
+        ({}, {"purchase": "spot"}),
+        ({}, {"status": "accruing"}),
+        ({}, {"entry": 1}),
+        ({}, {"cost": None}),
+        ({}, {"list_cost": None}),
+        ({"begin": NOON + 1}, {}),
+        ({"end": NOON}, {}),
+    ],
+)
 def test_charges_that_a_plan_does_not_cover_stay_unchanged(plan: dict[str, Any], charge: dict[str, Any]) -> None:
     """By product, region, class, purchase and time; accruing charges, corrections and unpriced ones do not change."""
     charge_ = replace(a_charge("3"), **charge)
@@ -210,17 +232,30 @@ def test_a_minimum_over_midnight_stays_in_its_day() -> None:
 AMOUNTS = st.one_of(st.integers(1, 20_000), st.integers(1, 10**22)).map(lambda units: D(units).scaleb(-18))
 CHARGES = st.lists(
     st.builds(
-        lambda listed, begin, seconds, region: replace(a_charge("1", NOON + begin, seconds, region=region),
-                                                       cost=listed, list_cost=listed, cost_pending=listed),
-        AMOUNTS, st.integers(-11 * HOUR, 8 * HOUR), st.integers(1, 10_000), st.sampled_from(["cn-hangzhou", "us-west-1"]),
-    ), min_size=1, max_size=6,
-)  # fmt: skip
+        lambda listed, begin, seconds, region: replace(
+            a_charge("1", NOON + begin, seconds, region=region), cost=listed, list_cost=listed, cost_pending=listed
+        ),
+        AMOUNTS,
+        st.integers(-11 * HOUR, 8 * HOUR),
+        st.integers(1, 10_000),
+        st.sampled_from(["cn-hangzhou", "us-west-1"]),
+    ),
+    min_size=1,
+    max_size=6,
+)
 PLANS = st.lists(
     st.builds(
-        lambda n, hourly, discount, regions: a_plan(id=f"p{n}", hourly=hourly, discount=D(discount) / 100, regions=regions),
-        st.integers(0, 99), AMOUNTS, st.integers(0, 100), st.sampled_from([(), ("cn-*",), ("us-west-1",)]),
-    ), max_size=3, unique_by=lambda plan: plan.id,
-)  # fmt: skip
+        lambda n, hourly, discount, regions: a_plan(
+            id=f"p{n}", hourly=hourly, discount=D(discount) / 100, regions=regions
+        ),
+        st.integers(0, 99),
+        AMOUNTS,
+        st.integers(0, 100),
+        st.sampled_from([(), ("cn-*",), ("us-west-1",)]),
+    ),
+    max_size=3,
+    unique_by=lambda plan: plan.id,
+)
 
 
 @given(CHARGES, PLANS)

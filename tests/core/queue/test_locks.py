@@ -66,8 +66,10 @@ def test_a_workflow_holds_what_its_entries_say() -> None:
     ]
 
     assert holds_of(semaphore={"holding": semaphores}, mutex={"holding": [{"mutex": TILE, "holder": "w1"}]}) == (
-        LockHold(GPU, "semaphore", 3), LockHold(DB, "semaphore", 1), LockHold(TILE, "mutex", 1),
-    )  # fmt: skip
+        LockHold(GPU, "semaphore", 3),
+        LockHold(DB, "semaphore", 1),
+        LockHold(TILE, "mutex", 1),
+    )
 
 
 @pytest.mark.parametrize(
@@ -172,13 +174,19 @@ def test_a_lock_counts_holders_and_waiters() -> None:
 def test_a_mutex_admits_one_and_a_semaphore_nobody_waited_for_is_not_known() -> None:
     """The name of a database lock does not show its kind: its holders do, in any order."""
     lives = [
-        waiter(DB), waiter(TILE), holder(LockHold(DB, "mutex", 1)),
-        holder(LockHold(GPU, "semaphore", 1)), waiter("a/Database/b"),
-    ]  # fmt: skip
+        waiter(DB),
+        waiter(TILE),
+        holder(LockHold(DB, "mutex", 1)),
+        holder(LockHold(GPU, "semaphore", 1)),
+        waiter("a/Database/b"),
+    ]
 
     assert [(lock.name, lock.kind, lock.limit) for lock in locks.locks("c1", lives, {})] == [
-        ("a/Database/b", "database", None), (GPU, "semaphore", None), (DB, "mutex", 1), (TILE, "mutex", 1),
-    ]  # fmt: skip
+        ("a/Database/b", "database", None),
+        (GPU, "semaphore", None),
+        (DB, "mutex", 1),
+        (TILE, "mutex", 1),
+    ]
 
 
 def test_a_few_holders_are_named() -> None:

@@ -74,8 +74,15 @@ def test_a_waiting_pod_determines_the_reason_of_its_workflow() -> None:
         found[name] = cluster.workflows["w1"].attempt.reason
 
     assert list(found.values()) == [
-        "unschedulable", "volume", "quota", "image", "image", "image", "starting", "quota",
-    ]  # fmt: skip
+        "unschedulable",
+        "volume",
+        "quota",
+        "image",
+        "image",
+        "image",
+        "starting",
+        "quota",
+    ]
 
 
 def test_a_running_pod_outweighs_one_that_waits() -> None:
