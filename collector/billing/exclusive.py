@@ -23,6 +23,7 @@ from collector.store.clickhouse import Store, StoreError
 MONTHS = "months"
 """The claim on changing what months cost."""
 FOR_S = 120
+"""After this time without a renewal the claim expires."""
 RENEW_S = 30.0
 SETTLE_S = 0.2
 """Between claiming and checking: two processes that claim at the same instant have both written by then."""

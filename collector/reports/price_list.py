@@ -93,10 +93,10 @@ def book_summary(name: str, book: Book) -> str:
 def list_books(books: Books) -> Report:
     """Reports the price books in force, one row each."""
     rows: list[tuple[object, ...]] = [_book_row(book, books) for book in books.files()]
-    idle = sorted({*shipped_ids()} - {book.id for book in books.files()})
+    unused = sorted({*shipped_ids()} - {book.id for book in books.files()})
     notes = [
         f"amounts are in {books.currency}",
-        *([f"shipped, but not in force: {', '.join(idle)}"] if idle else []),
+        *([f"shipped, but not in force: {', '.join(unused)}"] if unused else []),
     ]
     return Report(
         "Price books in force", ("book", "product", "currencies", "prices", "from", "to", "sources"), rows, notes
