@@ -13,6 +13,7 @@ from itertools import islice
 from random import Random
 from typing import Any
 
+import aiohttp
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -20,7 +21,7 @@ from collector.clock import now_ms
 from collector.core.argo import controller_readings
 from collector.core.messages import ControllerMetrics, ControllerSettings, Lease, Reading, ReadingKind
 from collector.kube.connection import Connection
-from collector.kube.request import BROKEN, fetch
+from collector.kube.request import BROKEN, WITHIN, fetch
 from collector.watch.api_errors import failure_of, trouble_of
 from collector.watch.kinds import CONFIG_MAP, LEASE, config_map_path, lease_path
 from collector.watch.reflector import Sink
@@ -118,6 +119,8 @@ class ControllerPoll:
     config_map: str = CONFIG_MAP
     lease: str = LEASE
     metrics_port: int = METRICS_PORT
+    within: aiohttp.ClientTimeout = WITHIN
+    """For each query by itself."""
     _progress: dict[tuple[str, str], _Progress] = field(default_factory=dict)
 
     async def read_due(self) -> None:
@@ -195,7 +198,11 @@ class ControllerPoll:
     async def _try(self, query: _Query, path: str) -> Value | _Failure:
         try:
             status, headers, body = await fetch(
-                self.connection, "GET", path, headers=PLAIN_TEXT if query.kind == "metrics" else None
+                self.connection,
+                "GET",
+                path,
+                headers=PLAIN_TEXT if query.kind == "metrics" else None,
+                within=self.within,
             )
         except BROKEN as error:
             return _Failure(f"{query.target}: no answer: {str(error)[:300] or type(error).__name__}")

@@ -12,7 +12,7 @@ from tests.house import imports, measure, words
 
 UNFINISHED = ("collector/core/", "collector/watch/ledger.py", "tests/core/")
 """Places that still have retired words, or something too long; it shrinks until it is empty."""
-FORMATTER_SKIPS = 319
+FORMATTER_SKIPS = 330
 """How often the formatter may be switched off in all: for tables, whose columns say more than their lines."""
 AMBIGUOUS = {
     "Claim", "Cluster", "Cron", "Failure", "Flow", "Lock", "Resume", "Slots", "Snapshot", "Span", "Store", "Stuck",

@@ -16,7 +16,6 @@ import aiohttp
 import pytest
 
 from collector.core.messages import ControllerMetrics, ControllerSettings, Lease, Outcome, Reading
-from collector.kube import request
 from collector.kube.connection import Connection
 from collector.kube.request import LARGEST
 from collector.watch import controller_poll
@@ -279,11 +278,10 @@ async def test_an_answer_without_end_is_given_up(argo: Installation) -> None:
     assert "larger than 8 MiB" in argo.readings("metrics")[0].detail
 
 
-async def test_a_silent_server_delays_and_harms_nothing(argo: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_silent_server_delays_and_harms_nothing(argo: Installation) -> None:
     """Each query has its own timeout."""
-    monkeypatch.setattr(request, "WITHIN", aiohttp.ClientTimeout(total=0.2))
     argo.answers[LEASE] = silence
-    await read_due(argo.poll())
+    await read_due(argo.poll(within=aiohttp.ClientTimeout(total=0.2)))
 
     assert "no answer" in argo.readings("lease")[0].detail
     assert argo.values("memory") == [512 * 1024**2]
