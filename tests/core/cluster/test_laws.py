@@ -136,7 +136,9 @@ def test_the_queue_is_the_workflows_of_work_has_not_begun(seed: int, bias: float
     cluster = Cluster("c1", RULES)
     for one in merged(recorded("basics"), random.Random(seed), bias):
         cluster.observe(one)
-        living = [life for life in cluster.workflows.values() if not life.attempt.finished]
+        living = [
+            workflow_state for workflow_state in cluster.workflows.values() if not workflow_state.attempt.finished
+        ]
 
         assert sum(w.count for w in cluster.waiting() if not w.begun) == sum(
             1 for x in living if x.attempt.picked_up_at is None
@@ -151,25 +153,28 @@ def test_every_millisecond_is_accounted_for(seed: int, bias: float) -> None:
     cluster = Cluster("c1", RULES)
     for one in merged(recorded("basics"), random.Random(seed), bias):
         cluster.observe(one)
-        life = cluster.workflows.get(one.uid)
-        if life is not None:
-            assert min(life.attempt.spent or [0]) >= 0
-            assert sum(life.attempt.spent or [0]) == life.attempt.reason_since - life.attempt.first_seen_at
+        workflow_state = cluster.workflows.get(one.uid)
+        if workflow_state is not None:
+            attempt = workflow_state.attempt
+            assert min(attempt.spent or [0]) >= 0
+            assert sum(attempt.spent or [0]) == attempt.reason_since - attempt.first_seen_at
 
 
 @settings(max_examples=examples(20))
 @given(st.integers(0, 2**32), BIAS)
 def test_pods_are_counted_as_they_are(seed: int, bias: float) -> None:
-    """What a life has counted of its pods is what its pods are, at every instant."""
+    """The counts of a workflow are those of its pods at every instant."""
     cluster = Cluster("c1", RULES)
     for one in merged(recorded("basics"), random.Random(seed), bias):
         cluster.observe(one)
-    for life in cluster.workflows.values():
-        pods = [cluster.pods[uid] for uid in cluster.tracked.pods_of.get(life.uid, ())]
+    for workflow_state in cluster.workflows.values():
+        pods = [cluster.pods[uid] for uid in cluster.tracked.pods_of.get(workflow_state.uid, ())]
 
-        assert life.running_pods == sum(pod.stage == "running" for pod in pods)
-        assert life.starting_pods == sum(pod.stage == "starting" for pod in pods)
-        assert sum(held.count for held in (life.held_pods or {}).values()) == sum(bool(pod.waits) for pod in pods)
+        assert workflow_state.running_pods == sum(pod.stage == "running" for pod in pods)
+        assert workflow_state.starting_pods == sum(pod.stage == "starting" for pod in pods)
+        assert sum(held.count for held in (workflow_state.held_pods or {}).values()) == sum(
+            bool(pod.waits) for pod in pods
+        )
 
 
 def restarted(cluster: Cluster) -> Cluster:
@@ -178,8 +183,8 @@ def restarted(cluster: Cluster) -> Cluster:
     pack, unpack = msgspec.msgpack.encode, msgspec.msgpack.decode
     for pod in cluster.pods.values():
         fresh.adopt([], [unpack(pack(pod), type=PodState)])
-    for life in cluster.workflows.values():
-        fresh.adopt([unpack(pack(life), type=WorkflowState)], [])
+    for workflow_state in cluster.workflows.values():
+        fresh.adopt([unpack(pack(workflow_state), type=WorkflowState)], [])
     fresh.controllers = controller.unpack(controller.pack(cluster.controllers))
     return fresh
 
@@ -187,7 +192,7 @@ def restarted(cluster: Cluster) -> Cluster:
 @settings(max_examples=examples(25))
 @given(st.integers(0, 2**32), BIAS, st.lists(st.integers(0, 475), max_size=4))
 def test_a_restart_changes_no_fact(seed: int, bias: float, points: list[int]) -> None:
-    """Checkpoints hold all that a life needs, observed columns included; the rest is listed again."""
+    """Checkpoints hold all that a state needs, observed columns included; the rest is listed again."""
     seen = merged(recorded("basics"), random.Random(seed), bias)
     first = [*recorded("basics")["namespaces"], *recorded("basics")["nodes"]]
     cluster, facts = Cluster("c1", RULES), list[Fact]()

@@ -138,13 +138,13 @@ def test_a_pod_that_never_comes_is_waited_for_no_longer_than_its_watch_has_come(
     """Its object may have been deleted before anybody looked."""
     cluster = a_cluster()
     feed(cluster, submitted(), finished())
-    life = cluster.workflows["w1"]
-    assert set(life.attempt.podless_steps or ()) == {"w1"}
+    workflow_state = cluster.workflows["w1"]
+    assert set(workflow_state.attempt.podless_steps or ()) == {"w1"}
 
-    cluster.tracked.release_until("pods", life.version - 1)
-    assert life.attempt.podless_steps is not None
-    cluster.tracked.release_until("pods", life.version)
-    assert life.attempt.podless_steps is None
+    cluster.tracked.release_until("pods", workflow_state.version - 1)
+    assert workflow_state.attempt.podless_steps is not None
+    cluster.tracked.release_until("pods", workflow_state.version)
+    assert workflow_state.attempt.podless_steps is None
 
 
 def test_a_workflow_that_was_forgotten_waits_for_no_pod() -> None:
@@ -162,7 +162,10 @@ def test_of_too_many_that_wait_for_pods_the_oldest_gives_up() -> None:
     cluster.tracked.podless.at_most = 1
     feed(cluster, submitted("w1"), finished("w1"), submitted("w2"), finished("w2", when=LATER + SECOND))
 
-    assert [life.attempt.podless_steps is None for life in cluster.workflows.values()] == [True, False]
+    assert [workflow_state.attempt.podless_steps is None for workflow_state in cluster.workflows.values()] == [
+        True,
+        False,
+    ]
 
 
 def test_the_times_of_a_thousand_held_steps_are_kept_and_no_more() -> None:

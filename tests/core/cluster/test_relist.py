@@ -47,7 +47,7 @@ def _standing(seen: list[Observation]) -> dict[str, Observation]:
 
 
 def lost(stream: list[Observation], begin: int, end: int) -> set[str]:
-    """Uids of the objects whose end, or whose whole life, fell into the break."""
+    """Uids of the objects that were deleted, or created and deleted, inside the gap."""
     gone = {one.uid for one in stream[begin:end] if one.change == "deleted"}
     owners = {
         owner.uid

@@ -195,7 +195,11 @@ def test_basics_waited_for_what_it_waited_for(name: str, expected: dict[str, int
 def test_basics_leaves_three_workflows_that_never_end() -> None:
     """Their deadline passes, and their pods could not be signalled."""
     cluster, _, _ = replayed("basics")
-    living = {life.name: life.attempt.reason for life in cluster.workflows.values() if not life.attempt.finished}
+    living = {
+        workflow_state.name: workflow_state.attempt.reason
+        for workflow_state in cluster.workflows.values()
+        if not workflow_state.attempt.finished
+    }
 
     assert living == {"deadline": "running", "image-pull-stuck": "image", "unschedulable": "unschedulable"}
     assert [(w.reason, w.count, w.begun) for w in cluster.waiting()] == [

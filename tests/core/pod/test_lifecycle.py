@@ -39,13 +39,15 @@ GIB = 1024**3
 def lived(
     *pods: kubernetes.Pod | tuple[kubernetes.Pod, Change], when: Instant = NOON + HOUR, live: bool = True
 ) -> PodState:
-    """The life of a pod that was seen so, one second after another."""
-    life: PodState | None = None
+    """The state of a pod after these observations, one second apart."""
+    pod_state: PodState | None = None
     for i, seen in enumerate(pods):
         pod, change = seen if isinstance(seen, tuple) else (seen, "modified")
-        life = pod_lifecycle.observe(life, an_observation(pod, change, when=when + i * SECOND, live=live), PLACE)
-    assert life is not None
-    return life
+        pod_state = pod_lifecycle.observe(
+            pod_state, an_observation(pod, change, when=when + i * SECOND, live=live), PLACE
+        )
+    assert pod_state is not None
+    return pod_state
 
 
 def run_of(
@@ -169,9 +171,9 @@ def test_a_pod_without_any_instant_ended_when_we_saw_it() -> None:
 
 def test_a_vanished_pod_ends_now_and_keeps_what_it_stated_last() -> None:
     """What a relist lacks ended in between; the reason we saw is better than `vanished`."""
-    life = lived(a_pod(containers=[a_container(waits="ImagePullBackOff")]))
+    pod_state = lived(a_pod(containers=[a_container(waits="ImagePullBackOff")]))
 
-    closed = pod_lifecycle.close(life, NOON + DAY, 7, "vanished")
+    closed = pod_lifecycle.close(pod_state, NOON + DAY, 7, "vanished")
 
     assert (closed.run.finished_at, closed.run.reason, closed.run.version, closed.stage, closed.gone) == (
         NOON + DAY, "ImagePullBackOff", 7, "finished", True,
@@ -180,10 +182,10 @@ def test_a_vanished_pod_ends_now_and_keeps_what_it_stated_last() -> None:
 
 def test_a_pod_of_end_is_known_keeps_it_when_it_vanishes() -> None:
     """Finished pods are collected; a list without one has no news of it."""
-    life = lived(ended_pod())
-    closed = pod_lifecycle.close(life, NOON + DAY, 7, "vanished")
+    pod_state = lived(ended_pod())
+    closed = pod_lifecycle.close(pod_state, NOON + DAY, 7, "vanished")
 
-    assert (closed.run, closed.gone) == (life.run, True)
+    assert (closed.run, closed.gone) == (pod_state.run, True)
 
 
 # When it began.
@@ -285,8 +287,8 @@ def hanging(reason: str, **more: Any) -> dict[str, Any]:
 
 
 def awaits(pod: kubernetes.Pod) -> tuple[str, str, str]:
-    life = lived(pod)
-    return life.waits, life.waits_on, life.waits_words
+    pod_state = lived(pod)
+    return pod_state.waits, pod_state.waits_on, pod_state.waits_words
 
 
 @pytest.mark.parametrize(
@@ -363,7 +365,7 @@ def test_a_pod_that_got_on_or_is_gone_waits_for_nothing() -> None:
         pod_lifecycle.close(lived(hung), NOON + DAY, 7, "x"),
     ]
 
-    assert [(life.waits, life.waits_on, life.waits_words) for life in ends] == [("", "", "")] * 3
+    assert [(pod_state.waits, pod_state.waits_on, pod_state.waits_words) for pod_state in ends] == [("", "", "")] * 3
 
 
 def test_pods_that_wait_with_the_same_words_share_them() -> None:
@@ -375,11 +377,15 @@ def test_pods_that_wait_with_the_same_words_share_them() -> None:
 
 def test_recorded_pods_that_never_started_say_why() -> None:
     """Read from the raw JSON: an image pull that hangs in two containers, and a pod without a fitting node."""
-    lives: dict[str, PodState] = {}
+    pod_states: dict[str, PodState] = {}
     for seen in observations("basics"):
         if seen.kind == "pods":
-            lives[seen.uid] = pod_lifecycle.observe(lives.get(seen.uid), seen, PLACE)
-    waiting = {life.run.name: (life.waits, life.waits_on, life.waits_words) for life in lives.values() if life.waits}
+            pod_states[seen.uid] = pod_lifecycle.observe(pod_states.get(seen.uid), seen, PLACE)
+    waiting = {
+        pod_state.run.name: (pod_state.waits, pod_state.waits_on, pod_state.waits_words)
+        for pod_state in pod_states.values()
+        if pod_state.waits
+    }
 
     assert waiting == {
         "image-pull-stuck": ("image", "argoexec:fake", 'ImagePullBackOff: Back-off pulling image "argoexec:fake"'),
@@ -393,12 +399,12 @@ def test_recorded_pods_that_never_started_say_why() -> None:
 def started(*live: bool, when: tuple[int, ...] = (5, 16, 80), main: Instant = NOON + 10 * SECOND) -> PodState:
     """A pod that was seen starting, then running, then ended; each sight live or not, so many seconds after noon."""
     pods = (a_pod(), running_pod(started=main), ended_pod(started=main, ended=main + SECOND))
-    life: PodState | None = None
+    pod_state: PodState | None = None
     for pod, is_live, second in zip(pods, live, when, strict=False):
         seen = an_observation(pod, when=NOON + second * SECOND, live=is_live)
-        life = pod_lifecycle.observe(life, seen, PLACE)
-    assert life is not None
-    return life
+        pod_state = pod_lifecycle.observe(pod_state, seen, PLACE)
+    assert pod_state is not None
+    return pod_state
 
 
 @pytest.mark.parametrize(
@@ -415,27 +421,31 @@ def test_a_start_is_timed_by_our_clock_where_both_ends_were_live(
     live: tuple[bool, ...], expected: tuple[Any, str]
 ) -> None:
     """Else by the object's whole seconds, from creation; the sight of the end changes nothing."""
-    life = started(*live)
+    pod_state = started(*live)
 
-    assert (life.run.start_latency_ms, life.run.start_latency_source) == pod_lifecycle.start_latency(life) == expected
+    assert (
+        (pod_state.run.start_latency_ms, pod_state.run.start_latency_source)
+        == pod_lifecycle.start_latency(pod_state)
+        == expected
+    )
 
 
 def test_a_pod_that_runs_at_first_sight_is_timed_by_its_own_instants() -> None:
     """It started before anybody looked; our clock would say 0."""
-    life = lived(running_pod(), ended_pod())
+    pod_state = lived(running_pod(), ended_pod())
 
-    assert pod_lifecycle.start_latency(life) == (10 * SECOND, "object")
+    assert pod_lifecycle.start_latency(pod_state) == (10 * SECOND, "object")
 
 
 def test_a_pod_that_ended_between_two_sights_is_timed_by_its_own_instants() -> None:
     """Its start was not observed."""
-    life = lived(a_pod(), ended_pod())
+    pod_state = lived(a_pod(), ended_pod())
 
-    assert (life.running_at, pod_lifecycle.start_latency(life)) == (None, (10 * SECOND, "object"))
+    assert (pod_state.running_at, pod_lifecycle.start_latency(pod_state)) == (None, (10 * SECOND, "object"))
 
 
 @pytest.mark.parametrize(
-    ("life", "expected"),
+    ("pod_state", "expected"),
     [
         (lambda: started(False, False, main=NOON - SECOND), (True, (0, "object"))),
         (lambda: started(True, True, when=(9, 5)), (True, (0, "watch"))),
@@ -443,9 +453,11 @@ def test_a_pod_that_ended_between_two_sights_is_timed_by_its_own_instants() -> N
         (lambda: started(True), (False, (None, ""))),
     ],
 )
-def test_two_clocks_that_disagree_make_no_negative_start(life: Any, expected: tuple[bool, tuple[Any, str]]) -> None:
+def test_two_clocks_that_disagree_make_no_negative_start(
+    pod_state: Any, expected: tuple[bool, tuple[Any, str]]
+) -> None:
     """The latency is set to 0, and the caller can find out."""
-    assert (pod_lifecycle.clamped(life()), pod_lifecycle.start_latency(life())) == expected
+    assert (pod_lifecycle.clamped(pod_state()), pod_lifecycle.start_latency(pod_state())) == expected
 
 
 @given(st.lists(st.integers(0, 2), max_size=6), st.integers(0, 100))
@@ -465,9 +477,9 @@ def test_a_sight_that_comes_twice_changes_nothing(order: list[int], later: int) 
 
 def test_what_an_event_noted_at_stays_with_the_evidence() -> None:
     """Events come before the pod's end, and are gone within the hour."""
-    life = lived(a_pod())
-    life.hint = "FailedMount: secret not found"
-    after = pod_lifecycle.observe(life, an_observation(ended_pod(), when=NOON + HOUR), PLACE)
+    pod_state = lived(a_pod())
+    pod_state.hint = "FailedMount: secret not found"
+    after = pod_lifecycle.observe(pod_state, an_observation(ended_pod(), when=NOON + HOUR), PLACE)
 
     assert (after.hint, after.run.hint) == ("FailedMount: secret not found",) * 2
 
@@ -522,9 +534,9 @@ def test_a_pod_without_a_creation_instant_was_made_when_it_was_first_seen() -> N
 def test_an_empty_object_is_a_pod_all_the_same() -> None:
     """Everything may be missing but the identity."""
     empty = kubernetes.Pod(kubernetes.Meta(uid="p1"))
-    life = pod_lifecycle.observe(None, an_observation(empty, "listed", when=NOON), PLACE)
+    pod_state = pod_lifecycle.observe(None, an_observation(empty, "listed", when=NOON), PLACE)
 
-    assert (life.stage, life.run.name, life.historic) == ("starting", "", False)
+    assert (pod_state.stage, pod_state.run.name, pod_state.historic) == ("starting", "", False)
 
 
 def test_only_argo_workflows_own_pods_directly() -> None:

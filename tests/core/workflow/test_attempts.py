@@ -179,7 +179,10 @@ def test_a_break_makes_living_workflows_incomplete_and_no_others() -> None:
     cluster.changes.drain()
     cluster.gap_started("workflows", 0)
 
-    assert {uid: life.attempt.complete for uid, life in cluster.workflows.items()} == {"w1": False, "w2": True}
+    assert {uid: workflow_state.attempt.complete for uid, workflow_state in cluster.workflows.items()} == {
+        "w1": False,
+        "w2": True,
+    }
     assert cluster.changes.drain() == [("workflows", "w1")]
 
 
@@ -243,9 +246,14 @@ def test_a_pod_of_the_next_attempt_may_arrive_before_the_reopening() -> None:
     early = an_observation(running_pod("p2", created=again + SECOND), when=again + 2 * SECOND)
     feed(cluster, early, reopened(again))
 
-    life = cluster.workflows["w1"]
+    workflow_state = cluster.workflows["w1"]
 
-    assert (cluster.pods["p2"].run.attempt, life.attempt.number, life.attempt.pods, life.attempt.reason) == (
+    assert (
+        cluster.pods["p2"].run.attempt,
+        workflow_state.attempt.number,
+        workflow_state.attempt.pods,
+        workflow_state.attempt.reason,
+    ) == (
         2,
         2,
         1,

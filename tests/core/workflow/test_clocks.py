@@ -17,7 +17,7 @@ OURS = {"first_seen_at", "picked_up_at", "first_pod_at"}
 
 
 def seen_by_a_clock(off: int) -> list[Fact]:
-    """The facts of one workflow's life, where our clock is off by so many ms."""
+    """The facts of one workflow, with an arrival clock that is off by so many ms."""
     flow = a_pipeline()
     sights = [o for o in WHOLE if isinstance(o, Observation)]
     flow.take("c1", [Observation(o.kind, o.change, o.uid, o.object, o.version, o.at + off, o.live) for o in sights])

@@ -1,4 +1,4 @@
-"""A workflow's life: when work began, what each millisecond was spent on, how each attempt ended."""
+"""A workflow from its first sight to its end: when work began, what each millisecond was spent on, how each attempt ended."""
 
 from typing import Any
 
@@ -21,12 +21,12 @@ RULES = Rules(department=(AttributionRule("workflow_label", "department"),))
 
 
 def lived(*seen: Observation, rules: Rules = RULES) -> WorkflowState:
-    """The life of a workflow that was seen so."""
-    life = workflow_lifecycle.new_workflow(seen[0], rules, {})
+    """The state of a workflow after these observations."""
+    workflow_state = workflow_lifecycle.new_workflow(seen[0], rules, {})
     for one in seen:
-        describe(life, one.object, rules, {})  # type: ignore[arg-type]
-        workflow_lifecycle.observe(life, one)
-    return life
+        describe(workflow_state, one.object, rules, {})  # type: ignore[arg-type]
+        workflow_lifecycle.observe(workflow_state, one)
+    return workflow_state
 
 
 def saw(
@@ -37,13 +37,13 @@ def saw(
 
 
 def run_of(*seen: Observation) -> WorkflowRun:
-    life = lived(*seen)
-    return workflow_rows.run_of("c1", life, life.attempt, life.version)
+    workflow_state = lived(*seen)
+    return workflow_rows.run_of("c1", workflow_state, workflow_state.attempt, workflow_state.version)
 
 
-def spent(life: WorkflowState) -> dict[str, int]:
+def spent(workflow_state: WorkflowState) -> dict[str, int]:
     """What was spent, without the zeros."""
-    return {name: ms for name, ms in workflow_rows.spent_ms(life.attempt).items() if ms}
+    return {name: ms for name, ms in workflow_rows.spent_ms(workflow_state.attempt).items() if ms}
 
 
 def done(
@@ -58,7 +58,7 @@ def done(
 
 def test_each_millisecond_is_spent_on_one_reason() -> None:
     """The account is closed at every change of reason, so the columns sum to the attempt's length."""
-    life = lived(
+    workflow_state = lived(
         saw(0),
         saw(100, "Pending", message=POSTPONED),
         saw(5_100, "Pending", **LOCKED),
@@ -66,47 +66,53 @@ def test_each_millisecond_is_spent_on_one_reason() -> None:
         saw(60_100, **done()),
     )
 
-    assert spent(life) == {"unseen_ms": 100, "throttled_ms": 5000, "lock_ms": 4000, "advancing_ms": 51_000}
+    assert spent(workflow_state) == {"unseen_ms": 100, "throttled_ms": 5000, "lock_ms": 4000, "advancing_ms": 51_000}
 
 
 def test_time_never_runs_backwards() -> None:
     """Arrival and object clocks may disagree; what is spent is never taken back."""
-    life = lived(saw(5000), saw(1000, "Running", started=NOON), saw(6000, **done()))
+    workflow_state = lived(saw(5000), saw(1000, "Running", started=NOON), saw(6000, **done()))
 
-    assert spent(life) == {"advancing_ms": 1000}
+    assert spent(workflow_state) == {"advancing_ms": 1000}
 
 
 def test_a_workflow_listed_while_it_waits_has_waited_so_since_its_creation() -> None:
     """What it waits for now it has most likely waited for all along."""
-    life = lived(saw(HOUR, "Pending", "listed", message=POSTPONED), saw(HOUR + 1000, "Running", started=NOON + HOUR))
+    workflow_state = lived(
+        saw(HOUR, "Pending", "listed", message=POSTPONED), saw(HOUR + 1000, "Running", started=NOON + HOUR)
+    )
 
-    assert spent(life) == {"throttled_ms": HOUR + 1000}
-    assert not life.attempt.complete
+    assert spent(workflow_state) == {"throttled_ms": HOUR + 1000}
+    assert not workflow_state.attempt.complete
 
 
 def test_a_workflow_listed_while_it_runs_queued_until_it_started() -> None:
     """Its changes since then were missed; that is not time in a queue."""
     running = saw(HOUR, "Running", "listed", started=NOON + MINUTE)
-    life = lived(running, saw(HOUR + MINUTE, **done(started=NOON + MINUTE, finished=NOON + HOUR + MINUTE)))
+    workflow_state = lived(running, saw(HOUR + MINUTE, **done(started=NOON + MINUTE, finished=NOON + HOUR + MINUTE)))
 
-    assert spent(life) == {"unseen_ms": MINUTE, "running_ms": HOUR - MINUTE, "advancing_ms": MINUTE}
+    assert spent(workflow_state) == {"unseen_ms": MINUTE, "running_ms": HOUR - MINUTE, "advancing_ms": MINUTE}
 
 
 def test_a_workflow_listed_after_its_end_queued_until_it_started() -> None:
     """Its columns sum to its length, by its own clock."""
-    life = lived(saw(DAY, change="listed", **done(started=NOON + MINUTE, finished=NOON + HOUR)))
+    workflow_state = lived(saw(DAY, change="listed", **done(started=NOON + MINUTE, finished=NOON + HOUR)))
 
-    assert spent(life) == {"unseen_ms": MINUTE, "running_ms": HOUR - MINUTE}
+    assert spent(workflow_state) == {"unseen_ms": MINUTE, "running_ms": HOUR - MINUTE}
 
 
 def test_a_workflow_that_waits_for_a_volume_has_not_begun() -> None:
     """Its startedAt may be set all the same."""
     message = "Waiting for a PVC to be created. x"
     waits = saw(HOUR, "Pending", "listed", started=NOON + MINUTE, message=message)
-    life = lived(waits)
+    workflow_state = lived(waits)
     later = lived(waits, saw(HOUR + SECOND, "Running", started=NOON + MINUTE))
 
-    assert (life.attempt.reason, life.attempt.reason_on, life.attempt.picked_up_at) == ("volume", "", None)
+    assert (workflow_state.attempt.reason, workflow_state.attempt.reason_on, workflow_state.attempt.picked_up_at) == (
+        "volume",
+        "",
+        None,
+    )
     assert spent(later) == {"volume_ms": HOUR + SECOND}
 
 
@@ -114,26 +120,26 @@ def test_a_workflow_that_waits_for_a_volume_has_not_begun() -> None:
 def test_a_suspended_workflow_has_begun(spec: dict[str, Any]) -> None:
     """By its spec or by a Suspend step; it occupies a slot of the throttle."""
     nodes = {"s": a_step("Running", kind="Suspend")} if not spec else {}
-    life = lived(saw(0), saw(100, "Running", started=NOON, spec=spec, nodes=nodes))
+    workflow_state = lived(saw(0), saw(100, "Running", started=NOON, spec=spec, nodes=nodes))
 
-    assert (life.attempt.reason, life.attempt.picked_up_at) == ("suspended", NOON + 100)
+    assert (workflow_state.attempt.reason, workflow_state.attempt.picked_up_at) == ("suspended", NOON + 100)
 
 
 def test_a_step_that_waits_for_a_lock_states_which() -> None:
     """The workflow runs by its phase."""
     nodes = {"a": a_step("Pending", synchronizationStatus={"waiting": "team/Mutex/m"})}
-    life = lived(saw(0), saw(100, "Running", started=NOON, nodes=nodes))
+    workflow_state = lived(saw(0), saw(100, "Running", started=NOON, nodes=nodes))
 
-    assert (life.attempt.reason, life.attempt.reason_on) == ("step_lock", "team/Mutex/m")
+    assert (workflow_state.attempt.reason, workflow_state.attempt.reason_on) == ("step_lock", "team/Mutex/m")
 
 
 def test_a_reason_that_stays_keeps_its_beginning_and_renews_what_it_waits_on() -> None:
     """The lock may change, the wait goes on."""
     first, second = (f"Waiting for team/Mutex/{name} lock. Lock status: 0/1" for name in "ab")
-    life = lived(saw(0), saw(100, "Pending", message=first), saw(200, "Pending", message=second))
+    workflow_state = lived(saw(0), saw(100, "Pending", message=first), saw(200, "Pending", message=second))
 
-    assert (life.attempt.reason_since, life.attempt.reason_on) == (NOON + 100, "team/Mutex/b")
-    assert life.attempt.reason_words == "limit 1, held by 1"
+    assert (workflow_state.attempt.reason_since, workflow_state.attempt.reason_on) == (NOON + 100, "team/Mutex/b")
+    assert workflow_state.attempt.reason_words == "limit 1, held by 1"
 
 
 # Queue latency.
@@ -216,10 +222,10 @@ def test_a_start_before_its_creation_is_no_negative_wait() -> None:
 
 def test_work_that_began_without_a_start_has_no_latency() -> None:
     """A pod is evidence, but has no instant of the workflow."""
-    life = lived(saw(HOUR, change="listed"))
-    workflow_lifecycle.pick_up(life, NOON + HOUR, live=True)
+    workflow_state = lived(saw(HOUR, change="listed"))
+    workflow_lifecycle.pick_up(workflow_state, NOON + HOUR, live=True)
 
-    assert workflow_rows.queue_latency(life, life.attempt) == workflow_rows.NONE
+    assert workflow_rows.queue_latency(workflow_state, workflow_state.attempt) == workflow_rows.NONE
 
 
 # Ends.
@@ -242,16 +248,16 @@ def test_an_end_without_an_instant_is_when_we_saw_it() -> None:
 def test_retries_are_counted_from_the_steps() -> None:
     """And steps that were tried again are known by id."""
     nodes = {"r": a_step("Succeeded", kind="Retry", children=["a", "b"]), "a": a_step("Failed"), "b": a_step()}
-    life = lived(saw(0), saw(MINUTE, **done(nodes=nodes)))
+    workflow_state = lived(saw(0), saw(MINUTE, **done(nodes=nodes)))
 
-    assert (life.attempt.retries, life.retried_nodes) == (1, frozenset("a"))
+    assert (workflow_state.attempt.retries, workflow_state.retried_nodes) == (1, frozenset("a"))
 
 
 def test_a_packed_workflow_has_steps() -> None:
     """They cannot be read here; that there are some is sure."""
-    life = lived(saw(0), saw(MINUTE, "Failed", started=NOON, finished=NOON + MINUTE, compressedNodes="H4sI"))
+    workflow_state = lived(saw(0), saw(MINUTE, "Failed", started=NOON, finished=NOON + MINUTE, compressedNodes="H4sI"))
 
-    assert (life.attempt.has_nodes, life.attempt.picked_up_at) == (True, NOON)
+    assert (workflow_state.attempt.has_nodes, workflow_state.attempt.picked_up_at) == (True, NOON)
 
 
 def test_a_long_message_is_cut() -> None:
@@ -263,10 +269,10 @@ def test_a_long_message_is_cut() -> None:
 
 def test_a_workflow_that_ended_before_it_vanished_ended_as_it_did() -> None:
     """Only what lived ends unknown."""
-    life = lived(saw(0), saw(MINUTE, **done()))
-    workflow_lifecycle.mark_vanished(life, NOON + HOUR, life.version + 1)
+    workflow_state = lived(saw(0), saw(MINUTE, **done()))
+    workflow_lifecycle.mark_vanished(workflow_state, NOON + HOUR, workflow_state.version + 1)
 
-    assert (life.attempt.outcome, life.deleted) == ("succeeded", True)
+    assert (workflow_state.attempt.outcome, workflow_state.deleted) == ("succeeded", True)
 
 
 # Attempts.
@@ -275,9 +281,16 @@ def test_a_workflow_that_ended_before_it_vanished_ended_as_it_did() -> None:
 def test_another_start_is_another_attempt() -> None:
     """`argo retry` keeps the uid; up to 3.7 it goes straight to Running."""
     again = saw(HOUR, "Running", started=NOON + HOUR)
-    life = lived(saw(0), saw(100, "Running", started=NOON), saw(MINUTE, **done("Failed", started=NOON)), again)
+    workflow_state = lived(
+        saw(0), saw(100, "Running", started=NOON), saw(MINUTE, **done("Failed", started=NOON)), again
+    )
 
-    assert (life.attempt.number, life.attempt.finished, life.attempt.picked_up_at, spent(life)) == (
+    assert (
+        workflow_state.attempt.number,
+        workflow_state.attempt.finished,
+        workflow_state.attempt.picked_up_at,
+        spent(workflow_state),
+    ) == (
         2,
         False,
         NOON + HOUR,
@@ -296,16 +309,23 @@ def test_an_attempt_after_the_first_has_no_latency_unless_its_reopening_was_seen
 
 def test_an_attempt_seen_from_its_reopening_is_complete_though_the_first_was_not() -> None:
     """Whether something was missed is recorded for each attempt."""
-    life = lived(saw(MINUTE, change="listed", **done("Failed")), saw(HOUR, started=NOON + HOUR))
+    workflow_state = lived(saw(MINUTE, change="listed", **done("Failed")), saw(HOUR, started=NOON + HOUR))
 
-    assert (life.attempt.number, life.attempt.complete, life.attempt.reason) == (2, True, "unseen")
+    assert (workflow_state.attempt.number, workflow_state.attempt.complete, workflow_state.attempt.reason) == (
+        2,
+        True,
+        "unseen",
+    )
 
 
 def test_a_reopened_workflow_has_waited_since_then() -> None:
     """Not since its creation days ago: that would page."""
-    life = lived(saw(MINUTE, **done("Failed")), saw(DAY, started=NOON + DAY))
+    workflow_state = lived(saw(MINUTE, **done("Failed")), saw(DAY, started=NOON + DAY))
 
-    assert (life.attempt.reason, waiting.waited_since(life.created_at, life.attempt)) == ("unseen", NOON + DAY)
+    assert (workflow_state.attempt.reason, waiting.waited_since(workflow_state.created_at, workflow_state.attempt)) == (
+        "unseen",
+        NOON + DAY,
+    )
 
 
 # Who it is.
@@ -316,16 +336,22 @@ def test_a_workflow_is_described_by_its_newest_version() -> None:
     rules = Rules(queue_label="queue", department=RULES.department)
     labels = {"queue": "night", "department": "maps", "private": "x", "workflows.argoproj.io/creator": "wei"}
     spec = {"priority": 7, "workflowTemplateRef": {"name": "train"}, "serviceAccountName": "robot"}
-    life = lived(saw(0), saw(100, labels=labels, spec=spec), rules=rules)
+    workflow_state = lived(saw(0), saw(100, labels=labels, spec=spec), rules=rules)
 
-    assert (life.queue, life.department, life.creator, life.priority, life.template) == (
+    assert (
+        workflow_state.queue,
+        workflow_state.department,
+        workflow_state.creator,
+        workflow_state.priority,
+        workflow_state.template,
+    ) == (
         "night",
         "maps",
         "wei",
         7,
         "train",
     )
-    assert life.labels == {k: v for k, v in labels.items() if k != "private"}
+    assert workflow_state.labels == {k: v for k, v in labels.items() if k != "private"}
 
 
 @pytest.mark.parametrize(
@@ -333,9 +359,9 @@ def test_a_workflow_is_described_by_its_newest_version() -> None:
 )  # fmt: skip
 def test_a_label_names_the_template_where_the_spec_does_not(label: str) -> None:
     """The controller sets the first from 4.1 on only."""
-    life = lived(saw(0, labels={f"workflows.argoproj.io/{label}": "nightly"}))
+    workflow_state = lived(saw(0, labels={f"workflows.argoproj.io/{label}": "nightly"}))
 
-    assert life.template == "nightly"
+    assert workflow_state.template == "nightly"
 
 
 def test_an_object_without_anything_is_a_workflow() -> None:
@@ -352,18 +378,21 @@ def test_an_object_without_anything_is_a_workflow() -> None:
 
 def test_a_row_reported_again_goes_above_the_one_before() -> None:
     """Of two rows of one key and version a random one would stay."""
-    life = lived(saw(0), saw(MINUTE, **done()))
-    versions = [workflow_rows.run_of("c1", life, life.attempt, life.version).version for _ in range(3)]
+    workflow_state = lived(saw(0), saw(MINUTE, **done()))
+    versions = [
+        workflow_rows.run_of("c1", workflow_state, workflow_state.attempt, workflow_state.version).version
+        for _ in range(3)
+    ]
 
-    assert versions == [life.version, life.version + 1, life.version + 2]
+    assert versions == [workflow_state.version, workflow_state.version + 1, workflow_state.version + 2]
 
 
 def test_the_live_row_is_taken_away_at_the_end() -> None:
     """workflow_live holds what has not finished."""
-    life = lived(saw(0), saw(100, "Pending", message=POSTPONED))
-    live = workflow_rows.live_of("c1", life)
-    workflow_lifecycle.observe(life, saw(MINUTE, **done()))
-    over = workflow_rows.live_of("c1", life)
+    workflow_state = lived(saw(0), saw(100, "Pending", message=POSTPONED))
+    live = workflow_rows.live_of("c1", workflow_state)
+    workflow_lifecycle.observe(workflow_state, saw(MINUTE, **done()))
+    over = workflow_rows.live_of("c1", workflow_state)
 
     assert (live.is_deleted, live.waiting_reason, live.waiting_since, live.unseen_ms) == (
         0,
@@ -381,7 +410,11 @@ def test_there_is_a_column_for_each_reason() -> None:
 
 def test_a_vanished_workflow_takes_the_lists_version() -> None:
     """It replaces the live row."""
-    life = lived(saw(0))
-    workflow_lifecycle.mark_vanished(life, NOON + HOUR, version(9))
+    workflow_state = lived(saw(0))
+    workflow_lifecycle.mark_vanished(workflow_state, NOON + HOUR, version(9))
 
-    assert (life.version, life.attempt.outcome, life.attempt.finished_at) == (version(9), "unknown", NOON + HOUR)
+    assert (workflow_state.version, workflow_state.attempt.outcome, workflow_state.attempt.finished_at) == (
+        version(9),
+        "unknown",
+        NOON + HOUR,
+    )

@@ -82,12 +82,12 @@ def test_a_lone_surrogate_is_hashed_as_well() -> None:
 
 def test_a_life_keeps_the_hash_it_first_saw() -> None:
     """It is taken once: what Argo stores of a workflow never changes."""
-    life = lived(
+    state = lived(
         saw(0), saw(1, "Running", storedWorkflowTemplateSpec=STORED),
         saw(2, "Running", storedWorkflowTemplateSpec={"templates": [1]}),
     )  # fmt: skip
 
-    assert life.template_version == version(STORED)
+    assert state.template_version == version(STORED)
 
 
 def test_a_label_or_an_annotation_goes_first() -> None:
@@ -95,12 +95,12 @@ def test_a_label_or_an_annotation_goes_first() -> None:
     rules = replace(RULES, version_label="example.com/release")
     for place in ("labels", "annotations"):
         reported: dict[str, Any] = {place: {"example.com/release": "v7"}}
-        life = lived(
+        state = lived(
             saw(0, storedWorkflowTemplateSpec=STORED),
             saw(1, storedWorkflowTemplateSpec=STORED, **reported),
             rules=rules,
         )
-        assert life.template_version == "v7"
+        assert state.template_version == "v7"
 
     assert lived(saw(0, storedWorkflowTemplateSpec=STORED), rules=rules).template_version == version(STORED)
     assert lived(saw(0), rules=rules).template_version == ""
