@@ -238,7 +238,7 @@ def a_place(**changes: Any) -> AttemptPlace:
     """The first attempt of the workflow w1, on a node without labels."""
     place = AttemptPlace(
         cluster="c1", workflow_uid="w1", workflow_name="w1", attempt=1, owner_kind="Workflow", node_labels={}
-    )  # fmt: skip
+    )
     return msgspec.structs.replace(place, **changes)
 
 

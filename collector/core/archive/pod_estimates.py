@@ -173,9 +173,10 @@ def estimates(
     found = [
         _estimate(steps, workflow, node, node_id=key, labels=node_labels.get(node.hostNodeName or "", {}))
         for key, node in steps.nodes.items()
-        if has_pod(node) and (begin := kubernetes.parse_time(node.startedAt)) is not None
+        if has_pod(node)
+        and (begin := kubernetes.parse_time(node.startedAt)) is not None
         and not any(same_pod(run.created_at, begin, _end(node, begin, workflow)) for run in known.get(key, ()))
-    ]  # fmt: skip
+    ]
     return sorted(found, key=lambda run: (run.created_at, run.uid))
 
 

@@ -169,7 +169,7 @@ def step_rows(
     )  # fmt: skip
     rows = steps.step_runs(
         owner, ended.nodes, pods=uids, holds=attempt.step_holds or {}, version=version, how=ended.graph
-    )  # fmt: skip
+    )
     attempt.podless_steps = {r.node_id: r for r in rows if not r.pod_uid and has_pod(ended.nodes[r.node_id])} or None
     return rows
 

@@ -164,7 +164,7 @@ class PodHandler:
         at, live = first
         if after.run.attempt == attempt.number and workflow_lifecycle.main_started(
             attempt, workflow.created_at, at, live
-        ):  # fmt: skip
+        ):
             self.tracked.mark_workflow(workflow)
             latency = workflow_rows.start_latency(workflow, attempt)
             if latency.source == "watch" and latency.ms is not None:

@@ -17,7 +17,7 @@ from collector.core.objects import kubernetes
 
 HintKind = Literal[
     "scheduling", "quota", "image", "spot", "preempted", "evicted", "oom", "node", "volume", "workflow", "other"
-]  # fmt: skip
+]
 
 RELEVANT_KINDS = frozenset(
     {"Pod", "Workflow", "CronWorkflow", "Node", "Job", "RayJob", "RayCluster", "SparkApplication"}

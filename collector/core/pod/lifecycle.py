@@ -72,7 +72,7 @@ def observe(before: PodState | None, seen: Observation, place: AttemptPlace) -> 
     if source or state.hint:
         state.run = msgspec.structs.replace(
             run, start_latency_ms=latency_ms, start_latency_source=source, hint=state.hint
-        )  # fmt: skip
+        )
     return state
 
 
@@ -102,7 +102,7 @@ def close(before: PodState, seen_at: Instant, version: int, reason: str) -> PodS
     run = msgspec.structs.replace(before.run, finished_at=seen_at, reason=before.run.reason or reason, version=version)
     return msgspec.structs.replace(
         before, run=run, stage="finished", gone=True, guessed=True, waits="", waits_on="", waits_words=""
-    )  # fmt: skip
+    )
 
 
 def _run(
@@ -144,7 +144,7 @@ def _run(
         # An end keeps its reason; what a pod waited for before it started is not one.
         reason=status.reason or _reason(main) or (before.reason if before and before.finished_at else ""),
         exit_code=_exit_code(main),
-    )  # fmt: skip
+    )
 
 
 def _condition(status: kubernetes.PodStatus, name: str, seen_at: Instant) -> Instant | None:

@@ -83,7 +83,7 @@ def observe(state: WorkflowState, seen: Observation) -> Steps | None:
     attempt.shutdown = spec.shutdown or ""
     attempt.has_nodes = bool(
         status.compressedNodes or status.offloadNodeStatusVersion or len(status.nodes) > len(b"null")
-    )  # fmt: skip
+    )
     if phase == "Running":
         pick_up(state, seen.at if seen.live else started_at or seen.at, seen.live)
     steps = None
@@ -136,9 +136,7 @@ def refine_outcome(attempt: Attempt, node: Node | None) -> None:
     """Corrects an outcome by the deciding step's pod: only the pod shows that it never ran, or what killed it."""
     if not attempt.outcome:
         return
-    ending = outcome.Ending(
-        attempt.outcome, attempt.outcome_reason, attempt.deciding_node, attempt.deciding_step
-    )  # fmt: skip
+    ending = outcome.Ending(attempt.outcome, attempt.outcome_reason, attempt.deciding_node, attempt.deciding_step)
     if attempt.decider_started is not None:  # the pod is known now: what was concluded without it is decided again
         ending = outcome.not_waited_out(ending)
     ending = outcome.with_pod(outcome.waits_out(ending, attempt.decider_started, node), attempt.decider_reason)

@@ -27,12 +27,13 @@ REMEDIES = {
     "volume": "Its volume claim is not bound or cannot be mounted: look at the claim and its storage class.",
     "lock": "A step waits for a lock that is not released: check its holders and its limit.",
     "starting": "Its pod exists and no container starts: the pod's events name the volume, network or secret.",
-}  # fmt: skip
+}
 """What to do about each cause, in one sentence."""
 
 _CAUSES = {name: name for name in ("quota", "unschedulable", "image", "volume", "starting")} | {
-    "step_lock": "lock", "advancing": "no_pod_controller"
-}  # fmt: skip
+    "step_lock": "lock",
+    "advancing": "no_pod_controller",
+}
 """Cause by waiting reason; a workflow with another reason is never stuck."""
 
 

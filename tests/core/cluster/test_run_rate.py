@@ -20,7 +20,7 @@ def hourly(
 ) -> HourlyCost:
     return HourlyCost(
         cluster=cluster, product=product, currency=currency, per_hour=per_hour, pods=pods, unpriced_pods=unpriced
-    )  # fmt: skip
+    )
 
 
 def living(uid: str = "p1", stage: PodStage = "running", **changes: Any) -> PodState:

@@ -568,8 +568,6 @@ def test_the_node_may_be_overruled_by_the_pods_own_labels() -> None:
 def test_the_builders_pod_is_what_the_decoder_makes_of_the_builders_object() -> None:
     """Tests that start from evidence must not drift from those that start from objects."""
     run = pod_lifecycle.observe(None, an_observation(ended_pod()), PLACE).run
-    expected = a_pod_run(
-        version=run.version, region="", start_latency_ms=10 * SECOND, start_latency_source="object"
-    )  # fmt: skip
+    expected = a_pod_run(version=run.version, region="", start_latency_ms=10 * SECOND, start_latency_source="object")
 
     assert run == expected

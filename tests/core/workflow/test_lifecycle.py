@@ -354,9 +354,7 @@ def test_a_workflow_is_described_by_its_newest_version() -> None:
     assert workflow_state.labels == {k: v for k, v in labels.items() if k != "private"}
 
 
-@pytest.mark.parametrize(
-    "label", ["workflow-template", "cluster-workflow-template", "cron-workflow"]
-)  # fmt: skip
+@pytest.mark.parametrize("label", ["workflow-template", "cluster-workflow-template", "cron-workflow"])
 def test_a_label_names_the_template_where_the_spec_does_not(label: str) -> None:
     """The controller sets the first from 4.1 on only."""
     workflow_state = lived(saw(0, labels={f"workflows.argoproj.io/{label}": "nightly"}))

@@ -91,9 +91,10 @@ def begun(nodes: dict[str, Node]) -> list[str]:
 def test_a_failure_begins_in_the_leaf() -> None:
     """Its parents failed because it did; a parent holds it by its boundary, its children are only the first steps."""
     nodes = steps(
-        root=failed(9, "child 'leaf' failed", kind="Steps", children=["ok"]), ok=a_step(boundaryID="root", children=["leaf"]),
+        root=failed(9, "child 'leaf' failed", kind="Steps", children=["ok"]),
+        ok=a_step(boundaryID="root", children=["leaf"]),
         leaf=failed(3, boundaryID="root", displayName="train", kind="Pod"),
-    )  # fmt: skip
+    )
 
     assert outcome.failed_leaves(nodes) == [
         a_leaf(NOON + 3 * SECOND, "Failed", "main: Error (exit code 1)", "Pod", node_id="leaf", step="train")

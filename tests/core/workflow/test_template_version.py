@@ -83,9 +83,10 @@ def test_a_lone_surrogate_is_hashed_as_well() -> None:
 def test_a_life_keeps_the_hash_it_first_saw() -> None:
     """It is taken once: what Argo stores of a workflow never changes."""
     state = lived(
-        saw(0), saw(1, "Running", storedWorkflowTemplateSpec=STORED),
+        saw(0),
+        saw(1, "Running", storedWorkflowTemplateSpec=STORED),
         saw(2, "Running", storedWorkflowTemplateSpec={"templates": [1]}),
-    )  # fmt: skip
+    )
 
     assert state.template_version == version(STORED)
 
