@@ -10,8 +10,10 @@ import pytest
 
 from tests.house import imports, measure, words
 
-UNFINISHED = ("collector/core/", "collector/watch/ledger.py", "tests/core/")
-"""Places that still have retired words, or something too long; it shrinks until it is empty."""
+LONG = {
+    "tests/core/cluster/test_linking.py", "tests/core/pod/test_lifecycle.py", "tests/core/workflow/test_lifecycle.py",
+}  # fmt: skip
+"""Files of tests that are still longer than a file may be; it shrinks until it is empty."""
 FORMATTER_SKIPS = 330
 """How often the formatter may be switched off in all: for tables, whose columns say more than their lines."""
 AMBIGUOUS = {
@@ -36,12 +38,12 @@ OWN_ROOMS = {
 
 def test_no_retired_word_is_written() -> None:
     """A word that a reader must translate first has a plain one."""
-    assert [hit for hit in words.report([]) if not hit.startswith(UNFINISHED)] == []
+    assert words.report([]) == []
 
 
 def test_nothing_is_too_long() -> None:
     """Files, functions and lists of values by position stay short."""
-    assert [finding for finding in measure.report([]) if not finding.startswith(UNFINISHED)] == []
+    assert [finding for finding in measure.report([]) if finding.partition(":")[0] not in LONG] == []
 
 
 def test_an_exception_has_its_call() -> None:

@@ -257,7 +257,7 @@ def test_mutilated_copies_are_read_as_far_as_they_go() -> None:
 def test_what_is_no_finished_workflow_is_not_read(body: bytes) -> None:
     """Nothing follows from it, and nothing is raised."""
     assert read(body) is None
-    assert rows_of("c1", RULES, ClusterContext(), body, StoredRows(), NOON) is None
+    assert rows_of("c1", RULES, ClusterContext(), body, held=StoredRows(), at=NOON) is None
 
 
 def a_workflow() -> kubernetes.Workflow:
@@ -285,7 +285,7 @@ def test_a_copy_is_the_attempt_that_started_when_it_did(runs: list[WorkflowRun],
 
 
 def rows(held: StoredRows, *nodes: dict[str, Any]) -> list[Any]:
-    found = rows_of("c1", RULES, ClusterContext(), a_copy(*(nodes or (a_node(),))), held, NOON + 10**8)
+    found = rows_of("c1", RULES, ClusterContext(), a_copy(*(nodes or (a_node(),))), held=held, at=NOON + 10**8)
     assert found is not None
     return found[1]
 

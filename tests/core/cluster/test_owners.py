@@ -130,7 +130,7 @@ def test_what_is_gone_still_owns_until_room_is_needed() -> None:
         an_owner("Job/a", "Workflow/w1"),
         an_owner("Job/b", "Workflow/w1"),
         an_owner("Job/b", "Workflow/w1", change="deleted"),
-        Observation("jobs", "vanished", "x", None, 1, NOON, live=False),
+        Observation("jobs", "vanished", "x", None, version=1, at=NOON, live=False),
     ):
         owners.learn(seen)
     before = [owners.resolve(pod.metadata, {}).workflow_uid for pod in pods]  # type: ignore[attr-defined]
@@ -164,7 +164,7 @@ def test_a_parked_pod_is_reported_as_it_was_seen() -> None:
     """Its first sight, its end and its going, in order, when its owner comes."""
     cluster = a_cluster()
     sights = [a_child("p", "Job/j1", phase="Running", ended=None, when=NOON + n) for n in range(0, 60, 10)]
-    gone = Observation("pods", "vanished", "p", None, 10**12, NOON + 99 * SECOND, live=False)
+    gone = Observation("pods", "vanished", "p", None, version=10**12, at=NOON + 99 * SECOND, live=False)
     before = feed(cluster, submitted(), *sights, gone)
     after = feed(cluster, an_owner("Job/j1", "Workflow/w1"))
 

@@ -36,7 +36,7 @@ def with_a_break(stream: list[Observation], begin: int, end: int) -> Iterator[Ob
             yield msgspec.structs.replace(seen, change="listed", at=at, live=False)
     for uid, seen in known.items():
         if uid not in after:
-            yield Observation(seen.kind, "vanished", uid, None, version, at, live=False)
+            yield Observation(seen.kind, "vanished", uid, None, version=version, at=at, live=False)
     yield from stream[end:]
 
 

@@ -20,7 +20,7 @@ def seen_by_a_clock(off: int) -> list[Fact]:
     """The facts of one workflow, with an arrival clock that is off by so many ms."""
     flow = a_pipeline()
     sights = [o for o in WHOLE if isinstance(o, Observation)]
-    flow.take("c1", [Observation(o.kind, o.change, o.uid, o.object, o.version, o.at + off, o.live) for o in sights])
+    flow.take("c1", [msgspec.structs.replace(sight, at=sight.at + off) for sight in sights])
     return list(drained(flow, NOON + off).facts)
 
 
