@@ -12,6 +12,7 @@ import zstandard
 from collector.core.cluster.state import Cluster
 from collector.core.messages import Observation
 from collector.core.workflow import layout_1
+from collector.core.workflow.lifecycle import NO_DECIDER
 from collector.core.workflow.state import Attempt, WorkflowState
 from collector.pipeline.pipeline import Pipeline
 from collector.store.spool.spool import open_spool
@@ -25,6 +26,10 @@ SPOOLS = ("demo", "restart")
 CLUSTERS = {"demo": ("gpu-bj", "prod-hz"), "restart": ("basics", "retried")}
 RENAMED = {"attempt": "number"}
 """Fields of layout 1 that have another name now."""
+DECIDER = {
+    "deciding_node": "node_id", "deciding_step": "step", "decider_started": "main_started", "decider_reason": "pod_reason",
+}  # fmt: skip
+"""Fields of layout 1 that stand in the attempt's decider now."""
 
 
 def spool_file(name: str, folder: Path) -> Path:
@@ -55,10 +60,17 @@ def plain(value: Any) -> Any:
 def different(saved: list[Any], state: WorkflowState, attempt: Attempt) -> Iterator[str]:
     """Fields of layout 1 whose value is another one now."""
     for name, value in zip(layout_1.FlatState.__struct_fields__, saved, strict=True):
-        owner = attempt if RENAMED.get(name, name) in Attempt.__struct_fields__ else state
         expected = sorted(value) if name == "retried_nodes" and value else value
-        if name != "former" and plain(getattr(owner, RENAMED.get(name, name))) != expected:
+        if name != "former" and plain(present(name, state, attempt)) != expected:
             yield name
+
+
+def present(name: str, state: WorkflowState, attempt: Attempt) -> object:
+    """The value that a field of layout 1 has now."""
+    if name in DECIDER:
+        return getattr(attempt.decider or NO_DECIDER, DECIDER[name])
+    now = RENAMED.get(name, name)
+    return getattr(attempt if now in Attempt.__struct_fields__ else state, now)
 
 
 @pytest.mark.parametrize("name", SPOOLS)

@@ -92,11 +92,15 @@ def decide_outcome(attempt: Attempt, ended: Steps | None, pods: Iterable[PodStat
     if attempt.node_status in STEPS_UNAVAILABLE and attempt.outcome in FAILED:
         _blame(attempt, _first_failed(own))
     # A retried step keeps its node id, and its next pod may have been observed already.
-    deciders = (pod.run for pod in own if attempt.deciding_node and pod.run.node_id == attempt.deciding_node)
-    decider = min(deciders, key=lambda run: run.created_at, default=None)
-    if decider is not None:
-        attempt.decider_started, attempt.decider_reason = decider.main_started_at is not None, intern(decider.reason)
-    workflow_lifecycle.refine_outcome(attempt, ended.nodes.get(attempt.deciding_node) if ended else None)
+    node_id = attempt.decider.node_id if attempt.decider else ""
+    pod = min((pod.run for pod in own if node_id and pod.run.node_id == node_id), key=_creation, default=None)
+    if attempt.decider is not None and pod is not None:
+        attempt.decider.main_started, attempt.decider.pod_reason = pod.main_started_at is not None, intern(pod.reason)
+    workflow_lifecycle.refine_outcome(attempt, ended.nodes.get(node_id) if ended else None)
+
+
+def _creation(run: PodRun) -> Instant:
+    return run.created_at
 
 
 def changes_outcome(attempt: Attempt, before: PodState | None, after: PodState) -> bool:
@@ -122,7 +126,7 @@ def _blame(attempt: Attempt, run: PodRun | None) -> None:
         return
     ending = outcome.by_pod(run)
     attempt.outcome, attempt.outcome_reason = ending.outcome, ending.reason
-    attempt.deciding_node, attempt.deciding_step = ending.node_id, ending.step
+    workflow_lifecycle.set_decider(attempt, ending)
 
 
 def _first_failed(pods: Iterable[PodState]) -> PodRun | None:

@@ -11,7 +11,7 @@ from collector.core.facts.workflows import StepRun
 from collector.core.model import Instant
 from collector.core.queue.locks import LockHold
 from collector.core.queue.waiting import HeldPods, Reason
-from collector.core.workflow.state import Attempt, WorkflowState
+from collector.core.workflow.state import Attempt, Decider, WorkflowState
 from collector.core.workflow.steps import StepHold
 
 
@@ -89,7 +89,7 @@ class FlatState(msgspec.Struct, array_like=True, gc=False):
 
 _DECODER = msgspec.msgpack.Decoder(FlatState)
 _OF_WORKFLOW = frozenset(WorkflowState.__struct_fields__) - {"attempt", "former"}
-_OF_ATTEMPT = frozenset(Attempt.__struct_fields__) - {"number"}
+_OF_ATTEMPT = frozenset(Attempt.__struct_fields__) - {"number", "decider"}
 
 
 def decode(state: bytes) -> WorkflowState:
@@ -100,7 +100,12 @@ def decode(state: bytes) -> WorkflowState:
 
 
 def _attempt(flat: FlatState) -> Attempt:
-    return Attempt(number=flat.attempt, **{name: getattr(flat, name) for name in _OF_ATTEMPT})
+    decider = Decider(flat.deciding_node, flat.deciding_step, flat.decider_started, flat.decider_reason)
+    return Attempt(
+        number=flat.attempt,
+        decider=decider if flat.deciding_node else None,
+        **{name: getattr(flat, name) for name in _OF_ATTEMPT},
+    )
 
 
 def _former(flat: FlatState) -> Attempt:

@@ -21,11 +21,12 @@ from collector.core.rules import Rules
 from collector.core.units import DAY_MS
 from collector.core.workflow import outcome
 from collector.core.workflow.description import describe
-from collector.core.workflow.state import Attempt, WorkflowState
+from collector.core.workflow.state import Attempt, Decider, WorkflowState
 from collector.core.workflow.steps import timed
 
 PROGRESS_LIMIT = 32
 SUSPENDED = Reason("suspended")
+NO_DECIDER = Decider("", "")
 NO_HOLDS: Mapping[WaitReason, Reason] = {}
 FORMER_LIMIT = 8
 """Finished attempts of one workflow that are kept for the watch of pods, which may lag far behind."""
@@ -132,14 +133,23 @@ def main_started(attempt: Attempt, created_at: Instant, at: Instant, live: bool)
     return first
 
 
+def set_decider(attempt: Attempt, ending: outcome.Ending) -> None:
+    """Notes the step that decided an end, if one did; what its pod has shown is kept for the same step."""
+    before, step = attempt.decider or NO_DECIDER, Decider(ending.node_id, ending.step)
+    if ending.node_id == before.node_id:
+        step.main_started, step.pod_reason = before.main_started, before.pod_reason
+    attempt.decider = step if step != NO_DECIDER else None
+
+
 def refine_outcome(attempt: Attempt, node: Node | None) -> None:
     """Corrects an outcome by the deciding step's pod: only the pod shows that it never ran, or what killed it."""
     if not attempt.outcome:
         return
-    ending = outcome.Ending(attempt.outcome, attempt.outcome_reason, attempt.deciding_node, attempt.deciding_step)
-    if attempt.decider_started is not None:  # the pod is known now: what was concluded without it is decided again
+    decider = attempt.decider or NO_DECIDER
+    ending = outcome.Ending(attempt.outcome, attempt.outcome_reason, decider.node_id, decider.step)
+    if decider.main_started is not None:  # the pod is known now: what was concluded without it is decided again
         ending = outcome.not_waited_out(ending)
-    ending = outcome.with_pod(outcome.waits_out(ending, attempt.decider_started, node), attempt.decider_reason)
+    ending = outcome.with_pod(outcome.waits_out(ending, decider.main_started, node), decider.pod_reason)
     attempt.outcome, attempt.outcome_reason = ending.outcome, ending.reason
 
 
@@ -228,7 +238,7 @@ def _finish(state: WorkflowState, seen: Observation, status: kubernetes.Workflow
     state.retried_nodes = frozenset(outcome.retried_away(steps.nodes, steps.graph)) or None
     attempt.node_status = parsed.how
     attempt.nodes_mark = crc32((status.compressedNodes or "").encode(), crc32(status.nodes))
-    attempt.deciding_node, attempt.deciding_step = ending.node_id, ending.step
+    set_decider(attempt, ending)
     if attempt.step_holds:
         attempt.step_holds = timed(attempt.step_holds, {}, seen.at)
     if not attempt.finished:

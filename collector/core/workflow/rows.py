@@ -69,7 +69,7 @@ def spent_ms(attempt: Attempt) -> dict[str, Any]:
 
 def run_of(cluster: str, state: WorkflowState, attempt: Attempt, version: int) -> WorkflowRun:
     """The row of a finished attempt, with a version above the row before; owners are the workflow's present ones."""
-    queued, started = queue_latency(state, attempt), start_latency(state, attempt)
+    queued, started, decider = queue_latency(state, attempt), start_latency(state, attempt), attempt.decider
     attempt.row_version = max(version, attempt.row_version + 1)
     return WorkflowRun(
         cluster=cluster, namespace=state.namespace, created_at=state.created_at, uid=state.uid, attempt=attempt.number,
@@ -81,8 +81,8 @@ def run_of(cluster: str, state: WorkflowState, attempt: Attempt, version: int) -
         reason=attempt.outcome_reason, message=attempt.message, queue_latency_ms=queued.ms,
         latency_source=queued.source, pods=attempt.pods, failed_pods=attempt.failed_pods, retries=attempt.retries,
         complete=attempt.complete, start_latency_ms=started.ms, start_latency_source=started.source,
-        completion_delay_ms=completion_delay(attempt).ms, deciding_node=attempt.deciding_node,
-        deciding_step=attempt.deciding_step, node_status=attempt.node_status, waited_on=attempt.waited_on or {},
+        completion_delay_ms=completion_delay(attempt).ms, deciding_node=decider.node_id if decider else "",
+        deciding_step=decider.step if decider else "", node_status=attempt.node_status, waited_on=attempt.waited_on or {},
         service_account=state.service_account, template_version=state.template_version,
         **spent_ms(attempt),
     )  # fmt: skip

@@ -16,6 +16,17 @@ from collector.core.queue.waiting import HeldPods, Reason
 from collector.core.workflow.steps import StepHold
 
 
+class Decider(msgspec.Struct, array_like=True, gc=False):
+    """The step that decided the outcome of an attempt, and what its pod shows of it."""
+
+    node_id: str
+    step: str
+    main_started: bool | None = None
+    """Whether the main container of the pod ever started; None: no such pod is known."""
+    pod_reason: str = ""
+    """The reason that the pod itself gives for its end."""
+
+
 class Attempt(msgspec.Struct, array_like=True, gc=False):
     """
     One run of a workflow, from its submission or from `argo retry` to its end.
@@ -74,12 +85,8 @@ class Attempt(msgspec.Struct, array_like=True, gc=False):
     """End of the last container that ended no later than the workflow."""
     gone_end_at: Instant | None = None
     """The same of the pods that were forgotten."""
-    deciding_node: str = ""
-    deciding_step: str = ""
-    decider_started: bool | None = None
-    """Whether the main container of the deciding step's pod ever started; None: no such pod is known."""
-    decider_reason: str = ""
-    """The reason that the deciding step's pod itself gives for its end."""
+    decider: Decider | None = None
+    """None: no step decided the outcome. An attempt that runs or waits keeps no room for it."""
     node_status: NodeStatus = ""
     nodes_mark: int = 0
     """Checksum of the steps' bytes at the last sight of an end."""
