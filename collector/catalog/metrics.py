@@ -49,7 +49,7 @@ QUEUE_LATENCY = Metric(
     "lynceus_queue_latency_seconds",
     "histogram",
     ("cluster", "queue"),
-    "Time from the first appearance in the API to the begin of work, both observed live.",
+    "Time from the first appearance in the API until work begins, both observed live.",
     LATENCY_BUCKETS,
 )
 QUEUE_DRAIN = Metric(

@@ -47,7 +47,7 @@ WORKFLOW_RUN = Table(
         c.Column(
             "queue_latency_ms",
             "Nullable(UInt64)",
-            "Time from the first appearance to the begin of work, milliseconds; NULL: no reliable value",
+            "Time from the first appearance until work begins, milliseconds; NULL: no reliable value",
             observed=True,
             codec="ZSTD(1)",
         ),

@@ -27,7 +27,7 @@ ALTER TABLE lynceus.workflow_run{on_cluster}
     COMMENT COLUMN `outcome` 'succeeded, failed, platform, cancelled, invalid, unknown',
     COMMENT COLUMN `reason` 'Cause of the end in one word; empty: it succeeded',
     COMMENT COLUMN `message` 'Message that decided the outcome',
-    COMMENT COLUMN `queue_latency_ms` 'Time from the first appearance to the begin of work, milliseconds; NULL: no reliable value',
+    COMMENT COLUMN `queue_latency_ms` 'Time from the first appearance until work begins, milliseconds; NULL: no reliable value',
     COMMENT COLUMN `latency_source` 'Source of queue_latency_ms: `watch` (our clock, exact to 1 ms), `object` (exact to 1 s), empty: no value',
     COMMENT COLUMN `unseen_ms` 'Time in waiting reason `unseen`, milliseconds',
     COMMENT COLUMN `throttled_ms` 'Time in waiting reason `throttled`, milliseconds',
