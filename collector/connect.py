@@ -20,7 +20,7 @@ from collector.settings.model import ClusterSettings, Settings, SettingsError
 from collector.store.clickhouse import Store, StoreError, StoreUnreachableError, connect
 
 
-class Failure(Exception):  # noqa: N818 - a message for the user, not a type to catch
+class ExternalError(Exception):
     """A failure outside the program; the text names the problem and the remedy."""
 
 
@@ -116,9 +116,9 @@ def store_failures() -> Iterator[None]:
     try:
         yield
     except StoreUnreachableError as error:
-        raise Failure(
+        raise ExternalError(
             f"the store does not answer: {error}; start `lynceus run` or `lynceus demo`, or check --url"
         ) from None
     except StoreError as error:
         message = str(error).partition("server response: ")[2].partition(" (for url")[0]
-        raise Failure(f"the store refused: {message or error}") from None
+        raise ExternalError(f"the store refused: {message or error}") from None

@@ -83,7 +83,7 @@ async def _import_all(work: _Import, clusters: list[ClusterSettings]) -> tuple[l
             except ArchiveError as error:
                 notes.append(f"{cluster.name}: {error}")
     if notes and not made:
-        raise connect.Failure("; ".join(notes))
+        raise connect.ExternalError("; ".join(notes))
     return made, notes
 
 

@@ -20,7 +20,7 @@ from collector.billing import reconcile as reconciling
 from collector.billing.reprice import CARRIED, Preparation, Terms, activate, commitments_of, prepare, price_pods
 from collector.catalog.retention import retention_days
 from collector.clock import now_ms
-from collector.connect import Failure
+from collector.connect import ExternalError
 from collector.core.cost.billing_days import date_of, day_of, month_after, months_of
 from collector.core.rules import Rules
 from collector.prices import book
@@ -108,7 +108,7 @@ def refuse_expired(retention: Mapping[str, int], months: Iterable[int], today: i
     for month in months:
         for table in EVIDENCE:
             if retention[table] and today >= month + retention[table]:
-                raise Failure(
+                raise ExternalError(
                     f"{date_of(month):%Y-%m} cannot be priced again: retention.{table} is {retention[table]}d, so the "
                     "rows it is computed from may be deleted; its charges stay as they are"
                 )

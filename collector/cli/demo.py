@@ -18,7 +18,7 @@ import typer
 
 from collector.catalog import metrics
 from collector.cli.console import print_line
-from collector.connect import Failure
+from collector.connect import ExternalError
 from collector.reports import report
 from collector.service.run import run
 from collector.service.runtime import Runtime
@@ -91,7 +91,9 @@ async def _fleet(data: Path, clusters: int, seed: int) -> AsyncIterator[Fleet]:
     try:
         line = await process.stdout.readline()
         if not line:
-            raise Failure(f"the fleet did not start: {(await process.stderr.read()).decode(errors='replace').strip()}")
+            raise ExternalError(
+                f"the fleet did not start: {(await process.stderr.read()).decode(errors='replace').strip()}"
+            )
         yield msgspec.json.decode(line, type=Fleet)
     finally:
         process.stdin.close()

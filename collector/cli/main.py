@@ -41,7 +41,7 @@ def main() -> None:
         app()
     except (SettingsError, BookError, ReportError, RepricingError) as error:
         _fail(2, error)
-    except connect.Failure as error:
+    except connect.ExternalError as error:
         _fail(1, error)
     except KeyboardInterrupt:
         sys.exit(130)

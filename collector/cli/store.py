@@ -106,9 +106,9 @@ def _failures() -> Iterator[None]:
     try:
         yield
     except (BackupError, exports.ExportError) as error:
-        raise connect.Failure(str(error)) from error
+        raise connect.ExternalError(str(error)) from error
     except OSError as error:
-        raise connect.Failure(f"{error.filename}: {error.strerror}") from error
+        raise connect.ExternalError(f"{error.filename}: {error.strerror}") from error
 
 
 def _summary(made: Manifest) -> str:
@@ -172,7 +172,7 @@ def migrate_store(settings: Settings, dry_run: bool) -> list[str]:
         try:
             migrated = migrations.migrate(store, cluster, dry_run=dry_run)
         except migrations.SchemaError as error:
-            raise connect.Failure(str(error)) from None
+            raise connect.ExternalError(str(error)) from None
     if dry_run:
         statements = (statement for migration in migrated for statement in migration.statements)
         return [f"{sql};" for statement in statements for sql in migrations.render(statement, cluster)]

@@ -32,7 +32,7 @@ class Waiting(msgspec.Struct, frozen=True, gc=False):
     """Whether work has begun; workflows whose work has not are the queue depth."""
 
 
-class Flow(msgspec.Struct, frozen=True, gc=False):
+class QueueFlow(msgspec.Struct, frozen=True, gc=False):
     """The flow of one queue over a window that ends now."""
 
     cluster: str
@@ -49,7 +49,7 @@ class Flow(msgspec.Struct, frozen=True, gc=False):
     """`empty`, `draining`, `growing` (drains, but more arrive than start, and still do), `not_draining` (nothing started)."""
 
 
-class Slots(msgspec.Struct, frozen=True, gc=False):
+class SlotUse(msgspec.Struct, frozen=True, gc=False):
     """A parallelism limit of the controller, and the workflows that fill it."""
 
     cluster: str
@@ -69,7 +69,7 @@ class Slots(msgspec.Struct, frozen=True, gc=False):
     """Workflows that wait for a slot."""
 
 
-class Lock(msgspec.Struct, frozen=True, gc=False):
+class LockUse(msgspec.Struct, frozen=True, gc=False):
     """A semaphore or mutex, as the status of workflows shows it."""
 
     cluster: str
@@ -85,7 +85,7 @@ class Lock(msgspec.Struct, frozen=True, gc=False):
     """A few holders, `namespace/workflow[/node]`."""
 
 
-class Stuck(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class StuckWorkflow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A workflow that began and does not move, and the likely cause."""
 
     cluster: str
@@ -99,7 +99,7 @@ class Stuck(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     since: Instant
 
 
-class Cron(msgspec.Struct, frozen=True, gc=False):
+class CronHealth(msgspec.Struct, frozen=True, gc=False):
     """The present state of a cron workflow."""
 
     cluster: str
@@ -218,14 +218,14 @@ class LiveView(msgspec.Struct, frozen=True, gc=False):
     clusters: list[ClusterHealth]
     queues: list[Waiting]
     store: StoreHealth
-    flows: list[Flow] = []
-    slots: list[Slots] = []
-    locks: list[Lock] = []
-    stuck: list[Stuck] = []
+    flows: list[QueueFlow] = []
+    slots: list[SlotUse] = []
+    locks: list[LockUse] = []
+    stuck: list[StuckWorkflow] = []
     """The workflows that are stuck for longest."""
     stuck_counts: dict[tuple[str, str, str], int] = {}
     """Numbers of all stuck workflows, by cluster, namespace and cause."""
-    crons: list[Cron] = []
+    crons: list[CronHealth] = []
     controllers: list[ControllerHealth] = []
     burning: list[HourlyCost] = []
     clocks: list[Clock] = []

@@ -23,7 +23,7 @@ from prometheus_client.registry import Collector
 
 from collector.catalog import metrics as catalog
 from collector.catalog.counters import MAX_SERIES, Counters, Labels
-from collector.core.live_view import ControllerHealth, Cron, Flow, LiveView, Lock, Waiting, WatchHealth
+from collector.core.live_view import ControllerHealth, CronHealth, LiveView, LockUse, QueueFlow, Waiting, WatchHealth
 
 V = TypeVar("V")
 
@@ -158,7 +158,7 @@ def _queue_oldest_age(view: LiveView) -> Series:
     return _series(((labels(row), max(0, view.at - row.since) / 1000) for row in _waiting(view)), max)
 
 
-def _drain_s(flow: Flow) -> float | None:
+def _drain_s(flow: QueueFlow) -> float | None:
     return inf if flow.state == "not_draining" else flow.drain_s if flow.depth else None
 
 
@@ -171,11 +171,11 @@ def _parallelism_slots(view: LiveView) -> Series:
     )
 
 
-def _lock(metric: catalog.Metric, value: Callable[[Lock], int | None]) -> Reader:
+def _lock(metric: catalog.Metric, value: Callable[[LockUse], int | None]) -> Reader:
     return _gauge_of(metric, lambda view: view.locks, value, lock="name", type="kind")
 
 
-def _cron(metric: catalog.Metric, seconds: Callable[[Cron], float | None]) -> Reader:
+def _cron(metric: catalog.Metric, seconds: Callable[[CronHealth], float | None]) -> Reader:
     # Of merged cron workflows the one that is furthest behind is shown.
     return _gauge_of(metric, lambda view: view.crons, seconds, min, cron="name")
 

@@ -19,7 +19,7 @@ from fastapi import FastAPI
 from collector import connect
 from collector.catalog.counters import Counters
 from collector.clock import now_ms
-from collector.connect import Failure
+from collector.connect import ExternalError
 from collector.core.live_view import LiveView
 from collector.exposition import prometheus
 from collector.reports.today import COST_TODAY
@@ -58,7 +58,7 @@ async def serving(settings: Settings, view: Callable[[], LiveView], counters: Co
     try:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        raise Failure(f"http.listen: {host}:{port} is taken; choose another port ({error.strerror})") from None
+        raise ExternalError(f"http.listen: {host}:{port} is taken; choose another port ({error.strerror})") from None
     task = asyncio.create_task(server.serve([listener]))
     try:
         yield
@@ -86,7 +86,9 @@ def _config(app: FastAPI, tls: TlsSettings, host: str, port: int) -> uvicorn.Con
     try:
         config.load()
     except OSError as error:  # ssl's errors too: uvicorn would log them, and the collector would run without its pages
-        raise Failure(f"http.tls: cert {tls.cert}, key {tls.key}: {error.strerror or error}; give PEM files") from None
+        raise ExternalError(
+            f"http.tls: cert {tls.cert}, key {tls.key}: {error.strerror or error}; give PEM files"
+        ) from None
     return config
 
 

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from collector import connect
 from collector.catalog.counters import Counters
-from collector.connect import Failure
+from collector.connect import ExternalError
 from collector.core.units import MINUTE_MS
 from collector.exposition import logs
 from collector.pipeline.pipeline import Pipeline
@@ -57,7 +57,7 @@ async def run(
                 ready(runtime)
             await runtime.stop.wait()
     if runtime.storage.failure:
-        raise Failure(runtime.storage.failure)
+        raise ExternalError(runtime.storage.failure)
     return runtime
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from collector import connect
 from collector.catalog.counters import Counters
 from collector.clock import now_ms
-from collector.connect import Failure
+from collector.connect import ExternalError
 from collector.core.live_view import Clock, StoreHealth
 from collector.core.messages import Commit
 from collector.core.model import Instant
@@ -115,7 +115,7 @@ class Storage:
             spool = await self.disk.run(open_spool, file, spool_limit_bytes(self._settings), now_ms())
             loaded = await self.disk.run(spool.load)
         except SpoolError as error:
-            raise Failure(str(error)) from None
+            raise ExternalError(str(error)) from None
         recovery.restore(self._pipeline, loaded.cursors, loaded.checkpoints, now_ms())
         if loaded.damage:
             log.error("the spool was damaged and set aside", extra={"reason": loaded.damage})

@@ -61,7 +61,7 @@ SAME_VERSION_TRIES = 5
 GARBLED_TRIES = 3
 
 
-class Resume(Protocol):
+class ResumePoint(Protocol):
     """Where an earlier process stopped: the position, and the versions of the objects that existed there."""
 
     @property
@@ -84,7 +84,7 @@ class Watch:
         *,
         dice: Random,
         counters: Counters,
-        resume: Resume | None = None,
+        resume: ResumePoint | None = None,
         resumed_at: Instant | None = None,
         gap: tuple[Instant, str] | None = None,
         watch_s: tuple[int, int] = WATCH_S,
@@ -114,7 +114,7 @@ class Watch:
         if resume:
             self._resume(resume)
 
-    def _resume(self, resume: Resume) -> None:
+    def _resume(self, resume: ResumePoint) -> None:
         number = version_number(resume.resource_version)
         self._ledger.restore(number, resume.epoch, resume.known)
         if number:

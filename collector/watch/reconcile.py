@@ -51,7 +51,7 @@ METADATA = {
 }
 
 
-class Snapshot(NamedTuple):
+class ListedVersions(NamedTuple):
     """The compared part of a list."""
 
     at: int
@@ -108,7 +108,7 @@ class Reconciler:
         self.sink([report])
         return report
 
-    async def _compare(self, listings: int) -> tuple[Snapshot, Differences] | None:
+    async def _compare(self, listings: int) -> tuple[ListedVersions, Differences] | None:
         """Lists and compares; objects that the list lacks are looked for in a second list."""
         snapshot = await self._list(listings)
         found = self._differences(snapshot) if snapshot else None
@@ -120,15 +120,15 @@ class Reconciler:
         gone = found.phantom & self._differences(again).phantom
         return snapshot, msgspec.structs.replace(found, phantom=gone)
 
-    def _differences(self, snapshot: Snapshot) -> Differences:
+    def _differences(self, snapshot: ListedVersions) -> Differences:
         ledger, kind = self.watch.ledger, self.watch.resource.kind
         found = differences(snapshot.versions, snapshot.at, ledger.known, ledger.departed or ())
         relevant = frozenset(uid for uid in found.missing if self.is_relevant(kind, snapshot.news[uid]))
         return msgspec.structs.replace(found, missing=relevant)
 
-    async def _list(self, listings: int) -> Snapshot | None:
+    async def _list(self, listings: int) -> ListedVersions | None:
         """Lists, and waits for the watch to reach the list's version; None if the watch listed meanwhile or the list failed."""
-        listing, snapshot = Listing(self.watch.resource), Snapshot(0, {}, {})
+        listing, snapshot = Listing(self.watch.resource), ListedVersions(0, {}, {})
         while not listing.done:
             if not self._steady(listings):
                 return None
@@ -156,7 +156,7 @@ class Reconciler:
             return trouble_of(status, headers, body, now_ms()), 0
         return self._pages.decode(status, headers, body), len(body)
 
-    def _add_page(self, snapshot: Snapshot, page: Listed) -> Snapshot:
+    def _add_page(self, snapshot: ListedVersions, page: Listed) -> ListedVersions:
         ledger = self.watch.ledger
         for item in page.objects:
             meta = item.metadata
@@ -182,7 +182,7 @@ class Reconciler:
             await asyncio.sleep(pause_s)
         return False
 
-    async def _repair(self, snapshot: Snapshot, found: Differences, listings: int) -> int:
+    async def _repair(self, snapshot: ListedVersions, found: Differences, listings: int) -> int:
         """Observes the differences as a list would show them; returns the number of repaired objects."""
         ledger, repaired = self.watch.ledger, len(found.phantom)
         if found.phantom:

@@ -241,7 +241,7 @@ class Totals(ApiModel):
     """Waiting workflows by reason."""
 
 
-class Watch(ApiModel):
+class WatchStatus(ApiModel):
     """The state of a watch."""
 
     kind: str
@@ -260,7 +260,7 @@ class Watch(ApiModel):
     """Objects that are known."""
 
 
-class Cluster(ApiModel):
+class ClusterStatus(ApiModel):
     """The state of a cluster."""
 
     name: str
@@ -285,11 +285,11 @@ class Cluster(ApiModel):
     """Terminations of the controller, OOM kills included. Null while no controller was seen."""
     controllers: list[Controller]
     """The leader first."""
-    watches: list[Watch]
+    watches: list[WatchStatus]
     """Its watches."""
 
 
-class Store(ApiModel):
+class StoreStatus(ApiModel):
     """The state of the spool and the store."""
 
     reachable: bool
@@ -315,7 +315,7 @@ class Live(ApiModel):
     """As in `/readyz`."""
     totals: Totals
     """The fleet in a few figures."""
-    clusters: list[Cluster]
+    clusters: list[ClusterStatus]
     """Every cluster."""
     queues: list[Queue]
     """The longest wait first."""
@@ -331,5 +331,5 @@ class Live(ApiModel):
     """Cron workflows with missed runs first, then those with a problem; at most 100, `totals.crons` counts all."""
     money: MoneyNow | None
     """Null: this server shows no money."""
-    store: Store
+    store: StoreStatus
     """The way to the store."""

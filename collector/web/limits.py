@@ -12,7 +12,7 @@ from collector.web.api_models import Lock, Slots
 LOCKS_SHOWN = 100
 
 
-def slots(rows: Iterable[live_view.Slots]) -> list[Slots]:
+def slots(rows: Iterable[live_view.SlotUse]) -> list[Slots]:
     """Every limit in force, the fullest first; after them the limits that throttle and could not be read."""
     known = list(rows)
     limited = {row.cluster for row in known if row.limit}
@@ -22,12 +22,12 @@ def slots(rows: Iterable[live_view.Slots]) -> list[Slots]:
     return sorted(shown, key=lambda s: (s.share is None, -(s.share or 0), s.cluster, s.namespace))
 
 
-def _slots(row: live_view.Slots) -> Slots:
+def _slots(row: live_view.SlotUse) -> Slots:
     used = row.running + row.suspended + row.lock_waiting
     return Slots.of(row, used=used, share=used / row.limit if row.limit else None)
 
 
-def locks(rows: Iterable[live_view.Lock], at: Instant) -> list[Lock]:
+def locks(rows: Iterable[live_view.LockUse], at: Instant) -> list[Lock]:
     """The locks that workflows wait for, the longest queue first."""
     waited = sorted((r for r in rows if r.waiting), key=lambda r: (-r.waiting, r.oldest_since or at, r.cluster, r.name))
     return [Lock.of(row, oldest_age_ms=age_or_none(at, row.oldest_since)) for row in waited[:LOCKS_SHOWN]]

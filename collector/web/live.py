@@ -16,15 +16,15 @@ from collector.web import limits, trouble
 from collector.web.api_model import age, age_or_none
 from collector.web.api_models import (
     Begun,
-    Cluster,
+    ClusterStatus,
     Flow,
     Live,
     Place,
     Queue,
     ReasonCount,
-    Store,
+    StoreStatus,
     Totals,
-    Watch,
+    WatchStatus,
 )
 from collector.web.money import Money, UnknownMoney, money_now
 from collector.web.readiness import readiness
@@ -103,11 +103,11 @@ def _totals(view: LiveView) -> Totals:
     )
 
 
-def _cluster(cluster: ClusterHealth, view: LiveView, counters: Counters) -> Cluster:
+def _cluster(cluster: ClusterHealth, view: LiveView, counters: Counters) -> ClusterStatus:
     rows = [row for row in view.queues if row.cluster == cluster.name]
     waiting = [row for row in rows if not row.begun]
     oldest = _oldest(waiting)
-    return Cluster(
+    return ClusterStatus(
         name=cluster.name,
         ready=cluster.ready,
         detail=cluster.detail,
@@ -120,7 +120,8 @@ def _cluster(cluster: ClusterHealth, view: LiveView, counters: Counters) -> Clus
         controller_restarts=_counted(counters, catalog.CONTROLLER_RESTARTS, cluster.name),
         controllers=trouble.controllers(view.controllers, cluster.name),
         watches=[
-            Watch.of(watch, last_event_age_ms=age_or_none(view.at, watch.last_event_at)) for watch in cluster.watches
+            WatchStatus.of(watch, last_event_age_ms=age_or_none(view.at, watch.last_event_at))
+            for watch in cluster.watches
         ],
     )
 
@@ -151,7 +152,7 @@ def _queues(waiting: list[Waiting], view: LiveView) -> list[Queue]:
     return sorted(queues, key=lambda q: (-q.oldest_age_ms, q.cluster, q.namespace, q.queue))
 
 
-def _flow(flow: live_view.Flow) -> Flow:
+def _flow(flow: live_view.QueueFlow) -> Flow:
     return Flow.of(
         flow,
         state=flow.state if flow.window_s >= SETTLED_S else "unsettled",
@@ -167,5 +168,5 @@ def _begun(rows: list[Waiting], at: Instant) -> list[Begun]:
     return [Begun(**g.model_dump(), oldest_in=_place(oldest[g.reason])) for g in _by_reason(rows, at)]
 
 
-def _store(store: StoreHealth, at: Instant) -> Store:
-    return Store.of(store, last_insert_age_ms=age_or_none(at, store.last_insert_at))
+def _store(store: StoreHealth, at: Instant) -> StoreStatus:
+    return StoreStatus.of(store, last_insert_age_ms=age_or_none(at, store.last_insert_at))

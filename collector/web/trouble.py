@@ -13,7 +13,7 @@ from collector.web.api_models import Controller, Cron, Stuck
 STUCK_SHOWN = CRONS_SHOWN = 100
 
 
-def stuck(rows: Iterable[live_view.Stuck], at: Instant) -> list[Stuck]:
+def stuck(rows: Iterable[live_view.StuckWorkflow], at: Instant) -> list[Stuck]:
     """The workflows that have not moved for longest, each with advice."""
     oldest = sorted(rows, key=lambda row: (row.since, row.cluster, row.namespace, row.name))
     return [
@@ -21,16 +21,16 @@ def stuck(rows: Iterable[live_view.Stuck], at: Instant) -> list[Stuck]:
     ]
 
 
-def crons(rows: Iterable[live_view.Cron], at: Instant) -> list[Cron]:
+def crons(rows: Iterable[live_view.CronHealth], at: Instant) -> list[Cron]:
     """The cron workflows, those that need attention first."""
     return [_cron(row, at) for row in sorted(rows, key=_by_trouble)[:CRONS_SHOWN]]
 
 
-def _by_trouble(row: live_view.Cron) -> tuple[int, bool, int, str, str, str]:
+def _by_trouble(row: live_view.CronHealth) -> tuple[int, bool, int, str, str, str]:
     return (-row.missed, not row.problem, -row.skipped, row.cluster, row.namespace, row.name)
 
 
-def _cron(row: live_view.Cron, at: Instant) -> Cron:
+def _cron(row: live_view.CronHealth, at: Instant) -> Cron:
     due_in_ms = None if row.next_at is None or row.suspended else row.next_at - at
     return Cron.of(row, last_age_ms=age_or_none(at, row.last_at), due_in_ms=due_in_ms)
 

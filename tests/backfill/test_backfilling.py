@@ -78,7 +78,7 @@ async def test_an_archive_that_fails_costs_the_others_nothing(engine: Running, s
     other = ClusterSettings(name="c2", archive=dead.settings())
     async with archive.serving():
         made = await by_hand(chosen(engine, archive, other), dry_run=True)
-        with pytest.raises(connect.Failure, match=r"c2: .*does not answer"):
+        with pytest.raises(connect.ExternalError, match=r"c2: .*does not answer"):
             await by_hand(chosen(engine, archive, other), "c2")
 
     assert [row[0] for row in made.rows] == ["c1"]

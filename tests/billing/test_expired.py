@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from collector.billing.commands import refuse_expired
-from collector.connect import Failure
+from collector.connect import ExternalError
 from collector.core.cost.billing_days import day_of
 
 MONTH = day_of(date(2025, 9, 1))
@@ -15,7 +15,7 @@ KEPT = {"pod_run": 400, "workflow_run": 0}
 def test_a_month_is_refused_from_the_day_its_first_rows_may_be_gone() -> None:
     """Pods of the month before count in it, too; the store drops their part when its last row is old enough."""
     refuse_expired(KEPT, [MONTH], MONTH + 399)
-    with pytest.raises(Failure, match=r"2025-09 cannot be priced again: retention\.pod_run is 400d"):
+    with pytest.raises(ExternalError, match=r"2025-09 cannot be priced again: retention\.pod_run is 400d"):
         refuse_expired(KEPT, [MONTH], MONTH + 400)
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from collector.catalog.counters import MAX_SERIES, Counters
-from collector.core.live_view import Flow, HourlyCost, LiveView
+from collector.core.live_view import HourlyCost, LiveView, QueueFlow
 from collector.core.messages import ControllerMetrics
 from collector.exposition.prometheus import render
 from tests.exposition.test_prometheus import LABELS, families, samples
@@ -66,7 +66,7 @@ def test_a_queue_that_does_not_drain_takes_for_ever_and_an_empty_queue_no_time()
 
 def test_an_unknown_drain_time_has_no_sample() -> None:
     """Without an observed start there is no rate."""
-    flow = Flow(
+    flow = QueueFlow(
         cluster="c",
         namespace="n",
         queue="q",

@@ -16,11 +16,6 @@ LONG = {
 """Files of tests that are still longer than a file may be; it shrinks until it is empty."""
 FORMATTER_SKIPS = 330
 """How often the formatter may be switched off in all: for tables, whose columns say more than their lines."""
-AMBIGUOUS = {
-    "Claim", "Cluster", "Cron", "Failure", "Flow", "Lock", "Resume", "Slots", "Snapshot", "Span", "Store", "Stuck",
-    "Watch",
-}  # fmt: skip
-"""Class names that still stand for two things; it shrinks until it is empty."""
 OWN_ROOMS = {
     "bad": "what malformed input does to the whole collector",
     "bench": "ratios to other clients, and figures of the documentation",
@@ -63,7 +58,7 @@ def test_a_class_name_means_one_thing() -> None:
     """A reader who meets a class anywhere knows which one it is."""
     defined = imports.classes()
 
-    assert {name: modules for name, modules in defined.items() if len(modules) > 1 and name not in AMBIGUOUS} == {}
+    assert {name: modules for name, modules in defined.items() if len(modules) > 1} == {}
 
 
 def test_no_import_goes_round_in_a_circle() -> None:

@@ -134,7 +134,7 @@ async def test_a_port_that_is_taken_is_one_sentence(tmp_path: Path) -> None:
         first = a_service(tmp_path / "one", good)
         async with running(first):
             second = msgspec.structs.replace(a_service(tmp_path / "two", good), http=first.http)
-            with pytest.raises(connect.Failure, match=r"http\.listen: .* is taken; choose another port"):
+            with pytest.raises(connect.ExternalError, match=r"http\.listen: .* is taken; choose another port"):
                 await run.run(second, Path())
 
 
@@ -145,7 +145,7 @@ async def test_two_collectors_cannot_share_a_data_directory(tmp_path: Path) -> N
         async with running(first) as collector:
             await collector.until(lambda: collector.runtime.storage.inserter is not None)
             second = msgspec.structs.replace(a_service(tmp_path, good), data_dir=first.data_dir)
-            with pytest.raises(connect.Failure, match="spool"):
+            with pytest.raises(connect.ExternalError, match="spool"):
                 await run.run(second, Path())
 
 
@@ -173,5 +173,5 @@ async def test_a_missing_certificate_is_one_sentence(tmp_path: Path) -> None:
     tls = TlsSettings(cert=str(tmp_path / "none.pem"), key=str(tmp_path / "none.key"))
     chosen = a_service(tmp_path, a_cluster(tmp_path, "any", "http://127.0.0.1:9"))
     chosen = msgspec.structs.replace(chosen, http=msgspec.structs.replace(chosen.http, tls=tls))
-    with pytest.raises(connect.Failure, match=r"http\.tls: cert .*none\.pem.*give PEM files"):
+    with pytest.raises(connect.ExternalError, match=r"http\.tls: cert .*none\.pem.*give PEM files"):
         await run.run(chosen, Path())

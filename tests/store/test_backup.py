@@ -14,7 +14,7 @@ from collector.catalog.watches import WATCH_CURSOR
 from collector.catalog.workflows import QUEUE_SAMPLE
 from collector.cli import store as cli_store
 from collector.cli.main import app
-from collector.connect import Failure
+from collector.connect import ExternalError
 from collector.core.facts.watches import WatchCursor
 from collector.settings.model import SettingsError
 from collector.store import backup
@@ -273,7 +273,7 @@ def test_the_commands_for_the_embedded_store_and_for_a_server(live: Running, tmp
     refused = run(app, ["store", "backup", str(tmp_path / "two"), "--config", str(server)])
 
     assert (made.exit_code, "tables, " in made.stderr) == (0, True), made.stderr
-    assert isinstance(again.exception, Failure)
+    assert isinstance(again.exception, ExternalError)
     assert (back.exit_code, (data / "store" / "store").is_dir()) == (0, True), back.stderr
     assert isinstance(refused.exception, SettingsError)
     assert "BACKUP DATABASE lynceus TO Disk" in str(refused.exception)

@@ -19,7 +19,7 @@ from collector.catalog.schema import Table
 from collector.catalog.tables import TABLES
 from collector.catalog.workflows import QUEUE_SAMPLE
 from collector.cli.main import app
-from collector.connect import Failure
+from collector.connect import ExternalError
 from collector.settings.model import SettingsError
 from collector.store import export
 from collector.store.clickhouse import Store
@@ -196,7 +196,7 @@ def test_the_command_reports_what_it_wrote_and_lists_tables(
 
     assert (written.exit_code, written.stderr) == (0, f"{tmp_path / 'a.csv'}: 200 rows of queue_sample\n")
     assert len((tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()) == 201
-    assert isinstance(CliRunner().invoke(app, arguments).exception, Failure)
+    assert isinstance(CliRunner().invoke(app, arguments).exception, ExternalError)
     unknown = CliRunner().invoke(app, ["export", "nothing", *arguments[2:]])
     assert isinstance(unknown.exception, SettingsError)
     assert f"controller_incident, {COST_CURRENT.name}, cron_run" in str(unknown.exception)

@@ -10,14 +10,14 @@ from collector.catalog.counters import Counters
 from collector.core.live_view import (
     ClusterHealth,
     ControllerHealth,
-    Cron,
-    Flow,
+    CronHealth,
     FlowState,
     LiveView,
-    Lock,
-    Slots,
+    LockUse,
+    QueueFlow,
+    SlotUse,
     StoreHealth,
-    Stuck,
+    StuckWorkflow,
     Waiting,
     WatchHealth,
 )
@@ -96,12 +96,12 @@ def a_view(**changes: object) -> LiveView:
     return LiveView(**{**values, **changes})  # type: ignore[arg-type]
 
 
-def a_flow(place: Place, depth: int, arrivals: int, starts: int) -> Flow:
+def a_flow(place: Place, depth: int, arrivals: int, starts: int) -> QueueFlow:
     """How a queue moved in the last 5 minutes."""
     cluster, namespace, queue = place
     state: FlowState = ("growing" if arrivals > starts else "draining") if starts else "not_draining"
     drain_s = depth / (starts / 300) if depth and starts else None
-    return Flow(
+    return QueueFlow(
         cluster=cluster,
         namespace=namespace,
         queue=queue,
@@ -114,7 +114,7 @@ def a_flow(place: Place, depth: int, arrivals: int, starts: int) -> Flow:
     )
 
 
-def some_slots(**changes: object) -> Slots:
+def some_slots(**changes: object) -> SlotUse:
     """A namespace's limit, all but used up."""
     values = {
         "cluster": "prod-hz",
@@ -126,10 +126,10 @@ def some_slots(**changes: object) -> Slots:
         "lock_waiting": 80,
         "throttled": 1476,
     }
-    return Slots(**{**values, **changes})  # type: ignore[arg-type]
+    return SlotUse(**{**values, **changes})  # type: ignore[arg-type]
 
 
-def a_lock(**changes: object) -> Lock:
+def a_lock(**changes: object) -> LockUse:
     """A semaphore that workflows wait for."""
     values = {
         "cluster": "prod-hz",
@@ -141,10 +141,10 @@ def a_lock(**changes: object) -> Lock:
         "oldest_since": NOW - 39 * MINUTE,
         "holders": ("perception/train-7f2", "perception/train-8c1"),
     }
-    return Lock(**{**values, **changes})  # type: ignore[arg-type]
+    return LockUse(**{**values, **changes})  # type: ignore[arg-type]
 
 
-def a_stuck(**changes: object) -> Stuck:
+def a_stuck(**changes: object) -> StuckWorkflow:
     """A workflow that no node has room for."""
     values = {
         "cluster": "prod-hz",
@@ -156,10 +156,10 @@ def a_stuck(**changes: object) -> Stuck:
         "words": "0/412 nodes are available: 400 Insufficient nvidia.com/gpu, 12 node(s) had untolerated taint.",
         "since": NOW - 47 * MINUTE,
     }
-    return Stuck(**{**values, **changes})  # type: ignore[arg-type]
+    return StuckWorkflow(**{**values, **changes})  # type: ignore[arg-type]
 
 
-def a_cron(**changes: object) -> Cron:
+def a_cron(**changes: object) -> CronHealth:
     """A cron workflow that runs as it should."""
     values = {
         "cluster": "prod-hz",
@@ -175,7 +175,7 @@ def a_cron(**changes: object) -> Cron:
         "skipped": 0,
         "active": 0,
     }
-    return Cron(**{**values, **changes})  # type: ignore[arg-type]
+    return CronHealth(**{**values, **changes})  # type: ignore[arg-type]
 
 
 def a_controller(cluster: str = "prod-hz", **changes: object) -> ControllerHealth:

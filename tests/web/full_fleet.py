@@ -9,12 +9,12 @@ from collector.core.live_view import (
     Clock,
     ClusterHealth,
     ControllerHealth,
-    Cron,
+    CronHealth,
     HourlyCost,
     LiveView,
-    Lock,
-    Slots,
-    Stuck,
+    LockUse,
+    SlotUse,
+    StuckWorkflow,
     Waiting,
 )
 from tests.web.fleet import (
@@ -153,7 +153,7 @@ def _hourly_costs() -> list[HourlyCost]:
     ]
 
 
-def _slots() -> list[Slots]:
+def _slots() -> list[SlotUse]:
     return [
         some_slots(),
         some_slots(namespace="maps", limit=600, running=540, suspended=0, lock_waiting=0, throttled=380),
@@ -166,7 +166,7 @@ def _slots() -> list[Slots]:
     ]
 
 
-def _locks() -> list[Lock]:
+def _locks() -> list[LockUse]:
     return [
         a_lock(),
         a_lock(
@@ -181,7 +181,7 @@ def _locks() -> list[Lock]:
     ]  # fmt: skip
 
 
-def _stuck() -> list[Stuck]:
+def _stuck() -> list[StuckWorkflow]:
     return [
         a_stuck(),
         a_stuck(
@@ -196,7 +196,7 @@ def _stuck() -> list[Stuck]:
     ]  # fmt: skip
 
 
-def _crons() -> list[Cron]:
+def _crons() -> list[CronHealth]:
     return [
         a_cron(),
         a_cron(

@@ -1,7 +1,7 @@
 """Parallelism slots, locks and flows, as /api/v1/live gives them."""
 
 from collector.catalog.counters import Counters
-from collector.core.live_view import Flow, LiveView
+from collector.core.live_view import LiveView, QueueFlow
 from collector.web.api_models import Live
 from collector.web.limits import LOCKS_SHOWN
 from collector.web.live import live_now
@@ -47,7 +47,7 @@ def test_after_a_restart_no_queue_is_called_stuck_at_once() -> None:
     view = a_view(
         queues=[waiting(("c", "n", "q"), "throttled", 64, MINUTE)],
         flows=[
-            Flow(
+            QueueFlow(
                 cluster="c",
                 namespace="n",
                 queue="q",

@@ -3,7 +3,7 @@
 import pytest
 from selenium.webdriver import Chrome, Keys
 
-from collector.core.live_view import Flow
+from collector.core.live_view import QueueFlow
 from collector.core.workflow.stuck import REMEDIES
 from tests.web.browser import Page
 from tests.web.fleet import (
@@ -39,7 +39,7 @@ def test_a_queue_shows_whether_it_drains(page: Page) -> None:
 
 def test_after_a_restart_a_queue_is_being_measured(page: Page, fleet: Fleet) -> None:
     """No alarm is shown that a minute later would be wrong."""
-    flow = Flow(
+    flow = QueueFlow(
         cluster="prod-hz",
         namespace="perception",
         queue="nightly",

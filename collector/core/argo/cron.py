@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from collector.core.change_log import ChangeLog
 from collector.core.facts.workflows import CronRun
-from collector.core.live_view import Cron
+from collector.core.live_view import CronHealth
 from collector.core.messages import Observation
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
@@ -175,7 +175,7 @@ class Crons:
                 self.changes.mark("cronworkflows", key)
         return rows
 
-    def view(self) -> list[Cron]:
+    def view(self) -> list[CronHealth]:
         """Present rows of all cron workflows."""
         return [_view(self.cluster, state) for state in self.states.values() if state.deleted_at is None]
 
@@ -342,8 +342,8 @@ def _as_now(state: CronState, run: CronRun) -> CronRun:
     return replace(run, schedule=_text(state), concurrency_policy=state.policy)
 
 
-def _view(cluster: str, state: CronState) -> Cron:
-    return Cron(
+def _view(cluster: str, state: CronState) -> CronHealth:
+    return CronHealth(
         cluster=cluster,
         namespace=state.namespace,
         name=state.name,

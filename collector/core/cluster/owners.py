@@ -34,7 +34,7 @@ SIGHTS = 4
 class Link(msgspec.Struct, frozen=True, gc=False):
     """The way from an object to its workflow."""
 
-    workflow: "Claim"
+    workflow: "PodOwner"
     """The workflow, if it owns the object directly; otherwise one of the following leads to it."""
     owners: tuple[str, ...] = ()
     name: str = ""
@@ -42,7 +42,7 @@ class Link(msgspec.Struct, frozen=True, gc=False):
     made_at: Instant = 0
 
 
-class Claim(msgspec.Struct, frozen=True, gc=False):
+class PodOwner(msgspec.Struct, frozen=True, gc=False):
     """The owner of a pod, as far as it is known."""
 
     workflow_uid: str = ""
@@ -52,12 +52,12 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     """Uid of the owner, or namespace/name of the workflow, that must be observed first; empty: nothing is awaited."""
 
 
-UNOWNED = Claim()
+UNOWNED = PodOwner()
 
 
-def claim_of(run: PodRun) -> Claim:
+def pod_owner_of(run: PodRun) -> PodOwner:
     """The claim of a pod with a state: it never changes, even if the owner is forgotten before the pod."""
-    return Claim(run.workflow_uid, run.owner_kind, run.workflow_name)
+    return PodOwner(run.workflow_uid, run.owner_kind, run.workflow_name)
 
 
 class Owners:
@@ -95,10 +95,10 @@ class Owners:
             if not uids:
                 del self._named[name]
 
-    def resolve(self, meta: kubernetes.Meta, pods: Mapping[str, PodState]) -> Claim:
+    def resolve(self, meta: kubernetes.Meta, pods: Mapping[str, PodState]) -> PodOwner:
         """The workflow of a pod; the first owner decides that leads to one, or may lead to one when it is known."""
         if owner := pod_lifecycle.workflow_owner(meta):
-            return Claim(owner.uid or "", "Workflow", owner.name or "")
+            return PodOwner(owner.uid or "", "Workflow", owner.name or "")
         direct = next((owner.kind or "" for owner in meta.ownerReferences or ()), "")
         for between in _between(meta):
             if (found := self._up(between.uid or "", pods, ())) is not UNOWNED:
@@ -139,7 +139,7 @@ class Owners:
 
     def _link(self, meta: kubernetes.Meta) -> Link:
         if owner := pod_lifecycle.workflow_owner(meta):
-            return Link(Claim(owner.uid or "", "", owner.name or ""))
+            return Link(PodOwner(owner.uid or "", "", owner.name or ""))
         labels = meta.labels or NOTHING
         named = next((labels[key] for key in self.labels if labels.get(key)), "")
         return Link(
@@ -149,12 +149,12 @@ class Owners:
             kubernetes.parse_time(meta.creationTimestamp) or 0,
         )
 
-    def _up(self, uid: str, pods: Mapping[str, PodState], visited: tuple[str, ...]) -> Claim:
+    def _up(self, uid: str, pods: Mapping[str, PodState], visited: tuple[str, ...]) -> PodOwner:
         """The workflow above an object, or what must be known first; a circle or too long a chain of owners leads to none."""
         if (pod := pods.get(uid)) is not None:
-            return Claim(pod.run.workflow_uid, "", pod.run.workflow_name)
+            return PodOwner(pod.run.workflow_uid, "", pod.run.workflow_name)
         if (link := self._links.get(uid)) is None:
-            return Claim(awaits=uid)
+            return PodOwner(awaits=uid)
         if link.workflow is not UNOWNED:
             return link.workflow
         for owner in link.owners if len(visited) < DEEPEST else ():
@@ -162,15 +162,15 @@ class Owners:
                 return found
         return self._by_name(link)
 
-    def _by_name(self, link: Link) -> Claim:
+    def _by_name(self, link: Link) -> PodOwner:
         """The only existing workflow of that name; none if there are two, or if it is younger than the object."""
         if not link.name:
             return UNOWNED
         match [*self._named.get(link.name, {}).items()]:
             case []:
-                return Claim(awaits=link.name)
+                return PodOwner(awaits=link.name)
             case [(uid, created_at)] if created_at <= link.made_at:
-                return Claim(uid, "", link.name.rpartition("/")[2])
+                return PodOwner(uid, "", link.name.rpartition("/")[2])
         return UNOWNED
 
 

@@ -10,7 +10,7 @@ import msgspec
 from collector.core.cluster import attempt_effects, linking
 from collector.core.cluster.effects import Clamped, Effect, FirstRan, PodEnded, PodRan
 from collector.core.cluster.gaps import Gaps
-from collector.core.cluster.owners import NOTHING, UNOWNED, Claim, Owners, attempt_of, claim_of
+from collector.core.cluster.owners import NOTHING, UNOWNED, Owners, PodOwner, attempt_of, pod_owner_of
 from collector.core.cluster.plain_nodes import PlainNodes
 from collector.core.cluster.tracked import TrackedObjects
 from collector.core.messages import Observation
@@ -40,7 +40,7 @@ class PodHandler:
         """Takes over one observation of a pod that exists."""
         before = self.tracked.pods.get(seen.uid)
         pod: kubernetes.Pod = seen.object  # type: ignore[assignment]  # the kind implies the type
-        claim = claim_of(before.run) if before else self.owners.resolve(pod.metadata, self.tracked.pods)
+        claim = pod_owner_of(before.run) if before else self.owners.resolve(pod.metadata, self.tracked.pods)
         if claim.awaits:
             self.owners.park(claim.awaits, seen)
             return
@@ -76,7 +76,7 @@ class PodHandler:
         for seen in self.owners.release_waiting(awaited):
             yield from self.observe_vanished(seen) if seen.change == "vanished" else self.observe(seen)
 
-    def _place(self, pod: kubernetes.Pod, claim: Claim) -> pod_lifecycle.AttemptPlace:
+    def _place(self, pod: kubernetes.Pod, claim: PodOwner) -> pod_lifecycle.AttemptPlace:
         """The workflow that a pod belongs to, and which attempt of it."""
         workflow = self.tracked.workflows.get(claim.workflow_uid)
         meta, node_name = pod.metadata, pod.spec.nodeName if pod.spec else None

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from collector.core.live_view import Flow, FlowState, Waiting
+from collector.core.live_view import FlowState, QueueFlow, Waiting
 from collector.core.model import Instant
 
 SLOT_MS = 15_000
@@ -52,7 +52,7 @@ class Flows:
         """Count an attempt whose work began."""
         self._count((namespace, queue), at, 1)
 
-    def flow(self, cluster: str, waiting: Iterable[Waiting], now: Instant) -> list[Flow]:
+    def flow(self, cluster: str, waiting: Iterable[Waiting], now: Instant) -> list[QueueFlow]:
         """Movement of each queue that is not empty, or was not empty within the window."""
         self._begin_window(now)
         newest = now // SLOT_MS
@@ -95,7 +95,7 @@ class Flows:
         counts[position] += 1
 
 
-def _flow(cluster: str, queue: Queue, depth: int, window_s: float, movement: Movement) -> Flow:
+def _flow(cluster: str, queue: Queue, depth: int, window_s: float, movement: Movement) -> QueueFlow:
     """Row of one queue; a drain time is given whenever something starts, even while more arrives."""
     state: FlowState
     drain_s: float | None = None
@@ -108,7 +108,7 @@ def _flow(cluster: str, queue: Queue, depth: int, window_s: float, movement: Mov
         state = "growing" if movement.arrivals > movement.starts and movement.grew_recently > 0 else "draining"
         drain_s = depth * max(window_s, 1.0) / movement.starts
     namespace, name = queue
-    return Flow(
+    return QueueFlow(
         cluster=cluster,
         namespace=namespace,
         queue=name,

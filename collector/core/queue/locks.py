@@ -14,7 +14,7 @@ from typing import Protocol
 
 import msgspec
 
-from collector.core.live_view import Lock, LockKind
+from collector.core.live_view import LockKind, LockUse
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
 from collector.core.queue import waiting as queueing
@@ -113,7 +113,7 @@ class _LockUse(msgspec.Struct):
         self.oldest = since if self.oldest is None else min(self.oldest, since)
 
 
-def locks(cluster: str, users: Iterable[LockUser], limits: Mapping[str, int]) -> list[Lock]:
+def locks(cluster: str, users: Iterable[LockUser], limits: Mapping[str, int]) -> list[LockUse]:
     """All locks with holders or waiting workflows, by name; `users` may omit workflows without locks."""
     uses: dict[str, _LockUse] = {}
     for user in users:
@@ -132,7 +132,7 @@ def locks(cluster: str, users: Iterable[LockUser], limits: Mapping[str, int]) ->
             if step.reason == "step_lock" and step.on and step.since:
                 uses.setdefault(step.on, _LockUse(_kind(step.on))).wait(step.since)
     return [
-        Lock(
+        LockUse(
             cluster=cluster,
             name=lock,
             kind=use.kind,

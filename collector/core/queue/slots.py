@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from collector.core.live_view import LimitSource, Slots, Waiting
+from collector.core.live_view import LimitSource, SlotUse, Waiting
 from collector.core.messages import ControllerSettings
 
 LIMIT_LABEL = "workflows.argoproj.io/parallelism-limit"
@@ -26,7 +26,7 @@ def slots(
     waiting: Iterable[Waiting],
     settings: ControllerSettings | None,
     namespaces: Mapping[str, Mapping[str, str]],
-) -> list[Slots]:
+) -> list[SlotUse]:
     """
     Slots of the installation, then of each namespace with a limit or with throttled or lock-waiting workflows.
 
@@ -58,8 +58,8 @@ def _figure(row: Waiting) -> Figure | None:
     return "throttled" if row.reason == "throttled" else None
 
 
-def _row(cluster: str, namespace: str, limit: int | None, source: LimitSource, counts: Counter[Figure]) -> Slots:
-    return Slots(
+def _row(cluster: str, namespace: str, limit: int | None, source: LimitSource, counts: Counter[Figure]) -> SlotUse:
+    return SlotUse(
         cluster=cluster,
         namespace=namespace,
         limit=limit,

@@ -79,7 +79,7 @@ def timed(holds: Mapping[str, StepHold], held: Mapping[str, Reason], at: Instant
     return out
 
 
-class Span(msgspec.Struct, frozen=True, order=True, gc=False):
+class StepSpan(msgspec.Struct, frozen=True, order=True, gc=False):
     """The working time of a step without steps inside. Sorted by end; of spans that end in one second the longest is last."""
 
     finish: Instant
@@ -179,11 +179,11 @@ class _Walk:
         self.last_in = _last_in(nodes, spans, how)
         self.left: set[str] = set()
 
-    def last(self) -> Span | None:
+    def last(self) -> StepSpan | None:
         """The step that ended last, of the steps that no other step followed."""
         return self.ends[-1] if self.ends else None
 
-    def before(self, span: Span) -> Span | None:
+    def before(self, span: StepSpan) -> StepSpan | None:
         """The step that this one waited for; None: it was the first, or the graph does not show it."""
         place: str | None = span.key
         while place is not None and place not in self.left:
@@ -196,31 +196,31 @@ class _Walk:
         ended = bisect_right(self.spans, span.start + GRAIN_MS, key=_finish)
         return self._latest(self.spans[max(0, ended - 1) : ended], span)
 
-    def _latest(self, sources: Sequence[Span], span: Span) -> Span | None:
+    def _latest(self, sources: Sequence[StepSpan], span: StepSpan) -> StepSpan | None:
         began = [s for s in sources if s.start <= span.start]
         ended = [s for s in began if s.finish <= span.start + GRAIN_MS]
         return max(ended) if ended else max(began, key=_start, default=None)
 
 
-def _start(span: Span) -> tuple[Instant, str]:
+def _start(span: StepSpan) -> tuple[Instant, str]:
     return span.start, span.key
 
 
-def _finish(span: Span) -> Instant:
+def _finish(span: StepSpan) -> Instant:
     return span.finish
 
 
-def _span(key: str, node: Node, how: Graph) -> Span | None:
+def _span(key: str, node: Node, how: Graph) -> StepSpan | None:
     """The working time of a step; None for parts of others: containers, and groups with steps inside."""
     if node.phase not in FINISHED or node.type == "Container" or (node.type in GROUPS and key in how.held):
         return None
     start, finish = kubernetes.parse_time(node.startedAt), kubernetes.parse_time(node.finishedAt)
     if start is None or finish is None:
         return None
-    return Span(max(start, finish), max(0, finish - start), key, start)
+    return StepSpan(max(start, finish), max(0, finish - start), key, start)
 
 
-def _last_in(nodes: Mapping[str, Node], spans: Sequence[Span], how: Graph) -> dict[str, Span]:
+def _last_in(nodes: Mapping[str, Node], spans: Sequence[StepSpan], how: Graph) -> dict[str, StepSpan]:
     """For each node the step inside that ended last; for a step the step itself, for a container its pod."""
     last = {span.key: span for span in spans}
     for span in reversed(spans):

@@ -10,7 +10,7 @@ from heapq import nsmallest
 
 import msgspec
 
-from collector.core.live_view import Stuck
+from collector.core.live_view import StuckWorkflow
 from collector.core.model import Instant
 from collector.core.queue.waiting import STOCK
 from collector.core.workflow.state import Attempt, WorkflowState
@@ -40,7 +40,7 @@ _CAUSES = {name: name for name in ("quota", "unschedulable", "image", "volume", 
 class StuckWorkflows(msgspec.Struct, frozen=True):
     """The stuck workflows of a cluster."""
 
-    oldest: list[Stuck]
+    oldest: list[StuckWorkflow]
     """At most OLDEST_SHOWN, the oldest first."""
     counts: dict[tuple[str, str], int]
     """All of them, by namespace and cause."""
@@ -72,12 +72,12 @@ def _cause(attempt: Attempt) -> str:
     return _CAUSES[attempt.reason]
 
 
-def _stuck(cluster: str, state: WorkflowState, cause: str, since: Instant) -> Stuck:
+def _stuck(cluster: str, state: WorkflowState, cause: str, since: Instant) -> StuckWorkflow:
     attempt = state.attempt
     # A lock's message does not name the lock, but a scheduler's message names the claim.
     named = attempt.reason_on if attempt.reason_on not in attempt.reason_words else ""
     words = ": ".join(part for part in (named, attempt.reason_words) if part)
-    return Stuck(
+    return StuckWorkflow(
         cluster=cluster, namespace=state.namespace, name=state.name, uid=state.uid, reason=attempt.reason, cause=cause,
         words=words, since=since,
     )  # fmt: skip

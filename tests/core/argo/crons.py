@@ -8,7 +8,7 @@ import msgspec
 from collector.core.argo.cron import Crons, CronState
 from collector.core.change_log import ChangeLog
 from collector.core.facts.workflows import CronRun
-from collector.core.live_view import Cron
+from collector.core.live_view import CronHealth
 from collector.core.messages import Observation
 from collector.core.model import Instant, version_of
 from collector.core.objects import kubernetes
@@ -82,7 +82,7 @@ class Watched:
         """Final rows by due time."""
         return [summary(row) for _, row in sorted(newest_rows(self.rows).items())]
 
-    def view(self) -> Cron:
+    def view(self) -> CronHealth:
         (view,) = self.crons.view()
         return view
 

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.live_view import Flow, Waiting
+from collector.core.live_view import QueueFlow, Waiting
 from collector.core.model import Instant, WaitReason
 from collector.core.queue.flow import SLOT_MS, SLOTS, Flows
 from tests.builders import HOUR, MINUTE, NOON, SECOND
@@ -36,7 +36,7 @@ def state(flows: Flows, waiting: int, now: Instant = NOON) -> tuple[str, float |
 def test_a_queue_drains_at_the_rate_of_its_starts() -> None:
     """NOON begins a slot, so the window has 285 s before it and 9 s of it: 100 wait, 10 of them start in each 294 s."""
     assert moved(starts=10).flow("c1", [depth(60), depth(40, reason="lock")], NOON + 9 * SECOND) == [
-        Flow(
+        QueueFlow(
             cluster="c1",
             namespace="team",
             queue="q",

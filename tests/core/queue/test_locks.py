@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.live_view import Lock
+from collector.core.live_view import LockUse
 from collector.core.model import TERMINAL_PHASES, Instant
 from collector.core.objects import kubernetes
 from collector.core.queue import locks, waiting
@@ -158,7 +158,7 @@ def test_a_lock_counts_holders_and_waiters() -> None:
     ]
 
     assert locks.locks("c1", lives, {GPU: 3}) == [
-        Lock(
+        LockUse(
             cluster="c1",
             name=GPU,
             kind="semaphore",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from collector.core.live_view import LimitSource, Slots, Waiting
+from collector.core.live_view import LimitSource, SlotUse, Waiting
 from collector.core.messages import ControllerSettings
 from collector.core.model import WaitReason
 from collector.core.queue.slots import LIMIT_LABEL, slots
@@ -13,10 +13,10 @@ def row(namespace: str, reason: WaitReason, count: int, begun: bool = False, que
     return Waiting(cluster="c1", namespace=namespace, queue=queue, reason=reason, count=count, since=NOON, begun=begun)
 
 
-def a_row(namespace: str, limit: int | None, source: LimitSource, counts: tuple[int, int, int, int]) -> Slots:
+def a_row(namespace: str, limit: int | None, source: LimitSource, counts: tuple[int, int, int, int]) -> SlotUse:
     """Slots with their running, suspended, lock-waiting and throttled workflows."""
     running, suspended, lock_waiting, throttled = counts
-    return Slots(
+    return SlotUse(
         cluster="c1",
         namespace=namespace,
         limit=limit,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.live_view import Stuck
+from collector.core.live_view import StuckWorkflow
 from collector.core.model import AFTER_WORK, REASONS
 from collector.core.queue.waiting import STOCK
 from collector.core.workflow import stuck as stuck_module
@@ -37,7 +37,7 @@ def test_a_workflow_that_does_not_move_is_reported_with_its_cause() -> None:
 
     assert stuck_of(state) == StuckWorkflows(
         [
-            Stuck(
+            StuckWorkflow(
                 cluster="c1",
                 namespace="team",
                 name="w1",
