@@ -10,10 +10,6 @@ import pytest
 
 from tests.house import imports, measure, words
 
-LONG = {
-    "tests/core/cluster/test_linking.py", "tests/core/pod/test_lifecycle.py", "tests/core/workflow/test_lifecycle.py",
-}  # fmt: skip
-"""Files of tests that are still longer than a file may be; it shrinks until it is empty."""
 FORMATTER_SKIPS = 330
 """How often the formatter may be switched off in all: for tables, whose columns say more than their lines."""
 OWN_ROOMS = {
@@ -38,7 +34,7 @@ def test_no_retired_word_is_written() -> None:
 
 def test_nothing_is_too_long() -> None:
     """Files, functions and lists of values by position stay short."""
-    assert [finding for finding in measure.report([]) if finding.partition(":")[0] not in LONG] == []
+    assert measure.report([]) == []
 
 
 def test_an_exception_has_its_call() -> None:

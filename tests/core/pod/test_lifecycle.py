@@ -11,26 +11,22 @@ from collector.core.messages import Change
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
 from collector.core.pod import lifecycle as pod_lifecycle
-from collector.core.pod.price_marks import REGION, ZONE
 from collector.core.pod.state import PodState
 from tests.builders import (
     DAY,
     HOUR,
-    MINUTE,
     NOON,
     SECOND,
     a_condition,
     a_container,
     a_place,
     a_pod,
-    a_pod_run,
     an_observation,
     decoded,
     ended_pod,
     pod_json,
     running_pod,
 )
-from tests.replay import observations
 
 PLACE = a_place()
 GIB = 1024**3
@@ -54,6 +50,11 @@ def run_of(
     *pods: kubernetes.Pod | tuple[kubernetes.Pod, Change], when: Instant = NOON + HOUR, live: bool = True
 ) -> PodRun:
     return lived(*pods, when=when, live=live).run
+
+
+def hanging(reason: str, **more: Any) -> dict[str, Any]:
+    message = more.pop("message", "")
+    return {"name": "main", "state": {"waiting": {"reason": reason, "message": message}}, **more}
 
 
 # When it ended.
@@ -273,126 +274,6 @@ def test_a_reason_that_vanishes_after_the_end_is_kept() -> None:
     assert run_of(pod, ended_pod(phase="Failed")).reason == "Evicted"
 
 
-# What it waits for.
-
-
-def unfit(message: str) -> kubernetes.Pod:
-    stated = [a_condition("PodScheduled", NOON, "False", reason="Unschedulable", message=message)]
-    return a_pod(conditions=stated, containers=[])
-
-
-def hanging(reason: str, **more: Any) -> dict[str, Any]:
-    message = more.pop("message", "")
-    return {"name": "main", "state": {"waiting": {"reason": reason, "message": message}}, **more}
-
-
-def awaits(pod: kubernetes.Pod) -> tuple[str, str, str]:
-    pod_state = lived(pod)
-    return pod_state.waits, pod_state.waits_on, pod_state.waits_words
-
-
-@pytest.mark.parametrize(
-    ("words", "reason", "on"),
-    [
-        ("0/2 nodes are available: 2 Insufficient nvidia.com/gpu.", "unschedulable", ""),
-        ("exceeds ElasticQuota max of team", "quota", ""),
-        ("Pod team/p1 is rejected in PreFilter because ElasticQuota team is more than Max", "quota", "team"),
-        ("rejected in PreFilter because total ElasticQuota used is more than min", "quota", ""),
-        ("Insufficient quotas, quotaName: maps, runtime: {}, used: {}, exceedDimensions: [cpu]", "quota", "maps"),
-        ('pods "p1" is forbidden: exceeded quota: gpu, requested: pods=1', "quota", "gpu"),
-        ("pod has unbound immediate PersistentVolumeClaims", "volume", ""),
-        ('0/3 nodes are available: persistentvolumeclaim "data" not found.', "volume", "data"),
-        ("1 node(s) had volume node affinity conflict", "volume", ""),
-    ],
-)
-def test_a_scheduler_states_why_it_does_not_place_a_pod(words: str, reason: str, on: str) -> None:
-    """The message distinguishes a quota or a volume from a lack of nodes, and is kept."""
-    assert awaits(unfit(words)) == (reason, on, words)
-
-
-@pytest.mark.parametrize(
-    ("condition", "words"),
-    [
-        ({"reason": "NoStock", "message": "Create ECI failed because the specified instance is out of stock. 2c4g"},
-         "Create ECI failed because the specified instance is out of stock. 2c4g"),
-        ({"reason": "NoStock"}, "NoStock"),
-        ({"reason": "Failed", "message": "out of stock"}, "out of stock"),
-    ],
-)  # fmt: skip
-def test_a_cloud_without_a_machine_left_is_a_quota_used_up(condition: dict[str, str], words: str) -> None:
-    """It says so in a condition of its own, before anything of the pod starts."""
-    assert awaits(a_pod(conditions=[a_condition("ContainerInstanceCreated", NOON, "False", **condition)])) == (
-        "quota", "stock", words,
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "condition", [{"status": "True", "reason": "NoStock"}, {"status": "False", "reason": "Creating"}]
-)
-def test_an_instance_that_is_being_made_waits_for_nothing(condition: dict[str, str]) -> None:
-    """Nor does one that was made after all."""
-    assert awaits(a_pod(conditions=[a_condition("ContainerInstanceCreated", NOON, **condition)])) == ("", "", "")
-
-
-@pytest.mark.parametrize(
-    ("container", "on", "words"),
-    [
-        (hanging("ImagePullBackOff", image="a:1", message='Back-off  pulling image "a:1"'), "a:1",
-         'ImagePullBackOff: Back-off pulling image "a:1"'),
-        (hanging("ErrImagePull", message='failed to pull image "b:2": not found'), "b:2",
-         'ErrImagePull: failed to pull image "b:2": not found'),
-        (hanging("InvalidImageName"), "", "InvalidImageName"),
-    ],
-)  # fmt: skip
-def test_an_image_that_cannot_be_had_is_named(container: dict[str, Any], on: str, words: str) -> None:
-    """By the container's status, else by the kubelet's message."""
-    assert awaits(a_pod(containers=[container])) == ("image", on, words)
-    assert awaits(a_pod(initContainerStatuses=[container])) == ("image", on, words)
-
-
-@pytest.mark.parametrize("container", [hanging("ContainerCreating"), hanging(""), {"name": "main"}])
-def test_a_container_on_its_way_waits_for_nothing(container: dict[str, Any]) -> None:
-    """Most are created for seconds."""
-    assert awaits(a_pod(containers=[container])) == ("", "", "")
-
-
-def test_a_pod_that_got_on_or_is_gone_waits_for_nothing() -> None:
-    """What held it is forgotten with it, also if its deletion was missed."""
-    hung = a_pod(containers=[hanging("ErrImagePull", image="a:1")])
-    ends = [
-        lived(hung, running_pod()),
-        lived(hung, (hung, "deleted")),
-        pod_lifecycle.close(lived(hung), NOON + DAY, 7, "x"),
-    ]
-
-    assert [(pod_state.waits, pod_state.waits_on, pod_state.waits_words) for pod_state in ends] == [("", "", "")] * 3
-
-
-def test_pods_that_wait_with_the_same_words_share_them() -> None:
-    """Thousands do."""
-    first, second = lived(unfit("no node for it")), lived(unfit("no node for it"))
-
-    assert first.waits_words is second.waits_words
-
-
-def test_recorded_pods_that_never_started_say_why() -> None:
-    """Read from the raw JSON: an image pull that hangs in two containers, and a pod without a fitting node."""
-    pod_states: dict[str, PodState] = {}
-    for seen in observations("basics"):
-        if seen.kind == "pods":
-            pod_states[seen.uid] = pod_lifecycle.observe(pod_states.get(seen.uid), seen, PLACE)
-    waiting = {
-        pod_state.run.name: (pod_state.waits, pod_state.waits_on, pod_state.waits_words)
-        for pod_state in pod_states.values()
-        if pod_state.waits
-    }
-
-    assert waiting == {
-        "image-pull-stuck": ("image", "argoexec:fake", 'ImagePullBackOff: Back-off pulling image "argoexec:fake"'),
-        "unschedulable": ("unschedulable", "", "0/2 nodes are available: 2 Insufficient nvidia.com/gpu."),
-    }
-
-
 # How long it took to start.
 
 
@@ -482,92 +363,3 @@ def test_what_an_event_noted_at_stays_with_the_evidence() -> None:
     after = pod_lifecycle.observe(pod_state, an_observation(ended_pod(), when=NOON + HOUR), PLACE)
 
     assert (after.hint, after.run.hint) == ("FailedMount: secret not found",) * 2
-
-
-# Who it is.
-
-
-def test_only_what_decides_a_price_is_kept() -> None:
-    """Labels and annotations of a pod may hold anything."""
-    reported = ended_pod(labels={"alibabacloud.com/acs": "true", "secret": "s"}, annotations={"token": "t"})
-
-    assert run_of(reported).pricing == {"alibabacloud.com/acs": "true"}
-
-
-@pytest.mark.parametrize(
-    ("name", "node_id", "template"),
-    [
-        ("w1-train-123", "w1-123", "train"),
-        ("w1-two-words-123", "w1-123", "two-words"),
-        ("w1", "w1", ""),
-        ("w1-123", "w1-123", ""),
-        ("other-train-123", "w1-123", ""),
-        ("w1-train-999", "w1-123", ""),
-    ],
-)
-def test_the_template_is_read_from_a_name_of_the_known_form_only(name: str, node_id: str, template: str) -> None:
-    """Names are workflow-template-hash from Argo 3.4 on; other names have no template."""
-    reported = pod_json(name=name)
-    reported["metadata"]["annotations"] = {pod_lifecycle.NODE_ID: node_id}
-
-    assert run_of(decoded(reported, kubernetes.Pod)).template == template
-
-
-def test_a_pod_of_an_unnamed_workflow_has_its_name_from_the_label() -> None:
-    """The owner reference has it nearly always."""
-    reported = pod_json(labels={pod_lifecycle.WORKFLOW_LABEL: "nightly"})
-    place = a_place(workflow_name="")
-    run = pod_lifecycle.observe(None, an_observation(decoded(reported, kubernetes.Pod)), place).run
-
-    assert (run.workflow_name, run.template) == ("nightly", "")
-
-
-def test_a_pod_without_a_creation_instant_was_made_when_it_was_first_seen() -> None:
-    """It is part of its key and must not move."""
-    reported = pod_json()
-    del reported["metadata"]["creationTimestamp"]
-    pod = decoded(reported, kubernetes.Pod)
-
-    assert run_of(pod, pod, when=NOON + MINUTE).created_at == NOON + MINUTE
-
-
-def test_an_empty_object_is_a_pod_all_the_same() -> None:
-    """Everything may be missing but the identity."""
-    empty = kubernetes.Pod(kubernetes.Meta(uid="p1"))
-    pod_state = pod_lifecycle.observe(None, an_observation(empty, "listed", when=NOON), PLACE)
-
-    assert (pod_state.stage, pod_state.run.name, pod_state.historic) == ("starting", "", False)
-
-
-def test_only_argo_workflows_own_pods_directly() -> None:
-    """Other groups may have a kind of that name."""
-    owners = [
-        {"apiVersion": "other.io/v1", "kind": "Workflow", "uid": "a"},
-        {"apiVersion": "argoproj.io/v1alpha1", "kind": "CronWorkflow", "uid": "b"},
-        {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow"},
-        {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "uid": "c"},
-    ]
-    reported = pod_json()
-    reported["metadata"]["ownerReferences"] = owners
-    owner = pod_lifecycle.workflow_owner(decoded(reported, kubernetes.Pod).metadata)
-
-    assert owner is not None
-    assert owner.uid == "c"
-    assert pod_lifecycle.workflow_owner(kubernetes.Meta()) is None
-
-
-def test_the_node_may_be_overruled_by_the_pods_own_labels() -> None:
-    """A virtual node spans zones; the pod knows its own."""
-    place = a_place(node_labels={ZONE: "z-node", REGION: "r-node"})
-    pod = a_pod(labels={ZONE: "z-pod"})
-    run = pod_lifecycle.observe(None, an_observation(pod), place).run
-
-    assert (run.zone, run.region) == ("z-pod", "r-node")
-
-
-def test_the_builders_pod_is_what_the_decoder_makes_of_the_builders_object() -> None:
-    """Tests that start from evidence must not drift from those that start from objects."""
-    run = pod_lifecycle.observe(None, an_observation(ended_pod()), PLACE).run
-    expected = a_pod_run(version=run.version, region="", start_latency_ms=10 * SECOND, start_latency_source="object")
-
-    assert run == expected
