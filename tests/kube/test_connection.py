@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import logging
 import os
+import shlex
 import ssl
 import sys
 import tempfile
@@ -30,7 +31,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return make(tmp_path_factory.mktemp("certificates"))
 
 
-PRELUDE = """#!{python} -IS
+PRELUDE = """
 import json, os, sys, time
 def report(**status):
     print(json.dumps(dict(apiVersion="client.authentication.k8s.io/v1", kind="ExecCredential", status=status)))
@@ -43,8 +44,10 @@ def run_number():
 
 def a_plugin(folder: Path, script: str, **more: Any) -> dict[str, Any]:
     """A user whose credentials come from a script; see `runs` for how often it ran."""
-    path = folder / "plugin"
-    path.write_text(PRELUDE.format(python=sys.executable, count=str(folder / "count")) + script)
+    path, program = folder / "plugin", folder / "plugin.py"
+    program.write_text(PRELUDE.format(count=str(folder / "count")) + script)
+    # A first line that names an interpreter cannot hold a path with a space.
+    path.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -IS {shlex.quote(str(program))} "$@"\n')
     path.chmod(0o700)
     return {"exec": {"command": "./plugin", "apiVersion": "client.authentication.k8s.io/v1", **more}}
 

@@ -13,7 +13,7 @@ from collector.core.rules import AttributionRule, Rules
 from collector.core.workflow import lifecycle as workflow_lifecycle
 from collector.core.workflow import rows as workflow_rows
 from collector.core.workflow.description import describe
-from collector.core.workflow.state import WorkflowState
+from collector.core.workflow.state import Attempt, WorkflowState
 from tests.builders import DAY, HOUR, MINUTE, NOON, POSTPONED, SECOND, a_step, a_workflow, an_observation
 
 LOCKED: dict[str, Any] = {"message": "Waiting for team/Mutex/m lock. Lock status: 0/1"}
@@ -273,6 +273,15 @@ def test_a_workflow_that_ended_before_it_vanished_ended_as_it_did() -> None:
     workflow_lifecycle.mark_vanished(workflow_state, NOON + HOUR, workflow_state.version + 1)
 
     assert (workflow_state.attempt.outcome, workflow_state.deleted) == ("succeeded", True)
+
+
+def test_an_attempt_that_has_not_ended_has_no_outcome_to_correct() -> None:
+    """A pod that failed decides nothing before its workflow ended."""
+    attempt = Attempt()
+
+    workflow_lifecycle.refine_outcome(attempt, None)
+
+    assert (attempt.outcome, attempt.outcome_reason) == ("", "")
 
 
 # Attempts.
