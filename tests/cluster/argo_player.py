@@ -10,8 +10,10 @@ import asyncio
 import json
 import math
 import re
+import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import aiohttp
@@ -28,6 +30,7 @@ PREFIXES = {
     "leases": "/apis/coordination.k8s.io/v1",
     "events": "/api/v1",
 }
+INSTANT = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?=(?:\.\d+)?Z)")
 UID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 OURS_TO_SAY = ("name", "namespace", "labels", "annotations", "ownerReferences", "finalizers")
 ORDER_TO_KWOK = "lab/"
@@ -67,6 +70,8 @@ class ArgoPlayer:
     With `kwok`, a pod that has orders for kwok (`lab/run`) lives by them in real time, and only its creation, labels,
     annotations and deletion are played; give `speed=1`, or workflows end before their pods. Without, all statuses are
     written here, and `lab/` annotations are omitted, so that kwok ignores the object. `speed` is recorded seconds per second.
+    With `ends_now`, every recorded instant is moved by as much, so that the recording ends today: the server stamps
+    creations with its own clock, and a pod that ran a week before its creation is refused a price.
     """
 
     plane: ControlPlane
@@ -74,15 +79,18 @@ class ArgoPlayer:
     kwok: bool = False
     speed: float = math.inf
     kinds: Collection[str] = ("cronworkflows", "workflows", "pods")
+    ends_now: bool = False
     server_uid: dict[str, str] = field(default_factory=dict, init=False)
     """This server's uid of each object played so far, by its recorded uid."""
     steps: list[Step] = field(init=False)
     position: int = field(default=0, init=False)
     _played: dict[str, Played] = field(default_factory=dict, init=False)
     _session: aiohttp.ClientSession = field(init=False)
+    _moved_by: timedelta = field(init=False)
 
     def __post_init__(self) -> None:
         self.steps = recorded_steps(self.recording, self.kinds)
+        self._moved_by = timedelta(seconds=round(time.time() - self.steps[-1].at_ms / 1000))
 
     async def play(self, limit: int | None = None) -> dict[str, str]:
         """Plays `limit` steps, or all remaining ones; returns `server_uid`. The first call prepares the cluster."""
@@ -122,6 +130,8 @@ class ArgoPlayer:
 
     async def _play(self, step: Step) -> None:
         line = UID.sub(lambda found: self.server_uid.get(found[0], found[0]), step.line)
+        if self.ends_now:
+            line = _moved(line, self._moved_by)
         recorded: Json = json.loads(line)["event"]["object"]
         uid = recorded["metadata"]["uid"]
         if step.kind == "pods" and not self._is_kwoks(recorded):
@@ -200,6 +210,11 @@ def _unpacked(file: Path) -> str:
     with zstandard.open(file, "rt", encoding="utf-8") as text:
         content: str = text.read()
         return content
+
+
+def _moved(line: str, by: timedelta) -> str:
+    """A line of the recording with each of its instants moved."""
+    return INSTANT.sub(lambda found: (datetime.fromisoformat(found[0]) + by).isoformat(), line)
 
 
 def _creatable(recorded: Json) -> Json:

@@ -26,7 +26,7 @@ async def test_facts_arrive_from_a_real_api_server(fresh_control_plane: ControlP
 
     async with running(a_service(tmp_path, cluster, reconcile_hours=0.0005)) as collector:
         await collector.until(lambda: collector.runtime.view().clusters[0].ready)
-        await ArgoPlayer(fresh_control_plane, RECORDED / "basics", kwok=False).play()
+        await ArgoPlayer(fresh_control_plane, RECORDED / "basics", kwok=False, ends_now=True).play()
         await collector.until(f"SELECT uniqExact(uid) = {len(OUTCOMES)} FROM workflow_run")
         await collector.until("SELECT uniqExact(uid) >= 60 FROM pod_run")
         outcomes = dict(await collector.rows("SELECT name, outcome FROM workflow_run FINAL"))
@@ -48,7 +48,7 @@ async def test_a_collector_goes_on_where_it_stopped(fresh_control_plane: Control
     """What happens while the collector is away is in its tables after its return, without a gap while versions are kept."""
     cluster = ClusterSettings(name="real", kubeconfig=str(fresh_control_plane.kubeconfig))
     chosen = a_service(tmp_path, cluster)
-    player = ArgoPlayer(fresh_control_plane, RECORDED / "basics", kwok=False)
+    player = ArgoPlayer(fresh_control_plane, RECORDED / "basics", kwok=False, ends_now=True)
 
     async with running(chosen) as collector:
         await collector.until(lambda: collector.runtime.view().clusters[0].ready)
@@ -71,7 +71,7 @@ async def test_a_break_that_cannot_be_replayed_is_a_row(fresh_control_plane: Con
     """When the server no longer has the version, the gap is recorded and a list repairs the rest."""
     cluster = ClusterSettings(name="real", kubeconfig=str(fresh_control_plane.kubeconfig))
     chosen = a_service(tmp_path, cluster)
-    player = ArgoPlayer(fresh_control_plane, RECORDED / "basics", kwok=False)
+    player = ArgoPlayer(fresh_control_plane, RECORDED / "basics", kwok=False, ends_now=True)
 
     async with running(chosen) as collector:
         await collector.until(lambda: collector.runtime.view().clusters[0].ready)
