@@ -83,4 +83,4 @@ async def test_a_full_spool_pauses_the_watches_and_nothing_is_missed(
 def _paused(parts: Runtime) -> set[str]:
     """The kinds whose stream was closed for want of room."""
     watches = parts.view().clusters[0].watches
-    return {w.kind for w in watches if "stopped until" in w.detail} & {"workflows", "pods"}
+    return {w.kind for w in watches if "paused until" in w.detail} & {"workflows", "pods"}

@@ -104,4 +104,6 @@ def test_the_tests_start(started: SetUp) -> None:
 
 def test_core_and_prices_hold(started: SetUp) -> None:
     """What judges and prices gives the same on every Python."""
-    assert " passed" in started.checkout.run(".venv/bin/pytest", "-q", "-n", "2", "tests/core", "tests/prices")
+    command = (".venv/bin/pytest", "-q", "-n", "2", "tests/core", "tests/prices")
+
+    assert " passed" in started.checkout.run(*command)
