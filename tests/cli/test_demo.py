@@ -40,7 +40,7 @@ def test_the_demo_ends_by_itself_with_a_summary(tmp_path: Path) -> None:
             lynceus("demo", "--port", str(port), "--data", str(tmp_path / "demo"), "--for", "12"),
             stdout=out, stderr=subprocess.STDOUT, cwd=ROOT,
         )  # fmt: skip
-        until(lambda: answers(port), 10, "a ready page")
+        until(lambda: answers(port), 40, "a ready page")
         code = process.wait(timeout=60)
     output = (tmp_path / "out").read_text(encoding="utf-8")
 
@@ -57,7 +57,7 @@ def test_ctrl_c_ends_everything_within_three_seconds(tmp_path: Path) -> None:
     command = ("demo", "--port", str(port), "--data", str(tmp_path / "demo"))
     for _ in range(2):
         with started(*command, log=tmp_path / "log") as process:
-            until(lambda: answers(port), 20, "a ready page")
+            until(lambda: answers(port), 40, "a ready page")
             tree = descendants(process.pid)
             process.send_signal(signal.SIGINT)
             began = time.monotonic()
@@ -73,7 +73,7 @@ def test_a_killed_collector_leaves_no_process_behind(tmp_path: Path) -> None:
     """After kill -9 of the collector the store and the fleet end by themselves."""
     port = a_port()
     with started("demo", "--port", str(port), "--data", str(tmp_path / "demo"), log=tmp_path / "log") as process:
-        until(lambda: answers(port), 20, "a ready page")
+        until(lambda: answers(port), 40, "a ready page")
         tree = descendants(process.pid)
         process.kill()
         process.wait()
