@@ -36,6 +36,7 @@ SizeSource = Literal["annotation", "asked", "requests", "default", "archive", "n
 
 _CPU_MEMORY = re.compile(r"(\d{1,4}(?:\.\d{1,3})?)-(\d{1,5}(?:\.\d{1,3})?)Gi", re.ASCII)
 _FARGATE = re.compile(r"(\d{1,4}(?:\.\d{1,3})?)vCPU (\d{1,5}(?:\.\d{1,3})?)GB", re.ASCII)
+_GPUS = re.compile(r"\d{1,4}(?:\.\d{1,3})?", re.ASCII)
 _INSTANCE_TYPE = re.compile(r"ecs\.[a-z0-9][a-z0-9.-]{1,60}")
 
 
@@ -101,12 +102,14 @@ def spec_of(run: PodRun, product: Product) -> Spec:
     price_class, class_known = product.price_class.of(run)
     purchase, purchase_known = product.purchase.of(run)
     size, doubt = _size(run, product.size, region)
+    gpu, gpu_known = _gpus(run, product)
     extra, storage_known = _extra_storage(run, product)
     frozen_s, frozen_known = _protection(run, product) if purchase == "spot" else (0, True)
     purchase, bought = _without_fallback(run, product, purchase, size)
     doubt = doubt or _first_doubt(
         unknown_class=class_known,
         unknown_purchase=purchase_known,
+        malformed_spec=gpu_known,
         malformed_storage=storage_known,
         malformed_protection=frozen_known,
     )
@@ -122,7 +125,7 @@ def spec_of(run: PodRun, product: Product) -> Spec:
         instance_type=size.instance_type,
         source=size.source,
         ephemeral_gib=extra,
-        gpu=run.gpu if product.gpus == "beside" else ZERO,
+        gpu=gpu,
         gpu_model=run.pricing.get(product.gpu_model, ""),
         missing=size.missing or _without_gpus(run, product, size),
         confidence="high" if sure else "low",
@@ -203,15 +206,38 @@ def beyond_free(total_gib: Decimal, product: Product) -> Decimal:
     return max(ZERO, total_gib - product.storage.free_gib) if product.storage else ZERO
 
 
+def _gpus(run: PodRun, product: Product) -> tuple[Decimal, bool]:
+    """GPUs that are billed beside vCPU and memory, and whether the provider's annotation parsed."""
+    if product.gpus == "by_type":
+        return ZERO, True
+    text = run.pricing.get(product.gpu_count)
+    if text is None:
+        return run.gpu, True
+    stated = Decimal(text) if _GPUS.fullmatch(text) else ZERO
+    # A pod that requests GPUs is not free of them.
+    return (stated, True) if stated or (text == "0" and not run.gpu) else (run.gpu, False)
+
+
 def _extra_storage(run: PodRun, product: Product) -> tuple[Decimal, bool]:
     """Temporary storage beyond the free part, and whether its annotation parsed."""
     if product.storage is None or not product.storage.extra_key:
-        return beyond_free(gib(run.ephemeral_bytes), product), True
+        return _stated_storage(run, product)
     text = run.pricing.get(product.storage.extra_key)
     if text is None:
         return ZERO, True
     extra = parse_quantity(text)
     return (ZERO, False) if extra is None or extra > MAX_AMOUNT * GIB else (gib(int(extra)), True)
+
+
+def _stated_storage(run: PodRun, product: Product) -> tuple[Decimal, bool]:
+    """Temporary storage beyond the free part of the total that the provider or the requests state."""
+    by_requests = beyond_free(gib(run.ephemeral_bytes), product)
+    text = run.pricing.get(product.storage.total_key) if product.storage else None
+    if text is None:
+        return by_requests, True
+    total = parse_quantity(text)
+    malformed = total is None or total > MAX_AMOUNT * GIB
+    return (by_requests, False) if malformed else (beyond_free(gib(int(total or 0)), product), True)
 
 
 def _protection(run: PodRun, product: Product) -> tuple[int, bool]:

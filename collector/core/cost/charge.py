@@ -296,7 +296,7 @@ def _charge(
         cost_pending=None if missing else part.pending, list_cost=None if missing else part.list_cost,
         rounded_cost=rounded_cost, billed_from=day.begin, billed_to=day.begin + day.seconds * 1000,
         billed_seconds=day.seconds, billed_vcpu=spec.vcpu, billed_memory_gib=spec.memory_gib,
-        instance_type=spec.instance_type, gpu=run.gpu, meters=() if missing else part.meters, price_book=rates.book,
+        instance_type=spec.instance_type, gpu=spec.gpu or run.gpu, meters=() if missing else part.meters, price_book=rates.book,
         rule=missing or rates.rule, spec_source=f"{spec.source}:{doubt}" if doubt else spec.source,
         confidence=_confidence(spec, interval, rates), status="final" if run.finished_at else "accruing",
         price_class=spec.price_class, template_version=payer.template_version if payer else "",

@@ -34,6 +34,8 @@ class Mark(BookRule, frozen=True, forbid_unknown_fields=True):
     """A label or annotation of the pod, or with the prefix `node:` a label of the node."""
     values: tuple[str, ...] = ()
     """Empty: any value."""
+    prefix: str = ""
+    """Begin of the value; empty: any."""
     node_name: str = ""
     """Prefix of the node's name."""
     weak: bool = False
@@ -44,7 +46,7 @@ class Mark(BookRule, frozen=True, forbid_unknown_fields=True):
         if self.node_name:
             return run.node_name.startswith(self.node_name)
         value = run.pricing.get(self.key)
-        return value is not None and (not self.values or value in self.values)
+        return value is not None and (not self.values or value in self.values) and value.startswith(self.prefix)
 
 
 class Dimension(BookRule, frozen=True, forbid_unknown_fields=True):
@@ -118,6 +120,8 @@ class StorageRule(BookRule, frozen=True, forbid_unknown_fields=True):
     free_gib: Decimal = ZERO
     extra_key: str = ""
     """Annotation that asks for storage beyond the free part; empty: the requests state the total."""
+    total_key: str = ""
+    """Annotation in which the provider states the total; without it the requests do."""
 
 
 class SpotRule(BookRule, frozen=True, forbid_unknown_fields=True):
@@ -145,6 +149,8 @@ class Product(BookRule, frozen=True, forbid_unknown_fields=True, dict=True):
     """Marks; one of them is enough."""
     size: SizeRule
     interval: IntervalRule
+    unless: tuple[Mark, ...] = ()
+    """Marks of pods that another product bills, whatever else they bear."""
     priority: int = 100
     """If a pod has marks of two products, the lower number wins."""
     region: str = ""
@@ -155,6 +161,8 @@ class Product(BookRule, frozen=True, forbid_unknown_fields=True, dict=True):
     """Whether a GPU is billed in addition to vCPU and memory, or only as part of an instance type."""
     gpu_model: str = ""
     """Label that names the GPU model."""
+    gpu_count: str = ""
+    """Annotation in which the provider states the billed number of GPUs; without it the requests count."""
     storage: StorageRule | None = None
     """None: temporary storage is not billed, or its price is unknown."""
     spot: SpotRule = SpotRule()
@@ -174,7 +182,7 @@ def product_of(run: PodRun, products: Iterable[Product], otherwise: str = "") ->
     """Product that bills a pod: by its own marks, else the settings of its cluster, else a weak mark, else a plain node."""
     ordered = tuple(products)
     for product in ordered:
-        if any(mark.on(run) for mark in product.strong):
+        if any(mark.on(run) for mark in product.strong) and not any(mark.on(run) for mark in product.unless):
             return product.id
     if otherwise:
         return otherwise

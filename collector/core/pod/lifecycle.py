@@ -15,7 +15,7 @@ from collector.core.facts.bills import PodRun
 from collector.core.messages import Observation
 from collector.core.model import Instant, LatencySource, PodStage
 from collector.core.objects import kubernetes
-from collector.core.pod.price_marks import REGION, ZONE, price_marks
+from collector.core.pod.price_marks import price_marks, region_and_zone
 from collector.core.pod.requests import malformed, requests
 from collector.core.pod.state import PodState
 from collector.core.pod.waits import waits_for
@@ -110,9 +110,9 @@ def _run(
 ) -> PodRun:
     meta, spec, status = pod.metadata, pod.spec or kubernetes.PodSpec(), pod.status or kubernetes.PodStatus()
     labels, annotations = meta.labels or {}, meta.annotations or {}
-    main = _main(status.containerStatuses)
+    main, node_id = _main(status.containerStatuses), annotations.get(NODE_ID, "")
     cpu, memory, gpu, ephemeral = requests(spec)
-    node_id = annotations.get(NODE_ID, "")
+    region, zone = region_and_zone(labels, annotations, place.node_labels, place.region)
     return PodRun(
         cluster=place.cluster,
         namespace=meta.namespace or "",
@@ -129,8 +129,8 @@ def _run(
         owner_kind=place.owner_kind,
         service_account=spec.serviceAccountName or "",
         node_name=spec.nodeName or "",
-        region=labels.get(REGION) or place.node_labels.get(REGION, place.region),
-        zone=labels.get(ZONE) or place.node_labels.get(ZONE, ""),
+        region=region,
+        zone=zone,
         cpu=cpu,
         memory_bytes=int(memory),
         gpu=gpu,

@@ -1,5 +1,5 @@
 """
-Labels and annotations of a pod and of its node that decide a price: nothing else of them is kept.
+Labels and annotations of a pod and of its node that decide a price or that a bill names: nothing else of them is kept.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,10 @@ PRICING_KEYS = frozenset({
     "alibabacloud.com/pod-use-spec", "alibabacloud.com/gpu-model-series", "alibabacloud.com/cpu-vendor",
     "CapacityProvisioned", "eks.amazonaws.com/fargate-profile", "cloud.google.com/gke-spot",
     "alibabacloud.com/pod-required-spec", "autopilot.gke.io/warden-version",
+    "alibabacloud.com/pod-gpu-use-spec", "alibabacloud.com/pod-ephemeral-storage",
 })  # fmt: skip
+ACS_INSTANCE = "alibabacloud.com/instance-id"
+"""Annotation with the id of an ACS instance, `acs-...`. A label of this name has the id of a machine, `i-...`."""
 
 NODE_KEYS = frozenset({
     "type", "node.kubernetes.io/instance-type", "topology.kubernetes.io/region", "topology.kubernetes.io/zone",
@@ -23,9 +26,30 @@ NODE_KEYS = frozenset({
 })  # fmt: skip
 REGION = "topology.kubernetes.io/region"
 ZONE = "topology.kubernetes.io/zone"
+ECI_INSTANCE, ECI_ZONE = "k8s.aliyun.com/eci-instance-id", "k8s.aliyun.com/eci-instance-zone"
 
 
 def price_marks(labels: Mapping[str, str], annotations: Mapping[str, str], node: Mapping[str, str]) -> dict[str, str]:
     """The marks of a pod, and those of its node with the prefix `node:`."""
     own = {k: v for source in (labels, annotations) for k, v in source.items() if k in PRICING_KEYS}
+    if _is_acs_instance(annotations):
+        own[ACS_INSTANCE] = annotations[ACS_INSTANCE]
     return own | {f"node:{k}": v for k, v in node.items() if k in NODE_KEYS}
+
+
+def region_and_zone(
+    labels: Mapping[str, str], annotations: Mapping[str, str], node: Mapping[str, str], region: str
+) -> tuple[str, str]:
+    """
+    Where a pod is billed: by its labels, its node's, its annotations; else in the cluster's `region`.
+
+    One virtual node serves several zones: where the provider names an instance, its annotations come before the node's labels.
+    """
+    sources = (labels, annotations, node) if _is_acs_instance(annotations) else (labels, node, annotations)
+    found_region, found_zone = (next((s[key] for s in sources if s.get(key)), "") for key in (REGION, ZONE))
+    eci_zone = annotations.get(ECI_ZONE) if ECI_INSTANCE in annotations else ""
+    return found_region or region, eci_zone or found_zone
+
+
+def _is_acs_instance(annotations: Mapping[str, str]) -> bool:
+    return annotations.get(ACS_INSTANCE, "").startswith("acs-")

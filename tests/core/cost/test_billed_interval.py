@@ -80,6 +80,17 @@ def test_a_pod_that_got_no_instance_has_no_charge(run: PodRun) -> None:
     assert charge(run) == []
 
 
+def test_the_id_of_an_instance_of_acs_proves_it() -> None:
+    """Such a pod is billed although nothing of it ever ran."""
+    requested = {"alibabacloud.com/acs": "true"}
+    runs = [
+        a_pod_run(instance_created_at=None, main_started_at=None, exit_code=None, pricing=marks)
+        for marks in (requested, requested | {"alibabacloud.com/instance-id": "acs-1"})
+    ]
+
+    assert [[c.product for c in charge(run)] for run in runs] == [[], ["alibaba-acs"]]
+
+
 def test_a_scheduled_pod_on_a_real_node_is_there() -> None:
     """On a plain node the pod has its instance from then on."""
     run = a_pod_run(instance_created_at=None, main_started_at=None, pricing={}, node_name="n1")

@@ -22,6 +22,7 @@ from tests.builders import ACS_2C8G, a_place, a_pod, a_pod_run, an_observation
 from tests.core.cost.charged import ACS, ECI, acs, eci, only, pod, shipped
 
 GIB = 1024**3
+NODE_TYPE = "node:node.kubernetes.io/instance-type"
 D = Decimal
 NOTHING: dict[str, Any] = {"cpu": Decimal(0), "memory_bytes": 0}
 
@@ -52,6 +53,12 @@ def sized(found: Spec) -> tuple[str, str, str]:
         ({"pricing": ACS_2C8G}, "alibaba-acs"),
         ({"pricing": {ACS + "compute-qos": "best-effort"}}, "alibaba-acs"),
         ({"pricing": {ACS + "acs": "false"}, "node_name": "n1"}, "plain-node"),
+        (
+            {"pricing": {ACS + "compute-class": "performance", NODE_TYPE: "ecs.c7.large"}, "node_name": "n1"},
+            "plain-node",
+        ),
+        ({"pricing": {ACS + "compute-class": "performance", NODE_TYPE: "other"}, "node_name": "n1"}, "alibaba-acs"),
+        ({"pricing": {ACS + "instance-id": "acs-1"}, "node_name": "n1"}, "plain-node"),
         ({"pricing": {"CapacityProvisioned": "0.25vCPU 0.5GB"}, "node_name": "fargate-ip-1"}, "aws-fargate-eks"),
         ({"pricing": {"node:eks.amazonaws.com/compute-type": "fargate"}, "node_name": "n"}, "aws-fargate-eks"),
         ({"pricing": {"node:eks.amazonaws.com/compute-type": "ec2"}, "node_name": "n"}, "plain-node"),
@@ -203,6 +210,7 @@ def test_a_spec_of_another_form_gives_way_to_the_requests(text: str) -> None:
         ({"pricing": acs(qos="sometimes")}, "unknown_purchase"),
         ({"pricing": eci("2-4Gi", **{"extra-ephemeral-storage": "much"})}, "malformed_storage"),
         ({"pricing": eci("2-4Gi", **{"extra-ephemeral-storage": "8Ei"})}, "malformed_storage"),
+        ({"pricing": {**acs(), ACS + "pod-ephemeral-storage": "7Ei"}}, "malformed_storage"),
         (
             {"pricing": eci("ecs.c6.large", **{"spot-strategy": "SpotAsPriceGo", "spot-duration": "long"})},
             "malformed_protection",
@@ -305,17 +313,37 @@ def test_gpus_are_billed_beside_or_with_their_machine() -> None:
 
 
 @pytest.mark.parametrize(
+    ("stated", "requested", "billed", "doubt"),
+    [
+        ("1", 2, 1, ""), ("2", 0, 2, ""), ("0", 0, 0, ""), ("0.5", 1, D("0.5"), ""),
+        ("0", 2, 2, "malformed_spec"), ("many", 2, 2, "malformed_spec"), ("-1", 2, 2, "malformed_spec"),
+        ("１", 2, 2, "malformed_spec"), ("9" * 300, 2, 2, "malformed_spec"), ("", 2, 2, "malformed_spec"),
+    ],
+)  # fmt: skip
+def test_the_providers_count_of_gpus_is_billed(stated: str, requested: int, billed: int | Decimal, doubt: str) -> None:
+    """A malformed count gives way to the requests; no count makes a pod that requests GPUs free of them."""
+    marks = {**acs("gpu"), ACS + "gpu-model-series": "T4", ACS + "pod-gpu-use-spec": stated}
+    found = spec(pricing=marks, gpu=D(requested))
+
+    assert (found.gpu, found.doubt) == (D(billed), doubt)
+    assert only(pod(pricing=marks, gpu=D(requested))).gpu == billed
+
+
+@pytest.mark.parametrize(
     ("changes", "extra"),
     [
         ({"pricing": eci("2-4Gi", **{"extra-ephemeral-storage": "20Gi"})}, 20),
         ({"pricing": eci("2-4Gi"), "ephemeral_bytes": 50 * GIB}, 0),
         ({"pricing": acs(), "ephemeral_bytes": 50 * GIB}, 20),
         ({"pricing": acs(), "ephemeral_bytes": 30 * GIB}, 0),
+        ({"pricing": {**acs(), ACS + "pod-ephemeral-storage": "30Gi"}, "ephemeral_bytes": 40 * GIB}, 0),
+        ({"pricing": {**acs(), ACS + "pod-ephemeral-storage": "100Gi"}}, 70),
+        ({"pricing": {**acs(), ACS + "pod-ephemeral-storage": "much"}, "ephemeral_bytes": 50 * GIB}, 20),
         ({"pricing": {}, "node_name": "n1", "ephemeral_bytes": 500 * GIB}, 0),
     ],
 )
 def test_storage_beyond_the_free_part_is_billed(changes: dict[str, Any], extra: int) -> None:
-    """ECI by an annotation for more, ACS by requests; a plain node's is the node's."""
+    """ECI by an annotation for more, ACS by the stated total or by requests; a plain node's is the node's."""
     assert spec(**changes).ephemeral_gib == extra
 
 

@@ -27,6 +27,68 @@ def test_only_what_decides_a_price_is_kept() -> None:
     assert run_of(reported).pricing == {"alibabacloud.com/acs": "true"}
 
 
+ACS_GRANTED = {
+    "alibabacloud.com/instance-id": "acs-2ze1", "alibabacloud.com/pod-use-spec": "2-8Gi",
+    "alibabacloud.com/pod-gpu-use-spec": "1", "alibabacloud.com/pod-ephemeral-storage": "30Gi",
+}  # fmt: skip
+
+
+def test_what_a_bill_of_acs_can_name_is_kept() -> None:
+    """The id of the instance, its GPUs and its storage, as the provider states them."""
+    granted = ACS_GRANTED | {REGION: "cn-beijing", ZONE: "cn-beijing-k"}
+
+    run = run_of(ended_pod(annotations=granted))
+
+    assert (run.pricing, run.region, run.zone) == (ACS_GRANTED, "cn-beijing", "cn-beijing-k")
+
+
+@pytest.mark.parametrize("instance", ["i-wz960", "acs", "", "ACS-1", " acs-1"])
+def test_the_id_of_a_machine_is_no_instance_of_acs(instance: str) -> None:
+    """Nodes of other kinds have a label of the same name; a pod may bear a copy of it."""
+    key = "alibabacloud.com/instance-id"
+    pods = [ended_pod(labels={key: instance}), ended_pod(annotations={key: instance}), ended_pod(labels={key: "acs-1"})]
+    on_node = a_place(node_labels={key: "acs-1"})
+
+    assert all(key not in run_of(reported).pricing for reported in pods)
+    run = pod_lifecycle.observe(None, an_observation(ended_pod()), on_node).run
+    assert not any(key in kept for kept in run.pricing)
+
+
+NODE = {REGION: "cn-hangzhou", ZONE: "cn-hangzhou-h"}
+STATED = {REGION: "cn-beijing", ZONE: "cn-beijing-k"}
+CLUSTER_ONLY = ("eu-central-1", "")
+
+
+@pytest.mark.parametrize(
+    ("labels", "annotations", "node", "expected"),
+    [
+        ({}, {}, {}, CLUSTER_ONLY),
+        ({}, {}, NODE, tuple(NODE.values())),
+        (STATED, {}, NODE, tuple(STATED.values())),
+        ({}, STATED, NODE, tuple(NODE.values())),
+        ({}, STATED, {}, tuple(STATED.values())),
+        ({}, STATED | ACS_GRANTED, NODE, tuple(STATED.values())),
+        ({}, ACS_GRANTED, NODE, tuple(NODE.values())),
+        ({REGION: ""}, {REGION: ""} | ACS_GRANTED, NODE, tuple(NODE.values())),
+        ({}, {"k8s.aliyun.com/eci-instance-zone": "cn-hangzhou-k"}, NODE, tuple(NODE.values())),
+        (
+            {},
+            {"k8s.aliyun.com/eci-instance-zone": "cn-hangzhou-k", "k8s.aliyun.com/eci-instance-id": "eci-1"},
+            NODE,
+            ("cn-hangzhou", "cn-hangzhou-k"),
+        ),
+    ],
+)
+def test_a_providers_word_on_region_and_zone_counts_for_its_own_instances(
+    labels: dict[str, str], annotations: dict[str, str], node: dict[str, str], expected: tuple[str, str]
+) -> None:
+    """On a real node its labels count: an annotation there is anyone's. The cluster's region is the last resort."""
+    place = a_place(node_labels=node, region="eu-central-1")
+    run = pod_lifecycle.observe(None, an_observation(ended_pod(labels=labels, annotations=annotations)), place).run
+
+    assert (run.region, run.zone) == expected
+
+
 @pytest.mark.parametrize(
     ("name", "node_id", "template"),
     [
