@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from collector.catalog.schema import DATABASE, WRITER
-from collector.kube import discovery
+from collector.kube import credentials, discovery
 from collector.kube.address import AddressError, ClusterAddress
 from collector.prices import book
 from collector.prices.lookup import Books
@@ -66,7 +66,8 @@ def addresses(settings: Settings) -> dict[str, tuple[ClusterAddress, ClusterSett
 
 
 def _address(cluster: ClusterSettings) -> ClusterAddress:
-    in_cluster = not cluster.kubeconfig and Path("/var/run/secrets/kubernetes.io/serviceaccount/token").exists()
+    # A context names a cluster of a kubeconfig: our own cluster must not be watched under its name.
+    in_cluster = not (cluster.kubeconfig or cluster.context) and (credentials.SERVICE_ACCOUNT / "token").exists()
     path = Path(cluster.kubeconfig).expanduser() if cluster.kubeconfig else None
     return ClusterAddress(cluster.name, path, cluster.context or None, in_cluster, cluster.allow_insecure)
 

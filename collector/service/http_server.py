@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -86,10 +87,20 @@ def _config(app: FastAPI, tls: TlsSettings, host: str, port: int) -> uvicorn.Con
     try:
         config.load()
     except OSError as error:  # ssl's errors too: uvicorn would log them, and the collector would run without its pages
-        raise ExternalError(
-            f"http.tls: cert {tls.cert}, key {tls.key}: {error.strerror or error}; give PEM files"
-        ) from None
+        raise ExternalError(_tls_problem(tls, error)) from None
     return config
+
+
+def _tls_problem(tls: TlsSettings, error: OSError) -> str:
+    """Names the TLS file that cannot be read, or all of them if their content is wrong or they do not belong together."""
+    files = {key: file for key in ("cert", "key", "client_ca") if (file := getattr(tls, key))}
+    for key, file in files.items():
+        try:
+            Path(file).read_bytes()
+        except OSError as unreadable:
+            return f"http.tls.{key}: {file}: {unreadable.strerror}; give a PEM file"
+    named = ", ".join(f"{key} {file}" for key, file in files.items())
+    return f"http.tls: {named}: {error.strerror or error}; give PEM files, and the key that belongs to the certificate"
 
 
 def with_problems(view: LiveView) -> LiveView:

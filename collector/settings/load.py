@@ -18,7 +18,8 @@ import yaml
 from collector.catalog.retention import retention_days
 from collector.core.cost.product import PRODUCTS
 from collector.settings.attribution import check_rules
-from collector.settings.derived import parse_address, spool_limit_bytes
+from collector.settings.derived import spool_limit_bytes
+from collector.settings.doors import check_doors
 from collector.settings.model import ArchiveSettings, ClusterSettings, Settings, SettingsError
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
@@ -111,8 +112,7 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"retention.{error}") from None
     if settings.store.url and (problem := _store_url_problem(settings.store.url)):
         raise SettingsError(f"store.url: {problem}")
-    for key, value in (("http.listen", settings.http.listen), ("embedded.listen", settings.embedded.listen)):
-        parse_address(value, key)
+    check_doors(settings)
     spool_limit_bytes(settings)
 
 

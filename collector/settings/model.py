@@ -34,9 +34,10 @@ class ClusterSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     name: str
     """Name of the cluster in rows and labels; bound to the cluster's identity when it is first watched."""
     kubeconfig: str = ""
-    """Path to a kubeconfig. Empty: $KUBECONFIG or the default file; inside a cluster the pod's service account."""
+    """Path to a kubeconfig. Empty: $KUBECONFIG or the default file; inside a cluster, without `context`, the pod's service
+    account."""
     context: str = ""
-    """Context in the kubeconfig. Empty: the current context."""
+    """Context in the kubeconfig; without `kubeconfig`, in $KUBECONFIG or the default file. Empty: the current context."""
     region: str = ""
     """Region of pods whose labels and node name none."""
     product: str = ""
@@ -78,9 +79,9 @@ class TlsSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     cert: str = ""
     """Certificate. Empty: plain http."""
     key: str = ""
-    """Private key of the certificate."""
+    """Private key of the certificate. Empty: it is in the file of `cert`."""
     client_ca: str = ""
-    """Certificate authority of clients. If set, clients must present a certificate."""
+    """Certificate authority of clients. If set, clients must present a certificate; needs `cert`."""
 
 
 class HttpSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

@@ -173,5 +173,5 @@ async def test_a_missing_certificate_is_one_sentence(tmp_path: Path) -> None:
     tls = TlsSettings(cert=str(tmp_path / "none.pem"), key=str(tmp_path / "none.key"))
     chosen = a_service(tmp_path, a_cluster(tmp_path, "any", "http://127.0.0.1:9"))
     chosen = msgspec.structs.replace(chosen, http=msgspec.structs.replace(chosen.http, tls=tls))
-    with pytest.raises(connect.ExternalError, match=r"http\.tls: cert .*none\.pem.*give PEM files"):
+    with pytest.raises(connect.ExternalError, match=r"http\.tls\.cert: .*none\.pem: No such file.*give a PEM"):
         await run.run(chosen, Path())

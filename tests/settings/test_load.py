@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from collector import connect
 from collector.core.rules import AttributionRule
+from collector.kube import credentials
 from collector.settings.attribution import RuleSettings
 from collector.settings.derived import make_data_dir, parse_address, rules_of, rules_version, spool_limit_bytes
 from collector.settings.load import load_settings, parse_settings
@@ -168,6 +170,25 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         ("http: {listen: localhost}", "http.listen", "invalid address 'localhost', expected HOST:PORT, like 127.0.0.1:8470"),
         ("embedded: {listen: '127.0.0.1:99999'}", "embedded.listen", "invalid address"),
         ("embedded: {listen: '127.0.0.1:²'}", "embedded.listen", "invalid address"),
+        ("http: {listen: '999.1.1.1:80'}", "http.listen", "999.1.1.1 is not an IP address; use one of this machine"),
+        ("http: {listen: '127.1:80'}", "http.listen", "127.1 is not an IP address"),
+        ("http: {tls: {client_ca: ca.pem}}", "http.tls.client_ca", "needs `cert` and `key`; without them everyone is"),
+        ("http: {tls: {client_ca: ca.pem, key: k.pem}}", "http.tls.client_ca", "needs `cert` and `key`"),
+        ("http: {tls: {key: key.pem}}", "http.tls.key", "needs `cert`; without it everyone is served over plain http"),
+        ("store: {password_file: p}", "store.password_file", "needs `store.url`; without it the embedded store is used"),
+        ("store: {username: writer}", "store.username", "needs `store.url`"),
+        ("store: {cluster: main}", "store.cluster", "needs `store.url`"),
+        ("embedded: {listen: '0.0.0.0:8471'}", "embedded.listen", "set `embedded.reader_token_file`, or listen on 127.0.0.1"),
+        ("embedded: {listen: '[::]:8471'}", "embedded.listen", "other hosts reach ::"),
+        ("embedded: {reader_token_file: ./lynceus-data/store.token}", "embedded.reader_token_file", "a file of their own"),
+        (
+            "clusters: [{name: a, archive: {url: 'https://a', ca_file: c, allow_insecure: true}}]",
+            "clusters[0].archive.ca_file", "has no effect with `allow_insecure`",
+        ),
+        (
+            "clusters: [{name: a, archive: {url: 'http://127.0.0.1', ca_file: c}}]",
+            "clusters[0].archive.ca_file", "needs an https url; plain http verifies no certificate",
+        ),
         ("prices: alibaba-eci", "prices", "Expected `array`, got `str`"),
         ("http:", "http", "Expected `object`, got `null`"),
         ("- a\n- b", "must hold keys and values", "like `data_dir: ./lynceus-data`"),
@@ -291,3 +312,30 @@ def test_retention_that_cannot_be_is_refused_with_its_key() -> None:
         parse_settings(b"retention: {quarantine: soon}", "x.yaml")
     with pytest.raises(SettingsError, match=r"x\.yaml: retention\.pod_cost: money is kept for ever"):
         parse_settings(b"retention: {pod_cost: 9000d}", "x.yaml")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http: {tls: {cert: both.pem}}",
+        "http: {tls: {cert: c.pem, key: k.pem, client_ca: ca.pem}}",
+        "embedded: {listen: '0.0.0.0:8471', reader_token_file: r}",
+        "embedded: {listen: '127.0.0.2:8471'}",
+        "embedded: {listen: 'localhost:8471'}",
+        "embedded: {listen: '[::1]:8471'}",
+        "{embedded: {listen: '0.0.0.0:8471'}, store: {url: 'http://ch:8123'}}",
+        "store: {url: 'http://ch:8123', username: u, password_file: p, cluster: c}",
+    ],
+)
+def test_settings_that_protect_what_they_mean_to_are_read(text: str) -> None:
+    """A certificate may hold its key; readers need no token on loopback, nor where no embedded store runs."""
+    assert parse_settings(text.encode(), "lynceus.yaml") != Settings()
+
+
+def test_a_context_is_never_our_own_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a pod, a cluster without kubeconfig and context is the pod's own; one with a context is that of a kubeconfig."""
+    (tmp_path / "token").write_text("t")
+    monkeypatch.setattr(credentials, "SERVICE_ACCOUNT", tmp_path)
+    known = connect.addresses(Settings(clusters=(ClusterSettings(name="own"), ClusterSettings(name="a", context="c"))))
+
+    assert {name: address.in_cluster for name, (address, _) in known.items()} == {"own": True, "a": False}
