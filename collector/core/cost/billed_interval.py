@@ -2,7 +2,7 @@
 Billed interval of a pod: begin and end of its bill by its product's rule, in whole seconds rounded up.
 
 An impossible instant (1970, years ahead, before the pod's creation) is ignored. Without any possible instant the charge
-is flagged and has no amount. No interval is negative.
+is flagged and has no amount. No interval is negative, and main's own run is inside it whatever the product's rule is.
 """
 
 from typing import Literal
@@ -49,8 +49,8 @@ def billed_interval(run: PodRun, rule: IntervalRule, until: Instant, price_class
         return _unbilled(_booking_instant(run, until), "absurd_begin")
     begin, confidence = possible[0]
     started = run.main_started_at
-    if started is not None and started < begin - SLACK_MS and _possible(started, run, until):
-        # A container runs inside an instance, so an instance creation after its start was overwritten.
+    if started is not None and started < begin and _possible(started, run, until):
+        # A container runs inside an instance on a node, so a creation or a binding after its start was written again.
         begin, confidence = started, "low"
     least = rule.minimum_by_class.get(price_class, rule.minimum_s)
     return _until_end(run, rule.pending_limit, until, begin=begin, confidence=confidence, minimum_s=least)

@@ -41,7 +41,7 @@ def test_pulling_an_image_is_billed_from_the_instances_creation() -> None:
 @pytest.mark.parametrize(
     "instants",
     [
-        {"instance_created_at": None, "scheduled_at": NOON + SECOND},
+        {"instance_created_at": None, "scheduled_at": NOON + SECOND, "main_started_at": NOON + MINUTE},
         {"instance_created_at": None, "scheduled_at": None, "main_started_at": NOON + SECOND},
     ],
 )
@@ -103,6 +103,18 @@ def test_a_rewritten_creation_does_not_shorten_the_bill() -> None:
     found = interval(instance_created_at=NOON + HOUR, main_started_at=NOON, finished_at=NOON + 2 * HOUR)
 
     assert (found.begin, found.seconds, found.confidence) == (NOON, 7200, "low")
+
+
+@pytest.mark.parametrize("late_s", [1, 4, 59, 61])
+@pytest.mark.parametrize("product", sorted(shipped().products))
+def test_main_is_billed_from_its_start_by_every_rule(product: str, late_s: int) -> None:
+    """A creation or a binding that is written again after the start, even after the end, bills all of main's run."""
+    late = NOON + late_s * SECOND
+    found = interval(
+        product, instance_created_at=late, scheduled_at=late, main_started_at=NOON, finished_at=NOON + 3 * SECOND
+    )
+
+    assert (found.begin, found.ran_seconds, found.pending_seconds, found.confidence) == (NOON, 3, 0, "low")
 
 
 # What cannot be.
@@ -224,6 +236,9 @@ def test_no_interval_is_negative_or_absurd(
     )
     found = billed_interval(run, rule, NOON + DAY)
 
+    if found is not None and main and end and NOON - DAY <= main <= end <= NOON and found.missing == "":
+        assert found.begin <= main, "main's own run is billed"
+        assert end <= found.begin + found.seconds * 1000
     if found is not None:
         assert 0 <= found.pending_seconds <= found.ran_seconds <= max(found.seconds, 0)
         assert found.seconds <= 3 * DAY // 1000
