@@ -87,6 +87,11 @@ WORKFLOW_RUN = Table(
         ),
         c.low("service_account", "Service account of the workflow"),
         c.TEMPLATE_VERSION,
+        c.money(
+            "units",
+            "Number of what the workflow made, by the annotation that `attribution.units` names; each attempt has the "
+            "workflow's number; NULL: none, or not a number",
+        ),
         c.INSERTED_AT,
     ),
 )

@@ -98,6 +98,8 @@ class Recorder:
             counters.add(metrics.PLATFORM_FAILURES, cluster=cluster, namespace=namespace, reason=ended.reason)
         if ended.retries:
             counters.add(metrics.RETRIES, ended.retries, cluster=cluster, namespace=namespace)
+        if ended.unreadable_units:
+            counters.add(metrics.UNREADABLE_UNITS, cluster=cluster, namespace=namespace)
         if ended.delay_ms is not None:
             counters.observe(metrics.COMPLETION_DELAY, ended.delay_ms / 1000, cluster=cluster)
 

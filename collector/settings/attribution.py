@@ -51,6 +51,9 @@ class AttributionSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=Tru
     """Rules for the project."""
     creator: tuple[RuleSettings, ...] = tuple(RuleSettings(workflow_label=rule.key) for rule in BY_CREATOR)
     """Rules for the creator. Default: who submitted the workflow by the label of Argo's server, else who last acted on it."""
+    units: str = ""
+    """Annotation of the workflow with the number of what it made, such as frames or pages: kept with each run, for a cost per
+    unit. Empty: none."""
 
 
 def rule_of(settings: RuleSettings, zone: ZoneInfo) -> AttributionRule:

@@ -47,6 +47,7 @@ def rules_of(settings: Settings, cluster: ClusterSettings) -> Rules:
         owner_labels=settings.ownership.labels,
         version_label=settings.template_version.label,
         controller_namespace=cluster.controller_namespace,
+        units_annotation=kinds.units,
         region=cluster.region,
         product=cluster.product,
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from collector.core.cluster.effects import Began, Clamped, Effect, Ended
 from collector.core.facts.workflows import WorkflowRun
-from collector.core.workflow import rows
+from collector.core.workflow import rows, units
 from collector.core.workflow.state import Attempt, WorkflowState
 
 
@@ -22,7 +22,10 @@ def ended(state: WorkflowState) -> Iterator[Effect]:
     """The present attempt ended."""
     attempt = state.attempt
     delay = rows.completion_delay(attempt)
-    yield Ended(state.namespace, attempt.outcome, attempt.outcome_reason, attempt.retries, delay.ms)
+    yield Ended(
+        namespace=state.namespace, outcome=attempt.outcome, reason=attempt.outcome_reason, retries=attempt.retries,
+        delay_ms=delay.ms, unreadable_units=bool(state.units) and units.number(state.units) is None,
+    )  # fmt: skip
     if delay.clamped:
         yield Clamped("completion_delay")
 

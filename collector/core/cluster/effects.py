@@ -47,6 +47,8 @@ class Ended(msgspec.Struct, frozen=True):
     retries: int = 0
     delay_ms: int | None = None
     """The time that the controller took to notice the end of the last container."""
+    unreadable_units: bool = False
+    """Whether the annotation with the number of units is not a number."""
 
 
 class Clamped(msgspec.Struct, frozen=True):

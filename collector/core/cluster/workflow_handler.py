@@ -41,6 +41,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     outcome_reason: str
     phase: str
     message: str
+    units: str
 
     def ended_since(self, before: "Snapshot") -> bool:
         """Whether the attempt ended since then, or ended differently than was known."""
@@ -48,8 +49,8 @@ class Snapshot(msgspec.Struct, frozen=True):
             return self.finished
         return self._ending() != before._ending()
 
-    def _ending(self) -> tuple[Instant | None, str, str, str, str]:
-        return self.finished_at, self.outcome, self.outcome_reason, self.phase, self.message
+    def _ending(self) -> tuple[Instant | str | None, ...]:
+        return self.finished_at, self.outcome, self.outcome_reason, self.phase, self.message, self.units
 
     @classmethod
     def of(cls, state: WorkflowState) -> Self:
@@ -58,7 +59,7 @@ class Snapshot(msgspec.Struct, frozen=True):
         return cls(
             number=attempt.number, picked_up_at=attempt.picked_up_at, finished=attempt.finished,
             finished_at=attempt.finished_at, outcome=attempt.outcome, outcome_reason=attempt.outcome_reason,
-            phase=attempt.phase, message=attempt.message,
+            phase=attempt.phase, message=attempt.message, units=state.units,
         )  # fmt: skip
 
 
@@ -93,8 +94,8 @@ class WorkflowHandler:
         else:
             if (again := lifecycle.restarted_at(state, workflow)) is not None:
                 yield from self._close_unobserved(state, seen, again)
-            describe(state, workflow, self.rules, labels)
             before = Snapshot.of(state)
+            describe(state, workflow, self.rules, labels)
         ended = lifecycle.observe(state, seen)
         reopened = self._reopened(state, seen) if state.attempt.number != before.number else ()
         if ended is not None:

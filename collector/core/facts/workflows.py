@@ -1,5 +1,6 @@
 """Facts of workflows: attempts, steps, queues, cron runs, and what happened to controllers."""
 
+from decimal import Decimal
 from typing import Literal
 
 import msgspec
@@ -72,6 +73,8 @@ class WorkflowRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     """Service account of the pods, unless a template names another."""
     template_version: str = ""
     """From a label, or a hash of the templates that Argo stored; empty: the workflow was made without a template."""
+    units: Decimal | None = None
+    """Number of what the workflow made, by the annotation that the settings name; None: none, or not a number."""
 
 
 class WorkflowLive(Fact, frozen=True, array_like=True, kw_only=True, gc=False):

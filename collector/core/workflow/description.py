@@ -10,7 +10,7 @@ from collector.core.cost import attribution
 from collector.core.objects import kubernetes
 from collector.core.queue import locks
 from collector.core.rules import Rules
-from collector.core.workflow import template_version
+from collector.core.workflow import template_version, units
 from collector.core.workflow.state import WorkflowState
 
 TEMPLATE_LABELS = (
@@ -44,6 +44,8 @@ def describe(
         state.queue = intern(labels.get(rules.queue_label) or state.namespace)
         state.service_account = account
         _attribute(state, rules)
+    if rules.units_annotation or state.units:
+        state.units = units.stated(rules.units_annotation, meta.annotations or {})
     version = template_version.version_of_label(rules.version_label, labels, meta.annotations or {})
     if not version and not state.template_version and workflow.status:  # a workflow's stored spec never changes
         version = template_version.version_of_spec(workflow.status.storedWorkflowTemplateSpec)

@@ -88,8 +88,10 @@ class FlatState(msgspec.Struct, array_like=True, gc=False):
 
 
 _DECODER = msgspec.msgpack.Decoder(FlatState)
-_OF_WORKFLOW = frozenset(WorkflowState.__struct_fields__) - {"attempt", "former"}
-_OF_ATTEMPT = frozenset(Attempt.__struct_fields__) - {"number", "decider"}
+_SAVED = frozenset(FlatState.__struct_fields__)
+_OF_WORKFLOW = _SAVED.intersection(WorkflowState.__struct_fields__) - {"attempt", "former"}
+_OF_ATTEMPT = _SAVED.intersection(Attempt.__struct_fields__) - {"number", "decider"}
+"""Fields that were saved; one that was added since has its default."""
 
 
 def decode(state: bytes) -> WorkflowState:

@@ -11,6 +11,7 @@ import msgspec
 
 from collector.core.facts.workflows import WorkflowLive, WorkflowRun
 from collector.core.model import REASONS, Instant, LatencySource
+from collector.core.workflow import units
 from collector.core.workflow.state import Attempt, WorkflowState
 
 _COLUMNS = tuple(f"{reason}_ms" for reason in REASONS)
@@ -83,7 +84,7 @@ def run_of(cluster: str, state: WorkflowState, attempt: Attempt, version: int) -
         complete=attempt.complete, start_latency_ms=started.ms, start_latency_source=started.source,
         completion_delay_ms=completion_delay(attempt).ms, deciding_node=decider.node_id if decider else "",
         deciding_step=decider.step if decider else "", node_status=attempt.node_status, waited_on=attempt.waited_on or {},
-        service_account=state.service_account, template_version=state.template_version,
+        service_account=state.service_account, template_version=state.template_version, units=units.number(state.units),
         **spent_ms(attempt),
     )  # fmt: skip
 

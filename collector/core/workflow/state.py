@@ -134,3 +134,5 @@ class WorkflowState(msgspec.Struct, array_like=True, tag=2, gc=False):
     """Starting pods by the name of the reason that they wait for."""
     retried_nodes: frozenset[str] | None = None
     """Nodes that a later try replaced, as of the last end; steps that `argo retry` keeps stay what they were."""
+    units: str = ""
+    """Number of what the workflow made, as its annotation states it; read when a row is made."""
