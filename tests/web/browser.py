@@ -120,6 +120,21 @@ class Page:
         sent = [message["params"] for message in logged if message["method"] == "Network.requestWillBeSent"]
         return {one["request"]["url"] for one in sent if not one["documentURL"].startswith("chrome://")}
 
+    def statuses(self, address: str) -> list[tuple[str, int]]:
+        """What a server answered to each request of the page, (path, status), whatever the page itself got to see."""
+        logged = [json.loads(entry["message"])["message"] for entry in self._log("performance")]
+        sent = {
+            one["params"]["requestId"]: one["params"]["request"]["url"]
+            for one in logged
+            if one["method"] == "Network.requestWillBeSent"
+        }
+        answered = [one["params"] for one in logged if one["method"] == "Network.responseReceivedExtraInfo"]
+        return [
+            (url.removeprefix(address), one["statusCode"])
+            for one in answered
+            if (url := sent.get(one["requestId"], "")).startswith(address)
+        ]
+
     def faint_texts(self) -> list[str]:
         """Texts that WCAG's AA would call hard to read, each with its ratio."""
         return list(self.run(CONTRAST))

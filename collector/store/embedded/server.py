@@ -7,37 +7,34 @@ collector's side; the collector must never import this module, since it loads th
 """
 
 import asyncio
-import base64
-import binascii
 import errno
-import hmac
 import os
 import re
 import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
 import msgspec
-from aiohttp import BodyPartReader, web
+from aiohttp import BodyPartReader, HttpVersion11, MultipartReader, web
 
 from collector.catalog.schema import DATABASE, WRITER
+from collector.store.embedded.access import ANSWER_HEADERS, LOOPBACK, READER, Authenticator, RefusedRequestError
 from collector.store.embedded.compression import UnreadableBodyError, decompress
 from collector.store.embedded.engine import Answer, Engine, EngineError, Statement, StorePathError
 from collector.store.embedded.options import StoreOptions
 from collector.store.embedded.read_only import READONLY, RefusedStatementError
 from collector.store.embedded.token import TokenFileError, read_or_make_token
 
-READER = "default"
-
 READER_BODY = 1 << 20
 WRITER_BODY = 256 << 20
 """Bytes of a request's body, before and after decompression."""
 
 STOP_WITHIN_S = 1.8
+LINGER_S = 2.0
+"""How long the rest of a refused body is read and dropped, so that its sender gets to read why."""
 
 _NOT_SETTINGS = frozenset({
     "add_http_cors_header", "buffer_size", "client_protocol_version", "compress", "database", "decompress",
@@ -50,65 +47,9 @@ _NOT_SETTINGS = frozenset({
 _INSERT_HEAD = re.compile(rb"\s*INSERT\s.*?\bFORMAT\s+(\w+)[ \t]*(?:\r?\n|$)", re.IGNORECASE | re.DOTALL)
 _HEAD_BYTES = 1 << 16
 
-_REQUIRED_PASSWORD = 194
-_AUTHENTICATION_FAILED = 516
 _BAD_REQUEST = 36
 _TOO_LARGE = 307
 _UNSUPPORTED = 48
-
-
-class _RefusedRequestError(Exception):
-    """An error response instead of an answer."""
-
-    def __init__(self, code: int, text: str, status: HTTPStatus = HTTPStatus.INTERNAL_SERVER_ERROR):
-        super().__init__(f"Code: {code}. DB::Exception: {text}")
-        self.code = code
-        self.status = status
-
-
-@dataclass(frozen=True, slots=True)
-class Authenticator:
-    """Decides the role of a request from its user and token."""
-
-    writer_token: str
-    reader_token: str | None
-    """None: readers need no token; only where the store listens on loopback."""
-    loopback: bool
-
-    def role(self, request: web.Request) -> str:
-        """WRITER or READER; raises for any other user."""
-        # DNS rebinding: a web page must not reach the open reader by a name that resolves to 127.0.0.1.
-        if self.loopback and (request.url.host or "") not in {"127.0.0.1", "localhost", "::1"}:
-            raise _RefusedRequestError(_AUTHENTICATION_FAILED, "unknown Host; use 127.0.0.1", HTTPStatus.FORBIDDEN)
-        user, key = _credentials(request)
-        if user == WRITER and hmac.compare_digest(key.encode(), self.writer_token.encode()):
-            return WRITER
-        if user in {READER, ""} and (
-            self.reader_token is None or hmac.compare_digest(key.encode(), self.reader_token.encode())
-        ):
-            return READER
-        raise _RefusedRequestError(
-            _AUTHENTICATION_FAILED,
-            f"{user or READER}: Authentication failed: password is incorrect, or there is no user with such name. "
-            "(AUTHENTICATION_FAILED)",
-            HTTPStatus.FORBIDDEN,
-        )
-
-
-def _credentials(request: web.Request) -> tuple[str, str]:
-    user, key = request.headers.get("X-ClickHouse-User"), request.headers.get("X-ClickHouse-Key")
-    if user is not None or key is not None:
-        return user or READER, key or ""
-    scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "basic":
-        try:
-            name, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
-            raise _RefusedRequestError(
-                _REQUIRED_PASSWORD, "the Authorization header is not readable", HTTPStatus.FORBIDDEN
-            ) from None
-        return name, password
-    return request.query.get("user", READER), request.query.get("password", "")
 
 
 class Server:
@@ -118,34 +59,31 @@ class Server:
         self._engine = engine
         self._authenticator = authenticator
 
-    def application(self) -> web.Application:
-        """The aiohttp application."""
-        application = web.Application(client_max_size=WRITER_BODY)
-        application.router.add_get("/ping", self._ping)
-        application.router.add_route("*", "/{any:.*}", self._answer)
-        return application
-
-    async def _ping(self, _request: web.Request) -> web.Response:
-        return web.Response(text="Ok.\n")
-
-    async def _answer(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.BaseRequest) -> web.Response:
+        """Answers one request."""
         try:
+            self._authenticator.refuse_pages(request)
+            if request.path == "/ping":
+                return web.Response(text="Ok.\n", headers=ANSWER_HEADERS)
             answer = await self._run(request)
-        except _RefusedRequestError as refused:
-            return _failure(str(refused), refused.code, refused.status)
+        except RefusedRequestError as refused:
+            response = _failure(str(refused), refused.code, refused.status)
+            response.force_close()  # what is left of its body is not read
+            return response
         except RefusedStatementError as refused:
             return _failure(f"Code: {READONLY}. DB::Exception: {refused}. (READONLY)", READONLY)
         except EngineError as error:
             return _failure(str(error), error.code)
         except UnreadableBodyError as error:
             return _failure(f"Code: {_BAD_REQUEST}. DB::Exception: {error}", _BAD_REQUEST)
-        return _response(answer) if answer else web.Response(text="Ok.\n")
+        return _response(answer) if answer else web.Response(text="Ok.\n", headers=ANSWER_HEADERS)
 
-    async def _run(self, request: web.Request) -> Answer | None:
+    async def _run(self, request: web.BaseRequest) -> Answer | None:
         """Runs the request's statement; None when the request has none."""
         role = self._authenticator.role(request)
         if request.method not in {"GET", "POST"}:
-            raise _RefusedRequestError(_BAD_REQUEST, "GET or POST", HTTPStatus.METHOD_NOT_ALLOWED)
+            raise RefusedRequestError(_BAD_REQUEST, "GET or POST", HTTPStatus.METHOD_NOT_ALLOWED)
+        await _ask_for_body(request)
         statement = await _read_statement(request, READER_BODY if role == READER else WRITER_BODY)
         if statement is None:
             return None
@@ -157,11 +95,18 @@ class Server:
         return await self._engine.read(statement)
 
 
-async def _read_statement(request: web.Request, limit: int) -> Statement | None:
+async def _ask_for_body(request: web.BaseRequest) -> None:
+    """Invites the body of a client that waits for that: curl sends a large one only then, or a second later."""
+    if request.version == HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # nothing of the answer itself is sent yet
+
+
+async def _read_statement(request: web.BaseRequest, limit: int) -> Statement | None:
     """Reads the request as one statement; None when it has none."""
     options = dict(request.query)
     if options.get("compress", "0") != "0" or options.get("decompress", "0") != "0":
-        raise _RefusedRequestError(
+        raise RefusedRequestError(
             _UNSUPPORTED, "ClickHouse's own block compression (compress=1) is not supported; use none, lz4 or gzip"
         )
     body = b""
@@ -210,41 +155,37 @@ def _decoded(text: bytes) -> str:
     try:
         return text.decode()
     except UnicodeDecodeError:
-        raise _RefusedRequestError(
+        raise RefusedRequestError(
             _BAD_REQUEST, "a statement must be UTF-8, data must follow INSERT … FORMAT f"
         ) from None
 
 
-async def _body(request: web.Request, limit: int) -> bytes:
+async def _body(request: web.BaseRequest, limit: int) -> bytes:
     chunks = bytearray()
     async for chunk in request.content.iter_any():
         chunks += chunk
         if len(chunks) > limit:
-            raise _RefusedRequestError(
-                _TOO_LARGE, f"a body may have {limit} bytes", HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-            )
+            raise RefusedRequestError(_TOO_LARGE, f"a body may have {limit} bytes", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     encoding = request.headers.get("Content-Encoding", "")
     if not encoding:
         return bytes(chunks)
     return await asyncio.to_thread(decompress, bytes(chunks), encoding, limit)
 
 
-async def _form_fields(request: web.Request, limit: int) -> dict[str, str]:
+async def _form_fields(request: web.BaseRequest, limit: int) -> dict[str, str]:
     """The fields of a form, which clickhouse-connect sends instead of long query parameters."""
     fields: dict[str, str] = {}
-    async for part in await request.multipart():
+    async for part in MultipartReader(request.headers, request.content):
         if not isinstance(part, BodyPartReader) or part.filename is not None or part.name is None:
-            raise _RefusedRequestError(_UNSUPPORTED, "external tables are not supported")
+            raise RefusedRequestError(_UNSUPPORTED, "external tables are not supported")
         fields[part.name] = (await part.read()).decode()
         if sum(map(len, fields.values())) > limit:
-            raise _RefusedRequestError(
-                _TOO_LARGE, f"a form may have {limit} bytes", HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-            )
+            raise RefusedRequestError(_TOO_LARGE, f"a form may have {limit} bytes", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     return fields
 
 
 def _response(answer: Answer) -> web.Response:
-    headers = {
+    headers = ANSWER_HEADERS | {
         "X-ClickHouse-Timezone": "UTC",
         "X-ClickHouse-Server-Display-Name": "lynceus-embedded",
         "X-ClickHouse-Summary": (
@@ -262,7 +203,7 @@ def _failure(text: str, code: int, status: HTTPStatus = HTTPStatus.INTERNAL_SERV
     return web.Response(
         text=text + "\n",
         status=status,
-        headers={"X-ClickHouse-Exception-Code": str(code), "X-ClickHouse-Timezone": "UTC"},
+        headers=ANSWER_HEADERS | {"X-ClickHouse-Exception-Code": str(code), "X-ClickHouse-Timezone": "UTC"},
     )
 
 
@@ -281,14 +222,15 @@ async def serve(options: StoreOptions) -> None:
     host, _, port = options.listen.rpartition(":")
     authenticator = _authenticator(options, host)
     engine = Engine(Path(options.path))
-    runner = web.AppRunner(
-        Server(engine, authenticator).application(),
+    answering = web.Server(
+        Server(engine, authenticator).answer,
         access_log=None,
         auto_decompress=False,
-        shutdown_timeout=1.0,
+        lingering_time=LINGER_S,
         handler_cancellation=True,  # a client that goes away takes its query with it
         max_line_size=READER_BODY,  # drivers put parameters into the address
     )
+    runner = web.ServerRunner(answering, shutdown_timeout=1.0)
     await runner.setup()
     await _listen(runner, host, int(port))
     stop = _stop_event(options.until_stdin_closes)
@@ -299,7 +241,7 @@ async def serve(options: StoreOptions) -> None:
     await asyncio.to_thread(engine.close)
 
 
-async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
+async def _listen(runner: web.ServerRunner, host: str, port: int) -> None:
     """Listens on the address; OSError names it and where to choose another one."""
     try:
         await web.TCPSite(runner, host.strip("[]"), port).start()
@@ -310,7 +252,7 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
 
 
 def _authenticator(options: StoreOptions, host: str) -> Authenticator:
-    loopback = host in {"127.0.0.1", "localhost", "[::1]"}
+    loopback = host in LOOPBACK
     if options.reader_token_file is None and not loopback:
         raise StorePathError(
             f"{host}: readers need a token where other hosts can reach the store; set embedded.reader_token_file in the "
