@@ -188,7 +188,9 @@ QUEUE_SAMPLE = Table(
         c.NAMESPACE,
         c.QUEUE,
         c.low("reason", "Waiting reason of a workflow whose work has not begun"),
-        c.instant("at", "Time of the sample, a multiple of 15 s"),
+        c.instant(
+            "at", "When the queue was like this: a multiple of 15 s; of a late sample the time at which it was taken"
+        ),
         c.VERSION,
         c.count("depth", "Workflows that wait", observed=True),
         c.big("oldest_age_ms", "Age of the oldest waiting workflow, milliseconds", observed=True),

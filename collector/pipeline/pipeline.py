@@ -169,9 +169,10 @@ class Pipeline:
                 if pod.stage != "finished":
                     facts.extend(self._recorder.charge(cluster, pod, cluster.workflows.get(pod.run.workflow_uid), now))
 
-    def sample_queues(self, now: Instant) -> None:
-        """Records queue depths."""
-        self._gathered.facts.extend(self._queue_sampler.sample(self._watched(), now))
+    def sample_queues(self, now: Instant, watched: Container[str]) -> None:
+        """Records queue depths, of the clusters that are watched now: those of the others are not known."""
+        clusters = (cluster for cluster in self._watched() if cluster.name in watched)
+        self._gathered.facts.extend(self._queue_sampler.sample(clusters, now))
 
     def tick(self, now: Instant, watched: Container[str]) -> None:
         """Applies what follows from time alone; judges crons only in clusters whose watches would show their runs."""

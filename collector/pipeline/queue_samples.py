@@ -1,5 +1,8 @@
 """
-Queue depths over time: rows on a grid of 15 seconds, only where something changed.
+Queue depths over time: rows on a grid of 15 seconds of the wall clock, only where something changed.
+
+A row bears the instant at which the queue was like that. On the grid it is the grid's own, equal in every collector; a
+sample that was taken late bears the instant at which it was taken.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,8 +14,10 @@ from collector.core.model import Instant, WaitReason
 from collector.core.units import MINUTE_MS
 
 SAMPLE_MS = 15_000
-RESAMPLE_MS = 5 * MINUTE_MS
-"""An unchanged queue is sampled this often all the same, so that a chart has no holes."""
+ON_TIME_MS = 250
+"""A sample that is taken no later than this after an instant of the grid counts as taken at that instant."""
+RESAMPLE_MS = 5 * MINUTE_MS - SAMPLE_MS // 2
+"""An unchanged queue is sampled every five minutes all the same, so that a chart has no holes; a late sample delays none."""
 
 Key = tuple[str, str, str, WaitReason]
 """Cluster, namespace, queue and reason."""
@@ -26,17 +31,21 @@ class QueueSampler:
 
     def sample(self, clusters: Iterable[Cluster], now: Instant) -> Iterator[QueueSample]:
         """Yields a row for each queue that changed, one zero after a queue emptied, and every queue every 5 minutes."""
-        at = now - now % SAMPLE_MS
+        late_ms = now % SAMPLE_MS
+        at = now if late_ms > ON_TIME_MS else now - late_ms
+        waiting = {cluster.name: cluster.waiting() for cluster in clusters}
         depths: dict[Key, tuple[int, int]] = {
             (w.cluster, w.namespace, w.queue, w.reason): (w.count, max(0, at - w.since))
-            for cluster in clusters
-            for w in cluster.waiting()
+            for rows in waiting.values()
+            for w in rows
             if not w.begun
         }
-        for key in depths.keys() | self._sampled.keys():
+        before_now = {key for key in self._sampled if key[0] in waiting}
+        for key in depths.keys() | before_now:
             depth, age_ms = depths.get(key, (0, 0))
             before = self._sampled.get(key)
-            if before is None or before[0] != depth or at - before[1] >= RESAMPLE_MS:
+            # By distance: the clock may have been set back.
+            if before is None or before[0] != depth or abs(at - before[1]) >= RESAMPLE_MS:
                 self._remember(key, depth, at)
                 yield _row(key, at, depth, age_ms)
 

@@ -23,7 +23,7 @@ from collector.core.model import Instant
 from collector.pipeline.pipeline import Pipeline
 from collector.prices import book
 from collector.service.runtime import Runtime
-from collector.service.tasks import every, own_thread
+from collector.service.tasks import every, on_wall_clock, own_thread
 from collector.settings.derived import make_data_dir, rules_version
 from collector.settings.model import Settings
 from collector.store.claim import acquire_claim
@@ -49,16 +49,16 @@ FIRST_ROUND_S = 5
 
 
 async def sample_forever(runtime: Runtime) -> None:
-    """Samples queues and applies what follows from time alone, every 15 seconds."""
+    """Samples queues and applies what follows from time alone, at each multiple of 15 seconds."""
     warned: set[tuple[str, str]] = set()
 
     async def sample() -> None:
         now = now_ms()
-        runtime.pipeline.sample_queues(now)
+        runtime.pipeline.sample_queues(now, runtime.watchers.with_queues_watched())
         runtime.pipeline.tick(now, runtime.watchers.with_crons_watched())
         warn_of_clocks(runtime.clocks(), warned)
 
-    await every(SAMPLE_S, sample)
+    await on_wall_clock(SAMPLE_S, sample)
 
 
 def warn_of_clocks(clocks: list[Clock], warned: set[tuple[str, str]]) -> None:

@@ -4,6 +4,7 @@ How background work runs: a task for as long as a block lasts, a job every so of
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -39,12 +40,28 @@ async def every(seconds: float, job: Job, *, first_s: float | None = None) -> No
     due = clock() + (seconds if first_s is None else first_s)
     while True:
         await asyncio.sleep(due - clock())
-        pause: float | None = None
-        try:
-            pause = await job()
-        except Exception:
-            log.exception("unexpected error in a periodic job, which continues", extra={"job": _name(job)})
+        pause = await _try(job)
         due = max(due + seconds, clock()) if pause is None else clock() + pause
+
+
+async def on_wall_clock(seconds: int, job: Job) -> None:
+    """Runs a job at each multiple of so many seconds of the wall clock until cancelled, late only if something held it up."""
+    before = time.time() // seconds
+    while True:
+        await asyncio.sleep(seconds - time.time() % seconds)
+        # A timer may fire some microseconds early, and the clock may have been set meanwhile.
+        if (now := time.time() // seconds) != before:
+            before = now
+            await _try(job)
+
+
+async def _try(job: Job) -> float | None:
+    """Runs a job once; an unexpected error is logged."""
+    try:
+        return await job()
+    except Exception:
+        log.exception("unexpected error in a periodic job, which continues", extra={"job": _name(job)})
+        return None
 
 
 def _name(job: Job) -> str:

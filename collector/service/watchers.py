@@ -12,6 +12,7 @@ from functools import partial
 from collector.catalog.counters import Counters
 from collector.core.live_view import Clock, WatchHealth
 from collector.core.messages import WORKLOAD_KINDS
+from collector.core.objects.kubernetes import Kind
 from collector.kube.address import ClusterAddress
 from collector.kube.connection import Connection
 from collector.pipeline.pipeline import Pipeline
@@ -51,7 +52,15 @@ class Watchers:
 
     def with_crons_watched(self) -> set[str]:
         """The clusters in which no run of a cron can be missed: both kinds that would show it are watched now."""
-        return {name for name, watches in self._watches.items() if _shows_cron_runs(watches)}
+        return self._watching("workflows", "cronworkflows")
+
+    def with_queues_watched(self) -> set[str]:
+        """The clusters whose queues are known now: both kinds that show whether work has begun are watched."""
+        return self._watching(*WORKLOAD_KINDS)
+
+    def _watching(self, *kinds: Kind) -> set[str]:
+        """The clusters in which the watches of these kinds have synced and are open."""
+        return {name for name, watches in self._watches.items() if _watched(watches) >= {*kinds}}
 
     @asynccontextmanager
     async def watching(self, name: str) -> AsyncIterator[None]:
@@ -119,6 +128,5 @@ class Watchers:
         )
 
 
-def _shows_cron_runs(watches: list[Watch]) -> bool:
-    watched = {w.resource.kind for w in watches if w.synced and w.health().state == "watching"}
-    return watched >= {"workflows", "cronworkflows"}
+def _watched(watches: list[Watch]) -> set[Kind]:
+    return {w.resource.kind for w in watches if w.synced and w.health().state == "watching"}

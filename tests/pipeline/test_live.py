@@ -26,6 +26,7 @@ from tests.flow import (
     STARTED_POD,
     SUBMITTED,
     a_pipeline,
+    drained,
     identity,
     only,
 )
@@ -34,7 +35,7 @@ from tests.flow import (
 
 
 def samples(flow: Pipeline, now: Instant) -> list[tuple[str, int, int, Instant]]:
-    flow.sample_queues(now)
+    flow.sample_queues(now, flow.clusters)
     commit = flow.drain(now)
     found = only(QueueSample, commit.facts if commit else ())
     return [(s.reason, s.depth, s.oldest_age_ms, s.at) for s in found]
@@ -44,7 +45,7 @@ def test_a_queue_is_sampled_on_change_once_empty_and_every_five_minutes() -> Non
     """On the grid of 15 s; what does not change costs a row in five minutes only."""
     flow = a_pipeline()
     flow.take("c1", [SUBMITTED])
-    first = samples(flow, NOON + 20 * SECOND)
+    first = samples(flow, NOON + 15 * SECOND + 200)
     same = samples(flow, NOON + 30 * SECOND)
     still = samples(flow, NOON + 5 * MINUTE + 15 * SECOND)
     flow.take("c1", [an_observation(a_workflow("w2"), "added")])
@@ -59,6 +60,43 @@ def test_a_queue_is_sampled_on_change_once_empty_and_every_five_minutes() -> Non
     assert more == [("unseen", 2, 5 * MINUTE + 30 * SECOND, NOON + 5 * MINUTE + 30 * SECOND)]
     assert empty == [("unseen", 0, 0, NOON + 5 * MINUTE + 45 * SECOND)]
     assert after == []
+
+
+def test_a_late_sample_bears_its_own_instant() -> None:
+    """A depth of :37 was not that of :30, and the age is that of :37 too; the next samples are on the grid again."""
+    flow = a_pipeline()
+    flow.take("c1", [SUBMITTED])
+    late = samples(flow, NOON + 37 * SECOND + 1)
+    flow.take("c1", [an_observation(a_workflow("w2"), "added")])
+    next_ = samples(flow, NOON + 45 * SECOND + 3)
+    resampled = samples(flow, NOON + 5 * MINUTE + 45 * SECOND)
+
+    assert late == [("unseen", 1, 37 * SECOND + 1, NOON + 37 * SECOND + 1)]
+    assert next_ == [("unseen", 2, 45 * SECOND, NOON + 45 * SECOND)]
+    assert resampled == [("unseen", 2, 5 * MINUTE + 45 * SECOND, NOON + 5 * MINUTE + 45 * SECOND)]
+
+
+def test_five_minutes_after_a_late_sample_the_queue_is_sampled_again() -> None:
+    """Not a quarter of a minute later; nor hours later if the clock was set back."""
+    flow = a_pipeline()
+    flow.take("c1", [SUBMITTED])
+
+    assert [at for _, _, _, at in samples(flow, NOON + 2 * SECOND)] == [NOON + 2 * SECOND]
+    assert [at for _, _, _, at in samples(flow, NOON + 5 * MINUTE)] == [NOON + 5 * MINUTE]
+    assert [at for _, _, _, at in samples(flow, NOON - HOUR)] == [NOON - HOUR]
+
+
+def test_a_queue_that_is_not_watched_is_not_sampled() -> None:
+    """Neither as it was when the watch broke off, nor as empty."""
+    flow = a_pipeline()
+    flow.take("c1", [SUBMITTED])
+    samples(flow, NOON + 15 * SECOND)
+    flow.take("c1", [BEGUN])
+    flow.sample_queues(NOON + 30 * SECOND, ())
+    blind = only(QueueSample, drained(flow).facts)
+
+    assert blind == []
+    assert samples(flow, NOON + 45 * SECOND) == [("unseen", 0, 0, NOON + 45 * SECOND)]
 
 
 def test_a_change_of_reason_empties_one_queue_and_fills_another() -> None:

@@ -80,7 +80,7 @@ def test_a_refused_cluster_is_neither_charged_nor_sampled() -> None:
     drained(flow)
     flow.take("c1", identity("uid-2"))
     flow.accrue(NOON + HOUR)
-    flow.sample_queues(NOON + HOUR)
+    flow.sample_queues(NOON + HOUR, flow.clusters)
 
     assert flow.drain(NOON) is None
     assert flow.view(NOON, {}, HEALTHY).queues == []

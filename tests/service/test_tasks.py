@@ -1,10 +1,12 @@
 """Background work: periodic jobs, and the thread and store of a job."""
 
 import asyncio
+import time
+from collections.abc import Sequence
 
 import pytest
 
-from collector.service.tasks import background_task, every, own_thread
+from collector.service.tasks import background_task, every, on_wall_clock, own_thread
 from collector.store.clickhouse import Store
 
 
@@ -42,6 +44,55 @@ async def test_a_job_chooses_the_pause_until_its_next_run() -> None:
         await asyncio.wait_for(done.wait(), 10)
 
     assert runs >= 3
+
+
+class SteppedClock:
+    """A wall clock that moves by what is slept, which is `early_s` too little, plus the steps by which it is set."""
+
+    def __init__(self, at: float, early_s: float = 0.0, steps: Sequence[float] = ()) -> None:
+        self.at, self.early_s, self.steps = at, early_s, list(steps)
+
+    def time(self) -> float:
+        return self.at
+
+    async def sleep(self, seconds: float) -> None:
+        self.at += max(seconds - self.early_s, 1e-6) + (self.steps.pop(0) if self.steps else 0.0)
+
+
+async def runs_at(clock: SteppedClock, monkeypatch: pytest.MonkeyPatch, times: int) -> list[float]:
+    """When a job on the grid of 15 s runs."""
+    found: list[float] = []
+
+    async def job() -> None:
+        found.append(clock.at)
+        if len(found) == times:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(time, "time", clock.time)
+    monkeypatch.setattr(asyncio, "sleep", clock.sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await on_wall_clock(15, job)
+    return found
+
+
+@pytest.mark.parametrize("start", [0.0, 0.001, 13.2, 14.999])
+async def test_a_job_on_the_wall_clock_runs_on_its_grid(start: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whenever the process started."""
+    assert await runs_at(SteppedClock(1500 + start), monkeypatch, 3) == pytest.approx([1515, 1530, 1545])
+
+
+async def test_a_timer_that_fires_early_runs_the_job_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the grid, and not twice within a millisecond."""
+    found = await runs_at(SteppedClock(1513.2, early_s=0.0004), monkeypatch, 3)
+
+    assert found == pytest.approx([1515, 1530, 1545], abs=0.001)
+
+
+async def test_after_the_clock_was_set_the_grid_is_that_of_the_new_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run that was under way is off the grid; later ones are on it, whether the clock went forward or back."""
+    found = await runs_at(SteppedClock(1513.2, steps=[7, -3601]), monkeypatch, 4)
+
+    assert found == pytest.approx([1522, -2071 + 0, -2070, -2055], abs=0.001)
 
 
 async def test_the_first_run_follows_the_regular_pause() -> None:

@@ -161,7 +161,7 @@ class StepRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
 
 
 class QueueSample(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
-    """The depth of one queue for one reason at an instant of the 15 s grid."""
+    """The depth of one queue for one reason at an instant, which is on the 15 s grid unless the sample was late."""
 
     cluster: str
     namespace: str
