@@ -9,6 +9,13 @@ from typing import Any
 
 import lz4.frame
 
+MAX_FRAMES = 10_000
+"""Frames, or members of gzip, of one body. clickhouse-connect writes one for each block, an empty one takes 13 bytes."""
+
+FIRST_STEP = 4 << 10
+LAST_STEP = 1 << 20
+"""Bytes that an unpacker is given at once: few at first, since what follows a short frame is copied."""
+
 
 class UnreadableBodyError(ValueError):
     """The body cannot be decompressed; the text says why."""
@@ -36,16 +43,22 @@ def _zlib(window: int, body: bytes, max_bytes: int) -> bytes:
 
 
 def _all_frames(body: bytes, max_bytes: int, new_unpacker: Callable[[], Any]) -> bytes:
-    """Decodes all frames of the body in order: clickhouse-connect writes one frame per block."""
+    """Decodes all frames of the body in order, until `max_bytes` are reached."""
     parts: list[bytes] = []
-    while body and max_bytes > 0:
-        unpacker = new_unpacker()
-        part = bytes(unpacker.decompress(body, max_bytes))
-        if len(part) < max_bytes and not unpacker.eof:
-            raise EOFError("it ends early")
-        parts.append(part)
-        max_bytes -= len(part)
-        body = unpacker.unused_data or b""
+    at = frames = 0
+    while at < len(body) and max_bytes > 0:
+        frames += 1
+        if frames > MAX_FRAMES:
+            raise UnreadableBodyError(f"the body has more than {MAX_FRAMES} compressed frames; send larger ones")
+        unpacker, step = new_unpacker(), FIRST_STEP
+        while not unpacker.eof and max_bytes > 0:
+            if at >= len(body):
+                raise EOFError("it ends early")
+            piece = body[at : at + step]
+            parts.append(unpacker.decompress(piece, max_bytes))
+            at += len(piece) - len(unpacker.unused_data or b"")
+            max_bytes -= len(parts[-1])
+            step = min(step * 2, LAST_STEP)
     return b"".join(parts)
 
 
