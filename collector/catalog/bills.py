@@ -66,6 +66,10 @@ POD_RUN = Table(
             observed=True,
             codec="ZSTD(1)",
         ),
+        c.low(
+            "disruption",
+            "Reason of the condition DisruptionTarget, if it ended the pod; empty: the pod ended by itself",
+        ),
         c.INSERTED_AT,
     ),
 )

@@ -96,6 +96,7 @@ def decide_outcome(attempt: Attempt, ended: Steps | None, pods: Iterable[PodStat
     pod = min((pod.run for pod in own if node_id and pod.run.node_id == node_id), key=_creation, default=None)
     if attempt.decider is not None and pod is not None:
         attempt.decider.main_started, attempt.decider.pod_reason = pod.main_started_at is not None, intern(pod.reason)
+        attempt.decider.disruption = pod.disruption
     workflow_lifecycle.refine_outcome(attempt, ended.nodes.get(node_id) if ended else None)
 
 
@@ -116,8 +117,8 @@ def redecide_outcome(attempt: Attempt, pods: Iterable[PodState]) -> bool:
     return earlier != (attempt.outcome_reason, attempt.last_end_at)
 
 
-def _end(run: PodRun) -> tuple[Instant | None, Instant | None, str]:
-    return run.main_started_at, run.finished_at, run.reason
+def _end(run: PodRun) -> tuple[Instant | None, Instant | None, str, str]:
+    return run.main_started_at, run.finished_at, run.reason, run.disruption
 
 
 def _blame(attempt: Attempt, run: PodRun | None) -> None:
@@ -130,8 +131,8 @@ def _blame(attempt: Attempt, run: PodRun | None) -> None:
 
 
 def _first_failed(pods: Iterable[PodState]) -> PodRun | None:
-    """The pod that failed first."""
-    failed = [pod.run for pod in pods if pod.run.phase == "Failed"]
+    """The pod that failed first; one that was taken away may be deleted before its phase says so."""
+    failed = [pod.run for pod in pods if pod.run.phase == "Failed" or (pod.run.disruption and pod.run.finished_at)]
     return min(failed, key=lambda run: (run.finished_at or 0, run.uid), default=None)
 
 

@@ -247,7 +247,7 @@ def _merge_rates(rates: list[Rates]) -> Rates:
 
 def class_of(run: PodRun, payer: Payer | None) -> CostClass:
     """Class of a pod's cost; provisional until the workflow's attempt has ended."""
-    if any(sign in run.reason for sign in ("Spot", "BidExpired")):
+    if run.disruption or any(sign in run.reason for sign in ("Spot", "BidExpired")):
         return "reclaimed"
     if payer is None:
         return "useful"

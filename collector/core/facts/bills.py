@@ -46,6 +46,8 @@ class PodRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     start_latency_source: LatencySource = ""
     hint: str = ""
     """The message of the last Kubernetes event about the pod: never evidence by itself."""
+    disruption: str = ""
+    """Who took the pod away, by the condition DisruptionTarget: a key of objects/pod_ends.py; empty: it ended by itself."""
 
 
 class NodeRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):

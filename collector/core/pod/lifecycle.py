@@ -15,6 +15,7 @@ from collector.core.facts.bills import PodRun
 from collector.core.messages import Observation
 from collector.core.model import Instant, LatencySource, PodStage
 from collector.core.objects import kubernetes
+from collector.core.objects.pod_ends import disruption
 from collector.core.pod.price_marks import price_marks, region_and_zone
 from collector.core.pod.requests import malformed, requests
 from collector.core.pod.state import PodState
@@ -111,15 +112,14 @@ def _run(
     meta, spec, status = pod.metadata, pod.spec or kubernetes.PodSpec(), pod.status or kubernetes.PodStatus()
     labels, annotations = meta.labels or {}, meta.annotations or {}
     main, node_id = _main(status.containerStatuses), annotations.get(NODE_ID, "")
+    conditions = {c.type: c for c in status.conditions or ()}
     cpu, memory, gpu, ephemeral = requests(spec)
     region, zone = region_and_zone(labels, annotations, place.node_labels, place.region)
+    # An end keeps its reason; what a pod waited for before it started is not one.
+    reason = status.reason or _reason(main) or (before.reason if before and before.finished_at else "")
     return PodRun(
-        cluster=place.cluster,
-        namespace=meta.namespace or "",
+        cluster=place.cluster, namespace=meta.namespace or "", uid=seen.uid, version=seen.version, name=meta.name or "",
         created_at=kubernetes.parse_time(meta.creationTimestamp) or (before.created_at if before else seen.at),
-        uid=seen.uid,
-        version=seen.version,
-        name=meta.name or "",
         workflow_uid=place.workflow_uid,
         workflow_name=place.workflow_name or labels.get(WORKFLOW_LABEL, ""),
         attempt=before.attempt if before else place.attempt,
@@ -128,32 +128,28 @@ def _run(
         template=_template(meta.name or "", place.workflow_name, node_id),
         owner_kind=place.owner_kind,
         service_account=spec.serviceAccountName or "",
-        node_name=spec.nodeName or "",
-        region=region,
-        zone=zone,
-        cpu=cpu,
-        memory_bytes=int(memory),
-        gpu=gpu,
-        ephemeral_bytes=int(ephemeral),
+        node_name=spec.nodeName or "", region=region, zone=zone,
+        cpu=cpu, memory_bytes=int(memory), gpu=gpu, ephemeral_bytes=int(ephemeral),
         pricing=price_marks(labels, annotations, place.node_labels) | malformed(spec),
-        scheduled_at=_condition(status, "PodScheduled", seen.at) or (before.scheduled_at if before else None),
-        instance_created_at=_condition(status, INSTANCE, seen.at) or (before.instance_created_at if before else None),
+        scheduled_at=_became_true(conditions.get("PodScheduled"), seen.at, before.scheduled_at if before else None),
+        instance_created_at=_became_true(
+            conditions.get(INSTANCE), seen.at, before.instance_created_at if before else None
+        ),
         main_started_at=_started(main) or (before.main_started_at if before else None),
         finished_at=ended_at,
         phase=status.phase or "",
-        # An end keeps its reason; what a pod waited for before it started is not one.
-        reason=status.reason or _reason(main) or (before.reason if before and before.finished_at else ""),
+        reason=reason,
         exit_code=_exit_code(main),
-    )
+        disruption=disruption(status, conditions, main, before.disruption if before else ""),
+    )  # fmt: skip
 
 
-def _condition(status: kubernetes.PodStatus, name: str, seen_at: Instant) -> Instant | None:
-    """When a condition became true; an instant in the future is ignored, for a clock may be years ahead."""
-    for condition in status.conditions or ():
-        if condition.type == name and condition.status == "True":
-            at = kubernetes.parse_time(condition.lastTransitionTime)
-            return at if at and at <= seen_at + DAY_MS else None
-    return None
+def _became_true(condition: kubernetes.Condition | None, seen_at: Instant, before: Instant | None) -> Instant | None:
+    """When a condition became true, or did before; an instant in the future is ignored, for a clock may be years ahead."""
+    if condition is None or condition.status != "True":
+        return before
+    at = kubernetes.parse_time(condition.lastTransitionTime)
+    return at if at and at <= seen_at + DAY_MS else before
 
 
 def _main(statuses: Iterable[kubernetes.ContainerStatus] | None) -> kubernetes.ContainerStatus | None:

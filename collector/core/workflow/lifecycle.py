@@ -137,7 +137,7 @@ def set_decider(attempt: Attempt, ending: outcome.Ending) -> None:
     """Notes the step that decided an end, if one did; what its pod has shown is kept for the same step."""
     before, step = attempt.decider or NO_DECIDER, Decider(ending.node_id, ending.step)
     if ending.node_id == before.node_id:
-        step.main_started, step.pod_reason = before.main_started, before.pod_reason
+        step.main_started, step.pod_reason, step.disruption = before.main_started, before.pod_reason, before.disruption
     attempt.decider = step if step != NO_DECIDER else None
 
 
@@ -149,7 +149,8 @@ def refine_outcome(attempt: Attempt, node: Node | None) -> None:
     ending = outcome.Ending(attempt.outcome, attempt.outcome_reason, decider.node_id, decider.step)
     if decider.main_started is not None:  # the pod is known now: what was concluded without it is decided again
         ending = outcome.not_waited_out(ending)
-    ending = outcome.with_pod(outcome.waits_out(ending, decider.main_started, node), decider.pod_reason)
+    waited = outcome.waits_out(ending, decider.main_started, node)
+    ending = outcome.with_pod(waited, decider.pod_reason, decider.disruption)
     attempt.outcome, attempt.outcome_reason = ending.outcome, ending.reason
 
 

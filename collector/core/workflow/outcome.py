@@ -15,6 +15,7 @@ import msgspec
 from collector.core.facts.bills import PodRun
 from collector.core.model import AttemptOutcome
 from collector.core.objects import kubernetes
+from collector.core.objects.pod_ends import DISRUPTIONS, POD_REASONS
 from collector.core.objects.status_nodes import (
     FAILED,
     MESSAGE_LIMIT,
@@ -96,17 +97,10 @@ USER_SIGNS = _signs(
 )  # fmt: skip
 """Beginnings of messages for steps that the user's own limit, deadline or template ended."""
 
-PLATFORM_REASONS = frozenset({*dict(PLATFORM_SIGNS), "executor_error", "controller_error", "deadline_waiting"})
+PLATFORM_REASONS = frozenset(
+    {*dict(PLATFORM_SIGNS), *DISRUPTIONS.values(), "executor_error", "controller_error", "deadline_waiting"}
+)
 """All reasons of the outcome `platform`: a label of a metric, so they are few."""
-
-POD_REASONS = {
-    "Evicted": "evicted", "Preempting": "preempted", "NodeLost": "node_lost", "NodeShutdown": "node_lost",
-    "Shutdown": "node_lost", "Terminated": "node_lost", "BidExpired": "spot_reclaimed", "BidFailed": "spot_reclaimed",
-    "SpotReleased": "spot_reclaimed", "SpotToBeReleased": "spot_reclaimed", "NoStock": "no_stock",
-    "OutOfcpu": "rejected", "OutOfmemory": "rejected", "OutOfpods": "rejected", "NodeAffinity": "rejected",
-    "UnexpectedAdmissionError": "rejected", "ContainerStatusUnknown": "node_lost",
-}  # fmt: skip
-"""Reasons of an outcome by the pod's own status.reason; Argo's message has status.message only."""
 
 
 class Ending(msgspec.Struct, frozen=True):
@@ -192,18 +186,21 @@ def _never_ran(node: Node | None) -> bool:
     return bool(node and node.type == "Pod" and not node.hostNodeName and not node.outputs)
 
 
-def with_pod(ended: Ending, pod_reason: str) -> Ending:
-    """Takes the cause from the pod's own status.reason, if Argo saw a killed container or no pod at all."""
-    reason = POD_REASONS.get(pod_reason)
+def with_pod(ended: Ending, pod_reason: str, disruption: str) -> Ending:
+    """Takes the cause from the pod itself, if Argo saw a killed container or no pod at all.
+
+    A pod that was taken away may end with any exit code, since a program may handle the signal."""
     vague = ("exit_137", "exit_143", "step_failed", "executor_error", "never_started", "pod_deleted", "pod_lost")
-    if reason is None or ended.reason not in vague:
-        return ended
-    return msgspec.structs.replace(ended, outcome="platform", reason=reason)
+    if ended.reason in vague and (reason := POD_REASONS.get(pod_reason)):
+        return msgspec.structs.replace(ended, outcome="platform", reason=reason)
+    if disruption and (ended.reason in vague or ended.reason.startswith("exit_")):
+        return msgspec.structs.replace(ended, outcome="platform", reason=DISRUPTIONS[disruption])
+    return ended
 
 
 def by_pod(run: PodRun) -> Ending:
     """The ending by a failed pod alone: whose fault it was by its own status."""
-    if reason := POD_REASONS.get(run.reason):
+    if reason := POD_REASONS.get(run.reason) or DISRUPTIONS.get(run.disruption):
         return Ending("platform", reason, run.node_id, run.step)
     why = "oom" if run.reason == "OOMKilled" else "step_failed" if run.exit_code is None else f"exit_{run.exit_code}"
     return Ending("failed", why, run.node_id, run.step)

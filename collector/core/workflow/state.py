@@ -25,6 +25,8 @@ class Decider(msgspec.Struct, array_like=True, gc=False):
     """Whether the main container of the pod ever started; None: no such pod is known."""
     pod_reason: str = ""
     """The reason that the pod itself gives for its end."""
+    disruption: str = ""
+    """Who took the pod away; empty: it ended by itself."""
 
 
 class Attempt(msgspec.Struct, array_like=True, gc=False):

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.core.objects.pod_ends import DISRUPTIONS, POD_REASONS
 from collector.core.objects.status_nodes import Node, Outputs
 from collector.core.workflow import outcome
 from collector.core.workflow.outcome import Ending, waits_out, with_pod
@@ -170,9 +171,24 @@ def test_only_a_deadline_can_be_spent_waiting() -> None:
 
 def test_the_pods_own_reason_states_who_killed_a_container() -> None:
     """Argo's message has the pod's message and not its reason; an own exit code is the user's, whatever followed."""
-    assert with_pod(Ending("failed", "exit_143", "n"), "BidExpired") == Ending("platform", "spot_reclaimed", "n")
-    assert with_pod(Ending("platform", "pod_deleted"), "Preempting") == Ending("platform", "preempted")
-    assert with_pod(Ending("failed", "exit_143"), "Error") == Ending("failed", "exit_143")
+    assert with_pod(Ending("failed", "exit_143", "n"), "BidExpired", "") == Ending("platform", "spot_reclaimed", "n")
+    assert with_pod(Ending("platform", "pod_deleted"), "Preempting", "") == Ending("platform", "preempted")
+    assert with_pod(Ending("failed", "exit_143"), "Error", "") == Ending("failed", "exit_143")
     for ended in (Ending("failed", "exit_1"), Ending("failed", "ephemeral_storage"), Ending("succeeded")):
-        assert with_pod(ended, "Evicted") == ended
-    assert set(outcome.POD_REASONS.values()) <= outcome.PLATFORM_REASONS
+        assert with_pod(ended, "Evicted", "") == ended
+    assert {*POD_REASONS.values(), *DISRUPTIONS.values()} <= outcome.PLATFORM_REASONS
+
+
+@pytest.mark.parametrize("reason", ["exit_143", "exit_137", "exit_1", "pod_deleted", "executor_error", "step_failed"])
+def test_the_pods_condition_states_who_took_it_away(reason: str) -> None:
+    """With any exit code; what the cloud says of a spot instance explains a drain."""
+    ended = Ending("failed", reason, "n")
+
+    assert with_pod(ended, "Error", "EvictionByEvictionAPI") == Ending("platform", "drained", "n")
+    assert with_pod(Ending("failed", "exit_143"), "SpotReleased", "EvictionByEvictionAPI").reason == "spot_reclaimed"
+
+
+@pytest.mark.parametrize("ended", [Ending("failed", "oom"), Ending("failed", "deadline"), Ending("succeeded")])
+def test_an_own_limit_is_the_users_in_spite_of_a_disruption(ended: Ending) -> None:
+    """The step's own words name it."""
+    assert with_pod(ended, "Error", "PreemptionByScheduler") == ended
