@@ -52,13 +52,14 @@ def test_a_shipped_book_is_sound(name: str) -> None:
         ("aws-fargate-eks", 90_000, {"spec": "1-2Gi", "price_class": "arm64", "ephemeral_gib": "30"}, "1.015218"),
         ("aws-fargate-eks", 1_080_000, {"spec": "0.25vCPU 1GB"}, "4.36968"),
         ("aws-fargate-eks", 1_080_000, {"spec": "1vCPU 2GB", "price_class": "windows"}, "47.25"),
-        ("azure-aci", 9000, {"vcpu": "1", "memory_gib": "1"}, "0.135"),
+        ("azure-aci", HOUR, {"vcpu": "1", "memory_gib": "1"}, "0.04495"),
+        ("azure-aci", HOUR, {"vcpu": "2", "memory_gib": "4", "purchase": "spot"}, "0.02964"),
         ("plain-node", HOUR, {"vcpu": "1", "memory_gib": "2"}, "0.040085"),
         ("gke-autopilot", HOUR, {"vcpu": "1", "memory_gib": "4", "region": "us-west4"}, "0.0721"),
     ],
     ids=["7.1", "7.2", "7.2 by type", "7.4", "7.4 CNY", "7.7", "7.8", "7.8 CNY", "7.8b best effort", "7.8b performance",
-         "7.8b both", "7.8b Hong Kong", "Singapore", "7.10", "7.11 example 2", "7.11 example 3", "7.11 example 4", "7.20",
-         "7.14", "Autopilot"],
+         "7.8b both", "7.8b Hong Kong", "Singapore", "7.10", "7.11 example 2", "7.11 example 3", "7.11 example 4", "Azure",
+         "Azure spot", "7.14", "Autopilot"],
 )  # fmt: skip
 def test_shipped_books_reproduce_the_oracles(product: str, seconds: int, request_: dict[str, str], cost: str) -> None:
     """Section 7 of the field notes, to the last digit; where a page prints cents the exact value of its formula."""
