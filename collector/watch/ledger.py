@@ -60,6 +60,8 @@ class Ledger:
         self._event = msgspec.json.Decoder(Event[self._struct])  # type: ignore[name-defined]
         self._list_version = 0
         """The resource version of the running list."""
+        self._list_at: Instant = 0
+        """When its first page arrived: all pages show what existed then."""
         self._listed: set[str] = set()
 
     @property
@@ -171,7 +173,7 @@ class Ledger:
         if not self._list_version:
             if page.resource_version < self.resource_version:
                 self.new_epoch()
-            self._list_version = page.resource_version
+            self._list_version, self._list_at = page.resource_version, now
         if not self.whole:
             return True
         base = version_of(self.epoch, 0)
@@ -192,7 +194,7 @@ class Ledger:
         self.position = version_of(self.epoch, self._list_version)
         for uid in absent:
             del self.known[uid]
-            out.append(self._observation("vanished", uid, None, self.position, now))
+            out.append(self._observation("vanished", uid, None, self.position, min(self._list_at, now)))
         self.begin_list()
         out += self.position_message(), self.synced_message()
         return len(absent)

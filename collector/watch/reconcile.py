@@ -18,7 +18,7 @@ import msgspec
 
 from collector.clock import now_ms
 from collector.core.facts.watches import Reconciled
-from collector.core.model import version_of
+from collector.core.model import Instant, version_of
 from collector.core.objects import kubernetes
 from collector.core.objects.kubernetes import Kind
 from collector.kube.connection import Connection
@@ -59,6 +59,8 @@ class ListedVersions(NamedTuple):
     versions: dict[str, int]
     news: dict[str, kubernetes.Meta]
     """The objects that the watch had not yet observed in this version when their page arrived."""
+    shown_at: Instant = 0
+    """When the first page arrived: all pages show what existed then."""
 
 
 @dataclass
@@ -166,7 +168,8 @@ class Reconciler:
             version = snapshot.versions[meta.uid] = version_of(ledger.epoch, number)
             if version > ledger.known.get(meta.uid, -1):
                 snapshot.news[meta.uid] = meta
-        return snapshot._replace(at=version_of(ledger.epoch, page.resource_version))
+        at = version_of(ledger.epoch, page.resource_version)
+        return snapshot._replace(at=at, shown_at=snapshot.shown_at or now_ms())
 
     def _steady(self, listings: int) -> bool:
         """Whether the watch has continued without a list of its own since."""
@@ -186,7 +189,7 @@ class Reconciler:
         """Observes the differences as a list would show them; returns the number of repaired objects."""
         ledger, repaired = self.watch.ledger, len(found.phantom)
         if found.phantom:
-            self.sink([ledger.observe_vanished(uid, now_ms()) for uid in sorted(found.phantom)])
+            self.sink([ledger.observe_vanished(uid, snapshot.shown_at) for uid in sorted(found.phantom)])
         for uid in sorted(found.missing | found.stale)[:MOST_FETCHED]:
             obj = await self._fetch(snapshot.news[uid])
             if not self._steady(listings):

@@ -144,6 +144,19 @@ def test_r06_an_expired_token_begins_the_list_again_even_if_a_new_one_is_offered
     assert changes_of(out) == [("listed", "b", 110), ("vanished", "a", 120)]
 
 
+def test_r06_what_a_long_list_lacks_was_gone_when_its_first_page_arrived() -> None:
+    """All pages show what existed then; a pod that is gone must not be billed for the minutes that later pages take."""
+    watch = watching(an_object("a", 10), version=100)
+    watch.feed(event("ERROR", status(410)), NOON)
+    next_request(watch)
+    watch.answered(200, JSON, page(an_object("b", 110), version=120, token="t1"), NOON + 10 * SECOND)
+    next_request(watch)
+    out = watch.answered(200, JSON, page(an_object("c", 111), version=120), NOON + 70 * SECOND)
+
+    assert [(o.uid, o.at) for o in observed(out)] == [("c", NOON + 70 * SECOND), ("a", NOON + 10 * SECOND)]
+    assert of_type(out, WatchGap)[0].to_at == NOON + 70 * SECOND
+
+
 def test_r07_a_relist_is_paged_and_unset_like_the_first() -> None:
     """A paged list at a version other than 0 bypasses the server's cache and reads etcd; an unset one need not."""
     watch = watching()

@@ -194,11 +194,19 @@ def end_time(pod: PodState, attempt: Attempt | None) -> Instant | None:
     run, at = pod.run, pod.run.finished_at
     if not pod.guessed or at is None or attempt is None or run.attempt != attempt.number:
         return at
+    begun = run.main_started_at or run.created_at
     if recorded := (attempt.step_ends or {}).get(run.node_id):
-        return max(recorded, run.main_started_at or run.created_at)
+        return max(_no_later_than_proof(recorded, pod.over_by, begun), begun)
     if not attempt.finished_at or run.reason != "vanished" or attempt.outcome not in WITHOUT_LIVE_PODS:
         return at
-    return min(at, max(attempt.finished_at, run.main_started_at or run.created_at))
+    return min(at, max(attempt.finished_at, begun))
+
+
+def _no_later_than_proof(recorded: Instant, over_by: Instant | None, begun: Instant) -> Instant:
+    """The controller records when it noticed an end, which may be long after the pod was proved to be over."""
+    if over_by is None or over_by < begun:  # our clock is behind the cluster's: it proves nothing
+        return recorded
+    return min(recorded, over_by // 1000 * 1000)  # objects have whole seconds, rounded down
 
 
 def with_event(pod: PodState, hint: EventHint | None) -> PodState:

@@ -60,7 +60,7 @@ class PlainNodes:
         if not isinstance(node, kubernetes.ApiNode):
             if before is not None:
                 # The deletion was not observed: the node is counted until it was last known to exist.
-                yield self._close(before, before.last_seen_at, seen.version)
+                yield self._close(before, max(before.first_seen_at, min(before.last_seen_at, seen.at)), seen.version)
             return
         if seen.change == "deleted" or virtual(node):
             if before is not None:

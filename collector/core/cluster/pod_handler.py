@@ -60,7 +60,8 @@ class PodHandler:
         before = self.tracked.pods.get(seen.uid)
         if before is not None:
             at = self.gaps.last_alive(seen, before.first_seen_at, before.running_at, before.run.main_started_at)
-            yield from self._replace(before, pod_lifecycle.close(before, at, seen.version, "vanished"), seen)
+            closed = pod_lifecycle.close(before, at, seen.version, "vanished", over_by=seen.at)
+            yield from self._replace(before, closed, seen)
         elif awaited := self.owners.parked(seen.uid):
             self.owners.park(awaited, seen)
 

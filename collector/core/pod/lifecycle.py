@@ -62,6 +62,8 @@ def observe(before: PodState | None, seen: Observation, place: AttemptPlace) -> 
     else:
         state = msgspec.structs.replace(before, run=run, stage=stage, guessed=guessed)
     state.gone = seen.change == "deleted"
+    if stage == "finished" and state.over_by is None:
+        state.over_by = seen.at
     if waits is not None:
         state.waits, state.waits_on, state.waits_words = waits.name, intern(waits.on), intern(waits.words)
     else:
@@ -96,13 +98,21 @@ def _start_latency(state: PodState) -> tuple[int | None, LatencySource]:
     return state.run.main_started_at - state.run.created_at, "object"
 
 
-def close(before: PodState, seen_at: Instant, version: int, reason: str) -> PodState:
-    """The state of a pod that is gone: it ended no later than `seen_at`."""
+def close(before: PodState, at: Instant, version: int, reason: str, *, over_by: Instant) -> PodState:
+    """The state of a pod that is gone: it was known to exist until `at`, and is proved to be over by `over_by`."""
     if before.stage == "finished":
         return msgspec.structs.replace(before, gone=True)
-    run = msgspec.structs.replace(before.run, finished_at=seen_at, reason=before.run.reason or reason, version=version)
+    run = msgspec.structs.replace(before.run, finished_at=at, reason=before.run.reason or reason, version=version)
     return msgspec.structs.replace(
-        before, run=run, stage="finished", gone=True, guessed=True, waits="", waits_on="", waits_words=""
+        before,
+        run=run,
+        stage="finished",
+        gone=True,
+        guessed=True,
+        over_by=over_by,
+        waits="",
+        waits_on="",
+        waits_words="",
     )
 
 
@@ -219,7 +229,8 @@ def _last_sign(
     if ceased:
         return max(ceased), False
     if gone_at := kubernetes.parse_time(meta.deletionTimestamp):
-        return gone_at, False
+        # It is when the grace period ends, which a pod need not use up; with a clock behind the cluster's it is believed.
+        return gone_at if started and seen.at < started else min(gone_at, seen.at), False
     return max((at for _, at in changes if at and seen.change == "listed"), default=seen.at), True
 
 

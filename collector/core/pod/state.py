@@ -47,6 +47,8 @@ class PodState(msgspec.Struct, array_like=True, gc=False):
     """The message of the last Kubernetes event about the pod."""
     notice_at: Instant | None = None
     """When an event announced that the spot instance is taken back; kept, since an event is sent once."""
+    over_by: Instant | None = None
+    """First proof, by the arrival clock, that the pod was over: a sight of its end or deletion, or a list without it."""
 
     @property
     def is_counted(self) -> bool:

@@ -15,6 +15,7 @@ from collector.core.pod.state import PodState
 from tests.builders import (
     DAY,
     HOUR,
+    MINUTE,
     NOON,
     SECOND,
     a_condition,
@@ -145,7 +146,11 @@ def test_a_deletion_states_itself_when_it_was_requested_for() -> None:
     reported = pod_json(started=NOON, phase="Running")
     reported["metadata"]["deletionTimestamp"] = "2026-11-22T12:00:40Z"
 
-    assert run_of((decoded(reported, kubernetes.Pod), "deleted")).finished_at == NOON + 40 * SECOND
+    pod = decoded(reported, kubernetes.Pod)
+
+    assert run_of((pod, "deleted"), when=NOON + MINUTE).finished_at == NOON + 40 * SECOND
+    assert run_of((pod, "deleted"), when=NOON + 9 * SECOND).finished_at == NOON + 9 * SECOND, "it is gone before"
+    assert run_of((pod, "deleted"), when=NOON - MINUTE).finished_at == NOON + 40 * SECOND, "our clock is behind"
 
 
 def test_the_end_of_a_pod_that_a_list_shows_is_not_now() -> None:
@@ -174,7 +179,7 @@ def test_a_vanished_pod_ends_now_and_keeps_what_it_stated_last() -> None:
     """What a relist lacks ended in between; the reason we saw is better than `vanished`."""
     pod_state = lived(a_pod(containers=[a_container(waits="ImagePullBackOff")]))
 
-    closed = pod_lifecycle.close(pod_state, NOON + DAY, 7, "vanished")
+    closed = pod_lifecycle.close(pod_state, NOON + DAY, 7, "vanished", over_by=NOON + DAY)
 
     assert (closed.run.finished_at, closed.run.reason, closed.run.version, closed.stage, closed.gone) == (
         NOON + DAY, "ImagePullBackOff", 7, "finished", True,
@@ -184,7 +189,7 @@ def test_a_vanished_pod_ends_now_and_keeps_what_it_stated_last() -> None:
 def test_a_pod_of_end_is_known_keeps_it_when_it_vanishes() -> None:
     """Finished pods are collected; a list without one has no news of it."""
     pod_state = lived(ended_pod())
-    closed = pod_lifecycle.close(pod_state, NOON + DAY, 7, "vanished")
+    closed = pod_lifecycle.close(pod_state, NOON + DAY, 7, "vanished", over_by=NOON + DAY)
 
     assert (closed.run, closed.gone) == (pod_state.run, True)
 

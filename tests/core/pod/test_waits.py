@@ -99,7 +99,7 @@ def test_a_pod_that_got_on_or_is_gone_waits_for_nothing() -> None:
     ends = [
         lived(hung, running_pod()),
         lived(hung, (hung, "deleted")),
-        pod_lifecycle.close(lived(hung), NOON + DAY, 7, "x"),
+        pod_lifecycle.close(lived(hung), NOON + DAY, 7, "x", over_by=NOON + DAY),
     ]
 
     assert [(pod_state.waits, pod_state.waits_on, pod_state.waits_words) for pod_state in ends] == [("", "", "")] * 3
