@@ -9,47 +9,30 @@ collector's side; the collector must never import this module, since it loads th
 import asyncio
 import errno
 import os
-import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 
 import msgspec
-from aiohttp import BodyPartReader, HttpVersion11, MultipartReader, web
+from aiohttp import web
 
-from collector.catalog.schema import DATABASE, WRITER
+from collector.catalog.schema import WRITER
 from collector.store.embedded.access import ANSWER_HEADERS, LOOPBACK, READER, Authenticator, RefusedRequestError
-from collector.store.embedded.compression import UnreadableBodyError, decompress
-from collector.store.embedded.engine import Answer, Engine, EngineError, Statement, StorePathError
+from collector.store.embedded.compression import UnreadableBodyError
+from collector.store.embedded.engine import Answer, Engine, EngineError, StorePathError
 from collector.store.embedded.options import StoreOptions
 from collector.store.embedded.read_only import READONLY, RefusedStatementError
+from collector.store.embedded.request import READER_BODY, WRITER_BODY, read_statement
 from collector.store.embedded.token import TokenFileError, read_or_make_token
-
-READER_BODY = 1 << 20
-WRITER_BODY = 256 << 20
-"""Bytes of a request's body, before and after decompression."""
 
 STOP_WITHIN_S = 1.8
 LINGER_S = 2.0
 """How long the rest of a refused body is read and dropped, so that its sender gets to read why."""
 
-_NOT_SETTINGS = frozenset({
-    "add_http_cors_header", "buffer_size", "client_protocol_version", "compress", "database", "decompress",
-    "default_format", "enable_http_compression", "http_headers_progress_interval_ms", "password", "query", "query_id",
-    "quota_key", "role", "send_progress_in_http_headers", "session_check", "session_id", "session_timeout", "user",
-    "wait_end_of_query",
-})  # fmt: skip
-"""Query parameters that speak to the HTTP interface. No session is kept: its names are read and forgotten."""
-
-_INSERT_HEAD = re.compile(rb"\s*INSERT\s.*?\bFORMAT\s+(\w+)[ \t]*(?:\r?\n|$)", re.IGNORECASE | re.DOTALL)
-_HEAD_BYTES = 1 << 16
-
 _BAD_REQUEST = 36
-_TOO_LARGE = 307
-_UNSUPPORTED = 48
 
 
 class Server:
@@ -83,8 +66,7 @@ class Server:
         role = self._authenticator.role(request)
         if request.method not in {"GET", "POST"}:
             raise RefusedRequestError(_BAD_REQUEST, "GET or POST", HTTPStatus.METHOD_NOT_ALLOWED)
-        await _ask_for_body(request)
-        statement = await _read_statement(request, READER_BODY if role == READER else WRITER_BODY)
+        statement = await read_statement(request, READER_BODY if role == READER else WRITER_BODY)
         if statement is None:
             return None
         # As in ClickHouse, a GET never changes anything, for any user.
@@ -93,95 +75,6 @@ class Server:
         if statement.data is not None:
             raise RefusedStatementError("a reader may not INSERT")
         return await self._engine.read(statement)
-
-
-async def _ask_for_body(request: web.BaseRequest) -> None:
-    """Invites the body of a client that waits for that: curl sends a large one only then, or a second later."""
-    if request.version == HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0  # nothing of the answer itself is sent yet
-
-
-async def _read_statement(request: web.BaseRequest, limit: int) -> Statement | None:
-    """Reads the request as one statement; None when it has none."""
-    options = dict(request.query)
-    if options.get("compress", "0") != "0" or options.get("decompress", "0") != "0":
-        raise RefusedRequestError(
-            _UNSUPPORTED, "ClickHouse's own block compression (compress=1) is not supported; use none, lz4 or gzip"
-        )
-    body = b""
-    if request.content_type == "multipart/form-data":
-        options |= await _form_fields(request, limit)
-    else:
-        body = await _body(request, limit)
-    statement, data_format, data = _split(options.get("query", ""), body)
-    if not statement.strip():
-        return None
-    return Statement(
-        statement=statement,
-        parameters={name[len("param_") :]: text for name, text in options.items() if name.startswith("param_")},
-        settings={
-            name: text for name, text in options.items() if name not in _NOT_SETTINGS and not name.startswith("param_")
-        },
-        database=_database(options, request.headers),
-        output_format=options.get("default_format") or request.headers.get("X-ClickHouse-Format") or "TabSeparated",
-        revision=_number(options.get("client_protocol_version", "0")),
-        data=data,
-        data_format=data_format,
-    )
-
-
-def _database(options: Mapping[str, str], headers: Mapping[str, str]) -> str:
-    """The database of a statement. Clients name `default` unasked, which in this engine reads files: ours replaces it."""
-    name = options.get("database") or headers.get("X-ClickHouse-Database") or DATABASE
-    return DATABASE if name == "default" else name
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isdecimal() else 0
-
-
-def _split(query: str, body: bytes) -> tuple[str, str, bytes | None]:
-    """(statement, format of its data, its data), from the query parameter and the body."""
-    whole = query.encode() + b"\n" + body if query else body
-    head = _INSERT_HEAD.match(whole[:_HEAD_BYTES])
-    if head is None or head.group(1).lower() == b"values":
-        return _decoded(whole), "", None
-    statement = _decoded(head.group(0))
-    return statement[: statement.upper().rindex("FORMAT")], head.group(1).decode(), whole[head.end() :]
-
-
-def _decoded(text: bytes) -> str:
-    try:
-        return text.decode()
-    except UnicodeDecodeError:
-        raise RefusedRequestError(
-            _BAD_REQUEST, "a statement must be UTF-8, data must follow INSERT … FORMAT f"
-        ) from None
-
-
-async def _body(request: web.BaseRequest, limit: int) -> bytes:
-    chunks = bytearray()
-    async for chunk in request.content.iter_any():
-        chunks += chunk
-        if len(chunks) > limit:
-            raise RefusedRequestError(_TOO_LARGE, f"a body may have {limit} bytes", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    encoding = request.headers.get("Content-Encoding", "")
-    if not encoding:
-        return bytes(chunks)
-    return await asyncio.to_thread(decompress, bytes(chunks), encoding, limit)
-
-
-async def _form_fields(request: web.BaseRequest, limit: int) -> dict[str, str]:
-    """The fields of a form, which clickhouse-connect sends instead of long query parameters."""
-    fields: dict[str, str] = {}
-    async for part in MultipartReader(request.headers, request.content):
-        if not isinstance(part, BodyPartReader) or part.filename is not None or part.name is None:
-            raise RefusedRequestError(_UNSUPPORTED, "external tables are not supported")
-        fields[part.name] = (await part.read()).decode()
-        if sum(map(len, fields.values())) > limit:
-            raise RefusedRequestError(_TOO_LARGE, f"a form may have {limit} bytes", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    return fields
 
 
 def _response(answer: Answer) -> web.Response:
