@@ -22,10 +22,10 @@ from collector.core.workflow import outcome, steps
 from collector.core.workflow.lifecycle import Steps
 from collector.core.workflow.state import Attempt, WorkflowState
 
-WITHOUT_LIVE_PODS = ("succeeded", "failed", "platform")
+WITHOUT_LIVE_PODS = ("succeeded", "failed", "platform", "invalid")
 """Outcomes of workflows that wait for their pods: no pod outlives such a workflow."""
 FAILED = ("failed", "platform")
-RETRYABLE = (*FAILED, "cancelled")
+RETRYABLE = (*FAILED, "cancelled", "invalid")
 """Outcomes of workflows that `argo retry` may take up again; it deletes their failed pods first."""
 STEPS_UNAVAILABLE = ("offloaded", "unreadable")
 """Values of node_status of a workflow whose steps cannot be read: its pods show what they can."""

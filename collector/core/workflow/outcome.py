@@ -25,9 +25,20 @@ from collector.core.objects.status_nodes import (
     descendants,
     is_memoized,
 )
+from collector.core.workflow.signs import (
+    NOT_THE_SPEC,
+    PLATFORM_SIGNS,
+    SPEC_SIGNS,
+    TEMPLATE_SIGNS,
+    USER_SIGNS,
+    links,
+    read,
+)
 
 INVALID_MESSAGE = "invalid spec"
 STOPPED_MESSAGE = "Stopped with strategy"
+OPERATION_ERROR = "Workflow operation error"
+"""The controller's words on the root node of a workflow that it gave up as a whole; status.message has the cause."""
 USER_WORDED = frozenset({"HTTP", "Plugin", "Suspend"})
 """Types of steps whose message is written by a user, a server or a plugin."""
 
@@ -38,64 +49,6 @@ _LOST = ("ContainerStatusUnknown", "Unknown")
 _MISSING = re.compile(r"does not exist|no such file or directory", re.IGNORECASE)
 _EXIT_CODE = re.compile(r"exit code (\d{1,3})\b")
 
-
-Signs = tuple[tuple[str, re.Pattern[str]], ...]
-
-
-def _signs(**signs: tuple[str, ...]) -> Signs:
-    """Patterns of how a message begins, by reason; Argo adds the task's name in front if the controller itself failed."""
-    wrapped = r"(?:(?:task|step) '[^']*' errored: |error in (?:entry|exit) template execution ?: )*"
-    return tuple((reason, re.compile(f"{wrapped}(?:{'|'.join(begins)})")) for reason, begins in signs.items())
-
-
-PLATFORM_SIGNS = _signs(
-    evicted=(
-        r"The node was low on resource", r"(?:Pod was rejected: )?The node had condition", r"(?:Pod )?Evicted\b",
-    ),
-    preempted=(r"Preempt(?:ed|ing)\b",),
-    node_lost=(
-        r"NodeLost\b", r"Node \S+ which was running pod", r"Node is shutting", r"Pod was terminated\b",
-        r"Pod was rejected(?:: | as ).{0,40}(?:NodeShutdown|shutting down)",
-    ),
-    rejected=(r"Pod was rejected", r"Pod Node didn't have enough resource", r"Pod Predicate ", r"Pod Allocate failed"),
-    spot_reclaimed=(r"Spot(?:ToBe)?Released\b", r"Bid(?:Expired|Failed)\b", r"The pod is spot instance"),
-    image_pull=(
-        r"Pod failed before \S+ container starts due to (?:\w*Image\w*|RegistryUnavailable)\b", r"ErrImage\w*",
-        r"ImagePull\w*", r"ImageInspectError\b", r"InvalidImageName\b", r"Back-off pulling image", r"Failed to pull image",
-    ),
-    no_stock=(r"NoStock\b", r"(?:ProviderCreateFailed|Create ECI failed)\b.*NoStock"),
-    never_started=(
-        r"can't find failed message for pod", r"Pod failed before \S+ container starts due to (?!CreateContainer)",
-    ),
-    quota=(r'pods? "[^"]*" is forbidden: exceeded quota',),
-    pod_deleted=(r"pod deleted\b", r"container deleted\b"),
-    pod_lost=(r"pod failed: ",),
-    too_large=(
-        r"Request entity too large", r"workflow is longer than maximum allowed size",
-        r"etcdserver: request is too large", r"offload node status is not supported",
-    ),
-)  # fmt: skip
-"""
-Beginnings of messages of kubelets, clouds and the controller for failures of the platform: pod.status.message of
-Kubernetes' eviction and shutdown managers, and operator.go of Argo 3.4 to 4.1.
-"""
-
-USER_SIGNS = _signs(
-    ephemeral_storage=(
-        r"Pod ephemeral local storage usage exceeds", r"Container \S+ exceeded its local ephemeral storage",
-        r"Usage of EmptyDir volume",
-    ),
-    deadline=(
-        r"(?:Step|step|Template) exceeded (?:its|workflow) deadline", r"Pod was active on the node longer than",
-        r"Deadline ?[Ee]xceeded", r"Max duration limit exceeded", r"timeout$",
-    ),
-    template_error=(
-        r"failed to resolve \{\{", r"Maximum recursion depth exceeded", r"withParam value could not be parsed",
-        r"Invalid 'when' expression", r"displayName must match",
-    ),
-    container_config=(r"Pod failed before \S+ container starts due to CreateContainer",),
-)  # fmt: skip
-"""Beginnings of messages for steps that the user's own limit, deadline or template ended."""
 
 PLATFORM_REASONS = frozenset(
     {*dict(PLATFORM_SIGNS), *DISRUPTIONS.values(), "executor_error", "controller_error", "deadline_waiting"}
@@ -128,7 +81,8 @@ def ending(phase: str, message: str, shutdown: str, leaves: Iterable[Leaf]) -> E
     if phase == "Succeeded":
         return Ending("succeeded")
     if message.startswith(INVALID_MESSAGE):
-        return Ending("invalid", "invalid_spec")
+        refused = NOT_THE_SPEC.search(message)
+        return Ending("platform", "controller_error") if refused else Ending("invalid", "invalid_spec")
     if shutdown or message.startswith(STOPPED_MESSAGE):
         return Ending("cancelled", (shutdown or message.removeprefix(STOPPED_MESSAGE).strip(" '")).lower())
     earliest = min(leaves, key=lambda leaf: (leaf.finished_at, leaf.node_id), default=None)
@@ -145,17 +99,27 @@ def _outcome_of(kind: str, phase: str, text: str) -> tuple[AttemptOutcome, str]:
     if kind not in USER_WORDED:
         if ended := _CONTAINER_END.match(text):
             return _container_end(phase, ended[1], ended[2], text[ended.end() :])
-        if reason := _read(PLATFORM_SIGNS, text):
+        if reason := read(PLATFORM_SIGNS, text):
             return "platform", reason
-    if reason := _read(USER_SIGNS, text):
+    if reason := read(USER_SIGNS, text):
         return "failed", reason
+    if broken := _broken_spec(kind, phase, text):
+        return broken
     if exited := _EXIT_CODE.search(text):
         return "failed", f"exit_{exited[1]}"
     return ("platform", "controller_error") if phase == "Error" else ("failed", "step_failed")
 
 
-def _read(signs: Signs, text: str) -> str:
-    return next((reason for reason, sign in signs if sign.match(text)), "")
+def _broken_spec(kind: str, phase: str, text: str) -> tuple[AttemptOutcome, str] | None:
+    """What is wrong with the user's spec: an Error is the controller's own chain of words, a Failed may quote anybody."""
+    if NOT_THE_SPEC.search(text):
+        return None
+    for part in links(text) if phase == "Error" else (text,):
+        if kind not in USER_WORDED and (reason := read(SPEC_SIGNS, part)):
+            return "invalid", reason
+        if reason := read(TEMPLATE_SIGNS, part):
+            return "failed", reason
+    return None
 
 
 def _container_end(phase: str, why: str, code: str, rest: str) -> tuple[AttemptOutcome, str]:
@@ -211,8 +175,11 @@ def failed_leaves(nodes: Mapping[str, Node], how: Graph | None = None) -> list[L
     The failed steps without a failed step inside whose failure reached the workflow: where the end began.
 
     These do not count: steps that were tried again, steps that others followed (continueOn, depends on a failure), steps
-    inside a succeeded node, daemons that were still running, and hooks, unless only hooks failed.
+    inside a succeeded node, daemons that were still running, and hooks, unless only hooks failed. No step decided it if the
+    controller gave up the whole workflow.
     """
+    if any(node.message == OPERATION_ERROR and not node.boundaryID for node in nodes.values()):
+        return []
     how = how or build_graph(nodes)
     well = [key for key, node in nodes.items() if node.phase == "Succeeded"]
     spared = retried_away(nodes, how) | how.followed | descendants(how.held, well)

@@ -47,6 +47,10 @@ from tests.builders import a_leaf
         ("workflow is longer than maximum allowed size. compressed size 2 > maxSize 1", "too_large"),
         ("offload node status is not supported", "too_large"),
         ("error in entry template execution: etcdserver: request is too large", "too_large"),
+        (
+            'failed to look-up entrypoint/cmd for image "x:1", you must either: GET https://r: UNAUTHORIZED',
+            "image_pull",
+        ),
     ],
 )
 def test_the_platform_failed_in_these_words(text: str, reason: str) -> None:
@@ -133,6 +137,120 @@ def test_an_error_without_a_reason_is_the_controllers() -> None:
 def test_an_error_of_argos_own_container(text: str, expected: Ending) -> None:
     """An Error with an exit code is init's or wait's: theirs, unless what the user promised is not there."""
     assert outcome.fault(a_leaf(0, "Error", text)) == expected
+
+
+# A spec that was never valid, and a template that could not be filled in.
+
+NEVER_VALID = [
+    "template nope not found",
+    "template  not found",
+    "template nope not found in workflow template shared",
+    "workflow template nowhere not found",
+    'workflowtemplates.argoproj.io "nowhere" not found',
+    'clusterworkflowtemplates.argoproj.io "nowhere" not found',
+    'workflowtemplate.argoproj.io "nowhere" not found',
+    "inputs.parameters.must was not supplied",
+    "inputs.artifacts.model was not supplied",
+    "inputs.artifacts.model missing location information",
+    "template 'x' type is unknown",
+    "Template 'x' missing specification",
+    "Error applying PodSpecPatch",
+    "Failed to merge the workflow PodSpecPatch with the template PodSpecPatch due to invalid format",
+    "volume 'data' not found in workflow spec",
+    "target nope does not exist",
+    "no base duration specified for retryStrategy",
+    "Sometimes is not a valid RetryPolicy",
+    "unable to parse soon as a duration: time: invalid duration",
+    "invalid timeout format. time: unknown unit",
+    "output parameters must have a valueFrom specified",
+    "requested configuration is invalid: no lock named",
+    "workflows must use workflowTemplateRef to be executed when the controller is in reference mode",
+    'Pod "wf-1" is invalid: spec.containers[1].image: Required value',
+    'Pod in version "v1" cannot be handled as a Pod: quantities must match the regular expression',
+    'pods "wf-1" is forbidden: violates PodSecurity "restricted:latest": privileged',
+    'pods "wf-1" is forbidden: maximum cpu usage per Container is 1, but limit is 2',
+    'pods "wf-1" is forbidden: failed quota: team: must specify limits.cpu',
+    'pods "wf-1" is forbidden: no PriorityClass with name nope was found',
+]
+UNFILLED = [
+    "failed to resolve {{inputs.parameters.x}}",
+    "Invalid 'when' expression '{{= nosuch.thing }}': Invalid token (hint: try wrapping it in quotes)",
+    "Failed to evaluate 'when' expresion 'a': b",
+    "Expected boolean evaluation for '1'. Got 1",
+    "unable to resolve references: Unable to resolve: {{steps.a.outputs.artifacts.b}}",
+    "Unable to resolve: {{tasks.a.outputs.parameters.b}}",
+    "unable to resolve expression: Invalid 'fromExpression' 'x'",
+    "unable to parse argo variable: unclosed tag",
+    "failed to evaluate expression: unexpected token",
+    "withParam value could not be parsed as a JSON list: x: invalid character 'x'",
+    "Maximum recursion depth exceeded. See https://argo-workflows.readthedocs.io/en/latest/scaling/",
+    'strconv.Atoi: parsing "many": invalid syntax',
+    "invalid character '}' after object key",
+    "unable to retrieve inputs.parameters.a from ConfigMap: ConfigMap 'b' does not exist",
+]
+AROUND = [
+    "{}",
+    "error in entry template execution: {}",
+    "error in exit template execution : {}",
+    "task 'wf.a' errored: {}",
+    "failed to resolve references: {}",
+    "error in entry template execution: failed to resolve references: {}",
+    "step group deemed errored due to child wf[0].a(0:x y) error: {}",
+    "words of a later release: {}",
+]
+
+
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("text", NEVER_VALID)
+def test_a_spec_that_was_never_valid_is_nobodys_failure(text: str, around: str) -> None:
+    """Argo does not validate a workflow that it throttled first: the spec then fails on its way, in other words."""
+    expected = Ending("invalid", "invalid_spec")
+    if around.startswith(("failed to resolve references", "error in entry template execution: failed to resolve ref")):
+        expected = Ending("failed", "template_error")  # its link says already that the template was being filled in
+
+    assert outcome.fault(a_leaf(0, "Error", around.format(text))) == expected
+
+
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("text", UNFILLED)
+def test_a_template_that_cannot_be_filled_in_is_the_users(text: str, around: str) -> None:
+    """With whatever words the controller puts in front of the cause."""
+    assert outcome.fault(a_leaf(0, "Error", around.format(text))) == Ending("failed", "template_error")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'error in entry template execution: workflow template x: Get "https://10.0.0.1/apis/x": dial tcp: connection refused',
+        'template x: workflowtemplates.argoproj.io "x" is forbidden: User "argo" cannot get resource "workflowtemplates"',
+        "cannot get resource clusterWorkflowTemplate at cluster scope",
+        'pods "wf-1" is forbidden: error looking up service account team/x: serviceaccount "x" not found',
+        "failed to resolve artifact repository: config map missing",
+        "pvc create error: storageclass not there",
+        "unable to retrieve inputs.parameters.a from ConfigMap: etcdserver: request timed out",
+        "runtime error: invalid memory address or nil pointer dereference",
+    ],
+)
+def test_what_the_controller_could_not_do_is_the_platforms(text: str) -> None:
+    """A right that it lacks, an API server that does not answer, an account that is missing: no spec is broken."""
+    assert outcome.fault(a_leaf(0, "Error", text)) == Ending("platform", "controller_error")
+
+
+@pytest.mark.parametrize("text", [*NEVER_VALID, *UNFILLED])
+def test_who_quotes_a_broken_spec_did_not_break_one(text: str) -> None:
+    """What a container, a server or a person says comes after words of its own."""
+    assert outcome.fault(a_leaf(0, "Failed", f"main: Error (exit code 1): {text}")) == Ending("failed", "exit_1")
+    assert outcome.fault(a_leaf(0, "Failed", f"it wrote: {text}")).reason in ("step_failed", "exit_1")
+    assert outcome.fault(a_leaf(0, "Failed", text, "HTTP")).outcome == "failed"
+
+
+def test_words_that_only_the_whole_workflow_has() -> None:
+    """These end it as Failed, before any step."""
+    unset = "failed to set global parameters: either value or valueFrom must be specified in order to set global parameter x"
+    missing = "failed to set global parameters: failed to set global parameter x from configmap with name a and key b"
+
+    assert outcome.fault(a_leaf(0, "Failed", unset)) == Ending("invalid", "invalid_spec")
+    assert outcome.fault(a_leaf(0, "Failed", missing)) == Ending("failed", "template_error")
 
 
 # A deadline, and what the pod says.

@@ -39,6 +39,15 @@ def test_what_was_never_valid_is_nobodys_failure(phase: str) -> None:
     assert ending(phase, "invalid spec: template name 'x' undefined", "", []) == Ending("invalid", "invalid_spec")
 
 
+def test_a_validation_that_could_not_be_done_is_the_platforms() -> None:
+    """Argo writes the same words in front of what the API server refused it."""
+    message = (
+        'invalid spec: templates.a: workflowtemplates.argoproj.io "x" is forbidden: User "argo" cannot get resource'
+    )
+
+    assert ending("Failed", message, "", []) == Ending("platform", "controller_error")
+
+
 @pytest.mark.parametrize(
     ("message", "shutdown", "reason"),
     [
@@ -226,6 +235,41 @@ def test_a_message_of_any_length_is_kept_short() -> None:
     (leaf,) = outcome.failed_leaves(steps(a=failed(1, "x" * 10_000, displayName="y" * 10_000)))
 
     assert (len(leaf.text), len(leaf.step)) == (4096, 4096)
+
+
+GIVEN_UP = "Workflow operation error"
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (
+            "workflow is longer than maximum allowed size. compressed size 4089 > maxSize 4000Tried to offload node status",
+            Ending("platform", "too_large"),
+        ),
+        ("Request entity too large: limit is 3145728", Ending("platform", "too_large")),
+        ("target nope does not exist", Ending("invalid", "invalid_spec")),
+        ("runtime error: index out of range", Ending("platform", "controller_error")),
+    ],
+)
+def test_a_workflow_that_the_controller_gave_up_has_the_cause_in_its_own_message(
+    message: str, expected: Ending
+) -> None:
+    """Its root node has words of no meaning, and a step that had failed before did not end it."""
+    nodes = steps(
+        root=a_step("Error", kind="DAG", message=GIVEN_UP, startedAt=iso(NOON)),
+        earlier=failed(1, kind="Pod", boundaryID="root"),
+        ran=a_step("Running", boundaryID="root"),
+    )
+
+    assert ending("Error", message, "", outcome.failed_leaves(nodes)) == expected
+
+
+def test_a_step_may_be_called_so_by_its_server() -> None:
+    """Only the root's words are the controller's."""
+    nodes = steps(root=failed(9, kind="DAG"), leaf=failed(3, GIVEN_UP, kind="HTTP", boundaryID="root"))
+
+    assert begun(nodes) == ["leaf"]
 
 
 IDS = st.sampled_from("abcdefgh")
