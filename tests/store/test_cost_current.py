@@ -1,5 +1,6 @@
 """The view that every bill is read from."""
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
@@ -75,3 +76,14 @@ def test_corrections_are_separate_rows(store: Store) -> None:
     keep(store, POD_COST, [charge("a", "10"), charge("a", "-1", entry=1, day=OCTOBER)])
 
     assert store.query_rows("SELECT sum(cost) FROM lynceus.cost_current") == [(Decimal(9),)]
+
+
+def test_all_shards_are_asked_with_one_pointer(store: Store) -> None:
+    """Each shard would read its own replica of the months, and a sum would be of two runs while one of them lags."""
+    ((made,),) = store.query_rows(
+        "SELECT create_table_query FROM system.tables WHERE database = 'lynceus' AND name = 'cost_current'"
+    )
+
+    subqueries = re.findall(r"([A-Z ]*?\bIN) \(SELECT month", made.replace("\n", " "))
+    assert len(subqueries) == 2
+    assert all("GLOBAL" in operator for operator in subqueries), subqueries
