@@ -18,6 +18,7 @@ from collector.reports import report
 from collector.settings.derived import make_data_dir
 from collector.settings.model import ClusterSettings, Settings, SettingsError
 from collector.store.clickhouse import Store, StoreError, StoreUnreachableError, connect
+from collector.store.sharded import SEQUENTIAL, reader_settings, writer_settings
 
 
 class ExternalError(Exception):
@@ -79,25 +80,33 @@ def reading_store(settings: Settings, url: str) -> Store:
     if not settings.store.url:
         token = Path(settings.embedded.reader_token_file) if settings.embedded.reader_token_file else None
         return connect(f"http://{settings.embedded.listen}", password_file=token, database=DATABASE)
-    password = Path(settings.store.password_file) if settings.store.password_file else None
     return connect(
-        settings.store.url, settings.store.username, password, database=DATABASE, sharded=bool(settings.store.cluster)
+        settings.store.urls,
+        settings.store.username,
+        _password_file(settings),
+        database=DATABASE,
+        settings=reader_settings() if settings.store.cluster else {},
+        optional=True,
     )
 
 
 def writing_store(settings: Settings, timeout_s: int = 60) -> Store:
     """The settings' store, to be written; the embedded one takes its writer's token from the data directory."""
     if settings.store.url:
-        password = Path(settings.store.password_file) if settings.store.password_file else None
+        sharded = bool(settings.store.cluster)
         return connect(
-            settings.store.url,
+            settings.store.urls,
             settings.store.username,
-            password,
+            _password_file(settings),
             timeout_s=timeout_s,
-            sharded=bool(settings.store.cluster),
+            settings=writer_settings(timeout_s, settings.store.insert_quorum) if sharded else dict(SEQUENTIAL),
         )
     token = make_data_dir(settings) / "store.token"
     return connect(f"http://{settings.embedded.listen}", WRITER, token, timeout_s=timeout_s)
+
+
+def _password_file(settings: Settings) -> Path | None:
+    return Path(settings.store.password_file) if settings.store.password_file else None
 
 
 def reader(settings: Settings, url: str) -> report.Query:

@@ -130,6 +130,13 @@ class Housekeeping:
     ttl: str = ""
     bloom: tuple[str, ...] = ()
     ranges: tuple[str, ...] = ()
+    shard_by: tuple[str, ...] = ()
+    """Every server of a cluster has all rows."""
+
+    @property
+    def stored(self) -> tuple[Column, ...]:
+        """The columns that an insert names; the store fills the others."""
+        return tuple(column for column in self.columns if column is not INSERTED_AT)
 
 
 def _same(columns: Iterable[Column]) -> tuple[tuple[Column, str], ...]:
@@ -263,7 +270,7 @@ CLAIM = Housekeeping(
     order_by=("name",),
     columns=(
         c.low("name", "Name of the job"),
-        Column("version", "UInt64", "Unix milliseconds, at least 1 more than before; the highest counts"),
+        Column("version", "UInt64", "1 more than before; the highest counts"),
         c.text("holder", "Collector that does the job"),
         c.instant("until", "When another collector may take the job"),
         INSERTED_AT,

@@ -65,15 +65,16 @@ async def _check_store(settings: Settings) -> preflight.Check:
         except SettingsError as error:
             return preflight.Check(False, "store", str(error))
         return preflight.Check(True, "store", f"embedded, in {data}")
+    address = " or ".join(settings.store.urls)
     try:
         reads_only = await asyncio.to_thread(_reads_only, writing_store(settings, timeout_s=CHECK_S))
     except StoreError as error:
         remedy = STORE_REMEDIES.get(error.cause, "check store.url, and that the server is up")
-        return preflight.Check(False, "store", f"{settings.store.url}: {error}", remedy)
+        return preflight.Check(False, "store", f"{address}: {error}", remedy)
     if reads_only:
-        detail = f"{settings.store.url}: {settings.store.username} has read-only rights"
+        detail = f"{address}: {settings.store.username} has read-only rights"
         return preflight.Check(False, "store", detail, STORE_REMEDIES["store_read_only"])
-    return preflight.Check(True, "store", f"{settings.store.url} answers, and {settings.store.username} may write")
+    return preflight.Check(True, "store", f"{address} answers, and {settings.store.username} may write")
 
 
 def _reads_only(store: Store) -> bool:

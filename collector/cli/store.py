@@ -18,11 +18,14 @@ from collector.core.model import Instant
 from collector.settings.derived import make_data_dir, parse_address
 from collector.settings.load import load_settings
 from collector.settings.model import Settings, SettingsError
-from collector.store import backup, clickhouse
+from collector.store import backup
 from collector.store import export as exports
 from collector.store.embedded.options import StoreOptions, default_token_file
 from collector.store.manifest import BackupError, Manifest
 from collector.store.schema import migrate as migrations
+
+MIGRATE_TIMEOUT_S = 300
+"""For one statement of a migration."""
 
 app = typer.Typer(invoke_without_command=True, help="The embedded store: serve it, back it up, restore it.")
 
@@ -165,9 +168,7 @@ def migrate_store(settings: Settings, dry_run: bool) -> list[str]:
     """Migrates the settings' store and returns lines for the user; a dry run only returns the SQL."""
     if not settings.store.url:
         raise SettingsError("store.url: is missing; `lynceus run` migrates the embedded store itself")
-    cluster = settings.store.cluster
-    password = Path(settings.store.password_file) if settings.store.password_file else None
-    store = clickhouse.connect(settings.store.url, settings.store.username, password)
+    cluster, store = settings.store.cluster, connect.writing_store(settings, MIGRATE_TIMEOUT_S)
     with connect.store_failures():
         try:
             migrated = migrations.migrate(store, cluster, dry_run=dry_run)

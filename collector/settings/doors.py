@@ -62,6 +62,8 @@ def _store_problem(settings: Settings) -> str:
         if named:
             return f"store.{named[0]}: needs `store.url`; without it the embedded store is used"
         return _reader_problem(settings.embedded, Path(settings.data_dir))
+    if store.insert_quorum != "auto" and not store.cluster:
+        return "store.insert_quorum: needs `store.cluster`; a single server has no replicas that could wait"
     return ""
 
 

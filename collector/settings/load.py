@@ -110,8 +110,9 @@ def _check(settings: Settings) -> None:
         retention_days(settings.retention)
     except ValueError as error:
         raise SettingsError(f"retention.{error}") from None
-    if settings.store.url and (problem := _store_url_problem(settings.store.url)):
-        raise SettingsError(f"store.url: {problem}")
+    for url in settings.store.urls:
+        if problem := _store_url_problem(url):
+            raise SettingsError(f"store.url: {problem}")
     check_doors(settings)
     spool_limit_bytes(settings)
 

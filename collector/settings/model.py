@@ -54,16 +54,24 @@ class ClusterSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class StoreSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The ClickHouse to write to. Without a url the embedded store is started."""
 
-    url: str = ""
-    """Address, like http://clickhouse:8123. Empty: the embedded store is started."""
+    url: str | tuple[str, ...] = ""
+    """Address, like http://clickhouse:8123, or a list of servers of one cluster: one is used until it fails. Empty: the
+    embedded store is started."""
     username: str = "default"
     """User that may write to the database `lynceus`."""
     password_file: str = ""
     """File with the password. It is read at each attempt, so a new password needs no restart."""
     cluster: str = ""
     """ClickHouse cluster name for ON CLUSTER. Empty: a single node."""
+    insert_quorum: Literal["auto"] | Annotated[int, msgspec.Meta(ge=0)] = "auto"
+    """Replicas of a cluster that must have a row before it counts as stored. `auto`: more than half of them. 0: one."""
     wait_seconds: Annotated[int, msgspec.Meta(ge=0)] = 60
     """Seconds that a collector without saved state waits for the store before it starts from full lists."""
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The addresses; none for the embedded store."""
+        return self.url if isinstance(self.url, tuple) else (self.url,) if self.url else ()
 
 
 class SpoolSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

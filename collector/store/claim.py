@@ -1,10 +1,11 @@
 """
 Claims on jobs that one collector should do and that two may do: rows in the store, which all collectors share.
 
-ClickHouse has no compare-and-set, so a claim is not a lock. A request during another collector's claim is refused; of two
-collectors that repeat their requests at most one succeeds from the second request on. Two requests in the same instant,
-or to two replicas while one lags, may both succeed until the next request. A job under a claim must therefore be harmless
-when two collectors do it: a claim saves work, it does not protect data.
+A claim's version is one more than that of the claim before it, and its insert has a token made of that version. On a
+cluster of servers a replicated table takes each token once: of two collectors that write the same version, through whatever
+replicas, one row is stored, and both read whose. A single server takes both rows: of two requests in the same instant
+both may succeed, and from the next request on at most one. A job under a claim must therefore be harmless when two
+collectors do it; claims also expire while their holder is merely slow.
 """
 
 from dataclasses import dataclass
@@ -29,12 +30,8 @@ def acquire_claim(store: Store, name: str, holder: str, now: Instant, for_s: int
     current = current_claim(store, name)
     if current is not None and current.holder != holder and current.until > now:
         return False
-    version = now if current is None else max(now, current.version + 1)
-    store.command(
-        f"INSERT INTO {DATABASE}.{CLAIM.name} (name, version, holder, until) SELECT {{name:String}}, {{version:UInt64}}, "
-        "{holder:String}, fromUnixTimestamp64Milli({until:Int64})",
-        {"name": name, "version": version, "holder": holder, "until": now + for_s * 1000},
-    )
+    version = 1 if current is None else current.version + 1
+    store.insert(CLAIM, [(name, version, holder, now + for_s * 1000)], f"claim {name} {version}")
     written = current_claim(store, name)
     return written is not None and written.holder == holder
 

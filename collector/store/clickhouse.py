@@ -9,6 +9,7 @@ Values are bound, never written into SQL; identifiers come from the catalogue.
 import logging
 import re
 import struct
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,17 +20,10 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 from clickhouse_connect.driver.exceptions import DataError as ClientDataError
 
+from collector.catalog.rollups import Housekeeping
 from collector.catalog.schema import DATABASE, Table
 from collector.core.model import Instant
-
-_PINNED = {
-    "async_insert": 0,  # a batch is a batch, and its acknowledgement means that it is stored
-    "wait_end_of_query": 1,
-    "distributed_foreground_insert": 1,  # on a sharded store too
-}
-
-_SHARDED = {"distributed_product_mode": "global"}
-"""A subquery on a sharded table inside a query on another one runs once, over all shards."""
+from collector.store.sharded import IN_ORDER, STORED, Settings, writer_settings
 
 _ROWS_AT_FAULT = frozenset({
     53,   # TYPE_MISMATCH
@@ -50,6 +44,18 @@ _TOO_MANY_PARTS = 252
 
 _PASSWORD_AT_FAULT = frozenset({192, 193, 194, 516})
 
+_AWAITS_QUORUM = 286
+"""UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE: another insert in order is under way, and ends soon unless replicas are down."""
+_AWAIT_QUORUM_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+
+_OF_ONE_SERVER = frozenset({
+    225,  # NO_ZOOKEEPER
+    242,  # TABLE_IS_READ_ONLY
+    289,  # REPLICA_IS_NOT_IN_QUORUM
+    999,  # KEEPER_EXCEPTION
+})  # fmt: skip
+"""Another server of the cluster may well do it: the next connection is to the next address."""
+
 _CAUSES = {
     **dict.fromkeys(_PASSWORD_AT_FAULT, "store_password"),
     164: "store_read_only",        # READONLY
@@ -58,6 +64,11 @@ _CAUSES = {
     241: "store_overloaded",       # MEMORY_LIMIT_EXCEEDED
     202: "store_overloaded",       # TOO_MANY_SIMULTANEOUS_QUERIES
     _TOO_MANY_PARTS: "store_overloaded",
+    285: "store_replicas",         # TOO_FEW_LIVE_REPLICAS
+    _AWAITS_QUORUM: "store_replicas",
+    289: "store_replicas",         # REPLICA_IS_NOT_IN_QUORUM
+    319: "store_replicas",         # UNKNOWN_STATUS_OF_INSERT
+    369: "store_replicas",         # ALL_REPLICAS_ARE_STALE
 }  # fmt: skip
 """What a refusal means for the operator; the numbers are ClickHouse's, src/Common/ErrorCodes.cpp."""
 
@@ -108,9 +119,15 @@ class Store:
         self._make_client = make_client
         self._client: Client | None = None
 
-    def insert(self, table: Table, rows: Sequence[Row], token: str) -> None:
-        """Stores rows, given in the order of the table's columns, and waits for that. Harmless to repeat."""
-        columns = table.stored
+    def insert(self, table: Table | Housekeeping, rows: Sequence[Row], token: str) -> None:
+        """
+        Stores rows, given in the order of the table's columns, and waits for that. Harmless to repeat.
+
+        A replicated table takes a token once; rows that come with it later are dropped, and the insert succeeds.
+        """
+        columns, settings = table.stored, {**STORED, "insert_deduplication_token": token}
+        if not table.shard_by:
+            settings |= IN_ORDER
 
         def insert(client: Client) -> None:
             client.insert(
@@ -119,11 +136,11 @@ class Store:
                 database=DATABASE,
                 column_names=[column.name for column in columns],
                 column_type_names=[column.type for column in columns],
-                settings={**_PINNED, "insert_deduplication_token": token},
+                settings=settings,
             )
 
         try:
-            self._call(insert)
+            self._call_patiently(insert)
         except _VALUE_ERRORS as error:
             raise RowsRefusedError(f"{type(error).__name__}: {error}") from error
 
@@ -133,7 +150,8 @@ class Store:
 
     def query_stream(self, sql: str, parameters: dict[str, Any] | None = None) -> Iterator[tuple[Any, ...]]:
         """Yields the rows of a query as they arrive, so that a large answer is not in memory twice."""
-        with self._call(lambda client: client.query_rows_stream(sql, parameters)) as rows:
+        at_once = {"wait_end_of_query": 0}
+        with self._call(lambda client: client.query_rows_stream(sql, parameters, settings=at_once)) as rows:
             try:
                 yield from (tuple(row) for row in rows)
             except ClickHouseError as error:
@@ -147,9 +165,14 @@ class Store:
         """Returns the answer in an output format of the store."""
         return bytes(self._call(lambda client: client.raw_query(sql, parameters, fmt=output_format)))
 
-    def command(self, sql: str, parameters: dict[str, Any] | None = None) -> None:
+    def command(self, sql: str, parameters: dict[str, Any] | None = None, settings: Settings | None = None) -> None:
         """Runs a statement that has no result."""
-        self._call(lambda client: client.command(sql, parameters, use_database=False))
+        self._call_patiently(lambda client: client.command(sql, parameters, settings=settings, use_database=False))
+
+    def run_on_cluster(self, sql: str, settings: Settings) -> list[list[str]]:
+        """Runs a statement on all servers; returns what each of them answers, as text."""
+        answer = self._call(lambda client: client.raw_query(sql, settings=settings, use_database=False))
+        return [line.split("\t") for line in bytes(answer).decode().splitlines()]
 
     def ping(self) -> Instant:
         """Returns the time of the store's clock; raises when the store does not answer a query."""
@@ -161,6 +184,17 @@ class Store:
         if self._client is not None:
             self._client.close()
             self._client = None
+
+    def _call_patiently(self, request: Callable[[Client], Any]) -> Any:
+        """Repeats a request for a few seconds while another insert in order is under way."""
+        for pause in _AWAIT_QUORUM_S:
+            try:
+                return self._call(request)
+            except StoreRefusedError as error:
+                if error.code != _AWAITS_QUORUM:
+                    raise
+            time.sleep(pause)
+        return self._call(request)
 
     def _call(self, request: Callable[[Client], Any]) -> Any:
         try:
@@ -183,6 +217,8 @@ class Store:
             return StoreUnreachableError(_reason(error))
         if code in _PASSWORD_AT_FAULT:
             self.close()  # the next connection reads the password file again
+        if code in _OF_ONE_SERVER:
+            self.close()
         return StoreRefusedError(str(error), code)
 
 
@@ -196,8 +232,36 @@ def _reason(error: BaseException) -> str:
     return f"{address[1]}:{address[2]}: {getattr(error, 'strerror', None) or error}"
 
 
+class Addresses:
+    """Opens a connection to one of several servers; another one is chosen only after a failure."""
+
+    def __init__(self, addresses: Sequence[str], open_client: Callable[[str], Client]):
+        self._addresses, self._open_client = addresses, open_client
+        self._chosen = 0
+        self._is_first = True
+
+    def __call__(self) -> Client:
+        """Connects to the chosen server, else to the next that answers. Connecting again means that this one failed."""
+        if not self._is_first:
+            self._next()
+        self._is_first = False
+        failures: list[str] = []
+        for _ in self._addresses:
+            try:
+                return self._open_client(self._addresses[self._chosen])
+            except (OperationalError, OSError) as error:
+                if len(self._addresses) == 1:
+                    raise
+                failures.append(_reason(error))
+                self._next()
+        raise OperationalError("; ".join(failures))
+
+    def _next(self) -> None:
+        self._chosen = (self._chosen + 1) % len(self._addresses)
+
+
 def connect(
-    url: str,
+    url: str | Sequence[str],
     username: str = "default",
     password_file: Path | None = None,
     *,
@@ -205,20 +269,22 @@ def connect(
     timeout_s: int = 60,
     connect_timeout_s: int = 5,
     sharded: bool = False,
+    settings: Settings | None = None,
+    optional: bool = False,
 ) -> Store:
     """
     Returns the store at `http://host:8123/lynceus`. Each connection reads the password file, since secrets may rotate.
 
-    The path of the address is not used: a first migration finds no database there, and all names in SQL are qualified.
+    Of several addresses one is used until it fails. The path of an address is not used: a first migration finds no
+    database there, and all names in SQL are qualified. `sharded` chooses the settings of a writer to a cluster;
+    `optional` leaves out settings that the user's profile does not let change.
     """
-    address = urlsplit(url)._replace(path="").geturl()
-    # These libraries raise every failure that they log, and the inserter logs it once instead of at each attempt.
-    for library in ("clickhouse_connect", "urllib3"):
-        logging.getLogger(library).setLevel(logging.CRITICAL)
-    settings = _SHARDED if sharded else {}
+    addresses = [urlsplit(one)._replace(path="").geturl() for one in ([url] if isinstance(url, str) else url)]
+    _silence()
+    chosen = settings if settings is not None else writer_settings(timeout_s) if sharded else {}
 
-    def make_client() -> Client:
-        return clickhouse_connect.get_client(
+    def open_client(address: str) -> Client:
+        client = clickhouse_connect.get_client(
             dsn=address,
             username=username,
             password=_password(username, password_file),
@@ -228,11 +294,26 @@ def connect(
             connect_timeout=connect_timeout_s,
             send_receive_timeout=timeout_s,
             query_retries=0,
-            settings=settings,
             tz_mode="aware",
         )
+        _set(client, chosen, optional=optional)
+        return client
 
-    return Store(make_client)
+    return Store(Addresses(addresses, open_client))
+
+
+def _silence() -> None:
+    """These libraries raise every failure that they log, and the inserter logs it once instead of at each attempt."""
+    for library in ("clickhouse_connect", "urllib3"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
+
+
+def _set(client: Client, settings: Settings, *, optional: bool) -> None:
+    """Makes each statement of a client carry settings."""
+    for name, value in settings.items():
+        known = client.server_settings.get(name)
+        if not (optional and known and known.readonly):
+            client.set_client_setting(name, value)
 
 
 def _password(username: str, file: Path | None) -> str:

@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 
 from collector.catalog.counters import Counters
+from collector.catalog.rollups import Housekeeping
 from collector.catalog.schema import WRITER, Table
 from collector.clock import now_ms
 from collector.core.cost import charge as billing
@@ -140,7 +141,7 @@ class Noting(Store):
 
     found_at: dict[str, int]
 
-    def insert(self, table: Table, rows: Sequence[Any], token: str) -> None:
+    def insert(self, table: Table | Housekeeping, rows: Sequence[Any], token: str) -> None:
         super().insert(table, rows, token)
         if table.name == "workflow_run":
             uid, now = [column.name for column in table.stored].index("uid"), now_ms()

@@ -166,6 +166,10 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         ("store: {url: 'http://'}", "store.url", "invalid address"),
         ("store: {url: 'ftp://clickhouse'}", "store.url", "invalid address"),
         ("store: {url: 'http://clickhouse:99999'}", "store.url", "invalid address"),
+        ("store: {url: ['http://one:8123', clickhouse]}", "store.url", "invalid address"),
+        ("store: {url: ['http://one:8123', '']}", "store.url", "invalid address"),
+        ("store: {url: 'http://one:8123', insert_quorum: most}", "store.insert_quorum", "'most'"),
+        ("store: {url: 'http://one:8123', insert_quorum: 2}", "store.insert_quorum", "needs `store.cluster`"),
         ("store: {url: 'http://u:p@clickhouse'}", "store.url", "into store.password_file"),
         ("http: {listen: localhost}", "http.listen", "invalid address 'localhost', expected HOST:PORT, like 127.0.0.1:8470"),
         ("embedded: {listen: '127.0.0.1:99999'}", "embedded.listen", "invalid address"),
@@ -339,3 +343,13 @@ def test_a_context_is_never_our_own_cluster(tmp_path: Path, monkeypatch: pytest.
     known = connect.addresses(Settings(clusters=(ClusterSettings(name="own"), ClusterSettings(name="a", context="c"))))
 
     assert {name: address.in_cluster for name, (address, _) in known.items()} == {"own": True, "a": False}
+
+
+def test_the_store_may_be_several_servers() -> None:
+    """One address, a list, or none for the embedded store."""
+    for given, urls in (
+        ("''", ()),
+        ("'http://a:8123'", ("http://a:8123",)),
+        ("['http://a', 'https://b']", ("http://a", "https://b")),
+    ):
+        assert parse_settings(f"store: {{url: {given}}}".encode(), "s").store.urls == urls

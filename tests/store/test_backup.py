@@ -234,7 +234,9 @@ def test_a_restarted_store_has_forgotten_the_backup() -> None:
         def __init__(self) -> None:
             """Has no connection."""
 
-        def command(self, sql: str, parameters: dict[str, Any] | None = None) -> None:
+        def command(
+            self, sql: str, parameters: dict[str, Any] | None = None, settings: dict[str, Any] | None = None
+        ) -> None:
             assert sql.startswith("BACKUP x TO File('/y') SETTINGS id = '")
 
         def query_rows(self, sql: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:

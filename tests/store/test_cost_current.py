@@ -78,7 +78,7 @@ def test_corrections_are_separate_rows(store: Store) -> None:
     assert store.query_rows("SELECT sum(cost) FROM lynceus.cost_current") == [(Decimal(9),)]
 
 
-def test_all_shards_are_asked_with_one_pointer(store: Store) -> None:
+def test_one_pointer_is_read_for_all_shards(store: Store) -> None:
     """Each shard would read its own replica of the months, and a sum would be of two runs while one of them lags."""
     ((made,),) = store.query_rows(
         "SELECT create_table_query FROM system.tables WHERE database = 'lynceus' AND name = 'cost_current'"

@@ -18,6 +18,7 @@ from collector.store.clickhouse import Store
 from collector.store.schema import sharding
 from collector.store.schema.sharding import SchemaError
 from collector.store.schema.verify import foreign_table, other_columns
+from collector.store.sharded import IN_ORDER
 
 __all__ = ["FOLDER", "Migration", "SchemaError", "load", "migrate", "render"]
 
@@ -160,4 +161,5 @@ def _record(store: Store, migration: Migration) -> None:
         f"INSERT INTO {DATABASE}.{RECORD} (number, name, checksum) "
         "SELECT {number:UInt32}, {name:String}, {checksum:String}",
         {"number": migration.number, "name": migration.name, "checksum": migration.checksum},
+        settings=IN_ORDER,
     )

@@ -300,11 +300,13 @@ class Mortal(Store):
         super().__init__(to._make_client)
         self.left = statements
 
-    def command(self, sql: str, parameters: dict[str, Any] | None = None) -> None:
+    def command(
+        self, sql: str, parameters: dict[str, Any] | None = None, settings: dict[str, Any] | None = None
+    ) -> None:
         if self.left == 0:
             raise KilledError
         self.left -= 1
-        super().command(sql, parameters)
+        super().command(sql, parameters, settings)
 
 
 class KilledError(Exception):

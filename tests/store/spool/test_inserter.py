@@ -17,6 +17,7 @@ import pytest
 
 from collector.catalog import metrics
 from collector.catalog.counters import Counters
+from collector.catalog.rollups import Housekeeping
 from collector.catalog.schema import Table
 from collector.core.facts.workflows import QueueSample
 from collector.core.messages import Commit, Cursor
@@ -143,7 +144,7 @@ async def test_a_restart_repeats_an_unacknowledged_batch_and_nothing_doubles(
     class Deaf(Store):
         """Stores, and ends before the acknowledgement."""
 
-        def insert(self, table: Table, rows: Sequence[Any], token: str) -> None:
+        def insert(self, table: Table | Housekeeping, rows: Sequence[Any], token: str) -> None:
             store.insert(table, rows, token)
             raise StoreUnreachableError("connection lost")
 
