@@ -233,8 +233,9 @@ class Pipeline:
         """Applies an object to the state; an unforeseen error quarantines the object, and the next ones go on."""
         try:
             effects, facts = cluster.observe(seen), self._gathered.facts
+            news_from = cluster.news_from(seen.kind) if seen.change == "listed" else 0
             # One by one: facts that were made before an error are kept, as the state is.
-            for fact in self._recorder.record(cluster, effects, seen.at, listed=seen.change == "listed"):
+            for fact in self._recorder.record(cluster, effects, seen.at, news_from=news_from):
                 facts.append(fact)
         except Exception as error:
             log.exception(

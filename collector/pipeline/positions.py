@@ -40,6 +40,7 @@ class Positions:
 
     def restore(self, cursor: Cursor) -> None:
         """Takes up a position that an earlier process made durable."""
+        self._clusters[cursor.cluster].resume(cursor.kind)
         key = (cursor.cluster, cursor.kind)
         self._positions[key] = Position(cursor.kind, cursor.resource_version, cursor.epoch)  # type: ignore[arg-type]
         self._durable_at[key] = cursor.at
@@ -57,7 +58,9 @@ class Positions:
         """Records that clusters start from lists; the gap of each begins at its last durable position, or at `since`."""
         for name in clusters:
             known = [at for (cluster, _), at in self._durable_at.items() if cluster == name]
-            self._lost[name] = (min(known, default=since), why)
+            begin = min(known, default=since)
+            self._lost[name] = (begin, why)
+            self._clusters[name].lose_state(begin)
 
     def clusters_without_position(self) -> list[str]:
         """The clusters whose watches start from lists: new ones, and those whose state was lost."""

@@ -56,14 +56,14 @@ class Recorder:
     _months: set[int] = field(default_factory=set)
 
     def record(
-        self, cluster: Cluster, effects: Iterable[Effect], at: Instant, *, listed: bool = False
+        self, cluster: Cluster, effects: Iterable[Effect], at: Instant, *, news_from: Instant = 0
     ) -> Iterator[Fact]:
         """Yields the facts of effects, and moves the counters. An effect counts once it is iterated over."""
         for effect in effects:
             if isinstance(effect, Fact):  # most are, a row for each step of a workflow among them
                 yield effect
                 if isinstance(effect, ControllerIncident):
-                    self._count_incident(effect, listed)
+                    self._count_incident(effect, news_from)
                 elif isinstance(effect, CronRun):
                     self._count_cron(effect)
             elif isinstance(effect, PodEnded):
@@ -103,9 +103,9 @@ class Recorder:
         if ended.delay_ms is not None:
             counters.observe(metrics.COMPLETION_DELAY, ended.delay_ms / 1000, cluster=cluster)
 
-    def _count_incident(self, incident: ControllerIncident, listed: bool) -> None:
-        """Counts an incident, unless a list shows it: an old kill must not cause an alert."""
-        if listed or incident.kind not in ("oom_kill", "restart"):
+    def _count_incident(self, incident: ControllerIncident, news_from: Instant) -> None:
+        """Counts an incident, unless a first list shows it: an old kill must not cause an alert."""
+        if incident.at < news_from or incident.kind not in ("oom_kill", "restart"):
             return
         cluster, container = incident.cluster, incident.container
         self.counters.add(metrics.CONTROLLER_RESTARTS, cluster=cluster, container=container)

@@ -4,16 +4,25 @@ Effects of an attempt that began or ended, and the row of one that ended.
 
 from collections.abc import Iterator
 
-from collector.core.cluster.effects import Began, Clamped, Effect, Ended
+from collector.core.cluster.effects import Began, Clamped, Effect, Ended, Submitted
 from collector.core.facts.workflows import WorkflowRun
 from collector.core.workflow import rows, units
 from collector.core.workflow.state import Attempt, WorkflowState
 
 
+def submitted(state: WorkflowState) -> Effect:
+    """The present attempt is new."""
+    attempt = state.attempt
+    own = state.created_at if attempt.number == 1 else attempt.started_at
+    return Submitted(state.namespace, state.queue, attempt.first_seen_at if attempt.first_seen_live or not own else own)
+
+
 def began(state: WorkflowState) -> Iterator[Effect]:
     """Work on the present attempt began."""
-    latency = rows.queue_latency(state, state.attempt)
-    yield Began(state.namespace, state.queue, latency.ms if latency.source == "watch" else None)
+    attempt = state.attempt
+    latency = rows.queue_latency(state, attempt)
+    exact_ms = latency.ms if latency.source == "watch" else None
+    yield Began(state.namespace, state.queue, exact_ms, attempt.picked_up_at or attempt.first_seen_at)
     if latency.clamped:
         yield Clamped("queue_latency")
 

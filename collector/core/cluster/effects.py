@@ -4,16 +4,18 @@ What follows from an observation: facts to store, and effects that move a counte
 
 import msgspec
 
-from collector.core.model import Fact
+from collector.core.model import Fact, Instant
 from collector.core.pod.state import PodState
 from collector.core.workflow.state import WorkflowState
 
 
 class Submitted(msgspec.Struct, frozen=True):
-    """An attempt was seen for the first time, live."""
+    """An attempt was seen for the first time; of what a first list shows there is none."""
 
     namespace: str
     queue: str
+    at: Instant
+    """By the arrival clock if it was seen live, otherwise by the object's own."""
 
 
 class Began(msgspec.Struct, frozen=True):
@@ -22,6 +24,7 @@ class Began(msgspec.Struct, frozen=True):
     namespace: str
     queue: str
     latency_ms: int | None
+    at: Instant
 
 
 class FirstRan(msgspec.Struct, frozen=True):

@@ -51,6 +51,8 @@ class PodHandler:
         if before is None and hint is not None:  # from now on the pod's own state keeps the hint
             self.tracked.changes.mark("hints", seen.uid)
         after = linking.with_event(pod_lifecycle.observe(before, seen, self._place(pod, claim)), hint)
+        if before is None and after.historic and (after.run.finished_at or 0) >= self.gaps.news_from(seen.kind):
+            after.historic = False
         yield from self._replace(before, after, seen)
         if before is None:
             yield from self.release(seen.uid)
@@ -147,8 +149,9 @@ class PodHandler:
             workflow.moved_at = seen.at
         workflow_lifecycle.update_reason(workflow, at)
         self.tracked.mark_workflow(workflow)
-        historic = seen.change == "listed" and not attempt.first_seen_live
-        if not had_begun and attempt.picked_up_at is not None and not historic:
+        # A first list may show the beginning of an attempt that is older than the counters.
+        past = seen.change == "listed" and attempt.uncounted and at < self.gaps.news_from(seen.kind)
+        if not had_begun and attempt.picked_up_at is not None and not past:
             yield from attempt_effects.began(workflow)
 
     def _main_started(

@@ -21,13 +21,13 @@ from collector.core.cluster.tracked import TrackedObjects
 from collector.core.cluster.workflow_handler import WorkflowHandler
 from collector.core.cost.changed_charges import WrittenCharges
 from collector.core.live_view import Waiting
-from collector.core.messages import ControllerSettings, Observation, Reading
+from collector.core.messages import WORKLOAD_KINDS, ControllerSettings, Observation, Reading
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
 from collector.core.objects.kubernetes import OWNER_KINDS, Kind
 from collector.core.pod.state import PodState
 from collector.core.queue import waiting as queueing
-from collector.core.queue.flow import Flows
+from collector.core.queue.flow import REACH_MS, Flows
 from collector.core.rules import Rules
 from collector.core.workflow.description import restored
 from collector.core.workflow.state import WorkflowState
@@ -94,11 +94,16 @@ class Cluster:
         """Takes over one observation; returns the effects that follow from it."""
         effects = [*self._handlers[seen.kind](seen)]
         for effect in effects:
-            if type(effect) is Submitted:
-                self.flows.count_arrival(effect.namespace, effect.queue, seen.at)
-            elif type(effect) is Began:
-                self.flows.count_start(effect.namespace, effect.queue, seen.at)
+            if type(effect) is Submitted or type(effect) is Began:
+                self._count_flow(effect, seen.at)
         return effects
+
+    def _count_flow(self, effect: Submitted | Began, now: Instant) -> None:
+        """Counts an arrival or a start when it was: a list after a gap shows many at once."""
+        at = min(effect.at, now)
+        if now - at <= REACH_MS:
+            count = self.flows.count_start if isinstance(effect, Began) else self.flows.count_arrival
+            count(effect.namespace, effect.queue, at)
 
     def read(self, reading: Reading) -> list[Effect]:
         """Takes over a reading of the controller; returns the facts that follow from it."""
@@ -140,6 +145,18 @@ class Cluster:
             if not state.attempt.finished:
                 state.attempt.complete = False
                 self.tracked.mark_workflow(state)
+
+    def resume(self, kind: str) -> None:
+        """An earlier process watched this kind: what a list shows beyond the saved state is news."""
+        self._gaps.resume(kind)
+
+    def lose_state(self, since: Instant) -> None:
+        """An earlier process watched this cluster until `since`, but its state is lost."""
+        self._gaps.lose_state(WORKLOAD_KINDS, since)
+
+    def news_from(self, kind: str) -> Instant:
+        """What a list of this kind shows for the first time is news if it happened at this instant or later."""
+        return self._gaps.news_from(kind)
 
     def gap_ended(self, kind: str) -> None:
         """The list that closes a gap is complete, its vanished objects included."""

@@ -2,16 +2,15 @@
 Observations of workflows: what each changes in the state, and the effects that follow.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import Self
 
 import msgspec
 
 from collector.core.argo.cron import Crons
 from collector.core.cluster import attempt_effects, linking
-from collector.core.cluster.effects import Began, Clamped, Effect, Ended, FirstRan, PodEnded, PodRan, Submitted
+from collector.core.cluster.effects import Effect, PodEnded
 from collector.core.cluster.gaps import Gaps
 from collector.core.cluster.lock_users import LockUsers
 from collector.core.cluster.owners import NOTHING, Owners, attempt_of
@@ -27,7 +26,6 @@ from collector.core.workflow.state import WorkflowState
 
 CRON_LABEL = "workflows.argoproj.io/cron-workflow"
 SCHEDULED_TIME = "workflows.argoproj.io/scheduled-time"
-MOVES_COUNTERS = (Began, Ended, FirstRan, PodRan, Clamped)
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -83,14 +81,17 @@ class WorkflowHandler:
         workflow: kubernetes.Workflow = seen.object  # type: ignore[assignment]  # the kind implies the type
         labels = self.namespaces.get(workflow.metadata.namespace or "", NOTHING)
         state = self.tracked.workflows.get(seen.uid)
-        historic = state is None and seen.change == "listed"
+        # What happened before this instant is recorded, but moves no counter.
+        since = self.gaps.news_from(seen.kind) if state is None and seen.change == "listed" else 0
         if state is None:
             state = self.tracked.workflows[seen.uid] = lifecycle.new_workflow(seen, self.rules, labels)
             before = Snapshot.of(state)
             self._count_pods(state)
             yield from self._cron_run(workflow, state)
-            if not historic:
-                yield Submitted(state.namespace, state.queue)
+            if state.created_at >= since:
+                yield attempt_effects.submitted(state)
+            else:
+                state.attempt.uncounted = True
         else:
             if (again := lifecycle.restarted_at(state, workflow)) is not None:
                 yield from self._close_unobserved(state, seen, again)
@@ -100,10 +101,8 @@ class WorkflowHandler:
         reopened = self._reopened(state, seen) if state.attempt.number != before.number else ()
         if ended is not None:
             linking.decide_outcome(state.attempt, ended, self.tracked.pods_of_workflow(state))
-        effects: Iterable[Effect] = chain(reopened, self._changes(state, before))
-        if historic:  # what began or ended before the collector's start is recorded, but moves no counter
-            effects = (effect for effect in effects if not isinstance(effect, MOVES_COUNTERS))
-        yield from effects
+        yield from reopened
+        yield from self._changes(state, before, since)
         yield from self.pods.release(f"{state.namespace}/{state.name}")
         if ended is not None:
             pods = self.tracked.pods_of_workflow(state)
@@ -132,8 +131,8 @@ class WorkflowHandler:
             lifecycle.close_unobserved(state, min(at, again))
         yield from self._changes(state, before)
 
-    def _changes(self, state: WorkflowState, before: Snapshot) -> Iterator[Effect]:
-        """Effects of an update of a workflow's state."""
+    def _changes(self, state: WorkflowState, before: Snapshot, since: Instant = 0) -> Iterator[Effect]:
+        """Effects of an update of a workflow's state; what began or ended before `since` moves no counter."""
         now = Snapshot.of(state)
         reopened = now.number != before.number
         self.tracked.mark_workflow(state)
@@ -141,10 +140,10 @@ class WorkflowHandler:
         self.locks.update(state)
         if reopened:
             self.tracked.await_former(state)
-            yield Submitted(state.namespace, state.queue)
-        if now.picked_up_at is not None and (before.picked_up_at is None or reopened):
+            yield attempt_effects.submitted(state)
+        if now.picked_up_at is not None and (before.picked_up_at is None or reopened) and now.picked_up_at >= since:
             yield from attempt_effects.began(state)
-        if now.finished and (not before.finished or reopened):
+        if now.finished and (not before.finished or reopened) and (now.finished_at or 0) >= since:
             yield from attempt_effects.ended(state)
         if now.ended_since(before):
             yield attempt_effects.run_row(self.cluster, state, state.attempt)

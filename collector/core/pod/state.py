@@ -24,7 +24,7 @@ class PodState(msgspec.Struct, array_like=True, gc=False):
     live: bool
     """Whether the first observation was live."""
     historic: bool = False
-    """Whether the pod was over when a list first showed it: its row is written, but no counter moves for the past."""
+    """Whether the pod was over when a first list showed it: its row is written, but no counter moves for the past."""
     gone: bool = False
     """Whether the object is deleted; the state is kept until the attempt of the workflow ends."""
     counted_cost: Decimal | None = None

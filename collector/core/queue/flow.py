@@ -14,6 +14,8 @@ from collector.core.model import Instant
 SLOT_MS = 15_000
 SLOTS = 20
 """Five minutes: the present, incomplete slot and the nineteen before it."""
+REACH_MS = (SLOTS - 1) * SLOT_MS
+"""How long ago something may have happened to be counted still: then its slot is within the window."""
 RECENT = 5
 """The last minute: the present slot and four before it. An old burst must not make a draining queue look growing."""
 QUEUES_LIMIT = 10_000

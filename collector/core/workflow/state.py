@@ -100,6 +100,8 @@ class Attempt(msgspec.Struct, array_like=True, gc=False):
     """Rows of steps whose pod has not been seen yet, by node id."""
     gone_pods: dict[str, str] | None = None
     """Uids of pods that were forgotten after the end, by node id."""
+    uncounted: bool = False
+    """Whether no counter holds the submission: a first list showed the attempt."""
 
 
 class WorkflowState(msgspec.Struct, array_like=True, tag=2, gc=False):
