@@ -225,4 +225,4 @@ def facts_of(work: Work, body: bytes, known: StoredRows, pricing_runs: Runs) -> 
     cluster, effects = restored
     # Counters cover only what was watched, so the recorder's are dropped.
     recorder = Recorder(work.books, work.zone, Counters(), runs=pricing_runs)
-    return list(recorder.record(cluster, effects, at, listed=True))
+    return list(recorder.record(cluster, effects, at))

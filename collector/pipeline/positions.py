@@ -60,7 +60,7 @@ class Positions:
             known = [at for (cluster, _), at in self._durable_at.items() if cluster == name]
             begin = min(known, default=since)
             self._lost[name] = (begin, why)
-            self._clusters[name].lose_state(begin)
+            self._clusters[name].drop_state(begin)
 
     def clusters_without_position(self) -> list[str]:
         """The clusters whose watches start from lists: new ones, and those whose state was lost."""

@@ -57,9 +57,7 @@ def record(stream: Iterable[Observation]) -> Seen:
     made = Seen(Cluster("c1", RULES), [])
     recorder = Recorder(books(), UTC, Counters())
     for one in stream:
-        made.facts.extend(
-            recorder.record(made.cluster, made.cluster.observe(one), one.at, listed=one.change == "listed")
-        )
+        made.facts.extend(recorder.record(made.cluster, made.cluster.observe(one), one.at))
     return made
 
 

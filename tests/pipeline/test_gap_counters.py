@@ -1,5 +1,7 @@
 """What counters and flows take from a list: nothing of a first one, all that is new of one that closes a gap."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -17,7 +19,7 @@ FIRST_LISTS: list[Outcome] = [Synced("workflows", "5"), position("workflows"), S
 LIST_AT = NOON + 2 * MINUTE
 
 
-def listed(seen: kubernetes.Workflow | kubernetes.Pod, when: Instant = LIST_AT) -> Observation:
+def listed(seen: Any, when: Instant = LIST_AT) -> Observation:
     return an_observation(seen, "listed", when=when)
 
 
@@ -105,7 +107,7 @@ def test_the_first_list_of_pods_starts_only_what_was_counted(new: bool) -> None:
 
 
 def test_a_restart_that_ends_in_a_list_counts_what_is_new() -> None:
-    """The position had expired when the process came back; what it knew before is not counted again."""
+    """The position had expired when the process was up again; what it knew before is not counted again."""
     flow = a_pipeline()
     flow.take("c1", [*FIRST_LISTS, an_observation(waiting("w1"), "added", when=NOON + MINUTE)])
     after = restarted([drained(flow)])

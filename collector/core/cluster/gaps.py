@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from collector.core.messages import Observation
 from collector.core.model import Instant
 
-
 NEVER = 1 << 62
 """An instant that no object reaches."""
 
@@ -26,7 +25,7 @@ class Gaps:
         """An earlier process watched this kind, and its state is known: what is not in it is news."""
         self._news_from[kind] = 0
 
-    def lose_state(self, kinds: Iterable[str], since: Instant) -> None:
+    def drop_state(self, kinds: Iterable[str], since: Instant) -> None:
         """An earlier process watched these kinds and counted what happened until `since`, but its state is lost."""
         self._news_from.update(dict.fromkeys(kinds, since))
 

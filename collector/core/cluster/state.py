@@ -150,9 +150,9 @@ class Cluster:
         """An earlier process watched this kind: what a list shows beyond the saved state is news."""
         self._gaps.resume(kind)
 
-    def lose_state(self, since: Instant) -> None:
+    def drop_state(self, since: Instant) -> None:
         """An earlier process watched this cluster until `since`, but its state is lost."""
-        self._gaps.lose_state(WORKLOAD_KINDS, since)
+        self._gaps.drop_state(WORKLOAD_KINDS, since)
 
     def news_from(self, kind: str) -> Instant:
         """What a list of this kind shows for the first time is news if it happened at this instant or later."""
