@@ -25,6 +25,7 @@ from collector.core.archive.pod_estimates import decoded
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
 from collector.core.units import HOUR_MS
+from collector.kube.request import TooLargeError, read_whole
 from collector.settings.model import ArchiveSettings
 
 PATH = "/api/v1/archived-workflows"
@@ -38,6 +39,8 @@ PER_SECOND = 10
 AT_ONCE = 4
 """Parallel requests."""
 ANSWER_BYTES = 32 * 2**20
+MOST_VALUES = 1_000_000
+"""Values in an answer, by its commas and braces, so that four at once fit into memory. 5,000 steps have 100,000."""
 PATIENCE = aiohttp.ClientTimeout(total=60, connect=10)
 QUOTED = 80
 """Characters of an error message that are quoted."""
@@ -174,14 +177,16 @@ class ArgoServer:
             ) from None
 
     async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
-        body = bytearray()
-        async for piece in answer.content.iter_any():
-            body += piece
-            if len(body) > ANSWER_BYTES:
-                raise self._error(
-                    "too_large", f"an answer is larger than {ANSWER_BYTES >> 20} MiB", "see which workflow it is"
-                )
-        return bytes(body)
+        try:
+            body = await read_whole(answer, ANSWER_BYTES)
+        except TooLargeError:
+            raise self._too_large(f"{ANSWER_BYTES >> 20} MiB") from None
+        if body.count(b",") + body.count(b"{") > MOST_VALUES:
+            raise self._too_large(f"{MOST_VALUES} values")
+        return body
+
+    def _too_large(self, limit: str) -> ArchiveError:
+        return self._error("too_large", f"an answer is larger than {limit}", "see which workflow it is")
 
     def _check_answer(self, status: int, kind: str, body: bytes, absent_is_none: bool) -> bytes | None:
         """Returns the body of a good answer; raises ArchiveError with the remedy for any other."""

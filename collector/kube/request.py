@@ -19,7 +19,10 @@ LARGEST = 8 * 2**20
 
 
 class TooLargeError(aiohttp.ClientError):
-    """An answer larger than the limit."""
+    """An answer larger than the limit; the message names limit and remedy, the caller adds the cluster."""
+
+    def __init__(self, largest: int) -> None:
+        super().__init__(f"the answer is larger than {largest // 2**20} MiB; check what answers at this address")
 
 
 BROKEN = (aiohttp.ClientError, TimeoutError, OSError, AddressError)
@@ -43,7 +46,7 @@ async def fetch(
         async with await connection.request(
             method, access, path, timeout=within, params=params, headers=headers, body=body
         ) as answer:
-            return answer.status, answer.headers, await _whole(answer, largest)
+            return answer.status, answer.headers, await read_whole(answer, largest)
 
     access = await connection.access()
     answer = await once(access)
@@ -53,12 +56,18 @@ async def fetch(
     return await once(await connection.access())
 
 
-async def _whole(answer: aiohttp.ClientResponse, largest: int) -> bytes:
+async def read_whole(answer: aiohttp.ClientResponse, largest: int) -> bytes:
+    """
+    Reads a body up to a limit; raises TooLargeError.
+
+    The limit counts unpacked bytes: aiohttp unpacks no further than we read, so that a small gzip body which unpacks to
+    gigabytes is refused at the limit.
+    """
     pieces: list[bytes] = []
     size = 0
     while piece := await answer.content.readany():
         size += len(piece)
         if size > largest:
-            raise TooLargeError(f"the answer is larger than {largest // 2**20} MiB")
+            raise TooLargeError(largest)
         pieces.append(piece)
     return b"".join(pieces)

@@ -17,7 +17,7 @@ from collector.core.objects.kubernetes import Status
 Cause = Literal[
     "gone", "too_large", "throttled", "unauthorized", "forbidden", "missing", "rejected", "server", "corrupt",
     "unusable", "stream_error", "garbled", "list_loop", "went_back", "connection", "tls", "deadline", "idle", "cut",
-    "credentials", "back_pressure", "short", "closed", "no_position",
+    "credentials", "back_pressure", "short", "closed", "no_position", "oversized",
 ]  # fmt: skip
 """Why a watch was opened again, or a list begun again; the values of the metric's label."""
 

@@ -21,8 +21,9 @@ from collector.clock import now_ms
 from collector.core.argo import controller_readings
 from collector.core.messages import ControllerMetrics, ControllerSettings, Lease, Reading, ReadingKind
 from collector.kube.connection import Connection
-from collector.kube.request import BROKEN, WITHIN, fetch
+from collector.kube.request import BROKEN, LARGEST, WITHIN, fetch
 from collector.watch.api_errors import failure_of, trouble_of
+from collector.watch.foreign_yaml import parse_foreign
 from collector.watch.kinds import CONFIG_MAP, LEASE, config_map_path, lease_path
 from collector.watch.reflector import Sink
 
@@ -36,6 +37,9 @@ SELDOM_S = 60.0
 """Settings, which change only with a deployment."""
 ABSENT_S = 600.0
 """A reading that is refused or absent: a person must act first."""
+
+LARGEST_OBJECT = 2 * 2**20
+"""Kubernetes stores a ConfigMap of 1 MiB at most."""
 
 MOST_SAMPLES = 100_000
 PLAIN_TEXT = {"Accept": "text/plain;version=0.0.4"}
@@ -203,6 +207,7 @@ class ControllerPoll:
                 path,
                 headers=PLAIN_TEXT if query.kind == "metrics" else None,
                 within=self.within,
+                largest=LARGEST if query.kind == "metrics" else LARGEST_OBJECT,
             )
         except BROKEN as error:
             return _Failure(f"{query.target}: no answer: {str(error)[:300] or type(error).__name__}")
@@ -236,7 +241,7 @@ def settings(body: bytes) -> ControllerSettings | None:
         return None
     if texts.config is None:
         return controller_readings.settings(msgspec.structs.asdict(texts))
-    values = msgspec.yaml.decode(texts.config) if texts.config.strip() else {}
+    values = parse_foreign(texts.config) if texts.config.strip() else {}
     return controller_readings.settings(values) if isinstance(values, dict) else None
 
 

@@ -17,6 +17,16 @@ from collector.watch.frames import without_depths
 
 T = TypeVar("T")
 
+MOST_OBJECTS = 20_000
+"""Objects on a page of at most 500 that were asked for; some servers ignore that."""
+UNCOUNTED_BYTES = 8 * 2**20
+MOST_VALUES = 2_000_000
+"""Values on a page, by its commas. A page of 500 workflows with 200 steps each has 1.2 million; each value may take a hundred
+times its bytes in memory, so a limit in bytes alone would not protect the collector."""
+LENIENT_BYTES = 16 * 2**20
+LENIENT_OBJECTS = 2_000
+"""A page that needs repair is read slowly and at once: a larger one is asked for again with fewer objects."""
+
 UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises on bytes from outside; the limit of depth is the decoder's own, see `frames`."""
 
@@ -51,6 +61,11 @@ class Listed(msgspec.Struct):
     """Sizes of the items that are not objects."""
 
 
+def oversized(limit: str) -> Trouble:
+    """Trouble for a page that would take more memory or time than one cluster may have."""
+    return Trouble("oversized", f"a page of its list is larger than {limit}")
+
+
 def version_number(text: str | None) -> int:
     """A resource version as a number; 0 if it is not a number, or exceeds the 48 bits it has in the version column."""
     if not text or len(text) > 15 or not (text.isascii() and text.isdigit()):
@@ -71,21 +86,25 @@ class Pages:
 
     def decode(self, status: int, headers: Mapping[str, str], body: bytes) -> Listed | Trouble:
         """Decodes the page; returns trouble if the body is not a page."""
-        fallbacks = 0
-        refused: list[int] = []
+        if len(body) > UNCOUNTED_BYTES and body.count(b",") > MOST_VALUES:
+            return oversized(f"{MOST_VALUES} values")
         try:
             page: Page[Any] = self._whole.decode(body)
-            objects = page.items or []
+            if len(page.items or ()) > MOST_OBJECTS:
+                return oversized(f"{MOST_OBJECTS} objects")
+            listed = Listed(0, "", page.items or [], 0, [])
         except UNDECODABLE:
+            if len(body) > LENIENT_BYTES or body.count(b"{") > MOST_VALUES // 2:
+                return oversized(f"{LENIENT_BYTES // 2**20} MiB for one with unreadable objects")
             raw = self._split_anyhow(body)
             if raw is None:
                 return unusable(status, headers, body)
+            if len(raw.items or ()) > LENIENT_OBJECTS:
+                return oversized(f"{LENIENT_OBJECTS} objects for one with unreadable objects")
             page = raw
-            objects, refused, fallbacks = self._one_by_one(raw.items or [])
-        version = version_number(page.metadata.resourceVersion)
-        if not version:
-            return unusable(status, headers, body)
-        return Listed(version, page.metadata.token or "", objects, fallbacks, refused)
+            listed = Listed(0, "", *self._one_by_one(raw.items or []))
+        listed.resource_version, listed.token = version_number(page.metadata.resourceVersion), page.metadata.token or ""
+        return listed if listed.resource_version else unusable(status, headers, body)
 
     def version(self, status: int, headers: Mapping[str, str], body: bytes) -> int | Trouble:
         """Decodes only the collection's version, for the fence."""
@@ -106,7 +125,7 @@ class Pages:
         except UNDECODABLE:
             return _split_untyped(body)
 
-    def _one_by_one(self, items: list[msgspec.Raw]) -> tuple[list[Any], list[int], int]:
+    def _one_by_one(self, items: list[msgspec.Raw]) -> tuple[list[Any], int, list[int]]:
         objects: list[Any] = []
         refused: list[int] = []
         fallbacks = 0
@@ -120,7 +139,7 @@ class Pages:
                     continue
                 fallbacks += 1
                 objects.append(fit_object(value, self._struct).object)
-        return objects, refused, fallbacks
+        return objects, fallbacks, refused
 
 
 def _split_untyped(body: bytes) -> Page[msgspec.Raw] | None:

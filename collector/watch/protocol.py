@@ -21,6 +21,7 @@ retry is a pause with backoff, at least as long as the server asked for.
 | missing | 404 | resume, an optional kind after 600 s; `absent` | same page again |
 | throttled, server, unusable | 429; other 5xx; not an API server's answer | resume | same page again |
 | connection, tls, deadline, credentials | no answer | resume | same page again |
+| oversized | a page above the limits of pages.py | | same page with fewer objects, at once; a single object: after a pause |
 | cut, short | the stream breaks off; it ends at once | resume | |
 | closed, idle, deadline | the stream ends; it is silent; it lasts too long | resume without a pause | |
 | back_pressure | the pipeline is full | resume when it has room | |
@@ -56,6 +57,10 @@ REFUSED_S = 60.0
 
 ABSENT_S = 600.0
 """Pause of an optional kind that is not served or not granted, perhaps for good."""
+
+OVERSIZED_REMEDY = (
+    "a single object was asked for: delete it, or look for a proxy that answers; the cluster's other kinds go on"
+)
 
 SAME_VERSION_TRIES = 5
 GARBLED_TRIES = 3
@@ -183,7 +188,7 @@ class Watch:
     ) -> Trouble | None:
         if isinstance(page, Trouble):
             return page
-        if trouble := listing.take(page.token, size):
+        if trouble := listing.take(page.token, size, len(page.objects)):
             return trouble
         if not self._ledger.observe_page(page, now, out):
             self._ledger.new_epoch()
@@ -309,6 +314,10 @@ class Watch:
         if trouble.cause == "unauthorized" and not self._refreshed:
             self._refresh = self._refreshed = True
             return
+        if trouble.cause == "oversized" and self._listing is not None:
+            if self._listing.shrink():
+                return
+            self._detail = f"cluster {self.cluster}: {trouble.detail}; {OVERSIZED_REMEDY}"
         if trouble.cause in {"forbidden", "missing"}:
             self._name_missing_right(trouble)
         wait_s = self._backoff.delay_s(now, self._min_wait_s(trouble))
@@ -350,7 +359,7 @@ class Watch:
                 return self._garbled_here >= GARBLED_TRIES
             case "unauthorized" | "forbidden" | "missing" | "throttled" | "server" | "unusable":
                 return False
-            case "connection" | "tls" | "deadline" | "credentials" | "cut" | "short":
+            case "connection" | "tls" | "deadline" | "credentials" | "cut" | "short" | "oversized":
                 return False
             case "closed" | "idle" | "back_pressure" | "list_loop" | "no_position":
                 return False
@@ -376,7 +385,7 @@ def _restarts_list(cause: Cause) -> bool:
             return True
         case "unauthorized" | "forbidden" | "missing" | "throttled" | "server" | "unusable":
             return False
-        case "connection" | "tls" | "deadline" | "credentials" | "too_large" | "corrupt":
+        case "connection" | "tls" | "deadline" | "credentials" | "too_large" | "corrupt" | "oversized":
             return False
         case "stream_error" | "garbled" | "cut" | "short" | "closed" | "idle" | "back_pressure" | "no_position":
             return False

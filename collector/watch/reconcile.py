@@ -22,13 +22,13 @@ from collector.core.model import Instant, version_of
 from collector.core.objects import kubernetes
 from collector.core.objects.kubernetes import Kind
 from collector.kube.connection import Connection
-from collector.kube.request import BROKEN, fetch
+from collector.kube.request import BROKEN, TooLargeError, fetch
 from collector.watch.api_errors import Trouble, trouble_of
 from collector.watch.differences import Differences, differences
-from collector.watch.pages import UNDECODABLE, Listed, Pages, version_number
+from collector.watch.pages import UNDECODABLE, Listed, Pages, oversized, version_number
 from collector.watch.protocol import Watch
 from collector.watch.reflector import Sink
-from collector.watch.requests import LARGE_PAGE_BYTES, Listing, Request
+from collector.watch.requests import LARGEST_PAGE_BYTES, Listing, Request
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,6 @@ CATCH_UP_S = 180.0
 """Time for the watch to reach the list's version: a quiet watch does so with a bookmark, about once a minute."""
 MOST_FETCHED = 1_000
 """Objects repaired after one list; the others are repaired after the next."""
-LARGEST = 8 * LARGE_PAGE_BYTES
 WITHIN = aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=60)
 METADATA = {
     "Accept": "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json",
@@ -135,7 +134,9 @@ class Reconciler:
             if not self._steady(listings):
                 return None
             page, size = await self._page(listing.request())
-            trouble = page if isinstance(page, Trouble) else listing.take(page.token, size)
+            if isinstance(page, Trouble) and page.cause == "oversized" and listing.shrink():
+                continue
+            trouble = page if isinstance(page, Trouble) else listing.take(page.token, size, len(page.objects))
             if isinstance(page, Trouble) or trouble is not None:
                 detail = trouble.detail if trouble else ""
                 log.warning("a list for reconciliation failed", extra=self.about() | {"detail": detail})
@@ -144,16 +145,19 @@ class Reconciler:
         return snapshot if await self._caught_up(snapshot.at, listings) else None
 
     async def _page(self, request: Request) -> tuple[Listed | Trouble, int]:
-        async with self.lists:
-            status, headers, body = await fetch(
-                self.connection,
-                "GET",
-                request.path,
-                params=request.params,
-                headers=METADATA,
-                within=WITHIN,
-                largest=LARGEST,
-            )
+        try:
+            async with self.lists:
+                status, headers, body = await fetch(
+                    self.connection,
+                    "GET",
+                    request.path,
+                    params=request.params,
+                    headers=METADATA,
+                    within=WITHIN,
+                    largest=LARGEST_PAGE_BYTES,
+                )
+        except TooLargeError:
+            return oversized(f"{LARGEST_PAGE_BYTES // 2**20} MiB"), 0
         if status != 200:
             return trouble_of(status, headers, body, now_ms()), 0
         return self._pages.decode(status, headers, body), len(body)
@@ -207,7 +211,7 @@ class Reconciler:
         root, _, plural = resource.path.rpartition("/")
         path = f"{root}/namespaces/{meta.namespace}/{plural}/{meta.name}"
         try:
-            status, _, body = await fetch(self.connection, "GET", path, largest=LARGEST)
+            status, _, body = await fetch(self.connection, "GET", path, largest=LARGEST_PAGE_BYTES)
             return msgspec.json.decode(body, type=kubernetes.OBJECT_OF[resource.kind]) if status == 200 else None
         except (*BROKEN, *UNDECODABLE):
             return None

@@ -16,10 +16,12 @@ from collector.clock import now_ms
 from collector.core.messages import Outcome
 from collector.kube.connection import AddressError, Connection
 from collector.kube.credentials import Access
+from collector.kube.request import TooLargeError, read_whole
 from collector.watch.api_errors import Cause
 from collector.watch.kinds import stages
+from collector.watch.pages import oversized
 from collector.watch.protocol import Watch
-from collector.watch.requests import Pause, Refresh, Request, Step
+from collector.watch.requests import LARGEST_PAGE_BYTES, Pause, Refresh, Request, Step
 
 log = logging.getLogger(__name__)
 
@@ -185,7 +187,7 @@ class _WatchLoop:
             total=patience.page_s, sock_connect=patience.connect_s, sock_read=patience.answer_s
         )
         async with await self._get(request, timeout, "gzip") as answer:
-            body = await (answer.read() if answer.status == 200 else _beginning(answer))
+            body = await (read_whole(answer, LARGEST_PAGE_BYTES) if answer.status == 200 else _beginning(answer))
             return answer.status, answer.headers, body
 
     async def _get(self, request: Request, within: aiohttp.ClientTimeout, encoding: str) -> aiohttp.ClientResponse:
@@ -286,6 +288,8 @@ def _cause(error: Exception) -> tuple[Cause, str]:
     message = str(error)[:300] or type(error).__name__
     if isinstance(error, AddressError):
         return "credentials", str(error)
+    if isinstance(error, TooLargeError):
+        return "oversized", oversized(f"{LARGEST_PAGE_BYTES // 2**20} MiB").detail
     if isinstance(error, (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch)):
         return "tls", f"TLS failed: {message}"
     if isinstance(error, TimeoutError):

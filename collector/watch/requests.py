@@ -10,12 +10,16 @@ from collector.watch.api_errors import Cause, Trouble
 from collector.watch.kinds import Resource
 
 PAGE_SIZE = 500
-SMALLEST_PAGE = 20
 LARGE_PAGE_BYTES = 32 * 2**20
 """A page of 500 workflows of 1 MB would be half a gigabyte; pages shrink before that."""
+SMALL_PAGE_BYTES = 4 * 2**20
+"""After a smaller page, a page that had shrunk grows again."""
+LARGEST_PAGE_BYTES = 64 * 2**20
+"""Where reading a page ends. The page is asked for again with fewer objects, down to one."""
 
 MAX_PAGES = 50_000
-"""A longer list is taken as endless: 25 million objects."""
+MAX_OBJECTS = 2_000_000
+"""A longer list is taken as endless."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -68,21 +72,32 @@ class Listing:
         self._token = ""
         self._tokens: set[int] = set()
         self._page_size = PAGE_SIZE if resource.whole else 1
+        self._objects = 0
 
     def request(self) -> Request:
         """The request for the next page. The version stays unset: a stored one may be newer than a lagging server's cache."""
         params = {"limit": str(self._page_size)} | ({"continue": self._token} if self._token else {})
         return Request("list", self._resource.path, _selected(self._resource, params))
 
-    def take(self, token: str, size: int) -> Trouble | None:
-        """Takes a page's token and its size in bytes. A repeated token is trouble: the list would never end."""
-        if hash(token) in self._tokens or len(self._tokens) >= MAX_PAGES:
-            return Trouble(
-                "list_loop", f"the list of {self._resource.full_name} does not end: a continue token was repeated"
-            )
+    def take(self, token: str, size: int, objects: int = 0) -> Trouble | None:
+        """Takes a page's token, its size in bytes and its number of objects. A list that never ends is trouble."""
+        name = self._resource.full_name
+        if hash(token) in self._tokens:
+            return Trouble("list_loop", f"the list of {name} does not end: a continue token was repeated")
+        self._objects += objects
+        if len(self._tokens) >= MAX_PAGES or self._objects > MAX_OBJECTS:
+            limit = f"{MAX_OBJECTS} objects or {MAX_PAGES} pages"
+            return Trouble("list_loop", f"the list of {name} does not end within {limit}; delete finished objects")
         self._tokens.add(hash(token))
         self._token = token
         self.done = not token or not self._resource.whole
         if size > LARGE_PAGE_BYTES:
-            self._page_size = max(SMALLEST_PAGE, self._page_size // 2)
+            self._page_size = max(1, self._page_size // 2)
+        elif size < SMALL_PAGE_BYTES and self._resource.whole:
+            self._page_size = min(PAGE_SIZE, self._page_size * 2)
         return None
+
+    def shrink(self) -> bool:
+        """Makes the next try of a page that was too large smaller; False: it asked for a single object already."""
+        before, self._page_size = self._page_size, max(1, self._page_size // 4)
+        return self._page_size < before

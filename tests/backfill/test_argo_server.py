@@ -129,9 +129,10 @@ async def test_a_request_that_failed_once_is_repeated() -> None:
     assert await answer_of(archive, everything)
 
 
-async def test_an_answer_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("bound", ["ANSWER_BYTES", "MOST_VALUES"])
+async def test_an_answer_is_bounded(monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
     """One that never ends is given up, and costs no more than the bound."""
-    monkeypatch.setattr(argo_server, "ANSWER_BYTES", 1000)
+    monkeypatch.setattr(argo_server, bound, 500)
     with pytest.raises(ArchiveError, match="larger than") as refused:
         await answer_of(an_archive(), everything)
 

@@ -19,7 +19,7 @@ from collector.core.messages import ControllerMetrics, ControllerSettings, Lease
 from collector.kube.connection import Connection
 from collector.kube.request import LARGEST
 from collector.watch import controller_poll
-from collector.watch.controller_poll import ControllerPoll, poll_for_ever
+from collector.watch.controller_poll import LARGEST_OBJECT, ControllerPoll, poll_for_ever
 from tests.watch.server import Answer, ApiServer, Exchange, Impatient, body, eventually, kubeconfig, raw, silence
 from tests.watch.steps import refusal
 
@@ -276,6 +276,34 @@ async def test_an_answer_without_end_is_given_up(argo: Installation) -> None:
     await read_due(argo.poll())
 
     assert "larger than 8 MiB" in argo.readings("metrics")[0].detail
+
+
+MERGED = "a0: &a0 {x: 1}\n" + "".join(f"a{i}: &a{i} {{<<: [{','.join([f'*a{i - 1}'] * 9)}]}}\n" for i in range(1, 13))
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ("[" * 100_000, "more than 2000 lists or maps"),
+        ("[" * 1_500, "cannot be read"),
+        ("- " * 100_000, "more than 2000 lists or maps"),
+        ("? " * 100_000, "more than 2000 lists or maps"),
+        (MERGED, "it has a merge key"),
+        (MERGED.replace("<<", "!!merge b"), "it has a merge key"),
+        ("a" * 300_000, "larger than 256 KiB"),
+        ("a" * LARGEST_OBJECT, "larger than 2 MiB"),
+    ],
+)
+async def test_settings_that_would_be_parsed_for_hours_are_given_up(
+    argo: Installation, config: str, words: str
+) -> None:
+    """Who may write a ConfigMap of one cluster must not stop the collector: the other readings go on."""
+    argo.answers[CONFIG_MAP] = as_json({"data": {"config": config}})
+    await read_due(argo.poll())
+
+    (reading,) = argo.readings("settings")
+    assert words in reading.detail
+    assert argo.values("memory")
 
 
 async def test_a_silent_server_delays_and_harms_nothing(argo: Installation) -> None:

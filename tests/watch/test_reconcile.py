@@ -16,7 +16,7 @@ from collector.core.objects.kubernetes import Kind
 from collector.kube.connection import ClusterAddress
 from collector.watch import reconcile
 from collector.watch.reconcile import Reconciler, reconcile_for_ever
-from tests.watch.server import ApiServer, Exchange, Impatient, Run, eventually, kubeconfig, running
+from tests.watch.server import ApiServer, Exchange, Impatient, Run, body, eventually, kubeconfig, running
 from tests.watch.steps import added, an_object, bookmark, changes_of, deleted, event, modified, of_type, page
 from tests.watch.steps import status as status_object
 
@@ -122,6 +122,19 @@ async def test_changes_that_the_watch_missed_are_found_and_repaired(there: Colle
         ("vanished", "b", 120),
     ]
     assert figures(again) == (2, 0, 0, 0, 0)
+
+
+async def test_a_page_that_is_too_large_is_requested_with_fewer_objects(
+    there: Collection, server: ApiServer, address: ClusterAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its limit is that of the watch's own lists; the comparison goes on."""
+    async with reconciling(address) as (_, reconciler):
+        server.script("list", body(b" " * 4096), body(b"{" * 4096))
+        monkeypatch.setattr(reconcile, "LARGEST_PAGE_BYTES", 4095)
+        report = await reconciler.reconcile()
+
+    assert figures(report) == (2, 0, 0, 0, 0)
+    assert [request.params["limit"] for request in server.of("list")[1:]] == ["500", "125", "31"]
 
 
 async def test_what_happens_during_the_list_is_no_difference(there: Collection, address: ClusterAddress) -> None:
