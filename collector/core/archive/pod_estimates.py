@@ -17,7 +17,7 @@ from collector.core.facts.bills import PodRun
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
 from collector.core.objects.lenient import fit_object, parse_untyped, printable
-from collector.core.objects.status_nodes import Node, NodeTemplate, has_pod, template_of
+from collector.core.objects.status_nodes import Node, NodeTemplate, has_lasted, has_pod, has_worked, template_of
 from collector.core.pod.price_marks import NODE_KEYS, PRICING_KEYS, REGION, ZONE
 from collector.core.pod.requests import GPU_ENDINGS, malformed, requests
 from collector.core.units import MAX_AMOUNT, MAX_BYTES, ZERO
@@ -174,6 +174,7 @@ def estimates(
         _estimate(steps, workflow, node, node_id=key, labels=node_labels.get(node.hostNodeName or "", {}))
         for key, node in steps.nodes.items()
         if has_pod(node)
+        and (has_worked(node) or has_lasted(node) or not node.finishedAt)
         and (begin := kubernetes.parse_time(node.startedAt)) is not None
         and not any(same_pod(run.created_at, begin, _end(node, begin, workflow)) for run in known.get(key, ()))
     ]

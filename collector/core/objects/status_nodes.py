@@ -15,7 +15,7 @@ import msgspec
 import zstandard
 
 from collector.core.model import NodeStatus
-from collector.core.objects.kubernetes import Int32, WorkflowStatus
+from collector.core.objects.kubernetes import Int32, WorkflowStatus, parse_time
 from collector.core.objects.lenient import fit_object, parse_untyped, printable
 
 MESSAGE_LIMIT = 4096
@@ -26,6 +26,9 @@ OBJECTS_LIMIT = 1_000_000
 """JSON objects in unpacked steps, ten for each of a hundred thousand: a dense bomb needs more memory than its bytes."""
 MEMBERS_LIMIT = 16
 """Gzip members that are read; Argo writes one."""
+
+GRAIN_MS = 1000
+"""Argo's times are cut to whole seconds."""
 
 GROUPS = frozenset({"Steps", "StepGroup", "DAG", "TaskGroup", "Retry"})
 """Types that contain other steps and do no work themselves."""
@@ -169,6 +172,20 @@ def is_memoized(node: Node) -> bool:
 def has_pod(node: Node) -> bool:
     """Whether a pod is created for a step; a cache hit has the type Pod too, but no pod."""
     return node.type == "Pod" and node.phase not in UNRUN and not is_memoized(node)
+
+
+def has_worked(node: Node) -> bool:
+    """Whether a step worked: a machine took its pod, it has an exit code, or it went well and is not from a cache.
+
+    Argo writes a node of type Pod, with an end, also where it never made a pod."""
+    went_well = node.phase == "Succeeded" and node.type not in GROUPS and not is_memoized(node)
+    return bool(node.hostNodeName or (node.outputs and node.outputs.exitCode) or went_well)
+
+
+def has_lasted(node: Node) -> bool:
+    """Whether a step's record outlived the pass of the controller that made it; its times are whole seconds."""
+    started_at, finished_at = parse_time(node.startedAt), parse_time(node.finishedAt)
+    return bool(started_at and finished_at and finished_at - started_at > GRAIN_MS)
 
 
 def is_hook(node: Node) -> bool:

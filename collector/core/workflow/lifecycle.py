@@ -14,7 +14,17 @@ import msgspec
 from collector.core.messages import Observation
 from collector.core.model import REASONS, TERMINAL_PHASES, AttemptOutcome, Instant, WaitReason
 from collector.core.objects import kubernetes
-from collector.core.objects.status_nodes import MESSAGE_LIMIT, Graph, Node, build_graph, parse_nodes
+from collector.core.objects.status_nodes import (
+    GRAIN_MS,
+    MESSAGE_LIMIT,
+    Graph,
+    Node,
+    ParsedNodes,
+    build_graph,
+    has_lasted,
+    has_worked,
+    parse_nodes,
+)
 from collector.core.queue import locks, waiting
 from collector.core.queue.waiting import Reason
 from collector.core.rules import Rules
@@ -55,14 +65,18 @@ def new_workflow(seen: Observation, rules: Rules, namespace_labels: Mapping[str,
     )  # fmt: skip
     describe(state, workflow, rules, namespace_labels)
     if not seen.live:
-        # The present reason has most likely held since the creation, and a running attempt has run since its start.
-        waits = waiting.before_work(status.phase or "", status.message or "", status.synchronization)
-        attempt.reason = waits.name
-        attempt.waited_on = {attempt.reason: intern(waits.on)} if waits.on else None
-        started_at = kubernetes.parse_time(status.startedAt)
-        if started_at and status.phase not in (None, "", "Pending"):
-            set_reason(attempt, waiting.RUNNING, started_at)
+        _account_for_past(attempt, status)
     return state
+
+
+def _account_for_past(attempt: Attempt, status: kubernetes.WorkflowStatus) -> None:
+    """The present reason has most likely held since the attempt began, and a running one has run since its start."""
+    waits = waiting.before_work(status.phase or "", status.message or "", status.synchronization)
+    attempt.reason = waits.name
+    attempt.waited_on = {attempt.reason: intern(waits.on)} if waits.on else None
+    started_at = kubernetes.parse_time(status.startedAt)
+    if started_at and status.phase not in (None, "", "Pending"):
+        set_reason(attempt, waiting.RUNNING, started_at)
 
 
 def observe(state: WorkflowState, seen: Observation) -> Steps | None:
@@ -74,7 +88,7 @@ def observe(state: WorkflowState, seen: Observation) -> Steps | None:
     if not state.version or (phase, progress) != (attempt.phase, state.progress):
         state.moved_at = seen.at
     if attempt.finished and (phase not in TERMINAL_PHASES or started_at != attempt.started_at):
-        attempt = _reopen(state, seen)
+        attempt = _reopen(state, seen, status)
     state.version = seen.version
     state.progress = intern(progress[:PROGRESS_LIMIT])
     state.deleted = seen.change == "deleted"
@@ -207,15 +221,18 @@ def close_unobserved(state: WorkflowState, at: Instant) -> None:
     _end(state.attempt, at, "unknown", "unwatched")
 
 
-def _reopen(state: WorkflowState, seen: Observation) -> Attempt:
+def _reopen(state: WorkflowState, seen: Observation, status: kubernetes.WorkflowStatus) -> Attempt:
     """Begins the next attempt: `argo retry` took up a finished workflow, with the same uid and a new wait in the queue."""
-    ended = state.attempt
+    ended, began_at = state.attempt, kubernetes.parse_time(status.startedAt)
     ended.pods_version = max(ended.pods_version, state.version)
     state.former = (ended, *state.former)[:FORMER_LIMIT]
     state.attempt = Attempt(
-        number=ended.number + 1, first_seen_at=seen.at, first_seen_live=seen.live, reason_since=seen.at,
+        number=ended.number + 1, first_seen_at=seen.at, first_seen_live=seen.live,
+        reason_since=seen.at if seen.live or began_at is None else min(began_at, seen.at),
         complete=seen.change != "listed",
     )  # fmt: skip
+    if not seen.live:
+        _account_for_past(state.attempt, status)
     return state.attempt
 
 
@@ -232,7 +249,7 @@ def _finish(state: WorkflowState, seen: Observation, status: kubernetes.Workflow
     finished_at = kubernetes.parse_time(status.finishedAt)
     if finished_at is None or finished_at > seen.at + DAY_MS:  # a clock may be years ahead
         finished_at = seen.at
-    if attempt.picked_up_at is None and ending.outcome != "invalid" and (attempt.has_nodes or phase == "Succeeded"):
+    if attempt.picked_up_at is None and (phase == "Succeeded" or _has_worked_before(attempt, parsed, seen)):
         pick_up(state, attempt.started_at or finished_at, live=False)
     attempt.retries = outcome.retries(steps.nodes, steps.graph)
     attempt.step_ends = outcome.failed_ends(steps.nodes) or None
@@ -246,6 +263,19 @@ def _finish(state: WorkflowState, seen: Observation, status: kubernetes.Workflow
         _end(attempt, seen.at if seen.live else finished_at, ending.outcome, ending.reason)
     attempt.outcome, attempt.outcome_reason, attempt.finished_at = ending.outcome, ending.reason, finished_at
     return steps
+
+
+def _has_worked_before(attempt: Attempt, parsed: ParsedNodes, seen: Observation) -> bool:
+    """Whether the steps show that work began, though neither Running nor a pod was seen.
+
+    A workflow that is terminated or fails while it waits has steps too, which did nothing. `argo retry` keeps steps of
+    the attempt before. If nothing was missed, it was never Running, however slow the pass was in which it failed."""
+    if parsed.how in ("offloaded", "unreadable"):
+        return True
+    since = (attempt.started_at or 0) - GRAIN_MS if attempt.number > 1 else 0
+    own = [node for node in parsed.nodes.values() if (kubernetes.parse_time(node.startedAt) or since) >= since]
+    missed = not (seen.live and attempt.complete)
+    return any(has_worked(node) or (missed and has_lasted(node)) for node in own)
 
 
 def _end(attempt: Attempt, at: Instant, how: AttemptOutcome, why: str) -> None:

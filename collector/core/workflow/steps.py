@@ -18,6 +18,7 @@ from collector.core.objects import kubernetes
 from collector.core.objects.lenient import INT32
 from collector.core.objects.status_nodes import (
     FINISHED,
+    GRAIN_MS,
     GROUPS,
     MESSAGE_LIMIT,
     UNRUN,
@@ -31,8 +32,6 @@ from collector.core.objects.status_nodes import (
 from collector.core.queue.waiting import Reason
 from collector.core.workflow.outcome import retried_away
 
-GRAIN_MS = 1000
-"""How long after the start of its successor a step may seem to end: both instants are cut to whole seconds."""
 _EXIT_CODE = re.compile(r"-?[0-9]{1,10}", re.ASCII)
 
 
