@@ -72,7 +72,7 @@ def spawn(
     return piped("-W", "error", "-m", "collector.store.embedded.server", msgspec.json.encode(options).decode())
 
 
-def piped(*arguments: str) -> subprocess.Popen[str]:
+def piped(*arguments: str, cwd: Path = ROOT) -> subprocess.Popen[str]:
     """A Python process whose input and output are ours."""
     return subprocess.Popen(
         [sys.executable, *arguments],
@@ -80,7 +80,7 @@ def piped(*arguments: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=ROOT,
+        cwd=cwd,
     )
 
 

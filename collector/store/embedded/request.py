@@ -15,7 +15,7 @@ from aiohttp import HttpVersion11, web
 from collector.catalog.schema import DATABASE
 from collector.store.embedded.access import RefusedRequestError
 from collector.store.embedded.compression import decompress
-from collector.store.embedded.engine import Statement
+from collector.store.embedded.handle import Statement
 
 READER_BODY = 1 << 20
 WRITER_BODY = 256 << 20

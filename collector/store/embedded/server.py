@@ -22,7 +22,8 @@ from aiohttp import web
 from collector.catalog.schema import WRITER
 from collector.store.embedded.access import ANSWER_HEADERS, LOOPBACK, READER, Authenticator, RefusedRequestError
 from collector.store.embedded.compression import UnreadableBodyError
-from collector.store.embedded.engine import Answer, Engine, EngineError, StorePathError
+from collector.store.embedded.engine import Engine, StorePathError
+from collector.store.embedded.handle import Answer, EngineError
 from collector.store.embedded.options import StoreOptions
 from collector.store.embedded.read_only import READONLY, RefusedStatementError
 from collector.store.embedded.request import READER_BODY, WRITER_BODY, read_statement

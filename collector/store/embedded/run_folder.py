@@ -1,0 +1,39 @@
+"""
+The folder in which the embedded store's process works: beside the store, for this user alone.
+
+The engine reads `config.xml` of its working folder when it is loaded and again when it opens a path: a file that lies where
+somebody happens to start Lynceus must change nothing. So the process enters this folder before it loads the engine, stays
+in it, and finds there a configuration that says nothing; with one there, the engine looks at no other place either.
+"""
+
+import os
+from pathlib import Path
+
+_NOTHING = "<clickhouse/>\n"
+_MERGED = ("conf.d", "config.d")
+"""Folders beside a configuration whose files the engine adds to it."""
+
+
+class RunFolderError(Exception):
+    """The folder cannot be used; the text names it and the reason."""
+
+
+def run_folder(path: Path) -> Path:
+    """The folder that belongs to a store's path."""
+    return path.with_name(path.name + ".run")
+
+
+def enter_run_folder(path: Path) -> None:
+    """Makes this process work in the folder of a store, an absolute path, from now on."""
+    folder = run_folder(path)
+    for other in _MERGED:
+        if (folder / other).exists():
+            raise RunFolderError(f"{folder / other}: would change the engine; remove it")
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        (folder / "config.xml").unlink(missing_ok=True)
+        (folder / "config.xml").write_text(_NOTHING, encoding="ascii")
+        os.chdir(folder)
+    except OSError as error:
+        raise RunFolderError(f"{folder}: the store's process cannot work there: {error.strerror}") from error
