@@ -29,6 +29,7 @@ from collector.settings.model import Settings
 from collector.store.claim import acquire_claim
 from collector.store.clickhouse import Store, StoreError
 from collector.store.rollup import roll_up, rolled_up_at
+from collector.store.schema.on_cluster import ServersPendingError
 from collector.store.schema.retention import apply_retention
 from collector.web.readiness import SKEWED_MS
 
@@ -125,7 +126,9 @@ async def retain_once(settings: Settings) -> None:
         while True:
             try:
                 await worker.run(apply_retention, store, days, settings.store.cluster)
-            except (StoreError, KeyError):  # it does not answer yet, or its tables are still being made
+            except (StoreError, KeyError) as error:  # it does not answer yet, or its tables are still being made
+                if isinstance(error, ServersPendingError):
+                    log.warning("retention is not set everywhere yet", extra={"reason": str(error)})
                 await asyncio.sleep(FIRST_ROUND_S)
             else:
                 return

@@ -43,6 +43,7 @@ STORE_REMEDIES = {
     "store_read_only": "grant INSERT, SELECT, CREATE and ALTER on the database lynceus to store.username",
     "store_disk_full": "free space on the store's disk, or enlarge it",
     "store_replicas": "replicas are down or behind; start them, see system.replicas and store.insert_quorum",
+    "store_servers": "see system.replication_queue and system.mutations on the servers that are named",
     "store_overloaded": "the rows are sent again; if it does not change, give the store more memory or check its merges",
     "store_refuses": "check the store's own log; the same rows are sent again until it accepts them",
     "spool_fails": "check the disk of data_dir",

@@ -170,6 +170,7 @@ def test_a_gap_of_the_last_day_is_reported_and_does_not_block() -> None:
         ("store_read_only", "grant INSERT"),
         ("store_disk_full", "free space on the store's disk"),
         ("store_replicas", "store.insert_quorum"),
+        ("store_servers", "system.replication_queue"),
         ("store_overloaded", "more memory"),
         ("store_refuses", "the store's own log"),
         ("store_unreachable", "store.url"),

@@ -8,7 +8,7 @@ A store that a newer program migrated is refused, since older code would misread
 import hashlib
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,9 @@ from collector.catalog.schema import DATABASE, RECORD
 from collector.catalog.tables import TABLES
 from collector.store.clickhouse import Store
 from collector.store.schema import sharding
-from collector.store.schema.sharding import SchemaError
+from collector.store.schema.layout import Kind, kind_of
+from collector.store.schema.on_cluster import ClusterStatements
+from collector.store.schema.sharding import SchemaError, with_uuid
 from collector.store.schema.verify import foreign_table, other_columns
 from collector.store.sharded import IN_ORDER
 
@@ -26,7 +28,12 @@ log = logging.getLogger(__name__)
 
 FOLDER = Path(__file__).resolve().parents[2] / "migrations"
 
-_CREATE_DATABASE = f"CREATE DATABASE IF NOT EXISTS {DATABASE}{{on_cluster}} ENGINE = Atomic"
+_CREATE_DATABASE = f"CREATE DATABASE IF NOT EXISTS {DATABASE}{{on_cluster}}"
+_ATOMIC = " ENGINE = Atomic"
+_UUIDS = f"""
+    SELECT name, toString(any(uuid)) FROM clusterAllReplicas({{cluster:String}}, system.tables)
+    WHERE database = '{DATABASE}' GROUP BY name SETTINGS skip_unavailable_shards = 1
+"""
 _CREATE_RECORD = f"""
 CREATE TABLE IF NOT EXISTS {DATABASE}.{RECORD}{{on_cluster}}
 (
@@ -66,20 +73,52 @@ def migrate(
     known = load() if migrations is None else migrations
     if why := foreign_table(store):
         raise SchemaError(why)
-    missing = _missing(known, _applied(store))
+    applied = _applied(store)
+    missing = _missing(known, applied)
     _refuse_other_topology(store, cluster)
     if dry_run:
         return missing
-    for statement in (_CREATE_DATABASE, _CREATE_RECORD):
-        _run(store, statement, cluster)
-    for migration in missing:
-        for statement in migration.statements:
-            _run(store, statement, cluster)
-        _record(store, migration)
-        log.info("schema migrated", extra={"migration": migration.name})
+    if missing:
+        _apply(store, cluster, missing, is_new=not applied)
     if migrations is None and (why := other_columns(store)):
         raise SchemaError(why)
     return missing
+
+
+def _apply(store: Store, cluster: str, missing: Sequence[Migration], *, is_new: bool) -> None:
+    """Applies missing migrations; without one no server is waited for."""
+    kind = kind_of(store, cluster)
+    run = runner(store, cluster, kind)
+    if is_new:
+        run(_CREATE_DATABASE + (_ATOMIC if kind == "plain" else ""), RECORD)
+        run(_CREATE_RECORD, RECORD)
+    for migration in missing:
+        for number, statement in enumerate(migration.statements):
+            run(statement, f"{migration.name} {number}")
+        _record(store, migration)
+        log.info("schema migrated", extra={"migration": migration.name})
+
+
+def runner(store: Store, cluster: str, kind: Kind) -> Callable[[str, str], None]:
+    """
+    Returns what runs a statement of a migration on the store: on one server, or on all servers of a cluster.
+
+    Its second argument is the place of the statement: the same text runs again after another change of its table.
+    """
+    if not cluster or kind != "plain":
+
+        def run(statement: str, _: str) -> None:
+            for sql in render(statement, cluster, kind):
+                store.command(sql)
+
+        return run
+    statements, uuids = ClusterStatements(store), dict(store.query_rows(_UUIDS, {"cluster": cluster}))
+
+    def run_on_cluster(statement: str, place: str) -> None:
+        for sql in render(statement, cluster):
+            statements.run(with_uuid(sql, uuids), f"{place} {sql}")
+
+    return run_on_cluster
 
 
 def _read(file: Path) -> Migration:
@@ -128,13 +167,10 @@ def _missing(known: Sequence[Migration], applied: dict[int, tuple[str, str]]) ->
     return [migration for migration in known if migration.number not in applied]
 
 
-def _run(store: Store, statement: str, cluster: str) -> None:
-    for sql in render(statement, cluster):
-        store.command(sql)
-
-
-def render(statement: str, cluster: str) -> list[str]:
+def render(statement: str, cluster: str, kind: Kind = "plain") -> list[str]:
     """Renders a statement of a migration for the store: one statement on a single server, one or two on a cluster."""
+    if kind == "replicated":
+        return sharding.render_replicated(statement, cluster)
     if cluster:
         return sharding.render_on_cluster(statement, cluster)
     return [statement.replace("{on_cluster}", "").replace("{engine}", "ReplacingMergeTree")]

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from collector.catalog.retention import RETENTION
 from collector.catalog.schema import DATABASE
 from collector.store.clickhouse import Store
-from collector.store.schema.migrate import render
+from collector.store.schema.layout import kind_of
+from collector.store.schema.migrate import runner
 from collector.store.schema.sharding import local_name
 
 log = logging.getLogger(__name__)
@@ -26,12 +27,14 @@ def apply_retention(store: Store, days: Mapping[str, int], cluster: str = "") ->
     )
     current = {table: engines[local_name(table) if cluster else table] for table in days}
     changed = [table for table, wanted in days.items() if not _has_ttl(current[table], RETENTION[table].ttl(wanted))]
+    if not changed:
+        return []
+    run = runner(store, cluster, kind_of(store, cluster))
     for table in changed:
         alter = f"ALTER TABLE {DATABASE}.{table}{{on_cluster}}"
         ttl = RETENTION[table].ttl(days[table])
         for change in (f"MODIFY SETTING {WHOLE_PARTS}", f"MODIFY TTL {ttl}" if ttl else "REMOVE TTL"):
-            for statement in render(f"{alter} {change}", cluster):
-                store.command(statement)
+            run(f"{alter} {change}", "retention")
         log.info("retention changed", extra={"table": table, "days": days[table] or "for ever"})
     return changed
 

@@ -8,18 +8,20 @@ so a table is sharded only by columns of its key, which never change. Pure text,
 """
 
 import re
+from collections.abc import Mapping
 
 from collector.catalog.schema import DATABASE
 from collector.catalog.tables import TABLE_NAMED
 
 _ABOUT_A_TABLE = re.compile(rf"(CREATE TABLE IF NOT EXISTS|ALTER TABLE) {DATABASE}\.(\w+)\{{on_cluster\}}")
+_CREATES = re.compile(rf"CREATE TABLE IF NOT EXISTS {DATABASE}\.(\w+)")
 _NAME = re.compile(r"[\w.-]+|\{\w+\}")
 
 _OF_A_SHARD = "ReplicatedReplacingMergeTree("
 """Path and replica are the server's default_replica_path and default_replica_name: /{shard}, {replica}."""
-_OF_ALL_SERVERS = (
-    "ReplicatedReplacingMergeTree('/clickhouse/tables/{database}/{table}', '{shard}-{replica}', "  # macros, no fields
-)
+_OF_ALL_SERVERS = "ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}', '{shard}-{replica}', "  # macros, no fields
+"""One uuid is given to a table on all servers, so two clusters with one Keeper do not meet. Older stores have a path with
+the table's name instead, and keep it."""
 
 
 class SchemaError(Exception):
@@ -39,6 +41,26 @@ def render_on_cluster(statement: str, cluster: str) -> list[str]:
         return [statement.replace("{engine}(", _OF_ALL_SERVERS).replace("{on_cluster}", on_cluster)]
     local = statement.replace(f"{name}{{on_cluster}}", f"{local_name(name)}{on_cluster}", 1)
     return [local.replace("{engine}(", _OF_A_SHARD), _distributed(name, cluster)]
+
+
+def render_replicated(statement: str, cluster: str) -> list[str]:
+    """Renders a statement for a database of the engine Replicated, which sends it to all servers and chooses the paths."""
+    if not cluster:
+        return [statement.replace("{on_cluster}", "").replace("{engine}(", _OF_A_SHARD)]
+    rendered = render_on_cluster(statement.replace("{engine}(", _OF_A_SHARD), cluster)
+    return [one.replace(f" ON CLUSTER '{cluster}'", "") for one in rendered]
+
+
+def with_uuid(sql: str, uuids: Mapping[str, str]) -> str:
+    """
+    Gives a table that some servers have already the same uuid on the others.
+
+    The path of a replicated table is made of its uuid: with another uuid a server would have its own rows for ever.
+    """
+    about = _CREATES.match(sql)
+    if about is None or about.group(1) not in uuids:
+        return sql
+    return f"{sql[: about.end(1)]} UUID '{uuids[about.group(1)]}'{sql[about.end(1) :]}"
 
 
 def local_name(table: str) -> str:

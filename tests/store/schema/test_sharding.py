@@ -15,10 +15,12 @@ from collector.catalog.tables import TABLE_NAMED, TABLES
 from collector.catalog.workflows import STEP_RUN, WORKFLOW_LIVE, WORKFLOW_RUN
 from collector.store.clickhouse import Store, connect
 from collector.store.schema import sharding
+from collector.store.schema.layout import kind_of
 from collector.store.schema.migrate import SchemaError, load, render
 from tests.examples import examples
 from tests.store.facts import facts, row_of
 from tests.store.running import Running
+from tests.store.scripted import Scripted
 
 STATEMENTS = [
     (migration.name, number, statement) for migration in load() for number, statement in enumerate(migration.statements)
@@ -51,7 +53,7 @@ def test_a_small_table_is_whole_on_every_server() -> None:
     (whole,) = render(text, "{cluster}")
     assert whole == (
         "CREATE TABLE IF NOT EXISTS lynceus.period ON CLUSTER '{cluster}' (a Int8) ENGINE = "
-        "ReplicatedReplacingMergeTree('/clickhouse/tables/{database}/{table}', '{shard}-{replica}', version)"
+        "ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}', '{shard}-{replica}', version)"
     )
 
 
@@ -61,6 +63,49 @@ def test_a_changed_table_is_changed_on_the_shards_and_made_anew_above_them() -> 
 
     assert altered[0] == "ALTER TABLE lynceus.pod_run_local ON CLUSTER 'prod' ADD COLUMN a Int8"
     assert altered[1].startswith("CREATE OR REPLACE TABLE lynceus.pod_run ON CLUSTER 'prod' AS lynceus.pod_run_local\n")
+
+
+def test_a_replicated_database_sends_statements_to_its_servers_by_itself() -> None:
+    """It refuses a path, and ON CLUSTER inside it; with a cluster there is a table over the shard too."""
+    text = "CREATE TABLE IF NOT EXISTS lynceus.pod_run{on_cluster} (a Int8) ENGINE = {engine}(version)"
+    period = text.replace("pod_run", "period")
+
+    assert render(text, "", "replicated") == [
+        "CREATE TABLE IF NOT EXISTS lynceus.pod_run (a Int8) ENGINE = ReplicatedReplacingMergeTree(version)"
+    ]
+    rows, all_shards = render(text, "prod", "replicated")
+    assert rows == (
+        "CREATE TABLE IF NOT EXISTS lynceus.pod_run_local (a Int8) ENGINE = ReplicatedReplacingMergeTree(version)"
+    )
+    assert all_shards.startswith(
+        "CREATE OR REPLACE TABLE lynceus.pod_run AS lynceus.pod_run_local\nENGINE = Distributed("
+    )
+    assert render(period, "prod", "replicated") == render(period, "", "replicated")
+    assert render(period, "", "cloud") == render(period, "")
+
+
+def a_store(cloud: str = "0", engine: str = "Atomic", shards: int = 1) -> Scripted:
+    return Scripted({
+        "cloud_mode": [(cloud,)] if cloud else [],
+        "system.databases": [(engine,)] if engine else [],
+        "system.clusters": [(shards,)],
+    })  # fmt: skip
+
+
+def test_the_database_is_looked_at() -> None:
+    """Before the first statement, so that nothing is half made."""
+    assert kind_of(a_store(), "prod") == "plain"
+    assert kind_of(a_store(cloud="", engine=""), "") == "plain"
+    assert kind_of(a_store(cloud="1", engine="Shared"), "") == "cloud"
+    assert kind_of(a_store(engine="Replicated"), "prod") == "replicated"
+
+
+def test_a_database_that_cannot_hold_the_tables_is_refused() -> None:
+    """A table that every server needs whole would be another one on each shard: each would have its own active runs."""
+    with pytest.raises(SchemaError, match=r"engine Replicated and 2 shards.*use one shard"):
+        kind_of(a_store(engine="Replicated", shards=2), "")
+    with pytest.raises(SchemaError, match=r"store\.cluster: leave it empty for ClickHouse Cloud"):
+        kind_of(a_store(cloud="1"), "prod")
 
 
 def test_the_name_of_a_cluster_cannot_carry_sql() -> None:
@@ -77,7 +122,7 @@ def test_every_statement_is_understood_by_the_engine_in_both_renderings(
     for one in [*render(statement, ""), *render(statement, "prod")]:
         ((formatted,),) = writer.query_rows("SELECT formatQuery({statement:String})", {"statement": one})
         assert formatted
-        assert not re.search(r"\{(?!shard\}|replica\}|database\}|table\})", one)
+        assert not re.search(r"\{(?!shard\}|replica\}|uuid\})", one)
         assert len(re.findall("ON CLUSTER", one)) == (one not in render(statement, ""))
 
 
