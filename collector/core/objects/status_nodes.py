@@ -30,6 +30,9 @@ MEMBERS_LIMIT = 16
 GRAIN_MS = 1000
 """Argo's times are cut to whole seconds."""
 
+NO_NODES = (b"", b"null", b"{}")
+"""A status without plain steps; packed ones may stand beside it."""
+
 GROUPS = frozenset({"Steps", "StepGroup", "DAG", "TaskGroup", "Retry"})
 """Types that contain other steps and do no work themselves."""
 HOLDERS = frozenset({"StepGroup", "TaskGroup", "Retry"})
@@ -98,21 +101,28 @@ class ParsedNodes(msgspec.Struct, frozen=True):
 _NODES = msgspec.json.Decoder(dict[str, Node] | None)
 
 
+def raw_nodes(status: WorkflowStatus) -> bytes:
+    """The steps of a workflow as JSON; packed ones are unpacked, which costs a few ms for each MB of them."""
+    plain = bytes(status.nodes)
+    return _unpacked(status.compressedNodes) if status.compressedNodes and plain in NO_NODES else plain
+
+
 def parse_nodes(status: WorkflowStatus | None) -> ParsedNodes:
     """Parse the steps of a workflow. Plain steps take precedence over packed ones, as in Argo's own packer.go."""
     if status is None:
         return ParsedNodes({}, "")
-    if plain := _nodes(status.nodes):
+    if plain := decode_nodes(status.nodes):
         return ParsedNodes(plain, "plain")
     if status.compressedNodes:
-        packed = _nodes(_unpacked(status.compressedNodes))
+        packed = decode_nodes(_unpacked(status.compressedNodes))
         return ParsedNodes(packed, "packed" if packed else "unreadable")
     if status.offloadNodeStatusVersion:
         return ParsedNodes({}, "offloaded")
-    return ParsedNodes({}, "" if bytes(status.nodes) in (b"", b"null", b"{}") else "unreadable")
+    return ParsedNodes({}, "" if bytes(status.nodes) in NO_NODES else "unreadable")
 
 
-def _nodes(raw: bytes | msgspec.Raw) -> dict[str, Node]:
+def decode_nodes(raw: bytes | msgspec.Raw) -> dict[str, Node]:
+    """Parse steps from JSON, repaired where needed; none, if there is nothing to repair."""
     try:
         return _NODES.decode(raw) or {}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -21,9 +21,11 @@ from collector.core.objects.status_nodes import (
     Node,
     ParsedNodes,
     build_graph,
+    decode_nodes,
     has_lasted,
     has_worked,
     parse_nodes,
+    raw_nodes,
 )
 from collector.core.queue import locks, waiting
 from collector.core.queue.waiting import Reason
@@ -114,10 +116,9 @@ def observe(state: WorkflowState, seen: Observation) -> Steps | None:
 
 def _hold(state: WorkflowState, at: Instant, spec: kubernetes.WorkflowSpec, status: kubernetes.WorkflowStatus) -> None:
     """Notes what steps without a pod wait for. Most events are decided without parsing a thousand nodes."""
-    raw, attempt = bytes(status.nodes), state.attempt
-    # Packed steps hide the signs of a hold; they matter only while nothing runs.
-    may_hold = any(sign in raw for sign in waiting.HOLD_SIGNS) or (status.compressedNodes and not state.running_pods)
-    steps = parse_nodes(status).nodes if may_hold else {}
+    # Also while pods run: when the last one ends, the workflow's own next word may be long in coming.
+    raw, attempt = raw_nodes(status), state.attempt
+    steps = decode_nodes(raw) if any(sign in raw for sign in waiting.HOLD_SIGNS) else {}
     holds = waiting.waits_by_reason(steps, status.synchronization) if steps else {}
     if spec.suspend:
         holds = {"suspended": SUSPENDED, **holds}
