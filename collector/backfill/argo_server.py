@@ -27,6 +27,7 @@ from collector.core.objects import kubernetes
 from collector.core.units import HOUR_MS
 from collector.kube.request import TooLargeError, read_whole
 from collector.settings.model import ArchiveSettings
+from collector.shown_text import redact
 
 PATH = "/api/v1/archived-workflows"
 PAGE = 200
@@ -171,7 +172,7 @@ class ArgoServer:
         except (aiohttp.ClientSSLError, ssl.SSLError) as error:
             raise self._error("connection", f"TLS: {error}", "give its authority as archive.ca_file") from None
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            message = str(error) or type(error).__name__
+            message = redact(str(error)) or type(error).__name__
             raise self._error(
                 "connection", f"does not answer: {message}", "is archive.url right, and the server up?"
             ) from None
@@ -235,7 +236,7 @@ def _quote(body: bytes) -> str:
         message = msgspec.json.decode(body, type=kubernetes.Status).message or ""
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         message = body[: QUOTED * 4].decode("utf-8", "replace")
-    return " ".join("".join(c if c.isprintable() else " " for c in message).split())[:QUOTED]
+    return redact(" ".join("".join(c if c.isprintable() else " " for c in message).split()))[:QUOTED]
 
 
 def _headers(settings: ArchiveSettings) -> dict[str, str]:

@@ -1,12 +1,16 @@
 """
 Log lines as JSON, one object per line: a constant sentence under `message`, the facts in other keys.
 
-Facts come from `extra` of the call; callers never pass objects, credentials or rows there.
+Facts come from `extra` of the call; callers never pass objects, credentials or rows there. Texts of libraries may quote a URL
+with a password, and texts of clusters may hold escapes of a terminal: both are taken out here.
 """
 
 import json
 import logging
 from datetime import UTC, datetime
+from typing import Any
+
+from collector.shown_text import in_json, redact
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -24,7 +28,21 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+        shown = {key: _without_secrets(value) for key, value in line.items()}
+        return in_json(json.dumps(shown, default=_as_text, ensure_ascii=False))
+
+
+def _without_secrets(value: Any) -> Any:
+    """A value without the passwords in its texts, at any depth."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {str(key): _without_secrets(inner) for key, inner in value.items()}
+    return [_without_secrets(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+
+
+def _as_text(value: Any) -> str:
+    return redact(str(value))
 
 
 def to_stderr(level: int = logging.INFO) -> None:

@@ -5,6 +5,8 @@ The address of a cluster and its credentials by name, before any file is read. V
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 
 @dataclass(frozen=True, slots=True)
 class ClusterAddress:
@@ -30,6 +32,13 @@ class ClusterAddress:
             return f"{self.argocd_secret}: cluster {self.name}"
         where = self.kubeconfig or "current kubeconfig"
         return f"{where}: context {self.context or '(current)'} of cluster {self.name}"
+
+
+class Unshown(msgspec.Struct):
+    """A struct that holds credentials: its repr has only its name, so that none reaches a log, not even by accident."""
+
+    def __repr__(self) -> str:
+        return type(self).__name__
 
 
 class AddressError(Exception):

@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from collector.kube.address import AddressError, ClusterAddress
+from collector.kube.address import AddressError, ClusterAddress, Unshown
 from collector.kube.kubeconfig import LARGEST_FILE, Document
 
 
-class TlsClientConfig(msgspec.Struct):
+class TlsClientConfig(Unshown):
     insecure: bool = False
     serverName: str = ""
     caData: str = ""
@@ -19,7 +19,7 @@ class TlsClientConfig(msgspec.Struct):
     keyData: str = ""
 
 
-class ExecProvider(msgspec.Struct):
+class ExecProvider(Unshown):
     command: str
     args: list[str] | None = None
     env: dict[str, str] | None = None
@@ -27,7 +27,7 @@ class ExecProvider(msgspec.Struct):
     installHint: str = ""
 
 
-class ClusterConfig(msgspec.Struct):
+class ClusterConfig(Unshown):
     """The key `config` of the secret."""
 
     bearerToken: str = ""
@@ -39,7 +39,7 @@ class ClusterConfig(msgspec.Struct):
     proxyUrl: str = ""
 
 
-class ClusterSecret(msgspec.Struct):
+class ClusterSecret(Unshown):
     """The three keys of the secret that describe how to reach a cluster."""
 
     name: str

@@ -104,17 +104,20 @@ class Connection:
         """Sends a request and waits for the head of its answer; the caller closes the answer."""
         assert self._session is not None, "a Connection is used inside `async with`"  # noqa: S101
         sent_at = time.time()
+        # A proxy tunnels TLS and gets its credentials first; a plain request is its own to forward.
+        tunnelled = access.server.startswith("https") and bool(access.proxy)
         answer = await self._session.request(
             method,
             access.server + path,
             params=params,
             json=body,
-            headers=access.headers | dict(headers or {}),
+            headers=access.headers | dict(headers or {}) | ({} if tunnelled else access.proxy_headers),
             timeout=timeout,
             allow_redirects=False,
             ssl=access.tls,
             server_hostname=access.server_hostname,
             proxy=access.proxy,
+            proxy_headers=access.proxy_headers if tunnelled else None,
         )
         skew_ms = skew(answer.headers.get("Date", ""), sent_at, time.time())
         self.skew_ms = self.skew_ms if skew_ms is None else skew_ms

@@ -5,6 +5,7 @@ Blocks (files, sometimes a sign-in over the network), so it runs in a thread. Ke
 memory that only this user can read and that is deleted before `load` returns: OpenSSL reads keys from files only.
 """
 
+import base64
 import hashlib
 import ipaddress
 import ssl
@@ -12,7 +13,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from kubernetes.config.config_exception import ConfigException
 from kubernetes.config.incluster_config import InClusterConfigLoader
@@ -40,6 +41,9 @@ class Access:
     """Digest of the certificates behind the context: while they do not change, connections may be reused."""
     server_hostname: str | None
     proxy: str | None
+    """Address of an http proxy, without user and password: aiohttp's errors quote it."""
+    proxy_headers: dict[str, str] = field(default_factory=dict, repr=False)
+    """The proxy's own credentials."""
 
 
 def load(address: ClusterAddress, document: Document | None, before: Access | None) -> Access:
@@ -54,8 +58,7 @@ def load(address: ClusterAddress, document: Document | None, before: Access | No
         verify = bool(getattr(found, "verify_ssl", True))
         proxy = getattr(found, "proxy", None)
         _refuse_unsafe(address, server, verify)
-        if proxy and urlsplit(str(proxy)).scheme != "http":
-            raise AddressError(address, "its proxy-url is not an http address", "only http proxies are supported")
+        proxy_url, proxy_headers = _proxy(address, str(proxy)) if proxy else (None, {})
         tls, digest = _tls(address, found, verify, before) if server.startswith("https") else (True, "")
     return Access(
         server=server,
@@ -63,7 +66,8 @@ def load(address: ClusterAddress, document: Document | None, before: Access | No
         tls=tls,
         tls_digest=digest,
         server_hostname=getattr(found, "tls_server_name", None),
-        proxy=proxy,
+        proxy=proxy_url,
+        proxy_headers=proxy_headers,
     )
 
 
@@ -92,6 +96,24 @@ def _remedy(address: ClusterAddress) -> str:
     if address.in_cluster:
         return "mount a service account token, or name a kubeconfig"
     return "correct the entry, or the file it names"
+
+
+def _proxy(address: ClusterAddress, url: str) -> tuple[str, dict[str, str]]:
+    """The address of a proxy without user and password, and the header with these."""
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme == "http" and parts.hostname and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound:
+        raise AddressError(address, "its proxy-url is not an http address", "only http proxies are supported")
+    user, _, host = parts.netloc.rpartition("@")
+    bare = parts._replace(netloc=host).geturl()
+    if not user:
+        return bare, {}
+    name, _, password = user.partition(":")
+    basic = base64.b64encode(f"{unquote(name)}:{unquote(password)}".encode()).decode()
+    return bare, {"Proxy-Authorization": f"Basic {basic}"}
 
 
 def _refuse_unsafe(address: ClusterAddress, server: str, verify: bool) -> None:

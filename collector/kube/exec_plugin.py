@@ -17,18 +17,18 @@ import msgspec
 
 from collector.core.model import Instant
 from collector.core.objects.kubernetes import parse_time
-from collector.kube.address import AddressError, ClusterAddress
+from collector.kube.address import AddressError, ClusterAddress, Unshown
 
 PATIENCE_S = 15.0
 LARGEST_OUTPUT = 256 * 2**10
 
 
-class Variable(msgspec.Struct):
+class Variable(Unshown):
     name: str
     value: str
 
 
-class ExecSpec(msgspec.Struct):
+class ExecSpec(Unshown):
     """The entry `exec` of a kubeconfig user."""
 
     command: str
@@ -39,7 +39,7 @@ class ExecSpec(msgspec.Struct):
     installHint: str | None = None
 
 
-class PluginStatus(msgspec.Struct):
+class PluginStatus(Unshown):
     token: str = ""
     clientCertificateData: str = ""
     clientKeyData: str = ""

@@ -11,6 +11,7 @@ from collector.core.objects.quantity import parse_quantity
 from collector.core.rules import Rules
 from collector.settings.attribution import rule_of
 from collector.settings.model import ClusterSettings, Settings, SettingsError
+from collector.shown_text import redact_url
 
 SMALLEST_SPOOL = 1 << 20
 
@@ -19,7 +20,7 @@ def parse_address(text: str, place: str) -> tuple[str, int]:
     """Host and port of a `host:port`; SettingsError names the place."""
     host, _, port = text.rpartition(":")
     if not host or not (port.isascii() and port.isdigit()) or not 0 <= int(port) < 65536:
-        raise SettingsError(f"{place}: invalid address {text!r}, expected HOST:PORT, like 127.0.0.1:8470")
+        raise SettingsError(f"{place}: invalid address {redact_url(text)!r}, expected HOST:PORT, like 127.0.0.1:8470")
     return host.strip("[]"), int(port)
 
 

@@ -21,6 +21,7 @@ from collector.settings.attribution import check_rules
 from collector.settings.derived import spool_limit_bytes
 from collector.settings.doors import check_doors
 from collector.settings.model import ArchiveSettings, ClusterSettings, Settings, SettingsError
+from collector.shown_text import redact, redact_url
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 INVALID_STORE_URL = "invalid address, expected a URL like http://clickhouse:8123/lynceus"
@@ -64,7 +65,7 @@ def parse_settings(text: bytes, path: str) -> Settings:
     except RecursionError:
         raise SettingsError(f"{path}: is nested too deep to be settings") from None
     except (yaml.YAMLError, ValueError) as error:
-        raise SettingsError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+        raise SettingsError(f"{path}: not valid YAML: {redact(' '.join(str(error).split()))}") from None
     if raw is None:
         return Settings()
     if not isinstance(raw, dict):
@@ -152,6 +153,8 @@ def _store_url_problem(url: str) -> str:
         return INVALID_STORE_URL
     if parts.username or parts.password:
         return "contains a user; put the name into store.username and the password into store.password_file"
+    if parts.query or parts.fragment:
+        return "contains parameters; give the address alone, and a password in store.password_file"
     return ""
 
 
@@ -165,7 +168,7 @@ def _archive_problem(archive: ArchiveSettings) -> str:
     if not archive.url:
         return f"url: is missing; {ARCHIVE_URL_EXAMPLE}" if archive != ArchiveSettings() else ""
     if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
-        return f"url: invalid address {archive.url!r}, {ARCHIVE_URL_EXAMPLE}"
+        return f"url: invalid address {redact_url(archive.url)!r}, {ARCHIVE_URL_EXAMPLE}"
     if user:
         return "url: contains a user name; put a bearer token into token_file"
     if parts.scheme == "http" and not archive.allow_insecure and host not in ("localhost", "127.0.0.1", "::1"):

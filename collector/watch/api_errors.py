@@ -13,6 +13,7 @@ import msgspec
 
 from collector.core.model import Instant
 from collector.core.objects.kubernetes import Status
+from collector.shown_text import redact
 
 Cause = Literal[
     "gone", "too_large", "throttled", "unauthorized", "forbidden", "missing", "rejected", "server", "corrupt",
@@ -71,7 +72,7 @@ def is_json(headers: Mapping[str, str]) -> bool:
 def quote(body: bytes) -> str:
     """The first printable characters of a body, on one line."""
     text = body[: QUOTED_CHARACTERS * 8].decode("utf-8", "replace")
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:QUOTED_CHARACTERS]
+    return redact(" ".join("".join(c if c.isprintable() else " " for c in text).split()))[:QUOTED_CHARACTERS]
 
 
 def unusable(status: int, headers: Mapping[str, str], body: bytes) -> Trouble:

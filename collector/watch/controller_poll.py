@@ -22,6 +22,7 @@ from collector.core.argo import controller_readings
 from collector.core.messages import ControllerMetrics, ControllerSettings, Lease, Reading, ReadingKind
 from collector.kube.connection import Connection
 from collector.kube.request import BROKEN, LARGEST, WITHIN, fetch
+from collector.shown_text import redact
 from collector.watch.api_errors import failure_of, trouble_of
 from collector.watch.foreign_yaml import parse_foreign
 from collector.watch.kinds import CONFIG_MAP, LEASE, config_map_path, lease_path
@@ -210,7 +211,7 @@ class ControllerPoll:
                 largest=LARGEST if query.kind == "metrics" else LARGEST_OBJECT,
             )
         except BROKEN as error:
-            return _Failure(f"{query.target}: no answer: {str(error)[:300] or type(error).__name__}")
+            return _Failure(f"{query.target}: no answer: {redact(str(error))[:300] or type(error).__name__}")
         if status != 200:
             return self._refusal(query, status, headers, body)
         try:

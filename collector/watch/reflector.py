@@ -17,6 +17,7 @@ from collector.core.messages import Outcome
 from collector.kube.connection import AddressError, Connection
 from collector.kube.credentials import Access
 from collector.kube.request import TooLargeError, read_whole
+from collector.shown_text import redact
 from collector.watch.api_errors import Cause
 from collector.watch.kinds import stages
 from collector.watch.pages import oversized
@@ -285,7 +286,7 @@ async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
 
 def _cause(error: Exception) -> tuple[Cause, str]:
     """The cause of a failure, for the metric, and a message."""
-    message = str(error)[:300] or type(error).__name__
+    message = redact(str(error))[:300] or type(error).__name__
     if isinstance(error, AddressError):
         return "credentials", str(error)
     if isinstance(error, TooLargeError):

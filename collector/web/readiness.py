@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from collector.core.live_view import ClusterHealth, LiveView, StoreHealth, WatchHealth
 from collector.core.model import Instant
 from collector.core.units import DAY_MS, MINUTE_MS
+from collector.shown_text import redact
 from collector.web.api_models import Problem, Ready
 
 BEHIND_MS = MINUTE_MS
@@ -61,7 +62,10 @@ def readiness(view: LiveView, now: Instant) -> Ready:
         *_collector(view, now),
         *_clocks(view),
     ]
-    return Ready(ready=not any(problem.blocking for problem in problems), problems=problems)
+    return Ready(
+        ready=not any(problem.blocking for problem in problems),
+        problems=[problem.model_copy(update={"reason": redact(problem.reason)}) for problem in problems],
+    )
 
 
 def _clusters(view: LiveView) -> Iterator[Problem]:

@@ -19,16 +19,11 @@ import pytest
 from collector.kube import connection as connection_module
 from collector.kube import credentials as access_module
 from collector.kube.connection import ClusterAddress, Connection, skew
-from tests.kube.certificates import Certificates, make
+from tests.kube.certificates import Certificates
 from tests.watch.server import ApiServer, body, eventually, kubeconfig, running
 from tests.watch.steps import page, refusal, restarts
 
 WITHIN = aiohttp.ClientTimeout(total=5)
-
-
-@pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return make(tmp_path_factory.mktemp("certificates"))
 
 
 PRELUDE = """
