@@ -13,7 +13,7 @@ _SECRET_PARAMETER = re.compile(
     r"(?<=[?&;])((?:[\w-]*(?:password|passwd|pwd|token|secret|signature|credential)|api_?key|sig|pass)=)[^\s&;'\"]+",
     re.IGNORECASE,
 )
-_BEARER = re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{8,}", re.IGNORECASE)
+_CREDENTIAL = re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{8,}", re.IGNORECASE)
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Escapes and other commands of terminals, changes of the writing direction, and what cannot be printed; not \\n and \\t."""
@@ -23,7 +23,7 @@ def redact(text: str) -> str:
     """The text without user names and passwords in URLs, secret parameters of URLs, and HTTP credentials."""
     if "://" in text or "=" in text:
         text = _SECRET_PARAMETER.sub(r"\1…", _PASSWORD.sub("…@", text))
-    return _BEARER.sub(r"\1 …", text)
+    return _CREDENTIAL.sub(r"\1 …", text)
 
 
 def redact_url(url: str) -> str:

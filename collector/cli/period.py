@@ -91,4 +91,4 @@ def reconcile(
 @app.command()
 def correct(config: Config = None) -> None:
     """Book charges that arrived late for locked months as corrections in the open month. `lynceus run` does so hourly."""
-    out.print(commands.correct(load_settings(config)), highlight=False)
+    print_line(str(commands.correct(load_settings(config))))

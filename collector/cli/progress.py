@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from collector.cli.console import plain
+
 LINE_S = 5.0
 """Between two plain lines of one count."""
 
@@ -22,7 +24,7 @@ def show_progress(what: str, console: Console) -> Iterator[tuple[Say, Count]]:
     """Yields a function that prints a line, and one that shows how much is done."""
 
     def say(text: str) -> None:
-        console.print(text, markup=False, soft_wrap=True)
+        console.print(plain(text), soft_wrap=True)
 
     if not console.is_terminal:
         yield say, _print_lines(what, console)

@@ -1,7 +1,6 @@
 """`lynceus report` and `lynceus sql`: questions to the store."""
 
 import functools
-import sys
 from collections.abc import Callable
 from datetime import date
 from typing import Annotated, Literal
@@ -9,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from collector import connect
-from collector.cli.console import out
+from collector.cli.console import out, write_answer
 from collector.cli.options import Config, OutputFormat, Url, folder_of, parse_span
 from collector.clock import now_ms
 from collector.reports import cost, queue, shared_costs, steps, success
@@ -84,4 +83,5 @@ def sql(
     """Query the store in SQL, read-only. Tables are those of the database lynceus."""
     store = connect.reading_store(load_settings(config), url)
     with connect.store_failures():
-        sys.stdout.buffer.write(store.query_bytes(query, output_format))
+        answer = store.query_bytes(query, output_format)
+    write_answer(answer)

@@ -4,10 +4,11 @@ import asyncio
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from collector import __version__
 from collector.cli.check import run_checks
-from collector.cli.console import out, print_line
+from collector.cli.console import out, plain, print_line
 from collector.cli.options import Config, folder_of
 from collector.cli.store import migrate_store
 from collector.service import run as service
@@ -24,8 +25,9 @@ def check(config: Config = None) -> None:
     failed = False
     for row in asyncio.run(run_checks(load_settings(config), folder_of(config))):
         failed = failed or (row.needed and not row.ok)
-        mark = "[green]ok[/]" if row.ok else "[red]failed[/]" if row.needed else "[yellow]without[/]"
-        out.print(f"{mark:20} {row.subject}: {row.detail}", highlight=False, soft_wrap=True)
+        mark, style = ("ok", "green") if row.ok else ("failed", "red") if row.needed else ("without", "yellow")
+        line = Text.assemble((f"{mark:8}", style), plain(f"{row.subject}: {row.detail}"))
+        out.print(line, highlight=False, soft_wrap=True)
         if row.remedy and not row.ok:
             print_line(f"       remedy: {row.remedy}")
     raise typer.Exit(2 if failed else 0)

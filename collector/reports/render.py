@@ -11,10 +11,12 @@ import msgspec
 from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
+from rich.text import Text
 
 from collector.reports.report import Report, amount
+from collector.shown_text import in_json, on_one_line, printable
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\0")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")  # full-width ones too
 """A spreadsheet runs a cell that begins with one of these; such text cells get a leading apostrophe (OWASP ASVS 1.2.10)."""
 
 
@@ -23,14 +25,16 @@ def print_report(report: Report, output_format: str, console: Console) -> None:
     if output_format == "json":
         console.file.write(as_json(report) + "\n")
     elif output_format == "csv":
-        console.file.write(as_csv(report))
+        text = as_csv(report)
+        # A file or a pipe gets the values as they are.
+        console.file.write(printable(text) if console.is_terminal else text)
     else:
         _print_table(report, console)
 
 
 def as_json(report: Report) -> str:
     """Formats a report as JSON; amounts are strings, so that no digit is lost in a float."""
-    return msgspec.json.format(msgspec.json.encode(_body(report)), indent=2).decode()
+    return in_json(msgspec.json.format(msgspec.json.encode(_body(report)), indent=2).decode())
 
 
 def _body(report: Report) -> dict[str, Any]:
@@ -50,20 +54,20 @@ def as_csv(report: Report) -> str:
 
 def _print_table(report: Report, console: Console) -> None:
     table = RichTable(
-        title=report.title, title_justify="left", box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False
+        title=_plain_text(report.title), title_justify="left", box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False
     )
     for i, name in enumerate(report.columns):
         numeric = any(isinstance(row[i], (int, float, Decimal)) for row in report.rows)
         # Numbers never wrap; headings may.
         width = max((len(_shown(row[i])) for row in report.rows), default=0) if numeric else None
-        table.add_column(name, justify="right" if numeric else "left", min_width=width, overflow="fold")
+        table.add_column(_plain_text(name), justify="right" if numeric else "left", min_width=width, overflow="fold")
     for row in report.rows:
-        table.add_row(*(report.nothing if value is None else _shown(value) for value in row))
+        table.add_row(*(Text(report.nothing if value is None else _shown(value)) for value in row))
     console.print(table)
     for part in report.parts:
         _print_table(part, console)
     for note in report.notes:
-        console.print(note, style="dim", markup=False, highlight=False)
+        console.print(Text(printable(note), "dim"), highlight=False)
 
 
 def _plain(value: Any) -> Any:
@@ -79,5 +83,9 @@ def _cell(value: Any) -> Any:
 
 
 def _shown(value: Any) -> str:
-    # Rich would read [brackets] in a name as markup.
-    return amount(value) if isinstance(value, Decimal) else str(value).replace("[", "\\[")
+    return amount(value) if isinstance(value, Decimal) else on_one_line(str(value))
+
+
+def _plain_text(text: str) -> Text:
+    """Text whose [brackets] are not markup."""
+    return Text(on_one_line(text))

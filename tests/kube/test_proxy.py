@@ -1,4 +1,4 @@
-"""Clusters behind an http proxy that asks for a password: the proxy gets it, and nobody else sees it."""
+"""Clusters behind an http proxy that asks for a password: the proxy gets it, and it is not shown."""
 
 import asyncio
 import base64

@@ -109,7 +109,7 @@ def test_json_holds_the_parts_of_a_report() -> None:
 # CSV.
 
 
-@pytest.mark.parametrize("cell", ["=HYPERLINK(1)", "+1", "-1", "@x", "\tx", "\rx", "\0x"])
+@pytest.mark.parametrize("cell", ["=HYPERLINK(1)", "+1", "-1", "@x", "\tx", "\rx", "\nx", "\0x", "＝1", "＠x"])
 def test_a_cell_that_a_spreadsheet_would_run_is_quoted(cell: str) -> None:
     """Names come from labels that anybody may set."""
     (_, row) = csv.reader(io.StringIO(as_csv(a_report((cell, 1))), newline=""))
@@ -135,10 +135,50 @@ def test_a_table_shows_unknown_where_no_price_is() -> None:
     assert "complete: no gap in any watch" in shown
 
 
-@pytest.mark.parametrize("name", ["[bold]x[/bold]", "[/]", "\\[red]", "a\\", "[link=file:///etc/passwd]x"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "[bold]x[/bold]",
+        "[/]",
+        "\\[red]",
+        "a\\",
+        "[link=file:///etc/passwd]x",
+        "\\[/x]",
+        "\\\\[/x]",
+        "a[/",
+        "[@click=x]",
+    ],
+)
 def test_a_name_in_brackets_is_shown_as_it_is(name: str) -> None:
     """Markup in a label must neither vanish nor stop the report."""
     assert name in printed(a_report((name, 1), notes=[name]), "table")
+
+
+HOSTILE = "\x1b]0;pwned\x07\x1b[2J\x9b2J\r\u202eevil\x7f"
+
+
+def test_a_table_sends_no_command_to_a_terminal() -> None:
+    """Names, titles, headings and notes are shown with their escapes in words; a line break begins no other row."""
+    report = Report(HOSTILE, (HOSTILE, "n"), [(HOSTILE + "\nmaps 99.00", 1)], [HOSTILE], parts=[a_report((HOSTILE, 1))])
+    shown = printed(report, "table", width=300)
+
+    assert not set(shown) & set("\x1b\x07\x9b\r\u202e\x7f")
+    assert "\\x1b]0;pwned\\x07\\x1b[2J" in shown
+    assert not any(line.strip().startswith("maps") for line in shown.splitlines())
+
+
+def test_other_programs_get_the_values_as_they_are() -> None:
+    """JSON has escapes of its own; CSV has none, and shows its escapes in words on a terminal only."""
+    report = a_report((HOSTILE, 1))
+    json_text, csv_text = printed(report, "json"), printed(report, "csv")
+    terminal = Console(file=io.StringIO(), force_terminal=True, width=80)
+    print_report(report, "csv", terminal)
+    assert isinstance(terminal.file, io.StringIO)
+
+    assert json.loads(json_text)["rows"][0]["department"] == HOSTILE
+    assert not set(json_text) & set("\x1b\x07\x9b\r\u202e\x7f")
+    assert HOSTILE in csv_text
+    assert "\x1b" not in terminal.file.getvalue()
 
 
 @pytest.mark.parametrize(("form", "begin"), [("json", "{"), ("csv", "department,cost"), ("table", "Cost")])
