@@ -12,10 +12,11 @@ from http import HTTPStatus
 
 from aiohttp import HttpVersion11, web
 
-from collector.catalog.schema import DATABASE
+from collector.catalog.schema import DATABASE, WRITER
 from collector.store.embedded.access import RefusedRequestError
 from collector.store.embedded.compression import decompress
 from collector.store.embedded.handle import Statement
+from collector.store.embedded.http import BODY_S, connection_of
 
 READER_BODY = 1 << 20
 WRITER_BODY = 256 << 20
@@ -51,8 +52,8 @@ _TOO_LARGE = 307
 _UNSUPPORTED = 48
 
 
-async def read_statement(request: web.BaseRequest, limit: int) -> Statement | None:
-    """Reads the request as one statement; None when it has none."""
+async def read_statement(request: web.BaseRequest, role: str) -> Statement | None:
+    """Reads a user's request as one statement; None when it has none."""
     if request.rel_url.raw_query_string.count("&") >= MAX_FIELDS:
         raise _too_large(f"an address may have {MAX_FIELDS} parameters")
     options = dict(request.query)
@@ -60,7 +61,8 @@ async def read_statement(request: web.BaseRequest, limit: int) -> Statement | No
         raise RefusedRequestError(
             _UNSUPPORTED, "ClickHouse's own block compression (compress=1) is not supported; use none, lz4 or gzip"
         )
-    body = await _body(request, limit)
+    limit = WRITER_BODY if role == WRITER else READER_BODY
+    body = await _body(request, limit, patient=role == WRITER)
     if len(body) > SHORT_BODY or "Content-Encoding" in request.headers:
         return await asyncio.to_thread(_statement, options, request.headers, body, limit)
     return _statement(options, request.headers, body, limit)
@@ -73,17 +75,21 @@ async def _invite_body(request: web.BaseRequest) -> None:
         request.writer.output_size = 0  # nothing of the answer itself is sent yet
 
 
-async def _body(request: web.BaseRequest, limit: int) -> bytearray:
-    """The body as it was sent, which is counted while it arrives."""
-    chunks = bytearray()
+async def _body(request: web.BaseRequest, limit: int, *, patient: bool) -> bytearray:
+    """The body as it was sent, which is counted while it arrives. The writer's may take as long as some of it arrives."""
+    bound, chunks = connection_of(request).bound, bytearray()
     too_large = _too_large(f"a body may have {limit} bytes")
     if (request.content_length or 0) > limit:
         raise too_large
     await _invite_body(request)
+    bound.receives(BODY_S)
     async for chunk in request.content.iter_any():
         chunks += chunk
         if len(chunks) > limit:
             raise too_large
+        if patient:
+            bound.receives(BODY_S)
+    bound.works()
     return chunks
 
 

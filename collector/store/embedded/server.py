@@ -8,6 +8,8 @@ collector's side; the collector must never import this module, since it loads th
 
 import asyncio
 import errno
+import json
+import logging
 import os
 import signal
 import sys
@@ -20,20 +22,26 @@ import msgspec
 from aiohttp import web
 
 from collector.catalog.schema import WRITER
-from collector.store.embedded.access import ANSWER_HEADERS, LOOPBACK, READER, Authenticator, RefusedRequestError
+from collector.connections import BACKLOG, Connections, SameAgain, limit
+from collector.store.embedded.access import LOOPBACK, Authenticator, RefusedRequestError
 from collector.store.embedded.compression import UnreadableBodyError
 from collector.store.embedded.engine import Engine, StorePathError
 from collector.store.embedded.handle import Answer, EngineError
+from collector.store.embedded.http import HttpServer, connection_of, failure, ok, send
 from collector.store.embedded.options import StoreOptions
 from collector.store.embedded.read_only import READONLY, RefusedStatementError
-from collector.store.embedded.request import READER_BODY, WRITER_BODY, read_statement
+from collector.store.embedded.request import read_statement
 from collector.store.embedded.token import TokenFileError, read_or_make_token
 
 STOP_WITHIN_S = 1.8
-LINGER_S = 2.0
-"""How long the rest of a refused body is read and dropped, so that its sender gets to read why."""
+
+MAX_BEING_SENT = 512 << 20
+"""Bytes of answers that wait for their clients, beside one answer of any size."""
+SMALL_ANSWER = 1 << 20
+"""Bytes of an answer that is sent whatever others wait for: the number of connections bounds these."""
 
 _BAD_REQUEST = 36
+_MEMORY_LIMIT_EXCEEDED = 241
 
 
 class Server:
@@ -42,32 +50,39 @@ class Server:
     def __init__(self, engine: Engine, authenticator: Authenticator):
         self._engine = engine
         self._authenticator = authenticator
+        self._being_sent = 0
 
-    async def answer(self, request: web.BaseRequest) -> web.Response:
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answers one request."""
+        connection = connection_of(request)
+        connection.busy()
+        try:
+            return await self._answer_or_fail(request)
+        finally:
+            connection.idle()
+
+    async def _answer_or_fail(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
             self._authenticator.refuse_pages(request)
             if request.path == "/ping":
-                return web.Response(text="Ok.\n", headers=ANSWER_HEADERS)
+                return ok()
             answer = await self._run(request)
+            return ok() if answer is None else await self._send(request, answer)
         except RefusedRequestError as refused:
-            response = _failure(str(refused), refused.code, refused.status)
-            response.force_close()  # what is left of its body is not read
-            return response
+            return failure(str(refused), refused.code, refused.status, close=True)
         except RefusedStatementError as refused:
-            return _failure(f"Code: {READONLY}. DB::Exception: {refused}. (READONLY)", READONLY)
+            return failure(f"{refused}. (READONLY)", READONLY)
         except EngineError as error:
-            return _failure(str(error), error.code)
+            return failure(str(error), error.code)
         except UnreadableBodyError as error:
-            return _failure(f"Code: {_BAD_REQUEST}. DB::Exception: {error}", _BAD_REQUEST)
-        return _response(answer) if answer else web.Response(text="Ok.\n", headers=ANSWER_HEADERS)
+            return failure(str(error), _BAD_REQUEST)
 
     async def _run(self, request: web.BaseRequest) -> Answer | None:
         """Runs the request's statement; None when the request has none."""
         role = self._authenticator.role(request)
         if request.method not in {"GET", "POST"}:
             raise RefusedRequestError(_BAD_REQUEST, "GET or POST", HTTPStatus.METHOD_NOT_ALLOWED)
-        statement = await read_statement(request, READER_BODY if role == READER else WRITER_BODY)
+        statement = await read_statement(request, role)
         if statement is None:
             return None
         # As in ClickHouse, a GET never changes anything, for any user.
@@ -77,32 +92,39 @@ class Server:
             raise RefusedStatementError("a reader may not INSERT")
         return await self._engine.read(statement)
 
+    async def _send(self, request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
+        """Sends an answer, unless clients that do not take theirs have too much of the store's memory already."""
+        size = len(answer.body)
+        if size > SMALL_ANSWER and self._being_sent and self._being_sent + size > MAX_BEING_SENT:
+            raise EngineError("other large answers are being sent; try again later", _MEMORY_LIMIT_EXCEEDED)
+        self._being_sent += size
+        try:
+            return await send(request, _headers(answer), answer.body)
+        finally:
+            self._being_sent -= size
 
-def _response(answer: Answer) -> web.Response:
-    headers = ANSWER_HEADERS | {
+
+def _headers(answer: Answer) -> dict[str, str]:
+    summary = {
+        "read_rows": str(answer.read_rows),
+        "read_bytes": str(answer.read_bytes),
+        "written_rows": str(answer.written_rows),
+        "written_bytes": str(answer.written_bytes),
+        "elapsed_ns": str(int(answer.elapsed_s * 1e9)),
+    }
+    return {
         "X-ClickHouse-Timezone": "UTC",
         "X-ClickHouse-Server-Display-Name": "lynceus-embedded",
-        "X-ClickHouse-Summary": (
-            f'{{"read_rows":"{answer.read_rows}","read_bytes":"{answer.read_bytes}",'
-            f'"written_rows":"{answer.written_rows}","written_bytes":"{answer.written_bytes}",'
-            f'"elapsed_ns":"{int(answer.elapsed_s * 1e9)}"}}'
-        ),
+        "X-ClickHouse-Summary": json.dumps(summary, separators=(",", ":")),
+        **({"X-ClickHouse-Format": answer.output_format} if answer.output_format else {}),
     }
-    if answer.output_format:
-        headers["X-ClickHouse-Format"] = answer.output_format
-    return web.Response(body=answer.body, headers=headers, content_type="application/octet-stream")
-
-
-def _failure(text: str, code: int, status: HTTPStatus = HTTPStatus.INTERNAL_SERVER_ERROR) -> web.Response:
-    return web.Response(
-        text=text + "\n",
-        status=status,
-        headers=ANSWER_HEADERS | {"X-ClickHouse-Exception-Code": str(code), "X-ClickHouse-Timezone": "UTC"},
-    )
 
 
 def serve_store(options: StoreOptions) -> int:
     """Serves the store in this process until a signal stops it; returns the exit code."""
+    lines = logging.StreamHandler()
+    lines.addFilter(SameAgain())
+    logging.basicConfig(handlers=[lines], level=logging.WARNING, format="%(message)s")
     try:
         asyncio.run(serve(options))
     except (StorePathError, TokenFileError, OSError) as error:
@@ -116,14 +138,7 @@ async def serve(options: StoreOptions) -> None:
     host, _, port = options.listen.rpartition(":")
     authenticator = _authenticator(options, host)
     engine = Engine(Path(options.path))
-    answering = web.Server(
-        Server(engine, authenticator).answer,
-        access_log=None,
-        auto_decompress=False,
-        lingering_time=LINGER_S,
-        handler_cancellation=True,  # a client that goes away takes its query with it
-        max_line_size=READER_BODY,  # drivers put parameters into the address
-    )
+    answering = HttpServer(Server(engine, authenticator).answer, Connections(limit()))
     runner = web.ServerRunner(answering, shutdown_timeout=1.0)
     await runner.setup()
     await _listen(runner, host, int(port))
@@ -138,7 +153,7 @@ async def serve(options: StoreOptions) -> None:
 async def _listen(runner: web.ServerRunner, host: str, port: int) -> None:
     """Listens on the address; OSError names it and where to choose another one."""
     try:
-        await web.TCPSite(runner, host.strip("[]"), port).start()
+        await web.TCPSite(runner, host.strip("[]"), port, backlog=BACKLOG).start()
     except OSError as error:
         why = "is taken by another process" if error.errno == errno.EADDRINUSE else f"cannot listen: {error.strerror}"
         remedy = "choose another one: embedded.listen in the settings, --listen of `lynceus store`"
