@@ -176,7 +176,7 @@ def dearest_templates_sql(count: int) -> str:
     """Cost of each template, the part before its main container ran, and pods without a price."""
     return f"""
 SELECT template, department, currency, toFloat64(sum(cost)) AS spent, toFloat64(sum(cost_pending)) AS before_running,
-    toFloat64(sum(if(class = 'useful' AND cost IS NOT NULL, toDecimal128(0, 18), cost))) AS not_useful,
+    toFloat64(sum(if(class IN ('useful', 'unknown') AND cost IS NOT NULL, toDecimal128(0, 18), cost))) AS not_useful,
     uniqExact(cluster, pod_uid) AS pods, uniqExactIf((cluster, pod_uid), isNull(cost)) AS unpriced_pods
 FROM {DATABASE}.{COST_CURRENT.name}
 WHERE $__timeFilter(billed_from) AND {_recent(31)} AND {CHOSEN_CLUSTERS}

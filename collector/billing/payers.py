@@ -2,7 +2,8 @@
 Payers of pods whose objects no longer exist: their workflows, from stored rows.
 
 A workflow that has not finished has no row yet. Until the collector writes its end, the workflow's earlier charges stand
-in. Every query is bounded by the pods of one page.
+in. A workflow that has no row and does not run was never seen, or its end was not. Every query is bounded by the pods of
+one page.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import Any
 import msgspec
 
 from collector.billing.rows import read_rows
-from collector.core.cost.attribution import AttributionInput, reattribute
+from collector.core.cost.attribution import AttributionInput, payer_of_orphan, reattribute
 from collector.core.cost.payer import Payer
 from collector.core.facts.bills import PodRun
 from collector.core.model import Instant
@@ -68,6 +69,13 @@ class RetriedRow(msgspec.Struct, frozen=True, kw_only=True):
     nodes: list[str]
 
 
+class RepeatedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The steps of a workflow that a later attempt ran again, and the newest such attempt of each."""
+
+    workflow_uid: str
+    nodes: list[tuple[str, int]]
+
+
 RUNS = """
     SELECT uid, version, template, department, project, creator, attempt, outcome, namespace, labels,
            service_account, toUnixTimestamp64Milli(created_at) AS created_ms, template_version
@@ -97,19 +105,30 @@ RETRIED = """
         ORDER BY version DESC LIMIT 1 BY workflow_uid, attempt, node_id
     ) WHERE retried GROUP BY workflow_uid, attempt
 """
+REPEATED = """
+    SELECT workflow_uid, groupArray((node_id, newest)) AS nodes FROM (
+        SELECT workflow_uid, node_id, max(attempt) AS newest FROM lynceus.step_run
+        WHERE cluster = {cluster:String} AND namespace = {namespace:String} AND workflow_uid IN {uids:Array(String)}
+          AND attempt > 1 AND pod_uid != ''
+        GROUP BY workflow_uid, node_id
+    ) GROUP BY workflow_uid
+"""
 
 
 def payers_of(store: Store, page: Sequence[PodRun], rules: Rules) -> dict[str, Payer]:
-    """Returns the workflows of pods of one cluster and namespace by uid; unknown workflows are absent."""
+    """Returns the workflows of pods of one cluster and namespace by uid."""
     parameters = _parameters(page)
+    live = {row.uid: row for row in read_rows(store, LiveRow, LIVE, parameters)}
     workflows = {row.uid: _from_run(row, rules) for row in read_rows(store, RunRow, RUNS, parameters)}
     if missing := [uid for uid in parameters["uids"] if uid not in workflows]:
         rows = read_rows(store, ChargesRow, CHARGES, {**parameters, "uids": missing})
-        workflows |= {row.workflow_uid: _from_charges(row) for row in rows}
+        charged = {row.workflow_uid: row for row in rows}
+        orphans = {run.workflow_uid: run for run in reversed(page) if run.workflow_uid in missing}
+        workflows |= {uid: _from_charges(charged.get(uid), run, rules, uid in live) for uid, run in orphans.items()}
     retried = {(row.workflow_uid, row.attempt): row for row in read_rows(store, RetriedRow, RETRIED, parameters)}
-    live = {row.uid: row for row in read_rows(store, LiveRow, LIVE, parameters)}
+    repeated = {row.workflow_uid: row for row in read_rows(store, RepeatedRow, REPEATED, parameters)}
     return {
-        uid: _reopened(_with_retried(workflow, retried.get((uid, workflow.attempt))), live.get(uid))
+        uid: _reopened(_with_retried(workflow, retried.get((uid, workflow.attempt)), repeated.get(uid)), live.get(uid))
         for uid, workflow in workflows.items()
     }
 
@@ -126,16 +145,21 @@ def _parameters(page: Sequence[PodRun]) -> dict[str, Any]:
     }
 
 
-def _from_charges(row: ChargesRow) -> Payer:
+def _from_charges(row: ChargesRow | None, run: PodRun, rules: Rules, runs_now: bool) -> Payer:
+    """The payer of a workflow without a row: by its earlier charges, and by the rules as far as they read its namespace."""
+    orphan = payer_of_orphan(rules, run, {})
+    if row is None:
+        return orphan
+    owned = AttributionInput({}, run.namespace, row.last_template, run.service_account, run.created_at)
     return Payer(
         version=row.last_version,
         template=row.last_template,
-        department=row.last_department,
-        project=row.last_project,
-        creator=row.last_creator,
+        department=reattribute(rules.department, owned, row.last_department),
+        project=reattribute(rules.project, owned, row.last_project, otherwise=""),
+        creator=reattribute(rules.creator, owned, row.last_creator, otherwise=""),
         attempt=row.last_attempt,
         finished=False,
-        outcome="",
+        outcome="" if runs_now else orphan.outcome,
         template_version=row.last_template_version,
     )
 
@@ -156,8 +180,12 @@ def _from_run(row: RunRow, rules: Rules) -> Payer:
     )
 
 
-def _with_retried(workflow: Payer, retried: RetriedRow | None) -> Payer:
-    return msgspec.structs.replace(workflow, retried_nodes=frozenset(retried.nodes) if retried else NONE)
+def _with_retried(workflow: Payer, retried: RetriedRow | None, repeated: RepeatedRow | None) -> Payer:
+    return msgspec.structs.replace(
+        workflow,
+        retried_nodes=frozenset(retried.nodes) if retried else NONE,
+        repeated=dict(repeated.nodes) if repeated else None,
+    )
 
 
 def _reopened(workflow: Payer, live: LiveRow | None) -> Payer:

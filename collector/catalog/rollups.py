@@ -174,7 +174,10 @@ COST_DAILY = Rollup(
             c.low("product", "Product of the price book"),
             c.REGION,
             c.low("purchase", "Purchase option: on_demand, spot, best_effort, reserved"),
-            c.low("class", "Use of the money: useful, failed, cancelled, retried, reclaimed"),
+            c.low(
+                "class",
+                "Use of the money: useful, failed, cancelled, retried, reclaimed; unknown: no end was observed",
+            ),
             c.low("currency", "Currency of all amounts in the row"),
         )
     ),

@@ -15,9 +15,11 @@ from collector.catalog import metrics
 from collector.catalog.counters import Counters
 from collector.core.argo import controller
 from collector.core.cluster.effects import Began, Clamped, Effect, Ended, FirstRan, PodEnded, PodRan, Submitted
+from collector.core.cluster.owners import NOTHING
 from collector.core.cluster.state import Cluster
 from collector.core.cost import changed_charges
 from collector.core.cost import charge as billing
+from collector.core.cost.attribution import payer_of_orphan
 from collector.core.cost.billing_days import month_of
 from collector.core.cost.meters import total
 from collector.core.cost.pricing_runs import FIRST_RUN, Runs
@@ -122,7 +124,8 @@ class Recorder:
     def charge(self, cluster: Cluster, pod: PodState, workflow: WorkflowState | None, until: Instant) -> Iterator[Fact]:
         """Yields the changed charges of a pod, up to its end or to `until` while it runs, under every pricing run."""
         product = cluster.rules.product
-        payer = payer_of(workflow)
+        namespace_labels = cluster.namespaces.get(pod.run.namespace, NOTHING)
+        payer = payer_of(workflow) or payer_of_orphan(cluster.rules, pod.run, namespace_labels)
         charges = billing.charges(pod.run, payer, self.books, self.zone, until, product=product, written=pod.written)
         if not charges:
             return

@@ -35,7 +35,7 @@ class Figure:
 Figures = Mapping[Figure, Any]
 """The figures of one row that SQL computes."""
 
-CLASSES = ("useful", "failed", "retried", "cancelled", "reclaimed")
+CLASSES = ("useful", "failed", "retried", "cancelled", "reclaimed", "unknown")
 """What money was spent on after main started; the cost before that is `pending`, whatever the outcome."""
 SUCCEEDED_UIDS = f"SELECT sipHash64(uid) FROM workflow_run FINAL WHERE outcome = 'succeeded' AND finished_at >= {BEGIN}"
 """Workflows with an attempt that succeeded; the cost of their earlier attempts belongs to the success."""

@@ -66,7 +66,7 @@ def a_past(number: int = 3, *, department: str = "maps", **changes: Any) -> list
     past: list[Fact] = []
     for i in range(number):
         uid = f"{department}-{i}"
-        run = a_run(uid, department=department)
+        run = a_run(uid, department=department, namespace=changes.get("namespace", "team"))
         pod = a_pod_run(**{"uid": f"p-{uid}", "workflow_uid": uid, "node_id": f"p-{uid}", "version": version(100),
                            "created_at": NOON, **changes})  # fmt: skip
         past += [run, pod, *charges_of(pod, run)]

@@ -20,7 +20,7 @@ from collector.store.clickhouse import Store
 from tests.billing.stored import ZONE, a_past, a_preparation, changed, charges_of, current, dearer, write_all
 from tests.builders import DAY, HOUR, NOON, a_pod_run, version
 from tests.core.cost.charged import shipped
-from tests.reports.stored import a_run, a_step_run
+from tests.reports.stored import a_live_row, a_run, a_step_run
 from tests.store.running import Running
 
 OCTOBER_ON = Span(date(2026, 10, 1), date(2026, 12, 1))
@@ -135,17 +135,20 @@ def test_evidence_decides_the_class(store: Store) -> None:
     pods = [a_pod_run(uid="a", node_id="a", workflow_uid="failed"), a_pod_run(uid="b", node_id="b", workflow_uid="failed"),
             a_pod_run(uid="c", node_id="c", workflow_uid="stopped"), a_pod_run(uid="d", workflow_uid=""),
             a_pod_run(uid="e", node_id="e", workflow_uid="again", phase="Failed"),
-            a_pod_run(uid="f", node_id="f", workflow_uid="gone")]  # fmt: skip
+            a_pod_run(uid="f", node_id="f", workflow_uid="gone"), a_pod_run(uid="g", node_id="g", workflow_uid="again"),
+            a_pod_run(uid="h", node_id="h", workflow_uid="again")]  # fmt: skip
     kept = [a_run("failed", outcome="failed"), a_run("stopped", outcome="cancelled"),
             a_run("again", outcome="failed"), a_run("again", attempt=2),
             a_step_run("b", workflow="failed", retried=True), a_step_run("a", workflow="failed", retried=True, version=1),
-            a_step_run("a", workflow="failed")]  # fmt: skip
+            a_step_run("a", workflow="failed"), a_step_run("h", workflow="again", attempt=2),
+            a_step_run("g", workflow="again", attempt=2, pod_uid="g2")]  # fmt: skip
     write_all(store, [*pods, *kept])
 
     repriced(a_preparation(store, shipped()))
 
     classes = {pod: class_ for (pod, _, _), (_, _, class_) in current(store).items()}
-    assert classes == {"a": "failed", "b": "retried", "c": "cancelled", "d": "useful", "e": "retried", "f": "useful"}
+    assert classes == {"a": "failed", "b": "retried", "c": "cancelled", "d": "unknown", "e": "retried", "f": "unknown",
+                       "g": "retried", "h": "useful"}  # fmt: skip
 
 
 def test_departments_follow_the_rules_in_force(store: Store) -> None:
@@ -181,12 +184,24 @@ def test_what_still_runs_is_carried_over(store: Store, tmp_path: Path) -> None:
 def test_a_workflow_without_a_row_keeps_its_charges(store: Store) -> None:
     """Before its end only its charges name a workflow's department; the collector will write its end."""
     pod = a_pod_run(workflow_uid="live")
-    write_all(store, [pod, *charges_of(pod, a_run("live", department="maps"))])
+    waits = a_live_row("live", "throttled", "")
+    write_all(store, [pod, waits, *charges_of(pod, a_run("live", department="maps"))])
     before = current(store)
 
     repriced(a_preparation(store, shipped()))
 
     assert current(store) == before
+
+
+def test_a_pod_of_an_unseen_workflow_is_paid_by_its_namespace(store: Store) -> None:
+    """How it ended is not known. A rule that reads the namespace's name holds; otherwise its earlier charges stand."""
+    pods = [a_pod_run(uid=uid, node_id=uid, workflow_uid=f"gone-{uid}", namespace=uid) for uid in ("a", "b")]
+    write_all(store, [*pods, *charges_of(pods[0], a_run("gone-a", department="maps"))])
+    mapped = (AttributionRule("namespace_label", "d"), AttributionRule("namespace", map={"b": "ground"}))
+
+    repriced(a_preparation(store, shipped(), rules=Rules(department=mapped)))
+
+    assert sorted(row[1:] for row in current(store).values()) == [("ground", "unknown"), ("maps", "unknown")]
 
 
 def test_what_arrives_meanwhile_is_in_the_new_run(store: Store, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ SPAN = Span(date(2026, 11, 22), date(2026, 11, 23))
 def charged(uid: str, workflow: str, **changes: Any) -> PodCost:
     """What a pod of a workflow cost that pulled its image for 10 s and ran for 60."""
     [charge] = charges_of(a_pod_run(uid=uid, node_id=uid, workflow_uid=workflow, workflow_name=workflow), None)
-    return replace(charge, **{"template": "train", "department": "maps", **changes})
+    return replace(charge, **{"template": "train", "department": "maps", "class_": "useful", **changes})
 
 
 CHARGES = [
@@ -77,10 +77,10 @@ def test_a_row_is_split_by_what_it_was_spent_on(ask: Query) -> None:
     [spent] = report.parts
 
     for row, whole in zip(spent.rows, [c for c in column(report, "cost") if c is not None], strict=True):
-        assert total(row[1:7]) == whole
+        assert total(row[1:8]) == whole
     pending = CHARGES[0].cost_pending or Decimal(0)
-    assert spent.columns[1:7] == (*CLASSES, "pending")
-    assert spent.rows[0][1:7] == (*[PART - pending] * 4, Decimal(0), 4 * pending)
+    assert spent.columns[1:8] == (*CLASSES, "pending")
+    assert spent.rows[0][1:8] == (*[PART - pending] * 4, Decimal(0), Decimal(0), 4 * pending)
 
 
 def test_a_success_costs_all_attempts(ask: Query) -> None:

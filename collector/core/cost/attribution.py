@@ -14,6 +14,8 @@ from typing import assert_never
 
 import msgspec
 
+from collector.core.cost.payer import Payer
+from collector.core.facts.bills import PodRun
 from collector.core.model import Instant
 from collector.core.rules import AttributionRule, Rules
 
@@ -77,6 +79,22 @@ def owner(rules: tuple[AttributionRule, ...], row: AttributionInput, otherwise: 
         if value:
             return value
     return otherwise
+
+
+def payer_of_orphan(rules: Rules, run: PodRun, namespace_labels: Mapping[str, str]) -> Payer:
+    """
+    Payer of a pod whose workflow was never seen, since it existed only inside a gap, or has not been seen yet.
+
+    The rules that read the workflow's own labels cannot match; those of its namespace can.
+    """
+    row = AttributionInput(
+        evidence(rules, {}, {}, namespace_labels), run.namespace, "", run.service_account, run.created_at
+    )
+    return Payer(
+        version=0, template="", template_version="", department=owner(rules.department, row),
+        project=owner(rules.project, row, otherwise=""), creator=owner(rules.creator, row, otherwise=""),
+        attempt=run.attempt, finished=False, outcome="unknown",
+    )  # fmt: skip
 
 
 def reattribute(

@@ -43,7 +43,9 @@ UNPRICED = (
 )  # fmt: skip
 """Reasons why a charge has no amount: the label values of lynceus_cost_unpriced_pods_total."""
 
-CostClass = Literal["useful", "retried", "reclaimed", "cancelled", "failed"]
+NO_REPEATS: Mapping[str, int] = {}
+CostClass = Literal["useful", "retried", "reclaimed", "cancelled", "failed", "unknown"]
+"""`unknown`: how the workflow ended was not observed, or the workflow itself was not."""
 
 
 class Prices(Protocol):
@@ -250,14 +252,24 @@ def class_of(run: PodRun, payer: Payer | None) -> CostClass:
     if run.disruption or any(sign in run.reason for sign in ("Spot", "BidExpired")):
         return "reclaimed"
     if payer is None:
-        return "useful"
-    # `argo retry` repeats only failed pods; the next attempt uses the results of succeeded ones.
-    repeated = run.attempt < payer.attempt and run.phase != "Succeeded"
-    if repeated or run.node_id in (payer.retried_nodes or ()):
+        return "unknown"
+    if run.node_id in (payer.retried_nodes or ()) or _is_repeated(run, payer):
         return "retried"
     if payer.outcome == "cancelled":
         return "cancelled"
+    if payer.outcome == "unknown":
+        return "unknown"
     return "failed" if payer.finished and payer.outcome != "succeeded" else "useful"
+
+
+def _is_repeated(run: PodRun, payer: Payer) -> bool:
+    """Whether a later attempt of the workflow ran this step again: it uses the results of succeeded steps otherwise."""
+    if run.attempt >= payer.attempt:
+        return False
+    # `argo retry` repeats what did not succeed and the exit handler, and of succeeded steps those that it is asked to.
+    handler = f"{run.workflow_name}.onExit"
+    is_handler = run.step == handler or run.step.startswith((f"{handler}.", f"{handler}[", f"{handler}("))
+    return run.phase != "Succeeded" or is_handler or run.attempt < (payer.repeated or NO_REPEATS).get(run.node_id, 0)
 
 
 def doubt_of(charge: PodCost) -> str:

@@ -2,6 +2,8 @@
 The payer of a pod's charges: its workflow, live (core/workflow/payer.py) or from stored rows (billing/payers.py).
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 
@@ -20,3 +22,5 @@ class Payer(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str
     retried_nodes: frozenset[str] | None = None
     """Node ids of step attempts that a later one replaced."""
+    repeated: Mapping[str, int] | None = None
+    """By node id the newest attempt that made a pod for it, where that is not the first attempt."""

@@ -255,6 +255,9 @@ def _finish(state: WorkflowState, seen: Observation, status: kubernetes.Workflow
     attempt.retries = outcome.retries(steps.nodes, steps.graph)
     attempt.step_ends = outcome.failed_ends(steps.nodes) or None
     state.retried_nodes = frozenset(outcome.retried_away(steps.nodes, steps.graph)) or None
+    if attempt.number > 1 and attempt.started_at:
+        again = outcome.begun_since(steps.nodes, attempt.started_at)
+        state.repeated = {**(state.repeated or {}), **dict.fromkeys(again, attempt.number)} or None
     attempt.node_status = parsed.how
     attempt.nodes_mark = crc32((status.compressedNodes or "").encode(), crc32(status.nodes))
     set_decider(attempt, ending)

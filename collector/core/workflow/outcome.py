@@ -13,7 +13,7 @@ from fractions import Fraction
 import msgspec
 
 from collector.core.facts.bills import PodRun
-from collector.core.model import AttemptOutcome
+from collector.core.model import AttemptOutcome, Instant
 from collector.core.objects import kubernetes
 from collector.core.objects.pod_ends import DISRUPTIONS, POD_REASONS
 from collector.core.objects.status_nodes import (
@@ -224,6 +224,12 @@ def retried_away(nodes: Mapping[str, Node], how: Graph | None = None) -> set[str
     how = how or build_graph(nodes)
     away = {key for keys in how.tries.values() for key in keys[:-1]}
     return away | descendants(how.held, away)
+
+
+def begun_since(nodes: Mapping[str, Node], since: Instant) -> list[str]:
+    """Ids of the nodes that began at an instant or later; nodes that `argo retry` keeps began before it."""
+    begun = ((key, kubernetes.parse_time(node.startedAt)) for key, node in nodes.items())
+    return [key for key, at in begun if at and at >= since]
 
 
 def success_rate(runs: Mapping[str, int]) -> Fraction | None:

@@ -14,4 +14,5 @@ def payer_of(state: WorkflowState | None) -> Payer | None:
         version=state.version, template=state.template, template_version=state.template_version,
         department=state.department, project=state.project, creator=state.creator, attempt=state.attempt.number,
         finished=state.attempt.finished, outcome=state.attempt.outcome, retried_nodes=state.retried_nodes,
+        repeated=state.repeated,
     )  # fmt: skip

@@ -140,3 +140,5 @@ class WorkflowState(msgspec.Struct, array_like=True, tag=2, gc=False):
     """Nodes that a later try replaced, as of the last end; steps that `argo retry` keeps stay what they were."""
     units: str = ""
     """Number of what the workflow made, as its annotation states it; read when a row is made."""
+    repeated: dict[str, int] | None = None
+    """By node id the newest attempt that ran a step again; only of workflows that were retried."""

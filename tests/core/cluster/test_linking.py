@@ -11,10 +11,12 @@ from collector.core.cost.charge import class_of
 from collector.core.facts.workflows import CronRun, StepRun, WorkflowRun
 from collector.core.messages import ControllerSettings, Lease, Observation, Reading
 from collector.core.objects import kubernetes
+from collector.core.pod.lifecycle import NODE_NAME
 from collector.core.workflow.payer import payer_of
 from collector.core.workflow.steps import HOLDS_LIMIT
 from collector.pipeline import argo_schedule
 from tests.builders import (
+    ECI_2C4G,
     HOUR,
     MINUTE,
     NOON,
@@ -251,6 +253,25 @@ def test_a_pod_that_succeeded_is_kept_for_a_retry_that_makes_it_useful() -> None
     assert ended.workflow is not None
     assert class_of(ended.pod.run, payer_of(ended.workflow)) == "useful"
     assert cluster.pods == {}
+
+
+def test_a_handler_and_a_step_that_a_retry_runs_again_were_no_use() -> None:
+    """Both succeeded in the first attempt; `--restart-successful` runs a step again, and every retry runs the handler again."""
+    cluster = a_cluster()
+    first = {"w1": a_step(startedAt=iso(NOON)), "p1": a_step(startedAt=iso(NOON)), "p2": a_step(startedAt=iso(NOON))}
+    handler = ended_pod("p3", annotations=ECI_2C4G | {NODE_NAME: "w1.onExit"})
+    pods = [at(NOON + 71 * SECOND, pod, "added") for pod in (ended_pod("p1"), ended_pod("p2"), handler)]
+    feed(cluster, submitted(), *pods, finished(phase="Failed", nodes=first))
+
+    again = LATER + MINUTE
+    second = first | {"p1": a_step(startedAt=iso(again + SECOND))}
+    reopened = an_observation(a_workflow(phase="Running", started=again), when=again)
+    done = finished(when=again + MINUTE, started=again, finished=again + MINUTE, nodes=second)
+    ended = only(PodEnded, feed(cluster, reopened, done))
+
+    assert {e.pod.run.uid: class_of(e.pod.run, payer_of(e.workflow)) for e in ended} == {
+        "p1": "retried", "p2": "useful", "p3": "retried",
+    }  # fmt: skip
 
 
 # What is asked for and what time alone leads to.

@@ -320,12 +320,14 @@ def test_an_unobserved_end_has_low_confidence() -> None:
 @pytest.mark.parametrize(
     ("run", "payer", "expected"),
     [
-        ({}, None, "useful"),
+        ({}, None, "unknown"),
         ({}, {}, "useful"),
         ({}, {"finished": True, "outcome": "succeeded"}, "useful"),
         ({}, {"finished": True, "outcome": "failed"}, "failed"),
         ({}, {"finished": True, "outcome": "platform"}, "failed"),
-        ({}, {"finished": True, "outcome": "unknown"}, "failed"),
+        ({}, {"finished": True, "outcome": "unknown"}, "unknown"),
+        ({"phase": "Failed"}, {"outcome": "unknown"}, "unknown"),
+        ({"phase": "Failed"}, {"attempt": 2, "outcome": "unknown"}, "retried"),
         ({}, {"finished": True, "outcome": "cancelled"}, "cancelled"),
         ({"phase": "Failed"}, {"attempt": 2}, "retried"),
         ({"phase": "Succeeded"}, {"attempt": 2, "finished": True, "outcome": "succeeded"}, "useful"),
@@ -335,6 +337,15 @@ def test_an_unobserved_end_has_low_confidence() -> None:
             "retried",
         ),
         ({"node_id": "n-1"}, {"retried_nodes": frozenset({"n-0"})}, "useful"),
+        ({"step": "w1.onExit"}, {"attempt": 2, "finished": True, "outcome": "succeeded"}, "retried"),
+        ({"step": "w1.onExit[0].notify"}, {"attempt": 3}, "retried"),
+        ({"step": "w1.onExit.notify"}, {"attempt": 2}, "retried"),
+        ({"step": "w1.onExit(0)"}, {"attempt": 2}, "retried"),
+        ({"step": "w1.onExitPoll"}, {"attempt": 2}, "useful"),
+        ({"step": "w1[0].load.onExit"}, {"attempt": 2}, "useful"),
+        ({"step": "w1.onExit"}, {"finished": True, "outcome": "succeeded"}, "useful"),
+        ({"node_id": "n-2"}, {"attempt": 2, "repeated": {"n-2": 2}}, "retried"),
+        ({"node_id": "n-2", "attempt": 2}, {"attempt": 3, "repeated": {"n-2": 2}}, "useful"),
         ({"reason": "SpotReleased"}, {"attempt": 2}, "reclaimed"),
         ({"reason": "BidExpired"}, None, "reclaimed"),
     ],
@@ -342,7 +353,7 @@ def test_an_unobserved_end_has_low_confidence() -> None:
 def test_a_charge_has_the_first_class_that_holds(
     run: dict[str, Any], payer: dict[str, Any] | None, expected: str
 ) -> None:
-    """Reclaimed, retried, cancelled, failed, useful; provisional until the attempt ends."""
+    """Reclaimed, retried, cancelled, unknown, failed, useful; provisional until the attempt ends."""
     assert class_of(a_pod_run(**run), None if payer is None else a_payer(**payer)) == expected
 
 
