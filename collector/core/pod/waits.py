@@ -12,6 +12,7 @@ UNSCHEDULABLE_SIGNS: tuple[tuple[str, WaitReason], ...] = (
     ("quota", "quota"), ("persistentvolumeclaim", "volume"), ("volume", "volume"),
 )  # fmt: skip
 """Words of schedulers, in lower case, that distinguish a quota or a volume from a lack of nodes."""
+ARGO_CONTAINERS = frozenset({"init", "wait", "supervisor"})
 _IMAGE = re.compile(r'image "([^"]+)"')
 
 
@@ -24,11 +25,19 @@ def waits_for(status: kubernetes.PodStatus) -> Reason | None:
             return Reason("quota", STOCK, one_line(message or reason))
         if condition.type == "PodScheduled" and reason == "Unschedulable":
             return _unschedulable(one_line(message))
-    for container in (*(status.initContainerStatuses or ()), *(status.containerStatuses or ())):
-        waiting = container.state.waiting if container.state else None
-        if waiting and "Image" in (waiting.reason or ""):
-            return _image(container, waiting)
-    return None
+    pulling = [
+        (container, waiting)
+        for container in (*(status.initContainerStatuses or ()), *(status.containerStatuses or ()))
+        if (waiting := container.state.waiting if container.state else None) and "Image" in (waiting.reason or "")
+    ]
+    # Where several wait, the user's own image says more than that of Argo's containers.
+    return _image(*min(pulling, key=_rank)) if pulling else None
+
+
+def _rank(pulling: tuple[kubernetes.ContainerStatus, kubernetes.ContainerWaiting]) -> int:
+    """0 for `main`, 1 for a user's other containers, 2 for Argo's."""
+    name = pulling[0].name or ""
+    return 0 if name == "main" else 2 if name in ARGO_CONTAINERS else 1
 
 
 def _unschedulable(message: str) -> Reason:

@@ -87,6 +87,16 @@ def test_an_image_that_cannot_be_had_is_named(container: dict[str, Any], on: str
     assert awaits(a_pod(initContainerStatuses=[container])) == ("image", on, words)
 
 
+def test_of_several_images_the_users_is_named() -> None:
+    """Argo's own containers stand before it, in every pod of a node that cannot reach its registry."""
+    own = [hanging("ErrImagePull", image=f"{name}:1") | {"name": name} for name in ("wait", "sidecar", "main")]
+    init = [hanging("ErrImagePull", image="argoexec:1") | {"name": "init"}]
+
+    assert awaits(a_pod(containers=own, initContainerStatuses=init))[1] == "main:1"
+    assert awaits(a_pod(containers=own[:2], initContainerStatuses=init))[1] == "sidecar:1"
+    assert awaits(a_pod(containers=own[:1], initContainerStatuses=init))[1] == "argoexec:1"
+
+
 @pytest.mark.parametrize("container", [hanging("ContainerCreating"), hanging(""), {"name": "main"}])
 def test_a_container_on_its_way_waits_for_nothing(container: dict[str, Any]) -> None:
     """Most are created for seconds."""
@@ -125,6 +135,6 @@ def test_recorded_pods_that_never_started_say_why() -> None:
     }
 
     assert waiting == {
-        "image-pull-stuck": ("image", "argoexec:fake", 'ImagePullBackOff: Back-off pulling image "argoexec:fake"'),
+        "image-pull-stuck": ("image", "nosuch", 'ImagePullBackOff: Back-off pulling image "nosuch"'),
         "unschedulable": ("unschedulable", "", "0/2 nodes are available: 2 Insufficient nvidia.com/gpu."),
     }
