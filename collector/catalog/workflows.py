@@ -151,7 +151,8 @@ STEP_RUN = Table(
         c.TEMPLATE,
         c.low(
             "type",
-            "Argo's node type: Pod, Container, Steps, StepGroup, DAG, TaskGroup, Retry, Skipped, Suspend, HTTP, Plugin",
+            "Argo's node type: Pod, Container, Steps, DAG, Retry, Skipped, Suspend, HTTP, Plugin; its groups of parallel "
+            "steps, StepGroup and TaskGroup, have no row",
         ),
         c.PHASE,
         c.instant("started_at", "When the controller created the node, before the pod exists", optional=True),
@@ -165,7 +166,12 @@ STEP_RUN = Table(
         c.Column("memoized", "Bool", "true: the result is from a cache, without a pod"),
         c.EXIT_CODE,
         c.Column("critical", "Bool", "true: the step is on the critical path of the workflow"),
-        c.big("critical_ms", "Part of the workflow's duration that this step alone accounts for, milliseconds"),
+        c.big(
+            "critical_ms",
+            "Part of the workflow's duration that this step alone accounts for, milliseconds; without its waits for a lock, a "
+            "quota or its pod",
+            observed=True,
+        ),
         c.low(
             "waiting_reason",
             "Longest reason to wait without a pod: step_lock, quota, suspended; empty: none",

@@ -167,13 +167,14 @@ def step_rows(
     own = [pod.run for pod in pods if pod.run.attempt == attempt.number]
     own.sort(key=lambda run: run.created_at <= (attempt.finished_at or 0))
     uids = {run.node_id: run.uid for run in own} | (attempt.gone_pods or {})
+    made = {run.node_id: run.created_at for run in sorted(own, key=_creation, reverse=True)}
     owner = steps.Owner(
         cluster=cluster, namespace=state.namespace, workflow_created_at=state.created_at, workflow_uid=state.uid,
         workflow_name=state.name, attempt=attempt.number, started_at=attempt.started_at,
         finished_at=attempt.finished_at,
     )  # fmt: skip
     rows = steps.step_runs(
-        owner, ended.nodes, pods=uids, holds=attempt.step_holds or {}, version=version, how=ended.graph
+        owner, ended.nodes, pods=uids, holds=attempt.step_holds or {}, version=version, how=ended.graph, made=made
     )
     attempt.podless_steps = {r.node_id: r for r in rows if not r.pod_uid and has_pod(ended.nodes[r.node_id])} or None
     return rows

@@ -131,7 +131,7 @@ class StepRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     """Display name."""
     template: str
     type: str
-    """Argo's type: Pod, Container, Steps, StepGroup, DAG, TaskGroup, Retry, Skipped, Suspend, HTTP, Plugin."""
+    """Argo's type: Pod, Container, Steps, DAG, Retry, Skipped, Suspend, HTTP, Plugin; StepGroup and TaskGroup have no row."""
     phase: str
     started_at: Instant | None
     """When the controller recorded the node, which is before its pod and its container exist."""
@@ -153,7 +153,8 @@ class StepRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     critical: bool
     """Whether the step is on the path that decided the workflow's length."""
     critical_ms: int
-    """The part of the workflow's length that this step alone accounts for; the parts of a path sum to its length at most."""
+    """The part of the workflow's length that this step alone accounts for, without its waits for a lock, a quota or its pod;
+    the parts of a path sum to its length at most."""
     waiting_reason: WaitReason | Literal[""]
     """The longest wait of a step without a pod: step_lock, quota, suspended."""
     waiting_on: str

@@ -94,10 +94,14 @@ def step_runs(
     holds: Mapping[str, StepHold],
     version: int,
     how: Graph | None = None,
+    made: Mapping[str, Instant] | None = None,
 ) -> list[StepRun]:
-    """One row for each finished step of an attempt; `pods` and `holds` have uids of pods and waits by node id."""
+    """One row for each finished step of an attempt; by node id `pods` has uids, `holds` waits, `made` creations of pods."""
     how = how or build_graph(nodes)
-    path = critical_path(nodes, owner.started_at, owner.finished_at, how)
+    waited = {
+        key: until for key in nodes if (until := _waited_until(nodes[key], holds.get(key), (made or {}).get(key)))
+    }
+    path = critical_path(nodes, owner.started_at, owner.finished_at, how, waited=waited)
     away = retried_away(nodes, how) if how.tries else ()
     numbers = {key: number for tries in how.tries.values() for number, key in enumerate(tries, 1)}
     instant, hooks = kubernetes.parse_time, how.hooks
@@ -141,8 +145,26 @@ def exit_code(node: Node) -> int | None:
     return code if code is not None and -INT32 <= code < INT32 else None
 
 
+def _waited_until(node: Node, hold: StepHold | None, made_at: Instant | None) -> Instant | None:
+    """When a step ceased to wait for a lock or a quota, by what was seen of it and by its pod; None: it did not wait.
+
+    Its record begins with the wait. A wait for a person is what a step of type Suspend does."""
+    started_at = kubernetes.parse_time(node.startedAt)
+    if started_at is None or node.type == "Suspend":
+        return None
+    held_until = started_at + hold.spent_ms if hold else started_at
+    # A controller makes the pod in the pass that records its step; both instants are whole seconds.
+    until = max(held_until, made_at if made_at and made_at > started_at + GRAIN_MS else 0)
+    return until if until > started_at else None
+
+
 def critical_path(
-    nodes: Mapping[str, Node], started_at: Instant | None, finished_at: Instant | None, how: Graph | None = None
+    nodes: Mapping[str, Node],
+    started_at: Instant | None,
+    finished_at: Instant | None,
+    how: Graph | None = None,
+    *,
+    waited: Mapping[str, Instant] | None = None,
 ) -> dict[str, int]:
     """
     The steps that decided the length of an attempt, the last one first, each with the milliseconds of its own work.
@@ -152,7 +174,8 @@ def critical_path(
     before it began. The graph decides and not time alone, since of a thousand parallel steps another one always ended just
     before. If none had ended (a running daemon lets others begin), the one that began last is taken. A hook of the workflow
     has no place in the graph and follows the step that ended last before it. A part ends where the next begins, so parts
-    never overlap and sum to the attempt's length at most; the controller, queues and locks took the rest between steps.
+    never overlap and sum to the attempt's length at most. The controller, queues and locks took the rest, between steps or
+    before a step's work began (`waited`).
     """
     how = how or build_graph(nodes)
     walk = _Walk(nodes, how, started_at or 0)
@@ -161,7 +184,7 @@ def critical_path(
     while span is not None:
         finish = span.finish if until is None else min(span.finish, until)
         if nodes[span.key].phase not in UNRUN and nodes[span.key].type not in GROUPS:
-            parts[span.key] = max(0, finish - max(span.start, walk.since))
+            parts[span.key] = max(0, finish - max((waited or {}).get(span.key, span.start), walk.since))
         until, span = span.start if until is None else min(until, span.start), walk.before(span)
     return parts
 

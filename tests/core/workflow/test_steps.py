@@ -68,7 +68,7 @@ def test_a_row_states_what_is_known_of_a_step() -> None:
         version=7, workflow_name="wf", step="train", template="gpu", type="Pod", phase="Failed",
         started_at=NOON + 2 * SECOND, finished_at=NOON + 9 * SECOND, pod_uid="p1", message="main: Error (exit code 3)",
         boundary_id="wf", try_number=1, retried=False, hook=False, memoized=False, exit_code=3, critical=True,
-        critical_ms=7000, waiting_reason="step_lock", waiting_on="team/Mutex/m", waiting_ms=1500,
+        critical_ms=5500, waiting_reason="step_lock", waiting_on="team/Mutex/m", waiting_ms=1500,
     )  # fmt: skip
 
 
