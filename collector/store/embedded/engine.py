@@ -198,7 +198,7 @@ def _limits(requested: Mapping[str, str]) -> dict[str, str]:
     """The limits of one reader's query; any other setting is refused with ClickHouse's own error."""
     limits = {name: str(value) for name, value in READER_LIMITS.items()}
     for name, text in requested.items():
-        if name not in _MAY_BE_SET_BY_READERS or not text.isdecimal():
+        if name not in _MAY_BE_SET_BY_READERS or not re.fullmatch(r"[0-9]{1,19}", text):
             raise EngineError(f"Cannot modify '{name}' setting in readonly mode. (READONLY)", READONLY)
         maximum = READER_LIMITS.get(name)
         value = int(text)

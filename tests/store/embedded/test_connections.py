@@ -40,7 +40,7 @@ class FakeEngine:
         self.may.set()
         self.statements = 0
 
-    async def read(self, statement: Statement) -> Answer:
+    async def read(self, statement: Statement, *_who: Any, **_more: Any) -> Answer:
         self.statements += 1
         await self.may.wait()
         return Answer(bytes(int(statement.statement)), "TSV")
