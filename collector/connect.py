@@ -90,7 +90,7 @@ def reading_store(settings: Settings, url: str) -> Store:
     )
 
 
-def writing_store(settings: Settings, timeout_s: int = 60) -> Store:
+def writing_store(settings: Settings, timeout_s: int = 60, *, optional: bool = False) -> Store:
     """The settings' store, to be written; the embedded one takes its writer's token from the data directory."""
     if settings.store.url:
         sharded = bool(settings.store.cluster)
@@ -100,6 +100,7 @@ def writing_store(settings: Settings, timeout_s: int = 60) -> Store:
             _password_file(settings),
             timeout_s=timeout_s,
             settings=writer_settings(timeout_s, settings.store.insert_quorum) if sharded else dict(SEQUENTIAL),
+            optional=optional,
         )
     token = make_data_dir(settings) / "store.token"
     return connect(f"http://{settings.embedded.listen}", WRITER, token, timeout_s=timeout_s)

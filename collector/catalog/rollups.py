@@ -280,4 +280,22 @@ CLAIM = Housekeeping(
     ),
 )
 
-HOUSEKEEPING: tuple[Housekeeping, ...] = (ROLLUP_STATE, CLAIM)
+SHARD_LAYOUT = Housekeeping(
+    "shard_layout",
+    "The shards of a ClickHouse cluster that rows were written to",
+    order_by=("name",),
+    columns=(
+        c.low("name", "Always `shards`"),
+        Column("version", "UInt64", "Time of the record, Unix milliseconds; the highest counts"),
+        Column("weights", "Array(UInt32)", "Weight of each shard, in the order of system.clusters", codec="ZSTD(1)"),
+        Column(
+            "names",
+            "Array(String)",
+            "Macro `shard` of each shard, in the same order; empty: not known",
+            codec="ZSTD(1)",
+        ),
+        INSERTED_AT,
+    ),
+)
+
+HOUSEKEEPING: tuple[Housekeeping, ...] = (ROLLUP_STATE, CLAIM, SHARD_LAYOUT)

@@ -4,6 +4,8 @@ import asyncio
 from pathlib import Path
 
 from collector.backfill.argo_server import ArchiveError, ArgoServer
+from collector.catalog.schema import WRITER
+from collector.checked import Check
 from collector.clock import now_ms
 from collector.connect import addresses, books, writing_store
 from collector.core.units import HOUR_MS
@@ -13,6 +15,8 @@ from collector.prices.book_yaml import BookError
 from collector.settings.derived import make_data_dir
 from collector.settings.model import ClusterSettings, Settings, SettingsError
 from collector.store.clickhouse import Store, StoreError
+from collector.store.servers.examine import ExaminedStore, examine
+from collector.store.servers.rights import grants, missing_rights
 from collector.watch import kinds, preflight
 from collector.web.readiness import STORE_REMEDIES
 
@@ -20,19 +24,19 @@ CHECK_S = 10
 """Time limit of the store's check, in seconds."""
 
 
-async def run_checks(settings: Settings, folder: Path) -> list[preflight.Check]:
+async def run_checks(settings: Settings, folder: Path) -> list[Check]:
     """Runs all checks; a failure is a row and not an error."""
-    rows: list[preflight.Check] = []
+    rows: list[Check] = []
     try:
         loaded = books(settings, folder)
-        rows.append(preflight.Check(True, "prices", ", ".join(loaded.names())))
+        rows.append(Check(True, "prices", ", ".join(loaded.names())))
     except (BookError, SettingsError) as error:
-        rows.append(preflight.Check(False, "prices", str(error)))
+        rows.append(Check(False, "prices", str(error)))
     known: dict[str, tuple[ClusterAddress, ClusterSettings]] = {}
     try:
         known = addresses(settings)
     except SettingsError as error:
-        rows.append(preflight.Check(False, "clusters", str(error).removeprefix("clusters: ")))
+        rows.append(Check(False, "clusters", str(error).removeprefix("clusters: ")))
     for checks in await asyncio.gather(*(_check_cluster(address, cluster) for address, cluster in known.values())):
         rows += checks
     archives = [cluster for cluster in settings.clusters if cluster.archive.url]
@@ -40,43 +44,64 @@ async def run_checks(settings: Settings, folder: Path) -> list[preflight.Check]:
     return [*rows, await _check_store(settings)]
 
 
-async def _check_cluster(address: ClusterAddress, cluster: ClusterSettings) -> list[preflight.Check]:
+async def _check_cluster(address: ClusterAddress, cluster: ClusterSettings) -> list[Check]:
     async with Connection(address) as connection:
         resources = kinds.resources(labelled_pods=cluster.pods == "labelled")
         return await preflight.check_cluster(connection, resources, cluster.controller_namespace)
 
 
-async def _check_archive(cluster: ClusterSettings) -> preflight.Check:
+async def _check_archive(cluster: ClusterSettings) -> Check:
     """Lists the last hour of an archive; the number of workflows shows whether it is the right archive."""
     subject, now = f"cluster {cluster.name}: archive", now_ms()
     try:
         async with ArgoServer(cluster.archive) as server:
             found = await server.finished(now - HOUR_MS, now)
     except ArchiveError as error:
-        return preflight.Check(False, subject, str(error))
+        return Check(False, subject, str(error))
     shown = f"{len(found)} workflows that started and finished within the last hour"
-    return preflight.Check(True, subject, f"{server.place} shows {shown}")
+    return Check(True, subject, f"{server.place} shows {shown}")
 
 
-async def _check_store(settings: Settings) -> preflight.Check:
+async def _check_store(settings: Settings) -> Check:
     if not settings.store.url:
         try:
             data = make_data_dir(settings)
         except SettingsError as error:
-            return preflight.Check(False, "store", str(error))
-        return preflight.Check(True, "store", f"embedded, in {data}")
-    address = " or ".join(settings.store.urls)
+            return Check(False, "store", str(error))
+        return Check(True, "store", f"embedded, in {data}")
+    address, store = " or ".join(settings.store.urls), writing_store(settings, timeout_s=CHECK_S, optional=True)
     try:
-        reads_only = await asyncio.to_thread(_reads_only, writing_store(settings, timeout_s=CHECK_S))
+        reads_only = await asyncio.to_thread(_reads_only, store)
+        missing = None if reads_only else await asyncio.to_thread(missing_rights, store, settings.store.cluster)
     except StoreError as error:
         remedy = STORE_REMEDIES.get(error.cause, "check store.url, and that the server is up")
-        return preflight.Check(False, "store", f"{address}: {error}", remedy)
+        return Check(False, "store", f"{address}: {error}", remedy)
     if reads_only:
         detail = f"{address}: {settings.store.username} has read-only rights"
-        return preflight.Check(False, "store", detail, STORE_REMEDIES["store_read_only"])
-    return preflight.Check(True, "store", f"{address} answers, and {settings.store.username} may write")
+        return Check(False, "store", detail, STORE_REMEDIES["store_read_only"])
+    if missing:
+        lacks = ", ".join(f"{right.name} ON {right.on}" for right in missing)
+        detail = f"{address}: {settings.store.username} lacks {lacks}"
+        return Check(False, "store", detail, grants(missing, settings.store.username))
+    return Check(True, "store", f"{address} answers, and {settings.store.username} may write")
+
+
+def examine_store(settings: Settings) -> list[Check]:
+    """Examines the store in depth; a failure is a row and not an error."""
+    store = writing_store(settings, timeout_s=CHECK_S, optional=True)
+    if settings.store.url:
+        unreachable = "check store.url, and that the server is up"
+        place = ExaminedStore(
+            " or ".join(settings.store.urls), settings.store.username, settings.store.cluster, unreachable
+        )
+    else:
+        place = ExaminedStore(f"the embedded store, {settings.embedded.listen}", WRITER, "", "start `lynceus run`")
+    try:
+        return examine(store, place)
+    finally:
+        store.close()
 
 
 def _reads_only(store: Store) -> bool:
-    """Whether the user's profile is read-only. A missing grant shows only at the first insert, and in `/readyz`."""
+    """Whether the user's profile is read-only: no grant helps against that."""
     return store.query_rows("SELECT value FROM system.settings WHERE name = 'readonly'") != [("0",)]

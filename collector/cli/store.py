@@ -9,8 +9,10 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import typer
+from msgspec.structs import replace
 
 from collector import __version__, connect
+from collector.checked import Check
 from collector.cli.console import report_step
 from collector.cli.options import Config, Url, parse_day
 from collector.core.cost.billing_days import midnight
@@ -23,6 +25,10 @@ from collector.store import export as exports
 from collector.store.embedded.options import StoreOptions, default_token_file
 from collector.store.manifest import BackupError, Manifest
 from collector.store.schema import migrate as migrations
+from collector.store.servers.trial import verify
+
+VERIFY_TIMEOUT_S = 300
+"""For one statement on all servers."""
 
 MIGRATE_TIMEOUT_S = 300
 """For one statement of a migration."""
@@ -178,6 +184,20 @@ def migrate_store(settings: Settings, dry_run: bool) -> list[str]:
         statements = (statement for migration in migrated for statement in migration.statements)
         return [f"{sql};" for statement in statements for sql in migrations.render(statement, cluster)]
     return [f"applied {migration.name}" for migration in migrated] or ["up to date"]
+
+
+def verify_store(settings: Settings) -> Iterator[Check]:
+    """Tries in a scratch database what Lynceus relies on; yields a line for each step."""
+    urls = settings.store.urls[:2] or ("",)
+    stores = [
+        connect.writing_store(replace(settings, store=replace(settings.store, url=url)), VERIFY_TIMEOUT_S)
+        for url in urls
+    ]
+    try:
+        yield from verify(stores[0], stores[-1], settings.store.cluster)
+    finally:
+        for store in stores:
+            store.close()
 
 
 def serve_store(options: StoreOptions) -> int:

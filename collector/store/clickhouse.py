@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
+from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError, ProgrammingError
 from clickhouse_connect.driver.exceptions import DataError as ClientDataError
 
 from collector.catalog.rollups import Housekeeping
@@ -48,6 +48,10 @@ _AWAITS_QUORUM = 286
 """UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE: another insert in order is under way, and ends soon unless replicas are down."""
 _AWAIT_QUORUM_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 
+_FIXED_SETTING = re.compile(r"Setting \w+ is (?:unknown or )?readonly")
+"""The driver's own refusal of a setting that the user's profile does not let change, before it sends anything."""
+_READONLY = 164
+
 _OF_ONE_SERVER = frozenset({
     225,  # NO_ZOOKEEPER
     242,  # TABLE_IS_READ_ONLY
@@ -58,7 +62,7 @@ _OF_ONE_SERVER = frozenset({
 
 _CAUSES = {
     **dict.fromkeys(_PASSWORD_AT_FAULT, "store_password"),
-    164: "store_read_only",        # READONLY
+    _READONLY: "store_read_only",
     497: "store_read_only",        # ACCESS_DENIED
     243: "store_disk_full",        # NOT_ENOUGH_SPACE
     241: "store_overloaded",       # MEMORY_LIMIT_EXCEEDED
@@ -119,7 +123,7 @@ class Store:
         self._make_client = make_client
         self._client: Client | None = None
 
-    def insert(self, table: Table | Housekeeping, rows: Sequence[Row], token: str) -> None:
+    def insert(self, table: Table | Housekeeping, rows: Sequence[Row], token: str, *, database: str = DATABASE) -> None:
         """
         Stores rows, given in the order of the table's columns, and waits for that. Harmless to repeat.
 
@@ -133,7 +137,7 @@ class Store:
             client.insert(
                 table.name,
                 rows,
-                database=DATABASE,
+                database=database,
                 column_names=[column.name for column in columns],
                 column_type_names=[column.type for column in columns],
                 settings=settings,
@@ -174,6 +178,10 @@ class Store:
         answer = self._call(lambda client: client.raw_query(sql, settings=settings, use_database=False))
         return [line.split("\t") for line in bytes(answer).decode().splitlines()]
 
+    def answer(self, sql: str) -> str:
+        """Returns the one value that a statement outside of SELECT answers, like CHECK GRANT."""
+        return str(self._call(lambda client: client.command(sql, use_database=False)))
+
     def ping(self) -> Instant:
         """Returns the time of the store's clock; raises when the store does not answer a query."""
         ((now,),) = self.query_rows("SELECT toUnixTimestamp64Milli(now64(3))")
@@ -212,6 +220,8 @@ class Store:
         too_many_partitions = code == _TOO_MANY_PARTS and "partitions for single INSERT" in str(error)
         if isinstance(error, ClientDataError) or code in _ROWS_AT_FAULT or too_many_partitions:
             return RowsRefusedError(str(error))
+        if fixed := _FIXED_SETTING.search(str(error)):
+            return StoreRefusedError(fixed[0], _READONLY)
         if isinstance(error, OperationalError) or code is None:
             self.close()
             return StoreUnreachableError(_reason(error))
@@ -277,7 +287,7 @@ def connect(
 
     Of several addresses one is used until it fails. The path of an address is not used: a first migration finds no
     database there, and all names in SQL are qualified. `sharded` chooses the settings of a writer to a cluster;
-    `optional` leaves out settings that the user's profile does not let change.
+    `optional` drops settings that the server does not know, or that the user's profile does not let change.
     """
     addresses = [urlsplit(one)._replace(path="").geturl() for one in ([url] if isinstance(url, str) else url)]
     _silence()
@@ -311,9 +321,11 @@ def _silence() -> None:
 def _set(client: Client, settings: Settings, *, optional: bool) -> None:
     """Makes each statement of a client carry settings."""
     for name, value in settings.items():
-        known = client.server_settings.get(name)
-        if not (optional and known and known.readonly):
+        try:
             client.set_client_setting(name, value)
+        except ProgrammingError:
+            if not optional:
+                raise
 
 
 def _password(username: str, file: Path | None) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import aiohttp
 import msgspec
 
+from collector.checked import Check
 from collector.kube.connection import AddressError, Connection
 from collector.kube.request import BROKEN, fetch
 from collector.watch.api_errors import quote
@@ -18,18 +19,6 @@ from collector.watch.kinds import Resource, Right, rights
 
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 VERBS = ("list", "watch")
-
-
-class Check(msgspec.Struct, frozen=True):
-    """One line of the report."""
-
-    ok: bool
-    subject: str
-    detail: str
-    remedy: str = ""
-    """Empty if no action is needed."""
-    needed: bool = True
-    """False: the collector runs without it, and `detail` names what it then cannot know."""
 
 
 class Version(msgspec.Struct):

@@ -41,7 +41,8 @@ SKEWED_MS = 30_000
 
 STORE_REMEDIES = {
     "store_password": "write the correct password into store.password_file; it is read before each try",
-    "store_read_only": "grant INSERT, SELECT, CREATE and ALTER on the database lynceus to store.username",
+    "store_read_only": "grant store.username what `lynceus check` names: SELECT, INSERT, ALTER, CREATE, DROP and TRUNCATE "
+    "on lynceus.*, and CLUSTER on *.* for a cluster; its profile must not be read-only",
     "store_disk_full": "free space on the store's disk, or enlarge it",
     "store_replicas": "replicas are down or behind; start them, see system.replicas and store.insert_quorum",
     "store_servers": "see system.replication_queue and system.mutations on the servers that are named",

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from collector.checked import Check
 from collector.cli.check import run_checks
 from collector.settings.model import ArchiveSettings, ClusterSettings, Settings
-from collector.watch.preflight import Check
 from tests.backfill.argo import Archive
 
 

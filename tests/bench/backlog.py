@@ -141,7 +141,9 @@ class Noting(Store):
 
     found_at: dict[str, int]
 
-    def insert(self, table: Table | Housekeeping, rows: Sequence[Any], token: str) -> None:
+    def insert(
+        self, table: Table | Housekeeping, rows: Sequence[Any], token: str, *, database: str = "lynceus"
+    ) -> None:
         super().insert(table, rows, token)
         if table.name == "workflow_run":
             uid, now = [column.name for column in table.stored].index("uid"), now_ms()

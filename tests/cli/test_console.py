@@ -8,11 +8,11 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from collector.checked import Check
 from collector.cli import console, main, progress
 from collector.cli import run as run_module
 from collector.cli.main import app
 from collector.settings.model import SettingsError
-from collector.watch.preflight import Check
 
 HOSTILE = "\\[/x] [red]a[/] \x1b]0;pwned\x07\x1b[2J http://me:s3cr3t@host/"
 SHOWN = "\\[/x] [red]a[/] \\x1b]0;pwned\\x07\\x1b[2J http://…@host/"

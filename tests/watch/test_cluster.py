@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from collector.catalog.counters import Counters
+from collector.checked import Check
 from collector.core.messages import Outcome, Synced
 from collector.core.objects.kubernetes import Kind
 from collector.kube.connection import ClusterAddress, Connection
 from collector.watch.kinds import resources
-from collector.watch.preflight import REVIEWS, Check, check_cluster
+from collector.watch.preflight import REVIEWS, check_cluster
 from collector.watch.protocol import Watch
 from collector.watch.reflector import Patience, watch_cluster
 from tests.watch.server import (

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from collector.checked import Check
 from collector.kube.connection import ClusterAddress, Connection
 from collector.watch.kinds import lease_path
-from collector.watch.preflight import REVIEWS, Check, check_cluster
+from collector.watch.preflight import REVIEWS, check_cluster
 from tests.watch.server import Answer, ApiServer, Exchange, body, kubeconfig, raw
 from tests.watch.steps import CRON_WORKFLOWS, EVENTS, page, refusal
 

@@ -19,6 +19,7 @@ from collector.store.schema import sharding
 from collector.store.schema.layout import Kind, kind_of
 from collector.store.schema.on_cluster import ClusterStatements
 from collector.store.schema.sharding import SchemaError, with_uuid
+from collector.store.schema.shards import layout_problem, record_layout
 from collector.store.schema.verify import foreign_table, other_columns
 from collector.store.sharded import IN_ORDER
 
@@ -28,8 +29,11 @@ log = logging.getLogger(__name__)
 
 FOLDER = Path(__file__).resolve().parents[2] / "migrations"
 
-_CREATE_DATABASE = f"CREATE DATABASE IF NOT EXISTS {DATABASE}{{on_cluster}}"
-_ATOMIC = " ENGINE = Atomic"
+CREATE_DATABASE: dict[Kind, str] = {
+    "plain": f"CREATE DATABASE IF NOT EXISTS {DATABASE}{{on_cluster}} ENGINE = Atomic",
+    "replicated": f"CREATE DATABASE IF NOT EXISTS {DATABASE}{{on_cluster}}",
+    "cloud": f"CREATE DATABASE IF NOT EXISTS {DATABASE}{{on_cluster}}",
+}
 _UUIDS = f"""
     SELECT name, toString(any(uuid)) FROM clusterAllReplicas({{cluster:String}}, system.tables)
     WHERE database = '{DATABASE}' GROUP BY name SETTINGS skip_unavailable_shards = 1
@@ -76,12 +80,16 @@ def migrate(
     applied = _applied(store)
     missing = _missing(known, applied)
     _refuse_other_topology(store, cluster)
+    if cluster and (why := layout_problem(store, cluster)):
+        raise SchemaError(why)
     if dry_run:
         return missing
     if missing:
         _apply(store, cluster, missing, is_new=not applied)
     if migrations is None and (why := other_columns(store)):
         raise SchemaError(why)
+    if cluster and migrations is None:
+        record_layout(store, cluster)
     return missing
 
 
@@ -90,7 +98,7 @@ def _apply(store: Store, cluster: str, missing: Sequence[Migration], *, is_new: 
     kind = kind_of(store, cluster)
     run = runner(store, cluster, kind)
     if is_new:
-        run(_CREATE_DATABASE + (_ATOMIC if kind == "plain" else ""), RECORD)
+        run(CREATE_DATABASE[kind], RECORD)
         run(_CREATE_RECORD, RECORD)
     for migration in missing:
         for number, statement in enumerate(migration.statements):

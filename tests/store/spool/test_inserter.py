@@ -144,7 +144,9 @@ async def test_a_restart_repeats_an_unacknowledged_batch_and_nothing_doubles(
     class Deaf(Store):
         """Stores, and ends before the acknowledgement."""
 
-        def insert(self, table: Table | Housekeeping, rows: Sequence[Any], token: str) -> None:
+        def insert(
+            self, table: Table | Housekeeping, rows: Sequence[Any], token: str, *, database: str = "lynceus"
+        ) -> None:
             store.insert(table, rows, token)
             raise StoreUnreachableError("connection lost")
 
