@@ -149,7 +149,10 @@ POD_COST = Table(
         c.low("price_book", "Price book and its version"),
         c.low("rule", "Rule of the price book that applied, or the reason why none applied"),
         c.low("spec_source", "Source of the billed size"),
-        c.low("confidence", "high (the provider's own size), low (a fallback), unpriced (no price, see rule)"),
+        c.low(
+            "confidence",
+            "high (the provider's own size, a confirmed price), low (a fallback), unpriced (no price, see rule)",
+        ),
         c.low("status", "accruing while the pod runs, then final"),
         c.Column(
             "corrects",

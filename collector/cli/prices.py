@@ -82,9 +82,14 @@ def check_books(
 
 
 @app.command("list")
-def list_books(output_format: OutputFormat = "table", config: Config = None) -> None:
+def list_books(
+    rows: Annotated[bool, typer.Option("--rows", help="List each price: dates, source, and what confirms it.")] = False,
+    output_format: OutputFormat = "table",
+    config: Config = None,
+) -> None:
     """List the price books in force: versions, products, currencies, dates and sources."""
-    print_report(price_list.list_books(connect.books(load_settings(config), folder_of(config))), output_format, out)
+    books = connect.books(load_settings(config), folder_of(config))
+    print_report((price_list.list_prices if rows else price_list.list_books)(books), output_format, out)
 
 
 def known_currency(currency: str) -> str:

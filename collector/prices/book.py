@@ -64,7 +64,9 @@ def _text(name: str) -> bytes:
 @cache
 def _shipped(name: str) -> CheckedBook:
     """Read and check a shipped book, once."""
-    return _check_text(_text(name), f"{name}.yaml", Path())
+    file = _check_text(_text(name), f"{name}.yaml", Path())
+    checks.check_evidence(file.book, file.path)
+    return file
 
 
 def _checked_book(name: str, folder: Path) -> CheckedBook:

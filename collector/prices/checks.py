@@ -48,6 +48,18 @@ def check(book: Book, path: str) -> None:
         _check_continuity("prices", rows, path)
 
 
+def check_evidence(book: Book, path: str) -> None:
+    """Check that each row of a shipped book says when its source was read, and each price which other source confirms it."""
+    for name in ("prices", "nodes", "discounts", "commitments", "fees", "exchange"):
+        for i, row in enumerate(getattr(book, name)):
+            if not row.read:
+                raise BookError(path, f"{name}[{i}].read", "is missing; write the day on which the source was read")
+    for i, price in enumerate(book.prices):
+        if not price.confirmed and price.confidence == "high":
+            remedy = "is missing; name the independent source that states the same, or write `confidence: low`"
+            raise BookError(path, f"prices[{i}].confirmed", remedy)
+
+
 def price_key(row: PriceRow, book: Book, meter: str) -> Key:
     """Key of a price row; rows of one key follow each other in time and never overlap."""
     return (meter, row.region, row.price_class, row.purchase, row.type, row.currency or book.currency)
@@ -73,6 +85,8 @@ def _check_dates(book: Book, row: Dated, path: str, place: str) -> None:
     if row.source not in book.sources:
         remedy = f"{row.source!r} is not among `sources`; add it there with its origin and date"
         raise BookError(path, f"{place}.source", remedy)
+    if row.read:
+        parse_field(path, f"{place}.read", schema.parse_day, row.read)
 
 
 def _check_price_row(book: Book, row: PriceRow, path: str, place: str) -> None:
@@ -89,6 +103,9 @@ def _check_price_row(book: Book, row: PriceRow, path: str, place: str) -> None:
         raise BookError(
             path, place, "has only one of the prices vcpu and memory; add the other, or pods are half priced"
         )
+    if row.confirmed and (row.confirmed not in book.sources or row.confirmed == row.source):
+        remedy = f"{row.confirmed!r} is not another one of `sources`; add the source that confirms the prices"
+        raise BookError(path, f"{place}.confirmed", remedy)
     if "instance_type" in meters and not row.type:
         raise BookError(path, f"{place}.type", "is missing; name the instance type of the price")
     _check_dates(book, row, path, place)

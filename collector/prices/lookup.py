@@ -22,6 +22,8 @@ from collector.prices.market import Series
 from collector.prices.node_split import price_row
 from collector.prices.schema import ANY, Book, Commitment, Dated, Discount, Exchange, Fee, PriceRow
 
+UNCONFIRMED = "unconfirmed"
+"""Word in the rule of a charge at a price of low confidence."""
 MOST_CACHED = 20_000
 """Different specs whose rates are cached; a fleet has a few hundred."""
 
@@ -36,6 +38,8 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     per_seconds: int
     rule: str
     confidence: str
+    read: str = ""
+    """Day on which its source was read; empty: the file does not say."""
 
     def holds(self, at: Instant) -> bool:
         return self.begin <= at and (self.end is None or at < self.end)
@@ -58,6 +62,7 @@ class Layer:
         currency = row.currency or self.currency
         begin, end = validity(row)
         rule = "/".join(filter(None, (row.region, row.price_class, row.purchase, row.type)))
+        rule += f"; {UNCONFIRMED}" if row.confidence == "low" else ""
         per_seconds, suffix = schema.PER_SECONDS[row.per], "Seconds" if row.per == "second" else "Hours"
         for meter, amount in row.meters().items():
             unit = f"{schema.UNITS[meter]}-{suffix}".removeprefix("-")
@@ -69,6 +74,7 @@ class Layer:
                 per_seconds=per_seconds,
                 rule=rule,
                 confidence=row.confidence,
+                read=row.read,
             )
             self.prices[meter, row.region, row.price_class, row.purchase, row.type, currency].append(price)
 
@@ -233,6 +239,7 @@ class Books:
             until=min((c for c in changes if c > at), default=None),
             confidence="low" if any(meter.price.confidence == "low" for meter, _ in priced) else "high",
             rounding=CONTEXT.multiply(rounding.unit, factor) if rounding else None,
+            read=min((meter.price.read for meter, _ in priced if meter.price.read), default=""),
         )
 
     def _find(self, spec: Spec, meter: MeterName, bill: str, at: Instant, changes: set[Instant]) -> MeterPrice | None:

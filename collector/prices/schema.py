@@ -6,7 +6,7 @@ conversion of numbers and dates never touches money.
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Literal
 
@@ -34,6 +34,7 @@ PER_SECONDS = {"second": 1, "hour": 3600}
 ANY = "*"
 
 _MONEY = re.compile(r"[0-9]{1,12}(\.[0-9]{1,18})?", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d))?", re.ASCII)
 
 
@@ -50,6 +51,16 @@ def parse_ratio(text: str) -> Decimal:
     if part > 1:
         raise ValueError(f"{text!r} is more than 1; write 0.15 for 15 %")
     return part
+
+
+def parse_day(text: str) -> date:
+    """Parse a day; ValueError says how to write it."""
+    try:
+        if _DAY.fullmatch(text):
+            return date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"invalid day {text!r}: {error}") from None
+    raise ValueError(f"invalid day {text!r}; write 2026-11-01")
 
 
 def parse_instant(text: str) -> Instant:
@@ -75,6 +86,8 @@ class Dated(BookPart, frozen=True, forbid_unknown_fields=True, kw_only=True, ren
     end: str = ""
     source: str
     """A key of the book's `sources`."""
+    read: str = ""
+    """Day on which the source was read; each row of a shipped book has one."""
 
 
 class PriceRow(
@@ -96,6 +109,9 @@ class PriceRow(
     currency: str = ""
     """Empty: the book's currency."""
     confidence: Confidence = "high"
+    """`low`: the prices are an estimate, or only their own source states them; so are charges at these prices."""
+    confirmed: str = ""
+    """A key of `sources`: an independent source with the same prices. A row of a shipped book without one is `low`."""
     vcpu: str | None = None
     memory: str | None = None
     gpu: str | None = None

@@ -9,9 +9,9 @@ from rich.console import Console
 
 from collector.core.facts.bills import Meter
 from collector.prices.book import shipped_ids
-from collector.prices.lookup import Books
+from collector.prices.lookup import UNCONFIRMED, Books
 from collector.prices.quote import Quote
-from collector.prices.schema import Book
+from collector.prices.schema import Book, PriceRow
 from collector.reports.render import print_report
 from collector.reports.report import Report, ReportError, amount
 
@@ -32,7 +32,8 @@ def print_quote(quote: Quote, output_format: str, console: Console) -> None:
     if quote.rounded_cost is not None and quote.rounded_cost != quote.cost:
         rows.append(("as billed", "", "", "", amount(quote.rounded_cost)))
     title = f"{quote.spec.product} {quote.spec.region}, {quote.seconds} s, {quote.rates.currency}"
-    notes = [f"book {quote.rates.book}, rule {quote.rates.rule}"]
+    read = f"; source read on {quote.rates.read}" if quote.rates.read else ""
+    notes = [f"book {quote.rates.book}, rule {quote.rates.rule}{read}"]
     print_report(Report(title, ("meter", "quantity", "unit", "unit price", "cost"), rows, notes), "table", console)
 
 
@@ -57,6 +58,7 @@ def quote_fields(quote: Quote) -> dict[str, object]:
         "rounded_cost": _money(quote.rounded_cost),
         "price_book": quote.rates.book,
         "rule": quote.rates.rule,
+        "read": quote.rates.read,
         "spec_source": spec.source,
         "confidence": "low" if "low" in (spec.confidence, quote.rates.confidence) else "high",
         "meters": [_line(m) for m in quote.meters],
@@ -98,8 +100,31 @@ def list_books(books: Books) -> Report:
         f"amounts are in {books.currency}",
         *([f"shipped, but not in force: {', '.join(unused)}"] if unused else []),
     ]
+    columns = ("book", "product", "currencies", "prices", "unconfirmed", "from", "to", "read", "sources")
+    return Report("Price books in force", columns, rows, notes)
+
+
+def list_prices(books: Books) -> Report:
+    """Reports each price of the books in force, with its evidence."""
+    columns = ("book", "rule", "currency", "per", "prices", "from", "to", "read", "source", "confirmed by")
+    rows = [_price_row(book, row) for book in books.files() for row in book.prices]
     return Report(
-        "Price books in force", ("book", "product", "currencies", "prices", "from", "to", "sources"), rows, notes
+        "Prices in force", columns, rows, [f"{UNCONFIRMED}: an estimate, or a price that no independent source states"]
+    )
+
+
+def _price_row(book: Book, row: PriceRow) -> tuple[object, ...]:
+    return (
+        book.name,
+        "/".join(filter(None, (row.region, row.price_class, row.purchase, row.type))),
+        row.currency or book.currency,
+        row.per,
+        ", ".join(f"{meter} {price}" for meter, price in row.meters().items()),
+        row.begin,
+        row.end or "open",
+        row.read,
+        book.sources[row.source],
+        book.sources.get(row.confirmed, UNCONFIRMED if row.confidence == "low" else ""),
     )
 
 
@@ -113,7 +138,14 @@ def _book_row(book: Book, books: Books) -> tuple[object, ...]:
         f"{product} (own)" if book.extends else product or "any",
         ", ".join(sorted(currencies)) or "as the book it extends",
         len(book.prices) + len(book.nodes),
+        sum(row.confidence == "low" for row in book.prices),
         min((row.begin for row in dated), default=""),
         max(ends) if ends and all(ends) else "open",
+        _span([row.read for row in dated if row.read]),
         "; ".join(book.sources.values()),
     )
+
+
+def _span(days: list[str]) -> str:
+    """Formats the first and the last of some days."""
+    return " to ".join(sorted({min(days), max(days)})) if days else ""

@@ -63,7 +63,11 @@ def a_fee(**more: Any) -> dict[str, Any]:
         *((text(row(vcpu=p)), "prices[0].vcpu", f"invalid price {p!r}; write it like 0.0000077")
           for p in ("-0.1", "NaN", "Infinity", "1,50", "1_000", "1e-6", "0.0000000000000000001", "", "１", " 5", "free",
                     "1e999999", "9" * 13)),
+        (text(row(confirmed="hearsay")), "prices[0].confirmed", "'hearsay' is not another one of `sources`"),
+        (text(row(confirmed="test")), "prices[0].confirmed", "'test' is not another one of `sources`"),
         # Dates.
+        *((text(row(read=d)), "prices[0].read", f"invalid day {d!r}")
+          for d in ("2026-02-30", "soon", "2026-11", "2026-11-01T00:00:00+08:00", "20261101", "１026-11-01")),
         *((text(row(**{"from": d})), "prices[0].from", f"invalid date {d!r}")
           for d in ("2026-02-30", "2025-02-29", "soon", "2026-W47-7", "20260101", "2026-01-01 00:00", "2026-01-01T00:00:00",
                     "2026-01-01T00:00:00+25:00", "0000-01-01", "10000-01-01")

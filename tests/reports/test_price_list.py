@@ -38,8 +38,8 @@ def test_json_has_the_documented_fields() -> None:
         "product": "alibaba-eci", "region": "cn-hangzhou", "zone": "", "purchase": "on_demand",
         "class": "general-purpose", "billed_vcpu": "2", "billed_memory_gib": "4", "billed_ephemeral_gib": "0", "gpu": "0",
         "instance_type": "", "billed_seconds": 3600, "currency": "USD", "cost": "0.069264", "list_cost": "0.069264",
-        "rounded_cost": "0.069264", "price_book": "alibaba-eci@2026.11.2", "rule": "*/general-purpose/on_demand",
-        "spec_source": "annotation", "confidence": "high",
+        "rounded_cost": "0.069264", "price_book": "alibaba-eci@2026.11.3", "rule": "*/general-purpose/on_demand; unconfirmed",
+        "read": "2026-11-29", "spec_source": "annotation", "confidence": "low",
         "meters": [
             {"meter": "vcpu", "quantity": "7200", "unit": "vCPU-Seconds", "unit_price": "0.0000077", "cost": "0.05544"},
             {"meter": "memory", "quantity": "14400", "unit": "GiB-Seconds", "unit_price": "0.00000096",
@@ -61,7 +61,9 @@ def test_a_person_reads_lines_and_a_total() -> None:
     shown, rounded = quoted("table"), quoted("table", currency="CNY", seconds=41)
 
     assert all(word in shown for word in ("vcpu", "7200", "0.0000077", "0.05544", "total", "0.069264"))
-    assert "book alibaba-eci@2026.11.2, rule */general-purpose/on_demand" in shown
+    assert (
+        "book alibaba-eci@2026.11.3, rule */general-purpose/on_demand; unconfirmed; source read on 2026-11-29" in shown
+    )
     assert "as billed" not in shown
     assert "as billed" in rounded
 
@@ -87,10 +89,30 @@ def test_a_list_shows_books_versions_currencies_dates_and_sources() -> None:
     shown = json.loads(as_json(price_list.list_books(book.load(["alibaba-eci"], Path()))))
 
     assert [(r["book"], r["product"], r["currencies"], r["from"], r["to"]) for r in shown["rows"]] == [
-        ("alibaba-eci@2026.11.2", "alibaba-eci", "CNY, USD", "2022-01-01", "open")
+        ("alibaba-eci@2026.11.3", "alibaba-eci", "CNY, USD", "2022-01-01", "open")
     ]
+    assert (shown["rows"][0]["unconfirmed"], shown["rows"][0]["read"]) == (5, "2026-11-22 to 2026-11-29")
     assert "ECI billing overview" in shown["rows"][0]["sources"]
     assert "plain-node" in shown["notes"][1]
+
+
+def test_each_price_is_listed_with_its_evidence(tmp_path: Path) -> None:
+    """When its source was read, and what confirms it; an own price needs neither."""
+    own = "id: own\nversion: 1\nextends: alibaba-eci\ncurrency: USD\nsources: {x: our contract}\nprices:\n"
+    own += "  - {type: ecs.g7.large, per: hour, instance_type: 0.1, from: 2026-01-01, to: 2027-01-01, source: x}\n"
+    (tmp_path / "own.yaml").write_text(own, encoding="utf-8")
+    listing = price_list.list_prices(book.load(["alibaba-eci", "own.yaml"], tmp_path))
+    listed, *shipped = [dict(zip(listing.columns, row, strict=True)) for row in listing.rows]
+
+    assert listed == {
+        "book": "own@1", "rule": "*/general-purpose/on_demand/ecs.g7.large", "currency": "USD", "per": "hour",
+        "prices": "instance_type 0.1", "from": "2026-01-01", "to": "2027-01-01", "read": "", "source": "our contract",
+        "confirmed by": "",
+    }  # fmt: skip
+    assert shipped[0]["prices"] == "vcpu 0.0000077, memory 0.00000096"
+    assert [row["confirmed by"] for row in shipped[:2]] == ["unconfirmed"] * 2
+    assert "mainland site" in str(shipped[2]["confirmed by"])
+    assert all(row["read"] for row in shipped)
 
 
 def test_an_own_file_is_listed_with_what_it_extends(tmp_path: Path) -> None:
@@ -102,10 +124,10 @@ def test_an_own_file_is_listed_with_what_it_extends(tmp_path: Path) -> None:
     )
     (tmp_path / "fx.yaml").write_text("{id: fx, version: 1}", encoding="utf-8")
     listing = price_list.list_books(book.load([*book.shipped_ids(), "own.yaml", "fx.yaml"], tmp_path))
-    rows = {row[0]: row[1:6] for row in listing.rows}
+    rows = {row[0]: row[1:8] for row in listing.rows}
 
-    assert rows["own@1"] == ("plain-node (own)", "as the book it extends", 0, "2026-01-01", "2027-01-01")
-    assert rows["fx@1"] == ("any", "as the book it extends", 0, "", "open")
+    assert rows["own@1"] == ("plain-node (own)", "as the book it extends", 0, 0, "2026-01-01", "2027-01-01", "")
+    assert rows["fx@1"] == ("any", "as the book it extends", 0, 0, "", "open", "")
     assert listing.notes == ["amounts are in USD"]
 
 
@@ -113,4 +135,4 @@ def test_a_checked_book_is_summarised() -> None:
     """One line."""
     fargate = book.read("aws-fargate-eks", Path())
 
-    assert price_list.book_summary("x", fargate) == "x: aws-fargate-eks@2026.11.1, 4 prices, 1 fees, 6 oracles hold"
+    assert price_list.book_summary("x", fargate) == "x: aws-fargate-eks@2026.11.2, 4 prices, 1 fees, 6 oracles hold"

@@ -49,6 +49,8 @@ class Rates(msgspec.Struct, frozen=True):
     confidence: Confidence = "high"
     rounding: Decimal | None = None
     """Unit to which the bill of an instance is rounded half up, in the currency of these rates."""
+    read: str = ""
+    """Oldest day on which a source of these prices was read; empty: unknown."""
 
 
 def amount(rate: Rate, spec: Spec) -> Decimal:

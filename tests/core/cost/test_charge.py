@@ -64,9 +64,9 @@ def test_a_charge_names_its_sources() -> None:
     charged = only(pod(90))
 
     assert (charged.price_book, charged.currency, charged.rule) == (
-        "alibaba-eci@2026.11.2",
+        "alibaba-eci@2026.11.3",
         "USD",
-        "*/general-purpose/on_demand",
+        "*/general-purpose/on_demand; unconfirmed",
     )
     assert (charged.billed_from, charged.billed_to, charged.billed_seconds) == (NOON, NOON + 90 * SECOND, 90)
     assert (charged.billed_vcpu, charged.billed_memory_gib, charged.spec_source) == (
@@ -74,7 +74,7 @@ def test_a_charge_names_its_sources() -> None:
         Decimal(4),
         "annotation",
     )
-    assert (charged.status, charged.confidence, charged.entry, charged.run) == ("final", "high", 0, 1)
+    assert (charged.status, charged.confidence, charged.entry, charged.run) == ("final", "low", 0, 1)
 
 
 # Billed time and amounts.
@@ -119,19 +119,20 @@ def test_a_pod_without_a_possible_interval_has_no_amount() -> None:
     charged = only(pod(finished_at=NOON - HOUR))
 
     assert (charged.cost, charged.rule, charged.confidence) == (None, "absurd_end", "unpriced")
-    assert (charged.billed_seconds, charged.price_book) == (0, "alibaba-eci@2026.11.2")
+    assert (charged.billed_seconds, charged.price_book) == (0, "alibaba-eci@2026.11.3")
 
 
 def test_a_doubt_goes_with_the_source_of_the_size() -> None:
     """A malformed annotation lowers the confidence; the next source is priced."""
-    charged = [only(pod(pricing=p)) for p in (eci("two"), eci("2-4Gi", **{"max-pending-minute": "soon"}), eci("2-4Gi"))]
+    marks = (eci("two"), eci("2-4Gi", **{"max-pending-minute": "soon"}), eci("2-4Gi"))
+    charged = [only(pod(pricing=p), books=shipped().in_currency("CNY")) for p in marks]
 
     assert [(c.spec_source, c.confidence, billing.doubt_of(c)) for c in charged] == [
         ("requests:malformed_spec", "low", "malformed_spec"),
         ("annotation:malformed_limit", "low", "malformed_limit"),
         ("annotation", "high", ""),
     ]
-    assert {c.cost for c in charged} == {Decimal("0.069264")}
+    assert {c.cost for c in charged} == {Decimal("0.441072")}
 
 
 def test_a_product_without_a_book_has_a_reason() -> None:
