@@ -15,6 +15,7 @@ from typing import assert_never
 
 from collector.catalog import metrics
 from collector.catalog.counters import Counters
+from collector.clock import WallClockSteps
 from collector.core.cluster.state import Cluster
 from collector.core.cost.pricing_runs import FIRST_RUN, Runs
 from collector.core.facts.bills import PricingRun
@@ -70,9 +71,12 @@ class Pipeline:
         zone: tzinfo,
         counters: Counters,
         stuck_after_ms: int = STUCK_AFTER_MS,
+        *,
+        clock: WallClockSteps | None = None,
     ) -> None:
         self.clusters = {name: Cluster(name, rules, argo_schedule) for name, rules in clusters.items()}
         self.books, self.counters = books, counters
+        self._clock = clock or WallClockSteps()
         self.positions = Positions(self.clusters)
         self.identities = Identities(self.clusters)
         self._live = LivePicture(clusters, books, stuck_after_ms)
@@ -84,11 +88,15 @@ class Pipeline:
         initialise_counters(counters, self.clusters)
 
     def take(self, cluster: str, outcomes: list[Outcome]) -> None:
-        """Takes the outcomes of a cluster's watches, in order."""
+        """Takes the outcomes of a cluster's watches, in order, as soon as they have arrived."""
+        if step_ms := self._clock.step_ms():
+            self._step_clock(step_ms)
         refused = self.identities.refused
         for outcome in outcomes:
             if cluster not in refused:  # which an outcome may change
                 self._take(self.clusters[cluster], outcome)
+        if step_ms:  # whether these arrived before or after the step is not known
+            self.distrust_arrivals(cluster)
         for kind, count in Counter(o.kind for o in outcomes if isinstance(o, Observation)).items():
             self.counters.add(metrics.WATCH_EVENTS, count, cluster=cluster, kind=kind)
         if self._pending() > PENDING_LIMIT:
@@ -176,6 +184,8 @@ class Pipeline:
 
     def tick(self, now: Instant, watched: Container[str]) -> None:
         """Applies what follows from time alone; judges crons only in clusters whose watches would show their runs."""
+        if step_ms := self._clock.step_ms():
+            self._step_clock(step_ms)
         for cluster in self._watched():
             self._live.tick(cluster, now)
             if cluster.name in watched:
@@ -189,6 +199,15 @@ class Pipeline:
     def is_relevant(self, cluster: str, kind: str, meta: Meta) -> bool:
         """Whether facts are made of an object."""
         return kind != "pods" or self.clusters[cluster].is_relevant(meta)
+
+    def distrust_arrivals(self, cluster: str) -> None:
+        """What arrived until now is not compared with what arrives later: the wall clock may have been set between."""
+        self.clusters[cluster].step_clock(0)
+
+    def _step_clock(self, by_ms: int) -> None:
+        log.warning("the wall clock was set; latencies that it interrupts are in whole seconds", extra={"by_ms": by_ms})
+        for cluster in self.clusters.values():
+            cluster.step_clock(by_ms)
 
     def _watched(self) -> Iterator[Cluster]:
         """The clusters that are not refused."""

@@ -64,7 +64,10 @@ def restore(
     pipeline: Pipeline, cursors: Iterable[Cursor], states: Sequence[tuple[str, str, str, bytes]], now: Instant
 ) -> list[str]:
     """Restores the pipeline; returns the clusters whose saved state is unreadable, which start from full lists."""
+    cursors = list(cursors)
     unreadable = pipeline.restore(cursors, states)
+    for name in {cursor.cluster for cursor in cursors if cursor.at > now and cursor.cluster in pipeline.clusters}:
+        pipeline.distrust_arrivals(name)
     if unreadable:
         log.warning(
             "saved state is unreadable (other version or corrupt), starting from full lists",

@@ -11,7 +11,18 @@ from collector.core.messages import Observation, Outcome, Synced
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
 from collector.pipeline.pipeline import Pipeline
-from tests.builders import HOUR, MINUTE, NOON, SECOND, a_step, a_vanishing, a_workflow, an_observation, ended_pod
+from tests.builders import (
+    HOUR,
+    MINUTE,
+    NOON,
+    SECOND,
+    a_step,
+    a_vanishing,
+    a_workflow,
+    an_observation,
+    ended_pod,
+    iso,
+)
 from tests.flow import HEALTHY, a_pipeline, controller, counted, drained, only, position
 from tests.pipeline.test_over_time import restarted
 
@@ -33,7 +44,8 @@ def begun(uid: str) -> kubernetes.Workflow:
 
 def done(uid: str, phase: str = "Succeeded") -> kubernetes.Workflow:
     started, ended = NOON + 70 * SECOND, NOON + 80 * SECOND
-    nodes = {uid: a_step(phase)}
+    step = a_step(phase, startedAt=iso(started), finishedAt=iso(ended))
+    nodes = {uid: step}
     return a_workflow(uid, created=NOON + MINUTE, phase=phase, started=started, finished=ended, nodes=nodes)
 
 

@@ -127,6 +127,11 @@ class Owners:
         for uid in [*self._awaiting.get(awaited, ())]:
             yield from self._unpark(uid)
 
+    def distrust_arrivals(self) -> None:
+        """The wall clock was set: when parked observations arrived measures nothing any more."""
+        for sights in self._parked.values():
+            sights[:] = [msgspec.structs.replace(seen, live=False) for seen in sights]
+
     def _unpark(self, uid: str) -> list[Observation]:
         awaited = self._awaits.pop(uid)
         del self._awaiting[awaited][uid]

@@ -166,6 +166,8 @@ class PodHandler:
         if after.live and pod_lifecycle.clamped(after):  # a list shows the past, which moves no counter
             yield Clamped("pod_start_latency")
         at, live = first
+        if live and attempt.clock_stepped and after.run.main_started_at is not None:
+            at, live = after.run.main_started_at, False
         if after.run.attempt == attempt.number and workflow_lifecycle.main_started(
             attempt, workflow.created_at, at, live
         ):

@@ -11,6 +11,7 @@ from functools import partial
 from collector.core.argo import controller
 from collector.core.argo.cron import NEVER, Calendar, Crons
 from collector.core.change_log import ChangeLog
+from collector.core.cluster import clock_step
 from collector.core.cluster.effects import Began, Effect, Submitted
 from collector.core.cluster.gaps import Gaps
 from collector.core.cluster.lock_users import LockUsers
@@ -153,6 +154,11 @@ class Cluster:
     def drop_state(self, since: Instant) -> None:
         """An earlier process watched this cluster until `since`, but its state is lost."""
         self._gaps.drop_state(WORKLOAD_KINDS, since)
+
+    def step_clock(self, by_ms: int) -> None:
+        """The wall clock was set by so much: what arrived before and what arrives later are not compared."""
+        clock_step.apply(self.tracked, by_ms)
+        self.owners.distrust_arrivals()
 
     def news_from(self, kind: str) -> Instant:
         """What a list of this kind shows for the first time is news if it happened at this instant or later."""

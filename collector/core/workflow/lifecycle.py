@@ -137,7 +137,7 @@ def pick_up(state: WorkflowState, at: Instant, live: bool) -> None:
     if attempt.picked_up_at is None:
         # Live it is the arrival clock's, as the first sight is; the object's own instant would mix two clocks.
         attempt.picked_up_at = at if live else max(at, state.created_at)
-        attempt.picked_up_live = live
+        attempt.picked_up_live = live and not attempt.clock_stepped
 
 
 def main_started(attempt: Attempt, created_at: Instant, at: Instant, live: bool) -> bool:

@@ -44,7 +44,7 @@ def start_latency(state: WorkflowState, attempt: Attempt) -> Latency:
     """First sight to the first running main container, by the same rule."""
     if attempt.first_main_at is None:
         return NONE
-    if attempt.first_seen_live and attempt.first_main_live:
+    if attempt.first_seen_live and attempt.first_main_live and not attempt.clock_stepped:
         return _between(attempt.first_seen_at, attempt.first_main_at, "watch")
     if attempt.number > 1 or attempt.first_main_live:
         return NONE

@@ -102,6 +102,8 @@ class Attempt(msgspec.Struct, array_like=True, gc=False):
     """Uids of pods that were forgotten after the end, by node id."""
     uncounted: bool = False
     """Whether no counter holds the submission: a first list showed the attempt."""
+    clock_stepped: bool = False
+    """Whether our clock was set before main was seen running: latencies that end later are the object's."""
 
 
 class WorkflowState(msgspec.Struct, array_like=True, tag=2, gc=False):
