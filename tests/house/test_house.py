@@ -57,6 +57,13 @@ def test_a_class_name_means_one_thing() -> None:
     assert {name: modules for name, modules in defined.items() if len(modules) > 1} == {}
 
 
+def test_each_migration_has_its_own_number() -> None:
+    """No store could be migrated; two that were written at the same time take the same next number."""
+    files = sorted(file.name for file in (words.ROOT / "collector" / "migrations").glob("*.sql"))
+
+    assert [int(name[:4]) for name in files] == list(range(1, len(files) + 1)), files
+
+
 def test_no_import_goes_round_in_a_circle() -> None:
     """Neither modules nor rooms import one another, so that each can be read before what uses it."""
     modules = imports.imports()
