@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from collector.core.cost.billed_interval import Interval
-from collector.core.cost.billed_spec import BilledSize, Spec, beyond_free, read_size, size_of_requests
+from collector.core.cost.billed_spec import BilledSize, Spec, beyond_free, beyond_sale, read_size, size_of_requests
 from collector.core.cost.charge import BilledDay, bill, round_costs
 from collector.core.cost.meters import Rates
 from collector.core.cost.product import Product
@@ -77,7 +77,7 @@ def quote(books: Books, request: QuoteRequest, at: Instant) -> Quote:
 def _spec(request: QuoteRequest, product: Product) -> Spec:
     """Billed spec of a request."""
     region = request.region or product.region
-    size = _size(request, product, region)
+    size, extra = _size(request, product, region), beyond_free(request.ephemeral_gib, product)
     return Spec(
         product=product.id,
         purchase=request.purchase,
@@ -88,9 +88,9 @@ def _spec(request: QuoteRequest, product: Product) -> Spec:
         memory_gib=size.memory_gib,
         instance_type=size.instance_type,
         source=size.source,
-        missing=size.missing,
+        missing=size.missing or beyond_sale(extra, product),
         gpu=request.gpu,
-        ephemeral_gib=beyond_free(request.ephemeral_gib, product),
+        ephemeral_gib=extra,
         confidence=size.confidence,
         frozen_s=product.spot.protection_h * 3600 if request.purchase == "spot" else 0,
     )

@@ -135,4 +135,4 @@ def test_a_checked_book_is_summarised() -> None:
     """One line."""
     fargate = book.read("aws-fargate-eks", Path())
 
-    assert price_list.book_summary("x", fargate) == "x: aws-fargate-eks@2026.11.2, 4 prices, 1 fees, 6 oracles hold"
+    assert price_list.book_summary("x", fargate) == "x: aws-fargate-eks@2026.11.3, 14 prices, 1 fees, 6 oracles hold"

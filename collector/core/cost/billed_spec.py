@@ -127,7 +127,7 @@ def spec_of(run: PodRun, product: Product) -> Spec:
         ephemeral_gib=extra,
         gpu=gpu,
         gpu_model=run.pricing.get(product.gpu_model, ""),
-        missing=size.missing or _without_gpus(run, product, size),
+        missing=size.missing or _without_gpus(run, product, size) or beyond_sale(extra, product),
         confidence="high" if sure else "low",
         doubt=doubt,
         frozen_s=frozen_s,
@@ -229,9 +229,24 @@ def _extra_storage(run: PodRun, product: Product) -> tuple[Decimal, bool]:
     return (ZERO, False) if extra is None or extra > MAX_AMOUNT * GIB else (gib(int(extra)), True)
 
 
+def _provisioned(run: PodRun, product: Product) -> Decimal:
+    """Temporary storage that the provider provisions for the requests."""
+    requested, rule = gib(run.ephemeral_bytes), product.storage
+    if rule is None or not requested or not (rule.overhead_ratio or rule.overhead_gib):
+        return requested
+    return (requested * (1 + rule.overhead_ratio) + rule.overhead_gib).quantize(NANO, ROUND_CEILING).normalize()
+
+
+def beyond_sale(extra: Decimal, product: Product) -> str:
+    """Reason why temporary storage beyond the free part has no price: it is more than the provider sells."""
+    rule = product.storage
+    too_much = rule and rule.most_gib and extra > rule.most_gib - rule.free_gib
+    return "larger_than_any_size" if too_much else ""
+
+
 def _stated_storage(run: PodRun, product: Product) -> tuple[Decimal, bool]:
     """Temporary storage beyond the free part of the total that the provider or the requests state."""
-    by_requests = beyond_free(gib(run.ephemeral_bytes), product)
+    by_requests = beyond_free(_provisioned(run, product), product)
     text = run.pricing.get(product.storage.total_key) if product.storage else None
     if text is None:
         return by_requests, True

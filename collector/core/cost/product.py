@@ -122,6 +122,12 @@ class StorageRule(BookRule, frozen=True, forbid_unknown_fields=True):
     """Annotation that asks for storage beyond the free part; empty: the requests state the total."""
     total_key: str = ""
     """Annotation in which the provider states the total; without it the requests do."""
+    overhead_ratio: Decimal = ZERO
+    """Part of the requests that the provider adds to them."""
+    overhead_gib: Decimal = ZERO
+    """Storage that the provider adds to requests, if there are any."""
+    most_gib: Decimal = ZERO
+    """Largest total that is sold; 0: no limit."""
 
 
 class SpotRule(BookRule, frozen=True, forbid_unknown_fields=True):

@@ -347,6 +347,18 @@ def test_storage_beyond_the_free_part_is_billed(changes: dict[str, Any], extra: 
     assert spec(**changes).ephemeral_gib == extra
 
 
+@pytest.mark.parametrize(
+    ("requested", "extra", "missing"),
+    [(0, 0, ""), (10, 0, ""), (20, 7, ""), (100, 95, ""), (150, 150, ""), (160, 161, "larger_than_any_size")],
+)
+def test_fargate_provisions_a_tenth_and_5_gib_more_than_is_requested(requested: int, extra: int, missing: str) -> None:
+    """20 GiB of it are free, and more than 175 GiB are not sold: EKS does not start such a pod."""
+    fargate: dict[str, Any] = {"pricing": {"node:eks.amazonaws.com/compute-type": "fargate"}, "node_name": "n"}
+    found = spec(**fargate, region="us-east-1", ephemeral_bytes=requested * GIB)
+
+    assert (found.ephemeral_gib, found.missing) == (D(extra), missing)
+
+
 def test_the_last_word_wins() -> None:
     """An annotation may come after the end: the same pod, charged again."""
     charged = [only(pod(pricing=pricing)) for pricing in ({}, eci("8-16Gi"))]

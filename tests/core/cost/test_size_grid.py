@@ -33,7 +33,7 @@ def fit(product: str, vcpu: str, memory: str, region: str = "") -> str:
         ("alibaba-acs", "17", "1", "24-24"),
         ("aws-fargate-eks", "1", "8.25", "2-9"),
         ("aws-fargate-eks", "8", "17", "8-20"),
-        ("aws-fargate-eks", "32", "121", "32-244"),
+        ("aws-fargate-eks", "16", "113", "16-120"),
         ("azure-aci", "0.5", "1.01", "1-1.1"),
         ("gke-autopilot", "1", "13", "2-13"),
         ("gke-autopilot", "0.0101", "0.01", "0.05-0.05078125"),
