@@ -11,7 +11,7 @@ import typer
 
 from collector import connect
 from collector.billing.runs import RepricingError
-from collector.cli import period, prices, store
+from collector.cli import period, prices, spool, store
 from collector.cli.backfill import backfill
 from collector.cli.console import report_step
 from collector.cli.demo import demo
@@ -33,6 +33,7 @@ for command in (run, demo, check, report, sql, store.export, period.reprice, bac
 app.add_typer(period.app, name="period")
 app.add_typer(prices.app, name="prices")
 app.add_typer(store.app, name="store")
+app.add_typer(spool.app, name="spool")
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ into one commit, so that facts, cursors and checkpoints become durable together 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import assert_never
@@ -122,14 +122,19 @@ class Pipeline:
         cursors = [self._cursor(cluster, position, now) for cluster, position in durable]
         return Commit(at=now, facts=gathered.facts, cursors=cursors, upserts=upserts, deletes=deletes)
 
-    def restore(self, cursors: Iterable[Cursor], states: Sequence[tuple[str, str, str, bytes]]) -> list[str]:
-        """Takes up saved state; returns the clusters whose state is unreadable, which start from lists."""
+    def restore(
+        self,
+        cursors: Iterable[Cursor],
+        states: Sequence[tuple[str, str, str, bytes]],
+        damaged: Collection[str] = (),
+    ) -> list[str]:
+        """Takes up saved state; returns the clusters whose state is unreadable or damaged, which start from lists."""
         for cursor in cursors:
             if cursor.cluster in self.clusters:
                 self.positions.restore(cursor)
                 self.identities.restore(cursor.cluster, cursor.cluster_uid)
                 self.counters.restore(cursor.totals)
-        unreadable: set[str] = set()
+        unreadable = {name for name in damaged if name in self.clusters}
         for name, kind, _, state in states:
             if name in self.clusters and name not in unreadable:
                 try:

@@ -7,7 +7,7 @@ collector that starts from lists while its store is merely slow would create an 
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from collector import connect
@@ -61,11 +61,20 @@ async def _query(settings: Settings, clusters: Iterable[str], up: asyncio.Event)
 
 
 def restore(
-    pipeline: Pipeline, cursors: Iterable[Cursor], states: Sequence[tuple[str, str, str, bytes]], now: Instant
+    pipeline: Pipeline,
+    cursors: Iterable[Cursor],
+    states: Sequence[tuple[str, str, str, bytes]],
+    now: Instant,
+    *,
+    damaged: Collection[str] = (),
 ) -> list[str]:
-    """Restores the pipeline; returns the clusters whose saved state is unreadable, which start from full lists."""
+    """
+    Restores the pipeline; returns the clusters whose saved state is unreadable, which start from full lists.
+
+    `damaged` are clusters with a position or a state that is known to be lost.
+    """
     cursors = list(cursors)
-    unreadable = pipeline.restore(cursors, states)
+    unreadable = pipeline.restore(cursors, states, damaged)
     for name in {cursor.cluster for cursor in cursors if cursor.at > now and cursor.cluster in pipeline.clusters}:
         pipeline.distrust_arrivals(name)
     if unreadable:

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from collector import connect
+from collector.catalog import metrics
 from collector.catalog.counters import Counters
 from collector.clock import now_ms
 from collector.connect import ExternalError
@@ -30,7 +31,7 @@ from collector.store.spool import file as spool_file
 from collector.store.spool.file import SpoolError
 from collector.store.spool.inserter import Inserter
 from collector.store.spool.packing import BATCH_ROWS
-from collector.store.spool.spool import Spool, open_spool
+from collector.store.spool.spool import Loaded, Spool, open_spool
 from collector.store.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -112,16 +113,23 @@ class Storage:
         file = self._data / "spool.sqlite"
         try:
             written_at = await self.disk.run(spool_file.written_at, file)
-            spool = await self.disk.run(open_spool, file, spool_limit_bytes(self._settings), now_ms())
+            limit, clusters = spool_limit_bytes(self._settings), self._pipeline.clusters
+            spool = await self.disk.run(open_spool, file, limit, now_ms(), clusters=clusters)
             loaded = await self.disk.run(spool.load)
         except SpoolError as error:
             raise ExternalError(str(error)) from None
-        recovery.restore(self._pipeline, loaded.cursors, loaded.checkpoints, now_ms())
+        recovery.restore(self._pipeline, loaded.cursors, loaded.checkpoints, now_ms(), damaged=loaded.damaged)
         if loaded.damage:
-            log.error("the spool was damaged and set aside", extra={"reason": loaded.damage})
-            positions = self._pipeline.positions
-            positions.mark_state_lost(written_at, f"spool: {loaded.damage}", positions.clusters_without_position())
+            self._report_damage(loaded, written_at)
         return spool
+
+    def _report_damage(self, loaded: Loaded, written_at: Instant) -> None:
+        """Logs and counts what was lost with a damaged spool; clusters whose position was lost with it start from lists."""
+        log.error("the spool was damaged and set aside", extra={"reason": loaded.damage})
+        for lost in loaded.lost:
+            self._counters.add(metrics.QUARANTINED, cluster="", kind=lost.table, reason="store")
+        positions = self._pipeline.positions
+        positions.mark_state_lost(written_at, f"spool: {loaded.damage}", positions.clusters_without_position())
 
     async def _recover(self, spool: Spool) -> None:
         """Continues from the store's copy where the disk knows nothing of a cluster, unless the store is new."""

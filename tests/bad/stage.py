@@ -207,7 +207,7 @@ def _tables(spool: Spool, batches: Iterable[Batch]) -> dict[str, list[dict[str, 
         if batch.table == LIVE_STATE.name:
             continue
         names = [column.name for column in TABLE_NAMED[batch.table].stored]
-        tables.setdefault(batch.table, []).extend(dict(zip(names, row, strict=True)) for row in spool.read(batch))
+        tables.setdefault(batch.table, []).extend(dict(zip(names, row, strict=True)) for row in spool.read(batch).rows)
     return tables
 
 

@@ -256,7 +256,7 @@ def test_one_uid_in_two_clusters_is_two_workflows(tmp_path: Path) -> None:
     spool.commit(drained(flow, MIDDLE_AT))
     (batch,) = [b for b in spool.seal(NOON) if b.table == "workflow_run"]
     names = [column.name for column in TABLE_NAMED["workflow_run"].stored]
-    rows = [dict(zip(names, row, strict=True)) for row in spool.read(batch)]
+    rows = [dict(zip(names, row, strict=True)) for row in spool.read(batch).rows]
     spool.close()
 
     assert [(row["cluster"], row["uid"], row["phase"]) for row in rows] == [

@@ -66,7 +66,7 @@ def sent(spool: Spool) -> list[str]:
     uids: list[str] = []
     while batches := spool.seal(NOW):
         for batch in batches:
-            uids += [row[2] for row in spool.read(batch)]
+            uids += [row[2] for row in spool.read(batch).rows]
             spool.acknowledge(batch)
     return uids
 

@@ -43,7 +43,7 @@ class Disk:
     """A collector's spool and the pipeline before it, which end together."""
 
     def __init__(self, tables: Tables) -> None:
-        self.tables, self.flow, self.spool = tables, a_pipeline(), Spool(connect(Path(":memory:")), 1 << 30, "")
+        self.tables, self.flow, self.spool = tables, a_pipeline(), Spool(connect(Path(":memory:")), 1 << 30)
         copy = [row for row in tables.get("live_state", {}).values() if not row[5]]
         cursors = [decode_cursor(row[6]) for row in copy if row[2] == CURSOR]
         self.flow.restore(cursors, [(row[0], row[2], row[3], row[6]) for row in copy if row[2] != CURSOR])
@@ -58,7 +58,7 @@ class Disk:
         """A round to the store."""
         while batches := self.spool.seal(NOON):
             for batch in batches:
-                insert(self.tables, batch.table, self.spool.read(batch))
+                insert(self.tables, batch.table, self.spool.read(batch).rows)
                 self.spool.acknowledge(batch)
 
 

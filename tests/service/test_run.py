@@ -39,7 +39,7 @@ async def test_a_disk_that_fails_is_waited_out_with_the_same_commit(
     """Whatever SQLite says: what was drained exists nowhere else, and /readyz says so meanwhile."""
     monkeypatch.setattr(storage, "SPOOL_RETRY_S", 0.01)
     kept = storage.Storage(Settings(data_dir=str(tmp_path)), a_pipeline(), Counters(), asyncio.Event())
-    ailing = await kept.disk.run(lambda: Ailing(connect(tmp_path / "spool.sqlite"), 1 << 30, ""))
+    ailing = await kept.disk.run(lambda: Ailing(connect(tmp_path / "spool.sqlite"), 1 << 30))
     errors: list[str] = []
     monkeypatch.setattr(storage.log, "error", lambda *_, extra: errors.append(kept.spool_detail or extra["reason"]))
 

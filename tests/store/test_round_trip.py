@@ -26,7 +26,7 @@ def through_the_spool(drawn: list[Fact]) -> list[tuple[list[list[object]], str]]
     with TemporaryDirectory() as folder:
         spool = open_spool(Path(folder) / "spool.sqlite", 1 << 30, now=1)
         spool.commit(Commit(at=1, facts=drawn))
-        batches = [(spool.read(batch), batch.content) for batch in spool.seal(1)]
+        batches = [(spool.read(batch).rows, batch.content) for batch in spool.seal(1)]
         spool.close()
     return batches
 

@@ -7,12 +7,12 @@ cut.
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from collector.core.model import Instant
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _SCHEMA = """
 CREATE TABLE cursor (cluster TEXT, kind TEXT, body BLOB NOT NULL, dirty INTEGER NOT NULL, PRIMARY KEY (cluster, kind))
@@ -37,7 +37,18 @@ INSERT INTO snapshot VALUES ('', 0, 0);
 _COMPRESSED = ""
 """Only the number differs: facts may be compressed, which an older program would read as damage."""
 
-_UPGRADES = (_SCHEMA, _SNAPSHOT, _COMPRESSED)
+_CHECKSUMS = """
+ALTER TABLE cursor ADD COLUMN checksum INTEGER;
+ALTER TABLE checkpoint ADD COLUMN checksum INTEGER;
+ALTER TABLE fact ADD COLUMN at INTEGER;
+ALTER TABLE fact ADD COLUMN checksum INTEGER;
+DROP INDEX fact_name;
+CREATE INDEX fact_name ON fact (name, seq, rows, at);
+"""
+"""SQLite notices a damaged page, and no changed value. The index knows of pieces whose page cannot be read. Rows of an
+older release have no checksum."""
+
+UPGRADES = (_SCHEMA, _SNAPSHOT, _COMPRESSED, _CHECKSUMS)
 """The steps from each version to the next."""
 
 
@@ -63,39 +74,71 @@ class SpoolNewerError(SpoolError):
 
 def connect(file: Path) -> sqlite3.Connection:
     """Opens the file for this process alone; raises SpoolDamagedError if the file must not be used."""
+    if is_empty_beside_journal(file):
+        raise SpoolDamagedError(f"{file} is empty, but its journal is not")
     with sqlite_errors(file):
         connection = sqlite3.connect(file, isolation_level=None, timeout=1.0)
     try:
+        connection.text_factory = decode_text
         with sqlite_errors(file):
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            connection.execute(
-                "PRAGMA locking_mode = EXCLUSIVE"
-            )  # one collector, and no shared memory that could be torn
+            # One collector, and no shared memory that could be torn.
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
-            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if found != "ok":
                 raise SpoolDamagedError(f"{file} is damaged: {found}")
-            _prepare(connection, file)
+            version = _version(connection, file)
+            if not has_schema(connection, version):
+                raise SpoolDamagedError(f"{file} is damaged: its tables are not those of a spool")
+            _prepare(connection, version)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _prepare(connection: sqlite3.Connection, file: Path) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+def decode_text(value: bytes) -> str:
+    """Text out of the file. Damaged text raises no error here: its checksum shows it."""
+    return value.decode(errors="backslashreplace")
+
+
+def has_schema(connection: sqlite3.Connection, version: int) -> bool:
+    """Whether the tables are those of a schema version: SQLite keeps their definitions as text, which may be damaged too."""
+    query = "SELECT type, name, sql FROM sqlite_schema ORDER BY type, name"
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as expected:
+        _upgrade(expected, 0, version)
+        return connection.execute(query).fetchall() == expected.execute(query).fetchall()
+
+
+def _version(connection: sqlite3.Connection, file: Path) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
         raise SpoolNewerError(
             f"{file} was written by a newer Lynceus (spool schema {version}, this one knows {SCHEMA_VERSION}); "
             "run that version until the spool is empty"
         )
+    return version
+
+
+def _prepare(connection: sqlite3.Connection, version: int) -> None:
     connection.execute("BEGIN IMMEDIATE")  # takes the lock and keeps it
-    for script in _UPGRADES[version:]:
-        for statement in script.split(";\n"):
-            connection.execute(statement)
+    _upgrade(connection, version, SCHEMA_VERSION)
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     connection.execute("COMMIT")
+
+
+def _upgrade(connection: sqlite3.Connection, version: int, to: int) -> None:
+    for script in UPGRADES[version:to]:
+        for statement in script.split(";\n"):
+            connection.execute(statement)
+
+
+def is_empty_beside_journal(file: Path) -> bool:
+    """Whether the file lost its content and its journal did not: SQLite takes such a file for a new one, without a word."""
+    journal = file.with_name(f"{file.name}-wal")
+    return journal.exists() and journal.stat().st_size > 0 and not (file.exists() and file.stat().st_size)
 
 
 def written_at(file: Path) -> Instant:
@@ -109,6 +152,8 @@ def sqlite_errors(file: Path | str = "the spool") -> Iterator[None]:
     """Raises SQLite's errors as SpoolError."""
     try:
         yield
+    except UnicodeDecodeError as error:  # SQLite's message quotes a name that is damaged
+        raise SpoolDamagedError(f"{file}: names in it are damaged") from error
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         raise _KINDS.get(code, SpoolError)(f"{file}: {error}{_REMEDIES.get(code, '')}") from error
@@ -121,6 +166,21 @@ _KINDS: dict[int, type[SpoolError]] = {
     sqlite3.SQLITE_BUSY: SpoolBusyError,
     sqlite3.SQLITE_LOCKED: SpoolBusyError,
 }
+
+NO_DAMAGE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_FULL,
+    }
+)
+"""Codes of errors that say nothing about the content of the file."""
+
+READ_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""Errors of reading a damaged file; the second of a message that quotes a damaged name."""
 
 _IN_USE = "; another Lynceus uses it: stop that process, or give this one its own data_dir"
 _NOT_OURS = "; let this user read and write the file and its folder, or choose another data_dir"

@@ -22,12 +22,13 @@ from collector.catalog.counters import Counters
 from collector.catalog.schema import Table
 from collector.catalog.tables import TABLE_NAMED
 from collector.catalog.watches import QUARANTINE
-from collector.core.facts.watches import Quarantine
+from collector.core.facts.watches import Quarantine, WatchGap
 from collector.core.model import Instant
 from collector.store.clickhouse import RowsRefusedError, Store, StoreError
 from collector.store.spool.batches import Batch
 from collector.store.spool.failpoints import Failpoint, no_failpoint
-from collector.store.spool.file import SpoolDamagedError, SpoolError
+from collector.store.spool.file import SpoolError
+from collector.store.spool.lost import SENT_AGAIN, Lost, facts_of
 from collector.store.spool.packing import BATCH_ROWS, encode, hash_rows, quarantine_row
 from collector.store.spool.spool import Spool
 from collector.store.worker import Worker
@@ -129,14 +130,13 @@ class Inserter:
         if table is None:
             await self._set_aside(batch, [self._unreadable(batch, "no such table in this version")])
             return
-        try:
-            rows = await self.spool_worker.run(self.spool.read, batch)
-        except SpoolDamagedError as error:
-            await self._set_aside(batch, [self._unreadable(batch, str(error))])
-            return
-        bad = await self._insert(table, rows, batch.content)
-        if bad:
-            await self._set_aside(batch, [quarantine_row(table, row, why, batch.sealed_at) for row, why in bad])
+        content = await self.spool_worker.run(self.spool.read, batch)
+        bad = await self._insert(table, content.rows, batch.content) if content.rows else []
+        instead = [quarantine_row(table, row, why, batch.sealed_at) for row, why in bad]
+        if content.lost is not None:
+            await self._record_lost(batch, content.lost, instead)
+        elif instead:
+            await self._set_aside(batch, instead)
         else:
             await self.spool_worker.run(self.spool.acknowledge, batch)
 
@@ -163,14 +163,30 @@ class Inserter:
         self._up()
         return []
 
-    async def _set_aside(self, batch: Batch, instead: Sequence[Quarantine]) -> None:
+    async def _record_lost(self, batch: Batch, lost: Lost, instead: Sequence[Quarantine]) -> None:
+        """Deletes a batch with damaged rows: they become gaps, and what the spool has elsewhere is sent again."""
+        log.error(
+            "rows in the spool were damaged and are lost",
+            extra={"table": lost.table, "rows": lost.rows, "from_at": lost.from_at, "to_at": lost.to_at},
+        )
+        clusters = await self.spool_worker.run(self.spool.clusters)
+        found = [*facts_of(lost, clusters, "damaged in the spool")]
+        for gap in found:
+            if isinstance(gap, WatchGap):
+                self.counters.add(metrics.WATCH_GAPS, cluster=gap.cluster, kind=gap.kind)
+        await self._set_aside(batch, [*instead, *found], send_copy=lost.table in SENT_AGAIN)
+
+    async def _set_aside(
+        self, batch: Batch, instead: Sequence[Quarantine | WatchGap], *, send_copy: bool = False
+    ) -> None:
         """Drops some rows of a batch for good, with a log line, a counter and a quarantine row."""
         for row in instead:
-            log.error("a row was set aside", extra={"table": batch.table, "uid": row.uid, "reason": row.reason})
-            self.counters.add(metrics.QUARANTINED, cluster=row.cluster, kind=batch.table, reason="store")
+            if isinstance(row, Quarantine):
+                log.error("a row was set aside", extra={"table": batch.table, "uid": row.uid, "reason": row.reason})
+                self.counters.add(metrics.QUARANTINED, cluster=row.cluster, kind=batch.table, reason="store")
         # A quarantine row that cannot be stored is only logged: it must not return for ever.
         rows = () if batch.table == QUARANTINE.name else instead
-        await self.spool_worker.run(self.spool.acknowledge, batch, rows)
+        await self.spool_worker.run(self.spool.acknowledge, batch, rows, send_copy=send_copy)
 
     def _unreadable(self, batch: Batch, why: str) -> Quarantine:
         return Quarantine(

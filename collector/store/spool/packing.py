@@ -3,6 +3,7 @@ Packs facts as the spool stores them, and reads them back. Pure: nothing here kn
 """
 
 import hashlib
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -17,7 +18,9 @@ from collector.core.messages import Cursor
 from collector.core.model import Fact, Instant
 
 BATCH_ROWS = 10_000
-"""The most rows of a piece, and of a batch."""
+"""The most rows of a batch."""
+PIECE_ROWS = 250
+"""The most rows of a piece: as many are lost with one damaged byte, and a compressor gains little from more."""
 
 SAMPLE_CHARACTERS = 2_000
 
@@ -43,7 +46,7 @@ decode_cursor = msgspec.msgpack.Decoder(Cursor).decode
 
 
 def pack_facts(facts: Iterable[Fact], at: Instant) -> list[Packed]:
-    """Packs facts by table, in order, in pieces no larger than a batch; an unpackable fact becomes a quarantine row."""
+    """Packs facts by table, in order, in pieces; an unpackable fact becomes a quarantine row."""
     by_type: dict[type[Fact], list[Fact]] = {}
     for fact in facts:
         by_type.setdefault(type(fact), []).append(fact)
@@ -64,6 +67,15 @@ def pack_rows(rows: Sequence[Any]) -> bytes:
     return zstandard.compress(body, _LEVEL) if len(body) >= COMPRESS_FROM_BYTES else body
 
 
+def checksum(*parts: str | int | bytes | None) -> int:
+    """The checksum of what stands in one row of the spool. CRC-32 notices damage; nothing here guards against forgery."""
+    total = 0
+    for part in parts:
+        data = part if isinstance(part, bytes) else b"" if part is None else str(part).encode()
+        total = zlib.crc32(data, zlib.crc32(b"%d," % len(data), total))
+    return total
+
+
 def unpack_rows(body: bytes) -> list[list[Any]]:
     """Reads packed rows; raises one of UNREADABLE. An uncompressed array never begins with a frame's magic number."""
     if body.startswith(zstandard.FRAME_HEADER):
@@ -74,16 +86,14 @@ def unpack_rows(body: bytes) -> list[list[Any]]:
     return rows
 
 
-def unpack_table(table: str, bodies: Iterable[bytes]) -> list[list[Any]]:
+def unpack_piece(table: str, body: bytes) -> list[list[Any]]:
     """Reads rows as lists in the order of the table's columns; fields that an older release lacks get their default."""
-    fields = msgspec.structs.fields(TABLE_NAMED[table].fact)
-    rows: list[list[Any]] = []
-    for body in bodies:
-        piece = unpack_rows(body)
-        stored = len(piece[0]) if piece else 0  # one release packed the whole piece
-        missing = [_default(field) for field in fields[stored:]]
-        rows += [row + missing for row in piece] if missing else piece
-    return rows
+    rows = unpack_rows(body)
+    if not all(isinstance(row, list) for row in rows):
+        raise TypeError("has a value that is not a row")
+    stored = len(rows[0]) if rows else 0  # one release packed the whole piece
+    missing = [_default(field) for field in msgspec.structs.fields(TABLE_NAMED[table].fact)[stored:]]
+    return [row + missing for row in rows] if missing else rows
 
 
 def hash_rows(table: str, bodies: Iterable[bytes]) -> str:
@@ -126,8 +136,9 @@ def _encodable(value: object) -> str:
 
 
 def _pieces(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(rows), BATCH_ROWS):
-        yield rows[start : start + BATCH_ROWS]
+    size = min(PIECE_ROWS, BATCH_ROWS)
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
 
 
 def _default(field: msgspec.structs.FieldInfo) -> Any:

@@ -67,10 +67,15 @@ def begin(connection: sqlite3.Connection, now: Instant) -> Round:
     return Round(name, number)
 
 
+def end(connection: sqlite3.Connection) -> None:
+    """Ends the present copy: the next round begins another, which sends everything again."""
+    connection.execute("UPDATE snapshot SET begun_at = 0")
+
+
 def changed(connection: sqlite3.Connection, written: Round) -> Iterator[LiveState]:
     """All states that changed since the last round, then all positions."""
-    states = "SELECT cluster, kind, uid, state FROM checkpoint WHERE dirty = 1"
-    positions = f"SELECT cluster, '{CURSOR}', kind, body FROM cursor WHERE dirty = 1"
+    states = "SELECT cluster, kind, uid, CAST(state AS BLOB) FROM checkpoint WHERE dirty = 1"
+    positions = f"SELECT cluster, '{CURSOR}', kind, CAST(body AS BLOB) FROM cursor WHERE dirty = 1"
     for query in (states, positions):
         for cluster, kind, uid, state in connection.execute(query):
             yield LiveState(

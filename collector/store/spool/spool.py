@@ -9,20 +9,29 @@ other threads may read `rows`, `bytes` and `full`. Nothing here knows ClickHouse
 
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from collector.core.facts.watches import Quarantine
+from collector.core.facts.watches import Quarantine, WatchGap
 from collector.core.facts.workflows import WorkflowLive
 from collector.core.messages import Commit, Cursor
 from collector.core.model import Instant
-from collector.store.spool import packing
-from collector.store.spool.batches import Batch, bodies, delete_batch, insert_facts, seal_round, sealed_batches
+from collector.store.spool import packing, resume, salvage, snapshot
+from collector.store.spool.batches import (
+    Batch,
+    BatchRows,
+    delete_batch,
+    insert_facts,
+    read_batch,
+    seal_round,
+    sealed_batches,
+    unseal_damaged,
+)
 from collector.store.spool.failpoints import Failpoint, no_failpoint
 from collector.store.spool.file import SpoolDamagedError, SpoolFullError, connect, sqlite_errors
+from collector.store.spool.lost import Lost
 from collector.store.spool.packing import Packed, pack_facts
 
 _VACUUM_PAGES = 2_000
@@ -39,7 +48,11 @@ class Loaded:
     checkpoints: list[tuple[str, str, str, bytes]]
     """(cluster, kind, uid, state)"""
     damage: str
-    """Why an earlier file was moved aside, and its content is a gap; empty: no file was moved."""
+    """Why an earlier file was moved aside, and what was read back from it; empty: no file was moved."""
+    lost: Sequence[Lost]
+    """What could not be read of that file; its gaps are among the facts."""
+    damaged: frozenset[str]
+    """Clusters with a damaged position or state: they start from lists."""
 
 
 class Spool:
@@ -49,14 +62,15 @@ class Spool:
         self,
         connection: sqlite3.Connection,
         max_bytes: int,
-        damage: str,
         *,
+        damage: str = "",
+        lost: Sequence[Lost] = (),
         folder: Path | None = None,
         failpoint: Failpoint = no_failpoint,
     ):
         self._connection = connection
         self._max_bytes = max_bytes
-        self._damage = damage
+        self._damage, self._lost = damage, lost
         self._folder = folder
         self._failpoint = failpoint
         self.rows: int = 0
@@ -70,22 +84,18 @@ class Spool:
         return self.bytes >= self._max_bytes
 
     def load(self) -> Loaded:
-        """Reads everything that a collector needs to resume."""
-        cursors = self.cursors()
-        with sqlite_errors():
-            states = self._connection.execute(
-                "SELECT cluster, kind, uid, state FROM checkpoint WHERE state IS NOT NULL"
-            ).fetchall()
-        return Loaded(cursors, states, self._damage)
+        """Reads everything that a collector needs to resume. Forgets the positions of clusters with a damaged row."""
+        with self._transaction("load") as connection:
+            unseal_damaged(connection)
+            damaged = resume.forget_damaged(connection)
+            return Loaded(
+                resume.read_cursors(connection), resume.read_states(connection), self._damage, self._lost, damaged
+            )
 
-    def cursors(self) -> list[Cursor]:
-        """Reads the positions; raises SpoolDamagedError when one is not as it was written."""
+    def clusters(self) -> list[str]:
+        """Names of the clusters that have a position or a state here."""
         with sqlite_errors():
-            bodies = self._connection.execute("SELECT body FROM cursor").fetchall()
-        try:
-            return [packing.decode_cursor(body) for (body,) in bodies]
-        except packing.UNREADABLE as error:
-            raise SpoolDamagedError(f"a position in the spool is damaged: {error}") from error
+            return resume.read_clusters(self._connection)
 
     def commit(self, commit: Commit) -> None:
         """Makes a commit durable, whole; without room raises SpoolFullError and keeps nothing of the commit."""
@@ -94,14 +104,11 @@ class Spool:
         upserts = [(c.cluster, c.kind, c.uid, c.state, _live(c.live, packed, commit.at)) for c in commit.upserts]
         deletes = [(c.cluster, c.kind, c.uid, None, _live(c.live, packed, commit.at)) for c in commit.deletes]
         with self._transaction("commit") as connection:
-            insert_facts(connection, packed)
+            insert_facts(connection, packed, commit.at)
             self._failpoint("commit:facts")
-            connection.executemany(
-                "INSERT OR REPLACE INTO cursor VALUES (?, ?, ?, 1)",
-                [(cursor.cluster, cursor.kind, packing.encode(cursor)) for cursor in commit.cursors],
-            )
+            resume.write_cursors(connection, commit.cursors)
             # Rows without state stay until their last live row is sealed.
-            connection.executemany("INSERT OR REPLACE INTO checkpoint VALUES (?, ?, ?, ?, ?, 1)", [*upserts, *deletes])
+            resume.write_checkpoints(connection, [*upserts, *deletes])
         self._measure(self.rows + sum(rows for _, rows, _ in packed))
 
     def seal(self, now: Instant, *, positions: bool = True) -> list[Batch]:
@@ -115,26 +122,25 @@ class Spool:
         self._measure(self._count())
         return batches
 
-    def read(self, batch: Batch) -> list[list[Any]]:
-        """Reads the rows of a batch, each a list in the order of the table's columns."""
+    def read(self, batch: Batch) -> BatchRows:
+        """Reads the rows of a batch, each a list in the order of the table's columns, and what of it is damaged."""
         with sqlite_errors():
-            packed = bodies(self._connection, batch.table, batch.first_seq, batch.last_seq)
-        if packing.hash_rows(batch.table, packed) != batch.content:
-            raise SpoolDamagedError(f"batch {batch.id} of {batch.table} is not as it was sealed")
-        try:
-            rows = packing.unpack_table(batch.table, packed)
-        except packing.UNREADABLE as error:  # changed before it was sealed
-            raise SpoolDamagedError(f"batch {batch.id} of {batch.table} cannot be read: {error}") from error
-        if not all(isinstance(row, list) for row in rows):
-            raise SpoolDamagedError(f"batch {batch.id} of {batch.table} has a value that is not a row")
-        return rows
+            return read_batch(self._connection, batch)
 
-    def acknowledge(self, batch: Batch, instead: Sequence[Quarantine] = ()) -> None:
-        """Deletes a batch that the store has; `instead` replaces rows that the store will never accept."""
+    def acknowledge(
+        self, batch: Batch, instead: Sequence[Quarantine | WatchGap] = (), *, send_copy: bool = False
+    ) -> None:
+        """
+        Deletes a batch that the store has.
+
+        `instead` replaces rows that the store will never have. `send_copy` sends all states and positions again.
+        """
         packed = pack_facts(instead, batch.sealed_at)
         with self._transaction("acknowledge") as connection:
             delete_batch(connection, batch)
-            insert_facts(connection, packed)
+            insert_facts(connection, packed, batch.sealed_at)
+            if send_copy:
+                snapshot.end(connection)
         with sqlite_errors():
             self._connection.execute(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})").fetchall()
         self._failpoint("acknowledge:vacuumed")
@@ -189,28 +195,30 @@ class Spool:
                     self._connection.execute("ROLLBACK")
 
 
-def open_spool(file: Path, max_bytes: int, now: Instant, *, failpoint: Failpoint = no_failpoint) -> Spool:
-    """Opens the spool in a file, creating the file if needed. A damaged file is moved aside, see `Loaded.damage`."""
+def open_spool(
+    file: Path,
+    max_bytes: int,
+    now: Instant,
+    *,
+    clusters: Iterable[str] = (),
+    failpoint: Failpoint = no_failpoint,
+) -> Spool:
+    """
+    Opens the spool in a file, creating the file if needed.
+
+    A damaged file is moved aside, and what can be read of it goes into a new one, see `Loaded`. What cannot becomes a gap of
+    each of the `clusters`.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
+    salvage.finish_replacing(file)
+    damage, lost = "", tuple[Lost, ...]()
     try:
-        return _checked(Spool(connect(file), max_bytes, "", folder=file.parent, failpoint=failpoint))
+        connection = connect(file)
     except SpoolDamagedError as error:
-        aside = file.with_name(f"{file.name}.damaged-{now}")
-        for suffix in ("", "-wal", "-shm"):
-            part = file.with_name(file.name + suffix)
-            if part.exists():
-                part.rename(aside.with_name(aside.name + suffix))
-        return Spool(connect(file), max_bytes, f"{error}; moved to {aside}", folder=file.parent, failpoint=failpoint)
-
-
-def _checked(spool: Spool) -> Spool:
-    """Returns the spool if its positions are readable, else closes it: nothing can resume without positions."""
-    try:
-        spool.cursors()
-    except SpoolDamagedError:
-        spool.close()
-        raise
-    return spool
+        aside, salvaged = salvage.replace(file, now, clusters)
+        damage, lost = f"{error}; moved to {aside}; {salvaged.summary()}", tuple(salvaged.lost)
+        connection = connect(file)
+    return Spool(connection, max_bytes, damage=damage, lost=lost, folder=file.parent, failpoint=failpoint)
 
 
 def _live(live: WorkflowLive | None, packed: list[Packed], at: Instant) -> bytes | None:

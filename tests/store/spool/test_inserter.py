@@ -46,7 +46,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def store(running: Running, writer: Store) -> Iterator[Store]:
     """A connection for the inserter alone, to a store whose tables are empty."""
-    for table in ("queue_sample", "watch_cursor", "quarantine"):
+    for table in ("queue_sample", "watch_cursor", "watch_gap", "quarantine"):
         writer.command(f"TRUNCATE TABLE lynceus.{table}")
     writer = running.writer()
     yield writer
@@ -245,11 +245,16 @@ async def test_bad_rows_are_set_aside_and_their_neighbours_stored(
 
 
 async def test_what_the_spool_cannot_read_is_set_aside(spool_file: Path, store: Store, writer: Store) -> None:
-    """A batch changed on disk, or of a table this version has not, is reported and does not delay later batches."""
+    """
+    Rows changed on disk, or of a table this version has not, are reported and do not delay others.
+
+    What was lost is a gap of each cluster, from a minute before it was committed.
+    """
     spool = open_spool(spool_file, 1 << 30, NOW)
-    spool.commit(Commit(at=NOW, facts=samples(0, 3)))
-    spool.seal(NOW)
-    spool._connection.execute("UPDATE fact SET body = x'90'")
+    spool.commit(a_commit(0, 3))
+    spool.commit(a_commit(3, 4))
+    spool.seal(NOW, positions=False)
+    spool._connection.execute("UPDATE fact SET body = x'90' WHERE seq = 1")
     spool._connection.execute("INSERT INTO fact (name, rows, body) VALUES ('no_such_table', 1, x'9190')")
     spool.close()
 
@@ -258,9 +263,29 @@ async def test_what_the_spool_cannot_read_is_set_aside(spool_file: Path, store: 
         await until(lambda: work.spool.rows == 0)
 
     reasons = [reason for (reason,) in writer.query_rows("SELECT reason FROM lynceus.quarantine FINAL ORDER BY reason")]
-    assert depths(writer)[0] == 5
-    assert reasons[0].startswith("1 rows: no such table")
-    assert "not as it was sealed" in reasons[1]
+    gaps = writer.query_rows(
+        "SELECT cluster, kind, cause, toUnixTimestamp64Milli(from_at), toUnixTimestamp64Milli(to_at) "
+        "FROM lynceus.watch_gap FINAL"
+    )
+    assert depths(writer)[0] == 9
+    assert reasons == ["1 rows: no such table in this version", "3 rows: damaged in the spool"]
+    assert gaps == [("c", "workflows", "spool damaged", NOW - 60_000, NOW)]
+    assert work.counters.series[metrics.WATCH_GAPS.name] == {("c", "workflows"): 1}
+
+
+async def test_a_damaged_copy_is_sent_again(spool_file: Path, store: Store, writer: Store) -> None:
+    """Positions and states stand in the spool itself: nothing is lost with a damaged copy of them, and there is no gap."""
+    spool = open_spool(spool_file, 1 << 30, NOW)
+    spool.commit(a_commit(0, 3))
+    spool.seal(NOW)
+    spool._connection.execute("UPDATE fact SET body = x'90' WHERE name IN ('watch_cursor', 'live_state')")
+    spool.close()
+
+    async with inserting(spool_file, store) as (work, _):
+        await until(lambda: work.spool.rows == 0 and bool(position(writer)))
+
+    assert position(writer) == [("3",)]
+    assert writer.query_rows("SELECT count() FROM lynceus.watch_gap") == [(0,)]
 
 
 async def test_a_store_that_comes_up_later_gets_everything(spool_file: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ def test_rows_of_an_older_release_get_the_defaults_of_newer_columns() -> None:
     fields = WorkflowLive.__struct_fields__
     older = list(range(len(fields) - 3))
 
-    (row,) = packing.unpack_table("workflow_live", [packing.encode([older])])
+    (row,) = packing.unpack_piece("workflow_live", packing.encode([older]))
 
     assert row == [*older, "", "", None]
 
@@ -19,7 +19,7 @@ def test_rows_of_an_older_release_get_the_defaults_of_newer_columns() -> None:
 def test_a_column_that_holds_a_map_is_empty_by_default() -> None:
     """Each row gets a new default value, and not the marker for a missing default."""
     known = WorkflowRun.__struct_fields__.index("waited_on")
-    (row,) = packing.unpack_table("workflow_run", [packing.encode([list(range(known))])])
+    (row,) = packing.unpack_piece("workflow_run", packing.encode([list(range(known))]))
 
     assert row[known:] == [{}, "", ""]
 
@@ -29,7 +29,8 @@ def test_uncompressed_rows_of_an_older_release_mix_with_compressed_rows() -> Non
     rows = [[f"workflow-{n}", "Succeeded", n] for n in range(200)]
     plain, compressed = packing.encode(rows[:100]), packing.pack_rows(rows[100:])
 
-    assert packing.unpack_table("workflow_live", [plain, compressed, packing.pack_rows(rows[:1])]) == [
+    bodies = (plain, compressed, packing.pack_rows(rows[:1]))
+    assert [row for body in bodies for row in packing.unpack_piece("workflow_live", body)] == [
         row + [field.default for field in fields(WorkflowLive)[3:]] for row in [*rows, rows[0]]
     ]
     assert len(compressed) * 3 < len(packing.encode(rows[100:]))

@@ -12,7 +12,7 @@ from collector.store.clickhouse import Store
 from collector.store.spool import snapshot
 from collector.store.spool.packing import encode
 from collector.store.spool.spool import Spool, open_spool
-from tests.store.spool.spooled import NOW
+from tests.store.spool.spooled import NOW, an_old_spool
 
 DAY = 86_400_000
 
@@ -53,7 +53,7 @@ def send(spool: Spool, writer: Store, now: int = NOW, leave_out: str = "") -> No
     """Sends a round to the store."""
     for batch in spool.seal(now):
         if batch.table != leave_out:
-            writer.insert(TABLE_NAMED[batch.table], spool.read(batch), batch.content)
+            writer.insert(TABLE_NAMED[batch.table], spool.read(batch).rows, batch.content)
         spool.acknowledge(batch)
 
 
@@ -82,7 +82,7 @@ def test_an_interrupted_round_is_not_complete(spool: Spool, writer: Store) -> No
     send(spool, writer)
     spool.commit(a_commit(9, "p1"))
     (batch,) = [batch for batch in spool.seal(NOW + 5000) if batch.table == "live_state"]
-    rows = [row for row in spool.read(batch) if row[2] != snapshot.CURSOR]
+    rows = [row for row in spool.read(batch).rows if row[2] != snapshot.CURSOR]
     writer.insert(LIVE_STATE, rows, batch.content)
 
     assert snapshot.newest(writer, "c") is None
@@ -138,12 +138,12 @@ def test_positions_without_states_still_give_identity_and_counters(spool: Spool,
 
 def test_a_spool_of_an_older_release_is_copied_whole(spool_file: Path, writer: Store) -> None:
     """States that the spool had before copies existed are in the first copy."""
-    old = open_spool(spool_file, 1 << 30, NOW)
-    old.commit(a_commit(5, "p1"))
-    old._connection.execute("UPDATE checkpoint SET dirty = 0")
-    old._connection.execute("UPDATE cursor SET dirty = 0")
-    old._connection.execute("DROP TABLE snapshot")
-    old._connection.execute("PRAGMA user_version = 1")
+    commit, old = a_commit(5, "p1"), an_old_spool(spool_file, 1)
+    for cursor in commit.cursors:
+        old.execute("INSERT INTO cursor VALUES (?, ?, ?, 0)", (cursor.cluster, cursor.kind, encode(cursor)))
+    for state in commit.upserts:
+        row = (state.cluster, state.kind, state.uid, state.state)
+        old.execute("INSERT INTO checkpoint VALUES (?, ?, ?, ?, NULL, 0)", row)
     old.close()
     new = open_spool(spool_file, 1 << 30, NOW)
     send(new, writer)

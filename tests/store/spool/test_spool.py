@@ -26,27 +26,36 @@ from tests.examples import examples
 from tests.store.facts import a_live, a_sample
 from tests.store.running import ROOT
 from tests.store.spool.committer import FACTS, committed
-from tests.store.spool.spooled import NOW, a_cursor
+from tests.store.spool.spooled import NOW, a_cursor, an_old_spool
 
 
 def sent(spool: Spool) -> dict[str, list[list[object]]]:
     """The rows that a store would get now, by table in the order of sending; all are acknowledged."""
     tables: dict[str, list[list[object]]] = {}
     for batch in spool.seal(NOW):
-        tables.setdefault(batch.table, []).extend(spool.read(batch))
+        tables.setdefault(batch.table, []).extend(spool.read(batch).rows)
         spool.acknowledge(batch)
     return tables
 
 
-def test_a_spool_of_a_release_without_compression_is_opened(spool: Spool, spool_file: Path) -> None:
-    """It is then marked, so that such a release does not open it again."""
-    spool._connection.execute("PRAGMA user_version = 2")
-    spool.close()
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
+def test_a_spool_of_an_older_release_is_opened(version: int, spool_file: Path) -> None:
+    """Its rows are sent, its positions and states are taken up, and it is marked: such a release does not open it again."""
+    old = an_old_spool(spool_file, version)
+    packed = packing.pack_facts([a_sample(1), a_sample(2)], NOW)
+    old.executemany("INSERT INTO fact (name, rows, body) VALUES (?, ?, ?)", packed)
+    old.execute("INSERT INTO cursor VALUES ('c', 'pods', ?, 1)", (packing.encode(a_cursor("8")),))
+    old.execute("INSERT INTO checkpoint VALUES ('c', 'workflows', 'w', x'77', NULL, 1)")
+    old.close()
 
     again = open_spool(spool_file, 1 << 30, NOW)
+    loaded = again.load()
 
+    assert (loaded.damage, loaded.damaged) == ("", frozenset())
+    assert loaded.cursors == [a_cursor("8")]
+    assert loaded.checkpoints == [("c", "workflows", "w", b"w")]
+    assert [row[6] for row in sent(again)["queue_sample"]] == [1, 2]
     assert again._connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
-    assert again.load().damage == ""
     again.close()
 
 
@@ -149,12 +158,12 @@ def test_a_state_can_be_dropped_without_a_row(spool: Spool) -> None:
 def test_a_retry_sends_the_same_bytes(spool: Spool, spool_file: Path) -> None:
     """Boundaries are kept: what is committed later, or a restart, changes neither rows nor token of a sealed batch."""
     spool.commit(Commit(at=NOW, facts=[a_sample(1), a_live("w")]))
-    before = [(batch, spool.read(batch)) for batch in spool.seal(NOW)]
+    before = [(batch, spool.read(batch).rows) for batch in spool.seal(NOW)]
     spool.commit(Commit(at=NOW, facts=[a_sample(2)], cursors=[a_cursor()]))
     spool.close()
 
     again = open_spool(spool_file, 1 << 30, NOW)
-    after = [(batch, again.read(batch)) for batch in again.seal(NOW + 1)]
+    after = [(batch, again.read(batch).rows) for batch in again.seal(NOW + 1)]
 
     assert after == before
     assert len({batch.content for batch, _ in before}) == 2
@@ -175,7 +184,7 @@ def test_batches_are_cut_at_their_size(spool: Spool, monkeypatch: pytest.MonkeyP
         assert sum(batch.rows for batch in batches) <= 70
         for batch in batches:
             tables.append(batch.table)
-            depths += [row[6] for row in spool.read(batch) if batch.table == "queue_sample"]
+            depths += [row[6] for row in spool.read(batch).rows if batch.table == "queue_sample"]
             spool.acknowledge(batch)
 
     assert depths == list(range(105))
@@ -206,7 +215,7 @@ def test_rows_set_aside_take_the_batchs_place(spool: Spool) -> None:
     """Acknowledging and quarantining are one transaction: a crash between them would lose or double."""
     spool.commit(Commit(at=NOW, facts=[a_sample(1)]))
     (batch,) = spool.seal(NOW)
-    aside = packing.quarantine_row(QUEUE_SAMPLE, spool.read(batch)[0], "why", batch.sealed_at)
+    aside = packing.quarantine_row(QUEUE_SAMPLE, spool.read(batch).rows[0], "why", batch.sealed_at)
     spool.acknowledge(batch, [aside])
 
     assert spool.rows == 1
@@ -313,7 +322,7 @@ class SpoolMachine(RuleBasedStateMachine):
     @initialize(batch=st.sampled_from([3, 10_000]))
     def begin(self, batch: int) -> None:
         """With small batches a round takes several inserts, and a disk may be lost between any two."""
-        self.spool = Spool(_in_memory(), 1 << 30, "")
+        self.spool = Spool(_in_memory(), 1 << 30)
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(packing, "BATCH_ROWS", batch)
 
@@ -340,7 +349,7 @@ class SpoolMachine(RuleBasedStateMachine):
     @rule(positions=st.booleans())
     def send_one(self, positions: bool) -> None:
         for batch in self.spool.seal(NOW, positions=positions)[:1]:
-            rows = self.spool.read(batch)
+            rows = self.spool.read(batch).rows
             if batch.table == "watch_cursor":
                 self.stored_position = int(rows[0][3])
             elif batch.table == "live_state":
