@@ -21,6 +21,7 @@ from collector.core.messages import Commit
 from collector.core.model import Instant
 from collector.pipeline.pipeline import Pipeline
 from collector.service import recovery
+from collector.service.store_ping import ping_forever
 from collector.service.tasks import background_task
 from collector.settings.derived import make_data_dir, spool_limit_bytes
 from collector.settings.model import Settings
@@ -62,6 +63,8 @@ class Storage:
         """Why the store's task ended the collector; empty: it did not."""
         self.rolled_up_at: dict[str, Instant] = {}
         """The instant up to which each rollup is complete, as the store last answered."""
+        self._hangs = ""
+        """Why the store counts as hanging; empty: it answers pings."""
         self._is_starting = True
         self._migrated = asyncio.Event()
         """Set when the store answers and its tables are this release's."""
@@ -71,10 +74,15 @@ class Storage:
         inserter = self.inserter
         rows, size = (inserter.spool.rows, inserter.spool.bytes) if inserter else (0, 0)
         started = None if self._is_starting else inserter
+        reachable, detail, cause = False, "starting", "store_starts"
+        if started:
+            reachable, detail, cause = started.reachable, started.detail, started.cause
+        if reachable and self._hangs:
+            reachable, detail, cause = False, self._hangs, "store_hangs"
         return StoreHealth(
-            reachable=started.reachable if started else False,
-            detail=started.detail if started else "starting",
-            cause=started.cause if started else "store_starts",
+            reachable=reachable,
+            detail=detail,
+            cause=cause,
             last_insert_at=started.last_insert_at if started else None,
             spooled_rows=rows,
             spooled_bytes=size,
@@ -91,7 +99,7 @@ class Storage:
     def is_caught_up(self) -> bool:
         """Whether the store has all rows but those of the last seconds."""
         inserter = self.inserter
-        return bool(inserter and inserter.reachable and inserter.spool.rows < BATCH_ROWS)
+        return bool(inserter and inserter.reachable and not self._hangs and inserter.spool.rows < BATCH_ROWS)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -99,7 +107,8 @@ class Storage:
         try:
             spool = await self._open_spool()
             try:
-                async with self._inserting(spool):
+                ping = ping_forever(self._address, self._note_ping)
+                async with self._inserting(spool), background_task(ping, "store ping"):
                     await self._recover(spool)
                     async with self._committing(spool):
                         yield
@@ -107,6 +116,14 @@ class Storage:
                 await self.disk.run(spool.close)
         finally:
             self.disk.close()
+
+    def _address(self) -> str:
+        return self.inserter.store.address if self.inserter else ""
+
+    def _note_ping(self, hangs: str) -> None:
+        if hangs and not self._hangs:
+            log.warning("the store hangs, rows wait in the spool", extra={"reason": hangs})
+        self._hangs = hangs
 
     async def _open_spool(self) -> Spool:
         """Opens the spool and restores the pipeline from it; Failure names the remedy when it cannot be used."""

@@ -123,6 +123,12 @@ class Store:
         self._make_client = make_client
         self._client: Client | None = None
 
+    @property
+    def address(self) -> str:
+        """The server that it is connected to, `http://host:port`; empty while it is not."""
+        client = self._client
+        return str(getattr(client, "url", "")) if client else ""
+
     def insert(self, table: Table | Housekeeping, rows: Sequence[Row], token: str, *, database: str = DATABASE) -> None:
         """
         Stores rows, given in the order of the table's columns, and waits for that. Harmless to repeat.

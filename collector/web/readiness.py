@@ -47,6 +47,7 @@ STORE_REMEDIES = {
     "store_replicas": "replicas are down or behind; start them, see system.replicas and store.insert_quorum",
     "store_servers": "see system.replication_queue and system.mutations on the servers that are named",
     "store_overloaded": "the rows are sent again; if it does not change, give the store more memory or check its merges",
+    "store_hangs": "check the store's process and its machine: it is stopped, or short of memory, CPU or disk",
     "store_refuses": "check the store's own log; the same rows are sent again until it accepts them",
     "spool_fails": "check the disk of data_dir",
 }

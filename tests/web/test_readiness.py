@@ -167,11 +167,12 @@ def test_a_gap_of_the_last_day_is_reported_and_does_not_block() -> None:
     ("cause", "remedy"),
     [
         ("store_password", "store.password_file"),
-        ("store_read_only", "grant INSERT"),
+        ("store_read_only", "SELECT, INSERT"),
         ("store_disk_full", "free space on the store's disk"),
         ("store_replicas", "store.insert_quorum"),
         ("store_servers", "system.replication_queue"),
         ("store_overloaded", "more memory"),
+        ("store_hangs", "the store's process"),
         ("store_refuses", "the store's own log"),
         ("store_unreachable", "store.url"),
         ("store_starts", "store.url"),
