@@ -17,7 +17,14 @@ from collector.prices.lookup import Books
 from collector.reports import report
 from collector.settings.derived import make_data_dir
 from collector.settings.model import ClusterSettings, Settings, SettingsError
-from collector.store.clickhouse import Store, StoreError, StoreUnreachableError, connect
+from collector.store.clickhouse import (
+    OF_REPLICAS,
+    Store,
+    StoreError,
+    StoreRefusedError,
+    StoreUnreachableError,
+    connect,
+)
 from collector.store.sharded import SEQUENTIAL, reader_settings, writer_settings
 
 
@@ -73,8 +80,12 @@ def _address(cluster: ClusterSettings) -> ClusterAddress:
     return ClusterAddress(cluster.name, path, cluster.context or None, in_cluster, cluster.allow_insecure)
 
 
-def reading_store(settings: Settings, url: str) -> Store:
-    """The store to read: the one at the URL, else the one of the settings, else the embedded one."""
+def reading_store(settings: Settings, url: str, *, sequential: bool = False) -> Store:
+    """
+    The store to read: the one at the URL, else the one of the settings, else the embedded one.
+
+    A sequential one refuses to answer rather than show pricing runs and months as they were before the last change.
+    """
     if url:
         return connect(url, database=DATABASE)
     if not settings.store.url:
@@ -85,7 +96,7 @@ def reading_store(settings: Settings, url: str) -> Store:
         settings.store.username,
         _password_file(settings),
         database=DATABASE,
-        settings=reader_settings() if settings.store.cluster else {},
+        settings=(reader_settings() if settings.store.cluster else {}) | (SEQUENTIAL if sequential else {}),
         optional=True,
     )
 
@@ -131,5 +142,6 @@ def store_failures() -> Iterator[None]:
             f"the store does not answer: {error}; start `lynceus run` or `lynceus demo`, or check --url"
         ) from None
     except StoreError as error:
+        words = OF_REPLICAS.get(error.code or 0, "") if isinstance(error, StoreRefusedError) else ""
         message = str(error).partition("server response: ")[2].partition(" (for url")[0]
-        raise ExternalError(f"the store refused: {message or error}") from None
+        raise ExternalError(f"the store refused: {words and f'{words}: '}{message or error}") from None

@@ -17,6 +17,7 @@ from collector import connect
 from collector.billing import commitments, corrections, exclusive, runs, totals
 from collector.billing import lock as locking
 from collector.billing import reconcile as reconciling
+from collector.billing.queries import PRICED_FROM
 from collector.billing.reprice import CARRIED, Preparation, Terms, activate, commitments_of, prepare, price_pods
 from collector.catalog.retention import retention_days
 from collector.clock import now_ms
@@ -28,6 +29,7 @@ from collector.reports import shared_costs
 from collector.reports.report import Report, Span
 from collector.settings.derived import rules_of
 from collector.settings.model import ClusterSettings, Settings
+from collector.store.replicas import wait_for_replicas
 
 EVIDENCE = ("pod_run", "workflow_run")
 """The tables from which charges are computed."""
@@ -77,6 +79,7 @@ def reprice(
 
 def _compare(work: Preparation) -> Report:
     """Prices the months without writing anything."""
+    wait_for_replicas(work.store, *PRICED_FROM)
     active = [(period.month, period.active_run) for period in work.months]
     new = totals.sum_runs(work.store, active, CARRIED)
     applied = commitments_of(work)

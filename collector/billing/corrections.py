@@ -18,6 +18,7 @@ from collector.core.cost.billing_days import day_of, month_after, month_of
 from collector.core.cost.corrections import corrections
 from collector.core.facts.bills import Period, PodCost
 from collector.store.clickhouse import Store
+from collector.store.replicas import wait_for_replicas
 
 PAGE = 1_000
 """Pods that are compared together."""
@@ -30,6 +31,7 @@ OF_PODS = "pod_uid IN {pods:Array(String)}"
 
 def book(store: Store, today: date) -> int:
     """Books all differences and returns the number of new entries."""
+    wait_for_replicas(store, "pod_cost")
     months = {period.month: period for period in read_facts(store, Period, "FINAL")}
     booking = open_month(months, today)
     count = 0

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from collector.billing import runs, wait_for_collectors
-from collector.billing.queries import charges, copy_charges, run_month
+from collector.billing.queries import POINTERS, charges, copy_charges, run_month
 from collector.billing.rows import read_facts, store_clock, write_facts
 from collector.billing.runs import RepricingError
 from collector.catalog.schema import DATABASE
@@ -21,6 +21,7 @@ from collector.core.cost.meters import CONTEXT
 from collector.core.facts.bills import Period, PricingRun
 from collector.reports.report import Report, amount
 from collector.store.clickhouse import Store
+from collector.store.replicas import wait_for_replicas
 
 COLUMNS = ("month", "state", "run", "total", "currency", "as locked", "billed", "hash")
 _HASHED = (
@@ -92,6 +93,7 @@ def unlock(store: Store, month: int, now: int, report_step: Callable[[str], obje
     if period.state != "locked":
         raise RepricingError(f"{date_of(month):%Y-%m} is not locked")
     bounds = run_month(period.late_run, month, to_run=period.active_run)
+    wait_for_replicas(store, "pod_cost")
     ((booked,),) = store.query_rows(CORRECTIONS_OF_MONTH, bounds)
     if booked:
         raise RepricingError(f"{date_of(month):%Y-%m} has {booked} corrections booked in open months; it stays locked")
@@ -102,11 +104,14 @@ def unlock(store: Store, month: int, now: int, report_step: Callable[[str], obje
 
 
 def _wait(store: Store, report_step: Callable[[str], object]) -> None:
+    """Waits until no collector writes what it would have written before the change, and replicas have what was written."""
+    wait_for_replicas(store, *POINTERS, everywhere=True)
     wait_for_collectors.wait(
         store,
         store_clock(store),
         lambda names: report_step(f"waiting for collectors to read the change: {', '.join(names)}"),
     )
+    wait_for_replicas(store, "pod_cost")
 
 
 def seal_of(store: Store, period: Period) -> Seal:
@@ -119,6 +124,7 @@ def seal_of(store: Store, period: Period) -> Seal:
 
 def list_months(store: Store) -> Report:
     """Reports every month that has charges: its state, and whether a locked month is unchanged."""
+    wait_for_replicas(store, "pod_cost")
     periods = sorted(read_facts(store, Period, "FINAL"), key=lambda period: period.month)
     return Report("Months", COLUMNS, [row for period in periods for row in _rows(store, period)], nothing="")
 

@@ -10,6 +10,13 @@ from collector.catalog.bills import POD_COST
 from collector.catalog.schema import DATABASE
 from collector.core.cost.billing_days import month_after
 
+POINTERS = ("period", "pricing_run")
+"""The tables by which collectors choose the runs that they write under: what is written to them must be on every replica."""
+PRICED_FROM = ("pod_run", "workflow_run", "workflow_live", "pod_cost")
+"""The tables that are read to price pods."""
+BILL = ("pod_cost", "commitment_hour")
+"""The tables that hold a bill."""
+
 IN_MONTH = "day >= toDate({month:UInt16}) AND day < toDate({after:UInt16})"
 """Condition: the billing day is in the month."""
 OF_RUN_MONTH = f"run = {{run:UInt32}} AND {IN_MONTH}"

@@ -23,6 +23,7 @@ from collector.core.facts.bills import Period
 from collector.core.units import ZERO
 from collector.reports.report import Report, amount
 from collector.store.clickhouse import Store
+from collector.store.replicas import wait_for_replicas
 
 WHOLE = ""
 """In place of a product: the whole bill."""
@@ -61,6 +62,7 @@ class BillLine(NamedTuple):
 
 def reconcile(store: Store, month: int, bill: Bill, *, today: date, now: int) -> Report:
     """Records the provider's bill of a month, and reports the differences from our charges and shared costs."""
+    wait_for_replicas(store, "pod_cost")
     [period] = runs.periods_of(store, [month])
     _refuse(period, today)
     shared = {"shared costs": bill.shared} if bill.shared else {}

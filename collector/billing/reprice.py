@@ -6,8 +6,8 @@ Prepares a new pricing run from stored evidence alone, beside the old run, and t
 3. What cannot be computed again is carried over: charges of running pods, and corrections booked in these months.
 4. When all running collectors have read the run, pods that arrived meanwhile are priced once more.
 5. Commitments are applied to all charges (commitments.py).
-6. One insert makes the run active. If the process stops before that, the old run stays active and the number is not
-   used again.
+6. When all replicas of the store have the charges, one insert makes the run active. If the process stops before that,
+   the old run stays active and the number is not used again.
 """
 
 import time
@@ -22,7 +22,7 @@ from collector.billing import commitments, runs, wait_for_collectors
 from collector.billing.commitments import AppliedCommitments
 from collector.billing.evidence import BilledDays, PodSlice, pages, slices
 from collector.billing.payers import payers_of
-from collector.billing.queries import IN_MONTH, OF_RUN_MONTH, copy_charges, run_month
+from collector.billing.queries import BILL, IN_MONTH, OF_RUN_MONTH, POINTERS, PRICED_FROM, copy_charges, run_month
 from collector.billing.rows import read_rows, store_clock, write_facts
 from collector.billing.runs import RepricingError
 from collector.catalog.schema import DATABASE
@@ -35,6 +35,7 @@ from collector.core.rules import Rules
 from collector.core.units import MINUTE_MS
 from collector.prices.lookup import Books
 from collector.store.clickhouse import Store
+from collector.store.replicas import wait_for_replicas
 
 ANNOUNCE_EVERY_MS = MINUTE_MS
 """How often a run in preparation is announced; a tenth of runs.ABANDONED_AFTER_MS."""
@@ -117,17 +118,24 @@ def prepare(work: Preparation) -> None:
     # Months without a row get one now: the activation must change rows, never add them.
     runs.save_periods(work.store, work.months)
     _announce(work, "preparing")
+    wait_for_replicas(work.store, *POINTERS, everywhere=True)
     announced = store_clock(work.store)
-    for charges in price_pods(work):
-        write_facts(work.store, charges)
+    _write_priced(work)
     wait_for_collectors.wait(work.store, announced, lambda names: _report_waiting(work, names))
     # From here on collectors write under both runs.
-    for charges in price_pods(work, since=announced):
-        write_facts(work.store, charges)
+    _write_priced(work, since=announced)
+    wait_for_replicas(work.store, "pod_cost")
     carry_over(work)
+    wait_for_replicas(work.store, "pod_cost")
     work.commitments = commitments_of(work)
     months = [period.month for period in work.months]
     commitments.apply(work.store, work.run, work.commitments, months, work.now())
+
+
+def _write_priced(work: Preparation, since: int | None = None) -> None:
+    wait_for_replicas(work.store, *PRICED_FROM)
+    for charges in price_pods(work, since):
+        write_facts(work.store, charges)
 
 
 def commitments_of(work: Preparation) -> AppliedCommitments:
@@ -138,6 +146,7 @@ def commitments_of(work: Preparation) -> AppliedCommitments:
 def activate(work: Preparation) -> None:
     """Makes the prepared run the active run of its months, in one insert."""
     time.sleep(SETTLE_S)
+    wait_for_replicas(work.store, *BILL, everywhere=True)
     if runs.periods_of(work.store, [period.month for period in work.months]) != work.months:
         raise RepricingError("the months were locked or repriced meanwhile; nothing was changed, run it again")
     runs.save_periods(work.store, [_activated(period, work) for period in work.months])

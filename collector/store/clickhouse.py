@@ -60,6 +60,16 @@ _OF_ONE_SERVER = frozenset({
 })  # fmt: skip
 """Another server of the cluster may well do it: the next connection is to the next address."""
 
+OF_REPLICAS = {
+    285: "fewer replicas are up than must have a row (store.insert_quorum)",
+    _AWAITS_QUORUM: "an earlier insert still waits for its replicas",
+    289: "this server lacks rows that other replicas have",
+    319: "not enough replicas have the rows yet; they may appear later, so look before you repeat a command",
+    369: "every replica of a shard lags",
+}
+"""Refusals for the sake of replicas, in words: TOO_FEW_LIVE_REPLICAS, UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE,
+REPLICA_IS_NOT_IN_QUORUM, UNKNOWN_STATUS_OF_INSERT, ALL_REPLICAS_ARE_STALE."""
+
 _CAUSES = {
     **dict.fromkeys(_PASSWORD_AT_FAULT, "store_password"),
     _READONLY: "store_read_only",
@@ -68,11 +78,7 @@ _CAUSES = {
     241: "store_overloaded",       # MEMORY_LIMIT_EXCEEDED
     202: "store_overloaded",       # TOO_MANY_SIMULTANEOUS_QUERIES
     _TOO_MANY_PARTS: "store_overloaded",
-    285: "store_replicas",         # TOO_FEW_LIVE_REPLICAS
-    _AWAITS_QUORUM: "store_replicas",
-    289: "store_replicas",         # REPLICA_IS_NOT_IN_QUORUM
-    319: "store_replicas",         # UNKNOWN_STATUS_OF_INSERT
-    369: "store_replicas",         # ALL_REPLICAS_ARE_STALE
+    **dict.fromkeys(OF_REPLICAS, "store_replicas"),
 }  # fmt: skip
 """What a refusal means for the operator; the numbers are ClickHouse's, src/Common/ErrorCodes.cpp."""
 
@@ -101,7 +107,7 @@ class StoreRefusedError(StoreError):
     """The store answered with an error; `code` is ClickHouse's."""
 
     def __init__(self, text: str, code: int | None):
-        super().__init__(text)
+        super().__init__(f"{OF_REPLICAS[code]}: {text}" if code in OF_REPLICAS else text)
         self.code = code
 
     @property
@@ -177,7 +183,7 @@ class Store:
 
     def command(self, sql: str, parameters: dict[str, Any] | None = None, settings: Settings | None = None) -> None:
         """Runs a statement that has no result."""
-        self._call_patiently(lambda client: client.command(sql, parameters, settings=settings, use_database=False))
+        self._call(lambda client: client.command(sql, parameters, settings=settings, use_database=False))
 
     def run_on_cluster(self, sql: str, settings: Settings) -> list[list[str]]:
         """Runs a statement on all servers; returns what each of them answers, as text."""

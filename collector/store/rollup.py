@@ -17,6 +17,7 @@ from collector.catalog.rollups import ROLLUP_STATE, ROUND, Rollup
 from collector.catalog.schema import DATABASE
 from collector.core.model import Instant
 from collector.store.clickhouse import Store, StoreError
+from collector.store.replicas import wait_for_replicas
 
 ABANDONED_AFTER_S = 3600
 """A staging table of this age was left by a collector that was killed."""
@@ -31,6 +32,7 @@ def roll_up(
     Days before `oldest` stay as they are, since rows that they sum have expired. `rebuilt` is called after each day.
     """
     ((at,),) = store.query_rows("SELECT toUnixTimestamp64Milli(now64(3))")
+    wait_for_replicas(store, rollup.source)
     stale = [(day, run) for day, run in store.query_rows(rollup.stale())]
     if stale:
         _drop_abandoned(store, rollup)

@@ -19,7 +19,11 @@ STORED: Settings = {
 """An answer means that the statement is done."""
 
 IN_ORDER: Settings = {"insert_quorum_parallel": 0}
-"""For rows that are read right after they are written: sequential reads know of quorum inserts that are not parallel."""
+"""
+For rows that are read right after they are written: sequential reads know of quorum inserts that are not parallel.
+
+Nothing may delete such rows: a sequential read would look for the last part in vain, until the next insert in order.
+"""
 
 SEQUENTIAL: Settings = {"select_sequential_consistency": 1}
 """A replica that lacks an acknowledged row of such an insert refuses to answer; elsewhere it changes nothing."""

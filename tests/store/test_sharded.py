@@ -9,7 +9,7 @@ import pytest
 
 from collector.catalog.bills import PERIOD
 from collector.catalog.workflows import QUEUE_SAMPLE
-from collector.connect import reading_store, writing_store
+from collector.connect import ExternalError, reading_store, store_failures, writing_store
 from collector.settings.model import Settings, StoreSettings
 from collector.store.claim import acquire_claim
 from collector.store.clickhouse import Store, StoreRefusedError, StoreUnreachableError, connect
@@ -120,6 +120,12 @@ def test_without_a_quorum_the_refusal_names_replicas(
     with pytest.raises(StoreRefusedError) as refused:
         acquire_claim(store, "quorum", "a", 1, 60)
     assert refused.value.cause == "store_replicas"
+    assert str(refused.value).startswith("an earlier insert still waits for its replicas: ")
+    with (
+        pytest.raises(ExternalError, match=r"^the store refused: an earlier insert .*: Code: 286\. DB::Exc"),
+        store_failures(),
+    ):
+        acquire_claim(store, "quorum", "a", 1, 60)
     store.close()
 
 

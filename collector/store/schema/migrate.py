@@ -21,7 +21,6 @@ from collector.store.schema.on_cluster import ClusterStatements
 from collector.store.schema.sharding import SchemaError, with_uuid
 from collector.store.schema.shards import layout_problem, record_layout
 from collector.store.schema.verify import foreign_table, other_columns
-from collector.store.sharded import IN_ORDER
 
 __all__ = ["FOLDER", "Migration", "SchemaError", "load", "migrate", "render"]
 
@@ -205,5 +204,4 @@ def _record(store: Store, migration: Migration) -> None:
         f"INSERT INTO {DATABASE}.{RECORD} (number, name, checksum) "
         "SELECT {number:UInt32}, {name:String}, {checksum:String}",
         {"number": migration.number, "name": migration.name, "checksum": migration.checksum},
-        settings=IN_ORDER,
     )
