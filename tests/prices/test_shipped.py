@@ -58,11 +58,13 @@ def test_a_shipped_book_is_sound(name: str) -> None:
         ("azure-aci", HOUR, {"vcpu": "1", "memory_gib": "1"}, "0.04495"),
         ("azure-aci", HOUR, {"vcpu": "2", "memory_gib": "4", "purchase": "spot"}, "0.02964"),
         ("plain-node", HOUR, {"vcpu": "1", "memory_gib": "2"}, "0.040085"),
+        ("gke-autopilot", HOUR, {"vcpu": "2", "memory_gib": "8", "purchase": "spot"}, "0.0384136"),
+        ("gke-autopilot", HOUR, {"vcpu": "1", "memory_gib": "4", "region": "asia-east1"}, "0.0742992"),
         ("gke-autopilot", HOUR, {"vcpu": "1", "memory_gib": "4", "region": "us-west4"}, "0.0721"),
     ],
     ids=["7.1", "7.2", "7.2 by type", "7.4", "7.4 CNY", "7.7", "7.8", "7.8 CNY", "7.8b best effort", "7.8b performance",
          "7.8b both", "7.8b Hong Kong", "Singapore", "7.10", "7.11 example 2", "7.11 example 3", "Oregon", "Tokyo", "Azure",
-         "Azure spot", "7.14", "Autopilot"],
+         "Azure spot", "7.14", "Autopilot spot", "Taiwan", "Autopilot"],
 )  # fmt: skip
 def test_shipped_books_reproduce_the_oracles(product: str, seconds: int, request_: dict[str, str], cost: str) -> None:
     """Section 7 of the field notes, to the last digit; where a page prints cents the exact value of its formula."""
@@ -126,6 +128,7 @@ def test_a_quote_for_requests_is_sized_as_the_product_does() -> None:
         ("aws-fargate-eks", {"spec": "1vCPU 2GB", "ephemeral_gib": "176"}, "larger_than_any_size"),
         ("aws-fargate-eks", {"vcpu": "20"}, "larger_than_any_size"),
         ("aws-fargate-eks", {"vcpu": "16", "memory_gib": "119.76"}, "larger_than_any_size"),
+        ("gke-autopilot", {"spec": "1-4Gi", "region": "us-west4", "purchase": "spot"}, "no_spot_price"),
         ("plain-node", {}, "no_requests"),
     ],
 )  # fmt: skip

@@ -377,3 +377,11 @@ def test_rates_without_meters_cost_0_only_if_nothing_is_missing() -> None:
 def test_the_day_is_counted_from_1970() -> None:
     """As ClickHouse's Date counts."""
     assert only(pod()).day == (datetime(2026, 11, 22, tzinfo=UTC).date() - billing.EPOCH_DAY).days
+
+
+def test_a_spot_pod_of_autopilot_has_a_price() -> None:
+    """The node's label marks it; its list price is that on demand."""
+    marks = {"node:cloud.google.com/gke-spot": "true"}
+    found = only(pod(pricing=marks, node_name="gk3-prod-1", region="us-central1"))
+
+    assert (found.purchase, found.cost, found.list_cost) == ("spot", Decimal("0.0325068"), Decimal("0.10869"))
