@@ -88,7 +88,7 @@ def connect(file: Path) -> sqlite3.Connection:
             connection.execute("PRAGMA synchronous = FULL")
             found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if found != "ok":
-                raise SpoolDamagedError(f"{file} is damaged: {found}")
+                raise SpoolDamagedError(f"{file} is damaged: {' '.join(found.split())}")
             version = _version(connection, file)
             if not has_schema(connection, version):
                 raise SpoolDamagedError(f"{file} is damaged: its tables are not those of a spool")
