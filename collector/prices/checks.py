@@ -146,7 +146,7 @@ def _check_other_rows(book: Book, path: str) -> None:
         if "spot" in plan.purchases:
             raise BookError(path, f"commitments[{i}].purchases", "remove spot; no provider's plan covers it")
     for i, fee in enumerate(book.fees):
-        parse_field(path, f"fees[{i}].amount", schema.parse_money, fee.amount)
+        parse_field(path, f"fees[{i}].amount", schema.parse_fee, fee.amount)
         _check_currency(book, fee.currency, path, f"fees[{i}].currency")
         _check_basis(fee, path, f"fees[{i}]")
     for i, exchange in enumerate(book.exchange):

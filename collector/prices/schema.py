@@ -45,6 +45,12 @@ def parse_money(text: str) -> Decimal:
     return Decimal(text)
 
 
+def parse_fee(text: str) -> Decimal:
+    """Parse the amount of a fee, which is negative for a credit; ValueError says how to write it."""
+    amount = parse_money(text.removeprefix("-"))
+    return -amount if text.startswith("-") else amount
+
+
 def parse_ratio(text: str) -> Decimal:
     """Parse a share between 0 and 1; ValueError says how to write it."""
     part = parse_money(text)
@@ -200,6 +206,7 @@ class Fee(Dated, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={
 
     id: str
     amount: str
+    """Negative: a credit."""
     per: Literal["hour", "month"] = "hour"
     currency: str = ""
     clusters: tuple[str, ...] = ()

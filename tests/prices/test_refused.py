@@ -94,6 +94,7 @@ def a_fee(**more: Any) -> dict[str, Any]:
          "commitments[0].purchases", "remove spot; no provider's plan covers it"),
         (own(extends="", commitments=[{"id": "c", "hourly": "1", "discount": "0", **OTHER}]), "commitments[0].currency", "''"),
         (own(fees=[{"id": "f", "amount": "x", **OTHER}]), "fees[0].amount", "invalid price"),
+        *((own(fees=[{**a_fee(), "amount": a}]), "fees[0].amount", "invalid price") for a in ("--1", "-", "-x", "- 1")),
         (own(fees=[a_fee(basis="fixed")]), "fees[0].shares", "belongs to `basis: fixed`"),
         (own(fees=[a_fee(shares={"a": "1"})]), "fees[0].shares", "belongs to `basis: fixed`"),
         (own(fees=[a_fee(basis="fixed", shares={"a": "0.5", "b": "0.4"})]), "fees[0].shares", "sum to 0.9; they must"),

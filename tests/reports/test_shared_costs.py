@@ -88,6 +88,7 @@ def reported(ask: Query, books: Books, by: str = "department", now: str = "2026-
     ("amount", "more", "expected"),
     [
         ("1", "basis: even, clusters: [c1]", {"maps": "120", "sre": "120"}),
+        ("-0.1", "basis: even, clusters: [c1]", {"maps": "-12", "sre": "-12"}),
         ("1", "basis: even", {"maps": "80", "sre": "80", "unallocated": "80"}),
         ("1", "basis: even, clusters: [c1, c2]", {"maps": "120", "sre": "240", "unallocated": "120"}),
         ("1", "basis: fixed, shares: {maps: 0.25, law: 0.75}", {"maps": "60", "law": "180"}),
