@@ -8,6 +8,8 @@ from generate.markdown import code, page, table
 INTRODUCTION = """
 Prometheus scrapes these metrics at `/metrics`. Base units: seconds and bytes.
 Counters continue after a restart. A gauge whose value is unknown is absent, never 0.
+A counter or histogram has at most 2,000 series. When it is full, series that have not changed for 5 minutes are added up under
+`_gone N`, N being their number, to make room for new ones. If there is none, updates of new series are counted under `_other`.
 Every series of a cluster disappears when the cluster is removed from the settings.
 """.strip()
 

@@ -9,11 +9,17 @@ from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
+from collector.catalog.idle_series import IdleSeries
 from collector.catalog.metrics import LABEL_OVERFLOW, Metric
 
 MAX_SERIES = 2000
-"""Series of one family; what goes over is added up under `_other`, so a label bomb cannot fill memory."""
+"""Series of one family, so that a label bomb cannot fill memory. A full family forgets idle series, which are added up under
+`_gone`; if none is idle, what goes over is added up under `_other`."""
+OTHER, GONE = "_other", "_gone "
+"""Label values that no namespace and no label can have. After the second stands the number of the forgotten series: each time
+it is a new series, since `increase()` would take what is added to an old one for something that happens now."""
 
 Labels = tuple[str, ...]
 """The label values of one series, in the order in which the metric declares its labels."""
@@ -33,6 +39,9 @@ class Counters:
 
     series: dict[str, dict[Labels, Decimal | int]] = field(default_factory=dict)
     histograms: dict[str, dict[Labels, Buckets]] = field(default_factory=dict)
+    _idle: IdleSeries = field(default_factory=IdleSeries)
+    _gone: dict[tuple[str, str], Labels] = field(default_factory=dict)
+    """By family and cluster the series that holds what was forgotten."""
 
     def add(self, metric: Metric, amount: Decimal | int = 1, /, **labels: str) -> None:
         """Adds to the counter that has these labels."""
@@ -74,11 +83,40 @@ class Counters:
         labels: Labels,
         series: dict[Labels, object] | dict[Labels, Decimal | int] | dict[Labels, Buckets],
     ) -> Labels:
-        if labels in series or len(series) < MAX_SERIES:
+        if labels in series or len(series) < MAX_SERIES or self._forget_one(metric.name, series):
             return labels
         overflow = self.series.setdefault(LABEL_OVERFLOW.name, {})
         overflow[(metric.name,)] = overflow.get((metric.name,), 0) + 1
-        return ("_other",) * len(labels)
+        return _merged(labels, OTHER)
+
+    def look_for_idle(self) -> None:
+        """Notes which series have not changed since the last call, 15 seconds ago; only families that may fill up have any."""
+        self._idle.begin_look()
+        families: list[tuple[str, dict[Labels, Any]]] = [*self.series.items(), *self.histograms.items()]
+        for name, series in families:
+            if len(series) <= MAX_SERIES // 2:
+                self._idle.skip(name)
+            else:
+                found = {key: _amount(value) for key, value in list(series.items()) if not key[-1].startswith("_")}
+                self._idle.look(name, found)
+
+    def _forget_one(self, name: str, series: dict[Labels, Any]) -> bool:
+        """Forgets the series that has been idle for longest; its value stays in the sum of the family."""
+        while (idle := self._idle.take(name)) is not None:
+            key, amount = idle
+            if _amount(series.get(key)) == amount:
+                self._fold(name, series, key)
+                return True
+        return False
+
+    def _fold(self, name: str, series: dict[Labels, Any], key: Labels) -> None:
+        before = self._gone.get((name, _cluster(key)))
+        value = series.pop(key)
+        if before is not None:
+            value = _sum(series.pop(before), value)
+        number = int(before[-1].removeprefix(GONE)) + 1 if before else 1
+        after = self._gone[name, _cluster(key)] = _merged(key, f"{GONE}{number}")
+        series[after] = value
 
     def totals(self, cluster: str) -> dict[str, str]:
         """Returns the counters of one cluster as text, to be stored with its cursor; `restore` reads them."""
@@ -92,5 +130,29 @@ class Counters:
     def restore(self, totals: dict[str, str]) -> None:
         """Continues from stored totals, so that a restart does not reset counters for queries without `increase`."""
         for key, value in totals.items():
-            name, *labels = key.split("\x1f")
-            self.series.setdefault(name, {})[tuple(labels)] = int(value) if value.isdigit() else Decimal(value)
+            name, *texts = key.split("\x1f")
+            labels = tuple(texts)
+            self.series.setdefault(name, {})[labels] = int(value) if value.isdigit() else Decimal(value)
+            if labels and labels[-1].startswith(GONE):
+                self._gone[name, _cluster(labels)] = labels
+
+
+def _cluster(labels: Labels) -> str:
+    """The cluster of a series, which is the first of several labels; it is the settings' and no part of a label bomb."""
+    return labels[0] if len(labels) > 1 else ""
+
+
+def _merged(labels: Labels, text: str) -> Labels:
+    """The labels of the series in which series of one cluster are added up."""
+    return (labels[0], *[text] * (len(labels) - 1)) if len(labels) > 1 else (text,)
+
+
+def _amount(value: Any) -> Any:
+    """What shows whether a series has changed."""
+    return sum(value.counts) if isinstance(value, Buckets) else value
+
+
+def _sum(one: Any, other: Any) -> Any:
+    if isinstance(one, Buckets):
+        return Buckets([a + b for a, b in zip(one.counts, other.counts, strict=True)], one.sum + other.sum)
+    return one + other

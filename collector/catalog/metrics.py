@@ -324,7 +324,7 @@ LABEL_OVERFLOW = Metric(
     "lynceus_label_overflow_total",
     "counter",
     ("family",),
-    "Updates counted under `_other` because a family reached its bound of series.",
+    "Updates counted under `_other` because a family reached its bound of series and none of these was idle.",
 )
 BUILD_INFO = Metric("lynceus_build_info", "gauge", ("version",), "Constant 1.")
 

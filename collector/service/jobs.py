@@ -57,6 +57,7 @@ async def sample_forever(runtime: Runtime) -> None:
         now = now_ms()
         runtime.pipeline.sample_queues(now, runtime.watchers.with_queues_watched())
         runtime.pipeline.tick(now, runtime.watchers.with_crons_watched())
+        runtime.counters.look_for_idle()
         warn_of_clocks(runtime.clocks(), warned)
 
     await on_wall_clock(SAMPLE_S, sample)

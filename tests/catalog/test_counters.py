@@ -112,9 +112,9 @@ def test_a_bomb_of_labels_is_added_up_in_one_series(monkeypatch: pytest.MonkeyPa
         counts.observe(QUEUE_LATENCY, 1, cluster="c1", queue=queue)
 
     assert counts.series[SUBMITTED.name] == {
-        ("c1", "team", "a"): 2, ("c1", "team", "b"): 1, ("_other", "_other", "_other"): 2,
+        ("c1", "team", "a"): 2, ("c1", "team", "b"): 1, ("c1", "_other", "_other"): 2,
     }  # fmt: skip
-    assert set(counts.histograms[QUEUE_LATENCY.name]) == {("c1", "a"), ("c1", "b"), ("_other", "_other")}
+    assert set(counts.histograms[QUEUE_LATENCY.name]) == {("c1", "a"), ("c1", "b"), ("c1", "_other")}
     assert counts.series[LABEL_OVERFLOW.name] == {(SUBMITTED.name,): 2, (QUEUE_LATENCY.name,): 2}
 
 
