@@ -175,7 +175,8 @@ COST = Metric(
     "lynceus_cost_total",
     "counter",
     ("cluster", "namespace", "product", "currency"),
-    "Cost of finished pods at the active price books.",
+    "Cost of finished pods at the active price books, each by what was known at its end: it rises with later evidence, but "
+    "never falls, so bills are made from the tables.",
 )
 UNPRICED_PODS = Metric(
     "lynceus_cost_unpriced_pods_total",
