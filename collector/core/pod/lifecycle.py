@@ -124,7 +124,8 @@ def _run(
     main, node_id = _main(status.containerStatuses), annotations.get(NODE_ID, "")
     conditions = {c.type: c for c in status.conditions or ()}
     cpu, memory, gpu, ephemeral = requests(spec)
-    region, zone = region_and_zone(labels, annotations, place.node_labels, place.region)
+    marks = price_marks(labels, annotations, place.node_labels)
+    region, zone = region_and_zone(marks, labels, annotations, place.node_labels)
     # An end keeps its reason; what a pod waited for before it started is not one.
     reason = status.reason or _reason(main) or (before.reason if before and before.finished_at else "")
     return PodRun(
@@ -138,9 +139,9 @@ def _run(
         template=_template(meta.name or "", place.workflow_name, node_id),
         owner_kind=place.owner_kind,
         service_account=spec.serviceAccountName or "",
-        node_name=spec.nodeName or "", region=region, zone=zone,
+        node_name=spec.nodeName or "", region=region or place.region, zone=zone,
         cpu=cpu, memory_bytes=int(memory), gpu=gpu, ephemeral_bytes=int(ephemeral),
-        pricing=price_marks(labels, annotations, place.node_labels) | malformed(spec),
+        pricing=marks | malformed(spec),
         scheduled_at=_became_true(conditions.get("PodScheduled"), seen.at, before.scheduled_at if before else None),
         instance_created_at=_became_true(
             conditions.get(INSTANCE), seen.at, before.instance_created_at if before else None

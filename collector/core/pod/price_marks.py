@@ -32,24 +32,21 @@ ECI_INSTANCE, ECI_ZONE = "k8s.aliyun.com/eci-instance-id", "k8s.aliyun.com/eci-i
 def price_marks(labels: Mapping[str, str], annotations: Mapping[str, str], node: Mapping[str, str]) -> dict[str, str]:
     """The marks of a pod, and those of its node with the prefix `node:`."""
     own = {k: v for source in (labels, annotations) for k, v in source.items() if k in PRICING_KEYS}
-    if _is_acs_instance(annotations):
-        own[ACS_INSTANCE] = annotations[ACS_INSTANCE]
+    if (instance := annotations.get(ACS_INSTANCE)) and instance.startswith("acs-"):
+        own[ACS_INSTANCE] = instance
     return own | {f"node:{k}": v for k, v in node.items() if k in NODE_KEYS}
 
 
 def region_and_zone(
-    labels: Mapping[str, str], annotations: Mapping[str, str], node: Mapping[str, str], region: str
+    marks: Mapping[str, str], labels: Mapping[str, str], annotations: Mapping[str, str], node: Mapping[str, str]
 ) -> tuple[str, str]:
     """
-    Where a pod is billed: by its labels, its node's, its annotations; else in the cluster's `region`.
+    Where a pod of these marks is billed: by its labels, its node's, its annotations; empty: unknown.
 
     One virtual node serves several zones: where the provider names an instance, its annotations come before the node's labels.
     """
-    sources = (labels, annotations, node) if _is_acs_instance(annotations) else (labels, node, annotations)
-    found_region, found_zone = (next((s[key] for s in sources if s.get(key)), "") for key in (REGION, ZONE))
-    eci_zone = annotations.get(ECI_ZONE) if ECI_INSTANCE in annotations else ""
-    return found_region or region, eci_zone or found_zone
-
-
-def _is_acs_instance(annotations: Mapping[str, str]) -> bool:
-    return annotations.get(ACS_INSTANCE, "").startswith("acs-")
+    first, second = (annotations, node) if ACS_INSTANCE in marks else (node, annotations)
+    region = labels.get(REGION) or first.get(REGION) or second.get(REGION) or ""
+    if ECI_INSTANCE in marks and (zone := annotations.get(ECI_ZONE)):
+        return region, zone
+    return region, labels.get(ZONE) or first.get(ZONE) or second.get(ZONE) or ""
