@@ -21,7 +21,7 @@ class UnreadableBodyError(ValueError):
     """The body cannot be decompressed; the text says why."""
 
 
-def decompress(body: bytes, encoding: str, max_bytes: int) -> bytes:
+def decompress(body: bytes | bytearray, encoding: str, max_bytes: int) -> bytes:
     """Decodes a body to at most `max_bytes`."""
     try:
         plain = _DECODERS[encoding.strip().lower()](body, max_bytes + 1)
@@ -34,15 +34,15 @@ def decompress(body: bytes, encoding: str, max_bytes: int) -> bytes:
     return plain
 
 
-def _lz4(body: bytes, max_bytes: int) -> bytes:
+def _lz4(body: bytes | bytearray, max_bytes: int) -> bytes:
     return _all_frames(body, max_bytes, lz4.frame.LZ4FrameDecompressor)
 
 
-def _zlib(window: int, body: bytes, max_bytes: int) -> bytes:
+def _zlib(window: int, body: bytes | bytearray, max_bytes: int) -> bytes:
     return _all_frames(body, max_bytes, lambda: zlib.decompressobj(window))
 
 
-def _all_frames(body: bytes, max_bytes: int, new_unpacker: Callable[[], Any]) -> bytes:
+def _all_frames(body: bytes | bytearray, max_bytes: int, new_unpacker: Callable[[], Any]) -> bytes:
     """Decodes all frames of the body in order, until `max_bytes` are reached."""
     parts: list[bytes] = []
     at = frames = 0
@@ -62,11 +62,11 @@ def _all_frames(body: bytes, max_bytes: int, new_unpacker: Callable[[], Any]) ->
     return b"".join(parts)
 
 
-def _identity(body: bytes, _max_bytes: int) -> bytes:
-    return body
+def _identity(body: bytes | bytearray, _max_bytes: int) -> bytes:
+    return bytes(body)
 
 
-_DECODERS: dict[str, Callable[[bytes, int], bytes]] = {
+_DECODERS: dict[str, Callable[[bytes | bytearray, int], bytes]] = {
     "identity": _identity,
     "lz4": _lz4,
     "gzip": partial(_zlib, 16 + zlib.MAX_WBITS),

@@ -96,7 +96,7 @@ async def _body(request: web.BaseRequest, limit: int, *, patient: bool) -> bytea
 def _statement(options: dict[str, str], headers: Mapping[str, str], sent: bytearray, limit: int) -> Statement | None:
     """The statement of a request that is read; None when it has none."""
     encoding = headers.get("Content-Encoding", "")
-    body = decompress(bytes(sent), encoding, limit) if encoding else bytes(sent)
+    body: bytes | bytearray = decompress(sent, encoding, limit) if encoding else sent
     content_type = headers.get("Content-Type", "")
     if content_type.partition(";")[0].strip().lower() == "multipart/form-data":
         options, body = options | form_fields(body, content_type), b""
@@ -133,16 +133,16 @@ def _number(text: str) -> int:
     return int(text) if text.isdecimal() and len(text) < 10 else 0
 
 
-def _split(query: str, body: bytes) -> tuple[str, str, bytes | None]:
+def _split(query: str, body: bytes | bytearray) -> tuple[str, str, bytes | None]:
     """(statement, format of its data, its data), from the query parameter and the body."""
     whole = query.encode() + b"\n" + body if query else body
     head = _INSERT_HEAD.match(whole[:_HEAD_BYTES])
     if head is None or head.group(2).lower() == b"values":
         return _decoded(whole), "", None
-    return _decoded(head.group(1)), head.group(2).decode(), whole[head.end() :]
+    return _decoded(head.group(1)), head.group(2).decode(), bytes(memoryview(whole)[head.end() :])
 
 
-def _decoded(text: bytes) -> str:
+def _decoded(text: bytes | bytearray) -> str:
     try:
         return text.decode()
     except UnicodeDecodeError:
@@ -151,7 +151,7 @@ def _decoded(text: bytes) -> str:
         ) from None
 
 
-def form_fields(body: bytes, content_type: str) -> dict[str, str]:
+def form_fields(body: bytes | bytearray, content_type: str) -> dict[str, str]:
     """The fields of a form, which clickhouse-connect sends instead of long query parameters."""
     named = _BOUNDARY.search(content_type)
     if named is None:
