@@ -7,8 +7,6 @@ A container that failed before the condition was set failed by itself. Kubernete
 pod stays.
 """
 
-from collections.abc import Mapping
-
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
 from collector.core.units import MINUTE_MS
@@ -33,6 +31,7 @@ DISRUPTIONS = {
 
 DISRUPTED, STOPPED_BY_QUEUE = "DisruptionTarget", "TerminationTarget"
 """The condition, and the one that Kueue sets before it deletes a pod: for one of its reasons others took the pod's place."""
+TAKEN_AWAY = frozenset({DISRUPTED, STOPPED_BY_QUEUE})
 
 OWN_LIMITS = frozenset({"OOMKilled", "DeadlineExceeded"})
 """Reasons of a container or a pod that ended at its own limit, whatever else was about to end it."""
@@ -44,14 +43,15 @@ SKEW_MS = MINUTE_MS
 
 def disruption(
     status: kubernetes.PodStatus,
-    conditions: Mapping[str | None, kubernetes.Condition],
+    condition: kubernetes.Condition | None,
     main: kubernetes.ContainerStatus | None,
     before: str,
 ) -> str:
-    """The key of DISRUPTIONS that ended a pod, or is about to; empty: none. `before`: what was known, if a write dropped it."""
-    condition = conditions.get(DISRUPTED) or conditions.get(STOPPED_BY_QUEUE)
+    """The key of DISRUPTIONS that ended a pod, or is about to, by one of the conditions of TAKEN_AWAY; empty: none.
+
+    `before` is what was known, if a later write dropped the condition."""
     if condition is None:
-        return before if status.phase != "Succeeded" else ""
+        return before if before and status.phase != "Succeeded" else ""
     reason = condition.reason or ""
     if condition.type == STOPPED_BY_QUEUE and reason not in DISRUPTIONS:
         return ""

@@ -15,7 +15,7 @@ from collector.core.facts.bills import PodRun
 from collector.core.messages import Observation
 from collector.core.model import Instant, LatencySource, PodStage
 from collector.core.objects import kubernetes
-from collector.core.objects.pod_ends import disruption
+from collector.core.objects.pod_ends import DISRUPTED, TAKEN_AWAY, disruption
 from collector.core.pod.price_marks import price_marks, region_and_zone
 from collector.core.pod.requests import malformed, requests
 from collector.core.pod.state import PodState
@@ -122,7 +122,7 @@ def _run(
     meta, spec, status = pod.metadata, pod.spec or kubernetes.PodSpec(), pod.status or kubernetes.PodStatus()
     labels, annotations = meta.labels or {}, meta.annotations or {}
     main, node_id = _main(status.containerStatuses), annotations.get(NODE_ID, "")
-    conditions = {c.type: c for c in status.conditions or ()}
+    scheduled, instance, taken = _conditions(status)
     cpu, memory, gpu, ephemeral = requests(spec)
     marks = price_marks(labels, annotations, place.node_labels)
     region, zone = region_and_zone(marks, labels, annotations, place.node_labels)
@@ -142,17 +142,29 @@ def _run(
         node_name=spec.nodeName or "", region=region or place.region, zone=zone,
         cpu=cpu, memory_bytes=int(memory), gpu=gpu, ephemeral_bytes=int(ephemeral),
         pricing=marks | malformed(spec),
-        scheduled_at=_became_true(conditions.get("PodScheduled"), seen.at, before.scheduled_at if before else None),
-        instance_created_at=_became_true(
-            conditions.get(INSTANCE), seen.at, before.instance_created_at if before else None
-        ),
+        scheduled_at=_became_true(scheduled, seen.at, before.scheduled_at if before else None),
+        instance_created_at=_became_true(instance, seen.at, before.instance_created_at if before else None),
         main_started_at=_started(main) or (before.main_started_at if before else None),
         finished_at=ended_at,
         phase=status.phase or "",
         reason=reason,
         exit_code=_exit_code(main),
-        disruption=disruption(status, conditions, main, before.disruption if before else ""),
+        disruption=disruption(status, taken, main, before.disruption if before else ""),
     )  # fmt: skip
+
+
+def _conditions(status: kubernetes.PodStatus) -> tuple[kubernetes.Condition | None, ...]:
+    """Three conditions of a pod: scheduled, instance created, taken away. One pass, since each event of a pod takes it."""
+    scheduled = instance = taken = None
+    for condition in status.conditions or ():
+        kind = condition.type
+        if kind == "PodScheduled":
+            scheduled = condition
+        elif kind == INSTANCE:
+            instance = condition
+        elif kind in TAKEN_AWAY and (taken is None or kind == DISRUPTED):
+            taken = condition
+    return scheduled, instance, taken
 
 
 def _became_true(condition: kubernetes.Condition | None, seen_at: Instant, before: Instant | None) -> Instant | None:

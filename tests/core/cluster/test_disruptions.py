@@ -159,3 +159,16 @@ def test_a_pod_that_failed_before_its_node_was_drained_is_the_users() -> None:
 
     assert [effect for effect in effects if isinstance(effect, WorkflowRun | PodRun)] == []
     assert cluster.workflows["w1"].attempt.outcome_reason == "exit_1"
+
+
+def test_kubernetes_own_condition_goes_before_that_of_a_queue_manager() -> None:
+    """Kueue stops a pod whose node is being drained; in whichever order the two stand."""
+    both = [
+        a_condition("TerminationTarget", NOON + 69 * SECOND, reason="WorkloadEvicted"),
+        a_condition("DisruptionTarget", NOON + 69 * SECOND, reason="EvictionByEvictionAPI"),
+    ]
+    for conditions in (both, both[::-1]):
+        cluster = a_cluster()
+        feed(cluster, submitted(), at(NOON + 99 * SECOND, running_pod(conditions=conditions), "deleted"))
+
+        assert cluster.pods["p1"].run.disruption == "EvictionByEvictionAPI"

@@ -25,7 +25,8 @@ def shown(
     pod = a_pod(phase=phase, reason=status_reason, conditions=conditions, containers=[a_container(**main)])
     status = pod.status or kubernetes.PodStatus()
     containers = status.containerStatuses or [kubernetes.ContainerStatus()]
-    return disruption(status, {c.type: c for c in status.conditions or ()}, containers[0], before)
+    taken = next((c for c in status.conditions or () if c.type != "PodScheduled"), None)
+    return disruption(status, taken, containers[0], before)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +98,4 @@ def test_a_condition_without_an_instant_is_believed() -> None:
         "main", state=kubernetes.ContainerState(None, None, kubernetes.ContainerTerminated(1))
     )
 
-    assert (
-        disruption(kubernetes.PodStatus("Failed"), {"DisruptionTarget": condition}, main, "") == "EvictionByEvictionAPI"
-    )
+    assert disruption(kubernetes.PodStatus("Failed"), condition, main, "") == "EvictionByEvictionAPI"
