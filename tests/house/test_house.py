@@ -23,6 +23,7 @@ OWN_ROOMS = {
     "recorded": "recordings of real control planes",
     "screenshots": "pictures of the pages for the documentation",
     "start": "a newcomer's first ten minutes",
+    "store_cluster": "two ClickHouse servers as two shards",
 }
 """Folders of tests that mirror none of the product, and what each is for."""
 

@@ -60,19 +60,14 @@ class Servers:
         return [servers[0].weight for _, servers in sorted(self.shards.items())]
 
     def ask(
-        self, columns: str, source: str, parameters: dict[str, Any] | None = None, *, total: bool = False
+        self, columns: str, source: str, parameters: dict[str, Any] | None = None
     ) -> dict[StoreServer, list[tuple[Any, ...]]]:
-        """
-        The rows of a table of each server; servers that do not answer, or have no rows, are absent.
-
-        `total`: the columns are sums over all rows of a server.
-        """
-        table, _, rest = source.partition(" ")
+        """The rows of a query on each server by itself; servers that do not answer, or have no rows, are absent."""
         if self.cluster:
-            each = f"_shard_num, {columns} FROM clusterAllReplicas('{self.cluster}', {table}) {rest}"
-            sql = f"SELECT {each} {'GROUP BY _shard_num' * total} {self.settings}"
+            each = f"view(SELECT {columns} FROM {source})"
+            sql = f"SELECT _shard_num, * FROM clusterAllReplicas('{self.cluster}', {each}) {self.settings}"
         else:
-            sql = f"SELECT 1, {columns} FROM {table} {rest}"
+            sql = f"SELECT 1, {columns} FROM {source}"
         answers: dict[StoreServer, list[tuple[Any, ...]]] = {}
         for number, *row in sorted(self.store.query_rows(sql, parameters), key=lambda row: int(row[0])):
             answers.setdefault(self.all[int(number) - 1], []).append(tuple(row))

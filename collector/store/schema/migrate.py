@@ -92,6 +92,11 @@ def migrate(
     return missing
 
 
+def missing_migrations(store: Store) -> list[Migration]:
+    """Returns the migrations that the store lacks; raises SchemaError if a newer or another program migrated it."""
+    return _missing(load(), _applied(store))
+
+
 def _apply(store: Store, cluster: str, missing: Sequence[Migration], *, is_new: bool) -> None:
     """Applies missing migrations; without one no server is waited for."""
     kind = kind_of(store, cluster)

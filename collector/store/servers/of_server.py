@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
-from collector.catalog.schema import DATABASE, RECORD
+from collector.catalog.schema import DATABASE
 from collector.checked import Check
 from collector.clock import now_ms
 from collector.store.clickhouse import Store, StoreRefusedError
 from collector.store.schema.members import reason
-from collector.store.schema.migrate import load
+from collector.store.schema.migrate import load, missing_migrations
+from collector.store.schema.sharding import SchemaError
 from collector.store.schema.verify import foreign_table, other_columns
 from collector.store.servers.rights import grants, missing_rights
 from collector.store.servers.used_settings import used_settings
@@ -75,23 +76,18 @@ def schema(store: Store) -> Iterator[Check]:
     if why := foreign_table(store):
         yield Check(False, "store: tables", why, "point store.url at another server")
         return
-    exists = store.query_rows(
-        "SELECT count() FROM system.tables WHERE database = {database:String} AND name = {record:String}",
-        {"database": DATABASE, "record": RECORD},
-    ) == [(1,)]
-    applied = store.query_rows(f"SELECT number FROM {DATABASE}.{RECORD} FINAL") if exists else []
-    known = load()
-    missing = [migration.name for migration in known if (migration.number,) not in applied]
-    if len(applied) > len(known):
-        detail = f"{len(applied)} migrations are applied, and this release has {len(known)}"
-        yield Check(False, "store: tables", detail, "run the newer Lynceus that made them")
-    elif missing:
-        detail = f"{len(missing)} of {len(known)} migrations are missing, the first is {missing[0]}"
+    try:
+        missing = missing_migrations(store)
+    except SchemaError as error:
+        yield Check(False, "store: tables", str(error), "run the Lynceus that migrated it, or a later one")
+        return
+    if missing:
+        detail = f"{len(missing)} migrations are missing, the first is {missing[0].name}"
         yield Check(True, "store: tables", f"{detail}; `lynceus run` and `lynceus migrate` apply them")
     elif why := other_columns(store):
         yield Check(False, "store: tables", why, "restore that column, or point store.url at another server")
     else:
-        yield Check(True, "store: tables", f"all {len(known)} migrations are applied")
+        yield Check(True, "store: tables", f"all {len(load())} migrations are applied")
 
 
 def clock(store: Store) -> Iterator[Check]:

@@ -49,7 +49,7 @@ def create(trial: Trial) -> str:
     for statement in TABLES:
         trial.run(statement)
     where = f"system.tables WHERE database = '{trial.store.database}'"
-    counts = {server: int(rows[0][0]) for server, rows in trial.servers.ask("count()", where, total=True).items()}
+    counts = {server: int(rows[0][0]) for server, rows in trial.servers.ask("count()", where).items()}
     lacking = [server for server in trial.servers.all if counts.get(server, 0) < len(TABLES) + bool(trial.cluster)]
     if lacking:
         raise StepError(
@@ -111,7 +111,7 @@ def read_everywhere(trial: Trial) -> str:
     began = time.monotonic()
 
     def unequal() -> list[StoreServer]:
-        answers = trial.servers.ask("count(), toInt64(sum(cost))", source, total=True)
+        answers = trial.servers.ask("count(), toInt64(sum(cost))", source)
         most = {n: max(answers.get(s, [(0, 0)])[0] for s in servers) for n, servers in trial.servers.shards.items()}
         return [s for s in trial.servers.all if answers.get(s, [(0, 0)])[0] != most[s.shard]]
 
@@ -143,7 +143,7 @@ def alter(trial: Trial) -> str:
     where = f"system.columns WHERE database = '{trial.store.database}' AND name = 'added'"
 
     def lacking() -> list[StoreServer]:
-        answers = trial.servers.ask("count()", where, total=True)
+        answers = trial.servers.ask("count()", where)
         return [server for server in trial.servers.all if answers.get(server) != [(tables,)]]
 
     if without := _until(trial, lacking, []):
@@ -164,7 +164,7 @@ def replace(trial: Trial) -> str:
     trial.store.command(f"DROP TABLE {staging} SYNC")
 
     def without() -> list[StoreServer]:
-        answers = trial.servers.ask("toInt64(sum(cost)), count()", f"{trial.store.database}.cost_daily", total=True)
+        answers = trial.servers.ask("toInt64(sum(cost)), count()", f"{trial.store.database}.cost_daily")
         return [server for server in trial.servers.all if answers.get(server) != [(2, 1)]]
 
     if behind := _until(trial, without, []):

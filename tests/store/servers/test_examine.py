@@ -105,8 +105,8 @@ def test_a_denied_question_is_a_line_and_the_others_answer() -> None:
     """A line for each, with the grant that lets it be asked, and no failure."""
     denied = StoreRefusedError("it's necessary to have the grant READ ON REMOTE. (ACCESS_DENIED)", 497)
     store = CannedStore({
-        "SELECT version()": [("25.3.1",)],
         "clusterAllReplicas": denied,
+        "SELECT version()": [("25.3.1",)],
         "'clusters'": [("internal_replication",)],
         "system.clusters": MEMBERS,
     })  # fmt: skip
