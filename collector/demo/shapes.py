@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from collector.demo.objects import Obj
-from collector.demo.recipes import ECI_SPEC, PRODUCTS, Lock, Recipe, Task
+from collector.demo.recipes import ACS_SPEC, ECI_SPEC, PRODUCTS, Lock, Recipe, Task
 from collector.demo.scenario import SimulatedCluster
 
 ARGO = "workflows.argoproj.io/"
@@ -209,4 +209,11 @@ def billed_annotations(recipe: Recipe, instance: str, cluster: SimulatedCluster)
     if name == ECI_SPEC:
         annotations["k8s.aliyun.com/eci-instance-id"] = f"eci-{instance}"
         annotations["k8s.aliyun.com/eci-instance-zone"] = f"{cluster.region}-{cluster.zone}"
+    elif name == ACS_SPEC:
+        annotations |= {
+            "alibabacloud.com/instance-id": f"acs-{instance}",
+            "alibabacloud.com/pod-ephemeral-storage": "30Gi",
+            "topology.kubernetes.io/region": cluster.region,
+            "topology.kubernetes.io/zone": f"{cluster.region}-{cluster.zone}",
+        }
     return annotations
