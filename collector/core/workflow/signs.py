@@ -71,7 +71,8 @@ SPEC_SIGNS = _signs(
         r"(?:failed to set global parameters: )?either value or valueFrom must be specified",
         r"template '[^']*' (?:type is unknown|missing specification)", r"failed to get a template",
         r"(?:error|failed to) [^:]{0,60}PodSpecPatch", r"volume '[^']*' not found in workflow spec",
-        r"target \S* does not exist", r"output parameters must have a valueFrom", r"withItems\[\d+\] expected",
+        r"(?:template name|target|dependency|task|step) [^:]{0,253}?(?:undefined|not defined)", r"target \S* does not exist",
+        r"output parameters must have a valueFrom", r"withItems\[\d+\] expected",
         r"neither end nor count was specified", r"no base duration specified", r"\S* is not a valid RetryPolicy",
         r"unable to parse .{0,60} as a duration", r"invalid (?:timeout format|maxAge|label value)",
         r"failed to (?:compile function for expression|evaluate label)", r"workflows must use workflowTemplateRef",
@@ -96,10 +97,12 @@ NOT_THE_SPEC = re.compile(
 TEMPLATE_SIGNS = _signs(
     re.IGNORECASE,
     template_error=(
-        r"failed to resolve (?:\{\{|(?:\w+ )?references: )", r"unable to (?:parse argo|retrieve inputs\.parameters)\b",
+        r"failed to resolve (?:\{\{|(?:\w+ )?references: |withParam)",
+        r"unable to (?:parse argo|retrieve inputs\.parameters)\b",
         r"unable to resolve(?:: | references| expression| outputs| artifact)",
         r"Invalid '(?:when|fromExpression|depends)'", r"Failed to (?:parse|evaluate) '(?:when|fromExpression)'",
         r"(?:failed|unable) to (?:compile|evaluate|cast) expression", r"failed to (?:un)?marshall? (?:JSON|evaluated)",
+        r"depends expression evaluation failed", r"failed to parse sequence",
         r"Expected boolean evaluation for", r"Variable \{\{.*?\}\} is not", r"failed to set global parameter",
         r"withParam value could not be parsed", r"Maximum recursion depth exceeded", r"displayName must match",
         r"invalid cache key", r"strconv\.\w+: parsing ", r"json: cannot unmarshal", r"error unmarshaling JSON",
