@@ -174,6 +174,8 @@ class StoreHealth(msgspec.Struct, frozen=True, gc=False):
     """Up to when each rollup is complete, by the last answer of the store."""
     spool_limit_bytes: int = 0
     """Size at which the spool takes no more rows; 0: not known."""
+    readers: str = ""
+    """Why the embedded store does not answer readers: `stuck …` or `busy …`; empty: it does, or the store is a server."""
 
 
 class Clock(msgspec.Struct, frozen=True, gc=False):

@@ -65,6 +65,8 @@ class Storage:
         """The instant up to which each rollup is complete, as the store last answered."""
         self._hangs = ""
         """Why the store counts as hanging; empty: it answers pings."""
+        self._readers = ""
+        """The embedded store's own message of readers that are not answered; empty: they are."""
         self._is_starting = True
         self._migrated = asyncio.Event()
         """Set when the store answers and its tables are this release's."""
@@ -89,6 +91,7 @@ class Storage:
             spool_detail=self.spool_detail,
             spool_limit_bytes=spool_limit_bytes(self._settings),
             rolled_up_at=self.rolled_up_at,
+            readers=self._readers,
         )
 
     def clocks(self) -> list[Clock]:
@@ -199,6 +202,7 @@ class Storage:
             self._data / "store.token",
             stop=flushed,
             on_ready=lambda _url: up.set(),
+            on_readers=self._note_readers,
             reader_token_file=Path(embedded.reader_token_file) if embedded.reader_token_file else None,
         )
         async with asyncio.TaskGroup() as group:
@@ -206,6 +210,11 @@ class Storage:
             await up.wait()
             await self._insert(inserter, last_call)
             flushed.set()
+
+    def _note_readers(self, problem: str) -> None:
+        if problem != self._readers:
+            self._readers = problem
+            log.warning("readers of the embedded store", extra={"state": problem or "are answered"})
 
     async def _insert(self, inserter: Inserter, last_call: asyncio.Event) -> None:
         """Migrates as soon as the store answers, inserts until the last call, and once more after it."""

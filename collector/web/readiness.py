@@ -60,6 +60,7 @@ def readiness(view: LiveView, now: Instant) -> Ready:
         *_clusters(view),
         *_gaps(view, now),
         *_store(view.store, now),
+        *_readers(view.store),
         *_spool(view.store),
         *_collector(view, now),
         *_clocks(view),
@@ -150,6 +151,19 @@ def _store(store: StoreHealth, now: Instant) -> Iterator[Problem]:
             cause="behind",
             reason=f"behind: {store.spooled_rows} rows wait in the spool, more than {BEHIND_ROWS}",
             remedy="give the store more resources, or split the clusters between collectors",
+        )
+
+
+def _readers(store: StoreHealth) -> Iterator[Problem]:
+    """Reports readers that the embedded store does not answer; rows are inserted meanwhile."""
+    state, _, why = store.readers.partition(" ")
+    if state:
+        yield Problem(
+            subject="store",
+            cause="readers_stuck" if state == "stuck" else "readers_wait",
+            reason=f"the store does not answer reports and dashboards: {why}",
+            remedy=f"wait: it ends by itself; the log names the reader, ask for less at once; {NOTHING_IS_LOST}",
+            blocking=state == "stuck",
         )
 
 

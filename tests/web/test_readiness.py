@@ -188,6 +188,19 @@ def test_each_refusal_of_the_store_has_its_own_remedy(cause: str, remedy: str) -
     assert "nothing is lost" in problem.remedy
 
 
+@pytest.mark.parametrize(
+    ("readers", "cause", "blocking"),
+    [("stuck a query is past its limit", "readers_stuck", True), ("busy 3 queries have waited", "readers_wait", False)],
+)
+def test_readers_that_are_not_answered_are_a_problem(readers: str, cause: str, blocking: bool) -> None:
+    """Rows go in meanwhile, but neither pages nor reports show them; queries that only wait do not block."""
+    problem = the_problem(a_view(store=a_store(readers=readers)))
+
+    assert (problem.subject, problem.cause, problem.blocking) == ("store", cause, blocking)
+    assert problem.reason.endswith(readers.partition(" ")[2])
+    assert "nothing is lost" in problem.remedy
+
+
 def test_a_full_spool_is_reported_even_if_the_store_works() -> None:
     """The watches are paused: what the pages show is old."""
     problem = the_problem(a_view(store=a_store(spool_detail="the disk has 0 bytes left")))

@@ -9,16 +9,17 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import msgspec
 
-from collector.store.embedded.options import StoreOptions
+from collector.store.embedded.options import READERS_STUCK, StoreOptions
 
 log = logging.getLogger(__name__)
 
@@ -46,12 +47,12 @@ class StoreChild:
 
     process: asyncio.subprocess.Process
     url: str
-    _log_reader: asyncio.Task[None]
+    _pipe_readers: tuple[asyncio.Task[None], ...]
 
     async def wait(self) -> int:
         """Waits for its end; returns the exit code."""
         code = await self.process.wait()
-        await asyncio.shield(self._log_reader)
+        await asyncio.shield(asyncio.gather(*self._pipe_readers))
         return code
 
     async def stop(self) -> None:
@@ -69,8 +70,9 @@ async def start_child(
     *,
     reader_token_file: Path | None = None,
     ready_within_s: float = READY_WITHIN_S,
+    on_readers: Callable[[str], None] = lambda _problem: None,
 ) -> StoreChild:
-    """Starts a store and returns when it answers /ping."""
+    """Starts a store and returns when it answers /ping. `on_readers` is called with each problem of readers."""
     options = StoreOptions(
         path=str(path),
         listen=listen,
@@ -92,7 +94,7 @@ async def start_child(
     except asyncio.CancelledError:
         _kill(process)
         raise
-    return StoreChild(process, url, log_reader)
+    return StoreChild(process, url, (log_reader, asyncio.create_task(_follow_readers(process, on_readers))))
 
 
 async def _exit_code(process: asyncio.subprocess.Process, within_s: float = 3.0) -> int | None:
@@ -151,6 +153,15 @@ async def _log_messages(process: asyncio.subprocess.Process, last_message: list[
             log.warning("message of the embedded store", extra={"line": text})
 
 
+async def _follow_readers(process: asyncio.subprocess.Process, on_readers: Callable[[str], None]) -> None:
+    """Passes on what the child reports of its readers' queries: nothing, `busy …` or `stuck …`."""
+    assert process.stdout is not None  # noqa: S101 - a pipe, as spawned
+    async for line in process.stdout:
+        word, _, problem = line.decode(errors="replace").strip().partition(" ")
+        if word == "readers":
+            on_readers(problem)
+
+
 async def supervise(
     path: Path,
     listen: str,
@@ -158,24 +169,31 @@ async def supervise(
     *,
     stop: asyncio.Event,
     on_ready: Callable[[str], None],
+    on_readers: Callable[[str], None] = lambda _problem: None,
     reader_token_file: Path | None = None,
 ) -> None:
     """
     Keeps a store running until `stop`; each start calls `on_ready` with its address.
 
+    `on_readers` is called with each problem of readers, also while the store starts again because of it.
+
     The first start raises errors that a retry cannot fix: a path, a port, a schema. A killed store is started again.
     """
     loop, pause = asyncio.get_running_loop().time, FIRST_PAUSE_S
-    start = partial(_start_or_log, path, listen, token_file, reader_token_file)
+    more = {"reader_token_file": reader_token_file, "on_readers": on_readers}
+    start = partial(_start_or_log, path, listen, token_file, more=more)
     child = await start(retried=StoreKilledError)
     while not stop.is_set():
         if child is not None:
+            on_readers("")
             on_ready(child.url)
             began = loop()
             code = await _wait_for_end(child, stop)
             if code is None:
                 return
-            pause = FIRST_PAUSE_S if loop() - began > STEADY_AFTER_S else pause
+            # What a reader asked for says nothing against the store: it comes back at once.
+            is_healthy = loop() - began > STEADY_AFTER_S or code == READERS_STUCK
+            pause = FIRST_PAUSE_S if is_healthy else pause
             log.warning("embedded store ended, starting it again", extra={"exit_code": code, "pause_s": pause})
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), pause)
@@ -187,13 +205,13 @@ async def _start_or_log(
     path: Path,
     listen: str,
     token_file: Path,
-    reader_token_file: Path | None,
     *,
+    more: Mapping[str, Any],
     retried: type[StoreDidNotStartError],
 ) -> StoreChild | None:
     """Starts a store; None when it failed with an error that is retried."""
     try:
-        return await start_child(path, listen, token_file, reader_token_file=reader_token_file)
+        return await start_child(path, listen, token_file, **more)
     except retried as error:
         log.error("embedded store did not start, retrying", extra={"reason": str(error)})
         return None

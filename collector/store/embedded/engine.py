@@ -11,8 +11,9 @@ import fcntl
 import json
 import os
 import re
-import uuid
-from collections.abc import Callable, Mapping
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, TextIO
@@ -20,14 +21,11 @@ from typing import Any, TextIO
 from collector.catalog.schema import DATABASE
 from collector.store.embedded.handle import MAX_RESULT, Answer, EngineError, Handle, Statement, connect, one_line
 from collector.store.embedded.read_only import READONLY, ReadOnlyChecker, RefusedStatementError, output_format
-from collector.store.embedded.run_folder import RunFolderError, enter_run_folder
+from collector.store.embedded.reading import MAX_WAITING, Readers, RunningQuery, note_end, patience, too_many
+from collector.store.embedded.run_folder import RunFolderError, enter_run_folder, run_folder
 
-READERS = 2
-MAX_WAITING = 64
-"""Statements of readers, and of writers, that may run or wait; further ones are refused, so that memory is bounded."""
-
-KILL_AGAIN_S = 0.2
-"""A query that is killed between two steps is killed again at the next step."""
+WRITES_END_S = 5.0
+"""What the writer's statements may still take before the process ends because of a reader."""
 
 ENGINE_BYTES = 4 << 30
 """Memory limit of the engine, including results in transfer, which a query's `max_memory_usage` does not count."""
@@ -44,7 +42,6 @@ _MAY_BE_SET_BY_READERS = frozenset({*READER_LIMITS, "max_threads", "max_block_si
 _SESSION_STATEMENT = re.compile(r"\s*(?:SET|USE)\b", re.IGNORECASE)
 
 _BAD_ARGUMENTS = 36
-_TOO_MANY_QUERIES = 202
 _UNSUPPORTED = 48
 _UNKNOWN_FORMAT = 73
 
@@ -56,7 +53,8 @@ class StorePathError(Exception):
 class Engine:
     """The open engine. One event loop may await `read` and `write`; `close` ends the engine."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, report: Callable[[str], None], end: Callable[[], None], patience_s: float):
+        """`report` is called with problems of readers, and with an empty text when there is none; `end` ends the process."""
         if "?" in str(path):
             raise StorePathError(f"{path}: chdb parses text after a '?' as options; choose a path without '?'")
         path = path.absolute()
@@ -69,8 +67,9 @@ class Engine:
             self._lock.close()
             raise
         self._writer, self._writing = ThreadPoolExecutor(1, "store-writer"), set[Future[Answer]]()
-        self._readers, self._reading = ThreadPoolExecutor(READERS, "store-reader"), set[Future[Answer]]()
-        self._killer = ThreadPoolExecutor(1, "store-killer")
+        self._end, self._ending, self._folder = end, False, run_folder(path)
+        self._patience_s = patience(self._folder, patience_s)
+        self._readers = Readers(self._kill, report, self._give_up, self._patience_s)
 
     def _open(self, path: Path) -> None:
         limits = f"max_server_memory_usage={ENGINE_BYTES}"
@@ -97,30 +96,48 @@ class Engine:
         rows: list[list[Any]] = json.loads(self._keeper.query(statement, "JSONCompact").bytes())["data"]
         return rows
 
-    async def read(self, request: Statement) -> Answer:
-        """Runs a statement that may only read; a cancelled call ends the query."""
-        name = uuid.uuid4().hex
-        work = _begin(self._readers, self._reading, lambda: self._read(request, name))
+    async def read(self, request: Statement, by: str = "", *, own: bool = False) -> Answer:
+        """Runs a statement that may only read; a cancelled call ends the query. `own`: it is the collector's."""
+        self._checker.check_database(request.database)
+        limits = _limits(request.settings)
+        reading = RunningQuery(by, float(limits["max_execution_time"]), own, time.monotonic())
+        work = self._readers.begin(reading, lambda: self._read(request, limits, reading.name))
         try:
             return await asyncio.wrap_future(work)
         except asyncio.CancelledError:
-            self._killer.submit(self._kill, work, name)
+            reading.abandoned = True
             raise
 
     async def write(self, request: Statement) -> Answer:
         """Runs any statement of the writer, which the caller has authenticated; once begun it runs to its end."""
-        return await asyncio.wrap_future(_begin(self._writer, self._writing, lambda: self._write(request)))
+        self._writing.difference_update([future for future in self._writing if future.done()])
+        if self._ending or len(self._writing) >= MAX_WAITING:
+            raise too_many()
+        begun = self._writer.submit(self._write, request)
+        self._writing.add(begun)
+        return await asyncio.wrap_future(begun)
 
-    def _kill(self, work: Future[Answer], name: str) -> None:
-        """Ends a reader's query, whatever step it is in."""
+    def _kill(self, names: Sequence[str]) -> None:
+        """Ends queries of readers, if the engine can."""
         with Handle(self._path, DATABASE, {}) as handle:
-            while not work.done():
-                handle.run(f"KILL QUERY WHERE Settings['log_comment'] = '{name}' ASYNC")
-                wait([work], KILL_AGAIN_S)
+            texts = ", ".join(f"'{name}'" for name in names)
+            handle.run(f"KILL QUERY WHERE Settings['log_comment'] IN ({texts}) ASYNC")
 
-    def _read(self, request: Statement, name: str) -> Answer:
-        self._checker.check_database(request.database)
-        settings = {**_limits(request.settings), "log_comment": name, "readonly": "1"}
+    def _give_up(self, reading: RunningQuery) -> None:
+        """Ends the process, since the engine cannot end a query. Acknowledged rows are safe, others are sent again."""
+        ran_s = reading.over_s(time.monotonic()) + reading.limit_s
+        sys.stderr.write(
+            f"a query of {reading.by} ran for {ran_s:.0f} s, its limit is {reading.limit_s:g} s, and the engine cannot end "
+            "it: the store starts again\n"
+        )
+        sys.stderr.flush()
+        note_end(self._folder, self._patience_s)
+        self._ending = True
+        wait(self._writing.copy(), WRITES_END_S)
+        self._end()
+
+    def _read(self, request: Statement, limits: Mapping[str, str], name: str) -> Answer:
+        settings = {**limits, "log_comment": name, "readonly": "1"}
         with Handle(self._path, request.database, settings) as handle:
             return handle.query(
                 request, self._output_format(self._checked_format(handle, request.statement) or request.output_format)
@@ -168,22 +185,9 @@ class Engine:
     def close(self) -> None:
         """Ends the engine after the running statements."""
         self._writer.shutdown(cancel_futures=True)
-        self._readers.shutdown(cancel_futures=True)
-        self._killer.shutdown()
+        self._readers.close()
         self._keeper.close()
         self._lock.close()
-
-
-def _begin(threads: ThreadPoolExecutor, pending: set[Future[Answer]], work: Callable[[], Answer]) -> Future[Answer]:
-    """Submits work to a thread, unless too much work of its kind is pending: readers must not delay the writer."""
-    pending.difference_update([future for future in pending if future.done()])
-    if len(pending) >= MAX_WAITING:
-        raise EngineError(
-            "Too many simultaneous queries; try again later. (TOO_MANY_SIMULTANEOUS_QUERIES)", _TOO_MANY_QUERIES
-        )
-    begun = threads.submit(work)
-    pending.add(begun)
-    return begun
 
 
 def _tree(parsed: str) -> dict[str, Any]:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import msgspec
 
+READERS_STUCK = 75
+"""Exit code of a store that ended since it could not end a reader's query."""
+
 
 class StoreOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How the embedded store is served. A collector hands them to its child as JSON: paths are texts."""
@@ -20,6 +23,8 @@ class StoreOptions(msgspec.Struct, frozen=True, kw_only=True):
     """File with the token of readers; created if it is missing. None: readers need no token, on loopback only."""
     until_stdin_closes: bool = False
     """Exit when standard input closes, so that a child cannot outlive its collector."""
+    patience_s: float = 5.0
+    """How long a reader's query may run past its limit before the store starts again."""
 
 
 def default_token_file(path: Path) -> Path:

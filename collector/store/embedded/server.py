@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from collector.store.embedded.compression import UnreadableBodyError
 from collector.store.embedded.engine import Engine, StorePathError
 from collector.store.embedded.handle import Answer, EngineError
 from collector.store.embedded.http import HttpServer, connection_of, failure, ok, send
-from collector.store.embedded.options import StoreOptions
+from collector.store.embedded.options import READERS_STUCK, StoreOptions
 from collector.store.embedded.read_only import READONLY, RefusedStatementError
 from collector.store.embedded.request import read_statement
 from collector.store.embedded.token import TokenFileError, read_or_make_token
@@ -90,7 +91,7 @@ class Server:
             return await self._engine.write(statement)
         if statement.data is not None:
             raise RefusedStatementError("a reader may not INSERT")
-        return await self._engine.read(statement)
+        return await self._engine.read(statement, f"{role} from {request.remote}", own=role == WRITER)
 
     async def _send(self, request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
         """Sends an answer, unless clients that do not take theirs have too much of the store's memory already."""
@@ -137,17 +138,46 @@ async def serve(options: StoreOptions) -> None:
     """Serves until SIGTERM, SIGINT or, if so chosen, the end of standard input; prints `ready URL` on standard output."""
     host, _, port = options.listen.rpartition(":")
     authenticator = _authenticator(options, host)
-    engine = Engine(Path(options.path))
-    answering = HttpServer(Server(engine, authenticator).answer, Connections(limit()))
+    end = _end_for_supervisor if options.until_stdin_closes else partial(_start_again, Path.cwd())
+    report = _report_readers if options.until_stdin_closes else _log_readers
+    engine = Engine(Path(options.path), report, end, options.patience_s)
+    try:
+        await _serve_engine(Server(engine, authenticator), options, host, int(port))
+    finally:
+        await asyncio.to_thread(engine.close)
+
+
+async def _serve_engine(server: Server, options: StoreOptions, host: str, port: int) -> None:
+    answering = HttpServer(server.answer, Connections(limit()))
     runner = web.ServerRunner(answering, shutdown_timeout=1.0)
     await runner.setup()
-    await _listen(runner, host, int(port))
+    await _listen(runner, host, port)
     stop = _stop_event(options.until_stdin_closes)
     sys.stdout.write(f"ready http://{host}:{runner.addresses[0][1]}\n")
     sys.stdout.flush()
     await stop.wait()
     await runner.cleanup()
-    await asyncio.to_thread(engine.close)
+
+
+def _report_readers(problem: str) -> None:
+    """Reports to the collector, which reads our standard output."""
+    sys.stdout.write(f"readers {problem}\n")
+    sys.stdout.flush()
+
+
+def _log_readers(problem: str) -> None:
+    sys.stderr.write(f"readers: {problem or 'none is stuck'}\n")
+    sys.stderr.flush()
+
+
+def _end_for_supervisor() -> None:
+    os._exit(READERS_STUCK)
+
+
+def _start_again(folder: Path) -> None:
+    """Becomes a new process of the same command: nothing else would start it again."""
+    os.chdir(folder)
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - our own command
 
 
 async def _listen(runner: web.ServerRunner, host: str, port: int) -> None:

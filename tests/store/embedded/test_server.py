@@ -19,7 +19,7 @@ import urllib3
 
 from collector.catalog.workflows import QUEUE_SAMPLE
 from collector.store.clickhouse import Store
-from collector.store.embedded.engine import MAX_WAITING, READERS
+from collector.store.embedded.reading import MAX_WAITING, READERS
 from tests.processes import until
 from tests.store.facts import a_sample, row_of
 from tests.store.running import ROOT, Running, alive, ask, spawn, start
