@@ -149,6 +149,17 @@ def test_a_pod_without_a_known_workflow_may_not_begin_its_work_exactly() -> None
     assert all(seconds <= 11 for seconds in sums(flow).values())
 
 
+def test_a_pod_that_is_seen_after_its_workflow_ended_is_not_exact_either() -> None:
+    """The watch of pods was behind; what the ended workflow waited for is over and is not moved."""
+    life = (SUBMITTED, BEGUN, DONE, NEW_POD, STARTED_POD, ENDED_POD)
+    flow, facts = lived(HOUR, 3, life)
+    run = run_of(facts)
+
+    assert (run.latency_source, run.start_latency_ms, run.start_latency_source) == ("watch", 10 * SECOND, "object")
+    assert sum(getattr(run, f"{r}_ms") for r in REASONS) == 72 * SECOND
+    assert all(seconds <= 11 for seconds in sums(flow).values())
+
+
 def test_a_main_container_without_a_start_has_no_latency_over_a_step() -> None:
     """There is no instant of the object's to take."""
     nameless = running_pod(containers=[{"name": "main", "state": {"running": {}}}])
