@@ -126,10 +126,10 @@ def _summary(made: Manifest) -> str:
 
 def _refuse_servers(settings: Settings) -> None:
     if settings.store.url:
+        statements = "\n".join(f"  {sql};" for sql in backup.server_statements(settings.store.cluster))
         raise SettingsError(
-            "store.url: back up a ClickHouse server with its own tools: clickhouse-backup, or in SQL "
-            "BACKUP DATABASE lynceus TO Disk('backups', 'lynceus.zip') and RESTORE DATABASE lynceus FROM the same"
-            + (f"; both with ON CLUSTER '{settings.store.cluster}'" if settings.store.cluster else "")
+            "store.url: a ClickHouse server is backed up and restored by its own statements, in this order (clickhouse-backup "
+            f"does not keep it); stop collectors for a restore\n{statements}"
         )
 
 

@@ -35,6 +35,7 @@ from collector.store.manifest import (
     write_manifest,
 )
 from collector.store.schema.migrate import load
+from collector.store.schema.sharding import local_name
 
 POINTERS = ("watch_cursor", "workflow_live", "live_state", "period", "rollup_state", "backfill")
 """Positions, active runs, rebuilt days, backfills: if they are older than the other tables, work is only repeated."""
@@ -45,6 +46,18 @@ _ANSWER_TIMEOUT_S = 4 * 3600
 
 Report = Callable[[str], object]
 """Takes a line about the progress."""
+
+
+def server_statements(cluster: str) -> list[str]:
+    """Returns the statements that back up a server or a cluster, and those that restore it, in their order."""
+    on = f" ON CLUSTER '{cluster}'" if cluster else ""
+    names = [f"{DATABASE}.{local_name(name) if cluster else name}" for name in POINTERS]
+    pointers = ", ".join(f"TABLE {name}" for name in names)
+    parts = ((pointers, _PARTS[0]), (f"DATABASE {DATABASE} EXCEPT TABLES {', '.join(names)}", _PARTS[1]))
+    return [
+        *(f"BACKUP {what}{on} TO Disk('backups', '{part}.zip')" for what, part in parts),
+        *(f"RESTORE {what}{on} FROM Disk('backups', '{part}.zip')" for what, part in reversed(parts)),
+    ]
 
 
 def back_up(store: Store, folder: Path, version: str, report: Report) -> Manifest:

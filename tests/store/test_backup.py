@@ -278,8 +278,21 @@ def test_the_commands_for_the_embedded_store_and_for_a_server(live: Running, tmp
     assert isinstance(again.exception, ExternalError)
     assert (back.exit_code, (data / "store" / "store").is_dir()) == (0, True), back.stderr
     assert isinstance(refused.exception, SettingsError)
-    assert "BACKUP DATABASE lynceus TO Disk" in str(refused.exception)
-    assert "ON CLUSTER 'prod'" in str(refused.exception)
+    assert str(refused.exception).count("ON CLUSTER 'prod'") == 4
+
+
+def test_pointers_of_a_server_are_backed_up_before_rows_and_restored_after_them() -> None:
+    """An active run whose charges the backup lacks would be a bill of nothing."""
+    for cluster, cursor in (("", "lynceus.watch_cursor"), ("prod", "lynceus.watch_cursor_local")):
+        first, second, third, fourth = backup.server_statements(cluster)
+        on = " ON CLUSTER 'prod'" if cluster else ""
+        assert first.startswith(f"BACKUP TABLE {cursor}, TABLE ")
+        assert "TABLE lynceus.period, " in first
+        assert first.endswith(f"{on} TO Disk('backups', 'pointers.zip')")
+        assert second.startswith(f"BACKUP DATABASE lynceus EXCEPT TABLES {cursor}, ")
+        assert (third, fourth) == tuple(
+            sql.replace("BACKUP ", "RESTORE ").replace(" TO Disk", " FROM Disk") for sql in (second, first)
+        )
 
 
 def test_serving_needs_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
