@@ -9,8 +9,8 @@ from typing import Any
 
 from aiohttp import web
 
-from collector.connections import BoundConnection, Connections
 from collector.store.embedded.access import ANSWER_HEADERS
+from collector.store.embedded.connections import BoundConnection, OpenConnections
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class HttpConnection(web.RequestHandler):
 
     bound: BoundConnection
 
-    def __init__(self, server: "HttpServer", connections: Connections, **options: Any) -> None:
+    def __init__(self, server: "HttpServer", connections: OpenConnections, **options: Any) -> None:
         super().__init__(server, **options)
         self._connections = connections
         self._is_idle = True
@@ -91,7 +91,7 @@ class HttpConnection(web.RequestHandler):
 class HttpServer(web.Server):
     """Makes an HttpConnection of each client that connects."""
 
-    def __init__(self, handler: Any, connections: Connections) -> None:
+    def __init__(self, handler: Any, connections: OpenConnections) -> None:
         super().__init__(handler, handler_cancellation=True)  # a client that goes away takes its query with it
         self._bounds = connections
 

@@ -23,9 +23,9 @@ import msgspec
 from aiohttp import web
 
 from collector.catalog.schema import WRITER
-from collector.connections import BACKLOG, Connections, SameAgain, limit
 from collector.store.embedded.access import LOOPBACK, Authenticator, RefusedRequestError
 from collector.store.embedded.compression import UnreadableBodyError
+from collector.store.embedded.connections import BACKLOG, OpenConnections, SameAgain, limit
 from collector.store.embedded.engine import Engine, StorePathError
 from collector.store.embedded.handle import Answer, EngineError
 from collector.store.embedded.http import HttpServer, connection_of, failure, ok, send
@@ -148,7 +148,7 @@ async def serve(options: StoreOptions) -> None:
 
 
 async def _serve_engine(server: Server, options: StoreOptions, host: str, port: int) -> None:
-    answering = HttpServer(server.answer, Connections(limit()))
+    answering = HttpServer(server.answer, OpenConnections(limit()))
     runner = web.ServerRunner(answering, shutdown_timeout=1.0)
     await runner.setup()
     await _listen(runner, host, port)

@@ -15,10 +15,9 @@ from urllib.parse import urlsplit
 import pytest
 from aiohttp import ClientSession, web
 
-from collector import connections
-from collector.connections import Connections, SameAgain
-from collector.store.embedded import http, request, server
+from collector.store.embedded import connections, http, request, server
 from collector.store.embedded.access import Authenticator
+from collector.store.embedded.connections import OpenConnections, SameAgain
 from collector.store.embedded.handle import Answer, Statement
 from collector.store.embedded.http import HttpServer
 from collector.store.embedded.server import Server
@@ -49,9 +48,9 @@ class FakeEngine:
 
 
 @asynccontextmanager
-async def served(most: int = 8) -> AsyncIterator[tuple[Connections, FakeEngine, int]]:
+async def served(most: int = 8) -> AsyncIterator[tuple[OpenConnections, FakeEngine, int]]:
     """A store's server without an engine; its connections, what it asks, and its port."""
-    engine, bounds = FakeEngine(), Connections(most)
+    engine, bounds = FakeEngine(), OpenConnections(most)
     runner = web.ServerRunner(
         HttpServer(Server(engine, Authenticator("secret", None, True)).answer, bounds),  # type: ignore[arg-type]
         shutdown_timeout=0.1,

@@ -27,7 +27,7 @@ def limit() -> int:
     return MOST if soft == resource.RLIM_INFINITY else max(min(MOST, soft // 4), 8)
 
 
-class Connections:
+class OpenConnections:
     """All connections of one server, which make room for one another."""
 
     def __init__(self, most: int) -> None:
@@ -52,7 +52,7 @@ class BoundConnection:
 
     __slots__ = ("_among", "_timer", "_transport")
 
-    def __init__(self, among: Connections, transport: asyncio.Transport) -> None:
+    def __init__(self, among: OpenConnections, transport: asyncio.Transport) -> None:
         self._among, self._transport = among, transport
         self._timer: asyncio.TimerHandle | None = None
 
