@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from collector.backfill.argo_server import ArchiveError, ArgoServer
 from collector.catalog.schema import WRITER
 from collector.checked import Check
@@ -41,7 +43,7 @@ async def run_checks(settings: Settings, folder: Path) -> list[Check]:
         rows += checks
     archives = [cluster for cluster in settings.clusters if cluster.archive.url]
     rows += await asyncio.gather(*map(_check_archive, archives))
-    return [*rows, await _check_store(settings)]
+    return [*rows, *await asyncio.gather(*(_check_store(one) for one in _by_address(settings)))]
 
 
 async def _check_cluster(address: ClusterAddress, cluster: ClusterSettings) -> list[Check]:
@@ -62,14 +64,20 @@ async def _check_archive(cluster: ClusterSettings) -> Check:
     return Check(True, subject, f"{server.place} shows {shown}")
 
 
+def _by_address(settings: Settings) -> list[Settings]:
+    """Returns the settings once for each address of the store: a collector would pass over one that is wrong or down."""
+    return [replace(settings, store=replace(settings.store, url=url)) for url in settings.store.urls or ("",)]
+
+
 async def _check_store(settings: Settings) -> Check:
+    """Checks the store at one address, or the embedded one."""
     if not settings.store.url:
         try:
             data = make_data_dir(settings)
         except SettingsError as error:
             return Check(False, "store", str(error))
         return Check(True, "store", f"embedded, in {data}")
-    address, store = " or ".join(settings.store.urls), writing_store(settings, timeout_s=CHECK_S, optional=True)
+    address, store = settings.store.urls[0], writing_store(settings, timeout_s=CHECK_S, optional=True)
     try:
         reads_only = await asyncio.to_thread(_reads_only, store)
         missing = None if reads_only else await asyncio.to_thread(missing_rights, store, settings.store.cluster)

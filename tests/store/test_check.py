@@ -57,3 +57,12 @@ async def test_the_embedded_store_is_checked_by_its_folder(tmp_path: Path) -> No
     row = (await run_checks(Settings(clusters=(nowhere,), data_dir=str(tmp_path / "data")), tmp_path))[-1]
 
     assert row == Check(True, "store", f"embedded, in {tmp_path / 'data'}")
+
+
+async def test_each_address_of_the_store_has_a_row(running: Running, tmp_path: Path) -> None:
+    """A collector passes over a server that is down; a check names it."""
+    nowhere, down = ClusterSettings(name="c1", kubeconfig=str(tmp_path / "none")), f"http://127.0.0.1:{free_port()}"
+    store = StoreSettings(url=(down, running.url), username="lynceus", password_file=str(running.token_file))
+    rows = (await run_checks(Settings(clusters=(nowhere,), store=store), tmp_path))[-2:]
+
+    assert [(row.ok, row.detail.split(" ")[0].rstrip(":")) for row in rows] == [(False, down), (True, running.url)]

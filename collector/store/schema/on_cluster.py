@@ -62,9 +62,11 @@ class ClusterStatements:
             self._queued = {queued for queued, _ in self.store.query_rows(_QUEUED)}
         if tag not in self._queued:
             more = {"distributed_ddl_task_timeout": SOON_S} if self.down else {}
-            answers = self.store.run_on_cluster(sql, {"log_comment": tag, **more})
-            if unfinished(answers) <= self.down:
+            left = unfinished(self.store.run_on_cluster(sql, {"log_comment": tag, **more}))
+            if left <= self.down:
                 return
+            if not self.store.query_rows(_SERVERS, {"tag": tag}):  # a cluster of old servers keeps no settings there
+                raise ServersPendingError(_pending(sql, sorted(left), int(time.monotonic() - begun)))
         self._wait(sql, tag, begun)
 
     def _wait(self, sql: str, tag: str, begun: float) -> None:

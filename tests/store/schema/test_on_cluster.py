@@ -29,7 +29,9 @@ def server(
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No wait is needed to see that a server is down, or does not get done."""
+    """No wait is needed to see that a server is down, or does not get done; the shards are those of before."""
+    monkeypatch.setattr("collector.store.schema.migrate.layout_problem", lambda *_: "")
+    monkeypatch.setattr("collector.store.schema.migrate.record_layout", lambda *_: None)
     for name in ("WAIT_S", "DOWN_AFTER_S", "POLL_S"):
         monkeypatch.setattr(on_cluster, name, 0.0)
 
@@ -54,6 +56,15 @@ def test_a_server_that_does_not_get_done_is_named() -> None:
     ) as e:
         ClusterStatements(store).run(ALTER, ALTER)
     assert e.value.cause == "store_servers"
+
+
+def test_a_queue_without_settings_is_no_proof_that_a_statement_is_done() -> None:
+    """Servers may be set to an older form of the queue, in which no statement can be found."""
+    store = Scripted({QUEUED: [], SERVERS: []})
+    store.answers = [DONE, PENDING]
+
+    with pytest.raises(ServersPendingError, match="h2:9000"):
+        ClusterStatements(store).run(ALTER, ALTER)
 
 
 def test_what_waits_in_the_queue_is_not_sent_again() -> None:
