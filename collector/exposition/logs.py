@@ -15,6 +15,35 @@ from collector.shown_text import in_json, redact
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
+MOST_LINES = 5
+WINDOW_S = 60.0
+
+
+class Scarce(logging.Filter):
+    """
+    Bounds the lines of libraries: so many a minute from one place in the code.
+
+    Who reaches a port can make a web server or asyncio log as often as they like, and so fill the disk.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._places: dict[tuple[str, int], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is written; the first one after a pause has the number of those that were not."""
+        if record.name.partition(".")[0] == "collector":
+            return True
+        place = (record.pathname, record.lineno)
+        since, lines = self._places.get(place, (-WINDOW_S, 0))
+        if record.created - since >= WINDOW_S:
+            if lines > MOST_LINES:
+                record.not_written = lines - MOST_LINES
+            since, lines = record.created, 0
+        self._places[place] = (since, lines + 1)
+        return lines < MOST_LINES
+
+
 class JsonLines(logging.Formatter):
     """Formats a record as one line of JSON."""
 
@@ -49,6 +78,7 @@ def to_stderr(level: int = logging.INFO) -> None:
     """Sends the records of all loggers to standard error; those of libraries from WARNING on."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
+    handler.addFilter(Scarce())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

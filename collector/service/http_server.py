@@ -4,6 +4,7 @@ Serves pages, API and metrics, from the start of a collector to its end.
 
 import asyncio
 import contextlib
+import errno
 import socket
 import ssl
 from collections import Counter
@@ -24,6 +25,7 @@ from collector.connect import ExternalError
 from collector.core.live_view import LiveView
 from collector.exposition import prometheus
 from collector.reports.today import COST_TODAY
+from collector.service.connections import BACKLOG, BoundedProtocol, Connections, Visit, most_connections
 from collector.settings.derived import parse_address
 from collector.settings.model import Settings, TlsSettings
 from collector.store.clickhouse import Store
@@ -35,8 +37,33 @@ from collector.web.readiness import readiness
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 
 
-class _Server(uvicorn.Server):
-    """Ignores signals: the collector ends all parts in order, and the pages last."""
+class BoundedServer(uvicorn.Server):
+    """Bounds its connections. Ignores signals: the collector ends all parts in order, and the pages last."""
+
+    def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
+        super().__init__(config)
+        self._connections = connections
+        self._accepting: list[asyncio.Task[None]] = []
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accepts connections itself; uvicorn's own server has no bounds."""
+        await self.lifespan.startup()
+        self.servers = []
+        self._accepting = [
+            asyncio.create_task(self._connections.accept_forever(listener, self._protocol, self.config.ssl))
+            for listener in sockets or ()
+        ]
+        self.started = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ends accepting first, then what is under way."""
+        for accepting in self._accepting:
+            accepting.cancel()
+        await asyncio.gather(*self._accepting, return_exceptions=True)
+        await super().shutdown(sockets)
+
+    def _protocol(self, visit: Visit) -> BoundedProtocol:
+        return BoundedProtocol(self.config, self.server_state, self.lifespan.state, visit)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -55,11 +82,9 @@ async def serving(settings: Settings, view: Callable[[], LiveView], counters: Co
         money=_money(settings, reading),
         hosts=LOOPBACK if host in LOOPBACK else ("*",),
     )
-    server = _Server(_config(app, settings.http.tls, host, port))
-    try:
-        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise ExternalError(f"http.listen: {host}:{port} is taken; choose another port ({error.strerror})") from None
+    config = _config(app, settings.http.tls, host, port)
+    listener = _listen(host, port)
+    server = BoundedServer(config, Connections(most_connections()))
     task = asyncio.create_task(server.serve([listener]))
     try:
         yield
@@ -67,6 +92,23 @@ async def serving(settings: Settings, view: Callable[[], LiveView], counters: Co
         server.should_exit = True
         await asyncio.wait([task], timeout=2)
         reading.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket; Failure with the reason and the remedy."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        place = f"http.listen: {host}:{port}"
+        if error.errno == errno.EADDRINUSE:
+            raise ExternalError(f"{place} is taken; choose another port") from None
+        if error.errno == errno.EACCES:
+            raise ExternalError(f"{place} is not permitted to this user; choose a port above 1023") from None
+        why = error.strerror or str(error)
+        raise ExternalError(f"{place}: {why}; use an address of this machine, like 127.0.0.1") from None
+    listener.setblocking(False)
+    return listener
 
 
 def _config(app: FastAPI, tls: TlsSettings, host: str, port: int) -> uvicorn.Config:
@@ -78,6 +120,7 @@ def _config(app: FastAPI, tls: TlsSettings, host: str, port: int) -> uvicorn.Con
         log_config=None,
         access_log=False,
         lifespan="off",
+        ws="none",
         timeout_graceful_shutdown=1,
         ssl_certfile=tls.cert or None,
         ssl_keyfile=tls.key or None,

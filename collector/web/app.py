@@ -20,7 +20,7 @@ from collector.clock import now_ms
 from collector.core.live_view import LiveView
 from collector.core.model import Instant
 from collector.web.api_models import Live, Ready
-from collector.web.headers import SecurityHeaders
+from collector.web.headers import RefuseAmbiguousLength, SecurityHeaders
 from collector.web.live import live_now
 from collector.web.money import Money, MoneyToday
 from collector.web.readiness import readiness
@@ -54,6 +54,7 @@ def create_app(
     # The documentation pages of FastAPI load scripts from a CDN; the OpenAPI document alone is served.
     app = FastAPI(title="Lynceus", version="1", openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
+    app.add_middleware(RefuseAmbiguousLength)
     app.add_middleware(SecurityHeaders)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     page = _live_page(poll_ms, shows_money=money is not None)

@@ -5,6 +5,7 @@ Names of workflows and queues are foreign input; even if one reached a page as m
 """
 
 from starlette.datastructures import MutableHeaders
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CONTENT_SECURITY_POLICY = "; ".join((
@@ -25,6 +26,23 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
+
+
+class RefuseAmbiguousLength:
+    """Refuses a request that states its body's length twice: a proxy before us may believe the other statement."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one request."""
+        names = [name for name, _ in scope["headers"]] if scope["type"] == "http" else []
+        if b"transfer-encoding" in names and b"content-length" in names:
+            text = "a request has Content-Length or Transfer-Encoding, not both\n"
+            # Closed, so that nothing after it is taken for another request.
+            await PlainTextResponse(text, 400, {"connection": "close"})(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
 
 class SecurityHeaders:
