@@ -5,7 +5,9 @@ Errors that a user can fix are raised as Failure or SettingsError, with one sent
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+import dataclasses
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from collector.prices import book
 from collector.prices.lookup import Books
 from collector.reports import report
 from collector.settings.derived import make_data_dir
+from collector.settings.load import NAME
 from collector.settings.model import ClusterSettings, Settings, SettingsError
 from collector.store.clickhouse import (
     OF_REPLICAS,
@@ -26,6 +29,8 @@ from collector.store.clickhouse import (
     connect,
 )
 from collector.store.sharded import SEQUENTIAL, reader_settings, writer_settings
+
+log = logging.getLogger(__name__)
 
 
 class ExternalError(Exception):
@@ -55,13 +60,19 @@ def books_with(settings: Settings, folder: Path, product: str, currency: str) ->
     return book.load([*settings.prices, product], folder, chosen)
 
 
-def addresses(settings: Settings) -> dict[str, tuple[ClusterAddress, ClusterSettings]]:
-    """The clusters to watch, listed or discovered, by name."""
+def log_refused(path: Path, reason: str) -> None:
+    """Logs that a cluster secret is not used."""
+    log.error("a cluster secret is not used", extra={"path": str(path), "detail": reason})
+
+
+def addresses(
+    settings: Settings, refuse: Callable[[Path, str], object] = log_refused
+) -> dict[str, tuple[ClusterAddress, ClusterSettings]]:
+    """The clusters to watch, listed or discovered, by name; `refuse` gets each secret that is not used, and why."""
     try:
         found = [(_address(c), c) for c in settings.clusters]
         if settings.discovery.argocd_secrets:
-            secrets = discovery.argocd_secrets(Path(settings.discovery.argocd_secrets))
-            found += [(address, ClusterSettings(name=address.name)) for address in secrets]
+            found += [(address, ClusterSettings(name=address.name)) for address in _secrets(settings, refuse)]
         if not found:
             found = [(address, ClusterSettings(name=address.name)) for address in discovery.current_contexts()]
     except AddressError as error:
@@ -70,7 +81,25 @@ def addresses(settings: Settings) -> dict[str, tuple[ClusterAddress, ClusterSett
         raise SettingsError(f"discovery.argocd_secrets: {error.filename}: {error.strerror}") from None
     if not found:
         raise SettingsError("clusters: none to watch; list one, or create a kubeconfig with a context")
-    return {address.name: (address, cluster) for address, cluster in found}
+    plugins = settings.exec_plugins
+    return {a.name: (dataclasses.replace(a, exec_plugins=plugins), cluster) for a, cluster in found}
+
+
+def _secrets(settings: Settings, refuse: Callable[[Path, str], object]) -> list[ClusterAddress]:
+    """The clusters of the folder of secrets whose names may be used and are not listed."""
+    secrets = discovery.argocd_secrets(Path(settings.discovery.argocd_secrets))
+    listed = {cluster.name for cluster in settings.clusters}
+    for name, address in secrets.addresses.items():
+        if not NAME.fullmatch(name):
+            problem = (
+                f"the name {name[:80]!r} must be lower-case letters, digits, `-`, `.` or `_`; rename it in Argo CD"
+            )
+            secrets.refused[address.argocd_secret or Path()] = problem
+        elif name in listed:
+            secrets.refused[address.argocd_secret or Path()] = f"`clusters` lists {name!r} already"
+    for path, reason in secrets.refused.items():
+        refuse(path, reason)
+    return [address for address in secrets.addresses.values() if address.argocd_secret not in secrets.refused]
 
 
 def _address(cluster: ClusterSettings) -> ClusterAddress:

@@ -35,8 +35,12 @@ async def run_checks(settings: Settings, folder: Path) -> list[Check]:
     except (BookError, SettingsError) as error:
         rows.append(Check(False, "prices", str(error)))
     known: dict[str, tuple[ClusterAddress, ClusterSettings]] = {}
+
+    def refuse(secret: Path, reason: str) -> None:
+        rows.append(Check(False, f"cluster secret {secret}", reason, "correct or remove it"))
+
     try:
-        known = addresses(settings)
+        known = addresses(settings, refuse)
     except SettingsError as error:
         rows.append(Check(False, "clusters", str(error).removeprefix("clusters: ")))
     for checks in await asyncio.gather(*(_check_cluster(address, cluster) for address, cluster in known.values())):

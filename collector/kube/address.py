@@ -23,6 +23,8 @@ class ClusterAddress:
     """Permit plain http beyond loopback and unverified TLS."""
     argocd_secret: Path | None = None
     """A mounted Argo CD cluster secret: a folder with the files `name`, `server` and `config`, or a JSON file."""
+    exec_plugins: tuple[str, ...] = ()
+    """Commands that may be run for credentials, as the setting of that name has them."""
 
     def __str__(self) -> str:
         """The name in errors."""

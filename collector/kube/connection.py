@@ -136,7 +136,7 @@ class Connection:
         read = argocd.read if address.argocd_secret else kubeconfig.read
         document = await asyncio.to_thread(read, address)
         user = document["users"][0]["user"] if document["users"] else None
-        if user and user.get("exec"):
+        if user and "exec" in user:
             if self._credential is None or self._expires(self._credential):
                 cluster = document["clusters"][0]["cluster"]
                 patience_s = self._plugin_patience_s

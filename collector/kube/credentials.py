@@ -78,6 +78,9 @@ def _run_loader(document: Document | None, private: str, found: SimpleNamespace)
         mounted = InClusterConfigLoader(token, authority, try_refresh_token=False)  # type: ignore[no-untyped-call]
         mounted.load_and_set(found)  # type: ignore[no-untyped-call]
         return
+    # The loader itself would run a provider's `cmd-path`, past the list of permitted commands.
+    if any("auth-provider" in (entry.get("user") or {}) for entry in document["users"]):
+        raise ConfigException("auth-provider is no longer supported by Kubernetes; use an exec plugin")
     loader = KubeConfigLoader(document, config_base_path="", temp_file_path=private)  # type: ignore[no-untyped-call]
     loader.load_and_set(found)  # type: ignore[no-untyped-call]
 

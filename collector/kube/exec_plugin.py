@@ -10,6 +10,8 @@ import base64
 import contextlib
 import json
 import os
+import re
+import shutil
 import signal
 from typing import Any
 
@@ -18,6 +20,13 @@ import msgspec
 from collector.core.model import Instant
 from collector.core.objects.kubernetes import parse_time
 from collector.kube.address import AddressError, ClusterAddress, Unshown
+
+PERMITTED_VARIABLES = re.compile(
+    "AWS_(PROFILE|REGION|DEFAULT_REGION|ROLE_ARN|ROLE_SESSION_NAME|WEB_IDENTITY_TOKEN_FILE|STS_REGIONAL_ENDPOINTS|"
+    "ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN)|AZURE_(CLIENT|TENANT|SUBSCRIPTION|FEDERATED|AUTHORITY)[A-Z_]*|AAD_[A-Z_]+|"
+    "ALIBABA_CLOUD_[A-Z_]+|GOOGLE_APPLICATION_CREDENTIALS|USE_GKE_GCLOUD_AUTH_PLUGIN|(HTTPS?|NO)_PROXY"
+)
+"""Variables that a cluster secret may set. Others, like PATH, LD_PRELOAD or PYTHONPATH, choose what is run."""
 
 PATIENCE_S = 15.0
 LARGEST_OUTPUT = 256 * 2**10
@@ -81,6 +90,8 @@ async def credential(
         spec = msgspec.convert(entry, ExecSpec)
     except msgspec.ValidationError as error:
         raise AddressError(address, f"its exec entry is malformed: {error}", "correct the entry") from None
+    if refused := refusal(address, spec):
+        raise AddressError(address, *refused)
     process = await _start(address, spec, cluster)
     try:
         async with asyncio.timeout(patience_s):
@@ -95,6 +106,39 @@ async def credential(
         problem = f"the exec plugin {spec.command!r} ended with exit code {code}"
         raise AddressError(address, problem, "run it by hand as the collector's user to see why")
     return _read(address, spec.command, spec.apiVersion, output)
+
+
+def refusal(address: ClusterAddress, spec: ExecSpec) -> tuple[str, str] | None:
+    """The problem with running a plugin, and its remedy; None if it may run."""
+    arguments = _without_options(spec.args or [])
+    for entry in address.exec_plugins:
+        command, *words = entry.split()
+        if _is_command(spec.command, command) and arguments[: len(words)] == words:
+            break
+    else:
+        remedy = "if it may run, add it to `exec_plugins` in the settings, with the first words of its arguments"
+        return f"the exec plugin {spec.command!r} is not permitted", remedy
+    if address.argocd_secret:
+        for variable in spec.env or ():
+            if not PERMITTED_VARIABLES.fullmatch(variable.name):
+                remedy = "set it in the collector's own environment instead"
+                return f"a secret must not set the variable {variable.name[:80]!r} of its exec plugin", remedy
+    return None
+
+
+def _is_command(command: str, permitted: str) -> bool:
+    """Whether a command is the permitted one: the same text, or the file that PATH has for the permitted name."""
+    return command == permitted or (
+        os.sep not in permitted and os.sep in command and command == shutil.which(permitted)
+    )
+
+
+def _without_options(arguments: list[str]) -> list[str]:
+    """Arguments from the first one that is neither an option nor its value: clouds write `--region x eks get-token`."""
+    rest = list(arguments)
+    while rest and rest[0].startswith("-"):
+        del rest[: 1 if "=" in rest[0] else 2]
+    return rest
 
 
 async def _start(address: ClusterAddress, spec: ExecSpec, cluster: dict[str, Any]) -> asyncio.subprocess.Process:

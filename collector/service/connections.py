@@ -70,13 +70,13 @@ class Connections:
             except OSError as error:
                 if error.errno in EXHAUSTED:
                     self._say("no descriptor is left for a new connection", error.strerror or "")
-                    self._close_oldest()
+                    self._close_first(self._waiting)
                 await asyncio.sleep(EXHAUSTED_S)
                 continue
             pause_s = 0.0
             if len(self) >= self._most:
                 self._say("too many connections, those that wait longest are closed", f"limit {self._most}")
-                self._close_oldest()
+                self._close_first(self._waiting or self._busy)
                 pause_s = SATURATED_S
             visit = Visit(self)
             self.waits(visit)
@@ -102,10 +102,9 @@ class Connections:
         self._busy.pop(visit, None)
         visit.limit(None)
 
-    def _close_oldest(self) -> None:
-        oldest = next(iter(self._waiting), None) or next(iter(self._busy), None)
-        if oldest is not None:
-            oldest.close()
+    def _close_first(self, visits: dict["Visit", None]) -> None:
+        if visits:
+            next(iter(visits)).close()
 
     def _say(self, message: str, detail: str) -> None:
         """Logs at most once a minute: a stranger's connections must not fill the log."""

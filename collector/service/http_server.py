@@ -5,6 +5,7 @@ Serves pages, API and metrics, from the start of a collector to its end.
 import asyncio
 import contextlib
 import errno
+import logging
 import socket
 import ssl
 from collections import Counter
@@ -27,12 +28,15 @@ from collector.exposition import prometheus
 from collector.reports.today import COST_TODAY
 from collector.service.connections import BACKLOG, BoundedProtocol, Connections, Visit, most_connections
 from collector.settings.derived import parse_address
+from collector.settings.doors import is_loopback
 from collector.settings.model import Settings, TlsSettings
 from collector.store.clickhouse import Store
 from collector.store.worker import Worker
 from collector.web.app import create_app
 from collector.web.money import Money, Spent
 from collector.web.readiness import readiness
+
+log = logging.getLogger(__name__)
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 
@@ -80,9 +84,13 @@ async def serving(settings: Settings, view: Callable[[], LiveView], counters: Co
         counters=counters,
         metrics=lambda accept: prometheus.answer(with_problems(view()), counters, accept),
         money=_money(settings, reading),
-        hosts=LOOPBACK if host in LOOPBACK else ("*",),
+        hosts=(*LOOPBACK, host) if is_loopback(host) else ("*",),
     )
     config = _config(app, settings.http.tls, host, port)
+    if not is_loopback(host) and not settings.http.tls.client_ca:
+        log.warning(
+            "pages, API and metrics are open to everyone who reaches them", extra={"listen": settings.http.listen}
+        )
     listener = _listen(host, port)
     server = BoundedServer(config, Connections(most_connections()))
     task = asyncio.create_task(server.serve([listener]))

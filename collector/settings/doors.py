@@ -9,13 +9,24 @@ import ipaddress
 from pathlib import Path
 
 from collector.settings.derived import parse_address
-from collector.settings.model import ArchiveSettings, EmbeddedSettings, Settings, SettingsError, TlsSettings
+from collector.settings.model import (
+    ArchiveSettings,
+    EmbeddedSettings,
+    HttpSettings,
+    Settings,
+    SettingsError,
+    TlsSettings,
+)
 
 
 def check_doors(settings: Settings) -> None:
     """Raises SettingsError for a protection that would not be in force, with the key and the remedy."""
     for key, value in (("http.listen", settings.http.listen), ("embedded.listen", settings.embedded.listen)):
         _check_host(parse_address(value, key)[0], key)
+    if problem := _open_problem(settings.http):
+        raise SettingsError(problem)
+    if "" in (words := [entry.strip() for entry in settings.exec_plugins]):
+        raise SettingsError(f"exec_plugins[{words.index('')}]: is empty; give a command, like `aws eks get-token`")
     if problem := _tls_problem(settings.http.tls):
         raise SettingsError(f"http.tls.{problem}")
     if problem := _store_problem(settings):
@@ -42,6 +53,17 @@ def _check_host(host: str, key: str) -> None:
             raise SettingsError(
                 f"{key}: {host} is not an IP address; use one of this machine, like 127.0.0.1"
             ) from None
+
+
+def _open_problem(http: HttpSettings) -> str:
+    """The problem with an address that other hosts reach, or an empty text."""
+    host = parse_address(http.listen, "http.listen")[0]
+    if is_loopback(host) or http.tls.client_ca or http.open:
+        return ""
+    return (
+        f"http.listen: other hosts reach {host}, and pages, API and metrics ask for no password; set `http.tls.client_ca`, "
+        "listen on 127.0.0.1 behind a proxy that signs in, or set `http.open: true` if everyone may read names and costs"
+    )
 
 
 def _tls_problem(tls: TlsSettings) -> str:

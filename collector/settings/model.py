@@ -96,7 +96,10 @@ class HttpSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Address at which pages, API and metrics are served."""
 
     listen: str = "127.0.0.1:8470"
-    """Host and port of pages, API and metrics."""
+    """Host and port of pages, API and metrics. Beyond loopback set `tls.client_ca`, or `open` if everyone may read."""
+    open: bool = False
+    """Permit an address beyond loopback without client certificates: everyone who reaches the port reads names and costs, and
+    so does a web page that one of them opens. A warning at each start says so."""
     tls: TlsSettings = TlsSettings()
 
 
@@ -135,7 +138,8 @@ class DiscoverySettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True)
     """Discovery of clusters, in addition to those listed."""
 
     argocd_secrets: str = ""
-    """Folder of mounted Argo CD cluster secrets."""
+    """Folder of mounted Argo CD cluster secrets. Names of clusters follow the rule of `clusters[].name`; a listed cluster
+    takes precedence."""
 
 
 class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -144,6 +148,21 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     clusters: tuple[ClusterSettings, ...] = ()
     """Clusters to watch. Empty: the contexts of the current kubeconfig."""
     discovery: DiscoverySettings = DiscoverySettings()
+    exec_plugins: tuple[str, ...] = (
+        "aws eks get-token",
+        "aws-iam-authenticator token",
+        "argocd-k8s-auth",
+        "gke-gcloud-auth-plugin",
+        "kubelogin get-token",
+        "kubectl oidc-login get-token",
+        "kubectl-oidc_login get-token",
+        "ack-ram-tool credential-plugin get-token",
+        "doctl kubernetes cluster kubeconfig exec-credential",
+        "oci ce cluster generate-token",
+        "tsh kube credentials",
+    )
+    """Commands that kubeconfigs and cluster secrets may run for credentials: a command, then the words that its arguments begin
+    with, options aside. A name without a path is the one that PATH finds; any other place is given in full."""
     store: StoreSettings = StoreSettings()
     data_dir: str = "./lynceus-data"
     """Folder of the spool, the embedded store and its token; mode 0700."""

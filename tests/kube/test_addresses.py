@@ -5,14 +5,18 @@ Addresses that cannot be used: the error names the file, the context and the rem
 import base64
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from collector import connect
 from collector.kube import discovery
 from collector.kube.connection import AddressError, ClusterAddress, Connection
+from collector.kube.exec_plugin import ExecSpec, Variable, refusal
+from collector.settings.model import ClusterSettings, DiscoverySettings, Settings
 from tests.kube.test_connection import a_plugin
 from tests.watch.server import ApiServer, body, eventually, kubeconfig, running
 
@@ -185,7 +189,7 @@ def a_secret(folder: Path, name: str, server: str, config: dict[str, Any]) -> Pa
 
 
 async def test_argocd_secrets_are_clusters(tmp_path: Path) -> None:
-    """Folders with one file per key, and JSON files; a repeated name and a file that is not a secret are skipped and logged."""
+    """Folders with one file per key, and JSON files; a repeated name and a file that is not a secret are named."""
     a_secret(tmp_path, "east", "https://east", {"bearerToken": SECRET})
     (tmp_path / "west.json").write_text(json.dumps({"name": "west", "server": "https://west", "config": "{}"}))
     (tmp_path / "x-twice.json").write_text(json.dumps({"name": "west", "server": "https://other", "config": "{}"}))
@@ -195,10 +199,99 @@ async def test_argocd_secrets_are_clusters(tmp_path: Path) -> None:
 
     found = discovery.argocd_secrets(tmp_path)
 
-    assert [(address.name, address.argocd_secret) for address in found] == [
+    assert [(address.name, address.argocd_secret) for address in found.addresses.values()] == [
         ("east", tmp_path / "east"),
         ("west", tmp_path / "west.json"),
     ]
+    assert found.refused.keys() == {tmp_path / "broken.json", tmp_path / "x-twice.json"}
+    assert "west.json has the same name, 'west'" in found.refused[tmp_path / "x-twice.json"]
+    assert SECRET not in str(found.refused)
+
+
+@pytest.mark.parametrize("name", ["../../x<b>", "Prod", "https://1.2.3.4", "a" * 64, "a\x1b[2J", "", "listed"])
+async def test_a_secret_of_an_unusable_name_is_reported(tmp_path: Path, name: str) -> None:
+    """Names follow the rule of the settings, and never replace a listed cluster; the other clusters are watched."""
+    for file, known in (("a", name), ("b", "good")):
+        (tmp_path / f"{file}.json").write_text(json.dumps({"name": known, "server": "https://x", "config": "{}"}))
+    listed = ClusterSettings(name="listed", kubeconfig="k")
+    settings = Settings(clusters=(listed,), discovery=DiscoverySettings(argocd_secrets=str(tmp_path)))
+    refused: dict[Path, str] = {}
+    known_clusters = connect.addresses(settings, refused.__setitem__)
+
+    assert known_clusters.keys() == {"listed", "good"}
+    assert known_clusters["listed"][0].kubeconfig == Path("k")
+    assert ("must be lower-case" in refused[tmp_path / "a.json"]) == (name != "listed")
+    assert known_clusters["good"][0].exec_plugins == Settings().exec_plugins
+
+
+def spec(command: str, *args: str, **env: str) -> ExecSpec:
+    return ExecSpec(command, "v1", list(args), [Variable(name, value) for name, value in env.items()])
+
+
+FOUND = {"aws": "/usr/bin/aws", "sh": "/bin/sh"}
+
+
+@pytest.mark.parametrize(
+    "plugin",
+    [
+        spec("aws", "eks", "get-token", "--cluster-name", "x"),
+        spec("aws", "--region", "eu-west-1", "eks", "get-token", AWS_PROFILE="prod"),
+        spec("aws", "--region=eu-west-1", "eks", "get-token"),
+        spec("/usr/bin/aws", "eks", "get-token", HTTPS_PROXY="http://p"),
+        spec("argocd-k8s-auth", "aws", "--cluster-name", "x", AWS_ROLE_ARN="r"),
+        spec("gke-gcloud-auth-plugin"),
+        spec("kubelogin", "get-token", "--login", "spn", AAD_SERVICE_PRINCIPAL_CLIENT_ID="c", AZURE_TENANT_ID="t"),
+        spec("aws-iam-authenticator", "token", "-i", "x"),
+    ],
+)
+def test_the_plugins_of_clouds_may_run(monkeypatch: pytest.MonkeyPatch, plugin: ExecSpec) -> None:
+    """As `aws eks update-kubeconfig` and others write them, by name or where PATH has them."""
+    monkeypatch.setattr(shutil, "which", FOUND.get)
+
+    assert refusal(ClusterAddress("a", argocd_secret=Path("s"), exec_plugins=Settings().exec_plugins), plugin) is None
+
+
+@pytest.mark.parametrize(
+    ("plugin", "words"),
+    [
+        (spec("/bin/sh", "-c", "id > x"), "'/bin/sh' is not permitted"),
+        (spec("sh", "-c", "id"), "'sh' is not permitted"),
+        (spec("/tmp/aws", "eks", "get-token"), "'/tmp/aws' is not permitted"),
+        (spec("./aws", "eks", "get-token"), "is not permitted"),
+        (spec("aws", "s3", "cp", "/etc/passwd", "s3://x"), "'aws' is not permitted"),
+        (spec("aws", "--profile", "eks", "get-token"), "'aws' is not permitted"),
+        (spec("aws"), "'aws' is not permitted"),
+        (spec("argocd-k8s-auth ", "aws"), "is not permitted"),
+        (spec("gke-gcloud-auth-plugin", PATH="/tmp"), "must not set the variable 'PATH'"),
+        (spec("gke-gcloud-auth-plugin", LD_PRELOAD="/tmp/x.so"), "must not set the variable 'LD_PRELOAD'"),
+        (spec("aws", "eks", "get-token", AWS_CONFIG_FILE="/tmp/c"), "must not set the variable 'AWS_CONFIG_FILE'"),
+        (spec("aws", "eks", "get-token", PYTHONPATH="/tmp"), "must not set the variable 'PYTHONPATH'"),
+    ],
+)
+def test_what_else_a_secret_would_run_is_refused(monkeypatch: pytest.MonkeyPatch, plugin: ExecSpec, words: str) -> None:
+    """Who may write a secret does not command the collector; the error names the setting."""
+    monkeypatch.setattr(shutil, "which", FOUND.get)
+    refused = refusal(ClusterAddress("a", argocd_secret=Path("s"), exec_plugins=Settings().exec_plugins), plugin)
+
+    assert refused is not None
+    assert words in refused[0]
+    assert ("`exec_plugins` in the settings" in refused[1]) == ("variable" not in words)
+
+
+async def test_nothing_runs_that_the_settings_do_not_permit(tmp_path: Path) -> None:
+    """Neither a secret's command nor a kubeconfig's, nor the one of an auth provider that the loader would run itself."""
+    done = tmp_path / "done"
+    config = {"execProviderConfig": {"command": "/bin/sh", "args": ["-c", f"id > {done}"]}}
+    secret = ClusterAddress("east", argocd_secret=a_secret(tmp_path, "east", "https://10.0.0.1", config))
+    command = {"command": "/bin/sh", "args": ["-c", f"id > {done}"], "apiVersion": "client.authentication.k8s.io/v1"}
+    provider = {"name": "gcp", "config": {"cmd-path": "/usr/bin/touch", "cmd-args": str(done), "token-key": "{.x}"}}
+    texts = [await error_of(secret)]
+    users: list[Any] = [{"exec": command}, {"exec": {}}, {"exec": []}, {"auth-provider": provider}]
+    texts += [await error_of(kubeconfig(tmp_path, "https://10.0.0.1", user=user)) for user in users]
+
+    assert not done.exists()
+    assert all("`exec_plugins`" in text for text in texts[:2])
+    assert "auth-provider is no longer supported" in texts[-1]
 
 
 async def test_an_argocd_secret_opens_its_cluster(tmp_path: Path) -> None:
@@ -219,14 +312,17 @@ async def test_an_argocd_secret_opens_its_cluster(tmp_path: Path) -> None:
         ({"tlsClientConfig": {"insecure": True}}, ["insecure-skip-tls-verify"]),
         ({"awsAuthConfig": {"clusterName": "x"}}, ["awsAuthConfig is not supported", "execProviderConfig"]),
         ({"bearerToken": 5}, ["not an Argo CD cluster secret", "$.bearerToken"]),
-        ({"execProviderConfig": {"command": "/no/plugin", "env": {"A": "b"}}}, ["'/no/plugin' cannot be started"]),
+        (
+            {"execProviderConfig": {"command": "/no/plugin", "env": {"AWS_REGION": "b"}}},
+            ["'/no/plugin' cannot be started"],
+        ),
         ({"tlsClientConfig": {"caData": "eA=="}}, ["certificates"]),
     ],
 )
 async def test_an_argocd_secret_that_cannot_be_used(tmp_path: Path, config: dict[str, Any], words: list[str]) -> None:
     """The error names its path and the necessary change."""
     path = a_secret(tmp_path, "east", "https://10.0.0.1", config | {"password": SECRET})
-    text = await error_of(ClusterAddress("east", argocd_secret=path))
+    text = await error_of(ClusterAddress("east", argocd_secret=path, exec_plugins=("/no/plugin",)))
 
     for word in [str(path), *words]:
         assert word in text

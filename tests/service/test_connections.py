@@ -167,9 +167,9 @@ async def test_without_descriptors_the_oldest_makes_room(
     """Other parts may have taken them all: one line in the log, and the next try finds one."""
     monkeypatch.setattr(module, "EXHAUSTED_S", 0.001)
     async with bounded() as (connections, port):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        await eventually(lambda: len(connections) == 1)
-        loop, failures = asyncio.get_running_loop(), iter(range(50))
+        idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
+        await eventually(lambda: len(connections) == 5)
+        loop, failures = asyncio.get_running_loop(), iter(range(3))
         accept = loop.sock_accept
 
         async def exhausted(listener: socket.socket) -> Any:
@@ -180,8 +180,10 @@ async def test_without_descriptors_the_oldest_makes_room(
         monkeypatch.setattr(loop, "sock_accept", exhausted)
         assert (await request(port)).endswith(b"x")
         assert (await request(port)).endswith(b"x")
-        await ended(reader)
-        writer.close()
+        for reader, _ in idle[:3]:
+            await ended(reader)
+        for _, writer in idle:
+            writer.close()
 
     assert [r.message for r in caplog.records] == ["no descriptor is left for a new connection"]
 
@@ -208,7 +210,7 @@ def test_lines_of_libraries_are_bounded() -> None:
     scarce, shown = Scarce(), list[dict[str, Any]]()
     for at in range(200):
         for name, line in (("uvicorn.error", 7), ("asyncio", 8), ("collector.service", 9)):
-            record = logging.LogRecord(name, logging.WARNING, "/place.py", line, "invalid %s", (at,), None)
+            record = logging.makeLogRecord({"name": name, "lineno": line, "pathname": "/place.py", "msg": "invalid"})
             record.created = at / 2
             if scarce.filter(record):
                 shown.append(json.loads(JsonLines().format(record)))
@@ -277,6 +279,7 @@ store: {{url: 'http://127.0.0.1:1', wait_seconds: 0}}
             storm.set()
             await eventually(lambda: len(server.of("watch")) > watches, 30)
             grown = log.stat().st_size - before
+        await eventually(lambda: server.open == 0)
 
     text = log.read_text()
     assert grown < 50_000, text[-2000:]

@@ -13,10 +13,13 @@ import yaml
 from aiohttp import web
 
 from collector import connect
+from collector.catalog.counters import Counters
 from collector.demo.fleet import run_fleet
 from collector.service import run
-from collector.settings.model import ClusterSettings, StoreSettings, TlsSettings
+from collector.service.http_server import serving
+from collector.settings.model import ClusterSettings, HttpSettings, Settings, StoreSettings, TlsSettings
 from tests.running import a_service, free_port, running
+from tests.web.fleet import a_view
 
 
 @asynccontextmanager
@@ -175,3 +178,20 @@ async def test_a_missing_certificate_is_one_sentence(tmp_path: Path) -> None:
     chosen = msgspec.structs.replace(chosen, http=msgspec.structs.replace(chosen.http, tls=tls))
     with pytest.raises(connect.ExternalError, match=r"http\.tls\.cert: .*none\.pem: No such file.*give a PEM"):
         await run.run(chosen, Path())
+
+
+@pytest.mark.parametrize(("host", "is_open"), [("127.0.0.2", False), ("0.0.0.0", True)])
+async def test_an_address_that_others_reach_is_named_at_each_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, host: str, is_open: bool
+) -> None:
+    """Pages ask for no password. On any loopback address the pages answer to their own names only."""
+    http = HttpSettings(listen=f"{host}:{free_port()}", open=is_open)
+    async with serving(Settings(http=http), a_view, Counters()), aiohttp.ClientSession() as session:
+        port = http.listen.rpartition(":")[2]
+        for name in (host, "evil.example"):
+            there = f"http://{host if not is_open else '127.0.0.1'}:{port}/healthz"
+            async with session.get(there, headers={"Host": name}) as answer:
+                assert answer.status == (200 if is_open or name == host else 400)
+
+    named = [vars(r)["listen"] for r in caplog.records if "open to everyone" in r.message]
+    assert named == ([http.listen] if is_open else [])

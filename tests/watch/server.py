@@ -202,7 +202,7 @@ def kubeconfig(folder: Path, server: str, *, user: Any = None, **cluster: Any) -
     }
     path = folder / "kubeconfig"
     path.write_text(yaml.safe_dump(document))
-    return ClusterAddress("prod", kubeconfig=path)
+    return ClusterAddress("prod", kubeconfig=path, exec_plugins=(str(folder / "plugin"), "/no/such/plugin"))
 
 
 class Impatient(Random):
