@@ -214,3 +214,12 @@ def test_a_sharded_table_takes_inserts_at_once(running: Running, recorder: Recor
 
     (insert,) = recorder.of("INSERT")
     assert "insert_quorum_parallel" not in insert.settings
+
+
+def test_pricing_runs_are_read_as_they_are_now(running: Running, recorder: Recorder) -> None:
+    """A collector that read an old month from a replica that lags would write into a locked one."""
+    for cluster in ("prod", ""):
+        store = reading_store(settings(running, recorder.url, cluster=cluster), "", sequential=True)
+        store.query_rows("SELECT 1")
+        store.close()
+        assert recorder.statements[-1].settings["select_sequential_consistency"] == "1"
