@@ -26,7 +26,12 @@ PERMITTED_VARIABLES = re.compile(
     "ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN)|AZURE_(CLIENT|TENANT|SUBSCRIPTION|FEDERATED|AUTHORITY)[A-Z_]*|AAD_[A-Z_]+|"
     "ALIBABA_CLOUD_[A-Z_]+|GOOGLE_APPLICATION_CREDENTIALS|USE_GKE_GCLOUD_AUTH_PLUGIN|(HTTPS?|NO)_PROXY"
 )
-"""Variables that a cluster secret may set. Others, like PATH, LD_PRELOAD or PYTHONPATH, choose what is run."""
+"""Variables that a cluster secret may set: files of settings, for one, may name further commands."""
+CHOOSING_VARIABLES = re.compile(
+    "PATH|LD_.*|DYLD_.*|GCONV_PATH|PYTHON.*|PERL.*|RUBY.*|NODE_.*|JAVA_.*|.*_JAVA_OPTIONS|BASH_.*|ENV|SHELLOPTS|IFS|BROWSER|.*PAGER",
+    re.IGNORECASE,
+)
+"""Variables that choose which code runs under a permitted command's name; a kubeconfig must not set them either."""
 
 PATIENCE_S = 15.0
 LARGEST_OUTPUT = 256 * 2**10
@@ -118,11 +123,13 @@ def refusal(address: ClusterAddress, spec: ExecSpec) -> tuple[str, str] | None:
     else:
         remedy = "if it may run, add it to `exec_plugins` in the settings, with the first words of its arguments"
         return f"the exec plugin {spec.command!r} is not permitted", remedy
-    if address.argocd_secret:
-        for variable in spec.env or ():
-            if not PERMITTED_VARIABLES.fullmatch(variable.name):
-                remedy = "set it in the collector's own environment instead"
-                return f"a secret must not set the variable {variable.name[:80]!r} of its exec plugin", remedy
+    for name in (variable.name for variable in spec.env or ()):
+        may_set = (
+            PERMITTED_VARIABLES.fullmatch(name) if address.argocd_secret else not CHOOSING_VARIABLES.fullmatch(name)
+        )
+        if not may_set:
+            remedy = "set it in the collector's own environment instead"
+            return f"it must not set the variable {name[:80]!r} of its exec plugin", remedy
     return None
 
 

@@ -278,6 +278,15 @@ def test_what_else_a_secret_would_run_is_refused(monkeypatch: pytest.MonkeyPatch
     assert ("`exec_plugins` in the settings" in refused[1]) == ("variable" not in words)
 
 
+@pytest.mark.parametrize("name", ["PATH", "LD_PRELOAD", "PYTHONWARNINGS", "BROWSER", "BASH_ENV", "AWS_PAGER"])
+def test_a_kubeconfig_chooses_no_other_code_for_a_permitted_command(name: str) -> None:
+    """It may set variables of the plugin, but not where programs and libraries are found."""
+    address = ClusterAddress("a", kubeconfig=Path("k"), exec_plugins=("gke-gcloud-auth-plugin",))
+
+    assert refusal(address, spec("gke-gcloud-auth-plugin", PROFILE="prod", KUBERNETES_X="y")) is None
+    assert "must not set the variable" in (refusal(address, spec("gke-gcloud-auth-plugin", **{name: "x"})) or [""])[0]
+
+
 async def test_nothing_runs_that_the_settings_do_not_permit(tmp_path: Path) -> None:
     """Neither a secret's command nor a kubeconfig's, nor the one of an auth provider that the loader would run itself."""
     done = tmp_path / "done"
