@@ -11,7 +11,7 @@ from collector.core.facts.bills import Meter
 from collector.prices.book import shipped_ids
 from collector.prices.lookup import UNCONFIRMED, Books
 from collector.prices.quote import Quote
-from collector.prices.schema import Book, PriceRow
+from collector.prices.schema import Book, Dated, Fee, PriceRow
 from collector.reports.render import print_report
 from collector.reports.report import Report, ReportError, amount
 
@@ -105,27 +105,32 @@ def list_books(books: Books) -> Report:
 
 
 def list_prices(books: Books) -> Report:
-    """Reports each price of the books in force, with its evidence."""
+    """Reports each price and each fee of the books in force, with its evidence."""
     columns = ("book", "rule", "currency", "per", "prices", "from", "to", "read", "source", "confirmed by")
-    rows = [_price_row(book, row) for book in books.files() for row in book.prices]
+    rows = [
+        row
+        for book in books.files()
+        for row in (*(_price_row(book, p) for p in book.prices), *(_fee_row(book, f) for f in book.fees))
+    ]
     return Report(
         "Prices in force", columns, rows, [f"{UNCONFIRMED}: an estimate, or a price that no independent source states"]
     )
 
 
 def _price_row(book: Book, row: PriceRow) -> tuple[object, ...]:
-    return (
-        book.name,
-        "/".join(filter(None, (row.region, row.price_class, row.purchase, row.type))),
-        row.currency or book.currency,
-        row.per,
-        ", ".join(f"{meter} {price}" for meter, price in row.meters().items()),
-        row.begin,
-        row.end or "open",
-        row.read,
-        book.sources[row.source],
-        book.sources.get(row.confirmed, UNCONFIRMED if row.confidence == "low" else ""),
-    )
+    rule = "/".join(filter(None, (row.region, row.price_class, row.purchase, row.type)))
+    prices = ", ".join(f"{meter} {price}" for meter, price in row.meters().items())
+    confirmed = book.sources.get(row.confirmed, UNCONFIRMED if row.confidence == "low" else "")
+    return book.name, rule, row.currency or book.currency, row.per, prices, *_evidence(book, row), confirmed
+
+
+def _fee_row(book: Book, fee: Fee) -> tuple[object, ...]:
+    rule = f"fee {fee.id}"
+    return book.name, rule, fee.currency or book.currency, fee.per, fee.amount, *_evidence(book, fee), ""
+
+
+def _evidence(book: Book, row: Dated) -> tuple[str, str, str, str]:
+    return row.begin, row.end or "open", row.read, book.sources[row.source]
 
 
 def _book_row(book: Book, books: Books) -> tuple[object, ...]:

@@ -1,5 +1,6 @@
-"""`lynceus prices quote`: the command line as a request."""
+"""`lynceus prices`: the command line as a request, and the list of books."""
 
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -103,3 +104,15 @@ def test_an_instant_is_a_day_or_a_time_or_now() -> None:
     ]
     with pytest.raises(ReportError, match="--at invalid date 'noon'"):
         prices.instant_of("noon", now)
+
+
+@pytest.mark.parametrize(("options", "title"), [([], "Price books in force"), (["--rows"], "Prices in force")])
+def test_books_are_listed_whole_or_row_by_row(
+    options: list[str], title: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each with the day on which its source was read."""
+    result = CliRunner().invoke(app, ["prices", "list", "--format", "json", *options])
+    shown = json.loads(result.output or capsys.readouterr().out)
+
+    assert shown["title"] == title
+    assert all(row["read"] for row in shown["rows"])

@@ -115,6 +115,16 @@ def test_each_price_is_listed_with_its_evidence(tmp_path: Path) -> None:
     assert all(row["read"] for row in shipped)
 
 
+def test_fees_are_listed_with_the_prices() -> None:
+    """With the day on which their source was read."""
+    listing = price_list.list_prices(book.load(["gke-autopilot"], Path()))
+    *_, fee = listing.rows
+
+    assert fee[:8] == (
+        "gke-autopilot@2026.11.3", "fee gke-management", "USD", "hour", "0.10", "2025-01-01", "open", "2026-11-29",
+    )  # fmt: skip
+
+
 def test_an_own_file_is_listed_with_what_it_extends(tmp_path: Path) -> None:
     """And one that only adds is of any product."""
     dated = "from: 2026-01-01, to: 2027-01-01, source: x"
