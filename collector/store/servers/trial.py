@@ -69,5 +69,5 @@ def _removed(trial: Trial) -> Check:
     silent = [line for line in of_cluster.answering(trial.servers) if not line.ok]
     if silent:
         remedy = f"it removes {database} when it is back; look there"
-        return Check(False, "removed", silent[0].detail, remedy)
+        return Check(False, "removed", silent[0].detail.partition(";")[0], remedy)
     return Check(True, "removed", f"nothing is left of {database}")
