@@ -33,7 +33,8 @@ HEAD_S = 10.0
 EXCHANGE_S = 60.0
 """From a request's head to the end of its answer."""
 SATURATED_S = 0.002
-"""Before the next accept while each new connection takes the place of another one."""
+SATURATED_ACCEPTS = 8
+"""A pause after so many accepts while each new connection takes the place of another one: a storm leaves the loop its time."""
 EXHAUSTED_S = 0.1
 """Before the next accept after one that failed."""
 LOG_EVERY_S = 60.0
@@ -63,7 +64,7 @@ class Connections:
         self, listener: socket.socket, make: Callable[["Visit"], "BoundedProtocol"], tls: ssl.SSLContext | None
     ) -> None:
         """Accepts until cancelled."""
-        loop = asyncio.get_running_loop()
+        loop, replaced = asyncio.get_running_loop(), 0
         while True:
             try:
                 accepted, _ = await loop.sock_accept(listener)
@@ -77,7 +78,8 @@ class Connections:
             if len(self) >= self._most:
                 self._say("too many connections, those that wait longest are closed", f"limit {self._most}")
                 self._close_first(self._waiting or self._busy)
-                pause_s = SATURATED_S
+                replaced += 1
+                pause_s = 0.0 if replaced % SATURATED_ACCEPTS else SATURATED_S
             visit = Visit(self)
             self.waits(visit)
             visit.task = loop.create_task(visit.run(accepted, make, tls, self._head_s))
