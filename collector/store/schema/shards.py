@@ -5,6 +5,7 @@ A row's shard is its hash, cut by the weights of all shards. With another shard,
 version of a row goes to another shard than its earlier one, FINAL sees both, and every sum counts them twice.
 """
 
+import logging
 from dataclasses import dataclass
 
 from collector.catalog.rollups import SHARD_LAYOUT
@@ -12,6 +13,13 @@ from collector.catalog.schema import DATABASE
 from collector.clock import now_ms
 from collector.store.clickhouse import Store, StoreError
 from collector.store.schema.members import Servers, servers_of
+
+_CLUSTERS = r"""
+    SELECT DISTINCT extract(engine_full, '^Distributed\\(\'([^\']+)\'') FROM system.tables
+    WHERE database = {database:String} AND engine = 'Distributed'
+"""
+
+log = logging.getLogger(__name__)
 
 REMEDY = (
     "give remote_servers their former shards, order and weights, or move the rows "
@@ -39,6 +47,13 @@ def layout_problem(store: Store, cluster: str) -> str:
     recorded = recorded_layout(store)
     if recorded is None:
         return ""
+    rows = store.query_rows(_CLUSTERS, {"database": DATABASE})
+    # The tables may name another cluster than the settings do today: rows are written to the shards of that one.
+    names = dict.fromkeys([cluster, *(str(name) for (name,) in rows if name)])
+    return next(filter(None, (_difference(store, name, recorded) for name in names)), "")
+
+
+def _difference(store: Store, cluster: str, recorded: ShardLayout) -> str:
     servers = servers_of(store, cluster)
     if servers is None:
         return f"system.clusters has no cluster {cluster!r}; name one of <remote_servers> in store.cluster"
@@ -61,7 +76,10 @@ def record_layout(store: Store, cluster: str) -> None:
         return
     now = now_ms()
     row = ("shards", now, servers.weights, list(shard_names(servers)))
-    store.insert(SHARD_LAYOUT, [row], f"shards {now}")
+    try:
+        store.insert(SHARD_LAYOUT, [row], f"shards {now}")
+    except StoreError as error:  # a quorum may lack while a server is down; a start must not wait for it
+        log.warning("the shards are recorded at the next start", extra={"reason": str(error)})
 
 
 def recorded_layout(store: Store) -> ShardLayout | None:

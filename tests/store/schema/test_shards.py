@@ -43,6 +43,17 @@ def test_without_the_right_to_ask_all_servers_the_weights_are_recorded() -> None
     assert store.inserted[0][1][0][3] == []
 
 
+def test_a_record_that_lacks_a_quorum_is_made_at_the_next_start() -> None:
+    """A server is down: the start does not wait for it."""
+    store = of(None, MEMBERS)
+    store.refusal = StoreRefusedError("Number of alive replicas is less than requested quorum", 285)
+    record_layout(store, "prod")
+    store.refusal = None
+    record_layout(store, "prod")
+
+    assert len(store.inserted) == 1
+
+
 @pytest.mark.parametrize(
     ("recorded", "members"),
     [
@@ -81,6 +92,22 @@ def test_other_shards_are_refused_at_the_start(members: list[tuple[Any, ...]], s
     assert shown in problem
     assert "Change the shards" in problem
     assert (store.commands, store.inserted) == ([], [])
+
+
+def test_the_cluster_that_the_tables_name_is_compared_too() -> None:
+    """A new name in the settings does not change where rows are written."""
+
+    class Renamed(CannedStore):
+        def query_rows(self, sql: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
+            if (parameters or {}).get("cluster") == "old":
+                return [*MEMBERS, (3, 1, "n5", 9000, 0, 1)]
+            return super().query_rows(sql, parameters)
+
+    same = of(([1, 1], ["01", "02"]), MEMBERS)
+
+    assert "the shards of old have changed" in layout_problem(
+        Renamed({"engine_full": [("old",)], **same.tables}), "prod"
+    )
 
 
 def test_a_cluster_that_is_not_there_is_named() -> None:

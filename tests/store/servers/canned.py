@@ -17,6 +17,8 @@ class CannedStore(Store):
 
     def __init__(self, tables: Mapping[str, Sequence[tuple[Any, ...]] | StoreError]):
         self.tables = tables
+        self.refusal: StoreError | None = None
+        """How inserts are refused."""
         self.inserted: list[tuple[str, Sequence[Row]]] = []
         self.commands: list[tuple[str, dict[str, Any]]] = []
 
@@ -29,6 +31,8 @@ class CannedStore(Store):
         return []
 
     def insert(self, table: Table | Housekeeping, rows: Sequence[Row], token: str, *, database: str = DATABASE) -> None:
+        if self.refusal is not None:
+            raise self.refusal
         self.inserted.append((table.name, rows))
 
     def command(self, sql: str, parameters: dict[str, Any] | None = None, *_: Any) -> None:
