@@ -27,6 +27,9 @@ LENIENT_BYTES = 16 * 2**20
 LENIENT_OBJECTS = 2_000
 """A page that needs repair is read slowly and at once: a larger one is asked for again with fewer objects."""
 
+LONGEST_TOKEN = 8_192
+"""The next request repeats a continue token in its URL; real ones have some hundred characters."""
+
 UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises on bytes from outside; the limit of depth is the decoder's own, see `frames`."""
 
@@ -104,7 +107,8 @@ class Pages:
             page = raw
             listed = Listed(0, "", *self._one_by_one(raw.items or []))
         listed.resource_version, listed.token = version_number(page.metadata.resourceVersion), page.metadata.token or ""
-        return listed if listed.resource_version else unusable(status, headers, body)
+        sound = listed.resource_version and len(listed.token) <= LONGEST_TOKEN
+        return listed if sound else unusable(status, headers, body)
 
     def version(self, status: int, headers: Mapping[str, str], body: bytes) -> int | Trouble:
         """Decodes only the collection's version, for the fence."""

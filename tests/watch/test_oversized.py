@@ -11,7 +11,7 @@ import pytest
 
 from collector.watch import requests
 from collector.watch.api_errors import Trouble
-from collector.watch.pages import LENIENT_BYTES, LENIENT_OBJECTS, MOST_OBJECTS, MOST_VALUES, Pages
+from collector.watch.pages import LENIENT_BYTES, LENIENT_OBJECTS, LONGEST_TOKEN, MOST_OBJECTS, MOST_VALUES, Pages
 from tests.processes import ROOT
 from tests.watch.server import ApiServer, Exchange, body, stream
 from tests.watch.steps import JSON, NOON, a_pause, a_watch, added, an_object, next_request, page
@@ -95,6 +95,12 @@ def test_a_page_is_limited_in_what_it_takes_to_read_it(items: bytes, limit: str)
 
     assert isinstance(trouble, Trouble)
     assert (trouble.cause, trouble.detail) == ("oversized", f"a page of its list is larger than {limit}")
+
+
+def test_a_continue_token_is_limited() -> None:
+    """It would be repeated in the next request's URL."""
+    assert read(page(version=100, token="t" * LONGEST_TOKEN)).token
+    assert read(page(version=100, token="t" * (LONGEST_TOKEN + 1))).cause == "unusable"
 
 
 def test_a_page_of_large_workflows_is_read() -> None:
