@@ -15,6 +15,9 @@ ON_THE_DATABASE = (
 )  # fmt: skip
 """Tables and the view are made and changed by migrations; rollups make, empty and drop a table of their own."""
 
+SYSTEM_TABLES = ("clusters", "distributed_ddl_queue", "macros", "replicas", "replication_queue")
+"""What is read of a cluster; other tables of `system` that are read need no right."""
+
 SYNTAX_ERROR = 62
 
 
@@ -42,8 +45,7 @@ def rights(cluster: str) -> list[Privilege]:
         *(Privilege("TABLE ENGINE", engine) for engine in engines),
         Privilege("CLUSTER", "*.*"),
         Privilege("REMOTE", "*.*"),
-        Privilege("SYSTEM SYNC REPLICA", f"{DATABASE}.*"),
-        Privilege("SELECT", "system.*"),
+        *(Privilege("SELECT", f"system.{table}") for table in SYSTEM_TABLES),
     ]
 
 

@@ -12,7 +12,7 @@ from collector.store.servers import of_cluster
 from collector.store.servers.scratch import Trial, drop, left_behind, scratch
 from collector.store.servers.steps import OF_A_CLUSTER, STEPS, StepError
 
-LOG_REMEDY = "see that server's log, and `lynceus check --store`"
+LOG_REMEDY = "see `lynceus check --store`, and that server's log"
 
 
 def verify(store: Store, second: Store, cluster: str, *, within_s: float = 30.0) -> Generator[Check, None, None]:

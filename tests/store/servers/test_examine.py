@@ -93,7 +93,7 @@ def test_each_missing_right_is_named_with_its_grant() -> None:
 
 def test_one_server_needs_no_right_of_a_cluster() -> None:
     """Nor the right to ask other servers."""
-    assert missing_rights(Granted("CLUSTER", "REMOTE", "SYSTEM SYNC REPLICA"), "") == []
+    assert missing_rights(Granted("CLUSTER", "REMOTE"), "") == []
 
 
 def test_a_version_without_check_grant_gives_no_answer() -> None:
