@@ -141,6 +141,7 @@ def writing_store(settings: Settings, timeout_s: int = 60, *, optional: bool = F
             timeout_s=timeout_s,
             settings=writer_settings(timeout_s, settings.store.insert_quorum) if sharded else dict(SEQUENTIAL),
             optional=optional,
+            cluster=settings.store.cluster,
         )
     token = make_data_dir(settings) / "store.token"
     return connect(f"http://{settings.embedded.listen}", WRITER, token, timeout_s=timeout_s)

@@ -37,6 +37,14 @@ _ROWS_AT_FAULT = frozenset({
 })  # fmt: skip
 """Errors caused by a value. CANNOT_READ_ALL_DATA (33) is not listed: a broken connection looks the same."""
 
+_REPLICAS = """
+    SELECT min(replicas), sum(replicas) FROM (
+        SELECT count() AS replicas FROM system.clusters WHERE cluster = {cluster:String} OR cluster IN (
+            SELECT substitution FROM system.macros WHERE concat('{', macro, '}') = {cluster:String}
+        ) GROUP BY cluster, shard_num
+    )
+"""
+
 _POOL = re.compile(r"HTTPS?ConnectionPool\(host='([^']*)', port=(\d+)\)")
 
 _TOO_MANY_PARTS = 252
@@ -125,8 +133,11 @@ Row = Sequence[Any]
 class Store:
     """A connection that opens when it is first needed, and again after it broke."""
 
-    def __init__(self, make_client: Callable[[], Client]):
-        self._make_client = make_client
+    _of_all: Settings = {}  # noqa: RUF012 - replaced, never changed
+    """Settings of inserts into tables that all servers have whole, beside those of the connection."""
+
+    def __init__(self, make_client: Callable[[], Client], cluster: str = ""):
+        self._make_client, self._cluster = make_client, cluster
         self._client: Client | None = None
 
     @property
@@ -143,7 +154,7 @@ class Store:
         """
         columns, settings = table.stored, {**STORED, "insert_deduplication_token": token}
         if not table.shard_by:
-            settings |= IN_ORDER
+            settings |= IN_ORDER | self._of_all
 
         def insert(client: Client) -> None:
             client.insert(
@@ -220,6 +231,7 @@ class Store:
         try:
             if self._client is None:
                 self._client = self._make_client()
+                self._of_all = fit_quorum(self._client, self._cluster) if self._cluster else {}
             return request(self._client)
         except ClickHouseError as error:
             raise self._classify(error) from error
@@ -293,6 +305,7 @@ def connect(
     sharded: bool = False,
     settings: Settings | None = None,
     optional: bool = False,
+    cluster: str = "",
 ) -> Store:
     """
     Returns the store at `http://host:8123/lynceus`. Each connection reads the password file, since secrets may rotate.
@@ -301,13 +314,12 @@ def connect(
     database there, and all names in SQL are qualified. `sharded` chooses the settings of a writer to a cluster;
     `optional` drops settings that the server does not know, or that the user's profile does not let change.
     """
-    addresses = [urlsplit(one)._replace(path="").geturl() for one in ([url] if isinstance(url, str) else url)]
     _silence()
     chosen = settings if settings is not None else writer_settings(timeout_s) if sharded else {}
 
     def open_client(address: str) -> Client:
         client = clickhouse_connect.get_client(
-            dsn=address,
+            dsn=urlsplit(address)._replace(path="").geturl(),
             username=username,
             password=_password(username, password_file),
             database=database,
@@ -321,7 +333,20 @@ def connect(
         _set(client, chosen, optional=optional)
         return client
 
-    return Store(Addresses(addresses, open_client))
+    return Store(Addresses([url] if isinstance(url, str) else url, open_client), cluster)
+
+
+def fit_quorum(client: Client, cluster: str) -> Settings:
+    """
+    Lets a client not wait for replicas that a shard does not have; returns what inserts into whole tables need instead.
+
+    A quorum of the only replica would never be reached: ClickHouse waits for another one to report.
+    """
+    least, servers = client.query(_REPLICAS, {"cluster": cluster}).result_rows[0]
+    if client.get_client_setting("insert_quorum") != "auto" or least != 1:
+        return {}
+    client.set_client_setting("insert_quorum", 0)
+    return {"insert_quorum": "auto"} if servers > 1 else {}
 
 
 def _silence() -> None:

@@ -12,7 +12,7 @@ from collector.catalog.workflows import QUEUE_SAMPLE
 from collector.connect import ExternalError, reading_store, store_failures, writing_store
 from collector.settings.model import Settings, StoreSettings
 from collector.store.claim import acquire_claim
-from collector.store.clickhouse import Store, StoreError, StoreRefusedError, StoreUnreachableError, connect
+from collector.store.clickhouse import Store, StoreError, StoreRefusedError, StoreUnreachableError, connect, fit_quorum
 from collector.store.sharded import writer_settings
 from tests.running import free_port
 from tests.store.facts import a_sample, row_of
@@ -223,3 +223,30 @@ def test_pricing_runs_are_read_as_they_are_now(running: Running, recorder: Recor
         store.query_rows("SELECT 1")
         store.close()
         assert recorder.statements[-1].settings["select_sequential_consistency"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("replicas", "of_shards", "of_all"),
+    [((1, 1), "0", "0"), ((1, 2), "0", "auto"), ((2, 2), "auto", "auto"), ((0, 0), "auto", "auto")],
+)
+def test_the_only_replica_of_a_shard_is_its_own_quorum(replicas: tuple[int, int], of_shards: str, of_all: str) -> None:
+    """ClickHouse would wait for another one until the insert is given up; other tables are on all servers."""
+    chosen: dict[str, object] = {"insert_quorum": "auto"}
+    client = Mock(get_client_setting=chosen.get, set_client_setting=chosen.__setitem__)
+    client.query.return_value.result_rows = [replicas]
+
+    of_whole_tables = fit_quorum(client, "prod")
+
+    assert str(chosen["insert_quorum"]) == of_shards
+    assert str({**chosen, **of_whole_tables}["insert_quorum"]) == of_all
+
+
+def test_replicas_are_counted_where_the_store_is_opened(running: Running, recorder: Recorder) -> None:
+    """An engine without clusters counts none, and the settings stay as they are."""
+    store = writing_store(settings(running, recorder.url, cluster="{cluster}"))
+    store.insert(PERIOD, [a_month(3)], "three")
+    store.close()
+
+    (count,) = [one for one in recorder.statements if "system.clusters" in one.sql]
+    assert count.settings["param_cluster"] == "{cluster}"
+    assert recorder.of("INSERT")[0].settings["insert_quorum"] == "auto"
