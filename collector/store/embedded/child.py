@@ -92,7 +92,10 @@ async def start_child(
         await log_reader
         raise _start_error(path, last_message, code, ready_within_s) from error
     except asyncio.CancelledError:
+        # Waited for, so that nothing of it is left when the loop ends.
         _kill(process)
+        await process.wait()
+        await log_reader
         raise
     return StoreChild(process, url, (log_reader, asyncio.create_task(_follow_readers(process, on_readers))))
 
