@@ -7,6 +7,7 @@ Errors that a user can fix are raised as Failure or SettingsError, with one sent
 import contextlib
 import dataclasses
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from collector.kube.address import AddressError, ClusterAddress
 from collector.prices import book
 from collector.prices.lookup import Books
 from collector.reports import report
-from collector.settings.derived import make_data_dir
+from collector.settings.derived import data_dir, make_data_dir
 from collector.settings.load import NAME
 from collector.settings.model import ClusterSettings, Settings, SettingsError
 from collector.store.clickhouse import (
@@ -28,7 +29,9 @@ from collector.store.clickhouse import (
     StoreUnreachableError,
     connect,
 )
+from collector.store.embedded.run_folder import socket_of
 from collector.store.sharded import SEQUENTIAL, reader_settings, writer_settings
+from collector.store.socket_pool import HOST
 
 log = logging.getLogger(__name__)
 
@@ -109,17 +112,17 @@ def _address(cluster: ClusterSettings) -> ClusterAddress:
     return ClusterAddress(cluster.name, path, cluster.context or None, in_cluster, cluster.allow_insecure)
 
 
-def reading_store(settings: Settings, url: str, *, sequential: bool = False) -> Store:
+def reading_store(settings: Settings, url: str, *, sequential: bool = False, own: bool = False) -> Store:
     """
     The store to read: the one at the URL, else the one of the settings, else the embedded one.
 
+    `own`: for the collector that runs the embedded store, whose reads must neither wait for readers nor go to another's port.
     A sequential one refuses to answer rather than show pricing runs and months as they were before the last change.
     """
     if url:
         return connect(url, database=DATABASE)
     if not settings.store.url:
-        token = Path(settings.embedded.reader_token_file) if settings.embedded.reader_token_file else None
-        return connect(f"http://{settings.embedded.listen}", password_file=token, database=DATABASE)
+        return _embedded_reader(settings, own=own)
     return connect(
         settings.store.urls,
         settings.store.username,
@@ -131,7 +134,7 @@ def reading_store(settings: Settings, url: str, *, sequential: bool = False) -> 
 
 
 def writing_store(settings: Settings, timeout_s: int = 60, *, optional: bool = False) -> Store:
-    """The settings' store, to be written; the embedded one takes its writer's token from the data directory."""
+    """The settings' store, to be written; the embedded one by the socket beside it, which only this user can open."""
     if settings.store.url:
         sharded = bool(settings.store.cluster)
         return connect(
@@ -143,8 +146,15 @@ def writing_store(settings: Settings, timeout_s: int = 60, *, optional: bool = F
             optional=optional,
             cluster=settings.store.cluster,
         )
-    token = make_data_dir(settings) / "store.token"
-    return connect(f"http://{settings.embedded.listen}", WRITER, token, timeout_s=timeout_s)
+    return connect(f"http://{HOST}", WRITER, timeout_s=timeout_s, socket=socket_of(make_data_dir(settings) / "store"))
+
+
+def _embedded_reader(settings: Settings, *, own: bool) -> Store:
+    """The embedded store to read: by its socket, else at its address, where another user's program may listen."""
+    socket, token = socket_of(data_dir(settings) / "store"), settings.embedded.reader_token_file
+    if own or token or os.access(socket, os.W_OK):
+        return connect(f"http://{HOST}", database=DATABASE, socket=socket)
+    return connect(f"http://{settings.embedded.listen}", database=DATABASE)
 
 
 def _password_file(settings: Settings) -> Path | None:

@@ -168,7 +168,7 @@ def _money(settings: Settings, reading: Worker) -> Callable[[], Awaitable[Money]
 
     async def money() -> Money:
         nonlocal store
-        store = store or connect.reading_store(settings, "")
+        store = store or connect.reading_store(settings, "", own=True)
         today = datetime.now(ZoneInfo(settings.billing_timezone)).date()
         rows = await reading.run(store.query_named, COST_TODAY, {"day": today})
         spent = tuple(

@@ -90,7 +90,7 @@ async def accrue_forever(pipeline: Pipeline, every_s: float) -> None:
 
 async def follow_pricing_runs(settings: Settings, pipeline: Pipeline) -> None:
     """Passes the store's pricing runs and locked months to the pipeline; until then charges are the first run's."""
-    known, store = False, connect.reading_store(settings, "", sequential=True)
+    known, store = False, connect.reading_store(settings, "", own=True, sequential=True)
     with own_thread("runs", store) as worker:
 
         async def look() -> float:

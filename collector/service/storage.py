@@ -195,11 +195,12 @@ class Storage:
 
     async def _embedded(self, inserter: Inserter, last_call: asyncio.Event) -> None:
         """Runs the embedded store, and the inserts once it answers."""
+        # Of releases before: the writer comes through a socket now, and this opens nothing any more.
+        (self._data / "store.token").unlink(missing_ok=True)
         embedded, up, flushed = self._settings.embedded, asyncio.Event(), asyncio.Event()
         keep_running = child.supervise(
             self._data / "store",
             embedded.listen,
-            self._data / "store.token",
             stop=flushed,
             on_ready=lambda _url: up.set(),
             on_readers=self._note_readers,

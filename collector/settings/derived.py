@@ -59,9 +59,14 @@ def rules_version(settings: Settings) -> str:
     return attribution.version(rules_of(settings, ClusterSettings(name="")))
 
 
+def data_dir(settings: Settings) -> Path:
+    """The path of the data directory, whether it exists or not."""
+    return Path(settings.data_dir).expanduser().resolve()
+
+
 def make_data_dir(settings: Settings) -> Path:
     """Creates the data directory for this user alone, if it is missing, and returns its path."""
-    path = Path(settings.data_dir).expanduser().resolve()
+    path = data_dir(settings)
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not os.access(path, os.W_OK):

@@ -21,6 +21,7 @@ from pathlib import Path
 from collector.catalog.schema import DATABASE, RECORD, WRITER
 from collector.store.clickhouse import Store, StoreError, StoreRefusedError, connect
 from collector.store.embedded.child import StoreDidNotStartError, start_child
+from collector.store.embedded.run_folder import socket_of
 from collector.store.manifest import (
     FORMAT,
     PRODUCT,
@@ -36,6 +37,7 @@ from collector.store.manifest import (
 )
 from collector.store.schema.migrate import load
 from collector.store.schema.sharding import local_name
+from collector.store.socket_pool import HOST
 
 POINTERS = ("watch_cursor", "workflow_live", "live_state", "period", "rollup_state", "backfill")
 """Positions, active runs, rebuilt days, backfills: if they are older than the other tables, work is only repeated."""
@@ -203,20 +205,19 @@ def _contents(engine: Store, database: str) -> dict[str, Content]:
 def _with_engine(path: Path, work: Callable[[Store], dict[str, Content]]) -> dict[str, Content]:
     """Starts an engine at that path and does some work with it as its writer."""
 
-    async def run(token: Path) -> dict[str, Content]:
-        child = await start_child(path, "127.0.0.1:0", token)
-        store = connect(child.url, WRITER, token, timeout_s=_ANSWER_TIMEOUT_S)
+    async def run() -> dict[str, Content]:
+        child = await start_child(path, "127.0.0.1:0")
+        store = connect(f"http://{HOST}", WRITER, timeout_s=_ANSWER_TIMEOUT_S, socket=socket_of(path))
         try:
             return await asyncio.to_thread(work, store)
         finally:
             store.close()
             await child.stop()
 
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            return asyncio.run(run(Path(folder) / "token"))
-        except (StoreDidNotStartError, StoreError) as error:
-            raise BackupError(f"{path}: the engine that reads the copy failed; is the disk full? {error}") from error
+    try:
+        return asyncio.run(run())
+    except (StoreDidNotStartError, StoreError) as error:
+        raise BackupError(f"{path}: the engine that reads the copy failed; is the disk full? {error}") from error
 
 
 def _text(value: object) -> str:

@@ -19,11 +19,13 @@ import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError, ProgrammingError
 from clickhouse_connect.driver.exceptions import DataError as ClientDataError
+from clickhouse_connect.driver.httpclient import HttpClient
 
 from collector.catalog.rollups import Housekeeping
 from collector.catalog.schema import DATABASE, Table
 from collector.core.model import Instant
 from collector.store.sharded import IN_ORDER, STORED, Settings, writer_settings
+from collector.store.socket_pool import HOST, socket_pools
 
 _ROWS_AT_FAULT = frozenset({
     53,   # TYPE_MISMATCH
@@ -214,6 +216,8 @@ class Store:
         """Closes the connection; the next call opens a new one."""
         if self._client is not None:
             self._client.close()
+            if isinstance(self._client, HttpClient):
+                self._client.http.clear()  # also a pool that was given to the driver
             self._client = None
 
     def _call_patiently(self, request: Callable[[Client], Any]) -> Any:
@@ -263,7 +267,8 @@ def _reason(error: BaseException) -> str:
         return str(error)
     while isinstance(cause := getattr(error, "reason", None) or error.__cause__ or error.__context__, BaseException):
         error = cause
-    return f"{address[1]}:{address[2]}: {getattr(error, 'strerror', None) or error}"
+    place = "the embedded store" if address[1] == HOST else f"{address[1]}:{address[2]}"
+    return f"{place}: {getattr(error, 'strerror', None) or error}"
 
 
 class Addresses:
@@ -306,13 +311,13 @@ def connect(
     settings: Settings | None = None,
     optional: bool = False,
     cluster: str = "",
+    socket: Path | None = None,
 ) -> Store:
     """
     Returns the store at `http://host:8123/lynceus`. Each connection reads the password file, since secrets may rotate.
 
-    Of several addresses one is used until it fails. The path of an address is not used: a first migration finds no
-    database there, and all names in SQL are qualified. `sharded` chooses the settings of a writer to a cluster;
-    `optional` drops settings that the server does not know, or that the user's profile does not let change.
+    One of several addresses is used until it fails; a `socket` replaces it. No path is used: a first migration has none.
+    `sharded` chooses a cluster's settings; `optional` drops settings that the server refuses to change.
     """
     _silence()
     chosen = settings if settings is not None else writer_settings(timeout_s) if sharded else {}
@@ -324,14 +329,14 @@ def connect(
             password=_password(username, password_file),
             database=database,
             autogenerate_session_id=False,  # a session would serialise its queries
-            dedicated_pool=True,  # so that close() closes its sockets
+            dedicated_pool=socket is None,  # so that close() closes its sockets
+            pool_mgr=socket_pools(socket) if socket else None,
             connect_timeout=connect_timeout_s,
             send_receive_timeout=timeout_s,
             query_retries=0,
             tz_mode="aware",
         )
-        _set(client, chosen, optional=optional)
-        return client
+        return _set(client, chosen, optional=optional)
 
     return Store(Addresses([url] if isinstance(url, str) else url, open_client), cluster)
 
@@ -355,14 +360,15 @@ def _silence() -> None:
         logging.getLogger(library).setLevel(logging.CRITICAL)
 
 
-def _set(client: Client, settings: Settings, *, optional: bool) -> None:
-    """Makes each statement of a client carry settings."""
+def _set(client: Client, settings: Settings, *, optional: bool) -> Client:
+    """Makes each statement of a client carry settings; returns the client."""
     for name, value in settings.items():
         try:
             client.set_client_setting(name, value)
         except ProgrammingError:
             if not optional:
                 raise
+    return client
 
 
 def _password(username: str, file: Path | None) -> str:

@@ -86,7 +86,7 @@ def piped(*arguments: str, cwd: Path = ROOT) -> subprocess.Popen[str]:
 
 def start(folder: Path, listen: str = "127.0.0.1:0", reader_token_file: Path | None = None) -> Running:
     """A running store in a folder."""
-    path, token_file = folder / "chdb", folder / "store.token"
+    path, token_file = folder / "store", folder / "store.token"
     return ready(spawn(path, token_file, listen, reader_token_file), path, token_file)
 
 

@@ -92,7 +92,7 @@ def recent_backup(live: Running, tmp_path_factory: pytest.TempPathFactory) -> tu
 def restored(recent_backup: tuple[Path, int, int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """A store restored from that backup."""
     folder = tmp_path_factory.mktemp("restored")
-    backup.restore(recent_backup[0], folder / "chdb", quiet)
+    backup.restore(recent_backup[0], folder / "store", quiet)
     running = start(folder)
     store = running.writer()
     yield store
@@ -260,18 +260,16 @@ def test_a_store_without_tables_is_not_backed_up(tmp_path: Path) -> None:
 
 def test_the_commands_for_the_embedded_store_and_for_a_server(live: Running, tmp_path: Path) -> None:
     """`backup` finds the running store by the settings; for a ClickHouse server the message names the alternative."""
-    data = tmp_path / "data"
-    data.mkdir()
-    shutil.copy(live.token_file, data / "store.token")
-    config = tmp_path / "lynceus.yaml"
-    config.write_text(f"data_dir: {data}\nembedded: {{listen: '{live.address}'}}\n", encoding="utf-8")
+    config, other, data = tmp_path / "lynceus.yaml", tmp_path / "other.yaml", tmp_path / "data"
+    config.write_text(f"data_dir: {live.path.parent}\n", encoding="utf-8")
+    other.write_text(f"data_dir: {data}\n", encoding="utf-8")
     server = tmp_path / "server.yaml"
     server.write_text("store: {url: 'http://clickhouse:8123', cluster: prod}\n", encoding="utf-8")
     run = CliRunner().invoke
 
     made = run(app, ["store", "backup", str(tmp_path / "one"), "--config", str(config)])
     again = run(app, ["store", "backup", str(tmp_path / "one"), "--config", str(config)])
-    back = run(app, ["store", "restore", str(tmp_path / "one"), "--config", str(config)])
+    back = run(app, ["store", "restore", str(tmp_path / "one"), "--config", str(other)])
     refused = run(app, ["store", "backup", str(tmp_path / "two"), "--config", str(server)])
 
     assert (made.exit_code, "tables, " in made.stderr) == (0, True), made.stderr

@@ -44,7 +44,8 @@ class RefusedRequestError(Exception):
 class Authenticator:
     """Decides the role of a request from its user and token."""
 
-    writer_token: str
+    writer_token: str | None
+    """None: the writer comes through the socket only."""
     reader_token: str | None
     """None: readers need no token; only where the store listens on loopback."""
     loopback: bool
@@ -67,7 +68,7 @@ class Authenticator:
     def role(self, request: web.BaseRequest) -> str:
         """WRITER or READER; raises for any other user."""
         user, key = _credentials(request)
-        if user == WRITER and _is_same(key, self.writer_token):
+        if user == WRITER and self.writer_token is not None and _is_same(key, self.writer_token):
             return WRITER
         if user in {READER, ""} and (self.reader_token is None or _is_same(key, self.reader_token)):
             return READER
@@ -75,6 +76,17 @@ class Authenticator:
             f"{user or READER}: Authentication failed: password is incorrect, or there is no user with such name. "
             "(AUTHENTICATION_FAILED)"
         )
+
+
+class OwnUser:
+    """Decides the same for the socket, which only this user can open: the name alone decides."""
+
+    def refuse_pages(self, request: web.BaseRequest) -> None:
+        """No browser opens a socket."""
+
+    def role(self, request: web.BaseRequest) -> str:
+        """WRITER or READER."""
+        return WRITER if _credentials(request)[0] == WRITER else READER
 
 
 def _forbidden(text: str) -> RefusedRequestError:

@@ -66,7 +66,7 @@ class StoreChild:
 async def start_child(
     path: Path,
     listen: str,
-    token_file: Path,
+    token_file: Path | None = None,
     *,
     reader_token_file: Path | None = None,
     ready_within_s: float = READY_WITHIN_S,
@@ -76,7 +76,7 @@ async def start_child(
     options = StoreOptions(
         path=str(path),
         listen=listen,
-        writer_token_file=str(token_file),
+        writer_token_file=str(token_file) if token_file else None,
         reader_token_file=str(reader_token_file) if reader_token_file else None,
         until_stdin_closes=True,
     )
@@ -168,7 +168,7 @@ async def _follow_readers(process: asyncio.subprocess.Process, on_readers: Calla
 async def supervise(
     path: Path,
     listen: str,
-    token_file: Path,
+    token_file: Path | None = None,
     *,
     stop: asyncio.Event,
     on_ready: Callable[[str], None],
@@ -207,7 +207,7 @@ async def supervise(
 async def _start_or_log(
     path: Path,
     listen: str,
-    token_file: Path,
+    token_file: Path | None,
     *,
     more: Mapping[str, Any],
     retried: type[StoreDidNotStartError],

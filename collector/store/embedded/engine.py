@@ -23,6 +23,7 @@ from collector.store.embedded.handle import MAX_RESULT, Answer, EngineError, Han
 from collector.store.embedded.read_only import READONLY, ReadOnlyChecker, RefusedStatementError, output_format
 from collector.store.embedded.reading import MAX_WAITING, Readers, RunningQuery, note_end, patience, too_many
 from collector.store.embedded.run_folder import RunFolderError, enter_run_folder, run_folder
+from collector.store.embedded.writer_check import ALWAYS, WriterChecker, check_settings
 
 WRITES_END_S = 5.0
 """What the writer's statements may still take before the process ends because of a reader."""
@@ -80,6 +81,7 @@ class Engine:
             self._keeper = connect(f"{self._path}?{limits}&backups.allowed_path=/")
             self._keeper.query(f"CREATE DATABASE IF NOT EXISTS {DATABASE} ENGINE = Atomic")
             self._checker = self._make_checker()
+            self._writer_checker = WriterChecker.of(self._checker)
             formats = self._rows("SELECT name FROM system.formats WHERE is_output")
         except RunFolderError as error:
             raise StorePathError(str(error)) from error
@@ -152,7 +154,10 @@ class Engine:
     def _write(self, request: Statement) -> Answer:
         if _SESSION_STATEMENT.match(request.statement):
             raise EngineError("sessions are not supported: send settings and database with the statement", _UNSUPPORTED)
-        with Handle(self._path, request.database, request.settings) as handle:
+        check_settings(request.settings)
+        with Handle(self._path, request.database, {**request.settings, **ALWAYS}) as handle:
+            data = f" FORMAT {request.data_format}" if request.data is not None else ""
+            self._writer_checker.check(handle.parse("formatQuerySingleLine", request.statement + data))
             if request.data is not None:
                 return handle.insert(request.statement, request.data_format, request.data)
             return handle.query(request, self._result_format(handle, request))

@@ -17,8 +17,8 @@ class StoreOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Folder of the store."""
     listen: str
     """HOST:PORT; port 0 takes any free one."""
-    writer_token_file: str
-    """File with the token of the writer; created if it is missing."""
+    writer_token_file: str | None = None
+    """File with the token of the writer; created if it is missing. None: the writer comes through the socket only."""
     reader_token_file: str | None = None
     """File with the token of readers; created if it is missing. None: readers need no token, on loopback only."""
     until_stdin_closes: bool = False

@@ -63,7 +63,7 @@ _KNOWN_CATEGORIES = frozenset({
 """The engine's categories whose functions only compute. AI, Dictionary, Encryption, Introspection, Machine Learning are
 excluded whole, and so is any category of a later engine; Geo Polygon too: its functions are quadratic."""
 
-_QUADRATIC = frozenset(
+QUADRATIC = frozenset(
     """
     arrayAutocorrelation arrayLevenshteinDistance arrayLevenshteinDistanceWeighted arraySimilarity damerauLevenshteinDistance
     editDistance editDistanceUTF8 geometryIntersectCartesian geometryIntersectSpherical jaroSimilarity
@@ -112,9 +112,9 @@ class ReadOnlyChecker:
         """A checker for an engine, from (name, alias of, category) of all functions and the names of table functions."""
         rows = [(name.casefold(), alias_of.casefold(), category) for name, alias_of, category in functions]
         harmless = {name for name, _, category in rows if category in _KNOWN_CATEGORIES or name in _KNOWN_FUNCTIONS}
-        harmless -= _QUADRATIC
+        harmless -= QUADRATIC
         harmless |= {name for name, alias_of, _ in rows if alias_of in harmless}
-        harmless -= {name for name, alias_of, _ in rows if alias_of in _QUADRATIC}
+        harmless -= {name for name, alias_of, _ in rows if alias_of in QUADRATIC}
         known = {name for name, _, _ in rows}
         tables = {name.casefold() for name in table_functions}
         return cls(frozenset(known - harmless), frozenset(tables - known - _TABLE_FUNCTIONS))

@@ -14,6 +14,10 @@ _MERGED = ("conf.d", "config.d")
 """Folders beside a configuration whose files the engine adds to it."""
 
 
+SOCKET = "writer.socket"
+"""The door of this user's own programs."""
+
+
 class RunFolderError(Exception):
     """The folder cannot be used; the text names it and the reason."""
 
@@ -21,6 +25,11 @@ class RunFolderError(Exception):
 def run_folder(path: Path) -> Path:
     """The folder that belongs to a store's path."""
     return path.with_name(path.name + ".run")
+
+
+def socket_of(path: Path) -> Path:
+    """The socket at which a store's path is served to this user."""
+    return run_folder(path) / SOCKET
 
 
 def enter_run_folder(path: Path) -> None:

@@ -14,7 +14,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -23,7 +24,7 @@ import msgspec
 from aiohttp import web
 
 from collector.catalog.schema import WRITER
-from collector.store.embedded.access import LOOPBACK, Authenticator, RefusedRequestError
+from collector.store.embedded.access import LOOPBACK, Authenticator, OwnUser, RefusedRequestError
 from collector.store.embedded.compression import UnreadableBodyError
 from collector.store.embedded.connections import BACKLOG, OpenConnections, SameAgain, limit
 from collector.store.embedded.engine import Engine, StorePathError
@@ -32,6 +33,7 @@ from collector.store.embedded.http import HttpServer, connection_of, failure, ok
 from collector.store.embedded.options import READERS_STUCK, StoreOptions
 from collector.store.embedded.read_only import READONLY, RefusedStatementError
 from collector.store.embedded.request import read_statement
+from collector.store.embedded.run_folder import SOCKET
 from collector.store.embedded.token import TokenFileError, read_or_make_token
 
 STOP_WITHIN_S = 1.8
@@ -48,7 +50,7 @@ _MEMORY_LIMIT_EXCEEDED = 241
 class Server:
     """Answers HTTP requests by running their statements."""
 
-    def __init__(self, engine: Engine, authenticator: Authenticator):
+    def __init__(self, engine: Engine, authenticator: Authenticator | OwnUser):
         self._engine = engine
         self._authenticator = authenticator
         self._being_sent = 0
@@ -91,7 +93,9 @@ class Server:
             return await self._engine.write(statement)
         if statement.data is not None:
             raise RefusedStatementError("a reader may not INSERT")
-        return await self._engine.read(statement, f"{role} from {request.remote}", own=role == WRITER)
+        own = isinstance(self._authenticator, OwnUser)
+        by = "this user" if own else f"{role} from {request.remote}"
+        return await self._engine.read(statement, by, own=own or role == WRITER)
 
     async def _send(self, request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
         """Sends an answer, unless clients that do not take theirs have too much of the store's memory already."""
@@ -142,9 +146,24 @@ async def serve(options: StoreOptions) -> None:
     report = _report_readers if options.until_stdin_closes else _log_readers
     engine = Engine(Path(options.path), report, end, options.patience_s)
     try:
-        await _serve_engine(Server(engine, authenticator), options, host, int(port))
+        async with _served_to_own_user(engine):
+            await _serve_engine(Server(engine, authenticator), options, host, int(port))
     finally:
         await asyncio.to_thread(engine.close)
+
+
+@asynccontextmanager
+async def _served_to_own_user(engine: Engine) -> AsyncIterator[None]:
+    """Serves the socket in the working folder, with connections of its own."""
+    answering = HttpServer(Server(engine, OwnUser()).answer, OpenConnections(limit()))
+    runner = web.ServerRunner(answering, shutdown_timeout=1.0)
+    await runner.setup()
+    await web.UnixSite(runner, SOCKET).start()
+    os.chmod(SOCKET, 0o600)
+    try:
+        yield
+    finally:
+        await runner.cleanup()
 
 
 async def _serve_engine(server: Server, options: StoreOptions, host: str, port: int) -> None:
@@ -198,7 +217,8 @@ def _authenticator(options: StoreOptions, host: str) -> Authenticator:
             "settings, or --reader-token-file of `lynceus store`"
         )
     reader_token = read_or_make_token(Path(options.reader_token_file)) if options.reader_token_file else None
-    return Authenticator(read_or_make_token(Path(options.writer_token_file)), reader_token, loopback)
+    writer_token = read_or_make_token(Path(options.writer_token_file)) if options.writer_token_file else None
+    return Authenticator(writer_token, reader_token, loopback)
 
 
 def _stop_event(until_stdin_closes: bool) -> asyncio.Event:
