@@ -20,6 +20,7 @@ from typing import Any, TextIO
 
 from collector.catalog.schema import DATABASE
 from collector.store.embedded.handle import MAX_RESULT, Answer, EngineError, Handle, Statement, connect, one_line
+from collector.store.embedded.memory import engine_bytes
 from collector.store.embedded.read_only import READONLY, ReadOnlyChecker, RefusedStatementError, output_format
 from collector.store.embedded.reading import MAX_WAITING, Readers, RunningQuery, note_end, patience, too_many
 from collector.store.embedded.run_folder import RunFolderError, enter_run_folder, run_folder
@@ -27,9 +28,6 @@ from collector.store.embedded.writer_check import ALWAYS, WriterChecker, check_s
 
 WRITES_END_S = 5.0
 """What the writer's statements may still take before the process ends because of a reader."""
-
-ENGINE_BYTES = 4 << 30
-"""Memory limit of the engine, including results in transfer, which a query's `max_memory_usage` does not count."""
 
 READER_LIMITS = {
     "max_execution_time": 60,
@@ -73,7 +71,10 @@ class Engine:
         self._readers = Readers(self._kill, report, self._give_up, self._patience_s)
 
     def _open(self, path: Path) -> None:
-        limits = f"max_server_memory_usage={ENGINE_BYTES}"
+        share = engine_bytes()
+        # Two queries of readers fit: `max_memory_usage` does not count results in transfer, this limit does.
+        self._query_bytes = min(READER_LIMITS["max_memory_usage"], share // 2)
+        limits = f"max_server_memory_usage={share}"
         try:
             enter_run_folder(path)
             # This handle keeps the engine open while others open and close. Backups may be written anywhere: only the
@@ -101,7 +102,7 @@ class Engine:
     async def read(self, request: Statement, by: str = "", *, own: bool = False) -> Answer:
         """Runs a statement that may only read; a cancelled call ends the query. `own`: it is the collector's."""
         self._checker.check_database(request.database)
-        limits = _limits(request.settings)
+        limits = _limits(request.settings, self._query_bytes)
         reading = RunningQuery(by, float(limits["max_execution_time"]), own, time.monotonic())
         work = self._readers.begin(reading, lambda: self._read(request, limits, reading.name))
         try:
@@ -203,13 +204,14 @@ def _tree(parsed: str) -> dict[str, Any]:
     return tree
 
 
-def _limits(requested: Mapping[str, str]) -> dict[str, str]:
+def _limits(requested: Mapping[str, str], query_bytes: int) -> dict[str, str]:
     """The limits of one reader's query; any other setting is refused with ClickHouse's own error."""
-    limits = {name: str(value) for name, value in READER_LIMITS.items()}
+    most = READER_LIMITS | {"max_memory_usage": query_bytes}
+    limits = {name: str(value) for name, value in most.items()}
     for name, text in requested.items():
         if name not in _MAY_BE_SET_BY_READERS or not re.fullmatch(r"[0-9]{1,19}", text):
             raise EngineError(f"Cannot modify '{name}' setting in readonly mode. (READONLY)", READONLY)
-        maximum = READER_LIMITS.get(name)
+        maximum = most.get(name)
         value = int(text)
         limits[name] = str(value if maximum is None else min(value or maximum, maximum))
     return limits
