@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
@@ -50,7 +51,7 @@ async def run(
     logs.to_stderr(log_level)
     gc.set_threshold(COLLECT_AFTER)
     runtime = build(settings, folder, stop or asyncio.Event())
-    with _signals(runtime.stop):
+    with _signals(runtime.stop), _private_files():
         async with AsyncExitStack() as stack:
             await _start(runtime, stack, accrue_s)
             if ready is not None:
@@ -100,6 +101,16 @@ async def _start(runtime: Runtime, stack: AsyncExitStack, accrue_s: int) -> None
         await stack.enter_async_context(background_task(work, name))
     for name in runtime.addresses:
         await stack.enter_async_context(runtime.watchers.watching(name))
+
+
+@contextlib.contextmanager
+def _private_files() -> Iterator[None]:
+    """Makes files that no other user can read."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 Values that follow from settings: the rules of a cluster, addresses, sizes, the data directory.
 """
 
+import logging
 import os
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -14,6 +15,11 @@ from collector.settings.model import ClusterSettings, Settings, SettingsError
 from collector.shown_text import redact_url
 
 SMALLEST_SPOOL = 1 << 20
+
+_OURS = ("spool.", "store", "lost+found")
+"""How names in a data directory begin."""
+
+log = logging.getLogger(__name__)
 
 
 def parse_address(text: str, place: str) -> tuple[str, int]:
@@ -71,6 +77,24 @@ def make_data_dir(settings: Settings) -> Path:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not os.access(path, os.W_OK):
             raise SettingsError(f"data_dir: {path} is not writable; choose another directory or change its owner")
+        _make_private(path)
     except OSError as error:
         raise SettingsError(f"data_dir: cannot create {path}: {error.strerror}; choose another directory") from None
     return path
+
+
+def _make_private(path: Path) -> None:
+    """
+    Takes a directory that was there before from other users, if it is ours alone to change.
+
+    A volume of a pod belongs to root and is opened by its group: there our files in it are private by their own modes.
+    """
+    status = path.stat()
+    if status.st_uid != os.geteuid() or not status.st_mode & 0o077:
+        return
+    if others := sorted(file.name for file in path.iterdir() if not file.name.startswith(_OURS)):
+        raise SettingsError(
+            f"data_dir: other users may enter {path}, and it holds {others[0]}; choose a directory of its own, or chmod 700"
+        )
+    path.chmod(status.st_mode & 0o7700)
+    log.warning("data_dir was open to other users, its mode is 0700 now", extra={"path": str(path)})

@@ -57,7 +57,8 @@ class Engine:
         if "?" in str(path):
             raise StorePathError(f"{path}: chdb parses text after a '?' as options; choose a path without '?'")
         path = path.absolute()
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.chmod(0o700)
         self._path = str(path.resolve())
         self._lock = _locked(path)
         try:
@@ -229,6 +230,7 @@ def _locked(path: Path) -> TextIO:
         raise StorePathError(
             f"{path}: process {holder} serves this path already; stop that process, or give this collector its own data_dir"
         ) from error
+    os.fchmod(lock.fileno(), 0o600)
     lock.truncate(0)
     lock.write(str(os.getpid()))
     lock.flush()

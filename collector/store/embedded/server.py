@@ -127,6 +127,7 @@ def _headers(answer: Answer) -> dict[str, str]:
 
 def serve_store(options: StoreOptions) -> int:
     """Serves the store in this process until a signal stops it; returns the exit code."""
+    os.umask(0o077)  # the engine's files too are this user's alone
     lines = logging.StreamHandler()
     lines.addFilter(SameAgain())
     logging.basicConfig(handlers=[lines], level=logging.WARNING, format="%(message)s")

@@ -5,6 +5,8 @@ SQLite because it is the best-tested crash-safe file format; WAL with synchronou
 cut.
 """
 
+import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -76,6 +78,7 @@ def connect(file: Path) -> sqlite3.Connection:
     """Opens the file for this process alone; raises SpoolDamagedError if the file must not be used."""
     if is_empty_beside_journal(file):
         raise SpoolDamagedError(f"{file} is empty, but its journal is not")
+    _make_private(file)
     with sqlite_errors(file):
         connection = sqlite3.connect(file, isolation_level=None, timeout=1.0)
     try:
@@ -120,6 +123,14 @@ def _version(connection: sqlite3.Connection, file: Path) -> int:
             "run that version until the spool is empty"
         )
     return version
+
+
+def _make_private(file: Path) -> None:
+    """Lets no other user read the spool, whatever made the file; SQLite's further files take its mode."""
+    with contextlib.suppress(OSError):  # SQLite reports a file that cannot be used, with a remedy
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+        for part in file.parent.glob(f"{file.name}*"):
+            part.chmod(0o600)
 
 
 def _prepare(connection: sqlite3.Connection, version: int) -> None:
