@@ -165,7 +165,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     with, options aside. A name without a path is the one that PATH finds; any other place is given in full."""
     store: StoreSettings = StoreSettings()
     data_dir: str = "./lynceus-data"
-    """Folder of the spool, the embedded store and its token; mode 0700."""
+    """Folder of the spool, the embedded store and its socket; mode 0700."""
     spool: SpoolSettings = SpoolSettings()
     http: HttpSettings = HttpSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
