@@ -9,7 +9,7 @@ from collections.abc import Callable
 Failpoint = Callable[[str], object]
 
 FAILPOINTS = (
-    *(f"{step}:{at}" for step in ("commit", "seal", "acknowledge") for at in ("begun", "written", "durable")),
+    *(f"{step}:{at}" for step in ("load", "commit", "seal", "acknowledge") for at in ("begun", "written", "durable")),
     "commit:facts",  # facts are written, the positions that they belong to are not
     "seal:positions",  # positions and live rows are facts by now, and not marked as sent
     "acknowledge:vacuumed",

@@ -21,7 +21,7 @@ def test_a_column_that_holds_a_map_is_empty_by_default() -> None:
     known = WorkflowRun.__struct_fields__.index("waited_on")
     (row,) = packing.unpack_piece("workflow_run", packing.encode([list(range(known))]))
 
-    assert row[known:] == [{}, "", ""]
+    assert row[known:] == [{}, "", "", None]
 
 
 def test_uncompressed_rows_of_an_older_release_mix_with_compressed_rows() -> None:
