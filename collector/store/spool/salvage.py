@@ -132,10 +132,9 @@ def read_pieces(source: sqlite3.Connection, result: Salvage, until: Instant) -> 
     listed, whole = _listed(source)
     numbers = [*listed, *_known_numbers(source)]
     seen: set[int] = set()
-    unreadable: list[int] = []
     latest = 0
     for begin in range(min(numbers, default=1), max(numbers, default=0) + 1, RANGE):
-        for piece in _in_range(source, begin, begin + RANGE - 1, unreadable):
+        for piece in _in_range(source, begin, begin + RANGE - 1):
             if batches.unpacked(piece) is None:
                 continue
             seen.add(piece.seq)
@@ -191,7 +190,7 @@ def _positions(source: sqlite3.Connection) -> tuple[list[tuple[Any, ...]], list[
     return cursors, states
 
 
-def _in_range(source: sqlite3.Connection, first: int, last: int, unreadable: list[int]) -> Iterator[StoredPiece]:
+def _in_range(source: sqlite3.Connection, first: int, last: int) -> Iterator[StoredPiece]:
     """Reads the pieces between two sequence numbers; halves a range that cannot be read."""
     try:
         columns = batches.PIECE if _has_checksums(source) else batches.OLD_PIECE
@@ -199,11 +198,10 @@ def _in_range(source: sqlite3.Connection, first: int, last: int, unreadable: lis
         found = [StoredPiece(*row) for row in source.execute(query, (first, last))]
     except READ_ERRORS:
         if first == last:
-            unreadable.append(first)
             return
         middle = (first + last) // 2
-        yield from _in_range(source, first, middle, unreadable)
-        yield from _in_range(source, middle + 1, last, unreadable)
+        yield from _in_range(source, first, middle)
+        yield from _in_range(source, middle + 1, last)
     else:
         yield from found
 
