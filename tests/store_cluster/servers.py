@@ -160,7 +160,7 @@ class PlayedStore(Store):
     """A store whose statements for all servers are run on each of them, since there is no Keeper."""
 
     def __init__(self, shards: TwoShards, inner: Store) -> None:
-        self._inner, self._make_client, self._client = inner, inner._make_client, None
+        super().__init__(inner._make_client, inner._cluster)
         self.nodes = [shards.store(node, settings=writer_settings(60)) for node in shards.nodes]
         self.addresses = [(HOST, str(node.tcp)) for node in shards.nodes]
 
