@@ -118,7 +118,9 @@ async def test_a_new_disk_goes_on_where_the_old_ones_were(tmp_path: Path, store:
 def remove_disk(data: Path) -> None:
     """Everything but the embedded store's own folder."""
     for part in data.glob("*"):
-        if part.name != "store":
+        if part.is_dir() and part.name != "store":
+            shutil.rmtree(part)
+        elif part.is_file():
             part.unlink()
 
 
