@@ -45,8 +45,10 @@ WHOLE = """
 
 BETWEEN = "BETWEEN {begin:DateTime64(3)} AND {last:DateTime64(3)}"
 EVICTED = "(SELECT uid FROM pod_run WHERE reason = 'Evicted')"
+OF_EVICTED = "(SELECT workflow_uid FROM pod_run WHERE reason = 'Evicted')"
 ENDED = [
-    ("workflow_run", f"(cluster, uid) IN ({WHOLE})", ""),
+    ("workflow_run", f"uid NOT IN {OF_EVICTED} AND (cluster, uid) IN ({WHOLE})", ""),
+    ("workflow_run", f"uid IN {OF_EVICTED} AND (cluster, uid) IN ({WHOLE})", "completion_delay_ms"),
     ("step_run", f"(cluster, workflow_uid) IN ({WHOLE})", ""),
     ("pod_run", f"reason != 'Evicted' AND (cluster, workflow_uid) IN ({WHOLE})", ""),
     ("pod_run", f"reason = 'Evicted' AND (cluster, workflow_uid) IN ({WHOLE})", "finished_at"),
@@ -66,7 +68,8 @@ ENDED = [
 The tables of facts, the rows about what had ended before the last kill, and the columns that are not compared.
 
 Whether a cron run was missed or skipped depends on the collector that ran when it was due, and a Lease is only polled.
-Kubernetes does not record when an evicted pod ended: that, and the cost, depends on the observer's clock.
+Kubernetes does not record when an evicted pod ended: that, the cost, and the delay from then to its workflow's end depend on
+the observer's clock.
 """
 
 A_MATTER_OF_WHEN = "version"
