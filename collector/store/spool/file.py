@@ -16,6 +16,9 @@ from collector.core.model import Instant
 
 SCHEMA_VERSION = 4
 
+DATA_SUFFIXES = ("", "-wal")
+"""Of the files of a database that hold rows: the file itself, and its journal."""
+
 _SCHEMA = """
 CREATE TABLE cursor (cluster TEXT, kind TEXT, body BLOB NOT NULL, dirty INTEGER NOT NULL, PRIMARY KEY (cluster, kind))
     WITHOUT ROWID;
@@ -154,7 +157,7 @@ def is_empty_beside_journal(file: Path) -> bool:
 
 def written_at(file: Path) -> Instant:
     """When a spool was last written, by the file system's time: a damaged file cannot prove its own. 0: no spool."""
-    parts = (file.with_name(file.name + suffix) for suffix in ("", "-wal"))
+    parts = (file.with_name(file.name + suffix) for suffix in DATA_SUFFIXES)
     return max((part.stat().st_mtime_ns // 1_000_000 for part in parts if part.exists()), default=0)
 
 

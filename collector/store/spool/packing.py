@@ -69,11 +69,8 @@ def pack_rows(rows: Sequence[Any]) -> bytes:
 
 def checksum(*parts: str | int | bytes | None) -> int:
     """The checksum of what stands in one row of the spool. CRC-32 notices damage; nothing here guards against forgery."""
-    total = 0
-    for part in parts:
-        data = part if isinstance(part, bytes) else b"" if part is None else str(part).encode()
-        total = zlib.crc32(data, zlib.crc32(b"%d," % len(data), total))
-    return total
+    encoded = [part if isinstance(part, bytes) else b"" if part is None else str(part).encode() for part in parts]
+    return zlib.crc32(b"\0".join(encoded))
 
 
 def unpack_rows(body: bytes) -> list[list[Any]]:

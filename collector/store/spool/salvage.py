@@ -18,6 +18,7 @@ from collector.core.model import Instant
 from collector.store.spool import batches
 from collector.store.spool.batches import StoredPiece
 from collector.store.spool.file import (
+    DATA_SUFFIXES,
     NO_DAMAGE,
     READ_ERRORS,
     SpoolError,
@@ -43,7 +44,7 @@ _NUMBERS = (
     "SELECT max(last_seq) FROM batch",
     "SELECT seq FROM sqlite_sequence WHERE name = 'fact'",
 )
-_SUFFIXES = ("", "-wal", "-shm")
+_SUFFIXES = (*DATA_SUFFIXES, "-shm")
 """Of the files of one SQLite database."""
 _PAGE_BYTES = 4096
 """SQLite's page size, and so the spool's."""
@@ -253,7 +254,7 @@ def _with_another_first_page(file: Path) -> Iterator[Path]:
         page = bytearray(new.read_bytes()[:_PAGE_BYTES])
         page[_SIZE_IN_PAGES] = (file.stat().st_size // _PAGE_BYTES).to_bytes(4, "big")
         try:
-            for suffix in ("", "-wal"):
+            for suffix in DATA_SUFFIXES:
                 if (part := file.with_name(file.name + suffix)).exists():
                     shutil.copyfile(part, copy.with_name(copy.name + suffix))
         except OSError as error:
