@@ -20,7 +20,7 @@ def build() -> str:
     histograms = [(code(metric.name), _buckets(metric)) for metric in METRICS if metric.kind == "histogram"]
     return page(
         title="Metrics",
-        source="`collector/catalog/metrics.py`",
+        source="`collector/catalog/metrics/`",
         parts=[
             INTRODUCTION,
             table(("metric", "kind", "labels", "meaning"), rows),

@@ -133,7 +133,7 @@ def test_histograms_are_cumulative_with_the_bounds_of_the_catalogue() -> None:
     body = render(a_view(), counters)
 
     buckets = samples(body, "lynceus_queue_latency_seconds_bucket")
-    assert [le for _, le, _ in buckets] == [*(str(float(b)) for b in catalog.LATENCY_BUCKETS), "+Inf"]
+    assert [le for _, le, _ in buckets] == [*(str(float(b)) for b in catalog.QUEUE_LATENCY.buckets), "+Inf"]
     assert [buckets["prod", le, "q"] for le in ("0.01", "0.1", "300.0", "21600.0", "+Inf")] == [1, 2, 3, 3, 4]
     assert samples(body, "lynceus_queue_latency_seconds_count") == {("prod", "q"): 4}
     assert samples(body, "lynceus_queue_latency_seconds_sum") == {("prod", "q"): pytest.approx(90299.08)}

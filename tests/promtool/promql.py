@@ -19,7 +19,7 @@ def metric_named(name: str) -> Metric:
     """The metric of the catalogue that a series' name belongs to; fails where there is none."""
     base = re.sub(r"_(bucket|sum|count)$", "", name)
     metric = BY_NAME.get(name) or BY_NAME.get(base)
-    assert metric is not None, f"{name} is not in collector/catalog/metrics.py"
+    assert metric is not None, f"{name} is not in collector/catalog/metrics/"
     assert metric.name == name or metric.kind == "histogram", f"{name}: {metric.name} is not a histogram"
     return metric
 

@@ -1,0 +1,51 @@
+"""
+The Argo controller: whether it lives, leads, has memory left and keeps up.
+"""
+
+from collector.catalog.metrics.metric import Metric
+
+CONTROLLER_OOM_KILLS = Metric(
+    "lynceus_controller_oom_kills_total",
+    "counter",
+    ("cluster", "container"),
+    "OOM kills of the Argo controller, from its pod's status; each is counted once.",
+)
+CONTROLLER_RESTARTS = Metric(
+    "lynceus_controller_restarts_total",
+    "counter",
+    ("cluster", "container"),
+    "Terminations of the Argo controller's container, OOM kills included.",
+)
+CONTROLLER_READY = Metric(
+    "lynceus_controller_ready", "gauge", ("cluster", "pod"), "1 when the Argo controller's container is ready."
+)
+CONTROLLER_LEADER = Metric(
+    "lynceus_controller_leader",
+    "gauge",
+    ("cluster", "pod"),
+    "1 for the leader, by the Lease, else by the controller's own metrics; absent if neither is known.",
+)
+CONTROLLER_CRASH_LOOP = Metric(
+    "lynceus_controller_crash_loop",
+    "gauge",
+    ("cluster", "pod"),
+    "1 while the kubelet delays the restart of the Argo controller (CrashLoopBackOff).",
+)
+CONTROLLER_MEMORY = Metric(
+    "lynceus_controller_memory_bytes",
+    "gauge",
+    ("cluster", "pod"),
+    "Memory of the Argo controller: working set by the metrics API, else resident by its own metrics.",
+)
+CONTROLLER_MEMORY_LIMIT = Metric(
+    "lynceus_controller_memory_limit_bytes",
+    "gauge",
+    ("cluster", "pod"),
+    "Memory limit of the Argo controller; absent if there is none.",
+)
+CONTROLLER_WORK_QUEUE = Metric(
+    "lynceus_controller_work_queue_depth",
+    "gauge",
+    ("cluster", "pod", "work_queue"),
+    "Keys that are ready in the controller's internal work queues, by its own metrics; these are not queues of workflows.",
+)

@@ -1,0 +1,57 @@
+"""
+Queues of workflows: depth, waits, flow, limits and locks.
+"""
+
+from collector.catalog.metrics.metric import LATENCY_BUCKETS, Metric
+
+QUEUE_DEPTH = Metric(
+    "lynceus_queue_depth",
+    "gauge",
+    ("cluster", "namespace", "queue", "reason"),
+    "Workflows whose work has not begun, by waiting reason.",
+)
+QUEUE_OLDEST_AGE = Metric(
+    "lynceus_queue_oldest_age_seconds",
+    "gauge",
+    ("cluster", "namespace", "queue"),
+    "Age of the oldest workflow whose work has not begun.",
+)
+QUEUE_LATENCY = Metric(
+    "lynceus_queue_latency_seconds",
+    "histogram",
+    ("cluster", "queue"),
+    "Time from the first appearance in the API until work begins, both observed live.",
+    LATENCY_BUCKETS,
+)
+QUEUE_DRAIN = Metric(
+    "lynceus_queue_drain_seconds",
+    "gauge",
+    ("cluster", "namespace", "queue"),
+    "Time until all waiting workflows have started, at the rate of starts of the last 5 minutes; +Inf: none started.",
+)
+SUBMITTED = Metric(
+    "lynceus_workflows_submitted_total", "counter", ("cluster", "namespace", "queue"), "Workflow attempts first seen."
+)
+STARTED = Metric(
+    "lynceus_workflows_started_total",
+    "counter",
+    ("cluster", "namespace", "queue"),
+    "Workflow attempts whose work began.",
+)
+PARALLELISM_LIMIT = Metric(
+    "lynceus_parallelism_limit",
+    "gauge",
+    ("cluster", "namespace"),
+    "Workflows that may run at once; namespace `` is the whole installation, 0 means unlimited.",
+)
+PARALLELISM_SLOTS = Metric(
+    "lynceus_parallelism_slots",
+    "gauge",
+    ("cluster", "namespace", "by"),
+    "Parallelism slots in use, by what occupies the slot: running, suspended, lock.",
+)
+LOCK_LIMIT = Metric("lynceus_lock_limit", "gauge", ("cluster", "lock", "type"), "Holders that a lock admits at once.")
+LOCK_HELD = Metric("lynceus_lock_held", "gauge", ("cluster", "lock", "type"), "Holders of a lock.")
+LOCK_WAITING = Metric(
+    "lynceus_lock_waiting", "gauge", ("cluster", "lock", "type"), "Workflows and steps that wait for a lock."
+)

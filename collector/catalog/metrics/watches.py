@@ -1,0 +1,58 @@
+"""
+Watches of clusters: whether all is seen, and how late.
+"""
+
+from collector.catalog.metrics.metric import Metric
+
+CLUSTER_UP = Metric(
+    "lynceus_cluster_up",
+    "gauge",
+    ("cluster",),
+    "1 when all required watches of the cluster have synced and are open or reopening.",
+)
+WATCH_EVENTS = Metric("lynceus_watch_events_total", "counter", ("cluster", "kind"), "Objects observed.")
+WATCH_LAST_EVENT = Metric(
+    "lynceus_watch_last_event_timestamp_seconds",
+    "gauge",
+    ("cluster", "kind"),
+    "When the watch last received anything, bookmarks included.",
+)
+WATCH_RESTARTS = Metric(
+    "lynceus_watch_restarts_total",
+    "counter",
+    ("cluster", "kind", "cause"),
+    "Times a watch had to be opened again, by cause.",
+)
+WATCH_GAPS = Metric(
+    "lynceus_watch_gaps_total", "counter", ("cluster", "kind"), "Breaks of a watch that could not be replayed."
+)
+RECONCILE_DIFFERENCES = Metric(
+    "lynceus_reconcile_differences_total",
+    "counter",
+    ("cluster", "kind", "difference"),
+    "Differences between a list and what the watch reported: missing, stale, phantom. 0 is expected.",
+)
+BACKFILLED = Metric(
+    "lynceus_backfilled_workflows_total", "counter", ("cluster",), "Workflows imported from Argo's archive after a gap."
+)
+BACKFILL_FAILURES = Metric(
+    "lynceus_backfill_failures_total",
+    "counter",
+    ("cluster", "reason"),
+    "Failed reads of Argo's archive, by reason.",
+)
+DECODE_FALLBACKS = Metric(
+    "lynceus_decode_fallbacks_total",
+    "counter",
+    ("cluster", "kind"),
+    "Objects that only the untyped second attempt could decode.",
+)
+QUARANTINED = Metric(
+    "lynceus_quarantined_total", "counter", ("cluster", "kind", "reason"), "Objects and rows set aside."
+)
+CLOCK_SKEW = Metric(
+    "lynceus_clock_skew_seconds",
+    "gauge",
+    ("subject", "cluster"),
+    "Clock of an API server (subject `cluster`) or of the store, minus the collector's clock; 0 within a second.",
+)
