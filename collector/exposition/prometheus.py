@@ -72,7 +72,7 @@ class _Gathered(Collector):
 
 def _family(metric: catalog.Metric, view: LiveView, counters: Counters) -> Metric:
     if metric.kind == "gauge":
-        return _gauge(metric, GAUGES[metric.name](view))
+        return _gauge(metric, GAUGES.get(metric.name, _unread)(view))
     if metric.kind == "counter":
         counter = CounterMetricFamily(metric.name, metric.help, labels=metric.labels)
         for labels, total in _with_declared_labels(metric, counters.series.get(metric.name, {})):
@@ -84,6 +84,11 @@ def _family(metric: catalog.Metric, view: LiveView, counters: Counters) -> Metri
         cumulative = list(zip(bounds, accumulate(buckets.counts), strict=True))
         histogram.add_metric(labels, cumulative, buckets.sum)
     return histogram
+
+
+def _unread(view: LiveView) -> Series:  # noqa: ARG001
+    """For a gauge that nothing reads yet."""
+    return {}
 
 
 def _gauge(metric: catalog.Metric, series: Series) -> Metric:

@@ -49,3 +49,45 @@ CONTROLLER_WORK_QUEUE = Metric(
     ("cluster", "pod", "work_queue"),
     "Keys that are ready in the controller's internal work queues, by its own metrics; these are not queues of workflows.",
 )
+CONTROLLER_LEADER_CHANGES = Metric(
+    "lynceus_controller_leader_changes_total",
+    "counter",
+    ("cluster",),
+    "Times the Lease of the Argo controller went to another holder.",
+)
+CONTROLLER_LEASE_RENEWED = Metric(
+    "lynceus_controller_lease_renewed_timestamp_seconds",
+    "gauge",
+    ("cluster",),
+    "When the leader last renewed the Lease of the Argo controller, by the cluster's clock.",
+)
+CONTROLLER_ERRORS = Metric(
+    "lynceus_controller_errors_total",
+    "counter",
+    ("cluster", "cause"),
+    "Errors of the Argo controller by cause, by its own metrics.",
+)
+CONTROLLER_WORKERS_BUSY = Metric(
+    "lynceus_controller_workers_busy",
+    "gauge",
+    ("cluster", "pod", "worker_type"),
+    "Busy workers of the Argo controller, by its own metrics.",
+)
+CONTROLLER_INFO = Metric(
+    "lynceus_controller_info",
+    "gauge",
+    ("cluster", "pod", "version", "image"),
+    "Constant 1: the version and the image of each Argo controller.",
+)
+CONTROLLER_API_REQUESTS = Metric(
+    "lynceus_controller_api_requests_total",
+    "counter",
+    ("cluster", "code"),
+    "Requests of the Argo controller to the API server by status code, by its own metrics.",
+)
+CONTROLLER_API_WAIT = Metric(
+    "lynceus_controller_api_wait_seconds_total",
+    "counter",
+    ("cluster",),
+    "Time that requests of the Argo controller waited for its own rate limit (--qps), by its own metrics.",
+)

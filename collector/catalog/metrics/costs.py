@@ -23,3 +23,33 @@ RUNNING_COST = Metric(
     ("cluster", "product", "currency"),
     "Cost per hour of the pods that are billed now, at the active price books; pods without a price are not included.",
 )
+ATTEMPT_COST = Metric(
+    "lynceus_attempt_cost_total",
+    "counter",
+    ("cluster", "namespace", "class", "currency"),
+    "Cost of the pods of finished attempts by cost class; every class but `useful` is waste.",
+)
+UNALLOCATED_COST = Metric(
+    "lynceus_cost_unallocated_total",
+    "counter",
+    ("cluster", "currency"),
+    "Cost of finished pods that no department pays.",
+)
+DEPARTMENT_COST = Metric(
+    "lynceus_department_cost_month_to_date",
+    "gauge",
+    ("department", "currency"),
+    "Cost of this month's days so far by department, from the table cost_daily.",
+)
+PRICES_READ = Metric(
+    "lynceus_price_book_read_timestamp_seconds",
+    "gauge",
+    ("book",),
+    "When the source of a price book's oldest row in use was last read.",
+)
+PRICES_VALID_UNTIL = Metric(
+    "lynceus_price_book_valid_until_timestamp_seconds",
+    "gauge",
+    ("book",),
+    "When the last row of a price book ends; absent for rows without an end.",
+)

@@ -2,7 +2,7 @@
 The collector's own process.
 """
 
-from collector.catalog.metrics.metric import Metric
+from collector.catalog.metrics.metric import INSERT_BUCKETS, Metric
 
 NOT_READY = Metric(
     "lynceus_not_ready",
@@ -17,3 +17,10 @@ LABEL_OVERFLOW = Metric(
     "Updates counted under `_other` because a family reached its bound of series and none of these was idle.",
 )
 BUILD_INFO = Metric("lynceus_build_info", "gauge", ("version",), "Constant 1.")
+LOOP_LAG = Metric(
+    "lynceus_loop_lag_seconds",
+    "histogram",
+    (),
+    "How late the event loop woke a timer.",
+    INSERT_BUCKETS,
+)

@@ -55,3 +55,15 @@ LOCK_HELD = Metric("lynceus_lock_held", "gauge", ("cluster", "lock", "type"), "H
 LOCK_WAITING = Metric(
     "lynceus_lock_waiting", "gauge", ("cluster", "lock", "type"), "Workflows and steps that wait for a lock."
 )
+LOCK_HOLDER_AGE = Metric(
+    "lynceus_lock_holder_age_seconds", "gauge", ("cluster", "lock", "type"), "Age of the oldest hold of a lock."
+)
+LOCK_OLDEST_WAIT = Metric(
+    "lynceus_lock_oldest_wait_seconds", "gauge", ("cluster", "lock", "type"), "Age of the longest wait for a lock."
+)
+LOCK_HOLDERS_IDLE = Metric(
+    "lynceus_lock_holders_idle",
+    "gauge",
+    ("cluster", "lock", "type"),
+    "Holders of a lock that run nothing: they are suspended, or wait for another lock.",
+)

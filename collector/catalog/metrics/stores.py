@@ -30,5 +30,9 @@ ROLLED_UP = Metric(
     ("rollup",),
     "Until when a rollup holds all rows; reports read newer rows from the rollup's source.",
 )
-ROLLED_UP_DAYS = Metric("lynceus_rollup_days_total", "counter", ("rollup",), "Days of a rollup that were rebuilt.")
+ROLLED_UP_DAYS = Metric("lynceus_rollup_rebuilt_total", "counter", ("rollup",), "Days of a rollup that were rebuilt.")
 ROLLUP_ERRORS = Metric("lynceus_rollup_errors_total", "counter", ("rollup",), "Failed updates of a rollup.")
+DISK_FREE = Metric(
+    "lynceus_disk_free_bytes", "gauge", ("disk",), "Free space of a disk: `data` holds the spool, `store` the tables."
+)
+DISK_SIZE = Metric("lynceus_disk_size_bytes", "gauge", ("disk",), "Size of a disk: `data` or `store`.")

@@ -2,7 +2,7 @@
 Watches of clusters: whether all is seen, and how late.
 """
 
-from collector.catalog.metrics.metric import Metric
+from collector.catalog.metrics.metric import WHOLE_SECOND_BUCKETS, Metric
 
 CLUSTER_UP = Metric(
     "lynceus_cluster_up",
@@ -55,4 +55,17 @@ CLOCK_SKEW = Metric(
     "gauge",
     ("subject", "cluster"),
     "Clock of an API server (subject `cluster`) or of the store, minus the collector's clock; 0 within a second.",
+)
+WATCH_LAG = Metric(
+    "lynceus_watch_lag_seconds",
+    "histogram",
+    ("cluster",),
+    "Time from an end that an object bears until the collector took it, by the cluster's clock, exact to 1 s.",
+    WHOLE_SECOND_BUCKETS,
+)
+CREDENTIALS_EXPIRE = Metric(
+    "lynceus_cluster_credentials_expire_timestamp_seconds",
+    "gauge",
+    ("cluster",),
+    "When the credentials of a cluster expire: its client certificate or token; absent if they do not.",
 )

@@ -91,3 +91,23 @@ CRON_SKIPPED = Metric(
     ("cluster", "namespace", "cron", "reason"),
     "Due runs that the policy of the cron workflow forbade.",
 )
+DURATION = Metric(
+    "lynceus_workflow_duration_seconds",
+    "histogram",
+    ("cluster", "template", "outcome"),
+    "Time from the begin of work to the end of the attempt.",
+    LATENCY_BUCKETS,
+)
+PODS = Metric("lynceus_pods", "gauge", ("cluster", "namespace", "phase"), "Pods of workflows that exist, by phase.")
+CRON_LAST_SUCCESS = Metric(
+    "lynceus_cron_last_success_timestamp_seconds",
+    "gauge",
+    ("cluster", "namespace", "cron"),
+    "Due time of a cron workflow's last run that succeeded; absent until one was seen.",
+)
+CRON_PERIOD = Metric(
+    "lynceus_cron_period_seconds",
+    "gauge",
+    ("cluster", "namespace", "cron"),
+    "Time between the next two due times of a cron workflow; absent while it is suspended.",
+)
