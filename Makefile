@@ -62,7 +62,7 @@ screenshots: $(DEVELOPS) system  ## the pictures of README, from eight minutes o
 lock:                            ## pin what pyproject.toml asks for, with hashes and without any index address
 	$(PYTHON) -m venv .cache/lock
 	.cache/lock/bin/pip install -q --disable-pip-version-check pip-tools==7.6.2
-	$(LOCK) --extra build --extra embedded --extra parquet --output-file requirements.lock pyproject.toml
+	$(LOCK) --extra build --extra embedded --extra parquet --extra traces --output-file requirements.lock pyproject.toml
 	$(LOCK) --all-extras --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 
 setup: $(DEVELOPS)
