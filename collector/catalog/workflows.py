@@ -92,6 +92,12 @@ WORKFLOW_RUN = Table(
             "Number of what the workflow made, by the annotation that `attribution.units` names; each attempt has the "
             "workflow's number; NULL: none, or not a number",
         ),
+        c.Column(
+            "trace_id",
+            "String",
+            "Trace of the workflow by Argo's own annotation workflows.argoproj.io/trace-id; empty: Argo exports none",
+            codec="ZSTD(1)",
+        ),
         c.INSERTED_AT,
     ),
 )

@@ -75,6 +75,8 @@ class WorkflowRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     """From a label, or a hash of the templates that Argo stored; empty: the workflow was made without a template."""
     units: Decimal | None = None
     """Number of what the workflow made, by the annotation that the settings name; None: none, or not a number."""
+    trace_id: str = ""
+    """The trace that Argo itself makes of the workflow, 32 hex digits; empty: it makes none."""
 
 
 class WorkflowLive(Fact, frozen=True, array_like=True, kw_only=True, gc=False):

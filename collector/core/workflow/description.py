@@ -2,6 +2,7 @@
 What labels and spec say of a workflow: template, queue, owners. Any version of the object may change them.
 """
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from sys import intern
@@ -24,6 +25,9 @@ WORKFLOW_TEXTS = (
     "progress",
 )  # fmt: skip
 ATTEMPT_TEXTS = ("phase", "message", "reason_on", "reason_words")
+TRACE_ID = "workflows.argoproj.io/trace-id"
+"""Annotation of Argo 4.1 and later, if its controller exports traces: the trace of the workflow, in hex."""
+_TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
 
 
 def describe(
@@ -46,6 +50,8 @@ def describe(
         _attribute(state, rules)
     if rules.units_annotation or state.units:
         state.units = units.stated(rules.units_annotation, meta.annotations or {})
+    if meta.annotations and TRACE_ID in meta.annotations and _TRACE_ID.fullmatch(meta.annotations[TRACE_ID]):
+        state.trace_id = meta.annotations[TRACE_ID]
     version = template_version.version_of_label(rules.version_label, labels, meta.annotations or {})
     if not version and not state.template_version and workflow.status:  # a workflow's stored spec never changes
         version = template_version.version_of_spec(workflow.status.storedWorkflowTemplateSpec)

@@ -85,7 +85,7 @@ def run_of(cluster: str, state: WorkflowState, attempt: Attempt, version: int) -
         completion_delay_ms=completion_delay(attempt).ms, deciding_node=decider.node_id if decider else "",
         deciding_step=decider.step if decider else "", node_status=attempt.node_status, waited_on=attempt.waited_on or {},
         service_account=state.service_account, template_version=state.template_version, units=units.number(state.units),
-        **spent_ms(attempt),
+        trace_id=state.trace_id, **spent_ms(attempt),
     )  # fmt: skip
 
 

@@ -144,3 +144,5 @@ class WorkflowState(msgspec.Struct, array_like=True, tag=2, gc=False):
     """Number of what the workflow made, as its annotation states it; read when a row is made."""
     repeated: dict[str, int] | None = None
     """By node id the newest attempt that ran a step again; only of workflows that were retried."""
+    trace_id: str = ""
+    """The trace that the controller itself makes of the workflow, as its annotation states it."""
