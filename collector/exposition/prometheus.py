@@ -1,18 +1,13 @@
 """
 The answer to a Prometheus scrape: the catalogue's metrics, read at that moment from the live view and the counters.
 
-Gauges have no memory of their own: what disappears from the view disappears from the answer. Names, labels and meanings
-are the catalogue's; nothing is counted here.
+Names, labels and meanings are the catalogue's, how a gauge is read is in `gauges`; nothing is counted here.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from itertools import accumulate
-from math import inf
-from operator import add, attrgetter
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -22,16 +17,11 @@ from prometheus_client.openmetrics.exposition import generate_latest as openmetr
 from prometheus_client.registry import Collector
 
 from collector.catalog import metrics as catalog
-from collector.catalog.counters import MAX_SERIES, Counters, Labels
-from collector.core.live_view import ControllerHealth, CronHealth, LiveView, LockUse, QueueFlow, Waiting, WatchHealth
+from collector.catalog.counters import Counters, Labels
+from collector.core.live_view import LiveView
+from collector.exposition.gauges import GAUGES, Series
 
 V = TypeVar("V")
-
-Series = dict[Labels, float]
-"""The samples of one gauge by label values, in the catalogue's order."""
-
-Reader = Callable[[LiveView], Series]
-"""Reads a gauge from the live view."""
 
 
 def render(view: LiveView, counters: Counters, openmetrics: bool = False) -> bytes:
@@ -108,190 +98,3 @@ def _with_declared_labels(metric: catalog.Metric, series: Mapping[Labels, V]) ->
 def _encodable(label: str) -> str:
     """Makes a label encodable as UTF-8: one lone surrogate would make the whole scrape fail."""
     return label if label.isascii() else label.encode("utf-8", "replace").decode()
-
-
-def _series(samples: Iterable[tuple[Labels, float]], merge: Callable[[float, float], float] = add) -> Series:
-    """Merges samples of the same labels; series beyond the bound of a family are merged under `_other`."""
-    series: Series = {}
-    for labels, value in samples:
-        key = labels if labels in series or len(series) < MAX_SERIES else ("_other",) * len(labels)
-        series[key] = merge(series[key], value) if key in series else value
-    return series
-
-
-def _labels_of(metric: catalog.Metric, **attributes: str) -> Callable[[Any], Labels]:
-    """Reads label values off a row: the attribute with the label's name, or the attribute that `attributes` names."""
-    names = [attributes.pop(label, label) for label in metric.labels]
-    if attributes:
-        raise TypeError(f"{metric.name} has no label {', '.join(attributes)}")
-    if len(names) == 1:
-        one = attrgetter(names[0])
-        return lambda row: (one(row),)
-    return attrgetter(*names)
-
-
-def _gauge_of(
-    metric: catalog.Metric,
-    rows: Callable[[LiveView], Iterable[V]],
-    value: Callable[[V], float | None],
-    merge: Callable[[float, float], float] = add,
-    **attributes: str,
-) -> Reader:
-    """A reader with one sample for each row whose value is known; labels are read as `_labels_of` says."""
-    labels = _labels_of(metric, **attributes)
-
-    def read(view: LiveView) -> Series:
-        values = ((row, value(row)) for row in rows(view))
-        return _series(((labels(row), float(number)) for row, number in values if number is not None), merge)
-
-    return read
-
-
-def _waiting(view: LiveView) -> Iterator[Waiting]:
-    """Workflows whose work has not begun."""
-    return (row for row in view.queues if not row.begun)
-
-
-def _begun(view: LiveView) -> Iterator[Waiting]:
-    """Workflows whose work has begun."""
-    return (row for row in view.queues if row.begun)
-
-
-def _queue_oldest_age(view: LiveView) -> Series:
-    labels = _labels_of(catalog.QUEUE_OLDEST_AGE)
-    # An object may have the time of a clock that is ahead of ours.
-    return _series(((labels(row), max(0, view.at - row.since) / 1000) for row in _waiting(view)), max)
-
-
-def _drain_s(flow: QueueFlow) -> float | None:
-    return inf if flow.state == "not_draining" else flow.drain_s if flow.depth else None
-
-
-def _parallelism_slots(view: LiveView) -> Series:
-    labels = catalog.PARALLELISM_SLOTS.label_values
-    return _series(
-        (labels({"cluster": slots.cluster, "namespace": slots.namespace, "by": by}), float(used))
-        for slots in view.slots
-        for by, used in (("running", slots.running), ("suspended", slots.suspended), ("lock", slots.lock_waiting))
-    )
-
-
-def _lock(metric: catalog.Metric, value: Callable[[LockUse], int | None]) -> Reader:
-    return _gauge_of(metric, lambda view: view.locks, value, lock="name", type="kind")
-
-
-def _cron(metric: catalog.Metric, seconds: Callable[[CronHealth], float | None]) -> Reader:
-    # Of merged cron workflows the one that is furthest behind is shown.
-    return _gauge_of(metric, lambda view: view.crons, seconds, min, cron="name")
-
-
-def _controller(
-    metric: catalog.Metric,
-    value: Callable[[ControllerHealth], float | None],
-    merge: Callable[[float, float], float] = max,
-) -> Reader:
-    return _gauge_of(metric, lambda view: view.controllers, value, merge)
-
-
-def _work_queues(view: LiveView) -> Series:
-    labels = catalog.CONTROLLER_WORK_QUEUE.label_values
-    return _series(
-        (labels({"cluster": pod.cluster, "pod": pod.pod, "work_queue": name}), float(depth))
-        for pod in view.controllers
-        if pod.metrics is not None
-        for name, depth in pod.metrics.queue_depth.items()
-    )
-
-
-def _stuck(view: LiveView) -> Series:
-    labels = catalog.STUCK.label_values
-    return _series(
-        (labels({"cluster": cluster, "namespace": namespace, "cause": cause}), float(number))
-        for (cluster, namespace, cause), number in view.stuck_counts.items()
-    )
-
-
-def _not_ready(view: LiveView) -> Series:
-    labels = catalog.NOT_READY.label_values
-    return _series(
-        (labels({"subject": subject, "cluster": cluster, "cause": cause}), float(number))
-        for (subject, cluster, cause), number in view.not_ready.items()
-    )
-
-
-def _watches(view: LiveView) -> Iterator[WatchHealth]:
-    return (watch for cluster in view.clusters for watch in cluster.watches)
-
-
-def _single(value: Callable[[LiveView], float | None]) -> Reader:
-    """A reader of a gauge without labels; unknown: no sample."""
-
-    def read(view: LiveView) -> Series:
-        number = value(view)
-        return {} if number is None else {(): float(number)}
-
-    return read
-
-
-def _seconds(ms: int | None) -> float | None:
-    return None if ms is None else ms / 1000
-
-
-@cache
-def _release() -> str:
-    try:
-        return version("lynceus")
-    except PackageNotFoundError:
-        # A checkout that was never installed.
-        return "unreleased"
-
-
-GAUGES: dict[str, Reader] = {
-    catalog.QUEUE_DEPTH.name: _gauge_of(catalog.QUEUE_DEPTH, _waiting, lambda row: row.count),
-    catalog.QUEUE_OLDEST_AGE.name: _queue_oldest_age,
-    catalog.QUEUE_DRAIN.name: _gauge_of(catalog.QUEUE_DRAIN, lambda view: view.flows, _drain_s, max),
-    catalog.WORKFLOWS.name: _gauge_of(catalog.WORKFLOWS, _begun, lambda row: row.count),
-    catalog.PARALLELISM_LIMIT.name: _gauge_of(
-        catalog.PARALLELISM_LIMIT, lambda view: view.slots, lambda slots: slots.limit
-    ),
-    catalog.PARALLELISM_SLOTS.name: _parallelism_slots,
-    catalog.LOCK_LIMIT.name: _lock(catalog.LOCK_LIMIT, lambda lock: lock.limit),
-    catalog.LOCK_HELD.name: _lock(catalog.LOCK_HELD, lambda lock: lock.held),
-    catalog.LOCK_WAITING.name: _lock(catalog.LOCK_WAITING, lambda lock: lock.waiting),
-    catalog.STUCK.name: _stuck,
-    catalog.CRON_LAST_RUN.name: _cron(catalog.CRON_LAST_RUN, lambda cron: _seconds(cron.last_at)),
-    catalog.CRON_NEXT_DUE.name: _cron(
-        catalog.CRON_NEXT_DUE, lambda cron: None if cron.suspended else _seconds(cron.next_at)
-    ),
-    catalog.RUNNING_COST.name: _gauge_of(
-        catalog.RUNNING_COST,
-        lambda view: view.burning,
-        lambda cost: None if cost.per_hour is None else float(cost.per_hour),
-    ),
-    catalog.CONTROLLER_READY.name: _controller(catalog.CONTROLLER_READY, lambda pod: pod.ready, min),
-    catalog.CONTROLLER_LEADER.name: _controller(catalog.CONTROLLER_LEADER, lambda pod: pod.leader),
-    catalog.CONTROLLER_CRASH_LOOP.name: _controller(catalog.CONTROLLER_CRASH_LOOP, lambda pod: pod.crash_loop),
-    catalog.CONTROLLER_MEMORY.name: _controller(catalog.CONTROLLER_MEMORY, lambda pod: pod.memory_bytes),
-    catalog.CONTROLLER_MEMORY_LIMIT.name: _controller(
-        catalog.CONTROLLER_MEMORY_LIMIT, lambda pod: pod.memory_limit_bytes or None
-    ),
-    catalog.CONTROLLER_WORK_QUEUE.name: _work_queues,
-    catalog.CLUSTER_UP.name: _gauge_of(
-        catalog.CLUSTER_UP, lambda view: view.clusters, lambda cluster: cluster.ready, cluster="name"
-    ),
-    catalog.WATCH_LAST_EVENT.name: _gauge_of(
-        catalog.WATCH_LAST_EVENT, _watches, lambda watch: _seconds(watch.last_event_at), max
-    ),
-    catalog.STORE_UP.name: _single(lambda view: view.store.reachable),
-    catalog.STORE_LAST_INSERT.name: _single(lambda view: _seconds(view.store.last_insert_at)),
-    catalog.SPOOL_ROWS.name: _single(lambda view: view.store.spooled_rows),
-    catalog.SPOOL_BYTES.name: _single(lambda view: view.store.spooled_bytes),
-    catalog.SPOOL_LIMIT.name: _single(lambda view: view.store.spool_limit_bytes or None),
-    catalog.CLOCK_SKEW.name: _gauge_of(
-        catalog.CLOCK_SKEW, lambda view: view.clocks, lambda clock: _seconds(clock.skew_ms)
-    ),
-    catalog.NOT_READY.name: _not_ready,
-    catalog.ROLLED_UP.name: lambda view: {(name,): at / 1000 for name, at in view.store.rolled_up_at.items()},
-    catalog.BUILD_INFO.name: lambda _: {(_release(),): 1.0},
-}
-"""How each gauge of the catalogue is read from the live view."""
