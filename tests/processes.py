@@ -19,11 +19,25 @@ def lynceus(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "collector", *arguments]
 
 
+class Command(subprocess.Popen[bytes]):
+    """A command that runs, and the file of its output."""
+
+    def __init__(self, *arguments: str, log: Path) -> None:
+        self.log = log
+        with log.open("ab") as out:
+            super().__init__(lynceus(*arguments), stdout=out, stderr=out, stdin=subprocess.DEVNULL, cwd=ROOT)
+
+    def last_words(self) -> str:
+        """Whether it runs, and the end of its output."""
+        code = self.poll()
+        state = "it runs" if code is None else f"it ended with exit code {code}"
+        return f"{state}; its last lines:\n" + "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
+
+
 @contextmanager
-def started(*arguments: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def started(*arguments: str, log: Path) -> Iterator[Command]:
     """A running command; whatever is left of it is killed in the end."""
-    with log.open("ab") as out:
-        process = subprocess.Popen(lynceus(*arguments), stdout=out, stderr=out, stdin=subprocess.DEVNULL, cwd=ROOT)
+    with Command(*arguments, log=log) as process:
         try:
             yield process
         finally:
@@ -58,10 +72,11 @@ def alive(pid: int) -> bool:
         return False
 
 
-def until(holds: Callable[[], object], within_s: float, what: str) -> None:
-    """Wait for a condition."""
+def until(holds: Callable[[], object], within_s: float, what: str, of: Command | None = None) -> None:
+    """Wait for a condition; one of a command that has ended is not waited for."""
     ends = time.monotonic() + within_s
     while not holds():
-        if time.monotonic() > ends:
-            raise AssertionError(f"not within {within_s:g} s: {what}")
+        if time.monotonic() > ends or (of is not None and of.poll() is not None):
+            words = f"; {of.last_words()}" if of is not None else ""
+            raise AssertionError(f"not within {within_s:g} s: {what}{words}")
         time.sleep(0.05)

@@ -3,7 +3,6 @@ A collector that runs inside a test's loop, and conditions to wait for instead o
 """
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,14 +16,7 @@ from collector.service.runtime import Runtime
 from collector.settings.model import ClusterSettings, EmbeddedSettings, HttpSettings, Settings
 from collector.store.clickhouse import StoreError
 from collector.store.worker import Worker
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+from tests.ports import free_port
 
 
 def a_service(folder: Path, *clusters: ClusterSettings, **changes: Any) -> Settings:

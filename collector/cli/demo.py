@@ -3,7 +3,9 @@
 """
 
 import asyncio
+import errno
 import logging
+import socket
 import sys
 import time
 from collections import Counter
@@ -32,7 +34,9 @@ PRICES = Path(__file__).parents[1] / "demo" / "demo-prices.yaml"
 
 
 def demo(
-    port: Annotated[int, typer.Option(help="Port of the live page; the store listens on the next port.")] = 8470,
+    port: Annotated[
+        int, typer.Option(min=1, max=65534, help="Port of the live page; the store listens on the next port.")
+    ] = 8470,
     data: Annotated[Path, typer.Option(help="Folder of the demo's data; a second start continues from it.")] = Path(
         "lynceus-demo"
     ),
@@ -48,6 +52,7 @@ def demo(
 
 async def _run(*, port: int, data: Path, clusters: int, seed: int, seconds: int) -> None:
     """Runs the fleet and the collector until Ctrl-C, or for some seconds."""
+    _refuse_taken_ports(port)
     print_line("Starting a fleet of API servers, the store and the collector …")
     stop, began = asyncio.Event(), time.monotonic()
     async with _fleet(data / "fleet", clusters, seed) as fleet:
@@ -67,6 +72,19 @@ async def _run(*, port: int, data: Path, clusters: int, seed: int, seconds: int)
         )
     for line in summary(runtime, time.monotonic() - began):
         print_line(line)
+
+
+def _refuse_taken_ports(port: int) -> None:
+    """Raises ExternalError with the demo's own remedy; the parts would name settings, which the demo has none of."""
+    for number, listener in ((port, "the live page"), (port + 1, "the store")):
+        try:
+            socket.create_server(("127.0.0.1", number)).close()
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise ExternalError(
+                    f"127.0.0.1:{number} is taken, where {listener} of the demo listens; choose two free ports with "
+                    "--port, like --port 18470, or stop the other program"
+                ) from None
 
 
 class Fleet(msgspec.Struct):

@@ -1,6 +1,7 @@
 """`lynceus demo` as a newcomer starts it."""
 
 import signal
+import socket
 import subprocess
 import time
 from functools import partial
@@ -10,13 +11,13 @@ import aiohttp
 import pytest
 
 from tests.commands import run_command
-from tests.processes import ROOT, alive, descendants, lynceus, started, until
-from tests.running import free_port
+from tests.ports import free_port, free_ports
+from tests.processes import alive, descendants, started, until
 
 
 def a_port() -> int:
-    """A port whose successor is free too, since the store takes that one."""
-    return free_port()
+    """A port whose successor is reserved too, since the store takes that one."""
+    return free_ports(2)[0]
 
 
 def none_alive(pids: list[int]) -> bool:
@@ -35,14 +36,11 @@ def answers(port: int) -> bool:
 def test_the_demo_ends_by_itself_with_a_summary(tmp_path: Path) -> None:
     """`--for` ends it with exit code 0 and a few lines of what was seen, and every page was there while it ran."""
     port, began = a_port(), time.monotonic()
-    with (tmp_path / "out").open("wb") as out:
-        process = subprocess.Popen(
-            lynceus("demo", "--port", str(port), "--data", str(tmp_path / "demo"), "--for", "25"),
-            stdout=out, stderr=subprocess.STDOUT, cwd=ROOT,
-        )  # fmt: skip
-        until(lambda: answers(port), 40, "a ready page")
+    command = ("demo", "--port", str(port), "--data", str(tmp_path / "demo"), "--for", "25")
+    with started(*command, log=tmp_path / "log") as process:
+        until(lambda: answers(port), 40, "a ready page", process)
         code = process.wait(timeout=60)
-    output = (tmp_path / "out").read_text(encoding="utf-8")
+    output = (tmp_path / "log").read_text(encoding="utf-8")
 
     assert code == 0
     assert time.monotonic() - began < 30
@@ -57,7 +55,7 @@ def test_ctrl_c_ends_everything_within_three_seconds(tmp_path: Path) -> None:
     command = ("demo", "--port", str(port), "--data", str(tmp_path / "demo"))
     for _ in range(2):
         with started(*command, log=tmp_path / "log") as process:
-            until(lambda: answers(port), 40, "a ready page")
+            until(lambda: answers(port), 40, "a ready page", process)
             tree = descendants(process.pid)
             process.send_signal(signal.SIGINT)
             began = time.monotonic()
@@ -73,13 +71,38 @@ def test_a_killed_collector_leaves_no_process_behind(tmp_path: Path) -> None:
     """After kill -9 of the collector the store and the fleet end by themselves."""
     port = a_port()
     with started("demo", "--port", str(port), "--data", str(tmp_path / "demo"), log=tmp_path / "log") as process:
-        until(lambda: answers(port), 40, "a ready page")
+        until(lambda: answers(port), 40, "a ready page", process)
         tree = descendants(process.pid)
         process.kill()
         process.wait()
         until(partial(none_alive, tree), 5, "store and fleet gone")
 
     assert len(tree) == 2
+
+
+@pytest.mark.parametrize("taken", [0, 1])
+def test_a_taken_port_is_one_sentence_with_a_remedy(tmp_path: Path, taken: int) -> None:
+    """A program that listens on either port ends the demo before it starts anything."""
+    port = a_port()
+    with socket.create_server(("127.0.0.1", port + taken)):
+        done = run_command("demo", "--port", str(port), "--data", str(tmp_path / "demo"))
+
+    assert done.returncode == 1
+    assert f"127.0.0.1:{port + taken} is taken" in done.stderr
+    assert "--port" in done.stderr
+    assert not (tmp_path / "demo").exists()
+
+
+def test_a_demo_that_ends_is_not_waited_for(tmp_path: Path) -> None:
+    """The condition of a command that has ended fails at once, with the command's own words."""
+    port = a_port()
+    command = ("demo", "--port", str(port), "--data", str(tmp_path / "demo"))
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        started(*command, log=tmp_path / "log") as process,
+        pytest.raises(AssertionError, match=f"(?s)exit code 1.*{port} is taken"),
+    ):
+        until(lambda: answers(port), 40, "a ready page", process)
 
 
 ECI = ("--product", "alibaba-eci", "--spec", "2-4Gi")

@@ -8,7 +8,6 @@ Unlike prctl(PR_SET_PDEATHSIG), that needs no code between fork and exec, and th
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -62,14 +61,6 @@ class Child:
             stack.callback(self._process.wait)
             # The watchdog outlives a program that died of itself, so the group is there and is ours.
             os.killpg(self._process.pid, signal.SIGKILL)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback that were free a moment ago."""
-    with ExitStack() as stack:
-        # All are held until all are known, or the same port could be handed out twice.
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [int(held.getsockname()[1]) for held in sockets]
 
 
 def until(ready: Callable[[], bool], what: str, children: Collection[Child], timeout_s: float) -> None:

@@ -24,7 +24,8 @@ from typing import Any, Self, TypeAlias
 import yaml
 
 from tests.cluster import build
-from tests.cluster.processes import Child, free_ports, until
+from tests.cluster.processes import Child, until
+from tests.ports import free_ports
 
 Json: TypeAlias = dict[str, Any]
 

@@ -24,8 +24,8 @@ import yaml
 from collector.catalog.tables import TABLE_NAMED
 from collector.demo.fleet import run_fleet
 from collector.store.clickhouse import Store, StoreError, connect
+from tests.ports import free_port
 from tests.processes import alive, descendants, kill, started
-from tests.running import free_port
 
 ROUNDS = int(os.environ.get("LYNCEUS_KILL_ROUNDS", "60"))
 SEED = int(os.environ.get("LYNCEUS_KILL_SEED", "1"))

@@ -14,8 +14,9 @@ import yaml
 
 from collector.demo.fleet import run_fleet
 from collector.settings.model import ClusterSettings
+from tests.ports import free_port
 from tests.processes import ROOT
-from tests.running import Running, a_service, free_port, running
+from tests.running import Running, a_service, running
 
 pytestmark = pytest.mark.live
 

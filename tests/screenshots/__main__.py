@@ -18,8 +18,8 @@ from pathlib import Path
 import yaml
 from selenium.webdriver import Chrome
 
+from tests.ports import free_port, free_ports
 from tests.processes import ROOT, lynceus
-from tests.running import free_port
 from tests.screenshots.board import page
 from tests.screenshots.sources import Sources
 from tests.web.browser import Page, chromium
@@ -99,7 +99,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=8, help="how long the demo runs before the pictures")
     minutes = parser.parse_args().minutes
     PICTURES.mkdir(exist_ok=True)
-    port, prometheus_port, began = free_port(), free_port(), int(time.time())
+    (port, _), prometheus_port, began = free_ports(2), free_port(), int(time.time())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with demo(folder, port), prometheus(folder, prometheus_port, f"127.0.0.1:{port}", 5):

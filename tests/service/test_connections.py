@@ -24,8 +24,8 @@ from collector.service.connections import Connections
 from collector.service.http_server import BoundedServer
 from collector.web.headers import RefuseAmbiguousLength
 from tests.kube.certificates import make
+from tests.ports import free_port
 from tests.processes import lynceus, until
-from tests.running import free_port
 from tests.watch.server import ApiServer, Exchange, eventually, kubeconfig
 
 DESCRIPTORS = 120

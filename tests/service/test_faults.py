@@ -18,7 +18,8 @@ from collector.demo.fleet import run_fleet
 from collector.service import run
 from collector.service.http_server import serving
 from collector.settings.model import ClusterSettings, HttpSettings, Settings, StoreSettings, TlsSettings
-from tests.running import a_service, free_port, running
+from tests.ports import free_port
+from tests.running import a_service, running
 from tests.web.fleet import a_view
 
 

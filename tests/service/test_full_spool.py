@@ -13,7 +13,8 @@ from collector.service.runtime import Runtime
 from collector.settings.model import ClusterSettings, StoreSettings
 from collector.store.embedded import child
 from collector.store.spool import inserter
-from tests.running import Running, a_service, free_port, running
+from tests.ports import free_port
+from tests.running import Running, a_service, running
 from tests.service.test_faults import good_cluster
 
 pytestmark = pytest.mark.live

@@ -17,6 +17,7 @@ from collector.service import run
 from collector.settings.model import ClusterSettings, EmbeddedSettings, Settings
 from collector.store import clickhouse
 from collector.store.clickhouse import StoreError, StoreUnreachableError
+from tests.ports import free_port
 from tests.running import a_service, running
 
 
@@ -99,7 +100,7 @@ async def test_a_program_at_the_stores_port_gets_no_token(tmp_path: Path) -> Non
 
 async def test_commands_reach_the_running_store_and_its_port_has_no_writer(tmp_path: Path) -> None:
     """The socket is beside the store, and this user's alone; at the port one only reads."""
-    chosen = settings_of(tmp_path, a_port(), reader_token_file="")
+    chosen = settings_of(tmp_path, free_port(), reader_token_file="")
     async with running(chosen) as collector:
         await collector.until("SELECT count() = 0 FROM claim")
         printed = await asyncio.to_thread(lambda: command(tmp_path, chosen, "period", "lock", "2026-10"))
@@ -122,7 +123,7 @@ async def test_a_long_path_is_no_trouble(tmp_path: Path) -> None:
     """The kernel's limit for a socket's path is about a hundred bytes."""
     folder = tmp_path / ("long" * 30)
     folder.mkdir()
-    chosen = settings_of(folder, a_port())
+    chosen = settings_of(folder, free_port())
     async with running(chosen) as collector:
         await collector.until("SELECT count() = 0 FROM pod_run")
         assert await asyncio.to_thread(connect.writing_store(chosen).query_rows, "SELECT 1") == [(1,)]
@@ -137,8 +138,3 @@ def test_a_folder_that_others_may_write_is_not_trusted(tmp_path: Path) -> None:
 
     with pytest.raises(StoreUnreachableError, match="belongs to others"):
         store.query_rows("SELECT 1")
-
-
-def a_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])

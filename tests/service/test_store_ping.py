@@ -15,7 +15,8 @@ from collector.service import store_ping
 from collector.service.store_ping import ping_forever
 from collector.service.tasks import background_task
 from collector.settings.model import ClusterSettings
-from tests.running import a_service, free_port, running
+from tests.ports import free_port
+from tests.running import a_service, running
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import free_port
+from tests.ports import free_ports
 from tests.start.machine import NEWER, Checkout, Interpreter, clone, interpreters, locked, publish
 
 pytestmark = [pytest.mark.start, pytest.mark.timeout(900)]
@@ -88,7 +88,7 @@ def test_resolving_a_lock_is_no_way_to_install_it(started: SetUp) -> None:
 
 def test_the_demo_starts_and_ends(started: SetUp) -> None:
     """`make demo` shows a fleet for 20 seconds and ends with a summary."""
-    port = free_port()
+    port, _ = free_ports(2)
 
     shown = started.checkout.make("demo", f"DEMO=--for 20 --port {port}")
 

@@ -3,7 +3,6 @@ A real embedded store for tests: the process that users run, started, asked and 
 """
 
 import os
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import urllib3
 
 from collector.store.clickhouse import Store, connect
 from collector.store.embedded.options import StoreOptions
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -138,10 +138,7 @@ def ask(
 
 def free_address() -> str:
     """An address that no process listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        host, port = probe.getsockname()
-    return f"{host}:{port}"
+    return f"127.0.0.1:{free_port()}"
 
 
 def alive(pid: int) -> bool:

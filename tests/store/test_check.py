@@ -6,7 +6,7 @@ from typing import Any
 from collector.checked import Check
 from collector.cli.check import run_checks
 from collector.settings.model import ClusterSettings, Settings, StoreSettings
-from tests.running import free_port
+from tests.ports import free_port
 from tests.store.running import Running
 
 

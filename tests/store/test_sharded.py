@@ -14,7 +14,7 @@ from collector.settings.model import Settings, StoreSettings
 from collector.store.claim import acquire_claim
 from collector.store.clickhouse import Store, StoreError, StoreRefusedError, StoreUnreachableError, connect, fit_quorum
 from collector.store.sharded import writer_settings
-from tests.running import free_port
+from tests.ports import free_port
 from tests.store.facts import a_sample, row_of
 from tests.store.recording import Answer, Recorder, Statement, recording
 from tests.store.running import Running

@@ -15,7 +15,8 @@ from typing import Any
 
 from collector.store.clickhouse import Store, StoreError, connect
 from collector.store.sharded import Settings, writer_settings
-from tests.cluster.processes import Child, free_ports, until
+from tests.cluster.processes import Child, until
+from tests.ports import free_ports
 
 LIVES_S = 900
 """A server ends by itself after so long, whatever becomes of the tests."""

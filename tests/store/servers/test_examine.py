@@ -8,7 +8,7 @@ from collector.store.clickhouse import Store, StoreRefusedError
 from collector.store.servers.examine import ExaminedStore, examine
 from collector.store.servers.rights import Privilege, grants, missing_rights
 from tests.commands import run_command
-from tests.running import free_port
+from tests.ports import free_port
 from tests.store.running import Running
 from tests.store.servers.canned import MEMBERS, CannedStore
 
