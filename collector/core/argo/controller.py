@@ -63,6 +63,8 @@ class ControllerPod(msgspec.Struct, array_like=True):
     metrics_at: Instant = 0
     detail: str = ""
     """Reason why its own metrics could not be read."""
+    backs_off: bool = False
+    """Whether the kubelet delays the next start now; `loop_at` outlives the delay."""
 
     def incident(
         self, cluster: str, uid: str, *, at: Instant, kind: IncidentKind, reason: str, exit_code: int | None = None
@@ -189,8 +191,6 @@ def health(state: ControllerState, cluster: str, now: Instant) -> list[Controlle
 def _health(state: ControllerState, cluster: str, pod: ControllerPod, now: Instant) -> ControllerHealth:
     metrics = pod.metrics if now - pod.metrics_at <= FRESH_MS else None
     memory = pod.memory_bytes if now - pod.memory_at <= FRESH_MS else None
-    # Our clock against the node's: the limit is minutes, so a difference of a second does not matter.
-    runs_well = pod.running_since and now - pod.running_since >= LOOP_OVER_MS
     return ControllerHealth(
         cluster=cluster,
         namespace=pod.namespace,
@@ -199,7 +199,7 @@ def _health(state: ControllerState, cluster: str, pod: ControllerPod, now: Insta
         ready=pod.ready,
         leader=_leads(state, pod.name, metrics, now),
         restarts=pod.restarts,
-        crash_loop=bool(pod.loop_at and not runs_well),
+        crash_loop=pod.backs_off,
         memory_bytes=memory if memory is not None or metrics is None else metrics.memory_bytes,
         memory_limit_bytes=pod.memory_limit_bytes,
         metrics=metrics,
@@ -267,6 +267,7 @@ def _updated_pod(
         "ready": status.ready is True,
         "restarts": max(0, status.restartCount or 0),
         "memory_limit_bytes": _memory_limit(pod, container),
+        "backs_off": _backs_off(status),
         "running_since": (kubernetes.parse_time(state.running.startedAt) if state and state.running else None) or 0,
     }
     return msgspec.structs.replace(before, **now) if before else ControllerPod(**now)

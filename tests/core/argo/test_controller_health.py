@@ -9,6 +9,7 @@ from collector.core.live_view import ControllerHealth
 from collector.core.messages import ControllerMetrics, ControllerSettings
 from tests.builders import NOON, SECOND, an_observation
 from tests.core.argo.controllers import (
+    BACK_OFF,
     a_controller,
     a_state,
     controller_lease,
@@ -19,6 +20,7 @@ from tests.core.argo.controllers import (
     ran,
     runs,
     take,
+    watch,
 )
 
 MINUTE = 60 * SECOND
@@ -57,6 +59,19 @@ def test_a_pod_that_has_just_been_made_is_not_ready() -> None:
 
     assert emitted(pod, seen=state) == []
     assert not health(state).ready
+
+
+def test_a_controller_loops_only_while_the_kubelet_delays_its_start() -> None:
+    """One that runs again may lead; the incident of the loop lasts longer."""
+    state = ControllerState()
+    crashed, back = {"lastState": ran(0, 5)}, {"state": BACK_OFF, "lastState": ran(0, 5)}
+    sights = ((0, {"state": runs(0)}), (6, back), (16, {"state": runs(16), "ready": True, **crashed}), (25, back))
+    shown = []
+    for sight in sights:
+        watch(state, sight)
+        shown.append(health(controller.unpack(controller.pack(state)), NOON + sight[0] * SECOND).crash_loop)
+
+    assert shown == [False, True, False, True]
 
 
 @pytest.mark.parametrize("phase", ["Failed", "Succeeded"])
