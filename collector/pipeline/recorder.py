@@ -102,6 +102,14 @@ class Recorder:
             counters.add(metrics.RETRIES, ended.retries, cluster=cluster, namespace=namespace)
         if ended.unreadable_units:
             counters.add(metrics.UNREADABLE_UNITS, cluster=cluster, namespace=namespace)
+        if ended.duration_ms is not None:
+            counters.observe(
+                metrics.DURATION,
+                ended.duration_ms / 1000,
+                cluster=cluster,
+                template=ended.template,
+                outcome=ended.outcome,
+            )
         if ended.delay_ms is not None:
             counters.observe(metrics.COMPLETION_DELAY, ended.delay_ms / 1000, cluster=cluster)
 

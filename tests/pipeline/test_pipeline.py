@@ -151,6 +151,15 @@ def test_queue_latency_is_observed_in_seconds() -> None:
     assert (found.sum, sum(found.counts)) == (0.05, 1)
 
 
+def test_a_duration_is_observed_by_template_and_outcome() -> None:
+    """Once, at the end; a workflow of no template is under the empty name, never under its own."""
+    flow = a_pipeline()
+    flow.take("c1", [*WHOLE, DONE])
+    found = flow.counters.histograms[metrics.DURATION.name]
+
+    assert {labels: (b.sum, sum(b.counts)) for labels, b in found.items()} == {("c1", "", "succeeded"): (71.0, 1)}
+
+
 def test_a_wait_that_was_not_seen_live_is_not_observed() -> None:
     """Whole seconds would fill buckets of milliseconds with noise."""
     flow = a_pipeline()

@@ -30,13 +30,16 @@ def began(state: WorkflowState) -> Iterator[Effect]:
 def ended(state: WorkflowState) -> Iterator[Effect]:
     """The present attempt ended."""
     attempt = state.attempt
-    delay = rows.completion_delay(attempt)
+    delay, duration = rows.completion_delay(attempt), rows.duration(attempt)
     yield Ended(
-        namespace=state.namespace, outcome=attempt.outcome, reason=attempt.outcome_reason, retries=attempt.retries,
-        delay_ms=delay.ms, unreadable_units=bool(state.units) and units.number(state.units) is None,
+        namespace=state.namespace, outcome=attempt.outcome, template=state.template, duration_ms=duration.ms,
+        reason=attempt.outcome_reason, retries=attempt.retries, delay_ms=delay.ms,
+        unreadable_units=bool(state.units) and units.number(state.units) is None,
     )  # fmt: skip
     if delay.clamped:
         yield Clamped("completion_delay")
+    if duration.clamped:
+        yield Clamped("duration")
 
 
 def run_row(cluster: str, state: WorkflowState, attempt: Attempt) -> WorkflowRun:

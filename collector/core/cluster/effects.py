@@ -46,6 +46,10 @@ class Ended(msgspec.Struct, frozen=True):
 
     namespace: str
     outcome: str
+    template: str = ""
+    """What the workflow was made from; empty: it was submitted by itself."""
+    duration_ms: int | None = None
+    """Begin of work to the end; None: no work was done, or the end was not seen."""
     reason: str = ""
     retries: int = 0
     delay_ms: int | None = None

@@ -58,6 +58,13 @@ def completion_delay(attempt: Attempt) -> Latency:
     return _between(attempt.last_end_at, attempt.finished_at, "object")
 
 
+def duration(attempt: Attempt) -> Latency:
+    """Begin of work to the end, by the controller's clock; none of an attempt that never began or vanished unobserved."""
+    if attempt.finished_at is None or attempt.picked_up_at is None or attempt.outcome == "unknown":
+        return NONE
+    return _between(attempt.started_at or attempt.picked_up_at, attempt.finished_at, "object")
+
+
 def _between(begin: Instant, end: Instant, source: LatencySource) -> Latency:
     return Latency(max(0, end - begin), source, end < begin)
 

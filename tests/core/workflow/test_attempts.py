@@ -200,7 +200,8 @@ def test_a_retried_workflow_is_a_new_attempt_that_queues_from_its_reopening() ->
     again = NOON + 10 * MINUTE
     feed(cluster, submitted(), running(), finished(phase="Failed"))
     begun = an_observation(a_workflow(phase="Running", started=again), when=again + 900)
-    effects = feed(cluster, reopened(again), begun, finished(started=again, when=again + MINUTE))
+    end = finished(started=again, finished=again + MINUTE, when=again + MINUTE)
+    effects = feed(cluster, reopened(again), begun, end)
 
     (run,) = only(WorkflowRun, effects)
 
