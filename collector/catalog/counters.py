@@ -12,14 +12,18 @@ from decimal import Decimal
 from typing import Any
 
 from collector.catalog.idle_series import IdleSeries
-from collector.catalog.metrics import LABEL_OVERFLOW, Metric
+from collector.catalog.metrics import LABEL_OVERFLOW, METRICS, Metric
 
 MAX_SERIES = 2000
 """Series of one family, so that a label bomb cannot fill memory. A full family forgets idle series, which are added up under
 `_gone`; if none is idle, what goes over is added up under `_other`."""
+UNKNOWN = "unknown"
+"""Value of a label in a total that an older release stored without this label."""
 OTHER, GONE = "_other", "_gone "
 """Label values that no namespace and no label can have. After the second stands the number of the forgotten series: each time
 it is a new series, since `increase()` would take what is added to an old one for something that happens now."""
+
+_GROWN = {metric.name: metric for metric in METRICS if metric.labels_before}
 
 Labels = tuple[str, ...]
 """The label values of one series, in the order in which the metric declares its labels."""
@@ -131,10 +135,19 @@ class Counters:
         """Continues from stored totals, so that a restart does not reset counters for queries without `increase`."""
         for key, value in totals.items():
             name, *texts = key.split("\x1f")
-            labels = tuple(texts)
+            labels = _with_new_labels(name, tuple(texts))
             self.series.setdefault(name, {})[labels] = int(value) if value.isdigit() else Decimal(value)
             if labels and labels[-1].startswith(GONE):
                 self._gone[name, _cluster(labels)] = labels
+
+
+def _with_new_labels(name: str, labels: Labels) -> Labels:
+    """The labels of a stored total: those that were declared since it was stored are unknown."""
+    metric = _GROWN.get(name)
+    if metric is None or len(labels) != len(metric.labels_before):
+        return labels
+    stored = dict(zip(metric.labels_before, labels, strict=True))
+    return tuple(stored.get(label, UNKNOWN) for label in metric.labels)
 
 
 def _cluster(labels: Labels) -> str:

@@ -4,7 +4,7 @@ The live view: the present state of all clusters, for the page, the API and the 
 
 from collections.abc import Iterable, Mapping
 
-from collector.core.argo import controller
+from collector.core.argo import controller_health
 from collector.core.cluster import run_rate
 from collector.core.cluster.state import Cluster
 from collector.core.facts.watches import WatchGap
@@ -65,7 +65,7 @@ class LivePicture:
         view.slots.extend(slots.slots(name, waiting, cluster.settings, cluster.namespaces))
         view.locks.extend(locks.locks(name, cluster.locks.users.values(), cluster.locks.limits))
         view.crons.extend(cluster.crons.view())
-        view.controllers.extend(controller.health(cluster.controllers, name, now))
+        view.controllers.extend(controller_health.health(cluster.controllers, name, now))
         view.burning.extend(self._hourly_costs.get(name, ()))
         if (found := self._stuck.get(name)) is not None:
             view.stuck.extend(found.oldest)

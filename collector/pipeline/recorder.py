@@ -118,7 +118,8 @@ class Recorder:
         if incident.at < news_from or incident.kind not in ("oom_kill", "restart"):
             return
         cluster, container = incident.cluster, incident.container
-        self.counters.add(metrics.CONTROLLER_RESTARTS, cluster=cluster, container=container)
+        reason = controller.restart_reason(incident)
+        self.counters.add(metrics.CONTROLLER_RESTARTS, cluster=cluster, container=container, reason=reason)
         if incident.kind == "oom_kill":
             self.counters.add(metrics.CONTROLLER_OOM_KILLS, cluster=cluster, container=container)
 
@@ -187,7 +188,8 @@ def initialise_counters(counters: Counters, clusters: Iterable[str]) -> None:
     for cluster in clusters:
         for container in controller.CONTAINERS:
             counters.initialise(metrics.CONTROLLER_OOM_KILLS, cluster=cluster, container=container)
-            counters.initialise(metrics.CONTROLLER_RESTARTS, cluster=cluster, container=container)
+            for reason in (*controller.RESTART_REASONS.values(), controller.OTHER_RESTART):
+                counters.initialise(metrics.CONTROLLER_RESTARTS, cluster=cluster, container=container, reason=reason)
         for kind in get_args(Kind):
             counters.initialise(metrics.WATCH_GAPS, cluster=cluster, kind=kind)
         for kind in WORKLOAD_KINDS:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from collector.catalog import counters
 from collector.catalog.counters import Counters
-from collector.catalog.metrics import COST, LABEL_OVERFLOW, QUEUE_LATENCY, SUBMITTED
+from collector.catalog.metrics import CONTROLLER_RESTARTS, COST, LABEL_OVERFLOW, QUEUE_LATENCY, SUBMITTED
 
 TEAM = {"cluster": "c1", "namespace": "team", "queue": "night"}
 PAID = {"cluster": "c1", "namespace": "team", "product": "eci", "currency": "USD"}
@@ -141,3 +141,15 @@ def test_a_counter_continues_from_its_total(amount: int | Decimal) -> None:
     after.add(COST, 1, **PAID)
 
     assert after.series[COST.name]["c1", "team", "eci", "USD"] == amount + 1
+
+
+def test_a_total_of_a_release_with_fewer_labels_goes_on() -> None:
+    """What the new label would say of it is unknown; the sum of the family is the same, also after the next restart."""
+    later = Counters()
+    later.restore({f"{CONTROLLER_RESTARTS.name}\x1fc1\x1fcontroller": "5", "gone_total\x1fc1": "1"})
+    later.add(CONTROLLER_RESTARTS, cluster="c1", container="controller", reason="oom")
+    last = Counters()
+    last.restore(later.totals("c1"))
+
+    expected = {("c1", "controller", "unknown"): 5, ("c1", "controller", "oom"): 1}
+    assert later.series[CONTROLLER_RESTARTS.name] == last.series[CONTROLLER_RESTARTS.name] == expected

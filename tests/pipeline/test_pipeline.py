@@ -260,7 +260,7 @@ def test_a_kill_of_the_controller_pages() -> None:
     flow.take("c1", [controller(), controller()])
 
     assert counted(flow, metrics.CONTROLLER_OOM_KILLS) == {("c1", "workflow-controller"): 1}
-    assert counted(flow, metrics.CONTROLLER_RESTARTS) == {("c1", "workflow-controller"): 1}
+    assert counted(flow, metrics.CONTROLLER_RESTARTS) == {("c1", "workflow-controller", "oom"): 1}
 
 
 def test_a_crash_of_the_controller_is_no_kill() -> None:
@@ -269,7 +269,7 @@ def test_a_crash_of_the_controller_is_no_kill() -> None:
     flow.take("c1", [controller(reason="Error")])
 
     assert counted(flow, metrics.CONTROLLER_OOM_KILLS) == {}
-    assert counted(flow, metrics.CONTROLLER_RESTARTS) == {("c1", "workflow-controller"): 1}
+    assert counted(flow, metrics.CONTROLLER_RESTARTS) == {("c1", "workflow-controller", "error"): 1}
 
 
 def test_an_old_kill_that_a_list_shows_is_recorded_and_pages_nobody() -> None:

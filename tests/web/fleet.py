@@ -201,9 +201,9 @@ def some_counters() -> Counters:
     counters = Counters()
     for cluster in ("prod-hz", "prod-sh"):
         counters.initialise(catalog.CONTROLLER_OOM_KILLS, cluster=cluster, container="workflow-controller")
-        counters.initialise(catalog.CONTROLLER_RESTARTS, cluster=cluster, container="workflow-controller")
+        counters.initialise(catalog.CONTROLLER_RESTARTS, cluster=cluster, container="workflow-controller", reason="oom")
     counters.add(catalog.CONTROLLER_OOM_KILLS, 2, cluster="prod-sh", container="workflow-controller")
-    counters.add(catalog.CONTROLLER_RESTARTS, 3, cluster="prod-sh", container="workflow-controller")
+    counters.add(catalog.CONTROLLER_RESTARTS, 3, cluster="prod-sh", container="workflow-controller", reason="oom")
     return counters
 
 

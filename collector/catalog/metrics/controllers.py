@@ -13,8 +13,9 @@ CONTROLLER_OOM_KILLS = Metric(
 CONTROLLER_RESTARTS = Metric(
     "lynceus_controller_restarts_total",
     "counter",
-    ("cluster", "container"),
-    "Terminations of the Argo controller's container, OOM kills included.",
+    ("cluster", "container", "reason"),
+    "Terminations of the Argo controller's container by reason: oom, error, completed, evicted, other, unknown.",
+    labels_before=("cluster", "container"),
 )
 CONTROLLER_READY = Metric(
     "lynceus_controller_ready", "gauge", ("cluster", "pod"), "1 when the Argo controller's container is ready."

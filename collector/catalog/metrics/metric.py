@@ -16,6 +16,8 @@ class Metric:
     labels: tuple[str, ...]
     help: str
     buckets: tuple[float, ...] = ()
+    labels_before: tuple[str, ...] = ()
+    """The labels of an earlier release, whose stored totals go on; empty: labels were never added."""
 
     def label_values(self, labels: Mapping[str, str]) -> tuple[str, ...]:
         """Label values in the declared order; a label that is missing or not declared is an error of the caller."""

@@ -1,5 +1,5 @@
 """
-Incidents and health of an Argo controller, from its pods, its Lease and its metrics. Each incident is emitted once.
+Incidents of an Argo controller, from the status of its pods. Each incident is emitted once.
 
 The kubelet keeps only the last termination in lastState, and it is lost with the pod. So every observation is examined,
 and the key (pod uid, container, finishedAt) distinguishes a new termination from a repeated one. The container is named
@@ -8,13 +8,12 @@ and the key (pod uid, container, finishedAt) distinguishes a new termination fro
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any, assert_never
+from typing import Any
 
 import msgspec
 
 from collector.core.facts.workflows import ControllerIncident, IncidentKind
-from collector.core.live_view import ControllerHealth
-from collector.core.messages import ControllerMetrics, Lease, Observation, Reading
+from collector.core.messages import ControllerMetrics, Lease, Observation
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
 from collector.core.objects.quantity import parse_quantity
@@ -26,6 +25,11 @@ LABELS = (
     ("app.kubernetes.io/component", "workflow-controller"),
     ("app.kubernetes.io/name", "argo-workflows-workflow-controller"),
 )
+RESTART_REASONS = {
+    "OOMKilled": "oom", "Error": "error", "Completed": "completed", "Evicted": "evicted", "unseen": "unknown",
+}  # fmt: skip
+"""Words of a metric's label by the reason of an incident; `unknown` also stands for totals of releases without the label."""
+OTHER_RESTART = "other"
 REMEMBERED = 1000
 """Incidents remembered to recognise repeats; a crash loop of days has far fewer."""
 PODS = 100
@@ -34,10 +38,6 @@ LOOP_OVER_MS = 10 * MINUTE_MS
 """Running time after which the kubelet forgets a crash loop and starts a container without back-off again."""
 LOOP_MS, UNSEEN_MS = 1, 2
 """Offsets of a crash loop and an unseen restart from an end: ends are whole seconds, and a row's key has no kind."""
-FRESH_MS = 3 * MINUTE_MS
-"""Age beyond which a reading is out of date; the rarest reading is made once a minute."""
-LEASE_SLACK_MS = MINUTE_MS
-"""Clock difference between a cluster and us up to which a renewed Lease does not count as expired."""
 
 
 class ControllerPod(msgspec.Struct, array_like=True):
@@ -114,6 +114,11 @@ def unpack(state: bytes) -> ControllerState:
         return ControllerState(dict.fromkeys(_KEYS.decode(state)))
 
 
+def restart_reason(incident: ControllerIncident) -> str:
+    """One word for the reason of a restart, of a few."""
+    return RESTART_REASONS.get(incident.reason, OTHER_RESTART)
+
+
 def is_controller(pod: kubernetes.Pod, namespace: str) -> bool:
     """Whether a pod is a workflow controller of the watched installation."""
     labels = pod.metadata.labels or {}
@@ -136,9 +141,8 @@ def incidents(
     ends = list(_container_ends(pod, status))
     for at, ended in ends:
         if _is_new(state, (seen.uid, container, at)):
-            yield after.incident(
-                cluster, seen.uid, at=at, kind=_kind(ended), reason=ended.reason or "", exit_code=ended.exitCode
-            )
+            reason = _reason(pod, status, ended)
+            yield after.incident(cluster, seen.uid, at=at, kind=_kind(ended), reason=reason, exit_code=ended.exitCode)
     new = sum(before is None or at > before.ended_at for at, _ in ends)
     total = after.restarts + _is_down(pod, status)
     if before is not None and total > before.ends + new:
@@ -158,85 +162,6 @@ def incidents(
 def forget_pod(state: ControllerState, uid: str) -> None:
     """Forget a pod that vanished during a watch gap; the uid of any other pod is ignored."""
     state.pods.pop(uid, None)
-
-
-def take_reading(
-    cluster: str, namespace: str, reading: Reading, state: ControllerState
-) -> Iterator[ControllerIncident]:
-    """Take a reading; a new holder of the Lease is an incident. Readings of unknown pods are dropped."""
-    value = reading.value
-    pods = [pod for pod in state.pods.values() if pod.name == reading.subject]
-    match reading.kind:
-        case "lease":
-            state.lease, state.lease_at = (value if isinstance(value, Lease) else None), reading.at
-            yield from _leader_change(cluster, namespace, state)
-        case "memory":
-            for pod in pods:
-                pod.memory_bytes, pod.memory_at = (value if isinstance(value, int) else None), reading.at
-        case "metrics":
-            for pod in pods:
-                pod.metrics = value if isinstance(value, ControllerMetrics) else None
-                pod.metrics_at, pod.detail = reading.at, reading.detail
-        case "settings":
-            pass  # parallelism is the cluster's, not a controller's
-        case _:
-            assert_never(reading.kind)
-
-
-def health(state: ControllerState, cluster: str, now: Instant) -> list[ControllerHealth]:
-    """Health of each controller pod, by name."""
-    return [_health(state, cluster, pod, now) for pod in sorted(state.pods.values(), key=lambda pod: pod.name)]
-
-
-def _health(state: ControllerState, cluster: str, pod: ControllerPod, now: Instant) -> ControllerHealth:
-    metrics = pod.metrics if now - pod.metrics_at <= FRESH_MS else None
-    memory = pod.memory_bytes if now - pod.memory_at <= FRESH_MS else None
-    return ControllerHealth(
-        cluster=cluster,
-        namespace=pod.namespace,
-        pod=pod.name,
-        container=pod.container,
-        ready=pod.ready,
-        leader=_leads(state, pod.name, metrics, now),
-        restarts=pod.restarts,
-        crash_loop=pod.backs_off,
-        memory_bytes=memory if memory is not None or metrics is None else metrics.memory_bytes,
-        memory_limit_bytes=pod.memory_limit_bytes,
-        metrics=metrics,
-        detail=pod.detail,
-    )
-
-
-def _leads(state: ControllerState, name: str, metrics: ControllerMetrics | None, now: Instant) -> bool | None:
-    """Whether a pod holds the Lease, in which Argo writes pod names; without a Lease, by the pod's metrics."""
-    lease = state.lease
-    if lease is None or now - state.lease_at > FRESH_MS:
-        return metrics.is_leader if metrics else None
-    renewed_at = state.lease_at if lease.renewed_at is None else lease.renewed_at
-    return lease.holder == name and state.lease_at - renewed_at <= lease.duration_s * 1000 + LEASE_SLACK_MS
-
-
-def _leader_change(cluster: str, namespace: str, state: ControllerState) -> Iterator[ControllerIncident]:
-    """Emit a new holder of the Lease; a Lease that was given back and has no holder yet is not a change."""
-    lease = state.lease
-    if lease is None or not lease.holder:
-        return
-    before, state.leader = state.leader, lease.holder
-    if not before or before == lease.holder or lease.acquired_at is None:
-        return
-    yield ControllerIncident(
-        cluster=cluster,
-        pod_uid="",
-        container="lease",
-        at=lease.acquired_at,
-        version=lease.acquired_at,
-        namespace=namespace,
-        pod=lease.holder,
-        kind="leader_change",
-        reason=lease.holder,
-        exit_code=None,
-        memory_limit_bytes=0,
-    )
 
 
 def _container(pod: kubernetes.Pod) -> str:
@@ -286,6 +211,14 @@ def _container_ends(
         if state is status.state and pod.metadata.deletionTimestamp and ended.reason != "OOMKilled":
             continue
         yield at, ended
+
+
+def _reason(pod: kubernetes.Pod, status: kubernetes.ContainerStatus, ended: kubernetes.ContainerTerminated) -> str:
+    """Reason of an end; of a pod that failed as a whole the pod's own, unless the container ran out of memory."""
+    last = status.state is not None and status.state.terminated is ended
+    if last and pod.status and pod.status.reason and ended.reason != "OOMKilled":
+        return pod.status.reason
+    return ended.reason or ""
 
 
 def _kind(ended: kubernetes.ContainerTerminated) -> IncidentKind:

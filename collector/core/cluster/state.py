@@ -8,7 +8,7 @@ Observations of different kinds may arrive in any order: a pod before its workfl
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
-from collector.core.argo import controller
+from collector.core.argo import controller, controller_health
 from collector.core.argo.cron import NEVER, Calendar, Crons
 from collector.core.change_log import ChangeLog
 from collector.core.cluster import clock_step
@@ -112,7 +112,7 @@ class Cluster:
             self.settings = reading.value if isinstance(reading.value, ControllerSettings) else self.settings
             return []
         self.changes.mark("controller", "")
-        return [*controller.take_reading(self.name, self.rules.controller_namespace, reading, self.controllers)]
+        return [*controller_health.take_reading(self.name, self.rules.controller_namespace, reading, self.controllers)]
 
     def tick(self, now: Instant) -> list[Effect]:
         """Returns what follows from time alone: cron runs that were due and did not start."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from collector.core.argo import controller
+from collector.core.argo import controller, controller_health
 from collector.core.argo.controller import ControllerState
 from collector.core.facts.workflows import ControllerIncident
 from collector.core.live_view import ControllerHealth
@@ -61,14 +61,14 @@ def names(incidents: list[ControllerIncident]) -> list[tuple[str, str, int]]:
 
 
 def health(state: ControllerState, now: int = NOON) -> ControllerHealth:
-    (row,) = controller.health(state, "c1", now)
+    (row,) = controller_health.health(state, "c1", now)
     return row
 
 
 def take(
     state: ControllerState, kind: Any, value: Any, subject: str = "ctl", at: int = NOON, detail: str = ""
 ) -> list[Any]:
-    return list(controller.take_reading("c1", "argo", Reading(kind, subject, at, value, detail), state))
+    return list(controller_health.take_reading("c1", "argo", Reading(kind, subject, at, value, detail), state))
 
 
 def controller_lease(state: ControllerState, holder: str, at: int = NOON, **changes: Any) -> list[ControllerIncident]:

@@ -63,6 +63,37 @@ def test_an_end_for_another_reason_is_a_restart() -> None:
     assert (incident.kind, incident.reason, incident.exit_code) == ("restart", "Error", 2)
 
 
+@pytest.mark.parametrize(
+    ("pod_reason", "reason", "expected", "word"),
+    [
+        (None, "OOMKilled", "OOMKilled", "oom"),
+        (None, "Error", "Error", "error"),
+        (None, "Completed", "Completed", "completed"),
+        (None, "ContainerCannotRun", "ContainerCannotRun", "other"),
+        ("Evicted", "Error", "Evicted", "evicted"),
+        ("Evicted", "OOMKilled", "OOMKilled", "oom"),
+        ("NodeShutdown", "Error", "NodeShutdown", "other"),
+    ],
+)
+def test_a_restart_has_one_of_few_reasons(pod_reason: str | None, reason: str, expected: str, word: str) -> None:
+    """A pod that failed as a whole gives the reason, unless the container ran out of memory; older ends keep theirs."""
+    pod = a_controller({"state": ended(9, reason), "lastState": ended(1, "Error")})
+    assert pod.status
+    pod.status.reason = pod_reason
+    first, second = emitted(pod)
+
+    assert (first.reason, second.reason) == ("Error", expected)
+    assert controller.restart_reason(second) == word
+
+
+def test_a_restart_that_nobody_saw_has_an_unknown_reason() -> None:
+    """Only its start is known."""
+    sights = ((0, {"state": runs(0), "restartCount": 0}), (9, {"state": runs(8), "restartCount": 1}))
+    (unseen,) = watch(ControllerState(), *sights)
+
+    assert controller.restart_reason(unseen) == "unknown"
+
+
 def test_two_pods_may_die_in_the_same_second() -> None:
     """The key names the pod."""
     assert len(emitted(a_controller({"state": ended(1)}, uid="a"), a_controller({"state": ended(1)}, uid="b"))) == 2

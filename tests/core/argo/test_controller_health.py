@@ -2,8 +2,9 @@
 
 import pytest
 
-from collector.core.argo import controller
+from collector.core.argo import controller, controller_health
 from collector.core.argo.controller import ControllerState
+from collector.core.argo.controller_health import FRESH_MS
 from collector.core.facts.workflows import ControllerIncident
 from collector.core.live_view import ControllerHealth
 from collector.core.messages import ControllerMetrics, ControllerSettings
@@ -32,7 +33,7 @@ def test_each_replica_has_its_health() -> None:
     for uid, ready in (("b", True), ("a", None)):
         emitted(a_controller({"state": runs(0), "ready": ready, "restartCount": 3}, uid=uid), seen=state)
 
-    assert controller.health(state, "c1", NOON) == [
+    assert controller_health.health(state, "c1", NOON) == [
         ControllerHealth(
             cluster="c1",
             namespace="argo",
@@ -204,9 +205,7 @@ def test_memory_is_the_metrics_api_s_else_its_own() -> None:
     own = health(state, NOON + MINUTE).memory_bytes
     take(state, "memory", 7)
     both = health(state, NOON + MINUTE).memory_bytes
-    later = [
-        health(state, NOON + at).memory_bytes for at in (controller.FRESH_MS + 1, controller.FRESH_MS + MINUTE + 1)
-    ]
+    later = [health(state, NOON + at).memory_bytes for at in (FRESH_MS + 1, FRESH_MS + MINUTE + 1)]
     take(state, "memory", None)
 
     assert (own, both, later) == (5, 7, [5, None])
