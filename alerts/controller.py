@@ -1,33 +1,32 @@
 """
-Alerts about the Argo controller. A queue that does not drain often has this cause, so this page fires first.
+Alerts about the Argo controller. A queue that does not drain often has this cause, so these fire first.
 """
 
-import msgspec
-
-from alerts.numbers import Number
-from alerts.rules import Alert, Group
+from alerts.numbers import Numbers
+from alerts.promql import increase
+from alerts.rules import Alert, Builder, Recording
 from collector.catalog import metrics as catalog
 
-
-class ControllerThresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Thresholds of controllers."""
-
-    oom_window_m: Number
+RECORDINGS: tuple[Recording, ...] = ()
 
 
-def build(own: ControllerThresholds) -> Group:
-    """The group lynceus-controller."""
-    window = own.oom_window_m.value
-    killed = Alert(
+def controller_oom_killed(numbers: Numbers) -> Alert:
+    """Exact, from the status of its pod; no other system counts these kills."""
+    kills = numbers.of(catalog.CONTROLLER_OOM_KILLS)
+    return Alert(
         name="ControllerOOMKilled",
-        # No hold: the counter is exact, one kill is one too many, and a loop of them would reset it each time.
-        expr=f"sum by (cluster, container) (increase({catalog.CONTROLLER_OOM_KILLS.name}[{window}m])) > 0",
+        # No hold: the counter is exact, and one kill is one too many.
+        expr=f"{increase(catalog.CONTROLLER_OOM_KILLS, kills, numbers.span('window'), 'cluster, container')} > 0",
         severity="critical",
         summary="An Argo controller was OOM-killed.",
         description=(
             "{{ $labels.container }} on {{ $labels.cluster }} was OOM-killed "
-            f'{{{{ $value | printf "%.0f" }}}} time(s) in {window} minutes. Nothing starts on this cluster until it is back.'
+            f'{{{{ $value | printf "%.0f" }}}} time(s) in {numbers.words("window")}. '
+            "Nothing starts on this cluster until it is back."
         ),
+        keep_firing=numbers.span("keep"),
         labels=("cluster", "container"),
     )
-    return Group(name="lynceus-controller", interval="30s", rules=(killed,))
+
+
+BUILDERS: tuple[Builder, ...] = (controller_oom_killed,)

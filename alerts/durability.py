@@ -4,58 +4,33 @@ Alerts about complete data: is everything observed, stored and summed, and do th
 Only a spool that is about to pause the watches pages a person; the others are tickets, since nothing is lost yet.
 """
 
-import msgspec
-
-from alerts.numbers import Number
-from alerts.rules import ITSELF, Alert, Group
+from alerts.numbers import Numbers
+from alerts.promql import increase
+from alerts.rules import ITSELF, Alert, Builder, Recording
 from collector.catalog import metrics as catalog
 from collector.catalog.metrics import Metric
 
-
-class DurabilityThresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Thresholds of incomplete, late or wrong data."""
-
-    seen_window_m: Number
-    stored_window_m: Number
-    rollup_age_h: Number
-    rollup_hold_m: Number
-    clock_skew_s: Number
-    clock_hold_m: Number
-    spool_full_percent: Number
-    spool_hold_m: Number
+RECORDINGS: tuple[Recording, ...] = ()
 
 
-def build(own: DurabilityThresholds) -> Group:
-    """The group lynceus-durability."""
-    rules = (
-        _watch_gap(own),
-        _reconcile_differences(own),
-        _backfill_failing(own),
-        _quarantine_growing(own),
-        _spool_nearly_full(own),
-        _rollup_old(own),
-        _clock_skewed(own),
-    )
-    return Group(name="lynceus-durability", interval="30s", rules=rules)
-
-
-def _grew(metric: Metric, labels: tuple[str, ...], window_m: int) -> str:
+def _grew(numbers: Numbers, metric: Metric, labels: tuple[str, ...]) -> str:
     """PromQL that holds while a counter has grown in the window; counters continue after a restart."""
-    return f"sum by ({', '.join(labels)}) (increase({metric.name}[{window_m}m])) > 0"
+    return f"{increase(metric, numbers.of(metric), numbers.span('window'), ', '.join(labels))} > 0"
 
 
-def _grew_or_appeared(metric: Metric, labels: tuple[str, ...], window_m: int) -> str:
+def _grew_or_appeared(numbers: Numbers, metric: Metric, labels: tuple[str, ...]) -> str:
     """PromQL like _grew, for a counter whose series are not known in advance, so that none exists at 0."""
-    by = f"sum by ({', '.join(labels)})"
-    new = f"({by} ({metric.name}) unless {by} ({metric.name} offset {window_m}m)) > 0"
-    return f"{_grew(metric, labels, window_m)} or {new}"
+    by, series = f"sum by ({', '.join(labels)})", numbers.of(metric)
+    new = f"({by} ({series}) unless {by} ({series} offset {numbers.span('window')})) > 0"
+    return f"{_grew(numbers, metric, labels)} or {new}"
 
 
-def _watch_gap(own: DurabilityThresholds) -> Alert:
+def watch_gap(numbers: Numbers) -> Alert:
+    """What was not seen is missing from reports, so somebody must know."""
     labels = ("cluster", "kind")
     return Alert(
         name="WatchGap",
-        expr=_grew(catalog.WATCH_GAPS, labels, own.seen_window_m.value),
+        expr=_grew(numbers, catalog.WATCH_GAPS, labels),
         severity="warning",
         summary="A break in a watch could not be replayed.",
         description=(
@@ -67,11 +42,12 @@ def _watch_gap(own: DurabilityThresholds) -> Alert:
     )
 
 
-def _reconcile_differences(own: DurabilityThresholds) -> Alert:
+def reconcile_differences(numbers: Numbers) -> Alert:
+    """A watch that misses changes without an error is the worst fault of a watch."""
     labels = ("cluster", "kind", "difference")
     return Alert(
         name="ReconcileDifferences",
-        expr=_grew(catalog.RECONCILE_DIFFERENCES, labels, own.seen_window_m.value),
+        expr=_grew(numbers, catalog.RECONCILE_DIFFERENCES, labels),
         severity="warning",
         summary="A watch missed changes.",
         description=(
@@ -83,11 +59,12 @@ def _reconcile_differences(own: DurabilityThresholds) -> Alert:
     )
 
 
-def _backfill_failing(own: DurabilityThresholds) -> Alert:
+def backfill_failing(numbers: Numbers) -> Alert:
+    """A gap that the archive could fill stays open."""
     labels = ("cluster", "reason")
     return Alert(
         name="BackfillFailing",
-        expr=_grew(catalog.BACKFILL_FAILURES, labels, own.seen_window_m.value),
+        expr=_grew(numbers, catalog.BACKFILL_FAILURES, labels),
         severity="warning",
         summary="Backfill from the Argo archive is failing.",
         description=(
@@ -99,11 +76,12 @@ def _backfill_failing(own: DurabilityThresholds) -> Alert:
     )
 
 
-def _quarantine_growing(own: DurabilityThresholds) -> Alert:
+def quarantine_growing(numbers: Numbers) -> Alert:
+    """What is quarantined is missing from reports and bills."""
     labels = ("cluster", "kind", "reason")
     return Alert(
         name="QuarantineGrowing",
-        expr=_grew_or_appeared(catalog.QUARANTINED, labels, own.stored_window_m.value),
+        expr=_grew_or_appeared(numbers, catalog.QUARANTINED, labels),
         severity="warning",
         summary="Objects or rows are quarantined.",
         description=(
@@ -115,52 +93,64 @@ def _quarantine_growing(own: DurabilityThresholds) -> Alert:
     )
 
 
-def _spool_nearly_full(own: DurabilityThresholds) -> Alert:
-    share = own.spool_full_percent.value
+def spool_nearly_full(numbers: Numbers) -> Alert:
+    """The last warning before the watches pause."""
     return Alert(
         name="SpoolNearlyFull",
-        expr=f"100 * {catalog.SPOOL_BYTES.name} / {catalog.SPOOL_LIMIT.name} > {share}",
+        expr=f"100 * {catalog.SPOOL_BYTES.name} / {catalog.SPOOL_LIMIT.name} > {numbers['full']}",
         severity="critical",
         summary="The spool is nearly full.",
         description=(
             'The spool of {{ $labels.instance }} is {{ $value | printf "%.0f" }} % full. A full spool pauses the watches. '
             "Make the store accept rows, or free disk space and raise spool.max_bytes."
         ),
-        hold=f"{own.spool_hold_m.value}m",
+        hold=numbers.span("hold"),
         dashboard=ITSELF,
         labels=("instance",),
     )
 
 
-def _rollup_old(own: DurabilityThresholds) -> Alert:
-    hours = own.rollup_age_h.value
+def rollup_old(numbers: Numbers) -> Alert:
+    """Reports get slow, and a rollup that is not moving hides an error."""
     return Alert(
         name="RollupOld",
-        expr=f"time() - max by (rollup) ({catalog.ROLLED_UP.name}) > {hours * 3600}",
+        expr=f"time() - max by (rollup) ({catalog.ROLLED_UP.name}) > {numbers.seconds('age')}",
         severity="warning",
         summary="A rollup is out of date.",
         description=(
-            f"{{{{ $labels.rollup }}}} has not been updated for more than {hours} hours. Reports stay correct but read "
-            "more rows. See its errors in the log; perhaps no collector holds its claim."
+            f"{{{{ $labels.rollup }}}} has not been updated for more than {numbers.words('age')}. Reports stay correct but "
+            "read more rows. See its errors in the log; perhaps no collector holds its claim."
         ),
-        hold=f"{own.rollup_hold_m.value}m",
+        hold=numbers.span("hold"),
         dashboard=ITSELF,
         labels=("rollup",),
     )
 
 
-def _clock_skewed(own: DurabilityThresholds) -> Alert:
+def clock_skewed(numbers: Numbers) -> Alert:
+    """Two clocks that differ make durations wrong."""
     labels = ("subject", "cluster")
     return Alert(
         name="ClockSkewed",
-        expr=f"max by ({', '.join(labels)}) (abs({catalog.CLOCK_SKEW.name})) > {own.clock_skew_s.value}",
+        expr=f"max by ({', '.join(labels)}) (abs({catalog.CLOCK_SKEW.name})) > {numbers['skew']}",
         severity="warning",
         summary="A clock differs from the collector's.",
         description=(
             'The clock of {{ $labels.subject }} {{ $labels.cluster }} is {{ $value | printf "%.0f" }} s off the collector\'s. '
             "Durations across both clocks are wrong by the same amount. Check time synchronisation on both sides."
         ),
-        hold=f"{own.clock_hold_m.value}m",
+        hold=numbers.span("hold"),
         dashboard=ITSELF,
         labels=labels,
     )
+
+
+BUILDERS: tuple[Builder, ...] = (
+    watch_gap,
+    reconcile_differences,
+    backfill_failing,
+    quarantine_growing,
+    spool_nearly_full,
+    rollup_old,
+    clock_skewed,
+)

@@ -4,9 +4,10 @@ docs/reference/alerts.md, from alerts/.
 
 from collections.abc import Iterator
 
-from alerts import ALL
-from alerts.rules import Alert
-from alerts.thresholds import load
+from alerts import TOPICS, build
+from alerts.numbers import Number
+from alerts.rules import Alert, expression
+from alerts.thresholds import Thresholds, load
 from generate.markdown import code, page, table
 
 INTRODUCTION = """
@@ -17,14 +18,36 @@ For the Prometheus operator, run `kubectl apply -k alerts/generated`.
 - **warning** is a ticket for office hours.
 - **none** is a sign of life: [Watchdog](../../alerts/runbooks/Watchdog.md) always fires.
 
-The numbers are in `alerts/thresholds.yaml`, each with its reason. Run `make generate` after a change.
-Set `links.runbooks` and `links.grafana` there first: both are placeholders as shipped.
+Every alert has a label `team` for routing.
+""".strip()
+
+TUNING = """
+Each number can be changed, for all series or for a cluster, a namespace or a queue.
+Write a file with what differs:
+
+```text
+teams:
+  default: sre
+  owners:
+    - {team: ml, namespaces: [ml-*, training]}
+alerts:
+  queue_backlog:
+    age: 30
+    depth:
+      value: 200
+      overrides:
+        - {queue: nightly-training, value: 5000, reason: filled at 22:00 for the whole night}
+```
+
+`lynceus generate alerts --thresholds FILE --out DIR` makes the rules with these numbers.
+If several overrides name a series, the one with most labels wins, of equal ones the last.
 """.strip()
 
 
-def build() -> str:
+def build_page() -> str:
     """The page."""
-    alerts = list(_alerts())
+    thresholds = load()
+    alerts = [alert for groups in build(thresholds).values() for group in groups for alert in group.alerts]
     overview = [(_runbook(alert), alert.severity, _hold(alert), alert.summary) for alert in alerts]
     return page(
         title="Alerts",
@@ -32,21 +55,29 @@ def build() -> str:
         parts=[
             INTRODUCTION,
             table(("alert and runbook", "severity", "for", "summary"), overview),
+            "## Numbers",
+            TUNING,
+            table(("number", "value", "reason"), list(_numbers(thresholds))),
             *(part for alert in alerts for part in _section(alert)),
         ],
     )
 
 
-def _alerts() -> Iterator[Alert]:
-    thresholds = load()
-    for build_group in ALL.values():
-        yield from build_group(thresholds).alerts
+def _numbers(thresholds: Thresholds) -> Iterator[tuple[str, str, str]]:
+    for topic in TOPICS.values():
+        for builder in topic.BUILDERS:
+            for name, number in thresholds.alerts[builder.__name__].items():
+                yield code(f"{builder.__name__}.{name}"), _value(number), number.reason
+
+
+def _value(number: Number) -> str:
+    return f"{number.value:g} {number.unit}"
 
 
 def _section(alert: Alert) -> Iterator[str]:
     yield f"## {alert.name} ({alert.severity})"
     yield f"> {alert.description}"
-    yield f"```promql\n{alert.expr}\n```"
+    yield f"```promql\n{expression(alert)}\n```"
     labels = ", ".join(map(code, alert.labels)) or "none"
     yield f"Labels: {labels}. Runbook: {_runbook(alert)}."
 

@@ -12,7 +12,7 @@ def files() -> dict[str, str]:
         "cli.md": cli_page.build(),
         "metrics.md": metrics_page.build(),
         "tables.md": tables_page.build(),
-        "alerts.md": alerts_page.build(),
+        "alerts.md": alerts_page.build_page(),
         "api.md": api_page.build(),
         "rights.md": rights_page.build(),
     }

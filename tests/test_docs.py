@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from alerts.files import files as alert_files
-from alerts.thresholds import FILE as THRESHOLDS
+from alerts.thresholds import load as load_thresholds
 from collector.catalog.metrics import METRICS, Metric
 from collector.catalog.retention import RETENTION
 from collector.catalog.rollups import HOUSEKEEPING, ROLLUPS
@@ -173,7 +173,8 @@ def test_every_alert_is_documented() -> None:
 
     assert names
     assert [name for name in names if f"[{name}](../../alerts/runbooks/{name}.md)" not in REFERENCE["alerts.md"]] == []
-    assert THRESHOLDS.name in REFERENCE["alerts.md"]
+    numbers = load_thresholds().alerts
+    assert all(f"`{alert}.{name}`" in REFERENCE["alerts.md"] for alert in numbers for name in numbers[alert])
 
 
 def test_the_example_settings_are_valid_and_whole() -> None:

@@ -1,36 +1,38 @@
 """Every alert: does it parse, fire, keep silent, say enough, and name what exists?"""
 
-import json
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 import yaml
 
-from alerts import ALL
+from alerts import TOPICS, build
 from alerts.files import files
-from alerts.queue import OwnDepth
-from alerts.rules import Alert, group_as_read
-from alerts.thresholds import FILE, load
+from alerts.rules import Alert, Group, Links, group_as_read
+from alerts.teams import NamespacesOfTeam, Teams
+from alerts.thresholds import load
 from dashboards import ALL as DASHBOARDS
 from generate.folder import out_of_date, write
+from tests.alerts.cases import ALL as CASES
+from tests.promtool import cases
 from tests.promtool.promql import check_against_catalogue
 from tests.promtool.tool import promtool
 
 Json = dict[str, Any]
 
+ROOT = Path(__file__).parents[2]
 THRESHOLDS = load()
-GROUPS = {topic: build(THRESHOLDS) for topic, build in ALL.items()}
-ALERTS = [alert for group in GROUPS.values() for alert in group.alerts]
-READ = [rule for group in GROUPS.values() for rule in group_as_read(group, THRESHOLDS.links)["rules"]]
-OLDEST = "lynceus_queue_oldest_age_seconds"
-GENERATED = FILE.parent / "generated"
-RUNBOOKS = FILE.parent / "runbooks"
-CASES = Path(__file__).parent.parent / "promtool"
+LINKS = Links(runbooks="https://docs.test/runbooks", grafana="https://grafana.test")
+GROUPS = [group for groups in build(THRESHOLDS).values() for group in groups]
+ALERTS = [alert for group in GROUPS for alert in group.alerts]
+BY_NAME = {alert.name: alert for alert in ALERTS}
+READ = [rule for group in GROUPS for rule in group_as_read(group, LINKS, THRESHOLDS.teams)["rules"]]
+GENERATED = ROOT / "alerts" / "generated"
+RUNBOOKS = ROOT / "alerts" / "runbooks"
+YAML_CASES = ROOT / "tests" / "promtool"
 
 every_alert = pytest.mark.parametrize("alert", ALERTS, ids=[f"{a.name}-{a.severity}" for a in ALERTS])
-every_topic = pytest.mark.parametrize("topic", ALL)
+every_name = pytest.mark.parametrize("name", BY_NAME)
 
 
 def test_generated_files_are_fresh() -> None:
@@ -52,27 +54,39 @@ def test_promtool_takes_the_rules() -> None:
     promtool("check", "rules", "--lint=all", "--lint-fatal", *sorted(GENERATED.glob("*.rules.yaml")))
 
 
-@every_topic
-def test_alerts_fire_and_keep_silent_as_their_cases_say(topic: str) -> None:
-    """The cases of tests/promtool, with exact labels and texts."""
-    promtool("test", "rules", CASES / f"{topic}.yaml")
+@pytest.mark.parametrize("file", sorted(YAML_CASES.glob("*.yaml")), ids=lambda file: file.stem)
+def test_alerts_fire_and_keep_silent_as_their_files_say(file: Path) -> None:
+    """Cases that are longer than one incident."""
+    promtool("test", "rules", file)
+
+
+@every_name
+def test_alerts_fire_and_keep_silent_as_their_cases_say(name: str, tmp_path: Path) -> None:
+    """The cases of tests/alerts/cases, with exact labels and texts, also for two replicas and for a blind collector."""
+    own = [case for case in CASES if case.alert == name]
+
+    if own:
+        cases.run(own, BY_NAME[name].needs_watch, tmp_path)
 
 
 @every_alert
 def test_every_alert_has_a_case_that_fires_and_one_that_does_not(alert: Alert) -> None:
     """An alert that was never seen to fire, or never to keep silent, is a guess."""
-    cases = [
+    in_files = [
         case
-        for file in CASES.glob("*.yaml")
+        for file in YAML_CASES.glob("*.yaml")
         for test in yaml.safe_load(file.read_text())["tests"]
         for case in test["alert_rule_test"]
         if case["alertname"] == alert.name
     ]
-    severities = {e["exp_labels"]["severity"] for case in cases for e in case.get("exp_alerts", ())}
+    own = [case for case in CASES if case.alert == alert.name]
+    severities = {e["exp_labels"]["severity"] for case in in_files for e in case.get("exp_alerts", ())}
+    severities |= {case.severity for case in own if isinstance(case, cases.Fires)}
+    silent = any(not case.get("exp_alerts") for case in in_files) or any(isinstance(case, cases.Silent) for case in own)
 
     assert alert.severity in severities
     # The watchdog has no case in which it would be right to keep silent.
-    assert alert.name == "Watchdog" or any(not case.get("exp_alerts") for case in cases)
+    assert silent or alert.name == "Watchdog"
 
 
 @every_alert
@@ -105,6 +119,7 @@ def test_every_alert_has_all_annotations(rule: Json) -> None:
     annotations = rule["annotations"]
 
     assert rule["labels"]["severity"] in {"critical", "warning", "none"}
+    assert rule["labels"]["team"]
     assert set(annotations) == {"summary", "description", "runbook_url", "dashboard_url"}
     assert annotations["summary"].endswith(".")
     assert "{{" not in annotations["summary"]
@@ -154,43 +169,55 @@ def test_rules_stay_readable_for_debians_prometheus() -> None:
             assert set(group) == {"name", "interval", "rules"}
 
 
-def test_a_queue_can_have_a_depth_of_its_own(tmp_path: Path) -> None:
-    """The others keep the usual one, and a name full of signs stays one name."""
-    own = OwnDepth(queue='night.ly|"x\\', depth=5000, reason="filled at 22:00")
-    queue = msgspec.structs.replace(THRESHOLDS.queue, backlog_own_depth=[own])
-    thresholds = msgspec.structs.replace(THRESHOLDS, queue=queue)
-    write(tmp_path, files(thresholds))
-    both = "max by (queue) (ALERTS{alertname='QueueBacklog'})"
-    series = {
-        f"{metric}{{cluster='c', namespace='n', queue={json.dumps(name)}{more}}}": f"{value}x60"
-        for name in (own.queue, "others")
-        for metric, more, value in (("lynceus_queue_depth", ", reason='lock'", 4000), (OLDEST, "", 2000))
-    }
-    series["lynceus_cluster_up{cluster='c'}"] = "1x60"
-    expected = {"expr": both, "eval_time": "30m", "exp_samples": [{"labels": '{queue="others"}', "value": 1}]}
+def test_without_an_address_the_links_are_left_out() -> None:
+    """No file ever points to an address that was never set."""
+    assert all("_url" not in text for text in files(THRESHOLDS).values())
+    assert "https://docs.test/runbooks/QueueBacklog.md" in files(THRESHOLDS, LINKS)["queue.rules.yaml"]
+
+
+def test_every_number_is_used_by_its_alert() -> None:
+    """A number that changes nothing looks like a tuned one."""
+    for topic in TOPICS.values():
+        for builder in topic.BUILDERS:
+            assert builder.__name__ in THRESHOLDS.alerts
+    builders = {builder.__name__ for topic in TOPICS.values() for builder in topic.BUILDERS}
+
+    assert set(THRESHOLDS.alerts) == builders
+
+
+def test_alerts_are_routed_to_the_team_of_their_namespace(tmp_path: Path) -> None:
+    """By full names and by beginnings of names; everything else, and what has no namespace, goes to the default team."""
+    owners = (NamespacesOfTeam(team="ml", namespaces=("ml-*", "train.ing")),)
+    teams = Teams(default="sre", owners=owners)
+    (tmp_path / "teams.rules.yaml").write_text(
+        yaml.safe_dump({"groups": [{"name": "g", "rules": [_namespace_alert(teams)]}]}), encoding="utf-8"
+    )
+    expected = {"ml-1": "ml", "xml-1": "sre", "train.ing": "ml", "trainXing": "sre", "ml": "sre"}
     test = {
         "interval": "1m",
-        "input_series": [{"series": name, "values": values} for name, values in series.items()],
-        "promql_expr_test": [expected],
+        "input_series": [{"series": f'lynceus_up{{namespace="{name}"}}', "values": "1x5"} for name in expected],
+        "promql_expr_test": [
+            {
+                "expr": f'sum by (namespace, team) (ALERTS{{namespace="{name}", team="{team}"}})',
+                "eval_time": "3m",
+                "exp_samples": [
+                    {
+                        "labels": f'{{namespace="{name}", team="{team}"}}',
+                        "value": 1,
+                    }
+                ],
+            }
+            for name, team in expected.items()
+        ],
     }
-    cases = {"rule_files": ["queue.rules.yaml"], "evaluation_interval": "1m", "tests": [test]}
-    (tmp_path / "cases.yaml").write_text(yaml.safe_dump(cases))
+    (tmp_path / "cases.yaml").write_text(yaml.safe_dump({"rule_files": ["teams.rules.yaml"], "tests": [test]}))
 
     promtool("test", "rules", tmp_path / "cases.yaml")
 
 
-def test_a_threshold_that_no_alert_knows_is_an_error(tmp_path: Path) -> None:
-    """A typing mistake must not look like a tuned number."""
-    (tmp_path / "thresholds.yaml").write_text(FILE.read_text().replace("oom_window_m", "oom_windw_m"))
-
-    with pytest.raises(SystemExit, match=r"thresholds.yaml: .*oom_windw_m"):
-        load(tmp_path / "thresholds.yaml")
-
-
-def test_every_number_has_a_reason() -> None:
-    """An operator who changes a number should know its reason."""
-    numbers = yaml.safe_load(FILE.read_text())
-
-    for topic in numbers.values():
-        for name, number in topic.items():
-            assert isinstance(number, list) or number["reason"], name
+def _namespace_alert(teams: Teams) -> Json:
+    alert = Alert(
+        name="X", expr="lynceus_up > 0", severity="warning", summary="s", description="d", labels=("namespace",)
+    )
+    rule: Json = group_as_read(Group(name="g", interval_s=30, rules=(alert,)), Links(), teams)["rules"][0]
+    return rule

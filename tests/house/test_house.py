@@ -13,6 +13,7 @@ from tests.house import imports, measure, words
 FORMATTER_SKIPS = 330
 """How often the formatter may be switched off in all: for tables, whose columns say more than their lines."""
 OWN_ROOMS = {
+    "alerts/cases": "incidents and what looks like them, by topic",
     "bad": "what malformed input does to the whole collector",
     "bench": "ratios to other clients, and figures of the documentation",
     "core/golden": "recorded workflows, counted by hand",

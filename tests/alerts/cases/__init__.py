@@ -1,0 +1,8 @@
+"""
+Cases by topic: for each alert at least one incident, and what looks like it and is none.
+"""
+
+from tests.alerts.cases import controller
+from tests.promtool.cases import Case
+
+ALL: tuple[Case, ...] = (*controller.CASES,)
