@@ -85,7 +85,7 @@ class Pipeline:
         self._gathered = Gathered()
         self._has_room = asyncio.Event()
         self._has_room.set()
-        initialise_counters(counters, self.clusters)
+        initialise_counters(counters, self.clusters, books.currency)
 
     def take(self, cluster: str, outcomes: list[Outcome]) -> None:
         """Takes the outcomes of a cluster's watches, in order, as soon as they have arrived."""

@@ -21,18 +21,17 @@ from collector.core.cost import changed_charges
 from collector.core.cost import charge as billing
 from collector.core.cost.attribution import payer_of_orphan
 from collector.core.cost.billing_days import month_of
-from collector.core.cost.meters import total
 from collector.core.cost.pricing_runs import FIRST_RUN, Runs
-from collector.core.facts.bills import Period, PodCost
+from collector.core.facts.bills import Period
 from collector.core.facts.watches import Reconciled
 from collector.core.facts.workflows import ControllerIncident, CronRun
 from collector.core.messages import WORKLOAD_KINDS
 from collector.core.model import Fact, Instant
 from collector.core.objects.kubernetes import Kind
 from collector.core.pod.state import PodState
-from collector.core.units import ZERO
 from collector.core.workflow.payer import payer_of
 from collector.core.workflow.state import WorkflowState
+from collector.pipeline import counted_costs
 from collector.prices.lookup import Books
 
 Difference = Literal["missing", "stale", "phantom"]
@@ -147,28 +146,7 @@ class Recorder:
         if len(self.recent) < RECENT_PODS:
             self.recent[cluster.name, pod.run.uid] = None
         if pod.stage == "finished" and not pod.historic:
-            self._count_cost(pod, charges)
-
-    def _count_cost(self, pod: PodState, charges: list[PodCost]) -> None:
-        """Adds to the cost counter what it lacks; a counter cannot fall, so a correction downwards shows in tables only."""
-        first, charge = not pod.is_counted, charges[0]
-        if first and (doubt := billing.doubt_of(charge)):
-            self.counters.add(metrics.UNPRICED_PODS, cluster=charge.cluster, reason=doubt)
-        if charge.cost is None:
-            if first:
-                self.counters.add(metrics.UNPRICED_PODS, cluster=charge.cluster, reason=charge.rule)
-                pod.count_unpriced()
-            return
-        more = pod.count_cost(total(c.cost or ZERO for c in charges))
-        if more > 0:
-            self.counters.add(
-                metrics.COST,
-                more,
-                cluster=charge.cluster,
-                namespace=charge.namespace,
-                product=charge.product,
-                currency=charge.currency,
-            )
+            counted_costs.count(self.counters, pod, workflow, charges)
 
     def _open_month(self, day: int) -> Iterator[Period]:
         """Yields the row that gives a month its active run, at the first charge of the month."""
@@ -183,9 +161,10 @@ def differences(reconciled: Reconciled) -> tuple[tuple[Difference, int], ...]:
     return ("missing", reconciled.missing), ("stale", reconciled.stale), ("phantom", reconciled.phantom)
 
 
-def initialise_counters(counters: Counters, clusters: Iterable[str]) -> None:
+def initialise_counters(counters: Counters, clusters: Iterable[str], currency: str) -> None:
     """Makes counters that alerts read exist at 0: `increase()` does not see a first increase that creates its series."""
     for cluster in clusters:
+        counters.initialise(metrics.UNALLOCATED_COST, cluster=cluster, currency=currency)
         for container in controller.CONTAINERS:
             counters.initialise(metrics.CONTROLLER_OOM_KILLS, cluster=cluster, container=container)
             for reason in (*controller.RESTART_REASONS.values(), controller.OTHER_RESTART):

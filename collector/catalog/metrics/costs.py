@@ -27,13 +27,14 @@ ATTEMPT_COST = Metric(
     "lynceus_attempt_cost_total",
     "counter",
     ("cluster", "namespace", "class", "currency"),
-    "Cost of the pods of finished attempts by cost class; every class but `useful` is waste.",
+    "Cost of the pods of finished attempts by cost class, each by what was known when it was counted; every class but "
+    "`useful` is waste.",
 )
 UNALLOCATED_COST = Metric(
     "lynceus_cost_unallocated_total",
     "counter",
     ("cluster", "currency"),
-    "Cost of finished pods that no department pays.",
+    "Cost of finished pods that no department pays; pods whose workflow was not seen are not included.",
 )
 DEPARTMENT_COST = Metric(
     "lynceus_department_cost_month_to_date",

@@ -49,6 +49,8 @@ class PodState(msgspec.Struct, array_like=True, gc=False):
     """When an event announced that the spot instance is taken back; kept, since an event is sent once."""
     over_by: Instant | None = None
     """First proof, by the arrival clock, that the pod was over: a sight of its end or deletion, or a list without it."""
+    counted_attempt_cost: Decimal | None = None
+    """How much of the price the counter of finished attempts already holds."""
 
     @property
     def is_counted(self) -> bool:
@@ -61,7 +63,12 @@ class PodState(msgspec.Struct, array_like=True, gc=False):
 
     def count_cost(self, cost: Decimal) -> Decimal:
         """Raises the counted cost to `cost`; returns the increase, 0 if the counter already holds as much."""
-        increase = cost - (self.counted_cost or ZERO)
-        if increase > 0:
-            self.counted_cost = cost
-        return max(increase, ZERO)
+        before = self.counted_cost or ZERO
+        self.counted_cost = max(cost, before)
+        return self.counted_cost - before
+
+    def count_attempt_cost(self, cost: Decimal) -> Decimal:
+        """The same for the counter of finished attempts."""
+        before = self.counted_attempt_cost or ZERO
+        self.counted_attempt_cost = max(cost, before)
+        return self.counted_attempt_cost - before
