@@ -49,6 +49,8 @@ log = logging.getLogger(__name__)
 
 PENDING_LIMIT = 50_000
 """Facts and changed states held in memory; beyond it watches pause until the spool has caught up."""
+STALE_SKEWS = 4
+"""Looks at the clusters' clocks, one in 15 seconds, that do not count after our clock was set: they were measured before it."""
 STUCK_AFTER_MS = 15 * MINUTE_MS
 
 
@@ -83,6 +85,7 @@ class Pipeline:
         self._queue_sampler = QueueSampler()
         self._recorder = Recorder(books, zone, counters)
         self._gathered = Gathered()
+        self._stale_skews = 0
         self._has_room = asyncio.Event()
         self._has_room.set()
         initialise_counters(counters, self.clusters, books.currency)
@@ -209,8 +212,14 @@ class Pipeline:
         """What arrived until now is not compared with what arrives later: the wall clock may have been set between."""
         self.clusters[cluster].step_clock(0)
 
+    def set_skews(self, skews: Mapping[str, int]) -> None:
+        """Takes by how many ms each cluster's clock is ahead of ours, as far as that is known."""
+        self._recorder.skews = {} if self._stale_skews else skews
+        self._stale_skews = max(0, self._stale_skews - 1)
+
     def _step_clock(self, by_ms: int) -> None:
         log.warning("the wall clock was set; latencies that it interrupts are in whole seconds", extra={"by_ms": by_ms})
+        self._recorder.skews, self._stale_skews = {}, STALE_SKEWS
         for cluster in self.clusters.values():
             cluster.step_clock(by_ms)
 

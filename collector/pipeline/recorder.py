@@ -4,7 +4,7 @@ Turns the effects of an observation into facts for the store and counters for Pr
 Runs in the pipeline's loop. Facts are returned; the state of a cluster changes only through methods of core.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Literal, assert_never, get_args
@@ -14,7 +14,7 @@ import msgspec
 from collector.catalog import metrics
 from collector.catalog.counters import Counters
 from collector.core.argo import controller
-from collector.core.cluster.effects import Began, Clamped, Effect, Ended, FirstRan, PodEnded, PodRan, Submitted
+from collector.core.cluster.effects import Began, Clamped, Effect, Ended, EndSeen, FirstRan, PodEnded, PodRan, Submitted
 from collector.core.cluster.owners import NOTHING
 from collector.core.cluster.state import Cluster
 from collector.core.cost import changed_charges
@@ -36,7 +36,7 @@ from collector.prices.lookup import Books
 
 Difference = Literal["missing", "stale", "phantom"]
 """Between the watched state and a list: an object that was not known, had an old version, or does not exist any more."""
-Counted = Submitted | Began | FirstRan | PodRan | Clamped | Ended
+Counted = Submitted | Began | FirstRan | PodRan | Clamped | Ended | EndSeen
 """Effects that only move counters."""
 
 RECENT_PODS = 100_000
@@ -54,6 +54,8 @@ class Recorder:
     """The pricing runs that charges are written under, as the store last answered."""
     recent: dict[tuple[str, str], None] = field(default_factory=dict)
     """Pods charged since then, by cluster and uid: a run that was unknown at that time lacks their charges."""
+    skews: Mapping[str, int] = field(default_factory=dict)
+    """By cluster how many ms its clock is ahead of ours, where that is known."""
     _months: set[int] = field(default_factory=set)
 
     def record(
@@ -87,6 +89,9 @@ class Recorder:
                 counters.observe(metrics.POD_START_LATENCY, latency_ms / 1000, cluster=name, namespace=namespace)
             case Clamped(figure):
                 counters.add(metrics.CLOCK_CLAMPS, cluster=name, figure=figure)
+            case EndSeen(late_ms):
+                if (skew_ms := self.skews.get(name)) is not None:
+                    counters.observe(metrics.WATCH_LAG, max(0, late_ms + skew_ms) / 1000, cluster=name)
             case Ended():
                 self._ended(name, effect)
             case _:

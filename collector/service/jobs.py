@@ -57,6 +57,7 @@ async def sample_forever(runtime: Runtime) -> None:
         now = now_ms()
         runtime.pipeline.sample_queues(now, runtime.watchers.with_queues_watched())
         runtime.pipeline.tick(now, runtime.watchers.with_crons_watched())
+        runtime.pipeline.set_skews({clock.cluster: clock.skew_ms for clock in runtime.watchers.clocks()})
         runtime.counters.look_for_idle()
         warn_of_clocks(runtime.clocks(), warned)
 

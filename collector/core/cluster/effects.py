@@ -58,6 +58,13 @@ class Ended(msgspec.Struct, frozen=True):
     """Whether the annotation with the number of units is not a number."""
 
 
+class EndSeen(msgspec.Struct, frozen=True):
+    """An end that an object bears was seen live."""
+
+    late_ms: int
+    """From that instant, by the cluster's clock, to the arrival by ours."""
+
+
 class Clamped(msgspec.Struct, frozen=True):
     """A duration was negative and was set to 0: two clocks differ, or one watch was ahead of the other."""
 
@@ -72,4 +79,4 @@ class PodEnded(msgspec.Struct, frozen=True):
     """The pod's workflow, if it is known. Both may be forgotten when the charges are computed."""
 
 
-Effect = Fact | Submitted | Began | FirstRan | PodRan | Ended | Clamped | PodEnded
+Effect = Fact | Submitted | Began | FirstRan | PodRan | Ended | EndSeen | Clamped | PodEnded

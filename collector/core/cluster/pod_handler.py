@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from collector.core.cluster import attempt_effects, linking
-from collector.core.cluster.effects import Clamped, Effect, FirstRan, PodEnded, PodRan
+from collector.core.cluster.effects import Clamped, Effect, EndSeen, FirstRan, PodEnded, PodRan
 from collector.core.cluster.gaps import Gaps
 from collector.core.cluster.owners import NOTHING, UNOWNED, Owners, PodOwner, attempt_of, pod_owner_of
 from collector.core.cluster.plain_nodes import PlainNodes
@@ -108,6 +108,8 @@ class PodHandler:
         if after.stage == "finished" and not written:
             yield after.run
             yield PodEnded(after, workflow)
+            if seen.live and before is not None and before.stage != "finished" and not after.guessed:
+                yield EndSeen(seen.at - (after.run.finished_at or seen.at))
         # A deleted pod is kept while its workflow exists: its charge gets its final class when the attempt ends.
         if after.gone and workflow is None:
             self.tracked.await_workflow(after)

@@ -10,7 +10,7 @@ import msgspec
 
 from collector.core.argo.cron import Crons
 from collector.core.cluster import attempt_effects, linking
-from collector.core.cluster.effects import Effect, PodEnded
+from collector.core.cluster.effects import Effect, EndSeen, PodEnded
 from collector.core.cluster.gaps import Gaps
 from collector.core.cluster.lock_users import LockUsers
 from collector.core.cluster.owners import NOTHING, Owners, attempt_of
@@ -81,6 +81,7 @@ class WorkflowHandler:
         workflow: kubernetes.Workflow = seen.object  # type: ignore[assignment]  # the kind implies the type
         labels = self.namespaces.get(workflow.metadata.namespace or "", NOTHING)
         state = self.tracked.workflows.get(seen.uid)
+        lived = state is not None and not state.attempt.finished
         # What happened before this instant is recorded, but moves no counter.
         since = self.gaps.news_from(seen.kind) if state is None and seen.change == "listed" else 0
         if state is None:
@@ -101,6 +102,8 @@ class WorkflowHandler:
         reopened = self._reopened(state, seen) if state.attempt.number != before.number else ()
         if ended is not None:
             linking.decide_outcome(state.attempt, ended, self.tracked.pods_of_workflow(state))
+            if seen.live and lived:
+                yield EndSeen(seen.at - (state.attempt.finished_at or seen.at))
         yield from reopened
         yield from self._changes(state, before, since)
         yield from self.pods.release(f"{state.namespace}/{state.name}")

@@ -1,6 +1,6 @@
 """When work on a workflow begins, how each attempt of it ends, and which pods are whose."""
 
-from collector.core.cluster.effects import Began, Clamped, Ended, PodEnded, Submitted
+from collector.core.cluster.effects import Began, Clamped, Ended, EndSeen, PodEnded, Submitted
 from collector.core.cluster.state import Cluster
 from collector.core.cost import charge
 from collector.core.facts.bills import PodRun
@@ -206,7 +206,7 @@ def test_a_retried_workflow_is_a_new_attempt_that_queues_from_its_reopening() ->
     (run,) = only(WorkflowRun, effects)
 
     assert (run.attempt, run.queue_latency_ms, run.latency_source, run.outcome) == (2, 900, "watch", "succeeded")
-    assert [type(h) for h in effects if not isinstance(h, Fact)] == [Submitted, Began, Ended]
+    assert [type(h) for h in effects if not isinstance(h, Fact)] == [Submitted, Began, EndSeen, Ended]
 
 
 def test_an_attempt_that_ended_and_was_retried_during_a_break_is_reported_as_unknown() -> None:
@@ -223,7 +223,7 @@ def test_an_attempt_that_ended_and_was_retried_during_a_break_is_reported_as_unk
     assert (first.attempt, first.outcome, first.reason, first.complete) == (1, "unknown", "unwatched", False)
     assert (first.finished_at, first.started_at, first.pods) == (NOON + 5 * MINUTE, NOON + SECOND, 1)
     assert (second.attempt, second.outcome, second.complete) == (2, "succeeded", False)
-    assert [type(h) for h in reported if not isinstance(h, Fact)] == [Ended, Submitted, Began, Ended]
+    assert [type(h) for h in reported if not isinstance(h, Fact)] == [Ended, Submitted, Began, EndSeen, Ended]
 
 
 def test_pods_are_counted_by_attempt() -> None:
