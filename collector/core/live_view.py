@@ -117,6 +117,10 @@ class CronHealth(msgspec.Struct, frozen=True, gc=False):
     skipped: int
     active: int
     problem: str = ""
+    succeeded_at: Instant | None = None
+    """Due time of the last run that succeeded; None: none was observed."""
+    period_ms: int | None = None
+    """Longest time between two of the last and the next due times; None: nothing is due."""
 
 
 class ControllerHealth(msgspec.Struct, frozen=True, gc=False):

@@ -94,9 +94,13 @@ def _lock(metric: catalog.Metric, value: Callable[[LockUse], int | None]) -> Rea
     return _gauge_of(metric, lambda view: view.locks, value, lock="name", type="kind")
 
 
-def _cron(metric: catalog.Metric, seconds: Callable[[CronHealth], float | None]) -> Reader:
+def _cron(
+    metric: catalog.Metric,
+    seconds: Callable[[CronHealth], float | None],
+    merge: Callable[[float, float], float] = min,
+) -> Reader:
     # Of merged cron workflows the one that is furthest behind is shown.
-    return _gauge_of(metric, lambda view: view.crons, seconds, min, cron="name")
+    return _gauge_of(metric, lambda view: view.crons, seconds, merge, cron="name")
 
 
 def _controller(
@@ -177,6 +181,8 @@ GAUGES: dict[str, Reader] = {
     catalog.CRON_NEXT_DUE.name: _cron(
         catalog.CRON_NEXT_DUE, lambda cron: None if cron.suspended else _seconds(cron.next_at)
     ),
+    catalog.CRON_LAST_SUCCESS.name: _cron(catalog.CRON_LAST_SUCCESS, lambda cron: _seconds(cron.succeeded_at)),
+    catalog.CRON_PERIOD.name: _cron(catalog.CRON_PERIOD, lambda cron: _seconds(cron.period_ms), max),
     catalog.RUNNING_COST.name: _gauge_of(
         catalog.RUNNING_COST,
         lambda view: view.burning,

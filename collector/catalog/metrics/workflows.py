@@ -109,5 +109,5 @@ CRON_PERIOD = Metric(
     "lynceus_cron_period_seconds",
     "gauge",
     ("cluster", "namespace", "cron"),
-    "Time between the next two due times of a cron workflow; absent while it is suspended.",
+    "Longest time between two of a cron workflow's last three and next two due times; absent while it is suspended.",
 )

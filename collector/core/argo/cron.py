@@ -11,6 +11,7 @@ up for at most the latest missed time, within startingDeadlineSeconds. A manual 
 a scheduled-time too, but not the name.
 """
 
+from itertools import pairwise
 from typing import Protocol
 
 import msgspec
@@ -33,6 +34,8 @@ LATE_MS = MINUTE_MS
 """Delay of a judgement beyond which its due time must have fallen into a watch gap."""
 DUE_AT_MOST = 100
 """Due times of one cron that are evaluated at once. After a gap the rest is skipped: the gap has a row of its own."""
+OF_PERIOD = 3
+"""Past due times that count for the period of a cron: one that is due on workdays has a period of three days on Mondays."""
 REMEMBERED = 20
 """Due times kept after their row, in case the run appears late."""
 HELD_AT_MOST = 200
@@ -100,6 +103,10 @@ class CronState(msgspec.Struct, array_like=True, gc=False):
     """By due time: rows not judged yet, which have no outcome or no version, and the newest judged ones."""
     submission_error: str = ""
     """Argo's message why it could not submit the last run; the next submitted run clears it."""
+    succeeded_at: Instant | None = None
+    """Latest due time whose run succeeded, as far as runs were observed."""
+    period_ms: int | None = None
+    """Longest time between two of the last and the next due times; None: nothing is due."""
 
 
 class Crons:
@@ -152,9 +159,9 @@ class Crons:
         self, namespace: str, cron: str, scheduled: str | None, workflow: str, created_at: Instant
     ) -> list[CronRun]:
         """Record a workflow with a cron's label and its scheduled-time; returns the resulting rows."""
-        due_at = kubernetes.parse_time(scheduled)
-        if due_at is None or workflow != f"{cron}-{due_at // 1000}":
-            return []  # a manual or resubmitted run has no due time
+        due_at = _due_time(cron, scheduled, workflow)
+        if due_at is None:
+            return []
         key = _key(namespace, cron)
         state = self.state_of(key)
         if state is None:
@@ -162,6 +169,13 @@ class Crons:
                 return []
             state = self.unseen[key] = CronState(namespace, cron, deleted_at=created_at)
         return self._mark_started(state, due_at, workflow, created_at)
+
+    def record_success(self, namespace: str, cron: str, scheduled: str | None, workflow: str) -> None:
+        """Record that a workflow with a cron's label and its scheduled-time succeeded."""
+        due_at, state = _due_time(cron, scheduled, workflow), self.state_of(_key(namespace, cron))
+        if due_at is not None and state is not None and due_at > (state.succeeded_at or 0):
+            state.succeeded_at = due_at
+            self.changes.mark("cronworkflows", _key(namespace, cron))
 
     def tick(self, now: Instant) -> list[CronRun]:
         """Judge due times whose grace is over; returns the resulting rows. Call only while the watches are up."""
@@ -210,17 +224,23 @@ class Crons:
 
     def _schedule_next(self, state: CronState) -> None:
         """Calculate the next due time, or the problem that prevents it."""
-        state.next_at = None
+        state.next_at = state.period_ms = None
         try:
-            next_times = [self.calendar.next_due(s, state.timezone, state.noted_until) for s in state.schedules]
+            due = self._next_due(state, state.noted_until)
         except ValueError as error:  # for Argo, one invalid schedule prevents the others too
             state.problem = str(error)
             return
-        due = [at for at in next_times if at is not None]
-        if not due:
+        if due is None:
             state.problem = state.problem or UNFORESEEN
         elif not (state.suspended or state.stopped or state.deleted_at is not None):
-            state.next_at = min(due)
+            state.next_at = due
+            noted = sorted(at for at in state.runs if at <= state.noted_until)[-OF_PERIOD:]
+            times = [*noted, due, *filter(None, [self._next_due(state, due)])]
+            state.period_ms = max((later - earlier for earlier, later in pairwise(times)), default=None)
+
+    def _next_due(self, state: CronState, after: Instant) -> Instant | None:
+        next_times = (self.calendar.next_due(s, state.timezone, after) for s in state.schedules)
+        return min((at for at in next_times if at is not None), default=None)
 
     def _advance(self, state: CronState, until: Instant) -> list[CronRun]:
         """Add due times up to an instant, by the state at that time; returns rows of runs that were observed early."""
@@ -357,7 +377,15 @@ def _view(cluster: str, state: CronState) -> CronHealth:
         skipped=state.skipped,
         active=state.active,
         problem=state.problem or state.submission_error,
+        succeeded_at=state.succeeded_at,
+        period_ms=state.period_ms,
     )
+
+
+def _due_time(cron: str, scheduled: str | None, workflow: str) -> Instant | None:
+    """Due time of a run; None: a manual or resubmitted run, which has another name than Argo's own."""
+    due_at = kubernetes.parse_time(scheduled)
+    return due_at if due_at is not None and workflow == f"{cron}-{due_at // 1000}" else None
 
 
 def _text(state: CronState) -> str:

@@ -111,6 +111,7 @@ class WorkflowHandler:
             pods = self.tracked.pods_of_workflow(state)
             yield from linking.step_rows(self.cluster, state, ended, pods, seen.version)
             self.tracked.await_pods(state)
+            self._cron_success(workflow, state)
 
     def observe_vanished(self, seen: Observation) -> Iterator[Effect]:
         """A list after a gap does not have a workflow that was known."""
@@ -118,9 +119,14 @@ class WorkflowHandler:
             yield from self._close_unobserved(state, seen)
 
     def _cron_run(self, workflow: kubernetes.Workflow, state: WorkflowState) -> Iterator[Effect]:
-        if cron := (workflow.metadata.labels or NOTHING).get(CRON_LABEL):
-            due = (workflow.metadata.annotations or NOTHING).get(SCHEDULED_TIME)
+        cron, due = _cron_of(workflow)
+        if cron:
             yield from self.crons.record_run(state.namespace, cron, due, state.name, state.created_at)
+
+    def _cron_success(self, workflow: kubernetes.Workflow, state: WorkflowState) -> None:
+        cron, due = _cron_of(workflow)
+        if cron and state.attempt.outcome == "succeeded":
+            self.crons.record_success(state.namespace, cron, due, state.name)
 
     def _close_unobserved(
         self, state: WorkflowState, seen: Observation, again: Instant | None = None
@@ -196,3 +202,9 @@ class WorkflowHandler:
                 if (first := linking.first_ran(pod)) is not None:
                     at, live = first
                     lifecycle.main_started(attempt, state.created_at, at, live)
+
+
+def _cron_of(workflow: kubernetes.Workflow) -> tuple[str, str | None]:
+    """The name of the cron workflow that made a workflow, and when that was due; empty: none did."""
+    meta = workflow.metadata
+    return (meta.labels or NOTHING).get(CRON_LABEL, ""), (meta.annotations or NOTHING).get(SCHEDULED_TIME)
