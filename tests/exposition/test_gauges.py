@@ -15,6 +15,7 @@ from tests.promtool.tool import promtool
 from tests.web.fleet import (
     GIB,
     HOSTILE,
+    HOUR,
     NOW,
     SECOND,
     a_controller,
@@ -155,6 +156,18 @@ def test_a_suspended_cron_has_no_due_time() -> None:
     due = gauge("lynceus_cron_next_due_timestamp_seconds", view)
     assert set(due) == {("prod-hz", "well", "perception"), ("prod-hz", "new", "perception")}
     assert due["prod-hz", "well", "perception"] == (NOW + 60 * SECOND) / 1000
+
+
+def test_a_cron_has_a_last_success_and_a_period_where_these_are_known() -> None:
+    """A cron that never succeeded would else have done so in 1970."""
+    crons = [a_cron(name="well"), a_cron(name="new", succeeded_at=None), a_cron(name="off", period_ms=None)]
+    view = a_view(crons=crons)
+    well, new, off = (("prod-hz", name, "perception") for name in ("well", "new", "off"))
+
+    assert gauge("lynceus_cron_last_success_timestamp_seconds", view) == dict.fromkeys(
+        (well, off), (NOW - 9 * HOUR) / 1000
+    )
+    assert gauge("lynceus_cron_period_seconds", view) == dict.fromkeys((well, new), 86_400)
 
 
 def test_a_controller_has_a_sample_for_each_known_value() -> None:

@@ -171,6 +171,8 @@ def a_cron(**changes: object) -> CronHealth:
         "concurrency_policy": "Forbid",
         "last_at": NOW - 9 * HOUR,
         "next_at": NOW + 15 * HOUR,
+        "succeeded_at": NOW - 9 * HOUR,
+        "period_ms": 24 * HOUR,
         "missed": 0,
         "skipped": 0,
         "active": 0,
