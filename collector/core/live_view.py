@@ -217,6 +217,17 @@ class HourlyCost(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Pods without a price, which the amount does not include."""
 
 
+class PriceBook(msgspec.Struct, frozen=True, gc=False):
+    """How old a loaded file of prices is."""
+
+    name: str
+    """As charges cite it: `id@version`."""
+    read_at: Instant | None
+    """When the source of its oldest row in use was read; None: the file does not say."""
+    valid_until: Instant | None
+    """When its last row ends; None: no end is foreseen."""
+
+
 class LiveView(msgspec.Struct, frozen=True, gc=False):
     """What the collector knows at an instant."""
 
@@ -235,5 +246,6 @@ class LiveView(msgspec.Struct, frozen=True, gc=False):
     controllers: list[ControllerHealth] = []
     burning: list[HourlyCost] = []
     clocks: list[Clock] = []
+    books: list[PriceBook] = []
     not_ready: dict[tuple[str, str, str], int] = {}
     """What blocks readiness, by subject, cluster and cause; web/readiness.py fills it in."""

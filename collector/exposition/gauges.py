@@ -13,7 +13,16 @@ from typing import Any, TypeVar
 
 from collector.catalog import metrics as catalog
 from collector.catalog.counters import MAX_SERIES, Labels
-from collector.core.live_view import ControllerHealth, CronHealth, LiveView, LockUse, QueueFlow, Waiting, WatchHealth
+from collector.core.live_view import (
+    ControllerHealth,
+    CronHealth,
+    LiveView,
+    LockUse,
+    PriceBook,
+    QueueFlow,
+    Waiting,
+    WatchHealth,
+)
 
 V = TypeVar("V")
 
@@ -111,6 +120,10 @@ def _controller(
     return _gauge_of(metric, lambda view: view.controllers, value, merge)
 
 
+def _book(metric: catalog.Metric, seconds: Callable[[PriceBook], float | None]) -> Reader:
+    return _gauge_of(metric, lambda view: view.books, seconds, min, book="name")
+
+
 def _work_queues(view: LiveView) -> Series:
     labels = catalog.CONTROLLER_WORK_QUEUE.label_values
     return _series(
@@ -188,6 +201,8 @@ GAUGES: dict[str, Reader] = {
         lambda view: view.burning,
         lambda cost: None if cost.per_hour is None else float(cost.per_hour),
     ),
+    catalog.PRICES_READ.name: _book(catalog.PRICES_READ, lambda book: _seconds(book.read_at)),
+    catalog.PRICES_VALID_UNTIL.name: _book(catalog.PRICES_VALID_UNTIL, lambda book: _seconds(book.valid_until)),
     catalog.CONTROLLER_READY.name: _controller(catalog.CONTROLLER_READY, lambda pod: pod.ready, min),
     catalog.CONTROLLER_LEADER.name: _controller(catalog.CONTROLLER_LEADER, lambda pod: pod.leader),
     catalog.CONTROLLER_CRASH_LOOP.name: _controller(catalog.CONTROLLER_CRASH_LOOP, lambda pod: pod.crash_loop),

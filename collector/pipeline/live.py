@@ -8,12 +8,14 @@ from collector.core.argo import controller_health
 from collector.core.cluster import run_rate
 from collector.core.cluster.state import Cluster
 from collector.core.facts.watches import WatchGap
-from collector.core.live_view import ClusterHealth, HourlyCost, LiveView, StoreHealth, WatchHealth
+from collector.core.live_view import ClusterHealth, HourlyCost, LiveView, PriceBook, StoreHealth, WatchHealth
 from collector.core.model import Instant
 from collector.core.queue import locks, slots
 from collector.core.rules import Rules
+from collector.core.units import HOUR_MS
 from collector.core.workflow import stuck
 from collector.pipeline.identity import Identities
+from collector.prices.freshness import price_books
 from collector.prices.lookup import Books
 
 
@@ -21,6 +23,7 @@ class LivePicture:
     """Assembles the live view. Run rates and stuck workflows are computed by a timer, as they cost more than a look."""
 
     def __init__(self, clusters: Mapping[str, Rules], books: Books, stuck_after_ms: int) -> None:
+        self._books, self._price_books = books, (-1, list[PriceBook]())
         self._stuck_after_ms = stuck_after_ms
         self._run_rates = {name: run_rate.RunRate(name, books, rules.product) for name, rules in clusters.items()}
         self._hourly_costs: dict[str, list[HourlyCost]] = {}
@@ -48,7 +51,7 @@ class LivePicture:
         store: StoreHealth,
     ) -> LiveView:
         """The state at this instant; of a refused cluster only its health."""
-        view = LiveView(now, [], [], store)
+        view = LiveView(now, [], [], store, books=self._ages(now // HOUR_MS))
         for cluster in clusters:
             reason = identities.refused.get(cluster.name)
             if reason is not None:
@@ -70,6 +73,12 @@ class LivePicture:
         if (found := self._stuck.get(name)) is not None:
             view.stuck.extend(found.oldest)
             view.stuck_counts.update({(name, *key): number for key, number in found.counts.items()})
+
+    def _ages(self, hour: int) -> list[PriceBook]:
+        """The ages of the price books, read off all their rows once an hour."""
+        if self._price_books[0] != hour:
+            self._price_books = hour, price_books(self._books, hour * HOUR_MS)
+        return self._price_books[1]
 
     def _health(self, name: str, watches: list[WatchHealth]) -> ClusterHealth:
         late = [f"{w.kind}: {w.detail or w.state}" for w in watches if w.needed and (not w.synced or w.detail)]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from collector.catalog.counters import MAX_SERIES, Counters
-from collector.core.live_view import HourlyCost, LiveView, QueueFlow
+from collector.core.live_view import HourlyCost, LiveView, PriceBook, QueueFlow
 from collector.core.messages import ControllerMetrics
 from collector.exposition.prometheus import render
 from tests.exposition.test_prometheus import LABELS, families, samples
@@ -168,6 +168,16 @@ def test_a_cron_has_a_last_success_and_a_period_where_these_are_known() -> None:
         (well, off), (NOW - 9 * HOUR) / 1000
     )
     assert gauge("lynceus_cron_period_seconds", view) == dict.fromkeys((well, new), 86_400)
+
+
+def test_a_price_book_has_a_sample_for_each_known_age() -> None:
+    """A book that is valid for ever would else end in 1970."""
+    ages = [PriceBook("eci@1", NOW, None), PriceBook("ours@2", None, NOW + HOUR)]
+
+    assert gauge("lynceus_price_book_read_timestamp_seconds", a_view(books=ages)) == {("eci@1",): NOW / 1000}
+    assert gauge("lynceus_price_book_valid_until_timestamp_seconds", a_view(books=ages)) == {
+        ("ours@2",): (NOW + HOUR) / 1000
+    }
 
 
 def test_a_controller_has_a_sample_for_each_known_value() -> None:

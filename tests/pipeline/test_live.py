@@ -194,3 +194,14 @@ def test_the_view_has_the_hourly_cost_of_running_pods() -> None:
     flow.take("c1", [ENDED_POD])
     flow.tick(NOON + 2 * MINUTE, ())
     assert flow.view(NOON + 2 * MINUTE, {}, HEALTHY).burning == []
+
+
+def test_the_ages_of_the_price_books_are_shown_and_follow_the_hour() -> None:
+    """They are read off all rows once an hour, since a look every two seconds shows the same."""
+    flow = a_pipeline()
+    first, same, later = (flow.view(at, {}, HEALTHY).books for at in (NOON, NOON + MINUTE, NOON + HOUR))
+
+    assert [age.name for age in first] == [age.name for age in later]
+    assert {age.name for age in first} == set(flow.books.names())
+    assert same is first
+    assert later is not first

@@ -13,6 +13,7 @@ from collector.core.live_view import (
     HourlyCost,
     LiveView,
     LockUse,
+    PriceBook,
     SlotUse,
     StuckWorkflow,
     Waiting,
@@ -98,6 +99,7 @@ def a_full_fleet() -> LiveView:
         clocks=[Clock("cluster", "prod-hz", 0), Clock("store", "", -400)],
         not_ready={("cluster", "edge-osaka", "watch_refused"): 1},
         burning=_hourly_costs(),
+        books=[PriceBook("alibaba-eci@1", NOW - 24 * HOUR, NOW + 240 * HOUR)],
     )
 
 
