@@ -27,6 +27,11 @@ Unit = (
         "holders",
         "changes",
         "replicas",
+        "kills",
+        "restarts",
+        "requests",
+        "currency units",
+        "currency units per hour",
     ]
 )
 SECONDS: dict[str, int] = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
