@@ -141,6 +141,17 @@ class ControllerHealth(msgspec.Struct, frozen=True, gc=False):
     metrics: ControllerMetrics | None
     detail: str
     """Why the pod's own metrics are not read."""
+    version: str = ""
+    """Release by its own metrics, else by the tag of its image; empty: not known."""
+    image: str = ""
+
+
+class LeaseHealth(msgspec.Struct, frozen=True, gc=False):
+    """The Lease of one cluster's controllers at its last reading."""
+
+    cluster: str
+    renewed_at: Instant | None
+    """By the cluster's clock; None: never."""
 
 
 WatchState = Literal["starting", "listing", "watching", "retrying", "refused", "absent"]
@@ -244,6 +255,8 @@ class LiveView(msgspec.Struct, frozen=True, gc=False):
     """Numbers of all stuck workflows, by cluster, namespace and cause."""
     crons: list[CronHealth] = []
     controllers: list[ControllerHealth] = []
+    leases: list[LeaseHealth] = []
+    """Of the clusters whose Lease was read a short time ago."""
     burning: list[HourlyCost] = []
     clocks: list[Clock] = []
     books: list[PriceBook] = []

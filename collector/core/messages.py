@@ -64,6 +64,19 @@ class Lease(msgspec.Struct, frozen=True):
     acquired_at: Instant | None = None
 
 
+class ControllerCounters(msgspec.Struct, frozen=True):
+    """Counters of one controller process since its start."""
+
+    started_at: float | None = None
+    """Start of the process, as its metrics give it; None: Argo 3.5 does not."""
+    errors: dict[str, float] = {}
+    """Errors by cause."""
+    requests: dict[str, float] = {}
+    """Requests to the API server by status code."""
+    api_wait_s: float | None = None
+    """Time that requests waited for the controller's own rate limit; None: before Argo 4.1."""
+
+
 class ControllerMetrics(msgspec.Struct, frozen=True):
     """The metrics of one controller pod under one set of names for all Argo versions; None: the pod does not report it."""
 
@@ -74,6 +87,12 @@ class ControllerMetrics(msgspec.Struct, frozen=True):
     workflows: dict[str, float] = {}
     """Workflow objects by phase."""
     scheme: str = ""
+    workers_busy: dict[str, float] = {}
+    """Busy workers by type."""
+    version: str = ""
+    """Release of Argo; empty: before 3.6."""
+    counters: ControllerCounters = ControllerCounters()
+    """Of a standby, whose answer is empty, all are 0."""
 
 
 ReadingKind = Literal["settings", "lease", "memory", "metrics"]

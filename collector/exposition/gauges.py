@@ -4,7 +4,7 @@ How each gauge of the catalogue is read from the live view: `GAUGES` at the end,
 Gauges have no memory of their own: what disappears from the view disappears from the answer.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from math import inf
@@ -23,6 +23,7 @@ from collector.core.live_view import (
     Waiting,
     WatchHealth,
 )
+from collector.core.messages import ControllerMetrics
 
 V = TypeVar("V")
 
@@ -124,14 +125,19 @@ def _book(metric: catalog.Metric, seconds: Callable[[PriceBook], float | None]) 
     return _gauge_of(metric, lambda view: view.books, seconds, min, book="name")
 
 
-def _work_queues(view: LiveView) -> Series:
-    labels = catalog.CONTROLLER_WORK_QUEUE.label_values
-    return _series(
-        (labels({"cluster": pod.cluster, "pod": pod.pod, "work_queue": name}), float(depth))
-        for pod in view.controllers
-        if pod.metrics is not None
-        for name, depth in pod.metrics.queue_depth.items()
-    )
+def _of_controllers(metric: catalog.Metric, values: Callable[[ControllerMetrics], Mapping[str, float]]) -> Reader:
+    """A reader of what the controllers' own metrics show by the last label."""
+    *_, label = metric.labels
+
+    def read(view: LiveView) -> Series:
+        shown = ((pod, values(pod.metrics)) for pod in view.controllers if pod.metrics is not None)
+        return _series(
+            (metric.label_values({"cluster": pod.cluster, "pod": pod.pod, label: name}), float(value))
+            for pod, by_name in shown
+            for name, value in by_name.items()
+        )
+
+    return read
 
 
 def _stuck(view: LiveView) -> Series:
@@ -183,7 +189,7 @@ GAUGES: dict[str, Reader] = {
     catalog.QUEUE_DRAIN.name: _gauge_of(catalog.QUEUE_DRAIN, lambda view: view.flows, _drain_s, max),
     catalog.WORKFLOWS.name: _gauge_of(catalog.WORKFLOWS, _begun, lambda row: row.count),
     catalog.PARALLELISM_LIMIT.name: _gauge_of(
-        catalog.PARALLELISM_LIMIT, lambda view: view.slots, lambda slots: slots.limit
+        catalog.PARALLELISM_LIMIT, lambda view: view.slots, lambda slots: slots.limit or None
     ),
     catalog.PARALLELISM_SLOTS.name: _parallelism_slots,
     catalog.LOCK_LIMIT.name: _lock(catalog.LOCK_LIMIT, lambda lock: lock.limit),
@@ -210,7 +216,16 @@ GAUGES: dict[str, Reader] = {
     catalog.CONTROLLER_MEMORY_LIMIT.name: _controller(
         catalog.CONTROLLER_MEMORY_LIMIT, lambda pod: pod.memory_limit_bytes or None
     ),
-    catalog.CONTROLLER_WORK_QUEUE.name: _work_queues,
+    catalog.CONTROLLER_WORK_QUEUE.name: _of_controllers(
+        catalog.CONTROLLER_WORK_QUEUE, lambda metrics: metrics.queue_depth
+    ),
+    catalog.CONTROLLER_WORKERS_BUSY.name: _of_controllers(
+        catalog.CONTROLLER_WORKERS_BUSY, lambda metrics: metrics.workers_busy
+    ),
+    catalog.CONTROLLER_INFO.name: _controller(catalog.CONTROLLER_INFO, lambda _: 1),
+    catalog.CONTROLLER_LEASE_RENEWED.name: _gauge_of(
+        catalog.CONTROLLER_LEASE_RENEWED, lambda view: view.leases, lambda lease: _seconds(lease.renewed_at)
+    ),
     catalog.CLUSTER_UP.name: _gauge_of(
         catalog.CLUSTER_UP, lambda view: view.clusters, lambda cluster: cluster.ready, cluster="name"
     ),

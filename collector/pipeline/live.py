@@ -69,6 +69,7 @@ class LivePicture:
         view.locks.extend(locks.locks(name, cluster.locks.users.values(), cluster.locks.limits))
         view.crons.extend(cluster.crons.view())
         view.controllers.extend(controller_health.health(cluster.controllers, name, now))
+        view.leases.extend(controller_health.leases(cluster.controllers, name, now))
         view.burning.extend(self._hourly_costs.get(name, ()))
         if (found := self._stuck.get(name)) is not None:
             view.stuck.extend(found.oldest)

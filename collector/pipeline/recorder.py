@@ -14,6 +14,7 @@ import msgspec
 from collector.catalog import metrics
 from collector.catalog.counters import Counters
 from collector.core.argo import controller
+from collector.core.argo.controller_counters import ControllerCounted
 from collector.core.cluster.effects import Began, Clamped, Effect, Ended, EndSeen, FirstRan, PodEnded, PodRan, Submitted
 from collector.core.cluster.owners import NOTHING
 from collector.core.cluster.state import Cluster
@@ -36,7 +37,7 @@ from collector.prices.lookup import Books
 
 Difference = Literal["missing", "stale", "phantom"]
 """Between the watched state and a list: an object that was not known, had an old version, or does not exist any more."""
-Counted = Submitted | Began | FirstRan | PodRan | Clamped | Ended | EndSeen
+Counted = Submitted | Began | FirstRan | PodRan | Clamped | Ended | EndSeen | ControllerCounted
 """Effects that only move counters."""
 
 RECENT_PODS = 100_000
@@ -94,6 +95,8 @@ class Recorder:
                     counters.observe(metrics.WATCH_LAG, max(0, late_ms + skew_ms) / 1000, cluster=name)
             case Ended():
                 self._ended(name, effect)
+            case ControllerCounted():
+                self._count_of_controller(name, effect)
             case _:
                 assert_never(effect)
 
@@ -117,8 +120,19 @@ class Recorder:
         if ended.delay_ms is not None:
             counters.observe(metrics.COMPLETION_DELAY, ended.delay_ms / 1000, cluster=cluster)
 
+    def _count_of_controller(self, cluster: str, counted: ControllerCounted) -> None:
+        """Adds what a controller counted by itself."""
+        for cause, errors in counted.errors.items():
+            self.counters.add(metrics.CONTROLLER_ERRORS, errors, cluster=cluster, cause=cause)
+        for code, requests in counted.requests.items():
+            self.counters.add(metrics.CONTROLLER_API_REQUESTS, requests, cluster=cluster, code=code)
+        if counted.api_wait_s is not None:
+            self.counters.add(metrics.CONTROLLER_API_WAIT, counted.api_wait_s, cluster=cluster)
+
     def _count_incident(self, incident: ControllerIncident, news_from: Instant) -> None:
         """Counts an incident, unless a first list shows it: an old kill must not cause an alert."""
+        if incident.kind == "leader_change":
+            self.counters.add(metrics.CONTROLLER_LEADER_CHANGES, cluster=incident.cluster)
         if incident.at < news_from or incident.kind not in ("oom_kill", "restart"):
             return
         cluster, container = incident.cluster, incident.container
@@ -170,6 +184,7 @@ def initialise_counters(counters: Counters, clusters: Iterable[str], currency: s
     """Makes counters that alerts read exist at 0: `increase()` does not see a first increase that creates its series."""
     for cluster in clusters:
         counters.initialise(metrics.UNALLOCATED_COST, cluster=cluster, currency=currency)
+        counters.initialise(metrics.CONTROLLER_LEADER_CHANGES, cluster=cluster)
         for container in controller.CONTAINERS:
             counters.initialise(metrics.CONTROLLER_OOM_KILLS, cluster=cluster, container=container)
             for reason in (*controller.RESTART_REASONS.values(), controller.OTHER_RESTART):

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from collector.catalog.counters import Counters
+from collector.core.argo import controller_health
 from collector.core.live_view import Clock, WatchHealth
 from collector.core.messages import WORKLOAD_KINDS
 from collector.core.objects.kubernetes import Kind
@@ -93,7 +94,11 @@ class Watchers:
         """Runs all that one connection serves: the watches, the controller's poll and the reconciliation."""
         sink, lists = partial(self._pipeline.take, name), asyncio.Lock()
         poll = poll_for_ever(
-            connection, cluster.controller_namespace, sink=sink, pods=partial(self._controller_pods, name)
+            connection,
+            cluster.controller_namespace,
+            sink=sink,
+            pods=partial(self._controller_pods, name),
+            is_led=partial(self._is_led, name),
         )
         reconcile = self._reconcile(name, connection, sink, lists)
         async with background_task(poll, f"readings {name}"), background_task(reconcile, f"reconcile {name}"):
@@ -113,6 +118,10 @@ class Watchers:
         """The pods of the cluster's workflow controller, to be polled."""
         known = self._pipeline.clusters[name].controllers.pods.values()
         return [(pod.name, pod.container, None) for pod in known]
+
+    def _is_led(self, name: str) -> bool:
+        """Whether a controller of the cluster leads, as far as its Lease and its pods show."""
+        return controller_health.is_led(self._pipeline.clusters[name].controllers)
 
     def _new_watch(self, name: str, resource: kinds.Resource) -> Watch:
         positions = self._pipeline.positions

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from math import inf
 from random import Random
 from typing import Any
 
@@ -36,6 +37,10 @@ EVERY_S = 15.0
 """Memory, metrics and Lease: a controller can fill its memory in minutes, and its Lease expires in seconds."""
 SELDOM_S = 60.0
 """Settings, which change only with a deployment."""
+HURRY_S = 2.0
+"""The Lease while its holder does not run: another replica takes it within 20 s, and until then nothing starts."""
+HURRY_FOR_S = 120.0
+"""How long the Lease is read so often; who does not lead by then needs a person."""
 ABSENT_S = 600.0
 """A reading that is refused or absent: a person must act first."""
 
@@ -88,6 +93,7 @@ async def poll_for_ever(
     *,
     sink: Sink,
     pods: Pods,
+    is_led: Callable[[], bool],
     every_s: float = EVERY_S,
     config_map: str = CONFIG_MAP,
     lease: str = LEASE,
@@ -101,6 +107,7 @@ async def poll_for_ever(
         namespace=namespace,
         sink=sink,
         pods=pods,
+        is_led=is_led,
         every_s=every_s,
         config_map=config_map,
         lease=lease,
@@ -109,7 +116,7 @@ async def poll_for_ever(
     await asyncio.sleep(dice.uniform(0, every_s))
     while True:
         await poll.read_due()
-        await asyncio.sleep(every_s * dice.uniform(0.9, 1.1))
+        await asyncio.sleep(every_s * HURRY_S / EVERY_S * dice.uniform(0.9, 1.1))
 
 
 @dataclass(kw_only=True)
@@ -120,6 +127,8 @@ class ControllerPoll:
     namespace: str
     sink: Sink
     pods: Pods
+    is_led: Callable[[], bool]
+    """Whether the Lease has a holder that runs."""
     every_s: float = EVERY_S
     config_map: str = CONFIG_MAP
     lease: str = LEASE
@@ -127,16 +136,27 @@ class ControllerPoll:
     within: aiohttp.ClientTimeout = WITHIN
     """For each query by itself."""
     _progress: dict[tuple[str, str], _Progress] = field(default_factory=dict)
+    _led_at_s: float = -inf
+    """When a holder of the Lease was last known to run."""
 
     async def read_due(self) -> None:
-        """Reads, one after the other, the values that are due; forgets queries of pods that are gone."""
+        """Reads, one after the other, the values that are due; forgets queries of pods that are gone. One round."""
         before = self._progress
         queries = {(query.kind, query.subject): query for query in self._queries()}
         self._progress = {key: before.get(key, _Progress()) for key in queries}
         for key, query in queries.items():
-            progress = self._progress[key]
-            if asyncio.get_running_loop().time() >= progress.due_s:
-                await self._read(query, progress)
+            if self._is_due(query, self._progress[key]):
+                await self._read(query, self._progress[key])
+
+    def _is_due(self, query: _Query, progress: _Progress) -> bool:
+        """Whether to read now. While the one that led does not run, the Lease is due in each round, unless it is refused."""
+        now_s = asyncio.get_running_loop().time()
+        if query.kind == "lease":
+            if self.is_led():
+                self._led_at_s = now_s
+            elif not progress.trouble and now_s - self._led_at_s <= HURRY_FOR_S * self.every_s / EVERY_S:
+                return True
+        return now_s >= progress.due_s
 
     def _queries(self) -> Iterator[_Query]:
         namespace, config_map, lease = self.namespace, self.config_map, self.lease

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from collector.catalog.counters import MAX_SERIES, Counters
-from collector.core.live_view import HourlyCost, LiveView, PriceBook, QueueFlow
+from collector.core.live_view import HourlyCost, LeaseHealth, LiveView, PriceBook, QueueFlow
 from collector.core.messages import ControllerMetrics
 from collector.exposition.prometheus import render
 from tests.exposition.test_prometheus import LABELS, families, samples
@@ -96,14 +96,14 @@ def test_what_runs_now_costs_by_the_hour() -> None:
 
 
 def test_a_known_parallelism_limit_has_a_sample() -> None:
-    """0 means unlimited, which is known too; the empty namespace is the whole installation."""
+    """0 means unlimited, and a share of it would be infinite; the empty namespace is the whole installation."""
     slots = [
         some_slots(cluster="a", namespace="", limit=500),
         some_slots(cluster="a", namespace="maps", limit=0),
         some_slots(cluster="b", namespace="", limit=None),
     ]
 
-    assert gauge("lynceus_parallelism_limit", a_view(slots=slots)) == {("a", ""): 500, ("a", "maps"): 0}
+    assert gauge("lynceus_parallelism_limit", a_view(slots=slots)) == {("a", ""): 500}
 
 
 def test_slots_are_counted_by_what_occupies_them() -> None:
@@ -201,6 +201,17 @@ def test_a_controller_has_a_sample_for_each_known_value() -> None:
     assert of("memory_bytes") == {"leads": 1_288_490_189, "stands-by": 1_288_490_189}
     assert of("memory_limit_bytes") == {"leads": 4 * GIB, "stands-by": 4 * GIB}
     assert of("work_queue_depth") == {"leads": 12, "dark": 12}
+    assert of("workers_busy") == {"leads": 3, "dark": 3}
+    assert gauge(
+        "lynceus_controller_info", a_view(controllers=[a_controller(pod="p", image="i:v1", version="v1")])
+    ) == {("prod-hz", "i:v1", "p", "v1"): 1}
+
+
+def test_the_leases_last_renewal_is_an_instant() -> None:
+    """A Lease that was never renewed has none."""
+    view = a_view(leases=[LeaseHealth("a", NOW), LeaseHealth("b", None)])
+
+    assert gauge("lynceus_controller_lease_renewed_timestamp_seconds", view) == {("a",): NOW / 1000}
 
 
 @pytest.mark.parametrize("openmetrics", [False, True])

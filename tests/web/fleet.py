@@ -192,8 +192,10 @@ def a_controller(cluster: str = "prod-hz", **changes: object) -> ControllerHealt
         "crash_loop": False,
         "memory_bytes": 1_288_490_189,
         "memory_limit_bytes": 4 * GIB,
-        "metrics": ControllerMetrics(queue_depth={"workflow_queue": 12.0}),
+        "metrics": ControllerMetrics(queue_depth={"workflow_queue": 12.0}, workers_busy={"workflow_queue": 3.0}),
         "detail": "",
+        "version": "v4.1.2",
+        "image": "quay.io/argoproj/workflow-controller:v4.1.2",
     }
     return ControllerHealth(cluster=cluster, **{**values, **changes})  # type: ignore[arg-type]
 

@@ -42,7 +42,7 @@ PARALLELISM_LIMIT = Metric(
     "lynceus_parallelism_limit",
     "gauge",
     ("cluster", "namespace"),
-    "Workflows that may run at once; namespace `` is the whole installation, 0 means unlimited.",
+    "Workflows that may run at once; namespace `` is the whole installation. Absent while unlimited or not known.",
 )
 PARALLELISM_SLOTS = Metric(
     "lynceus_parallelism_slots",

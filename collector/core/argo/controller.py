@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from collector.core.facts.workflows import ControllerIncident, IncidentKind
-from collector.core.messages import ControllerMetrics, Lease, Observation
+from collector.core.messages import ControllerCounters, ControllerMetrics, Lease, Observation
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
 from collector.core.objects.quantity import parse_quantity
@@ -34,6 +34,8 @@ REMEMBERED = 1000
 """Incidents remembered to recognise repeats; a crash loop of days has far fewer."""
 PODS = 100
 """Most controller pods of one installation; there are one to three."""
+IMAGE_LIMIT = 300
+"""Characters of an image's name that are kept."""
 LOOP_OVER_MS = 10 * MINUTE_MS
 """Running time after which the kubelet forgets a crash loop and starts a container without back-off again."""
 LOOP_MS, UNSEEN_MS = 1, 2
@@ -65,6 +67,9 @@ class ControllerPod(msgspec.Struct, array_like=True):
     """Reason why its own metrics could not be read."""
     backs_off: bool = False
     """Whether the kubelet delays the next start now; `loop_at` outlives the delay."""
+    image: str = ""
+    counted: ControllerCounters | None = None
+    """The last reading of its counters that is counted; None: there was none."""
 
     def incident(
         self, cluster: str, uid: str, *, at: Instant, kind: IncidentKind, reason: str, exit_code: int | None = None
@@ -193,6 +198,7 @@ def _updated_pod(
         "restarts": max(0, status.restartCount or 0),
         "memory_limit_bytes": _memory_limit(pod, container),
         "backs_off": _backs_off(status),
+        "image": (status.image or "")[:IMAGE_LIMIT],
         "running_since": (kubernetes.parse_time(state.running.startedAt) if state and state.running else None) or 0,
     }
     return msgspec.structs.replace(before, **now) if before else ControllerPod(**now)

@@ -5,10 +5,12 @@ Health of an Argo controller, from its pods, its Lease and the readings of it; a
 from collections.abc import Iterator
 from typing import assert_never
 
+from collector.core.argo import controller_counters
 from collector.core.argo.controller import ControllerPod, ControllerState
+from collector.core.argo.controller_counters import ControllerCounted
 from collector.core.facts.workflows import ControllerIncident
-from collector.core.live_view import ControllerHealth
-from collector.core.messages import ControllerMetrics, Lease, Reading
+from collector.core.live_view import ControllerHealth, LeaseHealth
+from collector.core.messages import ControllerCounters, ControllerMetrics, Lease, Reading
 from collector.core.model import Instant
 from collector.core.units import MINUTE_MS
 
@@ -20,7 +22,7 @@ LEASE_SLACK_MS = MINUTE_MS
 
 def take_reading(
     cluster: str, namespace: str, reading: Reading, state: ControllerState
-) -> Iterator[ControllerIncident]:
+) -> Iterator[ControllerIncident | ControllerCounted]:
     """Take a reading; a new holder of the Lease is an incident. Readings of unknown pods are dropped."""
     value = reading.value
     pods = [pod for pod in state.pods.values() if pod.name == reading.subject]
@@ -35,10 +37,32 @@ def take_reading(
             for pod in pods:
                 pod.metrics = value if isinstance(value, ControllerMetrics) else None
                 pod.metrics_at, pod.detail = reading.at, reading.detail
+                if pod.metrics is not None:
+                    yield from _count(pod, pod.metrics.counters)
         case "settings":
             pass  # parallelism is the cluster's, not a controller's
         case _:
             assert_never(reading.kind)
+
+
+def _count(pod: ControllerPod, counters: ControllerCounters) -> Iterator[ControllerCounted]:
+    """Count what a pod counted since its last reading."""
+    counted = controller_counters.increase(pod.counted, counters)
+    pod.counted = controller_counters.latest(pod.counted, counters)
+    if counted is not None:
+        yield counted
+
+
+def leases(state: ControllerState, cluster: str, now: Instant) -> list[LeaseHealth]:
+    """The Lease, if it was read a short time ago."""
+    lease = state.lease
+    return [] if lease is None or now - state.lease_at > FRESH_MS else [LeaseHealth(cluster, lease.renewed_at)]
+
+
+def is_led(state: ControllerState) -> bool:
+    """Whether the Lease has a holder that runs; no without a Lease."""
+    holder = state.lease.holder if state.lease else ""
+    return any(pod.name == holder and pod.running_since for pod in state.pods.values())
 
 
 def health(state: ControllerState, cluster: str, now: Instant) -> list[ControllerHealth]:
@@ -55,23 +79,33 @@ def _health(state: ControllerState, cluster: str, pod: ControllerPod, now: Insta
         pod=pod.name,
         container=pod.container,
         ready=pod.ready,
-        leader=_leads(state, pod.name, metrics, now),
+        leader=_leads(state, pod, metrics, now),
         restarts=pod.restarts,
         crash_loop=pod.backs_off,
         memory_bytes=memory if memory is not None or metrics is None else metrics.memory_bytes,
         memory_limit_bytes=pod.memory_limit_bytes,
         metrics=metrics,
         detail=pod.detail,
+        version=(metrics.version if metrics else "") or _tag(pod.image),
+        image=pod.image,
     )
 
 
-def _leads(state: ControllerState, name: str, metrics: ControllerMetrics | None, now: Instant) -> bool | None:
-    """Whether a pod holds the Lease, in which Argo writes pod names; without a Lease, by the pod's metrics."""
+def _tag(image: str) -> str:
+    """Tag of an image; empty: it has none, as by digest."""
+    return image.partition("@")[0].rpartition("/")[2].partition(":")[2] if "/" in image else ""
+
+
+def _leads(state: ControllerState, pod: ControllerPod, metrics: ControllerMetrics | None, now: Instant) -> bool | None:
+    """Whether a pod runs and holds the Lease, in which Argo writes pod names; without a Lease, by the pod's metrics."""
     lease = state.lease
     if lease is None or now - state.lease_at > FRESH_MS:
-        return metrics.is_leader if metrics else None
-    renewed_at = state.lease_at if lease.renewed_at is None else lease.renewed_at
-    return lease.holder == name and state.lease_at - renewed_at <= lease.duration_s * 1000 + LEASE_SLACK_MS
+        leads = metrics.is_leader if metrics else None
+    else:
+        renewed_at = state.lease_at if lease.renewed_at is None else lease.renewed_at
+        leads = lease.holder == pod.name and state.lease_at - renewed_at <= lease.duration_s * 1000 + LEASE_SLACK_MS
+    # The holder's name stays in the Lease until another one takes it; the pod's status is news at once.
+    return leads if leads is None else leads and bool(pod.running_since)
 
 
 def _leader_change(cluster: str, namespace: str, state: ControllerState) -> Iterator[ControllerIncident]:

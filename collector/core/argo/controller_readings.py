@@ -12,12 +12,16 @@ from typing import Any
 
 import msgspec
 
-from collector.core.messages import ControllerMetrics, ControllerSettings, Lease
+from collector.core.messages import ControllerCounters, ControllerMetrics, ControllerSettings, Lease
 from collector.core.objects import kubernetes
 from collector.core.objects.quantity import parse_quantity
 
 Sample = tuple[str, Mapping[str, str], float]
 """One line of a Prometheus exposition: name, labels, value."""
+
+_Series = tuple[Mapping[str, str], float]
+_ByName = Mapping[str, list[_Series]]
+"""Labels and values of all series by the name of the metric."""
 
 Int = kubernetes.Int32 | None
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -26,11 +30,20 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 MEMORY, LEADER = "process_resident_memory_bytes", "argo_workflows_is_leader"
 WORKFLOWS = ("argo_workflows_gauge", "argo_workflows_count")
 QUEUE_DEPTH = ("argo_workflows_queue_depth_gauge", "argo_workflows_queue_depth_count")
-WANTED = frozenset((MEMORY, LEADER, *WORKFLOWS, *QUEUE_DEPTH))
+# The same in all of these versions, unless noted.
+WORKERS_BUSY, ERRORS = "argo_workflows_workers_busy_count", "argo_workflows_error_count"
+REQUESTS = "argo_workflows_k8s_request_total"
+VERSION, STARTED = "argo_workflows_version", "process_start_time_seconds"  # from 3.6 on
+API_WAIT = "argo_workflows_client_rate_limiter_latency_sum"  # from 4.1 on
+WANTED = frozenset((
+    MEMORY, LEADER, *WORKFLOWS, *QUEUE_DEPTH, WORKERS_BUSY, ERRORS, REQUESTS, VERSION, STARTED, API_WAIT,
+))  # fmt: skip
 """Names that `metrics` reads."""
 
 MOST_SERIES = 100
-"""Most series of one name that are read; queues and phases are a few each."""
+"""Most series of one name that are read; queues, phases, causes and status codes are a few each."""
+LARGEST_COUNT = 2.0**53
+"""Beyond it a float does not count; no counter of a controller reaches it."""
 
 
 class ConfigTexts(msgspec.Struct):
@@ -112,7 +125,7 @@ def memory(body: bytes, container: str) -> int | None:
 
 def metrics(samples: Iterable[Sample]) -> ControllerMetrics | None:
     """Read a controller's metrics by the names of any version; None: none of them is among the samples."""
-    by_name: dict[str, list[tuple[Mapping[str, str], float]]] = {}
+    by_name: dict[str, list[_Series]] = {}
     for name, labels, value in samples:
         if name in WANTED and math.isfinite(value):
             by_name.setdefault(name, []).append((labels, value))
@@ -126,12 +139,27 @@ def metrics(samples: Iterable[Sample]) -> ControllerMetrics | None:
         queue_depth=_sums(by_name, QUEUE_DEPTH, ("queue_name",)),
         workflows=_sums(by_name, WORKFLOWS, ("phase", "status")),
         scheme=_scheme(by_name),
+        workers_busy=_sums(by_name, (WORKERS_BUSY,), ("worker_type",)),
+        version=next((labels.get("version", "") for labels, _ in by_name.get(VERSION, ())), ""),
+        counters=_counters(by_name),
     )
 
 
-def _sums(
-    by_name: Mapping[str, list[tuple[Mapping[str, str], float]]], names: Iterable[str], keys: Iterable[str]
-) -> dict[str, float]:
+def _counters(by_name: _ByName) -> ControllerCounters:
+    counts = {
+        name: [(labels, value) for labels, value in series if 0 <= value < LARGEST_COUNT]
+        for name, series in by_name.items()
+    }
+    waits, started = counts.get(API_WAIT), counts.get(STARTED)
+    return ControllerCounters(
+        started_at=started[0][1] if started else None,
+        errors=_sums(counts, (ERRORS,), ("cause",)),
+        requests=_sums(counts, (REQUESTS,), ("status_code",)),
+        api_wait_s=sum(value for _, value in waits) if waits else None,
+    )
+
+
+def _sums(by_name: _ByName, names: Iterable[str], keys: Iterable[str]) -> dict[str, float]:
     """Sum values by the first of some labels that a series has."""
     sums: dict[str, float] = {}
     for labels, value in (series for name in names for series in by_name.get(name, ())):
@@ -141,7 +169,7 @@ def _sums(
     return sums
 
 
-def _scheme(by_name: Mapping[str, list[tuple[Mapping[str, str], float]]]) -> str:
+def _scheme(by_name: _ByName) -> str:
     """First Argo release with these metric names: `3.5`, `3.6` or `4.0`; empty: its gauge is missing."""
     new, old = WORKFLOWS
     if new in by_name:

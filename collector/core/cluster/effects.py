@@ -4,6 +4,7 @@ What follows from an observation: facts to store, and effects that move a counte
 
 import msgspec
 
+from collector.core.argo.controller_counters import ControllerCounted
 from collector.core.model import Fact, Instant
 from collector.core.pod.state import PodState
 from collector.core.workflow.state import WorkflowState
@@ -79,4 +80,4 @@ class PodEnded(msgspec.Struct, frozen=True):
     """The pod's workflow, if it is known. Both may be forgotten when the charges are computed."""
 
 
-Effect = Fact | Submitted | Began | FirstRan | PodRan | Ended | EndSeen | Clamped | PodEnded
+Effect = Fact | Submitted | Began | FirstRan | PodRan | Ended | EndSeen | Clamped | PodEnded | ControllerCounted

@@ -23,7 +23,8 @@ function makeController() {
 
 function updateController(item, controller) {
   const { pod, leader, ready, crash_loop: crashes, memory_share: part_of, detail } = controller;
-  const role = leader === null ? "controller" : leader ? "leader" : "standby";
+  // One that is down does not lead, and what it will be is not known.
+  const role = leader ? "leader" : leader === null || !ready ? "controller" : "standby";
   setText(part(item, "role"), crashes ? looping(controller) : `${role} ${ready ? "ready" : "not ready"}`);
   item.classList.toggle("bad", crashes || !ready);
   item.classList.toggle("near", part_of !== null && part_of >= NEAR_THE_LIMIT);

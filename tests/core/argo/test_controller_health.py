@@ -6,8 +6,8 @@ from collector.core.argo import controller, controller_health
 from collector.core.argo.controller import ControllerState
 from collector.core.argo.controller_health import FRESH_MS
 from collector.core.facts.workflows import ControllerIncident
-from collector.core.live_view import ControllerHealth
-from collector.core.messages import ControllerMetrics, ControllerSettings
+from collector.core.live_view import ControllerHealth, LeaseHealth
+from collector.core.messages import ControllerCounters, ControllerMetrics, ControllerSettings
 from tests.builders import NOON, SECOND, an_observation
 from tests.core.argo.controllers import (
     BACK_OFF,
@@ -166,6 +166,74 @@ def test_the_leader_is_who_holds_the_lease() -> None:
     controller_lease(state, "other")
 
     assert (leads, health(state).leader) == (True, False)
+
+
+def test_a_leader_that_does_not_run_leads_no_longer() -> None:
+    """Its name stays in the Lease for up to 20 s; the kubelet's word comes at once."""
+    state = ControllerState()
+    controller_lease(state, "ctl")
+    unseen = controller_health.is_led(state)
+    leads, led = [], []
+    for sight in (
+        (0, {"state": runs(0)}),
+        (6, {"state": ended(5)}),
+        (8, {"state": BACK_OFF}),
+        (16, {"state": runs(16)}),
+    ):
+        watch(state, sight)
+        leads.append(health(state).leader)
+        led.append(controller_health.is_led(state))
+
+    assert leads == led == [True, False, False, True]
+    assert not unseen
+    assert not controller_health.is_led(a_state())
+
+
+def test_the_last_renewal_of_the_lease_is_shown_while_it_is_read() -> None:
+    """A Lease that cannot be read any more has no known renewal."""
+    state = a_state()
+    none = controller_health.leases(state, "c1", NOON)
+    controller_lease(state, "ctl", NOON + MINUTE, renewed_at=NOON + 55 * SECOND)
+    fresh, old = (controller_health.leases(state, "c1", NOON + MINUTE + FRESH_MS + later) for later in (0, 1))
+
+    assert none == old == []
+    assert fresh == [LeaseHealth("c1", NOON + 55 * SECOND)]
+
+
+@pytest.mark.parametrize(
+    ("image", "tag"),
+    [
+        ("quay.io/argoproj/workflow-controller:v4.1.2", "v4.1.2"),
+        ("registry:5000/workflow-controller:v3.5.15@sha256:0f", "v3.5.15"),
+        ("registry:5000/workflow-controller@sha256:0f", ""),
+        ("sha256:0f", ""),
+        ("", ""),
+    ],
+)
+def test_the_version_is_its_own_word_else_the_tag_of_its_image(image: str, tag: str) -> None:
+    """Argo says it from 3.6 on, and a standby says nothing; an image may be named without a tag."""
+    state = ControllerState()
+    emitted(a_controller({"state": runs(0), "image": image}), seen=state)
+    shown = health(state)
+    take(state, "metrics", ControllerMetrics(version="v4.1.3"))
+
+    assert (shown.version, shown.image) == (tag, image)
+    assert health(state).version == "v4.1.3"
+
+
+def test_what_a_controller_counts_is_counted_once() -> None:
+    """By each pod for itself, also over a restart of the collector and a failed reading; a first reading counts nothing."""
+    state = ControllerState()
+    emitted(a_controller({"state": runs(0)}, uid="a"), a_controller({"state": runs(0)}, uid="b"), seen=state)
+    counted = []
+    for pod, errors in (("a", 5), ("b", 7), ("a", None), ("a", 6), ("b", 7), ("a", 6), ("gone", 9)):
+        value = (
+            None if errors is None else ControllerMetrics(counters=ControllerCounters(1.0, {"OperationPanic": errors}))
+        )
+        counted += [effect.errors["OperationPanic"] for effect in take(state, "metrics", value, subject=pod)]
+        state = controller.unpack(controller.pack(state))
+
+    assert counted == [0, 0, 1, 0, 0]
 
 
 @pytest.mark.parametrize(("late", "leads"), [(75, True), (76, False)])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from collector.core.argo import controller_readings
 from collector.core.argo.controller_readings import ConfigTexts, Sample
-from collector.core.messages import ControllerMetrics, ControllerSettings, Lease
+from collector.core.messages import ControllerCounters, ControllerMetrics, ControllerSettings, Lease
 from tests.builders import NOON, SECOND
 from tests.replay import raw_events
 
@@ -103,6 +103,9 @@ V35: list[Sample] = [
     ("argo_workflows_queue_depth_count", {"queue_name": "workflow_queue"}, 3),
     ("argo_workflows_workers_busy_count", {"worker_type": "workflow_queue"}, 2),
     ("argo_workflows_error_count", {"cause": "OperationPanic"}, 1),
+    ("argo_workflows_k8s_request_total", {"kind": "pods", "verb": "Create", "status_code": "201"}, 40),
+    ("argo_workflows_k8s_request_total", {"kind": "pods", "verb": "Create", "status_code": "429"}, 2),
+    ("argo_workflows_k8s_request_total", {"kind": "workflows", "verb": "Update", "status_code": "429"}, 1),
     ("argo_workflows_queue_latency_bucket", {"queue_name": "workflow_queue", "le": "1"}, 791),
 ]
 V36: list[Sample] = [
@@ -110,11 +113,23 @@ V36: list[Sample] = [
     ("argo_workflows_queue_depth_gauge", {"queue_name": "cron_wf_queue"}, 0),
     ("argo_workflows_is_leader", {}, 1),
     ("process_resident_memory_bytes", {}, 1.2e8),
+    ("process_start_time_seconds", {}, 1.79e9),
+    ("argo_workflows_version", {"version": "v3.6.19", "platform": "linux/amd64"}, 1),
 ]
 V40: list[Sample] = [
     ("argo_workflows_gauge", {"phase": "Pending", "otel_scope_name": "argo-workflows"}, 70),
     ("argo_workflows_is_leader", {}, 0),
     ("process_resident_memory_bytes", {}, 1.2e8),
+]
+
+
+V41: list[Sample] = [
+    *V40,
+    ("argo_workflows_client_rate_limiter_latency_sum", {}, 12.5),
+    ("argo_workflows_client_rate_limiter_latency_bucket", {"le": "0.01"}, 3),
+    ("argo_workflows_resource_rate_limiter_latency_sum", {}, 99),
+    ("argo_workflows_error_count", {"cause": "OperationPanic"}, -1),
+    ("argo_workflows_error_count", {"cause": "CronWorkflowSpecError"}, 1e300),
 ]
 
 
@@ -124,6 +139,8 @@ def test_each_release_s_names_mean_the_same() -> None:
         queue_depth={"workflow_queue": 3},
         workflows={"Pending": 70, "Running": 25},
         scheme="3.5",
+        workers_busy={"workflow_queue": 2},
+        counters=ControllerCounters(errors={"OperationPanic": 1}, requests={"201": 40, "429": 3}),
     )
     assert controller_readings.metrics(V36) == ControllerMetrics(
         is_leader=True,
@@ -131,10 +148,20 @@ def test_each_release_s_names_mean_the_same() -> None:
         queue_depth={"cron_wf_queue": 0},
         workflows={"Pending": 70},
         scheme="3.6",
+        version="v3.6.19",
+        counters=ControllerCounters(started_at=1.79e9),
     )
     assert controller_readings.metrics(V40) == ControllerMetrics(
         is_leader=False, memory_bytes=120_000_000, workflows={"Pending": 70}, scheme="4.0"
     )
+
+
+def test_waits_for_the_rate_limit_of_requests_are_read() -> None:
+    """From 4.1 on; the limit of new pods is another one, and what no counter can be is ignored."""
+    read = controller_readings.metrics(V41)
+
+    assert read
+    assert read.counters == ControllerCounters(api_wait_s=12.5)
 
 
 def test_a_controller_without_its_gauge_has_no_scheme() -> None:
