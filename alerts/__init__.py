@@ -7,7 +7,7 @@ Imports nothing of the collector but its catalogue. Numbers are in thresholds/, 
 from collections.abc import Iterator, Mapping
 from types import ModuleType
 
-from alerts import collector_health, controller, durability, queue
+from alerts import controller, itself, queue, stores, watches
 from alerts.boxes import boxes
 from alerts.numbers import Numbers
 from alerts.rules import Alert, Builder, Group, groups
@@ -16,8 +16,9 @@ from alerts.thresholds import ThresholdError, Thresholds
 TOPICS: Mapping[str, ModuleType] = {
     "queue": queue,
     "controller": controller,
-    "collector-health": collector_health,
-    "durability": durability,
+    "watches": watches,
+    "stores": stores,
+    "itself": itself,
 }
 """File name under generated/, and the module that has RECORDINGS and BUILDERS, one for each alert."""
 

@@ -32,6 +32,7 @@ Unit = (
         "requests",
         "currency units",
         "currency units per hour",
+        "GiB",
     ]
 )
 SECONDS: dict[str, int] = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}

@@ -44,6 +44,8 @@ class Fires:
     team: str = "sre"
     interval: str = "1m"
     """Between two values of a series."""
+    along: tuple["Fires", ...] = ()
+    """What fires at the same times under the same name, such as the ticket beside the page; its series are not used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +85,7 @@ def _tests(case: Case, needs_watch: bool) -> Iterator[Json]:
         _expected(case.alert, at) for at in case.silent_at
     ]
     yield _test(case, case.story, watched, as_expected)
-    if "instance" not in case.labels:
-        yield _test(case, f"{case.story} (two replicas see it)", _twice(watched), as_expected)
+    yield _test(case, f"{case.story} (two replicas see it)", _twice(watched), as_expected)
     if needs_watch:
         never = [_expected(case.alert, at) for at in (*case.fires_at, *case.silent_at)]
         yield _test(case, f"{case.story} (but the cluster is not watched)", _with_watch(case.series, "0"), never)
@@ -102,9 +103,12 @@ def _test(case: Case, name: str, series: Mapping[str, str], expected: list[Json]
 def _expected(alert: str, at: str, case: Fires | None = None) -> Json:
     if case is None:
         return {"eval_time": at, "alertname": alert}
+    return {"eval_time": at, "alertname": alert, "exp_alerts": [_firing(fires) for fires in (case, *case.along)]}
+
+
+def _firing(case: Fires) -> Json:
     labels = {"severity": case.severity, "team": case.team, **case.labels}
-    annotations = {"summary": case.summary, "description": case.text}
-    return {"eval_time": at, "alertname": alert, "exp_alerts": [{"exp_labels": labels, "exp_annotations": annotations}]}
+    return {"exp_labels": labels, "exp_annotations": {"summary": case.summary, "description": case.text}}
 
 
 def _with_watch(series: Mapping[str, str], up: str) -> dict[str, str]:
@@ -116,7 +120,9 @@ def _with_watch(series: Mapping[str, str], up: str) -> dict[str, str]:
 
 
 def _twice(series: Mapping[str, str]) -> dict[str, str]:
-    """Each series as two replicas expose it."""
+    """Each series as two replicas expose it, unless the case names its replicas itself."""
+    if any("instance=" in name for name in series):
+        return dict(series)
     return {_of_instance(name, instance): values for name, values in series.items() for instance in ("a", "b")}
 
 

@@ -34,7 +34,7 @@ def check_against_catalogue(expr: str) -> None:
         unknown = set(MATCHER.findall(matchers)) - labels - SCRAPED
         assert not unknown, f"{name} has no label {unknown} in: {expr}"
     for grouping in GROUPING.findall(expr):
-        unknown = {label.strip() for label in grouping.split(",")} - known
+        unknown = {label.strip() for label in grouping.split(",")} - known - {""}
         assert not unknown, f"nothing has the label {unknown} in: {expr}"
 
 
