@@ -7,12 +7,13 @@ Labels are given by name, as the metric declares them. Nothing here knows Promet
 
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from collector.catalog.idle_series import IdleSeries
-from collector.catalog.metrics import LABEL_OVERFLOW, METRICS, Metric
+from collector.catalog.metrics import LABEL_OVERFLOW, METRICS, SUBMITTED, Metric
 
 MAX_SERIES = 2000
 """Series of one family, so that a label bomb cannot fill memory. A full family forgets idle series, which are added up under
@@ -24,6 +25,8 @@ OTHER, GONE = "_other", "_gone "
 it is a new series, since `increase()` would take what is added to an old one for something that happens now."""
 
 _GROWN = {metric.name: metric for metric in METRICS if metric.labels_before}
+KEPT_AT_0 = frozenset({SUBMITTED.name})
+"""Counters whose series are stored at 0 too: a queue that a first list showed is known after a restart."""
 
 Labels = tuple[str, ...]
 """The label values of one series, in the order in which the metric declares its labels."""
@@ -64,8 +67,12 @@ class Counters:
         buckets.sum += seconds
 
     def initialise(self, metric: Metric, /, **labels: str) -> None:
-        """Makes a counter exist at 0, so that its first increase is visible as an increase; an existing value stays."""
-        self.add(metric, 0, **labels)
+        """Makes a counter exist at 0, so that its first increase is visible as an increase; an existing value stays.
+
+        Not in a family that is half full: what is counted needs the room."""
+        series = self.series.setdefault(metric.name, {})
+        if len(series) < MAX_SERIES // 2:
+            series.setdefault(metric.label_values(labels), 0)
 
     def values(self, metric: Metric, /, **labels: str) -> list[Decimal | int]:
         """Returns the values of a counter's series that have these labels, whatever their other labels are."""
@@ -122,14 +129,17 @@ class Counters:
         after = self._gone[name, _cluster(key)] = _merged(key, f"{GONE}{number}")
         series[after] = value
 
-    def totals(self, cluster: str) -> dict[str, str]:
-        """Returns the counters of one cluster as text, to be stored with its cursor; `restore` reads them."""
-        return {
-            "\x1f".join((name, *labels)): str(value)
-            for name, series in self.series.items()
-            for labels, value in series.items()
-            if labels and labels[0] == cluster
-        }
+    def totals(self, clusters: Collection[str]) -> dict[str, dict[str, str]]:
+        """Returns the counters of each of these clusters as text, to be stored with its cursor; `restore` reads them.
+
+        Those at 0 are omitted: most are, and the next process makes them again. Those of KEPT_AT_0 name what was seen."""
+        found: dict[str, dict[str, str]] = {cluster: {} for cluster in clusters}
+        for name, series in self.series.items():
+            kept = name in KEPT_AT_0
+            for labels, value in series.items():
+                if (value or kept) and labels and (of_cluster := found.get(labels[0])) is not None:
+                    of_cluster["\x1f".join((name, *labels))] = str(value)
+        return found
 
     def restore(self, totals: dict[str, str]) -> None:
         """Continues from stored totals, so that a restart does not reset counters for queries without `increase`."""
@@ -148,6 +158,11 @@ def _with_new_labels(name: str, labels: Labels) -> Labels:
         return labels
     stored = dict(zip(metric.labels_before, labels, strict=True))
     return tuple(stored.get(label, UNKNOWN) for label in metric.labels)
+
+
+def is_merged(labels: Labels) -> bool:
+    """Whether a series is one in which others were added up."""
+    return labels[-1] == OTHER or labels[-1].startswith(GONE)
 
 
 def _cluster(labels: Labels) -> str:

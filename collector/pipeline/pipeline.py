@@ -38,11 +38,12 @@ from collector.core.objects.kubernetes import Meta
 from collector.core.rules import Rules
 from collector.core.units import MINUTE_MS
 from collector.pipeline import argo_schedule, checkpoints
+from collector.pipeline.first_sight import initialise_cluster, initialise_overflow
 from collector.pipeline.identity import Identities
 from collector.pipeline.live import LivePicture
 from collector.pipeline.positions import Positions
 from collector.pipeline.queue_samples import QueueSampler
-from collector.pipeline.recorder import Recorder, differences, initialise_counters
+from collector.pipeline.recorder import Recorder, differences
 from collector.prices.lookup import Books
 
 log = logging.getLogger(__name__)
@@ -88,7 +89,9 @@ class Pipeline:
         self._stale_skews = 0
         self._has_room = asyncio.Event()
         self._has_room.set()
-        initialise_counters(counters, self.clusters, books.currency)
+        initialise_overflow(counters)
+        for name in self.clusters:
+            initialise_cluster(counters, name, books.currency)
 
     def take(self, cluster: str, outcomes: list[Outcome]) -> None:
         """Takes the outcomes of a cluster's watches, in order, as soon as they have arrived."""
@@ -122,7 +125,8 @@ class Pipeline:
         changed = {cluster for cluster, _ in gathered.positions}
         changed |= {upsert.cluster for upsert in upserts} | {gone.cluster for gone in deletes}
         durable = self.positions.make_durable(changed, gathered.positions, now)
-        cursors = [self._cursor(cluster, position, now) for cluster, position in durable]
+        totals = self.counters.totals({cluster for cluster, position in durable if position.kind == "workflows"})
+        cursors = [self._cursor(cluster, position, now, totals) for cluster, position in durable]
         return Commit(at=now, facts=gathered.facts, cursors=cursors, upserts=upserts, deletes=deletes)
 
     def restore(
@@ -147,6 +151,8 @@ class Pipeline:
         for name in unreadable:
             self.clusters[name] = Cluster(name, self.clusters[name].rules, argo_schedule)
             self.positions.forget(name)
+        for cluster in self.clusters.values():
+            self._recorder.sights.see_restored(cluster)
         self._gathered.deletes += [Gone(cluster=c, kind=k, uid=uid) for c, k, uid, _ in states if c in unreadable]
         return sorted(unreadable)
 
@@ -196,6 +202,7 @@ class Pipeline:
             self._step_clock(step_ms)
         for cluster in self._watched():
             self._live.tick(cluster, now)
+            self._recorder.sights.see_crons(cluster.name, cluster.crons.states.values())
             if cluster.name in watched:
                 self._gathered.facts.extend(self._recorder.record(cluster, cluster.tick(now), now))
 
@@ -240,6 +247,7 @@ class Pipeline:
                 cluster.tracked.release_until(outcome.kind, version_of(outcome.epoch, int(outcome.resource_version)))
             case Synced():
                 cluster.gap_ended(outcome.kind)
+                self._recorder.sights.see_all(cluster)
                 if outcome.kind == "namespaces" and cluster.uid:
                     self.identities.bind(cluster.name, cluster.uid)
             case WatchGap():
@@ -298,7 +306,7 @@ class Pipeline:
                 self._live.record_gap(gap)
             cluster.gap_started(gap.kind, gap.from_at)
 
-    def _cursor(self, cluster: str, position: Position, now: Instant) -> Cursor:
+    def _cursor(self, cluster: str, position: Position, now: Instant, totals: Mapping[str, dict[str, str]]) -> Cursor:
         return Cursor(
             cluster=cluster,
             kind=position.kind,
@@ -306,7 +314,7 @@ class Pipeline:
             epoch=position.epoch,
             cluster_uid=self.identities.uids.get(cluster, ""),
             at=now,
-            totals=self.counters.totals(cluster) if position.kind == "workflows" else {},
+            totals=totals[cluster] if position.kind == "workflows" else {},
         )
 
     def _checkpoints(self) -> tuple[list[Checkpoint], list[Gone]]:

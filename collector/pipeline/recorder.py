@@ -7,7 +7,7 @@ Runs in the pipeline's loop. Facts are returned; the state of a cluster changes 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from typing import Literal, assert_never, get_args
+from typing import assert_never
 
 import msgspec
 
@@ -15,7 +15,18 @@ from collector.catalog import metrics
 from collector.catalog.counters import Counters
 from collector.core.argo import controller
 from collector.core.argo.controller_counters import ControllerCounted
-from collector.core.cluster.effects import Began, Clamped, Effect, Ended, EndSeen, FirstRan, PodEnded, PodRan, Submitted
+from collector.core.cluster.effects import (
+    Began,
+    Clamped,
+    Effect,
+    Ended,
+    EndSeen,
+    FirstRan,
+    NamespaceSeen,
+    PodEnded,
+    PodRan,
+    Submitted,
+)
 from collector.core.cluster.owners import NOTHING
 from collector.core.cluster.state import Cluster
 from collector.core.cost import changed_charges
@@ -26,18 +37,15 @@ from collector.core.cost.pricing_runs import FIRST_RUN, Runs
 from collector.core.facts.bills import Period
 from collector.core.facts.watches import Reconciled
 from collector.core.facts.workflows import ControllerIncident, CronRun
-from collector.core.messages import WORKLOAD_KINDS
 from collector.core.model import Fact, Instant
-from collector.core.objects.kubernetes import Kind
 from collector.core.pod.state import PodState
 from collector.core.workflow.payer import payer_of
 from collector.core.workflow.state import WorkflowState
 from collector.pipeline import counted_costs
+from collector.pipeline.first_sight import Difference, FirstSights
 from collector.prices.lookup import Books
 
-Difference = Literal["missing", "stale", "phantom"]
-"""Between the watched state and a list: an object that was not known, had an old version, or does not exist any more."""
-Counted = Submitted | Began | FirstRan | PodRan | Clamped | Ended | EndSeen | ControllerCounted
+Counted = NamespaceSeen | Submitted | Began | FirstRan | PodRan | Clamped | Ended | EndSeen | ControllerCounted
 """Effects that only move counters."""
 
 RECENT_PODS = 100_000
@@ -57,7 +65,12 @@ class Recorder:
     """Pods charged since then, by cluster and uid: a run that was unknown at that time lacks their charges."""
     skews: Mapping[str, int] = field(default_factory=dict)
     """By cluster how many ms its clock is ahead of ours, where that is known."""
+    sights: FirstSights = field(init=False)
+    """What has its counters at 0."""
     _months: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.sights = FirstSights(self.counters, self.books.currency)
 
     def record(
         self, cluster: Cluster, effects: Iterable[Effect], at: Instant, *, news_from: Instant = 0
@@ -73,12 +86,15 @@ class Recorder:
             elif isinstance(effect, PodEnded):
                 yield from self.charge(cluster, effect.pod, effect.workflow, at)
             else:
-                self._count(cluster.name, effect)
+                self._count(cluster, effect)
 
-    def _count(self, name: str, effect: Counted) -> None:
-        counters = self.counters
+    def _count(self, cluster: Cluster, effect: Counted) -> None:
+        name, counters = cluster.name, self.counters
         match effect:
+            case NamespaceSeen(namespace):
+                self.sights.see_namespace(name, namespace, cluster.rules)
             case Submitted(namespace, queue):
+                self.sights.see_queue(name, namespace, queue)
                 counters.add(metrics.SUBMITTED, cluster=name, namespace=namespace, queue=queue)
             case Began(namespace, queue, latency_ms):
                 counters.add(metrics.STARTED, cluster=name, namespace=namespace, queue=queue)
@@ -165,6 +181,8 @@ class Recorder:
         if len(self.recent) < RECENT_PODS:
             self.recent[cluster.name, pod.run.uid] = None
         if pod.stage == "finished" and not pod.historic:
+            if (priced := charges[0]).cost is not None:
+                self.sights.see_product(cluster.name, priced.product)
             counted_costs.count(self.counters, pod, workflow, charges)
 
     def _open_month(self, day: int) -> Iterator[Period]:
@@ -178,19 +196,3 @@ class Recorder:
 def differences(reconciled: Reconciled) -> tuple[tuple[Difference, int], ...]:
     """How often each kind of difference between watch and list was found."""
     return ("missing", reconciled.missing), ("stale", reconciled.stale), ("phantom", reconciled.phantom)
-
-
-def initialise_counters(counters: Counters, clusters: Iterable[str], currency: str) -> None:
-    """Makes counters that alerts read exist at 0: `increase()` does not see a first increase that creates its series."""
-    for cluster in clusters:
-        counters.initialise(metrics.UNALLOCATED_COST, cluster=cluster, currency=currency)
-        counters.initialise(metrics.CONTROLLER_LEADER_CHANGES, cluster=cluster)
-        for container in controller.CONTAINERS:
-            counters.initialise(metrics.CONTROLLER_OOM_KILLS, cluster=cluster, container=container)
-            for reason in (*controller.RESTART_REASONS.values(), controller.OTHER_RESTART):
-                counters.initialise(metrics.CONTROLLER_RESTARTS, cluster=cluster, container=container, reason=reason)
-        for kind in get_args(Kind):
-            counters.initialise(metrics.WATCH_GAPS, cluster=cluster, kind=kind)
-        for kind in WORKLOAD_KINDS:
-            for difference in get_args(Difference):
-                counters.initialise(metrics.RECONCILE_DIFFERENCES, cluster=cluster, kind=kind, difference=difference)

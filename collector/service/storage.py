@@ -30,7 +30,7 @@ from collector.store.embedded import child
 from collector.store.schema import migrate as migrations
 from collector.store.spool import file as spool_file
 from collector.store.spool.file import SpoolError
-from collector.store.spool.inserter import Inserter
+from collector.store.spool.inserter import Inserter, initialise_counters
 from collector.store.spool.packing import BATCH_ROWS
 from collector.store.spool.spool import Loaded, Spool, open_spool
 from collector.store.worker import Worker
@@ -53,6 +53,7 @@ class Storage:
     def __init__(self, settings: Settings, pipeline: Pipeline, counters: Counters, stop: asyncio.Event) -> None:
         self._settings, self._pipeline, self._counters, self._stop = settings, pipeline, counters, stop
         self._data = make_data_dir(settings)
+        initialise_counters(counters, pipeline.clusters)
         self._had_no_store = not settings.store.url and not (self._data / "store").exists()
         self.disk = Worker("spool")
         self.inserter: Inserter | None = None

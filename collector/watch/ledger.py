@@ -13,7 +13,7 @@ import msgspec
 
 from collector.catalog.counters import Counters
 from collector.catalog.metrics import DECODE_FALLBACKS
-from collector.core.facts.watches import Quarantine, WatchGap
+from collector.core.facts.watches import Quarantine, SetAside, WatchGap
 from collector.core.messages import Change, Observation, Outcome, Position, Synced
 from collector.core.model import Instant, version_of
 from collector.core.objects.kubernetes import OBJECT_OF
@@ -57,6 +57,7 @@ class Ledger:
         """Uids of objects whose deletion was observed, while a reconciliation runs; None otherwise."""
         self._counters = counters
         self._struct = OBJECT_OF[resource.kind]
+        counters.initialise(DECODE_FALLBACKS, cluster=cluster, kind=self.kind)
         self._event = msgspec.json.Decoder(Event[self._struct])  # type: ignore[name-defined]
         self._list_version = 0
         """The resource version of the running list."""
@@ -157,7 +158,7 @@ class Ledger:
             return
         meta = event.object.metadata
         number = version_number(meta.resourceVersion)
-        reason = "event_type" if event.type not in CHANGES else "no_version" if meta.uid else "no_uid"
+        reason: SetAside = "event_type" if event.type not in CHANGES else "no_version" if meta.uid else "no_uid"
         out.append(self.quarantine_row(reason, raw, size, now, number))
         self.position = max(self.position, version_of(self.epoch, number))
 
@@ -231,7 +232,7 @@ class Ledger:
                 yield item, meta.uid, number
                 continue
             about = {"metadata": {"name": meta.name, "namespace": meta.namespace, "uid": meta.uid}}
-            reason = "no_version" if meta.uid else "no_uid"
+            reason: SetAside = "no_version" if meta.uid else "no_uid"
             out.append(self.quarantine_row(reason, about, 0, now, number or page.resource_version))
 
     # Rows.
@@ -257,7 +258,7 @@ class Ledger:
         )
 
     def quarantine_row(
-        self, reason: str, about: dict[str, Any], size: int, now: Instant, number: int = 0
+        self, reason: SetAside, about: dict[str, Any], size: int, now: Instant, number: int = 0
     ) -> Quarantine:
         """A row about an object that was set aside: its identity and its sizes, never its contents."""
         meta = about.get("metadata")

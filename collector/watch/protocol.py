@@ -30,7 +30,7 @@ retry is a pause with backoff, at least as long as the server asked for.
 
 from collections.abc import Mapping
 from random import Random
-from typing import Protocol, assert_never
+from typing import Protocol, assert_never, get_args
 
 from collector.catalog.counters import Counters
 from collector.catalog.metrics import WATCH_RESTARTS
@@ -116,6 +116,8 @@ class Watch:
         """Nothing before this instant was missed; a gap begins at this instant."""
         self._opened_at = self._opened_position = 0
         self._tries_here = self._garbled_here = 0
+        for cause in get_args(Cause):
+            counters.initialise(WATCH_RESTARTS, cluster=cluster, kind=resource.kind, cause=cause)
         if resume:
             self._resume(resume)
 

@@ -103,6 +103,16 @@ def test_initialising_changes_no_value() -> None:
     assert counts.series[SUBMITTED.name]["c1", "team", "night"] == 5
 
 
+def test_counters_at_0_leave_room_for_those_that_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They fill half a family at most, take no series' place and do not count as overflow."""
+    monkeypatch.setattr(counters, "MAX_SERIES", 4)
+    counts = Counters()
+    for queue in ("a", "b", "c", "d", "e"):
+        counts.initialise(SUBMITTED, cluster="c1", namespace="team", queue=queue)
+
+    assert counts.series == {SUBMITTED.name: {("c1", "team", "a"): 0, ("c1", "team", "b"): 0}}
+
+
 def test_a_bomb_of_labels_is_added_up_in_one_series(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded, and a metric shows the overflow; existing series continue."""
     monkeypatch.setattr(counters, "MAX_SERIES", 2)
@@ -125,7 +135,16 @@ def test_totals_are_those_of_one_cluster() -> None:
     counts.add(SUBMITTED, 7, cluster="c2", namespace="team", queue="night")
     counts.add(LABEL_OVERFLOW, family="some_family")
 
-    assert counts.totals("c1") == {f"{SUBMITTED.name}\x1fc1\x1fteam\x1fnight": "5"}
+    assert counts.totals(["c1"])["c1"] == {f"{SUBMITTED.name}\x1fc1\x1fteam\x1fnight": "5"}
+
+
+def test_totals_leave_out_what_is_0_but_name_every_queue() -> None:
+    """Thousands of series are 0, and totals are written with every commit; a queue's zeros go on after a restart."""
+    counts = Counters()
+    counts.initialise(SUBMITTED, **TEAM)
+    counts.initialise(COST, **PAID)
+
+    assert counts.totals(["c1", "c2"]) == {"c1": {f"{SUBMITTED.name}\x1fc1\x1fteam\x1fnight": "0"}, "c2": {}}
 
 
 @given(
@@ -137,7 +156,7 @@ def test_a_counter_continues_from_its_total(amount: int | Decimal) -> None:
     """Any amount survives as text."""
     before, after = Counters(), Counters()
     before.add(COST, amount, **PAID)
-    after.restore(before.totals("c1"))
+    after.restore(before.totals(["c1"])["c1"])
     after.add(COST, 1, **PAID)
 
     assert after.series[COST.name]["c1", "team", "eci", "USD"] == amount + 1
@@ -149,7 +168,7 @@ def test_a_total_of_a_release_with_fewer_labels_goes_on() -> None:
     later.restore({f"{CONTROLLER_RESTARTS.name}\x1fc1\x1fcontroller": "5", "gone_total\x1fc1": "1"})
     later.add(CONTROLLER_RESTARTS, cluster="c1", container="controller", reason="oom")
     last = Counters()
-    last.restore(later.totals("c1"))
+    last.restore(later.totals(["c1"])["c1"])
 
     expected = {("c1", "controller", "unknown"): 5, ("c1", "controller", "oom"): 1}
     assert later.series[CONTROLLER_RESTARTS.name] == last.series[CONTROLLER_RESTARTS.name] == expected

@@ -126,7 +126,7 @@ def test_a_restart_forgets_what_was_restored_and_is_idle() -> None:
     submit(before, (f"n{n}" for n in range(MANY)))
     wait(before)
     submit(before, ["a", "b"])
-    after.restore(before.totals("c1"))
+    after.restore(before.totals(["c1"])["c1"])
     wait(after)
     submit(after, ["c"])
 

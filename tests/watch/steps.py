@@ -155,8 +155,8 @@ def of_type(outcomes: list[Outcome], wanted: type[Any]) -> list[Any]:
 
 
 def restarts(counters: Counters) -> dict[str, int]:
-    """How often a watch was opened again, by cause."""
-    return {cause: int(count) for cause, count in counters.by_label(WATCH_RESTARTS, "cause").items()}
+    """How often a watch was opened again, by cause; without causes that did not happen."""
+    return {cause: int(count) for cause, count in counters.by_label(WATCH_RESTARTS, "cause").items() if count}
 
 
 def fallbacks(counters: Counters) -> int:

@@ -4,9 +4,13 @@ The 24 rules that a list and watch client must keep, each as a scripted case aga
 R1 to R12: the requests, where a watch resumes, and when a version is given up.
 """
 
+from typing import get_args
+
 from collector.catalog.counters import Counters
+from collector.catalog.metrics import DECODE_FALLBACKS, WATCH_RESTARTS
 from collector.core.facts.watches import Quarantine, WatchGap
 from collector.core.messages import Position, Synced
+from collector.watch.api_errors import Cause
 from collector.watch.protocol import Watch
 from collector.watch.requests import PAGE_SIZE
 from tests.watch.steps import (
@@ -114,6 +118,15 @@ def test_r06_only_an_empty_token_ends_a_list() -> None:
 
     assert not of_type(half, Synced)
     assert of_type(whole, Synced) == [Synced("workflows", "100")]
+
+
+def test_a_watch_has_each_of_its_counters_at_0() -> None:
+    """The first refusal of a server is an increase."""
+    counters = Counters()
+    a_watch(counters=counters)
+
+    assert counters.series[DECODE_FALLBACKS.name] == {("prod", "workflows"): 0}
+    assert counters.series[WATCH_RESTARTS.name] == {("prod", "workflows", cause): 0 for cause in get_args(Cause)}
 
 
 def test_r06_a_token_that_comes_twice_begins_the_list_again() -> None:

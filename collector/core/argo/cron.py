@@ -12,13 +12,13 @@ a scheduled-time too, but not the name.
 """
 
 from itertools import pairwise
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 from msgspec.structs import replace
 
 from collector.core.change_log import ChangeLog
-from collector.core.facts.workflows import CronRun
+from collector.core.facts.workflows import CronRun, SkipReason
 from collector.core.live_view import CronHealth
 from collector.core.messages import Observation
 from collector.core.model import Instant
@@ -303,7 +303,9 @@ class Crons:
 
     def _new_run(self, state: CronState, due_at: Instant) -> CronRun:
         """Row of a due time by the present state of its cron, without outcome and version."""
-        reason = "forbid" if state.policy == "Forbid" and state.active else "when" if state.when else ""
+        reason: SkipReason | Literal[""] = (
+            "forbid" if state.policy == "Forbid" and state.active else "when" if state.when else ""
+        )
         return CronRun(
             cluster=self.cluster,
             namespace=state.namespace,
@@ -323,7 +325,7 @@ def _conclude(state: CronState, run: CronRun) -> CronRun:
     """Outcome of a due time without a run, with the cron's reason or message."""
     if run.reason:
         return replace(run, outcome="skipped")
-    reason = "submission_error" if state.submission_error else ""
+    reason: Literal["", "submission_error"] = "submission_error" if state.submission_error else ""
     return replace(run, outcome="missed", reason=reason, message=state.submission_error)
 
 
@@ -345,7 +347,7 @@ def _describe(state: CronState, cron: kubernetes.CronWorkflow) -> None:
     state.submission_error = one_line(next(failed, None))
     if state.suspended or state.stopped:
         # The change may have come shortly before due times that are still open: these must not count as missed.
-        reason = "suspended" if state.suspended else "stopped"
+        reason: SkipReason = "suspended" if state.suspended else "stopped"
         for due_at, run in state.runs.items():
             if not (run.outcome or run.reason):
                 state.runs[due_at] = replace(run, reason=reason)

@@ -2,12 +2,22 @@
 What follows from an observation: facts to store, and effects that move a counter or need a price.
 """
 
+from typing import Literal
+
 import msgspec
 
 from collector.core.argo.controller_counters import ControllerCounted
 from collector.core.model import Fact, Instant
 from collector.core.pod.state import PodState
 from collector.core.workflow.state import WorkflowState
+
+ClampedFigure = Literal["queue_latency", "start_latency", "pod_start_latency", "completion_delay", "duration"]
+
+
+class NamespaceSeen(msgspec.Struct, frozen=True):
+    """A namespace object was seen for the first time."""
+
+    namespace: str
 
 
 class Submitted(msgspec.Struct, frozen=True):
@@ -69,7 +79,7 @@ class EndSeen(msgspec.Struct, frozen=True):
 class Clamped(msgspec.Struct, frozen=True):
     """A duration was negative and was set to 0: two clocks differ, or one watch was ahead of the other."""
 
-    figure: str
+    figure: ClampedFigure
 
 
 class PodEnded(msgspec.Struct, frozen=True):
@@ -80,4 +90,16 @@ class PodEnded(msgspec.Struct, frozen=True):
     """The pod's workflow, if it is known. Both may be forgotten when the charges are computed."""
 
 
-Effect = Fact | Submitted | Began | FirstRan | PodRan | Ended | EndSeen | Clamped | PodEnded | ControllerCounted
+Effect = (
+    Fact
+    | NamespaceSeen
+    | Submitted
+    | Began
+    | FirstRan
+    | PodRan
+    | Ended
+    | EndSeen
+    | Clamped
+    | PodEnded
+    | ControllerCounted
+)

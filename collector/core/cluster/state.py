@@ -12,7 +12,7 @@ from collector.core.argo import controller, controller_health
 from collector.core.argo.cron import NEVER, Calendar, Crons
 from collector.core.change_log import ChangeLog
 from collector.core.cluster import clock_step
-from collector.core.cluster.effects import Began, Effect, Submitted
+from collector.core.cluster.effects import Began, Effect, NamespaceSeen, Submitted
 from collector.core.cluster.gaps import Gaps
 from collector.core.cluster.lock_users import LockUsers
 from collector.core.cluster.owners import NOTHING, Owners
@@ -170,13 +170,14 @@ class Cluster:
         if kind == "nodes":
             self.plain_nodes.listed = True
 
-    def _observe_namespace(self, seen: Observation) -> Iterable[Effect]:
+    def _observe_namespace(self, seen: Observation) -> Iterator[Effect]:
         namespace = seen.object
         if isinstance(namespace, kubernetes.Namespace) and seen.change != "deleted":
             name = namespace.metadata.name or ""
+            if name not in self.namespaces:
+                yield NamespaceSeen(name)
             self.namespaces[name] = namespace.metadata.labels or NOTHING
             self.uid = seen.uid if name == "kube-system" else self.uid
-        return ()
 
     def _observe_controller(self, pod: kubernetes.Pod, seen: Observation) -> Iterator[Effect]:
         """Takes a pod without a workflow; only a controller's matters."""

@@ -1,6 +1,11 @@
 """Facts of watching itself: positions and states, gaps, comparisons, and objects that were set aside."""
 
+from typing import Literal
+
 from collector.core.model import Fact, Instant
+
+SetAside = Literal["not_json", "not_an_object", "oversized", "event_type", "no_version", "no_uid", "unforeseen"]
+"""Why an object was set aside; a row that the store refuses has the store's own words."""
 
 
 class WatchCursor(Fact, frozen=True, array_like=True, kw_only=True, gc=False):

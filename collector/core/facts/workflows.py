@@ -9,6 +9,8 @@ from collector.core.model import AttemptOutcome, Fact, Instant, LatencySource, N
 
 CronOutcome = Literal["started", "missed", "skipped"]
 """The outcome of a due time. `missed`: no run, though none was forbidden. `skipped`: the cron's own policy forbade the run."""
+SkipReason = Literal["forbid", "when", "suspended", "stopped"]
+"""The policy that forbade a run."""
 IncidentKind = Literal["oom_kill", "restart", "crash_loop", "leader_change"]
 
 
@@ -186,8 +188,8 @@ class CronRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     version: int
     outcome: CronOutcome | Literal[""]
     """Empty while it is not decided."""
-    reason: str
-    """Why the run was skipped: forbid, suspended, stopped, when; or missed: submission_error."""
+    reason: SkipReason | Literal["", "submission_error"]
+    """Why the run was skipped, or missed: submission_error."""
     workflow_name: str
     started_at: Instant | None
     """Creation of the workflow that the due time led to."""

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import math
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,7 +20,7 @@ from typing import Any
 from collector.catalog import metrics
 from collector.catalog.counters import Counters
 from collector.catalog.schema import Table
-from collector.catalog.tables import TABLE_NAMED
+from collector.catalog.tables import TABLE_NAMED, TABLES
 from collector.catalog.watches import QUARANTINE
 from collector.core.facts.watches import Quarantine, WatchGap
 from collector.core.model import Instant
@@ -42,6 +42,15 @@ CHECK_EVERY_S = 15.0
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 UNKNOWN = "not asked yet"
+
+
+def initialise_counters(counters: Counters, clusters: Collection[str]) -> None:
+    """Makes the counters of every table exist at 0; rows that name no cluster may be set aside too."""
+    for table in TABLES:
+        counters.initialise(metrics.STORE_INSERT_ERRORS, table=table.name)
+        counters.initialise(metrics.STORE_INSERTED_ROWS, table=table.name)
+        for cluster in ("", *clusters):
+            counters.initialise(metrics.QUARANTINED, cluster=cluster, kind=table.name, reason="store")
 
 
 @dataclass(slots=True, kw_only=True)

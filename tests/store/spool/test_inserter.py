@@ -19,6 +19,7 @@ from collector.catalog import metrics
 from collector.catalog.counters import Counters
 from collector.catalog.rollups import Housekeeping
 from collector.catalog.schema import Table
+from collector.catalog.tables import TABLES
 from collector.core.facts.workflows import QueueSample
 from collector.core.messages import Commit, Cursor
 from collector.store.clickhouse import Store, StoreUnreachableError, connect
@@ -220,6 +221,19 @@ def dropping_replies(running: Running, every: int) -> Iterator[tuple[str, Callab
 
 def _readable(one: socket.socket) -> bool:
     return bool(select.select([one], [], [], 0.01)[0])
+
+
+def test_each_table_has_its_counters_at_0() -> None:
+    """The first insert that fails is an increase, and so is the first row that the store refuses."""
+    counters = Counters()
+    inserter.initialise_counters(counters, ["c1"])
+    tables = {(table.name,): 0 for table in TABLES}
+
+    assert counters.series[metrics.STORE_INSERT_ERRORS.name] == tables
+    assert counters.series[metrics.STORE_INSERTED_ROWS.name] == tables
+    assert {key[:2] for key in counters.series[metrics.QUARANTINED.name]} == {
+        (cluster, *table) for cluster in ("", "c1") for table in tables
+    }
 
 
 async def test_bad_rows_are_set_aside_and_their_neighbours_stored(
