@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-LABELS = ("cluster", "namespace", "queue")
+LABELS = ("cluster", "namespace", "queue", "lock", "cron")
 """Labels that an override may name."""
 
 Selector = Mapping[str, str]

@@ -47,6 +47,8 @@ class Override(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     cluster: str = ""
     namespace: str = ""
     queue: str = ""
+    lock: str = ""
+    cron: str = ""
 
     @property
     def selector(self) -> Selector:

@@ -1,10 +1,12 @@
 """
-Alerts about queues: old and deep, not draining, forgotten.
+Alerts about queues: deep and old, soon deep, not draining, forgotten, not picked up.
 """
 
 from alerts.numbers import Numbers
 from alerts.promql import increase, total
 from alerts.rules import Alert, Builder, Recording, Severity
+from alerts.text import COUNT, DURATION
+from alerts.text import QUEUE as WHERE
 from collector.catalog import metrics as catalog
 
 QUEUE = "cluster, namespace, queue"
@@ -12,8 +14,7 @@ LABELS = ("cluster", "namespace", "queue")
 DEPTH = f"cluster_namespace_queue:{catalog.QUEUE_DEPTH.name}:sum"
 UNATTENDED = f"cluster_namespace_queue:{catalog.QUEUE_DEPTH.name}:sum_unattended"
 RUNNING = f"cluster:{catalog.WORKFLOWS.name}:sum_running"
-WHERE = "{{ $labels.namespace }}/{{ $labels.queue }} on {{ $labels.cluster }}"
-COUNT = '{{ $value | printf "%.0f" }}'
+UNSEEN = f"cluster:{catalog.QUEUE_DEPTH.name}:sum_unseen"
 
 RECORDINGS = (
     Recording(record=DEPTH, expr=total(catalog.QUEUE_DEPTH, catalog.QUEUE_DEPTH.name, QUEUE)),
@@ -25,6 +26,9 @@ RECORDINGS = (
     Recording(
         record=RUNNING, expr=total(catalog.WORKFLOWS, f'{catalog.WORKFLOWS.name}{{reason="running"}}', "cluster")
     ),
+    Recording(
+        record=UNSEEN, expr=total(catalog.QUEUE_DEPTH, f'{catalog.QUEUE_DEPTH.name}{{reason="unseen"}}', "cluster")
+    ),
 )
 
 
@@ -32,7 +36,7 @@ def queue_backlog(numbers: Numbers) -> Alert:
     """People wait, for long, and many of them."""
     expr = (
         f"{numbers.of(DEPTH)} > {numbers['depth']}",
-        f"and on ({QUEUE}) max by ({QUEUE}) ({catalog.QUEUE_OLDEST_AGE.name}) > {numbers.seconds('age')}",
+        f"and on ({QUEUE}) max by ({QUEUE}) ({numbers.of(catalog.QUEUE_OLDEST_AGE)}) > {numbers.seconds('age')}",
     )
     return Alert(
         name="QueueBacklog",
@@ -42,6 +46,32 @@ def queue_backlog(numbers: Numbers) -> Alert:
         description=f"{COUNT} workflows wait in {WHERE}, and the oldest has waited for more than {numbers.words('age')}.",
         hold=numbers.span("hold"),
         keep_firing=numbers.span("keep"),
+        labels=LABELS,
+        needs_watch=True,
+    )
+
+
+def queue_backlog_predicted(numbers: Numbers) -> Alert:
+    """A ticket before people wait: QueueBacklog pages once the queue is that deep."""
+    depth = numbers.of(DEPTH)
+    expr = (
+        f"predict_linear({depth}[{numbers.span('window')}], {numbers.seconds('horizon')}) > {numbers['depth']}",
+        f"and deriv({depth}[{numbers.span('recent')}]) > 0",
+        f"and {depth} > {numbers['depth']} * {numbers.share('already')}",
+        f"and {depth} <= {numbers['depth']}",
+        # A line through a minute of data foretells anything.
+        f"and {depth} offset {numbers.span('history')} >= 0",
+    )
+    return Alert(
+        name="QueueBacklogPredicted",
+        expr="\n".join(expr),
+        severity="warning",
+        summary="A queue will soon be deep.",
+        description=(
+            f"At the pace of the last {numbers.words('window')}, {COUNT} workflows will wait in {WHERE} "
+            f"in {numbers.words('horizon')}."
+        ),
+        hold=numbers.span("hold"),
         labels=LABELS,
         needs_watch=True,
     )
@@ -82,4 +112,52 @@ def _not_draining(numbers: Numbers, severity: Severity) -> Alert:
     )
 
 
-BUILDERS: tuple[Builder, ...] = (queue_backlog, queue_not_draining)
+def queue_oldest_waiting(numbers: Numbers) -> Alert:
+    """The lone workflow that every limit on depth or demand overlooks."""
+    oldest = numbers.of(catalog.QUEUE_OLDEST_AGE)
+    return Alert(
+        name="QueueOldestWaiting",
+        expr=f"max by ({QUEUE}) ({oldest}) > {numbers.seconds('age')}",
+        severity="warning",
+        summary="A workflow has waited for hours.",
+        description=f"The oldest workflow in {WHERE} has waited for {DURATION}, and its work has not begun.",
+        hold=numbers.span("hold"),
+        labels=LABELS,
+        needs_watch=True,
+    )
+
+
+def controller_not_picking_up(numbers: Numbers) -> Alert:
+    """The first sign that no controller works: new workflows keep no status."""
+    unseen, window = numbers.of(UNSEEN), numbers.span("window")
+    submitted, started = numbers.of(catalog.SUBMITTED), numbers.of(catalog.STARTED)
+    expr = (
+        f"{unseen} > {numbers['unseen']}",
+        # Each workflow is unseen for a moment: more than arrived in the window means that some are for longer.
+        f"unless on (cluster) {increase(catalog.SUBMITTED, submitted, window, 'cluster')} >= {unseen}",
+        # Where something starts, a controller works; QueueNotDraining finds the queues that it leaves.
+        f"unless on (cluster) {increase(catalog.STARTED, started, window, 'cluster')} > 0",
+        f"and on (cluster) {increase(catalog.SUBMITTED, submitted, numbers.span('demand'), 'cluster')} > 0",
+    )
+    return Alert(
+        name="ControllerNotPickingUp",
+        expr="\n".join(expr),
+        severity="critical",
+        summary="No controller takes up new workflows.",
+        description=(
+            f"{COUNT} new workflows on {{{{ $labels.cluster }}}} have not been processed by any controller, "
+            f"and none has started for {numbers['window'] + numbers['hold']:g} minutes."
+        ),
+        hold=numbers.span("hold"),
+        labels=("cluster",),
+        needs_watch=True,
+    )
+
+
+BUILDERS: tuple[Builder, ...] = (
+    queue_backlog,
+    queue_backlog_predicted,
+    queue_not_draining,
+    queue_oldest_waiting,
+    controller_not_picking_up,
+)
