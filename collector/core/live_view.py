@@ -239,6 +239,16 @@ class PriceBook(msgspec.Struct, frozen=True, gc=False):
     """When its last row ends; None: no end is foreseen."""
 
 
+class Disk(msgspec.Struct, frozen=True, gc=False):
+    """The space of a disk that the collector needs."""
+
+    name: str
+    """`data`: it holds the spool. `store`: it holds the tables."""
+    free_bytes: int
+    """What the process may still write."""
+    size_bytes: int
+
+
 class LiveView(msgspec.Struct, frozen=True, gc=False):
     """What the collector knows at an instant."""
 
@@ -260,5 +270,6 @@ class LiveView(msgspec.Struct, frozen=True, gc=False):
     burning: list[HourlyCost] = []
     clocks: list[Clock] = []
     books: list[PriceBook] = []
+    disks: list[Disk] = []
     not_ready: dict[tuple[str, str, str], int] = {}
     """What blocks readiness, by subject, cluster and cause; web/readiness.py fills it in."""

@@ -16,6 +16,7 @@ from collector.catalog.counters import MAX_SERIES, Labels
 from collector.core.live_view import (
     ControllerHealth,
     CronHealth,
+    Disk,
     LiveView,
     LockUse,
     PriceBook,
@@ -123,6 +124,10 @@ def _controller(
 
 def _book(metric: catalog.Metric, seconds: Callable[[PriceBook], float | None]) -> Reader:
     return _gauge_of(metric, lambda view: view.books, seconds, min, book="name")
+
+
+def _disk(metric: catalog.Metric, size: Callable[[Disk], int]) -> Reader:
+    return _gauge_of(metric, lambda view: view.disks, size, disk="name")
 
 
 def _of_controllers(metric: catalog.Metric, values: Callable[[ControllerMetrics], Mapping[str, float]]) -> Reader:
@@ -237,6 +242,8 @@ GAUGES: dict[str, Reader] = {
     catalog.SPOOL_ROWS.name: _single(lambda view: view.store.spooled_rows),
     catalog.SPOOL_BYTES.name: _single(lambda view: view.store.spooled_bytes),
     catalog.SPOOL_LIMIT.name: _single(lambda view: view.store.spool_limit_bytes or None),
+    catalog.DISK_FREE.name: _disk(catalog.DISK_FREE, lambda disk: disk.free_bytes),
+    catalog.DISK_SIZE.name: _disk(catalog.DISK_SIZE, lambda disk: disk.size_bytes),
     catalog.CLOCK_SKEW.name: _gauge_of(
         catalog.CLOCK_SKEW, lambda view: view.clocks, lambda clock: _seconds(clock.skew_ms)
     ),

@@ -23,6 +23,7 @@ from collector.core.units import MINUTE_MS
 from collector.exposition import logs
 from collector.pipeline.pipeline import Pipeline
 from collector.service import gap_filler, jobs
+from collector.service.disks import Disks
 from collector.service.http_server import serving
 from collector.service.runtime import Runtime
 from collector.service.storage import Storage
@@ -80,6 +81,7 @@ def build(settings: Settings, folder: Path, stop: asyncio.Event) -> Runtime:
         counters=counters,
         storage=Storage(settings, pipeline, counters, stop),
         watchers=Watchers(settings, addresses, pipeline, counters),
+        disks=Disks(settings),
         stop=stop,
     )
 
@@ -89,6 +91,7 @@ async def _start(runtime: Runtime, stack: AsyncExitStack, accrue_s: int) -> None
     settings, pipeline, counters, storage = runtime.settings, runtime.pipeline, runtime.counters, runtime.storage
     await stack.enter_async_context(serving(settings, runtime.view, counters))
     await stack.enter_async_context(storage.running())
+    stack.enter_context(runtime.disks.watching())
     for name, work in {
         "samples": jobs.sample_forever(runtime),
         "charges": jobs.accrue_forever(pipeline, accrue_s),

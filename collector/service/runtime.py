@@ -13,6 +13,7 @@ from collector.clock import now_ms
 from collector.core.live_view import Clock, LiveView
 from collector.kube.address import ClusterAddress
 from collector.pipeline.pipeline import Pipeline
+from collector.service.disks import Disks
 from collector.service.storage import Storage
 from collector.service.watchers import Watchers
 from collector.settings.model import Settings
@@ -28,13 +29,14 @@ class Runtime:
     counters: Counters
     storage: Storage
     watchers: Watchers
+    disks: Disks
     stop: asyncio.Event
     """Set to end the collector."""
 
     def view(self) -> LiveView:
         """The present state of everything."""
         view = self.pipeline.view(now_ms(), self.watchers.health(), self.storage.health())
-        return msgspec.structs.replace(view, clocks=self.clocks())
+        return msgspec.structs.replace(view, clocks=self.clocks(), disks=self.disks.use())
 
     def clocks(self) -> list[Clock]:
         """The skew of other clocks, where it is known."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from collector.catalog.counters import MAX_SERIES, Counters
-from collector.core.live_view import HourlyCost, LeaseHealth, LiveView, PriceBook, QueueFlow
+from collector.core.live_view import Disk, HourlyCost, LeaseHealth, LiveView, PriceBook, QueueFlow
 from collector.core.messages import ControllerMetrics
 from collector.exposition.prometheus import render
 from tests.exposition.test_prometheus import LABELS, families, samples
@@ -178,6 +178,14 @@ def test_a_price_book_has_a_sample_for_each_known_age() -> None:
     assert gauge("lynceus_price_book_valid_until_timestamp_seconds", a_view(books=ages)) == {
         ("ours@2",): (NOW + HOUR) / 1000
     }
+
+
+def test_a_disk_has_its_free_space_and_its_size() -> None:
+    """A disk that cannot be read has neither: 0 free bytes would page."""
+    view = a_view(disks=[Disk("data", 3, 10)])
+
+    assert gauge("lynceus_disk_free_bytes", view) == {("data",): 3}
+    assert gauge("lynceus_disk_size_bytes", view) == {("data",): 10}
 
 
 def test_a_controller_has_a_sample_for_each_known_value() -> None:

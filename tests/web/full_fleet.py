@@ -10,6 +10,7 @@ from collector.core.live_view import (
     ClusterHealth,
     ControllerHealth,
     CronHealth,
+    Disk,
     HourlyCost,
     LeaseHealth,
     LiveView,
@@ -101,6 +102,7 @@ def a_full_fleet() -> LiveView:
         clocks=[Clock("cluster", "prod-hz", 0), Clock("store", "", -400)],
         not_ready={("cluster", "edge-osaka", "watch_refused"): 1},
         burning=_hourly_costs(),
+        disks=[Disk("data", 40 * GIB, 100 * GIB), Disk("store", 300 * GIB, 500 * GIB)],
         books=[PriceBook("alibaba-eci@1", NOW - 24 * HOUR, NOW + 240 * HOUR)],
     )
 
