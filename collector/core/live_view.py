@@ -83,6 +83,10 @@ class LockUse(msgspec.Struct, frozen=True, gc=False):
     oldest_since: Instant | None
     holders: tuple[str, ...] = ()
     """A few holders, `namespace/workflow[/node]`."""
+    idle: int = 0
+    """Holders whose workflow runs no pod: it is suspended, or waits for a lock."""
+    held_since: Instant | None = None
+    """When the oldest of the present holds was first seen; None: none is."""
 
 
 class StuckWorkflow(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -25,6 +25,7 @@ from collector.core.live_view import (
     WatchHealth,
 )
 from collector.core.messages import ControllerMetrics
+from collector.core.model import Instant
 
 V = TypeVar("V")
 
@@ -103,6 +104,17 @@ def _parallelism_slots(view: LiveView) -> Series:
 
 def _lock(metric: catalog.Metric, value: Callable[[LockUse], int | None]) -> Reader:
     return _gauge_of(metric, lambda view: view.locks, value, lock="name", type="kind")
+
+
+def _lock_age(metric: catalog.Metric, since: Callable[[LockUse], Instant | None]) -> Reader:
+    """A reader of an age; 0 if a lock is not held, or nothing waits for it."""
+    labels = _labels_of(metric, lock="name", type="kind")
+
+    def read(view: LiveView) -> Series:
+        ages = ((lock, view.at - (since(lock) or view.at)) for lock in view.locks)
+        return _series(((labels(lock), max(0, age) / 1000) for lock, age in ages), max)
+
+    return read
 
 
 def _cron(
@@ -200,6 +212,9 @@ GAUGES: dict[str, Reader] = {
     catalog.LOCK_LIMIT.name: _lock(catalog.LOCK_LIMIT, lambda lock: lock.limit),
     catalog.LOCK_HELD.name: _lock(catalog.LOCK_HELD, lambda lock: lock.held),
     catalog.LOCK_WAITING.name: _lock(catalog.LOCK_WAITING, lambda lock: lock.waiting),
+    catalog.LOCK_HOLDERS_IDLE.name: _lock(catalog.LOCK_HOLDERS_IDLE, lambda lock: lock.idle),
+    catalog.LOCK_HOLDER_AGE.name: _lock_age(catalog.LOCK_HOLDER_AGE, lambda lock: lock.held_since),
+    catalog.LOCK_OLDEST_WAIT.name: _lock_age(catalog.LOCK_OLDEST_WAIT, lambda lock: lock.oldest_since),
     catalog.STUCK.name: _stuck,
     catalog.CRON_LAST_RUN.name: _cron(catalog.CRON_LAST_RUN, lambda cron: _seconds(cron.last_at)),
     catalog.CRON_NEXT_DUE.name: _cron(

@@ -139,6 +139,10 @@ class Lock(ApiModel):
     """Longest wait for the lock."""
     holders: list[str]
     """Some of the holders."""
+    idle: int
+    """Holders whose workflow runs no pod: it is suspended, or waits for a lock itself."""
+    held_age_ms: int | None
+    """Oldest of the present holds, since it was first seen; null: none is known."""
 
 
 class Stuck(ApiModel):

@@ -30,4 +30,11 @@ def _slots(row: live_view.SlotUse) -> Slots:
 def locks(rows: Iterable[live_view.LockUse], at: Instant) -> list[Lock]:
     """The locks that workflows wait for, the longest queue first."""
     waited = sorted((r for r in rows if r.waiting), key=lambda r: (-r.waiting, r.oldest_since or at, r.cluster, r.name))
-    return [Lock.of(row, oldest_age_ms=age_or_none(at, row.oldest_since)) for row in waited[:LOCKS_SHOWN]]
+    return [
+        Lock.of(
+            row,
+            oldest_age_ms=age_or_none(at, row.oldest_since),
+            held_age_ms=age_or_none(at, row.held_since),
+        )
+        for row in waited[:LOCKS_SHOWN]
+    ]

@@ -122,11 +122,29 @@ def test_a_lock_has_a_limit_where_the_limit_is_known() -> None:
     view = a_view(locks=[a_lock(name="n/ConfigMap/m/k"), a_lock(name="n/Database/d", limit=None, held=0, waiting=51)])
 
     assert gauge("lynceus_lock_limit", view) == {("prod-hz", "n/ConfigMap/m/k", "semaphore"): 8}
+    assert gauge("lynceus_lock_holders_idle", view)["prod-hz", "n/ConfigMap/m/k", "semaphore"] == 2
     assert gauge("lynceus_lock_held", view)["prod-hz", "n/Database/d", "semaphore"] == 0
     assert gauge("lynceus_lock_waiting", view) == {
         ("prod-hz", "n/ConfigMap/m/k", "semaphore"): 80,
         ("prod-hz", "n/Database/d", "semaphore"): 51,
     }
+
+
+def test_a_lock_that_is_free_has_ages_of_0() -> None:
+    """A gauge that vanished would be a hole in an alert's window; another clock may be ahead."""
+    locks = [
+        a_lock(name="busy", oldest_since=NOW - 5 * SECOND, held_since=NOW - 9 * SECOND),
+        a_lock(name="free", oldest_since=None, held_since=None),
+        a_lock(name="ahead", oldest_since=NOW + SECOND, held_since=NOW + SECOND),
+    ]
+    view = a_view(locks=locks)
+    waits, holds = (
+        {labels[1]: age for labels, age in gauge(f"lynceus_lock_{what}_seconds", view).items()}
+        for what in ("oldest_wait", "holder_age")
+    )
+
+    assert waits == {"busy": 5, "free": 0, "ahead": 0}
+    assert holds == {"busy": 9, "free": 0, "ahead": 0}
 
 
 def test_stuck_workflows_are_counted_by_cause() -> None:

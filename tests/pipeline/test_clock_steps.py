@@ -16,7 +16,7 @@ from collector.pipeline.pipeline import Pipeline
 from collector.service.recovery import restore
 from tests.builders import HOUR, MINUTE, NOON, SECOND, a_pod, a_step, a_workflow, an_observation, ended_pod, running_pod
 from tests.core.observed import finished, submitted
-from tests.flow import BEGUN, DONE, ENDED_POD, STARTED_POD, SUBMITTED, a_pipeline, drained, only, position
+from tests.flow import BEGUN, DONE, ENDED_POD, HEALTHY, STARTED_POD, SUBMITTED, a_pipeline, drained, only, position
 
 NEW_POD = an_observation(a_pod(), "added", when=NOON + 2 * SECOND)
 LIFE: Sequence[Observation] = (SUBMITTED, BEGUN, NEW_POD, STARTED_POD, ENDED_POD, DONE)
@@ -129,6 +129,22 @@ def test_the_wait_of_a_step_for_a_lock_counts_the_time_that_passed() -> None:
     holds = flow.clusters["c1"].workflows["w1"].attempt.step_holds or {}
 
     assert [(hold.since, hold.spent_ms) for hold in holds.values()] == [(0, 59 * SECOND)]
+
+
+def test_the_age_of_a_held_lock_counts_the_time_that_passed() -> None:
+    """It is by the arrival clock too, from the first sight of the hold to the end of the attempt."""
+    clocks, flow = Clocks(), a_pipeline()
+    flow._clock = clocks.steps()
+    held = {"mutex": {"holding": [{"mutex": "team/Mutex/m", "holder": "team/w1"}]}}
+    seen = an_observation(a_workflow(phase="Running", started=NOON, synchronization=held), when=NOON + SECOND)
+    flow.take("c1", [SUBMITTED, seen])
+    clocks.set_ms = HOUR
+    flow.tick(NOON + HOUR, ())
+    (lock,) = flow.view(NOON + HOUR + MINUTE, {}, HEALTHY).locks
+    flow.take("c1", [finished()])
+
+    assert lock.held_since == NOON + HOUR + SECOND
+    assert flow.clusters["c1"].workflows["w1"].attempt.held_since is None
 
 
 def test_a_pod_that_is_parked_for_its_owner_is_not_exact_either() -> None:

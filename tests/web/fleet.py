@@ -140,6 +140,8 @@ def a_lock(**changes: object) -> LockUse:
         "waiting": 80,
         "oldest_since": NOW - 39 * MINUTE,
         "holders": ("perception/train-7f2", "perception/train-8c1"),
+        "idle": 2,
+        "held_since": NOW - 3 * HOUR,
     }
     return LockUse(**{**values, **changes})  # type: ignore[arg-type]
 

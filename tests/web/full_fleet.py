@@ -177,13 +177,14 @@ def _locks() -> list[LockUse]:
         a_lock(),
         a_lock(
             cluster="prod-sh", name="autonomy/Mutex/replay-map", kind="mutex", limit=1, held=1, waiting=141,
-            oldest_since=NOW - 84 * MINUTE, holders=("autonomy/regression-9d/step-3",),
+            oldest_since=NOW - 84 * MINUTE, holders=("autonomy/regression-9d/step-3",), idle=1,
         ),
         a_lock(
-            cluster="prod-fra", name="simulation/Database/licence", limit=None, held=0, waiting=51, holders=(),
+            cluster="prod-fra", name="simulation/Database/licence", limit=None, held=0, waiting=51, holders=(), idle=0,
+            held_since=None,
             oldest_since=NOW - 12 * MINUTE,
         ),
-        a_lock(name="perception/Mutex/publish", kind="mutex", limit=1, held=1, waiting=0, oldest_since=None),
+        a_lock(name="perception/Mutex/publish", kind="mutex", limit=1, held=1, waiting=0, oldest_since=None, idle=0),
     ]  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from collector.core.live_view import LiveView, QueueFlow
 from collector.web.api_models import Live
 from collector.web.limits import LOCKS_SHOWN
 from collector.web.live import live_now
-from tests.web.fleet import MINUTE, NOW, a_flow, a_lock, a_view, some_slots, waiting
+from tests.web.fleet import HOUR, MINUTE, NOW, a_flow, a_lock, a_view, some_slots, waiting
 from tests.web.full_fleet import a_full_fleet
 
 
@@ -115,6 +115,7 @@ def test_locks_that_somebody_waits_for_come_first_and_others_not_at_all() -> Non
     ]
     assert shown.totals.locks == 4
     assert shown.locks[1].oldest_age_ms == 39 * MINUTE
+    assert [(lock.idle, lock.held_age_ms) for lock in shown.locks] == [(1, 3 * HOUR), (2, 3 * HOUR), (0, None)]
     assert shown.locks[1].holders == ["perception/train-7f2", "perception/train-8c1"]
 
 

@@ -72,17 +72,17 @@ def test_slots_say_what_fills_them(page: Page) -> None:
 
 
 def test_locks_say_who_holds_them(page: Page) -> None:
-    """With the limit if it is known, and the longest wait."""
+    """With the limit if it is known, the longest wait, and holders that cannot go on by themselves."""
     mutex, semaphore, database = page.texts("#locks li")
 
     assert mutex.split("\n") == [
         "Mutex/replay-map",
         "prod-sh · autonomy",
         "141 wait",
-        "mutex, 1 of 1 held by autonomy/regression-9d/step-3",
+        "mutex, 1 of 1 held by autonomy/regression-9d/step-3; no holder runs",
         "1 h 24 m",
     ]
-    assert "8 of 8 held by perception/train-7f2, perception/train-8c1 and 6 more" in semaphore
+    assert "8 of 8 held by perception/train-7f2, perception/train-8c1 and 6 more; 2 holders run nothing" in semaphore
     assert semaphore.startswith("locks/gpu-a100\nprod-hz · perception")
     assert "semaphore, limit not known, no holder known" in database
 

@@ -56,14 +56,21 @@ LOCK_WAITING = Metric(
     "lynceus_lock_waiting", "gauge", ("cluster", "lock", "type"), "Workflows and steps that wait for a lock."
 )
 LOCK_HOLDER_AGE = Metric(
-    "lynceus_lock_holder_age_seconds", "gauge", ("cluster", "lock", "type"), "Age of the oldest hold of a lock."
+    "lynceus_lock_holder_age_seconds",
+    "gauge",
+    ("cluster", "lock", "type"),
+    "Age of the oldest hold of a lock, since it was first seen; 0: not held.",
 )
 LOCK_OLDEST_WAIT = Metric(
-    "lynceus_lock_oldest_wait_seconds", "gauge", ("cluster", "lock", "type"), "Age of the longest wait for a lock."
+    "lynceus_lock_oldest_wait_seconds",
+    "gauge",
+    ("cluster", "lock", "type"),
+    "Age of the longest wait for a lock; 0: none waits.",
 )
 LOCK_HOLDERS_IDLE = Metric(
     "lynceus_lock_holders_idle",
     "gauge",
     ("cluster", "lock", "type"),
-    "Holders of a lock that run nothing: they are suspended, or wait for another lock.",
+    "Holders of a lock whose workflow runs no pod: it is suspended, or waits for a lock itself. "
+    "A lock is dead while some wait for it and all holders are idle, also when no workflow that exists holds it.",
 )

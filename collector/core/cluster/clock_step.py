@@ -31,4 +31,5 @@ def _apply_to_workflow(state: WorkflowState, by_ms: int) -> None:
     attempt.reason_since += by_ms if attempt.reason_since % 1000 else 0
     for hold in (attempt.step_holds or {}).values():
         hold.since += by_ms if hold.since else 0
+    attempt.held_since = attempt.held_since and {hold: at + by_ms for hold, at in attempt.held_since.items()}
     state.moved_at = state.moved_at and state.moved_at + by_ms

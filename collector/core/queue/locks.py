@@ -9,6 +9,7 @@ and outlives the wait, and a holding entry may be empty after a release.
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from itertools import islice
 from sys import intern
 from typing import Protocol
 
@@ -22,6 +23,10 @@ from collector.core.queue.waiting import HOLDERS_SHOWN, HeldLockKind, Reason
 
 LOCKS_LIMIT = 10_000
 """Locks whose limit is remembered; the least recently updated ones are forgotten first."""
+HOLDERS_TIMED = 1000
+"""Holders of one workflow whose holds are timed."""
+IDLE = frozenset({"lock", "step_lock", "suspended"})
+"""Reasons of a workflow that runs no pod and releases nothing until somebody else does something."""
 _LIMIT = re.compile(r"limit (\d+)")
 
 
@@ -60,6 +65,8 @@ class LockingAttempt(Protocol):
     @property
     def held_locks(self) -> Iterable[LockHold]: ...
     @property
+    def held_since(self) -> Mapping[str, Instant] | None: ...
+    @property
     def step_holds(self) -> Mapping[str, StepWait] | None: ...
 
 
@@ -70,6 +77,8 @@ class LockUser(Protocol):
     def namespace(self) -> str: ...
     @property
     def name(self) -> str: ...
+    @property
+    def starting_pods(self) -> int: ...
     @property
     def attempt(self) -> LockingAttempt: ...
 
@@ -82,6 +91,25 @@ def lock_holds(synchronization: kubernetes.Synchronization | None) -> tuple[Lock
     for lock, kind, holders in queueing.held_locks(synchronization):
         counts[lock, kind] = counts.get((lock, kind), 0) + len(holders)
     return shared_holds(tuple(LockHold(intern(lock), kind, count) for (lock, kind), count in counts.items() if count))
+
+
+def held_since(
+    before: Mapping[str, Instant] | None, synchronization: kubernetes.Synchronization | None, at: Instant
+) -> dict[str, Instant] | None:
+    """
+    Since when each holder of a lock has been seen to hold it, by lock and holder; None: the workflow holds none.
+
+    The status has no instants, so a hold that a first list shows seems to begin with the list.
+    """
+    if synchronization is None:
+        return None
+    keys = (_hold_key(lock, name) for lock, _, names in queueing.held_locks(synchronization) for name in names)
+    known = before or {}
+    return {key: known.get(key, at) for key in islice(keys, HOLDERS_TIMED)} or None
+
+
+def _hold_key(lock: str, holder: str) -> str:
+    return f"{lock}\n{holder}"
 
 
 @lru_cache(maxsize=10_000)
@@ -107,10 +135,24 @@ class _LockUse(msgspec.Struct):
     waiting: int = 0
     oldest: Instant | None = None
     holders: list[str] = []
+    idle: int = 0
+    held_since: Instant | None = None
 
     def wait(self, since: Instant) -> None:
         self.waiting += 1
         self.oldest = since if self.oldest is None else min(self.oldest, since)
+
+    def hold(self, held: LockHold, user: LockUser) -> None:
+        self.kind = held.kind  # the name of a database lock does not show its kind
+        self.held += held.count
+        if user.attempt.reason in IDLE and not user.starting_pods:
+            self.idle += held.count
+        if len(self.holders) < HOLDERS_SHOWN:
+            self.holders.append(f"{user.namespace}/{user.name}")
+        key = _hold_key(held.lock, "")
+        for hold, since in (user.attempt.held_since or {}).items():
+            if hold.startswith(key):
+                self.held_since = since if self.held_since is None else min(self.held_since, since)
 
 
 def locks(cluster: str, users: Iterable[LockUser], limits: Mapping[str, int]) -> list[LockUse]:
@@ -121,11 +163,7 @@ def locks(cluster: str, users: Iterable[LockUser], limits: Mapping[str, int]) ->
         if attempt.finished:
             continue
         for held in attempt.held_locks:
-            use = uses.setdefault(held.lock, _LockUse(held.kind))
-            use.kind = held.kind  # the name of a database lock does not show its kind
-            use.held += held.count
-            if len(use.holders) < HOLDERS_SHOWN:
-                use.holders.append(f"{user.namespace}/{user.name}")
+            uses.setdefault(held.lock, _LockUse(held.kind)).hold(held, user)
         if attempt.reason == "lock" and attempt.reason_on:
             uses.setdefault(attempt.reason_on, _LockUse(_kind(attempt.reason_on))).wait(attempt.reason_since)
         for step in attempt.step_holds.values() if attempt.step_holds else ():
@@ -141,6 +179,8 @@ def locks(cluster: str, users: Iterable[LockUser], limits: Mapping[str, int]) ->
             waiting=use.waiting,
             oldest_since=use.oldest,
             holders=tuple(use.holders),
+            idle=use.idle,
+            held_since=use.held_since,
         )
         for lock, use in sorted(uses.items())
     ]

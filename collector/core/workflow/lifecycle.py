@@ -124,6 +124,7 @@ def _hold(state: WorkflowState, at: Instant, spec: kubernetes.WorkflowSpec, stat
         holds = {"suspended": SUSPENDED, **holds}
     attempt.holds = holds or None
     attempt.held_locks = locks.lock_holds(status.synchronization) if status.synchronization else ()
+    attempt.held_since = locks.held_since(attempt.held_since, status.synchronization, at)
     results = status.taskResultsCompletionStatus
     attempt.awaits_results = UNSYNCED in raw or (results is not None and False in results.values())
     if holds or attempt.step_holds:
@@ -285,6 +286,7 @@ def _has_worked_before(attempt: Attempt, parsed: ParsedNodes, seen: Observation)
 def _end(attempt: Attempt, at: Instant, how: AttemptOutcome, why: str) -> None:
     _spend(attempt, at)
     attempt.finished = True
+    attempt.held_since = None
     attempt.finished_at = at
     attempt.outcome, attempt.outcome_reason = how, why
 

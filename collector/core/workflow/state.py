@@ -104,6 +104,8 @@ class Attempt(msgspec.Struct, array_like=True, gc=False):
     """Whether no counter holds the submission: a first list showed the attempt."""
     clock_stepped: bool = False
     """Whether our clock was set before main was seen running: latencies that end later are the object's."""
+    held_since: dict[str, Instant] | None = None
+    """First sight of each hold of a lock, see core/queue/locks.py."""
 
 
 class WorkflowState(msgspec.Struct, array_like=True, tag=2, gc=False):

@@ -2,7 +2,7 @@
 
 import { byId, el, named, part, reconcile, setAge, setText, show, stack } from "./dom.js";
 import { first } from "./more.js";
-import { count, NOT_KNOWN, share } from "./words.js";
+import { count, NOT_KNOWN, plural, share } from "./words.js";
 
 const SHOWN = 6;
 const SOURCES = { namespace_label: "the namespace's label", configmap: "the controller's ConfigMap" };
@@ -57,9 +57,11 @@ function updateLock(item, lock) {
   item.title = lock.name;
 }
 
-function lockWords({ kind, limit, held, holders }) {
+function lockWords({ kind, limit, held, holders, idle }) {
   const more = held - holders.length;
   const by = holders.length ? ` by ${holders.join(", ")}${more > 0 ? ` and ${count(more)} more` : ""}` : "";
-  if (limit !== null) return `${kind}, ${count(held)} of ${count(limit)} held${by}`;
-  return `${kind}, limit not known, ${held ? `${count(held)} held${by}` : "no holder known"}`;
+  const idlers = idle === held ? "; no holder runs" : `; ${plural(idle, "holder runs", "holders run")} nothing`;
+  const words = by + (idle ? idlers : "");
+  if (limit !== null) return `${kind}, ${count(held)} of ${count(limit)} held${words}`;
+  return `${kind}, limit not known, ${held ? `${count(held)} held${words}` : "no holder known"}`;
 }

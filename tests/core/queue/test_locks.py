@@ -33,6 +33,8 @@ class User:
     reason_on: str = ""
     reason_since: Instant = NOON
     held_locks: tuple[LockHold, ...] = ()
+    held_since: Mapping[str, Instant] | None = None
+    starting_pods: int = 0
     step_holds: Mapping[str, StepHold] | None = field(default=None)
 
     @property
@@ -194,6 +196,66 @@ def test_a_few_holders_are_named() -> None:
     (lock,) = locks.locks("c1", [holder(LockHold(GPU, "semaphore", 1), name=f"w{i}") for i in range(9)], {})
 
     assert (lock.held, lock.holders) == (9, tuple(f"team/w{i}" for i in range(5)))
+
+
+@pytest.mark.parametrize(
+    ("reason", "starting", "idle"),
+    [("suspended", 0, 2), ("lock", 0, 2), ("step_lock", 0, 2), ("step_lock", 1, 0), ("running", 0, 0), ("quota", 0, 0)],
+)
+def test_a_holder_that_runs_no_pod_and_waits_for_others_is_idle(reason: str, starting: int, idle: int) -> None:
+    """A suspended workflow, or one that waits for a lock, releases nothing by itself; a pod that starts will run."""
+    held = holder(LockHold(GPU, "semaphore", 2), reason=reason, starting_pods=starting)
+    (lock,) = locks.locks("c1", [held, holder(LockHold(GPU, "semaphore", 1))], {})
+
+    assert (lock.held, lock.idle) == (3, idle)
+
+
+def test_two_workflows_that_wait_for_each_other_are_a_deadlock() -> None:
+    """Each holds what the other one's step waits for, and a third has waited for a lock that no workflow holds."""
+    lives = [
+        holder(LockHold(own, "mutex", 1), reason="step_lock", step_holds={"s": StepHold("step_lock", other, NOON, 0)})
+        for own, other in ((TILE, "team/Mutex/b"), ("team/Mutex/b", TILE))
+    ]
+
+    shown = [(x.waiting, x.held, x.idle) for x in locks.locks("c1", [*lives, waiter("team/Mutex/c")], {})]
+    assert shown == [(1, 1, 1), (1, 0, 0), (1, 1, 1)]
+
+
+def held_since(before: Mapping[str, Instant] | None, at: Instant, **synchronization: Any) -> Any:
+    status = a_workflow(synchronization=synchronization).status
+    assert status is not None
+    return locks.held_since(before, status.synchronization, at)
+
+
+def test_a_hold_is_as_old_as_its_first_sight() -> None:
+    """Of each holder by itself: a workflow whose steps take turns holds no lock for long."""
+    turns = [["w1-1"], ["w1-1", "w1-2"], ["w1-2"], []]
+    since = None
+    oldest = []
+    for second, holders in enumerate(turns):
+        since = held_since(since, NOON + second, semaphore={"holding": [{"semaphore": GPU, "holders": holders}]})
+        found = locks.locks("c1", [holder(LockHold(GPU, "semaphore", 1), held_since=since), waiter(TILE)], {})
+        oldest.append([lock.held_since for lock in found])
+
+    assert oldest == [[NOON, None], [NOON, None], [NOON + 1, None], [None, None]]
+    assert since is None
+    assert locks.held_since({"a": NOON}, None, NOON) is None
+
+
+def test_the_oldest_hold_of_several_workflows_counts() -> None:
+    """Other locks that they hold do not."""
+    first, second = ({f"{GPU}\nw": NOON + at, f"{TILE}\nw": NOON} for at in (5, 3))
+    lives = [holder(LockHold(GPU, "semaphore", 1), held_since=since) for since in (first, second)]
+
+    assert [lock.held_since for lock in locks.locks("c1", lives, {})] == [NOON + 3]
+
+
+def test_timed_holders_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step is a holder, and a workflow may have thousands."""
+    monkeypatch.setattr(locks, "HOLDERS_TIMED", 2)
+    since = held_since(None, NOON, semaphore={"holding": [{"semaphore": GPU, "holders": ["a", "b", "c"]}]})
+
+    assert len(since) == 2
 
 
 USERS = st.builds(
