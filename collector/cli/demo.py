@@ -4,7 +4,6 @@
 
 import asyncio
 import errno
-import logging
 import socket
 import sys
 import time
@@ -24,7 +23,7 @@ from collector.connect import ExternalError
 from collector.reports import report
 from collector.service.run import run
 from collector.service.runtime import Runtime
-from collector.settings.model import ClusterSettings, EmbeddedSettings, HttpSettings, Settings
+from collector.settings.model import ClusterSettings, EmbeddedSettings, HttpSettings, LogSettings, Settings
 
 ACCRUE_S = 10
 """A visitor wants to see costs grow; a real collector updates running pods each hour."""
@@ -66,10 +65,7 @@ async def _run(*, port: int, data: Path, clusters: int, seed: int, seconds: int)
             print_line(f"Ask            lynceus report cost{store} · lynceus sql 'SHOW TABLES'{store}")
             print_line(f"Ready in {time.monotonic() - began:.1f} s; data in {data}; stop with Ctrl-C.")
 
-        # The page shows what works; at level WARNING a newcomer's terminal keeps the lines with the addresses.
-        runtime = await run(
-            settings, Path(), stop=stop, accrue_s=ACCRUE_S, ready=print_addresses, log_level=logging.WARNING
-        )
+        runtime = await run(settings, Path(), stop=stop, accrue_s=ACCRUE_S, ready=print_addresses)
     for line in summary(runtime, time.monotonic() - began):
         print_line(line)
 
@@ -127,6 +123,8 @@ def _demo_settings(data: Path, port: int, fleet: Fleet) -> Settings:
         data_dir=str(data / "collector"),
         http=HttpSettings(listen=f"127.0.0.1:{port}"),
         embedded=EmbeddedSettings(listen=f"127.0.0.1:{port + 1}"),
+        # The page shows what works: a newcomer's terminal keeps the lines with the addresses.
+        log=LogSettings(level="warning"),
         prices=(*Settings().prices, "plain-node", str(PRICES)),
     )
 

@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from collector import connect
+from collector import connect, logs
 from collector.billing.runs import RepricingError
 from collector.cli import period, prices, spool, store
 from collector.cli.backfill import backfill
@@ -38,6 +38,8 @@ app.add_typer(spool.app, name="spool")
 
 def main() -> None:
     """The console script: turns errors that a user can fix into one sentence and an exit code."""
+    # Without it Python writes warnings without their facts, and with the secrets of libraries; a collector chooses its own.
+    logs.to_stderr("warning", "plain")
     try:
         app()
     except (SettingsError, BookError, ReportError, RepricingError) as error:

@@ -12,7 +12,6 @@ import logging
 import resource
 import socket
 import ssl
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -37,7 +36,6 @@ SATURATED_ACCEPTS = 8
 """A pause after so many accepts while each new connection takes the place of another one: a storm leaves the loop its time."""
 EXHAUSTED_S = 0.1
 """Before the next accept after one that failed."""
-LOG_EVERY_S = 60.0
 
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -55,7 +53,6 @@ class Connections:
         self._most, self._head_s, self._exchange_s = most, head_s, exchange_s
         self._waiting: dict[Visit, None] = {}
         self._busy: dict[Visit, None] = {}
-        self._logged_at = -LOG_EVERY_S
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._busy)
@@ -70,13 +67,13 @@ class Connections:
                 accepted, _ = await loop.sock_accept(listener)
             except OSError as error:
                 if error.errno in EXHAUSTED:
-                    self._say("no descriptor is left for a new connection", error.strerror or "")
+                    log.warning("no descriptor is left for a new connection", extra={"detail": error.strerror})
                     self._close_first(self._waiting)
                 await asyncio.sleep(EXHAUSTED_S)
                 continue
             pause_s = 0.0
             if len(self) >= self._most:
-                self._say("too many connections, those that wait longest are closed", f"limit {self._most}")
+                log.warning("too many connections, those that wait longest are closed", extra={"limit": self._most})
                 self._close_first(self._waiting or self._busy)
                 replaced += 1
                 pause_s = 0.0 if replaced % SATURATED_ACCEPTS else SATURATED_S
@@ -107,12 +104,6 @@ class Connections:
     def _close_first(self, visits: dict["Visit", None]) -> None:
         if visits:
             next(iter(visits)).close()
-
-    def _say(self, message: str, detail: str) -> None:
-        """Logs at most once a minute: a stranger's connections must not fill the log."""
-        if time.monotonic() - self._logged_at >= LOG_EVERY_S:
-            self._logged_at = time.monotonic()
-            log.warning("%s", message, extra={"detail": detail, "connections": len(self)})
 
 
 class Visit:

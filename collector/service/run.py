@@ -8,7 +8,6 @@ watches (storage.py), and the web pages stay up (http_server.py).
 import asyncio
 import contextlib
 import gc
-import logging
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -16,11 +15,10 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from collector import connect
+from collector import connect, logs
 from collector.catalog.counters import Counters
 from collector.connect import ExternalError
 from collector.core.units import MINUTE_MS
-from collector.exposition import logs
 from collector.pipeline.pipeline import Pipeline
 from collector.service import gap_filler, jobs
 from collector.service.disks import Disks
@@ -46,10 +44,9 @@ async def run(
     stop: asyncio.Event | None = None,
     accrue_s: int = ACCRUE_S,
     ready: Callable[[Runtime], object] | None = None,
-    log_level: int = logging.INFO,
 ) -> Runtime:
     """Watches and serves until `stop` or a signal; calls `ready` once all is started. Returns the runtime, for a summary."""
-    logs.to_stderr(log_level)
+    logs.to_stderr(settings.log.level, settings.log.format)
     gc.set_threshold(COLLECT_AFTER)
     runtime = build(settings, folder, stop or asyncio.Event())
     with _signals(runtime.stop), _private_files():

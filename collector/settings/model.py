@@ -113,6 +113,16 @@ class EmbeddedSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     readers need no token, which is allowed on loopback only."""
 
 
+class LogSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The lines on standard error."""
+
+    format: Literal["auto", "json", "plain"] = "auto"
+    """Form of a line. `plain`: time, level, sentence, then `key=value`. `auto`: plain on a terminal, else JSON."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Lines of this level and above are written. `debug` has each list, each opened watch and each insert. Libraries write from
+    `warning` on."""
+
+
 class QueueSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """How workflows are grouped into queues."""
 
@@ -169,6 +179,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     spool: SpoolSettings = SpoolSettings()
     http: HttpSettings = HttpSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
+    log: LogSettings = LogSettings()
     retention: dict[str, str] = {}
     """How long rows of a table are kept, like `{queue_sample: 90d, pod_run: forever}`. See Retention below."""
     queues: QueueSettings = QueueSettings()

@@ -125,6 +125,7 @@ class _WatchLoop:
         self._patience = patience
         self._access: Access | None = None
         self._absence_logged = False
+        self._is_failing = False
 
     async def run(self) -> None:
         step = self._watch.step()
@@ -145,15 +146,22 @@ class _WatchLoop:
     def _log_pause(self, pause: Pause) -> None:
         """Logs a pause as a warning; that a cluster does not serve an optional kind is logged once, as information."""
         if pause.cause != "missing" or self._watch.resource.needed:
-            log.warning("a watch failed and will be retried", extra=self._about(pause))
+            self._is_failing = True
+            log.warning("a watch failed and will be retried", extra=self._about() | _why(pause))
         elif not self._absence_logged:
             self._absence_logged = True
-            log.info("a cluster does not serve an optional kind", extra=self._about(pause))
+            log.info("a cluster does not serve an optional kind", extra=self._about() | _why(pause))
 
-    def _about(self, pause: Pause) -> dict[str, object]:
-        watch = self._watch
-        about = {"cluster": watch.cluster, "resource": watch.resource.kind, "cause": pause.cause}
-        return {**about, "wait_s": round(pause.seconds, 1), "detail": pause.detail}
+    def _log_opened(self) -> None:
+        """Logs the end of a failure; that a watch is opened after it has ended as planned is for those who debug."""
+        if self._is_failing:
+            self._is_failing = False
+            log.info("a watch is open again", extra=self._about())
+        else:
+            log.debug("a watch is open", extra=self._about())
+
+    def _about(self) -> dict[str, object]:
+        return {"cluster": self._watch.cluster, "resource": self._watch.resource.kind}
 
     def _emit(self, outcomes: list[Outcome]) -> None:
         if outcomes:
@@ -177,6 +185,9 @@ class _WatchLoop:
                 except BROKEN as error:
                     self._emit(self._watch.broke(*_cause(error), now_ms()))
                 else:
+                    log.debug(
+                        "a request for a list is answered", extra=self._about() | {"status": status, "bytes": len(body)}
+                    )
                     self._emit(self._watch.answered(status, headers, body, now_ms()))
                 step = self._watch.step()
         return step
@@ -213,6 +224,7 @@ class _WatchLoop:
             async with await self._get(request, timeout, "identity") as answer:
                 opened = watch.opened(answer.status, answer.headers, now_ms())
                 if opened:
+                    self._log_opened()
                     await self._read(answer)
                 else:
                     body = await _beginning(answer)
@@ -272,6 +284,10 @@ class _WatchLoop:
                 self._emit(watch.side_request_answered(status, headers, body, now_ms()))
         if not watch.streaming:
             answer.close()
+
+
+def _why(pause: Pause) -> dict[str, object]:
+    return {"cause": pause.cause, "wait_s": round(pause.seconds, 1), "detail": pause.detail}
 
 
 async def _beginning(answer: aiohttp.ClientResponse) -> bytes:

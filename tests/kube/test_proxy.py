@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from collector.clock import now_ms
-from collector.exposition.logs import JsonLines
 from collector.kube import argocd, exec_plugin
 from collector.kube.connection import AddressError, Connection
+from collector.logs import JsonLines
 from collector.watch.preflight import check_cluster
 from tests.kube.certificates import Certificates
 from tests.watch.server import ApiServer, eventually, kubeconfig, running

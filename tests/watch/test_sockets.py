@@ -236,11 +236,29 @@ async def test_html_is_quoted_with_its_type_and_tried_again(
     async with running(address) as run:
         await eventually(lambda: run.watch.streaming)
 
-    details = [vars(record)["detail"] for record in caplog.records]
+    details = [vars(record)["detail"] for record in caplog.records if record.levelno == logging.WARNING]
     assert '200 with text/html; charset=utf-8: "<html><head><title>Sign in to Example Corp</title>xxxxx' in details[0]
     assert max(map(len, details)) < 160
     assert restarts(run.counters) == {"unusable": 2}
     assert len(server.of("list")) == 2
+
+
+async def test_the_end_of_a_failure_is_logged_once(
+    server: ApiServer, address: ClusterAddress, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A watch that ends as planned is opened again without a line."""
+    caplog.set_level(logging.INFO, logger=reflector.__name__)
+    server.script(
+        "watch", body(refusal(500), 500), stream(added("a", 101), then="end"), stream(added("b", 102), then="end")
+    )
+    async with running(address, watch_s=(0, 0)):
+        await eventually(lambda: len(server.of("watch")) >= 4)
+
+    assert [entry.message for entry in caplog.records] == [
+        "a watch failed and will be retried",
+        "a watch is open again",
+    ]
+    assert {vars(entry)["resource"] for entry in caplog.records} == {"workflows"}
 
 
 async def test_an_optional_kind_that_is_not_served_is_logged_once_without_a_warning(

@@ -6,19 +6,13 @@ at the limit takes the place of the one that has waited longest for its client: 
 """
 
 import asyncio
-import logging
 import resource
-import time
-from collections.abc import Callable
 
 MOST = 256
 """Connections of one server. Browsers, dashboards and a collector need a few dozen."""
 
 BACKLOG = 64
 """Connections that the kernel keeps until they are accepted; asyncio accepts so many at once."""
-
-SAME_AGAIN_S = 60.0
-"""A line of a foreign logger is written once in this time; the rest of its kind is counted."""
 
 
 def limit() -> int:
@@ -86,24 +80,3 @@ class BoundConnection:
         if self in self._among.open:
             waiting[self] = None
             self._timer = asyncio.get_running_loop().call_later(within_s, self.end)
-
-
-class SameAgain(logging.Filter):
-    """Holds back lines of a kind that was written just now: a stranger must not fill a disk with the errors of his requests."""
-
-    def __init__(self, every_s: float = SAME_AGAIN_S, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__()
-        self._every_s, self._clock = every_s, clock
-        self._written: dict[tuple[str, int], float] = {}
-        self._held_back: dict[tuple[str, int], int] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the line is written; one kind is what one place of the code logs."""
-        kind, now = (record.pathname, record.lineno), self._clock()
-        if now - self._written.get(kind, -self._every_s) < self._every_s:
-            self._held_back[kind] = self._held_back.get(kind, 0) + 1
-            return False
-        self._written[kind] = now
-        if more := self._held_back.pop(kind, 0):
-            record.msg, record.args = f"{record.getMessage()} ({more} more of this kind were not written)", None
-        return True

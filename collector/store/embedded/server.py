@@ -9,7 +9,6 @@ collector's side; the collector must never import this module, since it loads th
 import asyncio
 import errno
 import json
-import logging
 import os
 import signal
 import sys
@@ -23,10 +22,11 @@ from pathlib import Path
 import msgspec
 from aiohttp import web
 
+from collector import logs
 from collector.catalog.schema import WRITER
 from collector.store.embedded.access import LOOPBACK, Authenticator, OwnUser, RefusedRequestError
 from collector.store.embedded.compression import UnreadableBodyError
-from collector.store.embedded.connections import BACKLOG, OpenConnections, SameAgain, limit
+from collector.store.embedded.connections import BACKLOG, OpenConnections, limit
 from collector.store.embedded.engine import Engine, StorePathError
 from collector.store.embedded.handle import Answer, EngineError
 from collector.store.embedded.http import HttpServer, connection_of, failure, ok, send
@@ -128,9 +128,8 @@ def _headers(answer: Answer) -> dict[str, str]:
 def serve_store(options: StoreOptions) -> int:
     """Serves the store in this process until a signal stops it; returns the exit code."""
     os.umask(0o077)  # the engine's files too are this user's alone
-    lines = logging.StreamHandler()
-    lines.addFilter(SameAgain())
-    logging.basicConfig(handlers=[lines], level=logging.WARNING, format="%(message)s")
+    # A collector's child: the collector makes a line of its own of each of ours.
+    logs.to_stderr("warning", "bare" if options.until_stdin_closes else "auto")
     try:
         asyncio.run(serve(options))
     except (StorePathError, TokenFileError, OSError) as error:

@@ -166,6 +166,9 @@ class Inserter:
             self.counters.add(metrics.STORE_INSERT_ERRORS, table=table.name)
             raise
         self.failpoint("insert:stored")
+        log.debug(
+            "rows are stored", extra={"table": table.name, "rows": len(rows), "took_s": round(monotonic() - began, 3)}
+        )
         self.counters.observe(metrics.STORE_INSERT_SECONDS, monotonic() - began, table=table.name)
         self.counters.add(metrics.STORE_INSERTED_ROWS, len(rows), table=table.name)
         self.last_insert_at = self.now()

@@ -1,7 +1,6 @@
 """Clients that keep the embedded store waiting: bounded in number and in time, and nothing of it floods the log."""
 
 import asyncio
-import logging
 import os
 import resource
 import socket
@@ -17,7 +16,7 @@ from aiohttp import ClientSession, web
 
 from collector.store.embedded import connections, http, request, server
 from collector.store.embedded.access import Authenticator
-from collector.store.embedded.connections import OpenConnections, SameAgain
+from collector.store.embedded.connections import OpenConnections
 from collector.store.embedded.handle import Answer, Statement
 from collector.store.embedded.http import HttpServer
 from collector.store.embedded.server import Server
@@ -319,27 +318,3 @@ def test_a_client_that_is_gone_leaves_no_connection(running: Running) -> None:
     for _ in range(600):
         socket.create_connection(("127.0.0.1", urlsplit(running.url).port or 0)).close()
     until(lambda: len(os.listdir(files)) < before + 50, 10, "files are closed")
-
-
-# --- the log ----------------------------------------------------------------------------------------------------------
-
-
-def test_a_line_of_a_kind_is_written_once_in_a_while(caplog: pytest.LogCaptureFixture) -> None:
-    """And then says how many were not."""
-    now = [0.0]
-    kept = SameAgain(60, lambda: now[0])
-    log = logging.getLogger("foreign")
-    caplog.handler.addFilter(kept)
-
-    def one(number: int) -> None:
-        log.error("failed at %d", number)
-
-    for number in range(100):
-        one(number)
-    log.error("another kind")
-    now[0] = 61
-    one(100)
-    one(101)
-    caplog.handler.removeFilter(kept)
-
-    assert caplog.messages == ["failed at 0", "another kind", "failed at 100 (99 more of this kind were not written)"]
