@@ -275,5 +275,7 @@ class LiveView(msgspec.Struct, frozen=True, gc=False):
     clocks: list[Clock] = []
     books: list[PriceBook] = []
     disks: list[Disk] = []
+    credentials: dict[str, Instant] = {}
+    """When the credentials of each cluster expire, where they do and nothing renews them in time."""
     not_ready: dict[tuple[str, str, str], int] = {}
     """What blocks readiness, by subject, cluster and cause; web/readiness.py fills it in."""

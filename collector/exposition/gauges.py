@@ -257,6 +257,7 @@ GAUGES: dict[str, Reader] = {
     catalog.SPOOL_ROWS.name: _single(lambda view: view.store.spooled_rows),
     catalog.SPOOL_BYTES.name: _single(lambda view: view.store.spooled_bytes),
     catalog.SPOOL_LIMIT.name: _single(lambda view: view.store.spool_limit_bytes or None),
+    catalog.CREDENTIALS_EXPIRE.name: lambda view: {(name,): at / 1000 for name, at in view.credentials.items()},
     catalog.DISK_FREE.name: _disk(catalog.DISK_FREE, lambda disk: disk.free_bytes),
     catalog.DISK_SIZE.name: _disk(catalog.DISK_SIZE, lambda disk: disk.size_bytes),
     catalog.CLOCK_SKEW.name: _gauge_of(

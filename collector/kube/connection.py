@@ -35,6 +35,9 @@ EXPIRY_LEEWAY_MS = MINUTE_MS
 PLUGIN_REST_S = 10.0
 """A plugin whose credentials expire at once is not run for each request."""
 
+OVERDUE_MS = 30_000
+"""Credentials that something renews and that expire so soon were not renewed in time."""
+
 READ_BUFFER = 2**18
 """A watch under load then arrives in blocks of some fifty events; aiohttp pauses the socket at twice this size."""
 
@@ -68,6 +71,17 @@ class Connection:
         """Closes all connections, open streams too."""
         if self._session is not None:
             await self._session.close()
+
+    @property
+    def expires_at(self) -> Instant | None:
+        """When the credentials expire; None: not known, they do not, or something renews them and is in time."""
+        access, plugin = self._access, self._credential
+        ends = [access.expiry.at] if access and access.expiry else []
+        ends += [plugin.expires_at] if plugin and plugin.expires_at else []
+        is_renewed = self.address.in_cluster or plugin or (access and access.expiry and access.expiry.is_renewed)
+        if not ends or (is_renewed and min(ends) > now_ms() + OVERDUE_MS):
+            return None
+        return min(ends)
 
     async def access(self) -> Access:
         """Returns the current access; reads it again each minute, or when a plugin's credential expires."""

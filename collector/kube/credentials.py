@@ -6,6 +6,7 @@ memory that only this user can read and that is deleted before `load` returns: O
 """
 
 import base64
+import contextlib
 import hashlib
 import ipaddress
 import ssl
@@ -19,7 +20,9 @@ from kubernetes.config.config_exception import ConfigException
 from kubernetes.config.incluster_config import InClusterConfigLoader
 from kubernetes.config.kube_config import KubeConfigLoader
 
+from collector.kube import expiry
 from collector.kube.address import AddressError, ClusterAddress
+from collector.kube.expiry import Expiry
 from collector.kube.kubeconfig import Document
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -44,6 +47,8 @@ class Access:
     """Address of an http proxy, without user and password: aiohttp's errors quote it."""
     proxy_headers: dict[str, str] = field(default_factory=dict, repr=False)
     """The proxy's own credentials."""
+    expiry: Expiry | None = None
+    """Of the client certificate or the token, whichever expires first; None: neither does, as far as they state it."""
 
 
 def load(address: ClusterAddress, document: Document | None, before: Access | None) -> Access:
@@ -59,15 +64,19 @@ def load(address: ClusterAddress, document: Document | None, before: Access | No
         proxy = getattr(found, "proxy", None)
         _refuse_unsafe(address, server, verify)
         proxy_url, proxy_headers = _proxy(address, str(proxy)) if proxy else (None, {})
-        tls, digest = _tls(address, found, verify, before) if server.startswith("https") else (True, "")
+        is_tls = server.startswith("https")
+        tls, digest = _tls(address, found, verify, before) if is_tls else (True, "")
+        authorization = str(found.api_key.get("BearerToken", ""))
+        ends = [expiry.of_token(_secret(authorization)), _certificate_expiry(found) if is_tls else None]
     return Access(
         server=server,
-        headers=_headers(address, str(found.api_key.get("BearerToken", ""))),
+        headers=_headers(address, authorization),
         tls=tls,
         tls_digest=digest,
         server_hostname=getattr(found, "tls_server_name", None),
         proxy=proxy_url,
         proxy_headers=proxy_headers,
+        expiry=min(filter(None, ends), key=lambda end: end.at, default=None),
     )
 
 
@@ -178,6 +187,17 @@ def _context(names: list[str | None], verify: bool) -> ssl.SSLContext:
     if certificate:
         context.load_cert_chain(certificate, key)
     return context
+
+
+def _certificate_expiry(found: SimpleNamespace) -> Expiry | None:
+    # Its file was read a moment ago; one that is gone since then is read again in a minute.
+    with contextlib.suppress(OSError):
+        return expiry.of_certificate(Path(found.cert_file).read_bytes()) if getattr(found, "cert_file", None) else None
+    return None
+
+
+def _secret(authorization: str) -> str:
+    return authorization.strip().partition(" ")[2]
 
 
 def _headers(address: ClusterAddress, authorization: str) -> dict[str, str]:

@@ -36,7 +36,9 @@ class Runtime:
     def view(self) -> LiveView:
         """The present state of everything."""
         view = self.pipeline.view(now_ms(), self.watchers.health(), self.storage.health())
-        return msgspec.structs.replace(view, clocks=self.clocks(), disks=self.disks.use())
+        return msgspec.structs.replace(
+            view, clocks=self.clocks(), disks=self.disks.use(), credentials=self.watchers.credentials()
+        )
 
     def clocks(self) -> list[Clock]:
         """The skew of other clocks, where it is known."""

@@ -13,6 +13,7 @@ from collector.catalog.counters import Counters
 from collector.core.argo import controller_health
 from collector.core.live_view import Clock, WatchHealth
 from collector.core.messages import WORKLOAD_KINDS
+from collector.core.model import Instant
 from collector.core.objects.kubernetes import Kind
 from collector.kube.address import ClusterAddress
 from collector.kube.connection import Connection
@@ -50,6 +51,11 @@ class Watchers:
         """The skew of the API servers' clocks, where it is known."""
         skews = ((name, connection.skew_ms) for name, connection in self._connections.items())
         return [Clock("cluster", name, skew_ms) for name, skew_ms in skews if skew_ms is not None]
+
+    def credentials(self) -> dict[str, Instant]:
+        """When the credentials of each cluster expire, where they do."""
+        ends = ((name, connection.expires_at) for name, connection in self._connections.items())
+        return {name: at for name, at in ends if at is not None}
 
     def with_crons_watched(self) -> set[str]:
         """The clusters in which no run of a cron can be missed: both kinds that would show it are watched now."""

@@ -206,6 +206,13 @@ def test_a_disk_has_its_free_space_and_its_size() -> None:
     assert gauge("lynceus_disk_size_bytes", view) == {("data",): 10}
 
 
+def test_credentials_that_expire_have_a_sample() -> None:
+    """Of a cluster whose credentials do not expire there is none."""
+    view = a_view(credentials={"prod-hz": NOW + HOUR})
+
+    assert gauge("lynceus_cluster_credentials_expire_timestamp_seconds", view) == {("prod-hz",): (NOW + HOUR) / 1000}
+
+
 def test_a_controller_has_a_sample_for_each_known_value() -> None:
     """No limit, no leader and no memory reading are absent, and not 0: a ratio of them would be nonsense."""
     view = a_view(

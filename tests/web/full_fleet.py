@@ -102,6 +102,7 @@ def a_full_fleet() -> LiveView:
         clocks=[Clock("cluster", "prod-hz", 0), Clock("store", "", -400)],
         not_ready={("cluster", "edge-osaka", "watch_refused"): 1},
         burning=_hourly_costs(),
+        credentials={"prod-fra": NOW + 240 * HOUR},
         disks=[Disk("data", 40 * GIB, 100 * GIB), Disk("store", 300 * GIB, 500 * GIB)],
         books=[PriceBook("alibaba-eci@1", NOW - 24 * HOUR, NOW + 240 * HOUR)],
     )

@@ -67,5 +67,6 @@ CREDENTIALS_EXPIRE = Metric(
     "lynceus_cluster_credentials_expire_timestamp_seconds",
     "gauge",
     ("cluster",),
-    "When the credentials of a cluster expire: its client certificate or token; absent if they do not.",
+    "When the credentials of a cluster expire: its client certificate or token; absent if they do not, or if something "
+    "renews them in time.",
 )
