@@ -7,7 +7,7 @@ Imports nothing of the collector but its catalogue. Numbers are in thresholds/, 
 from collections.abc import Iterator, Mapping
 from types import ModuleType
 
-from alerts import controller, itself, queue, stores, watches
+from alerts import controller, itself, limits, queue, stores, watches
 from alerts.boxes import boxes
 from alerts.numbers import Numbers
 from alerts.rules import Alert, Builder, Group, groups
@@ -15,6 +15,7 @@ from alerts.thresholds import ThresholdError, Thresholds
 
 TOPICS: Mapping[str, ModuleType] = {
     "queue": queue,
+    "limits": limits,
     "controller": controller,
     "watches": watches,
     "stores": stores,
