@@ -58,7 +58,7 @@ def test_check_names_the_files_and_the_remedy(
     monkeypatch.setattr("generate.__main__.ROOT", tmp_path)
 
     assert main(["alerts", "--check"]) == 1
-    assert "alerts/generated is out of date: collector-health.rules.yaml" in (shown := capsys.readouterr().err)
+    assert "alerts/generated is out of date: controller.rules.yaml" in (shown := capsys.readouterr().err)
     assert "run python -m generate" in shown
     assert not list(tmp_path.iterdir())
     assert main(["alerts"]) == 0

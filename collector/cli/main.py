@@ -9,9 +9,11 @@ import sys
 
 import typer
 
+from alerts.delivery import DeliveryError
+from alerts.thresholds import ThresholdError
 from collector import connect, logs
 from collector.billing.runs import RepricingError
-from collector.cli import period, prices, spool, store
+from collector.cli import generate, period, prices, spool, store
 from collector.cli.backfill import backfill
 from collector.cli.console import report_step
 from collector.cli.demo import demo
@@ -34,6 +36,7 @@ app.add_typer(period.app, name="period")
 app.add_typer(prices.app, name="prices")
 app.add_typer(store.app, name="store")
 app.add_typer(spool.app, name="spool")
+app.add_typer(generate.app, name="generate")
 
 
 def main() -> None:
@@ -42,7 +45,7 @@ def main() -> None:
     logs.to_stderr("warning", "plain")
     try:
         app()
-    except (SettingsError, BookError, ReportError, RepricingError) as error:
+    except (SettingsError, BookError, ReportError, RepricingError, ThresholdError, DeliveryError) as error:
         _fail(2, error)
     except connect.ExternalError as error:
         _fail(1, error)
