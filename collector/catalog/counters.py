@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from collector.catalog.idle_series import IdleSeries
-from collector.catalog.metrics import LABEL_OVERFLOW, METRICS, SUBMITTED, Metric
+from collector.catalog.metrics import LABEL_OVERFLOW, METRICS, Metric
 
 MAX_SERIES = 2000
 """Series of one family, so that a label bomb cannot fill memory. A full family forgets idle series, which are added up under
@@ -25,9 +25,6 @@ OTHER, GONE = "_other", "_gone "
 it is a new series, since `increase()` would take what is added to an old one for something that happens now."""
 
 _GROWN = {metric.name: metric for metric in METRICS if metric.labels_before}
-KEPT_AT_0 = frozenset({SUBMITTED.name})
-"""Counters whose series are stored at 0 too: a queue that a first list showed is known after a restart."""
-
 Labels = tuple[str, ...]
 """The label values of one series, in the order in which the metric declares its labels."""
 
@@ -132,12 +129,11 @@ class Counters:
     def totals(self, clusters: Collection[str]) -> dict[str, dict[str, str]]:
         """Returns the counters of each of these clusters as text, to be stored with its cursor; `restore` reads them.
 
-        Those at 0 are omitted: most are, and the next process makes them again. Those of KEPT_AT_0 name what was seen."""
+        Those at 0 are omitted: most are, and the next process makes them again."""
         found: dict[str, dict[str, str]] = {cluster: {} for cluster in clusters}
         for name, series in self.series.items():
-            kept = name in KEPT_AT_0
             for labels, value in series.items():
-                if (value or kept) and labels and (of_cluster := found.get(labels[0])) is not None:
+                if value and labels and (of_cluster := found.get(labels[0])) is not None:
                     of_cluster["\x1f".join((name, *labels))] = str(value)
         return found
 

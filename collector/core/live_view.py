@@ -267,6 +267,8 @@ class LiveView(msgspec.Struct, frozen=True, gc=False):
     """The workflows that are stuck for longest."""
     stuck_counts: dict[tuple[str, str, str], int] = {}
     """Numbers of all stuck workflows, by cluster, namespace and cause."""
+    pods: dict[tuple[str, str, str], int] = {}
+    """Numbers of the pods that exist, by cluster, namespace and phase, at the last tick."""
     crons: list[CronHealth] = []
     controllers: list[ControllerHealth] = []
     leases: list[LeaseHealth] = []

@@ -1,7 +1,8 @@
 """
 How each gauge of the catalogue is read from the live view: `GAUGES` at the end, the readers that it names above.
 
-Gauges have no memory of their own: what disappears from the view disappears from the answer.
+Gauges have no memory of their own: what disappears from the view disappears from the answer. The zeros of what was seen
+before are rows of the view, see seen_series.py.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -165,6 +166,14 @@ def _stuck(view: LiveView) -> Series:
     )
 
 
+def _pods(view: LiveView) -> Series:
+    labels = catalog.PODS.label_values
+    return _series(
+        (labels({"cluster": cluster, "namespace": namespace, "phase": phase}), float(number))
+        for (cluster, namespace, phase), number in view.pods.items()
+    )
+
+
 def _not_ready(view: LiveView) -> Series:
     labels = catalog.NOT_READY.label_values
     return _series(
@@ -216,6 +225,7 @@ GAUGES: dict[str, Reader] = {
     catalog.LOCK_HOLDER_AGE.name: _lock_age(catalog.LOCK_HOLDER_AGE, lambda lock: lock.held_since),
     catalog.LOCK_OLDEST_WAIT.name: _lock_age(catalog.LOCK_OLDEST_WAIT, lambda lock: lock.oldest_since),
     catalog.STUCK.name: _stuck,
+    catalog.PODS.name: _pods,
     catalog.CRON_LAST_RUN.name: _cron(catalog.CRON_LAST_RUN, lambda cron: _seconds(cron.last_at)),
     catalog.CRON_NEXT_DUE.name: _cron(
         catalog.CRON_NEXT_DUE, lambda cron: None if cron.suspended else _seconds(cron.next_at)

@@ -10,6 +10,7 @@ from collector.core.cluster.state import Cluster
 from collector.core.facts.watches import WatchGap
 from collector.core.live_view import ClusterHealth, HourlyCost, LiveView, PriceBook, StoreHealth, WatchHealth
 from collector.core.model import Instant
+from collector.core.pod.phases import Phase, phases
 from collector.core.queue import locks, slots
 from collector.core.rules import Rules
 from collector.core.units import HOUR_MS
@@ -20,7 +21,7 @@ from collector.prices.lookup import Books
 
 
 class LivePicture:
-    """Assembles the live view. Run rates and stuck workflows are computed by a timer, as they cost more than a look."""
+    """Assembles the live view. Run rates, stuck workflows and pods are counted by a timer, as they cost more than a look."""
 
     def __init__(self, clusters: Mapping[str, Rules], books: Books, stuck_after_ms: int) -> None:
         self._books, self._price_books = books, (-1, list[PriceBook]())
@@ -28,6 +29,7 @@ class LivePicture:
         self._run_rates = {name: run_rate.RunRate(name, books, rules.product) for name, rules in clusters.items()}
         self._hourly_costs: dict[str, list[HourlyCost]] = {}
         self._stuck: dict[str, stuck.StuckWorkflows] = {}
+        self._pods: dict[str, dict[tuple[str, Phase], int]] = {}
         self._gaps: dict[tuple[str, str], WatchGap] = {}
         """The last gap of each cluster and kind."""
 
@@ -36,10 +38,11 @@ class LivePicture:
         self._gaps[gap.cluster, gap.kind] = gap
 
     def tick(self, cluster: Cluster, now: Instant) -> None:
-        """Computes a cluster's run rate and its stuck workflows."""
+        """Computes a cluster's run rate, its stuck workflows and its numbers of pods."""
         name = cluster.name
         self._hourly_costs[name] = self._run_rates[name].now(cluster.pods.values(), now)
         self._stuck[name] = stuck.stuck(name, cluster.workflows.values(), now, self._stuck_after_ms)
+        self._pods[name] = phases(cluster.pods.values())
 
     def view(
         self,
@@ -71,6 +74,7 @@ class LivePicture:
         view.controllers.extend(controller_health.health(cluster.controllers, name, now))
         view.leases.extend(controller_health.leases(cluster.controllers, name, now))
         view.burning.extend(self._hourly_costs.get(name, ()))
+        view.pods.update({(name, *key): number for key, number in self._pods.get(name, {}).items()})
         if (found := self._stuck.get(name)) is not None:
             view.stuck.extend(found.oldest)
             view.stuck_counts.update({(name, *key): number for key, number in found.counts.items()})

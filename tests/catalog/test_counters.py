@@ -138,13 +138,13 @@ def test_totals_are_those_of_one_cluster() -> None:
     assert counts.totals(["c1"])["c1"] == {f"{SUBMITTED.name}\x1fc1\x1fteam\x1fnight": "5"}
 
 
-def test_totals_leave_out_what_is_0_but_name_every_queue() -> None:
-    """Thousands of series are 0, and totals are written with every commit; a queue's zeros go on after a restart."""
+def test_totals_have_nothing_that_is_0() -> None:
+    """Thousands of series are 0, and totals are written with every commit."""
     counts = Counters()
     counts.initialise(SUBMITTED, **TEAM)
-    counts.initialise(COST, **PAID)
+    counts.add(COST, 1, **PAID)
 
-    assert counts.totals(["c1", "c2"]) == {"c1": {f"{SUBMITTED.name}\x1fc1\x1fteam\x1fnight": "0"}, "c2": {}}
+    assert counts.totals(["c1", "c2"]) == {"c1": {f"{COST.name}\x1fc1\x1fteam\x1feci\x1fUSD": "1"}, "c2": {}}
 
 
 @given(

@@ -205,3 +205,28 @@ def test_the_ages_of_the_price_books_are_shown_and_follow_the_hour() -> None:
     assert {age.name for age in first} == set(flow.books.names())
     assert same is first
     assert later is not first
+
+
+def test_pods_are_counted_by_the_tick() -> None:
+    """Not at each look: a cluster may have a hundred thousand. A deleted pod is none."""
+    flow = a_pipeline()
+    flow.take("c1", [SUBMITTED, BEGUN, STARTED_POD, an_observation(a_pod("p2", phase="Pending"), "added")])
+    before = flow.view(NOON, {}, HEALTHY).pods
+    flow.tick(NOON, ())
+    both = flow.view(NOON, {}, HEALTHY).pods
+    flow.take("c1", [a_vanishing("pods", "p1")])
+    flow.tick(NOON, ())
+
+    assert before == {}
+    assert both == {("c1", "team", "running"): 1, ("c1", "team", "pending"): 1}
+    assert flow.view(NOON, {}, HEALTHY).pods == {("c1", "team", "pending"): 1}
+
+
+def test_pods_of_a_refused_cluster_are_not_known() -> None:
+    """Another cluster answers under its name: nothing of it is shown."""
+    flow = a_pipeline()
+    flow.take("c1", [*identity("one"), SUBMITTED, BEGUN, STARTED_POD])
+    flow.tick(NOON, ())
+    flow.take("c1", identity("another"))
+
+    assert flow.view(NOON, {}, HEALTHY).pods == {}

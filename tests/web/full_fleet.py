@@ -96,6 +96,7 @@ def a_full_fleet() -> LiveView:
         locks=_locks(),
         stuck=_stuck(),
         stuck_counts=Counter((row.cluster, row.namespace, row.cause) for row in _stuck()),
+        pods={("prod-hz", "perception", "running"): 2306, ("prod-hz", "perception", "pending"): 12},
         crons=_crons(),
         controllers=_controllers(),
         leases=[LeaseHealth("prod-hz", NOW - 3 * SECOND)],
