@@ -2,11 +2,12 @@
 Cases by topic: for each alert at least one incident, and what looks like it and is none.
 """
 
-from tests.alerts.cases import controller, itself, limits, queue, stores, watches
+from tests.alerts.cases import controller, controller_load, itself, limits, queue, stores, watches
 from tests.promtool.cases import Case
 
 ALL: tuple[Case, ...] = (
     *controller.CASES,
+    *controller_load.CASES,
     *itself.CASES,
     *limits.CASES,
     *queue.CASES,

@@ -151,4 +151,138 @@ NO_LEADER: tuple[Case, ...] = (
     ),
 )
 
-CASES: tuple[Case, ...] = (*OOM, *NO_LEADER)
+NOT_READY: tuple[Case, ...] = (
+    Fires(
+        alert="ControllerDown",
+        severity="critical",
+        story="all replicas lose their readiness at once",
+        series={A_READY: "1x10 0x20 1x10", B_READY: "1x10 0x20 1x10"},
+        silent_at=("10m", "12m30s", "32m"),
+        fires_at=("13m30s", "30m"),
+        labels={"cluster": "prod"},
+        summary="No pod of the Argo controller is ready.",
+        text=(
+            "No pod of the Argo controller on prod has been ready for 2 minutes. Nothing starts there, and no step advances."
+        ),
+    ),
+    Silent(
+        alert="ControllerDown",
+        story="a failover, a roll-out of a single replica, and a collector that restarts",
+        interval="15s",
+        series={
+            A_READY: "1x20 0x100",
+            B_READY: "1x100",
+            'lynceus_controller_ready{cluster="one", pod="old"}': "1x20 stale",
+            'lynceus_controller_ready{cluster="one", pod="new"}': "_x20 0x6 1x30 _x6 1x60",
+        },
+        at=("5m30s", "6m30s", "7m", "15m", "17m", "20m"),
+    ),
+    Fires(
+        alert="ControllerMissing",
+        severity="critical",
+        story="scaled to 0; another cluster has its controller",
+        series={
+            'lynceus_cluster_up{cluster="prod"}': "1x60",
+            'lynceus_cluster_up{cluster="other"}': "1x60",
+            A_READY: "1x10 stale _x29 1x20",
+            'lynceus_controller_ready{cluster="other", pod="a"}': "1x60",
+        },
+        silent_at=("10m", "20m30s", "41m"),
+        fires_at=("22m", "39m"),
+        labels={"cluster": "prod"},
+        summary="A cluster has no pod of an Argo controller.",
+        text=(
+            "prod is watched, and for 10 minutes it has had no pod of an Argo controller. "
+            "Either it is scaled to 0, or controller_namespace names another namespace."
+        ),
+    ),
+    Silent(
+        alert="ControllerMissing",
+        story="a cluster that is not watched, a pod that is not ready, and a collector that restarts",
+        series={
+            'lynceus_cluster_up{cluster="prod"}': "0x60",
+            'lynceus_cluster_up{cluster="down"}': "1x10 _x2 1x60",
+            'lynceus_controller_ready{cluster="down", pod="a"}': "0x10 _x2 0x60",
+        },
+        at=("11m", "14m", "30m", "60m"),
+    ),
+    Fires(
+        alert="ControllerReplicaNotReady",
+        severity="warning",
+        story="the spare is not ready, under changing names",
+        series={
+            A_READY: "1x60",
+            B_READY: "1x10 0x10 stale",
+            'lynceus_controller_ready{cluster="prod", pod="c"}': "_x20 0x20 1x20",
+        },
+        silent_at=("10m", "20m30s", "43m"),
+        fires_at=("22m", "40m"),
+        labels={"cluster": "prod"},
+        summary="A replica of the Argo controller is not ready.",
+        text=(
+            "1 pod(s) of the Argo controller on prod are not ready, for more than 10 minutes. "
+            "Another pod is ready; no spare is left for the next failover."
+        ),
+    ),
+    Silent(
+        alert="ControllerReplicaNotReady",
+        story="a failover, and a cluster without any pod that is ready, which has its own alert",
+        series={A_READY: "1x10 0x5 1x60", B_READY: "1x60", 'lynceus_controller_ready{cluster="down", pod="a"}': "0x60"},
+        at=("11m", "15m", "20m", "60m"),
+    ),
+)
+
+ERROR = 'lynceus_controller_restarts_total{cluster="prod", container="workflow-controller", reason="error"}'
+EVICTED = ERROR.replace("error", "evicted")
+OF_OOM = ERROR.replace("error", "oom")
+CHANGES = 'lynceus_controller_leader_changes_total{cluster="prod"}'
+AGAIN: tuple[Case, ...] = (
+    Fires(
+        alert="ControllerCrashLooping",
+        severity="critical",
+        story="three ends within twenty minutes, for two reasons",
+        series={ERROR: "0x9 1x9 2x120", EVICTED: "0x29 1x120"},
+        silent_at=("29m30s", "101m"),
+        fires_at=("30m", "69m", "98m"),
+        labels=CONTAINER,
+        summary="An Argo controller restarts again and again.",
+        text="workflow-controller on prod ended 3 times in 1 hour, and not by an OOM kill.",
+    ),
+    Silent(
+        alert="ControllerCrashLooping",
+        story="OOM kills, which have their own alert, and two other ends",
+        series={OF_OOM: "0x9 1x9 2x9 3x60", ERROR: "0x9 1x9 2x70"},
+        at=("30m", "60m"),
+    ),
+    Silent(
+        alert="ControllerCrashLooping",
+        story="ends of long ago: a collector that restarts with their total, and a release before the label",
+        series={ERROR: "7x10 _x5 7x60", ERROR.replace(', reason="error"', ""): "7x10 stale"},
+        at=("9m", "17m", "60m"),
+    ),
+    Fires(
+        alert="ControllerLeaderFlapping",
+        severity="warning",
+        story="the Lease moves every five minutes",
+        series={CHANGES: "0x9 1x4 2x4 3x4 4x4 5x60"},
+        silent_at=("29m30s", "75m"),
+        fires_at=("30m", "60m"),
+        labels={"cluster": "prod"},
+        summary="The leader of the Argo controller changes again and again.",
+        text=(
+            "The Lease of the Argo controller on prod went to another holder 5 times in 1 hour. "
+            "Each time nothing starts for up to half a minute."
+        ),
+    ),
+    Silent(
+        alert="ControllerLeaderFlapping",
+        story="an upgrade of nodes and controller, and a collector that restarts with a high total",
+        series={
+            CHANGES: "0x9 1x9 2x9 3x60",
+            'lynceus_controller_leader_changes_total{cluster="other"}': "9x9 _x3 9x60",
+        },
+        at=("30m", "60m"),
+    ),
+)
+
+CASES: tuple[Case, ...] = (*OOM, *NO_LEADER, *NOT_READY, *AGAIN)
