@@ -253,6 +253,14 @@ class Disk(msgspec.Struct, frozen=True, gc=False):
     size_bytes: int
 
 
+class DepartmentCost(msgspec.Struct, frozen=True, gc=False):
+    """What a department has cost this month until now, in one currency."""
+
+    department: str
+    currency: str
+    cost: Decimal
+
+
 class LiveView(msgspec.Struct, frozen=True, gc=False):
     """What the collector knows at an instant."""
 
@@ -277,6 +285,8 @@ class LiveView(msgspec.Struct, frozen=True, gc=False):
     clocks: list[Clock] = []
     books: list[PriceBook] = []
     disks: list[Disk] = []
+    departments: list[DepartmentCost] = []
+    """Empty: the store has not answered for some time."""
     credentials: dict[str, Instant] = {}
     """When the credentials of each cluster expire, where they do and nothing renews them in time."""
     not_ready: dict[tuple[str, str, str], int] = {}

@@ -237,6 +237,9 @@ GAUGES: dict[str, Reader] = {
         lambda view: view.burning,
         lambda cost: None if cost.per_hour is None else float(cost.per_hour),
     ),
+    catalog.DEPARTMENT_COST.name: _gauge_of(
+        catalog.DEPARTMENT_COST, lambda view: view.departments, lambda department: float(department.cost)
+    ),
     catalog.PRICES_READ.name: _book(catalog.PRICES_READ, lambda book: _seconds(book.read_at)),
     catalog.PRICES_VALID_UNTIL.name: _book(catalog.PRICES_VALID_UNTIL, lambda book: _seconds(book.valid_until)),
     catalog.CONTROLLER_READY.name: _controller(catalog.CONTROLLER_READY, lambda pod: pod.ready, min),

@@ -21,6 +21,7 @@ from collector.connect import ExternalError
 from collector.core.units import MINUTE_MS
 from collector.pipeline.pipeline import Pipeline
 from collector.service import gap_filler, jobs
+from collector.service.departments import DepartmentCosts
 from collector.service.disks import Disks
 from collector.service.http_server import serving
 from collector.service.runtime import Runtime
@@ -79,6 +80,7 @@ def build(settings: Settings, folder: Path, stop: asyncio.Event) -> Runtime:
         storage=Storage(settings, pipeline, counters, stop),
         watchers=Watchers(settings, addresses, pipeline, counters),
         disks=Disks(settings),
+        departments=DepartmentCosts(settings),
         stop=stop,
     )
 
@@ -95,6 +97,7 @@ async def _start(runtime: Runtime, stack: AsyncExitStack, accrue_s: int) -> None
         "runs": jobs.follow_pricing_runs(settings, pipeline),
         "corrections": jobs.correct_forever(settings, accrue_s),
         "rollups": jobs.roll_up_forever(settings, counters, storage.rolled_up_at),
+        "departments": runtime.departments.follow_forever(),
         "retention": jobs.retain_once(settings),
         "backfill": gap_filler.backfill_forever(settings, pipeline, counters, storage.is_caught_up),
     }.items():

@@ -13,6 +13,7 @@ from collector.clock import now_ms
 from collector.core.live_view import Clock, LiveView
 from collector.kube.address import ClusterAddress
 from collector.pipeline.pipeline import Pipeline
+from collector.service.departments import DepartmentCosts
 from collector.service.disks import Disks
 from collector.service.storage import Storage
 from collector.service.watchers import Watchers
@@ -30,6 +31,7 @@ class Runtime:
     storage: Storage
     watchers: Watchers
     disks: Disks
+    departments: DepartmentCosts
     stop: asyncio.Event
     """Set to end the collector."""
 
@@ -37,7 +39,11 @@ class Runtime:
         """The present state of everything."""
         view = self.pipeline.view(now_ms(), self.watchers.health(), self.storage.health())
         return msgspec.structs.replace(
-            view, clocks=self.clocks(), disks=self.disks.use(), credentials=self.watchers.credentials()
+            view,
+            clocks=self.clocks(),
+            credentials=self.watchers.credentials(),
+            departments=self.departments.costs(),
+            disks=self.disks.use(),
         )
 
     def clocks(self) -> list[Clock]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from collector.catalog.counters import MAX_SERIES, Counters
-from collector.core.live_view import Disk, HourlyCost, LeaseHealth, LiveView, PriceBook, QueueFlow
+from collector.core.live_view import DepartmentCost, Disk, HourlyCost, LeaseHealth, LiveView, PriceBook, QueueFlow
 from collector.core.messages import ControllerMetrics
 from collector.exposition.prometheus import render
 from tests.exposition.test_prometheus import LABELS, families, samples
@@ -211,6 +211,17 @@ def test_credentials_that_expire_have_a_sample() -> None:
     view = a_view(credentials={"prod-hz": NOW + HOUR})
 
     assert gauge("lynceus_cluster_credentials_expire_timestamp_seconds", view) == {("prod-hz",): (NOW + HOUR) / 1000}
+
+
+def test_departments_have_this_months_cost() -> None:
+    """One in each currency; there is no sample while the store is silent."""
+    costs = [DepartmentCost("maps", "USD", Decimal("1.50")), DepartmentCost("maps", "CNY", Decimal(7))]
+
+    assert gauge("lynceus_department_cost_month_to_date", a_view(departments=costs)) == {
+        ("USD", "maps"): 1.5,
+        ("CNY", "maps"): 7,
+    }
+    assert gauge("lynceus_department_cost_month_to_date", a_view()) == {}
 
 
 def test_a_controller_has_a_sample_for_each_known_value() -> None:

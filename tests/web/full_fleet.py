@@ -10,6 +10,7 @@ from collector.core.live_view import (
     ClusterHealth,
     ControllerHealth,
     CronHealth,
+    DepartmentCost,
     Disk,
     HourlyCost,
     LeaseHealth,
@@ -104,6 +105,7 @@ def a_full_fleet() -> LiveView:
         not_ready={("cluster", "edge-osaka", "watch_refused"): 1},
         burning=_hourly_costs(),
         credentials={"prod-fra": NOW + 240 * HOUR},
+        departments=[DepartmentCost("autonomy", "USD", Decimal("1204.50"))],
         disks=[Disk("data", 40 * GIB, 100 * GIB), Disk("store", 300 * GIB, 500 * GIB)],
         books=[PriceBook("alibaba-eci@1", NOW - 24 * HOUR, NOW + 240 * HOUR)],
     )

@@ -1,0 +1,31 @@
+"""
+This month's cost by department: the query behind the budgets' metric.
+"""
+
+from datetime import date, timedelta
+
+from collector.catalog.schema import DATABASE
+from collector.core.live_view import DepartmentCost
+from collector.reports.report import Query
+
+MOST_DEPARTMENTS = 500
+"""Departments and currencies with a figure of their own, the dearest first; the others are summed up."""
+
+OTHER = "_other"
+
+MONTH_TO_DATE = f"""
+    SELECT if(place <= {{most:UInt32}}, department, {{other:String}}) AS name, currency, sum(total)
+    FROM (
+        SELECT department, currency, sum(cost) AS total,
+               row_number() OVER (ORDER BY sum(cost) DESC, department, currency) AS place
+        FROM {DATABASE}.cost_daily WHERE day >= {{begin:Date}} AND day < {{end:Date}}
+        GROUP BY department, currency HAVING total IS NOT NULL
+    ) GROUP BY name, currency ORDER BY name, currency
+"""
+"""A row for each department and currency in which something has a price."""
+
+
+def month_to_date(query: Query, today: date, most: int = MOST_DEPARTMENTS) -> list[DepartmentCost]:
+    """The cost of this month's days so far, today's included, from the rollup; `today` is a billing day."""
+    span = {"begin": today.replace(day=1), "end": today + timedelta(days=1)}
+    return [DepartmentCost(*row) for row in query(MONTH_TO_DATE, {**span, "most": most, "other": OTHER})]
