@@ -25,7 +25,7 @@ from collector.catalog.watches import QUARANTINE
 from collector.core.facts.watches import Quarantine, WatchGap
 from collector.core.model import Instant
 from collector.store.clickhouse import RowsRefusedError, Store, StoreError
-from collector.store.spool.batches import Batch
+from collector.store.spool.batches import ROUND_ROWS, Batch
 from collector.store.spool.failpoints import Failpoint, no_failpoint
 from collector.store.spool.file import SpoolError
 from collector.store.spool.lost import SENT_AGAIN, Lost, facts_of
@@ -71,6 +71,8 @@ class Inserter:
     skew_ms: int | None = None
     """The store's clock minus ours; None: not asked yet."""
     last_insert_at: Instant | None = None
+    sent_until: Instant = 0
+    """The store has all that was committed to the spool before this instant; 0: not known yet."""
     failpoint: Failpoint = no_failpoint
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -114,10 +116,14 @@ class Inserter:
 
     async def _send_all(self) -> None:
         positions = monotonic() - self._positions_at >= POSITIONS_EVERY_S
-        while batches := await self.spool_worker.run(self.spool.seal, self.now(), positions=positions):
+        while True:
+            at = self.now()
+            batches = await self.spool_worker.run(self.spool.seal, at, positions=positions)
             for batch in batches:
                 await self._send(batch)
-            if self.spool.rows < BATCH_ROWS:  # else there is a backlog, which need not wait for the next second
+            if sum(batch.rows for batch in batches) < ROUND_ROWS:  # else facts may have been left for the next round
+                self.sent_until = batches[0].sealed_at if batches else at
+            if not batches or self.spool.rows < BATCH_ROWS:  # else a backlog, which need not wait for the next second
                 break
         if positions:
             self._positions_at = monotonic()
