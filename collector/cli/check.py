@@ -16,14 +16,21 @@ from collector.kube.connection import Connection
 from collector.prices.book_yaml import BookError
 from collector.settings.derived import make_data_dir
 from collector.settings.model import ClusterSettings, Settings, SettingsError
+from collector.settings.traces import TraceSettings
 from collector.store.clickhouse import Store, StoreError
 from collector.store.servers.examine import ExaminedStore, examine
 from collector.store.servers.rights import grants, missing_rights
+from collector.traces.open_receiver import open_receiver
+from collector.traces.receiver import ReceiverAwayError, SpansRefusedError
 from collector.watch import kinds, preflight
 from collector.web.readiness import STORE_REMEDIES
 
 CHECK_S = 10
 """Time limit of the store's check, in seconds."""
+
+TRACES_REMEDY = (
+    "check traces.endpoint, its path included, traces.headers_file, and that the receiver takes OTLP over HTTP"
+)
 
 
 async def run_checks(settings: Settings, folder: Path) -> list[Check]:
@@ -47,6 +54,8 @@ async def run_checks(settings: Settings, folder: Path) -> list[Check]:
         rows += checks
     archives = [cluster for cluster in settings.clusters if cluster.archive.url]
     rows += await asyncio.gather(*map(_check_archive, archives))
+    if settings.traces.endpoint:
+        rows.append(await asyncio.to_thread(_check_traces, settings.traces))
     return [*rows, *await asyncio.gather(*(_check_store(one) for one in _by_address(settings)))]
 
 
@@ -66,6 +75,21 @@ async def _check_archive(cluster: ClusterSettings) -> Check:
         return Check(False, subject, str(error))
     shown = f"{len(found)} workflows that started and finished within the last hour"
     return Check(True, subject, f"{server.place} shows {shown}")
+
+
+def _check_traces(traces: TraceSettings) -> Check:
+    """Sends a request without spans, which every receiver takes."""
+    try:
+        receiver = open_receiver(traces)
+    except SettingsError as error:
+        return Check(False, "traces", str(error).removeprefix("traces."))
+    try:
+        receiver.send({}, [])
+    except (ReceiverAwayError, SpansRefusedError) as error:
+        return Check(False, "traces", f"{traces.endpoint}: {error}", TRACES_REMEDY)
+    finally:
+        receiver.close()
+    return Check(True, "traces", f"{traces.endpoint} takes traces")
 
 
 def _by_address(settings: Settings) -> list[Settings]:

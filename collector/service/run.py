@@ -27,9 +27,11 @@ from collector.service.http_server import serving
 from collector.service.runtime import Runtime
 from collector.service.storage import Storage
 from collector.service.tasks import background_task
+from collector.service.trace_export import TraceExport
 from collector.service.watchers import Watchers
 from collector.settings.derived import rules_of
 from collector.settings.model import Settings
+from collector.traces.open_receiver import open_receiver
 
 ACCRUE_S = 3600
 
@@ -72,16 +74,18 @@ def build(settings: Settings, folder: Path, stop: asyncio.Event) -> Runtime:
         settings.stuck_after_minutes * MINUTE_MS,
     )
     addresses = {name: address for name, (address, _) in known.items()}
+    export = TraceExport(settings, counters, open_receiver(settings.traces)) if settings.traces.endpoint else None
     return Runtime(
         settings=settings,
         addresses=addresses,
         pipeline=pipeline,
         counters=counters,
-        storage=Storage(settings, pipeline, counters, stop),
+        storage=Storage(settings, pipeline, counters, stop, committed=export.offer if export else None),
         watchers=Watchers(settings, addresses, pipeline, counters),
         disks=Disks(settings),
         departments=DepartmentCosts(settings),
         stop=stop,
+        trace_export=export,
     )
 
 
@@ -102,6 +106,8 @@ async def _start(runtime: Runtime, stack: AsyncExitStack, accrue_s: int) -> None
         "backfill": gap_filler.backfill_forever(settings, pipeline, counters, storage.is_caught_up),
     }.items():
         await stack.enter_async_context(background_task(work, name))
+    if runtime.trace_export is not None:
+        await stack.enter_async_context(background_task(runtime.trace_export.run(storage.stored_until), "traces"))
     for name in runtime.addresses:
         await stack.enter_async_context(runtime.watchers.watching(name))
 

@@ -16,6 +16,7 @@ from collector.pipeline.pipeline import Pipeline
 from collector.service.departments import DepartmentCosts
 from collector.service.disks import Disks
 from collector.service.storage import Storage
+from collector.service.trace_export import TraceExport
 from collector.service.watchers import Watchers
 from collector.settings.model import Settings
 
@@ -34,6 +35,8 @@ class Runtime:
     departments: DepartmentCosts
     stop: asyncio.Event
     """Set to end the collector."""
+    trace_export: TraceExport | None = None
+    """None: the settings name no receiver."""
 
     def view(self) -> LiveView:
         """The present state of everything."""

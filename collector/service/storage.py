@@ -7,7 +7,7 @@ A store that is down delays nothing but its own inserts. A spool that is full or
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -50,8 +50,18 @@ STORE_ENDS_S = 5.0
 class Storage:
     """Owns the spool, the embedded store if there is one, and the inserts from one to the other."""
 
-    def __init__(self, settings: Settings, pipeline: Pipeline, counters: Counters, stop: asyncio.Event) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        pipeline: Pipeline,
+        counters: Counters,
+        stop: asyncio.Event,
+        *,
+        committed: Callable[[Commit], object] | None = None,
+    ) -> None:
         self._settings, self._pipeline, self._counters, self._stop = settings, pipeline, counters, stop
+        self._committed = committed
+        """Gets each commit that the spool has taken, and returns at once."""
         self._data = make_data_dir(settings)
         initialise_counters(counters, pipeline.clusters)
         self._had_no_store = not settings.store.url and not (self._data / "store").exists()
@@ -104,6 +114,10 @@ class Storage:
         """Whether the store has all rows but those of the last seconds."""
         inserter = self.inserter
         return bool(inserter and inserter.reachable and not self._hangs and inserter.spool.rows < BATCH_ROWS)
+
+    def stored_until(self) -> Instant:
+        """The store has all that was committed before this instant; 0: not known yet."""
+        return self.inserter.sent_until if self.inserter else 0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -269,4 +283,6 @@ class Storage:
                 if self.spool_detail:
                     log.warning("the spool takes rows again")
                 self.spool_detail = ""
+                if self._committed is not None:
+                    self._committed(commit)
                 return

@@ -21,6 +21,7 @@ from collector.settings.attribution import check_rules
 from collector.settings.derived import spool_limit_bytes
 from collector.settings.doors import check_doors
 from collector.settings.model import ArchiveSettings, ClusterSettings, Settings, SettingsError
+from collector.settings.traces import problem as trace_problem
 from collector.shown_text import redact, redact_url
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
@@ -114,6 +115,8 @@ def _check(settings: Settings) -> None:
     for url in settings.store.urls:
         if problem := _store_url_problem(url):
             raise SettingsError(f"store.url: {problem}")
+    if problem := trace_problem(settings.traces):
+        raise SettingsError(f"traces.{problem}")
     check_doors(settings)
     spool_limit_bytes(settings)
 

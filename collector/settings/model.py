@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from collector.settings.attribution import AttributionSettings
+from collector.settings.traces import TraceSettings
 
 
 class SettingsError(ValueError):
@@ -190,6 +191,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     attribution: AttributionSettings = AttributionSettings()
     ownership: OwnershipSettings = OwnershipSettings()
     template_version: TemplateVersionSettings = TemplateVersionSettings()
+    traces: TraceSettings = TraceSettings()
     prices: tuple[str, ...] = ("alibaba-eci", "alibaba-acs", "aws-fargate-eks", "gke-autopilot", "azure-aci")
     """Price books: shipped ones by id, own ones by path relative to the settings file. `plain-node` ships with example
     prices; override it with your own."""

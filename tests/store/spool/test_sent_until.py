@@ -21,7 +21,7 @@ __all__ = ["hurry", "store"]
 async def test_it_moves_with_each_round_and_stands_while_the_store_takes_nothing(
     spool_file: Path, store: Store
 ) -> None:
-    """An empty round moves it too. A batch that failed was cut earlier, and says nothing of what came after it."""
+    """An empty round moves it too. A batch that failed was cut earlier, and shows nothing of later rows."""
     clock = [NOW]
     async with inserting(spool_file, store) as (work, commit):
         work.now = lambda: clock[0]
@@ -43,7 +43,7 @@ async def test_it_moves_with_each_round_and_stands_while_the_store_takes_nothing
         assert work.spool.rows == 0
 
 
-async def test_a_round_that_may_have_left_facts_behind_says_nothing() -> None:
+async def test_a_round_that_may_have_left_facts_behind_proves_nothing() -> None:
     """A round is bounded: what is left over may be older than its cut."""
     rounds = [[a_batch(ROUND_ROWS, NOW + 1)], [a_batch(5, NOW + 2)], []]
     seen: list[int] = []

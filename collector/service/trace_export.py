@@ -1,0 +1,136 @@
+"""
+Export of finished workflows as traces, while the collector runs.
+
+Beside the watches and the spool: commits offer keys to a bounded queue, and one thread reads the store and sends. A receiver
+that is slow, away or refuses delays nothing but traces.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from collector import connect
+from collector.catalog import metrics
+from collector.catalog.counters import Counters
+from collector.clock import now_ms
+from collector.core.facts.workflows import WorkflowRun
+from collector.core.messages import Commit
+from collector.core.model import Instant
+from collector.service.tasks import every, own_thread
+from collector.settings.model import Settings
+from collector.store.clickhouse import Store, StoreError
+from collector.store.worker import Worker
+from collector.traces import stored
+from collector.traces.attempt_spans import spans
+from collector.traces.feed import DROP_REASONS, AttemptKey, Feed, WaitingAttempt, key_of
+from collector.traces.receiver import ReceiverAwayError, SpansRefusedError, TraceReceiver, requests_of
+from collector.traces.span import TraceSpan
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 1.0
+ROUND = 50
+"""Attempts whose rows are looked up at once."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
+"""Between two attempts to reach a receiver that is away."""
+SERVICE = "argo-workflows"
+"""`service.name` of the spans: what they are about, not who sends them."""
+
+
+class TraceExport:
+    """Owns the queue, the connection to the receiver, and what was taken from the queue and is not sent yet."""
+
+    def __init__(self, settings: Settings, counters: Counters, receiver: TraceReceiver) -> None:
+        self._settings, self._counters, self._receiver = settings, counters, receiver
+        self._feed = Feed(settings.traces, counters)
+        self._taken: dict[AttemptKey, WaitingAttempt] = {}
+        self._outgoing: deque[tuple[str, deque[Sequence[TraceSpan]]]] = deque()
+        """Of each attempt its cluster and the requests that are left to send."""
+        self._pause_s = FIRST_PAUSE_S
+        self._away = ""
+        """Why the receiver counts as away; empty: it took the last request."""
+        for reason in DROP_REASONS:
+            counters.initialise(metrics.TRACES_DROPPED, reason=reason)
+        for metric in (metrics.TRACES_EXPORTED, metrics.TRACE_SEND_ERRORS):
+            counters.initialise(metric)
+
+    def offer(self, commit: Commit) -> None:
+        """Notes the attempts that ended in a commit; cheap, and never waits."""
+        self._feed.offer(commit.facts, now_ms())
+
+    async def run(self, stored_until: Callable[[], Instant]) -> None:
+        """Exports for ever what the store has had time to receive whole; what waits at the end is counted as dropped."""
+        store = connect.reading_store(self._settings, "", own=True)
+        with own_thread("traces", store) as worker:
+
+            async def look() -> float:
+                return await self._look(worker, store, stored_until)
+
+            try:
+                await every(LOOK_S, look)
+            finally:
+                self._receiver.close()
+                self._feed.drop("shutdown", len(self._feed) + len(self._taken) + len(self._outgoing))
+
+    async def _look(self, worker: Worker, store: Store, stored_until: Callable[[], Instant]) -> float:
+        """Sends what there is; returns the pause until the next look."""
+        try:
+            await self._send(worker)
+            self._taken = self._taken or self._feed.take(stored_until(), ROUND, now_ms())
+            if not self._taken:
+                return LOOK_S
+            await self._export(worker, store)
+        except StoreError:
+            return LOOK_S
+        except ReceiverAwayError as error:
+            self._note_away(str(error))
+            pause, self._pause_s = self._pause_s, min(2 * self._pause_s, LONGEST_PAUSE_S)
+            return pause
+        return 0
+
+    async def _export(self, worker: Worker, store: Store) -> None:
+        """Reads and sends what was taken; what is not sent when the store or the receiver fails stays for the next look."""
+        found, most = await worker.run(stored.read_runs, store, self._taken), self._settings.traces.max_spans
+        runs = [run for run in found if run.version >= self._taken[key_of(run)].version]
+        present = {key_of(run): self._taken[key_of(run)] for run in runs}
+        self._feed.later({key: waiting for key, waiting in self._taken.items() if key not in present}, now_ms())
+        self._taken = present
+        for group in stored.groups(runs, most):
+            made = await worker.run(_requests, store, group, most)
+            for run in group:
+                self._taken.pop(key_of(run), None)
+            self._outgoing += made
+            await self._send(worker)
+
+    async def _send(self, worker: Worker) -> None:
+        while self._outgoing:
+            cluster, left = self._outgoing[0]
+            resource = {"service.name": SERVICE, "k8s.cluster.name": cluster}
+            try:
+                while left:
+                    await worker.run(self._receiver.send, resource, left[0])
+                    left.popleft()
+            except SpansRefusedError as error:
+                log.warning("the receiver refused a trace", extra={"cluster": cluster, "reason": str(error)})
+                self._feed.drop("refused")
+            else:
+                self._counters.add(metrics.TRACES_EXPORTED)
+            self._outgoing.popleft()
+            self._note_back()
+
+    def _note_away(self, reason: str) -> None:
+        self._counters.add(metrics.TRACE_SEND_ERRORS)
+        if not self._away:
+            log.warning("the receiver of traces takes nothing, retrying", extra={"reason": reason})
+        self._away = reason
+
+    def _note_back(self) -> None:
+        if self._away:
+            log.info("the receiver takes traces again")
+        self._away, self._pause_s = "", FIRST_PAUSE_S
+
+
+def _requests(store: Store, runs: Sequence[WorkflowRun], most: int) -> list[tuple[str, deque[Sequence[TraceSpan]]]]:
+    """The requests of some attempts, each with its cluster."""
+    attempts = stored.read_attempts(store, runs, most)
+    return [(attempt.run.cluster, deque(requests_of(spans(attempt, most)))) for attempt in attempts]
