@@ -7,17 +7,18 @@ Labels are given by name, as the metric declares them. Nothing here knows Promet
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from collector.catalog.idle_series import IdleSeries
 from collector.catalog.metrics import LABEL_OVERFLOW, METRICS, Metric
+from collector.catalog.metrics.metric import MAX_SERIES
+from collector.core.model import Instant
 
-MAX_SERIES = 2000
-"""Series of one family, so that a label bomb cannot fill memory. A full family forgets idle series, which are added up under
-`_gone`; if none is idle, what goes over is added up under `_other`."""
 UNKNOWN = "unknown"
 """Value of a label in a total that an older release stored without this label."""
 OTHER, GONE = "_other", "_gone "
@@ -29,12 +30,26 @@ Labels = tuple[str, ...]
 """The label values of one series, in the order in which the metric declares its labels."""
 
 
+class Exemplar(msgspec.Struct, frozen=True, gc=False):
+    """Which object an observation was of, as one label, and when; a click on a dot of a panel leads there."""
+
+    label: str
+    value: str
+    at: Instant
+
+
 @dataclass(slots=True)
 class Buckets:
     """One histogram series: a count per bucket (the last is +Inf), and the sum."""
 
     counts: list[int]
     sum: float = 0.0
+    exemplars: dict[int, tuple[float, Exemplar]] = field(default_factory=dict)
+    """By bucket the last observation that has an exemplar, so their number is bounded."""
+
+    def copy(self) -> "Buckets":
+        """As it is now."""
+        return Buckets(self.counts.copy(), self.sum, self.exemplars.copy())
 
 
 @dataclass(slots=True)
@@ -53,22 +68,25 @@ class Counters:
         key = self._bounded(metric, metric.label_values(labels), series)
         series[key] = series.get(key, 0) + amount
 
-    def observe(self, metric: Metric, seconds: float, /, **labels: str) -> None:
+    def observe(self, metric: Metric, seconds: float, exemplar: Exemplar | None = None, /, **labels: str) -> None:
         """Adds one observation to the histogram that has these labels."""
         series = self.histograms.setdefault(metric.name, {})
         key = self._bounded(metric, metric.label_values(labels), series)
         buckets = series.get(key)
         if buckets is None:
             buckets = series[key] = Buckets([0] * (len(metric.buckets) + 1))
-        buckets.counts[bisect_left(metric.buckets, seconds)] += 1
+        place = bisect_left(metric.buckets, seconds)
+        buckets.counts[place] += 1
         buckets.sum += seconds
+        if exemplar is not None:
+            buckets.exemplars[place] = (seconds, exemplar)
 
     def initialise(self, metric: Metric, /, **labels: str) -> None:
         """Makes a counter exist at 0, so that its first increase is visible as an increase; an existing value stays.
 
         Not in a family that is half full: what is counted needs the room."""
         series = self.series.setdefault(metric.name, {})
-        if len(series) < MAX_SERIES // 2:
+        if len(series) < MAX_SERIES[metric.kind] // 2:
             series.setdefault(metric.label_values(labels), 0)
 
     def values(self, metric: Metric, /, **labels: str) -> list[Decimal | int]:
@@ -91,22 +109,32 @@ class Counters:
         labels: Labels,
         series: dict[Labels, object] | dict[Labels, Decimal | int] | dict[Labels, Buckets],
     ) -> Labels:
-        if labels in series or len(series) < MAX_SERIES or self._forget_one(metric.name, series):
+        if labels in series or len(series) < MAX_SERIES[metric.kind] or self._forget_one(metric.name, series):
             return labels
-        overflow = self.series.setdefault(LABEL_OVERFLOW.name, {})
-        overflow[(metric.name,)] = overflow.get((metric.name,), 0) + 1
+        self.count_overflow(metric)
         return _merged(labels, OTHER)
 
-    def look_for_idle(self) -> None:
-        """Notes which series have not changed since the last call, 15 seconds ago; only families that may fill up have any."""
+    def count_overflow(self, metric: Metric) -> None:
+        """Counts that something was added up under `_other`."""
+        overflow = self.series.setdefault(LABEL_OVERFLOW.name, {})
+        overflow[(metric.name,)] = overflow.get((metric.name,), 0) + 1
+
+    def look_for_idle(self) -> Iterator[None]:
+        """
+        Notes which series have not changed since the last look, 15 seconds ago; only families that may fill up have any.
+
+        Yields after each family that it looked at: a full one takes milliseconds.
+        """
         self._idle.begin_look()
-        families: list[tuple[str, dict[Labels, Any]]] = [*self.series.items(), *self.histograms.items()]
-        for name, series in families:
-            if len(series) <= MAX_SERIES // 2:
-                self._idle.skip(name)
-            else:
-                found = {key: _amount(value) for key, value in list(series.items()) if not key[-1].startswith("_")}
-                self._idle.look(name, found)
+        counters: dict[str, dict[Labels, Any]] = self.series
+        for kind, families in (("counter", counters), ("histogram", self.histograms)):
+            for name, series in list(families.items()):
+                if len(series) <= MAX_SERIES[kind] // 2:
+                    self._idle.skip(name)
+                else:
+                    found = {key: _amount(value) for key, value in list(series.items()) if not key[-1].startswith("_")}
+                    self._idle.look(name, found)
+                    yield
 
     def _forget_one(self, name: str, series: dict[Labels, Any]) -> bool:
         """Forgets the series that has been idle for longest; its value stays in the sum of the family."""
@@ -125,6 +153,13 @@ class Counters:
         number = int(before[-1].removeprefix(GONE)) + 1 if before else 1
         after = self._gone[name, _cluster(key)] = _merged(key, f"{GONE}{number}")
         series[after] = value
+
+    def copy(self) -> "Counters":
+        """The values as they are now."""
+        return Counters(
+            {name: series.copy() for name, series in self.series.items()},
+            {name: {key: b.copy() for key, b in series.items()} for name, series in self.histograms.items()},
+        )
 
     def totals(self, clusters: Collection[str]) -> dict[str, dict[str, str]]:
         """Returns the counters of each of these clusters as text, to be stored with its cursor; `restore` reads them.

@@ -2,7 +2,7 @@
 How each gauge of the catalogue is read from the live view: `GAUGES` at the end, the readers that it names above.
 
 Gauges have no memory of their own: what disappears from the view disappears from the answer. The zeros of what was seen
-before are rows of the view, see seen_series.py.
+before are rows of the view, see seen_series.py. Readers run in a thread beside the pipeline, so they read the view alone.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,7 +13,8 @@ from operator import add, attrgetter
 from typing import Any, TypeVar
 
 from collector.catalog import metrics as catalog
-from collector.catalog.counters import MAX_SERIES, Labels
+from collector.catalog.counters import Labels
+from collector.catalog.metrics.metric import MAX_SERIES
 from collector.core.live_view import (
     ControllerHealth,
     CronHealth,
@@ -41,7 +42,7 @@ def _series(samples: Iterable[tuple[Labels, float]], merge: Callable[[float, flo
     """Merges samples of the same labels; series beyond the bound of a family are merged under `_other`."""
     series: Series = {}
     for labels, value in samples:
-        key = labels if labels in series or len(series) < MAX_SERIES else ("_other",) * len(labels)
+        key = labels if labels in series or len(series) < MAX_SERIES["gauge"] else ("_other",) * len(labels)
         series[key] = merge(series[key], value) if key in series else value
     return series
 

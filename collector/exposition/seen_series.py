@@ -12,8 +12,9 @@ from typing import Generic, TypeVar
 
 from msgspec.structs import replace
 
-from collector.catalog.counters import MAX_SERIES, Counters, is_merged
+from collector.catalog.counters import Counters, is_merged
 from collector.catalog.metrics import SUBMITTED
+from collector.catalog.metrics.metric import MAX_SERIES
 from collector.core.live_view import LiveView, LockKind, LockUse, Waiting
 from collector.core.model import BEFORE_WORK, Instant, WaitReason
 from collector.core.units import DAY_MS
@@ -39,7 +40,7 @@ class _Seen(Generic[V]):
             self._known[key] = (at, value)
         while self._known:
             oldest = next(iter(self._known))
-            if at - self._known[oldest][0] <= DAY_MS and len(self._known) <= MAX_SERIES:
+            if at - self._known[oldest][0] <= DAY_MS and len(self._known) <= MAX_SERIES["gauge"]:
                 break
             del self._known[oldest]
 

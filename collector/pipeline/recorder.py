@@ -12,7 +12,7 @@ from typing import assert_never
 import msgspec
 
 from collector.catalog import metrics
-from collector.catalog.counters import Counters
+from collector.catalog.counters import Counters, Exemplar
 from collector.core.argo import controller
 from collector.core.argo.controller_counters import ControllerCounted
 from collector.core.cluster.effects import (
@@ -86,9 +86,9 @@ class Recorder:
             elif isinstance(effect, PodEnded):
                 yield from self.charge(cluster, effect.pod, effect.workflow, at)
             else:
-                self._count(cluster, effect)
+                self._count(cluster, effect, at)
 
-    def _count(self, cluster: Cluster, effect: Counted) -> None:
+    def _count(self, cluster: Cluster, effect: Counted, at: Instant) -> None:
         name, counters = cluster.name, self.counters
         match effect:
             case NamespaceSeen(namespace):
@@ -96,28 +96,31 @@ class Recorder:
             case Submitted(namespace, queue):
                 self.sights.see_queue(name, namespace, queue)
                 counters.add(metrics.SUBMITTED, cluster=name, namespace=namespace, queue=queue)
-            case Began(namespace, queue, latency_ms):
+            case Began(namespace, queue, latency_ms, _, uid):
                 counters.add(metrics.STARTED, cluster=name, namespace=namespace, queue=queue)
                 if latency_ms is not None:
-                    counters.observe(metrics.QUEUE_LATENCY, latency_ms / 1000, cluster=name, queue=queue)
-            case FirstRan(queue, latency_ms):
-                counters.observe(metrics.START_LATENCY, latency_ms / 1000, cluster=name, queue=queue)
-            case PodRan(namespace, latency_ms):
-                counters.observe(metrics.POD_START_LATENCY, latency_ms / 1000, cluster=name, namespace=namespace)
+                    of = _exemplar(uid, at)
+                    counters.observe(metrics.QUEUE_LATENCY, latency_ms / 1000, of, cluster=name, queue=queue)
+            case FirstRan(queue, latency_ms, uid):
+                of = _exemplar(uid, at)
+                counters.observe(metrics.START_LATENCY, latency_ms / 1000, of, cluster=name, queue=queue)
+            case PodRan(namespace, latency_ms, uid):
+                of = _exemplar(uid, at)
+                counters.observe(metrics.POD_START_LATENCY, latency_ms / 1000, of, cluster=name, namespace=namespace)
             case Clamped(figure):
                 counters.add(metrics.CLOCK_CLAMPS, cluster=name, figure=figure)
             case EndSeen(late_ms):
                 if (skew_ms := self.skews.get(name)) is not None:
                     counters.observe(metrics.WATCH_LAG, max(0, late_ms + skew_ms) / 1000, cluster=name)
             case Ended():
-                self._ended(name, effect)
+                self._ended(name, effect, at)
             case ControllerCounted():
                 self._count_of_controller(name, effect)
             case _:
                 assert_never(effect)
 
-    def _ended(self, cluster: str, ended: Ended) -> None:
-        counters, namespace = self.counters, ended.namespace
+    def _ended(self, cluster: str, ended: Ended, at: Instant) -> None:
+        counters, namespace, of = self.counters, ended.namespace, _exemplar(ended.uid, at)
         counters.add(metrics.FINISHED, cluster=cluster, namespace=namespace, outcome=ended.outcome)
         if ended.outcome == "platform":
             counters.add(metrics.PLATFORM_FAILURES, cluster=cluster, namespace=namespace, reason=ended.reason)
@@ -129,12 +132,13 @@ class Recorder:
             counters.observe(
                 metrics.DURATION,
                 ended.duration_ms / 1000,
+                of,
                 cluster=cluster,
                 template=ended.template,
                 outcome=ended.outcome,
             )
         if ended.delay_ms is not None:
-            counters.observe(metrics.COMPLETION_DELAY, ended.delay_ms / 1000, cluster=cluster)
+            counters.observe(metrics.COMPLETION_DELAY, ended.delay_ms / 1000, of, cluster=cluster)
 
     def _count_of_controller(self, cluster: str, counted: ControllerCounted) -> None:
         """Adds what a controller counted by itself."""
@@ -191,6 +195,11 @@ class Recorder:
         if month not in self._months and month not in self.runs.by_month:
             self._months.add(month)
             yield Period(month=month, version=1, active_run=FIRST_RUN, state="open", total=None, hash="")
+
+
+def _exemplar(uid: str, at: Instant) -> Exemplar:
+    """Whose latency it was: a workflow by its uid, until its trace has an id."""
+    return Exemplar("workflow_uid", uid, at)
 
 
 def differences(reconciled: Reconciled) -> tuple[tuple[Difference, int], ...]:

@@ -25,7 +25,6 @@ from collector.clock import now_ms
 from collector.connect import ExternalError
 from collector.core.live_view import LiveView
 from collector.exposition import prometheus
-from collector.exposition.seen_series import SeenSeries
 from collector.reports.today import COST_TODAY
 from collector.service.connections import BACKLOG, BoundedProtocol, Connections, Visit, most_connections
 from collector.settings.derived import parse_address
@@ -79,11 +78,11 @@ class BoundedServer(uvicorn.Server):
 async def serving(settings: Settings, view: Callable[[], LiveView], counters: Counters) -> AsyncIterator[None]:
     """Serves for as long as the block lasts; the pages name what is not ready yet. Failure names the remedy."""
     host, port = parse_address(settings.http.listen, "http.listen")
-    reading, seen = Worker("money"), SeenSeries()
+    reading = Worker("money")
     app = create_app(
         live=view,
         counters=counters,
-        metrics=lambda accept: prometheus.answer(seen.with_zeros(with_problems(view()), counters), counters, accept),
+        metrics=prometheus.Scrapes(lambda: with_problems(view()), counters).answer,
         money=_money(settings, reading),
         hosts=(*LOOPBACK, host) if is_loopback(host) else ("*",),
     )

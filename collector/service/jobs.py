@@ -45,6 +45,7 @@ ROLL_UP_CLAIM_S = 3 * ROLL_UP_S
 """After this time without a sign of the collector that rebuilds rollups another collector takes over."""
 REBUILD_TIMEOUT_S = 600
 """For one cluster's day."""
+LOOP_LAG_S = 0.5
 FIRST_ROUND_S = 5
 """Between two attempts until the store first answers and is migrated."""
 
@@ -58,7 +59,8 @@ async def sample_forever(runtime: Runtime) -> None:
         runtime.pipeline.sample_queues(now, runtime.watchers.with_queues_watched())
         runtime.pipeline.tick(now, runtime.watchers.with_crons_watched())
         runtime.pipeline.set_skews({clock.cluster: clock.skew_ms for clock in runtime.watchers.clocks()})
-        runtime.counters.look_for_idle()
+        for _ in runtime.counters.look_for_idle():
+            await asyncio.sleep(0)  # what else is due goes first
         warn_of_clocks(runtime.clocks(), warned)
 
     await on_wall_clock(SAMPLE_S, sample)
@@ -78,6 +80,15 @@ def warn_of_clocks(clocks: list[Clock], warned: set[tuple[str, str]]) -> None:
                     "theirs_minus_ours_s": clock.skew_ms // 1000,
                 },
             )
+
+
+async def time_loop_forever(counters: Counters, every_s: float = LOOP_LAG_S) -> None:
+    """Observes how late the event loop wakes a timer: what one part of the collector makes all others wait."""
+    clock = asyncio.get_running_loop().time
+    while True:
+        due = clock() + every_s
+        await asyncio.sleep(every_s)
+        counters.observe(metrics.LOOP_LAG, max(0.0, clock() - due))
 
 
 async def accrue_forever(pipeline: Pipeline, every_s: float) -> None:

@@ -97,6 +97,7 @@ async def _start(runtime: Runtime, stack: AsyncExitStack, accrue_s: int) -> None
     stack.enter_context(runtime.disks.watching())
     for name, work in {
         "samples": jobs.sample_forever(runtime),
+        "loop lag": jobs.time_loop_forever(counters),
         "charges": jobs.accrue_forever(pipeline, accrue_s),
         "runs": jobs.follow_pricing_runs(settings, pipeline),
         "corrections": jobs.correct_forever(settings, accrue_s),

@@ -101,7 +101,7 @@ class Storage:
             spooled_bytes=size,
             spool_detail=self.spool_detail,
             spool_limit_bytes=spool_limit_bytes(self._settings),
-            rolled_up_at=self.rolled_up_at,
+            rolled_up_at=dict(self.rolled_up_at),
             readers=self._readers,
         )
 

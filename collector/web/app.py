@@ -5,11 +5,11 @@ The app shows the values that it is given; its only state is today's money of th
 live view, the money and the scrape; nothing here reaches a cluster or the store.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import FastAPI, Header, Response
+from fastapi import FastAPI, Header, Query, Response
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
@@ -31,8 +31,8 @@ HERE = Path(__file__).parent
 POLL_MS = 2000
 """Interval at which an open page reads the JSON again."""
 
-Scrape = Callable[[str], Awaitable[tuple[bytes, str]]]
-"""Body and content type of /metrics for an Accept header."""
+Scrape = Callable[[str, str, Sequence[str]], Awaitable[tuple[bytes, Mapping[str, str]]]]
+"""Body and headers of /metrics for the headers Accept and Accept-Encoding, and for the metrics that are named, or all."""
 
 
 def create_app(
@@ -74,11 +74,16 @@ def create_app(
 
 
 def _operations(app: FastAPI, live: Callable[[], LiveView], metrics: Scrape, now: Callable[[], Instant]) -> None:
+    @app.head("/metrics", include_in_schema=False)
     @app.get("/metrics", response_class=Response, summary="Prometheus scrape")
-    async def scrape(accept: Annotated[str, Header()] = "") -> Response:
-        body, content_type = await metrics(accept)
-        # As a header, since the media type of a Response would get a second charset.
-        return Response(body, headers={"content-type": content_type})
+    async def scrape(
+        accept: Annotated[str, Header()] = "",
+        accept_encoding: Annotated[str, Header()] = "",
+        names: Annotated[Sequence[str], Query(alias="name[]")] = (),
+    ) -> Response:
+        body, headers = await metrics(accept, accept_encoding, names)
+        # The type as a header, since the media type of a Response would get a second charset.
+        return Response(body, headers=headers)
 
     @app.get("/healthz", summary="The process answers")
     async def healthz() -> dict[str, str]:

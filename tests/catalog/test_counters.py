@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.catalog import counters
-from collector.catalog.counters import Counters
+from collector.catalog.counters import Counters, Exemplar
 from collector.catalog.metrics import CONTROLLER_RESTARTS, COST, LABEL_OVERFLOW, QUEUE_LATENCY, SUBMITTED
+from collector.catalog.metrics.metric import MAX_SERIES
 
 TEAM = {"cluster": "c1", "namespace": "team", "queue": "night"}
 PAID = {"cluster": "c1", "namespace": "team", "product": "eci", "currency": "USD"}
@@ -35,7 +35,7 @@ def test_money_is_added_exactly() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "bucket"), [(0, 0), (0.01, 0), (0.011, 1), (21600, len(QUEUE_LATENCY.buckets) - 1), (99999, -1)]
+    ("seconds", "bucket"), [(0, 0), (0.01, 0), (0.011, 1), (86400, len(QUEUE_LATENCY.buckets) - 1), (99999, -1)]
 )
 def test_an_observation_falls_into_the_first_bucket_that_holds_it(seconds: float, bucket: int) -> None:
     """A bound belongs to its bucket; values above the last bound belong to +Inf."""
@@ -53,6 +53,32 @@ def test_a_histogram_adds_up() -> None:
         counts.observe(QUEUE_LATENCY, seconds, cluster="c1", queue="night")
 
     assert counts.histograms[QUEUE_LATENCY.name]["c1", "night"].sum == pytest.approx(7.04)
+
+
+def test_a_bucket_keeps_the_exemplar_of_its_last_observation() -> None:
+    """One for each bucket, so that their number is bounded; an observation without one leaves it."""
+    counts = Counters()
+    for seconds, uid in ((0.005, "a"), (7, "b"), (6, "c"), (8, "")):
+        exemplar = Exemplar("workflow_uid", uid, 1) if uid else None
+        counts.observe(QUEUE_LATENCY, seconds, exemplar, cluster="c1", queue="night")
+    [buckets] = counts.histograms[QUEUE_LATENCY.name].values()
+
+    assert [(value, of.value) for _, (value, of) in sorted(buckets.exemplars.items())] == [(0.005, "a"), (6, "c")]
+
+
+def test_a_copy_stays_as_it_is() -> None:
+    """What is added later is in the original alone."""
+    counts = Counters()
+    for _ in range(2):
+        counts.add(SUBMITTED, **TEAM)
+        counts.observe(QUEUE_LATENCY, 7, Exemplar("workflow_uid", "a", 1), cluster="c1", queue="night")
+        copied = counts.copy()
+        before = repr((copied.series, copied.histograms))
+        counts.add(SUBMITTED, **TEAM)
+        counts.add(SUBMITTED, **DAY)
+        counts.observe(QUEUE_LATENCY, 700, Exemplar("workflow_uid", "b", 1), cluster="c1", queue="night")
+
+        assert repr((copied.series, copied.histograms)) == before != repr((counts.series, counts.histograms))
 
 
 def test_labels_are_bound_by_name() -> None:
@@ -105,7 +131,7 @@ def test_initialising_changes_no_value() -> None:
 
 def test_counters_at_0_leave_room_for_those_that_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """They fill half a family at most, take no series' place and do not count as overflow."""
-    monkeypatch.setattr(counters, "MAX_SERIES", 4)
+    monkeypatch.setitem(MAX_SERIES, "counter", 4)
     counts = Counters()
     for queue in ("a", "b", "c", "d", "e"):
         counts.initialise(SUBMITTED, cluster="c1", namespace="team", queue=queue)
@@ -115,7 +141,8 @@ def test_counters_at_0_leave_room_for_those_that_count(monkeypatch: pytest.Monke
 
 def test_a_bomb_of_labels_is_added_up_in_one_series(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded, and a metric shows the overflow; existing series continue."""
-    monkeypatch.setattr(counters, "MAX_SERIES", 2)
+    for kind in ("counter", "histogram"):
+        monkeypatch.setitem(MAX_SERIES, kind, 2)
     counts = Counters()
     for queue in ("a", "b", "c", "d", "a"):
         counts.add(SUBMITTED, cluster="c1", namespace="team", queue=queue)

@@ -1,22 +1,24 @@
 """A full family of counters forgets what has not changed for a while, and keeps its sum."""
 
+from collections import deque
 from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.catalog import counters
 from collector.catalog.counters import Counters
 from collector.catalog.idle_series import LOOKS
 from collector.catalog.metrics import LABEL_OVERFLOW, QUEUE_LATENCY, STORE_INSERT_ERRORS, SUBMITTED
+from collector.catalog.metrics.metric import MAX_SERIES
 
 MANY = 6
 
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counters, "MAX_SERIES", MANY)
+    for kind in ("counter", "histogram"):
+        monkeypatch.setitem(MAX_SERIES, kind, MANY)
 
 
 def submit(counts: Counters, names: Iterable[str], cluster: str = "c1") -> None:
@@ -27,7 +29,7 @@ def submit(counts: Counters, names: Iterable[str], cluster: str = "c1") -> None:
 
 def wait(counts: Counters, looks: int = LOOKS + 1) -> None:
     for _ in range(looks):
-        counts.look_for_idle()
+        deque(counts.look_for_idle())
 
 
 def values(counts: Counters) -> dict[str, int]:
@@ -40,7 +42,7 @@ def test_a_new_namespace_is_counted_under_its_name_after_a_bomb() -> None:
     submit(counts, (f"bomb{n}" for n in range(MANY + 3)))
     for _ in range(LOOKS + 1):
         submit(counts, ["bomb5"])
-        counts.look_for_idle()
+        deque(counts.look_for_idle())
     submit(counts, ["new", "new"])
 
     assert values(counts)["c1/new"] == 2
@@ -69,7 +71,7 @@ def test_a_bomb_that_goes_on_is_bounded() -> None:
     counts = Counters()
     for n in range(5 * MANY):
         submit(counts, [f"n{n}", "known"])
-        counts.look_for_idle()
+        deque(counts.look_for_idle())
 
     assert len(counts.series[SUBMITTED.name]) <= MANY + 2
     assert values(counts)["c1/known"] == 5 * MANY

@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 
-from collector.catalog.counters import MAX_SERIES, Counters
+from collector.catalog.counters import Counters
+from collector.catalog.metrics.metric import MAX_SERIES
 from collector.core.live_view import DepartmentCost, Disk, HourlyCost, LeaseHealth, LiveView, PriceBook, QueueFlow
 from collector.core.messages import ControllerMetrics
 from collector.exposition.prometheus import render
@@ -27,6 +28,8 @@ from tests.web.fleet import (
     a_view,
     some_slots,
 )
+
+MANY = MAX_SERIES["gauge"]
 
 
 def test_a_spool_of_unknown_size_has_no_limit() -> None:
@@ -299,13 +302,13 @@ def test_promtool_reads_hostile_names_in_every_gauge() -> None:
 
 def test_a_bomb_of_locks_or_crons_is_bounded() -> None:
     """What goes over is merged: counts add up, and of due times the earliest stays."""
-    many = range(MAX_SERIES + 500)
+    many = range(MANY + 500)
     view = a_view(
         locks=[a_lock(name=f"n/Mutex/{i}", waiting=2) for i in many],
         crons=[a_cron(name=f"c{i}", next_at=NOW + i * SECOND) for i in many],
     )
 
     waiting, due = gauge("lynceus_lock_waiting", view), gauge("lynceus_cron_next_due_timestamp_seconds", view)
-    assert len(waiting) == len(due) == MAX_SERIES + 1
+    assert len(waiting) == len(due) == MANY + 1
     assert waiting["_other", "_other", "_other"] == 1000
-    assert due["_other", "_other", "_other"] == NOW / 1000 + MAX_SERIES
+    assert due["_other", "_other", "_other"] == NOW / 1000 + MANY

@@ -4,8 +4,8 @@ import pytest
 
 from collector.catalog.counters import Counters
 from collector.catalog.metrics import SUBMITTED
+from collector.catalog.metrics.metric import MAX_SERIES
 from collector.core.live_view import LiveView
-from collector.exposition import seen_series
 from collector.exposition.prometheus import render
 from collector.exposition.seen_series import SeenSeries
 from tests.builders import DAY, MINUTE
@@ -123,7 +123,7 @@ def test_after_a_restart_the_counters_name_the_queues() -> None:
 
 def test_a_bomb_of_queues_is_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that were seen last stay."""
-    monkeypatch.setattr(seen_series, "MAX_SERIES", 2)
+    monkeypatch.setitem(MAX_SERIES, "gauge", 2)
     seen = SeenSeries()
     for queue in ("a", "b", "c"):
         shown(seen, a_scrape(waiting(("prod-hz", "ns", queue), "unseen", 1, MINUTE)), "queue_depth")

@@ -10,7 +10,7 @@ SCRAPED = {"instance", "job", "le"}
 """Labels that Prometheus adds to what we expose, and the one every histogram has."""
 
 BY_NAME = {metric.name: metric for metric in METRICS}
-SELECTOR = re.compile(r"(?<![\w:])((?:[a-z_]+:)?lynceus_\w+(?::\w+)?)(?:\{([^}]*)\})?")
+SELECTOR = re.compile(r"(?<![\w:])((?:[a-z_]+:)?(?:lynceus|process|python_gc)_\w+(?::\w+)?)(?:\{([^}]*)\})?")
 MATCHER = re.compile(r"(\w+)\s*(?:=~|!~|!=|=)")
 GROUPING = re.compile(r"\b(?:by|on|ignoring|without)\s*\(([^)]*)\)")
 

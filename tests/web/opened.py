@@ -2,13 +2,13 @@
 The live page, open in a browser, against a server with a fleet that tests change.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from selenium.webdriver import Chrome
 
 from collector.core.live_view import LiveView
-from collector.exposition.prometheus import answer
+from collector.exposition.prometheus import Scrapes
 from collector.web.app import create_app
 from collector.web.money import Money
 from tests.web.browser import Page
@@ -39,8 +39,8 @@ class Fleet:
             raise ConnectionError("clickhouse:8123 refused the connection")
         return self.spent
 
-    async def metrics(self, accept: str) -> tuple[bytes, str]:
-        return await answer(self.view, self.counters, accept)
+    async def metrics(self, accept: str, encoding: str, names: Sequence[str]) -> tuple[bytes, Mapping[str, str]]:
+        return await Scrapes(lambda: self.view, self.counters).answer(accept, encoding, names)
 
 
 @contextmanager

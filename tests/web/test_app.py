@@ -1,12 +1,12 @@
 """The HTTP server's app, over a real connection."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 
 from collector.core.live_view import LiveView
-from collector.exposition.prometheus import answer
+from collector.exposition.prometheus import Scrapes
 from collector.web.app import create_app
 from collector.web.money import Money
 from tests.web.fleet import HOSTILE, MINUTE, NOW, a_view, some_counters, some_money, waiting
@@ -27,8 +27,8 @@ class Fleet:
     async def money(self) -> Money:
         return some_money()
 
-    async def metrics(self, accept: str) -> tuple[bytes, str]:
-        return await answer(self.view, self.counters, accept)
+    async def metrics(self, accept: str, encoding: str, names: Sequence[str]) -> tuple[bytes, Mapping[str, str]]:
+        return await Scrapes(lambda: self.view, self.counters).answer(accept, encoding, names)
 
 
 @pytest.fixture

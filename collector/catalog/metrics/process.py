@@ -14,7 +14,8 @@ LABEL_OVERFLOW = Metric(
     "lynceus_label_overflow_total",
     "counter",
     ("family",),
-    "Updates counted under `_other` because a family reached its bound of series and none of these was idle.",
+    "Updates counted under `_other` because a family reached its bound of series and none of these was idle; of a gauge the "
+    "scrapes.",
 )
 BUILD_INFO = Metric("lynceus_build_info", "gauge", ("version",), "Constant 1.")
 LOOP_LAG = Metric(
@@ -24,3 +25,34 @@ LOOP_LAG = Metric(
     "How late the event loop woke a timer.",
     INSERT_BUCKETS,
 )
+PROCESS_CPU = Metric("process_cpu_seconds_total", "counter", (), "CPU time of the collector, user and system.")
+PROCESS_MEMORY = Metric("process_resident_memory_bytes", "gauge", (), "Resident memory of the collector.")
+PROCESS_VIRTUAL_MEMORY = Metric("process_virtual_memory_bytes", "gauge", (), "Virtual memory of the collector.")
+PROCESS_OPEN_FDS = Metric("process_open_fds", "gauge", (), "Open file descriptors of the collector.")
+PROCESS_MAX_FDS = Metric("process_max_fds", "gauge", (), "File descriptors that the collector may have open at once.")
+PROCESS_START = Metric("process_start_time_seconds", "gauge", (), "When the collector's process started.")
+GC_COLLECTIONS = Metric(
+    "python_gc_collections_total", "counter", ("generation",), "Runs of Python's garbage collector by generation."
+)
+GC_COLLECTED = Metric(
+    "python_gc_objects_collected_total", "counter", ("generation",), "Objects that Python's garbage collector freed."
+)
+GC_UNCOLLECTABLE = Metric(
+    "python_gc_objects_uncollectable_total",
+    "counter",
+    ("generation",),
+    "Objects that Python's garbage collector could not free.",
+)
+
+OF_THE_PROCESS = (
+    PROCESS_CPU,
+    PROCESS_MEMORY,
+    PROCESS_VIRTUAL_MEMORY,
+    PROCESS_OPEN_FDS,
+    PROCESS_MAX_FDS,
+    PROCESS_START,
+    GC_COLLECTIONS,
+    GC_COLLECTED,
+    GC_UNCOLLECTABLE,
+)
+"""Read by prometheus-client, under the names that every program of Prometheus has them by."""

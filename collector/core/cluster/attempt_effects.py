@@ -22,7 +22,7 @@ def began(state: WorkflowState) -> Iterator[Effect]:
     attempt = state.attempt
     latency = rows.queue_latency(state, attempt)
     exact_ms = latency.ms if latency.source == "watch" else None
-    yield Began(state.namespace, state.queue, exact_ms, attempt.picked_up_at or attempt.first_seen_at)
+    yield Began(state.namespace, state.queue, exact_ms, attempt.picked_up_at or attempt.first_seen_at, state.uid)
     if latency.clamped:
         yield Clamped("queue_latency")
 
@@ -32,7 +32,7 @@ def ended(state: WorkflowState) -> Iterator[Effect]:
     attempt = state.attempt
     delay, duration = rows.completion_delay(attempt), rows.duration(attempt)
     yield Ended(
-        namespace=state.namespace, outcome=attempt.outcome, template=state.template, duration_ms=duration.ms,
+        namespace=state.namespace, outcome=attempt.outcome, uid=state.uid, template=state.template, duration_ms=duration.ms,
         reason=attempt.outcome_reason, retries=attempt.retries, delay_ms=delay.ms,
         unreadable_units=bool(state.units) and units.number(state.units) is None,
     )  # fmt: skip

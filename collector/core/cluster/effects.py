@@ -1,5 +1,7 @@
 """
 What follows from an observation: facts to store, and effects that move a counter or need a price.
+
+Every `uid` is the workflow's.
 """
 
 from typing import Literal
@@ -36,6 +38,7 @@ class Began(msgspec.Struct, frozen=True):
     queue: str
     latency_ms: int | None
     at: Instant
+    uid: str
 
 
 class FirstRan(msgspec.Struct, frozen=True):
@@ -43,6 +46,7 @@ class FirstRan(msgspec.Struct, frozen=True):
 
     queue: str
     latency_ms: int
+    uid: str
 
 
 class PodRan(msgspec.Struct, frozen=True):
@@ -50,6 +54,7 @@ class PodRan(msgspec.Struct, frozen=True):
 
     namespace: str
     latency_ms: int
+    uid: str
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -57,6 +62,7 @@ class Ended(msgspec.Struct, frozen=True):
 
     namespace: str
     outcome: str
+    uid: str
     template: str = ""
     """What the workflow was made from; empty: it was submitted by itself."""
     duration_ms: int | None = None

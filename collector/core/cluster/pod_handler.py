@@ -164,7 +164,7 @@ class PodHandler:
         if first is None or (before is not None and linking.first_ran(before) is not None):
             return
         if after.run.start_latency_source == "watch" and after.run.start_latency_ms is not None:
-            yield PodRan(after.run.namespace, after.run.start_latency_ms)
+            yield PodRan(after.run.namespace, after.run.start_latency_ms, workflow.uid)
         if after.live and pod_lifecycle.clamped(after):  # a list shows the past, which moves no counter
             yield Clamped("pod_start_latency")
         at, live = first
@@ -176,6 +176,6 @@ class PodHandler:
             self.tracked.mark_workflow(workflow)
             latency = workflow_rows.start_latency(workflow, attempt)
             if latency.source == "watch" and latency.ms is not None:
-                yield FirstRan(workflow.queue, latency.ms)
+                yield FirstRan(workflow.queue, latency.ms, workflow.uid)
             if latency.clamped and attempt.first_seen_live:
                 yield Clamped("start_latency")
