@@ -15,6 +15,7 @@ from collector.demo.locks import lock_name, wait_message
 from collector.demo.objects import WORKFLOWS, Obj
 from collector.demo.plan import WorkflowPlan
 from collector.demo.pods import Pods
+from collector.demo.process import ControllerProcess
 from collector.demo.recipes import RECIPES, Lock
 from collector.demo.shapes import ARGO
 from collector.demo.steps import StepRunner, default_status, write_labels, write_lock
@@ -22,6 +23,8 @@ from collector.demo.world import World
 
 HOLDS_A_SLOT = ("admitted", "locked", "running")
 TTL_S = (70.0, 100.0)
+BUSY = 4
+"""Keys that are due beyond which the API server sends some of the controller's requests back."""
 
 
 class SimulatedController:
@@ -41,11 +44,12 @@ class SimulatedController:
         self._limits, self._everywhere = limits, cluster.parallelism or inf
         self._queue: dict[str, float] = {}
         self._busy_until = 0.0
+        self.process = ControllerProcess(0.0)
+        """The process that leads, or led last."""
 
-    @property
-    def depth(self) -> int:
-        """Number of keys in the work queue; throttled workflows are not in the queue."""
-        return len(self._queue)
+    def depth(self, now: float) -> int:
+        """Number of keys that are due; throttled workflows are not in the queue."""
+        return sum(due <= now for due in self._queue.values())
 
     def enqueue(self, key: str, at: float) -> None:
         """Queues a workflow for reconciliation; a controller that is down ignores the request."""
@@ -77,6 +81,8 @@ class SimulatedController:
     def start(self, now: float) -> None:
         """Starts a process, or makes it the leader: its informers queue every workflow."""
         self.up, self._busy_until = True, now
+        self.process = ControllerProcess(now)
+        self.process.request("List", "workflows", now)
         for plan in self.plans.values():
             self.enqueue(plan.key, max(now, plan.delete_at if plan.state == "done" else now))
 
@@ -97,6 +103,13 @@ class SimulatedController:
 
     def _reconcile(self, plan: WorkflowPlan, now: float) -> None:
         self.dirty.add(plan.key)
+        pods, busy = len(plan.attempts), self.depth(now) > BUSY
+        self._operate(plan, now)
+        for _ in range(len(plan.attempts) - pods):
+            self.process.request("Create", "pods", now, busy=busy)
+        self.process.request("Update" if plan.key in self.plans else "Delete", "workflows", now, busy=busy)
+
+    def _operate(self, plan: WorkflowPlan, now: float) -> None:
         if plan.state == "done":
             self._expire(plan, now)
             return

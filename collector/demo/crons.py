@@ -32,16 +32,23 @@ class CronController:
             if cron.policy == "Forbid":
                 self._start(cron, self._objects.get(CRON_WORKFLOWS, key), now // PERIOD_S * PERIOD_S, now)
 
-    def fire(self, due: float, now: float) -> None:
-        """Starts the runs that were due at `due` and are allowed; their names have the due time, however late they start."""
+    def fire(self, due: float, now: float) -> int:
+        """
+        Starts the runs that were due at `due` and are allowed; returns how many could not be submitted.
+
+        Their names have the due time, however late they start.
+        """
+        refused = 0
         for key, cron in self._crons.items():
             obj = self._objects.get(CRON_WORKFLOWS, key)
             active = obj.get("status", {}).get("active", [])
             if not cron.template_exists:
                 self._write_refused(cron, obj)
+                refused += 1
             elif not (cron.policy == "Forbid" and active):
                 # A run that the policy forbids leaves no trace in the object.
                 self._start(cron, obj, due, now)
+        return refused
 
     def ended(self, run: Obj) -> None:
         """Removes a finished run from its CronWorkflow's list."""

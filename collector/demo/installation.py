@@ -7,6 +7,7 @@ Pure: each instant is an argument. The Lease alone holds which replica leads.
 import msgspec
 
 from collector.demo.objects import CONFIG_MAPS, LEASES, PODS, Obj
+from collector.demo.process import VERSION, ControllerProcess
 from collector.demo.shapes import meta, rfc3339
 from collector.demo.world import World
 
@@ -25,10 +26,13 @@ class Workload(msgspec.Struct):
     """The load of a controller, as its metrics show it."""
 
     depth: int
+    """Keys of workflows that are ready in the work queue."""
     phases: dict[str, int]
     """Workflows by phase."""
     memory_share: float
     """Of its limit."""
+    process: ControllerProcess
+    """Of the leader."""
 
 
 class Installation:
@@ -123,9 +127,9 @@ class Installation:
             "# TYPE argo_workflows_queue_depth_gauge gauge",
             f'argo_workflows_queue_depth_gauge{{queue_name="workflow_queue"}} {work.depth}',
             "# TYPE argo_workflows_workers_busy_count gauge",
-            f'argo_workflows_workers_busy_count{{worker_type="workflow_queue"}} {min(work.depth, 32)}',
-            "# TYPE argo_workflows_error_count counter",
-            'argo_workflows_error_count{cause="CronWorkflowSubmissionError"} 0',
+            f'argo_workflows_workers_busy_count{{worker_type="workflow_queue"}} {work.process.busy(now)}',
+            'argo_workflows_workers_busy_count{worker_type="pod_cleanup_queue"} 0',
+            *work.process.lines(),
             "# TYPE process_resident_memory_bytes gauge",
             f"process_resident_memory_bytes {self._memory(name, work)}",
             "",
@@ -162,7 +166,7 @@ class Installation:
         labels = {"app": "workflow-controller", "app.kubernetes.io/name": "argo-workflows-workflow-controller"}
         box = {
             "name": self._container,
-            "image": "quay.io/argoproj/workflow-controller:v4.1.2",
+            "image": f"quay.io/argoproj/workflow-controller:{VERSION}",
             "ports": [{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
             "resources": {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"memory": "2Gi"}},
         }

@@ -114,7 +114,7 @@ class ClusterLoad:
         if "oom" in self._timetable.due:
             left_s = max(0.0, self._timetable.due["oom"] - now)
             share = max(share, 0.97 - 0.6 * min(1.0, left_s / OOM_EVERY_S))
-        return Workload(self._controller.depth, dict(phases), min(share, 0.97))
+        return Workload(self._controller.depth(now), dict(phases), min(share, 0.97), self._controller.process)
 
     # Saving and restoring.
 
@@ -241,7 +241,8 @@ class ClusterLoad:
         due = self._timetable.due["cron"]
         self._schedule_next("cron", _minute(now))
         if self._controller.up:
-            self._crons.fire(due, now)
+            for _refused in range(self._crons.fire(due, now)):
+                self._controller.process.fail("CronWorkflowSubmissionError")
 
     def _workflow_finished(self, plan: WorkflowPlan, workflow: Obj, now: float) -> None:
         """Reports a finished workflow to its cron, writes its event, and may schedule a user's `argo retry`."""
@@ -291,6 +292,8 @@ class ClusterLoad:
         self._schedule_next("renew", now + RENEW_S)
         if self._controller.up:
             self._installation.renew(now)
+            if not self._cluster.helm:
+                self._controller.process.request("Update", "leases", now)
 
     # Pods and events.
 

@@ -115,7 +115,13 @@ TILE = Recipe(
 )  # fmt: skip
 MERGE = Recipe(
     name="map-merge", product="eci", spec="4.0-16.0Gi", project="hd-map", lock=("tile-merge", 1),
-    entry=Task(cpu_m=4000, memory_mib=16384, run_s=(8, 20)),
+    entry=Task(
+        steps=(
+            (Task(name="merge", cpu_m=4000, memory_mib=16384, run_s=(8, 20)),),
+            # Suspended it still holds the lock, for which others wait.
+            (Task(name="accept", suspend_s=8),),
+        )
+    ),
 )  # fmt: skip
 IMPORT = Recipe(
     name="map-import", product="eci", spec="0.5-1.0Gi", project="hd-map",
