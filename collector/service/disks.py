@@ -25,6 +25,8 @@ from collector.store.clickhouse import StoreError
 log = logging.getLogger(__name__)
 
 EVERY_S = 60.0
+FIRST_S = 5.0
+"""Between two looks while there is none: the folder of a new store is made after the first look."""
 KNOWN_S = 300.0
 """Figures that are older than this are not shown."""
 
@@ -66,15 +68,18 @@ class Disks:
     def _follow(self, look: Look, ends: Event) -> None:
         refused = ""
         while not ends.is_set():
+            pause_s = self._every_s
             try:
-                if (disk := look()) is not None:
+                disk, refused = look(), ""
+                if disk is None:
+                    pause_s = min(pause_s, FIRST_S)
+                else:
                     self._known[disk.name] = time.monotonic(), disk
-                refused = ""
             except (OSError, StoreError) as error:
                 if not refused:  # a store that is down is reported by others
                     log.info("the free space of a disk cannot be read", extra={"reason": str(error)})
                 refused = str(error)
-            ends.wait(self._every_s)
+            ends.wait(pause_s)
 
 
 def of_path(name: str, path: Path) -> Disk | None:

@@ -43,6 +43,16 @@ def test_the_disks_of_an_embedded_store_are_those_of_its_folders(tmp_path: Path)
     assert {disk.name for disk in found.use()} == {"data", "store"}
 
 
+def test_the_folder_of_a_new_store_is_found_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is made after the first look, and a minute without a figure would be a hole at each first start."""
+    monkeypatch.setattr(disks, "FIRST_S", 0.01)
+    found = Disks(Settings(data_dir=str(tmp_path)))
+    with found.watching():
+        until(lambda: len(found.use()) == 1)
+        (tmp_path / "store").mkdir()
+        until(lambda: len(found.use()) == 2)
+
+
 def test_a_disk_that_hangs_holds_nothing_up_and_becomes_unknown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
