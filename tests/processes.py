@@ -72,11 +72,19 @@ def alive(pid: int) -> bool:
         return False
 
 
-def until(holds: Callable[[], object], within_s: float, what: str, of: Command | None = None) -> None:
+def of_this_machine(idle_s: float) -> float:
+    """What takes so many seconds on an idle machine, where more processes than cores want to run: the share of each."""
+    return idle_s * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+def until(
+    holds: Callable[[], object], within_s: float, what: str | Callable[[], str], of: Command | None = None
+) -> None:
     """Wait for a condition; one of a command that has ended is not waited for."""
     ends = time.monotonic() + within_s
     while not holds():
         if time.monotonic() > ends or (of is not None and of.poll() is not None):
             words = f"; {of.last_words()}" if of is not None else ""
+            what = what if isinstance(what, str) else what()
             raise AssertionError(f"not within {within_s:g} s: {what}{words}")
         time.sleep(0.05)
