@@ -7,7 +7,7 @@ Imports nothing of the collector but its catalogue. Numbers are in thresholds/, 
 from collections.abc import Iterator, Mapping
 from types import ModuleType
 
-from alerts import controller, itself, limits, queue, stores, watches
+from alerts import controller, cost, itself, limits, queue, stores, watches
 from alerts.boxes import boxes
 from alerts.numbers import Numbers
 from alerts.rules import Alert, Builder, Group, groups
@@ -17,6 +17,7 @@ TOPICS: Mapping[str, ModuleType] = {
     "queue": queue,
     "limits": limits,
     "controller": controller,
+    "cost": cost,
     "watches": watches,
     "stores": stores,
     "itself": itself,

@@ -7,6 +7,7 @@ promtool judges; a case says what is scraped, when the alert is pending, fires a
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from alerts.thresholds import load
 from tests.promtool.tool import promtool
 
 Json = dict[str, Any]
+EVERY = "30s"
 GENERATED = Path(__file__).parents[2] / "alerts" / "generated"
 ORDER = [group.name for groups in build(load()).values() for group in groups]
 """promtool evaluates groups in no fixed order without it, so that an alert might read what was recorded 30 s ago."""
@@ -44,6 +46,8 @@ class Fires:
     team: str = "sre"
     interval: str = "1m"
     """Between two values of a series."""
+    evaluated: str = EVERY
+    """How often promtool evaluates rules; less often for a case of days, which would take minutes."""
     along: tuple["Fires", ...] = ()
     """What fires at the same times under the same name, such as the ticket beside the page; its series are not used."""
 
@@ -57,6 +61,7 @@ class Silent:
     series: Mapping[str, str]
     at: tuple[str, ...]
     interval: str = "1m"
+    evaluated: str = EVERY
 
 
 Case = Fires | Silent
@@ -64,16 +69,20 @@ Case = Fires | Silent
 
 def run(cases: Iterable[Case], needs_watch: bool, folder: Path, rules: Path = GENERATED) -> None:
     """Lets promtool judge cases of one alert against the generated rules."""
-    tests = [test for case in cases for test in _tests(case, needs_watch)]
-    file = folder / "cases.yaml"
-    content = {
-        "rule_files": [str(path) for path in sorted(rules.glob("*.rules.yaml"))],
-        "evaluation_interval": "30s",
-        "group_eval_order": ORDER,
-        "tests": tests,
-    }
-    file.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    promtool("test", "rules", file)
+    for evaluated, together in groupby(sorted(cases, key=_evaluated), key=_evaluated):
+        file = folder / f"cases-{evaluated}.yaml"
+        content = {
+            "rule_files": [str(path) for path in sorted(rules.glob("*.rules.yaml"))],
+            "evaluation_interval": evaluated,
+            "group_eval_order": ORDER,
+            "tests": [test for case in together for test in _tests(case, needs_watch)],
+        }
+        file.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        promtool("test", "rules", file)
+
+
+def _evaluated(case: Case) -> str:
+    return case.evaluated
 
 
 def _tests(case: Case, needs_watch: bool) -> Iterator[Json]:

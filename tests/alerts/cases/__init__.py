@@ -2,12 +2,13 @@
 Cases by topic: for each alert at least one incident, and what looks like it and is none.
 """
 
-from tests.alerts.cases import controller, controller_load, itself, limits, queue, stores, watches
+from tests.alerts.cases import controller, controller_load, cost, itself, limits, queue, stores, watches
 from tests.promtool.cases import Case
 
 ALL: tuple[Case, ...] = (
     *controller.CASES,
     *controller_load.CASES,
+    *cost.CASES,
     *itself.CASES,
     *limits.CASES,
     *queue.CASES,
