@@ -25,6 +25,7 @@ from collector.clock import now_ms
 from collector.connect import ExternalError
 from collector.core.live_view import LiveView
 from collector.exposition import prometheus
+from collector.measured import Measure, unmeasured
 from collector.reports.today import COST_TODAY
 from collector.service.connections import BACKLOG, BoundedProtocol, Connections, Visit, most_connections
 from collector.settings.derived import parse_address
@@ -75,7 +76,9 @@ class BoundedServer(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(settings: Settings, view: Callable[[], LiveView], counters: Counters) -> AsyncIterator[None]:
+async def serving(
+    settings: Settings, view: Callable[[], LiveView], counters: Counters, measure: Measure = unmeasured
+) -> AsyncIterator[None]:
     """Serves for as long as the block lasts; the pages name what is not ready yet. Failure names the remedy."""
     host, port = parse_address(settings.http.listen, "http.listen")
     reading = Worker("money")
@@ -83,7 +86,7 @@ async def serving(settings: Settings, view: Callable[[], LiveView], counters: Co
         live=view,
         counters=counters,
         metrics=prometheus.Scrapes(lambda: with_problems(view()), counters).answer,
-        money=_money(settings, reading),
+        money=_money(settings, reading, measure),
         hosts=(*LOOPBACK, host) if is_loopback(host) else ("*",),
     )
     config = _config(app, settings.http.tls, host, port)
@@ -162,7 +165,7 @@ def with_problems(view: LiveView) -> LiveView:
     )
 
 
-def _money(settings: Settings, reading: Worker) -> Callable[[], Awaitable[Money]]:
+def _money(settings: Settings, reading: Worker, measure: Measure) -> Callable[[], Awaitable[Money]]:
     """A query for today's cost by department, over its own connection, so that pages never wait for an insert."""
     store: Store | None = None
 
@@ -170,7 +173,8 @@ def _money(settings: Settings, reading: Worker) -> Callable[[], Awaitable[Money]
         nonlocal store
         store = store or connect.reading_store(settings, "", own=True)
         today = datetime.now(ZoneInfo(settings.billing_timezone)).date()
-        rows = await reading.run(store.query_named, COST_TODAY, {"day": today})
+        with measure("report", report="cost of today"):
+            rows = await reading.run(store.query_named, COST_TODAY, {"day": today})
         spent = tuple(
             Spent(
                 department=row["department"],

@@ -19,6 +19,7 @@ from collector import connect, logs
 from collector.catalog.counters import Counters
 from collector.connect import ExternalError
 from collector.core.units import MINUTE_MS
+from collector.measured import unmeasured
 from collector.pipeline.pipeline import Pipeline
 from collector.service import gap_filler, jobs
 from collector.service.departments import DepartmentCosts
@@ -75,24 +76,28 @@ def build(settings: Settings, folder: Path, stop: asyncio.Event) -> Runtime:
     )
     addresses = {name: address for name, (address, _) in known.items()}
     export = TraceExport(settings, counters, open_receiver(settings.traces)) if settings.traces.endpoint else None
+    measure = export.measure if export else unmeasured
     return Runtime(
         settings=settings,
         addresses=addresses,
         pipeline=pipeline,
         counters=counters,
-        storage=Storage(settings, pipeline, counters, stop, committed=export.offer if export else None),
-        watchers=Watchers(settings, addresses, pipeline, counters),
+        storage=Storage(
+            settings, pipeline, counters, stop, committed=export.offer if export else None, measure=measure
+        ),
+        watchers=Watchers(settings, addresses, pipeline, counters, measure=measure),
         disks=Disks(settings),
         departments=DepartmentCosts(settings),
         stop=stop,
         trace_export=export,
+        measure=measure,
     )
 
 
 async def _start(runtime: Runtime, stack: AsyncExitStack, accrue_s: int) -> None:
     """Starts everything; the last to start is the first to end, so that watches end before the spool does."""
     settings, pipeline, counters, storage = runtime.settings, runtime.pipeline, runtime.counters, runtime.storage
-    await stack.enter_async_context(serving(settings, runtime.view, counters))
+    await stack.enter_async_context(serving(settings, runtime.view, counters, runtime.measure))
     await stack.enter_async_context(storage.running())
     stack.enter_context(runtime.disks.watching())
     for name, work in {

@@ -12,6 +12,7 @@ from collector.catalog.counters import Counters
 from collector.clock import now_ms
 from collector.core.live_view import Clock, LiveView
 from collector.kube.address import ClusterAddress
+from collector.measured import Measure, unmeasured
 from collector.pipeline.pipeline import Pipeline
 from collector.service.departments import DepartmentCosts
 from collector.service.disks import Disks
@@ -37,6 +38,8 @@ class Runtime:
     """Set to end the collector."""
     trace_export: TraceExport | None = None
     """None: the settings name no receiver."""
+    measure: Measure = unmeasured
+    """Makes spans of the collector's own work, if the settings ask for them."""
 
     def view(self) -> LiveView:
         """The present state of everything."""

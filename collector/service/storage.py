@@ -19,6 +19,7 @@ from collector.connect import ExternalError
 from collector.core.live_view import Clock, StoreHealth
 from collector.core.messages import Commit
 from collector.core.model import Instant
+from collector.measured import Measure, unmeasured
 from collector.pipeline.pipeline import Pipeline
 from collector.service import recovery
 from collector.service.store_ping import ping_forever
@@ -58,8 +59,10 @@ class Storage:
         stop: asyncio.Event,
         *,
         committed: Callable[[Commit], object] | None = None,
+        measure: Measure = unmeasured,
     ) -> None:
         self._settings, self._pipeline, self._counters, self._stop = settings, pipeline, counters, stop
+        self._measure = measure
         self._committed = committed
         """Gets each commit that the spool has taken, and returns at once."""
         self._data = make_data_dir(settings)
@@ -186,6 +189,7 @@ class Storage:
             store_worker=thread,
             counters=self._counters,
             now=now_ms,
+            measure=self._measure,
         )
         self.inserter = inserter
         work = self._insert(inserter, last_call) if self._settings.store.url else self._embedded(inserter, last_call)

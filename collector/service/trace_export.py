@@ -8,6 +8,7 @@ that is slow, away or refuses delays nothing but traces.
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
 from collector import connect
 from collector.catalog import metrics
@@ -16,6 +17,7 @@ from collector.clock import now_ms
 from collector.core.facts.workflows import WorkflowRun
 from collector.core.messages import Commit
 from collector.core.model import Instant
+from collector.measured import unmeasured
 from collector.service.tasks import every, own_thread
 from collector.settings.model import Settings
 from collector.store.clickhouse import Store, StoreError
@@ -23,7 +25,14 @@ from collector.store.worker import Worker
 from collector.traces import stored
 from collector.traces.attempt_spans import spans
 from collector.traces.feed import DROP_REASONS, AttemptKey, Feed, WaitingAttempt, key_of
-from collector.traces.receiver import ReceiverAwayError, SpansRefusedError, TraceReceiver, requests_of
+from collector.traces.own_work import OwnWork
+from collector.traces.receiver import (
+    SPANS_A_REQUEST,
+    ReceiverAwayError,
+    SpansRefusedError,
+    TraceReceiver,
+    requests_of,
+)
 from collector.traces.span import TraceSpan
 
 log = logging.getLogger(__name__)
@@ -35,6 +44,8 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 """Between two attempts to reach a receiver that is away."""
 SERVICE = "argo-workflows"
 """`service.name` of the spans: what they are about, not who sends them."""
+OWN_SERVICE = "lynceus"
+"""The same of the collector's own work."""
 
 
 class TraceExport:
@@ -46,6 +57,7 @@ class TraceExport:
         self._taken: dict[AttemptKey, WaitingAttempt] = {}
         self._outgoing: deque[tuple[str, deque[Sequence[TraceSpan]]]] = deque()
         """Of each attempt its cluster and the requests that are left to send."""
+        self._own_work = OwnWork(counters)
         self._pause_s = FIRST_PAUSE_S
         self._away = ""
         """Why the receiver counts as away; empty: it took the last request."""
@@ -57,6 +69,10 @@ class TraceExport:
     def offer(self, commit: Commit) -> None:
         """Notes the attempts that ended in a commit; cheap, and never waits."""
         self._feed.offer(commit.facts, now_ms())
+
+    def measure(self, name: str, **about: str) -> AbstractContextManager[object]:
+        """Makes a span of the collector's own work inside the block, if the settings ask for it."""
+        return self._own_work.measure(name, **about) if self._settings.traces.own_work else unmeasured(name, **about)
 
     async def run(self, stored_until: Callable[[], Instant]) -> None:
         """Exports for ever what the store has had time to receive whole; what waits at the end is counted as dropped."""
@@ -76,6 +92,7 @@ class TraceExport:
         """Sends what there is; returns the pause until the next look."""
         try:
             await self._send(worker)
+            await self._send_own_work(worker)
             self._taken = self._taken or self._feed.take(stored_until(), ROUND, now_ms())
             if not self._taken:
                 return LOOK_S
@@ -116,6 +133,16 @@ class TraceExport:
             else:
                 self._counters.add(metrics.TRACES_EXPORTED)
             self._outgoing.popleft()
+            self._note_back()
+
+    async def _send_own_work(self, worker: Worker) -> None:
+        while waiting := self._own_work.first(SPANS_A_REQUEST):
+            try:
+                await worker.run(self._receiver.send, {"service.name": OWN_SERVICE}, waiting)
+            except SpansRefusedError as error:
+                log.warning("the receiver refused spans of the collector", extra={"reason": str(error)})
+                self._feed.drop("own_work", len(waiting))
+            self._own_work.remove(len(waiting))
             self._note_back()
 
     def _note_away(self, reason: str) -> None:

@@ -17,6 +17,7 @@ from collector.core.model import Instant
 from collector.core.objects.kubernetes import Kind
 from collector.kube.address import ClusterAddress
 from collector.kube.connection import Connection
+from collector.measured import Measure, unmeasured
 from collector.pipeline.pipeline import Pipeline
 from collector.service.tasks import background_task
 from collector.settings.model import ClusterSettings, Settings
@@ -36,10 +37,16 @@ class Watchers:
     """Owns the watches and the connections of all clusters."""
 
     def __init__(
-        self, settings: Settings, addresses: Mapping[str, ClusterAddress], pipeline: Pipeline, counters: Counters
+        self,
+        settings: Settings,
+        addresses: Mapping[str, ClusterAddress],
+        pipeline: Pipeline,
+        counters: Counters,
+        *,
+        measure: Measure = unmeasured,
     ) -> None:
         self._settings, self._addresses = settings, addresses
-        self._pipeline, self._counters = pipeline, counters
+        self._pipeline, self._counters, self._measure = pipeline, counters, measure
         self._watches: dict[str, list[Watch]] = {}
         self._connections: dict[str, Connection] = {}
 
@@ -109,7 +116,9 @@ class Watchers:
         reconcile = self._reconcile(name, connection, sink, lists)
         async with background_task(poll, f"readings {name}"), background_task(reconcile, f"reconcile {name}"):
             room = self._pipeline.wait_for_room
-            await watch_cluster(connection, self._watches[name], sink=sink, room=room, lists=lists)
+            await watch_cluster(
+                connection, self._watches[name], sink=sink, room=room, lists=lists, measure=self._measure
+            )
 
     async def _reconcile(self, name: str, connection: Connection, sink: Sink, lists: asyncio.Lock) -> None:
         """Compares the watched state with lists now and then, unless the settings switch it off."""

@@ -43,6 +43,8 @@ class TraceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Namespaces whose workflows are exported, in every cluster. Empty: all."""
     succeeded_ratio: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
     """Share of succeeded workflows that is exported; the others always are."""
+    own_work: bool = msgspec.field(default=False, name="self")
+    """Export spans of the collector's own work too: lists of objects, inserts, the page's queries."""
 
 
 def problem(traces: TraceSettings) -> str:

@@ -19,8 +19,8 @@ from collector.core.model import Fact, Instant
 from collector.core.units import HOUR_MS
 from collector.settings.traces import TraceSettings
 
-DropReason = Literal["queue_full", "old", "refused", "shutdown"]
-"""Why an attempt is not exported."""
+DropReason = Literal["queue_full", "old", "refused", "shutdown", "own_work"]
+"""Why an attempt is not exported; `own_work`: a span of the collector itself."""
 DROP_REASONS: tuple[DropReason, ...] = get_args(DropReason)
 OLD_MS = HOUR_MS
 """Age of an end that is not exported any more: a first list shows ends of weeks, and receivers refuse old spans."""

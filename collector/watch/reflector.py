@@ -17,6 +17,7 @@ from collector.core.messages import Outcome
 from collector.kube.connection import AddressError, Connection
 from collector.kube.credentials import Access
 from collector.kube.request import TooLargeError, read_whole
+from collector.measured import Measure, unmeasured
 from collector.shown_text import redact
 from collector.watch.api_errors import Cause
 from collector.watch.kinds import stages
@@ -64,6 +65,7 @@ async def watch_cluster(
     room: Room,
     lists: asyncio.Lock | None = None,
     patience: Patience = Patience(),
+    measure: Measure = unmeasured,
 ) -> None:
     """
     Runs all watches of one cluster until cancelled: namespaces first, then nodes, then workflows and pods.
@@ -78,7 +80,16 @@ async def watch_cluster(
             for resource in stage:
                 watch, event = by_kind[resource.kind], asyncio.Event()
                 settled.append(asyncio.ensure_future(event.wait()))
-                run = reflect(connection, watch, sink=sink, room=room, lists=lists, settled=event, patience=patience)
+                run = reflect(
+                    connection,
+                    watch,
+                    sink=sink,
+                    room=room,
+                    lists=lists,
+                    settled=event,
+                    patience=patience,
+                    measure=measure,
+                )
                 group.create_task(run, name=f"{watch.cluster}/{resource.kind}")
             try:
                 # A kind that cannot be reached must not delay the others for ever.
@@ -97,9 +108,13 @@ async def reflect(
     lists: asyncio.Lock,
     settled: asyncio.Event,
     patience: Patience = Patience(),
+    measure: Measure = unmeasured,
 ) -> None:
     """Runs one watch until cancelled. `lists` allows one list of a cluster at a time; `settled` is set when it has synced."""
-    await _WatchLoop(connection, watch, sink=sink, room=room, lists=lists, settled=settled, patience=patience).run()
+    loop = _WatchLoop(
+        connection, watch, sink=sink, room=room, lists=lists, settled=settled, patience=patience, measure=measure
+    )
+    await loop.run()
 
 
 class _WatchLoop:
@@ -115,6 +130,7 @@ class _WatchLoop:
         lists: asyncio.Lock,
         settled: asyncio.Event,
         patience: Patience,
+        measure: Measure,
     ) -> None:
         self._connection = connection
         self._watch = watch
@@ -123,6 +139,7 @@ class _WatchLoop:
         self._lists = lists
         self._settled = settled
         self._patience = patience
+        self._measure = measure
         self._access: Access | None = None
         self._absence_logged = False
         self._is_failing = False
@@ -178,18 +195,22 @@ class _WatchLoop:
     async def _list(self, step: Step) -> Step:
         """Reads all pages of a list without another list between them: two at once could outlive their snapshots."""
         async with self._lists:
-            while isinstance(step, Request) and step.verb == "list":
-                await self._room()
-                try:
-                    status, headers, body = await self._fetch(step)
-                except BROKEN as error:
-                    self._emit(self._watch.broke(*_cause(error), now_ms()))
-                else:
-                    log.debug(
-                        "a request for a list is answered", extra=self._about() | {"status": status, "bytes": len(body)}
-                    )
-                    self._emit(self._watch.answered(status, headers, body, now_ms()))
-                step = self._watch.step()
+            with self._measure("list", cluster=self._watch.cluster, kind=self._watch.resource.kind):
+                return await self._read_pages(step)
+
+    async def _read_pages(self, step: Step) -> Step:
+        while isinstance(step, Request) and step.verb == "list":
+            await self._room()
+            try:
+                status, headers, body = await self._fetch(step)
+            except BROKEN as error:
+                self._emit(self._watch.broke(*_cause(error), now_ms()))
+            else:
+                log.debug(
+                    "a request for a list is answered", extra=self._about() | {"status": status, "bytes": len(body)}
+                )
+                self._emit(self._watch.answered(status, headers, body, now_ms()))
+            step = self._watch.step()
         return step
 
     async def _fetch(self, request: Request) -> tuple[int, Mapping[str, str], bytes]:

@@ -24,6 +24,7 @@ from collector.catalog.tables import TABLE_NAMED, TABLES
 from collector.catalog.watches import QUARANTINE
 from collector.core.facts.watches import Quarantine, WatchGap
 from collector.core.model import Instant
+from collector.measured import Measure, unmeasured
 from collector.store.clickhouse import RowsRefusedError, Store, StoreError
 from collector.store.spool.batches import ROUND_ROWS, Batch
 from collector.store.spool.failpoints import Failpoint, no_failpoint
@@ -73,6 +74,7 @@ class Inserter:
     last_insert_at: Instant | None = None
     sent_until: Instant = 0
     """The store has all that was committed to the spool before this instant; 0: not known yet."""
+    measure: Measure = unmeasured
     failpoint: Failpoint = no_failpoint
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -160,7 +162,8 @@ class Inserter:
         began = monotonic()
         self.failpoint("insert:before")
         try:
-            await self.store_worker.run(self.store.insert, table, rows, token)
+            with self.measure("insert", table=table.name):
+                await self.store_worker.run(self.store.insert, table, rows, token)
         except RowsRefusedError as error:
             self.counters.add(metrics.STORE_INSERT_ERRORS, table=table.name)
             if len(rows) == 1:
