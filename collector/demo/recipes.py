@@ -117,9 +117,9 @@ MERGE = Recipe(
     name="map-merge", product="eci", spec="4.0-16.0Gi", project="hd-map", lock=("tile-merge", 1),
     entry=Task(
         steps=(
-            (Task(name="merge", cpu_m=4000, memory_mib=16384, run_s=(8, 20)),),
+            (Task(name="merge", cpu_m=4000, memory_mib=16384, run_s=(5, 12)),),
             # Suspended it still holds the lock, for which others wait.
-            (Task(name="accept", suspend_s=8),),
+            (Task(name="accept", suspend_s=4),),
         )
     ),
 )  # fmt: skip

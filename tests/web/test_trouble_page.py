@@ -160,6 +160,13 @@ def test_a_controller_that_is_not_ready_and_of_unknown_memory(page: Page, fleet:
     assert page.run("return document.querySelector('.controllers li').title").endswith(": its metrics: 403")
 
 
+def test_a_replica_that_is_down_is_no_standby(page: Page, fleet: Fleet) -> None:
+    """Whether it will lead is not known."""
+    fleet.view = a_view(controllers=[a_controller(ready=False, leader=False)])
+
+    page.shows(".controllers", "controller not ready")
+
+
 def test_a_calm_evening_is_one_quiet_line(page: Page, fleet: Fleet) -> None:
     """Empty sections are hidden."""
     idle = a_lock(waiting=0, held=1, oldest_since=None)
