@@ -8,7 +8,7 @@ A comment is stored with its column: a new or changed comment needs a migration,
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from collector.core import model
+from collector.core.model import WaitReason
 
 LOW = "LowCardinality(String)"
 AT = "DateTime64(3, 'UTC')"
@@ -70,9 +70,9 @@ def paid(name: str, comment: str) -> Column:
     return Column(name, MONEY, comment, codec="ZSTD(1)")
 
 
-def reason_times() -> Iterable[Column]:
-    """One column for each waiting reason, and for running; the names are the model's."""
-    for reason in model.REASONS:
+def reason_times(reasons: Iterable[WaitReason]) -> Iterable[Column]:
+    """One column for each of these waiting reasons, or for running; the names are the model's."""
+    for reason in reasons:
         what = "Time with a main container running" if reason == "running" else f"Time in waiting reason `{reason}`"
         yield big(f"{reason}_ms", f"{what}, milliseconds", observed=True)
 

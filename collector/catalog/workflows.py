@@ -3,6 +3,7 @@
 from collector.catalog import columns as c
 from collector.catalog.schema import Table
 from collector.core.facts import workflows
+from collector.core.model import ADDED_REASONS, FIRST_REASONS
 
 WORKFLOW_RUN = Table(
     "workflow_run",
@@ -56,7 +57,7 @@ WORKFLOW_RUN = Table(
             "Source of queue_latency_ms: `watch` (our clock, exact to 1 ms), `object` (exact to 1 s), empty: no value",
             observed=True,
         ),
-        *c.reason_times(),
+        *c.reason_times(FIRST_REASONS),
         c.count("pods", "Pods of the attempt"),
         c.count("failed_pods", "Pods that failed"),
         c.count("retries", "Children of Retry nodes beyond the first child of each"),
@@ -98,6 +99,7 @@ WORKFLOW_RUN = Table(
             "Trace of the workflow by Argo's own annotation workflows.argoproj.io/trace-id; empty: Argo exports none",
             codec="ZSTD(1)",
         ),
+        *c.reason_times(ADDED_REASONS),
         c.INSERTED_AT,
     ),
 )
@@ -128,10 +130,11 @@ WORKFLOW_LIVE = Table(
         c.instant("waiting_since", "Since when the waiting reason applies", observed=True),
         c.text("waiting_on", "Lock, quota or volume that the workflow waits for"),
         c.FIRST_SEEN_AT,
-        *c.reason_times(),
+        *c.reason_times(FIRST_REASONS),
         c.text("waiting_words", "Original message behind the waiting reason; for a lock its limit and holders"),
         c.text("progress", "Finished steps of known steps, as Argo counts them"),
         c.instant("moved_at", "When progress, phase or pods last changed", observed=True, optional=True),
+        *c.reason_times(ADDED_REASONS),
         c.INSERTED_AT,
     ),
 )

@@ -17,7 +17,7 @@ Instant = int
 
 WaitReason = Literal[
     "unseen", "throttled", "lock", "volume", "suspended", "quota", "unschedulable", "image", "step_lock", "starting",
-    "advancing", "running",
+    "advancing", "running", "stock",
 ]  # fmt: skip
 """What a live workflow waits for; `running`: at least one main container runs."""
 
@@ -25,12 +25,16 @@ BEFORE_WORK: tuple[WaitReason, ...] = ("unseen", "throttled", "lock", "volume")
 """Reasons of a workflow whose work has not begun; only these count as queue depth."""
 
 AFTER_WORK: tuple[WaitReason, ...] = (
-    "suspended", "quota", "unschedulable", "image", "volume", "step_lock", "starting", "advancing",
+    "suspended", "quota", "stock", "unschedulable", "image", "volume", "step_lock", "starting", "advancing",
 )  # fmt: skip
 """Reasons of a workflow that began but runs no main container; the first that holds wins."""
 
 WAITING_REASONS: tuple[WaitReason, ...] = (*BEFORE_WORK, *(r for r in AFTER_WORK if r not in BEFORE_WORK))
-REASONS: tuple[WaitReason, ...] = (*WAITING_REASONS, "running")
+ADDED_REASONS: tuple[WaitReason, ...] = ("stock",)
+"""Reasons of later releases: saved states and rows have their milliseconds at the end."""
+FIRST_REASONS: tuple[WaitReason, ...] = (*(r for r in WAITING_REASONS if r not in ADDED_REASONS), "running")
+"""Those of the first release."""
+REASONS: tuple[WaitReason, ...] = (*FIRST_REASONS, *ADDED_REASONS)
 """Each has a column of milliseconds; together these sum to finished - created within the clock's resolution."""
 
 AttemptOutcome = Literal["succeeded", "failed", "platform", "cancelled", "invalid", "unknown"]

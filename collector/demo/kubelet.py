@@ -13,6 +13,7 @@ from collector.demo.recipes import PRODUCTS, Recipe
 from collector.demo.scenario import SimulatedCluster
 from collector.demo.shapes import rfc3339
 
+NO_STOCK = "Create ECI failed because the specified instance is out of stock."
 EVICTED = "The node was low on resource: memory."
 PAST_DEADLINE = "Pod was active on the node longer than the specified deadline"
 
@@ -22,6 +23,8 @@ def event_of_stage(stage: str, pod: Obj) -> tuple[str, str, str] | None:
     match stage:
         case "unschedulable":
             return "FailedScheduling", _no_node(pod), "default-scheduler"
+        case "no_stock":
+            return "ProviderCreateFailed", NO_STOCK, "eci"
         case "image_failed":
             return "Failed", f'Failed to pull image "{_image(pod)}": dial tcp 10.0.0.5:443: i/o timeout', "kubelet"
         case "release_announced":
@@ -46,6 +49,10 @@ class Kubelet:
                 _condition(pod, "PodScheduled", "False", now, reason="Unschedulable", message=_no_node(pod))
             case "scheduled":
                 self._schedule(pod, recipe, now)
+            case "no_stock":
+                _condition(pod, "ContainerInstanceCreated", "False", now, reason="NoStock", message=NO_STOCK)
+            case "restocked":
+                _condition(pod, "ContainerInstanceCreated", "False", now, reason="Creating")
             case "annotated":
                 instance = f"bp1{self._rng.getrandbits(64):016x}"
                 pod["metadata"]["annotations"] |= shapes.billed_annotations(recipe, instance, self._cluster)

@@ -72,6 +72,8 @@ def draw_stages(rng: Random, product: SimulatedProduct, task: Task, fate: str) -
     todo = [("scheduled", rng.uniform(0.004, 0.02))]
     if rng.random() < task.unschedulable:
         todo = [("unschedulable", 0.02), ("scheduled", rng.uniform(*task.unschedulable_s))]
+    if task.no_stock and rng.random() < task.no_stock:
+        todo += [("no_stock", rng.uniform(0.3, 0.8)), ("restocked", rng.uniform(4, 9))]
     creating = [("creating", rng.uniform(0.02, 0.06)), ("running", rng.uniform(*product.start_s))]
     if rng.random() < task.image_fails:
         creating[1:] = [("image_failed", rng.uniform(0.3, 0.8)), ("running", rng.uniform(4, 9))]

@@ -61,6 +61,8 @@ class Task:
     unschedulable: float = 0.0
     """Probability that no node accepts the pod at first; `unschedulable_s` is for how long."""
     unschedulable_s: tuple[float, float] = (3, 9)
+    no_stock: float = 0.0
+    """Probability that the cloud has no machine for the pod at first."""
     image_fails: float = 0.0
     """Probability that the registry does not answer at first."""
     deadline_s: int = 0
@@ -111,7 +113,9 @@ CALIBRATE = Recipe(
 )  # fmt: skip
 TILE = Recipe(
     name="map-tile", product="eci-spot", spec="ecs.c6.large", project="hd-map",
-    entry=Task(cpu_m=2000, memory_mib=4096, run_s=(3, 13), retries=2, fates={"reclaimed": 0.16, "evicted": 0.02}),
+    entry=Task(
+        cpu_m=2000, memory_mib=4096, run_s=(3, 13), retries=2, no_stock=0.06, fates={"reclaimed": 0.16, "evicted": 0.02},
+    ),
 )  # fmt: skip
 MERGE = Recipe(
     name="map-merge", product="eci", spec="4.0-16.0Gi", project="hd-map", lock=("tile-merge", 1),

@@ -11,7 +11,7 @@ from collector.catalog import metrics as catalog
 from collector.catalog.counters import Counters
 from collector.core import live_view
 from collector.core.live_view import ClusterHealth, LiveView, StoreHealth, Waiting
-from collector.core.model import REASONS, Instant
+from collector.core.model import WAITING_REASONS, Instant
 from collector.web import limits, trouble
 from collector.web.api_model import age, age_or_none
 from collector.web.api_models import (
@@ -83,7 +83,7 @@ def _by_reason(rows: Iterable[Waiting], at: Instant) -> list[ReasonCount]:
 
 
 def _order(reason: str) -> int:
-    return REASONS.index(reason) if reason in REASONS else len(REASONS)
+    return WAITING_REASONS.index(reason) if reason in WAITING_REASONS else len(WAITING_REASONS)
 
 
 def _totals(view: LiveView) -> Totals:

@@ -22,7 +22,7 @@ SPEED, BEFORE_S = 10, 180
 PATIENCE_S = 120
 """For what comes late: once the fleet has come to the present, its time is ours."""
 REASONS = {
-    "unseen", "throttled", "lock", "running", "suspended", "quota", "unschedulable", "image", "step_lock", "starting",
+    "unseen", "throttled", "lock", "running", "suspended", "quota", "stock", "unschedulable", "image", "step_lock", "starting",
     "advancing",
 }  # fmt: skip
 SIGHTS = REASONS | {

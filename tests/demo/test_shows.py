@@ -86,6 +86,7 @@ PODS: dict[str, Shows] = {
     "unschedulable": lambda sight: any(
         c.get("reason") == "Unschedulable" for c in sight.obj["status"].get("conditions", [])
     ),
+    "no stock": lambda sight: any(c.get("reason") == "NoStock" for c in sight.obj["status"].get("conditions", [])),
     "image pull": lambda sight: "ImagePullBackOff" in wait_of(sight),
     "spot taken back": lambda sight: sight.obj["status"].get("reason") == "BidExpired",
     "controller killed": lambda sight: is_argos(sight) and b"OOMKilled" in sight.write.body,

@@ -79,6 +79,7 @@ class WorkflowRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     """Number of what the workflow made, by the annotation that the settings name; None: none, or not a number."""
     trace_id: str = ""
     """The trace that Argo itself makes of the workflow, 32 hex digits; empty: it makes none."""
+    stock_ms: int = 0
 
 
 class WorkflowLive(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
@@ -118,6 +119,7 @@ class WorkflowLive(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     """Finished and known steps, as Argo counts them."""
     moved_at: Instant | None = None
     """Last change of progress, phase or pods."""
+    stock_ms: int = 0
 
 
 class StepRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):

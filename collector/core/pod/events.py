@@ -16,7 +16,18 @@ from collector.core.model import Instant
 from collector.core.objects import kubernetes
 
 HintKind = Literal[
-    "scheduling", "quota", "image", "spot", "preempted", "evicted", "oom", "node", "volume", "workflow", "other"
+    "scheduling",
+    "quota",
+    "stock",
+    "image",
+    "spot",
+    "preempted",
+    "evicted",
+    "oom",
+    "node",
+    "volume",
+    "workflow",
+    "other",
 ]
 
 RELEVANT_KINDS = frozenset(
@@ -41,8 +52,8 @@ ACS, which announce the end of a spot instance 3 to 5 minutes before it (alibaba
 
 SIGNS: tuple[tuple[str, HintKind], ...] = (
     ("exceeded quota", "quota"),
-    ("nostock", "quota"),
-    ("out of stock", "quota"),
+    ("nostock", "stock"),
+    ("out of stock", "stock"),
     ("image", "image"),
 )
 """Words of messages that distinguish the reasons Failed, FailedCreate and BackOff; the first match counts."""

@@ -32,7 +32,7 @@ class PodState(msgspec.Struct, array_like=True, gc=False):
     guessed: bool = False
     """Whether the end is by the arrival clock, since no kubelet wrote one; so it is for an evicted pod."""
     waits: WaitReason | Literal[""] = ""
-    """Why the pod cannot start: quota, unschedulable, image, volume; empty: no reason is known."""
+    """Why the pod cannot start: quota, stock, unschedulable, image, volume; empty: no reason is known."""
     written: WrittenCharges | None = None
     """The charges that were written; newer ones go above them."""
     waits_on: str = ""

@@ -1,17 +1,19 @@
 """
-What keeps a pod from starting: a quota, no node, a volume or an image.
+What keeps a pod from starting: a quota, no stock of the cloud, no node, a volume or an image.
 """
 
 import re
 
 from collector.core.model import WaitReason
 from collector.core.objects import kubernetes
-from collector.core.queue.waiting import STOCK, Reason, claim_name, one_line, quota_name
+from collector.core.queue.waiting import Reason, claim_name, one_line, quota_name
 
 UNSCHEDULABLE_SIGNS: tuple[tuple[str, WaitReason], ...] = (
     ("quota", "quota"), ("persistentvolumeclaim", "volume"), ("volume", "volume"),
 )  # fmt: skip
 """Words of schedulers, in lower case, that distinguish a quota or a volume from a lack of nodes."""
+STOCK = "stock"
+"""In NoStock, StockExhaust, StockClose and "out of stock": messages of a cloud that has no machine left."""
 ARGO_CONTAINERS = frozenset({"init", "wait", "supervisor"})
 _IMAGE = re.compile(r'image "([^"]+)"')
 
@@ -22,7 +24,7 @@ def waits_for(status: kubernetes.PodStatus) -> Reason | None:
         reason, message = condition.reason or "", condition.message or ""
         instance = condition.type == "ContainerInstanceCreated" and condition.status == "False"
         if instance and STOCK in f"{reason} {message}".lower():
-            return Reason("quota", STOCK, one_line(message or reason))
+            return Reason("stock", "", one_line(message or reason))
         if condition.type == "PodScheduled" and reason == "Unschedulable":
             return _unschedulable(one_line(message))
     pulling = [

@@ -24,8 +24,6 @@ POSTPONED = "Workflow processing has been postponed because too many workflows a
 LOCK_MESSAGES = ("Waiting for ", "Failed to get semaphore limit", "Waiting to acquire", "failed to lock")
 VOLUME_MESSAGE = "Waiting for a PVC to be created"
 QUOTA_MESSAGE = "exceeded quota"
-STOCK = "stock"
-"""In NoStock, StockExhaust, StockClose and "out of stock": messages of a cloud that has no machine left."""
 HOLD_SIGNS = (b'"Suspend"', b'"waiting"', QUOTA_MESSAGE.encode())
 """Byte strings; status.nodes contains at least one of them if a step is held."""
 WORDS_LIMIT = 500

@@ -12,7 +12,7 @@ from collector.core.objects import kubernetes
 from collector.core.queue import locks
 from collector.core.rules import Rules
 from collector.core.workflow import template_version, units
-from collector.core.workflow.state import WorkflowState
+from collector.core.workflow.state import WorkflowState, with_added_reasons
 
 TEMPLATE_LABELS = (
     "workflows.argoproj.io/workflow-template",
@@ -65,6 +65,8 @@ def restored(state: WorkflowState, rules: Rules) -> WorkflowState:
     attempt = state.attempt
     for name in ATTEMPT_TEXTS:
         setattr(attempt, name, intern(getattr(attempt, name)))
+    for one in (attempt, *(state.former or ())):
+        one.spent = with_added_reasons(one.spent)
     attempt.held_locks = locks.shared_holds(attempt.held_locks)
     state.labels = _shared(frozenset(state.labels.items())) if state.labels else None
     _attribute(state, rules)

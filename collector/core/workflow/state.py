@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from collector.core.facts.workflows import StepRun
-from collector.core.model import AttemptOutcome, Instant, NodeStatus, WaitReason
+from collector.core.model import REASONS, AttemptOutcome, Instant, NodeStatus, WaitReason
 from collector.core.queue.locks import LockHold
 from collector.core.queue.waiting import HeldPods, Reason
 from collector.core.workflow.steps import StepHold
@@ -148,3 +148,8 @@ class WorkflowState(msgspec.Struct, array_like=True, tag=2, gc=False):
     """By node id the newest attempt that ran a step again; only of workflows that were retried."""
     trace_id: str = ""
     """The trace that the controller itself makes of the workflow, as its annotation states it."""
+
+
+def with_added_reasons(spent: list[int] | None) -> list[int] | None:
+    """The account of an attempt that an earlier release saved, with a place for each reason that was added since."""
+    return spent and [*spent, *[0] * (len(REASONS) - len(spent))]

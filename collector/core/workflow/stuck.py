@@ -12,7 +12,6 @@ import msgspec
 
 from collector.core.live_view import StuckWorkflow
 from collector.core.model import Instant
-from collector.core.queue.waiting import STOCK
 from collector.core.workflow.state import Attempt, WorkflowState
 
 OLDEST_SHOWN = 200
@@ -31,6 +30,7 @@ REMEDIES = {
 """What to do about each cause, in one sentence."""
 
 _CAUSES = {name: name for name in ("quota", "unschedulable", "image", "volume", "starting")} | {
+    "stock": "no_stock",
     "step_lock": "lock",
     "advancing": "no_pod_controller",
 }
@@ -67,8 +67,6 @@ def stuck(cluster: str, states: Iterable[WorkflowState], now: Instant, after_ms:
 def _cause(attempt: Attempt) -> str:
     if attempt.reason == "advancing" and attempt.awaits_results:
         return "no_pod_task_result"
-    if attempt.reason == "quota" and attempt.reason_on == STOCK:
-        return "no_stock"
     return _CAUSES[attempt.reason]
 
 

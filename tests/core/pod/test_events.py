@@ -60,7 +60,7 @@ def test_a_warning_about_a_pod_is_a_hint() -> None:
         ("NodeNotReady", "Node is not ready", "node"),
         ("FailedMount", "Unable to attach or mount volumes", "volume"),
         ("FailedCreate", 'pods "x" is forbidden: exceeded quota: gpu', "quota"),
-        ("ProviderCreateFailed", "OperationDenied.NoStock", "quota"),
+        ("ProviderCreateFailed", "OperationDenied.NoStock", "stock"),
         ("Failed", "Error: ErrImagePull", "image"),
         ("Failed", 'Failed to pull image "nope"', "image"),
         ("BackOff", "Back-off pulling image", "image"),

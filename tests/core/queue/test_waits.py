@@ -55,7 +55,7 @@ def hanging(waits: str) -> Observation:
 
 def test_a_waiting_pod_determines_the_reason_of_its_workflow() -> None:
     """The reason of a workflow is the first of the list that applies to any of its pods."""
-    quota = [a_condition("ContainerInstanceCreated", NOON, "False", reason="NoStock")]
+    stock = [a_condition("ContainerInstanceCreated", NOON, "False", reason="NoStock")]
     cases = {
         "0/2 nodes are available: 2 Insufficient nvidia.com/gpu.": unfit("0/2 nodes are available"),
         "pod has unbound immediate PersistentVolumeClaims": unfit("pod has unbound immediate PersistentVolumeClaims"),
@@ -64,7 +64,7 @@ def test_a_waiting_pod_determines_the_reason_of_its_workflow() -> None:
         "ErrImagePull": hanging("ErrImagePull"),
         "InvalidImageName": hanging("InvalidImageName"),
         "ContainerCreating": hanging("ContainerCreating"),
-        "NoStock": an_observation(a_pod(conditions=quota)),
+        "NoStock": an_observation(a_pod(conditions=stock)),
     }
 
     found = {}
@@ -81,7 +81,7 @@ def test_a_waiting_pod_determines_the_reason_of_its_workflow() -> None:
         "image",
         "image",
         "starting",
-        "quota",
+        "stock",
     ]
 
 

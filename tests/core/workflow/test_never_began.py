@@ -7,6 +7,7 @@ import pytest
 from collector.core.cluster.effects import Began, Ended
 from collector.core.facts.workflows import WorkflowRun
 from collector.core.messages import Change, Observation
+from collector.core.model import REASONS
 from tests.builders import HOUR, MINUTE, NOON, POSTPONED, SECOND, a_pod, a_step, a_workflow, an_observation, iso
 from tests.core.observed import a_cluster, feed, only, submitted
 
@@ -129,10 +130,7 @@ def test_a_pod_that_is_seen_before_the_end_began_its_workflow() -> None:
 
 def of(run: WorkflowRun) -> int:
     """Sum of the milliseconds of all reasons."""
-    return sum(getattr(run, f"{reason}_ms") for reason in (
-        "unseen", "throttled", "lock", "volume", "suspended", "quota", "unschedulable", "image", "step_lock", "starting",
-        "advancing", "running",
-    ))  # fmt: skip
+    return sum(getattr(run, f"{reason}_ms") for reason in REASONS)
 
 
 def retried(when: int, change: Change = "listed", **more: Any) -> Observation:

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from collector.core.live_view import StuckWorkflow
 from collector.core.model import AFTER_WORK, REASONS
-from collector.core.queue.waiting import STOCK
 from collector.core.workflow import stuck as stuck_module
 from collector.core.workflow.state import WorkflowState
 from collector.core.workflow.stuck import OLDEST_SHOWN, REMEDIES, StuckWorkflows, stuck
@@ -56,7 +55,7 @@ def test_a_workflow_that_does_not_move_is_reported_with_its_cause() -> None:
     ("state", "cause"),
     [
         (idle(reason="quota", reason_on="team"), "quota"),
-        (idle(reason="quota", reason_on=STOCK), "no_stock"),
+        (idle(reason="stock"), "no_stock"),
         (idle(reason="unschedulable"), "unschedulable"),
         (idle(reason="volume"), "volume"),
         (idle(reason="step_lock", reason_on="team/Mutex/m"), "lock"),
