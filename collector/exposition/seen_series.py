@@ -8,6 +8,7 @@ after a restart the counters of submitted workflows name the queues.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Generic, TypeVar
 
 from msgspec.structs import replace
@@ -68,13 +69,15 @@ class SeenSeries:
     """The clusters whose counters were asked for queues."""
 
     def with_zeros(self, view: LiveView, counters: Counters) -> LiveView:
-        """Returns the view for a scrape: rows of 0 follow the others, so that a full family has no room for these only."""
+        """Returns the view for a scrape, with rows of 0 after the others and only where a family has room for them."""
         up = {cluster.name for cluster in view.clusters if cluster.ready}
         self._see_counted(up - self._counted, counters, view.at)
         self._see(view)
+        room = max(0, MAX_SERIES["gauge"] - len(view.queues))
+        zeros = (*islice(self._empty_queues(view, up), room), *islice(self._idle_workflows(view, up), room))
         return replace(
             view,
-            queues=[*view.queues, *self._empty_queues(view, up), *self._idle_workflows(view, up)],
+            queues=[*view.queues, *zeros],
             locks=[*view.locks, *self._free_locks(view, up)],
             stuck_counts=view.stuck_counts | _zeros(self._stuck, view.stuck_counts, up),
             pods=view.pods | _zeros(self._pods, view.pods, up),

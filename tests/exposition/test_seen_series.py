@@ -131,6 +131,16 @@ def test_a_bomb_of_queues_is_remembered_up_to_a_bound(monkeypatch: pytest.Monkey
     assert {key[2] for key in shown(seen, a_scrape(), "queue_depth")} == {"b", "c"}
 
 
+def test_zeros_take_the_place_of_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full family shows what waits, and is not overfull because of queues that are empty."""
+    monkeypatch.setitem(MAX_SERIES, "gauge", 3)
+    seen, queues = SeenSeries(), [("prod-hz", "ns", queue) for queue in "abc"]
+    shown(seen, a_scrape(waiting(NIGHT, "lock", 1, MINUTE)), "queue_depth")
+    full = a_scrape(*(waiting(queue, "unseen", 1, MINUTE) for queue in queues))
+
+    assert shown(seen, full, "queue_depth") == {(*queue, "unseen"): 1 for queue in queues}
+
+
 def test_the_view_of_the_page_is_not_changed() -> None:
     """Zeros are for scrapes: a queue without workflows has no row on the page."""
     seen = SeenSeries()
