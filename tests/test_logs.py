@@ -88,6 +88,16 @@ def test_a_record_is_one_line_that_reads_back(message: str, facts: dict[str, Any
         assert read == {"level": "info", "message": message, **finite(facts)}
 
 
+@pytest.mark.parametrize(
+    "text", ["1", "-2.5e3", "true", "null", "NaN", "", "a b", "a=b", "[]", "word", "10.0.0.1:80", "…"]
+)
+def test_a_text_is_read_back_as_a_text(text: str) -> None:
+    """Also one that looks like a number, and one that is the sentence."""
+    line = read_plain(PlainLines().format(a_record(text, reason=text)))
+
+    assert (line["message"], line["reason"]) == (text, text)
+
+
 def test_the_forms() -> None:
     """What a person sees, and what a program gets."""
     record = a_record(
