@@ -9,7 +9,6 @@ from collector.catalog import metrics as catalog
 
 RECORDINGS: tuple[Recording, ...] = ()
 
-PROCESS_START, PROCESS_MEMORY = "process_start_time_seconds", "process_resident_memory_bytes"
 OURS = f"and on (job) count by (job) ({catalog.BUILD_INFO.name}) > 0"
 """Of what is scraped only what runs beside a collector; the name of the job is its owner's."""
 
@@ -67,7 +66,7 @@ def collector_not_ready(numbers: Numbers) -> Alert:
 
 def collector_restarting(numbers: Numbers) -> Alert:
     """Watches resume without a gap, so a loop of restarts is not visible in any report."""
-    starts = f"changes({PROCESS_START}[{numbers.span('window')}])"
+    starts = f"changes({catalog.PROCESS_START.name}[{numbers.span('window')}])"
     return Alert(
         name="CollectorRestarting",
         expr=f"{starts} >= {numbers['starts']}\n{OURS}",
@@ -86,7 +85,7 @@ def collector_memory_high(numbers: Numbers) -> Alert:
     """Before the kernel ends the process."""
     return Alert(
         name="CollectorMemoryHigh",
-        expr=f"{PROCESS_MEMORY} / 1024 ^ 3 > {numbers['memory']}\n{OURS}",
+        expr=f"{catalog.PROCESS_MEMORY.name} / 1024 ^ 3 > {numbers['memory']}\n{OURS}",
         severity="warning",
         summary="The collector uses much memory.",
         description=(

@@ -18,7 +18,9 @@ def _grew_or_appeared(numbers: Numbers, metric: Metric, labels: tuple[str, ...])
     by, series = f"sum by ({', '.join(labels)})", numbers.of(metric)
     window = numbers.span("window")
     new = f"({by} ({once(metric, series)}) unless {by} ({series} offset {window})) > 0"
-    return f"{increase(metric, series, window, ', '.join(labels))} > 0 or {new}"
+    # What the first scrapes ever show is not new.
+    known = f"and on () count({catalog.BUILD_INFO.name} offset {window}) > 0"
+    return f"{increase(metric, series, window, ', '.join(labels))} > 0\nor {new}\n{known}"
 
 
 def store_insert_failing(numbers: Numbers) -> Alert:

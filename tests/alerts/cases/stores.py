@@ -202,7 +202,7 @@ CASES: tuple[Case, ...] = (
         alert="QuarantineGrowing",
         severity="warning",
         story="a series that appears at 1",
-        series={SET_ASIDE.format("events", "no_uid"): "_x100 1x90"},
+        series={SET_ASIDE.format("events", "no_uid"): "_x100 1x90", 'lynceus_build_info{version="1"}': "1x200"},
         silent_at=("99m", "180m"),
         fires_at=("110m",),
         labels={"cluster": "prod", "kind": "events", "reason": "no_uid"},
@@ -214,9 +214,9 @@ CASES: tuple[Case, ...] = (
     ),
     Silent(
         alert="QuarantineGrowing",
-        story="rows of long ago",
-        series={SET_ASIDE.format("pods", "json"): "7x90"},
-        at=("61m", "90m"),
+        story="rows of long ago, for a Prometheus that begins to scrape",
+        series={SET_ASIDE.format("pods", "json"): "7x90", 'lynceus_build_info{version="1"}': "1x90"},
+        at=("1m", "30m", "61m", "90m"),
     ),
     Fires(
         alert="RollupOld",
