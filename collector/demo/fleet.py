@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -44,8 +44,8 @@ class Member:
         self._store = ObjectStore(folder / f"{cluster.name}.sqlite", window)
         self.token = self._store.note("token") or secrets.token_urlsafe(24)
         self._store.write_note("token", self.token)
-        self._load = ClusterLoad(cluster, seed, self._store.saved())
-        self._server = ApiServer(self._store, self.token, self._load, clock)
+        self.load = ClusterLoad(cluster, seed, self._store.saved())
+        self._server = ApiServer(self._store, self.token, self.load, clock)
         self._runner = web.AppRunner(
             self._server.app(), handler_cancellation=True, access_log=None, shutdown_timeout=2.0
         )
@@ -67,7 +67,7 @@ class Member:
     async def run(self, stop: asyncio.Event) -> None:
         """Steps the cluster until `stop` is set."""
         while not stop.is_set():
-            nap_s = min(max(self._load.next_due() - self._clock(), SHORTEST_NAP_S), LONGEST_NAP_S)
+            nap_s = min(max(self.load.next_due() - self._clock(), SHORTEST_NAP_S), LONGEST_NAP_S)
             try:
                 async with asyncio.timeout(nap_s):
                     await stop.wait()
@@ -81,7 +81,7 @@ class Member:
         self._store.close()
 
     def _tick(self) -> None:
-        batch = self._load.step(self._clock())
+        batch = self.load.step(self._clock())
         if batch.writes or batch.records:
             self._store.commit(batch)
             self._server.publish(batch.writes)
@@ -98,9 +98,15 @@ async def run_fleet(
     clock: Clock = time.time,
 ) -> None:
     """Serves a number of clusters until `stop` is set; `ready` is called once, when all of them answer."""
+    members = make_members(data_dir, scenario.clusters(clusters), seed, window=window, clock=clock)
+    await serve_members(members, data_dir, ready, stop)
+
+
+async def serve_members(made: Iterable[Member], data_dir: Path, ready: Ready, stop: asyncio.Event) -> None:
+    """Serves these clusters until `stop` is set."""
     members: list[Member] = []
     try:
-        members.extend(_members(data_dir, clusters, seed, window, clock))
+        members.extend(made)
         for member in members:
             await member.open()
         ready(write_kubeconfig(data_dir / "kubeconfig.yaml", members), [member.name for member in members])
@@ -112,9 +118,17 @@ async def run_fleet(
             await member.close()
 
 
-def _members(data_dir: Path, clusters: int, seed: int, window: int, clock: Clock) -> Iterator[Member]:
+def make_members(
+    data_dir: Path,
+    clusters: Iterable[SimulatedCluster],
+    seed: int,
+    *,
+    window: int = 4000,
+    clock: Clock = time.time,
+) -> Iterator[Member]:
+    """The members of a fleet, each with its file in the folder."""
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for cluster in scenario.clusters(clusters):
+    for cluster in clusters:
         yield Member(cluster, seed, data_dir, window, clock)
 
 

@@ -40,7 +40,7 @@ class Installation:
 
     def __init__(self, world: World) -> None:
         self._world, self._cluster, self._objects = world, world.cluster, world.objects
-        self.names = REPLICAS if self._cluster.controller_dies else REPLICAS[:1]
+        self.names = REPLICAS if self._cluster.controller_dies or self._cluster.standby else REPLICAS[:1]
         self._container = "controller" if self._cluster.helm else "workflow-controller"
 
     @property

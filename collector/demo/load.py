@@ -257,7 +257,26 @@ class ClusterLoad:
         if not plan.reopened and self._rng.random() < RECIPES[plan.recipe].retried:
             self._schedule(now + self._rng.uniform(3, 6), "retry", plan.key)
 
-    # The controller's failures.
+    # The controller's failures: by the timetable, or at once for who tries an alert.
+
+    def fail_over(self, now: float) -> None:
+        """Kills the leading controller now; a standby takes over, and the kubelet restarts the killed one."""
+        self._schedule_next("oom", now)
+
+    def stop_controller(self, now: float) -> None:
+        """Ends the only controller; it stays down until `start_controller`."""
+        self._controller.die()
+        self._installation.kill(now)
+
+    def start_controller(self, now: float) -> None:
+        """Starts the controller again, which leads at once."""
+        self._installation.restart(now)
+        self._installation.renew(now)
+        self._controller.start(now)
+
+    def hang_controller(self, seconds: float, now: float) -> None:
+        """Lets the controller do nothing for some time, while it goes on to lead."""
+        self._controller.stall(seconds, now)
 
     def _stall(self, _: str, now: float) -> None:
         self._schedule_next("stall", now + self._rng.uniform(30, 70))

@@ -54,6 +54,8 @@ class SimulatedCluster:
     """Argo by its Helm chart: another name of the container, one text of configuration, no Lease for a single replica."""
     controller_dies: bool = False
     """The controller has two replicas, and the leader is OOM-killed again and again: the other one takes over."""
+    standby: bool = False
+    """The controller has two replicas, and nothing kills the leader by itself."""
     burst_size: tuple[int, int]
     burst_every_s: tuple[float, float]
     trickle_every_s: tuple[float, float]
