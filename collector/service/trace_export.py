@@ -9,6 +9,8 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import NamedTuple
 
 from collector import connect
 from collector.catalog import metrics
@@ -19,10 +21,11 @@ from collector.core.messages import Commit
 from collector.core.model import Instant
 from collector.measured import unmeasured
 from collector.service.tasks import every, own_thread
+from collector.settings.derived import make_data_dir
 from collector.settings.model import Settings
 from collector.store.clickhouse import Store, StoreError
 from collector.store.worker import Worker
-from collector.traces import stored
+from collector.traces import saved_queue, stored
 from collector.traces.attempt_spans import spans
 from collector.traces.feed import DROP_REASONS, AttemptKey, Feed, WaitingAttempt, key_of
 from collector.traces.own_work import OwnWork
@@ -48,6 +51,18 @@ OWN_SERVICE = "lynceus"
 """The same of the collector's own work."""
 
 
+Requests = deque[Sequence[TraceSpan]]
+"""What is left to send of an attempt, cut into requests."""
+
+
+class Outgoing(NamedTuple):
+    """An attempt that is being sent."""
+
+    key: AttemptKey
+    waiting: WaitingAttempt
+    requests: Requests
+
+
 class TraceExport:
     """Owns the queue, the connection to the receiver, and what was taken from the queue and is not sent yet."""
 
@@ -55,8 +70,7 @@ class TraceExport:
         self._settings, self._counters, self._receiver = settings, counters, receiver
         self._feed = Feed(settings.traces, counters)
         self._taken: dict[AttemptKey, WaitingAttempt] = {}
-        self._outgoing: deque[tuple[str, deque[Sequence[TraceSpan]]]] = deque()
-        """Of each attempt its cluster and the requests that are left to send."""
+        self._outgoing: deque[Outgoing] = deque()
         self._own_work = OwnWork(counters)
         self._pause_s = FIRST_PAUSE_S
         self._away = ""
@@ -75,8 +89,9 @@ class TraceExport:
         return self._own_work.measure(name, **about) if self._settings.traces.own_work else unmeasured(name, **about)
 
     async def run(self, stored_until: Callable[[], Instant]) -> None:
-        """Exports for ever what the store has had time to receive whole; what waits at the end is counted as dropped."""
-        store = connect.reading_store(self._settings, "", own=True)
+        """Exports for ever what the store has had time to receive whole; what waits at the end is left for the next run."""
+        store, folder = connect.reading_store(self._settings, "", own=True), make_data_dir(self._settings)
+        self._feed.put_back(saved_queue.load(folder))
         with own_thread("traces", store) as worker:
 
             async def look() -> float:
@@ -86,7 +101,16 @@ class TraceExport:
                 await every(LOOK_S, look)
             finally:
                 self._receiver.close()
-                self._feed.drop("shutdown", len(self._feed) + len(self._taken) + len(self._outgoing))
+                self._save(folder)
+
+    def _save(self, folder: Path) -> None:
+        unsent = {each.key: each.waiting for each in self._outgoing}
+        left = {**unsent, **self._taken, **self._feed.waiting()}
+        try:
+            saved_queue.save(folder, left)
+        except OSError as error:
+            log.warning("traces that wait could not be saved", extra={"reason": str(error)})
+            self._feed.drop("shutdown", len(left))
 
     async def _look(self, worker: Worker, store: Store, stored_until: Callable[[], Instant]) -> float:
         """Sends what there is; returns the pause until the next look."""
@@ -107,28 +131,43 @@ class TraceExport:
 
     async def _export(self, worker: Worker, store: Store) -> None:
         """Reads and sends what was taken; what is not sent when the store or the receiver fails stays for the next look."""
-        found, most = await worker.run(stored.read_runs, store, self._taken), self._settings.traces.max_spans
+        found = await worker.run(stored.read_runs, store, self._taken)
         runs = [run for run in found if run.version >= self._taken[key_of(run)].version]
         present = {key_of(run): self._taken[key_of(run)] for run in runs}
         self._feed.later({key: waiting for key, waiting in self._taken.items() if key not in present}, now_ms())
         self._taken = present
-        for group in stored.groups(runs, most):
-            made = await worker.run(_requests, store, group, most)
+        for group in stored.groups(runs, self._settings.traces.max_spans):
+            made = await self._make(worker, store, group)
             for run in group:
-                self._taken.pop(key_of(run), None)
-            self._outgoing += made
+                waiting = self._taken.pop(key_of(run))
+                if requests := made.get(key_of(run)):
+                    self._outgoing.append(Outgoing(key_of(run), waiting, requests))
+                else:
+                    self._feed.drop("unforeseen")
             await self._send(worker)
+
+    async def _make(self, worker: Worker, store: Store, runs: Sequence[WorkflowRun]) -> dict[AttemptKey, Requests]:
+        """The requests of some attempts; an unexpected error costs these attempts, and the next ones go on."""
+        try:
+            return await worker.run(_requests, store, runs, self._settings.traces.max_spans)
+        except StoreError:
+            raise
+        except Exception:
+            log.exception("unexpected error, some workflows are not exported")
+            return {}
 
     async def _send(self, worker: Worker) -> None:
         while self._outgoing:
-            cluster, left = self._outgoing[0]
-            resource = {"service.name": SERVICE, "k8s.cluster.name": cluster}
+            attempt = self._outgoing[0]
+            resource = {"service.name": SERVICE, "k8s.cluster.name": attempt.key.cluster}
             try:
-                while left:
-                    await worker.run(self._receiver.send, resource, left[0])
-                    left.popleft()
+                while attempt.requests:
+                    await worker.run(self._receiver.send, resource, attempt.requests[0])
+                    attempt.requests.popleft()
             except SpansRefusedError as error:
-                log.warning("the receiver refused a trace", extra={"cluster": cluster, "reason": str(error)})
+                log.warning(
+                    "the receiver refused a trace", extra={"cluster": attempt.key.cluster, "reason": str(error)}
+                )
                 self._feed.drop("refused")
             else:
                 self._counters.add(metrics.TRACES_EXPORTED)
@@ -157,7 +196,12 @@ class TraceExport:
         self._away, self._pause_s = "", FIRST_PAUSE_S
 
 
-def _requests(store: Store, runs: Sequence[WorkflowRun], most: int) -> list[tuple[str, deque[Sequence[TraceSpan]]]]:
-    """The requests of some attempts, each with its cluster."""
-    attempts = stored.read_attempts(store, runs, most)
-    return [(attempt.run.cluster, deque(requests_of(spans(attempt, most)))) for attempt in attempts]
+def _requests(store: Store, runs: Sequence[WorkflowRun], most: int) -> dict[AttemptKey, Requests]:
+    """The requests of some attempts; of one whose rows cannot be understood there are none."""
+    made: dict[AttemptKey, Requests] = {}
+    for attempt in stored.read_attempts(store, runs, most):
+        try:
+            made[key_of(attempt.run)] = deque(requests_of(spans(attempt, most)))
+        except Exception:
+            log.exception("unexpected error, a workflow is not exported", extra={"uid": attempt.run.uid})
+    return made

@@ -9,7 +9,7 @@ watches a moment.
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Literal, NamedTuple, get_args
 
 from collector.catalog import metrics
@@ -19,7 +19,7 @@ from collector.core.model import Fact, Instant
 from collector.core.units import HOUR_MS
 from collector.settings.traces import TraceSettings
 
-DropReason = Literal["queue_full", "old", "refused", "shutdown", "own_work"]
+DropReason = Literal["queue_full", "old", "refused", "unforeseen", "shutdown", "own_work"]
 """Why an attempt is not exported; `own_work`: a span of the collector itself."""
 DROP_REASONS: tuple[DropReason, ...] = get_args(DropReason)
 OLD_MS = HOUR_MS
@@ -96,6 +96,17 @@ class Feed:
             else:
                 taken[key] = waiting
         return taken
+
+    def put_back(self, waiting: Mapping[AttemptKey, WaitingAttempt]) -> None:
+        """Takes up what an earlier run left, before all others; what does not fit is dropped."""
+        before = len(self._waiting) + len(waiting)
+        both = {**waiting, **self._waiting}
+        self._waiting = dict(islice(both.items(), self.settings.queue))
+        self.drop("queue_full", before - len(self._waiting))
+
+    def waiting(self) -> Mapping[AttemptKey, WaitingAttempt]:
+        """All that waits."""
+        return self._waiting
 
     def later(self, taken: Mapping[AttemptKey, WaitingAttempt], now: Instant) -> None:
         """Returns attempts whose rows the store does not have yet, or has in an older version only."""

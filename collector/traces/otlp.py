@@ -44,12 +44,14 @@ class Session(requests.Session):
         super().__init__()
         self.trust_env = False  # no proxies and no .netrc of the environment
         self.own_headers = headers
+        self.is_used = False
+        """Whether the request was made: spans that cannot be encoded never become one."""
         self.status: int | None = None
         self.answer = b""
 
     def request(self, method: str, url: str, **how: Any) -> requests.Response:  # type: ignore[override]
         """Sends a request; the body of the answer is read no further than the limit."""
-        self.status, self.answer = None, b""
+        self.is_used, self.status, self.answer = True, None, b""
         described = {key: value for key, value in how.pop("headers").items() if key.lower() in _OWN_HEADERS}
         response = super().request(method, url, headers={**self.own_headers, **described}, stream=True, **how)
         self.answer = response.raw.read(ANSWER_LIMIT, decode_content=True) or b""
@@ -77,9 +79,11 @@ class OtlpReceiver:
 
     def send(self, resource: Mapping[str, str], spans: Sequence[TraceSpan]) -> None:
         """Sends spans in one request; ReceiverAwayError: again later, SpansRefusedError: never again."""
-        self._session.own_headers = self._headers()
+        self._session.own_headers, self._session.is_used = self._headers(), False
         made = [*_as_sdk_spans(resource, spans)]
         taken, status = self._exporter.export(made) is SpanExportResult.SUCCESS, self._session.status
+        if not self._session.is_used:
+            raise SpansRefusedError("could not be encoded")
         if status in _REFUSED:
             raise SpansRefusedError(f"answered {status}")
         if not taken or status is None or status >= 300:

@@ -109,6 +109,19 @@ def test_spans_that_the_receiver_did_not_take_are_a_refusal() -> None:
         receiver.close()
 
 
+def test_spans_that_cannot_be_encoded_are_a_refusal() -> None:
+    """Half a character is not UTF-8; to send it again for ever would stop all others."""
+    broken = replace(MADE[0], name="\ud800")
+    with receiving() as there:
+        receiver = a_receiver(there.url)
+        with pytest.raises(SpansRefusedError, match="encoded"):
+            receiver.send(RESOURCE, [broken])
+        receiver.send(RESOURCE, MADE)
+        receiver.close()
+
+    assert len(there.spans) == len(MADE)
+
+
 def test_a_receiver_that_hangs_or_is_absent_is_given_up_in_time() -> None:
     """Within the time limit, all repetitions included."""
     with receiving() as there:

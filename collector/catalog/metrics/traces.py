@@ -11,7 +11,8 @@ TRACES_DROPPED = Metric(
     "lynceus_traces_dropped_total",
     "counter",
     ("reason",),
-    "Finished attempts that were not exported: queue_full, old (it ended an hour ago), refused (by the receiver), shutdown. "
+    "Finished attempts that were not exported: queue_full, old (it ended an hour ago), refused (by the receiver), "
+    "unforeseen (an error of the export), shutdown. "
     "own_work: a span of the collector itself.",
 )
 TRACE_SEND_ERRORS = Metric(
