@@ -53,7 +53,8 @@ def of_token(token: str) -> Expiry | None:
         return None
     if not 0 < claims.exp <= LATEST_S:
         return None
-    return Expiry(int(claims.exp * 1000), None if claims.iat is None else int((claims.exp - claims.iat) * 1000))
+    is_dated = claims.iat is not None and 0 <= claims.iat <= claims.exp
+    return Expiry(int(claims.exp * 1000), int((claims.exp - (claims.iat or 0)) * 1000) if is_dated else None)
 
 
 def of_certificate(pem: bytes) -> Expiry | None:

@@ -81,6 +81,8 @@ def test_a_token_that_is_a_jwt_states_its_end() -> None:
     """In seconds; without its issue it is not known how long it lives."""
     assert of_token(jwt({"exp": 2000, "iat": 1000})) == Expiry(2_000_000, 1_000_000)
     assert of_token(jwt({"exp": 2000.5})) == Expiry(2_000_500, None)
+    assert of_token(jwt({"exp": 2000, "iat": -1.7e308})) == Expiry(2_000_000, None)
+    assert of_token(jwt({"exp": 2000, "iat": 1.7e308})) == Expiry(2_000_000, None)
 
 
 @pytest.mark.parametrize(
