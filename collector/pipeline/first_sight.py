@@ -73,6 +73,8 @@ OF_A_CRON: tuple[tuple[Metric, dict[str, Words]], ...] = (
 
 UNKNOWN_BEFORE: dict[str, str] = {
     metrics.COST.name: "a product is known with the first pod of the cluster that it bills",
+    metrics.CONTROLLER_API_REQUESTS.name: "a status code other than 429 is known with its first answer",
+    metrics.CONTROLLER_ERRORS.name: "a cause that a later release of Argo adds is known with its first error",
     metrics.SUBMITTED.name: "a queue that a workflow's label names is known with its first workflow",
     metrics.STARTED.name: "the same, where work begins before the next scrape",
 }
@@ -93,8 +95,7 @@ def initialise_cluster(counters: Counters, cluster: str, currency: str) -> None:
 def initialise_overflow(counters: Counters) -> None:
     """Makes the counters of overflown families exist at 0."""
     for metric in metrics.METRICS:
-        if metric.kind != "gauge":
-            counters.initialise(metrics.LABEL_OVERFLOW, family=metric.name)
+        counters.initialise(metrics.LABEL_OVERFLOW, family=metric.name)
 
 
 @dataclass(slots=True)

@@ -247,7 +247,8 @@ class Pipeline:
                 cluster.tracked.release_until(outcome.kind, version_of(outcome.epoch, int(outcome.resource_version)))
             case Synced():
                 cluster.gap_ended(outcome.kind)
-                self._recorder.sights.see_all(cluster)
+                if outcome.kind in ("workflows", "cronworkflows"):
+                    self._recorder.sights.see_all(cluster)
                 if outcome.kind == "namespaces" and cluster.uid:
                     self.identities.bind(cluster.name, cluster.uid)
             case WatchGap():

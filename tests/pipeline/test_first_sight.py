@@ -54,7 +54,7 @@ def test_each_failure_of_a_watch_or_an_object_is_known_from_the_start() -> None:
     assert set(series(flow, metrics.CLOCK_CLAMPS)) >= {("c1", "queue_latency"), ("c2", "completion_delay")}
     assert set(series(flow, metrics.UNPRICED_PODS)) >= {("c1", reason) for reason in UNPRICED}
     assert series(flow, metrics.WATCH_EVENTS)["c2", "nodes"] == 0
-    assert series(flow, metrics.LABEL_OVERFLOW)[metrics.COST.name,] == 0
+    assert series(flow, metrics.LABEL_OVERFLOW)[metrics.QUEUE_DEPTH.name,] == 0
     assert not any(all_series(flow).values())
 
 
