@@ -24,7 +24,8 @@ CONTROLLER_LEADER = Metric(
     "lynceus_controller_leader",
     "gauge",
     ("cluster", "pod"),
-    "1 for the leader, by the Lease, else by the controller's own metrics; absent if neither is known.",
+    "1 for the leader, by the Lease, else by the controller's own metrics; 0 for a pod that does not run; "
+    "absent if neither is known.",
 )
 CONTROLLER_CRASH_LOOP = Metric(
     "lynceus_controller_crash_loop",
