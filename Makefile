@@ -49,6 +49,7 @@ bench: $(DEVELOPS)               ## CPU against kubernetes.watch and client-go, 
 	$(BIN)/python -m tests.bench.pricing
 	$(BIN)/python -m tests.bench.backlog
 	$(BIN)/python -m tests.bench.queries
+	$(BIN)/python -m tests.bench.scrape
 
 generate: $(DEVELOPS)            ## dashboards, alert rules, the role and docs/reference, from the code
 	$(BIN)/python -m generate

@@ -2,8 +2,9 @@
 Writes families as lines of Prometheus' text format 0.0.4 and of OpenMetrics 1.0.0.
 
 prometheus-client has writers of both, and tests hold ours against them. They take an object a sample and escape every label
-at every scrape: 14 to 30 times the CPU of this one (`python -m tests.bench.scrape`). Here a series keeps what does not change
-between scrapes, its name and escaped labels; a histogram series keeps all its lines, as one template of `%`.
+at every scrape: a scrape of 100,000 samples costs 12 to 15 times as much CPU with them (`python -m tests.bench.scrape`). Here a
+series keeps what does not change between scrapes, its name and escaped labels; a histogram series keeps all its lines, as one
+template of `%`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

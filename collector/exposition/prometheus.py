@@ -24,7 +24,7 @@ from collector.exposition.negotiation import Choice, choose
 from collector.exposition.seen_series import SeenSeries
 
 GZIP_LEVEL, GZIP_WBITS = 1, 16 + zlib.MAX_WBITS
-"""The fastest: it makes 9.5 MB 21 times smaller in 15 ms, outside of the interpreter's lock."""
+"""The fastest: it makes 9.9 MB 17 times smaller in 12 ms, outside of the interpreter's lock."""
 
 PAUSE_S = 0.0001
 

@@ -25,7 +25,7 @@ Key = tuple[str, ...]
 """Labels, the cluster first."""
 Queue = tuple[str, str, str]
 """Cluster, namespace and queue."""
-FIRST_REASON: WaitReason = "unseen"
+AT_FIRST: frozenset[WaitReason] = frozenset({"unseen"})
 """Every workflow waits for it first, if only between two scrapes."""
 
 
@@ -91,13 +91,12 @@ class SeenSeries:
         self._queues.see(((key, frozenset(BEFORE_WORK)) for key in named if len(key) == len(SUBMITTED.labels)), at)
 
     def _see(self, view: LiveView) -> None:
-        reasons: dict[Queue, set[WaitReason]] = {}
+        reasons: dict[Queue, frozenset[WaitReason]] = {}
         for row in view.queues:
-            found = reasons.setdefault((row.cluster, row.namespace, row.queue), {FIRST_REASON})
-            if not row.begun:
-                found.add(row.reason)
-        nothing: frozenset[WaitReason] = frozenset()
-        self._queues.see([(queue, self._queues.get(queue, nothing) | new) for queue, new in reasons.items()], view.at)
+            queue = row.cluster, row.namespace, row.queue
+            known = reasons.get(queue) or self._queues.get(queue, AT_FIRST)
+            reasons[queue] = known if row.begun or row.reason in known else known | {row.reason}
+        self._queues.see(reasons.items(), view.at)
         self._workflows.see(
             (((row.cluster, row.namespace, row.reason), row.reason) for row in view.queues if row.begun), view.at
         )

@@ -93,11 +93,13 @@ def theirs(family: Family) -> TheirFamily:
 
 
 class Source(Collector):
+    """Families as prometheus-client's writers take them, gathered when it is made."""
+
     def __init__(self, families: Iterable[Family]) -> None:
-        self._families = families
+        self._gathered = [theirs(family) for family in families]
 
     def collect(self) -> Iterable[TheirFamily]:
-        return [theirs(family) for family in self._families]
+        return self._gathered
 
 
 def written(families: Iterable[Family], openmetrics: bool = False, writer: Writer | None = None) -> bytes:
@@ -114,7 +116,7 @@ def read(parse: Parse, body: bytes, exemplars: bool = True) -> list[Any]:
             f.name,
             f.type,
             f.documentation,
-            [repr((s.name, s.labels, float(s.value), exemplars and s.exemplar)) for s in f.samples],
+            [repr((s.name, sorted(s.labels.items()), float(s.value), exemplars and s.exemplar)) for s in f.samples],
         )
         for f in parse(body.decode())
     ]

@@ -1,6 +1,8 @@
 """The HTTP server's app, over a real connection."""
 
+import gzip
 import re
+import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
@@ -73,6 +75,24 @@ def test_metrics_are_those_of_the_exposition(fleet: Fleet, address: str) -> None
     assert b'lynceus_queue_depth{cluster="prod-hz"' in plain.body
     assert openmetrics.headers.get_all("content-type") == ["application/openmetrics-text; version=1.0.0; charset=utf-8"]
     assert openmetrics.body.endswith(b"# EOF\n")
+
+
+def test_a_scraper_gets_what_its_headers_and_its_query_ask_for(address: str) -> None:
+    """Gzip only with a wish for it, some metrics if they are named, and for HEAD the same without a body."""
+    plain, small = get(f"{address}/metrics"), get(f"{address}/metrics", **{"accept-encoding": "gzip"})
+    named = get(f"{address}/metrics?name[]=lynceus_queue_depth&name[]=lynceus_cluster_up")
+    request = urllib.request.Request(f"{address}/metrics", headers={"accept-encoding": "gzip"}, method="HEAD")
+    with urllib.request.urlopen(request, timeout=10) as head:
+        body = head.read()
+
+    assert plain.headers["content-encoding"] is None
+    assert gzip.decompress(small.body).startswith(b"# HELP lynceus_queue_depth")
+    assert {line.split()[2] for line in named.body.decode().splitlines() if line.startswith("# TYPE")} == {
+        "lynceus_queue_depth",
+        "lynceus_cluster_up",
+    }
+    assert (head.status, body) == (200, b"")
+    assert (head.headers["content-type"], head.headers["content-encoding"]) == (plain.headers["content-type"], "gzip")
 
 
 def test_live_json_has_ages_in_milliseconds_and_money_as_text(fleet: Fleet, address: str) -> None:
