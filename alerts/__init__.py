@@ -7,7 +7,7 @@ Imports nothing of the collector but its catalogue. Numbers are in thresholds/, 
 from collections.abc import Iterator, Mapping
 from types import ModuleType
 
-from alerts import controller, cost, itself, limits, queue, stores, watches
+from alerts import controller, cost, itself, limits, pods, queue, stores, watches
 from alerts.boxes import boxes
 from alerts.numbers import Numbers
 from alerts.rules import Alert, Builder, Group, groups
@@ -16,6 +16,7 @@ from alerts.thresholds import ThresholdError, Thresholds
 TOPICS: Mapping[str, ModuleType] = {
     "queue": queue,
     "limits": limits,
+    "pods": pods,
     "controller": controller,
     "cost": cost,
     "watches": watches,

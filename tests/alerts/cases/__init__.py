@@ -2,7 +2,7 @@
 Cases by topic: for each alert at least one incident, and what looks like it and is none.
 """
 
-from tests.alerts.cases import controller, controller_load, cost, itself, limits, queue, stores, watches
+from tests.alerts.cases import controller, controller_load, cost, itself, limits, pods, queue, stores, watches
 from tests.promtool.cases import Case
 
 ALL: tuple[Case, ...] = (
@@ -11,6 +11,7 @@ ALL: tuple[Case, ...] = (
     *cost.CASES,
     *itself.CASES,
     *limits.CASES,
+    *pods.CASES,
     *queue.CASES,
     *stores.CASES,
     *watches.CASES,
