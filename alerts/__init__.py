@@ -4,34 +4,45 @@ Prometheus alerts, built from the catalogue and checked in under generated/.
 Imports nothing of the collector but its catalogue. Numbers are in thresholds/, remedies in runbooks/.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType
 
-from alerts import controller, cost, itself, limits, pods, queue, stores, watches
+from alerts import burn_rates, controller, cost, itself, limits, pods, queue, stores, watches
 from alerts.boxes import boxes
 from alerts.numbers import Numbers
-from alerts.rules import Alert, Builder, Group, groups
+from alerts.rules import Alert, Builder, Group, Recording, groups
 from alerts.thresholds import ThresholdError, Thresholds
 
 TOPICS: Mapping[str, ModuleType] = {
     "queue": queue,
     "limits": limits,
     "pods": pods,
+    "burn-rates": burn_rates,
     "controller": controller,
     "cost": cost,
     "watches": watches,
     "stores": stores,
     "itself": itself,
 }
-"""File name under generated/, and the module that has RECORDINGS and BUILDERS, one for each alert."""
+"""File name under generated/, and the module that has RECORDINGS (or `recordings`) and BUILDERS, one for each alert."""
 
 
 def build(thresholds: Thresholds, time_scale: float = 1) -> dict[str, list[Group]]:
     """All groups by topic."""
     return {
-        topic: groups(topic, module.RECORDINGS, _alerts(module.BUILDERS, thresholds, time_scale))
+        topic: groups(
+            topic, _recordings(module, thresholds, time_scale), _alerts(module.BUILDERS, thresholds, time_scale)
+        )
         for topic, module in TOPICS.items()
     }
+
+
+def _recordings(module: ModuleType, thresholds: Thresholds, time_scale: float) -> Iterable[Recording]:
+    """What a topic records, for all series alike."""
+    if module is burn_rates:
+        return burn_rates.recordings(thresholds.alerts, time_scale)
+    recordings: tuple[Recording, ...] = module.RECORDINGS
+    return recordings
 
 
 def _alerts(builders: tuple[Builder, ...], thresholds: Thresholds, time_scale: float) -> Iterator[Alert]:

@@ -69,10 +69,12 @@ Case = Fires | Silent
 
 def run(cases: Iterable[Case], needs_watch: bool, folder: Path, rules: Path = GENERATED) -> None:
     """Lets promtool judge cases of one alert against the generated rules."""
-    for evaluated, together in groupby(sorted(cases, key=_evaluated), key=_evaluated):
+    ordered = sorted(cases, key=_evaluated)
+    files = [str(path) for path in _files_with(ordered[0].alert, rules)]
+    for evaluated, together in groupby(ordered, key=_evaluated):
         file = folder / f"cases-{evaluated}.yaml"
         content = {
-            "rule_files": [str(path) for path in sorted(rules.glob("*.rules.yaml"))],
+            "rule_files": files,
             "evaluation_interval": evaluated,
             "group_eval_order": ORDER,
             "tests": [test for case in together for test in _tests(case, needs_watch)],
@@ -83,6 +85,14 @@ def run(cases: Iterable[Case], needs_watch: bool, folder: Path, rules: Path = GE
 
 def _evaluated(case: Case) -> str:
     return case.evaluated
+
+
+def _files_with(alert: str, rules: Path) -> list[Path]:
+    """The file of an alert, and those that record what it reads: all of them together would take promtool minutes."""
+    texts = {path: path.read_text(encoding="utf-8") for path in sorted(rules.glob("*.rules.yaml"))}
+    own = {path for path, text in texts.items() if f"alert: {alert}\n" in text}
+    named = {name for path in own for name in re.findall(r"\w+:lynceus_\w+:\w+", texts[path])}
+    return [path for path, text in texts.items() if path in own or named & set(re.findall(r"record: (\S+)", text))]
 
 
 def _tests(case: Case, needs_watch: bool) -> Iterator[Json]:

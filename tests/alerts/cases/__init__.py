@@ -2,10 +2,22 @@
 Cases by topic: for each alert at least one incident, and what looks like it and is none.
 """
 
-from tests.alerts.cases import controller, controller_load, cost, itself, limits, pods, queue, stores, watches
+from tests.alerts.cases import (
+    burn_rates,
+    controller,
+    controller_load,
+    cost,
+    itself,
+    limits,
+    pods,
+    queue,
+    stores,
+    watches,
+)
 from tests.promtool.cases import Case
 
 ALL: tuple[Case, ...] = (
+    *burn_rates.CASES,
     *controller.CASES,
     *controller_load.CASES,
     *cost.CASES,
