@@ -23,7 +23,7 @@ MEANINGS = {
     "lock": "another workflow holds the mutex or semaphore it needs",
     "volume": "a volume claim is being created",
     "suspended": "a suspend step waits until a person resumes it",
-    "quota": "a resource quota of the namespace is used up",
+    "quota": "a resource quota or an elastic quota is used up",
     "stock": "the cloud has no machine of this size left",
     "unschedulable": "no node fits its pods",
     "image": "an image is being pulled, or the pull fails",

@@ -97,7 +97,7 @@ def test_workflows_that_began_and_do_not_run_are_shown_by_reason(page: Page) -> 
     assert quota.split("\n") == [
         "quota",
         "64",
-        "a resource quota, or the cloud's stock, is used up",
+        "a resource quota or an elastic quota is used up",
         "47 m 00 s",
     ]
 
