@@ -69,11 +69,11 @@ class Installation:
             lease["spec"]["renewTime"] = _micro(now)
             self._objects.put(LEASES, lease)
 
-    def kill(self, now: float) -> Obj:
-        """Kills the leader for its memory; returns its pod."""
+    def kill(self, now: float, reason: str = "OOMKilled", code: int = 137) -> Obj:
+        """Ends the leader, for its memory unless another reason is named; returns its pod."""
         pod = self.pod(self.leader)
         box = pod["status"]["containerStatuses"][0]
-        killed = {"exitCode": 137, "reason": "OOMKilled", "finishedAt": rfc3339(now)}
+        killed = {"exitCode": code, "reason": reason, "finishedAt": rfc3339(now)}
         killed["startedAt"] = box["state"]["running"]["startedAt"]
         return self._write_container(pod, {"terminated": killed}, box["lastState"], box["restartCount"])
 

@@ -264,9 +264,9 @@ class ClusterLoad:
         self._schedule_next("oom", now)
 
     def stop_controller(self, now: float) -> None:
-        """Ends the only controller; it stays down until `start_controller`."""
+        """Ends the only controller with an error; it stays down until `start_controller`."""
         self._controller.die()
-        self._installation.kill(now)
+        self._installation.kill(now, "Error", 2)
 
     def start_controller(self, now: float) -> None:
         """Starts the controller again, which leads at once."""
