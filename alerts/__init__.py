@@ -7,7 +7,7 @@ Imports nothing of the collector but its catalogue. Numbers are in thresholds/, 
 from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType
 
-from alerts import burn_rates, controller, cost, itself, limits, pods, queue, stores, watches
+from alerts import burn_rates, controller, cost, cron, itself, limits, outcomes, pods, queue, stores, watches
 from alerts.boxes import boxes
 from alerts.numbers import Numbers
 from alerts.rules import Alert, Builder, Group, Recording, groups
@@ -18,6 +18,8 @@ TOPICS: Mapping[str, ModuleType] = {
     "limits": limits,
     "pods": pods,
     "burn-rates": burn_rates,
+    "outcomes": outcomes,
+    "cron": cron,
     "controller": controller,
     "cost": cost,
     "watches": watches,
