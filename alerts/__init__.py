@@ -7,7 +7,7 @@ Imports nothing of the collector but its catalogue. Numbers are in thresholds/, 
 from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType
 
-from alerts import burn_rates, controller, cost, cron, itself, limits, outcomes, pods, queue, stores, watches
+from alerts import burn_rates, controller, cost, cron, itself, limits, outcomes, pods, queue, stores, twins, watches
 from alerts.boxes import boxes
 from alerts.numbers import Numbers
 from alerts.rules import Alert, Builder, Group, Recording, groups
@@ -28,14 +28,19 @@ TOPICS: Mapping[str, ModuleType] = {
 }
 """File name under generated/, and the module that has RECORDINGS (or `recordings`) and BUILDERS, one for each alert."""
 
+TWINS: Mapping[str, ModuleType] = {"twins": twins}
+"""The same for alerts on the series of others, which are made only on request."""
 
-def build(thresholds: Thresholds, time_scale: float = 1) -> dict[str, list[Group]]:
+
+def build(
+    thresholds: Thresholds, time_scale: float = 1, topics: Mapping[str, ModuleType] = TOPICS
+) -> dict[str, list[Group]]:
     """All groups by topic."""
     return {
         topic: groups(
             topic, _recordings(module, thresholds, time_scale), _alerts(module.BUILDERS, thresholds, time_scale)
         )
-        for topic, module in TOPICS.items()
+        for topic, module in topics.items()
     }
 
 

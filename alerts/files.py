@@ -1,12 +1,15 @@
 """
 The files of alerts/generated: the same groups as rule files for Prometheus and as one PrometheusRule for its operator.
 
-`make generate` writes them; nothing under generated/ is edited by hand.
+The twins have a folder of their own, generated-twins, so that no pattern loads them. `make generate` writes both folders;
+nothing in them is edited by hand.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 
-from alerts import build
+from alerts import TOPICS, TWINS, build
 from alerts.rules import Json, Links, as_yaml, group_as_read
 from alerts.thresholds import Thresholds, load
 
@@ -16,18 +19,36 @@ RUNBOOKS = Path(__file__).parent / "runbooks"
 
 def files(thresholds: Thresholds | None = None, links: Links | None = None, time_scale: float = 1) -> dict[str, str]:
     """Every generated file by its name; the numbers are those of thresholds/*.yaml unless others are given."""
-    numbers, shown = thresholds or load(), links or Links()
-    topics = {
-        topic: [group_as_read(group, shown, numbers.teams) for group in groups]
-        for topic, groups in build(numbers, time_scale).items()
-    }
+    topics = _topics(thresholds or load(), links or Links(), time_scale, TOPICS)
     return {
-        **{f"{topic}.rules.yaml": as_yaml({"groups": groups}, HEADER) for topic, groups in topics.items()},
-        "prometheusrule.yaml": as_yaml(
-            _for_the_operator([group for groups in topics.values() for group in groups]), HEADER
-        ),
+        **_rule_files(topics),
+        "prometheusrule.yaml": as_yaml(_for_the_operator("lynceus", topics), HEADER),
         "kustomization.yaml": as_yaml(_kustomization(), HEADER),
     }
+
+
+def twins_files(
+    thresholds: Thresholds | None = None, links: Links | None = None, time_scale: float = 1
+) -> dict[str, str]:
+    """The alerts on the series of Argo and kube-state-metrics, for those who have no collector: files of their own."""
+    topics = _topics(thresholds or load(), links or Links(), time_scale, TWINS)
+    return {
+        **_rule_files(topics),
+        "twins-prometheusrule.yaml": as_yaml(_for_the_operator("lynceus-twins", topics), HEADER),
+    }
+
+
+def _topics(
+    numbers: Thresholds, links: Links, time_scale: float, topics: Mapping[str, ModuleType]
+) -> dict[str, list[Json]]:
+    return {
+        topic: [group_as_read(group, links, numbers.teams) for group in groups]
+        for topic, groups in build(numbers, time_scale, topics).items()
+    }
+
+
+def _rule_files(topics: Mapping[str, list[Json]]) -> dict[str, str]:
+    return {f"{topic}.rules.yaml": as_yaml({"groups": groups}, HEADER) for topic, groups in topics.items()}
 
 
 def runbooks() -> dict[str, str]:
@@ -35,15 +56,15 @@ def runbooks() -> dict[str, str]:
     return {path.name: path.read_text(encoding="utf-8") for path in sorted(RUNBOOKS.glob("*.md"))}
 
 
-def _for_the_operator(groups: list[Json]) -> Json:
+def _for_the_operator(name: str, topics: Mapping[str, list[Json]]) -> Json:
     # kube-prometheus-stack picks rules by the label `release` of its Helm release, which only its owner knows; add it
     # with a kustomize patch.
     labels = {"app.kubernetes.io/name": "lynceus", "app.kubernetes.io/component": "alerts"}
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",
-        "metadata": {"name": "lynceus", "labels": labels},
-        "spec": {"groups": groups},
+        "metadata": {"name": name, "labels": labels},
+        "spec": {"groups": [group for groups in topics.values() for group in groups]},
     }
 
 

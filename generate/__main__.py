@@ -18,15 +18,17 @@ class Folder:
     """A folder with generated files."""
 
     module: str
-    """Its `files()` gives names and texts."""
+    """Where the function is."""
     path: str
+    function: str = "files"
+    """Gives names and texts."""
     shared: bool = False
     """Whether files that are not generated stand in the folder too."""
 
     def files(self) -> dict[str, str]:
         """Every generated file, by its name."""
         # Imported only when needed: an operator who changes a threshold does not need what draws dashboards.
-        made: dict[str, str] = importlib.import_module(self.module).files()
+        made: dict[str, str] = getattr(importlib.import_module(self.module), self.function)()
         return made
 
     def out_of_date(self) -> list[str]:
@@ -41,6 +43,7 @@ class Folder:
 FOLDERS = {
     "dashboards": Folder(module="dashboards.files", path="dashboards/generated"),
     "alerts": Folder(module="alerts.files", path="alerts/generated"),
+    "twins": Folder(module="alerts.files", function="twins_files", path="alerts/generated-twins"),
     "role": Folder(module="generate.role", path="deploy/kustomize", shared=True),
     "reference": Folder(module="generate.reference", path="docs/reference"),
 }

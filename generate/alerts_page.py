@@ -4,7 +4,7 @@ docs/reference/alerts.md, from alerts/.
 
 from collections.abc import Iterator
 
-from alerts import TOPICS, build
+from alerts import TOPICS, TWINS, build
 from alerts.numbers import Number
 from alerts.rules import Alert, expression
 from alerts.thresholds import Thresholds, load
@@ -19,6 +19,13 @@ For the Prometheus operator, run `kubectl apply -k alerts/generated`.
 - **none** is a sign of life: [Watchdog](../../alerts/runbooks/Watchdog.md) always fires.
 
 Every alert has a label `team` for routing.
+""".strip()
+
+ON_TWINS = """
+Without a Lynceus collector, Argo's own series and those of kube-state-metrics show a part of the same incidents.
+These alerts are in `alerts/generated-twins`, and off by default.
+Load `alerts/generated-twins/twins.rules.yaml`, or run `kubectl apply -f alerts/generated-twins/twins-prometheusrule.yaml`.
+With a collector do not load them: they would page a second time.
 """.strip()
 
 TUNING = """
@@ -47,24 +54,34 @@ If several overrides name a series, the one with most labels wins, of equal ones
 def build_page() -> str:
     """The page."""
     thresholds = load()
-    alerts = [alert for groups in build(thresholds).values() for group in groups for alert in group.alerts]
-    overview = [(_runbook(alert), alert.severity, _hold(alert), alert.summary) for alert in alerts]
+    alerts, twins = (
+        [alert for groups in build(thresholds, topics=topics).values() for group in groups for alert in group.alerts]
+        for topics in (TOPICS, TWINS)
+    )
     return page(
         title="Alerts",
         source="`alerts/`",
         parts=[
             INTRODUCTION,
-            table(("alert and runbook", "severity", "for", "summary"), overview),
+            _overview(alerts),
+            "## Twins",
+            ON_TWINS,
+            _overview(twins),
             "## Numbers",
             TUNING,
             table(("number", "value", "reason"), list(_numbers(thresholds))),
-            *(part for alert in alerts for part in _section(alert)),
+            *(part for alert in (*alerts, *twins) for part in _section(alert)),
         ],
     )
 
 
+def _overview(alerts: list[Alert]) -> str:
+    rows = [(_runbook(alert), alert.severity, _hold(alert), alert.summary) for alert in alerts]
+    return table(("alert and runbook", "severity", "for", "summary"), rows)
+
+
 def _numbers(thresholds: Thresholds) -> Iterator[tuple[str, str, str]]:
-    for topic in TOPICS.values():
+    for topic in (*TOPICS.values(), *TWINS.values()):
         for builder in topic.BUILDERS:
             for name, number in thresholds.alerts[builder.__name__].items():
                 yield code(f"{builder.__name__}.{name}"), _value(number), number.reason

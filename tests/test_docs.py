@@ -70,7 +70,7 @@ def test_an_unknown_folder_is_refused(capsys: pytest.CaptureFixture[str]) -> Non
     with pytest.raises(SystemExit, match="2"):
         main(["dashbords"])
 
-    assert "expected one of dashboards, alerts, role, reference" in capsys.readouterr().err
+    assert "expected one of dashboards, alerts, twins, role, reference" in capsys.readouterr().err
 
 
 def test_a_file_that_is_no_longer_generated_is_removed(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from alerts import TOPICS, build
-from alerts.files import files
+from alerts import TOPICS, TWINS, build
+from alerts.files import files, twins_files
 from alerts.rules import Alert, Group, Links, group_as_read
 from alerts.teams import NamespacesOfTeam, Teams
 from alerts.thresholds import load
@@ -15,7 +15,7 @@ from dashboards import ALL as DASHBOARDS
 from generate.folder import out_of_date, write
 from tests.alerts.cases import ALL as CASES
 from tests.promtool import cases
-from tests.promtool.promql import check_against_catalogue
+from tests.promtool.promql import check_against_catalogue, check_against_foreign
 from tests.promtool.tool import promtool
 
 Json = dict[str, Any]
@@ -23,10 +23,17 @@ Json = dict[str, Any]
 ROOT = Path(__file__).parents[2]
 THRESHOLDS = load()
 LINKS = Links(runbooks="https://docs.test/runbooks", grafana="https://grafana.test")
-GROUPS = [group for groups in build(THRESHOLDS).values() for group in groups]
+OWN_GROUPS, TWIN_GROUPS = (
+    [group for groups in build(THRESHOLDS, topics=topics).values() for group in groups] for topics in (TOPICS, TWINS)
+)
+GROUPS = [*OWN_GROUPS, *TWIN_GROUPS]
 ALERTS = [alert for group in GROUPS for alert in group.alerts]
 BY_NAME = {alert.name: alert for alert in ALERTS}
-READ = [rule for group in GROUPS for rule in group_as_read(group, LINKS, THRESHOLDS.teams)["rules"]]
+READ_OWN, READ_TWINS = (
+    [rule for group in groups for rule in group_as_read(group, LINKS, THRESHOLDS.teams)["rules"]]
+    for groups in (OWN_GROUPS, TWIN_GROUPS)
+)
+READ = [*READ_OWN, *READ_TWINS]
 GENERATED = ROOT / "alerts" / "generated"
 RUNBOOKS = ROOT / "alerts" / "runbooks"
 YAML_CASES = ROOT / "tests" / "promtool"
@@ -38,6 +45,7 @@ every_name = pytest.mark.parametrize("name", BY_NAME)
 def test_generated_files_are_fresh() -> None:
     """What is checked in is what the code and thresholds.yaml make; no more, no less."""
     assert out_of_date(GENERATED, files(THRESHOLDS)) == [], "run: make generate"
+    assert out_of_date(cases.TWINS_GENERATED, twins_files(THRESHOLDS)) == [], "run: make generate"
 
 
 def test_files_that_nothing_makes_are_noticed_and_removed(tmp_path: Path) -> None:
@@ -52,6 +60,7 @@ def test_files_that_nothing_makes_are_noticed_and_removed(tmp_path: Path) -> Non
 def test_promtool_takes_the_rules() -> None:
     """The parser of Debian's Prometheus, which is older than most that are in use, and its search for duplicates."""
     promtool("check", "rules", "--lint=all", "--lint-fatal", *sorted(GENERATED.glob("*.rules.yaml")))
+    promtool("check", "rules", "--lint=all", "--lint-fatal", *sorted(cases.TWINS_GENERATED.glob("*.rules.yaml")))
 
 
 @pytest.mark.parametrize("file", sorted(YAML_CASES.glob("*.yaml")), ids=lambda file: file.stem)
@@ -66,7 +75,9 @@ def test_alerts_fire_and_keep_silent_as_their_cases_say(name: str, tmp_path: Pat
     own = [case for case in CASES if case.alert == name]
 
     if own:
-        cases.run(own, BY_NAME[name].needs_watch, tmp_path)
+        is_twin = any(alert.name == name for group in TWIN_GROUPS for alert in group.alerts)
+        rules = cases.TWINS_GENERATED if is_twin else GENERATED
+        cases.run(own, BY_NAME[name].needs_watch, tmp_path, rules)
 
 
 @every_alert
@@ -135,10 +146,24 @@ def test_descriptions_use_only_labels_that_the_alert_has(alert: Alert) -> None:
     assert used <= set(alert.labels)
 
 
-@pytest.mark.parametrize("rule", READ, ids=lambda rule: rule.get("alert") or rule["record"])
+@pytest.mark.parametrize("rule", READ_OWN, ids=lambda rule: rule.get("alert") or rule["record"])
 def test_rules_name_what_the_catalogue_exposes(rule: Json) -> None:
     """A renamed metric or label breaks here, not in the night when the alert should have fired."""
     check_against_catalogue(rule["expr"])
+
+
+@pytest.mark.parametrize("rule", READ_TWINS, ids=lambda rule: rule["alert"])
+def test_twins_name_only_declared_series_of_others(rule: Json) -> None:
+    """Series of Argo and kube-state-metrics stand in one list with their source."""
+    check_against_foreign(rule["expr"])
+
+
+def test_no_twin_is_made_by_default() -> None:
+    """Neither the rule files nor the operator's resource have one: each would page a second time."""
+    twins = {alert.name for group in TWIN_GROUPS for alert in group.alerts}
+
+    assert twins
+    assert not any(f"alert: {name}\n" in text for name in twins for text in files(THRESHOLDS).values())
 
 
 def test_dashboard_links_lead_to_dashboards_that_exist() -> None:
@@ -177,10 +202,11 @@ def test_without_an_address_the_links_are_left_out() -> None:
 
 def test_every_number_is_used_by_its_alert() -> None:
     """A number that changes nothing looks like a tuned one."""
-    for topic in TOPICS.values():
+    topics = (*TOPICS.values(), *TWINS.values())
+    for topic in topics:
         for builder in topic.BUILDERS:
             assert builder.__name__ in THRESHOLDS.alerts
-    builders = {builder.__name__ for topic in TOPICS.values() for builder in topic.BUILDERS}
+    builders = {builder.__name__ for topic in topics for builder in topic.BUILDERS}
 
     assert set(THRESHOLDS.alerts) == builders
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from alerts import build
+from alerts import TOPICS, TWINS, build
 from alerts.rules import Severity
 from alerts.thresholds import load
 from tests.promtool.tool import promtool
@@ -21,7 +21,10 @@ from tests.promtool.tool import promtool
 Json = dict[str, Any]
 EVERY = "30s"
 GENERATED = Path(__file__).parents[2] / "alerts" / "generated"
-ORDER = [group.name for groups in build(load()).values() for group in groups]
+TWINS_GENERATED = GENERATED.with_name("generated-twins")
+ORDER = [
+    group.name for topics in (TOPICS, TWINS) for groups in build(load(), topics=topics).values() for group in groups
+]
 """promtool evaluates groups in no fixed order without it, so that an alert might read what was recorded 30 s ago."""
 
 

@@ -4,6 +4,7 @@ Which metrics and labels a PromQL expression names, read well enough to hold the
 
 import re
 
+from alerts import foreign
 from collector.catalog.metrics import METRICS, Metric
 
 SCRAPED = {"instance", "job", "le"}
@@ -22,6 +23,26 @@ def metric_named(name: str) -> Metric:
     assert metric is not None, f"{name} is not in collector/catalog/metrics/"
     assert metric.name == name or metric.kind == "histogram", f"{name}: {metric.name} is not a histogram"
     return metric
+
+
+FOREIGN = {metric.name: metric for metric in foreign.METRICS}
+FOREIGN_SELECTOR = re.compile(r"(?<!\w)((?:argo|kube)_\w+|up\b)(?:\{([^}]*)\})?")
+
+
+def check_against_foreign(expr: str) -> None:
+    """Fails where an expression names a series of others, or a label of one, that alerts/foreign.py does not declare."""
+    assert "lynceus_" not in expr, f"a twin needs no collector: {expr}"
+    expr = re.sub(r"#.*", "", expr)
+    known = set(SCRAPED)
+    for name, matchers in FOREIGN_SELECTOR.findall(expr):
+        metric = FOREIGN.get(name) or FOREIGN.get(re.sub(r"_(bucket|sum|count)$", "", name))
+        assert metric is not None, f"{name} is not in alerts/foreign.py"
+        known |= set(metric.labels)
+        unknown = set(MATCHER.findall(matchers)) - set(metric.labels) - SCRAPED
+        assert not unknown, f"{name} has no label {unknown} in: {expr}"
+    for grouping in GROUPING.findall(expr):
+        unknown = {label.strip() for label in grouping.split(",")} - known
+        assert not unknown, f"nothing has the label {unknown} in: {expr}"
 
 
 def check_against_catalogue(expr: str) -> None:

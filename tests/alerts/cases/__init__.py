@@ -14,6 +14,7 @@ from tests.alerts.cases import (
     pods,
     queue,
     stores,
+    twins,
     watches,
 )
 from tests.promtool.cases import Case
@@ -30,5 +31,6 @@ ALL: tuple[Case, ...] = (
     *pods.CASES,
     *queue.CASES,
     *stores.CASES,
+    *twins.CASES,
     *watches.CASES,
 )
