@@ -16,6 +16,7 @@ from collector.traces.attempt import Cost, StoredAttempt, Tree, chosen
 from collector.traces.span import Attribute, SpanId, TraceSpan, span_id, trace_id
 from collector.traces.waits import Wait, attempt_waits, began_at, pod_waits
 
+POD = "pod"
 TEXT_LIMIT = 500
 """Characters of an attribute or a message that are exported."""
 RESULTS = {
@@ -65,10 +66,14 @@ class _Tracing:
             span for pod in self.attempt.pods if pod.uid not in of_steps for span in self._pod_spans(pod, self.root)
         ]
         below += lone[: max(0, limit - 1 - len(below))]
-        left_out = self.attempt.step_count - len(taken)
+        pods = sum(span.name == POD for span in below)
+        left_out: dict[str, Attribute] = {
+            "lynceus.steps.left_out": self.attempt.step_count - len(taken),
+            "lynceus.pods.left_out": max(0, run.pods - pods),
+        }
         return [self._attempt_span(below, left_out), *below]
 
-    def _attempt_span(self, below: list[TraceSpan], left_out: int) -> TraceSpan:
+    def _attempt_span(self, below: list[TraceSpan], left_out: Mapping[str, Attribute]) -> TraceSpan:
         run, start = self.run, began_at(self.run)
         former = (self._place("attempt", "", run.attempt - 1),) if run.attempt > 1 else ()
         return TraceSpan(
@@ -78,7 +83,7 @@ class _Tracing:
             kind="server",
             start=start,
             end=max((span.end for span in below), default=start) if run.finished_at is None else run.finished_at,
-            attributes=_attempt_attributes(run, left_out) | _total(self.attempt),
+            attributes={**_attempt_attributes(run), **left_out, **_total(self.attempt)},
             failed=run.outcome in ("failed", "platform", "invalid"),
             message=run.message[:TEXT_LIMIT],
             links=former,
@@ -128,7 +133,7 @@ class _Tracing:
     def _pod_spans(self, pod: PodRun, parent: SpanId) -> Iterator[TraceSpan]:
         place = self._place("pod", pod.uid)
         yield TraceSpan(
-            name="pod",
+            name=POD,
             place=place,
             parent=parent,
             start=pod.created_at,
@@ -147,7 +152,7 @@ def pipeline(run: WorkflowRun) -> str:
     return run.template or (generated[1] if generated else run.name)
 
 
-def _attempt_attributes(run: WorkflowRun, left_out: int) -> dict[str, Attribute]:
+def _attempt_attributes(run: WorkflowRun) -> dict[str, Attribute]:
     result = "timeout" if run.reason in TIMEOUTS else RESULTS.get(run.outcome, "")
     fault = run.reason or "_OTHER" if result in ("failure", "error", "timeout") else ""
     return _present(
@@ -171,7 +176,6 @@ def _attempt_attributes(run: WorkflowRun, left_out: int) -> dict[str, Attribute]
             "lynceus.complete": run.complete,
             "lynceus.pods": run.pods,
             "lynceus.retries": run.retries,
-            "lynceus.steps.left_out": left_out,
         }
     )
 

@@ -61,6 +61,7 @@ def test_the_attempt_is_a_run_of_a_pipeline() -> None:
         "lynceus.pods": 1,
         "lynceus.retries": 0,
         "lynceus.steps.left_out": 0,
+        "lynceus.pods.left_out": 1,
         "lynceus.cost": 1.5,
         "lynceus.cost.exact": "1.5",
         "lynceus.currency": "USD",
@@ -197,9 +198,10 @@ def test_a_step_is_taken_with_the_steps_around_it() -> None:
 def test_pods_of_no_step_stand_below_the_attempt() -> None:
     """Those of Jobs, and all where Argo keeps the steps in its own database; within the limit."""
     pods = tuple(a_pod_run(uid=f"p{i}", node_id="", phase="Failed", reason="Evicted") for i in range(200))
-    made = spans(an_attempt(a_run(node_status="offloaded"), pods=pods), 100)
+    made = spans(an_attempt(a_run(node_status="offloaded", pods=200), pods=pods), 100)
 
     assert len(made) == 100
+    assert made[0].attributes["lynceus.pods.left_out"] == 200 - sum(span.name == "pod" for span in made)
     assert {span.parent for span in made if span.name == "pod"} == {made[0].place}
     assert made[1].failed
 

@@ -2,11 +2,13 @@
 
 import builtins
 import logging
+import re
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import opentelemetry.semconv
 import pytest
 from msgspec.structs import replace
 
@@ -200,6 +202,20 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(SettingsError, match=r"traces.endpoint: needs opentelemetry-exporter-otlp-proto-http.*install"):
         a_receiver("http://127.0.0.1:4318/v1/traces")
+
+
+def test_names_of_attributes_are_those_of_opentelemetry() -> None:
+    """What does not begin with our own name is a name of its semantic conventions."""
+    folder = Path(str(next(iter(opentelemetry.semconv.__path__))))
+    known = {
+        name
+        for file in folder.rglob("*_attributes.py")
+        for name in re.findall(r'^[A-Z_0-9]+: Final = "([^"]+)"', file.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    used = {name for span in MADE for name in span.attributes if not name.startswith("lynceus.")}
+
+    assert len(used) > 10
+    assert used <= known
 
 
 def test_a_large_trace_goes_in_several_requests() -> None:
