@@ -155,10 +155,10 @@ class Counters:
         series[after] = value
 
     def copy(self) -> "Counters":
-        """The values as they are now."""
+        """The values as they are now. A thread, as that of rollups, may add to them meanwhile."""
         return Counters(
-            {name: series.copy() for name, series in self.series.items()},
-            {name: {key: b.copy() for key, b in series.items()} for name, series in self.histograms.items()},
+            {name: series.copy() for name, series in list(self.series.items())},
+            {name: {k: b.copy() for k, b in list(series.items())} for name, series in list(self.histograms.items())},
         )
 
     def totals(self, clusters: Collection[str]) -> dict[str, dict[str, str]]:

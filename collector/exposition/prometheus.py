@@ -126,10 +126,5 @@ def _family(metric: catalog.Metric, view: LiveView, counters: Counters, process:
     if metric in catalog.OF_THE_PROCESS:
         return Family(metric, process.get(metric.name, {}))
     if metric.kind == "gauge":
-        return Family(metric, GAUGES.get(metric.name, _unread)(view))
+        return Family(metric, GAUGES[metric.name](view))
     return Family(metric, counters.series.get(metric.name, {}))
-
-
-def _unread(view: LiveView) -> Series:  # noqa: ARG001
-    """For a gauge that nothing reads yet."""
-    return {}

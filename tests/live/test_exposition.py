@@ -1,5 +1,6 @@
 """What a running collector answers on a demo fleet, read by Prometheus' own tools and by the official parsers."""
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from collector.catalog import metrics
 from collector.exposition.prometheus import families
 from collector.service.http_server import with_problems
 from tests.exposition.test_lines import Source, read, written
-from tests.live.test_prometheus import watched_fleet
+from tests.live.test_prometheus import ask, daemon, watched_fleet
+from tests.ports import free_port
 from tests.promtool.tool import promtool
 from tests.running import Running
 
@@ -71,3 +73,30 @@ async def test_a_live_scrape_is_read_as_prometheus_clients(busy: Running) -> Non
     assert read(parse_openmetrics, openmetrics) == read(parse_openmetrics, theirs)
     assert read(parse_plain, plain, exemplars=False) == read(parse_openmetrics, openmetrics, exemplars=False)
     assert sum(len(family[3]) for family in read(parse_plain, plain)) > 1000
+
+
+async def test_prometheus_keeps_exemplars(busy: Running, tmp_path: Path) -> None:
+    """A dot of a latency panel leads to a workflow; Prometheus asks for OpenMetrics and gzip, and warns of nothing."""
+    port = free_port()
+    config, log = tmp_path / "prometheus.yaml", tmp_path / "prometheus.log"
+    target = busy.runtime.settings.http.listen
+    config.write_text(
+        f"scrape_configs: [{{job_name: lynceus, scrape_interval: 1s, static_configs: [{{targets: ['{target}']}}]}}]",
+        encoding="utf-8",
+    )
+    with daemon(
+        "prometheus",
+        f"--config.file={config}",
+        f"--storage.tsdb.path={tmp_path / 'tsdb'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--enable-feature=exemplar-storage",
+        log=log,
+    ):
+        query = f"query_exemplars?query={metrics.QUEUE_LATENCY.name}_bucket&start={time.time() - 3600}&end={time.time() + 3600}"
+        found = await ask(f"http://127.0.0.1:{port}/api/v1/{query}", lambda answer: answer["data"])
+        scrapes = f"http://127.0.0.1:{port}/api/v1/query?query=count_over_time(up[1m])>5"
+        await ask(scrapes, lambda answer: answer["data"]["result"])
+
+    assert all(exemplar["labels"]["workflow_uid"] for series in found for exemplar in series["exemplars"])
+    assert "level=warn" not in log.read_text(encoding="utf-8")
+    assert "level=error" not in log.read_text(encoding="utf-8")
