@@ -29,7 +29,7 @@ With a collector do not load them: they would page a second time.
 """.strip()
 
 TUNING = """
-Each number can be changed, for all series or for a cluster, a namespace or a queue.
+Each number can be changed, for all series or for a cluster, a namespace, a queue, a lock or a cron workflow.
 Write a file with what differs:
 
 ```text
