@@ -5,11 +5,11 @@ Alerts about the Argo controller. A queue that does not drain often has this cau
 from alerts.numbers import Numbers
 from alerts.promql import increase, once, rate, total
 from alerts.rules import Alert, Builder, Recording
+from alerts.text import COUNT
 from collector.catalog import metrics as catalog
 
 CONTAINER = ("cluster", "container")
 WHERE = "{{ $labels.container }} on {{ $labels.cluster }}"
-COUNT = '{{ $value | printf "%.0f" }}'
 
 POD = ("cluster", "pod")
 CLEANUP = "pod_cleanup_queue|workflow_ttl_queue|workflow_archive_queue"

@@ -7,13 +7,13 @@ All are tickets: money that is spent is spent, and a person decides in office ho
 from alerts.numbers import SECONDS, Numbers, span
 from alerts.promql import increase, observed, once, total
 from alerts.rules import Alert, Builder, Recording
+from alerts.text import COUNT
 from collector.catalog import metrics as catalog
 from collector.catalog.metrics import Metric
 
 BURN = f"cluster_currency:{catalog.RUNNING_COST.name}:sum"
 MONEY = '{{ $value | printf "%.2f" }} {{ $labels.currency }}'
 DAY_S = SECONDS["days"]
-COUNT = '{{ $value | printf "%.0f" }}'
 
 RECORDINGS = (
     Recording(

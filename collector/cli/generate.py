@@ -7,7 +7,7 @@ import typer
 
 from alerts import alertmanager, delivery
 from alerts.files import files as alert_files
-from alerts.files import runbooks
+from alerts.files import runbooks, twins_files
 from alerts.rules import Links
 from alerts.thresholds import load
 from collector.cli.console import print_line
@@ -41,11 +41,14 @@ def write_alerts(
         Path | None,
         typer.Option("--delivery", help="File with receivers: writes alertmanager.yaml too.", show_default="none"),
     ] = None,
+    twins: Annotated[
+        bool, typer.Option("--twins", help="Write only alerts on the series of Argo and kube-state-metrics.")
+    ] = False,
 ) -> None:
     """Write rule files for Prometheus, a PrometheusRule for its operator, and the configuration of Alertmanager."""
     numbers = load(thresholds, dict(map(_pair, set_ or ())))
     links = Links(runbooks=_address(runbook_url, "--runbook-url"), grafana=_address(grafana_url, "--grafana-url"))
-    made = alert_files(numbers, links)
+    made = (twins_files if twins else alert_files)(numbers, links)
     if deliver is not None:
         made["alertmanager.yaml"] = alertmanager.configuration(delivery.load(deliver))
     _write(out, made)
