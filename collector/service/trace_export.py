@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from collector import connect
 from collector.catalog import metrics
@@ -44,7 +44,7 @@ LOOK_S = 1.0
 ROUND = 50
 """Attempts whose rows are looked up at once."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
-"""Between two attempts to reach a receiver that is away."""
+"""Between two attempts while the receiver or the store fails."""
 SERVICE = "argo-workflows"
 """`service.name` of the spans: what they are about, not who sends them."""
 OWN_SERVICE = "lynceus"
@@ -73,8 +73,8 @@ class TraceExport:
         self._outgoing: deque[Outgoing] = deque()
         self._own_work = OwnWork(counters)
         self._pause_s = FIRST_PAUSE_S
-        self._away = ""
-        """Why the receiver counts as away; empty: it took the last request."""
+        self._trouble = ""
+        """What kept the last attempt from being exported; empty: nothing did."""
         for reason in DROP_REASONS:
             counters.initialise(metrics.TRACES_DROPPED, reason=reason)
         for metric in (metrics.TRACES_EXPORTED, metrics.TRACE_SEND_ERRORS):
@@ -121,12 +121,13 @@ class TraceExport:
             if not self._taken:
                 return LOOK_S
             await self._export(worker, store)
-        except StoreError:
-            return LOOK_S
+        except StoreError as error:
+            self._feed.put_back(self._taken)  # where it becomes too old, if the store never answers
+            self._taken = {}
+            return self._note_trouble("store", str(error))
         except ReceiverAwayError as error:
-            self._note_away(str(error))
-            pause, self._pause_s = self._pause_s, min(2 * self._pause_s, LONGEST_PAUSE_S)
-            return pause
+            self._counters.add(metrics.TRACE_SEND_ERRORS)
+            return self._note_trouble("receiver", str(error))
         return 0
 
     async def _export(self, worker: Worker, store: Store) -> None:
@@ -172,7 +173,7 @@ class TraceExport:
             else:
                 self._counters.add(metrics.TRACES_EXPORTED)
             self._outgoing.popleft()
-            self._note_back()
+            self._note_well()
 
     async def _send_own_work(self, worker: Worker) -> None:
         while waiting := self._own_work.first(SPANS_A_REQUEST):
@@ -182,18 +183,20 @@ class TraceExport:
                 log.warning("the receiver refused spans of the collector", extra={"reason": str(error)})
                 self._feed.drop("own_work", len(waiting))
             self._own_work.remove(len(waiting))
-            self._note_back()
+            self._note_well()
 
-    def _note_away(self, reason: str) -> None:
-        self._counters.add(metrics.TRACE_SEND_ERRORS)
-        if not self._away:
-            log.warning("the receiver of traces takes nothing, retrying", extra={"reason": reason})
-        self._away = reason
+    def _note_trouble(self, at: Literal["store", "receiver"], reason: str) -> float:
+        """Logs why nothing is exported, once; returns the pause before the next attempt, twice the one before."""
+        if at != self._trouble:
+            log.warning("traces are not exported, retrying", extra={"at_fault": at, "reason": reason})
+        self._trouble = at
+        pause, self._pause_s = self._pause_s, min(2 * self._pause_s, LONGEST_PAUSE_S)
+        return pause
 
-    def _note_back(self) -> None:
-        if self._away:
-            log.info("the receiver takes traces again")
-        self._away, self._pause_s = "", FIRST_PAUSE_S
+    def _note_well(self) -> None:
+        if self._trouble:
+            log.info("traces are exported again")
+        self._trouble, self._pause_s = "", FIRST_PAUSE_S
 
 
 def _requests(store: Store, runs: Sequence[WorkflowRun], most: int) -> dict[AttemptKey, Requests]:

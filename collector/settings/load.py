@@ -117,6 +117,9 @@ def _check(settings: Settings) -> None:
             raise SettingsError(f"store.url: {problem}")
     if problem := trace_problem(settings.traces):
         raise SettingsError(f"traces.{problem}")
+    listed = {cluster.name for cluster in settings.clusters}
+    if listed and not settings.discovery.argocd_secrets and (unknown := sorted({*settings.traces.clusters} - listed)):
+        raise SettingsError(f"traces.clusters: {unknown[0]!r} is not in `clusters`")
     check_doors(settings)
     spool_limit_bytes(settings)
 

@@ -1,8 +1,8 @@
 """
 The spans of a finished attempt: the attempt, its waits, its steps by their tree, their pods, and the waits of the pods.
 
-Names and attributes are OpenTelemetry's for CI/CD and Kubernetes where it has some (semantic conventions 1.37, `cicd.*` and
-`k8s.*`), and `lynceus.*` for the rest. https://opentelemetry.io/docs/specs/semconv/cicd/cicd-spans/
+Names and attributes are those of OpenTelemetry's semantic conventions where there are some (`cicd.*`, `k8s.*`), and `lynceus.*`
+for the rest. https://opentelemetry.io/docs/specs/semconv/cicd/cicd-spans/
 """
 
 import re

@@ -24,8 +24,6 @@ DropReason = Literal["queue_full", "old", "refused", "unforeseen", "shutdown", "
 DROP_REASONS: tuple[DropReason, ...] = get_args(DropReason)
 OLD_MS = HOUR_MS
 """Age of an end that is not exported any more: a first list shows ends of weeks, and receivers refuse old spans."""
-
-
 LATER_MS = 5000
 """Until the store is asked again for a row that it does not have yet."""
 

@@ -13,12 +13,12 @@ import msgspec
 
 from collector.core.facts.bills import PodRun
 from collector.core.facts.workflows import WorkflowRun
-from collector.core.model import BEFORE_WORK, Instant, WaitReason
+from collector.core.model import AFTER_WORK, BEFORE_WORK, Instant, WaitReason
 
-FIRST: tuple[WaitReason, ...] = ("quota", "unschedulable", "volume", "image", "starting")
-"""Reasons after work began that usually hold before the first container runs."""
 LATER: tuple[WaitReason, ...] = ("suspended", "step_lock", "advancing")
 """Reasons that usually hold between steps."""
+FIRST: tuple[WaitReason, ...] = tuple(reason for reason in AFTER_WORK if reason not in LATER)
+"""Reasons after work began that usually hold before the first container runs."""
 
 
 class Wait(msgspec.Struct, frozen=True, kw_only=True):

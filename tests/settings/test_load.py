@@ -118,6 +118,11 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         ("clusters: [{name: a-}]", "clusters[0].name", "must be lower-case"),
         ("clusters: [{name: a}, {name: b}, {name: a}]", "clusters[2].name", "'a' is taken by clusters[0]"),
         ("clusters: [{name: a, pods: some}]", "clusters[0].pods", "Invalid enum value 'some'"),
+        (
+            "clusters: [{name: a}]\ntraces: {endpoint: 'http://t/v1/traces', clusters: [b]}",
+            "traces.clusters",
+            "'b' is not in `clusters`",
+        ),
         ("traces: {max_spans: 1000}", "traces.endpoint", "is missing; expected the receiver's address"),
         ("traces: {endpoint: 'http://tempo:4318'}", "traces.endpoint", "like http://tempo:4318/v1/traces"),
         ("traces: {endpoint: 'http://tempo:0/v1/traces'}", "traces.endpoint", "invalid address"),

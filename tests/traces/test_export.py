@@ -133,7 +133,7 @@ async def test_a_receiver_that_is_away_is_waited_out(
     assert live.counted() == {"exported": 3}
     assert errors == 4
     logged = [record.message for record in caplog.records if record.name == trace_export.__name__]
-    assert logged == ["the receiver of traces takes nothing, retrying", "the receiver takes traces again"]
+    assert logged == ["traces are not exported, retrying", "traces are exported again"]
 
 
 async def test_a_receiver_that_hangs_stops_nothing_else(store: Store, engine: Running, tmp_path: Path) -> None:
@@ -202,16 +202,19 @@ async def test_what_the_store_does_not_have_yet_is_awaited(store: Store, engine:
     assert as_dict(there.spans[0].attributes)["lynceus.outcome"] == "failed"
 
 
-async def test_a_store_that_is_down_is_awaited(engine: Running, tmp_path: Path) -> None:
-    """Nothing is dropped for it."""
+async def test_a_store_that_is_down_is_awaited(
+    engine: Running, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is dropped for it until it is too old, and one warning names the reason."""
     with receiving() as there:
         url = f"http://127.0.0.1:{free_port()}"
         async with exporting(Running(engine.process, url, tmp_path, tmp_path), tmp_path, there.url) as live:
-            live.offer(just_ended())
-            await asyncio.sleep(0.3)
-            assert live.counted() == {"exported": 0}
+            live.offer(just_ended(), just_ended("old", finished_at=now_ms() - feed.OLD_MS + 2000))
+            await live.until(lambda: live.counted() == {"exported": 0, "old": 1})
 
     assert [key.uid for key in saved_queue.load(tmp_path)] == ["w1"]
+    warned = [record for record in caplog.records if record.name == trace_export.__name__]
+    assert [record.message for record in warned] == ["traces are not exported, retrying"]
 
 
 async def test_a_large_attempt_is_sent_on_where_it_broke_off(store: Store, engine: Running, tmp_path: Path) -> None:
