@@ -99,6 +99,15 @@ def test_a_family_with_room_forgets_nothing() -> None:
     assert "gone" not in str(values(counts))
 
 
+def test_others_may_run_after_a_look_at_each_large_family() -> None:
+    """A look at a full family takes milliseconds; a small family is not looked at."""
+    counts = Counters()
+    submit(counts, (f"n{n}" for n in range(MANY)))
+    counts.add(STORE_INSERT_ERRORS, table="t")
+
+    assert len([*counts.look_for_idle()]) == len({SUBMITTED.name, QUEUE_LATENCY.name})
+
+
 def test_each_cluster_keeps_its_own_sum() -> None:
     """Totals are stored by cluster."""
     counts = Counters()

@@ -151,6 +151,25 @@ def test_queue_latency_is_observed_in_seconds() -> None:
     assert (found.sum, sum(found.counts)) == (0.05, 1)
 
 
+def test_each_latency_names_its_workflow() -> None:
+    """As an exemplar of its bucket, with the time at which it was observed."""
+    flow = a_pipeline()
+    flow.take("c1", [*WHOLE, DONE, ENDED_POD, DONE])
+    latencies = {
+        m.name for m in (metrics.QUEUE_LATENCY, metrics.START_LATENCY, metrics.POD_START_LATENCY, metrics.DURATION)
+    }
+
+    found = {
+        (name, exemplar.label, exemplar.value)
+        for name, series in flow.counters.histograms.items()
+        for buckets in series.values()
+        for _, exemplar in buckets.exemplars.values()
+        if exemplar.at >= NOON
+    }
+
+    assert found >= {(name, "workflow_uid", "w1") for name in latencies}
+
+
 def test_a_duration_is_observed_by_template_and_outcome() -> None:
     """Once, at the end; a workflow of no template is under the empty name, never under its own."""
     flow = a_pipeline()
