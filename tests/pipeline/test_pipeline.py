@@ -155,9 +155,7 @@ def test_each_latency_names_its_workflow() -> None:
     """As an exemplar of its bucket, with the time at which it was observed."""
     flow = a_pipeline()
     flow.take("c1", [*WHOLE, DONE, ENDED_POD, DONE])
-    latencies = {
-        m.name for m in (metrics.QUEUE_LATENCY, metrics.START_LATENCY, metrics.POD_START_LATENCY, metrics.DURATION)
-    }
+    latencies = {m.name for m in (metrics.QUEUE_LATENCY, metrics.COMPLETION_DELAY, metrics.DURATION)}
 
     found = {
         (name, exemplar.label, exemplar.value)
