@@ -110,5 +110,5 @@ INHIBITIONS: tuple[Inhibition, ...] = (
     ),
 )
 
-SAME_ALERT = ("alertname", "cluster", "namespace", "queue", "cron", "lock", "instance", "disk")
+SAME_ALERT = ("alertname", "cluster", "namespace", "queue", "cron", "lock", "cause", "instance", "disk")
 """A page mutes the ticket of the same name; both have the same labels, so that a missing one is missing on both sides."""

@@ -71,30 +71,25 @@ def _out_of_stock(numbers: Numbers, severity: Severity, least: str) -> Alert:
 
 def image_pull_failing(numbers: Numbers) -> tuple[Alert, ...]:
     """Many at once mean the registry, which concerns everybody; a few mean a wrong name, which concerns its owner."""
-    few = Alert(
-        name="ImagePullFailing",
-        expr=f"sum by (cluster, namespace) ({_begun(numbers, 'image')}) > {numbers['few']}",
-        severity="warning",
-        summary="Images cannot be pulled.",
-        description=f"{COUNT} workflows in {NAMESPACE} do not go on, because an image cannot be pulled.",
-        hold=numbers.span("hold"),
-        labels=LABELS,
-        needs_watch=True,
+    return (
+        _image_pull_failing(numbers, "warning", "few", ""),
+        _image_pull_failing(numbers, "critical", "many", " So many at once mean the registry or the way to it."),
     )
-    many = Alert(
+
+
+def _image_pull_failing(numbers: Numbers, severity: Severity, least: str, meaning: str) -> Alert:
+    return Alert(
         name="ImagePullFailing",
-        expr=f"sum by (cluster) ({_begun(numbers, 'image')}) > {numbers['many']}",
-        severity="critical",
+        expr=f"sum by (cluster) ({_begun(numbers, 'image')}) > {numbers[least]}",
+        severity=severity,
         summary="Images cannot be pulled.",
         description=(
-            f"{COUNT} workflows on {{{{ $labels.cluster }}}} do not go on, because images cannot be pulled. "
-            "So many at once mean the registry or the way to it."
+            f"{COUNT} workflows on {{{{ $labels.cluster }}}} do not go on, because images cannot be pulled.{meaning}"
         ),
         hold=numbers.span("hold"),
         labels=("cluster",),
         needs_watch=True,
     )
-    return few, many
 
 
 def volumes_unbound(numbers: Numbers) -> Alert:

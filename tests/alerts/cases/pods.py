@@ -91,9 +91,9 @@ ONE_IMAGE = Fires(
     series={begun("image"): "0x5 1x30 0x10"},
     silent_at=("4m", "14m", "37m"),
     fires_at=("16m", "34m"),
-    labels=NAMESPACE,
+    labels=CLUSTER,
     summary="Images cannot be pulled.",
-    text="1 workflows in namespace ml on prod do not go on, because an image cannot be pulled.",
+    text="1 workflows on prod do not go on, because images cannot be pulled.",
 )
 IMAGES: tuple[Case, ...] = (
     ONE_IMAGE,
@@ -110,14 +110,7 @@ IMAGES: tuple[Case, ...] = (
             "7 workflows on prod do not go on, because images cannot be pulled. "
             "So many at once mean the registry or the way to it."
         ),
-        along=tuple(
-            replace(
-                ONE_IMAGE,
-                labels={"cluster": "prod", "namespace": namespace},
-                text=f"{count} workflows in namespace {namespace} on prod do not go on, because an image cannot be pulled.",
-            )
-            for namespace, count in (("ml", 4), ("web", 3))
-        ),
+        along=(replace(ONE_IMAGE, text="7 workflows on prod do not go on, because images cannot be pulled."),),
     ),
     Silent(
         alert="ImagePullFailing",
