@@ -29,7 +29,7 @@ EXHAUSTED: tuple[Case, ...] = (
         severity="warning",
         story="a namespace is at its limit for more than an hour, although a slot is free for moments",
         series={
-            slots("running"): "0x10 8 7 8 8 8 7 8 8 8 7 8x80 2x30",
+            slots("running"): "0x10 8x39 5 8x49 2x30",
             slots("suspended"): "0x10 2x120",
             limit(): "10x130",
             THROTTLED: "0x10 25x90 0x30",

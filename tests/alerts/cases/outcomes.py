@@ -150,14 +150,14 @@ DELAYS: tuple[Case, ...] = (
     ),
     Silent(
         alert="CompletionDelayHigh",
-        story="two workflows in an hour, both late",
+        story="a workflow each ten minutes, all late",
         series={
             delay("bucket", "60.5"): "0x80",
-            delay("bucket", "120.5"): "0x20 1x30 2x30",
-            delay("bucket", "+Inf"): "0x20 1x30 2x30",
-            delay("count"): "0x20 1x30 2x30",
+            delay("bucket", "120.5"): "0x20 1x9 2x9 3x9 4x30",
+            delay("bucket", "+Inf"): "0x20 1x9 2x9 3x9 4x30",
+            delay("count"): "0x20 1x9 2x9 3x9 4x30",
         },
-        at=("22m", "60m"),
+        at=("22m", "45m", "55m", "70m"),
     ),
 )
 
