@@ -85,10 +85,11 @@ def _inhibition(inhibition: Inhibition) -> Json:
     sources, targets = _any_of(inhibition.sources), _any_of(inhibition.targets)
     present = [f'{label}=~".+"' for label in inhibition.equal]
     spared = _any_of((*inhibition.sources, *inhibition.never))
+    narrowed = [f"{inhibition.target_with[0]}={quoted(inhibition.target_with[1])}"] if inhibition.target_with else []
     # A label that is missing on both sides counts as equal, so each must be there.
     return {
         "source_matchers": [f'alertname=~"{sources}"', *present],
-        "target_matchers": [f'alertname=~"{targets}"' if targets else f'alertname!~"{spared}"', *present],
+        "target_matchers": [f'alertname=~"{targets}"' if targets else f'alertname!~"{spared}"', *narrowed, *present],
         "equal": list(inhibition.equal),
     }
 

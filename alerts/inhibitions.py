@@ -16,6 +16,8 @@ class Inhibition:
     """Names of alerts; empty: any critical one."""
     targets: tuple[str, ...] = ()
     """Names of alerts; empty: every alert but the sources and `never`."""
+    target_with: tuple[str, str] | None = None
+    """A label and the value that a target must have too."""
     never: tuple[str, ...] = ()
     """Alerts that the rule must not mute."""
     equal: tuple[str, ...] = ()
@@ -33,6 +35,16 @@ QUEUE_STANDS = (
     "CronMissed",
 )
 """What follows from a controller that does not work."""
+
+STUCK_BY: dict[str, tuple[str, ...]] = {
+    "image": ("ImagePullFailing",),
+    "no_stock": ("OutOfStock",),
+    "quota": ("QuotaExhausted",),
+    "unschedulable": ("PodsUnschedulable",),
+    "volume": ("VolumesUnbound",),
+    "lock": ("LockDeadlock", "LockHeldTooLong"),
+}
+"""Causes of stuck workflows that have alerts of their own."""
 
 INHIBITIONS: tuple[Inhibition, ...] = (
     Inhibition(
@@ -68,10 +80,32 @@ INHIBITIONS: tuple[Inhibition, ...] = (
         sources=("ControllerNoLeader",), targets=QUEUE_STANDS, equal=("cluster",), why="nothing starts without a leader"
     ),
     Inhibition(
-        sources=("ImagePullFailing", "OutOfStock", "QuotaExhausted"),
-        targets=("PodStartSlow", "PodsUnschedulable", "WorkflowsStuck"),
+        sources=("ImagePullFailing", "OutOfStock"),
+        targets=("PodStartSlow",),
         equal=("cluster",),
         why="pods start late for this cause",
+    ),
+    Inhibition(
+        sources=("QuotaExhausted",),
+        targets=("PodStartSlow", "PodsUnschedulable"),
+        equal=("cluster", "namespace"),
+        why="pods start late for this cause",
+    ),
+    *(
+        Inhibition(
+            sources=sources,
+            targets=("WorkflowsStuck",),
+            target_with=("cause", cause),
+            equal=("cluster",),
+            why="the cause has an alert of its own, with its remedy",
+        )
+        for cause, sources in STUCK_BY.items()
+    ),
+    Inhibition(
+        sources=("QueueBacklog",),
+        targets=("QueueLatencyBudgetBurn",),
+        equal=("cluster", "queue"),
+        why="the queue that is deep and old is the one that burns its budget",
     ),
     Inhibition(
         sources=("PlatformErrorBudgetBurn",),

@@ -10,8 +10,9 @@ import yaml
 from alerts import build
 from alerts.alertmanager import configuration
 from alerts.delivery import DeliveryError, load
-from alerts.inhibitions import INHIBITIONS, SAME_ALERT
+from alerts.inhibitions import INHIBITIONS, SAME_ALERT, STUCK_BY
 from alerts.thresholds import load as load_thresholds
+from collector.core.workflow.stuck import REMEDIES
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "examples" / "delivery.yaml"
 ALERTS = [a for groups in build(load_thresholds()).values() for group in groups for a in group.alerts]
@@ -88,6 +89,11 @@ def test_labels_that_must_be_equal_are_there_on_both_sides() -> None:
     ]
 
     assert missing == []
+
+
+def test_a_cause_that_is_named_is_one_that_stuck_workflows_have() -> None:
+    """A word that was renamed would mute nothing."""
+    assert set(STUCK_BY) <= set(REMEDIES)
 
 
 def test_a_page_and_its_ticket_have_the_same_labels() -> None:
