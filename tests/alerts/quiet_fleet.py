@@ -49,6 +49,7 @@ MANY: dict[str, dict[str, tuple[str, ...]]] = {
         metrics.QUEUE_DEPTH.name: ("unseen", "throttled", "lock", "volume"),
         metrics.WORKFLOWS.name: ("running", "starting", "advancing", "image", "quota", "unschedulable"),
         metrics.CONTROLLER_RESTARTS.name: ("oom", "error"),
+        metrics.PLATFORM_FAILURES.name: ("spot_reclaimed", "evicted"),
     },
     "outcome": {metrics.FINISHED.name: ("succeeded", "failed", "platform"), metrics.DURATION.name: ("succeeded",)},
     "class": {metrics.ATTEMPT_COST.name: ("useful", "failed")},

@@ -14,6 +14,7 @@ FORMATTER_SKIPS = 330
 """How often the formatter may be switched off in all: for tables, whose columns say more than their lines."""
 OWN_ROOMS = {
     "alerts/cases": "incidents and what looks like them, by topic",
+    "alerts/incidents": "whole incidents before our rules and public ones",
     "bad": "what malformed input does to the whole collector",
     "bench": "ratios to other clients, and figures of the documentation",
     "core/golden": "recorded workflows, counted by hand",

@@ -4,14 +4,24 @@ Debian's promtool, the judge of rules, expressions and of our own exposition.
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
+
+
+def printed(*arguments: str | Path) -> str:
+    """What promtool prints, also if it reports that something is not as expected."""
+    return _run(arguments, b"")[1]
 
 
 def promtool(*arguments: str | Path, stdin: bytes = b"") -> str:
     """What promtool prints; fails with its output if it reports an error, or with the remedy if it is missing."""
+    code, output = _run(arguments, stdin)
+    assert code == 0, output
+    return output
+
+
+def _run(arguments: Sequence[str | Path], stdin: bytes) -> tuple[int, str]:
     tool = shutil.which("promtool")
     assert tool, "promtool is not installed; run: apt-get install prometheus"
     ran = subprocess.run([tool, *arguments], input=stdin, capture_output=True, timeout=60, check=False)
-    output = (ran.stdout + ran.stderr).decode()
-    assert ran.returncode == 0, output
-    return output
+    return ran.returncode, (ran.stdout + ran.stderr).decode()
