@@ -37,7 +37,8 @@ METHOD = """
 - The public conditions are written in words of our own. Their thresholds and holds were read in November 2026:
   all six alerts of [argo-workflows-mixin](https://github.com/adinhodovic/argo-workflows-mixin) at 5a506c1f;
   the only [monitor of Datadog](https://github.com/DataDog/integrations-core/tree/master/argo_workflows/assets/monitors)
-  at 2e97b603, played as PromQL; and those of kubernetes-mixin that an incident here could meet, as
+  at 2e97b603, played as PromQL, its critical threshold taken for a page;
+  and those of kubernetes-mixin that an incident here could meet, as
   [kube-prometheus](https://github.com/prometheus-operator/kube-prometheus) ships them at 047d5049,
   with its own `TargetDown` at 09135ee9.
 - Theirs need more scrapes: each Argo controller, kube-state-metrics, the kubelets and the API server of each cluster.
@@ -51,7 +52,7 @@ METHOD = """
   10 % are about 30 % of the runs, and one failed run of a quiet namespace is enough. Lynceus looks at an hour: a ticket for
   the team comes later, and only what the platform broke makes a page.
 - The Argo mixin makes a ticket of a work queue and of waiting workflows earlier: 100 keys and 5 workflows are too many for it,
-  on a busy fleet always.
+  whatever the size of the fleet.
 - kubernetes-mixin pages earlier for a full disk; Lynceus has made a ticket by then. kubernetes-mixin watches everything else in
   the cluster too, so keep both.
 - For a cluster that is cut off, `TargetDown` and `KubeAPIDown` fire only in a Prometheus outside of it,
