@@ -91,6 +91,13 @@ def test_labels_that_must_be_equal_are_there_on_both_sides() -> None:
     assert missing == []
 
 
+def test_no_two_alerts_mute_each_other() -> None:
+    """Alertmanager would send neither."""
+    mutes = {(source, target) for one in INHIBITIONS for source in one.sources for target in one.targets}
+
+    assert {(source, target) for source, target in mutes if (target, source) in mutes} == set()
+
+
 def test_a_cause_that_is_named_is_one_that_stuck_workflows_have() -> None:
     """A word that was renamed would mute nothing."""
     assert set(STUCK_BY) <= set(REMEDIES)
