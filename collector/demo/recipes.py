@@ -114,7 +114,7 @@ CALIBRATE = Recipe(
 TILE = Recipe(
     name="map-tile", product="eci-spot", spec="ecs.c6.large", project="hd-map",
     entry=Task(
-        cpu_m=2000, memory_mib=4096, run_s=(3, 13), retries=2, no_stock=0.06, fates={"reclaimed": 0.16, "evicted": 0.02},
+        cpu_m=2000, memory_mib=4096, run_s=(3, 13), retries=2, no_stock=0.1, fates={"reclaimed": 0.16, "evicted": 0.02},
     ),
 )  # fmt: skip
 MERGE = Recipe(
