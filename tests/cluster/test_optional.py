@@ -82,6 +82,13 @@ def install_argo(plane: ControlPlane) -> None:
     pod["metadata"]["labels"] = {"app": "workflow-controller"}
     pod["spec"] = {"containers": [{"name": "workflow-controller", "image": "argo"}]}
     plane.apply(f"{namespace}/pods/{CONTROLLER}", pod)
+    # No kubelet starts it, and a pod that does not run does not lead.
+    box = {
+        "name": "workflow-controller", "image": "argo", "imageID": "", "ready": True, "restartCount": 0,
+        "state": {"running": {"startedAt": stamp(time.time())}},
+    }  # fmt: skip
+    status = named("v1", "Pod", CONTROLLER) | {"status": {"phase": "Running", "containerStatuses": [box]}}
+    plane.apply(f"{namespace}/pods/{CONTROLLER}/status", status)
 
 
 async def test_the_shipped_role_is_enough_to_read_the_controller(control_plane: ControlPlane, tmp_path: Path) -> None:
