@@ -32,7 +32,7 @@ test-store-cluster: $(DEVELOPS)  ## two ClickHouse servers out of chdb as two sh
 	$(BIN)/pytest -q -m store_cluster --timeout 300 tests/store_cluster
 
 test-live: $(DEVELOPS) system    ## kill rounds; live Prometheus and Alertmanager; clickhouse-go, compiled
-	$(BIN)/pytest -q -n 2 --dist loadfile -m live --timeout 900 tests
+	$(BIN)/pytest -q -n 2 --dist worksteal -m live --timeout 900 tests
 
 test-laws: $(DEVELOPS)           ## every law with all its examples
 	LYNCEUS_EXAMPLES=full $(BIN)/pytest -q -n 2 --timeout 600 -m "hypothesis and not live and not cluster" tests

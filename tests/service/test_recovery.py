@@ -78,7 +78,9 @@ async def same_as(calm: Running, other: Running, uids: set[Any]) -> list[str]:
 
 
 def submitted(collector: Running) -> dict[Any, Any]:
-    return dict(collector.runtime.counters.series[metrics.SUBMITTED.name])
+    series = collector.runtime.counters.series[metrics.SUBMITTED.name]
+    # Zeros are of what a process has seen, and are not stored.
+    return {labels: count for labels, count in series.items() if count}
 
 
 GAPS = "SELECT kind, toUnixTimestamp64Milli(from_at), cause FROM lynceus.watch_gap FINAL ORDER BY kind"
