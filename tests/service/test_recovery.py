@@ -60,7 +60,9 @@ async def finished(collector: Running) -> set[Any]:
 async def rows_of(collector: Running, table: str, uids: set[Any]) -> list[Any]:
     """What must be equal of some workflows, in whatever order."""
     uid = "uid" if table == "workflow_run" else "workflow_uid"
-    columns = [column.name for column in TABLE_NAMED[table].columns if not column.observed]
+    compared = [column.name for column in TABLE_NAMED[table].columns if not column.observed]
+    # A row is written again if a watch brings evidence after the end: which watch is first is a matter of the observer.
+    columns = ["intDiv(version, 256)" if name == "version" else name for name in compared]
     found = await collector.rows(f"SELECT {uid}, {', '.join(columns)} FROM lynceus.{table} FINAL")
     return sorted(repr(row[1:]) for row in found if row[0] in uids)
 
