@@ -14,7 +14,7 @@ LOCK := .cache/lock/bin/pip-compile -q --generate-hashes --strip-extras --no-hea
 demo: $(RUNS)                    ## a miniature fleet, the collector, the store and the pages; Ctrl-C ends it; DEMO='--port 9000'
 	$(BIN)/lynceus demo $(DEMO)
 
-test: $(DEVELOPS) system         ## the fast set: about 10 minutes on 2 cores; a quarter of the examples of each law
+test: $(DEVELOPS) system         ## the fast set: about 12 minutes on 2 cores; a quarter of the examples of each law
 	$(BIN)/pytest -q -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered --cov-fail-under=100
 
 check: $(DEVELOPS)               ## style, types, direction of imports, documentation
@@ -31,7 +31,7 @@ test-cluster: $(DEVELOPS)        ## a real kube-apiserver, etcd and kwok, built 
 test-store-cluster: $(DEVELOPS)  ## two ClickHouse servers out of chdb as two shards, about 2 minutes
 	$(BIN)/pytest -q -m store_cluster --timeout 300 tests/store_cluster
 
-test-live: $(DEVELOPS) system    ## kill rounds; live Prometheus and Alertmanager; clickhouse-go, compiled
+test-live: $(DEVELOPS) system    ## kill rounds; incidents through Prometheus and Alertmanager to a pager; clickhouse-go
 	$(BIN)/pytest -q -n 2 --dist worksteal -m live --timeout 900 tests
 
 test-laws: $(DEVELOPS)           ## every law with all its examples
