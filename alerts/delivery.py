@@ -4,6 +4,7 @@ Where alerts are sent: an operator's file with receivers by team, office hours a
 Passwords, tokens and addresses that are secrets stand in files beside Alertmanager; this file only names those.
 """
 
+from collections.abc import Container
 from pathlib import Path
 
 import msgspec
@@ -98,8 +99,8 @@ class Delivery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mute: tuple[Mute, ...] = ()
 
 
-def load(path: Path) -> Delivery:
-    """Reads the file; an error names the file and the place in it."""
+def load(path: Path, known: Container[str]) -> Delivery:
+    """Reads the file; `known` are the names of alerts. An error names the file and the place in it."""
     try:
         delivery = msgspec.yaml.decode(path.read_bytes(), type=Delivery)
     except OSError as error:
@@ -116,4 +117,7 @@ def load(path: Path) -> Delivery:
             raise DeliveryError(f"{path}: teams.{name}.{kind}.email: needs smtp, which is missing")
         if not (receiver.webhook or receiver.slack or receiver.email):
             raise DeliveryError(f"{path}: teams.{name}.{kind}: sends nowhere; name a webhook, slack or email")
+    for mute in delivery.mute:
+        if unknown := [alert for alert in mute.alerts if alert not in known]:
+            raise DeliveryError(f"{path}: mute.{mute.name}: no alert is named {', '.join(unknown)}")
     return delivery

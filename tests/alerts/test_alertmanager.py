@@ -32,7 +32,7 @@ def amtool(*arguments: str | Path) -> str:
 def config(tmp_path: Path) -> Path:
     """The configuration of the example."""
     file = tmp_path / "alertmanager.yaml"
-    file.write_text(configuration(load(EXAMPLE)), encoding="utf-8")
+    file.write_text(configuration(load(EXAMPLE, set(LABELS))), encoding="utf-8")
     return file
 
 
@@ -119,6 +119,13 @@ def test_a_page_and_its_ticket_have_the_same_labels() -> None:
         ("teams: {}\nwatchdog: {}", "teams: name at least one team"),
         ("teams: {a: {page: {}, ticket: {webhook: [{url: u}]}}}\nwatchdog: {}", "teams.a.page: sends nowhere"),
         ("teams: {a: {page: {email: [{to: x}]}, ticket: {webhook: [{url: u}]}}}\nwatchdog: {}", "needs smtp"),
+        (
+            (
+                "teams: {a: {page: {webhook: [{url: u}]}, ticket: {webhook: [{url: u}]}}}\nwatchdog: {}\n"
+                "mute: [{name: m, from: '01:00', to: '02:00', days: sunday, alerts: [QueueBaklog]}]"
+            ),
+            "mute.m: no alert is named QueueBaklog",
+        ),
         ("teams: {a: {page: {mail: []}}}\nwatchdog: {}", "unknown field `mail`"),
     ],
 )
@@ -127,5 +134,5 @@ def test_a_mistake_names_its_place(tmp_path: Path, text: str, message: str) -> N
     (tmp_path / "delivery.yaml").write_text(text, encoding="utf-8")
 
     with pytest.raises(DeliveryError, match=r"delivery\.yaml: ") as caught:
-        load(tmp_path / "delivery.yaml")
+        load(tmp_path / "delivery.yaml", set(LABELS))
     assert message in str(caught.value)

@@ -50,6 +50,30 @@ def test_a_rule_that_is_no_longer_made_is_removed_and_no_other_file(tmp_path: Pa
     assert (tmp_path / "own.rules.yaml").exists()
 
 
+def test_commands_leave_the_files_of_one_another(tmp_path: Path) -> None:
+    """Runbooks, twins, or rules without --delivery: none of them ends what another one made."""
+    out = ("--out", str(tmp_path))
+    first = run_command("generate", "alerts", *out, "--delivery", str(EXAMPLE))
+    made = {path.name for path in tmp_path.iterdir()}
+    others = [run_command("generate", *kind, *out) for kind in (("runbooks",), ("alerts", "--twins"), ("alerts",))]
+
+    assert [done.returncode for done in (first, *others)] == [0, 0, 0, 0]
+    assert made | {"twins.rules.yaml", "alertmanager.yaml"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_a_file_of_somebody_else_is_never_written_over(tmp_path: Path) -> None:
+    """A kustomization of the operator, or that of the dashboards: nothing is written, and the message names the file."""
+    (tmp_path / "kustomization.yaml").write_text("resources: [own.yaml]\n")
+    done = run_command("generate", "alerts", "--out", str(tmp_path))
+
+    assert done.returncode == 2
+    assert (
+        f"--out {tmp_path}: kustomization.yaml stands there and is not of this command; choose another folder"
+        in done.stderr
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["kustomization.yaml"]
+
+
 def test_nothing_links_to_an_address_that_was_never_given(tmp_path: Path) -> None:
     """Neither rules, nor runbooks, nor dashboards."""
     for kind in ("alerts", "runbooks", "dashboards"):
@@ -59,6 +83,8 @@ def test_nothing_links_to_an_address_that_was_never_given(tmp_path: Path) -> Non
 
     assert len(files) > 20
     assert [path.name for path in files if "example.com" in path.read_text(encoding="utf-8")] == []
+    # Pages of the repository do not stand beside runbooks that are published elsewhere.
+    assert [path.name for path in files if "](../" in path.read_text(encoding="utf-8")] == []
 
 
 def test_wrong_use_is_one_sentence(tmp_path: Path) -> None:
