@@ -4,14 +4,14 @@ Prometheus alerts, built from the catalogue and checked in under generated/.
 Imports nothing of the collector but its catalogue. Numbers are in thresholds/, remedies in runbooks/.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import ModuleType
 
 from alerts import burn_rates, controller, cost, cron, itself, limits, outcomes, pods, queue, stores, twins, watches
 from alerts.boxes import boxes
 from alerts.numbers import Numbers
 from alerts.rules import Alert, Builder, Group, Recording, groups
-from alerts.thresholds import ThresholdError, Thresholds
+from alerts.thresholds import ByAlert, ThresholdError, Thresholds
 
 TOPICS: Mapping[str, ModuleType] = {
     "queue": queue,
@@ -26,7 +26,7 @@ TOPICS: Mapping[str, ModuleType] = {
     "stores": stores,
     "itself": itself,
 }
-"""File name under generated/, and the module that has RECORDINGS (or `recordings`) and BUILDERS, one for each alert."""
+"""File name under generated/, and the module with BUILDERS, one an alert, and RECORDINGS, or a function that makes these."""
 
 TWINS: Mapping[str, ModuleType] = {"twins": twins}
 """The same for alerts on the series of others, which are made only on request."""
@@ -46,10 +46,8 @@ def build(
 
 def _recordings(module: ModuleType, thresholds: Thresholds, time_scale: float) -> Iterable[Recording]:
     """What a topic records, for all series alike."""
-    if module is burn_rates:
-        return burn_rates.recordings(thresholds.alerts, time_scale)
-    recordings: tuple[Recording, ...] = module.RECORDINGS
-    return recordings
+    recordings: Iterable[Recording] | Callable[[ByAlert, float], Iterable[Recording]] = module.RECORDINGS
+    return recordings(thresholds.alerts, time_scale) if callable(recordings) else recordings
 
 
 def _alerts(builders: tuple[Builder, ...], thresholds: Thresholds, time_scale: float) -> Iterator[Alert]:

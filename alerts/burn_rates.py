@@ -192,4 +192,6 @@ def in_words(seconds: float) -> str:
     return unit if seconds == size else f"{seconds / size:g} {unit}s"
 
 
+RECORDINGS = recordings
+
 BUILDERS: tuple[Builder, ...] = (queue_latency_budget_burn, platform_error_budget_burn)

@@ -5,6 +5,7 @@ An incident is a list of changes to it; the same list changes all three families
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -23,7 +24,7 @@ Labels = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(ABC):
     """What becomes of the series of one metric; minutes count from the begin of the incident."""
 
     metric: str
@@ -32,9 +33,9 @@ class Change:
     begin: float = 0
     end: float = NEVER
 
+    @abstractmethod
     def value(self, usual: float | None, minute: float) -> float | None:
         """The value at a minute between begin and end."""
-        raise NotImplementedError
 
     def applied(self, values: Values) -> Values:
         """All values of a series."""
