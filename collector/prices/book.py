@@ -197,6 +197,13 @@ def _latest_price_day(books: Books, product: str) -> Instant:
     return max((schema.parse_instant(row.begin) for row in rows), default=0)
 
 
+def hashed_names(books: Books) -> list[str]:
+    """Names of all loaded files and markets, each with the hash of what it states."""
+    stated = [(file.name, msgspec.json.encode([file, books.currency])) for file in books.files()]
+    stated += [("market", series.digest.encode()) for series in books.series()]
+    return sorted(f"{name} {hashlib.sha256(text).hexdigest()[:16]}" for name, text in stated)
+
+
 def digest(books: Books) -> str:
     """Hash of the loaded files, so that a change of one shows as a change of the pricing run."""
     markets = [series.digest for series in books.series()]

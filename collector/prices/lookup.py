@@ -133,7 +133,8 @@ class Books:
         """Files that only add discounts, fees and exchange rates."""
         books = self.files()
         self.discounts = [d for book in books for d in book.discounts]
-        self.fees = [self._recurring(book, fee, fee.amount, fee.per) for book in books for fee in book.fees]
+        fees = [self._recurring(book, fee, fee.amount, fee.per) for book in books for fee in book.fees]
+        self.fees = _without_replaced(fees)
         self.commitments = [
             self._recurring(book, plan, plan.hourly, "hour") for book in books for plan in book.commitments
         ]
@@ -255,7 +256,7 @@ class Books:
                     if spec.purchase != "spot":
                         return MeterPrice(meter, price, price.amount)
                     on_demand = self._find_on_demand(spec, meter, bill, at, changes)
-                    return MeterPrice(meter, price, on_demand.price.amount if on_demand else None)
+                    return MeterPrice(meter, price, _listed(on_demand, price.per_seconds))
         return None
 
     def _find_on_demand(
@@ -267,7 +268,7 @@ class Books:
     def _spot(self, spec: Spec, bill: str, at: Instant, changes: set[Instant]) -> MeterPrice | None:
         """Find the market price; where it is unknown, the on-demand price less the book's fallback discount, if any."""
         on_demand = self._find_on_demand(spec, "instance_type", bill, at, changes)
-        list_amount = on_demand.price.amount if on_demand else None
+        list_amount = _listed(on_demand, 3600)
         layers = (layer for layer in self.layers[spec.product] if layer.market_currency == bill)
         for series in [layer.series for layer in layers if layer.series]:
             amount, begin, until = series.at(spec.instance_type, spec.zone, at)
@@ -284,14 +285,12 @@ class Books:
                 less = CONTEXT.multiply(on_demand.price.amount, ONE - Decimal(market.fallback_discount))
                 rule = f"{on_demand.price.rule}; spot guessed"
                 price = msgspec.structs.replace(on_demand.price, amount=less, rule=rule, confidence="low")
-                return MeterPrice("instance_type", price, list_amount)
+                return MeterPrice("instance_type", price, _listed(on_demand, price.per_seconds))
         return None
 
     def _candidates(self, layer: Layer, spec: Spec, meter: MeterName, bill: str) -> Iterator[Price]:
         """Prices that match a meter of a spec, the most specific first."""
-        types = {"instance_type": (spec.instance_type,), "gpu": (spec.gpu_model, "")}.get(
-            meter, (spec.instance_type, "")
-        )
+        types = {"instance_type": (spec.instance_type,), "gpu": _gpu_types(spec)}.get(meter, (spec.instance_type, ""))
         groups = (other.group_of(spec.region) for other in self.layers[spec.product])
         regions = (spec.region, next(filter(None, groups), ""), ANY)
         for type_name in dict.fromkeys(types):
@@ -328,6 +327,42 @@ class Books:
                 if begin <= at and (end is None or at < end):
                     return discount
         return None
+
+
+def _listed(on_demand: MeterPrice | None, per_seconds: int) -> Decimal | None:
+    """The list price of a spot price: that on demand, for the same time."""
+    if on_demand is None:
+        return None
+    amount = CONTEXT.multiply(on_demand.price.amount, Decimal(per_seconds))
+    return CONTEXT.quantize(CONTEXT.divide(amount, Decimal(on_demand.price.per_seconds)), PLACES).normalize(CONTEXT)
+
+
+def _without_replaced(fees: Iterable[RecurringCost]) -> list[RecurringCost]:
+    """The fees; one of a user's file replaces that of the same id in the book it extends, while it is valid."""
+    kept: list[RecurringCost] = []
+    for fee in fees:
+        parts = [fee]
+        for own in kept:
+            # A fee of some clusters replaces nothing: the others would be without one.
+            same = own.product and (own.product, own.id) == (fee.product, fee.id) and own.book != fee.book
+            if same and isinstance(own.row, Fee) and not own.row.clusters:
+                parts = [part for whole in parts for part in _outside(whole, own)]
+        kept += parts
+    return kept
+
+
+def _outside(fee: RecurringCost, own: RecurringCost) -> Iterator[RecurringCost]:
+    """The parts of a fee before and after another one."""
+    if fee.begin < own.begin:
+        end = own.begin if fee.end is None else min(fee.end, own.begin)
+        yield msgspec.structs.replace(fee, end=end)
+    if own.end is not None and (fee.end is None or own.end < fee.end):
+        yield msgspec.structs.replace(fee, begin=max(fee.begin, own.end))
+
+
+def _gpu_types(spec: Spec) -> tuple[str, ...]:
+    """Types by which a GPU has a price: that of a node whose price is split, the model, any."""
+    return (*filter(None, (spec.instance_type, spec.gpu_model)), "")
 
 
 def _meters(spec: Spec) -> list[MeterName]:

@@ -53,7 +53,7 @@ def read(texts: list[tuple[str, bytes]], hold_h: int) -> Series:
     points: dict[tuple[str, str], dict[Instant, Decimal | None]] = defaultdict(dict)
     count = 0
     for path, content in texts:
-        for line, (kind, zone, time, price) in _rows(path, content):
+        for line, (kind, zone, time, price) in rows(path, content):
             place = f"line {line}"
             at = parse_field(path, place, schema.parse_instant, time)
             amount = parse_field(path, place, schema.parse_money, price) if price else None
@@ -66,7 +66,7 @@ def read(texts: list[tuple[str, bytes]], hold_h: int) -> Series:
     return Series({key: list(by_time.items()) for key, by_time in points.items()}, hold_h, digest)
 
 
-def _rows(path: str, content: bytes) -> Iterator[tuple[int, list[str]]]:
+def rows(path: str, content: bytes) -> Iterator[tuple[int, list[str]]]:
     """Rows below the header, with their line numbers."""
     try:
         reader = csv.reader(io.StringIO(content.decode()), strict=True)

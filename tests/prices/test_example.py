@@ -8,6 +8,7 @@ import yaml
 from collector.prices import book
 from collector.prices.quote import QuoteRequest, quote
 from collector.prices.schema import Fee
+from tests.builders import at
 from tests.prices.written import NOV, by_type, eci
 
 EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples"
@@ -32,11 +33,13 @@ def test_the_templates_of_fees_work() -> None:
 
     assert {name: (fee.amount, fee.currency) for name, fee in fees.items()} == {
         "argo-cluster": (Decimal("0.64"), "CNY"), "argo-clb": (Decimal("0.147"), "CNY"),
+        "older-clb": (Decimal("0.147"), "CNY"),
         "ack-pro": (Decimal("0.64"), "CNY"), "vnode": (vnode, "CNY"),
         "eks-extended-support": (Decimal("0.50"), "USD"), "gke-free-tier": (Decimal("-0.10"), "USD"),
         "gke-management": (Decimal("0.10"), "USD"),
     }  # fmt: skip
     assert all(fee.row.read for fee in fees.values())
+    assert fees["older-clb"].begin == at("2026-11-30T16:00:00")
     assert all(isinstance(fee.row, Fee) and fee.row.clusters for name, fee in fees.items() if name != "gke-management")
 
 

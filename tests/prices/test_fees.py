@@ -1,6 +1,6 @@
 """Amount of a fee by hour or month, between its first and last day, at the exchange rate of each day."""
 
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -70,3 +70,69 @@ def test_days_of_a_month_sum_to_its_fee(tmp_path: Path) -> None:
     last = fee_amount(tmp_path, "2026-11-30", "2026-12-01", per="month")
 
     assert abs(total(day or Decimal(0) for day in (*days, last)) - 2) <= Decimal("15e-18")
+
+
+GKE = "gke-autopilot"
+OWN_FEES = """
+id: own
+version: "1"
+extends: gke-autopilot
+currency: USD
+sources: {{s: list}}
+fees:
+{fees}
+"""
+
+
+def known_fees(folder: Path, *rows: str) -> list[tuple[str, str, str, str | None]]:
+    """The fees of GKE with those of a user's file: book, amount, first and last day."""
+    listed = "\n".join(f"  - {{id: gke-management, per: hour, source: s, {row}}}" for row in rows)
+    (folder / "own.yaml").write_text(OWN_FEES.format(fees=listed))
+    found = book.load(["gke-autopilot", "own.yaml"], folder).fees
+    return [(f.book.split("@")[0], f"{f.amount}", shown(f.begin) or "", shown(f.end)) for f in found]
+
+
+def shown(instant: int | None) -> str | None:
+    """A day as text; None is open."""
+    return None if instant is None else f"{datetime.fromtimestamp(instant / 1000, UTC):%F}"
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (
+            ["amount: 0.2, from: 2026-11-01"],
+            [("own", "0.2", "2026-11-01", None), (GKE, "0.10", "2025-01-01", "2026-11-01")],
+        ),
+        (["amount: 0.2, from: 2024-11-01"], [("own", "0.2", "2024-11-01", None)]),
+        (
+            ["amount: 0.2, from: 2026-11-01, to: 2026-12-01"],
+            [
+                ("own", "0.2", "2026-11-01", "2026-12-01"),
+                (GKE, "0.10", "2025-01-01", "2026-11-01"),
+                (GKE, "0.10", "2026-12-01", None),
+            ],
+        ),
+        (
+            ["amount: 0.2, from: 2024-01-01, to: 2024-06-01"],
+            [("own", "0.2", "2024-01-01", "2024-06-01"), (GKE, "0.10", "2025-01-01", None)],
+        ),
+        (
+            ["amount: 0.2, from: 2026-01-01, to: 2026-06-01", "amount: 0.3, from: 2026-06-01"],
+            [
+                ("own", "0.2", "2026-01-01", "2026-06-01"),
+                ("own", "0.3", "2026-06-01", None),
+                (GKE, "0.10", "2025-01-01", "2026-01-01"),
+            ],
+        ),
+        (
+            ["amount: 0.2, from: 2026-11-01, clusters: [a]"],
+            [("own", "0.2", "2026-11-01", None), (GKE, "0.10", "2025-01-01", None)],
+        ),
+    ],
+)
+def test_a_fee_of_the_same_id_replaces_that_of_the_extended_book(
+    tmp_path: Path, rows: list[str], expected: list[tuple[str, str, str, str | None]]
+) -> None:
+    """While it is valid, so that no cluster pays twice and none is free; a fee of some clusters is a further one."""
+    assert known_fees(tmp_path, *rows) == expected
