@@ -2,6 +2,7 @@
 
 from collector.catalog import columns as c
 from collector.catalog.schema import Table, View
+from collector.core.cost.statement import SHARED_KINDS
 from collector.core.facts import bills
 
 POD_RUN = Table(
@@ -32,12 +33,13 @@ POD_RUN = Table(
         c.low("zone", "Zone of the node"),
         c.quantity("cpu", "Requested CPU, cores"),
         c.big("memory_bytes", "Requested memory, bytes"),
-        c.quantity("gpu", "Requested GPUs"),
+        c.quantity("gpu", "Requested GPUs, as devices; how large a device is, `pricing` says"),
         c.big("ephemeral_bytes", "Requested ephemeral storage, bytes"),
         c.Column(
             "pricing",
             c.LABELS,
-            "Labels and annotations that decide the price; those of the node begin with `node:`",
+            "Labels and annotations that decide the price; those of the node begin with `node:`; `requests:gpu` is what "
+            "containers request of GPUs",
             codec="ZSTD(1)",
         ),
         c.instant("scheduled_at", "Time of condition PodScheduled; NULL: never scheduled", optional=True),
@@ -94,8 +96,13 @@ NODE_RUN = Table(
         c.low("zone", "Zone of the node"),
         c.quantity("cpu", "CPU capacity of the node, cores"),
         c.big("memory_bytes", "Memory capacity of the node, bytes"),
-        c.quantity("gpu", "GPUs of the node"),
-        c.Column("pricing", c.LABELS, "Labels that decide the price, with the prefix `node:`", codec="ZSTD(1)"),
+        c.quantity("gpu", "GPUs of the node: cards, not slices"),
+        c.Column(
+            "pricing",
+            c.LABELS,
+            "Labels that decide the price, and what the node says of its GPUs, with the prefix `node:`",
+            codec="ZSTD(1)",
+        ),
         c.INSERTED_AT,
     ),
 )
@@ -233,6 +240,13 @@ PERIOD = Table(
             "Amount on the provider's bill by product; the empty name holds the whole",
             codec="ZSTD(1)",
         ),
+        c.text("statement_hash", "Hash of the statement's lines at the time of locking; empty: not known"),
+        c.Column(
+            "accepted",
+            "Map(String, String)",
+            "What would have refused the lock and was accepted, each with the reason given",
+            codec="ZSTD(1)",
+        ),
         c.INSERTED_AT,
     ),
 )
@@ -241,4 +255,64 @@ COST_CURRENT = View(
     "cost_current",
     POD_COST,
     "Charges of each month's active pricing run (run 1 where period has no row), one row per key",
+)
+
+_MONTH = c.Column("month", "Date", "First day of the month, in the billing time zone", codec="Delta(2), ZSTD(1)")
+_COMPUTED = c.Column(
+    "version", "UInt64", "Time of the computation, Unix milliseconds; the highest counts", codec="ZSTD(1)"
+)
+
+MONTH_STATEMENT = Table(
+    "month_statement",
+    bills.MonthStatement,
+    "A month's statement under a pricing run: what its lines were computed from, and what they lack",
+    order_by=("month", "run"),
+    shard_by=(),
+    columns=(
+        _MONTH,
+        c.count("run", "Number of the pricing run"),
+        _COMPUTED,
+        c.instant("complete_until", "Rows that the store had received by then are counted"),
+        c.Column("books", "Array(String)", "Price books with their hashes, from which shared costs were computed"),
+        c.text("rules", "Hash of the attribution and billing rules"),
+        c.big("unpriced", "Charges without a known price; they are in no line"),
+        c.big("accruing", "Charges of pods that still run"),
+        c.Column("notes", "Array(String)", "What is in no line, and why: one sentence each", codec="ZSTD(1)"),
+        c.INSERTED_AT,
+    ),
+)
+
+STATEMENT_LINE = Table(
+    "statement_line",
+    bills.StatementLine,
+    "A line of what a department pays for a month under a pricing run; statement_current has those that count",
+    order_by=("month", "run", "currency", "department", "kind", "what", "book", "cluster", "product"),
+    shard_by=(),
+    columns=(
+        _MONTH,
+        c.count("run", "Number of the pricing run"),
+        c.low("currency", "Currency of all amounts in the row"),
+        c.DEPARTMENT,
+        c.low("kind", "usage, correction, rounding, fee, idle, commitment, bill (an item of the provider's bill)"),
+        c.low("what", "The product, the fee, the commitment, or the item of the provider's bill"),
+        c.low("book", "Price book and its version, or the imported bill"),
+        c.low("cluster", "Cluster whose usage bears the line; empty: the department used nothing that it is shared by"),
+        c.low("product", "Product whose usage bears the line; empty: as with cluster"),
+        _COMPUTED,
+        c.low("basis", "How the whole was shared: proportional, even, fixed, pods, seconds; empty: not shared"),
+        c.paid("weight", "The department's part of the weights of the sharing; of usage: its billed seconds"),
+        c.paid("whole", "Amount that was shared among departments; of usage: the line's own amount"),
+        c.paid("amount", "Amount to pay; without the lines of kind rounding: the exact cost"),
+        c.low("rule", "Rule of the price book or of the bill that made the line"),
+        c.INSERTED_AT,
+    ),
+)
+
+IS_SHARED = "kind IN ({})".format(", ".join(f"'{kind}'" for kind in SHARED_KINDS))
+"""Condition: no pod causes the line."""
+
+STATEMENT_CURRENT = View(
+    "statement_current",
+    STATEMENT_LINE,
+    "Lines of the statement of each month's active pricing run (run 1 where period has no row)",
 )

@@ -13,6 +13,7 @@ from typing import Literal
 
 import msgspec
 
+from collector.core.cost.gpu_shares import UNKNOWN_MEMORY, GpuShare, gpu_share
 from collector.core.cost.product import Confidence, Product, SizeRule
 from collector.core.facts.bills import PodRun
 from collector.core.objects.quantity import GIB, parse_quantity
@@ -27,7 +28,7 @@ MALFORMED_REQUESTS = "requests:malformed"
 
 DOUBTS = (
     "malformed_spec", "malformed_requests", "malformed_storage", "malformed_limit", "malformed_protection",
-    "unknown_class", "unknown_purchase", "archived_template", "archived_duration",
+    "unknown_class", "unknown_purchase", "unknown_gpu_memory", "archived_template", "archived_duration",
 )  # fmt: skip
 """Reasons for low confidence of a priced charge whose pod has marks: label values of the counter of such pods."""
 
@@ -102,16 +103,17 @@ def spec_of(run: PodRun, product: Product) -> Spec:
     price_class, class_known = product.price_class.of(run)
     purchase, purchase_known = product.purchase.of(run)
     size, doubt = _size(run, product.size, region)
-    gpu, gpu_known = _gpus(run, product)
+    gpu = _gpus(run, product)
     extra, storage_known = _extra_storage(run, product)
     frozen_s, frozen_known = _protection(run, product) if purchase == "spot" else (0, True)
     purchase, bought = _without_fallback(run, product, purchase, size)
     doubt = doubt or _first_doubt(
         unknown_class=class_known,
         unknown_purchase=purchase_known,
-        malformed_spec=gpu_known,
+        malformed_spec=gpu.doubt != "malformed_spec",
         malformed_storage=storage_known,
         malformed_protection=frozen_known,
+        unknown_gpu_memory=gpu.doubt != UNKNOWN_MEMORY,
     )
     sure = size.confidence == "high" and run.region and bought and not doubt
     return Spec(
@@ -125,9 +127,9 @@ def spec_of(run: PodRun, product: Product) -> Spec:
         instance_type=size.instance_type,
         source=size.source,
         ephemeral_gib=extra,
-        gpu=gpu,
+        gpu=gpu.cards,
         gpu_model=run.pricing.get(product.gpu_model, ""),
-        missing=size.missing or _without_gpus(run, product, size) or beyond_sale(extra, product),
+        missing=size.missing or _without_gpus(run, product, size) or gpu.missing or beyond_sale(extra, product),
         confidence="high" if sure else "low",
         doubt=doubt,
         frozen_s=frozen_s,
@@ -206,16 +208,17 @@ def beyond_free(total_gib: Decimal, product: Product) -> Decimal:
     return max(ZERO, total_gib - product.storage.free_gib) if product.storage else ZERO
 
 
-def _gpus(run: PodRun, product: Product) -> tuple[Decimal, bool]:
-    """GPUs that are billed beside vCPU and memory, and whether the provider's annotation parsed."""
+def _gpus(run: PodRun, product: Product) -> GpuShare:
+    """GPUs that are billed beside vCPU and memory: as the provider states them, else the pod's share of cards."""
     if product.gpus == "by_type":
-        return ZERO, True
+        return GpuShare(ZERO)
     text = run.pricing.get(product.gpu_count)
+    share = gpu_share(run.pricing) or GpuShare(run.gpu)
     if text is None:
-        return run.gpu, True
+        return share
     stated = Decimal(text) if _GPUS.fullmatch(text) else ZERO
     # A pod that requests GPUs is not free of them.
-    return (stated, True) if stated or (text == "0" and not run.gpu) else (run.gpu, False)
+    return GpuShare(stated) if stated or (text == "0" and not run.gpu) else share._replace(doubt="malformed_spec")
 
 
 def _extra_storage(run: PodRun, product: Product) -> tuple[Decimal, bool]:

@@ -173,6 +173,10 @@ class Period(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     """The pricing run that takes charges which arrive after the month was locked."""
     billed: dict[str, str] = msgspec.field(default_factory=dict)
     """What the provider billed by product, exact, as text; the empty name has the total."""
+    statement_hash: str = ""
+    """Of the statement's lines when the month was locked; empty: locked by a release without statements, or not locked."""
+    accepted: dict[str, str] = msgspec.field(default_factory=dict)
+    """What would have refused the lock and was accepted, each with the reason given."""
 
 
 class CommitmentHour(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
@@ -193,3 +197,57 @@ class CommitmentHour(Fact, frozen=True, array_like=True, kw_only=True, gc=False)
     covered: Decimal
     used: Decimal
     unused: Decimal
+
+
+class MonthStatement(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
+    """A month's statement under a pricing run: what its lines were computed from, and what they lack."""
+
+    month: int
+    """Days since 1970-01-01 of the month's first day."""
+    run: int
+    version: int
+    """Time of the computation, Unix milliseconds."""
+    complete_until: Instant
+    """Rows that the store had received by then are counted."""
+    books: list[str]
+    """Price books with their hashes, from which fees and idle capacity were computed."""
+    rules: str
+    unpriced: int
+    """Charges without a price; they are in no line."""
+    accruing: int
+    """Charges of pods that still run."""
+    notes: list[str]
+    """What is in no line, and why: one sentence each."""
+
+
+class StatementLine(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
+    """
+    One line of what a department pays for a month.
+
+    All lines sum to what is to pay; those of other kinds than `rounding` sum to the exact cost.
+    """
+
+    month: int
+    run: int
+    currency: str
+    department: str
+    kind: str
+    """usage, correction, rounding, fee, idle, commitment, bill."""
+    what: str
+    """The product, the fee, the commitment, or the item of the provider's bill."""
+    book: str
+    """The price book, or the imported bill, that states the price."""
+    cluster: str
+    """Of the usage that bears the line; empty: the department used nothing that the line is shared by."""
+    product: str
+    version: int
+    basis: str
+    """How the whole was shared; empty: it is the department's own."""
+    weight: Decimal
+    """The department's part of the weights by which the whole was shared: a cost, pods or seconds; of usage: its seconds."""
+    whole: Decimal
+    """The amount that was shared among departments; of usage: the line's own amount."""
+    amount: Decimal
+    """0: a former version of the statement had the line."""
+    rule: str
+    """The rule of the book or of the bill that made the line."""

@@ -273,6 +273,24 @@ def test_the_providers_words_choose_class_and_purchase() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("compute_class", "arch", "price_class"),
+    [
+        ("Scale-Out", "amd64", "scale-out"),
+        ("Scale-Out", "arm64", "scale-out-arm"),
+        ("Scale-Out", "", "scale-out"),
+        ("Balanced", "arm64", "balanced"),
+        ("", "arm64", "general-purpose-arm"),
+    ],
+)
+def test_a_pod_on_arm_has_the_class_of_arm_where_prices_differ(compute_class: str, arch: str, price_class: str) -> None:
+    """Autopilot sells Scale-Out on x86 and on Arm; a price of one is not used for the other."""
+    marks = {"node:cloud.google.com/compute-class": compute_class, "node:kubernetes.io/arch": arch}
+    found = spec(pricing={key: value for key, value in marks.items() if value}, node_name="gk3-x")
+
+    assert (found.price_class, found.doubt) == (price_class, "")
+
+
 def test_a_spot_pod_without_a_machine_type_may_have_been_bought_on_demand() -> None:
     """Only if it allowed the fallback; the spec shows the actual purchase, not the requested one."""
     wish = {"spot-strategy": "SpotAsPriceGo", "spot-fallback": "true"}
