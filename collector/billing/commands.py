@@ -14,22 +14,27 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from collector import connect
-from collector.billing import commitments, corrections, exclusive, runs, totals
+from collector.billing import commitments, corrections, exclusive, month_list, runs, totals
 from collector.billing import lock as locking
 from collector.billing import reconcile as reconciling
+from collector.billing.billed_month import BilledMonth, billed_month
+from collector.billing.faults import TOLERANCE, shared_total
+from collector.billing.lock import LockOrder
 from collector.billing.queries import PRICED_FROM
 from collector.billing.reprice import CARRIED, Preparation, Terms, activate, commitments_of, prepare, price_pods
-from collector.catalog.retention import retention_days
+from collector.billing.statement import stored_lines
 from collector.clock import now_ms
 from collector.connect import ExternalError
-from collector.core.cost.billing_days import date_of, day_of, month_after, months_of
+from collector.core.cost.billing_days import date_of, day_of, months_of
+from collector.core.cost.statement import exact, to_pay
 from collector.core.rules import Rules
+from collector.desired import keys_by_name, keys_of_clusters
 from collector.prices import book
-from collector.reports import shared_costs
-from collector.reports.report import Report, Span
+from collector.reports.report import Report, Span, amount
 from collector.settings.derived import rules_of
-from collector.settings.model import ClusterSettings, Settings
+from collector.settings.model import Settings
 from collector.store.replicas import wait_for_replicas
+from collector.store.schema.retention import kept_days
 
 EVIDENCE = ("pod_run", "workflow_run")
 """The tables from which charges are computed."""
@@ -38,17 +43,19 @@ ReportStep = Callable[[str], object]
 """Called with a sentence on each step of a command that takes time."""
 
 
-def terms(settings: Settings, folder: Path) -> Terms:
-    """Returns the price books and rules of the settings."""
-    loaded = connect.books(settings, folder)
-    clusters = {cluster.name: cluster for cluster in settings.clusters}
+def terms(settings: Settings, folder: Path, copied: Path | None = None) -> Terms:
+    """Returns the price books and rules of the settings; for `copied` see collector/desired.py."""
+    loaded, clusters = connect.books(settings, folder), keys_of_clusters(settings, copied)
 
     def rules(name: str) -> Rules:
-        return rules_of(settings, clusters.get(name) or ClusterSettings(name=name))
+        return rules_of(settings, clusters.get(name) or keys_by_name(settings, name))
 
-    hashed = [settings.attribution, settings.billing_timezone, settings.clusters]
+    hashed: list[object] = [settings.attribution, settings.billing_timezone, settings.clusters]
+    if by_rule := [*settings.match, *([settings.cluster_defaults] if settings.cluster_defaults.is_set else [])]:
+        hashed.append(by_rule)  # without any, the digest is that of releases that had none
+    zone = ZoneInfo(settings.billing_timezone)
     digest = hashlib.sha256(book.digest(loaded).encode() + msgspec.json.encode(hashed)).hexdigest()[:16]
-    return Terms(books=loaded, zone=ZoneInfo(settings.billing_timezone), rules=rules, digest=digest)
+    return Terms(books=loaded, zone=zone, rules=rules, digest=digest, bill=settings.bill.rules)
 
 
 def reprice(
@@ -59,16 +66,18 @@ def reprice(
     dry_run: bool,
     report_step: ReportStep,
     progress: Callable[[int, int], object],
+    copied: Path | None = None,
 ) -> Report:
     """Computes a new pricing run for the months of a period and activates it, or only compares it (dry run)."""
-    in_force, store = terms(settings, folder), connect.writing_store(settings)
+    in_force, store = terms(settings, folder, copied), connect.writing_store(settings)
     with connect.store_failures():
         months = runs.periods_of(store, months_of(span.begin, span.end))
         work = Preparation(
             store=store, terms=in_force, months=months, now=now_ms, report_step=report_step, progress=progress
         )
         runs.refuse_locked(months)
-        refuse_expired(retention_days(settings.retention), [period.month for period in months], day_of(today(settings)))
+        kept = kept_days(store, settings.store.cluster)
+        refuse_expired(kept, [period.month for period in months], day_of(today(settings)))
         names, books = totals.month_names(months), ", ".join(in_force.books.names())
         report_step(f"pricing {names} as a whole with {books}")
         if dry_run:
@@ -117,19 +126,37 @@ def refuse_expired(retention: Mapping[str, int], months: Iterable[int], today: i
                 )
 
 
-def months(settings: Settings) -> Report:
-    """Reports all months with their states and sums."""
+def months(settings: Settings, url: str) -> Report:
+    """Reports all months with their states and sums; any reader of the store may."""
     with connect.store_failures():
-        return locking.list_months(connect.writing_store(settings))
+        return month_list.list_months(connect.reading_store(settings, url, sequential=True))
 
 
-def lock(settings: Settings, month: int, report_step: ReportStep) -> str:
-    """Locks a month, and returns a sentence with its sums and hash."""
+def lock_order(
+    settings: Settings, folder: Path, month: int, *, tolerance: Decimal = TOLERANCE, accept: str = ""
+) -> LockOrder:
+    """Returns the order to lock a month on the terms of the settings."""
+    return LockOrder(
+        month=month,
+        today=today(settings),
+        now=now_ms(),
+        terms=terms(settings, folder).statement,
+        tolerance=tolerance,
+        accept=accept,
+    )
+
+
+def lock(settings: Settings, order: LockOrder, report_step: ReportStep) -> str:
+    """Locks a month, and returns a sentence with what is to pay and its hashes."""
     store = connect.writing_store(settings)
     with connect.store_failures(), exclusive.claim_months(store, connect.writing_store(settings), now_ms):
-        period = locking.lock(store, month, today(settings), now_ms(), report_step)
-    sums = ", ".join(f"{total} {currency}" for currency, total in period.totals.items()) or "no charges"
-    return f"{date_of(month):%Y-%m} is locked: {sums}; hash {period.hash}"
+        period = locking.lock(store, order, report_step)
+        lines = stored_lines(store, period.month, period.active_run)
+    rounded, before = to_pay(lines), exact(lines)
+    sums = (f"to pay {amount(cost)} {name} (exact {amount(before[name])})" for name, cost in sorted(rounded.items()))
+    month = f"{date_of(order.month):%Y-%m}"
+    hashes = f"hash of the charges {period.hash}, of the lines {period.statement_hash}"
+    return f"{month} is locked: {', '.join(sums) or 'no charges'}; {hashes}"
 
 
 def unlock(settings: Settings, month: int, report_step: ReportStep) -> str:
@@ -140,14 +167,22 @@ def unlock(settings: Settings, month: int, report_step: ReportStep) -> str:
     return f"{date_of(month):%Y-%m} is open again and includes its late charges"
 
 
-def reconcile(settings: Settings, folder: Path, month: int, billed: dict[str, Decimal], tolerance: Decimal) -> Report:
-    """Records the provider's bill of a month and compares it with ours."""
-    store, loaded = connect.writing_store(settings), connect.books(settings, folder)
-    span = Span(date_of(month), date_of(month_after(month)), settings.billing_timezone)
-    query = connect.reader(settings, "")
+def reconcile(settings: Settings, month: int, billed: dict[str, Decimal], tolerance: Decimal) -> Report:
+    """Records the provider's bill of a month and compares it with ours; without amounts the imported bill."""
+    store = connect.writing_store(settings)
     with connect.store_failures(), exclusive.claim_months(store, connect.writing_store(settings), now_ms):
-        shared = shared_costs.shared_costs(query, span, loaded, now_ms()).total
-        bill = reconciling.Bill(billed=billed, shared=shared, currency=settings.currency, tolerance=tolerance)
+        [period] = runs.periods_of(store, [month])
+        shared = shared_total(stored_lines(store, month, period.active_run), settings.currency)
+        found = BilledMonth(billed, "")
+        if not billed:
+            found = billed_month(store, period, settings.bill.rules, settings.currency)
+        bill = reconciling.Bill(
+            billed=found.amounts,
+            shared=shared,
+            currency=settings.currency,
+            tolerance=tolerance,
+            provisional=found.provisional,
+        )
         return reconciling.reconcile(store, month, bill, today=today(settings), now=now_ms())
 
 

@@ -14,7 +14,7 @@ POINTERS = ("period", "pricing_run")
 """The tables by which collectors choose the runs that they write under: what is written to them must be on every replica."""
 PRICED_FROM = ("pod_run", "workflow_run", "workflow_live", "pod_cost")
 """The tables that are read to price pods."""
-BILL = ("pod_cost", "commitment_hour")
+BILL = ("pod_cost", "commitment_hour", "statement_line", "month_statement")
 """The tables that hold a bill."""
 
 IN_MONTH = "day >= toDate({month:UInt16}) AND day < toDate({after:UInt16})"

@@ -27,6 +27,8 @@ from collector.store.replicas import wait_for_replicas
 
 WHOLE = ""
 """In place of a product: the whole bill."""
+SHARED = "shared costs"
+"""In place of a product: what no pod causes."""
 COLUMNS = ("product", "ours", "billed", "difference", "%", "currency")
 PERCENT = Decimal("0.01")
 BY_PRODUCT = f"""
@@ -47,9 +49,11 @@ class Bill:
     currency: str
     tolerance: Decimal
     """In percent of the bill."""
+    provisional: str = ""
+    """Until when the provider may change the bill; empty: it is final."""
 
 
-class BillLine(NamedTuple):
+class ComparedProduct(NamedTuple):
     """One product, or the whole bill; the fields are those of COLUMNS."""
 
     product: str
@@ -65,20 +69,30 @@ def reconcile(store: Store, month: int, bill: Bill, *, today: date, now: int) ->
     wait_for_replicas(store, "pod_cost")
     [period] = runs.periods_of(store, [month])
     _refuse(period, today)
-    shared = {"shared costs": bill.shared} if bill.shared else {}
-    ours = charges_by_product(store, period, bill.currency) | shared
-    if unknown := sorted(bill.billed.keys() - ours.keys() - {WHOLE}):
+    ours = charges_by_product(store, period, bill.currency)
+    if unknown := sorted(bill.billed.keys() - ours.keys() - {WHOLE, SHARED}):
         raise RepricingError(
             f"--billed {unknown[0]}: the month has no charges of this product; its products: {', '.join(ours) or 'none'}"
         )
     recorded = {product: amount(cost) for product, cost in bill.billed.items()}
-    runs.save_periods(
-        store, [replace(period, state="reconciled", version=max(now, period.version + 1), billed=recorded)]
-    )
-    lines = [_line(product, cost, bill) for product, cost in [*sorted(ours.items()), (WHOLE, total(ours.values()))]]
-    notes = [_note(line, bill.tolerance) for line in lines if _is_beyond(line, bill.tolerance)]
+    state = period.state if bill.provisional else "reconciled"
+    runs.save_periods(store, [replace(period, state=state, version=max(now, period.version + 1), billed=recorded)])
+    lines = compare(ours, bill)
+    notes = [_note(line, bill.tolerance) for line in lines if is_beyond(line, bill.tolerance)]
     title = f"{date_of(month):%Y-%m} is reconciled"
-    return Report(title, COLUMNS, [tuple(line) for line in lines], notes or ["within the tolerance"], nothing="")
+    notes = notes or ["within the tolerance"]
+    if bill.provisional:
+        title = f"{date_of(month):%Y-%m} is compared with a bill that may change"
+        notes.append(f"the month stays {state}: {bill.provisional}")
+    return Report(title, COLUMNS, [tuple(line) for line in lines], notes, nothing="")
+
+
+def compare(ours: Mapping[str, Decimal], bill: Bill) -> list[ComparedProduct]:
+    """Compares each product, the shared costs, and the whole with the bill."""
+    products = {product: cost for product, cost in ours.items() if product not in (WHOLE, SHARED)}
+    if bill.shared or SHARED in bill.billed:
+        products[SHARED] = bill.shared
+    return [_line(*one, bill) for one in [*sorted(products.items()), (WHOLE, total(products.values()))]]
 
 
 def charges_by_product(store: Store, period: Period, currency: str) -> dict[str, Decimal]:
@@ -95,27 +109,34 @@ def _refuse(period: Period, today: date) -> None:
         raise RepricingError(f"{date_of(period.month):%Y-%m} has not ended; reconcile it when its bill has arrived")
 
 
-def _line(product: str, ours: Decimal, bill: Bill) -> BillLine:
+def _line(product: str, ours: Decimal, bill: Bill) -> ComparedProduct:
     """Compares one amount: the difference is ours minus the bill, the percentage is of the bill."""
     name, billed = product or "all", bill.billed.get(product)
     if billed is None:
-        return BillLine(product=name, ours=ours, billed=None, difference=None, percent=None, currency=bill.currency)
+        return ComparedProduct(
+            product=name, ours=ours, billed=None, difference=None, percent=None, currency=bill.currency
+        )
     difference = CONTEXT.subtract(ours, billed)
     percent = None if difference else ZERO
     if billed:
         percent = CONTEXT.quantize(CONTEXT.divide(difference * 100, billed), PERCENT)
-    return BillLine(
+    return ComparedProduct(
         product=name, ours=ours, billed=billed, difference=difference, percent=percent, currency=bill.currency
     )
 
 
-def _is_beyond(line: BillLine, tolerance: Decimal) -> bool:
+def is_beyond(line: ComparedProduct, tolerance: Decimal) -> bool:
+    """Returns whether a difference is larger than the tolerance."""
     return line.billed is not None and (line.percent is None or abs(line.percent) > tolerance)
 
 
-def _note(line: BillLine, tolerance: Decimal) -> str:
+def difference_of(line: ComparedProduct, tolerance: Decimal) -> str:
+    """Describes a difference that is larger than the tolerance."""
     by = f"{line.percent} %" if line.percent is not None else "the bill is 0"
-    return (
-        f"{line.product}: ours differs by {amount(line.difference or ZERO)} {line.currency} ({by}) from the bill, more "
-        f"than {tolerance} %: look for prices, discounts and commitments that the books lack, add them and reprice"
-    )
+    difference = amount(line.difference or ZERO)
+    return f"{line.product}: ours differs by {difference} {line.currency} ({by}) from the bill, more than {tolerance} %"
+
+
+def _note(line: ComparedProduct, tolerance: Decimal) -> str:
+    remedy = "look for prices, discounts and commitments that the books lack, add them and reprice"
+    return f"{difference_of(line, tolerance)}: {remedy}"

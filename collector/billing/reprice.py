@@ -5,7 +5,7 @@ Prepares a new pricing run from stored evidence alone, beside the old run, and t
 2. Pods are read page by page, priced with the current books and rules, and written under the new number.
 3. What cannot be computed again is carried over: charges of running pods, and corrections booked in these months.
 4. When all running collectors have read the run, pods that arrived meanwhile are priced once more.
-5. Commitments are applied to all charges (commitments.py).
+5. Commitments are applied to all charges (commitments.py), and the run's statements are written (statement.py).
 6. When all replicas of the store have the charges, one insert makes the run active. If the process stops before that,
    the old run stays active and the number is not used again.
 """
@@ -13,18 +13,19 @@ Prepares a new pricing run from stored evidence alone, beside the old run, and t
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import tzinfo
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from collector.billing import commitments, runs, wait_for_collectors
+from collector.billing import commitments, runs, statement, wait_for_collectors
 from collector.billing.commitments import AppliedCommitments
 from collector.billing.evidence import BilledDays, PodSlice, pages, slices
 from collector.billing.payers import payers_of
 from collector.billing.queries import BILL, IN_MONTH, OF_RUN_MONTH, POINTERS, PRICED_FROM, copy_charges, run_month
 from collector.billing.rows import read_rows, store_clock, write_facts
 from collector.billing.runs import RepricingError
+from collector.billing.shared import MonthOfRun, StatementTerms
 from collector.catalog.schema import DATABASE
 from collector.core.cost import charge as billing
 from collector.core.cost.billing_days import month_after
@@ -34,6 +35,7 @@ from collector.core.model import Instant
 from collector.core.rules import Rules
 from collector.core.units import MINUTE_MS
 from collector.prices.lookup import Books
+from collector.settings.bill import BillRule
 from collector.store.clickhouse import Store
 from collector.store.replicas import wait_for_replicas
 
@@ -68,10 +70,17 @@ class Terms:
     """The settings that decide charges."""
 
     books: Books
-    zone: tzinfo
+    zone: ZoneInfo
     rules: Callable[[str], Rules]
     """Rules of a cluster, by its name."""
     digest: str
+    bill: tuple[BillRule, ...] = ()
+    """Rules for lines of imported bills that name no pod."""
+
+    @property
+    def statement(self) -> StatementTerms:
+        """What of them decides a statement."""
+        return StatementTerms(books=self.books, zone=self.zone, rules=self.digest, bill=self.bill)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -130,6 +139,10 @@ def prepare(work: Preparation) -> None:
     work.commitments = commitments_of(work)
     months = [period.month for period in work.months]
     commitments.apply(work.store, work.run, work.commitments, months, work.now())
+    wait_for_replicas(work.store, *BILL)
+    for month in months:
+        of = MonthOfRun(month=month, run=work.run, now=work.now())
+        statement.write(work.store, statement.compute(work.store, of, work.terms.statement))
 
 
 def _write_priced(work: Preparation, since: int | None = None) -> None:

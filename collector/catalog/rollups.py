@@ -189,6 +189,10 @@ COST_DAILY = Rollup(
                 c.money("list_cost", "Cost before discounts, of the charges whose list price is known"),
             )
         ),
+        (
+            c.money("rounded_cost", "Sum of the charges as the provider's bill rounds each of them"),
+            "sumIf(ifNull(rounded_cost, cost), cost IS NOT NULL)",
+        ),
         (c.big("pods", "Pods, each counted once per billing day"), "countIf(entry = 0)"),
         (c.big("seconds", "Billed time, seconds"), "sum(billed_seconds)"),
         (c.big("unpriced", "Charges without a known price"), "countIf(cost IS NULL)"),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from collector.catalog.rollups import HOUSEKEEPING
+from collector.catalog.rollups import HOUSEKEEPING, ROLLUPS
 from collector.catalog.tables import TABLES
 from collector.store.clickhouse import Store
 from collector.store.schema.migrate import migrate
@@ -25,7 +25,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.fixture
 def store(engine: Running) -> Iterator[Store]:
     writer = engine.writer()
-    for name in (*(table.name for table in TABLES), *(table.name for table in HOUSEKEEPING)):
+    for name in [table.name for tables in (TABLES, ROLLUPS, HOUSEKEEPING) for table in tables]:
         writer.command(f"TRUNCATE TABLE lynceus.{name}")
     yield writer
     writer.close()

@@ -10,9 +10,12 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
+from collector.billing.commands import terms
 from collector.billing.exclusive import MONTHS
 from collector.cli.main import app
 from collector.reports.report import ReportError
+from collector.settings.by_rule import ClusterDefaults, MatchRule
+from collector.settings.model import ClusterSettings, Settings
 from collector.store.claim import acquire_claim
 from collector.store.clickhouse import Store
 from tests.billing.stored import DEARER, a_past, current, write_all
@@ -99,13 +102,15 @@ def test_months_are_locked_listed_and_unlocked(store: Store, engine: Running, tm
     config = ("--config", str(settings_of(engine, tmp_path)))
 
     assert run_command("period", "lock", "2096-11", *config).returncode == 2
-    assert "locked: 0.0011544 USD" in run_command("period", "lock", "2026-10", *config).stdout.replace(
-        "is locked", "locked"
-    )
-    listed = msgspec.json.decode(run_command("period", "list", "--format", "json", *config).stdout)["rows"]
-    assert [(row["month"], row["state"], row["total"], row["as locked"]) for row in listed] == [
-        ("2026-10", "locked", "0.0011544", "yes")
-    ]
+    refused = run_command("period", "lock", "2026-10", *config)
+    assert (refused.returncode, "- it has no statement; start a collector" in refused.stderr) == (2, True)
+    done = run_command("period", "lock", "2026-10", "--accept", "a test", *config).stdout
+    assert done.startswith("2026-10 is locked: to pay 0.0011544 USD (exact 0.0011544); hash of the charges ")
+    listed = msgspec.json.decode(run_command("period", "list", "--format", "json", *config).stdout)
+    row = listed["rows"][0]
+    found = [row[name] for name in ("month", "state", "to pay", "as locked", "accepted")]
+    assert found == ["2026-10", "locked", "0.0011544", "yes", 1]
+    assert listed["notes"] == ["2026-10: accepted: it has no statement: a test"]
     refused = run_command("reprice", "--from", "2026-10-01", "--to", "2026-11-01", *config)
     assert (refused.returncode, "2026-10: locked" in refused.stderr) == (2, True)
     assert "nothing to correct" in run_command("period", "correct", *config).stdout
@@ -129,3 +134,15 @@ def test_a_bill_is_put_beside_ours(store: Store, engine: Running, tmp_path: Path
     acquire_claim(store, MONTHS, "process 1 on elsewhere", 3_999_999_940_000, 60)
     refused = run_command("reprice", *MONTH, *config)
     assert (refused.returncode, "process 1 on elsewhere is changing months" in refused.stderr) == (2, True)
+
+
+def test_clusters_that_no_entry_lists_are_priced_by_the_rules_of_the_collector(tmp_path: Path) -> None:
+    """A repriced month of a discovered cluster has the region and the product that its charges had, and another digest."""
+    rule = MatchRule(name="prod-*", set=ClusterDefaults(region="cn-hangzhou", product="alibaba-eci"))
+    listed = (ClusterSettings(name="own", kubeconfig=str(tmp_path / "none"), region="cn-beijing"),)
+    plain, by_rule = Settings(clusters=listed), Settings(clusters=listed, match=(rule,))
+
+    found = terms(by_rule, tmp_path).rules("prod-1")
+    assert (found.region, found.product) == ("cn-hangzhou", "alibaba-eci")
+    assert terms(by_rule, tmp_path).rules("own").region == "cn-beijing"
+    assert terms(by_rule, tmp_path).digest != terms(plain, tmp_path).digest

@@ -2,22 +2,24 @@
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from collector.billing import commitments, evidence, reprice
+from collector.billing import commitments, evidence, reprice, runs
 from collector.billing.commitments import AppliedCommitments
 from collector.billing.reprice import activate, commitments_of, prepare, price_pods
 from collector.billing.rows import read_facts
+from collector.billing.shared import MonthOfRun, StatementTerms
+from collector.billing.statement import compute, stored_lines
 from collector.clock import now_ms
+from collector.core.cost.billing_days import day_of
 from collector.core.cost.meters import total
 from collector.core.facts.bills import CommitmentHour, PodCost
 from collector.core.model import Fact
 from collector.prices import book
 from collector.prices.lookup import Books
-from collector.reports.cost import cost
-from collector.reports.shared_costs import SharedCosts, shared_costs
 from collector.store.clickhouse import Store
 from tests.billing.stored import NOVEMBER, a_preparation, changed, charges_of, write_all
 from tests.builders import HOUR, NOON, a_pod_run, at
@@ -72,10 +74,24 @@ def repriced(store: Store, books: Books) -> AppliedCommitments:
     return work.commitments
 
 
-def shared(store: Store, books: Books, run: int = 0) -> SharedCosts:
-    """Returns the month's shared costs."""
-    return shared_costs(lambda sql, parameters: store.query_rows(sql, dict(parameters)), NOVEMBER, books,
-                        at("2026-11-30"), run=run)  # fmt: skip
+class Unused(NamedTuple):
+    """What commitments cost beyond their use: the sum, the part of each department, and the statement's notes."""
+
+    total: Decimal
+    parts: dict[str, Decimal]
+    notes: list[str]
+
+
+def shared(store: Store, books: Books, run: int = 0) -> Unused:
+    """Computes the month's statement, of a run or of the active one (run 0)."""
+    month = day_of(NOVEMBER.begin)
+    [period] = runs.periods_of(store, [month])
+    terms = StatementTerms(books=books, zone=ZoneInfo("UTC"), rules="")
+    bill = compute(store, MonthOfRun(month=month, run=run or period.active_run, now=at("2026-11-30")), terms)
+    lines = [line for line in bill.lines if line.kind == "commitment"]
+    return Unused(
+        total(line.amount for line in lines), {line.department: line.amount for line in lines}, bill.row.notes
+    )
 
 
 @pytest.mark.parametrize("page", [2, 5_000])
@@ -100,7 +116,7 @@ def test_oracle_7_22_through_a_repricing(
     ]  # fmt: skip
     assert total(row[1] for row in rows) == 5 + Decimal("4.55") + Decimal("9.55")
     assert {row[0]: row[1] for row in rows}["maps"] == Decimal("4.55")
-    assert shared(store, books).unused == Decimal(0)
+    assert shared(store, books).total == Decimal(0)
     assert len(read_facts(store, CommitmentHour, "FINAL WHERE run = 2")) == 2
 
 
@@ -111,7 +127,7 @@ def test_what_nobody_used_is_shared_and_shown(store: Store, tmp_path: Path) -> N
     notes = commitments.notes(repriced(store, books := ours(tmp_path)))
 
     found = shared(store, books)
-    assert found.unused == found.total == Decimal("6.825")
+    assert found.total == Decimal("6.825")
     assert found.parts == {"maps": Decimal("6.825")}
     assert found.notes == [
         (
@@ -120,13 +136,8 @@ def test_what_nobody_used_is_shared_and_shown(store: Store, tmp_path: Path) -> N
         )
     ]
     assert notes == ["commitment sp-1: 2 hours for 9.10 USD cover 5.00 at list price; unused 6.825"]
-    report = cost(
-        lambda sql, parameters: store.query_rows(sql, dict(parameters)),
-        NOVEMBER,
-        "department",
-        shared=lambda use: found,
-    )
-    assert report.notes[0] == ("shared costs 6.825 USD, including 6.825 for unused commitments, with them 9.10 USD")
+    written = {line.kind: line.amount for line in stored_lines(store, day_of(NOVEMBER.begin), 2)}
+    assert written == {"usage": Decimal("2.275"), "commitment": Decimal("6.825")}
 
 
 def test_before_a_repricing_a_plan_is_in_no_sum(store: Store, tmp_path: Path) -> None:
@@ -136,7 +147,7 @@ def test_before_a_repricing_a_plan_is_in_no_sum(store: Store, tmp_path: Path) ->
     found = shared(store, ours(tmp_path))
 
     assert not found.total
-    assert found.notes == ["commitment sp-1 is not applied in this period; run `lynceus reprice` to apply it"]
+    assert found.notes == ["commitment sp-1 is not applied in this month; run `lynceus reprice` to apply it"]
 
 
 def test_a_charge_written_again_at_its_own_price_leaves_the_plan_whole(store: Store, tmp_path: Path) -> None:
@@ -148,7 +159,7 @@ def test_a_charge_written_again_at_its_own_price_leaves_the_plan_whole(store: St
     write_all(store, [own])
 
     assert two.cost == two.committed_cost == Decimal("2.275")
-    assert shared(store, books).unused == Decimal("9.10") - Decimal("2.275")
+    assert shared(store, books).total == Decimal("9.10") - Decimal("2.275")
 
 
 def test_runs_are_computed_alike(store: Store, tmp_path: Path) -> None:
@@ -164,7 +175,7 @@ def test_runs_are_computed_alike(store: Store, tmp_path: Path) -> None:
                                    "ORDER BY pod_uid") for run in (2, 3, 4)}  # fmt: skip
     assert costs[2] == costs[3] != costs[4]
     assert shared(store, books).notes[0].startswith("commitment sp-1 is not applied")
-    assert shared(store, books, run=2).unused > 0
+    assert shared(store, books, run=2).total > 0
     (again,) = store.query_rows("SELECT sum(cost) FROM lynceus.cost_current")
     (listed,) = store.query_rows("SELECT sum(list_cost) FROM lynceus.pod_cost FINAL WHERE run = 2")
     assert again == listed

@@ -3,15 +3,19 @@
 from datetime import date
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from msgspec.structs import replace
 
 from collector.billing import corrections, runs
-from collector.billing.lock import list_months, lock, unlock
+from collector.billing.lock import LockOrder, lock, unlock
+from collector.billing.month_list import list_months
 from collector.billing.reprice import activate, prepare
 from collector.billing.rows import read_facts, write_facts
 from collector.billing.runs import RepricingError
+from collector.billing.shared import MonthOfRun, StatementTerms
+from collector.billing.statement import compute, write
 from collector.core.cost.billing_days import day_of
 from collector.core.cost.pricing_runs import Runs
 from collector.core.facts.bills import Period, PodCost
@@ -25,6 +29,7 @@ from tests.reports.stored import a_run
 TODAY = date(2026, 11, 22)
 OCTOBER, NOVEMBER = day_of(date(2026, 10, 1)), day_of(date(2026, 11, 1))
 THEN = NOON - 30 * DAY
+TERMS = StatementTerms(books=shipped(), zone=ZoneInfo("UTC"), rules="rules")
 
 
 def october(number: int = 2, **changes: Any) -> list[Fact]:
@@ -33,9 +38,21 @@ def october(number: int = 2, **changes: Any) -> list[Fact]:
                              "main_started_at": THEN, "finished_at": THEN + 60 * SECOND, **changes})  # fmt: skip
 
 
-def locked(store: Store) -> Period:
-    """October, locked."""
-    return lock(store, OCTOBER, TODAY, 1_000, lambda _: None)
+def stated(store: Store, terms: StatementTerms = TERMS) -> None:
+    """October with the statement that a collector's round writes."""
+    write(store, compute(store, MonthOfRun(month=OCTOBER, run=1, now=NOON - SECOND), terms))
+
+
+def locked(store: Store, **changes: Any) -> Period:
+    """October, stated and locked."""
+    stated(store)
+    return lock_now(store, **changes)
+
+
+def lock_now(store: Store, **changes: Any) -> Period:
+    """October, locked as it is."""
+    order = {"month": OCTOBER, "today": TODAY, "now": NOON, "terms": TERMS, **changes}
+    return lock(store, LockOrder(**order), lambda _: None)
 
 
 def sums(store: Store) -> dict[tuple[int, str], Decimal]:
@@ -67,7 +84,9 @@ def test_a_lock_takes_the_sum_and_a_hash(store: Store) -> None:
 
     assert period.totals == {"USD": f"{before:f}".rstrip("0")}
     assert period.total == before
-    assert list_months(store).rows == [("2026-10", "locked", 1, period.totals["USD"], "USD", "yes", None, period.hash)]
+    assert list_months(store).rows == [
+        ("2026-10", "locked", 1, before, before, "USD", "yes", None, None, period.statement_hash[:12])
+    ]
 
 
 def test_a_locked_month_that_was_changed_by_force_shows(store: Store) -> None:
@@ -77,7 +96,9 @@ def test_a_locked_month_that_was_changed_by_force_shows(store: Store) -> None:
     [one, *_] = read_facts(store, PodCost, "FINAL")
     write_facts(store, [replace(one, department="other", version=one.version + 1)])
 
-    assert [row[5] for row in list_months(store).rows] == ["NO"]
+    found = list_months(store)
+    assert [row[6] for row in found.rows] == ["NO"]
+    assert found.notes == ["2026-10: the charges are not those that were locked"]
 
 
 def test_late_facts_are_booked_in_the_open_month(store: Store) -> None:
@@ -203,7 +224,7 @@ def test_a_refused_lock_or_unlock_names_the_reason(store: Store) -> None:
     for month, why in ((NOVEMBER, "has not ended"), (OCTOBER, "")):
         if why:
             with pytest.raises(RepricingError, match=why):
-                lock(store, month, TODAY, 1_000, lambda _: None)
+                lock_now(store, month=month)
     with pytest.raises(RepricingError, match="is not locked"):
         unlock(store, OCTOBER, 1_000, lambda _: None)
     locked(store)

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from collector.billing import runs
-from collector.billing.lock import list_months
+from collector.billing.month_list import list_months
 from collector.billing.reconcile import Bill, reconcile
 from collector.billing.reprice import activate, prepare
 from collector.billing.rows import read_facts
@@ -46,7 +46,7 @@ def test_both_sums_and_what_lies_between(store: Store) -> None:
     )
     [period] = read_facts(store, Period, "FINAL")
     assert (period.state, period.billed) == ("reconciled", {"": "1.10", "alibaba-eci": "0.0040404"})
-    assert list_months(store).rows[0][6] == "1.10, alibaba-eci 0.0040404"
+    assert list_months(store).rows[0][8] == "1.10, alibaba-eci 0.0040404"
 
 
 @pytest.mark.parametrize(("billed", "notes"), [

@@ -23,7 +23,7 @@ Runs = Callable[[int], tuple[int, ...]]
 """Function from a day to the pricing runs under which its charges are written."""
 
 
-class WrittenCharges(msgspec.Struct, frozen=True, array_like=True):
+class WrittenCharges(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Written charges of a pod: their newest version, their billing days, a mark of each row."""
 
     version: int

@@ -39,7 +39,7 @@ EPOCH_DAY = date(1970, 1, 1)
 UNPRICED = (
     "no_price_book", "no_on_demand_price", "no_spot_price", "no_best_effort_price", "no_reserved_price", "no_gpu_price",
     "no_ephemeral_price", "no_fx_rate", "no_requests",
-    "no_instance_type", "larger_than_any_size", "absurd_begin", "absurd_end",
+    "no_instance_type", "larger_than_any_size", "unknown_gpu_share", "absurd_begin", "absurd_end",
 )  # fmt: skip
 """Reasons why a charge has no amount: the label values of lynceus_cost_unpriced_pods_total."""
 

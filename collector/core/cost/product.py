@@ -20,6 +20,8 @@ PLAIN = "plain-node"
 PRODUCTS = ("alibaba-eci", "alibaba-acs", "aws-fargate-eks", "gke-autopilot", "azure-aci", PLAIN)
 """Products with a shipped book of the same name. A pod without any mark is billed as on a plain node."""
 
+ARCHITECTURE = "node:kubernetes.io/arch"
+
 Confidence = Literal["high", "low"]
 
 
@@ -56,11 +58,16 @@ class Dimension(BookRule, frozen=True, forbid_unknown_fields=True):
     key: str = ""
     values: dict[str, str] = {}
     """Our value by the provider's; an unknown value is billed as the default, with low confidence."""
+    on_arm: dict[str, str] = {}
+    """Our value of a pod on a machine of Arm, by that on others, where their prices differ."""
 
     def of(self, run: PodRun) -> tuple[str, bool]:
         """Our value for a pod, and whether the provider's value is known."""
-        value = run.pricing.get(self.key)
-        return (self.default, True) if value is None else (self.values.get(value, self.default), value in self.values)
+        theirs = run.pricing.get(self.key)
+        value = self.default if theirs is None else self.values.get(theirs, self.default)
+        if self.on_arm and run.pricing.get(ARCHITECTURE) == "arm64":
+            value = self.on_arm.get(value, value)
+        return value, theirs is None or theirs in self.values
 
 
 class SizeRule(BookRule, frozen=True, forbid_unknown_fields=True, rename={"user_annotations": "asked"}):

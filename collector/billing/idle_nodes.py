@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from collector.catalog.schema import DATABASE
 from collector.core.cost import charge as billing
 from collector.core.cost.meters import CONTEXT, total
 from collector.core.cost.product import PLAIN, product_of
@@ -22,23 +23,23 @@ from collector.core.objects.quantity import GIB
 from collector.core.units import ZERO
 from collector.prices.lookup import Books
 from collector.prices.node_split import Weights, idle_cost, node_sizes, shares_idle
-from collector.reports.report import Query, Report, Span, amount
+from collector.reports.report import Query, Span
+from collector.reports.sentences import money
 from collector.reports.sources import BEGIN, END, IN_PERIOD, charges, parameters
 
 ON_NODES = "node_name != '' AND product = {product:String}"
-CLUSTERS = f"SELECT cluster FROM pod_cost WHERE {IN_PERIOD} AND {ON_NODES}"
+CLUSTERS = f"SELECT cluster FROM {DATABASE}.pod_cost WHERE {IN_PERIOD} AND {ON_NODES}"
 """Includes replaced rows: it finds the clusters without plain nodes quickly, and their rows need not be merged."""
 NODES = f"""
     SELECT cluster, name, uid, toUnixTimestamp64Milli(greatest(created_at, first_seen_at, {BEGIN})),
            toUnixTimestamp64Milli(least(ifNull(gone_at, last_seen_at), {END})),
            instance_type, region, zone, cpu, memory_bytes, gpu, pricing
-    FROM node_run FINAL
+    FROM {DATABASE}.node_run FINAL
     WHERE cluster IN {{clusters:Array(String)}} AND created_at < {END} AND first_seen_at < {END}
       AND ifNull(gone_at, last_seen_at) > {BEGIN}
     ORDER BY cluster, name, created_at, uid
 """
 """Selects the fields of StoredNode, in their order."""
-COLUMNS = ("cluster", "day", "nodes", "price", "charged to pods", "idle", "beyond capacity", "currency")
 NAMES_SHOWN = 3
 
 
@@ -76,7 +77,7 @@ class NodePrice(NamedTuple):
 
 
 class IdleDay(NamedTuple):
-    """The plain nodes of a cluster on a billing day; the fields are those of COLUMNS."""
+    """The plain nodes of a cluster on a billing day."""
 
     cluster: str
     day: date
@@ -105,13 +106,9 @@ class Idle:
             sums[row.cluster] = CONTEXT.add(sums.get(row.cluster, ZERO), row.idle)
         return sums
 
-    def report(self) -> Report:
-        """Returns the rows as a table."""
-        return Report("Idle of plain nodes", COLUMNS, [tuple(row) for row in self.rows])
 
-
-def idle_nodes(query: Query, span: Span, books: Books, run: int = 0) -> Idle:
-    """Computes the idle cost of plain nodes in a period: under a pricing run, or under the bill (run 0)."""
+def idle_nodes(query: Query, span: Span, books: Books, run: int) -> Idle:
+    """Computes the idle cost of plain nodes in a period under a pricing run."""
     charged = _charged(query, span, run)
     if not charged:
         return Idle()
@@ -227,8 +224,8 @@ def _notes(rows: Sequence[IdleDay], currency: str, *, shared: bool) -> list[str]
         return []
     idle, beyond = total(row.idle for row in rows), total(row.beyond for row in rows)
     where = "allocated to departments by what they spent on the nodes" if shared else "in no sum"
-    notes = [f"idle of plain nodes {amount(idle)} {currency}, not used by any pod of a workflow; {where}"]
-    return [*notes, f"pods were charged {amount(beyond)} {currency} more than their nodes cost"] if beyond else notes
+    notes = [f"idle of plain nodes {money(idle, currency)}, not used by any pod of a workflow; {where}"]
+    return [*notes, f"pods were charged {money(beyond, currency)} more than their nodes cost"] if beyond else notes
 
 
 def _unknown(unpriced: Set[NodeDay], unseen: Set[NodeDay]) -> list[str]:
@@ -244,6 +241,6 @@ def _node_names(keys: Set[NodeDay]) -> str:
 
 def _unused(prices: Sequence[NodePrice], currency: str) -> list[str]:
     names = {(price.node.cluster, price.node.name) for price in prices}
-    cost = amount(total(price.price for price in prices if price.price is not None))
-    note = f"{len(names)} plain nodes ran no pod of a workflow; their price of {cost} {currency} is in no sum"
+    cost = money(total(price.price for price in prices if price.price is not None), currency)
+    note = f"plain nodes that ran no pod of a workflow: {len(names)}; their price of {cost} is in no sum"
     return [note] if names else []

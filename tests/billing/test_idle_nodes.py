@@ -3,30 +3,18 @@
 from collections.abc import Iterator
 from datetime import UTC, date, timedelta
 from decimal import Decimal
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from collector.catalog.tables import TABLE_OF
-from collector.core.change_log import ChangeLog
-from collector.core.cluster.plain_nodes import PlainNodes
-from collector.core.cost import charge as billing
-from collector.core.cost.meters import total
-from collector.core.facts.bills import Period, PodRun
-from collector.core.model import Fact
-from collector.prices import book
-from collector.prices.lookup import Books
-from collector.prices.node_split import node_sizes
-from collector.reports.cost import cost
-from collector.reports.idle_nodes import (
+from collector.billing.idle_nodes import (
     Idle,
     NodeDay,
     NodePrice,
@@ -36,9 +24,23 @@ from collector.reports.idle_nodes import (
     sum_idle,
     whole_node_pod,
 )
-from collector.reports.report import Query, Report, Span
-from collector.reports.shared_costs import shared_costs
+from collector.billing.shared import MonthOfRun, StatementTerms
+from collector.billing.statement import MonthBill, compute
+from collector.billing.usage import query_of
+from collector.core.change_log import ChangeLog
+from collector.core.cluster.plain_nodes import PlainNodes
+from collector.core.cost import charge as billing
+from collector.core.cost.billing_days import day_of
+from collector.core.cost.meters import total
+from collector.core.facts.bills import Period, PodRun
+from collector.core.model import Fact
+from collector.prices import book
+from collector.prices.lookup import Books
+from collector.prices.node_split import node_sizes
+from collector.reports.report import Span
+from collector.store.clickhouse import Store
 from collector.store.schema.migrate import migrate
+from tests.billing.stored import write_all
 from tests.builders import HOUR, NOON, SECOND, a_payer, a_plain_node, a_pod_run, an_observation, at
 from tests.store.running import start
 
@@ -191,74 +193,72 @@ def facts() -> Iterator[Fact]:
 
 
 @pytest.fixture(scope="module")
-def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Query]:
-    """Questions to the engine that holds those rows."""
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A store that holds those rows."""
     running = start(tmp_path_factory.mktemp("engine"))
     writer = running.writer()
     migrate(writer)
-    encoder = msgspec.msgpack.Encoder(decimal_format="string")
-    for number, fact in enumerate(facts()):
-        writer.insert(TABLE_OF[type(fact)], msgspec.msgpack.decode(encoder.encode([fact])), f"batch-{number}")
+    for fact in facts():
+        write_all(writer, [fact])
+    yield writer
     writer.close()
-    reader = running.reader()
-    yield lambda sql, parameters: reader.query_rows(sql, dict(parameters))
-    reader.close()
     running.stop()
 
 
-def reported(ask: Query, books: Books, by: str = "department", run: int = 0) -> Report:
-    return cost(ask, SPAN, by, run, partial(shared_costs, ask, SPAN, books, at("2026-12-01"), run=run))
+def bill_of(stored: Store, books: Books) -> MonthBill:
+    """The statement of November."""
+    terms = StatementTerms(books=books, zone=ZoneInfo("UTC"), rules="")
+    return compute(stored, MonthOfRun(month=day_of(SPAN.begin), run=1, now=at("2026-12-01")), terms)
 
 
-@pytest.mark.parametrize("run", [0, 1])
-def test_idle_is_a_table_and_a_line_of_the_report(ask: Query, run: int) -> None:
-    """By cluster and day; a node that ran nothing has a note, and idle cost is in no department's sum."""
-    report = reported(ask, books(), run=run)
-    found = report.parts[-1]
+def idle_of(stored: Store) -> Idle:
+    """What is idle in November."""
+    return idle_nodes(query_of(stored), SPAN, books(), 1)
 
-    assert found.title == "Idle of plain nodes"
+
+def test_idle_has_rows_and_notes(stored: Store) -> None:
+    """By cluster and day; a node that ran nothing has a note, and idle cost is in no line unless the book shares it."""
+    found, bill = idle_of(stored), bill_of(stored, books())
+
     assert [(row[0], str(row[1]), row[2]) for row in found.rows] == [("c1", "2026-11-22", 2), ("c1", "2026-11-23", 1)]
     assert [[round(amount, 12) for amount in row[3:7]] for row in found.rows] == [
         [D("8.8"), D("1.2"), D("7.6"), 0],
         [D("4.8"), 0, D("4.8"), 0],
     ]
-    assert report.notes[0].startswith("idle of plain nodes 12.4")
-    assert report.notes[0].endswith("in no sum")
-    assert report.notes[1].startswith("1 plain nodes ran no pod of a workflow; their price of 2.0")
-    assert "shared" not in report.columns
+    assert bill.row.notes[0].startswith("idle of plain nodes 12.40 USD")
+    assert bill.row.notes[0].endswith("in no sum")
+    assert bill.row.notes[1].startswith("plain nodes that ran no pod of a workflow: 1; their price of 2.0")
+    assert {line.kind for line in bill.lines} == {"usage"}
 
 
-def test_shared_idle_departments_and_unallocated_are_the_total(ask: Query) -> None:
+def test_shared_idle_departments_and_unallocated_are_the_total(stored: Store) -> None:
     """To the last place, by what was spent on the nodes: maps 0.6 and sre 0.6, half each; ECI's bear nothing."""
-    report = reported(ask, books("proportional"))
-    spent = ask("SELECT sum(cost) FROM pod_cost FINAL", {})[0][0]
-    left = total(row[5] for row in report.parts[-1].rows)
-    parts = {row[0]: row[-1] for row in report.rows}
+    lines = [line for line in bill_of(stored, books("proportional")).lines if line.kind == "idle"]
 
-    assert total(row[1] for row in report.rows) == spent
-    assert total(parts.values()) == left
-    assert {name: round(part, 9) for name, part in parts.items()} == {"maps": D("6.2"), "sre": D("6.2"), "autonomy": 0}
-    assert report.notes[0].startswith("shared costs 12.4")
+    assert total(line.amount for line in lines) == total(row.idle for row in idle_of(stored).rows)
+    assert {line.department: round(line.amount, 9) for line in lines} == {"maps": D("6.2"), "sre": D("6.2")}
+    assert {(line.what, line.cluster, line.product) for line in lines} == {("idle of plain nodes", "c1", "plain-node")}
 
 
-def test_without_a_book_of_plain_nodes_idle_is_not_known(ask: Query) -> None:
+def test_without_a_book_of_plain_nodes_idle_is_not_known(stored: Store) -> None:
     """And the remedy is named."""
-    assert (
-        reported(ask, book.load(["alibaba-eci"], Path()))
-        .notes[0]
-        .endswith("add `plain-node` to the settings' `prices`")
-    )
+    notes = bill_of(stored, book.load(["alibaba-eci"], Path())).row.notes
+
+    assert notes[0].endswith("add `plain-node` to the settings' `prices`")
 
 
-def test_without_pods_on_plain_nodes_there_is_no_idle_cost(ask: Query) -> None:
+def test_without_pods_on_plain_nodes_there_is_no_idle_cost(stored: Store) -> None:
     """A serverless fleet has no idle."""
-    assert idle_nodes(ask, Span(date(2026, 10, 1), date(2026, 11, 1)), books()) == Idle()
+    october = Span(date(2026, 10, 1), date(2026, 11, 1))
+
+    assert idle_nodes(query_of(stored), october, books(), 1) == Idle()
 
 
-def test_the_last_word_of_a_node_stands(ask: Query) -> None:
+def test_the_last_word_of_a_node_stands(stored: Store) -> None:
     """Its hourly rows have one version; the store keeps the latest row."""
-    rows = ask(
-        "SELECT name, toUnixTimestamp64Milli(last_seen_at), gone_at IS NULL FROM node_run FINAL ORDER BY name", {}
+    rows = stored.query_rows(
+        "SELECT name, toUnixTimestamp64Milli(last_seen_at), gone_at IS NULL FROM lynceus.node_run FINAL ORDER BY name",
+        {},
     )
 
     assert [tuple(row) for row in rows] == [

@@ -1,0 +1,92 @@
+"""
+What each month of a report stands on: whether its bill may still change, and until when the store's rows are counted.
+"""
+
+from datetime import date
+from typing import Any, NamedTuple
+
+from collector.catalog.schema import DATABASE
+from collector.reports.report import Query, Span
+from collector.reports.shared_parts import MONTHS
+from collector.reports.sources import parameters
+
+STATES = {"open": "estimate", "reconciled": "reconciled", "locked": "locked"}
+"""What a report calls the state of a period."""
+SHORT = 12
+"""Characters of a hash in a table."""
+PERIODS = f"""
+    SELECT month, active_run, state, if(statement_hash = '', hash, statement_hash)
+    FROM {DATABASE}.period FINAL WHERE {MONTHS.format("month")}
+"""
+STATEMENTS = f"""
+    SELECT month, run, formatDateTime(complete_until, '%Y-%m-%d %H:%i UTC', 'UTC'), notes
+    FROM {DATABASE}.month_statement FINAL WHERE {MONTHS.format("month")} ORDER BY month, run
+"""
+FIRST_RUN = 1
+
+
+class MonthState(NamedTuple):
+    """A month's bill: its state, its pricing run, and what its statement was computed from."""
+
+    month: date
+    state: str
+    """estimate, reconciled or locked; `not the bill`: another pricing run is active."""
+    run: int
+    hash: str = ""
+    """Of a locked month: it differs if anything in the bill differs."""
+    complete_until: str = ""
+    """Empty: no statement of the month was computed, so that its shared costs are not known."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Returns the month, like 2026-10."""
+        return f"{self.month:%Y-%m}"
+
+    @property
+    def line(self) -> str:
+        """Returns a sentence for people."""
+        until = f"complete until {self.complete_until}" if self.complete_until else "shared costs are not computed yet"
+        return ", ".join(
+            (
+                f"{self.name}: {self.state}",
+                until,
+                f"run {self.run}",
+                *([f"hash {self.hash[:SHORT]}"] if self.hash else []),
+            )
+        )
+
+    def fields(self) -> dict[str, Any]:
+        """Returns the same for programs."""
+        return {
+            "month": self.name,
+            "state": self.state,
+            "complete_until": self.complete_until or None,
+            "run": self.run,
+            "hash": self.hash or None,
+        }
+
+
+def month_states(query: Query, span: Span, run: int = 0) -> list[MonthState]:
+    """Reads the states of a period's months, of a pricing run or of the active ones (run 0); months without any are absent."""
+    bound = parameters(span)
+    periods = {month: (active or FIRST_RUN, state, digest) for month, active, state, digest in query(PERIODS, bound)}
+    statements = {(month, of_run): rest for month, of_run, *rest in query(STATEMENTS, bound)}
+    months = {*periods, *(month for month, of_run in statements if of_run == (run or FIRST_RUN))}
+    found = list[MonthState]()
+    for month in sorted(months):
+        active, state, digest = periods.get(month, (FIRST_RUN, "open", ""))
+        chosen = run or active
+        until, notes = statements.get((month, chosen), ("", ()))
+        is_bill = chosen == active
+        found.append(
+            MonthState(
+                month=month,
+                state=STATES[state] if is_bill else "not the bill",
+                run=chosen,
+                hash=digest if is_bill and state == "locked" else "",
+                complete_until=until,
+                notes=tuple(notes),
+            )
+        )
+    return found
