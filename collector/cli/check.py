@@ -8,12 +8,15 @@ from msgspec.structs import replace
 from collector.backfill.argo_server import ArchiveError, ArgoServer
 from collector.catalog.schema import WRITER
 from collector.checked import Check
+from collector.cli.check_clusters import find_clusters
 from collector.clock import now_ms
-from collector.connect import addresses, books, writing_store
+from collector.connect import ExternalError, books, writing_store
 from collector.core.units import HOUR_MS
 from collector.kube.address import ClusterAddress
 from collector.kube.connection import Connection
+from collector.kube.request import BROKEN
 from collector.prices.book_yaml import BookError
+from collector.service.copied_secrets import copied_once
 from collector.settings.derived import make_data_dir
 from collector.settings.model import ClusterSettings, Settings, SettingsError
 from collector.settings.traces import TraceSettings
@@ -23,6 +26,7 @@ from collector.store.servers.rights import grants, missing_rights
 from collector.traces.open_receiver import open_receiver
 from collector.traces.receiver import ReceiverAwayError, SpansRefusedError
 from collector.watch import kinds, preflight
+from collector.watch.role import COLLECTOR, role
 from collector.web.readiness import STORE_REMEDIES
 
 CHECK_S = 10
@@ -41,18 +45,12 @@ async def run_checks(settings: Settings, folder: Path) -> list[Check]:
         rows.append(Check(True, "prices", ", ".join(loaded.names())))
     except (BookError, SettingsError) as error:
         rows.append(Check(False, "prices", str(error)))
-    known: dict[str, tuple[ClusterAddress, ClusterSettings]] = {}
-
-    def refuse(secret: Path, reason: str) -> None:
-        rows.append(Check(False, f"cluster secret {secret}", reason, "correct or remove it"))
-
-    try:
-        known = addresses(settings, refuse)
-    except SettingsError as error:
-        rows.append(Check(False, "clusters", str(error).removeprefix("clusters: ")))
-    for checks in await asyncio.gather(*(_check_cluster(address, cluster) for address, cluster in known.values())):
-        rows += checks
-    archives = [cluster for cluster in settings.clusters if cluster.archive.url]
+    async with copied_once(settings) as copied:
+        known, found = find_clusters(settings, copied)
+        rows += found
+        for checks in await asyncio.gather(*(_check_cluster(each.address, each.settings) for each in known)):
+            rows += checks
+    archives = [each.settings for each in known if each.settings.archive.url]
     rows += await asyncio.gather(*map(_check_archive, archives))
     if settings.traces.endpoint:
         rows.append(await asyncio.to_thread(_check_traces, settings.traces))
@@ -63,6 +61,22 @@ async def _check_cluster(address: ClusterAddress, cluster: ClusterSettings) -> l
     async with Connection(address) as connection:
         resources = kinds.resources(labelled_pods=cluster.pods == "labelled")
         return await preflight.check_cluster(connection, resources, cluster.controller_namespace)
+
+
+async def role_of(settings: Settings, name: str) -> str:
+    """YAML of the rights of a collector in one cluster, for the identity that it has there; nothing is changed."""
+    async with copied_once(settings) as copied:
+        known = {each.address.name: each for each in find_clusters(settings, copied)[0]}
+        if name not in known:
+            raise SettingsError(f"--role {name}: no such cluster; choose one of {', '.join(known) or 'none'}")
+        cluster = known[name].settings
+        async with Connection(known[name].address) as connection:
+            try:
+                found = await preflight.who_we_are(connection)
+            except BROKEN as error:
+                raise ExternalError(f"--role {name}: {error}; `lynceus check` says more") from None
+    watched = kinds.resources(labelled_pods=cluster.pods == "labelled")
+    return role(watched, cluster.controller_namespace, found or COLLECTOR)
 
 
 async def _check_archive(cluster: ClusterSettings) -> Check:

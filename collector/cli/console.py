@@ -7,8 +7,7 @@ from rich.text import Text
 
 from collector.shown_text import printable, redact
 
-# A pipe has no width: 80 columns would fold every name in it.
-out = Console(width=None if sys.stdout.isatty() else 200)
+out = Console()
 err = Console(stderr=True, highlight=False)
 
 

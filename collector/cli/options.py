@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from collector.core.cost.billing_days import day_of
+from collector.core.cost.billing_days import date_of, day_of, month_after
 from collector.prices.schema import parse_money
 from collector.reports.report import ReportError, Span
 
@@ -25,6 +25,31 @@ Url = Annotated[
 ]
 OutputFormat = Annotated[Literal["table", "csv", "json"], typer.Option("--format", help="Output format.")]
 Month = Annotated[str, typer.Argument(help="Month, like 2026-10.")]
+Begin = Annotated[
+    str, typer.Option("--from", help="First day, like 2026-11-01.", show_default="the first of this month")
+]
+End = Annotated[str, typer.Option("--to", help="Day after the last day.", show_default="tomorrow")]
+WholeMonth = Annotated[
+    str, typer.Option("--month", help="A month, like 2026-10, instead of --from and --to.", show_default=False)
+]
+By = Annotated[str, typer.Option(help="Columns to group by, separated by commas.")]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        metavar="COLUMN=VALUE",
+        help="Only rows with this value, or without it: COLUMN!=VALUE. May be repeated: values of one column are "
+        "alternatives. `COLUMN=` finds what is unallocated.",
+        show_default=False,
+    ),
+]
+Top = Annotated[
+    int, typer.Option(min=0, help="Only so many rows; of `cost`, the others are one row.", show_default="all rows")
+]
+Exact = Annotated[
+    bool,
+    typer.Option("--exact", help="All places of each amount in tables; CSV and JSON always have them."),
+]
 FirstDay = Annotated[str, typer.Option("--from", help="First day, like 2026-11-01.")]
 DayAfter = Annotated[str, typer.Option("--to", help="Day after the last day, like 2026-12-01.")]
 
@@ -42,6 +67,16 @@ def parse_span(begin: str, end: str, zone: str, *, earliest: date | None = None)
     if after <= first:
         raise ReportError(f"--to {after} is not after --from {first}; --to is exclusive")
     return Span(first, after, zone)
+
+
+def parse_period(begin: str, end: str, month: str, zone: str) -> Span:
+    """The period of --month, or of --from and --to. Default: this month so far."""
+    if not month:
+        return parse_span(begin, end, zone)
+    if begin or end:
+        raise ReportError("--month is a whole month: leave out --from and --to, or --month")
+    first = parse_month(month)
+    return Span(date_of(first), date_of(month_after(first)), zone)
 
 
 def parse_month(text: str) -> int:

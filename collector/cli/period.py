@@ -13,6 +13,7 @@ from collector.cli.options import (
     FirstDay,
     Month,
     OutputFormat,
+    Url,
     folder_of,
     parse_billed,
     parse_month,
@@ -20,6 +21,7 @@ from collector.cli.options import (
 )
 from collector.cli.progress import show_progress
 from collector.reports.render import print_report
+from collector.service.copied_secrets import copied_for_command
 from collector.settings.load import load_settings
 
 app = typer.Typer(
@@ -37,21 +39,36 @@ def reprice(
     """Compute the bill of whole months again, from stored rows, with the price books and rules of the settings."""
     settings = load_settings(config)
     span = parse_span(begin, end, settings.billing_timezone)
-    with show_progress("pods priced", err) as (say, count):
-        made = commands.reprice(settings, folder_of(config), span, dry_run=dry_run, report_step=say, progress=count)
+    with copied_for_command(settings) as copied, show_progress("pods priced", err) as (say, count):
+        made = commands.reprice(
+            settings, folder_of(config), span, dry_run=dry_run, report_step=say, progress=count, copied=copied
+        )
     print_report(made, output_format, out)
 
 
 @app.command("list")
-def list_periods(output_format: OutputFormat = "table", config: Config = None) -> None:
-    """List months with state, active pricing run and totals; for a locked month, whether it is unchanged."""
-    print_report(commands.months(load_settings(config)), output_format, out)
+def list_periods(output_format: OutputFormat = "table", config: Config = None, url: Url = "") -> None:
+    """List months with state, pricing run and what is to pay; for a locked month, whether it is as it was locked."""
+    print_report(commands.months(load_settings(config), url), output_format, out)
 
 
 @app.command()
-def lock(month: Month, config: Config = None) -> None:
-    """Lock a month that has ended: its charges never change again."""
-    print_line(commands.lock(load_settings(config), parse_month(month), report_step))
+def lock(
+    month: Month,
+    accept: Annotated[
+        str, typer.Option(help="Why to lock it in spite of what is wrong; kept with the month.", metavar="REASON")
+    ] = "",
+    tolerance: Annotated[str, typer.Option(help="Refuse a larger difference from the bill, in percent of it.")] = "1",
+    config: Config = None,
+) -> None:
+    """
+    Lock a month that has ended: what departments pay for it never changes again.
+
+    Refused with everything that is wrong: gaps in watches, charges without a price or of running pods, a bill that differs.
+    """
+    settings, percent = load_settings(config), parse_billed(tolerance, "--tolerance")[1]
+    order = commands.lock_order(settings, folder_of(config), parse_month(month), tolerance=percent, accept=accept)
+    print_line(commands.lock(settings, order, report_step))
 
 
 @app.command()
@@ -72,19 +89,21 @@ def unlock(
 def reconcile(
     month: Month,
     billed: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
-            help="What the provider billed: AMOUNT, or PRODUCT=AMOUNT; repeatable.", metavar="[PRODUCT=]AMOUNT"
+            help="What the provider billed: AMOUNT, or PRODUCT=AMOUNT; repeatable.",
+            metavar="[PRODUCT=]AMOUNT",
+            show_default="the imported bill",
         ),
-    ],
+    ] = None,
     tolerance: Annotated[str, typer.Option(help="Report differences larger than this percentage of the bill.")] = "1",
     output_format: OutputFormat = "table",
     config: Config = None,
 ) -> None:
     """Compare the provider's bill of a month that has ended with ours, and store the comparison."""
-    amounts = dict(parse_billed(text, "--billed") for text in billed)
+    amounts = dict(parse_billed(text, "--billed") for text in billed or ())
     percent = parse_billed(tolerance, "--tolerance")[1]
-    made = commands.reconcile(load_settings(config), folder_of(config), parse_month(month), amounts, percent)
+    made = commands.reconcile(load_settings(config), parse_month(month), amounts, percent)
     print_report(made, output_format, out)
 
 

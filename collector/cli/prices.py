@@ -4,12 +4,16 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 import typer
 
 from collector import connect
+from collector.billing import bill_commands
+from collector.billing.bill_learn import LearnTerms
+from collector.cli import price_import
 from collector.cli.console import out, print_line
-from collector.cli.options import Config, OutputFormat, folder_of
+from collector.cli.options import Config, OutputFormat, Url, folder_of, parse_month
 from collector.core.model import Instant
 from collector.core.objects.quantity import parse_quantity
 from collector.prices import book
@@ -90,6 +94,28 @@ def list_books(
     """List the price books in force: versions, products, currencies, dates and sources."""
     books = connect.books(load_settings(config), folder_of(config))
     print_report((price_list.list_prices if rows else price_list.list_books)(books), output_format, out)
+
+
+app.command("import", epilog=price_import.WHERE)(price_import.import_prices)
+
+
+@app.command("learn")
+def learn_prices(
+    month: Annotated[str, typer.Option("--month", help="Month of an imported bill, like 2026-10.")],
+    out_file: Annotated[Path, typer.Option("--out", help="Price book to write, ending in .yaml.")],
+    product: Annotated[
+        str, typer.Option(help="Product, like alibaba-acs.", show_default="the only one on the bill")
+    ] = "",
+    every: Annotated[bool, typer.Option("--all", help="Also prices of pods that the books have a price for.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
+    output_format: OutputFormat = "table",
+    config: Config = None,
+    url: Url = "",
+) -> None:
+    """Write prices that an imported bill states, such as those of GPU types, to a book that extends the shipped one."""
+    settings = load_settings(config)
+    terms = LearnTerms(product=product, every=every, force=force, zone=ZoneInfo(settings.billing_timezone))
+    print_report(bill_commands.learn_prices(settings, url, parse_month(month), terms, out_file), output_format, out)
 
 
 def known_currency(currency: str) -> str:

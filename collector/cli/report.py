@@ -1,87 +1,184 @@
-"""`lynceus report` and `lynceus sql`: questions to the store."""
+"""
+`lynceus report`: what was spent, how long workflows waited, how they ended, and where one of them spent its time.
 
-import functools
-from collections.abc import Callable
+Each kind of report is a command with options of its own; those that several share are in options.py.
+"""
+
+from collections.abc import Iterable
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from collector import connect
-from collector.cli.console import out, write_answer
-from collector.cli.options import Config, OutputFormat, Url, folder_of, parse_span
-from collector.clock import now_ms
-from collector.reports import cost, queue, shared_costs, steps, success
+from collector.cli.compare import Compare, compare_cost
+from collector.cli.console import out
+from collector.cli.options import (
+    Begin,
+    By,
+    Config,
+    End,
+    Exact,
+    OutputFormat,
+    Top,
+    Url,
+    Where,
+    WholeMonth,
+    parse_period,
+    parse_span,
+)
+from collector.reports import cost, queue, steps, success
+from collector.reports.cost_columns import COLUMNS as COST_COLUMNS
+from collector.reports.filters import parse_filters
 from collector.reports.render import print_report
-from collector.reports.report import Query, Report, ReportError, Span, columns_by
+from collector.reports.unit_costs import COLUMNS as UNIT_COLUMNS
+from collector.reports.unit_costs import check_unit, unit_costs
+from collector.settings.attribution import annotations_of
 from collector.settings.load import load_settings
 
-Kind = Literal["cost", "queue", "success", "steps"]
-
-GROUPED: dict[str, Callable[[Query, Span, str], Report]] = {"queue": queue.queue, "success": success.success}
-DEFAULT_BY = {"cost": "department", "queue": "cluster,queue", "success": "cluster,namespace"}
 FIRST_DAY = date(1970, 1, 1)
 """The earliest day of a ClickHouse Date."""
 
+app = typer.Typer(
+    no_args_is_help=True, help="Reports of a period: what was spent, how long workflows waited, how they ended."
+)
 
-def report(
-    kind: Annotated[Kind, typer.Argument(help="What to report.", show_default=False)],
-    begin: Annotated[
-        str, typer.Option("--from", help="First day, like 2026-11-01.", show_default="the first of this month")
-    ] = "",
-    end: Annotated[str, typer.Option("--to", help="Day after the last day.", show_default="tomorrow")] = "",
-    by: Annotated[
-        str,
-        typer.Option(
-            help="Columns to group by, like department,project.",
-            show_default="; ".join(f"{kind}: {columns}" for kind, columns in DEFAULT_BY.items()),
+
+def _more(columns: Iterable[str], examples: Iterable[str]) -> str:
+    """What stands below the options of a report: its columns, and examples."""
+    shown = "\n\n".join(f"lynceus report {example}" for example in examples)
+    return f"Columns of --by and --where: {', '.join(columns)}.\n\nExamples:\n\n{shown}"
+
+
+@app.command(
+    "cost",
+    epilog=_more(
+        COST_COLUMNS,
+        (
+            "cost --month 2026-10",
+            "cost --where department=maps --by template --sort waste --top 10",
+            "cost --by week,department --from 2026-09-01",
+            "cost --where queue=nightly --where outcome!=succeeded --by workflow,step",
+            "cost --where department= --by creator,namespace",
+            "cost --unit km --by template --month 2026-10",
+            "cost --month 2026-10 --compare before --by template --top 10",
         ),
-    ] = "",
-    output_format: OutputFormat = "table",
+    ),
+)
+def report_cost(
+    begin: Begin = "",
+    end: End = "",
+    month: WholeMonth = "",
+    by: By = "department",
+    where: Where = None,
+    top: Top = 0,
+    sort: Annotated[
+        str, typer.Option(help=f"Largest first: {', '.join(cost.SORTS)}; or one of the columns of --by.")
+    ] = "cost",
     run: Annotated[
-        int, typer.Option(min=0, help="Pricing run to report (cost only).", show_default="the active run of each month")
+        int, typer.Option(min=0, help="Pricing run to report.", show_default="the active run of each month")
     ] = 0,
-    workflow: Annotated[
-        str,
-        typer.Option(help="Workflow by name or uid (steps only). Without --from: of any day.", show_default=False),
+    unit: Annotated[
+        str, typer.Option(help="Instead: what one unit cost, such as km, by --by and month.", show_default=False)
     ] = "",
+    compared: Compare = "",
+    exact: Exact = False,
+    output_format: OutputFormat = "table",
     config: Config = None,
     url: Url = "",
 ) -> None:
-    """Print a report of a period: cost, queue waits or success rates, or the steps of one workflow."""
-    _check_options(kind, workflow, run)
+    """Print what is to pay for a period, shared costs included, and what it was spent on."""
     settings = load_settings(config)
-    span = parse_span(begin, end, settings.billing_timezone, earliest=FIRST_DAY if workflow else None)
+    span = parse_period(begin, end, month, settings.billing_timezone)
+    filters = parse_filters(where or (), UNIT_COLUMNS if unit else COST_COLUMNS)
+    if unit:
+        check_unit(
+            unit, annotations_of(settings.attribution.units), other=bool(run or top or compared or sort != "cost")
+        )
     query = connect.reader(settings, url)
-    if kind == "steps":
-        made = steps.steps(query, workflow, span)
-    elif kind == "cost":
-        columns_by(by, cost.COLUMNS)  # wrong use is an error before the store is asked
-        books = connect.books(settings, folder_of(config))
-        shared = functools.partial(shared_costs.shared_costs, query, span, books, now_ms(), run=run)
-        made = cost.cost(query, span, by or DEFAULT_BY[kind], run, shared)
+    if unit:
+        made = unit_costs(query, span, by, unit, filters)
+    elif compared:
+        made = compare_cost(query, span, compared, by, run=run, filters=filters, most=top)
     else:
-        made = GROUPED[kind](query, span, by or DEFAULT_BY[kind])
-    print_report(made, output_format, out)
+        made = cost.cost(query, span, by, run, filters=filters, sort=sort, most=top)
+    print_report(made, output_format, out, exact=exact)
 
 
-def _check_options(kind: Kind, workflow: str, run: int) -> None:
-    if bool(workflow) != (kind == "steps"):
-        raise ReportError("`report steps` needs --workflow NAME, and other reports do not take it")
-    if run and kind != "cost":
-        raise ReportError("--run N goes with `report cost` only")
-
-
-def sql(
-    query: Annotated[str, typer.Argument(help="One SELECT, SHOW, DESCRIBE or EXPLAIN.")],
-    output_format: Annotated[
-        str, typer.Option("--format", help="Any ClickHouse output format, like JSONEachRow or CSV.")
-    ] = "PrettyCompact",
+@app.command(
+    "queue",
+    epilog=_more(
+        queue.COLUMNS,
+        (
+            "queue --month 2026-10 --by queue",
+            "queue --where department=maps --by template --top 10",
+            "queue --where queue=nightly --by reason",
+            "queue --by creator --from 2026-11-01 --to 2026-11-08",
+            "queue --where outcome!=succeeded --by template",
+        ),
+    ),
+)
+def report_queue(
+    begin: Begin = "",
+    end: End = "",
+    month: WholeMonth = "",
+    by: By = "cluster,queue",
+    where: Where = None,
+    top: Top = 0,
+    output_format: OutputFormat = "table",
     config: Config = None,
     url: Url = "",
 ) -> None:
-    """Query the store in SQL, read-only. Tables are those of the database lynceus."""
-    store = connect.reading_store(load_settings(config), url)
-    with connect.store_failures():
-        answer = store.query_bytes(query, output_format)
-    write_answer(answer)
+    """Print how long workflows waited before they started, and for what."""
+    settings = load_settings(config)
+    span = parse_period(begin, end, month, settings.billing_timezone)
+    filters = parse_filters(where or (), queue.COLUMNS)
+    print_report(queue.queue(connect.reader(settings, url), span, by, filters, top), output_format, out)
+
+
+@app.command(
+    "success",
+    epilog=_more(
+        queue.COLUMNS,
+        (
+            "success --month 2026-10 --by department",
+            "success --where template=train --by template_version",
+            "success --where department=maps --by template --top 10",
+            "success --where cluster=east --by queue",
+            "success --by creator --format csv",
+        ),
+    ),
+)
+def report_success(
+    begin: Begin = "",
+    end: End = "",
+    month: WholeMonth = "",
+    by: By = "cluster,namespace",
+    where: Where = None,
+    top: Top = 0,
+    output_format: OutputFormat = "table",
+    config: Config = None,
+    url: Url = "",
+) -> None:
+    """Print how workflows ended, the success rates, and the most frequent causes of failure."""
+    settings = load_settings(config)
+    span = parse_period(begin, end, month, settings.billing_timezone)
+    filters = parse_filters(where or (), queue.COLUMNS)
+    print_report(success.success(connect.reader(settings, url), span, by, filters, top), output_format, out)
+
+
+@app.command("steps")
+def report_steps(
+    workflow: Annotated[str, typer.Option(help="Workflow by name or uid.")],
+    begin: Annotated[str, typer.Option("--from", help="First day.", show_default="any day")] = "",
+    end: End = "",
+    month: WholeMonth = "",
+    output_format: OutputFormat = "table",
+    config: Config = None,
+    url: Url = "",
+) -> None:
+    """Print the critical path and the slowest steps of one workflow."""
+    settings = load_settings(config)
+    zone = settings.billing_timezone
+    span = parse_period("", "", month, zone) if month else parse_span(begin, end, zone, earliest=FIRST_DAY)
+    print_report(steps.steps(connect.reader(settings, url), workflow, span), output_format, out)

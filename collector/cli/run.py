@@ -9,17 +9,20 @@ from rich.text import Text
 
 from collector import __version__
 from collector.checked import Check
-from collector.cli.check import examine_store, run_checks
+from collector.cli.check import examine_store, role_of, run_checks
 from collector.cli.console import out, plain, print_line
 from collector.cli.options import Config, folder_of
 from collector.cli.store import migrate_store, verify_store
 from collector.service import run as service
+from collector.service.passes import TimedSelector
 from collector.settings.load import load_settings
 
 
 def run(config: Config = None) -> None:
     """Watch the clusters; serve the live page, the API and the metrics; fill the store."""
-    asyncio.run(service.run(load_settings(config), folder=folder_of(config)))
+    passes = TimedSelector()
+    with asyncio.Runner(loop_factory=passes.new_loop) as runner:
+        runner.run(service.run(load_settings(config), folder=folder_of(config), passes=passes, file=config))
 
 
 def check(
@@ -27,9 +30,21 @@ def check(
     store: Annotated[
         bool, typer.Option("--store", help="Examine the store alone, in depth: every server of a cluster. Reads only.")
     ] = False,
+    role: Annotated[
+        str,
+        typer.Option(
+            "--role",
+            metavar="CLUSTER",
+            help="Check nothing: print a cluster's rights as YAML for kubectl.",
+            show_default=False,
+        ),
+    ] = "",
 ) -> None:
     """Check settings, price books, clusters, rights and the store, one line each. Exit code 2 if something needed fails."""
     settings = load_settings(config)
+    if role:
+        print_line(asyncio.run(role_of(settings, role)).rstrip())
+        return
     _print(examine_store(settings) if store else asyncio.run(run_checks(settings, folder_of(config))))
 
 

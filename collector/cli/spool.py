@@ -12,6 +12,8 @@ from collector.cli.console import print_line
 from collector.cli.options import Config
 from collector.clock import now_ms
 from collector.connect import ExternalError
+from collector.desired import desired
+from collector.service.copied_secrets import copied_for_command
 from collector.settings.load import load_settings
 from collector.store.spool.file import SpoolError
 from collector.store.spool.salvage import Salvage
@@ -36,7 +38,8 @@ def salvage(
 ) -> None:
     """Send the readable rows of a damaged spool to the store. `lynceus run` does so by itself."""
     settings = load_settings(config)
-    clusters = sorted(connect.addresses(settings))
+    with copied_for_command(settings) as copied:
+        clusters = sorted(desired(settings, copied).clusters)
     store = None if dry_run else connect.writing_store(settings)
     with connect.store_failures():
         try:

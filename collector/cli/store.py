@@ -1,12 +1,11 @@
 """
-`lynceus store` and `lynceus export`: serve the embedded store, back it up and restore it; write a table to a file.
+`lynceus store`: serve the embedded store, back it up and restore it.
 """
 
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
+from typing import Annotated
 
 import typer
 from msgspec.structs import replace
@@ -14,14 +13,11 @@ from msgspec.structs import replace
 from collector import __version__, connect
 from collector.checked import Check
 from collector.cli.console import report_step
-from collector.cli.options import Config, Url, parse_day
-from collector.core.cost.billing_days import midnight
-from collector.core.model import Instant
+from collector.cli.options import Config
 from collector.settings.derived import make_data_dir, parse_address
 from collector.settings.load import load_settings
 from collector.settings.model import Settings, SettingsError
 from collector.store import backup
-from collector.store import export as exports
 from collector.store.embedded.options import StoreOptions, default_token_file
 from collector.store.manifest import BackupError, Manifest
 from collector.store.schema import migrate as migrations
@@ -114,7 +110,7 @@ def _failures() -> Iterator[None]:
     """Turns errors that a user can fix into a Failure."""
     try:
         yield
-    except (BackupError, exports.ExportError) as error:
+    except BackupError as error:
         raise connect.ExternalError(str(error)) from error
     except OSError as error:
         raise connect.ExternalError(f"{error.filename}: {error.strerror}") from error
@@ -131,43 +127,6 @@ def _refuse_servers(settings: Settings) -> None:
             "store.url: a ClickHouse server is backed up and restored by its own statements, in this order (clickhouse-backup "
             f"does not keep it); stop collectors for a restore\n{statements}"
         )
-
-
-def export(
-    table: Annotated[str, typer.Argument(help="Table or view, like pod_cost or cost_current.")],
-    begin: Annotated[str, typer.Option("--from", help="First day, like 2026-11-01.")],
-    end: Annotated[str, typer.Option("--to", help="Day after the last day.")],
-    out: Annotated[Path, typer.Option("--out", help="File to write.")],
-    output_format: Annotated[
-        Literal["parquet", "csv", "json"], typer.Option("--format", help="File format; json has one row a line.")
-    ] = "parquet",
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
-    config: Config = None,
-    url: Url = "",
-) -> None:
-    """Write a table's rows of a period to a file: one row for each key, in the order of the table's time."""
-    settings = load_settings(config)
-    first, after = _midnight(begin, "--from", settings), _midnight(end, "--to", settings)
-    if after <= first:
-        raise SettingsError(f"--to {end} is not after --from {begin}; --to is exclusive")
-    store = connect.reading_store(settings, url)
-    with connect.store_failures(), _failures():
-        rows = exports.export(
-            store, _source(table), begin=first, end=after, file=out, output_format=output_format, force=force
-        )
-    report_step(f"{out}: {rows} rows of {table}")
-
-
-def _source(table: str) -> exports.Source:
-    try:
-        return exports.source_of(table)
-    except exports.ExportError as error:
-        raise SettingsError(str(error)) from None
-
-
-def _midnight(day: str, option: str, settings: Settings) -> Instant:
-    """The beginning of a day in the billing time zone."""
-    return midnight(parse_day(day, option), ZoneInfo(settings.billing_timezone))
 
 
 def migrate_store(settings: Settings, dry_run: bool) -> list[str]:

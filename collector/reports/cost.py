@@ -1,57 +1,55 @@
 """
-Cost report: what was spent in a period, by department, workflow, step, template, product or day.
+Cost report: what is to pay for a period, by department, workflow, step, template, product, day and more.
 
-Sums are read from cost_daily where it has the requested columns, otherwise from cost_current, which has one row for each
-charge of each month's active pricing run; or from any other pricing run. The figures are exactly the same.
-Sums are exact: unpriced pods are counted beside the sum and never added as 0, and the parts of an amount sum to it.
+Charges of pods and their parts of the statement's shared costs are summed up together, so that every row is a view of the
+same statement: the rows of any division, and those of a filter and of its opposite, sum to the same total exactly.
+Unpriced pods are counted beside the sum and never added as 0. Nothing here knows a price book.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
 
-from collector.core.cost.meters import total
-from collector.core.units import ZERO
+from collector.catalog.bills import IS_SHARED
 from collector.reports.completeness import completeness
+from collector.reports.cost_columns import COLUMNS
 from collector.reports.cost_figures import (
     ACCRUING,
-    COST,
-    CURRENCY,
+    EXACT,
     FIGURES,
+    HIDDEN,
+    PENDING,
+    PER_SUCCESS,
+    PODS,
+    SHARED,
     SPENT_ON,
+    SUCCEEDED,
+    TO_PAY,
     UNPRICED,
+    WASTE,
+    WORKFLOWS,
     Figure,
     values,
 )
-from collector.reports.report import Query, Report, Span, amount, columns_by
-from collector.reports.shared_costs import SharedCosts
-from collector.reports.spending import CostRow, Spending, Use, spending
+from collector.reports.cost_rows import TOTAL, CostLine, cost_rows, sums, top
+from collector.reports.cost_source import CostView
+from collector.reports.filters import Filter, described
+from collector.reports.month_state import MonthState, month_states
+from collector.reports.report import Query, Report, ReportError, Span, columns_by
+from collector.reports.shared_parts import statement_lines
+from collector.reports.sources import parameters
 
-COLUMNS = {
-    name: name
-    for name in (
-        "day", "department", "project", "creator", "cluster", "namespace", "workflow_name", "attempt", "step", "template",
-        "template_version", "product", "purchase", "class", "region",
-    )
-} | {"workflow": "workflow_name"}  # fmt: skip
-"""Grouping columns of charges: the name after `--by`, and the column of pod_cost."""
-
-
-class SharedCostsOf(Protocol):
-    """Computes the shared costs of the same period and run from what each department used."""
-
-    def __call__(self, *, use: Sequence[Use]) -> SharedCosts: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Cost:
-    """The parts from which the report is assembled."""
-
-    names: list[str]
-    figures: Sequence[Figure]
-    spent: Spending
-    shared: SharedCosts | None
+SORTS: Mapping[str, Figure] = {
+    "cost": TO_PAY,
+    "shared": SHARED,
+    "exact": EXACT,
+    "waste": WASTE,
+    "pending": PENDING,
+    "workflows": WORKFLOWS,
+    "pods": PODS,
+    "unpriced": UNPRICED,
+    "succeeded": SUCCEEDED,
+}
+"""What `--sort` knows beside the report's own columns: the largest first."""
+UNALLOCATED_MONTHS = "no statement is computed yet: an estimate, without shared costs"
 
 
 def cost(
@@ -59,92 +57,94 @@ def cost(
     span: Span,
     by: str,
     run: int = 0,
-    shared: SharedCostsOf | None = None,
     *,
+    filters: Sequence[Filter] = (),
+    sort: str = "cost",
+    most: int = 0,
     figures: Sequence[Figure] = FIGURES,
 ) -> Report:
-    """Reports the cost of a period, dearest first, one row for each currency: of a pricing run, or of the bill (run 0)."""
+    """Reports what is to pay, one row for each currency: of a pricing run, or of the bill (run 0); `most` rows, or all."""
     names = columns_by(by, COLUMNS)
-    spent = spending(query, span, [COLUMNS[name] for name in names], run, figures)
-    parts = _Cost(names=names, figures=figures, spent=spent, shared=shared(use=spent.use) if shared else None)
-    report = Report(
-        title=f"Cost, {span}" + (f", pricing run {run}" if run else ""),
-        columns=(*names, *(figure.title for figure in figures)),
-        rows=[(*row.keys, *values(figures, row.figures)) for row in spent.rows],
-        notes=[*_notes(spent), completeness(query, span)],
-        parts=[_spent_on(parts)],
+    view = CostView(span=span, columns=tuple(names), filters=tuple(filters), run=run)
+    order = _order(sort, names)
+    states = month_states(query, span, run)
+    found = cost_rows(
+        query,
+        view,
+        list(dict.fromkeys((*figures, *SPENT_ON, *HIDDEN))),
+        order,
+        keys=["class", "day"],
+        shared=_has_shared(query, span, run),
     )
-    return _with_shared(_with_idle(report, parts), parts)
-
-
-def _spent_on(parts: _Cost) -> Report:
-    """Reports the parts of each row's cost, by what it was spent on; they sum to the cost."""
-    priced = (row for row in parts.spent.rows if row.figures[COST] is not None)
-    columns = (*parts.names, *(figure.title for figure in SPENT_ON))
+    rows = top(found, most) if most else found
+    totals = sums(found, TOTAL)
+    shown = [figure for figure in figures if figure.title not in names]
     return Report(
-        "What the money was spent on", columns, [(*row.keys, *values(SPENT_ON, row.figures)) for row in priced]
+        title=_title(view),
+        columns=(*names, *(figure.title for figure in shown)),
+        rows=[(*row.keys, *values(shown, row.figures)) for row in rows],
+        notes=[*_nothing(view, found), *_notes(totals, states), completeness(query, span)],
+        parts=[_spent_on(names, rows, totals)] if rows else [],
+        totals=[(*row.keys, *values(shown, row.figures)) for row in totals],
+        money=frozenset(figure.title for figure in shown if figure.money),
+        rates=frozenset([PER_SUCCESS.title]),
+        optional=frozenset([UNPRICED.title, SHARED.title]),
+        keys=max(1, len(names)),
+        months=[state.fields() for state in states],
     )
 
 
-def _notes(spent: Spending) -> list[str]:
-    """States the totals by currency, the charges that still grow, and those without a price."""
-    costs: dict[str, list[Decimal]] = {}
-    for row in spent.rows:
-        if row.figures[COST] is not None:
-            costs.setdefault(row.figures[CURRENCY], []).append(row.figures[COST])
-    notes = [f"total {amount(total(of_currency))} {currency}" for currency, of_currency in sorted(costs.items())]
-    accruing, unpriced = (sum(row.figures[figure] for row in spent.rows) for figure in (ACCRUING, UNPRICED))
+def _order(sort: str, names: Sequence[str]) -> str:
+    """Returns the beginning of ORDER BY: a figure, the largest first, or one of the report's columns."""
+    if sort in names:
+        return f"`k{names.index(sort)}`, "
+    if sort not in SORTS:
+        raise ReportError(f"--sort {sort}: unknown, expected one of {', '.join((*SORTS, *names))}")
+    return f"{SORTS[sort].sql} DESC NULLS LAST, "
+
+
+def _has_shared(query: Query, span: Span, run: int) -> bool:
+    """Returns whether the statement has shared costs; otherwise their parts need not be computed."""
+    ((lines,),) = query(f"SELECT count() FROM {statement_lines(run, IS_SHARED)}", parameters(span, run))
+    return bool(lines)
+
+
+def _title(view: CostView) -> str:
+    chosen = f", where {described(view.filters)}" if view.filters else ""
+    return f"Cost, {view.span}" + (f", pricing run {view.run}" if view.run else "") + chosen
+
+
+def _spent_on(names: Sequence[str], rows: Sequence[CostLine], totals: Sequence[CostLine]) -> Report:
+    """Reports the parts of each row's amount, by what it was spent on; they sum to what is to pay."""
+    shown = [figure for figure in SPENT_ON if figure.title not in names]
+    amounts = frozenset(figure.title for figure in shown if figure.money)
+    return Report(
+        "What the money was spent on",
+        (*names, *(figure.title for figure in shown)),
+        [(*row.keys, *values(shown, row.figures)) for row in rows if row.figures[TO_PAY] is not None],
+        totals=[(*row.keys, *values(shown, row.figures)) for row in totals if row.figures[TO_PAY] is not None],
+        money=amounts,
+        optional=amounts,
+        keys=max(1, len(names)),
+    )
+
+
+def _nothing(view: CostView, found: Sequence[CostLine]) -> list[str]:
+    """States that a view has no rows: a misspelt value of a filter looks the same as no cost."""
+    if found or not view.filters:
+        return []
+    columns = ",".join(dict.fromkeys(one.column for one in view.filters))
+    return [f"nothing matches {described(view.filters)}; `--by {columns}` lists all values"]
+
+
+def _notes(totals: Sequence[CostLine], states: Sequence[MonthState]) -> list[str]:
+    """States what each month stands on, the charges that still grow, and those without a price."""
+    accruing, unpriced = (sum(row.figures[figure] for row in totals) for figure in (ACCRUING, UNPRICED))
+    notes = [state.line for state in states] or [UNALLOCATED_MONTHS]
     if accruing:
         notes.append(f"{accruing} charges are not final: their pods are still running")
     if unpriced:
-        notes.append(f"{unpriced} charges have no known price and are in no sum; `--by product,purchase` shows which")
-    return notes
-
-
-def _with_idle(report: Report, parts: _Cost) -> Report:
-    """Adds the idle cost of plain nodes: its table below the report, and its notes above the others."""
-    idle = parts.shared.idle if parts.shared else None
-    if idle is None or not (idle.rows or idle.notes):
-        return report
-    tables = [*report.parts, *([idle.report()] if idle.rows else [])]
-    return Report(report.title, report.columns, report.rows, [*idle.notes, *report.notes], parts=tables)
-
-
-def _with_shared(report: Report, parts: _Cost) -> Report:
-    """Adds the shared costs: a column if the report is by department, and notes in any case."""
-    shared = parts.shared
-    if shared is None or not (shared.total or shared.unknown or shared.notes):
-        return report
-    columns, rows = report.columns, report.rows
-    if parts.names == ["department"]:
-        columns, rows = (*columns, "shared"), _department_rows(parts, shared)
-    return Report(report.title, columns, rows, [*_shared_notes(shared, parts), *report.notes], parts=report.parts)
-
-
-def _department_rows(parts: _Cost, shared: SharedCosts) -> list[tuple[Any, ...]]:
-    """Returns the rows of departments with their parts of the shared costs; some departments have only such a part."""
-    left = dict(shared.parts)
-
-    def part(row: CostRow) -> Decimal:
-        return left.pop(row.keys[0], ZERO) if row.figures[CURRENCY] == shared.currency else ZERO
-
-    rows = [(*row.keys, *values(parts.figures, row.figures), part(row)) for row in parts.spent.rows]
-    empty = [shared.currency if figure is CURRENCY else figure.without_pods for figure in parts.figures]
-    return [*rows, *((department, *empty, part) for department, part in sorted(left.items()))]
-
-
-def _shared_notes(shared: SharedCosts, parts: _Cost) -> list[str]:
-    """States the sum of the shared costs, and what of them is not known."""
-    own = total(
-        row.figures[COST]
-        for row in parts.spent.rows
-        if row.figures[CURRENCY] == shared.currency and row.figures[COST] is not None
-    )
-    where = "" if parts.names == ["department"] else "; they are in no row, `--by department` allocates them"
-    unused = f", including {amount(shared.unused)} for unused commitments" if shared.unused else ""
-    both = amount(total((own, shared.total)))
-    notes = [
-        f"shared costs {amount(shared.total)} {shared.currency}{unused}, with them {both} {shared.currency}{where}",
-    ]
-    unknown = [f"no exchange rate for {', '.join(shared.unknown)}; not in any sum"] if shared.unknown else []
-    return [*notes, *unknown, *shared.notes]
+        remedy = "`--by product,region,purchase` shows which, `lynceus prices quote` how to import a region's prices"
+        notes.append(f"{unpriced} charges have no known price and are in no sum; {remedy}")
+    several = len(states) > 1
+    return [*notes, *(f"{state.name}: {note}" if several else note for state in states for note in state.notes)]

@@ -11,7 +11,6 @@ from decimal import Decimal
 from typing import Any
 
 from collector.core.cost.meters import CONTEXT, PLACES
-from collector.core.units import ZERO
 from collector.reports.sources import BEGIN
 
 
@@ -28,62 +27,79 @@ class Figure:
     """
     derived: Callable[["Figures"], Any] | None = None
     """Computes the figure from the others in Python, instead of `sql`; for what SQL does not compute exactly."""
-    without_pods: Any = 0
-    """Value for a department that has no pods and only a part of the shared costs."""
+    money: bool = False
+    """Whether it is an amount in the row's currency; amounts of rows add up."""
+    adds_up: bool = False
+    """Whether counts of rows add up; workflows do not, since one may be in several rows."""
 
 
 Figures = Mapping[Figure, Any]
 """The figures of one row that SQL computes."""
 
 CLASSES = ("useful", "failed", "retried", "cancelled", "reclaimed", "unknown")
-"""What money was spent on after main started; the cost before that is `pending`, whatever the outcome."""
+"""What money was spent on after main started; what was spent before is `pending`, whatever the outcome."""
 SUCCEEDED_UIDS = f"SELECT sipHash64(uid) FROM workflow_run FINAL WHERE outcome = 'succeeded' AND finished_at >= {BEGIN}"
 """Workflows with an attempt that succeeded; the cost of their earlier attempts belongs to the success."""
 
 
 def cost_per_success(figures: Figures) -> Decimal | None:
-    """Divides the cost of all attempts by the successes; None if nothing succeeded or nothing has a price."""
-    cost, succeeded = figures[COST], figures[SUCCEEDED]
+    """Divides what all attempts cost by the successes; None if nothing succeeded or nothing has a price."""
+    cost, succeeded = figures[TO_PAY], figures[SUCCEEDED]
     if cost is None or not succeeded:
         return None
     return CONTEXT.quantize(CONTEXT.divide(cost, Decimal(succeeded)), PLACES)
 
 
-COST = Figure(title="cost", sql="sum(sum_cost)", without_pods=ZERO)
-"""NULL if none of the charges has a price."""
-PENDING = Figure(title="of which pending", sql="sum(sum_cost_pending)", without_pods=ZERO)
+def _with_shared(usage: str) -> str:
+    """Returns SQL of an amount of charges together with the parts of shared costs; NULL if there is neither."""
+    shared = "sum(shared_part)"
+    return f"if({usage} IS NULL AND {shared} = 0, NULL, ifNull({usage}, 0) + {shared})"
+
+
+def _of_class(name: str) -> str:
+    return f"ifNull(sumIf(sum_cost - ifNull(sum_cost_pending, 0), class = '{name}'), 0)"
+
+
+AS_BILLED = "sum(ifNull(sum_rounded_cost, sum_cost))"
+"""Charges as the provider's bill rounds them."""
+TO_PAY = Figure(title="to pay", sql=_with_shared(AS_BILLED), money=True)
+"""NULL if none of the charges has a price and no shared cost is borne."""
+SHARED = Figure(title="shared", sql="sum(shared_part)", money=True)
+EXACT = Figure(title="exact", sql=_with_shared("sum(sum_cost)"), money=True)
+"""To pay before the provider's rounding."""
+COST = Figure(title="cost", sql="sum(sum_cost)", money=True)
+"""Of the charges alone, exact; NULL if none of them has a price."""
+ROUNDING = Figure(title="rounding", sql=f"ifNull({AS_BILLED} - sum(sum_cost), 0)", money=True)
+PENDING = Figure(title="pending", sql="ifNull(sum(sum_cost_pending), 0)", money=True)
 CURRENCY = Figure(title="currency", sql="currency")
-PODS = Figure(title="pods", sql="sum(sum_pods)")
+WORKFLOWS = Figure(title="workflows", sql="uniqExactArray(sum_workflows)")
+PODS = Figure(title="pods", sql="sum(sum_pods)", adds_up=True)
 """Each pod counts once a billing day; corrections do not count, and the pods of two periods add up."""
-UNPRICED = Figure(title="unpriced pods", sql="sum(sum_unpriced)")
+UNPRICED = Figure(title="unpriced pods", sql="sum(sum_unpriced)", adds_up=True)
 SUCCEEDED = Figure(
     title="succeeded", sql=f"uniqExactArray(arrayFilter(uid -> uid IN ({SUCCEEDED_UIDS}), sum_workflows))"
 )
-ACCRUING = Figure(title="accruing", sql="sum(sum_accruing)")
-SECONDS = Figure(title="seconds", sql="sum(sum_seconds)")
-
-FIGURES = (
-    COST,
-    PENDING,
-    CURRENCY,
-    Figure(title="workflows", sql="uniqExactArray(sum_workflows)"),
-    PODS,
-    UNPRICED,
-    SUCCEEDED,
-    Figure(title="cost per success", derived=cost_per_success, without_pods=None),
+LOCKED = "SELECT month FROM period FINAL WHERE state = 'locked'"
+ACCRUING = Figure(title="accruing", sql=f"sumIf(sum_accruing, toStartOfMonth(day) NOT IN ({LOCKED}))", adds_up=True)
+"""Charges that still grow; those of a locked month never change again."""
+WASTE = Figure(
+    title="waste", sql=" + ".join((*map(_of_class, ("failed", "retried", "reclaimed")), PENDING.sql)), money=True
 )
+"""What was spent on failed, retried and reclaimed pods, and before main started."""
+PER_SUCCESS = Figure(title="cost per success", derived=cost_per_success)
+
+FIGURES = (TO_PAY, SHARED, EXACT, CURRENCY, WORKFLOWS, PODS, UNPRICED, SUCCEEDED, PER_SUCCESS)
 """The columns of the report, after those that it is grouped by."""
 SPENT_ON = (
-    *(
-        Figure(title=name, sql=f"ifNull(sumIf(sum_cost - ifNull(sum_cost_pending, 0), class = '{name}'), 0)")
-        for name in CLASSES
-    ),
-    Figure(title="pending", derived=lambda figures: figures[PENDING]),
+    *(Figure(title=name, sql=_of_class(name), money=True) for name in CLASSES),
+    PENDING,
+    ROUNDING,
+    SHARED,
     CURRENCY,
 )
-"""The columns of the second table: the parts of each row's cost."""
-HIDDEN = (ACCRUING, SECONDS)
-"""Not columns: a note counts the first, and shared costs are weighed by the second."""
+"""The columns of the second table: the parts of each row's amount to pay."""
+HIDDEN = (COST, ACCRUING, WASTE)
+"""Not columns: for notes, for sorting, and for what is computed from them."""
 
 
 def sums_of(figures: Iterable[Figure]) -> list[str]:

@@ -2,6 +2,7 @@
 Prints price quotes, and reports the price books in force.
 """
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
@@ -10,6 +11,7 @@ from rich.console import Console
 from collector.core.facts.bills import Meter
 from collector.prices.book import shipped_ids
 from collector.prices.lookup import UNCONFIRMED, Books
+from collector.prices.official.downloads import how_to_import
 from collector.prices.quote import Quote
 from collector.prices.schema import Book, Dated, Fee, PriceRow
 from collector.reports.render import print_report
@@ -21,7 +23,7 @@ def print_quote(quote: Quote, output_format: str, console: Console) -> None:
     if quote.cost is None:
         size = quote.spec.instance_type or f"{_plain(quote.spec.vcpu)}-{_plain(quote.spec.memory_gib)}Gi"
         where = f"{quote.spec.region or 'any region'}, {quote.spec.price_class}, {quote.spec.purchase}"
-        raise ReportError(f"{quote.spec.product} {size} ({where}): no price: {quote.missing}")
+        raise ReportError(f"{quote.spec.product} {size} ({where}): no price: {quote.missing}{_remedy(quote)}")
     if output_format == "json":
         console.file.write(msgspec.json.format(msgspec.json.encode(quote_fields(quote)), indent=2).decode() + "\n")
         return
@@ -35,6 +37,16 @@ def print_quote(quote: Quote, output_format: str, console: Console) -> None:
     read = f"; source read on {quote.rates.read}" if quote.rates.read else ""
     notes = [f"book {quote.rates.book}, rule {quote.rates.rule}{read}"]
     print_report(Report(title, ("meter", "quantity", "unit", "unit price", "cost"), rows, notes), "table", console)
+
+
+def _remedy(quote: Quote) -> str:
+    """How the region gets the price that it lacks: by an earlier begin, or by the list of its provider."""
+    lacks = quote.missing.startswith("no_") and quote.missing.endswith("_price")
+    if lacks and quote.rates.until is not None:
+        day = f"{datetime.fromtimestamp(quote.rates.until / 1000, UTC):%F}"
+        return f"; it has one from {day} on, and `--from DAY` of `lynceus prices import` lets a list begin earlier"
+    how = how_to_import(quote.spec.product, quote.spec.region) if lacks else ""
+    return f"; {how}" if how else ""
 
 
 def quote_fields(quote: Quote) -> dict[str, object]:

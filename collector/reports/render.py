@@ -1,5 +1,5 @@
 """
-Prints reports: as a table, as CSV, or as JSON with amounts as strings.
+Prints reports: as a table, as CSV, or as JSON with amounts as strings. CSV and JSON have all places of an amount.
 """
 
 import csv
@@ -8,20 +8,19 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from rich import box
 from rich.console import Console
-from rich.table import Table as RichTable
 from rich.text import Text
 
 from collector.reports.report import Report, amount
-from collector.shown_text import in_json, on_one_line, printable
+from collector.reports.table import print_table
+from collector.shown_text import in_json, printable
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")  # full-width ones too
 """A spreadsheet runs a cell that begins with one of these; such text cells get a leading apostrophe (OWASP ASVS 1.2.10)."""
 
 
-def print_report(report: Report, output_format: str, console: Console) -> None:
-    """Prints a report as a table, CSV or JSON."""
+def print_report(report: Report, output_format: str, console: Console, *, exact: bool = False) -> None:
+    """Prints a report as a table, CSV or JSON; a table has amounts in minor units unless they are to be `exact`."""
     if output_format == "json":
         console.file.write(as_json(report) + "\n")
     elif output_format == "csv":
@@ -29,7 +28,9 @@ def print_report(report: Report, output_format: str, console: Console) -> None:
         # A file or a pipe gets the values as they are.
         console.file.write(printable(text) if console.is_terminal else text)
     else:
-        _print_table(report, console)
+        print_table(report, console, exact=exact)
+        for note in report.notes:
+            console.print(Text(printable(note), "dim"), highlight=False)
 
 
 def as_json(report: Report) -> str:
@@ -40,6 +41,10 @@ def as_json(report: Report) -> str:
 def _body(report: Report) -> dict[str, Any]:
     rows = [dict(zip(report.columns, map(_plain, row), strict=True)) for row in report.rows]
     body: dict[str, Any] = {"title": report.title, "rows": rows, "notes": report.notes}
+    if report.totals:
+        body["totals"] = [dict(zip(report.columns, map(_plain, row), strict=True)) for row in report.totals]
+    if report.months:
+        body["months"] = report.months
     return body | ({"parts": [_body(part) for part in report.parts]} if report.parts else {})
 
 
@@ -52,24 +57,6 @@ def as_csv(report: Report) -> str:
     return out.getvalue()
 
 
-def _print_table(report: Report, console: Console) -> None:
-    table = RichTable(
-        title=_plain_text(report.title), title_justify="left", box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False
-    )
-    for i, name in enumerate(report.columns):
-        numeric = any(isinstance(row[i], (int, float, Decimal)) for row in report.rows)
-        # Numbers never wrap; headings may.
-        width = max((len(_shown(row[i])) for row in report.rows), default=0) if numeric else None
-        table.add_column(_plain_text(name), justify="right" if numeric else "left", min_width=width, overflow="fold")
-    for row in report.rows:
-        table.add_row(*(Text(report.nothing if value is None else _shown(value)) for value in row))
-    console.print(table)
-    for part in report.parts:
-        _print_table(part, console)
-    for note in report.notes:
-        console.print(Text(printable(note), "dim"), highlight=False)
-
-
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return amount(value)
@@ -80,12 +67,3 @@ def _cell(value: Any) -> Any:
     if isinstance(value, str) and value.startswith(FORMULA_STARTS):
         return f"'{value}"
     return amount(value) if isinstance(value, Decimal) else "" if value is None else value
-
-
-def _shown(value: Any) -> str:
-    return amount(value) if isinstance(value, Decimal) else on_one_line(str(value))
-
-
-def _plain_text(text: str) -> Text:
-    """Text whose [brackets] are not markup."""
-    return Text(on_one_line(text))

@@ -4,7 +4,7 @@ The shape of every report: its columns, rows, notes and period.
 Each report has a module of its own with its queries; render.py prints reports. Nothing here reads the store.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -33,6 +33,18 @@ class Report:
     """What a table shows instead of a missing value."""
     parts: list["Report"] = field(default_factory=list)
     """Further tables of the same report; not part of CSV, which has one table."""
+    totals: list[tuple[Any, ...]] = field(default_factory=list)
+    """Sums of the rows, one for each currency; not part of CSV."""
+    money: frozenset[str] = frozenset()
+    """Columns with amounts that add up, in the currency of the row's column `currency`."""
+    rates: frozenset[str] = frozenset()
+    """Columns with amounts that do not add up, such as the cost of one success."""
+    optional: frozenset[str] = frozenset()
+    """Columns that a table leaves out where they have nothing but 0."""
+    keys: int = 1
+    """Leading columns that say what a row is about; a table that is cut in blocks repeats them."""
+    months: list[Mapping[str, Any]] = field(default_factory=list)
+    """State, run and hash of each month, for programs; for people the notes state them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +64,13 @@ class Span:
         return f"{self.begin} to {self.end} (exclusive)"
 
 
-def columns_by(option: str, columns: Mapping[str, str]) -> list[str]:
+def columns_by(option: str, columns: Iterable[str]) -> list[str]:
     """Reads the grouping columns of `--by a,b`; only declared names reach SQL."""
-    names = [name.strip() for name in option.split(",") if name.strip()]
+    known = list(columns)
+    names = list(dict.fromkeys(name.strip() for name in option.split(",") if name.strip()))
     for name in names:
-        if name not in columns:
-            raise ReportError(f"--by {name}: no such column; there are {', '.join(columns)}")
+        if name not in known:
+            raise ReportError(f"--by {name}: no such column; there are {', '.join(known)}")
     return names
 
 

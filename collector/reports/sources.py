@@ -7,6 +7,7 @@ Values are bound parameters (`Span.parameters`); only names and conditions decla
 from collections.abc import Sequence
 from typing import Any
 
+from collector.catalog.schema import DATABASE
 from collector.reports.report import Span
 
 BEGIN, END = "toDateTime64({begin:Date}, 3, {zone:String})", "toDateTime64({end:Date}, 3, {zone:String})"
@@ -24,14 +25,8 @@ FINISHED_ATTEMPTS = f"(SELECT * FROM workflow_run FINAL WHERE {FINISHED})"
 def charges(run: int, where: str = "1") -> str:
     """Returns the subquery of a period's charges: those of a pricing run, or of the bill (run 0)."""
     if run:
-        return f"(SELECT * FROM pod_cost FINAL WHERE {OF_RUN} AND {IN_PERIOD} AND {where})"
-    return f"(SELECT * FROM cost_current WHERE {IN_PERIOD} AND {where})"
-
-
-def commitment_hours(run: int, where: str = "1") -> str:
-    """Returns the subquery of a period's hours of commitments: those of a pricing run, or of the bill (run 0)."""
-    chosen = OF_RUN if run else "(toStartOfMonth(day), run) IN (SELECT month, active_run FROM period FINAL)"
-    return f"(SELECT * FROM commitment_hour FINAL WHERE {IN_PERIOD} AND {chosen} AND {where})"
+        return f"(SELECT * FROM {DATABASE}.pod_cost FINAL WHERE {OF_RUN} AND {IN_PERIOD} AND {where})"
+    return f"(SELECT * FROM {DATABASE}.cost_current WHERE {IN_PERIOD} AND {where})"
 
 
 OF_RUN = "run = {run:UInt32}"
@@ -46,6 +41,11 @@ def parameters(span: Span, run: int = 0, **more: Any) -> dict[str, Any]:
 def column_list(columns: Sequence[str]) -> str:
     """Returns columns as they stand before others in a SELECT or ORDER BY, each followed by a comma."""
     return "".join(f"`{column}`, " for column in columns)
+
+
+def limit(rows: int) -> str:
+    """Returns LIMIT, or nothing for all rows (0); the number is this program's own."""
+    return f" LIMIT {rows:d}" if rows else ""
 
 
 def group_by(columns: Sequence[str], order: str) -> str:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from collector.billing.rows import write_facts
 from collector.catalog.rollups import COST_DAILY
 from collector.core.cost.billing_days import day_of
+from collector.core.facts.bills import StatementLine
 from collector.core.live_view import DepartmentCost
 from collector.reports.month import MOST_DEPARTMENTS, month_to_date
 from collector.store.clickhouse import Store
@@ -36,10 +37,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 def month(store: Store, *charges: dict[str, Any], today: date = TODAY, most: int = MOST_DEPARTMENTS) -> Any:
     """The figures of a store that holds these charges, by department and currency."""
-    for table in ("pod_cost", "cost_daily", "rollup_state"):
+    for table in ("pod_cost", "cost_daily", "rollup_state", "statement_line"):
         store.command(f"TRUNCATE TABLE lynceus.{table}")
     rows = [
-        replace(ONE, pod_uid=f"p{i}", **{"day": day_of(TODAY), "cost": Decimal(1), **one})
+        replace(ONE, pod_uid=f"p{i}", **{"day": day_of(TODAY), "cost": Decimal(1), "rounded_cost": None, **one})
         for i, one in enumerate(charges)
     ]
     write_facts(store, rows)
@@ -56,6 +57,36 @@ def test_the_days_of_this_month_are_summed(store: Store) -> None:
 
     assert month(store, *charges, {"department": "slam"}) == {("maps", "USD"): 110, ("slam", "USD"): 1}
     assert month(store, *charges, today=date(2026, 12, 1)) == {("maps", "USD"): 1000}
+
+
+def test_shared_costs_and_the_bills_rounding_are_in_it(store: Store) -> None:
+    """What is to pay, as the report of the month has it; a department may bear a fee and use nothing."""
+    line = StatementLine(
+        month=day_of(TODAY.replace(day=1)),
+        run=1,
+        currency="USD",
+        department="slam",
+        kind="fee",
+        what="lb",
+        book="b@1",
+        cluster="",
+        product="",
+        version=1,
+        basis="even",
+        weight=Decimal(1),
+        whole=Decimal(7),
+        amount=Decimal(7),
+        rule="",
+    )
+    usage = replace(line, kind="usage", what="eci", amount=Decimal(100))
+    month(store)
+    write_facts(store, [replace(ONE, department="maps", day=day_of(TODAY), cost=Decimal(1), rounded_cost=Decimal(2))])
+    write_facts(store, [line, usage, replace(line, month=line.month - 31)])
+    roll_up(store, COST_DAILY)
+
+    found = month_to_date(lambda sql, parameters: store.query_rows(sql, dict(parameters)), TODAY)
+
+    assert [(one.department, one.cost) for one in found] == [("maps", Decimal(2)), ("slam", Decimal(7))]
 
 
 def test_currencies_are_not_added(store: Store) -> None:

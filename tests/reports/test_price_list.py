@@ -84,6 +84,16 @@ def test_without_a_price_the_reason_is_the_answer(options: dict[str, Any], messa
         assert message in str(error.value)
 
 
+def test_a_region_without_a_price_has_the_command_that_imports_it() -> None:
+    """Where the provider's list is, too; a size that cannot be read has nothing to import."""
+    with pytest.raises(ReportError) as error:
+        quoted("table", spec="ecs.g9.large")
+    assert "no price: no_on_demand_price; save aliyun eci DescribeContainerGroupPrice --RegionId" in str(error.value)
+    assert "run `lynceus prices import cn-hangzhou_2-4Gi.json --region cn-hangzhou --out " in str(error.value)
+    with pytest.raises(ReportError, match=r"no price: malformed_spec$"):
+        quoted("table", spec="two")
+
+
 def test_a_list_shows_books_versions_currencies_dates_and_sources() -> None:
     """Those in force, and which shipped ones are not."""
     shown = json.loads(as_json(price_list.list_books(book.load(["alibaba-eci"], Path()))))
@@ -121,7 +131,7 @@ def test_fees_are_listed_with_the_prices() -> None:
     *_, fee = listing.rows
 
     assert fee[:8] == (
-        "gke-autopilot@2026.11.3", "fee gke-management", "USD", "hour", "0.10", "2025-01-01", "open", "2026-11-29",
+        "gke-autopilot@2026.11.4", "fee gke-management", "USD", "hour", "0.10", "2025-01-01", "open", "2026-11-29",
     )  # fmt: skip
 
 
@@ -145,4 +155,4 @@ def test_a_checked_book_is_summarised() -> None:
     """One line."""
     fargate = book.read("aws-fargate-eks", Path())
 
-    assert price_list.book_summary("x", fargate) == "x: aws-fargate-eks@2026.11.3, 14 prices, 1 fees, 6 oracles hold"
+    assert price_list.book_summary("x", fargate) == "x: aws-fargate-eks@2026.11.5, 16 prices, 1 fees, 6 oracles hold"
