@@ -1,0 +1,43 @@
+"""`lynceus report cost --compare`: why a period cost more than another one."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from collector.cli.options import parse_period
+from collector.core.cost.billing_days import date_of, day_of, month_of, months_of
+from collector.reports.comparison_report import comparison
+from collector.reports.filters import Filter
+from collector.reports.report import Query, Report, ReportError, Span, columns_by
+
+BEFORE = "before"
+Compare = Annotated[
+    str,
+    typer.Option(
+        "--compare",
+        metavar="MONTH|before",
+        help="Explain the difference from a month, like 2026-09, or from the time of equal length before.",
+        show_default=False,
+    ),
+]
+
+
+def compare_cost(
+    query: Query, span: Span, compared: str, by: str, *, run: int = 0, filters: Sequence[Filter] = (), most: int = 0
+) -> Report:
+    """Returns the report of a comparison with another month, or with the time before."""
+    if run:
+        raise ReportError("--compare is about the bill of each month: leave out --run, or --compare")
+    other = span_before(span) if compared == BEFORE else parse_period("", "", compared, span.zone)
+    return comparison(query, (other, span), columns_by(by, {"department": "", "template": ""}), filters, most)
+
+
+def span_before(span: Span) -> Span:
+    """Returns as many whole months before whole months, else as many days before a period."""
+    if span.begin.day == span.end.day == 1:
+        month = day_of(span.begin)
+        for _ in months_of(span.begin, span.end):
+            month = month_of(month - 1)
+        return Span(date_of(month), span.begin, span.zone)
+    return Span(span.begin - (span.end - span.begin), span.begin, span.zone)
