@@ -36,6 +36,8 @@ class Ready(ApiModel):
     """True when no problem is blocking."""
     problems: list[Problem]
     """Problems, blocking or not."""
+    replica: str = ""
+    """Which shards this replica watches, and which replicas watch the others."""
 
 
 class Place(ApiModel):
@@ -337,3 +339,5 @@ class Live(ApiModel):
     """Null: this server shows no money."""
     store: StoreStatus
     """The way to the store."""
+    replica: str = ""
+    """Which replicas watch what this one does not; empty: this one watches every cluster."""

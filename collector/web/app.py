@@ -2,31 +2,33 @@
 The HTTP server's app: the live page, its JSON, the Prometheus scrape, health and readiness.
 
 The app shows the values that it is given; its only state is today's money of the last few seconds. The caller provides the
-live view, the money and the scrape; nothing here reaches a cluster or the store.
+live view, the money, the scrape and the answers of the store; nothing here reaches a cluster or the store.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Header, Query, Response
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from collector.catalog.counters import Counters
 from collector.clock import now_ms
 from collector.core.live_view import LiveView
 from collector.core.model import Instant
 from collector.web.api_models import Live, Ready
+from collector.web.colours import add_colours
 from collector.web.headers import RefuseAmbiguousLength, SecurityHeaders
+from collector.web.history import History
 from collector.web.live import live_now
 from collector.web.money import Money, MoneyToday
+from collector.web.pages import HERE, PageTemplates
+from collector.web.queue_routes import add_queue
 from collector.web.readiness import readiness
 from collector.web.reason_texts import BEGUN_TEXTS, WAITING_TEXTS
-
-HERE = Path(__file__).parent
+from collector.web.template_routes import add_template
+from collector.web.workflow_routes import Places, add_search, add_workflow, no_places
 
 POLL_MS = 2000
 """Interval at which an open page reads the JSON again."""
@@ -41,27 +43,28 @@ def create_app(
     counters: Counters,
     metrics: Scrape,
     money: Callable[[], Awaitable[Money]] | None = None,
+    history: History | None = None,
+    places: Places = no_places,
     now: Callable[[], Instant] = now_ms,
     poll_ms: int = POLL_MS,
     hosts: Sequence[str] = ("*",),
 ) -> FastAPI:
     """
-    The app, to be served in the loop that `live` and `counters` belong to. Without `money` no amount is shown.
+    The app, to be served in the loop that `live` and `counters` belong to. Without `money` no amount is shown, and
+    without `history` there are no pages of what the store knows.
 
     `hosts` are the accepted host names. On loopback these are only the server's own, because a web page could reach the
     server by another name that resolves to loopback.
     """
-    # The documentation pages of FastAPI load scripts from a CDN; the OpenAPI document alone is served.
+    # FastAPI's documentation pages load scripts from a CDN.
     app = FastAPI(title="Lynceus", version="1", openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
-    app.add_middleware(RefuseAmbiguousLength)
-    app.add_middleware(SecurityHeaders)
-    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
-    page = _live_page(poll_ms, shows_money=money is not None)
-    today = None if money is None else MoneyToday(money)
+    _guard(app, hosts)
+    _add_files(app)
+    pages, today = PageTemplates(app), None if money is None else MoneyToday(money)
+    page = _live_page(pages, poll_ms=poll_ms, shows_money=money is not None, shows_history=history is not None)
 
-    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
-    async def live_page() -> str:
+    @app.get("/", include_in_schema=False)
+    async def live_page() -> HTMLResponse:
         return page
 
     @app.get("/api/v1/live", summary="The fleet at this moment")
@@ -69,8 +72,30 @@ def create_app(
         spent = None if today is None else await today.latest()
         return live_now(live(), counters, spent, now())
 
+    if history is not None:
+        add_workflow(app, pages, history, live=live, places=places, now=now)
+        _of_history(app, pages, history, live, now)
     _operations(app, live, metrics, now)
     return app
+
+
+def _add_files(app: FastAPI) -> None:
+    add_colours(app)
+    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+
+
+def _of_history(
+    app: FastAPI, pages: PageTemplates, history: History, live: Callable[[], LiveView], now: Callable[[], Instant]
+) -> None:
+    add_search(app, pages, history, live)
+    add_queue(app, pages, history, live, now)
+    add_template(app, pages, history, now)
+
+
+def _guard(app: FastAPI, hosts: Sequence[str]) -> None:
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
+    app.add_middleware(RefuseAmbiguousLength)
+    app.add_middleware(SecurityHeaders)
 
 
 def _operations(app: FastAPI, live: Callable[[], LiveView], metrics: Scrape, now: Callable[[], Instant]) -> None:
@@ -95,10 +120,5 @@ def _operations(app: FastAPI, live: Callable[[], LiveView], metrics: Scrape, now
         return JSONResponse(answer.model_dump(), status_code=200 if answer.ready else 503)
 
 
-def _live_page(poll_ms: int, shows_money: bool) -> str:
-    pages = Environment(
-        loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    return pages.get_template("live.html").render(
-        poll_ms=poll_ms, shows_money=shows_money, waiting_texts=WAITING_TEXTS, begun_texts=BEGUN_TEXTS
-    )
+def _live_page(pages: PageTemplates, **shown: Any) -> HTMLResponse:
+    return pages.page("live.html", waiting_texts=WAITING_TEXTS, begun_texts=BEGUN_TEXTS, **shown)

@@ -14,7 +14,7 @@ CONTENT_SECURITY_POLICY = "; ".join((
     "script-src 'self'",
     "connect-src 'self'",
     "img-src 'self'",
-    "form-action 'none'",
+    "form-action 'self'",
     "frame-ancestors 'none'",
     "base-uri 'none'",
 ))  # fmt: skip

@@ -12,6 +12,7 @@ from collector.catalog.counters import Counters
 from collector.core import live_view
 from collector.core.live_view import ClusterHealth, LiveView, StoreHealth, Waiting
 from collector.core.model import WAITING_REASONS, Instant
+from collector.shown_text import redact
 from collector.web import limits, trouble
 from collector.web.api_model import age, age_or_none
 from collector.web.api_models import (
@@ -28,6 +29,7 @@ from collector.web.api_models import (
 )
 from collector.web.money import Money, UnknownMoney, money_now
 from collector.web.readiness import readiness
+from collector.web.replica_text import is_partial, replica_text
 
 RUNNING = "running"
 
@@ -39,12 +41,15 @@ def live_now(view: LiveView, counters: Counters, money: Money | UnknownMoney | N
     """The view, the counted incidents and today's money as one answer."""
     ready = readiness(view, now)
     waiting = [row for row in view.queues if not row.begun]
+    rows: dict[str, list[Waiting]] = defaultdict(list)
+    for row in view.queues:
+        rows[row.cluster].append(row)
     return Live(
         at_ms=view.at,
         ready=ready.ready,
         problems=ready.problems,
         totals=_totals(view),
-        clusters=[_cluster(cluster, view, counters) for cluster in view.clusters],
+        clusters=[_cluster(cluster, rows[cluster.name], view, counters) for cluster in view.clusters],
         queues=_queues(waiting, view),
         begun=_begun([row for row in view.queues if row.begun and row.reason != RUNNING], view.at),
         slots=limits.slots(view.slots),
@@ -53,6 +58,7 @@ def live_now(view: LiveView, counters: Counters, money: Money | UnknownMoney | N
         crons=trouble.crons(view.crons, view.at),
         money=None if money is None else money_now(money, now, view.burning),
         store=_store(view.store, view.at),
+        replica=redact(replica_text(view.replica)) if is_partial(view.replica) else "",
     )
 
 
@@ -103,8 +109,7 @@ def _totals(view: LiveView) -> Totals:
     )
 
 
-def _cluster(cluster: ClusterHealth, view: LiveView, counters: Counters) -> ClusterStatus:
-    rows = [row for row in view.queues if row.cluster == cluster.name]
+def _cluster(cluster: ClusterHealth, rows: list[Waiting], view: LiveView, counters: Counters) -> ClusterStatus:
     waiting = [row for row in rows if not row.begun]
     oldest = _oldest(waiting)
     return ClusterStatus(
@@ -150,6 +155,13 @@ def _queues(waiting: list[Waiting], view: LiveView) -> list[Queue]:
         for (cluster, namespace, queue), rows in groups.items()
     ]
     return sorted(queues, key=lambda q: (-q.oldest_age_ms, q.cluster, q.namespace, q.queue))
+
+
+def queue_now(view: LiveView, cluster: str, namespace: str, queue: str) -> Queue | None:
+    """One queue at this moment; None: nothing waits in it."""
+    place = (cluster, namespace, queue)
+    rows = [row for row in view.queues if not row.begun and (row.cluster, row.namespace, row.queue) == place]
+    return next(iter(_queues(rows, view)), None)
 
 
 def _flow(flow: live_view.QueueFlow) -> Flow:

@@ -9,6 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from decimal import Context, Decimal
+from functools import reduce
 from typing import Any
 
 import msgspec
@@ -19,14 +20,13 @@ from collector.core.live_view import HourlyCost
 from collector.core.model import Instant
 from collector.web.api_model import age
 from collector.web.api_money import CurrencyTotal, DepartmentMoney, MoneyNow, MoneyPerHour
+from collector.web.history import NoAnswerError, answered
 
 KEEP_S = 5.0
 """Every open page polls each 2 s; for all pages together the store is queried at most this often."""
 
 PATIENCE_S = 3.0
 """After this wait for the store, a page shows the money as unknown."""
-
-DETAIL_LIMIT = 300
 
 EXACT = Context(prec=76)
 """Room for sums of Decimal(38,18); the default of 28 digits would round them from ten billion up."""
@@ -86,13 +86,9 @@ class MoneyToday:
 
     async def _read_store(self) -> Money | UnknownMoney:
         try:
-            return await asyncio.wait_for(self._read(), self._patience_s)
-        except TimeoutError:
-            return UnknownMoney(f"the store did not answer within {self._patience_s:g} s")
-        # The edge between the page and the store's client: its failure must not break the rest of the page.
-        except Exception as error:  # noqa: BLE001
-            first_line = next(iter(str(error).splitlines()), "") or type(error).__name__
-            return UnknownMoney(f"the store could not be read: {first_line[:DETAIL_LIMIT]}")
+            return await answered(self._read(), self._patience_s)
+        except NoAnswerError as error:
+            return UnknownMoney(str(error))
 
 
 def money_now(money: Money | UnknownMoney, now: Instant, burning: Iterable[HourlyCost] = ()) -> MoneyNow:
@@ -106,9 +102,9 @@ def money_now(money: Money | UnknownMoney, now: Instant, burning: Iterable[Hourl
     totals: list[CurrencyTotal] = []
     departments: list[DepartmentMoney] = []
     for currency, rows in sorted(by_currency.items()):
-        total = _total(rows)
-        totals.append(CurrencyTotal(currency=currency, cost=_text(total), **_flags(rows)))
-        departments.extend(_departments(currency, rows, total))
+        whole = _total(rows)
+        totals.append(CurrencyTotal(currency=currency, cost=plain(whole), **_flags(rows)))
+        departments.extend(_departments(currency, rows, whole))
     return MoneyNow(
         known=True,
         detail=money.detail,
@@ -121,7 +117,7 @@ def money_now(money: Money | UnknownMoney, now: Instant, burning: Iterable[Hourl
 
 
 def _hourly(cost: HourlyCost) -> MoneyPerHour:
-    return MoneyPerHour.of(cost, per_hour=_text(cost.per_hour))
+    return MoneyPerHour.of(cost, per_hour=plain(cost.per_hour))
 
 
 def _departments(currency: str, rows: list[Spent], total: Decimal | None) -> list[DepartmentMoney]:
@@ -135,19 +131,20 @@ def _departments(currency: str, rows: list[Spent], total: Decimal | None) -> lis
     priced.sort(key=lambda row: (row[1] is None, -(row[1] or 0), row[0]))
     return [
         DepartmentMoney(
-            department=name, currency=currency, cost=_text(cost), share=_share(cost, total), **_flags(of_one)
+            department=name, currency=currency, cost=plain(cost), share=_share(cost, total), **_flags(of_one)
         )
         for name, cost, of_one in priced
     ]
 
 
 def _total(rows: list[Spent]) -> Decimal | None:
+    return total(spent.cost for spent in rows)
+
+
+def total(amounts: Iterable[Decimal | None]) -> Decimal | None:
     """The sum of the known amounts; None if no amount is known."""
-    total: Decimal | None = None
-    for spent in rows:
-        if spent.cost is not None:
-            total = EXACT.add(total or Decimal(0), spent.cost)
-    return total
+    known = [amount for amount in amounts if amount is not None]
+    return reduce(EXACT.add, known) if known else None
 
 
 def _flags(rows: list[Spent]) -> dict[str, Any]:
@@ -158,7 +155,7 @@ def _share(cost: Decimal | None, total: Decimal | None) -> float | None:
     return float(cost / total) if cost is not None and total else None
 
 
-def _text(amount: Decimal | None) -> str | None:
+def plain(amount: Decimal | None) -> str | None:
     """Formats an amount as plain digits, without trailing zeros of the column's 18 places."""
     if amount is None:
         return None

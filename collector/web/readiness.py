@@ -7,11 +7,12 @@ Decided from the live view alone, so that /readyz answers at once even if a clus
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from collector.core.live_view import ClusterHealth, LiveView, StoreHealth, WatchHealth
+from collector.core.live_view import AloneCause, ClusterHealth, LiveView, ReplicaHealth, StoreHealth, WatchHealth
 from collector.core.model import Instant
 from collector.core.units import DAY_MS, MINUTE_MS
 from collector.shown_text import redact
 from collector.web.api_models import Problem, Ready
+from collector.web.replica_text import replica_text
 
 BEHIND_MS = MINUTE_MS
 """Rows that wait longer than this for the store: reports and dashboards show the past."""
@@ -31,7 +32,7 @@ REMEDIES = {
     "starting": "wait; if it does not change, look for this cluster in the collector's log",
     "listing": "wait for the first list to finish; large collections take a minute",
     "retrying": "check that the collector can reach the API server, its certificate and its token",
-    "cluster_refused": "give each cluster one entry with a unique name in the settings, then restart",
+    "cluster_refused": "give each cluster one entry with a unique name in the settings",
     "refused": "grant get, list and watch on this kind; lynceus check prints the missing rule",
 }
 
@@ -54,19 +55,31 @@ STORE_REMEDIES = {
 """Remedies by cause, for causes other than a wrong address."""
 
 
+ALONE_REMEDIES: dict[AloneCause, str] = {
+    "off": "set `replicas.lease: auto`, or remove `shard`",
+    "store": "set `store.url`: replicas hand over what they know through the store",
+    "outside": "run it as a pod with a service account, or remove `shard`",
+    "refused": "grant the Role of deploy/replicas; with one replica no action is needed",
+}
+
+
 def readiness(view: LiveView, now: Instant) -> Ready:
     """Collects the problems; the collector is ready if none of them blocks."""
     problems = [
         *_clusters(view),
+        *_sources(view),
+        *_removed(view),
         *_gaps(view, now),
         *_store(view.store, now),
         *_readers(view.store),
         *_spool(view.store),
         *_collector(view, now),
+        *_replica(view.replica),
         *_clocks(view),
     ]
     return Ready(
         ready=not any(problem.blocking for problem in problems),
+        replica=redact(replica_text(view.replica)),
         problems=[problem.model_copy(update={"reason": redact(problem.reason)}) for problem in problems],
     )
 
@@ -83,6 +96,33 @@ def _clusters(view: LiveView) -> Iterator[Problem]:
                 reason=cluster.detail or "its watches have not started yet",
                 remedy=REMEDIES["cluster_refused" if cluster.detail else "starting"],
             )
+
+
+def _sources(view: LiveView) -> Iterator[Problem]:
+    """Reports places that name no cluster: what they should name is not watched, or goes on as it was."""
+    for source in view.source_problems:
+        yield Problem(
+            subject="cluster",
+            cluster=source.cluster or None,
+            cause="cluster_source",
+            reason=f"{' and '.join(source.places)}: {source.reason}",
+            remedy=source.remedy,
+            blocking=source.blocking,
+        )
+
+
+def _removed(view: LiveView) -> Iterator[Problem]:
+    for cluster in view.removed:
+        at = datetime.fromtimestamp(cluster.at / 1000, UTC).strftime("%F %T")
+        yield Problem(
+            subject="cluster",
+            cluster=cluster.name,
+            cause="cluster_removed",
+            reason=f"removed at {at} UTC: no place names it any more",
+            remedy="no action needed; if it is named again, it continues where it was",
+            blocking=False,
+            optional=True,
+        )
 
 
 def _is_troubled(cluster: ClusterHealth, watch: WatchHealth) -> bool:
@@ -174,6 +214,29 @@ def _collector(view: LiveView, now: Instant) -> Iterator[Problem]:
             cause="hangs",
             reason=f"its live view is {_seconds(now - view.at)} s old",
             remedy="restart the collector and report its log; the spool keeps all data",
+        )
+
+
+def _replica(replica: ReplicaHealth | None) -> Iterator[Problem]:
+    """Reports what keeps replicas from sharing the work; a replica without a Lease watches everything and is ready."""
+    if replica is None:
+        return
+    if replica.alone and (replica.alone == "refused" or len(replica.shards) > 1):
+        yield Problem(
+            subject="collector",
+            cause="single_mode",
+            reason=f"it watches every cluster and shares them with no other replica: {replica.detail}",
+            remedy=ALONE_REMEDIES[replica.alone],
+            blocking=False,
+            optional=len(replica.shards) == 1,
+        )
+    elif replica.detail and not replica.alone:
+        yield Problem(
+            subject="collector",
+            cause="lease_fails",
+            reason=f"a request for a Lease failed: {replica.detail}",
+            remedy="check that the pod reaches its own cluster's API server; without the Lease another replica takes over",
+            blocking=not any(shard.held for shard in replica.shards),
         )
 
 

@@ -19,6 +19,7 @@ class ReasonText:
 
 MEANINGS = {
     "unseen": "the controller has not looked at it yet",
+    "queued": "a queue manager (Kueue, ack-kube-queue, Volcano) has not let it in",
     "throttled": "a parallelism limit of controller or namespace is reached",
     "lock": "another workflow holds the mutex or semaphore it needs",
     "volume": "a volume claim is being created",

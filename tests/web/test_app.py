@@ -60,7 +60,7 @@ def test_readiness_is_200_or_503_with_reasons(fleet: Fleet, address: str) -> Non
     fleet.view = a_full_fleet()
     not_ready = get(f"{address}/readyz")
 
-    assert (ready.status, ready.json()) == (200, {"ready": True, "problems": []})
+    assert (ready.status, ready.json()) == (200, {"ready": True, "problems": [], "replica": ""})
     assert not_ready.status == 503
     assert not_ready.json()["problems"][0]["cluster"] == "edge-osaka"
     assert not_ready.json()["problems"][0]["remedy"]
@@ -136,7 +136,7 @@ def test_every_answer_carries_the_guarding_headers(address: str, path: str) -> N
         "script-src": "'self'",
         "connect-src": "'self'",
         "img-src": "'self'",
-        "form-action": "'none'",
+        "form-action": "'self'",
         "frame-ancestors": "'none'",
         "base-uri": "'none'",
     }

@@ -6,8 +6,9 @@ import msgspec
 import pytest
 from selenium.webdriver import Chrome
 
-from collector.core.model import WAITING_REASONS
-from collector.web.app import HERE
+from collector.catalog.colours import REASONS
+from collector.core.live_view import ReplicaHealth, ShardHolder
+from collector.core.model import BEFORE_WORK
 from tests.web.browser import Page
 from tests.web.fleet import (
     HOSTILE,
@@ -36,7 +37,7 @@ def test_the_figures_are_those_of_the_fleet(page: Page) -> None:
     assert page.text("#total-oldest").startswith("1 d 03 h")
     assert page.text("#total-oldest-in") == "staging · sandbox"
     assert page.texts("#total-spent .amount") == ["18,450.10\nCNY, accruing", "12,649.41\nUSD, accruing"]
-    assert page.texts(".legend .count") == ["655", "2,829", "261", "61"]
+    assert page.texts(".legend .count") == ["655", "0", "2,829", "261", "61"]
     assert len(page.texts("#clusters .card")) == 5
     assert len(rows(page)) == 10
     assert page.run("return document.title") == "3,806 waiting · Lynceus"
@@ -62,11 +63,22 @@ def test_a_bar_is_as_long_as_the_queue_is_deep_and_parted_as_its_reasons_are(pag
     assert first / second == pytest.approx(733 / 51, rel=0.1)
 
 
-def test_every_reason_has_a_colour_of_its_own() -> None:
-    """A reason without a colour of its own would look like another."""
-    css = (HERE / "static" / "live.css").read_text()
+def test_a_reason_has_one_colour_in_bars_and_legend(page: Page) -> None:
+    """That of the catalogue; locks and volumes have a pattern as well, for who does not see the colour."""
+    shown = page.run(
+        """return [...document.querySelectorAll("#fleet-bar > span, .legend .swatch")].map((node) => {
+          const { backgroundColor: colour, backgroundImage: pattern } = getComputedStyle(node);
+          return [node.className.match(/r-(\\w+)/)[1], colour, pattern.includes("gradient")];
+        })"""
+    )
 
-    assert [reason for reason in WAITING_REASONS if f".r-{reason} " not in css and f".r-{reason}," not in css] == []
+    assert {reason: (_hex(colour), patterned) for reason, colour, patterned in shown} == {
+        reason: (REASONS[reason], reason in ("lock", "volume")) for reason in BEFORE_WORK
+    }
+
+
+def _hex(rgb: str) -> str:
+    return "#" + "".join(f"{int(channel):02x}" for channel in re.findall(r"\d+", rgb)[:3])
 
 
 def test_a_cluster_in_trouble_shows_the_reason_and_the_remedy(page: Page) -> None:
@@ -179,14 +191,22 @@ def test_a_day_without_charges_is_not_unknown(chrome: Chrome, fleet: Fleet) -> N
         assert not page.chrome.find_element("id", "money-unknown").is_displayed()
 
 
+def test_a_standby_names_the_replica_that_watches(page: Page, fleet: Fleet) -> None:
+    """It has nothing to show, and nothing is missing in its settings."""
+    fleet.view = a_view(clusters=[], queues=[], replica=ReplicaHealth("a", "", "", [ShardHolder(0, False, "b")]))
+    page.shows("#replica", "standby; shard 0 is held by b")
+    assert not page.chrome.find_element("id", "no-clusters").is_displayed()
+
+
 def test_an_empty_fleet_explains_itself(page: Page, fleet: Fleet) -> None:
     """A first start shows what to do, and a calm evening shows calm."""
     fleet.view = a_view(clusters=[], queues=[])
     page.shows("#no-clusters", "No cluster is watched yet")
-    assert page.text("#no-queues") == "No cluster is watched yet, so no queue is known."
+    assert page.text("#no-queues") == "No cluster is watched here yet, so no queue is known."
 
     fleet.view = a_view(queues=[])
     page.shows("#no-queues", "No workflow is waiting.")
+    assert not page.chrome.find_element("id", "replica").is_displayed()
     assert page.text("#total-oldest") == "none"
     assert not page.chrome.find_element("id", "queues").is_displayed()
     assert not page.chrome.find_element("id", "begun-section").is_displayed()
@@ -280,6 +300,17 @@ def test_the_judge_of_contrast_sees_faint_text(page: Page) -> None:
     page.run("document.getElementById('scope').style.color = '#bbb'")
 
     assert [text.split(" ", 1)[1] for text in page.faint_texts()] == ["5 clusters"]
+
+
+def test_the_judge_of_contrast_sees_faint_marks(page: Page) -> None:
+    """Parts of bars, swatches and shapes of a chart are judged, by their fill or their ground."""
+    page.run(
+        """document.documentElement.style.setProperty("--r-throttled", "#bbd");
+        document.querySelector("main").insertAdjacentHTML(
+          "beforeend", '<svg width="9" height="9"><rect class="r-lock" width="9" height="9" fill="#eee"/></svg>')"""
+    )
+
+    assert {text.split(" ", 1)[1] for text in page.faint_texts()} == {"r-throttled", "r-lock"}
 
 
 def test_the_page_can_be_used_without_seeing_it(page: Page) -> None:

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from collector.core.facts.watches import WatchGap
-from collector.core.live_view import Clock, LiveView, StoreHealth
+from collector.core.live_view import AloneCause, Clock, LiveView, ReplicaHealth, ShardHolder, StoreHealth
 from collector.web.api_models import Problem
 from collector.web.readiness import BEHIND_MS, BEHIND_ROWS, GAP_SHOWN_MS, VIEW_STALE_MS, readiness
 from tests.web.fleet import NOW, SECOND, a_cluster, a_store, a_view, a_watch
@@ -228,3 +228,45 @@ def test_a_clock_two_hours_off_is_reported_and_does_not_block(clock: Clock, word
 def test_clocks_a_second_apart_are_no_problem() -> None:
     """A Date header has whole seconds, and a page of a list is seconds on its way."""
     assert readiness(a_view(clocks=[Clock("store", "", 900)]), NOW).problems == []
+
+
+STANDBY = [ShardHolder(0, False, "b")]
+
+
+def test_a_standby_is_ready_and_names_the_holder() -> None:
+    """Nothing is wrong: a rolling upgrade waits for it to be ready."""
+    answer = readiness(a_view(clusters=[], queues=[], replica=ReplicaHealth("a", "", "", STANDBY)), NOW)
+
+    assert (answer.ready, answer.problems) == (True, [])
+    assert answer.replica == "standby; shard 0 is held by b"
+
+
+@pytest.mark.parametrize(
+    ("alone", "shards", "optional"),
+    [("refused", 1, True), ("refused", 2, False), ("outside", 2, False), ("store", 2, False), ("off", 2, False)],
+)
+def test_single_mode_is_reported_and_does_not_block(alone: AloneCause, shards: int, optional: bool) -> None:
+    """Nothing is lost; with several shards each replica does the work of all."""
+    replica = ReplicaHealth("a", alone, "of some reason", [ShardHolder(i, True, "") for i in range(shards)])
+    problem = the_problem(a_view(replica=replica))
+
+    assert (problem.cause, problem.blocking, problem.optional) == ("single_mode", False, optional)
+    assert "of some reason" in problem.reason
+    assert problem.remedy
+
+
+def test_a_laptop_has_no_problem_with_replicas() -> None:
+    """One shard and no cluster: that is the usual way to try it."""
+    alone = ReplicaHealth("a", "outside", "it runs outside a cluster", [ShardHolder(0, True, "")])
+    answer = readiness(a_view(replica=alone), NOW)
+
+    assert answer.problems == []
+    assert answer.replica.startswith("single: ")
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_a_replica_that_cannot_take_over_is_not_ready(held: bool) -> None:
+    """A holder whose last renewal failed still watches."""
+    problem = the_problem(a_view(replica=ReplicaHealth("a", "", "no answer", [ShardHolder(0, held, "a")])))
+
+    assert (problem.cause, problem.blocking) == ("lease_fails", not held)

@@ -79,10 +79,12 @@ def test_locks_say_who_holds_them(page: Page) -> None:
         "Mutex/replay-map",
         "prod-sh · autonomy",
         "141 wait",
-        "mutex, 1 of 1 held by autonomy/regression-9d/step-3; no holder runs",
+        "mutex, 1 of 1 held; no holder runs; held by autonomy/regression-9d/step-3",
         "1 h 24 m",
     ]
-    assert "8 of 8 held by perception/train-7f2, perception/train-8c1 and 6 more; 2 holders run nothing" in semaphore
+    assert (
+        "8 of 8 held; 2 holders run nothing; held by perception/train-7f2, perception/train-8c1 and 6 more" in semaphore
+    )
     assert semaphore.startswith("locks/gpu-a100\nprod-hz · perception")
     assert "semaphore, limit not known, no holder known" in database
 

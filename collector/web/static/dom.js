@@ -43,6 +43,20 @@ export function part(node, name) {
   return node.querySelector(`[data-part="${name}"]`);
 }
 
+// Leads a link to the page of a workflow: by its uid, else by its name in a place.
+export function leadTo(link, { uid, cluster, namespace, name }) {
+  const place = new URLSearchParams({ cluster, namespace, name });
+  const address = uid ? `/workflows/${encodeURIComponent(uid)}` : `/workflows?${place}`;
+  if (link.getAttribute("href") !== address) link.setAttribute("href", address);
+}
+
+// Leads a link to the history of a queue; without a queue it leads nowhere.
+export function leadToQueue(link, place) {
+  const address = place && `/queues/${[place.cluster, place.namespace, place.queue].map(encodeURIComponent).join("/")}`;
+  if (!address) link.removeAttribute("href");
+  else if (link.getAttribute("href") !== address) link.setAttribute("href", address);
+}
+
 export function named(name, tag, className = "") {
   const node = el(tag, className);
   node.dataset.part = name;

@@ -1,7 +1,7 @@
 // Draws one answer of /api/v1/live into the page. Computes no figure of its own.
 
 import { drawControllers, makeControllers } from "./controllers.js";
-import { byId, el, named, part, reconcile, setAge, setText, show, stack } from "./dom.js";
+import { byId, el, leadToQueue, named, part, reconcile, setAge, setText, show, stack } from "./dom.js";
 import { drawLimits } from "./limits.js";
 import { first } from "./more.js";
 import { drawTrouble } from "./trouble.js";
@@ -15,7 +15,7 @@ const NOTHING_WAITS = "No workflow is waiting. All submitted workflows have begu
 export function draw(live, view) {
   drawProblems(live.problems.filter((problem) => !problem.optional));
   drawTotals(live);
-  drawClusters(live.clusters);
+  drawClusters(live.clusters, live.replica);
   drawTrouble(live, view);
   drawQueues(live, view);
   drawLimits(live, view);
@@ -53,6 +53,7 @@ function drawTotals({ totals, clusters, money: spent }) {
   show(byId("begun-meaning"), totals.stuck === 0);
   setAge(byId("total-oldest"), totals.oldest_age_ms, "none");
   const place = totals.oldest_in;
+  leadToQueue(byId("total-oldest-in"), place);
   setText(byId("total-oldest-in"), place ? `${place.cluster} · ${queueName(place)}` : "no workflow is waiting");
   if (spent) drawSpent(spent);
   const bar = byId("fleet-bar");
@@ -80,8 +81,10 @@ function drawSpent(spent) {
   );
 }
 
-function drawClusters(clusters) {
-  show(byId("no-clusters"), clusters.length === 0);
+function drawClusters(clusters, replica) {
+  show(byId("no-clusters"), clusters.length === 0 && !replica);
+  show(byId("replica"), Boolean(replica));
+  setText(byId("replica"), replica);
   reconcile(byId("clusters"), clusters, (cluster) => cluster.name, makeCard, updateCard);
 }
 
@@ -129,7 +132,7 @@ function drawQueues({ queues, clusters }, view) {
   const shown = first("queues", wanted.slice(0, MOST_QUEUES), SHOWN_QUEUES, view);
   const deepest = Math.max(1, ...wanted.map((q) => q.depth));
   show(byId("no-queues"), queues.length === 0);
-  setText(byId("no-queues"), clusters.length ? NOTHING_WAITS : "No cluster is watched yet, so no queue is known.");
+  setText(byId("no-queues"), clusters.length ? NOTHING_WAITS : "No cluster is watched here yet, so no queue is known.");
   show(byId("queues"), queues.length > 0);
   setText(byId("queues-shown"), shownWords(queues.length, wanted.length, shown.length));
   reconcile(
@@ -147,7 +150,7 @@ function shownWords(all, wanted, shown) {
 }
 
 function makeQueue() {
-  const queue = el("td", "c-queue", el("div", "clamp", named("namespace", "span", "namespace"), named("queue", "b")));
+  const queue = el("td", "c-queue", el("div", "clamp", named("namespace", "span", "namespace"), named("queue", "a")));
   const bar = el("div", "track", named("bar", "div", "bar"));
   bar.setAttribute("aria-hidden", "true");
   const why = el("td", "c-why", bar, named("why", "ul", "why"));
@@ -161,6 +164,7 @@ function updateQueue(row, queue, deepest) {
   part(row, "cluster").title = queue.cluster;
   setText(part(row, "namespace"), queue.namespace === queue.queue ? "" : `${queue.namespace} / `);
   setText(part(row, "queue"), queue.queue);
+  leadToQueue(part(row, "queue"), queue);
   row.querySelector(".c-queue").title = `${queue.namespace} / ${queue.queue}`;
   setText(part(row, "depth"), count(queue.depth));
   stack(part(row, "bar"), queue.reasons, queue.depth / deepest);

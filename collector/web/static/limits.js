@@ -1,6 +1,6 @@
 // Parallelism limits and locks: they keep workflows waiting although nothing is broken.
 
-import { byId, el, named, part, reconcile, setAge, setText, show, stack } from "./dom.js";
+import { byId, el, leadTo, named, part, reconcile, setAge, setText, show, stack } from "./dom.js";
 import { first } from "./more.js";
 import { count, NOT_KNOWN, plural, share } from "./words.js";
 
@@ -18,7 +18,7 @@ function makeMeter() {
   const head = el("div", "head", named("name", "b"), named("where", "small"), named("figure", "span", "number"));
   const track = el("div", "track", named("bar", "div", "bar"));
   track.setAttribute("aria-hidden", "true");
-  return el("li", "", head, track, el("div", "foot", named("words", "small"), named("aside", "small", "number")));
+  return el("li", "", head, track, el("div", "foot", el("small", "", named("words", "span"), named("holders", "span")), named("aside", "small", "number")));
 }
 
 function updateSlots(item, slots) {
@@ -53,15 +53,28 @@ function updateLock(item, lock) {
   stack(part(item, "bar"), [{ reason: "lock", workflows: 1 }], known ? Math.min(1, lock.held / lock.limit) : 0);
   show(item.querySelector(".track"), known);
   setText(part(item, "words"), lockWords(lock));
+  drawHolders(part(item, "holders"), lock);
   setAge(part(item, "aside"), lock.oldest_age_ms, NOT_KNOWN);
   item.title = lock.name;
 }
 
 function lockWords({ kind, limit, held, holders, idle }) {
-  const more = held - holders.length;
-  const by = holders.length ? ` by ${holders.join(", ")}${more > 0 ? ` and ${count(more)} more` : ""}` : "";
   const idlers = idle === held ? "; no holder runs" : `; ${plural(idle, "holder runs", "holders run")} nothing`;
-  const words = by + (idle ? idlers : "");
+  const words = (idle ? idlers : "") + (holders.length ? "; held by " : "");
   if (limit !== null) return `${kind}, ${count(held)} of ${count(limit)} held${words}`;
   return `${kind}, limit not known, ${held ? `${count(held)} held${words}` : "no holder known"}`;
+}
+
+// Holders are `namespace/workflow`, or `namespace/workflow/step`; each leads to its workflow.
+function drawHolders(list, { cluster, holders, held }) {
+  const more = held - holders.length;
+  const shown = holders.map((holder) => ({ holder, last: holder === holders.at(-1) }));
+  reconcile(list, shown, ({ holder }) => holder, () => el("span", "", named("link", "a"), named("rest", "span")), updateHolder);
+
+  function updateHolder(item, { holder, last }) {
+    const [namespace, name] = holder.split("/");
+    setText(part(item, "link"), holder);
+    leadTo(part(item, "link"), { cluster, namespace, name: name ?? "" });
+    setText(part(item, "rest"), last ? (more > 0 && holders.length ? ` and ${count(more)} more` : "") : ", ");
+  }
 }

@@ -1,6 +1,6 @@
 // What a person may have to act on: stuck workflows and cron workflows that missed runs; one line for the absence of both.
 
-import { byId, el, named, part, reconcile, setAge, setDue, setText, show } from "./dom.js";
+import { byId, el, leadTo, named, part, reconcile, setAge, setDue, setText, show } from "./dom.js";
 import { first } from "./more.js";
 import { count, NOT_KNOWN, plural, reason } from "./words.js";
 
@@ -28,13 +28,14 @@ function quiet({ totals, stuck, locks, slots }, late) {
 }
 
 function makeStuck() {
-  const who = el("div", "who", named("name", "b"), named("where", "small"));
+  const who = el("div", "who", named("name", "a"), named("where", "small"));
   const why = el("div", "why-stuck", named("cause", "b"), named("words", "span"), named("advice", "small"));
   return el("li", "", who, why, named("age", "div", "number when"));
 }
 
-function updateStuck(item, { cluster, namespace, name, cause, words, advice, age_ms: age }) {
+function updateStuck(item, { cluster, namespace, name, uid, cause, words, advice, age_ms: age }) {
   setText(part(item, "name"), name);
+  leadTo(part(item, "name"), { cluster, namespace, name, uid });
   setText(part(item, "where"), `${cluster} · ${namespace}`);
   setText(part(item, "cause"), reason(cause));
   setText(part(item, "words"), words);

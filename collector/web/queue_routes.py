@@ -1,0 +1,53 @@
+"""
+The page and the JSON of one queue over a period.
+"""
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+from fastapi import FastAPI, Path, Query
+from fastapi.responses import HTMLResponse
+
+from collector.core.history.queue import QueuePlace
+from collector.core.live_view import LiveView
+from collector.core.model import Instant
+from collector.web.api_queue import QueueHistory
+from collector.web.history import History, NotThereError, answered
+from collector.web.pages import PageTemplates
+from collector.web.queue_history import PERIODS, queue_page, steps_until
+from collector.web.queue_view import view as queue_view
+
+UNKNOWN = (
+    "The live page names the queues. A queue is the label that `queues.label` of the settings names, otherwise the namespace; "
+    "one in which nothing waited since Lynceus watches the cluster is not in the store"
+)
+
+Name = Annotated[str, Path(max_length=253)]
+QueuePeriod = Annotated[Literal["1h", "6h", "24h", "7d"], Query()]
+
+
+def add_queue(
+    app: FastAPI, pages: PageTemplates, history: History, live: Callable[[], LiveView], now: Callable[[], Instant]
+) -> None:
+    """Adds both routes."""
+
+    async def shown(place: QueuePlace, period: str) -> QueueHistory:
+        steps = steps_until(now(), period)
+        stored = await answered(history.queue(place, steps))
+        found = queue_page(place, stored, live(), period, steps)
+        if found is None:
+            where = f"{place.queue} in namespace {place.namespace} of cluster {place.cluster}"
+            raise NotThereError(f"There is no queue {where}", f"{UNKNOWN}.")
+        return found
+
+    @app.get("/queues/{cluster}/{namespace}/{queue}", include_in_schema=False)
+    async def page(cluster: Name, namespace: Name, queue: Name, period: QueuePeriod = "6h") -> HTMLResponse:
+        found = await shown(QueuePlace(cluster, namespace, queue), period)
+        return pages.page("queue.html", queue=found, periods=PERIODS, **queue_view(found))
+
+    @app.get(
+        "/api/v1/queues/{cluster}/{namespace}/{queue}",
+        summary="One queue over a period: depths by reason, arrivals, starts, ends and waits by step; `period` chooses it",
+    )
+    async def as_json(cluster: Name, namespace: Name, queue: Name, period: QueuePeriod = "6h") -> QueueHistory:
+        return await shown(QueuePlace(cluster, namespace, queue), period)

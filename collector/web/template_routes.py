@@ -1,0 +1,54 @@
+"""
+The page and the JSON of one workflow template over a period.
+"""
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+from fastapi import FastAPI, Path, Query
+from fastapi.responses import HTMLResponse
+
+from collector.core.history.template import TemplatePlace
+from collector.core.model import Instant
+from collector.web.api_template import TemplateHistory
+from collector.web.history import History, NotThereError, answered
+from collector.web.pages import PageTemplates
+from collector.web.template_history import PERIODS, template_page, template_steps
+from collector.web.template_view import view as template_view
+
+UNKNOWN = (
+    "The name is that of a WorkflowTemplate, a ClusterWorkflowTemplate or a cron workflow. One without a run since Lynceus "
+    "watches the cluster, or within the retention of workflow_run, is not in the store"
+)
+
+Name = Annotated[str, Path(max_length=253)]
+Only = Annotated[str, Query(max_length=253)]
+TemplatePeriod = Annotated[Literal["24h", "7d", "30d", "90d"], Query()]
+
+
+def add_template(app: FastAPI, pages: PageTemplates, history: History, now: Callable[[], Instant]) -> None:
+    """Adds both routes."""
+
+    async def shown(place: TemplatePlace, period: str) -> TemplateHistory:
+        stored = await answered(history.template(place, template_steps(now(), period)))
+        if stored is None:
+            only = " ".join(filter(None, (place.cluster, place.namespace)))
+            where = f" in {only}" if only else ""
+            raise NotThereError(f"The store knows no run of template {place.template}{where}", f"{UNKNOWN}.")
+        return template_page(place, stored, period)
+
+    @app.get("/templates/{template}", include_in_schema=False)
+    async def page(
+        template: Name, cluster: Only = "", namespace: Only = "", period: TemplatePeriod = "7d"
+    ) -> HTMLResponse:
+        found = await shown(TemplatePlace(template, cluster, namespace), period)
+        return pages.page("template.html", shown=found, periods=PERIODS, **template_view(found))
+
+    @app.get(
+        "/api/v1/templates/{template}",
+        summary="One workflow template over a period: outcomes, lengths, cost, versions, critical path, failures, last runs",
+    )
+    async def as_json(
+        template: Name, cluster: Only = "", namespace: Only = "", period: TemplatePeriod = "7d"
+    ) -> TemplateHistory:
+        return await shown(TemplatePlace(template, cluster, namespace), period)

@@ -1,0 +1,86 @@
+"""
+The page and the JSON of one workflow, and the search for one by its name.
+"""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import FastAPI, Path, Query
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from collector.core.live_view import LiveView
+from collector.core.model import Instant
+from collector.core.queue.managers.queues import QueuePosition
+from collector.web.api_workflow import WorkflowDetail
+from collector.web.history import MOST_FOUND, History, NameSought, NotThereError, answered
+from collector.web.pages import PageTemplates
+from collector.web.words import segment
+from collector.web.workflow import workflow_page
+from collector.web.workflow_view import ROWS_SHOWN, view
+
+UNKNOWN = (
+    "Look it up in Argo by its uid. Workflows that ended before Lynceus watched the cluster, or longer ago than the retention "
+    "of workflow_run, are not in the store; one that was submitted a moment ago is there within seconds"
+)
+
+Uid = Annotated[str, Path(max_length=253)]
+Sought = Annotated[str, Query(max_length=253)]
+Attempt = Annotated[int | None, Query(ge=1, le=2**31)]
+
+
+Places = Callable[[str, str], QueuePosition | None]
+"""Where a workflow, by cluster and uid, stands in the queue of its manager; None: it is not held, or that is not known."""
+
+
+def no_places(_cluster: str, _uid: str) -> None:
+    """Knows no queue manager."""
+
+
+def add_workflow(
+    app: FastAPI,
+    pages: PageTemplates,
+    history: History,
+    *,
+    live: Callable[[], LiveView],
+    places: Places,
+    now: Callable[[], Instant],
+) -> None:
+    """Adds both routes."""
+
+    async def shown(uid: str, attempt: int | None) -> WorkflowDetail:
+        view = live()
+        clusters = [cluster.name for cluster in view.clusters]
+        stored = await answered(history.workflow(uid, attempt, clusters))
+        if stored is None:
+            which = f"workflow {uid}" if attempt is None else f"attempt {attempt} of workflow {uid}"
+            raise NotThereError(f"The store does not know {which}", f"{UNKNOWN}.")
+        return workflow_page(stored, view.infos, now(), places(stored.shown.cluster, uid))
+
+    @app.get("/workflows/{uid}", response_class=HTMLResponse, include_in_schema=False)
+    async def page(
+        uid: Uid, attempt: Attempt = None, rows: Annotated[int, Query(ge=1, le=100_000)] = ROWS_SHOWN
+    ) -> HTMLResponse:
+        workflow = await shown(uid, attempt)
+        return pages.page("workflow.html", workflow=workflow, **view(workflow, rows))
+
+    @app.get(
+        "/api/v1/workflows/{uid}",
+        summary="One workflow by its uid: its life, steps, pods and cost; `attempt` chooses one of several",
+    )
+    async def as_json(uid: Uid, attempt: Attempt = None) -> WorkflowDetail:
+        return await shown(uid, attempt)
+
+
+def add_search(app: FastAPI, pages: PageTemplates, history: History, live: Callable[[], LiveView]) -> None:
+    """Adds the search by name, which leads to the only workflow that it finds."""
+
+    @app.get("/workflows", response_class=HTMLResponse, include_in_schema=False)
+    async def search(name: Sought = "", cluster: Sought = "", namespace: Sought = "") -> Response:
+        name = name.strip()
+        sought = NameSought(name, cluster, namespace, [one.name for one in live().clusters])
+        rows = await answered(history.named(sought)) if name else ()
+        exact = [row for row in rows if name in (row.name, row.uid)]
+        # A name is free again once its workflow is deleted: of one place the newest is meant.
+        if len(rows) == 1 or len(exact) == 1 or (exact and cluster and namespace):
+            return RedirectResponse(f"/workflows/{segment((exact or rows)[0].uid)}", 303)
+        return pages.page("workflows.html", rows=rows, name=name, most=MOST_FOUND)
