@@ -1,13 +1,5 @@
 """
-Grafana dashboards, built from the catalogue and checked in under generated/.
+Grafana dashboards, built from the catalogue and the numbers of the alerts, and checked in under generated/.
 
-Imports nothing of the collector but its catalogue, and core's names that the catalogue uses.
+Imports of the collector its catalogue only, and core's names that the catalogue uses.
 """
-
-from collections.abc import Callable
-
-from dashboards import collector_health, fleet
-from dashboards.panels import Json
-
-ALL: dict[str, Callable[[], Json]] = {"fleet": fleet.build, "itself": collector_health.build}
-"""File name under generated/, and the function that builds it."""

@@ -1,301 +1,315 @@
 """
-The panel types of our dashboards, and how they become Grafana's JSON.
+The kinds of panels that our dashboards have, each with one look. No query is written here.
 
-The only module that knows grafanalib 0.7.1 (its last release: January 2024), so that replacing it touches one file.
-grafanalib has no ClickHouse target, writes schema 12 and leaves nulls in its output; this module corrects all three.
-No query is written here.
+A figure is for a glance, a series for "since when", a state timeline for states that last, a table for "which one".
 """
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Literal
 
-import attr
-from grafanalib import core
+from collector.catalog.colours import ACCENT, NEUTRAL
+from dashboards.fields import Field, defaults, fixed, mappings, override_like, unknown
+from dashboards.grafana import Panel
+from dashboards.targets import ClickHouseTarget, Target, lettered, source
 
-SCHEMA_VERSION = 39
-"""Schema of the ClickHouse plugin's own dashboards; Grafana rewrites panels of an older one on every load."""
-
-CLICKHOUSE_PLUGIN_VERSION = "4.0.0"
-"""Without a version, the plugin reads a query as one of version 3 and rewrites it."""
-
-PROMETHEUS = {"type": "prometheus", "uid": "${prometheus}"}
-CLICKHOUSE = {"type": "grafana-clickhouse-datasource", "uid": "${datasource}"}
-WIDTH = 24
 Json = dict[str, Any]
-Panel = core.Panel
+
+Draw = Literal["line", "area", "bars", "points"]
+"""Areas and bars are stacked: their sum matters. Bars are for what happened in an interval, areas for what is there."""
+
+DRAWN: dict[Draw, Json] = {
+    "line": {"drawStyle": "line", "lineWidth": 2, "fillOpacity": 6, "stacking": {"group": "A", "mode": "none"}},
+    "area": {"drawStyle": "line", "lineWidth": 1, "fillOpacity": 75, "stacking": {"group": "A", "mode": "normal"}},
+    "bars": {"drawStyle": "bars", "lineWidth": 0, "fillOpacity": 85, "stacking": {"group": "A", "mode": "normal"}},
+    "points": {"drawStyle": "points", "lineWidth": 1, "fillOpacity": 0, "stacking": {"group": "A", "mode": "none"}},
+}
+SHOWN = {"legend": False, "tooltip": False, "viz": False}
+LAST = {"calcs": ["lastNotNull"], "fields": "", "values": False}
+EVERY_ROW = {"calcs": ["lastNotNull"], "fields": "", "values": True}
+TOOLTIP = {"mode": "multi", "sort": "desc", "hideZeros": False}
 
 
-@dataclass(frozen=True, slots=True)
-class PrometheusTarget:
-    """One PromQL query of a panel."""
-
-    expr: str
-    legend: str = ""
-    instant: bool = False
-    refId: str = ""
-    """In camel case, since grafanalib reads this attribute by Grafana's name."""
-
-    def to_json_data(self) -> Json:
-        """As Grafana's Prometheus data source reads it."""
-        return {
-            "refId": self.refId,
-            "datasource": PROMETHEUS,
-            "editorMode": "code",
-            "expr": self.expr,
-            "legendFormat": self.legend or "__auto",
-            "instant": self.instant,
-            "range": not self.instant,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class ClickHouseTarget:
-    """One SQL query of a panel, in the shape of plugin version 4."""
-
-    sql: str
-    table: bool = False
-    refId: str = ""
-
-    def to_json_data(self) -> Json:
-        """As the grafana-clickhouse-datasource plugin reads it."""
-        return {
-            "refId": self.refId,
-            "datasource": CLICKHOUSE,
-            "pluginVersion": CLICKHOUSE_PLUGIN_VERSION,
-            "editorType": "sql",
-            "queryType": "table" if self.table else "timeseries",
-            "format": 1 if self.table else 0,
-            "rawSql": self.sql,
-            "meta": {"timezone": "UTC"},
-        }
-
-
-Target = PrometheusTarget | ClickHouseTarget
-
-
-class TablePanel(Panel):
-    """A table for Grafana 10 and later; grafanalib's own table uses the older `displayMode`."""
-
-    def to_json_data(self) -> Json:
-        """The panel; options of a single table are in `extraJson`."""
-        own = {"type": "table", "options": {"showHeader": True, "cellHeight": "sm"}}
-        table: Json = self.panel_json(own)  # type: ignore[no-untyped-call]
-        return table
-
-
-def stat(
-    title: str, description: str, targets: Sequence[Target], unit: str = "short", *, decimals: int = 0
-) -> core.Stat:
-    """A single figure, with a curve of its recent past behind it."""
-    return core.Stat(
+def panel(
+    kind: str, title: str, description: str, targets: Sequence[Target], *, links: Sequence[Json] = (), **rest: Any
+) -> Panel:
+    """A panel of any kind; `rest` are options, defaults, overrides, transformations and the shortest interval."""
+    return Panel(
+        kind=kind,
         title=title,
         description=description,
-        dataSource=_source(targets),
-        targets=_lettered(targets),
-        format=unit,
-        decimals=decimals,
-        color={"mode": "fixed", "fixedColor": "text"},
-        colorMode="value",
-        graphMode="none" if all(isinstance(t, PrometheusTarget) and t.instant for t in targets) else "area",
-        reduceCalc="lastNotNull",
-        noValue="unknown",
-        maxDataPoints=None,
-        thresholds=[{"color": "text", "value": None}],
+        dataSource=source(targets),
+        targets=lettered(targets),
+        links=list(links),
+        **rest,
     )
+
+
+def stat(title: str, description: str, targets: Sequence[Target], shown: Field, *, links: Sequence[Json] = ()) -> Panel:
+    """
+    One figure, or a few side by side, of this moment or of the whole period. Its colour is that of the level reached.
+
+    A figure with levels has a coloured ground, so that it is seen from afar.
+    """
+    options = {
+        "colorMode": "background_solid" if shown.levels else "value",
+        "graphMode": "none",
+        "justifyMode": "auto",
+        "orientation": "auto",
+        "percentChangeColorMode": "standard",
+        "reduceOptions": EVERY_ROW if isinstance(targets[0], ClickHouseTarget) else LAST,
+        "showPercentChange": False,
+        "textMode": "value_and_name" if len(targets) > 1 else "auto",
+        "wideLayout": True,
+    }
+    found = [*mappings(shown.texts, shown.colours), *unknown(shown)]
+    settings = defaults(shown, {}) | {"color": {"mode": "thresholds"}, "mappings": found}
+    return panel(
+        "stat", title, description, targets, links=links, options=options, defaults=settings, overrides=shown.overrides
+    )
+
+
+def words(title: str, description: str, target: Target, shown: Field, *, links: Sequence[Json] = ()) -> Panel:
+    """
+    Words of each row of a query of one text column, as large as they fit: a state, a sentence, an amount with its currency.
+
+    Words that have a colour have it as their ground.
+    """
+    made = stat(title, description, [target], shown, links=links)
+    made.options |= {
+        "colorMode": "background_solid" if shown.colours else "none",
+        "justifyMode": "center",
+        # Without a pattern a figure leaves out what is not a number.
+        "reduceOptions": EVERY_ROW | {"fields": "/.*/"},
+        "textMode": "value",
+    }
+    return made
 
 
 def series(
     title: str,
     description: str,
     targets: Sequence[Target],
-    unit: str,
+    shown: Field,
     *,
-    stacked: bool = False,
-    interval: str = "1m",
-    below_zero: bool = False,
-) -> core.TimeSeries:
-    """Lines over time; stacked series are drawn as bars, since their sum matters."""
-    return core.TimeSeries(
-        title=title,
-        description=description,
-        dataSource=_source(targets),
-        targets=_lettered(targets),
-        unit=unit,
+    draw: Draw = "line",
+    log: bool = False,
+    interval: str | None = None,
+    links: Sequence[Json] = (),
+) -> Panel:
+    """
+    Series over time. Levels are dashed lines; an axis begins at 0 unless `floor` says otherwise.
+
+    `interval` is the shortest step: for queries that look back over a window of their own.
+    """
+    settings = defaults(replace(shown, links=()), _drawn(draw, shown, log=log)) | {"color": {"mode": "palette-classic"}}
+    options = {
+        "legend": {"calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": True},
+        "tooltip": TOOLTIP,
+    }
+    return panel(
+        "timeseries",
+        title,
+        description,
+        targets,
+        links=links,
+        options=options,
+        defaults=settings,
+        overrides=[*_links(shown.links), *fixed(shown.colours), *shown.overrides],
         interval=interval,
-        drawStyle="bars" if stacked else "line",
-        fillOpacity=75 if stacked else 8,
-        lineWidth=0 if stacked else 2,
-        stacking={"group": "A", "mode": "normal" if stacked else "none"},
-        showPoints="never",
-        tooltipMode="multi",
-        tooltipSort="desc",
-        legendDisplayMode="list",
-        valueMin=None if below_zero else 0,
-        maxDataPoints=None,
-        thresholds=[{"color": "text", "value": None}],
-        extraJson={"fieldConfig": {"defaults": {"noValue": "unknown"}}},
     )
 
 
-def table(title: str, description: str, target: Target, units: Mapping[str, str]) -> TablePanel:
-    """Rows to look things up in; `units` says how the columns named there are formatted."""
-    overrides = [
-        {"matcher": {"id": "byName", "options": name}, "properties": [{"id": "unit", "value": unit}]}
-        for name, unit in units.items()
-    ]
-    defaults = {"custom": {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": True}, "noValue": "unknown"}
-    return TablePanel(
-        title=title,
-        description=description,
-        dataSource=_source([target]),
-        targets=_lettered([target]),
-        maxDataPoints=None,
-        thresholds=[{"color": "text", "value": None}],
-        extraJson={"fieldConfig": {"defaults": {**defaults, "unit": "short"}, "overrides": overrides}},
-    )
+def _links(links: Sequence[Json]) -> list[Json]:
+    """Links of points: of numbers only, since the field of time has no labels that a link could name."""
+    of_numbers = {"id": "byType", "options": "number"}
+    return [{"matcher": of_numbers, "properties": [{"id": "links", "value": list(links)}]}] if links else []
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """Panels side by side; they share the width as `shares` says, evenly where it says nothing."""
-
-    height: int
-    panels: tuple[Panel, ...]
-    shares: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """Lines of panels under a heading."""
-
-    title: str
-    lines: tuple[Line, ...]
-
-
-def dashboard(*, uid: str, title: str, description: str, sections: Iterable[Section], annotations: list[Json]) -> Json:
-    """The whole dashboard as Grafana imports it."""
-    made = core.Dashboard(
-        uid=uid,
-        title=title,
-        description=description,
-        tags=["lynceus"],
-        schemaVersion=SCHEMA_VERSION,
-        editable=False,
-        graphTooltip=core.GRAPH_TOOLTIP_MODE_SHARED_CROSSHAIR,
-        refresh="30s",
-        timezone="browser",
-        time=core.Time("now-24h", "now"),
-        annotations=core.Annotations(list=annotations),
-        links=[core.DashboardLink(asDropdown=True, includeVars=True, tags=["lynceus"], title="Lynceus")],
-        templating=core.Templating(list=VARIABLES),
-        panels=list(_placed(sections)),
-    )
-    return _tidy(json.loads(json.dumps(made, default=_to_json)))
-
-
-def annotation(name: str, expr: str, text: str) -> Json:
-    """Marks on every panel where a PromQL expression holds."""
+def _drawn(draw: Draw, shown: Field, *, log: bool) -> Json:
+    """How a series is drawn."""
+    # Soft: a series below 0, such as a clock's skew, is still drawn.
+    begin = {} if log or shown.floor is not None else {"axisSoftMin": 0}
+    reach = {} if shown.reach is None else {"axisSoftMax": shown.reach}
     return {
-        "name": name,
-        "datasource": PROMETHEUS,
-        "enable": True,
-        "iconColor": "red",
-        "expr": expr,
-        "step": "60s",
-        "titleFormat": name,
-        "textFormat": text,
+        **DRAWN[draw],
+        **begin,
+        **reach,
+        "axisBorderShow": False,
+        "axisPlacement": "auto",
+        "hideFrom": SHOWN,
+        "lineInterpolation": "linear",
+        "pointSize": 6,
+        "scaleDistribution": {"type": "log", "log": 10} if log else {"type": "linear"},
+        "showPoints": "always" if draw == "points" else "never",
+        "spanNulls": False,
+        "thresholdsStyle": {"mode": "dashed" if shown.levels else "off"},
     }
 
 
-def source_variable(name: str, label: str, plugin: str) -> Json:
-    """A variable that lets the viewer choose a data source."""
-    return {"type": "datasource", "name": name, "label": label, "query": plugin, "refresh": 1, "current": {}, "hide": 0}
+def events(
+    title: str,
+    description: str,
+    targets: Sequence[Target],
+    shown: Field,
+    *,
+    links: Sequence[Json] = (),
+) -> Panel:
+    """
+    Bars of single events, counted by `promql.events`: whole numbers, and the word `none` in a period without any.
+
+    A minute is the shortest step: in a shorter one an event of one scrape would be drawn in several bars.
+    """
+    quiet = override_like("^none *$", color={"mode": "fixed", "fixedColor": NEUTRAL})
+    named = replace(shown, decimals=0, reach=1, overrides=[quiet, *shown.overrides])
+    return series(title, description, targets, named, draw="bars", interval="1m", links=links)
 
 
-def values_variable(name: str, label: str, query: str) -> Json:
-    """A variable with the values of a Prometheus label, all of them by default."""
-    return {
-        "type": "query",
-        "name": name,
-        "label": label,
-        "datasource": PROMETHEUS,
-        "query": {"query": query, "refId": name},
-        "definition": query,
-        "refresh": 2,
-        "sort": 1,
-        "multi": True,
-        "includeAll": True,
-        "current": {"text": ["All"], "value": ["$__all"]},
-        "hide": 0,
+def lanes(title: str, description: str, targets: Sequence[Target], shown: Field, **rest: Any) -> Panel:
+    """
+    A state timeline: one lane a series, its states by `texts` and `colours`. `rest`: transformations, links, interval.
+    """
+    options = {
+        "alignValue": "left",
+        "legend": {"calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": False},
+        "mergeValues": True,
+        "rowHeight": 0.85,
+        "showValue": "auto",
+        "tooltip": TOOLTIP,
     }
+    settings = defaults(shown, {"fillOpacity": 85, "hideFrom": SHOWN, "lineWidth": 0})
+    settings |= {"color": {"mode": "thresholds"}, "mappings": mappings(shown.texts, shown.colours)}
+    return panel(
+        "state-timeline",
+        title,
+        description,
+        targets,
+        options=options,
+        defaults=settings,
+        overrides=shown.overrides,
+        **rest,
+    )
 
 
-VARIABLES = [
-    source_variable("prometheus", "Prometheus", "prometheus"),
-    source_variable("datasource", "ClickHouse", "grafana-clickhouse-datasource"),
-    values_variable("cluster", "Cluster", "label_values(lynceus_cluster_up, cluster)"),
-]
+def heatmap(title: str, description: str, target: Target, shown: Field, *, links: Sequence[Json] = ()) -> Panel:
+    """How many fell into each bucket in each step: shows two modes where quantiles show one line."""
+    options = {
+        "calculate": False,
+        "cellGap": 1,
+        "color": {
+            "exponent": 0.5,
+            "fill": "dark-orange",
+            "mode": "scheme",
+            "reverse": False,
+            "scale": "exponential",
+            "scheme": "Blues",
+            "steps": 64,
+        },
+        "exemplars": {"color": "rgba(255,0,255,0.7)"},
+        "filterValues": {"le": 1e-9},
+        "legend": {"show": True},
+        "rowsFrame": {"layout": "auto"},
+        "showValue": "never",
+        "tooltip": {"mode": "single", "showColorScale": True, "yHistogram": False},
+        "yAxis": {"axisPlacement": "left", "reverse": False, "unit": shown.unit},
+    }
+    settings = defaults(shown, {"hideFrom": SHOWN, "scaleDistribution": {"type": "linear"}}) | {"unit": "short"}
+    return panel("heatmap", title, description, [target], links=links, options=options, defaults=settings)
 
 
-def _placed(sections: Iterable[Section]) -> Iterable[Panel]:
-    """Every panel with its place on the grid and an id of its own."""
-    panel_id = y = 0
-    for section in sections:
-        panel_id += 1
-        yield core.RowPanel(title=section.title, id=panel_id, gridPos=core.GridPos(h=1, w=WIDTH, x=0, y=y))
-        y += 1
-        for line in section.lines:
-            shares = line.shares or (WIDTH // len(line.panels),) * len(line.panels)
-            x = 0
-            for panel, width in zip(line.panels, shares, strict=True):
-                panel_id += 1
-                yield attr.evolve(panel, id=panel_id, gridPos=core.GridPos(h=line.height, w=width, x=x, y=y))
-                x += width
-            y += line.height
+def bar_gauge(title: str, description: str, targets: Sequence[Target], shown: Field, **rest: Any) -> Panel:
+    """One bar a series or column, its colour by its level or fixed by its name. `rest`: transformations, links."""
+    options = {
+        "displayMode": "basic",
+        "legend": {"calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": False},
+        "maxVizHeight": 40,
+        "minVizHeight": 14,
+        "minVizWidth": 8,
+        "namePlacement": "left",
+        "orientation": "horizontal",
+        "reduceOptions": LAST,
+        "showUnfilled": True,
+        "sizing": "auto",
+        "valueMode": "color",
+    }
+    settings = defaults(shown if shown.levels else replace(shown, base=shown.base or ACCENT), {})
+    settings |= {"color": {"mode": "thresholds"}}
+    return panel(
+        "bargauge",
+        title,
+        description,
+        targets,
+        options=options,
+        defaults=settings,
+        overrides=[*fixed(shown.colours), *shown.overrides],
+        **rest,
+    )
 
 
-def _lettered(targets: Sequence[Target]) -> list[Target]:
-    return [
-        PrometheusTarget(target.expr, target.legend, target.instant, letter)
-        if isinstance(target, PrometheusTarget)
-        else ClickHouseTarget(target.sql, target.table, letter)
-        for letter, target in zip("ABCDEFGH", targets, strict=False)
-    ]
+def bars(title: str, description: str, target: Target, shown: Field, *, x: str, **rest: Any) -> Panel:
+    """
+    A bar chart of rows: one group of stacked bars for each value of the column `x`, one bar for each other number.
+
+    Rows with a name and a number each need the transformation `pivot`. `rest`: transformations, links.
+    """
+    options = {
+        "barRadius": 0,
+        "barWidth": 0.9,
+        "fullHighlight": False,
+        "groupWidth": 0.8,
+        "legend": {"calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": True},
+        "orientation": "auto",
+        "showValue": "never",
+        "stacking": "normal",
+        "tooltip": TOOLTIP,
+        "xField": x,
+        "xTickLabelMaxLength": 16,
+        "xTickLabelRotation": 0,
+        "xTickLabelSpacing": 100,
+    }
+    custom = {"axisPlacement": "auto", "axisSoftMin": 0, "fillOpacity": 85, "hideFrom": SHOWN, "lineWidth": 0}
+    settings = defaults(shown, custom) | {"color": {"mode": "palette-classic"}}
+    return panel(
+        "barchart",
+        title,
+        description,
+        [target],
+        options=options,
+        defaults=settings,
+        overrides=[*fixed(shown.colours), *shown.overrides],
+        **rest,
+    )
 
 
-def _source(targets: Sequence[Target]) -> Json:
-    return CLICKHOUSE if isinstance(targets[0], ClickHouseTarget) else PROMETHEUS
+def pivot(row: str, column: str, value: str) -> list[Json]:
+    """Of rows `row, column, value` a table with one column for each value of `column`; what has no row is empty."""
+    options = {"rowField": row, "columnField": column, "valueField": value, "emptyValue": "null"}
+    return [{"id": "groupingToMatrix", "options": options}]
 
 
-def _to_json(value: Any) -> Json:
-    """What json.dumps does not know: every object of grafanalib can write itself."""
-    written: Json = value.to_json_data()
-    return written
-
-
-GRAFANA_5 = ("__inputs", "rows", "sharedCrosshair", "style", "hideControls", "gnetId")
-NOISE = ("error", "editable", "hideTimeOverride", "transparent", "maxDataPoints")
-ROW_KEYS = ("id", "type", "title", "collapsed", "gridPos", "panels")
-
-
-def _tidy(made: Json) -> Json:
-    """Without what only Grafana 5 read, and without nulls, but for the id that an import must not carry."""
-    kept = {key: _without_nulls(value) for key, value in made.items() if key not in GRAFANA_5}
-    return {**kept, "id": None, "panels": [_tidy_panel(panel) for panel in kept["panels"]]}
-
-
-def _tidy_panel(panel: Json) -> Json:
-    if panel["type"] == "row":
-        return {key: panel[key] for key in ROW_KEYS}
-    return {key: value for key, value in panel.items() if key not in NOISE}
-
-
-def _without_nulls(value: Any) -> Any:
-    if isinstance(value, dict):
-        # The base step of thresholds starts at minus infinity, which is written as null.
-        return {k: _without_nulls(v) for k, v in value.items() if v is not None or k == "value"}
-    if isinstance(value, list):
-        return [_without_nulls(item) for item in value]
-    return value
+def shares(title: str, description: str, target: Target, shown: Field, *, links: Sequence[Json] = ()) -> Panel:
+    """A ring: the share of each row of a small table; text in the first column, the number in the second."""
+    options = {
+        "displayLabels": [],
+        "legend": {
+            "calcs": [],
+            "displayMode": "table",
+            "placement": "right",
+            "showLegend": True,
+            "values": ["value", "percent"],
+        },
+        "pieType": "donut",
+        "reduceOptions": EVERY_ROW,
+        "tooltip": TOOLTIP,
+    }
+    settings = defaults(shown, {"hideFrom": SHOWN}) | {"color": {"mode": "palette-classic"}}
+    return panel(
+        "piechart",
+        title,
+        description,
+        [target],
+        links=links,
+        options=options,
+        defaults=settings,
+        overrides=[*fixed(shown.colours), *shown.overrides],
+    )

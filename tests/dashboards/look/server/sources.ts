@@ -1,0 +1,2 @@
+// Where queries go: base addresses.
+export interface Sources { prometheus: string; clickhouse: string }
