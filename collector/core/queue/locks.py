@@ -15,18 +15,15 @@ from typing import Protocol
 
 import msgspec
 
-from collector.core.live_view import LockKind, LockUse
-from collector.core.model import Instant
+from collector.core.model import Instant, WaitReason
 from collector.core.objects import kubernetes
 from collector.core.queue import waiting as queueing
-from collector.core.queue.waiting import HOLDERS_SHOWN, HeldLockKind, Reason
+from collector.core.queue.waiting import HeldLockKind, Reason
 
 LOCKS_LIMIT = 10_000
 """Locks whose limit is remembered; the least recently updated ones are forgotten first."""
 HOLDERS_TIMED = 1000
 """Holders of one workflow whose holds are timed."""
-IDLE = frozenset({"lock", "step_lock", "suspended"})
-"""Reasons of a workflow that runs no pod and releases nothing until somebody else does something."""
 _LIMIT = re.compile(r"limit (\d+)")
 
 
@@ -57,11 +54,15 @@ class LockingAttempt(Protocol):
     @property
     def finished(self) -> bool: ...
     @property
-    def reason(self) -> str: ...
+    def reason(self) -> WaitReason: ...
     @property
     def reason_on(self) -> str: ...
     @property
+    def reason_words(self) -> str: ...
+    @property
     def reason_since(self) -> Instant: ...
+    @property
+    def holds(self) -> Mapping[WaitReason, Reason] | None: ...
     @property
     def held_locks(self) -> Iterable[LockHold]: ...
     @property
@@ -103,12 +104,13 @@ def held_since(
     """
     if synchronization is None:
         return None
-    keys = (_hold_key(lock, name) for lock, _, names in queueing.held_locks(synchronization) for name in names)
+    keys = (hold_key(lock, name) for lock, _, names in queueing.held_locks(synchronization) for name in names)
     known = before or {}
     return {key: known.get(key, at) for key in islice(keys, HOLDERS_TIMED)} or None
 
 
-def _hold_key(lock: str, holder: str) -> str:
+def hold_key(lock: str, holder: str) -> str:
+    """The key of a hold in `held_since`; with an empty holder what the keys of all holds of a lock begin with."""
     return f"{lock}\n{holder}"
 
 
@@ -127,65 +129,3 @@ def remember_limit(limits: dict[str, int], waits: Reason) -> None:
     limits[waits.on] = int(limit[1])
     if len(limits) > LOCKS_LIMIT:
         del limits[next(iter(limits))]
-
-
-class _LockUse(msgspec.Struct):
-    kind: LockKind
-    held: int = 0
-    waiting: int = 0
-    oldest: Instant | None = None
-    holders: list[str] = []
-    idle: int = 0
-    held_since: Instant | None = None
-
-    def wait(self, since: Instant) -> None:
-        self.waiting += 1
-        self.oldest = since if self.oldest is None else min(self.oldest, since)
-
-    def hold(self, held: LockHold, user: LockUser) -> None:
-        self.kind = held.kind  # the name of a database lock does not show its kind
-        self.held += held.count
-        if user.attempt.reason in IDLE and not user.starting_pods:
-            self.idle += held.count
-        if len(self.holders) < HOLDERS_SHOWN:
-            self.holders.append(f"{user.namespace}/{user.name}")
-        key = _hold_key(held.lock, "")
-        for hold, since in (user.attempt.held_since or {}).items():
-            if hold.startswith(key):
-                self.held_since = since if self.held_since is None else min(self.held_since, since)
-
-
-def locks(cluster: str, users: Iterable[LockUser], limits: Mapping[str, int]) -> list[LockUse]:
-    """All locks with holders or waiting workflows, by name; `users` may omit workflows without locks."""
-    uses: dict[str, _LockUse] = {}
-    for user in users:
-        attempt = user.attempt
-        if attempt.finished:
-            continue
-        for held in attempt.held_locks:
-            uses.setdefault(held.lock, _LockUse(held.kind)).hold(held, user)
-        if attempt.reason == "lock" and attempt.reason_on:
-            uses.setdefault(attempt.reason_on, _LockUse(_kind(attempt.reason_on))).wait(attempt.reason_since)
-        for step in attempt.step_holds.values() if attempt.step_holds else ():
-            if step.reason == "step_lock" and step.on and step.since:
-                uses.setdefault(step.on, _LockUse(_kind(step.on))).wait(step.since)
-    return [
-        LockUse(
-            cluster=cluster,
-            name=lock,
-            kind=use.kind,
-            limit=1 if use.kind == "mutex" else limits.get(lock),
-            held=use.held,
-            waiting=use.waiting,
-            oldest_since=use.oldest,
-            holders=tuple(use.holders),
-            idle=use.idle,
-            held_since=use.held_since,
-        )
-        for lock, use in sorted(uses.items())
-    ]
-
-
-def _kind(lock: str) -> LockKind:
-    """Kind of a lock by its name; the name of a database lock is the same for both kinds until a workflow holds it."""
-    return "mutex" if "/Mutex/" in lock else "database" if "/Database/" in lock else "semaphore"

@@ -8,13 +8,12 @@ differs between the two: it counts as throttled until it is resumed.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Literal, Protocol
 
 import msgspec
 
-from collector.core.live_view import Waiting
 from collector.core.model import AFTER_WORK, Instant, WaitReason
 from collector.core.objects import kubernetes
 from collector.core.objects.status_nodes import Node
@@ -254,25 +253,3 @@ def waited_since(created_at: Instant, attempt: QueuedAttempt) -> Instant:
     if attempt.picked_up_at is not None:
         return attempt.reason_since
     return created_at if attempt.number == 1 else attempt.first_seen_at
-
-
-def waiting_rows(cluster: str, states: Iterable[Queued]) -> list[Waiting]:
-    """Count live workflows by namespace, queue and reason, each with the begin of the oldest wait."""
-    groups: dict[tuple[str, str, WaitReason, bool], list[int]] = {}
-    # Every scrape passes every live workflow through here: no object is made for each.
-    for state in states:
-        attempt = state.attempt
-        if attempt.finished:
-            continue
-        since = waited_since(state.created_at, attempt)
-        key = (state.namespace, state.queue, attempt.reason, attempt.picked_up_at is not None)
-        group = groups.get(key)
-        if group is None:
-            groups[key] = [1, since]
-            continue
-        group[0] += 1
-        group[1] = min(group[1], since)
-    return [
-        Waiting(cluster=cluster, namespace=namespace, queue=queue, reason=reason, count=count, since=since, begun=begun)
-        for (namespace, queue, reason, begun), (count, since) in sorted(groups.items())
-    ]
