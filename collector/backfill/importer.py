@@ -29,7 +29,6 @@ from collector.core.rules import Rules
 from collector.core.units import DAY_MS, MINUTE_MS
 from collector.pipeline.recorder import Recorder
 from collector.prices.lookup import Books
-from collector.settings.model import ClusterSettings, Settings
 from collector.store.clickhouse import Store
 
 log = logging.getLogger(__name__)
@@ -80,11 +79,6 @@ class Work:
     dry_run: bool = False
     progress: Callable[[int, int], object] = lambda done, total: None  # noqa: ARG005 - the default ignores both
     """Called with the number of listed hours, and with their total."""
-
-
-def clusters_with_archive(settings: Settings) -> list[ClusterSettings]:
-    """Returns the clusters that name an argo-server."""
-    return [cluster for cluster in settings.clusters if cluster.archive.url]
 
 
 def settled_before(now: Instant) -> Instant:

@@ -9,6 +9,7 @@ from collector.cli.console import err, out
 from collector.cli.options import Config, OutputFormat, folder_of, parse_span
 from collector.cli.progress import show_progress
 from collector.reports.render import print_report
+from collector.service.copied_secrets import copied_for_command
 from collector.settings.load import load_settings
 
 
@@ -23,8 +24,10 @@ def backfill(
     """Import workflows that finished in a period but were missed, from Argo's archives. `lynceus run` does so after gaps."""
     settings = load_settings(config)
     span = parse_span(begin, end, settings.billing_timezone)
-    with show_progress("hours listed", err) as (_, count):
-        made = command.backfill_span(settings, folder_of(config), span, cluster, dry_run=dry_run, progress=count)
+    with copied_for_command(settings) as copied, show_progress("hours listed", err) as (_, count):
+        made = command.backfill_span(
+            settings, folder_of(config), span, cluster, dry_run=dry_run, progress=count, copied=copied
+        )
     print_report(made, output_format, out)
     failed = made.columns.index("failed")
     if any(row[failed] for row in made.rows) or len(made.notes) > dry_run:

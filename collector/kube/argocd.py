@@ -40,19 +40,25 @@ class ClusterConfig(Unshown):
 
 
 class ClusterSecret(Unshown):
-    """The three keys of the secret that describe how to reach a cluster."""
+    """The three keys of the secret that describe how to reach a cluster, and its labels where they are known."""
 
     name: str
     server: str
     config: str = "{}"
+    labels: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 def secret(path: Path) -> ClusterSecret:
-    """Reads the secret from a folder with one file per key, or from a JSON file; raises OSError or msgspec.MsgspecError."""
+    """
+    Reads the secret from a folder with one file per key, or from a JSON file; raises OSError or msgspec.MsgspecError.
+
+    Labels are JSON in both.
+    """
     if path.is_file():
         return msgspec.json.decode(_text(path), type=ClusterSecret)
     keys = {key: _text(path / key) for key in ("name", "server", "config") if (path / key).is_file()}
-    return msgspec.convert(keys, ClusterSecret)
+    labels = msgspec.json.decode(_text(path / "labels")) if (path / "labels").is_file() else {}
+    return msgspec.convert({**keys, "labels": labels}, ClusterSecret)
 
 
 def read(address: ClusterAddress) -> Document:

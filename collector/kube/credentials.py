@@ -11,6 +11,7 @@ import hashlib
 import ipaddress
 import ssl
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -48,12 +49,17 @@ class Access:
     proxy_headers: dict[str, str] = field(default_factory=dict, repr=False)
     """The proxy's own credentials."""
     expiry: Expiry | None = None
-    """Of the client certificate or the token, whichever expires first; None: neither does, as far as they state it."""
+    """Of the client certificate, the authority or the token, whichever expires first; None: none does, as far as they state."""
+
+
+def private_folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder that this user alone may enter, in memory where the machine has such a place; leaving the block removes it."""
+    return tempfile.TemporaryDirectory(prefix="lynceus-", dir=MEMORY if MEMORY.is_dir() else None)
 
 
 def load(address: ClusterAddress, document: Document | None, before: Access | None) -> Access:
     """Reads the files of a kubeconfig document, or of the mounted service account if there is no document."""
-    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as private:
+    with private_folder() as private:
         found = SimpleNamespace(api_key={})
         try:
             _run_loader(document, private, found)
@@ -67,7 +73,7 @@ def load(address: ClusterAddress, document: Document | None, before: Access | No
         is_tls = server.startswith("https")
         tls, digest = _tls(address, found, verify, before) if is_tls else (True, "")
         authorization = str(found.api_key.get("BearerToken", ""))
-        ends = [expiry.of_token(_secret(authorization)), _certificate_expiry(found) if is_tls else None]
+        ends = [expiry.of_token(_secret(authorization)), *(_certificate_ends(found) if is_tls else ())]
     return Access(
         server=server,
         headers=_headers(address, authorization),
@@ -189,11 +195,11 @@ def _context(names: list[str | None], verify: bool) -> ssl.SSLContext:
     return context
 
 
-def _certificate_expiry(found: SimpleNamespace) -> Expiry | None:
-    # Its file was read a moment ago; one that is gone since then is read again in a minute.
-    with contextlib.suppress(OSError):
-        return expiry.of_certificate(Path(found.cert_file).read_bytes()) if getattr(found, "cert_file", None) else None
-    return None
+def _certificate_ends(found: SimpleNamespace) -> Iterator[Expiry | None]:
+    for name, read in (("cert_file", expiry.of_certificate), ("ssl_ca_cert", expiry.of_authorities)):
+        # Its file was read a moment ago; one that is gone since then is read again in a minute.
+        with contextlib.suppress(OSError):
+            yield read(Path(file).read_bytes()) if (file := getattr(found, name, None)) else None
 
 
 def _secret(authorization: str) -> str:

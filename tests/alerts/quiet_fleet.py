@@ -43,6 +43,7 @@ LABELS = {
     "figure": "queue",
     "difference": "missing",
     "subject": "store",
+    "shard": "0",
 }
 MANY: dict[str, dict[str, tuple[str, ...]]] = {
     "reason": {
@@ -84,7 +85,9 @@ LEVEL: dict[str, float] = {
     "lynceus_controller_info": 1,
     "lynceus_controller_workers_busy": 3,
     "lynceus_cluster_up": 1,
+    "lynceus_settings_last_reload_successful": 1,
     "lynceus_store_up": 1,
+    "lynceus_shard_held": 1,
     "lynceus_store_spool_rows": 20,
     "lynceus_store_spool_bytes": 1e6,
     "lynceus_store_spool_limit_bytes": 8e9,

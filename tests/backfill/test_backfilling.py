@@ -5,7 +5,7 @@ import copy
 import functools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -121,14 +121,9 @@ async def filling(settings: Settings, counters: Counters, caught_up: Any = lambd
     live = pipeline.clusters["c1"]
     live.namespaces.update(undisturbed().cluster.namespaces)
     live.plain_nodes.labels.update(undisturbed().cluster.plain_nodes.labels)
-    task = asyncio.create_task(gap_filler.backfill_forever(settings, pipeline, counters, caught_up, look_s=0.02))
-    try:
+    filler = gap_filler.GapFiller(settings, settings.clusters[0], pipeline, counters, caught_up)
+    async with gap_filler.filling(filler, look_s=0.02):
         yield
-    finally:
-        if task.done():
-            task.result()
-        task.cancel()
-        await asyncio.wait([task])
 
 
 def a_gap(store: Store) -> None:
@@ -193,13 +188,14 @@ async def test_nothing_is_requested_while_rows_wait_for_the_store(engine: Runnin
     assert archive.requests == []
 
 
-async def test_where_no_cluster_names_an_archive_nothing_runs() -> None:
-    """The loop is over at once, and its store is not asked."""
+async def test_where_a_cluster_names_no_archive_nothing_runs() -> None:
+    """No task, no counters."""
+    counters, before = Counters(), len(asyncio.all_tasks())
     pipeline = Pipeline({"c1": RULES}, books(), UTC, Counters())
+    filler = gap_filler.GapFiller(Settings(), ClusterSettings(name="c1"), pipeline, counters, lambda: True)
 
-    await gap_filler.backfill_forever(
-        Settings(clusters=(ClusterSettings(name="c1"),)), pipeline, Counters(), lambda: True
-    )
+    async with gap_filler.filling(filler):
+        assert (len(asyncio.all_tasks()), counters.series) == (before, {})
 
 
 def test_what_vanished_is_not_watched() -> None:
@@ -210,3 +206,13 @@ def test_what_vanished_is_not_watched() -> None:
 
     assert not any(gap_filler._is_watched(live, uid) for uid in (*unknown, "never"))
     assert all(gap_filler._is_watched(whole, uid) for uid in whole.workflows)
+
+
+def test_days_that_the_store_would_delete_again_are_refused() -> None:
+    """An import that is gone after the next merge looks like one that worked."""
+    kept, today = {"workflow_run": 400, "step_run": 500}, date(2026, 11, 30)
+    command.refuse_expired({"workflow_run": 0, "step_run": 0}, date(2020, 1, 1), today)
+    command.refuse_expired(kept, today - timedelta(399), today)
+
+    with pytest.raises(ReportError, match="--from 2025-10-26: the store keeps rows for 400 days and would delete"):
+        command.refuse_expired(kept, today - timedelta(400), today)

@@ -6,8 +6,10 @@ from collections import Counter
 from decimal import Decimal
 
 from collector.core.live_view import (
+    BackupState,
     Clock,
     ClusterHealth,
+    ClusterInfo,
     ControllerHealth,
     CronHealth,
     DepartmentCost,
@@ -16,7 +18,11 @@ from collector.core.live_view import (
     LeaseHealth,
     LiveView,
     LockUse,
+    ManagedQueue,
     PriceBook,
+    ReplicaHealth,
+    SettingsRead,
+    ShardHolder,
     SlotUse,
     StuckWorkflow,
     Waiting,
@@ -103,11 +109,19 @@ def a_full_fleet() -> LiveView:
         leases=[LeaseHealth("prod-hz", NOW - 3 * SECOND)],
         clocks=[Clock("cluster", "prod-hz", 0), Clock("store", "", -400)],
         not_ready={("cluster", "edge-osaka", "watch_refused"): 1},
+        infos=[
+            ClusterInfo("prod-hz", "https://argo.example.com", "cn-hangzhou", "alibaba-eci"),
+            ClusterInfo("staging", "", "", ""),
+        ],
+        replica=ReplicaHealth("lynceus-0", "", "", [ShardHolder(0, True, "lynceus-0")]),
         burning=_hourly_costs(),
         credentials={"prod-fra": NOW + 240 * HOUR},
         departments=[DepartmentCost("autonomy", "USD", Decimal("1204.50"))],
         disks=[Disk("data", 40 * GIB, 100 * GIB), Disk("store", 300 * GIB, 500 * GIB)],
         books=[PriceBook("alibaba-eci@1", NOW - 24 * HOUR, NOW + 240 * HOUR)],
+        settings_read=SettingsRead(True, NOW - HOUR),
+        backup=BackupState(86_400, NOW - 9 * HOUR),
+        managed=[ManagedQueue("prod-hz", "kueue", "perception", "team-a", 0)],
     )
 
 
@@ -123,7 +137,12 @@ def _clusters() -> list[ClusterHealth]:
             watches=[
                 a_watch("edge-osaka", "workflows", objects=318),
                 a_watch(
-                    "edge-osaka", "pods", state="refused", synced=False, last_event_at=None, objects=0,
+                    "edge-osaka",
+                    "pods",
+                    state="refused",
+                    synced=False,
+                    last_event_at=None,
+                    objects=0,
                     detail='403 Forbidden: cannot list resource "pods" at the cluster scope',
                 ),
                 a_watch("edge-osaka", "nodes", objects=12),
@@ -131,7 +150,7 @@ def _clusters() -> list[ClusterHealth]:
             ],
         ),
         a_cluster("staging"),
-    ]  # fmt: skip
+    ]
 
 
 def _queues() -> list[Waiting]:
@@ -180,47 +199,82 @@ def _locks() -> list[LockUse]:
     return [
         a_lock(),
         a_lock(
-            cluster="prod-sh", name="autonomy/Mutex/replay-map", kind="mutex", limit=1, held=1, waiting=141,
-            oldest_since=NOW - 84 * MINUTE, holders=("autonomy/regression-9d/step-3",), idle=1,
+            cluster="prod-sh",
+            name="autonomy/Mutex/replay-map",
+            kind="mutex",
+            limit=1,
+            held=1,
+            waiting=141,
+            oldest_since=NOW - 84 * MINUTE,
+            holders=("autonomy/regression-9d/step-3",),
+            idle=1,
         ),
         a_lock(
-            cluster="prod-fra", name="simulation/Database/licence", limit=None, held=0, waiting=51, holders=(), idle=0,
+            cluster="prod-fra",
+            name="simulation/Database/licence",
+            limit=None,
+            held=0,
+            waiting=51,
+            holders=(),
+            idle=0,
             held_since=None,
             oldest_since=NOW - 12 * MINUTE,
         ),
         a_lock(name="perception/Mutex/publish", kind="mutex", limit=1, held=1, waiting=0, oldest_since=None, idle=0),
-    ]  # fmt: skip
+    ]
 
 
 def _stuck() -> list[StuckWorkflow]:
     return [
         a_stuck(),
         a_stuck(
-            cluster="prod-fra", namespace="simulation", name="sweep-2231", uid="77aa", reason="quota", cause="quota",
+            cluster="prod-fra",
+            namespace="simulation",
+            name="sweep-2231",
+            uid="77aa",
+            reason="quota",
+            cause="quota",
             words='pods "sweep-2231-run-19" is forbidden: exceeded quota: compute, requested: limits.cpu=16',
         ),
         a_stuck(
-            cluster="prod-sh", namespace="autonomy", name="replay-0090", uid="31c0", reason="advancing",
-            cause="no_pod_task_result", words="", since=NOW - 3 * HOUR,
+            cluster="prod-sh",
+            namespace="autonomy",
+            name="replay-0090",
+            uid="31c0",
+            reason="advancing",
+            cause="no_pod_task_result",
+            words="",
+            since=NOW - 3 * HOUR,
         ),
         *(a_stuck(name=f"tiles-eu-{4472 + i}", uid=f"t{i}", since=NOW - (46 - i) * MINUTE) for i in range(9)),
-    ]  # fmt: skip
+    ]
 
 
 def _crons() -> list[CronHealth]:
     return [
         a_cron(),
         a_cron(
-            cluster="prod-sh", namespace="ci", name="every-5-min", schedule="*/5 * * * *", timezone="", missed=3,
-            last_at=NOW - 21 * MINUTE, next_at=NOW + 4 * MINUTE,
+            cluster="prod-sh",
+            namespace="ci",
+            name="every-5-min",
+            schedule="*/5 * * * *",
+            timezone="",
+            missed=3,
+            last_at=NOW - 21 * MINUTE,
+            next_at=NOW + 4 * MINUTE,
         ),
         a_cron(
-            cluster="prod-fra", namespace="simulation", name="cleanup", schedule="61 * * * *", last_at=None,
-            next_at=None, problem="its schedule cannot be read: minute 61 is out of range",
+            cluster="prod-fra",
+            namespace="simulation",
+            name="cleanup",
+            schedule="61 * * * *",
+            last_at=None,
+            next_at=None,
+            problem="its schedule cannot be read: minute 61 is out of range",
         ),
         a_cron(namespace="maps", name="refresh", schedule="0 * * * *", skipped=2, active=1, next_at=NOW + 20 * MINUTE),
         a_cron(namespace="maps", name="rebuild", schedule="@weekly", suspended=True, next_at=None),
-    ]  # fmt: skip
+    ]
 
 
 def _controllers() -> list[ControllerHealth]:

@@ -310,6 +310,20 @@ def test_a_request_cannot_bring_settings_of_its_own(name: str, value: str, runni
     assert reply.headers["X-ClickHouse-Exception-Code"] == "164"
 
 
+@pytest.mark.parametrize("spelling", ["SETTINGS", "settings"])
+def test_ad_hoc_filters_of_grafana_are_refused_in_words(spelling: str, running: Running) -> None:
+    """A filter is an expression inside a string, which nothing judges; who adds one in Grafana learns what to do instead."""
+    for expression in ("cluster = 1", "file(1) = 2"):
+        filters = f"additional_table_filters={{'lynceus.pod_cost' : '{expression}'}}"
+        sql = f"SELECT count() FROM lynceus.pod_cost {spelling} {filters}"
+        reply = ask(running, sql)
+
+        assert reply.headers["X-ClickHouse-Exception-Code"] == "164"
+        assert (
+            "takes no ad hoc filters of Grafana (additional_table_filters); use the dashboard's variables" in reply.text
+        )
+
+
 def test_a_request_may_lower_a_limit_but_not_raise_it(running: Running) -> None:
     """Grafana sends a time limit with each query; 0, no limit, counts as more."""
     limit = "SELECT getSetting('max_execution_time')"
