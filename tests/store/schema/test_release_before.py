@@ -1,5 +1,6 @@
 """A store that the release before wrote, as this release takes it up: rows, reports, counters and live state."""
 
+import csv
 import json
 import re
 from collections.abc import Iterator
@@ -18,8 +19,11 @@ from collector.store.schema.migrate import load, migrate
 from collector.store.spool import snapshot
 from tests.builders import NOON
 from tests.flow import HEALTHY, a_pipeline
+from tests.slices import whole
 from tests.store.running import Running, ask, start
 
+NOW = {"cost": "exact"}
+"""Columns of reports that have another name now."""
 RECORDED = Path(__file__).resolve().parents[2] / "recorded" / "store-0.1"
 ITS_MIGRATIONS = 12
 """Migrations that the release before had."""
@@ -65,9 +69,13 @@ def store(upgraded: Running) -> Iterator[Store]:
     store.close()
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", sorted(set(TABLES) - {"rollup_state"}))
 def test_every_row_is_still_there(upgraded: Running, store: Store, table: str) -> None:
-    """The migrations of this release change no value of any column that the release before wrote."""
+    """
+    The migrations of this release change no value of any column that the release before wrote.
+
+    rollup_state forgets the days of cost_daily, which are computed again with a new column.
+    """
     before = [json.loads(line) for line in recorded(table).decode("utf-8", "replace").splitlines()]
     names = ", ".join(f"`{name}`" for name in before[0])
     reply = ask(upgraded, f"SELECT {names} FROM lynceus.{table} FINAL FORMAT JSONEachRow")
@@ -78,12 +86,21 @@ def test_every_row_is_still_there(upgraded: Running, store: Store, table: str) -
 
 @pytest.mark.parametrize(("kind", "by"), [("cost", "cluster,department"), ("queue", "cluster,queue")])
 def test_reports_are_those_of_the_release_before(upgraded: Running, kind: str, by: str) -> None:
-    """The same question has the same answer to the last digit."""
+    """
+    The same question has the same answer to the last digit.
+
+    What was `cost` is `exact` now, and pending cost stands in another table.
+    """
     period = ("--from", "2026-11-28", "--to", "2026-11-30")
     made = CliRunner().invoke(app, ["report", kind, *period, "--by", by, "--format", "csv", "--url", upgraded.url])
 
     assert made.exit_code == 0, made.output
-    assert made.stdout.splitlines() == (RECORDED / f"{kind}.csv").read_text(encoding="utf-8").splitlines()
+    before = list(csv.DictReader((RECORDED / f"{kind}.csv").read_text(encoding="utf-8").splitlines()))
+    names = [name for name in before[0] if name != "of which pending"]
+    after = list(csv.DictReader(made.stdout.splitlines()))
+    assert [[row[NOW.get(name, name)] for name in names] for row in after] == [
+        [row[name] for name in names] for row in before
+    ]
 
 
 def taken_up(store: Store) -> tuple[Pipeline, list[str]]:
@@ -91,7 +108,7 @@ def taken_up(store: Store) -> tuple[Pipeline, list[str]]:
     copy = snapshot.newest(store, CLUSTER)
     assert copy is not None
     flow = a_pipeline(CLUSTER)
-    return flow, flow.restore(copy.cursors, copy.states)
+    return flow, whole(flow.restore(copy.cursors, copy.states))
 
 
 def test_the_live_state_is_taken_up_whole(store: Store) -> None:
