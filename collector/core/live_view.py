@@ -16,6 +16,8 @@ from collector.core.model import Instant, WaitReason
 FlowState = Literal["empty", "draining", "growing", "not_draining"]
 LimitSource = Literal["", "namespace_label", "configmap"]
 LockKind = Literal["semaphore", "mutex", "database"]
+AloneCause = Literal["", "off", "store", "outside", "refused"]
+"""Why a replica uses no Leases: switched off, no common store, outside a cluster, or no right."""
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):
@@ -47,6 +49,21 @@ class QueueFlow(msgspec.Struct, frozen=True, gc=False):
     """Depth / starts per second; None: the queue is empty or not draining, see `state`."""
     state: FlowState
     """`empty`, `draining`, `growing` (drains, but more arrive than start, and still do), `not_draining` (nothing started)."""
+
+
+class ManagedQueue(msgspec.Struct, frozen=True, gc=False):
+    """A queue of a queue manager, and the manager's own number of what waits in it."""
+
+    cluster: str
+    manager: str
+    """`kueue`, `kube-queue` (ack-kube-queue and koord-queue) or `volcano`."""
+    namespace: str
+    """Empty: the queue is of the whole cluster."""
+    queue: str
+    pending: int
+    """Workflows of kube-queue, Workloads of Kueue (one a pod, or a group of pods), PodGroups of Volcano."""
+    borrowed: str = ""
+    """What it uses beyond its own quota, in words."""
 
 
 class SlotUse(msgspec.Struct, frozen=True, gc=False):
@@ -217,6 +234,18 @@ class ClusterHealth(msgspec.Struct, frozen=True, gc=False):
     watches: list[WatchHealth]
     gaps: list[WatchGap] = []
     """The last gap of each kind since the start of this collector."""
+    refused: bool = False
+    """Whether its watches are closed, because its name or its identity belongs to another cluster."""
+
+
+class ClusterInfo(msgspec.Struct, frozen=True, gc=False):
+    """What the settings say of a cluster."""
+
+    name: str
+    argo_ui: str
+    """Address of Argo's UI, without a slash at its end; empty: the settings name none."""
+    region: str
+    product: str
 
 
 class HourlyCost(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -253,12 +282,71 @@ class Disk(msgspec.Struct, frozen=True, gc=False):
     size_bytes: int
 
 
+class BackupState(msgspec.Struct, frozen=True, gc=False):
+    """The scheduled backups of the store."""
+
+    every_s: int
+    """Time from one backup to the next."""
+    last_at: Instant | None
+    """When the newest complete backup began; None: there is none."""
+
+
 class DepartmentCost(msgspec.Struct, frozen=True, gc=False):
     """What a department has cost this month until now, in one currency."""
 
     department: str
     currency: str
     cost: Decimal
+
+
+class SourceProblem(msgspec.Struct, frozen=True, gc=False):
+    """A place that should name clusters to watch and does not: a file, a key of the settings, or two that contradict."""
+
+    places: tuple[str, ...]
+    """`settings`, `clusters[2]`, or the path of a file."""
+    reason: str
+    remedy: str
+    cluster: str = ""
+    """The cluster that the places name; empty: that is not known."""
+    blocking: bool = True
+    """False: all clusters that were watched before still are."""
+
+
+class SettingsRead(msgspec.Struct, frozen=True, gc=False):
+    """The last reading of the settings file."""
+
+    valid: bool
+    at: Instant
+    """When it was last valid and read because it had changed."""
+
+
+class RemovedCluster(msgspec.Struct, frozen=True, gc=False):
+    """A cluster that was watched and that no place names any more."""
+
+    name: str
+    at: Instant
+    """When its watches ended."""
+
+
+class ShardHolder(msgspec.Struct, frozen=True, gc=False):
+    """A shard, as this replica sees it."""
+
+    shard: int
+    held: bool
+    """Whether this replica watches the shard's clusters."""
+    holder: str
+    """Which replica's Lease it is, as far as is known; empty: it is free, or not known yet."""
+
+
+class ReplicaHealth(msgspec.Struct, frozen=True, gc=False):
+    """This replica among those of one collector."""
+
+    identity: str
+    alone: AloneCause
+    """Why it uses no Leases and watches every cluster; empty: it uses them."""
+    detail: str
+    """The same in words; with Leases why the last request for one failed."""
+    shards: list[ShardHolder]
 
 
 class LiveView(msgspec.Struct, frozen=True, gc=False):
@@ -289,5 +377,15 @@ class LiveView(msgspec.Struct, frozen=True, gc=False):
     """Empty: the store has not answered for some time."""
     credentials: dict[str, Instant] = {}
     """When the credentials of each cluster expire, where they do and nothing renews them in time."""
+    infos: list[ClusterInfo] = []
+    managed: list[ManagedQueue] = []
     not_ready: dict[tuple[str, str, str], int] = {}
     """What blocks readiness, by subject, cluster and cause; web/readiness.py fills it in."""
+    removed: list[RemovedCluster] = []
+    """Of the last day."""
+    source_problems: list[SourceProblem] = []
+    backup: BackupState | None = None
+    """None: the settings ask for no backups."""
+    replica: ReplicaHealth | None = None
+    settings_read: SettingsRead | None = None
+    """None: the collector was started without a settings file."""

@@ -4,7 +4,6 @@ The state of a cluster as bytes, one piece an object: a restart continues from t
 A piece that this release cannot read does not stop the collector: its cluster starts from lists, and the gap is recorded.
 """
 
-from collections.abc import Iterator
 from typing import assert_never, cast, get_args
 
 import msgspec
@@ -19,6 +18,7 @@ from collector.core.facts.workflows import WorkflowLive
 from collector.core.messages import Checkpoint, Gone
 from collector.core.pod.events import EventHint
 from collector.core.pod.state import PodState
+from collector.core.slices import Slices
 from collector.core.workflow import layout_1
 from collector.core.workflow import rows as workflow_rows
 from collector.core.workflow.state import WorkflowState
@@ -43,15 +43,59 @@ _CRON = msgspec.msgpack.Decoder(CronState)
 _NODE = msgspec.msgpack.Decoder(NodeRun)
 
 
-def changes(cluster: Cluster) -> Iterator[Checkpoint | Gone]:
-    """Packs the states that changed since the last call, and names the objects that need no state any more."""
-    for kind, key in cluster.changes.drain():
-        live = _live_row(cluster, key) if kind == "workflows" else None
-        state = _packed(cluster, kind, key)
-        if state is None:
-            yield Gone(cluster=cluster.name, kind=kind, uid=key, live=live)
-        else:
-            yield Checkpoint(cluster=cluster.name, kind=kind, uid=key, state=state, live=live)
+class Packer:
+    """
+    Packs the changed states of a cluster, many of them ahead of the commit that takes them.
+
+    A commit has facts, positions, counters and states of one instant. A state that is packed ahead is that of this instant
+    too, unless it was marked again meanwhile: then it is packed again.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._upserts: dict[tuple[StateKind, str], Checkpoint] = {}
+        self._deletes: dict[tuple[StateKind, str], Gone] = {}
+        self._next: list[tuple[StateKind, str]] = []
+        """What was marked and is not packed yet, the first at the end."""
+
+    def __len__(self) -> int:
+        return len(self._upserts) + len(self._deletes) + self.unpacked
+
+    @property
+    def unpacked(self) -> int:
+        """Number of states that a commit would have to pack now."""
+        return len(self._next) + len(self._cluster.changes)
+
+    def pack(self) -> Slices[None]:
+        """Packs what is marked now, a state in each slice."""
+        self._next = [*reversed(self._cluster.changes.drain()), *self._next]
+        while self._next:
+            one = self._next.pop()
+            change = _change(self._cluster, *one)
+            before = self._upserts.pop(one, None) or self._deletes.pop(one, None)
+            if change.live is None and before is not None:  # the row that takes a workflow away is made once
+                change = msgspec.structs.replace(change, live=before.live)
+            if isinstance(change, Checkpoint):
+                self._upserts[one] = change
+            else:
+                self._deletes[one] = change
+            yield
+
+    def take(self) -> tuple[list[Checkpoint], list[Gone]]:
+        """Packs the rest; returns all states that changed since the last call, and the objects that need none any more."""
+        for _ in self.pack():
+            pass
+        upserts, self._upserts = self._upserts, {}
+        deletes, self._deletes = self._deletes, {}
+        return [*upserts.values()], [*deletes.values()]
+
+
+def _change(cluster: Cluster, kind: StateKind, key: str) -> Checkpoint | Gone:
+    live = _live_row(cluster, key) if kind == "workflows" else None
+    state = _packed(cluster, kind, key)
+    if state is None:
+        return Gone(cluster=cluster.name, kind=kind, uid=key, live=live)
+    return Checkpoint(cluster=cluster.name, kind=kind, uid=key, state=state, live=live)
 
 
 def _live_row(cluster: Cluster, uid: str) -> WorkflowLive | None:

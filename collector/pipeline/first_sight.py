@@ -24,7 +24,7 @@ from collector.core.facts.watches import SetAside
 from collector.core.facts.workflows import SkipReason
 from collector.core.messages import WORKLOAD_KINDS
 from collector.core.model import OUTCOMES
-from collector.core.objects.kubernetes import Kind
+from collector.core.objects.kubernetes import OwnKind
 from collector.core.rules import Rules
 from collector.core.workflow.outcome import PLATFORM_REASONS
 
@@ -32,7 +32,7 @@ Difference = Literal["missing", "stale", "phantom"]
 """Between the watched state and a list: an object that was not known, had an old version, or does not exist any more."""
 
 Words = tuple[str, ...]
-_KINDS: Words = get_args(Kind)
+_KINDS: Words = get_args(OwnKind)
 
 OF_A_CLUSTER: tuple[tuple[Metric, dict[str, Words]], ...] = (
     (metrics.CONTROLLER_OOM_KILLS, {"container": controller.CONTAINERS}),
@@ -151,6 +151,12 @@ class FirstSights:
             self.see_queue(*queue)
         for paid in self._series(metrics.COST, cluster.name):
             self.see_product(cluster.name, paid[2])
+
+    def forget_cluster(self, cluster: str) -> None:
+        """Forgets a cluster whose series ended."""
+        self._seen = {what for what in self._seen if what[1] != cluster}
+        self._used.pop(cluster, None)
+        self._products.pop(cluster, None)
 
     def _series(self, metric: Metric, cluster: str) -> list[Labels]:
         """The series of a cluster; stored totals may be of a release with other labels."""

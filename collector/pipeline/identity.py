@@ -15,7 +15,7 @@ class Identities:
 
     def __init__(self, names: Container[str]) -> None:
         self._names = names
-        """The clusters of the settings; a name that was removed from them does not count as taken."""
+        """The clusters that are watched; a name that was removed does not count as taken."""
         self.uids: dict[str, str] = {}
         """Uid of the kube-system namespace by cluster name."""
         self.refused: dict[str, str] = {}
@@ -26,6 +26,11 @@ class Identities:
         """Takes up the uid that an earlier process bound."""
         if uid:
             self.uids[cluster] = uid
+
+    def forget_cluster(self, cluster: str) -> None:
+        """Takes a name as free: its cluster is not watched any more."""
+        self.uids.pop(cluster, None)
+        self.refused.pop(cluster, None)
 
     def bind(self, cluster: str, uid: str) -> None:
         """Binds a cluster's name to its uid; refuses the cluster if the name or the uid is bound otherwise."""

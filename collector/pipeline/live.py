@@ -2,7 +2,7 @@
 The live view: the present state of all clusters, for the page, the API and the metrics.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from collector.core.argo import controller_health
 from collector.core.cluster import run_rate
@@ -11,8 +11,9 @@ from collector.core.facts.watches import WatchGap
 from collector.core.live_view import ClusterHealth, HourlyCost, LiveView, PriceBook, StoreHealth, WatchHealth
 from collector.core.model import Instant
 from collector.core.pod.phases import Phase, phases
-from collector.core.queue import locks, slots
+from collector.core.queue import slots
 from collector.core.rules import Rules
+from collector.core.slices import Slices
 from collector.core.units import HOUR_MS
 from collector.core.workflow import stuck
 from collector.pipeline.identity import Identities
@@ -23,26 +24,37 @@ from collector.prices.lookup import Books
 class LivePicture:
     """Assembles the live view. Run rates, stuck workflows and pods are counted by a timer, as they cost more than a look."""
 
-    def __init__(self, clusters: Mapping[str, Rules], books: Books, stuck_after_ms: int) -> None:
+    def __init__(self, books: Books, stuck_after_ms: int) -> None:
         self._books, self._price_books = books, (-1, list[PriceBook]())
         self._stuck_after_ms = stuck_after_ms
-        self._run_rates = {name: run_rate.RunRate(name, books, rules.product) for name, rules in clusters.items()}
+        self._run_rates: dict[str, run_rate.RunRate] = {}
         self._hourly_costs: dict[str, list[HourlyCost]] = {}
         self._stuck: dict[str, stuck.StuckWorkflows] = {}
         self._pods: dict[str, dict[tuple[str, Phase], int]] = {}
         self._gaps: dict[tuple[str, str], WatchGap] = {}
         """The last gap of each cluster and kind."""
 
+    def add_cluster(self, name: str, rules: Rules) -> None:
+        """Begins to show a cluster."""
+        self._run_rates[name] = run_rate.RunRate(name, self._books, rules.product)
+
+    def forget_cluster(self, name: str) -> None:
+        """Shows nothing of a cluster any more."""
+        for shown in (self._run_rates, self._hourly_costs, self._stuck, self._pods):
+            shown.pop(name, None)
+        self._gaps = {key: gap for key, gap in self._gaps.items() if key[0] != name}
+
     def record_gap(self, gap: WatchGap) -> None:
         """Shows a gap until the next one of the same cluster and kind."""
         self._gaps[gap.cluster, gap.kind] = gap
 
-    def tick(self, cluster: Cluster, now: Instant) -> None:
-        """Computes a cluster's run rate, its stuck workflows and its numbers of pods."""
-        name = cluster.name
-        self._hourly_costs[name] = self._run_rates[name].now(cluster.pods.values(), now)
-        self._stuck[name] = stuck.stuck(name, cluster.workflows.values(), now, self._stuck_after_ms)
-        self._pods[name] = phases(cluster.pods.values())
+    def tick(self, cluster: Cluster, now: Instant) -> Slices[None]:
+        """Computes a cluster's run rate, its stuck workflows and its numbers of pods; until the end the last ones are shown."""
+        name, pods = cluster.name, [*cluster.pods.values()]
+        self._hourly_costs[name] = yield from self._run_rates[name].now(pods, now)
+        workflows = [*cluster.workflows.values()]
+        self._stuck[name] = yield from stuck.stuck(name, workflows, now, self._stuck_after_ms)
+        self._pods[name] = yield from phases(pods)
 
     def view(
         self,
@@ -52,24 +64,29 @@ class LivePicture:
         now: Instant,
         watches: Mapping[str, list[WatchHealth]],
         store: StoreHealth,
+        hidden: Container[str] = (),
     ) -> LiveView:
-        """The state at this instant; of a refused cluster only its health."""
+        """The state at this instant; of a refused cluster only its health, and of a hidden one, whose state is incomplete."""
         view = LiveView(now, [], [], store, books=self._ages(now // HOUR_MS))
         for cluster in clusters:
             reason = identities.refused.get(cluster.name)
             if reason is not None:
-                view.clusters.append(ClusterHealth(cluster.name, False, reason, []))  # its watches are closed
+                view.clusters.append(
+                    ClusterHealth(cluster.name, False, reason, [], refused=True)
+                )  # its watches are closed
             else:
                 view.clusters.append(self._health(cluster.name, watches.get(cluster.name, [])))
-                self._add(view, cluster, now)
+                if cluster.name not in hidden:
+                    self._add(view, cluster, now)
         return view
 
     def _add(self, view: LiveView, cluster: Cluster, now: Instant) -> None:
         name, waiting = cluster.name, cluster.waiting()
         view.queues.extend(waiting)
         view.flows.extend(cluster.flows.flow(name, waiting, now))
+        view.managed.extend(cluster.admissions.queues(name))
         view.slots.extend(slots.slots(name, waiting, cluster.settings, cluster.namespaces))
-        view.locks.extend(locks.locks(name, cluster.locks.users.values(), cluster.locks.limits))
+        view.locks.extend(cluster.locks())
         view.crons.extend(cluster.crons.view())
         view.controllers.extend(controller_health.health(cluster.controllers, name, now))
         view.leases.extend(controller_health.leases(cluster.controllers, name, now))

@@ -7,9 +7,7 @@ into one commit, so that facts, cursors and checkpoints become durable together 
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from datetime import tzinfo
 from typing import assert_never
 
@@ -23,7 +21,6 @@ from collector.core.facts.watches import Quarantine, Reconciled, WatchGap
 from collector.core.live_view import LiveView, StoreHealth, WatchHealth
 from collector.core.messages import (
     WORKLOAD_KINDS,
-    Checkpoint,
     Commit,
     Cursor,
     Gone,
@@ -33,12 +30,15 @@ from collector.core.messages import (
     Reading,
     Synced,
 )
-from collector.core.model import Fact, Instant, version_of
+from collector.core.model import Instant, version_of
 from collector.core.objects.kubernetes import Meta
 from collector.core.rules import Rules
+from collector.core.slices import Slices
 from collector.core.units import MINUTE_MS
 from collector.pipeline import argo_schedule, checkpoints
+from collector.pipeline.clock_steps import PendingSteps
 from collector.pipeline.first_sight import initialise_cluster, initialise_overflow
+from collector.pipeline.gathered import Gathered
 from collector.pipeline.identity import Identities
 from collector.pipeline.live import LivePicture
 from collector.pipeline.positions import Positions
@@ -50,18 +50,11 @@ log = logging.getLogger(__name__)
 
 PENDING_LIMIT = 50_000
 """Facts and changed states held in memory; beyond it watches pause until the spool has caught up."""
+PACKED_AHEAD, DRAINED_AT_ONCE = 4, 200
+"""Rounds of packing ahead of a drain, as long as more states than that are left; those of the last round are packed at once."""
 STALE_SKEWS = 4
 """Looks at the clusters' clocks, one in 15 seconds, that do not count after our clock was set: they were measured before it."""
 STUCK_AFTER_MS = 15 * MINUTE_MS
-
-
-@dataclass(slots=True)
-class Gathered:
-    """Everything to make durable with the next commit, besides the changed states in core."""
-
-    facts: list[Fact] = field(default_factory=list)
-    positions: dict[tuple[str, str], Position] = field(default_factory=dict)
-    deletes: list[Gone] = field(default_factory=list)
 
 
 class Pipeline:
@@ -77,56 +70,93 @@ class Pipeline:
         *,
         clock: WallClockSteps | None = None,
     ) -> None:
-        self.clusters = {name: Cluster(name, rules, argo_schedule) for name, rules in clusters.items()}
-        self.books, self.counters = books, counters
-        self._clock = clock or WallClockSteps()
-        self.positions = Positions(self.clusters)
+        self.clusters: dict[str, Cluster] = {}
+        self._packers: dict[str, checkpoints.Packer] = {}
+        self._restoring: set[str] = set()  # their saved state has been taken up in part
+        self.books, self.counters, self._clock = books, counters, clock or WallClockSteps()
+        self.positions, self._steps = Positions(self.clusters), PendingSteps(self.clusters)
         self.identities = Identities(self.clusters)
-        self._live = LivePicture(clusters, books, stuck_after_ms)
+        self._live = LivePicture(books, stuck_after_ms)
         self._queue_sampler = QueueSampler()
         self._recorder = Recorder(books, zone, counters)
         self._gathered = Gathered()
         self._stale_skews = 0
-        self._has_room = asyncio.Event()
-        self._has_room.set()
+        self._changed, self._changed_of = 0, dict[str, int]()
+        """Changed states that the next commit saves: all, and those of each cluster as of its last read."""
+        self.room = asyncio.Event()
+        """Set while the pipeline can take more; a watch awaits it before it reads on."""
+        self.room.set()
         initialise_overflow(counters)
-        for name in self.clusters:
-            initialise_cluster(counters, name, books.currency)
+        for name, rules in clusters.items():
+            self.add_cluster(name, rules)
+            self.initialise_counters(name)
+
+    def add_cluster(self, name: str, rules: Rules) -> None:
+        """Adds a cluster without state; `restore` continues it where it was when it was last watched."""
+        self._new_cluster(name, rules)
+        self._live.add_cluster(name, rules)
+
+    def initialise_counters(self, name: str) -> None:
+        """Makes the counters that are known of a cluster from the start exist, at 0 unless they were restored."""
+        initialise_cluster(self.counters, name, self.books.currency)
+
+    def remove_cluster(self, name: str, now: Instant) -> None:
+        """Drops a cluster whose watches have ended; the next drain has its last states and positions."""
+        gathered = self._gathered
+        upserts, deletes = self._packers.pop(name).take()
+        gathered.upserts += upserts
+        gathered.deletes += deletes
+        advanced = {key: gathered.positions.pop(key) for key in [*gathered.positions] if key[0] == name}
+        durable = self.positions.make_durable([name] if upserts or deletes else [], advanced, now)
+        totals = self.counters.totals({name})
+        gathered.cursors += [self._cursor(name, position, now, totals) for _, position in durable]
+        del self.clusters[name]
+        self._restoring.discard(name)
+        for part in (self.positions, self.identities, self._live, self._queue_sampler, self._recorder, self.counters):
+            part.forget_cluster(name)
 
     def take(self, cluster: str, outcomes: list[Outcome]) -> None:
         """Takes the outcomes of a cluster's watches, in order, as soon as they have arrived."""
+        if cluster not in self.clusters:  # it was removed
+            return
         if step_ms := self._clock.step_ms():
             self._step_clock(step_ms)
-        refused = self.identities.refused
+        refused, state, counts = self.identities.refused, self.clusters[cluster], dict[str, int]()
+        self._steps.apply(cluster)
         for outcome in outcomes:
             if cluster not in refused:  # which an outcome may change
-                self._take(self.clusters[cluster], outcome)
+                self._take(state, outcome)
+            if type(outcome) is Observation:
+                counts[outcome.kind] = counts.get(outcome.kind, 0) + 1
         if step_ms:  # whether these arrived before or after the step is not known
             self.distrust_arrivals(cluster)
-        for kind, count in Counter(o.kind for o in outcomes if isinstance(o, Observation)).items():
+        for kind, count in counts.items():
             self.counters.add(metrics.WATCH_EVENTS, count, cluster=cluster, kind=kind)
-        if self._pending() > PENDING_LIMIT:
-            self._has_room.clear()
+        self._note_changes(state)
+        if len(self._gathered.facts) + self._changed > PENDING_LIMIT:
+            self.room.clear()
 
-    async def wait_for_room(self) -> None:
-        """Returns when the pipeline can take more; a watch awaits it before it reads on."""
-        await self._has_room.wait()
+    def pack(self) -> Slices[None]:
+        """Packs changed states ahead of a drain, which has little left to do then."""
+        yield from self._steps.apply_all()
+        for _ in range(PACKED_AHEAD):
+            if sum(packer.unpacked for packer in self._packers.values()) > DRAINED_AT_ONCE:
+                yield from self._of_each(lambda cluster: self._packers[cluster.name].pack())
 
     def drain(self, now: Instant) -> Commit | None:
         """Everything gathered since the last drain; None when there is nothing."""
+        for _ in self._steps.apply_all():
+            pass
         gathered, self._gathered = self._gathered, Gathered()
-        upserts, deletes = self._checkpoints()
-        if gathered.deletes:
-            replaced = {(c.cluster, c.kind, c.uid) for c in upserts}
-            deletes += [gone for gone in gathered.deletes if (gone.cluster, gone.kind, gone.uid) not in replaced]
-        self._has_room.set()
-        if not (gathered.facts or gathered.positions or upserts or deletes):
+        self._changed, self._changed_of = 0, {}
+        changed = {cluster for cluster, _ in gathered.positions} | {name for name, p in self._packers.items() if len(p)}
+        upserts, deletes = gathered.with_packed(packer.take() for packer in self._packers.values())
+        self.room.set()
+        if not (gathered.facts or gathered.positions or gathered.cursors or upserts or deletes):
             return None
-        changed = {cluster for cluster, _ in gathered.positions}
-        changed |= {upsert.cluster for upsert in upserts} | {gone.cluster for gone in deletes}
         durable = self.positions.make_durable(changed, gathered.positions, now)
         totals = self.counters.totals({cluster for cluster, position in durable if position.kind == "workflows"})
-        cursors = [self._cursor(cluster, position, now, totals) for cluster, position in durable]
+        cursors = gathered.cursors + [self._cursor(cluster, position, now, totals) for cluster, position in durable]
         return Commit(at=now, facts=gathered.facts, cursors=cursors, upserts=upserts, deletes=deletes)
 
     def restore(
@@ -134,26 +164,37 @@ class Pipeline:
         cursors: Iterable[Cursor],
         states: Sequence[tuple[str, str, str, bytes]],
         damaged: Collection[str] = (),
-    ) -> list[str]:
+    ) -> Slices[list[str]]:
         """Takes up saved state; returns the clusters whose state is unreadable or damaged, which start from lists."""
+        restored = set[str]()
         for cursor in cursors:
             if cursor.cluster in self.clusters:
+                restored.add(cursor.cluster)
                 self.positions.restore(cursor)
                 self.identities.restore(cursor.cluster, cursor.cluster_uid)
                 self.counters.restore(cursor.totals)
         unreadable = {name for name in damaged if name in self.clusters}
         for name, kind, _, state in states:
             if name in self.clusters and name not in unreadable:
+                restored.add(name)
+                self._restoring.add(name)
                 try:
                     checkpoints.adopt(self.clusters[name], kind, state)
                 except checkpoints.UNREADABLE:
                     unreadable.add(name)
+                yield
+        unreadable &= self.clusters.keys()  # one may have been removed meanwhile
         for name in unreadable:
-            self.clusters[name] = Cluster(name, self.clusters[name].rules, argo_schedule)
+            self._new_cluster(name, self.clusters[name].rules)
             self.positions.forget(name)
-        for cluster in self.clusters.values():
-            self._recorder.sights.see_restored(cluster)
-        self._gathered.deletes += [Gone(cluster=c, kind=k, uid=uid) for c, k, uid, _ in states if c in unreadable]
+        for name in restored & self.clusters.keys():
+            self._recorder.sights.see_restored(self.clusters[name])
+            yield
+        self._restoring -= restored
+        for name, kind, uid, _ in states if unreadable else ():
+            if name in unreadable:
+                self._gathered.deletes.append(Gone(cluster=name, kind=kind, uid=uid))
+            yield
         return sorted(unreadable)
 
     def restore_identity(self, cluster: str, uid: str, totals: dict[str, str], at: Instant) -> None:
@@ -168,48 +209,77 @@ class Pipeline:
             PricingRun(run=FIRST_RUN, version=now, created_at=now, books=self.books.names(), rules=digest)
         )
 
-    def set_pricing_runs(self, runs: Runs, now: Instant) -> None:
-        """Takes the store's pricing runs; a new run receives the charges that it lacks."""
+    def set_pricing_runs(self, runs: Runs, now: Instant) -> Slices[None]:
+        """Takes the store's pricing runs; a new run receives the charges that it lacks. Not while others are accrued."""
         recorder = self._recorder
         new, recorder.runs = runs.numbers - recorder.runs.numbers, runs
         recent, recorder.recent = recorder.recent, {}
         if new:
-            self.accrue(now)
+            yield from self.accrue(now)
             for name, uid in recent:
-                cluster = self.clusters[name]
-                if (pod := cluster.pods.get(uid)) is not None and pod.stage == "finished":
-                    self._gathered.facts.extend(
-                        recorder.charge(cluster, pod, cluster.workflows.get(pod.run.workflow_uid), now)
-                    )
+                if (cluster := self.clusters.get(name)) is not None:
+                    self._charge(cluster, uid, now, finished=True)
+                    yield
 
-    def accrue(self, now: Instant) -> None:
-        """Charges every running pod up to `now`, and writes the row of every present plain node."""
-        facts = self._gathered.facts
-        for cluster in self._watched():
-            facts.extend(cluster.plain_nodes.accrue(now))
-            for pod in cluster.pods.values():
-                if pod.stage != "finished":
-                    facts.extend(self._recorder.charge(cluster, pod, cluster.workflows.get(pod.run.workflow_uid), now))
+    def accrue(self, now: Instant) -> Slices[None]:
+        """
+        Charges every running pod up to `now`, and writes the row of every present plain node.
 
-    def sample_queues(self, now: Instant, watched: Container[str]) -> None:
+        Each pod in a slice of its own: one that ends before its slice has its last charge already, and one that is new has
+        no charge until its end or the next hour. Two accruals must not run at once: the later one ends at a later instant.
+        """
+        return self._of_each(lambda cluster: self._accrue(cluster, now))
+
+    def _accrue(self, cluster: Cluster, now: Instant) -> Slices[None]:
+        for row in cluster.plain_nodes.accrue(now):
+            self._gathered.facts.append(row)
+            yield
+        for uid in [*cluster.pods]:
+            self._charge(cluster, uid, now, finished=False)
+            yield
+
+    def _charge(self, cluster: Cluster, uid: str, now: Instant, *, finished: bool) -> None:
+        """Charges a pod if it is there, and has ended or not as `finished` names it."""
+        pod = cluster.pods.get(uid)
+        if pod is not None and (pod.stage == "finished") == finished:
+            workflow = cluster.workflows.get(pod.run.workflow_uid)
+            self._gathered.facts.extend(self._recorder.charge(cluster, pod, workflow, now))
+
+    def sample_queues(self, now: Instant, watched: Container[str]) -> Slices[None]:
         """Records queue depths, of the clusters that are watched now: those of the others are not known."""
-        clusters = (cluster for cluster in self._watched() if cluster.name in watched)
-        self._gathered.facts.extend(self._queue_sampler.sample(clusters, now))
 
-    def tick(self, now: Instant, watched: Container[str]) -> None:
-        """Applies what follows from time alone; judges crons only in clusters whose watches would show their runs."""
+        def sample(cluster: Cluster) -> Slices[None]:
+            if cluster.name in watched:
+                self._gathered.facts.extend(self._queue_sampler.sample(cluster, now))
+                yield
+
+        return self._of_each(sample)
+
+    def tick(self, now: Instant, watched: Container[str]) -> Slices[None]:
+        """
+        Applies what follows from time alone; judges crons only in clusters whose watches would show their runs.
+
+        `watched` are the clusters that were watched at `now`: a run that was due by then has been seen if there was one.
+        """
         if step_ms := self._clock.step_ms():
             self._step_clock(step_ms)
-        for cluster in self._watched():
-            self._live.tick(cluster, now)
+
+        def tick(cluster: Cluster) -> Slices[None]:
+            self._steps.apply(cluster.name)
+            yield
+            yield from self._live.tick(cluster, now)
             self._recorder.sights.see_crons(cluster.name, cluster.crons.states.values())
-            if cluster.name in watched:
-                self._gathered.facts.extend(self._recorder.record(cluster, cluster.tick(now), now))
+            for effects in cluster.tick(now) if cluster.name in watched else ():
+                self._gathered.facts.extend(self._recorder.record(cluster, effects, now))
+                yield
+
+        return self._of_each(tick)
 
     def view(self, now: Instant, watches: Mapping[str, list[WatchHealth]], store: StoreHealth) -> LiveView:
         """The state of all clusters at this instant."""
         clusters = self.clusters.values()
-        return self._live.view(clusters, self.identities, now=now, watches=watches, store=store)
+        hidden, identities = self._restoring, self.identities
+        return self._live.view(clusters, identities, now=now, watches=watches, store=store, hidden=hidden)
 
     def is_relevant(self, cluster: str, kind: str, meta: Meta) -> bool:
         """Whether facts are made of an object."""
@@ -227,15 +297,26 @@ class Pipeline:
     def _step_clock(self, by_ms: int) -> None:
         log.warning("the wall clock was set; latencies that it interrupts are in whole seconds", extra={"by_ms": by_ms})
         self._recorder.skews, self._stale_skews = {}, STALE_SKEWS
-        for cluster in self.clusters.values():
-            cluster.step_clock(by_ms)
+        self._steps.add(by_ms)
 
-    def _watched(self) -> Iterator[Cluster]:
-        """The clusters that are not refused."""
-        return (cluster for name, cluster in self.clusters.items() if name not in self.identities.refused)
+    def _new_cluster(self, name: str, rules: Rules) -> None:
+        self.clusters[name] = Cluster(name, rules, argo_schedule)
+        self._packers[name] = checkpoints.Packer(self.clusters[name])
 
-    def _pending(self) -> int:
-        return len(self._gathered.facts) + sum(len(c.changes) for c in self.clusters.values())
+    def _of_each(self, work: Callable[[Cluster], Slices[None]]) -> Slices[None]:
+        """Works on each cluster that is not refused; ends the work on one that is removed meanwhile."""
+        for name, cluster in [*self.clusters.items()]:
+            slices = work(cluster) if name not in self.identities.refused else ()
+            for _ in slices:
+                yield
+                if self.clusters.get(name) is not cluster:
+                    break
+
+    def _note_changes(self, cluster: Cluster) -> None:
+        """Keeps the sum of all clusters' changed states up to date: to sum them at each read would cost more than the read."""
+        changed = len(self._packers[cluster.name])
+        self._changed += changed - self._changed_of.get(cluster.name, 0)
+        self._changed_of[cluster.name] = changed
 
     def _take(self, cluster: Cluster, outcome: Outcome) -> None:
         match outcome:
@@ -317,7 +398,3 @@ class Pipeline:
             at=now,
             totals=totals[cluster] if position.kind == "workflows" else {},
         )
-
-    def _checkpoints(self) -> tuple[list[Checkpoint], list[Gone]]:
-        changes = [change for cluster in self.clusters.values() for change in checkpoints.changes(cluster)]
-        return [c for c in changes if isinstance(c, Checkpoint)], [c for c in changes if isinstance(c, Gone)]

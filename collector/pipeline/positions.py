@@ -54,6 +54,12 @@ class Positions:
         for key in [key for key in self._positions if key[0] == cluster]:
             del self._positions[key]
 
+    def forget_cluster(self, cluster: str) -> None:
+        """Drops all that is known of a cluster that is not watched any more."""
+        self.forget(cluster)
+        self._durable_at = {key: at for key, at in self._durable_at.items() if key[0] != cluster}
+        self._lost.pop(cluster, None)
+
     def mark_state_lost(self, since: Instant, why: str, clusters: Iterable[str]) -> None:
         """Records that clusters start from lists; the gap of each begins at its last durable position, or at `since`."""
         for name in clusters:

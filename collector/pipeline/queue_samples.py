@@ -5,7 +5,7 @@ A row bears the instant at which the queue was like that. On the grid it is the 
 sample that was taken late bears the instant at which it was taken.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from collector.core.cluster.state import Cluster
@@ -19,45 +19,43 @@ ON_TIME_MS = 250
 RESAMPLE_MS = 5 * MINUTE_MS - SAMPLE_MS // 2
 """An unchanged queue is sampled every five minutes all the same, so that a chart has no holes; a late sample delays none."""
 
-Key = tuple[str, str, str, WaitReason]
-"""Cluster, namespace, queue and reason."""
+Key = tuple[str, str, WaitReason]
+"""Namespace, queue and reason."""
 
 
 @dataclass(slots=True)
 class QueueSampler:
     """Samples queues; remembers the last sample of each queue that was not empty."""
 
-    _sampled: dict[Key, tuple[int, Instant]] = field(default_factory=dict)
+    _sampled: dict[str, dict[Key, tuple[int, Instant]]] = field(default_factory=dict)
+    """By cluster."""
 
-    def sample(self, clusters: Iterable[Cluster], now: Instant) -> Iterator[QueueSample]:
+    def sample(self, cluster: Cluster, now: Instant) -> Iterator[QueueSample]:
         """Yields a row for each queue that changed, one zero after a queue emptied, and every queue every 5 minutes."""
         late_ms = now % SAMPLE_MS
         at = now if late_ms > ON_TIME_MS else now - late_ms
-        waiting = {cluster.name: cluster.waiting() for cluster in clusters}
         depths: dict[Key, tuple[int, int]] = {
-            (w.cluster, w.namespace, w.queue, w.reason): (w.count, max(0, at - w.since))
-            for rows in waiting.values()
-            for w in rows
-            if not w.begun
+            (w.namespace, w.queue, w.reason): (w.count, max(0, at - w.since)) for w in cluster.waiting() if not w.begun
         }
-        before_now = {key for key in self._sampled if key[0] in waiting}
-        for key in depths.keys() | before_now:
+        sampled = self._sampled.setdefault(cluster.name, {})
+        for key in depths.keys() | sampled.keys():
             depth, age_ms = depths.get(key, (0, 0))
-            before = self._sampled.get(key)
+            before = sampled.get(key)
             # By distance: the clock may have been set back.
             if before is None or before[0] != depth or abs(at - before[1]) >= RESAMPLE_MS:
-                self._remember(key, depth, at)
-                yield _row(key, at, depth, age_ms)
+                if depth:
+                    sampled[key] = (depth, at)
+                else:
+                    sampled.pop(key, None)
+                yield _row(cluster.name, key, at, depth, age_ms)
 
-    def _remember(self, key: Key, depth: int, at: Instant) -> None:
-        if depth:
-            self._sampled[key] = (depth, at)
-        else:
-            self._sampled.pop(key, None)
+    def forget_cluster(self, cluster: str) -> None:
+        """Samples a cluster no more. It gets no zeros: its queues are not empty but unknown."""
+        self._sampled.pop(cluster, None)
 
 
-def _row(key: Key, at: Instant, depth: int, age_ms: int) -> QueueSample:
-    cluster, namespace, queue, reason = key
+def _row(cluster: str, key: Key, at: Instant, depth: int, age_ms: int) -> QueueSample:
+    namespace, queue, reason = key
     return QueueSample(
         cluster=cluster,
         namespace=namespace,

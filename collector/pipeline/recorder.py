@@ -72,6 +72,11 @@ class Recorder:
     def __post_init__(self) -> None:
         self.sights = FirstSights(self.counters, self.books.currency)
 
+    def forget_cluster(self, cluster: str) -> None:
+        """Forgets a cluster that is not watched any more."""
+        self.sights.forget_cluster(cluster)
+        self.recent = {key: None for key in self.recent if key[0] != cluster}
+
     def record(
         self, cluster: Cluster, effects: Iterable[Effect], at: Instant, *, news_from: Instant = 0
     ) -> Iterator[Fact]:

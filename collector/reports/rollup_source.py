@@ -23,19 +23,26 @@ def rollup_source(
     in_rows: str,
     keys: Sequence[str],
     sums: Sequence[str],
+    stale: Sequence[Any] | None = None,
 ) -> tuple[str, dict[str, Any]]:
     """
     Returns a subquery with some keys and sums of a rollup, and its parameters; the sum of `cost` is named `sum_cost`.
 
-    The period is given twice: as a condition on the rollup's rows, and as a condition on the rows below.
+    The period is given twice: as a condition on the rollup's rows, and as a condition on the rows below. `stale` has the
+    stale days where they are known already.
     """
     parameters = span.parameters()
-    stale = [day for day, *_ in query(rollup.stale(), parameters)]
+    stale = stale_days(query, rollup, span) if stale is None else stale
     if not stale:
         return f"({rollup.stored(in_rollup, keys, sums)})", parameters
     stored = rollup.stored(f"{in_rollup} AND {rollup.day} NOT IN {{stale:Array(Date)}}", keys, sums)
     fresh = rollup.summed(f"{rollup.day_of} IN {{stale:Array(Date)}} AND {in_rows}", keys, sums)
-    return f"({stored} UNION ALL {fresh})", parameters | {"stale": stale}
+    return f"({stored} UNION ALL {fresh})", parameters | {"stale": list(stale)}
+
+
+def stale_days(query: Query, rollup: Rollup, span: Span) -> list[Any]:
+    """Returns the days that must be computed from rows."""
+    return [day for day, *_ in query(rollup.stale(), span.parameters())]
 
 
 def has_whole_hours(span: Span) -> bool:

@@ -7,12 +7,18 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
+from collector.core.slices import Slices
 from collector.store.clickhouse import Store
 from collector.store.worker import Worker
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+SLICE_S = 0.005
+"""A quarter of what the event loop may be held: a few such jobs may run at once."""
 
 Job = Callable[[], Awaitable[float | None]]
 """Runs once. It may return the seconds until its next run, when that is not the regular one."""
@@ -42,6 +48,26 @@ async def every(seconds: float, job: Job, *, first_s: float | None = None) -> No
         await asyncio.sleep(due - clock())
         pause = await _try(job)
         due = max(due + seconds, clock()) if pause is None else clock() + pause
+
+
+async def in_slices(slices: Slices[T], slice_s: float = SLICE_S) -> T:
+    """Runs slices to their result; after each few milliseconds of them all else that is due goes first."""
+    clock = asyncio.get_running_loop().time
+    until = clock() + slice_s
+    while True:
+        try:
+            next(slices)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        if clock() >= until:
+            await asyncio.sleep(0)
+            until = clock() + slice_s
+
+
+def pause_after(took_s: float, share: float, least_s: float, most_s: float) -> float:
+    """Returns the pause after a run that takes a share of the time with it, within bounds; in seconds."""
+    return max(least_s, min(took_s / share - took_s, most_s))
 
 
 async def on_wall_clock(seconds: int, job: Job) -> None:

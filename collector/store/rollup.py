@@ -3,15 +3,16 @@ Rebuilds rollups day by day: a stale day is computed in a separate table and the
 
 Readers see the old day or the new day. Nothing is added to a day, so any collector may rebuild it at any time: two at
 once compute the same sums from the same rows, each in its own table, and the later one remains. rollup_state records
-what was rebuilt; a lost record costs only work. Blocking; each statement reads one cluster, so that inserts into the
-embedded store, which has a single writer thread, run in between.
+what was rebuilt; a lost record costs only work. Blocking; each statement reads few rows or one cluster, so that inserts into
+the embedded store, which has a single writer thread, run in between.
 """
 
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
+from typing import Any
 
 from collector.catalog.rollups import ROLLUP_STATE, ROUND, Rollup
 from collector.catalog.schema import DATABASE
@@ -19,6 +20,8 @@ from collector.core.model import Instant
 from collector.store.clickhouse import Store, StoreError
 from collector.store.replicas import wait_for_replicas
 
+STATEMENT_ROWS = 100_000
+"""One statement of a rebuild reads so many rows, or one cluster: each statement has a cost of its own, also for few rows."""
 ABANDONED_AFTER_S = 3600
 """A staging table of this age was left by a collector that was killed."""
 
@@ -42,9 +45,9 @@ def roll_up(
                     _rebuild(store, rollup, staging, day)
                     if rebuilt is not None:
                         rebuilt(day)
-                _record(store, rollup, f"toDate('{day}')", at, run)
+                _record(store, rollup.name, f"toDate('{day}')", at, run)
     # Last: after an interruption the next round checks all of these days again and skips those that are done.
-    _record(store, rollup, ROUND, at, 0)
+    record_round(store, rollup.name, int(at))
     return int(at)
 
 
@@ -72,22 +75,40 @@ def _rebuild(store: Store, rollup: Rollup, staging: str, day: date) -> None:
     store.command(f"TRUNCATE TABLE {DATABASE}.{staging} SYNC")
     of_day, key = f"{rollup.day_of} = {{day:Date}}", {"day": day}
     # Replaced rows do not matter here: cluster and day are part of the key.
-    clusters = store.query_rows(f"SELECT DISTINCT cluster FROM {DATABASE}.{rollup.source} WHERE {of_day}", key)
-    for (cluster,) in clusters:
+    counts = f"SELECT cluster, count() FROM {DATABASE}.{rollup.source} WHERE {of_day} GROUP BY cluster ORDER BY cluster"
+    for clusters in batches(store.query_rows(counts, key)):
         store.command(
             f"INSERT INTO {DATABASE}.{staging} ({rollup.names}) "
-            + rollup.computed(f"{of_day} AND cluster = {{cluster:String}}")
+            + rollup.computed(f"{of_day} AND cluster IN {{clusters:Array(String)}}")
             + " SETTINGS max_threads = 1, do_not_merge_across_partitions_select_final = 1",
-            key | {"cluster": cluster},
+            key | {"clusters": clusters},
         )
     ((rows,),) = store.query_rows(f"SELECT count() FROM {DATABASE}.{staging}")
     change = f"REPLACE PARTITION '{day}' FROM {DATABASE}.{staging}" if rows else f"DROP PARTITION '{day}'"
     store.command(f"ALTER TABLE {DATABASE}.{rollup.name} {change}")
 
 
-def _record(store: Store, rollup: Rollup, day: str, at: Instant, run: int) -> None:
+def batches(counts: Iterable[Sequence[Any]], most: int = STATEMENT_ROWS) -> Iterator[list[str]]:
+    """Yields clusters, given with their rows, that one statement reads together: of few rows many, else one."""
+    batch, rows = list[str](), 0
+    for cluster, count in counts:
+        if batch and rows + count > most:
+            yield batch
+            batch, rows = [], 0
+        batch.append(cluster)
+        rows += count
+    if batch:
+        yield batch
+
+
+def record_round(store: Store, name: str, at: Instant) -> None:
+    """Records until when a rollup, or what else is computed from stored rows, holds all of them."""
+    _record(store, name, ROUND, at, 0)
+
+
+def _record(store: Store, name: str, day: str, at: Instant, run: int) -> None:
     store.command(
-        f"INSERT INTO {DATABASE}.{ROLLUP_STATE.name} (name, day, version, built_at, run) SELECT '{rollup.name}', {day}, "
+        f"INSERT INTO {DATABASE}.{ROLLUP_STATE.name} (name, day, version, built_at, run) SELECT '{name}', {day}, "
         "{at:UInt64}, fromUnixTimestamp64Milli({at:Int64}), {run:UInt32}",
         {"at": at, "run": run},
     )

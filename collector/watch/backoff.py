@@ -26,6 +26,10 @@ class Backoff:
         if self.healthy_since is None:
             self.healthy_since = now
 
+    def forget(self) -> None:
+        """Forgets the failures: the next trouble counts as the first."""
+        self.failures = 0
+
     def delay_s(self, now: Instant, at_least_s: float = 0.0) -> float:
         """Records a failure; returns the pause after it, never shorter than the server asked for."""
         if self.healthy_since is not None and now - self.healthy_since >= HEALTHY_MS:

@@ -1,20 +1,21 @@
 """
 The watched kinds as data: one row for each kind, and the rights to read single objects beside them. No I/O, no decisions.
 
-To add a kind, edit two files:
+To add a kind, edit three files:
 
-1. here: a row in RESOURCES. `make generate` then writes its right into deploy/kustomize/rbac.yaml.
-2. core/objects/kubernetes.py: its name in `Kind`. A kind that only leads from a pod to its workflow has an entry in
-   OWNER_KINDS; core then handles it without further code. Any other kind has a struct in OBJECT_OF.
+1. here: a row in RESOURCES. `make generate` then writes its right into deploy/reader/rbac.yaml.
+2. core/objects/kubernetes.py: its name in `OwnKind`, and its struct in structs.py. Of a queue manager: in `AdmissionKind`.
+3. core/cluster/state.py: what it is watched for, a handler.
 
-A kind that is more than an owner also needs what it is watched for: a handler in core/cluster/state.py.
+A kind that only leads from a pod to its workflow is one row in core/objects/owner_kinds.py instead; all else follows.
 tests/watch/test_kinds.py names each of these lines that is missing.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from collector.core.objects.kubernetes import OWNER_KINDS, Kind
+from collector.core.objects.kubernetes import Kind
+from collector.core.objects.owner_kinds import OWNER_KINDS, OWNER_NAMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,27 +36,57 @@ class Resource:
     """A label selector; empty watches everything."""
     whole: bool = True
     """False: watched from now on, neither listed nor remembered. For objects that are many, short-lived and no evidence."""
+    older: tuple[str, ...] = ()
+    """Other versions of the group that have the kind, for clusters without `version`."""
     fields: str = ""
     """A field selector of the watch, for a kind that is not whole."""
 
     @property
+    def is_foreign(self) -> bool:
+        """Whether the kind is of neither Kubernetes' core nor Argo: few clusters have it."""
+        return self.group not in ("", "argoproj.io")
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """All versions that have the kind, the preferred one first."""
+        return (self.version, *self.older)
+
+    @property
     def metadata_only(self) -> bool:
         """Whether the server is asked to omit spec and status, which are not read and may hold anything."""
-        return self.kind in OWNER_KINDS
+        return self.kind in OWNER_NAMES
 
     @property
     def path(self) -> str:
         """URL path of the collection, over all namespaces."""
         prefix = f"/apis/{self.group}" if self.group else "/api"
-        return f"{prefix}/{self.version}/{self.kind}"
+        return f"{prefix}/{self.version}/{self.plural}"
+
+    @property
+    def plural(self) -> str:
+        """The kind as in the path, in rights and in reviews; the name of a kind may have its group too."""
+        return self.kind.partition(".")[0]
 
     @property
     def full_name(self) -> str:
         """Name as in RBAC rules and error messages."""
-        return f"{self.kind}.{self.group}" if self.group else self.kind
+        return f"{self.plural}.{self.group}" if self.group else self.plural
 
 
+_HELD = "words and position beside the reason `queued` of workflows that"
 _OWNS = "cost of the pods that workflows start through "
+_OWNERS = tuple(
+    Resource(
+        kind=row.name,
+        group=row.group,
+        version=row.versions[0],
+        older=row.versions[1:],
+        needed=False,
+        stage=1,
+        feeds=f"{_OWNS}{row.words}",
+    )
+    for row in OWNER_KINDS
+)
 RESOURCES = (
     Resource(
         kind="namespaces", group="", version="v1", needed=True, stage=0, feeds="attribution by namespace label",
@@ -64,12 +95,31 @@ RESOURCES = (
         kind="nodes", group="", version="v1", needed=True, stage=1, feeds="region, product and instance type of a pod",
     ),
     # Owners start before the pods: after a restart they are known when the pods go on.
-    Resource(kind="jobs", group="batch", version="v1", needed=False, stage=1, feeds=f"{_OWNS}Jobs"),
-    Resource(kind="rayclusters", group="ray.io", version="v1", needed=False, stage=1, feeds=f"{_OWNS}Ray clusters"),
-    Resource(kind="rayjobs", group="ray.io", version="v1", needed=False, stage=1, feeds=f"{_OWNS}Ray jobs"),
+    *_OWNERS,
+    # Queue managers start before the workflows and pods too, which are then known to be held from their first sight.
     Resource(
-        kind="sparkapplications", group="sparkoperator.k8s.io", version="v1beta2", needed=False, stage=1,
-        feeds=f"{_OWNS}Spark applications",
+        kind="queueunits", group="scheduling.x-k8s.io", version="v1alpha1", needed=False, stage=1,
+        feeds=f"{_HELD} ack-kube-queue or koord-queue holds; a later suspension of one may count as queued",
+    ),
+    Resource(
+        kind="queues", group="scheduling.x-k8s.io", version="v1alpha1", needed=False, stage=1,
+        feeds="position in the queues of ack-kube-queue and koord-queue",
+    ),
+    Resource(
+        kind="workloads", group="kueue.x-k8s.io", version="v1beta2", needed=False, stage=1, older=("v1beta1",),
+        feeds=f"{_HELD} Kueue holds",
+    ),
+    Resource(
+        kind="localqueues", group="kueue.x-k8s.io", version="v1beta2", needed=False, stage=1, older=("v1beta1",),
+        feeds="Kueue's own count of what waits in a namespace's queue",
+    ),
+    Resource(
+        kind="clusterqueues", group="kueue.x-k8s.io", version="v1beta2", needed=False, stage=1, older=("v1beta1",),
+        feeds="Kueue's own count of what waits for a quota, and what is borrowed",
+    ),
+    Resource(
+        kind="podgroups", group="scheduling.volcano.sh", version="v1beta1", needed=False, stage=1,
+        feeds="reason `queued` of workflows whose pods Volcano has not let in",
     ),
     Resource(
         kind="workflows", group="argoproj.io", version="v1alpha1", needed=True, stage=2,

@@ -16,8 +16,8 @@ from collector.catalog.metrics import DECODE_FALLBACKS
 from collector.core.facts.watches import Quarantine, SetAside, WatchGap
 from collector.core.messages import Change, Observation, Outcome, Position, Synced
 from collector.core.model import Instant, version_of
-from collector.core.objects.kubernetes import OBJECT_OF
 from collector.core.objects.lenient import fit_object, parse_untyped
+from collector.core.objects.structs import OBJECT_OF
 from collector.watch.api_errors import Trouble, trouble_in
 from collector.watch.frames import without_depths
 from collector.watch.kinds import Resource

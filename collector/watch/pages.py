@@ -10,8 +10,9 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from collector.core.objects.kubernetes import OBJECT_OF, Kind
+from collector.core.objects.kubernetes import Kind
 from collector.core.objects.lenient import fit_object, parse_untyped, printable
+from collector.core.objects.structs import OBJECT_OF
 from collector.watch.api_errors import Trouble, unusable
 from collector.watch.frames import without_depths
 

@@ -1,5 +1,5 @@
 """
-The checks of `lynceus check` on a cluster: it answers, its version, and the rights to list and watch.
+The checks of `lynceus check` on a cluster: it answers, its version and clock, Argo's version, and the rights to list and watch.
 
 Changes nothing in the cluster: an access review only reads. Uses the collector's own connection, so that a check that passes
 means that the watches get through too.
@@ -12,11 +12,18 @@ import aiohttp
 import msgspec
 
 from collector.checked import Check
+from collector.core.argo import controller
+from collector.core.argo.controller_health import tag_of
+from collector.core.objects import kubernetes
 from collector.kube.connection import AddressError, Connection
 from collector.kube.request import BROKEN, fetch
 from collector.watch.api_errors import quote
+from collector.watch.installed import installed
 from collector.watch.kinds import Resource, Right, rights
+from collector.watch.role import WIDE, Grantee, grantee_of
+from collector.web.readiness import SKEWED_MS
 
+WHO_AM_I = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 VERBS = ("list", "watch")
 
@@ -34,16 +41,100 @@ class Review(msgspec.Struct):
     status: ReviewStatus
 
 
+class UserInfo(msgspec.Struct):
+    username: str
+
+
+class SelfStatus(msgspec.Struct):
+    userInfo: UserInfo
+
+
+class SelfReview(msgspec.Struct):
+    status: SelfStatus
+
+
+class ListedPods(msgspec.Struct):
+    items: list[kubernetes.Pod] | None = None
+
+
 async def check_cluster(
     connection: Connection, resources: Iterable[Resource], controller_namespace: str = ""
 ) -> list[Check]:
-    """Checks the address first; only if it answers, each kind and each right in the controller's namespace."""
+    """Checks the address first; only if it answers, each kind that it has and each right in the controller's namespace."""
     first = await _reach(connection)
     if not first.ok:
         return [first]
     named = rights(controller_namespace) if controller_namespace else ()
-    kinds = (_check_kind(connection, resource) for resource in resources)
-    return [first, *await asyncio.gather(*kinds, *(_check_right(connection, right) for right in named))]
+    kinds = (_check_kind(connection, resource) for resource in await installed(connection, resources))
+    argo = (_check_argo(connection, controller_namespace),) if controller_namespace else ()
+    rows = await asyncio.gather(*argo, *kinds, *(_check_right(connection, right) for right in named))
+    return [first, *_clock(connection), *rows]
+
+
+async def who_we_are(connection: Connection) -> Grantee | None:
+    """Who the API server takes our credentials for; None: it does not say, as before Kubernetes 1.28. Raises one of BROKEN."""
+    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+    status, _, body = await fetch(connection, "POST", WHO_AM_I, body=review)
+    try:
+        found = msgspec.json.decode(body, type=SelfReview) if status in (200, 201) else None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return grantee_of(found.status.userInfo.username) if found else None
+
+
+def _clock(connection: Connection) -> list[Check]:
+    """How far the API server's clock is from ours; nothing if its answers have no date."""
+    skew_ms = connection.skew_ms
+    if skew_ms is None:
+        return []
+    subject = f"cluster {connection.address.name}: clock"
+    if abs(skew_ms) <= SKEWED_MS:
+        return [Check(ok=True, subject=subject, detail=f"within {SKEWED_MS // 1000} s of ours", needed=False)]
+    detail = (
+        f"{abs(skew_ms) / 1000:.0f} s {'ahead of' if skew_ms > 0 else 'behind'} ours; without it: no exact latencies"
+    )
+    return [Check(ok=False, subject=subject, detail=detail, remedy="set both clocks by NTP", needed=False)]
+
+
+async def _check_argo(connection: Connection, namespace: str) -> Check:
+    """Names Argo's version by the images of its controllers."""
+    subject = f"cluster {connection.address.name}: Argo Workflows"
+
+    def without(problem: str, remedy: str) -> Check:
+        detail = f"{problem}; without it: no state of the controller"
+        return Check(ok=False, subject=subject, detail=detail, remedy=remedy, needed=False)
+
+    try:
+        images = await _controller_images(connection, namespace)
+    except BROKEN as error:
+        return without(f"the check failed: {error}", "try again")
+    if images is None:
+        return without("its controller cannot be listed", "see the row of pods")
+    if not images:
+        return without(
+            f"no controller runs in namespace {namespace}",
+            "set the cluster's `controller_namespace` to Argo's namespace",
+        )
+    versions = ", ".join(sorted({tag_of(image) or "unknown version" for image in images}))
+    detail = f"{versions}, in namespace {namespace} ({', '.join(sorted(set(images)))})"
+    return Check(ok=True, subject=subject, detail=quote(detail.encode()), needed=False)
+
+
+async def _controller_images(connection: Connection, namespace: str) -> list[str] | None:
+    """The images of the controllers that have run, by their pods; None: they cannot be listed."""
+    images = list[str]()
+    for label, value in controller.LABELS:
+        params = {"labelSelector": f"{label}={value}", "limit": f"{controller.PODS}"}
+        status, _, body = await fetch(connection, "GET", f"/api/v1/namespaces/{namespace}/pods", params=params)
+        try:
+            pods = msgspec.json.decode(body, type=ListedPods).items if status == 200 else None
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+        if status != 200:
+            return None
+        statuses = (one for pod in pods or () if pod.status for one in pod.status.containerStatuses or ())
+        images += [one.image for one in statuses if one.name in controller.CONTAINERS and one.image]
+    return images
 
 
 async def _reach(connection: Connection) -> Check:
@@ -86,16 +177,17 @@ async def _check_kind(connection: Connection, resource: Resource) -> Check:
         return Check(ok=False, subject=subject, detail=detail, remedy=remedy, needed=resource.needed)
 
     try:
-        reviews = ({"group": resource.group, "resource": resource.kind, "verb": verb} for verb in VERBS)
+        reviews = ({"group": resource.group, "resource": resource.plural, "verb": verb} for verb in VERBS)
         answers = await asyncio.gather(*(_allowed(connection, attributes) for attributes in reviews))
         status, _, _ = await fetch(connection, "GET", resource.path, params={"limit": "1"})
     except BROKEN as error:
         return failure(f"the check failed: {error}", "try again")
     denied = [verb for verb, allowed in zip(VERBS, answers, strict=True) if not allowed]
     if denied:
-        rule = f'apiGroups: ["{resource.group}"], resources: ["{resource.kind}"], verbs: ["list", "watch"]'
+        rule = f'apiGroups: ["{resource.group}"], resources: ["{resource.plural}"], verbs: ["list", "watch"]'
         return failure(
-            f"no right to {' and '.join(denied)} it in all namespaces", f"add to the collector's ClusterRole: {rule}"
+            f"no right to {' and '.join(denied)} it in all namespaces",
+            f"add to the collector's ClusterRole: {rule}{_or_all(connection)}",
         )
     if status == 404:
         remedy = "install Argo Workflows there, or remove the cluster from the settings" if resource.needed else ""
@@ -103,6 +195,11 @@ async def _check_kind(connection: Connection, resource: Resource) -> Check:
     if status != 200:
         return failure(f"a list is answered with {status}", "try again")
     return Check(ok=True, subject=subject, detail="list and watch are allowed", needed=resource.needed)
+
+
+def _or_all(connection: Connection) -> str:
+    """The command that grants all that is missing at once."""
+    return f"; or all rights: lynceus check --role {connection.address.name} | kubectl apply -f -"
 
 
 async def _check_right(connection: Connection, right: Right) -> Check:
@@ -120,6 +217,7 @@ async def _check_right(connection: Connection, right: Right) -> Check:
         return failure(f"the check failed: {error}", "try again")
     if not allowed:
         remedy = f"add to a Role of the collector in namespace {right.namespace}: {right.rule}"
+        remedy += "" if right.resource in WIDE else _or_all(connection)
         return failure("no right to get it", remedy)
     if status == 404:
         detail = f"the right is granted, but the object does not exist: no {right.feeds}"

@@ -5,7 +5,7 @@ No sockets, no clock and no random source of its own: the instant and the dice a
 I/O. Never raises on what a server sends, never lists because a server asked for fewer requests, and records every gap.
 
 Reaction by cause; api_errors.py derives the cause from an answer. "List" is a full list that records a gap. Before each
-retry is a pause with backoff, at least as long as the server asked for.
+retry is a pause with backoff, at least as long as the server asked for; after a cause in OUTAGE the server's return ends it.
 
 | cause | answer | reaction during a watch | during a list |
 |---|---|---|---|
@@ -16,11 +16,11 @@ retry is a pause with backoff, at least as long as the server asked for.
 | stream_error | ERROR event with another code | resume; list at the 5th failure at one version | |
 | garbled | a line that is not JSON | resume; list at the 3rd failure at one version, set the line aside | |
 | list_loop | a continue token twice | | first page again |
-| unauthorized | 401 | new credentials at once, once; then resume | then same page again |
-| forbidden | 403 | resume after 60 s, an optional kind after 600 s; `refused` | same page again |
+| unauthorized, tls | 401; TLS fails | new credentials at once, once; then resume | then same page again |
+| forbidden | 403 | resume, at the 4th time after 60 s, an optional kind after 600 s; `refused` | same page again |
 | missing | 404 | resume, an optional kind after 600 s; `absent` | same page again |
 | throttled, server, unusable | 429; other 5xx; not an API server's answer | resume | same page again |
-| connection, tls, deadline, credentials | no answer | resume | same page again |
+| connection, deadline, credentials | no answer | resume | same page again |
 | oversized | a page above the limits of pages.py | | same page with fewer objects, at once; a single object: after a pause |
 | cut, short | the stream breaks off; it ends at once | resume | |
 | closed, idle, deadline | the stream ends; it is silent; it lasts too long | resume without a pause | |
@@ -28,7 +28,7 @@ retry is a pause with backoff, at least as long as the server asked for.
 | no_position | objects vanished without a known position | only as the cause of a gap | |
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Protocol, assert_never, get_args
 
@@ -44,6 +44,7 @@ from collector.watch.frames import Frames
 from collector.watch.kinds import Resource
 from collector.watch.ledger import Ledger
 from collector.watch.pages import Listed, Pages, version_number
+from collector.watch.reactions import OUTAGE, RENEWED, restarts_list
 from collector.watch.requests import Listing, Pause, Refresh, Request, Step, watch_request
 
 WATCH_S = (300, 600)
@@ -54,6 +55,9 @@ SHORT_MS = 5_000
 
 REFUSED_S = 60.0
 """Pause after a missing right. A person grants the right; more requests only fill the audit log."""
+
+REFUSED_TRIES = 3
+"""A watch that had the right asks again so often before: a server that starts knows no roles yet, and refuses everybody."""
 
 ABSENT_S = 600.0
 """Pause of an optional kind that is not served or not granted, perhaps for good."""
@@ -237,17 +241,24 @@ class Watch:
 
     def feed(self, chunk: bytes, now: Instant) -> list[Outcome]:
         """Takes bytes of the stream, split at any byte."""
+        return self.feed_pieces(((chunk, now),))
+
+    def feed_pieces(self, pieces: Sequence[tuple[bytes, Instant]]) -> list[Outcome]:
+        """Takes several pieces at once, each with the instant of its arrival."""
         out: list[Outcome] = []
         if not self.streaming:
             return out
         ledger = self._ledger
-        before = ledger.position
-        block, oversized = self._frames.take(chunk)
-        trouble = ledger.observe_lines(block, now, out) if block else None
-        if oversized:
-            out += [ledger.quarantine_row("oversized", {}, size, now) for size in oversized]
-        if block:
-            self._last_event_at = now
+        before, trouble, now = ledger.position, None, pieces[-1][1]
+        for chunk, arrived_at in pieces:
+            block, oversized = self._frames.take(chunk)
+            trouble = ledger.observe_lines(block, arrived_at, out) if block else None
+            if oversized:
+                out += [ledger.quarantine_row("oversized", {}, size, arrived_at) for size in oversized]
+            if block:
+                self._last_event_at = arrived_at
+            if trouble:
+                break
         if ledger.position != before:
             self._tries_here = self._garbled_here = 0
             self._complete_until = now
@@ -304,6 +315,10 @@ class Watch:
 
     # Trouble.
 
+    def returned(self) -> None:
+        """The server is back after an outage: what failed meanwhile says nothing of the next try."""
+        self._backoff.forget()
+
     def _close(self, cause: Cause) -> None:
         self.streaming = False
         self._frames.clear()
@@ -313,7 +328,7 @@ class Watch:
         """Ends the request and decides how to go on: new credentials, a pause, a new list."""
         self._close(trouble.cause)
         self._state, self._detail = "retrying", trouble.detail
-        if trouble.cause == "unauthorized" and not self._refreshed:
+        if trouble.cause in RENEWED and not self._refreshed:
             self._refresh = self._refreshed = True
             return
         if trouble.cause == "oversized" and self._listing is not None:
@@ -323,9 +338,10 @@ class Watch:
         if trouble.cause in {"forbidden", "missing"}:
             self._name_missing_right(trouble)
         wait_s = self._backoff.delay_s(now, self._min_wait_s(trouble))
-        self._pause = Pause(wait_s, trouble.cause, self._detail)
+        is_outage = trouble.cause in OUTAGE and not trouble.retry_after_s
+        self._pause = Pause(wait_s, trouble.cause, self._detail, ends_on_return=is_outage)
         if self._listing is not None:
-            if _restarts_list(trouble.cause):
+            if restarts_list(trouble.cause):
                 self._begin_list()
         elif self._gives_up_version(trouble.cause):
             self._relist(trouble, now, out)
@@ -346,7 +362,9 @@ class Watch:
         """The shortest pause before the next request."""
         if trouble.cause in ("forbidden", "missing") and not self.resource.needed:
             return ABSENT_S
-        return REFUSED_S if trouble.cause == "forbidden" else trouble.retry_after_s
+        if trouble.cause != "forbidden" or (self.synced and self._backoff.failures < REFUSED_TRIES):
+            return trouble.retry_after_s
+        return REFUSED_S
 
     def _gives_up_version(self, cause: Cause) -> bool:
         """Whether a watch can no longer resume from its version after this cause."""
@@ -378,17 +396,3 @@ class Watch:
     def _begin_list(self) -> None:
         self._ledger.begin_list()
         self._listing = Listing(self.resource)
-
-
-def _restarts_list(cause: Cause) -> bool:
-    """Whether a list begins again at its first page after this cause; otherwise the same page is asked for again."""
-    match cause:
-        case "gone" | "rejected" | "list_loop" | "went_back":
-            return True
-        case "unauthorized" | "forbidden" | "missing" | "throttled" | "server" | "unusable":
-            return False
-        case "connection" | "tls" | "deadline" | "credentials" | "too_large" | "corrupt" | "oversized":
-            return False
-        case "stream_error" | "garbled" | "cut" | "short" | "closed" | "idle" | "back_pressure" | "no_position":
-            return False
-    assert_never(cause)

@@ -19,7 +19,7 @@ import msgspec
 from collector.clock import now_ms
 from collector.core.facts.watches import Reconciled
 from collector.core.model import Instant, version_of
-from collector.core.objects import kubernetes
+from collector.core.objects import kubernetes, structs
 from collector.core.objects.kubernetes import Kind
 from collector.kube.connection import Connection
 from collector.kube.request import BROKEN, TooLargeError, fetch
@@ -212,7 +212,7 @@ class Reconciler:
         path = f"{root}/namespaces/{meta.namespace}/{plural}/{meta.name}"
         try:
             status, _, body = await fetch(self.connection, "GET", path, largest=LARGEST_PAGE_BYTES)
-            return msgspec.json.decode(body, type=kubernetes.OBJECT_OF[resource.kind]) if status == 200 else None
+            return msgspec.json.decode(body, type=structs.OBJECT_OF[resource.kind]) if status == 200 else None
         except (*BROKEN, *UNDECODABLE):
             return None
 

@@ -7,8 +7,9 @@ stream is closed and later resumed from its version, because a server cuts off a
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from random import Random
 
 import aiohttp
 
@@ -20,21 +21,26 @@ from collector.kube.request import TooLargeError, read_whole
 from collector.measured import Measure, unmeasured
 from collector.shown_text import redact
 from collector.watch.api_errors import Cause
+from collector.watch.arrivals import Arrivals
 from collector.watch.kinds import stages
 from collector.watch.pages import oversized
 from collector.watch.protocol import Watch
+from collector.watch.reachability import Reachability
 from collector.watch.requests import LARGEST_PAGE_BYTES, Pause, Refresh, Request, Step
+from collector.watch.silence import Silence
 
 log = logging.getLogger(__name__)
 
 Sink = Callable[[list[Outcome]], None]
 """Takes outcomes in order; must return quickly and must not raise."""
 
-Room = Callable[[], Awaitable[object]]
-"""Returns when the pipeline has room; may be cancelled while it waits."""
+Room = asyncio.Event
+"""Set while the pipeline has room."""
 
 LARGEST_REFUSAL = 64 * 2**10
 """Bytes that are read of an answer that is not the expected one."""
+
+UNANSWERED = "the server answers nothing any more; its open streams were closed"
 
 BROKEN = (aiohttp.ClientError, TimeoutError, OSError, AddressError)
 
@@ -48,13 +54,27 @@ class Patience:
     """Until the head of an answer, and between two parts of a page."""
     page_s: float = 300.0
     """A page of 500 large workflows over a slow line."""
-    idle_s: float = 150.0
-    """A stream that is silent for longer is opened again. That costs little, and a bookmark arrives about once a minute."""
+    idle_s: float = 100.0
+    """A stream that is silent for longer is opened again. That costs little, and a bookmark arrives at least each 75 s."""
     grace_s: float = 30.0
     """How long a server may continue after the requested end of a watch."""
     room_s: float = 3.0
     stage_s: float = 60.0
     """How long the kinds of a later stage wait for those of an earlier stage."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What the watches of one cluster share."""
+
+    connection: Connection
+    server: Reachability
+    sink: Sink
+    room: Room
+    lists: asyncio.Lock
+    """Allows one list of a cluster at a time."""
+    patience: Patience = Patience()
+    measure: Measure = unmeasured
 
 
 async def watch_cluster(
@@ -72,25 +92,19 @@ async def watch_cluster(
 
     `lists` is shared with the reconciliation of the same cluster.
     """
-    lists = lists or asyncio.Lock()
     by_kind = {watch.resource.kind: watch for watch in watches}
+    server, lists = Reachability(connection, Random()), lists or asyncio.Lock()
+    shared = Shared(
+        connection=connection, server=server, sink=sink, room=room, lists=lists, patience=patience, measure=measure
+    )
     async with asyncio.TaskGroup() as group:
+        group.create_task(server.ask_forever(), name="reachability")
         for stage in stages(watch.resource for watch in watches):
             settled = []
             for resource in stage:
                 watch, event = by_kind[resource.kind], asyncio.Event()
                 settled.append(asyncio.ensure_future(event.wait()))
-                run = reflect(
-                    connection,
-                    watch,
-                    sink=sink,
-                    room=room,
-                    lists=lists,
-                    settled=event,
-                    patience=patience,
-                    measure=measure,
-                )
-                group.create_task(run, name=f"{watch.cluster}/{resource.kind}")
+                group.create_task(reflect(watch, shared, event), name=f"{watch.cluster}/{resource.kind}")
             try:
                 # A kind that cannot be reached must not delay the others for ever.
                 await asyncio.wait(settled, timeout=patience.stage_s)
@@ -99,47 +113,21 @@ async def watch_cluster(
                     waiter.cancel()
 
 
-async def reflect(
-    connection: Connection,
-    watch: Watch,
-    *,
-    sink: Sink,
-    room: Room,
-    lists: asyncio.Lock,
-    settled: asyncio.Event,
-    patience: Patience = Patience(),
-    measure: Measure = unmeasured,
-) -> None:
-    """Runs one watch until cancelled. `lists` allows one list of a cluster at a time; `settled` is set when it has synced."""
-    loop = _WatchLoop(
-        connection, watch, sink=sink, room=room, lists=lists, settled=settled, patience=patience, measure=measure
-    )
-    await loop.run()
+async def reflect(watch: Watch, shared: Shared, settled: asyncio.Event) -> None:
+    """Runs one watch until cancelled; `settled` is set when it has synced."""
+    await _WatchLoop(watch, shared, settled).run()
 
 
 class _WatchLoop:
     """One watch's requests, one after the other, and the side requests of its stream."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        watch: Watch,
-        *,
-        sink: Sink,
-        room: Room,
-        lists: asyncio.Lock,
-        settled: asyncio.Event,
-        patience: Patience,
-        measure: Measure,
-    ) -> None:
-        self._connection = connection
-        self._watch = watch
-        self._sink = sink
-        self._room = room
-        self._lists = lists
-        self._settled = settled
-        self._patience = patience
-        self._measure = measure
+    def __init__(self, watch: Watch, shared: Shared, settled: asyncio.Event) -> None:
+        self._watch, self._settled = watch, settled
+        self._connection, self._server = shared.connection, shared.server
+        self._sink, self._room, self._lists = shared.sink, shared.room, shared.lists
+        self._patience, self._measure = shared.patience, shared.measure
+        self._of_stream = aiohttp.ClientTimeout(total=None, sock_connect=shared.patience.connect_s)
+        """Nothing for reads: aiohttp would move a timer at each, and silence.py has one for all."""
         self._access: Access | None = None
         self._absence_logged = False
         self._is_failing = False
@@ -150,7 +138,7 @@ class _WatchLoop:
             match step:
                 case Pause():
                     self._log_pause(step)
-                    await asyncio.sleep(step.seconds)
+                    await self._wait_out(step)
                 case Refresh():
                     await self._refresh()
                 case Request(verb="list"):
@@ -159,6 +147,12 @@ class _WatchLoop:
                 case Request():
                     await self._stream(step)
             step = self._watch.step()
+
+    async def _wait_out(self, pause: Pause) -> None:
+        if not pause.ends_on_return:
+            await asyncio.sleep(pause.seconds)
+        elif await self._server.wait(pause.seconds):
+            self._watch.returned()
 
     def _log_pause(self, pause: Pause) -> None:
         """Logs a pause as a warning; that a cluster does not serve an optional kind is logged once, as information."""
@@ -200,7 +194,7 @@ class _WatchLoop:
 
     async def _read_pages(self, step: Step) -> Step:
         while isinstance(step, Request) and step.verb == "list":
-            await self._room()
+            await self._room.wait()
             try:
                 status, headers, body = await self._fetch(step)
             except BROKEN as error:
@@ -236,56 +230,73 @@ class _WatchLoop:
     async def _stream(self, request: Request) -> None:
         """Opens a watch and reads it until either side ends it."""
         watch, patience = self._watch, self._patience
-        timeout = aiohttp.ClientTimeout(
-            total=request.timeout_s + patience.grace_s, sock_connect=patience.connect_s, sock_read=patience.idle_s
-        )
         opened = False
         try:
-            # Uncompressed: a server would hold events back until its compressor has a full block.
-            async with await self._get(request, timeout, "identity") as answer:
-                opened = watch.opened(answer.status, answer.headers, now_ms())
-                if opened:
-                    self._log_opened()
-                    await self._read(answer)
-                else:
-                    body = await _beginning(answer)
-                    self._emit(watch.answered(answer.status, answer.headers, body, now_ms()))
+            async with asyncio.timeout(request.timeout_s + patience.grace_s):
+                # Uncompressed: a server would hold events back until its compressor has a full block.
+                async with await self._get_head(request) as answer:
+                    opened = watch.opened(answer.status, answer.headers, now_ms())
+                    if opened:
+                        self._log_opened()
+                        await self._read(answer)
+                    else:
+                        body = await _beginning(answer)
+                        self._emit(watch.answered(answer.status, answer.headers, body, now_ms()))
         except BROKEN as error:
             if watch.streaming or not opened:
                 self._emit(self._failure(error, opened))
+
+    async def _get_head(self, request: Request) -> aiohttp.ClientResponse:
+        """Asks for a stream; its head must arrive as soon as any other answer."""
+        async with asyncio.timeout(self._patience.answer_s):
+            return await self._get(request, self._of_stream, "identity")
 
     def _failure(self, error: Exception, opened: bool) -> list[Outcome]:
         cause, detail = _cause(error)
         if not opened:
             return self._watch.broke(cause, detail, now_ms())
         if isinstance(error, TimeoutError):
-            idle = isinstance(error, aiohttp.SocketTimeoutError)
-            return self._watch.ended("idle" if idle else "deadline", now_ms())
+            return self._watch.ended("deadline", now_ms())
         return self._watch.broke("cut", f"the stream broke off: {detail}", now_ms())
 
     async def _read(self, answer: aiohttp.ClientResponse) -> None:
         """Feeds the protocol until one side ends the stream or the pipeline has no room."""
-        watch, content = self._watch, answer.content
+
+        def end(outcomes: list[Outcome]) -> None:
+            self._emit(outcomes)
+            answer.close()
+
+        watch = self._watch
+        silence = Silence(self._patience.idle_s, lambda: end(watch.ended("idle", now_ms())))
         side_requests = asyncio.create_task(self._run_side_requests(answer))
         try:
-            while watch.streaming:
-                if not await self._has_room():
-                    answer.close()
-                    self._emit(watch.ended("back_pressure", now_ms()))
-                    await self._room()
-                    return
-                chunk = await content.readany()
-                self._emit(watch.feed(chunk, now_ms()) if chunk else watch.ended("closed", now_ms()))
+            with silence, self._server.open_stream(lambda: end(watch.broke("deadline", UNANSWERED, now_ms()))):
+                await self._feed(answer, silence)
         finally:
             side_requests.cancel()
             await asyncio.wait([side_requests])
         if not side_requests.cancelled():
             side_requests.result()
 
+    async def _feed(self, answer: aiohttp.ClientResponse, silence: Silence) -> None:
+        watch, server = self._watch, self._server
+        with Arrivals(answer) as arrivals:
+            while watch.streaming:
+                if not await self._has_room():
+                    answer.close()
+                    self._emit(watch.ended("back_pressure", now_ms()))
+                    await self._room.wait()
+                    return
+                pieces = await arrivals.next_block()
+                server.received_at = silence.received_at = silence.now()
+                self._emit(watch.feed_pieces(pieces) if pieces else watch.ended("closed", now_ms()))
+
     async def _has_room(self) -> bool:
+        if self._room.is_set():
+            return True
         try:
             async with asyncio.timeout(self._patience.room_s):
-                await self._room()
+                await self._room.wait()
         except TimeoutError:
             return False
         return True

@@ -38,6 +38,8 @@ class Pause(msgspec.Struct, frozen=True):
     seconds: float
     cause: Cause
     detail: str
+    ends_on_return: bool = False
+    """Whether the server's return from an outage ends the wait."""
 
 
 class Refresh(msgspec.Struct, frozen=True):

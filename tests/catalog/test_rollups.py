@@ -76,10 +76,10 @@ def test_rows_age_by_an_immutable_column() -> None:
 
 
 def test_tables_without_a_setting_keep_the_default() -> None:
-    """Money and evidence for ever, samples and quarantine for some time."""
+    """Evidence for a year and a month, samples and quarantine for some time."""
     kept = retention_days({"queue_sample": "7d", "quarantine": "forever"})
 
-    assert (kept["queue_sample"], kept["quarantine"], kept["cron_run"], kept["pod_run"]) == (7, 0, 400, 0)
+    assert (kept["queue_sample"], kept["quarantine"], kept["cron_run"], kept["pod_run"]) == (7, 0, 400, 400)
     assert RETENTION["queue_sample"].ttl(7) == "toDateTime(at) + toIntervalDay(7)"
     assert RETENTION["pod_run"].ttl(0) == ""
 

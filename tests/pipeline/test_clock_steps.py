@@ -17,6 +17,7 @@ from collector.service.recovery import restore
 from tests.builders import HOUR, MINUTE, NOON, SECOND, a_pod, a_step, a_workflow, an_observation, ended_pod, running_pod
 from tests.core.observed import finished, submitted
 from tests.flow import BEGUN, DONE, ENDED_POD, HEALTHY, STARTED_POD, SUBMITTED, a_pipeline, drained, only, position
+from tests.slices import whole
 
 NEW_POD = an_observation(a_pod(), "added", when=NOON + 2 * SECOND)
 LIFE: Sequence[Observation] = (SUBMITTED, BEGUN, NEW_POD, STARTED_POD, ENDED_POD, DONE)
@@ -93,9 +94,9 @@ def test_a_step_that_is_noticed_between_two_sights_counts_too() -> None:
     flow._clock = clocks.steps()
     flow.take("c1", [SUBMITTED])
     clocks.set_ms = HOUR
-    flow.tick(NOON + HOUR, ())
+    whole(flow.tick(NOON + HOUR, ()))
     clocks.set_ms = 0
-    flow.tick(NOON, ())
+    whole(flow.tick(NOON, ()))
     flow.take("c1", [BEGUN, STARTED_POD, ENDED_POD, DONE])
 
     assert run_of(drained(flow).facts).latency_source == "object"
@@ -108,7 +109,7 @@ def test_a_workflow_is_not_stuck_because_the_clock_was_set() -> None:
     flow.take("c1", [SUBMITTED, BEGUN])
     before = flow.clusters["c1"].workflows["w1"].moved_at or 0
     clocks.set_ms = HOUR
-    flow.tick(NOON + HOUR, ())
+    whole(flow.tick(NOON + HOUR, ()))
 
     assert flow.clusters["c1"].workflows["w1"].moved_at == before + HOUR
 
@@ -139,7 +140,7 @@ def test_the_age_of_a_held_lock_counts_the_time_that_passed() -> None:
     seen = an_observation(a_workflow(phase="Running", started=NOON, synchronization=held), when=NOON + SECOND)
     flow.take("c1", [SUBMITTED, seen])
     clocks.set_ms = HOUR
-    flow.tick(NOON + HOUR, ())
+    whole(flow.tick(NOON + HOUR, ()))
     (lock,) = flow.view(NOON + HOUR + MINUTE, {}, HEALTHY).locks
     flow.take("c1", [finished()])
 
@@ -193,7 +194,7 @@ def test_a_clock_that_was_set_back_while_no_process_ran_is_noticed(saved_at: Ins
     before.take("c1", lists)
     commit = drained(before, saved_at)
     states = [(s.cluster, s.kind, s.uid, s.state) for s in commit.upserts]
-    restore(after, commit.cursors, states, NOON + MINUTE)
+    whole(restore(after, commit.cursors, states, NOON + MINUTE))
     after.take("c1", [BEGUN, an_observation(ended_pod(), when=NOON + MINUTE), DONE])
 
     assert run_of(drained(after).facts).latency_source == source
@@ -205,3 +206,37 @@ def test_a_step_is_what_the_wall_clock_left_the_monotonic_one_by() -> None:
     steps = WallClockSteps(lambda: next(walls) * 10**6, lambda: 0)
 
     assert [steps.step_ms() for _ in range(5)] == [0, 0, 0, 8000, 0]
+
+
+@pytest.mark.parametrize("how", ["event", "pack", "tick", "commit"])
+def test_each_cluster_takes_a_step_by_itself(how: str) -> None:
+    """All at once would hold the event loop; none has an event, a judgement or a commit before it has taken the step."""
+    clocks, flow = Clocks(), a_pipeline("c1", "c2", "c3")
+    flow._clock = clocks.steps()
+    for name in flow.clusters:
+        flow.take(name, [SUBMITTED])
+    drained(flow)
+    clocks.set_ms = HOUR
+    flow.take("c1", [])
+    stepped = [cluster.workflows["w1"].attempt.clock_stepped for cluster in flow.clusters.values()]
+    if how == "event":
+        flow.take("c2", [])
+        flow.take("c3", [])
+    elif how == "commit":
+        drained(flow)
+    else:
+        slices = flow.pack() if how == "pack" else flow.tick(NOON + HOUR, ())
+        next(slices)
+        one_more = [cluster.workflows["w1"].attempt.clock_stepped for cluster in flow.clusters.values()]
+        whole(slices)
+        assert sum(one_more) == (2 if how == "pack" else 1)
+    flow.remove_cluster("c3", NOON + HOUR)
+
+    assert stepped == [True, False, False]
+    assert all(cluster.workflows["w1"].attempt.clock_stepped for cluster in flow.clusters.values())
+    assert len(only_changed(flow, how)) == len(flow.clusters)
+
+
+def only_changed(flow: Pipeline, how: str) -> set[str]:
+    """The clusters whose stepped state is in a commit; the drain of this test took them already."""
+    return {*flow.clusters} if how == "commit" else {change.cluster for change in drained(flow).upserts} - {"c3"}

@@ -13,6 +13,7 @@ from collector.pipeline import checkpoints
 from collector.pipeline.pipeline import Pipeline
 from tests.builders import DAY, HOUR, MINUTE, NOON, SECOND, a_step, a_workflow, an_observation, ended_pod, running_pod
 from tests.flow import BEGUN, DONE, ENDED_POD, FAILED, STARTED_POD, SUBMITTED, WHOLE, a_pipeline, counted, drained, only
+from tests.slices import whole
 
 COST = Decimal("0.0013468")
 """Of the pod of WHOLE."""
@@ -162,6 +163,6 @@ def test_a_running_pod_is_counted_nowhere() -> None:
     """Its cost accrues in the tables; the counters take it at its end."""
     flow = a_pipeline()
     flow.take("c1", [SUBMITTED, BEGUN, an_observation(running_pod(), when=NOON + SECOND), DONE])
-    flow.accrue(NOON + HOUR)
+    whole(flow.accrue(NOON + HOUR))
 
     assert (by_class(flow), unallocated(flow)) == ({}, {})

@@ -19,6 +19,7 @@ from collector.pipeline.pipeline import Pipeline
 from tests.builders import NOON, RULES, a_namespace, a_vanishing, a_workflow, an_observation, decoded
 from tests.flow import SUBMITTED, WHOLE, a_pipeline, drained, position
 from tests.pipeline.test_over_time import restarted
+from tests.slices import whole
 
 Key = tuple[str, ...]
 
@@ -121,7 +122,7 @@ def test_a_cron_brings_its_misses_and_every_reason_to_skip(by: str) -> None:
     if by == "list":
         flow.take("c1", [Synced("cronworkflows", "5")])
     else:
-        flow.tick(NOON, {"c1"})
+        whole(flow.tick(NOON, {"c1"}))
 
     assert series(flow, metrics.CRON_MISSED) == {("c1", "team", "nightly"): 0}
     assert set(series(flow, metrics.CRON_SKIPPED)) == {("c1", "team", "nightly", why) for why in get_args(SkipReason)}
@@ -158,7 +159,7 @@ def test_what_other_releases_or_overflows_left_in_the_totals_is_no_queue() -> No
     flow = a_pipeline()
     names = (("c1", "_other", "_other"), ("c1", "_gone 3", "_gone 3"), ("c1", "old"), ("c9", "n", "q"))
     flow.restore_identity("c1", "", {"\x1f".join((metrics.SUBMITTED.name, *key)): "7" for key in names}, NOON)
-    flow.restore((), ())
+    whole(flow.restore((), ()))
 
     assert series(flow, metrics.STARTED) == {}
 

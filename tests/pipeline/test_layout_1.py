@@ -21,6 +21,7 @@ from tests.core.cluster.test_laws import retried
 from tests.core.settled import Settled, facts_of, settled
 from tests.flow import a_pipeline
 from tests.replay import RULES, observations, read
+from tests.slices import whole
 
 SPOOLS = ("demo", "restart")
 CLUSTERS = {"demo": ("gpu-bj", "prod-hz"), "restart": ("basics", "retried")}
@@ -105,7 +106,7 @@ def restored(name: str, folder: Path) -> tuple[Pipeline, list[str]]:
     found = spool.load()
     spool.close()
     assert found.damage == ""
-    return flow, flow.restore(found.cursors, found.checkpoints)
+    return flow, whole(flow.restore(found.cursors, found.checkpoints))
 
 
 @pytest.mark.parametrize("name", SPOOLS)

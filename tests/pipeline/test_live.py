@@ -30,12 +30,13 @@ from tests.flow import (
     identity,
     only,
 )
+from tests.slices import whole
 
 # Queue samples.
 
 
 def samples(flow: Pipeline, now: Instant) -> list[tuple[str, int, int, Instant]]:
-    flow.sample_queues(now, flow.clusters)
+    whole(flow.sample_queues(now, flow.clusters))
     commit = flow.drain(now)
     found = only(QueueSample, commit.facts if commit else ())
     return [(s.reason, s.depth, s.oldest_age_ms, s.at) for s in found]
@@ -92,7 +93,7 @@ def test_a_queue_that_is_not_watched_is_not_sampled() -> None:
     flow.take("c1", [SUBMITTED])
     samples(flow, NOON + 15 * SECOND)
     flow.take("c1", [BEGUN])
-    flow.sample_queues(NOON + 30 * SECOND, ())
+    whole(flow.sample_queues(NOON + 30 * SECOND, ()))
     blind = only(QueueSample, drained(flow).facts)
 
     assert blind == []
@@ -187,12 +188,12 @@ def test_the_view_has_the_hourly_cost_of_running_pods() -> None:
     """As of the last tick; a pod that has ended is gone from it at the next."""
     flow = a_pipeline()
     flow.take("c1", [SUBMITTED, BEGUN, STARTED_POD])
-    flow.tick(NOON + MINUTE, ())
+    whole(flow.tick(NOON + MINUTE, ()))
     [burning] = flow.view(NOON + MINUTE, {}, HEALTHY).burning
     assert (burning.cluster, burning.product, burning.per_hour) == ("c1", "alibaba-eci", Decimal("0.069264"))
 
     flow.take("c1", [ENDED_POD])
-    flow.tick(NOON + 2 * MINUTE, ())
+    whole(flow.tick(NOON + 2 * MINUTE, ()))
     assert flow.view(NOON + 2 * MINUTE, {}, HEALTHY).burning == []
 
 
@@ -212,10 +213,10 @@ def test_pods_are_counted_by_the_tick() -> None:
     flow = a_pipeline()
     flow.take("c1", [SUBMITTED, BEGUN, STARTED_POD, an_observation(a_pod("p2", phase="Pending"), "added")])
     before = flow.view(NOON, {}, HEALTHY).pods
-    flow.tick(NOON, ())
+    whole(flow.tick(NOON, ()))
     both = flow.view(NOON, {}, HEALTHY).pods
     flow.take("c1", [a_vanishing("pods", "p1")])
-    flow.tick(NOON, ())
+    whole(flow.tick(NOON, ()))
 
     assert before == {}
     assert both == {("c1", "team", "running"): 1, ("c1", "team", "pending"): 1}
@@ -226,7 +227,7 @@ def test_pods_of_a_refused_cluster_are_not_known() -> None:
     """Another cluster answers under its name: nothing of it is shown."""
     flow = a_pipeline()
     flow.take("c1", [*identity("one"), SUBMITTED, BEGUN, STARTED_POD])
-    flow.tick(NOON, ())
+    whole(flow.tick(NOON, ()))
     flow.take("c1", identity("another"))
 
     assert flow.view(NOON, {}, HEALTHY).pods == {}

@@ -38,6 +38,7 @@ from tests.flow import (
     position,
 )
 from tests.replay import observations
+from tests.slices import whole
 
 # Identity.
 
@@ -79,8 +80,8 @@ def test_a_refused_cluster_is_neither_charged_nor_sampled() -> None:
     flow.take("c1", [*identity("uid-1"), an_observation(a_workflow("w2"), "added"), SUBMITTED, STARTED_POD])
     drained(flow)
     flow.take("c1", identity("uid-2"))
-    flow.accrue(NOON + HOUR)
-    flow.sample_queues(NOON + HOUR, flow.clusters)
+    whole(flow.accrue(NOON + HOUR))
+    whole(flow.sample_queues(NOON + HOUR, flow.clusters))
 
     assert flow.drain(NOON) is None
     assert flow.view(NOON, {}, HEALTHY).queues == []
@@ -108,7 +109,7 @@ def test_a_restart_before_the_cluster_was_bound_refuses_nothing() -> None:
     """A cursor without an identity binds to none."""
     flow, after = a_pipeline(), a_pipeline()
     flow.take("c1", [position(), position("pods")])
-    after.restore(drained(flow).cursors, [])
+    whole(after.restore(drained(flow).cursors, []))
     after.take("c1", identity("uid-1"))
 
     assert (after.identities.refused, after.identities.uids) == ({}, {"c1": "uid-1"})
@@ -118,7 +119,7 @@ def test_a_restart_remembers_who_a_name_belongs_to() -> None:
     """The binding is with every cursor."""
     flow, after = a_pipeline(), a_pipeline()
     flow.take("c1", [*identity("uid-1"), position()])
-    after.restore(drained(flow).cursors, [])
+    whole(after.restore(drained(flow).cursors, []))
     after.take("c1", identity("uid-2"))
 
     assert list(after.identities.refused) == ["c1"]
@@ -137,7 +138,7 @@ def restarted(commits: Iterable[Commit], *names: str) -> Pipeline:
         for gone in commit.deletes:
             states.pop((gone.cluster, gone.kind, gone.uid), None)
     flow = a_pipeline(*names)
-    flow.restore(cursors.values(), [(*key, state) for key, state in states.items()])
+    whole(flow.restore(cursors.values(), [(*key, state) for key, state in states.items()]))
     return flow
 
 
@@ -198,7 +199,7 @@ def test_plain_nodes_are_written_hourly_and_known_after_a_restart() -> None:
     seen = an_observation(a_plain_node("n1"), "listed")
     flow.take("c1", [seen, position("nodes", "70", epoch=2)])
     first = drained(flow)
-    flow.accrue(NOON + HOUR)
+    whole(flow.accrue(NOON + HOUR))
     second = drained(flow)
 
     assert [node.last_seen_at for c in (first, second) for node in only(NodeRun, c.facts)] == [NOON, NOON + HOUR]
@@ -254,7 +255,7 @@ def test_a_piece_that_cannot_be_read_starts_its_cluster_from_lists(piece: bytes)
     """Whatever the spool held under that name."""
     flow = a_pipeline("c1", "c2")
 
-    assert flow.restore([], [("c1", "workflows", "w1", piece)]) == ["c1"]
+    assert whole(flow.restore([], [("c1", "workflows", "w1", piece)])) == ["c1"]
     assert flow.clusters["c1"].workflows == {}
 
 
@@ -289,7 +290,7 @@ def test_a_pod_that_has_no_instance_yet_accrues_nothing() -> None:
     flow = a_pipeline()
     flow.take("c1", [SUBMITTED, an_observation(a_pod(conditions=[], annotations={}))])
     drained(flow)
-    flow.accrue(NOON + HOUR)
+    whole(flow.accrue(NOON + HOUR))
 
     assert flow.drain(NOON) is None
 
@@ -299,9 +300,9 @@ def test_a_running_pods_charge_of_the_day_is_written_again() -> None:
     flow = a_pipeline()
     flow.take("c1", [SUBMITTED, STARTED_POD, an_observation(ended_pod("p2"))])
     drained(flow)
-    flow.accrue(NOON + HOUR)
+    whole(flow.accrue(NOON + HOUR))
     (first,) = only(PodCost, drained(flow).facts)
-    flow.accrue(NOON + 2 * HOUR)
+    whole(flow.accrue(NOON + 2 * HOUR))
     (second,) = only(PodCost, drained(flow).facts)
 
     assert (first.pod_uid, first.cost, first.status) == ("p1", Decimal("0.069264"), "accruing")
@@ -313,10 +314,10 @@ def test_days_that_are_over_are_not_written_again() -> None:
     """Else their rollups would be rebuilt each hour; a restart remembers what was written."""
     flow = a_pipeline()
     flow.take("c1", [SUBMITTED, STARTED_POD, position(), position("pods")])
-    flow.accrue(NOON + 61 * HOUR)
+    whole(flow.accrue(NOON + 61 * HOUR))
     commit = drained(flow)
     after = restarted([commit])
-    after.accrue(NOON + 62 * HOUR)
+    whole(after.accrue(NOON + 62 * HOUR))
     before, now = only(PodCost, commit.facts), only(PodCost, drained(after).facts)
 
     assert [charge.day - before[0].day for charge in before] == [0, 1, 2, 3]
@@ -327,7 +328,7 @@ def test_the_last_charge_of_a_pod_replaces_what_it_accrued() -> None:
     """Also on a day on which nothing is left of it."""
     flow = a_pipeline()
     flow.take("c1", [SUBMITTED, STARTED_POD])
-    flow.accrue(NOON + 13 * HOUR)
+    whole(flow.accrue(NOON + 13 * HOUR))
     flow.take("c1", [an_observation(ended_pod(), when=NOON + 13 * HOUR)])
     rows = {c.day: c for c in only(PodCost, drained(flow).facts)}
 
@@ -341,10 +342,10 @@ def test_an_accruing_charge_survives_a_restart() -> None:
     """Its version goes on, or the row of an hour ago would stay."""
     flow = a_pipeline()
     flow.take("c1", [SUBMITTED, STARTED_POD, position(), position("pods")])
-    flow.accrue(NOON + HOUR)
+    whole(flow.accrue(NOON + HOUR))
     commit = drained(flow)
     after = restarted([commit])
-    after.accrue(NOON + 2 * HOUR)
+    whole(after.accrue(NOON + 2 * HOUR))
     (first,), (second,) = only(PodCost, commit.facts), only(PodCost, drained(after).facts)
 
     assert second.version > first.version

@@ -387,9 +387,9 @@ async def test_a_full_pipeline_has_no_room_until_it_is_drained(monkeypatch: pyte
     """Watches are stopped cleanly; what was taken is kept."""
     monkeypatch.setattr(pipeline, "PENDING_LIMIT", 2)
     flow = a_pipeline()
-    await asyncio.wait_for(flow.wait_for_room(), 1)
+    await asyncio.wait_for(flow.room.wait(), 1)
     flow.take("c1", [an_observation(a_workflow(f"w{i}"), "added") for i in range(3)])
-    waiting = asyncio.ensure_future(flow.wait_for_room())
+    waiting = asyncio.ensure_future(flow.room.wait())
     await asyncio.sleep(0)
     stopped = not waiting.done()
     drained(flow)

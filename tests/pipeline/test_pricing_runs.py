@@ -7,6 +7,7 @@ from collector.core.cost.pricing_runs import Preparing, Runs
 from collector.core.facts.bills import Period, PodCost
 from tests.builders import HOUR, NOON, SECOND
 from tests.flow import ENDED_POD, STARTED_POD, WHOLE, a_pipeline, drained, only
+from tests.slices import whole
 
 NOVEMBER, DECEMBER = 20758, 20788
 PREPARED = Runs({NOVEMBER: 1}, (Preparing(2, NOVEMBER, DECEMBER),))
@@ -20,7 +21,7 @@ def charged(facts: object) -> set[tuple[int, str]]:
 def test_a_charge_goes_to_the_active_run_and_to_one_in_preparation() -> None:
     """The same charge under both numbers, so that no fact is lost whichever becomes the bill."""
     flow = a_pipeline()
-    flow.set_pricing_runs(PREPARED, NOON)
+    whole(flow.set_pricing_runs(PREPARED, NOON))
     flow.take("c1", WHOLE)
 
     charges = only(PodCost, drained(flow).facts)
@@ -41,7 +42,7 @@ def test_what_runs_accrues_at_once_under_a_run_nobody_had_heard_of() -> None:
     flow.take("c1", [*WHOLE[:2], STARTED_POD])
     drained(flow)
 
-    flow.set_pricing_runs(PREPARED, NOON + HOUR)
+    whole(flow.set_pricing_runs(PREPARED, NOON + HOUR))
 
     assert charged(drained(flow).facts) == {(1, "accruing"), (2, "accruing")}
 
@@ -52,17 +53,17 @@ def test_what_ended_before_the_news_is_charged_under_the_new_run_too() -> None:
     flow.take("c1", [*WHOLE[:2], STARTED_POD, ENDED_POD])
     drained(flow)
 
-    flow.set_pricing_runs(PREPARED, NOON + 80 * SECOND)
+    whole(flow.set_pricing_runs(PREPARED, NOON + 80 * SECOND))
     assert charged(drained(flow).facts) == {(1, "final"), (2, "final")}
 
-    flow.set_pricing_runs(PREPARED, NOON + 90 * SECOND)
+    whole(flow.set_pricing_runs(PREPARED, NOON + 90 * SECOND))
     assert flow.drain(NOON) is None
 
 
 def test_a_locked_month_is_written_under_its_late_run_only() -> None:
     """No row of a bill that was paid is touched, and no period is opened that the store has."""
     flow = a_pipeline()
-    flow.set_pricing_runs(Runs({NOVEMBER: 7}), NOON)
+    whole(flow.set_pricing_runs(Runs({NOVEMBER: 7}), NOON))
     flow.take("c1", WHOLE)
 
     facts = drained(flow).facts

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from collector.service.tasks import background_task, every, on_wall_clock, own_thread
+from collector.core.slices import Slices
+from collector.service.tasks import background_task, every, in_slices, on_wall_clock, own_thread, pause_after
 from collector.store.clickhouse import Store
 
 
@@ -44,6 +45,14 @@ async def test_a_job_chooses_the_pause_until_its_next_run() -> None:
         await asyncio.wait_for(done.wait(), 10)
 
     assert runs >= 3
+
+
+@pytest.mark.parametrize(
+    ("took_s", "pause_s"), [(0.0, 60), (3.0, 60), (10.0, 190), (100.0, 1900), (378.9, 7199.1), (500.0, 7200)]
+)
+def test_a_run_takes_its_share_of_the_time(took_s: float, pause_s: float) -> None:
+    """A twentieth with the pause after it, unless it is so short that the regular pause is longer, or too long to wait for."""
+    assert pause_after(took_s, 0.05, 60, 7200) == pytest.approx(pause_s)
 
 
 class SteppedClock:
@@ -143,3 +152,26 @@ async def test_the_thread_of_a_job_ends_with_its_block() -> None:
     assert store.closed
     with pytest.raises(RuntimeError, match="shutdown"):
         await worker.run(lambda: 1)
+
+
+@pytest.mark.parametrize(("slice_s", "least"), [(0.0, 9), (3600.0, 0)])
+async def test_slices_let_others_go_first(slice_s: float, least: int) -> None:
+    """After each slice that ends later than its time; what the work results in is returned."""
+    passes = 0
+
+    async def count() -> None:
+        nonlocal passes
+        while True:
+            passes += 1
+            await asyncio.sleep(0)
+
+    def work() -> Slices[str]:
+        for _ in range(10):
+            yield
+        return "done"
+
+    async with background_task(count(), "others"):
+        result = await in_slices(work(), slice_s)
+        seen = passes
+
+    assert (result, seen >= least, seen <= least + 2) == ("done", True, True)

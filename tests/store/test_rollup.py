@@ -12,7 +12,7 @@ from collector.catalog.rollups import COST_DAILY, HOUSEKEEPING, ROLLUPS, WORKFLO
 from collector.catalog.workflows import WORKFLOW_RUN
 from collector.core.facts.bills import PodCost
 from collector.store.clickhouse import Store, StoreError
-from collector.store.rollup import roll_up, rolled_up_at
+from collector.store.rollup import batches, roll_up, rolled_up_at
 from tests.builders import DAY, NOON, a_pod_run
 from tests.core.cost.charged import charge
 from tests.reports.stored import a_run
@@ -84,11 +84,30 @@ def test_a_row_with_a_new_owner_leaves_the_old_owners_sum(store: Store) -> None:
     assert stored_days(store) == {(TODAY, "unallocated"): 1, (TODAY, "maps"): 1}
 
 
+def test_small_clusters_are_read_by_one_statement() -> None:
+    """Up to so many rows together; a larger one is read alone, and each is read once."""
+    counts = [("a", 2), ("b", 3), ("c", 1), ("d", 9), ("e", 1), ("f", 4)]
+
+    assert list(batches(counts, 5)) == [["a", "b"], ["c"], ["d"], ["e", "f"]]
+    assert list(batches([], 5)) == []
+
+
+def test_a_day_is_the_same_in_however_many_statements(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One for each cluster, or one for all of them."""
+    write_facts(store, charges("a", "b", "c"))
+    rebuilt(store)
+    together = stored_days(store)
+    monkeypatch.setattr("collector.store.rollup.batches", lambda counts: ([cluster] for cluster, _ in counts))
+
+    assert rebuilt(store) == [TODAY]
+    assert stored_days(store) == together == {(TODAY, "unallocated"): 3}
+
+
 def test_a_day_that_became_empty_is_dropped(store: Store) -> None:
     """No empty partition and no old row is left."""
     write_facts(store, charges("a", run=1))
     rebuilt(store)
-    store.insert(PERIOD, [(date(2026, 11, 1), 1, 2, "open", None, "", {}, 0, {})], "turned")
+    store.insert(PERIOD, [(date(2026, 11, 1), 1, 2, "open", None, "", {}, 0, {}, "", {})], "turned")
 
     assert rebuilt(store) == [TODAY]
     assert stored_days(store) == {}

@@ -5,9 +5,10 @@ Writes HTTP by hand, because no library sends half a chunk, resets within a char
 """
 
 import asyncio
+import json
 import ssl
 from collections import Counter, defaultdict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -21,9 +22,10 @@ import yaml
 from collector.catalog.counters import Counters
 from collector.core.messages import Outcome
 from collector.kube.connection import ClusterAddress, Connection
-from collector.watch.kinds import Resource
+from collector.watch.kinds import RESOURCES, Resource
 from collector.watch.protocol import Watch
-from collector.watch.reflector import Patience, Room, reflect
+from collector.watch.reachability import READY, Reachability
+from collector.watch.reflector import Patience, Room, Shared, reflect
 from tests.watch.steps import WORKFLOWS, page
 
 
@@ -109,6 +111,18 @@ async def silence(exchange: Exchange) -> None:
     exchange.writer.close()
 
 
+def discovery(rows: Iterable[Resource]) -> bytes:
+    """The answer to /apis of a server that has these kinds."""
+    groups = [
+        {
+            "metadata": {"name": row.group},
+            "versions": [{"version": row.version, "resources": [{"resource": row.plural}]}],
+        }
+        for row in rows
+    ]
+    return json.dumps({"kind": "APIGroupDiscoveryList", "items": groups}).encode()
+
+
 class ApiServer:
     """
     Answers from scripts; without a script, with an empty list at version 100, or with a silent watch.
@@ -123,6 +137,8 @@ class ApiServer:
             "list": body(page(version=100)),
             "fence": body(page(version=1_000_000)),
             "watch": stream(),
+            READY: body(b"ok", Content_Type="text/plain"),
+            "/apis": body(discovery(row for row in RESOURCES if row.group)),
         }
         self.open = 0
         """Connections, idle ones too."""
@@ -147,9 +163,14 @@ class ApiServer:
             yield self
         finally:
             server.close()
-            for task in list(self._tasks):
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self.cut()
+
+    async def cut(self) -> None:
+        """Ends all connections as a server does that dies; new ones are accepted."""
+        await asyncio.sleep(0)  # one that was accepted this instant is known by then
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -185,7 +206,7 @@ async def _read_request(reader: asyncio.StreamReader) -> ReceivedRequest | None:
     params = dict(parse_qsl(parts.query))
     content = await reader.readexactly(int(headers.get("Content-Length", "0")))
     verb = "watch" if "watch" in params else "fence" if params.get("limit") == "1" else "list"
-    if method != "GET" or parts.path == "/version":
+    if method != "GET" or parts.path in ("/version", READY, "/apis"):
         verb = parts.path
     return ReceivedRequest(
         verb=verb, path=parts.path, params=params, headers=headers, body=content, at=asyncio.get_running_loop().time()
@@ -218,8 +239,9 @@ class Impatient(Random):
 QUICK = Patience(connect_s=2, answer_s=2, page_s=5, idle_s=5, grace_s=2, room_s=0.05, stage_s=5)
 
 
-async def always_room() -> None:
-    """A pipeline that is never behind."""
+always_room = Room()
+"""A pipeline that is never behind."""
+always_room.set()
 
 
 @dataclass
@@ -239,6 +261,8 @@ async def running(
     patience: Patience = QUICK,
     room: Room = always_room,
     plugin_patience_s: float = 5,
+    ask_every_s: float = 60,
+    answer_s: float = 5,
     resource: Resource = WORKFLOWS,
     **more: Any,
 ) -> AsyncIterator[Run]:
@@ -248,9 +272,12 @@ async def running(
     async with Connection(address, plugin_patience_s=plugin_patience_s) as connection:
         run = Run(watch, connection, counters)
         lists, settled = asyncio.Lock(), asyncio.Event()
-        going = reflect(
-            connection, watch, sink=run.emitted.extend, room=room, lists=lists, settled=settled, patience=patience
+        server = Reachability(connection, Impatient(1), ask_every_s=ask_every_s, answer_s=answer_s)
+        shared = Shared(
+            connection=connection, server=server, sink=run.emitted.extend, room=room, lists=lists, patience=patience
         )
+        going = reflect(watch, shared, settled)
+        asking = asyncio.create_task(server.ask_forever())
         task = asyncio.create_task(going)
         try:
             yield run
@@ -258,8 +285,10 @@ async def running(
             if task.done():
                 task.result()
             task.cancel()
-            await asyncio.wait([task], timeout=5)
+            asking.cancel()
+            await asyncio.wait([task, asking], timeout=5)
             assert task.cancelled()
+            assert asking.cancelled()
 
 
 async def eventually(condition: Callable[[], object], within_s: float = 10) -> None:

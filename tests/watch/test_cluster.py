@@ -14,7 +14,8 @@ import pytest
 from collector.catalog.counters import Counters
 from collector.checked import Check
 from collector.core.messages import Outcome, Synced
-from collector.core.objects.kubernetes import Kind
+from collector.core.objects.kubernetes import ADMISSION_KINDS, Kind
+from collector.core.objects.owner_kinds import OWNER_KINDS, OWNER_NAMES
 from collector.kube.connection import ClusterAddress, Connection
 from collector.watch.kinds import resources
 from collector.watch.preflight import REVIEWS, check_cluster
@@ -88,9 +89,10 @@ async def test_namespaces_then_nodes_then_workflows_and_pods(server: ApiServer, 
     assert states == {kind: "listing" if kind == "namespaces" else "starting" for kind in watches}
     synced = [outcome.kind for outcome in of_type(emitted, Synced)]
     assert synced[0] == "namespaces"
-    assert set(synced[1:6]) == {"nodes", "jobs", "rayclusters", "rayjobs", "sparkapplications"}
-    assert set(synced[6:9]) == {"workflows", "pods", "cronworkflows"}
-    assert synced[9:] == ["events"]
+    owners = {"nodes", *OWNER_NAMES, *ADMISSION_KINDS}
+    assert set(synced[1 : len(owners) + 1]) == owners
+    assert set(synced[len(owners) + 1 : -1]) == {"workflows", "pods", "cronworkflows"}
+    assert synced[-1] == "events"
     assert kinds_of(server, "list")[:2] == ["namespaces", "nodes"]
 
 
@@ -189,10 +191,13 @@ async def test_a_cluster_that_is_well_has_a_row_for_itself_and_for_each_kind(
         (True, "cluster prod"),
         (True, "cluster prod: namespaces"),
         (True, "cluster prod: nodes"),
-        (True, "cluster prod: jobs.batch"),
-        (True, "cluster prod: rayclusters.ray.io"),
-        (True, "cluster prod: rayjobs.ray.io"),
-        (True, "cluster prod: sparkapplications.sparkoperator.k8s.io"),
+        *((True, f"cluster prod: {row.plural}.{row.group}") for row in OWNER_KINDS),
+        (True, "cluster prod: queueunits.scheduling.x-k8s.io"),
+        (True, "cluster prod: queues.scheduling.x-k8s.io"),
+        (True, "cluster prod: workloads.kueue.x-k8s.io"),
+        (True, "cluster prod: localqueues.kueue.x-k8s.io"),
+        (True, "cluster prod: clusterqueues.kueue.x-k8s.io"),
+        (True, "cluster prod: podgroups.scheduling.volcano.sh"),
         (True, "cluster prod: workflows.argoproj.io"),
         (True, "cluster prod: pods"),
         (True, "cluster prod: cronworkflows.argoproj.io"),

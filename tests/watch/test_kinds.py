@@ -11,7 +11,9 @@ import pytest
 from collector.core.cluster.state import Cluster
 from collector.core.facts.watches import WatchGap
 from collector.core.messages import Synced
-from collector.core.objects.kubernetes import OBJECT_OF, OWNER_KINDS, Kind
+from collector.core.objects.kubernetes import ADMISSION_KINDS, OwnKind
+from collector.core.objects.owner_kinds import OWNER_NAMES
+from collector.core.objects.structs import OBJECT_OF
 from collector.core.rules import Rules
 from collector.watch.kinds import RESOURCES, Resource, resources, rights, stages
 from collector.watch.protocol import ABSENT_S, REFUSED_S
@@ -53,7 +55,7 @@ def test_only_what_facts_are_made_of_is_needed() -> None:
     assert needed == ["namespaces", "nodes", "workflows", "pods"]
     assert order == [
         ["namespaces"],
-        ["nodes", "jobs", "rayclusters", "rayjobs", "sparkapplications"],
+        ["nodes", *OWNER_NAMES, *ADMISSION_KINDS],
         ["workflows", "pods", "cronworkflows"],
         ["events"],
     ]
@@ -64,10 +66,21 @@ def test_rows_and_core_know_the_same_kinds() -> None:
     rows = {row.kind: row for row in RESOURCES}
     handlers = Cluster("prod", Rules())._handlers
 
-    assert rows.keys() == set(get_args(Kind)), "core/objects/kubernetes.py: Kind, watch/kinds.py: RESOURCES"
-    assert rows.keys() == OBJECT_OF.keys(), "core/objects/kubernetes.py: OBJECT_OF or OWNER_KINDS"
+    assert rows.keys() == {*get_args(OwnKind), *ADMISSION_KINDS, *OWNER_NAMES}, (
+        "core/objects/kubernetes.py: OwnKind or AdmissionKind, watch/kinds.py: RESOURCES"
+    )
+    assert rows.keys() == OBJECT_OF.keys(), "core/objects/structs.py: OBJECT_OF"
     assert rows.keys() == handlers.keys(), "core/cluster/state.py: a handler for the kind"
-    assert {kind: rows[kind].group for kind in OWNER_KINDS} == {kind: group for kind, (_, group) in OWNER_KINDS.items()}
+    assert {row.kind for row in RESOURCES if row.metadata_only} == set(OWNER_NAMES)
+
+
+def test_two_kinds_of_one_plural_have_paths_and_rights_of_their_own() -> None:
+    """Only the name of a kind may have the group in it."""
+    jobs = [row for row in RESOURCES if row.plural == "jobs"]
+
+    assert [row.kind for row in jobs] == ["jobs", "jobs.batch.volcano.sh"]
+    assert [row.path for row in jobs] == ["/apis/batch/v1/jobs", "/apis/batch.volcano.sh/v1alpha1/jobs"]
+    assert [row.full_name for row in jobs] == ["jobs.batch", "jobs.batch.volcano.sh"]
 
 
 def test_the_shipped_role_grants_each_right_by_name() -> None:
@@ -88,7 +101,8 @@ def test_labelled_pods_go_without_owners() -> None:
     """Pods that only an owner leads to have no label, so nothing is learnt from owners."""
     labelled = resources(labelled_pods=True)
 
-    assert [row.kind for row in labelled] == ["namespaces", "nodes", "workflows", "pods", "cronworkflows", "events"]
+    kinds = [row.kind for row in labelled]
+    assert kinds == ["namespaces", "nodes", *ADMISSION_KINDS, "workflows", "pods", "cronworkflows", "events"]
     assert [row.selector for row in labelled if row.selector] == ["workflows.argoproj.io/workflow"]
 
 

@@ -327,7 +327,7 @@ async def test_without_room_the_connection_is_closed_and_resumed_later(
         await silence(exchange)
 
     server.script("watch", goes_on, stream(added("c", 103)))
-    async with running(address, room=space.wait) as run:
+    async with running(address, room=space) as run:
         await eventually(lambda: changes_of(run.emitted))
         space.clear()
         more.set()

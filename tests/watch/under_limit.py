@@ -15,7 +15,8 @@ from collector.catalog.counters import Counters
 from collector.core.messages import Outcome
 from collector.kube.connection import Connection
 from collector.watch.protocol import Watch
-from collector.watch.reflector import reflect
+from collector.watch.reachability import Reachability
+from collector.watch.reflector import Shared, reflect
 from tests.watch.server import QUICK, Impatient, always_room, kubeconfig
 from tests.watch.steps import WORKFLOWS
 
@@ -34,16 +35,15 @@ async def watched(folder: Path, hostile: str, good: str) -> dict[str, object]:
         watch = Watch(name, WORKFLOWS, dice=Impatient(1), counters=Counters())
         watches.append(watch)
         sink = seen.extend if name == "good" else (lambda _: None)
-        run = reflect(
-            connection,
-            watch,
+        shared = Shared(
+            connection=connection,
+            server=Reachability(connection, Impatient(1)),
             sink=sink,
             room=always_room,
             lists=asyncio.Lock(),
-            settled=asyncio.Event(),
             patience=QUICK,
         )
-        tasks.append(asyncio.create_task(run))
+        tasks.append(asyncio.create_task(reflect(watch, shared, asyncio.Event())))
     bad, well = (watch.health for watch in watches)
     while not (well().objects >= ENOUGH and "larger than" in bad().detail and bad().detail.startswith("cluster")):
         at = time.monotonic()

@@ -14,6 +14,7 @@ from collector.core.facts.bills import PodRun
 from collector.core.messages import Observation
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
+from collector.core.objects.owner_kinds import OWNER_KINDS
 
 HintKind = Literal[
     "scheduling",
@@ -30,9 +31,7 @@ HintKind = Literal[
     "other",
 ]
 
-RELEVANT_KINDS = frozenset(
-    {"Pod", "Workflow", "CronWorkflow", "Node", "Job", "RayJob", "RayCluster", "SparkApplication"}
-)
+RELEVANT_KINDS = frozenset({"Pod", "Workflow", "CronWorkflow", "Node", *(row.kind for row in OWNER_KINDS)})
 """Kinds of workflows, of what they create, and of what they run on."""
 
 KINDS: dict[str, HintKind] = {

@@ -16,10 +16,12 @@ from collector.core.messages import Observation
 from collector.core.model import Instant, LatencySource, PodStage
 from collector.core.objects import kubernetes
 from collector.core.objects.pod_ends import DISRUPTED, TAKEN_AWAY, disruption
+from collector.core.pod.gpu_marks import gpu_marks, gpu_requests
 from collector.core.pod.price_marks import price_marks, region_and_zone
 from collector.core.pod.requests import malformed, requests
 from collector.core.pod.state import PodState
 from collector.core.pod.waits import waits_for
+from collector.core.queue.waiting import Reason
 from collector.core.units import DAY_MS
 
 WORKFLOW_LABEL = "workflows.argoproj.io/workflow"
@@ -49,19 +51,23 @@ class AttemptPlace(msgspec.Struct, frozen=True, kw_only=True):
     """The cluster's region, for a pod whose labels and node name none."""
 
 
-def observe(before: PodState | None, seen: Observation, place: AttemptPlace) -> PodState:
-    """The state of a pod after one more observation of it."""
+def observe(
+    before: PodState | None, seen: Observation, place: AttemptPlace, held: Reason | None = None, group: str = ""
+) -> PodState:
+    """The state of a pod after one more observation of it; `held`: why a queue manager holds it, in the pods of `group`."""
     pod: kubernetes.Pod = seen.object  # type: ignore[assignment]  # the kind implies the type
     ended_at, guessed = _end(pod, seen, before)
     run = _run(before.run if before else None, pod, seen, place, ended_at)
     stage: PodStage = "finished" if run.finished_at else "running" if _main_runs(pod.status) else "starting"
-    waits = waits_for(pod.status) if stage == "starting" and pod.status else None
+    waits = held or (waits_for(pod.status) if pod.status else None) if stage == "starting" else None
     if before is None:
         historic = seen.change == "listed" and stage == "finished"
         state = PodState(run, stage, seen.at, seen.live, historic, guessed=guessed)
     else:
         state = msgspec.structs.replace(before, run=run, stage=stage, guessed=guessed)
     state.gone = seen.change == "deleted"
+    state.group = "" if state.gone else group
+    state.unadmitted = _is_unadmitted(before, run, stage, held)
     if stage == "finished" and state.over_by is None:
         state.over_by = seen.at
     if waits is not None:
@@ -77,6 +83,24 @@ def observe(before: PodState | None, seen: Observation, place: AttemptPlace) -> 
             run, start_latency_ms=latency_ms, start_latency_source=source, hint=state.hint
         )
     return state
+
+
+def _is_unadmitted(before: PodState | None, run: PodRun, stage: PodStage, held: Reason | None) -> bool:
+    if stage == "finished":
+        return before is not None and before.unadmitted and run.scheduled_at is None and run.main_started_at is None
+    return held is not None and stage == "starting"
+
+
+def readmit(before: PodState, held: Reason | None) -> PodState:
+    """The pod after a queue manager's object changed: it is held for this reason, or was let in."""
+    if before.stage != "starting" or (held is None and not before.unadmitted):
+        return before
+    on, words = (intern(held.on), intern(held.words)) if held else ("", "")
+    if before.unadmitted and held and (on, words) == (before.waits_on, before.waits_words):
+        return before
+    return msgspec.structs.replace(
+        before, unadmitted=held is not None, waits="queued" if held else "", waits_on=on, waits_words=words
+    )
 
 
 def start_latency(state: PodState) -> tuple[int | None, LatencySource]:
@@ -113,6 +137,7 @@ def close(before: PodState, at: Instant, version: int, reason: str, *, over_by: 
         waits="",
         waits_on="",
         waits_words="",
+        group="",
     )
 
 
@@ -141,7 +166,7 @@ def _run(
         service_account=spec.serviceAccountName or "",
         node_name=spec.nodeName or "", region=region or place.region, zone=zone,
         cpu=cpu, memory_bytes=int(memory), gpu=gpu, ephemeral_bytes=int(ephemeral),
-        pricing=marks | malformed(spec),
+        pricing=marks | malformed(spec) | gpu_marks(gpu_requests(spec), annotations, place.node_labels),
         scheduled_at=_became_true(scheduled, seen.at, before.scheduled_at if before else None),
         instance_created_at=_became_true(instance, seen.at, before.instance_created_at if before else None),
         main_started_at=_started(main) or (before.main_started_at if before else None),

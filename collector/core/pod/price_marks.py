@@ -22,7 +22,7 @@ ACS_INSTANCE = "alibabacloud.com/instance-id"
 NODE_KEYS = frozenset({
     "type", "node.kubernetes.io/instance-type", "topology.kubernetes.io/region", "topology.kubernetes.io/zone",
     "eks.amazonaws.com/compute-type", "eks.amazonaws.com/capacityType", "cloud.google.com/gke-spot",
-    "alibabacloud.com/virtual-node", "cloud.google.com/compute-class",
+    "alibabacloud.com/virtual-node", "cloud.google.com/compute-class", "kubernetes.io/arch",
 })  # fmt: skip
 REGION = "topology.kubernetes.io/region"
 ZONE = "topology.kubernetes.io/zone"
@@ -31,7 +31,9 @@ ECI_INSTANCE, ECI_ZONE = "k8s.aliyun.com/eci-instance-id", "k8s.aliyun.com/eci-i
 
 def price_marks(labels: Mapping[str, str], annotations: Mapping[str, str], node: Mapping[str, str]) -> dict[str, str]:
     """The marks of a pod, and those of its node with the prefix `node:`."""
-    own = {k: v for source in (labels, annotations) for k, v in source.items() if k in PRICING_KEYS}
+    # Of most pods none is kept, and a set finds that out much faster.
+    sources = [source for source in (labels, annotations) if not PRICING_KEYS.isdisjoint(source)]
+    own = {k: v for source in sources for k, v in source.items() if k in PRICING_KEYS}
     if (instance := annotations.get(ACS_INSTANCE)) and instance.startswith("acs-"):
         own[ACS_INSTANCE] = instance
     return own | {f"node:{k}": v for k, v in node.items() if k in NODE_KEYS}

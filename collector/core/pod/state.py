@@ -32,7 +32,7 @@ class PodState(msgspec.Struct, array_like=True, gc=False):
     guessed: bool = False
     """Whether the end is by the arrival clock, since no kubelet wrote one; so it is for an evicted pod."""
     waits: WaitReason | Literal[""] = ""
-    """Why the pod cannot start: quota, stock, unschedulable, image, volume; empty: no reason is known."""
+    """Why the pod cannot start: queued, quota, stock, unschedulable, image, volume; empty: no reason is known."""
     written: WrittenCharges | None = None
     """The charges that were written; newer ones go above them."""
     waits_on: str = ""
@@ -51,6 +51,10 @@ class PodState(msgspec.Struct, array_like=True, gc=False):
     """First proof, by the arrival clock, that the pod was over: a sight of its end or deletion, or a list without it."""
     counted_attempt_cost: Decimal | None = None
     """How much of the price the counter of finished attempts already holds."""
+    unadmitted: bool = False
+    """Whether no queue manager has let the pod in until now, or until its end."""
+    group: str = ""
+    """namespace/name of the PodGroup of a pod that Volcano decides about; empty: it does not, or no longer."""
 
     @property
     def is_counted(self) -> bool:

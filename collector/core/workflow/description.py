@@ -48,8 +48,8 @@ def describe(
         state.queue = intern(labels.get(rules.queue_label) or state.namespace)
         state.service_account = account
         _attribute(state, rules)
-    if rules.units_annotation or state.units:
-        state.units = units.stated(rules.units_annotation, meta.annotations or {})
+    if rules.units or state.stated_units:
+        state.stated_units = units.stated(rules.units, meta.annotations or {})
     if meta.annotations and TRACE_ID in meta.annotations and _TRACE_ID.fullmatch(meta.annotations[TRACE_ID]):
         state.trace_id = meta.annotations[TRACE_ID]
     version = template_version.version_of_label(rules.version_label, labels, meta.annotations or {})
@@ -69,6 +69,8 @@ def restored(state: WorkflowState, rules: Rules) -> WorkflowState:
         one.spent = with_added_reasons(one.spent)
     attempt.held_locks = locks.shared_holds(attempt.held_locks)
     state.labels = _shared(frozenset(state.labels.items())) if state.labels else None
+    if state.units:
+        state.stated_units, state.units = {units.ONLY_UNIT: state.units}, ""
     _attribute(state, rules)
     return state
 

@@ -28,6 +28,8 @@ from collector.core.objects.status_nodes import (
     raw_nodes,
 )
 from collector.core.queue import locks, waiting
+from collector.core.queue.managers import gates, kube_queue
+from collector.core.queue.managers.kube_queue import Unit
 from collector.core.queue.waiting import Reason
 from collector.core.rules import Rules
 from collector.core.units import DAY_MS
@@ -53,8 +55,15 @@ class Steps(msgspec.Struct, frozen=True):
     graph: Graph
 
 
-def new_workflow(seen: Observation, rules: Rules, namespace_labels: Mapping[str, str]) -> WorkflowState:
-    """The state of a workflow at its first observation; a listed one has a past that was not observed."""
+def new_workflow(
+    seen: Observation,
+    rules: Rules,
+    namespace_labels: Mapping[str, str],
+    unit: Unit | None = None,
+    *,
+    is_taken: bool = False,
+) -> WorkflowState:
+    """The state of a workflow at its first observation; a listed one has a past that was not observed. See `observe`."""
     workflow: kubernetes.Workflow = seen.object  # type: ignore[assignment]  # the kind implies the type
     meta, status = workflow.metadata, workflow.status or kubernetes.WorkflowStatus()
     created_at = kubernetes.parse_time(meta.creationTimestamp) or seen.at
@@ -67,22 +76,32 @@ def new_workflow(seen: Observation, rules: Rules, namespace_labels: Mapping[str,
     )  # fmt: skip
     describe(state, workflow, rules, namespace_labels)
     if not seen.live:
-        _account_for_past(attempt, status)
+        claim = kube_queue.marked(workflow)
+        if (held := kube_queue.hold(claim, unit, begun=_has_nodes(status))) is not None:
+            set_reason(attempt, held, max((claim.since if claim else None) or created_at, created_at))
+        else:
+            _account_for_past(attempt, status, is_held=_is_held(attempt, workflow, is_taken))
     return state
 
 
-def _account_for_past(attempt: Attempt, status: kubernetes.WorkflowStatus) -> None:
+def _account_for_past(attempt: Attempt, status: kubernetes.WorkflowStatus, *, is_held: bool = False) -> None:
     """The present reason has most likely held since the attempt began, and a running one has run since its start."""
     waits = waiting.before_work(status.phase or "", status.message or "", status.synchronization)
     attempt.reason = waits.name
     attempt.waited_on = {attempt.reason: intern(waits.on)} if waits.on else None
     started_at = kubernetes.parse_time(status.startedAt)
-    if started_at and status.phase not in (None, "", "Pending"):
+    if started_at and not is_held and status.phase not in (None, "", "Pending"):
         set_reason(attempt, waiting.RUNNING, started_at)
 
 
-def observe(state: WorkflowState, seen: Observation) -> Steps | None:
-    """Takes over the status of one more observation; returns its steps if it shows how the attempt ended."""
+def observe(
+    state: WorkflowState, seen: Observation, unit: Unit | None = None, *, is_taken: bool = False
+) -> Steps | None:
+    """
+    Takes over the status of one more observation; returns its steps if it shows how the attempt ended.
+
+    `unit` is the workflow's QueueUnit; `is_taken`: a queue manager takes all pods of the namespace.
+    """
     workflow: kubernetes.Workflow = seen.object  # type: ignore[assignment]  # the kind implies the type
     spec, status = workflow.spec or kubernetes.WorkflowSpec(), workflow.status or kubernetes.WorkflowStatus()
     started_at, phase = kubernetes.parse_time(status.startedAt), status.phase or ""
@@ -91,37 +110,67 @@ def observe(state: WorkflowState, seen: Observation) -> Steps | None:
         state.moved_at = seen.at
     if attempt.finished and (phase not in TERMINAL_PHASES or started_at != attempt.started_at):
         attempt = _reopen(state, seen, status)
-    state.version = seen.version
+    state.version, state.deleted = seen.version, seen.change == "deleted"
     state.progress = intern(progress[:PROGRESS_LIMIT])
-    state.deleted = seen.change == "deleted"
-    attempt.phase = intern(phase)
-    attempt.started_at = started_at
+    attempt.phase, attempt.started_at = intern(phase), started_at
     attempt.message = intern((status.message or "")[:MESSAGE_LIMIT])  # thousands wait with the same message
     attempt.shutdown = spec.shutdown or ""
-    attempt.has_nodes = bool(
-        status.compressedNodes or status.offloadNodeStatusVersion or len(status.nodes) > len(b"null")
-    )
-    if phase == "Running":
-        pick_up(state, seen.at if seen.live else started_at or seen.at, seen.live)
+    attempt.has_nodes = _has_nodes(status)
+    attempt.marked = kube_queue.marked(workflow)
+    held = kube_queue.hold(attempt.marked, unit, begun=attempt.has_nodes or attempt.picked_up_at is not None)
+    if phase == "Running" and held is None and not _is_held(attempt, workflow, is_taken):
+        # Of a workflow that was held, the object's start is when it began to be held.
+        pick_up(state, seen.at if seen.live or attempt.reason == "queued" else started_at or seen.at, seen.live)
     steps = None
     if phase in TERMINAL_PHASES:
         steps = _finish(state, seen, status)
     else:
-        _hold(state, seen.at, spec, status)
+        _hold(state, seen.at, spec, status, held)
         if state.deleted:
             _end(attempt, seen.at, "cancelled", "deleted")
     update_reason(state, seen.at, status)
     return steps
 
 
-def _hold(state: WorkflowState, at: Instant, spec: kubernetes.WorkflowSpec, status: kubernetes.WorkflowStatus) -> None:
+def _has_nodes(status: kubernetes.WorkflowStatus) -> bool:
+    return bool(status.compressedNodes or status.offloadNodeStatusVersion or len(status.nodes) > len(b"null"))
+
+
+def _is_held(attempt: Attempt, workflow: kubernetes.Workflow, is_taken: bool) -> bool:
+    """Whether a queue manager holds all pods so far, or may hold those that were not observed yet."""
+    if attempt.picked_up_at is not None:
+        return False
+    if attempt.pods:
+        return attempt.unadmitted >= attempt.pods
+    return (is_taken or gates.may_hold(workflow)) and gates.awaits_pods(workflow)
+
+
+def hold_again(state: WorkflowState, unit: Unit | None, at: Instant) -> None:
+    """The workflow's QueueUnit changed."""
+    attempt = state.attempt
+    held = kube_queue.hold(attempt.marked, unit, begun=attempt.has_nodes or attempt.picked_up_at is not None)
+    if attempt.finished or attempt.marked is None:
+        return
+    others = {name: reason for name, reason in (attempt.holds or {}).items() if name not in ("queued", "suspended")}
+    own: dict[WaitReason, Reason] = {"queued": held} if held else {"suspended": SUSPENDED}
+    attempt.holds = own | others
+    update_reason(state, at)
+
+
+def _hold(
+    state: WorkflowState,
+    at: Instant,
+    spec: kubernetes.WorkflowSpec,
+    status: kubernetes.WorkflowStatus,
+    held: Reason | None,
+) -> None:
     """Notes what steps without a pod wait for. Most events are decided without parsing a thousand nodes."""
     # Also while pods run: when the last one ends, the workflow's own next word may be long in coming.
     raw, attempt = raw_nodes(status), state.attempt
     steps = decode_nodes(raw) if any(sign in raw for sign in waiting.HOLD_SIGNS) else {}
     holds = waiting.waits_by_reason(steps, status.synchronization) if steps else {}
     if spec.suspend:
-        holds = {"suspended": SUSPENDED, **holds}
+        holds = {"queued": held, **holds} if held else {"suspended": SUSPENDED, **holds}
     attempt.holds = holds or None
     attempt.held_locks = locks.lock_holds(status.synchronization) if status.synchronization else ()
     attempt.held_since = locks.held_since(attempt.held_since, status.synchronization, at)
@@ -175,8 +224,11 @@ def update_reason(state: WorkflowState, at: Instant, status: kubernetes.Workflow
     attempt = state.attempt
     if attempt.finished:
         return
+    holds = _holds(state)
     if attempt.picked_up_at is not None:
-        set_reason(attempt, waiting.after_work(state.running_pods, state.starting_pods, _holds(state)), at)
+        set_reason(attempt, waiting.after_work(state.running_pods, state.starting_pods, holds), at)
+    elif "queued" in holds:
+        set_reason(attempt, holds["queued"], at)
     elif status is not None:
         set_reason(attempt, waiting.before_work(attempt.phase, attempt.message, status.synchronization), at)
 

@@ -14,6 +14,7 @@ from collector.core.model import REASONS, Instant, LatencySource
 from collector.core.workflow import units
 from collector.core.workflow.state import Attempt, WorkflowState
 
+_QUEUED = REASONS.index("queued")
 _COLUMNS = tuple(f"{reason}_ms" for reason in REASONS)
 
 
@@ -30,12 +31,15 @@ NONE = Latency()
 
 
 def queue_latency(state: WorkflowState, attempt: Attempt) -> Latency:
-    """First sight to the beginning of work; a later attempt whose reopening was not live has none."""
+    """
+    First sight to the beginning of work; a later attempt whose reopening was not live has none. Nor has one that a queue
+    manager held unobserved: the object's own start is when it began to be held.
+    """
     if attempt.picked_up_at is None:
         return NONE
     if attempt.first_seen_live and attempt.picked_up_live:
         return _between(attempt.first_seen_at, attempt.picked_up_at, "watch")
-    if attempt.number > 1 or attempt.started_at is None:
+    if attempt.number > 1 or attempt.started_at is None or _was_held(attempt):
         return NONE
     return _between(state.created_at, attempt.started_at, "object")
 
@@ -59,10 +63,20 @@ def completion_delay(attempt: Attempt) -> Latency:
 
 
 def duration(attempt: Attempt) -> Latency:
-    """Begin of work to the end, by the controller's clock; none of an attempt that never began or vanished unobserved."""
+    """
+    Begin of work to the end, by the controller's clock; none of an attempt that never began or vanished unobserved. Of one
+    that a queue manager held, the begin is ours.
+    """
     if attempt.finished_at is None or attempt.picked_up_at is None or attempt.outcome == "unknown":
         return NONE
-    return _between(attempt.started_at or attempt.picked_up_at, attempt.finished_at, "object")
+    began_at = attempt.picked_up_at if _was_held(attempt) else attempt.started_at or attempt.picked_up_at
+    return _between(began_at, attempt.finished_at, "object")
+
+
+def _was_held(attempt: Attempt) -> bool:
+    """Whether a queue manager held the attempt after Argo had seen it and before its work began."""
+    queued = attempt.spent[_QUEUED] if attempt.spent else 0
+    return queued > 0 and (attempt.picked_up_at or 0) > (attempt.started_at or 0)
 
 
 def _between(begin: Instant, end: Instant, source: LatencySource) -> Latency:
@@ -79,6 +93,7 @@ def run_of(cluster: str, state: WorkflowState, attempt: Attempt, version: int) -
     """The row of a finished attempt, with a version above the row before; owners are the workflow's present ones."""
     queued, started, decider = queue_latency(state, attempt), start_latency(state, attempt), attempt.decider
     attempt.row_version = max(version, attempt.row_version + 1)
+    made = units.numbers(state.stated_units)
     return WorkflowRun(
         cluster=cluster, namespace=state.namespace, created_at=state.created_at, uid=state.uid, attempt=attempt.number,
         version=attempt.row_version, name=state.name, template=state.template, queue=state.queue,
@@ -91,8 +106,8 @@ def run_of(cluster: str, state: WorkflowState, attempt: Attempt, version: int) -
         complete=attempt.complete, start_latency_ms=started.ms, start_latency_source=started.source,
         completion_delay_ms=completion_delay(attempt).ms, deciding_node=decider.node_id if decider else "",
         deciding_step=decider.step if decider else "", node_status=attempt.node_status, waited_on=attempt.waited_on or {},
-        service_account=state.service_account, template_version=state.template_version, units=units.number(state.units),
-        trace_id=state.trace_id, **spent_ms(attempt),
+        service_account=state.service_account, template_version=state.template_version,
+        units=next(iter(made.values()), None), trace_id=state.trace_id, made=made, **spent_ms(attempt),
     )  # fmt: skip
 
 
@@ -105,5 +120,5 @@ def live_of(cluster: str, state: WorkflowState) -> WorkflowLive:
         template=state.template, queue=state.queue, department=state.department, phase=attempt.phase,
         waiting_reason=attempt.reason, waiting_since=attempt.reason_since, waiting_on=attempt.reason_on,
         first_seen_at=attempt.first_seen_at, waiting_words=attempt.reason_words, progress=state.progress,
-        moved_at=state.moved_at, **spent_ms(attempt),
+        moved_at=state.moved_at, picked_up_at=attempt.picked_up_at, **spent_ms(attempt),
     )  # fmt: skip

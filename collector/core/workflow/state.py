@@ -12,6 +12,7 @@ import msgspec
 from collector.core.facts.workflows import StepRun
 from collector.core.model import REASONS, AttemptOutcome, Instant, NodeStatus, WaitReason
 from collector.core.queue.locks import LockHold
+from collector.core.queue.managers.kube_queue import Marked
 from collector.core.queue.waiting import HeldPods, Reason
 from collector.core.workflow.steps import StepHold
 
@@ -106,6 +107,10 @@ class Attempt(msgspec.Struct, array_like=True, gc=False):
     """Whether our clock was set before main was seen running: latencies that end later are the object's."""
     held_since: dict[str, Instant] | None = None
     """First sight of each hold of a lock, see core/queue/locks.py."""
+    marked: Marked | None = None
+    """Set while the workflow is suspended and has the template of a queue manager."""
+    unadmitted: int = 0
+    """Pods of the attempt that no queue manager has let in."""
 
 
 class WorkflowState(msgspec.Struct, array_like=True, tag=2, gc=False):
@@ -143,11 +148,13 @@ class WorkflowState(msgspec.Struct, array_like=True, tag=2, gc=False):
     retried_nodes: frozenset[str] | None = None
     """Nodes that a later try replaced, as of the last end; steps that `argo retry` keeps stay what they were."""
     units: str = ""
-    """Number of what the workflow made, as its annotation states it; read when a row is made."""
+    """What an earlier release saved as the number of the only unit; `restored` moves it to `stated_units`."""
     repeated: dict[str, int] | None = None
     """By node id the newest attempt that ran a step again; only of workflows that were retried."""
     trace_id: str = ""
     """The trace that the controller itself makes of the workflow, as its annotation states it."""
+    stated_units: dict[str, str] | None = None
+    """Numbers of what the workflow made by name of the unit, as annotations state them; read when a row is made."""
 
 
 def with_added_reasons(spent: list[int] | None) -> list[int] | None:

@@ -5,13 +5,14 @@ A suspended workflow is not stuck: it waits for a person. Nor is a workflow whos
 queue depth, even if no controller will ever take it up.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from heapq import nsmallest
 
 import msgspec
 
 from collector.core.live_view import StuckWorkflow
 from collector.core.model import Instant
+from collector.core.slices import Slices, in_batches
 from collector.core.workflow.state import Attempt, WorkflowState
 
 OLDEST_SHOWN = 200
@@ -46,20 +47,22 @@ class StuckWorkflows(msgspec.Struct, frozen=True):
     """All of them, by namespace and cause."""
 
 
-def stuck(cluster: str, states: Iterable[WorkflowState], now: Instant, after_ms: int) -> StuckWorkflows:
+def stuck(cluster: str, states: Sequence[WorkflowState], now: Instant, after_ms: int) -> Slices[StuckWorkflows]:
     """Workflows whose reason, progress and pods have not changed for longer than `after_ms`."""
     found: list[tuple[Instant, str, WorkflowState]] = []
     counts: dict[tuple[str, str], int] = {}
-    for state in states:
-        attempt = state.attempt
-        # Most workflows are throttled or running: the first condition sorts them out.
-        if attempt.reason not in _CAUSES or attempt.picked_up_at is None or attempt.finished:
-            continue
-        since = max(attempt.reason_since, state.moved_at or 0)
-        if now - since > after_ms:
-            cause = _cause(attempt)
-            counts[state.namespace, cause] = counts.get((state.namespace, cause), 0) + 1
-            found.append((since, cause, state))
+    for batch in in_batches(states):
+        for state in batch:
+            attempt = state.attempt
+            # Most workflows are throttled or running: the first condition sorts them out.
+            if attempt.reason not in _CAUSES or attempt.picked_up_at is None or attempt.finished:
+                continue
+            since = max(attempt.reason_since, state.moved_at or 0)
+            if now - since > after_ms:
+                cause = _cause(attempt)
+                counts[state.namespace, cause] = counts.get((state.namespace, cause), 0) + 1
+                found.append((since, cause, state))
+        yield
     oldest = nsmallest(OLDEST_SHOWN, found, key=lambda entry: (entry[0], entry[2].uid))
     return StuckWorkflows([_stuck(cluster, state, cause, since) for since, cause, state in oldest], counts)
 

@@ -3,6 +3,7 @@
 from collector.core.pod.phases import phases
 from collector.core.pod.state import PodState
 from tests.builders import NOON, a_pod_run
+from tests.slices import whole
 
 
 def a_state(uid: str, phase: str, *, namespace: str = "team", gone: bool = False) -> PodState:
@@ -19,9 +20,11 @@ def test_pods_are_counted_by_namespace_and_phase() -> None:
         a_state("e", "Failed", gone=True),
     ]
 
-    assert phases(pods) == {("team", "running"): 2, ("team", "pending"): 1, ("other", "succeeded"): 1}
+    assert whole(phases(pods)) == {("team", "running"): 2, ("team", "pending"): 1, ("other", "succeeded"): 1}
 
 
 def test_a_phase_that_is_not_known_is_unknown() -> None:
     """The kubelet's own `Unknown`, none yet, or a word that Kubernetes adds later."""
-    assert phases([a_state("a", ""), a_state("b", "Unknown"), a_state("c", "Halted")]) == {("team", "unknown"): 3}
+    assert whole(phases([a_state("a", ""), a_state("b", "Unknown"), a_state("c", "Halted")])) == {
+        ("team", "unknown"): 3
+    }

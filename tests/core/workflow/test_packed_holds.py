@@ -9,7 +9,6 @@ import pytest
 
 from collector.core.facts.workflows import StepRun, WorkflowRun
 from collector.core.messages import Observation
-from collector.core.queue.locks import locks
 from tests.builders import MINUTE, NOON, SECOND, a_step, a_workflow, an_observation, ended_pod, running_pod
 from tests.core.observed import a_cluster, depth, feed, only, submitted
 
@@ -51,11 +50,11 @@ def test_a_lock_counts_the_waiting_step_while_pods_run() -> None:
     cluster = a_cluster()
     feed(cluster, submitted(), an_observation(running_pod(), "added", when=NOON + SECOND))
     feed(cluster, packed({"a": a_step("Running"), "b": WAITS}, NOON + 2 * SECOND))
-    (use,) = locks("c1", cluster.locks.users.values(), cluster.locks.limits)
+    (use,) = cluster.locks()
     assert (use.name, use.waiting, use.oldest_since, use.limit) == (LOCK, 1, NOON + 2 * SECOND, 1)
 
     feed(cluster, packed({"a": a_step("Running"), "b": a_step("Running")}, NOON + 9 * SECOND))
-    assert locks("c1", cluster.locks.users.values(), cluster.locks.limits) == []
+    assert cluster.locks() == []
 
     nodes = {"a": a_step(), "b": a_step()}
     effects = feed(cluster, packed(nodes, NOON + MINUTE, "Succeeded", finished=NOON + MINUTE))

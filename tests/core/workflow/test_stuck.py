@@ -12,6 +12,7 @@ from collector.core.workflow import stuck as stuck_module
 from collector.core.workflow.state import WorkflowState
 from collector.core.workflow.stuck import OLDEST_SHOWN, REMEDIES, StuckWorkflows, stuck
 from tests.builders import HOUR, MINUTE, NOON, a_state
+from tests.slices import whole
 
 AFTER = 30 * MINUTE
 
@@ -23,7 +24,7 @@ def idle(**changes: Any) -> WorkflowState:
 
 
 def stuck_of(*states: WorkflowState) -> StuckWorkflows:
-    return stuck("c1", states, NOON, AFTER)
+    return whole(stuck("c1", states, NOON, AFTER))
 
 
 def causes(*states: WorkflowState) -> list[str]:
@@ -117,7 +118,7 @@ def test_every_reason_that_can_be_stuck_has_a_cause_and_every_cause_a_remedy() -
     reasons = [name for name in REASONS if stuck_of(idle(reason=name)).oldest]
     named = {cause for name in reasons for cause in causes(idle(reason=name))}
 
-    assert set(reasons) == {*AFTER_WORK} - {"suspended"}
+    assert set(reasons) == {*AFTER_WORK} - {"suspended", "queued"}
     assert {*named, "no_stock", "no_pod_task_result"} == set(REMEDIES)
     assert all(remedy.endswith(".") for remedy in stuck_module.REMEDIES.values())
 
@@ -135,7 +136,7 @@ STATES = st.lists(
 @given(STATES, st.integers(0, HOUR))
 def test_counts_and_list_agree_and_nothing_gets_unstuck_by_waiting(states: list[WorkflowState], later: int) -> None:
     """As long as nothing changes, what is stuck stays so."""
-    now, then = stuck("c1", states, NOON, AFTER), stuck("c1", states, NOON + later, AFTER)
+    now, then = (whole(stuck("c1", states, at, AFTER)) for at in (NOON, NOON + later))
 
     assert sum(now.counts.values()) == len(now.oldest)
     assert {one.uid for one in now.oldest} <= {one.uid for one in then.oldest}
