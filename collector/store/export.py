@@ -94,7 +94,7 @@ def export(
     if file.exists() and not force:
         raise ExportError(f"{file}: exists already; name another file, or use --force")
     rows = 0
-    with _disk_errors(file), _replace(file) as out:
+    with disk_errors(file), replacing(file) as out:
         sink = SINKS[output_format](out)
         sink.put(store.query_bytes(f"{_select(source, output_format)} WHERE 0", sink.store_format))
         for piece in pieces(store, source, begin, end, max_rows=max_rows):
@@ -168,7 +168,7 @@ def _bounds(begin: int, end: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _disk_errors(file: Path) -> Iterator[None]:
+def disk_errors(file: Path) -> Iterator[None]:
     """Reports errors of the disk with the name of the final file, not of the temporary file."""
     try:
         yield
@@ -179,7 +179,7 @@ def _disk_errors(file: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _replace(file: Path) -> Iterator[IO[bytes]]:
+def replacing(file: Path) -> Iterator[IO[bytes]]:
     """Opens a temporary file that replaces a file when the block succeeds, and is deleted when the block fails."""
     with tempfile.NamedTemporaryFile(prefix=f"{file.name}.partial-", dir=file.absolute().parent, delete=False) as out:
         try:

@@ -44,6 +44,7 @@ _SIMPLE: dict[str, st.SearchStrategy[Any]] = {
     "Array(String)": st.lists(TEXT, max_size=3),
     "Map(String, String)": st.dictionaries(TEXT, TEXT, max_size=3),
     "Map(LowCardinality(String), String)": st.dictionaries(TEXT, TEXT, max_size=3),
+    "Map(LowCardinality(String), Decimal(38, 18))": st.dictionaries(TEXT, decimals(38, 18), max_size=3),
 }
 
 

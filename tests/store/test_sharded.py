@@ -42,7 +42,7 @@ def as_text(values: dict[str, object]) -> dict[str, str]:
 
 
 def a_month(version: int) -> list[object]:
-    return [20_000, version, 1, "open", None, "", {}, 0, {}]
+    return [20_000, version, 1, "open", None, "", {}, 0, {}, "", {}]
 
 
 def test_every_statement_to_a_cluster_waits_until_it_is_done(running: Running, recorder: Recorder) -> None:

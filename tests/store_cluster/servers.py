@@ -188,6 +188,7 @@ class PlayedStore(Store):
 
 
 _WHOLE = re.compile(r"ENGINE = ReplicatedReplacingMergeTree\('[^']*', '[^']*', ")
+_OWN_INDEX = re.compile(r",\s+INDEX \w+ [^\n]*(?=\n)")
 _OF_ONE_SERVER = re.compile(r"MODIFY TTL|REMOVE TTL|MODIFY SETTING|RESET SETTING|INDEX|MODIFY COMMENT")
 
 
@@ -199,7 +200,8 @@ def played(sql: str, *, is_first: bool) -> str:
         assert table is not None
         if is_first:
             return _WHOLE.sub("ENGINE = ReplacingMergeTree(", alone)
-        return f"{alone[: whole.start()]}ENGINE = Distributed('first', '{table[1]}', '{table[2]}')"
+        stand_in = _OWN_INDEX.sub("", alone[: whole.start()])
+        return f"{stand_in}ENGINE = Distributed('first', '{table[1]}', '{table[2]}')"
     if alone.startswith("ALTER") and table is not None and not table[2].endswith("_local") and not is_first:
         return "" if _OF_ONE_SERVER.search(alone) else alone
     return alone.replace("ReplicatedReplacingMergeTree(", "ReplacingMergeTree(")

@@ -20,6 +20,7 @@ from typing import Any, TextIO
 
 from collector.catalog.schema import DATABASE
 from collector.store.embedded.handle import MAX_RESULT, Answer, EngineError, Handle, Statement, connect, one_line
+from collector.store.embedded.known import KnownStatements
 from collector.store.embedded.memory import engine_bytes
 from collector.store.embedded.read_only import READONLY, ReadOnlyChecker, RefusedStatementError, output_format
 from collector.store.embedded.reading import MAX_WAITING, Readers, RunningQuery, note_end, patience, too_many
@@ -38,6 +39,8 @@ READER_LIMITS = {
 """Limits of one reader's query. A request may set lower limits, never higher ones."""
 
 _MAY_BE_SET_BY_READERS = frozenset({*READER_LIMITS, "max_threads", "max_block_size", "max_rows_to_read"})
+_OF_ONE_REQUEST = frozenset({"insert_deduplication_token", "log_comment", "query_id"})
+"""Settings that are another text with each request, and that no check depends on."""
 _SESSION_STATEMENT = re.compile(r"\s*(?:SET|USE)\b", re.IGNORECASE)
 
 _BAD_ARGUMENTS = 36
@@ -66,6 +69,7 @@ class Engine:
         except BaseException:
             self._lock.close()
             raise
+        self._known_reads, self._known_writes = KnownStatements(), KnownStatements()
         self._writer, self._writing = ThreadPoolExecutor(1, "store-writer"), set[Future[Answer]]()
         self._end, self._ending, self._folder = end, False, run_folder(path)
         self._patience_s = patience(self._folder, patience_s)
@@ -143,9 +147,10 @@ class Engine:
     def _read(self, request: Statement, limits: Mapping[str, str], name: str) -> Answer:
         settings = {**limits, "log_comment": name, "readonly": "1"}
         with Handle(self._path, request.database, settings) as handle:
-            return handle.query(
-                request, self._output_format(self._checked_format(handle, request.statement) or request.output_format)
+            named = self._known_reads.result(
+                request.statement, (), lambda: self._checked_format(handle, request.statement)
             )
+            return handle.query(request, self._output_format(named or request.output_format))
 
     def _output_format(self, output_format: str) -> str:
         """Returns a format that the engine has; raises for others: chdb returns Python objects for some of its own."""
@@ -158,11 +163,20 @@ class Engine:
             raise EngineError("sessions are not supported: send settings and database with the statement", _UNSUPPORTED)
         check_settings(request.settings)
         with Handle(self._path, request.database, {**request.settings, **ALWAYS}) as handle:
-            data = f" FORMAT {request.data_format}" if request.data is not None else ""
-            self._writer_checker.check(handle.parse("formatQuerySingleLine", request.statement + data))
+            settings = frozenset(item for item in request.settings.items() if item[0] not in _OF_ONE_REQUEST)
+            others = settings, request.output_format, request.data_format, request.data is None
+            result_format = self._known_writes.result(
+                request.statement, others, lambda: self._checked_write(handle, request)
+            )
             if request.data is not None:
                 return handle.insert(request.statement, request.data_format, request.data)
-            return handle.query(request, self._result_format(handle, request))
+            return handle.query(request, result_format)
+
+    def _checked_write(self, handle: Handle, request: Statement) -> str:
+        """Returns the output format of a writer's statement, "": no result; raises if it reaches out of the engine."""
+        data = "" if request.data is None else f" FORMAT {request.data_format}"
+        self._writer_checker.check(handle.parse("formatQuerySingleLine", request.statement + data))
+        return "" if data else self._result_format(handle, request)
 
     def _checked_format(self, handle: Handle, statement: str) -> str:
         """Returns the output format that the statement names; raises if the statement may do more than read."""

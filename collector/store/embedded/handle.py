@@ -90,10 +90,10 @@ class Handle:
 
     def __init__(self, path: str, database: str, settings: Mapping[str, str]):
         self._handle = connect(path)
-        self._prepare(
-            [f"USE {_quoted(database, '`')}", "SET session_timezone = 'UTC'", f"SET max_query_size = {MAX_QUERY}"]
-        )
-        self._prepare([_assignment(name, value) for name, value in settings.items()])
+        # In one statement, because each takes as long as ten settings.
+        chosen = {"session_timezone": "UTC", "max_query_size": str(MAX_QUERY), **settings}
+        assignments = ", ".join(_assignment(name, value) for name, value in chosen.items())
+        self._prepare([f"USE {_quoted(database, '`')}", f"SET {assignments}"])
 
     def __enter__(self) -> "Handle":
         return self
@@ -190,7 +190,7 @@ def one_line(text: str) -> str:
 def _assignment(name: str, value: str) -> str:
     if not re.fullmatch(r"[A-Za-z_]\w*", name):
         raise EngineError(f"{name!r} is not a valid name of a setting. (UNKNOWN_SETTING)", _UNKNOWN_SETTING)
-    return f"SET {name} = {_quoted(value, QUOTE)}"
+    return f"{name} = {_quoted(value, QUOTE)}"
 
 
 def _quoted(text: str, quote: str) -> str:

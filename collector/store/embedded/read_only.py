@@ -92,6 +92,11 @@ _KNOWN_FUNCTIONS = frozenset(
 _NOT_A_NAME = frozenset({"type", "alias", "kind", "like", "pattern"})
 """Keys of the parse whose text names nothing that can be called."""
 
+_AD_HOC = (
+    "the embedded store takes no ad hoc filters of Grafana (additional_table_filters); use the dashboard's variables"
+)
+"""Their text is an expression inside a string, which the engine parses only when it runs the statement."""
+
 _NAME = r"(?:[A-Za-z_]\w*|`[\w .$-]+`)"
 _PLAIN = re.compile(
     rf"(?:DESCRIBE TABLE|EXISTS TABLE|EXISTS VIEW|SHOW CREATE TABLE|SHOW CREATE VIEW) "
@@ -163,7 +168,9 @@ class ReadOnlyChecker:
         if "out_file" in node:
             raise RefusedStatementError("INTO OUTFILE writes a file")
         if kind == "SetQuery":
-            raise RefusedStatementError("settings are fixed for readers; remove SETTINGS")
+            raise RefusedStatementError(
+                _AD_HOC if _is_ad_hoc(node) else "settings are fixed for readers; remove SETTINGS"
+            )
         if kind.endswith("Query") and kind not in _INNER_READS:
             raise RefusedStatementError(f"a reader may not run a {kind}")
         if kind == "QueryParameter" and "identifier" in str(node.get("param_type")).casefold():
@@ -194,6 +201,10 @@ def output_format(parsed: Mapping[str, Any]) -> str | None:
         return None
     chosen = parsed.get("format_ast") or {}
     return str(chosen.get("name", ""))
+
+
+def _is_ad_hoc(settings: Mapping[str, Any]) -> bool:
+    return any(change.get("name") == "additional_table_filters" for change in settings.get("changes") or ())
 
 
 def _refuse_database(name: str) -> None:

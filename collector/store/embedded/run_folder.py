@@ -9,7 +9,16 @@ in it, and finds there a configuration that says nothing; with one there, the en
 import os
 from pathlib import Path
 
-_NOTHING = "<clickhouse/>\n"
+MERGED_PARTS = 20
+"""Parts that are merged into one. By the engine's 5, tables of some thousand rows are written again every few seconds."""
+IDLE_THREADS = 16
+"""Threads that the engine keeps after a large query. It would keep all of them, 120 after the first look at a month, and the
+memory that each one has cached."""
+_CONFIGURATION = f"""<clickhouse>
+  <max_thread_pool_free_size>{IDLE_THREADS}</max_thread_pool_free_size>
+  <merge_tree><merge_selector_base>{MERGED_PARTS}</merge_selector_base></merge_tree>
+</clickhouse>
+"""
 _MERGED = ("conf.d", "config.d")
 """Folders beside a configuration whose files the engine adds to it."""
 
@@ -42,7 +51,7 @@ def enter_run_folder(path: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
         (folder / "config.xml").unlink(missing_ok=True)
-        (folder / "config.xml").write_text(_NOTHING, encoding="ascii")
+        (folder / "config.xml").write_text(_CONFIGURATION, encoding="ascii")
         os.chdir(folder)
     except OSError as error:
         raise RunFolderError(f"{folder}: the store's process cannot work there: {error.strerror}") from error

@@ -36,7 +36,8 @@ from collector.store.worker import Worker
 
 log = logging.getLogger(__name__)
 
-EVERY_S = 1.0
+EVERY_S = 2.0
+"""Between two rounds of inserts: each writes a part for every table that has new rows."""
 POSITIONS_EVERY_S = 5.0
 CHECK_EVERY_S = 15.0
 """How often an idle store is asked whether it still answers, and for its time."""

@@ -37,15 +37,18 @@ def write_checkpoints(connection: sqlite3.Connection, checkpoints: Iterable[Stor
     )
 
 
-def read_cursors(connection: sqlite3.Connection) -> list[Cursor]:
-    """Reads the positions. A value that lost its type alone is as it was written."""
-    return [decode_cursor(body) for (body,) in connection.execute("SELECT CAST(body AS BLOB) FROM cursor")]
+def read_cursors(connection: sqlite3.Connection, cluster: str = "") -> list[Cursor]:
+    """Reads the positions, of one cluster or of all. A value that lost its type alone is as it was written."""
+    rows = connection.execute("SELECT CAST(body AS BLOB) FROM cursor WHERE ? IN (cluster, '')", (cluster,))
+    return [decode_cursor(body) for (body,) in rows]
 
 
-def read_states(connection: sqlite3.Connection) -> list[State]:
-    """Reads the states of all objects."""
+def read_states(connection: sqlite3.Connection, cluster: str = "") -> list[State]:
+    """Reads the states of all objects, of one cluster or of all."""
     query = "SELECT cluster, kind, uid, CAST(state AS BLOB) FROM checkpoint WHERE state IS NOT NULL"
-    return connection.execute(query).fetchall()
+    if not cluster:
+        return connection.execute(query).fetchall()
+    return connection.execute(f"{query} AND cluster = ?", (cluster,)).fetchall()  # by the table's key
 
 
 def read_clusters(connection: sqlite3.Connection) -> list[str]:
@@ -64,12 +67,24 @@ def forget_damaged(connection: sqlite3.Connection) -> frozenset[str]:
     return damaged
 
 
-def _delete(connection: sqlite3.Connection, table: str, columns: tuple[str, ...]) -> list[str]:
-    """Deletes the damaged rows of a table; returns the names of their clusters."""
+def forget_damaged_of(connection: sqlite3.Connection, cluster: str) -> frozenset[str]:
+    """The same of one cluster, whose rows were sound when the spool was opened; returns its name if one is damaged now."""
+    damaged = [
+        *_delete(connection, "cursor", _CURSOR, cluster),
+        *_delete(connection, "checkpoint", _CHECKPOINT, cluster),
+    ]
+    if damaged:
+        connection.execute("DELETE FROM cursor WHERE cluster = ?", (cluster,))
+    return frozenset(damaged)
+
+
+def _delete(connection: sqlite3.Connection, table: str, columns: tuple[str, ...], cluster: str = "") -> list[str]:
+    """Deletes the damaged rows of a table, of one cluster or of all; returns the names of their clusters."""
     connection.create_function("is_sound", len(columns) + 1, _is_sound, deterministic=True)
     stored = ", ".join(f"CAST({column} AS BLOB)" for column in columns)  # a damaged value may also have lost its type
-    query = f"DELETE FROM {table} WHERE NOT is_sound(checksum, {stored}) RETURNING cluster"
-    return [cluster for (cluster,) in connection.execute(query).fetchall()]
+    chosen, values = ("cluster = ? AND", (cluster,)) if cluster else ("", ())
+    query = f"DELETE FROM {table} WHERE {chosen} NOT is_sound(checksum, {stored}) RETURNING cluster"
+    return [name for (name,) in connection.execute(query, values).fetchall()]
 
 
 def _is_sound(found: object, *stored: bytes | None) -> bool:

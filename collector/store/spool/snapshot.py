@@ -95,7 +95,7 @@ def newest(store: Store, cluster: str) -> Copy | None:
         before = _complete(store, cluster)
         if not before:
             return None
-        snapshot = max(before, key=lambda name: _progress(before[name].values()))
+        snapshot = max(before, key=lambda name: progress(before[name].values()))
         states = [*_states(store, cluster, snapshot)]
         # The owner of this copy may still write to it: read again until nothing was written meanwhile.
         if _complete(store, cluster).get(snapshot) == before[snapshot]:
@@ -119,8 +119,8 @@ def past(store: Store, cluster: str) -> Past | None:
     return Past(uid, min(reached, default=0), totals)
 
 
-def _progress(cursors: Iterable[Cursor]) -> list[tuple[int, int]]:
-    """How far a copy has come; of two copies the further one is used."""
+def progress(cursors: Iterable[Cursor]) -> list[tuple[int, int]]:
+    """How far positions of one cluster have come; of two copies the further one is used."""
     by_kind = {c.kind: (c.epoch, int(c.resource_version)) for c in cursors if c.resource_version.isdecimal()}
     return [by_kind.get(kind, (0, 0)) for kind in WORKLOAD_KINDS]
 

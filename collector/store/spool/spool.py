@@ -92,6 +92,12 @@ class Spool:
                 resume.read_cursors(connection), resume.read_states(connection), self._damage, self._lost, damaged
             )
 
+    def load_cluster(self, name: str) -> Loaded:
+        """The same of one cluster, while others are written."""
+        with self._transaction("load") as connection:
+            damaged = resume.forget_damaged_of(connection, name)
+            return Loaded(resume.read_cursors(connection, name), resume.read_states(connection, name), "", (), damaged)
+
     def clusters(self) -> list[str]:
         """Names of the clusters that have a position or a state here."""
         with sqlite_errors():

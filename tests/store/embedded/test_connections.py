@@ -21,6 +21,7 @@ from collector.store.embedded.handle import Answer, Statement
 from collector.store.embedded.http import HttpServer
 from collector.store.embedded.server import Server
 from tests.processes import until
+from tests.reused_connections import median_seconds
 from tests.store.running import Running, ask, ready, spawn
 
 HEAD = b"GET /ping HTTP/1.1\r\nHost: 127.0.0.1\r\n"
@@ -160,6 +161,13 @@ async def test_a_client_that_does_not_take_its_answer_is_let_go(monkeypatch: pyt
         for size in (0, 1, http.PIECE, 50_000_001):
             async with session.get(f"http://127.0.0.1:{port}/", params={"query": str(size)}) as answer:
                 assert len(await answer.read()) == size
+
+
+async def test_an_answer_on_a_connection_that_is_used_again_is_as_fast() -> None:
+    """Head and body leave at once, for every query of a dashboard and every insert after the first."""
+    async with served() as (_, _, port):
+        fresh_s, reused_s = await median_seconds(port, "/?query=500")
+    assert reused_s < 5 * fresh_s
 
 
 async def _until(holds: Any) -> None:

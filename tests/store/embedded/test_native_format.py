@@ -1,6 +1,5 @@
 """The Native format as clickhouse-go wants it: the same bytes with the same values between them."""
 
-import shutil
 import subprocess
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 from collector.catalog.bills import POD_COST
 from collector.store.clickhouse import Store
 from collector.store.embedded.native_format import UnknownLayoutError, layout_of, upgrade_native
-from tests.store.running import ROOT, Running, ask
+from tests.store.running import Running, ask
 
 EXPRESSIONS = [
     "1", "'x'", "toString(number)", "repeat('y', number % 300)", "toLowCardinality(toString(number % 3))", "NULL",
@@ -83,17 +82,6 @@ class Seen(msgspec.Struct):
     error_code: int
     refused: str
     total: str
-
-
-@pytest.fixture(scope="module")
-def goclient(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """tests/store/goclient, built; its modules come from the Go module proxy the first time."""
-    go = shutil.which("go")
-    if go is None:
-        pytest.skip("no Go here: clickhouse-go, and with it Grafana's plugin, was not run against the store")
-    program = tmp_path_factory.mktemp("go") / "goclient"
-    subprocess.run([go, "build", "-o", program, "."], cwd=ROOT / "tests/store/goclient", check=True, timeout=280)
-    return program
 
 
 @pytest.mark.live

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from collector.store.embedded.handle import one_line
+from collector.store.embedded.run_folder import IDLE_THREADS, MERGED_PARTS
 from tests.store.running import Running, ask, piped, ready, spawn
 
 OTHERS = "<clickhouse><macros><of>somebody else</of></macros></clickhouse>"
@@ -87,3 +88,17 @@ def test_an_engines_message_is_one_line_without_its_stack() -> None:
         "Code: 36. DB::Exception: Failed to create connection: Code: 439. DB::Exception: no thread "
         "(threads=8, jobs=6) . (BAD_ARGUMENTS)"
     )
+
+
+def test_more_parts_are_merged_at_once_than_by_default(running: Running) -> None:
+    """The engine obeys our configuration: it says 20, and that somebody changed it."""
+    found = "SELECT value, changed FROM system.merge_tree_settings WHERE name = 'merge_selector_base'"
+
+    assert ask(running, found, user="lynceus", key=running.token()).text == f"{MERGED_PARTS}\t1\n"
+
+
+def test_few_threads_are_kept_idle(running: Running) -> None:
+    """One large query would leave a hundred and more, each with memory of its own."""
+    found = "SELECT value FROM system.server_settings WHERE name = 'max_thread_pool_free_size'"
+
+    assert ask(running, found, user="lynceus", key=running.token()).text == f"{IDLE_THREADS}\n"

@@ -101,3 +101,15 @@ def test_what_only_looks_like_it_is_no_trouble(statement: str, running: Running)
     reply = ask(running, statement.replace("AS file", "AS files"), user="lynceus", key=running.token())
 
     assert reply.status == 200, reply.text
+
+
+def test_what_is_remembered_of_a_statement_is_of_that_statement_alone(running: Running) -> None:
+    """The same text in another format, or from a reader, is checked by itself; a refusal stays one."""
+    writer: dict[str, Any] = {"user": "lynceus", "key": running.token()}
+    make = "CREATE TABLE IF NOT EXISTS lynceus.again (a UInt8) ENGINE = Memory"
+    for _ in range(2):
+        assert ask(running, "SELECT 1 AS one", **writer).text == "1\n"
+        assert ask(running, "SELECT 1 AS one", default_format="CSVWithNames", **writer).text == '"one"\n1\n'
+        assert ask(running, make, **writer).status == 200
+        assert "READONLY" in ask(running, make).text
+        assert "reaches out" in ask(running, "SELECT file('x')", **writer).text

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -34,8 +35,8 @@ type seen struct {
 }
 
 func main() {
-	if len(os.Args) != 2 {
-		fail("usage", errors.New("goclient ADDRESS"))
+	if len(os.Args) != 2 && len(os.Args) != 3 {
+		fail("usage", errors.New("goclient ADDRESS [FILE WITH STATEMENTS]"))
 	}
 	options := &clickhouse.Options{
 		Protocol: clickhouse.HTTP, Addr: []string{os.Args[1]},
@@ -48,6 +49,10 @@ func main() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	fail("ping", connection.Ping(ctx))
+	if len(os.Args) == 3 {
+		fail("print", json.NewEncoder(os.Stdout).Encode(answers(ctx, connection, os.Args[2])))
+		return
+	}
 
 	var found seen
 	readManyBlocks(ctx, connection, &found)
@@ -93,6 +98,48 @@ func readManyBlocks(ctx context.Context, connection clickhouse.Conn, found *seen
 	}
 	fail("rows", rows.Err())
 	found.LastTime = at.UTC().Format(time.RFC3339Nano)
+}
+
+// The rows of each statement of a JSON list, scanned into the types that the driver says, as Grafana's plugin does.
+func answers(ctx context.Context, connection clickhouse.Conn, file string) [][][]any {
+	text, err := os.ReadFile(file)
+	fail("statements", err)
+	var statements []string
+	fail("statements", json.Unmarshal(text, &statements))
+	found := make([][][]any, 0, len(statements))
+	for _, statement := range statements {
+		rows, err := connection.Query(ctx, statement)
+		fail(statement, err)
+		answer := [][]any{}
+		for rows.Next() {
+			into := make([]any, 0)
+			for _, column := range rows.ColumnTypes() {
+				into = append(into, reflect.New(column.ScanType()).Interface())
+			}
+			fail(statement, rows.Scan(into...))
+			for number := range into {
+				into[number] = plain(reflect.ValueOf(into[number]))
+			}
+			answer = append(answer, into)
+		}
+		fail(statement, rows.Err())
+		found = append(found, answer)
+	}
+	return found
+}
+
+// A value without pointers, and an instant as Unix milliseconds.
+func plain(value reflect.Value) any {
+	for value.Kind() == reflect.Pointer || value.Kind() == reflect.Interface {
+		if value.IsNil() {
+			return nil
+		}
+		value = value.Elem()
+	}
+	if at, ok := value.Interface().(time.Time); ok {
+		return at.UnixMilli()
+	}
+	return value.Interface()
 }
 
 func refusal(err error) (string, int32) {

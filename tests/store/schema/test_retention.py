@@ -12,7 +12,7 @@ from collector.catalog.watches import QUARANTINE
 from collector.catalog.workflows import QUEUE_SAMPLE
 from collector.store.clickhouse import Store
 from collector.store.rollup import roll_up
-from collector.store.schema.retention import apply_retention
+from collector.store.schema.retention import apply_retention, kept_days
 from tests.reports.stored import a_run
 from tests.store.facts import a_sample
 
@@ -23,6 +23,7 @@ FOR_EVER = dict.fromkeys(RETENTION, 0)
 def store(writer: Store) -> Any:
     for table in (QUEUE_SAMPLE, QUARANTINE, WORKFLOW_HOURLY):
         writer.command(f"TRUNCATE TABLE lynceus.{table.name}")
+    apply_retention(writer, FOR_EVER)  # other tests share the store
     yield writer
     apply_retention(writer, FOR_EVER)
 
@@ -55,6 +56,32 @@ def test_old_rows_go_and_others_stay(store: Store) -> None:
 
     assert store.query_rows(f"{left} WHERE at > now() - 100") == [(1,)]
     assert store.query_rows(left) == [(1,)]
+
+
+def test_a_default_deletes_nothing_that_a_store_holds(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    """An upgrade to a shorter default keeps rows of years ago, and says so; only a setting shortens it for them."""
+    store.command("TRUNCATE TABLE lynceus.pod_run")
+    write_facts(store, [a_sample(1)])
+    days = FOR_EVER | {"queue_sample": 1, "pod_run": 400}
+
+    changed = apply_retention(store, days, by_default=days.keys())
+    again = apply_retention(store, days, by_default=days.keys())
+
+    assert (changed, again) == (["pod_run"], [])
+    assert (kept_days(store)["pod_run"], kept_days(store)["queue_sample"]) == (400, 0)
+    warned = [getattr(record, "setting", "") for record in caplog.records if record.levelname == "WARNING"]
+    assert warned == ["retention.queue_sample"] * 2
+    assert apply_retention(store, days, by_default={"pod_run"}) == ["queue_sample"]
+    assert kept_days(store)["queue_sample"] == 1
+
+
+def test_a_longer_or_endless_default_is_applied(store: Store) -> None:
+    """It deletes nothing, whatever rows there are."""
+    write_facts(store, [a_sample(1)])
+    apply_retention(store, FOR_EVER | {"queue_sample": 7})
+
+    assert apply_retention(store, FOR_EVER, by_default=FOR_EVER.keys()) == ["queue_sample"]
+    assert set(kept_days(store).values()) == {0}
 
 
 def test_a_rollup_that_ages_can_be_rebuilt(store: Store) -> None:

@@ -9,11 +9,11 @@ from collector.store.spool import packing
 def test_rows_of_an_older_release_get_the_defaults_of_newer_columns() -> None:
     """Rows that wait in a spool during an upgrade are still sent; a field that they lack has its default."""
     fields = WorkflowLive.__struct_fields__
-    older = list(range(len(fields) - 4))
+    older = list(range(len(fields) - 6))
 
     (row,) = packing.unpack_piece("workflow_live", packing.encode([older]))
 
-    assert row == [*older, "", "", None, 0]
+    assert row == [*older, "", "", None, 0, 0, None]
 
 
 def test_a_column_that_holds_a_map_is_empty_by_default() -> None:
@@ -21,7 +21,7 @@ def test_a_column_that_holds_a_map_is_empty_by_default() -> None:
     known = WorkflowRun.__struct_fields__.index("waited_on")
     (row,) = packing.unpack_piece("workflow_run", packing.encode([list(range(known))]))
 
-    assert row[known:] == [{}, "", "", None, "", 0]
+    assert row[known:] == [{}, "", "", None, "", 0, {}, 0]
 
 
 def test_uncompressed_rows_of_an_older_release_mix_with_compressed_rows() -> None:

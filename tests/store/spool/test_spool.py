@@ -1,10 +1,12 @@
 """The spool: commits are kept whole and in order, and leave only when the store has them."""
 
+import contextlib
 import random
 import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,13 @@ from tests.store.facts import a_live, a_sample
 from tests.store.running import ROOT
 from tests.store.spool.committer import FACTS, committed
 from tests.store.spool.spooled import NOW, a_cursor, an_old_spool
+
+
+@pytest.fixture(scope="module", autouse=True)
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests run in a folder of their own: a spool in memory leaves an empty file of that name where it is opened."""
+    with contextlib.chdir(tmp_path_factory.mktemp("spools")):
+        yield
 
 
 def sent(spool: Spool) -> dict[str, list[list[object]]]:
