@@ -159,6 +159,12 @@ INHIBITIONS: tuple[Inhibition, ...] = (
         why="the page says more than the ticket",
     ),
     Inhibition(
+        sources=("DiskFills",),
+        targets=("DiskFullSoon",),
+        equal=("instance", "disk"),
+        why="the disk is nearly full already",
+    ),
+    Inhibition(
         sources=("StoreInsertFailing",),
         targets=("RollupOld", "StoreInsertSlow", "CollectorNotReady"),
         why="a store that takes no rows has old rollups and keeps the collector from being ready",

@@ -46,6 +46,41 @@ def collector_replica_down(numbers: Numbers) -> Alert:
     )
 
 
+def shard_unheld(numbers: Numbers) -> Alert:
+    """Its clusters are watched by no replica; nothing is lost while the API servers remember."""
+    return Alert(
+        name="ShardUnheld",
+        expr=f"max by (job, shard) ({catalog.SHARD_HELD.name}) == 0",
+        severity="critical",
+        summary="A shard is watched by no replica.",
+        description=(
+            f"Replicas run, and none of them has held shard {{{{ $labels.shard }}}} for {numbers.words('hold')}: its clusters "
+            "are not watched, and no alert about them fires."
+        ),
+        hold=numbers.span("hold"),
+        dashboard=ITSELF,
+        labels=("job", "shard"),
+    )
+
+
+def shards_without_leases(numbers: Numbers) -> Alert:
+    """Every replica does the work of all; nothing is wrong in what is stored."""
+    sharded = f'and on (job, instance) {catalog.SHARD_HELD.name}{{shard="1"}}'
+    return Alert(
+        name="ShardsWithoutLeases",
+        expr=f"{catalog.SINGLE_MODE.name} == 1\n{sharded}",
+        severity="warning",
+        summary="A replica cannot share its clusters with others.",
+        description=(
+            "{{ $labels.instance }} is to watch some shards of several and watches every cluster, for it uses no Leases; "
+            "its /readyz says why. It may run short of memory."
+        ),
+        hold=numbers.span("hold"),
+        dashboard=ITSELF,
+        labels=("instance", "job"),
+    )
+
+
 def collector_not_ready(numbers: Numbers) -> Alert:
     """The cause stands in a label; what blocks a cluster pages as ClusterUnreachable."""
     series = numbers.of(catalog.NOT_READY, 'subject!="cluster"')
@@ -186,6 +221,8 @@ def watchdog(numbers: Numbers) -> Alert:  # noqa: ARG001
 BUILDERS: tuple[Builder, ...] = (
     collector_absent,
     collector_replica_down,
+    shard_unheld,
+    shards_without_leases,
     collector_not_ready,
     collector_restarting,
     collector_memory_high,

@@ -4,7 +4,7 @@ Alerts about what is stored: rows reach the store, the spool and the disks have 
 Nothing is lost while the spool has room, so a store that takes no rows is a ticket, and only what ends in a pause pages.
 """
 
-from alerts.numbers import Numbers
+from alerts.numbers import Numbers, span
 from alerts.promql import increase, once, quantile
 from alerts.rules import ITSELF, Alert, Builder, Recording, Severity
 from collector.catalog import metrics as catalog
@@ -146,7 +146,8 @@ def rollup_old(numbers: Numbers) -> Alert:
         summary="A rollup is out of date.",
         description=(
             f"{{{{ $labels.rollup }}}} has not been updated for more than {numbers.words('age')}. Reports stay correct but "
-            "read more rows. See its errors in the log; perhaps no collector holds its claim."
+            "read more rows; an old `statement` lacks what arrived since. See its errors in the log; perhaps no collector "
+            "holds its claim."
         ),
         hold=numbers.span("hold"),
         dashboard=ITSELF,
@@ -178,6 +179,57 @@ def _disk_fills(numbers: Numbers, severity: Severity) -> Alert:
     )
 
 
+def disk_full_soon(numbers: Numbers) -> Alert:
+    """Days before a disk is full, while a volume can be ordered or retention be shortened."""
+    window, half = numbers.span("window"), span(numbers.seconds("window") / 2)
+    by = "min by (instance, disk)"
+    # An hour's average: a merge takes room and gives it back.
+    now, between, first = (
+        f"{by} (avg_over_time({catalog.DISK_FREE.name}[1h]{offset}))"
+        for offset in ("", f" offset {half}", f" offset {window}")
+    )
+    least = f"{numbers.share('each')} * ({first} - {now})"
+    return Alert(
+        name="DiskFullSoon",
+        expr=(
+            f"{by} (predict_linear({catalog.DISK_FREE.name}[{window}], {numbers.seconds('ahead')})) < 0\n"
+            # What is written once, like a backfill, is in one half of the window.
+            f"and {first} - {between} > {least}\n"
+            f"and {between} - {now} > {least}"
+        ),
+        severity="warning",
+        summary="A disk of the collector or of the store will be full within days.",
+        description=(
+            f"At the pace of the last {numbers.words('window')} the disk `{{{{ $labels.disk }}}}` of "
+            f"{{{{ $labels.instance }}}} is full within {numbers.words('ahead')}. "
+            "`data` holds the spool, `store` the tables. Enlarge it, or shorten retention."
+        ),
+        hold=numbers.span("hold"),
+        dashboard=ITSELF,
+        labels=("instance", "disk"),
+    )
+
+
+def backup_old(numbers: Numbers) -> Alert:
+    """A backup that is not made is noticed when it is needed."""
+    period, last = (f"max by (instance) ({metric.name})" for metric in (catalog.BACKUP_PERIOD, catalog.BACKUP_LAST))
+    return Alert(
+        name="BackupOld",
+        # `unless` also holds where there never was a backup.
+        expr=f"{period} > 0\nunless on (instance) (time() - {last}) < {numbers['periods']} * {period}",
+        severity="warning",
+        summary="The store is not backed up.",
+        description=(
+            f"The newest complete backup of the store of {{{{ $labels.instance }}}} is older than "
+            f"{numbers['periods']:g} periods of {{{{ $value | humanizeDuration }}}}, or there is none. "
+            "See its log and the free space of backup.to."
+        ),
+        hold=numbers.span("hold"),
+        dashboard=ITSELF,
+        labels=("instance",),
+    )
+
+
 BUILDERS: tuple[Builder, ...] = (
     store_insert_failing,
     store_insert_slow,
@@ -185,6 +237,8 @@ BUILDERS: tuple[Builder, ...] = (
     spool_nearly_full,
     watches_paused,
     disk_fills,
+    disk_full_soon,
+    backup_old,
     quarantine_growing,
     rollup_old,
 )

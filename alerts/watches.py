@@ -3,7 +3,7 @@ Alerts about what is seen: is each cluster watched, completely and in time, and 
 """
 
 from alerts.numbers import Numbers
-from alerts.promql import increase, rate
+from alerts.promql import increase, once, rate
 from alerts.rules import ITSELF, Alert, Builder, Recording, Severity
 from collector.catalog import metrics as catalog
 from collector.catalog.metrics import Metric
@@ -53,6 +53,43 @@ def cluster_forgotten(numbers: Numbers) -> Alert:
         hold=numbers.span("hold"),
         dashboard=ITSELF,
         labels=("cluster",),
+    )
+
+
+def settings_invalid(numbers: Numbers) -> Alert:
+    """The collector goes on by the last valid file, and its next start would fail."""
+    valid = numbers.of(catalog.SETTINGS_RELOADED)
+    return Alert(
+        name="SettingsInvalid",
+        expr=f"min by (instance) ({valid}) == 0",
+        severity="warning",
+        summary="The settings file of a collector is invalid.",
+        description=(
+            f"The settings file of {{{{ $labels.instance }}}} has been invalid for {numbers.words('hold')}. "
+            "The last valid one is in force, and the next start fails. /readyz names the key."
+        ),
+        hold=numbers.span("hold"),
+        dashboard=ITSELF,
+        labels=("instance",),
+    )
+
+
+def cluster_source_unusable(numbers: Numbers) -> Alert:
+    """A cluster that was never watched has no series that could be absent."""
+    series = numbers.of(catalog.NOT_READY, 'cause="cluster_source"')
+    return Alert(
+        name="ClusterSourceUnusable",
+        expr=f"{once(catalog.NOT_READY, series)} > 0",
+        severity="warning",
+        summary="A secret or an entry that should name a cluster cannot be used.",
+        description=(
+            "A place that should name a cluster{{ with $labels.cluster }}, {{ . }},{{ end }} has been unusable for "
+            f"{numbers.words('hold')}: a broken secret, or one name in two places. What it names is not watched, unless it was "
+            "before. /readyz names the place."
+        ),
+        hold=numbers.span("hold"),
+        dashboard=ITSELF,
+        labels=("subject", "cluster", "cause"),
     )
 
 
@@ -190,6 +227,8 @@ def clock_skewed(numbers: Numbers) -> Alert:
 BUILDERS: tuple[Builder, ...] = (
     cluster_unreachable,
     cluster_forgotten,
+    settings_invalid,
+    cluster_source_unusable,
     credentials_expire,
     watch_stale,
     watch_restart_storm,

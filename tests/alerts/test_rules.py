@@ -11,9 +11,9 @@ from alerts.files import files, twins_files
 from alerts.rules import Alert, Group, Links, group_as_read
 from alerts.teams import NamespacesOfTeam, Teams
 from alerts.thresholds import load
-from dashboards import ALL as DASHBOARDS
 from generate.folder import out_of_date, write
 from tests.alerts.cases import ALL as CASES
+from tests.dashboards.shipped import shipped
 from tests.promtool import cases
 from tests.promtool.promql import check_against_catalogue, check_against_foreign
 from tests.promtool.tool import promtool
@@ -168,7 +168,7 @@ def test_no_twin_is_made_by_default() -> None:
 
 def test_dashboard_links_lead_to_dashboards_that_exist() -> None:
     """By the uid that survives regeneration."""
-    uids = {build()["uid"] for build in DASHBOARDS.values()}
+    uids = {board["uid"] for board in shipped().values()}
     linked = {rule["annotations"]["dashboard_url"].split("/d/")[1].split("?")[0] for rule in READ if "alert" in rule}
 
     assert linked <= uids

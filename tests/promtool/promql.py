@@ -10,6 +10,9 @@ from collector.catalog.metrics import METRICS, Metric
 SCRAPED = {"instance", "job", "le"}
 """Labels that Prometheus adds to what we expose, and the one every histogram has."""
 
+OF_ALERTS = {"alertname", "alertstate", "severity", *(label for metric in METRICS for label in metric.labels)}
+"""Labels of Prometheus' own series of alerts."""
+
 BY_NAME = {metric.name: metric for metric in METRICS}
 SELECTOR = re.compile(r"(?<![\w:])((?:[a-z_]+:)?(?:lynceus|process|python_gc)_\w+(?::\w+)?)(?:\{([^}]*)\})?")
 MATCHER = re.compile(r"(\w+)\s*(?:=~|!~|!=|=)")
@@ -46,9 +49,9 @@ def check_against_foreign(expr: str) -> None:
 
 
 def check_against_catalogue(expr: str) -> None:
-    """Fails where an expression names a metric or a label that is not exposed."""
+    """Fails where an expression names a metric or a label that is not exposed. An alert may have the labels of any metric."""
     expr = re.sub(r"#.*", "", expr)
-    known = set(SCRAPED)
+    known = SCRAPED | OF_ALERTS if "ALERTS" in expr else set(SCRAPED)
     for name, matchers in SELECTOR.findall(expr):
         labels = _labels(name)
         known |= labels

@@ -9,6 +9,7 @@ MEMORY = 'process_resident_memory_bytes{job="lynceus", instance="a"}'
 OURS = {"job": "lynceus", "instance": "a"}
 OVERFLOW = 'lynceus_label_overflow_total{family="lynceus_queue_depth"}'
 SCRAPE = 'scrape_duration_seconds{job="lynceus", instance="a"}'
+SINGLE = 'lynceus_single_mode{job="lynceus", instance="a"}'
 START = 'process_start_time_seconds{job="lynceus", instance="a"}'
 STORE_AWAY = 'lynceus_not_ready{subject="store", cluster="", cause="store_unreachable"}'
 UP = 'up{job="lynceus", instance="b"}'
@@ -53,6 +54,58 @@ CASES: tuple[Case, ...] = (
         story="another program that is down, and a collector that restarts",
         series={'up{job="other", instance="x"}': "0x40", UP: "1x5 0x3 1x30", BUILD: "1x40"},
         at=("7m", "20m", "35m"),
+    ),
+    Fires(
+        alert="ShardUnheld",
+        severity="critical",
+        story="two replicas, and one of two shards is held by neither",
+        series={
+            'lynceus_shard_held{shard="0", job="lynceus", instance="a"}': "1x40",
+            'lynceus_shard_held{shard="0", job="lynceus", instance="b"}': "0x40",
+            'lynceus_shard_held{shard="1", job="lynceus", instance="a"}': "0x40",
+            'lynceus_shard_held{shard="1", job="lynceus", instance="b"}': "1x10 0x10 1x20",
+        },
+        silent_at=("10m", "11m", "25m"),
+        fires_at=("13m", "19m"),
+        labels={"job": "lynceus", "shard": "1"},
+        summary="A shard is watched by no replica.",
+        text=(
+            "Replicas run, and none of them has held shard 1 for 1 minute: its clusters are not watched, "
+            "and no alert about them fires."
+        ),
+    ),
+    Silent(
+        alert="ShardUnheld",
+        story="a standby, and a shard that changes hands",
+        series={
+            'lynceus_shard_held{shard="0", job="lynceus", instance="a"}': "1x10 _x30",
+            'lynceus_shard_held{shard="0", job="lynceus", instance="b"}': "0x11 1x29",
+        },
+        at=("5m", "11m", "12m", "30m"),
+    ),
+    Fires(
+        alert="ShardsWithoutLeases",
+        severity="warning",
+        story="the Role lacks the Lease of a shard",
+        series={
+            SINGLE: "0x5 1x30 0x5",
+            'lynceus_shard_held{shard="0", job="lynceus", instance="a"}': "1x40",
+            'lynceus_shard_held{shard="1", job="lynceus", instance="a"}': "0x5 1x35",
+        },
+        silent_at=("4m", "14m", "38m"),
+        fires_at=("20m",),
+        labels=OURS,
+        summary="A replica cannot share its clusters with others.",
+        text=(
+            "a is to watch some shards of several and watches every cluster, for it uses no Leases; its /readyz says why. "
+            "It may run short of memory."
+        ),
+    ),
+    Silent(
+        alert="ShardsWithoutLeases",
+        story="one replica that watches everything, as most do",
+        series={SINGLE: "1x40", 'lynceus_shard_held{shard="0", job="lynceus", instance="a"}': "1x40"},
+        at=("20m", "35m"),
     ),
     Fires(
         alert="CollectorNotReady",

@@ -2,6 +2,8 @@
 
 from tests.promtool.cases import Case, Fires, Silent
 
+BACKED_UP = 'lynceus_backup_last_success_timestamp_seconds{instance="lynceus-0"}'
+BACKUP_EVERY = 'lynceus_backup_period_seconds{instance="lynceus-0"}'
 BYTES = 'lynceus_store_spool_bytes{instance="lynceus-0"}'
 FREE = 'lynceus_disk_free_bytes{disk="store", instance="lynceus-0"}'
 INSERT = 'lynceus_store_last_insert_timestamp_seconds{instance="lynceus-0"}'
@@ -18,6 +20,10 @@ FAILING = {
     "labels": {"instance": "lynceus-0"},
     "summary": "The store is not accepting rows.",
 }
+NO_BACKUP = (
+    "The newest complete backup of the store of lynceus-0 is older than 2 periods of 1h 0m 0s, or there is none. "
+    "See its log and the free space of backup.to."
+)
 TWO_PERCENT = (
     "The disk `store` of lynceus-0 has 2 % free. `data` holds the spool, `store` the tables. "
     "Enlarge it, or shorten retention."
@@ -185,6 +191,76 @@ CASES: tuple[Case, ...] = (
         at=("17m", "18m", "30m"),
     ),
     Fires(
+        alert="DiskFullSoon",
+        severity="warning",
+        story="a disk that fills by day and rests at night, until it is enlarged",
+        series={FREE: "50-0.04x143 44x143 44-0.04x143 38x143 38-0.04x143 32x143 132x120"},
+        interval="5m",
+        evaluated="30m",
+        silent_at=("36h", "73h"),
+        fires_at=("60h", "70h"),
+        labels={"instance": "lynceus-0", "disk": "store"},
+        summary="A disk of the collector or of the store will be full within days.",
+        text=(
+            "At the pace of the last 2 days the disk `store` of lynceus-0 is full within 7 days. "
+            "`data` holds the spool, `store` the tables. Enlarge it, or shorten retention."
+        ),
+    ),
+    Silent(
+        alert="DiskFullSoon",
+        story="a backfill takes a fifth of the disk within three hours, and merges take and return a tenth",
+        series={
+            FREE: "80x719 80-0.6x35 59x600",
+            FREE.replace("-0", "-1"): "50x71 40x3 " * 16,
+        },
+        interval="5m",
+        evaluated="30m",
+        at=("50h", "64h", "70h", "76h", "84h", "90h", "100h", "110h"),
+    ),
+    Silent(
+        alert="DiskFullSoon",
+        story="a disk that is full in ten weeks, and one that is watched for a day",
+        series={
+            FREE: "100-0.005x1248",
+            FREE.replace("-0", "-1"): "_x720 50-0.04x480",
+        },
+        interval="5m",
+        evaluated="30m",
+        at=("60h", "80h", "99h"),
+    ),
+    Fires(
+        alert="BackupOld",
+        severity="warning",
+        story="hourly backups stop, and a new one clears it",
+        series={BACKUP_EVERY: "3600x300", BACKED_UP: "0x60 3600x180 14400x60"},
+        silent_at=("100m", "230m", "245m"),
+        fires_at=("241m",),
+        labels={"instance": "lynceus-0"},
+        summary="The store is not backed up.",
+        text=NO_BACKUP,
+    ),
+    Fires(
+        alert="BackupOld",
+        severity="warning",
+        story="a store that never was backed up although the settings ask for it",
+        series={BACKUP_EVERY: "3600x100"},
+        silent_at=("50m",),
+        fires_at=("61m",),
+        labels={"instance": "lynceus-0"},
+        summary="The store is not backed up.",
+        text=NO_BACKUP,
+    ),
+    Silent(
+        alert="BackupOld",
+        story="the settings ask for no backups any more, and another store is backed up in time",
+        series={
+            BACKED_UP: "0x300",
+            BACKED_UP.replace("-0", "-1"): "0x100 6000x100 12000x100",
+            BACKUP_EVERY.replace("-0", "-1"): "6000x300",
+        },
+        at=("99m", "290m"),
+    ),
+    Fires(
         alert="QuarantineGrowing",
         severity="warning",
         story="what is set aside",
@@ -228,7 +304,8 @@ CASES: tuple[Case, ...] = (
         labels={"rollup": "cost_daily"},
         summary="A rollup is out of date.",
         text=(
-            "cost_daily has not been updated for more than 6 hours. Reports stay correct but read more rows. "
+            "cost_daily has not been updated for more than 6 hours. Reports stay correct but read more rows; "
+            "an old `statement` lacks what arrived since. "
             "See its errors in the log; perhaps no collector holds its claim."
         ),
     ),

@@ -87,6 +87,49 @@ CASES: tuple[Case, ...] = (
         at=("20m", "40m", "60m"),
     ),
     Fires(
+        alert="SettingsInvalid",
+        severity="warning",
+        story="a file that was edited wrongly, and corrected later",
+        series={
+            'lynceus_settings_last_reload_successful{instance="a"}': "1x5 0x20 1x20",
+            'lynceus_settings_last_reload_successful{instance="b"}': "1x45",
+        },
+        silent_at=("5m", "14m", "30m"),
+        fires_at=("17m", "25m"),
+        labels={"instance": "a"},
+        summary="The settings file of a collector is invalid.",
+        text=(
+            "The settings file of a has been invalid for 10 minutes. The last valid one is in force, and the next start fails. "
+            "/readyz names the key."
+        ),
+    ),
+    Silent(
+        alert="SettingsInvalid",
+        story="a file with two typos, corrected one after the other",
+        series={'lynceus_settings_last_reload_successful{instance="a"}': "1x5 0x8 1x20"},
+        at=("10m", "16m", "30m"),
+    ),
+    Fires(
+        alert="ClusterSourceUnusable",
+        severity="warning",
+        story="two secrets of one name",
+        series={'lynceus_not_ready{subject="cluster", cluster="prod", cause="cluster_source"}': "_x5 1x30 _x30"},
+        silent_at=("5m", "14m", "50m"),
+        fires_at=("20m", "30m"),
+        labels={"subject": "cluster", "cluster": "prod", "cause": "cluster_source"},
+        summary="A secret or an entry that should name a cluster cannot be used.",
+        text=(
+            "A place that should name a cluster, prod, has been unusable for 10 minutes: a broken secret, or one name in two "
+            "places. What it names is not watched, unless it was before. /readyz names the place."
+        ),
+    ),
+    Silent(
+        alert="ClusterSourceUnusable",
+        story="a cluster that is away, which ClusterUnreachable says",
+        series={'lynceus_not_ready{subject="cluster", cluster="prod", cause="starting"}': "1x60"},
+        at=("20m", "50m"),
+    ),
+    Fires(
         alert="CredentialsExpire",
         severity="warning",
         story="a client certificate of the next week",
