@@ -9,12 +9,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install -q --no-deps
 LOCK := .cache/lock/bin/pip-compile -q --generate-hashes --strip-extras --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: demo test check test-cluster test-store-cluster test-live test-laws test-start soak bench generate docs screenshots lock setup system clean
+.PHONY: demo test check test-cluster test-store-cluster test-focus test-live test-laws test-start soak soak-replicas bench generate look docs lock setup system clean
 
 demo: $(RUNS)                    ## a miniature fleet, the collector, the store and the pages; Ctrl-C ends it; DEMO='--port 9000'
 	$(BIN)/lynceus demo $(DEMO)
 
-test: $(DEVELOPS) system         ## the fast set: about 12 minutes on 2 cores; a quarter of the examples of each law
+test: $(DEVELOPS) system         ## the fast set: about 25 minutes on 2 cores; a quarter of the examples of each law
 	$(BIN)/pytest -q -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered --cov-fail-under=100
 
 check: $(DEVELOPS)               ## style, types, direction of imports, documentation
@@ -31,6 +31,9 @@ test-cluster: $(DEVELOPS)        ## a real kube-apiserver, etcd and kwok, built 
 test-store-cluster: $(DEVELOPS)  ## two ClickHouse servers out of chdb as two shards, about 2 minutes
 	$(BIN)/pytest -q -m store_cluster --timeout 300 tests/store_cluster
 
+test-focus: $(DEVELOPS)          ## the official FOCUS validator, in a Python 3.12 of its own, on exported files
+	$(BIN)/pytest -q -m focus --timeout 900 tests/store
+
 test-live: $(DEVELOPS) system    ## kill rounds; incidents through Prometheus and Alertmanager to a pager; clickhouse-go
 	$(BIN)/pytest -q -n 2 --dist worksteal -m live --timeout 900 tests
 
@@ -40,25 +43,36 @@ test-laws: $(DEVELOPS)           ## every law with all its examples
 test-start: $(DEVELOPS) system   ## each Python of the machine: locks, both commands from a clean clone, core and prices
 	$(BIN)/pytest -q -m start tests/start
 
-soak: $(DEVELOPS)                ## the long kill loop, by hand
+soak: $(DEVELOPS)                ## the long kill loop, and a hundred rounds of clusters that come and go, by hand
 	LYNCEUS_KILL_ROUNDS=1000 $(BIN)/pytest -q -m live --timeout 36000 tests -k kill
+	LYNCEUS_FLEET_ROUNDS=100 $(BIN)/pytest -q -m live tests/service/test_fleet.py
+
+soak-replicas: $(DEVELOPS)       ## two replicas, kill -9 every half minute for ten minutes, by hand
+	LYNCEUS_REPLICA_ROUNDS=20 $(BIN)/pytest -q -s -m live --timeout 3600 tests/live/test_replicas.py
 
 bench: $(DEVELOPS)               ## CPU against kubernetes.watch and client-go, as ratios, in one run
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.state
+	$(BIN)/python -m tests.bench.holds
 	$(BIN)/python -m tests.bench.pricing
 	$(BIN)/python -m tests.bench.backlog
 	$(BIN)/python -m tests.bench.queries
+	$(BIN)/python -m tests.bench.focus
+	$(BIN)/python -m tests.bench.statement
+	$(BIN)/python -m tests.bench.dashboards
 	$(BIN)/python -m tests.bench.scrape
+	$(BIN)/python -m tests.bench.price_lists
+	$(BIN)/python -m tests.bench.savings
+	$(BIN)/python -m tests.bench.fleet --seconds 120
 
 generate: $(DEVELOPS)            ## dashboards, alert rules, the role and docs/reference, from the code
 	$(BIN)/python -m generate
 
+look: $(DEVELOPS) system         ## all dashboards as pictures, from eight minutes of the demo, into .cache/look/pictures; LOOK='--docs'
+	$(BIN)/python -m tests.dashboards.look $(LOOK)
+
 docs: $(DEVELOPS)                ## the documentation as a site on http://127.0.0.1:8480, rebuilt as you write
 	$(BIN)/mkdocs serve --strict --dev-addr 127.0.0.1:8480
-
-screenshots: $(DEVELOPS) system  ## the pictures of README, from eight minutes of the demo
-	$(BIN)/python -m tests.screenshots
 
 lock:                            ## pin what pyproject.toml asks for, with hashes and without any index address
 	$(PYTHON) -m venv .cache/lock

@@ -1,26 +1,23 @@
 """
-Opens the store, the price books and the clusters' addresses that settings name.
+Opens the store and the price books that settings name.
 
 Errors that a user can fix are raised as Failure or SettingsError, with one sentence that names the remedy.
 """
 
 import contextlib
-import dataclasses
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from collector.catalog.schema import DATABASE, WRITER
-from collector.kube import credentials, discovery
-from collector.kube.address import AddressError, ClusterAddress
 from collector.prices import book
 from collector.prices.lookup import Books
 from collector.reports import report
 from collector.settings.derived import data_dir, make_data_dir
-from collector.settings.load import NAME
-from collector.settings.model import ClusterSettings, Settings, SettingsError
+from collector.settings.model import Settings, SettingsError
 from collector.store.clickhouse import (
     OF_REPLICAS,
     Store,
@@ -35,20 +32,33 @@ from collector.store.socket_pool import HOST
 
 log = logging.getLogger(__name__)
 
+USUAL_S = 60
+"""Time that a query of a reader may take, unless it says otherwise."""
+
 
 class ExternalError(Exception):
     """A failure outside the program; the text names the problem and the remedy."""
 
 
 def books(settings: Settings, folder: Path) -> Books:
-    """The price books in force; each must be in the settings' currency, or have an exchange rate to it."""
+    """
+    The price books in force; each must be in the settings' currency, or have an exchange rate to it.
+
+    Default books without a rate are omitted, since no user chose them: a fleet on one cloud needs one of them.
+    """
     loaded = book.load(settings.prices, folder, settings.currency)
-    for product in loaded.layers:
-        if not loaded.convertible(product):
-            bill = loaded.bill_currency(product)
-            remedy = f"add an `exchange` row {bill}/{settings.currency} to a file of `prices`"
-            raise SettingsError(f"currency: is {settings.currency}, but {product} is billed in {bill}; {remedy}")
-    return loaded
+    foreign = {product: loaded.bill_currency(product) for product in loaded.layers if not loaded.convertible(product)}
+    if not foreign:
+        return loaded
+    if settings.prices == Settings().prices:
+        log.warning(
+            "default price books are omitted: they are billed in another currency, and no exchange rate is known",
+            extra={"books": ", ".join(foreign), "currency": settings.currency},
+        )
+        return book.load([name for name in settings.prices if name not in foreign], folder, settings.currency)
+    product, bill = next(iter(foreign.items()))
+    remedy = f"add an `exchange` row {bill}/{settings.currency} to a file of `prices`"
+    raise SettingsError(f"currency: is {settings.currency}, but {product} is billed in {bill}; {remedy}")
 
 
 def books_with(settings: Settings, folder: Path, product: str, currency: str) -> Books:
@@ -63,98 +73,65 @@ def books_with(settings: Settings, folder: Path, product: str, currency: str) ->
     return book.load([*settings.prices, product], folder, chosen)
 
 
-def log_refused(path: Path, reason: str) -> None:
-    """Logs that a cluster secret is not used."""
-    log.error("a cluster secret is not used", extra={"path": str(path), "detail": reason})
-
-
-def addresses(
-    settings: Settings, refuse: Callable[[Path, str], object] = log_refused
-) -> dict[str, tuple[ClusterAddress, ClusterSettings]]:
-    """The clusters to watch, listed or discovered, by name; `refuse` gets each secret that is not used, and why."""
-    try:
-        found = [(_address(c), c) for c in settings.clusters]
-        if settings.discovery.argocd_secrets:
-            found += [(address, ClusterSettings(name=address.name)) for address in _secrets(settings, refuse)]
-        if not found:
-            found = [(address, ClusterSettings(name=address.name)) for address in discovery.current_contexts()]
-    except AddressError as error:
-        raise SettingsError(f"clusters: {error}") from None
-    except OSError as error:
-        raise SettingsError(f"discovery.argocd_secrets: {error.filename}: {error.strerror}") from None
-    if not found:
-        raise SettingsError("clusters: none to watch; list one, or create a kubeconfig with a context")
-    plugins = settings.exec_plugins
-    return {a.name: (dataclasses.replace(a, exec_plugins=plugins), cluster) for a, cluster in found}
-
-
-def _secrets(settings: Settings, refuse: Callable[[Path, str], object]) -> list[ClusterAddress]:
-    """The clusters of the folder of secrets whose names may be used and are not listed."""
-    secrets = discovery.argocd_secrets(Path(settings.discovery.argocd_secrets))
-    listed = {cluster.name for cluster in settings.clusters}
-    for name, address in secrets.addresses.items():
-        if not NAME.fullmatch(name):
-            problem = (
-                f"the name {name[:80]!r} must be lower-case letters, digits, `-`, `.` or `_`; rename it in Argo CD"
-            )
-            secrets.refused[address.argocd_secret or Path()] = problem
-        elif name in listed:
-            secrets.refused[address.argocd_secret or Path()] = f"`clusters` lists {name!r} already"
-    for path, reason in secrets.refused.items():
-        refuse(path, reason)
-    return [address for address in secrets.addresses.values() if address.argocd_secret not in secrets.refused]
-
-
-def _address(cluster: ClusterSettings) -> ClusterAddress:
-    # A context names a cluster of a kubeconfig: our own cluster must not be watched under its name.
-    in_cluster = not (cluster.kubeconfig or cluster.context) and (credentials.SERVICE_ACCOUNT / "token").exists()
-    path = Path(cluster.kubeconfig).expanduser() if cluster.kubeconfig else None
-    return ClusterAddress(cluster.name, path, cluster.context or None, in_cluster, cluster.allow_insecure)
-
-
-def reading_store(settings: Settings, url: str, *, sequential: bool = False, own: bool = False) -> Store:
+def reading_store(
+    settings: Settings, url: str, *, sequential: bool = False, own: bool = False, timeout_s: int = USUAL_S
+) -> Store:
     """
     The store to read: the one at the URL, else the one of the settings, else the embedded one.
 
     `own`: for the collector that runs the embedded store, whose reads must neither wait for readers nor go to another's port.
     A sequential one refuses to answer rather than show pricing runs and months as they were before the last change.
+    `timeout_s`: the store ends a query that runs for longer, and its answer is not waited for.
     """
     if url:
         return connect(url, database=DATABASE)
+    limit = {} if timeout_s == USUAL_S else {"max_execution_time": timeout_s}
     if not settings.store.url:
-        return _embedded_reader(settings, own=own)
+        return _embedded_reader(settings, own=own, timeout_s=timeout_s, limit=limit)
     return connect(
         settings.store.urls,
         settings.store.username,
         _password_file(settings),
         database=DATABASE,
-        settings=(reader_settings() if settings.store.cluster else {}) | (SEQUENTIAL if sequential else {}),
+        settings=(reader_settings() if settings.store.cluster else {}) | (SEQUENTIAL if sequential else {}) | limit,
         optional=True,
+        timeout_s=timeout_s,
     )
 
 
-def writing_store(settings: Settings, timeout_s: int = 60, *, optional: bool = False) -> Store:
-    """The settings' store, to be written; the embedded one by the socket beside it, which only this user can open."""
+def writing_store(
+    settings: Settings, timeout_s: int = 60, *, optional: bool = False, limit: Mapping[str, Any] = MappingProxyType({})
+) -> Store:
+    """
+    The settings' store, to be written; the embedded one by the socket beside it, which only this user can open.
+
+    Every statement carries the settings in `limit`.
+    """
     if settings.store.url:
         sharded = bool(settings.store.cluster)
+        usual = writer_settings(timeout_s, settings.store.insert_quorum) if sharded else SEQUENTIAL
         return connect(
             settings.store.urls,
             settings.store.username,
             _password_file(settings),
             timeout_s=timeout_s,
-            settings=writer_settings(timeout_s, settings.store.insert_quorum) if sharded else dict(SEQUENTIAL),
+            settings={**usual, **limit},
             optional=optional,
             cluster=settings.store.cluster,
         )
-    return connect(f"http://{HOST}", WRITER, timeout_s=timeout_s, socket=socket_of(make_data_dir(settings) / "store"))
+    socket = socket_of(make_data_dir(settings) / "store")
+    return connect(f"http://{HOST}", WRITER, timeout_s=timeout_s, settings=dict(limit), socket=socket)
 
 
-def _embedded_reader(settings: Settings, *, own: bool) -> Store:
+def _embedded_reader(settings: Settings, *, own: bool, timeout_s: int, limit: Mapping[str, Any]) -> Store:
     """The embedded store to read: by its socket, else at its address, where another user's program may listen."""
-    socket, token = socket_of(data_dir(settings) / "store"), settings.embedded.reader_token_file
-    if own or token or os.access(socket, os.W_OK):
-        return connect(f"http://{HOST}", database=DATABASE, socket=socket)
-    return connect(f"http://{settings.embedded.listen}", database=DATABASE)
+    socket: Path | None = socket_of(data_dir(settings) / "store")
+    token = settings.embedded.reader_token_file
+    if own or token or os.access(str(socket), os.W_OK):
+        address = f"http://{HOST}"
+    else:
+        address, socket = f"http://{settings.embedded.listen}", None
+    return connect(address, database=DATABASE, socket=socket, timeout_s=timeout_s, settings=dict(limit), optional=True)
 
 
 def _password_file(settings: Settings) -> Path | None:

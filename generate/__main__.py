@@ -44,7 +44,7 @@ FOLDERS = {
     "dashboards": Folder(module="dashboards.files", path="dashboards/generated"),
     "alerts": Folder(module="alerts.files", path="alerts/generated"),
     "twins": Folder(module="alerts.files", function="twins_files", path="alerts/generated-twins"),
-    "role": Folder(module="generate.role", path="deploy/kustomize", shared=True),
+    "role": Folder(module="generate.role", path="deploy/reader", shared=True),
     "reference": Folder(module="generate.reference", path="docs/reference"),
 }
 """By the name on the command line."""

@@ -3,12 +3,14 @@ docs/reference/rights.md, from the kinds that are watched and the rights beside 
 """
 
 from collector.watch.kinds import resources, rights
+from collector.watch.role import NEEDED, OPTIONAL, WIDE
 from generate.markdown import code, page, table
-from generate.role import CONTROLLER_NAMESPACE, NEEDED, OPTIONAL, WIDE
+from generate.role import CONTROLLER_NAMESPACE
 
 INTRODUCTION = """
-`deploy/kustomize/rbac.yaml` grants these rights. It is generated from the same list.
+`deploy/reader/rbac.yaml` grants these rights. It is generated from the same list.
 `lynceus check` tests each right in each cluster, and prints the rule that is missing.
+`lynceus check --role CLUSTER | kubectl apply -f -` grants all of them to the identity of the collector in that cluster.
 """.strip()
 
 WIDE_NOTE = "`pods/proxy` is not granted by default: " + WIDE["pods/proxy"]

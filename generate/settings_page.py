@@ -96,10 +96,10 @@ def field_meanings(struct: type[msgspec.Struct]) -> dict[str, str]:
 
 def _inner(hint: Any) -> tuple[type[msgspec.Struct] | None, bool]:
     """The struct that a key holds, and whether it holds a list of them."""
-    for candidate in (hint, *typing.get_args(hint)):
-        if isinstance(candidate, type) and issubclass(candidate, msgspec.Struct):
-            return candidate, candidate is not hint
-    return None, False
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        return hint, False
+    inner = (_inner(candidate)[0] for candidate in typing.get_args(hint))
+    return next(((struct, True) for struct in inner if struct), (None, False))
 
 
 def _type(hint: Any) -> str:

@@ -15,7 +15,7 @@ from collector.core.cost.payer import Payer
 from collector.core.facts.bills import PodRun
 from collector.core.messages import Change, Observation
 from collector.core.model import Instant, version_of
-from collector.core.objects import kubernetes
+from collector.core.objects import kubernetes, structs
 from collector.core.objects.kubernetes import Kind
 from collector.core.objects.status_nodes import Node, parse_nodes
 from collector.core.pod.lifecycle import NODE_ID, NODE_NAME, AttemptPlace
@@ -212,7 +212,7 @@ def a_plain_node(
     return decoded({"metadata": meta | fields, "spec": {}, "status": status}, kubernetes.ApiNode)
 
 
-_KINDS: dict[type[Any], Kind] = {struct: kind for kind, struct in kubernetes.OBJECT_OF.items()}  # type: ignore[misc]
+_KINDS: dict[type[Any], Kind] = {struct: kind for kind, struct in structs.OBJECT_OF.items()}  # type: ignore[misc]
 
 
 def version(rv: int) -> int:

@@ -18,7 +18,7 @@ from collector.core.cluster.effects import Effect
 from collector.core.cluster.state import Cluster
 from collector.core.messages import Change, Observation
 from collector.core.model import version_of
-from collector.core.objects import kubernetes
+from collector.core.objects import structs
 from collector.core.objects.kubernetes import Kind
 from collector.core.rules import AttributionRule, Rules
 
@@ -86,6 +86,6 @@ def _watched(folder: str, kind: Kind) -> Iterator[Observation]:
 
 
 def _observation(kind: Kind, change: Change, item: msgspec.Raw, at: int) -> Observation:
-    obj = msgspec.json.decode(item, type=kubernetes.OBJECT_OF[kind])
+    obj = msgspec.json.decode(item, type=structs.OBJECT_OF[kind])
     version = version_of(0, int(obj.metadata.resourceVersion))
     return Observation(kind, change, obj.metadata.uid, obj, version=version, at=at, live=change != "listed")

@@ -67,10 +67,10 @@ class Running:
 
 
 @asynccontextmanager
-async def running(chosen: Settings) -> AsyncIterator[Running]:
+async def running(chosen: Settings, file: Path | None = None) -> AsyncIterator[Running]:
     """A collector for as long as the block lasts; ends it as Ctrl-C would."""
     stop, up = asyncio.Event(), asyncio.get_running_loop().create_future()
-    task = asyncio.create_task(run.run(chosen, Path(), stop=stop, ready=up.set_result))
+    task = asyncio.create_task(run.run(chosen, Path(), stop=stop, ready=up.set_result, file=file))
     await asyncio.wait([task, up], return_when=asyncio.FIRST_COMPLETED)
     if task.done():
         await task

@@ -15,6 +15,7 @@ AT = "DateTime64(3, 'UTC')"
 MONEY = "Decimal(38, 18)"
 QUANTITY = "Decimal(18, 9)"
 LABELS = "Map(LowCardinality(String), String)"
+NUMBERS = f"Map(LowCardinality(String), {MONEY})"
 METERS = f"Array(Tuple(meter String, quantity {MONEY}, unit String, unit_price {MONEY}, cost {MONEY}))"
 
 

@@ -17,6 +17,7 @@ import msgspec
 from collector.catalog.idle_series import IdleSeries
 from collector.catalog.metrics import LABEL_OVERFLOW, METRICS, Metric
 from collector.catalog.metrics.metric import MAX_SERIES
+from collector.catalog.stored_totals import SEPARATOR, StoredTotals
 from collector.core.model import Instant
 
 UNKNOWN = "unknown"
@@ -25,6 +26,7 @@ OTHER, GONE = "_other", "_gone "
 """Label values that no namespace and no label can have. After the second stands the number of the forgotten series: each time
 it is a new series, since `increase()` would take what is added to an old one for something that happens now."""
 
+_PLACE_OF_CLUSTER = {metric.name: metric.labels.index("cluster") for metric in METRICS if "cluster" in metric.labels}
 _GROWN = {metric.name: metric for metric in METRICS if metric.labels_before}
 Labels = tuple[str, ...]
 """The label values of one series, in the order in which the metric declares its labels."""
@@ -61,12 +63,16 @@ class Counters:
     _idle: IdleSeries = field(default_factory=IdleSeries)
     _gone: dict[tuple[str, str], Labels] = field(default_factory=dict)
     """By family and cluster the series that holds what was forgotten."""
+    _totals: StoredTotals | None = None
+    """None: the totals were not asked for yet."""
 
     def add(self, metric: Metric, amount: Decimal | int = 1, /, **labels: str) -> None:
         """Adds to the counter that has these labels."""
         series = self.series.setdefault(metric.name, {})
         key = self._bounded(metric, metric.label_values(labels), series)
         series[key] = series.get(key, 0) + amount
+        if self._totals is not None:
+            self._totals.mark(metric.name, (key,))
 
     def observe(self, metric: Metric, seconds: float, exemplar: Exemplar | None = None, /, **labels: str) -> None:
         """Adds one observation to the histogram that has these labels."""
@@ -153,6 +159,19 @@ class Counters:
         number = int(before[-1].removeprefix(GONE)) + 1 if before else 1
         after = self._gone[name, _cluster(key)] = _merged(key, f"{GONE}{number}")
         series[after] = value
+        if self._totals is not None and series is self.series.get(name):
+            self._totals.mark(name, (key, after, *([before] if before else ())))
+
+    def forget_cluster(self, cluster: str) -> None:
+        """Ends the series of a cluster that is not watched any more; `restore` continues its totals."""
+        families: tuple[dict[str, dict[Labels, Any]], ...] = (self.series, self.histograms)
+        for name, series in [item for family in families for item in list(family.items())]:
+            place = _PLACE_OF_CLUSTER.get(name, 0)
+            for key in [key for key in list(series) if key[place : place + 1] == (cluster,)]:
+                del series[key]
+        self._gone = {key: labels for key, labels in self._gone.items() if key[1] != cluster}
+        if self._totals is not None:
+            self._totals.forget_cluster(cluster)
 
     def copy(self) -> "Counters":
         """The values as they are now. A thread, as that of rollups, may add to them meanwhile."""
@@ -165,18 +184,17 @@ class Counters:
         """Returns the counters of each of these clusters as text, to be stored with its cursor; `restore` reads them.
 
         Those at 0 are omitted: most are, and the next process makes them again."""
-        found: dict[str, dict[str, str]] = {cluster: {} for cluster in clusters}
-        for name, series in self.series.items():
-            for labels, value in series.items():
-                if value and labels and (of_cluster := found.get(labels[0])) is not None:
-                    of_cluster["\x1f".join((name, *labels))] = str(value)
-        return found
+        if self._totals is None:
+            self._totals = StoredTotals(self.series)
+        return {cluster: self._totals.of(cluster, self.series) for cluster in clusters}
 
     def restore(self, totals: dict[str, str]) -> None:
         """Continues from stored totals, so that a restart does not reset counters for queries without `increase`."""
         for key, value in totals.items():
-            name, *texts = key.split("\x1f")
+            name, *texts = key.split(SEPARATOR)
             labels = _with_new_labels(name, tuple(texts))
+            if self._totals is not None:
+                self._totals.mark(name, (labels,))
             self.series.setdefault(name, {})[labels] = int(value) if value.isdigit() else Decimal(value)
             if labels and labels[-1].startswith(GONE):
                 self._gone[name, _cluster(labels)] = labels

@@ -5,7 +5,17 @@ The migrations are checked against this list, the inserter, the reports and the 
 A table's columns are its fact's fields in order, then `inserted_at`.
 """
 
-from collector.catalog.bills import COMMITMENT_HOUR, NODE_RUN, PERIOD, POD_COST, POD_RUN, PRICING_RUN
+from collector.catalog.bill_lines import BILL_IMPORT, BILL_LINE
+from collector.catalog.bills import (
+    COMMITMENT_HOUR,
+    MONTH_STATEMENT,
+    NODE_RUN,
+    PERIOD,
+    POD_COST,
+    POD_RUN,
+    PRICING_RUN,
+    STATEMENT_LINE,
+)
 from collector.catalog.schema import Table
 from collector.catalog.watches import BACKFILL, LIVE_STATE, QUARANTINE, RECONCILE, WATCH_CURSOR, WATCH_GAP
 from collector.catalog.workflows import (
@@ -19,8 +29,9 @@ from collector.catalog.workflows import (
 from collector.core.model import Fact
 
 TABLES: tuple[Table, ...] = (
-    WORKFLOW_RUN, WORKFLOW_LIVE, STEP_RUN, POD_RUN, POD_COST, NODE_RUN, COMMITMENT_HOUR, PRICING_RUN, PERIOD, QUEUE_SAMPLE,
-    CONTROLLER_INCIDENT, CRON_RUN, WATCH_GAP, WATCH_CURSOR, LIVE_STATE, RECONCILE, BACKFILL, QUARANTINE,
+    WORKFLOW_RUN, WORKFLOW_LIVE, STEP_RUN, POD_RUN, POD_COST, NODE_RUN, COMMITMENT_HOUR, PRICING_RUN, PERIOD,
+    MONTH_STATEMENT, STATEMENT_LINE, BILL_IMPORT, BILL_LINE, QUEUE_SAMPLE, CONTROLLER_INCIDENT, CRON_RUN, WATCH_GAP,
+    WATCH_CURSOR, LIVE_STATE, RECONCILE, BACKFILL, QUARANTINE,
 )  # fmt: skip
 
 TABLE_OF: dict[type[Fact], Table] = {table.fact: table for table in TABLES}

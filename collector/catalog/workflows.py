@@ -90,7 +90,7 @@ WORKFLOW_RUN = Table(
         c.TEMPLATE_VERSION,
         c.money(
             "units",
-            "Number of what the workflow made, by the annotation that `attribution.units` names; each attempt has the "
+            "Number of the first unit in `attribution.units` that the workflow states; each attempt has the "
             "workflow's number; NULL: none, or not a number",
         ),
         c.Column(
@@ -99,7 +99,15 @@ WORKFLOW_RUN = Table(
             "Trace of the workflow by Argo's own annotation workflows.argoproj.io/trace-id; empty: Argo exports none",
             codec="ZSTD(1)",
         ),
-        *c.reason_times(ADDED_REASONS),
+        *c.reason_times(("stock",)),
+        c.Column(
+            "made",
+            c.NUMBERS,
+            "Numbers of what the workflow made, by the name of the unit in `attribution.units`; each attempt has the "
+            "workflow's numbers; a unit without a number is not in it",
+            codec="ZSTD(1)",
+        ),
+        *c.reason_times(("queued",)),
         c.INSERTED_AT,
     ),
 )
@@ -135,6 +143,7 @@ WORKFLOW_LIVE = Table(
         c.text("progress", "Finished steps of known steps, as Argo counts them"),
         c.instant("moved_at", "When progress, phase or pods last changed", observed=True, optional=True),
         *c.reason_times(ADDED_REASONS),
+        c.instant("picked_up_at", "When work began; NULL: it has not", observed=True, optional=True),
         c.INSERTED_AT,
     ),
 )

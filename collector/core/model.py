@@ -17,20 +17,22 @@ Instant = int
 
 WaitReason = Literal[
     "unseen", "throttled", "lock", "volume", "suspended", "quota", "unschedulable", "image", "step_lock", "starting",
-    "advancing", "running", "stock",
+    "advancing", "running", "stock", "queued",
 ]  # fmt: skip
 """What a live workflow waits for; `running`: at least one main container runs."""
 
-BEFORE_WORK: tuple[WaitReason, ...] = ("unseen", "throttled", "lock", "volume")
+BEFORE_WORK: tuple[WaitReason, ...] = ("unseen", "queued", "throttled", "lock", "volume")
 """Reasons of a workflow whose work has not begun; only these count as queue depth."""
 
 AFTER_WORK: tuple[WaitReason, ...] = (
-    "suspended", "quota", "stock", "unschedulable", "image", "volume", "step_lock", "starting", "advancing",
+    "suspended", "queued", "quota", "stock", "unschedulable", "image", "volume", "step_lock", "starting", "advancing",
 )  # fmt: skip
 """Reasons of a workflow that began but runs no main container; the first that holds wins."""
 
+BEFORE_AND_AFTER = tuple(reason for reason in BEFORE_WORK if reason in AFTER_WORK)
+"""Reasons that may hold on both sides: only the instant at which work began decides which."""
 WAITING_REASONS: tuple[WaitReason, ...] = (*BEFORE_WORK, *(r for r in AFTER_WORK if r not in BEFORE_WORK))
-ADDED_REASONS: tuple[WaitReason, ...] = ("stock",)
+ADDED_REASONS: tuple[WaitReason, ...] = ("stock", "queued")
 """Reasons of later releases: saved states and rows have their milliseconds at the end."""
 FIRST_REASONS: tuple[WaitReason, ...] = (*(r for r in WAITING_REASONS if r not in ADDED_REASONS), "running")
 """Those of the first release."""

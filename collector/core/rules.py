@@ -63,8 +63,8 @@ class Rules(msgspec.Struct, frozen=True, dict=True):
     """Labels of a pod, a Job, a Ray or a Spark object that name the workflow of the object."""
     version_label: str = ""
     """Label or annotation of a workflow that has the version of its template; empty: a hash of the stored template is used."""
-    units_annotation: str = ""
-    """Annotation of a workflow with the number of what it made; empty: none is kept."""
+    units: dict[str, str] = {}
+    """By name of a unit the annotation of a workflow with the number of what it made; empty: none is kept."""
     controller_namespace: str = "argo"
     region: str = ""
     """Region of the cluster, for pods whose labels and node name none."""

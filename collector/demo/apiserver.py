@@ -116,6 +116,7 @@ class ApiServer:
         app = web.Application(middlewares=[self._guard])
         for path in ("/version", "/version/"):
             app.router.add_get(path, self._version)
+        app.router.add_get("/apis", self._groups)
         app.router.add_post(REVIEWS, self._review)
         for kind in KINDS.values():
             app.router.add_get(kind.path, self._collection(kind))
@@ -166,6 +167,15 @@ class ApiServer:
 
     async def _version(self, _request: web.Request) -> web.Response:
         return _json(VERSION)
+
+    async def _groups(self, _request: web.Request) -> web.Response:
+        named = ((kind.plural, *kind.group_version.partition("/")) for kind in KINDS.values())
+        groups = [
+            {"metadata": {"name": group}, "versions": [{"version": version, "resources": [{"resource": plural}]}]}
+            for plural, group, _, version in named
+            if version
+        ]
+        return _json({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "items": groups})
 
     async def _review(self, request: web.Request) -> web.Response:
         review: dict[str, Any] = msgspec.json.decode(await request.read())

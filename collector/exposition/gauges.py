@@ -23,6 +23,7 @@ from collector.core.live_view import (
     LockUse,
     PriceBook,
     QueueFlow,
+    SettingsRead,
     Waiting,
     WatchHealth,
 )
@@ -183,6 +184,23 @@ def _not_ready(view: LiveView) -> Series:
     )
 
 
+def _shard_held(view: LiveView) -> Series:
+    shards = view.replica.shards if view.replica else []
+    return _series(((str(shard.shard),), float(shard.held)) for shard in shards)
+
+
+def _clusters(view: LiveView) -> Series:
+    counts = dict.fromkeys(("watched", "not_ready", "refused", "removed"), 0.0)
+    for cluster in view.clusters:
+        counts["watched" if cluster.ready else "refused" if cluster.refused else "not_ready"] += 1
+    counts["removed"] = float(len(view.removed))
+    return {(state,): count for state, count in counts.items()}
+
+
+def _settings_read(value: Callable[[SettingsRead], float]) -> Reader:
+    return _single(lambda view: None if view.settings_read is None else value(view.settings_read))
+
+
 def _watches(view: LiveView) -> Iterator[WatchHealth]:
     return (watch for cluster in view.clusters for watch in cluster.watches)
 
@@ -214,6 +232,9 @@ GAUGES: dict[str, Reader] = {
     catalog.QUEUE_DEPTH.name: _gauge_of(catalog.QUEUE_DEPTH, _waiting, lambda row: row.count),
     catalog.QUEUE_OLDEST_AGE.name: _queue_oldest_age,
     catalog.QUEUE_DRAIN.name: _gauge_of(catalog.QUEUE_DRAIN, lambda view: view.flows, _drain_s, max),
+    catalog.QUEUE_MANAGER_PENDING.name: _gauge_of(
+        catalog.QUEUE_MANAGER_PENDING, lambda view: view.managed, lambda row: row.pending
+    ),
     catalog.WORKFLOWS.name: _gauge_of(catalog.WORKFLOWS, _begun, lambda row: row.count),
     catalog.PARALLELISM_LIMIT.name: _gauge_of(
         catalog.PARALLELISM_LIMIT, lambda view: view.slots, lambda slots: slots.limit or None
@@ -263,6 +284,12 @@ GAUGES: dict[str, Reader] = {
     catalog.CLUSTER_UP.name: _gauge_of(
         catalog.CLUSTER_UP, lambda view: view.clusters, lambda cluster: cluster.ready, cluster="name"
     ),
+    catalog.CLUSTERS.name: _clusters,
+    catalog.SETTINGS_RELOADED.name: _settings_read(lambda read: read.valid),
+    catalog.SETTINGS_RELOADED_AT.name: _settings_read(lambda read: read.at / 1000),
+    catalog.CLUSTER_INFO.name: _gauge_of(
+        catalog.CLUSTER_INFO, lambda view: view.infos, lambda _: 1, max, cluster="name"
+    ),
     catalog.WATCH_LAST_EVENT.name: _gauge_of(
         catalog.WATCH_LAST_EVENT, _watches, lambda watch: _seconds(watch.last_event_at), max
     ),
@@ -278,7 +305,13 @@ GAUGES: dict[str, Reader] = {
         catalog.CLOCK_SKEW, lambda view: view.clocks, lambda clock: _seconds(clock.skew_ms)
     ),
     catalog.NOT_READY.name: _not_ready,
+    catalog.SHARD_HELD.name: _shard_held,
+    catalog.SINGLE_MODE.name: _single(lambda view: bool(view.replica.alone) if view.replica else None),
     catalog.ROLLED_UP.name: lambda view: {(name,): at / 1000 for name, at in view.store.rolled_up_at.items()},
+    catalog.BACKUP_PERIOD.name: lambda view: {(): float(view.backup.every_s)} if view.backup else {},
+    catalog.BACKUP_LAST.name: lambda view: (
+        {(): view.backup.last_at / 1000} if view.backup and view.backup.last_at is not None else {}
+    ),
     catalog.BUILD_INFO.name: lambda _: {(_release(),): 1.0},
 }
 """How each gauge of the catalogue is read from the live view."""

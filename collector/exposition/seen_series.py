@@ -71,6 +71,7 @@ class SeenSeries:
     def with_zeros(self, view: LiveView, counters: Counters) -> LiveView:
         """Returns the view for a scrape, with rows of 0 after the others and only where a family has room for them."""
         up = {cluster.name for cluster in view.clusters if cluster.ready}
+        self._counted &= {cluster.name for cluster in view.clusters}  # one that comes back is asked again
         self._see_counted(up - self._counted, counters, view.at)
         self._see(view)
         room = max(0, MAX_SERIES["gauge"] - len(view.queues))

@@ -6,6 +6,7 @@ Opens no connection. An unreadable secret is reported with its path and does not
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -20,11 +21,19 @@ def current_contexts(*, allow_insecure: bool = False) -> list[ClusterAddress]:
     return [ClusterAddress(name, context=name, allow_insecure=allow_insecure) for name in names]
 
 
+class FoundCluster(NamedTuple):
+    """A cluster of a secret, with what rules may ask of it."""
+
+    address: ClusterAddress
+    server: str
+    labels: dict[str, str]
+
+
 @dataclass(slots=True)
 class Discovered:
     """The clusters of a folder of secrets, and the secrets that are not used, each with the reason."""
 
-    addresses: dict[str, ClusterAddress] = field(default_factory=dict)
+    clusters: list[FoundCluster] = field(default_factory=list)
     refused: dict[Path, str] = field(default_factory=dict)
 
 
@@ -36,12 +45,10 @@ def argocd_secrets(folder: Path) -> Discovered:
         if path.name.startswith(".") or not (path.is_dir() or path.suffix == ".json"):
             continue
         try:
-            name = argocd.secret(path).name
+            secret = argocd.secret(path)
         except (OSError, UnicodeDecodeError, RecursionError, msgspec.MsgspecError) as error:
             found.refused[path] = f"cannot be read: {error}"
             continue
-        if name in found.addresses:
-            found.refused[path] = f"{found.addresses[name].argocd_secret} has the same name, {name!r}"
-            continue
-        found.addresses[name] = ClusterAddress(name, argocd_secret=path)
+        address = ClusterAddress(secret.name, argocd_secret=path)
+        found.clusters.append(FoundCluster(address, secret.server.strip(), secret.labels))
     return found

@@ -1,5 +1,5 @@
 """
-When credentials expire, by what they themselves state: a client certificate, or a token that is a JWT.
+When credentials expire, by what they themselves state: a client certificate, an authority, or a token that is a JWT.
 
 Only times are read. No signature is checked, since nothing is decided by them: the API server alone admits a credential. No
 part of a credential leaves this module, and one that cannot be read has no known end.
@@ -60,10 +60,17 @@ def of_token(token: str) -> Expiry | None:
 def of_certificate(pem: bytes) -> Expiry | None:
     """The expiry of the first certificate of a PEM file, which is the client's own; None: there is none that can be read."""
     found = PEM.search(pem)
-    if found is None:
-        return None
+    return _of_one(found.group()) if found else None
+
+
+def of_authorities(pem: bytes) -> Expiry | None:
+    """The expiry of the last authority of a PEM file to expire: during a rotation the file has the old and the new one."""
+    return max(filter(None, map(_of_one, PEM.findall(pem))), key=lambda end: end.at, default=None)
+
+
+def _of_one(pem: bytes) -> Expiry | None:
     try:
-        begin, end = _validity(ssl.PEM_cert_to_DER_cert(found.group().decode("ascii")))
+        begin, end = _validity(ssl.PEM_cert_to_DER_cert(pem.decode("ascii")))
     except (ValueError, IndexError):
         return None
     return Expiry(end, end - begin)

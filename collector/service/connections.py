@@ -125,6 +125,9 @@ class Visit:
         """Shakes hands and hands the socket to a protocol; a client that fails at that is none of ours."""
         timeout_s = handshake_s if tls else None
         try:
+            # asyncio does so for sockets that it accepts itself. Head and body are two writes: otherwise the body would wait
+            # for a client that delays its acknowledgement of the head, on a connection that is used again.
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: make(self), accepted, ssl=tls, ssl_handshake_timeout=timeout_s
             )

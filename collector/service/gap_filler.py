@@ -1,12 +1,12 @@
 """
-Imports missed workflows from Argo's archives after each gap, while the collector runs.
+Imports missed workflows from a cluster's Argo archive after each gap, while the collector runs.
 
 Runs beside the pipeline: an archive that does not answer is asked again later and delays nothing else.
 """
 
-import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from collector import connect
 from collector.backfill import stored
 from collector.backfill.argo_server import REASONS, ArchiveError, ArgoServer
-from collector.backfill.importer import UNREADABLE, Work, backfill, clusters_with_archive, settled_before
+from collector.backfill.importer import UNREADABLE, Work, backfill, settled_before
 from collector.backfill.withdraw import withdraw
 from collector.catalog import metrics
 from collector.catalog.counters import Counters
@@ -22,7 +22,7 @@ from collector.clock import now_ms
 from collector.core.archive.restore import ClusterContext
 from collector.core.cluster.state import Cluster
 from collector.pipeline.pipeline import Pipeline
-from collector.service.tasks import every, own_thread
+from collector.service.tasks import background_task, every, own_thread
 from collector.settings.model import ClusterSettings, Settings
 from collector.store.clickhouse import Store, StoreError
 from collector.store.worker import Worker
@@ -33,19 +33,18 @@ LOOK_S = 60.0
 LONGEST_PAUSE_S = 900.0
 
 
-async def backfill_forever(
-    settings: Settings, pipeline: Pipeline, counters: Counters, caught_up: Callable[[], bool], look_s: float = LOOK_S
-) -> None:
-    """Imports each gap once; returns at once when no cluster has an archive."""
-    clusters = clusters_with_archive(settings)
-    for cluster in clusters:
-        counters.initialise(metrics.BACKFILLED, cluster=cluster.name)
-        for reason in (*REASONS, UNREADABLE):
-            counters.initialise(metrics.BACKFILL_FAILURES, cluster=cluster.name, reason=reason)
-    async with asyncio.TaskGroup() as group:
-        for cluster in clusters:
-            filler = GapFiller(settings, cluster, pipeline, counters, caught_up)
-            group.create_task(filler.run(look_s))
+@asynccontextmanager
+async def filling(filler: "GapFiller", look_s: float = LOOK_S) -> AsyncIterator[None]:
+    """Imports each gap of a cluster once, for as long as the block lasts; nothing when the cluster has no archive."""
+    name, counters = filler.cluster.name, filler.counters
+    if not filler.cluster.archive.url:
+        yield
+        return
+    counters.initialise(metrics.BACKFILLED, cluster=name)
+    for reason in (*REASONS, UNREADABLE):
+        counters.initialise(metrics.BACKFILL_FAILURES, cluster=name, reason=reason)
+    async with background_task(filler.run(look_s), f"backfill {name}"):
+        yield
 
 
 @dataclass(frozen=True, slots=True)

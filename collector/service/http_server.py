@@ -28,6 +28,7 @@ from collector.exposition import prometheus
 from collector.measured import Measure, unmeasured
 from collector.reports.today import COST_TODAY
 from collector.service.connections import BACKLOG, BoundedProtocol, Connections, Visit, most_connections
+from collector.service.history import PageReader
 from collector.settings.derived import parse_address
 from collector.settings.doors import is_loopback
 from collector.settings.model import Settings, TlsSettings
@@ -36,6 +37,7 @@ from collector.store.worker import Worker
 from collector.web.app import create_app
 from collector.web.money import Money, Spent
 from collector.web.readiness import readiness
+from collector.web.workflow_routes import Places, no_places
 
 log = logging.getLogger(__name__)
 
@@ -77,16 +79,22 @@ class BoundedServer(uvicorn.Server):
 
 @asynccontextmanager
 async def serving(
-    settings: Settings, view: Callable[[], LiveView], counters: Counters, measure: Measure = unmeasured
+    settings: Settings,
+    view: Callable[[], LiveView],
+    counters: Counters,
+    measure: Measure = unmeasured,
+    places: Places = no_places,
 ) -> AsyncIterator[None]:
     """Serves for as long as the block lasts; the pages name what is not ready yet. Failure names the remedy."""
     host, port = parse_address(settings.http.listen, "http.listen")
-    reading = Worker("money")
+    reading, pages = Worker("money"), PageReader(settings, measure)
     app = create_app(
         live=view,
         counters=counters,
         metrics=prometheus.Scrapes(lambda: with_problems(view()), counters).answer,
         money=_money(settings, reading, measure),
+        history=pages.history(),
+        places=places,
         hosts=(*LOOPBACK, host) if is_loopback(host) else ("*",),
     )
     config = _config(app, settings.http.tls, host, port)
@@ -103,6 +111,7 @@ async def serving(
         server.should_exit = True
         await asyncio.wait([task], timeout=2)
         reading.close()
+        pages.close()
 
 
 def _listen(host: str, port: int) -> socket.socket:

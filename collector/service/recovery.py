@@ -10,20 +10,28 @@ import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from collector import connect
-from collector.core.messages import Checkpoint, Commit, Cursor
+from collector.core.messages import Checkpoint, Commit, Cursor, Gone
 from collector.core.model import Instant
+from collector.core.slices import Slices
 from collector.pipeline.pipeline import Pipeline
 from collector.service.tasks import own_thread
 from collector.settings.model import Settings
 from collector.store.clickhouse import Store, StoreError
 from collector.store.spool import snapshot
+from collector.store.spool.snapshot import progress
+from collector.store.spool.spool import Loaded
 from collector.store.worker import Worker
 
 log = logging.getLogger(__name__)
 
 LOST = "the disk was lost, and the store has no state to go on from"
 UNREADABLE = "state of another release"
+UNANSWERED = "another replica ended, and the store did not say how far it had come"
+BLIND_MS = 15_000
+"""A shard is taken over within this time."""
 PAUSE_S = 0.5
 
 
@@ -67,14 +75,14 @@ def restore(
     now: Instant,
     *,
     damaged: Collection[str] = (),
-) -> list[str]:
+) -> Slices[list[str]]:
     """
     Restores the pipeline; returns the clusters whose saved state is unreadable, which start from full lists.
 
     `damaged` are clusters with a position or a state that is known to be lost.
     """
     cursors = list(cursors)
-    unreadable = pipeline.restore(cursors, states, damaged)
+    unreadable = yield from pipeline.restore(cursors, states, damaged)
     for name in {cursor.cluster for cursor in cursors if cursor.at > now and cursor.cluster in pipeline.clusters}:
         pipeline.distrust_arrivals(name)
     if unreadable:
@@ -86,14 +94,14 @@ def restore(
     return unreadable
 
 
-def adopt(pipeline: Pipeline, found: Mapping[str, Found], now: Instant) -> Commit | None:
+def adopt(pipeline: Pipeline, found: Mapping[str, Found], now: Instant) -> Slices[Commit | None]:
     """Continues from what was found; returns the commit that the spool needs before any watch starts, or None."""
     for name, (copy, past) in found.items():
         if copy is None and past is not None:
             pipeline.restore_identity(name, past.cluster_uid, past.totals, past.at)
             pipeline.positions.mark_state_lost(now, LOST, [name])
     copies = {name: copy for name, (copy, _) in found.items() if copy is not None}
-    unreadable = restore(
+    unreadable = yield from restore(
         pipeline,
         [cursor for copy in copies.values() for cursor in copy.cursors],
         [state for copy in copies.values() for state in copy.states],
@@ -104,6 +112,31 @@ def adopt(pipeline: Pipeline, found: Mapping[str, Found], now: Instant) -> Commi
         return None
     log.info("recovered from the store", extra={"clusters": sorted(adopted)})
     return _as_commit(list(adopted.values()), now)
+
+
+def take_over(
+    pipeline: Pipeline, name: str, found: Found | None, loaded: Loaded, began: Instant
+) -> Slices[Commit | None]:
+    """
+    Continues a cluster that another replica may have watched until `began`; returns the commit that the spool needs, or None.
+
+    The store's copy counts unless this disk is further, which holds what the store has not acknowledged yet. Without an answer
+    and without a state here the time since then is a gap.
+    """
+    copy = found.copy if found else None
+    is_local = bool(loaded.cursors) and not (copy and progress(copy.cursors) > progress(loaded.cursors))
+    if is_local:
+        yield from restore(pipeline, loaded.cursors, loaded.checkpoints, now=began, damaged=loaded.damaged)
+        return None
+    if found is None:
+        pipeline.positions.mark_state_lost(began - BLIND_MS, UNANSWERED, [name])
+        return None
+    commit = yield from adopt(pipeline, {name: found}, began)
+    if commit is None or copy is None:
+        return commit
+    kept = {(kind, uid) for _, kind, uid, _ in copy.states}
+    stale = [Gone(cluster=name, kind=k, uid=uid) for _, k, uid, _ in loaded.checkpoints if (k, uid) not in kept]
+    return msgspec.structs.replace(commit, deletes=stale)
 
 
 async def _find(worker: Worker, store: Store, clusters: Iterable[str]) -> dict[str, Found]:

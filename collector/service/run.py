@@ -7,7 +7,6 @@ watches (storage.py), and the web pages stay up (http_server.py).
 
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -16,16 +15,25 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from collector import connect, logs
+from collector.catalog import metrics
 from collector.catalog.counters import Counters
 from collector.connect import ExternalError
 from collector.core.units import MINUTE_MS
+from collector.desired import desired, own_cluster
 from collector.measured import unmeasured
 from collector.pipeline.pipeline import Pipeline
-from collector.service import gap_filler, jobs
+from collector.service import jobs
+from collector.service.backups import Backups
+from collector.service.copied_secrets import CopiedSecrets
 from collector.service.departments import DepartmentCosts
 from collector.service.disks import Disks
+from collector.service.fleet import FleetParts, WatchedFleet
+from collector.service.garbage import short_searches
 from collector.service.http_server import serving
+from collector.service.live_settings import LiveSettings
+from collector.service.passes import TimedSelector
 from collector.service.runtime import Runtime
+from collector.service.shards import shards_of
 from collector.service.storage import Storage
 from collector.service.tasks import background_task
 from collector.service.trace_export import TraceExport
@@ -36,10 +44,6 @@ from collector.traces.open_receiver import open_receiver
 
 ACCRUE_S = 3600
 
-COLLECT_AFTER = 10_000
-"""Allocations after which Python looks for reference cycles. There are few cycles here, but a batch of rows has as many objects
-as Python's own 700 a dozen times over, and each look walks through all of them: a tenth of all CPU."""
-
 
 async def run(
     settings: Settings,
@@ -48,12 +52,20 @@ async def run(
     stop: asyncio.Event | None = None,
     accrue_s: int = ACCRUE_S,
     ready: Callable[[Runtime], object] | None = None,
+    passes: TimedSelector | None = None,
+    file: Path | None = None,
 ) -> Runtime:
-    """Watches and serves until `stop` or a signal; calls `ready` once all is started. Returns the runtime, for a summary."""
+    """
+    Watches and serves until `stop` or a signal; calls `ready` once all is started. Returns the runtime, for a summary.
+
+    `passes`: the selector of the running loop, if it is to be measured how long each pass takes. `file`: where the settings
+    are from, to be read again when it changes.
+    """
     logs.to_stderr(settings.log.level, settings.log.format)
-    gc.set_threshold(COLLECT_AFTER)
-    runtime = build(settings, folder, stop or asyncio.Event())
-    with _signals(runtime.stop), _private_files():
+    runtime = build(settings, folder, stop or asyncio.Event(), file=file)
+    if passes is not None:
+        passes.observe = lambda seconds: runtime.counters.observe(metrics.LOOP_HOLD, seconds)
+    with short_searches(), _signals(runtime.stop), _private_files():
         async with AsyncExitStack() as stack:
             await _start(runtime, stack, accrue_s)
             if ready is not None:
@@ -64,29 +76,35 @@ async def run(
     return runtime
 
 
-def build(settings: Settings, folder: Path, stop: asyncio.Event) -> Runtime:
-    """Makes all parts of a collector; none of them runs yet."""
-    known, counters = connect.addresses(settings), Counters()
+def build(settings: Settings, folder: Path, stop: asyncio.Event, file: Path | None = None) -> Runtime:
+    """Makes all parts of a collector; none of them runs yet. `file`: where the settings are from."""
+    counters, first, shards = Counters(), desired(settings), shards_of(settings)
+    copied = CopiedSecrets(own_cluster())
+    live, wanted = LiveSettings(settings, file, copied), shards.wanted
     pipeline = Pipeline(
-        {name: rules_of(settings, cluster) for name, (_, cluster) in known.items()},
+        {name: rules_of(settings, cluster.settings) for name, cluster in first.clusters.items() if wanted(name)},
         connect.books(settings, folder),
         ZoneInfo(settings.billing_timezone),
         counters,
         settings.stuck_after_minutes * MINUTE_MS,
     )
-    addresses = {name: address for name, (address, _) in known.items()}
     export = TraceExport(settings, counters, open_receiver(settings.traces)) if settings.traces.endpoint else None
     measure = export.measure if export else unmeasured
+    committed, before = (export.offer if export else None), shards.was_held_before
+    storage = Storage(settings, pipeline, counters, stop, committed=committed, measure=measure, was_held_before=before)
+    watchers = Watchers(settings, pipeline, counters, measure=measure)
     return Runtime(
         settings=settings,
-        addresses=addresses,
         pipeline=pipeline,
         counters=counters,
-        storage=Storage(
-            settings, pipeline, counters, stop, committed=export.offer if export else None, measure=measure
-        ),
-        watchers=Watchers(settings, addresses, pipeline, counters, measure=measure),
+        storage=storage,
+        watchers=watchers,
+        fleet=WatchedFleet(FleetParts(settings, pipeline, storage, watchers, counters), first, live.desired, wanted),
+        live_settings=live,
+        copied_secrets=copied,
+        shards=shards,
         disks=Disks(settings),
+        backups=Backups(settings, counters),
         departments=DepartmentCosts(settings),
         stop=stop,
         trace_export=export,
@@ -95,27 +113,30 @@ def build(settings: Settings, folder: Path, stop: asyncio.Event) -> Runtime:
 
 
 async def _start(runtime: Runtime, stack: AsyncExitStack, accrue_s: int) -> None:
-    """Starts everything; the last to start is the first to end, so that watches end before the spool does."""
+    """Starts everything; the last to start is the first to end: watches end before the spool does, and Leases after it."""
     settings, pipeline, counters, storage = runtime.settings, runtime.pipeline, runtime.counters, runtime.storage
-    await stack.enter_async_context(serving(settings, runtime.view, counters, runtime.measure))
+    await stack.enter_async_context(serving(settings, runtime.view, counters, runtime.measure, runtime.queue_position))
+    await stack.enter_async_context(runtime.shards.sharing())
     await stack.enter_async_context(storage.running())
     stack.enter_context(runtime.disks.watching())
+    stack.enter_context(runtime.backups.running())
+    charging = asyncio.Lock()
     for name, work in {
         "samples": jobs.sample_forever(runtime),
         "loop lag": jobs.time_loop_forever(counters),
-        "charges": jobs.accrue_forever(pipeline, accrue_s),
-        "runs": jobs.follow_pricing_runs(settings, pipeline),
+        "charges": jobs.accrue_forever(pipeline, accrue_s, charging),
+        "runs": jobs.follow_pricing_runs(settings, pipeline, charging),
         "corrections": jobs.correct_forever(settings, accrue_s),
-        "rollups": jobs.roll_up_forever(settings, counters, storage.rolled_up_at),
+        "rollups": jobs.roll_up_forever(settings, counters, storage.rolled_up_at, pipeline.books),
         "departments": runtime.departments.follow_forever(),
         "retention": jobs.retain_once(settings),
-        "backfill": gap_filler.backfill_forever(settings, pipeline, counters, storage.is_caught_up),
     }.items():
         await stack.enter_async_context(background_task(work, name))
     if runtime.trace_export is not None:
         await stack.enter_async_context(background_task(runtime.trace_export.run(storage.stored_until), "traces"))
-    for name in runtime.addresses:
-        await stack.enter_async_context(runtime.watchers.watching(name))
+    await stack.enter_async_context(runtime.copied_secrets.following(runtime.live_settings.discovery))
+    await stack.enter_async_context(runtime.fleet.watching())
+    await stack.enter_async_context(background_task(runtime.shards.follow_forever(runtime.fleet.look), "held shards"))
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@ What a running collector consists of.
 """
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -11,11 +10,16 @@ import msgspec
 from collector.catalog.counters import Counters
 from collector.clock import now_ms
 from collector.core.live_view import Clock, LiveView
-from collector.kube.address import ClusterAddress
+from collector.core.queue.managers.queues import QueuePosition
 from collector.measured import Measure, unmeasured
 from collector.pipeline.pipeline import Pipeline
+from collector.service.backups import Backups
+from collector.service.copied_secrets import CopiedSecrets
 from collector.service.departments import DepartmentCosts
 from collector.service.disks import Disks
+from collector.service.fleet import WatchedFleet
+from collector.service.live_settings import LiveSettings
+from collector.service.shards import Shards
 from collector.service.storage import Storage
 from collector.service.trace_export import TraceExport
 from collector.service.watchers import Watchers
@@ -27,12 +31,16 @@ class Runtime:
     """The parts of a collector, complete before any of them starts."""
 
     settings: Settings
-    addresses: Mapping[str, ClusterAddress]
     pipeline: Pipeline
     counters: Counters
     storage: Storage
     watchers: Watchers
+    fleet: WatchedFleet
+    shards: Shards
+    live_settings: LiveSettings
+    copied_secrets: CopiedSecrets
     disks: Disks
+    backups: Backups
     departments: DepartmentCosts
     stop: asyncio.Event
     """Set to end the collector."""
@@ -50,7 +58,18 @@ class Runtime:
             credentials=self.watchers.credentials(),
             departments=self.departments.costs(),
             disks=self.disks.use(),
+            backup=self.backups.state(),
+            infos=self.fleet.infos(),
+            removed=self.fleet.removed(view.at),
+            source_problems=[*self.fleet.problems],
+            replica=self.shards.replica(),
+            settings_read=self.live_settings.read,
         )
+
+    def queue_position(self, cluster: str, uid: str) -> QueuePosition | None:
+        """Where a workflow stands in the queue of its manager; None: it is not held, or that is not known."""
+        known = self.pipeline.clusters.get(cluster)
+        return known.queue_position(uid) if known else None
 
     def clocks(self) -> list[Clock]:
         """The skew of other clocks, where it is known."""

@@ -19,11 +19,12 @@ from collector.connect import ExternalError
 from collector.core.live_view import Clock, StoreHealth
 from collector.core.messages import Commit
 from collector.core.model import Instant
+from collector.core.slices import freed
 from collector.measured import Measure, unmeasured
 from collector.pipeline.pipeline import Pipeline
 from collector.service import recovery
 from collector.service.store_ping import ping_forever
-from collector.service.tasks import background_task
+from collector.service.tasks import background_task, in_slices
 from collector.settings.derived import make_data_dir, spool_limit_bytes
 from collector.settings.model import Settings
 from collector.store.clickhouse import Store
@@ -38,7 +39,7 @@ from collector.store.worker import Worker
 
 log = logging.getLogger(__name__)
 
-COMMIT_S = 0.2
+COMMIT_S = 0.5
 """Between two commits to the spool; a crash loses at most this much, and the watches replay it."""
 SPOOL_RETRY_S = 2.0
 """Before a commit that the spool refused is tried again."""
@@ -60,7 +61,10 @@ class Storage:
         *,
         committed: Callable[[Commit], object] | None = None,
         measure: Measure = unmeasured,
+        was_held_before: Callable[[str], bool] = lambda _: False,
     ) -> None:
+        self._was_held_before = was_held_before
+        """Whether another replica may have watched a cluster since this one did."""
         self._settings, self._pipeline, self._counters, self._stop = settings, pipeline, counters, stop
         self._measure = measure
         self._committed = committed
@@ -77,11 +81,15 @@ class Storage:
         """Why the store's task ended the collector; empty: it did not."""
         self.rolled_up_at: dict[str, Instant] = {}
         """The instant up to which each rollup is complete, as the store last answered."""
+        self.saved_until: dict[str, Instant] = {}
+        """Of each cluster in the spool when it was opened, the time of its newest position."""
         self._hangs = ""
         """Why the store counts as hanging; empty: it answers pings."""
         self._readers = ""
         """The embedded store's own message of readers that are not answered; empty: they are."""
         self._is_starting = True
+        self._one_commit = asyncio.Lock()
+        """Held from a drain until the spool has what was drained: commits reach the spool in their order."""
         self._migrated = asyncio.Event()
         """Set when the store answers and its tables are this release's."""
 
@@ -130,7 +138,7 @@ class Storage:
             try:
                 ping = ping_forever(self._address, self._note_ping)
                 async with self._inserting(spool), background_task(ping, "store ping"):
-                    await self._recover(spool)
+                    await self._recover(spool, self._pipeline.positions.clusters_without_position())
                     async with self._committing(spool):
                         yield
             finally:
@@ -156,10 +164,18 @@ class Storage:
             loaded = await self.disk.run(spool.load)
         except SpoolError as error:
             raise ExternalError(str(error)) from None
-        recovery.restore(self._pipeline, loaded.cursors, loaded.checkpoints, now_ms(), damaged=loaded.damaged)
+        for cursor in loaded.cursors:
+            self.saved_until[cursor.cluster] = max(cursor.at, self.saved_until.get(cursor.cluster, 0))
+        await self._restore(loaded)
         if loaded.damage:
             self._report_damage(loaded, written_at)
         return spool
+
+    async def _restore(self, loaded: Loaded) -> None:
+        """Takes up what the spool saved; the cluster's watches have not begun."""
+        states, damaged = loaded.checkpoints, loaded.damaged
+        await in_slices(recovery.restore(self._pipeline, loaded.cursors, states, now_ms(), damaged=damaged))
+        await in_slices(freed(states))
 
     def _report_damage(self, loaded: Loaded, written_at: Instant) -> None:
         """Logs and counts what was lost with a damaged spool; clusters whose position was lost with it start from lists."""
@@ -169,13 +185,33 @@ class Storage:
         positions = self._pipeline.positions
         positions.mark_state_lost(written_at, f"spool: {loaded.damage}", positions.clusters_without_position())
 
-    async def _recover(self, spool: Spool) -> None:
+    async def take_up(self, name: str) -> None:
+        """Continues a cluster that was added, from what spool or store saved of it, as a start does; or raises SpoolError."""
+        assert self.inserter is not None, "clusters are added once the spool is open"  # noqa: S101
+        spool = self.inserter.spool
+        loaded = await self.disk.run(spool.load_cluster, name)
+        if self._was_held_before(name):
+            await self._take_over(spool, name, loaded)
+        else:
+            await self._restore(loaded)
+            await self._recover(spool, [n for n in self._pipeline.positions.clusters_without_position() if n == name])
+        initialise_counters(self._counters, [name])
+
+    async def _take_over(self, spool: Spool, name: str, loaded: Loaded) -> None:
+        """Continues a cluster from the store's copy, or from this disk if that is further."""
+        began = now_ms()
+        await self.commit_gathered(spool)  # what makes room for the copy
+        found = await recovery.look_up(self._settings, [name], up=self._migrated, stop=self._stop)
+        if commit := await in_slices(recovery.take_over(self._pipeline, name, found.get(name), loaded, began)):
+            await self.commit(spool, commit)
+
+    async def _recover(self, spool: Spool, unknown: list[str]) -> None:
         """Continues from the store's copy where the disk knows nothing of a cluster, unless the store is new."""
-        unknown = self._pipeline.positions.clusters_without_position()
         if self._had_no_store or not unknown:
             return
+        await self.commit_gathered(spool)  # what makes room for the copy
         found = await recovery.look_up(self._settings, unknown, up=self._migrated, stop=self._stop)
-        if commit := recovery.adopt(self._pipeline, found, now_ms()):
+        if commit := await in_slices(recovery.adopt(self._pipeline, found, now_ms())):
             await self.commit(spool, commit)
 
     @asynccontextmanager
@@ -268,8 +304,14 @@ class Storage:
     async def _commit_forever(self, spool: Spool) -> None:
         while True:
             await asyncio.sleep(COMMIT_S)
-            commit = self._pipeline.drain(now_ms())
-            if commit is not None:
+            await self.commit_gathered(spool)
+
+    async def commit_gathered(self, spool: Spool | None = None) -> None:
+        """Commits what is gathered, once the spool takes it."""
+        spool = spool or (self.inserter.spool if self.inserter else None)
+        async with self._one_commit:
+            await in_slices(self._pipeline.pack())
+            if spool is not None and (commit := self._pipeline.drain(now_ms())) is not None:
                 # Also a cancelled task finishes its commit: what was drained exists nowhere else.
                 await asyncio.shield(self.commit(spool, commit))
 
@@ -289,4 +331,6 @@ class Storage:
                 self.spool_detail = ""
                 if self._committed is not None:
                     self._committed(commit)
+                for rows in (commit.facts, commit.upserts, commit.deletes):
+                    await in_slices(freed(rows))
                 return

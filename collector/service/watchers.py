@@ -5,9 +5,10 @@ The watches of all clusters. A failure in one cluster does not affect the others
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 from collector.catalog.counters import Counters
 from collector.core.argo import controller_health
@@ -23,12 +24,15 @@ from collector.service.tasks import background_task
 from collector.settings.model import ClusterSettings, Settings
 from collector.watch import kinds
 from collector.watch.controller_poll import poll_for_ever
+from collector.watch.installed import installed
 from collector.watch.protocol import Watch
 from collector.watch.reconcile import reconcile_for_ever
 from collector.watch.reflector import Sink, watch_cluster
 
 log = logging.getLogger(__name__)
 
+LOOK_S = 600
+"""Between two looks for kinds of other projects."""
 RESTART_S = 30
 """Before the watches of a cluster are restarted after an unexpected error."""
 
@@ -39,14 +43,12 @@ class Watchers:
     def __init__(
         self,
         settings: Settings,
-        addresses: Mapping[str, ClusterAddress],
         pipeline: Pipeline,
         counters: Counters,
         *,
         measure: Measure = unmeasured,
     ) -> None:
-        self._settings, self._addresses = settings, addresses
-        self._pipeline, self._counters, self._measure = pipeline, counters, measure
+        self._settings, self._pipeline, self._counters, self._measure = settings, pipeline, counters, measure
         self._watches: dict[str, list[Watch]] = {}
         self._connections: dict[str, Connection] = {}
 
@@ -77,27 +79,34 @@ class Watchers:
         return {name for name, watches in self._watches.items() if _watched(watches) >= {*kinds}}
 
     @asynccontextmanager
-    async def watching(self, name: str) -> AsyncIterator[None]:
+    async def watching(self, address: ClusterAddress, cluster: ClusterSettings) -> AsyncIterator[None]:
         """Watches a cluster for as long as the block lasts, or until the cluster is refused."""
-        async with background_task(self._watch(name), f"watch {name}") as task:
+        name, listeners = address.name, self._pipeline.identities.listeners
 
-            def close_refused(cluster: str, reason: str) -> None:
-                if cluster == name:
-                    log.error("cluster refused, its watches are closed", extra={"cluster": name, "reason": reason})
-                    task.cancel()
+        def close_refused(refused: str, reason: str) -> None:
+            if refused == name:
+                log.error("cluster refused, its watches are closed", extra={"cluster": name, "reason": reason})
+                task.cancel()
 
-            self._pipeline.identities.listeners.append(close_refused)
-            yield
+        listeners.append(close_refused)
+        try:
+            async with background_task(self._watch(address, cluster), f"watch {name}") as task:
+                yield
+        finally:
+            listeners.remove(close_refused)
+            self._watches.pop(name, None)
+            self._connections.pop(name, None)
 
-    async def _watch(self, name: str) -> None:
+    async def _watch(self, address: ClusterAddress, cluster: ClusterSettings) -> None:
         """Watches one cluster; restarts all its watches after an unexpected error."""
-        cluster = next((c for c in self._settings.clusters if c.name == name), ClusterSettings(name=name))
+        name = address.name
         while True:
-            resources = kinds.resources(labelled_pods=cluster.pods == "labelled")
-            self._watches[name] = [self._new_watch(name, resource) for resource in resources]
+            rows = kinds.resources(labelled_pods=cluster.pods == "labelled")
+            self._watches[name] = [self._new_watch(name, row) for row in rows if not row.is_foreign]
             try:
-                async with Connection(self._addresses[name]) as connection:
+                async with Connection(address) as connection:
                     self._connections[name] = connection
+                    await self._add_foreign(connection, name, rows)
                     await self._use(connection, name, cluster)
             except Exception:
                 log.exception("unexpected error, all watches of the cluster restart", extra={"cluster": name})
@@ -114,11 +123,38 @@ class Watchers:
             is_led=partial(self._is_led, name),
         )
         reconcile = self._reconcile(name, connection, sink, lists)
-        async with background_task(poll, f"readings {name}"), background_task(reconcile, f"reconcile {name}"):
-            room = self._pipeline.wait_for_room
-            await watch_cluster(
-                connection, self._watches[name], sink=sink, room=room, lists=lists, measure=self._measure
-            )
+        watch = partial(
+            watch_cluster, connection, sink=sink, room=self._pipeline.room, lists=lists, measure=self._measure
+        )
+        later = self._watch_later(connection, cluster, watch)
+        async with (
+            background_task(poll, f"readings {name}"),
+            background_task(reconcile, f"reconcile {name}"),
+            background_task(later, f"kinds {name}"),
+        ):
+            await watch([*self._watches[name]])
+
+    async def _watch_later(
+        self,
+        connection: Connection,
+        cluster: ClusterSettings,
+        watch: Callable[[list[Watch]], Coroutine[Any, Any, None]],
+    ) -> None:
+        """Looks now and then for kinds that were installed meanwhile, and watches them too."""
+        name, rows = connection.address.name, kinds.resources(labelled_pods=cluster.pods == "labelled")
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await asyncio.sleep(LOOK_S)
+                if added := await self._add_foreign(connection, name, rows):
+                    group.create_task(watch(added))
+
+    async def _add_foreign(self, connection: Connection, name: str, rows: Iterable[kinds.Resource]) -> list[Watch]:
+        """Watches for the kinds of other projects that the cluster has and that are not watched yet."""
+        known = {watch.resource.kind for watch in self._watches[name]}
+        found = await installed(connection, [row for row in rows if row.is_foreign and row.kind not in known])
+        added = [self._new_watch(name, row) for row in found]
+        self._watches[name] += added
+        return added
 
     async def _reconcile(self, name: str, connection: Connection, sink: Sink, lists: asyncio.Lock) -> None:
         """Compares the watched state with lists now and then, unless the settings switch it off."""

@@ -4,6 +4,7 @@ The `attribution` settings: rules that decide who pays, in order.
 An error names the rule by its place in the file; core/cost/attribution.py applies the rules to workflows.
 """
 
+import re
 from datetime import date
 from typing import get_args
 from zoneinfo import ZoneInfo
@@ -12,7 +13,9 @@ import msgspec
 
 from collector.core.cost.billing_days import midnight
 from collector.core.rules import BY_CREATOR, AttributionRule, Source
+from collector.core.workflow.units import ONLY_UNIT
 
+UNIT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)
 SOURCES: tuple[Source, ...] = get_args(Source)
 
 
@@ -39,6 +42,15 @@ class RuleSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, rena
     """The day after the last one. Default: no last day."""
 
 
+class UnitSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A unit of what workflows make."""
+
+    name: str
+    """Name of the unit in `workflow_run.made` and in reports."""
+    workflow_annotation: str
+    """Annotation of the workflow with the number of what it made."""
+
+
 class AttributionSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Who pays: the first rule that matches, else `unallocated`."""
 
@@ -51,9 +63,9 @@ class AttributionSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=Tru
     """Rules for the project."""
     creator: tuple[RuleSettings, ...] = tuple(RuleSettings(workflow_label=rule.key) for rule in BY_CREATOR)
     """Rules for the creator. Default: who submitted the workflow by the label of Argo's server, else who last acted on it."""
-    units: str = ""
-    """Annotation of the workflow with the number of what it made, such as frames or pages: kept with each run, for a cost per
-    unit. Empty: none."""
+    units: tuple[UnitSettings, ...] | str = ()
+    """What workflows make, such as kilometres, frames or pages: the numbers are kept with each run, for a cost per unit. An
+    annotation alone, without a list, is one unit of the name `units`. Empty: none."""
 
 
 def rule_of(settings: RuleSettings, zone: ZoneInfo) -> AttributionRule:
@@ -63,6 +75,30 @@ def rule_of(settings: RuleSettings, zone: ZoneInfo) -> AttributionRule:
     if isinstance(value, str):
         return AttributionRule(source, value, settings.map, begin, end)
     return AttributionRule(source, "", value, begin, end)
+
+
+def annotations_of(units: tuple[UnitSettings, ...] | str) -> dict[str, str]:
+    """By name of a unit the annotation that states its number."""
+    if isinstance(units, str):
+        return {ONLY_UNIT: units} if units else {}
+    return {unit.name: unit.workflow_annotation for unit in units}
+
+
+def check_units(units: tuple[UnitSettings, ...] | str) -> None:
+    """Raises ValueError for a unit without an annotation, and for a name that is invalid or is there twice."""
+    names = [unit.name for unit in units if not isinstance(unit, str)]
+    for i, unit in enumerate(() if isinstance(units, str) else units):
+        if not UNIT_NAME.fullmatch(unit.name):
+            raise ValueError(
+                f"attribution.units[{i}].name: invalid name {unit.name[:60]!r}; expected up to 63 letters, digits, `.`, `_` "
+                "or `-`, like km"
+            )
+        if unit.name in names[:i]:
+            raise ValueError(
+                f"attribution.units[{i}].name: {unit.name} is there twice; give each unit a name of its own"
+            )
+        if not unit.workflow_annotation:
+            raise ValueError(f"attribution.units[{i}].workflow_annotation: is empty; name one, like example.com/km")
 
 
 def check_rules(rules: tuple[RuleSettings, ...], zone: ZoneInfo, place: str) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from collector.core.cost import attribution
+from collector.core.live_view import ClusterInfo
 from collector.core.objects.quantity import parse_quantity
 from collector.core.rules import Rules
-from collector.settings.attribution import rule_of
+from collector.settings.attribution import annotations_of, rule_of
 from collector.settings.model import ClusterSettings, Settings, SettingsError
 from collector.shown_text import redact_url
 
@@ -54,10 +55,15 @@ def rules_of(settings: Settings, cluster: ClusterSettings) -> Rules:
         owner_labels=settings.ownership.labels,
         version_label=settings.template_version.label,
         controller_namespace=cluster.controller_namespace,
-        units_annotation=kinds.units,
+        units=annotations_of(kinds.units),
         region=cluster.region,
         product=cluster.product,
     )
+
+
+def info_of(name: str, cluster: ClusterSettings) -> ClusterInfo:
+    """What pages, metrics and dashboards show of a cluster's settings."""
+    return ClusterInfo(name, cluster.argo_ui.rstrip("/"), cluster.region, cluster.product)
 
 
 def rules_version(settings: Settings) -> str:

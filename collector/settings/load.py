@@ -6,7 +6,8 @@ Strict: an unknown key is an error that names the nearest known one, since a typ
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,16 +15,23 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 import yaml
+from msgspec.structs import replace
 
 from collector.catalog.retention import retention_days
 from collector.core.cost.product import PRODUCTS
-from collector.settings.attribution import check_rules
+from collector.settings.argo_ui import argo_ui_problem
+from collector.settings.attribution import check_rules, check_units
+from collector.settings.backup import problem as backup_problem
+from collector.settings.bill import check_bill
+from collector.settings.by_rule import Described, completed, places
 from collector.settings.derived import spool_limit_bytes
-from collector.settings.doors import check_doors
-from collector.settings.model import ArchiveSettings, ClusterSettings, Settings, SettingsError
+from collector.settings.doors import check_doors, verification_problem
+from collector.settings.model import ArchiveSettings, ClusterSettings, DiscoverySettings, Settings, SettingsError
+from collector.settings.replicas import problem as replica_problem
 from collector.settings.traces import problem as trace_problem
 from collector.shown_text import redact, redact_url
 
+NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 INVALID_STORE_URL = "invalid address, expected a URL like http://clickhouse:8123/lynceus"
 ARCHIVE_URL_EXAMPLE = "expected a URL like https://argo-server.argo:2746"
@@ -79,7 +87,12 @@ def parse_settings(text: bytes, path: str) -> Settings:
         _check(settings)
     except ValueError as error:
         raise SettingsError(f"{path}: {error}") from None
-    return settings
+    own = [frozenset(entry) for entry in raw.get("clusters") or ()]
+    return replace(settings, clusters=tuple(map(partial(_completed, settings), settings.clusters, own)))
+
+
+def _completed(settings: Settings, cluster: ClusterSettings, own: Collection[str]) -> ClusterSettings:
+    return completed(cluster, own, places(Described(cluster.name), settings.match, settings.cluster_defaults))
 
 
 def _explain(message: str) -> str:
@@ -97,29 +110,45 @@ def _keys(struct: type[Any]) -> Iterable[str]:
     """Every key of the settings, at any depth."""
     for field in msgspec.structs.fields(struct):
         yield field.encode_name
-        for inner in (field.type, *getattr(field.type, "__args__", ())):
-            if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
-                yield from _keys(inner)
+        for inner in _structs(field.type):
+            yield from _keys(inner)
+
+
+def _structs(hint: Any) -> Iterable[type[msgspec.Struct]]:
+    """The structs that a type is made of."""
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        yield hint
+    for inner in getattr(hint, "__args__", ()):
+        yield from _structs(inner)
 
 
 def _check(settings: Settings) -> None:
     """Raises ValueError for values that do not fit, with key and remedy."""
     _check_clusters(settings.clusters)
+    _check_rules_of_clusters(settings)
     _check_zone(settings.billing_timezone)
     for kind in ("department", "project", "creator"):
         check_rules(getattr(settings.attribution, kind), ZoneInfo(settings.billing_timezone), f"attribution.{kind}")
+    check_units(settings.attribution.units)
+    check_bill(settings.bill)
     try:
         retention_days(settings.retention)
     except ValueError as error:
         raise SettingsError(f"retention.{error}") from None
+    if problem := backup_problem(settings.backup, Path(settings.data_dir), has_server=bool(settings.store.url)):
+        raise SettingsError(f"backup.{problem}")
     for url in settings.store.urls:
         if problem := _store_url_problem(url):
             raise SettingsError(f"store.url: {problem}")
+    if problem := replica_problem(settings.replicas):
+        raise SettingsError(f"replicas.{problem}")
     if problem := trace_problem(settings.traces):
         raise SettingsError(f"traces.{problem}")
     listed = {cluster.name for cluster in settings.clusters}
-    if listed and not settings.discovery.argocd_secrets and (unknown := sorted({*settings.traces.clusters} - listed)):
+    if listed and not settings.discovery.is_set and (unknown := sorted({*settings.traces.clusters} - listed)):
         raise SettingsError(f"traces.clusters: {unknown[0]!r} is not in `clusters`")
+    if problem := _namespace_problem(settings.discovery):
+        raise SettingsError(f"discovery.{problem}")
     check_doors(settings)
     spool_limit_bytes(settings)
 
@@ -127,16 +156,31 @@ def _check(settings: Settings) -> None:
 def _check_clusters(clusters: tuple[ClusterSettings, ...]) -> None:
     names = [cluster.name for cluster in clusters]
     for i, (name, cluster) in enumerate(zip(names, clusters, strict=True)):
+        place = f"clusters[{i}]"
         if not NAME.fullmatch(name):
             raise SettingsError(f"clusters[{i}].name: {name!r} must be lower-case letters, digits, `-`, `.` or `_`")
         if name in names[:i]:
-            raise SettingsError(f"clusters[{i}].name: {name!r} is taken by clusters[{names.index(name)}]")
-        if cluster.product and cluster.product not in PRODUCTS:
-            raise SettingsError(
-                f"clusters[{i}].product: {cluster.product!r} is unknown; known are {', '.join(PRODUCTS)}"
-            )
-        if problem := _archive_problem(cluster.archive):
-            raise SettingsError(f"clusters[{i}].archive.{problem}")
+            raise SettingsError(f"{place}.name: {name!r} is taken by clusters[{names.index(name)}]")
+        _check_cluster(cluster, place)
+
+
+def _check_rules_of_clusters(settings: Settings) -> None:
+    given = {"cluster_defaults": settings.cluster_defaults}
+    for i, rule in enumerate(settings.match):
+        if not (rule.name or rule.server or rule.labels):
+            raise SettingsError(f"match[{i}]: names no cluster; give name, server or labels, or use cluster_defaults")
+        given[f"match[{i}].set"] = rule.set
+    for place, defaults in given.items():
+        _check_cluster(completed(ClusterSettings(name="example"), (), {place: defaults}), place)
+
+
+def _check_cluster(cluster: ClusterSettings, place: str) -> None:
+    if cluster.product and cluster.product not in PRODUCTS:
+        raise SettingsError(f"{place}.product: {cluster.product!r} is unknown; known are {', '.join(PRODUCTS)}")
+    if problem := _archive_problem(cluster.archive) or verification_problem(cluster.archive):
+        raise SettingsError(f"{place}.archive.{problem}")
+    if problem := argo_ui_problem(cluster.argo_ui):
+        raise SettingsError(f"{place}.argo_ui: {problem}")
 
 
 def _check_zone(name: str) -> None:
@@ -146,6 +190,17 @@ def _check_zone(name: str) -> None:
         raise SettingsError(
             f"billing_timezone: {name!r} is not an IANA time zone, expected one like Asia/Shanghai"
         ) from None
+
+
+def _namespace_problem(discovery: DiscoverySettings) -> str:
+    """The problem with where cluster secrets are listed, or an empty text."""
+    if discovery.argocd_namespace and not NAMESPACE.fullmatch(discovery.argocd_namespace):
+        return f"argocd_namespace: {discovery.argocd_namespace!r} is not the name of a namespace, like argocd"
+    if discovery.argocd_namespace and discovery.argocd_secrets:
+        return "argocd_namespace: is set beside argocd_secrets; keep one of them"
+    if not discovery.argocd_selector.strip():
+        return "argocd_selector: is empty, so that every secret would be read; give a label, like lynceus.io/watch=true"
+    return ""
 
 
 def _store_url_problem(url: str) -> str:

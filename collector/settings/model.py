@@ -9,47 +9,18 @@ from typing import Annotated, Literal
 import msgspec
 
 from collector.settings.attribution import AttributionSettings
+from collector.settings.backup import BackupSettings
+from collector.settings.bill import BillSettings
+from collector.settings.by_rule import ClusterDefaults, MatchRule
+from collector.settings.cluster import ArchiveSettings, ClusterSettings
+from collector.settings.replicas import ReplicaSettings, ShardSettings
 from collector.settings.traces import TraceSettings
+
+__all__ = ["ArchiveSettings", "ClusterSettings", "Settings", "SettingsError"]
 
 
 class SettingsError(ValueError):
     """Invalid settings; the text names the file, the key and the remedy."""
-
-
-class ArchiveSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """The argo-server that a cluster's missed workflows are imported from; without a url there is none."""
-
-    url: str = ""
-    """Address and base path, like https://argo-server.argo:2746."""
-    token_file: str = ""
-    """File with a bearer token that may get and list workflows. Empty: no token is sent."""
-    ca_file: str = ""
-    """Certificate authority of the server. Empty: the authorities of the system."""
-    allow_insecure: bool = False
-    """Permit plain http and unverified TLS to the argo-server."""
-
-
-class ClusterSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """One cluster to watch."""
-
-    name: str
-    """Name of the cluster in rows and labels; bound to the cluster's identity when it is first watched."""
-    kubeconfig: str = ""
-    """Path to a kubeconfig. Empty: $KUBECONFIG or the default file; inside a cluster, without `context`, the pod's service
-    account."""
-    context: str = ""
-    """Context in the kubeconfig; without `kubeconfig`, in $KUBECONFIG or the default file. Empty: the current context."""
-    region: str = ""
-    """Region of pods whose labels and node name none."""
-    product: str = ""
-    """Price product of pods that carry no provider's annotation or label."""
-    controller_namespace: str = "argo"
-    """Namespace of Argo's workflow controller."""
-    pods: Literal["all", "labelled"] = "all"
-    """Which pods are watched. `labelled`: only pods that Argo creates; pods of Jobs, Ray and Spark are then missed."""
-    allow_insecure: bool = False
-    """Permit plain http and unverified TLS to this cluster."""
-    archive: ArchiveSettings = ArchiveSettings()
 
 
 class StoreSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -149,15 +120,29 @@ class DiscoverySettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True)
     """Discovery of clusters, in addition to those listed."""
 
     argocd_secrets: str = ""
-    """Folder of mounted Argo CD cluster secrets. Names of clusters follow the rule of `clusters[].name`; a listed cluster
-    takes precedence."""
+    """Folder of mounted Argo CD cluster secrets, looked at every few seconds. Names of clusters follow the rule of
+    `clusters[].name`; a name that two places give is an error, and that cluster is not watched."""
+    argocd_namespace: str = ""
+    """Namespace of the collector's own cluster whose labelled cluster secrets are listed every few seconds; its ServiceAccount
+    needs the right to list secrets there. Empty: none is listed. Not together with `argocd_secrets`."""
+    argocd_selector: str = "argocd.argoproj.io/secret-type=cluster"
+    """Labels of the secrets in `argocd_namespace`, as kubectl takes them."""
+
+    @property
+    def is_set(self) -> bool:
+        """Whether clusters are discovered by secrets."""
+        return bool(self.argocd_secrets or self.argocd_namespace)
 
 
 class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Everything an operator can choose."""
 
     clusters: tuple[ClusterSettings, ...] = ()
-    """Clusters to watch. Empty: the contexts of the current kubeconfig."""
+    """Clusters to watch. Empty: those of `discovery`; without it the contexts of the current kubeconfig."""
+    cluster_defaults: ClusterDefaults = ClusterDefaults()
+    match: tuple[MatchRule, ...] = ()
+    """Rules that give keys to clusters, listed or discovered. Of a key the first place counts that sets it: the cluster's own
+    entry, then the rules in their order, then `cluster_defaults`."""
     discovery: DiscoverySettings = DiscoverySettings()
     exec_plugins: tuple[str, ...] = (
         "aws eks get-token",
@@ -175,6 +160,8 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Commands that kubeconfigs and cluster secrets may run for credentials: a command, then the words that its arguments begin
     with, options aside. A name without a path is the one that PATH finds; any other place is given in full."""
     store: StoreSettings = StoreSettings()
+    shard: ShardSettings = ShardSettings()
+    replicas: ReplicaSettings = ReplicaSettings()
     data_dir: str = "./lynceus-data"
     """Folder of the spool, the embedded store and its socket; mode 0700."""
     spool: SpoolSettings = SpoolSettings()
@@ -183,6 +170,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     log: LogSettings = LogSettings()
     retention: dict[str, str] = {}
     """How long rows of a table are kept, like `{queue_sample: 90d, pod_run: forever}`. See Retention below."""
+    backup: BackupSettings = BackupSettings()
     queues: QueueSettings = QueueSettings()
     reconcile_hours: Annotated[float, msgspec.Meta(ge=0)] = 6
     """Hours between comparisons of the watched state with a full list; 0: only after gaps."""
@@ -195,7 +183,9 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     prices: tuple[str, ...] = ("alibaba-eci", "alibaba-acs", "aws-fargate-eks", "gke-autopilot", "azure-aci")
     """Price books: shipped ones by id, own ones by path relative to the settings file. `plain-node` ships with example
     prices; override it with your own."""
+    bill: BillSettings = BillSettings()
     currency: str = "USD"
-    """Currency of all amounts. A product billed in another currency needs an `exchange` row in one of `prices`."""
+    """Currency of all amounts. A product billed in another currency needs an `exchange` row in one of `prices`; of the
+    default `prices`, those without one are omitted."""
     billing_timezone: str = "UTC"
     """IANA zone whose midnights cut charges into billing days."""

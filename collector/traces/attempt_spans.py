@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 
 from collector.core.facts.bills import PodRun
 from collector.core.facts.workflows import StepRun, WorkflowRun
+from collector.core.history.waits import Wait, attempt_waits, began_at, pod_waits
 from collector.core.objects.status_nodes import FAILED
 from collector.traces import argo
 from collector.traces.attempt import Cost, StoredAttempt, Tree, chosen
 from collector.traces.span import Attribute, SpanId, TraceSpan, span_id, trace_id
-from collector.traces.waits import Wait, attempt_waits, began_at, pod_waits
 
 POD = "pod"
 TEXT_LIMIT = 500

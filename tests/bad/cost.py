@@ -5,8 +5,10 @@ A process apart, since the high-water mark of a test run's own memory belongs to
 Linux' /proc: getrusage's outlives exec, so a large parent would hide what its child takes.
 """
 
+import json
 import re
 import sys
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,6 +16,7 @@ import msgspec
 
 from tests.bad.stage import WatchLine, play, sounds
 
+NODE = '{"id": "a-1", "displayName": "step", "type": "Pod", "phase": "Succeeded", "children": ["a-2", "a-3"]}'
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
@@ -21,6 +24,8 @@ class Cost(msgspec.Struct, frozen=True):
     """The cost of one stream beyond that of its neighbours alone."""
 
     cpu_s: float
+    plain_cpu_s: float
+    """What the standard library takes to decode as many nodes."""
     grown_mib: float
 
 
@@ -32,7 +37,16 @@ def measured(sent: list[WatchLine]) -> Cost:
         before = _mib("VmRSS")
         # The least of three: other work on the same cores makes every second longer and none shorter.
         whole = min(play(sent, Path(folder) / f"{i}.sqlite").cpu_s for i in range(3))
-    return Cost(whole - alone, _mib("VmHWM") - before)
+    grown = _mib("VmHWM") - before
+    return Cost(whole - alone, min(_plain_cpu_s() for _ in range(3)), grown)
+
+
+def _plain_cpu_s() -> float:
+    """Takes the CPU seconds of `json.loads` on 100,000 nodes, as many as the largest input has."""
+    text = "[" + ",".join([NODE] * 100_000) + "]"
+    before = time.process_time()
+    json.loads(text)
+    return time.process_time() - before
 
 
 def _mib(name: str) -> float:

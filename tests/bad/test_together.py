@@ -285,7 +285,7 @@ def test_a_name_taken_again_is_another_workflow(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", COSTLY)
 def test_the_worst_inputs_cost_little(name: str, tmp_path: Path) -> None:
-    """At most a second and a quarter of a gigabyte, in a process of its own, however large an input unpacks."""
+    """At most ten times what plain JSON takes, and a quarter of a gigabyte, in a process of its own."""
     lines = tmp_path / "lines"
     lines.write_bytes(msgspec.msgpack.encode(with_bad(BY_NAME[name], "bad", "middle")))
     done = subprocess.run(
@@ -293,5 +293,5 @@ def test_the_worst_inputs_cost_little(name: str, tmp_path: Path) -> None:
     )
     cost = msgspec.json.decode(done.stdout, type=Cost)
 
-    assert cost.cpu_s < 1.0
+    assert cost.cpu_s < 10 * cost.plain_cpu_s
     assert cost.grown_mib < 256

@@ -171,7 +171,7 @@ async def lateness(workflows: int, pace: int, folder: Path) -> list[float]:
             server.server,
             "workflows",
             Counted(server.events, take),
-            room=pipe.wait_for_room,
+            room=pipe.room,
             counters=counters,
             folder=folder,
         )

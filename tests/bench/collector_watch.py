@@ -10,7 +10,6 @@ import gc
 import json
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
 from datetime import UTC
 from pathlib import Path
 from random import Random
@@ -25,7 +24,7 @@ from collector.kube.address import ClusterAddress
 from collector.kube.connection import Connection
 from collector.pipeline.pipeline import Pipeline
 from collector.prices import book
-from collector.service.run import COLLECT_AFTER
+from collector.service.garbage import COLLECT_AFTER
 from collector.service.storage import COMMIT_S
 from collector.store.clickhouse import connect
 from collector.store.embedded.child import start_child
@@ -35,7 +34,8 @@ from collector.store.spool.spool import Spool, open_spool
 from collector.store.worker import Worker
 from collector.watch.kinds import resources
 from collector.watch.protocol import Watch
-from collector.watch.reflector import Sink, reflect
+from collector.watch.reachability import Reachability
+from collector.watch.reflector import Room, Shared, Sink, reflect
 from tests.bench.measure import Figures, Meter, cpu_s_of, resident_bytes, say
 from tests.replay import RULES
 
@@ -44,8 +44,11 @@ SPOOL_BYTES = 8 << 30
 VERSION = f"lynceus {__version__}"
 
 
-async def always_room() -> None:
+def always_room() -> Room:
     """There is always room."""
+    room = Room()
+    room.set()
+    return room
 
 
 class Counted:
@@ -70,16 +73,16 @@ class Counted:
 
 
 async def watch_until_done(
-    server: str, kind: str, sink: Counted, *, room: Callable[[], Awaitable[None]], counters: Counters, folder: Path
+    server: str, kind: str, sink: Counted, *, room: Room, counters: Counters, folder: Path
 ) -> None:
     """Run the reflector of one kind until its sink has seen enough."""
     address = ClusterAddress(CLUSTER, kubeconfig=kubeconfig(server, folder))
     resource = next(r for r in resources() if r.kind == kind)
     watch = Watch(CLUSTER, resource, dice=Random(1), counters=counters)
     async with Connection(address) as connection:
-        running = asyncio.create_task(
-            reflect(connection, watch, sink=sink, room=room, lists=asyncio.Lock(), settled=asyncio.Event())
-        )
+        prober = Reachability(connection, Random(1))
+        shared = Shared(connection=connection, server=prober, sink=sink, room=room, lists=asyncio.Lock())
+        running = asyncio.create_task(reflect(watch, shared, asyncio.Event()))
         ended = asyncio.create_task(sink.done.wait())
         await asyncio.wait((running, ended), return_when=asyncio.FIRST_COMPLETED)
         ended.cancel()
@@ -104,7 +107,7 @@ def kubeconfig(server: str, folder: Path) -> Path:
 async def reflector(server: str, kind: str, expected: int, folder: Path) -> Figures:
     """Transport, framing, decoding and the version guard; nothing is done with the events."""
     sink, meter = Counted(expected), Meter()
-    await watch_until_done(server, kind, sink, room=always_room, counters=Counters(), folder=folder)
+    await watch_until_done(server, kind, sink, room=always_room(), counters=Counters(), folder=folder)
     return Figures("reflector", kind, sink.seen, sink.last_version, *meter.read(), VERSION)
 
 
@@ -125,7 +128,7 @@ async def pipeline(server: str, kind: str, expected: int, folder: Path) -> Figur
     warm = inserted(counters)
     sink, meter, store_cpu = Counted(expected, lambda o: pipe.take(CLUSTER, o)), Meter(), cpu_s_of(child.process.pid)
     background = [asyncio.create_task(inserts.run()), asyncio.create_task(commit_for_ever(pipe, disk, spool))]
-    await watch_until_done(server, kind, sink, room=pipe.wait_for_room, counters=counters, folder=folder)
+    await watch_until_done(server, kind, sink, room=pipe.room, counters=counters, folder=folder)
     await commit(pipe, disk, spool)
     await inserts.finish(within_s=60)
     figures = Figures(
@@ -172,7 +175,7 @@ async def listing(server: str, kind: str, expected: int, folder: Path) -> Figure
         pipe.drain(0)
 
     before, sink, meter = resident_bytes(), Counted(expected, take, until_synced=True), Meter()
-    await watch_until_done(server, kind, sink, room=pipe.wait_for_room, counters=counters, folder=folder)
+    await watch_until_done(server, kind, sink, room=pipe.room, counters=counters, folder=folder)
     spent = meter.read()
     kept = (resident_bytes() - before) / expected
     return Figures("list", kind, sink.seen, sink.last_version, *spent, VERSION, kept_bytes=kept)

@@ -15,16 +15,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from collector.catalog.rollups import COST_DAILY
-from collector.prices import book
 from collector.reports.cost import cost
 from collector.reports.report import Report, Span
-from collector.reports.shared_costs import shared_costs
-from collector.settings.model import Settings
 from collector.store.clickhouse import Store, connect
 from collector.store.rollup import roll_up
 from collector.store.schema.migrate import migrate
@@ -33,8 +29,6 @@ from tests.store.running import Running, start
 
 BEGIN, DAYS = date(2026, 10, 5), 28
 SPAN = Span(BEGIN, BEGIN + timedelta(DAYS))
-NOW = 1_795_000_000_000
-"""After the period, so that its fees are owed in full."""
 BUSY = date(2026, 11, 20)
 """The day that is rebuilt, outside the period of the other questions."""
 PARTS = 20
@@ -103,6 +97,13 @@ ROLLED = """
         arraySort(arrayMap(i -> sipHash64(day, number, i), range(13)))
     FROM numbers({groups})
 """
+LINES = """
+    INSERT INTO lynceus.statement_line (month, run, currency, department, kind, what, book, cluster, product, version, basis,
+        weight, whole, amount, rule)
+    SELECT DISTINCT toStartOfMonth(day), 1, currency, department, 'fee', 'gateway', 'ours@1', cluster, product, 1,
+        'proportional', 0, 0, toDecimal128('123.456789012345678901', 18), 'fee' FROM lynceus.{source}
+"""
+"""A fee that each department pays for each cluster and product that it used."""
 GROUPS, PODS_A_GROUP = 20_000, 250
 """So many rows of the rollup a day, of so many pods each: 140 million in 28 days."""
 SUMS = """
@@ -182,10 +183,9 @@ def alternately(bench: Bench, *works: Callable[[], object], rounds: int = 3) -> 
     return [Took(min(one.wall_s for one in some), min(one.cpu_s for one in some)) for some in took.values()]
 
 
-def whole(bench: Bench) -> Report:
-    """All that `lynceus report cost` asks with the settings' defaults, shared costs with it."""
-    books = book.load(Settings().prices, Path(), "USD")
-    return cost(bench.query, SPAN, "department,day", shared=partial(shared_costs, bench.query, SPAN, books, NOW))
+def whole(bench: Bench, by: str = "department,day", **more: Any) -> Report:
+    """All that `lynceus report cost` reads, shared costs with it."""
+    return cost(bench.query, SPAN, by, **more)
 
 
 def show(what: str, took: float, target: float | None = None) -> None:
@@ -220,7 +220,10 @@ def from_rollup(bench: Bench) -> None:
     out.print(f"rollup of {pods:,} pods: {rows:,} rows", highlight=False)
     sql = SUMS.format(source="lynceus.cost_daily")
     show("cost by department and day, from the rollup", seconds(lambda: bench.query(sql, SPAN.parameters())), 1.0)
+    bench.writer.command(LINES.replace("{source}", "cost_daily"))
     show("report cost --by department,day, from the rollup", seconds(lambda: whole(bench)), 1.0)
+    show("report cost --by department, from the rollup", seconds(lambda: whole(bench, "department")), 1.0)
+    show("report cost --by template, from the rollup", seconds(lambda: whole(bench, "template")), 1.0)
     bench.writer.command("TRUNCATE TABLE lynceus.cost_daily")
 
 

@@ -24,13 +24,14 @@ from collector.catalog.counters import Counters
 from collector.core.live_view import StoreHealth
 from collector.core.messages import Observation
 from collector.core.model import version_of
-from collector.core.objects import kubernetes
+from collector.core.objects import structs
 from collector.core.objects.kubernetes import Kind
 from collector.pipeline.pipeline import Pipeline
 from collector.prices import book
 from tests.bench.measure import resident_bytes
 from tests.builders import NOON, POSTPONED, a_step, pod_json, workflow_json
 from tests.replay import RULES
+from tests.slices import whole
 from tests.store.running import ROOT
 
 WORKFLOWS, RUNNING, PODS = 240_000, 40_000, 60_000
@@ -79,7 +80,7 @@ def pod(number: int) -> dict[str, Any]:
 
 
 def observations(kind: Kind, made: Iterable[dict[str, Any]], first: int) -> Iterator[Observation]:
-    decoder = msgspec.json.Decoder(kubernetes.OBJECT_OF[kind])
+    decoder = msgspec.json.Decoder(structs.OBJECT_OF[kind])
     for number, raw in enumerate(made, first):
         obj = decoder.decode(msgspec.json.encode(raw))
         yield Observation(
@@ -144,7 +145,7 @@ def restored(checkpoints: Path) -> None:
             if state[1] == "pods" and not after:
                 gc.collect()
                 after = resident_bytes()
-            pipeline.restore([], [state])
+            whole(pipeline.restore([], [state]))
     gc.collect()
     report(
         "restored", workflows=WORKFLOWS, pods=PODS, bytes_a_workflow=(after - begin) // WORKFLOWS,

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.catalog.counters import Counters, Exemplar
+from collector.catalog.idle_series import LOOKS
 from collector.catalog.metrics import CONTROLLER_RESTARTS, COST, LABEL_OVERFLOW, QUEUE_LATENCY, SUBMITTED
 from collector.catalog.metrics.metric import MAX_SERIES
 
@@ -199,3 +200,25 @@ def test_a_total_of_a_release_with_fewer_labels_goes_on() -> None:
 
     expected = {("c1", "controller", "unknown"): 5, ("c1", "controller", "oom"): 1}
     assert later.series[CONTROLLER_RESTARTS.name] == last.series[CONTROLLER_RESTARTS.name] == expected
+
+
+def test_the_series_of_a_removed_cluster_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of its own, folded ones too, and no other's; its totals continue it later."""
+    monkeypatch.setitem(MAX_SERIES, "counter", 2)
+    counts = Counters()
+    counts.add(SUBMITTED, 5, **TEAM)
+    counts.add(SUBMITTED, 1, **DAY)
+    for _ in range(LOOKS + 1):
+        [*counts.look_for_idle()]
+    counts.add(SUBMITTED, 7, cluster="c2", namespace="team", queue="night")  # folds an idle one
+    counts.observe(QUEUE_LATENCY, 1, cluster="c1", queue="night")
+    counts.add(LABEL_OVERFLOW, family="some_family")
+    before = counts.totals(["c1"])["c1"]
+    counts.forget_cluster("c1")
+
+    assert counts.series[SUBMITTED.name] == {("c2", "team", "night"): 7}
+    assert counts.histograms[QUEUE_LATENCY.name] == {}
+    assert counts.series[LABEL_OVERFLOW.name] == {("some_family",): 1}
+    counts.restore(before)
+    assert counts.totals(["c1"])["c1"] == before
+    assert len(before) == 2

@@ -15,12 +15,12 @@ import yaml
 
 from tests.cluster.testbed import RESTRICTED_USER, ControlPlane, Json, named
 
-KUSTOMIZE = Path(__file__).resolve().parent.parent.parent / "deploy" / "kustomize"
+READER = Path(__file__).resolve().parent.parent.parent / "deploy" / "reader"
 GROUP = "rbac.authorization.k8s.io"
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
-def grant_deployed_roles(plane: ControlPlane, folder: Path = KUSTOMIZE, namespace: str = "lynceus") -> list[str]:
+def grant_deployed_roles(plane: ControlPlane, folder: Path = READER, namespace: str = "lynceus") -> list[str]:
     """Grants every ClusterRole and Role in the files below `folder`; returns their names, if any."""
     documents = [
         document for file in sorted(folder.rglob("*.yaml")) for document in yaml.safe_load_all(file.read_text())

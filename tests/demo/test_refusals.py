@@ -6,6 +6,7 @@ Expected values are read off the raw objects, not off the code under test.
 
 from collections import Counter
 from functools import cache
+from itertools import chain
 
 import msgspec
 
@@ -14,7 +15,7 @@ from collector.core.cluster.effects import Effect
 from collector.core.cluster.state import Cluster
 from collector.core.facts.workflows import ControllerIncident, CronRun, StepRun, WorkflowRun
 from collector.core.messages import Change, Observation, Reading
-from collector.core.objects import kubernetes
+from collector.core.objects import structs
 from collector.pipeline import argo_schedule
 from tests.demo.simulated import NOON, SPAN_S, Sight, of, watched
 from tests.replay import RULES
@@ -34,9 +35,9 @@ def effects(name: str) -> tuple[Effect, ...]:
     for sight in watched(name):
         while sight.at >= ticked + TICK_S:
             ticked += TICK_S
-            found += cluster.tick(int(ticked * 1000))
+            found += chain.from_iterable(cluster.tick(int(ticked * 1000)))
         found += observed(cluster, sight)
-    return (*found, *cluster.tick(int((NOON + SPAN_S + 70) * 1000)))
+    return (*found, *chain.from_iterable(cluster.tick(int((NOON + SPAN_S + 70) * 1000))))
 
 
 def observed(cluster: Cluster, sight: Sight) -> list[Effect]:
@@ -46,7 +47,7 @@ def observed(cluster: Cluster, sight: Sight) -> list[Effect]:
         return cluster.read(Reading("lease", "", at, controller_readings.lease(sight.write.body)))
     if kind == "configmaps":
         return []
-    obj = msgspec.json.decode(sight.write.body, type=kubernetes.OBJECT_OF[kind])
+    obj = msgspec.json.decode(sight.write.body, type=structs.OBJECT_OF[kind])
     uid = sight.obj["metadata"]["uid"]
     change = CHANGES[sight.write.verb]
     return cluster.observe(Observation(kind, change, uid, obj, version=sight.write.version, at=at, live=True))  # type: ignore[arg-type]

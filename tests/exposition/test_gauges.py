@@ -8,7 +8,18 @@ from hypothesis import given
 
 from collector.catalog.counters import Counters
 from collector.catalog.metrics.metric import MAX_SERIES
-from collector.core.live_view import DepartmentCost, Disk, HourlyCost, LeaseHealth, LiveView, PriceBook, QueueFlow
+from collector.core.live_view import (
+    ClusterInfo,
+    DepartmentCost,
+    Disk,
+    HourlyCost,
+    LeaseHealth,
+    LiveView,
+    PriceBook,
+    QueueFlow,
+    ReplicaHealth,
+    ShardHolder,
+)
 from collector.core.messages import ControllerMetrics
 from collector.exposition.prometheus import render
 from tests.exposition.test_prometheus import LABELS, families, samples
@@ -207,6 +218,28 @@ def test_a_disk_has_its_free_space_and_its_size() -> None:
 
     assert gauge("lynceus_disk_free_bytes", view) == {("data",): 3}
     assert gauge("lynceus_disk_size_bytes", view) == {("data",): 10}
+
+
+def test_a_cluster_has_one_sample_of_its_settings() -> None:
+    """Grafana's hidden variable reads the address of Argo's UI from it; the sample stays while the process runs."""
+    view = a_view(
+        infos=[ClusterInfo("prod-hz", "https://argo", "cn-hangzhou", "alibaba-eci"), ClusterInfo("b", "", "", "")]
+    )
+
+    assert gauge("lynceus_cluster_info", view) == {
+        ("https://argo", "prod-hz", "alibaba-eci", "cn-hangzhou"): 1,
+        ("", "b", "", ""): 1,
+    }
+
+
+def test_a_replica_has_a_sample_for_each_shard() -> None:
+    """1 where it watches; the mode has a sample of its own."""
+    shards = [ShardHolder(0, True, "a"), ShardHolder(1, False, "b")]
+    shared = a_view(replica=ReplicaHealth("a", "", "", shards))
+    assert gauge("lynceus_shard_held", shared) == {("0",): 1.0, ("1",): 0.0}
+    assert gauge("lynceus_single_mode", shared) == {(): 0.0}
+    assert gauge("lynceus_single_mode", a_view(replica=ReplicaHealth("a", "off", "", shards))) == {(): 1.0}
+    assert gauge("lynceus_single_mode", a_view()) == {}
 
 
 def test_credentials_that_expire_have_a_sample() -> None:

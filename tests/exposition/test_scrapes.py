@@ -1,6 +1,7 @@
 """What a scraper gets for its headers, and what a scrape costs everything else in the loop."""
 
 import asyncio
+import gc
 import gzip
 import time
 from itertools import pairwise
@@ -145,9 +146,9 @@ async def test_the_process_is_shown_as_that_of_any_program() -> None:
 
 async def test_a_large_scrape_leaves_the_loop_to_others() -> None:
     """
-    100,000 samples take less than 20 ms of CPU in the loop's thread, and the writer pauses more often than that.
+    Of the CPU that 100,000 samples take, less than a fifteenth is taken in the loop's thread, or between two pauses.
 
-    CPU and not wall time, since others use the machine too; `python -m tests.bench.scrape` measures how late timers are.
+    A share and no time, since the machine may be slow; `python -m tests.bench.scrape` measures how late timers are.
     """
     made = large.counters(100_000)
     view = large.view(100_000)
@@ -157,9 +158,11 @@ async def test_a_large_scrape_leaves_the_loop_to_others() -> None:
     in_loop = time.thread_time() - before
 
     pieces = Writer().write(exposed(view, made, {}), openmetrics=True)
+    gc.disable()  # a search for cycles takes as long as this process has objects of other tests
     marks = [time.thread_time()]
     marks.extend(time.thread_time() for _ in pieces)
+    gc.enable()
 
     assert gzip.decompress(body).count(b"\n") > 100_000
-    assert in_loop < 0.02
-    assert max(after - before for before, after in pairwise(marks)) < 0.02
+    assert in_loop < (marks[-1] - marks[0]) / 15
+    assert max(after - before for before, after in pairwise(marks)) < (marks[-1] - marks[0]) / 15

@@ -116,7 +116,7 @@ def test_after_a_restart_the_counters_name_the_queues() -> None:
 
     assert shown(seen, starting, "queue_depth", counters) == {}
     assert set(shown(seen, a_scrape(), "queue_depth", counters)) == {
-        (*NIGHT, reason) for reason in ("unseen", "throttled", "lock", "volume")
+        (*NIGHT, reason) for reason in ("unseen", "queued", "throttled", "lock", "volume")
     }
     assert shown(seen, a_scrape(at=NOW + 2 * DAY), "queue_depth", counters) == {}
 

@@ -50,7 +50,23 @@ NAMES = {
 BARE = {"held", "kept", "seen", "found", "made", "given", "taken", "gone", "passed", "reached"}
 """Participles that name no function or class by themselves."""
 
-READ = {".py", ".md", ".yaml", ".yml", ".sql", ".toml", ".js", ".html", ".css", ".json", ".sh", ""}
+READ = {
+    ".py",
+    ".md",
+    ".yaml",
+    ".yml",
+    ".sql",
+    ".toml",
+    ".js",
+    ".ts",
+    ".tsx",
+    ".cjs",
+    ".html",
+    ".css",
+    ".json",
+    ".sh",
+    "",
+}
 """Kinds of files that a person reads."""
 LEFT = ("tests/recorded/", "collector/migrations/", "tests/house/words.py", "LICENSE", "requirements", "CHANGELOG.md")
 """Texts of others, texts that never change once applied, records of the past, and these lists."""

@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
-from collector import connect
 from collector.kube import discovery
 from collector.kube.connection import AddressError, ClusterAddress, Connection
 from collector.kube.exec_plugin import ExecSpec, Variable, refusal
-from collector.settings.model import ClusterSettings, DiscoverySettings, Settings
+from collector.settings.model import Settings
 from tests.kube.test_connection import a_plugin
 from tests.watch.server import ApiServer, body, eventually, kubeconfig, running
 
@@ -189,39 +188,21 @@ def a_secret(folder: Path, name: str, server: str, config: dict[str, Any]) -> Pa
 
 
 async def test_argocd_secrets_are_clusters(tmp_path: Path) -> None:
-    """Folders with one file per key, and JSON files; a repeated name and a file that is not a secret are named."""
+    """Folders with one file per key, and JSON files; a file that is not a secret is named."""
     a_secret(tmp_path, "east", "https://east", {"bearerToken": SECRET})
     (tmp_path / "west.json").write_text(json.dumps({"name": "west", "server": "https://west", "config": "{}"}))
-    (tmp_path / "x-twice.json").write_text(json.dumps({"name": "west", "server": "https://other", "config": "{}"}))
     (tmp_path / "broken.json").write_text(SECRET)
     (tmp_path / "..data").mkdir()
     (tmp_path / "README").write_text("not a secret")
 
     found = discovery.argocd_secrets(tmp_path)
 
-    assert [(address.name, address.argocd_secret) for address in found.addresses.values()] == [
+    assert [(address.name, address.argocd_secret) for address, _, _ in found.clusters] == [
         ("east", tmp_path / "east"),
         ("west", tmp_path / "west.json"),
     ]
-    assert found.refused.keys() == {tmp_path / "broken.json", tmp_path / "x-twice.json"}
-    assert "west.json has the same name, 'west'" in found.refused[tmp_path / "x-twice.json"]
+    assert found.refused.keys() == {tmp_path / "broken.json"}
     assert SECRET not in str(found.refused)
-
-
-@pytest.mark.parametrize("name", ["../../x<b>", "Prod", "https://1.2.3.4", "a" * 64, "a\x1b[2J", "", "listed"])
-async def test_a_secret_of_an_unusable_name_is_reported(tmp_path: Path, name: str) -> None:
-    """Names follow the rule of the settings, and never replace a listed cluster; the other clusters are watched."""
-    for file, known in (("a", name), ("b", "good")):
-        (tmp_path / f"{file}.json").write_text(json.dumps({"name": known, "server": "https://x", "config": "{}"}))
-    listed = ClusterSettings(name="listed", kubeconfig="k")
-    settings = Settings(clusters=(listed,), discovery=DiscoverySettings(argocd_secrets=str(tmp_path)))
-    refused: dict[Path, str] = {}
-    known_clusters = connect.addresses(settings, refused.__setitem__)
-
-    assert known_clusters.keys() == {"listed", "good"}
-    assert known_clusters["listed"][0].kubeconfig == Path("k")
-    assert ("must be lower-case" in refused[tmp_path / "a.json"]) == (name != "listed")
-    assert known_clusters["good"][0].exec_plugins == Settings().exec_plugins
 
 
 def spec(command: str, *args: str, **env: str) -> ExecSpec:

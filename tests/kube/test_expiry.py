@@ -125,9 +125,12 @@ async def expires_at(address: ClusterAddress) -> int | None:
 LASTS = {"exp": now_ms() // 1000 + 10 * 86_400, "iat": now_ms() // 1000 - 86_400}
 
 
-async def test_the_earlier_of_certificate_and_token_counts(tmp_path: Path, certificates: Certificates) -> None:
-    """Either of them alone closes the cluster."""
-    crt = certificates.of("client")[0]
+async def test_the_earliest_of_certificate_authority_and_token_counts(
+    tmp_path: Path, certificates: Certificates
+) -> None:
+    """Each of them alone closes the cluster. Of several authorities the last counts: a rotation has the old and the new one."""
+    first = min(openssl_end(certificates.of("client")[0]), openssl_end(certificates.authority))
+    long = new_certificate(tmp_path, "-days", "3650").read_bytes()
     pair = {
         "client-certificate-data": certificates.data("client.crt"),
         "client-key-data": certificates.data("client.key"),
@@ -135,9 +138,16 @@ async def test_the_earlier_of_certificate_and_token_counts(tmp_path: Path, certi
     both, token = {**pair, "token": jwt(LASTS)}, {"token": jwt(LASTS)}
     ca = {"certificate-authority-data": certificates.data("ca.crt")}
 
-    assert await expires_at(kubeconfig(tmp_path, NOWHERE, user=both, **ca)) == openssl_end(crt)
+    assert await expires_at(kubeconfig(tmp_path, NOWHERE, user=both, **ca)) == first
+    assert await expires_at(kubeconfig(tmp_path, NOWHERE, user={"token": "opaque"}, **ca)) == openssl_end(
+        certificates.authority
+    )
+    ca = {"certificate-authority-data": base64.b64encode(certificates.authority.read_bytes() + long).decode()}
     assert await expires_at(kubeconfig(tmp_path, NOWHERE, user=token, **ca)) == LASTS["exp"] * 1000
-    assert await expires_at(kubeconfig(tmp_path, NOWHERE, user={"token": "opaque"}, **ca)) is None
+    assert await expires_at(kubeconfig(tmp_path, NOWHERE, user={"token": "opaque"}, **ca)) == openssl_end(
+        tmp_path / "crt"
+    )
+    assert await expires_at(kubeconfig(tmp_path, "http://127.0.0.1:1", user={"token": "opaque"})) is None
     assert await expires_at(kubeconfig(tmp_path, "http://127.0.0.1:1", user=pair)) is None
 
 

@@ -140,16 +140,17 @@ class Scrape:
 
 
 @contextmanager
-def prometheus(folder: Path, port: int, scrape: Scrape, alerts_port: int) -> Iterator[None]:
-    """Prometheus; groups of rules have intervals of their own."""
+def prometheus(folder: Path, port: int, scrape: Scrape, alerts_port: int | None = None) -> Iterator[None]:
+    """Prometheus; groups of rules have intervals of their own. Without a port its alerts go nowhere."""
     config = folder / "prometheus.yaml"
+    receivers = [] if alerts_port is None else [{"static_configs": [{"targets": [f"127.0.0.1:{alerts_port}"]}]}]
     config.write_text(
         yaml.safe_dump(
             {
                 "global": {"scrape_interval": f"{scrape.every_s}s", "evaluation_interval": "10s"},
                 "rule_files": [str(scrape.rules / "*.rules.yaml")],
                 "scrape_configs": [{"job_name": "lynceus", "static_configs": [{"targets": list(scrape.targets)}]}],
-                "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{alerts_port}"]}]}]},
+                "alerting": {"alertmanagers": receivers},
             }
         ),
         encoding="utf-8",

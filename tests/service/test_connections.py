@@ -24,6 +24,7 @@ from collector.web.headers import RefuseAmbiguousLength
 from tests.kube.certificates import make
 from tests.ports import free_port
 from tests.processes import lynceus, until
+from tests.reused_connections import median_seconds
 from tests.watch.server import ApiServer, Exchange, eventually, kubeconfig
 
 DESCRIPTORS = 120
@@ -85,6 +86,13 @@ async def test_a_head_that_does_not_arrive_ends_the_connection(sent: bytes) -> N
         trickle.cancel()
         writer.close()
         await eventually(lambda: len(connections) == 0)
+
+
+async def test_an_answer_on_a_connection_that_is_used_again_is_as_fast() -> None:
+    """Head and body leave at once: 40 ms of a delayed acknowledgement between them would be thirty times a fresh answer."""
+    async with bounded() as (_, port):
+        fresh_s, reused_s = await median_seconds(port, "/500")
+    assert reused_s < 5 * fresh_s
 
 
 async def _trickle(writer: asyncio.StreamWriter) -> None:

@@ -27,7 +27,7 @@ from tests.watch.server import eventually
 async def test_figures_follow_the_store_and_are_unknown_when_it_is_silent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither 0 nor the last amount for ever."""
+    """What is to pay, neither 0 nor the last amount for ever."""
     monkeypatch.setattr(departments, "FIRST_S", 0.02)
     monkeypatch.setattr(departments, "EVERY_S", 0.02)
     running = await asyncio.to_thread(start, tmp_path / "store")
@@ -39,7 +39,8 @@ async def test_figures_follow_the_store_and_are_unknown_when_it_is_silent(
     today = day_of(datetime.now(UTC).date())
     async with background_task(found.follow_forever(), "departments"):
         assert found.costs() == []
-        await asyncio.to_thread(write_facts, writer, [replace(one, day=today, department="maps", cost=Decimal(3))])
+        billed = replace(one, day=today, department="maps", cost=Decimal(2), rounded_cost=Decimal(3))
+        await asyncio.to_thread(write_facts, writer, [billed])
         await asyncio.to_thread(roll_up, writer, COST_DAILY)
         await eventually(found.costs)
         known = found.costs()

@@ -1,6 +1,7 @@
 """The disk is gone and the store is not: another collector goes on where the acknowledged rounds ended."""
 
 import asyncio
+import json
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -9,11 +10,12 @@ from typing import Any
 
 import msgspec
 import pytest
+import yaml
 
 from collector.catalog import metrics
 from collector.catalog.tables import TABLE_NAMED
 from collector.demo.fleet import run_fleet
-from collector.settings.model import ClusterSettings, Settings, StoreSettings
+from collector.settings.model import ClusterSettings, DiscoverySettings, Settings, StoreSettings
 from tests.running import Running, a_service, running
 from tests.store.running import Running as RunningStore
 from tests.store.running import start
@@ -60,9 +62,9 @@ async def finished(collector: Running) -> set[Any]:
 async def rows_of(collector: Running, table: str, uids: set[Any]) -> list[Any]:
     """What must be equal of some workflows, in whatever order."""
     uid = "uid" if table == "workflow_run" else "workflow_uid"
-    compared = [column.name for column in TABLE_NAMED[table].columns if not column.observed]
-    # A row is written again if a watch brings evidence after the end: which watch is first is a matter of the observer.
-    columns = ["intDiv(version, 256)" if name == "version" else name for name in compared]
+    # A row is written again if a watch brings evidence after the end: which watch is first is a matter of the observer, and so
+    # is the version. A busy machine reads streams in blocks, so that a workflow's end may come before that of its last pod.
+    columns = [column.name for column in TABLE_NAMED[table].columns if not column.observed and column.name != "version"]
     found = await collector.rows(f"SELECT {uid}, {', '.join(columns)} FROM lynceus.{table} FINAL")
     return sorted(repr(row[1:]) for row in found if row[0] in uids)
 
@@ -117,6 +119,39 @@ async def test_a_new_disk_goes_on_where_the_old_ones_were(tmp_path: Path, store:
     assert gaps == FIRST_STARTS
     assert different == []
     assert found == [(0, True)]
+
+
+def a_secret(folder: Path, cluster: ClusterSettings) -> None:
+    """Argo CD's secret of a cluster of the fleet."""
+    content = yaml.safe_load(Path(cluster.kubeconfig).read_text())
+    server = next(c["cluster"]["server"] for c in content["clusters"] if c["name"] == cluster.name)
+    token = next(u["user"]["token"] for u in content["users"] if u["name"] == cluster.name)
+    config = json.dumps({"bearerToken": token})
+    (folder / "cluster.json").write_text(json.dumps({"name": cluster.name, "server": server, "config": config}))
+
+
+async def test_a_cluster_that_is_added_later_goes_on_where_the_old_disk_was(
+    tmp_path: Path, store: RunningStore
+) -> None:
+    """A running collector takes it up from the store exactly as a start does."""
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    async with a_fleet(tmp_path / "fleet") as cluster:
+        settings = beside(tmp_path / "hit", store, cluster)
+        async with running(settings) as before:
+            await before.until("SELECT count() > 2 FROM lynceus.workflow_run")
+            await before.until("SELECT count() > 0 FROM lynceus.live_state WHERE kind = 'cursor'")
+        counted = submitted(before)
+        shutil.rmtree(settings.data_dir)
+        found = DiscoverySettings(argocd_secrets=str(secrets))
+        async with running(msgspec.structs.replace(settings, clusters=(), discovery=found)) as after:
+            a_secret(secrets, cluster)
+            await after.until(lambda: any(each.ready for each in after.runtime.view().clusters))
+            at_start = submitted(after)
+            gaps = await after.rows(GAPS)
+
+    assert all(at_start[labels] >= count for labels, count in counted.items())
+    assert gaps == FIRST_STARTS
 
 
 def remove_disk(data: Path) -> None:

@@ -17,6 +17,7 @@ from collector.service import run
 from collector.settings.model import ClusterSettings, EmbeddedSettings, Settings
 from collector.store import clickhouse
 from collector.store.clickhouse import StoreError, StoreUnreachableError
+from collector.store.schema.migrate import load
 from tests.ports import free_port
 from tests.running import a_service, running
 
@@ -102,7 +103,7 @@ async def test_commands_reach_the_running_store_and_its_port_has_no_writer(tmp_p
     """The socket is beside the store, and this user's alone; at the port one only reads."""
     chosen = settings_of(tmp_path, free_port(), reader_token_file="")
     async with running(chosen) as collector:
-        await collector.until("SELECT count() = 0 FROM claim")
+        await collector.until(f"SELECT count() = {len(load())} FROM schema_migrations FINAL")
         printed = await asyncio.to_thread(lambda: command(tmp_path, chosen, "period", "lock", "2026-10"))
         stranger = clickhouse.connect(f"http://{chosen.embedded.listen}", "lynceus")
         with pytest.raises(StoreError, match="Authentication failed"):

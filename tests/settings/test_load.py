@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from collector import connect
 from collector.core.rules import AttributionRule
+from collector.desired import desired
 from collector.kube import credentials
 from collector.settings.attribution import RuleSettings
 from collector.settings.derived import make_data_dir, parse_address, rules_of, rules_version, spool_limit_bytes
@@ -111,6 +111,9 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         ("clusters: [{name: a, contxt: b}]", "clusters[0].contxt", "did you mean `context`?"),
         ("qqqqqqqq: 1", "qqqqqqqq", "no such setting; see docs/reference/settings.md"),
         ("clusters: [{context: b}]", "clusters[0]", "missing required field `name`"),
+        ("discovery: {argocd_namespace: Argo_CD}", "discovery.argocd_namespace", "is not the name of a namespace"),
+        ("discovery: {argocd_secrets: /x, argocd_namespace: y}", "discovery.argocd_namespace", "keep one of them"),
+        ("discovery: {argocd_selector: ''}", "discovery.argocd_selector", "every secret would be read"),
         ("clusters: {name: a}", "clusters", "Expected `array`, got `object`"),
         ("clusters: [{name: 5}]", "clusters[0].name", "Expected `str`, got `int`"),
         ("clusters: [{name: Prod}]", "clusters[0].name", "'Prod' must be lower-case letters, digits"),
@@ -123,6 +126,10 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
             "traces.clusters",
             "'b' is not in `clusters`",
         ),
+        ("shard: {of: 0}", "shard.of", "Expected `int` >= 1"),
+        ("shard: {of: 65}", "shard.of", "Expected `int` <= 64"),
+        ("replicas: {name: Lynceus}", "replicas.name", "'Lynceus' must be lower-case letters"),
+        ("replicas: {namespace: a.b}", "replicas.namespace", "'a.b' does not name a namespace"),
         ("traces: {max_spans: 1000}", "traces.endpoint", "is missing; expected the receiver's address"),
         ("traces: {endpoint: 'http://tempo:4318'}", "traces.endpoint", "like http://tempo:4318/v1/traces"),
         ("traces: {endpoint: 'http://tempo:0/v1/traces'}", "traces.endpoint", "invalid address"),
@@ -362,9 +369,9 @@ def test_a_context_is_never_our_own_cluster(tmp_path: Path, monkeypatch: pytest.
     """In a pod, a cluster without kubeconfig and context is the pod's own; one with a context is that of a kubeconfig."""
     (tmp_path / "token").write_text("t")
     monkeypatch.setattr(credentials, "SERVICE_ACCOUNT", tmp_path)
-    known = connect.addresses(Settings(clusters=(ClusterSettings(name="own"), ClusterSettings(name="a", context="c"))))
+    known = desired(Settings(clusters=(ClusterSettings(name="own"), ClusterSettings(name="a", context="c")))).clusters
 
-    assert {name: address.in_cluster for name, (address, _) in known.items()} == {"own": True, "a": False}
+    assert {name: cluster.address.in_cluster for name, cluster in known.items()} == {"own": True, "a": False}
 
 
 def test_the_store_may_be_several_servers() -> None:

@@ -40,7 +40,7 @@ DEPARTMENT_COST = Metric(
     "lynceus_department_cost_month_to_date",
     "gauge",
     ("department", "currency"),
-    "Cost of this month's days so far by department, from the table cost_daily.",
+    "To pay for this month so far by department: charges as the provider bills them, and shared costs of the statement.",
 )
 PRICES_READ = Metric(
     "lynceus_price_book_read_timestamp_seconds",

@@ -90,4 +90,5 @@ WHOLE_SECOND_BUCKETS = (
 """For figures that objects give in whole seconds, so between the seconds: what falls into a bucket from 0.5 to 1 is 1, and its
 median would read as 0.75."""
 
+HOLD_BUCKETS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 INSERT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)

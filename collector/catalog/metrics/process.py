@@ -2,13 +2,25 @@
 The collector's own process.
 """
 
-from collector.catalog.metrics.metric import INSERT_BUCKETS, Metric
+from collector.catalog.metrics.metric import HOLD_BUCKETS, INSERT_BUCKETS, Metric
 
 NOT_READY = Metric(
     "lynceus_not_ready",
     "gauge",
     ("subject", "cluster", "cause"),
     "Reasons why the collector is not ready, by cause as in /readyz; no series: the collector is ready.",
+)
+SHARD_HELD = Metric(
+    "lynceus_shard_held",
+    "gauge",
+    ("shard",),
+    "1 where this replica watches the clusters of a shard; 0 where it stands by.",
+)
+SINGLE_MODE = Metric(
+    "lynceus_single_mode",
+    "gauge",
+    (),
+    "1 when this replica uses no Leases and watches every cluster, as /readyz says.",
 )
 LABEL_OVERFLOW = Metric(
     "lynceus_label_overflow_total",
@@ -24,6 +36,13 @@ LOOP_LAG = Metric(
     (),
     "How late the event loop woke a timer.",
     INSERT_BUCKETS,
+)
+LOOP_HOLD = Metric(
+    "lynceus_loop_hold_seconds",
+    "histogram",
+    (),
+    "How long each pass of the event loop took, while all else waited. The rate of its sum is the loop's busy share.",
+    HOLD_BUCKETS,
 )
 PROCESS_CPU = Metric("process_cpu_seconds_total", "counter", (), "CPU time of the collector, user and system.")
 PROCESS_MEMORY = Metric("process_resident_memory_bytes", "gauge", (), "Resident memory of the collector.")

@@ -29,6 +29,13 @@ QUEUE_DRAIN = Metric(
     ("cluster", "namespace", "queue"),
     "Time until all waiting workflows have started, at the rate of starts of the last 5 minutes; +Inf: none started.",
 )
+QUEUE_MANAGER_PENDING = Metric(
+    "lynceus_queue_manager_pending",
+    "gauge",
+    ("cluster", "manager", "namespace", "queue"),
+    "Number that waits in a queue, by the queue manager's own count: workflows of kube-queue, Workloads of kueue (one a pod or "
+    "a group of pods), PodGroups of volcano. Namespace `` is a queue of the whole cluster.",
+)
 SUBMITTED = Metric(
     "lynceus_workflows_submitted_total", "counter", ("cluster", "namespace", "queue"), "Workflow attempts first seen."
 )

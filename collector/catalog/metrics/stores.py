@@ -28,10 +28,22 @@ ROLLED_UP = Metric(
     "lynceus_rollup_last_success_timestamp_seconds",
     "gauge",
     ("rollup",),
-    "Until when a rollup holds all rows; reports read newer rows from the rollup's source.",
+    "Until when a rollup holds all rows; reports read newer rows from the rollup's source. `statement`: of the months' lines.",
 )
-ROLLED_UP_DAYS = Metric("lynceus_rollup_rebuilt_total", "counter", ("rollup",), "Days of a rollup that were rebuilt.")
+ROLLED_UP_DAYS = Metric(
+    "lynceus_rollup_rebuilt_total", "counter", ("rollup",), "Days of a rollup that were rebuilt; of `statement` months."
+)
 ROLLUP_ERRORS = Metric("lynceus_rollup_errors_total", "counter", ("rollup",), "Failed updates of a rollup.")
+BACKUP_LAST = Metric(
+    "lynceus_backup_last_success_timestamp_seconds", "gauge", (), "When the newest complete backup of the store began."
+)
+BACKUP_PERIOD = Metric(
+    "lynceus_backup_period_seconds",
+    "gauge",
+    (),
+    "Time from one backup to the next: backup.every. Absent: none are made.",
+)
+BACKUP_ERRORS = Metric("lynceus_backup_errors_total", "counter", (), "Backups that failed.")
 DISK_FREE = Metric(
     "lynceus_disk_free_bytes", "gauge", ("disk",), "Free space of a disk: `data` holds the spool, `store` the tables."
 )

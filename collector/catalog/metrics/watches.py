@@ -10,6 +10,30 @@ CLUSTER_UP = Metric(
     ("cluster",),
     "1 when all required watches of the cluster have synced and are open or reopening.",
 )
+CLUSTERS = Metric(
+    "lynceus_clusters",
+    "gauge",
+    ("state",),
+    "Clusters by state: watched, not_ready, refused, or removed within a day.",
+)
+SETTINGS_RELOADED = Metric(
+    "lynceus_settings_last_reload_successful",
+    "gauge",
+    (),
+    "Whether the settings file is valid; 0: the last valid one stays in force. Absent without a file.",
+)
+SETTINGS_RELOADED_AT = Metric(
+    "lynceus_settings_last_reload_success_timestamp_seconds",
+    "gauge",
+    (),
+    "When the settings file was last read with a change, and was valid.",
+)
+CLUSTER_INFO = Metric(
+    "lynceus_cluster_info",
+    "gauge",
+    ("cluster", "argo_ui", "region", "product"),
+    "Constant 1: what the settings say of the cluster; an empty label is not set. Links of dashboards take argo_ui from it.",
+)
 WATCH_EVENTS = Metric("lynceus_watch_events_total", "counter", ("cluster", "kind"), "Objects observed.")
 WATCH_LAST_EVENT = Metric(
     "lynceus_watch_last_event_timestamp_seconds",
@@ -67,6 +91,6 @@ CREDENTIALS_EXPIRE = Metric(
     "lynceus_cluster_credentials_expire_timestamp_seconds",
     "gauge",
     ("cluster",),
-    "When the credentials of a cluster expire: its client certificate or token; absent if they do not, or if something "
-    "renews them in time.",
+    "When the credentials of a cluster expire: its client certificate, authority or token; absent if they do not, or if "
+    "something renews them in time.",
 )

@@ -53,7 +53,7 @@ UNREADABLE_UNITS = Metric(
     "lynceus_workflow_units_unreadable_total",
     "counter",
     ("cluster", "namespace"),
-    "Finished attempts whose annotation `attribution.units` is not a number; their units are unknown.",
+    "Finished attempts with an annotation in `attribution.units` that is not a number; that unit is unknown.",
 )
 STUCK = Metric(
     "lynceus_workflows_stuck",

@@ -13,13 +13,15 @@ from typing import TypeVar
 import msgspec
 
 from collector.core.cost.billed_spec import ARCHIVED, ARCHIVED_NOWHERE, NANO
+from collector.core.cost.gpu_shares import GPU_ANNOTATIONS
 from collector.core.facts.bills import PodRun
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
 from collector.core.objects.lenient import fit_object, parse_untyped, printable
 from collector.core.objects.status_nodes import Node, NodeTemplate, has_lasted, has_pod, has_worked, template_of
+from collector.core.pod.gpu_marks import gpu_marks, gpu_requests, is_gpu
 from collector.core.pod.price_marks import NODE_KEYS, PRICING_KEYS, REGION, ZONE
-from collector.core.pod.requests import GPU_ENDINGS, malformed, requests
+from collector.core.pod.requests import is_card, malformed, requests
 from collector.core.units import MAX_AMOUNT, MAX_BYTES, ZERO
 from collector.core.workflow.steps import exit_code
 
@@ -146,7 +148,7 @@ def steps_of(body: bytes) -> SizedSteps:
 def _marks(meta: kubernetes.Meta | None) -> dict[str, str]:
     """Requested marks that decide a price; what the provider granted is on the pod only."""
     texts = {**(meta.labels or {}), **(meta.annotations or {})} if meta else {}
-    return {key: text for key, text in texts.items() if key in PRICING_KEYS}
+    return {key: text for key, text in texts.items() if key in PRICING_KEYS or key in GPU_ANNOTATIONS}
 
 
 def _entries(raw: msgspec.Raw, wanted: type[T]) -> dict[str, T]:
@@ -219,9 +221,10 @@ def _estimate(
     begin = kubernetes.parse_time(node.startedAt) or 0
     end, code = _end(node, begin, workflow), exit_code(node)
     template = _template(steps, node)
-    (cpu, memory, gpu, ephemeral), source = _size(steps, template, node, begin, end)
+    (cpu, memory, gpu, ephemeral), source, gpus = _size(steps, template, node, begin, end)
     marks = {**steps.marks, **_marks(template.metadata if template else None)}
-    marks |= {f"node:{k}": v for k, v in labels.items() if k in NODE_KEYS} | {ARCHIVED: source}
+    marks |= {f"node:{k}": v for k, v in labels.items() if k in NODE_KEYS} | gpu_marks(gpus, marks, labels)
+    marks[ARCHIVED] = source
     is_former = workflow.attempt > 1 and end < (workflow.started_at or 0)  # `argo retry` keeps succeeded steps
     ran = node.phase == "Succeeded" or code is not None or bool(node.resourcesDuration)
     return PodRun(
@@ -250,13 +253,15 @@ Size = tuple[Decimal, Decimal, Decimal, Decimal]
 """Cores, memory bytes, GPUs, ephemeral bytes."""
 
 
-def _size(steps: SizedSteps, template: Template | None, node: Step, begin: Instant, end: Instant) -> tuple[Size, str]:
-    """The requests of a pod, and their source."""
-    if template is not None and not steps.patched and (amounts := _requests_of(template)):
-        return amounts, "template"
+def _size(
+    steps: SizedSteps, template: Template | None, node: Step, begin: Instant, end: Instant
+) -> tuple[Size, str, str]:
+    """The requests of a pod, their source, and those of GPUs by container."""
+    if template is not None and not steps.patched and (spec := _spec_of(template)):
+        return requests(spec), "template", gpu_requests(spec)
     if counted := _counted(node, begin, end):
-        return counted, "duration"
-    return (ZERO, ZERO, ZERO, ZERO), ARCHIVED_NOWHERE
+        return counted[0], "duration", counted[1]
+    return (ZERO, ZERO, ZERO, ZERO), ARCHIVED_NOWHERE, ""
 
 
 def _template(steps: SizedSteps, node: Step) -> Template | None:
@@ -268,23 +273,23 @@ def _template(steps: SizedSteps, node: Step) -> Template | None:
     return steps.stored.get(f"{scope}/{name}") or steps.own.get(name)
 
 
-def _requests_of(template: Template) -> Size | None:
-    """The requests of a pod made from a template; None: its containers name none, or not as plain quantities."""
+def _spec_of(template: Template) -> kubernetes.PodSpec | None:
+    """The containers of a pod made from a template; None: they request nothing, or not as plain quantities."""
     inner = (template.containerSet and template.containerSet.containers) or []
     work = [c for c in (template.container, template.script, *inner) if c is not None]
     if _sizes(template.podSpecPatch) or not work or not all(_named(c) for c in work):
         return None
     spec = kubernetes.PodSpec(containers=[*work, *(template.sidecars or ())], initContainers=template.initContainers)
     amounts = requests(spec)
-    return amounts if (amounts[0] or amounts[1]) and not malformed(spec) else None
+    return spec if (amounts[0] or amounts[1]) and not malformed(spec) else None
 
 
 def _named(container: kubernetes.Container) -> bool:
     return bool(container.resources and (container.resources.requests or container.resources.limits))
 
 
-def _counted(node: Step, begin: Instant, end: Instant) -> Size | None:
-    """The requests that follow from Argo's resource durations; None: there are none, or they are implausible."""
+def _counted(node: Step, begin: Instant, end: Instant) -> tuple[Size, str] | None:
+    """The requests that follow from Argo's resource durations, and those of GPUs; None: none, or implausible ones."""
     seconds = max(1, (end - begin) // 1000)
     counted = {k: v for k, v in (node.resourcesDuration or {}).items() if type(v) is int and v > 0}
 
@@ -293,7 +298,8 @@ def _counted(node: Step, begin: Instant, end: Instant) -> Size | None:
         return amount.quantize(NANO, ROUND_CEILING)
 
     cpu, memory, ephemeral = each("cpu"), each("memory"), each("ephemeral-storage")
-    gpu = sum((each(name) for name in counted if name.endswith(GPU_ENDINGS)), ZERO)
+    gpu = sum((each(name) for name in counted if is_card(name)), ZERO)
     if not (cpu or memory) or cpu > LARGEST_CPU:
         return None
-    return cpu, min(memory, MAX_BYTES), min(gpu, MAX_AMOUNT), min(ephemeral, MAX_BYTES)
+    gpus = " ".join(f"{name}={each(name).normalize():f}" for name in sorted(counted) if is_gpu(name))
+    return (cpu, min(memory, MAX_BYTES), min(gpu, MAX_AMOUNT), min(ephemeral, MAX_BYTES)), gpus

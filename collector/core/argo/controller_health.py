@@ -86,12 +86,12 @@ def _health(state: ControllerState, cluster: str, pod: ControllerPod, now: Insta
         memory_limit_bytes=pod.memory_limit_bytes,
         metrics=metrics,
         detail=pod.detail,
-        version=(metrics.version if metrics else "") or _tag(pod.image),
+        version=(metrics.version if metrics else "") or tag_of(pod.image),
         image=pod.image,
     )
 
 
-def _tag(image: str) -> str:
+def tag_of(image: str) -> str:
     """Tag of an image; empty: it has none, as by digest."""
     return image.partition("@")[0].rpartition("/")[2].partition(":")[2] if "/" in image else ""
 

@@ -11,6 +11,7 @@ up for at most the latest missed time, within startingDeadlineSeconds. A manual 
 a scheduled-time too, but not the name.
 """
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Literal, Protocol
 
@@ -177,9 +178,10 @@ class Crons:
             state.succeeded_at = due_at
             self.changes.mark("cronworkflows", _key(namespace, cron))
 
-    def tick(self, now: Instant) -> list[CronRun]:
-        """Judge due times whose grace is over; returns the resulting rows. Call only while the watches are up."""
-        rows = [run for state in self.states.values() for run in (*self._advance(state, now), *self._judge(state, now))]
+    def tick(self, now: Instant) -> Iterator[list[CronRun]]:
+        """Judge due times whose grace is over; yields each cron's rows. Call only while the watches are up."""
+        for state in [*self.states.values()]:
+            yield [*self._advance(state, now), *self._judge(state, now)]
         for states in (self.states, self.unseen):
             expired = [
                 k for k, v in states.items() if v.deleted_at is not None and now > v.deleted_at + DELETED_KEPT_MS
@@ -187,7 +189,6 @@ class Crons:
             for key in expired:
                 self._keys.pop(states.pop(key).uid, None)
                 self.changes.mark("cronworkflows", key)
-        return rows
 
     def view(self) -> list[CronHealth]:
         """Present rows of all cron workflows."""

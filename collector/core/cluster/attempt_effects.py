@@ -34,7 +34,7 @@ def ended(state: WorkflowState) -> Iterator[Effect]:
     yield Ended(
         namespace=state.namespace, outcome=attempt.outcome, uid=state.uid, template=state.template, duration_ms=duration.ms,
         reason=attempt.outcome_reason, retries=attempt.retries, delay_ms=delay.ms,
-        unreadable_units=bool(state.units) and units.number(state.units) is None,
+        unreadable_units=units.unreadable(state.stated_units),
     )  # fmt: skip
     if delay.clamped:
         yield Clamped("completion_delay")

@@ -40,6 +40,7 @@ def count_pod(attempt: Attempt, before: PodState | None, after: PodState) -> boo
     failed = (after.run.phase == "Failed") - (before is not None and before.run.phase == "Failed")
     attempt.pods_version = max(attempt.pods_version, after.run.version)
     attempt.pods += before is None
+    attempt.unadmitted += after.unadmitted - (before is not None and before.unadmitted)
     attempt.failed_pods += failed
     return before is None or failed != 0
 

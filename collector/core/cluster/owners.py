@@ -1,9 +1,10 @@
 """
 The workflow, and the attempt of it, that a pod belongs to.
 
-Matched by owner uid, since names are reused; labels are used only if the operator configured them (`ownership.labels`).
-Between a workflow and a pod there may be a Job, a Ray cluster, a Spark application or another pod, each watched on a
-connection of its own and in any order: a pod whose owner is not known yet is parked, and released when the owner arrives.
+Matched by owner uid, since names are reused. Between a workflow and a pod there may be objects of the kinds of
+objects/owner_kinds.py and other pods, each watched on a connection of its own and in any order: a pod whose owner is not known
+yet is parked, and released when the owner arrives. Where the chain of owners breaks off, a label that the kind's own controller
+writes on its pods names the object above; a label that names the workflow itself is used only if `ownership.labels` has it.
 """
 
 from collections import OrderedDict
@@ -16,13 +17,18 @@ from collector.core.facts.bills import PodRun
 from collector.core.messages import Observation
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
+from collector.core.objects.kubernetes import Kind
+from collector.core.objects.owner_kinds import OWNER_KINDS
 from collector.core.pod import lifecycle as pod_lifecycle
 from collector.core.pod.state import PodState
 from collector.core.workflow.state import Attempt, WorkflowState
 
 NOTHING: dict[str, str] = {}
-BETWEEN = {**dict(kubernetes.OWNER_KINDS.values()), "Pod": ""}
-"""Kinds that may stand between a workflow and a pod, and their API groups; a Spark driver owns its executors."""
+BETWEEN = {("", "Pod"), *((row.group, row.kind) for row in OWNER_KINDS)}
+"""API groups and kinds of what may stand between a workflow and a pod; a Spark driver owns its executors."""
+NAMING: dict[Kind, str] = {row.name: row.label for row in OWNER_KINDS if row.label}
+"""The label that names objects of a kind on their pods."""
+NAMING_LABELS = tuple(dict.fromkeys(NAMING.values()))
 AT_MOST, PARKED_AT_MOST = 100_000, 10_000
 """Bounds of the owners that are kept, a few hundred bytes each, and of parked pods, a few thousand bytes each."""
 DEEPEST = 8
@@ -40,6 +46,8 @@ class Link(msgspec.Struct, frozen=True, gc=False):
     name: str = ""
     """namespace/name of the workflow in a label; empty: no label names one."""
     made_at: Instant = 0
+    named_by: str = ""
+    """How a pod's label names the object; empty: no label does."""
 
 
 class PodOwner(msgspec.Struct, frozen=True, gc=False):
@@ -67,6 +75,8 @@ class Owners:
         self.labels = labels
         self._links: OrderedDict[str, Link] = OrderedDict()
         self.at_most = at_most
+        self._between_named: dict[str, dict[str, Instant]] = {}
+        """Uids of the owners that a label may name, by label and namespace/name, and when each was made."""
         self._named: dict[str, dict[str, Instant]] = {}
         """Existing workflows by namespace/name; kept only if a label may name one."""
         self._parked: dict[str, list[Observation]] = {}
@@ -75,13 +85,24 @@ class Owners:
         self.park_at_most = parked
 
     def learn(self, seen: Observation) -> None:
-        """Takes over the owner of a Job, a Ray or Spark object; deleted objects may own pods still, but are dropped first."""
+        """Takes over the owner of what stands in between; deleted objects may own pods still, but are dropped first."""
         if isinstance(seen.object, kubernetes.PartialObject):
-            self._links[seen.uid] = self._link(seen.object.metadata)
+            meta = seen.object.metadata
+            self._links[seen.uid] = link = self._link(meta, NAMING.get(seen.kind, ""))
+            if link.named_by:
+                self._between_named.setdefault(link.named_by, {})[seen.uid] = link.made_at
         if seen.change in ("deleted", "vanished") and seen.uid in self._links:
             self._links.move_to_end(seen.uid, last=False)
         while len(self._links) > self.at_most:
-            self._links.popitem(last=False)
+            self._forget(*self._links.popitem(last=False))
+
+    def _forget(self, uid: str, link: Link) -> None:
+        """Removes what a label would lead to."""
+        if link.named_by:
+            uids = self._between_named[link.named_by]
+            del uids[uid]
+            if not uids:
+                del self._between_named[link.named_by]
 
     def register(self, state: WorkflowState) -> None:
         """Notes by name that a workflow exists, or no longer does."""
@@ -96,15 +117,23 @@ class Owners:
                 del self._named[name]
 
     def resolve(self, meta: kubernetes.Meta, pods: Mapping[str, PodState]) -> PodOwner:
-        """The workflow of a pod; the first owner decides that leads to one, or may lead to one when it is known."""
+        """
+        The workflow of a pod; the first owner decides that leads to one, or may lead to one when it is known.
+
+        While that one is not known, the object that a label names may lead to the workflow.
+        """
         if owner := pod_lifecycle.workflow_owner(meta):
             return PodOwner(owner.uid or "", "Workflow", owner.name or "")
         direct = next((owner.kind or "" for owner in meta.ownerReferences or ()), "")
-        for between in _between(meta):
-            if (found := self._up(between.uid or "", pods, ())) is not UNOWNED:
-                return msgspec.structs.replace(found, owner_kind=between.kind or "")
-        found = self._by_name(self._link(meta))
-        return found if found is UNOWNED else msgspec.structs.replace(found, owner_kind=direct)
+        ways = ((self._up(owner.uid or "", pods, ()), owner.kind or "") for owner in _between(meta))
+        first = next((way for way in ways if way[0] is not UNOWNED), (UNOWNED, direct))
+        if not first[0].workflow_uid:
+            labelled = self._by_label(meta, pods)
+            first = (labelled, direct) if labelled.workflow_uid or first[0] is UNOWNED else first
+        if first[0] is UNOWNED:
+            first = self._by_name(self._link(meta)), direct
+        found, kind = first
+        return found if found is UNOWNED else msgspec.structs.replace(found, owner_kind=kind)
 
     def park(self, awaits: str, seen: Observation) -> None:
         """Keeps the observations of a pod until its owner arrives; if there are too many pods, the oldest is dropped."""
@@ -142,17 +171,28 @@ class Owners:
         if not self._awaiting[awaited]:
             del self._awaiting[awaited]
 
-    def _link(self, meta: kubernetes.Meta) -> Link:
+    def _link(self, meta: kubernetes.Meta, label: str = "") -> Link:
+        """The way upwards from an object; `label` names objects of its kind."""
+        made_at = kubernetes.parse_time(meta.creationTimestamp) or 0
+        named_by = _label_key(label, meta.namespace, meta.name) if label else ""
         if owner := pod_lifecycle.workflow_owner(meta):
-            return Link(PodOwner(owner.uid or "", "", owner.name or ""))
+            workflow = PodOwner(owner.uid or "", "", owner.name or "")
+            return Link(workflow, made_at=made_at, named_by=named_by)
         labels = meta.labels or NOTHING
         named = next((labels[key] for key in self.labels if labels.get(key)), "")
-        return Link(
-            UNOWNED,
-            tuple(owner.uid or "" for owner in _between(meta)),
-            f"{meta.namespace}/{named}" if named else "",
-            kubernetes.parse_time(meta.creationTimestamp) or 0,
-        )
+        owners = tuple(owner.uid or "" for owner in _between(meta))
+        return Link(UNOWNED, owners, f"{meta.namespace}/{named}" if named else "", made_at=made_at, named_by=named_by)
+
+    def _by_label(self, meta: kubernetes.Meta, pods: Mapping[str, PodState]) -> PodOwner:
+        """The workflow above the object that a label of the pod names: the newest one that is not younger than the pod."""
+        labels, made_at = meta.labels or NOTHING, kubernetes.parse_time(meta.creationTimestamp) or 0
+        for label in NAMING_LABELS:
+            if name := labels.get(label):
+                named = self._between_named.get(_label_key(label, meta.namespace, name), {})
+                older = [(at, uid) for uid, at in named.items() if at <= made_at]
+                if older and (found := self._up(max(older)[1], pods, ())) is not UNOWNED:
+                    return found
+        return UNOWNED
 
     def _up(self, uid: str, pods: Mapping[str, PodState], visited: tuple[str, ...]) -> PodOwner:
         """The workflow above an object, or what must be known first; a circle or too long a chain of owners leads to none."""
@@ -182,9 +222,12 @@ class Owners:
 def _between(meta: kubernetes.Meta) -> Iterable[kubernetes.OwnerReference]:
     """Owners that may lead to a workflow."""
     for owner in meta.ownerReferences or ():
-        group = BETWEEN.get(owner.kind or "")
-        if owner.uid and group is not None and group == (owner.apiVersion or "").rpartition("/")[0]:
+        if owner.uid and ((owner.apiVersion or "").rpartition("/")[0], owner.kind) in BETWEEN:
             yield owner
+
+
+def _label_key(label: str, namespace: str | None, name: str | None) -> str:
+    return f"{label}={namespace}/{name}"
 
 
 def attempt_of(state: WorkflowState, made_at: Instant, node_id: str) -> int:

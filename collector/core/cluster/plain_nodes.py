@@ -12,14 +12,16 @@ from decimal import Decimal
 import msgspec
 
 from collector.core.change_log import ChangeLog
+from collector.core.cost.gpu_shares import cards_of
 from collector.core.facts.bills import NodeRun
 from collector.core.messages import Observation
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
 from collector.core.objects.kubernetes import parse_time
 from collector.core.objects.quantity import parse_quantity
+from collector.core.pod.gpu_marks import node_gpu_marks
 from collector.core.pod.price_marks import NODE_KEYS, REGION, ZONE
-from collector.core.pod.requests import GPU_ENDINGS
+from collector.core.pod.requests import is_card
 from collector.core.units import MAX_AMOUNT, MAX_BYTES, ZERO
 
 INSTANCE_TYPE = "node.kubernetes.io/instance-type"
@@ -56,7 +58,7 @@ class PlainNodes:
         before = self.runs.get(seen.uid)
         node = seen.object
         if isinstance(node, kubernetes.ApiNode):
-            self._label(node.metadata.name or "", node.metadata.labels or {})
+            self._label(node.metadata.name or "", node_marks(node))
         if not isinstance(node, kubernetes.ApiNode):
             if before is not None:
                 # The deletion was not observed: the node is counted until it was last known to exist.
@@ -74,14 +76,15 @@ class PlainNodes:
 
     def accrue(self, now: Instant) -> Iterator[NodeRun]:
         """Yields the rows of all nodes that exist at an instant; none while that is not known."""
-        for uid, run in self.runs.items() if self.listed else ():
-            self.runs[uid] = msgspec.structs.replace(run, last_seen_at=max(now, run.last_seen_at))
-            self._changes.mark("nodes", uid)
-            yield self.runs[uid]
+        for uid in [*self.runs] if self.listed else ():
+            if (run := self.runs.get(uid)) is not None:  # a node may end while the caller pauses
+                self.runs[uid] = msgspec.structs.replace(run, last_seen_at=max(now, run.last_seen_at))
+                self._changes.mark("nodes", uid)
+                yield self.runs[uid]
 
-    def _label(self, name: str, labels: Mapping[str, str]) -> None:
+    def _label(self, name: str, labels: dict[str, str]) -> None:
         self.labels.pop(name, None)
-        self.labels[name] = {key: value for key, value in labels.items() if key in NODE_KEYS}
+        self.labels[name] = labels
         if len(self.labels) > LABELS_AT_MOST:
             del self.labels[next(iter(self.labels))]
 
@@ -98,25 +101,33 @@ def virtual(node: kubernetes.ApiNode) -> bool:
     return marked or (node.metadata.name or "").startswith(VIRTUAL_NAMES)
 
 
+def node_marks(node: kubernetes.ApiNode) -> dict[str, str]:
+    """What decides the price of a node and of its pods: allow-listed labels, and what it says of its GPUs."""
+    labels = node.metadata.labels or {}
+    return {key: value for key, value in labels.items() if key in NODE_KEYS} | node_gpu_marks(node)
+
+
 def node_run(
     cluster: str, node: kubernetes.ApiNode, seen: Observation, before: NodeRun | None, region: str = ""
 ) -> NodeRun:
     """The row of a node as observed; its creation and first sight stay those of the row before."""
     labels, capacity = node.metadata.labels or {}, (node.status.capacity if node.status else None) or {}
     amounts = {name: parse_quantity(text) or ZERO for name, text in capacity.items()}
-    first = before.first_seen_at if before else seen.at
+    first, marks = before.first_seen_at if before else seen.at, node_marks(node)
     return NodeRun(
         cluster=cluster, name=node.metadata.name or "", uid=seen.uid,
         created_at=before.created_at if before else parse_time(node.metadata.creationTimestamp) or seen.at,
         version=seen.version, first_seen_at=first, last_seen_at=max(seen.at, first), gone_at=None,
         instance_type=labels.get(INSTANCE_TYPE, ""), region=labels.get(REGION) or region, zone=labels.get(ZONE, ""),
         cpu=min(amounts.get("cpu", ZERO), MAX_AMOUNT), memory_bytes=int(min(amounts.get("memory", ZERO), MAX_BYTES)),
-        gpu=_gpus(amounts), pricing={f"node:{key}": value for key, value in labels.items() if key in NODE_KEYS},
+        gpu=_gpus(amounts, marks), pricing={f"node:{key}": value for key, value in marks.items()},
     )  # fmt: skip
 
 
-def _gpus(amounts: Mapping[str, Decimal]) -> Decimal:
-    return min(sum((value for name, value in amounts.items() if name.endswith(GPU_ENDINGS)), ZERO), MAX_AMOUNT)
+def _gpus(amounts: Mapping[str, Decimal], marks: Mapping[str, str]) -> Decimal:
+    """Cards of a node: its capacity may count parts of one."""
+    cards = cards_of(marks)
+    return min(sum((v for k, v in amounts.items() if is_card(k)), ZERO), MAX_AMOUNT) if cards is None else cards
 
 
 def _evidence(run: NodeRun) -> tuple[object, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from collector.core.cluster import attempt_effects, linking
+from collector.core.cluster.admissions import Admissions
 from collector.core.cluster.effects import Clamped, Effect, EndSeen, FirstRan, PodEnded, PodRan
 from collector.core.cluster.gaps import Gaps
 from collector.core.cluster.owners import NOTHING, UNOWNED, Owners, PodOwner, attempt_of, pod_owner_of
@@ -33,6 +34,7 @@ class PodHandler:
     owners: Owners
     gaps: Gaps
     plain_nodes: PlainNodes
+    admissions: Admissions
     unowned: Callable[[kubernetes.Pod, Observation], Iterator[Effect]]
     """Takes a pod that belongs to no workflow."""
 
@@ -50,7 +52,8 @@ class PodHandler:
         hint = self.tracked.hints.of(seen.uid)
         if before is None and hint is not None:  # from now on the pod's own state keeps the hint
             self.tracked.changes.mark("hints", seen.uid)
-        after = linking.with_event(pod_lifecycle.observe(before, seen, self._place(pod, claim)), hint)
+        held, group = self.admissions.hold_of(pod, seen.uid)
+        after = linking.with_event(pod_lifecycle.observe(before, seen, self._place(pod, claim), held, group), hint)
         if before is None and after.historic and (after.run.finished_at or 0) >= self.gaps.news_from(seen.kind):
             after.historic = False
         yield from self._replace(before, after, seen)
@@ -66,6 +69,12 @@ class PodHandler:
             yield from self._replace(before, closed, seen)
         elif awaited := self.owners.parked(seen.uid):
             self.owners.park(awaited, seen)
+
+    def reconsider(self, before: PodState, seen: Observation) -> Iterator[Effect]:
+        """A queue manager's object about the pod changed."""
+        after = pod_lifecycle.readmit(before, self.admissions.reason_again(before))
+        if after is not before:
+            yield from self._replace(before, after, seen)
 
     def observe_event(self, seen: Observation) -> Iterator[Effect]:
         """Keeps an event as a hint for its pod, whichever of the two was observed first."""
@@ -101,6 +110,7 @@ class PodHandler:
         attempt = linking.attempt_with(workflow, after.run.attempt) if workflow else None
         if (ended_at := linking.end_time(after, attempt)) != after.run.finished_at:
             after = msgspec.structs.replace(after, run=msgspec.structs.replace(after.run, finished_at=ended_at))
+        self.admissions.regroup(after.run.uid, before.group if before else "", after.group)
         self.tracked.put(after)
         if workflow is not None:
             yield from self._update_workflow(workflow, before, after, seen)
@@ -143,10 +153,13 @@ class PodHandler:
         attempt = workflow.attempt
         linking.update_pod_stages(workflow, before, after)
         at = seen.at if seen.live else linking.stage_time(after.run, after.stage) or seen.at
+        if before is not None and before.unadmitted and not seen.live:
+            at = after.run.scheduled_at or seen.at  # its creation is when it began to be held
         had_begun = attempt.picked_up_at is not None
         if not attempt.finished and after.run.attempt == attempt.number:
             attempt.first_pod_at = min(at, attempt.first_pod_at or at)
-            workflow_lifecycle.pick_up(workflow, at, seen.live)
+            if not after.unadmitted:
+                workflow_lifecycle.pick_up(workflow, at, seen.live)
         if before is None or before.stage != after.stage:
             workflow.moved_at = seen.at
         workflow_lifecycle.update_reason(workflow, at)

@@ -5,30 +5,31 @@ All state of a cluster is here and in the states of its objects; it can be rebui
 Observations of different kinds may arrive in any order: a pod before its workflow, the end of a workflow before its pods'.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 from collector.core.argo import controller, controller_health
 from collector.core.argo.cron import NEVER, Calendar, Crons
 from collector.core.change_log import ChangeLog
 from collector.core.cluster import clock_step
+from collector.core.cluster.admissions import Admissions
 from collector.core.cluster.effects import Began, Effect, NamespaceSeen, Submitted
 from collector.core.cluster.gaps import Gaps
-from collector.core.cluster.lock_users import LockUsers
 from collector.core.cluster.owners import NOTHING, Owners
 from collector.core.cluster.plain_nodes import PlainNodes
 from collector.core.cluster.pod_handler import PodHandler
 from collector.core.cluster.tracked import TrackedObjects
 from collector.core.cluster.workflow_handler import WorkflowHandler
 from collector.core.cost.changed_charges import WrittenCharges
-from collector.core.live_view import Waiting
+from collector.core.live_view import LockUse, Waiting
 from collector.core.messages import WORKLOAD_KINDS, ControllerSettings, Observation, Reading
 from collector.core.model import Instant
 from collector.core.objects import kubernetes
-from collector.core.objects.kubernetes import OWNER_KINDS, Kind
+from collector.core.objects.kubernetes import ADMISSION_KINDS, Kind
+from collector.core.objects.owner_kinds import OWNER_NAMES
 from collector.core.pod.state import PodState
-from collector.core.queue import waiting as queueing
 from collector.core.queue.flow import REACH_MS, Flows
+from collector.core.queue.managers.queues import QueuePosition
 from collector.core.rules import Rules
 from collector.core.workflow.description import restored
 from collector.core.workflow.state import WorkflowState
@@ -50,7 +51,7 @@ class Cluster:
         self.controllers = controller.ControllerState()
         self.crons = Crons(name, calendar, self.changes)
         self.flows = Flows()
-        self.locks = LockUsers()
+        self.admissions = Admissions()
         self.settings: ControllerSettings | None = None
         """The controller's parallelism at its last reading."""
         self.uid = ""
@@ -61,11 +62,11 @@ class Cluster:
     def _handlers_by_kind(self) -> dict[Kind, Callable[[Observation], Iterable[Effect]]]:
         pods = PodHandler(
             cluster=self.name, rules=self.rules, tracked=self.tracked, owners=self.owners, gaps=self._gaps,
-            plain_nodes=self.plain_nodes, unowned=self._observe_controller,
+            plain_nodes=self.plain_nodes, admissions=self.admissions, unowned=self._observe_controller,
         )  # fmt: skip
         workflows = WorkflowHandler(
             cluster=self.name, rules=self.rules, tracked=self.tracked, owners=self.owners, gaps=self._gaps,
-            crons=self.crons, locks=self.locks, namespaces=self.namespaces, pods=pods,
+            crons=self.crons, namespaces=self.namespaces, pods=pods, admissions=self.admissions,
         )  # fmt: skip
 
         def observe_workflow(seen: Observation) -> Iterable[Effect]:
@@ -81,6 +82,13 @@ class Cluster:
             self.owners.learn(seen)
             return pods.release(seen.uid)
 
+        def observe_admission(seen: Observation) -> Iterator[Effect]:
+            for uid in self.admissions.observe(seen):
+                if (pod := self.pods.get(uid)) is not None:
+                    yield from pods.reconsider(pod, seen)
+                elif (state := self.workflows.get(uid)) is not None:
+                    workflows.reconsider(state, seen)
+
         return {
             "workflows": observe_workflow,
             "pods": observe_pod,
@@ -88,12 +96,17 @@ class Cluster:
             "nodes": partial(self.plain_nodes.observe, region=self.rules.region),
             "namespaces": self._observe_namespace,
             "cronworkflows": self.crons.observe,
-            **dict.fromkeys(OWNER_KINDS, observe_owner),
+            **dict.fromkeys(OWNER_NAMES, observe_owner),
+            **dict.fromkeys(ADMISSION_KINDS, observe_admission),
         }
 
     def observe(self, seen: Observation) -> list[Effect]:
         """Takes over one observation; returns the effects that follow from it."""
-        effects = [*self._handlers[seen.kind](seen)]
+        try:
+            effects = [*self._handlers[seen.kind](seen)]
+        except Exception:
+            self.tracked.mark_changed(seen.uid)  # what changed before the error is kept
+            raise
         for effect in effects:
             if type(effect) is Submitted or type(effect) is Began:
                 self._count_flow(effect, seen.at)
@@ -114,13 +127,24 @@ class Cluster:
         self.changes.mark("controller", "")
         return [*controller_health.take_reading(self.name, self.rules.controller_namespace, reading, self.controllers)]
 
-    def tick(self, now: Instant) -> list[Effect]:
-        """Returns what follows from time alone: cron runs that were due and did not start."""
-        return [*self.crons.tick(now)]
+    def tick(self, now: Instant) -> Iterator[Sequence[Effect]]:
+        """Yields what follows from time alone, cron by cron: runs that were due and did not start."""
+        return self.crons.tick(now)
 
     def waiting(self) -> list[Waiting]:
         """All live workflows, counted by queue and reason."""
-        return queueing.waiting_rows(self.name, self.workflows.values())
+        return self.tracked.waiting.rows(self.name)
+
+    def locks(self) -> list[LockUse]:
+        """All locks that live workflows hold or wait for."""
+        return self.tracked.locks.rows(self.name)
+
+    def queue_position(self, uid: str) -> QueuePosition | None:
+        """Where a workflow stands that a queue manager holds now; None: it is not held, or no manager gives a position."""
+        state = self.workflows.get(uid)
+        if state is None or state.attempt.finished or state.attempt.reason != "queued":
+            return None
+        return self.admissions.position(state.namespace, state.name, self.tracked.pods_of.get(uid, ()))
 
     def record_charges(self, pod: PodState, written: WrittenCharges | None) -> None:
         """Keeps with a pod which of its charges were written."""
@@ -131,6 +155,8 @@ class Cluster:
         """Takes over the states of a checkpoint."""
         states = [restored(state, self.rules) for state in workflows]
         self.tracked.adopt(states, pods)
+        for pod in pods:
+            self.admissions.regroup(pod.run.uid, "", pod.group)
         for state in states:
             self.owners.register(state)
 
@@ -145,7 +171,7 @@ class Cluster:
         for state in self.workflows.values():
             if not state.attempt.finished:
                 state.attempt.complete = False
-                self.tracked.mark_workflow(state)
+                self.changes.mark("workflows", state.uid)  # nothing that is counted has changed
 
     def resume(self, kind: str) -> None:
         """An earlier process watched this kind: what a list shows beyond the saved state is news."""
@@ -167,6 +193,7 @@ class Cluster:
     def gap_ended(self, kind: str) -> None:
         """The list that closes a gap is complete, its vanished objects included."""
         self._gaps.end(kind)
+        self.admissions.listed.add(kind)
         if kind == "nodes":
             self.plain_nodes.listed = True
 

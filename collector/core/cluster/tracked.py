@@ -13,6 +13,8 @@ from collector.core.cluster.linking import can_forget
 from collector.core.cluster.tombstones import Tombstones
 from collector.core.pod.events import EventHints
 from collector.core.pod.state import PodState
+from collector.core.queue.lock_uses import LockUses
+from collector.core.queue.waiting_counts import WaitingCounts
 from collector.core.workflow.state import WorkflowState
 
 
@@ -25,6 +27,8 @@ class TrackedObjects:
         self.pods: dict[str, PodState] = {}
         self.pods_of: dict[str, dict[str, None]] = {}
         """Uids of pods, by the uid of their workflow."""
+        self.waiting, self.locks = WaitingCounts(), LockUses()
+        """The live workflows, counted as they change."""
         self.hints = EventHints(changes)
         self.forgotten: dict[str, WorkflowState] = {}
         """Workflows that were forgotten since the last checkpoint, for their last live row."""
@@ -49,13 +53,26 @@ class TrackedObjects:
         self.changes.mark("pods", pod.run.uid)
 
     def mark_workflow(self, state: WorkflowState) -> None:
-        """Marks the state of a workflow as changed."""
+        """Marks the state of a workflow as changed, and counts it as it is now."""
         self.changes.mark("workflows", state.uid)
+        self.count(state)
+
+    def mark_changed(self, uid: str) -> None:
+        """Marks a workflow, or the workflow of a pod, as changed."""
+        pod = self.pods.get(uid)
+        if (state := self.workflows.get(pod.run.workflow_uid if pod else uid)) is not None:
+            self.mark_workflow(state)
+
+    def count(self, state: WorkflowState) -> None:
+        """Counts a workflow as it is now."""
+        self.waiting.update(state.uid, state)
+        self.locks.update(state.uid, state)
 
     def adopt(self, workflows: Iterable[WorkflowState], pods: Iterable[PodState]) -> None:
         """Takes over the states of a checkpoint."""
         for state in workflows:
             self.workflows[state.uid] = state
+            self.count(state)
             self.await_pods(state)
             if state.former:
                 self.await_former(state)

@@ -10,9 +10,9 @@ import msgspec
 
 from collector.core.argo.cron import Crons
 from collector.core.cluster import attempt_effects, linking
+from collector.core.cluster.admissions import Admissions
 from collector.core.cluster.effects import Effect, EndSeen, PodEnded
 from collector.core.cluster.gaps import Gaps
-from collector.core.cluster.lock_users import LockUsers
 from collector.core.cluster.owners import NOTHING, Owners, attempt_of
 from collector.core.cluster.pod_handler import PodHandler
 from collector.core.cluster.tracked import TrackedObjects
@@ -39,7 +39,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     outcome_reason: str
     phase: str
     message: str
-    units: str
+    units: dict[str, str] | None
 
     def ended_since(self, before: "Snapshot") -> bool:
         """Whether the attempt ended since then, or ended differently than was known."""
@@ -47,7 +47,7 @@ class Snapshot(msgspec.Struct, frozen=True):
             return self.finished
         return self._ending() != before._ending()
 
-    def _ending(self) -> tuple[Instant | str | None, ...]:
+    def _ending(self) -> tuple[object, ...]:
         return self.finished_at, self.outcome, self.outcome_reason, self.phase, self.message, self.units
 
     @classmethod
@@ -57,7 +57,7 @@ class Snapshot(msgspec.Struct, frozen=True):
         return cls(
             number=attempt.number, picked_up_at=attempt.picked_up_at, finished=attempt.finished,
             finished_at=attempt.finished_at, outcome=attempt.outcome, outcome_reason=attempt.outcome_reason,
-            phase=attempt.phase, message=attempt.message, units=state.units,
+            phase=attempt.phase, message=attempt.message, units=state.stated_units,
         )  # fmt: skip
 
 
@@ -71,21 +71,25 @@ class WorkflowHandler:
     owners: Owners
     gaps: Gaps
     crons: Crons
-    locks: LockUsers
     namespaces: dict[str, dict[str, str]]
     """Labels of each namespace."""
     pods: PodHandler
+    admissions: Admissions
 
     def observe(self, seen: Observation) -> Iterator[Effect]:
         """Takes over one observation of a workflow that exists."""
         workflow: kubernetes.Workflow = seen.object  # type: ignore[assignment]  # the kind implies the type
-        labels = self.namespaces.get(workflow.metadata.namespace or "", NOTHING)
+        namespace = workflow.metadata.namespace or ""
+        labels = self.namespaces.get(namespace, NOTHING)
+        unit, is_taken = self.admissions.of_workflow(namespace, workflow.metadata.name or "", seen.uid)
         state = self.tracked.workflows.get(seen.uid)
         lived = state is not None and not state.attempt.finished
         # What happened before this instant is recorded, but moves no counter.
         since = self.gaps.news_from(seen.kind) if state is None and seen.change == "listed" else 0
         if state is None:
-            state = self.tracked.workflows[seen.uid] = lifecycle.new_workflow(seen, self.rules, labels)
+            state = self.tracked.workflows[seen.uid] = lifecycle.new_workflow(
+                seen, self.rules, labels, unit, is_taken=is_taken
+            )
             before = Snapshot.of(state)
             self._count_pods(state)
             yield from self._cron_run(workflow, state)
@@ -98,7 +102,7 @@ class WorkflowHandler:
                 yield from self._close_unobserved(state, seen, again)
             before = Snapshot.of(state)
             describe(state, workflow, self.rules, labels)
-        ended = lifecycle.observe(state, seen)
+        ended = lifecycle.observe(state, seen, unit, is_taken=is_taken)
         reopened = self._reopened(state, seen) if state.attempt.number != before.number else ()
         if ended is not None:
             linking.decide_outcome(state.attempt, ended, self.tracked.pods_of_workflow(state))
@@ -117,6 +121,12 @@ class WorkflowHandler:
         """A list after a gap does not have a workflow that was known."""
         if (state := self.tracked.workflows.get(seen.uid)) is not None:
             yield from self._close_unobserved(state, seen)
+
+    def reconsider(self, state: WorkflowState, seen: Observation) -> None:
+        """A queue manager's object about the workflow changed."""
+        unit, _ = self.admissions.of_workflow(state.namespace, state.name, state.uid)
+        lifecycle.hold_again(state, unit, seen.at)
+        self.tracked.mark_workflow(state)
 
     def _cron_run(self, workflow: kubernetes.Workflow, state: WorkflowState) -> Iterator[Effect]:
         cron, due = _cron_of(workflow)
@@ -146,7 +156,6 @@ class WorkflowHandler:
         reopened = now.number != before.number
         self.tracked.mark_workflow(state)
         self.owners.register(state)
-        self.locks.update(state)
         if reopened:
             self.tracked.await_former(state)
             yield attempt_effects.submitted(state)
@@ -198,7 +207,10 @@ class WorkflowHandler:
                 linking.update_pod_stages(state, None, pod)
             if linking.count_pod(attempt, None, pod):
                 attempt.first_pod_at = min(pod.first_seen_at, attempt.first_pod_at or pod.first_seen_at)
-                lifecycle.pick_up(state, pod.first_seen_at, pod.live)
+                if not pod.unadmitted:
+                    lifecycle.pick_up(state, pod.first_seen_at, pod.live)
+                elif not pod.live:
+                    lifecycle.update_reason(state, pod.run.created_at)
                 if (first := linking.first_ran(pod)) is not None:
                     at, live = first
                     lifecycle.main_started(attempt, state.created_at, at, live)

@@ -76,10 +76,13 @@ class WorkflowRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     template_version: str = ""
     """From a label, or a hash of the templates that Argo stored; empty: the workflow was made without a template."""
     units: Decimal | None = None
-    """Number of what the workflow made, by the annotation that the settings name; None: none, or not a number."""
+    """Number of the first unit that the settings name and the workflow states; None: none, or not a number."""
     trace_id: str = ""
     """The trace that Argo itself makes of the workflow, 32 hex digits; empty: it makes none."""
     stock_ms: int = 0
+    made: dict[str, Decimal] = msgspec.field(default_factory=dict)
+    """Numbers of what the workflow made, by the name of the unit in the settings; only of texts that are numbers."""
+    queued_ms: int = 0
 
 
 class WorkflowLive(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
@@ -120,6 +123,9 @@ class WorkflowLive(Fact, frozen=True, array_like=True, kw_only=True, gc=False):
     moved_at: Instant | None = None
     """Last change of progress, phase or pods."""
     stock_ms: int = 0
+    queued_ms: int = 0
+    picked_up_at: Instant | None = None
+    """When work began; None: it has not. Some reasons hold before and after."""
 
 
 class StepRun(Fact, frozen=True, array_like=True, kw_only=True, gc=False):

@@ -9,12 +9,13 @@ An object that the typed decoder refuses gets a second try (lenient.py); an obje
 import re
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
 from collector.core.model import Instant
 from collector.core.objects.lenient import INT32
+from collector.core.objects.owner_kinds import OwnerName
 
 Int32 = Annotated[int, msgspec.Meta(ge=-INT32, lt=INT32)]
 """A 32-bit integer. The CRD of a workflow has no schema, so a priority may have any size and would fail a whole insert."""
@@ -44,9 +45,17 @@ class WorkflowTemplateRef(msgspec.Struct, gc=False):
     name: str | None = None
 
 
+class PodMetadata(msgspec.Struct, gc=False):
+    labels: dict[str, str] | None = None
+
+
 class WorkflowSpec(msgspec.Struct, gc=False):
     priority: Int32 | None = None
     suspend: bool | None = None
+    schedulerName: str | None = None
+    podMetadata: PodMetadata | None = None
+    templates: msgspec.Raw = msgspec.Raw(b"null")
+    """Kept as bytes, and searched for the marks of queue managers alone. See core/queue/managers."""
     shutdown: str | None = None
     serviceAccountName: str | None = None
     workflowTemplateRef: WorkflowTemplateRef | None = None
@@ -92,6 +101,8 @@ class WorkflowStatus(msgspec.Struct, gc=False):
     synchronization: Synchronization | None = None
     storedWorkflowTemplateSpec: msgspec.Raw = msgspec.Raw(b"null")
     """Kept as bytes until its hash is computed, once. See template_version.py."""
+    storedTemplates: msgspec.Raw = msgspec.Raw(b"null")
+    """As `templates` of the spec, by name."""
 
 
 class Workflow(msgspec.Struct, gc=False):
@@ -111,8 +122,14 @@ class Container(msgspec.Struct, gc=False):
     restartPolicy: str | None = None
 
 
+class SchedulingGate(msgspec.Struct, gc=False):
+    name: str | None = None
+
+
 class PodSpec(msgspec.Struct, gc=False):
     nodeName: str | None = None
+    schedulerName: str | None = None
+    schedulingGates: list[SchedulingGate] | None = None
     serviceAccountName: str | None = None
     containers: list[Container] | None = None
     initContainers: list[Container] | None = None
@@ -247,32 +264,13 @@ class KubernetesEvent(msgspec.Struct, gc=False):
     eventTime: str | None = None
 
 
-KubernetesObject = Workflow | Pod | ApiNode | Namespace | CronWorkflow | KubernetesEvent | PartialObject
-
-Kind = Literal[
-    "workflows", "pods", "nodes", "namespaces", "cronworkflows", "events", "jobs", "rayclusters", "rayjobs",
-    "sparkapplications",
-]  # fmt: skip
+OwnKind = Literal["workflows", "pods", "nodes", "namespaces", "cronworkflows", "events"]
+"""A kind that is watched for what it says itself."""
+AdmissionKind = Literal["queueunits", "queues", "workloads", "localqueues", "clusterqueues", "podgroups"]
+"""Objects of queue managers, which say what each of them holds. See core/cluster/admissions.py."""
+ADMISSION_KINDS: tuple[AdmissionKind, ...] = get_args(AdmissionKind)
+Kind = OwnKind | AdmissionKind | OwnerName
 """A watched kind, by the plural name of the Kubernetes API. watch/kinds.py says how to add one."""
-
-OWNER_KINDS: dict[Kind, tuple[str, str]] = {
-    "jobs": ("Job", "batch"),
-    "rayclusters": ("RayCluster", "ray.io"),
-    "rayjobs": ("RayJob", "ray.io"),
-    "sparkapplications": ("SparkApplication", "sparkoperator.k8s.io"),
-}
-"""Kinds that only lead from a pod to its workflow: the kind and API group of an owner reference. Only metadata is read."""
-
-OBJECT_OF: dict[str, type[Any]] = {
-    "workflows": Workflow,
-    "pods": Pod,
-    "nodes": ApiNode,
-    "namespaces": Namespace,
-    "cronworkflows": CronWorkflow,
-    "events": KubernetesEvent,
-    **dict.fromkeys(OWNER_KINDS, PartialObject),
-}
-"""Struct of each watched kind."""
 
 
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:)(\d\d)(\.\d{1,9})?(Z|[+-](?:0\d|1[0-4]):[0-5]\d)")

@@ -23,6 +23,7 @@ from collector.core.archive.pod_estimates import (
 from collector.core.archive.restore import ArchivedAttempt, Charged, ClusterContext, StoredRows, place_of, read, rows_of
 from collector.core.cost.billed_spec import ARCHIVED
 from collector.core.cost.changed_charges import WrittenCharges
+from collector.core.cost.gpu_shares import GPU_REQUESTS
 from collector.core.facts.bills import PodRun
 from collector.core.facts.workflows import StepRun, WorkflowRun
 from collector.core.model import version_of
@@ -130,7 +131,7 @@ def test_where_no_template_shows_argo_has_counted(spec: Any) -> None:
 
     assert (run.cpu, run.gpu) == (Decimal(2), Decimal(1))
     assert (run.memory_bytes, run.ephemeral_bytes) == (4000 * MiB, 1024 * MiB)
-    assert run.pricing == {ARCHIVED: "duration"}
+    assert run.pricing == {ARCHIVED: "duration", GPU_REQUESTS: "nvidia.com/gpu=1"}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A cron workflow that is watched: what the tests of core/cron.py share."""
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -72,7 +73,7 @@ class Watched:
     def tick(self, until: Instant, since: Instant | None = None) -> None:
         """Let time pass; with `since`, look at the clock every ten seconds."""
         for now in (*range(since or until, until, 10 * SECOND), until):
-            self.rows += self.crons.tick(now)
+            self.rows += chain.from_iterable(self.crons.tick(now))
 
     def emitted(self) -> list[Summary]:
         """Rows in the order in which they were emitted."""

@@ -1,6 +1,7 @@
 """Cron workflows: laws that hold in any order, and a recorded one counted by hand."""
 
 import random
+from itertools import chain
 from typing import Any
 
 from hypothesis import given, settings
@@ -71,7 +72,11 @@ def played(story: Story, chance: random.Random, bias: float, restarts: float) ->
         else:
             event = events.pop(0)
             for _ in range(chance.choice([1, 1, 2])):
-                world.rows += world.crons.observe(event) if isinstance(event, Observation) else world.crons.tick(event)
+                world.rows += (
+                    world.crons.observe(event)
+                    if isinstance(event, Observation)
+                    else chain.from_iterable(world.crons.tick(event))
+                )
         if chance.random() < restarts:
             world.crons = restarted(world.crons)
     return newest_rows(world.rows)

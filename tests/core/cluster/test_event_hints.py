@@ -9,6 +9,7 @@ from collector.core.messages import Checkpoint, Gone, Observation
 from collector.core.objects import kubernetes
 from collector.core.pod.events import EventHint
 from collector.pipeline import checkpoints
+from collector.pipeline.checkpoints import Packer
 from tests.builders import (
     MINUTE,
     NOON,
@@ -74,11 +75,11 @@ def test_a_notice_that_arrived_before_its_pod_is_remembered_over_a_restart() -> 
     """Each watch resumes on its own: a collector may be killed between the two, and the event is not sent again."""
     cluster, after = a_cluster(), a_cluster()
     feed(cluster, submitted(), an_event())
-    (kept,) = [c for c in checkpoints.changes(cluster) if c.kind == "hints"]
+    (kept,) = [c for c in Packer(cluster).take()[0] if c.kind == "hints"]
     assert isinstance(kept, Checkpoint)
     checkpoints.adopt(after, kept.kind, kept.state)
     (run,) = only(PodRun, feed(after, at(NOON + 71 * SECOND, failed_pod(), "added")))
-    (dropped,) = [c for c in checkpoints.changes(after) if c.kind == "hints"]
+    (dropped,) = [c for c in Packer(after).take()[1] if c.kind == "hints"]
 
     assert run.reason == RECLAIMED
     assert isinstance(dropped, Gone)

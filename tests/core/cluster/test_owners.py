@@ -12,7 +12,7 @@ from collector.core.cluster.state import Cluster
 from collector.core.facts.bills import PodRun
 from collector.core.messages import Observation
 from collector.core.objects import kubernetes
-from collector.core.objects.kubernetes import Kind
+from collector.core.objects.owner_kinds import OWNER_KINDS
 from collector.core.rules import Rules
 from tests.builders import NOON, SECOND, a_workflow, an_observation, decoded, ended_pod, iso, pod_json
 from tests.core.observed import a_cluster, feed, finished, only, running, submitted
@@ -21,9 +21,7 @@ GROUPS = {
     "Job": "batch/v1", "RayCluster": "ray.io/v1", "RayJob": "ray.io/v1", "Pod": "v1", "Workflow": "argoproj.io/v1alpha1",
     "SparkApplication": "sparkoperator.k8s.io/v1beta2", "ReplicaSet": "apps/v1",
 }  # fmt: skip
-KINDS: dict[str, Kind] = {
-    "Job": "jobs", "RayCluster": "rayclusters", "RayJob": "rayjobs", "SparkApplication": "sparkapplications"
-}  # fmt: skip
+KINDS = {row.kind: row.name for row in reversed(OWNER_KINDS)}
 LABELLED = Rules(owner_labels=("flow",))
 
 
@@ -130,7 +128,7 @@ def test_what_is_gone_still_owns_until_room_is_needed() -> None:
         an_owner("Job/a", "Workflow/w1"),
         an_owner("Job/b", "Workflow/w1"),
         an_owner("Job/b", "Workflow/w1", change="deleted"),
-        Observation("jobs", "vanished", "x", None, version=1, at=NOON, live=False),
+        Observation(KINDS["Job"], "vanished", "x", None, version=1, at=NOON, live=False),
     ):
         owners.learn(seen)
     before = [owners.resolve(pod.metadata, {}).workflow_uid for pod in pods]  # type: ignore[attr-defined]

@@ -1,6 +1,7 @@
 """Plain nodes as evidence: when each was there, and how large."""
 
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from collector.core.messages import Checkpoint, Gone
 from collector.core.rules import Rules
 from collector.core.units import MAX_AMOUNT
 from collector.pipeline import checkpoints
+from collector.pipeline.checkpoints import Packer
 from tests.builders import DAY, HOUR, MINUTE, NOON, a_machine, a_plain_node, a_vanishing, an_observation
 from tests.core.observed import a_cluster, feed, only
 from tests.replay import play
@@ -111,6 +113,18 @@ def test_a_node_that_vanished_was_there_until_it_was_last_known() -> None:
     assert [row.gone_at for row in rows(cluster, a_vanishing("nodes", "node-n1", when=NOON + DAY))] == [NOON + HOUR]
 
 
+def test_a_node_that_is_deleted_while_rows_are_written_has_its_last_row_already() -> None:
+    """The caller pauses between two rows, and other work goes on."""
+    cluster = a_cluster()
+    feed(cluster, *(an_observation(a_plain_node(name), "listed") for name in ("n1", "n2", "n3")))
+    cluster.gap_ended("nodes")
+    written = cluster.plain_nodes.accrue(NOON + HOUR)
+    first = next(written)
+    feed(cluster, an_observation(a_plain_node("n2"), "deleted", when=NOON + HOUR))
+
+    assert [row.uid for row in (first, *written)] == ["node-n1", "node-n3"]
+
+
 def test_a_node_that_shows_nothing_of_itself_is_reported_all_the_same() -> None:
     """Unknown sizes are 0, which no price fits, and absurd ones are cut to what the columns hold."""
     bare = msgspec.structs.replace(a_machine("n1", {}), status=None)
@@ -126,7 +140,7 @@ def test_a_restart_goes_on_with_the_nodes_it_knew() -> None:
     """First seen as before; the labels serve pods although the list shows nothing new; a vanished node is closed."""
     before, after = a_cluster(), a_cluster()
     feed(before, an_observation(a_plain_node("n1"), "listed"), an_observation(a_plain_node("n2"), "listed"))
-    for change in checkpoints.changes(before):
+    for change in chain(*Packer(before).take()):
         assert isinstance(change, Checkpoint)
         checkpoints.adopt(after, change.kind, change.state)
     too_early = list(after.plain_nodes.accrue(NOON + HOUR))
@@ -136,7 +150,7 @@ def test_a_restart_goes_on_with_the_nodes_it_knew() -> None:
     assert too_early == []
     assert after.plain_nodes.labels == before.plain_nodes.labels
     assert after.plain_nodes.runs == {"node-n1": before.plain_nodes.runs["node-n1"]}
-    assert list(checkpoints.changes(after)) == [Gone(cluster="c1", kind="nodes", uid="node-n2")]
+    assert Packer(after).take()[1] == [Gone(cluster="c1", kind="nodes", uid="node-n2")]
     assert [row.last_seen_at for row in after.plain_nodes.accrue(NOON + DAY)] == [NOON + DAY]
 
 

@@ -13,6 +13,7 @@ from collector.core.model import PodStage
 from collector.core.pod.state import PodState
 from tests.builders import HOUR, MINUTE, NOON, a_pod_run
 from tests.core.cost.charged import acs, only, shipped
+from tests.slices import whole
 
 
 def hourly(
@@ -30,7 +31,7 @@ def living(uid: str = "p1", stage: PodStage = "running", **changes: Any) -> PodS
 
 def burn(*pods: PodState, at: int = NOON + MINUTE) -> list[HourlyCost]:
     """What they cost an hour."""
-    return RunRate("c1", shipped()).now(pods, at)
+    return whole(RunRate("c1", shipped()).now(pods, at))
 
 
 def test_an_hour_of_a_pod_is_what_an_hour_is_billed_at() -> None:
@@ -77,11 +78,11 @@ def test_a_pod_that_its_provider_gave_up_is_not_billed_any_more() -> None:
 def test_a_pod_is_read_again_when_it_changes() -> None:
     """The size may be known late; a new version shows it."""
     pods, meter = [living()], RunRate("c1", shipped())
-    first = meter.now(pods, NOON + MINUTE)
-    assert meter.now(pods, NOON + 2 * MINUTE) == first
+    first = whole(meter.now(pods, NOON + MINUTE))
+    assert whole(meter.now(pods, NOON + 2 * MINUTE)) == first
 
     larger = {**a_pod_run().pricing, "k8s.aliyun.com/eci-instance-spec": "4.0-8.0Gi"}
-    again = meter.now([living(pricing=larger, version=1)], NOON + 3 * MINUTE)
+    again = whole(meter.now([living(pricing=larger, version=1)], NOON + 3 * MINUTE))
 
     assert again[0].per_hour == 2 * (first[0].per_hour or 0)
 

@@ -1,0 +1,88 @@
+"""The reader of pages: a few questions at a time, each ended in time, over connections that are used again."""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from collector.measured import unmeasured
+from collector.reports.report import Query
+from collector.service.history import AT_ONCE, PageReader
+from collector.settings.model import Settings
+from collector.store.clickhouse import StoreUnreachableError
+from collector.web.history import NameSought
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[PageReader]:
+    """A reader whose store does not run."""
+    made = PageReader(Settings(data_dir=str(tmp_path)), unmeasured)
+    yield made
+    made.close()
+
+
+async def test_so_many_questions_are_answered_at_a_time(reader: PageReader) -> None:
+    """The others wait for their turn; each gets its own answer."""
+    running, most, lock = 0, 0, threading.Lock()
+    enough = threading.Event()
+
+    def question(number: int) -> int:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+            if running == AT_ONCE:
+                enough.set()
+        assert enough.wait(10)
+        with lock:
+            running -= 1
+        return number
+
+    answers = await asyncio.gather(*(reader.ask("test", lambda _, n=n: question(n)) for n in range(6)))  # type: ignore[misc]
+
+    assert answers == [*range(6)]
+    assert most == AT_ONCE
+
+
+async def test_a_question_that_waits_too_long_asks_the_store_no_more(
+    reader: PageReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its page has given up: the next statement would be for nothing."""
+    monkeypatch.setattr("collector.service.history.PATIENCE_S", -1.0)
+
+    with pytest.raises(TimeoutError, match="waits no longer"):
+        await reader.ask("test", lambda query: query("SELECT 1", {}))
+
+
+async def test_a_store_that_is_down_is_an_error_and_the_connection_is_kept(reader: PageReader) -> None:
+    """More often than there are connections, so a lost one would be noticed."""
+    history = reader.history()
+    for _ in range(AT_ONCE):
+        with pytest.raises(StoreUnreachableError):
+            await history.workflow("w1", None, ["c1"])
+        with pytest.raises(StoreUnreachableError):
+            await history.named(NameSought("w1", "", "", ["c1"]))
+
+
+async def test_a_page_that_left_the_queue_is_never_answered(reader: PageReader) -> None:
+    """A reader who reloads ten times has one question at work, and not ten."""
+    release, begun = threading.Event(), []
+
+    def hold(_: Query) -> None:
+        assert release.wait(10)
+
+    held = [asyncio.ensure_future(reader.ask("test", hold)) for _ in range(AT_ONCE)]
+    left = asyncio.ensure_future(reader.ask("test", lambda _: begun.append(time.monotonic())))
+    await asyncio.sleep(0)
+    left.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await left
+    release.set()
+    await asyncio.gather(*held)
+    await reader.ask("test", lambda _: None)
+
+    assert begun == []
