@@ -12,6 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from collector.access.scope import ALL, Scope
+from collector.access.table_filters import query_settings
 from collector.catalog.schema import DATABASE, WRITER
 from collector.prices import book
 from collector.prices.lookup import Books
@@ -74,7 +76,13 @@ def books_with(settings: Settings, folder: Path, product: str, currency: str) ->
 
 
 def reading_store(
-    settings: Settings, url: str, *, sequential: bool = False, own: bool = False, timeout_s: int = USUAL_S
+    settings: Settings,
+    url: str,
+    *,
+    sequential: bool = False,
+    own: bool = False,
+    timeout_s: int = USUAL_S,
+    scope: Scope = ALL,
 ) -> Store:
     """
     The store to read: the one at the URL, else the one of the settings, else the embedded one.
@@ -82,12 +90,13 @@ def reading_store(
     `own`: for the collector that runs the embedded store, whose reads must neither wait for readers nor go to another's port.
     A sequential one refuses to answer rather than show pricing runs and months as they were before the last change.
     `timeout_s`: the store ends a query that runs for longer, and its answer is not waited for.
+    `scope`: every query reads the rows of this scope alone.
     """
     if url:
         return connect(url, database=DATABASE)
-    limit = {} if timeout_s == USUAL_S else {"max_execution_time": timeout_s}
+    limit: dict[str, Any] = {} if timeout_s == USUAL_S else {"max_execution_time": timeout_s}
     if not settings.store.url:
-        return _embedded_reader(settings, own=own, timeout_s=timeout_s, limit=limit)
+        return _embedded_reader(settings, own=own, timeout_s=timeout_s, limit=limit, scope=scope)
     return connect(
         settings.store.urls,
         settings.store.username,
@@ -95,6 +104,7 @@ def reading_store(
         database=DATABASE,
         settings=(reader_settings() if settings.store.cluster else {}) | (SEQUENTIAL if sequential else {}) | limit,
         optional=True,
+        required=query_settings(scope),
         timeout_s=timeout_s,
     )
 
@@ -123,7 +133,7 @@ def writing_store(
     return connect(f"http://{HOST}", WRITER, timeout_s=timeout_s, settings=dict(limit), socket=socket)
 
 
-def _embedded_reader(settings: Settings, *, own: bool, timeout_s: int, limit: Mapping[str, Any]) -> Store:
+def _embedded_reader(settings: Settings, *, own: bool, timeout_s: int, limit: Mapping[str, Any], scope: Scope) -> Store:
     """The embedded store to read: by its socket, else at its address, where another user's program may listen."""
     socket: Path | None = socket_of(data_dir(settings) / "store")
     token = settings.embedded.reader_token_file
@@ -131,7 +141,15 @@ def _embedded_reader(settings: Settings, *, own: bool, timeout_s: int, limit: Ma
         address = f"http://{HOST}"
     else:
         address, socket = f"http://{settings.embedded.listen}", None
-    return connect(address, database=DATABASE, socket=socket, timeout_s=timeout_s, settings=dict(limit), optional=True)
+    return connect(
+        address,
+        database=DATABASE,
+        socket=socket,
+        timeout_s=timeout_s,
+        settings=dict(limit),
+        optional=True,
+        required=query_settings(scope),
+    )
 
 
 def _password_file(settings: Settings) -> Path | None:

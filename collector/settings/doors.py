@@ -8,11 +8,10 @@ is not there.
 import ipaddress
 from pathlib import Path
 
+from collector.settings.access import problem as access_problem
 from collector.settings.derived import parse_address
 from collector.settings.model import (
     ArchiveSettings,
-    EmbeddedSettings,
-    HttpSettings,
     Settings,
     SettingsError,
     TlsSettings,
@@ -23,7 +22,9 @@ def check_doors(settings: Settings) -> None:
     """Raises SettingsError for a protection that would not be in force, with the key and the remedy."""
     for key, value in (("http.listen", settings.http.listen), ("embedded.listen", settings.embedded.listen)):
         _check_host(parse_address(value, key)[0], key)
-    if problem := _open_problem(settings.http):
+    if problem := access_problem(settings.access):
+        raise SettingsError(f"access.{problem}")
+    if problem := _open_problem(settings):
         raise SettingsError(problem)
     if "" in (words := [entry.strip() for entry in settings.exec_plugins]):
         raise SettingsError(f"exec_plugins[{words.index('')}]: is empty; give a command, like `aws eks get-token`")
@@ -52,14 +53,17 @@ def _check_host(host: str, key: str) -> None:
             ) from None
 
 
-def _open_problem(http: HttpSettings) -> str:
-    """The problem with an address that other hosts reach, or an empty text."""
+def _open_problem(settings: Settings) -> str:
+    """The problem with who may read pages, API and metrics, or an empty text."""
+    http = settings.http
     host = parse_address(http.listen, "http.listen")[0]
+    if settings.access.is_set:
+        return "http.open: is set beside `access`, which shuts the door; remove one of them" if http.open else ""
     if is_loopback(host) or http.tls.client_ca or http.open:
         return ""
     return (
-        f"http.listen: other hosts reach {host}, and pages, API and metrics ask for no password; set `http.tls.client_ca`, "
-        "listen on 127.0.0.1 behind a proxy that signs in, or set `http.open: true` if everyone may read names and costs"
+        f"http.listen: other hosts reach {host}, and pages, API and metrics ask for no password; set `access.token_files` or "
+        "`http.tls.client_ca`, or set `http.open: true` if everyone may read names and costs"
     )
 
 
@@ -80,21 +84,22 @@ def _store_problem(settings: Settings) -> str:
         named += ["username"] if store.username != type(store)().username else []
         if named:
             return f"store.{named[0]}: needs `store.url`; without it the embedded store is used"
-        return _reader_problem(settings.embedded, Path(settings.data_dir))
+        return _reader_problem(settings)
     if store.insert_quorum != "auto" and not store.cluster:
         return "store.insert_quorum: needs `store.cluster`; a single server has no replicas that could wait"
     return ""
 
 
-def _reader_problem(embedded: EmbeddedSettings, data_dir: Path) -> str:
+def _reader_problem(settings: Settings) -> str:
+    embedded, data_dir = settings.embedded, Path(settings.data_dir)
     host = parse_address(embedded.listen, "embedded.listen")[0]
     file = embedded.reader_token_file
     if file and Path(file).expanduser().resolve() == (data_dir.expanduser() / "store.token").resolve():
         return "embedded.reader_token_file: is the file of the writer's token; give readers a file of their own"
-    if not file and not is_loopback(host):
+    if not file and not settings.access.token_files and not is_loopback(host):
         return (
-            f"embedded.listen: other hosts reach {host}, so readers need a token; set `embedded.reader_token_file`, "
-            "or listen on 127.0.0.1"
+            f"embedded.listen: other hosts reach {host}, so readers need a token; set `access.token_files`, or listen on "
+            "127.0.0.1"
         )
     return ""
 

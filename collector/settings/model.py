@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from collector.settings.access import AccessSettings
 from collector.settings.attribution import AttributionSettings
 from collector.settings.backup import BackupSettings
 from collector.settings.bill import BillSettings
@@ -68,10 +69,11 @@ class HttpSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Address at which pages, API and metrics are served."""
 
     listen: str = "127.0.0.1:8470"
-    """Host and port of pages, API and metrics. Beyond loopback set `tls.client_ca`, or `open` if everyone may read."""
+    """Host and port of pages, API and metrics. Beyond loopback set `access`, or `tls.client_ca`, or `open` if everyone may
+    read."""
     open: bool = False
-    """Permit an address beyond loopback without client certificates: everyone who reaches the port reads names and costs, and
-    so does a web page that one of them opens. A warning at each start says so."""
+    """Permit an address beyond loopback without tokens or client certificates: everyone who reaches the port reads names and
+    costs, and so does a web page that one of them opens. `/readyz` and a warning at each start say so."""
     tls: TlsSettings = TlsSettings()
 
 
@@ -79,10 +81,10 @@ class EmbeddedSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The embedded store, started when `store.url` is empty."""
 
     listen: str = "127.0.0.1:8471"
-    """Address of the embedded store. Beyond loopback readers need a token: set `reader_token_file`."""
+    """Address of the embedded store. Beyond loopback readers need a token: set `access.token_files` or `reader_token_file`."""
     reader_token_file: str = ""
-    """File with the token that readers must send as the password of user `default`; created if it is missing. Empty:
-    readers need no token, which is allowed on loopback only."""
+    """File with one token that reads everything, which readers send as the password of user `default`; created if it is
+    missing. Empty: the tokens of `access.token_files` count; without those readers need none, on loopback only."""
 
 
 class LogSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -167,6 +169,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     spool: SpoolSettings = SpoolSettings()
     http: HttpSettings = HttpSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
+    access: AccessSettings = AccessSettings()
     log: LogSettings = LogSettings()
     retention: dict[str, str] = {}
     """How long rows of a table are kept, like `{queue_sample: 90d, pod_run: forever}`. See Retention below."""

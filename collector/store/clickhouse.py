@@ -10,20 +10,22 @@ import logging
 import re
 import struct
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError, ProgrammingError
+from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 from clickhouse_connect.driver.exceptions import DataError as ClientDataError
 from clickhouse_connect.driver.httpclient import HttpClient
 
 from collector.catalog.rollups import Housekeeping
 from collector.catalog.schema import DATABASE, Table
 from collector.core.model import Instant
+from collector.store.client_settings import carry, fit_quorum, require
 from collector.store.sharded import IN_ORDER, STORED, Settings, writer_settings
 from collector.store.socket_pool import HOST, socket_pools
 
@@ -38,14 +40,6 @@ _ROWS_AT_FAULT = frozenset({
     469,  # VIOLATED_CONSTRAINT
 })  # fmt: skip
 """Errors caused by a value. CANNOT_READ_ALL_DATA (33) is not listed: a broken connection looks the same."""
-
-_REPLICAS = """
-    SELECT min(replicas), sum(replicas) FROM (
-        SELECT count() AS replicas FROM system.clusters WHERE cluster = {cluster:String} OR cluster IN (
-            SELECT substitution FROM system.macros WHERE concat('{', macro, '}') = {cluster:String}
-        ) GROUP BY cluster, shard_num
-    )
-"""
 
 _POOL = re.compile(r"HTTPS?ConnectionPool\(host='([^']*)', port=(\d+)\)")
 
@@ -91,6 +85,9 @@ _CAUSES = {
     **dict.fromkeys(OF_REPLICAS, "store_replicas"),
 }  # fmt: skip
 """What a refusal means for the operator; the numbers are ClickHouse's, src/Common/ErrorCodes.cpp."""
+
+_ALWAYS: dict[str, Any] = {"autogenerate_session_id": False, "query_retries": 0, "tz_mode": "aware"}
+"""Of each connection. A session would serialise its queries; who asks decides what is asked again."""
 
 _VALUE_ERRORS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, struct.error)
 """What the driver raises for a value that does not fit its column, before anything is stored."""
@@ -322,65 +319,40 @@ def connect(
     sharded: bool = False,
     settings: Settings | None = None,
     optional: bool = False,
+    required: Mapping[str, str] = MappingProxyType({}),
     cluster: str = "",
     socket: Path | None = None,
 ) -> Store:
     """
     Returns the store at `http://host:8123/lynceus`. Each connection reads the password file, since secrets may rotate.
 
-    One of several addresses is used until it fails; a `socket` replaces it. No path is used: a first migration has none.
-    `sharded` chooses a cluster's settings; `optional` drops settings that the server refuses to change.
+    One of several addresses is used until it fails; a `socket` replaces it. `sharded` chooses a cluster's settings.
+    `optional` drops settings that the server refuses to change, but none of `required`.
     """
-    _silence()
     chosen = settings if settings is not None else writer_settings(timeout_s) if sharded else {}
+    _silence()
 
     def open_client(address: str) -> Client:
         client = clickhouse_connect.get_client(
-            dsn=urlsplit(address)._replace(path="").geturl(),
+            dsn=urlsplit(address)._replace(path="").geturl(),  # before a first migration there is no database
             username=username,
             password=_password(username, password_file),
             database=database,
-            autogenerate_session_id=False,  # a session would serialise its queries
             dedicated_pool=socket is None,  # so that close() closes its sockets
             pool_mgr=socket_pools(socket) if socket else None,
             connect_timeout=connect_timeout_s,
             send_receive_timeout=timeout_s,
-            query_retries=0,
-            tz_mode="aware",
+            **_ALWAYS,
         )
-        return _set(client, chosen, optional=optional)
+        return require(carry(client, chosen, optional=optional), required)
 
     return Store(Addresses([url] if isinstance(url, str) else url, open_client), cluster)
-
-
-def fit_quorum(client: Client, cluster: str) -> Settings:
-    """
-    Lets a client not wait for replicas that a shard does not have; returns what inserts into whole tables need instead.
-
-    A quorum of the only replica would never be reached: ClickHouse waits for another one to report.
-    """
-    least, servers = client.query(_REPLICAS, {"cluster": cluster}).result_rows[0]
-    if client.get_client_setting("insert_quorum") != "auto" or least != 1:
-        return {}
-    client.set_client_setting("insert_quorum", 0)
-    return {"insert_quorum": "auto"} if servers > 1 else {}
 
 
 def _silence() -> None:
     """These libraries raise every failure that they log, and the inserter logs it once instead of at each attempt."""
     for library in ("clickhouse_connect", "urllib3"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
-
-
-def _set(client: Client, settings: Settings, *, optional: bool) -> Client:
-    """Makes each statement of a client carry settings; returns the client."""
-    for name, value in settings.items():
-        try:
-            client.set_client_setting(name, value)
-        except ProgrammingError:
-            if not optional:
-                raise
-    return client
 
 
 def _password(username: str, file: Path | None) -> str:

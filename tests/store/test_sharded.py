@@ -12,7 +12,8 @@ from collector.catalog.workflows import QUEUE_SAMPLE
 from collector.connect import ExternalError, reading_store, store_failures, writing_store
 from collector.settings.model import Settings, StoreSettings
 from collector.store.claim import acquire_claim
-from collector.store.clickhouse import Store, StoreError, StoreRefusedError, StoreUnreachableError, connect, fit_quorum
+from collector.store.clickhouse import Store, StoreError, StoreRefusedError, StoreUnreachableError, connect
+from collector.store.client_settings import fit_quorum
 from collector.store.sharded import writer_settings
 from tests.ports import free_port
 from tests.store.facts import a_sample, row_of

@@ -18,6 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, TextIO
 
+from collector.access.table_filters import SETTING
 from collector.catalog.schema import DATABASE
 from collector.store.embedded.handle import MAX_RESULT, Answer, EngineError, Handle, Statement, connect, one_line
 from collector.store.embedded.known import KnownStatements
@@ -39,6 +40,8 @@ READER_LIMITS = {
 """Limits of one reader's query. A request may set lower limits, never higher ones."""
 
 _MAY_BE_SET_BY_READERS = frozenset({*READER_LIMITS, "max_threads", "max_block_size", "max_rows_to_read"})
+_OF_OWN = frozenset({SETTING})
+"""What the collector sets for its own reads: a page shows the rows of its visitor alone."""
 _OF_ONE_REQUEST = frozenset({"insert_deduplication_token", "log_comment", "query_id"})
 """Settings that are another text with each request, and that no check depends on."""
 _SESSION_STATEMENT = re.compile(r"\s*(?:SET|USE)\b", re.IGNORECASE)
@@ -107,7 +110,7 @@ class Engine:
     async def read(self, request: Statement, by: str = "", *, own: bool = False) -> Answer:
         """Runs a statement that may only read; a cancelled call ends the query. `own`: it is the collector's."""
         self._checker.check_database(request.database)
-        limits = _limits(request.settings, self._query_bytes)
+        limits = _limits(request.settings, self._query_bytes, _OF_OWN if own else frozenset())
         reading = RunningQuery(by, float(limits["max_execution_time"]), own, time.monotonic())
         work = self._readers.begin(reading, lambda: self._read(request, limits, reading.name))
         try:
@@ -219,11 +222,17 @@ def _tree(parsed: str) -> dict[str, Any]:
     return tree
 
 
-def _limits(requested: Mapping[str, str], query_bytes: int) -> dict[str, str]:
-    """The limits of one reader's query; any other setting is refused with ClickHouse's own error."""
+def _limits(requested: Mapping[str, str], query_bytes: int, own: frozenset[str]) -> dict[str, str]:
+    """
+    The limits of one reader's query; any other setting is refused with ClickHouse's own error.
+
+    `own` are the settings that the collector itself may set to any text.
+    """
     most = READER_LIMITS | {"max_memory_usage": query_bytes}
-    limits = {name: str(value) for name, value in most.items()}
+    limits = {name: str(value) for name, value in most.items()} | {n: requested[n] for n in own & requested.keys()}
     for name, text in requested.items():
+        if name in own:
+            continue
         if name not in _MAY_BE_SET_BY_READERS or not re.fullmatch(r"[0-9]{1,19}", text):
             raise EngineError(f"Cannot modify '{name}' setting in readonly mode. (READONLY)", READONLY)
         maximum = most.get(name)

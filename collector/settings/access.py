@@ -1,0 +1,52 @@
+"""
+Who may read: tokens, and a proxy that signs people in.
+"""
+
+import ipaddress
+
+import msgspec
+
+
+class ProxySettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A proxy before the pages that signs people in, with OpenID Connect for example, and names them in headers."""
+
+    addresses: tuple[str, ...] = ()
+    """Addresses or networks of the proxy, like 10.0.3.0/24. Headers from elsewhere are ignored. Empty: there is no proxy."""
+    user_header: str = "X-Forwarded-User"
+    """Header with the person's name."""
+    groups_header: str = "X-Forwarded-Groups"
+    """Header with the person's groups, separated by commas."""
+    groups: dict[str, tuple[str, ...]] = {}
+    """Departments that members of a group may read, like `{finance: ["*"], autonomy-leads: [autonomy]}`; `*`: everything.
+    A person in none of them is refused."""
+
+
+class AccessSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Who may read pages, API, metrics and the embedded store. Without tokens and proxy, a door on loopback is open."""
+
+    token_files: tuple[str, ...] = ()
+    """Files of tokens that `lynceus token create` writes. They are read again when they change; a missing file has none."""
+    proxy: ProxySettings = ProxySettings()
+
+    @property
+    def is_set(self) -> bool:
+        """Whether visitors must say who they are."""
+        return bool(self.token_files or self.proxy.addresses)
+
+
+def problem(access: AccessSettings) -> str:
+    """The problem with these settings, or an empty text."""
+    proxy = access.proxy
+    for i, address in enumerate(proxy.addresses):
+        try:
+            ipaddress.ip_network(address)
+        except ValueError:
+            return f"proxy.addresses[{i}]: {address!r} is no address or network, like 10.0.3.0/24"
+    if proxy.addresses and not proxy.groups:
+        return "proxy.groups: is empty, so everybody would be refused; name a group and its departments"
+    if proxy.groups and not proxy.addresses:
+        return "proxy.addresses: is empty, so headers are ignored; name the addresses of the proxy"
+    for group, departments in proxy.groups.items():
+        if not departments or "" in departments:
+            return f"proxy.groups.{group}: name departments, or `*` for everything"
+    return ""
