@@ -41,13 +41,13 @@ class Visitor(msgspec.Struct, frozen=True):
     """Who asks, and what they may read."""
 
     name: str
-    """Of the token or of the person, as the audit log has it; empty: nobody in particular."""
+    """Of the token or of the person, as the audit log has it; empty: it is not known."""
     scope: Scope
     via: Literal["token", "proxy", "certificate", "open"]
     """How it is known who asks. `open`: it is not, since the door is open."""
 
 
 OPEN = Visitor("", ALL, "open")
-"""Whoever comes through a door that asks for nothing."""
+"""A visitor who comes through a door that asks for nothing."""
 CERTIFIED = Visitor("", ALL, "certificate")
-"""Whoever has a certificate of `http.tls.client_ca`."""
+"""A visitor with a certificate of `http.tls.client_ca`."""

@@ -1,7 +1,7 @@
 """
 Tokens of visitors: files that hold a hash of each, what it may read and when it ends.
 
-A token is 256 random bits, so that one round of SHA-256 keeps it secret: nobody can try that many. The files are read again
+A token is 256 random bits, so that one round of SHA-256 keeps it secret: that many cannot be tried. The files are read again
 when they change, so that a token is made, replaced or withdrawn without a restart.
 """
 
@@ -25,7 +25,7 @@ MOST_TOKENS = 1000
 MOST_BYTES = 1 << 20
 """Of one file."""
 LONGEST_TOKEN = 512
-"""Characters; a longer text is no token and is not hashed."""
+"""Characters; a longer text is not a token and is not hashed."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._-]{0,62}")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -155,7 +155,7 @@ class TokenFiles:
             known.pop(file, None)
 
     def visitor(self, token: str, today: date | None = None) -> Visitor | None:
-        """Who has a token; None: nobody, or it has ended. Takes the same time whichever entry it is."""
+        """Who has a token; None: it is unknown, or has ended. Takes the same time whichever entry it is."""
         if not token or len(token) > LONGEST_TOKEN:
             return None
         digest, day = hash_of(token), today or datetime.now(UTC).date()
@@ -167,5 +167,5 @@ def _bytes_of(file: Path) -> bytes:
     with file.open("rb") as opened:
         text = opened.read(MOST_BYTES + 1)
     if len(text) > MOST_BYTES:
-        raise TokenListError(f"{file}: is longer than {MOST_BYTES} bytes; it is no list of tokens")
+        raise TokenListError(f"{file}: is longer than {MOST_BYTES} bytes; it does not hold tokens")
     return text

@@ -41,7 +41,7 @@ def problem(access: AccessSettings) -> str:
         try:
             ipaddress.ip_network(address)
         except ValueError:
-            return f"proxy.addresses[{i}]: {address!r} is no address or network, like 10.0.3.0/24"
+            return f"proxy.addresses[{i}]: {address!r} is not an address or a network, like 10.0.3.0/24"
     if proxy.addresses and not proxy.groups:
         return "proxy.groups: is empty, so everybody would be refused; name a group and its departments"
     if proxy.groups and not proxy.addresses:

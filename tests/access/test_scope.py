@@ -22,6 +22,6 @@ def test_a_scope_in_words() -> None:
 
 @pytest.mark.parametrize("names", [[], [""], ["a", ""]])
 def test_a_department_has_a_name(names: list[str]) -> None:
-    """Else a scope of nobody would read what nobody owns."""
+    """Else an empty scope would read what has no owner."""
     with pytest.raises(ValueError, match="department"):
         of_departments(names)

@@ -60,7 +60,7 @@ def test_tokens_are_long_random_and_known_to_searches_for_secrets() -> None:
 
 
 def test_a_visitor_is_who_has_the_token(tmp_path: Path) -> None:
-    """With the scope of its entry; whoever has another token is nobody."""
+    """With the scope of its entry; another token is of no visitor."""
     found = files(tmp_path, entry("all"), entry("metrics", scope="metrics"), entry("two", departments=("b", "a")))
 
     assert found.visitor("all", DAY) == Visitor("me", ALL, "token")
@@ -95,7 +95,7 @@ def test_files_are_read_again(tmp_path: Path) -> None:
 
 
 def test_a_file_that_becomes_invalid_keeps_its_tokens(tmp_path: Path) -> None:
-    """A slip while editing shuts nobody out, and is reported until it is mended."""
+    """A slip while editing refuses no token that was valid, and is reported until it is fixed."""
     found = files(tmp_path, entry("t"))
     file = tmp_path / "tokens.yaml"
 

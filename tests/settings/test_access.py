@@ -35,9 +35,12 @@ def test_a_proxy_opens_the_pages_alone() -> None:
         (f"{TOKENS}\nhttp: {{open: true}}", "http.open: is set beside `access`"),
         (
             "access: {proxy: {addresses: [proxy], groups: {a: ['*']}}}",
-            "access.proxy.addresses[0]: 'proxy' is no address",
+            "access.proxy.addresses[0]: 'proxy' is not an address",
         ),
-        ("access: {proxy: {addresses: [10.0.0.1/8], groups: {a: ['*']}}}", "'10.0.0.1/8' is no address or network"),
+        (
+            "access: {proxy: {addresses: [10.0.0.1/8], groups: {a: ['*']}}}",
+            "'10.0.0.1/8' is not an address or a network",
+        ),
         ("access: {proxy: {addresses: [10.0.0.1]}}", "access.proxy.groups: is empty, so everybody would be refused"),
         ("access: {proxy: {groups: {a: ['*']}}}", "access.proxy.addresses: is empty, so headers are ignored"),
         ("access: {proxy: {addresses: [10.0.0.1], groups: {a: []}}}", "access.proxy.groups.a: name departments"),
