@@ -29,8 +29,9 @@ OURS = "collector"
 
 MOST_LINES = 5
 """Lines in one window from one place in the code about one thing."""
-MORE_LINES = {"message of the embedded store": 100}
-"""The same for messages that make one event together: what the engine writes when it crashes."""
+MORE_LINES = {"message of the embedded store": 100, "audit entry": 10_000}
+"""The same for messages that make one event together, as what the engine writes when it crashes, and for those that are bounded
+where they are made."""
 WINDOW_S = 60.0
 MOST_PLACES = 4096
 

@@ -42,8 +42,10 @@ _INNER = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 """The same within a sentence, where a word with a digit ends it; `invalid token: unexpected` stays."""
-_TOKEN = re.compile(r"(?<![\w-])(?:eyJ[\w-]{6,}\.[\w-]{6,}(?:\.[\w-]*)?|(?:k8s-aws-v1\.|ya29\.|sha256~)[\w.~-]{8,})")
-"""What says by its form that it is a token: JWT, those of EKS, Google and OpenShift."""
+_TOKEN = re.compile(
+    r"(?<![\w-])(?:eyJ[\w-]{6,}\.[\w-]{6,}(?:\.[\w-]*)?|(?:k8s-aws-v1\.|ya29\.|sha256~|lyn_)[\w.~-]{8,})"
+)
+"""What says by its form that it is a token: JWT, those of EKS, Google and OpenShift, and our own."""
 _PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 _PEM_DATA = re.compile(r"LS0tLS1CRUdJTi[\w+/=]+")
 """The same in base64, as kubeconfigs have it."""

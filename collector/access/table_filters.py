@@ -2,7 +2,7 @@
 The one place that says which rows of the store a scope may read.
 
 The predicate goes with each query as ClickHouse's setting `additional_table_filters`: the engine applies it to the tables
-wherever a query reads them, through views, joins and subqueries. It is no lock against a statement that a visitor wrote:
+wherever a query reads them, through views, joins and subqueries. It does not hold against a statement that a visitor wrote:
 PREWHERE runs before it, and table functions pass it by. Such statements are checked by store/embedded/read_only.py, and on
 servers row policies take its place.
 """
@@ -16,6 +16,8 @@ from collector.catalog.tables import TABLES
 
 SETTING = "additional_table_filters"
 DEPARTMENT = "department"
+NO_ROW = "0"
+"""The predicate that no row fulfils."""
 
 OWNED_TABLES: tuple[str, ...] = tuple(
     name
@@ -26,6 +28,10 @@ OWNED_TABLES: tuple[str, ...] = tuple(
     if any(column.name == DEPARTMENT for column in columns)
 )
 """The tables whose rows belong to a department each."""
+
+
+CLOSED_TABLES = ("audit_entry",)
+"""The tables that none but a reader of everything sees."""
 
 
 def query_settings(scope: Scope) -> dict[str, str]:
@@ -40,7 +46,8 @@ def table_filters(scope: Scope) -> Mapping[str, str]:
     if scope.kind == "all":
         return {}
     predicate = predicate_of(scope)
-    return {f"{DATABASE}.{table}": predicate for table in OWNED_TABLES}
+    predicates = dict.fromkeys(OWNED_TABLES, predicate) | dict.fromkeys(CLOSED_TABLES, NO_ROW)
+    return {f"{DATABASE}.{table}": wanted for table, wanted in predicates.items()}
 
 
 def predicate_of(scope: Scope) -> str:
@@ -48,7 +55,7 @@ def predicate_of(scope: Scope) -> str:
     if scope.kind == "all":
         return "1"
     names = ", ".join(map(_quoted, scope.departments))
-    return f"{DEPARTMENT} IN ({names})" if names else "0"
+    return f"{DEPARTMENT} IN ({names})" if names else NO_ROW
 
 
 def _quoted(text: str) -> str:

@@ -42,6 +42,7 @@ RETENTION: Mapping[str, Retention] = {
     "cron_run": Retention("toDateTime(due_at)", 400),
     "watch_gap": Retention("toDateTime(from_at)", least=EVIDENCE_DAYS),
     "quarantine": Retention("toDateTime(at)", 30),
+    "audit_entry": Retention("toDateTime(at)", EVIDENCE_DAYS, least=90),
 }
 MONEY = (
     "pod_cost",

@@ -5,6 +5,7 @@ The migrations are checked against this list, the inserter, the reports and the 
 A table's columns are its fact's fields in order, then `inserted_at`.
 """
 
+from collector.catalog.audit import AUDIT_ENTRY
 from collector.catalog.bill_lines import BILL_IMPORT, BILL_LINE
 from collector.catalog.bills import (
     COMMITMENT_HOUR,
@@ -31,7 +32,7 @@ from collector.core.model import Fact
 TABLES: tuple[Table, ...] = (
     WORKFLOW_RUN, WORKFLOW_LIVE, STEP_RUN, POD_RUN, POD_COST, NODE_RUN, COMMITMENT_HOUR, PRICING_RUN, PERIOD,
     MONTH_STATEMENT, STATEMENT_LINE, BILL_IMPORT, BILL_LINE, QUEUE_SAMPLE, CONTROLLER_INCIDENT, CRON_RUN, WATCH_GAP,
-    WATCH_CURSOR, LIVE_STATE, RECONCILE, BACKFILL, QUARANTINE,
+    WATCH_CURSOR, LIVE_STATE, RECONCILE, BACKFILL, QUARANTINE, AUDIT_ENTRY,
 )  # fmt: skip
 
 TABLE_OF: dict[type[Fact], Table] = {table.fact: table for table in TABLES}

@@ -1,7 +1,7 @@
 """Which rows a scope reads, as text; tests/store/test_scopes.py tries it on the engine."""
 
 from collector.access.scope import ALL, METRICS, of_departments
-from collector.access.table_filters import OWNED_TABLES, predicate_of, query_settings, table_filters
+from collector.access.table_filters import CLOSED_TABLES, OWNED_TABLES, predicate_of, query_settings, table_filters
 
 
 def test_tables_with_a_department_are_filtered() -> None:
@@ -9,15 +9,17 @@ def test_tables_with_a_department_are_filtered() -> None:
     assert {"workflow_run", "workflow_live", "pod_cost", "statement_line", "cost_daily", "workflow_hourly"} == {
         *OWNED_TABLES
     }
-    assert set(table_filters(of_departments(["a"]))) == {f"lynceus.{name}" for name in OWNED_TABLES}
+    filters = table_filters(of_departments(["a"]))
+    assert set(filters) == {f"lynceus.{name}" for name in (*OWNED_TABLES, *CLOSED_TABLES)}
+    assert filters["lynceus.audit_entry"] == "0"
 
 
-def test_whoever_reads_everything_has_no_filter() -> None:
+def test_the_scope_of_everything_has_no_filter() -> None:
     """Its queries are as they were."""
     assert (table_filters(ALL), query_settings(ALL), predicate_of(ALL)) == ({}, {}, "1")
 
 
-def test_whoever_reads_metrics_reads_no_row() -> None:
+def test_the_scope_of_metrics_reads_no_row() -> None:
     """Metrics are not in the store."""
     assert set(table_filters(METRICS).values()) == {"0"}
 

@@ -44,6 +44,12 @@ LOOP_HOLD = Metric(
     "How long each pass of the event loop took, while all else waited. The rate of its sum is the loop's busy share.",
     HOLD_BUCKETS,
 )
+AUDIT_DROPPED = Metric(
+    "lynceus_audit_dropped_total",
+    "counter",
+    (),
+    "Entries of the audit log that are lost: too many waited for the store, or the collector ended before it took them.",
+)
 PROCESS_CPU = Metric("process_cpu_seconds_total", "counter", (), "CPU time of the collector, user and system.")
 PROCESS_MEMORY = Metric("process_resident_memory_bytes", "gauge", (), "Resident memory of the collector.")
 PROCESS_VIRTUAL_MEMORY = Metric("process_virtual_memory_bytes", "gauge", (), "Virtual memory of the collector.")
