@@ -389,3 +389,5 @@ class LiveView(msgspec.Struct, frozen=True, gc=False):
     replica: ReplicaHealth | None = None
     settings_read: SettingsRead | None = None
     """None: the collector was started without a settings file."""
+    audit_dropped: int = 0
+    """Entries of the audit log that are lost, since this process began."""

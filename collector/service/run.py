@@ -15,6 +15,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from collector import connect, logs
+from collector.access.audit import AuditLog
 from collector.catalog import metrics
 from collector.catalog.counters import Counters
 from collector.connect import ExternalError
@@ -23,6 +24,7 @@ from collector.desired import desired, own_cluster
 from collector.measured import unmeasured
 from collector.pipeline.pipeline import Pipeline
 from collector.service import jobs
+from collector.service.audit_writer import writing_audit
 from collector.service.backups import Backups
 from collector.service.copied_secrets import CopiedSecrets
 from collector.service.departments import DepartmentCosts
@@ -106,6 +108,7 @@ def build(settings: Settings, folder: Path, stop: asyncio.Event, file: Path | No
         disks=Disks(settings),
         backups=Backups(settings, counters),
         departments=DepartmentCosts(settings),
+        audit=AuditLog(counters, log_lines=settings.access.audit_log),
         stop=stop,
         trace_export=export,
         measure=measure,
@@ -118,6 +121,7 @@ async def _start(runtime: Runtime, stack: AsyncExitStack, accrue_s: int) -> None
     await stack.enter_async_context(serving(settings, runtime.view, counters, runtime.measure, runtime.queue_position))
     await stack.enter_async_context(runtime.shards.sharing())
     await stack.enter_async_context(storage.running())
+    await stack.enter_async_context(writing_audit(settings, runtime.audit))
     stack.enter_context(runtime.disks.watching())
     stack.enter_context(runtime.backups.running())
     charging = asyncio.Lock()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from collector.access.audit import AuditLog
 from collector.catalog.counters import Counters
 from collector.clock import now_ms
 from collector.core.live_view import Clock, LiveView
@@ -42,6 +43,7 @@ class Runtime:
     disks: Disks
     backups: Backups
     departments: DepartmentCosts
+    audit: AuditLog
     stop: asyncio.Event
     """Set to end the collector."""
     trace_export: TraceExport | None = None
@@ -64,6 +66,7 @@ class Runtime:
             source_problems=[*self.fleet.problems],
             replica=self.shards.replica(),
             settings_read=self.live_settings.read,
+            audit_dropped=self.audit.dropped,
         )
 
     def queue_position(self, cluster: str, uid: str) -> QueuePosition | None:

@@ -27,6 +27,8 @@ class AccessSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     token_files: tuple[str, ...] = ()
     """Files of tokens that `lynceus token create` writes. They are read again when they change; a missing file has none."""
     proxy: ProxySettings = ProxySettings()
+    audit_log: bool = False
+    """Whether each entry of the audit log is a line of the collector's log too, for those who collect logs elsewhere."""
 
     @property
     def is_set(self) -> bool:

@@ -76,6 +76,7 @@ def readiness(view: LiveView, now: Instant) -> Ready:
         *_collector(view, now),
         *_replica(view.replica),
         *_clocks(view),
+        *_audit(view),
     ]
     return Ready(
         ready=not any(problem.blocking for problem in problems),
@@ -263,6 +264,17 @@ def _clocks(view: LiveView) -> Iterator[Problem]:
                 remedy="synchronise both clocks by NTP; latencies and charges stay correct, ages are off by the skew",
                 blocking=False,
             )
+
+
+def _audit(view: LiveView) -> Iterator[Problem]:
+    if view.audit_dropped:
+        yield Problem(
+            subject="store",
+            cause="audit_incomplete",
+            reason=f"the audit log lacks {view.audit_dropped} entries: the store did not take them in time",
+            remedy="see why the store takes no rows; `access.audit_log: true` keeps entries in the log of the process too",
+            blocking=False,
+        )
 
 
 def _seconds(ms: int) -> int:

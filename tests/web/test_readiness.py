@@ -270,3 +270,13 @@ def test_a_replica_that_cannot_take_over_is_not_ready(held: bool) -> None:
     problem = the_problem(a_view(replica=ReplicaHealth("a", "", "no answer", [ShardHolder(0, held, "a")])))
 
     assert (problem.cause, problem.blocking) == ("lease_fails", not held)
+
+
+def test_a_log_with_missing_entries_is_reported_and_does_not_block() -> None:
+    """Who must prove who saw what learns that the proof has a hole."""
+    view = a_view(audit_dropped=3)
+
+    problem = the_problem(view)
+    assert readiness(view, NOW).ready
+    assert (problem.subject, problem.cause) == ("store", "audit_incomplete")
+    assert "lacks 3 entries" in problem.reason
