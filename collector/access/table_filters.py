@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from collector.access.scope import Scope
 from collector.catalog.rollups import ROLLUPS
 from collector.catalog.schema import DATABASE
-from collector.catalog.tables import TABLES
+from collector.catalog.tables import TABLES, local_name
 
 SETTING = "additional_table_filters"
 DEPARTMENT = "department"
@@ -42,12 +42,21 @@ def query_settings(scope: Scope) -> dict[str, str]:
 
 
 def table_filters(scope: Scope) -> Mapping[str, str]:
-    """The predicate of each table, by its whole name; none for one who may read everything."""
+    """
+    The predicate of each table, by its whole name; none for one who may read everything.
+
+    The tables of a shard are named too: a server of a cluster that is asked for one of them directly filters it as well.
+    """
     if scope.kind == "all":
         return {}
     predicate = predicate_of(scope)
     predicates = dict.fromkeys(OWNED_TABLES, predicate) | dict.fromkeys(CLOSED_TABLES, NO_ROW)
-    return {f"{DATABASE}.{table}": wanted for table, wanted in predicates.items()}
+    return {f"{DATABASE}.{name}": wanted for table, wanted in predicates.items() for name in stored_names(table)}
+
+
+def stored_names(table: str) -> tuple[str, ...]:
+    """A table, and the one on each server of a cluster that holds its rows, if that is another."""
+    return tuple(dict.fromkeys((table, local_name(table))))
 
 
 def predicate_of(scope: Scope) -> str:

@@ -37,3 +37,9 @@ TABLES: tuple[Table, ...] = (
 
 TABLE_OF: dict[type[Fact], Table] = {table.fact: table for table in TABLES}
 TABLE_NAMED: dict[str, Table] = {table.name: table for table in TABLES}
+
+
+def local_name(table: str) -> str:
+    """The table that holds the rows on each server of a cluster; its partitions can be replaced, detached or dropped."""
+    declared = TABLE_NAMED.get(table)
+    return f"{table}_local" if declared and declared.shard_by else table

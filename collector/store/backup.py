@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from collector.catalog.schema import DATABASE, RECORD, WRITER
+from collector.catalog.tables import local_name
 from collector.store.clickhouse import Store, StoreError, StoreRefusedError, connect
 from collector.store.embedded.child import StoreDidNotStartError, start_child
 from collector.store.embedded.run_folder import socket_of
@@ -36,7 +37,6 @@ from collector.store.manifest import (
     write_manifest,
 )
 from collector.store.schema.migrate import load
-from collector.store.schema.sharding import local_name
 from collector.store.socket_pool import HOST
 
 POINTERS = ("watch_cursor", "workflow_live", "live_state", "period", "rollup_state", "backfill")

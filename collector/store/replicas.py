@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from collector.catalog.schema import DATABASE
+from collector.catalog.tables import local_name
 from collector.store.clickhouse import Store, StoreError
-from collector.store.schema.sharding import local_name
 from collector.store.sharded import LAG_S
 
 WAIT_S = 60.0

@@ -38,10 +38,11 @@ def a_step_run(node_id: str, *, workflow: str = "w1", **changes: Any) -> StepRun
     return replace(step, **changes)
 
 
-def a_live_row(uid: str, reason: WaitReason, waiting_on: str) -> WorkflowLive:
+def a_live_row(uid: str, reason: WaitReason, waiting_on: str, **changes: Any) -> WorkflowLive:
     """A workflow that waits."""
-    return WorkflowLive(
+    row = WorkflowLive(
         cluster="c1", uid=uid, version=version(100), is_deleted=0, namespace="team", name=uid, created_at=NOON,
         attempt=1, template="train", queue="nightly", department="maps", phase="Pending", waiting_reason=reason,
         waiting_since=NOON, waiting_on=waiting_on, first_seen_at=NOON, **NO_TIMES,
     )  # fmt: skip
+    return replace(row, **changes)

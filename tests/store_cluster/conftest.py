@@ -8,6 +8,7 @@ import pytest
 from collector.store.clickhouse import Store
 from collector.store.schema.migrate import migrate
 from tests.store.running import Running, start
+from tests.store_cluster.filled import fill, owned_facts
 from tests.store_cluster.servers import PlayedStore, TwoShards
 
 HERE = Path(__file__).resolve().parent
@@ -26,6 +27,17 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoShards]:
     with TwoShards(tmp_path_factory.mktemp("shards")) as shards:
         store = shards.played()
         migrate(store, "prod")
+        store.close()
+        yield shards
+
+
+@pytest.fixture(scope="session")
+def owned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoShards]:
+    """Two other servers, with rows of three departments in each table whose rows belong to one."""
+    with TwoShards(tmp_path_factory.mktemp("owned")) as shards:
+        store = shards.played()
+        migrate(store, "prod")
+        fill(store, owned_facts())
         store.close()
         yield shards
 

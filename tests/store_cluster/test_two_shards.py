@@ -1,24 +1,20 @@
 """Lynceus on two ClickHouse servers as two shards: the schema, every figure of one server, users, and what is examined."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from collector.billing.reprice import activate, prepare
 from collector.catalog.bills import MONTH_STATEMENT, PERIOD, POD_COST, PRICING_RUN, STATEMENT_LINE
-from collector.catalog.rollups import ROLLUPS
-from collector.catalog.tables import TABLES
-from collector.core.model import Fact
+from collector.catalog.tables import TABLES, local_name
 from collector.store.clickhouse import Store, StoreRefusedError
-from collector.store.rollup import roll_up
 from collector.store.schema.migrate import SchemaError, migrate
-from collector.store.schema.sharding import local_name
 from collector.store.servers.trial import verify
 from collector.store.sharded import writer_settings
-from tests.billing.stored import a_past, a_preparation, current, dearer, write_all
+from tests.billing.stored import a_preparation, current, dearer
 from tests.commands import run_command
 from tests.store.running import Running
+from tests.store_cluster.filled import facts, fill
 from tests.store_cluster.servers import PlayedStore, TwoShards
 
 EARLY = {**writer_settings(60), "distributed_foreground_insert": 0}
@@ -34,22 +30,11 @@ REPORTS = (
 
 @pytest.fixture(scope="module")
 def filled(shards: TwoShards, alone: Running) -> None:
-    """The same facts in both stores, each pod in two versions, and their rollups."""
+    """The same facts in both stores, and their rollups."""
     stores = (shards.played(), alone.writer())
     for store in stores:
-        write_all(store, facts())
-        for rollup in ROLLUPS:
-            roll_up(store, rollup)
+        fill(store, facts())
         store.close()
-
-
-def facts() -> Sequence[Fact]:
-    """Pods of three departments and three clusters, 90 of them."""
-    return [
-        fact
-        for department, cluster in (("maps", "c1"), ("vision", "c2"), ("radar", "c3"))
-        for fact in a_past(30, department=department, cluster=cluster)
-    ]
 
 
 def test_migrations_are_applied_once(sharded: PlayedStore) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from collector.catalog.schema import DATABASE, RECORD
-from collector.catalog.tables import TABLES
+from collector.catalog.tables import TABLES, local_name
 from collector.store.clickhouse import Store
 from collector.store.schema import sharding
 from collector.store.schema.layout import Kind, kind_of
@@ -190,7 +190,7 @@ def render(statement: str, cluster: str, kind: Kind = "plain") -> list[str]:
 
 def _refuse_other_topology(store: Store, cluster: str) -> None:
     """Refuses a wrong `store.cluster`: tables of one server and of a cluster share names, but need other statements."""
-    sharded = [table.name for table in TABLES if sharding.local_name(table.name) != table.name]
+    sharded = [table.name for table in TABLES if local_name(table.name) != table.name]
     rows = store.query_rows(
         "SELECT name, engine FROM system.tables WHERE database = {database:String} AND name IN {names:Array(String)}",
         {"database": DATABASE, "names": sharded},

@@ -8,10 +8,10 @@ from collections.abc import Collection, Mapping
 
 from collector.catalog.retention import RETENTION
 from collector.catalog.schema import DATABASE
+from collector.catalog.tables import local_name
 from collector.store.clickhouse import Store
 from collector.store.schema.layout import kind_of
 from collector.store.schema.migrate import runner
-from collector.store.schema.sharding import local_name
 
 log = logging.getLogger(__name__)
 

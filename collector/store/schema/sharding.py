@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 
 from collector.catalog.schema import DATABASE
-from collector.catalog.tables import TABLE_NAMED
+from collector.catalog.tables import TABLE_NAMED, local_name
 
 _ABOUT_A_TABLE = re.compile(rf"(CREATE TABLE IF NOT EXISTS|ALTER TABLE) {DATABASE}\.(\w+)\{{on_cluster\}}")
 _CREATES = re.compile(rf"CREATE TABLE IF NOT EXISTS {DATABASE}\.(\w+)")
@@ -61,12 +61,6 @@ def with_uuid(sql: str, uuids: Mapping[str, str]) -> str:
     if about is None or about.group(1) not in uuids:
         return sql
     return f"{sql[: about.end(1)]} UUID '{uuids[about.group(1)]}'{sql[about.end(1) :]}"
-
-
-def local_name(table: str) -> str:
-    """The table that holds the rows on each server of a cluster; its partitions can be replaced, detached or dropped."""
-    declared = TABLE_NAMED.get(table)
-    return f"{table}_local" if declared and declared.shard_by else table
 
 
 def shard_of(table: str) -> str:

@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from collector.catalog.schema import DATABASE
-from collector.catalog.tables import TABLES
+from collector.catalog.tables import TABLES, local_name
 from collector.checked import Check
 from collector.clock import now_ms
 from collector.store.schema.members import Servers, StoreServer, named
-from collector.store.schema.sharding import local_name
 from collector.store.schema.shards import ShardLayout, layout_problem, recorded_layout, shard_names
 from collector.store.servers.of_server import clock_line
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from collector.catalog.rollups import CLAIM
 from collector.catalog.schema import DATABASE
+from collector.catalog.tables import local_name
 from collector.clock import now_ms
 from collector.store.claim import acquire_claim
 from collector.store.schema.members import StoreServer, named
-from collector.store.schema.sharding import local_name
 from collector.store.servers.scratch import Trial
 from collector.store.sharded import IN_ORDER
 

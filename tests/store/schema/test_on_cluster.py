@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from collector.catalog.schema import DATABASE, RECORD
-from collector.catalog.tables import TABLES
+from collector.catalog.tables import TABLES, local_name
 from collector.store.clickhouse import StoreRefusedError
 from collector.store.schema import on_cluster
 from collector.store.schema.migrate import load, migrate
 from collector.store.schema.on_cluster import ClusterStatements, ServersPendingError, tag_of
 from collector.store.schema.retention import apply_retention
-from collector.store.schema.sharding import local_name, with_uuid
+from collector.store.schema.sharding import with_uuid
 from tests.store.scripted import Rows, Scripted
 
 ALTER = "ALTER TABLE lynceus.reconcile_local ON CLUSTER 'prod' ADD COLUMN a UInt8"

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from collector.catalog.bills import POD_COST, POD_RUN
 from collector.catalog.schema import Table
-from collector.catalog.tables import TABLE_NAMED, TABLES
+from collector.catalog.tables import TABLE_NAMED, TABLES, local_name
 from collector.catalog.workflows import STEP_RUN, WORKFLOW_LIVE, WORKFLOW_RUN
 from collector.store.clickhouse import Store, connect
 from collector.store.schema import sharding
@@ -217,7 +217,7 @@ def test_a_subquery_on_another_sharded_table_is_allowed(running: Running) -> Non
 
 def test_only_sharded_tables_have_local_names() -> None:
     """Partitions are replaced, detached or dropped where the rows lie."""
-    assert {name: sharding.local_name(name) for name in ("pod_cost", "period", "schema_migrations")} == {
+    assert {name: local_name(name) for name in ("pod_cost", "period", "schema_migrations")} == {
         "pod_cost": "pod_cost_local", "period": "period", "schema_migrations": "schema_migrations"
     }  # fmt: skip
     assert all(name not in TABLE_NAMED for name in map("{}_local".format, TABLE_NAMED))
