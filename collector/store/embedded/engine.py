@@ -51,6 +51,12 @@ _UNSUPPORTED = 48
 _UNKNOWN_FORMAT = 73
 
 
+NO_ENGINE = (
+    "the engine is not installed here; set store.url to a ClickHouse server, or take the image with the engine "
+    "(lynceus[embedded])"
+)
+
+
 class StorePathError(Exception):
     """The path cannot be served; the text names the path, the reason and the remedy."""
 
@@ -94,6 +100,8 @@ class Engine:
             formats = self._rows("SELECT name FROM system.formats WHERE is_output")
         except RunFolderError as error:
             raise StorePathError(str(error)) from error
+        except ModuleNotFoundError as error:
+            raise StorePathError(NO_ENGINE) from error
         except RuntimeError as error:
             raise StorePathError(f"{path}: the engine cannot open it: {one_line(str(error))}") from error
         self._formats = frozenset(name.casefold() for (name,) in formats)
