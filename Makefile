@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install -q --no-deps
 LOCK := .cache/lock/bin/pip-compile -q --generate-hashes --strip-extras --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: demo test check test-cluster test-store-cluster test-focus test-live test-laws test-start soak soak-replicas bench generate look docs lock setup system clean
+.PHONY: demo test check test-cluster test-store-cluster test-focus test-live test-laws test-start test-image lint-deploy soak soak-replicas bench image image-push sbom generate look docs lock setup system clean
 
 demo: $(RUNS)                    ## a miniature fleet, the collector, the store and the pages; Ctrl-C ends it; DEMO='--port 9000'
 	$(BIN)/lynceus demo $(DEMO)
@@ -65,6 +65,21 @@ bench: $(DEVELOPS)               ## CPU against kubernetes.watch and client-go, 
 	$(BIN)/python -m tests.bench.savings
 	$(BIN)/python -m tests.bench.fleet --seconds 120
 
+image:                           ## the container image by docker, podman or buildah: VARIANT, TAG, REGISTRY (docs/operate/image.md)
+	sh deploy/image/build.sh
+
+image-push:                      ## sends the image to REGISTRY
+	sh deploy/image/build.sh push
+
+sbom:                            ## what the image holds, as CycloneDX, in .cache/sbom: VARIANT=engine or server
+	rm -rf .cache/sbom/env && mkdir -p .cache/sbom
+	sh deploy/image/install.sh $(or $(VARIANT),engine) .cache/sbom/env
+	mv .cache/sbom/env/share/lynceus.cdx.json .cache/sbom/$(or $(VARIANT),engine).cdx.json
+	rm -r .cache/sbom/env
+
+test-image: $(DEVELOPS)          ## both environments of the image: their size, and the program's own tests in them
+	$(BIN)/pytest -q -m image --timeout 1200 tests/deploy/image
+
 generate: $(DEVELOPS)            ## dashboards, alert rules, the role and docs/reference, from the code
 	$(BIN)/python -m generate
 
@@ -78,7 +93,10 @@ lock:                            ## pin what pyproject.toml asks for, with hashe
 	$(PYTHON) -m venv .cache/lock
 	.cache/lock/bin/pip install -q --disable-pip-version-check pip-tools==7.6.2
 	$(LOCK) --extra build --extra embedded --extra parquet --extra traces --output-file requirements.lock pyproject.toml
+	$(LOCK) --extra build --extra parquet --extra traces --constraint requirements.lock --output-file requirements-server.lock pyproject.toml
 	$(LOCK) --all-extras --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	$(LOCK) --output-file deploy/image/sbom.lock deploy/image/sbom.in
+	$(LOCK) --output-file tests/manifests/tools.lock tests/manifests/tools.in
 
 setup: $(DEVELOPS)
 

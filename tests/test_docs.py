@@ -1,7 +1,6 @@
 """What the documentation names exists, and what exists is documented."""
 
 import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -289,15 +288,3 @@ def test_the_readme_stays_short() -> None:
 
     assert len(text) <= 6 * 1024
     assert text.count(b"\n") <= 120
-
-
-def test_the_image_installs_what_runs_and_nothing_else() -> None:
-    """Tools of tests would be code to attack, and some hundred MB."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    tools = {re.split(r"[><=\[]", name)[0].lower() for name in project["optional-dependencies"]["dev"]}
-    locked = set(re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
-    image = (ROOT / "deploy" / "Dockerfile").read_text()
-
-    assert not tools & locked
-    assert re.findall(r"-r (\S+)", image) == ["requirements.lock"]
-    assert "requirements-dev" not in image

@@ -68,7 +68,7 @@ async def test_a_server_with_another_answer_is_not_alive(tmp_path: Path, capsys:
     assert "/healthz answered 500" in capsys.readouterr().err
 
 
-def test_settings_that_cannot_be_read_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_settings_that_cannot_be_read_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Without an argument it is the image's own file."""
     assert alive.main([str(tmp_path / "none.yaml")]) == 1
     assert "none.yaml: cannot be read" in capsys.readouterr().err
