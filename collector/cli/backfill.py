@@ -1,12 +1,14 @@
 """`lynceus backfill`: missed workflows from Argo's archives."""
 
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
 
 from collector.backfill import command
+from collector.cli.audited import audited
 from collector.cli.console import err, out
-from collector.cli.options import Config, OutputFormat, folder_of, parse_span
+from collector.cli.options import Actor, Config, OutputFormat, folder_of, parse_span
 from collector.cli.progress import show_progress
 from collector.reports.render import print_report
 from collector.service.copied_secrets import copied_for_command
@@ -20,11 +22,14 @@ def backfill(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Compare; fetch and write nothing.")] = False,
     output_format: OutputFormat = "table",
     config: Config = None,
+    actor: Actor = "",
 ) -> None:
     """Import workflows that finished in a period but were missed, from Argo's archives. `lynceus run` does so after gaps."""
     settings = load_settings(config)
     span = parse_span(begin, end, settings.billing_timezone)
-    with copied_for_command(settings) as copied, show_progress("hours listed", err) as (_, count):
+    target = f"{cluster or 'all clusters'}, {span.begin} to {span.end}"
+    trace = nullcontext() if dry_run else audited(settings, "backfill", target, actor)
+    with trace, copied_for_command(settings) as copied, show_progress("hours listed", err) as (_, count):
         made = command.backfill_span(
             settings, folder_of(config), span, cluster, dry_run=dry_run, progress=count, copied=copied
         )

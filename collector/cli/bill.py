@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from collector.billing import bill_commands
+from collector.cli.audited import audited
 from collector.cli.console import err, out
-from collector.cli.options import Config, OutputFormat, Url, parse_month
+from collector.cli.options import Actor, Config, OutputFormat, Url, parse_month
 from collector.cli.progress import show_progress
 from collector.reports.render import print_report
 from collector.settings.load import load_settings
@@ -40,6 +41,7 @@ def import_files(
     ] = False,
     output_format: OutputFormat = "table",
     config: Config = None,
+    actor: Actor = "",
 ) -> None:
     """
     Import the provider's bill of a month; it replaces the month's former import of the same provider and account.
@@ -49,7 +51,8 @@ def import_files(
     """
     settings = load_settings(config)
     how = bill_commands.HowToRead(mapping=mapping, account=account, invoiced=invoiced)
-    with show_progress("lines imported", err) as (_, count):
+    names = ", ".join(file.name for file in files)
+    with audited(settings, "import_bill", names, actor), show_progress("lines imported", err) as (_, count):
         made = bill_commands.import_files(
             settings, files, how, accept_bad=accept_bad, is_final=final, progress=lambda done: count(done, done)
         )

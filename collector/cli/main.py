@@ -16,6 +16,7 @@ from collector import connect, logs
 from collector.billing.runs import RepricingError
 from collector.bills.errors import BillError
 from collector.cli import bill, clusters, generate, period, prices, report, savings, spool, store
+from collector.cli.audit import audit
 from collector.cli.backfill import backfill
 from collector.cli.console import report_step
 from collector.cli.demo import demo
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (run, demo, check, sql, export, period.reprice, backfill, migrate, size, version):
+for command in (run, demo, check, sql, export, period.reprice, backfill, audit, migrate, size, version):
     app.command()(command)
 report.app.command("savings", epilog=savings.EXAMPLES)(savings.report_savings)
 app.add_typer(report.app, name="report")

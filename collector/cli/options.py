@@ -15,7 +15,18 @@ from collector.prices.schema import parse_money
 from collector.reports.report import ReportError, Span
 
 Config = Annotated[
-    Path | None, typer.Option("--config", help="Settings file (YAML).", show_default="built-in defaults")
+    Path | None,
+    typer.Option("--config", envvar="LYNCEUS_CONFIG", help="Settings file (YAML).", show_default="built-in defaults"),
+]
+Actor = Annotated[
+    str,
+    typer.Option(
+        "--as",
+        envvar="LYNCEUS_ACTOR",
+        metavar="NAME",
+        help="Who does it, for the audit log.",
+        show_default="user@machine",
+    ),
 ]
 Url = Annotated[
     str,

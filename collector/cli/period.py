@@ -1,13 +1,16 @@
 """`lynceus reprice` and `lynceus period`: the bills of months."""
 
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
 
 from collector.billing import commands
 from collector.billing.runs import RepricingError
+from collector.cli.audited import audited
 from collector.cli.console import err, out, print_line, report_step
 from collector.cli.options import (
+    Actor,
     Config,
     DayAfter,
     FirstDay,
@@ -35,11 +38,13 @@ def reprice(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Compute and compare; write nothing.")] = False,
     output_format: OutputFormat = "table",
     config: Config = None,
+    actor: Actor = "",
 ) -> None:
     """Compute the bill of whole months again, from stored rows, with the price books and rules of the settings."""
     settings = load_settings(config)
     span = parse_span(begin, end, settings.billing_timezone)
-    with copied_for_command(settings) as copied, show_progress("pods priced", err) as (say, count):
+    trace = nullcontext() if dry_run else audited(settings, "reprice", f"{span.begin} to {span.end}", actor)
+    with trace, copied_for_command(settings) as copied, show_progress("pods priced", err) as (say, count):
         made = commands.reprice(
             settings, folder_of(config), span, dry_run=dry_run, report_step=say, progress=count, copied=copied
         )
@@ -60,6 +65,7 @@ def lock(
     ] = "",
     tolerance: Annotated[str, typer.Option(help="Refuse a larger difference from the bill, in percent of it.")] = "1",
     config: Config = None,
+    actor: Actor = "",
 ) -> None:
     """
     Lock a month that has ended: what departments pay for it never changes again.
@@ -68,7 +74,8 @@ def lock(
     """
     settings, percent = load_settings(config), parse_billed(tolerance, "--tolerance")[1]
     order = commands.lock_order(settings, folder_of(config), parse_month(month), tolerance=percent, accept=accept)
-    print_line(commands.lock(settings, order, report_step))
+    with audited(settings, "lock", month, actor):
+        print_line(commands.lock(settings, order, report_step))
 
 
 @app.command()
@@ -78,11 +85,14 @@ def unlock(
         bool, typer.Option("--yes-really", help="Confirm: the bill of this month may have been paid.")
     ] = False,
     config: Config = None,
+    actor: Actor = "",
 ) -> None:
     """Unlock a month. Refused if corrections of the month are booked."""
     if not yes_really:
         raise RepricingError(f"{month}: a locked month may have been paid; add --yes-really to unlock it")
-    print_line(commands.unlock(load_settings(config), parse_month(month), report_step))
+    settings, first = load_settings(config), parse_month(month)
+    with audited(settings, "unlock", month, actor):
+        print_line(commands.unlock(settings, first, report_step))
 
 
 @app.command()
@@ -99,15 +109,20 @@ def reconcile(
     tolerance: Annotated[str, typer.Option(help="Report differences larger than this percentage of the bill.")] = "1",
     output_format: OutputFormat = "table",
     config: Config = None,
+    actor: Actor = "",
 ) -> None:
     """Compare the provider's bill of a month that has ended with ours, and store the comparison."""
     amounts = dict(parse_billed(text, "--billed") for text in billed or ())
     percent = parse_billed(tolerance, "--tolerance")[1]
-    made = commands.reconcile(load_settings(config), parse_month(month), amounts, percent)
+    settings, first = load_settings(config), parse_month(month)
+    with audited(settings, "reconcile", month, actor):
+        made = commands.reconcile(settings, first, amounts, percent)
     print_report(made, output_format, out)
 
 
 @app.command()
-def correct(config: Config = None) -> None:
+def correct(config: Config = None, actor: Actor = "") -> None:
     """Book charges that arrived late for locked months as corrections in the open month. `lynceus run` does so hourly."""
-    print_line(str(commands.correct(load_settings(config))))
+    settings = load_settings(config)
+    with audited(settings, "correct", "locked months", actor):
+        print_line(commands.correct(settings))

@@ -2,14 +2,16 @@
 `lynceus spool`: what can be done with the collector's queue on disk.
 """
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from collector import connect
+from collector.cli.audited import audited
 from collector.cli.console import print_line
-from collector.cli.options import Config
+from collector.cli.options import Actor, Config
 from collector.clock import now_ms
 from collector.connect import ExternalError
 from collector.desired import desired
@@ -35,13 +37,14 @@ def salvage(
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what can be read; send nothing.")] = False,
     config: Config = None,
+    actor: Actor = "",
 ) -> None:
     """Send the readable rows of a damaged spool to the store. `lynceus run` does so by itself."""
     settings = load_settings(config)
     with copied_for_command(settings) as copied:
         clusters = sorted(desired(settings, copied).clusters)
     store = None if dry_run else connect.writing_store(settings)
-    with connect.store_failures():
+    with nullcontext() if dry_run else audited(settings, "salvage", file.name, actor), connect.store_failures():
         try:
             found = send_salvaged(file, store, clusters, now_ms())
         except SpoolError as error:

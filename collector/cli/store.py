@@ -12,8 +12,9 @@ from msgspec.structs import replace
 
 from collector import __version__, connect
 from collector.checked import Check
+from collector.cli.audited import audited
 from collector.cli.console import report_step
-from collector.cli.options import Config
+from collector.cli.options import Actor, Config
 from collector.settings.derived import make_data_dir, parse_address
 from collector.settings.load import load_settings
 from collector.settings.model import Settings, SettingsError
@@ -76,12 +77,13 @@ def back_up(
         Path, typer.Argument(help="New folder for the backup; the store's process must be able to write it.")
     ],
     config: Config = None,
+    actor: Actor = "",
 ) -> None:
     """Back up the running embedded store. Inserts continue meanwhile."""
     settings = load_settings(config)
     _refuse_servers(settings)
     store = connect.writing_store(settings)
-    with connect.store_failures(), _failures():
+    with audited(settings, "back_up", str(folder), actor), connect.store_failures(), _failures():
         made = backup.back_up(store, folder, __version__, report_step)
     report_step(f"{folder}: {_summary(made)}")
 

@@ -85,6 +85,7 @@ def test_kill_9_leaves_the_old_bill_and_a_clean_second_try(store: Store, engine:
     process.kill()
     process.wait()
     assert current(store) == before
+    assert store.query_rows("SELECT action, outcome FROM lynceus.audit_entry FINAL") == [("reprice", "begun")]
 
     assert run_command("reprice", *MONTH, *config).returncode == 0
     assert store.query_rows("SELECT DISTINCT run FROM lynceus.cost_current") == [(3,)]

@@ -17,6 +17,7 @@ Action = Literal[
     "correct",
     "import_bill",
     "backfill",
+    "salvage",
     "back_up",
     "create_token",
     "revoke_token",
