@@ -7,7 +7,11 @@ from pathlib import Path
 
 def out_of_date(folder: Path, generated: dict[str, str], *, shared: bool = False) -> list[str]:
     """Names of files that are missing, differ, or are no longer generated; in a shared folder other files may stand."""
-    present = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()} if folder.is_dir() else {}
+    present = (
+        {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir() if path.is_file()}
+        if folder.is_dir()
+        else {}
+    )
     expected = generated.keys() if shared else present.keys() | generated.keys()
     return sorted(name for name in expected if present.get(name) != generated.get(name))
 

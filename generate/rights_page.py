@@ -8,7 +8,8 @@ from generate.markdown import code, page, table
 from generate.role import CONTROLLER_NAMESPACE
 
 INTRODUCTION = """
-`deploy/reader/rbac.yaml` grants these rights. It is generated from the same list.
+`deploy/reader/rights/rbac.yaml` and `deploy/controller/rbac.yaml` grant these rights, and so does the chart.
+All are generated from the same list.
 `lynceus check` tests each right in each cluster, and prints the rule that is missing.
 `lynceus check --role CLUSTER | kubectl apply -f -` grants all of them to the identity of the collector in that cluster.
 """.strip()

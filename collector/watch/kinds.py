@@ -3,7 +3,7 @@ The watched kinds as data: one row for each kind, and the rights to read single 
 
 To add a kind, edit three files:
 
-1. here: a row in RESOURCES. `make generate` then writes its right into deploy/reader/rbac.yaml.
+1. here: a row in RESOURCES. `make generate` then writes its right into deploy/reader/rights and the chart.
 2. core/objects/kubernetes.py: its name in `OwnKind`, and its struct in structs.py. Of a queue manager: in `AdmissionKind`.
 3. core/cluster/state.py: what it is watched for, a handler.
 

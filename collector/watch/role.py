@@ -1,7 +1,8 @@
 """
 The rights of a collector as YAML: a role over all namespaces, one in the controller's namespace, and who gets them.
 
-`make generate` writes deploy/reader/rbac.yaml with it, and `lynceus check --role` the role of one cluster.
+`make generate` writes deploy/reader/rights, deploy/controller and the chart's rules with it, and `lynceus check --role` the
+role of one cluster.
 """
 
 import json
@@ -48,12 +49,28 @@ def grantee_of(username: str) -> Grantee:
 
 def role(kinds: Iterable[Resource], namespace: str, grantee: Grantee) -> str:
     """YAML of all rights; `namespace` is the controller's, and without one only what is read in all namespaces is granted."""
-    ordered = sorted(kinds, key=lambda resource: not resource.needed)
-    whole = _CLUSTER.format(rules=_lines(map(_kind, ordered)), subject=grantee.subject)
-    if not namespace:
-        return whole
-    named = _lines(map(_right, rights(namespace)))
-    return whole + _CONTROLLER.format(rules=named, subject=grantee.subject, namespace=namespace)
+    whole = cluster_role(kinds, grantee)
+    return f"{whole}---\n{controller_role(namespace, grantee)}" if namespace else whole
+
+
+def cluster_role(kinds: Iterable[Resource], grantee: Grantee) -> str:
+    """YAML of what is read in all namespaces: a ClusterRole and who gets it."""
+    return _CLUSTER.format(rules=cluster_rules(kinds), subject=grantee.subject)
+
+
+def controller_role(namespace: str, grantee: Grantee) -> str:
+    """YAML of what is read in the controller's namespace: a Role and who gets it."""
+    return _CONTROLLER.format(rules=controller_rules(), subject=grantee.subject, namespace=namespace)
+
+
+def cluster_rules(kinds: Iterable[Resource]) -> str:
+    """The rules of the ClusterRole, needed ones first, as a YAML list."""
+    return _lines(map(_kind, sorted(kinds, key=lambda resource: not resource.needed)))
+
+
+def controller_rules() -> str:
+    """The rules of the Role in the controller's namespace, as a YAML list."""
+    return _lines(map(_right, rights("")))
 
 
 _CLUSTER = """
@@ -69,7 +86,6 @@ roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: lynceus
 subjects: [{subject}]
 """.lstrip()
 _CONTROLLER = """
----
 # Optional: in the controller's namespace, by name where possible; one Role and RoleBinding for each installation.
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role

@@ -2,8 +2,7 @@
 What the testbed's restricted user may do: nothing, until a test grants it a role.
 
 Our own deployment's roles can be granted too, so that a test shows whether they are enough for the collector. The
-bindings are made here: the deployed ones name a service account in a namespace that kustomize sets, and that program is
-not to be had here.
+bindings are made here: the deployed ones name a service account. test_deployed.py uses that account itself.
 """
 
 from collections.abc import Iterator
@@ -15,16 +14,16 @@ import yaml
 
 from tests.cluster.testbed import RESTRICTED_USER, ControlPlane, Json, named
 
-READER = Path(__file__).resolve().parent.parent.parent / "deploy" / "reader"
+DEPLOY = Path(__file__).resolve().parent.parent.parent / "deploy"
+READER = (DEPLOY / "reader", DEPLOY / "controller")
 GROUP = "rbac.authorization.k8s.io"
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
-def grant_deployed_roles(plane: ControlPlane, folder: Path = READER, namespace: str = "lynceus") -> list[str]:
-    """Grants every ClusterRole and Role in the files below `folder`; returns their names, if any."""
-    documents = [
-        document for file in sorted(folder.rglob("*.yaml")) for document in yaml.safe_load_all(file.read_text())
-    ]
+def grant_deployed_roles(plane: ControlPlane, *folders: Path, namespace: str = "lynceus") -> list[str]:
+    """Grants every ClusterRole and Role in the files below some folders, the reader's by default; returns their names."""
+    files = [file for folder in folders or READER for file in sorted(folder.rglob("*.yaml"))]
+    documents = [document for file in files for document in yaml.safe_load_all(file.read_text())]
     roles = [document for document in documents if document and document.get("kind") in ("ClusterRole", "Role")]
     for role in roles:
         grant(plane, role, namespace)

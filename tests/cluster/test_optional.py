@@ -72,16 +72,16 @@ async def test_kinds_that_are_not_installed_hold_up_nothing(control_plane: Contr
     assert "jobs" in found
 
 
-def install_argo(plane: ControlPlane) -> None:
+def install_argo(plane: ControlPlane, name_space: str = "argo") -> None:
     """What the collector reads of Argo's installation: a leading controller, its Lease and its configuration."""
-    namespace = "/api/v1/namespaces/argo"
-    plane.apply(namespace, named("v1", "Namespace", "argo"))
+    namespace = f"/api/v1/namespaces/{name_space}"
+    plane.apply(namespace, named("v1", "Namespace", name_space))
     name = "workflow-controller-configmap"
     plane.apply(f"{namespace}/configmaps/{name}", named("v1", "ConfigMap", name) | {"data": {"parallelism": "25"}})
     lease = named("coordination.k8s.io/v1", "Lease", "workflow-controller")
     now = f"{stamp(time.time())[:-1]}.000000Z"
     lease["spec"] = {"holderIdentity": CONTROLLER, "leaseDurationSeconds": 15, "acquireTime": now, "renewTime": now}
-    plane.apply("/apis/coordination.k8s.io/v1/namespaces/argo/leases/workflow-controller", lease)
+    plane.apply(f"/apis/coordination.k8s.io/v1/namespaces/{name_space}/leases/workflow-controller", lease)
     pod = named("v1", "Pod", CONTROLLER)
     pod["metadata"]["labels"] = {"app": "workflow-controller"}
     pod["spec"] = {"containers": [{"name": "workflow-controller", "image": "argo"}]}

@@ -81,7 +81,7 @@ async def status(connection: Connection, path: str) -> int:
 def hub(fresh_control_plane: ControlPlane) -> ControlPlane:
     """A cluster with a reader, Argo CD's secret of itself, and what hands tokens over."""
     plane = fresh_control_plane
-    for document in documents("reader", "argocd/hand-tokens"):
+    for document in documents("reader/rights", "controller", "argocd/hand-tokens"):
         apply(plane, document)
     plane.apply("/api/v1/namespaces/argocd/secrets/cluster-prod", argocd_secret(plane))
     return plane
