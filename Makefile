@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install -q --no-deps
 LOCK := .cache/lock/bin/pip-compile -q --generate-hashes --strip-extras --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: demo test check test-cluster test-store-cluster test-focus test-live test-laws test-start test-image lint-deploy soak soak-replicas bench image image-push sbom generate look docs lock setup system clean
+.PHONY: demo test check test-cluster test-deploy test-store-cluster test-focus test-live test-laws test-start test-image lint-deploy soak soak-replicas bench image image-push sbom generate look docs lock setup system clean
 
 demo: $(RUNS)                    ## a miniature fleet, the collector, the store and the pages; Ctrl-C ends it; DEMO='--port 9000'
 	$(BIN)/lynceus demo $(DEMO)
@@ -27,6 +27,9 @@ check: $(DEVELOPS)               ## style, types, direction of imports, document
 test-cluster: $(DEVELOPS)        ## a real kube-apiserver, etcd and kwok, built once from their Go modules
 	$(BIN)/python -m tests.cluster.build
 	$(BIN)/pytest -q -m cluster --timeout 600 tests/cluster
+
+test-deploy: $(DEVELOPS)         ## the Helm chart and overlays of the manifests, by helm and kustomize, built once from their Go modules
+	$(BIN)/pytest -q -m deploy tests/deploy
 
 test-store-cluster: $(DEVELOPS)  ## two ClickHouse servers out of chdb as two shards, about 2 minutes
 	$(BIN)/pytest -q -m store_cluster --timeout 300 tests/store_cluster

@@ -44,7 +44,10 @@ FOLDERS = {
     "dashboards": Folder(module="dashboards.files", path="dashboards/generated"),
     "alerts": Folder(module="alerts.files", path="alerts/generated"),
     "twins": Folder(module="alerts.files", function="twins_files", path="alerts/generated-twins"),
-    "role": Folder(module="generate.role", path="deploy/reader", shared=True),
+    "role": Folder(module="generate.role", path="deploy/reader/rights", shared=True),
+    "controller": Folder(module="generate.role", function="controller_files", path="deploy/controller", shared=True),
+    "chart": Folder(module="generate.chart", path="deploy/chart/generated"),
+    "values": Folder(module="generate.values_schema", path="deploy/chart", shared=True),
     "reference": Folder(module="generate.reference", path="docs/reference"),
 }
 """By the name on the command line."""

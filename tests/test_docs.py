@@ -71,7 +71,10 @@ def test_an_unknown_folder_is_refused(capsys: pytest.CaptureFixture[str]) -> Non
     with pytest.raises(SystemExit, match="2"):
         main(["dashbords"])
 
-    assert "expected one of dashboards, alerts, twins, role, reference" in capsys.readouterr().err
+    assert (
+        "expected one of dashboards, alerts, twins, role, controller, chart, values, reference"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_file_that_is_no_longer_generated_is_removed(tmp_path: Path) -> None:
@@ -95,7 +98,8 @@ def test_a_shared_folder_keeps_its_other_files(tmp_path: Path) -> None:
 
 def test_the_role_grants_reading_alone_and_no_secret() -> None:
     """Least rights: no verb that changes anything, nothing that holds a credential, by name where there is a name."""
-    documents = list(yaml.safe_load_all(FOLDERS["role"].files()["rbac.yaml"]))
+    texts = [FOLDERS[name].files()["rbac.yaml"] for name in ("role", "controller")]
+    documents = [document for text in texts for document in yaml.safe_load_all(text)]
     rules = [rule for document in documents for rule in document.get("rules", ())]
 
     assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list", "watch"}

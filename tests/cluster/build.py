@@ -1,10 +1,11 @@
 """
-The programs of a real control plane, built once from source: kube-apiserver, etcd and kwok.
+The programs of a real control plane, built once from source: kube-apiserver, etcd and kwok; and helm and kustomize, which
+render what is deployed.
 
-They come from Go modules and not as downloads, so go.sum vouches for every byte. Two modules, because the dependencies
-of kube-apiserver and those of etcd and kwok need not agree. A cold build takes minutes, so the result is kept under a
-name made from the pins: the same pins never build twice, and changed pins never find an old program. Beside Go's own
-caches nothing is written outside .cache/.
+They come from Go modules and not as downloads, so go.sum vouches for every byte. Three modules, because the dependencies
+of kube-apiserver, of etcd and kwok, and of helm and kustomize need not agree. A cold build takes minutes, so the result is
+kept under a name made from a module's pins: the same pins never build twice, and changed pins never find an old program.
+Beside Go's own caches nothing is written outside .cache/.
 
     python -m tests.cluster.build
 """
@@ -16,18 +17,20 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CACHE = HERE.parent.parent / ".cache" / "cluster"
+CONTROL_PLANE, RENDER = ("etcdkwok", "apiserver"), ("render",)
+"""Modules by what they are for."""
 PINS = ("go.mod", "go.sum", "tools.go")
 
 
 class BuildError(RuntimeError):
-    """A program of the control plane could not be built."""
+    """A program could not be built."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,45 +46,51 @@ PROGRAMS = (
     Program(name="etcd", module="etcdkwok", package="go.etcd.io/etcd/server/v3"),
     Program(name="kwok", module="etcdkwok", package="sigs.k8s.io/kwok/cmd/kwok"),
     Program(name="kube-apiserver", module="apiserver", package="k8s.io/kubernetes/cmd/kube-apiserver"),
+    Program(name="helm", module="render", package="helm.sh/helm/v3/cmd/helm"),
+    Program(name="kustomize", module="render", package="sigs.k8s.io/kustomize/kustomize/v5"),
 )
 
 
-def pins_hash() -> str:
-    """A digest of go.mod, go.sum and tools.go, as a name."""
+def pins_hash(module: str) -> str:
+    """A digest of a module's go.mod, go.sum and tools.go, as a name."""
     digest = hashlib.sha256()
-    for module in sorted({program.module for program in PROGRAMS}):
-        for pin in PINS:
-            content = (HERE / module / pin).read_bytes()
-            digest.update(f"{module}/{pin} {len(content)}\n".encode() + content)
+    for pin in PINS:
+        content = (HERE / module / pin).read_bytes()
+        digest.update(f"{module}/{pin} {len(content)}\n".encode() + content)
     return digest.hexdigest()[:16]
 
 
-def programs() -> Mapping[str, Path]:
-    """The path of each program by its name; builds missing ones first."""
-    folder = CACHE / pins_hash()
-    folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder / "lock"):
-        return {program.name: _built(program, folder) for program in PROGRAMS}
+def programs(modules: Collection[str] = (*CONTROL_PLANE, *RENDER)) -> Mapping[str, Path]:
+    """The path of each program of some modules by its name; builds missing ones first."""
+    return {program.name: _built(program) for program in PROGRAMS if program.module in modules}
 
 
-def _built(program: Program, folder: Path) -> Path:
+def _built(program: Program) -> Path:
     """The program's path; the file is complete or missing, however a build ends."""
+    folder = CACHE / f"{program.module}-{pins_hash(program.module)}"
     path = folder / program.name
     if path.exists():
         return path
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder / "lock"):
+        if not path.exists():
+            _build(program, path)
+    return path
+
+
+def _build(program: Program, path: Path) -> None:
     started = time.monotonic()
     sys.stderr.write(f"building {program.name} (minutes from a cold cache)\n")
-    partial = folder / f"{program.name}.partial"
+    partial = path.with_suffix(".partial")
     _go_build(program, partial)
     partial.replace(path)
     sys.stderr.write(f"built {program.name} in {time.monotonic() - started:.0f} s\n")
-    return path
 
 
 def _go_build(program: Program, output: Path) -> None:
     """Leaves the stripped, static program at `output`."""
     if shutil.which("go") is None:
-        raise BuildError(f"{program.name}: no `go` on PATH to build it with; install Go 1.25 or newer")
+        raise BuildError(f"{program.name}: no `go` on PATH to build it with; install Go 1.26 or newer")
     command = ["go", "build", "-mod=readonly", "-trimpath", "-ldflags", "-s -w", "-o", str(output), program.package]
     # A go.work in some folder above must not change what the pins say.
     environment = os.environ | {"CGO_ENABLED": "0", "GOWORK": "off"}

@@ -62,7 +62,7 @@ class ControlPlane:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._programs = build.programs()
+        self._programs = build.programs(build.CONTROL_PLANE)
         self._children: dict[str, Child] = {}
         etcd, peer, api, self._kwok_port = free_ports(4)
         self.folder = folder
