@@ -7,7 +7,6 @@ from typing import Any, NoReturn
 
 from collector.catalog.counters import Counters
 from collector.web.app import create_app
-from collector.web.history import History
 from generate.markdown import code, page, table
 
 Json = dict[str, Any]
@@ -21,8 +20,7 @@ Instants are Unix milliseconds.
 
 def build() -> str:
     """The page."""
-    history = History(workflow=_never, named=_never, queue=_never, template=_never)
-    document = create_app(live=_never, counters=Counters(), metrics=_never, money=_never, history=history).openapi()
+    document = create_app(live=_never, counters=Counters(), metrics=_never, money=_never, history=_never).openapi()
     paths = [
         (code(f"{method.upper()} {path}"), operation.get("summary", ""), _answer(operation))
         for path, methods in document["paths"].items()

@@ -156,11 +156,16 @@ class TokenFiles:
 
     def visitor(self, token: str, today: date | None = None) -> Visitor | None:
         """Who has a token; None: it is unknown, or has ended. Takes the same time whichever entry it is."""
+        found = self.entry(token, today)
+        return found.visitor if found else None
+
+    def entry(self, token: str, today: date | None = None) -> TokenEntry | None:
+        """The same, with the end of the token."""
         if not token or len(token) > LONGEST_TOKEN:
             return None
         digest, day = hash_of(token), today or datetime.now(UTC).date()
         found = [entry for entry in self.entries if hmac.compare_digest(entry.sha256, digest)]
-        return next((entry.visitor for entry in found if not entry.is_over(day)), None)
+        return next((entry for entry in found if not entry.is_over(day)), None)
 
 
 def _bytes_of(file: Path) -> bytes:

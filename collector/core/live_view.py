@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from collector.core.access_health import AccessHealth
 from collector.core.facts.watches import WatchGap
 from collector.core.messages import ControllerMetrics
 from collector.core.model import Instant, WaitReason
@@ -391,3 +392,4 @@ class LiveView(msgspec.Struct, frozen=True, gc=False):
     """None: the collector was started without a settings file."""
     audit_dropped: int = 0
     """Entries of the audit log that are lost, since this process began."""
+    access: AccessHealth = AccessHealth()

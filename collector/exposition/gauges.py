@@ -306,6 +306,7 @@ GAUGES: dict[str, Reader] = {
     ),
     catalog.NOT_READY.name: _not_ready,
     catalog.SHARD_HELD.name: _shard_held,
+    catalog.TOKEN_EXPIRY.name: lambda view: {(name,): at / 1000 for name, at in view.access.ends.items()},
     catalog.SINGLE_MODE.name: _single(lambda view: bool(view.replica.alone) if view.replica else None),
     catalog.ROLLED_UP.name: lambda view: {(name,): at / 1000 for name, at in view.store.rolled_up_at.items()},
     catalog.BACKUP_PERIOD.name: lambda view: {(): float(view.backup.every_s)} if view.backup else {},

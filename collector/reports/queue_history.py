@@ -116,18 +116,25 @@ WAITING = f"""
     ORDER BY created_at, uid LIMIT {LONGEST}
 """
 
+EVER_RUN = f"""
+    SELECT 1 FROM {DATABASE}.workflow_run WHERE {_PLACE} LIMIT 1
+    UNION ALL SELECT 1 FROM {DATABASE}.workflow_live WHERE {_PLACE} LIMIT 1
+"""
 EVER = f"""
     SELECT 1 FROM {DATABASE}.queue_sample WHERE {_PLACE} LIMIT 1
-    UNION ALL SELECT 1 FROM {DATABASE}.workflow_run WHERE {_PLACE} LIMIT 1
-    UNION ALL SELECT 1 FROM {DATABASE}.workflow_live WHERE {_PLACE} LIMIT 1
+    UNION ALL {EVER_RUN}
 """
 
 Parameters = dict[str, Any]
 UNKNOWN = QueueLatencies()
 
 
-def read_queue(query: Query, place: QueuePlace, steps: StepsOfTime) -> StoredQueue | None:
-    """Reads a queue over a period; None: the store never held anything of it."""
+def read_queue(query: Query, place: QueuePlace, steps: StepsOfTime, *, of_all: bool = True) -> StoredQueue | None:
+    """
+    Reads a queue over a period; None: the store never held anything of it.
+
+    `of_all`: whether all departments' workflows are read. Samples count them together, so that without it no depth is known.
+    """
     known: Parameters = {
         "cluster": place.cluster,
         "namespace": place.namespace,
@@ -136,17 +143,14 @@ def read_queue(query: Query, place: QueuePlace, steps: StepsOfTime) -> StoredQue
         "end": steps.end,
         "step": steps.step_ms,
     }
-    if not query(EVER, known):
+    if not query(EVER if of_all else EVER_RUN, known):
         return None
-    gaps = [
-        UnseenDepth(max(begin, steps.begin), min(end, steps.end), cause) for begin, end, cause in query(GAPS, known)
-    ]
-    unseen = [*gaps, *(UnseenDepth(begin, end, "") for begin, end in query(HOLES, known))]
+    unseen = _unseen(query, known, steps) if of_all else [UnseenDepth(steps.begin, steps.end, "")]
     flow = _flow(query(FLOW, known), steps)
     return StoredQueue(
         steps=steps,
         unseen=unseen,
-        depths=_depths(query, known, steps, unseen),
+        depths=_depths(query, known, steps, unseen) if of_all else [],
         whole=flow.pop(WHOLE, QueueStep()),
         flow=flow,
         waiting=[LongWaiting(*row) for row in query(WAITING, known)],
@@ -155,6 +159,14 @@ def read_queue(query: Query, place: QueuePlace, steps: StepsOfTime) -> StoredQue
             for template, runs, succeeded, waiting, p95, begun in query(OF_TEMPLATES, known)
         ],
     )
+
+
+def _unseen(query: Query, known: Parameters, steps: StepsOfTime) -> list[UnseenDepth]:
+    """The times without observation, within the period."""
+    gaps = [
+        UnseenDepth(max(begin, steps.begin), min(end, steps.end), cause) for begin, end, cause in query(GAPS, known)
+    ]
+    return [*gaps, *(UnseenDepth(begin, end, "") for begin, end in query(HOLES, known))]
 
 
 def _depths(query: Query, known: Parameters, steps: StepsOfTime, unseen: Sequence[UnseenDepth]) -> list[DepthInStep]:

@@ -1,15 +1,18 @@
 """
 Reads the store for pages: two questions at a time, so that readers of pages cannot keep the store from its inserts.
+
+A question is asked for a scope, over a connection that reads the rows of that scope alone.
 """
 
 import asyncio
-import queue
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 from collector import connect
+from collector.access.scope import Scope
 from collector.core.history.queue import QueuePlace, StepsOfTime, StoredQueue
 from collector.core.history.template import StoredTemplate, TemplatePlace
 from collector.core.history.workflow import NamedWorkflow, StoredWorkflow
@@ -19,6 +22,7 @@ from collector.reports.report import Query
 from collector.reports.template_history import read_template
 from collector.reports.workflow import read_workflow
 from collector.reports.workflow_names import find_workflows
+from collector.service.scoped_stores import ScopedStores
 from collector.settings.model import Settings
 from collector.store.clickhouse import Store
 from collector.web.history import PATIENCE_S, History, NameSought
@@ -35,51 +39,58 @@ class PageReader:
     def __init__(self, settings: Settings, measure: Measure) -> None:
         self._settings, self._measure = settings, measure
         self._threads = ThreadPoolExecutor(AT_ONCE, "pages")
-        self._stores: queue.SimpleQueue[Store] = queue.SimpleQueue()
-        for _ in range(AT_ONCE):
-            self._stores.put(connect.reading_store(settings, "", own=True, timeout_s=int(PATIENCE_S)))
+        self._stores = ScopedStores(self._connect)
 
-    def history(self) -> History:
-        """The questions that pages may ask."""
-        return History(workflow=self._workflow, named=self._named, queue=self._queue, template=self._template)
+    def _connect(self, scope: Scope) -> Store:
+        return connect.reading_store(self._settings, "", own=True, timeout_s=int(PATIENCE_S), scope=scope)
+
+    def history(self, scope: Scope) -> History:
+        """The questions that pages may ask for a scope."""
+        return History(
+            workflow=partial(self._workflow, scope),
+            named=partial(self._named, scope),
+            queue=partial(self._queue, scope),
+            template=partial(self._template, scope),
+        )
 
     def close(self) -> None:
         """Ends the threads after their present statement, without waiting for it."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _workflow(self, uid: str, attempt: int | None, clusters: Sequence[str]) -> StoredWorkflow | None:
-        return await self.ask("workflow", lambda query: read_workflow(query, uid, attempt, clusters))
+    async def _workflow(
+        self, scope: Scope, uid: str, attempt: int | None, clusters: Sequence[str]
+    ) -> StoredWorkflow | None:
+        return await self.ask("workflow", scope, lambda query: read_workflow(query, uid, attempt, clusters))
 
-    async def _named(self, sought: NameSought) -> Sequence[NamedWorkflow]:
+    async def _named(self, scope: Scope, sought: NameSought) -> Sequence[NamedWorkflow]:
         return await self.ask(
             "search",
+            scope,
             lambda query: find_workflows(
                 query, sought.name, cluster=sought.cluster, namespace=sought.namespace, clusters=sought.clusters
             ),
         )
 
-    async def _queue(self, place: QueuePlace, steps: StepsOfTime) -> StoredQueue | None:
-        return await self.ask("queue", lambda query: read_queue(query, place, steps))
+    async def _queue(self, scope: Scope, place: QueuePlace, steps: StepsOfTime) -> StoredQueue | None:
+        of_all = scope.kind == "all"
+        return await self.ask("queue", scope, lambda query: read_queue(query, place, steps, of_all=of_all))
 
-    async def _template(self, place: TemplatePlace, steps: StepsOfTime) -> StoredTemplate | None:
-        return await self.ask("template", lambda query: read_template(query, place, steps))
+    async def _template(self, scope: Scope, place: TemplatePlace, steps: StepsOfTime) -> StoredTemplate | None:
+        return await self.ask("template", scope, lambda query: read_template(query, place, steps))
 
-    async def ask(self, page: str, question: Callable[[Query], T]) -> T:
+    async def ask(self, page: str, scope: Scope, question: Callable[[Query], T]) -> T:
         """The answer to a question, which may take several statements. A cancelled call that still waits is never run."""
         until = time.monotonic() + PATIENCE_S
         loop = asyncio.get_running_loop()
         with self._measure("report", report=f"page of a {page}"):
-            return await loop.run_in_executor(self._threads, self._answer, question, until)
+            return await loop.run_in_executor(self._threads, self._answer, scope, question, until)
 
-    def _answer(self, question: Callable[[Query], T], until: float) -> T:
-        store = self._stores.get()
+    def _answer(self, scope: Scope, question: Callable[[Query], T], until: float) -> T:
+        with self._stores.lent(scope) as store:
 
-        def query(sql: str, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
-            if time.monotonic() > until:
-                raise TimeoutError("the page waits no longer")
-            return store.query_rows(sql, dict(parameters))
+            def query(sql: str, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+                if time.monotonic() > until:
+                    raise TimeoutError("the page waits no longer")
+                return store.query_rows(sql, dict(parameters))
 
-        try:
             return question(query)
-        finally:
-            self._stores.put(store)

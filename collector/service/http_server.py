@@ -11,8 +11,9 @@ import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -20,6 +21,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from collector import connect
+from collector.access.entrance import Entrance
+from collector.access.scope import OPEN, Scope
 from collector.catalog.counters import Counters
 from collector.clock import now_ms
 from collector.connect import ExternalError
@@ -29,10 +32,10 @@ from collector.measured import Measure, unmeasured
 from collector.reports.today import COST_TODAY
 from collector.service.connections import BACKLOG, BoundedProtocol, Connections, Visit, most_connections
 from collector.service.history import PageReader
+from collector.service.scoped_stores import ScopedStores
 from collector.settings.derived import parse_address
 from collector.settings.doors import is_loopback
 from collector.settings.model import Settings, TlsSettings
-from collector.store.clickhouse import Store
 from collector.store.worker import Worker
 from collector.web.app import create_app
 from collector.web.money import Money, Spent
@@ -84,6 +87,8 @@ async def serving(
     counters: Counters,
     measure: Measure = unmeasured,
     places: Places = no_places,
+    *,
+    entrance: Entrance,
 ) -> AsyncIterator[None]:
     """Serves for as long as the block lasts; the pages name what is not ready yet. Failure names the remedy."""
     host, port = parse_address(settings.http.listen, "http.listen")
@@ -93,12 +98,13 @@ async def serving(
         counters=counters,
         metrics=prometheus.Scrapes(lambda: with_problems(view()), counters).answer,
         money=_money(settings, reading, measure),
-        history=pages.history(),
+        history=pages.history,
         places=places,
+        entrance=entrance,
         hosts=(*LOOPBACK, host) if is_loopback(host) else ("*",),
     )
     config = _config(app, settings.http.tls, host, port)
-    if not is_loopback(host) and not settings.http.tls.client_ca:
+    if not is_loopback(host) and entrance.otherwise == OPEN:
         log.warning(
             "pages, API and metrics are open to everyone who reaches them", extra={"listen": settings.http.listen}
         )
@@ -139,6 +145,8 @@ def _config(app: FastAPI, tls: TlsSettings, host: str, port: int) -> uvicorn.Con
         port=port,
         log_config=None,
         access_log=False,
+        # The address of a visitor is that of the connection: whoever is on this machine could name another one.
+        proxy_headers=False,
         lifespan="off",
         ws="none",
         timeout_graceful_shutdown=1,
@@ -174,16 +182,18 @@ def with_problems(view: LiveView) -> LiveView:
     )
 
 
-def _money(settings: Settings, reading: Worker, measure: Measure) -> Callable[[], Awaitable[Money]]:
-    """A query for today's cost by department, over its own connection, so that pages never wait for an insert."""
-    store: Store | None = None
+def _money(settings: Settings, reading: Worker, measure: Measure) -> Callable[[Scope], Awaitable[Money]]:
+    """A query for today's cost by department, over its own connections, so that pages never wait for an insert."""
+    stores = ScopedStores(lambda scope: connect.reading_store(settings, "", own=True, scope=scope))
 
-    async def money() -> Money:
-        nonlocal store
-        store = store or connect.reading_store(settings, "", own=True)
+    def rows_of(scope: Scope, today: date) -> list[dict[str, Any]]:
+        with stores.lent(scope) as store:
+            return store.query_named(COST_TODAY, {"day": today})
+
+    async def money(scope: Scope) -> Money:
         today = datetime.now(ZoneInfo(settings.billing_timezone)).date()
         with measure("report", report="cost of today"):
-            rows = await reading.run(store.query_named, COST_TODAY, {"day": today})
+            rows = await reading.run(rows_of, scope, today)
         spent = tuple(
             Spent(
                 department=row["department"],

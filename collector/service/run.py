@@ -39,6 +39,7 @@ from collector.service.shards import shards_of
 from collector.service.storage import Storage
 from collector.service.tasks import background_task
 from collector.service.trace_export import TraceExport
+from collector.service.visitors import Visitors
 from collector.service.watchers import Watchers
 from collector.settings.derived import rules_of
 from collector.settings.model import Settings
@@ -109,6 +110,7 @@ def build(settings: Settings, folder: Path, stop: asyncio.Event, file: Path | No
         backups=Backups(settings, counters),
         departments=DepartmentCosts(settings),
         audit=AuditLog(counters, log_lines=settings.access.audit_log),
+        visitors=Visitors(settings),
         stop=stop,
         trace_export=export,
         measure=measure,
@@ -118,7 +120,10 @@ def build(settings: Settings, folder: Path, stop: asyncio.Event, file: Path | No
 async def _start(runtime: Runtime, stack: AsyncExitStack, accrue_s: int) -> None:
     """Starts everything; the last to start is the first to end: watches end before the spool does, and Leases after it."""
     settings, pipeline, counters, storage = runtime.settings, runtime.pipeline, runtime.counters, runtime.storage
-    await stack.enter_async_context(serving(settings, runtime.view, counters, runtime.measure, runtime.queue_position))
+    entrance, position = runtime.visitors.entrance, runtime.queue_position
+    await stack.enter_async_context(
+        serving(settings, runtime.view, counters, runtime.measure, position, entrance=entrance)
+    )
     await stack.enter_async_context(runtime.shards.sharing())
     await stack.enter_async_context(storage.running())
     await stack.enter_async_context(writing_audit(settings, runtime.audit))
@@ -133,6 +138,7 @@ async def _start(runtime: Runtime, stack: AsyncExitStack, accrue_s: int) -> None
         "corrections": jobs.correct_forever(settings, accrue_s),
         "rollups": jobs.roll_up_forever(settings, counters, storage.rolled_up_at, pipeline.books),
         "departments": runtime.departments.follow_forever(),
+        "tokens": runtime.visitors.follow_forever(),
         "retention": jobs.retain_once(settings),
     }.items():
         await stack.enter_async_context(background_task(work, name))

@@ -23,6 +23,7 @@ from collector.service.live_settings import LiveSettings
 from collector.service.shards import Shards
 from collector.service.storage import Storage
 from collector.service.trace_export import TraceExport
+from collector.service.visitors import Visitors
 from collector.service.watchers import Watchers
 from collector.settings.model import Settings
 
@@ -44,6 +45,7 @@ class Runtime:
     backups: Backups
     departments: DepartmentCosts
     audit: AuditLog
+    visitors: Visitors
     stop: asyncio.Event
     """Set to end the collector."""
     trace_export: TraceExport | None = None
@@ -67,6 +69,7 @@ class Runtime:
             replica=self.shards.replica(),
             settings_read=self.live_settings.read,
             audit_dropped=self.audit.dropped,
+            access=self.visitors.health(),
         )
 
     def queue_position(self, cluster: str, uid: str) -> QueuePosition | None:

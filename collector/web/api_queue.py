@@ -96,6 +96,8 @@ class TemplateInQueue(ApiModel):
 class QueueHistory(Place):
     """One queue over a period that ends now."""
 
+    of_all: bool
+    """False: the workflows of the visitor's departments alone; depths, limits and locks are of all, and are not here."""
     sentence: str
     """How many wait and for what, whether the queue drains, and how long workflows waited."""
     period: str

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from collector.access.scope import Scope
 from collector.core.history.queue import QueuePlace, StepsOfTime, StoredQueue
 from collector.core.history.template import StoredTemplate, TemplatePlace
 from collector.core.history.workflow import NamedWorkflow, StoredWorkflow
@@ -50,6 +51,10 @@ class History:
     """Over a period."""
     template: Callable[[TemplatePlace, StepsOfTime], Awaitable[StoredTemplate | None]]
     """Over a period that ends now."""
+
+
+Histories = Callable[[Scope], History]
+"""What pages may ask for a scope: the answers have its rows alone."""
 
 
 class NoAnswerError(Exception):

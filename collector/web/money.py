@@ -46,7 +46,7 @@ class Spent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Money(msgspec.Struct, frozen=True, kw_only=True):
-    """All departments' money of one billing day, as read from the store."""
+    """The money of one billing day, of all departments or of those that a scope has, as read from the store."""
 
     day: str
     """The billing day, as in 2026-11-22."""
@@ -91,8 +91,14 @@ class MoneyToday:
             return UnknownMoney(str(error))
 
 
-def money_now(money: Money | UnknownMoney, now: Instant, burning: Iterable[HourlyCost] = ()) -> MoneyNow:
-    """Today's money or the reason why it is unknown, and the cost per hour of running pods."""
+def money_now(
+    money: Money | UnknownMoney, now: Instant, burning: Iterable[HourlyCost] = (), *, of_all: bool = True
+) -> MoneyNow:
+    """
+    Today's money or the reason why it is unknown, and the cost per hour of running pods.
+
+    `of_all`: whether the money is that of all departments, and of what belongs to none.
+    """
     running = tuple(map(_hourly, sum_by_currency(burning)))
     if isinstance(money, UnknownMoney):
         return MoneyNow(known=False, detail=money.detail, running=running)
@@ -104,7 +110,7 @@ def money_now(money: Money | UnknownMoney, now: Instant, burning: Iterable[Hourl
     for currency, rows in sorted(by_currency.items()):
         whole = _total(rows)
         totals.append(CurrencyTotal(currency=currency, cost=plain(whole), **_flags(rows)))
-        departments.extend(_departments(currency, rows, whole))
+        departments.extend(_departments(currency, rows, whole, with_unallocated=of_all))
     return MoneyNow(
         known=True,
         detail=money.detail,
@@ -120,11 +126,13 @@ def _hourly(cost: HourlyCost) -> MoneyPerHour:
     return MoneyPerHour.of(cost, per_hour=plain(cost.per_hour))
 
 
-def _departments(currency: str, rows: list[Spent], total: Decimal | None) -> list[DepartmentMoney]:
+def _departments(
+    currency: str, rows: list[Spent], total: Decimal | None, *, with_unallocated: bool
+) -> list[DepartmentMoney]:
     by_name: dict[str, list[Spent]] = defaultdict(list)
     for spent in rows:
         by_name[spent.department].append(spent)
-    if total is not None and UNALLOCATED not in by_name:
+    if with_unallocated and total is not None and UNALLOCATED not in by_name:
         # A line shows that nothing is unallocated, so that a reader need not wonder whether cost is missing.
         by_name[UNALLOCATED] = [Spent(department=UNALLOCATED, currency=currency, cost=Decimal(0), accruing=False)]
     priced = [(name, _total(of_one), of_one) for name, of_one in by_name.items()]

@@ -11,7 +11,9 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from collector.access.scope import ALL, Visitor
 from collector.web import charts, words
+from collector.web.door import VISITOR
 from collector.web.history import NoAnswerError, NotThereError
 
 HERE = Path(__file__).parent
@@ -19,6 +21,9 @@ WHEN_NO_ANSWER = (
     "Reload in a few seconds. If it stays, see /readyz and the panel Watches and store of the live page: both work without "
     "the store."
 )
+NO_ANSWER = "the store could not be read"
+WHEN_NO_ANSWER_OF_SOME = "Reload in a few seconds. If it stays, tell who runs Lynceus."
+"""For a visitor who does not see the health of the store."""
 
 
 class PageTemplates:
@@ -55,13 +60,9 @@ class PageTemplates:
         """A page as text."""
         return self._templates.get_template(template).render(values)
 
-    def page(self, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-        """A page as an answer."""
-        return HTMLResponse(self.text(template, **values), status)
-
-    def trouble(self, status: int, title: str, what: str, remedy: str) -> HTMLResponse:
-        """A page in the place of one that cannot be shown."""
-        return self.page("trouble.html", status=status, title=title, what=what, remedy=remedy)
+    def page(self, template: str, *, visitor: Visitor | None, status: int = 200, **values: Any) -> HTMLResponse:
+        """A page as an answer to a visitor; None: nobody is signed in."""
+        return HTMLResponse(self.text(template, visitor=visitor, **values), status)
 
 
 def _answer_trouble(app: FastAPI, pages: PageTemplates) -> None:
@@ -71,14 +72,18 @@ def _answer_trouble(app: FastAPI, pages: PageTemplates) -> None:
         what, remedy = texts
         if request.url.path.startswith("/api/"):
             return JSONResponse({"detail": what, "remedy": remedy}, status)
-        return pages.trouble(status, title, what, remedy)
+        visitor = request.scope[VISITOR]
+        return pages.page("trouble.html", visitor=visitor, status=status, title=title, what=what, remedy=remedy)
 
     async def not_there(request: Request, error: Exception) -> Response:
         remedy = error.remedy if isinstance(error, NotThereError) else ""
         return answer(request, 404, "Not found", (str(error), remedy))
 
     async def no_answer(request: Request, error: Exception) -> Response:
-        return answer(request, 503, "No answer from the store", (str(error), WHEN_NO_ANSWER))
+        # The store's own words may quote what it was reading, of whatever department.
+        known = request.scope[VISITOR].scope == ALL
+        texts = (str(error), WHEN_NO_ANSWER) if known else (NO_ANSWER, WHEN_NO_ANSWER_OF_SOME)
+        return answer(request, 503, "No answer from the store", texts)
 
     app.add_exception_handler(NotThereError, not_there)
     app.add_exception_handler(NoAnswerError, no_answer)

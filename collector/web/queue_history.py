@@ -4,7 +4,7 @@ One queue's history from what the store knows of the period and what the live vi
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from collector.core.history.queue import LongWaiting, QueuePlace, QueueStep, StepsOfTime, StoredQueue
 from collector.core.live_view import LiveView
@@ -48,10 +48,10 @@ def steps_until(now: Instant, period: str) -> StepsOfTime:
 
 
 def queue_page(
-    place: QueuePlace, stored: StoredQueue | None, view: LiveView, period: str, steps: StepsOfTime
+    place: QueuePlace, stored: StoredQueue | None, view: LiveView | None, period: str, steps: StepsOfTime
 ) -> QueueHistory | None:
-    """The answer; None: neither the store nor the live view knows the queue."""
-    present = queue_now(view, place.cluster, place.namespace, place.queue)
+    """The answer; None: neither the store nor the live view knows the queue. Without a view nothing is said of now."""
+    present = queue_now(view, place.cluster, place.namespace, place.queue) if view else None
     if stored is None and present is None:
         return None
     known = stored or StoredQueue(steps=steps)
@@ -59,22 +59,14 @@ def queue_page(
         cluster=place.cluster,
         namespace=place.namespace,
         queue=place.queue,
+        of_all=view is not None,
         sentence="",
         period=period,
         begin_at=steps.begin,
         end_at=steps.end,
         step_ms=steps.step_ms,
         now=present,
-        slots=[
-            one
-            for one in limits.slots(view.slots)
-            if one.cluster == place.cluster and one.namespace in ("", place.namespace)
-        ],
-        locks=[
-            one
-            for one in limits.locks(view.locks, view.at)
-            if one.cluster == place.cluster and one.name.startswith(f"{place.namespace}/")
-        ],
+        **(_held_back(place, view) if view else {"slots": [], "locks": []}),
         whole=_counts(known.whole),
         steps=_steps(known),
         unseen=[UnseenTime(begin_at=one.begin, end_at=one.end, cause=one.cause) for one in known.unseen],
@@ -82,6 +74,15 @@ def queue_page(
         templates=[TemplateInQueue.of(one, p95_ms=one.latency_p95) for one in known.templates],
     )
     return found.model_copy(update={"sentence": sentence(found)})
+
+
+def _held_back(place: QueuePlace, view: LiveView) -> dict[str, Any]:
+    """The limits and locks that hold the queue back now."""
+    slots, locks = limits.slots(view.slots), limits.locks(view.locks, view.at)
+    return {
+        "slots": [one for one in slots if one.cluster == place.cluster and one.namespace in ("", place.namespace)],
+        "locks": [one for one in locks if one.cluster == place.cluster and one.name.startswith(f"{place.namespace}/")],
+    }
 
 
 def _counts(step: QueueStep) -> QueueCounts:

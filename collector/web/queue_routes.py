@@ -8,11 +8,13 @@ from typing import Annotated, Literal
 from fastapi import FastAPI, Path, Query
 from fastapi.responses import HTMLResponse
 
+from collector.access.scope import Scope
 from collector.core.history.queue import QueuePlace
 from collector.core.live_view import LiveView
 from collector.core.model import Instant
 from collector.web.api_queue import QueueHistory
-from collector.web.history import History, NotThereError, answered
+from collector.web.door import Asking
+from collector.web.history import Histories, NotThereError, answered
 from collector.web.pages import PageTemplates
 from collector.web.queue_history import PERIODS, queue_page, steps_until
 from collector.web.queue_view import view as queue_view
@@ -27,27 +29,32 @@ QueuePeriod = Annotated[Literal["1h", "6h", "24h", "7d"], Query()]
 
 
 def add_queue(
-    app: FastAPI, pages: PageTemplates, history: History, live: Callable[[], LiveView], now: Callable[[], Instant]
+    app: FastAPI, pages: PageTemplates, history: Histories, live: Callable[[], LiveView], now: Callable[[], Instant]
 ) -> None:
     """Adds both routes."""
 
-    async def shown(place: QueuePlace, period: str) -> QueueHistory:
+    async def shown(scope: Scope, place: QueuePlace, period: str) -> QueueHistory:
         steps = steps_until(now(), period)
-        stored = await answered(history.queue(place, steps))
-        found = queue_page(place, stored, live(), period, steps)
+        stored = await answered(history(scope).queue(place, steps))
+        # What waits now, limits and locks are of all departments.
+        found = queue_page(place, stored, live() if scope.kind == "all" else None, period, steps)
         if found is None:
             where = f"{place.queue} in namespace {place.namespace} of cluster {place.cluster}"
             raise NotThereError(f"There is no queue {where}", f"{UNKNOWN}.")
         return found
 
     @app.get("/queues/{cluster}/{namespace}/{queue}", include_in_schema=False)
-    async def page(cluster: Name, namespace: Name, queue: Name, period: QueuePeriod = "6h") -> HTMLResponse:
-        found = await shown(QueuePlace(cluster, namespace, queue), period)
-        return pages.page("queue.html", queue=found, periods=PERIODS, **queue_view(found))
+    async def page(
+        visitor: Asking, cluster: Name, namespace: Name, queue: Name, period: QueuePeriod = "6h"
+    ) -> HTMLResponse:
+        found = await shown(visitor.scope, QueuePlace(cluster, namespace, queue), period)
+        return pages.page("queue.html", visitor=visitor, queue=found, periods=PERIODS, **queue_view(found))
 
     @app.get(
         "/api/v1/queues/{cluster}/{namespace}/{queue}",
         summary="One queue over a period: depths by reason, arrivals, starts, ends and waits by step; `period` chooses it",
     )
-    async def as_json(cluster: Name, namespace: Name, queue: Name, period: QueuePeriod = "6h") -> QueueHistory:
-        return await shown(QueuePlace(cluster, namespace, queue), period)
+    async def as_json(
+        visitor: Asking, cluster: Name, namespace: Name, queue: Name, period: QueuePeriod = "6h"
+    ) -> QueueHistory:
+        return await shown(visitor.scope, QueuePlace(cluster, namespace, queue), period)

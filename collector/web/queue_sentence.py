@@ -19,7 +19,8 @@ PERIOD_WORDS = {"1h": "the last hour", "6h": "the last 6 hours", "24h": "the las
 
 def sentence(queue: QueueHistory) -> str:
     """The sentence, with a full stop."""
-    return f"{queue.queue} on {queue.cluster}: {_now(queue.now)}; {_past(queue)}."
+    now = f"{_now(queue.now)}; " if queue.of_all else "of yours, "
+    return f"{queue.queue} on {queue.cluster}: {now}{_past(queue)}."
 
 
 def _now(queue: Queue | None) -> str:

@@ -12,6 +12,7 @@ from collector.web.api_queue import QueueHistory, QueueHistoryStep, UnseenTime
 from collector.web.reason_texts import MEANINGS
 from collector.web.timeline import Axis, Chart, TimeOnAxis
 
+OF_ALL = "How many wait is counted for all departments together, and is not shown"
 LATENCIES = ("p50_ms", "p95_ms", "p99_ms")
 
 
@@ -28,7 +29,7 @@ def view(queue: QueueHistory) -> dict[str, Any]:
         "reasons": [reason for reason in BEFORE_WORK if reason in reasons],
         "outcomes": [outcome for outcome in OUTCOMES if outcome in outcomes],
         "meanings": MEANINGS,
-        "unseen": [_unseen_words(one) for one in queue.unseen],
+        "unseen": [_unseen_words(one) for one in queue.unseen] if queue.of_all else [OF_ALL],
         "happened": [step for step in reversed(queue.steps) if _has_figures(step)],
     }
 
@@ -47,7 +48,10 @@ def _depth(axis: Axis, queue: QueueHistory) -> Chart:
         lines=[timeline.line(axis, "peak", [step.waiting_peak for step in steps], top)],
         times=axis.times(),
         levels=timeline.levels(top),
-        unseen=[axis.zone(TimeOnAxis(one.begin_at, one.end_at), _unseen_words(one)) for one in queue.unseen],
+        unseen=[
+            axis.zone(TimeOnAxis(one.begin_at, one.end_at), _unseen_words(one) if queue.of_all else OF_ALL)
+            for one in queue.unseen
+        ],
         tips=timeline.tips(axis, [_depth_words(step) for step in steps]),
     )
 

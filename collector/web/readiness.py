@@ -7,6 +7,7 @@ Decided from the live view alone, so that /readyz answers at once even if a clus
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from collector.core.access_health import AccessHealth
 from collector.core.live_view import AloneCause, ClusterHealth, LiveView, ReplicaHealth, StoreHealth, WatchHealth
 from collector.core.model import Instant
 from collector.core.units import DAY_MS, MINUTE_MS
@@ -25,6 +26,9 @@ VIEW_STALE_MS = 30_000
 
 GAP_SHOWN_MS = DAY_MS
 """How long a gap is reported here; reports show it permanently."""
+
+TOKEN_ENDS_MS = 14 * DAY_MS
+"""A token that ends within this time is reported."""
 
 NOTHING_IS_LOST = "nothing is lost, rows wait in the spool"
 
@@ -77,6 +81,7 @@ def readiness(view: LiveView, now: Instant) -> Ready:
         *_replica(view.replica),
         *_clocks(view),
         *_audit(view),
+        *_access(view.access, now),
     ]
     return Ready(
         ready=not any(problem.blocking for problem in problems),
@@ -275,6 +280,25 @@ def _audit(view: LiveView) -> Iterator[Problem]:
             remedy="see why the store takes no rows; `access.audit_log: true` keeps entries in the log of the process too",
             blocking=False,
         )
+
+
+def _access(access: AccessHealth, now: Instant) -> Iterator[Problem]:
+    """Reports a door that asks for nothing, and tokens that need care."""
+    if access.open_to_all:
+        yield _of_access(
+            "open", "everyone who reaches the pages reads all names and costs", "set access.token_files, or ignore this"
+        )
+    for problem in access.problems:
+        yield _of_access("tokens", problem, "mend the file; `lynceus token list` reads it")
+    for name, at in sorted(access.ends.items()):
+        if at - now < TOKEN_ENDS_MS:
+            day = datetime.fromtimestamp(at / 1000, UTC).strftime("%F")
+            words = f"the token {name} {'ends' if at > now else 'ended'} on {day}"
+            yield _of_access("token_ends", words, "make a new one with `lynceus token create`, then revoke this one")
+
+
+def _of_access(cause: str, reason: str, remedy: str) -> Problem:
+    return Problem(subject="collector", cause=cause, reason=reason, remedy=remedy, blocking=False)
 
 
 def _seconds(ms: int) -> int:

@@ -8,10 +8,12 @@ from typing import Annotated, Literal
 from fastapi import FastAPI, Path, Query
 from fastapi.responses import HTMLResponse
 
+from collector.access.scope import Scope
 from collector.core.history.template import TemplatePlace
 from collector.core.model import Instant
 from collector.web.api_template import TemplateHistory
-from collector.web.history import History, NotThereError, answered
+from collector.web.door import Asking
+from collector.web.history import Histories, NotThereError, answered
 from collector.web.pages import PageTemplates
 from collector.web.template_history import PERIODS, template_page, template_steps
 from collector.web.template_view import view as template_view
@@ -26,11 +28,11 @@ Only = Annotated[str, Query(max_length=253)]
 TemplatePeriod = Annotated[Literal["24h", "7d", "30d", "90d"], Query()]
 
 
-def add_template(app: FastAPI, pages: PageTemplates, history: History, now: Callable[[], Instant]) -> None:
+def add_template(app: FastAPI, pages: PageTemplates, history: Histories, now: Callable[[], Instant]) -> None:
     """Adds both routes."""
 
-    async def shown(place: TemplatePlace, period: str) -> TemplateHistory:
-        stored = await answered(history.template(place, template_steps(now(), period)))
+    async def shown(scope: Scope, place: TemplatePlace, period: str) -> TemplateHistory:
+        stored = await answered(history(scope).template(place, template_steps(now(), period)))
         if stored is None:
             only = " ".join(filter(None, (place.cluster, place.namespace)))
             where = f" in {only}" if only else ""
@@ -39,16 +41,16 @@ def add_template(app: FastAPI, pages: PageTemplates, history: History, now: Call
 
     @app.get("/templates/{template}", include_in_schema=False)
     async def page(
-        template: Name, cluster: Only = "", namespace: Only = "", period: TemplatePeriod = "7d"
+        visitor: Asking, template: Name, cluster: Only = "", namespace: Only = "", period: TemplatePeriod = "7d"
     ) -> HTMLResponse:
-        found = await shown(TemplatePlace(template, cluster, namespace), period)
-        return pages.page("template.html", shown=found, periods=PERIODS, **template_view(found))
+        found = await shown(visitor.scope, TemplatePlace(template, cluster, namespace), period)
+        return pages.page("template.html", visitor=visitor, shown=found, periods=PERIODS, **template_view(found))
 
     @app.get(
         "/api/v1/templates/{template}",
         summary="One workflow template over a period: outcomes, lengths, cost, versions, critical path, failures, last runs",
     )
     async def as_json(
-        template: Name, cluster: Only = "", namespace: Only = "", period: TemplatePeriod = "7d"
+        visitor: Asking, template: Name, cluster: Only = "", namespace: Only = "", period: TemplatePeriod = "7d"
     ) -> TemplateHistory:
-        return await shown(TemplatePlace(template, cluster, namespace), period)
+        return await shown(visitor.scope, TemplatePlace(template, cluster, namespace), period)

@@ -8,11 +8,13 @@ from typing import Annotated
 from fastapi import FastAPI, Path, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from collector.access.scope import Scope
 from collector.core.live_view import LiveView
 from collector.core.model import Instant
 from collector.core.queue.managers.queues import QueuePosition
 from collector.web.api_workflow import WorkflowDetail
-from collector.web.history import MOST_FOUND, History, NameSought, NotThereError, answered
+from collector.web.door import Asking
+from collector.web.history import MOST_FOUND, Histories, NameSought, NotThereError, answered
 from collector.web.pages import PageTemplates
 from collector.web.words import segment
 from collector.web.workflow import workflow_page
@@ -39,7 +41,7 @@ def no_places(_cluster: str, _uid: str) -> None:
 def add_workflow(
     app: FastAPI,
     pages: PageTemplates,
-    history: History,
+    history: Histories,
     *,
     live: Callable[[], LiveView],
     places: Places,
@@ -47,40 +49,45 @@ def add_workflow(
 ) -> None:
     """Adds both routes."""
 
-    async def shown(uid: str, attempt: int | None) -> WorkflowDetail:
+    async def shown(scope: Scope, uid: str, attempt: int | None) -> WorkflowDetail:
         view = live()
         clusters = [cluster.name for cluster in view.clusters]
-        stored = await answered(history.workflow(uid, attempt, clusters))
+        stored = await answered(history(scope).workflow(uid, attempt, clusters))
         if stored is None:
             which = f"workflow {uid}" if attempt is None else f"attempt {attempt} of workflow {uid}"
             raise NotThereError(f"The store does not know {which}", f"{UNKNOWN}.")
-        return workflow_page(stored, view.infos, now(), places(stored.shown.cluster, uid))
+        # How many others wait in the manager's queue is for those who may know of all.
+        place = places(stored.shown.cluster, uid) if scope.kind == "all" else None
+        return workflow_page(stored, view.infos, now(), place)
 
     @app.get("/workflows/{uid}", response_class=HTMLResponse, include_in_schema=False)
     async def page(
-        uid: Uid, attempt: Attempt = None, rows: Annotated[int, Query(ge=1, le=100_000)] = ROWS_SHOWN
+        visitor: Asking,
+        uid: Uid,
+        attempt: Attempt = None,
+        rows: Annotated[int, Query(ge=1, le=100_000)] = ROWS_SHOWN,
     ) -> HTMLResponse:
-        workflow = await shown(uid, attempt)
-        return pages.page("workflow.html", workflow=workflow, **view(workflow, rows))
+        workflow = await shown(visitor.scope, uid, attempt)
+        return pages.page("workflow.html", visitor=visitor, workflow=workflow, **view(workflow, rows))
 
     @app.get(
         "/api/v1/workflows/{uid}",
         summary="One workflow by its uid: its life, steps, pods and cost; `attempt` chooses one of several",
     )
-    async def as_json(uid: Uid, attempt: Attempt = None) -> WorkflowDetail:
-        return await shown(uid, attempt)
+    async def as_json(visitor: Asking, uid: Uid, attempt: Attempt = None) -> WorkflowDetail:
+        return await shown(visitor.scope, uid, attempt)
 
 
-def add_search(app: FastAPI, pages: PageTemplates, history: History, live: Callable[[], LiveView]) -> None:
+def add_search(app: FastAPI, pages: PageTemplates, history: Histories, live: Callable[[], LiveView]) -> None:
     """Adds the search by name, which leads to the only workflow that it finds."""
 
     @app.get("/workflows", response_class=HTMLResponse, include_in_schema=False)
-    async def search(name: Sought = "", cluster: Sought = "", namespace: Sought = "") -> Response:
+    async def search(visitor: Asking, name: Sought = "", cluster: Sought = "", namespace: Sought = "") -> Response:
         name = name.strip()
         sought = NameSought(name, cluster, namespace, [one.name for one in live().clusters])
-        rows = await answered(history.named(sought)) if name else ()
+        rows = await answered(history(visitor.scope).named(sought)) if name else ()
         exact = [row for row in rows if name in (row.name, row.uid)]
         # A name is free again once its workflow is deleted: of one place the newest is meant.
         if len(rows) == 1 or len(exact) == 1 or (exact and cluster and namespace):
             return RedirectResponse(f"/workflows/{segment((exact or rows)[0].uid)}", 303)
-        return pages.page("workflows.html", rows=rows, name=name, most=MOST_FOUND)
+        return pages.page("workflows.html", visitor=visitor, rows=rows, name=name, most=MOST_FOUND)

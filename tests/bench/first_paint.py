@@ -107,7 +107,7 @@ def main() -> None:
     clock = time.process_time()
     waiting = sum(row.count for row in view().queues if not row.begun)
     view_ms = round(1000 * (time.process_time() - clock))
-    history = Store(a_large_workflow(STEPS)).history()
+    history = Store(a_large_workflow(STEPS)).of
     app = create_app(live=view, counters=Counters(), metrics=no_metrics, history=history, now=lambda: NOON)
     with tempfile.TemporaryDirectory() as profile, chromium(Path(profile)) as chrome, serving(app) as address:
         chrome.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": SHOWN})

@@ -8,6 +8,7 @@ from hypothesis import given
 
 from collector.catalog.counters import Counters
 from collector.catalog.metrics.metric import MAX_SERIES
+from collector.core.access_health import AccessHealth
 from collector.core.live_view import (
     ClusterInfo,
     DepartmentCost,
@@ -247,6 +248,14 @@ def test_credentials_that_expire_have_a_sample() -> None:
     view = a_view(credentials={"prod-hz": NOW + HOUR})
 
     assert gauge("lynceus_cluster_credentials_expire_timestamp_seconds", view) == {("prod-hz",): (NOW + HOUR) / 1000}
+
+
+def test_the_end_of_a_token_is_known_by_its_name() -> None:
+    """A token that does not end has no series."""
+    view = a_view(access=AccessHealth(ends={"ci": NOW + HOUR}))
+
+    assert gauge("lynceus_access_token_expiry_timestamp_seconds", view) == {("ci",): (NOW + HOUR) / 1000}
+    assert gauge("lynceus_access_token_expiry_timestamp_seconds", a_view()) == {}
 
 
 def test_departments_have_this_months_cost() -> None:

@@ -8,7 +8,15 @@ import pytest
 
 from collector.core.facts.watches import WatchGap
 from collector.core.facts.workflows import QueueSample
-from collector.core.history.queue import DepthInStep, QueueLatencies, QueuePlace, QueueStep, StepsOfTime, StoredQueue
+from collector.core.history.queue import (
+    DepthInStep,
+    QueueLatencies,
+    QueuePlace,
+    QueueStep,
+    StepsOfTime,
+    StoredQueue,
+    UnseenDepth,
+)
 from collector.core.model import Fact
 from collector.reports.queue_history import HOLD_MS, read_queue
 from collector.reports.report import Query
@@ -112,3 +120,14 @@ def test_nothing_in_the_period_is_nothing(ask: Query) -> None:
 
     assert found
     assert (found.whole, found.flow, found.depths) == (QueueStep(), {}, [])
+
+
+def test_the_workflows_of_some_departments_have_no_depths(ask: Query, stored: StoredQueue) -> None:
+    """Samples count all departments together; what one of them knows of is not known to another by them."""
+    found = read_queue(ask, PLACE, STEPS, of_all=False)
+
+    assert found is not None
+    assert (found.depths, found.unseen) == ([], [UnseenDepth(STEPS.begin, STEPS.end, "")])
+    assert (found.whole, found.flow, found.waiting) == (stored.whole, stored.flow, stored.waiting)
+    assert read_queue(ask, QueuePlace("c1", "team", "other"), STEPS) is not None
+    assert read_queue(ask, QueuePlace("c1", "team", "other"), STEPS, of_all=False) is None

@@ -17,6 +17,7 @@ from collector.catalog.counters import Counters
 from collector.demo.fleet import run_fleet
 from collector.service import run
 from collector.service.http_server import serving
+from collector.service.visitors import Visitors
 from collector.settings.model import ClusterSettings, HttpSettings, Settings, StoreSettings, TlsSettings
 from tests.ports import free_port
 from tests.running import a_service, running
@@ -187,7 +188,9 @@ async def test_an_address_that_others_reach_is_named_at_each_start(
 ) -> None:
     """Pages ask for no password. On any loopback address the pages answer to their own names only."""
     http = HttpSettings(listen=f"{host}:{free_port()}", open=is_open)
-    async with serving(Settings(http=http), a_view, Counters()), aiohttp.ClientSession() as session:
+    chosen = Settings(http=http)
+    entrance = Visitors(chosen).entrance
+    async with serving(chosen, a_view, Counters(), entrance=entrance), aiohttp.ClientSession() as session:
         port = http.listen.rpartition(":")[2]
         for name in (host, "evil.example"):
             there = f"http://{host if not is_open else '127.0.0.1'}:{port}/healthz"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from collector.access.scope import ALL
 from collector.measured import unmeasured
 from collector.reports.report import Query
 from collector.service.history import AT_ONCE, PageReader
@@ -42,7 +43,7 @@ async def test_so_many_questions_are_answered_at_a_time(reader: PageReader) -> N
             running -= 1
         return number
 
-    answers = await asyncio.gather(*(reader.ask("test", lambda _, n=n: question(n)) for n in range(6)))  # type: ignore[misc]
+    answers = await asyncio.gather(*(reader.ask("test", ALL, lambda _, n=n: question(n)) for n in range(6)))  # type: ignore[misc]
 
     assert answers == [*range(6)]
     assert most == AT_ONCE
@@ -55,12 +56,12 @@ async def test_a_question_that_waits_too_long_asks_the_store_no_more(
     monkeypatch.setattr("collector.service.history.PATIENCE_S", -1.0)
 
     with pytest.raises(TimeoutError, match="waits no longer"):
-        await reader.ask("test", lambda query: query("SELECT 1", {}))
+        await reader.ask("test", ALL, lambda query: query("SELECT 1", {}))
 
 
 async def test_a_store_that_is_down_is_an_error_and_the_connection_is_kept(reader: PageReader) -> None:
     """More often than there are connections, so a lost one would be noticed."""
-    history = reader.history()
+    history = reader.history(ALL)
     for _ in range(AT_ONCE):
         with pytest.raises(StoreUnreachableError):
             await history.workflow("w1", None, ["c1"])
@@ -75,14 +76,14 @@ async def test_a_page_that_left_the_queue_is_never_answered(reader: PageReader) 
     def hold(_: Query) -> None:
         assert release.wait(10)
 
-    held = [asyncio.ensure_future(reader.ask("test", hold)) for _ in range(AT_ONCE)]
-    left = asyncio.ensure_future(reader.ask("test", lambda _: begun.append(time.monotonic())))
+    held = [asyncio.ensure_future(reader.ask("test", ALL, hold)) for _ in range(AT_ONCE)]
+    left = asyncio.ensure_future(reader.ask("test", ALL, lambda _: begun.append(time.monotonic())))
     await asyncio.sleep(0)
     left.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await left
     release.set()
     await asyncio.gather(*held)
-    await reader.ask("test", lambda _: None)
+    await reader.ask("test", ALL, lambda _: None)
 
     assert begun == []

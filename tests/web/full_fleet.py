@@ -5,6 +5,7 @@ The fleet of the screenshots: five clusters, one of them in trouble, and queues 
 from collections import Counter
 from decimal import Decimal
 
+from collector.core.access_health import AccessHealth
 from collector.core.live_view import (
     BackupState,
     Clock,
@@ -116,6 +117,7 @@ def a_full_fleet() -> LiveView:
         replica=ReplicaHealth("lynceus-0", "", "", [ShardHolder(0, True, "lynceus-0")]),
         burning=_hourly_costs(),
         credentials={"prod-fra": NOW + 240 * HOUR},
+        access=AccessHealth(ends={"ci": NOW + 2400 * HOUR}),
         departments=[DepartmentCost("autonomy", "USD", Decimal("1204.50"))],
         disks=[Disk("data", 40 * GIB, 100 * GIB), Disk("store", 300 * GIB, 500 * GIB)],
         books=[PriceBook("alibaba-eci@1", NOW - 24 * HOUR, NOW + 240 * HOUR)],

@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from collector.access.scope import Scope
 from collector.core.history.queue import QueuePlace, StepsOfTime, StoredQueue
 from collector.core.history.template import StoredTemplate, TemplatePlace
 from collector.core.history.workflow import ClassCost, NamedWorkflow, OtherRun, PodCharge, StoredWorkflow
@@ -82,6 +83,7 @@ class Store:
         self.of_queue: Callable[[StepsOfTime], StoredQueue] | None = None
         self.of_template: Callable[[StepsOfTime], StoredTemplate] | None = None
         self.questions: list[tuple[Any, ...]] = []
+        self.scopes: list[Scope] = []
 
     async def workflow(self, uid: str, attempt: int | None, clusters: Sequence[str]) -> StoredWorkflow | None:
         self.questions.append((uid, attempt, tuple(clusters)))
@@ -102,6 +104,7 @@ class Store:
         self.questions.append((place, steps))
         return self.of_template(steps) if self.of_template else None
 
-    def history(self) -> History:
-        """The functions that pages call."""
+    def of(self, scope: Scope) -> History:
+        """The functions that pages call for a scope."""
+        self.scopes.append(scope)
         return History(workflow=self.workflow, named=self.named, queue=self.queue, template=self.template)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from selenium.webdriver import Chrome
 
+from collector.access.scope import Scope
 from collector.core.live_view import LiveView
 from collector.exposition.prometheus import Scrapes
 from collector.web.app import create_app
@@ -34,7 +35,7 @@ class Fleet:
             raise RuntimeError("the collector is in trouble")
         return self.view
 
-    async def money(self) -> Money:
+    async def money(self, scope: Scope) -> Money:
         if self.spent is None:
             raise ConnectionError("clickhouse:8123 refused the connection")
         return self.spent

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 
+from collector.access.scope import Scope
 from collector.core.live_view import LiveView
 from collector.exposition.prometheus import Scrapes
 from collector.web.app import create_app
@@ -26,7 +27,7 @@ class Fleet:
     def live(self) -> LiveView:
         return self.view
 
-    async def money(self) -> Money:
+    async def money(self, scope: Scope) -> Money:
         return some_money()
 
     async def metrics(self, accept: str, encoding: str, names: Sequence[str]) -> tuple[bytes, Mapping[str, str]]:
@@ -141,7 +142,7 @@ def test_every_answer_carries_the_guarding_headers(address: str, path: str) -> N
         "base-uri": "'none'",
     }
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["referrer-policy"] == "same-origin"
 
 
 def test_what_is_of_this_moment_is_not_kept(address: str) -> None:

@@ -40,7 +40,7 @@ def store() -> Store:
 @pytest.fixture
 def address(store: Store) -> Iterator[str]:
     app = create_app(
-        live=a_view, counters=Counters(), metrics=no_metrics, history=store.history(), places=a_place, now=lambda: NOW
+        live=a_view, counters=Counters(), metrics=no_metrics, history=store.of, places=a_place, now=lambda: NOW
     )
     with serving(app) as served:
         yield served

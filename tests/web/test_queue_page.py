@@ -118,9 +118,7 @@ def fleet() -> Fleet:
 
 @pytest.fixture
 def address(fleet: Fleet) -> Iterator[str]:
-    app = create_app(
-        live=fleet.live, counters=Counters(), metrics=no_metrics, history=fleet.store.history(), now=lambda: NOW
-    )
+    app = create_app(live=fleet.live, counters=Counters(), metrics=no_metrics, history=fleet.store.of, now=lambda: NOW)
     with serving(app) as served:
         yield served
 

@@ -3,11 +3,12 @@
 import msgspec
 import pytest
 
+from collector.core.access_health import AccessHealth
 from collector.core.facts.watches import WatchGap
 from collector.core.live_view import AloneCause, Clock, LiveView, ReplicaHealth, ShardHolder, StoreHealth
 from collector.web.api_models import Problem
 from collector.web.readiness import BEHIND_MS, BEHIND_ROWS, GAP_SHOWN_MS, VIEW_STALE_MS, readiness
-from tests.web.fleet import NOW, SECOND, a_cluster, a_store, a_view, a_watch
+from tests.web.fleet import HOUR, NOW, SECOND, a_cluster, a_store, a_view, a_watch
 
 
 def the_problem(view: LiveView, now: int = NOW) -> Problem:
@@ -280,3 +281,26 @@ def test_a_log_with_missing_entries_is_reported_and_does_not_block() -> None:
     assert readiness(view, NOW).ready
     assert (problem.subject, problem.cause) == ("store", "audit_incomplete")
     assert "lacks 3 entries" in problem.reason
+
+
+@pytest.mark.parametrize(
+    ("access", "cause", "words"),
+    [
+        (AccessHealth(open_to_all=True), "open", "everyone who reaches the pages"),
+        (AccessHealth(problems=("t.yaml: cannot be read",)), "tokens", "t.yaml: cannot be read"),
+        (AccessHealth(ends={"ci-bot": NOW + 13 * 24 * HOUR}), "token_ends", "the token ci-bot ends on 20"),
+        (AccessHealth(ends={"ci-bot": NOW - 24 * HOUR}), "token_ends", "the token ci-bot ended on 20"),
+    ],
+)
+def test_a_door_that_needs_care_is_reported_and_does_not_block(access: AccessHealth, cause: str, words: str) -> None:
+    """The collector does its work; who runs it has something to do."""
+    problem = the_problem(a_view(access=access))
+
+    assert (problem.cause, problem.subject, problem.blocking) == (cause, "collector", False)
+    assert problem.reason.startswith(words)
+    assert problem.remedy
+
+
+def test_a_token_that_lasts_is_no_problem() -> None:
+    """Two weeks are enough to make a new one."""
+    assert readiness(a_view(access=AccessHealth(ends={"ci": NOW + 15 * 24 * HOUR})), NOW).problems == []

@@ -89,7 +89,7 @@ def store() -> Store:
 
 @pytest.fixture
 def address(store: Store) -> Iterator[str]:
-    app = create_app(live=a_view, counters=Counters(), metrics=no_metrics, history=store.history(), now=lambda: NOW)
+    app = create_app(live=a_view, counters=Counters(), metrics=no_metrics, history=store.of, now=lambda: NOW)
     with serving(app) as served:
         yield f"{served}/templates/train"
 

@@ -48,7 +48,7 @@ def page(chrome: Chrome) -> Iterator[Page]:
     async def metrics(*_: object) -> tuple[bytes, dict[str, str]]:
         return b"", {}
 
-    app = create_app(live=a_view, counters=Counters(), metrics=metrics, history=store.history(), now=lambda: NOW)
+    app = create_app(live=a_view, counters=Counters(), metrics=metrics, history=store.of, now=lambda: NOW)
     with serving(app) as address:
         opened = Page(chrome, f"{address}/workflows/w1")
         opened.emulate(1280)

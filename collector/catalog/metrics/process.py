@@ -22,6 +22,12 @@ SINGLE_MODE = Metric(
     (),
     "1 when this replica uses no Leases and watches every cluster, as /readyz says.",
 )
+TOKEN_EXPIRY = Metric(
+    "lynceus_access_token_expiry_timestamp_seconds",
+    "gauge",
+    ("token",),
+    "When the token of a name ends, of several the last; absent if one of them does not end.",
+)
 LABEL_OVERFLOW = Metric(
     "lynceus_label_overflow_total",
     "counter",
