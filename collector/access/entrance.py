@@ -1,5 +1,5 @@
 """
-Who asks: whoever has the token that a request bears, whom a trusted proxy names, or nobody in particular.
+Who asks: the owner of a request's token, the person that a trusted proxy names, or anyone where the door is open.
 """
 
 import base64
@@ -31,12 +31,12 @@ class Entrance:
     tokens: TokenFiles = field(default_factory=lambda: TokenFiles([]))
     proxy: TrustedProxy | None = None
     otherwise: Visitor | None = None
-    """Who everybody is, where nobody must say who they are; None: somebody without a token is refused."""
+    """Who everyone is where no token is needed; None: a request without one is refused."""
     signs_in: bool = False
     """Whether people can sign in with a token."""
 
     def visitor(self, headers: Headers, peer: str) -> Visitor | Refusal:
-        """Who asks, by the headers of the request and the address that it came from."""
+        """Who asks, by the headers of the request and the address that it is from."""
         if self.otherwise is not None:
             return self.otherwise
         if self.proxy is not None and self.proxy.sends(peer):
@@ -66,10 +66,10 @@ def _authorized(line: bytes) -> str:
     if len(line) > LONGEST_LINE:
         return ""
     scheme, _, value = line.strip().partition(b" ")
-    match scheme.lower():
-        case b"bearer":
+    match scheme.title():
+        case b"Bearer":
             return _text(value.strip())
-        case b"basic":
+        case b"Basic":
             try:
                 return _text(base64.b64decode(value.strip(), validate=True).partition(b":")[2])
             except binascii.Error:

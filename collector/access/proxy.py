@@ -48,7 +48,7 @@ class TrustedProxy(msgspec.Struct, frozen=True):
         return any(plain in network for network in self.networks)
 
     def visitor(self, headers: Headers) -> Visitor | Refusal | None:
-        """Whom a request of the proxy is for; None: it names nobody."""
+        """Whom a request of the proxy is for; None: it names no person."""
         users, groups = lines_of(headers, self.user_header), lines_of(headers, self.groups_header)
         for name, lines in ((self.user_header, users), (self.groups_header, groups)):
             # One of the two may be the person's own, which the proxy should have removed.

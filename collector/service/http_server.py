@@ -145,7 +145,7 @@ def _config(app: FastAPI, tls: TlsSettings, host: str, port: int) -> uvicorn.Con
         port=port,
         log_config=None,
         access_log=False,
-        # The address of a visitor is that of the connection: whoever is on this machine could name another one.
+        # The address of a visitor is that of the connection: any program on this machine could name another one in a header.
         proxy_headers=False,
         lifespan="off",
         ws="none",

@@ -67,7 +67,7 @@ class Visitors:
     def _problems(self) -> tuple[str, ...]:
         if self.entrance.signs_in and not self._tokens.entries and not self._tokens.problems:
             files = ", ".join(self._settings.access.token_files)
-            return (f"access.token_files: {files}: there is no token yet, so nobody can read with one",)
+            return (f"access.token_files: {files}: there is no token yet, and without one the pages cannot be read",)
         return self._tokens.problems
 
     def _warn(self) -> None:
@@ -79,7 +79,7 @@ class Visitors:
 
 
 def ends_of(tokens: TokenFiles) -> dict[str, Instant]:
-    """When the token of each name ends: of several the last. Names with a token that does not end are left out."""
+    """When the token of each name ends: of several the last. Names with a token that does not end are omitted."""
     ends: dict[str, Instant] = {}
     for entry in tokens.entries:
         if entry.expires is not None:

@@ -167,5 +167,5 @@ def _operations(app: FastAPI, live: Callable[[], LiveView], metrics: Scrape, now
         answer, visitor = readiness(live(), now()), request.scope[VISITOR]
         # Problems name clusters, paths and servers; whether there is one is for probes, which have no token.
         known = visitor is not None and visitor.scope.kind != "departments"
-        told = answer.model_dump() if known else {"ready": answer.ready}
-        return JSONResponse(told, status_code=200 if answer.ready else 503)
+        shown = answer.model_dump() if known else {"ready": answer.ready}
+        return JSONResponse(shown, status_code=200 if answer.ready else 503)

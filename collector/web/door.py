@@ -19,7 +19,7 @@ from collector.access.scope import Visitor
 SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
 METRICS = "/metrics"
 PUBLIC = frozenset({"/healthz", "/readyz", SIGN_IN, SIGN_OUT})
-"""Answered whoever asks; /readyz says little to somebody without a token."""
+"""Answered without a token; /readyz says little to somebody without a token."""
 FILES = "/static/"
 """Public too: style and scripts hold no name and no figure."""
 LONGEST_WAY_BACK = 2000
@@ -52,7 +52,7 @@ def refusal_of(scope: access.Scope, path: str) -> Refusal | None:
 
 
 def is_public(path: str) -> bool:
-    """Whether a path is answered whoever asks."""
+    """Whether a path is answered without a token."""
     return path in PUBLIC or path.startswith(FILES)
 
 
@@ -90,8 +90,8 @@ def _asks_for_page(scope: Scope) -> bool:
 
 def _address(scope: Scope) -> str:
     """The address that was asked for, on this server; the root if it is long."""
-    asked = bytes(scope["raw_path"]) + (b"?" + scope["query_string"] if scope["query_string"] else b"")
-    return asked.decode(errors="replace") if len(asked) <= LONGEST_WAY_BACK else "/"
+    address = bytes(scope["raw_path"]) + (b"?" + scope["query_string"] if scope["query_string"] else b"")
+    return address.decode(errors="replace") if len(address) <= LONGEST_WAY_BACK else "/"
 
 
 async def _visitor(request: Request) -> Visitor:

@@ -22,7 +22,7 @@ WHEN_NO_ANSWER = (
     "the store."
 )
 NO_ANSWER = "the store could not be read"
-WHEN_NO_ANSWER_OF_SOME = "Reload in a few seconds. If it stays, tell who runs Lynceus."
+WHEN_NO_ANSWER_OF_SOME = "Reload in a few seconds. If it stays, report it to who runs Lynceus."
 """For a visitor who does not see the health of the store."""
 
 
@@ -61,7 +61,7 @@ class PageTemplates:
         return self._templates.get_template(template).render(values)
 
     def page(self, template: str, *, visitor: Visitor | None, status: int = 200, **values: Any) -> HTMLResponse:
-        """A page as an answer to a visitor; None: nobody is signed in."""
+        """A page as an answer to a visitor; None: without a token."""
         return HTMLResponse(self.text(template, visitor=visitor, **values), status)
 
 

@@ -50,7 +50,7 @@ def steps_until(now: Instant, period: str) -> StepsOfTime:
 def queue_page(
     place: QueuePlace, stored: StoredQueue | None, view: LiveView | None, period: str, steps: StepsOfTime
 ) -> QueueHistory | None:
-    """The answer; None: neither the store nor the live view knows the queue. Without a view nothing is said of now."""
+    """The answer; None: neither the store nor the live view knows the queue. Without a view nothing is known of now."""
     present = queue_now(view, place.cluster, place.namespace, place.queue) if view else None
     if stored is None and present is None:
         return None

@@ -289,7 +289,7 @@ def _access(access: AccessHealth, now: Instant) -> Iterator[Problem]:
             "open", "everyone who reaches the pages reads all names and costs", "set access.token_files, or ignore this"
         )
     for problem in access.problems:
-        yield _of_access("tokens", problem, "mend the file; `lynceus token list` reads it")
+        yield _of_access("tokens", problem, "correct the file; `lynceus token list` reads it")
     for name, at in sorted(access.ends.items()):
         if at - now < TOKEN_ENDS_MS:
             day = datetime.fromtimestamp(at / 1000, UTC).strftime("%F")

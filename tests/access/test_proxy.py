@@ -35,7 +35,7 @@ def test_groups_give_their_departments_together(groups: bytes, scope: object) ->
 
 
 @pytest.mark.parametrize("groups", [(), (b"",), (b"unknown",), (b"finance autonomy-leads",)])
-def test_whoever_is_in_no_named_group_reads_nothing(groups: tuple[bytes, ...]) -> None:
+def test_a_person_in_no_named_group_reads_nothing(groups: tuple[bytes, ...]) -> None:
     """403 with the remedy: the person is known."""
     found = ENTRANCE.visitor(person(b"ada", *groups), "10.0.3.7")
 

@@ -49,7 +49,7 @@ def test_a_connection_is_used_again_for_its_scope_alone() -> None:
     assert len(made.all) == 3
 
 
-def test_the_scope_that_asked_longest_ago_is_forgotten() -> None:
+def test_the_scope_that_was_used_longest_ago_is_forgotten() -> None:
     """And its connections are closed."""
     made = Made()
     stores = ScopedStores(made.make, most=2)

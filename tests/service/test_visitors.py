@@ -41,14 +41,14 @@ def an_entry(token: str, name: str = "me", expires: date | None = None) -> Token
     ],
 )
 def test_who_everybody_is_without_access(http: HttpSettings, everybody: Visitor | None) -> None:
-    """Beyond loopback nobody, unless the settings say so; the last of these settings are refused at the start anyway."""
+    """Beyond loopback a token is needed unless the settings say otherwise; the last of these are refused at the start."""
     made = Visitors(Settings(http=http))
 
     assert made.entrance.otherwise == everybody
     assert made.health().open_to_all == http.open
 
 
-def test_with_access_everybody_says_who_they_are(tmp_path: Path) -> None:
+def test_with_access_a_token_is_needed(tmp_path: Path) -> None:
     """On loopback too; and the tokens are known before the first request."""
     made = Visitors(with_files(write(tmp_path / "t.yaml", an_entry("t"))))
 
@@ -101,21 +101,17 @@ async def test_files_take_effect_without_a_restart(
 
 
 def test_the_end_of_a_name_is_that_of_its_last_token(tmp_path: Path) -> None:
-    """While one replaces the other, nobody has to hurry; one that does not end counts for its name."""
+    """While one replaces the other, there is time; one that does not end counts for its name."""
     first, last = date(2030, 1, 1), date(2030, 6, 1)
-    made = Visitors(
-        with_files(
-            write(
-                tmp_path / "t.yaml",
-                an_entry("1", "ci", first),
-                an_entry("2", "ci", last),
-                an_entry("3", "bi", first),
-                an_entry("4", "bi"),
-                an_entry("5", "me", last),
-                an_entry("6", "me", first),
-            )
-        )
-    )
+    entries = [
+        an_entry("1", "ci", first),
+        an_entry("2", "ci", last),
+        an_entry("3", "bi", first),
+        an_entry("4", "bi"),
+        an_entry("5", "me", last),
+        an_entry("6", "me", first),
+    ]
+    made = Visitors(with_files(write(tmp_path / "t.yaml", *entries)))
     end = round(datetime(2030, 6, 1, tzinfo=UTC).timestamp() * 1000)
 
     assert made.health().ends == {"ci": end, "me": end}

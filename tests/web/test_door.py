@@ -75,7 +75,7 @@ def filled(path: str) -> str:
     return path.format_map(names)
 
 
-def test_every_path_says_who_may_read_it(app: FastAPI) -> None:
+def test_every_path_is_declared(app: FastAPI) -> None:
     """So that a new one cannot be forgotten."""
     assert set(paths(app)) == set(WHO_MAY)
     for path, who in WHO_MAY.items():
@@ -158,7 +158,7 @@ def basic(user: str, password: str) -> dict[str, str]:
         (basic("prometheus", ALL), 200),
         (basic(ALL, ""), 401),
         (basic("x", WRONG), 401),
-        ({"authorization": f"bearer  {ALL} "}, 200),
+        ({"authorization": f"BEARER  {ALL} "}, 200),
         ({"authorization": "Basic %%%"}, 401),
         ({"authorization": f"Digest {ALL}"}, 401),
         ({"authorization": ALL}, 401),
@@ -197,20 +197,20 @@ def test_where_people_cannot_sign_in_they_are_not_led_there(tmp_path: Path) -> N
 
 def test_readiness_names_nothing_to_strangers(address: str) -> None:
     """Probes have no token: they get the status. Problems name clusters and paths."""
-    told = {kind: ask(address, "GET", "/readyz", bearing(token)) for kind, token in TOKENS.items()}
+    shown = {kind: ask(address, "GET", "/readyz", bearing(token)) for kind, token in TOKENS.items()}
 
-    assert {answer.status for answer in told.values()} == {503}
-    assert {kind for kind, answer in told.items() if answer.json() == {"ready": False}} == {
+    assert {answer.status for answer in shown.values()} == {503}
+    assert {kind for kind, answer in shown.items() if answer.json() == {"ready": False}} == {
         "none",
         "wrong",
         "ended",
         "department",
     }
-    assert told["metrics"].json()["problems"]
-    assert told["all"].json()["problems"]
+    assert shown["metrics"].json()["problems"]
+    assert shown["all"].json()["problems"]
 
 
-def test_the_store_is_asked_for_the_visitor_s_scope(tmp_path: Path) -> None:
+def test_the_store_is_read_for_the_visitor_s_scope(tmp_path: Path) -> None:
     """And for no other one."""
     store = Store(a_workflow())
     with serving(an_app(an_entrance(tmp_path), store)) as at:
