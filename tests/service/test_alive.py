@@ -9,6 +9,7 @@ import pytest
 from collector.catalog.counters import Counters
 from collector.service import alive
 from collector.service.http_server import serving
+from collector.service.visitors import Visitors
 from collector.settings.load import load_settings
 from tests.kube import certificates
 from tests.ports import free_port
@@ -43,7 +44,8 @@ async def test_a_collector_that_answers_is_alive(host: str, more: Callable[[Path
     """The check follows the settings; one that asks the wrong port or scheme would restart a collector that works."""
     file = settings_file(tmp_path, f"{host}:{free_port()}", more(tmp_path))
 
-    async with serving(load_settings(file), a_view, Counters()):
+    settings = load_settings(file)
+    async with serving(settings, a_view, Counters(), entrance=Visitors(settings).entrance):
         assert await asyncio.to_thread(alive.main, [str(file)]) == 0
 
 
