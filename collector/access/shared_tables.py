@@ -12,7 +12,7 @@ from types import MappingProxyType
 from collector.access.table_filters import OWNED_TABLES
 from collector.catalog.bills import COST_CURRENT, STATEMENT_CURRENT
 from collector.catalog.columns import Column
-from collector.catalog.rollups import HOUSEKEEPING, ROLLUPS
+from collector.catalog.rollups import HOUSEKEEPING, ROLLUP_STATE, ROLLUPS
 from collector.catalog.schema import RECORD, View
 from collector.catalog.tables import TABLES
 
@@ -31,6 +31,8 @@ SHARED: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "active_run",
             "state",
         ),  # the views of what counts read it; its totals are of all departments
+        "month_statement": ("month", "run", "complete_until"),  # until when rows are in the bill; its counts are of all
+        "rollup_state": ("name", "day", "built_at", "run"),  # which days of a rollup are to be computed from rows
         "watch_gap": ("cluster", "kind", "from_at", "to_at", "cause"),  # whether figures are complete
     }
 )
@@ -43,7 +45,6 @@ CLOSED: Mapping[str, str] = MappingProxyType(
         "node_run": "what the fleet consists of",
         "commitment_hour": "what is committed and used by all",
         "pricing_run": "price books and rules",
-        "month_statement": "what of the whole bill is in no line",
         "bill_import": "the provider's bill",
         "bill_line": "the provider's bill",
         "queue_sample": "queues and namespaces of all",
@@ -56,7 +57,7 @@ CLOSED: Mapping[str, str] = MappingProxyType(
         "backfill": "the collector's own",
         "quarantine": "parts of objects that could not be processed",
         RECORD: "the collector's own",
-        **dict.fromkeys((table.name for table in HOUSEKEEPING), "the collector's own"),
+        **dict.fromkeys((table.name for table in HOUSEKEEPING if table is not ROLLUP_STATE), "the collector's own"),
     }
 )
 """Tables that only readers of everything read, and why."""

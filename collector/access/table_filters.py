@@ -36,7 +36,11 @@ CLOSED_TABLES = ("audit_entry",)
 
 def query_settings(scope: Scope) -> dict[str, str]:
     """The settings that each query of a visitor must carry; empty for one who may read everything."""
-    filters = table_filters(scope)
+    return setting_of(table_filters(scope))
+
+
+def setting_of(filters: Mapping[str, str]) -> dict[str, str]:
+    """The setting that has filters in force; empty without any."""
     pairs = (f"{_quoted(table)}: {_quoted(predicate)}" for table, predicate in filters.items())
     return {SETTING: f"{{{', '.join(pairs)}}}"} if filters else {}
 

@@ -32,6 +32,15 @@ MIGRATE_TIMEOUT_S = 300
 
 app = typer.Typer(invoke_without_command=True, help="The embedded store: serve it, back it up, restore it.")
 
+Tokens = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--tokens",
+        help="File of tokens that `lynceus token create` writes, each with what it may read; repeatable.",
+        show_default="readers need no token",
+    ),
+]
+
 
 @app.callback()
 def serve(
@@ -49,10 +58,12 @@ def serve(
     reader_token_file: Annotated[
         Path | None,
         typer.Option(
-            help="File with the token of readers; created if missing. Required unless --listen is on loopback.",
+            help="File with one token that reads everything; created if missing. It or --tokens is required unless "
+            "--listen is on loopback.",
             show_default="readers need no token",
         ),
     ] = None,
+    tokens: Tokens = None,
     until_stdin_closes: Annotated[bool, typer.Option(hidden=True, help="Exit when standard input closes.")] = False,
 ) -> None:
     """Serve the embedded ClickHouse engine over ClickHouse's own HTTP protocol."""
@@ -66,6 +77,7 @@ def serve(
         listen=listen,
         writer_token_file=str(token_file or default_token_file(path)),
         reader_token_file=str(reader_token_file) if reader_token_file else None,
+        token_files=tuple(map(str, tokens or ())),
         until_stdin_closes=until_stdin_closes,
     )
     raise typer.Exit(serve_store(options))

@@ -260,6 +260,7 @@ class Storage:
             on_ready=lambda _url: up.set(),
             on_readers=self._note_readers,
             reader_token_file=Path(embedded.reader_token_file) if embedded.reader_token_file else None,
+            token_files=[Path(file) for file in self._settings.access.token_files],
         )
         async with asyncio.TaskGroup() as group:
             group.create_task(keep_running)

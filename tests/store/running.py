@@ -5,6 +5,7 @@ A real embedded store for tests: the process that users run, started, asked and 
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,12 @@ class Running:
 
 
 def spawn(
-    path: Path, token_file: Path, listen: str = "127.0.0.1:0", reader_token_file: Path | None = None
+    path: Path,
+    token_file: Path,
+    listen: str = "127.0.0.1:0",
+    reader_token_file: Path | None = None,
+    *,
+    token_files: Sequence[Path] = (),
 ) -> subprocess.Popen[str]:
     """The store's process as a collector starts it, whether it will run or not."""
     options = StoreOptions(
@@ -67,6 +73,7 @@ def spawn(
         listen=listen,
         writer_token_file=str(token_file),
         reader_token_file=str(reader_token_file) if reader_token_file else None,
+        token_files=tuple(map(str, token_files)),
         until_stdin_closes=True,
     )
     return piped("-W", "error", "-m", "collector.store.embedded.server", msgspec.json.encode(options).decode())
@@ -84,10 +91,16 @@ def piped(*arguments: str, cwd: Path = ROOT) -> subprocess.Popen[str]:
     )
 
 
-def start(folder: Path, listen: str = "127.0.0.1:0", reader_token_file: Path | None = None) -> Running:
+def start(
+    folder: Path,
+    listen: str = "127.0.0.1:0",
+    reader_token_file: Path | None = None,
+    *,
+    token_files: Sequence[Path] = (),
+) -> Running:
     """A running store in a folder."""
     path, token_file = folder / "store", folder / "store.token"
-    return ready(spawn(path, token_file, listen, reader_token_file), path, token_file)
+    return ready(spawn(path, token_file, listen, reader_token_file, token_files=token_files), path, token_file)
 
 
 def ready(process: subprocess.Popen[str], path: Path, token_file: Path) -> Running:

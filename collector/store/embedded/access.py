@@ -1,17 +1,23 @@
 """
 Who may ask the embedded store: no web page, no stranger with a user's name; a reader or the writer otherwise.
 
-All of it is decided from a request's head, before its body is read.
+A reader has a token, as password or bearer token, and reads what its scope permits. All of it is decided from a request's head,
+before its body is read.
 """
 
 import base64
 import binascii
 import hmac
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
+from types import MappingProxyType
+from typing import NamedTuple
 
 from aiohttp import web
 
+from collector.access.scope import ALL, METRICS, OPEN, Visitor
+from collector.access.tokens import TokenFiles
 from collector.catalog.schema import WRITER
 
 READER = "default"
@@ -28,6 +34,7 @@ ANSWER_HEADERS = {
 """Of every answer, errors too: who asks chooses its text, so no page may run it, embed it or show it."""
 
 _REQUIRED_PASSWORD = 194
+_ACCESS_DENIED = 497
 _AUTHENTICATION_FAILED = 516
 
 
@@ -39,16 +46,40 @@ class RefusedRequestError(Exception):
         self.code = code
         self.status = status
 
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Headers of the response: they show a client that sent no password how to send one."""
+        return _ASK if self.status == HTTPStatus.UNAUTHORIZED else {}
+
+
+_ASK = MappingProxyType({"WWW-Authenticate": 'Basic realm="Lynceus", charset="UTF-8"'})
+
+
+class Caller(NamedTuple):
+    """Who sent a request."""
+
+    role: str
+    """WRITER or READER."""
+    visitor: Visitor
+
+
+_THE_WRITER = Caller(WRITER, Visitor(WRITER, ALL, "token"))
+_ANY_READER = Caller(READER, OPEN)
+
 
 @dataclass(frozen=True, slots=True)
 class Authenticator:
-    """Decides the role of a request from its user and token."""
+    """Decides from the user and the token of a request who sent it."""
 
     writer_token: str | None
     """None: the writer comes through the socket only."""
     reader_token: str | None
-    """None: readers need no token; only where the store listens on loopback."""
+    """A token that reads everything, beside those of `tokens`."""
     loopback: bool
+    """Whether only this machine reaches the store. Readers need no token there unless there are tokens."""
+    tokens: TokenFiles = field(default_factory=lambda: TokenFiles(()))
+    asks: bool = False
+    """Whether readers need a token of `tokens`, be there any at this time or not."""
 
     def refuse_pages(self, request: web.BaseRequest) -> None:
         """
@@ -65,16 +96,27 @@ class Authenticator:
         if not sites <= {"none", "same-origin"} or not origins <= hosts:
             raise _forbidden("web pages may not ask this store; use a ClickHouse client, or curl")
 
-    def role(self, request: web.BaseRequest) -> str:
-        """WRITER or READER; raises for any other user."""
+    def caller(self, request: web.BaseRequest) -> Caller:
+        """Who sent a request; raises for anybody else."""
         user, key = _credentials(request)
         if user == WRITER and self.writer_token is not None and _is_same(key, self.writer_token):
-            return WRITER
-        if user in {READER, ""} and (self.reader_token is None or _is_same(key, self.reader_token)):
-            return READER
+            return _THE_WRITER
+        if user in {READER, ""}:
+            if self.reader_token is None and not self.asks:
+                return _ANY_READER
+            if self.reader_token is not None and _is_same(key, self.reader_token):
+                return Caller(READER, Visitor("reader_token_file", ALL, "token"))
+            if visitor := self.tokens.visitor(key):
+                return Caller(READER, _reading(visitor))
+            if not key:
+                raise RefusedRequestError(
+                    _REQUIRED_PASSWORD,
+                    f"{READER}: readers need a token; send it as the password of this user. (REQUIRED_PASSWORD)",
+                    HTTPStatus.UNAUTHORIZED,
+                )
         raise _forbidden(
-            f"{user or READER}: Authentication failed: password is incorrect, or there is no user with such name. "
-            "(AUTHENTICATION_FAILED)"
+            f"{user or READER}: Authentication failed: password is incorrect, or there is no user with such name; "
+            "a token may have ended or been withdrawn. (AUTHENTICATION_FAILED)"
         )
 
 
@@ -84,9 +126,21 @@ class OwnUser:
     def refuse_pages(self, request: web.BaseRequest) -> None:
         """No browser opens a socket."""
 
-    def role(self, request: web.BaseRequest) -> str:
-        """WRITER or READER."""
-        return WRITER if _credentials(request)[0] == WRITER else READER
+    def caller(self, request: web.BaseRequest) -> Caller:
+        """The writer or a reader; both are this user."""
+        return _THE_WRITER if _credentials(request)[0] == WRITER else _ANY_READER
+
+
+def _reading(visitor: Visitor) -> Visitor:
+    """A visitor who may read rows; raises for one who may not."""
+    if visitor.scope == METRICS:
+        raise RefusedRequestError(
+            _ACCESS_DENIED,
+            f"{READER}: this token is for metrics alone; reading the store needs one with the scope all, or with "
+            "departments. (ACCESS_DENIED)",
+            HTTPStatus.FORBIDDEN,
+        )
+    return visitor
 
 
 def _forbidden(text: str) -> RefusedRequestError:
@@ -109,6 +163,8 @@ def _credentials(request: web.BaseRequest) -> tuple[str, str]:
     if user is not None or key is not None:
         return user or READER, key or ""
     scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
+    if scheme.casefold() == "Bearer".casefold():
+        return READER, encoded.strip()
     if scheme.lower() == "basic":
         try:
             name, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")

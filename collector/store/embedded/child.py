@@ -9,7 +9,7 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -69,6 +69,7 @@ async def start_child(
     token_file: Path | None = None,
     *,
     reader_token_file: Path | None = None,
+    token_files: Sequence[Path] = (),
     ready_within_s: float = READY_WITHIN_S,
     on_readers: Callable[[str], None] = lambda _problem: None,
 ) -> StoreChild:
@@ -78,6 +79,7 @@ async def start_child(
         listen=listen,
         writer_token_file=str(token_file) if token_file else None,
         reader_token_file=str(reader_token_file) if reader_token_file else None,
+        token_files=tuple(map(str, token_files)),
         until_stdin_closes=True,
     )
     process = await _spawn(options)
@@ -174,6 +176,7 @@ async def supervise(
     on_ready: Callable[[str], None],
     on_readers: Callable[[str], None] = lambda _problem: None,
     reader_token_file: Path | None = None,
+    token_files: Sequence[Path] = (),
 ) -> None:
     """
     Keeps a store running until `stop`; each start calls `on_ready` with its address.
@@ -183,7 +186,7 @@ async def supervise(
     The first start raises errors that a retry cannot fix: a path, a port, a schema. A killed store is started again.
     """
     loop, pause = asyncio.get_running_loop().time, FIRST_PAUSE_S
-    more = {"reader_token_file": reader_token_file, "on_readers": on_readers}
+    more = {"reader_token_file": reader_token_file, "token_files": token_files, "on_readers": on_readers}
     start = partial(_start_or_log, path, listen, token_file, more=more)
     child = await start(retried=StoreKilledError)
     while not stop.is_set():

@@ -15,9 +15,12 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
+from collector.access.scope import ALL, Scope
 from collector.access.table_filters import SETTING
 from collector.catalog.schema import DATABASE
 from collector.store.embedded.handle import MAX_RESULT, Answer, EngineError, Handle, Statement, connect, one_line
@@ -25,6 +28,15 @@ from collector.store.embedded.known import KnownStatements
 from collector.store.embedded.memory import engine_bytes
 from collector.store.embedded.read_only import READONLY, ReadOnlyChecker, RefusedStatementError, output_format
 from collector.store.embedded.reading import MAX_WAITING, Readers, RunningQuery, note_end, patience, too_many
+from collector.store.embedded.restricted import (
+    MAY_BE_SET,
+    Columns,
+    ForbiddenError,
+    check_restricted,
+    columns_query,
+    hide_figures,
+    settings_of,
+)
 from collector.store.embedded.run_folder import RunFolderError, enter_run_folder, run_folder
 from collector.store.embedded.writer_check import ALWAYS, WriterChecker, check_settings
 
@@ -115,12 +127,19 @@ class Engine:
         rows: list[list[Any]] = json.loads(self._keeper.query(statement, "JSONCompact").bytes())["data"]
         return rows
 
-    async def read(self, request: Statement, by: str = "", *, own: bool = False) -> Answer:
-        """Runs a statement that may only read; a cancelled call ends the query. `own`: it is the collector's."""
+    async def read(self, request: Statement, by: str = "", *, own: bool = False, scope: Scope = ALL) -> Answer:
+        """
+        Runs a statement that may only read; a cancelled call ends the query. `own`: it is the collector's.
+
+        A visitor whose scope is not all rows reads those of the scope, and learns nothing of others.
+        """
         self._checker.check_database(request.database)
+        if scope != ALL and (named := sorted(request.settings.keys() - MAY_BE_SET)):
+            raise ForbiddenError(f"setting {named[0]} would show how much is read")
         limits = _limits(request.settings, self._query_bytes, _OF_OWN if own else frozenset())
         reading = RunningQuery(by, float(limits["max_execution_time"]), own, time.monotonic())
-        work = self._readers.begin(reading, lambda: self._read(request, limits, reading.name))
+        run = self._read if scope == ALL else partial(self._read_restricted, scope)
+        work = self._readers.begin(reading, lambda: run(request, limits, reading.name))
         try:
             return await asyncio.wrap_future(work)
         except asyncio.CancelledError:
@@ -159,9 +178,25 @@ class Engine:
         settings = {**limits, "log_comment": name, "readonly": "1"}
         with Handle(self._path, request.database, settings) as handle:
             named = self._known_reads.result(
-                request.statement, (), lambda: self._checked_format(handle, request.statement)
+                request.statement, False, lambda: self._checked_format(handle, request.statement)
             )
             return handle.query(request, self._output_format(named or request.output_format))
+
+    def _read_restricted(self, scope: Scope, request: Statement, limits: Mapping[str, str], name: str) -> Answer:
+        """Runs a statement of a visitor who may read the rows of some departments."""
+        always = {"log_comment": name, "readonly": "1"}
+        try:
+            with Handle(self._path, request.database, {**limits, **always}) as handle:
+                named = self._known_reads.result(
+                    request.statement, True, lambda: self._checked_format(handle, request.statement, restricted=True)
+                )
+            chosen = self._output_format(named or request.output_format)
+            if "progress" in chosen.casefold():
+                raise ForbiddenError(f"format {chosen} shows how many rows are read")
+            with Handle(self._path, request.database, {**limits, **settings_of(scope, chosen), **always}) as handle:
+                return replace(handle.query(request, chosen), read_rows=0, read_bytes=0, elapsed_s=0.0)
+        except EngineError as error:
+            raise hide_figures(error) from error
 
     def _output_format(self, output_format: str) -> str:
         """Returns a format that the engine has; raises for others: chdb returns Python objects for some of its own."""
@@ -189,8 +224,12 @@ class Engine:
         self._writer_checker.check(handle.parse("formatQuerySingleLine", request.statement + data))
         return "" if data else self._result_format(handle, request)
 
-    def _checked_format(self, handle: Handle, statement: str) -> str:
-        """Returns the output format that the statement names; raises if the statement may do more than read."""
+    def _checked_format(self, handle: Handle, statement: str, *, restricted: bool = False) -> str:
+        """
+        Returns the output format that the statement names; raises if the statement may do more than read.
+
+        `restricted`: it may not show anything of other rows either.
+        """
         try:
             parsed = handle.parse("parseQueryToJSON", statement)
         except EngineError as error:
@@ -200,7 +239,11 @@ class Engine:
             if named is None:
                 raise RefusedStatementError("a reader may SELECT, SHOW TABLES, DESCRIBE, EXPLAIN a SELECT") from error
             return named
-        return self._checker.check_tree(_tree(parsed))
+        tree = _tree(parsed)
+        named = self._checker.check_tree(tree)
+        if restricted:
+            check_restricted(tree, _columns(handle))
+        return named
 
     def _result_format(self, handle: Handle, request: Statement) -> str:
         """Returns the output format of a writer's statement, "": no result."""
@@ -228,6 +271,11 @@ def _tree(parsed: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise RefusedStatementError("the statement is nested too deeply to be checked") from None
     return tree
+
+
+def _columns(handle: Handle) -> Columns:
+    answer = handle.query(Statement(columns_query()), "JSONCompact")
+    return {name: frozenset(columns) for name, columns in json.loads(answer.body)["data"]}
 
 
 def _limits(requested: Mapping[str, str], query_bytes: int, own: frozenset[str]) -> dict[str, str]:

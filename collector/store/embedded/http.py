@@ -4,7 +4,9 @@ The embedded store's HTTP, as far as it is not ClickHouse's: bounded connections
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from aiohttp import web
@@ -135,7 +137,12 @@ def ok() -> web.Response:
 
 
 def failure(
-    text: str, code: int, status: HTTPStatus = HTTPStatus.INTERNAL_SERVER_ERROR, *, close: bool = False
+    text: str,
+    code: int,
+    status: HTTPStatus = HTTPStatus.INTERNAL_SERVER_ERROR,
+    *,
+    close: bool = False,
+    headers: Mapping[str, str] = MappingProxyType({}),
 ) -> web.Response:
     """An error as ClickHouse writes it. Odd bytes of the request, if its text quotes them, are written as escapes."""
     if not text.startswith("Code: "):
@@ -143,7 +150,12 @@ def failure(
     response = web.Response(
         body=f"{text[:ERROR_TEXT]}\n".encode(errors="backslashreplace"),
         status=status,
-        headers=ANSWER_HEADERS | {"X-ClickHouse-Exception-Code": str(code), "X-ClickHouse-Timezone": "UTC"},
+        headers={
+            **ANSWER_HEADERS,
+            **headers,
+            "X-ClickHouse-Exception-Code": str(code),
+            "X-ClickHouse-Timezone": "UTC",
+        },
         content_type="text/plain",
         charset="utf-8",
     )

@@ -21,6 +21,9 @@ class StoreOptions(msgspec.Struct, frozen=True, kw_only=True):
     """File with the token of the writer; created if it is missing. None: the writer comes through the socket only."""
     reader_token_file: str | None = None
     """File with the token of readers; created if it is missing. None: readers need no token, on loopback only."""
+    token_files: tuple[str, ...] = ()
+    """Files with tokens of readers, each with its scope (access/tokens.py), which are read again when they change. With any
+    of them named, readers need a token."""
     until_stdin_closes: bool = False
     """Exit when standard input closes, so that a child cannot outlive its collector."""
     patience_s: float = 5.0

@@ -23,6 +23,7 @@ import msgspec
 from aiohttp import web
 
 from collector import logs
+from collector.access.tokens import TokenFiles
 from collector.catalog.schema import WRITER
 from collector.store.embedded.access import LOOPBACK, Authenticator, OwnUser, RefusedRequestError
 from collector.store.embedded.compression import UnreadableBodyError
@@ -37,6 +38,8 @@ from collector.store.embedded.run_folder import SOCKET
 from collector.store.embedded.token import TokenFileError, read_or_make_token
 
 STOP_WITHIN_S = 1.8
+LOOK_AT_TOKENS_S = 2.0
+"""Between two looks at the files of tokens: one that is withdrawn is refused after that time."""
 
 MAX_BEING_SENT = 512 << 20
 """Bytes of answers that wait for their clients, beside one answer of any size."""
@@ -72,7 +75,7 @@ class Server:
             answer = await self._run(request)
             return ok() if answer is None else await self._send(request, answer)
         except RefusedRequestError as refused:
-            return failure(str(refused), refused.code, refused.status, close=True)
+            return failure(str(refused), refused.code, refused.status, close=True, headers=refused.headers)
         except RefusedStatementError as refused:
             return failure(f"{refused}. (READONLY)", READONLY)
         except EngineError as error:
@@ -82,7 +85,7 @@ class Server:
 
     async def _run(self, request: web.BaseRequest) -> Answer | None:
         """Runs the request's statement; None when the request has none."""
-        role = self._authenticator.role(request)
+        role, visitor = self._authenticator.caller(request)
         if request.method not in {"GET", "POST"}:
             raise RefusedRequestError(_BAD_REQUEST, "GET or POST", HTTPStatus.METHOD_NOT_ALLOWED)
         statement = await read_statement(request, role)
@@ -94,8 +97,8 @@ class Server:
         if statement.data is not None:
             raise RefusedStatementError("a reader may not INSERT")
         own = isinstance(self._authenticator, OwnUser)
-        by = "this user" if own else f"{role} from {request.remote}"
-        return await self._engine.read(statement, by, own=own or role == WRITER)
+        by = "this user" if own else f"{visitor.name or role} from {request.remote}"
+        return await self._engine.read(statement, by, own=own or role == WRITER, scope=visitor.scope)
 
     async def _send(self, request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
         """Sends an answer, unless clients that do not take theirs have too much of the store's memory already."""
@@ -147,7 +150,11 @@ async def serve(options: StoreOptions) -> None:
     engine = Engine(Path(options.path), report, end, options.patience_s)
     try:
         async with _served_to_own_user(engine):
-            await _serve_engine(Server(engine, authenticator), options, host, int(port))
+            following = asyncio.create_task(_follow(authenticator.tokens), name="tokens")
+            try:
+                await _serve_engine(Server(engine, authenticator), options, host, int(port))
+            finally:
+                following.cancel()
     finally:
         await asyncio.to_thread(engine.close)
 
@@ -209,16 +216,30 @@ async def _listen(runner: web.ServerRunner, host: str, port: int) -> None:
         raise OSError(f"{host}:{port} {why}; {remedy}") from error
 
 
+async def _follow(tokens: TokenFiles) -> None:
+    """Reads the files of tokens again and again, and reports what is wrong with them when that changes."""
+    reported: tuple[str, ...] = ()
+    while True:
+        await asyncio.to_thread(tokens.look)
+        if tokens.problems != reported:
+            reported = tokens.problems
+            sys.stderr.write(f"tokens: {'; '.join(reported) or 'all files can be used again'}\n")
+            sys.stderr.flush()
+        await asyncio.sleep(LOOK_AT_TOKENS_S)
+
+
 def _authenticator(options: StoreOptions, host: str) -> Authenticator:
     loopback = host in LOOPBACK
-    if options.reader_token_file is None and not loopback:
+    if options.reader_token_file is None and not options.token_files and not loopback:
         raise StorePathError(
-            f"{host}: readers need a token where other hosts can reach the store; set embedded.reader_token_file in the "
-            "settings, or --reader-token-file of `lynceus store`"
+            f"{host}: readers need a token where other hosts can reach the store; set access.token_files in the settings, "
+            "or --tokens or --reader-token-file of `lynceus store`"
         )
+    tokens = TokenFiles([Path(file).absolute() for file in options.token_files])  # the process will change its folder
+    tokens.look()
     reader_token = read_or_make_token(Path(options.reader_token_file)) if options.reader_token_file else None
     writer_token = read_or_make_token(Path(options.writer_token_file)) if options.writer_token_file else None
-    return Authenticator(writer_token, reader_token, loopback)
+    return Authenticator(writer_token, reader_token, loopback, tokens, asks=bool(options.token_files))
 
 
 def _stop_event(until_stdin_closes: bool) -> asyncio.Event:

@@ -51,7 +51,7 @@ def test_a_reader_needs_a_token_where_others_can_reach_the_store(tmp_path: Path)
 
     running = start(tmp_path, "0.0.0.0:0", tmp_path / "reader.token")
     reader = (tmp_path / "reader.token").read_text(encoding="ascii")
-    assert ask(running, "SELECT 1").status == 403
+    assert ask(running, "SELECT 1").status == 401
     assert ask(running, "SELECT 1", user="default", key=reader).status == 200
     assert ask(running, "CREATE DATABASE x", user="default", key=reader).status == 500
     assert running.stop() == 0
@@ -77,7 +77,7 @@ def test_the_command_serves_other_hosts_with_a_readers_token(tmp_path: Path) -> 
     served = piped(*command, "--reader-token-file", str(tmp_path / "reader.token"))
     running = ready(served, tmp_path / "chdb", tmp_path / "chdb.token")
     reader = (tmp_path / "reader.token").read_text(encoding="ascii")
-    assert ask(running, "SELECT 1").status == 403
+    assert ask(running, "SELECT 1").status == 401
     assert ask(running, "SELECT 1", user="default", key=reader).status == 200
     assert ask(running, "SELECT getSetting('readonly')", user="lynceus", key=running.token()).text == "0\n"
     assert running.stop() == 0

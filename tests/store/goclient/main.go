@@ -40,7 +40,7 @@ func main() {
 	}
 	options := &clickhouse.Options{
 		Protocol: clickhouse.HTTP, Addr: []string{os.Args[1]},
-		Auth:        clickhouse.Auth{Database: "default", Username: "default"},
+		Auth:        clickhouse.Auth{Database: "default", Username: "default", Password: os.Getenv("LYNCEUS_TOKEN")},
 		Settings:    clickhouse.Settings{"max_execution_time": 30},
 		Compression: &clickhouse.Compression{Method: clickhouse.CompressionGZIP},
 	}
