@@ -15,7 +15,7 @@ from alerts.thresholds import ThresholdError
 from collector import connect, logs
 from collector.billing.runs import RepricingError
 from collector.bills.errors import BillError
-from collector.cli import bill, clusters, generate, period, prices, report, savings, spool, store
+from collector.cli import bill, clusters, generate, period, prices, report, savings, spool, store, token
 from collector.cli.audit import audit
 from collector.cli.backfill import backfill
 from collector.cli.console import report_step
@@ -43,6 +43,7 @@ app.add_typer(period.app, name="period")
 app.add_typer(bill.app, name="bill")
 app.add_typer(prices.app, name="prices")
 app.add_typer(clusters.app, name="clusters")
+app.add_typer(token.app, name="token")
 app.add_typer(store.app, name="store")
 app.add_typer(spool.app, name="spool")
 app.add_typer(generate.app, name="generate")
