@@ -146,6 +146,7 @@ def test_every_way_to_send_a_token(door: Door) -> None:
         ("x" * 5_000, "516", "AUTHENTICATION_FAILED"),
         (METRICS, "497", "for metrics alone"),
     ],
+    ids=["none", "ended", "unknown", "long", "metrics"],
 )
 def test_a_refusal_has_a_remedy(door: Door, token: str, code: str, words: str) -> None:
     """401 for one without a token, with how to send it; 403 for a token that does not open the store."""
