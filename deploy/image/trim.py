@@ -91,8 +91,10 @@ KEPT = (
         )
     ),
     "chdb/libpybind11nonlimitedapi_chdb_{python}.so",
+    "pygments/lexers/diff.py",
+    "pygments/lexers/python.py",
 )
-"""What a pattern above would take, but the collector's Leases and the engine's binding need."""
+"""What a pattern above would take, and is needed: for the collector's Leases, the engine, a stack trace in colour."""
 
 
 def main() -> None:
