@@ -81,7 +81,10 @@ sbom:                            ## what the image holds, as CycloneDX, in .cach
 	rm -r .cache/sbom/env
 
 test-image: $(DEVELOPS)          ## both environments of the image: their size, and the program's own tests in them
-	$(BIN)/pytest -q -m image --timeout 1200 tests/deploy/image
+	$(BIN)/pytest -q -m image --timeout 3600 tests/deploy/image
+
+lint-deploy: $(DEVELOPS)         ## manifests, chart, Dockerfile and compose file before checkov, hadolint, kube-score, kubernetes-validate, compose-spec
+	$(BIN)/python -m tests.deploy.lint
 
 generate: $(DEVELOPS)            ## dashboards, alert rules, the role and docs/reference, from the code
 	$(BIN)/python -m generate
@@ -99,7 +102,7 @@ lock:                            ## pin what pyproject.toml asks for, with hashe
 	$(LOCK) --extra build --extra parquet --extra traces --constraint requirements.lock --output-file requirements-server.lock pyproject.toml
 	$(LOCK) --all-extras --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 	$(LOCK) --output-file deploy/image/sbom.lock deploy/image/sbom.in
-	$(LOCK) --output-file tests/manifests/tools.lock tests/manifests/tools.in
+	$(LOCK) --output-file tests/deploy/lint/tools.lock tests/deploy/lint/tools.in
 
 setup: $(DEVELOPS)
 

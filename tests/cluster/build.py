@@ -1,11 +1,11 @@
 """
-The programs of a real control plane, built once from source: kube-apiserver, etcd and kwok; and helm and kustomize, which
-render what is deployed.
+The programs of a real control plane, built once from source: kube-apiserver, etcd and kwok; helm and kustomize, which render
+what is deployed; kube-score and compose-spec, which judge it.
 
-They come from Go modules and not as downloads, so go.sum vouches for every byte. Three modules, because the dependencies
-of kube-apiserver, of etcd and kwok, and of helm and kustomize need not agree. A cold build takes minutes, so the result is
-kept under a name made from a module's pins: the same pins never build twice, and changed pins never find an old program.
-Beside Go's own caches nothing is written outside .cache/.
+They come from Go modules and not as downloads, so go.sum vouches for every byte. Four modules, because the dependencies
+of kube-apiserver, of etcd and kwok, of helm and kustomize, and of the judges need not agree. A cold build takes minutes, so
+the result is kept under a name made from a module's pins: the same pins never build twice, and changed pins never find an
+old program. Beside Go's own caches nothing is written outside .cache/.
 
     python -m tests.cluster.build
 """
@@ -24,7 +24,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CACHE = HERE.parent.parent / ".cache" / "cluster"
-CONTROL_PLANE, RENDER = ("etcdkwok", "apiserver"), ("render",)
+CONTROL_PLANE, RENDER, JUDGES = ("etcdkwok", "apiserver"), ("render",), ("lint",)
 """Modules by what they are for."""
 PINS = ("go.mod", "go.sum", "tools.go")
 
@@ -48,6 +48,8 @@ PROGRAMS = (
     Program(name="kube-apiserver", module="apiserver", package="k8s.io/kubernetes/cmd/kube-apiserver"),
     Program(name="helm", module="render", package="helm.sh/helm/v3/cmd/helm"),
     Program(name="kustomize", module="render", package="sigs.k8s.io/kustomize/kustomize/v5"),
+    Program(name="kube-score", module="lint", package="github.com/zegl/kube-score/cmd/kube-score"),
+    Program(name="compose-spec", module="lint", package="github.com/compose-spec/compose-go/v2/cmd"),
 )
 
 

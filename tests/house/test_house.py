@@ -17,6 +17,7 @@ OWN_ROOMS = {
     "alerts/incidents": "whole incidents before our rules and public ones",
     "bad": "what malformed input does to the whole collector",
     "bench": "ratios to other clients, and figures of the documentation",
+    "deploy/lint": "manifests before the checkers",
     "dashboards/look": "dashboards drawn by Grafana's own packages, and seen",
     "core/golden": "recorded workflows, counted by hand",
     "cluster": "against a real control plane",
