@@ -1,7 +1,8 @@
 """
 Reads the store for pages: two questions at a time, so that readers of pages cannot keep the store from its inserts.
 
-A question is asked for a scope, over a connection that reads the rows of that scope alone.
+A question is asked for a scope, over a connection that reads the rows of that scope alone. What a row shows of others, such
+as the holders of a lock, is taken out here: access/shared_tables.py names these columns.
 """
 
 import asyncio
@@ -11,8 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
+from msgspec.structs import replace
+
 from collector import connect
 from collector.access.scope import Scope
+from collector.core.facts.workflows import WorkflowRun
 from collector.core.history.queue import QueuePlace, StepsOfTime, StoredQueue
 from collector.core.history.template import StoredTemplate, TemplatePlace
 from collector.core.history.workflow import NamedWorkflow, StoredWorkflow
@@ -60,7 +64,10 @@ class PageReader:
     async def _workflow(
         self, scope: Scope, uid: str, attempt: int | None, clusters: Sequence[str]
     ) -> StoredWorkflow | None:
-        return await self.ask("workflow", scope, lambda query: read_workflow(query, uid, attempt, clusters))
+        found = await self.ask("workflow", scope, lambda query: read_workflow(query, uid, attempt, clusters))
+        if scope.kind == "all" or found is None or isinstance(found.shown, WorkflowRun):
+            return found
+        return replace(found, shown=replace(found.shown, waiting_words=""))
 
     async def _named(self, scope: Scope, sought: NameSought) -> Sequence[NamedWorkflow]:
         return await self.ask(
@@ -73,7 +80,10 @@ class PageReader:
 
     async def _queue(self, scope: Scope, place: QueuePlace, steps: StepsOfTime) -> StoredQueue | None:
         of_all = scope.kind == "all"
-        return await self.ask("queue", scope, lambda query: read_queue(query, place, steps, of_all=of_all))
+        found = await self.ask("queue", scope, lambda query: read_queue(query, place, steps, of_all=of_all))
+        if of_all or found is None:
+            return found
+        return replace(found, waiting=[replace(one, words="") for one in found.waiting])
 
     async def _template(self, scope: Scope, place: TemplatePlace, steps: StepsOfTime) -> StoredTemplate | None:
         return await self.ask("template", scope, lambda query: read_template(query, place, steps))

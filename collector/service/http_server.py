@@ -38,6 +38,7 @@ from collector.settings.doors import is_loopback
 from collector.settings.model import Settings, TlsSettings
 from collector.store.worker import Worker
 from collector.web.app import create_app
+from collector.web.door import Seen
 from collector.web.money import Money, Spent
 from collector.web.readiness import readiness
 from collector.web.workflow_routes import Places, no_places
@@ -89,6 +90,7 @@ async def serving(
     places: Places = no_places,
     *,
     entrance: Entrance,
+    seen: Seen = lambda _: None,
 ) -> AsyncIterator[None]:
     """Serves for as long as the block lasts; the pages name what is not ready yet. Failure names the remedy."""
     host, port = parse_address(settings.http.listen, "http.listen")
@@ -101,6 +103,7 @@ async def serving(
         history=pages.history,
         places=places,
         entrance=entrance,
+        seen=seen,
         hosts=(*LOOPBACK, host) if is_loopback(host) else ("*",),
     )
     config = _config(app, settings.http.tls, host, port)

@@ -120,10 +120,16 @@ def build(settings: Settings, folder: Path, stop: asyncio.Event, file: Path | No
 async def _start(runtime: Runtime, stack: AsyncExitStack, accrue_s: int) -> None:
     """Starts everything; the last to start is the first to end: watches end before the spool does, and Leases after it."""
     settings, pipeline, counters, storage = runtime.settings, runtime.pipeline, runtime.counters, runtime.storage
-    entrance, position = runtime.visitors.entrance, runtime.queue_position
-    await stack.enter_async_context(
-        serving(settings, runtime.view, counters, runtime.measure, position, entrance=entrance)
+    pages = serving(
+        settings,
+        runtime.view,
+        counters,
+        runtime.measure,
+        runtime.queue_position,
+        entrance=runtime.visitors.entrance,
+        seen=runtime.audit.record,
     )
+    await stack.enter_async_context(pages)
     await stack.enter_async_context(runtime.shards.sharing())
     await stack.enter_async_context(storage.running())
     await stack.enter_async_context(writing_audit(settings, runtime.audit))

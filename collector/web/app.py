@@ -24,7 +24,7 @@ from collector.web.api_department import DepartmentLive
 from collector.web.api_models import Live, Ready
 from collector.web.colours import add_colours
 from collector.web.department import department_now
-from collector.web.door import VISITOR, Asking, Door
+from collector.web.door import VISITOR, Asking, Door, Seen
 from collector.web.headers import RefuseAmbiguousLength, SecurityHeaders
 from collector.web.history import Histories
 from collector.web.live import live_now
@@ -58,6 +58,7 @@ def create_app(
     history: Histories | None = None,
     places: Places = no_places,
     entrance: Entrance = OPEN_ENTRANCE,
+    seen: Seen = lambda _: None,
     now: Callable[[], Instant] = now_ms,
     poll_ms: int = POLL_MS,
     hosts: Sequence[str] = ("*",),
@@ -66,14 +67,18 @@ def create_app(
     The app, to be served in the loop that `live` and `counters` belong to. Without `money` no amount is shown, and
     without `history` there are no pages of what the store knows.
 
-    `money` and `history` answer for a scope, and know nothing else. `entrance` says who asks.
+    `money` and `history` answer for a scope, and know nothing else. `entrance` says who asks, and `seen` takes what the
+    audit log has of each answer.
 
     `hosts` are the accepted host names. On loopback these are only the server's own, because a web page could reach the
     server by another name that resolves to loopback.
     """
     # FastAPI's documentation pages load scripts from a CDN.
     app = FastAPI(title="Lynceus", version="1", openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None)
-    _guard(app, hosts, entrance)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
+    app.add_middleware(Door, entrance=entrance, seen=seen)
+    app.add_middleware(RefuseAmbiguousLength)
+    app.add_middleware(SecurityHeaders)
     _add_files(app)
     pages = PageTemplates(app)
     if entrance.signs_in:
@@ -137,13 +142,6 @@ def _of_history(
     add_search(app, pages, history, live)
     add_queue(app, pages, history, live, now)
     add_template(app, pages, history, now)
-
-
-def _guard(app: FastAPI, hosts: Sequence[str], entrance: Entrance) -> None:
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
-    app.add_middleware(Door, entrance=entrance)
-    app.add_middleware(RefuseAmbiguousLength)
-    app.add_middleware(SecurityHeaders)
 
 
 def _operations(app: FastAPI, live: Callable[[], LiveView], metrics: Scrape, now: Callable[[], Instant]) -> None:

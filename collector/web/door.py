@@ -4,17 +4,20 @@ The door before pages, API and metrics: who may not read is answered before anyt
 One table says what each scope may read. What it does not name is for those who read rows, so that a new page is shut.
 """
 
+from collections.abc import Callable
 from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import Depends, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from collector.access import scope as access
 from collector.access.entrance import Entrance
 from collector.access.proxy import Refusal, lines_of
 from collector.access.scope import Visitor
+from collector.core.facts.audit import AuditEntry
+from collector.web.seen import entry_of_answer
 
 SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
 METRICS = "/metrics"
@@ -24,6 +27,8 @@ FILES = "/static/"
 """Public too: style and scripts hold no name and no figure."""
 LONGEST_WAY_BACK = 2000
 """Characters of the address to which signing in leads back."""
+
+Seen = Callable[[AuditEntry], object]
 
 VISITOR = "visitor"
 """Where the request has its visitor."""
@@ -59,8 +64,9 @@ def is_public(path: str) -> bool:
 class Door:
     """Lets those in who may read what they ask for."""
 
-    def __init__(self, app: ASGIApp, entrance: Entrance) -> None:
-        self._app, self._entrance = app, entrance
+    def __init__(self, app: ASGIApp, entrance: Entrance, seen: Seen) -> None:
+        """`seen` takes an entry for the audit log once the status of an answer is known."""
+        self._app, self._entrance, self._seen = app, entrance, seen
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one request."""
@@ -70,10 +76,17 @@ class Door:
         found = self._entrance.visitor(scope["headers"], (scope["client"] or ("",))[0])
         refusal = found if isinstance(found, Refusal) else refusal_of(found.scope, scope["path"])
         scope[VISITOR] = None if isinstance(found, Refusal) else found
-        if refusal is None or is_public(scope["path"]):
-            await self._app(scope, receive, send)
-        else:
-            await self._refused(scope, refusal)(scope, receive, send)
+        public = is_public(scope["path"])
+        app = self._app if refusal is None or public else self._refused(scope, refusal)
+
+        async def send_seen(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                entry = entry_of_answer(scope, scope[VISITOR], message["status"], public=public)
+                if entry is not None:
+                    self._seen(entry)
+            await send(message)
+
+        await app(scope, receive, send_seen)
 
     def _refused(self, scope: Scope, refusal: Refusal) -> Response:
         if refusal.status != 401:
