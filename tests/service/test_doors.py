@@ -42,7 +42,7 @@ async def server(folder: Path, log: AuditLog) -> AsyncIterator[str]:
 Headers = Mapping[str, str] | Sequence[tuple[str, str]]
 
 
-async def asked(address: str, path: str, headers: Headers = (), source: str = "127.0.0.1") -> Answer:
+async def answer_of(address: str, path: str, headers: Headers = (), source: str = "127.0.0.1") -> Answer:
     return await asyncio.to_thread(ask, address, "GET", path, headers, b"", source)
 
 
@@ -67,16 +67,16 @@ async def asked(address: str, path: str, headers: Headers = (), source: str = "1
 async def test_headers_count_from_the_proxy_alone(tmp_path: Path, source: str, headers: Headers, status: int) -> None:
     """By the address of the connection, whatever the request says of it."""
     async with server(tmp_path, AuditLog(Counters())) as at:
-        assert (await asked(at, "/api/v1/openapi.json", headers, source)).status == status
+        assert (await answer_of(at, "/api/v1/openapi.json", headers, source)).status == status
 
 
 async def test_a_person_of_the_proxy_reads_what_their_groups_do(tmp_path: Path) -> None:
     """And is in the audit log by name, with the address of the proxy."""
     log = AuditLog(Counters())
     async with server(tmp_path, log) as at:
-        metrics = [(await asked(at, "/metrics", who, PROXY)).status for who in (ADA, CFO)]
-        page = await asked(at, "/workflows", ADA, PROXY)
-        page_of_a_token = await asked(at, "/workflows", bearing(ALL) | ADA, ELSEWHERE)
+        metrics = [(await answer_of(at, "/metrics", who, PROXY)).status for who in (ADA, CFO)]
+        page = await answer_of(at, "/workflows", ADA, PROXY)
+        page_of_a_token = await answer_of(at, "/workflows", bearing(ALL) | ADA, ELSEWHERE)
 
     assert metrics == [403, 200]
     assert b">ada</" in page.body

@@ -174,7 +174,7 @@ async def pages(folder: Path) -> AsyncIterator[str]:
         yield f"http://{address}"
 
 
-async def asked(session: aiohttp.ClientSession, address: str, token: str) -> tuple[int, str]:
+async def answer_of(session: aiohttp.ClientSession, address: str, token: str) -> tuple[int, str]:
     """Status, headers and body of an answer."""
     headers = PAGE | {"authorization": f"Bearer {token}"}
     async with session.get(address, headers=headers, allow_redirects=False) as answer:
@@ -226,7 +226,7 @@ async def test_no_byte_of_another_department_is_answered(folder: Path, name: str
     found = 0
     async with pages(folder) as at, aiohttp.ClientSession() as session:
         for path in (*SHARED, *addresses(own)):
-            status, text = await asked(session, at + path, TOKENS[name])
+            status, text = await answer_of(session, at + path, TOKENS[name])
             assert status < 500 or path == "/readyz", (path, text)
             assert not [mark for mark in others if mark in text], path
             assert "77777" not in text, path
@@ -243,8 +243,8 @@ async def test_what_belongs_to_another_is_answered_as_what_does_not_exist(folder
     async with pages(folder) as at, aiohttp.ClientSession() as session:
         for mark in (MARKS[other], FOREIGN):
             for path, unknown in zip(addresses(mark), addresses("zqnone"), strict=True):
-                theirs = await asked(session, at + path, TOKENS[name])
-                nothing = await asked(session, at + unknown, TOKENS[name])
+                theirs = await answer_of(session, at + path, TOKENS[name])
+                nothing = await answer_of(session, at + unknown, TOKENS[name])
                 assert (theirs[0], theirs[1].replace(mark, "zqnone")) == nothing, path
 
 
@@ -279,5 +279,5 @@ async def test_one_visitor_s_answer_is_never_another_s(folder: Path) -> None:
     async with pages(folder) as at, aiohttp.ClientSession() as session:
         for _ in range(2):
             for name in TENANTS:
-                _, text = await asked(session, f"{at}/api/v1/live", TOKENS[name])
+                _, text = await answer_of(session, f"{at}/api/v1/live", TOKENS[name])
                 assert [one for one in TENANTS if f'"{one}"' in text] == [name]
