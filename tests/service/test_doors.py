@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ Headers = Mapping[str, str] | Sequence[tuple[str, str]]
 
 
 async def answer_of(address: str, path: str, headers: Headers = (), source: str = "127.0.0.1") -> Answer:
-    return await asyncio.to_thread(ask, address, "GET", path, headers, b"", source)
+    return await asyncio.to_thread(partial(ask, address, "GET", path, headers, source=source))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ Every text of a department has its mark. No byte of another's mark may be in an 
 to another is answered as what does not exist.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from decimal import Decimal
@@ -22,7 +22,7 @@ from collector.catalog.counters import Counters
 from collector.clock import now_ms
 from collector.core.access_health import AccessHealth
 from collector.core.cost.billing_days import day_of
-from collector.core.facts.workflows import QueueSample
+from collector.core.facts.workflows import QueueSample, WorkflowLive, WorkflowRun
 from collector.core.live_view import (
     Clock,
     DepartmentCost,
@@ -71,6 +71,14 @@ def rows_of(name: str, another: str) -> list[Fact]:
         reason="error",
         **texts,
     )
+    own = {"template": f"{mark}-template", "queue": f"{mark}-queue"}
+    alone = replace(run, uid=f"{mark}-alone", name=f"{mark}-alone", outcome="succeeded", **own)
+    return [run, alone, *parts_of(mark, run, texts), a_waiting_row(name, MARKS[another]), *samples_of(mark)]
+
+
+def parts_of(mark: str, run: WorkflowRun, texts: Mapping[str, str]) -> list[Fact]:
+    """A step, its pod and what the pod cost."""
+    uid = run.uid
     step = a_step_run(
         f"{mark}-node",
         workflow=uid,
@@ -94,17 +102,25 @@ def rows_of(name: str, another: str) -> list[Fact]:
         day=day_of(datetime.now(ZoneInfo(Settings().billing_timezone)).date()),
         **texts,
     )
-    live = replace(
+    return [step, pod, cost]
+
+
+def a_waiting_row(name: str, another: str) -> WorkflowLive:
+    """A workflow that waits for a lock that another department holds."""
+    mark = MARKS[name]
+    return replace(
         a_live_row(f"{mark}-live", "lock", "team/Mutex/gpu"),
         created_at=BEGAN,
         first_seen_at=BEGAN,
         waiting_since=BEGAN,
         name=f"zq-shared-{mark}-live",
         department=name,
-        waiting_words=f"held by team/{MARKS[another]}-holder",
+        waiting_words=f"held by team/{another}-holder",
     )
-    own = {"template": f"{mark}-template", "queue": f"{mark}-queue"}
-    alone = replace(run, uid=f"{mark}-alone", name=f"{mark}-alone", outcome="succeeded", **own)
+
+
+def samples_of(mark: str) -> list[Fact]:
+    """Depths of its own queue, and of the one that all share."""
     sample = QueueSample(
         cluster="c1",
         namespace="team",
@@ -115,7 +131,7 @@ def rows_of(name: str, another: str) -> list[Fact]:
         depth=7,
         oldest_age_ms=0,
     )
-    return [run, alone, step, pod, cost, live, sample, replace(sample, queue="nightly")]
+    return [sample, replace(sample, queue="nightly")]
 
 
 def a_marked_view() -> LiveView:
