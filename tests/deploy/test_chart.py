@@ -110,11 +110,14 @@ def test_the_pod_is_restricted_and_calls_its_api_server_only_where_it_must(name:
     (box,) = spec["containers"]
 
     assert spec["automountServiceAccountToken"] is (name in CALLS_OWN_CLUSTER)
-    assert spec["securityContext"].items() >= {"runAsNonRoot": True, "runAsUser": 10470, "runAsGroup": 10470}.items()
-    assert (spec["securityContext"]["fsGroup"], spec["securityContext"]["seccompProfile"]) == (
-        10470,
-        {"type": "RuntimeDefault"},
-    )
+    assert spec["securityContext"] == {
+        "runAsNonRoot": True,
+        "runAsUser": 10470,
+        "runAsGroup": 10470,
+        "fsGroup": 10470,
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
     assert box["securityContext"] == {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,

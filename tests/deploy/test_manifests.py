@@ -97,7 +97,12 @@ def test_there_are_eight_value_sets() -> None:
 
 @pytest.mark.parametrize("folder", ["kustomize", "replicas", "argocd/copy-secrets"])
 def test_the_settings_of_a_manifest_are_valid(folder: str) -> None:
-    """A pod whose settings are refused restarts for ever."""
+    """A pod whose settings are refused restarts for ever. Who has no token reads nothing."""
     data = yaml.safe_load((DEPLOY / folder / "settings.yaml").read_text())["data"]
 
-    parse_settings(data["lynceus.yaml"].encode(), folder)
+    settings = parse_settings(data["lynceus.yaml"].encode(), folder)
+
+    assert not settings.http.open
+    assert settings.access.token_files[-1] == "/etc/lynceus/access/tokens.yaml"
+    first = settings.access.token_files[0]
+    assert first.startswith(settings.data_dir) is (folder != "replicas"), "where `lynceus token create` can write"
