@@ -103,3 +103,40 @@ def test_wrong_use_is_one_sentence(tmp_path: Path) -> None:
         assert done.returncode == 2, arguments
         assert message in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_users_are_of_the_store_in_the_settings(tmp_path: Path) -> None:
+    """Its cluster and its user, whose name is not written twice."""
+    settings = tmp_path / "lynceus.yaml"
+    settings.write_text("store: {url: 'http://store:8123', username: collector, cluster: main}", encoding="utf-8")
+    options = ("--departments", "autonomy, maps", "--department", "a,b", "--config", str(settings))
+    done = run_command("generate", "users", *options)
+
+    assert done.returncode == 0, done.stderr
+    assert "GRANT ON CLUSTER 'main' SELECT, INSERT" in done.stdout
+    assert "TO `collector`;" in done.stdout
+    assert "USING department IN ('a,b') AS RESTRICTIVE TO `lynceus_dept_a,b`;" in done.stdout
+
+
+def test_users_as_a_file_of_the_server(tmp_path: Path) -> None:
+    """Written where it is wanted; a name that the form cannot have is refused with the other form."""
+    out = tmp_path / "lynceus.xml"
+    options = ("--departments", "maps", "--format", "xml", "--out", str(out))
+    done = run_command("generate", "users", *options)
+    assert (done.returncode, done.stdout) == (0, f"wrote {out}\n")
+    assert "<lynceus_dept_maps>" in out.read_text(encoding="utf-8")
+
+    odd = run_command("generate", "users", *("--department", "a b", "--format", "xml"))
+    assert odd.returncode == 2
+    assert "'lynceus_dept_a b' cannot be the name of a user in a file; use --format sql" in odd.stderr
+
+
+def test_users_need_a_department_and_a_place(tmp_path: Path) -> None:
+    """Each problem in one sentence."""
+    none = run_command("generate", "users")
+    options = ("--departments", "maps", "--out", str(tmp_path / "none" / "users.sql"))
+    nowhere = run_command("generate", "users", *options)
+
+    assert (none.returncode, nowhere.returncode) == (2, 2)
+    assert none.stderr == "lynceus: --departments: names no department\n"
+    assert "No such file or directory" in nowhere.stderr

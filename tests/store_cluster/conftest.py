@@ -8,7 +8,7 @@ import pytest
 from collector.store.clickhouse import Store
 from collector.store.schema.migrate import migrate
 from tests.store.running import Running, start
-from tests.store_cluster.filled import fill, owned_facts
+from tests.store_cluster.filled import fill, owned_facts, users_of_departments
 from tests.store_cluster.servers import PlayedStore, TwoShards
 
 HERE = Path(__file__).resolve().parent
@@ -33,8 +33,9 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoShards]:
 
 @pytest.fixture(scope="session")
 def owned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoShards]:
-    """Two other servers, with rows of three departments in each table whose rows belong to one."""
-    with TwoShards(tmp_path_factory.mktemp("owned")) as shards:
+    """Two other servers, with users and rows of three departments in each table whose rows belong to one."""
+    folder = tmp_path_factory.mktemp("owned")
+    with TwoShards(folder, users_of_departments(folder)) as shards:
         store = shards.played()
         migrate(store, "prod")
         fill(store, owned_facts())

@@ -1,13 +1,17 @@
-"""Rows of three departments on both servers, in every table whose rows belong to one."""
+"""Rows and users of three departments on both servers: rows in every table whose rows belong to a department."""
 
 from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
+from xml.etree import ElementTree as ET
 
 from collector.catalog.rollups import ROLLUPS
 from collector.core.facts.bills import StatementLine
 from collector.core.model import Fact
 from collector.store.clickhouse import Store
 from collector.store.rollup import roll_up
+from collector.store.servers.users import READER, WantedUsers, user_of
+from collector.store.servers.users_xml import users_xml
 from tests.billing.stored import a_past, write_all
 from tests.reports.stored import a_live_row
 
@@ -64,3 +68,21 @@ def fill(store: Store, facts: Sequence[Fact]) -> None:
     write_all(store, facts)
     for rollup in ROLLUPS:
         roll_up(store, rollup)
+
+
+def users_of_departments(folder: Path) -> tuple[str, str]:
+    """
+    For each server the file of users that the product makes, with passwords in the folder.
+
+    On the second server a table that every server has whole is one over the first, so it has no rows to hide there.
+    """
+    passwords = folder / "passwords"
+    passwords.mkdir()
+    for user in ("department_writer", READER, *map(user_of, DEPARTMENTS)):
+        (passwords / user).write_text(f"secret-of-{user}", encoding="utf-8")
+    first = users_xml(WantedUsers(tuple(DEPARTMENTS), "prod", writer="department_writer", passwords=passwords))
+    second = ET.fromstring(first)
+    for database in second.findall("users/*/databases/lynceus"):
+        for table in [table for table in database if not table.tag.endswith("_local")]:
+            database.remove(table)
+    return first, ET.tostring(second, encoding="unicode")

@@ -8,6 +8,7 @@ servers is sent to each of them, and a table that every server has whole is on t
 
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -76,7 +77,9 @@ class Node:
 class TwoShards:
     """Both servers, running for as long as the block lasts."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, more_users: Sequence[str] = ("", "")) -> None:
+        """`more_users`: for each server, a file of users beside USERS."""
+        self._more_users = more_users
         ports = free_ports(5)
         self.folder = folder
         self.nodes = (Node(1, ports[0], ports[1]), Node(2, ports[2], ports[3]))
@@ -84,12 +87,14 @@ class TwoShards:
         self._children: list[Child] = []
 
     def __enter__(self) -> "TwoShards":
-        (self.folder / "users.xml").write_text(USERS, encoding="utf-8")
         for user in ("writer", "reader", "partly", "fixed"):
             (self.folder / user).write_text(f"secret-of-{user}", encoding="utf-8")
         for node in self.nodes:
             home = self.folder / f"n{node.shard}"
-            home.mkdir()
+            (home / "users.d").mkdir(parents=True)
+            (home / "users.xml").write_text(USERS, encoding="utf-8")
+            if more := self._more_users[node.shard - 1]:
+                (home / "users.d" / "lynceus.xml").write_text(more, encoding="utf-8")
             (home / "config.xml").write_text(self._config(node), encoding="utf-8")
             command = [sys.executable, "-m", "tests.store_cluster.node", str(home), str(LIVES_S)]
             self._children.append(Child(f"n{node.shard}", command, self.folder / f"n{node.shard}.log", {}))
@@ -142,7 +147,7 @@ class TwoShards:
         return f"""<clickhouse>
  <logger><level>warning</level><log>{self.folder}/n{node.shard}.server.log</log><console>false</console></logger>
  <tcp_port>{node.tcp}</tcp_port><http_port>{node.http}</http_port><listen_host>{HOST}</listen_host>
- <user_directories><users_xml><path>{self.folder}/users.xml</path></users_xml></user_directories>
+ <user_directories><users_xml><path>{self.folder}/n{node.shard}/users.xml</path></users_xml></user_directories>
  <macros><shard>{node.shard:02}</shard><replica>r1</replica><cluster>prod</cluster></macros>
  <default_replica_path>/clickhouse/tables/{{uuid}}/{{shard}}</default_replica_path>
  <default_replica_name>{{replica}}</default_replica_name>
