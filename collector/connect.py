@@ -18,6 +18,7 @@ from collector.catalog.schema import DATABASE, WRITER
 from collector.prices import book
 from collector.prices.lookup import Books
 from collector.reports import report
+from collector.settings.access import StoreUserSettings
 from collector.settings.derived import data_dir, make_data_dir
 from collector.settings.model import Settings, SettingsError
 from collector.store.clickhouse import (
@@ -34,6 +35,8 @@ from collector.store.socket_pool import HOST
 
 log = logging.getLogger(__name__)
 
+LOOK_S = 30
+"""Time that a question may take by which it is found out what a user reads."""
 USUAL_S = 60
 """Time that a query of a reader may take, unless it says otherwise."""
 
@@ -106,6 +109,18 @@ def reading_store(
         optional=True,
         required=query_settings(scope),
         timeout_s=timeout_s,
+    )
+
+
+def store_as(settings: Settings, user: StoreUserSettings, url: str) -> Store:
+    """The store at one of its addresses, as a restricted user; statements name its database, which the user may not have."""
+    return connect(
+        url,
+        user.username,
+        Path(user.password_file) if user.password_file else None,
+        timeout_s=LOOK_S,
+        settings=reader_settings() if settings.store.cluster else {},
+        optional=True,
     )
 
 

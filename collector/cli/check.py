@@ -9,6 +9,7 @@ from collector.backfill.argo_server import ArchiveError, ArgoServer
 from collector.catalog.schema import WRITER
 from collector.checked import Check
 from collector.cli.check_clusters import find_clusters
+from collector.cli.check_store_users import check_store_users
 from collector.clock import now_ms
 from collector.connect import ExternalError, books, writing_store
 from collector.core.units import HOUR_MS
@@ -54,7 +55,8 @@ async def run_checks(settings: Settings, folder: Path) -> list[Check]:
     rows += await asyncio.gather(*map(_check_archive, archives))
     if settings.traces.endpoint:
         rows.append(await asyncio.to_thread(_check_traces, settings.traces))
-    return [*rows, *await asyncio.gather(*(_check_store(one) for one in _by_address(settings)))]
+    rows += await asyncio.gather(*(_check_store(one) for one in _by_address(settings)))
+    return [*rows, *await asyncio.to_thread(check_store_users, settings)]
 
 
 async def _check_cluster(address: ClusterAddress, cluster: ClusterSettings) -> list[Check]:

@@ -37,6 +37,7 @@ from collector.service.passes import TimedSelector
 from collector.service.runtime import Runtime
 from collector.service.shards import shards_of
 from collector.service.storage import Storage
+from collector.service.store_probe import StoreProbe
 from collector.service.tasks import background_task
 from collector.service.trace_export import TraceExport
 from collector.service.visitors import Visitors
@@ -111,6 +112,7 @@ def build(settings: Settings, folder: Path, stop: asyncio.Event, file: Path | No
         departments=DepartmentCosts(settings),
         audit=AuditLog(counters, log_lines=settings.access.audit_log),
         visitors=Visitors(settings),
+        store_probe=StoreProbe(settings),
         stop=stop,
         trace_export=export,
         measure=measure,
@@ -120,6 +122,7 @@ def build(settings: Settings, folder: Path, stop: asyncio.Event, file: Path | No
 async def _start(runtime: Runtime, stack: AsyncExitStack, accrue_s: int) -> None:
     """Starts everything; the last to start is the first to end: watches end before the spool does, and Leases after it."""
     settings, pipeline, counters, storage = runtime.settings, runtime.pipeline, runtime.counters, runtime.storage
+    await stack.enter_async_context(runtime.store_probe.watching())
     pages = serving(
         settings,
         runtime.view,

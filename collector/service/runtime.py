@@ -22,6 +22,7 @@ from collector.service.fleet import WatchedFleet
 from collector.service.live_settings import LiveSettings
 from collector.service.shards import Shards
 from collector.service.storage import Storage
+from collector.service.store_probe import StoreProbe
 from collector.service.trace_export import TraceExport
 from collector.service.visitors import Visitors
 from collector.service.watchers import Watchers
@@ -46,6 +47,7 @@ class Runtime:
     departments: DepartmentCosts
     audit: AuditLog
     visitors: Visitors
+    store_probe: StoreProbe
     stop: asyncio.Event
     """Set to end the collector."""
     trace_export: TraceExport | None = None
@@ -69,7 +71,7 @@ class Runtime:
             replica=self.shards.replica(),
             settings_read=self.live_settings.read,
             audit_dropped=self.audit.dropped,
-            access=self.visitors.health(),
+            access=msgspec.structs.replace(self.visitors.health(), leaks=tuple(self.store_probe.leaks)),
         )
 
     def queue_position(self, cluster: str, uid: str) -> QueuePosition | None:

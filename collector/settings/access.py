@@ -21,6 +21,17 @@ class ProxySettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     A person in none of them is refused."""
 
 
+class StoreUserSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A user of your own ClickHouse as whom the collector looks whether it reads what it must not."""
+
+    username: str
+    """User of `store.url`."""
+    password_file: str = ""
+    """File with the password."""
+    departments: tuple[str, ...] = ()
+    """Departments whose rows it may read. Empty: it may read no row, as a user that no policy names."""
+
+
 class AccessSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Who may read pages, API, metrics and the embedded store. Without tokens and proxy, a door on loopback is open."""
 
@@ -29,6 +40,9 @@ class AccessSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     proxy: ProxySettings = ProxySettings()
     audit_log: bool = False
     """Whether each entry of the audit log is a line of the collector's log too, for those who collect logs elsewhere."""
+    store_users: tuple[StoreUserSettings, ...] = ()
+    """Restricted users of `store.url`. The collector does not start if one of them reads what it must not, and looks again each
+    hour."""
 
     @property
     def is_set(self) -> bool:
@@ -38,6 +52,8 @@ class AccessSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 def problem(access: AccessSettings) -> str:
     """The problem with these settings, or an empty text."""
+    if any(not user.username or "" in user.departments for user in access.store_users):
+        return "store_users: each needs a username, and departments have names"
     proxy = access.proxy
     for i, address in enumerate(proxy.addresses):
         try:

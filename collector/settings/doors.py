@@ -24,6 +24,8 @@ def check_doors(settings: Settings) -> None:
         _check_host(parse_address(value, key)[0], key)
     if problem := access_problem(settings.access):
         raise SettingsError(f"access.{problem}")
+    if settings.access.store_users and not settings.store.url:
+        raise SettingsError("access.store_users: needs `store.url`; the embedded store has no users of its own")
     if problem := _open_problem(settings):
         raise SettingsError(problem)
     if "" in (words := [entry.strip() for entry in settings.exec_plugins]):

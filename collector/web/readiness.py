@@ -54,6 +54,7 @@ STORE_REMEDIES = {
     "store_overloaded": "the rows are sent again; if it does not change, give the store more memory or check its merges",
     "store_hangs": "check the store's process and its machine: it is stopped, or short of memory, CPU or disk",
     "store_refuses": "check the store's own log; the same rows are sent again until it accepts them",
+    "store_leak": "run what `lynceus generate users` writes on every server, and take other rights from this user",
     "spool_fails": "check the disk of data_dir",
 }
 """Remedies by cause, for causes other than a wrong address."""
@@ -288,6 +289,8 @@ def _access(access: AccessHealth, now: Instant) -> Iterator[Problem]:
         yield _of_access(
             "open", "everyone who reaches the pages reads all names and costs", "set access.token_files, or ignore this"
         )
+    for leak in access.leaks:
+        yield Problem(subject="store", cause="store_leak", reason=leak, remedy=STORE_REMEDIES["store_leak"])
     for problem in access.problems:
         yield _of_access("tokens", problem, "correct the file; `lynceus token list` reads it")
     for name, at in sorted(access.ends.items()):

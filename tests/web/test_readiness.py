@@ -304,3 +304,12 @@ def test_a_door_that_needs_care_is_reported_and_does_not_block(access: AccessHea
 def test_a_token_that_lasts_is_no_problem() -> None:
     """Two weeks are enough to make a new one."""
     assert readiness(a_view(access=AccessHealth(ends={"ci": NOW + 15 * 24 * HOUR})), NOW).problems == []
+
+
+def test_a_user_of_the_store_who_reads_rows_of_others_blocks() -> None:
+    """The Service sends no reader to a collector whose store shows departments each other's money."""
+    view = a_view(access=AccessHealth(leaks=("maps reads lynceus.pod_run on http://a",)))
+
+    problem = the_problem(view)
+    assert (problem.subject, problem.cause, problem.blocking) == ("store", "store_leak", True)
+    assert "lynceus generate users" in problem.remedy
