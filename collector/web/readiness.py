@@ -286,22 +286,33 @@ def _audit(view: LiveView) -> Iterator[Problem]:
 def _access(access: AccessHealth, now: Instant) -> Iterator[Problem]:
     """Reports a door that asks for nothing, and tokens that need care."""
     if access.open_to_all:
-        yield _of_access(
-            "open", "everyone who reaches the pages reads all names and costs", "set access.token_files, or ignore this"
+        yield Problem(
+            subject="collector",
+            cause="open",
+            reason="everyone who reaches the pages reads all names and costs",
+            remedy="set access.token_files, or ignore this",
+            blocking=False,
         )
     for leak in access.leaks:
         yield Problem(subject="store", cause="store_leak", reason=leak, remedy=STORE_REMEDIES["store_leak"])
     for problem in access.problems:
-        yield _of_access("tokens", problem, "correct the file; `lynceus token list` reads it")
+        yield Problem(
+            subject="collector",
+            cause="tokens",
+            reason=problem,
+            remedy="correct the file; `lynceus token list` reads it",
+            blocking=False,
+        )
     for name, at in sorted(access.ends.items()):
         if at - now < TOKEN_ENDS_MS:
             day = datetime.fromtimestamp(at / 1000, UTC).strftime("%F")
-            words = f"the token {name} {'ends' if at > now else 'ended'} on {day}"
-            yield _of_access("token_ends", words, "make a new one with `lynceus token create`, then revoke this one")
-
-
-def _of_access(cause: str, reason: str, remedy: str) -> Problem:
-    return Problem(subject="collector", cause=cause, reason=reason, remedy=remedy, blocking=False)
+            yield Problem(
+                subject="collector",
+                cause="token_ends",
+                reason=f"the token {name} {'ends' if at > now else 'ended'} on {day}",
+                remedy=f"`lynceus token rotate {name}`, or revoke it",
+                blocking=False,
+            )
 
 
 def _seconds(ms: int) -> int:
