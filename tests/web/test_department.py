@@ -137,7 +137,7 @@ def test_a_queue_has_no_depth_of_others(store: Store, address: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/workflows/w1", "/api/v1/workflows/w1"])
-def test_a_store_in_trouble_says_nothing_of_others(store: Store, address: str, path: str) -> None:
+def test_an_error_of_the_store_is_not_quoted(store: Store, address: str, path: str) -> None:
     """Its error may quote a row."""
     store.failure = ConnectionError("a row of finance could not be read")
     answer = ask(address, "GET", path, bearing(MAPS))
