@@ -14,11 +14,10 @@ from types import MappingProxyType
 from typing import Literal
 
 from collector.access.scope import of_departments
-from collector.access.shared_tables import CLOSED, SHARED, VIEWS, readable_tables
+from collector.access.shared_tables import CLOSED, HIDDEN, SHARED, VIEWS, readable_tables
 from collector.access.table_filters import OWNED_TABLES, predicate_of, stored_names
-from collector.catalog.rollups import ROLLUPS
 from collector.catalog.schema import DATABASE
-from collector.catalog.tables import TABLES, local_name
+from collector.catalog.tables import local_name
 from collector.store.servers.rights import rights
 
 READER = "lynceus_reader"
@@ -152,7 +151,8 @@ def department_grants(cluster: str) -> list[str]:
     views = {view.name: view.of.name for view in VIEWS}
     grants: list[str] = []
     for table, columns in readable_tables().items():
-        is_whole = len(columns) == _width(views.get(table, table))
+        source = views.get(table, table)
+        is_whole = source in OWNED_TABLES and source not in HIDDEN
         listed = "" if is_whole else f"({', '.join(f'`{name}`' for name in columns)})"
         names = (table,) if table in views or not cluster else stored_names(table)
         grants += [f"SELECT{listed} ON {DATABASE}.{name}" for name in names]
@@ -180,11 +180,6 @@ def policed_tables(cluster: str) -> tuple[PolicedTable, ...]:
         for group, tables in groups.items()
         for table in tables
     )
-
-
-def _width(table: str) -> int:
-    widths = {declared.name: len(declared.columns) for declared in TABLES}
-    return {**widths, **{rollup.name: len(rollup.columns) for rollup in ROLLUPS}}[table]
 
 
 def _hash_of(folder: Path | None, name: str) -> str:
