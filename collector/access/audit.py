@@ -10,6 +10,7 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Hashable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from msgspec.structs import replace
@@ -87,6 +88,12 @@ def ended(entry: AuditEntry, outcome: str, detail: str = "", at: Instant | None 
 
 def clean(text: str, longest: int = LONGEST) -> str:
     """A text of others as an entry may have it: on one line, without secrets, not longer than this."""
+    return _clean(text[: 2 * longest], longest)
+
+
+@lru_cache(maxsize=4096)
+def _clean(text: str, longest: int) -> str:
+    """Kept for the texts of the last entries: names, scopes and pages are few, and a search for secrets takes time."""
     cleaned = on_one_line(redact(text))
     return cleaned if len(cleaned) <= longest else f"{cleaned[: longest - 1]}…"
 
