@@ -51,11 +51,16 @@ USERS = """<clickhouse>
    <profile>default</profile><quota>default</quota>
    <grants><query>GRANT SELECT, INSERT ON lynceus.*</query><query>GRANT SELECT ON system.*</query></grants>
   </partly>
+  <admin>
+   <password>secret-of-admin</password><networks><ip>127.0.0.1</ip></networks>
+   <profile>default</profile><quota>default</quota><access_management>1</access_management>
+  </admin>
   <fixed>
    <password>secret-of-fixed</password><networks><ip>127.0.0.1</ip></networks>
    <profile>fixed</profile><quota>default</quota>
   </fixed>
  </users>
+ <roles><lynceus_everything/><lynceus_department/></roles>
 </clickhouse>
 """
 """LocalServer logs in as `default` with an empty password, which therefore may come from loopback only."""
@@ -87,7 +92,7 @@ class TwoShards:
         self._children: list[Child] = []
 
     def __enter__(self) -> "TwoShards":
-        for user in ("writer", "reader", "partly", "fixed"):
+        for user in ("writer", "reader", "partly", "fixed", "admin"):
             (self.folder / user).write_text(f"secret-of-{user}", encoding="utf-8")
         for node in self.nodes:
             home = self.folder / f"n{node.shard}"

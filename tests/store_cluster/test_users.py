@@ -2,7 +2,7 @@
 The users that `lynceus generate users` makes, logged in to two servers, each as itself.
 
 Run here: the form for files of a server, with its grants, profile, quota and filters of rows. Not run: the statements for
-users in SQL, since these servers have no place that keeps them; tests/store/servers/test_users.py has them parsed.
+users in SQL, since these servers have no place that keeps them; each is understood up to there.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,6 +25,8 @@ BOTH = pytest.mark.parametrize("node", [0, 1], ids=["first server", "second serv
 VIEWS = ("cost_current", "statement_current")
 HELD = [name for name in OWNED_TABLES if local_name(name) != name]
 DENIED = 497
+KEPT_NOWHERE = {495, 514}
+"""The users in files cannot be changed, and there is no other storage."""
 
 
 @pytest.fixture(scope="module")
@@ -199,6 +201,32 @@ def test_a_user_in_files_that_no_filter_names_reads_everything(owned: TwoShards)
 
     assert reader.query_rows("SELECT uniq(department) FROM lynceus.pod_cost") == [(len(DEPARTMENTS),)]
     reader.close()
+
+
+def test_every_statement_is_understood(owned: TwoShards) -> None:
+    """Names, settings, rights and columns: each statement fails only since this server has no place that keeps users."""
+    passwords = owned.folder / "passwords"
+    wanted = WantedUsers(tuple(DEPARTMENTS), writer="department_writer", removed=("sonar",), passwords=passwords)
+    admin = owned.store(owned.nodes[0], "admin")
+
+    for statement in statements(wanted):
+        assert outcome(admin, statement) in {"done", *KEPT_NOWHERE}, statement
+    for wrong in (
+        "ALTER SETTINGS PROFILE lynceus_readers SETTINGS no_such_setting = 1",
+        "ALTER SETTINGS PROFILE lynceus_readers SETTINGS max_result_rows = 'many'",
+        "GRANT SELECT ON lynceus.* TO lynceus_nobody",
+        "CREATE ROW POLICY p ON lynceus.pod_cost_local USING 0 AS RESTRICTIVE TO ALL EXCEPT lynceus_nobody",
+    ):
+        assert outcome(admin, wrong) not in {"done", *KEPT_NOWHERE}, wrong
+    admin.close()
+
+
+def outcome(store: Store, statement: str) -> str | int | None:
+    try:
+        store.command(statement)
+    except StoreRefusedError as refused:
+        return refused.code
+    return "done"
 
 
 @pytest.mark.parametrize(("others", "fits"), [(("default",), False), (("default", "writer"), True)])
