@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from collector.access.entrance import Entrance
 from collector.access.proxy import TrustedProxy
 from collector.access.scope import Scope
-from collector.access.tokens import TokenEntry, TokenFiles, hash_of, make_token, write_tokens
+from collector.access.tokens import PREFIX, TokenEntry, TokenFiles, hash_of, write_tokens
 from collector.web.app import create_app
 from collector.web.money import Money
 from tests.web.fleet import NOW, some_counters, some_money
@@ -22,7 +22,8 @@ from tests.web.full_fleet import a_full_fleet
 from tests.web.history import Store
 from tests.web.serving import Answer
 
-ALL, METRICS, MAPS, OVER, WRONG = (make_token() for _ in range(5))
+# As long as real ones, and the same in each process of a run: ids of tests have them.
+ALL, METRICS, MAPS, OVER, WRONG = (PREFIX + name * 43 for name in "ampow")
 ENDS = date(2999, 1, 1)
 
 
