@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlsplit
 
 from collector.access.scope import ALL, Scope
 from collector.access.table_filters import query_settings
@@ -20,8 +21,10 @@ from collector.prices.lookup import Books
 from collector.reports import report
 from collector.settings.access import StoreUserSettings
 from collector.settings.derived import data_dir, make_data_dir
+from collector.settings.doors import is_loopback
 from collector.settings.model import Settings, SettingsError
 from collector.store.clickhouse import (
+    ACCESS_DENIED,
     OF_REPLICAS,
     Store,
     StoreError,
@@ -37,6 +40,19 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 30
 """Time that a question may take by which it is found out what a user reads."""
+VARIABLE = "LYNCEUS_TOKEN"
+"""Environment variable with the token of a reader."""
+_WRONG = "the token or password is wrong, has ended or was withdrawn; ask for a new one"
+ABOUT_TOKENS: Mapping[int | None, str] = MappingProxyType(
+    {
+        194: f"it asks for a token; give it with --token-file FILE, or in the environment as {VARIABLE}",
+        192: _WRONG,
+        193: _WRONG,
+        516: _WRONG,
+    }
+)
+"""Refusals at the door, by ClickHouse's codes: REQUIRED_PASSWORD, UNKNOWN_USER, WRONG_PASSWORD, AUTHENTICATION_FAILED."""
+
 USUAL_S = 60
 """Time that a query of a reader may take, unless it says otherwise."""
 
@@ -86,6 +102,7 @@ def reading_store(
     own: bool = False,
     timeout_s: int = USUAL_S,
     scope: Scope = ALL,
+    token_file: Path | None = None,
 ) -> Store:
     """
     The store to read: the one at the URL, else the one of the settings, else the embedded one.
@@ -94,12 +111,13 @@ def reading_store(
     A sequential one refuses to answer rather than show pricing runs and months as they were before the last change.
     `timeout_s`: the store ends a query that runs for longer, and its answer is not waited for.
     `scope`: every query reads the rows of this scope alone.
+    `token_file`: has the reader's token for the store at the URL and the embedded one; else the environment may have it.
     """
     if url:
-        return connect(url, database=DATABASE)
+        return connect(url, database=DATABASE, token=_reader_token(token_file, url))
     limit: dict[str, Any] = {} if timeout_s == USUAL_S else {"max_execution_time": timeout_s}
     if not settings.store.url:
-        return _embedded_reader(settings, own=own, timeout_s=timeout_s, limit=limit, scope=scope)
+        return _embedded_reader(settings, own=own, timeout_s=timeout_s, limit=limit, scope=scope, token_file=token_file)
     return connect(
         settings.store.urls,
         settings.store.username,
@@ -148,16 +166,22 @@ def writing_store(
     return connect(f"http://{HOST}", WRITER, timeout_s=timeout_s, settings=dict(limit), socket=socket)
 
 
-def _embedded_reader(settings: Settings, *, own: bool, timeout_s: int, limit: Mapping[str, Any], scope: Scope) -> Store:
+def _embedded_reader(
+    settings: Settings, *, own: bool, timeout_s: int, limit: Mapping[str, Any], scope: Scope, token_file: Path | None
+) -> Store:
     """The embedded store to read: by its socket, else at its address, where another user's program may listen."""
     socket: Path | None = socket_of(data_dir(settings) / "store")
-    token = settings.embedded.reader_token_file
-    if own or token or os.access(str(socket), os.W_OK):
+    shut = settings.embedded.reader_token_file or settings.access.token_files
+    named = token_file or os.environ.get(VARIABLE)
+    token = ""
+    if own or (shut and not named) or (os.access(str(socket), os.W_OK) and not token_file):
         address = f"http://{HOST}"
     else:
         address, socket = f"http://{settings.embedded.listen}", None
+        token = _reader_token(token_file, address)
     return connect(
         address,
+        token=token,
         database=DATABASE,
         socket=socket,
         timeout_s=timeout_s,
@@ -167,13 +191,29 @@ def _embedded_reader(settings: Settings, *, own: bool, timeout_s: int, limit: Ma
     )
 
 
+def _reader_token(file: Path | None, url: str) -> str:
+    """The token of a reader, from a file or the environment; empty: there is none, and the store may be open."""
+    try:
+        token = (file.read_text(encoding="utf-8") if file else os.environ.get(VARIABLE, "")).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"--token-file {file}: {getattr(error, 'strerror', None) or 'is not text'}") from None
+    if file and not token:
+        raise SettingsError(f"--token-file {file}: is empty; `lynceus token create` writes a token once, keep it there")
+    host = urlsplit(url).hostname or ""
+    if token and url.startswith("http:") and not is_loopback(host):
+        log.warning(
+            "the token is sent unencrypted, over plain http; use https where others can listen", extra={"host": host}
+        )
+    return token
+
+
 def _password_file(settings: Settings) -> Path | None:
     return Path(settings.store.password_file) if settings.store.password_file else None
 
 
-def reader(settings: Settings, url: str) -> report.Query:
+def reader(settings: Settings, url: str, token_file: Path | None = None) -> report.Query:
     """A function that queries the store for reports; it raises Failure when the store does not answer."""
-    store = reading_store(settings, url)
+    store = reading_store(settings, url, token_file=token_file)
 
     def query(sql: str, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         with store_failures():
@@ -192,6 +232,14 @@ def store_failures() -> Iterator[None]:
             f"the store does not answer: {error}; start `lynceus run` or `lynceus demo`, or check --url"
         ) from None
     except StoreError as error:
+        code = error.code if isinstance(error, StoreRefusedError) else None
+        if code in ABOUT_TOKENS:
+            raise ExternalError(f"the store refused: {ABOUT_TOKENS[code]}") from None
         words = OF_REPLICAS.get(error.code or 0, "") if isinstance(error, StoreRefusedError) else ""
         message = str(error).partition("server response: ")[2].partition(" (for url")[0]
+        if code == ACCESS_DENIED:
+            what = message.partition("DB::Exception: ")[2] or message or error
+            raise report.NotPermittedError(
+                f"not with these rights: {str(what).partition(' (ACCESS_DENIED)')[0]}"
+            ) from None
         raise ExternalError(f"the store refused: {words and f'{words}: '}{message or error}") from None

@@ -105,12 +105,12 @@ ORDER BY what DESC
 SELECT payer, kind, toFloat64(spent) AS amount
 FROM (
     SELECT concat(department, ' ', currency) AS payer, kind, sum(amount) AS spent,
-           sum(sum(amount)) OVER (PARTITION BY department, currency) AS whole
+           sum(sum(amount)) OVER (PARTITION BY department, currency) AS of_payer
     FROM {sql.name(STATEMENT_CURRENT)}
     WHERE month BETWEEN {first} AND {last} AND {sql.chosen("department")}
     GROUP BY department, currency, kind
 )
-ORDER BY whole DESC, payer, kind
+ORDER BY of_payer DESC, payer, kind
 LIMIT 100
 """.strip()
 

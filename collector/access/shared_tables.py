@@ -30,10 +30,22 @@ SHARED: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "month",
             "active_run",
             "state",
+            "inserted_at",
         ),  # the views of what counts read it; its totals are of all departments
-        "month_statement": ("month", "run", "complete_until"),  # until when rows are in the bill; its counts are of all
-        "rollup_state": ("name", "day", "built_at", "run"),  # which days of a rollup are to be computed from rows
-        "watch_gap": ("cluster", "kind", "from_at", "to_at", "cause"),  # whether figures are complete
+        "month_statement": (
+            "month",
+            "run",
+            "complete_until",
+            "inserted_at",
+        ),  # until when rows are in the bill; its counts are of all
+        "rollup_state": (
+            "name",
+            "day",
+            "built_at",
+            "run",
+            "inserted_at",
+        ),  # which days of a rollup are to be computed from rows
+        "watch_gap": ("cluster", "kind", "from_at", "to_at", "cause", "inserted_at"),  # whether figures are complete
     }
 )
 """Columns of tables without departments that every department may read."""

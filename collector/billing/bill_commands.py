@@ -45,17 +45,19 @@ def import_files(
         )
 
 
-def show(settings: Settings, url: str, month: int) -> Report:
+def show(settings: Settings, url: str, month: int, token_file: Path | None = None) -> Report:
     """Reports a month's imported bills beside its charges; any reader of the store may."""
     with connect.store_failures():
-        return bill_show.show(_reading(settings, url), month, settings.bill.rules)
+        return bill_show.show(_reading(settings, url, token_file), month, settings.bill.rules)
 
 
-def learn_prices(settings: Settings, url: str, month: int, terms: LearnTerms, out: Path) -> Report:
+def learn_prices(
+    settings: Settings, url: str, month: int, terms: LearnTerms, out: Path, *, token_file: Path | None = None
+) -> Report:
     """Writes prices that a month's imported bill states to a price book; any reader of the store may."""
     with connect.store_failures():
-        return bill_learn.learn(_reading(settings, url), month, terms, out)
+        return bill_learn.learn(_reading(settings, url, token_file), month, terms, out)
 
 
-def _reading(settings: Settings, url: str) -> Store:
-    return connect.reading_store(settings, url, sequential=True, timeout_s=IMPORT_S)
+def _reading(settings: Settings, url: str, token_file: Path | None) -> Store:
+    return connect.reading_store(settings, url, sequential=True, timeout_s=IMPORT_S, token_file=token_file)

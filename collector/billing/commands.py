@@ -126,10 +126,10 @@ def refuse_expired(retention: Mapping[str, int], months: Iterable[int], today: i
                 )
 
 
-def months(settings: Settings, url: str) -> Report:
+def months(settings: Settings, url: str, token_file: Path | None = None) -> Report:
     """Reports all months with their states and sums; any reader of the store may."""
     with connect.store_failures():
-        return month_list.list_months(connect.reading_store(settings, url, sequential=True))
+        return month_list.list_months(connect.reading_store(settings, url, sequential=True, token_file=token_file))
 
 
 def lock_order(

@@ -8,7 +8,7 @@ import typer
 from collector.billing import bill_commands
 from collector.cli.audited import audited
 from collector.cli.console import err, out
-from collector.cli.options import Actor, Config, OutputFormat, Url, parse_month
+from collector.cli.options import Actor, Config, OutputFormat, TokenFile, Url, parse_month
 from collector.cli.progress import show_progress
 from collector.reports.render import print_report
 from collector.settings.load import load_settings
@@ -65,6 +65,7 @@ def show(
     output_format: OutputFormat = "table",
     config: Config = None,
     url: Url = "",
+    token_file: TokenFile = None,
 ) -> None:
     """Show a month's bill: what of it is pods, what is shared by rule, what is unexplained, and why it differs from ours."""
-    print_report(bill_commands.show(load_settings(config), url, parse_month(month)), output_format, out)
+    print_report(bill_commands.show(load_settings(config), url, parse_month(month), token_file), output_format, out)

@@ -14,7 +14,7 @@ import typer
 from collector import connect
 from collector.catalog.focus import FocusColumn
 from collector.cli.console import report_step
-from collector.cli.options import Begin, Config, End, Url, WholeMonth, parse_period
+from collector.cli.options import Begin, Config, End, TokenFile, Url, WholeMonth, parse_period
 from collector.core.cost.billing_days import midnight
 from collector.reports.report import Span
 from collector.settings.load import load_settings
@@ -63,6 +63,7 @@ def export(
     force: Force = False,
     config: Config = None,
     url: Url = "",
+    token_file: TokenFile = None,
 ) -> None:
     """
     Write a table's rows of a period to a file: one row for each key, in the order of the table's time.
@@ -72,20 +73,19 @@ def export(
     """
     settings = load_settings(config)
     span = parse_period(begin, end, month, settings.billing_timezone)
-    store = connect.reading_store(settings, url)
+    store = connect.reading_store(settings, url, token_file=token_file)
     if table != FOCUS:
         if (grain, columns) != ("day", ""):
             raise SettingsError(f"{table}: --grain and --columns are for `lynceus export focus` only")
         _write_table(store, table, span, out, output_format=output_format, force=force)
         return
-    chosen = _columns(columns, grain, output_format)
     wanted = focus.FocusFile(
         begin=span.begin,
         end=span.end,
         zone=span.zone,
         grain=grain,
         output_format=output_format,
-        columns=chosen,
+        columns=_columns(columns, grain, output_format),
         account=account,
     )
     with _failures():

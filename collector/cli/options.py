@@ -34,6 +34,15 @@ Url = Annotated[
         "--url", help="Store to query, like http://host:8123/lynceus.", show_default="the store of the settings"
     ),
 ]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-file",
+        metavar="FILE",
+        help="File with the reader's token, which the store asks for beyond loopback.",
+        show_default="the environment's LYNCEUS_TOKEN",
+    ),
+]
 OutputFormat = Annotated[Literal["table", "csv", "json"], typer.Option("--format", help="Output format.")]
 Month = Annotated[str, typer.Argument(help="Month, like 2026-10.")]
 Begin = Annotated[

@@ -16,6 +16,7 @@ from collector.cli.options import (
     FirstDay,
     Month,
     OutputFormat,
+    TokenFile,
     Url,
     folder_of,
     parse_billed,
@@ -52,9 +53,11 @@ def reprice(
 
 
 @app.command("list")
-def list_periods(output_format: OutputFormat = "table", config: Config = None, url: Url = "") -> None:
+def list_periods(
+    output_format: OutputFormat = "table", config: Config = None, url: Url = "", token_file: TokenFile = None
+) -> None:
     """List months with state, pricing run and what is to pay; for a locked month, whether it is as it was locked."""
-    print_report(commands.months(load_settings(config), url), output_format, out)
+    print_report(commands.months(load_settings(config), url, token_file), output_format, out)
 
 
 @app.command()

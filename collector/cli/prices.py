@@ -13,7 +13,7 @@ from collector.billing import bill_commands
 from collector.billing.bill_learn import LearnTerms
 from collector.cli import price_import
 from collector.cli.console import out, print_line
-from collector.cli.options import Config, OutputFormat, Url, folder_of, parse_month
+from collector.cli.options import Config, OutputFormat, TokenFile, Url, folder_of, parse_month
 from collector.core.model import Instant
 from collector.core.objects.quantity import parse_quantity
 from collector.prices import book
@@ -111,11 +111,16 @@ def learn_prices(
     output_format: OutputFormat = "table",
     config: Config = None,
     url: Url = "",
+    token_file: TokenFile = None,
 ) -> None:
     """Write prices that an imported bill states, such as those of GPU types, to a book that extends the shipped one."""
     settings = load_settings(config)
     terms = LearnTerms(product=product, every=every, force=force, zone=ZoneInfo(settings.billing_timezone))
-    print_report(bill_commands.learn_prices(settings, url, parse_month(month), terms, out_file), output_format, out)
+    print_report(
+        bill_commands.learn_prices(settings, url, parse_month(month), terms, out_file, token_file=token_file),
+        output_format,
+        out,
+    )
 
 
 def known_currency(currency: str) -> str:

@@ -20,6 +20,7 @@ from collector.cli.options import (
     End,
     Exact,
     OutputFormat,
+    TokenFile,
     Top,
     Url,
     Where,
@@ -86,6 +87,7 @@ def report_cost(
     output_format: OutputFormat = "table",
     config: Config = None,
     url: Url = "",
+    token_file: TokenFile = None,
 ) -> None:
     """Print what is to pay for a period, shared costs included, and what it was spent on."""
     settings = load_settings(config)
@@ -95,7 +97,7 @@ def report_cost(
         check_unit(
             unit, annotations_of(settings.attribution.units), other=bool(run or top or compared or sort != "cost")
         )
-    query = connect.reader(settings, url)
+    query = connect.reader(settings, url, token_file)
     if unit:
         made = unit_costs(query, span, by, unit, filters)
     elif compared:
@@ -128,12 +130,13 @@ def report_queue(
     output_format: OutputFormat = "table",
     config: Config = None,
     url: Url = "",
+    token_file: TokenFile = None,
 ) -> None:
     """Print how long workflows waited before they started, and for what."""
     settings = load_settings(config)
     span = parse_period(begin, end, month, settings.billing_timezone)
     filters = parse_filters(where or (), queue.COLUMNS)
-    print_report(queue.queue(connect.reader(settings, url), span, by, filters, top), output_format, out)
+    print_report(queue.queue(connect.reader(settings, url, token_file), span, by, filters, top), output_format, out)
 
 
 @app.command(
@@ -159,12 +162,13 @@ def report_success(
     output_format: OutputFormat = "table",
     config: Config = None,
     url: Url = "",
+    token_file: TokenFile = None,
 ) -> None:
     """Print how workflows ended, the success rates, and the most frequent causes of failure."""
     settings = load_settings(config)
     span = parse_period(begin, end, month, settings.billing_timezone)
     filters = parse_filters(where or (), queue.COLUMNS)
-    print_report(success.success(connect.reader(settings, url), span, by, filters, top), output_format, out)
+    print_report(success.success(connect.reader(settings, url, token_file), span, by, filters, top), output_format, out)
 
 
 @app.command("steps")
@@ -176,9 +180,10 @@ def report_steps(
     output_format: OutputFormat = "table",
     config: Config = None,
     url: Url = "",
+    token_file: TokenFile = None,
 ) -> None:
     """Print the critical path and the slowest steps of one workflow."""
     settings = load_settings(config)
     zone = settings.billing_timezone
     span = parse_period("", "", month, zone) if month else parse_span(begin, end, zone, earliest=FIRST_DAY)
-    print_report(steps.steps(connect.reader(settings, url), workflow, span), output_format, out)
+    print_report(steps.steps(connect.reader(settings, url, token_file), workflow, span), output_format, out)

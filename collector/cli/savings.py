@@ -9,7 +9,18 @@ import typer
 
 from collector import connect
 from collector.cli.console import out
-from collector.cli.options import Begin, Config, End, OutputFormat, Url, Where, WholeMonth, folder_of, parse_period
+from collector.cli.options import (
+    Begin,
+    Config,
+    End,
+    OutputFormat,
+    TokenFile,
+    Url,
+    Where,
+    WholeMonth,
+    folder_of,
+    parse_period,
+)
 from collector.cli.prices import parse_amount
 from collector.clock import now_ms
 from collector.core.cost.billing_days import date_of, day_of, midnight, month_after, month_of
@@ -58,6 +69,7 @@ def report_savings(
     output_format: OutputFormat = "table",
     config: Config = None,
     url: Url = "",
+    token_file: TokenFile = None,
 ) -> None:
     """Print what a fixed pool of nodes would have cost and how long pods would have waited; what spot and sizes cost."""
     settings = load_settings(config)
@@ -68,7 +80,7 @@ def report_savings(
     node = _node(books, wish, span, window)
     filters = parse_filters(where or (), CHOSEN_BY)
     question = savings.PoolQuestion(node, wait * 1000, filters)
-    query, chosen = connect.reader(settings, url), selection(window, settings.currency, filters)
+    query, chosen = connect.reader(settings, url, token_file), selection(window, settings.currency, filters)
     made = savings.savings(query, span, chosen, question, books)
     print_report(made, output_format, out)
 

@@ -7,7 +7,7 @@ import typer
 
 from collector import connect
 from collector.cli.console import write_answer
-from collector.cli.options import Config, Url
+from collector.cli.options import Config, TokenFile, Url
 from collector.settings.load import load_settings
 
 OWN_FORMAT = re.compile(r"\s+FORMAT\s+(\w+)\s*;?\s*$", re.IGNORECASE)
@@ -30,9 +30,10 @@ def sql(
     ] = "PrettyCompact",
     config: Config = None,
     url: Url = "",
+    token_file: TokenFile = None,
 ) -> None:
     """Query the store in SQL, read-only. Tables are those of the database lynceus."""
-    store = connect.reading_store(load_settings(config), url)
+    store = connect.reading_store(load_settings(config), url, token_file=token_file)
     query, own_format = split_format(query)
     with connect.store_failures():
         answer = store.query_bytes(query, own_format or output_format)

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from collector.catalog.schema import DATABASE
-from collector.reports.report import Query, Span
+from collector.reports.report import Query, Span, if_permitted
 from collector.reports.shared_parts import MONTHS
 from collector.reports.sources import parameters
 
@@ -14,14 +14,17 @@ STATES = {"open": "estimate", "reconciled": "reconciled", "locked": "locked"}
 """What a report calls the state of a period."""
 SHORT = 12
 """Characters of a hash in a table."""
-PERIODS = f"""
-    SELECT month, active_run, state, if(statement_hash = '', hash, statement_hash)
-    FROM {DATABASE}.period FINAL WHERE {MONTHS.format("month")}
+PERIODS = f"SELECT month, active_run, state FROM {DATABASE}.period FINAL WHERE {MONTHS.format('month')}"
+HASHES = f"""
+    SELECT month, if(statement_hash = '', hash, statement_hash)
+    FROM {DATABASE}.period FINAL WHERE state = 'locked' AND {MONTHS.format("month")}
 """
+"""Of the bills of all departments: it cannot be compared without all rows."""
 STATEMENTS = f"""
-    SELECT month, run, formatDateTime(complete_until, '%Y-%m-%d %H:%i UTC', 'UTC'), notes
+    SELECT month, run, formatDateTime(complete_until, '%Y-%m-%d %H:%i UTC', 'UTC')
     FROM {DATABASE}.month_statement FINAL WHERE {MONTHS.format("month")} ORDER BY month, run
 """
+NOTES = f"SELECT month, run, notes FROM {DATABASE}.month_statement FINAL WHERE {MONTHS.format('month')}"
 FIRST_RUN = 1
 
 
@@ -33,7 +36,7 @@ class MonthState(NamedTuple):
     """estimate, reconciled or locked; `not the bill`: another pricing run is active."""
     run: int
     hash: str = ""
-    """Of a locked month: it differs if anything in the bill differs."""
+    """Of a locked month, for a reader of everything: it differs if anything in the bill differs."""
     complete_until: str = ""
     """Empty: no statement of the month was computed, so that its shared costs are not known."""
     notes: tuple[str, ...] = ()
@@ -70,23 +73,24 @@ class MonthState(NamedTuple):
 def month_states(query: Query, span: Span, run: int = 0) -> list[MonthState]:
     """Reads the states of a period's months, of a pricing run or of the active ones (run 0); months without any are absent."""
     bound = parameters(span)
-    periods = {month: (active or FIRST_RUN, state, digest) for month, active, state, digest in query(PERIODS, bound)}
-    statements = {(month, of_run): rest for month, of_run, *rest in query(STATEMENTS, bound)}
+    periods = {month: (active or FIRST_RUN, state) for month, active, state in query(PERIODS, bound)}
+    statements = {(month, of_run): until for month, of_run, until in query(STATEMENTS, bound)}
+    hashes: dict[date, str] = {row[0]: row[1] for row in if_permitted(query, HASHES, bound)}
+    notes = {(month, of_run): texts for month, of_run, texts in if_permitted(query, NOTES, bound)}
     months = {*periods, *(month for month, of_run in statements if of_run == (run or FIRST_RUN))}
     found = list[MonthState]()
     for month in sorted(months):
-        active, state, digest = periods.get(month, (FIRST_RUN, "open", ""))
+        active, state = periods.get(month, (FIRST_RUN, "open"))
         chosen = run or active
-        until, notes = statements.get((month, chosen), ("", ()))
         is_bill = chosen == active
         found.append(
             MonthState(
                 month=month,
                 state=STATES[state] if is_bill else "not the bill",
                 run=chosen,
-                hash=digest if is_bill and state == "locked" else "",
-                complete_until=until,
-                notes=tuple(notes),
+                hash=hashes.get(month, "") if is_bill else "",
+                complete_until=statements.get((month, chosen), ""),
+                notes=tuple(notes.get((month, chosen), ())),
             )
         )
     return found

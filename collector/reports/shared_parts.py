@@ -27,11 +27,15 @@ UNITS = "greatest(ifNull(reinterpretAsInt128({0}), 0), 0)"
 """A weight: units of the 18th place; what reduces a bill bears nothing."""
 
 
+LINE = "month, department, kind, what, cluster, product, currency, amount"
+"""The columns that reports read of a line: one who reads a department's lines may not read all columns."""
+
+
 def statement_lines(run: int, where: str = "1") -> str:
     """Returns the subquery of the lines of the months, of a pricing run or of the active one of each month (run 0)."""
     rows = f"{DATABASE}.statement_line FINAL" if run else f"{DATABASE}.statement_current"
     of_run = f"{OF_RUN} AND amount != 0 AND " if run else ""
-    return f"(SELECT * FROM {rows} WHERE {of_run}{MONTHS.format('month')} AND {where})"
+    return f"(SELECT {LINE} FROM {rows} WHERE {of_run}{MONTHS.format('month')} AND {where})"
 
 
 def divided_by(needed: Iterable[str], span: Span) -> tuple[str, ...]:
@@ -50,12 +54,12 @@ def parts_of_cells(cells: str, order: Sequence[str], run: int) -> str:
     """
     use = ", ".join(f"`{key}`" for key in USE)
     lines = f"""
-        (SELECT month, {use}, reinterpretAsInt128(sum(amount)) AS whole, rowNumberInAllBlocks() AS id
-         FROM {statement_lines(run, IS_SHARED)} GROUP BY month, {use} HAVING whole != 0)
+        (SELECT month, {use}, reinterpretAsInt128(sum(amount)) AS of_line, rowNumberInAllBlocks() AS id
+         FROM {statement_lines(run, IS_SHARED)} GROUP BY month, {use} HAVING of_line != 0)
     """
     empty = "".join(f", '' AS `{key}`" for key in ORDER[1:] if key not in order)
     if not order:
-        return f"(SELECT month AS day, {use}{empty}, whole AS units FROM {lines})"
+        return f"(SELECT month AS day, {use}{empty}, of_line AS units FROM {lines})"
     own = ", ".join(f"`{key}`" for key in order)
     grouped = f"""
         (SELECT toStartOfMonth(day) AS month, {use}, {own}, sum({UNITS.format("sum_cost")}) AS weight, count() AS cells
@@ -64,7 +68,7 @@ def parts_of_cells(cells: str, order: Sequence[str], run: int) -> str:
     same = " AND ".join(f"c.`{key}` = l.`{key}`" for key in ("month", *USE))
     named = ", ".join((*(f"l.`{key}` AS `{key}`" for key in USE), *(f"c.`{key}` AS `{key}`" for key in order[1:])))
     joined = f"""
-        (SELECT l.id AS id, l.whole AS whole, {named}, if(c.cells = 0, l.month, c.day) AS day, c.weight AS weight,
+        (SELECT l.id AS id, l.of_line AS of_line, {named}, if(c.cells = 0, l.month, c.day) AS day, c.weight AS weight,
                 greatest(c.cells, 1) AS cells
          FROM {grouped} AS c RIGHT JOIN {lines} AS l ON {same})
     """
@@ -81,7 +85,7 @@ def parts_of_groups(parts: str, charges: str, extras: Sequence[str]) -> str:
     own = ", ".join(f"`{name}`" for name in extras)
     same = " AND ".join(f"p.`{key}` = c.`{key}`" for key in KEYS)
     joined = f"""
-        (SELECT p.id AS id, p.units AS whole, {keys}, {", ".join(f"c.`{name}` AS `{name}`" for name in extras)},
+        (SELECT p.id AS id, p.units AS of_line, {keys}, {", ".join(f"c.`{name}` AS `{name}`" for name in extras)},
                 c.weight AS weight, greatest(c.cells, 1) AS cells
          FROM (SELECT *, rowNumberInAllBlocks() AS id FROM {parts} WHERE units != 0) AS p
          LEFT JOIN {charges} AS c ON {same})
@@ -90,17 +94,17 @@ def parts_of_groups(parts: str, charges: str, extras: Sequence[str]) -> str:
 
 
 def _divided(rows: str, order: str) -> str:
-    """Returns the rows of a subquery with their `units` of the `whole` that all rows of an `id` have in common."""
+    """Returns the rows of a subquery with their `units` of what `of_line` has, which all rows of an `id` have in common."""
     so_far = f"(PARTITION BY id ORDER BY {order} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
     summed = f"""
         SELECT *, sum(weight) OVER (PARTITION BY id) AS weights, sum(weight) OVER {so_far} AS weights_so_far,
                sum(cells) OVER (PARTITION BY id) AS all_cells, sum(cells) OVER {so_far} AS cells_so_far
         FROM {rows}
     """
-    by_weight = "intDiv(toInt256(whole) * {0}, weights)"
-    by_cells = "intDiv(toInt256(whole) * toInt256({0}), toInt256(all_cells))"
+    by_weight = "intDiv(toInt256(of_line) * {0}, weights)"
+    by_cells = "intDiv(toInt256(of_line) * toInt256({0}), toInt256(all_cells))"
     units = (
         f"if(weights = 0, {by_cells.format('cells_so_far')} - {by_cells.format('(cells_so_far - cells)')}, "
         f"{by_weight.format('weights_so_far')} - {by_weight.format('(weights_so_far - weight)')})"
     )
-    return f"(SELECT * EXCEPT (whole, weight, cells), toInt128({units}) AS units FROM ({summed}))"
+    return f"(SELECT * EXCEPT (of_line, weight, cells), toInt128({units}) AS units FROM ({summed}))"

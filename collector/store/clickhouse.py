@@ -74,10 +74,13 @@ OF_REPLICAS = {
 """Refusals for the sake of replicas, in words: TOO_FEW_LIVE_REPLICAS, UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE,
 REPLICA_IS_NOT_IN_QUORUM, UNKNOWN_STATUS_OF_INSERT, ALL_REPLICAS_ARE_STALE."""
 
+ACCESS_DENIED = 497
+"""An account may not read or change this."""
+
 _CAUSES = {
     **dict.fromkeys(_PASSWORD_AT_FAULT, "store_password"),
     _READONLY: "store_read_only",
-    497: "store_read_only",        # ACCESS_DENIED
+    ACCESS_DENIED: "store_read_only",
     243: "store_disk_full",        # NOT_ENOUGH_SPACE
     241: "store_overloaded",       # MEMORY_LIMIT_EXCEEDED
     202: "store_overloaded",       # TOO_MANY_SIMULTANEOUS_QUERIES
@@ -322,12 +325,13 @@ def connect(
     required: Mapping[str, str] = MappingProxyType({}),
     cluster: str = "",
     socket: Path | None = None,
+    token: str = "",
 ) -> Store:
     """
     Returns the store at `http://host:8123/lynceus`. Each connection reads the password file, since secrets may rotate.
 
     One of several addresses is used until it fails; a `socket` replaces it. `sharded` chooses a cluster's settings.
-    `optional` drops settings that the server refuses to change, but none of `required`.
+    `token` takes the place of a password. `optional` drops settings that the server refuses to change, but none of `required`.
     """
     chosen = settings if settings is not None else writer_settings(timeout_s) if sharded else {}
     _silence()
@@ -336,7 +340,7 @@ def connect(
         client = clickhouse_connect.get_client(
             dsn=urlsplit(address)._replace(path="").geturl(),  # before a first migration there is no database
             username=username,
-            password=_password(username, password_file),
+            password=token or _password(username, password_file),
             database=database,
             dedicated_pool=socket is None,  # so that close() closes its sockets
             pool_mgr=socket_pools(socket) if socket else None,

@@ -168,13 +168,13 @@ _TEXTS = ("department", "what", "cluster", "product", "currency", "rule")
 _LINES = f"""
     SELECT {", ".join(f"toString({name}) AS {name}" for name in _TEXTS)}, toString(kind) AS cost_kind,
         toString(book) AS price_book, if(basis = '', 'own', toString(basis)) AS basis, month, weight, amount,
-        {_units("abs(amount)")} AS parts, sum(parts) OVER ({_SPLIT}) AS whole
+        {_units("abs(amount)")} AS parts, sum(parts) OVER ({_SPLIT}) AS all_parts
     FROM {DATABASE}.statement_current
     WHERE {IS_SHARED} AND month = {{month:Date}}
 """
 _CUT = f"""
-    SELECT *, intDiv(parts * {_ONE}, whole) AS cut, {_ONE} - sum(cut) OVER ({_SPLIT}) AS missing,
-        row_number() OVER ({_SPLIT} ORDER BY parts * {_ONE} % whole DESC, department, cluster, product) AS place
+    SELECT *, intDiv(parts * {_ONE}, all_parts) AS cut, {_ONE} - sum(cut) OVER ({_SPLIT}) AS missing,
+        row_number() OVER ({_SPLIT} ORDER BY parts * {_ONE} % all_parts DESC, department, cluster, product) AS place
     FROM ({_LINES})
 """
 SHARED_ROWS = f"""

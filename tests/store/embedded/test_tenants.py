@@ -5,38 +5,20 @@ The proof is a difference that is not there: each statement has the same answer,
 the rows of others.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from tests.store.embedded.tenant_statements import ORACLES, OTHERS, PLACES, READS
-from tests.store.embedded.tenants import COSTS, TENANTS, canary, serve, tokens_of
-from tests.store.running import Reply, Running, ask
+from tests.store.embedded.tenants import COSTS, TENANTS, Stores, canary
+from tests.store.running import Reply, ask
 
 AT = {"cost_daily": "toDateTime(day)", "workflow_hourly": "hour"}
 VALUE = {"pod_cost": "toInt64(assumeNotNull(cost))", "cost_daily": "toInt64(pods)", "workflow_hourly": "toInt64(runs)"}
 TEXT = {"pod_cost": "product", "cost_daily": "product", "workflow_hourly": "template"}
 PARAMETERS: dict[str, Any] = {"param_x": "lynceus.pod_cost", "param_y": TENANTS[1]}
-
-
-class Stores(NamedTuple):
-    """The store of all tenants, and for each tenant one that has the rows of this tenant alone."""
-
-    whole: Running
-    own: Mapping[str, Running]
-    tokens: Mapping[str, str]
-
-
-@pytest.fixture(scope="module")
-def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
-    tokens = tokens_of(TENANTS)
-    running = [serve(tmp_path_factory.mktemp("tenants"), TENANTS, tokens)]
-    running += [serve(tmp_path_factory.mktemp("tenant"), [tenant], tokens) for tenant in TENANTS]
-    yield Stores(running[0], dict(zip(TENANTS, running[1:], strict=True)), tokens)
-    for store in running:
-        assert store.stop() == 0
 
 
 def statements(table: str) -> list[str]:
