@@ -63,8 +63,8 @@ def run(store: Running, arguments: tuple[str, ...], token: str) -> str:
 def test_a_report_is_that_of_the_department_s_rows(stores: Stores, arguments: tuple[str, ...], tenant: str) -> None:
     """Sums, percentages, notes and errors are the same as if there were no other department."""
     other = TENANTS[1]
-    asked = tuple(text.replace("OTHER", other).replace("CANARY", canary(tenant)) for text in arguments)
-    whole, alone = (run(store, asked, stores.tokens[tenant]) for store in (stores.whole, stores.own[tenant]))
+    words = tuple(text.replace("OTHER", other).replace("CANARY", canary(tenant)) for text in arguments)
+    whole, alone = (run(store, words, stores.tokens[tenant]) for store in (stores.whole, stores.own[tenant]))
 
     assert sorted(whole.splitlines()) == sorted(alone.splitlines())
     assert "NotPermittedError" not in whole
