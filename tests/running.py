@@ -35,10 +35,11 @@ def a_service(folder: Path, *clusters: ClusterSettings, **changes: Any) -> Setti
 class Running:
     """A running collector and its tables."""
 
-    def __init__(self, runtime: Runtime, worker: Worker) -> None:
+    def __init__(self, runtime: Runtime, worker: Worker, token: str) -> None:
         self.runtime = runtime
         self._worker = worker
-        self._store = connect.reading_store(runtime.settings, "")
+        url = f"http://default:{token}@{runtime.settings.embedded.listen}/lynceus" if token else ""
+        self._store = connect.reading_store(runtime.settings, url)
 
     @property
     def url(self) -> str:
@@ -67,8 +68,8 @@ class Running:
 
 
 @asynccontextmanager
-async def running(chosen: Settings, file: Path | None = None) -> AsyncIterator[Running]:
-    """A collector for as long as the block lasts; ends it as Ctrl-C would."""
+async def running(chosen: Settings, file: Path | None = None, token: str = "") -> AsyncIterator[Running]:
+    """A collector for as long as the block lasts; ends it as Ctrl-C would. The token is for its embedded store."""
     stop, up = asyncio.Event(), asyncio.get_running_loop().create_future()
     task = asyncio.create_task(run.run(chosen, Path(), stop=stop, ready=up.set_result, file=file))
     await asyncio.wait([task, up], return_when=asyncio.FIRST_COMPLETED)
@@ -76,7 +77,7 @@ async def running(chosen: Settings, file: Path | None = None) -> AsyncIterator[R
         await task
     worker = Worker("test")
     try:
-        yield Running(up.result(), worker)
+        yield Running(up.result(), worker, token)
     finally:
         worker.close()
         stop.set()

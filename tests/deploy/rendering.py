@@ -21,14 +21,9 @@ SETS = tuple(sorted(path.stem for path in VALUES.glob("*.yaml")))
 """Names of the value sets."""
 
 
-OF_CLUSTER = ("--kube-version", "1.35.0")
-"""The release that helm renders for; one that Go built from its module takes a Kubernetes of 2020 for granted."""
-
-
 def run(program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """One command of helm or kustomize to its end, whatever that is."""
-    version = OF_CLUSTER if arguments[0] in ("template", "lint") else ()
-    command = [str(build.programs(build.RENDER)[program]), *arguments, *version]
+    command = [str(build.programs(build.RENDER)[program]), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
 
 
