@@ -23,7 +23,7 @@ def apply_retention(
     store: Store, days: Mapping[str, int], cluster: str = "", *, by_default: Collection[str] = ()
 ) -> list[str]:
     """
-    Sets how many days each table keeps its rows, 0 for ever; returns the changed tables.
+    Sets how many days each table keeps its rows, 0 for ever; returns the changed tables. KeyError if one is not made yet.
 
     A default deletes nothing that a store holds: a table of `by_default` with rows that are older than its days stays as it is.
     """
@@ -58,13 +58,14 @@ _TTL = re.compile(r" TTL [^ ]+ \+ toIntervalDay\((\d+)\) SETTINGS ")
 
 
 def _engines(store: Store, tables: Collection[str], cluster: str) -> dict[str, str]:
-    """The engine clause of each table; KeyError for one that is not made yet."""
+    """The engine clause of each table that is made already."""
     found = dict(
         store.query_rows(
             "SELECT name, engine_full FROM system.tables WHERE database = {database:String}", {"database": DATABASE}
         )
     )
-    return {table: found[local_name(table) if cluster else table] for table in tables}
+    local = {table: local_name(table) if cluster else table for table in tables}
+    return {table: found[name] for table, name in local.items() if name in found}
 
 
 def _has_older(store: Store, table: str, days: int) -> bool:

@@ -1,7 +1,7 @@
 """How long rows are kept, on the real engine."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -91,3 +91,19 @@ def test_a_rollup_that_ages_can_be_rebuilt(store: Store) -> None:
     roll_up(store, WORKFLOW_HOURLY)
 
     assert store.query_rows("SELECT sum(runs) FROM lynceus.workflow_hourly WHERE cluster = 'aged'") == [(1,)]
+
+
+class WithOneTable:
+    """A store whose migrations are still under way."""
+
+    def query_rows(self, *_: object) -> list[tuple[str, str]]:
+        return [("queue_sample", "MergeTree TTL at + toIntervalDay(7) SETTINGS ttl_only_drop_parts = 1")]
+
+
+def test_a_table_that_is_not_made_yet_holds_up_no_other() -> None:
+    """A rollup whose tables are there goes on; retention is set when all are."""
+    early = cast(Store, WithOneTable())
+
+    assert kept_days(early) == {"queue_sample": 7}
+    with pytest.raises(KeyError):
+        apply_retention(early, FOR_EVER)
