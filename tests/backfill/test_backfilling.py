@@ -4,7 +4,7 @@ import asyncio
 import copy
 import functools
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -102,8 +102,14 @@ def test_without_an_archive_the_error_names_the_remedy(clusters: Any, only: str,
 
 
 def test_the_command_prints_its_report_and_its_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exit 1 where a workflow failed or a cluster's archive did, 0 else."""
-    codes = []
+    """Exit 1 where a workflow failed or a cluster's archive did, 0 else. What changes something is recorded."""
+    codes, recorded = [], list[tuple[str, str]]()
+
+    def audited(_: Settings, action: str, target: str, __: str) -> nullcontext[None]:
+        recorded.append((action, target))
+        return nullcontext()
+
+    monkeypatch.setattr("collector.cli.backfill.audited", audited)
     for row, notes, more in ((("c1", 5, 5, 0, 0), [], ()), (("c1", 5, 4, 0, 1), [], ()), (("c1", 5, 5, 0, 0), ["c2"], ()),
                              (("c1", 5, 5, 0, 0), ["dry"], ("--dry-run",))):  # fmt: skip
         made = Report("t", command.COLUMNS, [row], list(notes))
@@ -112,6 +118,7 @@ def test_the_command_prints_its_report_and_its_failure(monkeypatch: pytest.Monke
         codes.append(done.exit_code)
 
     assert codes == [0, 1, 1, 0]
+    assert recorded == [("backfill", "all clusters, 2026-11-22 to 2026-11-23")] * 3
 
 
 @asynccontextmanager
