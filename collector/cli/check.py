@@ -1,6 +1,7 @@
 """The checks of `lynceus check`: settings, price books, clusters and their rights, archives and the store."""
 
 import asyncio
+from importlib.util import find_spec
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -36,6 +37,8 @@ CHECK_S = 10
 TRACES_REMEDY = (
     "check traces.endpoint, its path included, traces.headers_file, and that the receiver takes OTLP over HTTP"
 )
+
+ENGINE_REMEDY = "set store.url to a ClickHouse server, or take the image with the engine (lynceus[embedded])"
 
 
 async def run_checks(settings: Settings, folder: Path) -> list[Check]:
@@ -113,14 +116,20 @@ def _by_address(settings: Settings) -> list[Settings]:
     return [replace(settings, store=replace(settings.store, url=url)) for url in settings.store.urls or ("",)]
 
 
+def _check_embedded(settings: Settings) -> Check:
+    """Checks what can be seen of the embedded store before it runs: its engine and its folder."""
+    if find_spec("chdb") is None:
+        return Check(False, "store", "the engine of the embedded store is not installed here", ENGINE_REMEDY)
+    try:
+        return Check(True, "store", f"embedded, in {make_data_dir(settings)}")
+    except SettingsError as error:
+        return Check(False, "store", str(error))
+
+
 async def _check_store(settings: Settings) -> Check:
     """Checks the store at one address, or the embedded one."""
     if not settings.store.url:
-        try:
-            data = make_data_dir(settings)
-        except SettingsError as error:
-            return Check(False, "store", str(error))
-        return Check(True, "store", f"embedded, in {data}")
+        return _check_embedded(settings)
     address, store = settings.store.urls[0], writing_store(settings, timeout_s=CHECK_S, optional=True)
     try:
         reads_only = await asyncio.to_thread(_reads_only, store)

@@ -3,17 +3,21 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from collector.checked import Check
+from collector.cli import check
 from collector.cli.check import run_checks
 from collector.settings.model import ClusterSettings, Settings, StoreSettings
 from tests.ports import free_port
 from tests.store.running import Running
 
+NOWHERE = ClusterSettings(name="c1", kubeconfig="/nonexistent/kubeconfig")
+
 
 async def check_store(folder: Path, **store: Any) -> Check:
     """The store's row, beside a cluster that does not even have a kubeconfig."""
-    nowhere = ClusterSettings(name="c1", kubeconfig=str(folder / "none"))
-    clusters, row = (await run_checks(Settings(clusters=(nowhere,), store=StoreSettings(**store)), folder))[1:]
+    clusters, row = (await run_checks(Settings(clusters=(NOWHERE,), store=StoreSettings(**store)), folder))[1:]
     assert (clusters.ok, clusters.subject) == (False, "cluster c1")
     return row
 
@@ -53,10 +57,19 @@ async def test_a_missing_store_is_reported_in_a_line(tmp_path: Path) -> None:
 
 async def test_the_embedded_store_is_checked_by_its_folder(tmp_path: Path) -> None:
     """The store cannot be asked before it runs."""
-    nowhere = ClusterSettings(name="c1", kubeconfig=str(tmp_path / "none"))
-    row = (await run_checks(Settings(clusters=(nowhere,), data_dir=str(tmp_path / "data")), tmp_path))[-1]
+    row = (await run_checks(Settings(clusters=(NOWHERE,), data_dir=str(tmp_path / "data")), tmp_path))[-1]
 
     assert row == Check(True, "store", f"embedded, in {tmp_path / 'data'}")
+
+
+async def test_an_installation_without_the_engine_names_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The image for store.url lacks it; `run` would end with the same words."""
+    monkeypatch.setattr(check, "find_spec", lambda name: None)
+    row = (await run_checks(Settings(clusters=(NOWHERE,), data_dir=str(tmp_path / "data")), tmp_path))[-1]
+
+    assert row == Check(False, "store", "the engine of the embedded store is not installed here", check.ENGINE_REMEDY)
 
 
 async def test_each_address_of_the_store_has_a_row(running: Running, tmp_path: Path) -> None:
