@@ -30,6 +30,9 @@ ROOMS = {
 }
 """Tests that reach every package that lost files: kubernetes, pyarrow, chdb, zstandard, pygments."""
 
+WITH_PANDAS = "tests/store/embedded/test_server.py::test_clickhouse_connect_as_it_comes"
+"""A test of a client elsewhere, which makes DataFrames."""
+
 
 @dataclass(frozen=True, slots=True)
 class Environment:
@@ -109,7 +112,7 @@ def test_the_programs_own_tests_pass_in_it(environment: Environment) -> None:
     """Nothing that was taken out is missed."""
     tools = sysconfig.get_path("purelib")
 
-    options = ["-q", "-x", "-p", "no:cacheprovider"]
+    options = ["-q", "-x", "-p", "no:cacheprovider", "--deselect", WITH_PANDAS]
     inside = "tests/deploy/image/inside.py"
     done = environment.run(inside, tools, *options, *ROOMS[environment.variant])
 
