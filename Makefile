@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install -q --no-deps
 LOCK := .cache/lock/bin/pip-compile -q --generate-hashes --strip-extras --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: demo test check test-cluster test-deploy test-store-cluster test-focus test-live test-laws test-start test-image lint-deploy soak soak-replicas bench image image-push sbom generate look docs lock setup system clean
+.PHONY: demo test check test-cluster test-deploy test-store-cluster test-focus test-live test-laws test-start test-image lint-deploy soak soak-replicas fuzz bench image image-push sbom generate look docs lock setup system clean
 
 demo: $(RUNS)                    ## a miniature fleet, the collector, the store and the pages; Ctrl-C ends it; DEMO='--port 9000'
 	$(BIN)/lynceus demo $(DEMO)
@@ -52,6 +52,10 @@ soak: $(DEVELOPS)                ## the long kill loop, and a hundred rounds of 
 
 soak-replicas: $(DEVELOPS)       ## two replicas, kill -9 every half minute for ten minutes, by hand
 	LYNCEUS_REPLICA_ROUNDS=20 $(BIN)/pytest -q -s -m live --timeout 3600 tests/live/test_replicas.py
+
+fuzz: $(DEVELOPS)                ## some 20,000 requests made from the API's description, as three departments, by hand
+	LYNCEUS_FUZZ_CASES=520 $(BIN)/pytest -q -s -m live --timeout 3600 tests/fuzz
+	$(BIN)/python -m tests.bench.timing
 
 bench: $(DEVELOPS)               ## CPU against kubernetes.watch and client-go, as ratios, in one run
 	$(BIN)/python -m tests.bench

@@ -21,6 +21,7 @@ OWN_ROOMS = {
     "dashboards/look": "dashboards drawn by Grafana's own packages, and seen",
     "core/golden": "recorded workflows, counted by hand",
     "cluster": "against a real control plane",
+    "fuzz": "requests made from the API's description",
     "house": "the rules of the tree itself",
     "live": "kill rounds and real Prometheus",
     "promtool": "Prometheus' own checks of rules and queries",

@@ -35,6 +35,7 @@ from collector.service.http_server import serving
 from collector.service.visitors import Visitors
 from collector.settings.access import AccessSettings
 from collector.settings.model import HttpSettings, Settings
+from collector.store.clickhouse import Store
 from collector.store.schema.migrate import migrate
 from tests.builders import HOUR, MINUTE, SECOND, a_pod_run, version
 from tests.ports import free_port
@@ -160,16 +161,21 @@ def a_marked_view() -> LiveView:
     )
 
 
+def fill(writer: Store) -> None:
+    """Makes the tables, with the rows of all three."""
+    migrate(writer)
+    for name, another in zip(TENANTS, (*TENANTS[1:], TENANTS[0]), strict=True):
+        for row in rows_of(name, another):
+            write_facts(writer, [row])
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The data directory of a collector whose store holds the rows of all three."""
     data = tmp_path_factory.mktemp("tenants")
     store = start(data)
     writer = store.writer()
-    migrate(writer)
-    for name, another in zip(TENANTS, (*TENANTS[1:], TENANTS[0]), strict=True):
-        for row in rows_of(name, another):
-            write_facts(writer, [row])
+    fill(writer)
     writer.close()
     yield data
     assert store.stop() == 0
