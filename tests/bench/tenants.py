@@ -7,13 +7,14 @@ Wall time, best of some rounds, in turns; the charges are those of tests/bench/q
 
 import argparse
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from collector.access.tokens import TokenEntry, hash_of, make_token, write_tokens
 from collector.catalog.rollups import COST_DAILY
+from collector.connect import store_failures
 from collector.reports.cost import cost
 from collector.reports.filters import Filter
 from collector.store.clickhouse import Store, connect
@@ -29,14 +30,19 @@ DEPARTMENT = "department-3"
 
 def reports(reader: Store, by: str, *filters: Filter) -> Callable[[], Any]:
     """The work of a cost report."""
-    return lambda: cost(lambda sql, bound: reader.query_rows(sql, dict(bound)), SPAN, by, filters=filters)
+
+    def query(sql: str, bound: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        with store_failures():  # a department's report does without what is refused
+            return reader.query_rows(sql, dict(bound))
+
+    return lambda: cost(query, SPAN, by, filters=filters)
 
 
 def compare(bench: Bench, department: Store, by: str) -> None:
     """Shows what a report takes for all, for all who ask for the department, and for the department itself."""
     chosen = Filter("department", (DEPARTMENT,))
     everything, filtered, own = alternately(
-        bench, reports(bench.reader, by), reports(bench.reader, by, chosen), reports(department, by), rounds=5
+        bench, reports(bench.reader, by), reports(bench.reader, by, chosen), reports(department, by), rounds=3
     )
     times = own.wall_s / everything.wall_s
     out.print(
