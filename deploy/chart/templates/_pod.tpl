@@ -59,8 +59,9 @@ containers:
       {{- if not (include "lynceus.ownStore" .) }}
       - {name: store, containerPort: 8471}
       {{- end }}
-    {{- if or .Values.extraEnv .Values.extraCA.configMap }}
     env:
+      # For commands by kubectl exec.
+      - {name: LYNCEUS_CONFIG, value: /etc/lynceus/lynceus.yaml}
       {{- if .Values.extraCA.configMap }}
       # Beside the folder of the system's own authorities, which stays in force.
       - {name: SSL_CERT_FILE, value: /etc/lynceus/ca/ca.crt}
@@ -68,7 +69,6 @@ containers:
       {{- with .Values.extraEnv }}
       {{- toYaml . | nindent 6 }}
       {{- end }}
-    {{- end }}
     securityContext: {{- include "lynceus.containerSecurity" . | nindent 6 }}
     resources: {{- toYaml .Values.resources | nindent 6 }}
     livenessProbe: {{- include "lynceus.probe" (dict "root" . "path" "/healthz") | nindent 6 }}
