@@ -10,13 +10,13 @@ import os
 import re
 import subprocess
 import sys
-import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from deploy.image import trim
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.image
@@ -102,7 +102,7 @@ def test_without_the_engine_the_error_names_the_remedy(environment: Environment,
     if environment.variant == "engine":
         pytest.skip("it has the engine")
 
-    done = environment.run(*f"-m collector store serve --path {tmp_path}/store".split())
+    done = environment.run(*f"-m collector store --path {tmp_path}/store --listen 127.0.0.1:{free_port()}".split())
 
     assert done.returncode != 0
     assert "set store.url to a ClickHouse server" in done.stderr + done.stdout
@@ -110,7 +110,7 @@ def test_without_the_engine_the_error_names_the_remedy(environment: Environment,
 
 def test_the_programs_own_tests_pass_in_it(environment: Environment) -> None:
     """Nothing that was taken out is missed."""
-    tools = sysconfig.get_path("purelib")
+    tools = str(Path(pytest.__file__).parents[1])
 
     options = ["-q", "-x", "-p", "no:cacheprovider", "--deselect", WITH_PANDAS]
     inside = "tests/deploy/image/inside.py"
