@@ -31,7 +31,7 @@ test-cluster: $(DEVELOPS)        ## a real kube-apiserver, etcd and kwok, built 
 test-deploy: $(DEVELOPS)         ## the Helm chart and overlays of the manifests, by helm and kustomize, built once from their Go modules
 	$(BIN)/pytest -q -m deploy tests/deploy
 
-test-store-cluster: $(DEVELOPS)  ## two ClickHouse servers out of chdb as two shards, about 2 minutes
+test-store-cluster: $(DEVELOPS)  ## two ClickHouse servers out of chdb as two shards, about 3 minutes
 	$(BIN)/pytest -q -m store_cluster --timeout 300 tests/store_cluster
 
 test-focus: $(DEVELOPS)          ## the official FOCUS validator, in a Python 3.12 of its own, on exported files
