@@ -17,7 +17,7 @@ from collector.core.objects.structs import OBJECT_OF
 from collector.core.rules import Rules
 from collector.watch.kinds import RESOURCES, Resource, resources, rights, stages
 from collector.watch.protocol import ABSENT_S, REFUSED_S
-from generate.role import files
+from generate.role import controller_files, files
 from tests.watch.steps import (
     CRON_WORKFLOWS,
     EVENTS,
@@ -84,8 +84,9 @@ def test_two_kinds_of_one_plural_have_paths_and_rights_of_their_own() -> None:
 
 
 def test_the_shipped_role_grants_each_right_by_name() -> None:
-    """A right that is not granted by default stands there as a comment."""
-    lines = [line.replace("# - ", "- ").replace('"', "") for line in files()["rbac.yaml"].splitlines()]
+    """Of clusters and of controllers. A right that is not granted by default stands there as a comment."""
+    shipped = [line for made in (files(), controller_files()) for line in made["rbac.yaml"].splitlines()]
+    lines = [line.replace("# - ", "- ").replace('"', "") for line in shipped]
 
     for right in rights("argo"):
         rule = right.rule.replace('"', "")
