@@ -54,7 +54,7 @@ soak-replicas: $(DEVELOPS)       ## two replicas, kill -9 every half minute for 
 	LYNCEUS_REPLICA_ROUNDS=20 $(BIN)/pytest -q -s -m live --timeout 3600 tests/live/test_replicas.py
 
 fuzz: $(DEVELOPS)                ## some 20,000 requests made from the API's description, as three departments, by hand
-	LYNCEUS_FUZZ_CASES=520 $(BIN)/pytest -q -s -m live --timeout 3600 tests/fuzz
+	LYNCEUS_FUZZ_CASES=610 $(BIN)/pytest -q -n 3 -m live --timeout 3600 tests/fuzz
 	$(BIN)/python -m tests.bench.timing
 
 bench: $(DEVELOPS)               ## CPU against kubernetes.watch and client-go, as ratios, in one run

@@ -146,7 +146,10 @@ async def test_no_event_is_lost_while_credentials_rotate(
             else:
                 await cluster.start(certificates)
             await cluster.send()
-            await eventually(lambda: run.watch.ledger.resource_version == cluster.version and run.watch.streaming)
+            # Refused in the middle of a change, a watch pauses for longer with each attempt, to 30 s.
+            await eventually(
+                lambda: run.watch.ledger.resource_version == cluster.version and run.watch.streaming, within_s=60
+            )
 
     assert [version for _, _, version in changes_of(run.emitted)] == [*range(101, 101 + 2 * rounds)]
     assert not of_type(run.emitted, WatchGap)
