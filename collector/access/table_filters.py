@@ -30,7 +30,7 @@ OWNED_TABLES: tuple[str, ...] = tuple(
 """The tables whose rows belong to a department each."""
 
 
-CLOSED_TABLES = ("audit_entry",)
+BARRED_TABLES = ("audit_entry",)
 """The tables that none but a reader of everything sees."""
 
 
@@ -54,7 +54,7 @@ def table_filters(scope: Scope) -> Mapping[str, str]:
     if scope.kind == "all":
         return {}
     predicate = predicate_of(scope)
-    predicates = dict.fromkeys(OWNED_TABLES, predicate) | dict.fromkeys(CLOSED_TABLES, NO_ROW)
+    predicates = dict.fromkeys(OWNED_TABLES, predicate) | dict.fromkeys(BARRED_TABLES, NO_ROW)
     return {f"{DATABASE}.{name}": wanted for table, wanted in predicates.items() for name in stored_names(table)}
 
 

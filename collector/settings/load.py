@@ -100,10 +100,21 @@ def _explain(message: str) -> str:
     problem, _, place = message.partition(" - at `")
     place = place.rpartition("$")[2].strip("`").removeprefix(".")
     if unknown := re.search(r"unknown field `(.*)`", problem):
-        near = difflib.get_close_matches(unknown[1], _keys(Settings), n=1)
+        near = _near(unknown[1], place)
         hint = f"; did you mean `{near[0]}`?" if near else "; see docs/reference/settings.md for all settings"
         return f"{f'{place}.' if place else ''}{unknown[1]}: no such setting{hint}"
     return f"{place or 'top'}: {problem}"
+
+
+def _near(unknown: str, place: str) -> list[str]:
+    """The key that was probably meant: of the same struct, else of any other."""
+    struct: type[Any] = Settings
+    for part in re.sub(r"\[[^]]*\]", "", place).split("."):
+        hints = {field.encode_name: field.type for field in msgspec.structs.fields(struct)}
+        struct = next(iter(_structs(hints.get(part))), struct)
+    own = [field.encode_name for field in msgspec.structs.fields(struct)]
+    others = [key for key in _keys(Settings) if key != unknown]
+    return difflib.get_close_matches(unknown, own, n=1) or difflib.get_close_matches(unknown, others, n=1)
 
 
 def _keys(struct: type[Any]) -> Iterable[str]:

@@ -1,7 +1,7 @@
 """Which rows a scope reads, as text; tests/store/test_scopes.py tries it on the engine."""
 
 from collector.access.scope import ALL, METRICS, of_departments
-from collector.access.table_filters import CLOSED_TABLES, OWNED_TABLES, predicate_of, query_settings, table_filters
+from collector.access.table_filters import BARRED_TABLES, OWNED_TABLES, predicate_of, query_settings, table_filters
 
 
 def test_tables_with_a_department_are_filtered() -> None:
@@ -10,7 +10,7 @@ def test_tables_with_a_department_are_filtered() -> None:
         *OWNED_TABLES
     }
     filters = table_filters(of_departments(["a"]))
-    assert {f"lynceus.{name}" for name in (*OWNED_TABLES, *CLOSED_TABLES)} <= set(filters)
+    assert {f"lynceus.{name}" for name in (*OWNED_TABLES, *BARRED_TABLES)} <= set(filters)
     assert filters["lynceus.audit_entry"] == "0"
 
 

@@ -44,7 +44,8 @@ def test_a_proxy_opens_the_pages_alone() -> None:
         ("access: {proxy: {addresses: [10.0.0.1]}}", "access.proxy.groups: is empty, so everybody would be refused"),
         ("access: {proxy: {groups: {a: ['*']}}}", "access.proxy.addresses: is empty, so headers are ignored"),
         ("access: {proxy: {addresses: [10.0.0.1], groups: {a: []}}}", "access.proxy.groups.a: name departments"),
-        ("access: {tokens_files: [t]}", "did you mean `token_files`"),
+        ("access: {token_file: t}", "access.token_file: no such setting; did you mean `token_files`"),
+        ("clusters: [{name: a, archive: {token_files: t}}]", "did you mean `token_file`?"),
     ],
 )
 def test_a_mistake_names_the_key_and_the_remedy(text: str, words: str) -> None:

@@ -21,7 +21,7 @@ def python_tools(lock: Path = LOCK, cache: Path = CACHE) -> Path:
     folder = cache / hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()[:16]
     complete = folder / "complete"
     if not complete.exists():
-        sys.stderr.write("installing checkov, hadolint and kubernetes-validate (minutes)\n")
+        sys.stderr.write(f"installing what {lock.name} pins (minutes)\n")
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
         pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
         subprocess.run([*pip, "install", "-q", "--no-deps", "--require-hashes", "-r", str(lock)], check=True)
