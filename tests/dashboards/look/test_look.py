@@ -1,7 +1,7 @@
 """The dashboards on a demo: every panel is drawn, nothing is cut, and their figures are those of the reports."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ Json = dict[str, Any]
 
 RAN_S = 90
 PERIODS = ("now-15m", "now-24h", "now-7d")
+COMPARISONS = 3
+"""A charge that accrues may be a second too long until the pod's end is seen: a wrong figure is wrong each time."""
 LOOKS = [*((period, "dark") for period in PERIODS), (PERIODS[0], "light")]
 
 
@@ -52,6 +54,16 @@ def wrong_figures(renderer: Renderer, running: Fleet, day: date) -> Iterator[str
         yield from compare(seen, before, after)
 
 
+def lasting(compare: Callable[[], list[str]]) -> list[str]:
+    """What the last of several comparisons finds wrong; nothing as soon as one finds nothing."""
+    found: list[str] = []
+    for _ in range(COMPARISONS):
+        found = compare()
+        if not found:
+            break
+    return found
+
+
 @pytest.mark.timeout(900)
 def test_dashboards_are_drawn_whole_and_their_figures_are_those_of_the_reports(tmp_path: Path) -> None:
     """
@@ -70,6 +82,6 @@ def test_dashboards_are_drawn_whole_and_their_figures_are_those_of_the_reports(t
         )
         scraped_s = time.monotonic() - began
         found = [line for wish in wishes(running) for line in problems(renderer.draw(wish), variables, scraped_s)]
-        found += wrong_figures(renderer, running, day)
+        found += lasting(lambda: list(wrong_figures(renderer, running, day)))
 
     assert not found, "\n".join(found)
