@@ -54,7 +54,7 @@ def wrong_figures(renderer: Renderer, running: Fleet, day: date) -> Iterator[str
         yield from compare(seen, before, after)
 
 
-def lasting(compare: Callable[[], list[str]]) -> list[str]:
+def persistent(compare: Callable[[], list[str]]) -> list[str]:
     """What the last of several comparisons finds wrong; nothing as soon as one finds nothing."""
     found: list[str] = []
     for _ in range(COMPARISONS):
@@ -82,6 +82,6 @@ def test_dashboards_are_drawn_whole_and_their_figures_are_those_of_the_reports(t
         )
         scraped_s = time.monotonic() - began
         found = [line for wish in wishes(running) for line in problems(renderer.draw(wish), variables, scraped_s)]
-        found += lasting(lambda: list(wrong_figures(renderer, running, day)))
+        found += persistent(lambda: list(wrong_figures(renderer, running, day)))
 
     assert not found, "\n".join(found)
