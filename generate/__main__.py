@@ -48,6 +48,8 @@ FOLDERS = {
     "controller": Folder(module="generate.role", function="controller_files", path="deploy/controller", shared=True),
     "chart": Folder(module="generate.chart", path="deploy/chart/generated"),
     "values": Folder(module="generate.values_schema", path="deploy/chart", shared=True),
+    "english": Folder(module="generate.catalogs", function="english_files", path="collector/language/catalogs/en"),
+    "chinese": Folder(module="generate.catalogs", function="chinese_files", path="collector/language/catalogs/zh_CN"),
     "reference": Folder(module="generate.reference", path="docs/reference"),
 }
 """By the name on the command line."""

@@ -22,13 +22,13 @@ from collector.core.history.template import StoredTemplate, TemplatePlace
 from collector.core.history.workflow import NamedWorkflow, StoredWorkflow
 from collector.measured import Measure
 from collector.reports.queue_history import read_queue
-from collector.reports.report import Query
+from collector.reports.report import NotPermittedError, Query
 from collector.reports.template_history import read_template
 from collector.reports.workflow import read_workflow
 from collector.reports.workflow_names import find_workflows
 from collector.service.scoped_stores import ScopedStores
 from collector.settings.model import Settings
-from collector.store.clickhouse import Store
+from collector.store.clickhouse import ACCESS_DENIED, Store, StoreRefusedError
 from collector.web.history import PATIENCE_S, History, NameSought
 
 AT_ONCE = 2
@@ -109,7 +109,12 @@ class PageReader:
             def query(sql: str, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
                 if time.monotonic() > until:
                     raise TimeoutError("the page waits no longer")
-                return store.query_rows(sql, dict(parameters))
+                try:
+                    return store.query_rows(sql, dict(parameters))
+                except StoreRefusedError as error:
+                    if error.code == ACCESS_DENIED:
+                        raise NotPermittedError("not with these rights") from None
+                    raise
 
             return question(query)
 

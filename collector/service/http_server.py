@@ -41,6 +41,7 @@ from collector.web.app import create_app
 from collector.web.door import Seen
 from collector.web.money import Money, Spent
 from collector.web.readiness import readiness
+from collector.web.reports.source import ReportSource
 from collector.web.workflow_routes import Places, no_places
 
 log = logging.getLogger(__name__)
@@ -101,6 +102,7 @@ async def serving(
         metrics=prometheus.Scrapes(lambda: with_problems(view()), counters).answer,
         money=_money(settings, reading, measure),
         history=pages.history,
+        reports=ReportSource(ask=pages.ask, zone=settings.billing_timezone),
         places=places,
         entrance=entrance,
         seen=seen,

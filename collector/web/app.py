@@ -33,7 +33,10 @@ from collector.web.pages import HERE, PageTemplates
 from collector.web.queue_routes import add_queue
 from collector.web.readiness import readiness
 from collector.web.reason_texts import BEGUN_TEXTS, WAITING_TEXTS
+from collector.web.reports.routes import add_reports
+from collector.web.reports.source import ReportSource
 from collector.web.sign_in import add_sign_in
+from collector.web.spoken import KeepChoice, Spoken
 from collector.web.template_routes import add_template
 from collector.web.workflow_routes import Places, add_search, add_workflow, no_places
 
@@ -56,6 +59,7 @@ def create_app(
     metrics: Scrape,
     money: Callable[[Scope], Awaitable[Money]] | None = None,
     history: Histories | None = None,
+    reports: ReportSource | None = None,
     places: Places = no_places,
     entrance: Entrance = OPEN_ENTRANCE,
     seen: Seen = lambda _: None,
@@ -65,20 +69,17 @@ def create_app(
 ) -> FastAPI:
     """
     The app, to be served in the loop that `live` and `counters` belong to. Without `money` no amount is shown, and
-    without `history` there are no pages of what the store knows.
+    without `history` there are no pages of what the store knows, and without `reports` none of bills.
 
-    `money` and `history` answer for a scope, and know nothing else. `entrance` says who asks, and `seen` takes what the
-    audit log has of each answer.
+    `money`, `history` and `reports` answer for a scope, and know nothing else. `entrance` says who asks, and `seen` takes
+    what the audit log has of each answer.
 
     `hosts` are the accepted host names. On loopback these are only the server's own, because a web page could reach the
     server by another name that resolves to loopback.
     """
     # FastAPI's documentation pages load scripts from a CDN.
     app = FastAPI(title="Lynceus", version="1", openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
-    app.add_middleware(Door, entrance=entrance, seen=seen)
-    app.add_middleware(RefuseAmbiguousLength)
-    app.add_middleware(SecurityHeaders)
+    _around(app, entrance, seen, hosts)
     _add_files(app)
     pages = PageTemplates(app)
     if entrance.signs_in:
@@ -87,8 +88,19 @@ def create_app(
     if history is not None:
         add_workflow(app, pages, history, live=live, places=places, now=now)
         _of_history(app, pages, history, live, now)
+    if reports is not None:
+        add_reports(app, pages, reports, now)
     _operations(app, live, metrics, now)
     return app
+
+
+def _around(app: FastAPI, entrance: Entrance, seen: Seen, hosts: Sequence[str]) -> None:
+    """What every request passes, the last of these first."""
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
+    app.add_middleware(Door, entrance=entrance, seen=seen)
+    app.add_middleware(RefuseAmbiguousLength)
+    app.add_middleware(KeepChoice)
+    app.add_middleware(SecurityHeaders)
 
 
 class _Present:
@@ -121,10 +133,12 @@ def _of_now(app: FastAPI, pages: PageTemplates, present: _Present, *, poll_ms: i
     texts: dict[str, Any] = {"waiting_texts": WAITING_TEXTS, "begun_texts": BEGUN_TEXTS, "poll_ms": poll_ms}
 
     @app.get("/", include_in_schema=False)
-    async def live_page(visitor: Asking) -> HTMLResponse:
+    async def live_page(visitor: Asking, spoken: Spoken) -> HTMLResponse:
         if visitor.scope.kind == "all":
-            return pages.page("live.html", visitor=visitor, **texts, **shown)
-        return pages.page("department.html", visitor=visitor, live=await present.of(visitor.scope), **shown)
+            return pages.page("live.html", visitor=visitor, spoken=spoken, **texts, **shown)
+        return pages.page(
+            "department.html", visitor=visitor, spoken=spoken, live=await present.of(visitor.scope), **shown
+        )
 
     @app.get("/api/v1/live", summary="The fleet at this moment; with a token of some departments, what is theirs")
     async def live_json(visitor: Asking) -> Live | DepartmentLive:

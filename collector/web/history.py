@@ -7,12 +7,13 @@ No SQL is here: service/history.py makes the functions, and an answer's type is 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from collector.access.scope import Scope
 from collector.core.history.queue import QueuePlace, StepsOfTime, StoredQueue
 from collector.core.history.template import StoredTemplate, TemplatePlace
 from collector.core.history.workflow import NamedWorkflow, StoredWorkflow
+from collector.reports.report import Query
 from collector.shown_text import redact
 
 PATIENCE_S = 10.0
@@ -51,6 +52,12 @@ class History:
     """Over a period."""
     template: Callable[[TemplatePlace, StepsOfTime], Awaitable[StoredTemplate | None]]
     """Over a period that ends now."""
+
+
+class AskStore(Protocol):
+    """Asks the store for a scope, in a thread of its own; `page` names the question for metrics."""
+
+    def __call__(self, page: str, scope: Scope, question: Callable[[Query], T], /) -> Awaitable[T]: ...
 
 
 Histories = Callable[[Scope], History]

@@ -12,9 +12,11 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from collector.access.scope import ALL, Visitor
+from collector.language.language import TAGS, Language, language
 from collector.web import charts, words
 from collector.web.door import VISITOR
 from collector.web.history import NoAnswerError, NotThereError
+from collector.web.spoken import PageLanguage, spoken
 
 HERE = Path(__file__).parent
 WHEN_NO_ANSWER = (
@@ -31,38 +33,53 @@ class PageTemplates:
 
     def __init__(self, app: FastAPI) -> None:
         """`app` answers from now on what is not there, and a silent store, with pages of its own."""
-        self._templates = Environment(
-            loader=FileSystemLoader(HERE / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.filters |= {
-            "age": words.age,
-            "average": words.average,
-            "span": words.span,
-            "bytes": words.bytes_of,
-            "clock": words.clock,
-            "count": words.count,
-            "cut_share": words.cut_share,
-            "iso": words.iso,
-            "money": words.money,
-            "plural": words.plural,
-            "reason": words.reason,
-            "segment": words.segment,
-            "share": words.share,
-        }
-        self._templates.globals |= {"charts": charts}
+        self._templates = {tag: _in_language(language(tag)) for tag in TAGS}
         _answer_trouble(app, self)
 
-    def text(self, template: str, **values: Any) -> str:
-        """A page as text."""
-        return self._templates.get_template(template).render(values)
+    def drawn(self, template: str, *, language: Language, **values: Any) -> str:
+        """A template as HTML, in a language."""
+        return self._templates[language.tag].get_template(template).render(values | {"language": language})
 
-    def page(self, template: str, *, visitor: Visitor | None, status: int = 200, **values: Any) -> HTMLResponse:
+    def page(
+        self, template: str, *, visitor: Visitor | None, spoken: PageLanguage, status: int = 200, **values: Any
+    ) -> HTMLResponse:
         """A page as an answer to a visitor; None: without a token."""
-        return HTMLResponse(self.text(template, visitor=visitor, **values), status)
+        shown = values | {"visitor": visitor, "other_languages": spoken.others}
+        return HTMLResponse(self.drawn(template, language=spoken.language, **shown), status)
+
+
+def _in_language(chosen: Language) -> Environment:
+    """The templates, with their messages in a language."""
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    made.policies["ext.i18n.trimmed"] = True
+    made.install_gettext_translations(chosen.translations, newstyle=True)  # type: ignore[attr-defined]
+    made.filters |= {
+        "age": words.age,
+        "amount": chosen.amount,
+        "average": words.average,
+        "bytes": words.bytes_of,
+        "clock": words.clock,
+        "count": words.count,
+        "cut_share": words.cut_share,
+        "day": chosen.day,
+        "iso": words.iso,
+        "money": words.money,
+        "month": chosen.month,
+        "plural": words.plural,
+        "reason": words.reason,
+        "segment": words.segment,
+        "share": words.share,
+        "span": words.span,
+    }
+    made.globals |= {"charts": charts}
+    return made
 
 
 def _answer_trouble(app: FastAPI, pages: PageTemplates) -> None:
@@ -73,7 +90,8 @@ def _answer_trouble(app: FastAPI, pages: PageTemplates) -> None:
         if request.url.path.startswith("/api/"):
             return JSONResponse({"detail": what, "remedy": remedy}, status)
         visitor = request.scope[VISITOR]
-        return pages.page("trouble.html", visitor=visitor, status=status, title=title, what=what, remedy=remedy)
+        shown = {"title": title, "what": what, "remedy": remedy}
+        return pages.page("trouble.html", visitor=visitor, spoken=spoken(request), status=status, **shown)
 
     async def not_there(request: Request, error: Exception) -> Response:
         remedy = error.remedy if isinstance(error, NotThereError) else ""

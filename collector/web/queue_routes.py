@@ -18,6 +18,7 @@ from collector.web.history import Histories, NotThereError, answered
 from collector.web.pages import PageTemplates
 from collector.web.queue_history import PERIODS, queue_page, steps_until
 from collector.web.queue_view import view as queue_view
+from collector.web.spoken import Spoken
 
 UNKNOWN = (
     "The live page names the queues. A queue is the label that `queues.label` of the settings names, otherwise the namespace; "
@@ -45,10 +46,12 @@ def add_queue(
 
     @app.get("/queues/{cluster}/{namespace}/{queue}", include_in_schema=False)
     async def page(
-        visitor: Asking, cluster: Name, namespace: Name, queue: Name, period: QueuePeriod = "6h"
+        visitor: Asking, spoken: Spoken, cluster: Name, namespace: Name, queue: Name, period: QueuePeriod = "6h"
     ) -> HTMLResponse:
         found = await shown(visitor.scope, QueuePlace(cluster, namespace, queue), period)
-        return pages.page("queue.html", visitor=visitor, queue=found, periods=PERIODS, **queue_view(found))
+        return pages.page(
+            "queue.html", visitor=visitor, spoken=spoken, queue=found, periods=PERIODS, **queue_view(found)
+        )
 
     @app.get(
         "/api/v1/queues/{cluster}/{namespace}/{queue}",

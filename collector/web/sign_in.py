@@ -15,6 +15,7 @@ from collector.access.scope import METRICS
 from collector.access.tokens import TokenEntry, TokenFiles
 from collector.web.door import SIGN_IN, SIGN_OUT, VISITOR
 from collector.web.pages import PageTemplates
+from collector.web.spoken import spoken
 
 MOST_BYTES = 4096
 """Of a form."""
@@ -40,7 +41,8 @@ def add_sign_in(app: FastAPI, pages: PageTemplates, tokens: TokenFiles) -> None:
 
     def page(request: Request, to: str, problem: str = "", status: int = 200) -> HTMLResponse:
         to = way_back(to)
-        return pages.page("sign_in.html", visitor=request.scope[VISITOR], status=status, to=to, problem=problem)
+        shown = {"visitor": request.scope[VISITOR], "to": to, "problem": problem}
+        return pages.page("sign_in.html", spoken=spoken(request), status=status, **shown)
 
     @app.get(SIGN_IN, include_in_schema=False)
     async def sign_in_page(request: Request, to: Way = "/") -> HTMLResponse:

@@ -15,6 +15,7 @@ from collector.web.api_template import TemplateHistory
 from collector.web.door import Asking
 from collector.web.history import Histories, NotThereError, answered
 from collector.web.pages import PageTemplates
+from collector.web.spoken import Spoken
 from collector.web.template_history import PERIODS, template_page, template_steps
 from collector.web.template_view import view as template_view
 
@@ -41,10 +42,17 @@ def add_template(app: FastAPI, pages: PageTemplates, history: Histories, now: Ca
 
     @app.get("/templates/{template}", include_in_schema=False)
     async def page(
-        visitor: Asking, template: Name, cluster: Only = "", namespace: Only = "", period: TemplatePeriod = "7d"
+        visitor: Asking,
+        spoken: Spoken,
+        template: Name,
+        cluster: Only = "",
+        namespace: Only = "",
+        period: TemplatePeriod = "7d",
     ) -> HTMLResponse:
         found = await shown(visitor.scope, TemplatePlace(template, cluster, namespace), period)
-        return pages.page("template.html", visitor=visitor, shown=found, periods=PERIODS, **template_view(found))
+        return pages.page(
+            "template.html", visitor=visitor, spoken=spoken, shown=found, periods=PERIODS, **template_view(found)
+        )
 
     @app.get(
         "/api/v1/templates/{template}",

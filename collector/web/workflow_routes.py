@@ -16,6 +16,7 @@ from collector.web.api_workflow import WorkflowDetail
 from collector.web.door import Asking
 from collector.web.history import MOST_FOUND, Histories, NameSought, NotThereError, answered
 from collector.web.pages import PageTemplates
+from collector.web.spoken import Spoken
 from collector.web.words import segment
 from collector.web.workflow import workflow_page
 from collector.web.workflow_view import ROWS_SHOWN, view
@@ -63,12 +64,13 @@ def add_workflow(
     @app.get("/workflows/{uid}", response_class=HTMLResponse, include_in_schema=False)
     async def page(
         visitor: Asking,
+        spoken: Spoken,
         uid: Uid,
         attempt: Attempt = None,
         rows: Annotated[int, Query(ge=1, le=100_000)] = ROWS_SHOWN,
     ) -> HTMLResponse:
         workflow = await shown(visitor.scope, uid, attempt)
-        return pages.page("workflow.html", visitor=visitor, workflow=workflow, **view(workflow, rows))
+        return pages.page("workflow.html", visitor=visitor, spoken=spoken, workflow=workflow, **view(workflow, rows))
 
     @app.get(
         "/api/v1/workflows/{uid}",
@@ -82,7 +84,9 @@ def add_search(app: FastAPI, pages: PageTemplates, history: Histories, live: Cal
     """Adds the search by name, which leads to the only workflow that it finds."""
 
     @app.get("/workflows", response_class=HTMLResponse, include_in_schema=False)
-    async def search(visitor: Asking, name: Sought = "", cluster: Sought = "", namespace: Sought = "") -> Response:
+    async def search(
+        visitor: Asking, spoken: Spoken, name: Sought = "", cluster: Sought = "", namespace: Sought = ""
+    ) -> Response:
         name = name.strip()
         sought = NameSought(name, cluster, namespace, [one.name for one in live().clusters])
         rows = await answered(history(visitor.scope).named(sought)) if name else ()
@@ -90,4 +94,4 @@ def add_search(app: FastAPI, pages: PageTemplates, history: Histories, live: Cal
         # A name is free again once its workflow is deleted: of one place the newest is meant.
         if len(rows) == 1 or len(exact) == 1 or (exact and cluster and namespace):
             return RedirectResponse(f"/workflows/{segment((exact or rows)[0].uid)}", 303)
-        return pages.page("workflows.html", visitor=visitor, rows=rows, name=name, most=MOST_FOUND)
+        return pages.page("workflows.html", visitor=visitor, spoken=spoken, rows=rows, name=name, most=MOST_FOUND)

@@ -33,6 +33,7 @@ UNSTRIPPED = "chdb/_chdb.abi3.so"
 """The engine comes without symbols, and finds its own parts by their place in the file."""
 
 FILES = {
+    "babel/locale-data/*.dat": "one for each language of the world",
     "kubernetes/aio": "the asyncio twin of the client",
     "kubernetes/client/api/*": "one class for each API group",
     "kubernetes/client/models/*": "one class for each kind",
@@ -67,6 +68,7 @@ FILES = {
 """What is deleted below site-packages, as a pattern of pathlib, and what it is."""
 
 KEPT = (
+    *(f"babel/locale-data/{name}.dat" for name in ("root", "en", "zh", "zh_Hans", "zh_Hans_CN")),
     "kubernetes/client/api/__init__.py",
     "kubernetes/client/api/coordination_v1_api.py",
     "kubernetes/client/models/__init__.py",
@@ -94,7 +96,7 @@ KEPT = (
     "pygments/lexers/diff.py",
     "pygments/lexers/python.py",
 )
-"""What a pattern above would take, and is needed: for the collector's Leases, the engine, a stack trace in colour."""
+"""What a pattern above would take, and is needed: for the languages of pages, the collector's Leases, the engine, colours."""
 
 
 def main() -> None:

@@ -3,10 +3,10 @@ An app behind a door, a token of each kind, and plain requests to it.
 """
 
 import http.client
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
@@ -15,8 +15,10 @@ from collector.access.entrance import Entrance
 from collector.access.proxy import TrustedProxy
 from collector.access.scope import Scope
 from collector.access.tokens import PREFIX, TokenEntry, TokenFiles, hash_of, write_tokens
+from collector.reports.report import Query
 from collector.web.app import create_app
 from collector.web.money import Money
+from collector.web.reports.source import ReportSource
 from tests.web.fleet import NOW, some_counters, some_money
 from tests.web.full_fleet import a_full_fleet
 from tests.web.history import Store
@@ -25,6 +27,7 @@ from tests.web.serving import Answer
 # As long as real ones, and the same in each process of a run: ids of tests have them.
 ALL, METRICS, MAPS, OVER, WRONG = (PREFIX + name * 43 for name in "ampow")
 ENDS = date(2999, 1, 1)
+T = TypeVar("T")
 
 
 def entries() -> list[TokenEntry]:
@@ -55,6 +58,11 @@ async def some_metrics(*_: object) -> tuple[bytes, Mapping[str, str]]:
     return b"lynceus_build_info 1\n", {"content-type": "text/plain"}
 
 
+async def no_rows(page: str, scope: Scope, question: Callable[[Query], T]) -> T:
+    """A store in which every table is empty."""
+    return question(lambda sql, _: [(0,)] if sql.strip().startswith("SELECT count()") else [])
+
+
 def an_app(entrance: Entrance, store: Store | None = None, **changes: Any) -> FastAPI:
     """The whole app with a full fleet."""
     given: dict[str, Any] = {
@@ -63,6 +71,7 @@ def an_app(entrance: Entrance, store: Store | None = None, **changes: Any) -> Fa
         "metrics": some_metrics,
         "money": no_money,
         "history": (store or Store()).of,
+        "reports": ReportSource(ask=no_rows, zone="UTC"),
         "now": lambda: NOW,
         "entrance": entrance,
     }

@@ -35,6 +35,7 @@ WHO_MAY = {
     "/api/v1/queues/{cluster}/{namespace}/{queue}": ROWS,
     "/templates/{template}": ROWS,
     "/api/v1/templates/{template}": ROWS,
+    "/reports": ROWS,
     "/metrics": FIGURES,
     "/healthz": PUBLIC,
     "/readyz": PUBLIC,

@@ -1,0 +1,17 @@
+"""
+What pages of bills are made from: questions to the store for a scope, and the billing time zone.
+"""
+
+from dataclasses import dataclass
+
+from collector.web.history import AskStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportSource:
+    """Where reports come from."""
+
+    ask: AskStore
+    """Answers a report's question for a scope, in a thread of its own."""
+    zone: str
+    """The billing time zone: days and months begin at its midnights."""

@@ -1,0 +1,95 @@
+"""Languages: every message is translated, and money, numbers and dates are written as the language writes them."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from string import Formatter
+
+import pytest
+
+from collector.language.language import CATALOGS, TAGS, catalogs, language, preferred
+from generate.catalogs import chinese_files, english_files
+
+
+def entries(tag: str) -> list[tuple[object, object]]:
+    """Each message and its translation."""
+    return [(message.id, message.string) for part in catalogs(tag) for message in part if message.id]
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_every_message_is_translated(tag: str) -> None:
+    """A page in Chinese has no English sentence, and both catalogues have the same messages."""
+    empty = [what for what, said in entries(tag) if not all(said if isinstance(said, tuple) else (said,))]
+
+    assert empty == []
+    assert {what for what, _ in entries("en")} == {what for what, _ in entries("zh-CN")}
+
+
+def test_a_message_is_said_in_the_language_that_was_chosen() -> None:
+    """English as the code has it."""
+    assert [language(tag).text("Sign in") for tag in TAGS] == ["Sign in", "登录"]
+
+
+def test_the_catalogues_are_what_the_code_says() -> None:
+    """A message that the code no longer says is in none of them, and a new one is in both."""
+    for locale, made in (("en", english_files()), ("zh_CN", chinese_files())):
+        assert made == {file.name: file.read_text("utf-8") for file in (CATALOGS / locale).glob("*.po")}
+
+
+def names(text: str) -> set[str]:
+    """The places of a message that values take."""
+    return {name for _, name, _, _ in Formatter().parse(text) if name} if "%(" not in text else set()
+
+
+def test_a_translation_has_the_values_of_its_message() -> None:
+    """A sentence without its amount would be wrong, and an unknown name would end the page."""
+    for what, said in entries("zh-CN"):
+        messages, translations = (one if isinstance(one, tuple) else (one,) for one in (what, said))
+        for translation in translations:
+            assert names(str(translation)) <= names(str(messages[-1])), translation
+
+
+@pytest.mark.parametrize(
+    ("tag", "shown"),
+    [
+        ("en", ["12,345.67\xa0CNY", "0.50\xa0USD", "7\xa0JPY", "11 %", "3 Nov 2026", "November 2026", "1,234.5"]),
+        ("zh-CN", ["¥12,345.67", "US$0.50", "JP¥7", "11%", "2026年11月3日", "2026年11月", "1,234.5"]),
+    ],
+)
+def test_figures_are_written_as_the_language_writes_them(tag: str, shown: list[str]) -> None:
+    """Nothing is rounded: an amount keeps its own decimals."""
+    spoken = language(tag)
+
+    assert shown == [
+        spoken.money(Decimal("12345.67"), "CNY"),
+        spoken.money(Decimal("0.50"), "USD"),
+        spoken.money(Decimal(7), "JPY"),
+        spoken.percent(0.11),
+        spoken.day(date(2026, 11, 3)),
+        spoken.month(date(2026, 11, 1)),
+        spoken.number(Decimal("1234.5")),
+    ]
+
+
+def test_an_instant_is_that_of_its_zone() -> None:
+    """Exact to the minute."""
+    at = datetime(2026, 11, 3, 2, 59, 31, tzinfo=UTC)
+
+    assert language("en").instant(at) == "3 Nov 2026, 02:59"
+    assert language("zh-CN").instant(at) == "2026年11月3日 02:59"
+
+
+@pytest.mark.parametrize(
+    ("accepted", "tag"),
+    [
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh-CN"),
+        ("en-GB,en;q=0.9,zh;q=0.1", "en"),
+        ("de, zh-TW;q=0.7, en;q=0.3", "zh-CN"),
+        ("de", "en"),
+        ("", "en"),
+        ("zh;q=x, ;q=1, zh;q=0", "en"),
+    ],
+)
+def test_the_browser_says_which_language_it_likes_best(accepted: str, tag: str) -> None:
+    """English where it likes none of ours."""
+    assert preferred(accepted) == tag
+    assert tag in TAGS
