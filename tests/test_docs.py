@@ -73,7 +73,7 @@ def test_an_unknown_folder_is_refused(capsys: pytest.CaptureFixture[str]) -> Non
         main(["dashbords"])
 
     assert (
-        "expected one of dashboards, alerts, twins, role, controller, chart, values, reference"
+        "expected one of dashboards, alerts, twins, role, controller, chart, values, english, chinese, reference"
         in capsys.readouterr().err
     )
 
