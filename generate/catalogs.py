@@ -2,7 +2,7 @@
 The catalogues of words: what pages and messages say, collected from the code, with the translations that are there.
 
 English has each message as its own translation. A new message has no Chinese one until a person writes it; a message that
-the code no longer says is left out. tests/language finds what is not translated.
+the code no longer says is dropped. tests/language finds what is not translated.
 """
 
 from collections import defaultdict

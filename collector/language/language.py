@@ -140,7 +140,7 @@ def preferred(accepted: str) -> str:
 
 
 def _ranked(accepted: str) -> Iterator[tuple[str, float]]:
-    """Languages and how much they are liked; what is not in the header's form is left out."""
+    """Languages and how much they are liked; what is not in the header's form is skipped."""
     for part in accepted.split(","):
         name, _, quality = part.strip().partition(";")
         try:

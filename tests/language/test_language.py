@@ -18,19 +18,23 @@ def entries(tag: str) -> list[tuple[object, object]]:
 @pytest.mark.parametrize("tag", TAGS)
 def test_every_message_is_translated(tag: str) -> None:
     """A page in Chinese has no English sentence, and both catalogues have the same messages."""
-    empty = [what for what, said in entries(tag) if not all(said if isinstance(said, tuple) else (said,))]
+    empty = [
+        what
+        for what, translated in entries(tag)
+        if not all(translated if isinstance(translated, tuple) else (translated,))
+    ]
 
     assert empty == []
     assert {what for what, _ in entries("en")} == {what for what, _ in entries("zh-CN")}
 
 
-def test_a_message_is_said_in_the_language_that_was_chosen() -> None:
+def test_a_message_is_in_the_language_that_was_chosen() -> None:
     """English as the code has it."""
     assert [language(tag).text("Sign in") for tag in TAGS] == ["Sign in", "登录"]
 
 
-def test_the_catalogues_are_what_the_code_says() -> None:
-    """A message that the code no longer says is in none of them, and a new one is in both."""
+def test_the_catalogues_have_the_messages_of_the_code() -> None:
+    """A message that the code no longer has is in none of them, and a new one is in both."""
     for locale, made in (("en", english_files()), ("zh_CN", chinese_files())):
         assert made == {file.name: file.read_text("utf-8") for file in (CATALOGS / locale).glob("*.po")}
 
@@ -42,8 +46,8 @@ def names(text: str) -> set[str]:
 
 def test_a_translation_has_the_values_of_its_message() -> None:
     """A sentence without its amount would be wrong, and an unknown name would end the page."""
-    for what, said in entries("zh-CN"):
-        messages, translations = (one if isinstance(one, tuple) else (one,) for one in (what, said))
+    for what, translated in entries("zh-CN"):
+        messages, translations = (one if isinstance(one, tuple) else (one,) for one in (what, translated))
         for translation in translations:
             assert names(str(translation)) <= names(str(messages[-1])), translation
 
@@ -89,7 +93,7 @@ def test_an_instant_is_that_of_its_zone() -> None:
         ("zh;q=x, ;q=1, zh;q=0", "en"),
     ],
 )
-def test_the_browser_says_which_language_it_likes_best(accepted: str, tag: str) -> None:
+def test_the_browser_prefers_a_language(accepted: str, tag: str) -> None:
     """English where it likes none of ours."""
     assert preferred(accepted) == tag
     assert tag in TAGS
