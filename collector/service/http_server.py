@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -41,6 +42,7 @@ from collector.web.app import create_app
 from collector.web.door import Seen
 from collector.web.money import Money, Spent
 from collector.web.readiness import readiness
+from collector.web.reports.routes import add_reports
 from collector.web.reports.source import ReportSource
 from collector.web.workflow_routes import Places, no_places
 
@@ -102,7 +104,7 @@ async def serving(
         metrics=prometheus.Scrapes(lambda: with_problems(view()), counters).answer,
         money=_money(settings, reading, measure),
         history=pages.history,
-        reports=ReportSource(ask=pages.ask, zone=settings.billing_timezone),
+        more=[partial(add_reports, reports=ReportSource(ask=pages.ask, zone=settings.billing_timezone))],
         places=places,
         entrance=entrance,
         seen=seen,

@@ -33,8 +33,6 @@ from collector.web.pages import HERE, PageTemplates
 from collector.web.queue_routes import add_queue
 from collector.web.readiness import readiness
 from collector.web.reason_texts import BEGUN_TEXTS, WAITING_TEXTS
-from collector.web.reports.routes import add_reports
-from collector.web.reports.source import ReportSource
 from collector.web.sign_in import add_sign_in
 from collector.web.spoken import KeepChoice, Spoken
 from collector.web.template_routes import add_template
@@ -48,6 +46,8 @@ READY = "Synced and not behind; the problems only with a token of the scope all 
 SCOPES_KEPT = 16
 """Today's money is kept for so many scopes, those that asked last."""
 
+AddPages = Callable[[FastAPI, PageTemplates], object]
+
 Scrape = Callable[[str, str, Sequence[str]], Awaitable[tuple[bytes, Mapping[str, str]]]]
 """Body and headers of /metrics for the headers Accept and Accept-Encoding, and for the metrics that are named, or all."""
 
@@ -59,7 +59,7 @@ def create_app(
     metrics: Scrape,
     money: Callable[[Scope], Awaitable[Money]] | None = None,
     history: Histories | None = None,
-    reports: ReportSource | None = None,
+    more: Sequence[AddPages] = (),
     places: Places = no_places,
     entrance: Entrance = OPEN_ENTRANCE,
     seen: Seen = lambda _: None,
@@ -69,10 +69,10 @@ def create_app(
 ) -> FastAPI:
     """
     The app, to be served in the loop that `live` and `counters` belong to. Without `money` no amount is shown, and
-    without `history` there are no pages of what the store knows, and without `reports` none of bills.
+    without `history` there are no pages of what the store knows.
 
-    `money`, `history` and `reports` answer for a scope, and know nothing else. `entrance` says who asks, and `seen` takes
-    what the audit log has of each answer.
+    `money` and `history` answer for a scope, and know nothing else. `more` adds the pages of other rooms. `entrance` says who
+    asks, and `seen` takes what the audit log has of each answer.
 
     `hosts` are the accepted host names. On loopback these are only the server's own, because a web page could reach the
     server by another name that resolves to loopback.
@@ -88,8 +88,8 @@ def create_app(
     if history is not None:
         add_workflow(app, pages, history, live=live, places=places, now=now)
         _of_history(app, pages, history, live, now)
-    if reports is not None:
-        add_reports(app, pages, reports, now)
+    for add_pages in more:
+        add_pages(app, pages)
     _operations(app, live, metrics, now)
     return app
 

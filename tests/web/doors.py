@@ -5,6 +5,7 @@ An app behind a door, a token of each kind, and plain requests to it.
 import http.client
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from collector.access.tokens import PREFIX, TokenEntry, TokenFiles, hash_of, wri
 from collector.reports.report import Query
 from collector.web.app import create_app
 from collector.web.money import Money
+from collector.web.reports.routes import add_reports
 from collector.web.reports.source import ReportSource
 from tests.web.fleet import NOW, some_counters, some_money
 from tests.web.full_fleet import a_full_fleet
@@ -71,7 +73,7 @@ def an_app(entrance: Entrance, store: Store | None = None, **changes: Any) -> Fa
         "metrics": some_metrics,
         "money": no_money,
         "history": (store or Store()).of,
-        "reports": ReportSource(ask=no_rows, zone="UTC"),
+        "more": [partial(add_reports, reports=ReportSource(ask=no_rows, zone="UTC"), now=lambda: NOW)],
         "now": lambda: NOW,
         "entrance": entrance,
     }

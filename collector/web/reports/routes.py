@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 
+from collector.clock import now_ms
 from collector.core.model import Instant
 from collector.reports.cost import cost
 from collector.reports.report import Report, Span
@@ -19,7 +20,7 @@ from collector.web.reports.source import ReportSource
 from collector.web.spoken import Spoken
 
 
-def add_reports(app: FastAPI, pages: PageTemplates, reports: ReportSource, now: Callable[[], Instant]) -> None:
+def add_reports(app: FastAPI, pages: PageTemplates, reports: ReportSource, now: Callable[[], Instant] = now_ms) -> None:
     """Adds the pages of bills."""
 
     @app.get("/reports", include_in_schema=False)
