@@ -10,9 +10,10 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from collector.access.linked_tables import linked_settings
 from collector.access.scope import ALL, Scope
 from collector.access.table_filters import query_settings
 from collector.catalog.schema import DATABASE, WRITER
@@ -102,6 +103,7 @@ def reading_store(
     own: bool = False,
     timeout_s: int = USUAL_S,
     scope: Scope = ALL,
+    linked: bool = False,
     token_file: Path | None = None,
 ) -> Store:
     """
@@ -110,14 +112,16 @@ def reading_store(
     `own`: for the collector that runs the embedded store, whose reads must neither wait for readers nor go to another's port.
     A sequential one refuses to answer rather than show pricing runs and months as they were before the last change.
     `timeout_s`: the store ends a query that runs for longer, and its answer is not waited for.
-    `scope`: every query reads the rows of this scope alone.
+    `scope`: every query reads the rows of this scope alone; `linked`: of steps and pods those that belong to its rows.
     `token_file`: has the reader's token for the store at the URL and the embedded one; else the environment may have it.
     """
     if url:
         return connect(url, database=DATABASE, token=_reader_token(token_file, url))
     limit: dict[str, Any] = {} if timeout_s == USUAL_S else {"max_execution_time": timeout_s}
+    required = linked_settings(scope) if linked else query_settings(scope)
     if not settings.store.url:
-        return _embedded_reader(settings, own=own, timeout_s=timeout_s, limit=limit, scope=scope, token_file=token_file)
+        limits = _Limits(timeout_s, limit, required)
+        return _embedded_reader(settings, limits, own=own, token_file=token_file)
     return connect(
         settings.store.urls,
         settings.store.username,
@@ -125,7 +129,7 @@ def reading_store(
         database=DATABASE,
         settings=(reader_settings() if settings.store.cluster else {}) | (SEQUENTIAL if sequential else {}) | limit,
         optional=True,
-        required=query_settings(scope),
+        required=required,
         timeout_s=timeout_s,
     )
 
@@ -166,9 +170,17 @@ def writing_store(
     return connect(f"http://{HOST}", WRITER, timeout_s=timeout_s, settings=dict(limit), socket=socket)
 
 
-def _embedded_reader(
-    settings: Settings, *, own: bool, timeout_s: int, limit: Mapping[str, Any], scope: Scope, token_file: Path | None
-) -> Store:
+class _Limits(NamedTuple):
+    """What each query of a connection may take and read."""
+
+    timeout_s: int
+    settings: Mapping[str, Any]
+    """In force where the store knows them."""
+    required: Mapping[str, str]
+    """Without them no query runs."""
+
+
+def _embedded_reader(settings: Settings, limits: _Limits, *, own: bool, token_file: Path | None) -> Store:
     """The embedded store to read: by its socket, else at its address, where another user's program may listen."""
     socket: Path | None = socket_of(data_dir(settings) / "store")
     shut = settings.embedded.reader_token_file or settings.access.token_files
@@ -184,10 +196,10 @@ def _embedded_reader(
         token=token,
         database=DATABASE,
         socket=socket,
-        timeout_s=timeout_s,
-        settings=dict(limit),
+        timeout_s=limits.timeout_s,
+        settings=dict(limits.settings),
         optional=True,
-        required=query_settings(scope),
+        required=limits.required,
     )
 
 

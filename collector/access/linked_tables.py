@@ -8,7 +8,7 @@ there (access/shared_tables.py).
 from collections.abc import Mapping
 
 from collector.access.scope import Scope
-from collector.access.table_filters import predicate_of, table_filters
+from collector.access.table_filters import predicate_of, setting_of, table_filters
 from collector.catalog.schema import DATABASE
 
 LINKED: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -28,3 +28,8 @@ def linked_filters(scope: Scope) -> Mapping[str, str]:
         keys = (f"({key}) IN (SELECT {source.format(DATABASE)} WHERE {predicate})" for source in sources)
         found[f"{DATABASE}.{table}"] = " OR ".join(keys)
     return found
+
+
+def linked_settings(scope: Scope) -> dict[str, str]:
+    """The settings with which each query reads the rows of a scope alone, those of these tables too."""
+    return setting_of(linked_filters(scope))

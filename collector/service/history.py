@@ -5,12 +5,9 @@ A question is asked for a scope, over a connection that reads the rows of that s
 as the holders of a lock, is taken out here: access/shared_tables.py names these columns.
 """
 
-import asyncio
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -22,35 +19,39 @@ from collector.core.history.template import StoredTemplate, TemplatePlace
 from collector.core.history.workflow import NamedWorkflow, StoredWorkflow
 from collector.measured import Measure
 from collector.reports.queue_history import read_queue
-from collector.reports.report import NotPermittedError, Query
 from collector.reports.template_history import read_template
 from collector.reports.workflow import read_workflow
 from collector.reports.workflow_names import find_workflows
 from collector.service.scoped_stores import ScopedStores
+from collector.service.store_questions import QuestionTerms, StoreQuestions
 from collector.settings.model import Settings
-from collector.store.clickhouse import ACCESS_DENIED, Store, StoreRefusedError
+from collector.store.clickhouse import Store
 from collector.web.history import PATIENCE_S, History, NameSought
 
 AT_ONCE = 2
 """Questions that are answered at a time, each over a connection of its own; the others wait for their turn."""
 
-EVEN_S = 0.1
-"""An answer for departments comes at a multiple of this time. The store reads rows of others before it omits them, so that its
-own time shows whether there are any: tests/bench/timing.py measures it."""
-
-T = TypeVar("T")
-
 
 class PageReader:
     """Threads that answer the questions of pages. A page that waits no longer ends its question before its next statement."""
 
-    def __init__(self, settings: Settings, measure: Measure) -> None:
-        self._settings, self._measure = settings, measure
+    def __init__(self, settings: Settings, measure: Measure, patience_s: float = PATIENCE_S) -> None:
+        self._settings = settings
         self._threads = ThreadPoolExecutor(AT_ONCE, "pages")
-        self._stores = ScopedStores(self._connect)
+        self._patience_s = patience_s
+        # Questions about one workflow, queue or template find out themselves whose its rows are.
+        terms = QuestionTerms(label="page of a {}", patience_s=patience_s)
+        self.ask = StoreQuestions(self._threads, ScopedStores(self._connect), measure, terms).ask
+        linked = not settings.store.cluster
+        terms = QuestionTerms(label="page of a {}", patience_s=patience_s, checked=True, linked=linked)
+        self.ask_report = StoreQuestions(self._threads, ScopedStores(self._connect_linked), measure, terms).ask
+        """Asks a report: what of it is of all departments is refused to one, as by its own account at the store."""
 
     def _connect(self, scope: Scope) -> Store:
-        return connect.reading_store(self._settings, "", own=True, timeout_s=int(PATIENCE_S), scope=scope)
+        return connect.reading_store(self._settings, "", own=True, timeout_s=_seconds(self._patience_s), scope=scope)
+
+    def _connect_linked(self, scope: Scope) -> Store:
+        return report_store(self._settings, scope, self._patience_s)
 
     def history(self, scope: Scope) -> History:
         """The questions that pages may ask for a scope."""
@@ -92,33 +93,13 @@ class PageReader:
     async def _template(self, scope: Scope, place: TemplatePlace, steps: StepsOfTime) -> StoredTemplate | None:
         return await self.ask("template", scope, lambda query: read_template(query, place, steps))
 
-    async def ask(self, page: str, scope: Scope, question: Callable[[Query], T]) -> T:
-        """The answer to a question, which may take several statements. A cancelled call that still waits is never run."""
-        began = time.monotonic()
-        loop = asyncio.get_running_loop()
-        try:
-            with self._measure("report", report=f"page of a {page}"):
-                return await loop.run_in_executor(self._threads, self._answer, scope, question, began + PATIENCE_S)
-        finally:
-            if scope.kind != "all":
-                await asyncio.sleep(rest_of_step(time.monotonic() - began))
 
-    def _answer(self, scope: Scope, question: Callable[[Query], T], until: float) -> T:
-        with self._stores.lent(scope) as store:
-
-            def query(sql: str, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
-                if time.monotonic() > until:
-                    raise TimeoutError("the page waits no longer")
-                try:
-                    return store.query_rows(sql, dict(parameters))
-                except StoreRefusedError as error:
-                    if error.code == ACCESS_DENIED:
-                        raise NotPermittedError("not with these rights") from None
-                    raise
-
-            return question(query)
+def report_store(settings: Settings, scope: Scope, patience_s: float) -> Store:
+    """A connection that reads the rows of a scope, and the steps and pods that belong to them."""
+    # On several servers a filter has no subquery: steps and pods are closed to departments there.
+    linked = not settings.store.cluster
+    return connect.reading_store(settings, "", own=True, timeout_s=_seconds(patience_s), scope=scope, linked=linked)
 
 
-def rest_of_step(took_s: float) -> float:
-    """The seconds from an answer that took so long to the next multiple of EVEN_S."""
-    return -took_s % EVEN_S
+def _seconds(patience_s: float) -> int:
+    return max(1, int(patience_s))

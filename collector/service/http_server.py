@@ -104,7 +104,7 @@ async def serving(
         metrics=prometheus.Scrapes(lambda: with_problems(view()), counters).answer,
         money=_money(settings, reading, measure),
         history=pages.history,
-        more=[partial(add_reports, reports=ReportSource(ask=pages.ask, zone=settings.billing_timezone))],
+        more=[partial(add_reports, reports=ReportSource(ask=pages.ask_report, zone=settings.billing_timezone))],
         places=places,
         entrance=entrance,
         seen=seen,

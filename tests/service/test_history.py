@@ -11,8 +11,9 @@ import pytest
 
 from collector.access.scope import ALL, of_departments
 from collector.measured import unmeasured
-from collector.reports.report import Query
-from collector.service.history import AT_ONCE, EVEN_S, PageReader, rest_of_step
+from collector.reports.report import NotPermittedError, Query
+from collector.service.history import AT_ONCE, PageReader
+from collector.service.store_questions import EVEN_S, rest_of_step
 from collector.settings.model import Settings
 from collector.store.clickhouse import StoreUnreachableError
 from collector.web.history import NameSought
@@ -49,13 +50,11 @@ async def test_so_many_questions_are_answered_at_a_time(reader: PageReader) -> N
     assert most == AT_ONCE
 
 
-async def test_a_question_that_waits_too_long_asks_the_store_no_more(
-    reader: PageReader, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_question_that_waits_too_long_asks_the_store_no_more(tmp_path: Path) -> None:
     """Its page has given up: the next statement would be for nothing."""
-    monkeypatch.setattr("collector.service.history.PATIENCE_S", -1.0)
+    reader = PageReader(Settings(data_dir=str(tmp_path)), unmeasured, patience_s=-1.0)
 
-    with pytest.raises(TimeoutError, match="waits no longer"):
+    with contextlib.closing(reader), pytest.raises(TimeoutError, match="waits no longer"):
         await reader.ask("test", ALL, lambda query: query("SELECT 1", {}))
 
 
@@ -109,3 +108,10 @@ async def test_the_time_of_an_answer_to_a_department_shows_nothing(reader: PageR
         with contextlib.suppress(StoreUnreachableError):
             await reader.ask("test", scope, question)
         assert (time.monotonic() - began >= EVEN_S * 0.99) >= waits
+
+
+async def test_a_report_for_a_department_may_not_name_what_is_of_all(reader: PageReader) -> None:
+    """It is refused before the store is asked, which does not run here; who reads everything gets through to it."""
+    for scope, error in ((of_departments(["maps"]), NotPermittedError), (ALL, StoreUnreachableError)):
+        with pytest.raises(error):
+            await reader.ask_report("test", scope, lambda query: query("SELECT hash FROM lynceus.period", {}))
