@@ -9,15 +9,18 @@ from collector.cli.options import parse_period
 from collector.core.cost.billing_days import date_of, day_of, month_of, months_of
 from collector.reports.comparison_report import comparison
 from collector.reports.filters import Filter
+from collector.reports.month_difference import following, same_days_before
 from collector.reports.report import Query, Report, ReportError, Span, columns_by
 
 BEFORE = "before"
+SAME_DAYS = "same-days"
 Compare = Annotated[
     str,
     typer.Option(
         "--compare",
-        metavar="MONTH|before",
-        help="Explain the difference from a month, like 2026-09, or from the time of equal length before.",
+        metavar="MONTH|before|same-days",
+        help="Explain the difference from a month, like 2026-09, from the time of equal length before, or from as many "
+        "days of the month before.",
         show_default=False,
     ),
 ]
@@ -29,8 +32,18 @@ def compare_cost(
     """Returns the report of a comparison with another month, or with the time before."""
     if run:
         raise ReportError("--compare is about the bill of each month: leave out --run, or --compare")
-    other = span_before(span) if compared == BEFORE else parse_period("", "", compared, span.zone)
+    other = _compared_with(span, compared)
     return comparison(query, (other, span), columns_by(by, {"department": "", "template": ""}), filters, most)
+
+
+def _compared_with(span: Span, compared: str) -> Span:
+    if compared == BEFORE:
+        return span_before(span)
+    if compared != SAME_DAYS:
+        return parse_period("", "", compared, span.zone)
+    if span.begin.day != 1 or span.end > following(span.begin):
+        raise ReportError("--compare same-days needs a period within one month, from its first day on")
+    return same_days_before(span)
 
 
 def span_before(span: Span) -> Span:

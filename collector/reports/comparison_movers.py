@@ -1,8 +1,11 @@
 """
-The largest movers of a comparison, a sentence each: which template, by how much, and the version or the workflow behind it.
+The largest movers of a comparison, as facts: which template, by how much, and the version or the workflow behind it.
+
+The command line says them in English (comparison_words.py), pages in the language of their reader.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -10,7 +13,6 @@ from typing import Any, NamedTuple
 from collector.catalog.bills import IS_SHARED
 from collector.core.cost.comparison import PARTS, DifferenceSplit, PartName, summed
 from collector.core.cost.meters import CONTEXT
-from collector.core.cost.minor_units import minor_unit
 from collector.core.units import ZERO
 from collector.reports.comparison_source import GOOD, IS_GOOD, TEMPLATE, ComparedPeriod, charges_where
 from collector.reports.filters import Filter
@@ -18,16 +20,6 @@ from collector.reports.report import Query
 from collector.reports.shared_parts import statement_lines
 
 MOST = 5
-WORDS: Mapping[PartName, str] = {
-    "volume": "number of runs",
-    "work": "time x size of a run",
-    "price": "unit prices",
-    "mix": "where it was bought",
-    "waste": "lost beside work",
-    "shared": "fees, idle nodes",
-    "ownership": "who pays",
-    "corrections": "locked months",
-}
 RUNS = f"""
     SELECT template_version, uniqExactIf(workflow_uid, {IS_GOOD}) AS runs, sumIf(billed_seconds, {IS_GOOD}), min(day)
     FROM {{charges}} AND entry = 0 AND {TEMPLATE} = {{template:String}} AND currency = {{currency:String}}
@@ -62,6 +54,85 @@ class Mover(NamedTuple):
     amount: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class RunsChanged:
+    """Behind volume: good runs, now and before."""
+
+    after: int
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunLengthChanged:
+    """Behind work: the pods' seconds of a good run, now and before; None: there was none."""
+
+    after_s: float | None
+    before_s: float | None
+    version: str = ""
+    """A version of the template that is new; empty: none is."""
+    since: date | None = None
+    version_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RateChanged:
+    """Behind price: the market whose price of a second changed most, and by how much of it (0.1: 10 % more)."""
+
+    market: str
+    share: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class MarketShareChanged:
+    """Behind mix: the market whose part of the seconds changed most; its percent, now and before."""
+
+    market: str
+    after: float
+    before: float
+
+
+@dataclass(frozen=True, slots=True)
+class WasteChanged:
+    """Behind waste: the class of money that changed most, now and before, and the workflow with most of it now."""
+
+    money_class: str
+    after: Decimal
+    before: Decimal
+    workflow: str = ""
+    """Empty: there is none now."""
+    of_workflow: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class SharedItemChanged:
+    """Behind shared costs: the item that changed most, now and before."""
+
+    kind: str
+    what: str
+    after: Decimal
+    before: Decimal
+
+
+Cause = RunsChanged | RunLengthChanged | RateChanged | MarketShareChanged | WasteChanged | SharedItemChanged
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedMover:
+    """A mover, and what is behind it; None: nothing more is known than its part says."""
+
+    mover: Mover
+    cause: Cause | None
+
+
+@dataclass(frozen=True, slots=True)
+class GainedWorkflows:
+    """A department that has workflows of others now, what they cost before, and who paid for them then."""
+
+    department: str
+    amount: Decimal
+    gave: tuple[str, ...]
+
+
 class Pair(NamedTuple):
     """What is asked of both periods."""
 
@@ -80,10 +151,6 @@ class Pair(NamedTuple):
         before, after = (list(rows) for rows in found)
         return before, after
 
-    def money(self, value: Decimal) -> str:
-        """Returns an amount in minor units."""
-        return f"{CONTEXT.quantize(abs(value), minor_unit(self.currency)):,f} {self.currency}"
-
 
 def movers(splits: Iterable[DifferenceSplit], most: int = MOST) -> list[Mover]:
     """Returns the largest parts of templates, and of shared costs as a whole."""
@@ -100,51 +167,35 @@ def movers(splits: Iterable[DifferenceSplit], most: int = MOST) -> list[Mover]:
     return sorted(found, key=lambda mover: (-abs(mover.amount), mover.template, mover.part))[:most]
 
 
-def sentences(pair: Pair, splits: Sequence[DifferenceSplit]) -> list[str]:
-    """Returns a sentence for each of the largest movers, and for each department that has the workflows of another."""
-    found = [f"{_subject(pair, mover)}: {EXPLAINED[mover.part](pair, mover)}" for mover in movers(splits)]
-    return [*found, *_moved(pair, splits)]
+def explained(pair: Pair, splits: Sequence[DifferenceSplit], most: int = MOST) -> list[ExplainedMover]:
+    """Returns the largest movers, each with what is behind it."""
+    return [ExplainedMover(mover, _cause(pair, mover)) for mover in movers(splits, most)]
 
 
-def _subject(pair: Pair, mover: Mover) -> str:
-    """Returns whose money it is, and how much."""
-    more = "more" if mover.amount > 0 else "less"
-    if mover.part == "shared":
-        return f"shared costs {pair.money(mover.amount)} {more}"
-    return f"{mover.template} {pair.money(mover.amount)} {more} by {mover.part}"
+def _cause(pair: Pair, mover: Mover) -> Cause | None:
+    find = CAUSES.get(mover.part)
+    return find(pair, mover) if find else None
 
 
-def _volume(pair: Pair, mover: Mover) -> str:
+def _volume(pair: Pair, mover: Mover) -> RunsChanged:
     before, after = (sum(row[1] for row in rows) for rows in pair.read(RUNS, template=mover.template))
-    return f"{after:,} good runs, {before:,} before"
+    return RunsChanged(after, before)
 
 
-def _work(pair: Pair, mover: Mover) -> str:
+def _work(pair: Pair, mover: Mover) -> RunLengthChanged:
     before, after = pair.read(RUNS, template=mover.template)
-    text = f"{_length(after)} a run, {_length(before)} before"
     known = {row[0] for row in before}
     new = [row for row in after if row[0] and row[0] not in known and row[1]]
-    if new:
-        version, _, _, since = new[0]
-        text += f"; version {version}, since {_day(since)}, takes {_length(new[:1])}"
-    return text
+    lengths = _length(after), _length(before)
+    if not new:
+        return RunLengthChanged(*lengths)
+    return RunLengthChanged(*lengths, version=new[0][0], since=new[0][3], version_s=_length(new[:1]))
 
 
-def _length(rows: Sequence[Sequence[Any]]) -> str:
-    """Returns the pods' time a good run."""
+def _length(rows: Sequence[Sequence[Any]]) -> float | None:
+    """Returns the pods' seconds of a good run."""
     runs, seconds = sum(row[1] for row in rows), sum(row[2] for row in rows)
-    return duration(seconds / runs) if runs else "no time"
-
-
-def duration(seconds: float) -> str:
-    """Returns a length for people: 41 s, 12.5 min, 3.2 h."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
-
-
-def _day(day: date) -> str:
-    return f"{day:%Y-%m-%d}"
+    return seconds / runs if runs else None
 
 
 def _rate(rows: Iterable[Sequence[Any]]) -> dict[tuple[str, ...], Decimal]:
@@ -152,20 +203,19 @@ def _rate(rows: Iterable[Sequence[Any]]) -> dict[tuple[str, ...], Decimal]:
     return {tuple(row[:3]): CONTEXT.divide(row[4], Decimal(row[3])) for row in rows if row[3] and row[4]}
 
 
-def _price(pair: Pair, mover: Mover) -> str:
+def _price(pair: Pair, mover: Mover) -> RateChanged | None:
     before, after = (_rate(rows) for rows in pair.read(MARKETS, template=mover.template))
     changed = [(abs(after[market] / before[market] - 1), market) for market in after if before.get(market)]
     if not changed:
-        return "its markets have other prices"
+        return None
     _, market = max(changed)
-    ratio = (after[market] / before[market] - 1) * 100
-    return f"a second on {' '.join(market)} costs {ratio:+.1f} %"
+    return RateChanged(" ".join(market), after[market] / before[market] - 1)
 
 
-def _mix(pair: Pair, mover: Mover) -> str:
+def _mix(pair: Pair, mover: Mover) -> MarketShareChanged:
     before, after = (_share(rows) for rows in pair.read(MARKETS, template=mover.template))
     market = max({**before, **after}, key=lambda one: (abs(after.get(one, 0) - before.get(one, 0)), one))
-    return f"{' '.join(market)} has {after.get(market, 0):.0f} % of its seconds, {before.get(market, 0):.0f} % before"
+    return MarketShareChanged(" ".join(market), after.get(market, 0), before.get(market, 0))
 
 
 def _share(rows: Sequence[Sequence[Any]]) -> dict[tuple[str, ...], float]:
@@ -173,57 +223,39 @@ def _share(rows: Sequence[Sequence[Any]]) -> dict[tuple[str, ...], float]:
     return {tuple(row[:3]): 100 * row[3] / whole for row in rows}
 
 
-def _waste(pair: Pair, mover: Mover) -> str:
+def _waste(pair: Pair, mover: Mover) -> WasteChanged:
     before, after = pair.read(LOST, template=mover.template)
     then, now = ({row[0]: row[1] for row in rows} for rows in (before, after))
     name = max({**then, **now}, key=lambda one: (abs(now.get(one, ZERO) - then.get(one, ZERO)), one))
-    text = f"{name} pods cost {pair.money(now.get(name, ZERO))}, {pair.money(then.get(name, ZERO))} before"
-    if name == "pending":
-        text = text.replace("pending pods", "pods that had not begun")
-    most = [row for row in after if row[0] == name]
-    return text + (f"; most in {most[0][2]}, {pair.money(most[0][3])}" if most else "")
+    changed = now.get(name, ZERO), then.get(name, ZERO)
+    most = [(row[2], row[3]) for row in after if row[0] == name]
+    return WasteChanged(name, *changed, *(most[0] if most else ()))
 
 
-def _shared(pair: Pair, mover: Mover) -> str:
+def _shared(pair: Pair, mover: Mover) -> SharedItemChanged | None:
     del mover
     before, after = ({(row[0], row[1]): row[2] for row in rows} for rows in pair.read(ITEMS))
     if not {**before, **after}:
-        return "see `report cost`"
+        return None
     kind, what = max({**before, **after}, key=lambda one: (abs(after.get(one, ZERO) - before.get(one, ZERO)), one))
-    now, then = after.get((kind, what), ZERO), before.get((kind, what), ZERO)
-    return f"{kind} {what} is {pair.money(now)}, {pair.money(then)} before"
+    return SharedItemChanged(kind, what, after.get((kind, what), ZERO), before.get((kind, what), ZERO))
 
 
-def _corrections(pair: Pair, mover: Mover) -> str:
-    del pair, mover
-    return "corrections of locked months, and what the provider's bill rounds"
-
-
-def _ownership(pair: Pair, mover: Mover) -> str:
-    del pair, mover
-    return "its workflows belong to other departments now, and filters hide some of them"
-
-
-EXPLAINED: Mapping[PartName, Callable[[Pair, Mover], str]] = {
+CAUSES: Mapping[PartName, Callable[[Pair, Mover], Cause | None]] = {
     "volume": _volume,
     "work": _work,
     "price": _price,
     "mix": _mix,
     "waste": _waste,
     "shared": _shared,
-    "ownership": _ownership,
-    "corrections": _corrections,
 }
 
 
-def _moved(pair: Pair, splits: Sequence[DifferenceSplit]) -> list[str]:
-    """Returns a sentence for each department that gained workflows of others, or has none of its own any more."""
+def gained(splits: Sequence[DifferenceSplit], most: int = MOST) -> list[GainedWorkflows]:
+    """Returns the departments that gained workflows of others, those with the dearest first."""
     sums: dict[str, Decimal] = {}
     for split in splits:
         sums[split.row.department] = CONTEXT.add(sums.get(split.row.department, ZERO), split.parts["ownership"])
-    gained = [(name, amount) for name, amount in sums.items() if amount > 0]
-    gave = ", ".join(sorted(name for name, amount in sums.items() if amount < 0))
-    return [
-        f"{name} has workflows that cost {pair.money(amount)} before" + (f", when {gave} paid for them" if gave else "")
-        for name, amount in sorted(gained, key=lambda one: (-one[1], one[0]))[:MOST]
-    ]
+    more = sorted(((name, amount) for name, amount in sums.items() if amount > 0), key=lambda one: (-one[1], one[0]))
+    gave = tuple(sorted(name for name, amount in sums.items() if amount < 0))
+    return [GainedWorkflows(name, amount, gave) for name, amount in more[:most]]

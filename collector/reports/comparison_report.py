@@ -8,8 +8,9 @@ from typing import Any
 from collector.core.cost.comparison import PARTS, DifferenceSplit, PeriodCost, Row, compare, summed, whole
 from collector.core.cost.meters import CONTEXT
 from collector.core.cost.minor_units import minor_unit
-from collector.reports.comparison_movers import WORDS, Pair, sentences
+from collector.reports.comparison_movers import Pair
 from collector.reports.comparison_source import ComparedPeriod, read_period
+from collector.reports.comparison_words import WORDS, sentences
 from collector.reports.completeness import completeness
 from collector.reports.cost_rows import OTHERS
 from collector.reports.filters import Filter, described

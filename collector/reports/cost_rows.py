@@ -43,7 +43,7 @@ def cost_rows(
     source, bound = cost_source(query, view, sums_of(computed), keys=["currency", *keys], shared=shared)
     names = [f"k{place}" for place in range(len(view.columns))]
     by = "".join(f"`{name}`, " for name in names)
-    chosen = "".join(f", {_shown(name)} AS `k{place}`" for place, name in enumerate(view.columns))
+    chosen = "".join(f", {shown_column(name)} AS `k{place}`" for place, name in enumerate(view.columns))
     sql = f"""
         SELECT {by}{", ".join(figure.sql for figure in computed)}
         FROM (SELECT *{chosen} FROM {source})
@@ -56,7 +56,7 @@ def cost_rows(
     ]
 
 
-def _shown(name: str) -> str:
+def shown_column(name: str) -> str:
     """Returns SQL of what stands in a column: text is never empty."""
     expression = outer(name)
     return f"if({expression} = '', '{UNALLOCATED}', {expression})" if COLUMNS[name].text else expression

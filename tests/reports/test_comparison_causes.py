@@ -24,8 +24,8 @@ from collector.core.units import ZERO
 from collector.prices import book
 from collector.prices.lookup import Books
 from collector.reports import cost
-from collector.reports.comparison_movers import duration
 from collector.reports.comparison_source import read_period
+from collector.reports.comparison_words import duration
 from collector.reports.filters import Filter
 from collector.reports.render import as_csv, print_report
 from collector.reports.report import Query, Report, ReportError, Span
