@@ -39,7 +39,7 @@ WITHOUT_CAUSE: Mapping[PartName, str] = {
     "ownership": "its workflows belong to other departments now, and filters hide some of them",
     "corrections": "corrections of locked months, and what the provider's bill rounds",
 }
-"""What is said where no cause was found."""
+"""The words where no cause was found."""
 
 
 def sentences(pair: Pair, splits: Sequence[DifferenceSplit]) -> list[str]:
