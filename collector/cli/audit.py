@@ -8,11 +8,12 @@ import typer
 
 from collector import connect
 from collector.cli.console import out
-from collector.cli.options import Config, OutputFormat, Top, Url, parse_day
+from collector.cli.options import Config, OutputFormat, Top, Url
 from collector.clock import now_ms
 from collector.core.model import Instant
 from collector.core.units import DAY_MS, HOUR_MS
 from collector.reports import audit as report
+from collector.reports.periods import parse_day
 from collector.reports.render import print_report
 from collector.settings.load import load_settings
 

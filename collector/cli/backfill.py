@@ -8,8 +8,9 @@ import typer
 from collector.backfill import command
 from collector.cli.audited import audited
 from collector.cli.console import err, out
-from collector.cli.options import Actor, Config, OutputFormat, folder_of, parse_span
+from collector.cli.options import Actor, Config, OutputFormat, folder_of
 from collector.cli.progress import show_progress
+from collector.reports.periods import parse_span
 from collector.reports.render import print_report
 from collector.service.copied_secrets import copied_for_command
 from collector.settings.load import load_settings

@@ -8,8 +8,9 @@ import typer
 from collector.billing import bill_commands
 from collector.cli.audited import audited
 from collector.cli.console import err, out
-from collector.cli.options import Actor, Config, OutputFormat, TokenFile, Url, parse_month
+from collector.cli.options import Actor, Config, OutputFormat, TokenFile, Url
 from collector.cli.progress import show_progress
+from collector.reports.periods import parse_month
 from collector.reports.render import print_report
 from collector.settings.load import load_settings
 

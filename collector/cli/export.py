@@ -14,8 +14,9 @@ import typer
 from collector import connect
 from collector.catalog.focus import FocusColumn
 from collector.cli.console import report_step
-from collector.cli.options import Begin, Config, End, TokenFile, Url, WholeMonth, parse_period
+from collector.cli.options import Begin, Config, End, TokenFile, Url, WholeMonth
 from collector.core.cost.billing_days import midnight
+from collector.reports.periods import parse_period
 from collector.reports.report import Span
 from collector.settings.load import load_settings
 from collector.settings.model import SettingsError

@@ -2,17 +2,14 @@
 Options that several commands share, and how their values are read. An invalid value is a ReportError with the option's name.
 """
 
-from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
 import typer
 
-from collector.core.cost.billing_days import date_of, day_of, month_after
 from collector.prices.schema import parse_money
-from collector.reports.report import ReportError, Span
+from collector.reports.report import ReportError
 
 Config = Annotated[
     Path | None,
@@ -77,42 +74,6 @@ DayAfter = Annotated[str, typer.Option("--to", help="Day after the last day, lik
 def folder_of(config: Path | None) -> Path:
     """The folder that relative paths in a settings file start from."""
     return config.parent if config else Path()
-
-
-def parse_span(begin: str, end: str, zone: str, *, earliest: date | None = None) -> Span:
-    """The period of --from and --to. Default: from `earliest`, or the first of this month, up to and including today."""
-    today = datetime.now(ZoneInfo(zone)).date()
-    first = parse_day(begin, "--from") if begin else earliest or today.replace(day=1)
-    after = parse_day(end, "--to") if end else today + timedelta(days=1)
-    if after <= first:
-        raise ReportError(f"--to {after} is not after --from {first}; --to is exclusive")
-    return Span(first, after, zone)
-
-
-def parse_period(begin: str, end: str, month: str, zone: str) -> Span:
-    """The period of --month, or of --from and --to. Default: this month so far."""
-    if not month:
-        return parse_span(begin, end, zone)
-    if begin or end:
-        raise ReportError("--month is a whole month: leave out --from and --to, or --month")
-    first = parse_month(month)
-    return Span(date_of(first), date_of(month_after(first)), zone)
-
-
-def parse_month(text: str) -> int:
-    """The first day of a month."""
-    try:
-        return day_of(date.fromisoformat(f"{text}-01"))
-    except ValueError:
-        raise ReportError(f"invalid month {text!r}, expected YYYY-MM, like 2026-10") from None
-
-
-def parse_day(text: str, option: str) -> date:
-    """The day of an option."""
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise ReportError(f"{option}: invalid day {text!r}, expected YYYY-MM-DD, like 2026-11-01") from None
 
 
 def parse_billed(text: str, option: str) -> tuple[str, Decimal]:

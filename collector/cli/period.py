@@ -20,10 +20,9 @@ from collector.cli.options import (
     Url,
     folder_of,
     parse_billed,
-    parse_month,
-    parse_span,
 )
 from collector.cli.progress import show_progress
+from collector.reports.periods import parse_month, parse_span
 from collector.reports.render import print_report
 from collector.service.copied_secrets import copied_for_command
 from collector.settings.load import load_settings

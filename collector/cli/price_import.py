@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from collector.cli.console import report_step
-from collector.cli.options import parse_day
 from collector.prices.book_yaml import read_file
 from collector.prices.official.alibaba_answers import QueriedSize
 from collector.prices.official.as_book import HEADER, Imported, Wanted, import_lists
@@ -16,6 +15,7 @@ from collector.prices.official.downloads import DOWNLOADS
 from collector.prices.official.files import read_lists
 from collector.prices.official.listed import PriceList
 from collector.prices.official.spot_series import END, with_prices
+from collector.reports.periods import parse_day
 from collector.reports.report import ReportError
 
 MOST_REGIONS = 8

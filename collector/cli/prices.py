@@ -1,7 +1,6 @@
 """`lynceus prices`: quotes from the price books, and checks of them."""
 
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -13,20 +12,19 @@ from collector.billing import bill_commands
 from collector.billing.bill_learn import LearnTerms
 from collector.cli import price_import
 from collector.cli.console import out, print_line
-from collector.cli.options import Config, OutputFormat, TokenFile, Url, folder_of, parse_month
+from collector.cli.options import Config, OutputFormat, TokenFile, Url, folder_of
 from collector.core.model import Instant
-from collector.core.objects.quantity import parse_quantity
 from collector.prices import book
 from collector.prices.quote import QuoteRequest, quote
 from collector.prices.schema import CURRENCIES, parse_instant
 from collector.reports import price_list
+from collector.reports.periods import parse_month
 from collector.reports.render import print_report
 from collector.reports.report import ReportError
+from collector.reports.savings_question import parse_amount
 from collector.settings.load import load_settings
 
 Purchase = Literal["on_demand", "spot", "best_effort", "reserved"]
-
-LARGEST = 10**9
 
 app = typer.Typer(no_args_is_help=True, help="Ask the price books, and check them.")
 
@@ -128,14 +126,6 @@ def known_currency(currency: str) -> str:
     if currency and currency not in CURRENCIES:
         raise ReportError(f"--currency {currency}: unknown, expected one of {', '.join(sorted(CURRENCIES))}")
     return currency
-
-
-def parse_amount(number: str, option: str) -> Decimal:
-    """The number of an option, like 2, 0.25 or 250m; empty is 0."""
-    value = parse_quantity(number) if number else Decimal(0)
-    if value is None or value > LARGEST:
-        raise ReportError(f"{option}: invalid amount {number!r}, expected a number like 2, 0.25 or 250m")
-    return value.normalize()
 
 
 def instant_of(day: str, now: datetime) -> Instant:

@@ -5,40 +5,29 @@ Each kind of report is a command with options of its own; those that several sha
 """
 
 from collections.abc import Iterable
-from datetime import date
 from typing import Annotated
 
 import typer
 
 from collector import connect
-from collector.cli.compare import Compare, compare_cost
+from collector.cli.compare import Compare
 from collector.cli.console import out
-from collector.cli.options import (
-    Begin,
-    By,
-    Config,
-    End,
-    Exact,
-    OutputFormat,
-    TokenFile,
-    Top,
-    Url,
-    Where,
-    WholeMonth,
-    parse_period,
-    parse_span,
-)
-from collector.reports import cost, queue, steps, success
+from collector.cli.options import Begin, By, Config, End, Exact, OutputFormat, TokenFile, Top, Url, Where, WholeMonth
+from collector.reports import cost, queue
 from collector.reports.cost_columns import COLUMNS as COST_COLUMNS
-from collector.reports.filters import parse_filters
+from collector.reports.questions import (
+    AskedPeriod,
+    ask_comparison,
+    ask_cost,
+    ask_queue,
+    ask_steps,
+    ask_success,
+    ask_units,
+)
 from collector.reports.render import print_report
-from collector.reports.unit_costs import COLUMNS as UNIT_COLUMNS
-from collector.reports.unit_costs import check_unit, unit_costs
+from collector.reports.unit_costs import refuse_beside_unit
 from collector.settings.attribution import annotations_of
 from collector.settings.load import load_settings
-
-FIRST_DAY = date(1970, 1, 1)
-"""The earliest day of a ClickHouse Date."""
 
 app = typer.Typer(
     no_args_is_help=True, help="Reports of a period: what was spent, how long workflows waited, how they ended."
@@ -91,19 +80,16 @@ def report_cost(
 ) -> None:
     """Print what is to pay for a period, shared costs included, and what it was spent on."""
     settings = load_settings(config)
-    span = parse_period(begin, end, month, settings.billing_timezone)
-    filters = parse_filters(where or (), UNIT_COLUMNS if unit else COST_COLUMNS)
+    period = AskedPeriod(begin=begin, end=end, month=month, zone=settings.billing_timezone)
+    filters = where or ()
     if unit:
-        check_unit(
-            unit, annotations_of(settings.attribution.units), other=bool(run or top or compared or sort != "cost")
-        )
-    query = connect.reader(settings, url, token_file)
-    if unit:
-        made = unit_costs(query, span, by, unit, filters)
+        refuse_beside_unit(other=bool(run or top or compared or sort != "cost"))
+        question = ask_units(period, filters, by=by, unit=unit, units=annotations_of(settings.attribution.units))
     elif compared:
-        made = compare_cost(query, span, compared, by, run=run, filters=filters, most=top)
+        question = ask_comparison(period, filters, by=by, compared=compared, run=run, top=top)
     else:
-        made = cost.cost(query, span, by, run, filters=filters, sort=sort, most=top)
+        question = ask_cost(period, filters, by=by, run=run, sort=sort, top=top)
+    made = question(connect.reader(settings, url, token_file))
     print_report(made, output_format, out, exact=exact)
 
 
@@ -134,9 +120,9 @@ def report_queue(
 ) -> None:
     """Print how long workflows waited before they started, and for what."""
     settings = load_settings(config)
-    span = parse_period(begin, end, month, settings.billing_timezone)
-    filters = parse_filters(where or (), queue.COLUMNS)
-    print_report(queue.queue(connect.reader(settings, url, token_file), span, by, filters, top), output_format, out)
+    period = AskedPeriod(begin=begin, end=end, month=month, zone=settings.billing_timezone)
+    question = ask_queue(period, where or (), by=by, top=top)
+    print_report(question(connect.reader(settings, url, token_file)), output_format, out)
 
 
 @app.command(
@@ -166,9 +152,9 @@ def report_success(
 ) -> None:
     """Print how workflows ended, the success rates, and the most frequent causes of failure."""
     settings = load_settings(config)
-    span = parse_period(begin, end, month, settings.billing_timezone)
-    filters = parse_filters(where or (), queue.COLUMNS)
-    print_report(success.success(connect.reader(settings, url, token_file), span, by, filters, top), output_format, out)
+    period = AskedPeriod(begin=begin, end=end, month=month, zone=settings.billing_timezone)
+    question = ask_success(period, where or (), by=by, top=top)
+    print_report(question(connect.reader(settings, url, token_file)), output_format, out)
 
 
 @app.command("steps")
@@ -184,6 +170,5 @@ def report_steps(
 ) -> None:
     """Print the critical path and the slowest steps of one workflow."""
     settings = load_settings(config)
-    zone = settings.billing_timezone
-    span = parse_period("", "", month, zone) if month else parse_span(begin, end, zone, earliest=FIRST_DAY)
-    print_report(steps.steps(connect.reader(settings, url, token_file), workflow, span), output_format, out)
+    question = ask_steps(AskedPeriod(begin=begin, end=end, month=month, zone=settings.billing_timezone), workflow)
+    print_report(question(connect.reader(settings, url, token_file)), output_format, out)

@@ -1,40 +1,18 @@
 """`lynceus report savings`: what a fixed pool of nodes would have cost and how long pods would have waited on it."""
 
-from decimal import Decimal
-from fractions import Fraction
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
 from collector import connect
 from collector.cli.console import out
-from collector.cli.options import (
-    Begin,
-    Config,
-    End,
-    OutputFormat,
-    TokenFile,
-    Url,
-    Where,
-    WholeMonth,
-    folder_of,
-    parse_period,
-)
-from collector.cli.prices import parse_amount
+from collector.cli.options import Begin, Config, End, OutputFormat, TokenFile, Url, Where, WholeMonth, folder_of
 from collector.clock import now_ms
-from collector.core.cost.billing_days import date_of, day_of, midnight, month_after, month_of
-from collector.core.model import Instant
-from collector.core.savings.pool import PoolNode, PoolWindow
-from collector.core.units import HOUR_MS
-from collector.prices.lookup import Books
-from collector.prices.pool_nodes import NodeWish, Per, PoolNodeError, pool_node
-from collector.prices.schema import parse_money
-from collector.reports import savings
-from collector.reports.filters import parse_filters
-from collector.reports.past_pods import CHOSEN_BY, selection
+from collector.prices.pool_nodes import Per
+from collector.reports.past_pods import CHOSEN_BY
+from collector.reports.questions import AskedPeriod
 from collector.reports.render import print_report
-from collector.reports.report import ReportError, Span
+from collector.reports.savings_question import AskedNode, SavingsTerms, ask_savings
 from collector.settings.load import load_settings
 
 EXAMPLES = f"""Columns of --where: {", ".join(CHOSEN_BY)}.
@@ -73,43 +51,8 @@ def report_savings(
 ) -> None:
     """Print what a fixed pool of nodes would have cost and how long pods would have waited; what spot and sizes cost."""
     settings = load_settings(config)
-    span = parse_period(begin, end, month, settings.billing_timezone)
-    window = window_of(span, now_ms())
-    wish = NodeWish(node_type, node_size, parse_amount(node_gpus, "--node-gpus"), _money(node_price), per)
-    books = connect.books(settings, folder_of(config))
-    node = _node(books, wish, span, window)
-    filters = parse_filters(where or (), CHOSEN_BY)
-    question = savings.PoolQuestion(node, wait * 1000, filters)
-    query, chosen = connect.reader(settings, url, token_file), selection(window, settings.currency, filters)
-    made = savings.savings(query, span, chosen, question, books)
-    print_report(made, output_format, out)
-
-
-def window_of(span: Span, now: Instant) -> PoolWindow:
-    """The time of a period that has passed."""
-    zone = ZoneInfo(span.zone)
-    begin, end = (midnight(day, zone) for day in (span.begin, span.end))
-    if begin >= now:
-        raise ReportError(f"{span} has not begun; choose a month that has with --month, or days with --from and --to")
-    return PoolWindow(begin, min(end, now))
-
-
-def _node(books: Books, wish: NodeWish, span: Span, window: PoolWindow) -> PoolNode:
-    try:
-        return pool_node(books, wish, window.begin, _hours_of_month(span))
-    except PoolNodeError as error:
-        raise ReportError(str(error)) from None
-
-
-def _hours_of_month(span: Span) -> Fraction:
-    """Hours of the month in which a period begins."""
-    first, zone = month_of(day_of(span.begin)), ZoneInfo(span.zone)
-    begin, end = (midnight(date_of(month), zone) for month in (first, month_after(first)))
-    return Fraction(end - begin, HOUR_MS)
-
-
-def _money(price: str) -> Decimal | None:
-    try:
-        return parse_money(price) if price else None
-    except ValueError as error:
-        raise ReportError(f"--node-price: {error}") from None
+    period = AskedPeriod(begin=begin, end=end, month=month, zone=settings.billing_timezone)
+    node = AskedNode(node_type, node_size, node_gpus, node_price, per)
+    terms = SavingsTerms(connect.books(settings, folder_of(config)), settings.currency, now_ms())
+    question = ask_savings(period, where or (), node, wait_s=wait, terms=terms)
+    print_report(question(connect.reader(settings, url, token_file)), output_format, out)

@@ -35,17 +35,18 @@ def print_report(report: Report, output_format: str, console: Console, *, exact:
 
 def as_json(report: Report) -> str:
     """Formats a report as JSON; amounts are strings, so that no digit is lost in a float."""
-    return in_json(msgspec.json.format(msgspec.json.encode(_body(report)), indent=2).decode())
+    return in_json(msgspec.json.format(msgspec.json.encode(as_body(report)), indent=2).decode())
 
 
-def _body(report: Report) -> dict[str, Any]:
+def as_body(report: Report) -> dict[str, Any]:
+    """Returns a report as the object that its JSON has; amounts are strings."""
     rows = [dict(zip(report.columns, map(_plain, row), strict=True)) for row in report.rows]
     body: dict[str, Any] = {"title": report.title, "rows": rows, "notes": report.notes}
     if report.totals:
         body["totals"] = [dict(zip(report.columns, map(_plain, row), strict=True)) for row in report.totals]
     if report.months:
         body["months"] = report.months
-    return body | ({"parts": [_body(part) for part in report.parts]} if report.parts else {})
+    return body | ({"parts": [as_body(part) for part in report.parts]} if report.parts else {})
 
 
 def as_csv(report: Report) -> str:

@@ -106,11 +106,15 @@ TITLES = (
 )
 
 
-def check_unit(unit: str, known: Iterable[str], *, other: bool) -> None:
-    """Raises ReportError for a unit that the settings do not name, and for options that do not go with one (`other`)."""
-    names = list(known)
+def refuse_beside_unit(*, other: bool) -> None:
+    """Raises ReportError for options that do not go with a unit."""
     if other:
         raise ReportError("--unit goes with --by, --where and a period: leave out --run, --top and --sort")
+
+
+def check_unit(unit: str, known: Iterable[str]) -> None:
+    """Raises ReportError for a unit that the settings do not name."""
+    names = list(known)
     if names and unit not in names:
         raise ReportError(f"--unit {unit}: no such unit in `attribution.units`; there are {', '.join(names)}")
 

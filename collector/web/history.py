@@ -76,12 +76,16 @@ class NotThereError(Exception):
         self.remedy = remedy
 
 
-async def answered(question: Awaitable[T], patience_s: float = PATIENCE_S) -> T:
-    """The store's answer; NoAnswerError if it fails or takes too long."""
+async def answered(
+    question: Awaitable[T], patience_s: float = PATIENCE_S, *, passes: tuple[type[Exception], ...] = ()
+) -> T:
+    """The store's answer; NoAnswerError if it fails or takes too long. Errors in `passes` are the caller's."""
     try:
         return await asyncio.wait_for(question, patience_s)
     except TimeoutError:
         raise NoAnswerError(f"the store did not answer within {patience_s:g} s") from None
+    except passes:
+        raise
     # The edge between the page and the store's client: its failure must not break the rest of the page.
     except Exception as error:
         raise NoAnswerError(f"the store could not be read: {first_line(error)}") from error

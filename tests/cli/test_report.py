@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from collector import connect
-from collector.cli.options import parse_period
 from collector.cli.sql import split_format
+from collector.reports.periods import parse_period
 from collector.reports.report import ReportError, Span
 from collector.settings.model import Settings, SettingsError
 from tests.commands import ROOT, run_command

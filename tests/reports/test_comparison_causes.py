@@ -14,7 +14,6 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from collector.cli.compare import compare_cost, span_before
 from collector.core.cost import charge
 from collector.core.cost.billing_days import day_of
 from collector.core.cost.comparison import DifferenceSplit, PartName, PeriodCost, compare, summed, whole
@@ -27,6 +26,7 @@ from collector.reports import cost
 from collector.reports.comparison_source import read_period
 from collector.reports.comparison_words import duration
 from collector.reports.filters import Filter
+from collector.reports.questions import compare_cost, span_before
 from collector.reports.render import as_csv, print_report
 from collector.reports.report import Query, Report, ReportError, Span
 from tests.builders import ACS_2C8G, DAY, ECI_2C4G, HOUR, MINUTE, SECOND, a_payer, a_pod_run, at

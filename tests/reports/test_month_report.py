@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from collector.cli.compare import compare_cost
 from collector.core.cost.billing_days import day_of
 from collector.core.facts.bills import MonthStatement, Period, StatementLine
 from collector.core.model import Fact
@@ -19,6 +18,7 @@ from collector.prices import book
 from collector.reports.cost import cost
 from collector.reports.month_bill import BREAKDOWNS, WASTED, MonthAmounts, MonthPlace
 from collector.reports.month_report import read_month_report
+from collector.reports.questions import compare_cost
 from collector.reports.report import Query, Report, Span
 from tests.builders import at
 from tests.reports.engine import holding

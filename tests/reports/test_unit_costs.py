@@ -14,7 +14,7 @@ from collector.core.cost.meters import CONTEXT, total
 from collector.core.facts.bills import PodCost
 from collector.reports.filters import parse_filters
 from collector.reports.report import Query, Report, ReportError, Span
-from collector.reports.unit_costs import COLUMNS, check_unit, unit_costs
+from collector.reports.unit_costs import COLUMNS, check_unit, refuse_beside_unit, unit_costs
 from tests.billing.stored import charges_of
 from tests.builders import DAY, NOON, SECOND, a_pod_run
 from tests.reports.engine import holding
@@ -158,8 +158,9 @@ def test_who_pays_is_what_the_charges_say(ask: Query) -> None:
 def test_a_unit_that_nobody_named_is_an_error() -> None:
     """A typing error is not a unit without numbers; a reader without settings may name any."""
     with pytest.raises(ReportError, match=r"--unit kn: no such unit in `attribution\.units`; there are km, frames"):
-        check_unit("kn", ["km", "frames"], other=False)
+        check_unit("kn", ["km", "frames"])
     with pytest.raises(ReportError, match="leave out --run, --top and --sort"):
-        check_unit("km", ["km"], other=True)
-    check_unit("km", ["km"], other=False)
-    check_unit("km", [], other=False)
+        refuse_beside_unit(other=True)
+    check_unit("km", ["km"])
+    refuse_beside_unit(other=False)
+    check_unit("km", [])
