@@ -17,13 +17,11 @@ from collector.billing.queries import charges, run_month
 from collector.catalog.schema import DATABASE
 from collector.core.cost.statement import SharedCost
 from collector.core.facts.bill_lines import BillImport
-from collector.core.pod.price_marks import ACS_INSTANCE, ECI_INSTANCE
 from collector.core.units import ZERO
+from collector.reports.pod_bill import CREATED_BEFORE_DAYS, KEYS
 from collector.settings.bill import BillRule
 from collector.store.clickhouse import Store
 
-CREATED_BEFORE_DAYS = 92
-"""Pods that are older than this before their month's first day are in no line of it, but for refunds that come later."""
 FATES = "FATES"
 """In place of the lines with their fates, which depend on the rules."""
 LINES = f"""(
@@ -31,7 +29,6 @@ LINES = f"""(
         SELECT provider, account, version FROM {DATABASE}.bill_import FINAL WHERE month = toDate({{month:UInt16}}))
 )"""
 """The lines of the bills that count."""
-KEYS = f"[uid, pricing['{ECI_INSTANCE}'], pricing['{ACS_INSTANCE}'], lower(concat(namespace, '-', name))]"
 PODS = f"""(
     SELECT key, any(uid) AS pod_uid FROM (
         SELECT uid, arrayJoin({KEYS}) AS key FROM {DATABASE}.pod_run FINAL

@@ -63,6 +63,7 @@ COLUMNS: Mapping[str, CostColumn] = {
     **{name: _key(name) for name in ("department", "project", "cluster", "namespace", "template")},
     "creator": _charge("creator"),
     "workflow": _charge("workflow_name"),
+    "workflow_uid": _charge("workflow_uid"),
     "attempt": CostColumn(sql="`attempt`", source="charges", text=False),
     "step": _charge(named_step("step", "workflow_name", "template")),
     "template_version": _charge("template_version"),

@@ -37,8 +37,10 @@ def cost_rows(
     *,
     keys: Sequence[str] = (),
     shared: bool = True,
+    skipped: int = 0,
+    most: int = 0,
 ) -> list[CostLine]:
-    """Reads the rows in an SQL order; `keys` of cost_daily are those that figures need."""
+    """Reads the rows in an SQL order, `most` of them (0: all) after some; `keys` of cost_daily are those that figures need."""
     computed = [figure for figure in figures if figure.sql]
     source, bound = cost_source(query, view, sums_of(computed), keys=["currency", *keys], shared=shared)
     names = [f"k{place}" for place in range(len(view.columns))]
@@ -49,6 +51,7 @@ def cost_rows(
         FROM (SELECT *{chosen} FROM {source})
         GROUP BY {by}currency
         ORDER BY {order}{by}currency
+        {f"LIMIT {most:d} OFFSET {skipped:d}" if most else ""}
     """
     return [
         CostLine(keys=tuple(row[: len(names)]), figures=dict(zip(computed, row[len(names) :], strict=True)))

@@ -31,7 +31,7 @@ KEYS = ("cluster", "namespace", "creator", "template")
 MOST_ROWS = 200
 """Rows that are looked into, the dearest of each currency; the others are summed up."""
 ENOUGH = 5
-"""Allocated workflows with the same trait; fewer are no evidence."""
+"""Allocated workflows with the same trait; of fewer nothing follows."""
 CLEAR = Decimal("0.8")
 """Share of them that one department must have."""
 BEFORE_DAYS = 92
@@ -119,7 +119,7 @@ class UnallocatedCost:
         for rule in (row.rule for row in self.rows if row.rule):
             (source, value), *mapped = rule.items()
             named = "" if isinstance(value, Mapping) else str(value)
-            known = joined.setdefault((source, named), {source: dict(value) if not named else named})
+            known = joined.setdefault((source, named), {source: named or dict(value)})
             if named:
                 known.setdefault("map", {}).update(dict(mapped)["map"])
             else:
@@ -135,7 +135,7 @@ def unallocated_cost(query: Query, span: Span) -> UnallocatedCost:
     known = _evidence(query, span, rows) if rows else {}
     guessed = [_guessed(row, known) for row in rows]
     creators = [row.creator for row in guessed if row.because is not None and row.because.trait == "creator"]
-    kept = _kept(query, span, creators) if creators else {}
+    kept = _labels_kept(query, span, creators) if creators else {}
     return UnallocatedCost(
         rows=[replace(row, rule=_rule(row, kept)) for row in guessed],
         others=[_row(line) for line in sums(found[MOST_ROWS:], "")],
@@ -171,10 +171,13 @@ def because(evidence: Evidence) -> str:
 
 
 def _row(line: CostLine) -> UnallocatedRow:
-    keys = [str(key) for key in line.keys]
+    cluster, namespace, creator, template = map(str, line.keys)
     figures = line.figures
     return UnallocatedRow(
-        **dict(zip(KEYS, keys, strict=True)),
+        cluster=cluster,
+        namespace=namespace,
+        creator=creator,
+        template=template,
         currency=figures[CURRENCY],
         to_pay=figures[TO_PAY],
         shared=figures[SHARED],
@@ -218,7 +221,7 @@ def _guessed(row: UnallocatedRow, known: Mapping[Trait, Mapping[str, Evidence]])
     return replace(row, evidence=evidence, guess=clear[0].department, because=clear[0])
 
 
-def _kept(query: Query, span: Span, creators: Sequence[str]) -> dict[str, str]:
+def _labels_kept(query: Query, span: Span, creators: Sequence[str]) -> dict[str, str]:
     """By creator the key of the label or annotation that most of their unallocated workflows name them in."""
     rows = query(KEPT, {**span.parameters(), "creators": sorted(set(creators))})
     return {creator: key for creator, key, _ in reversed(rows)}

@@ -3,7 +3,7 @@ What a department pays of costs that no pod causes, line by line, so that a pers
 
 A shared cost is first divided among departments by weight, then a department's part among its clusters and products by what
 they cost. The statement keeps the weight of each department and the whole; the sum of the weights is read from the lines of
-all departments. It, the whole, and a share tell what others spend: only a reader of everything gets them.
+all departments. From it, the whole, and a share follows what others spend: only a reader of everything gets them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ from collector.core.units import ONE
 from collector.reports.report import Query, Report
 
 OF_COST = ("currency", "kind", "what", "book", "basis", "rule")
-"""What lines of one shared cost have in common, whoever pays them."""
+"""What lines of one shared cost have in common, of all departments."""
 _NAMES = ", ".join(OF_COST)
 _LINES = f"{DATABASE}.statement_current WHERE month = {{month:Date}} AND {IS_SHARED}"
 OWN = f"""
@@ -59,7 +59,7 @@ class StoredPart(NamedTuple):
     @property
     def cost(self) -> tuple[str, ...]:
         """What it has in common with all lines of its cost."""
-        return self[: len(OF_COST)]
+        return (self.currency, self.kind, self.what, self.book, self.basis, self.rule)
 
 
 class PartPlace(NamedTuple):

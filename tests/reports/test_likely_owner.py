@@ -31,7 +31,9 @@ NOVEMBER = Span(date(2026, 11, 1), date(2026, 12, 1))
 KEPT = {"ann": {CREATOR_LABEL: "ann"}, "bob": {"annotation:example.com/who": "bob"}}
 
 
-def spent(name: str, amount: str, *, creator: str, namespace: str = "sandbox", template: str = "notebook") -> list[Fact]:
+def spent(
+    name: str, amount: str, *, creator: str, namespace: str = "sandbox", template: str = "notebook"
+) -> list[Fact]:
     """An unallocated workflow and its charge."""
     place = {"creator": creator, "namespace": namespace, "template": template, "department": UNALLOCATED}
     money = {"cost": Decimal(amount), "rounded_cost": Decimal(amount), "cost_pending": Decimal(0)}
@@ -41,7 +43,7 @@ def spent(name: str, amount: str, *, creator: str, namespace: str = "sandbox", t
 
 def allocated(department: str, number: int, *, days_before: int = 0, **place: str) -> list[WorkflowRun]:
     """Runs that a rule allocated."""
-    where = {"namespace": "elsewhere", "template": "other", "creator": "nobody"} | place
+    where = {"namespace": "elsewhere", "template": "other", "creator": "none"} | place
     names = (f"{department}-{'-'.join(place.values())}-{days_before}-{i}" for i in range(number))
     return [a_run(name, department=department, created_at=NOON - days_before * DAY, **where) for name in names]
 
@@ -76,7 +78,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Query]:
 
 
 @pytest.fixture(scope="module")
-def found(ask: Query) -> UnallocatedCost:
+def cost_found(ask: Query) -> UnallocatedCost:
     return unallocated_cost(ask, NOVEMBER)
 
 
@@ -85,19 +87,19 @@ def row_of(found: UnallocatedCost, creator: str, namespace: str = "sandbox") -> 
     return row
 
 
-def test_the_amounts_are_those_of_the_cost_report(ask: Query, found: UnallocatedCost) -> None:
+def test_the_amounts_are_those_of_the_cost_report(ask: Query, cost_found: UnallocatedCost) -> None:
     """Of the same rows, the dearest first."""
     same = cost(ask, NOVEMBER, "cluster,namespace,creator,template", filters=parse_filters(["department="], COLUMNS))
 
-    assert [(row.cluster, row.namespace, row.creator, row.template, row.to_pay) for row in found.rows] == [
+    assert [(row.cluster, row.namespace, row.creator, row.template, row.to_pay) for row in cost_found.rows] == [
         row[:5] for row in same.rows
     ]
-    assert [row.to_pay for row in found.totals] == [36]
+    assert [row.to_pay for row in cost_found.totals] == [36]
 
 
-def test_a_clear_majority_is_a_guess(found: UnallocatedCost) -> None:
+def test_a_clear_majority_is_a_guess(cost_found: UnallocatedCost) -> None:
     """9 of 10 other workflows of the same creator are allocated to one department."""
-    row = row_of(found, "ann")
+    row = row_of(cost_found, "ann")
 
     assert row.guess == "maps"
     assert row.because is not None
@@ -105,52 +107,54 @@ def test_a_clear_majority_is_a_guess(found: UnallocatedCost) -> None:
 
 
 @pytest.mark.parametrize("creator", ["carl", "dora", "unallocated"], ids=["few", "divided", "without a name"])
-def test_thin_evidence_is_no_guess(found: UnallocatedCost, creator: str) -> None:
+def test_thin_evidence_is_no_guess(cost_found: UnallocatedCost, creator: str) -> None:
     """It is shown all the same; what has no creator has nothing in common with others that have none."""
-    row = row_of(found, creator)
+    row = row_of(cost_found, creator)
 
     assert (row.guess, row.because, row.rule) == ("", None, None)
     assert [one.of for one in row.evidence] == {"carl": [4], "dora": [10], "unallocated": []}[creator]
 
 
-def test_where_the_month_has_few_the_time_before_it_counts(found: UnallocatedCost) -> None:
+def test_where_the_month_has_few_the_time_before_it_counts(cost_found: UnallocatedCost) -> None:
     """But not that of a year ago, when people did other things."""
-    row = row_of(found, "eve")
+    row = row_of(cost_found, "eve")
 
     assert row.guess == "quant"
     assert row.because is not None
     assert (row.because.workflows, row.because.of) == (30, 31)
 
 
-def test_what_speaks_for_two_departments_is_no_guess(found: UnallocatedCost) -> None:
+def test_what_speaks_for_two_departments_is_no_guess(cost_found: UnallocatedCost) -> None:
     """The namespace is one's, and the creator another's."""
-    row = row_of(found, "ann", "mapping")
+    row = row_of(cost_found, "ann", "mapping")
 
     assert {one.department for one in row.evidence if one.is_clear} == {"maps", "hd-maps"}
     assert row.guess == ""
 
 
-def test_the_rule_would_have_allocated_the_row(found: UnallocatedCost) -> None:
+def test_the_rule_would_have_allocated_the_row(cost_found: UnallocatedCost) -> None:
     """The settings read it, and the first rule that matches the kept row gives the guess."""
-    text = as_settings(found.rules)
+    text = as_settings(cost_found.rules)
     settings = msgspec.yaml.decode(text)["attribution"]["department"]
-    rules = tuple(rule_of(rule, ZoneInfo("UTC")) for rule in parse_settings(text.encode(), "s.yaml").attribution.department)
+    rules = tuple(
+        rule_of(rule, ZoneInfo("UTC")) for rule in parse_settings(text.encode(), "s.yaml").attribution.department
+    )
 
-    assert len(settings) == len(found.rules) == 3
+    assert len(settings) == len(cost_found.rules) == 3
     for creator, namespace in (("ann", "sandbox"), ("bob", "sandbox"), ("hal", "mapping")):
-        row = row_of(found, creator, namespace)
+        row = row_of(cost_found, creator, namespace)
         kept = AttributionInput(KEPT.get(creator, {}), namespace, row.template, "", NOON)
         assert owner(rules, kept) == row.guess != UNALLOCATED
 
 
-def test_without_a_kept_label_there_is_no_rule(found: UnallocatedCost) -> None:
+def test_without_a_kept_label_there_is_no_rule(cost_found: UnallocatedCost) -> None:
     """A rule that reads nothing would allocate nothing."""
-    assert row_of(found, "eve").rule is None
+    assert row_of(cost_found, "eve").rule is None
 
 
-def test_the_table_names_guess_and_evidence(found: UnallocatedCost) -> None:
+def test_the_table_names_guess_and_evidence(cost_found: UnallocatedCost) -> None:
     """For programs and spreadsheets."""
-    [row] = [row for row in report(found, NOVEMBER).rows if row[2] == "hal"]
+    [row] = [row for row in report(cost_found, NOVEMBER).rows if row[2] == "hal"]
 
     assert row[-3:-1] == ("hd-maps", "7 of 7 allocated workflows of namespace mapping are hd-maps's")
     assert as_settings([]) == ""

@@ -1,0 +1,102 @@
+"""The dearest workflows of a month: page by page, with the amounts of the cost report."""
+
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from msgspec.structs import replace
+
+from collector.core.cost.billing_days import day_of
+from collector.core.facts.bills import PodCost
+from collector.core.model import Fact
+from collector.reports.cost import cost
+from collector.reports.cost_columns import COLUMNS
+from collector.reports.filters import parse_filters
+from collector.reports.month_workflows import month_workflows, report
+from collector.reports.report import Query, Span
+from tests.builders import a_pod_run
+from tests.core.cost.charged import charge
+from tests.core.cost.test_statement import fee, used
+from tests.reports.engine import holding
+from tests.reports.stored import a_run
+from tests.reports.test_shared_inspect import lines_of
+
+NOVEMBER = Span(date(2026, 11, 1), date(2026, 12, 1))
+MAPS = parse_filters(["department=maps"], COLUMNS)
+[ONE] = charge(a_pod_run())
+
+
+def a_charge(uid: str, amount: str | None, **changes: object) -> PodCost:
+    cost = None if amount is None else Decimal(amount)
+    money = {"cost": cost, "rounded_cost": cost, "cost_pending": cost and Decimal(0), "list_cost": cost}
+    named = {
+        "workflow_name": changes.pop("name", f"run-{uid}"),
+        "workflow_uid": uid,
+        "template": "tile",
+        "department": "maps",
+    }
+    return replace(ONE, pod_uid=f"p{uid}", cluster="u", **{**named, **money, **changes})
+
+
+def facts() -> list[Fact]:
+    """Workflows of one department, two of one name, and one of another department."""
+    return [
+        *(a_charge(f"w{i}", str(10 + i)) for i in range(5)),
+        a_charge("w5", "30", name="run-w0", class_="failed"),
+        a_charge("w6", "99", department="quant"),
+        a_charge("w7", None),
+        a_charge("", "1", name=""),
+        a_charge("w8", "5", day=day_of(date(2026, 10, 31))),
+        *(a_run(f"w{i}", name=f"run-w{i}", cluster="u") for i in range(6)),
+        a_run("w5", attempt=2, outcome="failed", cluster="u"),
+        *lines_of([used("91", department="maps", product=ONE.product)], [fee("18.2", what="argo")]),
+    ]
+
+
+@pytest.fixture(scope="module")
+def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Query]:
+    with holding(tmp_path_factory.mktemp("engine"), facts()) as query:
+        yield query
+
+
+def test_the_amounts_are_those_of_the_cost_report(ask: Query) -> None:
+    """Of each workflow, two of one name apart, and of all together."""
+    found = month_workflows(ask, NOVEMBER, MAPS)
+    same = cost(ask, NOVEMBER, "workflow,workflow_uid", filters=MAPS)
+
+    assert {(row.workflow_uid or "unallocated"): (row.to_pay, row.shared) for row in found.rows} == {
+        row[1]: row[2:4] for row in same.rows
+    }
+    assert [(row.to_pay, row.shared, row.pods) for row in found.totals] == [(*same.totals[0][2:4], 7 + 1)]
+    assert found.workflows == 8
+
+
+def test_the_dearest_come_first_and_those_without_a_price_last(ask: Query) -> None:
+    """Each with its last outcome; what has no workflow leads nowhere."""
+    found = month_workflows(ask, NOVEMBER, MAPS)
+
+    assert [row.workflow_uid for row in found.rows] == ["w5", "w4", "w3", "w2", "w1", "w0", "", "w7"]
+    assert found.rows[0].outcome == "failed"
+    assert found.rows[0].waste == 30
+    assert found.rows[-1].to_pay is None
+    assert [row.workflow_uid for row in month_workflows(ask, NOVEMBER, MAPS, sort="waste", most=1).rows] == ["w5"]
+
+
+def test_pages_follow_each_other(ask: Query) -> None:
+    """No row is missing or there twice, and the last page says that it is the last."""
+    pages = [month_workflows(ask, NOVEMBER, MAPS, skipped=skipped, most=3) for skipped in (0, 3, 6)]
+
+    assert [row for page in pages for row in page.rows] == [*month_workflows(ask, NOVEMBER, MAPS).rows]
+    assert [page.more for page in pages] == [True, True, False]
+    assert len({(page.totals[0].to_pay, page.workflows) for page in pages}) == 1
+
+
+def test_the_table_has_the_same_rows(ask: Query) -> None:
+    """For programs and spreadsheets."""
+    made = report(month_workflows(ask, NOVEMBER, MAPS, most=1), NOVEMBER, MAPS)
+
+    [row] = made.rows
+    assert dict(zip(made.columns, row, strict=True))["workflow_uid"] == "w5"
+    assert made.title.endswith("where department=maps")
+    assert month_workflows(ask, Span(date(2026, 9, 1), date(2026, 10, 1)), MAPS).rows == []
