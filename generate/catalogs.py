@@ -15,14 +15,15 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
 from babel.messages.pofile import write_po
 
+from collector.core.workflow.stuck import REMEDIES
 from collector.language.language import catalogs
 
 ROOT = Path(__file__).parent.parent
 PRODUCT = ROOT / "collector"
-ROOMS = ("web", "delivery")
+ROOMS = ("language", "web", "delivery")
 """Folders of what people read in their language."""
 IN_CODE: dict[str, Any] = {"text": None, "in_catalog": None, "plural": (1, 2)}
-IN_TEMPLATES: dict[str, Any] = {"_": None, "gettext": None, "ngettext": (1, 2)}
+IN_TEMPLATES: dict[str, Any] = {"_": None, "gettext": None, "ngettext": (1, 2), "text": None, "plural": (1, 2)}
 METHODS = {".py": ("python", IN_CODE), ".html": ("jinja2", IN_TEMPLATES), ".js": ("javascript", IN_CODE)}
 """How messages are found in a file, and the functions that have them."""
 OPTIONS: dict[str, Any] = {
@@ -31,8 +32,14 @@ OPTIONS: dict[str, Any] = {
     "newstyle_gettext": "true",
     "trimmed": "true",
 }
-PARTS = {"reports": ("web/reports/", "web/templates/reports/"), "delivery": ("delivery/",)}
-"""Files of a catalogue, and the folders whose messages they have; `pages` has those of all other folders."""
+PARTS = {
+    "live": ("web/static/", "web/names.py"),
+    "pages": (),
+    "reports": ("web/reports/", "web/templates/reports/"),
+    "delivery": ("delivery/",),
+}
+"""Files of a catalogue, and where they have their messages from; `pages` has those of all other files, and a message of
+several is in the first: `live` has all that scripts say."""
 WIDTH = 120
 
 Message = str | tuple[str, str]
@@ -64,14 +71,15 @@ def _translated(messages: list[Message], known: dict[Any, Any]) -> Catalog:
 
 
 def _messages() -> dict[str, list[Message]]:
-    """The messages of each file of a catalogue; each message stands in one."""
+    """The messages of each file of a catalogue; each message stands in one. Core knows no catalogue: its advice is here."""
     found: defaultdict[str, dict[Message, None]] = defaultdict(dict)
     files = (file for room in ROOMS for file in (PRODUCT / room).rglob("*") if file.suffix in METHODS)
     for path in sorted(files):
         found[_part_of(path.relative_to(PRODUCT).as_posix())] |= dict.fromkeys(_extracted(path))
+    found["pages"] |= dict.fromkeys(REMEDIES.values())
     seen: set[Message] = set()
     parts = dict[str, list[Message]]()
-    for name in ("pages", *PARTS):
+    for name in PARTS:
         parts[f"{name}.po"] = [message for message in found[name] if message not in seen]
         seen |= found[name].keys()
     return {name: messages for name, messages in parts.items() if messages}

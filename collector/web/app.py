@@ -7,7 +7,7 @@ live view, the money, the scrape and the answers of the store; nothing here reac
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Header, Query, Request, Response
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
@@ -20,6 +20,7 @@ from collector.catalog.counters import Counters
 from collector.clock import now_ms
 from collector.core.live_view import LiveView
 from collector.core.model import Instant
+from collector.language.language import ENGLISH, LANGUAGES, Language
 from collector.web.api_department import DepartmentLive
 from collector.web.api_models import Live, Ready
 from collector.web.colours import add_colours
@@ -33,8 +34,9 @@ from collector.web.pages import HERE, PageTemplates
 from collector.web.queue_routes import add_queue
 from collector.web.readiness import readiness
 from collector.web.reason_texts import BEGUN_TEXTS, WAITING_TEXTS
+from collector.web.script_messages import add_script_messages
 from collector.web.sign_in import add_sign_in
-from collector.web.spoken import KeepChoice, Spoken
+from collector.web.spoken import KeepChoice, Spoken, language_by
 from collector.web.template_routes import add_template
 from collector.web.workflow_routes import Places, add_search, add_workflow, no_places
 
@@ -47,6 +49,8 @@ SCOPES_KEPT = 16
 """Today's money is kept for so many scopes, those that asked last."""
 
 AddPages = Callable[[FastAPI, PageTemplates], object]
+
+Sentences = Annotated[Literal["en", "zh-CN"], Query(description="Language of sentences for people")]
 
 Scrape = Callable[[str, str, Sequence[str]], Awaitable[tuple[bytes, Mapping[str, str]]]]
 """Body and headers of /metrics for the headers Accept and Accept-Encoding, and for the metrics that are named, or all."""
@@ -62,6 +66,7 @@ def create_app(
     more: Sequence[AddPages] = (),
     places: Places = no_places,
     entrance: Entrance = OPEN_ENTRANCE,
+    languages: Mapping[str, Language] = LANGUAGES,
     seen: Seen = lambda _: None,
     now: Callable[[], Instant] = now_ms,
     poll_ms: int = POLL_MS,
@@ -72,7 +77,7 @@ def create_app(
     without `history` there are no pages of what the store knows.
 
     `money` and `history` answer for a scope, and know nothing else. `more` adds the pages of other rooms. `entrance` says who
-    asks, and `seen` takes what the audit log has of each answer.
+    asks, and `seen` takes what the audit log has of each answer. `languages` are those of pages, by tag.
 
     `hosts` are the accepted host names. On loopback these are only the server's own, because a web page could reach the
     server by another name that resolves to loopback.
@@ -80,8 +85,7 @@ def create_app(
     # FastAPI's documentation pages load scripts from a CDN.
     app = FastAPI(title="Lynceus", version="1", openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None)
     _around(app, entrance, seen, hosts)
-    _add_files(app)
-    pages = PageTemplates(app)
+    pages = _templates(app, languages)
     if entrance.signs_in:
         add_sign_in(app, pages, entrance.tokens)
     _of_now(app, pages, _Present(live, counters, money, now), poll_ms=poll_ms, shows_history=history is not None)
@@ -120,12 +124,12 @@ class _Present:
     def shows_money(self) -> bool:
         return self._today is not None
 
-    async def of(self, scope: Scope) -> Live | DepartmentLive:
+    async def of(self, scope: Scope, language: Language = ENGLISH) -> Live | DepartmentLive:
         """The present as a scope may see it."""
         spent = None if self._today is None else await self._today(scope).latest()
         if scope.kind == "all":
-            return live_now(self._live(), self._counters, spent, self._now())
-        return department_now(self._live(), scope, spent, self._now())
+            return live_now(self._live(), self._counters, spent, self._now(), language)
+        return department_now(self._live(), scope, spent, self._now(), language)
 
 
 def _of_now(app: FastAPI, pages: PageTemplates, present: _Present, *, poll_ms: int, shows_history: bool) -> None:
@@ -137,17 +141,24 @@ def _of_now(app: FastAPI, pages: PageTemplates, present: _Present, *, poll_ms: i
         if visitor.scope.kind == "all":
             return pages.page("live.html", visitor=visitor, spoken=spoken, **texts, **shown)
         return pages.page(
-            "department.html", visitor=visitor, spoken=spoken, live=await present.of(visitor.scope), **shown
+            "department.html",
+            visitor=visitor,
+            spoken=spoken,
+            live=await present.of(visitor.scope, spoken.language),
+            **shown,
         )
 
     @app.get("/api/v1/live", summary="The fleet at this moment; with a token of some departments, what is theirs")
-    async def live_json(visitor: Asking) -> Live | DepartmentLive:
-        return await present.of(visitor.scope)
+    async def live_json(request: Request, visitor: Asking, sentences: Sentences = "en") -> Live | DepartmentLive:
+        return await present.of(visitor.scope, language_by(request, sentences))
 
 
-def _add_files(app: FastAPI) -> None:
+def _templates(app: FastAPI, languages: Mapping[str, Language]) -> PageTemplates:
+    """The templates, and the files that pages need beside them."""
     add_colours(app)
+    add_script_messages(app, languages)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    return PageTemplates(app, languages)
 
 
 def _of_history(

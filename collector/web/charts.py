@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from collector.core.model import Instant
 from collector.core.units import DAY_MS, HOUR_MS, MINUTE_MS
-from collector.web.words import SECOND_MS
+from collector.language.language import SECOND_MS, Language, in_catalog
 
 LEAST = 0.3
 """The least width of a segment, in percent: what is there can be seen."""
@@ -23,7 +23,12 @@ ROUND_MS = (
 )
 """Distances between two ticks of time that a person can count in."""
 
-UNITS = ((DAY_MS, "d"), (HOUR_MS, "h"), (MINUTE_MS, "m"), (SECOND_MS, "s"))
+UNITS = (
+    (DAY_MS, in_catalog("{number} d")),
+    (HOUR_MS, in_catalog("{number} h")),
+    (MINUTE_MS, in_catalog("{number} m")),
+    (SECOND_MS, in_catalog("{number} s")),
+)
 
 
 class Tick(NamedTuple):
@@ -49,17 +54,18 @@ def percent(part: float, whole: float) -> float:
     return round(min(100.0, max(0.0, 100 * part / whole)), 3) if whole > 0 else 0.0
 
 
-def time_ticks(length_ms: int, most: int = 8) -> list[Tick]:
+def time_ticks(length_ms: int, language: Language, most: int = 8) -> list[Tick]:
     """Ticks at round times from 0 to the length, at most so many of them and at least the first."""
     step = next((step for step in ROUND_MS if length_ms < step * most), ROUND_MS[-1] * (1 + length_ms // ROUND_MS[-1]))
-    return [Tick(percent(at, length_ms), _label(at)) for at in range(0, length_ms + 1, step)]
+    return [Tick(percent(at, length_ms), _label(at, language)) for at in range(0, length_ms + 1, step)]
 
 
-def _label(ms: int) -> str:
+def _label(ms: int, language: Language) -> str:
     for size, unit in UNITS:
         if ms >= size:
             whole, rest = divmod(ms, size)
-            return f"{whole} {unit}" if not rest else f"{whole} {unit} {_label(rest)}"
+            amount = language.text(unit, number=whole)
+            return f"{amount} {_label(rest, language)}" if rest else amount
     return "0"
 
 

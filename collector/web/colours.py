@@ -4,13 +4,12 @@ The catalogue's colours as a stylesheet: a class for each reason, outcome and cl
 Made from the one table, so that a bar on a page has the colour that it has on a dashboard. Patterns are in live.css.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping
-from typing import Annotated
 
-from fastapi import FastAPI, Header, Response
+from fastapi import FastAPI
 
 from collector.catalog import colours
+from collector.web.made_files import add_made_file
 
 CLASSES: Mapping[str, Mapping[str, str]] = {
     "r": colours.REASONS,
@@ -40,13 +39,5 @@ def _classes() -> Iterator[str]:
 
 
 def add_colours(app: FastAPI) -> None:
-    """Serves the sheet beside the static files, as they are served: a browser asks whether its copy is the newest."""
-    sheet = stylesheet().encode()
-    headers = {"etag": f'"{hashlib.sha256(sheet).hexdigest()[:32]}"'}
-
-    @app.head("/static/colours.css", include_in_schema=False)
-    @app.get("/static/colours.css", include_in_schema=False)
-    async def colours_css(if_none_match: Annotated[str, Header()] = "") -> Response:
-        if headers["etag"] in if_none_match:
-            return Response(status_code=304, headers=headers)
-        return Response(sheet, media_type="text/css", headers=headers)
+    """Serves the sheet beside the static files."""
+    add_made_file(app, "/static/colours.css", stylesheet(), "text/css")

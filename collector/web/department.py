@@ -5,13 +5,16 @@ The live view for those who read the rows of some departments: what is theirs, a
 from collector.access.scope import Scope
 from collector.core.live_view import ClusterHealth, LiveView
 from collector.core.model import Instant
+from collector.language.language import ENGLISH, Language
 from collector.web.api_department import ClusterOfAll, DepartmentLive, SeenGap
 from collector.web.money import Money, UnknownMoney, money_now
 from collector.web.pages import NO_ANSWER
 from collector.web.readiness import GAP_SHOWN_MS
 
 
-def department_now(view: LiveView, scope: Scope, money: Money | UnknownMoney | None, now: Instant) -> DepartmentLive:
+def department_now(
+    view: LiveView, scope: Scope, money: Money | UnknownMoney | None, now: Instant, language: Language = ENGLISH
+) -> DepartmentLive:
     """What the scope may see; `money` is of its departments alone."""
     # The store's own words may quote what it was reading.
     shown = UnknownMoney(NO_ANSWER) if isinstance(money, UnknownMoney) else money
@@ -19,7 +22,7 @@ def department_now(view: LiveView, scope: Scope, money: Money | UnknownMoney | N
         at_ms=view.at,
         departments=list(scope.departments),
         clusters=[_cluster(cluster, now) for cluster in view.clusters],
-        money=None if shown is None else money_now(shown, now, of_all=False),
+        money=None if shown is None else money_now(shown, now, of_all=False, language=language),
     )
 
 

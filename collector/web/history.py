@@ -13,6 +13,7 @@ from collector.access.scope import Scope
 from collector.core.history.queue import QueuePlace, StepsOfTime, StoredQueue
 from collector.core.history.template import StoredTemplate, TemplatePlace
 from collector.core.history.workflow import NamedWorkflow, StoredWorkflow
+from collector.language.language import ENGLISH, Language, in_catalog
 from collector.reports.report import Query
 from collector.shown_text import redact
 
@@ -65,11 +66,19 @@ Histories = Callable[[Scope], History]
 
 
 class NoAnswerError(Exception):
-    """The store did not answer a page; the text says why, for an operator."""
+    """The store did not answer a page; a message with its values says why, for an operator."""
+
+    def __init__(self, message: str, **values: str) -> None:
+        super().__init__(ENGLISH.text(message, **values))
+        self.message, self.values = message, values
+
+    def text_in(self, language: Language) -> str:
+        """Why, in a language; the store's own words are as they are."""
+        return language.text(self.message, **self.values)
 
 
 class NotThereError(Exception):
-    """A page about something that is not known. `remedy` says what to do."""
+    """A page about something that is not known. `remedy` says what to do. Both are in the language of the answer."""
 
     def __init__(self, what: str, remedy: str) -> None:
         super().__init__(what)
@@ -83,12 +92,14 @@ async def answered(
     try:
         return await asyncio.wait_for(question, patience_s)
     except TimeoutError:
-        raise NoAnswerError(f"the store did not answer within {patience_s:g} s") from None
+        raise NoAnswerError(
+            in_catalog("the store did not answer within {seconds} s"), seconds=f"{patience_s:g}"
+        ) from None
     except passes:
         raise
     # The edge between the page and the store's client: its failure must not break the rest of the page.
     except Exception as error:
-        raise NoAnswerError(f"the store could not be read: {first_line(error)}") from error
+        raise NoAnswerError(in_catalog("the store could not be read: {why}"), why=first_line(error)) from error
 
 
 def first_line(error: Exception) -> str:

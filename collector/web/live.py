@@ -12,6 +12,7 @@ from collector.catalog.counters import Counters
 from collector.core import live_view
 from collector.core.live_view import ClusterHealth, LiveView, StoreHealth, Waiting
 from collector.core.model import WAITING_REASONS, Instant
+from collector.language.language import ENGLISH, Language
 from collector.shown_text import redact
 from collector.web import limits, trouble
 from collector.web.api_model import age, age_or_none
@@ -37,9 +38,11 @@ SETTLED_S = 60
 """Below this, the state of a queue is `unsettled`: right after a restart every waiting queue would count as not draining."""
 
 
-def live_now(view: LiveView, counters: Counters, money: Money | UnknownMoney | None, now: Instant) -> Live:
+def live_now(
+    view: LiveView, counters: Counters, money: Money | UnknownMoney | None, now: Instant, language: Language = ENGLISH
+) -> Live:
     """The view, the counted incidents and today's money as one answer."""
-    ready = readiness(view, now)
+    ready = readiness(view, now, language)
     waiting = [row for row in view.queues if not row.begun]
     rows: dict[str, list[Waiting]] = defaultdict(list)
     for row in view.queues:
@@ -54,11 +57,11 @@ def live_now(view: LiveView, counters: Counters, money: Money | UnknownMoney | N
         begun=_begun([row for row in view.queues if row.begun and row.reason != RUNNING], view.at),
         slots=limits.slots(view.slots),
         locks=limits.locks(view.locks, view.at),
-        stuck=trouble.stuck(view.stuck, view.at),
+        stuck=trouble.stuck(view.stuck, view.at, language),
         crons=trouble.crons(view.crons, view.at),
-        money=None if money is None else money_now(money, now, view.burning),
+        money=None if money is None else money_now(money, now, view.burning, language=language),
         store=_store(view.store, view.at),
-        replica=redact(replica_text(view.replica)) if is_partial(view.replica) else "",
+        replica=redact(replica_text(view.replica, language)) if is_partial(view.replica) else "",
     )
 
 

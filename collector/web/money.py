@@ -7,7 +7,7 @@ No SQL is here. Currencies are never added to each other. An unknown amount is r
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from decimal import Context, Decimal
 from functools import reduce
 from typing import Any
@@ -18,6 +18,7 @@ from collector.core.cluster.run_rate import sum_by_currency
 from collector.core.cost.attribution import UNALLOCATED
 from collector.core.live_view import HourlyCost
 from collector.core.model import Instant
+from collector.language.language import ENGLISH, Language
 from collector.web.api_model import age
 from collector.web.api_money import CurrencyTotal, DepartmentMoney, MoneyNow, MoneyPerHour
 from collector.web.history import NoAnswerError, answered
@@ -61,6 +62,9 @@ class UnknownMoney(msgspec.Struct, frozen=True):
     """No answer from the store, and the reason for an operator."""
 
     detail: str
+    """A message of the catalogues."""
+    values: Mapping[str, str] = {}
+    """What stands in the message."""
 
 
 class MoneyToday:
@@ -88,11 +92,16 @@ class MoneyToday:
         try:
             return await answered(self._read(), self._patience_s)
         except NoAnswerError as error:
-            return UnknownMoney(str(error))
+            return UnknownMoney(error.message, error.values)
 
 
 def money_now(
-    money: Money | UnknownMoney, now: Instant, burning: Iterable[HourlyCost] = (), *, of_all: bool = True
+    money: Money | UnknownMoney,
+    now: Instant,
+    burning: Iterable[HourlyCost] = (),
+    *,
+    of_all: bool = True,
+    language: Language = ENGLISH,
 ) -> MoneyNow:
     """
     Today's money or the reason why it is unknown, and the cost per hour of running pods.
@@ -101,7 +110,7 @@ def money_now(
     """
     running = tuple(map(_hourly, sum_by_currency(burning)))
     if isinstance(money, UnknownMoney):
-        return MoneyNow(known=False, detail=money.detail, running=running)
+        return MoneyNow(known=False, detail=language.text(money.detail, **money.values), running=running)
     by_currency: dict[str, list[Spent]] = defaultdict(list)
     for spent in money.spent:
         by_currency[spent.currency].append(spent)
@@ -113,7 +122,7 @@ def money_now(
         departments.extend(_departments(currency, rows, whole, with_unallocated=of_all))
     return MoneyNow(
         known=True,
-        detail=money.detail,
+        detail=language.text(money.detail),
         day=money.day,
         age_ms=age(now, money.at),
         totals=tuple(totals),

@@ -10,6 +10,7 @@ from collector.core.history.queue import LongWaiting, QueuePlace, QueueStep, Ste
 from collector.core.live_view import LiveView
 from collector.core.model import BEFORE_WORK, Instant
 from collector.core.units import DAY_MS, HOUR_MS, MINUTE_MS
+from collector.language.language import Language
 from collector.web import limits
 from collector.web.api_model import age
 from collector.web.api_queue import (
@@ -48,7 +49,13 @@ def steps_until(now: Instant, period: str) -> StepsOfTime:
 
 
 def queue_page(
-    place: QueuePlace, stored: StoredQueue | None, view: LiveView | None, period: str, steps: StepsOfTime
+    place: QueuePlace,
+    stored: StoredQueue | None,
+    view: LiveView | None,
+    *,
+    period: str,
+    steps: StepsOfTime,
+    language: Language,
 ) -> QueueHistory | None:
     """The answer; None: neither the store nor the live view knows the queue. Without a view nothing is known of now."""
     present = queue_now(view, place.cluster, place.namespace, place.queue) if view else None
@@ -73,7 +80,7 @@ def queue_page(
         waiting=[_waiting(one, steps.end) for one in known.waiting],
         templates=[TemplateInQueue.of(one, p95_ms=one.latency_p95) for one in known.templates],
     )
-    return found.model_copy(update={"sentence": sentence(found)})
+    return found.model_copy(update={"sentence": sentence(found, language)})
 
 
 def _held_back(place: QueuePlace, view: LiveView) -> dict[str, Any]:

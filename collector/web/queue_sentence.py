@@ -3,59 +3,91 @@ A queue in one sentence: how many wait and for what, whether it drains, and how 
 """
 
 from collector.core.units import MINUTE_MS
-from collector.web import words
-from collector.web.api_models import Flow, Queue
+from collector.language.language import Language, in_catalog
+from collector.web.api_models import Flow, Queue, ReasonCount
 from collector.web.api_queue import QueueHistory
+from collector.web.names import name_of
 
 WAITS_FOR = {
-    "unseen": "for the controller",
-    "queued": "for the queue manager",
-    "throttled": "for parallelism",
-    "lock": "for a lock",
-    "volume": "for a volume",
+    "unseen": in_catalog("for the controller"),
+    "queued": in_catalog("for the queue manager"),
+    "throttled": in_catalog("for parallelism"),
+    "lock": in_catalog("for a lock"),
+    "volume": in_catalog("for a volume"),
 }
-PERIOD_WORDS = {"1h": "the last hour", "6h": "the last 6 hours", "24h": "the last 24 hours", "7d": "the last 7 days"}
+PERIOD_WORDS = {
+    "1h": in_catalog("the last hour"),
+    "6h": in_catalog("the last 6 hours"),
+    "24h": in_catalog("the last 24 hours"),
+    "7d": in_catalog("the last 7 days"),
+}
+PERIOD_NAMES = (in_catalog("1h"), in_catalog("6h"), in_catalog("24h"), in_catalog("7d"))
+"""The choices on the page."""
 
 
-def sentence(queue: QueueHistory) -> str:
+def sentence(queue: QueueHistory, language: Language) -> str:
     """The sentence, with a full stop."""
-    now = f"{_now(queue.now)}; " if queue.of_all else "of yours, "
-    return f"{queue.queue} on {queue.cluster}: {now}{_past(queue)}."
+    where = {"queue": queue.queue, "cluster": queue.cluster}
+    past = _past(queue, language)
+    if not queue.of_all:
+        return language.text("{queue} on {cluster}: of yours, {past}.", past=past, **where)
+    return language.text("{queue} on {cluster}: {now}; {past}.", now=_now(queue.now, language), past=past, **where)
 
 
-def _now(queue: Queue | None) -> str:
+def _now(queue: Queue | None, language: Language) -> str:
     if queue is None:
-        return "nothing waits"
+        return language.text("nothing waits")
     most = max(queue.reasons, key=lambda group: group.workflows)
-    why = WAITS_FOR.get(most.reason, words.reason(most.reason))
-    waits = f"{words.count(queue.depth)} {'waits' if queue.depth == 1 else 'wait'}"
-    for_what = f"{waits} {why}" if most.workflows == queue.depth else f"{waits}, {words.count(most.workflows)} {why}"
-    oldest = f"the oldest for {words.age(queue.oldest_age_ms)}"
-    return f"{for_what}, {oldest}{_flow(queue.flow)}"
+    oldest = language.age(queue.oldest_age_ms)
+    waits = language.text("{waiting}, the oldest for {age}", waiting=_waiting(queue, most, language), age=oldest)
+    return f"{waits}{_flow(queue.flow, language)}"
 
 
-def _flow(flow: Flow | None) -> str:
+def _waiting(queue: Queue, most: ReasonCount, language: Language) -> str:
+    why = WAITS_FOR.get(most.reason, "")
+    reason = language.text(why) if why else name_of(most.reason, language)
+    if most.workflows == queue.depth:
+        return language.plural("{number} waits {reason}", "{number} wait {reason}", queue.depth, reason=reason)
+    return language.plural(
+        "{number} waits, {part} {reason}",
+        "{number} wait, {part} {reason}",
+        queue.depth,
+        part=language.count(most.workflows),
+        reason=reason,
+    )
+
+
+def _flow(flow: Flow | None, language: Language) -> str:
     if flow is None or flow.state in ("empty", "unsettled"):
         return ""
-    rates = f"{_rate(flow.arrivals, flow.window_ms)} arrive, {_rate(flow.starts, flow.window_ms)} start"
+    rates = {"arrivals": _rate(flow.arrivals, flow.window_ms), "starts": _rate(flow.starts, flow.window_ms)}
     if flow.state == "not_draining":
-        return f"; not draining: {rates}"
+        return language.text("; not draining: {arrivals}/min arrive, {starts}/min start", **rates)
     if flow.state == "growing":
-        return f"; growing: {rates}"
-    return f"; drains in {words.age(flow.drain_ms)}: {rates}"
+        return language.text("; growing: {arrivals}/min arrive, {starts}/min start", **rates)
+    span = language.age(flow.drain_ms)
+    return language.text("; drains in {span}: {arrivals}/min arrive, {starts}/min start", span=span, **rates)
 
 
 def _rate(number: int, window_ms: int) -> str:
     per_minute = number * MINUTE_MS / window_ms if window_ms else 0
-    return f"{per_minute:.1f}/min" if 0 < per_minute < 10 else f"{per_minute:,.0f}/min"
+    return f"{per_minute:.1f}" if 0 < per_minute < 10 else f"{per_minute:,.0f}"
 
 
-def _past(queue: QueueHistory) -> str:
-    when, whole = PERIOD_WORDS[queue.period], queue.whole
+def _past(queue: QueueHistory, language: Language) -> str:
+    when, whole = language.text(PERIOD_WORDS[queue.period]), queue.whole
     if not whole.starts:
-        return f"in {when} {'nothing arrived' if not whole.arrivals else 'nothing began'}"
-    began = f"in {when} {words.count(whole.starts)} began"
-    latency = whole.latency
+        nothing = (
+            in_catalog("in {period} nothing began") if whole.arrivals else in_catalog("in {period} nothing arrived")
+        )
+        return language.text(nothing, period=when)
+    began, latency = language.count(whole.starts), whole.latency
     if latency.p50_ms is None or latency.p95_ms is None:
-        return began
-    return f"{began}, half of them within {words.span(latency.p50_ms)}, 95 % within {words.span(latency.p95_ms)}"
+        return language.text("in {period} {number} began", period=when, number=began)
+    return language.text(
+        "in {period} {number} began, half of them within {half}, 95 % within {most}",
+        period=when,
+        number=began,
+        half=language.span(latency.p50_ms),
+        most=language.span(latency.p95_ms),
+    )

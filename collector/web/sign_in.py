@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from collector.access.entrance import COOKIE
 from collector.access.scope import METRICS
 from collector.access.tokens import TokenEntry, TokenFiles
+from collector.language.language import in_catalog
 from collector.web.door import SIGN_IN, SIGN_OUT, VISITOR
 from collector.web.pages import PageTemplates
 from collector.web.spoken import spoken
@@ -23,10 +24,12 @@ MOST_FIELDS = 8
 KEPT_S = 30 * 24 * 3600
 """Time after which a person whose token does not end has to sign in again; no cookie is kept for longer."""
 
-WRONG = "No such token is known. It may have ended, or been replaced; ask who runs Lynceus for a new one."
-NOT_FOR_PEOPLE = "This token reads metrics alone, for Prometheus. Ask who runs Lynceus for one that reads pages."
-TOO_LONG = "That is too long to be a token."
-ELSEWHERE = "This form was sent from another site. Open this page by its own address and sign in here."
+WRONG = in_catalog("No such token is known. It may have ended, or been replaced; ask who runs Lynceus for a new one.")
+NOT_FOR_PEOPLE = in_catalog(
+    "This token reads metrics alone, for Prometheus. Ask who runs Lynceus for one that reads pages."
+)
+TOO_LONG = in_catalog("That is too long to be a token.")
+ELSEWHERE = in_catalog("This form was sent from another site. Open this page by its own address and sign in here.")
 
 _LOCAL = re.compile(r"/(?![/\\])[!-\[\]-~]*")
 """An address on this server. A browser takes `//host` and `/\\host` for another server."""
@@ -40,9 +43,9 @@ def add_sign_in(app: FastAPI, pages: PageTemplates, tokens: TokenFiles) -> None:
     """Adds the page and both forms."""
 
     def page(request: Request, to: str, problem: str = "", status: int = 200) -> HTMLResponse:
-        to = way_back(to)
-        shown = {"visitor": request.scope[VISITOR], "to": to, "problem": problem}
-        return pages.page("sign_in.html", spoken=spoken(request), status=status, **shown)
+        found = spoken(request)
+        shown = {"visitor": request.scope[VISITOR], "to": way_back(to), "problem": found.language.text(problem)}
+        return pages.page("sign_in.html", spoken=found, status=status, **shown)
 
     @app.get(SIGN_IN, include_in_schema=False)
     async def sign_in_page(request: Request, to: Way = "/") -> HTMLResponse:

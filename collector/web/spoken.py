@@ -2,12 +2,13 @@
 The language of a page: what its reader chose, else what the browser asks for.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, NamedTuple
 
-from fastapi import Depends, Request
+from fastapi import Depends, FastAPI, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from collector.language.language import TAGS, Language, language, preferred
+from collector.language.language import TAGS, Language, preferred
 
 CHOICE = "lang"
 """The parameter of an address that chooses a language, and the cookie that keeps the choice."""
@@ -30,12 +31,23 @@ class PageLanguage(NamedTuple):
     others: list[OtherLanguage]
 
 
+def add_languages(app: FastAPI, languages: Mapping[str, Language]) -> None:
+    """Lets an app answer in these languages, by tag: those of TAGS."""
+    app.state.languages = languages
+
+
 def language_of(request: Request) -> Language:
     """The language in which a request is answered."""
     for chosen in (request.query_params.get(CHOICE), request.cookies.get(CHOICE)):
         if chosen in TAGS:
-            return language(chosen)
-    return language(preferred(request.headers.get("accept-language", "")))
+            return language_by(request, chosen)
+    return language_by(request, preferred(request.headers.get("accept-language", "")))
+
+
+def language_by(request: Request, tag: str) -> Language:
+    """A language of the app by its tag."""
+    found: Language = request.app.state.languages[tag]
+    return found
 
 
 def spoken(request: Request) -> PageLanguage:

@@ -11,6 +11,7 @@ from collector.core.history.template import RunCost, RunsOfTime, StoredTemplate,
 from collector.core.history.workflow import OtherRun
 from collector.core.model import REASONS, WAITING_REASONS, Instant
 from collector.core.units import DAY_MS, HOUR_MS
+from collector.language.language import Language
 from collector.web.api_template import (
     CostOfRuns,
     FailureOfTemplate,
@@ -43,7 +44,7 @@ def template_steps(now: Instant, period: str) -> StepsOfTime:
     return StepsOfTime((now - length_ms) // step_ms * step_ms, now, step_ms)
 
 
-def template_page(place: TemplatePlace, stored: StoredTemplate, period: str) -> TemplateHistory:
+def template_page(place: TemplatePlace, stored: StoredTemplate, period: str, language: Language) -> TemplateHistory:
     """The answer of API and page."""
     found = TemplateHistory(
         sentence="",
@@ -67,8 +68,8 @@ def template_page(place: TemplatePlace, stored: StoredTemplate, period: str) -> 
         failures=[FailureOfTemplate.of(cause) for cause in stored.failures],
         recent=[_recent(run) for run in stored.recent],
     )
-    found = found.model_copy(update={"changed": changed(found.versions)})
-    return found.model_copy(update={"sentence": sentence(found)})
+    found = found.model_copy(update={"changed": changed(found.versions, language)})
+    return found.model_copy(update={"sentence": sentence(found, language)})
 
 
 def _recent(run: OtherRun) -> RunOfTemplate:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from collector.core.model import Instant
 from collector.core.units import DAY_MS, MINUTE_MS
+from collector.language.language import Language
 from collector.web import words
 from collector.web.charts import ROUND_MS, Tick, percent
 
@@ -86,21 +87,23 @@ class Axis:
         left, right = (percent(at - self.begin, self.end - self.begin) for at in part)
         return Zone(left, round(right - left, 3), text)
 
-    def times(self) -> list[Tick]:
+    def times(self, language: Language) -> list[Tick]:
         """Ticks at round times of the day in UTC, or at midnights."""
         span = self.end - self.begin
         every = next((ms for ms in ROUND_MS if ms >= MINUTE_MS and span <= ms * TICKS), ROUND_MS[-1])
         first = -(-self.begin // every) * every
-        return [Tick(percent(at - self.begin, span), _time(at, every)) for at in range(first, self.end, every)]
+        return [
+            Tick(percent(at - self.begin, span), _time(at, every, language)) for at in range(first, self.end, every)
+        ]
 
     def x(self, at: Instant) -> int:
         """An instant in the box."""
         return round(WIDE * (at - self.begin) / (self.end - self.begin))
 
 
-def _time(at: Instant, every: int) -> str:
+def _time(at: Instant, every: int, language: Language) -> str:
     when = datetime.fromtimestamp(at / 1000, UTC)
-    return f"{when.day} {when:%b}" if every >= DAY_MS or at % DAY_MS == 0 else f"{when:%H:%M}"
+    return language.day_of_year(when) if every >= DAY_MS or at % DAY_MS == 0 else f"{when:%H:%M}"
 
 
 def top_of(most: float) -> int:
@@ -123,10 +126,11 @@ def levels(top: int, label: Callable[[int], str] = words.count) -> list[GridLine
     return [GridLine(round(PLOT_PX * (1 - at / top), 1), label(at)) for at in {top, top // 2 if top % 2 == 0 else top}]
 
 
-def tips(axis: Axis, texts: Sequence[str]) -> list[Zone]:
+def tips(axis: Axis, texts: Sequence[str], language: Language) -> list[Zone]:
     """The words of each step, with its begin."""
     return [
-        axis.zone(step, f"{words.clock(step.begin)} UTC: {text}") for step, text in zip(axis.steps, texts, strict=True)
+        axis.zone(step, language.text("{instant} UTC: {what}", instant=words.clock(step.begin), what=text))
+        for step, text in zip(axis.steps, texts, strict=True)
     ]
 
 

@@ -7,17 +7,19 @@ from collections.abc import Iterable
 from collector.core import live_view
 from collector.core.model import Instant
 from collector.core.workflow.stuck import REMEDIES
+from collector.language.language import Language
 from collector.web.api_model import age, age_or_none
 from collector.web.api_models import Controller, Cron, Stuck
 
 STUCK_SHOWN = CRONS_SHOWN = 100
 
 
-def stuck(rows: Iterable[live_view.StuckWorkflow], at: Instant) -> list[Stuck]:
+def stuck(rows: Iterable[live_view.StuckWorkflow], at: Instant, language: Language) -> list[Stuck]:
     """The workflows that have not moved for longest, each with advice."""
     oldest = sorted(rows, key=lambda row: (row.since, row.cluster, row.namespace, row.name))
     return [
-        Stuck.of(row, advice=REMEDIES.get(row.cause, ""), age_ms=age(at, row.since)) for row in oldest[:STUCK_SHOWN]
+        Stuck.of(row, advice=language.text(REMEDIES.get(row.cause, "")), age_ms=age(at, row.since))
+        for row in oldest[:STUCK_SHOWN]
     ]
 
 

@@ -16,6 +16,7 @@ from collector.core.history.workflow import ClassCost, OtherRun, StoredWorkflow
 from collector.core.live_view import ClusterInfo
 from collector.core.model import REASONS, WAITING_REASONS, Instant
 from collector.core.queue.managers.queues import QueuePosition
+from collector.language.language import ENGLISH, Language, in_catalog
 from collector.web.api_model import age
 from collector.web.api_workflow import (
     Amount,
@@ -32,22 +33,28 @@ from collector.web.workflow_sentence import sentence
 from collector.web.workflow_steps import pods_of, steps_of
 
 NO_STEPS = {
-    "offloaded": "Its steps are unknown: Argo stores them in its own database (ALWAYS_OFFLOAD_NODE_STATUS).",
-    "unreadable": "Its steps could not be unpacked.",
-    "": "It had no step.",
+    "offloaded": in_catalog(
+        "Its steps are unknown: Argo stores them in its own database (ALWAYS_OFFLOAD_NODE_STATUS)."
+    ),
+    "unreadable": in_catalog("Its steps could not be unpacked."),
+    "": in_catalog("It had no step."),
 }
 """Why a finished attempt has no steps, by how its status stored them."""
-STEPS_LATER = "Steps are recorded when the workflow finishes. Until then its finished pods are below."
+STEPS_LATER = in_catalog("Steps are recorded when the workflow finishes. Until then its finished pods are below.")
 RUNNING, NOT_RECORDED = "running", "not_recorded"
 EXACT_TO_MS = 1000
 """Objects give instants in whole seconds: less than that is not missing."""
-STEPS_LOST = "None of its steps is in the store."
+STEPS_LOST = in_catalog("None of its steps is in the store.")
 FEW = 3
 """With fewer runs there is no usual length."""
 
 
 def workflow_page(
-    stored: StoredWorkflow, infos: Iterable[ClusterInfo], now: Instant, place: QueuePosition | None = None
+    stored: StoredWorkflow,
+    infos: Iterable[ClusterInfo],
+    now: Instant,
+    place: QueuePosition | None = None,
+    language: Language = ENGLISH,
 ) -> WorkflowDetail:
     """One workflow as page and API show it, at this instant; `place` is where it stands in the queue of its manager."""
     shown = stored.shown
@@ -79,7 +86,7 @@ def workflow_page(
         place=PlaceInQueue.of(place) if place and isinstance(shown, WorkflowLive) else None,
         **values,
     )
-    return found.model_copy(update={"sentence": sentence(found)})
+    return found.model_copy(update={"sentence": sentence(found, language)})
 
 
 def _no_steps(shown: WorkflowRun | WorkflowLive) -> str:

@@ -12,6 +12,7 @@ from collector.access.scope import Scope
 from collector.core.live_view import LiveView
 from collector.core.model import Instant
 from collector.core.queue.managers.queues import QueuePosition
+from collector.language.language import ENGLISH, Language, in_catalog
 from collector.web.api_workflow import WorkflowDetail
 from collector.web.door import Asking
 from collector.web.history import MOST_FOUND, Histories, NameSought, NotThereError, answered
@@ -21,9 +22,9 @@ from collector.web.words import segment
 from collector.web.workflow import workflow_page
 from collector.web.workflow_view import ROWS_SHOWN, view
 
-UNKNOWN = (
+UNKNOWN = in_catalog(
     "Look it up in Argo by its uid. Workflows that ended before Lynceus watched the cluster, or longer ago than the retention "
-    "of workflow_run, are not in the store; one that was submitted a moment ago is there within seconds"
+    "of workflow_run, are not in the store; one that was submitted a moment ago is there within seconds."
 )
 
 Uid = Annotated[str, Path(max_length=253)]
@@ -39,6 +40,15 @@ def no_places(_cluster: str, _uid: str) -> None:
     """Knows no queue manager."""
 
 
+def _not_there(uid: str, attempt: int | None, language: Language) -> NotThereError:
+    what = (
+        language.text("The store does not know workflow {uid}", uid=uid)
+        if attempt is None
+        else language.text("The store does not know attempt {attempt} of workflow {uid}", attempt=attempt, uid=uid)
+    )
+    return NotThereError(what, language.text(UNKNOWN))
+
+
 def add_workflow(
     app: FastAPI,
     pages: PageTemplates,
@@ -50,16 +60,15 @@ def add_workflow(
 ) -> None:
     """Adds both routes."""
 
-    async def shown(scope: Scope, uid: str, attempt: int | None) -> WorkflowDetail:
+    async def shown(scope: Scope, uid: str, attempt: int | None, language: Language) -> WorkflowDetail:
         view = live()
         clusters = [cluster.name for cluster in view.clusters]
         stored = await answered(history(scope).workflow(uid, attempt, clusters))
         if stored is None:
-            which = f"workflow {uid}" if attempt is None else f"attempt {attempt} of workflow {uid}"
-            raise NotThereError(f"The store does not know {which}", f"{UNKNOWN}.")
+            raise _not_there(uid, attempt, language)
         # How many others wait in the manager's queue is for those who may know of all.
         place = places(stored.shown.cluster, uid) if scope.kind == "all" else None
-        return workflow_page(stored, view.infos, now(), place)
+        return workflow_page(stored, view.infos, now(), place, language)
 
     @app.get("/workflows/{uid}", response_class=HTMLResponse, include_in_schema=False)
     async def page(
@@ -69,15 +78,16 @@ def add_workflow(
         attempt: Attempt = None,
         rows: Annotated[int, Query(ge=1, le=100_000)] = ROWS_SHOWN,
     ) -> HTMLResponse:
-        workflow = await shown(visitor.scope, uid, attempt)
-        return pages.page("workflow.html", visitor=visitor, spoken=spoken, workflow=workflow, **view(workflow, rows))
+        workflow = await shown(visitor.scope, uid, attempt, spoken.language)
+        drawn = view(workflow, rows, spoken.language)
+        return pages.page("workflow.html", visitor=visitor, spoken=spoken, workflow=workflow, **drawn)
 
     @app.get(
         "/api/v1/workflows/{uid}",
         summary="One workflow by its uid: its life, steps, pods and cost; `attempt` chooses one of several",
     )
     async def as_json(visitor: Asking, uid: Uid, attempt: Attempt = None) -> WorkflowDetail:
-        return await shown(visitor.scope, uid, attempt)
+        return await shown(visitor.scope, uid, attempt, ENGLISH)
 
 
 def add_search(app: FastAPI, pages: PageTemplates, history: Histories, live: Callable[[], LiveView]) -> None:

@@ -6,21 +6,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from collector.core.model import WAITING_REASONS, Instant
-from collector.web import charts, words
+from collector.language.language import SECOND_MS, Language, in_catalog
+from collector.web import charts
 from collector.web.api_workflow import Comparison, WorkflowDetail, WorkflowStep
 from collector.web.reason_texts import MEANINGS
 
 ROWS_SHOWN = 200
 FAILED = ("Failed", "Error")
 TIME_MEANINGS: Mapping[str, str] = MEANINGS | {
-    "running": "at least one main container runs",
-    "not_recorded": "no collector watched it, so the reason is not known",
+    "running": in_catalog("at least one main container runs"),
+    "not_recorded": in_catalog("no collector watched it, so the reason is not known"),
 }
 COLUMN_PX = 48
 """Height of the highest column of other runs."""
 
 
-def view(workflow: WorkflowDetail, rows: int) -> dict[str, Any]:
+def view(workflow: WorkflowDetail, rows: int, language: Language) -> dict[str, Any]:
     """The values that the template needs beside the workflow itself."""
     steps = first_steps(workflow.steps, rows)
     begin, end = axis(workflow, steps)
@@ -37,7 +38,7 @@ def view(workflow: WorkflowDetail, rows: int) -> dict[str, Any]:
         "end": end,
         "reasons": [reason for reason in (*WAITING_REASONS, "running") if reason in drawn],
         "pods": workflow.pods[:rows],
-        "usual": usual(workflow),
+        "usual": usual(workflow, language),
         "columns": list(zip(columns, reversed(workflow.others), strict=True)),
     }
 
@@ -54,7 +55,7 @@ def axis(workflow: WorkflowDetail, steps: Sequence[WorkflowStep]) -> tuple[Insta
     begin = min((step.started_at for step in steps if step.started_at is not None), default=workflow.created_at)
     ends = [step.finished_at for step in steps if step.finished_at is not None]
     ends += [wait.end_at for step in steps for wait in step.waits]
-    return begin, max([*ends, begin + words.SECOND_MS])
+    return begin, max([*ends, begin + SECOND_MS])
 
 
 def parts(step: WorkflowStep) -> list[tuple[str, Instant, Instant]]:
@@ -65,25 +66,42 @@ def parts(step: WorkflowStep) -> list[tuple[str, Instant, Instant]]:
     return [*waited, ("running", step.running_from, step.running_from + step.running_ms)]
 
 
-def usual(workflow: WorkflowDetail) -> str:
+def usual(workflow: WorkflowDetail, language: Language) -> str:
     """What other runs of the template took and how they ended, compared with this one."""
     found = workflow.usual
     if found is None:
         return ""
-    runs = f"Of the {words.plural(found.runs, 'run')} of {workflow.template} before it {words.count(found.succeeded)} succeeded"
+    runs = language.plural(
+        "Of the {number} run of {template} before it {succeeded} succeeded",
+        "Of the {number} runs of {template} before it {succeeded} succeeded",
+        found.runs,
+        template=workflow.template,
+        succeeded=language.count(found.succeeded),
+    )
     if found.median_ms is None:
-        return f"{runs}: too few for a usual length."
-    between = f"from {words.span(found.shortest_ms)} to {words.span(found.longest_ms)}"
-    return f"{runs}; they took {words.span(found.median_ms)} in the median, {between}. {_judged(workflow, found)}"
+        return language.text("{runs}: too few for a usual length.", runs=runs)
+    took = language.text(
+        "{runs}; they took {median} in the median, from {shortest} to {longest}.",
+        runs=runs,
+        median=language.span(found.median_ms),
+        shortest=language.span(found.shortest_ms),
+        longest=language.span(found.longest_ms),
+    )
+    return language.text("{sentence} {next}", sentence=took, next=_judged(workflow, found, language))
 
 
-def _judged(workflow: WorkflowDetail, usual: Comparison) -> str:
+def _judged(workflow: WorkflowDetail, usual: Comparison, language: Language) -> str:
     length = workflow.length_ms
-    this = f"This one {'has taken' if workflow.live else 'took'} {words.span(length)}"
+    return language.text(_judgement(workflow.live, length, usual), span=language.span(length))
+
+
+def _judgement(live: bool, length: int, usual: Comparison) -> str:
     if usual.longest_ms is not None and length > usual.longest_ms:
-        return f"{this}: longer than each of them."
-    if workflow.live:
-        return f"{this} so far."
+        if live:
+            return in_catalog("This one has taken {span}: longer than each of them.")
+        return in_catalog("This one took {span}: longer than each of them.")
+    if live:
+        return in_catalog("This one has taken {span} so far.")
     if usual.shortest_ms is not None and length < usual.shortest_ms:
-        return f"{this}: shorter than each of them."
-    return f"{this}, as usual."
+        return in_catalog("This one took {span}: shorter than each of them.")
+    return in_catalog("This one took {span}, as usual.")

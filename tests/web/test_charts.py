@@ -7,20 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core.units import DAY_MS, HOUR_MS, MINUTE_MS
+from collector.language.language import ENGLISH, SECOND_MS
 from collector.web.charts import LEAST, ChartColumn, Segment, Tick, columns, percent, spans, stack, time_ticks
-from collector.web.words import SECOND_MS
 
 
 def test_ticks_are_round_times_from_the_start() -> None:
     """A person counts in fives and tens, not in sevenths."""
-    assert time_ticks(20 * SECOND_MS) == [
+    assert time_ticks(20 * SECOND_MS, ENGLISH) == [
         Tick(0, "0"),
         Tick(25, "5 s"),
         Tick(50, "10 s"),
         Tick(75, "15 s"),
         Tick(100, "20 s"),
     ]
-    assert [tick.label for tick in time_ticks(90 * MINUTE_MS)] == [
+    assert [tick.label for tick in time_ticks(90 * MINUTE_MS, ENGLISH)] == [
         "0",
         "15 m",
         "30 m",
@@ -29,13 +29,21 @@ def test_ticks_are_round_times_from_the_start() -> None:
         "1 h 15 m",
         "1 h 30 m",
     ]
-    assert [tick.label for tick in time_ticks(3 * DAY_MS)] == ["0", "12 h", "1 d", "1 d 12 h", "2 d", "2 d 12 h", "3 d"]
+    assert [tick.label for tick in time_ticks(3 * DAY_MS, ENGLISH)] == [
+        "0",
+        "12 h",
+        "1 d",
+        "1 d 12 h",
+        "2 d",
+        "2 d 12 h",
+        "3 d",
+    ]
 
 
 @given(st.integers(min_value=0, max_value=100 * 365 * DAY_MS), st.integers(min_value=2, max_value=12))
 def test_there_are_never_too_many_ticks(length_ms: int, most: int) -> None:
     """However long a workflow lasts."""
-    ticks = time_ticks(length_ms, most)
+    ticks = time_ticks(length_ms, ENGLISH, most)
 
     assert 1 <= len(ticks) <= most
     assert all(0 <= tick.at <= 100 for tick in ticks)

@@ -43,6 +43,8 @@ WHO_MAY = {
     "/sign-out": PUBLIC,
     "/static": PUBLIC,
     "/static/colours.css": PUBLIC,
+    "/static/messages-en.js": PUBLIC,
+    "/static/messages-zh-CN.js": PUBLIC,
 }
 """Who may read each path of the app. A new path has to be named here."""
 

@@ -269,7 +269,7 @@ def test_only_our_own_server_gets_requests_and_the_console_is_silent(page: Page,
     requests = page.requests()
     origin = page.run("return location.origin")
 
-    assert {f"{origin}/static/live.css", f"{origin}/static/draw.js", f"{origin}/api/v1/live"} <= requests
+    assert {f"{origin}/static/live.css", f"{origin}/static/draw.js", f"{origin}/api/v1/live?sentences=en"} <= requests
     assert [address for address in requests if not address.startswith(f"{origin}/")] == []
     assert page.console() == []
 

@@ -69,7 +69,9 @@ async def test_a_store_that_fails_gives_its_reason_and_is_left_alone_a_while() -
     answer = await today.latest()
     await today.latest()
 
-    assert answer == UnknownMoney("the store could not be read: connection refused by clickhouse:8123")
+    assert answer == UnknownMoney(
+        "the store could not be read: {why}", {"why": "connection refused by clickhouse:8123"}
+    )
     assert len(reads) == 1
 
 
@@ -77,7 +79,7 @@ async def test_an_error_without_words_is_named() -> None:
     """An empty reason would not help a reader."""
     _, read = counting([ValueError()])
 
-    assert await MoneyToday(read).latest() == UnknownMoney("the store could not be read: ValueError")
+    assert await MoneyToday(read).latest() == UnknownMoney("the store could not be read: {why}", {"why": "ValueError"})
 
 
 async def test_a_store_that_hangs_does_not_hang_the_page() -> None:
@@ -89,7 +91,7 @@ async def test_a_store_that_hangs_does_not_hang_the_page() -> None:
 
     answer = await MoneyToday(never, patience_s=0.01).latest()
 
-    assert answer == UnknownMoney("the store did not answer within 0.01 s")
+    assert answer == UnknownMoney("the store did not answer within {seconds} s", {"seconds": "0.01"})
 
 
 async def test_money_recovers() -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from collector.core.units import DAY_MS, HOUR_MS, MINUTE_MS
+from collector.language.language import ENGLISH
 from collector.web import timeline
 from collector.web.timeline import Axis, GridLine, Shape, TimeOnAxis, Zone
 from tests.builders import NOON
@@ -42,13 +43,13 @@ def test_ticks_are_round_times(length_ms: int, labels: list[str]) -> None:
     """Minutes, hours or midnights, whatever the period begins with."""
     axis = Axis(NOON, NOON + length_ms, MINUTE_MS)
 
-    assert [tick.label for tick in axis.times()][:2] == labels
-    assert len(axis.times()) <= timeline.TICKS + 1
+    assert [tick.label for tick in axis.times(ENGLISH)][:2] == labels
+    assert len(axis.times(ENGLISH)) <= timeline.TICKS + 1
 
 
 def test_midnight_shows_the_day() -> None:
     """Hours alone do not say which day it was."""
-    assert "23 Nov" in [tick.label for tick in Axis(NOON, NOON + DAY_MS, HOUR_MS).times()]
+    assert "23 Nov" in [tick.label for tick in Axis(NOON, NOON + DAY_MS, HOUR_MS).times(ENGLISH)]
 
 
 @pytest.mark.parametrize(("most", "top"), [(0, 1), (1, 1), (7, 8), (45, 50), (108, 200)])

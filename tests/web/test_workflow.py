@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from collector.core.history.workflow import OtherAttempt, OtherRun, StoredWorkflow
 from collector.core.live_view import ClusterInfo
 from collector.core.queue.managers.queues import QueuePosition
+from collector.language.language import ENGLISH
 from collector.web.api_workflow import WorkflowDetail
 from collector.web.workflow import workflow_page
 from collector.web.workflow_view import first_steps, view
@@ -243,7 +244,7 @@ def test_argo_is_linked_where_its_address_is_set() -> None:
 
 def usual(*others: OtherRun, **changes: Any) -> str:
     stored = a_workflow(others=[another("w1", 100), *others])
-    return str(view(page(replace(stored, shown=replace(stored.shown, **changes))), 10)["usual"])
+    return str(view(page(replace(stored, shown=replace(stored.shown, **changes))), 10, ENGLISH)["usual"])
 
 
 def test_other_runs_say_whether_this_one_is_unusual() -> None:
@@ -266,7 +267,7 @@ def test_a_live_run_is_not_called_short() -> None:
     others = [another(uid, 100) for uid in "abc"]
 
     assert str(
-        view(page(StoredWorkflow(shown=row, live_attempt=1, others=others), NOON + SECOND), 9)["usual"]
+        view(page(StoredWorkflow(shown=row, live_attempt=1, others=others), NOON + SECOND), 9, ENGLISH)["usual"]
     ).endswith("This one has taken 1.0 s so far.")
 
 
@@ -287,8 +288,8 @@ def test_a_page_shows_the_critical_path_failed_steps_and_the_longest() -> None:
 def test_the_timeline_begins_with_the_first_step() -> None:
     """Hours of waiting before it would press the steps into a line."""
     late = a_step_run("fit", started_at=NOON + 80 * SECOND, finished_at=NOON + 90 * SECOND)
-    drawn = view(page(a_workflow(steps=[late])), 10)
-    empty = view(page(), 10)
+    drawn = view(page(a_workflow(steps=[late])), 10, ENGLISH)
+    empty = view(page(), 10, ENGLISH)
 
     assert (drawn["begin"], drawn["end"]) == (NOON + 80 * SECOND, NOON + 90 * SECOND)
     assert drawn["reasons"] == ["running"]

@@ -1,7 +1,7 @@
 // The controllers of a cluster, in its card: the leader, their state, and their memory against its limit.
 
 import { el, named, part, reconcile, setText, show } from "./dom.js";
-import { bytes, NOT_KNOWN, plural, share } from "./words.js";
+import { bytes, NOT_KNOWN, plural, share, text } from "./words.js";
 
 const NEAR_THE_LIMIT = 0.85;
 
@@ -24,8 +24,7 @@ function makeController() {
 function updateController(item, controller) {
   const { pod, leader, ready, crash_loop: crashes, memory_share: part_of, detail } = controller;
   // One that is down does not lead, and what it will be is not known.
-  const role = leader ? "leader" : leader === null || !ready ? "controller" : "standby";
-  setText(part(item, "role"), crashes ? looping(controller) : `${role} ${ready ? "ready" : "not ready"}`);
+  setText(part(item, "role"), crashes ? looping(controller) : roleOf(leader, ready));
   item.classList.toggle("bad", crashes || !ready);
   item.classList.toggle("near", part_of !== null && part_of >= NEAR_THE_LIMIT);
   setText(part(item, "memory"), memory(controller));
@@ -34,12 +33,19 @@ function updateController(item, controller) {
   item.title = [pod, detail].filter(Boolean).join(": ");
 }
 
+function roleOf(leader, ready) {
+  if (!ready) return leader ? text("leader not ready") : text("controller not ready");
+  return leader ? text("leader ready") : leader === null ? text("controller ready") : text("standby ready");
+}
+
 // A controller in a crash loop is neither leader nor standby, even if it still holds the Lease.
 function looping({ restarts: n }) {
-  return `controller in a crash loop${n ? `, ${plural(n, "restart", "restarts")}` : ""}`;
+  if (!n) return text("controller in a crash loop");
+  return plural("controller in a crash loop, {number} restart", "controller in a crash loop, {number} restarts", n);
 }
 
 function memory({ memory_bytes: used, memory_limit_bytes: limit, memory_share: part_of }) {
-  if (used === null) return limit === null ? NOT_KNOWN : `${NOT_KNOWN} of ${bytes(limit)}`;
-  return limit === null ? `${bytes(used)}, no limit` : `${share(part_of)} of ${bytes(limit)}`;
+  if (used === null) return limit === null ? NOT_KNOWN : text("{part} of {whole}", { part: NOT_KNOWN, whole: bytes(limit) });
+  if (limit === null) return text("{bytes}, no limit", { bytes: bytes(used) });
+  return text("{part} of {whole}", { part: share(part_of), whole: bytes(limit) });
 }

@@ -64,11 +64,15 @@ export function named(name, tag, className = "") {
 }
 
 // Shows an age, which grows by itself between two answers of the server (tick() in live.js); without an age, a text.
-export function setAge(node, ms, otherwise = "–") {
+// `sentence` has the age as {age}.
+export function setAge(node, ms, otherwise = "–", sentence = "{age}") {
   if (ms === null || ms === undefined) {
     delete node.dataset.ageMs;
     setText(node, otherwise);
-  } else node.dataset.ageMs = ms;
+  } else {
+    node.dataset.ageMs = ms;
+    node.dataset.sentence = sentence;
+  }
 }
 
 // Shows the time until an instant, which shrinks in the same way.

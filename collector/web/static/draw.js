@@ -5,12 +5,13 @@ import { byId, el, leadToQueue, named, part, reconcile, setAge, setText, show, s
 import { drawLimits } from "./limits.js";
 import { first } from "./more.js";
 import { drawTrouble } from "./trouble.js";
-import { bytes, count, drain, money, NOT_KNOWN, plural, queueName, reason, share } from "./words.js";
+import { bytes, count, drain, listed, money, NOT_KNOWN, plural, queueName, reason, share, text } from "./words.js";
 
 const SHOWN_QUEUES = 20;
 const MOST_QUEUES = 300;
 const SHOWN_DEPARTMENTS = 12;
-const NOTHING_WAITS = "No workflow is waiting. All submitted workflows have begun.";
+const NOTHING_WAITS = text("No workflow is waiting. All submitted workflows have begun.");
+const UNALLOCATED = "unallocated";
 
 export function draw(live, view) {
   drawProblems(live.problems.filter((problem) => !problem.optional));
@@ -43,18 +44,18 @@ function drawProblems(problems) {
 }
 
 function drawTotals({ totals, clusters, money: spent }) {
-  setText(byId("scope"), clusters.length ? plural(clusters.length, "cluster", "clusters") : "");
+  setText(byId("scope"), clusters.length ? plural("{number} cluster", "{number} clusters", clusters.length) : "");
   setText(byId("total-waiting"), count(totals.waiting));
-  setText(byId("total-queues"), totals.queues ? `in ${plural(totals.queues, "queue", "queues")}` : "no queue");
+  setText(byId("total-queues"), totals.queues ? plural("in {number} queue", "in {number} queues", totals.queues) : text("no queue"));
   setText(byId("total-running"), count(totals.running));
   setText(byId("total-begun"), count(totals.begun));
-  setText(byId("total-stuck"), `${count(totals.stuck)} of them stuck`);
+  setText(byId("total-stuck"), text("{number} of them stuck", { number: count(totals.stuck) }));
   show(byId("total-stuck"), totals.stuck > 0);
   show(byId("begun-meaning"), totals.stuck === 0);
-  setAge(byId("total-oldest"), totals.oldest_age_ms, "none");
+  setAge(byId("total-oldest"), totals.oldest_age_ms, text("none"));
   const place = totals.oldest_in;
   leadToQueue(byId("total-oldest-in"), place);
-  setText(byId("total-oldest-in"), place ? `${place.cluster} · ${queueName(place)}` : "no workflow is waiting");
+  setText(byId("total-oldest-in"), place ? `${place.cluster} · ${queueName(place)}` : text("no workflow is waiting"));
   if (spent) drawSpent(spent);
   const bar = byId("fleet-bar");
   stack(bar, totals.reasons, 1);
@@ -70,12 +71,12 @@ function drawSpent(spent) {
   const rows = spent.known ? spent.totals : [{ currency: "", cost: null, accruing: false, unpriced_pods: 0 }];
   reconcile(
     byId("total-spent"),
-    rows.length ? rows : [{ currency: "nothing charged yet", cost: NOT_KNOWN, accruing: false }],
+    rows.length ? rows : [{ currency: text("nothing charged yet"), cost: NOT_KNOWN, accruing: false }],
     (total) => total.currency,
     () => el("span", "amount", named("cost", "b"), named("currency", "small")),
     (node, total) => {
       setText(part(node, "cost"), total.cost === NOT_KNOWN ? NOT_KNOWN : money(total.cost));
-      setText(part(node, "currency"), total.accruing ? `${total.currency}, accruing` : total.currency);
+      setText(part(node, "currency"), listed([total.currency, total.accruing ? text("accruing") : ""]));
       node.classList.toggle("unknown", total.cost === null);
     },
   );
@@ -94,12 +95,12 @@ function makeCard() {
   const bar = el("div", "track", named("bar", "div", "bar"));
   bar.setAttribute("aria-hidden", "true");
   const figures = el("dl", "figures");
-  for (const [key, label] of [["waiting", "waiting"], ["oldest", "oldest"], ["running", "running"], ["begun", "begun"]]) {
+  for (const [key, label] of [["waiting", text("waiting")], ["oldest", text("oldest")], ["running", text("running")], ["begun", text("begun")]]) {
     figures.append(el("div", "", el("dt", "", label), named(key, "dd")));
   }
   const incidents = el("p", "incidents", named("oom", "span"), named("restarts", "span"));
-  figures.setAttribute("title", "waiting, oldest: workflows whose work has not begun; begun: work began, but no main container runs");
-  card.append(name, named("detail", "p", "detail"), figures, bar, el("p", "caveat", "figures are incomplete"), incidents, makeControllers());
+  figures.setAttribute("title", text("waiting, oldest: workflows whose work has not begun; begun: work began, but no main container runs"));
+  card.append(name, named("detail", "p", "detail"), figures, bar, el("p", "caveat", text("figures are incomplete")), incidents, makeControllers());
   return card;
 }
 
@@ -108,8 +109,8 @@ function updateCard(card, cluster) {
   // Figures that need a kind which was not yet listed in full are too small.
   card.classList.toggle("incomplete", cluster.watches.some((watch) => watch.needed && !watch.synced));
   setText(part(card, "name"), cluster.name);
-  setText(part(card, "state"), cluster.ready ? "ready" : "not ready");
-  setText(part(card, "detail"), cluster.detail || (cluster.ready ? "" : "no reason is known"));
+  setText(part(card, "state"), cluster.ready ? text("ready") : text("not ready"));
+  setText(part(card, "detail"), cluster.detail || (cluster.ready ? "" : text("no reason is known")));
   show(part(card, "detail"), Boolean(cluster.detail) || !cluster.ready);
   setText(part(card, "waiting"), count(cluster.waiting));
   setText(part(card, "running"), count(cluster.running));
@@ -117,9 +118,9 @@ function updateCard(card, cluster) {
   setAge(part(card, "oldest"), cluster.oldest_age_ms);
   stack(part(card, "bar"), cluster.reasons, cluster.waiting ? 1 : 0);
   const { controller_oom_kills: kills, controller_restarts: restarts } = cluster;
-  const unseen = cluster.controllers.length ? "" : "controller not seen";
-  setText(part(card, "oom"), kills === null ? unseen : `controller: ${plural(kills, "OOM kill", "OOM kills")}`);
-  setText(part(card, "restarts"), restarts === null ? "" : plural(restarts, "restart", "restarts"));
+  const unseen = cluster.controllers.length ? "" : text("controller not seen");
+  setText(part(card, "oom"), kills === null ? unseen : plural("controller: {number} OOM kill", "controller: {number} OOM kills", kills));
+  setText(part(card, "restarts"), restarts === null ? "" : plural("{number} restart", "{number} restarts", restarts));
   part(card, "oom").classList.toggle("alarm", kills > 0);
   drawControllers(card, cluster.controllers);
 }
@@ -132,7 +133,7 @@ function drawQueues({ queues, clusters }, view) {
   const shown = first("queues", wanted.slice(0, MOST_QUEUES), SHOWN_QUEUES, view);
   const deepest = Math.max(1, ...wanted.map((q) => q.depth));
   show(byId("no-queues"), queues.length === 0);
-  setText(byId("no-queues"), clusters.length ? NOTHING_WAITS : "No cluster is watched here yet, so no queue is known.");
+  setText(byId("no-queues"), clusters.length ? NOTHING_WAITS : text("No cluster is watched here yet, so no queue is known."));
   show(byId("queues"), queues.length > 0);
   setText(byId("queues-shown"), shownWords(queues.length, wanted.length, shown.length));
   reconcile(
@@ -145,8 +146,8 @@ function drawQueues({ queues, clusters }, view) {
 }
 
 function shownWords(all, wanted, shown) {
-  if (shown < wanted) return `${count(shown)} of ${count(wanted)} shown`;
-  return wanted < all ? `${count(wanted)} of ${count(all)}` : "";
+  if (shown < wanted) return text("{part} of {whole} shown", { part: count(shown), whole: count(wanted) });
+  return wanted < all ? text("{part} of {whole}", { part: count(wanted), whole: count(all) }) : "";
 }
 
 function makeQueue() {
@@ -200,23 +201,23 @@ function drawBegun(begun) {
       setText(part(item, "count"), count(group.workflows));
       stack(part(item, "bar"), [group], group.workflows / most);
       setAge(part(item, "oldest"), group.oldest_age_ms);
-      item.title = `longest in ${group.oldest_in.cluster} · ${queueName(group.oldest_in)}`;
+      item.title = text("longest in {place}", { place: `${group.oldest_in.cluster} · ${queueName(group.oldest_in)}` });
     },
   );
 }
 
 function meaning(name) {
-  const text = byId("begun-words").querySelector(`[data-reason="${CSS.escape(name)}"]`);
-  return el("small", "", text ? text.textContent : "");
+  const found = byId("begun-words").querySelector(`[data-reason="${CSS.escape(name)}"]`);
+  return el("small", "", found ? found.textContent : "");
 }
 
 function drawMoney(spent) {
   const unknown = byId("money-unknown");
   show(unknown, !spent.known || Boolean(spent.detail));
-  setText(unknown, spent.known ? spent.detail : `Unknown: ${spent.detail}.`);
+  setText(unknown, spent.known ? spent.detail : text("Unknown: {why}.", { why: spent.detail }));
   setText(byId("money-day"), spent.day ?? "");
   show(byId("money-running"), spent.running.length > 0);
-  setText(byId("money-running"), spent.running.map(anHour).join("; "));
+  setText(byId("money-running"), spent.running.map(anHour).join(text("; ")));
   show(byId("no-money"), spent.known && spent.totals.length === 0);
   reconcile(
     byId("money"),
@@ -232,15 +233,15 @@ function drawMoney(spent) {
 }
 
 function anHour({ currency, per_hour: cost, pods, unpriced_pods: unpriced }) {
-  const lacking = unpriced ? `, ${count(unpriced)} of them without a price` : "";
-  return `running now: ${money(cost)} ${currency} per hour, ${plural(pods, "pod", "pods")}${lacking}`;
+  const amount = plural("running now: {cost} per hour, {number} pod", "running now: {cost} per hour, {number} pods", pods, { cost: `${money(cost)} ${currency}` });
+  return listed([amount, unpriced ? text("{number} of them without a price", { number: count(unpriced) }) : ""]);
 }
 
 function drawDepartments(list, departments) {
   // Unallocated cost is always shown, however small.
-  const shown = departments.filter((d, place) => place < SHOWN_DEPARTMENTS || d.department === "unallocated");
+  const shown = departments.filter((d, place) => place < SHOWN_DEPARTMENTS || d.department === UNALLOCATED);
   const rest = departments.length - shown.length;
-  const rows = rest > 0 ? [...shown, { department: `${count(rest)} more departments`, more: true }] : shown;
+  const rows = rest > 0 ? [...shown, { department: plural("{number} more department", "{number} more departments", rest), more: true }] : shown;
   reconcile(list, rows, (d) => d.department, makeDepartment, updateDepartment);
 }
 
@@ -252,8 +253,8 @@ function makeDepartment() {
 }
 
 function updateDepartment(item, department) {
-  item.classList.toggle("unallocated", department.department === "unallocated");
-  setText(part(item, "name"), department.department);
+  item.classList.toggle("unallocated", department.department === UNALLOCATED);
+  setText(part(item, "name"), department.department === UNALLOCATED ? text(UNALLOCATED) : department.department);
   show(item.querySelector(".track"), !department.more);
   if (department.more) return;
   setText(part(item, "notes"), moneyNotes(department));
@@ -265,7 +266,7 @@ function updateDepartment(item, department) {
 }
 
 function moneyNotes({ accruing, unpriced_pods: unpriced }) {
-  return [accruing ? "accruing" : "", unpriced ? `${plural(unpriced, "pod", "pods")} without a price` : ""].filter(Boolean).join(", ");
+  return listed([accruing ? text("accruing") : "", unpriced ? plural("{number} pod without a price", "{number} pods without a price", unpriced) : ""]);
 }
 
 function drawWatches(clusters) {
@@ -275,7 +276,7 @@ function drawWatches(clusters) {
     ["cluster", ...kinds],
     (kind) => kind,
     () => Object.assign(el("th"), { scope: "col" }),
-    (cell, kind) => setText(cell, kind === "cluster" ? "Cluster" : kind),
+    (cell, kind) => setText(cell, kind === "cluster" ? text("Cluster") : kind),
   );
   reconcile(
     byId("watch-rows"),
@@ -305,9 +306,9 @@ function updateWatch(cell, watch) {
   const fine = watch.state === "watching" && watch.synced;
   cell.classList.toggle("bad", Boolean(watch.state) && !fine && (watch.needed || watch.state === "retrying"));
   cell.classList.toggle("fine", fine);
-  setText(part(cell, "state"), watch.state ? (fine ? "" : watch.state === "absent" ? "not served" : watch.state) : NOT_KNOWN);
-  setText(part(cell, "objects"), watch.state && (watch.needed || fine) ? plural(watch.objects, "object", "objects") : "");
-  setAge(part(cell, "event"), watch.last_event_age_ms);
+  setText(part(cell, "state"), watch.state ? (fine ? "" : watch.state === "absent" ? text("not served") : text(watch.state)) : NOT_KNOWN);
+  setText(part(cell, "objects"), watch.state && (watch.needed || fine) ? plural("{number} object", "{number} objects", watch.objects) : "");
+  setAge(part(cell, "event"), watch.last_event_age_ms, "", text("last event {age}"));
   cell.title = watch.detail ?? "";
 }
 
@@ -315,10 +316,10 @@ function drawStore(store) {
   const line = byId("store");
   line.classList.toggle("bad", !store.reachable);
   if (!part(line, "state")) {
-    line.append(named("state", "b", "state"), named("detail", "span"), named("spool", "span"), "last insert ", named("insert", "span"));
+    line.append(named("state", "b", "state"), named("detail", "span"), named("spool", "span"), named("insert", "span"));
   }
-  setText(part(line, "state"), store.reachable ? "store reachable" : "store unreachable");
+  setText(part(line, "state"), store.reachable ? text("store reachable") : text("store unreachable"));
   setText(part(line, "detail"), store.detail);
-  setText(part(line, "spool"), `${plural(store.spooled_rows, "row", "rows")} in the spool (${bytes(store.spooled_bytes)})`);
-  setAge(part(line, "insert"), store.last_insert_age_ms, "never");
+  setText(part(line, "spool"), plural("{number} row in the spool ({bytes})", "{number} rows in the spool ({bytes})", store.spooled_rows, { bytes: bytes(store.spooled_bytes) }));
+  setAge(part(line, "insert"), store.last_insert_age_ms, text("last insert never"), text("last insert {age}"));
 }

@@ -3,7 +3,7 @@
 
 import { byId, setText } from "./dom.js";
 import { draw } from "./draw.js";
-import { age, clock, count, plural, until } from "./words.js";
+import { age, clock, count, plural, text, until } from "./words.js";
 
 const POLL_MS = Number(document.body.dataset.pollMs);
 const PATIENCE_MS = 10_000;
@@ -18,8 +18,8 @@ let spokenAt = -Infinity;
 
 async function refresh() {
   try {
-    const response = await fetch("/api/v1/live", { signal: AbortSignal.timeout(PATIENCE_MS), cache: "no-store" });
-    if (!response.ok) throw new Error(`the server answers ${response.status}`);
+    const response = await fetch(`/api/v1/live?sentences=${document.documentElement.lang}`, { signal: AbortSignal.timeout(PATIENCE_MS), cache: "no-store" });
+    if (!response.ok) throw new Error(text("the server answers {status}", { status: response.status }));
     newest = await response.json();
   } catch (error) {
     showStale(error);
@@ -41,7 +41,7 @@ function redraw() {
 function tick() {
   if (newest === null || stale) return;
   const since = performance.now() - answeredAt;
-  for (const node of document.querySelectorAll("[data-age-ms]")) setText(node, age(Number(node.dataset.ageMs) + since));
+  for (const node of document.querySelectorAll("[data-age-ms]")) setText(node, node.dataset.sentence.replace("{age}", age(Number(node.dataset.ageMs) + since)));
   for (const node of document.querySelectorAll("[data-due-ms]")) setText(node, until(Number(node.dataset.dueMs) - since));
 }
 
@@ -52,8 +52,8 @@ function showLive() {
   const problems = newest.problems.filter((problem) => !problem.optional).length;
   pulse.dataset.state = newest.ready ? "live" : "troubled";
   pulse.title = "";
-  setText(pulse, problems ? `live, ${plural(problems, "problem", "problems")}` : "live");
-  document.title = `${count(newest.totals.waiting)} waiting · Lynceus`;
+  setText(pulse, problems ? plural("live, {number} problem", "live, {number} problems", problems) : text("live"));
+  document.title = `${text("{number} waiting", { number: count(newest.totals.waiting) })} · Lynceus`;
 }
 
 function showStale(error) {
@@ -61,16 +61,16 @@ function showStale(error) {
   document.body.classList.add("stale");
   const pulse = byId("pulse");
   pulse.dataset.state = "stale";
-  setText(pulse, answeredOn === null ? "no answer yet" : `stale since ${clock(answeredOn)}`);
+  setText(pulse, answeredOn === null ? text("no answer yet") : text("stale since {clock}", { clock: clock(answeredOn) }));
   pulse.title = String(error.message ?? error);
-  document.title = "stale · Lynceus";
+  document.title = `${text("stale")} · Lynceus`;
 }
 
 // Screen readers hear the totals when they changed, and not more often than a person would want to.
 function speak() {
   if (performance.now() - spokenAt < SPOKEN_EVERY_MS) return;
   const { waiting, running, begun } = newest.totals;
-  const words = `${count(waiting)} waiting, ${count(running)} running, ${count(begun)} begun and not running.`;
+  const words = text("{waiting} waiting, {running} running, {begun} begun and not running.", { waiting: count(waiting), running: count(running), begun: count(begun) });
   if (byId("summary").textContent === words) return;
   setText(byId("summary"), words);
   spokenAt = performance.now();

@@ -2,7 +2,7 @@
 
 import { byId, el, leadTo, named, part, reconcile, setAge, setDue, setText, show } from "./dom.js";
 import { first } from "./more.js";
-import { count, NOT_KNOWN, plural, reason } from "./words.js";
+import { count, NOT_KNOWN, plural, reason, text } from "./words.js";
 
 const SHOWN = 5;
 
@@ -19,10 +19,10 @@ export function drawTrouble(live, view) {
 
 function quiet({ totals, stuck, locks, slots }, late) {
   const words = [
-    stuck.length ? "" : "No workflow is stuck.",
-    locks.length ? "" : totals.locks ? `${plural(totals.locks, "lock", "locks")} held, no workflow waits for one.` : "No workflow waits for a lock.",
-    slots.length ? "" : "No parallelism limit is known.",
-    totals.crons && !late ? `${plural(totals.crons, "cron workflow", "cron workflows")}, none missed a run.` : "",
+    stuck.length ? "" : text("No workflow is stuck."),
+    locks.length ? "" : totals.locks ? plural("{number} lock held, no workflow waits for one.", "{number} locks held, no workflow waits for one.", totals.locks) : text("No workflow waits for a lock."),
+    slots.length ? "" : text("No parallelism limit is known."),
+    totals.crons && !late ? plural("{number} cron workflow, none missed a run.", "{number} cron workflows, none missed a run.", totals.crons) : "",
   ];
   return words.filter(Boolean).join(" ");
 }
@@ -47,8 +47,7 @@ function makeCron() {
   const who = el("div", "who", named("name", "b"), named("where", "small"));
   const when = el("small", "", named("schedule", "code"), " ", named("zone", "span"));
   const why = el("div", "why-stuck", named("cause", "b"), named("words", "span"), when);
-  const last = el("small", "", named("last", "span"), named("ago", "span"));
-  return el("li", "", who, why, el("div", "number when", named("due", "span"), last));
+  return el("li", "", who, why, el("div", "number when", named("due", "span"), named("last", "small")));
 }
 
 function updateCron(item, cron) {
@@ -58,20 +57,19 @@ function updateCron(item, cron) {
   setText(part(item, "words"), cron.problem || cronWords(cron));
   setText(part(item, "schedule"), cron.schedule);
   setText(part(item, "zone"), cron.timezone);
-  setDue(part(item, "due"), cron.due_in_ms, cron.suspended ? "suspended" : NOT_KNOWN);
-  setAge(part(item, "last"), cron.last_age_ms, "no run yet");
-  setText(part(item, "ago"), cron.last_age_ms === null ? "" : " since the last run");
+  setDue(part(item, "due"), cron.due_in_ms, cron.suspended ? text("suspended") : NOT_KNOWN);
+  setAge(part(item, "last"), cron.last_age_ms, text("no run yet"), text("{age} since the last run"));
 }
 
 function cronCause({ problem, missed }) {
-  return missed ? `${plural(missed, "run", "runs")} missed` : problem ? "cannot be checked" : "";
+  return missed ? plural("{number} run missed", "{number} runs missed", missed) : problem ? text("cannot be checked") : "";
 }
 
 function cronWords({ missed, skipped, active }) {
   const words = [
-    missed ? "due and allowed, but not started" : "",
-    skipped ? `${count(skipped)} skipped by its concurrency policy` : "",
-    active ? `${count(active)} running now` : "",
+    missed ? text("due and allowed, but not started") : "",
+    skipped ? text("{number} skipped by its concurrency policy", { number: count(skipped) }) : "",
+    active ? text("{number} running now", { number: count(active) }) : "",
   ];
-  return words.filter(Boolean).join("; ");
+  return words.filter(Boolean).join(text("; "));
 }
