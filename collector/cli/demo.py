@@ -52,7 +52,7 @@ def demo(
     past: Annotated[
         bool,
         typer.Option(
-            help="Begin an empty folder with three months of finished workflows: one locked, one reconciled, one open."
+            help="Begin an empty folder with finished workflows: a locked month, a reconciled one, an open one, this one."
         ),
     ] = True,
     seconds: Annotated[
@@ -69,7 +69,7 @@ async def _run(*, port: int, data: Path, clusters: int, seed: int, seconds: int,
     if past and not (data / COLLECTOR).exists():
         print_line("Laying down three months of finished workflows (--no-past: none) …")
         began = time.monotonic()
-        laid = await lay_past(_past_settings, data, COLLECTOR, Draws(seed=seed))
+        laid = await lay_past(past_settings, data, COLLECTOR, Draws(seed=seed))
         print_line(f"The past: {laid}, in {time.monotonic() - began:.1f} s.")
     print_line("Starting a fleet of API servers, the store and the collector …")
     stop, began = asyncio.Event(), time.monotonic()
@@ -80,6 +80,7 @@ async def _run(*, port: int, data: Path, clusters: int, seed: int, seconds: int,
 
         def print_addresses(_: Runtime) -> None:
             print_line(f"Live page      http://127.0.0.1:{port}")
+            print_line(f"Bills          http://127.0.0.1:{port}/reports")
             store = "" if port + 1 == DEFAULT_STORE_PORT else f" --url http://127.0.0.1:{port + 1}"
             print_line(f"Ask            lynceus report cost{store} · lynceus sql 'SHOW TABLES'{store}")
             print_line(f"Ready in {time.monotonic() - began:.1f} s; data in {data}; stop with Ctrl-C.")
@@ -149,7 +150,7 @@ def _demo_settings(data: Path, port: int, fleet: Fleet) -> Settings:
     )
 
 
-def _past_settings(data_dir: Path, data: Path) -> Settings:
+def past_settings(data_dir: Path, data: Path) -> Settings:
     """The settings under which the past is laid down, in a folder of its own."""
     return Settings(data_dir=str(data_dir), prices=_prices(data), bill=BillSettings(RULES))
 

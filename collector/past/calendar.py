@@ -4,26 +4,40 @@ The days of the past, and the stretches in which nothing about a template change
 
 import itertools
 from collections.abc import Mapping
-from datetime import date
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
 
-from collector.core.cost.billing_days import day_of, month_after, month_of
+from collector.core.cost.billing_days import day_of, month_of
+from collector.core.model import Instant
 from collector.core.units import DAY_MS
 from collector.past.story import MONTHS, PLANTS, Habit, Plant
 
 
 class PastDays(NamedTuple):
-    """The first days of the months of the past, oldest first, and the day after the last."""
+    """The first days of the whole months of the past, oldest first, and the current month until now."""
 
     months: tuple[int, ...]
-    end: int
+    current: int
+    """The first day of the current month."""
+    until: Instant
+    """Nothing of the past ends later."""
 
     @property
     def begin(self) -> int:
         """The first day."""
         return self.months[0]
+
+    @property
+    def end(self) -> int:
+        """The day after the last, which is today."""
+        return self.until // DAY_MS + 1
+
+    @property
+    def all_months(self) -> tuple[int, ...]:
+        """With the current one."""
+        return (*self.months, self.current)
 
     @property
     def repriced(self) -> int:
@@ -51,13 +65,13 @@ class Era(msgspec.Struct, frozen=True, kw_only=True):
         return self.begin * DAY_MS
 
 
-def calendar(today: date) -> PastDays:
-    """Returns the months before that of a day."""
-    end = month_of(day_of(today))
-    months = [end]
+def calendar(now: datetime) -> PastDays:
+    """Returns the months before that of an instant, and its own."""
+    current = month_of(day_of(now.date()))
+    months = [current]
     for _ in range(MONTHS):
         months.insert(0, month_of(months[0] - 1))
-    return PastDays(tuple(months[:-1]), end)
+    return PastDays(tuple(months[:-1]), current, int(now.timestamp() * 1000))
 
 
 def eras(habit: Habit, days: PastDays) -> list[Era]:
@@ -65,7 +79,7 @@ def eras(habit: Habit, days: PastDays) -> list[Era]:
     plants = [
         (first, last, plant) for plant in PLANTS if _concerns(plant, habit) for first, last in [_days(plant, days)]
     ]
-    cuts = sorted({*days.months, days.end, *(day for first, last, _ in plants for day in (first, last))})
+    cuts = sorted({*days.all_months, days.end, *(day for first, last, _ in plants for day in (first, last))})
     return [
         _era(begin, end, [plant for first, last, plant in plants if first <= begin < last])
         for begin, end in itertools.pairwise(cuts)
@@ -78,9 +92,10 @@ def _concerns(plant: Plant, habit: Habit) -> bool:
 
 def _days(plant: Plant, days: PastDays) -> tuple[int, int]:
     """First day of a planted cause, and the day after its last."""
+    if plant.last_days:
+        return days.end - plant.last_days, days.end
     first = days.months[-1 - plant.month] + plant.begin - 1
-    last = min(first + plant.days, days.end) if plant.days else days.end
-    return first, min(last, month_after(days.months[-1]))
+    return first, first + plant.days if plant.days else days.end
 
 
 def _era(begin: int, end: int, plants: list[Plant]) -> Era:

@@ -34,7 +34,10 @@ def copies(
             # What goes on over midnight must end in the same era: under the same prices, in the past.
             chosen = patterns if day + 1 < era.end else inside
             for _ in range(runs_of_day(habit, days, day, rng)):
-                yield _copy(habit, rng.choice(chosen), day - era.begin, rng)
+                pattern = rng.choice(chosen)
+                copy = _copy(habit, pattern, day - era.begin, rng)
+                if pattern.end + copy.shift_ms <= days.until:
+                    yield copy
 
 
 def runs_of_day(habit: Habit, days: PastDays, day: int, rng: Random) -> int:

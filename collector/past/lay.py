@@ -89,7 +89,7 @@ async def lay_past(settings_of: Callable[[Path, Path], Settings], data: Path, co
 
 
 async def _lay(settings_of: Callable[[Path, Path], Settings], folder: Path, data: Path, draws: Draws) -> DrawnPast:
-    days, clusters = calendar(datetime.now(UTC).date()), {cluster.name: cluster for cluster in fleet(CLUSTERS)}
+    days, clusters = calendar(datetime.now(UTC)), {cluster.name: cluster for cluster in fleet(CLUSTERS)}
     write_prices(data, days)
     settings = settings_of(folder, data)
     books, store, worker = connect.books(settings, Path()), connect.writing_store(settings, STATEMENT_S), Worker("past")
@@ -112,12 +112,12 @@ def _write(store: Store, settings: Settings, past: DrawnPast, *, books: Books, f
     now, days = now_ms(), past.days
     write_copies(store, past.patterns, past.copies)
     write_facts(store, plain_nodes(past.clusters, days))
-    write_facts(store, watched(past.clusters, days, now))
+    write_facts(store, watched(past.clusters, days))
     rules = f"{book.digest(books)}-{rules_version(settings)}"
     run, months = open_months(days, books.names(), rules, now)
     write_facts(store, [run])
     write_facts(store, months)
-    roll_up_days(store, [(month, month_after(month)) for month in days.months])
+    roll_up_days(store, [(month, month_after(month)) for month in days.all_months])
     terms = StatementTerms(books=books, zone=ZoneInfo(settings.billing_timezone), rules=rules, bill=settings.bill.rules)
     import_file(store, write_bill(store, days.months[1], folder), now)
     close_months(store, days, terms, commands.today(settings), now)

@@ -15,7 +15,7 @@ from collector.core.cost.attribution import UNALLOCATED
 from collector.core.cost.payer import Payer
 from collector.core.facts.bills import PodCost, PodRun
 from collector.core.facts.workflows import StepRun, WorkflowRun
-from collector.core.model import REASONS
+from collector.core.model import REASONS, Instant
 from collector.core.units import DAY_MS
 from collector.demo.load import PEOPLE
 from collector.demo.scenario import DEPARTMENTS
@@ -43,14 +43,19 @@ class Pattern:
     charges: list[PodCost]
 
     @property
+    def end(self) -> Instant:
+        """When it ended."""
+        return self.run.finished_at or self.run.created_at
+
+    @property
     def length_ms(self) -> int:
         """From its creation to its end."""
-        return (self.run.finished_at or self.run.created_at) - self.run.created_at
+        return self.end - self.run.created_at
 
     @property
     def crosses(self) -> bool:
         """Whether it goes on over midnight: then it is copied to other days, but to no other time of day."""
-        return self.run.created_at // DAY_MS != (self.run.finished_at or 0) // DAY_MS
+        return self.run.created_at // DAY_MS != self.end // DAY_MS
 
 
 def make_pattern(place: PatternPlace, number: int, rng: Random, books: Books, zone: tzinfo) -> Pattern:

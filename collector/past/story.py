@@ -42,12 +42,14 @@ class Plant:
 
     template: str = ""
     namespace: str = ""
-    month: int
-    """Counted back from the last month of the past, which is 0."""
-    begin: int
+    month: int = 0
+    """Counted back from the last whole month of the past, which is 0."""
+    begin: int = 1
     """Day of that month, from 1."""
     days: int = 0
     """0: to the end of the past."""
+    last_days: int = 0
+    """The last days of the past, whatever the month; 0: those above."""
     longer: float = 1.0
     release: int = 0
     """Number of the template's version from then on; 0: unchanged."""
@@ -88,6 +90,8 @@ PLANTS = (
     Plant(template="lane-detect", month=0, begin=8, longer=2.0, release=2),
     # A bad input: each backtest fails, is tried again and fails again, for five days.
     Plant(template="factor-backtest", month=0, begin=12, days=5, fates={"exit 134": 0.7}, retries=4),
+    # Yesterday and today trainings go on for three times as long, with the same version.
+    Plant(template="train-bev", last_days=2, longer=3.0),
     # The same people under another name.
     Plant(namespace="mapping", month=2, begin=1, department="hd-maps"),
     Plant(namespace="mapping", month=0, begin=1, department="mapping"),

@@ -28,6 +28,7 @@ from collector.catalog.rollups import ROLLUPS
 from collector.clock import now_ms
 from collector.core.cost.billing_days import date_of
 from collector.core.facts.bills import PodCost
+from collector.core.units import DAY_MS
 from collector.demo.scenario import DEPARTMENTS, clusters
 from collector.past.bill import LONGER, PLANTED, RULES, SETTINGS, bill_name, rules_of, write_bill
 from collector.past.calendar import calendar
@@ -45,7 +46,7 @@ from tests.core.cost.charged import shipped
 from tests.store.running import start
 
 SMALL = Draws(share=0.06)
-DAYS = calendar(datetime.now(UTC).date())
+DAYS = calendar(datetime.now(UTC))
 PRICED = "cost, cost_pending, list_cost, rounded_cost, class, department, project, creator, product, purchase, currency"
 
 
@@ -86,7 +87,7 @@ def test_every_charge_is_what_the_product_computes(laid: Laid) -> None:
     work = Preparation(
         store=laid.store,
         terms=terms(settings_of(laid.folder / "collector", laid.folder), Path()),
-        months=periods_of(laid.store, list(DAYS.months)),
+        months=periods_of(laid.store, list(DAYS.all_months)),
         now=now_ms,
         report_step=lambda _: None,
         progress=lambda _done, _all: None,
@@ -104,13 +105,14 @@ def priced(charge: PodCost) -> tuple[Any, ...]:
 
 
 def test_the_months_are_locked_reconciled_and_open(laid: Laid) -> None:
-    """The oldest month is as it was locked; the next has an imported bill; the last is open."""
-    periods = periods_of(laid.store, list(DAYS.months))
+    """The oldest month is as it was locked, which nobody had to accept; the next has an imported bill; others are open."""
+    periods = periods_of(laid.store, list(DAYS.all_months))
     listed = list_months(laid.store)
     as_locked = [row[listed.columns.index("as locked")] for row in listed.rows]
 
-    assert [period.state for period in periods] == ["locked", "reconciled", "open"]
-    assert as_locked == ["yes", None, None]
+    assert [period.state for period in periods] == ["locked", "reconciled", "open", "open"]
+    assert as_locked == ["yes", None, None, None]
+    assert (periods[0].billed.keys() > {"alibaba-eci", "plain-node", SHARED, WHOLE}, periods[0].accepted) == (True, {})
     assert periods[1].billed.keys() == {"alibaba-eci", "alibaba-acs", SHARED, WHOLE}
 
 
@@ -132,7 +134,11 @@ def test_what_pages_about_months_need_is_there(laid: Laid) -> None:
 
 
 def test_the_causes_are_planted(laid: Laid) -> None:
-    """In the last month a template's new version takes twice as long, GPUs cost a tenth more, and backtests fail."""
+    """
+    In the last month a template's new version takes twice as long, GPUs cost a tenth more, and backtests fail.
+
+    Since yesterday trainings take three times as long.
+    """
     longer = laid.rows(
         "SELECT avg(dateDiff('second', started_at, finished_at)) FROM lynceus.workflow_run "
         "WHERE template = 'lane-detect' AND outcome = 'succeeded' GROUP BY template_version ORDER BY min(created_at)"
@@ -146,15 +152,24 @@ def test_the_causes_are_planted(laid: Laid) -> None:
         "GROUP BY toStartOfMonth(day) ORDER BY toStartOfMonth(day)"
     )
 
+    hung = laid.rows(
+        "SELECT avgIf(dateDiff('second', started_at, finished_at), created_at >= toDate({yesterday:UInt16})) / "
+        "avgIf(dateDiff('second', started_at, finished_at), created_at < toDate({yesterday:UInt16})), "
+        "uniqExact(template_version) FROM lynceus.workflow_run WHERE template = 'train-bev'",
+        yesterday=DAYS.end - 2,
+    )
+
+    assert 2 < hung[0][0] < 4
+    assert hung[0][1] == 1
     assert 1.5 < longer[1][0] / longer[0][0] < 2.5
     assert price == [(Decimal("1.2"),), (Decimal("1.32"),)]
-    assert storm[-1][0] > 2 * storm[0][0]
+    assert storm[2][0] > 2 * storm[0][0]
 
 
 def test_the_rollups_are_built_and_nothing_is_left(laid: Laid) -> None:
-    """No day of the past is computed when somebody asks; sums are those of the rows; patterns are gone."""
+    """No day before today is computed when somebody asks; sums are those of the rows; patterns are gone."""
     for rollup in ROLLUPS:
-        assert laid.rows(rollup.stale()) == []
+        assert {day for day, *_ in laid.rows(rollup.stale())} <= {date_of(DAYS.end - 1)}
     assert laid.rows("SELECT sum(cost), sum(pods) FROM lynceus.cost_daily") == laid.rows(
         "SELECT sum(cost), count() FROM lynceus.cost_current"
     )
@@ -170,12 +185,13 @@ def test_the_past_was_watched(laid: Laid) -> None:
     def query(sql: str, parameters: Any) -> list[tuple[Any, ...]]:
         return laid.store.query_rows(sql.replace("FROM watch_gap", "FROM lynceus.watch_gap"), dict(parameters))
 
-    bounds = [*DAYS.months, DAYS.end]
+    bounds = [*DAYS.all_months, DAYS.end]
     found = [completeness(query, Span(date_of(a), date_of(b))) for a, b in itertools.pairwise(bounds)]
 
     assert found == [
         "complete: no gap in any watch",
         "not complete: gaps in prod-sh (1)",
+        "complete: no gap in any watch",
         "complete: no gap in any watch",
     ]
 
@@ -260,10 +276,22 @@ def test_a_seed_draws_the_same_past() -> None:
     assert first[1] != other[1]
 
 
-def test_a_whole_past_has_some_200000_pods() -> None:
-    """The demo's own past: 180,000 to 220,000 pods, whatever the months."""
-    fleet = {cluster.name: cluster for cluster in clusters(CLUSTERS)}
-    patterns, copies = draw(fleet, DAYS, shipped(), Draws(patterns=3))
-    pods = {pattern.number: len(pattern.pods) for pattern in patterns}
+@pytest.mark.parametrize(
+    ("now", "at_most"),
+    [
+        (datetime(2026, 12, 1, 0, 0, 1, tzinfo=UTC), 220_000),
+        (datetime(2026, 12, 31, 23, tzinfo=UTC), 300_000),
+        (datetime(2028, 2, 29, 12, tzinfo=UTC), 300_000),
+    ],
+    ids=lambda value: f"{value:%Y-%m-%dT%H}" if isinstance(value, datetime) else None,
+)
+def test_a_whole_past_goes_on_until_now(now: datetime, at_most: int) -> None:
+    """The demo's own past: 180,000 pods and more, none that ends later than now, and some on each day of this month."""
+    fleet, days = {cluster.name: cluster for cluster in clusters(CLUSTERS)}, calendar(now)
+    patterns, copies = draw(fleet, days, shipped(), Draws(patterns=3))
+    by_number = {pattern.number: pattern for pattern in patterns}
+    ends = [by_number[copy.pattern].end + copy.shift_ms for copy in copies]
 
-    assert 180_000 < sum(pods[copy.pattern] for copy in copies) < 220_000
+    assert 180_000 < sum(len(by_number[copy.pattern].pods) for copy in copies) < at_most
+    assert max(ends) <= days.until == int(now.timestamp() * 1000)
+    assert {end // DAY_MS for end in ends} >= set(range(days.current, days.end - 1))
