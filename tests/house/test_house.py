@@ -28,6 +28,7 @@ OWN_ROOMS = {
     "recorded": "recordings of real control planes",
     "start": "a newcomer's first ten minutes",
     "store_cluster": "two ClickHouse servers as two shards",
+    "web/axe": "pages before the rules of axe-core",
 }
 """Folders of tests that mirror none of the product, and what each is for."""
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.dashboards.look.packages import HERE
+from tests.web.axe.rules import RULES
 
-FOLDERS = [HERE, HERE / "schema"]
+FOLDERS = [HERE, HERE / "schema", RULES]
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
