@@ -1,9 +1,10 @@
 """
-What pages of bills are made from: questions to the store for a scope, and the billing time zone.
+What pages of bills are made from: questions to the store for a scope, the billing time zone, and the budgets.
 """
 
 from dataclasses import dataclass
 
+from collector.core.cost.budget import Budget
 from collector.web.history import AskStore
 
 
@@ -15,3 +16,5 @@ class ReportSource:
     """Answers a report's question for a scope, in a thread of its own."""
     zone: str
     """The billing time zone: days and months begin at its midnights."""
+    budgets: tuple[Budget, ...] = ()
+    """All that are set: reports/budgets.py says which of them a scope may see."""
