@@ -8,6 +8,7 @@ catalogues alone: generate/catalogs.py finds them.
 import re
 
 from collector.access.scope import Scope
+from collector.core.cost.attribution import UNALLOCATED
 from collector.language.language import Language, in_catalog
 
 NAMES = (
@@ -132,6 +133,11 @@ def name_of(identifier: str, language: Language) -> str:
     if code := _EXIT_CODE.fullmatch(identifier):
         return language.text("exit {code}", code=code[1])
     return language.text(identifier.replace("_", " "))
+
+
+def department_name(department: str, language: Language) -> str:
+    """The name of a department; what belongs to none has one in each language."""
+    return language.text(department) if department == UNALLOCATED else department
 
 
 def scope_name(scope: Scope, language: Language) -> str:

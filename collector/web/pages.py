@@ -18,7 +18,7 @@ from collector.language.language import ENGLISH, LANGUAGES, Language, in_catalog
 from collector.web import charts, words
 from collector.web.door import VISITOR
 from collector.web.history import NoAnswerError, NotThereError
-from collector.web.names import name_of, scope_name
+from collector.web.names import department_name, name_of, scope_name
 from collector.web.spoken import PageLanguage, add_languages, language_of, spoken
 
 HERE = Path(__file__).parent
@@ -80,6 +80,7 @@ def _filters(chosen: Language) -> dict[str, Any]:
         "count": chosen.count,
         "cut_share": chosen.cut_share,
         "day": chosen.day,
+        "department": partial(department_name, language=chosen),
         "iso": words.iso,
         "money": chosen.cost,
         "month": chosen.month,

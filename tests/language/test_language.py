@@ -1,13 +1,20 @@
 """Languages: every message is translated, and money, numbers and dates are written as the language writes them."""
 
+import re
+from collections import defaultdict
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from string import Formatter
+from typing import Any
 
 import pytest
 
 from collector.language.language import CATALOGS, TAGS, catalogs, language, preferred
+from collector.web.pages import HERE
 from generate.catalogs import chinese_files, english_files
+
+STATIC = HERE / "static"
 
 
 def entries(tag: str) -> list[tuple[object, object]]:
@@ -39,9 +46,37 @@ def test_the_catalogues_have_the_messages_of_the_code() -> None:
         assert made == {file.name: file.read_text("utf-8") for file in (CATALOGS / locale).glob("*.po")}
 
 
+@pytest.mark.parametrize("script", sorted(STATIC.glob("*.js")), ids=lambda script: script.name)
+def test_no_message_stands_inside_a_template_literal(script: Path) -> None:
+    """The reader of scripts does not look into `${…}`: the message would be in no catalogue."""
+    assert re.findall(r"\$\{[^}`]*\b(?:text|plural)\(", script.read_text("utf-8")) == []
+
+
+SAMPLES: dict[str, Any] = defaultdict(lambda: "7")
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_every_message_can_be_written_with_values(tag: str) -> None:
+    """A brace too many, or a place that takes no value, would end the page."""
+    for what, _ in entries(tag):
+        for written in forms(tag, what):
+            filled = written % SAMPLES if re.search(r"%\(|%%", written) else written.format_map(SAMPLES)
+            assert not re.search(r"\{\w+\}|%\(\w+\)", filled), filled
+
+
+def forms(tag: str, message: object) -> list[str]:
+    """How a language says a message, for numbers that differ in form."""
+    translations = language(tag).translations
+    if isinstance(message, tuple):
+        return [translations.ngettext(message[0], message[1], number) for number in (0, 1, 2)]
+    return [translations.gettext(str(message))]
+
+
 def names(text: str) -> set[str]:
     """The places of a message that values take."""
-    return {name for _, name, _, _ in Formatter().parse(text) if name} if "%(" not in text else set()
+    if "%(" in text:
+        return set(re.findall(r"%\((\w+)\)s", text))
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
 
 
 def test_a_translation_has_the_values_of_its_message() -> None:
@@ -49,7 +84,9 @@ def test_a_translation_has_the_values_of_its_message() -> None:
     for what, translated in entries("zh-CN"):
         messages, translations = (one if isinstance(one, tuple) else (one,) for one in (what, translated))
         for translation in translations:
+            # A message in the singular may leave out its number, and so may Chinese that has it in a word.
             assert names(str(translation)) <= names(str(messages[-1])), translation
+            assert names(str(messages[-1])) - names(str(translation)) <= {"number"}, translation
 
 
 @pytest.mark.parametrize(

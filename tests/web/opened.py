@@ -10,6 +10,7 @@ from selenium.webdriver import Chrome
 from collector.access.scope import Scope
 from collector.core.live_view import LiveView
 from collector.exposition.prometheus import Scrapes
+from collector.language.language import LANGUAGES, Language
 from collector.web.app import create_app
 from collector.web.money import Money
 from tests.web.browser import Page
@@ -45,7 +46,9 @@ class Fleet:
 
 
 @contextmanager
-def page_of(chrome: Chrome, fleet: Fleet, poll_ms: int = QUICK_MS) -> Iterator[Page]:
+def page_of(
+    chrome: Chrome, fleet: Fleet, poll_ms: int = QUICK_MS, *, languages: Mapping[str, Language] = LANGUAGES
+) -> Iterator[Page]:
     """The page, drawn once; blank again afterwards, so that no poll outlives its server."""
     app = create_app(
         live=fleet.live,
@@ -54,6 +57,7 @@ def page_of(chrome: Chrome, fleet: Fleet, poll_ms: int = QUICK_MS) -> Iterator[P
         money=fleet.money,
         now=lambda: NOW,
         poll_ms=poll_ms,
+        languages=languages,
     )
     with serving(app) as address:
         page = Page(chrome, address)

@@ -53,7 +53,11 @@ function showLive() {
   pulse.dataset.state = newest.ready ? "live" : "troubled";
   pulse.title = "";
   setText(pulse, problems ? plural("live, {number} problem", "live, {number} problems", problems) : text("live"));
-  document.title = `${text("{number} waiting", { number: count(newest.totals.waiting) })} · Lynceus`;
+  setTitle(text("{number} waiting", { number: count(newest.totals.waiting) }));
+}
+
+function setTitle(words) {
+  document.title = `${words} · Lynceus`;
 }
 
 function showStale(error) {
@@ -63,7 +67,7 @@ function showStale(error) {
   pulse.dataset.state = "stale";
   setText(pulse, answeredOn === null ? text("no answer yet") : text("stale since {clock}", { clock: clock(answeredOn) }));
   pulse.title = String(error.message ?? error);
-  document.title = `${text("stale")} · Lynceus`;
+  setTitle(text("stale"));
 }
 
 // Screen readers hear the totals when they changed, and not more often than a person would want to.
