@@ -5,7 +5,7 @@ Every value is escaped; a template marks nothing as safe.
 """
 
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ class PageTemplates:
 
     def __init__(self, app: FastAPI, languages: Mapping[str, Language] = LANGUAGES) -> None:
         """`app` answers from now on what is not there, and a silent store, with pages of its own."""
-        self._templates = {tag: _in_language(chosen) for tag, chosen in languages.items()}
+        self._templates = {tag: templates_in(chosen) for tag, chosen in languages.items()}
         add_languages(app, languages)
         _answer_trouble(app, self)
 
@@ -52,8 +52,9 @@ class PageTemplates:
         return HTMLResponse(self.drawn(template, language=spoken.language, **shown), status)
 
 
-def _in_language(chosen: Language) -> Environment:
-    """The templates, with their messages in a language."""
+@cache
+def templates_in(chosen: Language) -> Environment:
+    """The templates, with their messages in a language; loaded once."""
     made = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
