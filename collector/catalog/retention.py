@@ -37,6 +37,7 @@ RETENTION: Mapping[str, Retention] = {
     "pod_run": Retention("toDateTime(created_at)", EVIDENCE_DAYS, least=EVIDENCE_DAYS),
     "node_run": Retention("toDateTime(created_at)", least=EVIDENCE_DAYS),
     "workflow_hourly": Retention("created_day", least=31),
+    "run_daily": Retention("day", EVIDENCE_DAYS, least=62),
     "queue_sample": Retention("toDateTime(at)", 90),
     "controller_incident": Retention("toDateTime(at)", 400),
     "cron_run": Retention("toDateTime(due_at)", 400),

@@ -253,7 +253,64 @@ WORKFLOW_HOURLY = Rollup(
     ),
 )
 
-ROLLUPS: tuple[Rollup, ...] = (COST_DAILY, WORKFLOW_HOURLY)
+_KEPT = "class NOT IN ('retried', 'reclaimed')"
+"""What a run would have cost without tries that were lost."""
+RUN_DAILY = Rollup(
+    "run_daily",
+    "Charges of cost_current by workflow and billing day, of workflows from a template; each day is rebuilt whole",
+    day="day",
+    day_of="day",
+    rows="cost_current",
+    source="pod_cost",
+    where="workflow_uid != '' AND template != ''",
+    by_run=True,
+    keys=_same(
+        (
+            Column("day", "Date", "Billing day, in the billing time zone", codec="Delta(2), ZSTD(1)"),
+            c.DEPARTMENT,
+            c.CLUSTER,
+            c.NAMESPACE,
+            c.TEMPLATE,
+            c.TEMPLATE_VERSION,
+            c.low("currency", "Currency of all amounts in the row"),
+            c.WORKFLOW_NAME,
+            c.WORKFLOW_UID,
+        )
+    ),
+    sums=(
+        (c.money("cost", "Sum of the charges that have a price; NULL: no charge has one"), "sum(cost)"),
+        (
+            c.money("cost_pending", "Part of cost before main containers started, but for tries that were lost"),
+            f"sumIf(cost_pending, {_KEPT})",
+        ),
+        (c.money("retried", "Part of cost for tries that another try followed"), "sumIf(cost, class = 'retried')"),
+        (
+            c.money("reclaimed", "Part of cost for pods that the provider took back"),
+            "sumIf(cost, class = 'reclaimed')",
+        ),
+        (
+            c.big("pods", "Pods but for tries that were lost, as in all figures that follow"),
+            f"countIf(entry = 0 AND {_KEPT})",
+        ),
+        (c.big("seconds", "Billed time, seconds"), f"sumIf(billed_seconds, {_KEPT})"),
+        (
+            c.big("vcpu_ms", "Billed vCPUs by time, milliseconds of one vCPU"),
+            f"toUInt64(1000 * sumIf(billed_vcpu * billed_seconds, {_KEPT}))",
+        ),
+        (
+            c.big("mib_seconds", "Billed memory by time, MiB and seconds"),
+            f"toUInt64(1024 * sumIf(billed_memory_gib * billed_seconds, {_KEPT}))",
+        ),
+        (
+            c.big("spot_seconds", "Part of seconds on spot or best-effort machines"),
+            f"sumIf(billed_seconds, purchase IN ('spot', 'best_effort') AND {_KEPT})",
+        ),
+        (c.big("unpriced", "Charges without a known price"), "countIf(cost IS NULL)"),
+        (c.big("accruing", "Charges of pods that still run"), "countIf(status = 'accruing')"),
+    ),
+)
+
+ROLLUPS: tuple[Rollup, ...] = (COST_DAILY, WORKFLOW_HOURLY, RUN_DAILY)
 
 ROLLUP_STATE = Housekeeping(
     "rollup_state",

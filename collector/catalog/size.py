@@ -70,6 +70,7 @@ WEIGHTS: Mapping[str, Weight] = {
     "queue_sample": Weight(sample=5.4),
     "cost_daily": Weight(group=28, workflow=8),
     "workflow_hourly": Weight(group=35),
+    "run_daily": Weight(workflow=70),
 }
 
 

@@ -5,6 +5,7 @@ Each kind of report is a command with options of its own; those that several sha
 """
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -13,10 +14,12 @@ from collector import connect
 from collector.cli.compare import Compare
 from collector.cli.console import out
 from collector.cli.options import Begin, By, Config, End, Exact, OutputFormat, TokenFile, Top, Url, Where, WholeMonth
-from collector.reports import cost, queue
+from collector.language.language import language
+from collector.reports import anomalies, cost, queue
 from collector.reports.cost_columns import COLUMNS as COST_COLUMNS
 from collector.reports.questions import (
     AskedPeriod,
+    ask_anomalies,
     ask_comparison,
     ask_cost,
     ask_queue,
@@ -28,16 +31,17 @@ from collector.reports.render import print_report
 from collector.reports.unit_costs import refuse_beside_unit
 from collector.settings.attribution import annotations_of
 from collector.settings.load import load_settings
+from collector.web.reports.anomaly_sentence import anomaly_sentence
 
 app = typer.Typer(
     no_args_is_help=True, help="Reports of a period: what was spent, how long workflows waited, how they ended."
 )
 
 
-def _more(columns: Iterable[str], examples: Iterable[str]) -> str:
+def _more(columns: Iterable[str], examples: Iterable[str], options: str = "--by and --where") -> str:
     """What stands below the options of a report: its columns, and examples."""
     shown = "\n\n".join(f"lynceus report {example}" for example in examples)
-    return f"Columns of --by and --where: {', '.join(columns)}.\n\nExamples:\n\n{shown}"
+    return f"Columns of {options}: {', '.join(columns)}.\n\nExamples:\n\n{shown}"
 
 
 @app.command(
@@ -154,6 +158,39 @@ def report_success(
     settings = load_settings(config)
     period = AskedPeriod(begin=begin, end=end, month=month, zone=settings.billing_timezone)
     question = ask_success(period, where or (), by=by, top=top)
+    print_report(question(connect.reader(settings, url, token_file)), output_format, out)
+
+
+@app.command(
+    "anomalies",
+    epilog=_more(
+        anomalies.FILTERS,
+        (
+            "anomalies --month 2026-10",
+            "anomalies --where department=maps",
+            "anomalies --from 2026-11-01 --to 2026-11-08 --top 5",
+            "anomalies --where template=train --top 0",
+            "anomalies --month 2026-10 --format csv",
+        ),
+        options="--where",
+    ),
+)
+def report_anomalies(
+    begin: Begin = "",
+    end: End = "",
+    month: WholeMonth = "",
+    where: Where = None,
+    top: Annotated[int, typer.Option(min=0, help="Only so many, the most excess first; 0: all.")] = anomalies.MOST,
+    output_format: OutputFormat = "table",
+    config: Config = None,
+    url: Url = "",
+    token_file: TokenFile = None,
+) -> None:
+    """Print runs, versions and days that cost far more than usual, and why."""
+    settings = load_settings(config)
+    period = AskedPeriod(begin=begin, end=end, month=month, zone=settings.billing_timezone)
+    in_words = partial(anomaly_sentence, language=language("en"))
+    question = ask_anomalies(period, where or (), top=top, sentence=in_words)
     print_report(question(connect.reader(settings, url, token_file)), output_format, out)
 
 

@@ -8,8 +8,9 @@ with the option's name.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from collector.core.cost.anomalies import Anomaly
 from collector.core.cost.billing_days import date_of, day_of, month_of, months_of
-from collector.reports import cost, queue, steps, success
+from collector.reports import anomalies, cost, queue, steps, success
 from collector.reports.comparison_report import COLUMNS as COMPARED_BY
 from collector.reports.comparison_report import comparison
 from collector.reports.cost_columns import COLUMNS as COST_COLUMNS
@@ -65,6 +66,14 @@ def ask_comparison(
     """Asks why a period cost more than a month, or than the time before."""
     span, filters = period.span(), parse_filters(where, COST_COLUMNS)
     return lambda query: compare_cost(query, span, compared, by, run=run, filters=filters, most=top)
+
+
+def ask_anomalies(
+    period: AskedPeriod, where: Iterable[str], *, sentence: Callable[[Anomaly], str], top: int = anomalies.MOST
+) -> Question:
+    """Asks what cost far more than usual; `sentence` puts an anomaly in words, and `top` 0 shows all."""
+    span, filters = period.span(), parse_filters(where, anomalies.FILTERS)
+    return lambda query: anomalies.anomalies_report(query, span, filters, most=top, sentence=sentence)
 
 
 def ask_queue(period: AskedPeriod, where: Iterable[str], *, by: str, top: int = 0) -> Question:

@@ -240,8 +240,9 @@ def _roll_up(store: Store, settings: Settings, rollup: Rollup, counters: Counter
         counters.add(metrics.ROLLED_UP_DAYS, rollup=rollup.name)
         claim()
 
-    kept = kept_days(store, settings.store.cluster).get(rollup.source, 0)
-    oldest = datetime.now(UTC).date() - timedelta(days=kept) if kept else date.min
+    kept = kept_days(store, settings.store.cluster)
+    ages = [days for table in (rollup.source, rollup.name) if (days := kept.get(table, 0))]
+    oldest = datetime.now(UTC).date() - timedelta(days=min(ages)) if ages else date.min
     roll_up(store, rollup, oldest, count_day)
     return True
 

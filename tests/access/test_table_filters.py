@@ -6,9 +6,15 @@ from collector.access.table_filters import BARRED_TABLES, OWNED_TABLES, predicat
 
 def test_tables_with_a_department_are_filtered() -> None:
     """By the catalogue, so that a new table with departments cannot be forgotten."""
-    assert {"workflow_run", "workflow_live", "pod_cost", "statement_line", "cost_daily", "workflow_hourly"} == {
-        *OWNED_TABLES
-    }
+    assert {
+        "workflow_run",
+        "workflow_live",
+        "pod_cost",
+        "statement_line",
+        "cost_daily",
+        "workflow_hourly",
+        "run_daily",
+    } == {*OWNED_TABLES}
     filters = table_filters(of_departments(["a"]))
     assert {f"lynceus.{name}" for name in (*OWNED_TABLES, *BARRED_TABLES)} <= set(filters)
     assert filters["lynceus.audit_entry"] == "0"
