@@ -138,6 +138,11 @@ class Language:
         number = "#,##0" + ("." + "0" * places if (places := decimals(amount)) else "")
         return format_decimal(amount, number, self.locale, decimal_quantization=False)
 
+    def signed(self, amount: Decimal) -> str:
+        """A difference whose currency stands elsewhere: +12,345.67 or −12,345.67."""
+        sign = "+" if amount > 0 else "−" if amount < 0 else ""
+        return f"{sign}{self.amount(abs(amount))}"
+
     def day(self, day: date) -> str:
         """A day: 3 Nov 2026, 2026年11月3日."""
         pattern = "y年M月d日" if self.locale.language == "zh" else "d MMM y"
@@ -150,6 +155,14 @@ class Language:
     def month(self, month: date) -> str:
         """A month: November 2026, 2026年11月."""
         return format_skeleton("yMMMM", datetime(month.year, month.month, 1), locale=self.locale)  # noqa: DTZ001
+
+    def month_name(self, month: date) -> str:
+        """A month whose year is clear: November, 11月."""
+        return format_date(month, "M月" if self.locale.language == "zh" else "LLLL", self.locale)
+
+    def time(self, at: datetime) -> str:
+        """A time of a day that is clear: 02:59."""
+        return f"{at:%H:%M}"
 
     def instant(self, at: datetime, zone: tzinfo | None = None) -> str:
         """A time of day on a day, exact to the minute, in a zone: 3 Nov 2026, 02:59."""

@@ -4,7 +4,7 @@ The shape of a month's bill for its page, of all departments or of one (month_re
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,7 @@ from collector.reports.month_difference import AmountDifference, SpansCompared, 
 from collector.reports.month_state import MonthState
 from collector.reports.report import Span
 
+DAY = timedelta(days=1)
 DEPARTMENT = "department"
 BREAKDOWNS = ("project", "template", "product", "purchase", "class")
 """The columns by which every month is shown; that of all departments also by department."""
@@ -53,6 +54,12 @@ class MonthPlace:
     def compared(self) -> SpansCompared | None:
         """The periods that are compared; None: no day of the month has ended yet."""
         return spans_compared(self.month, self.today, self.zone)
+
+    @property
+    def last_compared(self) -> tuple[date, date] | None:
+        """The last days of the periods that are compared, that of the month before first."""
+        before, after = self.compared or (None, None)
+        return (before.end - DAY, after.end - DAY) if before and after else None
 
     @property
     def filters(self) -> tuple[Filter, ...]:
@@ -166,6 +173,11 @@ class MonthReport:
     """One for each currency, the largest first; none: nothing is known of the month."""
     months: tuple[date, ...] = field(default=())
     """The months that have a bill here, the newest first, this one included."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether any month has a bill here."""
+        return bool(self.amounts) or len(self.months) > len({self.place.month, self.place.today.replace(day=1)})
 
     @property
     def complete_until(self) -> datetime | None:

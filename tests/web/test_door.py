@@ -36,6 +36,8 @@ WHO_MAY = {
     "/templates/{template}": ROWS,
     "/api/v1/templates/{template}": ROWS,
     "/reports": ROWS,
+    "/reports/{department}": ROWS,
+    "/api/v1/reports/month": ROWS,
     "/metrics": FIGURES,
     "/healthz": PUBLIC,
     "/readyz": PUBLIC,
@@ -75,6 +77,7 @@ def filled(path: str) -> str:
     if path == "/static":
         return "/static/live.js"
     names = {"uid": "w1", "cluster": "prod-hz", "namespace": "perception", "queue": "nightly", "template": "train"}
+    names["department"] = "maps"
     return path.format_map(names)
 
 

@@ -1,38 +1,104 @@
 """
-The pages of bills: all departments, and one of them.
+The pages of bills and their JSON: all departments, and one of them.
 """
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import FastAPI
-from fastapi.responses import HTMLResponse
+from fastapi import FastAPI, Path, Query
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from collector.access.scope import Scope, Visitor
 from collector.clock import now_ms
 from collector.core.model import Instant
-from collector.reports.cost import cost
-from collector.reports.report import Report, Span
+from collector.language.language import ENGLISH, Language
+from collector.reports.month_bill import MonthPlace
 from collector.web.door import Asking
-from collector.web.history import answered
+from collector.web.history import NotThereError
 from collector.web.pages import PageTemplates
+from collector.web.reports.addresses import page as address_of
+from collector.web.reports.api_month import BillRead, month_bill
+from collector.web.reports.kept import WAIT_FOR_WHY_S, MonthReports
+from collector.web.reports.month_page import month_page
 from collector.web.reports.source import ReportSource
-from collector.web.spoken import Spoken
+from collector.web.spoken import PageLanguage, Spoken
+
+FIRST_YEAR, LAST_YEAR = 2000, 2100
+"""Between them a month may be asked for."""
+
+Department = Annotated[str, Path(max_length=253, description="Name of the department.")]
+AskedDepartment = Annotated[str, Query(max_length=253, description="Name of the department; empty: all that you see.")]
+Month = Annotated[
+    str,
+    Query(
+        pattern=r"^(\d{4}-\d{2})?$",
+        max_length=7,
+        description="A month, like 2026-10. Empty: the present one, on its first day the one that has just ended.",
+    ),
+]
+ForWhy = Annotated[bool, Query(description="Whether to wait for why the month costs more than the one before.")]
 
 
 def add_reports(app: FastAPI, pages: PageTemplates, reports: ReportSource, now: Callable[[], Instant] = now_ms) -> None:
     """Adds the pages of bills."""
+    months = MonthReports(reports)
 
-    @app.get("/reports", include_in_schema=False)
-    async def of_all(visitor: Asking, spoken: Spoken) -> HTMLResponse:
-        span = month_so_far(now(), reports.zone)
-        found: Report = await answered(
-            reports.ask("report of a month", visitor.scope, lambda query: cost(query, span, "department"))
-        )
-        return pages.page("reports/month.html", visitor=visitor, spoken=spoken, report=found)
+    def place_of(of: Language, month: str, department: str = "") -> MonthPlace:
+        today = today_in(reports.zone, now())
+        begin = month_of(month, today, of)
+        return MonthPlace(month=begin, department=department, zone=reports.zone, today=today)
+
+    async def drawn(visitor: Visitor, spoken: PageLanguage, place: MonthPlace, *, wait: bool) -> Response:
+        patience_s = None if wait else WAIT_FOR_WHY_S
+        found, has_why = await months.with_why(visitor.scope, place, spoken.language, patience_s)
+        shown = month_page(found, spoken.language) | {"why_is_read": has_why, "waited": wait}
+        return pages.page("reports/month.html", visitor=visitor, spoken=spoken, **shown)
+
+    @app.get("/reports", include_in_schema=False, response_class=HTMLResponse)
+    async def of_all(visitor: Asking, spoken: Spoken, month: Month = "", why: ForWhy = False) -> Response:
+        if only := only_department(visitor.scope):
+            return RedirectResponse(address_of(only, place_of(spoken.language, month).month), 303)
+        return await drawn(visitor, spoken, place_of(spoken.language, month), wait=why)
+
+    @app.get("/reports/{department}", include_in_schema=False, response_class=HTMLResponse)
+    async def of_one(
+        visitor: Asking, spoken: Spoken, department: Department, month: Month = "", why: ForWhy = False
+    ) -> Response:
+        return await drawn(visitor, spoken, place_of(spoken.language, month, department), wait=why)
+
+    @app.get(
+        "/api/v1/reports/month",
+        summary="A month's bill, as the page of bills shows it: what is to pay, what it stands on, breakdowns, waste, "
+        "shared costs, and why it is more than before",
+    )
+    async def as_json(visitor: Asking, month: Month = "", department: AskedDepartment = "") -> BillRead:
+        found, has_why = await months.with_why(visitor.scope, place_of(ENGLISH, month, department), ENGLISH)
+        return month_bill(found, why_is_read=has_why)
 
 
-def month_so_far(now: Instant, zone: str) -> Span:
-    """The billing month in which an instant is, from its first day to the day of the instant."""
-    today = datetime.fromtimestamp(now / 1000, ZoneInfo(zone)).date()
-    return Span(today.replace(day=1), date.fromordinal(today.toordinal() + 1), zone)
+def only_department(scope: Scope) -> str:
+    """The department of a scope that has one alone; empty: it has more."""
+    return scope.departments[0] if scope.kind == "departments" and len(scope.departments) == 1 else ""
+
+
+def today_in(zone: str, now: Instant) -> date:
+    """The billing day of an instant."""
+    return datetime.fromtimestamp(now / 1000, ZoneInfo(zone)).date()
+
+
+def month_of(text: str, today: date, of: Language) -> date:
+    """
+    The month that is asked for. Without one it is the present month, but on its first day the one that has just ended: no day
+    of the new one is over, and the bill of the old one is what people look for then.
+    """
+    if not text:
+        return (today - timedelta(days=1)).replace(day=1)
+    try:
+        month = date.fromisoformat(f"{text}-01")
+    except ValueError:
+        month = date(1970, 1, 1)
+    if not FIRST_YEAR <= month.year <= LAST_YEAR:
+        raise NotThereError(of.text("There is no month {month}", month=text), of.text("Write it like 2026-10."))
+    return month

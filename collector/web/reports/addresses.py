@@ -1,0 +1,53 @@
+"""
+Addresses of bill pages, and of the API's reports behind the tables on them.
+"""
+
+from datetime import date
+from urllib.parse import urlencode
+
+from collector.core.cost.attribution import UNALLOCATED
+from collector.reports.month_bill import MonthPlace
+from collector.web.words import segment
+
+REPORTS = "/reports"
+API = "/api/v1/reports"
+
+
+def page(department: str, month: date) -> str:
+    """The page of a month's bill; of all departments if none is named."""
+    path = f"{REPORTS}/{segment(department)}" if department else REPORTS
+    return f"{path}?month={month:%Y-%m}"
+
+
+def report(place: MonthPlace, kind: str = "cost", **options: str) -> str:
+    """The API's report of a month, with the options of the command."""
+    where = {"where": f"department={place.department}"} if place.department else {}
+    return f"{API}/{kind}?{urlencode({'month': f'{place.month:%Y-%m}', **options, **where})}"
+
+
+def difference(place: MonthPlace, form: str = "") -> str:
+    """The API's comparison with the month before, as the page has it."""
+    if place.is_over:
+        return report(place, compare="before", by="department,template", **({"format": form} if form else {}))
+    end = {"from": f"{place.month}", "to": f"{place.today}"}
+    where = {"where": f"department={place.department}"} if place.department else {}
+    options = {**end, "compare": "same-days", "by": "department,template"} | ({"format": form} if form else {})
+    return f"{API}/cost?{urlencode(options | where)}"
+
+
+def month_json(place: MonthPlace) -> str:
+    """The same bill as JSON."""
+    named = {"department": place.department} if place.department else {}
+    return f"{API}/month?{urlencode({'month': f'{place.month:%Y-%m}', **named})}"
+
+
+def of_row(place: MonthPlace, column: str, name: str) -> str:
+    """Where the name in a row leads; empty: nowhere."""
+    if column == "department":
+        return page(name, place.month)
+    return template(name) if column == "template" else ""
+
+
+def template(name: str) -> str:
+    """The page of a template; empty: it has none."""
+    return "" if name == UNALLOCATED else f"/templates/{segment(name)}?period=30d"

@@ -1,0 +1,119 @@
+"""
+Months that were just read: a few seconds for one scope and place, so that a reload or a page with its JSON asks once.
+
+What takes long, why a month costs more, is read beside the page: a page waits for it a moment, and shows it when it is there.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Generic, TypeVar
+
+from collector.access.scope import Scope
+from collector.core.cost.attribution import UNALLOCATED
+from collector.language.language import Language, in_catalog
+from collector.reports.month_bill import MonthPlace, MonthReport
+from collector.reports.month_difference import AmountDifference
+from collector.reports.month_report import read_month_report, read_why
+from collector.web.history import NoAnswerError, NotThereError, answered
+from collector.web.reports.source import ReportSource
+
+KEEP_S = 5.0
+"""Figures are at most this old."""
+KEEP_WHY_S = 60.0
+"""What a difference is made of is of days that have ended, and slow to read."""
+MOST_KEPT = 64
+WAIT_FOR_WHY_S = 0.3
+"""A page waits so long for why a month costs more; the browser asks for the rest."""
+UNKNOWN = in_catalog("The name is that of a department as bills have it: `lynceus report cost` lists those of a month.")
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class KeptAnswers(Generic[K, V]):
+    """Answers to questions, kept for some seconds; those who ask at the same time wait for one answer."""
+
+    def __init__(self, keep_s: float, most: int = MOST_KEPT) -> None:
+        self._keep_s, self._most = keep_s, most
+        self._tasks: OrderedDict[K, tuple[float, asyncio.Task[V]]] = OrderedDict()
+
+    async def of(self, key: K, question: Callable[[], Awaitable[V]], patience_s: float | None = None) -> V:
+        """The answer; TimeoutError if it takes longer than `patience_s`: it is read on, for who asks next."""
+        task = self._task(key, question)
+        return await asyncio.wait_for(asyncio.shield(task), patience_s)
+
+    def _task(self, key: K, question: Callable[[], Awaitable[V]]) -> "asyncio.Task[V]":
+        now = time.monotonic()
+        began, task = self._tasks.get(key, (0.0, None))
+        if task is None or _failed(task) or (task.done() and now - began >= self._keep_s):
+            task = asyncio.ensure_future(question())
+            # A failure is for those who wait; asyncio would warn of one that no request waits for any more.
+            task.add_done_callback(_failed)
+            self._tasks[key] = now, task
+            self._tasks.move_to_end(key)
+            while len(self._tasks) > self._most:
+                self._tasks.popitem(last=False)
+        return task
+
+
+def _failed(task: "asyncio.Task[V]") -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
+
+
+class MonthReports:
+    """The months that pages and the API show."""
+
+    def __init__(self, reports: ReportSource) -> None:
+        self._reports = reports
+        self._months: KeptAnswers[tuple[Scope, MonthPlace], MonthReport] = KeptAnswers(KEEP_S)
+        self._why: KeptAnswers[tuple[Scope, MonthPlace], tuple[AmountDifference, ...]] = KeptAnswers(KEEP_WHY_S)
+
+    async def of(self, scope: Scope, place: MonthPlace, language: Language) -> MonthReport:
+        """A month without why it costs more; NotThereError in a language if the scope has no such department."""
+        if not _permits(scope, place.department):
+            raise _unknown(place, language)
+        of_all = scope.kind == "all"
+        found = await self._months.of(
+            (scope, place),
+            lambda: answered(
+                self._reports.ask(
+                    "month", scope, lambda query: read_month_report(query, place, of_all=of_all, why=False)
+                )
+            ),
+        )
+        if of_all and place.department not in ("", UNALLOCATED) and not found.is_known:
+            raise _unknown(place, language)
+        return found
+
+    async def with_why(
+        self, scope: Scope, place: MonthPlace, language: Language, patience_s: float | None = None
+    ) -> tuple[MonthReport, bool]:
+        """A month with why it costs more, and whether that is read: it may take longer than `patience_s`."""
+        found = await self.of(scope, place, language)
+        if not place.compared or not found.amounts:
+            return found, True
+        try:
+            differences = await self._why.of((scope, place), lambda: self._ask_why(scope, place), patience_s)
+        except (TimeoutError, NoAnswerError):
+            return found, False
+        by_currency = {one.currency: one for one in differences}
+        amounts = tuple(replace(one, difference=by_currency.get(one.currency)) for one in found.amounts)
+        return replace(found, amounts=amounts), True
+
+    async def _ask_why(self, scope: Scope, place: MonthPlace) -> tuple[AmountDifference, ...]:
+        return await answered(self._reports.ask("difference", scope, lambda query: read_why(query, place)))
+
+
+def _permits(scope: Scope, department: str) -> bool:
+    """Whether a scope may ask for a department: what belongs to none is for those who see everything."""
+    if scope.kind == "all" or not department:
+        return True
+    return department != UNALLOCATED and scope.permits(department)
+
+
+def _unknown(place: MonthPlace, language: Language) -> NotThereError:
+    what = language.text("There is no bill of a department {department}", department=place.department)
+    return NotThereError(what, language.text(UNKNOWN))

@@ -1,0 +1,159 @@
+"""
+The pages of bills over real connections: who sees which, what is refused, and what the API answers.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from collector.access.scope import ALL as EVERYTHING
+from collector.access.scope import of_departments
+from collector.language.language import language
+from collector.web.reports.routes import month_of
+from tests.web.doors import ALL, MAPS, ask, bearing
+from tests.web.reports.bills import NOVEMBER, Bills, a_place, a_report, some_amounts
+from tests.web.serving import Answer, serving
+
+
+@pytest.fixture
+def bills() -> Bills:
+    return Bills()
+
+
+@pytest.fixture
+def address(bills: Bills, tmp_path: Path) -> Iterator[str]:
+    with serving(bills.app(tmp_path)) as at:
+        yield at
+
+
+def get(address: str, path: str, token: str = ALL) -> Answer:
+    """The answer to somebody with a token."""
+    return ask(address, "GET", path, bearing(token))
+
+
+def test_a_department_sees_its_own_page(address: str, bills: Bills) -> None:
+    """/reports leads there, and the question has its scope alone."""
+    answer = get(address, "/reports?month=2026-11", MAPS)
+    assert (answer.status, answer.headers["location"]) == (303, "/reports/maps?month=2026-11")
+    assert bills.questions == []
+
+    body = get(address, "/reports/maps?month=2026-11&why=true", MAPS).body.decode()
+    assert "maps owes 12,345.67\xa0CNY" in body
+    assert "mostly volume" in body
+    assert {scope for _, scope in bills.questions} == {of_departments(["maps"])}
+
+
+@pytest.mark.parametrize("path", ["/reports/{}", "/api/v1/reports/month?department={}"])
+def test_other_departments_are_as_unknown_ones(address: str, bills: Bills, path: str) -> None:
+    """Neither says whether there is one, and no question reaches the store."""
+    answers = [get(address, path.format(name), MAPS) for name in ("quant", "nobodys", "unallocated")]
+
+    assert [answer.status for answer in answers] == [404, 404, 404]
+    bodies = {
+        answer.body.decode().replace(name, "NAME")
+        for answer, name in zip(answers, ("quant", "nobodys", "unallocated"), strict=True)
+    }
+    assert len(bodies) == 1
+    assert bills.questions == []
+
+
+def test_an_unknown_department_is_not_there(address: str, bills: Bills) -> None:
+    """A page about no department would claim that it owes nothing."""
+    bills.report = replace(a_report(a_place("nobodys")), amounts=(), months=(NOVEMBER,))
+    answer = get(address, "/reports/nobodys?month=2026-11")
+
+    assert answer.status == 404
+    assert "There is no bill of a department nobodys" in answer.body.decode()
+
+
+def test_who_sees_everything_sees_what_belongs_to_none(address: str, bills: Bills) -> None:
+    """The page of what is unallocated is there for the scope all."""
+    bills.report = a_report(a_place("unallocated"))
+    assert "belongs to no department" in get(address, "/reports/unallocated").body.decode()
+    assert {scope for _, scope in bills.questions} == {EVERYTHING}
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/reports?month=2026-13", 404),
+        ("/reports?month=1999-12", 404),
+        ("/reports?month=2101-01", 404),
+        ("/reports?month=november", 422),
+        ("/reports?month=2026-11-01", 422),
+        (f"/reports/{'x' * 254}", 422),
+        (f"/api/v1/reports/month?department={'x' * 254}", 422),
+        ("/reports/a%2Fb", 404),
+    ],
+)
+def test_what_is_refused(address: str, bills: Bills, path: str, status: int) -> None:
+    """Months that there are not, and what is too long, before any question to the store."""
+    assert get(address, path).status == status
+    assert bills.questions == []
+
+
+def test_names_are_escaped(address: str, bills: Bills) -> None:
+    """A department's name is text, in the page and in its addresses."""
+    name = "<script>alert(1)</script>&\"'"
+    row = replace(some_amounts().breakdowns["template"][0], name=name)
+    bills.report = a_report(a_place(), some_amounts(breakdowns={"template": (row,)}))
+    body = get(address, "/reports/maps").body.decode()
+
+    assert "<script>alert" not in body
+    assert "&lt;script&gt;alert(1)" in body
+
+
+def test_tables_lead_to_their_files(address: str) -> None:
+    """Each has its CSV and its call of the API, with the command's own options."""
+    body = get(address, "/reports/maps?month=2026-11").body.decode()
+    for column in ("day", "project", "template", "product", "purchase", "class"):
+        call = f"/api/v1/reports/cost?month=2026-11&amp;by={column}"
+        assert f"{call}&amp;where=department%3Dmaps" in body
+        assert f"{call}&amp;format=csv&amp;where=department%3Dmaps" in body
+    assert "compare=same-days&amp;by=department%2Ctemplate" in body
+
+
+def test_a_bill_as_json(address: str) -> None:
+    """Amounts are text with all their places; why it is more is read with it."""
+    bill = get(address, "/api/v1/reports/month?month=2026-11&department=maps").json()
+    (amounts,) = bill["amounts"]
+
+    assert (bill["month"], bill["department"], bill["ended"], bill["why_is_read"]) == ("2026-11", "maps", False, True)
+    assert bill["stands_on"]["state"] == "estimate"
+    assert (amounts["to_pay"], amounts["exact"]) == ("12345.6749", "12345.6712")
+    assert amounts["difference"]["parts"]["volume"] == "95"
+    assert amounts["difference"]["mostly"] == "volume"
+    assert [row["name"] for row in amounts["breakdowns"]["template"]] == ["train", "unallocated"]
+
+
+def test_a_month_is_read_once_for_a_few_seconds(address: str, bills: Bills) -> None:
+    """The page and its JSON are one question."""
+    for path in ("/reports/maps?month=2026-11", "/api/v1/reports/month?month=2026-11&department=maps"):
+        assert get(address, path).status == 200
+    assert sorted(page for page, _ in bills.questions) == ["difference", "month"]
+
+
+def test_a_silent_store_is_named(address: str, bills: Bills) -> None:
+    """503, and the next one asks again."""
+    bills.failure = ConnectionError("clickhouse refused the connection")
+    assert get(address, "/reports").status == 503
+    bills.failure = None
+    assert get(address, "/reports").status == 200
+
+
+@pytest.mark.parametrize(
+    ("text", "today", "month"),
+    [
+        ("", date(2026, 11, 24), date(2026, 11, 1)),
+        ("", date(2026, 12, 1), date(2026, 11, 1)),
+        ("", date(2026, 12, 2), date(2026, 12, 1)),
+        ("2026-02", date(2026, 12, 2), date(2026, 2, 1)),
+    ],
+    ids=["within", "first-day", "second-day", "chosen"],
+)
+def test_the_month_that_opens(text: str, today: date, month: date) -> None:
+    """The present one; on its first day the one that has just ended."""
+    assert month_of(text, today, language("en")) == month
