@@ -41,6 +41,9 @@ class Marks(NullTranslations):
         """Its form in English."""
         return f"⟦{msgid1 if n == 1 else msgid2}⟧"
 
+    # Jinja asks for these names first, which Babel has too.
+    ugettext, ungettext = gettext, ngettext
+
 
 class Marked(Language):
     """English in brackets."""
