@@ -3,10 +3,14 @@ docs/reference/api.md, from the OpenAPI document that the collector serves.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NoReturn
 
 from collector.catalog.counters import Counters
+from collector.prices.lookup import Books
 from collector.web.app import create_app
+from collector.web.reports.api import add_report_api
+from collector.web.reports.api_source import ApiReportSource
 from generate.markdown import code, page, table
 
 Json = dict[str, Any]
@@ -20,7 +24,12 @@ Instants are Unix milliseconds.
 
 def build() -> str:
     """The page."""
-    document = create_app(live=_never, counters=Counters(), metrics=_never, money=_never, history=_never).openapi()
+    source = ApiReportSource(
+        ask=_never, zone="UTC", currency="", patience_s=0, books=Books({}, (), (), ""), months=_never, bill=_never
+    )
+    more = [partial(add_report_api, source=source)]
+    app = create_app(live=_never, counters=Counters(), metrics=_never, money=_never, history=_never, more=more)
+    document = app.openapi()
     paths = [
         (code(f"{method.upper()} {path}"), operation.get("summary", ""), _answer(operation))
         for path, methods in document["paths"].items()
@@ -35,6 +44,7 @@ def build() -> str:
         parts=[
             INTRODUCTION,
             table(("request", "answer", "schema"), paths),
+            *_parameters(document["paths"]),
             *(part for name, schema in sorted(schemas.items()) for part in _section(name, schema)),
         ],
     )
@@ -48,6 +58,34 @@ def _never(*_: object) -> NoReturn:
 def _answer(operation: Json) -> str:
     content = operation["responses"].get("200", {}).get("content", {})
     return _type(content["application/json"]["schema"]) if "application/json" in content else "text"
+
+
+def _parameters(paths: Json) -> Iterator[str]:
+    """What each request takes beside its path, where that is described."""
+    for path, methods in paths.items():
+        for method, operation in methods.items():
+            described = [one for one in operation.get("parameters", ()) if one.get("description")]
+            if described:
+                yield f"## {method.upper()} {path}"
+                yield str(operation.get("description") or operation["summary"])
+                rows = [
+                    (code(one["name"]), _type(one["schema"]), _usual(one), one["description"], _example(one["schema"]))
+                    for one in described
+                ]
+                yield table(("parameter", "type", "default", "meaning", "example"), rows)
+
+
+def _usual(parameter: Json) -> str:
+    if parameter.get("required"):
+        return "required"
+    usual = parameter["schema"].get("default")
+    return code(str(usual)) if usual not in (None, [], "") else ""
+
+
+def _example(schema: Json) -> str:
+    """The first example of a value."""
+    (example,) = schema.get("examples", [""])[:1] or [""]
+    return code(str(example[0] if isinstance(example, list) else example))
 
 
 def _section(name: str, schema: Json) -> Iterator[str]:

@@ -26,7 +26,7 @@ from collector.core.cost.billing_days import date_of, month_after
 from collector.core.facts.bill_lines import BillImport, BillLine
 from collector.core.model import Instant
 from collector.reports.report import Report, amount
-from collector.store.clickhouse import Store
+from collector.store.clickhouse import Store, StoreRows
 
 BATCH = 25_000
 """Lines of one insert; this bounds the memory."""
@@ -79,7 +79,7 @@ def _insert(store: Store, batches: Iterator[list[BillLine]], progress: Callable[
             pending.result()
 
 
-def imports(store: Store, month: int | None = None) -> list[BillImport]:
+def imports(store: StoreRows, month: int | None = None) -> list[BillImport]:
     """Returns the bills that count, of a month or of all."""
     where = "" if month is None else "WHERE month = toDate({month:UInt16})"
     return read_facts(store, BillImport, f"FINAL {where} ORDER BY month, provider, account", {"month": month or 0})

@@ -20,7 +20,7 @@ from collector.core.facts.bill_lines import BillImport
 from collector.core.units import ZERO
 from collector.reports.pod_bill import CREATED_BEFORE_DAYS, KEYS
 from collector.settings.bill import BillRule
-from collector.store.clickhouse import Store
+from collector.store.clickhouse import StoreRows
 
 FATES = "FATES"
 """In place of the lines with their fates, which depend on the rules."""
@@ -179,14 +179,14 @@ def _condition(number: int, rule: BillRule, bound: dict[str, Any]) -> str:
     return f"({' AND '.join(parts)})"
 
 
-def bill_parts(store: Store, month: int, rules: Sequence[BillRule]) -> list[FateSum]:
+def bill_parts(store: StoreRows, month: int, rules: Sequence[BillRule]) -> list[FateSum]:
     """Sums up the bill of a month by fate: together they are the bill."""
     sql, bound = fates(rules)
     rows = store.query_rows(PARTS.replace(FATES, sql), {**run_month(0, month), **bound})
     return [FateSum(*row) for row in rows]
 
 
-def pods_that_differ(store: Store, month: int, run: int, rules: Sequence[BillRule]) -> Iterator[PodOnBill]:
+def pods_that_differ(store: StoreRows, month: int, run: int, rules: Sequence[BillRule]) -> Iterator[PodOnBill]:
     """
     Yields the pods whose lines and charges are not the same amount.
 
@@ -200,7 +200,7 @@ def pods_that_differ(store: Store, month: int, run: int, rules: Sequence[BillRul
         yield PodOnBill(**{**values, **maps})
 
 
-def unseen(store: Store, month: int, rules: Sequence[BillRule]) -> list[Unseen]:
+def unseen(store: StoreRows, month: int, rules: Sequence[BillRule]) -> list[Unseen]:
     """Sums up the unexplained lines that name a pod, by whether a collector can have missed it."""
     sql, bound = fates(rules)
     bound |= run_month(0, month, unknown=UNKNOWN)

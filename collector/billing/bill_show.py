@@ -16,7 +16,7 @@ from collector.core.facts.bill_lines import BillImport
 from collector.core.units import ZERO
 from collector.reports.report import Report, ReportError
 from collector.settings.bill import BillRule
-from collector.store.clickhouse import Store
+from collector.store.clickhouse import StoreRows
 
 LARGEST = 10
 PARTS = ("part", "lines", "amount", "currency")
@@ -45,7 +45,7 @@ class BillDifferences(NamedTuple):
     largest: list[PodDifference]
 
 
-def show(store: Store, month: int, rules: Sequence[BillRule]) -> Report:
+def show(store: StoreRows, month: int, rules: Sequence[BillRule]) -> Report:
     """Reports a month's imported bills beside its charges."""
     bills = imports(store, month)
     if not bills:

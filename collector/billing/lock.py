@@ -28,7 +28,7 @@ from collector.core.cost.statement import hash_of
 from collector.core.facts.bills import Period, PricingRun, StatementLine
 from collector.core.model import Instant
 from collector.reports.report import amount
-from collector.store.clickhouse import Store
+from collector.store.clickhouse import Store, StoreRows
 from collector.store.replicas import wait_for_replicas
 
 _HASHED = (
@@ -162,7 +162,7 @@ def _wait(store: Store, report_step: Callable[[str], object]) -> None:
     wait_for_replicas(store, "pod_cost")
 
 
-def seal_of(store: Store, period: Period) -> Seal:
+def seal_of(store: StoreRows, period: Period) -> Seal:
     """Computes the exact sums of a month's charges, their hash, and that of the statement's lines."""
     bounds = run_month(period.active_run, period.month)
     sums = store.query_rows(SUMS, bounds)

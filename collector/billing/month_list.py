@@ -15,7 +15,7 @@ from collector.core.cost.billing_days import date_of
 from collector.core.cost.statement import exact, to_pay
 from collector.core.facts.bills import MonthStatement, Period, StatementLine
 from collector.reports.report import Report, amount
-from collector.store.clickhouse import Store
+from collector.store.clickhouse import StoreRows
 
 COLUMNS = ("month", "state", "run", "to pay", "exact", "currency", "as locked", "accepted", "billed", "hash")
 OPTIONAL = frozenset({"accepted", "billed"})
@@ -25,7 +25,7 @@ MOST_LINES = 5
 """Lines that are named one by one."""
 
 
-def list_months(store: Store) -> Report:
+def list_months(store: StoreRows) -> Report:
     """Reports every month that has a period or a statement."""
     periods = {period.month: period for period in read_facts(store, Period, "FINAL")}
     statements = {(row.month, row.run): row for row in read_facts(store, MonthStatement, "FINAL")}

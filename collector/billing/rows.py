@@ -10,7 +10,7 @@ import msgspec
 from collector.catalog.rows import fact_of, select_columns
 from collector.catalog.tables import TABLE_OF
 from collector.core.model import Fact
-from collector.store.clickhouse import Store
+from collector.store.clickhouse import Store, StoreRows
 from collector.store.spool import packing
 
 F = TypeVar("F", bound=Fact)
@@ -18,7 +18,7 @@ R = TypeVar("R")
 
 
 def read_facts(
-    store: Store, kind: type[F], where: str, parameters: Mapping[str, Any] | None = None, source: str = ""
+    store: StoreRows, kind: type[F], where: str, parameters: Mapping[str, Any] | None = None, source: str = ""
 ) -> list[F]:
     """Reads the facts of a table; `where` is the clause after FROM, `source` a view with the table's columns."""
     table = TABLE_OF[kind]

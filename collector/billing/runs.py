@@ -7,7 +7,7 @@ from collector.catalog.schema import DATABASE
 from collector.core.cost.billing_days import date_of
 from collector.core.cost.pricing_runs import FIRST_RUN, Preparing, Runs
 from collector.core.facts.bills import Period
-from collector.store.clickhouse import Store
+from collector.store.clickhouse import Store, StoreRows
 
 ABANDONED_AFTER_MS = 600_000
 """A run whose preparation was not announced for this long is abandoned: nothing more is written under it."""
@@ -29,7 +29,7 @@ def current_runs(store: Store) -> Runs:
     return Runs(by_month, tuple(preparing))
 
 
-def periods_of(store: Store, months: list[int]) -> list[Period]:
+def periods_of(store: StoreRows, months: list[int]) -> list[Period]:
     """Returns the rows of months; a month without a row is open, and its charges belong to the first run."""
     stored = {period.month: period for period in read_facts(store, Period, "FINAL")}
     return [stored.get(month) or default_period(month) for month in months]

@@ -26,7 +26,7 @@ from collector.core.facts.bills import MonthStatement, Period, StatementLine
 from collector.core.model import Instant
 from collector.prices import book
 from collector.settings.bill import BillRule
-from collector.store.clickhouse import Store
+from collector.store.clickhouse import Store, StoreRows
 from collector.store.replicas import wait_for_replicas
 
 SLOW_MS = SLOW_S * 1000
@@ -97,7 +97,7 @@ def write(store: Store, new: MonthBill, *, every: bool = False) -> None:
     write_facts(store, [replace(new.row, version=max([new.row.version, *(line.version for line in changed)]))])
 
 
-def stored_lines(store: Store, month: int, run: int) -> list[StatementLine]:
+def stored_lines(store: StoreRows, month: int, run: int) -> list[StatementLine]:
     """Reads the lines of a month under a run, those of 0 included."""
     return read_facts(store, StatementLine, OF_MONTH, {"month": month, "run": run})
 

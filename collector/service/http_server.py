@@ -30,7 +30,9 @@ from collector.connect import ExternalError
 from collector.core.live_view import LiveView
 from collector.exposition import prometheus
 from collector.measured import Measure, unmeasured
+from collector.prices.lookup import Books
 from collector.reports.today import COST_TODAY
+from collector.service.api_reader import ApiReader
 from collector.service.connections import BACKLOG, BoundedProtocol, Connections, Visit, most_connections
 from collector.service.history import PageReader
 from collector.service.scoped_stores import ScopedStores
@@ -38,10 +40,12 @@ from collector.settings.derived import parse_address
 from collector.settings.doors import is_loopback
 from collector.settings.model import Settings, TlsSettings
 from collector.store.worker import Worker
-from collector.web.app import create_app
+from collector.web.app import AddPages, create_app
 from collector.web.door import Seen
 from collector.web.money import Money, Spent
 from collector.web.readiness import readiness
+from collector.web.reports.api import add_report_api
+from collector.web.reports.api_source import ApiReportSource
 from collector.web.reports.routes import add_reports
 from collector.web.reports.source import ReportSource
 from collector.web.workflow_routes import Places, no_places
@@ -94,17 +98,18 @@ async def serving(
     *,
     entrance: Entrance,
     seen: Seen = lambda _: None,
+    books: Books | None = None,
 ) -> AsyncIterator[None]:
     """Serves for as long as the block lasts; the pages name what is not ready yet. Failure names the remedy."""
     host, port = parse_address(settings.http.listen, "http.listen")
-    reading, pages = Worker("money"), PageReader(settings, measure)
+    reading, pages, reports = Worker("money"), PageReader(settings, measure), ApiReader(settings, measure)
     app = create_app(
         live=view,
         counters=counters,
         metrics=prometheus.Scrapes(lambda: with_problems(view()), counters).answer,
         money=_money(settings, reading, measure),
         history=pages.history,
-        more=[partial(add_reports, reports=ReportSource(ask=pages.ask_report, zone=settings.billing_timezone))],
+        more=_reports(settings, pages, reports.source(books)),
         places=places,
         entrance=entrance,
         seen=seen,
@@ -112,9 +117,7 @@ async def serving(
     )
     config = _config(app, settings.http.tls, host, port)
     if not is_loopback(host) and entrance.otherwise == OPEN:
-        log.warning(
-            "pages, API and metrics are open to everyone who reaches them", extra={"listen": settings.http.listen}
-        )
+        _warn_of_open_door(settings)
     listener = _listen(host, port)
     server = BoundedServer(config, Connections(most_connections()))
     task = asyncio.create_task(server.serve([listener]))
@@ -123,8 +126,18 @@ async def serving(
     finally:
         server.should_exit = True
         await asyncio.wait([task], timeout=2)
-        reading.close()
-        pages.close()
+        for reader in (reading, pages, reports):
+            reader.close()
+
+
+def _warn_of_open_door(settings: Settings) -> None:
+    log.warning("pages, API and metrics are open to everyone who reaches them", extra={"listen": settings.http.listen})
+
+
+def _reports(settings: Settings, pages: PageReader, of_api: ApiReportSource) -> list[AddPages]:
+    """The pages of bills, and the reports of the API."""
+    source = ReportSource(ask=pages.ask_report, zone=settings.billing_timezone)
+    return [partial(add_reports, reports=source), partial(add_report_api, source=of_api)]
 
 
 def _listen(host: str, port: int) -> socket.socket:

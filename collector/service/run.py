@@ -131,6 +131,7 @@ async def _start(runtime: Runtime, stack: AsyncExitStack, accrue_s: int) -> None
         runtime.queue_position,
         entrance=runtime.visitors.entrance,
         seen=runtime.audit.record,
+        books=pipeline.books,
     )
     await stack.enter_async_context(pages)
     await stack.enter_async_context(runtime.shards.sharing())

@@ -39,6 +39,12 @@ class QuestionTerms:
     """Whether the connection shows the steps and pods that belong to what a department ran; of checked questions."""
     most_rows: int | None = None
     """Rows that one statement may return."""
+    most_waiting: int | None = None
+    """Questions that are answered or wait for their turn."""
+
+
+class TooManyQuestionsError(Exception):
+    """So many questions wait that one more would not be answered in time."""
 
 
 class ScopedRows:
@@ -87,6 +93,7 @@ class StoreQuestions:
         self, threads: ThreadPoolExecutor, stores: ScopedStores, measure: Measure, terms: QuestionTerms
     ) -> None:
         self._threads, self._stores, self._measure, self._terms = threads, stores, measure, terms
+        self._waiting = 0
 
     async def ask(self, about: str, scope: Scope, question: Callable[[Query], T]) -> T:
         """Returns the answer to a question. A cancelled call that still waits is never run."""
@@ -94,13 +101,17 @@ class StoreQuestions:
 
     async def ask_rows(self, about: str, scope: Scope, question: Callable[[ScopedRows], T]) -> T:
         """Returns the answer to a question that reads some rows as they arrive."""
+        if self._terms.most_waiting is not None and self._waiting >= self._terms.most_waiting:
+            raise TooManyQuestionsError(f"{self._waiting} others wait for an answer")
         began = time.monotonic()
         until = began + self._terms.patience_s
         loop = asyncio.get_running_loop()
+        self._waiting += 1
         try:
             with self._measure("report", report=self._terms.label.format(about)):
                 return await loop.run_in_executor(self._threads, self._answer, scope, question, until)
         finally:
+            self._waiting -= 1
             if scope.kind != "all":
                 await asyncio.sleep(rest_of_step(time.monotonic() - began))
 

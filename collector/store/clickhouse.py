@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import clickhouse_connect
@@ -130,6 +130,14 @@ class RowsRefusedError(StoreError):
 
 
 Row = Sequence[Any]
+
+
+class StoreRows(Protocol):
+    """What reads rows: a connection, or one that shows a visitor's alone."""
+
+    def query_rows(self, sql: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]: ...
+
+    def query_stream(self, sql: str, parameters: dict[str, Any] | None = None) -> Iterator[tuple[Any, ...]]: ...
 
 
 class Store:

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from fastapi.routing import APIRoute
 
 from collector.catalog.counters import Counters
 from collector.web.app import create_app
+from collector.web.reports.api import add_report_api
 from tests.deploy.lint.tools import python_tools
 from tests.service.test_tenants import FOREIGN, MARKS, TENANTS, TOKENS, a_marked_view, folder, pages
+from tests.web.doors import an_api_source
 from tests.web.history import Store
 
 __all__ = ["folder"]
@@ -35,6 +38,10 @@ KNOWN = {
     "queue": ["nightly", *(f"{mark}-queue" for mark in MARKS.values())],
     "template": ["train", *(f"{mark}-template" for mark in MARKS.values())],
     "name": ["zq-shared", *(f"{mark}-alone" for mark in MARKS.values())],
+    "workflow": [f"{mark}-{kind}" for mark in MARKS.values() for kind in ("uid", "alone")],
+    "where": [[f"department={name}"] for name in TENANTS],
+    "by": ["department", "template,creator", "project"],
+    "unit": ["km"],
     "uid": [f"{mark}-{kind}" for mark in MARKS.values() for kind in ("uid", "live", "alone", "pod")],
 }
 """Values that exist, of all three departments: of random ones hardly any would."""
@@ -48,7 +55,8 @@ def description() -> dict[str, Any]:
     async def metrics(*_: object) -> tuple[bytes, dict[str, str]]:
         return b"", {}
 
-    app = create_app(live=a_marked_view, counters=Counters(), metrics=metrics, history=Store().of)
+    more = [partial(add_report_api, source=an_api_source())]
+    app = create_app(live=a_marked_view, counters=Counters(), metrics=metrics, history=Store().of, more=more)
     for route in app.routes:
         if isinstance(route, APIRoute):
             route.include_in_schema = route.path not in PUBLIC

@@ -216,6 +216,8 @@ def addresses(mark: str) -> list[str]:
         f"/queues/c1/{mark}-ns/{mark}-queue",
         *(f"{api}/templates/{mark}-template?period=90d" for api in ("", "/api/v1")),
         f"/templates/{mark}-template?cluster=c1&namespace=team",
+        *(f"/api/v1/reports/steps?workflow={mark}-{kind}" for kind in ("uid", "alone", "live")),
+        f"/api/v1/reports/cost?by=template&where=template={mark}-template",
     ]
 
 
@@ -237,6 +239,24 @@ SHARED = (
     "/templates/train",
     "/templates/train?period=24h&cluster=c1&namespace=team",
     "/api/v1/templates/train?period=90d",
+    "/reports",
+    *(
+        f"/api/v1/reports/{report}"
+        for report in (
+            "cost",
+            "cost?by=department,project,creator,workflow,step&format=csv",
+            "comparison?by=department,template",
+            "units?unit=km&by=template,creator",
+            "queue?by=department,template,creator",
+            "queue?by=department&where=department=finance",
+            "success?by=department,queue",
+            "steps?workflow=zq-shared",
+            "savings?node_type=x&node_size=2-4Gi&node_price=1",
+            "months",
+            "bill?month=2026-11",
+            "bill",
+        )
+    ),
 )
 """What all three may ask for."""
 

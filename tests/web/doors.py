@@ -16,11 +16,15 @@ from collector.access.entrance import Entrance
 from collector.access.proxy import TrustedProxy
 from collector.access.scope import Scope
 from collector.access.tokens import PREFIX, TokenEntry, TokenFiles, hash_of, write_tokens
-from collector.reports.report import Query
+from collector.reports.report import Query, Report
 from collector.web.app import create_app
+from collector.web.history import AskStore
 from collector.web.money import Money
+from collector.web.reports.api import add_report_api
+from collector.web.reports.api_source import ApiReportSource
 from collector.web.reports.routes import add_reports
 from collector.web.reports.source import ReportSource
+from tests.core.cost.charged import shipped
 from tests.web.fleet import NOW, some_counters, some_money
 from tests.web.full_fleet import a_full_fleet
 from tests.web.history import Store
@@ -65,6 +69,17 @@ async def no_rows(page: str, scope: Scope, question: Callable[[Query], T]) -> T:
     return question(lambda sql, _: [(0,)] if sql.strip().startswith("SELECT count()") else [])
 
 
+async def no_report(*_: object) -> Report:
+    """A report of a store in which every table is empty."""
+    return Report("Months", ("month",), [])
+
+
+def an_api_source(ask: AskStore = no_rows, **changes: Any) -> ApiReportSource:
+    """What the API's reports are made from: a store in which every table is empty."""
+    given: dict[str, Any] = {"zone": "UTC", "currency": "USD", "patience_s": 5, "books": shipped()}
+    return ApiReportSource(**{"ask": ask, "months": no_report, "bill": no_report, **given, **changes})
+
+
 def an_app(entrance: Entrance, store: Store | None = None, **changes: Any) -> FastAPI:
     """The whole app with a full fleet."""
     given: dict[str, Any] = {
@@ -73,7 +88,10 @@ def an_app(entrance: Entrance, store: Store | None = None, **changes: Any) -> Fa
         "metrics": some_metrics,
         "money": no_money,
         "history": (store or Store()).of,
-        "more": [partial(add_reports, reports=ReportSource(ask=no_rows, zone="UTC"), now=lambda: NOW)],
+        "more": [
+            partial(add_reports, reports=ReportSource(ask=no_rows, zone="UTC"), now=lambda: NOW),
+            partial(add_report_api, source=an_api_source()),
+        ],
         "now": lambda: NOW,
         "entrance": entrance,
     }

@@ -14,6 +14,7 @@ from starlette.routing import Mount, Route
 from collector.access.scope import ALL as EVERYTHING
 from collector.access.scope import of_departments
 from collector.web.door import is_public
+from collector.web.reports.api_table import REPORTS
 from tests.web.doors import ALL, MAPS, METRICS, OVER, WRONG, an_app, an_entrance, ask, bearing
 from tests.web.history import Store, a_workflow
 from tests.web.serving import serving
@@ -22,6 +23,7 @@ PAGE = {"accept": "text/html,application/xhtml+xml"}
 TOKENS = {"none": "", "wrong": WRONG, "ended": OVER, "metrics": METRICS, "department": MAPS, "all": ALL}
 PUBLIC = dict.fromkeys(TOKENS, True)
 ROWS = dict.fromkeys(TOKENS, False) | {"department": True, "all": True}
+ONLY_ALL = dict.fromkeys(TOKENS, False) | {"all": True}
 FIGURES = dict.fromkeys(TOKENS, False) | {"metrics": True, "all": True}
 
 WHO_MAY = {
@@ -38,6 +40,7 @@ WHO_MAY = {
     "/reports": ROWS,
     "/reports/{department}": ROWS,
     "/api/v1/reports/month": ROWS,
+    **{f"/api/v1/reports/{one.name}": ONLY_ALL if one.of_all else ROWS for one in REPORTS},
     "/metrics": FIGURES,
     "/healthz": PUBLIC,
     "/readyz": PUBLIC,
