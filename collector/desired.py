@@ -20,6 +20,8 @@ from collector.settings.model import ClusterSettings, Settings, SettingsError
 NOT_LISTED = SourceProblem(
     ("discovery.argocd_namespace",), "its secrets are not listed yet", "wait for some seconds", blocking=False
 )
+CORRECT_OR_REMOVE = "correct the secret, or remove it from the folder"
+RENAME = "rename the cluster in Argo CD"
 TWICE = "give each cluster one name and one place: remove or rename one of them"
 
 
@@ -105,14 +107,14 @@ def _of_secrets(settings: Settings, folder: Path, problems: list[SourceProblem])
     """The clusters of a folder of secrets whose names may be used."""
     secrets = discovery.argocd_secrets(folder)
     for path, reason in secrets.refused.items():
-        problems.append(SourceProblem((str(path),), reason, "correct the secret, or remove it from the folder"))
+        problems.append(SourceProblem((str(path),), reason, CORRECT_OR_REMOVE))
     for address, server, labels in secrets.clusters:
         place, name = str(address.argocd_secret), address.name
         if NAME.fullmatch(name):
             yield _discovered(settings, address, Described(name, server, labels), place)
         else:
             problem = f"the name {name[:80]!r} must be lower-case letters, digits, `-`, `.` or `_`"
-            problems.append(SourceProblem((place,), problem, "rename the cluster in Argo CD"))
+            problems.append(SourceProblem((place,), problem, RENAME))
 
 
 def _of_contexts(settings: Settings) -> Iterator[WantedCluster]:

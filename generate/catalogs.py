@@ -15,8 +15,12 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
 from babel.messages.pofile import write_po
 
+from collector import desired
+from collector.core.argo import cron
 from collector.core.workflow.stuck import REMEDIES
 from collector.language.language import catalogs
+from collector.service import copied_secrets, fleet, live_settings
+from collector.service.shards import ALONE
 
 ROOT = Path(__file__).parent.parent
 PRODUCT = ROOT / "collector"
@@ -40,9 +44,24 @@ PARTS = {
 }
 """Files of a catalogue, and where they have their messages from; `pages` has those of all other files, and a message of
 several is in the first: `live` has all that scripts say."""
-WIDTH = 120
-
 Message = str | tuple[str, str]
+OF_OTHER_ROOMS: tuple[Message, ...] = (
+    *REMEDIES.values(),
+    cron.UNFORESEEN,
+    cron.BOTH,
+    *ALONE.values(),
+    desired.NOT_LISTED.reason,
+    desired.NOT_LISTED.remedy,
+    desired.CORRECT_OR_REMOVE,
+    desired.RENAME,
+    desired.TWICE,
+    copied_secrets.REMEDY,
+    fleet.CORRECT,
+    live_settings.CORRECT,
+    live_settings.RESTART,
+)
+"""Sentences that pages show of rooms without a catalogue: core knows none, and what runs in service/ is for logs too."""
+WIDTH = 120
 
 
 def english_files() -> dict[str, str]:
@@ -71,12 +90,12 @@ def _translated(messages: list[Message], known: dict[Any, Any]) -> Catalog:
 
 
 def _messages() -> dict[str, list[Message]]:
-    """The messages of each file of a catalogue; each message stands in one. Core knows no catalogue: its advice is here."""
+    """The messages of each file of a catalogue; each message stands in one."""
     found: defaultdict[str, dict[Message, None]] = defaultdict(dict)
     files = (file for room in ROOMS for file in (PRODUCT / room).rglob("*") if file.suffix in METHODS)
     for path in sorted(files):
         found[_part_of(path.relative_to(PRODUCT).as_posix())] |= dict.fromkeys(_extracted(path))
-    found["pages"] |= dict.fromkeys(REMEDIES.values())
+    found["pages"] |= dict.fromkeys(OF_OTHER_ROOMS)
     seen: set[Message] = set()
     parts = dict[str, list[Message]]()
     for name in PARTS:

@@ -27,6 +27,7 @@ from collector.settings.model import Settings, SettingsError
 
 log = logging.getLogger(__name__)
 
+CORRECT = "correct it; until then the clusters stay as they are"
 LOOK_S = 3.0
 """Between two looks at what is wanted."""
 STOP_S = 5.0
@@ -119,9 +120,7 @@ class WatchedFleet:
                 desired = await asyncio.to_thread(self._desired)
             except SettingsError as error:
                 # Nothing is known of what is wanted, so nothing is removed.
-                self._report(
-                    [SourceProblem(("clusters",), str(error), "correct it; until then the clusters stay as they are")]
-                )
+                self._report([SourceProblem(("clusters",), str(error), CORRECT)])
                 return
             self._report(desired.problems)
             wanted = {name: cluster for name, cluster in desired.clusters.items() if self._wanted(name)}

@@ -16,6 +16,8 @@ from collector.service.copied_secrets import CopiedSecrets
 from collector.settings.load import parse_settings
 from collector.settings.model import DiscoverySettings, Settings, SettingsError
 
+RESTART = "restart the collector when it suits you"
+CORRECT = "correct it; until then the last valid settings stay in force"
 LIVE = ("clusters", "cluster_defaults", "match", "discovery")
 """The settings that take effect without a restart."""
 
@@ -68,11 +70,10 @@ class LiveSettings:
         self._problem = None
         if later:
             reason = f"changed, and not in force before the next start: {', '.join(later)}"
-            self._problem = SourceProblem((place,), reason, "restart the collector when it suits you", blocking=False)
+            self._problem = SourceProblem((place,), reason, RESTART, blocking=False)
 
     def _refuse(self, file: Path, reason: str) -> None:
         """Keeps the last good settings in force."""
         before = self.read.at if self.read else now_ms()
         self.read = SettingsRead(False, before)
-        remedy = "correct it; until then the last valid settings stay in force"
-        self._problem = SourceProblem((str(file),), reason.removeprefix(f"{file}: "), remedy, blocking=False)
+        self._problem = SourceProblem((str(file),), reason.removeprefix(f"{file}: "), CORRECT, blocking=False)

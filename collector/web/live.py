@@ -58,7 +58,7 @@ def live_now(
         slots=limits.slots(view.slots),
         locks=limits.locks(view.locks, view.at),
         stuck=trouble.stuck(view.stuck, view.at, language),
-        crons=trouble.crons(view.crons, view.at),
+        crons=trouble.crons(view.crons, view.at, language),
         money=None if money is None else money_now(money, now, view.burning, language=language),
         store=_store(view.store, view.at),
         replica=redact(replica_text(view.replica, language)) if is_partial(view.replica) else "",

@@ -210,7 +210,7 @@ def _store(store: StoreHealth, now: Instant, language: Language) -> Iterator[Pro
         yield Problem(
             subject="store",
             cause=store.cause or "store_unreachable",
-            reason=store.detail or language.text("the store does not answer"),
+            reason=language.text(store.detail) or language.text("the store does not answer"),
             remedy=_and_nothing_lost(STORE_REMEDIES.get(store.cause, CHECK_STORE), language),
         )
     elif store.spooled_rows and (store.last_insert_at is None or now - store.last_insert_at > BEHIND_MS):
@@ -271,7 +271,8 @@ def _replica(replica: ReplicaHealth | None, language: Language) -> Iterator[Prob
             subject="collector",
             cause="single_mode",
             reason=language.text(
-                "it watches every cluster and shares them with no other replica: {why}", why=replica.detail
+                "it watches every cluster and shares them with no other replica: {why}",
+                why=language.text(replica.detail),
             ),
             remedy=language.text(ALONE_REMEDIES[replica.alone]),
             blocking=False,
@@ -281,7 +282,7 @@ def _replica(replica: ReplicaHealth | None, language: Language) -> Iterator[Prob
         yield Problem(
             subject="collector",
             cause="lease_fails",
-            reason=language.text("a request for a Lease failed: {why}", why=replica.detail),
+            reason=language.text("a request for a Lease failed: {why}", why=language.text(replica.detail)),
             remedy=language.text(
                 "check that the pod reaches its own cluster's API server; without the Lease another replica takes over"
             ),

@@ -11,7 +11,7 @@ def replica_text(replica: ReplicaHealth | None, language: Language = ENGLISH) ->
     if replica is None:
         return ""
     if replica.alone:
-        return language.text("single: it watches every cluster, because {why}", why=replica.detail)
+        return language.text("single: it watches every cluster, because {why}", why=language.text(replica.detail))
     of = len(replica.shards)
     own = [str(shard.shard) for shard in replica.shards if shard.held]
     watched = language.text("watches shard {shards} of {number}", shards=language.text(", ").join(own), number=of)

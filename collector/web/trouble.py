@@ -23,18 +23,20 @@ def stuck(rows: Iterable[live_view.StuckWorkflow], at: Instant, language: Langua
     ]
 
 
-def crons(rows: Iterable[live_view.CronHealth], at: Instant) -> list[Cron]:
+def crons(rows: Iterable[live_view.CronHealth], at: Instant, language: Language) -> list[Cron]:
     """The cron workflows, those that need attention first."""
-    return [_cron(row, at) for row in sorted(rows, key=_by_trouble)[:CRONS_SHOWN]]
+    return [_cron(row, at, language) for row in sorted(rows, key=_by_trouble)[:CRONS_SHOWN]]
 
 
 def _by_trouble(row: live_view.CronHealth) -> tuple[int, bool, int, str, str, str]:
     return (-row.missed, not row.problem, -row.skipped, row.cluster, row.namespace, row.name)
 
 
-def _cron(row: live_view.CronHealth, at: Instant) -> Cron:
+def _cron(row: live_view.CronHealth, at: Instant, language: Language) -> Cron:
     due_in_ms = None if row.next_at is None or row.suspended else row.next_at - at
-    return Cron.of(row, last_age_ms=age_or_none(at, row.last_at), due_in_ms=due_in_ms)
+    # A message of Argo is in no catalogue, and stays as it is.
+    problem = language.text(row.problem)
+    return Cron.of(row, problem=problem, last_age_ms=age_or_none(at, row.last_at), due_in_ms=due_in_ms)
 
 
 def controllers(rows: Iterable[live_view.ControllerHealth], cluster: str) -> list[Controller]:

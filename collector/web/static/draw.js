@@ -319,7 +319,7 @@ function drawStore(store) {
     line.append(named("state", "b", "state"), named("detail", "span"), named("spool", "span"), named("insert", "span"));
   }
   setText(part(line, "state"), store.reachable ? text("store reachable") : text("store unreachable"));
-  setText(part(line, "detail"), store.detail);
+  setText(part(line, "detail"), text(store.detail));
   setText(part(line, "spool"), plural("{number} row in the spool ({bytes})", "{number} rows in the spool ({bytes})", store.spooled_rows, { bytes: bytes(store.spooled_bytes) }));
   setAge(part(line, "insert"), store.last_insert_age_ms, text("last insert never"), text("last insert {age}"));
 }
