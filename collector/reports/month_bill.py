@@ -8,8 +8,12 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from collector.core.cost.budget import Budget
+from collector.core.units import ZERO
+from collector.reports.budgets import BudgetState
 from collector.reports.completeness import ClusterGaps
 from collector.reports.filters import Filter
+from collector.reports.forecast import MonthForecast
 from collector.reports.month_difference import AmountDifference, SpansCompared, following, previous, spans_compared
 from collector.reports.month_state import MonthState
 from collector.reports.report import Span
@@ -162,6 +166,30 @@ class MonthAmounts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MonthOutlook:
+    """What is to come of a month: what `lynceus report forecast` and `report budgets` have."""
+
+    forecasts: tuple[MonthForecast, ...]
+    """One for each currency; none of a month that is over, or has not begun."""
+    budgets: tuple[BudgetState, ...]
+    """Those that are about the place, its own first."""
+
+    def forecast_of(self, currency: str) -> MonthForecast | None:
+        """The forecast in a currency."""
+        return next((one for one in self.forecasts if one.currency == currency), None)
+
+    def own_budget(self, place: MonthPlace, currency: str) -> BudgetState | None:
+        """The budget that is about all of the place and nothing else; of several the one that is used most."""
+        own = [one for one in self.budgets if one.budget.currency == currency and is_own(one.budget, place)]
+        return max(own, key=lambda one: one.share or ZERO, default=None)
+
+
+def is_own(budget: Budget, place: MonthPlace) -> bool:
+    """Whether a budget is about all of a place and nothing else."""
+    return budget.where == (((DEPARTMENT, place.department),) if place.department else ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MonthReport:
     """A month's bill, and what it stands on."""
 
@@ -173,6 +201,8 @@ class MonthReport:
     """One for each currency, the largest first; none: nothing is known of the month."""
     months: tuple[date, ...] = field(default=())
     """The months that have a bill here, the newest first, this one included."""
+    outlook: MonthOutlook | None = None
+    """None: not read, or not in time."""
 
     @property
     def is_known(self) -> bool:

@@ -5,7 +5,9 @@ A month's bill as the API answers it. Amounts are exact, as text.
 from decimal import Decimal
 
 from collector.core.cost.comparison import PARTS
-from collector.reports.month_bill import BillRow, MonthAmounts, MonthReport, SharedItem, WastePart
+from collector.reports.budgets import BudgetState
+from collector.reports.forecast import MonthForecast
+from collector.reports.month_bill import BillRow, MonthAmounts, MonthOutlook, MonthReport, SharedItem, WastePart
 from collector.reports.month_difference import AmountDifference
 from collector.web.api_model import ApiModel
 
@@ -91,6 +93,42 @@ class DifferenceRead(ApiModel):
     """The part that is most of the difference; null: there is none."""
 
 
+class ForecastRead(ApiModel):
+    """What a month that runs will cost: in four of five cases it ends between `low` and `high`."""
+
+    low: str | None
+    """Null, as the next two: there is no forecast, and `why` says why."""
+    likely: str | None
+    """What it will cost."""
+    high: str | None
+    """The other end of the range."""
+    why: str | None
+    """few_days, nothing_spent or no_price; null: the forecast is known."""
+
+
+class BudgetRead(ApiModel):
+    """What is used of a budget."""
+
+    name: str
+    """Name of the budget."""
+    where: dict[str, str]
+    """Columns and values of the rows that it is about; empty: everything."""
+    amount: str
+    """What may be used in the month."""
+    currency: str
+    """Its currency."""
+    used: str | None
+    """To pay so far; null: not known."""
+    share: str | None
+    """Used in parts of the amount: 0.8 is 80 %."""
+    likely: str | None
+    """What the month will cost; null: not known."""
+    state: str
+    """ok, near, forecast, passed or unknown."""
+    passes_on: str | None
+    """Day on which it will be used up; null: not in this month, or it is already, or it is not known."""
+
+
 class BillAmounts(ApiModel):
     """A month's bill in one currency."""
 
@@ -130,6 +168,8 @@ class BillAmounts(ApiModel):
     """What the shared costs are, at most 500."""
     difference: DifferenceRead | None
     """Why it is more or less; null: there is nothing to compare, or it was not read in time."""
+    forecast: ForecastRead | None
+    """What it will cost; null: the month is over, or it was not read in time."""
 
 
 class BillRead(ApiModel):
@@ -147,11 +187,13 @@ class BillRead(ApiModel):
     """One for each currency, the largest first."""
     months: list[str]
     """Months that have a bill, the newest first."""
-    why_is_read: bool
-    """False: why the month costs more was not read in time; ask again."""
+    budgets: list[BudgetRead]
+    """Budgets that are about it and that you may see."""
+    is_whole: bool
+    """False: why it costs more, forecast or budgets were not read in time; ask again."""
 
 
-def month_bill(report: MonthReport, *, why_is_read: bool) -> BillRead:
+def month_bill(report: MonthReport, *, is_whole: bool) -> BillRead:
     """The bill for programs."""
     place, state = report.place, report.state
     until = report.complete_until
@@ -167,9 +209,10 @@ def month_bill(report: MonthReport, *, why_is_read: bool) -> BillRead:
             gaps={one.cluster: one.gaps for one in report.gaps if one.gaps},
             notes=list(state.notes),
         ),
-        amounts=[_amounts(one) for one in report.amounts],
+        amounts=[_amounts(one, report.outlook) for one in report.amounts],
         months=[f"{month:%Y-%m}" for month in report.months],
-        why_is_read=why_is_read,
+        budgets=[_budget(one) for one in (report.outlook.budgets if report.outlook else ())],
+        is_whole=is_whole,
     )
 
 
@@ -181,7 +224,8 @@ def _or_none(amount: Decimal | None) -> str | None:
     return None if amount is None else _text(amount)
 
 
-def _amounts(one: MonthAmounts) -> BillAmounts:
+def _amounts(one: MonthAmounts, outlook: MonthOutlook | None) -> BillAmounts:
+    forecast = outlook.forecast_of(one.currency) if outlook else None
     before = one.before
     return BillAmounts(
         currency=one.currency,
@@ -202,6 +246,7 @@ def _amounts(one: MonthAmounts) -> BillAmounts:
         wasted=[_waste(part) for part in one.wasted],
         shared_items=[_item(item) for item in one.shared_items],
         difference=_difference(one.difference) if one.difference else None,
+        forecast=_forecast(forecast) if forecast else None,
     )
 
 
@@ -244,4 +289,24 @@ def _difference(one: AmountDifference) -> DifferenceRead:
         difference=_text(one.difference),
         parts={name: _text(one.parts[name]) for name in PARTS},
         mostly=one.most,
+    )
+
+
+def _forecast(one: MonthForecast) -> ForecastRead:
+    return ForecastRead(
+        low=_or_none(one.low), likely=_or_none(one.likely), high=_or_none(one.high), why=one.why or None
+    )
+
+
+def _budget(one: BudgetState) -> BudgetRead:
+    return BudgetRead(
+        name=one.budget.name,
+        where=dict(one.budget.where),
+        amount=_text(one.budget.amount),
+        currency=one.budget.currency,
+        used=_or_none(one.used),
+        share=_or_none(one.share),
+        likely=_or_none(one.likely),
+        state=one.state,
+        passes_on=one.passes_on.isoformat() if one.passes_on else None,
     )

@@ -1,7 +1,8 @@
 """
 Months that were just read: a few seconds for one scope and place, so that a reload or a page with its JSON asks once.
 
-What takes long, why a month costs more, is read beside the page: a page waits for it a moment, and shows it when it is there.
+What takes long, why a month costs more and how it will end, is read beside the page: a page waits for it a moment, and shows
+it when it is there.
 """
 
 import asyncio
@@ -9,13 +10,18 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Generic, TypeVar
+from datetime import datetime
+from typing import Generic, NamedTuple, TypeVar
+from zoneinfo import ZoneInfo
 
 from collector.access.scope import Scope
 from collector.core.cost.attribution import UNALLOCATED
+from collector.core.model import Instant
 from collector.language.language import Language, in_catalog
-from collector.reports.month_bill import MonthPlace, MonthReport
+from collector.reports.budgets import visible
+from collector.reports.month_bill import MonthOutlook, MonthPlace, MonthReport
 from collector.reports.month_difference import AmountDifference
+from collector.reports.month_outlook import read_outlook
 from collector.reports.month_report import read_month_report, read_why
 from collector.web.history import NoAnswerError, NotThereError, answered
 from collector.web.reports.source import ReportSource
@@ -24,11 +30,13 @@ KEEP_S = 5.0
 """Figures are at most this old."""
 KEEP_WHY_S = 60.0
 """What a difference is made of is of days that have ended, and slow to read."""
+KEEP_OUTLOOK_S = 15.0
 MOST_KEPT = 64
-WAIT_FOR_WHY_S = 0.3
-"""A page waits so long for why a month costs more; the browser asks for the rest."""
+WAIT_FOR_SLOW_S = 0.3
+"""A page waits so long for what is slow to read; the browser asks for the rest."""
 UNKNOWN = in_catalog("The name is that of a department as bills have it: `lynceus report cost` lists those of a month.")
 
+ScopedPlace = tuple[Scope, MonthPlace]
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -63,16 +71,25 @@ def _failed(task: "asyncio.Task[V]") -> bool:
     return task.done() and (task.cancelled() or task.exception() is not None)
 
 
+class SlowParts(NamedTuple):
+    """What of a month takes long to read."""
+
+    why: tuple[AmountDifference, ...] | None
+    """None: not read in time."""
+    outlook: MonthOutlook | None
+
+
 class MonthReports:
     """The months that pages and the API show."""
 
-    def __init__(self, reports: ReportSource) -> None:
-        self._reports = reports
-        self._months: KeptAnswers[tuple[Scope, MonthPlace], MonthReport] = KeptAnswers(KEEP_S)
-        self._why: KeptAnswers[tuple[Scope, MonthPlace], tuple[AmountDifference, ...]] = KeptAnswers(KEEP_WHY_S)
+    def __init__(self, reports: ReportSource, now: Callable[[], Instant]) -> None:
+        self._reports, self._now = reports, now
+        self._months: KeptAnswers[ScopedPlace, MonthReport] = KeptAnswers(KEEP_S)
+        self._why: KeptAnswers[ScopedPlace, tuple[AmountDifference, ...]] = KeptAnswers(KEEP_WHY_S)
+        self._outlooks: KeptAnswers[ScopedPlace, MonthOutlook] = KeptAnswers(KEEP_OUTLOOK_S)
 
     async def of(self, scope: Scope, place: MonthPlace, language: Language) -> MonthReport:
-        """A month without why it costs more; NotThereError in a language if the scope has no such department."""
+        """A month without what takes long; NotThereError in a language if the scope has no such department."""
         if not _permits(scope, place.department):
             raise _unknown(place, language)
         of_all = scope.kind == "all"
@@ -88,23 +105,43 @@ class MonthReports:
             raise _unknown(place, language)
         return found
 
-    async def with_why(
+    async def whole(
         self, scope: Scope, place: MonthPlace, language: Language, patience_s: float | None = None
     ) -> tuple[MonthReport, bool]:
-        """A month with why it costs more, and whether that is read: it may take longer than `patience_s`."""
+        """A month with what takes long, and whether all of that is read: it may take longer than `patience_s`."""
         found = await self.of(scope, place, language)
-        if not place.compared or not found.amounts:
+        if not found.amounts:
             return found, True
-        try:
-            differences = await self._why.of((scope, place), lambda: self._ask_why(scope, place), patience_s)
-        except (TimeoutError, NoAnswerError):
-            return found, False
-        by_currency = {one.currency: one for one in differences}
+        slow = await self._slow(scope, place, patience_s)
+        by_currency = {one.currency: one for one in slow.why or ()}
         amounts = tuple(replace(one, difference=by_currency.get(one.currency)) for one in found.amounts)
-        return replace(found, amounts=amounts), True
+        return replace(found, amounts=amounts, outlook=slow.outlook), None not in slow
+
+    async def _slow(self, scope: Scope, place: MonthPlace, patience_s: float | None) -> SlowParts:
+        key = scope, place
+        outlook = self._outlooks.of(key, lambda: self._ask_outlook(scope, place), patience_s)
+        if not place.compared:
+            return SlowParts((), await _in_time(outlook))
+        why = self._why.of(key, lambda: self._ask_why(scope, place), patience_s)
+        return SlowParts(*await asyncio.gather(_in_time(why), _in_time(outlook)))
 
     async def _ask_why(self, scope: Scope, place: MonthPlace) -> tuple[AmountDifference, ...]:
         return await answered(self._reports.ask("difference", scope, lambda query: read_why(query, place)))
+
+    async def _ask_outlook(self, scope: Scope, place: MonthPlace) -> MonthOutlook:
+        now = datetime.fromtimestamp(self._now() / 1000, ZoneInfo(place.zone))
+        budgets = visible(self._reports.budgets, scope)
+        return await answered(
+            self._reports.ask("outlook", scope, lambda query: read_outlook(query, place, now, budgets))
+        )
+
+
+async def _in_time(answer: Awaitable[V]) -> V | None:
+    """The answer; None if it takes too long, or fails: the rest of the page does without."""
+    try:
+        return await answer
+    except (TimeoutError, NoAnswerError):
+        return None
 
 
 def _permits(scope: Scope, department: str) -> bool:

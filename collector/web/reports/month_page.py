@@ -16,6 +16,7 @@ from collector.language.language import Language
 from collector.reports.cost_rows import OTHERS
 from collector.reports.month_bill import BillRow, MonthAmounts, MonthPlace, MonthReport
 from collector.web.reports import addresses, why
+from collector.web.reports.outlook import ShownFigure, budget_figure, forecast_figure, range_of, shown_budgets
 from collector.web.reports.sentence import change_of, completeness, mostly, sentence, state_of
 from collector.web.reports.trend import TrendChart, TrendDay, by_day, so_far, trend_days
 from collector.web.reports.words import BASES as BASIS_WORDS
@@ -100,6 +101,10 @@ class ShownAmounts:
     unallocated_note: str
     days: Sequence[TrendDay]
     charts: Sequence[TrendChart]
+    has_range: bool
+    """Whether the forecast is drawn."""
+    forecast: ShownFigure
+    budget: ShownFigure
     tables: Sequence[ShownTable]
     wasted: Sequence[ShownWaste]
     items: Sequence[ShownItem]
@@ -120,6 +125,7 @@ def month_page(report: MonthReport, language: Language) -> dict[str, Any]:
         "complete": completeness(report, language),
         "amounts": [_amounts(report, one, language) for one in report.amounts],
         "months": _months(report),
+        "budgets": shown_budgets(report, language),
         "addresses": addresses,
     }
 
@@ -142,6 +148,7 @@ def _amounts(report: MonthReport, one: MonthAmounts, language: Language) -> Show
     place, currency = report.place, one.currency
     days = trend_days(place, one)
     difference = one.difference
+    forecast = report.outlook.forecast_of(currency) if report.outlook else None
     return ShownAmounts(
         of=one,
         to_pay=_minor(one.to_pay, currency),
@@ -156,7 +163,10 @@ def _amounts(report: MonthReport, one: MonthAmounts, language: Language) -> Show
         waste_note=_waste_note(one, language),
         unallocated_note=_unallocated_note(one, language),
         days=days,
-        charts=[chart(days, currency, language) for chart in (by_day, so_far)],
+        charts=[by_day(days, currency, language), so_far(days, currency, language, range_of(place, forecast))],
+        has_range=range_of(place, forecast) is not None,
+        forecast=forecast_figure(report, currency, language),
+        budget=budget_figure(report, currency, language),
         tables=[_table(place, one, column, language) for column in one.breakdowns],
         wasted=[_wasted(one, number, language) for number in range(len(one.wasted))],
         items=_items(one, language),

@@ -20,7 +20,7 @@ from collector.web.history import NotThereError
 from collector.web.pages import PageTemplates
 from collector.web.reports.addresses import page as address_of
 from collector.web.reports.api_month import BillRead, month_bill
-from collector.web.reports.kept import WAIT_FOR_WHY_S, MonthReports
+from collector.web.reports.kept import WAIT_FOR_SLOW_S, MonthReports
 from collector.web.reports.month_page import month_page
 from collector.web.reports.source import ReportSource
 from collector.web.spoken import PageLanguage, Spoken
@@ -43,7 +43,7 @@ ForWhy = Annotated[bool, Query(description="Whether to wait for why the month co
 
 def add_reports(app: FastAPI, pages: PageTemplates, reports: ReportSource, now: Callable[[], Instant] = now_ms) -> None:
     """Adds the pages of bills."""
-    months = MonthReports(reports)
+    months = MonthReports(reports, now)
 
     def place_of(of: Language, month: str, department: str = "") -> MonthPlace:
         today = today_in(reports.zone, now())
@@ -51,9 +51,9 @@ def add_reports(app: FastAPI, pages: PageTemplates, reports: ReportSource, now: 
         return MonthPlace(month=begin, department=department, zone=reports.zone, today=today)
 
     async def drawn(visitor: Visitor, spoken: PageLanguage, place: MonthPlace, *, wait: bool) -> Response:
-        patience_s = None if wait else WAIT_FOR_WHY_S
-        found, has_why = await months.with_why(visitor.scope, place, spoken.language, patience_s)
-        shown = month_page(found, spoken.language) | {"why_is_read": has_why, "waited": wait}
+        patience_s = None if wait else WAIT_FOR_SLOW_S
+        found, is_whole = await months.whole(visitor.scope, place, spoken.language, patience_s)
+        shown = month_page(found, spoken.language) | {"is_whole": is_whole, "waited": wait}
         return pages.page("reports/month.html", visitor=visitor, spoken=spoken, **shown)
 
     @app.get("/reports", include_in_schema=False, response_class=HTMLResponse)
@@ -74,8 +74,8 @@ def add_reports(app: FastAPI, pages: PageTemplates, reports: ReportSource, now: 
         "shared costs, and why it is more than before",
     )
     async def as_json(visitor: Asking, month: Month = "", department: AskedDepartment = "") -> BillRead:
-        found, has_why = await months.with_why(visitor.scope, place_of(ENGLISH, month, department), ENGLISH)
-        return month_bill(found, why_is_read=has_why)
+        found, is_whole = await months.whole(visitor.scope, place_of(ENGLISH, month, department), ENGLISH)
+        return month_bill(found, is_whole=is_whole)
 
 
 def only_department(scope: Scope) -> str:

@@ -16,6 +16,7 @@ from collector.core.cost.minor_units import minor_unit
 from collector.language.language import Language, in_catalog
 from collector.reports.month_bill import MonthAmounts, MonthReport
 from collector.reports.month_state import MonthState
+from collector.web.reports.outlook import budget_fact
 
 STATES = {
     "estimate": in_catalog("an estimate"),
@@ -148,7 +149,9 @@ def completeness(report: MonthReport, language: Language) -> str:
 
 
 def _of_the_amount(subject: _Subject) -> Iterator[str]:
-    """How it compares, and what is in no sum."""
+    """What is used of the budget, how it compares, and what is in no sum."""
+    if budget := budget_fact(subject.report, subject.amounts.currency, subject.language):
+        yield budget
     if change := changed(subject.report, subject.amounts, subject.language):
         yield change
         if because := mostly(subject.amounts, subject.language):

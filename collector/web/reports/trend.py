@@ -97,12 +97,14 @@ def by_day(days: Sequence[TrendDay], currency: str, language: Language) -> Trend
     )
 
 
-def so_far(days: Sequence[TrendDay], currency: str, language: Language) -> TrendChart:
-    """Lines of the sums so far."""
-    top = top_amount([one for day in days for one in (day.sum, day.sum_before)])
+def so_far(
+    days: Sequence[TrendDay], currency: str, language: Language, ends: tuple[Decimal, Decimal] | None = None
+) -> TrendChart:
+    """Lines of the sums so far, and between which amounts the month is likely to end."""
+    top = top_amount([*(one for day in days for one in (day.sum, day.sum_before)), *(ends or ())])
     return TrendChart(
         label=language.text("Cost since the first of the month, this month and the month before"),
-        areas=[],
+        areas=[_range(days, ends, top)] if ends else [],
         lines=[_line(key, values, top) for key, values in _sums(days)],
         levels=_levels(top, currency, language),
         ticks=_ticks(len(days)),
@@ -160,6 +162,17 @@ def _line(key: str, values: Sequence[Decimal | None], top: Decimal) -> Shape:
         f"{_x(number + 0.5, len(values))} {_y(value, top)}" for number, value in enumerate(values) if value is not None
     ]
     return Shape(key, f"M{'L'.join(points)}" if points else "")
+
+
+def _range(days: Sequence[TrendDay], ends: tuple[Decimal, Decimal], top: Decimal) -> Shape:
+    """From the sum of today to both ends of the forecast, on the last day of the month."""
+    known = [(number, day.sum) for number, day in enumerate(days) if day.sum is not None]
+    if not known:
+        return Shape("range", "")
+    number, amount = known[-1]
+    begin, end = _x(number + 0.5, len(days)), _x(len(days) - 0.5, len(days))
+    low, high = (_y(bound, top) for bound in ends)
+    return Shape("range", f"M{begin} {_y(amount, top)}L{end} {high}V{low}Z")
 
 
 def _tips(

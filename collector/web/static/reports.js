@@ -1,13 +1,16 @@
-// Why a month costs more is slow to read: the page comes without it, and these parts are put in as soon as it is read.
+// Why a month costs more and how it will end is slow to read: the page comes without, and these parts are put in when it is
+// there.
 
 const address = new URL(location.href);
 address.searchParams.set("why", "true");
+
+const PARTS = "#sentence, #budgets, .bill-figures > [id], .plot[id]";
 
 async function fill() {
   const answer = await fetch(address, { headers: { accept: "text/html" } });
   if (!answer.ok) return;
   const read = new DOMParser().parseFromString(await answer.text(), "text/html");
-  for (const part of read.querySelectorAll("#sentence, [id^='change-'], [id^='why-']:not([id^='why-title'])")) {
+  for (const part of read.querySelectorAll(PARTS)) {
     document.getElementById(part.id)?.replaceWith(document.importNode(part, true));
   }
 }

@@ -20,6 +20,7 @@ from collector.reports.month_bill import (
     AmountsBefore,
     BillRow,
     MonthAmounts,
+    MonthOutlook,
     MonthPlace,
     MonthReport,
     SharedItem,
@@ -118,6 +119,7 @@ class Bills:
 
     def __init__(self, report: MonthReport | None = None) -> None:
         self.report = report or a_report()
+        self.outlook = MonthOutlook(forecasts=(), budgets=())
         self.questions: list[tuple[str, Scope]] = []
         self.failure: Exception | None = None
 
@@ -127,6 +129,8 @@ class Bills:
             raise self.failure
         if page == "difference":
             return tuple(one.difference for one in self.report.amounts if one.difference)  # type: ignore[return-value]
+        if page == "outlook":
+            return self.outlook  # type: ignore[return-value]
         return self.report  # type: ignore[return-value]
 
     def app(self, folder: Path) -> FastAPI:

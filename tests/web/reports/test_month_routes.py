@@ -121,7 +121,7 @@ def test_a_bill_as_json(address: str) -> None:
     bill = get(address, "/api/v1/reports/month?month=2026-11&department=maps").json()
     (amounts,) = bill["amounts"]
 
-    assert (bill["month"], bill["department"], bill["ended"], bill["why_is_read"]) == ("2026-11", "maps", False, True)
+    assert (bill["month"], bill["department"], bill["ended"], bill["is_whole"]) == ("2026-11", "maps", False, True)
     assert bill["stands_on"]["state"] == "estimate"
     assert (amounts["to_pay"], amounts["exact"]) == ("12345.6749", "12345.6712")
     assert amounts["difference"]["parts"]["volume"] == "95"
@@ -133,7 +133,7 @@ def test_a_month_is_read_once_for_a_few_seconds(address: str, bills: Bills) -> N
     """The page and its JSON are one question."""
     for path in ("/reports/maps?month=2026-11", "/api/v1/reports/month?month=2026-11&department=maps"):
         assert get(address, path).status == 200
-    assert sorted(page for page, _ in bills.questions) == ["difference", "month"]
+    assert sorted(page for page, _ in bills.questions) == ["difference", "month", "outlook"]
 
 
 def test_a_silent_store_is_named(address: str, bills: Bills) -> None:
