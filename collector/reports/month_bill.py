@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from collector.core.cost.anomalies import Anomaly
 from collector.core.cost.budget import Budget
 from collector.core.units import ZERO
 from collector.reports.budgets import BudgetState
@@ -167,12 +168,14 @@ class MonthAmounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonthOutlook:
-    """What is to come of a month: what `lynceus report forecast` and `report budgets` have."""
+    """What a month leads to, and what stands out: what `lynceus report forecast`, `budgets` and `anomalies` have."""
 
     forecasts: tuple[MonthForecast, ...]
     """One for each currency; none of a month that is over, or has not begun."""
     budgets: tuple[BudgetState, ...]
     """Those that are about the place, its own first."""
+    anomalies: tuple[Anomaly, ...] = ()
+    """What began to cost more than usual, the most excess first."""
 
     def forecast_of(self, currency: str) -> MonthForecast | None:
         """The forecast in a currency."""

@@ -1,11 +1,12 @@
 """
-Reads how a month will end, and how far it has gone towards its budgets.
+Reads how a month will end, how far it has gone towards its budgets, and what in it costs more than usual.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from collector.core.cost.budget import Budget
+from collector.reports.anomalies import anomalies
 from collector.reports.budgets import budget_states
 from collector.reports.forecast import forecast
 from collector.reports.month_bill import DEPARTMENT, MonthOutlook, MonthPlace, is_own
@@ -20,5 +21,6 @@ def read_outlook(query: Query, place: MonthPlace, now: datetime, budgets: Sequen
     states = budget_states(query, chosen, now, place.month)
     return MonthOutlook(
         forecasts=() if place.is_over else tuple(forecast(query, place.month, now, (), place.filters)),
+        anomalies=tuple(anomalies(query, place.span, place.filters)),
         budgets=tuple(sorted(states, key=lambda one: (not is_own(one.budget, place), one.budget.name))),
     )

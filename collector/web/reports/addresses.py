@@ -51,3 +51,13 @@ def of_row(place: MonthPlace, column: str, name: str) -> str:
 def template(name: str) -> str:
     """The page of a template; empty: it has none."""
     return "" if name == UNALLOCATED else f"/templates/{segment(name)}?period=30d"
+
+
+def workflow(uid: str) -> str:
+    """The page of a workflow; empty: none is named."""
+    return f"/workflows/{segment(uid)}" if uid else ""
+
+
+def anomalies(place: MonthPlace, form: str = "") -> str:
+    """The API's report of anomalies of a month."""
+    return report(place, "anomalies", **({"format": form} if form else {}))

@@ -5,11 +5,13 @@ A month's bill as the API answers it. Amounts are exact, as text.
 from decimal import Decimal
 
 from collector.core.cost.comparison import PARTS
+from collector.language.language import ENGLISH
 from collector.reports.budgets import BudgetState
 from collector.reports.forecast import MonthForecast
 from collector.reports.month_bill import BillRow, MonthAmounts, MonthOutlook, MonthReport, SharedItem, WastePart
 from collector.reports.month_difference import AmountDifference
 from collector.web.api_model import ApiModel
+from collector.web.reports.anomaly_sentence import anomaly_sentence
 
 
 class BillState(ApiModel):
@@ -189,6 +191,8 @@ class BillRead(ApiModel):
     """Months that have a bill, the newest first."""
     budgets: list[BudgetRead]
     """Budgets that are about it and that you may see."""
+    anomalies: list[str]
+    """What costs more than usual, a sentence each; `/api/v1/reports/anomalies` has the figures."""
     is_whole: bool
     """False: why it costs more, forecast or budgets were not read in time; ask again."""
 
@@ -212,6 +216,7 @@ def month_bill(report: MonthReport, *, is_whole: bool) -> BillRead:
         amounts=[_amounts(one, report.outlook) for one in report.amounts],
         months=[f"{month:%Y-%m}" for month in report.months],
         budgets=[_budget(one) for one in (report.outlook.budgets if report.outlook else ())],
+        anomalies=[anomaly_sentence(one, ENGLISH) for one in (report.outlook.anomalies if report.outlook else ())],
         is_whole=is_whole,
     )
 

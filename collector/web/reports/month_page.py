@@ -14,9 +14,16 @@ from collector.core.cost.minor_units import minor_unit, printed
 from collector.core.units import ZERO
 from collector.language.language import Language
 from collector.reports.cost_rows import OTHERS
-from collector.reports.month_bill import BillRow, MonthAmounts, MonthPlace, MonthReport
+from collector.reports.month_bill import BillRow, MonthAmounts, MonthPlace, MonthReport, SharedItem
 from collector.web.reports import addresses, why
-from collector.web.reports.outlook import ShownFigure, budget_figure, forecast_figure, range_of, shown_budgets
+from collector.web.reports.outlook import (
+    ShownFigure,
+    budget_figure,
+    forecast_figure,
+    range_of,
+    shown_anomalies,
+    shown_budgets,
+)
 from collector.web.reports.sentence import change_of, completeness, mostly, sentence, state_of
 from collector.web.reports.trend import TrendChart, TrendDay, by_day, so_far, trend_days
 from collector.web.reports.words import BASES as BASIS_WORDS
@@ -126,6 +133,8 @@ def month_page(report: MonthReport, language: Language) -> dict[str, Any]:
         "amounts": [_amounts(report, one, language) for one in report.amounts],
         "months": _months(report),
         "budgets": shown_budgets(report, language),
+        "anomalies": shown_anomalies(report, language),
+        "is_read": report.outlook is not None,
         "addresses": addresses,
     }
 
@@ -155,7 +164,7 @@ def _amounts(report: MonthReport, one: MonthAmounts, language: Language) -> Show
         exact=one.exact,
         shared=_rounded(one.shared, currency),
         waste=_rounded(one.waste, currency),
-        unallocated=_minor(one.unallocated, currency),
+        unallocated=_unallocated(one),
         by_same_day=_minor(one.before.by_same_day, currency) if one.before else None,
         before=_minor(one.before.to_pay, currency) if one.before else None,
         changed=change_of(one, language),
@@ -211,7 +220,7 @@ def _table(place: MonthPlace, one: MonthAmounts, column: str, language: Language
     others = rows[len(few) :]
     shown = [*few, *([_sum(others, OTHERS)] if others else [])]
     whole = _sum(rows, "")
-    columns = [_column(shown, one.currency, of) for of in ("to_pay", "waste", "shared")]
+    columns = [_first(_column(rows, one.currency, of), len(few)) for of in ("to_pay", "waste", "shared")]
     lines = [
         ShownRow(
             name=language.plural("{number} other", "{number} others", len(others))
@@ -255,6 +264,21 @@ def _column(rows: Sequence[BillRow], currency: str, name: str) -> list[Decimal |
     return shown
 
 
+def _first(column: Sequence[Decimal | None], few: int) -> list[Decimal | None]:
+    """The first rows of a column, and what the others sum up to as they would be printed."""
+    others = [amount for amount in column[few:] if amount is not None]
+    return [*column[:few], total(others) if others else None]
+
+
+def _unallocated(one: MonthAmounts) -> Decimal | None:
+    """What belongs to no department, as the table of departments has it."""
+    rows = one.breakdowns.get("department", ())
+    if one.unallocated is None:
+        return None
+    column = _column(rows, one.currency, "to_pay")
+    return total(part or ZERO for row, part in zip(rows, column, strict=True) if row.name == UNALLOCATED)
+
+
 def _sum(rows: Sequence[BillRow], name: str) -> BillRow:
     known = [row.to_pay for row in rows if row.to_pay is not None]
     return BillRow(
@@ -281,11 +305,16 @@ def _wasted(one: MonthAmounts, number: int, language: Language) -> ShownWaste:
     )
 
 
+def _item_name(item: SharedItem, language: Language) -> str:
+    kind = word(KINDS, item.kind, language)
+    return kind if item.kind == "idle" else language.text("{what} ({kind})", what=item.what, kind=kind)
+
+
 def _items(one: MonthAmounts, language: Language) -> list[ShownItem]:
     parts = printed([item.amount for item in one.shared_items], one.currency).parts
     return [
         ShownItem(
-            name=language.text("{kind} {what}", kind=word(KINDS, item.kind, language), what=item.what),
+            name=_item_name(item, language),
             where=" · ".join(filter(None, (item.cluster, item.product))),
             basis=word(BASIS_WORDS, item.basis, language),
             amount=part,

@@ -12,6 +12,8 @@ from collector.language.language import Language, in_catalog
 from collector.reports.budgets import BudgetState
 from collector.reports.forecast import MonthForecast
 from collector.reports.month_bill import MonthPlace, MonthReport
+from collector.web.reports import addresses
+from collector.web.reports.anomaly_sentence import anomaly_sentence
 
 NO_FORECAST: Mapping[str, str] = {
     "few_days": in_catalog("fewer than three weeks of history"),
@@ -27,6 +29,8 @@ STATES: Mapping[str, str] = {
     "passed": in_catalog("passed"),
     "unknown": in_catalog("not known"),
 }
+MOST = 10
+"""Anomalies that are shown."""
 ALARMING = ("forecast", "passed")
 
 
@@ -37,6 +41,14 @@ class ShownFigure(NamedTuple):
     note: str
     tone: str = ""
     """`over` where somebody should act."""
+
+
+class ShownAnomaly(NamedTuple):
+    """What costs more than usual."""
+
+    sentence: str
+    address: str
+    """Of the dearest run; empty: it has no page."""
 
 
 class ShownBudget(NamedTuple):
@@ -116,6 +128,12 @@ def _budget(one: BudgetState, language: Language) -> ShownBudget:
         state=language.text(STATES[one.state]),
         is_alarming=one.state in ALARMING,
     )
+
+
+def shown_anomalies(report: MonthReport, language: Language) -> list[ShownAnomaly]:
+    """What costs more than usual, a sentence each."""
+    found = report.outlook.anomalies[:MOST] if report.outlook else ()
+    return [ShownAnomaly(anomaly_sentence(one, language), addresses.workflow(one.workflow_uid)) for one in found]
 
 
 def range_of(place: MonthPlace, found: MonthForecast | None) -> tuple[Decimal, Decimal] | None:

@@ -138,7 +138,9 @@ def completeness(report: MonthReport, language: Language) -> str:
     """Until when the bill is complete, or what is missing."""
     gaps = [one.cluster for one in report.gaps if one.gaps]
     if gaps:
-        return language.text("not complete: {clusters} was not watched all the time", clusters=", ".join(gaps))
+        return language.text(
+            "not complete: {clusters} was not watched all the time", clusters=language.text(", ").join(gaps)
+        )
     until, place = report.complete_until, report.place
     if until is None:
         return language.text("shared costs are not computed yet")

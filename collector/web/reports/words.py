@@ -43,7 +43,7 @@ PURCHASES: Mapping[str, str] = {
 }
 KINDS: Mapping[str, str] = {
     "fee": in_catalog("fee"),
-    "idle": in_catalog("idle node"),
+    "idle": in_catalog("idle plain nodes"),
     "commitment": in_catalog("unused commitment"),
     "bill": in_catalog("item of the provider's bill"),
 }

@@ -13,9 +13,12 @@ from typing import Any, TypeVar
 from fastapi import FastAPI
 
 from collector.access.scope import Scope
+from collector.core.cost.budget import Budget
 from collector.core.cost.comparison import PARTS
 from collector.core.units import ZERO
+from collector.reports.budgets import BudgetState
 from collector.reports.comparison_movers import ExplainedMover, Mover, RunsChanged
+from collector.reports.forecast import MonthForecast
 from collector.reports.month_bill import (
     AmountsBefore,
     BillRow,
@@ -114,6 +117,44 @@ def a_report(place: MonthPlace | None = None, *amounts: MonthAmounts, **changes:
     return replace(made, **changes)
 
 
+def an_outlook() -> MonthOutlook:
+    """A budget of maps that will be passed, and a forecast."""
+    budget = Budget(
+        name="maps",
+        where=(("department", "maps"),),
+        amount=Decimal(20000),
+        currency="CNY",
+        actual=(50, 80),
+        forecast=(100,),
+    )
+    state = BudgetState(
+        budget=budget,
+        month=NOVEMBER,
+        used=Decimal("12345.6749"),
+        left=Decimal("7654.3251"),
+        share=Decimal("0.6173"),
+        low=Decimal(15000),
+        likely=Decimal(18000),
+        high=Decimal(21000),
+        actual=(50,),
+        forecast=(),
+        passes_on=date(2026, 11, 29),
+        state="near",
+        days_left=6,
+    )
+    forecast = MonthForecast(
+        month=NOVEMBER,
+        currency="CNY",
+        to_date=Decimal("12345.6749"),
+        low=Decimal(15000),
+        likely=Decimal(18000),
+        high=Decimal(21000),
+        until="2026-11-24 02:59 UTC",
+        days_left=6,
+    )
+    return MonthOutlook(forecasts=(forecast,), budgets=(state,))
+
+
 class Bills:
     """A store that answers bill pages with one report, and notes who wants what."""
 
@@ -133,7 +174,7 @@ class Bills:
             return self.outlook  # type: ignore[return-value]
         return self.report  # type: ignore[return-value]
 
-    def app(self, folder: Path) -> FastAPI:
+    def app(self, folder: Path, **changes: Any) -> FastAPI:
         """An app behind a door, with a token of each kind."""
         source = ReportSource(ask=self.ask, zone="UTC")
-        return an_app(an_entrance(folder), more=[partial(add_reports, reports=source, now=lambda: NOW)])
+        return an_app(an_entrance(folder), more=[partial(add_reports, reports=source, now=lambda: NOW)], **changes)

@@ -13,8 +13,9 @@ from collector.access.scope import ALL as EVERYTHING
 from collector.access.scope import of_departments
 from collector.language.language import language
 from collector.web.reports.routes import month_of
+from tests.language.marked import IN_MARKS, bare_texts
 from tests.web.doors import ALL, MAPS, ask, bearing
-from tests.web.reports.bills import NOVEMBER, Bills, a_place, a_report, some_amounts
+from tests.web.reports.bills import NOVEMBER, Bills, a_place, a_report, an_outlook, some_amounts
 from tests.web.serving import Answer, serving
 
 
@@ -157,3 +158,28 @@ def test_a_silent_store_is_named(address: str, bills: Bills) -> None:
 def test_the_month_that_opens(text: str, today: date, month: date) -> None:
     """The present one; on its first day the one that has just ended."""
     assert month_of(text, today, language("en")) == month
+
+
+def test_no_text_is_outside_the_catalogues(bills: Bills, tmp_path: Path) -> None:
+    """The page of a department, with everything that it may show."""
+    bills.report = a_report(a_place(), some_amounts(unpriced=3))
+    with serving(bills.app(tmp_path, languages=IN_MARKS)) as address:
+        html = get(address, "/reports/maps?month=2026-11&why=true").body.decode()
+    known = ["maps", "train", "unallocated", "load-balancer", "c1", "alibaba-eci", "operator", "CNY", "CSV", "API"]
+
+    assert "\u27e6" in html
+    assert bare_texts(html, known) == []
+
+
+def test_the_forecast_and_the_budget(address: str, bills: Bills) -> None:
+    """The range, and what is used: in the figures, in the sentence and as JSON."""
+    bills.outlook = an_outlook()
+    html = get(address, "/reports/maps?month=2026-11&why=true").body.decode()
+    bill = get(address, "/api/v1/reports/month?month=2026-11&department=maps").json()
+
+    assert "complete until 02:59, 62 % of its budget, 8 % more" in html
+    assert "of 20,000.00\xa0CNY: used up on 29 Nov 2026" in html
+    assert "15,000.00 to 21,000.00, in four of five cases" in html
+    assert bill["budgets"][0]["state"] == "near"
+    assert bill["amounts"][0]["forecast"]["likely"] == "18000"
+    assert bill["is_whole"]
