@@ -21,7 +21,7 @@ from babel.support import NullTranslations
 from collector.language.language import Language
 from collector.web.names import NAMES
 
-PROPER_NAMES = ("Lynceus", "Argo", "JSON", "CSV", "KiB", "MiB", "GiB", "B", "CNY", "USD")
+PROPER_NAMES = ("Lynceus", "Argo", "API", "JSON", "CSV", "KiB", "MiB", "GiB", "B", "CNY", "USD")
 """The same in every language."""
 ATTRIBUTES = ("title", "aria-label", "placeholder", "alt", "data-label", "value")
 SILENT = ("script", "style")
