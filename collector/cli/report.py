@@ -5,8 +5,10 @@ Each kind of report is a command with options of its own; those that several sha
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from functools import partial
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -14,14 +16,17 @@ from collector import connect
 from collector.cli.compare import Compare
 from collector.cli.console import out
 from collector.cli.options import Begin, By, Config, End, Exact, OutputFormat, TokenFile, Top, Url, Where, WholeMonth
+from collector.core.cost.budget import BUDGET_COLUMNS
 from collector.language.language import language
 from collector.reports import anomalies, cost, queue
 from collector.reports.cost_columns import COLUMNS as COST_COLUMNS
 from collector.reports.questions import (
     AskedPeriod,
     ask_anomalies,
+    ask_budgets,
     ask_comparison,
     ask_cost,
+    ask_forecast,
     ask_queue,
     ask_steps,
     ask_success,
@@ -30,8 +35,11 @@ from collector.reports.questions import (
 from collector.reports.render import print_report
 from collector.reports.unit_costs import refuse_beside_unit
 from collector.settings.attribution import annotations_of
+from collector.settings.budgets import budgets_of
 from collector.settings.load import load_settings
 from collector.web.reports.anomaly_sentence import anomaly_sentence
+
+ThisMonth = Annotated[str, typer.Option("--month", help="Month, like 2026-11.", show_default="this month")]
 
 app = typer.Typer(
     no_args_is_help=True, help="Reports of a period: what was spent, how long workflows waited, how they ended."
@@ -209,3 +217,48 @@ def report_steps(
     settings = load_settings(config)
     question = ask_steps(AskedPeriod(begin=begin, end=end, month=month, zone=settings.billing_timezone), workflow)
     print_report(question(connect.reader(settings, url, token_file)), output_format, out)
+
+
+@app.command(
+    "forecast",
+    epilog=_more(
+        BUDGET_COLUMNS,
+        (
+            "forecast",
+            "forecast --by department",
+            "forecast --where department=maps --by template",
+            "forecast --where product=alibaba-eci --format json",
+            "forecast --month 2026-10 --by department",
+        ),
+    ),
+)
+def report_forecast(
+    month: ThisMonth = "",
+    by: Annotated[str, typer.Option(help="Columns to group by, separated by commas.", show_default=False)] = "",
+    where: Where = None,
+    exact: Exact = False,
+    output_format: OutputFormat = "table",
+    config: Config = None,
+    url: Url = "",
+    token_file: TokenFile = None,
+) -> None:
+    """Print what a month will cost: to date, likely, and from low to high in four of five cases."""
+    settings = load_settings(config)
+    question = ask_forecast(month, where or (), by=by, now=datetime.now(ZoneInfo(settings.billing_timezone)))
+    print_report(question(connect.reader(settings, url, token_file)), output_format, out, exact=exact)
+
+
+@app.command("budgets")
+def report_budgets(
+    month: ThisMonth = "",
+    exact: Exact = False,
+    output_format: OutputFormat = "table",
+    config: Config = None,
+    url: Url = "",
+    token_file: TokenFile = None,
+) -> None:
+    """Print how far a month has gone towards each budget of the settings, and what is likely."""
+    settings = load_settings(config)
+    budgets = budgets_of(settings.budgets, settings.currency)
+    question = ask_budgets(month, budgets, now=datetime.now(ZoneInfo(settings.billing_timezone)))
+    print_report(question(connect.reader(settings, url, token_file)), output_format, out, exact=exact)

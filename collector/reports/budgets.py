@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from collector.access.scope import Scope
 from collector.core.cost.attribution import UNALLOCATED
@@ -16,6 +17,7 @@ from collector.core.cost.budget import Budget, State, passed_on
 from collector.core.cost.meters import CONTEXT
 from collector.core.units import ZERO
 from collector.reports.forecast import WHY, MonthForecast, forecast
+from collector.reports.month_state import reads_all
 from collector.reports.report import Query, Report
 
 STATES = {
@@ -56,6 +58,8 @@ class BudgetState:
     state: State
     days_left: int
     """Days of the month after today."""
+    spent: bool
+    """Whether any row of the budget is there to read, in any currency."""
     unpriced: int = 0
     """Charges without a known price: they are in no sum."""
     why: str = ""
@@ -79,25 +83,11 @@ def budget_states(
 
 
 def budgets_report(query: Query, budgets: Sequence[Budget], now: datetime, month: date | None = None) -> Report:
-    """Reports the budgets of a month."""
+    """Reports the budgets of a month, to a reader of some departments those of departments whose rows it reads."""
     states = budget_states(query, budgets, now, month)
+    if not reads_all(query):
+        states = [one for one in states if one.budget.of("department") and one.spent]
     first = (month or now.date()).replace(day=1)
-    rows = [
-        (
-            one.budget.name,
-            STATES[one.state],
-            one.used,
-            one.budget.amount,
-            None if one.share is None else one.share * 100,
-            one.likely,
-            one.low,
-            one.high,
-            one.budget.currency,
-            one.passes_on or "",
-            WHY_NOT.get(one.why, ""),
-        )
-        for one in states
-    ]
     return Report(
         title=f"Budgets of {first:%Y-%m}",
         columns=(
@@ -113,10 +103,26 @@ def budgets_report(query: Query, budgets: Sequence[Budget], now: datetime, month
             "passes on",
             "why unknown",
         ),
-        rows=rows,
+        rows=[_row(one) for one in states],
         notes=_notes(budgets, states),
         rates=frozenset(("used", "amount", "likely", "low", "high")),
         optional=frozenset(("passes on", "why unknown")),
+    )
+
+
+def _row(state: BudgetState) -> tuple[Any, ...]:
+    return (
+        state.budget.name,
+        STATES[state.state],
+        state.used,
+        state.budget.amount,
+        None if state.share is None else state.share * 100,
+        state.likely,
+        state.low,
+        state.high,
+        state.budget.currency,
+        state.passes_on or "",
+        WHY_NOT.get(state.why, ""),
     )
 
 
@@ -145,6 +151,7 @@ def _state(budget: Budget, found: Sequence[MonthForecast], month: date, today: d
         passes_on=day,
         state=budget.state(of.to_date, of.likely),
         days_left=of.days_left,
+        spent=bool(rows),
         unpriced=of.unpriced,
         why=of.why,
     )

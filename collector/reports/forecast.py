@@ -13,11 +13,11 @@ from typing import Any
 
 from collector.catalog.bills import IS_SHARED
 from collector.core.cost.billing_days import date_of, day_of, month_after
+from collector.core.cost.budget import BUDGET_COLUMNS
 from collector.core.cost.forecast import NEEDED, NOTHING, DailySpend, RestOfMonth
 from collector.core.cost.meters import CONTEXT, PLACES
 from collector.core.units import ONE, ZERO
 from collector.reports.completeness import completeness
-from collector.reports.cost_columns import COLUMNS
 from collector.reports.cost_figures import AS_BILLED, CURRENCY, SHARED, TO_PAY, UNPRICED, Figure
 from collector.reports.cost_rows import CostLine, cost_rows
 from collector.reports.cost_source import CostView
@@ -28,8 +28,6 @@ from collector.reports.shared_parts import statement_lines
 from collector.reports.sources import parameters
 
 BILLED = Figure(title="billed", sql=AS_BILLED, money=True)
-TIMES = ("day", "week", "month", "currency")
-"""Columns by which a month is not divided here."""
 LINE_COLUMNS = ("department", "cluster", "product")
 """Columns that lines of the statement have."""
 LONGEST = NEEDED + 5 * 31
@@ -121,7 +119,7 @@ def forecast(
 
 def forecast_report(query: Query, month: date, now: datetime, by: str = "", filters: Sequence[Filter] = ()) -> Report:
     """Reports the forecast of a month, by some columns."""
-    columns = columns_by(by, [name for name in COLUMNS if name not in TIMES])
+    columns = columns_by(by, BUDGET_COLUMNS)
     of = _month(month, now)
     found = forecast(query, month, now, columns, filters)
     chosen = f", where {described(filters)}" if filters else ""

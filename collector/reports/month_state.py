@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from collector.catalog.schema import DATABASE
-from collector.reports.report import Query, Span, if_permitted
+from collector.reports.report import NotPermittedError, Query, Span, if_permitted
 from collector.reports.shared_parts import MONTHS
 from collector.reports.sources import parameters
 
@@ -26,6 +26,8 @@ STATEMENTS = f"""
 """
 NOTES = f"SELECT month, run, notes FROM {DATABASE}.month_statement FINAL WHERE {MONTHS.format('month')}"
 FIRST_RUN = 1
+OF_ALL = f"SELECT hash FROM {DATABASE}.period LIMIT 0"
+"""What only those may ask who read everything."""
 
 
 class MonthState(NamedTuple):
@@ -68,6 +70,15 @@ class MonthState(NamedTuple):
             "run": self.run,
             "hash": self.hash or None,
         }
+
+
+def reads_all(query: Query) -> bool:
+    """Returns whether a reader reads the rows of all departments."""
+    try:
+        query(OF_ALL, {})
+    except NotPermittedError:
+        return False
+    return True
 
 
 def month_states(query: Query, span: Span, run: int = 0) -> list[MonthState]:

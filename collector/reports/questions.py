@@ -7,16 +7,20 @@ with the option's name.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 
 from collector.core.cost.anomalies import Anomaly
 from collector.core.cost.billing_days import date_of, day_of, month_of, months_of
+from collector.core.cost.budget import Budget
 from collector.reports import anomalies, cost, queue, steps, success
+from collector.reports.budgets import budgets_report
 from collector.reports.comparison_report import COLUMNS as COMPARED_BY
 from collector.reports.comparison_report import comparison
 from collector.reports.cost_columns import COLUMNS as COST_COLUMNS
 from collector.reports.filters import Filter, parse_filters
+from collector.reports.forecast import forecast_report
 from collector.reports.month_difference import following, same_days_before
-from collector.reports.periods import FIRST_DAY, month_span, parse_period
+from collector.reports.periods import FIRST_DAY, month_span, parse_month, parse_period
 from collector.reports.report import Query, Report, ReportError, Span, columns_by
 from collector.reports.unit_costs import COLUMNS as UNIT_COLUMNS
 from collector.reports.unit_costs import check_unit, unit_costs
@@ -92,6 +96,22 @@ def ask_steps(period: AskedPeriod, workflow: str) -> Question:
     """Asks for the critical path of a workflow; without a period of any day."""
     span = parse_period(period.begin, period.end, period.month, period.zone, earliest=FIRST_DAY)
     return lambda query: steps.steps(query, workflow, span)
+
+
+def ask_forecast(month: str, where: Iterable[str], *, by: str, now: datetime) -> Question:
+    """Asks what a month will cost, without a name the present one; `now` has the billing time zone."""
+    first, filters = _month_of(month, now), parse_filters(where, COST_COLUMNS)
+    return lambda query: forecast_report(query, first, now, by, filters)
+
+
+def ask_budgets(month: str, budgets: Sequence[Budget], *, now: datetime) -> Question:
+    """Asks how far a month has gone towards its budgets, without a name the present one."""
+    first = _month_of(month, now)
+    return lambda query: budgets_report(query, budgets, now, first)
+
+
+def _month_of(text: str, now: datetime) -> date:
+    return date_of(parse_month(text, "--month")) if text else now.date().replace(day=1)
 
 
 def compare_cost(

@@ -36,6 +36,7 @@ from collector.service.api_reader import ApiReader
 from collector.service.connections import BACKLOG, BoundedProtocol, Connections, Visit, most_connections
 from collector.service.history import PageReader
 from collector.service.scoped_stores import ScopedStores
+from collector.settings.budgets import budgets_of
 from collector.settings.derived import parse_address
 from collector.settings.doors import is_loopback
 from collector.settings.model import Settings, TlsSettings
@@ -136,7 +137,8 @@ def _warn_of_open_door(settings: Settings) -> None:
 
 def _reports(settings: Settings, pages: PageReader, of_api: ApiReportSource) -> list[AddPages]:
     """The pages of bills, and the reports of the API."""
-    source = ReportSource(ask=pages.ask_report, zone=settings.billing_timezone)
+    budgets = budgets_of(settings.budgets, settings.currency)
+    source = ReportSource(ask=pages.ask_report, zone=settings.billing_timezone, budgets=budgets)
     return [partial(add_reports, reports=source), partial(add_report_api, source=of_api)]
 
 

@@ -23,6 +23,7 @@ from collector.settings.argo_ui import argo_ui_problem
 from collector.settings.attribution import check_rules, check_units
 from collector.settings.backup import problem as backup_problem
 from collector.settings.bill import check_bill
+from collector.settings.budgets import budgets_of
 from collector.settings.by_rule import Described, completed, places
 from collector.settings.derived import spool_limit_bytes
 from collector.settings.doors import check_doors, verification_problem
@@ -142,6 +143,7 @@ def _check(settings: Settings) -> None:
         check_rules(getattr(settings.attribution, kind), ZoneInfo(settings.billing_timezone), f"attribution.{kind}")
     check_units(settings.attribution.units)
     check_bill(settings.bill)
+    budgets_of(settings.budgets, settings.currency)
     try:
         retention_days(settings.retention)
     except ValueError as error:

@@ -12,6 +12,7 @@ from collector.settings.access import AccessSettings
 from collector.settings.attribution import AttributionSettings
 from collector.settings.backup import BackupSettings
 from collector.settings.bill import BillSettings
+from collector.settings.budgets import BudgetSettings
 from collector.settings.by_rule import ClusterDefaults, MatchRule
 from collector.settings.cluster import ArchiveSettings, ClusterSettings
 from collector.settings.replicas import ReplicaSettings, ShardSettings
@@ -187,6 +188,8 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Price books: shipped ones by id, own ones by path relative to the settings file. `plain-node` ships with example
     prices; override it with your own."""
     bill: BillSettings = BillSettings()
+    budgets: tuple[BudgetSettings, ...] = ()
+    """Budgets: amounts that rows of the cost report may cost in a month. A budget of a department is shown on its page."""
     currency: str = "USD"
     """Currency of all amounts. A product billed in another currency needs an `exchange` row in one of `prices`; of the
     default `prices`, those without one are omitted."""

@@ -1,6 +1,6 @@
 """The forecast of a month and the states of budgets, on the real engine, against the cost report."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from collector.access.scope import ALL, of_departments
 from collector.core.cost.billing_days import day_of
-from collector.core.cost.budget import Budget
+from collector.core.cost.budget import BUDGET_COLUMNS, Budget
 from collector.core.facts.bills import MonthStatement, PodCost, StatementLine
 from collector.core.model import Fact
 from collector.reports.budgets import budget_states, budgets_report, visible
@@ -19,7 +19,7 @@ from collector.reports.cost import cost
 from collector.reports.cost_columns import COLUMNS
 from collector.reports.filters import parse_filters
 from collector.reports.forecast import forecast, forecast_report
-from collector.reports.report import Query, ReportError, Span
+from collector.reports.report import NotPermittedError, Query, ReportError, Span
 from tests.builders import a_pod_run
 from tests.core.cost.charged import charge
 from tests.reports.engine import holding
@@ -217,6 +217,25 @@ def test_the_report_has_a_row_for_each_budget_that_is_valid(query: Query) -> Non
     assert [row[:4] for row in report.rows] == [("maps", "forecast to pass", 234, 360)]
     assert "no budget is set" in budgets_report(query, [], NOW).notes[0]
     assert "1 charges have no known price" in budgets_report(query, [a_budget(9, department="free")], NOW).notes[1]
+
+
+def test_a_reader_of_departments_sees_no_sums_that_lack_rows(query: Query) -> None:
+    """A budget of a project, or of another department, would have too little used, and seem to be kept."""
+
+    def restricted(sql: str, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        if "hash" in sql:
+            raise NotPermittedError("of all departments")
+        return query(sql, parameters)
+
+    budgets = [a_budget(360, department="maps"), a_budget(360, department="other"), a_budget(9, project="tiles")]
+
+    assert [row[0] for row in budgets_report(restricted, budgets, NOW).rows] == ["maps"]
+    assert len(budgets_report(query, budgets, NOW).rows) == 3
+
+
+def test_budgets_may_be_about_columns_of_the_cost_report() -> None:
+    """The settings know names of the cost report alone."""
+    assert {*BUDGET_COLUMNS} <= {*COLUMNS}
 
 
 def test_a_scope_sees_budgets_of_its_departments_alone() -> None:
