@@ -14,6 +14,9 @@ from collector.catalog.metrics import Metric
 BURN = f"cluster_currency:{catalog.RUNNING_COST.name}:sum"
 MONEY = '{{ $value | printf "%.2f" }} {{ $labels.currency }}'
 DAY_S = SECONDS["days"]
+BUDGET = "{{ $labels.budget }} ({{ $labels.currency }})"
+BUDGET_LABELS = catalog.BUDGET_USED.labels
+"""With `department`, so that its own people can be notified."""
 
 RECORDINGS = (
     Recording(
@@ -134,6 +137,58 @@ def waste_high(numbers: Numbers) -> Alert:
     )
 
 
+def budget_passed(numbers: Numbers) -> Alert:
+    """The department pays more than was planned, and only it can decide what runs in the rest of the month."""
+    return Alert(
+        name="BudgetPassed",
+        expr=f"100 * {_used(numbers)} >= {numbers['share']}",
+        severity="warning",
+        summary="A budget is used up.",
+        description=f"{COUNT} % of the budget {BUDGET} is used this month.",
+        labels=BUDGET_LABELS,
+    )
+
+
+def budget_nearly_passed(numbers: Numbers) -> Alert:
+    """Early enough to put off what can wait; at which percentage, the budget's own thresholds say."""
+    return Alert(
+        name="BudgetNearlyPassed",
+        expr=f"100 * {_used(numbers)} < {numbers['share']}\n{_at_threshold(numbers, 'actual')}",
+        severity="warning",
+        summary="A budget is nearly used up.",
+        description=f"{COUNT} % of the budget {BUDGET} is used this month.",
+        hold=numbers.span("hold"),
+        labels=BUDGET_LABELS,
+    )
+
+
+def budget_forecast_to_pass(numbers: Numbers) -> Alert:
+    """The earliest sign that a plan and what runs do not fit."""
+    likely = numbers.of(catalog.BUDGET_FORECAST, 'bound="likely"')
+    return Alert(
+        name="BudgetForecastToPass",
+        expr=(
+            f"100 * max by ({', '.join(BUDGET_LABELS)}) ({likely})\n{_at_threshold(numbers, 'forecast')}\n"
+            f"unless 100 * {_used(numbers)} >= {numbers['share']}"
+        ),
+        severity="warning",
+        summary="A budget will likely be passed.",
+        description=f"This month will likely cost {COUNT} % of the budget {BUDGET}.",
+        hold=numbers.span("hold"),
+        labels=BUDGET_LABELS,
+    )
+
+
+def _used(numbers: Numbers) -> str:
+    return once(catalog.BUDGET_USED, numbers.of(catalog.BUDGET_USED))
+
+
+def _at_threshold(numbers: Numbers, kind: str) -> str:
+    """PromQL that keeps budgets one of whose own thresholds is reached."""
+    series = numbers.of(catalog.BUDGET_THRESHOLD, f'kind="{kind}"')
+    return f"and max by ({', '.join(BUDGET_LABELS)}) ({series}) == 1"
+
+
 def _spent(numbers: Numbers, metric: Metric, by: str, *matchers: str) -> str:
     return increase(metric, numbers.of(metric, *matchers), numbers.span("window"), by)
 
@@ -143,4 +198,13 @@ def _share_of(numbers: Numbers, part: str, whole: str) -> str:
     return f"100 * {part}\n/ {whole} > {numbers['share']}\nand {part} > {numbers['least']}"
 
 
-BUILDERS: tuple[Builder, ...] = (cost_spike, unpriced_pods, prices_stale, cost_unallocated, waste_high)
+BUILDERS: tuple[Builder, ...] = (
+    cost_spike,
+    unpriced_pods,
+    prices_stale,
+    cost_unallocated,
+    waste_high,
+    budget_passed,
+    budget_nearly_passed,
+    budget_forecast_to_pass,
+)

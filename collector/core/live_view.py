@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from collector.core.access_health import AccessHealth
+from collector.core.cost.budget import BudgetUse
 from collector.core.facts.watches import WatchGap
 from collector.core.messages import ControllerMetrics
 from collector.core.model import Instant, WaitReason
@@ -374,6 +375,8 @@ class LiveView(msgspec.Struct, frozen=True, gc=False):
     clocks: list[Clock] = []
     books: list[PriceBook] = []
     disks: list[Disk] = []
+    budgets: list[BudgetUse] = []
+    """Empty: none is set, or the store has not answered for some time."""
     departments: list[DepartmentCost] = []
     """Empty: the store has not answered for some time."""
     credentials: dict[str, Instant] = {}

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from collector.catalog import metrics as catalog
 from collector.catalog.counters import Labels
 from collector.catalog.metrics.metric import MAX_SERIES
+from collector.core.cost.budget import BudgetUse
 from collector.core.live_view import (
     ControllerHealth,
     CronHealth,
@@ -160,6 +161,32 @@ def _of_controllers(metric: catalog.Metric, values: Callable[[ControllerMetrics]
     return read
 
 
+def _budget_forecast(view: LiveView) -> Series:
+    return _series(
+        (
+            catalog.BUDGET_FORECAST.label_values({**_of_budget(use), "bound": bound}),
+            float(share),
+        )
+        for use in view.budgets
+        for bound, share in use.forecast.items()
+    )
+
+
+def _budget_threshold(view: LiveView) -> Series:
+    return _series(
+        (
+            catalog.BUDGET_THRESHOLD.label_values({**_of_budget(use), "kind": kind, "percent": str(percent)}),
+            float(reached),
+        )
+        for use in view.budgets
+        for (kind, percent), reached in use.thresholds.items()
+    )
+
+
+def _of_budget(use: BudgetUse) -> dict[str, str]:
+    return {"budget": use.budget, "department": use.department, "currency": use.currency}
+
+
 def _stuck(view: LiveView) -> Series:
     labels = catalog.STUCK.label_values
     return _series(
@@ -262,6 +289,14 @@ GAUGES: dict[str, Reader] = {
     catalog.DEPARTMENT_COST.name: _gauge_of(
         catalog.DEPARTMENT_COST, lambda view: view.departments, lambda department: float(department.cost)
     ),
+    catalog.BUDGET_AMOUNT.name: _gauge_of(
+        catalog.BUDGET_AMOUNT, lambda view: view.budgets, lambda use: float(use.amount), max
+    ),
+    catalog.BUDGET_USED.name: _gauge_of(
+        catalog.BUDGET_USED, lambda view: view.budgets, lambda use: None if use.used is None else float(use.used), max
+    ),
+    catalog.BUDGET_FORECAST.name: _budget_forecast,
+    catalog.BUDGET_THRESHOLD.name: _budget_threshold,
     catalog.PRICES_READ.name: _book(catalog.PRICES_READ, lambda book: _seconds(book.read_at)),
     catalog.PRICES_VALID_UNTIL.name: _book(catalog.PRICES_VALID_UNTIL, lambda book: _seconds(book.valid_until)),
     catalog.CONTROLLER_READY.name: _controller(catalog.CONTROLLER_READY, lambda pod: pod.ready, min),

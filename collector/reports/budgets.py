@@ -58,7 +58,7 @@ class BudgetState:
     state: State
     days_left: int
     """Days of the month after today."""
-    spent: bool
+    spent: bool = True
     """Whether any row of the budget is there to read, in any currency."""
     unpriced: int = 0
     """Charges without a known price: they are in no sum."""

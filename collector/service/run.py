@@ -26,6 +26,7 @@ from collector.pipeline.pipeline import Pipeline
 from collector.service import jobs
 from collector.service.audit_writer import writing_audit
 from collector.service.backups import Backups
+from collector.service.budgets import BudgetWatch
 from collector.service.copied_secrets import CopiedSecrets
 from collector.service.departments import DepartmentCosts
 from collector.service.disks import Disks
@@ -110,6 +111,7 @@ def build(settings: Settings, folder: Path, stop: asyncio.Event, file: Path | No
         disks=Disks(settings),
         backups=Backups(settings, counters),
         departments=DepartmentCosts(settings),
+        budgets=BudgetWatch(settings),
         audit=AuditLog(counters, log_lines=settings.access.audit_log),
         visitors=Visitors(settings),
         store_probe=StoreProbe(settings),
@@ -148,6 +150,7 @@ async def _start(runtime: Runtime, stack: AsyncExitStack, accrue_s: int) -> None
         "corrections": jobs.correct_forever(settings, accrue_s),
         "rollups": jobs.roll_up_forever(settings, counters, storage.rolled_up_at, pipeline.books),
         "departments": runtime.departments.follow_forever(),
+        "budgets": runtime.budgets.follow_forever(),
         "tokens": runtime.visitors.follow_forever(),
         "retention": jobs.retain_once(settings),
     }.items():

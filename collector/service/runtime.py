@@ -15,6 +15,7 @@ from collector.core.queue.managers.queues import QueuePosition
 from collector.measured import Measure, unmeasured
 from collector.pipeline.pipeline import Pipeline
 from collector.service.backups import Backups
+from collector.service.budgets import BudgetWatch
 from collector.service.copied_secrets import CopiedSecrets
 from collector.service.departments import DepartmentCosts
 from collector.service.disks import Disks
@@ -45,6 +46,7 @@ class Runtime:
     disks: Disks
     backups: Backups
     departments: DepartmentCosts
+    budgets: BudgetWatch
     audit: AuditLog
     visitors: Visitors
     store_probe: StoreProbe
@@ -63,6 +65,7 @@ class Runtime:
             clocks=self.clocks(),
             credentials=self.watchers.credentials(),
             departments=self.departments.costs(),
+            budgets=self.budgets.uses(),
             disks=self.disks.use(),
             backup=self.backups.state(),
             infos=self.fleet.infos(),

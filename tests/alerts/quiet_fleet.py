@@ -44,6 +44,8 @@ LABELS = {
     "difference": "missing",
     "subject": "store",
     "shard": "0",
+    "budget": "ml",
+    "percent": "80",
 }
 MANY: dict[str, dict[str, tuple[str, ...]]] = {
     "reason": {
@@ -55,6 +57,8 @@ MANY: dict[str, dict[str, tuple[str, ...]]] = {
     "outcome": {metrics.FINISHED.name: ("succeeded", "failed", "platform"), metrics.DURATION.name: ("succeeded",)},
     "class": {metrics.ATTEMPT_COST.name: ("useful", "failed")},
     "by": {metrics.PARALLELISM_SLOTS.name: ("running", "suspended", "lock")},
+    "bound": {metrics.BUDGET_FORECAST.name: ("low", "likely", "high")},
+    "kind": {metrics.BUDGET_THRESHOLD.name: ("actual", "forecast")},
     "cause": {metrics.CONTROLLER_ERRORS.name: ("OperationPanic", "CronWorkflowSubmissionError")},
 }
 """Values of labels by metric, where one is not enough; `other` elsewhere."""
@@ -76,6 +80,9 @@ LEVEL: dict[str, float] = {
     "lynceus_pods": 40,
     "lynceus_cost_running_per_hour": 20,
     "lynceus_department_cost_month_to_date": 1000,
+    "lynceus_budget_amount": 4000,
+    "lynceus_budget_used_ratio": 0.25,
+    "lynceus_budget_forecast_ratio": 0.9,
     "lynceus_price_book_valid_until_timestamp_seconds": 9e9,
     "lynceus_controller_ready": 1,
     "lynceus_controller_leader": 1,

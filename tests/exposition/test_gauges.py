@@ -5,10 +5,12 @@ from decimal import Decimal
 
 import pytest
 from hypothesis import given
+from msgspec.structs import replace
 
 from collector.catalog.counters import Counters
 from collector.catalog.metrics.metric import MAX_SERIES
 from collector.core.access_health import AccessHealth
+from collector.core.cost.budget import BudgetUse
 from collector.core.live_view import (
     ClusterInfo,
     DepartmentCost,
@@ -267,6 +269,26 @@ def test_departments_have_this_months_cost() -> None:
         ("CNY", "maps"): 7,
     }
     assert gauge("lynceus_department_cost_month_to_date", a_view()) == {}
+
+
+def test_budgets_have_their_shares_and_thresholds() -> None:
+    """What is not known has no sample: neither the use of a budget, nor its forecast."""
+    known = BudgetUse(
+        budget="maps",
+        department="maps",
+        currency="CNY",
+        amount=Decimal(4000),
+        used=Decimal("0.8125"),
+        forecast={"low": Decimal("0.9"), "likely": Decimal(1), "high": Decimal("1.2")},
+        thresholds={("actual", 80): True, ("actual", 100): False},
+    )
+    unknown = replace(known, budget="all", department="", used=None, forecast={}, thresholds={})
+    view = a_view(budgets=[known, unknown])
+
+    assert sorted(gauge("lynceus_budget_amount", view).values()) == [4000, 4000]
+    assert gauge("lynceus_budget_used_ratio", view) == {("maps", "CNY", "maps"): 0.8125}
+    assert sorted(gauge("lynceus_budget_forecast_ratio", view).values()) == [0.9, 1, 1.2]
+    assert sorted(gauge("lynceus_budget_threshold_reached", view).values()) == [0, 1]
 
 
 def test_a_controller_has_a_sample_for_each_known_value() -> None:

@@ -42,6 +42,31 @@ DEPARTMENT_COST = Metric(
     ("department", "currency"),
     "To pay for this month so far by department: charges as the provider bills them, and shared costs of the statement.",
 )
+BUDGET_AMOUNT = Metric(
+    "lynceus_budget_amount",
+    "gauge",
+    ("budget", "department", "currency"),
+    "A budget's amount for this month; `department` is empty where its `where` names none.",
+)
+BUDGET_USED = Metric(
+    "lynceus_budget_used_ratio",
+    "gauge",
+    ("budget", "department", "currency"),
+    "To pay for this month so far in parts of the budget, shared costs included; absent where nothing has a known price.",
+)
+BUDGET_FORECAST = Metric(
+    "lynceus_budget_forecast_ratio",
+    "gauge",
+    ("budget", "department", "currency", "bound"),
+    "What this month will cost in parts of the budget: likely, and from low to high in four of five cases; absent without "
+    "three weeks of history.",
+)
+BUDGET_THRESHOLD = Metric(
+    "lynceus_budget_threshold_reached",
+    "gauge",
+    ("budget", "department", "currency", "kind", "percent"),
+    "1 if what is used (kind actual) or likely (kind forecast) reaches a threshold of the budget, else 0.",
+)
 PRICES_READ = Metric(
     "lynceus_price_book_read_timestamp_seconds",
     "gauge",

@@ -86,6 +86,22 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
         return None if amount is None else CONTEXT.quantize(CONTEXT.divide(amount, self.amount), Decimal("0.0001"))
 
 
+class BudgetUse(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """How far this month has gone towards a budget; shares are parts of its amount."""
+
+    budget: str
+    department: str
+    """Empty: the budget is not about one."""
+    currency: str
+    amount: Decimal
+    used: Decimal | None
+    """None: not known."""
+    forecast: dict[str, Decimal]
+    """By bound: low, likely, high; empty: there is no forecast."""
+    thresholds: dict[tuple[str, int], bool]
+    """Whether each is reached, by kind and percentage."""
+
+
 def passed_on(amount: Decimal, used: Decimal, likely: Decimal, today: date, days_left: int) -> date | None:
     """The day on which an amount is used up if the rest of the month is spent evenly; None: not in this month."""
     rest = CONTEXT.subtract(likely, used)

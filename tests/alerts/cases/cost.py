@@ -10,6 +10,11 @@ UNALLOCATED = 'lynceus_cost_unallocated_total{cluster="prod", currency="USD"}'
 ATTEMPTS = 'lynceus_attempt_cost_total{{cluster="prod", namespace="ml", class="{}", currency="USD"}}'
 DAYS_7 = 7 * 24 * 2
 """Samples each 30 minutes."""
+BUDGET = 'budget="maps", department="maps", currency="CNY"'
+USED = f"lynceus_budget_used_ratio{{{BUDGET}}}"
+LIKELY = f'lynceus_budget_forecast_ratio{{{BUDGET}, bound="likely"}}'
+REACHED = "lynceus_budget_threshold_reached{{" + BUDGET + ', kind="{}", percent="{}"}}'
+OF_MAPS = {"budget": "maps", "department": "maps", "currency": "CNY"}
 SPIKE = "A cluster costs far more than a week ago."
 
 
@@ -203,5 +208,86 @@ CASES: tuple[Case, ...] = (
             ATTEMPTS.format("failed").replace("ml", "small"): "0+0.05x300",
         },
         at=("10m", "30m", "20h", "33h40m", "34h", "45h"),
+    ),
+    Fires(
+        alert="BudgetPassed",
+        severity="warning",
+        story="a budget that is used up on the second day, as two collectors report",
+        interval="1h",
+        evaluated="1h",
+        series={USED: "0.5+0.02x24 1.04x40", USED.replace("{", '{instance="b", '): "0.5+0.02x24 1.04x40"},
+        silent_at=("1h", "24h"),
+        fires_at=("25h", "40h"),
+        labels=OF_MAPS,
+        summary="A budget is used up.",
+        text="104 % of the budget maps (CNY) is used this month.",
+    ),
+    Fires(
+        alert="BudgetNearlyPassed",
+        severity="warning",
+        story="the first threshold of a budget is reached, until all of it is used",
+        interval="1h",
+        evaluated="1h",
+        series={
+            USED: "0.7x9 0.81x20 1.02x40",
+            REACHED.format("actual", 80): "0x9 1x60",
+            REACHED.format("actual", 100): "0x29 1x60",
+        },
+        silent_at=("9h", "10h", "31h", "50h"),
+        fires_at=("11h", "29h"),
+        labels=OF_MAPS,
+        summary="A budget is nearly used up.",
+        text="81 % of the budget maps (CNY) is used this month.",
+    ),
+    Fires(
+        alert="BudgetForecastToPass",
+        severity="warning",
+        story="a month that will likely cost more than its budget, until it does",
+        interval="1h",
+        evaluated="1h",
+        series={
+            USED: "0.5+0.01x60",
+            LIKELY: "0.9x9 1.2x60",
+            REACHED.format("forecast", 100): "0x9 1x60",
+        },
+        silent_at=("9h", "15h", "50h", "55h"),
+        fires_at=("16h", "49h"),
+        labels=OF_MAPS,
+        summary="A budget will likely be passed.",
+        text="This month will likely cost 120 % of the budget maps (CNY).",
+    ),
+    Silent(
+        alert="BudgetForecastToPass",
+        story="a forecast that is above the budget for some hours of a day, and one that is not known",
+        interval="1h",
+        evaluated="1h",
+        series={
+            USED: "0.5x60",
+            LIKELY: "0.9x9 1.01x4 0.9x40",
+            REACHED.format("forecast", 100): "0x9 1x4 0x40",
+            USED.replace("maps", "new"): "0.2x60",
+        },
+        at=("9h", "13h", "16h", "30h"),
+    ),
+    Silent(
+        alert="BudgetNearlyPassed",
+        story="half of a budget is used, and what is likely passes it",
+        interval="1h",
+        evaluated="1h",
+        series={
+            USED: "0.5x60",
+            LIKELY: "1.2x60",
+            REACHED.format("actual", 80): "0x60",
+            REACHED.format("forecast", 100): "1x60",
+        },
+        at=("1h", "30h"),
+    ),
+    Silent(
+        alert="BudgetPassed",
+        story="nearly all of a budget is used, and a new month begins",
+        interval="1h",
+        evaluated="1h",
+        series={USED: "0.99x10 0.01x40"},
+        at=("1h", "10h", "30h"),
     ),
 )
