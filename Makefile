@@ -66,6 +66,7 @@ bench: $(DEVELOPS)               ## CPU against kubernetes.watch and client-go, 
 	$(BIN)/python -m tests.bench.queries
 	$(BIN)/python -m tests.bench.focus
 	$(BIN)/python -m tests.bench.statement
+	$(BIN)/python -m tests.bench.reports
 	$(BIN)/python -m tests.bench.dashboards
 	$(BIN)/python -m tests.bench.scrape
 	$(BIN)/python -m tests.bench.price_lists
