@@ -6,17 +6,20 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from msgspec.structs import replace
 
 from collector.core.cost.billing_days import day_of
+from collector.core.cost.budget import Budget
 from collector.core.facts.bills import MonthStatement, Period, StatementLine
 from collector.core.model import Fact
 from collector.core.units import ZERO
 from collector.prices import book
 from collector.reports.cost import cost
 from collector.reports.month_bill import BREAKDOWNS, WASTED, MonthAmounts, MonthPlace
+from collector.reports.month_outlook import read_outlook
 from collector.reports.month_report import read_month_report
 from collector.reports.questions import compare_cost
 from collector.reports.report import Query, Report, Span
@@ -267,3 +270,26 @@ def test_what_belongs_to_none(query: Query) -> None:
     assert amounts_of(query, everything).unallocated == own.to_pay
     assert own.unallocated is None
     assert {one.unallocated for one in for_some.amounts} == {None}
+
+
+def test_the_outlook_is_of_the_same_bill(query: Query) -> None:
+    """The forecast begins with what is to pay, and so does the budget of the department; others' budgets are not read."""
+    place = MonthPlace(month=NOVEMBER, today=TODAY, department="maps")
+    budgets = [
+        Budget(
+            name=name, where=(("department", name),), amount=Decimal(2), currency="USD", actual=(80,), forecast=(100,)
+        )
+        for name in ("maps", "autonomy")
+    ]
+    outlook = read_outlook(query, place, datetime(2026, 11, 24, 3, tzinfo=ZoneInfo("UTC")), budgets)
+    to_pay = amounts_of(query, place).to_pay
+    forecast, own = outlook.forecast_of("USD"), outlook.own_budget(place, "USD")
+
+    assert forecast is not None
+    assert own is not None
+    assert forecast.to_date == own.used == to_pay
+    assert [one.budget.name for one in outlook.budgets] == ["maps"]
+    assert (
+        read_outlook(query, MonthPlace(month=NOVEMBER, today=OCTOBER), datetime(2026, 10, 1, tzinfo=UTC)).forecasts
+        == ()
+    )
