@@ -20,9 +20,10 @@ import typer
 from collector.catalog import metrics
 from collector.cli.console import print_line
 from collector.connect import ExternalError
-from collector.past.bill import RULES, rules_of
+from collector.past.bill import RULES, budgets_of, rules_of
 from collector.past.lay import Draws, lay_past
 from collector.past.prices import books_of
+from collector.past.story import BUDGETS
 from collector.reports import report
 from collector.service.run import run
 from collector.service.runtime import Runtime
@@ -147,12 +148,13 @@ def _demo_settings(data: Path, port: int, fleet: Fleet) -> Settings:
         log=LogSettings(level="warning"),
         prices=_prices(data),
         bill=BillSettings(rules_of(data)),
+        budgets=budgets_of(data),
     )
 
 
 def past_settings(data_dir: Path, data: Path) -> Settings:
     """The settings under which the past is laid down, in a folder of its own."""
-    return Settings(data_dir=str(data_dir), prices=_prices(data), bill=BillSettings(RULES))
+    return Settings(data_dir=str(data_dir), prices=_prices(data), bill=BillSettings(RULES), budgets=BUDGETS)
 
 
 def _prices(data: Path) -> tuple[str, ...]:

@@ -7,9 +7,10 @@ no pods of ours, and a few no pods at all.
 
 import csv
 import io
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import yaml
@@ -25,6 +26,7 @@ from collector.core.model import Instant
 from collector.core.pod.price_marks import ACS_INSTANCE, ECI_INSTANCE
 from collector.core.units import DAY_MS, MINUTE_MS
 from collector.settings.bill import BillRule
+from collector.settings.budgets import BudgetSettings
 from collector.settings.load import load_settings
 from collector.settings.model import Settings
 from collector.store.clickhouse import Store
@@ -167,15 +169,31 @@ def import_file(store: Store, path: Path, now: Instant) -> None:
 
 def write_settings(folder: Path, settings: Settings) -> None:
     """Writes the settings by which commands about months find the demo's store, price books and rules."""
-    plain = BillRule("")
-    rules = [
-        {name: value for name, value in msgspec.to_builtins(rule).items() if value != getattr(plain, name)}
-        for rule in settings.bill.rules
-    ]
+    rules = _changed(settings.bill.rules, BillRule(""))
+    budgets = _changed(settings.budgets, BudgetSettings(""))
     prices = [str(Path(name).resolve()) if name.endswith(".yaml") else name for name in settings.prices]
-    written = {"data_dir": str(Path(settings.data_dir).resolve()), "prices": prices, "bill": {"rules": rules}}
+    written: dict[str, Any] = {
+        "data_dir": str(Path(settings.data_dir).resolve()),
+        "prices": prices,
+        "bill": {"rules": rules},
+    }
+    written |= {"budgets": budgets} if budgets else {}
     text = yaml.safe_dump(msgspec.to_builtins(written), sort_keys=False, width=120)
     (folder / SETTINGS).write_text(f"# Written by `lynceus demo` when it laid down its past.\n{text}", encoding="utf-8")
+
+
+def _changed(settings: Iterable[msgspec.Struct], plain: msgspec.Struct) -> list[dict[str, Any]]:
+    """What is other than in the plain form of each setting."""
+    defaults = msgspec.to_builtins(plain)
+    return [
+        {key: value for key, value in msgspec.to_builtins(one).items() if value != defaults[key]} for one in settings
+    ]
+
+
+def budgets_of(folder: Path) -> tuple[BudgetSettings, ...]:
+    """The budgets of a demo's settings; none where it has no past."""
+    path = folder / SETTINGS
+    return load_settings(path).budgets if path.exists() else ()
 
 
 def rules_of(folder: Path) -> tuple[BillRule, ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from collector.demo import recipes
 from collector.demo.recipes import Recipe
+from collector.settings.budgets import BudgetSettings
 
 MONTHS = 3
 GPU_TYPE = "ecs.gn6i-c4g1.xlarge"
@@ -83,6 +84,15 @@ HABITS = (
         recipe=recipes.PREPARE, cluster="gpu-bj", namespace="quant", runs=30, pace=120, hours=WORKING_HOURS, weekend=0
     ),
     Habit(recipe=recipes.EXPORT, cluster="gpu-bj", namespace="quant", runs=20, pace=120),
+)
+
+BUDGETS = (
+    BudgetSettings(name="all departments", month="5000"),
+    # Nearly used up by the last whole month, and likely passed by the next.
+    BudgetSettings(month="2050", where={"department": "perception"}),
+    BudgetSettings(month="700", where={"department": "quant"}),
+    BudgetSettings(month="600", where={"department": "mapping"}),
+    BudgetSettings(month="700", where={"department": "simulation"}),
 )
 
 PLANTS = (

@@ -30,11 +30,12 @@ from collector.core.cost.billing_days import date_of
 from collector.core.facts.bills import PodCost
 from collector.core.units import DAY_MS
 from collector.demo.scenario import DEPARTMENTS, clusters
-from collector.past.bill import LONGER, PLANTED, RULES, SETTINGS, bill_name, rules_of, write_bill
+from collector.past.bill import LONGER, PLANTED, RULES, SETTINGS, bill_name, budgets_of, rules_of, write_bill
 from collector.past.calendar import calendar
 from collector.past.lay import CLUSTERS, Draws, draw, lay_past
 from collector.past.prices import books_of
 from collector.past.rows import SCRATCH
+from collector.past.story import BUDGETS
 from collector.reports.completeness import completeness
 from collector.reports.render import print_report
 from collector.reports.report import Span
@@ -53,7 +54,7 @@ PRICED = "cost, cost_pending, list_cost, rounded_cost, class, department, projec
 def settings_of(folder: Path, data: Path) -> Settings:
     """The settings of a demo whose books are written by then."""
     prices = (*Settings().prices, "plain-node", *books_of(data))
-    return Settings(data_dir=str(folder), prices=prices, bill=BillSettings(RULES))
+    return Settings(data_dir=str(folder), prices=prices, bill=BillSettings(RULES), budgets=BUDGETS)
 
 
 class Laid(NamedTuple):
@@ -251,6 +252,8 @@ def test_the_settings_name_the_store_the_prices_and_the_rules(laid: Laid) -> Non
     assert settings.data_dir == str((laid.folder / "collector").resolve())
     assert settings.prices == settings_of(laid.folder, laid.folder).prices
     assert rules_of(laid.folder / "prices") == ()
+    assert settings.budgets == BUDGETS == budgets_of(laid.folder)
+    assert budgets_of(laid.folder / "prices") == ()
 
 
 def test_names_and_uids_are_unique(laid: Laid) -> None:
