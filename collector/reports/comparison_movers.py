@@ -15,11 +15,13 @@ from collector.core.cost.comparison import PARTS, DifferenceSplit, PartName, sum
 from collector.core.cost.meters import CONTEXT
 from collector.core.units import ZERO
 from collector.reports.comparison_source import GOOD, IS_GOOD, TEMPLATE, ComparedPeriod, charges_where
-from collector.reports.filters import Filter
+from collector.reports.filters import Filter, condition
 from collector.reports.report import Query
 from collector.reports.shared_parts import statement_lines
 
 MOST = 5
+LINE_COLUMNS = ("department", "cluster", "product")
+"""Columns that lines of the statement have."""
 RUNS = f"""
     SELECT template_version, uniqExactIf(workflow_uid, {IS_GOOD}) AS runs, sumIf(billed_seconds, {IS_GOOD}), min(day)
     FROM {{charges}} AND entry = 0 AND {TEMPLATE} = {{template:String}} AND currency = {{currency:String}}
@@ -41,7 +43,8 @@ LOST = f"""
     ) ORDER BY class, of_workflow DESC, workflow LIMIT 1 BY class
 """
 ITEMS = f"""
-    SELECT kind, what, sum(amount) FROM {statement_lines(0, IS_SHARED)} WHERE currency = {{currency:String}}
+    SELECT kind, what, sum(amount) FROM {statement_lines(0, IS_SHARED)}
+    WHERE currency = {{currency:String}} AND {{lines}}
     GROUP BY kind, what
 """
 
@@ -146,7 +149,9 @@ class Pair(NamedTuple):
         """Reads the same of both periods."""
         charges, more = charges_where(self.filters)
         bound = more | parameters | {"currency": self.currency}
-        text = sql.replace("{charges}", charges)
+        lines = condition([one for one in self.filters if one.column in LINE_COLUMNS], "`{}`".format)
+        bound |= lines.parameters
+        text = sql.replace("{charges}", charges).replace("{lines}", lines.sql)
         found = (self.query(text, bound | period.span.parameters()) for period in (self.before, self.after))
         before, after = (list(rows) for rows in found)
         return before, after
@@ -233,11 +238,12 @@ def _waste(pair: Pair, mover: Mover) -> WasteChanged:
 
 
 def _shared(pair: Pair, mover: Mover) -> SharedItemChanged | None:
-    del mover
+    """The item that changed most in the direction of the whole."""
     before, after = ({(row[0], row[1]): row[2] for row in rows} for rows in pair.read(ITEMS))
     if not {**before, **after}:
         return None
-    kind, what = max({**before, **after}, key=lambda one: (abs(after.get(one, ZERO) - before.get(one, ZERO)), one))
+    up = 1 if mover.amount > 0 else -1
+    kind, what = max({**before, **after}, key=lambda one: (up * (after.get(one, ZERO) - before.get(one, ZERO)), one))
     return SharedItemChanged(kind, what, after.get((kind, what), ZERO), before.get((kind, what), ZERO))
 
 

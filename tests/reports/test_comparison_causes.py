@@ -286,3 +286,12 @@ def test_lengths_for_people() -> None:
     """Seconds, minutes or hours."""
     lengths = (41, 20 * MINUTE / SECOND, 3 * HOUR / SECOND)
     assert [duration(seconds) for seconds in lengths] == ["41 s", "20.0 min", "3.0 h"]
+
+
+def test_a_shared_item_is_the_departments_own(query: Query) -> None:
+    """The item behind shared costs is what the department pays of it, not what all pay."""
+    for name, expected in (("shared", 1), ("maps", 0)):
+        report = compare_cost(query, OCTOBER, "2026-09", "template", filters=[Filter("department", (name,))])
+        assert (
+            len([note for note in report.notes if "fee load-balancer is 4.25 USD, 1.50 USD before" in note]) == expected
+        )
