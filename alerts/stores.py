@@ -230,6 +230,24 @@ def backup_old(numbers: Numbers) -> Alert:
     )
 
 
+def report_not_sent(numbers: Numbers) -> Alert:
+    """People wait for a report on the first of the month, and ask for it when it is late."""
+    return Alert(
+        name="ReportNotSent",
+        # Every collector reads from the store how far each message is, so all of them show the same.
+        expr=f"max by (report) ({catalog.DELIVERY_OVERDUE.name}) > {numbers.seconds('overdue')}",
+        severity="warning",
+        summary="A report was not sent.",
+        description=(
+            "The last message of report {{ $labels.report }} was due {{ $value | humanizeDuration }} ago and is not known to "
+            "be sent. `lynceus report deliveries` says why; /readyz has the remedy."
+        ),
+        hold=numbers.span("hold"),
+        dashboard=ITSELF,
+        labels=("report",),
+    )
+
+
 BUILDERS: tuple[Builder, ...] = (
     store_insert_failing,
     store_insert_slow,
@@ -239,6 +257,7 @@ BUILDERS: tuple[Builder, ...] = (
     disk_fills,
     disk_full_soon,
     backup_old,
+    report_not_sent,
     quarantine_growing,
     rollup_old,
 )

@@ -359,4 +359,31 @@ SHARD_LAYOUT = Housekeeping(
     ),
 )
 
-HOUSEKEEPING: tuple[Housekeeping, ...] = (ROLLUP_STATE, CLAIM, SHARD_LAYOUT)
+DELIVERY = Housekeeping(
+    "delivery",
+    "Reports that were sent, and how far each is",
+    order_by=("name", "department", "period"),
+    columns=(
+        c.low("name", "Name of the report in `delivery.reports`"),
+        c.low("department", "Whose costs it shows; `all`: of all"),
+        c.text(
+            "period",
+            "When it was due, in the billing time zone; `by hand` and a time: sent by a command; empty: when the report was "
+            "first seen",
+        ),
+        Column("version", "UInt64", "1 more than before; the highest counts"),
+        c.low("state", "claimed, sending, sent, failed, unsure, missed; known: only seen"),
+        c.text("holder", "Collector that wrote the row"),
+        c.text("mark", "Random name of this step"),
+        Column("attempt", "UInt32", "Number of the attempt, from 1"),
+        Column("doubts", "UInt32", "Attempts after which it is unknown whether the message arrived"),
+        c.instant("due", "When it was due"),
+        c.instant("at", "When the state began"),
+        c.instant("until", "When another attempt may begin"),
+        c.text("receiver", "Mail addresses, or the name of the webhook"),
+        c.text("detail", "What the receiver answered, or why it was not sent"),
+        INSERTED_AT,
+    ),
+)
+
+HOUSEKEEPING: tuple[Housekeeping, ...] = (ROLLUP_STATE, CLAIM, SHARD_LAYOUT, DELIVERY)

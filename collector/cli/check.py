@@ -10,6 +10,7 @@ from collector.backfill.argo_server import ArchiveError, ArgoServer
 from collector.catalog.schema import WRITER
 from collector.checked import Check
 from collector.cli.check_clusters import find_clusters
+from collector.cli.check_delivery import check_delivery
 from collector.cli.check_store_users import check_store_users
 from collector.clock import now_ms
 from collector.connect import ExternalError, books, writing_store
@@ -58,6 +59,7 @@ async def run_checks(settings: Settings, folder: Path) -> list[Check]:
     rows += await asyncio.gather(*map(_check_archive, archives))
     if settings.traces.endpoint:
         rows.append(await asyncio.to_thread(_check_traces, settings.traces))
+    rows += await asyncio.to_thread(check_delivery, settings.delivery)
     rows += await asyncio.gather(*(_check_store(one) for one in _by_address(settings)))
     return [*rows, *await asyncio.to_thread(check_store_users, settings)]
 

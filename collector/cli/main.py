@@ -15,7 +15,20 @@ from alerts.thresholds import ThresholdError
 from collector import connect, logs
 from collector.billing.runs import RepricingError
 from collector.bills.errors import BillError
-from collector.cli import bill, clusters, generate, period, prices, report, savings, snapshot, spool, store, token
+from collector.cli import (
+    bill,
+    clusters,
+    generate,
+    period,
+    prices,
+    report,
+    report_send,
+    savings,
+    snapshot,
+    spool,
+    store,
+    token,
+)
 from collector.cli.audit import audit
 from collector.cli.backfill import backfill
 from collector.cli.console import report_step
@@ -39,6 +52,8 @@ for command in (run, demo, check, sql, export, period.reprice, backfill, audit, 
     app.command()(command)
 report.app.command("savings", epilog=savings.EXAMPLES)(savings.report_savings)
 report.app.command("snapshot", epilog=snapshot.EXAMPLES)(snapshot.report_snapshot)
+report.app.command("send")(report_send.report_send)
+report.app.command("deliveries")(report_send.report_deliveries)
 app.add_typer(report.app, name="report")
 app.add_typer(period.app, name="period")
 app.add_typer(bill.app, name="bill")

@@ -11,6 +11,7 @@ import msgspec
 
 from collector.core.access_health import AccessHealth
 from collector.core.cost.budget import BudgetUse
+from collector.core.delivery_health import DeliveryHealth
 from collector.core.facts.watches import WatchGap
 from collector.core.messages import ControllerMetrics
 from collector.core.model import Instant, WaitReason
@@ -396,3 +397,5 @@ class LiveView(msgspec.Struct, frozen=True, gc=False):
     audit_dropped: int = 0
     """Entries of the audit log that are lost, since this process began."""
     access: AccessHealth = AccessHealth()
+    deliveries: list[DeliveryHealth] = []
+    """Of the reports that are sent regularly."""

@@ -348,6 +348,12 @@ GAUGES: dict[str, Reader] = {
     catalog.BACKUP_LAST.name: lambda view: (
         {(): view.backup.last_at / 1000} if view.backup and view.backup.last_at is not None else {}
     ),
+    catalog.DELIVERY_LAST.name: _gauge_of(
+        catalog.DELIVERY_LAST, lambda view: view.deliveries, lambda one: one.last_at and one.last_at / 1000, max
+    ),
+    catalog.DELIVERY_OVERDUE.name: lambda view: {
+        (one.report,): 0.0 if one.due_at is None else max(0, view.at - one.due_at) / 1000 for one in view.deliveries
+    },
     catalog.BUILD_INFO.name: lambda _: {(_release(),): 1.0},
 }
 """How each gauge of the catalogue is read from the live view."""

@@ -28,6 +28,7 @@ from collector.service.audit_writer import writing_audit
 from collector.service.backups import Backups
 from collector.service.budgets import BudgetWatch
 from collector.service.copied_secrets import CopiedSecrets
+from collector.service.deliveries import Deliveries
 from collector.service.departments import DepartmentCosts
 from collector.service.disks import Disks
 from collector.service.fleet import FleetParts, WatchedFleet
@@ -112,6 +113,7 @@ def build(settings: Settings, folder: Path, stop: asyncio.Event, file: Path | No
         backups=Backups(settings, counters),
         departments=DepartmentCosts(settings),
         budgets=BudgetWatch(settings),
+        deliveries=Deliveries(settings, counters),
         audit=AuditLog(counters, log_lines=settings.access.audit_log),
         visitors=Visitors(settings),
         store_probe=StoreProbe(settings),
@@ -141,6 +143,7 @@ async def _start(runtime: Runtime, stack: AsyncExitStack, accrue_s: int) -> None
     await stack.enter_async_context(writing_audit(settings, runtime.audit))
     stack.enter_context(runtime.disks.watching())
     stack.enter_context(runtime.backups.running())
+    await stack.enter_async_context(runtime.deliveries.running())
     charging = asyncio.Lock()
     for name, work in {
         "samples": jobs.sample_forever(runtime),

@@ -17,6 +17,7 @@ from collector.pipeline.pipeline import Pipeline
 from collector.service.backups import Backups
 from collector.service.budgets import BudgetWatch
 from collector.service.copied_secrets import CopiedSecrets
+from collector.service.deliveries import Deliveries
 from collector.service.departments import DepartmentCosts
 from collector.service.disks import Disks
 from collector.service.fleet import WatchedFleet
@@ -47,6 +48,7 @@ class Runtime:
     backups: Backups
     departments: DepartmentCosts
     budgets: BudgetWatch
+    deliveries: Deliveries
     audit: AuditLog
     visitors: Visitors
     store_probe: StoreProbe
@@ -66,6 +68,7 @@ class Runtime:
             credentials=self.watchers.credentials(),
             departments=self.departments.costs(),
             budgets=self.budgets.uses(),
+            deliveries=self.deliveries.health(),
             disks=self.disks.use(),
             backup=self.backups.state(),
             infos=self.fleet.infos(),

@@ -25,6 +25,7 @@ from collector.settings.backup import problem as backup_problem
 from collector.settings.bill import check_bill
 from collector.settings.budgets import budgets_of
 from collector.settings.by_rule import Described, completed, places
+from collector.settings.delivery import delivery_problem, external_url_problem
 from collector.settings.derived import spool_limit_bytes
 from collector.settings.doors import check_doors, verification_problem
 from collector.settings.model import ArchiveSettings, ClusterSettings, DiscoverySettings, Settings, SettingsError
@@ -162,6 +163,10 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"traces.clusters: {unknown[0]!r} is not in `clusters`")
     if problem := _namespace_problem(settings.discovery):
         raise SettingsError(f"discovery.{problem}")
+    if problem := external_url_problem(settings.http.external_url):
+        raise SettingsError(f"http.external_url: {problem}")
+    if problem := delivery_problem(settings.delivery, settings.http.external_url):
+        raise SettingsError(f"delivery.{problem}")
     check_doors(settings)
     spool_limit_bytes(settings)
 

@@ -15,6 +15,7 @@ from collector.settings.bill import BillSettings
 from collector.settings.budgets import BudgetSettings
 from collector.settings.by_rule import ClusterDefaults, MatchRule
 from collector.settings.cluster import ArchiveSettings, ClusterSettings
+from collector.settings.delivery import DeliverySettings
 from collector.settings.replicas import ReplicaSettings, ShardSettings
 from collector.settings.traces import TraceSettings
 
@@ -76,6 +77,9 @@ class HttpSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Permit an address beyond loopback without tokens or client certificates: everyone who reaches the port reads names and
     costs, and so does a web page that one of them opens. `/readyz` and a warning at each start say so."""
     tls: TlsSettings = TlsSettings()
+    external_url: str = ""
+    """Address under which people open the pages, like https://lynceus.example.com: links in messages begin with it. Empty:
+    messages have no links."""
 
 
 class EmbeddedSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -190,6 +194,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     bill: BillSettings = BillSettings()
     budgets: tuple[BudgetSettings, ...] = ()
     """Budgets: amounts that rows of the cost report may cost in a month. A budget of a department is shown on its page."""
+    delivery: DeliverySettings = DeliverySettings()
     currency: str = "USD"
     """Currency of all amounts. A product billed in another currency needs an `exchange` row in one of `prices`; of the
     default `prices`, those without one are omitted."""

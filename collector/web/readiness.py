@@ -16,6 +16,7 @@ from collector.shown_text import redact
 from collector.web.api_models import Problem, Ready
 from collector.web.names import name_of
 from collector.web.replica_text import replica_text
+from collector.web.unsent_reports import unsent_reports
 
 BEHIND_MS = MINUTE_MS
 """Rows that wait longer than this for the store: reports and dashboards show the past."""
@@ -100,6 +101,7 @@ def readiness(view: LiveView, now: Instant, language: Language = ENGLISH) -> Rea
         *_clocks(view, language),
         *_audit(view, language),
         *_access(view.access, now, language),
+        *unsent_reports(view, now, language),
     ]
     return Ready(
         ready=not any(problem.blocking for problem in problems),

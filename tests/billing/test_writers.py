@@ -7,6 +7,7 @@ A writer that is added must be added here: the two tests at the end find it in t
 import ast
 import asyncio
 import re
+import secrets
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -25,6 +26,7 @@ from collector.catalog.schema import RECORD
 from collector.connect import writing_store
 from collector.core.cost.billing_days import day_of
 from collector.core.messages import Commit
+from collector.delivery.records import DeliveryRecord, advance
 from collector.settings.model import Settings, StoreSettings
 from collector.store.claim import acquire_claim
 from collector.store.clickhouse import Store
@@ -54,7 +56,7 @@ STORED = {
 }
 """What an INSERT needs, so that its acknowledgement means that its rows are stored, on more than one server."""
 CHANGES = ("ALTER", "CREATE", "DROP", "TRUNCATE", "INSERT", "SYSTEM")
-AGREED = {"claim", "period", "pricing_run"}
+AGREED = {"claim", "delivery", "period", "pricing_run"}
 """Tables by which collectors agree: a row is read right after it is written, through whatever replica."""
 
 
@@ -122,6 +124,9 @@ def withdraw_all(store: Store, _: Path) -> None:
 WRITERS: dict[str, Callable[[Store, Path], object]] = {
     "inserter": lambda store, folder: asyncio.run(insert(store, folder)),
     "claim": lambda store, _: acquire_claim(store, "writers", "me", NOON, 60),
+    "deliveries": lambda store, _: advance(
+        store, DeliveryRecord(name="writers", department="maps", period=secrets.token_hex(8))
+    ),
     "rollups": roll_all_up,
     "months": lambda store, _: runs.save_periods(store, [runs.default_period(OCTOBER)]),
     "reprice": reprice,
@@ -133,6 +138,7 @@ WRITERS: dict[str, Callable[[Store, Path], object]] = {
 WRITTEN = {
     "inserter": {"queue_sample"},
     "claim": {"claim"},
+    "deliveries": {"delivery"},
     "rollups": {"rollup_state", "cost_daily_next"},
     "months": {"period"},
     "reprice": {"pricing_run", "pod_cost", "period", "statement_line", "month_statement"},
@@ -145,6 +151,7 @@ WRITTEN = {
 SITES = {
     "collector/billing/queries.py": "reprice, lock",
     "collector/billing/rows.py": "reprice, lock, withdraw, and all that write facts",
+    "collector/delivery/records.py": "deliveries",
     "collector/store/claim.py": "claim",
     "collector/store/rollup.py": "rollups",
     "collector/store/schema/migrate.py": "migrations",

@@ -19,6 +19,7 @@ Action = Literal[
     "backfill",
     "salvage",
     "back_up",
+    "send_report",
     "create_token",
     "revoke_token",
     "rotate_token",

@@ -3,6 +3,7 @@
 from tests.promtool.cases import Case, Fires, Silent
 
 BACKED_UP = 'lynceus_backup_last_success_timestamp_seconds{instance="lynceus-0"}'
+NOT_SENT = 'lynceus_delivery_overdue_seconds{report="maps-month",instance="lynceus-0"}'
 BACKUP_EVERY = 'lynceus_backup_period_seconds{instance="lynceus-0"}'
 BYTES = 'lynceus_store_spool_bytes{instance="lynceus-0"}'
 FREE = 'lynceus_disk_free_bytes{disk="store", instance="lynceus-0"}'
@@ -259,6 +260,26 @@ CASES: tuple[Case, ...] = (
             BACKUP_EVERY.replace("-0", "-1"): "6000x300",
         },
         at=("99m", "290m"),
+    ),
+    Fires(
+        alert="ReportNotSent",
+        severity="warning",
+        story="a mail server is down when a report is due, and the report arrives in the end",
+        series={NOT_SENT: "0x60 60+60x40 0x60", NOT_SENT.replace("-0", "-1"): "0x60 60+60x40 0x60"},
+        silent_at=("59m", "85m", "110m"),
+        fires_at=("95m",),
+        labels={"report": "maps-month"},
+        summary="A report was not sent.",
+        text=(
+            "The last message of report maps-month was due 35m 0s ago and is not known to be sent. "
+            "`lynceus report deliveries` says why; /readyz has the remedy."
+        ),
+    ),
+    Silent(
+        alert="ReportNotSent",
+        story="a report whose collector was killed is sent by another one a few minutes later, and one that is always sent",
+        series={NOT_SENT: "0x60 60+60x5 0x60", NOT_SENT.replace("maps", "all"): "0x130"},
+        at=("66m", "120m"),
     ),
     Fires(
         alert="QuarantineGrowing",
