@@ -398,4 +398,3 @@ class LiveView(msgspec.Struct, frozen=True, gc=False):
     """Entries of the audit log that are lost, since this process began."""
     access: AccessHealth = AccessHealth()
     deliveries: list[DeliveryHealth] = []
-    """Of the reports that are sent regularly."""
