@@ -20,6 +20,7 @@ LOOKS = [(width, scheme, tag) for tag in ("en", "zh-CN") for scheme in ("light",
 PLACES = {
     "live": "/",
     "bills": "/reports",
+    "bill of a department": "/reports/perception",
     "search": "/workflows?name=lane",
     "queue": "/queues/prod-hz/perception/perception?period=7d",
     "template": "/templates/lane-detect?period=30d",
