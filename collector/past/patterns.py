@@ -20,6 +20,7 @@ from collector.core.units import DAY_MS
 from collector.demo.load import PEOPLE
 from collector.demo.scenario import DEPARTMENTS
 from collector.demo.shapes import ARGO
+from collector.past.story import WHO_WORKS_IN
 from collector.past.walk import SECOND_MS, STEP_GAP_MS, VERSION, PatternPlace, Walk
 from collector.prices.lookup import Books
 
@@ -121,7 +122,8 @@ def _ownership(place: PatternPlace, rng: Random) -> dict[str, Any]:
     """Who pays for a workflow, and the labels that say so; they are those that the fleet's namespaces and users write."""
     habit = place.habit
     department = place.era.department or (habit.namespace if habit.namespace in DEPARTMENTS else "")
-    creator = rng.choice(PEOPLE) if habit.runs < BY_HAND else ""
+    drawn = rng.choice(PEOPLE) if habit.runs < BY_HAND else ""
+    creator = _colleague(drawn, habit.namespace) if drawn else ""
     labels = {
         ARGO + "workflow-template": habit.recipe.name,
         "namespace:department": department,
@@ -134,6 +136,12 @@ def _ownership(place: PatternPlace, rng: Random) -> dict[str, Any]:
         "project": habit.recipe.project,
         "creator": creator,
     }
+
+
+def _colleague(drawn: str, namespace: str) -> str:
+    """Who of those who work in a namespace starts a run; some work for one department alone, which unallocated runs show."""
+    people = WHO_WORKS_IN.get(namespace, PEOPLE)
+    return people[PEOPLE.index(drawn) % len(people)]
 
 
 BY_HAND = 50

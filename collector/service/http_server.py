@@ -47,6 +47,7 @@ from collector.web.money import Money, Spent
 from collector.web.readiness import readiness
 from collector.web.reports.api import add_report_api
 from collector.web.reports.api_source import ApiReportSource
+from collector.web.reports.drill_routes import add_drill
 from collector.web.reports.routes import add_reports
 from collector.web.reports.source import ReportSource
 from collector.web.workflow_routes import Places, no_places
@@ -139,7 +140,9 @@ def _reports(settings: Settings, pages: PageReader, of_api: ApiReportSource) -> 
     """The pages of bills, and the reports of the API."""
     budgets = budgets_of(settings.budgets, settings.currency)
     source = ReportSource(ask=pages.ask_report, zone=settings.billing_timezone, budgets=budgets)
-    return [partial(add_reports, reports=source), partial(add_report_api, source=of_api)]
+    # Those of all departments' names come last, since they take any name.
+    bills = [partial(add, reports=source) for add in (add_drill, add_reports)]
+    return [*bills, partial(add_report_api, source=of_api)]
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -22,6 +22,7 @@ from collector.web.history import AskStore
 from collector.web.money import Money
 from collector.web.reports.api import add_report_api
 from collector.web.reports.api_source import ApiReportSource
+from collector.web.reports.drill_routes import add_drill
 from collector.web.reports.routes import add_reports
 from collector.web.reports.source import ReportSource
 from tests.core.cost.charged import shipped
@@ -89,6 +90,7 @@ def an_app(entrance: Entrance, store: Store | None = None, **changes: Any) -> Fa
         "money": no_money,
         "history": (store or Store()).of,
         "more": [
+            partial(add_drill, reports=ReportSource(ask=no_rows, zone="UTC"), now=lambda: NOW),
             partial(add_reports, reports=ReportSource(ask=no_rows, zone="UTC"), now=lambda: NOW),
             partial(add_report_api, source=an_api_source()),
         ],

@@ -45,7 +45,15 @@ def of_row(place: MonthPlace, column: str, name: str) -> str:
     """Where the name in a row leads; empty: nowhere."""
     if column == "department":
         return page(name, place.month)
+    if place.department:
+        return workflows(place, column, name)
     return template(name) if column == "template" else ""
+
+
+def workflows(place: MonthPlace, column: str, name: str) -> str:
+    """The workflows behind a row."""
+    chosen = {"month": f"{place.month:%Y-%m}", column: "" if name == UNALLOCATED else name}
+    return f"{REPORTS}/{segment(place.department)}/workflows?{urlencode(chosen)}"
 
 
 def template(name: str) -> str:

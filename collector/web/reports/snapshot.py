@@ -17,6 +17,7 @@ from collector.reports.month_state import SHORT
 from collector.web.pages import templates_in
 from collector.web.reports.bill_tables import BillTable, alone, tables_of
 from collector.web.reports.bill_words import STATES
+from collector.web.reports.sentence import sentence
 
 HEIGHT = 64
 """Of the highest day's bar."""
@@ -57,7 +58,7 @@ def snapshot(report: MonthReport, language: Language, *, made_at: int | None = N
         .get_template("reports/snapshot.html")
         .render(
             language=language,
-            sentence="",
+            sentence=sentence(report, language),
             name=name_of(place.department, language),
             month=language.month(place.month),
             state=language.text(STATES[state.state]),

@@ -1,0 +1,201 @@
+"""
+Pages below a month's bill: what is shared and by which weight, whose the unallocated cost is, workflow by workflow, one file.
+
+Each table is also a file for spreadsheets (`format=csv`) and JSON (`format=json`), with all places of an amount.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Annotated, Literal
+from urllib.parse import quote
+
+from fastapi import FastAPI, Path, Query, Request
+from fastapi.responses import HTMLResponse, Response
+
+from collector.access.scope import Visitor
+from collector.clock import now_ms
+from collector.core.cost.attribution import UNALLOCATED
+from collector.core.model import Instant
+from collector.language.language import Language
+from collector.reports import likely_owner, month_workflows
+from collector.reports import shared_inspect as inspect
+from collector.reports.filters import LONGEST, MOST, Filter
+from collector.reports.month_bill import MonthPlace, MonthReport
+from collector.reports.month_report import read_month_report, read_why
+from collector.reports.render import as_csv, as_json
+from collector.reports.report import Report
+from collector.web.door import Asking
+from collector.web.history import NoAnswerError, NotThereError, answered
+from collector.web.pages import PageTemplates
+from collector.web.reports import shared_page, unallocated_page, workflows_page
+from collector.web.reports.routes import month_of, today_in
+from collector.web.reports.snapshot import snapshot
+from collector.web.reports.source import ReportSource
+from collector.web.spoken import Spoken
+
+Department = Annotated[str, Path(max_length=253)]
+Month = Annotated[str, Query(pattern=r"^(\d{4}-\d{2})?$", max_length=7)]
+Form = Annotated[Literal["", "csv", "json"], Query(alias="format")]
+Sort = Annotated[Literal["cost", "waste", "pods", "shared"], Query()]
+PageNumber = Annotated[int, Query(ge=1, le=10_000)]
+OWN_PARAMETERS = ("month", "sort", "page", "format", "lang")
+"""What is not a column in the address of the list of workflows."""
+BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
+"""Without it Excel takes UTF-8 for another encoding."""
+
+
+class BillPlaces:
+    """Which bill a request is about, and whether the visitor may see it."""
+
+    def __init__(self, zone: str, now: Callable[[], Instant]) -> None:
+        self._zone, self._now = zone, now
+
+    def of(self, visitor: Visitor, month: str, department: str, language: Language) -> MonthPlace:
+        """The month of a department; NotThereError if the visitor's scope has no such one."""
+        today = today_in(self._zone, self._now())
+        if visitor.scope.kind != "all" and (department == UNALLOCATED or not visitor.scope.permits(department)):
+            raise NotThereError(
+                language.text("There is no bill of a department {department}", department=department),
+                language.text("You see your own departments alone."),
+            )
+        return MonthPlace(month=month_of(month, today, language), department=department, zone=self._zone, today=today)
+
+
+def add_drill(app: FastAPI, pages: PageTemplates, reports: ReportSource, now: Callable[[], Instant] = now_ms) -> None:
+    """Adds the pages; before those of bills, which take any name for a department's."""
+    places = BillPlaces(reports.zone, now)
+    _add_unallocated(app, pages, reports, places)
+    _add_shared(app, pages, reports, places)
+    _add_workflows(app, pages, reports, places)
+    _add_snapshot(app, reports, places)
+
+
+def _add_unallocated(app: FastAPI, pages: PageTemplates, reports: ReportSource, places: BillPlaces) -> None:
+    @app.get("/reports/unallocated", include_in_schema=False, response_class=HTMLResponse)
+    async def of_none(visitor: Asking, spoken: Spoken, month: Month = "", form: Form = "") -> Response:
+        place = places.of(visitor, month, UNALLOCATED, spoken.language)
+        found = await answered(
+            reports.ask("unallocated", visitor.scope, lambda query: likely_owner.unallocated_cost(query, place.span))
+        )
+        if form:
+            return as_file(likely_owner.report(found, place.span), form, place)
+        shown = unallocated_page.view(found, place, spoken.language)
+        return pages.page("reports/unallocated.html", visitor=visitor, spoken=spoken, place=place, **shown)
+
+
+def _add_shared(app: FastAPI, pages: PageTemplates, reports: ReportSource, places: BillPlaces) -> None:
+    @app.get("/reports/{department}/shared", include_in_schema=False, response_class=HTMLResponse)
+    async def shared(
+        visitor: Asking,
+        spoken: Spoken,
+        department: Department,
+        month: Month = "",
+        form: Form = "",
+    ) -> Response:
+        place, of_all = places.of(visitor, month, department, spoken.language), visitor.scope.kind == "all"
+        if form:
+            made = await answered(
+                reports.ask(
+                    "shared",
+                    visitor.scope,
+                    lambda query: inspect.inspect_shared(query, place.month, department, of_all=of_all),
+                )
+            )
+            return as_file(made, form, place)
+        found = await answered(
+            reports.ask("shared", visitor.scope, lambda query: shared_page.read(query, place, of_all=of_all))
+        )
+        shown = shared_page.view(found, place, spoken.language)
+        return pages.page("reports/shared_lines.html", visitor=visitor, spoken=spoken, place=place, **shown)
+
+
+def _add_workflows(app: FastAPI, pages: PageTemplates, reports: ReportSource, places: BillPlaces) -> None:
+    @app.get("/reports/{department}/workflows", include_in_schema=False, response_class=HTMLResponse)
+    async def workflows(
+        request: Request,
+        visitor: Asking,
+        spoken: Spoken,
+        department: Department,
+        month: Month = "",
+        sort: Sort = "cost",
+        page: PageNumber = 1,
+        form: Form = "",
+    ) -> Response:
+        place = places.of(visitor, month, department, spoken.language)
+        filters = (*place.filters, *chosen(request, spoken.language))
+        most = workflows_page.MOST_IN_FILE if form else workflows_page.ROWS
+        found = await answered(
+            reports.ask(
+                "workflows of a month",
+                visitor.scope,
+                lambda query: month_workflows.month_workflows(
+                    query, place.span, filters, sort=sort, skipped=(page - 1) * most, most=most
+                ),
+            )
+        )
+        if form:
+            return as_file(month_workflows.report(found, place.span, filters), form, place)
+        wanted = workflows_page.WantedRows(
+            filters=filters[1:], sort=sort, page=page, with_bill=visitor.scope.kind == "all"
+        )
+        shown = workflows_page.view(found, place, wanted, spoken.language)
+        return pages.page("reports/month_workflows.html", visitor=visitor, spoken=spoken, place=place, **shown)
+
+
+def _add_snapshot(app: FastAPI, reports: ReportSource, places: BillPlaces) -> None:
+    @app.get("/reports/{department}/snapshot", include_in_schema=False, response_class=HTMLResponse)
+    async def download(visitor: Asking, spoken: Spoken, department: Department, month: Month = "") -> Response:
+        place, of_all = places.of(visitor, month, department, spoken.language), visitor.scope.kind == "all"
+        found = await answered(
+            reports.ask(
+                "snapshot",
+                visitor.scope,
+                lambda query: read_month_report(query, place, of_all=of_all, why=False),
+            )
+        )
+        return HTMLResponse(
+            snapshot(await _with_why(found, visitor, reports), spoken.language), headers=named(place, "html")
+        )
+
+
+async def _with_why(found: MonthReport, visitor: Visitor, reports: ReportSource) -> MonthReport:
+    """A month with why it costs more; without it where the store takes too long, since the rest is worth having."""
+    try:
+        differences = await answered(
+            reports.ask("difference", visitor.scope, lambda query: read_why(query, found.place))
+        )
+    except NoAnswerError:
+        return found
+    by_currency = {one.currency: one for one in differences}
+    amounts = tuple(replace(one, difference=by_currency.get(one.currency)) for one in found.amounts)
+    return replace(found, amounts=amounts)
+
+
+def chosen(request: Request, language: Language) -> list[Filter]:
+    """The filters in an address: columns of the cost report; NotThereError for any other name."""
+    found: dict[str, list[str]] = {}
+    for name, value in request.query_params.multi_items():
+        if name in OWN_PARAMETERS:
+            continue
+        if name not in workflows_page.COLUMNS:
+            raise NotThereError(
+                language.text("There is no column {name}", name=name[:60]),
+                language.text("Columns are {names}.", names=", ".join(workflows_page.COLUMNS)),
+            )
+        if len(value) > LONGEST or sum(map(len, found.values())) >= MOST:
+            raise NotThereError("Too much is wanted for", f"At most {MOST} values of {LONGEST} characters each.")
+        found.setdefault(name, []).append(value or UNALLOCATED)
+    return [Filter(name, tuple(values)) for name, values in found.items()]
+
+
+def as_file(made: Report, form: str, place: MonthPlace) -> Response:
+    """A report as a file for spreadsheets, or as JSON."""
+    if form == "json":
+        return Response(as_json(made), media_type="application/json")
+    return Response((BOM + as_csv(made)).encode(), media_type="text/csv", headers=named(place, "csv"))
+
+
+def named(place: MonthPlace, ending: str) -> dict[str, str]:
+    """The header with which a browser saves an answer as a file."""
+    name = quote(f"{place.department}-{place.month:%Y-%m}.{ending}", safe="")
+    return {"content-disposition": f"attachment; filename=bill-{place.month:%Y-%m}.{ending}; filename*=UTF-8''{name}"}
