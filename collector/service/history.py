@@ -13,11 +13,13 @@ from msgspec.structs import replace
 
 from collector import connect
 from collector.access.scope import Scope
+from collector.core.facts.bills import PodRun
 from collector.core.facts.workflows import WorkflowRun
 from collector.core.history.queue import QueuePlace, StepsOfTime, StoredQueue
 from collector.core.history.template import StoredTemplate, TemplatePlace
 from collector.core.history.workflow import NamedWorkflow, StoredWorkflow
 from collector.measured import Measure
+from collector.reports.pod_bill import NO_BILL, PodsOnBills, pods_on_bills
 from collector.reports.queue_history import read_queue
 from collector.reports.template_history import read_template
 from collector.reports.workflow import read_workflow
@@ -60,6 +62,7 @@ class PageReader:
             named=partial(self._named, scope),
             queue=partial(self._queue, scope),
             template=partial(self._template, scope),
+            bills=partial(self._bills, scope),
         )
 
     def close(self) -> None:
@@ -89,6 +92,11 @@ class PageReader:
         if of_all or found is None:
             return found
         return replace(found, waiting=[replace(one, words="") for one in found.waiting])
+
+    async def _bills(self, scope: Scope, pods: Sequence[PodRun], with_lines: bool) -> PodsOnBills:
+        if scope.kind != "all":
+            return NO_BILL  # the provider's bill is of all departments
+        return await self.ask("bill", scope, lambda query: pods_on_bills(query, pods, lines=with_lines))
 
     async def _template(self, scope: Scope, place: TemplatePlace, steps: StepsOfTime) -> StoredTemplate | None:
         return await self.ask("template", scope, lambda query: read_template(query, place, steps))

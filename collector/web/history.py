@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from collector.access.scope import Scope
+from collector.core.facts.bills import PodRun
 from collector.core.history.queue import QueuePlace, StepsOfTime, StoredQueue
 from collector.core.history.template import StoredTemplate, TemplatePlace
 from collector.core.history.workflow import NamedWorkflow, StoredWorkflow
 from collector.language.language import ENGLISH, Language, in_catalog
+from collector.reports.pod_bill import NO_BILL, PodsOnBills
 from collector.reports.report import Query
 from collector.shown_text import redact
 
@@ -41,6 +43,11 @@ class NameSought:
     """Those that are watched, in which it may be live."""
 
 
+async def no_bill(_pods: Sequence[PodRun], _with_lines: bool) -> PodsOnBills:
+    """Knows no bill."""
+    return NO_BILL
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """What pages may ask the store. None: it has no such thing. Every function may raise whatever its store raises."""
@@ -53,6 +60,8 @@ class History:
     """Over a period."""
     template: Callable[[TemplatePlace, StepsOfTime], Awaitable[StoredTemplate | None]]
     """Over a period that ends now."""
+    bills: Callable[[Sequence[PodRun], bool], Awaitable[PodsOnBills]] = no_bill
+    """Of pods: which months have the provider's bill, and whether their lines are read too."""
 
 
 class AskStore(Protocol):

@@ -3,19 +3,22 @@ The page and the JSON of one workflow, and the search for one by its name.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 from fastapi import FastAPI, Path, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from collector.access.scope import Scope
+from collector.core.history.workflow import StoredWorkflow
 from collector.core.live_view import LiveView
 from collector.core.model import Instant
 from collector.core.queue.managers.queues import QueuePosition
 from collector.language.language import ENGLISH, Language, in_catalog
+from collector.reports.pod_bill import NO_BILL, PodsOnBills
 from collector.web.api_workflow import WorkflowDetail
 from collector.web.door import Asking
-from collector.web.history import MOST_FOUND, Histories, NameSought, NotThereError, answered
+from collector.web.history import MOST_FOUND, Histories, History, NameSought, NoAnswerError, NotThereError, answered
 from collector.web.pages import PageTemplates
 from collector.web.spoken import Spoken
 from collector.web.words import segment
@@ -60,15 +63,12 @@ def add_workflow(
 ) -> None:
     """Adds both routes."""
 
-    async def shown(scope: Scope, uid: str, attempt: int | None, language: Language) -> WorkflowDetail:
-        view = live()
-        clusters = [cluster.name for cluster in view.clusters]
-        stored = await answered(history(scope).workflow(uid, attempt, clusters))
-        if stored is None:
-            raise _not_there(uid, attempt, language)
+    known = partial(_known, history, live)
+
+    def shown(scope: Scope, stored: StoredWorkflow, language: Language) -> WorkflowDetail:
         # How many others wait in the manager's queue is for those who may know of all.
-        place = places(stored.shown.cluster, uid) if scope.kind == "all" else None
-        return workflow_page(stored, view.infos, now(), place, language)
+        place = places(stored.shown.cluster, stored.shown.uid) if scope.kind == "all" else None
+        return workflow_page(stored, live().infos, now(), place, language)
 
     @app.get("/workflows/{uid}", response_class=HTMLResponse, include_in_schema=False)
     async def page(
@@ -77,9 +77,13 @@ def add_workflow(
         uid: Uid,
         attempt: Attempt = None,
         rows: Annotated[int, Query(ge=1, le=100_000)] = ROWS_SHOWN,
+        bill: bool = False,
     ) -> HTMLResponse:
-        workflow = await shown(visitor.scope, uid, attempt, spoken.language)
+        stored = await known(visitor.scope, uid=uid, attempt=attempt, language=spoken.language)
+        workflow = shown(visitor.scope, stored, spoken.language)
         drawn = view(workflow, rows, spoken.language)
+        on_bills = await _on_bills(history(visitor.scope), stored, with_lines=bill)
+        drawn |= {"on_bills": on_bills, "with_bill": bill}
         return pages.page("workflow.html", visitor=visitor, spoken=spoken, workflow=workflow, **drawn)
 
     @app.get(
@@ -87,7 +91,26 @@ def add_workflow(
         summary="One workflow by its uid: its life, steps, pods and cost; `attempt` chooses one of several",
     )
     async def as_json(visitor: Asking, uid: Uid, attempt: Attempt = None) -> WorkflowDetail:
-        return await shown(visitor.scope, uid, attempt, ENGLISH)
+        return shown(visitor.scope, await known(visitor.scope, uid=uid, attempt=attempt, language=ENGLISH), ENGLISH)
+
+
+async def _known(
+    history: Histories, live: Callable[[], LiveView], scope: Scope, *, uid: str, attempt: int | None, language: Language
+) -> StoredWorkflow:
+    """An attempt of a workflow, for a scope; NotThereError if the store has none."""
+    clusters = [cluster.name for cluster in live().clusters]
+    stored = await answered(history(scope).workflow(uid, attempt, clusters))
+    if stored is None:
+        raise _not_there(uid, attempt, language)
+    return stored
+
+
+async def _on_bills(history: History, stored: StoredWorkflow, *, with_lines: bool) -> PodsOnBills:
+    """What imported bills have of the workflow's pods; nothing where the store takes too long: the rest is worth having."""
+    try:
+        return await answered(history.bills(stored.pods, with_lines))
+    except NoAnswerError:
+        return NO_BILL
 
 
 def add_search(app: FastAPI, pages: PageTemplates, history: Histories, live: Callable[[], LiveView]) -> None:

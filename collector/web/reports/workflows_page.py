@@ -112,7 +112,7 @@ def _described(one: Filter, language: Language) -> str:
 
 
 def _row(row: PaidWorkflow, wanted: WantedRows, language: Language) -> ShownWorkflow:
-    bill = "?bill=1#pods-title" if wanted.with_bill else ""
+    bill = "?bill=1#bill-title" if wanted.with_bill else ""
     return ShownWorkflow(
         row=row,
         address=f"/workflows/{segment(row.workflow_uid)}{bill}" if row.workflow_uid else "",

@@ -145,7 +145,7 @@ def test_workflows_have_the_amounts_of_the_cost_report(address: str, answers: Ca
         uid = row["workflow_uid"] or "unallocated"
         found |= {uid: found.get(uid, Decimal(0)) + Decimal(row["to pay"])} if row["to pay"] else {}
     assert found == wanted
-    assert '<a href="/workflows/w5?bill=1#pods-title">' in page
+    assert '<a href="/workflows/w5?bill=1#bill-title">' in page
     assert "0.0042" in page
 
 
