@@ -54,6 +54,7 @@ def add_reports(app: FastAPI, pages: PageTemplates, reports: ReportSource, now: 
         patience_s = None if wait else WAIT_FOR_SLOW_S
         found, is_whole = await months.whole(visitor.scope, place, spoken.language, patience_s)
         shown = month_page(found, spoken.language) | {"is_whole": is_whole, "waited": wait}
+        shown["drawn_at"] = spoken.language.instant(datetime.fromtimestamp(now() / 1000, ZoneInfo(reports.zone)))
         return pages.page("reports/month.html", visitor=visitor, spoken=spoken, **shown)
 
     @app.get("/reports", include_in_schema=False, response_class=HTMLResponse)
