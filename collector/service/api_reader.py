@@ -18,6 +18,7 @@ from collector.service.history import report_store
 from collector.service.scoped_stores import ScopedStores
 from collector.service.store_questions import QuestionTerms, StoreQuestions
 from collector.settings.attribution import annotations_of
+from collector.settings.budgets import budgets_of
 from collector.settings.model import Settings
 from collector.store.clickhouse import Store
 from collector.web.reports.api_source import ApiReportSource
@@ -62,6 +63,7 @@ class ApiReader:
             patience_s=self._patience_s,
             books=books or connect.books(self._settings, Path()),
             units=tuple(annotations_of(self._settings.attribution.units)),
+            budgets=tuple(budgets_of(self._settings.budgets, self._settings.currency)),
             months=lambda scope: self.questions.ask_rows("months", scope, list_months),
             bill=self._bill,
         )

@@ -28,11 +28,12 @@ def report(place: MonthPlace, kind: str = "cost", **options: str) -> str:
 def difference(place: MonthPlace, form: str = "") -> str:
     """The API's comparison with the month before, as the page has it."""
     if place.is_over:
-        return report(place, compare="before", by="department,template", **({"format": form} if form else {}))
+        options = {"compare": "before", "by": "department,template"} | ({"format": form} if form else {})
+        return report(place, "comparison", **options)
     end = {"from": f"{place.month}", "to": f"{place.today}"}
     where = {"where": f"department={place.department}"} if place.department else {}
     options = {**end, "compare": "same-days", "by": "department,template"} | ({"format": form} if form else {})
-    return f"{API}/cost?{urlencode(options | where)}"
+    return f"{API}/comparison?{urlencode(options | where)}"
 
 
 def month_json(place: MonthPlace) -> str:

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from collector.core.cost.budget import BUDGET_COLUMNS
 from collector.prices.pool_nodes import Per
-from collector.reports import queue
+from collector.reports import anomalies, queue
 from collector.reports.comparison_report import COLUMNS as COMPARED_BY
 from collector.reports.cost import SORTS
 from collector.reports.cost_columns import COLUMNS as COST_COLUMNS
@@ -155,6 +156,28 @@ class SavingsParameters(PeriodParameters):
     """What `node_price` is for."""
     wait: int = Field(60, ge=0, le=10**7, examples=[300])
     """Seconds that 19 of 20 pods may wait at most."""
+
+
+class AnomalyParameters(PeriodParameters):
+    """Of `/api/v1/reports/anomalies`."""
+
+    where: list[Filtered] = _where(anomalies.FILTERS, "department=maps")
+    top: int = Field(anomalies.MOST, ge=0, le=10**6, examples=[5])
+    """Only so many, the most excess first; 0: all."""
+
+
+class MonthParameters(PageParameters):
+    """Of `/api/v1/reports/budgets`."""
+
+    month: str = Field("", max_length=7, examples=["2026-11"])
+    """The month. Default: this month."""
+
+
+class ForecastParameters(MonthParameters):
+    """Of `/api/v1/reports/forecast`."""
+
+    by: str = _by(BUDGET_COLUMNS, "", "department")
+    where: list[Filtered] = _where(BUDGET_COLUMNS, "department=maps")
 
 
 class BillParameters(PageParameters):

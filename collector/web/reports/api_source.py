@@ -4,9 +4,12 @@ What the API's reports are made from: questions to the store for a scope, with m
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from collector.access.scope import Scope
 from collector.clock import now_ms
+from collector.core.cost.budget import Budget
 from collector.core.model import Instant
 from collector.prices.lookup import Books
 from collector.reports.questions import Question
@@ -33,12 +36,19 @@ class ApiReportSource:
     """The price books in force, for what a pool of nodes would cost."""
     units: tuple[str, ...] = ()
     """What workflows make, as the settings name it."""
+    budgets: tuple[Budget, ...] = ()
+    """Those of the settings."""
     months: Answer
     """Makes the list of months."""
     bill: Callable[[Scope, int], Awaitable[Report]]
     """Makes the report of a month's imported bill; months are days since 1970."""
     now: Callable[[], Instant] = field(default=now_ms)
     """The clock."""
+
+    @property
+    def today(self) -> datetime:
+        """The clock, in the billing time zone."""
+        return datetime.fromtimestamp(self.now() / 1000, ZoneInfo(self.zone))
 
     def report(self, name: str, question: Question) -> Answer:
         """Returns the answer to a question that the store answers alone."""

@@ -4,16 +4,35 @@ The reports of the API, each declared once: its path, what it takes, and the que
 A new report is an entry of REPORTS; docs/reference/api.md, the address and its pages follow from it.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, NamedTuple
 
+from collector.access.scope import Scope
+from collector.language.language import language
+from collector.reports.budgets import visible
 from collector.reports.periods import parse_month
-from collector.reports.questions import ask_comparison, ask_cost, ask_queue, ask_steps, ask_success, ask_units
+from collector.reports.questions import (
+    ask_anomalies,
+    ask_budgets,
+    ask_comparison,
+    ask_cost,
+    ask_forecast,
+    ask_queue,
+    ask_steps,
+    ask_success,
+    ask_units,
+)
+from collector.reports.report import Report
 from collector.reports.savings_question import AskedNode, SavingsTerms, ask_savings
+from collector.web.reports.anomaly_sentence import anomaly_sentence
 from collector.web.reports.api_parameters import (
+    AnomalyParameters,
     BillParameters,
     ComparisonParameters,
     CostParameters,
+    ForecastParameters,
+    MonthParameters,
     PageParameters,
     QueueParameters,
     SavingsParameters,
@@ -76,6 +95,26 @@ def _savings(given: SavingsParameters, source: ApiReportSource) -> Answer:
     return source.report("savings", ask_savings(period, given.where, node, wait_s=given.wait, terms=terms))
 
 
+def _anomalies(given: AnomalyParameters, source: ApiReportSource) -> Answer:
+    in_words = partial(anomaly_sentence, language=language("en"))
+    question = ask_anomalies(given.period(source.zone), given.where, top=given.top, sentence=in_words)
+    return source.report("anomalies", question)
+
+
+def _forecast(given: ForecastParameters, source: ApiReportSource) -> Answer:
+    return source.report("forecast", ask_forecast(given.month, given.where, by=given.by, now=source.today))
+
+
+def _budgets(given: MonthParameters, source: ApiReportSource) -> Answer:
+    now = source.today
+    ask_budgets(given.month, (), now=now)  # a wrong month is refused before the store is asked
+
+    def answer(scope: Scope) -> Awaitable[Report]:
+        return source.ask("budgets", scope, ask_budgets(given.month, visible(source.budgets, scope), now=now))
+
+    return answer
+
+
 def _months(_: PageParameters, source: ApiReportSource) -> Answer:
     return source.months
 
@@ -120,6 +159,27 @@ REPORTS = (
         "What a fixed pool of nodes would have cost, and what spot and sizes cost",
         SavingsParameters,
         _savings,
+    ),
+    ApiReport(
+        "anomalies",
+        "report anomalies",
+        "Runs, versions and days that cost far more than usual, and why",
+        AnomalyParameters,
+        _anomalies,
+    ),
+    ApiReport(
+        "forecast",
+        "report forecast",
+        "What a month will cost: to date, likely, and from low to high in four of five cases",
+        ForecastParameters,
+        _forecast,
+    ),
+    ApiReport(
+        "budgets",
+        "report budgets",
+        "How far a month has gone towards each budget of the settings, and what is likely",
+        MonthParameters,
+        _budgets,
     ),
     ApiReport(
         "months",

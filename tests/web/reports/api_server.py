@@ -44,6 +44,10 @@ data_dir: {folder}
 http: {{listen: '{address}'}}
 access: {{token_files: ['{folder}/tokens.yaml']}}
 attribution: {{units: [{{name: km, workflow_annotation: example.com/km}}]}}
+budgets:
+  - {{where: {{department: maps}}, month: "100", currency: CNY}}
+  - {{where: {{department: vision}}, month: "100", currency: CNY}}
+  - {{name: all of it, month: "1000", currency: CNY}}
 """
 
 

@@ -69,6 +69,9 @@ CASES: Mapping[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
         {**NOVEMBER, "node_type": "x", "node_size": "2-4Gi", "node_price": "1", "wait": 300},
         ("report", "savings", "--node-type", "x", "--node-size", "2-4Gi", "--node-price", "1", "--wait", "300"),
     ),
+    "anomalies": ("anomalies", {**NOVEMBER, "top": 0}, ("report", "anomalies", "--top", "0")),
+    "forecast": ("forecast", {**NOVEMBER, "by": "department"}, ("report", "forecast", "--by", "department")),
+    "budgets": ("budgets", NOVEMBER, ("report", "budgets")),
     "months": ("months", {}, ("period", "list")),
     "bill": ("bill", NOVEMBER, ("bill", "show", "--month", "2026-11")),
 }
@@ -152,7 +155,8 @@ async def test_pages_together_are_what_the_command_prints(api: Reporting, case: 
 
     assert as_printed(joined(pages)) == api.printed(*command_of(case))
     rows = sum(len(table["rows"]) for page in pages for table in (page, *page.get("parts", ())))
-    assert rows == pages[0]["paging"]["rows"] > 0
+    assert rows == pages[0]["paging"]["rows"]
+    assert rows or name == "anomalies", "runs of a few days have nothing to be compared with"
     assert all(sum(len(table["rows"]) for table in (page, *page.get("parts", ()))) == 4 for page in pages[:-1])
 
 
