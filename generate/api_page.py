@@ -69,10 +69,10 @@ def _parameters(paths: Json) -> Iterator[str]:
                 yield f"## {method.upper()} {path}"
                 yield str(operation.get("description") or operation["summary"])
                 rows = [
-                    (code(one["name"]), _type(one["schema"]), _usual(one), one["description"], _example(one["schema"]))
+                    (code(one["name"]), _type(one["schema"]), _usual(one), _example(one["schema"]), one["description"])
                     for one in described
                 ]
-                yield table(("parameter", "type", "default", "meaning", "example"), rows)
+                yield table(("parameter", "type", "default", "example", "meaning"), rows)
 
 
 def _usual(parameter: Json) -> str:
