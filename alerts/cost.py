@@ -51,6 +51,23 @@ def cost_spike(numbers: Numbers) -> Alert:
     )
 
 
+def cost_anomaly(numbers: Numbers) -> Alert:
+    """A version that takes longer, or tries that are repeated: its department pays more each day until somebody looks."""
+    excess = once(catalog.ANOMALY_EXCESS, numbers.of(catalog.ANOMALY_EXCESS))
+    return Alert(
+        name="CostAnomaly",
+        expr=f"{excess} > {numbers['least']}",
+        severity="warning",
+        summary="Workflows of a department cost far more than usual.",
+        description=(
+            f"What began to cost far more than usual for {{{{ $labels.department }}}} today or yesterday cost {MONEY} more so "
+            "far. `lynceus report anomalies` names it, and why."
+        ),
+        hold=numbers.span("hold"),
+        labels=("department", "currency"),
+    )
+
+
 def unpriced_pods(numbers: Numbers) -> Alert:
     """Bills lack these pods, or have a guess for them, and nothing else shows it."""
     window = numbers.span("window")
@@ -200,6 +217,7 @@ def _share_of(numbers: Numbers, part: str, whole: str) -> str:
 
 BUILDERS: tuple[Builder, ...] = (
     cost_spike,
+    cost_anomaly,
     unpriced_pods,
     prices_stale,
     cost_unallocated,

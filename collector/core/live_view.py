@@ -1,7 +1,5 @@
 """
-The live view: what is known at an instant. `/metrics`, `/readyz` and the live page show nothing else.
-
-Every request computes it again; nothing here is stored.
+The live view: what is known at an instant, computed for each request. `/metrics`, `/readyz` and the live page show it alone.
 """
 
 from decimal import Decimal
@@ -11,6 +9,7 @@ import msgspec
 
 from collector.core.access_health import AccessHealth
 from collector.core.cost.budget import BudgetUse
+from collector.core.cost.unusual_cost import UnusualCost
 from collector.core.delivery_health import DeliveryHealth
 from collector.core.facts.watches import WatchGap
 from collector.core.messages import ControllerMetrics
@@ -380,6 +379,7 @@ class LiveView(msgspec.Struct, frozen=True, gc=False):
     """Empty: none is set, or the store has not answered for some time."""
     departments: list[DepartmentCost] = []
     """Empty: the store has not answered for some time."""
+    unusual: list[UnusualCost] = []
     credentials: dict[str, Instant] = {}
     """When the credentials of each cluster expire, where they do and nothing renews them in time."""
     infos: list[ClusterInfo] = []

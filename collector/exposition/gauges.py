@@ -297,6 +297,12 @@ GAUGES: dict[str, Reader] = {
     ),
     catalog.BUDGET_FORECAST.name: _budget_forecast,
     catalog.BUDGET_THRESHOLD.name: _budget_threshold,
+    catalog.COST_ANOMALIES.name: _gauge_of(
+        catalog.COST_ANOMALIES, lambda view: view.unusual, lambda department: department.found
+    ),
+    catalog.ANOMALY_EXCESS.name: _gauge_of(
+        catalog.ANOMALY_EXCESS, lambda view: view.unusual, lambda department: float(department.excess)
+    ),
     catalog.PRICES_READ.name: _book(catalog.PRICES_READ, lambda book: _seconds(book.read_at)),
     catalog.PRICES_VALID_UNTIL.name: _book(catalog.PRICES_VALID_UNTIL, lambda book: _seconds(book.valid_until)),
     catalog.CONTROLLER_READY.name: _controller(catalog.CONTROLLER_READY, lambda pod: pod.ready, min),

@@ -6,15 +6,17 @@ The store draws some runs of each template, version and day, and finds the deare
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from collector.catalog.rollups import RUN_DAILY
 from collector.core.cost.anomalies import HISTORY_DAYS, LEAST_EXCESS, Anomaly, AnomalyKind, RunSeries, find_anomalies
 from collector.core.cost.run_costs import DearRun, RunFigures, RunsOfDay
+from collector.core.cost.unusual_cost import UnusualCost
 from collector.reports.completeness import completeness
 from collector.reports.filters import Filter, condition, described, holds
+from collector.reports.month import MOST_DEPARTMENTS
 from collector.reports.report import Query, Report, Span
 from collector.reports.rollup_source import rollup_source
 from collector.reports.sources import IN_PERIOD
@@ -100,6 +102,15 @@ def _day(row: Sequence[Any]) -> RunsOfDay:
         dearest=tuple(DearRun(-cost, uid, name, RunFigures(1, -cost, *more)) for cost, uid, name, *more in dearest),
         figures=RunFigures(runs, *figures),
     )
+
+
+def unusual_costs(query: Query, today: date, zone: str) -> list[UnusualCost]:
+    """What began to cost far more than usual yesterday and today, by department and currency; the dearest departments."""
+    sums: dict[tuple[str, str], list[Decimal]] = {}
+    for one in anomalies(query, Span(today - timedelta(1), today + timedelta(1), zone)):
+        sums.setdefault((one.department, one.currency), []).append(one.excess)
+    found = [UnusualCost(*key, found=len(some), excess=sum(some, Decimal())) for key, some in sums.items()]
+    return sorted(found, key=lambda one: -one.excess)[:MOST_DEPARTMENTS]
 
 
 def anomalies_report(

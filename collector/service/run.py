@@ -9,9 +9,10 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from collector import connect, logs
@@ -42,6 +43,7 @@ from collector.service.storage import Storage
 from collector.service.store_probe import StoreProbe
 from collector.service.tasks import background_task
 from collector.service.trace_export import TraceExport
+from collector.service.unusual_costs import UnusualCosts
 from collector.service.visitors import Visitors
 from collector.service.watchers import Watchers
 from collector.settings.derived import rules_of
@@ -114,6 +116,7 @@ def build(settings: Settings, folder: Path, stop: asyncio.Event, file: Path | No
         departments=DepartmentCosts(settings),
         budgets=BudgetWatch(settings),
         deliveries=Deliveries(settings, counters),
+        unusual=UnusualCosts(settings),
         audit=AuditLog(counters, log_lines=settings.access.audit_log),
         visitors=Visitors(settings),
         store_probe=StoreProbe(settings),
@@ -144,25 +147,31 @@ async def _start(runtime: Runtime, stack: AsyncExitStack, accrue_s: int) -> None
     stack.enter_context(runtime.disks.watching())
     stack.enter_context(runtime.backups.running())
     await stack.enter_async_context(runtime.deliveries.running())
-    charging = asyncio.Lock()
-    for name, work in {
-        "samples": jobs.sample_forever(runtime),
-        "loop lag": jobs.time_loop_forever(counters),
-        "charges": jobs.accrue_forever(pipeline, accrue_s, charging),
-        "runs": jobs.follow_pricing_runs(settings, pipeline, charging),
-        "corrections": jobs.correct_forever(settings, accrue_s),
-        "rollups": jobs.roll_up_forever(settings, counters, storage.rolled_up_at, pipeline.books),
-        "departments": runtime.departments.follow_forever(),
-        "budgets": runtime.budgets.follow_forever(),
-        "tokens": runtime.visitors.follow_forever(),
-        "retention": jobs.retain_once(settings),
-    }.items():
+    for name, work in _jobs(runtime, accrue_s).items():
         await stack.enter_async_context(background_task(work, name))
     if runtime.trace_export is not None:
         await stack.enter_async_context(background_task(runtime.trace_export.run(storage.stored_until), "traces"))
     await stack.enter_async_context(runtime.copied_secrets.following(runtime.live_settings.discovery))
     await stack.enter_async_context(runtime.fleet.watching())
     await stack.enter_async_context(background_task(runtime.shards.follow_forever(runtime.fleet.look), "held shards"))
+
+
+def _jobs(runtime: Runtime, accrue_s: int) -> dict[str, Coroutine[Any, Any, None]]:
+    """What runs for as long as the collector, by name."""
+    settings, pipeline, counters, charging = runtime.settings, runtime.pipeline, runtime.counters, asyncio.Lock()
+    return {
+        "samples": jobs.sample_forever(runtime),
+        "loop lag": jobs.time_loop_forever(counters),
+        "charges": jobs.accrue_forever(pipeline, accrue_s, charging),
+        "runs": jobs.follow_pricing_runs(settings, pipeline, charging),
+        "corrections": jobs.correct_forever(settings, accrue_s),
+        "rollups": jobs.roll_up_forever(settings, counters, runtime.storage.rolled_up_at, pipeline.books),
+        "departments": runtime.departments.follow_forever(),
+        "budgets": runtime.budgets.follow_forever(),
+        "anomalies": runtime.unusual.follow_forever(),
+        "tokens": runtime.visitors.follow_forever(),
+        "retention": jobs.retain_once(settings),
+    }
 
 
 @contextlib.contextmanager

@@ -26,6 +26,7 @@ from collector.service.shards import Shards
 from collector.service.storage import Storage
 from collector.service.store_probe import StoreProbe
 from collector.service.trace_export import TraceExport
+from collector.service.unusual_costs import UnusualCosts
 from collector.service.visitors import Visitors
 from collector.service.watchers import Watchers
 from collector.settings.model import Settings
@@ -49,6 +50,7 @@ class Runtime:
     departments: DepartmentCosts
     budgets: BudgetWatch
     deliveries: Deliveries
+    unusual: UnusualCosts
     audit: AuditLog
     visitors: Visitors
     store_probe: StoreProbe
@@ -69,6 +71,7 @@ class Runtime:
             departments=self.departments.costs(),
             budgets=self.budgets.uses(),
             deliveries=self.deliveries.health(),
+            unusual=self.unusual.costs(),
             disks=self.disks.use(),
             backup=self.backups.state(),
             infos=self.fleet.infos(),

@@ -83,6 +83,8 @@ LEVEL: dict[str, float] = {
     "lynceus_budget_amount": 4000,
     "lynceus_budget_used_ratio": 0.25,
     "lynceus_budget_forecast_ratio": 0.9,
+    "lynceus_cost_anomalies": 1,
+    "lynceus_cost_anomaly_excess": 5,
     "lynceus_price_book_valid_until_timestamp_seconds": 9e9,
     "lynceus_controller_ready": 1,
     "lynceus_controller_leader": 1,

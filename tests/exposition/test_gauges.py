@@ -11,6 +11,7 @@ from collector.catalog.counters import Counters
 from collector.catalog.metrics.metric import MAX_SERIES
 from collector.core.access_health import AccessHealth
 from collector.core.cost.budget import BudgetUse
+from collector.core.cost.unusual_cost import UnusualCost
 from collector.core.live_view import (
     ClusterInfo,
     DepartmentCost,
@@ -289,6 +290,15 @@ def test_budgets_have_their_shares_and_thresholds() -> None:
     assert gauge("lynceus_budget_used_ratio", view) == {("maps", "CNY", "maps"): 0.8125}
     assert sorted(gauge("lynceus_budget_forecast_ratio", view).values()) == [0.9, 1, 1.2]
     assert sorted(gauge("lynceus_budget_threshold_reached", view).values()) == [0, 1]
+
+
+def test_departments_have_what_cost_more_than_usual() -> None:
+    """How many anomalies, and how much; none without one."""
+    view = a_view(unusual=[UnusualCost("maps", "USD", 2, Decimal("60.5"))])
+
+    assert gauge("lynceus_cost_anomalies", view) == {("USD", "maps"): 2}
+    assert gauge("lynceus_cost_anomaly_excess", view) == {("USD", "maps"): 60.5}
+    assert gauge("lynceus_cost_anomalies", a_view()) == {}
 
 
 def test_a_controller_has_a_sample_for_each_known_value() -> None:

@@ -26,6 +26,7 @@ from collector.billing.reprice import Preparation, price_pods
 from collector.billing.runs import periods_of
 from collector.catalog.rollups import ROLLUPS
 from collector.clock import now_ms
+from collector.core.cost.anomalies import LEAST_EXCESS
 from collector.core.cost.billing_days import date_of
 from collector.core.facts.bills import PodCost
 from collector.core.units import DAY_MS
@@ -36,6 +37,7 @@ from collector.past.lay import CLUSTERS, Draws, draw, lay_past
 from collector.past.prices import books_of
 from collector.past.rows import SCRATCH
 from collector.past.story import BUDGETS
+from collector.reports.anomalies import anomalies
 from collector.reports.completeness import completeness
 from collector.reports.render import print_report
 from collector.reports.report import Span
@@ -165,6 +167,20 @@ def test_the_causes_are_planted(laid: Laid) -> None:
     assert 1.5 < longer[1][0] / longer[0][0] < 2.5
     assert price == [(Decimal("1.2"),), (Decimal("1.32"),)]
     assert storm[2][0] > 2 * storm[0][0]
+
+
+def test_what_cost_more_than_usual_is_what_was_planted(laid: Laid) -> None:
+    """The version that takes twice as long, the days on which backtests were tried again, and nothing else."""
+
+    def query(sql: str, parameters: Any) -> list[tuple[Any, ...]]:
+        return laid.store.query_rows(sql, dict(parameters))
+
+    spans = [Span(date_of(a), date_of(b)) for a, b in itertools.pairwise([*DAYS.months, DAYS.end])]
+    # A small past has a part of the money.
+    least = LEAST_EXCESS * Decimal(SMALL.share)
+    found = [[(one.template, one.kind, one.cause) for one in anomalies(query, span, least=least)] for span in spans]
+
+    assert found == [[], [], [("lane-detect", "version", "time"), ("factor-backtest", "days", "retries")]]
 
 
 def test_the_rollups_are_built_and_nothing_is_left(laid: Laid) -> None:

@@ -12,9 +12,10 @@ import pytest
 
 from collector.catalog.rollups import RUN_DAILY
 from collector.core.cost.billing_days import day_of
+from collector.core.cost.unusual_cost import UnusualCost
 from collector.core.facts.bills import PodCost
 from collector.core.units import DAY_MS
-from collector.reports.anomalies import FILTERS, anomalies, anomalies_report
+from collector.reports.anomalies import FILTERS, anomalies, anomalies_report, unusual_costs
 from collector.reports.filters import parse_filters
 from collector.reports.report import Query, Span
 from collector.store.rollup import roll_up
@@ -102,6 +103,14 @@ def test_unusual_runs_are_found_with_their_causes(query: Query) -> None:
     assert Decimal("9.5") < long.usual < Decimal("10.5")
     assert long.excess == long.now - long.usual
     assert long.evidence > 100
+
+
+def test_sums_of_departments_are_those_of_yesterday_and_today(query: Query) -> None:
+    """A day later they are still there, two days later they are not."""
+    both = [UnusualCost("maps", "USD", 2, sum((one.excess for one in anomalies(query, MONTH)), Decimal()))]
+
+    assert unusual_costs(query, DEAR + timedelta(1), "UTC") == both
+    assert unusual_costs(query, DEAR + timedelta(2), "UTC") == []
 
 
 def test_a_period_has_what_began_in_it(query: Query) -> None:

@@ -22,6 +22,7 @@ from collector.catalog.counters import Counters
 from collector.clock import now_ms
 from collector.core.access_health import AccessHealth
 from collector.core.cost.billing_days import day_of
+from collector.core.cost.unusual_cost import UnusualCost
 from collector.core.facts.workflows import QueueSample, WorkflowLive, WorkflowRun
 from collector.core.live_view import (
     Clock,
@@ -156,6 +157,7 @@ def a_marked_view() -> LiveView:
         controllers=[a_controller("c1", pod=f"{FOREIGN}-pod")],
         clocks=[Clock("cluster", f"{FOREIGN}-cluster", 7_200_000)],
         departments=[DepartmentCost(f"{FOREIGN}-department", "USD", Decimal(5))],
+        unusual=[UnusualCost(f"{FOREIGN}-department", "USD", 1, Decimal(5))],
         removed=[RemovedCluster(f"{FOREIGN}-removed", at)],
         source_problems=[SourceProblem((f"{FOREIGN}-place",), f"{FOREIGN}-reason", f"{FOREIGN}-remedy")],
     )

@@ -67,6 +67,18 @@ BUDGET_THRESHOLD = Metric(
     ("budget", "department", "currency", "kind", "percent"),
     "1 if what is used (kind actual) or likely (kind forecast) reaches a threshold of the budget, else 0.",
 )
+COST_ANOMALIES = Metric(
+    "lynceus_cost_anomalies",
+    "gauge",
+    ("department", "currency"),
+    "Versions, runs and days that began to cost far more than usual, today or yesterday; absent without one.",
+)
+ANOMALY_EXCESS = Metric(
+    "lynceus_cost_anomaly_excess",
+    "gauge",
+    ("department", "currency"),
+    "What the anomalies of lynceus_cost_anomalies cost beyond the usual, so far.",
+)
 PRICES_READ = Metric(
     "lynceus_price_book_read_timestamp_seconds",
     "gauge",

@@ -18,7 +18,7 @@ RUN_FACTOR, RUN_SPREADS = 2.25, 5.0
 """A run is unusual at this multiple of the median at least, and so many robust standard deviations away."""
 LOST_FACTOR = 3.0
 """Where only lost tries make a run dear, it costs this multiple of its last tries: that one is done twice is ordinary."""
-ABOVE_DEAREST, TAIL_RUNS, TAILS = 1.25, 10, 7.0
+ABOVE_DEAREST, TAIL_RUNS, TAILS = 1.25, 10, 10.0
 """
 Also at this multiple of the dearest usual run, since a template may have several kinds of runs, and as far above it as its
 heavy tail may reach: so many times the mean distance of its dearest runs, on the scale of logarithms.

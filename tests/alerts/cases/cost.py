@@ -8,6 +8,7 @@ A, B = (
 COST = 'lynceus_cost_total{cluster="prod", namespace="ml", product="ecs", currency="USD"}'
 UNALLOCATED = 'lynceus_cost_unallocated_total{cluster="prod", currency="USD"}'
 ATTEMPTS = 'lynceus_attempt_cost_total{{cluster="prod", namespace="ml", class="{}", currency="USD"}}'
+EXCESS = 'lynceus_cost_anomaly_excess{department="maps", currency="USD"}'
 DAYS_7 = 7 * 24 * 2
 """Samples each 30 minutes."""
 BUDGET = 'budget="maps", department="maps", currency="CNY"'
@@ -58,6 +59,33 @@ CASES: tuple[Case, ...] = (
         evaluated="30m",
         series={A: f"15x15 stale _x2 15x{DAYS_7 - 19} 90 15x8"},
         at=("168h", "168h30m", "169h", "170h"),
+    ),
+    Fires(
+        alert="CostAnomaly",
+        severity="warning",
+        story="a version that takes twice as long, seen by two replicas",
+        interval="10m",
+        evaluated="10m",
+        series={
+            EXCESS.replace("}", ', instance="a"}'): "_x6 20x6 120x20",
+            EXCESS.replace("}", ', instance="b"}'): "_x6 20x6 120x20",
+        },
+        silent_at=("1h", "2h"),
+        fires_at=("2h30m", "4h"),
+        labels={"department": "maps", "currency": "USD"},
+        summary="Workflows of a department cost far more than usual.",
+        text=(
+            "What began to cost far more than usual for maps today or yesterday cost 120.00 USD more so far. "
+            "`lynceus report anomalies` names it, and why."
+        ),
+    ),
+    Silent(
+        alert="CostAnomaly",
+        story="an anomaly of little money, and one that ends",
+        interval="10m",
+        evaluated="10m",
+        series={EXCESS: "49x30", EXCESS.replace("maps", "sim"): "80 _x30"},
+        at=("30m", "3h", "5h"),
     ),
     Fires(
         alert="UnpricedPods",
