@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from collector.core.access_health import AccessHealth
 from collector.core.cost.unusual_cost import UnusualCost
+from collector.core.delivery_health import DeliveryHealth
 from collector.core.live_view import (
     BackupState,
     Clock,
@@ -93,6 +94,7 @@ FLOWS = [
 def a_full_fleet() -> LiveView:
     """Five clusters, one of them in trouble, and queues for every reason; what the screenshot shows."""
     return LiveView(
+        deliveries=[DeliveryHealth(report="month", last_at=NOW)],
         at=NOW,
         clusters=_clusters(),
         queues=_queues(),
