@@ -92,6 +92,17 @@ FLOWS = [
 ]
 
 
+BUDGET = BudgetUse(
+    budget="autonomy",
+    department="autonomy",
+    currency="USD",
+    amount=Decimal(1000),
+    used=Decimal("0.9"),
+    forecast={"low": Decimal("0.95"), "likely": Decimal("1.02"), "high": Decimal("1.1")},
+    thresholds={("actual", 80): True},
+)
+
+
 def a_full_fleet() -> LiveView:
     """Five clusters, one of them in trouble, and queues for every reason; what the screenshot shows."""
     return LiveView(
@@ -123,17 +134,7 @@ def a_full_fleet() -> LiveView:
         credentials={"prod-fra": NOW + 240 * HOUR},
         access=AccessHealth(ends={"ci": NOW + 2400 * HOUR}),
         departments=[DepartmentCost("autonomy", "USD", Decimal("1204.50"))],
-        budgets=[
-            BudgetUse(
-                budget="autonomy",
-                department="autonomy",
-                currency="USD",
-                amount=Decimal(1000),
-                used=Decimal("0.9"),
-                forecast={"low": Decimal("0.95"), "likely": Decimal("1.02"), "high": Decimal("1.1")},
-                thresholds={("actual", 80): True},
-            )
-        ],
+        budgets=[BUDGET],
         unusual=[UnusualCost("autonomy", "USD", 1, Decimal("20.50"))],
         disks=[Disk("data", 40 * GIB, 100 * GIB), Disk("store", 300 * GIB, 500 * GIB)],
         books=[PriceBook("alibaba-eci@1", NOW - 24 * HOUR, NOW + 240 * HOUR)],
