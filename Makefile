@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install -q --no-deps
 LOCK := .cache/lock/bin/pip-compile -q --generate-hashes --strip-extras --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: demo test check test-cluster test-deploy test-store-cluster test-focus test-live test-laws test-start test-image lint-deploy soak soak-replicas fuzz bench image image-push sbom generate look docs lock setup system clean
+.PHONY: demo test check test-cluster test-deploy test-store-cluster test-focus test-live test-seen test-laws test-start test-image lint-deploy soak soak-replicas fuzz bench image image-push sbom generate look docs lock setup system clean
 
 demo: $(RUNS)                    ## a miniature fleet, the collector, the store and the pages; Ctrl-C ends it; DEMO='--port 9000'
 	$(BIN)/lynceus demo $(DEMO)
@@ -39,6 +39,9 @@ test-focus: $(DEVELOPS)          ## the official FOCUS validator, in a Python 3.
 
 test-live: $(DEVELOPS) system    ## kill rounds; incidents through Prometheus and Alertmanager to a pager; clickhouse-go
 	$(BIN)/pytest -q -n 2 --dist worksteal -m live --timeout 900 tests
+
+test-seen: $(DEVELOPS) system    ## the demo's pages: every figure against the command's, axe-core in each look; messages through kills; by hand
+	$(BIN)/pytest -q -m seen --timeout 900 tests
 
 test-laws: $(DEVELOPS)           ## every law with all its examples
 	LYNCEUS_EXAMPLES=full $(BIN)/pytest -q -n 2 --timeout 600 -m "hypothesis and not live and not cluster" tests

@@ -22,7 +22,7 @@ from collector.reports.rollup_source import rollup_source
 from collector.reports.sources import IN_PERIOD
 
 DRAWN, DEAREST = 32, 3
-"""Of the runs of a day: so many are drawn by chance, and so many are the dearest."""
+"""Of the runs of a day: so many are drawn, and so many are the dearest. A hash draws, so that each reader judges the same."""
 _READ = ("cluster", "namespace", "template", "currency")
 """Filters by these leave out whole series; others would leave out what a run is compared with."""
 FILTERS = (*_READ, "department", "template_version")
@@ -38,7 +38,7 @@ _FIGURES = ("cost", *_LOST, *_WORK, "lossy")
 """The fields of RunFigures, without the number of runs."""
 _SQL = f"""
     SELECT cluster, namespace, template, currency, began, version, argMax(department, cost), count(),
-           groupArraySample({DRAWN}, 1)(cost),
+           arrayMap(drawn -> drawn.2, groupArraySorted({DRAWN})(tuple(sipHash64(workflow_uid), cost))),
            groupArraySorted({DEAREST})(tuple(-cost, workflow_uid, name, {", ".join(_FIGURES[1:])})),
            {", ".join(f"sum({name})" for name in _FIGURES)}
     FROM (

@@ -22,7 +22,9 @@ TEMPLATES = ROOT / "collector" / "web" / "templates"
 def sections(page: str) -> set[str]:
     """Headings of a built-in page, of its parts too."""
     texts = [path.read_text(encoding="utf-8") for path in TEMPLATES.glob(f"{page}*.html")]
-    return {re.sub(r"\{\{.*?\}\}", "", found) for text in texts for found in re.findall(r"<h2[^>]*>(.+?)</h2>", text)}
+    headings = [found for text in texts for found in re.findall(r"<h2[^>]*>(.+?)</h2>", text)]
+    messages = {found for heading in headings for found in re.findall(r"_\(\"(.+?)\"\)", heading)}
+    return messages | {re.sub(r"\{\{.*?\}\}", "", heading) for heading in headings}
 
 
 def test_there_are_thirty_questions_and_all_but_two_are_answered() -> None:

@@ -37,7 +37,7 @@ SEED = int(os.environ.get("LYNCEUS_KILL_SEED", "1"))
 WITHIN_S = 240
 """After a round's last kill; a message that another collector had begun is taken over after a minute and more."""
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(120 + 40 * ROUNDS)]
+pytestmark = [pytest.mark.seen, pytest.mark.timeout(120 + 40 * ROUNDS)]
 
 
 @dataclass

@@ -232,4 +232,4 @@ def test_the_store_is_read_for_the_visitor_s_scope(tmp_path: Path) -> None:
         assert {*store.scopes} == {of_departments(["maps"])}
         store.scopes.clear()
         ask(at, "GET", "/workflows/w1", bearing(ALL))
-        assert store.scopes == [EVERYTHING]
+        assert {*store.scopes} == {EVERYTHING}

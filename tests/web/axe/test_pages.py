@@ -14,7 +14,7 @@ from tests.web.history import Store, a_workflow
 from tests.web.reports.laid import Demo, demo
 from tests.web.serving import get, serving
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.seen, pytest.mark.timeout(600)]
 
 LOOKS = [(width, scheme, tag) for tag in ("en", "zh-CN") for scheme in ("light", "dark") for width in (1280, 390)]
 PLACES = {

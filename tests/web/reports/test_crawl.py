@@ -14,7 +14,7 @@ from tests.web.reports.laid import Demo, still
 from tests.web.reports.read_pages import ReadPage, amount_of, read_page
 from tests.web.serving import get
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.seen, pytest.mark.timeout(900)]
 
 CENT = Decimal("0.01")
 COLUMNS = ("department", "project", "template", "product", "purchase", "class")
