@@ -14,7 +14,8 @@ from collector.core.cost.minor_units import minor_unit, printed
 from collector.core.units import ZERO
 from collector.language.language import Language
 from collector.reports.month_bill import DEPARTMENT, BillRow, MonthAmounts
-from collector.web.reports.bill_words import BASES, CLASSES, COLUMNS, KINDS, PARTS_OF_DIFFERENCE, PURCHASES, named
+from collector.web.reports.words import BASES, BY, CLASSES, COLUMNS, KINDS, named, word
+from collector.web.reports.words import PARTS as PART_WORDS
 
 MOST_ROWS = 8
 """Of a table of a snapshot; the others are one row."""
@@ -64,7 +65,6 @@ def _columns(amounts: MonthAmounts) -> list[str]:
 
 
 def _breakdown(amounts: MonthAmounts, column: str, language: Language, most: int) -> BillTable:
-    words = {"class": CLASSES, "purchase": PURCHASES}.get(column, {})
     rows = amounts.breakdowns[column]
     known = [row for row in rows if row.to_pay is not None]
     shown, others = _first(known, most)
@@ -74,16 +74,15 @@ def _breakdown(amounts: MonthAmounts, column: str, language: Language, most: int
         for figure in figures
     ]
     whole = total(row.to_pay or ZERO for row in known)
-    names = [*(named(words, row.name, language) for row in shown), *_names_of_others(others, language)]
+    names = [*(named(column, row.name, language) for row in shown), *_names_of_others(others, language)]
     parts = [*(row.to_pay or ZERO for row in shown), *([total(row.to_pay or ZERO for row in others)] if others else [])]
     shares = [language.percent(part / whole, 1) if whole else "" for part in parts]
     lines = [(name, texts[0][0][i], shares[i], texts[1][0][i]) for i, name in enumerate(names)]
-    lines += [(row.name, language.text("no price known"), "", "") for row in rows if row.to_pay is None][:most]
-    heads = (language.text("to pay"), language.text("share"), language.text("waste in it"))
-    title = language.text("By {column}", column=named(COLUMNS, column, language))
-    return BillTable(
-        title, (named(COLUMNS, column, language), *heads), lines, _total(language, texts[0][1], "", texts[1][1])
-    )
+    unknown = (row.name for row in rows if row.to_pay is None)
+    lines += [(named(column, name, language), language.text("no price known"), "", "") for name in unknown][:most]
+    heads = (language.text("To pay"), language.text("Share"), language.text("of it waste"))
+    columns = (word(COLUMNS, column, language), *heads)
+    return BillTable(word(BY, column, language), columns, lines, _total(language, texts[0][1], "", texts[1][1]))
 
 
 def _first(rows: Sequence[BillRow], most: int) -> tuple[Sequence[BillRow], Sequence[BillRow]]:
@@ -97,16 +96,16 @@ def _names_of_others(others: Sequence[BillRow], language: Language) -> Iterator[
 
 
 def _total(language: Language, *cells: str) -> tuple[str, ...]:
-    return (language.text("total"), *cells)
+    return (language.text("Total"), *cells)
 
 
 def _waste(amounts: MonthAmounts, language: Language) -> BillTable:
     texts, whole = rounded([part.amount for part in amounts.wasted], amounts.currency, language)
     lines = [
-        (named(CLASSES, part.money_class, language), part.template, text)
+        (word(CLASSES, part.money_class, language), part.template, text)
         for part, text in zip(amounts.wasted, texts, strict=True)
     ]
-    columns = (language.text("what was lost"), language.text("most of it by template"), language.text("amount"))
+    columns = (language.text("Lost in"), language.text("Most of it in"), language.text("Cost"))
     return BillTable(language.text("Waste"), columns, lines, _total(language, "", whole), texts=2)
 
 
@@ -115,18 +114,18 @@ def _shared(amounts: MonthAmounts, language: Language, most: int) -> BillTable:
     texts, whole = rounded([item.amount for item in items], amounts.currency, language)
     lines = [
         (
-            f"{named(KINDS, item.kind, language)}: {item.what}",
+            f"{word(KINDS, item.kind, language)}: {item.what}",
             ", ".join(filter(None, (item.cluster, item.product))),
-            named(BASES, item.basis, language),
+            word(BASES, item.basis, language),
             text,
         )
         for item, text in zip(items, texts, strict=True)
     ]
     columns = (
-        language.text("what is shared"),
-        language.text("used where"),
-        language.text("shared by"),
-        language.text("your part"),
+        language.text("What is shared"),
+        language.text("Where"),
+        language.text("Shared by"),
+        language.text("Your part"),
     )
     if len(lines) > most + 1:
         parts = [total(item.amount for item in some) for some in (items[:most], items[most:])]
@@ -142,6 +141,6 @@ def _difference(amounts: MonthAmounts, language: Language) -> BillTable:
         return BillTable("", (), ())
     parts = [(name, found.parts[name]) for name in PARTS if found.parts[name]]
     texts, whole = rounded([part for _, part in parts], amounts.currency, language)
-    lines = [(named(PARTS_OF_DIFFERENCE, name, language), text) for (name, _), text in zip(parts, texts, strict=True)]
+    lines = [(language.text(PART_WORDS[name][0]), text) for (name, _), text in zip(parts, texts, strict=True)]
     title = language.text("Why it is not what it was a month before")
-    return BillTable(title, (language.text("cause"), language.text("difference")), lines, _total(language, whole))
+    return BillTable(title, (language.text("Part"), language.text("Difference")), lines, _total(language, whole))

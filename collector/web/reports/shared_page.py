@@ -19,7 +19,7 @@ from collector.reports.month_state import MonthState, month_states
 from collector.reports.report import Query
 from collector.reports.shared_inspect import DepartmentPart, shared_parts
 from collector.web.reports.bill_tables import alone
-from collector.web.reports.bill_words import BASES, KINDS, STATES, named
+from collector.web.reports.words import BASES, KINDS, STATES, word
 from collector.web.words import segment
 
 FIGURES = (CURRENCY, TO_PAY, SHARED)
@@ -114,11 +114,11 @@ def _line(part: DepartmentPart, amount: Decimal, language: Language) -> SharedLi
     places = printed([place.amount for place in part.places], part.currency)
     names = [", ".join(filter(None, (place.cluster, place.product))) for place in part.places]
     return SharedLine(
-        kind=named(KINDS, part.kind, language),
+        kind=word(KINDS, part.kind, language),
         what=part.what,
         book=part.book,
         rule=part.rule,
-        basis=named(BASES, part.basis, language),
+        basis=word(BASES, part.basis, language),
         where=" · ".join(filter(None, (", ".join(part.clusters), ", ".join(part.products)))),
         weight=_weight(part, part.weight, language),
         weights=_weight(part, part.weights, language) if part.weights else "",

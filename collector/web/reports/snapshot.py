@@ -16,8 +16,8 @@ from collector.reports.month_bill import MonthAmounts, MonthReport
 from collector.reports.month_state import SHORT
 from collector.web.pages import templates_in
 from collector.web.reports.bill_tables import BillTable, alone, tables_of
-from collector.web.reports.bill_words import STATES
 from collector.web.reports.sentence import sentence
+from collector.web.reports.words import STATES
 
 HEIGHT = 64
 """Of the highest day's bar."""

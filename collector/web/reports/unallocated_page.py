@@ -12,13 +12,16 @@ from collector.core.units import ZERO
 from collector.language.language import Language, in_catalog
 from collector.reports.likely_owner import Evidence, Trait, UnallocatedCost, UnallocatedRow, as_settings
 from collector.reports.month_bill import MonthPlace
-from collector.web.reports.bill_words import named
+from collector.web.reports.words import named
 
 OF_TRAIT: dict[Trait, str] = {
     "namespace": in_catalog("{count} of {all} allocated workflows of namespace {value} belong to {department}"),
     "template": in_catalog("{count} of {all} allocated workflows of template {value} belong to {department}"),
     "creator": in_catalog("{count} of {all} allocated workflows of {value} belong to {department}"),
 }
+
+
+GROUPED_BY = ("cluster", "namespace", "creator", "template")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +82,7 @@ def _of_currency(found: UnallocatedCost, currency: str, language: Language) -> d
     shown = [
         ShownUnallocated(
             row=row,
-            names=[named({}, name, language) for name in (row.cluster, row.namespace, row.creator, row.template)],
+            names=[named(column, getattr(row, column), language) for column in GROUPED_BY],
             to_pay=amount if row.to_pay is not None else None,
             evidence=[(_because(one, language), one.is_clear) for one in row.evidence],
         )

@@ -10,6 +10,13 @@ from collector.core.cost.attribution import UNALLOCATED
 from collector.core.cost.comparison import PartName
 from collector.language.language import Language, in_catalog
 
+STATES: Mapping[str, str] = {
+    "estimate": in_catalog("estimate: it may still change"),
+    "reconciled": in_catalog("reconciled: checked against the provider's bill"),
+    "locked": in_catalog("locked: it never changes again"),
+    "not the bill": in_catalog("not the bill: another pricing run counts"),
+}
+"""By the state of the month's bill."""
 COLUMNS: Mapping[str, str] = {
     "department": in_catalog("Department"),
     "project": in_catalog("Project"),
@@ -69,8 +76,8 @@ OF_COLUMN: Mapping[str, Mapping[str, str]] = {"class": CLASSES, "purchase": PURC
 
 
 def named(column: str, value: str, language: Language) -> str:
-    """What stands in a column, for people."""
-    if value == UNALLOCATED:
+    """What stands in a column, for people; without a value, what belongs to none."""
+    if value in ("", UNALLOCATED):
         return language.text(in_catalog("unallocated"))
     word = OF_COLUMN.get(column, {}).get(value)
     return language.text(word) if word else value

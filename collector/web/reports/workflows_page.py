@@ -16,7 +16,7 @@ from collector.reports import cost_columns
 from collector.reports.filters import Filter
 from collector.reports.month_bill import DEPARTMENT, MonthPlace
 from collector.reports.month_workflows import PaidWorkflow, WorkflowsPage
-from collector.web.reports.bill_words import CLASSES, PURCHASES, named
+from collector.web.reports.words import named
 from collector.web.words import segment
 
 ROWS = 50
@@ -107,8 +107,7 @@ def address_of(place: MonthPlace, filters: Sequence[Filter] = (), *, sort: str =
 
 
 def _described(one: Filter, language: Language) -> str:
-    words = {"class": CLASSES, "purchase": PURCHASES}.get(one.column, {})
-    return f"{one.column}: {', '.join(named(words, value, language) for value in one.values)}"
+    return f"{one.column}: {', '.join(named(one.column, value, language) for value in one.values)}"
 
 
 def _row(row: PaidWorkflow, wanted: WantedRows, language: Language) -> ShownWorkflow:
