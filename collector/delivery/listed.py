@@ -26,7 +26,10 @@ def list_deliveries(query: Query, most: int, *, short: bool) -> Report:
     ]
     columns = SHORT if short else COLUMNS
     return Report(
-        "Reports that were sent, times in UTC", columns, [tuple(row[name] for name in columns) for row in rows]
+        "Reports that were sent, times in UTC",
+        columns,
+        [tuple(row[name] for name in columns) for row in rows],
+        notes=[] if rows else ["none yet: `delivery.reports` of the settings has what is sent, and when"],
     )
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -105,15 +105,41 @@ def _explain(message: str) -> str:
         near = _near(unknown[1], place)
         hint = f"; did you mean `{near[0]}`?" if near else "; see docs/reference/settings.md for all settings"
         return f"{f'{place}.' if place else ''}{unknown[1]}: no such setting{hint}"
-    return f"{place or 'top'}: {problem}"
+    chosen = _choices(place) if problem.startswith("Invalid enum value") else []
+    return f"{place or 'top'}: {problem}" + (f"; expected one of {', '.join(chosen)}" if chosen else "")
+
+
+def _struct_at(place: str) -> type[Any]:
+    """The innermost struct on the way to a place."""
+    struct: type[Any] = Settings
+    for part in re.sub(r"\[[^]]*\]", "", place).split("."):
+        struct = next(iter(_structs(_types(struct).get(part))), struct)
+    return struct
+
+
+def _types(struct: type[Any]) -> dict[str, Any]:
+    """The type of each key of a struct."""
+    return {field.encode_name: field.type for field in msgspec.structs.fields(struct)}
+
+
+def _choices(place: str) -> list[str]:
+    """The values that a place may have."""
+    key = re.sub(r"\[[^]]*\]", "", place.rpartition(".")[2])
+    return sorted(value for value in _literals(_types(_struct_at(place)).get(key)) if isinstance(value, str))
+
+
+def _literals(hint: Any) -> Iterable[Any]:
+    """The values that a type names, at any depth."""
+    if get_origin(hint) is Literal:
+        yield from get_args(hint)
+    else:
+        for inner in get_args(hint):
+            yield from _literals(inner)
 
 
 def _near(unknown: str, place: str) -> list[str]:
     """The key that was probably meant: of the same struct, else of any other."""
-    struct: type[Any] = Settings
-    for part in re.sub(r"\[[^]]*\]", "", place).split("."):
-        hints = {field.encode_name: field.type for field in msgspec.structs.fields(struct)}
-        struct = next(iter(_structs(hints.get(part))), struct)
+    struct = _struct_at(place)
     own = [field.encode_name for field in msgspec.structs.fields(struct)]
     others = [key for key in _keys(Settings) if key != unknown]
     return difflib.get_close_matches(unknown, own, n=1) or difflib.get_close_matches(unknown, others, n=1)

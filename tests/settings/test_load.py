@@ -121,6 +121,9 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         ("clusters: [{name: a-}]", "clusters[0].name", "must be lower-case"),
         ("clusters: [{name: a}, {name: b}, {name: a}]", "clusters[2].name", "'a' is taken by clusters[0]"),
         ("clusters: [{name: a, pods: some}]", "clusters[0].pods", "Invalid enum value 'some'"),
+        ("log: {level: loud}", "log.level", "'loud'; expected one of debug, error, info, warning"),
+        ("delivery: {webhooks: [{name: a, preset: slak}]}", "delivery.webhooks[0].preset", "feishu, json, slack"),
+        ("delivery: {reports: [{name: a, what: all}]}", "delivery.reports[0].what", "month_before, month_so_far"),
         (
             "clusters: [{name: a}]\ntraces: {endpoint: 'http://t/v1/traces', clusters: [b]}",
             "traces.clusters",
