@@ -37,13 +37,14 @@ _MICROS = "toInt64(ifNull(sum(`sum_{}`), 0) * 1000000)"
 _FIGURES = ("cost", *_LOST, *_WORK, "lossy")
 """The fields of RunFigures, without the number of runs."""
 _SQL = f"""
-    SELECT cluster, namespace, template, currency, began, version, argMax(department, cost), count(),
+    SELECT cluster, namespace, template, currency, began, version, argMax(department, (cost, department)), count(),
            arrayMap(drawn -> drawn.2, groupArraySorted({DRAWN})(tuple(sipHash64(workflow_uid), cost))),
            groupArraySorted({DEAREST})(tuple(-cost, workflow_uid, name, {", ".join(_FIGURES[1:])})),
            {", ".join(f"sum({name})" for name in _FIGURES)}
     FROM (
-        SELECT cluster, namespace, template, currency, workflow_uid, any(workflow_name) AS name, min(day) AS began,
-               argMax(template_version, day) AS version, argMax(department, day) AS department,
+        SELECT cluster, namespace, template, currency, workflow_uid, max(workflow_name) AS name, min(day) AS began,
+               argMax(template_version, (day, template_version)) AS version,
+               argMax(department, (day, department)) AS department,
                {", ".join(f"{_MICROS.format(name)} AS {name}" for name in ("cost", *_LOST))},
                {", ".join(f"toInt64(sum(sum_{name})) AS {name}" for name in _WORK)},
                retried + reclaimed > 0 AS lossy

@@ -66,10 +66,10 @@ CHARGES = [
     *history(),
     # A run of two pods, over midnight: each alone is usual, both together are not.
     a_run(50, DEAR, 250, workflow_uid="w-long"),
-    a_run(51, DEAR + timedelta(1), 350, workflow_uid="w-long"),
+    a_run(51, DEAR + timedelta(1), 350, workflow_uid="w-long", workflow_name="nightly-50"),
     # A run whose tries were lost.
     a_run(60, DEAR, 100, workflow_uid="w-lost"),
-    a_run(61, DEAR, 700, workflow_uid="w-lost", class_="retried"),
+    a_run(61, DEAR, 700, workflow_uid="w-lost", workflow_name="nightly-60", class_="retried"),
     # A run with a pod without a price is not compared, and neither is a workflow without a template.
     a_run(70, DEAR, 900, workflow_uid="w-unpriced"),
     a_run(71, DEAR, 900, workflow_uid="w-unpriced", cost=None, confidence="unpriced"),
