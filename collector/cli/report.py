@@ -20,6 +20,7 @@ from collector.core.cost.budget import BUDGET_COLUMNS
 from collector.language.language import language
 from collector.reports import anomalies, cost, queue
 from collector.reports.cost_columns import COLUMNS as COST_COLUMNS
+from collector.reports.month_workflows import SORTS as WORKFLOW_SORTS
 from collector.reports.questions import (
     AskedPeriod,
     ask_anomalies,
@@ -28,9 +29,12 @@ from collector.reports.questions import (
     ask_cost,
     ask_forecast,
     ask_queue,
+    ask_shared,
     ask_steps,
     ask_success,
+    ask_unallocated,
     ask_units,
+    ask_workflows,
 )
 from collector.reports.render import print_report
 from collector.reports.unit_costs import refuse_beside_unit
@@ -261,4 +265,68 @@ def report_budgets(
     settings = load_settings(config)
     budgets = budgets_of(settings.budgets, settings.currency)
     question = ask_budgets(month, budgets, now=datetime.now(ZoneInfo(settings.billing_timezone)))
+    print_report(question(connect.reader(settings, url, token_file)), output_format, out, exact=exact)
+
+
+@app.command(
+    "workflows",
+    epilog=_more(
+        COST_COLUMNS,
+        (
+            "workflows --month 2026-10 --where department=maps --top 20",
+            "workflows --where template=train --sort waste",
+        ),
+        options="--where",
+    ),
+)
+def report_workflows(
+    begin: Begin = "",
+    end: End = "",
+    month: WholeMonth = "",
+    where: Where = None,
+    top: Top = 0,
+    sort: Annotated[str, typer.Option(help=f"Largest first: {', '.join(WORKFLOW_SORTS)}.")] = "cost",
+    exact: Exact = False,
+    output_format: OutputFormat = "table",
+    config: Config = None,
+    url: Url = "",
+    token_file: TokenFile = None,
+) -> None:
+    """Print what each workflow cost, the dearest first, and how it ended."""
+    settings = load_settings(config)
+    period = AskedPeriod(begin=begin, end=end, month=month, zone=settings.billing_timezone)
+    question = ask_workflows(period, where or (), sort=sort, top=top)
+    print_report(question(connect.reader(settings, url, token_file)), output_format, out, exact=exact)
+
+
+@app.command("shared")
+def report_shared(
+    department: Annotated[str, typer.Option(help="Who pays; unallocated: what no department pays.")],
+    month: ThisMonth = "",
+    exact: Exact = False,
+    output_format: OutputFormat = "table",
+    config: Config = None,
+    url: Url = "",
+    token_file: TokenFile = None,
+) -> None:
+    """Print what a department pays of shared costs, and by which weight."""
+    settings = load_settings(config)
+    question = ask_shared(month, department, now=datetime.now(ZoneInfo(settings.billing_timezone)))
+    print_report(question(connect.reader(settings, url, token_file)), output_format, out, exact=exact)
+
+
+@app.command("unallocated")
+def report_unallocated(
+    begin: Begin = "",
+    end: End = "",
+    month: WholeMonth = "",
+    exact: Exact = False,
+    output_format: OutputFormat = "table",
+    config: Config = None,
+    url: Url = "",
+    token_file: TokenFile = None,
+) -> None:
+    """Print what belongs to no department, whose it probably is, and the rule that would allocate it."""
+    settings = load_settings(config)
+    question = ask_unallocated(AskedPeriod(begin=begin, end=end, month=month, zone=settings.billing_timezone))
     print_report(question(connect.reader(settings, url, token_file)), output_format, out, exact=exact)

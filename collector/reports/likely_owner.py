@@ -6,6 +6,7 @@ allocated to it, and nothing else speaks for another one. Where evidence is thin
 the rule of the settings that would have allocated the row, made of what its workflows are known to keep.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,7 +19,7 @@ from msgspec.structs import replace
 from collector.catalog.schema import DATABASE
 from collector.core.cost.attribution import ANNOTATION, NAMESPACE, UNALLOCATED
 from collector.reports.cost_figures import CURRENCY, PODS, SHARED, TO_PAY, WORKFLOWS
-from collector.reports.cost_rows import CostLine, cost_rows, sums
+from collector.reports.cost_rows import OTHERS, TOTAL, CostLine, cost_rows, sums
 from collector.reports.cost_source import CostView
 from collector.reports.filters import Filter
 from collector.reports.report import Query, Report, Span
@@ -37,6 +38,13 @@ CLEAR = Decimal("0.8")
 BEFORE_DAYS = 92
 """How long before the period evidence is looked for where the period itself has too little."""
 COLUMNS = (*KEYS, "to pay", "shared", "currency", "workflows", "pods", "likely owner", "because", "rule")
+"""`rule` is an entry of `attribution.department`."""
+_ON_ONE_LINE: Mapping[str, Any] = {
+    "sort_keys": False,
+    "allow_unicode": True,
+    "default_flow_style": True,
+    "width": math.inf,
+}
 _RUNS = f"{DATABASE}.workflow_run WHERE created_at >= {BEGIN} - INTERVAL {BEFORE_DAYS} DAY AND created_at < {END}"
 COUNTED = " UNION ALL ".join(
     f"""
@@ -148,8 +156,8 @@ def report(found: UnallocatedCost, span: Span) -> Report:
     return Report(
         f"Unallocated, {span}",
         COLUMNS,
-        [_cells(row) for row in found.rows],
-        totals=[_cells(row, name="total") for row in found.totals],
+        [*map(_cells, found.rows), *(_cells(row, name=OTHERS) for row in found.others)],
+        totals=[_cells(row, name=TOTAL) for row in found.totals],
         money=frozenset({"to pay", "shared"}),
         keys=len(KEYS),
     )
@@ -244,5 +252,5 @@ def _rule(row: UnallocatedRow, kept: Mapping[str, str]) -> dict[str, Any] | None
 def _cells(row: UnallocatedRow, name: str = "") -> tuple[Any, ...]:
     keys = (name, "", "", "") if name else (row.cluster, row.namespace, row.creator, row.template)
     why = because(row.because) if row.because else ""
-    rule = as_settings([row.rule]) if row.rule else ""
+    rule = yaml.safe_dump(row.rule, **_ON_ONE_LINE).strip() if row.rule else ""
     return (*keys, row.to_pay, row.shared, row.currency, row.workflows, row.pods, row.guess, why, rule)

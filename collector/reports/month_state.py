@@ -2,11 +2,12 @@
 What each month of a report stands on: whether its bill may still change, and until when the store's rows are counted.
 """
 
+from dataclasses import replace
 from datetime import date
 from typing import Any, NamedTuple
 
 from collector.catalog.schema import DATABASE
-from collector.reports.report import NotPermittedError, Query, Span, if_permitted
+from collector.reports.report import NotPermittedError, Query, Report, Span, if_permitted
 from collector.reports.shared_parts import MONTHS
 from collector.reports.sources import parameters
 
@@ -105,3 +106,10 @@ def month_states(query: Query, span: Span, run: int = 0) -> list[MonthState]:
             )
         )
     return found
+
+
+def with_states(query: Query, made: Report, span: Span) -> Report:
+    """Returns a report of a period that states what each month stands on, in notes and for programs."""
+    states = month_states(query, span)
+    notes = [*made.notes, *(state.line for state in states)]
+    return replace(made, notes=notes, months=[state.fields() for state in states])

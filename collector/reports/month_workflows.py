@@ -10,11 +10,12 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+from msgspec.structs import astuple, replace
 
 from collector.catalog.schema import DATABASE
 from collector.core.cost.attribution import UNALLOCATED
 from collector.reports.cost_figures import CURRENCY, PODS, SHARED, TO_PAY, UNPRICED, WASTE, WORKFLOWS
-from collector.reports.cost_rows import CostLine, cost_rows
+from collector.reports.cost_rows import TOTAL, CostLine, cost_rows
 from collector.reports.cost_source import CostView
 from collector.reports.filters import Filter, described
 from collector.reports.report import Query, Report, Span
@@ -23,6 +24,8 @@ KEYS = ("workflow", "workflow_uid", "template", "cluster", "namespace")
 SORTS = {"cost": TO_PAY, "waste": WASTE, "pods": PODS, "shared": SHARED}
 """What workflows may be sorted by, the largest first."""
 COLUMNS = (*KEYS, "outcome", "to pay", "shared", "waste", "currency", "pods", "unpriced pods")
+AT_ONCE = 1000
+"""Workflows whose outcomes are asked for in one statement: the store takes parameters of up to 128 KiB."""
 OUTCOMES = f"""
     SELECT uid, argMax(outcome, (attempt, version)) FROM {DATABASE}.workflow_run
     WHERE uid IN {{uids:Array(String)}} GROUP BY uid
@@ -65,19 +68,19 @@ class WorkflowsPage:
 def month_workflows(
     query: Query, span: Span, filters: Sequence[Filter], *, sort: str = "cost", skipped: int = 0, most: int = 50
 ) -> WorkflowsPage:
-    """Reads the workflows of a period that pass filters, in an order of SORTS."""
+    """Reads the workflows of a period that pass filters, in an order of SORTS; `most` 0 reads all."""
     figures = [TO_PAY, SHARED, WASTE, CURRENCY, PODS, UNPRICED, WORKFLOWS]
     view = CostView(span=span, columns=KEYS, filters=tuple(filters))
     order = f"{SORTS[sort].sql} DESC NULLS LAST, "
-    found = cost_rows(query, view, figures, order, keys=["class"], skipped=skipped, most=most + 1)
+    found = cost_rows(query, view, figures, order, keys=["class"], skipped=skipped, most=most and most + 1)
     whole = CostView(span=span, columns=(), filters=tuple(filters))
     totals = cost_rows(query, whole, figures, "", keys=["class"])
-    shown = found[:most]
+    shown = found[:most] if most else found
     outcomes = _outcomes(query, [str(line.keys[1]) for line in shown])
     return WorkflowsPage(
         rows=[_paid(line, outcomes) for line in shown],
         skipped=skipped,
-        more=len(found) > most,
+        more=len(found) > len(shown),
         totals=[_paid(line, {}) for line in totals],
         workflows=max((line.figures[WORKFLOWS] for line in totals), default=0),
     )
@@ -89,7 +92,8 @@ def report(found: WorkflowsPage, span: Span, filters: Sequence[Filter]) -> Repor
     return Report(
         f"Workflows, {span}{chosen}",
         COLUMNS,
-        [msgspec.structs.astuple(row) for row in found.rows],
+        [astuple(row) for row in found.rows],
+        totals=[astuple(replace(row, workflow=TOTAL)) for row in found.totals],
         money=frozenset({"to pay", "shared", "waste"}),
         keys=2,
     )
@@ -97,7 +101,8 @@ def report(found: WorkflowsPage, span: Span, filters: Sequence[Filter]) -> Repor
 
 def _outcomes(query: Query, uids: Sequence[str]) -> dict[str, str]:
     known = [uid for uid in uids if uid != UNALLOCATED]
-    return {row[0]: row[1] for row in query(OUTCOMES, {"uids": known})} if known else {}
+    parts = (known[begin : begin + AT_ONCE] for begin in range(0, len(known), AT_ONCE))
+    return {row[0]: row[1] for part in parts for row in query(OUTCOMES, {"uids": part})}
 
 
 def _paid(line: CostLine, outcomes: Mapping[str, str]) -> PaidWorkflow:

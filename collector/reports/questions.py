@@ -12,7 +12,7 @@ from datetime import date, datetime
 from collector.core.cost.anomalies import Anomaly
 from collector.core.cost.billing_days import date_of, day_of, month_of, months_of
 from collector.core.cost.budget import Budget
-from collector.reports import anomalies, cost, queue, steps, success
+from collector.reports import anomalies, cost, likely_owner, month_workflows, queue, steps, success
 from collector.reports.budgets import budgets_report
 from collector.reports.comparison_report import COLUMNS as COMPARED_BY
 from collector.reports.comparison_report import comparison
@@ -20,8 +20,10 @@ from collector.reports.cost_columns import COLUMNS as COST_COLUMNS
 from collector.reports.filters import Filter, parse_filters
 from collector.reports.forecast import forecast_report
 from collector.reports.month_difference import following, same_days_before
+from collector.reports.month_state import reads_all, with_states
 from collector.reports.periods import FIRST_DAY, month_span, parse_month, parse_period
-from collector.reports.report import Query, Report, ReportError, Span, columns_by
+from collector.reports.report import NotPermittedError, Query, Report, ReportError, Span, columns_by
+from collector.reports.shared_inspect import inspect_shared
 from collector.reports.unit_costs import COLUMNS as UNIT_COLUMNS
 from collector.reports.unit_costs import check_unit, unit_costs
 
@@ -96,6 +98,38 @@ def ask_steps(period: AskedPeriod, workflow: str) -> Question:
     """Asks for the critical path of a workflow; without a period of any day."""
     span = parse_period(period.begin, period.end, period.month, period.zone, earliest=FIRST_DAY)
     return lambda query: steps.steps(query, workflow, span)
+
+
+def ask_unallocated(period: AskedPeriod) -> Question:
+    """Asks what belongs to no department, and whose it probably is; NotPermittedError where a reader does not see all."""
+    span = period.span()
+
+    def ask(query: Query) -> Report:
+        if not reads_all(query):
+            raise NotPermittedError("what belongs to no department is for readers of all departments")
+        return with_states(query, likely_owner.report(likely_owner.unallocated_cost(query, span), span), span)
+
+    return ask
+
+
+def ask_shared(month: str, department: str, *, now: datetime) -> Question:
+    """Asks what a department pays of shared costs, and by which weight; whole costs are for readers of all departments."""
+    first = _month_of(month, now)
+    span = Span(first, following(first))
+    return lambda query: with_states(query, inspect_shared(query, first, department, of_all=reads_all(query)), span)
+
+
+def ask_workflows(period: AskedPeriod, where: Iterable[str], *, sort: str, top: int = 0) -> Question:
+    """Asks what each workflow cost, in an order of month_workflows.SORTS."""
+    span, filters = period.span(), parse_filters(where, COST_COLUMNS)
+    if sort not in month_workflows.SORTS:
+        raise ReportError(f"--sort {sort}: unknown, expected one of {', '.join(month_workflows.SORTS)}")
+
+    def ask(query: Query) -> Report:
+        found = month_workflows.month_workflows(query, span, filters, sort=sort, most=top)
+        return with_states(query, month_workflows.report(found, span, filters), span)
+
+    return ask
 
 
 def ask_forecast(month: str, where: Iterable[str], *, by: str, now: datetime) -> Question:

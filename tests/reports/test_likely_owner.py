@@ -157,7 +157,17 @@ def test_the_table_names_guess_and_evidence(cost_found: UnallocatedCost) -> None
     [row] = [row for row in report(cost_found, NOVEMBER).rows if row[2] == "hal"]
 
     assert row[-3:-1] == ("hd-maps", "7 of 7 allocated workflows of namespace mapping are hd-maps's")
+    assert msgspec.yaml.decode(row[-1]) == {"namespace": {"mapping": "hd-maps"}}
     assert as_settings([]) == ""
+
+
+def test_rows_beyond_the_most_are_one(ask: Query, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So the rows of the table sum to its total."""
+    monkeypatch.setattr("collector.reports.likely_owner.MOST_ROWS", 3)
+    made = report(unallocated_cost(ask, NOVEMBER), NOVEMBER)
+
+    assert [row[0] for row in made.rows] == ["c1", "c1", "c1", "others"]
+    assert sum(row[4] for row in made.rows) == made.totals[0][4] == 36
 
 
 def test_nothing_unallocated_has_no_rows(ask: Query) -> None:

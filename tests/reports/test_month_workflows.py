@@ -92,11 +92,21 @@ def test_pages_follow_each_other(ask: Query) -> None:
     assert len({(page.totals[0].to_pay, page.workflows) for page in pages}) == 1
 
 
+def test_all_of_them_are_those_of_all_pages(ask: Query, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many statements their outcomes take."""
+    monkeypatch.setattr("collector.reports.month_workflows.AT_ONCE", 2)
+    found = month_workflows(ask, NOVEMBER, MAPS, most=0)
+
+    assert found == month_workflows(ask, NOVEMBER, MAPS)
+    assert {row.outcome for row in found.rows if row.workflow_uid in ("w0", "w4")} == {"succeeded"}
+
+
 def test_the_table_has_the_same_rows(ask: Query) -> None:
     """For programs and spreadsheets."""
     made = report(month_workflows(ask, NOVEMBER, MAPS, most=1), NOVEMBER, MAPS)
 
     [row] = made.rows
     assert dict(zip(made.columns, row, strict=True))["workflow_uid"] == "w5"
+    assert made.totals[0][0] == "total"
     assert made.title.endswith("where department=maps")
     assert month_workflows(ask, Span(date(2026, 9, 1), date(2026, 10, 1)), MAPS).rows == []

@@ -2,10 +2,12 @@
 Addresses of bill pages, and of the API's reports behind the tables on them.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from urllib.parse import urlencode
 
 from collector.core.cost.attribution import UNALLOCATED
+from collector.reports.filters import Filter
 from collector.reports.month_bill import MonthPlace
 from collector.web.words import segment
 
@@ -23,6 +25,26 @@ def report(place: MonthPlace, kind: str = "cost", **options: str) -> str:
     """The API's report of a month, with the options of the command."""
     where = {"where": f"department={place.department}"} if place.department else {}
     return f"{API}/{kind}?{urlencode({'month': f'{place.month:%Y-%m}', **options, **where})}"
+
+
+def shared(place: MonthPlace, form: str = "") -> str:
+    """The API's report of what a department pays of shared costs."""
+    options = {"month": f"{place.month:%Y-%m}", "department": place.department} | ({"format": form} if form else {})
+    return f"{API}/shared?{urlencode(options)}"
+
+
+def unallocated(place: MonthPlace, form: str = "") -> str:
+    """The API's report of what belongs to no department."""
+    options = {"month": f"{place.month:%Y-%m}"} | ({"format": form} if form else {})
+    return f"{API}/unallocated?{urlencode(options)}"
+
+
+def workflow_list(place: MonthPlace, filters: Sequence[Filter], sort: str, form: str = "") -> str:
+    """The API's report of workflows; `filters` are those beside the department."""
+    chosen = (*place.filters, *filters)
+    options = {"month": f"{place.month:%Y-%m}", "sort": sort} | ({"format": form} if form else {})
+    where = [f"{one.column}={value}" for one in chosen for value in one.values]
+    return f"{API}/workflows?{urlencode({**options, 'where': where}, doseq=True)}"
 
 
 def difference(place: MonthPlace, form: str = "") -> str:

@@ -14,6 +14,7 @@ from collector.reports.comparison_report import COLUMNS as COMPARED_BY
 from collector.reports.cost import SORTS
 from collector.reports.cost_columns import COLUMNS as COST_COLUMNS
 from collector.reports.filters import LONGEST, MOST
+from collector.reports.month_workflows import SORTS as WORKFLOW_SORTS
 from collector.reports.past_pods import CHOSEN_BY
 from collector.reports.questions import AskedPeriod
 from collector.reports.unit_costs import COLUMNS as UNIT_COLUMNS
@@ -166,11 +167,28 @@ class AnomalyParameters(PeriodParameters):
     """Only so many, the most excess first; 0: all."""
 
 
+class WorkflowParameters(PeriodParameters):
+    """Of `/api/v1/reports/workflows`."""
+
+    where: list[Filtered] = _where(COST_COLUMNS, "department=maps")
+    sort: str = Field(
+        "cost", max_length=40, examples=["waste"], description=f"Largest first: {', '.join(WORKFLOW_SORTS)}."
+    )
+    top: int = _TOP
+
+
 class MonthParameters(PageParameters):
     """Of `/api/v1/reports/budgets`."""
 
     month: str = Field("", max_length=7, examples=["2026-11"])
     """The month. Default: this month."""
+
+
+class SharedParameters(MonthParameters):
+    """Of `/api/v1/reports/shared`."""
+
+    department: str = Field(min_length=1, max_length=253, examples=["maps"])
+    """Who pays; `unallocated`: what no department pays."""
 
 
 class ForecastParameters(MonthParameters):

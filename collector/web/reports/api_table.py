@@ -19,9 +19,12 @@ from collector.reports.questions import (
     ask_cost,
     ask_forecast,
     ask_queue,
+    ask_shared,
     ask_steps,
     ask_success,
+    ask_unallocated,
     ask_units,
+    ask_workflows,
 )
 from collector.reports.report import Report
 from collector.reports.savings_question import AskedNode, SavingsTerms, ask_savings
@@ -34,11 +37,14 @@ from collector.web.reports.api_parameters import (
     ForecastParameters,
     MonthParameters,
     PageParameters,
+    PeriodParameters,
     QueueParameters,
     SavingsParameters,
+    SharedParameters,
     StepParameters,
     SuccessParameters,
     UnitParameters,
+    WorkflowParameters,
 )
 from collector.web.reports.api_source import Answer, ApiReportSource
 
@@ -115,6 +121,19 @@ def _budgets(given: MonthParameters, source: ApiReportSource) -> Answer:
     return answer
 
 
+def _unallocated(given: PeriodParameters, source: ApiReportSource) -> Answer:
+    return source.report("unallocated", ask_unallocated(given.period(source.zone)))
+
+
+def _shared(given: SharedParameters, source: ApiReportSource) -> Answer:
+    return source.report("shared", ask_shared(given.month, given.department, now=source.today))
+
+
+def _workflows(given: WorkflowParameters, source: ApiReportSource) -> Answer:
+    question = ask_workflows(given.period(source.zone), given.where, sort=given.sort, top=given.top)
+    return source.report("workflows", question)
+
+
 def _months(_: PageParameters, source: ApiReportSource) -> Answer:
     return source.months
 
@@ -180,6 +199,28 @@ REPORTS = (
         "How far a month has gone towards each budget of the settings, and what is likely",
         MonthParameters,
         _budgets,
+    ),
+    ApiReport(
+        "workflows",
+        "report workflows",
+        "What each workflow cost, the dearest first, and how it ended",
+        WorkflowParameters,
+        _workflows,
+    ),
+    ApiReport(
+        "shared",
+        "report shared",
+        "What a department pays of shared costs, and by which weight",
+        SharedParameters,
+        _shared,
+    ),
+    ApiReport(
+        "unallocated",
+        "report unallocated",
+        "What belongs to no department, whose it probably is, and the rule that would allocate it",
+        PeriodParameters,
+        _unallocated,
+        of_all=True,
     ),
     ApiReport(
         "months",

@@ -1,7 +1,7 @@
 """
 Pages below a month's bill: what is shared and by which weight, whose the unallocated cost is, workflow by workflow, one file.
 
-Each table is also a file for spreadsheets (`format=csv`) and JSON (`format=json`), with all places of an amount.
+Each table leads to the API's report of the same rows, as CSV and JSON, with all places of an amount.
 """
 
 from collections.abc import Callable
@@ -18,12 +18,9 @@ from collector.core.cost.attribution import UNALLOCATED
 from collector.core.model import Instant
 from collector.language.language import Language
 from collector.reports import likely_owner, month_workflows
-from collector.reports import shared_inspect as inspect
 from collector.reports.filters import LONGEST, MOST, Filter
 from collector.reports.month_bill import MonthPlace, MonthReport
 from collector.reports.month_report import read_month_report, read_why
-from collector.reports.render import as_csv, as_json
-from collector.reports.report import Report
 from collector.web.door import Asking
 from collector.web.history import NoAnswerError, NotThereError, answered
 from collector.web.pages import PageTemplates
@@ -35,13 +32,10 @@ from collector.web.spoken import Spoken
 
 Department = Annotated[str, Path(max_length=253)]
 Month = Annotated[str, Query(pattern=r"^(\d{4}-\d{2})?$", max_length=7)]
-Form = Annotated[Literal["", "csv", "json"], Query(alias="format")]
 Sort = Annotated[Literal["cost", "waste", "pods", "shared"], Query()]
 PageNumber = Annotated[int, Query(ge=1, le=10_000)]
-OWN_PARAMETERS = ("month", "sort", "page", "format", "lang")
+OWN_PARAMETERS = ("month", "sort", "page", "lang")
 """What is not a column in the address of the list of workflows."""
-BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
-"""Without it Excel takes UTF-8 for another encoding."""
 
 
 class BillPlaces:
@@ -72,13 +66,11 @@ def add_drill(app: FastAPI, pages: PageTemplates, reports: ReportSource, now: Ca
 
 def _add_unallocated(app: FastAPI, pages: PageTemplates, reports: ReportSource, places: BillPlaces) -> None:
     @app.get("/reports/unallocated", include_in_schema=False, response_class=HTMLResponse)
-    async def of_none(visitor: Asking, spoken: Spoken, month: Month = "", form: Form = "") -> Response:
+    async def of_none(visitor: Asking, spoken: Spoken, month: Month = "") -> Response:
         place = places.of(visitor, month, UNALLOCATED, spoken.language)
         found = await answered(
             reports.ask("unallocated", visitor.scope, lambda query: likely_owner.unallocated_cost(query, place.span))
         )
-        if form:
-            return as_file(likely_owner.report(found, place.span), form, place)
         shown = unallocated_page.view(found, place, spoken.language)
         return pages.page("reports/unallocated.html", visitor=visitor, spoken=spoken, place=place, **shown)
 
@@ -90,18 +82,8 @@ def _add_shared(app: FastAPI, pages: PageTemplates, reports: ReportSource, place
         spoken: Spoken,
         department: Department,
         month: Month = "",
-        form: Form = "",
     ) -> Response:
         place, of_all = places.of(visitor, month, department, spoken.language), visitor.scope.kind == "all"
-        if form:
-            made = await answered(
-                reports.ask(
-                    "shared",
-                    visitor.scope,
-                    lambda query: inspect.inspect_shared(query, place.month, department, of_all=of_all),
-                )
-            )
-            return as_file(made, form, place)
         found = await answered(
             reports.ask("shared", visitor.scope, lambda query: shared_page.read(query, place, of_all=of_all))
         )
@@ -119,11 +101,10 @@ def _add_workflows(app: FastAPI, pages: PageTemplates, reports: ReportSource, pl
         month: Month = "",
         sort: Sort = "cost",
         page: PageNumber = 1,
-        form: Form = "",
     ) -> Response:
         place = places.of(visitor, month, department, spoken.language)
         filters = (*place.filters, *chosen(request, spoken.language))
-        most = workflows_page.MOST_IN_FILE if form else workflows_page.ROWS
+        most = workflows_page.ROWS
         found = await answered(
             reports.ask(
                 "workflows of a month",
@@ -133,8 +114,6 @@ def _add_workflows(app: FastAPI, pages: PageTemplates, reports: ReportSource, pl
                 ),
             )
         )
-        if form:
-            return as_file(month_workflows.report(found, place.span, filters), form, place)
         wanted = workflows_page.WantedRows(
             filters=filters[1:], sort=sort, page=page, with_bill=visitor.scope.kind == "all"
         )
@@ -186,13 +165,6 @@ def chosen(request: Request, language: Language) -> list[Filter]:
             raise NotThereError("Too much is wanted for", f"At most {MOST} values of {LONGEST} characters each.")
         found.setdefault(name, []).append(value or UNALLOCATED)
     return [Filter(name, tuple(values)) for name, values in found.items()]
-
-
-def as_file(made: Report, form: str, place: MonthPlace) -> Response:
-    """A report as a file for spreadsheets, or as JSON."""
-    if form == "json":
-        return Response(as_json(made), media_type="application/json")
-    return Response((BOM + as_csv(made)).encode(), media_type="text/csv", headers=named(place, "csv"))
 
 
 def named(place: MonthPlace, ending: str) -> dict[str, str]:

@@ -18,9 +18,9 @@ from collector.reports.month_bill import MonthPlace
 from collector.reports.month_state import MonthState, month_states
 from collector.reports.report import Query
 from collector.reports.shared_inspect import DepartmentPart, shared_parts
+from collector.web.reports import addresses
 from collector.web.reports.bill_tables import alone
 from collector.web.reports.words import BASES, KINDS, STATES, word
-from collector.web.words import segment
 
 FIGURES = (CURRENCY, TO_PAY, SHARED)
 WEIGHT_PLACES = Decimal("0.0001")
@@ -85,7 +85,8 @@ def view(found: SharedRead, place: MonthPlace, language: Language) -> dict[str, 
     """The values that the template needs."""
     currencies = sorted({*(part.currency for part in found.parts), *(one.currency for one in found.sums)})
     return {
-        "files": f"/reports/{segment(place.department)}/shared?month={place.month:%Y-%m}",
+        "api": addresses.shared(place),
+        "csv": addresses.shared(place, "csv"),
         "of_all": found.of_all,
         "state": language.text(STATES[found.state.state]) if found.state else "",
         "until": found.state.complete_until if found.state else "",

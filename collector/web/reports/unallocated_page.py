@@ -12,6 +12,7 @@ from collector.core.units import ZERO
 from collector.language.language import Language, in_catalog
 from collector.reports.likely_owner import Evidence, Trait, UnallocatedCost, UnallocatedRow, as_settings
 from collector.reports.month_bill import MonthPlace
+from collector.web.reports import addresses
 from collector.web.reports.words import named
 
 OF_TRAIT: dict[Trait, str] = {
@@ -41,7 +42,8 @@ def view(found: UnallocatedCost, place: MonthPlace, language: Language) -> dict[
     currencies = [one.currency for one in found.totals]
     guessed = [row for row in found.rows if row.guess]
     return {
-        "files": f"/reports/unallocated?month={place.month:%Y-%m}",
+        "api": addresses.unallocated(place),
+        "csv": addresses.unallocated(place, "csv"),
         "sentence": _sentence(found, place, language),
         "currencies": [_of_currency(found, currency, language) for currency in currencies],
         "settings": as_settings(found.rules),

@@ -16,12 +16,12 @@ from collector.reports import cost_columns
 from collector.reports.filters import Filter
 from collector.reports.month_bill import DEPARTMENT, MonthPlace
 from collector.reports.month_workflows import PaidWorkflow, WorkflowsPage
+from collector.web.reports import addresses
 from collector.web.reports.words import named
 from collector.web.words import segment
 
 ROWS = 50
 """Of a page."""
-MOST_IN_FILE = 1000
 COLUMNS = tuple(name for name in cost_columns.COLUMNS if name != DEPARTMENT)
 """Columns of the cost report by which workflows may be chosen."""
 SORTS = {
@@ -80,7 +80,8 @@ def view(found: WorkflowsPage, place: MonthPlace, wanted: WantedRows, language: 
         return address_of(place, filters, sort=sort, page=page)
 
     return {
-        "files": address(page=1),
+        "api": addresses.workflow_list(place, wanted.filters, wanted.sort),
+        "csv": addresses.workflow_list(place, wanted.filters, wanted.sort, "csv"),
         "rows": [_row(row, wanted, language) for row in found.rows],
         "totals": [_row(row, wanted, language) for row in found.totals],
         "workflows": found.workflows,

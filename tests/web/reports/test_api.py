@@ -13,6 +13,7 @@ import aiohttp
 import msgspec
 import pytest
 
+from collector.reports.report import NotPermittedError
 from collector.shown_text import in_json
 from collector.web.reports.api_models import ReportPage
 from tests.store.running import Running
@@ -72,15 +73,36 @@ CASES: Mapping[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
     "anomalies": ("anomalies", {**NOVEMBER, "top": 0}, ("report", "anomalies", "--top", "0")),
     "forecast": ("forecast", {**NOVEMBER, "by": "department"}, ("report", "forecast", "--by", "department")),
     "budgets": ("budgets", NOVEMBER, ("report", "budgets")),
+    "workflows": ("workflows", NOVEMBER, ("report", "workflows")),
+    "workflows of some": (
+        "workflows",
+        {**NOVEMBER, "where": ["department=maps", "template!=template-1"], "sort": "waste", "top": 3},
+        (
+            "report",
+            "workflows",
+            "--where",
+            "department=maps",
+            "--where",
+            "template!=template-1",
+            "--sort",
+            "waste",
+            "--top",
+            "3",
+        ),
+    ),
+    "shared": ("shared", {**NOVEMBER, "department": "maps"}, ("report", "shared", "--department", "maps")),
+    "unallocated": ("unallocated", NOVEMBER, ("report", "unallocated")),
     "months": ("months", {}, ("period", "list")),
     "bill": ("bill", NOVEMBER, ("bill", "show", "--month", "2026-11")),
 }
 """A report, what the API is asked, and the command that prints the same."""
-OF_ALL = ("months", "bill")
+OF_ALL = ("unallocated", "months", "bill")
 PAGED = {
     "cost": {"by": "department,template,workflow", **NOVEMBER},
     "comparison": {"by": "department,template", **NOVEMBER},
     "queue": {"by": "queue,template", **NOVEMBER},
+    "workflows": NOVEMBER,
+    "unallocated": NOVEMBER,
     "months": {},
 }
 
@@ -189,6 +211,14 @@ async def test_a_department_reads_its_own_rows_as_with_the_command(api: Reportin
         assert "no exchange rate" not in as_printed(report)
 
 
+def test_a_department_s_command_is_refused_what_belongs_to_none(store: tuple[Running, Path, str]) -> None:
+    """Else it would print that there is nothing."""
+    reporting = Reporting(store[0], store[1], "", [])
+
+    with pytest.raises(NotPermittedError, match="for readers of all departments"):
+        reporting.printed(*command_of("unallocated"), token=MAPS)
+
+
 async def test_a_page_that_was_kept_for_one_department_is_not_another_s(api: Reporting) -> None:
     """The cursor of one scope finds nothing for another one."""
     parameters = {**PAGED["cost"], "limit": 2}
@@ -200,7 +230,7 @@ async def test_a_page_that_was_kept_for_one_department_is_not_another_s(api: Rep
     assert "maps" not in text
 
 
-@pytest.mark.parametrize("case", ["cost of workflows", "success", "bill"])
+@pytest.mark.parametrize("case", ["cost of workflows", "success", "workflows", "shared", "unallocated", "bill"])
 async def test_csv_is_that_of_the_command_for_spreadsheets(api: Reporting, case: str) -> None:
     """By `format` or Accept; with a byte order mark and a name, and no cell that a spreadsheet would run."""
     name, parameters, _ = CASES[case]
@@ -231,6 +261,10 @@ async def test_csv_is_that_of_the_command_for_spreadsheets(api: Reporting, case:
         ("cost", {"where": "--x=1"}, "where", "no such column"),
         ("cost", {"where": ["department=x"] * 51}, "where", "at most 50 items"),
         ("cost", {"sort": "beauty"}, "sort", "`sort` beauty: unknown, expected one of cost"),
+        ("workflows", {"sort": "beauty"}, "sort", "`sort` beauty: unknown, expected one of cost, waste"),
+        ("workflows", {"where": "team=x"}, "where", "no such column"),
+        ("shared", NOVEMBER, "department", "Field required"),
+        ("shared", {"department": "maps", "month": "2026-13"}, "month", "invalid month '2026-13'"),
         ("cost", {"limit": 0}, "limit", "greater than or equal to 1"),
         ("cost", {"group": "day"}, "group", "Extra inputs are not permitted"),
         ("cost", {"cursor": "nonsense"}, "cursor", "no cursor of this API; take `paging.cursor`"),

@@ -2,18 +2,21 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import partial
+from html import unescape
 from pathlib import Path
-from typing import TypeVar
-from urllib.parse import quote
+from typing import Any, TypeVar
+from urllib.parse import quote, urljoin
 
 import pytest
 from selenium.webdriver import Chrome
 
 from collector.access.entrance import Entrance
+from collector.access.own_statements import what_is_of_all
 from collector.access.scope import OPEN, Scope, Visitor, of_departments
 from collector.access.table_filters import query_settings
 from collector.catalog.counters import Counters
@@ -21,11 +24,12 @@ from collector.core.model import Fact
 from collector.reports.cost import cost
 from collector.reports.cost_columns import COLUMNS
 from collector.reports.filters import parse_filters
-from collector.reports.report import Query, Span
+from collector.reports.report import NotPermittedError, Query, Span
 from collector.store.clickhouse import connect
 from collector.store.schema.migrate import migrate
 from collector.web.app import create_app
-from collector.web.reports.drill_routes import BOM, add_drill
+from collector.web.reports.api import BOM, add_report_api
+from collector.web.reports.drill_routes import add_drill
 from collector.web.reports.source import ReportSource
 from tests.billing.stored import write_all
 from tests.core.cost.test_statement import fee, used
@@ -33,6 +37,7 @@ from tests.reports import test_likely_owner, test_month_workflows
 from tests.reports.test_shared_inspect import lines_of
 from tests.store.running import start
 from tests.web.browser import Page
+from tests.web.doors import an_api_source
 from tests.web.fleet import NOW, a_view
 from tests.web.serving import get, serving
 
@@ -78,6 +83,16 @@ def address(answers: Callable[[Scope], Query], request: pytest.FixtureRequest) -
     async def ask(page: str, scope: Scope, question: Callable[[Query], T]) -> T:
         return question(answers(scope))
 
+    async def ask_checked(page: str, scope: Scope, question: Callable[[Query], T]) -> T:
+        query = answers(scope)
+
+        def checked(sql: str, bound: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+            if scope.kind != "all" and what_is_of_all(sql, linked=True):
+                raise NotPermittedError("not with these rights")
+            return query(sql, bound)
+
+        return question(checked)
+
     async def metrics(*_: object) -> tuple[bytes, dict[str, str]]:
         return b"", {}
 
@@ -85,7 +100,10 @@ def address(answers: Callable[[Scope], Query], request: pytest.FixtureRequest) -
         live=a_view,
         counters=Counters(),
         metrics=metrics,
-        more=[partial(add_drill, reports=ReportSource(ask=ask, zone="UTC"), now=lambda: NOW)],
+        more=[
+            partial(add_drill, reports=ReportSource(ask=ask, zone="UTC"), now=lambda: NOW),
+            partial(add_report_api, source=an_api_source(ask_checked)),
+        ],
         entrance=Entrance(otherwise=getattr(request, "param", OPEN)),
     )
     with serving(app) as at:
@@ -99,8 +117,11 @@ def text_of(address: str) -> str:
 
 
 def table_of(address: str) -> list[dict[str, str]]:
-    """The rows of a table's file."""
-    text = text_of(f"{address}&format=csv")
+    """The rows of the file that a page leads to; the same are in the API's report."""
+    table, report = re.findall(r'<a href="(/api/v1/reports/[^"]+)">(?:CSV|API)</a>', text_of(address))
+    assert table.replace("&amp;format=csv", "") == report
+    assert get(urljoin(address, unescape(report))).status == 200
+    text = text_of(urljoin(address, unescape(table)))
     assert text.startswith(BOM)
     return list(csv.DictReader(io.StringIO(text.removeprefix(BOM))))
 
