@@ -1,5 +1,6 @@
 """`lynceus report snapshot`: a month's bill as one HTML file."""
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,9 +13,12 @@ from collector.cli.console import report_step
 from collector.cli.options import Config, TokenFile, Url
 from collector.core.cost.billing_days import date_of
 from collector.language.language import language
+from collector.reports.budgets import states_for
 from collector.reports.month_bill import MonthPlace
+from collector.reports.month_outlook import with_outlook
 from collector.reports.month_report import read_month_report
 from collector.reports.periods import parse_month
+from collector.settings.budgets import budgets_of
 from collector.settings.load import load_settings
 from collector.settings.model import SettingsError
 from collector.web.reports.snapshot import snapshot
@@ -43,11 +47,19 @@ def report_snapshot(
     settings = load_settings(config)
     if out.exists() and not force:
         raise SettingsError(f"--out {out}: exists; --force replaces it")
-    today = datetime.now(ZoneInfo(settings.billing_timezone)).date()
+    now = datetime.now(ZoneInfo(settings.billing_timezone))
     place = MonthPlace(
-        month=date_of(parse_month(month, "--month")), department=department, zone=settings.billing_timezone, today=today
+        month=date_of(parse_month(month, "--month")),
+        department=department,
+        zone=settings.billing_timezone,
+        today=now.date(),
     )
-    made = snapshot(read_month_report(connect.reader(settings, url, token_file), place), language(chosen))
+    query = connect.reader(settings, url, token_file)
+    budgets = budgets_of(settings.budgets, settings.currency)
+    found = with_outlook(query, read_month_report(query, place), now, budgets)
+    if found.outlook is not None:
+        found = replace(found, outlook=replace(found.outlook, budgets=tuple(states_for(query, found.outlook.budgets))))
+    made = snapshot(found, language(chosen))
     try:
         out.write_text(made, encoding="utf-8")
     except OSError as error:

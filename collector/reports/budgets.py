@@ -82,11 +82,16 @@ def budget_states(
     return [_state(one, found[_columns(one)], first, now.date()) for one in valid]
 
 
+def states_for(query: Query, states: Sequence[BudgetState]) -> list[BudgetState]:
+    """What a reader may see, where the store alone knows who that is: to a reader of departments those whose rows it reads."""
+    if reads_all(query):
+        return list(states)
+    return [one for one in states if one.budget.of("department") and one.spent]
+
+
 def budgets_report(query: Query, budgets: Sequence[Budget], now: datetime, month: date | None = None) -> Report:
     """Reports the budgets of a month, to a reader of some departments those of departments whose rows it reads."""
-    states = budget_states(query, budgets, now, month)
-    if not reads_all(query):
-        states = [one for one in states if one.budget.of("department") and one.spent]
+    states = states_for(query, budget_states(query, budgets, now, month))
     first = (month or now.date()).replace(day=1)
     return Report(
         title=f"Budgets of {first:%Y-%m}",

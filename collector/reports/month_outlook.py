@@ -3,13 +3,14 @@ Reads how a month will end, how far it has gone towards its budgets, and what in
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from collector.core.cost.budget import Budget
 from collector.reports.anomalies import anomalies
 from collector.reports.budgets import budget_states
 from collector.reports.forecast import forecast
-from collector.reports.month_bill import DEPARTMENT, MonthOutlook, MonthPlace, is_own
+from collector.reports.month_bill import DEPARTMENT, MonthOutlook, MonthPlace, MonthReport, is_own
 from collector.reports.report import Query
 
 
@@ -24,3 +25,10 @@ def read_outlook(query: Query, place: MonthPlace, now: datetime, budgets: Sequen
         anomalies=tuple(anomalies(query, place.span, place.filters)),
         budgets=tuple(sorted(states, key=lambda one: (not is_own(one.budget, place), one.budget.name))),
     )
+
+
+def with_outlook(query: Query, report: MonthReport, now: datetime, budgets: Sequence[Budget] = ()) -> MonthReport:
+    """A month with its outlook; as it is where nothing is known of the month. `now` and `budgets` as for `read_outlook`."""
+    if not report.amounts:
+        return report
+    return replace(report, outlook=read_outlook(query, report.place, now, budgets))

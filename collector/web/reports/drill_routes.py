@@ -5,7 +5,6 @@ Each table leads to the API's report of the same rows, as CSV and JSON, with all
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Annotated, Literal
 from urllib.parse import quote
 
@@ -19,12 +18,12 @@ from collector.core.model import Instant
 from collector.language.language import Language
 from collector.reports import likely_owner, month_workflows
 from collector.reports.filters import LONGEST, MOST, Filter
-from collector.reports.month_bill import MonthPlace, MonthReport
-from collector.reports.month_report import read_month_report, read_why
+from collector.reports.month_bill import MonthPlace
 from collector.web.door import Asking
-from collector.web.history import NoAnswerError, NotThereError, answered
+from collector.web.history import NotThereError, answered
 from collector.web.pages import PageTemplates
 from collector.web.reports import shared_page, unallocated_page, workflows_page
+from collector.web.reports.kept import MonthReports
 from collector.web.reports.routes import month_of, today_in
 from collector.web.reports.snapshot import snapshot
 from collector.web.reports.source import ReportSource
@@ -61,7 +60,7 @@ def add_drill(app: FastAPI, pages: PageTemplates, reports: ReportSource, now: Ca
     _add_unallocated(app, pages, reports, places)
     _add_shared(app, pages, reports, places)
     _add_workflows(app, pages, reports, places)
-    _add_snapshot(app, reports, places)
+    _add_snapshot(app, MonthReports(reports, now), places)
 
 
 def _add_unallocated(app: FastAPI, pages: PageTemplates, reports: ReportSource, places: BillPlaces) -> None:
@@ -121,33 +120,13 @@ def _add_workflows(app: FastAPI, pages: PageTemplates, reports: ReportSource, pl
         return pages.page("reports/month_workflows.html", visitor=visitor, spoken=spoken, place=place, **shown)
 
 
-def _add_snapshot(app: FastAPI, reports: ReportSource, places: BillPlaces) -> None:
+def _add_snapshot(app: FastAPI, months: MonthReports, places: BillPlaces) -> None:
     @app.get("/reports/{department}/snapshot", include_in_schema=False, response_class=HTMLResponse)
     async def download(visitor: Asking, spoken: Spoken, department: Department, month: Month = "") -> Response:
-        place, of_all = places.of(visitor, month, department, spoken.language), visitor.scope.kind == "all"
-        found = await answered(
-            reports.ask(
-                "snapshot",
-                visitor.scope,
-                lambda query: read_month_report(query, place, of_all=of_all, why=False),
-            )
-        )
-        return HTMLResponse(
-            snapshot(await _with_why(found, visitor, reports), spoken.language), headers=named(place, "html")
-        )
-
-
-async def _with_why(found: MonthReport, visitor: Visitor, reports: ReportSource) -> MonthReport:
-    """A month with why it costs more; without it where the store takes too long, since the rest is worth having."""
-    try:
-        differences = await answered(
-            reports.ask("difference", visitor.scope, lambda query: read_why(query, found.place))
-        )
-    except NoAnswerError:
-        return found
-    by_currency = {one.currency: one for one in differences}
-    amounts = tuple(replace(one, difference=by_currency.get(one.currency)) for one in found.amounts)
-    return replace(found, amounts=amounts)
+        place = places.of(visitor, month, department, spoken.language)
+        # The file does without the slow parts if the store does not answer them, since the rest is worth having.
+        found, _ = await months.whole(visitor.scope, place, spoken.language)
+        return HTMLResponse(snapshot(found, spoken.language), headers=named(place, "html"))
 
 
 def chosen(request: Request, language: Language) -> list[Filter]:

@@ -15,12 +15,22 @@ from collector.language.language import Language
 from collector.reports.month_bill import MonthAmounts, MonthReport
 from collector.reports.month_state import SHORT
 from collector.web.pages import templates_in
-from collector.web.reports.bill_tables import BillTable, alone, tables_of
+from collector.web.reports.bill_tables import MOST_ROWS, BillTable, alone, tables_of
+from collector.web.reports.outlook import (
+    ShownBudget,
+    ShownFigure,
+    budget_figure,
+    forecast_figure,
+    shown_anomalies,
+    shown_budgets,
+)
 from collector.web.reports.sentence import sentence
 from collector.web.reports.words import STATES
 
 HEIGHT = 64
 """Of the highest day's bar."""
+MOST_ANOMALIES = 5
+"""As many sentences as leave the file on two printed pages; the page has more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +49,7 @@ class AmountsShown:
     """What a snapshot shows of one currency."""
 
     currency: str
-    figures: Mapping[str, str]
+    figures: Mapping[str, ShownFigure]
     """By its name, the most important first."""
     bars: list[DayBar]
     tables: list[BillTable]
@@ -69,6 +79,9 @@ def snapshot(report: MonthReport, language: Language, *, made_at: int | None = N
             zone=place.zone,
             gaps=[one.cluster for one in report.gaps if one.gaps],
             amounts=[_shown(one, report, language) for one in report.amounts],
+            is_read=report.outlook is not None,
+            anomalies=shown_anomalies(report, language)[:MOST_ANOMALIES],
+            budgets=_budgets(report, language),
         )
     )
 
@@ -81,10 +94,10 @@ def name_of(department: str, language: Language) -> str:
 
 
 def _shown(amounts: MonthAmounts, report: MonthReport, language: Language) -> AmountsShown:
-    def money(amount: Decimal | None) -> str:
-        return alone(amount, amounts.currency, language)
+    def money(amount: Decimal | None) -> ShownFigure:
+        return ShownFigure(alone(amount, amounts.currency, language), "")
 
-    figures = {language.text("To pay"): money(amounts.to_pay)}
+    figures = {language.text("To pay"): money(amounts.to_pay), **_outlook(amounts.currency, report, language)}
     if amounts.before is not None and amounts.before.to_pay is not None:
         figures[language.month(report.place.before.begin)] = money(amounts.before.to_pay)
     if amounts.shared:
@@ -101,6 +114,28 @@ def _shown(amounts: MonthAmounts, report: MonthReport, language: Language) -> Am
         unpriced=amounts.unpriced,
         accruing=amounts.accruing,
     )
+
+
+def _outlook(currency: str, report: MonthReport, language: Language) -> dict[str, ShownFigure]:
+    """What is used of the budget, and what the month will cost, as far as there is any; nothing where they were not read."""
+    if report.outlook is None:
+        return {}
+    figures = dict[str, ShownFigure]()
+    if report.outlook.own_budget(report.place, currency) is not None:
+        figures[language.text("Budget used")] = budget_figure(report, currency, language)
+    if not report.place.is_over:
+        figures[language.text("Forecast")] = forecast_figure(report, currency, language)
+    return figures
+
+
+def _budgets(report: MonthReport, language: Language) -> list[ShownBudget]:
+    """As many as a table has rows, those first that somebody should look at, and how many others there are."""
+    found = sorted(shown_budgets(report, language), key=lambda one: not one.is_alarming)
+    if len(found) <= MOST_ROWS + 1:
+        return found
+    others = language.plural("{number} other", "{number} others", len(found) - MOST_ROWS)
+    rest = ShownBudget(name=others, used="–", amount="–", share=None, likely="–", state="–", is_alarming=False)
+    return [*found[:MOST_ROWS], rest]
 
 
 def _bars(amounts: MonthAmounts, language: Language) -> list[DayBar]:

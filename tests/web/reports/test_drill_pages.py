@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urljoin
 
 import pytest
+from msgspec.structs import replace
 from selenium.webdriver import Chrome
 
 from collector.access.entrance import Entrance
@@ -20,6 +21,7 @@ from collector.access.own_statements import what_is_of_all
 from collector.access.scope import OPEN, Scope, Visitor, of_departments
 from collector.access.table_filters import query_settings
 from collector.catalog.counters import Counters
+from collector.core.cost.budget import Budget
 from collector.core.model import Fact
 from collector.reports.cost import cost
 from collector.reports.cost_columns import COLUMNS
@@ -45,6 +47,12 @@ T = TypeVar("T")
 NOVEMBER = Span(date(2026, 11, 1), date(2026, 12, 1))
 HOSTILE = "<img src=x onerror=alert(1)>"
 MAPS = Visitor("maps-lead", of_departments(["maps"]), "open")
+BUDGETS = tuple(
+    Budget(
+        name=f"{name} in all", where=(("department", name),), amount=Decimal(60), currency="USD", actual=(), forecast=()
+    )
+    for name in ("maps", "perception")
+)
 PAGES = ("maps/shared", "maps/workflows", "unallocated")
 
 
@@ -55,6 +63,7 @@ def facts() -> list[Fact]:
         *test_likely_owner.facts(),
         *test_month_workflows.facts()[:12],
         test_month_workflows.a_charge("x1", "0.0042", name=HOSTILE),
+        replace(test_month_workflows.a_charge("x2", "1"), department="地图"),
         *lines_of(usage, [fee("1000", what="argo", rule="1000 a month"), fee("7", what=HOSTILE, basis="even")]),
     ]
 
@@ -101,7 +110,7 @@ def address(answers: Callable[[Scope], Query], request: pytest.FixtureRequest) -
         counters=Counters(),
         metrics=metrics,
         more=[
-            partial(add_drill, reports=ReportSource(ask=ask, zone="UTC"), now=lambda: NOW),
+            partial(add_drill, reports=ReportSource(ask=ask, zone="UTC", budgets=BUDGETS), now=lambda: NOW),
             partial(add_report_api, source=an_api_source(ask_checked)),
         ],
         entrance=Entrance(otherwise=getattr(request, "param", OPEN)),
@@ -198,8 +207,11 @@ def test_the_bill_is_a_file(address: str) -> None:
 
     assert answer.status == 200
     assert answer.headers["content-disposition"].endswith("filename*=UTF-8''maps-2026-11.html")
+    assert "maps in all" in answer.body.decode()
     other = get(f"{address}/{quote('地图')}/snapshot?month=2026-11")
     assert other.headers["content-disposition"].isascii()
+    # A bill of a department that there is not would claim that it owes nothing.
+    assert get(f"{address}/nobodys/snapshot?month=2026-11").status == 404
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -219,5 +231,8 @@ def test_every_text_can_be_read_and_fits(chrome: Chrome, address: str, path: str
 
 @pytest.mark.parametrize("address", [MAPS], indirect=True, ids=["maps"])
 def test_a_bill_file_has_nothing_of_others(address: str, tmp_path: Path) -> None:
-    """Not even a name."""
-    assert "perception" not in text_of(f"{address}/maps/snapshot?month=2026-11")
+    """Not even a name, nor that of a budget."""
+    text = text_of(f"{address}/maps/snapshot?month=2026-11")
+
+    assert "perception" not in text
+    assert "maps in all" in text

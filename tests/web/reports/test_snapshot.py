@@ -2,24 +2,41 @@
 
 import base64
 import re
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec.structs import replace as replace_fields
 from selenium.webdriver import Chrome
 
 from collector.language.language import language
 from collector.reports.completeness import ClusterGaps
-from collector.reports.month_bill import MonthReport
-from collector.web.reports.snapshot import snapshot
+from collector.reports.month_bill import MonthOutlook, MonthReport
+from collector.web.reports.anomaly_sentence import anomaly_sentence
+from collector.web.reports.outlook import MOST, budget_figure, forecast_figure
+from collector.web.reports.snapshot import MOST_ANOMALIES, snapshot
 from tests.builders import NOON
 from tests.commands import run_command
 from tests.web.browser import Page
 from tests.web.fleet import HOSTILE
+from tests.web.reports.bills import a_place, an_outlook
 from tests.web.reports.made import a_month, a_row, some_amounts
+from tests.web.reports.test_anomaly_sentence import ONE
 
 LANGUAGES = ("en", "zh-CN")
 AT = NOON
+
+
+def so_far(rows: int = 3, **changes: Any) -> MonthReport:
+    """A month on its 24th day, with a forecast, budgets and as many anomalies as a page shows."""
+    outlook = an_outlook()
+    passed = replace(
+        outlook.budgets[0], state="passed", budget=replace_fields(outlook.budgets[0].budget, name="eci of maps")
+    )
+    outlook = replace(outlook, budgets=(*outlook.budgets, passed), anomalies=(ONE,) * MOST)
+    return a_month(some_amounts(rows), **{"place": a_place(), "outlook": outlook, **changes})
 
 
 def drawn(report: MonthReport, tag: str = "en") -> str:
@@ -29,7 +46,7 @@ def drawn(report: MonthReport, tag: str = "en") -> str:
 @pytest.mark.parametrize("tag", LANGUAGES)
 def test_nothing_of_elsewhere_is_in_the_file(tag: str) -> None:
     """No script, no picture, no address: a mail program blocks them, and a disk has none."""
-    text = drawn(a_month(), tag)
+    text = drawn(so_far(), tag)
 
     assert not re.search(r"<script|<link|<img|<iframe|src=|href=|url\(|@import|https?:", text)
     assert f'<html lang="{tag}">' in text
@@ -68,6 +85,53 @@ def test_what_is_not_known_is_named() -> None:
     assert "Nothing is known" in drawn(a_month(amounts=()))
 
 
+@pytest.mark.parametrize("tag", LANGUAGES)
+def test_the_outlook_is_that_of_the_page(tag: str) -> None:
+    """The same forecast, budgets and sentences."""
+    report, words = so_far(), language(tag)
+    text = drawn(report, tag)
+
+    for figure in (forecast_figure(report, "CNY", words), budget_figure(report, "CNY", words)):
+        assert f"<b>{figure.value}</b><small>{figure.note}</small>" in text
+    assert text.count(anomaly_sentence(ONE, words)) == MOST_ANOMALIES
+    assert re.findall(r'<th scope="row">([^<]*maps)</th>', text) == ["eci of maps", "maps"]
+    assert text.count('<b class="alarm">◆') == 1
+
+
+def test_of_many_budgets_the_alarming_ones_are_shown() -> None:
+    """What is beyond a table's rows is counted."""
+    report = so_far()
+    assert report.outlook is not None
+    near, passed = report.outlook.budgets
+    text = drawn(replace(report, outlook=replace(report.outlook, budgets=(*[near] * 9, passed))))
+
+    [table] = re.findall(r"<h2>Budgets.*?</table>", text, re.DOTALL)
+    names = re.findall(r'<th scope="row">([^<]*)</th>', table)
+    assert names == ["eci of maps", *["maps"] * 7, "2 others"]
+
+
+def test_what_was_not_read_of_the_outlook_is_named() -> None:
+    """It is not the same as no budget, no forecast and nothing unusual."""
+    unread = drawn(so_far(outlook=None))
+    nothing = drawn(so_far(outlook=MonthOutlook(forecasts=(), budgets=())))
+
+    assert "could not be read" in unread
+    assert "<dt>Forecast" not in unread
+    assert "No run cost far more" not in unread
+    assert "could not be read" not in nothing
+    assert "fewer than three weeks of history" in nothing
+    assert "No run cost far more" in nothing
+    assert "Budget" not in nothing
+
+
+def test_a_month_that_is_over_has_no_forecast() -> None:
+    """Its budgets are shown: they say how it ended."""
+    text = drawn(a_month(outlook=an_outlook()))
+
+    assert "<dt>Forecast" not in text
+    assert "<dt>Budget used" in text
+
+
 def test_names_of_others_are_no_markup() -> None:
     """A template can have any name."""
     row = {"template": (a_row(HOSTILE, "1"), a_row("old", "5"))}
@@ -81,7 +145,7 @@ def test_names_of_others_are_no_markup() -> None:
 def test_it_opens_from_a_disk(chrome: Chrome, tmp_path: Path, tag: str, width: int, scheme: str) -> None:
     """Readable in both themes, as wide as the screen, and without a request but for itself."""
     file = tmp_path / "maps.html"
-    file.write_text(drawn(a_month(some_amounts(12)), tag), encoding="utf-8")
+    file.write_text(drawn(so_far(12), tag), encoding="utf-8")
 
     page = Page(chrome, file.as_uri())
     page.emulate(width, scheme)
@@ -94,9 +158,12 @@ def test_it_opens_from_a_disk(chrome: Chrome, tmp_path: Path, tag: str, width: i
 
 @pytest.mark.parametrize("tag", LANGUAGES)
 def test_it_prints_on_two_pages(chrome: Chrome, tmp_path: Path, tag: str) -> None:
-    """A4, however many rows a breakdown has."""
+    """A4, however many rows a breakdown has, with as many budgets and anomalies as are shown."""
     file = tmp_path / "maps.html"
-    file.write_text(drawn(a_month(some_amounts(60)), tag), encoding="utf-8")
+    report = so_far(60)
+    assert report.outlook is not None
+    many = replace(report.outlook, budgets=report.outlook.budgets * 5)
+    file.write_text(drawn(replace(report, outlook=many), tag), encoding="utf-8")
     Page(chrome, file.as_uri())
 
     made = chrome.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})
