@@ -18,6 +18,8 @@ from msgspec.structs import replace
 
 from collector.catalog.schema import DATABASE
 from collector.core.cost.attribution import ANNOTATION, NAMESPACE, UNALLOCATED
+from collector.core.cost.meters import total
+from collector.core.units import ZERO
 from collector.reports.cost_figures import CURRENCY, PODS, SHARED, TO_PAY, WORKFLOWS
 from collector.reports.cost_rows import OTHERS, TOTAL, CostLine, cost_rows, sums
 from collector.reports.cost_source import CostView
@@ -111,6 +113,17 @@ class UnallocatedRow(msgspec.Struct, frozen=True, kw_only=True):
     """As `attribution.department` has it; None: no kept label has the trait."""
 
 
+class LikelyOwner(NamedTuple):
+    """A department to which several rows probably belong."""
+
+    department: str
+    to_pay: Decimal
+    parts: int
+    """Rows."""
+    because: Evidence
+    """Of the dearest one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnallocatedCost:
     """The unallocated cost of a period."""
@@ -135,6 +148,9 @@ class UnallocatedCost:
         return list(joined.values())
 
 
+NOTHING = UnallocatedCost(rows=(), others=(), totals=())
+
+
 def unallocated_cost(query: Query, span: Span) -> UnallocatedCost:
     """Reads the unallocated cost of a period, the dearest rows first, and looks for their owners; for readers of everything."""
     view = CostView(span=span, columns=KEYS, filters=(Filter("department", (UNALLOCATED,)),))
@@ -149,6 +165,20 @@ def unallocated_cost(query: Query, span: Span) -> UnallocatedCost:
         others=[_row(line) for line in sums(found[MOST_ROWS:], "")],
         totals=[_row(line) for line in sums(found, "")],
     )
+
+
+def likely_owners(found: UnallocatedCost, currency: str) -> list[LikelyOwner]:
+    """Sums up the rows of one currency by their likely owner, the one with most first."""
+    owned: dict[str, list[UnallocatedRow]] = {}
+    for row in found.rows:
+        if row.because is not None and row.currency == currency and row.to_pay is not None:
+            owned.setdefault(row.guess, []).append(row)
+    owners = [
+        LikelyOwner(name, total(row.to_pay or ZERO for row in rows), len(rows), rows[0].because)
+        for name, rows in owned.items()
+        if rows[0].because is not None
+    ]
+    return sorted(owners, key=lambda one: (-one.to_pay, one.department))
 
 
 def report(found: UnallocatedCost, span: Span) -> Report:

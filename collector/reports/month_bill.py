@@ -15,6 +15,7 @@ from collector.reports.budgets import BudgetState
 from collector.reports.completeness import ClusterGaps
 from collector.reports.filters import Filter
 from collector.reports.forecast import MonthForecast
+from collector.reports.likely_owner import UnallocatedCost
 from collector.reports.month_difference import AmountDifference, SpansCompared, following, previous, spans_compared
 from collector.reports.month_state import MonthState
 from collector.reports.report import Span
@@ -206,6 +207,8 @@ class MonthReport:
     """The months that have a bill here, the newest first, this one included."""
     outlook: MonthOutlook | None = None
     """None: not read, or not in time."""
+    unallocated: UnallocatedCost | None = None
+    """What belongs to no department, and whose it probably is; None: not read, or not in time."""
 
     @property
     def is_known(self) -> bool:

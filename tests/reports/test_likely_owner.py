@@ -17,7 +17,14 @@ from collector.core.rules import CREATOR_LABEL
 from collector.reports.cost import cost
 from collector.reports.cost_columns import COLUMNS
 from collector.reports.filters import parse_filters
-from collector.reports.likely_owner import UnallocatedCost, UnallocatedRow, as_settings, report, unallocated_cost
+from collector.reports.likely_owner import (
+    UnallocatedCost,
+    UnallocatedRow,
+    as_settings,
+    likely_owners,
+    report,
+    unallocated_cost,
+)
 from collector.reports.report import Query, Span
 from collector.settings.attribution import rule_of
 from collector.settings.load import parse_settings
@@ -168,6 +175,19 @@ def test_rows_beyond_the_most_are_one(ask: Query, monkeypatch: pytest.MonkeyPatc
 
     assert [row[0] for row in made.rows] == ["c1", "c1", "c1", "others"]
     assert sum(row[4] for row in made.rows) == made.totals[0][4] == 36
+
+
+def test_likely_owners_are_sums_of_rows(cost_found: UnallocatedCost) -> None:
+    """In one currency, the one with most first, with the evidence of its dearest row."""
+    currency = cost_found.rows[0].currency
+    owners = likely_owners(cost_found, currency)
+
+    assert [(one.department, one.to_pay, one.parts, one.because.value) for one in owners] == [
+        ("quant", Decimal(11), 2, "bob"),
+        ("maps", Decimal(8), 1, "ann"),
+        ("hd-maps", Decimal(1), 1, "mapping"),
+    ]
+    assert likely_owners(cost_found, "XXX") == []
 
 
 def test_nothing_unallocated_has_no_rows(ask: Query) -> None:

@@ -8,7 +8,8 @@ from collector.core.cost.comparison import PARTS
 from collector.language.language import ENGLISH
 from collector.reports.budgets import BudgetState
 from collector.reports.forecast import MonthForecast
-from collector.reports.month_bill import BillRow, MonthAmounts, MonthOutlook, MonthReport, SharedItem, WastePart
+from collector.reports.likely_owner import because, likely_owners
+from collector.reports.month_bill import BillRow, MonthAmounts, MonthReport, SharedItem, WastePart
 from collector.reports.month_difference import AmountDifference
 from collector.web.api_model import ApiModel
 from collector.web.reports.anomaly_sentence import anomaly_sentence
@@ -131,6 +132,17 @@ class BudgetRead(ApiModel):
     """Day on which it will be used up; null: not in this month, or it is already, or it is not known."""
 
 
+class OwnerRead(ApiModel):
+    """A department to which a part of what is unallocated probably belongs."""
+
+    department: str
+    """The department."""
+    to_pay: str
+    """What of the unallocated cost is probably its."""
+    because: str
+    """What speaks for it, a sentence; `/api/v1/reports/unallocated` has every row with its own."""
+
+
 class BillAmounts(ApiModel):
     """A month's bill in one currency."""
 
@@ -148,6 +160,8 @@ class BillAmounts(ApiModel):
     """What was lost."""
     unallocated: str | None
     """What belongs to no department; null: this is the bill of one, or the token is for some departments."""
+    likely_owners: list[OwnerRead]
+    """Whose it probably is, the one with most first; empty also where it was not read in time."""
     pods: int
     """Pods, each counted once a billing day."""
     unpriced: int
@@ -194,7 +208,7 @@ class BillRead(ApiModel):
     anomalies: list[str]
     """What costs more than usual, a sentence each; `/api/v1/reports/anomalies` has the figures."""
     is_whole: bool
-    """False: why it costs more, forecast or budgets were not read in time; ask again."""
+    """False: why it costs more, forecast, budgets or likely owners were not read in time; ask again."""
 
 
 def month_bill(report: MonthReport, *, is_whole: bool) -> BillRead:
@@ -213,7 +227,7 @@ def month_bill(report: MonthReport, *, is_whole: bool) -> BillRead:
             gaps={one.cluster: one.gaps for one in report.gaps if one.gaps},
             notes=list(state.notes),
         ),
-        amounts=[_amounts(one, report.outlook) for one in report.amounts],
+        amounts=[_amounts(one, report) for one in report.amounts],
         months=[f"{month:%Y-%m}" for month in report.months],
         budgets=[_budget(one) for one in (report.outlook.budgets if report.outlook else ())],
         anomalies=[anomaly_sentence(one, ENGLISH) for one in (report.outlook.anomalies if report.outlook else ())],
@@ -229,8 +243,9 @@ def _or_none(amount: Decimal | None) -> str | None:
     return None if amount is None else _text(amount)
 
 
-def _amounts(one: MonthAmounts, outlook: MonthOutlook | None) -> BillAmounts:
-    forecast = outlook.forecast_of(one.currency) if outlook else None
+def _amounts(one: MonthAmounts, report: MonthReport) -> BillAmounts:
+    forecast = report.outlook.forecast_of(one.currency) if report.outlook else None
+    owners = likely_owners(report.unallocated, one.currency) if report.unallocated else []
     before = one.before
     return BillAmounts(
         currency=one.currency,
@@ -240,6 +255,10 @@ def _amounts(one: MonthAmounts, outlook: MonthOutlook | None) -> BillAmounts:
         rounding=_text(one.rounding),
         waste=_text(one.waste),
         unallocated=_or_none(one.unallocated),
+        likely_owners=[
+            OwnerRead(department=owner.department, to_pay=_text(owner.to_pay), because=because(owner.because))
+            for owner in owners
+        ],
         pods=one.pods,
         unpriced=one.unpriced,
         accruing=one.accruing,

@@ -1,8 +1,8 @@
 """
 Months that were just read: a few seconds for one scope and place, so that a reload or a page with its JSON asks once.
 
-What takes long, why a month costs more and how it will end, is read beside the page: a page waits for it a moment, and shows
-it when it is there.
+What takes long is read beside the page: why a month costs more, how it will end, and whose the unallocated cost is. A page
+waits for it a moment, and shows it when it is there.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from collector.core.cost.attribution import UNALLOCATED
 from collector.core.model import Instant
 from collector.language.language import Language, in_catalog
 from collector.reports.budgets import visible
+from collector.reports.likely_owner import NOTHING, UnallocatedCost, unallocated_cost
 from collector.reports.month_bill import MonthOutlook, MonthPlace, MonthReport
 from collector.reports.month_difference import AmountDifference
 from collector.reports.month_outlook import read_outlook
@@ -31,6 +32,7 @@ KEEP_S = 5.0
 KEEP_WHY_S = 60.0
 """What a difference is made of is of days that have ended, and slow to read."""
 KEEP_OUTLOOK_S = 15.0
+KEEP_UNALLOCATED_S = 60.0
 MOST_KEPT = 64
 WAIT_FOR_SLOW_S = 0.3
 """A page waits so long for what is slow to read; the browser asks for the rest."""
@@ -77,6 +79,7 @@ class SlowParts(NamedTuple):
     why: tuple[AmountDifference, ...] | None
     """None: not read in time."""
     outlook: MonthOutlook | None
+    unallocated: UnallocatedCost | None
 
 
 class MonthReports:
@@ -87,6 +90,7 @@ class MonthReports:
         self._months: KeptAnswers[ScopedPlace, MonthReport] = KeptAnswers(KEEP_S)
         self._why: KeptAnswers[ScopedPlace, tuple[AmountDifference, ...]] = KeptAnswers(KEEP_WHY_S)
         self._outlooks: KeptAnswers[ScopedPlace, MonthOutlook] = KeptAnswers(KEEP_OUTLOOK_S)
+        self._unallocated: KeptAnswers[ScopedPlace, UnallocatedCost] = KeptAnswers(KEEP_UNALLOCATED_S)
 
     async def of(self, scope: Scope, place: MonthPlace, language: Language) -> MonthReport:
         """A month without what takes long; NotThereError in a language if the scope has no such department."""
@@ -112,21 +116,30 @@ class MonthReports:
         found = await self.of(scope, place, language)
         if not found.amounts:
             return found, True
-        slow = await self._slow(scope, place, patience_s)
+        slow = await self._slow(scope, found, patience_s)
         by_currency = {one.currency: one for one in slow.why or ()}
         amounts = tuple(replace(one, difference=by_currency.get(one.currency)) for one in found.amounts)
-        return replace(found, amounts=amounts, outlook=slow.outlook), None not in slow
+        whole = replace(found, amounts=amounts, outlook=slow.outlook, unallocated=slow.unallocated)
+        return whole, None not in slow
 
-    async def _slow(self, scope: Scope, place: MonthPlace, patience_s: float | None) -> SlowParts:
-        key = scope, place
+    async def _slow(self, scope: Scope, found: MonthReport, patience_s: float | None) -> SlowParts:
+        place, key = found.place, (scope, found.place)
+        why = self._why.of(key, lambda: self._ask_why(scope, place), patience_s) if place.compared else _known(())
         outlook = self._outlooks.of(key, lambda: self._ask_outlook(scope, place), patience_s)
-        if not place.compared:
-            return SlowParts((), await _in_time(outlook))
-        why = self._why.of(key, lambda: self._ask_why(scope, place), patience_s)
-        return SlowParts(*await asyncio.gather(_in_time(why), _in_time(outlook)))
+        unallocated = (
+            self._unallocated.of(key, lambda: self._ask_unallocated(scope, place), patience_s)
+            if any(one.unallocated for one in found.amounts)
+            else _known(NOTHING)
+        )
+        return SlowParts(*await asyncio.gather(_in_time(why), _in_time(outlook), _in_time(unallocated)))
 
     async def _ask_why(self, scope: Scope, place: MonthPlace) -> tuple[AmountDifference, ...]:
         return await answered(self._reports.ask("difference", scope, lambda query: read_why(query, place)))
+
+    async def _ask_unallocated(self, scope: Scope, place: MonthPlace) -> UnallocatedCost:
+        return await answered(
+            self._reports.ask("unallocated", scope, lambda query: unallocated_cost(query, place.span))
+        )
 
     async def _ask_outlook(self, scope: Scope, place: MonthPlace) -> MonthOutlook:
         now = datetime.fromtimestamp(self._now() / 1000, ZoneInfo(place.zone))
@@ -134,6 +147,10 @@ class MonthReports:
         return await answered(
             self._reports.ask("outlook", scope, lambda query: read_outlook(query, place, now, budgets))
         )
+
+
+async def _known(answer: V) -> V:
+    return answer
 
 
 async def _in_time(answer: Awaitable[V]) -> V | None:

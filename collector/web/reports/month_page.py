@@ -24,6 +24,7 @@ from collector.web.reports.outlook import (
     shown_anomalies,
     shown_budgets,
 )
+from collector.web.reports.owners import ShownOwners, shown_owners
 from collector.web.reports.sentence import change_of, completeness, mostly, sentence, state_of
 from collector.web.reports.trend import TrendChart, TrendDay, by_day, so_far, trend_days
 from collector.web.reports.words import BASES as BASIS_WORDS
@@ -99,6 +100,7 @@ class ShownAmounts:
     shared: Decimal
     waste: Decimal
     unallocated: Decimal | None
+    owners: ShownOwners | None
     by_same_day: Decimal | None
     before: Decimal | None
     changed: str
@@ -165,6 +167,7 @@ def _amounts(report: MonthReport, one: MonthAmounts, language: Language) -> Show
         shared=_rounded(one.shared, currency),
         waste=_rounded(one.waste, currency),
         unallocated=_unallocated(one),
+        owners=shown_owners(report, currency, _unallocated(one), language),
         by_same_day=_minor(one.before.by_same_day, currency) if one.before else None,
         before=_minor(one.before.to_pay, currency) if one.before else None,
         changed=change_of(one, language),

@@ -86,7 +86,7 @@ def _of_currency(found: UnallocatedCost, currency: str, language: Language) -> d
             row=row,
             names=[named(column, getattr(row, column), language) for column in GROUPED_BY],
             to_pay=amount if row.to_pay is not None else None,
-            evidence=[(_because(one, language), one.is_clear) for one in row.evidence],
+            evidence=[(because(one, language), one.is_clear) for one in row.evidence],
         )
         for row, amount in zip(rows, amounts, strict=False)
     ]
@@ -98,7 +98,8 @@ def _of_currency(found: UnallocatedCost, currency: str, language: Language) -> d
     }
 
 
-def _because(evidence: Evidence, language: Language) -> str:
+def because(evidence: Evidence, language: Language) -> str:
+    """Evidence as a sentence."""
     return language.text(
         OF_TRAIT[evidence.trait],
         count=language.number(evidence.workflows),

@@ -19,6 +19,7 @@ from collector.core.units import ZERO
 from collector.reports.budgets import BudgetState
 from collector.reports.comparison_movers import ExplainedMover, Mover, RunsChanged
 from collector.reports.forecast import MonthForecast
+from collector.reports.likely_owner import NOTHING, Evidence, UnallocatedCost, UnallocatedRow
 from collector.reports.month_bill import (
     AmountsBefore,
     BillRow,
@@ -155,12 +156,45 @@ def an_outlook() -> MonthOutlook:
     return MonthOutlook(forecasts=(forecast,), budgets=(state,))
 
 
+def some_unallocated() -> UnallocatedCost:
+    """Two parts that are probably maps', one of quant, one without evidence, and one in another currency."""
+    evidence = Evidence("creator", "ann", "maps", 9, 10)
+    owned = {"guess": "maps", "because": evidence, "evidence": (evidence,)}
+    other = Evidence("namespace", "trading", "quant", 7, 7)
+    rows = (
+        an_unallocated_row("200", **owned),
+        an_unallocated_row("100"),
+        an_unallocated_row("30.014", guess="quant", because=other, evidence=(other,)),
+        an_unallocated_row("15.66", **owned),
+        an_unallocated_row("9", **owned, currency="USD"),
+        an_unallocated_row(None, **owned),
+    )
+    return UnallocatedCost(rows=rows, others=(), totals=())
+
+
+def an_unallocated_row(to_pay: str | None, **changes: Any) -> UnallocatedRow:
+    """A row without evidence."""
+    made: dict[str, Any] = {
+        "cluster": "c1",
+        "namespace": "sandbox",
+        "creator": "ann",
+        "template": "notebook",
+        "currency": "CNY",
+        "to_pay": None if to_pay is None else Decimal(to_pay),
+        "shared": ZERO,
+        "workflows": 1,
+        "pods": 1,
+    }
+    return UnallocatedRow(**made | changes)
+
+
 class Bills:
     """A store that answers bill pages with one report, and notes who wants what."""
 
     def __init__(self, report: MonthReport | None = None) -> None:
         self.report = report or a_report()
         self.outlook = MonthOutlook(forecasts=(), budgets=())
+        self.unallocated = NOTHING
         self.questions: list[tuple[str, Scope]] = []
         self.failure: Exception | None = None
 
@@ -172,6 +206,8 @@ class Bills:
             return tuple(one.difference for one in self.report.amounts if one.difference)  # type: ignore[return-value]
         if page == "outlook":
             return self.outlook  # type: ignore[return-value]
+        if page == "unallocated":
+            return self.unallocated  # type: ignore[return-value]
         return self.report  # type: ignore[return-value]
 
     def app(self, folder: Path, **changes: Any) -> FastAPI:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from threading import Event
 from typing import TypeVar
@@ -13,7 +14,7 @@ from collector.access.scope import Scope
 from collector.reports.report import Query
 from tests.web.browser import Page
 from tests.web.doors import ALL
-from tests.web.reports.bills import Bills
+from tests.web.reports.bills import Bills, a_place, a_report, a_row, some_amounts, some_unallocated
 from tests.web.serving import serving
 
 LOOKS = [(width, scheme, tag) for tag in ("en", "zh-CN") for scheme in ("light", "dark") for width in (1280, 390)]
@@ -30,7 +31,7 @@ class SlowBills(Bills):
         self.released = Event()
 
     async def ask(self, page: str, scope: Scope, question: Callable[[Query], T], /) -> T:
-        if page == "difference":
+        if page in ("difference", "unallocated"):
             await asyncio.to_thread(self.released.wait, 20)
         return await super().ask(page, scope, question)
 
@@ -66,6 +67,24 @@ def test_why_it_is_more_comes_when_it_is_read(chrome: Chrome, bills: SlowBills, 
     page.shows("#sentence", "mostly volume")
     page.shows("#change-CNY", "mostly volume")
     page.shows("#why-CNY", "30 good runs, 20 before")
+    assert page.console() == []
+
+
+def test_likely_owners_come_when_they_are_read(chrome: Chrome, bills: SlowBills, address: str) -> None:
+    """The amount is there at once."""
+    rows = (a_row("maps", "12000.0049"), a_row("unallocated", "345.67"))
+    amounts = some_amounts(breakdowns={"department": rows, **some_amounts().breakdowns}, unallocated=Decimal("345.67"))
+    bills.report, bills.unallocated = a_report(a_place(""), amounts), some_unallocated()
+    page = signed_in(chrome, address, "/reports?month=2026-11&lang=en")
+    page.shows("#owners-CNY", "of November 2026 belong to no department.")
+    page.shows("#owners-CNY", "Being read.")
+
+    bills.released.set()
+    page.shows("#owners-CNY", "9 of 10 allocated workflows of ann belong to maps")
+    for width, scheme in ((1280, "light"), (390, "dark")):
+        page.emulate(width, scheme)
+        assert page.run("return document.documentElement.scrollWidth") <= width
+        assert page.faint_texts() == []
     assert page.console() == []
 
 

@@ -2,20 +2,33 @@
 The pages of bills over real connections: who sees which, what is refused, and what the API answers.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from collector.access.scope import ALL as EVERYTHING
 from collector.access.scope import of_departments
 from collector.language.language import language
+from collector.reports.month_bill import MonthReport
 from collector.web.reports.routes import month_of
 from tests.language.marked import IN_MARKS, bare_texts
 from tests.web.doors import ALL, MAPS, ask, bearing
-from tests.web.reports.bills import NOVEMBER, Bills, a_place, a_report, an_outlook, some_amounts
+from tests.web.reports.bills import (
+    NOVEMBER,
+    Bills,
+    a_place,
+    a_report,
+    a_row,
+    an_outlook,
+    some_amounts,
+    some_unallocated,
+)
 from tests.web.serving import Answer, serving
 
 
@@ -158,6 +171,58 @@ def test_a_silent_store_is_named(address: str, bills: Bills) -> None:
 def test_the_month_that_opens(text: str, today: date, month: date) -> None:
     """The present one; on its first day the one that has just ended."""
     assert month_of(text, today, language("en")) == month
+
+
+def of_all(**changes: Any) -> MonthReport:
+    """The bill of all departments: 345.67 belong to none."""
+    rows = (a_row("maps", "12000.0049"), a_row("unallocated", "345.67"))
+    breakdowns = {"department": rows, **some_amounts().breakdowns}
+    return a_report(a_place(""), some_amounts(breakdowns=breakdowns, unallocated=Decimal("345.67")), **changes)
+
+
+def test_what_belongs_to_none_stands_on_the_page_of_all(address: str, bills: Bills) -> None:
+    """How much, the likely owners with what speaks for them, and where all of it is; as JSON too."""
+    bills.report, bills.unallocated = of_all(), some_unallocated()
+    html = get(address, "/reports?month=2026-11&why=true").body.decode()
+    section = html[html.index('id="owners-CNY"') :].partition("</section>")[0]
+    (amounts,) = get(address, "/api/v1/reports/month?month=2026-11").json()["amounts"]
+
+    assert "345.67\xa0CNY of November 2026 belong to no department; an owner is likely for 71 % of it." in section
+    assert re.findall(r'<td class="number">([^<]+)<', section) == ["215.66", "30.01"]
+    assert "9 of 10 allocated workflows of ann belong to maps · 1 more part<" in section
+    assert "7 of 7 allocated workflows of namespace trading belong to quant<" in section
+    assert 'href="/reports/unallocated?month=2026-11"' in section
+    assert 'href="/api/v1/reports/unallocated?month=2026-11&amp;format=csv"' in section
+    assert [(one["department"], one["to_pay"]) for one in amounts["likely_owners"]] == [
+        ("maps", "215.66"),
+        ("quant", "30.014"),
+    ]
+
+
+def test_cost_without_a_likely_owner(address: str, bills: Bills) -> None:
+    """The section states that; where everything has a department there is none."""
+    bills.report = of_all()
+    assert "belong to no department, and nothing says clearly" in get(address, "/reports?month=2026-11").body.decode()
+
+    bills.report = replace(of_all(), amounts=(some_amounts(unallocated=Decimal(0)),))
+    assert "owners-CNY" not in get(address, "/reports?month=2026-10").body.decode()
+
+
+def test_a_department_s_page_has_no_unallocated_cost(address: str, bills: Bills) -> None:
+    """Its page asks nothing about it."""
+    assert "owners-CNY" not in get(address, "/reports/maps?month=2026-11&why=true", MAPS).body.decode()
+    assert "unallocated" not in {page for page, _ in bills.questions}
+
+
+def test_no_text_of_the_page_of_all_is_outside_the_catalogues(bills: Bills, tmp_path: Path) -> None:
+    """Read in time or not."""
+    bills.report, bills.unallocated = of_all(), some_unallocated()
+    with serving(bills.app(tmp_path, languages=IN_MARKS)) as address:
+        html = get(address, "/reports?month=2026-11&why=true").body.decode()
+    known = ["maps", "quant", "ann", "trading", "train", "load-balancer", "c1", "alibaba-eci", "operator"]
+
+    assert "owners-CNY" in html
+    assert bare_texts(html, known) == []
 
 
 def test_no_text_is_outside_the_catalogues(bills: Bills, tmp_path: Path) -> None:
