@@ -9,17 +9,20 @@ from datetime import date, timedelta
 from decimal import Decimal
 from urllib.parse import quote
 
-from collector.core.cost.minor_units import minor_unit
 from collector.core.units import ZERO
 from collector.delivery.message import Attachment, KeyFigure, Message
-from collector.language.language import Language, language
-from collector.reports.month_bill import MonthAmounts, MonthReport
+from collector.language.language import Language, in_catalog, language
+from collector.reports.budgets import BudgetState
+from collector.reports.month_bill import MonthReport
 from collector.settings.delivery import ScheduledReport
 from collector.shown_text import on_one_line
+from collector.web.reports.outlook import ALARMING, forecast_figure, money, shown_anomalies
 from collector.web.reports.sentence import sentence
 from collector.web.reports.snapshot import snapshot
 
 MOST_CURRENCIES = 3
+MOST_BUDGETS = 3
+MOST_ANOMALIES = 3
 TEST = "test"
 """Begins the id of a message that `lynceus report send --test` sends."""
 
@@ -70,25 +73,44 @@ def file_name(found: MonthReport) -> str:
 
 def _figures(found: MonthReport, words: Language) -> Iterator[KeyFigure]:
     for amounts in found.amounts[:MOST_CURRENCIES]:
-        yield KeyFigure(words.text("To pay"), _money(amounts.to_pay, amounts, words))
+        yield KeyFigure(words.text("To pay"), _money(amounts.to_pay, amounts.currency, words))
+        yield from _outlook_figures(found, amounts.currency, words)
         before = amounts.before
         if before is not None and before.by_same_day is not None and amounts.change is not None:
             sign = "+" if amounts.change > 0 else ""
-            change = f"{_money(before.by_same_day, amounts, words)} ({sign}{words.percent(amounts.change)})"
+            change = f"{_money(before.by_same_day, amounts.currency, words)} ({sign}{words.percent(amounts.change)})"
             yield KeyFigure(words.text("The month before, by the same day"), change)
         if amounts.shared:
-            yield KeyFigure(words.text("Of it shared costs"), _money(amounts.shared, amounts, words))
+            yield KeyFigure(words.text("Of it shared costs"), _money(amounts.shared, amounts.currency, words))
         if amounts.waste:
-            yield KeyFigure(words.text("Waste"), _money(amounts.waste, amounts, words))
+            yield KeyFigure(words.text("Waste"), _money(amounts.waste, amounts.currency, words))
         for row in amounts.breakdowns.get("template", ())[:3]:
             name = on_one_line(row.name) or words.text("without a name")
-            yield KeyFigure(words.text("Template {name}", name=name), _money(row.to_pay, amounts, words))
+            yield KeyFigure(words.text("Template {name}", name=name), _money(row.to_pay, amounts.currency, words))
+
+
+def _outlook_figures(found: MonthReport, currency: str, words: Language) -> Iterator[KeyFigure]:
+    """How the month will end, and what is used of the budget of the place; nothing where that is not known."""
+    outlook, is_over = found.outlook, found.place.is_over
+    forecast = outlook.forecast_of(currency) if outlook else None
+    if forecast is not None and forecast.likely is not None and not is_over:
+        shown = forecast_figure(found, currency, words)
+        yield KeyFigure(words.text("Forecast"), words.text("{value} ({note})", value=shown.value, note=shown.note))
+    own = outlook.own_budget(found.place, currency) if outlook else None
+    if own is not None and own.share is not None:
+        used, amount = words.percent(own.share), money(own.budget.amount, currency, words)
+        likely = None if is_over else own.budget.share(own.likely)
+        value = words.text("{used} of {amount} used", used=used, amount=amount)
+        if likely is not None:
+            value = words.text("{used}, {share} likely at the end", used=value, share=words.percent(likely))
+        yield KeyFigure(words.text("Budget {name}", name=on_one_line(own.budget.name)), value)
 
 
 def _notes(found: MonthReport, words: Language) -> Iterator[str]:
     """What is unusual, or keeps the figures from being complete."""
     if found.gaps:
         yield words.text("The month is incomplete: the collector missed a part of it.")
+    yield from _budget_notes(found, words)
     for amounts in found.amounts[:MOST_CURRENCIES]:
         if amounts.unpriced:
             yield words.plural(
@@ -97,11 +119,40 @@ def _notes(found: MonthReport, words: Language) -> Iterator[str]:
                 amounts.unpriced,
             )
         if amounts.unallocated and amounts.unallocated > ZERO:
-            amount = _money(amounts.unallocated, amounts, words)
+            amount = _money(amounts.unallocated, amounts.currency, words)
             yield words.text("{amount} belongs to no department.", amount=amount)
+    for anomaly in shown_anomalies(found, words)[:MOST_ANOMALIES]:
+        yield on_one_line(anomaly.sentence)
 
 
-def _money(amount: Decimal | None, of: MonthAmounts, words: Language) -> str:
-    if amount is None:
-        return words.text("unknown")
-    return words.money(amount.quantize(minor_unit(of.currency)), of.currency)
+def _budget_notes(found: MonthReport, words: Language) -> Iterator[str]:
+    """Budgets that are passed, and those that will probably be; the ones that are used most come first."""
+    alarming = [one for one in (found.outlook.budgets if found.outlook else ()) if one.state in ALARMING]
+    alarming.sort(key=lambda one: (one.state != "passed", -(one.share or ZERO)))
+    for one in alarming[:MOST_BUDGETS]:
+        yield _budget_note(one, words)
+    if more := len(alarming[MOST_BUDGETS:]):
+        yield words.plural(
+            "{number} more budget is passed or will probably be.",
+            "{number} more budgets are passed or will probably be.",
+            more,
+        )
+
+
+def _budget_note(one: BudgetState, words: Language) -> str:
+    currency = one.budget.currency
+    name, amount = on_one_line(one.budget.name), _money(one.budget.amount, currency, words)
+    if one.state == "passed":
+        used = _money(one.used, currency, words)
+        return words.text("Budget {name} is passed: {used} of {amount} used.", name=name, used=used, amount=amount)
+    message = (
+        in_catalog("Budget {name} of {amount} will probably be used up on {day}: {likely} is likely at the end.")
+        if one.passes_on
+        else in_catalog("Budget {name} of {amount} will probably be passed: {likely} is likely at the end.")
+    )
+    day = words.day(one.passes_on) if one.passes_on else ""
+    return words.text(message, name=name, amount=amount, day=day, likely=_money(one.likely, currency, words))
+
+
+def _money(amount: Decimal | None, currency: str, words: Language) -> str:
+    return words.text("unknown") if amount is None else money(amount, currency, words)
