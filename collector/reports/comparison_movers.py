@@ -22,28 +22,30 @@ from collector.reports.shared_parts import statement_lines
 MOST = 5
 LINE_COLUMNS = ("department", "cluster", "product")
 """Columns that lines of the statement have."""
+OF_TEMPLATES = f"entry = 0 AND {TEMPLATE} IN {{templates:Array(String)}} AND currency = {{currency:String}}"
 RUNS = f"""
-    SELECT template_version, uniqExactIf(workflow_uid, {IS_GOOD}) AS runs, sumIf(billed_seconds, {IS_GOOD}), min(day)
-    FROM {{charges}} AND entry = 0 AND {TEMPLATE} = {{template:String}} AND currency = {{currency:String}}
-    GROUP BY template_version ORDER BY runs DESC, template_version LIMIT 20
+    SELECT {TEMPLATE} AS of_template, template_version, uniqExactIf(workflow_uid, {IS_GOOD}) AS runs,
+           sumIf(billed_seconds, {IS_GOOD}), min(day)
+    FROM {{charges}} AND {OF_TEMPLATES}
+    GROUP BY of_template, template_version ORDER BY runs DESC, template_version LIMIT 20 BY of_template
 """
 MARKETS = f"""
-    SELECT product, purchase, region, sumIf(billed_seconds, {IS_GOOD}) AS seconds, {GOOD}
-    FROM {{charges}} AND entry = 0 AND {TEMPLATE} = {{template:String}} AND currency = {{currency:String}} AND cost IS NOT NULL
-    GROUP BY product, purchase, region ORDER BY seconds DESC, product, purchase, region LIMIT 20
+    SELECT {TEMPLATE} AS of_template, product, purchase, region, sumIf(billed_seconds, {IS_GOOD}) AS seconds, {GOOD}
+    FROM {{charges}} AND {OF_TEMPLATES} AND cost IS NOT NULL
+    GROUP BY of_template, product, purchase, region
+    ORDER BY seconds DESC, product, purchase, region LIMIT 20 BY of_template
 """
 LOST = f"""
-    SELECT class, lost, workflow, of_workflow FROM (
-        SELECT if({IS_GOOD}, 'pending', class) AS class, workflow_name AS workflow,
+    SELECT of_template, class, lost, workflow, of_workflow FROM (
+        SELECT {TEMPLATE} AS of_template, if({IS_GOOD}, 'pending', class) AS class, workflow_name AS workflow,
                sum(if({IS_GOOD}, ifNull(cost_pending, 0), cost)) AS of_workflow,
-               sum(of_workflow) OVER (PARTITION BY class) AS lost
-        FROM {{charges}} AND entry = 0 AND {TEMPLATE} = {{template:String}} AND currency = {{currency:String}}
-            AND cost IS NOT NULL
-        GROUP BY class, workflow
-    ) ORDER BY class, of_workflow DESC, workflow LIMIT 1 BY class
+               sum(of_workflow) OVER (PARTITION BY of_template, class) AS lost
+        FROM {{charges}} AND {OF_TEMPLATES} AND cost IS NOT NULL
+        GROUP BY of_template, class, workflow
+    ) ORDER BY of_template, class, of_workflow DESC, workflow LIMIT 1 BY of_template, class
 """
 ITEMS = f"""
-    SELECT kind, what, sum(amount) FROM {statement_lines(0, IS_SHARED)}
+    SELECT '' AS of_template, kind, what, sum(amount) FROM {statement_lines(0, IS_SHARED)}
     WHERE currency = {{currency:String}} AND {{lines}}
     GROUP BY kind, what
 """
@@ -136,6 +138,10 @@ class GainedWorkflows:
     gave: tuple[str, ...]
 
 
+FactRows = Sequence[Sequence[Any]]
+"""What one of the statements above has of one template in one period, without the template."""
+
+
 class Pair(NamedTuple):
     """What is asked of both periods."""
 
@@ -145,16 +151,17 @@ class Pair(NamedTuple):
     filters: Sequence[Filter]
     currency: str
 
-    def read(self, sql: str, **parameters: Any) -> tuple[list[Sequence[Any]], list[Sequence[Any]]]:
-        """Reads the same of both periods."""
+    def read(self, sql: str, templates: Sequence[str]) -> dict[str, tuple[FactRows, FactRows]]:
+        """Reads the same of both periods for some templates at once: each statement goes through all charges."""
         charges, more = charges_where(self.filters)
-        bound = more | parameters | {"currency": self.currency}
         lines = condition([one for one in self.filters if one.column in LINE_COLUMNS], "`{}`".format)
-        bound |= lines.parameters
+        bound = more | lines.parameters | {"templates": list(templates), "currency": self.currency}
         text = sql.replace("{charges}", charges).replace("{lines}", lines.sql)
-        found = (self.query(text, bound | period.span.parameters()) for period in (self.before, self.after))
-        before, after = (list(rows) for rows in found)
-        return before, after
+        found: dict[str, tuple[list[Sequence[Any]], list[Sequence[Any]]]] = {name: ([], []) for name in templates}
+        for place, period in enumerate((self.before, self.after)):
+            for template, *row in self.query(text, bound | period.span.parameters()):
+                found[template][place].append(row)
+        return {**found}
 
 
 def movers(splits: Iterable[DifferenceSplit], most: int = MOST) -> list[Mover]:
@@ -174,21 +181,25 @@ def movers(splits: Iterable[DifferenceSplit], most: int = MOST) -> list[Mover]:
 
 def explained(pair: Pair, splits: Sequence[DifferenceSplit], most: int = MOST) -> list[ExplainedMover]:
     """Returns the largest movers, each with what is behind it."""
-    return [ExplainedMover(mover, _cause(pair, mover)) for mover in movers(splits, most)]
+    found = movers(splits, most)
+    asked: dict[str, list[str]] = {}
+    for mover in found:
+        if mover.part in BEHIND:
+            asked.setdefault(BEHIND[mover.part].sql, []).append(mover.template)
+    read = {sql: pair.read(sql, list(dict.fromkeys(templates))) for sql, templates in asked.items()}
+    return [ExplainedMover(mover, _cause(mover, read)) for mover in found]
 
 
-def _cause(pair: Pair, mover: Mover) -> Cause | None:
-    find = CAUSES.get(mover.part)
-    return find(pair, mover) if find else None
+def _cause(mover: Mover, read: Mapping[str, Mapping[str, tuple[FactRows, FactRows]]]) -> Cause | None:
+    behind = BEHIND.get(mover.part)
+    return behind.find(mover, *read[behind.sql][mover.template]) if behind else None
 
 
-def _volume(pair: Pair, mover: Mover) -> RunsChanged:
-    before, after = (sum(row[1] for row in rows) for rows in pair.read(RUNS, template=mover.template))
-    return RunsChanged(after, before)
+def _volume(_: Mover, before: FactRows, after: FactRows) -> RunsChanged:
+    return RunsChanged(*(sum(row[1] for row in rows) for rows in (after, before)))
 
 
-def _work(pair: Pair, mover: Mover) -> RunLengthChanged:
-    before, after = pair.read(RUNS, template=mover.template)
+def _work(_: Mover, before: FactRows, after: FactRows) -> RunLengthChanged:
     known = {row[0] for row in before}
     new = [row for row in after if row[0] and row[0] not in known and row[1]]
     lengths = _length(after), _length(before)
@@ -197,39 +208,38 @@ def _work(pair: Pair, mover: Mover) -> RunLengthChanged:
     return RunLengthChanged(*lengths, version=new[0][0], since=new[0][3], version_s=_length(new[:1]))
 
 
-def _length(rows: Sequence[Sequence[Any]]) -> float | None:
+def _length(rows: FactRows) -> float | None:
     """Returns the pods' seconds of a good run."""
     runs, seconds = sum(row[1] for row in rows), sum(row[2] for row in rows)
     return seconds / runs if runs else None
 
 
-def _rate(rows: Iterable[Sequence[Any]]) -> dict[tuple[str, ...], Decimal]:
+def _rate(rows: FactRows) -> dict[tuple[str, ...], Decimal]:
     """Returns what a second costs in each market."""
     return {tuple(row[:3]): CONTEXT.divide(row[4], Decimal(row[3])) for row in rows if row[3] and row[4]}
 
 
-def _price(pair: Pair, mover: Mover) -> RateChanged | None:
-    before, after = (_rate(rows) for rows in pair.read(MARKETS, template=mover.template))
-    changed = [(abs(after[market] / before[market] - 1), market) for market in after if before.get(market)]
+def _price(_: Mover, before: FactRows, after: FactRows) -> RateChanged | None:
+    then, now = _rate(before), _rate(after)
+    changed = [(abs(now[market] / then[market] - 1), market) for market in now if then.get(market)]
     if not changed:
         return None
-    _, market = max(changed)
-    return RateChanged(" ".join(market), after[market] / before[market] - 1)
+    market = max(changed)[1]
+    return RateChanged(" ".join(market), now[market] / then[market] - 1)
 
 
-def _mix(pair: Pair, mover: Mover) -> MarketShareChanged:
-    before, after = (_share(rows) for rows in pair.read(MARKETS, template=mover.template))
-    market = max({**before, **after}, key=lambda one: (abs(after.get(one, 0) - before.get(one, 0)), one))
-    return MarketShareChanged(" ".join(market), after.get(market, 0), before.get(market, 0))
+def _mix(_: Mover, before: FactRows, after: FactRows) -> MarketShareChanged:
+    then, now = _share(before), _share(after)
+    market = max({**then, **now}, key=lambda one: (abs(now.get(one, 0) - then.get(one, 0)), one))
+    return MarketShareChanged(" ".join(market), now.get(market, 0), then.get(market, 0))
 
 
-def _share(rows: Sequence[Sequence[Any]]) -> dict[tuple[str, ...], float]:
+def _share(rows: FactRows) -> dict[tuple[str, ...], float]:
     whole = sum(row[3] for row in rows) or 1
     return {tuple(row[:3]): 100 * row[3] / whole for row in rows}
 
 
-def _waste(pair: Pair, mover: Mover) -> WasteChanged:
-    before, after = pair.read(LOST, template=mover.template)
+def _waste(_: Mover, before: FactRows, after: FactRows) -> WasteChanged:
     then, now = ({row[0]: row[1] for row in rows} for rows in (before, after))
     name = max({**then, **now}, key=lambda one: (abs(now.get(one, ZERO) - then.get(one, ZERO)), one))
     changed = now.get(name, ZERO), then.get(name, ZERO)
@@ -237,23 +247,30 @@ def _waste(pair: Pair, mover: Mover) -> WasteChanged:
     return WasteChanged(name, *changed, *(most[0] if most else ()))
 
 
-def _shared(pair: Pair, mover: Mover) -> SharedItemChanged | None:
+def _shared(mover: Mover, before: FactRows, after: FactRows) -> SharedItemChanged | None:
     """The item that changed most in the direction of the whole."""
-    before, after = ({(row[0], row[1]): row[2] for row in rows} for rows in pair.read(ITEMS))
-    if not {**before, **after}:
+    then, now = ({(row[0], row[1]): row[2] for row in rows} for rows in (before, after))
+    if not {**then, **now}:
         return None
     up = 1 if mover.amount > 0 else -1
-    kind, what = max({**before, **after}, key=lambda one: (up * (after.get(one, ZERO) - before.get(one, ZERO)), one))
-    return SharedItemChanged(kind, what, after.get((kind, what), ZERO), before.get((kind, what), ZERO))
+    kind, what = max({**then, **now}, key=lambda one: (up * (now.get(one, ZERO) - then.get(one, ZERO)), one))
+    return SharedItemChanged(kind, what, now.get((kind, what), ZERO), then.get((kind, what), ZERO))
 
 
-CAUSES: Mapping[PartName, Callable[[Pair, Mover], Cause | None]] = {
-    "volume": _volume,
-    "work": _work,
-    "price": _price,
-    "mix": _mix,
-    "waste": _waste,
-    "shared": _shared,
+class Behind(NamedTuple):
+    """How what is behind a part is read and found, by the rows of both periods."""
+
+    sql: str
+    find: Callable[[Mover, FactRows, FactRows], Cause | None]
+
+
+BEHIND: Mapping[PartName, Behind] = {
+    "volume": Behind(RUNS, _volume),
+    "work": Behind(RUNS, _work),
+    "price": Behind(MARKETS, _price),
+    "mix": Behind(MARKETS, _mix),
+    "waste": Behind(LOST, _waste),
+    "shared": Behind(ITEMS, _shared),
 }
 
 
