@@ -36,7 +36,7 @@ BUDGET_COLUMNS = (
 """Columns of the cost report that a budget may be about."""
 HUNDRED = Decimal(100)
 State = Literal["ok", "near", "forecast", "passed", "unknown"]
-"""`near`: a threshold of what is used is reached; `forecast`: one of what is likely; `passed`: all of it is used."""
+"""`near`: a threshold of what is used or likely is reached; `forecast`: all of it is likely; `passed`: all of it is used."""
 
 
 class Budget(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,9 +77,10 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
             return "unknown"
         if used >= self.amount:
             return "passed"
-        if self.reached_thresholds(likely, self.forecast):
+        if likely is not None and likely >= self.amount:
             return "forecast"
-        return "near" if self.reached_thresholds(used, self.actual) else "ok"
+        reached = self.reached_thresholds(used, self.actual) or self.reached_thresholds(likely, self.forecast)
+        return "near" if reached else "ok"
 
     def share(self, amount: Decimal | None) -> Decimal | None:
         """An amount in parts of the budget, to four places."""

@@ -24,7 +24,7 @@ NO_FORECAST: Mapping[str, str] = {
 """Why there is no forecast."""
 STATES: Mapping[str, str] = {
     "ok": in_catalog("within the budget"),
-    "near": in_catalog("nearly used up"),
+    "near": in_catalog("a threshold is reached"),
     "forecast": in_catalog("will probably be passed"),
     "passed": in_catalog("passed"),
     "unknown": in_catalog("not known"),

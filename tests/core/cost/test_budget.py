@@ -39,6 +39,24 @@ def test_a_state_names_the_worst(
     assert BUDGET.reached_thresholds(used, BUDGET.actual) == reached
 
 
+@pytest.mark.parametrize(
+    ("percent", "likely", "state"),
+    [
+        (90, 899, "ok"),
+        (90, 900, "near"),
+        (90, 999, "near"),
+        (90, 1000, "forecast"),
+        (150, 999, "ok"),
+        (150, 1000, "forecast"),
+    ],
+)
+def test_a_budget_is_forecast_to_be_passed_by_its_amount(percent: int, likely: int, state: State) -> None:
+    """Not by a threshold: one of 90 % does not make it so too early, nor one of 150 % too late."""
+    budget = replace(BUDGET, forecast=(percent,))
+
+    assert budget.state(Decimal(10), Decimal(likely)) == state
+
+
 def test_a_share_has_four_places() -> None:
     """Of an amount that is not known there is none."""
     assert BUDGET.share(Decimal("123.456")) == Decimal("0.1235")
