@@ -182,11 +182,11 @@ def movers(splits: Iterable[DifferenceSplit], most: int = MOST) -> list[Mover]:
 def explained(pair: Pair, splits: Sequence[DifferenceSplit], most: int = MOST) -> list[ExplainedMover]:
     """Returns the largest movers, each with what is behind it."""
     found = movers(splits, most)
-    asked: dict[str, list[str]] = {}
+    needed: dict[str, list[str]] = {}
     for mover in found:
         if mover.part in BEHIND:
-            asked.setdefault(BEHIND[mover.part].sql, []).append(mover.template)
-    read = {sql: pair.read(sql, list(dict.fromkeys(templates))) for sql, templates in asked.items()}
+            needed.setdefault(BEHIND[mover.part].sql, []).append(mover.template)
+    read = {sql: pair.read(sql, list(dict.fromkeys(templates))) for sql, templates in needed.items()}
     return [ExplainedMover(mover, _cause(mover, read)) for mover in found]
 
 
