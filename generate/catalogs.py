@@ -17,6 +17,7 @@ from babel.messages.pofile import write_po
 
 from collector import desired
 from collector.core.argo import cron
+from collector.core.cost import statement_notes
 from collector.core.workflow.stuck import REMEDIES
 from collector.language.language import catalogs
 from collector.service import copied_secrets, fleet, live_settings
@@ -50,6 +51,9 @@ OF_OTHER_ROOMS: tuple[Message, ...] = (
     cron.UNFORESEEN,
     cron.BOTH,
     *ALONE.values(),
+    *statement_notes.NOTES,
+    *statement_notes.RULES,
+    statement_notes.MORE_NAMES,
     desired.NOT_LISTED.reason,
     desired.NOT_LISTED.remedy,
     desired.CORRECT_OR_REMOVE,

@@ -16,6 +16,7 @@ import msgspec
 from collector.billing.queries import charges, run_month
 from collector.catalog.schema import DATABASE
 from collector.core.cost.statement import SharedCost
+from collector.core.cost.statement_notes import BILL_RULE
 from collector.core.facts.bill_lines import BillImport
 from collector.core.units import ZERO
 from collector.reports.pod_bill import CREATED_BEFORE_DAYS, KEYS
@@ -225,7 +226,7 @@ def shared_of_bill(parts: Sequence[FateSum], rules: Sequence[BillRule]) -> list[
             kind="bill",
             what=rules[number - 1].what,
             book="bill",
-            rule=f"rule {number} of bill.rules",
+            rule=BILL_RULE.format(number=number),
             amount=cost,
             currency=currency,
             basis=rules[number - 1].basis,

@@ -10,6 +10,7 @@ from collector.billing.bill_import import imports, is_provisional, provisional_u
 from collector.billing.bill_match import bill_names, bill_parts, shared_of_bill
 from collector.core.cost.billing_days import date_of
 from collector.core.cost.statement import SharedCost
+from collector.core.cost.statement_notes import BILL_WITHOUT_RATE
 from collector.core.model import Instant
 from collector.prices.lookup import Books, convert
 from collector.settings.bill import BillRule
@@ -41,9 +42,8 @@ def bill_shared(store: Store, month: int, rules: Sequence[BillRule], books: Book
     for cost in shared_of_bill(bill_parts(store, month, rules), rules):
         rate, named = books.exchange_rate(cost.currency, at, set())
         if rate is None:
-            notes.append(
-                f"no exchange rate {cost.currency}/{books.currency} for {cost.what} on the bill: it is in no sum"
-            )
+            currencies = f"{cost.currency}/{books.currency}"
+            notes.append(BILL_WITHOUT_RATE.format(currencies=currencies, what=cost.what))
         else:
             rule = f"{cost.rule}; {named}" if named else cost.rule
             own = replace(cost, book=book, rule=rule, amount=convert(cost.amount, rate), currency=books.currency)

@@ -17,6 +17,16 @@ from collector.catalog.schema import DATABASE
 from collector.core.cost import charge as billing
 from collector.core.cost.meters import CONTEXT, total
 from collector.core.cost.product import PLAIN, product_of
+from collector.core.cost.statement_notes import (
+    CHARGED_BEYOND,
+    IDLE_ALLOCATED,
+    IDLE_IN_NO_SUM,
+    IDLE_WITHOUT_BOOK,
+    MORE_NAMES,
+    NODES_UNSEEN,
+    NODES_WITHOUT_PRICE,
+    NODES_WITHOUT_WORKFLOWS,
+)
 from collector.core.facts.bills import PodCost, PodRun
 from collector.core.model import Instant
 from collector.core.objects.quantity import GIB
@@ -113,7 +123,7 @@ def idle_nodes(query: Query, span: Span, books: Books, run: int) -> Idle:
     if not charged:
         return Idle()
     if PLAIN not in books.layers:
-        return Idle(notes=["idle cost of plain nodes is unknown; add `plain-node` to the settings' `prices`"])
+        return Idle(notes=[IDLE_WITHOUT_BOOK])
     clusters = sorted({key.cluster for key in charged})
     nodes = [StoredNode(*row) for row in query(NODES, parameters(span, clusters=clusters))]
     prices = _prices(nodes, books, ZoneInfo(span.zone))
@@ -223,24 +233,25 @@ def _notes(rows: Sequence[IdleDay], currency: str, *, shared: bool) -> list[str]
     if not rows:
         return []
     idle, beyond = total(row.idle for row in rows), total(row.beyond for row in rows)
-    where = "allocated to departments by what they spent on the nodes" if shared else "in no sum"
-    notes = [f"idle of plain nodes {money(idle, currency)}, not used by any pod of a workflow; {where}"]
-    return [*notes, f"pods were charged {money(beyond, currency)} more than their nodes cost"] if beyond else notes
+    notes = [(IDLE_ALLOCATED if shared else IDLE_IN_NO_SUM).format(amount=money(idle, currency))]
+    return [*notes, CHARGED_BEYOND.format(amount=money(beyond, currency))] if beyond else notes
 
 
 def _unknown(unpriced: Set[NodeDay], unseen: Set[NodeDay]) -> list[str]:
-    causes = {"no price": unpriced, "not watched on some days": unseen}
-    return [f"idle cost of {_node_names(keys)} is unknown: {cause}" for cause, keys in causes.items() if keys]
+    causes = {NODES_WITHOUT_PRICE: unpriced, NODES_UNSEEN: unseen}
+    return [_of_nodes(message, keys) for message, keys in causes.items() if keys]
 
 
-def _node_names(keys: Set[NodeDay]) -> str:
+def _of_nodes(message: str, keys: Set[NodeDay]) -> str:
     names = sorted({f"{key.cluster}/{key.node}" for key in keys})
-    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-    return f"{len(names)} plain nodes ({', '.join(names[:NAMES_SHOWN])}{more})"
+    shown = ", ".join(names[:NAMES_SHOWN])
+    if len(names) > NAMES_SHOWN:
+        shown = MORE_NAMES.format(names=shown, number=len(names) - NAMES_SHOWN)
+    return message.format(number=len(names), names=shown)
 
 
 def _unused(prices: Sequence[NodePrice], currency: str) -> list[str]:
     names = {(price.node.cluster, price.node.name) for price in prices}
     cost = money(total(price.price for price in prices if price.price is not None), currency)
-    note = f"plain nodes that ran no pod of a workflow: {len(names)}; their price of {cost} is in no sum"
+    note = NODES_WITHOUT_WORKFLOWS.format(number=len(names), amount=cost)
     return [note] if names else []

@@ -22,6 +22,16 @@ from collector.core.cost.billing_days import date_of, midnight, month_after
 from collector.core.cost.meters import CONTEXT, total
 from collector.core.cost.product import PLAIN
 from collector.core.cost.statement import SharedCost, UsageSum
+from collector.core.cost.statement_notes import (
+    COMMITMENT_APPLIED,
+    COMMITMENT_NOT_APPLIED,
+    COMMITMENT_RULE,
+    FEE_OF_NONE,
+    FEE_REPLACED,
+    FEE_RULE,
+    FEE_WITHOUT_RATE,
+    IDLE_RULE,
+)
 from collector.core.model import Instant
 from collector.core.units import ZERO
 from collector.prices import book, fees
@@ -120,11 +130,11 @@ def _fees(
     used_before: set[str] | None = None
     for fee in terms.books.fees:
         if fee.id in replaced:
-            found.notes.append(f"{fee.id} of {fee.book} is not due: the bill has {replaced[fee.id]}")
+            found.notes.append(FEE_REPLACED.format(fee=fee.id, book=fee.book, what=replaced[fee.id]))
             continue
         due = fees.amount(fee, terms.books, begin, min(end, of.now), terms.zone)
         if due is None:
-            found.notes.append(f"no exchange rate for {fee.id} of {fee.book}: it is in no sum")
+            found.notes.append(FEE_WITHOUT_RATE.format(fee=fee.id, book=fee.book))
             continue
         clusters = _clusters(fee, usage)
         if not clusters and _is_shipped(fee):
@@ -134,10 +144,7 @@ def _fees(
             if fee.product not in used_before:
                 continue
         if not clusters and due:
-            found.notes.append(
-                f"{fee.id} of {fee.book}: no cluster used {fee.product}, so it is due once and unallocated; name its "
-                "`clusters` in the price book if it is due for each of them"
-            )
+            found.notes.append(FEE_OF_NONE.format(fee=fee.id, book=fee.book, product=fee.product))
         found.costs.extend(_fee_cost(fee, due, names, terms.books.currency) for names in clusters or [()])
     return found
 
@@ -161,7 +168,7 @@ def _fee_cost(fee: RecurringCost, due: Decimal, clusters: tuple[str, ...], curre
         kind="fee",
         what=fee.id,
         book=fee.book,
-        rule=f"{fee.amount:f} {fee.currency} per {fee.per}",
+        rule=FEE_RULE.format(amount=f"{fee.amount:f}", currency=fee.currency, per=fee.per),
         amount=due,
         currency=currency,
         basis=row.basis,
@@ -186,15 +193,17 @@ def _commitments(store: Store, of: MonthOfRun, terms: StatementTerms) -> MonthSh
         used = dict(store.query_rows(USED_BY_CHARGES, {**bound, "last": max(plan.last for plan in plans)}))
     names = {plan.name for plan in plans}
     notes = [
-        f"commitment {plan.name} of {plan.book}: {amount(plan.committed)} {plan.currency} cover {amount(plan.covered)} at "
-        f"list price; applied until {plan.applied_until}, later charges are at their own price"
+        COMMITMENT_APPLIED.format(
+            plan=plan.name,
+            book=plan.book,
+            committed=amount(plan.committed),
+            currency=plan.currency,
+            covered=amount(plan.covered),
+            time=plan.applied_until,
+        )
         for plan in plans
     ]
-    notes += [
-        f"commitment {plan.id} is not applied in this month; run `lynceus reprice` to apply it"
-        for plan in terms.books.commitments
-        if plan.id not in names
-    ]
+    notes += [COMMITMENT_NOT_APPLIED.format(plan=plan.id) for plan in terms.books.commitments if plan.id not in names]
     return MonthShared(list(_unused(plans, used)), notes)
 
 
@@ -214,7 +223,7 @@ def _unused(plans: Sequence[PlanMonth], used: dict[str, Decimal]) -> Iterator[Sh
                 kind="commitment",
                 what=plan.name,
                 book=plan.book,
-                rule="unused part of the hours",
+                rule=COMMITMENT_RULE,
                 amount=total((plan.committed, CONTEXT.minus(plan.used), more.get(key, ZERO))),
                 currency=currency,
                 basis="proportional",
@@ -228,7 +237,7 @@ def _idle(store: Store, of: MonthOfRun, terms: StatementTerms) -> MonthShared:
             kind="idle",
             what=IDLE,
             book="+".join(layer.book.name for layer in terms.books.layers[PLAIN]),
-            rule="price of the nodes minus what their pods were charged",
+            rule=IDLE_RULE,
             amount=cost,
             currency=terms.books.currency,
             basis="proportional",

@@ -22,6 +22,7 @@ from collector.catalog.rollups import SLOW_S
 from collector.catalog.schema import DATABASE
 from collector.core.cost.billing_days import day_of, month_after, month_of
 from collector.core.cost.statement import Edition, changed_lines, statement_lines
+from collector.core.cost.statement_notes import BEFORE_STATEMENTS
 from collector.core.facts.bills import MonthStatement, Period, StatementLine
 from collector.core.model import Instant
 from collector.prices import book
@@ -38,7 +39,6 @@ NEWEST = f"""
     SELECT toUInt16(toStartOfMonth(day)) AS of_month, run, toUnixTimestamp64Milli(max(inserted_at))
     FROM {DATABASE}.pod_cost WHERE inserted_at >= fromUnixTimestamp64Milli({{since:Int64}}) GROUP BY of_month, run
 """
-BEFORE_STATEMENTS = "the month was locked by a release without statements: shared costs are in no line"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from collector.billing import runs, statement
 from collector.billing.rows import read_facts, write_facts
 from collector.billing.shared import MonthOfRun, StatementTerms
 from collector.billing.statement import (
-    BEFORE_STATEMENTS,
     compute,
     stored_lines,
     stored_statement,
@@ -23,6 +22,7 @@ from collector.billing.statement import (
 from collector.catalog.rollups import COST_DAILY
 from collector.core.cost.billing_days import day_of
 from collector.core.cost.statement import exact, to_pay
+from collector.core.cost.statement_notes import BEFORE_STATEMENTS
 from collector.core.facts.bills import MonthStatement, PodCost, StatementLine
 from collector.prices import book
 from collector.store.clickhouse import Store

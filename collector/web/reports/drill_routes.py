@@ -141,7 +141,10 @@ def chosen(request: Request, language: Language) -> list[Filter]:
                 language.text("Columns are {names}.", names=", ".join(workflows_page.COLUMNS)),
             )
         if len(value) > LONGEST or sum(map(len, found.values())) >= MOST:
-            raise NotThereError("Too much is wanted for", f"At most {MOST} values of {LONGEST} characters each.")
+            raise NotThereError(
+                language.text("The address chooses too much"),
+                language.text("At most {most} values of {longest} characters each.", most=MOST, longest=LONGEST),
+            )
         found.setdefault(name, []).append(value or UNALLOCATED)
     return [Filter(name, tuple(values)) for name, values in found.items()]
 

@@ -26,6 +26,7 @@ from collector.web.reports.outlook import (
 )
 from collector.web.reports.owners import ShownOwners, shown_owners
 from collector.web.reports.sentence import change_of, completeness, mostly, sentence, state_of
+from collector.web.reports.statement_words import shown_notes
 from collector.web.reports.trend import TrendChart, TrendDay, by_day, so_far, trend_days
 from collector.web.reports.words import BASES as BASIS_WORDS
 from collector.web.reports.words import BY, CLASSES, COLUMNS, KINDS, named, word
@@ -137,6 +138,7 @@ def month_page(report: MonthReport, language: Language) -> dict[str, Any]:
         "budgets": shown_budgets(report, language),
         "anomalies": shown_anomalies(report, language),
         "is_read": report.outlook is not None,
+        "notes": shown_notes(report.state.notes, language),
         "addresses": addresses,
     }
 

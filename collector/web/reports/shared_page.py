@@ -20,6 +20,7 @@ from collector.reports.report import Query
 from collector.reports.shared_inspect import DepartmentPart, shared_parts
 from collector.web.reports import addresses
 from collector.web.reports.bill_tables import alone
+from collector.web.reports.statement_words import rule_words
 from collector.web.reports.words import BASES, KINDS, STATES, word
 
 FIGURES = (CURRENCY, TO_PAY, SHARED)
@@ -113,12 +114,13 @@ def _of_currency(found: SharedRead, currency: str, language: Language) -> dict[s
 
 def _line(part: DepartmentPart, amount: Decimal, language: Language) -> SharedLine:
     places = printed([place.amount for place in part.places], part.currency)
+    kind = word(KINDS, part.kind, language)
     names = [", ".join(filter(None, (place.cluster, place.product))) for place in part.places]
     return SharedLine(
-        kind=word(KINDS, part.kind, language),
-        what=part.what,
+        kind=kind,
+        what=kind if part.kind == "idle" else part.what,
         book=part.book,
-        rule=part.rule,
+        rule=rule_words(part.rule, language),
         basis=word(BASES, part.basis, language),
         where=" · ".join(filter(None, (", ".join(part.clusters), ", ".join(part.products)))),
         weight=_weight(part, part.weight, language),

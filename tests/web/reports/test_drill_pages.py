@@ -191,6 +191,14 @@ def test_workflows_are_chosen_by_columns_of_the_cost_report(address: str) -> Non
     assert get(f"{address}/maps/workflows?month=2026-13").status == 404
 
 
+def test_refusals_are_in_the_reader_s_language(address: str) -> None:
+    """Those of an address, too."""
+    answer = get(f"{address}/maps/workflows?month=2026-11&template={'x' * 1001}&lang=zh-CN")
+
+    assert answer.status == 404
+    assert "最多 50 个值" in answer.body.decode()
+
+
 def test_unallocated_cost_has_a_likely_owner_and_a_rule(address: str) -> None:
     """With the evidence for it; where there is none, no name is given."""
     page = text_of(f"{address}/unallocated?month=2026-11")

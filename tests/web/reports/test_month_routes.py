@@ -3,6 +3,7 @@ The pages of bills over real connections: who sees which, what is refused, and w
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -14,6 +15,7 @@ import pytest
 
 from collector.access.scope import ALL as EVERYTHING
 from collector.access.scope import of_departments
+from collector.core.cost.statement_notes import NOTES
 from collector.language.language import language
 from collector.reports.month_bill import MonthReport
 from collector.web.reports.routes import month_of
@@ -227,7 +229,9 @@ def test_no_text_of_the_page_of_all_is_outside_the_catalogues(bills: Bills, tmp_
 
 def test_no_text_is_outside_the_catalogues(bills: Bills, tmp_path: Path) -> None:
     """The page of a department, with everything that it may show."""
-    bills.report = a_report(a_place(), some_amounts(unpriced=3))
+    names: defaultdict[str, str] = defaultdict(lambda: "train")
+    state = a_report().state._replace(notes=tuple(note.format_map(names) for note in NOTES))
+    bills.report = a_report(a_place(), some_amounts(unpriced=3), state=state)
     with serving(bills.app(tmp_path, languages=IN_MARKS)) as address:
         html = get(address, "/reports/maps?month=2026-11&why=true").body.decode()
     known = ["maps", "train", "unallocated", "load-balancer", "c1", "alibaba-eci", "operator", "CNY", "CSV", "API"]
