@@ -42,6 +42,7 @@ def build(inputs: Inputs) -> Dashboard:
             column_values("template", "Template", found.values("template", "cluster", "namespace", "department")),
         ),
         annotations=everywhere(),
+        links=inputs.page("Bills by month", "/reports"),
         since="now-7d",
     )
 
@@ -99,7 +100,7 @@ def _doubts(inputs: Inputs, found: Statements) -> tuple[Panel, ...]:
         "Share of the money that no department pays. Yellow from the share of CostUnallocated.",
         [rows(found.shares().replace(", max(not_useful) AS not_useful", ""))],
         Field(unit="percentunit", decimals=1, levels=[caution(nobodys)], empty=NOTHING),
-        links=inputs.runbook("CostUnallocated"),
+        links=(*inputs.page("Whose it probably is", "/reports/unallocated"), *inputs.runbook("CostUnallocated")),
     )
     unpriced = stat(
         "Not priced",
@@ -130,14 +131,14 @@ def _who(inputs: Inputs, found: Statements) -> Section:
         links=inputs.runbook("CostSpike"),
     )
     lines = (
-        Line(9, (_to_pay(found),), (24,)),
+        Line(9, (_to_pay(inputs, found),), (24,)),
         Line(9, (by_day, burn), (13, 11)),
         Line(10, (_templates(found), _workflows(found))),
     )
     return Section("Who pays", lines)
 
 
-def _to_pay(found: Statements) -> Panel:
+def _to_pay(inputs: Inputs, found: Statements) -> Panel:
     return bars(
         "To pay, by department and kind",
         "The statement of the months that the chosen time overlaps, whole months each: usage, what the provider's rounding "
@@ -146,6 +147,7 @@ def _to_pay(found: Statements) -> Panel:
         Field(empty=NOTHING, decimals=2),
         x="payer\\kind",
         transformations=pivot("payer", "kind", "amount"),
+        links=inputs.page("Bills by month", "/reports"),
     )
 
 

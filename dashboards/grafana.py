@@ -82,6 +82,8 @@ class Dashboard:
     sections: tuple[Section, ...]
     variables: Sequence[Json]
     annotations: Sequence[Json] = ()
+    links: Sequence[Json] = ()
+    """Beside the menu of our dashboards, by dashboards.links."""
     since: str = "now-24h"
     """Begin of the time range that a viewer sees first."""
 
@@ -103,7 +105,10 @@ def as_json(dashboard: Dashboard) -> Json:
         timezone="browser",
         time=core.Time(dashboard.since, "now"),
         annotations=core.Annotations(list=list(dashboard.annotations)),
-        links=[core.DashboardLink(asDropdown=True, includeVars=True, keepTime=True, tags=[TAG], title="Lynceus")],
+        links=[
+            core.DashboardLink(asDropdown=True, includeVars=True, keepTime=True, tags=[TAG], title="Lynceus"),
+            *dashboard.links,
+        ],
         templating=core.Templating(list=list(dashboard.variables)),
         panels=list(_placed(dashboard.sections)),
     )

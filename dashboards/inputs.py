@@ -1,6 +1,6 @@
 """
-What dashboards are built from besides the catalogue: the numbers of the alerts, where people read runbooks, and the zone
-in which the days of a bill begin.
+What dashboards are built from besides the catalogue: the numbers of the alerts, where people read runbooks and open the
+collector's pages, and the zone in which the days of a bill begin.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Any
 
 from alerts.boxes import Box
 from alerts.numbers import Number, Numbers
-from dashboards.links import to_runbook
+from dashboards.links import to_page, to_runbook
 
 Json = dict[str, Any]
 
@@ -20,6 +20,8 @@ class Inputs:
 
     alerts: Mapping[str, Mapping[str, Number]]
     runbooks: str = ""
+    pages: str = ""
+    """Address of the collector's pages, `http.external_url` of the settings; without one nothing leads there."""
     zone: str = "UTC"
     """The billing time zone of the settings, in which days and months of money begin."""
 
@@ -34,3 +36,7 @@ class Inputs:
     def runbook(self, alert: str) -> tuple[Json, ...]:
         """The link of a panel to an alert's runbook."""
         return to_runbook(alert, self.runbooks)
+
+    def page(self, title: str, path: str) -> tuple[Json, ...]:
+        """The link of a panel or a dashboard to a page of the collector."""
+        return to_page(title, path, self.pages)

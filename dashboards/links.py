@@ -1,5 +1,6 @@
 """
-Where a panel, a row or a cell leads: to another of our dashboards with the chosen time and variables, or to a runbook.
+Where a panel, a row or a cell leads: to another of our dashboards with the chosen time and variables, to a runbook, or to a
+page of the collector.
 """
 
 from collections.abc import Mapping
@@ -57,6 +58,11 @@ def to_runbook(alert: str, runbooks: str) -> tuple[Json, ...]:
     """The runbook of an alert, as the link of a panel; none without an address of runbooks."""
     link = {"title": f"Runbook: {alert}", "url": f"{runbooks}/{quote(alert)}.md", "type": "link", "targetBlank": True}
     return (link,) if runbooks else ()
+
+
+def to_page(title: str, path: str, pages: str) -> tuple[Json, ...]:
+    """A page of the collector, as the link of a panel or a dashboard; none without an address of pages."""
+    return ({"title": title, "url": f"{pages}{path}", "type": "link", "targetBlank": True},) if pages else ()
 
 
 def to_runbook_of(column: str, runbooks: str) -> tuple[Json, ...]:

@@ -84,6 +84,12 @@ def write_dashboards(
     thresholds: Numbers = None,
     set_: Set = None,
     runbook_url: RunbookUrl = "",
+    pages_url: Annotated[
+        str,
+        typer.Option(
+            help="Address of the collector's pages: http.external_url of the settings.", show_default="no link"
+        ),
+    ] = "",
     billing_timezone: Annotated[
         str, typer.Option(help="Time zone in which days of money begin: billing_timezone of the settings.")
     ] = "UTC",
@@ -94,7 +100,8 @@ def write_dashboards(
 
     numbers = load(thresholds, dict(map(_pair, set_ or ())))
     runbooks = _address(runbook_url, "--runbook-url")
-    given = Inputs(alerts=numbers.alerts, runbooks=runbooks, zone=_zone(billing_timezone))
+    pages = _address(pages_url, "--pages-url", "https://lynceus.corp")
+    given = Inputs(alerts=numbers.alerts, runbooks=runbooks, pages=pages, zone=_zone(billing_timezone))
     _write(out, files(given, form))
 
 
@@ -115,9 +122,9 @@ def _zone(name: str) -> str:
         raise ReportError(f"--billing-timezone {name}: expected an IANA time zone like Asia/Shanghai") from None
 
 
-def _address(text: str, option: str) -> str:
+def _address(text: str, option: str, example: str = "https://docs.corp/runbooks") -> str:
     if text and not text.startswith(("http://", "https://")):
-        raise ReportError(f"{option} {text}: expected an address like https://docs.corp/runbooks")
+        raise ReportError(f"{option} {text}: expected an address like {example}")
     return text.rstrip("/")
 
 

@@ -181,6 +181,24 @@ def test_a_form_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     assert "configmaps" in done.stderr
 
 
+def test_money_leads_to_the_pages_of_bills(tmp_path: Path) -> None:
+    """Where their address is known: from the dashboard, from what is to pay, and from what no department pays."""
+    out = ("--out", str(tmp_path))
+    done = run_command("generate", "dashboards", *out, "--pages-url", "https://lynceus.corp/")
+    assert done.returncode == 0, done.stderr
+    board = json.loads((tmp_path / "cost.json").read_text("utf-8"))
+    by_panel = {panel["title"]: panel.get("links", []) for panel in board["panels"]}
+
+    assert [link["url"] for link in board["links"] if link["type"] == "link"] == ["https://lynceus.corp/reports"]
+    assert [link["url"] for link in by_panel["To pay, by department and kind"]] == ["https://lynceus.corp/reports"]
+    assert [link["url"] for link in by_panel["Unallocated"]] == ["https://lynceus.corp/reports/unallocated"]
+    assert not [name for name, text in files().items() if "/reports" in text]
+
+    refused = run_command("generate", "dashboards", *out, "--pages-url", "lynceus")
+    assert refused.returncode == 2
+    assert "--pages-url lynceus: expected an address like https://lynceus.corp" in refused.stderr
+
+
 def test_days_of_money_begin_in_the_billing_time_zone(tmp_path: Path) -> None:
     """By days of UTC, today's money is missing in Shanghai until 8 o'clock; a zone that is none is refused."""
     done = run_command("generate", "dashboards", *("--out", str(tmp_path)), *("--billing-timezone", "Asia/Shanghai"))
