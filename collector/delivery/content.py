@@ -13,12 +13,12 @@ from collector.core.units import ZERO
 from collector.delivery.message import Attachment, KeyFigure, Message
 from collector.language.language import Language, in_catalog, language
 from collector.reports.budgets import BudgetState
-from collector.reports.month_bill import MonthReport
+from collector.reports.month_bill import MonthAmounts, MonthReport
 from collector.settings.delivery import ScheduledReport
 from collector.shown_text import on_one_line
 from collector.web.reports.outlook import ALARMING, forecast_figure, money, shown_anomalies
-from collector.web.reports.sentence import sentence
-from collector.web.reports.snapshot import snapshot
+from collector.web.reports.sentence import change_of, sentence
+from collector.web.reports.snapshot import name_of, snapshot
 
 MOST_CURRENCIES = 3
 MOST_BUDGETS = 3
@@ -39,7 +39,7 @@ def as_message(
     """The message of a month. `rows`: the CSV that goes with it; `identity`: the same for each attempt to send it."""
     words = language(report.language)
     month = found.place.month
-    whom = words.text("all departments") if not found.place.department else found.place.department
+    whom = name_of(found.place.department, words)
     title = words.text("{department}: costs of {month}", department=whom, month=words.month(month))
     address = page_address(external_url, found.place.department, month)
     return Message(
@@ -75,18 +75,26 @@ def _figures(found: MonthReport, words: Language) -> Iterator[KeyFigure]:
     for amounts in found.amounts[:MOST_CURRENCIES]:
         yield KeyFigure(words.text("To pay"), _money(amounts.to_pay, amounts.currency, words))
         yield from _outlook_figures(found, amounts.currency, words)
-        before = amounts.before
-        if before is not None and before.by_same_day is not None and amounts.change is not None:
-            sign = "+" if amounts.change > 0 else ""
-            change = f"{_money(before.by_same_day, amounts.currency, words)} ({sign}{words.percent(amounts.change)})"
-            yield KeyFigure(words.text("The month before, by the same day"), change)
+        if change := _against(found, amounts, words):
+            yield change
         if amounts.shared:
-            yield KeyFigure(words.text("Of it shared costs"), _money(amounts.shared, amounts.currency, words))
+            yield KeyFigure(words.text("Shared costs in it"), _money(amounts.shared, amounts.currency, words))
         if amounts.waste:
-            yield KeyFigure(words.text("Waste"), _money(amounts.waste, amounts.currency, words))
+            yield KeyFigure(words.text("Waste in it"), _money(amounts.waste, amounts.currency, words))
         for row in amounts.breakdowns.get("template", ())[:3]:
             name = on_one_line(row.name) or words.text("without a name")
             yield KeyFigure(words.text("Template {name}", name=name), _money(row.to_pay, amounts.currency, words))
+
+
+def _against(found: MonthReport, amounts: MonthAmounts, words: Language) -> KeyFigure | None:
+    """How much more or less it is than in the month before, or on as many days of it; None: there is nothing to compare."""
+    change, before = change_of(amounts, words), amounts.before
+    if not change or before is None:
+        return None
+    message = in_catalog("Against {month}") if found.place.is_over else in_catalog("Against the same days of {month}")
+    was = _money(before.by_same_day, amounts.currency, words)
+    value = words.text("{change}, it was {amount}", change=change, amount=was)
+    return KeyFigure(words.text(message, month=words.month(found.place.before.begin)), value)
 
 
 def _outlook_figures(found: MonthReport, currency: str, words: Language) -> Iterator[KeyFigure]:
@@ -102,7 +110,9 @@ def _outlook_figures(found: MonthReport, currency: str, words: Language) -> Iter
         likely = None if is_over else own.budget.share(own.likely)
         value = words.text("{used} of {amount} used", used=used, amount=amount)
         if likely is not None:
-            value = words.text("{used}, {share} likely at the end", used=value, share=words.percent(likely))
+            value = words.text(
+                "{used}, {share} likely at the end of the month", used=value, share=words.percent(likely)
+            )
         yield KeyFigure(words.text("Budget {name}", name=on_one_line(own.budget.name)), value)
 
 
@@ -146,9 +156,13 @@ def _budget_note(one: BudgetState, words: Language) -> str:
         used = _money(one.used, currency, words)
         return words.text("Budget {name} is passed: {used} of {amount} used.", name=name, used=used, amount=amount)
     message = (
-        in_catalog("Budget {name} of {amount} will probably be used up on {day}: {likely} is likely at the end.")
+        in_catalog(
+            "Budget {name} of {amount} will probably be used up on {day}: {likely} is likely at the end of the month."
+        )
         if one.passes_on
-        else in_catalog("Budget {name} of {amount} will probably be passed: {likely} is likely at the end.")
+        else in_catalog(
+            "Budget {name} of {amount} will probably be passed: {likely} is likely at the end of the month."
+        )
     )
     day = words.day(one.passes_on) if one.passes_on else ""
     return words.text(message, name=name, amount=amount, day=day, likely=_money(one.likely, currency, words))

@@ -13,7 +13,7 @@ from collector.reports.budgets import BudgetState
 from collector.reports.month_bill import MonthOutlook, MonthPlace, MonthReport
 from collector.settings.delivery import ScheduledReport
 from collector.web.reports.anomaly_sentence import anomaly_sentence
-from tests.web.reports.bills import NOVEMBER, a_place, a_report, an_outlook
+from tests.web.reports.bills import NOVEMBER, a_place, a_report, an_outlook, some_amounts
 from tests.web.reports.made import DECEMBER_3
 from tests.web.reports.test_anomaly_sentence import ONE
 
@@ -45,7 +45,7 @@ def leading_to(*budgets: BudgetState, anomalies: int = 0) -> MonthReport:
         (
             "en",
             ("Forecast", "18,000.00 CNY (15,000.00 to 21,000.00, in four of five cases)"),
-            ("Budget maps", "62 % of 20,000.00 CNY used, 90 % likely at the end"),
+            ("Budget maps", "62 % of 20,000.00 CNY used, 90 % likely at the end of the month"),
         ),
         (
             "zh-CN",
@@ -77,6 +77,33 @@ def test_what_is_not_known_is_left_out() -> None:
         assert not {"Forecast", "Budget maps"} & {*dict(sent(a_report(outlook=outlook)).figures)}
 
 
+@pytest.mark.parametrize(
+    ("tag", "place", "figure"),
+    [
+        ("en", a_place(), ("Against the same days of October 2026", "+8 %, it was 1,000.00 CNY")),
+        ("zh-CN", a_place(), ("较2026年10月同期", "+8%，当时为 ¥1,000.00")),
+        ("en", IS_OVER, ("Against October 2026", "+8 %, it was 1,000.00 CNY")),
+        ("zh-CN", IS_OVER, ("较2026年10月", "+8%，当时为 ¥1,000.00")),
+    ],
+    ids=["so-far-en", "so-far-zh", "over-en", "over-zh"],
+)
+def test_a_change_names_what_it_is_against(tag: str, place: MonthPlace, figure: tuple[str, str]) -> None:
+    """As many days of the month before, or all of it; which of both amounts grew is clear."""
+    assert figure in sent(a_report(place), tag).figures
+
+
+def test_nothing_to_compare_is_no_change() -> None:
+    """A first month has no such figure."""
+    assert not [
+        label for label, _ in sent(a_report(a_place(), some_amounts(before=None))).figures if "Against" in label
+    ]
+
+
+def test_a_message_of_all_begins_as_a_title_does() -> None:
+    """As the page and the file call them."""
+    assert sent(a_report(a_place(""))).title == "All departments: costs of November 2026"
+
+
 def test_a_month_that_is_over_is_not_forecast() -> None:
     """What is used of its budget is final."""
     figures = dict(sent(a_report(IS_OVER, outlook=an_outlook())).figures)
@@ -95,12 +122,15 @@ def test_a_month_that_is_over_is_not_forecast() -> None:
         ),
         (
             a_budget("maps", state="forecast", likely=Decimal(21000)),
-            "Budget maps of 20,000.00 CNY will probably be used up on 29 Nov 2026: 21,000.00 CNY is likely at the end.",
+            (
+                "Budget maps of 20,000.00 CNY will probably be used up on 29 Nov 2026: "
+                "21,000.00 CNY is likely at the end of the month."
+            ),
             "预算 maps（¥20,000.00）预计2026年11月29日用完：月末预计 ¥21,000.00。",
         ),
         (
             a_budget("maps", state="forecast", likely=Decimal(21000), passes_on=None),
-            "Budget maps of 20,000.00 CNY will probably be passed: 21,000.00 CNY is likely at the end.",
+            "Budget maps of 20,000.00 CNY will probably be passed: 21,000.00 CNY is likely at the end of the month.",
             "预算 maps（¥20,000.00）预计将超出：月末预计 ¥21,000.00。",
         ),
     ],

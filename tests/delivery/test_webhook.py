@@ -51,6 +51,16 @@ def test_each_vendor_takes_its_form_and_signature(vendor: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("vendor", CHATS)
+def test_each_note_begins_with_a_mark(vendor: str, tmp_path: Path) -> None:
+    """Sentences of several lines on a telephone would run into each other."""
+    got = sent_to(vendor, tmp_path, a_message(notes=("one costs more", "two costs more")))
+
+    marks = [got.partition(f" {word} costs more")[0][-1] for word in ("one", "two")]
+    assert marks[0] == marks[1]
+    assert marks[0] in "•->"
+
+
+@pytest.mark.parametrize("vendor", CHATS)
 def test_a_message_without_figures_notes_and_link_is_in_form(vendor: str, tmp_path: Path) -> None:
     """Empty parts are omitted: chats refuse empty texts."""
     got = sent_to(vendor, tmp_path, a_message(figures=(), notes=(), link=""))

@@ -14,7 +14,7 @@ from collector.core.cost.minor_units import minor_unit, printed
 from collector.core.units import ZERO
 from collector.language.language import Language
 from collector.reports.month_bill import DEPARTMENT, BillRow, MonthAmounts
-from collector.web.reports.words import BASES, BY, CLASSES, COLUMNS, KINDS, named, word
+from collector.web.reports.words import BASES, BY, CLASSES, COLUMNS, item_name, named, word
 from collector.web.reports.words import PARTS as PART_WORDS
 
 MOST_ROWS = 8
@@ -102,7 +102,7 @@ def _total(language: Language, *cells: str) -> tuple[str, ...]:
 def _waste(amounts: MonthAmounts, language: Language) -> BillTable:
     texts, whole = rounded([part.amount for part in amounts.wasted], amounts.currency, language)
     lines = [
-        (word(CLASSES, part.money_class, language), part.template, text)
+        (word(CLASSES, part.money_class, language), named("template", part.template, language), text)
         for part, text in zip(amounts.wasted, texts, strict=True)
     ]
     columns = (language.text("Lost in"), language.text("Most of it in"), language.text("Cost"))
@@ -114,7 +114,7 @@ def _shared(amounts: MonthAmounts, language: Language, most: int) -> BillTable:
     texts, whole = rounded([item.amount for item in items], amounts.currency, language)
     lines = [
         (
-            f"{word(KINDS, item.kind, language)}: {item.what}",
+            item_name(item, language),
             ", ".join(filter(None, (item.cluster, item.product))),
             word(BASES, item.basis, language),
             text,
@@ -140,7 +140,11 @@ def _difference(amounts: MonthAmounts, language: Language) -> BillTable:
     if found is None or not found.difference:
         return BillTable("", (), ())
     parts = [(name, found.parts[name]) for name in PARTS if found.parts[name]]
-    texts, whole = rounded([part for _, part in parts], amounts.currency, language)
-    lines = [(language.text(PART_WORDS[name][0]), text) for (name, _), text in zip(parts, texts, strict=True)]
+    shown = printed([part for _, part in parts], amounts.currency)
+    lines = [
+        (language.text(PART_WORDS[name][0]), language.signed(part))
+        for (name, _), part in zip(parts, shown.parts, strict=True)
+    ]
     title = language.text("Why it is not what it was a month before")
-    return BillTable(title, (language.text("Part"), language.text("Difference")), lines, _total(language, whole))
+    columns = (language.text("Part"), language.text("Difference"))
+    return BillTable(title, columns, lines, _total(language, language.signed(shown.total)))

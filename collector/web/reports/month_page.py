@@ -14,7 +14,7 @@ from collector.core.cost.minor_units import minor_unit, printed
 from collector.core.units import ZERO
 from collector.language.language import Language
 from collector.reports.cost_rows import OTHERS
-from collector.reports.month_bill import BillRow, MonthAmounts, MonthPlace, MonthReport, SharedItem
+from collector.reports.month_bill import BillRow, MonthAmounts, MonthPlace, MonthReport
 from collector.web.reports import addresses, why
 from collector.web.reports.outlook import (
     ShownFigure,
@@ -29,7 +29,7 @@ from collector.web.reports.sentence import change_of, completeness, mostly, sent
 from collector.web.reports.statement_words import shown_notes
 from collector.web.reports.trend import TrendChart, TrendDay, by_day, so_far, trend_days
 from collector.web.reports.words import BASES as BASIS_WORDS
-from collector.web.reports.words import BY, CLASSES, COLUMNS, KINDS, named, word
+from collector.web.reports.words import BY, CLASSES, COLUMNS, item_name, named, word
 
 MOST = 10
 """Rows of a breakdown; what the others sum up to stands in one more."""
@@ -310,16 +310,11 @@ def _wasted(one: MonthAmounts, number: int, language: Language) -> ShownWaste:
     )
 
 
-def _item_name(item: SharedItem, language: Language) -> str:
-    kind = word(KINDS, item.kind, language)
-    return kind if item.kind == "idle" else language.text("{what} ({kind})", what=item.what, kind=kind)
-
-
 def _items(one: MonthAmounts, language: Language) -> list[ShownItem]:
     parts = printed([item.amount for item in one.shared_items], one.currency).parts
     return [
         ShownItem(
-            name=_item_name(item, language),
+            name=item_name(item, language),
             where=" · ".join(filter(None, (item.cluster, item.product))),
             basis=word(BASIS_WORDS, item.basis, language),
             amount=part,

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from collector.core.cost.attribution import UNALLOCATED
 from collector.core.cost.comparison import PartName
 from collector.language.language import Language, in_catalog
+from collector.reports.month_bill import SharedItem
 
 STATES: Mapping[str, str] = {
     "estimate": in_catalog("estimate: it may still change"),
@@ -86,3 +87,9 @@ def named(column: str, value: str, language: Language) -> str:
 def word(table: Mapping[str, str], key: str, language: Language) -> str:
     """A word of a table; what is not in it, as it is."""
     return language.text(table[key]) if key in table else key
+
+
+def item_name(item: SharedItem, language: Language) -> str:
+    """What is shared."""
+    kind = word(KINDS, item.kind, language)
+    return kind if item.kind == "idle" else language.text("{what} ({kind})", what=item.what, kind=kind)

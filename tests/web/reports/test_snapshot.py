@@ -72,6 +72,23 @@ def test_rows_sum_to_the_printed_total() -> None:
     assert "4 others" in table
 
 
+def test_items_and_differences_are_written_as_on_the_page() -> None:
+    """An idle node is not named twice, a difference has its sign, and waste of no template says so."""
+    known = some_amounts(1)
+    idle = replace(known.shared_items[0], kind="idle", what="idle of plain nodes")
+    assert known.difference is not None
+    less = replace(known.difference, parts={**known.difference.parts, "price": Decimal("-12.5")})
+    nobodys = replace(known.wasted[0], template="unallocated")
+    changed = replace(known, shared_items=(*known.shared_items, idle), difference=less, wasted=(nobodys,))
+    text = drawn(a_month(changed), "zh-CN")
+
+    assert '<th scope="row">fee-0（固定费用）</th>' in text
+    assert '<th scope="row">闲置的普通节点</th>' in text
+    assert '<td class="number">+12.50</td>' in text
+    assert '<td class="number">−12.50</td>' in text
+    assert f"<td>{language('zh-CN').text('unallocated')}</td>" in text
+
+
 def test_what_is_not_known_is_named() -> None:
     """An amount without a price is not 0, and a watch that missed something stands first."""
     row = {"template": (a_row("new", None), a_row("old", "5"))}
