@@ -7,7 +7,6 @@ from typing import Any
 
 from collector.core.cost.comparison import PARTS, DifferenceSplit, PeriodCost, Row, compare, summed, whole
 from collector.core.cost.meters import CONTEXT
-from collector.core.cost.minor_units import minor_unit
 from collector.reports.comparison_movers import Pair
 from collector.reports.comparison_source import ComparedPeriod, read_period
 from collector.reports.comparison_words import WORDS, sentences
@@ -77,12 +76,11 @@ def _by_part(split: DifferenceSplit, currency: str) -> Report:
     def percent(part: Any) -> str:
         return f"{CONTEXT.divide(part * 100, split.before):+.1f}" if split.before else ""
 
-    least = minor_unit(currency) / 2
     rows = [(name, split.parts[name], percent(split.parts[name]), WORDS[name], currency) for name in PARTS]
     return Report(
         "Why",
         ("part", "difference", "% of before", "what it is", "currency"),
-        [row for row in rows if abs(row[1]) >= least],
+        [row for row in rows if row[1]],
         totals=[("total", split.difference, percent(split.difference), "", currency)],
         money=frozenset(["difference"]),
         keys=1,

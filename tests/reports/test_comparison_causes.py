@@ -243,6 +243,15 @@ def test_what_a_file_has(query: Query) -> None:
         assert sum(row[5:-1]) == row[4]
 
 
+def test_parts_sum_to_the_difference(query: Query) -> None:
+    """Of the whole and of each template, whatever is below a cent too."""
+    for namespace in ("", *CAUSES):
+        chosen = [Filter("namespace", (namespace,))] if namespace else []
+        [why] = compare_cost(query, OCTOBER, "before", "department", filters=chosen).parts
+
+        assert sum(row[1] for row in why.rows) == why.totals[0][1]
+
+
 def test_only_the_largest_rows(query: Query) -> None:
     """`--top` adds up the others; the total is that of all."""
     every, few = (compare_cost(query, OCTOBER, "before", "template", most=most) for most in (0, 2))
