@@ -27,6 +27,8 @@ class ReadPage:
     language: str = ""
     links: list[str] = field(default_factory=list)
     tables: list[ReadTable] = field(default_factory=list)
+    listed: dict[str, list[str]] = field(default_factory=dict)
+    """The items of lists by the id of their section, without the texts of their links."""
     figures: dict[str, str] = field(default_factory=dict)
     """The text of each key figure, by the target of its link, or `first`, or the begin of its id or class."""
     texts: list[str] = field(default_factory=list)
@@ -35,6 +37,10 @@ class ReadPage:
     def table(self, section: str) -> ReadTable | None:
         """The table of a section."""
         return next((table for table in self.tables if table.section.startswith(section)), None)
+
+    def items(self, section: str) -> list[str]:
+        """The items of the lists in a section."""
+        return self.listed.get(section, [])
 
 
 class _Reader(HTMLParser):
@@ -68,6 +74,8 @@ class _Reader(HTMLParser):
             (table.foot if self._within("tfoot") else table.rows).append([])
         if tag in ("td", "th"):
             self.cell = []
+        if tag == "li":
+            self.page.listed.setdefault(self._section(), []).append("")
         if tag == "div" and self._within("dl"):
             self.figure, self.figure_keys = [], [of.get("class", "") or of.get("id", "")]
         if tag not in EMPTY:
@@ -91,6 +99,9 @@ class _Reader(HTMLParser):
             self.cell.append(text)
         if self._within("b"):
             self.figure.append(text)
+        if self._within("li") and not self._within("a"):
+            items = self.page.listed[self._section()]
+            items[-1] = f"{items[-1]} {text}".strip()
         if not self._within("code", "svg") and not any("lang" in of for tag, of in self.open if tag != "html"):
             self.page.texts.append(text)
 
