@@ -5,17 +5,18 @@ Everything is read off one MonthReport, so that a message can hold nothing that 
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
-from urllib.parse import quote
 
 from collector.core.units import ZERO
 from collector.delivery.message import Attachment, KeyFigure, Message
 from collector.language.language import Language, in_catalog, language
 from collector.reports.budgets import BudgetState
-from collector.reports.month_bill import MonthAmounts, MonthReport
+from collector.reports.month_bill import MonthAmounts, MonthPlace, MonthReport
 from collector.settings.delivery import ScheduledReport
 from collector.shown_text import on_one_line
+from collector.web.reports import addresses
 from collector.web.reports.outlook import ALARMING, forecast_figure, money, shown_anomalies
 from collector.web.reports.sentence import change_of, sentence
 from collector.web.reports.snapshot import name_of, snapshot
@@ -23,6 +24,8 @@ from collector.web.reports.snapshot import name_of, snapshot
 MOST_CURRENCIES = 3
 MOST_BUDGETS = 3
 MOST_ANOMALIES = 3
+ROWS_BY = ("project", "template", "product", "purchase", "class")
+"""The columns of the rows that go with a message, after the department where it is of all."""
 TEST = "test"
 """Begins the id of a message that `lynceus report send --test` sends."""
 
@@ -42,7 +45,8 @@ def as_message(
     whom = name_of(found.place.department, words)
     title = words.text("{department}: costs of {month}", department=whom, month=words.month(month))
     address = page_address(external_url, found.place.department, month)
-    return Message(
+    rows_link = rows_address(external_url, found.place) if report.attach == "link" else ""
+    message = Message(
         id=identity,
         title=on_one_line(words.text("Test: {title}", title=title) if identity.startswith(TEST) else title),
         sentence=sentence(found, words),
@@ -50,19 +54,29 @@ def as_message(
         notes=tuple(_notes(found, words)),
         link=address,
         link_text=words.text("Open the report") if address else "",
-        html=snapshot(found, words) if report.to else "",
+        rows_link=rows_link,
+        rows_text=words.text("Download the rows as CSV") if rows_link else "",
         attachment=Attachment(file_name(found), rows) if rows else None,
         language=report.language,
         facts={"report": report.name, "department": report.department, "month": f"{month:%Y-%m}"},
     )
+    return replace(message, html=snapshot(found, words, links=message.links)) if report.to else message
 
 
 def page_address(external_url: str, department: str, month: date) -> str:
     """Where people read the month; empty: the settings do not say where the pages are."""
-    if not external_url:
-        return ""
-    path = f"/{quote(department, safe='')}" if department else ""
-    return f"{external_url.rstrip('/')}/reports{path}?month={month:%Y-%m}"
+    return f"{external_url.rstrip('/')}{addresses.page(department, month)}" if external_url else ""
+
+
+def rows_address(external_url: str, place: MonthPlace) -> str:
+    """Where the rows are, as a CSV file for those who may read them; empty: the settings do not say where the pages are."""
+    path = addresses.report(place, by=rows_by(place), format="csv")
+    return f"{external_url.rstrip('/')}{path}" if external_url else ""
+
+
+def rows_by(place: MonthPlace) -> str:
+    """The columns of the rows, as `lynceus report cost --by` takes them."""
+    return ",".join(ROWS_BY if place.department else ("department", *ROWS_BY))
 
 
 def file_name(found: MonthReport) -> str:

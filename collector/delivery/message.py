@@ -36,6 +36,9 @@ class Message:
     link: str = ""
     """Address of the page; empty: it is not known."""
     link_text: str = ""
+    rows_link: str = ""
+    """Address of the rows as a CSV file; empty: the report has no such link."""
+    rows_text: str = ""
     html: str = ""
     """The body of a mail; empty: the mail has text alone."""
     attachment: Attachment | None = None
@@ -48,6 +51,12 @@ class Message:
         """The id in a form that headers take."""
         return hashlib.sha256(self.id.encode()).hexdigest()[:40]
 
+    @property
+    def links(self) -> tuple[tuple[str, str], ...]:
+        """What each link is called, and its address: the page, and the rows."""
+        known = ((self.link_text, self.link), (self.rows_text, self.rows_link))
+        return tuple(one for one in known if one[1])
+
     def text(self) -> str:
         """The message as plain text."""
         parts = [self.sentence]
@@ -55,6 +64,5 @@ class Message:
             parts.append("\n".join(f"{label}: {value}" for label, value in self.figures))
         if self.notes:
             parts.append("\n".join(f"- {note}" for note in self.notes))
-        if self.link:
-            parts.append(f"{self.link_text}\n{self.link}" if self.link_text else self.link)
+        parts += [f"{text}\n{address}" if text else address for text, address in self.links]
         return "\n\n".join(parts) + "\n"

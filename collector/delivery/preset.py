@@ -52,6 +52,7 @@ class MessageForm(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """A figure as one of the lines that `{figures}` stands for."""
     note: str = "{note}"
     link_line: str = "{link_text}: {link}"
+    rows_line: str = "{rows_text}: {rows_link}"
 
 
 @cache
@@ -84,10 +85,12 @@ def _parts(form: MessageForm, message: Message, figures: list[Any], notes: list[
     safe = _safe(form)
     of_figures: list[Parts] = [{"label": safe(label), "value": safe(value)} for label, value in figures]
     of_notes: list[Parts] = [{"note": safe(note)} for note in notes]
-    link: Parts = {"link": message.link, "link_text": safe(message.link_text or message.link)}
+    link: Parts = {"link": _address(form, message.link), "link_text": safe(message.link_text or message.link)}
+    rows: Parts = {"rows_link": _address(form, message.rows_link), "rows_text": safe(message.rows_text)}
     return {
         **{name: safe(value) for name, value in message.facts.items()},
         **link,
+        **rows,
         "id": message.key,
         "title": safe(message.title),
         "sentence": safe(message.sentence),
@@ -96,6 +99,7 @@ def _parts(form: MessageForm, message: Message, figures: list[Any], notes: list[
         "figures": "\n".join(_replace(form.figure, one) for one in of_figures),
         "notes": "\n".join(_replace(form.note, one) for one in of_notes),
         "link_line": _replace(form.link_line, link) if message.link else "",
+        "rows_line": _replace(form.rows_line, rows) if message.rows_link else "",
         "$figures": of_figures,
         "$notes": of_notes,
     }
@@ -105,6 +109,11 @@ def _safe(form: MessageForm) -> Any:
     marks = {"none": {}, "entities": _ENTITIES, "marks": _WIDE}[form.escape]
     table = str.maketrans(marks)
     return lambda text: text.translate(table)
+
+
+def _address(form: MessageForm, address: str) -> str:
+    """An address: entities are read back, and full-width marks would be another address."""
+    return str(_safe(form)(address)) if form.escape == "entities" else address
 
 
 def _fill(part: Any, parts: Parts) -> Any:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from collector import connect
 from collector.access.scope import ALL, Scope, of_departments
-from collector.delivery.content import as_message
+from collector.delivery.content import as_message, rows_by
 from collector.delivery.message import Message
 from collector.reports.budgets import visible
 from collector.reports.cost import cost
@@ -30,8 +30,6 @@ from collector.settings.model import Settings
 log = logging.getLogger(__name__)
 
 OF_ALL = "all"
-ROWS_BY = ("project", "template", "product", "purchase", "class")
-"""The columns of an attached file, after the department where it is of all."""
 OUTLOOK_S = 30.0
 """No question about forecast, budgets and anomalies is begun later: a message is claimed for some minutes alone."""
 
@@ -64,8 +62,7 @@ def message_of(
         found = _with_outlook(_until(query, outlook_s), found, now, settings, report)
         rows = ""
         if report.attach == "csv":
-            by = ",".join(("department", *ROWS_BY) if of_all else ROWS_BY)
-            rows = as_csv(cost(query, place.span, by, filters=place.filters))
+            rows = as_csv(cost(query, place.span, rows_by(place), filters=place.filters))
     return as_message(report, found, identity, external_url=settings.http.external_url, rows=rows)
 
 

@@ -1,7 +1,9 @@
 """What a month's message says of forecast, budgets and anomalies, and in which order."""
 
+import re
 from dataclasses import replace
 from decimal import Decimal
+from html import unescape
 
 import pytest
 from msgspec.structs import replace as replace_fields
@@ -20,10 +22,10 @@ from tests.web.reports.test_anomaly_sentence import ONE
 IS_OVER = MonthPlace(month=NOVEMBER, department="maps", today=DECEMBER_3)
 
 
-def sent(found: MonthReport, tag: str = "en") -> Message:
+def sent(found: MonthReport, tag: str = "en", url: str = "", **changes: object) -> Message:
     """The message, with plain spaces."""
-    report = ScheduledReport(name="month", schedule="monthly 09:00", webhook="chat", language=tag)  # type: ignore[arg-type]
-    message = as_message(report, found, "id", external_url="")
+    known = {"name": "month", "schedule": "monthly 09:00", "webhook": "chat", "language": tag, **changes}
+    message = as_message(ScheduledReport(**known), found, "id", external_url=url)  # type: ignore[arg-type]
     figures = tuple(figure._replace(value=figure.value.replace("\xa0", " ")) for figure in message.figures)
     return replace(message, figures=figures, notes=tuple(note.replace("\xa0", " ") for note in message.notes))
 
@@ -177,3 +179,30 @@ def test_names_are_on_one_line() -> None:
     message = sent(odd)
 
     assert all(len(text.splitlines()) == 1 for text in (*message.notes, *(label for label, _ in message.figures)))
+
+
+@pytest.mark.parametrize(("department", "by"), [("maps", ""), ("", "department%2C")])
+def test_a_link_to_the_rows_is_that_of_the_api(department: str, by: str) -> None:
+    """A webhook takes no file, so `attach: link` leads to what `attach: csv` attaches."""
+    place = a_place(department)
+    where = "&where=department%3Dmaps" if department else ""
+    rows = (
+        f"/api/v1/reports/cost?month=2026-11&by={by}project%2Ctemplate%2Cproduct%2Cpurchase%2Cclass&format=csv{where}"
+    )
+
+    message = sent(a_report(place), url="https://lynceus.example.com/", attach="link")
+
+    assert message.rows_link == f"https://lynceus.example.com{rows}"
+    assert message.text().endswith(f"\n\nDownload the rows as CSV\nhttps://lynceus.example.com{rows}\n")
+    assert sent(a_report(place), url="https://lynceus.example.com").rows_link == ""
+
+
+def test_a_mail_s_html_has_the_links() -> None:
+    """Mail programs show it instead of the text, so it must lead to the page too; without an address there is none."""
+    linked = sent(a_report(a_place()), url="https://lynceus.example.com", webhook="", to=("a@b.c",), attach="link")
+    bare = sent(a_report(a_place()), webhook="", to=("a@b.c",), attach="link")
+
+    addresses = [unescape(one) for one in re.findall(r'<a href="([^"]*)">', linked.html)]
+    assert addresses == [linked.link, linked.rows_link]
+    assert "https://lynceus.example.com/reports/maps?month=2026-11" in addresses
+    assert "href" not in bare.html

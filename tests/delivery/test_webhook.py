@@ -51,6 +51,17 @@ def test_each_vendor_takes_its_form_and_signature(vendor: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("vendor", CHATS)
+def test_a_link_to_the_rows_stands_beside_that_to_the_page(vendor: str, tmp_path: Path) -> None:
+    """With the address as the vendor reads it: Slack takes entities, the others the characters themselves."""
+    rows = "https://lynceus.example.com/api/v1/reports/cost?month=2026-11&format=csv"
+    got = sent_to(vendor, tmp_path, a_message(rows_link=rows, rows_text="Download the rows"))
+
+    assert (rows.replace("&", "&amp;") if vendor == "slack" else rows) in got
+    assert "Download the rows" in got
+    assert URL in got
+
+
+@pytest.mark.parametrize("vendor", CHATS)
 def test_each_note_begins_with_a_mark(vendor: str, tmp_path: Path) -> None:
     """Sentences of several lines on a telephone would run into each other."""
     got = sent_to(vendor, tmp_path, a_message(notes=("one costs more", "two costs more")))

@@ -2,7 +2,7 @@
 A month's bill as one HTML file: without a script, a picture or an address of elsewhere, for mail, archives and printers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -57,8 +57,10 @@ class AmountsShown:
     accruing: int
 
 
-def snapshot(report: MonthReport, language: Language, *, made_at: int | None = None) -> str:
-    """The file. `made_at`: when, as Unix milliseconds; now by default."""
+def snapshot(
+    report: MonthReport, language: Language, *, made_at: int | None = None, links: Sequence[tuple[str, str]] = ()
+) -> str:
+    """The file. `made_at`: when, as Unix milliseconds; now by default. `links`: what a mail leads to, texts and addresses."""
     state, place = report.state, report.place
     zone = ZoneInfo(place.zone)
     at = datetime.fromtimestamp((now_ms() if made_at is None else made_at) / 1000, zone)
@@ -79,6 +81,7 @@ def snapshot(report: MonthReport, language: Language, *, made_at: int | None = N
             zone=place.zone,
             gaps=[one.cluster for one in report.gaps if one.gaps],
             amounts=[_shown(one, report, language) for one in report.amounts],
+            links=links,
             is_read=report.outlook is not None,
             anomalies=shown_anomalies(report, language)[:MOST_ANOMALIES],
             budgets=_budgets(report, language),
