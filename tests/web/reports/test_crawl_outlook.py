@@ -53,11 +53,10 @@ def test_budgets_are_those_of_the_cli(crawled: Crawled) -> None:
         if table is None or of["department"]:
             continue
         seen += 1
+        settings = crawled.demo.folder.parent / "run.yaml"
+        command = ("report", "budgets", "--month", of["month"], "--config", str(settings))
         exact = {
-            row["budget"]: [row["used"], row["amount"], row["likely"]]
-            for row in crawled.demo.ask(
-                "report", "budgets", "--month", of["month"], "--config", str(crawled.demo.folder.parent / "run.yaml")
-            )["rows"]
+            row["budget"]: [row["used"], row["amount"], row["likely"]] for row in crawled.demo.ask(*command)["rows"]
         }
         shown = {row[0]: [row[1], row[2], row[4]] for row in table.rows}
         if shown.keys() != exact.keys():
