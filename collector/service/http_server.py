@@ -139,7 +139,7 @@ def _warn_of_open_door(settings: Settings) -> None:
 def _reports(settings: Settings, pages: PageReader, of_api: ApiReportSource) -> list[AddPages]:
     """The pages of bills, and the reports of the API."""
     budgets = budgets_of(settings.budgets, settings.currency)
-    source = ReportSource(ask=pages.ask_report, zone=settings.billing_timezone, budgets=budgets)
+    source = ReportSource(ask=pages.ask_report, zone=settings.billing_timezone, budgets=budgets, units=of_api.units)
     # Those of all departments' names come last, since they take any name.
     bills = [partial(add, reports=source) for add in (add_drill, add_reports)]
     return [*bills, partial(add_report_api, source=of_api)]

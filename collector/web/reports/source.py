@@ -18,3 +18,5 @@ class ReportSource:
     """The billing time zone: days and months begin at its midnights."""
     budgets: tuple[Budget, ...] = ()
     """All that are set: reports/budgets.py says which of them a scope may see."""
+    units: tuple[str, ...] = ()
+    """What workflows make, as `attribution.units` names it."""

@@ -212,5 +212,5 @@ class Bills:
 
     def app(self, folder: Path, **changes: Any) -> FastAPI:
         """An app behind a door, with a token of each kind."""
-        source = ReportSource(ask=self.ask, zone="UTC")
+        source = ReportSource(ask=self.ask, zone="UTC", units=("km",))
         return an_app(an_entrance(folder), more=[partial(add_reports, reports=source, now=lambda: NOW)], **changes)

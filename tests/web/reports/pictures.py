@@ -23,7 +23,7 @@ from tests.web.reports.laid import demo
 
 PAGES = {"bills": "/reports?why=true", "department": "/reports/perception?why=true"}
 SCREENS = {"desk": (1280, 800), "phone": (390, 844)}
-READ = "return document.readyState === 'complete' && !document.querySelector('[data-why]')"
+READ = "return document.readyState === 'complete' && !document.querySelector('p[role=status]')"
 HEIGHT = "return document.documentElement.scrollHeight"
 PATIENCE_S = 60
 

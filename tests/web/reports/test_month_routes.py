@@ -62,6 +62,19 @@ def test_a_department_sees_its_own_page(address: str, bills: Bills) -> None:
     assert {scope for _, scope in bills.questions} == {of_departments(["maps"])}
 
 
+def test_further_questions_are_those_that_a_reader_may_ask(address: str) -> None:
+    """A unit's cost and savings with the page's own filter; the provider's bill is for those who see everything."""
+    links = {
+        token: re.findall(r'href="(/api/v1/reports/[^"]+)"', get(address, path, token).body.decode())
+        for token, path in ((ALL, "/reports?month=2026-11"), (MAPS, "/reports/maps?month=2026-11"))
+    }
+
+    assert "/api/v1/reports/units?month=2026-11&amp;unit=km&amp;where=department%3Dmaps" in links[MAPS]
+    assert "/api/v1/reports/savings?month=2026-11&amp;format=csv" in links[ALL]
+    assert "/api/v1/reports/bill?month=2026-11" in links[ALL]
+    assert not [link for link in links[MAPS] if "/bill" in link or "/months" in link]
+
+
 @pytest.mark.parametrize("path", ["/reports/{}", "/api/v1/reports/month?department={}"])
 def test_other_departments_are_as_unknown_ones(address: str, bills: Bills, path: str) -> None:
     """Neither says whether there is one, and no question reaches the store."""
