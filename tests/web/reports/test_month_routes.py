@@ -70,7 +70,7 @@ def test_further_questions_are_those_that_a_reader_may_ask(address: str) -> None
     }
 
     assert "/api/v1/reports/units?month=2026-11&amp;unit=km&amp;where=department%3Dmaps" in links[MAPS]
-    assert "/api/v1/reports/savings?month=2026-11&amp;format=csv" in links[ALL]
+    assert "/api/v1/reports/savings?month=2026-11&amp;where=department%3Dmaps" in links[MAPS]
     assert "/api/v1/reports/bill?month=2026-11" in links[ALL]
     assert not [link for link in links[MAPS] if "/bill" in link or "/months" in link]
 
