@@ -144,12 +144,12 @@ def a_marked_view() -> LiveView:
         at=at,
         clusters=[a_cluster("c1", detail=f"{FOREIGN}-detail")],
         access=AccessHealth(problems=(f"{FOREIGN}-file",)),
-        queues=[waiting(place, "throttled", 9, HOUR), waiting(("c1", "team", "nightly"), "lock", 77777, HOUR)],
+        queues=[waiting(place, "throttled", 9, HOUR), waiting(("c1", "team", "nightly"), "lock", 75319753, HOUR)],
         store=a_store(detail=f"{FOREIGN}-store"),
         flows=[a_flow(place, 9, 3, 1)],
         slots=[
             some_slots(cluster="c1", namespace=f"{FOREIGN}-ns"),
-            some_slots(cluster="c1", namespace="team", limit=88888),
+            some_slots(cluster="c1", namespace="team", limit=86753097),
         ],
         locks=[a_lock(cluster="c1", name="team/Mutex/gpu", holders=(f"{FOREIGN}/holder",))],
         stuck=[a_stuck(name=f"{FOREIGN}-stuck")],
@@ -273,8 +273,8 @@ async def test_no_byte_of_another_department_is_answered(folder: Path, name: str
             status, text = await answer_of(session, at + path, TOKENS[name])
             assert status < 500 or path == "/readyz", (path, text)
             assert not [mark for mark in others if mark in text], path
-            assert "77777" not in text, path
-            assert "88888" not in text, path
+            assert "75319753" not in text, path
+            assert "86753097" not in text, path
             found += own in text
 
     assert found > 20
