@@ -149,6 +149,7 @@ class Line:
         self.carries = asyncio.Event()
         self.carries.set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ends: list[asyncio.StreamWriter] = []
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Line"]:
@@ -161,9 +162,15 @@ class Line:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+            # A task that was cancelled before its first step closed nothing.
+            for end in self._ends:
+                end.transport.abort()
+            await asyncio.gather(*(end.wait_closed() for end in self._ends), return_exceptions=True)
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._ends.append(writer)
         there = await asyncio.open_connection("127.0.0.1", self.to)
+        self._ends.append(there[1])
         for source, sink in ((reader, there[1]), (there[0], writer)):
             self._tasks.add(asyncio.create_task(self._carry(source, sink)))
 
