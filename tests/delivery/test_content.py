@@ -12,6 +12,7 @@ from collector.delivery.content import MOST_ANOMALIES, as_message
 from collector.delivery.message import Message
 from collector.language.language import language
 from collector.reports.budgets import BudgetState
+from collector.reports.completeness import ClusterGaps
 from collector.reports.month_bill import MonthOutlook, MonthPlace, MonthReport
 from collector.settings.delivery import ScheduledReport
 from collector.web.reports.anomaly_sentence import anomaly_sentence
@@ -166,9 +167,13 @@ def test_anomalies_are_the_page_s_sentences(tag: str) -> None:
     """The dearest of them, after what keeps the figures from being complete."""
     sentence = anomaly_sentence(ONE, language(tag)).replace("\xa0", " ")
 
-    notes = sent(leading_to(a_budget("maps", state="passed"), anomalies=5), tag).notes
+    incomplete = replace(
+        leading_to(a_budget("maps", state="passed"), anomalies=5), gaps=(ClusterGaps("prod-hz", 1, "1970", False),)
+    )
+    first, _, *notes = sent(incomplete, tag).notes
 
-    assert notes[1:] == (sentence,) * MOST_ANOMALIES
+    assert first == language(tag).text("The month is incomplete: the collector missed a part of it.")
+    assert tuple(notes) == (sentence,) * MOST_ANOMALIES
 
 
 def test_names_are_on_one_line() -> None:
