@@ -22,7 +22,7 @@ WHY: Mapping[Cause, str] = {
 }
 FACTOR_OF: Mapping[Cause, str] = {"time": "time", "size": "size", "pods": "pods", "price": "price"}
 SINCE = in_catalog(
-    "{name} costs {now} a run since {since}, {factor} times its usual {usual}: {why}; {excess} more so far"
+    "{name} costs {now} a run since {since}, {factor} times its usual {usual}: {why}; {excess} more until {until}"
 )
 UNTIL = in_catalog(
     "{name} cost {now} a run from {since} to {until}, {factor} times its usual {usual}: {why}; {excess} more in all"

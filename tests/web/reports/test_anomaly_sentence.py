@@ -46,14 +46,14 @@ def in_english(one: Anomaly) -> str:
 
 
 def test_a_dearer_version() -> None:
-    """Since when, how many times, why, and how much more so far."""
+    """Since when, how many times, why, and how much more until which day."""
     assert in_english(ONE) == (
         "train-bev v3 costs 41.20 CNY a run since 8 Nov 2026, 1.9 times its usual 21.70 CNY: its pods run 2 times as long; "
-        "312.40 CNY more so far"
+        "312.40 CNY more until 30 Nov 2026"
     )
     assert anomaly_sentence(ONE, CHINESE) == (
         "train-bev v3 自2026年11月8日起每次运行费用为 ¥41.20，是平时 ¥21.70 的 1.9 倍：其 Pod 运行时长是平时的 2 倍；"
-        "至今多花费 ¥312.40"
+        "截至2026年11月30日多花费 ¥312.40"
     )
 
 
