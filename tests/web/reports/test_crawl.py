@@ -55,7 +55,9 @@ def test_key_figures_are_those_of_the_cli(crawled: Crawled) -> None:
             expected[f"/reports/unallocated?month={of['month']}"] = sum(none, Decimal(0))
         for key, exact in expected.items():
             shown = amount_of(page.figures[key])
-            if shown != exact.quantize(CENT):
+            # It is a row of the table of departments, whose rows are rounded so that they sum to the total.
+            is_row = key.startswith("/reports/unallocated")
+            if abs(shown - exact) >= CENT if is_row else shown != exact.quantize(CENT):
                 wrong.append((name, key, shown, exact))
 
     assert wrong == []
