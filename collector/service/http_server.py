@@ -31,6 +31,7 @@ from collector.core.live_view import LiveView
 from collector.exposition import prometheus
 from collector.measured import Measure, unmeasured
 from collector.prices.lookup import Books
+from collector.prices.pool_nodes import offers
 from collector.reports.today import COST_TODAY
 from collector.service.api_reader import ApiReader
 from collector.service.connections import BACKLOG, BoundedProtocol, Connections, Visit, most_connections
@@ -139,7 +140,13 @@ def _warn_of_open_door(settings: Settings) -> None:
 def _reports(settings: Settings, pages: PageReader, of_api: ApiReportSource) -> list[AddPages]:
     """The pages of bills, and the reports of the API."""
     budgets = budgets_of(settings.budgets, settings.currency)
-    source = ReportSource(ask=pages.ask_report, zone=settings.billing_timezone, budgets=budgets, units=of_api.units)
+    source = ReportSource(
+        ask=pages.ask_report,
+        zone=settings.billing_timezone,
+        budgets=budgets,
+        units=of_api.units,
+        has_pool=any(offers(of_api.books, "", now_ms())),
+    )
     # Those of all departments' names come last, since they take any name.
     bills = [partial(add, reports=source) for add in (add_drill, add_reports)]
     return [*bills, partial(add_report_api, source=of_api)]

@@ -58,12 +58,6 @@ def difference(place: MonthPlace, form: str = "") -> str:
     return f"{API}/comparison?{urlencode(options | where)}"
 
 
-def provider_bill(place: MonthPlace, form: str = "") -> str:
-    """The API's report of the provider's bill of a month."""
-    options = {"month": f"{place.month:%Y-%m}"} | ({"format": form} if form else {})
-    return f"{API}/bill?{urlencode(options)}"
-
-
 def month_json(place: MonthPlace) -> str:
     """The same bill as JSON."""
     named = {"department": place.department} if place.department else {}

@@ -53,8 +53,8 @@ def add_reports(app: FastAPI, pages: PageTemplates, reports: ReportSource, now: 
     async def drawn(visitor: Visitor, spoken: PageLanguage, place: MonthPlace, *, wait: bool) -> Response:
         patience_s = None if wait else WAIT_FOR_SLOW_S
         found, is_whole = await months.whole(visitor.scope, place, spoken.language, patience_s)
-        shown = month_page(found, spoken.language) | {"is_whole": is_whole, "waited": wait, "units": reports.units}
-        shown["of_all"] = visitor.scope.kind == "all"
+        shown = month_page(found, spoken.language) | {"is_whole": is_whole, "waited": wait}
+        shown |= {"units": reports.units, "has_pool": reports.has_pool, "of_all": visitor.scope.kind == "all"}
         shown["drawn_at"] = spoken.language.instant(datetime.fromtimestamp(now() / 1000, ZoneInfo(reports.zone)))
         return pages.page("reports/month.html", visitor=visitor, spoken=spoken, **shown)
 

@@ -20,3 +20,5 @@ class ReportSource:
     """All that are set: reports/budgets.py says which of them a scope may see."""
     units: tuple[str, ...] = ()
     """What workflows make, as `attribution.units` names it."""
+    has_pool: bool = False
+    """Whether the price books have a node, with which savings are compared."""

@@ -210,7 +210,7 @@ class Bills:
             return self.unallocated  # type: ignore[return-value]
         return self.report  # type: ignore[return-value]
 
-    def app(self, folder: Path, **changes: Any) -> FastAPI:
+    def app(self, folder: Path, *, units: tuple[str, ...] = ("km",), has_pool: bool = True, **changes: Any) -> FastAPI:
         """An app behind a door, with a token of each kind."""
-        source = ReportSource(ask=self.ask, zone="UTC", units=("km",))
+        source = ReportSource(ask=self.ask, zone="UTC", units=units, has_pool=has_pool)
         return an_app(an_entrance(folder), more=[partial(add_reports, reports=source, now=lambda: NOW)], **changes)

@@ -63,7 +63,7 @@ def test_a_department_sees_its_own_page(address: str, bills: Bills) -> None:
 
 
 def test_further_questions_are_those_that_a_reader_may_ask(address: str) -> None:
-    """A unit's cost and savings with the page's own filter; the provider's bill is for those who see everything."""
+    """A unit's cost and savings with the page's own filter; the states of months are for those who see everything."""
     links = {
         token: re.findall(r'href="(/api/v1/reports/[^"]+)"', get(address, path, token).body.decode())
         for token, path in ((ALL, "/reports?month=2026-11"), (MAPS, "/reports/maps?month=2026-11"))
@@ -71,8 +71,18 @@ def test_further_questions_are_those_that_a_reader_may_ask(address: str) -> None
 
     assert "/api/v1/reports/units?month=2026-11&amp;unit=km&amp;where=department%3Dmaps" in links[MAPS]
     assert "/api/v1/reports/savings?month=2026-11&amp;where=department%3Dmaps" in links[MAPS]
-    assert "/api/v1/reports/bill?month=2026-11" in links[ALL]
-    assert not [link for link in links[MAPS] if "/bill" in link or "/months" in link]
+    assert "/api/v1/reports/months" in links[ALL]
+    assert "/api/v1/reports/months" not in links[MAPS]
+
+
+def test_a_question_without_an_answer_is_not_offered(bills: Bills, tmp_path: Path) -> None:
+    """Without units in the settings, and without a node in the price books."""
+    with serving(bills.app(tmp_path, units=(), has_pool=False)) as at:
+        body = get(at, "/reports?month=2026-11").body.decode()
+
+    assert "/api/v1/reports/success" in body
+    assert "/api/v1/reports/units" not in body
+    assert "/api/v1/reports/savings" not in body
 
 
 @pytest.mark.parametrize("path", ["/reports/{}", "/api/v1/reports/month?department={}"])
