@@ -3,6 +3,7 @@ A crawl of the pages of bills: what links lead to, in both languages, and the qu
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -14,6 +15,8 @@ from tests.web.reports.read_pages import ReadPage, read_page
 from tests.web.serving import get
 
 CENT = Decimal("0.01")
+PATIENCE = timedelta(minutes=15)
+"""A crawl, and the questions to the CLI after it, take less."""
 
 
 class Crawled:
@@ -87,3 +90,11 @@ def asker(demo: Demo) -> Any:
 def of_department(name: str) -> tuple[str, ...]:
     """What a command is given to answer about a department; an empty name is all of them."""
     return ("--where", f"department={'' if name == 'unallocated' else name}") if name else ()
+
+
+def grown(month: str, exact: Decimal) -> Decimal:
+    """What an amount may differ by from that on a page: fees of the present month grow, and forecasts follow them."""
+    since = datetime.now(UTC) - datetime.strptime(f"{month}-01+0000", "%Y-%m-%d%z")
+    if f"{datetime.now(UTC):%Y-%m}" != month:
+        return Decimal(0)
+    return CENT + abs(exact) * Decimal(PATIENCE / since)
