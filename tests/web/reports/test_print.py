@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.seen, pytest.mark.timeout(900)]
 @pytest.mark.parametrize("tag", ["en", "zh-CN"])
 @pytest.mark.parametrize("path", ["/reports", "/reports/perception"])
 def test_a_bill_prints_on_two_pages(chrome: Chrome, crawled: Crawled, path: str, tag: str) -> None:
-    """A4, of the month with the most to show, with all that takes long to read."""
+    """A4, with all that takes long to read."""
     page = Page(chrome, f"{crawled.demo.address}{path}?month={crawled.month}&why=true&lang={tag}")
     WebDriverWait(chrome, 60, 0.2).until(lambda _: page.run(READ))
 
