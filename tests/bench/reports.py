@@ -8,7 +8,9 @@ against a sum over all charges by hand. A missed target is shown and is not a fa
 
 import argparse
 import asyncio
+import time
 import urllib.request
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -22,12 +24,14 @@ from collector.prices import book
 from collector.service.http_server import serving
 from collector.settings.model import HttpSettings, Settings, StoreSettings
 from tests.bench.__main__ import about, out, say
-from tests.bench.queries import Bench, a_store, alternately, show
+from tests.bench.queries import Bench, Took, a_store, show
 from tests.bench.statement import TODAY, a_month
 from tests.ports import free_port
 from tests.web.fleet import a_view
 
 TARGET_S = 1.0
+IDLE_CPU_S = 0.1
+"""An engine that takes less in a second rests."""
 MONTH = f"{TODAY:%Y-%m}"
 PAGES = {
     "/reports": f"/reports?month={MONTH}",
@@ -47,15 +51,33 @@ def open_page(address: str) -> None:
         assert b"</html>" in answer.read()
 
 
+def when_idle(bench: Bench, work: Callable[[], object], rounds: int = 3) -> Took:
+    """
+    The best of some rounds, each once the engine rests.
+
+    What a page reads beside itself, why and how the month will end, goes on for seconds after it.
+    """
+    took = list[Took]()
+    for _ in range(rounds):
+        before = bench.cpu_s() - 1
+        while bench.cpu_s() - before > IDLE_CPU_S:
+            before = bench.cpu_s()
+            time.sleep(1)
+        begun, before = time.perf_counter(), bench.cpu_s()
+        work()
+        took.append(Took(time.perf_counter() - begun, bench.cpu_s() - before))
+    return Took(min(one.wall_s for one in took), min(one.cpu_s for one in took))
+
+
 async def measure(bench: Bench) -> None:
-    """Opens each page a few times, by turns with the sum by hand."""
+    """Opens each page a few times, as somebody who is the first to do so, and asks for the sum by hand."""
     port = free_port()
     settings = Settings(store=StoreSettings(url=bench.running.url), http=HttpSettings(listen=f"127.0.0.1:{port}"))
     async with serving(settings, a_view, Counters(), entrance=OPEN_ENTRANCE):
         for name, path in PAGES.items():
             ask = partial(open_page, f"http://127.0.0.1:{port}{path}")
-            by_hand = partial(bench.query, BY_HAND, {})
-            page, hand = await asyncio.to_thread(alternately, bench, ask, by_hand)
+            page = await asyncio.to_thread(when_idle, bench, ask)
+            hand = await asyncio.to_thread(when_idle, bench, partial(bench.query, BY_HAND, {}))
             show(f"{name}, whole page", page.wall_s, TARGET_S)
             times = page.cpu_s / hand.cpu_s
             out.print(f"  {page.cpu_s:.2f} CPU seconds of the engine against {hand.cpu_s:.2f} by hand", highlight=False)
