@@ -140,6 +140,8 @@ class GainedWorkflows:
 
 FactRows = Sequence[Sequence[Any]]
 """What one of the statements above has of one template in one period, without the template."""
+RowsOfTemplates = Mapping[str, tuple[FactRows, FactRows]]
+"""By template, of the period before and of the one that is compared with it."""
 
 
 class Pair(NamedTuple):
@@ -151,7 +153,7 @@ class Pair(NamedTuple):
     filters: Sequence[Filter]
     currency: str
 
-    def read(self, sql: str, templates: Sequence[str]) -> dict[str, tuple[FactRows, FactRows]]:
+    def read(self, sql: str, templates: Sequence[str]) -> RowsOfTemplates:
         """Reads the same of both periods for some templates at once: each statement goes through all charges."""
         charges, more = charges_where(self.filters)
         lines = condition([one for one in self.filters if one.column in LINE_COLUMNS], "`{}`".format)
@@ -161,7 +163,7 @@ class Pair(NamedTuple):
         for place, period in enumerate((self.before, self.after)):
             for template, *row in self.query(text, bound | period.span.parameters()):
                 found[template][place].append(row)
-        return {**found}
+        return found
 
 
 def movers(splits: Iterable[DifferenceSplit], most: int = MOST) -> list[Mover]:
@@ -190,7 +192,7 @@ def explained(pair: Pair, splits: Sequence[DifferenceSplit], most: int = MOST) -
     return [ExplainedMover(mover, _cause(mover, read)) for mover in found]
 
 
-def _cause(mover: Mover, read: Mapping[str, Mapping[str, tuple[FactRows, FactRows]]]) -> Cause | None:
+def _cause(mover: Mover, read: Mapping[str, RowsOfTemplates]) -> Cause | None:
     behind = BEHIND.get(mover.part)
     return behind.find(mover, *read[behind.sql][mover.template]) if behind else None
 
