@@ -29,33 +29,34 @@ def report(place: MonthPlace, kind: str = "cost", **options: str) -> str:
 
 def shared(place: MonthPlace, form: str = "") -> str:
     """The API's report of what a department pays of shared costs."""
-    options = {"month": f"{place.month:%Y-%m}", "department": place.department} | ({"format": form} if form else {})
-    return f"{API}/shared?{urlencode(options)}"
+    return _api_report("shared", form, month=f"{place.month:%Y-%m}", department=place.department)
 
 
 def unallocated(place: MonthPlace, form: str = "") -> str:
     """The API's report of what belongs to no department."""
-    options = {"month": f"{place.month:%Y-%m}"} | ({"format": form} if form else {})
-    return f"{API}/unallocated?{urlencode(options)}"
+    return _api_report("unallocated", form, month=f"{place.month:%Y-%m}")
+
+
+def months(form: str = "") -> str:
+    """The API's list of months and their states."""
+    return _api_report("months", form)
 
 
 def workflow_list(place: MonthPlace, filters: Sequence[Filter], sort: str, form: str = "") -> str:
     """The API's report of workflows; `filters` are those beside the department."""
     chosen = (*place.filters, *filters)
-    options = {"month": f"{place.month:%Y-%m}", "sort": sort} | ({"format": form} if form else {})
     where = [f"{one.column}={value}" for one in chosen for value in one.values]
-    return f"{API}/workflows?{urlencode({**options, 'where': where}, doseq=True)}"
+    return _api_report("workflows", form, month=f"{place.month:%Y-%m}", sort=sort, where=where)
 
 
 def difference(place: MonthPlace, form: str = "") -> str:
     """The API's comparison with the month before, as the page has it."""
+    where = [f"department={place.department}"] if place.department else []
     if place.is_over:
-        options = {"compare": "before", "by": "department,template"} | ({"format": form} if form else {})
-        return report(place, "comparison", **options)
-    end = {"from": f"{place.month}", "to": f"{place.today}"}
-    where = {"where": f"department={place.department}"} if place.department else {}
-    options = {**end, "compare": "same-days", "by": "department,template"} | ({"format": form} if form else {})
-    return f"{API}/comparison?{urlencode(options | where)}"
+        period = {"month": f"{place.month:%Y-%m}", "compare": "before"}
+    else:
+        period = {"from": f"{place.month}", "to": f"{place.today}", "compare": "same-days"}
+    return _api_report("comparison", form, **period, by="department,template", where=where)
 
 
 def month_json(place: MonthPlace) -> str:
@@ -92,3 +93,9 @@ def workflow(uid: str) -> str:
 def anomalies(place: MonthPlace, form: str = "") -> str:
     """The API's report of anomalies of a month."""
     return report(place, "anomalies", **({"format": form} if form else {}))
+
+
+def _api_report(kind: str, form: str, **options: str | Sequence[str]) -> str:
+    """A report of the API with its options; `form` is `csv`, or empty for pages of JSON."""
+    query = urlencode(options | ({"format": form} if form else {}), doseq=True)
+    return f"{API}/{kind}?{query}" if query else f"{API}/{kind}"
