@@ -14,7 +14,7 @@ LOCK := .cache/lock/bin/pip-compile -q --generate-hashes --strip-extras --no-hea
 demo: $(RUNS)                    ## a miniature fleet, the collector, the store and the pages; Ctrl-C ends it; DEMO='--port 9000'
 	$(BIN)/lynceus demo $(DEMO)
 
-test: $(DEVELOPS) system         ## the fast set: about 25 minutes on 2 cores; a quarter of the examples of each law
+test: $(DEVELOPS) system         ## the fast set: about half an hour on 2 cores; a quarter of the examples of each law
 	$(BIN)/pytest -q -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered --cov-fail-under=100
 
 check: $(DEVELOPS)               ## style, types, direction of imports, documentation
