@@ -145,7 +145,7 @@ def _reports(settings: Settings, pages: PageReader, of_api: ApiReportSource) -> 
         zone=settings.billing_timezone,
         budgets=budgets,
         units=of_api.units,
-        has_pool=any(offers(of_api.books, "", now_ms())),
+        has_pool=lambda at: any(offers(of_api.books, "", at)),
     )
     # Those of all departments' names come last, since they take any name.
     bills = [partial(add, reports=source) for add in (add_drill, add_reports)]

@@ -1,12 +1,11 @@
 """
-Pages below a month's bill: what is shared and by which weight, whose the unallocated cost is, workflow by workflow, one file.
+Pages below a month's bill: what is shared and by which weight, whose the unallocated cost is, workflow by workflow.
 
 Each table leads to the API's report of the same rows, as CSV and JSON, with all places of an amount.
 """
 
 from collections.abc import Callable
 from typing import Annotated, Literal
-from urllib.parse import quote
 
 from fastapi import FastAPI, Path, Query, Request
 from fastapi.responses import HTMLResponse, Response
@@ -23,9 +22,7 @@ from collector.web.door import Asking
 from collector.web.history import NotThereError, answered
 from collector.web.pages import PageTemplates
 from collector.web.reports import shared_page, unallocated_page, workflows_page
-from collector.web.reports.kept import MonthReports
 from collector.web.reports.routes import month_of, today_in
-from collector.web.reports.snapshot import snapshot
 from collector.web.reports.source import ReportSource
 from collector.web.spoken import Spoken
 
@@ -60,7 +57,6 @@ def add_drill(app: FastAPI, pages: PageTemplates, reports: ReportSource, now: Ca
     _add_unallocated(app, pages, reports, places)
     _add_shared(app, pages, reports, places)
     _add_workflows(app, pages, reports, places)
-    _add_snapshot(app, MonthReports(reports, now), places)
 
 
 def _add_unallocated(app: FastAPI, pages: PageTemplates, reports: ReportSource, places: BillPlaces) -> None:
@@ -120,15 +116,6 @@ def _add_workflows(app: FastAPI, pages: PageTemplates, reports: ReportSource, pl
         return pages.page("reports/month_workflows.html", visitor=visitor, spoken=spoken, place=place, **shown)
 
 
-def _add_snapshot(app: FastAPI, months: MonthReports, places: BillPlaces) -> None:
-    @app.get("/reports/{department}/snapshot", include_in_schema=False, response_class=HTMLResponse)
-    async def download(visitor: Asking, spoken: Spoken, department: Department, month: Month = "") -> Response:
-        place = places.of(visitor, month, department, spoken.language)
-        # The file does without the slow parts if the store does not answer them, since the rest is worth having.
-        found, _ = await months.whole(visitor.scope, place, spoken.language)
-        return HTMLResponse(snapshot(found, spoken.language), headers=named(place, "html"))
-
-
 def chosen(request: Request, language: Language) -> list[Filter]:
     """The filters in an address: columns of the cost report; NotThereError for any other name."""
     found: dict[str, list[str]] = {}
@@ -147,9 +134,3 @@ def chosen(request: Request, language: Language) -> list[Filter]:
             )
         found.setdefault(name, []).append(value or UNALLOCATED)
     return [Filter(name, tuple(values)) for name, values in found.items()]
-
-
-def named(place: MonthPlace, ending: str) -> dict[str, str]:
-    """The header with which a browser saves an answer as a file."""
-    name = quote(f"{place.department}-{place.month:%Y-%m}.{ending}", safe="")
-    return {"content-disposition": f"attachment; filename=bill-{place.month:%Y-%m}.{ending}; filename*=UTF-8''{name}"}

@@ -1,10 +1,11 @@
 """
-The pages of bills and their JSON: all departments, and one of them.
+The pages of bills, their JSON and the bill as one file: all departments, and one of them.
 """
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Annotated
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI, Path, Query
@@ -12,6 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from collector.access.scope import Scope, Visitor
 from collector.clock import now_ms
+from collector.core.cost.billing_days import midnight
 from collector.core.model import Instant
 from collector.language.language import ENGLISH, Language
 from collector.reports.month_bill import MonthPlace
@@ -22,6 +24,7 @@ from collector.web.reports.addresses import page as address_of
 from collector.web.reports.api_month import BillRead, month_bill
 from collector.web.reports.kept import WAIT_FOR_SLOW_S, MonthReports
 from collector.web.reports.month_page import month_page
+from collector.web.reports.snapshot import snapshot
 from collector.web.reports.source import ReportSource
 from collector.web.spoken import PageLanguage, Spoken
 
@@ -54,7 +57,8 @@ def add_reports(app: FastAPI, pages: PageTemplates, reports: ReportSource, now: 
         patience_s = None if wait else WAIT_FOR_SLOW_S
         found, is_whole = await months.whole(visitor.scope, place, spoken.language, patience_s)
         shown = month_page(found, spoken.language) | {"is_whole": is_whole, "waited": wait}
-        shown |= {"units": reports.units, "has_pool": reports.has_pool, "of_all": visitor.scope.kind == "all"}
+        has_pool = reports.has_pool(midnight(place.month, ZoneInfo(reports.zone)))
+        shown |= {"units": reports.units, "has_pool": has_pool, "of_all": visitor.scope.kind == "all"}
         shown["drawn_at"] = spoken.language.instant(datetime.fromtimestamp(now() / 1000, ZoneInfo(reports.zone)))
         return pages.page("reports/month.html", visitor=visitor, spoken=spoken, **shown)
 
@@ -78,6 +82,23 @@ def add_reports(app: FastAPI, pages: PageTemplates, reports: ReportSource, now: 
     async def as_json(visitor: Asking, month: Month = "", department: AskedDepartment = "") -> BillRead:
         found, is_whole = await months.whole(visitor.scope, place_of(ENGLISH, month, department), ENGLISH)
         return month_bill(found, is_whole=is_whole)
+
+    _add_file(app, months, place_of)
+
+
+def _add_file(app: FastAPI, months: MonthReports, place_of: Callable[[Language, str, str], MonthPlace]) -> None:
+    @app.get("/reports/{department}/snapshot", include_in_schema=False, response_class=HTMLResponse)
+    async def download(visitor: Asking, spoken: Spoken, department: Department, month: Month = "") -> Response:
+        place = place_of(spoken.language, month, department)
+        # The file does without the slow parts if the store does not answer them, since the rest is worth having.
+        found, _ = await months.whole(visitor.scope, place, spoken.language)
+        return HTMLResponse(snapshot(found, spoken.language), headers=saved_as(place, "html"))
+
+
+def saved_as(place: MonthPlace, ending: str) -> dict[str, str]:
+    """The header with which a browser saves an answer as a file."""
+    name = quote(f"{place.department}-{place.month:%Y-%m}.{ending}", safe="")
+    return {"content-disposition": f"attachment; filename=bill-{place.month:%Y-%m}.{ending}; filename*=UTF-8''{name}"}
 
 
 def only_department(scope: Scope) -> str:

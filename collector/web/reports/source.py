@@ -2,9 +2,11 @@
 What pages of bills are made from: questions to the store for a scope, the billing time zone, and the budgets.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from collector.core.cost.budget import Budget
+from collector.core.model import Instant
 from collector.web.history import AskStore
 
 
@@ -20,5 +22,5 @@ class ReportSource:
     """All that are set: reports/budgets.py says which of them a scope may see."""
     units: tuple[str, ...] = ()
     """What workflows make, as `attribution.units` names it."""
-    has_pool: bool = False
-    """Whether the price books have a node, with which savings are compared."""
+    has_pool: Callable[[Instant], bool] = lambda _: False
+    """Whether the price books have a node at an instant, with which savings are compared."""

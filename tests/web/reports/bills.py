@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from collector.access.scope import Scope
 from collector.core.cost.budget import Budget
 from collector.core.cost.comparison import PARTS
+from collector.core.model import Instant
 from collector.core.units import ZERO
 from collector.reports.budgets import BudgetState
 from collector.reports.comparison_movers import ExplainedMover, Mover, RunsChanged
@@ -210,7 +211,9 @@ class Bills:
             return self.unallocated  # type: ignore[return-value]
         return self.report  # type: ignore[return-value]
 
-    def app(self, folder: Path, *, units: tuple[str, ...] = ("km",), has_pool: bool = True, **changes: Any) -> FastAPI:
+    def app(
+        self, folder: Path, *, units: tuple[str, ...] = ("km",), nodes_since: Instant = 0, **changes: Any
+    ) -> FastAPI:
         """An app behind a door, with a token of each kind."""
-        source = ReportSource(ask=self.ask, zone="UTC", units=units, has_pool=has_pool)
+        source = ReportSource(ask=self.ask, zone="UTC", units=units, has_pool=lambda at: at >= nodes_since)
         return an_app(an_entrance(folder), more=[partial(add_reports, reports=source, now=lambda: NOW)], **changes)

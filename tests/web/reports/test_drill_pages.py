@@ -32,6 +32,7 @@ from collector.store.schema.migrate import migrate
 from collector.web.app import create_app
 from collector.web.reports.api import BOM, add_report_api
 from collector.web.reports.drill_routes import add_drill
+from collector.web.reports.routes import add_reports
 from collector.web.reports.source import ReportSource
 from tests.billing.stored import write_all
 from tests.core.cost.test_statement import fee, used
@@ -111,6 +112,7 @@ def address(answers: Callable[[Scope], Query], request: pytest.FixtureRequest) -
         metrics=metrics,
         more=[
             partial(add_drill, reports=ReportSource(ask=ask, zone="UTC", budgets=BUDGETS), now=lambda: NOW),
+            partial(add_reports, reports=ReportSource(ask=ask, zone="UTC", budgets=BUDGETS), now=lambda: NOW),
             partial(add_report_api, source=an_api_source(ask_checked)),
         ],
         entrance=Entrance(otherwise=getattr(request, "param", OPEN)),

@@ -19,6 +19,7 @@ from collector.core.cost.statement_notes import NOTES
 from collector.language.language import language
 from collector.reports.month_bill import MonthReport
 from collector.web.reports.routes import month_of
+from tests.builders import at
 from tests.language.marked import IN_MARKS, bare_texts
 from tests.web.doors import ALL, MAPS, ask, bearing
 from tests.web.reports.bills import (
@@ -76,13 +77,14 @@ def test_further_questions_are_those_that_a_reader_may_ask(address: str) -> None
 
 
 def test_a_question_without_an_answer_is_not_offered(bills: Bills, tmp_path: Path) -> None:
-    """Without units in the settings, and without a node in the price books."""
-    with serving(bills.app(tmp_path, units=(), has_pool=False)) as at:
-        body = get(at, "/reports?month=2026-11").body.decode()
+    """Without units in the settings, and of months before the price books have a node."""
+    with serving(bills.app(tmp_path, units=(), nodes_since=at("2026-11-01T00:00:00"))) as address:
+        before, since = (get(address, f"/reports?month=2026-{month}").body.decode() for month in ("10", "11"))
 
-    assert "/api/v1/reports/success" in body
-    assert "/api/v1/reports/units" not in body
-    assert "/api/v1/reports/savings" not in body
+    assert "/api/v1/reports/success" in before
+    assert "/api/v1/reports/units" not in since
+    assert "/api/v1/reports/savings" not in before
+    assert "/api/v1/reports/savings" in since
 
 
 @pytest.mark.parametrize("path", ["/reports/{}", "/api/v1/reports/month?department={}"])
