@@ -15,6 +15,7 @@ from collector.core.cluster.owners import NOTHING, UNOWNED, Owners, PodOwner, at
 from collector.core.cluster.plain_nodes import PlainNodes
 from collector.core.cluster.tracked import TrackedObjects
 from collector.core.messages import Observation
+from collector.core.model import Instant
 from collector.core.objects import kubernetes
 from collector.core.pod import lifecycle as pod_lifecycle
 from collector.core.pod.state import PodState
@@ -152,9 +153,7 @@ class PodHandler:
         """A pod that appears or changes stage begins its workflow's work and changes what the workflow waits for."""
         attempt = workflow.attempt
         linking.update_pod_stages(workflow, before, after)
-        at = seen.at if seen.live else linking.stage_time(after.run, after.stage) or seen.at
-        if before is not None and before.unadmitted and not seen.live:
-            at = after.run.scheduled_at or seen.at  # its creation is when it began to be held
+        at = seen.at if seen.live else _moved_at(before, after, seen)
         had_begun = attempt.picked_up_at is not None
         if not attempt.finished and after.run.attempt == attempt.number:
             attempt.first_pod_at = min(at, attempt.first_pod_at or at)
@@ -192,3 +191,10 @@ class PodHandler:
                 yield FirstRan(workflow.queue, latency.ms, workflow.uid)
             if latency.clamped and attempt.first_seen_live:
                 yield Clamped("start_latency")
+
+
+def _moved_at(before: PodState | None, after: PodState, seen: Observation) -> Instant:
+    """When a listed pod reached its stage by its own clock, which may be ahead of ours: what is seen has happened."""
+    held = before is not None and before.unadmitted  # its creation is when it began to be held
+    at = after.run.scheduled_at if held else linking.stage_time(after.run, after.stage)
+    return min(at or seen.at, seen.at)

@@ -9,7 +9,8 @@ from collector.core.facts.bills import PodCost, PodRun
 from collector.core.facts.workflows import WorkflowRun
 from collector.core.messages import Observation
 from collector.core.model import REASONS, Fact
-from tests.builders import HOUR, NOON
+from tests.builders import HOUR, MINUTE, NOON, SECOND, a_workflow, an_observation, ended_pod
+from tests.core.observed import a_cluster, feed, only
 from tests.flow import WHOLE, a_pipeline, drained
 
 OURS = {"first_seen_at", "picked_up_at", "first_pod_at"}
@@ -40,3 +41,17 @@ def test_the_reasons_still_sum_to_what_the_workflow_took() -> None:
     (run,) = [fact for fact in seen_by_a_clock(-2 * HOUR) if isinstance(fact, WorkflowRun)]
 
     assert sum(getattr(run, f"{reason}_ms") for reason in REASONS) == 72_000
+
+
+def test_a_node_whose_clock_is_ahead_adds_no_time() -> None:
+    """A list shows a pod that ended later than the list arrived: the reasons still sum to what the workflow took."""
+    cluster = a_cluster()
+    feed(cluster, an_observation(a_workflow(), "added", when=NOON))
+    feed(cluster, an_observation(ended_pod(), "listed", when=NOON + MINUTE))  # by its node, 10 s later
+    effects = feed(
+        cluster, an_observation(a_workflow(phase="Succeeded", finished=NOON + 65 * SECOND), when=NOON + 65 * SECOND)
+    )
+    (run,) = only(WorkflowRun, effects)
+
+    assert (run.unseen_ms, run.advancing_ms) == (MINUTE, 5 * SECOND)
+    assert sum(getattr(run, f"{reason}_ms") for reason in REASONS) == 65 * SECOND
