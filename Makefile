@@ -7,9 +7,10 @@ DEVELOPS := $(VENV)/.develops
 # A lock is whole, so nothing is resolved: --no-deps keeps what is published later out, and `pip check` proves it whole.
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install -q --no-deps
+LAWS := $(BIN)/pytest -q -n 2 --timeout 600 -m "hypothesis and not live and not cluster" tests
 LOCK := .cache/lock/bin/pip-compile -q --generate-hashes --strip-extras --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: demo test check test-cluster test-deploy test-store-cluster test-focus test-live test-seen test-laws test-start test-image lint-deploy soak soak-replicas fuzz bench image image-push sbom generate look docs lock setup system clean
+.PHONY: demo test check test-cluster test-deploy test-store-cluster test-focus test-live test-seen test-laws search-laws test-start test-image lint-deploy soak soak-replicas fuzz bench image image-push sbom generate look docs lock setup system clean
 
 demo: $(RUNS)                    ## a miniature fleet, the collector, the store and the pages; Ctrl-C ends it; DEMO='--port 9000'
 	$(BIN)/lynceus demo $(DEMO)
@@ -43,8 +44,11 @@ test-live: $(DEVELOPS) system    ## kill rounds; incidents through Prometheus an
 test-seen: $(DEVELOPS) system    ## the demo's pages: every figure against the command's, axe-core in each look; messages through kills; by hand
 	$(BIN)/pytest -q -m seen --timeout 900 tests
 
-test-laws: $(DEVELOPS)           ## every law with all its examples
-	LYNCEUS_EXAMPLES=full $(BIN)/pytest -q -n 2 --timeout 600 -m "hypothesis and not live and not cluster" tests
+test-laws: $(DEVELOPS)           ## every law with all its examples, the same each time
+	LYNCEUS_EXAMPLES=full $(LAWS)
+
+search-laws: $(DEVELOPS)         ## every law with examples that were never drawn, ten times, by hand
+	for round in $$(seq 10); do LYNCEUS_EXAMPLES=new $(LAWS) || exit 1; done
 
 test-start: $(DEVELOPS) system   ## each Python of the machine: locks, both commands from a clean clone, core and prices
 	$(BIN)/pytest -q -m start tests/start
