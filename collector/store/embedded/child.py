@@ -56,11 +56,15 @@ class StoreChild:
         return code
 
     async def stop(self) -> None:
-        """Ends the store by closing its input, then by force."""
+        """Ends the store by closing its input, then by force; also a caller that is cancelled meanwhile waits for it."""
         if self.process.stdin is not None:
             self.process.stdin.close()
-        await _exit_code(self.process)
-        await self.wait()
+        ending = asyncio.create_task(_exit_code(self.process))
+        try:
+            await asyncio.shield(ending)
+        finally:
+            await ending
+            await self.wait()
 
 
 async def start_child(

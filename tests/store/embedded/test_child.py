@@ -192,6 +192,22 @@ async def test_a_cancelled_supervisor_leaves_no_process(tmp_path: Path) -> None:
     assert not alive(pid)
 
 
+async def test_a_store_is_ended_also_if_its_supervisor_is_cancelled_meanwhile(tmp_path: Path) -> None:
+    """A busy engine does not end in the second that the last inserts have: it is waited for, and ended by force."""
+    one = await start_child(tmp_path / "chdb", "127.0.0.1:0", tmp_path / "token")
+    one.process.send_signal(signal.SIGSTOP)  # it does not notice that its input is closed
+    ending = asyncio.create_task(one.stop())
+    await asyncio.sleep(0)
+    assert one.process.stdin is not None
+    assert one.process.stdin.is_closing()
+
+    ending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await ending
+
+    assert one.process.returncode == -signal.SIGKILL
+
+
 def _pid(folder: Path) -> int:
     """Who holds the path, as it says in its lock."""
     return int((folder / "chdb.lock").read_text(encoding="ascii"))
