@@ -2,11 +2,12 @@
 The command line: all commands in the order in which `--help` lists them, and the exit codes.
 
 Exit codes: 0 success, 1 a failure at run time, 2 wrong use or wrong settings. A user sees one sentence with a remedy, never
-a stack trace. Commands are registered here, so that their order is one list and no import has a side effect.
+a stack trace. Commands are listed here, so that their order is one list and no import has a side effect.
 """
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
@@ -15,54 +16,53 @@ from alerts.thresholds import ThresholdError
 from collector import connect, logs
 from collector.billing.runs import RepricingError
 from collector.bills.errors import BillError
-from collector.cli import (
-    bill,
-    clusters,
-    generate,
-    period,
-    prices,
-    report,
-    report_send,
-    savings,
-    snapshot,
-    spool,
-    store,
-    token,
-)
-from collector.cli.audit import audit
-from collector.cli.backfill import backfill
 from collector.cli.console import report_step
-from collector.cli.demo import demo
-from collector.cli.export import export
-from collector.cli.run import check, migrate, run, version
-from collector.cli.size import size
-from collector.cli.sql import sql
+from collector.cli.deferred import deferred
+from collector.cli.version import print_version
 from collector.prices.book_yaml import BookError
 from collector.reports.report import ReportError
 from collector.settings.model import SettingsError
 
+COMMANDS = {  # where each is declared, in collector.cli
+    "run": "run:run",
+    "demo": "demo:demo",
+    "check": "run:check",
+    "sql": "sql:sql",
+    "export": "export:export",
+    "reprice": "period:reprice",
+    "backfill": "backfill:backfill",
+    "audit": "audit:audit",
+    "migrate": "run:migrate",
+    "size": "size:size",
+    "version": "version:version",
+    "report": "report:app",
+    "period": "period:app",
+    "bill": "bill:app",
+    "prices": "prices:app",
+    "clusters": "clusters:app",
+    "token": "token:app",
+    "store": "store:app",
+    "spool": "spool:app",
+    "generate": "generate:app",
+}
+
 app = typer.Typer(
     name="lynceus",
+    cls=deferred(COMMANDS),
     help="Shows why each Argo workflow waits, what it cost, and who pays: for fleets of clusters.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (run, demo, check, sql, export, period.reprice, backfill, audit, migrate, size, version):
-    app.command()(command)
-report.app.command("savings", epilog=savings.EXAMPLES)(savings.report_savings)
-report.app.command("snapshot", epilog=snapshot.EXAMPLES)(snapshot.report_snapshot)
-report.app.command("send")(report_send.report_send)
-report.app.command("deliveries")(report_send.report_deliveries)
-app.add_typer(report.app, name="report")
-app.add_typer(period.app, name="period")
-app.add_typer(bill.app, name="bill")
-app.add_typer(prices.app, name="prices")
-app.add_typer(clusters.app, name="clusters")
-app.add_typer(token.app, name="token")
-app.add_typer(store.app, name="store")
-app.add_typer(spool.app, name="spool")
-app.add_typer(generate.app, name="generate")
+
+
+@app.callback()
+def _before_commands(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Takes the options that stand before a command."""
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ import typer
 from collector import connect
 from collector.cli.compare import Compare
 from collector.cli.console import out
+from collector.cli.deferred import deferred
 from collector.cli.options import Begin, By, Config, End, Exact, OutputFormat, TokenFile, Top, Url, Where, WholeMonth
 from collector.core.cost.budget import BUDGET_COLUMNS
 from collector.language.language import language
@@ -46,7 +47,16 @@ from collector.web.reports.anomaly_sentence import anomaly_sentence
 ThisMonth = Annotated[str, typer.Option("--month", help="Month, like 2026-11.", show_default="this month")]
 
 app = typer.Typer(
-    no_args_is_help=True, help="Reports of a period: what was spent, how long workflows waited, how they ended."
+    cls=deferred(
+        {
+            "savings": "savings:report_savings",
+            "snapshot": "snapshot:report_snapshot",
+            "send": "report_send:report_send",
+            "deliveries": "report_send:report_deliveries",
+        }
+    ),
+    no_args_is_help=True,
+    help="Reports of a period: what was spent, how long workflows waited, how they ended.",
 )
 
 

@@ -1,4 +1,4 @@
-"""`lynceus run`, `check`, `migrate` and `version`: the collector itself, and what it needs."""
+"""`lynceus run`, `check` and `migrate`: the collector itself, and what it needs."""
 
 import asyncio
 from collections.abc import Iterable
@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from collector import __version__
 from collector.checked import Check
 from collector.cli.check import examine_store, role_of, run_checks
 from collector.cli.console import out, plain, print_line
@@ -77,8 +76,3 @@ def migrate(
         _print(verify_store(load_settings(config)))
     for line in migrate_store(load_settings(config), dry_run):
         print_line(line)
-
-
-def version() -> None:
-    """Print the version."""
-    out.print(__version__, highlight=False)

@@ -43,7 +43,7 @@ def test_the_reasons_still_sum_to_what_the_workflow_took() -> None:
     assert sum(getattr(run, f"{reason}_ms") for reason in REASONS) == 72_000
 
 
-def test_a_node_whose_clock_is_ahead_adds_no_time() -> None:
+def test_a_clock_that_is_ahead_adds_no_time() -> None:
     """A list shows a pod that ended later than the list arrived: the reasons still sum to what the workflow took."""
     cluster = a_cluster()
     feed(cluster, an_observation(a_workflow(), "added", when=NOON))
