@@ -4,12 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 
 from collector.catalog.metrics import METRICS, NOT_READY
 from tests.alerts.quiet_fleet import STEP_S, STEPS, Series, quiet_fleet, where
 from tests.promtool.cases import GENERATED, ORDER
-from tests.promtool.tool import promtool
+from tests.promtool.tool import promtool, write_cases
 
 AT = 240
 """The scrape at which something happens: after one hour."""
@@ -118,7 +117,7 @@ def test_nothing_fires_on_a_healthy_fleet(happens: Callable[[Series], Series], t
         "group_eval_order": ORDER,
         "tests": [test],
     }
-    (tmp_path / "cases.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    write_cases(tmp_path / "cases.yaml", content)
 
     promtool("test", "rules", tmp_path / "cases.yaml")
 

@@ -11,12 +11,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from alerts import TOPICS, TWINS, build
 from alerts.rules import Severity
 from alerts.thresholds import load
-from tests.promtool.tool import promtool
+from tests.promtool.tool import promtool, write_cases
 
 Json = dict[str, Any]
 EVERY = "30s"
@@ -82,7 +80,7 @@ def run(cases: Iterable[Case], needs_watch: bool, folder: Path, rules: Path = GE
             "group_eval_order": ORDER,
             "tests": [test for case in together for test in _tests(case, needs_watch)],
         }
-        file.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        write_cases(file, content)
         promtool("test", "rules", file)
 
 

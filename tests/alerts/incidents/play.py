@@ -14,7 +14,7 @@ from tests.alerts.incidents.public import PUBLIC
 from tests.alerts.incidents.stories import Incident
 from tests.alerts.quiet_fleet import STEP_S, STEPS
 from tests.promtool.cases import GENERATED, ORDER
-from tests.promtool.tool import printed
+from tests.promtool.tool import printed, write_cases
 
 OURS = "lynceus"
 EVALUATED_S = 30
@@ -45,7 +45,7 @@ def play(incident: Incident, folder: Path) -> list[Firing]:
         "group_eval_order": [*ORDER, "public", "seconds"],
         "tests": [_test(incident)],
     }
-    (folder / "incident.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    write_cases(folder / "incident.yaml", content)
     # promtool prints what it got only where it expected something else, so nothing is expected.
     output = printed("test", "rules", folder / "incident.yaml")
     assert output.count("got:") == 2, output
