@@ -64,7 +64,7 @@ _NAMED = {
     "@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *", "@monthly": "0 0 1 * *", "@weekly": "0 0 * * 0",
     "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@hourly": "0 * * * *",
 }  # fmt: skip
-LONGEST_SHIFT = timedelta(hours=3)
+LONGEST_SHIFT_S = 3 * 3600
 """Longer than any change of a clock."""
 _ZONED = re.compile(r"(?:CRON_)?TZ=(\S*) +(.*)", re.DOTALL)
 _EVERY = re.compile(r"@every [-+]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)")
@@ -76,9 +76,8 @@ def _due_times(schedule: str, timezone: str, after: Instant) -> Iterator[Instant
     expression, zone = _read(schedule, timezone)
     if not expression:
         return
-    begin = datetime.fromtimestamp(after // 1000, zone).replace(tzinfo=None) - LONGEST_SHIFT
     try:
-        walk = CronSim(expression, begin)
+        walk = CronSim(expression, _begin(after // 1000, zone))
     except CronSimError:  # valid, but no month has such a day: 30 February
         return
     pending: list[Instant] = []
@@ -89,6 +88,15 @@ def _due_times(schedule: str, timezone: str, after: Instant) -> Iterator[Instant
         pending = [at for at in pending if at > first] + instants
         yield from (at for at in ready if at > after)
     yield from sorted(at for at in pending if at > after)
+
+
+def _begin(second: int, zone: tzinfo) -> datetime:
+    """The wall time from which to walk: that of a second, or one before any that the clocks repeat after it."""
+    before, at, later = (datetime.fromtimestamp(second + away, zone) for away in (-LONGEST_SHIFT_S, 0, LONGEST_SHIFT_S))
+    wall = at.replace(tzinfo=None)
+    # Far from a change of the clock nothing repeats: walking three hours costs a schedule of each minute 180 steps.
+    is_steady = before.utcoffset() == at.utcoffset() == later.utcoffset()
+    return wall if is_steady else wall - timedelta(seconds=LONGEST_SHIFT_S)
 
 
 def _instants(wall: datetime, zone: tzinfo) -> tuple[Instant, list[Instant]]:

@@ -25,7 +25,7 @@ def test_a_report_starts_without_what_only_the_collector_needs(command: str) -> 
     assert done.stdout.splitlines()[-1].split() == ["loaded:"]
 
 
-def test_every_command_is_where_the_list_says() -> None:
+def test_each_command_stands_where_the_list_has_it() -> None:
     """The list holds names of modules as text, which no type check follows."""
     for name, place in COMMANDS.items():
         module, _, declared = place.partition(":")
@@ -54,6 +54,6 @@ def test_a_mistyped_command_is_answered_with_its_likely_name() -> None:
     assert "snapshot" in done.stderr
 
 
-def test_the_version_is_told_by_a_command_and_by_an_option() -> None:
+def test_the_version_has_a_command_and_an_option() -> None:
     """Both spellings are usual."""
     assert CliRunner().invoke(app, ["--version"]).stdout == CliRunner().invoke(app, ["version"]).stdout != ""

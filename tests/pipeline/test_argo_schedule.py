@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from cronsim import CronSim
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.core.model import Instant
+from collector.pipeline import argo_schedule
 from collector.pipeline.argo_schedule import ScheduleError, due, next_due
 from tests.builders import DAY, HOUR, MINUTE, NOON, at
 from tests.examples import examples
@@ -170,6 +172,28 @@ def test_an_oracle_that_looks_at_every_minute_agrees(
     assert found == due_by_wall_clock(minutes, hours, days, week, after=at(start), zone=zone)
 
 
+@settings(max_examples=examples(200))
+@given(
+    st.sampled_from(["*/5 * * * *", "*/20 * * * *", "30 1 * * *", "30 2 * * *", "0 3 * * *"]),
+    st.sampled_from(
+        [
+            ("Europe/Berlin", "2024-10-27T00:00"),
+            ("Europe/Berlin", "2024-03-31T00:00"),
+            ("America/New_York", "2024-11-03T05:00"),
+            ("Australia/Lord_Howe", "2024-04-06T14:30"),
+        ]
+    ),
+    st.integers(-90, 90),
+)
+def test_where_a_walk_begins_changes_no_due_time(schedule: str, change: tuple[str, str], minutes: int) -> None:
+    """Near a change of the clock a walk begins earlier, so that it meets what is repeated."""
+    zone, near = change
+    after, until = at(near) + minutes * MINUTE, at(near) + 8 * HOUR
+    since_before = due(schedule, zone, at(near) - 12 * HOUR, until, 10_000)
+
+    assert due(schedule, zone, after, until, 10_000) == [moment for moment in since_before if moment > after]
+
+
 @given(st.text(max_size=40), st.text(max_size=20))
 def test_no_text_does_more_than_be_refused(schedule: str, zone: str) -> None:
     """Anybody may write anything into an object."""
@@ -187,3 +211,19 @@ def test_a_year_of_minutes_is_computed_only_as_far_as_needed() -> None:
 
     assert len(due("* * * * *", "Europe/Berlin", NOON, NOON + 3650 * DAY, 100)) == 100
     assert datetime.now(UTC) - begun < timedelta(seconds=2)
+
+
+def test_far_from_a_change_of_the_clock_a_schedule_takes_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fleet's crons of each minute cost it microseconds."""
+    steps = 0
+
+    class Counting(CronSim):
+        def __next__(self) -> datetime:
+            nonlocal steps
+            steps += 1
+            return super().__next__()
+
+    monkeypatch.setattr(argo_schedule, "CronSim", Counting)
+
+    assert next_due("* * * * *", "Europe/Berlin", NOON) == NOON + MINUTE
+    assert steps <= 2
