@@ -20,14 +20,14 @@ def deferred(commands: Mapping[str, str]) -> type[TyperGroup]:
     module stand below a function's options.
     """
 
-    class Group(TyperGroup):
+    class WithDeferred(TyperGroup):
         def __init__(self, **attributes: Any) -> None:
-            super().__init__(**{**attributes, "commands": _Commands(attributes.get("commands") or {}, commands)})
+            super().__init__(**{**attributes, "commands": _NamedCommands(attributes.get("commands") or {}, commands)})
 
-    return Group
+    return WithDeferred
 
 
-class _Commands(Mapping[str, Any]):
+class _NamedCommands(Mapping[str, Any]):
     """Commands of a group by name, those that are loaded and those that are not yet."""
 
     def __init__(self, loaded: Mapping[str, Any], places: Mapping[str, str]) -> None:

@@ -4,7 +4,7 @@ The dearest workflows of a period, a page at a time: from a row of the cost repo
 Amounts are those of `lynceus report cost --by workflow,workflow_uid` with the same filters.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -14,8 +14,10 @@ from msgspec.structs import astuple, replace
 
 from collector.catalog.schema import DATABASE
 from collector.core.cost.attribution import UNALLOCATED
+from collector.core.cost.meters import CONTEXT, total
+from collector.core.units import ZERO
 from collector.reports.cost_figures import CURRENCY, PODS, SHARED, TO_PAY, UNPRICED, WASTE, WORKFLOWS
-from collector.reports.cost_rows import TOTAL, CostLine, cost_rows
+from collector.reports.cost_rows import OTHERS, TOTAL, CostLine, cost_rows
 from collector.reports.cost_source import CostView
 from collector.reports.filters import Filter, described
 from collector.reports.report import Query, Report, Span
@@ -23,7 +25,9 @@ from collector.reports.report import Query, Report, Span
 KEYS = ("workflow", "workflow_uid", "template", "cluster", "namespace")
 SORTS = {"cost": TO_PAY, "waste": WASTE, "pods": PODS, "shared": SHARED}
 """What workflows may be sorted by, the largest first."""
-COLUMNS = (*KEYS, "outcome", "to pay", "shared", "waste", "currency", "pods", "unpriced pods")
+MONEY = ("to pay", "shared", "waste")
+PLACE = ("cluster", "namespace", "workflow_uid")
+COLUMNS = ("workflow", "template", "outcome", *MONEY, "currency", "pods", "unpriced pods", *PLACE)
 AT_ONCE = 1000
 """Workflows whose outcomes are asked for in one statement: the store takes parameters of up to 128 KiB."""
 OUTCOMES = f"""
@@ -36,11 +40,7 @@ class PaidWorkflow(msgspec.Struct, frozen=True, kw_only=True):
     """What is to pay for one workflow in a period, in one currency."""
 
     workflow: str
-    workflow_uid: str
-    """Empty: of pods whose workflow was never seen, or of shared costs that no workflow bears."""
     template: str
-    cluster: str
-    namespace: str
     outcome: str
     """Of its last finished attempt; empty: none has finished."""
     to_pay: Decimal | None
@@ -49,6 +49,10 @@ class PaidWorkflow(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     pods: int
     unpriced: int
+    cluster: str
+    namespace: str
+    workflow_uid: str
+    """Empty: of pods whose workflow was never seen, or of shared costs that no workflow bears."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,11 +96,29 @@ def report(found: WorkflowsPage, span: Span, filters: Sequence[Filter]) -> Repor
     return Report(
         f"Workflows, {span}{chosen}",
         COLUMNS,
-        [astuple(row) for row in found.rows],
+        [astuple(row) for row in (*found.rows, *_others(found))],
         totals=[astuple(replace(row, workflow=TOTAL)) for row in found.totals],
-        money=frozenset({"to pay", "shared", "waste"}),
-        keys=2,
+        money=frozenset(MONEY),
     )
+
+
+def _others(found: WorkflowsPage) -> Iterator[PaidWorkflow]:
+    """What the workflows that are not listed sum up to, one row for each currency, so that the rows sum to the totals."""
+    for whole in found.totals if found.more or found.skipped else ():
+        listed = [row for row in found.rows if row.currency == whole.currency]
+        yield replace(
+            whole,
+            workflow=OTHERS,
+            to_pay=_less(whole.to_pay or ZERO, (row.to_pay or ZERO for row in listed)),
+            shared=_less(whole.shared, (row.shared for row in listed)),
+            waste=_less(whole.waste, (row.waste for row in listed)),
+            pods=whole.pods - sum(row.pods for row in listed),
+            unpriced=whole.unpriced - sum(row.unpriced for row in listed),
+        )
+
+
+def _less(whole: Decimal, parts: Iterable[Decimal]) -> Decimal:
+    return CONTEXT.subtract(whole, total(parts))
 
 
 def _outcomes(query: Query, uids: Sequence[str]) -> dict[str, str]:

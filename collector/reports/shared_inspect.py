@@ -126,7 +126,7 @@ def inspect_shared(query: Query, month: date, department: str, *, of_all: bool) 
         (*COLUMNS, *(OF_OTHERS if of_all else ())),
         [row for part in parts for row in _rows(part, of_all=of_all)],
         money=frozenset({"amount"}),
-        rates=frozenset({"whole"}),
+        rates=frozenset({"weight", "of weight", "share", "whole"}),
         keys=2,
     )
 

@@ -31,12 +31,26 @@ WIDEST = 40
 """A text column is folded beyond this, unless the table has room."""
 NARROWEST = 10
 
+NOTHING = "\n none\n"
+"""What stands below the title of a report without rows."""
+
 Cell = tuple[str, bool]
 """What is printed, and whether it is a number."""
 
 
 def print_table(report: Report, console: Console, *, exact: bool = False) -> None:
     """Prints a report and its parts; amounts in minor units, or with all their places (`exact`)."""
+    if report.rows:
+        _print_rows(report, console, exact=exact)
+    else:
+        console.print(_plain_text(report.title, "italic"), highlight=False)
+        console.print(NOTHING, highlight=False)
+    for part in report.parts:
+        print_table(part, console, exact=exact)
+
+
+def _print_rows(report: Report, console: Console, *, exact: bool) -> None:
+    """Prints the title and the columns, block by block."""
     shown = _without_empty(report)
     currencies = _currencies(shown)
     rows, totals = _cells(shown, exact=exact)
@@ -64,8 +78,6 @@ def print_table(report: Report, console: Console, *, exact: bool = False) -> Non
         for at, line in enumerate(lines, 1):
             table.add_row(*(Text(line[place][0]) for place in block), end_section=at == len(rows) and bool(totals))
         console.print(table)
-    for part in report.parts:
-        print_table(part, console, exact=exact)
 
 
 def _without_empty(report: Report) -> Report:

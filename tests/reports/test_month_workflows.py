@@ -101,12 +101,22 @@ def test_all_of_them_are_those_of_all_pages(ask: Query, monkeypatch: pytest.Monk
     assert {row.outcome for row in found.rows if row.workflow_uid in ("w0", "w4")} == {"succeeded"}
 
 
-def test_the_table_has_the_same_rows(ask: Query) -> None:
-    """For programs and spreadsheets."""
+def test_the_table_has_the_same_rows_and_what_the_others_sum_up_to(ask: Query) -> None:
+    """For programs and spreadsheets: the rows sum to the total, however few are listed."""
     made = report(month_workflows(ask, NOVEMBER, MAPS, most=1), NOVEMBER, MAPS)
+    listed, others = (dict(zip(made.columns, row, strict=True)) for row in made.rows)
+    [total] = (dict(zip(made.columns, row, strict=True)) for row in made.totals)
 
-    [row] = made.rows
-    assert dict(zip(made.columns, row, strict=True))["workflow_uid"] == "w5"
-    assert made.totals[0][0] == "total"
+    assert (listed["workflow_uid"], others["workflow"], total["workflow"]) == ("w5", "others", "total")
+    for column in ("to pay", "shared", "waste", "pods", "unpriced pods"):
+        assert listed[column] + others[column] == total[column]
+    assert (others["pods"], others["unpriced pods"]) == (7, 1)
     assert made.title.endswith("where department=maps")
+
+
+def test_a_table_of_all_workflows_has_no_others(ask: Query) -> None:
+    """Nor has one of a month without any."""
+    everything = report(month_workflows(ask, NOVEMBER, MAPS, most=0), NOVEMBER, MAPS)
+
+    assert "others" not in {row[0] for row in everything.rows}
     assert month_workflows(ask, Span(date(2026, 9, 1), date(2026, 10, 1)), MAPS).rows == []

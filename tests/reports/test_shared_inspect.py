@@ -1,5 +1,6 @@
 """What a department pays of shared costs: each line can be computed again from what stands beside it."""
 
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from rich.console import Console
 
 from collector.core.cost.billing_days import day_of
 from collector.core.cost.meters import total
@@ -14,6 +16,7 @@ from collector.core.cost.statement import SHARED_KINDS, Edition, SharedCost, Usa
 from collector.core.facts.bills import StatementLine
 from collector.reports.report import Query
 from collector.reports.shared_inspect import OF_OTHERS, inspect_shared, shared_parts
+from collector.reports.table import print_table
 from tests.core.cost.test_statement import SHARED, USED, fee, used
 from tests.reports.engine import holding
 
@@ -101,6 +104,16 @@ def test_the_table_sums_to_what_the_department_pays_of_shared_costs(ask: Query) 
     amounts = report.columns.index("amount")
     assert sorted(row[amounts] for row in report.rows) == sorted(line.amount for line in own)
     assert inspect_shared(ask, date(2026, 10, 1), "maps", of_all=True).rows == []
+
+
+def test_a_person_reads_weights_and_shares_in_few_digits(ask: Query) -> None:
+    """All places are for programs, and for `--exact`."""
+    report = inspect_shared(ask, NOVEMBER, "maps", of_all=True)
+    out = io.StringIO()
+    print_table(report, Console(file=out, width=250))
+    argo = [line.split() for line in out.getvalue().splitlines() if "argo" in line]
+
+    assert {"3,200.00", "64,000.00", "0.05000", "1,000.00"} <= {*argo[0]}
 
 
 def stub(lines: Sequence[StatementLine]) -> Query:
