@@ -47,7 +47,7 @@ test-seen: $(DEVELOPS) system    ## the demo's pages: every figure against the c
 test-laws: $(DEVELOPS)           ## every law with all its examples, the same each time
 	LYNCEUS_EXAMPLES=full $(LAWS)
 
-search-laws: $(DEVELOPS)         ## every law with examples that were never drawn, ten times, by hand
+search-laws: $(DEVELOPS)         ## every law with all its examples, drawn at random, ten times, by hand
 	for round in $$(seq 10); do LYNCEUS_EXAMPLES=new $(LAWS) || exit 1; done
 
 test-start: $(DEVELOPS) system   ## each Python of the machine: locks, both commands from a clean clone, core and prices

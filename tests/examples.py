@@ -10,7 +10,7 @@ import os
 from hypothesis import settings
 
 NEW = os.environ.get("LYNCEUS_EXAMPLES") == "new"
-"""Examples that no run before has drawn."""
+"""Examples drawn at random, others in each run."""
 FULL = NEW or os.environ.get("LYNCEUS_EXAMPLES") == "full"
 DEFAULT = 100
 """Hypothesis' own number, of laws that name none."""

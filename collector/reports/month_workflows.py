@@ -106,15 +106,17 @@ def _others(found: WorkflowsPage) -> Iterator[PaidWorkflow]:
     """What the workflows that are not listed sum up to, one row for each currency, so that the rows sum to the totals."""
     for whole in found.totals if found.more or found.skipped else ():
         listed = [row for row in found.rows if row.currency == whole.currency]
-        yield replace(
+        others = replace(
             whole,
             workflow=OTHERS,
-            to_pay=_less(whole.to_pay or ZERO, (row.to_pay or ZERO for row in listed)),
+            to_pay=None if whole.to_pay is None else _less(whole.to_pay, (row.to_pay or ZERO for row in listed)),
             shared=_less(whole.shared, (row.shared for row in listed)),
             waste=_less(whole.waste, (row.waste for row in listed)),
             pods=whole.pods - sum(row.pods for row in listed),
             unpriced=whole.unpriced - sum(row.unpriced for row in listed),
         )
+        if others.pods or others.to_pay:  # else all of this currency are listed
+            yield others
 
 
 def _less(whole: Decimal, parts: Iterable[Decimal]) -> Decimal:

@@ -31,7 +31,7 @@ WIDEST = 40
 """A text column is folded beyond this, unless the table has room."""
 NARROWEST = 10
 
-NOTHING = "\n none\n"
+NO_ROWS = "\n none\n"
 """What stands below the title of a report without rows."""
 
 Cell = tuple[str, bool]
@@ -44,7 +44,7 @@ def print_table(report: Report, console: Console, *, exact: bool = False) -> Non
         _print_rows(report, console, exact=exact)
     else:
         console.print(_plain_text(report.title, "italic"), highlight=False)
-        console.print(NOTHING, highlight=False)
+        console.print(NO_ROWS, highlight=False)
     for part in report.parts:
         print_table(part, console, exact=exact)
 

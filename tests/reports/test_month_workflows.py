@@ -13,7 +13,8 @@ from collector.core.model import Fact
 from collector.reports.cost import cost
 from collector.reports.cost_columns import COLUMNS
 from collector.reports.filters import parse_filters
-from collector.reports.month_workflows import month_workflows, report
+from collector.reports.month_workflows import COLUMNS as COLUMNS_OF
+from collector.reports.month_workflows import PaidWorkflow, WorkflowsPage, month_workflows, report
 from collector.reports.report import Query, Span
 from tests.builders import a_pod_run
 from tests.core.cost.charged import charge
@@ -112,6 +113,34 @@ def test_the_table_has_the_same_rows_and_what_the_others_sum_up_to(ask: Query) -
         assert listed[column] + others[column] == total[column]
     assert (others["pods"], others["unpriced pods"]) == (7, 1)
     assert made.title.endswith("where department=maps")
+
+
+def test_others_are_those_of_their_currency() -> None:
+    """A currency whose workflows are all listed has no row of others, and what has no price stays unknown."""
+
+    def paid(currency: str, to_pay: str | None, pods: int) -> PaidWorkflow:
+        money = None if to_pay is None else Decimal(to_pay)
+        return PaidWorkflow(
+            workflow="w",
+            template="",
+            outcome="",
+            to_pay=money,
+            shared=Decimal(0),
+            waste=Decimal(0),
+            currency=currency,
+            pods=pods,
+            unpriced=0 if to_pay else pods,
+            cluster="",
+            namespace="",
+            workflow_uid="",
+        )
+
+    listed = [paid("CNY", "3", 1), paid("USD", "2", 1), paid("EUR", None, 1)]
+    totals = [paid("CNY", "5", 4), paid("USD", "2", 1), paid("EUR", None, 2)]
+    found = WorkflowsPage(rows=listed, skipped=0, more=True, totals=totals, workflows=5)
+    others = [dict(zip(COLUMNS_OF, row, strict=True)) for row in report(found, NOVEMBER, ()).rows[3:]]
+
+    assert [(one["currency"], one["to pay"], one["pods"]) for one in others] == [("CNY", 2, 3), ("EUR", None, 1)]
 
 
 def test_a_table_of_all_workflows_has_no_others(ask: Query) -> None:

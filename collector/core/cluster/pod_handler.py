@@ -153,7 +153,7 @@ class PodHandler:
         """A pod that appears or changes stage begins its workflow's work and changes what the workflow waits for."""
         attempt = workflow.attempt
         linking.update_pod_stages(workflow, before, after)
-        at = seen.at if seen.live else _moved_at(before, after, seen)
+        at = seen.at if seen.live else _reached_at(before, after, seen)
         had_begun = attempt.picked_up_at is not None
         if not attempt.finished and after.run.attempt == attempt.number:
             attempt.first_pod_at = min(at, attempt.first_pod_at or at)
@@ -193,8 +193,8 @@ class PodHandler:
                 yield Clamped("start_latency")
 
 
-def _moved_at(before: PodState | None, after: PodState, seen: Observation) -> Instant:
+def _reached_at(before: PodState | None, after: PodState, seen: Observation) -> Instant:
     """When a listed pod reached its stage by its own clock, which may be ahead of ours: what is seen has happened."""
-    held = before is not None and before.unadmitted  # its creation is when it began to be held
-    at = after.run.scheduled_at if held else linking.stage_time(after.run, after.stage)
+    waited = before is not None and before.unadmitted  # for a queue manager, since its creation
+    at = after.run.scheduled_at if waited else linking.stage_time(after.run, after.stage)
     return min(at or seen.at, seen.at)
